@@ -1,0 +1,8 @@
+//! Acts: Docker, PostgreSQL, HTTP, git, processes, files, journal, clock.
+//!
+//! Everything here has effects and returns facts; verdicts, plans and texts are made in `stagegate-decide`.
+
+pub mod engine;
+pub mod paths;
+pub mod process;
+pub mod project;

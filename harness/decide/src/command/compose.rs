@@ -1,0 +1,97 @@
+//! Compose's argument lists.
+
+use std::path::{Path, PathBuf};
+
+use super::Command;
+
+/// The files that Compose resolves for an environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The project's name, always given: a name taken from the folder would change with it, and with it the volumes.
+    pub project: String,
+    /// The folder that relative paths in the files are meant from.
+    pub dir: PathBuf,
+    /// Compose files, absolute.
+    pub files: Vec<PathBuf>,
+    /// Env files, absolute; later ones win.
+    pub env_files: Vec<PathBuf>,
+}
+
+fn compose(project: &str) -> Command {
+    Command::new("docker").args(["compose", "--ansi", "never", "--progress", "plain", "--project-name", project])
+}
+
+fn of_source(source: &Source) -> Command {
+    let mut command = compose(&source.project).arg("--project-directory").path(&source.dir).in_dir(&source.dir);
+    for file in &source.env_files {
+        command = command.arg("--env-file").path(file);
+    }
+    for file in &source.files {
+        command = command.arg("--file").path(file);
+    }
+    command
+}
+
+fn of_model(project: &str, model: &Path) -> Command {
+    compose(project).arg("--file").path(model)
+}
+
+/// Prints the resolved model as JSON, services with a profile included.
+#[must_use]
+pub fn config(source: &Source) -> Command {
+    of_source(source).args(["--profile", "*", "config", "--format", "json"])
+}
+
+/// Builds the images of all services that have a `build` section.
+#[must_use]
+pub fn build(source: &Source) -> Command {
+    of_source(source).args(["build", "--quiet"])
+}
+
+/// Starts the services of a frozen model: nothing is built or pulled, containers of gone services are removed.
+///
+/// There is no `--wait`: it ends well for a crash loop without a healthcheck and ill for a one-shot service that
+/// ended well, so the caller asks the Engine instead.
+#[must_use]
+pub fn up(project: &str, model: &Path) -> Command {
+    of_model(project, model).args(["up", "--detach", "--no-build", "--pull", "never", "--remove-orphans"])
+}
+
+/// Starts some services of a frozen model and what they depend on.
+#[must_use]
+pub fn up_services(project: &str, model: &Path, services: &[String]) -> Command {
+    of_model(project, model).args(["up", "--detach", "--no-build", "--pull", "never"]).args(services.iter().cloned())
+}
+
+/// Stops services, in the model's order.
+#[must_use]
+pub fn stop(project: &str, model: &Path, services: &[String]) -> Command {
+    of_model(project, model).arg("stop").args(services.iter().cloned())
+}
+
+/// Runs a one-shot service under a name of ours, without starting others.
+#[must_use]
+pub fn run_once(project: &str, model: &Path, service: &str, name: &str) -> Command {
+    of_model(project, model).args(["run", "--rm", "--no-deps", "--no-TTY", "--name", name, service])
+}
+
+/// Takes the project's containers and networks away, and its volumes where asked.
+#[must_use]
+pub fn down(project: &str, volumes: bool) -> Command {
+    let command = compose(project).args(["down", "--remove-orphans"]);
+    if volumes { command.arg("--volumes") } else { command }
+}
+
+/// Prints the last log lines of a project's services.
+#[must_use]
+pub fn logs(project: &str, model: &Path, services: &[String], tail: u32, follow: bool) -> Command {
+    let command = of_model(project, model).args(["logs", "--no-color", "--tail"]).arg(tail.to_string());
+    let command = if follow { command.arg("--follow") } else { command };
+    command.args(services.iter().cloned())
+}
+
+/// Prints Compose's version, such as `2.26.1`.
+#[must_use]
+pub fn version() -> Command {
+    Command::new("docker").args(["compose", "version", "--short"])
+}

@@ -1,0 +1,66 @@
+//! Git's argument lists. Hooks, file-system monitors and signing are off: a repository's own configuration must
+//! not run programs as the gate's user.
+
+use std::path::Path;
+
+use super::Command;
+
+/// Returns `git` in `dir`, deaf to whatever the repository's configuration would run.
+#[must_use]
+pub fn git(dir: &Path) -> Command {
+    Command::new("git").args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]).arg("-C").path(dir)
+}
+
+/// Prints the commit that a revision names.
+#[must_use]
+pub fn commit_of(dir: &Path, revision: &str) -> Command {
+    let what = format!("{revision}^{{commit}}");
+    git(dir).args(["rev-parse", "--verify", "--quiet", "--end-of-options"]).arg(what)
+}
+
+/// Prints the uncommitted changes, one a line; nothing where the tree is clean.
+#[must_use]
+pub fn changes(dir: &Path) -> Command {
+    git(dir).args(["status", "--porcelain", "--untracked-files=no"])
+}
+
+/// Prints the folder that all worktrees of a repository share.
+#[must_use]
+pub fn common_dir(dir: &Path) -> Command {
+    git(dir).args(["rev-parse", "--path-format=absolute", "--git-common-dir"])
+}
+
+/// Prints the git folder of one worktree.
+#[must_use]
+pub fn own_dir(dir: &Path) -> Command {
+    git(dir).args(["rev-parse", "--path-format=absolute", "--absolute-git-dir"])
+}
+
+/// Makes a worktree at `workdir` that holds `commit`.
+#[must_use]
+pub fn add_worktree(repository: &Path, workdir: &Path, commit: &str) -> Command {
+    git(repository).args(["worktree", "add", "--quiet", "--detach"]).path(workdir).arg(commit)
+}
+
+/// Puts a worktree to `commit`.
+#[must_use]
+pub fn check_out(workdir: &Path, commit: &str) -> Command {
+    git(workdir).args(["checkout", "--quiet", "--force", "--detach"]).arg(commit)
+}
+
+/// Sets a tag with a message.
+#[must_use]
+pub fn tag(repository: &Path, name: &str, commit: &str, message: &str) -> Command {
+    git(repository)
+        .args(["-c", "user.name=stagegate", "-c", "user.email=stagegate@localhost", "-c", "tag.gpgSign=false"])
+        .args(["tag", "--annotate", "--message"])
+        .arg(message)
+        .arg(name)
+        .arg(commit)
+}
+
+/// Takes a tag away.
+#[must_use]
+pub fn untag(repository: &Path, name: &str) -> Command {
+    git(repository).args(["tag", "--delete"]).arg(name)
+}

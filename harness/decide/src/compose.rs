@@ -1,0 +1,281 @@
+//! The compose model: what `docker compose config --format json` printed, and the models that the gate makes of it.
+//!
+//! Source: compose-spec, and the output of Compose 2.26. No YAML is read here: Compose resolves files, variables
+//! and overrides, and this module changes only what pinning, closing the door or isolating a copy needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use crate::redact::{Secret, names_a_secret};
+
+/// Label with the git commit that a container was deployed from.
+pub const RELEASE_LABEL: &str = "dev.stagegate.release";
+/// Label with the hash of the files that a container mounts, so that a changed file recreates it.
+pub const MOUNTS_LABEL: &str = "dev.stagegate.mounts";
+/// Label with the id of the run that made a resource.
+pub const RUN_LABEL: &str = "dev.stagegate.run";
+
+/// A resolved compose model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model(Value);
+
+/// What is wrong with a text that should be a compose model.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The text is not JSON.
+    #[error("`docker compose config` printed no JSON; Compose v2 is needed (`docker compose version`)")]
+    NotJson(#[from] serde_json::Error),
+    /// The JSON is not a model.
+    #[error("the compose model has no services; check the compose files of this environment")]
+    NoServices,
+}
+
+/// A folder or file of the host that a service mounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bind {
+    /// Path on the host, absolute.
+    pub source: String,
+    /// Path in the container.
+    pub target: String,
+}
+
+impl Model {
+    /// Reads a model from the JSON that Compose printed.
+    ///
+    /// # Errors
+    /// [`ModelError`] where the text is not JSON or holds no services.
+    pub fn parse(text: &str) -> Result<Self, ModelError> {
+        let value: Value = serde_json::from_str(text)?;
+        match value.get("services").and_then(Value::as_object) {
+            Some(services) if !services.is_empty() => Ok(Model(value)),
+            _ => Err(ModelError::NoServices),
+        }
+    }
+
+    /// Returns the model as JSON, which Compose reads as a compose file.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        format!("{:#}\n", self.0)
+    }
+
+    /// Returns the compose project's name.
+    #[must_use]
+    pub fn project(&self) -> &str {
+        self.0.get("name").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn services_map(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.0.get("services").and_then(Value::as_object).into_iter().flatten()
+    }
+
+    fn service(&self, name: &str) -> &Value {
+        self.0.get("services").and_then(|s| s.get(name)).unwrap_or(&Value::Null)
+    }
+
+    /// Returns the names of all services, sorted.
+    #[must_use]
+    pub fn services(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.services_map().map(|(name, _)| name.clone()).collect();
+        names.sort();
+        names
+    }
+
+    /// Tells whether the model has this service.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.service(name).is_object()
+    }
+
+    /// Returns the image reference of a service; empty where it is only built.
+    #[must_use]
+    pub fn image(&self, name: &str) -> &str {
+        self.service(name).get("image").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Tells whether a service is built from source by Compose.
+    #[must_use]
+    pub fn is_built(&self, name: &str) -> bool {
+        self.service(name).get("build").is_some_and(|b| !b.is_null())
+    }
+
+    /// Tells whether a service is started only with a profile, so that a plain `up` leaves it out.
+    #[must_use]
+    pub fn has_profile(&self, name: &str) -> bool {
+        self.service(name).get("profiles").and_then(Value::as_array).is_some_and(|p| !p.is_empty())
+    }
+
+    /// Tells whether a service has a healthcheck that is not switched off.
+    #[must_use]
+    pub fn has_healthcheck(&self, name: &str) -> bool {
+        let check = &self.service(name)["healthcheck"];
+        check.is_object() && check["disable"] != Value::Bool(true) && check["test"][0] != "NONE"
+    }
+
+    /// Tells whether a service runs once and ends: another service waits for it to have completed well.
+    #[must_use]
+    pub fn is_oneshot(&self, name: &str) -> bool {
+        self.services_map().any(|(_, other)| other["depends_on"][name]["condition"] == "service_completed_successfully")
+    }
+
+    /// Returns how many containers of a service `up` starts.
+    #[must_use]
+    pub fn replicas(&self, name: &str) -> u64 {
+        let service = self.service(name);
+        service["scale"].as_u64().or_else(|| service["deploy"]["replicas"].as_u64()).unwrap_or(1)
+    }
+
+    /// Tells whether a service publishes ports to the host.
+    #[must_use]
+    pub fn publishes(&self, name: &str) -> bool {
+        self.service(name)["ports"].as_array().is_some_and(|ports| !ports.is_empty())
+    }
+
+    /// Returns the folders and files of the host that a service mounts.
+    #[must_use]
+    pub fn binds(&self, name: &str) -> Vec<Bind> {
+        let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+        self.service(name)["volumes"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|v| v["type"] == "bind")
+            .map(|v| Bind { source: text(&v["source"]), target: text(&v["target"]) })
+            .collect()
+    }
+
+    /// Returns an environment variable of a service.
+    #[must_use]
+    pub fn variable(&self, service: &str, key: &str) -> Option<Secret> {
+        match &self.service(service)["environment"][key] {
+            Value::String(text) => Some(Secret::new(unescaped(text))),
+            Value::Null => None,
+            other => Some(Secret::new(other.to_string())),
+        }
+    }
+
+    /// Returns the values of all variables whose names say that they hold a secret.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<Secret> {
+        self.services_map()
+            .filter_map(|(_, service)| service["environment"].as_object())
+            .flatten()
+            .filter(|(key, _)| names_a_secret(key))
+            .filter_map(|(_, value)| value.as_str())
+            .map(|text| Secret::new(unescaped(text)))
+            .collect()
+    }
+
+    /// Returns the model with every image replaced by the id in `images`, nothing left to build or pull, and the
+    /// release's labels set.
+    ///
+    /// `images` and `mounts` (hash of mounted files) are by service; a service that `images` lacks keeps its own.
+    #[must_use]
+    pub fn pinned(&self, release: &str, images: &BTreeMap<String, String>, mounts: &BTreeMap<String, String>) -> Model {
+        self.changed(|name, service| {
+            if let Some(id) = images.get(name) {
+                service.insert("image".into(), json!(id));
+                service.remove("build");
+                service.insert("pull_policy".into(), json!("never"));
+            }
+            let labels = service.entry("labels").or_insert_with(|| json!({}));
+            labels[RELEASE_LABEL] = json!(release);
+            if let Some(hash) = mounts.get(name) {
+                labels[MOUNTS_LABEL] = json!(hash);
+            }
+        })
+    }
+
+    /// Returns the model without the published ports of `door`: the services run, but nobody from outside gets in.
+    #[must_use]
+    pub fn closed(&self, door: &BTreeSet<String>) -> Model {
+        self.changed(|name, service| {
+            if door.contains(name) {
+                service.remove("ports");
+            }
+        })
+    }
+
+    /// Returns a copy of the model that shares nothing with the original: another project, own networks and
+    /// volumes, no host ports, no fixed container names.
+    #[must_use]
+    pub fn isolated(&self, project: &str) -> Model {
+        let mut model = self.changed(|_, service| {
+            service.remove("ports");
+            service.remove("container_name");
+        });
+        model.0["name"] = json!(project);
+        for kind in ["networks", "volumes"] {
+            for entry in model.0.get_mut(kind).and_then(Value::as_object_mut).into_iter().flatten() {
+                if let Some(entry) = entry.1.as_object_mut() {
+                    entry.remove("name");
+                    entry.remove("external");
+                    entry.remove("ipam");
+                }
+            }
+        }
+        model
+    }
+
+    /// Returns the model reduced to `keep`, as needed to rehearse on a copy: dependencies on other services are
+    /// dropped, and the services in `fresh` get empty volumes and no first-start scripts.
+    #[must_use]
+    pub fn reduced(&self, keep: &BTreeSet<String>, fresh: &BTreeSet<String>) -> Model {
+        let mut model = self.changed(|name, service| {
+            if let Some(depends) = service.get_mut("depends_on").and_then(Value::as_object_mut) {
+                depends.retain(|other, _| keep.contains(other));
+            }
+            service.remove("profiles");
+            if fresh.contains(name)
+                && let Some(volumes) = service.get_mut("volumes").and_then(Value::as_array_mut)
+            {
+                volumes.retain(|v| v["type"] == "bind" && v["read_only"] == true && !is_first_start(&v["target"]));
+            }
+        });
+        if let Some(services) = model.0["services"].as_object_mut() {
+            services.retain(|name, _| keep.contains(name));
+        }
+        model
+    }
+
+    /// Returns the model with a label on every container, network and volume that it makes.
+    #[must_use]
+    pub fn labelled(&self, key: &str, value: &str) -> Model {
+        let mut model = self.changed(|_, service| {
+            service.entry("labels").or_insert_with(|| json!({}))[key] = json!(value);
+        });
+        for kind in ["networks", "volumes"] {
+            for (_, entry) in model.0.get_mut(kind).and_then(Value::as_object_mut).into_iter().flatten() {
+                if entry.is_null() {
+                    *entry = json!({});
+                }
+                if entry["external"] != true {
+                    entry["labels"][key] = json!(value);
+                }
+            }
+        }
+        model
+    }
+
+    fn changed(&self, change: impl Fn(&str, &mut Map<String, Value>)) -> Model {
+        let mut value = self.0.clone();
+        for (name, service) in value.get_mut("services").and_then(Value::as_object_mut).into_iter().flatten() {
+            if let Some(service) = service.as_object_mut() {
+                change(name, service);
+            }
+        }
+        Model(value)
+    }
+}
+
+fn is_first_start(target: &Value) -> bool {
+    target.as_str().is_some_and(|t| t.starts_with("/docker-entrypoint-initdb.d"))
+}
+
+/// Compose doubles each `$` in the model that it prints, so that the model can be read again as a file.
+fn unescaped(text: &str) -> String {
+    text.replace("$$", "$")
+}
+
+#[cfg(test)]
+mod tests;

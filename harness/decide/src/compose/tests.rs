@@ -1,0 +1,83 @@
+use super::*;
+
+fn shop() -> Model {
+    Model::parse(
+        r#"{"name":"shop-production","services":{
+            "api":{"image":"shop/api:1","depends_on":{"migrate":{"condition":"service_completed_successfully"},"db":{"condition":"service_healthy"}},
+                   "environment":{"PGPASSWORD":"pa$$word-1","LEVEL":"info"},"healthcheck":{"test":["CMD","true"]}},
+            "migrate":{"image":"postgres:17","depends_on":{"db":{"condition":"service_healthy"},"cache":{"condition":"service_healthy"}},
+                   "volumes":[{"type":"bind","source":"/srv/shop/migrations","target":"/migrations","read_only":true}]},
+            "db":{"image":"postgres:17","ports":[{"target":5432,"published":"5432"}],"container_name":"thedb",
+                   "volumes":[{"type":"volume","source":"db-data","target":"/var/lib/postgresql/data"},
+                              {"type":"bind","source":"/srv/shop/init","target":"/docker-entrypoint-initdb.d","read_only":true}]},
+            "cache":{"image":"redis:7","healthcheck":{"disable":true}}},
+          "networks":{"default":{"name":"shop-production_default"}},
+          "volumes":{"db-data":{"name":"shop-production_db-data"}}}"#,
+    )
+    .unwrap()
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|n| (*n).to_owned()).collect()
+}
+
+#[test]
+fn a_service_that_another_waits_for_to_complete_is_a_one_shot() {
+    let model = shop();
+    assert!(model.is_oneshot("migrate"));
+    assert!(!model.is_oneshot("db"));
+}
+
+#[test]
+fn a_healthcheck_that_is_switched_off_does_not_count() {
+    let model = shop();
+    assert!(model.has_healthcheck("api"));
+    assert!(!model.has_healthcheck("cache"));
+    assert!(!model.has_healthcheck("db"));
+}
+
+#[test]
+fn secrets_are_found_by_their_names_and_unescaped() {
+    let secrets = shop().secrets();
+    assert_eq!(secrets.iter().map(Secret::expose).collect::<Vec<_>>(), ["pa$word-1"]);
+}
+
+#[test]
+fn a_pinned_model_names_image_ids_and_never_builds_or_pulls() {
+    let images = BTreeMap::from([("api".to_owned(), "sha256:aa".to_owned())]);
+    let pinned = shop().pinned("abc", &images, &BTreeMap::new());
+    assert_eq!(pinned.image("api"), "sha256:aa");
+    assert_eq!(pinned.service("api")["pull_policy"], "never");
+    assert_eq!(pinned.service("db")["labels"][RELEASE_LABEL], "abc");
+}
+
+#[test]
+fn a_closed_door_publishes_nothing_and_leaves_the_others_alone() {
+    let closed = shop().closed(&set(&["db"]));
+    assert!(!closed.publishes("db"));
+    assert_eq!(closed.image("db"), "postgres:17");
+}
+
+#[test]
+fn an_isolated_copy_shares_no_name_with_the_original() {
+    let text = shop().isolated("copy").to_json();
+    assert!(!text.contains("shop-production"), "{text}");
+    assert!(!text.contains("thedb"), "{text}");
+    assert!(!text.contains("5432\""), "{text}");
+}
+
+#[test]
+fn a_reduced_copy_has_an_empty_database_and_no_dangling_dependency() {
+    let model = shop().reduced(&set(&["db", "migrate"]), &set(&["db"]));
+    assert_eq!(model.services(), ["db", "migrate"]);
+    assert!(model.binds("db").is_empty());
+    assert_eq!(model.service("db")["volumes"], json!([]));
+    assert_eq!(model.binds("migrate").len(), 1);
+    assert!(model.service("migrate")["depends_on"].get("cache").is_none());
+}
+
+#[test]
+fn a_text_that_is_not_a_model_is_refused() {
+    assert!(Model::parse("name: shop").unwrap_err().to_string().contains("Compose v2"));
+    assert!(Model::parse("{}").unwrap_err().to_string().contains("no services"));
+}

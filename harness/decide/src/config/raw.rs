@@ -1,0 +1,348 @@
+//! The file as it is written, and the way from it to [`Config`].
+
+use std::{
+    collections::BTreeMap,
+    path::{Component, Path, PathBuf},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use super::{Config, ConfigError, Database, EPHEMERAL, Environment, Gate, Kind, Service, error::closest};
+use crate::{record::Severity, units::Span};
+
+/// The kind of machine an environment lives on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HostKind {
+    /// Any machine.
+    #[default]
+    Any,
+    /// A developer's machine.
+    Laptop,
+    /// A machine that serves users.
+    Server,
+}
+
+/// The way back for data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// Chosen from facts, and shown in the plan.
+    #[default]
+    Auto,
+    /// A copy made on the server while data is frozen; the way back is a rename.
+    Swap,
+    /// A dump made while data is frozen, restored into a fresh database; then a rename.
+    Restore,
+}
+
+/// What proves that rows are whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Integrity {
+    /// Rows counted and contents summed, per table.
+    #[default]
+    Checksums,
+    /// Rows counted, per table.
+    Counts,
+}
+
+/// Whether users get in before the commit line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Door {
+    /// No: what they wrote could be lost by a rollback.
+    #[default]
+    Closed,
+    /// Yes; what they wrote is counted before a rollback, and kept in the failed database.
+    Open,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    project: RawProject,
+    #[serde(default)]
+    environments: BTreeMap<Spanned<String>, RawEnvironment>,
+    #[serde(default)]
+    services: BTreeMap<String, Spanned<RawService>>,
+    #[serde(default)]
+    databases: BTreeMap<String, Spanned<RawDatabase>>,
+    #[serde(default)]
+    severity: BTreeMap<String, Severity>,
+    #[serde(default)]
+    gate: RawGate,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawProject {
+    name: Spanned<String>,
+    #[serde(default = "default_compose")]
+    compose: Vec<PathBuf>,
+    state_dir: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEnvironment {
+    project: Option<String>,
+    workdir: Option<PathBuf>,
+    compose: Option<Vec<PathBuf>>,
+    env_file: Option<OneOrMany>,
+    #[serde(default)]
+    host: HostKind,
+    #[serde(default)]
+    protected: bool,
+    ready_within: Option<Span>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a path or a list of paths")]
+enum OneOrMany {
+    One(PathBuf),
+    Many(Vec<PathBuf>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawService {
+    kind: Option<Kind>,
+    port: Option<u16>,
+    health: Option<String>,
+    version: Option<String>,
+    contract: Option<PathBuf>,
+    #[serde(default)]
+    base_path: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDatabase {
+    service: String,
+    name: String,
+    role: Option<String>,
+    password_variable: Option<String>,
+    migrations: Option<String>,
+    #[serde(default)]
+    rows_may_fall: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawGate {
+    verify_within: Option<Span>,
+    soak: Option<Span>,
+    migrate_within: Option<Span>,
+    backup_within: Option<Span>,
+    #[serde(default)]
+    tier: Tier,
+    #[serde(default)]
+    integrity: Integrity,
+    #[serde(default)]
+    door: Door,
+    freeze: Option<Vec<String>>,
+    keep: Option<usize>,
+    #[serde(default)]
+    notify_command: Vec<String>,
+    notify_webhook: Option<String>,
+}
+
+fn default_compose() -> Vec<PathBuf> {
+    vec![PathBuf::from("docker-compose.yml")]
+}
+
+pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    let raw: RawConfig = toml::from_str(text).map_err(|error| ConfigError::from_toml(path, text, &error))?;
+    let reader = Reader { path, text };
+    reader.project_name(&raw.project.name)?;
+    let mut environments = BTreeMap::new();
+    for (name, environment) in &raw.environments {
+        reader.environment_name(name)?;
+        environments.insert(name.get_ref().clone(), reader.environment(name.get_ref(), environment, &raw.project));
+    }
+    environments
+        .entry(EPHEMERAL.to_owned())
+        .or_insert_with(|| reader.environment(EPHEMERAL, &RawEnvironment::default(), &raw.project));
+    reader.one_project_each(&raw.environments, &environments)?;
+    let mut services = BTreeMap::new();
+    for (name, service) in &raw.services {
+        services.insert(name.clone(), reader.service(name, service)?);
+    }
+    let databases = raw.databases.iter().map(|(id, raw)| (id.clone(), database(id, raw.get_ref()))).collect();
+    for (id, database) in &raw.databases {
+        reader.database_service(id, database, &services)?;
+    }
+    Ok(Config {
+        path: path.to_path_buf(),
+        state_dir: raw.project.state_dir.as_ref().map(|dir| reader.absolute(dir)),
+        name: raw.project.name.into_inner(),
+        environments,
+        services,
+        databases,
+        severity: raw.severity,
+        gate: gate(raw.gate),
+    })
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Reader<'_> {
+    fn error(&self, offset: usize, message: String, hint: impl Into<String>) -> ConfigError {
+        ConfigError::at(self.path, self.text, offset, message, Some(hint.into()))
+    }
+
+    fn absolute(&self, path: &Path) -> PathBuf {
+        let joined = self.path.parent().unwrap_or(Path::new("/")).join(path);
+        // Lexical, since the folder may not be there yet.
+        let mut clean = PathBuf::new();
+        for part in joined.components() {
+            match part {
+                Component::ParentDir => drop(clean.pop()),
+                Component::CurDir => {}
+                part => clean.push(part),
+            }
+        }
+        clean
+    }
+
+    fn project_name(&self, name: &Spanned<String>) -> Result<(), ConfigError> {
+        self.compose_name(name, "project name")
+    }
+
+    fn environment_name(&self, name: &Spanned<String>) -> Result<(), ConfigError> {
+        self.compose_name(name, "environment name")
+    }
+
+    fn compose_name(&self, name: &Spanned<String>, what: &str) -> Result<(), ConfigError> {
+        let text = name.get_ref();
+        let good = text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c));
+        if good {
+            return Ok(());
+        }
+        let message = format!("{what} `{text}` cannot be a compose project's name");
+        Err(self.error(name.span().start, message, "use a-z, 0-9, - and _, with a letter or digit first"))
+    }
+
+    fn environment(&self, name: &str, raw: &RawEnvironment, project: &RawProject) -> Environment {
+        let env_files = match &raw.env_file {
+            None => Vec::new(),
+            Some(OneOrMany::One(path)) => vec![self.absolute(path)],
+            Some(OneOrMany::Many(paths)) => paths.iter().map(|path| self.absolute(path)).collect(),
+        };
+        Environment {
+            name: name.to_owned(),
+            project: raw.project.clone().unwrap_or_else(|| format!("{}-{name}", project.name.get_ref())),
+            workdir: self.absolute(raw.workdir.as_deref().unwrap_or(Path::new("."))),
+            compose: raw.compose.clone().unwrap_or_else(|| project.compose.clone()),
+            env_files,
+            host: raw.host,
+            protected: raw.protected,
+            ready_within: raw.ready_within.unwrap_or(Span(Duration::from_secs(60))),
+        }
+    }
+
+    /// Refuses two environments with one project: they would be the same containers and the same data.
+    fn one_project_each(
+        &self,
+        raw: &BTreeMap<Spanned<String>, RawEnvironment>,
+        environments: &BTreeMap<String, Environment>,
+    ) -> Result<(), ConfigError> {
+        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        for (name, environment) in environments {
+            let Some(other) = seen.insert(&environment.project, name) else { continue };
+            let offset = raw.keys().find(|key| key.get_ref() == name).map_or(0, |key| key.span().start);
+            let message =
+                format!("environments `{other}` and `{name}` are both compose project `{}`", environment.project);
+            return Err(self.error(offset, message, "give each its own `project`"));
+        }
+        Ok(())
+    }
+
+    fn service(&self, name: &str, raw: &Spanned<RawService>) -> Result<Service, ConfigError> {
+        let service = raw.get_ref();
+        let http = service.health.is_some() || service.contract.is_some() || service.version.is_some();
+        let kind = service.kind.unwrap_or(if http { Kind::Http } else { Kind::Tcp });
+        let port = match (service.port, kind) {
+            (Some(port), _) => port,
+            (None, Kind::Postgres) => 5432,
+            (None, Kind::Redis) => 6379,
+            (None, _) => {
+                let message = format!("service `{name}` has no port");
+                return Err(self.error(raw.span().start, message, "add `port = ...`, the port inside the container"));
+            }
+        };
+        for path in [&service.health, &service.version].into_iter().flatten() {
+            if !path.starts_with('/') {
+                let message = format!("service `{name}`: path `{path}` does not begin with `/`");
+                return Err(self.error(raw.span().start, message, format!("write \"/{path}\"")));
+            }
+        }
+        Ok(Service {
+            name: name.to_owned(),
+            kind,
+            port,
+            health: service.health.clone(),
+            version: service.version.clone(),
+            contract: service.contract.clone(),
+            base_path: service.base_path.trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// Refuses a database whose service is there under another kind, or is only mistyped.
+    fn database_service(
+        &self,
+        id: &str,
+        raw: &Spanned<RawDatabase>,
+        services: &BTreeMap<String, Service>,
+    ) -> Result<(), ConfigError> {
+        let name = &raw.get_ref().service;
+        let known: Vec<&str> =
+            services.values().filter(|s| s.kind == Kind::Postgres).map(|s| s.name.as_str()).collect();
+        if known.is_empty() || known.contains(&name.as_str()) {
+            return Ok(());
+        }
+        let message =
+            format!("database `{id}`: service `{name}` is not a PostgreSQL service (known: {})", known.join(", "));
+        let hint = match closest(name, &known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("add [services.{name}] with kind = \"postgres\""),
+        };
+        Err(self.error(raw.span().start, message, hint))
+    }
+}
+
+fn database(id: &str, raw: &RawDatabase) -> Database {
+    Database {
+        id: id.to_owned(),
+        service: raw.service.clone(),
+        name: raw.name.clone(),
+        role: raw.role.clone(),
+        password_variable: raw.password_variable.clone().unwrap_or_else(|| "POSTGRES_PASSWORD".to_owned()),
+        migrations: raw.migrations.clone(),
+        rows_may_fall: raw.rows_may_fall.clone(),
+    }
+}
+
+fn gate(raw: RawGate) -> Gate {
+    let or = |span: Option<Span>, seconds| span.unwrap_or(Span(Duration::from_secs(seconds)));
+    Gate {
+        verify_within: or(raw.verify_within, 300),
+        soak: or(raw.soak, 10),
+        migrate_within: or(raw.migrate_within, 600),
+        backup_within: or(raw.backup_within, 1_800),
+        tier: raw.tier,
+        integrity: raw.integrity,
+        door: raw.door,
+        freeze: raw.freeze,
+        keep: raw.keep.unwrap_or(5).max(1),
+        notify_command: raw.notify_command,
+        notify_webhook: raw.notify_webhook,
+    }
+}

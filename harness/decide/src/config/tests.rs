@@ -1,0 +1,104 @@
+use std::time::Duration;
+
+use super::*;
+use rstest::rstest;
+
+const GOOD: &str = r#"
+[project]
+name = "shop"
+
+[environments.staging]
+env_file = ".env.staging"
+workdir = "../shop-staging"
+
+[environments.production]
+env_file = ["common.env", ".env.production"]
+protected = true
+
+[services.api]
+port = 8080
+health = "/healthz"
+
+[services.db]
+kind = "postgres"
+
+[databases.main]
+service = "db"
+name = "shop"
+
+[severity]
+"contracts" = "warning"
+"contracts::api::get_orders" = "info"
+
+[gate]
+verify_within = "2m"
+"#;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(Path::new("/srv/shop/stagegate.toml"), text)
+}
+
+#[test]
+fn what_is_not_said_has_a_default() {
+    let config = parse(GOOD).unwrap();
+    let staging = config.environment("staging").unwrap();
+    assert_eq!(staging.project, "shop-staging");
+    assert_eq!(staging.workdir, Path::new("/srv/shop-staging"));
+    assert_eq!(staging.compose, [PathBuf::from("docker-compose.yml")]);
+    assert_eq!(config.environment("production").unwrap().env_files.len(), 2);
+    assert_eq!(config.services["db"].port, 5432);
+    assert_eq!(config.gate.verify_within, Span(Duration::from_secs(120)));
+    assert!(config.environment(EPHEMERAL).is_ok());
+}
+
+#[rstest]
+#[case("contracts::api::get_orders", Severity::Info)]
+#[case("contracts::api::get_items", Severity::Warning)]
+#[case("contractsx::api", Severity::Required)]
+fn the_longest_beginning_of_a_name_gives_its_severity(#[case] trial: &str, #[case] want: Severity) {
+    assert_eq!(parse(GOOD).unwrap().severity_of(trial), want);
+}
+
+#[rstest]
+#[case::unknown_key(
+    "protected = true",
+    "protcted = true",
+    ":11:1: unknown field `protcted`",
+    "did you mean `protected`?"
+)]
+#[case::unknown_table("[services.api]", "[servces.api]", ":13:2: unknown field `servces`", "did you mean `services`?")]
+#[case::no_unit("\"2m\"", "2", ":29:17: ", "a text with a number and a unit")]
+#[case::wrong_unit("\"2m\"", "\"2 minutes\"", ":29:17: ", "\"30s\" or \"5m\"")]
+#[case::duplicate("[environments.production]", "[environments.staging]", ":9:15: ", "duplicate")]
+#[case::missing("name = \"shop\"\n\n[env", "\n\n[env", ":2:1: missing field `name`", "")]
+#[case::severity("\"info\"", "\"inof\"", "unknown variant `inof`", "did you mean `info`?")]
+#[case::service("service = \"db\"", "service = \"bd\"", "`bd` is not a PostgreSQL service", "did you mean `db`?")]
+#[case::path("\"/healthz\"", "\"healthz\"", "`healthz` does not begin with `/`", "\"/healthz\"")]
+#[case::port("port = 8080\n", "", "service `api` has no port", "port inside the container")]
+#[case::range("8080", "80800", ":14:8: ", "80800")]
+#[case::project("name = \"shop\"\n\n[env", "name = \"My Shop\"\n\n[env", ":3:8: project name `My Shop`", "a-z")]
+#[case::shared(
+    "protected = true",
+    "project = \"shop-staging\"",
+    "both compose project `shop-staging`",
+    "its own `project`"
+)]
+fn a_mistake_is_told_with_its_place_and_the_way_out(
+    #[case] good: &str,
+    #[case] bad: &str,
+    #[case] place: &str,
+    #[case] way_out: &str,
+) {
+    assert!(GOOD.contains(good), "the case must change the text");
+    let error = parse(&GOOD.replacen(good, bad, 1)).unwrap_err().to_string();
+    assert!(error.contains(place), "{error}");
+    assert!(error.contains(way_out), "{error}");
+    assert!(error.starts_with("/srv/shop/stagegate.toml:"), "{error}");
+}
+
+#[test]
+fn an_unknown_environment_is_told_with_the_known_ones() {
+    let error = parse(GOOD).unwrap().environment("stagin").unwrap_err().to_string();
+    assert!(error.contains("did you mean `staging`?"), "{error}");
+    assert!(error.contains("ephemeral, production, staging"), "{error}");
+}

@@ -1,0 +1,14 @@
+//! Decides: values in, values out.
+//!
+//! Everything here is a pure function of its arguments. Facts come from `stagegate-act`, verdicts, plans, moves
+//! and texts are made here. No clock, no environment, no files, no network: the manifest holds nothing to do
+//! them with, and `clippy.toml` bans what the standard library offers.
+
+pub mod command;
+pub mod compose;
+pub mod config;
+pub mod container;
+pub mod exit;
+pub mod record;
+pub mod redact;
+pub mod units;

@@ -1,0 +1,23 @@
+//! The suites: one folder a suite, one file a check.
+//!
+//! A check asks one question and gives back an outcome; what the outcome lets a release do is decided elsewhere.
+
+pub mod session;
+pub mod trial;
+
+mod contracts;
+mod health;
+
+pub use trial::{Effect, Scope, Suite, Trial};
+
+/// Lists the suites, in the order in which they are told.
+#[must_use]
+pub fn catalog() -> Vec<Suite> {
+    vec![health::SUITE, contracts::SUITE]
+}
+
+/// Lists all trials of an environment.
+#[must_use]
+pub fn trials(scope: Scope<'_>) -> Vec<Trial> {
+    catalog().iter().flat_map(|suite| (suite.trials)(scope)).collect()
+}

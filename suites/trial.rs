@@ -1,0 +1,67 @@
+//! A trial: one question about one thing of one environment.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use stagegate_decide::{
+    config::{Config, Environment},
+    record::Outcome,
+};
+
+use crate::session::Session;
+
+/// Whether asking the question changes something in the environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It only reads.
+    Reads,
+    /// It writes; left out in a protected environment.
+    Writes,
+}
+
+/// The question: asked of a session, it gives an outcome.
+pub type Ask = Arc<dyn Fn(Arc<Session>) -> BoxFuture<'static, Outcome> + Send + Sync>;
+
+/// One question about one thing.
+#[derive(Clone)]
+pub struct Trial {
+    /// `suite::thing::question`, of `[a-z0-9_:]`.
+    pub name: String,
+    /// Whether it changes something.
+    pub effect: Effect,
+    /// The question.
+    pub ask: Ask,
+}
+
+impl Trial {
+    /// Makes a trial; characters that a name may not have become `_`.
+    pub fn new<F, R>(suite: &str, thing: &str, question: &str, effect: Effect, ask: F) -> Self
+    where
+        F: Fn(Arc<Session>) -> R + Send + Sync + 'static,
+        R: Future<Output = Outcome> + Send + 'static,
+    {
+        let name = [suite, thing, question].map(word).join("::");
+        Trial { name, effect, ask: Arc::new(move |session| Box::pin(ask(session))) }
+    }
+}
+
+fn word(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect()
+}
+
+/// What a suite may look at to list its trials: files, never the network.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    /// The whole configuration.
+    pub config: &'a Config,
+    /// The environment that is asked about.
+    pub environment: &'a Environment,
+}
+
+/// A family of checks.
+pub struct Suite {
+    /// Its name, the first part of its trials' names.
+    pub name: &'static str,
+    /// Lists its trials without touching the network.
+    pub trials: fn(Scope<'_>) -> Vec<Trial>,
+}
