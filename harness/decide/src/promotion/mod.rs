@@ -1,0 +1,123 @@
+//! A promotion as a list of steps, its journal, and what to do next.
+//!
+//! Before an action its intent is written to the journal and synced, after it the end. [`next`] is a pure function
+//! of the journal: a run that was killed goes on, or back, by asking it again. Until the commit line is written a
+//! run can only be taken back; from then on it only goes forward.
+
+mod journal;
+mod next;
+mod plan;
+mod preflight;
+
+pub use journal::{Decision, End, Entry, JournalError, Line, VERSION, chained, read};
+pub use next::{Move, next};
+pub use plan::{Environments, Kind, Plan, PlanDatabase, Release, ServiceChange, rollback_tag};
+pub use preflight::{Facts, refusals};
+
+use serde::{Deserialize, Serialize};
+
+/// A step of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Look at everything that would make the run fail later; touches nothing.
+    Preflight,
+    /// Run the suites against the source environment.
+    Validate,
+    /// Resolve the release: images by id, models, space.
+    Prepare,
+    /// Dump data, keep configuration, and prove the dump by restoring it.
+    BackUp,
+    /// Apply the release's migrations to the restored copy and count rows.
+    Rehearse,
+    // An approval by a person has its place here.
+    /// Close the door and stop whatever writes.
+    Freeze,
+    /// Copy the database on its server, or dump it again where it cannot be copied.
+    Clone,
+    /// Apply the release's migrations; in a rollback, put the earlier data in place.
+    Migrate,
+    /// Start the release, its door still closed.
+    Deploy,
+    /// Run the suites against the target.
+    Verify,
+    /// Open the door.
+    Thaw,
+    /// On the way back: start the release that was there before.
+    Reopen,
+    /// On the way back: run the suites against it.
+    VerifyBack,
+    /// Tell whoever wants to know.
+    Notify,
+    /// Take away what is no longer needed.
+    Prune,
+}
+
+impl Step {
+    /// The steps up to the commit line, in order.
+    pub const FORWARD: [Step; 10] = [
+        Step::Preflight,
+        Step::Validate,
+        Step::Prepare,
+        Step::BackUp,
+        Step::Rehearse,
+        Step::Freeze,
+        Step::Clone,
+        Step::Migrate,
+        Step::Deploy,
+        Step::Verify,
+    ];
+    /// The steps behind the commit line, in order.
+    pub const AFTER_COMMIT: [Step; 3] = [Step::Thaw, Step::Notify, Step::Prune];
+    /// The steps of a way back, once everything is undone, in order.
+    pub const AFTER_UNDO: [Step; 3] = [Step::Reopen, Step::VerifyBack, Step::Notify];
+
+    /// Tells whether the step changes the target environment.
+    #[must_use]
+    pub fn touches_target(self) -> bool {
+        matches!(self, Step::Freeze | Step::Clone | Step::Migrate | Step::Deploy)
+    }
+
+    /// Tells whether the step is left out where the release changes neither schema nor data.
+    #[must_use]
+    pub fn is_for_data(self) -> bool {
+        matches!(self, Step::Freeze | Step::Clone | Step::Migrate)
+    }
+
+    /// Returns the step as the operator reads it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Step::Preflight => "preflight",
+            Step::Validate => "validate the source",
+            Step::Prepare => "prepare the release",
+            Step::BackUp => "back up and prove it",
+            Step::Rehearse => "rehearse on a copy",
+            Step::Freeze => "freeze writes",
+            Step::Clone => "clone the database",
+            Step::Migrate => "migrate",
+            Step::Deploy => "deploy",
+            Step::Verify => "verify",
+            Step::Thaw => "open the door",
+            Step::Reopen => "start the release from before",
+            Step::VerifyBack => "verify the way back",
+            Step::Notify => "notify",
+            Step::Prune => "prune",
+        }
+    }
+}
+
+/// The way back for data, as chosen for one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Code and configuration only: the rehearsal changed neither schema nor rows.
+    Code,
+    /// A copy on the server and two renames.
+    Swap,
+    /// A dump made while frozen, restored into a fresh database, and two renames.
+    Restore,
+}
+
+#[cfg(test)]
+mod tests;
