@@ -107,12 +107,14 @@ impl Engine {
         }
     }
 
-    /// Removes a container by force; that it is gone already is fine.
+    /// Removes a container, by id or name, by force; that it is gone already is fine.
+    ///
+    /// Its anonymous volumes are kept: a container that Compose was replacing may hold the only ones with data.
     ///
     /// # Errors
     /// [`EngineError`] where the Engine does not answer.
     pub async fn remove(&self, id: &str) -> Result<(), EngineError> {
-        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        let options = RemoveContainerOptionsBuilder::new().force(true).v(false).build();
         match self.docker.remove_container(id, Some(options)).await {
             Ok(()) => Ok(()),
             Err(error) if is_missing(&error) => Ok(()),

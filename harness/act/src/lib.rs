@@ -2,7 +2,15 @@
 //!
 //! Everything here has effects and returns facts; verdicts, plans and texts are made in `stagegate-decide`.
 
+pub mod database;
 pub mod engine;
+mod failpoint;
+pub mod files;
+pub mod gate;
+pub mod git;
+pub mod journal;
+pub mod lock;
 pub mod paths;
 pub mod process;
 pub mod project;
+pub mod release;

@@ -21,6 +21,12 @@ impl StateDir {
         StateDir { root: base(config).join(project) }
     }
 
+    /// Returns the state that is kept in `root`.
+    #[must_use]
+    pub fn at(root: &Path) -> Self {
+        StateDir { root: root.to_path_buf() }
+    }
+
     /// Returns the folder itself.
     #[must_use]
     pub fn root(&self) -> &Path {

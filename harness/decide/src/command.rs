@@ -1,6 +1,7 @@
 //! Commands as plain values: a program and its arguments. Only `act` runs them.
 
 pub mod compose;
+pub mod docker;
 pub mod git;
 pub mod postgres;
 

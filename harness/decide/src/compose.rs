@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::redact::{Secret, names_a_secret};
+use crate::{
+    container::Container,
+    redact::{Secret, names_a_secret},
+};
 
 /// Label with the git commit that a container was deployed from.
 pub const RELEASE_LABEL: &str = "dev.stagegate.release";
@@ -186,6 +189,33 @@ impl Model {
         })
     }
 
+    /// Returns the model with every path below `from` moved below `to`.
+    #[must_use]
+    pub fn rebased(&self, from: &str, to: &str) -> Model {
+        let mut value = self.0.clone();
+        rebase(&mut value, from.trim_end_matches('/'), to.trim_end_matches('/'));
+        Model(value)
+    }
+
+    /// Returns the model in which every service that is as in `old`, but for the release's label, keeps `old`'s
+    /// label: otherwise each release would recreate every container, the database's too.
+    #[must_use]
+    pub fn carried(&self, old: &Model) -> Model {
+        let bare = |service: &Value| {
+            let mut service = service.clone();
+            if let Some(labels) = service.get_mut("labels").and_then(Value::as_object_mut) {
+                labels.remove(RELEASE_LABEL);
+            }
+            service
+        };
+        self.changed(|name, service| {
+            let (before, now) = (old.service(name), Value::Object(service.clone()));
+            if bare(before) == bare(&now) {
+                service.clone_from(before.as_object().unwrap_or(&Map::new()));
+            }
+        })
+    }
+
     /// Returns the model without the published ports of `door`: the services run, but nobody from outside gets in.
     #[must_use]
     pub fn closed(&self, door: &BTreeSet<String>) -> Model {
@@ -268,6 +298,19 @@ impl Model {
     }
 }
 
+fn rebase(value: &mut Value, from: &str, to: &str) {
+    match value {
+        Value::String(text) => {
+            if let Some(rest) = text.strip_prefix(from).filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+                *text = format!("{to}{rest}");
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| rebase(item, from, to)),
+        Value::Object(entries) => entries.values_mut().for_each(|item| rebase(item, from, to)),
+        _ => {}
+    }
+}
+
 fn is_first_start(target: &Value) -> bool {
     target.as_str().is_some_and(|t| t.starts_with("/docker-entrypoint-initdb.d"))
 }
@@ -275,6 +318,39 @@ fn is_first_start(target: &Value) -> bool {
 /// Compose doubles each `$` in the model that it prints, so that the model can be read again as a file.
 fn unescaped(text: &str) -> String {
     text.replace("$$", "$")
+}
+
+/// Returns in words how the containers of a project differ from the model that was deployed.
+///
+/// Images are compared by id, and only where the model pins one; a service that ended is not a difference here.
+#[must_use]
+pub fn drift(deployed: &Model, containers: &[Container]) -> Vec<String> {
+    let mut told = Vec::new();
+    for name in deployed.services().iter().filter(|name| !deployed.has_profile(name)) {
+        let own: Vec<&Container> = containers.iter().filter(|c| c.service == *name && !c.one_off).collect();
+        if own.is_empty() && deployed.replicas(name) > 0 {
+            told.push(format!("service {name} has no container"));
+        }
+        let pinned = deployed.image(name);
+        for container in own.iter().filter(|c| pinned.starts_with("sha256:") && c.image != pinned) {
+            told.push(format!(
+                "container {} runs image {}, not {}",
+                container.name,
+                short(&container.image),
+                short(pinned)
+            ));
+        }
+    }
+    for container in containers.iter().filter(|c| !c.one_off && !deployed.has(&c.service)) {
+        told.push(format!("container {} belongs to no service of the release", container.name));
+    }
+    told
+}
+
+/// Returns the first 12 digits of an image id.
+#[must_use]
+pub fn short(image: &str) -> &str {
+    image.strip_prefix("sha256:").map_or(image, |hex| hex.get(..12).unwrap_or(hex))
 }
 
 #[cfg(test)]

@@ -64,3 +64,27 @@ pub fn tag(repository: &Path, name: &str, commit: &str, message: &str) -> Comman
 pub fn untag(repository: &Path, name: &str) -> Command {
     git(repository).args(["tag", "--delete"]).arg(name)
 }
+
+/// Takes a worktree away, whatever it holds.
+#[must_use]
+pub fn remove_worktree(repository: &Path, workdir: &Path) -> Command {
+    git(repository).args(["worktree", "remove", "--force"]).path(workdir)
+}
+
+/// Forgets worktrees whose folders are gone.
+#[must_use]
+pub fn prune_worktrees(repository: &Path) -> Command {
+    git(repository).args(["worktree", "prune"])
+}
+
+/// Prints how a person calls a commit: its tag, else its short id.
+#[must_use]
+pub fn name_of(dir: &Path, commit: &str) -> Command {
+    git(dir).args(["describe", "--tags", "--exact-match", "--exclude=rollback-*", "--always"]).arg(commit)
+}
+
+/// Prints the top folder of the working copy that holds `dir`.
+#[must_use]
+pub fn top(dir: &Path) -> Command {
+    git(dir).args(["rev-parse", "--path-format=absolute", "--show-toplevel"])
+}

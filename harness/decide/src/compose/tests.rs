@@ -81,3 +81,23 @@ fn a_text_that_is_not_a_model_is_refused() {
     assert!(Model::parse("name: shop").unwrap_err().to_string().contains("Compose v2"));
     assert!(Model::parse("{}").unwrap_err().to_string().contains("no services"));
 }
+
+#[test]
+fn a_service_that_did_not_change_keeps_its_label_and_so_its_container() {
+    let pin = |release, image: &str| {
+        let images = BTreeMap::from([("api".to_owned(), image.to_owned()), ("db".to_owned(), "sha256:db".to_owned())]);
+        shop().pinned(release, &images, &BTreeMap::new())
+    };
+    let old = pin("one", "sha256:a1");
+    let new = pin("two", "sha256:a2").carried(&old);
+    assert_eq!(new.service("db"), old.service("db"));
+    assert_eq!(new.service("api")["labels"][RELEASE_LABEL], "two");
+}
+
+#[test]
+fn paths_move_with_the_tree_and_look_alikes_stay() {
+    let moved = shop().rebased("/srv/shop", "/srv/other");
+    assert_eq!(moved.binds("migrate")[0].source, "/srv/other/migrations");
+    let same = shop().rebased("/srv/sho", "/srv/other");
+    assert_eq!(same.binds("migrate")[0].source, "/srv/shop/migrations");
+}

@@ -1,0 +1,119 @@
+//! Files that are there whole or not at all, and hashes of what a container mounts.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+use sha2::{Digest, Sha256};
+
+/// Makes a folder and those above it that only its owner may enter.
+///
+/// # Errors
+/// The system's.
+pub fn private_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Opens a new file that only its owner may read; an older one is emptied.
+///
+/// # Errors
+/// The system's.
+pub fn private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+/// Writes a file so that a crash leaves the old one or the new one, never a part; an existing one keeps its mode.
+///
+/// # Errors
+/// The system's; the old file is untouched then.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = dir.join(format!(".{name}.{}", std::process::id()));
+    let mode = fs::metadata(path).map(|found| found.permissions().mode() & 0o7777).unwrap_or(0o600);
+    let written = (|| {
+        let mut file = private_file(&aside)?;
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&aside, path)?;
+        sync_dir(dir)
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&aside);
+    }
+    written
+}
+
+/// Makes the entries of a folder last.
+///
+/// # Errors
+/// The system's.
+pub fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Returns SHA-256 (hex) and size of a file, read as it stands on the disk.
+///
+/// # Errors
+/// The system's.
+pub fn hash_file(path: &Path) -> io::Result<(String, u64)> {
+    let mut hasher = Sha256::new();
+    let size = feed(path, &mut hasher)?;
+    Ok((hex(hasher), size))
+}
+
+/// Returns SHA-256 (hex) over names, modes and contents of a file or of a folder with all in it.
+///
+/// # Errors
+/// The system's.
+pub fn hash_tree(path: &Path) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    walk(path, path, &mut hasher)?;
+    Ok(hex(hasher))
+}
+
+fn walk(top: &Path, path: &Path, hasher: &mut Sha256) -> io::Result<()> {
+    let found = fs::symlink_metadata(path)?;
+    let name = path.strip_prefix(top).unwrap_or(path).to_string_lossy().into_owned();
+    hasher.update(format!("{name}\0{:o}\0", found.permissions().mode() & 0o111));
+    if found.is_dir() {
+        let mut entries: Vec<_> = fs::read_dir(path)?.collect::<Result<_, _>>()?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        return entries.iter().try_for_each(|entry| walk(top, &entry.path(), hasher));
+    }
+    if found.is_symlink() {
+        hasher.update(fs::read_link(path)?.to_string_lossy().as_bytes());
+    } else if found.is_file() {
+        feed(path, hasher)?;
+    }
+    Ok(())
+}
+
+fn feed(path: &Path, hasher: &mut Sha256) -> io::Result<u64> {
+    let mut file = File::open(path)?;
+    let (mut buffer, mut size) = (vec![0; 256 << 10], 0);
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(size);
+        }
+        hasher.update(&buffer[..read]);
+        size += read as u64;
+    }
+}
+
+fn hex(hasher: Sha256) -> String {
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Returns the free bytes of the disk that holds `path` or its nearest existing parent; `None` where it can't be seen.
+#[must_use]
+pub fn free_space(path: &Path) -> Option<u64> {
+    let there = path.ancestors().find(|p| p.exists())?;
+    let found = rustix::fs::statvfs(there).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}

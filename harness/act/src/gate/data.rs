@@ -1,0 +1,167 @@
+//! Freeze, clone, migrate, and their ways back: what happens to rows.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use stagegate_decide::{
+    command::compose,
+    data::{DataFacts, differences},
+    promotion::{Kind, PlanDatabase, Step, Tier},
+};
+
+use super::{Run, Stop};
+
+const STOP_WITHIN: Duration = Duration::from_secs(120);
+
+impl Run {
+    /// Closes the door, stops whatever writes, and keeps everybody else out of the databases.
+    pub(super) async fn freeze(&mut self) -> Result<Value, Stop> {
+        let model = self.dir.join("old/model.json");
+        // One after the other: the door first, so that requests under way still find what they need.
+        for service in &self.plan.freeze {
+            let stop = compose::stop(&self.plan.project, &model, std::slice::from_ref(service));
+            self.runner.run_ok(&stop, STOP_WITHIN).await?;
+        }
+        for database in &self.plan.databases {
+            self.server(database).await?.shut(&database.name).await?;
+        }
+        Ok(json!({ "stopped": self.plan.freeze }))
+    }
+
+    pub(super) async fn undo_freeze(&mut self) -> Result<Value, Stop> {
+        for database in &self.plan.databases {
+            let server = self.server(database).await?;
+            server.end_gate_sessions().await?;
+            server.open(&database.name).await?;
+        }
+        Ok(Value::Null)
+    }
+
+    /// Keeps every row as it is at this moment: a copy on the server, or a dump.
+    pub(super) async fn clone_databases(&mut self) -> Result<Value, Stop> {
+        let started = Instant::now();
+        for database in &self.plan.databases {
+            let server = self.server(database).await?;
+            let copy = self.plan.copy_of(&database.name);
+            let facts = match self.tier() {
+                Tier::Restore => {
+                    server.open(&database.name).await?;
+                    let path = self.frozen_dump(database);
+                    let within = self.plan.backup_within.0;
+                    let facts = server.dump(&self.runner, &database.name, &path, self.plan.integrity, within).await?;
+                    server.shut(&database.name).await?;
+                    facts
+                }
+                Tier::Code | Tier::Swap => {
+                    server.copy(&database.name, &copy).await?;
+                    // The copy is read, not the original: nobody else knows it.
+                    server.facts(&copy, self.plan.integrity).await?
+                }
+            };
+            self.save(&frozen_name(database), &facts)?;
+        }
+        Ok(json!({ "tier": self.tier(), "seconds": started.elapsed().as_secs_f64() }))
+    }
+
+    fn frozen_dump(&self, database: &PlanDatabase) -> std::path::PathBuf {
+        self.dir.join(format!("frozen-{}.dump", database.id))
+    }
+
+    /// Drops copies that were never needed. A copy that took the original's place has another name by now.
+    pub(super) async fn undo_clone(&mut self) -> Result<Value, Stop> {
+        for database in &self.plan.databases {
+            let server = self.server(database).await?;
+            server.end_gate_sessions().await?;
+            if server.has(&database.name).await? {
+                server.drop_database(&self.plan.copy_of(&database.name)).await?;
+            }
+        }
+        Ok(Value::Null)
+    }
+
+    /// Applies the release's migrations, or puts the data of an earlier run in place.
+    pub(super) async fn migrate(&mut self) -> Result<Value, Stop> {
+        let started = Instant::now();
+        for database in &self.plan.databases {
+            let server = self.server(database).await?;
+            match &self.plan.kind {
+                Kind::Promote => {
+                    server.open(&database.name).await?;
+                    self.migrate_one(database).await?;
+                }
+                Kind::Rollback { run, .. } => self.put_back(run, database).await?,
+            }
+        }
+        Ok(json!({ "seconds": started.elapsed().as_secs_f64() }))
+    }
+
+    async fn migrate_one(&self, database: &PlanDatabase) -> Result<(), Stop> {
+        let Some(service) = &database.migrations else { return Ok(()) };
+        self.run_migrations(&self.plan.project, &self.dir.join("in-tree.json"), service).await?;
+        let before: DataFacts = self.load(&frozen_name(database))?;
+        let after = self.server(database).await?.facts(&database.name, self.plan.integrity).await?;
+        self.stop_at_losses(database, &before, &after)
+    }
+
+    /// Exchanges the database with the copy, or the dump, that `run` kept of it.
+    async fn put_back(&self, run: &str, database: &PlanDatabase) -> Result<(), Stop> {
+        let earlier = stagegate_decide::promotion::Plan { run: run.to_owned(), ..self.plan.clone() };
+        let server = self.server(database).await?;
+        let mut good = earlier.copy_of(&database.name);
+        if !server.has(&good).await? {
+            good = format!("{}_r", self.plan.copy_of(&database.name).chars().take(60).collect::<String>());
+            let dir = self.state.run(run);
+            let frozen = dir.join(format!("frozen-{}.dump", database.id));
+            let dump = if frozen.is_file() { frozen } else { dir.join(format!("backup/{}.dump", database.id)) };
+            let within = self.plan.backup_within.0;
+            server.restore_beside(&self.runner, &database.name, &good, &dump, within).await?;
+        }
+        Ok(server.exchange(&database.name, &good, &self.replaced(database)).await?)
+    }
+
+    fn replaced(&self, database: &PlanDatabase) -> String {
+        let failed = self.plan.failed_of(&database.name);
+        failed.replacen("__failed_", "__left_", 1)
+    }
+
+    /// Puts the rows from before the migration back and proves that they are the same.
+    pub(super) async fn undo_migrate(&mut self) -> Result<Value, Stop> {
+        // A migration that outlived a killed run must not write into what is put back.
+        self.gate.engine.remove(&self.migrations_container()).await?;
+        let (mut told, mut exchange) = (Vec::new(), Duration::ZERO);
+        for database in &self.plan.databases {
+            let server = self.server(database).await?;
+            server.end_gate_sessions().await?;
+            let (copy, failed) = (self.plan.copy_of(&database.name), self.plan.failed_of(&database.name));
+            if self.tier() == Tier::Restore && !server.has(&failed).await? {
+                let (dump, within) = (self.frozen_dump(database), self.plan.backup_within.0);
+                server.restore_beside(&self.runner, &database.name, &copy, &dump, within).await?;
+            }
+            let started = Instant::now();
+            server.exchange(&database.name, &copy, &failed).await?;
+            exchange += started.elapsed();
+            self.prove_back(database, &server).await?;
+            told.push(json!({ "database": database.name, "kept": failed }));
+        }
+        Ok(json!({ "databases": told, "exchange_s": exchange.as_secs_f64() }))
+    }
+
+    async fn prove_back(&self, database: &PlanDatabase, server: &crate::database::Server) -> Result<(), Stop> {
+        let before: DataFacts = self.load(&frozen_name(database))?;
+        let now = server.facts(&database.name, self.plan.integrity).await?;
+        let differs = differences(&before, &now);
+        if differs.is_empty() {
+            return Ok(());
+        }
+        Err(Stop::held(format!("database `{}` is back but not as it was: {}", database.name, differs.join("; "))))
+    }
+
+    /// Tells whether data was frozen in this run, so that the way back must not start the old release too early.
+    pub(super) fn froze_data(&self) -> bool {
+        self.has_begun(Step::Freeze)
+    }
+}
+
+fn frozen_name(database: &PlanDatabase) -> String {
+    format!("frozen-{}.json", database.id)
+}

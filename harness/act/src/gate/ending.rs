@@ -1,0 +1,127 @@
+//! What comes last: telling whoever wants to know, and taking away what is no longer needed.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde_json::{Value, json};
+use stagegate_decide::{
+    command::Command,
+    promotion::{End, Entry, Line},
+};
+
+use super::{Run, Stop};
+use crate::journal;
+
+const NOTIFY_WITHIN: Duration = Duration::from_secs(10);
+
+impl Run {
+    /// Hands the run's end to the configured program and URL. Their failure never fails the run.
+    pub(super) async fn notify(&mut self) -> Result<Value, Stop> {
+        let gate = &self.gate.config.gate;
+        let (command, webhook) = (gate.notify_command.clone(), gate.notify_webhook.clone());
+        if command.is_empty() && webhook.is_none() {
+            return Ok(Value::Null);
+        }
+        let message = self.message();
+        let mut failures = Vec::new();
+        if let Some((program, args)) = command.split_first()
+            && let Err(stop) = self.notify_program(program, args, &message).await
+        {
+            failures.push(stop.reason);
+        }
+        if let Some(url) = webhook
+            && let Err(error) = crate::http::post_json(&url, &message, NOTIFY_WITHIN).await
+        {
+            failures.push(super::told(&error));
+        }
+        if failures.is_empty() { Ok(Value::Null) } else { Err(Stop::held(failures.join("; "))) }
+    }
+
+    async fn notify_program(&self, program: &str, args: &[String], message: &Value) -> Result<(), Stop> {
+        self.save("notification.json", message)?;
+        let file = std::fs::File::open(self.dir.join("notification.json"))?;
+        let command = Command::new(program).args(args.to_vec()).in_dir(self.gate.config.root());
+        Ok(self.runner.run_from_file(&command, NOTIFY_WITHIN, file).await?)
+    }
+
+    fn message(&self) -> Value {
+        let reason = self.lines().iter().rev().find_map(|line| match &line.entry {
+            Entry::Decided { reason, .. } => Some(reason.clone()),
+            _ => None,
+        });
+        json!({
+            "run": self.plan.run,
+            "environment": self.plan.environments.target,
+            "release": self.plan.release,
+            "previous": self.plan.previous,
+            "promoted": self.is_committed(),
+            "reason": reason,
+        })
+    }
+
+    /// Takes away what neither this rollback point nor a kept earlier one needs.
+    pub(super) async fn prune(&mut self) -> Result<Value, Stop> {
+        self.end_rehearsal().await?;
+        self.git().await?.remove_worktree(&self.tree()).await?;
+        let mut pruned = Vec::new();
+        for dir in self.points_to_prune() {
+            self.prune_point(&dir).await?;
+            pruned.push(dir.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        }
+        self.drop_old_databases().await?;
+        Ok(json!({ "rollback_points_removed": pruned }))
+    }
+
+    /// Returns the runs whose rollback points are too many: the oldest ones, never this run's.
+    fn points_to_prune(&self) -> Vec<PathBuf> {
+        let mut points: Vec<PathBuf> = journal::runs(&self.state.runs())
+            .into_iter()
+            .filter(|dir| *dir != self.dir && dir.join("backup").is_dir())
+            .filter(|dir| journal::lines(dir).is_ok_and(|lines| has_ended(&lines)))
+            .collect();
+        points.truncate(points.len().saturating_sub(self.plan.keep.saturating_sub(1)));
+        points
+    }
+
+    async fn prune_point(&self, dir: &std::path::Path) -> Result<(), Stop> {
+        let lines = journal::lines(dir)?;
+        if let Some(Entry::Started { plan }) = lines.first().map(|line| &line.entry) {
+            self.git().await?.untag(&plan.tag).await?;
+            if let Ok(old) = crate::release::Snapshot::read(&dir.join("old")) {
+                for service in old.model.services() {
+                    let name = format!("stagegate/rollback:{}-{service}", plan.run);
+                    let untag = stagegate_decide::command::docker::untag(&name);
+                    let _ = self.runner.run(&untag, NOTIFY_WITHIN).await;
+                }
+            }
+        }
+        // The journal stays: it is the history.
+        std::fs::remove_dir_all(dir.join("backup"))?;
+        let dumps = std::fs::read_dir(dir)?.flatten().map(|entry| entry.path());
+        for dump in dumps.filter(|path| path.extension().is_some_and(|ending| ending == "dump")) {
+            std::fs::remove_file(dump)?;
+        }
+        Ok(())
+    }
+
+    /// Drops the copies of earlier runs; this run's copy, and the newest database that failed or was left, stay.
+    async fn drop_old_databases(&self) -> Result<(), Stop> {
+        for database in &self.plan.databases {
+            let server = self.server(database).await?;
+            let own = self.plan.copy_of(&database.name);
+            for word in ["__pre_", "__failed_", "__left_"] {
+                let beginning = own.split_once("__pre_").map_or("", |(name, _)| name);
+                let mut found = server.beginning_with(&format!("{beginning}{word}")).await?;
+                // Names end with the run's time, so the last one is the newest.
+                let newest = if word == "__pre_" { Some(own.clone()) } else { found.pop() };
+                for old in found.into_iter().filter(|name| Some(name) != newest.as_ref()) {
+                    server.drop_database(&old).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn has_ended(lines: &[Line]) -> bool {
+    lines.last().is_some_and(|line| matches!(line.entry, Entry::Ended { end, .. } if end != End::Stuck))
+}

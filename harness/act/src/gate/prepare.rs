@@ -1,0 +1,169 @@
+//! Prepare and back up: everything that can be done while the target serves.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde_json::{Value, json};
+use stagegate_decide::{
+    command::docker,
+    compose::Model,
+    config::Environment,
+    data::{DataFacts, differences},
+    promotion::Kind,
+};
+
+use super::{Run, Stop};
+use crate::{
+    files,
+    release::{Resolver, Snapshot, images_of},
+};
+
+const TAG_WITHIN: Duration = Duration::from_secs(30);
+
+impl Run {
+    /// Checks the release out beside, resolves its model, pins its images, and keeps what the way back needs.
+    pub(super) async fn prepare(&mut self) -> Result<Value, Stop> {
+        let old = self.snapshot("old")?;
+        self.keep_images(&old.model).await?;
+        self.save("volumes-root.json", &self.gate.engine.about().await?.0)?;
+        if let Kind::Rollback { run, .. } = &self.plan.kind {
+            let before = Snapshot::read(&self.state.run(run).join("old"))?;
+            self.keep_images(&before.model).await?;
+            let new = before.copy_to(&self.dir.join("new"))?;
+            return self.write_closed(&new.model);
+        }
+        let tree = self.tree();
+        let git = self.git().await?;
+        git.remove_worktree(&tree).await?;
+        git.check_out(&tree, &self.plan.release.commit).await?;
+        let environment = self.target()?;
+        let source = self.gate.config.environment(&self.plan.environments.source)?.project.clone();
+        let resolver = Resolver {
+            runner: &self.runner,
+            engine: &self.gate.engine,
+            environment: &environment,
+            tree: &tree,
+            release: &self.plan.release,
+            // The very images that were tested there.
+            images: images_of(&self.gate.engine.project(&source).await?),
+            old: Some(&old.model),
+        };
+        let resolved = resolver.resolve().await?;
+        files::write_whole(&self.dir.join("in-tree.json"), resolved.in_tree.to_json().as_bytes())?;
+        let new = Snapshot::write(&self.dir.join("new"), &self.plan.release, &resolved.model, &self.plan.env_files)?;
+        self.write_closed(&new.model)
+    }
+
+    fn write_closed(&self, model: &Model) -> Result<Value, Stop> {
+        let closed = model.closed(&self.plan.door.iter().cloned().collect());
+        files::write_whole(&self.dir.join("closed.json"), closed.to_json().as_bytes())?;
+        Ok(json!({ "services": model.services() }))
+    }
+
+    /// Names the images of the way back, so that no clean-up of unnamed images takes them meanwhile.
+    async fn keep_images(&self, model: &Model) -> Result<(), Stop> {
+        for service in model.services() {
+            let name = self.kept_name(&service);
+            self.runner.run_ok(&docker::tag(model.image(&service), &name), TAG_WITHIN).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn kept_name(&self, service: &str) -> String {
+        format!("stagegate/rollback:{}-{service}", self.plan.run)
+    }
+
+    pub(super) fn tree(&self) -> PathBuf {
+        self.dir.join("tree")
+    }
+
+    fn target(&self) -> Result<Environment, Stop> {
+        let environment = self.gate.config.environment(&self.plan.environments.target)?;
+        Ok(Environment {
+            project: self.plan.project.clone(),
+            workdir: self.plan.workdir.clone(),
+            env_files: self.plan.env_files.clone(),
+            ..environment.clone()
+        })
+    }
+
+    pub(super) async fn undo_prepare(&mut self) -> Result<Value, Stop> {
+        self.git().await?.remove_worktree(&self.tree()).await?;
+        if let Ok(old) = self.snapshot("old") {
+            self.drop_kept_names(&old.model).await;
+        }
+        Ok(Value::Null)
+    }
+
+    pub(super) async fn drop_kept_names(&self, model: &Model) {
+        for service in model.services() {
+            // That it has no such name any more is fine.
+            let _ = self.runner.run(&docker::untag(&self.kept_name(&service)), TAG_WITHIN).await;
+        }
+    }
+
+    /// Dumps every database, then proves each dump: restored into a fresh server, it holds the same.
+    pub(super) async fn back_up(&mut self) -> Result<Value, Stop> {
+        let partial = self.dir.join("backup.partial");
+        let _ = std::fs::remove_dir_all(&partial);
+        files::private_dir(&partial)?;
+        let mut objects = Vec::new();
+        let mut all_facts = Vec::new();
+        for database in &self.plan.databases {
+            let server = self.server(database).await?;
+            let path = partial.join(format!("{}.dump", database.id));
+            let within = self.plan.backup_within.0;
+            let facts = server.dump(&self.runner, &database.name, &path, self.plan.integrity, within).await?;
+            let (hash, size) = files::hash_file(&path)?;
+            objects.push(json!({ "database": database.id, "sha256": hash, "bytes": size, "facts": facts }));
+            all_facts.push((database.clone(), facts));
+        }
+        let manifest = json!({ "v": 1, "run": self.plan.run, "release": self.plan.previous, "objects": objects });
+        files::write_whole(&partial.join("manifest.json"), &serde_json::to_vec_pretty(&manifest)?)?;
+        if !all_facts.is_empty() {
+            self.prove(&partial, &all_facts).await?;
+        }
+        std::fs::rename(&partial, self.dir.join("backup"))?;
+        files::sync_dir(&self.dir)?;
+        let message = format!("{} before run {}", self.plan.environments.target, self.plan.run);
+        self.git().await?.tag(&self.plan.tag, &self.plan.previous.commit, &message).await?;
+        let rows: i64 = all_facts.iter().map(|(_, facts)| facts.rows()).sum();
+        let bytes: u64 = objects.iter().filter_map(|object| object["bytes"].as_u64()).sum();
+        Ok(json!({ "rows": rows, "bytes": bytes, "tag": self.plan.tag }))
+    }
+
+    async fn prove(
+        &self,
+        backup: &std::path::Path,
+        expected: &[(stagegate_decide::promotion::PlanDatabase, DataFacts)],
+    ) -> Result<(), Stop> {
+        self.start_rehearsal().await?;
+        for (database, facts) in expected {
+            let server = self.rehearsal_server(database).await?;
+            server.wait(Duration::from_secs(60)).await?;
+            self.make_roles(database, &server).await?;
+            let path = backup.join(format!("{}.dump", database.id));
+            let copy = &database.name;
+            server.drop_database(copy).await?;
+            let locale = self.server(database).await?.locale(copy).await?;
+            server.create_fresh(copy, &locale).await?;
+            server.restore(&self.runner, copy, &path, self.plan.backup_within.0).await?;
+            let found = server.facts(copy, self.plan.integrity).await?;
+            let differs = differences(facts, &found);
+            if !differs.is_empty() {
+                return Err(Stop::held(format!(
+                    "the dump of database `{}` does not restore to what was dumped: {}",
+                    database.name,
+                    differs.join("; ")
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn undo_back_up(&mut self) -> Result<Value, Stop> {
+        let _ = std::fs::remove_dir_all(self.dir.join("backup.partial"));
+        self.end_rehearsal().await?;
+        self.git().await?.untag(&self.plan.tag).await?;
+        Ok(Value::Null)
+    }
+}

@@ -1,0 +1,160 @@
+//! The rehearsal: a server of its own, from the same image, with a copy of the data; the release's migrations run
+//! there first. It shares no network, no volume and no port with the target.
+
+use std::{collections::BTreeSet, path::PathBuf, time::{Duration, Instant}};
+
+use serde_json::{Value, json};
+use stagegate_decide::{
+    command::compose,
+    compose::{Model, RUN_LABEL},
+    config,
+    data::{self, DataFacts},
+    promotion::{Kind, PlanDatabase, Tier},
+    redact::Secret,
+};
+
+use super::{Run, Stop};
+use crate::{database::Server, files, release};
+
+const UP_WITHIN: Duration = Duration::from_secs(180);
+const DOWN_WITHIN: Duration = Duration::from_secs(60);
+
+impl Run {
+    fn rehearsal_project(&self) -> String {
+        format!("stagegate-rehearsal-{}", self.plan.run)
+    }
+
+    fn rehearsal_file(&self) -> PathBuf {
+        self.dir.join("rehearsal.json")
+    }
+
+    /// Starts the database services alone, empty, under a project of their own.
+    pub(super) async fn start_rehearsal(&self) -> Result<(), Stop> {
+        self.end_rehearsal().await?;
+        let model = match self.plan.kind {
+            Kind::Promote => release::read_model(&self.dir.join("in-tree.json"))?,
+            Kind::Rollback { .. } => self.snapshot("old")?.model,
+        };
+        let servers: BTreeSet<String> = self.plan.databases.iter().map(|d| d.service.clone()).collect();
+        let migrations = self.plan.databases.iter().filter_map(|d| d.migrations.clone()).filter(|m| model.has(m));
+        let keep: BTreeSet<String> = servers.iter().cloned().chain(migrations).collect();
+        let copy = self.with_the_running_servers(&model)?.reduced(&keep, &servers);
+        let copy = copy.isolated(&self.rehearsal_project()).labelled(RUN_LABEL, &self.plan.run);
+        files::write_whole(&self.rehearsal_file(), copy.to_json().as_bytes())?;
+        let services: Vec<String> = servers.into_iter().collect();
+        let up = compose::up_services(&self.rehearsal_project(), &self.rehearsal_file(), &services);
+        self.runner.run_ok(&up, UP_WITHIN).await?;
+        Ok(())
+    }
+
+    /// A dump is proven on the server that it is to be restored on: the image that runs now.
+    fn with_the_running_servers(&self, model: &Model) -> Result<Model, Stop> {
+        let old = self.snapshot("old")?.model;
+        let images = self.plan.databases.iter().map(|d| (d.service.clone(), old.image(&d.service).to_owned())).collect();
+        Ok(model.pinned(&self.plan.release.commit, &images, &std::collections::BTreeMap::new()))
+    }
+
+    pub(super) async fn rehearsal_server(&self, database: &PlanDatabase) -> Result<Server, Stop> {
+        let containers = self.gate.engine.project(&self.rehearsal_project()).await?;
+        let container = containers.iter().find(|c| c.service == database.service && !c.one_off);
+        let container = container.ok_or_else(|| Stop::held("the rehearsal's database did not start"))?;
+        let model = release::read_model(&self.rehearsal_file())?;
+        let password = model.variable(&database.service, &database.password_variable);
+        let password = password.unwrap_or_else(|| Secret::new(""));
+        Ok(Server::new(container, &database.role, password, &self.application()))
+    }
+
+    /// Makes the target's roles on the rehearsal's server, so that owners and rights can be restored.
+    pub(super) async fn make_roles(&self, database: &PlanDatabase, rehearsal: &Server) -> Result<(), Stop> {
+        let roles = self.server(database).await?.roles().await?;
+        Ok(rehearsal.make_roles(&roles).await?)
+    }
+
+    /// Takes the rehearsal's project away, volumes included; that it is gone already is fine.
+    pub(super) async fn end_rehearsal(&self) -> Result<(), Stop> {
+        self.runner.run_ok(&compose::down(&self.rehearsal_project(), true), DOWN_WITHIN).await?;
+        Ok(())
+    }
+
+    /// Applies the release's migrations to the restored copies and counts what became of the rows.
+    pub(super) async fn rehearse(&mut self) -> Result<Value, Stop> {
+        let rehearsed = self.rehearse_each().await;
+        self.end_rehearsal().await?;
+        let (changed, took) = rehearsed?;
+        let tier = if changed { self.tier_for_data() } else { Tier::Code };
+        Ok(json!({ "tier": tier, "migrations_s": took.as_secs_f64() }))
+    }
+
+    async fn rehearse_each(&self) -> Result<(bool, Duration), Stop> {
+        let (mut changed, mut took) = (false, Duration::ZERO);
+        for database in &self.plan.databases {
+            let Some(service) = &database.migrations else { continue };
+            let server = self.rehearsal_server(database).await?;
+            let before = server.facts(&database.name, self.plan.integrity).await?;
+            let started = Instant::now();
+            self.run_migrations(&self.rehearsal_project(), &self.rehearsal_file(), service).await?;
+            took += started.elapsed();
+            let after = server.facts(&database.name, self.plan.integrity).await?;
+            self.stop_at_losses(database, &before, &after)?;
+            changed |= before != after;
+        }
+        Ok((changed, took))
+    }
+
+    /// Runs a one-shot migrations service of a model under a name of this run.
+    pub(super) async fn run_migrations(&self, project: &str, model: &std::path::Path, service: &str) -> Result<(), Stop> {
+        let name = self.migrations_container();
+        self.gate.engine.remove(&name).await?;
+        let run = compose::run_once(project, model, service, &name);
+        self.runner.run_ok(&run, self.plan.migrate_within.0).await?;
+        Ok(())
+    }
+
+    pub(super) fn migrations_container(&self) -> String {
+        format!("stagegate-migrate-{}", self.plan.run)
+    }
+
+    pub(super) fn stop_at_losses(
+        &self,
+        database: &PlanDatabase,
+        before: &DataFacts,
+        after: &DataFacts,
+    ) -> Result<(), Stop> {
+        let losses = data::losses(before, after, &database.rows_may_fall);
+        if losses.is_empty() {
+            return Ok(());
+        }
+        Err(Stop::held(format!(
+            "the migrations of {} lose rows of database `{}`: {}; if that is meant, name the table in \
+             `rows_may_fall` of [databases.{}]",
+            self.plan.release.name,
+            database.name,
+            data::told(&losses),
+            database.id
+        )))
+    }
+
+    /// A copy on the server is quickest; where its disk has no room for one, a dump is made instead.
+    fn tier_for_data(&self) -> Tier {
+        match self.plan.tier {
+            config::Tier::Swap => Tier::Swap,
+            config::Tier::Restore => Tier::Restore,
+            config::Tier::Auto => {
+                let needed: u64 = self.plan.databases.iter().map(|database| database.size.0).sum();
+                let free = self.volumes_free();
+                if free.is_some_and(|free| free < needed.saturating_mul(6) / 5) { Tier::Restore } else { Tier::Swap }
+            }
+        }
+    }
+
+    fn volumes_free(&self) -> Option<u64> {
+        let root: String = self.load("volumes-root.json").ok()?;
+        files::free_space(std::path::Path::new(&root))
+    }
+
+    pub(super) async fn undo_rehearse(&mut self) -> Result<Value, Stop> {
+        self.gate.engine.remove(&self.migrations_container()).await?;
+        self.end_rehearsal().await?;
+        Ok(Value::Null)
+    }
+}

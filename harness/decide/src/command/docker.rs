@@ -1,0 +1,21 @@
+//! Docker's own argument lists, beside Compose.
+
+use super::Command;
+
+/// Pulls an image.
+#[must_use]
+pub fn pull(image: &str) -> Command {
+    Command::new("docker").args(["pull", "--quiet", image])
+}
+
+/// Gives an image a name, so that a prune of unnamed images leaves it.
+#[must_use]
+pub fn tag(image: &str, name: &str) -> Command {
+    Command::new("docker").args(["tag", image, name])
+}
+
+/// Takes a name from an image; the image goes with its last name, unless a container needs it.
+#[must_use]
+pub fn untag(name: &str) -> Command {
+    Command::new("docker").args(["image", "rm", "--no-prune", name])
+}
