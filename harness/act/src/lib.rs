@@ -8,6 +8,7 @@ mod failpoint;
 pub mod files;
 pub mod gate;
 pub mod git;
+pub mod http;
 pub mod journal;
 pub mod lock;
 pub mod paths;
