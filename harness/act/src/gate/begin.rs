@@ -62,13 +62,17 @@ pub enum BeginError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// There is nothing to put in the place of.
-    #[error("nothing runs in `{environment}` yet; bring the first release up with `gate up --env {environment} --release REV`")]
+    #[error(
+        "nothing runs in `{environment}` yet; bring the first release up with `gate up --env {environment} --release REV`"
+    )]
     NothingDeployed {
         /// The environment.
         environment: String,
     },
     /// The source runs nothing that the gate knows of.
-    #[error("what `{environment}` runs is not known; deploy the release there with `gate up --env {environment} --release REV`")]
+    #[error(
+        "what `{environment}` runs is not known; deploy the release there with `gate up --env {environment} --release REV`"
+    )]
     SourceUnknown {
         /// The environment.
         environment: String,
@@ -209,9 +213,10 @@ async fn databases(
 }
 
 fn planned(database: &Database, model: &Model) -> PlanDatabase {
-    let role = database.role.clone().or_else(|| {
-        model.variable(&database.service, "POSTGRES_USER").map(|user| user.expose().to_owned())
-    });
+    let role = database
+        .role
+        .clone()
+        .or_else(|| model.variable(&database.service, "POSTGRES_USER").map(|user| user.expose().to_owned()));
     PlanDatabase {
         id: database.id.clone(),
         service: database.service.clone(),

@@ -103,8 +103,7 @@ impl Run {
         if self.froze_data() {
             let new = self.snapshot("new")?;
             let databases: Vec<&String> = self.plan.databases.iter().map(|d| &d.service).collect();
-            let services: Vec<String> =
-                new.model.services().into_iter().filter(|s| !databases.contains(&s)).collect();
+            let services: Vec<String> = new.model.services().into_iter().filter(|s| !databases.contains(&s)).collect();
             let stop = compose::stop(&self.plan.project, &new.model_file(), &services);
             self.runner.run_ok(&stop, STOP_WITHIN).await?;
         }
@@ -130,7 +129,8 @@ impl Run {
         let within = self.plan.verify_within.0;
         let examined = self.examine_or_stop(&self.plan.environments.target, self.plan.soak.0);
         let found = tokio::time::timeout(within, examined).await;
-        let stop = || Stop { reason: format!("not verified within {}", self.plan.verify_within), exit: Exit::PersonNeeded };
+        let stop =
+            || Stop { reason: format!("not verified within {}", self.plan.verify_within), exit: Exit::PersonNeeded };
         let found = found.map_err(|_| stop())??;
         self.stop_at_drift(&self.snapshot("old")?.model).await?;
         Ok(found)
@@ -138,7 +138,8 @@ impl Run {
 }
 
 fn is_sound(model: &Model, container: &Container) -> bool {
-    let ended_well = model.is_oneshot(&container.service) && container.state == State::Exited && container.exit_code == 0;
+    let ended_well =
+        model.is_oneshot(&container.service) && container.state == State::Exited && container.exit_code == 0;
     let runs = container.state == State::Running && matches!(container.health, Health::Healthy | Health::None);
     container.one_off || ended_well || runs
 }

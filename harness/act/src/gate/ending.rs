@@ -9,7 +9,10 @@ use stagegate_decide::{
 };
 
 use super::{Run, Stop};
-use crate::journal;
+use crate::{
+    http::{Http, Request},
+    journal,
+};
 
 const NOTIFY_WITHIN: Duration = Duration::from_secs(10);
 
@@ -29,9 +32,9 @@ impl Run {
             failures.push(stop.reason);
         }
         if let Some(url) = webhook
-            && let Err(error) = crate::http::post_json(&url, &message, NOTIFY_WITHIN).await
+            && let Err(stop) = notify_url(&url, &message).await
         {
-            failures.push(super::told(&error));
+            failures.push(stop.reason);
         }
         if failures.is_empty() { Ok(Value::Null) } else { Err(Stop::held(failures.join("; "))) }
     }
@@ -120,6 +123,12 @@ impl Run {
         }
         Ok(())
     }
+}
+
+async fn notify_url(url: &str, message: &Value) -> Result<(), Stop> {
+    let request = Request::new("POST", "/").header("content-type", "application/json").body(message.to_string());
+    let answer = Http::new()?.deadline(NOTIFY_WITHIN).send_url(url, &request).await?;
+    if answer.status < 300 { Ok(()) } else { Err(Stop::held(format!("the webhook answered {}", answer.status))) }
 }
 
 fn has_ended(lines: &[Line]) -> bool {

@@ -1,7 +1,11 @@
 //! The rehearsal: a server of its own, from the same image, with a copy of the data; the release's migrations run
 //! there first. It shares no network, no volume and no port with the target.
 
-use std::{collections::BTreeSet, path::PathBuf, time::{Duration, Instant}};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use stagegate_decide::{
@@ -50,7 +54,8 @@ impl Run {
     /// A dump is proven on the server that it is to be restored on: the image that runs now.
     fn with_the_running_servers(&self, model: &Model) -> Result<Model, Stop> {
         let old = self.snapshot("old")?.model;
-        let images = self.plan.databases.iter().map(|d| (d.service.clone(), old.image(&d.service).to_owned())).collect();
+        let images =
+            self.plan.databases.iter().map(|d| (d.service.clone(), old.image(&d.service).to_owned())).collect();
         Ok(model.pinned(&self.plan.release.commit, &images, &std::collections::BTreeMap::new()))
     }
 
@@ -102,7 +107,12 @@ impl Run {
     }
 
     /// Runs a one-shot migrations service of a model under a name of this run.
-    pub(super) async fn run_migrations(&self, project: &str, model: &std::path::Path, service: &str) -> Result<(), Stop> {
+    pub(super) async fn run_migrations(
+        &self,
+        project: &str,
+        model: &std::path::Path,
+        service: &str,
+    ) -> Result<(), Stop> {
         let name = self.migrations_container();
         self.gate.engine.remove(&name).await?;
         let run = compose::run_once(project, model, service, &name);
