@@ -3,11 +3,13 @@
 //! Everything here has effects and returns facts; verdicts, plans and texts are made in `stagegate-decide`.
 
 pub mod database;
+pub mod deployment;
 pub mod engine;
 mod failpoint;
 pub mod files;
 pub mod gate;
 pub mod git;
+pub mod host;
 pub mod http;
 pub mod journal;
 pub mod lock;

@@ -1,22 +1,18 @@
 //! Deploy, verify, open the door, and the way back of code and configuration.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 use stagegate_decide::{
     command::compose,
     compose::{Model, drift},
     config::Door,
-    container::{Container, Health, State},
     exit::Exit,
     promotion::{Kind, Tier},
 };
 
 use super::{Run, Stop};
-use crate::release;
+use crate::{deployment, release};
 
 const UP_WITHIN: Duration = Duration::from_secs(300);
 const STOP_WITHIN: Duration = Duration::from_secs(120);
@@ -39,22 +35,7 @@ impl Run {
     }
 
     async fn up(&self, model: &Path, within: Duration) -> Result<(), Stop> {
-        self.sweep_renamed().await?;
-        self.runner.run_ok(&compose::up(&self.plan.project, model), within).await?;
-        Ok(())
-    }
-
-    /// Removes the containers that a killed `up` left half way between two names: `<hex>_<name>`.
-    ///
-    /// They make the next `up` fail, or keep the wrong name. Volumes are left alone.
-    async fn sweep_renamed(&self) -> Result<(), Stop> {
-        for container in self.gate.engine.project(&self.plan.project).await? {
-            if is_renamed(&container.name) {
-                self.runner.note(&format!("removing half-made container {}", container.name));
-                self.gate.engine.remove(&container.id).await?;
-            }
-        }
-        Ok(())
+        Ok(deployment::up(&self.runner, &self.gate.engine, &self.plan.project, model, within).await?)
     }
 
     /// Runs the suites against the target within the time that a deploy has.
@@ -81,21 +62,9 @@ impl Run {
         Ok(Value::Null)
     }
 
-    /// Waits until every service runs and none of their healthchecks says otherwise.
     async fn wait_until_sound(&self, model: &Model) -> Result<(), Stop> {
-        let deadline = Instant::now() + self.plan.ready_within.0;
-        loop {
-            let containers = self.gate.engine.project(&self.plan.project).await?;
-            let unsound: Vec<String> =
-                containers.iter().filter(|c| !is_sound(model, c)).map(|c| c.name.clone()).collect();
-            if unsound.is_empty() && drift(model, &containers).is_empty() {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                return Err(Stop::held(format!("not running or not healthy: {}", unsound.join(", "))));
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+        let within = self.plan.ready_within.0;
+        Ok(deployment::wait_until_sound(&self.gate.engine, &self.plan.project, model, within).await?)
     }
 
     /// Takes the release's code away: stops it where data is to be put back, and puts files and variables back.
@@ -134,32 +103,5 @@ impl Run {
         let found = found.map_err(|_| stop())??;
         self.stop_at_drift(&self.snapshot("old")?.model).await?;
         Ok(found)
-    }
-}
-
-fn is_sound(model: &Model, container: &Container) -> bool {
-    let ended_well =
-        model.is_oneshot(&container.service) && container.state == State::Exited && container.exit_code == 0;
-    let runs = container.state == State::Running && matches!(container.health, Health::Healthy | Health::None);
-    container.one_off || ended_well || runs
-}
-
-// Source: Compose 2.26 makes the new container as `<first 12 digits of the old id>_<name>` and renames it at the end.
-fn is_renamed(name: &str) -> bool {
-    name.split_once('_').is_some_and(|(id, rest)| {
-        id.len() == 12 && !rest.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_renamed;
-
-    #[test]
-    fn only_a_name_that_begins_with_an_id_is_half_made() {
-        assert!(is_renamed("0123456789ab_shop-api-1"));
-        assert!(!is_renamed("shop_api_1"));
-        assert!(!is_renamed("0123456789ab_"));
-        assert!(!is_renamed("0123456789AB_shop"));
     }
 }

@@ -24,6 +24,7 @@ use stagegate_decide::{
     exit::Exit,
     promotion::{Decision, End, Entry, Facts, Kind, Line, Move, Plan, PlanDatabase, Step, Tier, next},
 };
+use tokio::sync::watch;
 
 use crate::{
     database::Server,
@@ -33,7 +34,7 @@ use crate::{
     journal::{Journal, StoreError},
     lock::{self, Lock},
     paths::StateDir,
-    process::Runner,
+    process::{self, Runner},
     release::{ReleaseError, Snapshot},
 };
 pub use begin::{BeginError, Request, prepare_plan};
@@ -68,6 +69,8 @@ pub struct Gate {
     pub examine: Arc<dyn Examine>,
     /// Sees every line.
     pub observe: Observer,
+    /// Becomes true when somebody asks to stop: the run is taken back then, in order.
+    pub interrupt: watch::Receiver<bool>,
 }
 
 /// Why a step did not end well.
@@ -186,13 +189,36 @@ impl Run {
     async fn make(&mut self, step: Step) -> Result<(), StoreError> {
         self.write(Entry::Begun { step }, Duration::ZERO)?;
         let started = Instant::now();
-        let outcome = self.act(step).await;
+        let outcome = if self.can_be_interrupted() { self.act_or_stop(step).await } else { self.act(step).await };
         self.mask_secrets();
         let entry = match outcome {
             Ok(data) => Entry::Done { step, data },
             Err(stop) => Entry::Failed { step, reason: self.runner.mask().apply(&stop.reason), exit: stop.exit },
         };
         self.write(entry, started.elapsed())
+    }
+
+    /// Tells whether the run is still on its way to the commit line; behind it, and on the way back, it goes on.
+    fn can_be_interrupted(&self) -> bool {
+        !self.journal.lines().iter().any(|line| matches!(line.entry, Entry::Decided { .. }))
+    }
+
+    async fn act_or_stop(&mut self, step: Step) -> Result<Value, Stop> {
+        let mut interrupt = self.gate.interrupt.clone();
+        let mark = lock::mark(&self.state, &self.plan.run);
+        let asked = async {
+            // A sender that is gone can never ask.
+            if interrupt.wait_for(|asked| *asked).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            outcome = self.act(step) => outcome,
+            () = asked => {
+                let _ = process::end_marked(|found| found == mark);
+                Err(Stop::held("somebody asked to stop"))
+            }
+        }
     }
 
     async fn unmake(&mut self, step: Step) -> Result<(), StoreError> {

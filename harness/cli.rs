@@ -1,0 +1,242 @@
+//! The command line of `gate`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Validates environments of a Docker Compose product and promotes releases between them.
+#[derive(Debug, Parser)]
+#[command(name = "gate", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// Configuration file [default: stagegate.toml in this folder or above]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0 passed or promoted    2 usage or configuration    3 held by a failed check    4 inconclusive
+  5 rolled back and verified    6 a person is needed    7 locked by another run
+
+Examples:
+  gate up --env staging --release v2
+  gate test --env staging
+  gate promote --from staging --to production";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the suites against an environment
+    #[command(after_help = "\
+Examples:
+  gate test --env staging
+  gate test --env staging health contracts::api
+  gate test --env production --json
+  gate test --env staging --junit target/junit.xml --markdown summary.md")]
+    Test(Test),
+    /// Take a release from one environment to the next, or back where it fails
+    #[command(after_help = "\
+Examples:
+  gate promote --from staging --to production --plan
+  gate promote --from staging --to production --release v2 --yes")]
+    Promote(Promote),
+    /// Take an earlier promotion back
+    #[command(after_help = "\
+Examples:
+  gate rollback --env production --list
+  gate rollback --env production
+  gate rollback --env production --to rollback-20260102-030405 --with-data")]
+    Rollback(Rollback),
+    /// Bring an environment up
+    #[command(after_help = "\
+Examples:
+  gate up --env laptop
+  gate up --env staging --release v2")]
+    Up(Up),
+    /// Take an environment's containers away; its data stays
+    #[command(after_help = "Example:\n  gate down --env laptop")]
+    Down(Down),
+    /// Take an environment down with its data, and bring it up again
+    #[command(after_help = "Example:\n  gate reset --env laptop")]
+    Reset(Reset),
+    /// Show what runs in an environment
+    #[command(after_help = "Example:\n  gate status --env production")]
+    Status(OneEnvironment),
+    /// Show the last log lines of an environment's services
+    #[command(after_help = "Example:\n  gate logs --env staging api --tail 100 --follow")]
+    Logs(Logs),
+    /// Show the runs of the gate
+    #[command(after_help = "Example:\n  gate history --env production")]
+    History(History),
+    /// Finish a run that was cut short or needs a person
+    #[command(after_help = "Example:\n  gate resume --env production")]
+    Resume(OneEnvironment),
+    /// Declare a run over that cannot be finished; its evidence stays
+    #[command(after_help = "Example:\n  gate unlock --env production --run 20260102-030405-ab12")]
+    Unlock(Unlock),
+    /// Show the configuration with every default, secrets masked
+    #[command(after_help = "Example:\n  gate config --env production")]
+    Config(ShowConfig),
+    /// Show which environments there are and what kind of machine this is
+    #[command(after_help = "Example:\n  gate env")]
+    Env,
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  gate completions bash > /etc/bash_completion.d/gate")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Environment [default: $STAGEGATE_ENV, else `ephemeral`, a throw-away copy]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Run only trials whose name contains one of these
+    #[arg(value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+    /// List the trials and run none
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Print records and verdict as JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Write Markdown, as for a job summary
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Promote {
+    /// Where the release was tested
+    #[arg(long, value_name = "NAME")]
+    pub(crate) from: String,
+    /// Where it goes
+    #[arg(long, value_name = "NAME")]
+    pub(crate) to: String,
+    /// Git revision [default: what the source environment runs]
+    #[arg(long, value_name = "REV")]
+    pub(crate) release: Option<String>,
+    /// Show the plan and what would refuse it, and do nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Print the journal as JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    /// Environment
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: String,
+    /// List the rollback points and do nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Rollback point [default: the newest]
+    #[arg(long, value_name = "TAG")]
+    pub(crate) to: Option<String>,
+    /// Put the data back too: rows written since are kept beside, and no longer served
+    #[arg(long)]
+    pub(crate) with_data: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Print the journal as JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Git revision to check out in the environment's workdir first [default: the workdir as it is]
+    #[arg(long, value_name = "REV")]
+    pub(crate) release: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Down {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Delete the volumes too, and with them all data
+    #[arg(long, short = 'v')]
+    pub(crate) volumes: bool,
+    /// Do not ask (a protected environment needs --yes-really-NAME as well)
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reset {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Do not ask (a protected environment needs --yes-really-NAME as well)
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OneEnvironment {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Services [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// How many lines of each
+    #[arg(long, default_value_t = 50)]
+    pub(crate) tail: u32,
+    /// Go on as lines come
+    #[arg(long, short = 'f')]
+    pub(crate) follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// Environment [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Print JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Unlock {
+    /// Environment
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: String,
+    /// The run, as `gate history` shows it
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowConfig {
+    /// Environment whose variables are shown too
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+}

@@ -1,0 +1,57 @@
+//! The suites, as the gate asks for them.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use stagegate_act::{
+    engine::Engine,
+    gate::{Examination, Examine, told},
+    paths::StateDir,
+    process::Runner,
+    project::Project,
+};
+use stagegate_decide::{config::Config, exit::Exit, verdict};
+use stagegate_suites::{Scope, records::Records, run, session::Session};
+
+/// Runs every trial of an environment and judges.
+pub(crate) struct Suites {
+    pub(crate) config: Arc<Config>,
+    pub(crate) engine: Engine,
+}
+
+impl Suites {
+    async fn examined(&self, environment: &str, soak: Duration) -> Result<Examination, String> {
+        let project =
+            Project::load(&Runner::default(), &self.config, environment).await.map_err(|error| told(&error))?;
+        let records = Records::open(
+            &StateDir::of(&self.config, project.compose_name()).tests(),
+            &Records::name_of_now(),
+        );
+        let scope = Scope { config: &self.config, environment: &project.environment };
+        let trials = run::select(stagegate_suites::trials(scope), &project.environment, &[]);
+        let expected: Vec<String> = trials.iter().map(|trial| trial.name.clone()).collect();
+        let session = Session::with_soak(project.clone(), self.engine.clone(), Runner::default(), soak);
+        let found = run::run(&session, trials, &[], |record| {
+            // Records are kept for people; the verdict is made of those in memory.
+            if let Ok(file) = &records {
+                let _ = file.append(record);
+            }
+        })
+        .await;
+        let verdict = verdict::verdict(&found, &expected);
+        let mut reasons = verdict.reasons.clone();
+        if verdict.exit() == Exit::Passed {
+            reasons = vec![format!("{} checks passed", found.len())];
+        }
+        Ok(Examination { exit: verdict.exit(), reasons })
+    }
+}
+
+impl Examine for Suites {
+    fn examine<'a>(&'a self, environment: &'a str, soak: Duration) -> BoxFuture<'a, Examination> {
+        Box::pin(async move {
+            let examined = self.examined(environment, soak).await;
+            examined.unwrap_or_else(|reason| Examination { exit: Exit::Inconclusive, reasons: vec![reason] })
+        })
+    }
+}
