@@ -9,6 +9,7 @@ pub mod compose;
 pub mod config;
 pub mod container;
 pub mod exit;
+pub mod health;
 pub mod record;
 pub mod redact;
 pub mod units;
