@@ -4,5 +4,6 @@
 
 pub mod engine;
 pub mod paths;
+pub mod probe;
 pub mod process;
 pub mod project;
