@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# What the shell scripts of this repository share: messages on stderr, checks, apt. Sourced, never run.
+
+say() { printf '==> %s\n' "$*" >&2; }
+note() { printf '    %s\n' "$*" >&2; }
+
+# Ends the script with a message; further arguments are lines that say the way out.
+die() {
+  printf 'error: %s\n' "$1" >&2
+  shift
+  local line
+  for line in "$@"; do printf '  %s\n' "$line" >&2; done
+  exit 1
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+is_root() { [ "$(id -u)" -eq 0 ]; }
+can_apt() { is_root && has apt-get; }
+
+# True where version $1 is at least version $2.
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
+# Installs Debian or Ubuntu packages; the package lists are refreshed only where the first try fails.
+apt_install() {
+  local log
+  log=$(mktemp)
+  note "apt-get install $*"
+  if apt_install_quietly "$log" "$@" || { apt-get update >>"$log" 2>&1 && apt_install_quietly "$log" "$@"; }; then
+    rm -f "$log"
+    return 0
+  fi
+  tail -n 5 "$log" >&2
+  rm -f "$log"
+  return 1
+}
+
+apt_install_quietly() {
+  local log=$1
+  shift
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >>"$log" 2>&1
+}
+
+# Prints the address of the Debian mirror that this machine's own apt uses; nothing where it uses none.
+debian_mirror() {
+  has apt-get || return 0
+  # The security archive ends in another name, Ubuntu's mirrors in /ubuntu: neither holds Debian's suites.
+  # shellcheck disable=SC2016 # $(..) is apt's own format syntax
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | sed -n '\#/debian/*$#{s#/*$##p;q}'
+}
