@@ -1,0 +1,173 @@
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    thread,
+};
+
+use rstest::rstest;
+
+use super::*;
+
+/// No test may take longer; a hang is a failure.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Serves one connection on a thread: reads the request's head, then lets `answer` write; returns the address.
+fn server(answer: impl FnOnce(TcpStream, String) + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
+            head.push(byte[0]);
+        }
+        answer(stream, String::from_utf8(head).unwrap());
+    });
+    address
+}
+
+fn says(text: &'static str) -> SocketAddr {
+    server(move |mut stream, _| stream.write_all(text.as_bytes()).unwrap())
+}
+
+fn closed() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+async fn get(http: &Http, address: SocketAddr) -> Result<Answer, HttpError> {
+    tokio::time::timeout(SOON, http.get(address, "/x?y=1", Some("shop.example"))).await.expect("a request that hangs")
+}
+
+fn http() -> Http {
+    Http::new().unwrap().deadline(Duration::from_millis(400))
+}
+
+#[tokio::test]
+async fn an_answer_has_status_headers_body_and_the_request_was_as_asked() {
+    let address = server(|mut stream, head| {
+        let line = head.lines().next().unwrap().to_owned();
+        let host = head.lines().find(|l| l.to_ascii_lowercase().starts_with("host:")).unwrap().to_owned();
+        let body = format!("{line}|{host}");
+        write!(stream, "HTTP/1.1 201 Created\r\nX-Kind: a\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    });
+    let answer = get(&http(), address).await.unwrap();
+    assert_eq!((answer.status, answer.header("x-KIND"), answer.truncated), (201, Some("a"), false));
+    assert_eq!(answer.text().to_ascii_lowercase(), "get /x?y=1 http/1.1|host: shop.example");
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_cap_is_cut_and_says_so() {
+    let address = server(|mut stream, _| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n").unwrap();
+        while stream.write_all(&[b'a'; 4096]).is_ok() {}
+    });
+    let answer = get(&http().body_cap(5000), address).await.unwrap();
+    assert_eq!((answer.body.len(), answer.truncated), (5000, true));
+}
+
+#[tokio::test]
+async fn a_body_of_exactly_the_cap_is_whole() {
+    let answer = get(&http().body_cap(3), says("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc")).await.unwrap();
+    assert_eq!((answer.text().as_str(), answer.truncated), ("abc", false));
+}
+
+#[tokio::test]
+async fn a_redirect_is_told_and_not_followed() {
+    let location = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n";
+    let answer = get(&http(), says(location)).await.unwrap();
+    assert_eq!((answer.status, answer.header("location")), (302, Some("http://127.0.0.1:9/")));
+}
+
+#[tokio::test]
+async fn a_body_that_drips_ends_at_the_deadline() {
+    let address = server(|mut stream, _| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n").unwrap();
+        while stream.write_all(b"a").is_ok() {
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let error = get(&http(), address).await.unwrap_err();
+    assert!(matches!(error, HttpError::TooSlow { read: Some(1..60), .. }), "{error}");
+}
+
+#[tokio::test]
+async fn headers_that_drip_end_at_the_deadline() {
+    let address = server(|mut stream, _| {
+        for byte in b"HTTP/1.1 200 OK\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".iter().cycle() {
+            if stream.write_all(&[*byte]).is_err() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let error = get(&http(), address).await.unwrap_err();
+    assert!(matches!(error, HttpError::TooSlow { read: None, .. }), "{error}");
+}
+
+#[rstest]
+#[case::too_short("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "broke off after 3 bytes")]
+#[case::broken_chunk("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz", "broke off after 3 bytes")]
+#[case::no_http("SSH-2.0-OpenSSH_9.2\r\n", "did not answer in HTTP")]
+#[case::no_word("", "did not answer in HTTP")]
+#[tokio::test]
+async fn a_broken_answer_says_how(#[case] answer: &'static str, #[case] want: &str) {
+    let error = get(&http(), says(answer)).await.unwrap_err().to_string();
+    assert!(error.contains(want), "{error}");
+}
+
+#[tokio::test]
+async fn too_many_headers_are_no_answer() {
+    let address = server(|mut stream, _| {
+        let headers: String = (0..1000).map(|i| format!("X-{i}: a\r\n")).collect();
+        let _ = write!(stream, "HTTP/1.1 200 OK\r\n{headers}\r\n");
+    });
+    assert!(matches!(get(&http(), address).await.unwrap_err(), HttpError::NotHttp { .. }));
+}
+
+#[tokio::test]
+async fn a_refused_port_is_named() {
+    let address = closed();
+    let error = get(&http(), address).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("connection refused by {address}"));
+}
+
+#[tokio::test]
+async fn the_first_address_that_accepts_is_asked() {
+    let (gone, open) = (closed(), says("HTTP/1.1 204 No Content\r\n\r\n"));
+    let (asked, answer) = http().send_first(&[gone, open], &Request::get("/")).await.unwrap();
+    assert_eq!((asked, answer.status), (open, 204));
+}
+
+#[tokio::test]
+async fn an_address_that_accepts_and_fails_is_not_passed_over() {
+    let error = http().send_first(&[says(""), says("HTTP/1.1 204 No Content\r\n\r\n")], &Request::get("/")).await;
+    assert!(matches!(error.unwrap_err(), HttpError::NotHttp { .. }));
+}
+
+#[tokio::test]
+async fn no_address_is_an_error() {
+    assert!(matches!(http().send_first(&[], &Request::get("/")).await.unwrap_err(), HttpError::NoAddress));
+}
+
+#[tokio::test]
+async fn a_path_cannot_lead_to_another_host() {
+    let answer = http().get(says("HTTP/1.1 204 No Content\r\n\r\n"), "@127.0.0.2:1/", None).await.unwrap();
+    assert_eq!(answer.status, 204);
+}
+
+#[rstest]
+#[case::url("GET", "http://u:hush@[bad/", "x", "`GET [bad/` is no request")]
+#[case::method("G T", "http://127.0.0.1/", "x", "`G T http://127.0.0.1/`")]
+#[case::header("GET", "http://127.0.0.1/", "a\nb", "is no request")]
+#[tokio::test]
+async fn a_request_that_cannot_be_sent_is_told_without_a_password(
+    #[case] method: &str,
+    #[case] url: &str,
+    #[case] value: &str,
+    #[case] want: &str,
+) {
+    let request = Request::new(method, "/").header("x-a", value);
+    let error = http().send_url(url, &request).await.unwrap_err().to_string();
+    assert!(error.contains(want) && !error.contains("hush"), "{error}");
+}
