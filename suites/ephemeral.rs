@@ -110,7 +110,7 @@ impl Stack {
         for project in teardown::sweep().await {
             tell(&format!("took down {project}, which a killed run had left"));
         }
-        let owner = Owner::of(std::process::id()).ok_or(std::io::ErrorKind::NotFound)?;
+        let owner = Owner::living(std::process::id())?;
         let name = format!("{NAME}{}", random_digits()?);
         let project = isolated(config, &name, &owner).await?;
         let reaper = reaper::start(&name, &owner)?;

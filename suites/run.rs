@@ -95,11 +95,8 @@ fn said(panic: &(dyn std::any::Any + Send)) -> &str {
 }
 
 fn masked(record: Record, mask: &Mask) -> Record {
-    let finding = |f: Finding| Finding {
-        at: mask.apply(&f.at),
-        expected: mask.apply(&f.expected),
-        found: mask.apply(&f.found),
-    };
+    let finding =
+        |f: Finding| Finding { at: mask.apply(&f.at), expected: mask.apply(&f.expected), found: mask.apply(&f.found) };
     Record {
         message: mask.apply(&record.message),
         findings: record.findings.into_iter().map(finding).collect(),

@@ -3,7 +3,7 @@
 //! The owner is written into a label of everything that a stack is made of. A later run takes away what a dead owner
 //! left; what belongs to a living process, or to a machine whose processes cannot be seen from here, is left alone.
 
-use std::fs;
+use std::{fs, io};
 
 /// A process that stacks belong to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,14 @@ impl Owner {
     /// Returns the living process `pid`.
     pub(super) fn of(pid: u32) -> Option<Self> {
         Some(Owner { pid, started: started(pid)?, space: space() })
+    }
+
+    /// Returns the process `pid`, which lives: this one, or its parent.
+    ///
+    /// # Errors
+    /// Where it has ended meanwhile.
+    pub(super) fn living(pid: u32) -> io::Result<Self> {
+        Self::of(pid).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("process {pid} has ended")))
     }
 
     pub(super) fn is_alive(&self) -> bool {

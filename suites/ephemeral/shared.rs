@@ -81,8 +81,7 @@ async fn begin(config: &Arc<Config>, engine: &Engine, name: &str) -> Result<Proj
     for project in teardown::sweep().await {
         tell(&format!("took down {project}, which a killed run had left"));
     }
-    let nextest = rustix::process::getppid().and_then(|pid| u32::try_from(pid.as_raw_nonzero().get()).ok());
-    let owner = nextest.and_then(Owner::of).ok_or(std::io::ErrorKind::NotFound)?;
+    let owner = Owner::living(std::os::unix::process::parent_id())?;
     let project = isolated(config, name, &owner).await?;
     // Never waited for: it outlives this process and is nextest's grandchild then.
     drop(reaper::start(name, &owner)?);
