@@ -16,7 +16,10 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::Child,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -93,7 +96,29 @@ pub struct Stack {
     project: Project,
     up_in: Duration,
     reaper: Child,
-    watch: JoinHandle<()>,
+    watch: Watch,
+}
+
+/// The task that waits for a signal, and whether one has come.
+struct Watch {
+    task: JoinHandle<()>,
+    is_ending: Arc<AtomicBool>,
+}
+
+impl Watch {
+    fn start(name: &str) -> Self {
+        let is_ending = Arc::new(AtomicBool::new(false));
+        let task = tokio::spawn(on_signal(name.to_owned(), Arc::clone(&is_ending)));
+        Watch { task, is_ending }
+    }
+
+    /// Stops waiting for signals. After one has come this never returns: the task ends the process, with its code.
+    async fn end(self) {
+        if self.is_ending.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        self.task.abort();
+    }
 }
 
 impl Stack {
@@ -114,7 +139,7 @@ impl Stack {
         let name = format!("{NAME}{}", random_digits()?);
         let project = isolated(config, &name, &owner).await?;
         let reaper = reaper::start(&name, &owner)?;
-        let watch = tokio::spawn(on_signal(name.clone()));
+        let watch = Watch::start(&name);
         let mut stack = Stack { project, up_in: Duration::ZERO, reaper, watch };
         if let Err(error) = up(&stack.project, engine).await {
             let _ = stack.take_down().await;
@@ -145,7 +170,7 @@ impl Stack {
         let name = self.project.compose_name();
         teardown::take_down(name).await?;
         let _ = home::remove(name);
-        self.watch.abort();
+        self.watch.end().await;
         let _ = self.reaper.kill();
         let _ = self.reaper.wait();
         Ok(begun.elapsed())
@@ -249,7 +274,7 @@ fn way_out(config: &Config) -> String {
     if script.is_file() { "run scripts/setup.sh".to_owned() } else { "pull or build them on this host".to_owned() }
 }
 
-async fn on_signal(name: String) {
+async fn on_signal(name: String, is_ending: Arc<AtomicBool>) {
     let signals = [(SignalKind::interrupt(), 130), (SignalKind::terminate(), 143), (SignalKind::hangup(), 129)];
     let arrivals = signals.map(|(kind, code)| {
         Box::pin(async move {
@@ -261,6 +286,7 @@ async fn on_signal(name: String) {
         })
     });
     let (code, ..) = futures_util::future::select_all(arrivals).await;
+    is_ending.store(true, Ordering::SeqCst);
     tell(&format!("taking down {name}"));
     if let Err(error) = teardown::take_down(&name).await {
         tell(&stagegate_act::probe::with_causes(&error));

@@ -17,7 +17,7 @@ async fn server(answers: &'static [&'static str]) -> SocketAddr {
         let (mut stream, _) = listener.accept().await.unwrap();
         for answer in answers {
             let mut buffer = [0; 1024];
-            stream.read(&mut buffer).await.unwrap();
+            let _ = stream.read(&mut buffer).await.unwrap();
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
     });
