@@ -1,7 +1,14 @@
 //! The suites: one folder a suite, one file a check.
 //!
 //! A check asks one question and gives back an outcome; what the outcome lets a release do is decided elsewhere.
+//!
+//! To run them: [`trials`] lists, a [`session::Session`] holds the environment, [`run::run`] asks. The environment
+//! `ephemeral` is brought up first, see [`ephemeral::Stack`].
 
+pub mod ephemeral;
+pub mod ready;
+pub mod records;
+pub mod run;
 pub mod session;
 pub mod trial;
 

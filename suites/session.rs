@@ -1,9 +1,15 @@
-//! What every trial of a run shares: the environment, the Engine, an HTTP client.
+//! What every trial of a run shares: the environment, the Engine, and one wait for its services to become ready.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use stagegate_act::{engine::Engine, process::Runner, project::Project};
 use stagegate_decide::{config::Service, container::Container};
+use tokio::sync::OnceCell;
+
+use crate::ready::{self, Ready};
+
+/// How long a plain run watches that nothing restarts; the gate's own runs watch for `gate.soak`.
+const SHORT_SOAK: Duration = Duration::from_secs(1);
 
 /// A run's hold on one environment.
 pub struct Session {
@@ -13,14 +19,36 @@ pub struct Session {
     pub engine: Engine,
     /// Runs programs, masks secrets.
     pub runner: Runner,
+    /// How long `health::stack::steady` watches.
+    pub soak: Duration,
+    ready: OnceCell<Result<Ready, String>>,
 }
 
 impl Session {
     /// Makes the session of a resolved environment; all that is said is masked with its secrets.
+    ///
+    /// It watches for restarts for a second at most; see [`Session::with_soak`].
     #[must_use]
     pub fn new(project: Project, engine: Engine, runner: Runner) -> Arc<Self> {
+        let soak = project.config.gate.soak.0.min(SHORT_SOAK);
+        Self::with_soak(project, engine, runner, soak)
+    }
+
+    /// Makes the session of a resolved environment that watches for restarts for `soak`.
+    #[must_use]
+    pub fn with_soak(project: Project, engine: Engine, runner: Runner, soak: Duration) -> Arc<Self> {
         let runner = runner.with_mask(project.mask());
-        Arc::new(Session { project, engine, runner })
+        Arc::new(Session { project, engine, runner, soak, ready: OnceCell::new() })
+    }
+
+    /// Waits until all services are ready, one is known never to be, or `ready_within` is over.
+    ///
+    /// The wait happens once a session; later callers get what it found.
+    ///
+    /// # Errors
+    /// A text that says what to do, where the Engine does not answer.
+    pub async fn ready(&self) -> Result<&Ready, String> {
+        self.ready.get_or_init(|| ready::wait(self)).await.as_ref().map_err(Clone::clone)
     }
 
     /// Returns the containers of one service, those of `docker compose run` left out.

@@ -1,10 +1,118 @@
 //! Health: do the services run, answer and stay so?
 
-use crate::trial::{Scope, Suite, Trial};
+mod http;
+mod postgres;
+mod redis;
+mod running;
+mod state;
+mod steady;
+mod tcp;
+mod version;
+
+use std::sync::Arc;
+
+use stagegate_decide::{
+    config::{Config, Kind, Service},
+    container::Container,
+    record::{Finding, Outcome},
+};
+
+use crate::{
+    ready,
+    session::Session,
+    trial::{Scope, Suite, Trial},
+};
 
 /// The suite.
 pub(crate) const SUITE: Suite = Suite { name: "health", trials };
 
-fn trials(_scope: Scope<'_>) -> Vec<Trial> {
-    Vec::new()
+fn trials(scope: Scope<'_>) -> Vec<Trial> {
+    let mut all = vec![running::trial()];
+    for service in services(scope.config) {
+        all.push(state::trial(&service.name));
+        all.extend(questions(scope.config, &service));
+    }
+    all.push(steady::trial());
+    all
 }
+
+/// Returns the configured services, and those that only a database names.
+fn services(config: &Config) -> Vec<Service> {
+    let mut all = config.services.clone();
+    for database in config.databases.values() {
+        all.entry(database.service.clone()).or_insert_with(|| Service {
+            name: database.service.clone(),
+            kind: Kind::Postgres,
+            port: 5432,
+            health: None,
+            version: None,
+            contract: None,
+            base_path: String::new(),
+        });
+    }
+    all.into_values().collect()
+}
+
+fn questions(config: &Config, service: &Service) -> Vec<Trial> {
+    let by_kind = match service.kind {
+        Kind::Http if service.health.is_some() => http::trial(service),
+        Kind::Http | Kind::Tcp => tcp::trial(service),
+        Kind::Postgres => postgres::trial(config, service),
+        Kind::Redis => redis::trial(service),
+    };
+    std::iter::once(by_kind).chain(version::trial(service)).collect()
+}
+
+/// What is wrong with one container's answer.
+struct Wrong {
+    expected: String,
+    found: String,
+    hint: Option<String>,
+}
+
+impl Wrong {
+    fn new(expected: &str, found: impl Into<String>) -> Self {
+        Wrong { expected: expected.to_owned(), found: found.into(), hint: None }
+    }
+}
+
+/// Asks every container of a service, since one that answers must not hide a replica that doesn't.
+///
+/// `ask` gives back what it saw. The first wrong answer is told, with that container's log.
+async fn each<F>(session: &Arc<Session>, service: &str, ask: impl Fn(Container) -> F) -> Outcome
+where
+    F: Future<Output = Result<String, Wrong>>,
+{
+    let ready = match session.ready().await {
+        Ok(ready) => ready,
+        Err(reason) => return Outcome::Broken(reason),
+    };
+    let containers: Vec<&Container> = ready.of(service).collect();
+    let mut seen = Vec::new();
+    for container in &containers {
+        match ask((*container).clone()).await {
+            Ok(text) => seen.push(text),
+            Err(wrong) => return failed(session, service, container, wrong).await,
+        }
+    }
+    match (seen.into_iter().next_back(), containers.len()) {
+        (Some(text), 1) => Outcome::Pass(text),
+        (Some(text), n) => Outcome::Pass(format!("{n} containers: {text}")),
+        (None, _) => Outcome::fail(format!(
+            "service `{service}` of project `{}` has no container to ask",
+            session.project.compose_name()
+        )),
+    }
+}
+
+async fn failed(session: &Session, service: &str, container: &Container, wrong: Wrong) -> Outcome {
+    Outcome::Fail {
+        message: format!("service `{service}`: {}", wrong.found),
+        findings: vec![Finding { at: container.name.clone(), expected: wrong.expected, found: wrong.found }],
+        evidence: ready::evidence(session, container).await,
+        hint: wrong.hint,
+    }
+}
+
+#[cfg(test)]
+mod tests;

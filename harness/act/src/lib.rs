@@ -14,6 +14,7 @@ pub mod http;
 pub mod journal;
 pub mod lock;
 pub mod paths;
+pub mod probe;
 pub mod process;
 pub mod project;
 pub mod release;

@@ -11,6 +11,7 @@ pub mod container;
 pub mod data;
 pub mod exit;
 pub mod promotion;
+pub mod health;
 pub mod record;
 pub mod redact;
 pub mod units;

@@ -1,0 +1,114 @@
+//! Asks a port whether what should answer there does: TCP, Redis, PostgreSQL.
+//!
+//! Each probe tries the addresses in order until one answers, and ends within [`DEADLINE`]. No error holds a password.
+
+pub mod postgres;
+pub mod redis;
+pub mod tcp;
+
+use std::{net::SocketAddr, time::Duration};
+
+/// How long one probe may take, all addresses together.
+pub const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Why nothing answered as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// There is no address to ask.
+    #[error("no address to ask: the container has no network address and publishes no port")]
+    NoAddress,
+    /// Nothing accepts connections there.
+    #[error("{address} does not accept a connection")]
+    Connect {
+        /// The address.
+        address: SocketAddr,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Reading or writing failed.
+    #[error("{address} broke off")]
+    Broken {
+        /// The address.
+        address: SocketAddr,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It answered, but with something else.
+    #[error("{address} answered {answer}, {expected} was expected")]
+    Answer {
+        /// The address.
+        address: SocketAddr,
+        /// What it said, shortened.
+        answer: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// A PostgreSQL server refused.
+    #[error("PostgreSQL at {address} refused: {code} {message}")]
+    Server {
+        /// The address.
+        address: SocketAddr,
+        /// SQLSTATE.
+        code: String,
+        /// The server's message.
+        message: String,
+    },
+    /// PostgreSQL's protocol failed before the server said anything.
+    #[error("PostgreSQL at {address} could not be asked")]
+    Protocol {
+        /// The address.
+        address: SocketAddr,
+        /// What the client says.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// The deadline passed.
+    #[error("{address} did not answer within {within:?}")]
+    TooSlow {
+        /// The address that was asked last.
+        address: SocketAddr,
+        /// The deadline.
+        within: Duration,
+    },
+}
+
+/// Asks addresses one after the other and returns the first answer, else the first address's error.
+///
+/// The first address is the best one (published before direct), so that its error is the one to tell.
+async fn first<T, F>(addresses: &[SocketAddr], within: Duration, ask: impl Fn(SocketAddr) -> F) -> Result<T, ProbeError>
+where
+    F: Future<Output = Result<T, ProbeError>>,
+{
+    let mut told = None;
+    // Each address has its share, so that a silent first one leaves time for the next.
+    let share = within / u32::try_from(addresses.len().max(1)).unwrap_or(1);
+    for &address in addresses {
+        let asked = tokio::time::timeout(share, ask(address)).await;
+        match asked.unwrap_or(Err(ProbeError::TooSlow { address, within: share })) {
+            Ok(answer) => return Ok(answer),
+            Err(error) => told = told.or(Some(error)),
+        }
+    }
+    Err(told.unwrap_or(ProbeError::NoAddress))
+}
+
+/// Writes an error and its causes as one line.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let said = inner.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

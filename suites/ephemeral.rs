@@ -1,0 +1,326 @@
+//! The environment `ephemeral`: a throw-away copy of the stack that a run brings up and takes down.
+//!
+//! It has a random project name, no host ports, and own networks and volumes, so it never meets another stack.
+//! testcontainers' compose support brings it up. Whether it is ready is asked elsewhere, since `--wait` is no answer.
+//! It does not stay: the run takes it down, also on Ctrl-C; a reaper does where the run was killed; and where even
+//! that was ended, the next run does.
+
+mod home;
+mod owner;
+mod reaper;
+mod shared;
+mod teardown;
+
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Child,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use stagegate_act::{
+    engine::{Engine, EngineError},
+    process::{MARK, RunError, Runner},
+    project::{Project, ProjectError},
+};
+use stagegate_decide::{
+    command::compose,
+    compose::{Model, RUN_LABEL},
+    config::{Config, EPHEMERAL},
+};
+use testcontainers::compose::DockerCompose;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinHandle,
+};
+
+use owner::{Claim, Owner};
+pub use reaper::{REAP, reap_if_asked};
+pub use shared::{attach, is_shared};
+
+/// How the projects' names begin.
+const NAME: &str = "stagegate-eph-";
+/// How long Compose may take: images may be pulled or built.
+const UP_WITHIN: Duration = Duration::from_secs(600);
+/// After this time a stack is nobody's, even where its owner cannot be seen.
+const LIFETIME_SECONDS: i64 = 24 * 3_600;
+
+/// Why there is no throw-away stack.
+#[derive(Debug, thiserror::Error)]
+pub enum EphemeralError {
+    /// The environment cannot be resolved.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// The Engine does not answer.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Images are not here and could not be pulled.
+    #[error("{} not on this host and no registry answers; {way_out}", are(images))]
+    NoImages {
+        /// The images.
+        images: Vec<String>,
+        /// What to do.
+        way_out: String,
+    },
+    /// Compose did not bring up anything.
+    #[error("Compose did not bring up the throw-away stack: {reason}")]
+    Up {
+        /// Its last words, masked.
+        reason: String,
+    },
+    /// A program failed.
+    #[error("the throw-away stack cannot be built or taken down")]
+    Run(#[from] RunError),
+    /// A file or process that it needs cannot be made.
+    #[error("the throw-away stack needs a folder and a process of its own")]
+    System(#[from] std::io::Error),
+    /// Another process of the same run tried and failed.
+    #[error("{0}")]
+    Told(String),
+}
+
+fn are(images: &[String]) -> String {
+    match images {
+        [one] => format!("image {one} is"),
+        many => format!("images {} are", many.join(", ")),
+    }
+}
+
+/// A throw-away stack that this process brought up.
+pub struct Stack {
+    project: Project,
+    up_in: Duration,
+    reaper: Child,
+    watch: Watch,
+}
+
+/// The task that waits for a signal, and whether one has come.
+struct Watch {
+    task: JoinHandle<()>,
+    is_ending: Arc<AtomicBool>,
+}
+
+impl Watch {
+    fn start(name: &str) -> Self {
+        let is_ending = Arc::new(AtomicBool::new(false));
+        let task = tokio::spawn(on_signal(name.to_owned(), Arc::clone(&is_ending)));
+        Watch { task, is_ending }
+    }
+
+    /// Stops waiting for signals. After one has come this never returns: the task ends the process, with its code.
+    async fn end(self) {
+        if self.is_ending.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        self.task.abort();
+    }
+}
+
+impl Stack {
+    /// Brings up a copy of the environment `ephemeral`, after what killed runs left was taken away.
+    ///
+    /// Returns when Compose has started it, not when it is ready. Where a service failed at its start the stack is
+    /// returned all the same: the health suite says what is wrong. From here to [`Stack::take_down`] SIGINT, SIGTERM
+    /// and SIGHUP take the stack down and end this process with 128 + signal. Needs a multi-thread runtime.
+    ///
+    /// # Errors
+    /// [`EphemeralError`] where nothing came up; nothing is left then.
+    pub async fn bring_up(config: &Arc<Config>, engine: &Engine) -> Result<Self, EphemeralError> {
+        let begun = Instant::now();
+        for project in teardown::sweep().await {
+            tell(&format!("took down {project}, which a killed run had left"));
+        }
+        let owner = Owner::living(std::process::id())?;
+        let name = format!("{NAME}{}", random_digits()?);
+        let project = isolated(config, &name, &owner).await?;
+        let reaper = reaper::start(&name, &owner)?;
+        let watch = Watch::start(&name);
+        let mut stack = Stack { project, up_in: Duration::ZERO, reaper, watch };
+        if let Err(error) = up(&stack.project, engine).await {
+            let _ = stack.take_down().await;
+            return Err(error);
+        }
+        stack.up_in = begun.elapsed();
+        Ok(stack)
+    }
+
+    /// Returns the copy as an environment: that of the configuration, under the random project name.
+    #[must_use]
+    pub fn project(&self) -> &Project {
+        &self.project
+    }
+
+    /// Returns how long it took to come up.
+    #[must_use]
+    pub fn up_in(&self) -> Duration {
+        self.up_in
+    }
+
+    /// Takes the stack down with its volumes, and returns how long that took.
+    ///
+    /// # Errors
+    /// What Compose said; the reaper tries again when this process ends.
+    pub async fn take_down(mut self) -> Result<Duration, EphemeralError> {
+        let begun = Instant::now();
+        let name = self.project.compose_name();
+        teardown::take_down(name).await?;
+        let _ = home::remove(name);
+        self.watch.end().await;
+        let _ = self.reaper.kill();
+        let _ = self.reaper.wait();
+        Ok(begun.elapsed())
+    }
+}
+
+/// Resolves the environment `ephemeral` and makes its model a copy that belongs to `owner`.
+async fn isolated(config: &Arc<Config>, name: &str, owner: &Owner) -> Result<Project, EphemeralError> {
+    let runner = Runner::default();
+    let mut project = Project::load(&runner, config, EPHEMERAL).await?;
+    let runner = runner.with_mask(project.mask());
+    let built = build(&runner, &project).await?;
+    let expires = jiff::Timestamp::now().as_second() + LIFETIME_SECONDS;
+    let label = Claim { owner: owner.clone(), expires }.label();
+    project.model = built.isolated(name).labelled(RUN_LABEL, &label);
+    rename(&mut project, name);
+    Ok(project)
+}
+
+fn rename(project: &mut Project, name: &str) {
+    name.clone_into(&mut project.environment.project);
+    name.clone_into(&mut project.source.project);
+}
+
+/// Builds what the model builds, under the images' usual names: under a random project's each run would build anew.
+async fn build(runner: &Runner, project: &Project) -> Result<Model, EphemeralError> {
+    let model = &project.model;
+    let name_of = |service: &String| match model.image(service) {
+        "" => format!("{}-{service}", project.source.project),
+        image => image.to_owned(),
+    };
+    let images: BTreeMap<String, String> =
+        model.services().iter().filter(|s| model.is_built(s)).map(|s| (s.clone(), name_of(s))).collect();
+    if images.is_empty() {
+        return Ok(model.clone());
+    }
+    runner.run_ok(&compose::build(&project.source), UP_WITHIN).await?;
+    Ok(model.pinned(EPHEMERAL, &images, &BTreeMap::new()))
+}
+
+/// Starts the services. That Compose failed is an error only where it left nothing to look at.
+async fn up(project: &Project, engine: &Engine) -> Result<(), EphemeralError> {
+    let name = project.compose_name();
+    let path = home::make(name)?.join("compose.json");
+    home::write(&path, &project.model.to_json())?;
+    let missing = missing_images(project, engine).await?;
+    let Err(reason) = compose_up(name, &path).await else { return Ok(()) };
+    let reason = project.mask().apply(&reason);
+    let images = missing_of(missing, engine).await?;
+    if !images.is_empty() {
+        return Err(EphemeralError::NoImages { images, way_out: way_out(&project.config) });
+    }
+    if engine.project(name).await?.is_empty() {
+        return Err(EphemeralError::Up { reason });
+    }
+    tell(&format!("Compose: {reason}"));
+    Ok(())
+}
+
+async fn compose_up(name: &str, path: &Path) -> Result<(), String> {
+    let mut stack = DockerCompose::with_local_client(&[path])
+        .with_project_name(name)
+        .with_wait(false)
+        .with_env(MARK, teardown::mark(name));
+    let ended = tokio::time::timeout(UP_WITHIN, stack.up()).await;
+    // Its drop would take the stack down now, and slowly: it grants each service its time to stop.
+    std::mem::forget(stack);
+    match ended {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(last_words(&error.to_string())),
+        Err(_) => Err(format!("it did not end within {} s", UP_WITHIN.as_secs())),
+    }
+}
+
+fn last_words(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(3)..].join(" | ")
+}
+
+async fn missing_images(project: &Project, engine: &Engine) -> Result<Vec<String>, EngineError> {
+    let model = &project.model;
+    let mut images: Vec<String> =
+        model.services().iter().filter(|s| !model.has_profile(s)).map(|s| model.image(s).to_owned()).collect();
+    images.sort();
+    images.dedup();
+    missing_of(images, engine).await
+}
+
+async fn missing_of(images: Vec<String>, engine: &Engine) -> Result<Vec<String>, EngineError> {
+    let mut missing = Vec::new();
+    for image in images {
+        if engine.image(&image).await?.is_none() {
+            missing.push(image);
+        }
+    }
+    Ok(missing)
+}
+
+fn way_out(config: &Config) -> String {
+    let script: PathBuf = config.root().join("scripts/setup.sh");
+    if script.is_file() { "run scripts/setup.sh".to_owned() } else { "pull or build them on this host".to_owned() }
+}
+
+async fn on_signal(name: String, is_ending: Arc<AtomicBool>) {
+    let signals = [(SignalKind::interrupt(), 130), (SignalKind::terminate(), 143), (SignalKind::hangup(), 129)];
+    let arrivals = signals.map(|(kind, code)| {
+        Box::pin(async move {
+            match signal(kind) {
+                Ok(mut signal) => signal.recv().await,
+                Err(_) => std::future::pending().await,
+            };
+            code
+        })
+    });
+    let (code, ..) = futures_util::future::select_all(arrivals).await;
+    is_ending.store(true, Ordering::SeqCst);
+    tell(&format!("taking down {name}"));
+    if let Err(error) = teardown::take_down(&name).await {
+        tell(&stagegate_act::probe::with_causes(&error));
+    }
+    let _ = home::remove(&name);
+    std::process::exit(code);
+}
+
+fn random_digits() -> std::io::Result<String> {
+    use std::io::Read;
+    let mut bytes = [0_u8; 4];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(format!("{:08x}", u32::from_ne_bytes(bytes)))
+}
+
+/// Says something on standard error; where that is closed there is nobody to tell.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "stagegate: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_image_is_named_with_the_way_out() {
+        let error =
+            EphemeralError::NoImages { images: vec!["redis:7".to_owned()], way_out: "run scripts/setup.sh".to_owned() };
+        let text = error.to_string();
+        assert_eq!(text, "image redis:7 is not on this host and no registry answers; run scripts/setup.sh");
+    }
+
+    #[test]
+    fn two_random_names_differ() {
+        assert_ne!(random_digits().unwrap(), random_digits().unwrap());
+    }
+}

@@ -1,0 +1,80 @@
+//! Outlives the run: takes its stack down where the run was killed and could not.
+//!
+//! It is this same program, started again with a variable that says whom to watch. A signal that ends the run's
+//! process group does not reach it; what ends it too (a reboot, the end of a CI container) is left to the next sweep.
+
+use std::{
+    os::unix::process::CommandExt,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use super::{
+    home,
+    owner::{Claim, Owner},
+    teardown,
+};
+
+/// Variable that makes a program the reaper of a stack: `<claim>:<project>`.
+pub const REAP: &str = "STAGEGATE_REAP";
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// Compose or the Engine may be at odds with what the killed run left half done.
+const TRIES: u32 = 3;
+
+/// Starts the reaper of `project`.
+pub(super) fn start(project: &str, owner: &Owner) -> std::io::Result<Child> {
+    let claim = Claim { owner: owner.clone(), expires: 0 };
+    Command::new(std::env::current_exe()?)
+        .env(REAP, format!("{}:{project}", claim.label()))
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+}
+
+/// Does the reaper's work where this process was started as one, and tells whether it was.
+///
+/// A program that brings up throw-away stacks calls this first in its `main` and ends where it gives `true`.
+#[must_use]
+pub fn reap_if_asked() -> bool {
+    let Ok(order) = std::env::var(REAP) else { return false };
+    if let Some((owner, project)) = read(&order) {
+        reap(&owner, &project);
+    }
+    true
+}
+
+fn read(order: &str) -> Option<(Owner, String)> {
+    let (claim, project) = order.split_once(':')?;
+    project.starts_with(super::NAME).then(|| Some((Claim::parse(claim)?.owner, project.to_owned())))?
+}
+
+fn reap(owner: &Owner, project: &str) {
+    while owner.is_alive() {
+        std::thread::sleep(LOOK_EVERY);
+    }
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    for _ in 0..TRIES {
+        if runtime.block_on(teardown::take_down(project)).is_ok() {
+            break;
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    let _ = home::remove(project);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_for_anything_but_a_throw_away_project_is_not_followed() {
+        let owner = Owner::of(std::process::id()).unwrap();
+        let claim = Claim { owner: owner.clone(), expires: 0 }.label();
+        assert_eq!(read(&format!("{claim}:stagegate-eph-1")), Some((owner, "stagegate-eph-1".to_owned())));
+        assert_eq!(read(&format!("{claim}:shop-production")), None);
+        assert_eq!(read("stagegate-eph-1"), None);
+    }
+}

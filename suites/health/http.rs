@@ -1,0 +1,51 @@
+//! Does a service's health path answer 2xx?
+
+use std::sync::Arc;
+
+use stagegate_act::{
+    http::{Answer, Http, Request},
+    probe::with_causes,
+};
+use stagegate_decide::{config::Service, container::Container, record::Outcome};
+
+use super::{Wrong, each};
+use crate::{
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+/// How much of a wrong answer's body is shown, in characters.
+const SHOWN: usize = 200;
+
+pub(super) fn trial(service: &Service) -> Trial {
+    let asked = service.clone();
+    Trial::new("health", &service.name, "http", Effect::Reads, move |session| ask(session, asked.clone()))
+}
+
+async fn ask(session: Arc<Session>, service: Service) -> Outcome {
+    let path = service.health.clone().unwrap_or_default();
+    each(&session, &service.name, async |container| {
+        let answer = get(&container, service.port, &path).await?;
+        Ok(format!("GET {path}: {} in {} ms", answer.status, answer.took.as_millis()))
+    })
+    .await
+}
+
+/// Gets a path from a container and refuses what is not 2xx; a redirect is no answer to "are you sound?".
+pub(super) async fn get(container: &Container, port: u16, path: &str) -> Result<Answer, Wrong> {
+    let expected = format!("2xx to GET {path} at port {port}");
+    let wrong = |found: String| Wrong { hint: hint(path), ..Wrong::new(&expected, found) };
+    let http = Http::shared().map_err(|error| wrong(with_causes(&error)))?;
+    let asked = http.send_first(&container.reach(port), &Request::get(path)).await;
+    let (_, answer) = asked.map_err(|error| wrong(with_causes(&error)))?;
+    if (200..300).contains(&answer.status) {
+        return Ok(answer);
+    }
+    let body: String = answer.text().trim().chars().take(SHOWN).collect();
+    let said = if body.is_empty() { String::new() } else { format!(", {body}") };
+    Err(wrong(format!("GET {path}: {}{said}", answer.status)))
+}
+
+fn hint(path: &str) -> Option<String> {
+    Some(format!("if {path} is not the path or this not its port, change [services] in stagegate.toml"))
+}

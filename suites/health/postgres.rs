@@ -1,0 +1,77 @@
+//! Does a PostgreSQL server let us into its databases?
+
+use std::{sync::Arc, time::Instant};
+
+use stagegate_act::probe::{
+    ProbeError,
+    postgres::{self, Login},
+    with_causes,
+};
+use stagegate_decide::{
+    compose::Model,
+    config::{Config, Database, Service},
+    container::Container,
+    record::Outcome,
+};
+
+use super::{Wrong, each};
+use crate::{
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+pub(super) fn trial(config: &Config, service: &Service) -> Trial {
+    let asked = service.clone();
+    let databases: Arc<[Database]> =
+        config.databases.values().filter(|db| db.service == service.name).cloned().collect();
+    Trial::new("health", &service.name, "postgres", Effect::Reads, move |session| {
+        ask(session, asked.clone(), Arc::clone(&databases))
+    })
+}
+
+async fn ask(session: Arc<Session>, service: Service, databases: Arc<[Database]>) -> Outcome {
+    let logins = logins(&session.project.model, &service, &databases);
+    each(&session, &service.name, async |container| into_all(&container, service.port, &logins).await).await
+}
+
+fn logins(model: &Model, service: &Service, databases: &[Database]) -> Vec<Login> {
+    match databases {
+        [] => vec![Login::of_service(model, &service.name)],
+        databases => databases.iter().map(|database| Login::of(model, database)).collect(),
+    }
+}
+
+async fn into_all(container: &Container, port: u16, logins: &[Login]) -> Result<String, Wrong> {
+    let begun = Instant::now();
+    let mut seen = String::new();
+    for login in logins {
+        let version = postgres::version(&container.reach(port), login).await;
+        let version = version.map_err(|error| wrong(&error, login))?;
+        seen = format!("PostgreSQL {version} lets {} into {}", login.user, login.database);
+    }
+    Ok(format!("{seen}, {} ms", begun.elapsed().as_millis()))
+}
+
+fn wrong(error: &ProbeError, login: &Login) -> Wrong {
+    let expected = format!("`select 1` as {} in database {}", login.user, login.database);
+    Wrong { expected, found: with_causes(error), hint: hint(error, login) }
+}
+
+/// Names the setting behind the refusals that a wrong configuration makes.
+// Source: PostgreSQL manual, appendix A: SQLSTATE 28P01, 28000, 3D000.
+fn hint(error: &ProbeError, login: &Login) -> Option<String> {
+    match error {
+        ProbeError::Server { code, .. } if code == "28P01" || code == "28000" => Some(
+            "check `role` and `password_variable` of [databases]; a password in the env file does not change one that \
+             the data directory already holds"
+                .to_owned(),
+        ),
+        ProbeError::Server { code, .. } if code == "3D000" => {
+            Some(format!("check `name` of [databases]: the server has no database {}", login.database))
+        }
+        ProbeError::Protocol { .. } if login.password.is_none() => Some(
+            "the compose service has no password variable; name it in `password_variable` of [databases]".to_owned(),
+        ),
+        _ => None,
+    }
+}

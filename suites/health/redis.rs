@@ -1,0 +1,38 @@
+//! Does a Redis server answer PING?
+
+use std::{sync::Arc, time::Instant};
+
+use stagegate_act::probe::{
+    redis::{self, Answer},
+    with_causes,
+};
+use stagegate_decide::{config::Service, record::Outcome};
+
+use super::{Wrong, each};
+use crate::{
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+/// Variable of the compose service that holds the server's password.
+const PASSWORD_VARIABLE: &str = "REDIS_PASSWORD";
+
+pub(super) fn trial(service: &Service) -> Trial {
+    let asked = service.clone();
+    Trial::new("health", &service.name, "redis", Effect::Reads, move |session| ask(session, asked.clone()))
+}
+
+async fn ask(session: Arc<Session>, service: Service) -> Outcome {
+    let password = session.project.model.variable(&service.name, PASSWORD_VARIABLE);
+    each(&session, &service.name, async |container| {
+        let begun = Instant::now();
+        let answer = redis::ping(&container.reach(service.port), password.as_ref()).await;
+        match answer.map_err(|error| Wrong::new("+PONG to PING", with_causes(&error)))? {
+            Answer::Pong => Ok(format!("PONG, {} ms", begun.elapsed().as_millis())),
+            Answer::Secured => Ok(format!(
+                "alive, but it wants a password (NOAUTH) and the service has no {PASSWORD_VARIABLE}, so PING was not answered"
+            )),
+        }
+    })
+    .await
+}

@@ -1,0 +1,68 @@
+//! Are all services of the compose model as they should be, those included that no check is configured for?
+
+use std::sync::Arc;
+
+use stagegate_decide::{
+    health::Readiness,
+    record::{Finding, Outcome},
+};
+
+use crate::{
+    ready::{self, Ready},
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+pub(super) fn trial() -> Trial {
+    Trial::new("health", "stack", "running", Effect::Reads, ask)
+}
+
+async fn ask(session: Arc<Session>) -> Outcome {
+    let ready = match session.ready().await {
+        Ok(ready) => ready,
+        Err(reason) => return Outcome::Broken(reason),
+    };
+    let missing = ready.missing();
+    if missing.is_empty() {
+        return Outcome::Pass(format!("{} services are ready after {:.1} s", ready.services.len(), seconds(ready)));
+    }
+    let project = session.project.compose_name();
+    let mut evidence = Vec::new();
+    // Services with a trial of their own show their log there.
+    for (service, _) in missing.iter().filter(|(service, _)| !session.project.config.services.contains_key(*service)) {
+        for container in ready.of(service) {
+            evidence.extend(ready::evidence(&session, container).await);
+        }
+    }
+    let names: Vec<&str> = missing.iter().map(|(service, _)| *service).collect();
+    Outcome::Fail {
+        message: message(project, ready, &names),
+        findings: missing.iter().map(|(service, readiness)| finding(service, readiness)).collect(),
+        evidence,
+        hint: Some(hint(project, ready)),
+    }
+}
+
+fn seconds(ready: &Ready) -> f64 {
+    ready.waited.as_secs_f64()
+}
+
+fn message(project: &str, ready: &Ready, names: &[&str]) -> String {
+    if ready.containers.is_empty() {
+        return format!("compose project `{project}` has no containers on this host");
+    }
+    let (missing, all) = (names.len(), ready.services.len());
+    format!("{missing} of {all} services are not ready after {:.1} s: {}", seconds(ready), names.join(", "))
+}
+
+fn finding(service: &str, readiness: &Readiness) -> Finding {
+    let found = readiness.reason().to_owned();
+    Finding { at: service.to_owned(), expected: "running, healthy, or ended with code 0".to_owned(), found }
+}
+
+fn hint(project: &str, ready: &Ready) -> String {
+    if ready.containers.is_empty() {
+        return format!("start it (`docker compose -p {project} ... up -d`) or pass another --env");
+    }
+    format!("`docker compose -p {project} ps --all` shows the containers")
+}

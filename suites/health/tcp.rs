@@ -1,0 +1,28 @@
+//! Does a service's port accept a connection?
+
+use std::{sync::Arc, time::Instant};
+
+use stagegate_act::probe::{tcp, with_causes};
+use stagegate_decide::{config::Service, record::Outcome};
+
+use super::{Wrong, each};
+use crate::{
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+pub(super) fn trial(service: &Service) -> Trial {
+    let asked = service.clone();
+    Trial::new("health", &service.name, "tcp", Effect::Reads, move |session| ask(session, asked.clone()))
+}
+
+async fn ask(session: Arc<Session>, service: Service) -> Outcome {
+    each(&session, &service.name, async |container| {
+        let begun = Instant::now();
+        match tcp::connect(&container.reach(service.port)).await {
+            Ok(address) => Ok(format!("{address} accepts connections, {} ms", begun.elapsed().as_millis())),
+            Err(error) => Err(Wrong::new("an accepted connection", with_causes(&error))),
+        }
+    })
+    .await
+}

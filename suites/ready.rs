@@ -1,0 +1,116 @@
+//! Waits for an environment's services to become ready: once a run, so that a slow start is no failed check.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use stagegate_act::{engine::Engine, probe::with_causes, project::Project};
+use stagegate_decide::{
+    container::Container,
+    health::{Expected, Readiness, Seen, readiness},
+    record::Evidence,
+};
+
+use crate::session::Session;
+
+/// Time between two looks.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Log lines that are shown of a container that is not ready.
+const LOG_LINES: u32 = 20;
+
+/// What the wait found.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// Every service of the compose model.
+    pub services: BTreeMap<String, Readiness>,
+    /// The containers at the last look, those of `docker compose run` left out.
+    pub containers: Vec<Container>,
+    /// How long was waited.
+    pub waited: Duration,
+}
+
+impl Ready {
+    /// Returns the services that are not ready, with the reason.
+    #[must_use]
+    pub fn missing(&self) -> Vec<(&str, &Readiness)> {
+        let missing = self.services.iter().filter(|(_, readiness)| !matches!(readiness, Readiness::Ready(_)));
+        missing.map(|(service, readiness)| (service.as_str(), readiness)).collect()
+    }
+
+    /// Returns the containers of one service.
+    pub fn of<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a Container> {
+        self.containers.iter().filter(move |c| c.service == service)
+    }
+
+    fn is_lost(&self) -> bool {
+        self.services.values().any(|readiness| matches!(readiness, Readiness::Never(_)))
+    }
+}
+
+/// Looks until all services are ready, one never will be, or the environment's `ready_within` is over.
+pub(crate) async fn wait(session: &Session) -> Result<Ready, String> {
+    until_ready(&session.project, &session.engine).await
+}
+
+/// Looks at a project until all services are ready, one never will be, or its `ready_within` is over.
+///
+/// # Errors
+/// A text that says what to do, where the Engine does not answer.
+pub async fn until_ready(project: &Project, engine: &Engine) -> Result<Ready, String> {
+    let begun = Instant::now();
+    let mut was_lost = false;
+    loop {
+        let mut found = look(project, engine).await?;
+        found.waited = begun.elapsed();
+        // Twice: between the removal of a container and its successor a service has none for a moment.
+        let is_lost = found.is_lost();
+        let is_over = found.waited + PAUSE > project.environment.ready_within.0;
+        if found.missing().is_empty() || (is_lost && was_lost) || is_over {
+            return Ok(found);
+        }
+        was_lost = is_lost;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Looks once.
+///
+/// # Errors
+/// As [`until_ready`].
+pub async fn look(project: &Project, engine: &Engine) -> Result<Ready, String> {
+    let mut containers = project.containers(engine).await.map_err(|error| with_causes(&error))?;
+    containers.retain(|c| !c.one_off);
+    let (model, within) = (&project.model, project.environment.ready_within.0);
+    let judged = |service: String| {
+        let expected = Expected::of(model, &project.config, &service, within);
+        let seen: Vec<Seen> = containers.iter().filter(|c| c.service == service).map(seen).collect();
+        let readiness = readiness(&expected, &seen);
+        (service, readiness)
+    };
+    let services = model.services().into_iter().map(judged).collect();
+    Ok(Ready { services, containers, waited: Duration::ZERO })
+}
+
+fn seen(container: &Container) -> Seen {
+    let started: Option<jiff::Timestamp> = container.started_at.parse().ok();
+    let up_for = started.and_then(|at| Duration::try_from(jiff::Timestamp::now().duration_since(at)).ok());
+    Seen { container: container.clone(), up_for: up_for.unwrap_or_default() }
+}
+
+/// Collects what helps to understand a container: its healthcheck's last words and its last log lines, masked.
+pub(crate) async fn evidence(session: &Session, container: &Container) -> Vec<Evidence> {
+    let mask = session.runner.mask();
+    let mut all = Vec::new();
+    if !container.health_output.is_empty() {
+        let name = format!("last healthcheck of {}", container.name);
+        all.push(Evidence { name, text: mask.apply(&container.health_output) });
+    }
+    let text = match session.engine.last_logs(&container.id, LOG_LINES).await {
+        Ok(text) if text.trim().is_empty() => "(it wrote nothing)".to_owned(),
+        Ok(text) => text,
+        Err(error) => format!("(cannot be read: {})", with_causes(&error)),
+    };
+    all.push(Evidence { name: format!("last log lines of {}", container.name), text: mask.apply(text.trim_end()) });
+    all
+}

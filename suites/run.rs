@@ -1,0 +1,110 @@
+//! Runs trials: several at a time, each with its own time, each with a record whatever happens.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::{FutureExt, StreamExt, stream};
+use stagegate_decide::{
+    config::{Config, Environment},
+    record::{Evidence, Finding, Outcome, Record},
+    redact::Mask,
+};
+
+use crate::{
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+/// How many trials ask at the same time.
+pub const AT_A_TIME: usize = 8;
+/// How long a trial may take, the wait for ready services not counted.
+const TRIAL_WITHIN: Duration = Duration::from_secs(60);
+/// What a trial that watches may take longer than its watch.
+const BESIDE_SOAK: Duration = Duration::from_secs(15);
+
+/// Chooses the trials that run: those whose name contains one of `filters` (all, where there is none), without
+/// those that write where the environment is protected.
+#[must_use]
+pub fn select(trials: Vec<Trial>, environment: &Environment, filters: &[String]) -> Vec<Trial> {
+    let is_meant = |trial: &Trial| filters.is_empty() || filters.iter().any(|filter| trial.name.contains(filter));
+    let may_run = |trial: &Trial| !environment.protected || trial.effect == Effect::Reads;
+    trials.into_iter().filter(|trial| is_meant(trial) && may_run(trial)).collect()
+}
+
+/// Runs the chosen trials and returns their records in the trials' order.
+///
+/// `on_record` gets each record as its trial ends. What does not match `filters` is left out, see [`select`]; no
+/// trial at all gives no record, which the caller must not take for a pass.
+pub async fn run(
+    session: &Arc<Session>,
+    trials: Vec<Trial>,
+    filters: &[String],
+    mut on_record: impl FnMut(&Record),
+) -> Vec<Record> {
+    let chosen = select(trials, &session.project.environment, filters);
+    let asked = chosen.iter().enumerate().map(async |(place, trial)| (place, one(session, trial).await));
+    let mut ended = stream::iter(asked).buffer_unordered(AT_A_TIME);
+    let mut records = Vec::with_capacity(chosen.len());
+    while let Some((place, record)) = ended.next().await {
+        on_record(&record);
+        records.push((place, record));
+    }
+    records.sort_by_key(|(place, _)| *place);
+    records.into_iter().map(|(_, record)| record).collect()
+}
+
+/// Runs one trial: waits for ready services (once a session), then asks.
+///
+/// A panic, a deadline and an Engine that is gone make a broken record, never none.
+pub async fn one(session: &Arc<Session>, trial: &Trial) -> Record {
+    let ready = session.ready().await.map(drop);
+    let begun = Instant::now();
+    let within = TRIAL_WITHIN.max(session.soak + BESIDE_SOAK);
+    let outcome = match ready {
+        Ok(()) => asked(session, trial, within).await,
+        Err(reason) => Outcome::Broken(reason),
+    };
+    let environment = &session.project.environment;
+    let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let severity = session.project.config.severity_of(&trial.name);
+    masked(Record::new(&environment.name, &trial.name, severity, millis, outcome), session.runner.mask())
+}
+
+/// Makes the record of a trial that could not be asked, where there is not even a session.
+#[must_use]
+pub fn broken(config: &Config, environment: &str, trial: &str, reason: &str) -> Record {
+    Record::new(environment, trial, config.severity_of(trial), 0, Outcome::Broken(reason.to_owned()))
+}
+
+async fn asked(session: &Arc<Session>, trial: &Trial, within: Duration) -> Outcome {
+    // The future is made inside the guard too: a check may panic before its first await.
+    let ask = AssertUnwindSafe(async { (trial.ask)(Arc::clone(session)).await }).catch_unwind();
+    match tokio::time::timeout(within, ask).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(panic)) => Outcome::Broken(format!("the check itself failed: {}", said(panic.as_ref()))),
+        Err(_) => Outcome::Broken(format!("the check did not end within {} s", within.as_secs())),
+    }
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked without a text")
+}
+
+fn masked(record: Record, mask: &Mask) -> Record {
+    let finding =
+        |f: Finding| Finding { at: mask.apply(&f.at), expected: mask.apply(&f.expected), found: mask.apply(&f.found) };
+    Record {
+        message: mask.apply(&record.message),
+        findings: record.findings.into_iter().map(finding).collect(),
+        evidence: record.evidence.into_iter().map(|e| Evidence { text: mask.apply(&e.text), ..e }).collect(),
+        hint: record.hint.map(|hint| mask.apply(&hint)),
+        ..record
+    }
+}
+
+#[cfg(test)]
+mod tests;
