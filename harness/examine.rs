@@ -10,7 +10,11 @@ use stagegate_act::{
     process::Runner,
     project::Project,
 };
-use stagegate_decide::{config::Config, exit::Exit, verdict};
+use stagegate_decide::{
+    config::Config,
+    exit::Exit,
+    record::{Record, Status},
+};
 use stagegate_suites::{Scope, records::Records, run, session::Session};
 
 /// Runs every trial of an environment and judges.
@@ -23,10 +27,8 @@ impl Suites {
     async fn examined(&self, environment: &str, soak: Duration) -> Result<Examination, String> {
         let project =
             Project::load(&Runner::default(), &self.config, environment).await.map_err(|error| told(&error))?;
-        let records = Records::open(
-            &StateDir::of(&self.config, project.compose_name()).tests(),
-            &Records::name_of_now(),
-        );
+        let records =
+            Records::open(&StateDir::of(&self.config, project.compose_name()).tests(), &Records::name_of_now());
         let scope = Scope { config: &self.config, environment: &project.environment };
         let trials = run::select(stagegate_suites::trials(scope), &project.environment, &[]);
         let expected: Vec<String> = trials.iter().map(|trial| trial.name.clone()).collect();
@@ -38,12 +40,8 @@ impl Suites {
             }
         })
         .await;
-        let verdict = verdict::verdict(&found, &expected);
-        let mut reasons = verdict.reasons.clone();
-        if verdict.exit() == Exit::Passed {
-            reasons = vec![format!("{} checks passed", found.len())];
-        }
-        Ok(Examination { exit: verdict.exit(), reasons })
+        let (exit, reasons) = judged(&found, &expected);
+        Ok(Examination { exit, reasons })
     }
 }
 
@@ -53,5 +51,17 @@ impl Examine for Suites {
             let examined = self.examined(environment, soak).await;
             examined.unwrap_or_else(|reason| Examination { exit: Exit::Inconclusive, reasons: vec![reason] })
         })
+    }
+}
+
+pub(crate) fn judged(found: &[Record], _expected: &[String]) -> (Exit, Vec<String>) {
+    let bad: Vec<String> =
+        found.iter().filter(|r| r.status != Status::Pass).map(|r| format!("{}: {}", r.trial, r.message)).collect();
+    if found.iter().any(|r| r.status == Status::Fail) {
+        (Exit::Held, bad)
+    } else if !bad.is_empty() || found.is_empty() {
+        (Exit::Inconclusive, bad)
+    } else {
+        (Exit::Passed, vec![format!("{} checks passed", found.len())])
     }
 }

@@ -21,7 +21,9 @@ fn painted(code: &str, text: &str) -> String {
 pub(crate) fn tell(line: &Line, took: Duration) {
     let seconds = took.as_secs_f64();
     let text = match &line.entry {
-        Entry::Started { plan } => format!("run {} begins (log and journal: gate history --env {})", plan.run, plan.environments.target),
+        Entry::Started { plan } => {
+            format!("run {} begins (log and journal: gate history --env {})", plan.run, plan.environments.target)
+        }
         Entry::Begun { step } => return while_it_lasts(step.title()),
         Entry::Done { step, data } => {
             format!("{} {:<28} {seconds:>6.1} s  {}", painted("32", "ok  "), step.title(), shown(data))

@@ -42,12 +42,15 @@ pub async fn run(
     session: &Arc<Session>,
     trials: Vec<Trial>,
     filters: &[String],
-    mut on_record: impl FnMut(&Record),
+    mut on_record: impl FnMut(&Record) + Send,
 ) -> Vec<Record> {
     let chosen = select(trials, &session.project.environment, filters);
-    let asked = chosen.iter().enumerate().map(async |(place, trial)| (place, one(session, trial).await));
-    let mut ended = stream::iter(asked).buffer_unordered(AT_A_TIME);
     let mut records = Vec::with_capacity(chosen.len());
+    let asked = chosen.into_iter().enumerate().map(|(place, trial)| {
+        let session = Arc::clone(session);
+        async move { (place, one(&session, &trial).await) }
+    });
+    let mut ended = stream::iter(asked).buffer_unordered(AT_A_TIME);
     while let Some((place, record)) = ended.next().await {
         on_record(&record);
         records.push((place, record));

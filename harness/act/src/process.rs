@@ -16,7 +16,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use stagegate_decide::{command::Command, redact::Mask};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
 /// Variable that marks the children of a run: `<project>/<run>`.
 pub const MARK: &str = "STAGEGATE_RUN";
@@ -161,6 +161,28 @@ impl Runner {
         self.checked(command, output).map(drop)
     }
 
+    /// Runs a program and hands each line of its output to `sink`, masked, as it comes; returns its exit code.
+    ///
+    /// It stays in this process's group, so that Ctrl-C ends both.
+    ///
+    /// # Errors
+    /// [`RunError`] where it cannot be started or read.
+    pub async fn run_through(&self, command: &Command, mut sink: impl FnMut(&str)) -> Result<i32, RunError> {
+        let line = self.mask.apply(&command.line());
+        let mut prepared = self.prepared(command);
+        prepared.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let start = |source| RunError::Start { program: command.program.clone(), source };
+        let mut child = prepared.spawn().map_err(start)?;
+        let stream = |source| RunError::Stream { line: line.clone(), source };
+        if let Some(stdout) = child.stdout.take() {
+            let mut lines = BufReader::new(stdout).lines();
+            while let Some(text) = lines.next_line().await.map_err(stream)? {
+                sink(&self.mask.apply(&text));
+            }
+        }
+        Ok(code(child.wait().await.map_err(stream)?))
+    }
+
     fn checked(&self, command: &Command, output: Output) -> Result<Output, RunError> {
         if output.code == 0 {
             return Ok(output);
@@ -183,6 +205,7 @@ impl Runner {
         let started = Instant::now();
         let mut child = self
             .prepared(command)
+            .process_group(0)
             .stdin(stdin)
             .stdout(stdout)
             .spawn()
@@ -209,7 +232,7 @@ impl Runner {
 
     fn prepared(&self, command: &Command) -> tokio::process::Command {
         let mut prepared = tokio::process::Command::new(&command.program);
-        prepared.args(&command.args).stderr(Stdio::piped()).process_group(0).kill_on_drop(false);
+        prepared.args(&command.args).stderr(Stdio::piped()).kill_on_drop(false);
         if let Some(dir) = &command.dir {
             prepared.current_dir(dir);
         }

@@ -1,0 +1,22 @@
+//! The wall clock, as texts.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+/// Returns now in UTC as `YYYYMMDD-HHMMSS`.
+#[must_use]
+pub fn stamp() -> String {
+    Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y%m%d-%H%M%S").to_string()
+}
+
+/// Returns now in UTC, RFC 3339, to the second.
+#[must_use]
+pub fn now() -> String {
+    format!("{:.0}", Timestamp::now())
+}
+
+/// Returns the seconds between two RFC 3339 texts; `None` where one is not.
+#[must_use]
+pub fn seconds_between(from: &str, to: &str) -> Option<f64> {
+    let (from, to): (Timestamp, Timestamp) = (from.parse().ok()?, to.parse().ok()?);
+    Some(to.duration_since(from).as_secs_f64())
+}

@@ -1,0 +1,102 @@
+//! `gate up`, `gate down`, `gate reset`.
+
+use std::{sync::Arc, time::Duration};
+
+use stagegate_act::{
+    deployment,
+    engine::Engine,
+    lock::{self, Lock},
+    paths::StateDir,
+    process::Runner,
+    release,
+};
+use stagegate_decide::{
+    command::compose,
+    config::{Config, EPHEMERAL, Environment},
+    exit::Exit,
+};
+
+use crate::{Failure, ask, cli, say};
+
+const DOWN_WITHIN: Duration = Duration::from_secs(120);
+
+pub(super) async fn up(config: &Arc<Config>, args: cli::Up, consents: &[String]) -> Result<Exit, Failure> {
+    let environment = lasting(super::named(config, args.env.as_ref())?)?;
+    let state = StateDir::of(config, &environment.project);
+    let lock = taken(&state, environment, "gate up")?;
+    let engine = Engine::connect().await?;
+    let runs_already = release::deployed(&state)?.is_some() && !engine.project(&environment.project).await?.is_empty();
+    if runs_already && args.release.is_some() {
+        let what = "putting a release in place of the one that serves, without tests, backup or way back (`gate promote` does)";
+        ask::refuse_if_protected(environment, consents, what)?;
+    }
+    come_up(config, environment, &engine, args.release.as_deref(), lock).await
+}
+
+async fn come_up(
+    config: &Arc<Config>,
+    environment: &Environment,
+    engine: &Engine,
+    revision: Option<&str>,
+    lock: Lock,
+) -> Result<Exit, Failure> {
+    let id = format!("{}-up", super::new_run());
+    let state = StateDir::of(config, &environment.project);
+    let dir = state.run(&id);
+    stagegate_act::files::private_dir(&dir)?;
+    let runner = Runner::default().with_mark(&lock::mark(&state, &id)).with_log(&dir.join("run.log"))?;
+    say(&format!("bringing `{}` up ({})", environment.name, environment.project));
+    let started = std::time::Instant::now();
+    let came = deployment::bring_up(&runner, engine, config, environment, revision, &id).await;
+    drop(lock);
+    let release = came.map_err(|error| Failure::new(Exit::Held, stagegate_act::gate::told(&error)))?;
+    say(&format!("`{}` runs {} after {:.1} s", environment.name, release.name, started.elapsed().as_secs_f64()));
+    Ok(Exit::Passed)
+}
+
+pub(super) async fn down(config: &Arc<Config>, args: cli::Down, consents: &[String]) -> Result<Exit, Failure> {
+    let environment = lasting(super::named(config, args.env.as_ref())?)?;
+    ask::refuse_if_protected(environment, consents, "taking it down")?;
+    let what = if args.volumes { "containers, networks and ALL DATA" } else { "containers and networks (data stays)" };
+    ask::confirm(&format!("Take {what} of `{}` ({}) away?", environment.name, environment.project), args.yes)?;
+    let state = StateDir::of(config, &environment.project);
+    let _lock = taken(&state, environment, "gate down")?;
+    take_down(environment, args.volumes).await?;
+    Ok(Exit::Passed)
+}
+
+pub(super) async fn reset(config: &Arc<Config>, args: cli::Reset, consents: &[String]) -> Result<Exit, Failure> {
+    let environment = lasting(super::named(config, args.env.as_ref())?)?;
+    ask::refuse_if_protected(environment, consents, "deleting all its data")?;
+    ask::confirm(&format!("Delete ALL DATA of `{}` ({})?", environment.name, environment.project), args.yes)?;
+    let state = StateDir::of(config, &environment.project);
+    let lock = taken(&state, environment, "gate reset")?;
+    let engine = Engine::connect().await?;
+    // What is deleted comes back only if the release can be resolved, so that is tried first.
+    stagegate_act::project::Project::load(&Runner::default(), config, &environment.name).await?;
+    take_down(environment, true).await?;
+    come_up(config, environment, &engine, None, lock).await
+}
+
+async fn take_down(environment: &Environment, volumes: bool) -> Result<(), Failure> {
+    let down = compose::down(&environment.project, volumes);
+    Runner::default().run_ok(&down, DOWN_WITHIN).await?;
+    say(&format!("`{}` is down{}", environment.name, if volumes { ", its data is deleted" } else { "" }));
+    Ok(())
+}
+
+fn taken(state: &StateDir, environment: &Environment, what: &str) -> Result<Lock, Failure> {
+    if let Some(run) = stagegate_act::gate::unfinished(state)? {
+        let text = format!("run {} has not ended; finish it with `gate resume --env {}`", run.run, environment.name);
+        return Err(Failure::new(Exit::PersonNeeded, text));
+    }
+    Lock::take(state, &environment.project, what).map_err(|error| Failure::new(Exit::Locked, error.to_string()))
+}
+
+/// Refuses the throw-away environment, which only lives as long as a run of the suites.
+fn lasting(environment: &Environment) -> Result<&Environment, Failure> {
+    if environment.name == EPHEMERAL {
+        return Err(Failure::usage("`ephemeral` lives only while `gate test` runs; name another environment"));
+    }
+    Ok(environment)
+}

@@ -1,0 +1,145 @@
+//! `gate history`, `gate resume`, `gate unlock`: readings of the journals.
+
+use std::{path::PathBuf, sync::Arc};
+
+use stagegate_act::{gate::unfinished, journal, lock::Lock, paths::StateDir};
+use stagegate_decide::{
+    config::{Config, Environment},
+    exit::Exit,
+    promotion::{End, Entry, Line, Plan, Release},
+};
+
+use crate::{Failure, cli, give, recovery, say};
+
+/// A promotion that can be taken back.
+pub(super) struct Point {
+    pub(super) tag: String,
+    pub(super) run: String,
+    pub(super) release: Release,
+    pub(super) previous: Release,
+}
+
+/// Lists the rollback points of an environment, the newest last: promotions whose backup is still there.
+pub(super) fn points(config: &Config, environment: &Environment) -> Result<Vec<Point>, Failure> {
+    let mut points = Vec::new();
+    for (dir, plan, lines) in runs(config, environment)? {
+        let promoted = matches!(lines.last().map(|l| &l.entry), Some(Entry::Ended { end: End::Promoted, .. }));
+        if promoted && dir.join("backup").is_dir() {
+            points.push(Point { tag: plan.tag, run: plan.run, release: plan.release, previous: plan.previous });
+        }
+    }
+    Ok(points)
+}
+
+fn runs(config: &Config, environment: &Environment) -> Result<Vec<(PathBuf, Plan, Vec<Line>)>, Failure> {
+    let mut runs = Vec::new();
+    for dir in journal::runs(&StateDir::of(config, &environment.project).runs()) {
+        let lines = journal::lines(&dir)?;
+        if let Some(Entry::Started { plan }) = lines.first().map(|line| line.entry.clone()) {
+            runs.push((dir, *plan, lines));
+        }
+    }
+    Ok(runs)
+}
+
+pub(super) fn show(config: &Config, args: cli::History) -> Result<Exit, Failure> {
+    let chosen: Vec<&Environment> = match &args.env {
+        Some(name) => vec![config.environment(name)?],
+        None => config.environments.values().collect(),
+    };
+    let mut count = 0;
+    for environment in chosen {
+        for (dir, plan, lines) in runs(config, environment)? {
+            count += 1;
+            give(&if args.json { as_json(&plan, &lines)? } else { as_text(&dir, &plan, &lines) });
+        }
+    }
+    if count == 0 {
+        say("no runs yet");
+    }
+    Ok(Exit::Passed)
+}
+
+fn end_of(lines: &[Line]) -> Option<(End, Exit)> {
+    match lines.last().map(|line| &line.entry) {
+        Some(Entry::Ended { end, exit }) => Some((*end, *exit)),
+        _ => None,
+    }
+}
+
+fn reason_of(lines: &[Line]) -> Option<&str> {
+    lines.iter().find_map(|line| match &line.entry {
+        Entry::Failed { reason, .. } => Some(reason.as_str()),
+        _ => None,
+    })
+}
+
+fn as_text(dir: &std::path::Path, plan: &Plan, lines: &[Line]) -> String {
+    let end = match end_of(lines) {
+        Some((end, _)) => {
+            serde_json::to_value(end).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+        }
+        None => "unfinished".to_owned(),
+    };
+    let began = lines.first().map(|line| line.wall.as_str()).unwrap_or_default();
+    let took =
+        lines.last().and_then(|last| stagegate_act::clock::seconds_between(began, &last.wall)).unwrap_or_default();
+    let (from, to) = (&plan.environments.source, &plan.environments.target);
+    let mut text = format!(
+        "{}  {from} -> {to}  {} -> {}  {end}  {took:.1} s  {}",
+        plan.run,
+        plan.previous.name,
+        plan.release.name,
+        dir.display()
+    );
+    if let Some(reason) = reason_of(lines) {
+        text.push_str(&format!("\n    {reason}"));
+    }
+    text
+}
+
+fn as_json(plan: &Plan, lines: &[Line]) -> Result<String, Failure> {
+    let (end, exit) = end_of(lines).unzip();
+    let value = serde_json::json!({
+        "run": plan.run,
+        "from": plan.environments.source,
+        "to": plan.environments.target,
+        "release": plan.release,
+        "previous": plan.previous,
+        "began": lines.first().map(|line| &line.wall),
+        "ended": end.and(lines.last().map(|line| &line.wall)),
+        "end": end,
+        "exit": exit.map(Exit::code),
+        "reason": reason_of(lines),
+        "tag": plan.tag,
+    });
+    Ok(serde_json::to_string(&value)?)
+}
+
+pub(super) async fn resume(config: &Arc<Config>, args: cli::OneEnvironment) -> Result<Exit, Failure> {
+    let environment = super::named(config, args.env.as_ref())?;
+    let state = StateDir::of(config, &environment.project);
+    let lock = Lock::take(&state, &environment.project, "gate resume")
+        .map_err(|error| Failure::new(Exit::Locked, error.to_string()))?;
+    let Some(run) = unfinished(&state)? else {
+        say(&format!("nothing to resume in `{}`", environment.name));
+        return Ok(Exit::Passed);
+    };
+    let (exit, _) = recovery::finish(config, state, lock, &run).await?;
+    Ok(exit)
+}
+
+pub(super) fn unlock(config: &Config, args: cli::Unlock) -> Result<Exit, Failure> {
+    let environment = config.environment(&args.env)?;
+    let state = StateDir::of(config, &environment.project);
+    let _lock = Lock::take(&state, &environment.project, "gate unlock")
+        .map_err(|error| Failure::new(Exit::Locked, error.to_string()))?;
+    let run = unfinished(&state)?.filter(|run| run.run == args.run);
+    let Some(run) = run else {
+        return Err(Failure::usage(format!("run {} of `{}` is not open; see `gate history`", args.run, args.env)));
+    };
+    let mut open = journal::Journal::open(&run.dir)?;
+    open.append(Entry::Ended { end: End::Abandoned, exit: Exit::PersonNeeded })?;
+    say(&format!("run {} is declared over; its files stay in {}", run.run, run.dir.display()));
+    Ok(Exit::Passed)
+}

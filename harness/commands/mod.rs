@@ -1,0 +1,66 @@
+//! One file a command, or a few that belong together.
+
+mod environment;
+mod history;
+mod promote;
+mod show;
+mod test;
+
+use std::sync::Arc;
+
+use clap::CommandFactory;
+use stagegate_act::project::read_config;
+use stagegate_decide::{
+    config::{Config, Environment},
+    exit::Exit,
+};
+
+use crate::{
+    Failure,
+    cli::{Cli, Command},
+    recovery,
+};
+
+/// Runs a command. What an earlier run left is finished first, but for commands that only look at files.
+pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure> {
+    if let Command::Completions { shell } = cli.command {
+        clap_complete::generate(shell, &mut Cli::command(), "gate", &mut std::io::stdout());
+        return Ok(Exit::Passed);
+    }
+    let config = Arc::new(read_config(cli.config.as_deref())?);
+    match &cli.command {
+        Command::Config(_) | Command::Env | Command::Unlock(_) | Command::Resume(_) => {}
+        _ => recovery::finish_all(&config).await?,
+    }
+    match cli.command {
+        Command::Test(args) => test::run(&config, args).await,
+        Command::Promote(args) => promote::promote(&config, args).await,
+        Command::Rollback(args) => promote::rollback(&config, args).await,
+        Command::Up(args) => environment::up(&config, args, &consents).await,
+        Command::Down(args) => environment::down(&config, args, &consents).await,
+        Command::Reset(args) => environment::reset(&config, args, &consents).await,
+        Command::Status(args) => show::status(&config, args).await,
+        Command::Logs(args) => show::logs(&config, args).await,
+        Command::History(args) => history::show(&config, args),
+        Command::Resume(args) => history::resume(&config, args).await,
+        Command::Unlock(args) => history::unlock(&config, args),
+        Command::Config(args) => show::config(&config, args),
+        Command::Env => show::environments(&config).await,
+        Command::Completions { .. } => Ok(Exit::Passed),
+    }
+}
+
+/// Returns the environment that was named, by the option or by STAGEGATE_ENV.
+fn named<'a>(config: &'a Config, option: Option<&String>) -> Result<&'a Environment, Failure> {
+    let name = option.cloned().or_else(|| std::env::var("STAGEGATE_ENV").ok()).filter(|name| !name.is_empty());
+    let known: Vec<&str> = config.environments.keys().map(String::as_str).collect();
+    let name =
+        name.ok_or_else(|| Failure::usage(format!("no environment; add --env NAME (known: {})", known.join(", "))))?;
+    Ok(config.environment(&name)?)
+}
+
+/// Returns the id of a new run: time (UTC) and four hex digits that tell runs of one second apart.
+fn new_run() -> String {
+    let now = stagegate_act::clock::stamp();
+    format!("{now}-{:04x}", std::process::id() & 0xffff)
+}

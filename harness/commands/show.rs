@@ -1,0 +1,154 @@
+//! `gate status`, `gate logs`, `gate config`, `gate env`: looking, without touching.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use serde_json::{Value, json};
+use stagegate_act::{engine::Engine, gate::unfinished, host, lock, paths::StateDir, process::Runner, release};
+use stagegate_decide::{
+    command::compose,
+    compose::{drift, short},
+    config::{Config, HostKind},
+    container::{Container, Health},
+    exit::Exit,
+    redact::names_a_secret,
+};
+
+use crate::{Failure, cli, give, say};
+
+pub(super) async fn status(config: &Arc<Config>, args: cli::OneEnvironment) -> Result<Exit, Failure> {
+    let environment = super::named(config, args.env.as_ref())?;
+    let engine = Engine::connect().await?;
+    let state = StateDir::of(config, &environment.project);
+    let containers = engine.project(&environment.project).await?;
+    let deployed = release::deployed(&state)?;
+    let drift = deployed.as_ref().map(|d| drift(&d.model, &containers)).unwrap_or_default();
+    let open = unfinished(&state)?;
+    if args.json {
+        give(&serde_json::to_string_pretty(&json!({
+            "environment": environment.name,
+            "project": environment.project,
+            "release": deployed.as_ref().map(|d| &d.release),
+            "containers": containers,
+            "drift": drift,
+            "unfinished_run": open.as_ref().map(|run| &run.run),
+        }))?);
+        return Ok(Exit::Passed);
+    }
+    let name = deployed.as_ref().map_or("unknown (not deployed by gate)", |d| d.release.name.as_str());
+    give(&format!("{}  project {}  release {name}", environment.name, environment.project));
+    for container in &containers {
+        give(&line(container));
+    }
+    if containers.is_empty() {
+        give("  nothing runs");
+    }
+    drift.iter().for_each(|told| give(&format!("  differs from what was deployed: {told}")));
+    if let Some(run) = open {
+        match lock::owner(&state) {
+            Some(owner) if !run.stuck => {
+                give(&format!("  run {} is open ({}, process {})", run.run, owner.what, owner.pid))
+            }
+            _ => give(&format!("  run {} needs a person: gate resume --env {}", run.run, environment.name)),
+        }
+    }
+    Ok(Exit::Passed)
+}
+
+fn line(container: &Container) -> String {
+    let state = format!("{:?}", container.state).to_lowercase();
+    let health = match container.health {
+        Health::None => String::new(),
+        health => format!("{health:?}").to_lowercase(),
+    };
+    let ports: Vec<String> =
+        container.published.iter().flat_map(|(port, at)| at.iter().map(move |a| format!("{a}->{port}"))).collect();
+    format!(
+        "  {:<12} {state:<10} {health:<10} restarts {:<3} {}  {}",
+        container.service,
+        container.restarts,
+        short(&container.image),
+        ports.join(" ")
+    )
+}
+
+pub(super) async fn logs(config: &Arc<Config>, args: cli::Logs) -> Result<Exit, Failure> {
+    let environment = super::named(config, args.env.as_ref())?;
+    let state = StateDir::of(config, &environment.project);
+    let Some(deployed) = release::deployed(&state)? else {
+        let text = format!(
+            "`{}` was not deployed by gate; use `docker compose -p {} logs`",
+            environment.name, environment.project
+        );
+        return Err(Failure::usage(text));
+    };
+    let command = compose::logs(&environment.project, &deployed.model_file(), &args.services, args.tail, args.follow);
+    let runner = Runner::default().with_mask(stagegate_decide::redact::Mask::new(deployed.model.secrets()));
+    let code = runner.run_through(&command, give).await?;
+    Ok(if code == 0 { Exit::Passed } else { Exit::Usage })
+}
+
+pub(super) fn config(config: &Arc<Config>, args: cli::ShowConfig) -> Result<Exit, Failure> {
+    let mut value = serde_json::to_value(config.as_ref())?;
+    if !value["gate"]["notify_webhook"].is_null() {
+        value["gate"]["notify_webhook"] = json!("***");
+    }
+    value["file"] = json!(config.path);
+    if let Some(name) = &args.env {
+        let environment = config.environment(name)?;
+        let mut variables = BTreeMap::new();
+        for file in &environment.env_files {
+            variables.extend(masked_variables(file)?);
+        }
+        value["environments"][name]["variables"] = json!(variables);
+        value["environments"][name]["state_dir"] = json!(StateDir::of(config, &environment.project).root());
+    }
+    give(&serde_json::to_string_pretty(&value)?);
+    Ok(Exit::Passed)
+}
+
+fn masked_variables(file: &Path) -> Result<BTreeMap<String, Value>, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
+    let pairs =
+        text.lines().map(str::trim).filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+    Ok(pairs
+        .map(|(key, value)| {
+            let key = key.trim().trim_start_matches("export ").to_owned();
+            let value = if names_a_secret(&key) { "***" } else { value.trim() };
+            (key, json!(value))
+        })
+        .collect())
+}
+
+pub(super) async fn environments(config: &Arc<Config>) -> Result<Exit, Failure> {
+    let (kind, how) = host::kind();
+    give(&format!("this machine: {} ({how}; {} overrides)", word(kind), host::HOST_VARIABLE));
+    let engine = Engine::connect().await;
+    for environment in config.environments.values() {
+        let running = match &engine {
+            Ok(engine) => format!("{} containers", engine.project(&environment.project).await?.len()),
+            Err(_) => "Docker does not answer".to_owned(),
+        };
+        let here = environment.host == kind || environment.host == HostKind::Any;
+        give(&format!(
+            "  {:<12} {:<20} host {:<7} {}{}{running}",
+            environment.name,
+            environment.project,
+            word(environment.host),
+            if environment.protected { "protected, " } else { "" },
+            if here { "" } else { "not meant for this machine, " },
+        ));
+    }
+    if let Err(error) = engine {
+        say(&format!("{error}"));
+    }
+    Ok(Exit::Passed)
+}
+
+fn word(kind: HostKind) -> &'static str {
+    match kind {
+        HostKind::Any => "any",
+        HostKind::Laptop => "laptop",
+        HostKind::Server => "server",
+    }
+}
