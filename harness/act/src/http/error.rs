@@ -38,7 +38,7 @@ pub enum HttpError {
         read: Option<usize>,
     },
     /// The connection was closed before the status and headers were there, or they were no HTTP.
-    #[error("{target} did not answer in HTTP")]
+    #[error("{target} gave no HTTP answer")]
     NotHttp {
         /// Host and port.
         target: String,
