@@ -13,3 +13,4 @@ pub mod exit;
 pub mod record;
 pub mod redact;
 pub mod units;
+pub mod verdict;
