@@ -12,5 +12,6 @@ pub mod contract;
 pub mod exit;
 pub mod record;
 pub mod redact;
+pub mod report;
 pub mod units;
 pub mod verdict;
