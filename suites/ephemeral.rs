@@ -146,6 +146,9 @@ impl Stack {
             let _ = stack.take_down().await;
             return Err(error);
         }
+        if stack.is_ending() {
+            std::future::pending::<()>().await;
+        }
         stack.up_in = begun.elapsed();
         Ok(stack)
     }
