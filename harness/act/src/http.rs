@@ -13,7 +13,7 @@ use std::{
 };
 
 use reqwest::{Client, Method, Response, header::HeaderMap, redirect::Policy};
-use tokio::time::timeout_at;
+use tokio::time::{Instant as Moment, timeout_at};
 
 pub use error::HttpError;
 
@@ -43,8 +43,7 @@ impl Request {
     /// Makes a request without headers or body; `path` may hold a query.
     #[must_use]
     pub fn new(method: &str, path: &str) -> Self {
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        Request { method: method.to_owned(), path: format!("{slash}{path}"), headers: Vec::new(), body: None }
+        Request { method: method.to_owned(), path: path.to_owned(), headers: Vec::new(), body: None }
     }
 
     /// Makes a GET request.
@@ -158,12 +157,13 @@ impl Http {
     /// # Errors
     /// [`HttpError`] where no whole answer came in time.
     pub async fn send(&self, address: SocketAddr, request: &Request) -> Result<Answer, HttpError> {
-        self.send_url(&format!("http://{address}{}", request.path), request).await
+        self.send_until(self.ends(), &url(address, request), request).await
     }
 
     /// Sends a request to the first address that accepts a connection, and returns that address too.
     ///
-    /// Once one has accepted, its answer or error stands: a service that answers badly is not asked elsewhere.
+    /// The deadline is one for all addresses. Once one has accepted, its answer or error stands: a service that
+    /// answers badly is not asked elsewhere.
     ///
     /// # Errors
     /// [`HttpError`] of the last address where none accepts, [`HttpError::NoAddress`] where there is none.
@@ -172,9 +172,10 @@ impl Http {
         addresses: &[SocketAddr],
         request: &Request,
     ) -> Result<(SocketAddr, Answer), HttpError> {
+        let ends = self.ends();
         let mut last = HttpError::NoAddress;
         for address in addresses {
-            match self.send(*address, request).await {
+            match self.send_until(ends, &url(*address, request), request).await {
                 Ok(answer) => return Ok((*address, answer)),
                 Err(error) if error.is_connect() => last = error,
                 Err(error) => return Err(error),
@@ -188,10 +189,17 @@ impl Http {
     /// # Errors
     /// [`HttpError`] where no whole answer came in time.
     pub async fn send_url(&self, url: &str, request: &Request) -> Result<Answer, HttpError> {
+        self.send_until(self.ends(), url, request).await
+    }
+
+    fn ends(&self) -> Moment {
+        Moment::now() + self.deadline
+    }
+
+    async fn send_until(&self, ends: Moment, url: &str, request: &Request) -> Result<Answer, HttpError> {
         let built = self.build(url, request)?;
         let target = error::target(built.url());
         let start = Instant::now();
-        let ends = tokio::time::Instant::now() + self.deadline;
         let slow = |read: Option<usize>| HttpError::TooSlow { target: target.clone(), within: self.deadline, read };
         let mut response = timeout_at(ends, self.client.execute(built))
             .await
@@ -234,6 +242,11 @@ impl Http {
         }
         Ok(false)
     }
+}
+
+fn url(address: SocketAddr, request: &Request) -> String {
+    let slash = if request.path.starts_with('/') { "" } else { "/" };
+    format!("http://{address}{slash}{}", request.path)
 }
 
 fn client() -> reqwest::ClientBuilder {

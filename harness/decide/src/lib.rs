@@ -8,6 +8,7 @@ pub mod command;
 pub mod compose;
 pub mod config;
 pub mod container;
+pub mod contract;
 pub mod exit;
 pub mod health;
 pub mod record;

@@ -38,7 +38,7 @@ pub enum HttpError {
         read: Option<usize>,
     },
     /// The connection was closed before the status and headers were there, or they were no HTTP.
-    #[error("{target} did not answer in HTTP")]
+    #[error("{target} gave no HTTP answer")]
     NotHttp {
         /// Host and port.
         target: String,
@@ -72,6 +72,13 @@ pub enum HttpError {
 }
 
 impl HttpError {
+    /// Returns the error with its causes, on one line.
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        let causes = std::iter::successors(self.source(), |cause| (*cause).source());
+        causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
+    }
+
     /// Tells whether no connection came about, so that another address may be tried.
     #[must_use]
     pub fn is_connect(&self) -> bool {

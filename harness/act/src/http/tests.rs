@@ -108,8 +108,8 @@ async fn headers_that_drip_end_at_the_deadline() {
 #[rstest]
 #[case::too_short("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "broke off after 3 bytes")]
 #[case::broken_chunk("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz", "broke off after 3 bytes")]
-#[case::no_http("SSH-2.0-OpenSSH_9.2\r\n", "did not answer in HTTP")]
-#[case::no_word("", "did not answer in HTTP")]
+#[case::no_http("SSH-2.0-OpenSSH_9.2\r\n", "gave no HTTP answer")]
+#[case::no_word("", "gave no HTTP answer")]
 #[tokio::test]
 async fn a_broken_answer_says_how(#[case] answer: &'static str, #[case] want: &str) {
     let error = get(&http(), says(answer)).await.unwrap_err().to_string();

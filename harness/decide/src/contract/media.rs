@@ -1,0 +1,44 @@
+//! Media types: `application/json; charset=utf-8`, and which documented one an answer's is.
+
+/// A media type, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Media {
+    kind: String,
+    subtype: String,
+    parameters: Vec<(String, String)>,
+}
+
+impl Media {
+    /// Reads a media type; what has no slash is taken as a type without a subtype, and matches itself only.
+    pub(super) fn parse(text: &str) -> Self {
+        let mut parts = text.split(';').map(str::trim);
+        let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let (kind, subtype) = essence.split_once('/').unwrap_or((&essence, ""));
+        let parameters = parts.filter_map(|part| part.split_once('=')).map(|(name, value)| {
+            (name.trim().to_ascii_lowercase(), value.trim().trim_matches('"').to_ascii_lowercase())
+        });
+        Media { kind: kind.to_owned(), subtype: subtype.to_owned(), parameters: parameters.collect() }
+    }
+
+    /// Tells whether `found` is of this documented type, which may be a range and may ask for parameters.
+    pub(super) fn takes(&self, found: &Media) -> bool {
+        let kind = self.kind == "*" || self.kind == found.kind;
+        let subtype = self.subtype == "*" || self.subtype == found.subtype;
+        kind && subtype && self.parameters.iter().all(|wanted| found.parameters.contains(wanted))
+    }
+
+    /// Returns how narrow the type is: an exact one goes before a range.
+    pub(super) fn precision(&self) -> (bool, bool, usize) {
+        (self.kind != "*", self.subtype != "*", self.parameters.len())
+    }
+
+    /// Tells whether a body of this type is JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.subtype == "json" || self.subtype.ends_with("+json")
+    }
+
+    /// Tells whether a body of this type is text.
+    pub(super) fn is_text(&self) -> bool {
+        self.kind == "text"
+    }
+}

@@ -1,0 +1,147 @@
+//! References inside a document: `#/components/schemas/Order` and the way there.
+
+use serde_json::{Map, Value};
+
+use super::document::ContractError;
+
+/// How many references may lead to references before it is called a circle.
+const HOPS: usize = 32;
+
+/// A value of the document and the JSON pointer at which it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Spot<'a> {
+    pub(super) pointer: String,
+    pub(super) value: &'a Value,
+}
+
+impl<'a> Spot<'a> {
+    pub(super) fn root(root: &'a Value) -> Self {
+        Spot { pointer: String::new(), value: root }
+    }
+
+    /// Returns the value at a pointer, references followed.
+    pub(super) fn at(root: &'a Value, pointer: &str) -> Option<Self> {
+        let value = root.pointer(pointer)?;
+        Some(Spot { pointer: pointer.to_owned(), value }.follow(root))
+    }
+
+    /// Returns the member `key`, references followed.
+    pub(super) fn get(&self, root: &'a Value, key: &str) -> Option<Spot<'a>> {
+        self.member(key).map(|spot| spot.follow(root))
+    }
+
+    /// Returns the members of an object, references followed.
+    pub(super) fn members(&self, root: &'a Value) -> Vec<(&'a str, Spot<'a>)> {
+        let keys = self.value.as_object().into_iter().flat_map(Map::keys);
+        keys.filter_map(|key| Some((key.as_str(), self.get(root, key)?))).collect()
+    }
+
+    /// Returns the elements of an array, references followed.
+    pub(super) fn elements(&self, root: &'a Value) -> Vec<Spot<'a>> {
+        let elements = self.value.as_array().into_iter().flatten().enumerate();
+        elements.map(|(i, value)| Spot { pointer: format!("{}/{i}", self.pointer), value }.follow(root)).collect()
+    }
+
+    /// Returns the text at `key`.
+    pub(super) fn text(&self, key: &str) -> Option<&'a str> {
+        self.value.get(key)?.as_str()
+    }
+
+    /// Returns the member `key` as it stands.
+    pub(super) fn member(&self, key: &str) -> Option<Spot<'a>> {
+        let value = self.value.as_object()?.get(key)?;
+        Some(Spot { pointer: format!("{}/{}", self.pointer, escaped(key)), value })
+    }
+
+    /// Follows references; where they end nowhere, which [`verify`] excludes, the spot itself is the end.
+    fn follow(self, root: &'a Value) -> Spot<'a> {
+        let mut spot = self;
+        for _ in 0..HOPS {
+            let Some(pointer) = spot.text("$ref").and_then(|reference| reference.strip_prefix('#')) else { break };
+            let pointer = percent_decoded(pointer);
+            let Some(value) = root.pointer(&pointer) else { break };
+            spot = Spot { pointer, value };
+        }
+        spot
+    }
+}
+
+/// Checks every reference: it stays inside the document, leads to something, and not in a circle.
+pub(super) fn verify(root: &Value) -> Result<(), ContractError> {
+    verify_below(root, root, "")
+}
+
+fn verify_below(root: &Value, value: &Value, at: &str) -> Result<(), ContractError> {
+    match value {
+        Value::Object(map) => {
+            if let Some(reference) = map.get("$ref").and_then(Value::as_str) {
+                verify_one(root, reference, at)?;
+            }
+            // What stands in an example is data: a `$ref` there is nobody's reference.
+            map.iter()
+                .filter(|(key, value)| {
+                    !matches!(key.as_str(), "example" | "default" | "enum" | "const") || is_named(at, value)
+                })
+                .try_for_each(|(key, value)| verify_below(root, value, &format!("{at}/{}", escaped(key))))
+        }
+        Value::Array(list) => {
+            list.iter().enumerate().try_for_each(|(i, value)| verify_below(root, value, &format!("{at}/{i}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells whether what stands under `at` are names of the author's, such as a property called `default`.
+fn is_named(at: &str, value: &Value) -> bool {
+    value.is_object() && (at.ends_with("/properties") || at.ends_with("/responses") || at.starts_with("/components/"))
+}
+
+fn verify_one(root: &Value, reference: &str, at: &str) -> Result<(), ContractError> {
+    let mut next = reference;
+    for _ in 0..HOPS {
+        let value = target(root, next, at)?;
+        match value.get("$ref").and_then(Value::as_str) {
+            Some(further) => next = further,
+            None => return Ok(()),
+        }
+    }
+    Err(ContractError::Circle { at: shown(at), reference: reference.to_owned() })
+}
+
+fn target<'a>(root: &'a Value, reference: &str, at: &str) -> Result<&'a Value, ContractError> {
+    let (at, reference) = (shown(at), reference.to_owned());
+    match reference.strip_prefix('#') {
+        None => Err(ContractError::Remote { at, reference }),
+        Some(pointer) if !pointer.is_empty() && !pointer.starts_with('/') => {
+            Err(ContractError::Anchor { at, reference })
+        }
+        Some(pointer) => root.pointer(&percent_decoded(pointer)).ok_or(ContractError::Dangling { at, reference }),
+    }
+}
+
+fn shown(at: &str) -> String {
+    format!("#{at}")
+}
+
+/// Escapes a key for a JSON pointer.
+// Source: RFC 6901, section 3.
+pub(super) fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+/// Undoes percent-encoding, which a pointer in a URI fragment may have; what is no UTF-8 then stays as it is.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let code = if first == b'%' { tail.get(..2).and_then(hex) } else { None };
+        bytes.push(code.unwrap_or(first));
+        rest = if code.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+fn hex(digits: &[u8]) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(digits[0])? * 16 + digit(digits[1])?).ok()
+}

@@ -1,0 +1,53 @@
+//! Is the document there, can it be read, and can anything of it be called?
+
+use std::collections::BTreeMap;
+
+use stagegate_decide::{
+    contract::{Call, Document, Method},
+    record::Outcome,
+};
+
+use super::source::{Source, Unusable};
+use crate::trial::{Effect, Trial};
+
+pub(super) fn trial(source: &Source) -> Trial {
+    let outcome = judged(source);
+    Trial::new("contracts", &source.service.name, "document", Effect::Reads, move |_| {
+        std::future::ready(outcome.clone())
+    })
+}
+
+pub(super) fn judged(source: &Source) -> Outcome {
+    match &source.document {
+        Ok(document) => coverage(&source.name, document),
+        Err(Unusable::Wrong(error)) => Outcome::fail(format!("{}: {error}", source.name)),
+        Err(error) => Outcome::Broken(error.to_string()),
+    }
+}
+
+fn coverage(name: &str, document: &Document) -> Outcome {
+    let calls = document.calls();
+    if calls.is_empty() {
+        return Outcome::Broken(format!("{name} has no operations, so nothing could be called"));
+    }
+    let called = calls.iter().filter(|call| call.request.is_ok()).count();
+    let left_out = reasons(&calls);
+    if called == 0 {
+        return Outcome::Broken(format!("nothing of {name} could be called: {left_out}"));
+    }
+    let rest = if left_out.is_empty() { String::new() } else { format!("; not called: {left_out}") };
+    Outcome::Pass(format!("{called} of {} operations are called{rest}", calls.len()))
+}
+
+/// Tells why operations are not called, each reason with its operations.
+fn reasons(calls: &[Call]) -> String {
+    let mut by_reason: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for call in calls {
+        if let Err(reason) = &call.request {
+            let (method, path): (Method, &str) = (call.operation.method, &call.operation.path);
+            by_reason.entry(reason.to_string()).or_default().push(format!("{method} {path}"));
+        }
+    }
+    let told = by_reason.into_iter().map(|(reason, operations)| format!("{} ({reason})", operations.join(", ")));
+    told.collect::<Vec<_>>().join("; ")
+}
