@@ -160,7 +160,7 @@ impl Target {
 
     fn open(&self) -> Option<Records> {
         let dir = StateDir::of(&self.config, &self.environment.project).tests();
-        let opened = Records::open(&dir, &Records::name_of_now());
+        let opened = Records::open(&dir, &Records::name_of_run());
         opened.map_err(|error| tell(&format!("records are not kept: {}: {error}", dir.display()))).ok()
     }
 
