@@ -51,6 +51,7 @@ check_engine() {
     say "docker is not installed: installing docker.io"
     apt_install docker.io || die "docker.io could not be installed" "see https://docs.docker.com/engine/install/"
     service docker start >/dev/null 2>&1 || true
+    timeout 20 sh -c 'until docker version >/dev/null 2>&1; do sleep 0.5; done' || true
   fi
   local version
   version=$(docker version --format '{{.Server.Version}}' 2>&1) || die_unreachable "$version"
@@ -103,6 +104,8 @@ die_no_compose() {
 install_compose() {
   local package
   if can_apt; then
+    # A fresh container has no package lists: nothing would have a candidate.
+    compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null || apt-get -qq update >&2 || true
     for package in docker-compose-v2 docker-compose-plugin; do
       has_candidate "$package" || continue
       apt_install "$package" && return 0
@@ -138,7 +141,11 @@ apt_of_suite() {
   mkdir -p "$work"/{lists/partial,cache/archives/partial,parts}
   chmod -R a+rX "$work"
   printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$compose_suite" >"$work/sources.list"
-  cat >"$work/apt.conf" <<CONF
+  # Proxies and time limits are the machine's own; hooks are not taken over, some of them need root.
+  apt-config dump | grep -E '^Acquire::(http|https|Retries|ForceIPv)' >"$work/apt.conf" || true
+  cat >>"$work/apt.conf" <<CONF
+Dir::Etc::Main "/dev/null";
+Dir::Etc::Parts "$work/parts";
 Dir::Etc::SourceList "$work/sources.list";
 Dir::Etc::SourceParts "$work/parts";
 Dir::Etc::Preferences "/dev/null";
