@@ -13,4 +13,6 @@ pub mod exit;
 pub mod health;
 pub mod record;
 pub mod redact;
+pub mod report;
 pub mod units;
+pub mod verdict;

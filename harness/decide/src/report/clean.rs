@@ -1,0 +1,107 @@
+//! Text of unknown origin, made harmless.
+
+use std::{iter::Peekable, str::Chars};
+
+/// Returns a text on one line: breaks become blanks.
+pub(super) fn line(text: &str) -> String {
+    block(text).split(['\n', '\t']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Returns a text of lines without escape sequences, control characters and marks of direction.
+pub(super) fn block(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '\u{1b}' => skip_escape(&mut rest),
+            '\u{9b}' => skip_parameters(&mut rest),
+            '\r' if rest.peek() == Some(&'\n') => {}
+            '\r' | '\u{2028}' | '\u{2029}' | '\u{85}' => out.push('\n'),
+            c if is_harmful(c) => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Tells whether a character is taken out: all of them lie in the basic plane, below U+10000.
+pub(super) fn is_harmful(c: char) -> bool {
+    let control = c.is_control() && !matches!(c, '\n' | '\t');
+    // Marks that turn the direction of writing make a text read as another one; U+FFFE and U+FFFF are no XML.
+    let unseen = matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    control || unseen || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// Skips what follows an escape character.
+// Source: ECMA-48, 5.4 (control sequences) and 5.6 (control strings).
+fn skip_escape(rest: &mut Peekable<Chars<'_>>) {
+    match rest.peek() {
+        Some('[') => {
+            rest.next();
+            skip_parameters(rest);
+        }
+        Some(']' | 'P' | 'X' | '^' | '_') => skip_string(rest),
+        // An escape before a line break is a lone one: the break stays.
+        Some('\n' | '\r') | None => {}
+        Some(_) => drop(rest.next()),
+    }
+}
+
+/// Skips a control sequence up to its final byte; where it is none, only what could belong to it.
+fn skip_parameters(rest: &mut Peekable<Chars<'_>>) {
+    while rest.next_if(|c| matches!(c, ' '..='?')).is_some() {}
+    rest.next_if(|c| matches!(c, '@'..='~'));
+}
+
+/// Skips a control string up to its end; one that does not end goes to the end of its line.
+fn skip_string(rest: &mut Peekable<Chars<'_>>) {
+    while let Some(c) = rest.next_if(|c| *c != '\n') {
+        if c == '\u{7}' || c == '\u{9c}' {
+            return;
+        }
+        if c == '\u{1b}' {
+            rest.next_if_eq(&'\\');
+            return;
+        }
+    }
+}
+
+/// Returns at most `chars` characters, and says how many there were more.
+pub(super) fn cut(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}\n... ({} more characters)", &text[..end], text[end..].chars().count()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::colour("\u{1b}[31mred\u{1b}[0m", "red")]
+    #[case::eight_bit("\u{9b}31mred", "red")]
+    #[case::title("\u{1b}]0;owned\u{7}text", "text")]
+    #[case::link("\u{1b}]8;;http://x\u{1b}\\text", "text")]
+    #[case::unended("\u{1b}]0;owned\nnext", "\nnext")]
+    #[case::lone("a\u{1b}", "a")]
+    #[case::lone_before_break("a\u{1b}\nb", "a\nb")]
+    #[case::bidi("a\u{202e}b\u{2066}c\u{200f}", "abc")]
+    #[case::control("a\0b\u{8}c\td", "abc\td")]
+    #[case::breaks("a\r\nb\rc\u{2028}d", "a\nb\nc\nd")]
+    #[case::words("häuser 家 👨\u{200d}👩", "häuser 家 👨\u{200d}👩")]
+    fn what_harms_is_taken_out(#[case] text: &str, #[case] want: &str) {
+        assert_eq!(super::block(text), want);
+    }
+
+    #[test]
+    fn a_line_has_no_breaks() {
+        assert_eq!(super::line(" a\n\n b\tc\r"), "a b c");
+    }
+
+    #[test]
+    fn what_is_cut_is_counted() {
+        assert_eq!(super::cut("äöü", 2), "äö\n... (1 more characters)");
+        assert_eq!(super::cut("äöü", 3), "äöü");
+    }
+}

@@ -1,0 +1,120 @@
+//! A run for CI servers: JUnit XML, one testsuite a suite.
+//!
+//! The elements are those that Jenkins, GitLab and GitHub readers share; `error` is a trial that could not be asked.
+
+use crate::{
+    record::{Record, Severity, Status},
+    verdict::VerdictKind,
+};
+
+use super::{Run, clean, columns};
+
+/// Writes a run.
+#[must_use]
+pub fn text(run: &Run) -> String {
+    let verdict: Option<String> = (run.verdict.kind == VerdictKind::Inconclusive).then(|| inconclusive(run));
+    let all: Vec<&Record> = run.records.iter().collect();
+    let suites: String = run.suites().into_iter().map(|(name, records)| suite(run, name, &records)).collect();
+    let extra = usize::from(verdict.is_some());
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"stagegate\"{}>\n{suites}{}</testsuites>\n",
+        totals(&all, extra),
+        verdict.unwrap_or_default()
+    )
+}
+
+/// Makes a run without failures red where a required trial did not run: the missing one leaves no testcase.
+fn inconclusive(run: &Run) -> String {
+    let reasons: Vec<String> = run.verdict.reasons.iter().map(|reason| clean::line(reason)).collect();
+    format!(
+        "  <testsuite name=\"gate\"{} timestamp=\"{}\">\n    <testcase classname=\"gate\" name=\"verdict\" time=\"0.000\">\n      \
+         <error message=\"inconclusive\" type=\"inconclusive\">{}</error>\n    </testcase>\n  </testsuite>\n",
+        totals(&[], 1),
+        attribute(&run.started),
+        content(&reasons.join("\n"))
+    )
+}
+
+/// Writes the attributes that count; `extra` errors are counted on top.
+fn totals(records: &[&Record], extra: usize) -> String {
+    let of = |status: Status| records.iter().filter(|record| record.status == status).count();
+    let time = time(records.iter().map(|record| record.duration_ms).sum());
+    format!(
+        " tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{time}\"",
+        records.len() + extra,
+        of(Status::Fail),
+        of(Status::Broken) + extra,
+        of(Status::Skip)
+    )
+}
+
+fn suite(run: &Run, name: &str, records: &[&Record]) -> String {
+    let known = [("environment", Some(&run.environment)), ("release", run.release.as_ref())];
+    let properties: String = known
+        .iter()
+        .filter_map(|(name, value)| Some((name, (*value)?)))
+        .map(|(name, value)| format!("      <property name=\"{name}\" value=\"{}\"/>\n", attribute(value)))
+        .collect();
+    let cases: String = records.iter().map(|record| case(record)).collect();
+    format!(
+        "  <testsuite name=\"{}\"{} timestamp=\"{}\">\n    <properties>\n{properties}    </properties>\n{cases}  </testsuite>\n",
+        attribute(name),
+        totals(records, 0),
+        attribute(&run.started)
+    )
+}
+
+fn case(record: &Record) -> String {
+    let head = format!(
+        "    <testcase classname=\"{}\" name=\"{}\" time=\"{}\"",
+        attribute(record.suite()),
+        attribute(&record.trial),
+        time(record.duration_ms)
+    );
+    let body = format!("{}{}", outcome(record), system_out(record));
+    if body.is_empty() { format!("{head}/>\n") } else { format!("{head}>\n{body}    </testcase>\n") }
+}
+
+fn outcome(record: &Record) -> String {
+    let message = attribute(&clean::line(&record.message));
+    let severity = match record.severity {
+        Severity::Required => "required",
+        Severity::Warning => "warning",
+        Severity::Info => "info",
+    };
+    match record.status {
+        Status::Pass => String::new(),
+        Status::Skip => format!("      <skipped message=\"{message}\"/>\n"),
+        Status::Fail => {
+            let text = content(&columns(&record.findings).join("\n"));
+            format!("      <failure message=\"{message}\" type=\"{severity}\">{text}</failure>\n")
+        }
+        Status::Broken => format!("      <error message=\"{message}\" type=\"{severity}\"/>\n"),
+    }
+}
+
+fn system_out(record: &Record) -> String {
+    let seen = (record.status == Status::Pass && !record.message.is_empty()).then(|| record.message.clone());
+    let evidence = record.evidence.iter().map(|evidence| format!("{}:\n{}", evidence.name, evidence.text));
+    let hint = record.hint.iter().map(|hint| format!("hint: {hint}"));
+    let parts: Vec<String> = seen.into_iter().chain(evidence).chain(hint).collect();
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!("      <system-out>{}</system-out>\n", content(&parts.join("\n")))
+}
+
+fn time(ms: u64) -> String {
+    format!("{}.{:03}", ms / 1000, ms % 1000)
+}
+
+/// Escapes text between tags.
+// Source: XML 1.0, 2.2 and 2.4: `clean` takes out what no reference can express, `>` is escaped for `]]>`.
+fn content(text: &str) -> String {
+    clean::block(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Escapes the text of an attribute; a parser would turn bare breaks into blanks.
+fn attribute(text: &str) -> String {
+    content(text).replace('"', "&quot;").replace('\n', "&#10;").replace('\t', "&#9;")
+}
