@@ -1,6 +1,7 @@
 //! The environment `ephemeral`: a throw-away copy of the stack that a run brings up and takes down.
 //!
-//! It has a random project name, no host ports, and own networks and volumes, so it never meets another stack.
+//! It has a random project name, no host ports, and own networks and volumes, and mounts the host's folders read-only,
+//! so that it never meets another stack. (A service with `network_mode: host` still would.)
 //! testcontainers' compose support brings it up. Whether it is ready is asked elsewhere, since `--wait` is no answer.
 //! It does not stay: the run takes it down, also on Ctrl-C; a reaper does where the run was killed; and where even
 //! that was ended, the next run does.
@@ -12,7 +13,7 @@ mod shared;
 mod teardown;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::Write,
     path::{Path, PathBuf},
     process::Child,
@@ -31,7 +32,7 @@ use stagegate_act::{
 use stagegate_decide::{
     command::compose,
     compose::{Model, RUN_LABEL},
-    config::{Config, EPHEMERAL},
+    config::{Config, EPHEMERAL, Kind},
 };
 use testcontainers::compose::DockerCompose;
 use tokio::{
@@ -145,6 +146,9 @@ impl Stack {
             let _ = stack.take_down().await;
             return Err(error);
         }
+        if stack.is_ending() {
+            std::future::pending::<()>().await;
+        }
         stack.up_in = begun.elapsed();
         Ok(stack)
     }
@@ -159,6 +163,12 @@ impl Stack {
     #[must_use]
     pub fn up_in(&self) -> Duration {
         self.up_in
+    }
+
+    /// Tells whether a signal has come: what is asked from then on is answered by a stack that is being taken down.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.watch.is_ending.load(Ordering::SeqCst)
     }
 
     /// Takes the stack down with its volumes, and returns how long that took.
@@ -185,9 +195,16 @@ async fn isolated(config: &Arc<Config>, name: &str, owner: &Owner) -> Result<Pro
     let built = build(&runner, &project).await?;
     let expires = jiff::Timestamp::now().as_second() + LIFETIME_SECONDS;
     let label = Claim { owner: owner.clone(), expires }.label();
-    project.model = built.isolated(name).labelled(RUN_LABEL, &label);
+    project.model = built.isolated(name).sealed(&stores(config)).labelled(RUN_LABEL, &label);
     rename(&mut project, name);
     Ok(project)
+}
+
+/// Returns the services that keep data: the copy's ones begin empty.
+fn stores(config: &Config) -> BTreeSet<String> {
+    let by_kind = config.services.values().filter(|s| matches!(s.kind, Kind::Postgres | Kind::Redis));
+    let by_database = config.databases.values().map(|database| &database.service);
+    by_kind.map(|service| &service.name).chain(by_database).cloned().collect()
 }
 
 fn rename(project: &mut Project, name: &str) {

@@ -7,7 +7,7 @@ use std::{
     io::Write,
     path::PathBuf,
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use clap::Parser;
@@ -110,10 +110,19 @@ impl Target {
     }
 
     async fn ask(&self, trial: &Trial) -> Record {
-        match self.session.get_or_init(|| self.reach()).await {
+        let record = match self.session.get_or_init(|| self.reach()).await {
             Ok(session) => run::one(session, trial).await,
             Err(reason) => run::broken(&self.config, &self.environment.name, &trial.name, reason),
+        };
+        if self.stack().as_ref().is_some_and(Stack::is_ending) {
+            // The answer is about our own taking down; the signal's task ends this process.
+            std::future::pending::<()>().await;
         }
+        record
+    }
+
+    fn stack(&self) -> MutexGuard<'_, Option<Stack>> {
+        self.stack.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn reach(&self) -> Result<Arc<Session>, String> {
@@ -135,7 +144,7 @@ impl Target {
         let stack = Stack::bring_up(&self.config, engine).await?;
         let project = stack.project().clone();
         tell(&format!("{} came up in {:.1} s", project.compose_name(), stack.up_in().as_secs_f64()));
-        *self.stack.lock().unwrap_or_else(PoisonError::into_inner) = Some(stack);
+        *self.stack() = Some(stack);
         Ok(project)
     }
 
@@ -151,13 +160,14 @@ impl Target {
 
     fn open(&self) -> Option<Records> {
         let dir = StateDir::of(&self.config, &self.environment.project).tests();
-        let opened = Records::open(&dir, &Records::name_of_now());
+        let opened = Records::open(&dir, &Records::name_of_run());
         opened.map_err(|error| tell(&format!("records are not kept: {}: {error}", dir.display()))).ok()
     }
 
     /// Takes a throw-away stack down and says where the records are.
     fn leave(&self) {
-        if let Some(stack) = self.stack.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let stack = self.stack().take();
+        if let Some(stack) = stack {
             match self.runtime.block_on(stack.take_down()) {
                 Ok(took) => tell(&format!("taken down in {:.1} s", took.as_secs_f64())),
                 Err(error) => tell(&with_causes(&error)),

@@ -16,8 +16,13 @@ use crate::session::Session;
 
 /// Time between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How long a service must look lost before the wait ends: between a container and its successor there is none for a
+/// moment, and one that is unhealthy since long may be about to recover.
+const LOST_FOR: Duration = Duration::from_secs(2);
 /// Log lines that are shown of a container that is not ready.
 const LOG_LINES: u32 = 20;
+/// How much of each is shown, in characters.
+const LINE: usize = 300;
 
 /// What the wait found.
 #[derive(Clone, Debug)]
@@ -59,17 +64,17 @@ pub(crate) async fn wait(session: &Session) -> Result<Ready, String> {
 /// A text that says what to do, where the Engine does not answer.
 pub async fn until_ready(project: &Project, engine: &Engine) -> Result<Ready, String> {
     let begun = Instant::now();
-    let mut was_lost = false;
+    let mut sound_at = begun;
     loop {
         let mut found = look(project, engine).await?;
         found.waited = begun.elapsed();
-        // Twice: between the removal of a container and its successor a service has none for a moment.
-        let is_lost = found.is_lost();
+        if !found.is_lost() {
+            sound_at = Instant::now();
+        }
         let is_over = found.waited + PAUSE > project.environment.ready_within.0;
-        if found.missing().is_empty() || (is_lost && was_lost) || is_over {
+        if found.missing().is_empty() || sound_at.elapsed() > LOST_FOR || is_over {
             return Ok(found);
         }
-        was_lost = is_lost;
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -93,9 +98,14 @@ pub async fn look(project: &Project, engine: &Engine) -> Result<Ready, String> {
 }
 
 fn seen(container: &Container) -> Seen {
+    Seen { container: container.clone(), up_for: up_for(container) }
+}
+
+/// Returns how long a container's process has run; zero where that is not known.
+pub(crate) fn up_for(container: &Container) -> Duration {
     let started: Option<jiff::Timestamp> = container.started_at.parse().ok();
-    let up_for = started.and_then(|at| Duration::try_from(jiff::Timestamp::now().duration_since(at)).ok());
-    Seen { container: container.clone(), up_for: up_for.unwrap_or_default() }
+    let since = started.map(|at| jiff::Timestamp::now().duration_since(at));
+    since.and_then(|since| Duration::try_from(since).ok()).unwrap_or_default()
 }
 
 /// Collects what helps to understand a container: its healthcheck's last words and its last log lines, masked.
@@ -111,6 +121,22 @@ pub(crate) async fn evidence(session: &Session, container: &Container) -> Vec<Ev
         Ok(text) => text,
         Err(error) => format!("(cannot be read: {})", with_causes(&error)),
     };
-    all.push(Evidence { name: format!("last log lines of {}", container.name), text: mask.apply(text.trim_end()) });
+    all.push(Evidence { name: format!("last log lines of {}", container.name), text: shortened(&mask.apply(&text)) });
     all
+}
+
+/// Cuts long lines, after masking: a secret that was cut in two would not be found.
+fn shortened(text: &str) -> String {
+    text.trim_end().lines().map(|line| line.chars().take(LINE).collect()).collect::<Vec<String>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_log_lines_are_cut() {
+        let text = shortened(&format!("short\n{}\n\n", "x".repeat(1000)));
+        assert_eq!(text, format!("short\n{}", "x".repeat(LINE)));
+    }
 }

@@ -29,10 +29,12 @@ impl Records {
         Ok(Records { path, file: Mutex::new(file) })
     }
 
-    /// Returns a name for the records of a run that begins now: `<UTC time>-<process id>`.
+    /// Returns the name of this run's file: `<UTC time>-<process id>`, or one name for all processes of a nextest run.
     #[must_use]
-    pub fn name_of_now() -> String {
-        format!("{}-{}", jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S"), std::process::id())
+    pub fn name_of_run() -> String {
+        // Source: nextest, "Environment variables nextest sets": a UUID.
+        let nextest = std::env::var("NEXTEST_RUN_ID").ok();
+        nextest.filter(|id| is_plain(id)).map_or_else(of_now, |id| format!("nextest-{id}"))
     }
 
     /// Appends a record, in one write: other processes of the same run may append to the file too.
@@ -49,5 +51,35 @@ impl Records {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+fn of_now() -> String {
+    format!("{}-{}", jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S"), std::process::id())
+}
+
+/// Tells whether a text is a file name and not a path.
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+#[cfg(test)]
+mod tests {
+    use stagegate_decide::record::{Outcome, Severity};
+
+    use super::*;
+
+    #[test]
+    fn two_writers_of_one_file_keep_each_others_lines() {
+        let dir = std::env::temp_dir().join(format!("stagegate-records-{}", std::process::id()));
+        let record = |trial: &str| Record::new("staging", trial, Severity::Required, 1, Outcome::Pass("ok".into()));
+        let (one, two) = (Records::open(&dir, "run").unwrap(), Records::open(&dir, "run").unwrap());
+        one.append(&record("a::b::c")).unwrap();
+        two.append(&record("a::b::d")).unwrap();
+        one.append(&record("a::b::e")).unwrap();
+        let text = std::fs::read_to_string(one.path()).unwrap();
+        std::fs::remove_dir_all(&dir).unwrap();
+        let read: Vec<Record> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(read, ["a::b::c", "a::b::d", "a::b::e"].map(record));
     }
 }

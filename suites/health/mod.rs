@@ -9,12 +9,16 @@ mod steady;
 mod tcp;
 mod version;
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use stagegate_decide::{
     config::{Config, Kind, Service},
-    container::Container,
-    record::{Finding, Outcome},
+    container::{Container, Health, State},
+    health::Readiness,
+    record::{Evidence, Finding, Outcome},
 };
 
 use crate::{
@@ -22,6 +26,10 @@ use crate::{
     session::Session,
     trial::{Scope, Suite, Trial},
 };
+
+/// How long a container without a healthcheck is taken to be starting, half of a trial's time.
+const START_WITHIN: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// The suite.
 pub(crate) const SUITE: Suite = Suite { name: "health", trials };
@@ -90,9 +98,17 @@ where
     let containers: Vec<&Container> = ready.of(service).collect();
     let mut seen = Vec::new();
     for container in &containers {
-        match ask((*container).clone()).await {
+        if container.state != State::Running {
+            return Outcome::fail(format!("service `{service}` was not asked: {} does not run", container.name));
+        }
+        match patiently(session, container, &ask).await {
             Ok(text) => seen.push(text),
-            Err(wrong) => return failed(session, service, container, wrong).await,
+            Err(wrong) => {
+                // The log of a service that is not ready is shown by its `state` trial.
+                let is_ready = matches!(ready.services.get(service), Some(Readiness::Ready(_)));
+                let evidence = if is_ready { ready::evidence(session, container).await } else { Vec::new() };
+                return failed(service, container, wrong, evidence);
+            }
         }
     }
     match (seen.into_iter().next_back(), containers.len()) {
@@ -105,11 +121,32 @@ where
     }
 }
 
-async fn failed(session: &Session, service: &str, container: &Container, wrong: Wrong) -> Outcome {
+/// Asks a container, again and again while it is young and has no healthcheck: nothing else tells when it is up.
+async fn patiently<F>(session: &Session, container: &Container, ask: impl Fn(Container) -> F) -> Result<String, Wrong>
+where
+    F: Future<Output = Result<String, Wrong>>,
+{
+    let may_start = session.project.environment.ready_within.0.min(START_WITHIN);
+    let left = if container.health == Health::None {
+        may_start.saturating_sub(ready::up_for(container))
+    } else {
+        Duration::ZERO
+    };
+    let begun = Instant::now();
+    loop {
+        let answer = ask(container.clone()).await;
+        if answer.is_ok() || begun.elapsed() >= left {
+            return answer;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn failed(service: &str, container: &Container, wrong: Wrong, evidence: Vec<Evidence>) -> Outcome {
     Outcome::Fail {
         message: format!("service `{service}`: {}", wrong.found),
         findings: vec![Finding { at: container.name.clone(), expected: wrong.expected, found: wrong.found }],
-        evidence: ready::evidence(session, container).await,
+        evidence,
         hint: wrong.hint,
     }
 }

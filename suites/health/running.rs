@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use stagegate_decide::{
-    health::Readiness,
-    record::{Finding, Outcome},
-};
+use stagegate_decide::{health, record::Outcome};
 
 use crate::{
     ready::{self, Ready},
@@ -37,7 +34,7 @@ async fn ask(session: Arc<Session>) -> Outcome {
     let names: Vec<&str> = missing.iter().map(|(service, _)| *service).collect();
     Outcome::Fail {
         message: message(project, ready, &names),
-        findings: missing.iter().map(|(service, readiness)| finding(service, readiness)).collect(),
+        findings: missing.iter().map(|(service, readiness)| health::unready(service, readiness)).collect(),
         evidence,
         hint: Some(hint(project, ready)),
     }
@@ -53,11 +50,6 @@ fn message(project: &str, ready: &Ready, names: &[&str]) -> String {
     }
     let (missing, all) = (names.len(), ready.services.len());
     format!("{missing} of {all} services are not ready after {:.1} s: {}", seconds(ready), names.join(", "))
-}
-
-fn finding(service: &str, readiness: &Readiness) -> Finding {
-    let found = readiness.reason().to_owned();
-    Finding { at: service.to_owned(), expected: "running, healthy, or ended with code 0".to_owned(), found }
 }
 
 fn hint(project: &str, ready: &Ready) -> String {

@@ -197,15 +197,21 @@ fn signal(exit_code: i64) -> &'static str {
 /// `project` is the compose project's name, for the hint; `evidence` holds log lines of its containers.
 #[must_use]
 pub fn state(project: &str, service: &str, readiness: &Readiness, evidence: Vec<Evidence>) -> Outcome {
-    let (message, expected) = match readiness {
+    let message = match readiness {
         Readiness::Ready(text) => return Outcome::Pass(text.clone()),
-        Readiness::NotYet(text) => (format!("service `{service}` is not ready in time: {text}"), "ready"),
-        Readiness::Never(text) => (format!("service `{service}` is not sound: {text}"), "running"),
+        Readiness::NotYet(text) => format!("service `{service}` is not ready: {text}"),
+        Readiness::Never(text) => format!("service `{service}` is not sound: {text}"),
     };
-    let finding =
-        Finding { at: service.to_owned(), expected: expected.to_owned(), found: readiness.reason().to_owned() };
+    let finding = unready(service, readiness);
     let hint = format!("`docker compose -p {project} ps --all` and `docker compose -p {project} logs {service}`");
     Outcome::Fail { message, findings: vec![finding], evidence, hint: Some(hint) }
+}
+
+/// Returns what was expected of a service that is not ready, and what was found.
+#[must_use]
+pub fn unready(service: &str, readiness: &Readiness) -> Finding {
+    let expected = "running and healthy, or ended with code 0".to_owned();
+    Finding { at: service.to_owned(), expected, found: readiness.reason().to_owned() }
 }
 
 /// Compares two looks at a project and tells whether nothing was restarted, replaced or lost between them.
