@@ -13,9 +13,9 @@ use stagegate_act::{
 use stagegate_decide::{
     config::Config,
     exit::Exit,
-    record::{Record, Status},
+    verdict::{Planned, verdict},
 };
-use stagegate_suites::{Scope, records::Records, run, session::Session};
+use stagegate_suites::{Scope, Trial, records::Records, run, session::Session};
 
 /// Runs every trial of an environment and judges.
 pub(crate) struct Suites {
@@ -28,10 +28,10 @@ impl Suites {
         let project =
             Project::load(&Runner::default(), &self.config, environment).await.map_err(|error| told(&error))?;
         let records =
-            Records::open(&StateDir::of(&self.config, project.compose_name()).tests(), &Records::name_of_now());
+            Records::open(&StateDir::of(&self.config, project.compose_name()).tests(), &Records::name_of_run());
         let scope = Scope { config: &self.config, environment: &project.environment };
         let trials = run::select(stagegate_suites::trials(scope), &project.environment, &[]);
-        let expected: Vec<String> = trials.iter().map(|trial| trial.name.clone()).collect();
+        let planned = planned(&self.config, &trials);
         let session = Session::with_soak(project.clone(), self.engine.clone(), Runner::default(), soak);
         let found = run::run(&session, trials, &[], |record| {
             // Records are kept for people; the verdict is made of those in memory.
@@ -40,8 +40,8 @@ impl Suites {
             }
         })
         .await;
-        let (exit, reasons) = judged(&found, &expected);
-        Ok(Examination { exit, reasons })
+        let verdict = verdict(&found, &planned);
+        Ok(Examination { exit: verdict.exit(), reasons: verdict.reasons })
     }
 }
 
@@ -54,14 +54,8 @@ impl Examine for Suites {
     }
 }
 
-pub(crate) fn judged(found: &[Record], _expected: &[String]) -> (Exit, Vec<String>) {
-    let bad: Vec<String> =
-        found.iter().filter(|r| r.status != Status::Pass).map(|r| format!("{}: {}", r.trial, r.message)).collect();
-    if found.iter().any(|r| r.status == Status::Fail) {
-        (Exit::Held, bad)
-    } else if !bad.is_empty() || found.is_empty() {
-        (Exit::Inconclusive, bad)
-    } else {
-        (Exit::Passed, vec![format!("{} checks passed", found.len())])
-    }
+/// Says which trials have to leave a record, and how much each weighs.
+pub(crate) fn planned(config: &Config, trials: &[Trial]) -> Vec<Planned> {
+    let plan = |trial: &Trial| Planned { trial: trial.name.clone(), severity: config.severity_of(&trial.name) };
+    trials.iter().map(plan).collect()
 }

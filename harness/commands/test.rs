@@ -1,27 +1,127 @@
-//! `gate test`.
+//! `gate test`: the suites, told as they end, judged at the end.
 
-use std::sync::Arc;
+use std::{fs, io::IsTerminal, path::Path, sync::Arc};
 
-use stagegate_act::{engine::Engine, process::Runner, project::Project};
+use stagegate_act::{engine::Engine, gate::told, paths::StateDir, process::Runner, project::Project, release};
 use stagegate_decide::{
-    config::{Config, EPHEMERAL},
+    config::{Config, EPHEMERAL, Environment},
     exit::Exit,
+    record::Record,
+    report::{self, terminal::Colour},
+    verdict::verdict,
 };
-use stagegate_suites::{Scope, run, session::Session};
+use stagegate_suites::{Scope, Trial, ephemeral::Stack, records::Records, run, session::Session};
+use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Failure, cli, give};
+use crate::{Failure, cli, examine::planned, give, say};
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, Failure> {
-    let name = args.env.clone().unwrap_or_else(|| EPHEMERAL.to_owned());
-    let environment = config.environment(&name)?;
-    let trials = run::select(stagegate_suites::trials(Scope { config, environment }), environment, &args.filters);
-    let engine = Engine::connect().await?;
-    let project = Project::load(&Runner::default(), config, &name).await?;
-    let session = Session::new(project, engine, Runner::default());
-    let expected: Vec<String> = trials.iter().map(|t| t.name.clone()).collect();
-    let records = run::run(&session, trials, &[], |record| {
-        give(&format!("{:?} {} {}", record.status, record.trial, record.message))
-    })
-    .await;
-    Ok(crate::examine::judged(&records, &expected).0)
+    let name = args.env.clone().or_else(|| std::env::var("STAGEGATE_ENV").ok()).filter(|name| !name.is_empty());
+    let environment = config.environment(name.as_deref().unwrap_or(EPHEMERAL))?;
+    let trials = stagegate_suites::trials(Scope { config, environment });
+    let trials = run::select(trials, environment, &args.filters);
+    if args.list {
+        trials.iter().for_each(|trial| give(&trial.name));
+        return Ok(Exit::Passed);
+    }
+    let started = stagegate_act::clock::now();
+    let records = asked(config, environment, &trials, !args.json).await;
+    let run = report::Run {
+        environment: environment.name.clone(),
+        release: release::deployed(&StateDir::of(config, &environment.project))?.map(|deployed| deployed.release.name),
+        started,
+        verdict: verdict(&records, &planned(config, &trials)),
+        records,
+    };
+    written(&run, &args)?;
+    Ok(run.verdict.exit())
+}
+
+/// Asks every trial; where the environment cannot be reached at all, each gets a record that says so.
+async fn asked(config: &Arc<Config>, environment: &Environment, trials: &[Trial], tell: bool) -> Vec<Record> {
+    let reached = tokio::select! {
+        reached = reach(config, environment) => reached,
+        () = interrupted() => Err("somebody asked to stop".to_owned()),
+    };
+    let (session, stack) = match reached {
+        Ok(reached) => reached,
+        Err(reason) => {
+            let broken = |trial: &Trial| run::broken(config, &environment.name, &trial.name, &reason);
+            return trials.iter().map(broken).collect();
+        }
+    };
+    let file = Records::open(&StateDir::of(config, &environment.project).tests(), &Records::name_of_run()).ok();
+    let keep = |record: &Record| {
+        // The records on disk are for later; this run judges those in memory.
+        if let Some(file) = &file {
+            let _ = file.append(record);
+        }
+        if tell {
+            give(&report::terminal::record(record, colour()));
+        }
+    };
+    let records = tokio::select! {
+        records = run::run(&session, trials.to_vec(), &[], keep) => records,
+        () = interrupted() => Vec::new(),
+    };
+    if let Some(stack) = stack
+        && let Err(error) = stack.take_down().await
+    {
+        say(&told(&error));
+    }
+    records
+}
+
+async fn reach(config: &Arc<Config>, environment: &Environment) -> Result<(Arc<Session>, Option<Stack>), String> {
+    let engine = Engine::connect().await.map_err(|error| told(&error))?;
+    if environment.name == EPHEMERAL {
+        say("bringing a throw-away copy of the stack up");
+        let stack = Stack::bring_up(config, &engine).await.map_err(|error| told(&error))?;
+        let project = stack.project().clone();
+        return Ok((Session::new(project, engine, Runner::default()), Some(stack)));
+    }
+    let project = Project::load(&Runner::default(), config, &environment.name).await.map_err(|error| told(&error))?;
+    Ok((Session::new(project, engine, Runner::default()), None))
+}
+
+async fn interrupted() {
+    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        _ => std::future::pending().await,
+    }
+}
+
+fn colour() -> Colour {
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if wanted && std::io::stdout().is_terminal() { Colour::Coloured } else { Colour::Plain }
+}
+
+fn written(run: &report::Run, args: &cli::Test) -> Result<(), Failure> {
+    if args.json {
+        give(&report::json::text(run)?);
+    } else {
+        give(&report::terminal::summary(run, colour()));
+    }
+    if let Some(path) = &args.junit {
+        write(path, &report::junit::text(run))?;
+    }
+    if let Some(path) = &args.markdown {
+        write(path, &report::markdown::text(run))?;
+    }
+    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+        say(&report::github::text(run));
+    }
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        fs::create_dir_all(dir).map_err(|error| Failure::usage(format!("cannot make {}: {error}", dir.display())))?;
+    }
+    fs::write(path, text).map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))
 }
