@@ -6,6 +6,7 @@ use stagegate_decide::{
     compose::{Model, drift},
     config::{Config, ConfigError, Database, Environment, Integrity},
     container::{Container, State},
+    data::DataFacts,
     promotion::{Environments, Facts, Kind, Plan, PlanDatabase, Release, ServiceChange, rollback_tag},
     redact::Secret,
     units::Size,
@@ -238,13 +239,27 @@ async fn rows_since(
     let mut changes = Vec::new();
     for database in &plan.databases {
         let Some(server) = server(target, database, model) else { continue };
-        let kept = std::fs::read(dir.join(format!("frozen-{}.json", database.id)));
-        // A run that changed code alone froze nothing; its dump is what comes back, and is counted when it does.
-        let Some(kept) = kept.ok().and_then(|text| serde_json::from_slice(&text).ok()) else { continue };
+        let earlier = Plan { run: dir.file_name().unwrap_or_default().to_string_lossy().into_owned(), ..plan.clone() };
+        let frozen_is_there = server.has(&earlier.copy_of(&database.name)).await?
+            || dir.join(format!("frozen-{}.dump", database.id)).is_file();
+        let kept = if frozen_is_there { frozen_facts(dir, &database.id) } else { dumped_facts(dir, &database.id) };
+        let Some(kept) = kept else { continue };
         let now = server.facts(&database.name, Integrity::Counts).await?;
         changes.extend(stagegate_decide::data::row_changes(&kept, &now));
     }
     Ok(changes)
+}
+
+fn frozen_facts(dir: &Path, database: &str) -> Option<DataFacts> {
+    serde_json::from_slice(&std::fs::read(dir.join(format!("frozen-{database}.json"))).ok()?).ok()
+}
+
+/// Returns what the dump holds that was made before the freeze: the last resort, once the copy is gone.
+fn dumped_facts(dir: &Path, database: &str) -> Option<DataFacts> {
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(dir.join("backup/manifest.json")).ok()?).ok()?;
+    let object = manifest["objects"].as_array()?.iter().find(|object| object["database"] == database)?;
+    serde_json::from_value(object["facts"].clone()).ok()
 }
 
 fn server(target: &Found, database: &PlanDatabase, model: &Model) -> Option<Server> {

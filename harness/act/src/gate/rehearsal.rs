@@ -43,7 +43,7 @@ impl Run {
         let migrations = self.plan.databases.iter().filter_map(|d| d.migrations.clone()).filter(|m| model.has(m));
         let keep: BTreeSet<String> = servers.iter().cloned().chain(migrations).collect();
         let copy = self.with_the_running_servers(&model)?.reduced(&keep, &servers);
-        let copy = copy.isolated(&self.rehearsal_project()).labelled(RUN_LABEL, &self.plan.run);
+        let copy = copy.sealed(&servers).isolated(&self.rehearsal_project()).labelled(RUN_LABEL, &self.plan.run);
         files::write_whole(&self.rehearsal_file(), copy.to_json().as_bytes())?;
         let services: Vec<String> = servers.into_iter().collect();
         let up = compose::up_services(&self.rehearsal_project(), &self.rehearsal_file(), &services);
