@@ -21,7 +21,8 @@ use stagegate_act::{
 };
 use stagegate_decide::{
     config::{Config, EPHEMERAL, Environment},
-    record::{Record, Status},
+    record::{Record, Severity, Status},
+    report::terminal::{self, Colour},
 };
 use stagegate_suites::{
     Scope, Trial,
@@ -85,12 +86,23 @@ fn test(target: Arc<Target>, trial: Trial) -> libtest_mimic::Trial {
     libtest_mimic::Trial::ignorable_test(trial.name.clone(), move || {
         let record = target.runtime.block_on(target.ask(&trial));
         target.keep(&record);
-        match record.status {
-            Status::Pass => Ok(Completion::Completed),
-            Status::Skip => Ok(Completion::ignored_with(&record.message)),
-            Status::Fail | Status::Broken => Err(Failed::from(told(&record))),
-        }
+        ended(&record)
     })
+}
+
+/// Translates a record to what libtest knows. A failure that holds no release fails no test either: it is told, as
+/// ignored. What could not be asked fails whatever it weighs: a run without Docker must not end well.
+fn ended(record: &Record) -> Result<Completion, Failed> {
+    let text = terminal::record(record, Colour::Plain);
+    match (record.status, record.severity) {
+        (Status::Pass, _) => Ok(Completion::Completed),
+        (Status::Skip, _) => Ok(Completion::ignored_with(&record.message)),
+        (Status::Broken, _) | (Status::Fail, Severity::Required) => Err(Failed::from(text.trim_end())),
+        (Status::Fail, Severity::Warning | Severity::Info) => {
+            tell(text.trim_end());
+            Ok(Completion::ignored_with(&record.message))
+        }
+    }
 }
 
 /// The environment that this run asks, reached when the first trial asks.
@@ -177,20 +189,6 @@ impl Target {
             tell(&format!("records: {}", file.path().display()));
         }
     }
-}
-
-fn told(record: &Record) -> String {
-    let mut text = record.message.clone();
-    for finding in &record.findings {
-        text.push_str(&format!("\n  {}  expected {}  got {}", finding.at, finding.expected, finding.found));
-    }
-    for evidence in &record.evidence {
-        text.push_str(&format!("\n  {}:\n    {}", evidence.name, evidence.text.replace('\n', "\n    ")));
-    }
-    if let Some(hint) = &record.hint {
-        text.push_str(&format!("\nhint: {hint}"));
-    }
-    text
 }
 
 /// Says something on standard error, which keeps standard output to libtest's format.

@@ -58,6 +58,16 @@ pub fn losses(before: &DataFacts, after: &DataFacts, may_fall: &[String]) -> Vec
         .collect()
 }
 
+/// Returns the tables whose number of rows differs.
+#[must_use]
+pub fn row_changes(before: &DataFacts, after: &DataFacts) -> Vec<RowChange> {
+    let change = |(table, facts): (&String, &TableFacts)| {
+        let after = after.tables.get(table).map(|facts| facts.rows);
+        RowChange { table: table.clone(), before: facts.rows, after }
+    };
+    before.tables.iter().map(change).filter(|change| change.after != Some(change.before)).collect()
+}
+
 /// Returns in words how two states of one database differ; empty where they are equal.
 #[must_use]
 pub fn differences(expected: &DataFacts, found: &DataFacts) -> Vec<String> {

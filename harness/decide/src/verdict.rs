@@ -118,7 +118,8 @@ fn doubts(records: &[Record], missing: &[&Planned]) -> Vec<String> {
 }
 
 fn told(record: &Record, what: &str) -> String {
-    format!("{} {what}: {}", record.trial, record.message)
+    let first = record.findings.first().map(|f| format!(" ({}: expected {}, got {})", f.at, f.expected, f.found));
+    format!("{} {what}: {}{}", record.trial, record.message, first.unwrap_or_default())
 }
 
 fn passed(records: &[Record]) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use stagegate_decide::{
     compose::{Model, drift},
-    config::{Config, ConfigError, Database, Environment},
+    config::{Config, ConfigError, Database, Environment, Integrity},
     container::{Container, State},
     promotion::{Environments, Facts, Kind, Plan, PlanDatabase, Release, ServiceChange, rollback_tag},
     redact::Secret,
@@ -127,7 +127,10 @@ pub async fn prepare_plan(
     let state = StateDir::of(config, &target.environment.project);
     facts.free_state = files::free_space(state.root()).unwrap_or(u64::MAX);
     facts.free_volumes = files::free_space(Path::new(&engine.about().await?.0));
-    let plan = plan(config, request, run, &git, &target, &source, &old, release, databases);
+    let mut plan = plan(config, request, run, &git, &target, &source, &old, release, databases);
+    if let Kind::Rollback { run, data: true } = &request.kind {
+        plan.rows_since = rows_since(&plan, &state.run(run), &target, &old.model).await?;
+    }
     Ok((plan, facts, old))
 }
 
@@ -192,14 +195,10 @@ async fn databases(
     let mut databases = Vec::new();
     for database in config.databases.values() {
         let planned = planned(database, model);
-        let container = target.containers.iter().find(|c| c.service == database.service && c.state == State::Running);
-        let Some(container) = container else {
+        let Some(server) = server(target, &planned, model) else {
             facts.others.push(format!("service `{}` of database `{}` does not run", database.service, database.id));
             continue;
         };
-        let password = model.variable(&database.service, &database.password_variable);
-        let password = password.unwrap_or_else(|| Secret::new(""));
-        let server = Server::new(container, &planned.role, password, "stagegate/preflight");
         match server.sizes(&database.name).await {
             Ok((size, wal)) => {
                 facts.databases += size;
@@ -227,6 +226,31 @@ fn planned(database: &Database, model: &Model) -> PlanDatabase {
         rows_may_fall: database.rows_may_fall.clone(),
         size: Size(0),
     }
+}
+
+/// Compares what an earlier run kept of each database with what is served now.
+async fn rows_since(
+    plan: &Plan,
+    dir: &Path,
+    target: &Found,
+    model: &Model,
+) -> Result<Vec<stagegate_decide::data::RowChange>, BeginError> {
+    let mut changes = Vec::new();
+    for database in &plan.databases {
+        let Some(server) = server(target, database, model) else { continue };
+        let kept = std::fs::read(dir.join(format!("frozen-{}.json", database.id)));
+        // A run that changed code alone froze nothing; its dump is what comes back, and is counted when it does.
+        let Some(kept) = kept.ok().and_then(|text| serde_json::from_slice(&text).ok()) else { continue };
+        let now = server.facts(&database.name, Integrity::Counts).await?;
+        changes.extend(stagegate_decide::data::row_changes(&kept, &now));
+    }
+    Ok(changes)
+}
+
+fn server(target: &Found, database: &PlanDatabase, model: &Model) -> Option<Server> {
+    let container = target.containers.iter().find(|c| c.service == database.service && c.state == State::Running)?;
+    let password = model.variable(&database.service, &database.password_variable);
+    Some(Server::new(container, &database.role, password.unwrap_or_else(|| Secret::new("")), "stagegate/preflight"))
 }
 
 #[expect(clippy::too_many_arguments, reason = "each is a fact of its own that the plan freezes; they share no life")]
@@ -263,6 +287,7 @@ fn plan(
         workdir: target.environment.workdir.clone(),
         env_files: target.environment.env_files.clone(),
         services: changes(&old.model, source, &request.kind),
+        rows_since: Vec::new(),
         door: services.iter().filter(|s| old.model.publishes(s) && !stateful(s)).cloned().collect(),
         release,
         databases,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{Door, Integrity},
+    data::RowChange,
     units::{Size, Span},
 };
 
@@ -78,7 +79,6 @@ pub struct ServiceChange {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Forward or back.
-    #[serde(flatten)]
     pub kind: Kind,
     /// The run's id, `YYYYMMDD-HHMMSS-xxxx` (UTC): the key of all that the run makes.
     pub run: String,
@@ -112,6 +112,9 @@ pub struct Plan {
     pub integrity: Integrity,
     /// What becomes of each service.
     pub services: Vec<ServiceChange>,
+    /// In a rollback with data: tables whose rows were added or taken away since, `before` being what comes back.
+    #[serde(default)]
+    pub rows_since: Vec<RowChange>,
     /// A deploy that is not verified within this time is a failure.
     pub verify_within: Span,
     /// How long services may take to become ready.
@@ -160,6 +163,10 @@ impl Plan {
         }
         for database in &self.databases {
             lines.push(format!("  database  {:<12} {}", database.name, database.size));
+        }
+        for change in &self.rows_since {
+            let now = change.after.map_or_else(|| "gone".to_owned(), |rows| rows.to_string());
+            lines.push(format!("  rows      {}: {now} now, {} will be served", change.table, change.before));
         }
         lines.push(format!("  frozen    {}", list(&self.freeze)));
         match self.door_policy {

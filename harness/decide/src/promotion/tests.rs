@@ -39,6 +39,7 @@ fn plan(kind: Kind) -> Plan {
         tier: crate::config::Tier::Auto,
         integrity: Integrity::Checksums,
         services: vec![],
+        rows_since: vec![],
         verify_within: seconds(300),
         ready_within: seconds(60),
         soak: seconds(10),
@@ -264,7 +265,11 @@ fn a_rollback_of_code_alone_touches_no_data() {
 }
 
 fn journal() -> (Vec<u8>, usize) {
-    let mut world = World::new(Kind::Promote, Tier::Swap);
+    journal_of(Kind::Promote)
+}
+
+fn journal_of(kind: Kind) -> (Vec<u8>, usize) {
+    let mut world = World::new(kind, Tier::Swap);
     let _ = world.run();
     let (mut text, mut prev) = (Vec::new(), String::new());
     for line in &mut world.lines {
@@ -276,9 +281,11 @@ fn journal() -> (Vec<u8>, usize) {
     (text, world.lines.len())
 }
 
-#[test]
-fn a_journal_is_read_as_it_was_written() {
-    let (text, count) = journal();
+#[rstest]
+#[case(Kind::Promote)]
+#[case(Kind::Rollback { run: "20260101-000000-aaaa".into(), data: true })]
+fn a_journal_is_read_as_it_was_written(#[case] kind: Kind) {
+    let (text, count) = journal_of(kind);
     let (lines, bytes) = read(&text).unwrap();
     assert_eq!((lines.len(), bytes), (count, text.len()));
 }

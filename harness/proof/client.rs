@@ -1,0 +1,3 @@
+//! A client of the sample stack.
+
+fn main() {}

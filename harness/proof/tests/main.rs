@@ -1,0 +1,10 @@
+//! Proofs on the real sample stack: real Docker, real PostgreSQL, the shipped program, killed for real.
+//!
+//! They need `scripts/setup.sh`, the images of all releases and a built `gate` (`scripts/test.sh` sees to it).
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a proof that cannot be set up has failed")]
+
+mod crash;
+mod promote;
+mod refuse;
+mod world;

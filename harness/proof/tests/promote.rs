@@ -1,0 +1,82 @@
+//! A good release goes through; bad ones are held, or undone to the last byte; a person can take one back.
+
+use crate::world::World;
+
+fn words(text: &str, wanted: &[&str]) {
+    for word in wanted {
+        assert!(text.contains(word), "`{word}` is missing in:\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_good_release_is_promoted_and_bad_ones_are_held_or_undone() {
+    let world = World::new("releases", "soak = \"9s\"");
+    let v1 = world.state().await;
+
+    world.stage("v2");
+    let promoted = world.promote();
+    assert_eq!(promoted.code, Some(0), "{}", promoted.text);
+    let v2 = world.state().await;
+    assert_ne!(v1, v2);
+    assert_eq!(v1.data.tables["public.orders"].rows, v2.data.tables["public.orders"].rows);
+    world.assert_tidy("after v2").await;
+
+    world.stage("v3-contract");
+    let held = world.promote();
+    assert_eq!(held.code, Some(3), "{}", held.text);
+    words(&held.text, &["$.orders[0].total_cents", "contracts/openapi.json", "v2 still serves"]);
+    assert_eq!(world.state().await, v2);
+
+    world.stage("v3-rowloss");
+    let held = world.promote();
+    assert_eq!(held.code, Some(3), "{}", held.text);
+    words(&held.text, &["rehearse", "public.orders: 2000 ->", "lost"]);
+    assert_eq!(world.state().await, v2);
+
+    world.stage("v3-unhealthy");
+    let undone = world.promote();
+    assert_eq!(undone.code, Some(5), "{}", undone.text);
+    words(&undone.text, &["verify failed", "rolled back", "exchanged in 0."]);
+    assert_eq!(world.state().await, v2);
+
+    world.stage("v3-crashloop");
+    let undone = world.promote();
+    assert_eq!(undone.code, Some(5), "{}", undone.text);
+    words(&undone.text, &["worker", "rolled back"]);
+    assert_eq!(world.state().await, v2);
+    world.assert_tidy("after all").await;
+
+    world.gate_ok(&["rollback", "--env", "production", "--with-data", "--yes"]);
+    assert_eq!(world.state().await, v1);
+    world.assert_tidy("after the rollback").await;
+}
+
+#[tokio::test]
+async fn where_no_copy_can_be_made_a_dump_brings_the_rows_back() {
+    let world = World::new("dump", "soak = \"1s\"\ntier = \"restore\"");
+    let v1 = world.state().await;
+    world.stage("v3-late");
+    std::fs::write(world.shop().join("notes.txt"), "not in git, and none of the gate's business").unwrap();
+    let undone = world.promote();
+    assert_eq!(undone.code, Some(5), "{}", undone.text);
+    words(&undone.text, &["tier: restore", "readyz", "rolled back"]);
+    assert_eq!(world.state().await, v1);
+    world.assert_tidy("after the dump was restored").await;
+}
+
+#[tokio::test]
+async fn an_env_file_that_was_changed_for_a_bad_release_is_put_back_and_kept_beside() {
+    let world = World::new("env", "soak = \"1s\"");
+    let v1 = world.state().await;
+    world.stage("v3-late");
+    let file = world.env_file("production");
+    let before = std::fs::read_to_string(&file).unwrap();
+    let changed = format!("{before}NEW_SETTING=1\n");
+    std::fs::write(&file, &changed).unwrap();
+    let undone = world.promote();
+    assert_eq!(undone.code, Some(5), "{}", undone.text);
+    assert_eq!(world.state().await, v1);
+    let mut beside = std::fs::read_dir(file.parent().unwrap()).unwrap().flatten().map(|entry| entry.path());
+    let kept = beside.find(|path| path.to_string_lossy().contains("production.env.failed-")).unwrap();
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), changed);
+}
