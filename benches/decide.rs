@@ -100,7 +100,7 @@ fn entry(seq: u64, plan: &Plan) -> Entry {
 
 fn plan() -> serde_json::Value {
     serde_json::json!({
-        "kind": "promote", "run": "20260102-030405-ab12",
+        "kind": { "kind": "promote" }, "run": "20260102-030405-ab12",
         "environments": { "source": "staging", "target": "production" },
         "project": "shop-production",
         "release": { "commit": "b".repeat(40), "name": "v2" },
