@@ -8,6 +8,7 @@ mod answer;
 mod body;
 mod call;
 mod dialect;
+pub mod diff;
 mod document;
 mod expected;
 mod found;

@@ -130,7 +130,7 @@ pub(super) fn escaped(key: &str) -> String {
 }
 
 /// Undoes percent-encoding, which a pointer in a URI fragment may have; what is no UTF-8 then stays as it is.
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {

@@ -1,0 +1,143 @@
+//! What a comparison carries along: both documents, where it is, what it found, what it has seen.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+
+use super::{
+    rule::{Direction, Level, Rule},
+    source::View,
+    tree::Node,
+};
+
+/// Where something stands in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Spot {
+    /// JSON pointer.
+    pub pointer: String,
+    /// Line, from 1.
+    pub line: u32,
+}
+
+/// A difference between two contracts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// What it is called.
+    pub id: &'static str,
+    /// How much it weighs.
+    pub level: Level,
+    /// What happened, in a few words.
+    pub text: &'static str,
+    /// Where a caller meets it: `GET /orders response 200 application/json $.total`.
+    pub place: String,
+    /// What was there; empty where nothing was.
+    pub before: String,
+    /// What is there now; empty where nothing is.
+    pub after: String,
+    /// The place in the old file; of what was added, the place that lacks it.
+    pub old: Spot,
+    /// The place in the new file; of what was removed, the place that lacks it.
+    pub new: Spot,
+}
+
+/// Two schemas that were compared, each as the ids of its parts, and for which direction.
+type Pair = (Vec<u32>, Vec<u32>, Direction);
+
+pub(super) struct Differ<'a> {
+    pub(super) old: View<'a>,
+    pub(super) new: View<'a>,
+    /// Today, `YYYY-MM-DD`.
+    pub(super) today: &'a str,
+    pub(super) depth: usize,
+    place: String,
+    changes: Vec<Change>,
+    seen: HashSet<Pair>,
+    /// What trial comparisons gave, so that none is made twice.
+    tried: HashMap<Pair, Option<Level>>,
+    /// How many trial comparisons lie in each other.
+    trials: usize,
+}
+
+/// How many trial comparisons may lie in each other.
+const TRIALS: usize = 4;
+
+impl<'a> Differ<'a> {
+    pub(super) fn new(old: View<'a>, new: View<'a>, today: &'a str) -> Self {
+        Differ {
+            old,
+            new,
+            today,
+            depth: 0,
+            place: String::new(),
+            changes: Vec::new(),
+            seen: HashSet::new(),
+            tried: HashMap::new(),
+            trials: 0,
+        }
+    }
+
+    pub(super) fn changes(self) -> Vec<Change> {
+        self.changes
+    }
+
+    /// Compares what lies below a part of the place.
+    pub(super) fn within(&mut self, part: &str, compare: impl FnOnce(&mut Self)) {
+        let length = self.place.len();
+        self.place.push_str(part);
+        compare(self);
+        self.place.truncate(length);
+    }
+
+    /// Keeps a change.
+    pub(super) fn found(&mut self, rule: Rule, (old, new): (&Node<'_>, &Node<'_>), before: String, after: String) {
+        let spot = |view: &View<'_>, node: &Node<'_>| Spot {
+            // A trial is asked only how bad it is.
+            pointer: if self.trials == 0 { view.root.pointer(node.id) } else { String::new() },
+            line: node.line,
+        };
+        self.changes.push(Change {
+            id: rule.id,
+            level: rule.level,
+            text: rule.text,
+            place: self.place.trim().to_owned(),
+            before,
+            after,
+            old: spot(&self.old, old),
+            new: spot(&self.new, new),
+        });
+    }
+
+    /// Tells whether two schemas meet for the first time in this direction; circles end here.
+    pub(super) fn is_first(&mut self, old: &[&Node<'_>], new: &[&Node<'_>], direction: Direction) -> bool {
+        self.seen.insert(pair(old, new, direction))
+    }
+
+    /// Compares without keeping what is found, and returns the worst of it; none where nothing differs.
+    pub(super) fn tried(
+        &mut self,
+        (old, new): (&[&'a Node<'a>], &[&'a Node<'a>]),
+        direction: Direction,
+        compare: impl FnOnce(&mut Self),
+    ) -> Option<Level> {
+        let key = pair(old, new, direction);
+        if let Some(known) = self.tried.get(&key) {
+            return *known;
+        }
+        if self.trials >= TRIALS {
+            return Some(Level::Error);
+        }
+        self.trials += 1;
+        let (changes, seen) = (std::mem::take(&mut self.changes), std::mem::take(&mut self.seen));
+        compare(self);
+        let worst = self.changes.iter().map(|change| change.level).max();
+        (self.changes, self.seen) = (changes, seen);
+        self.trials -= 1;
+        self.tried.insert(key, worst);
+        worst
+    }
+}
+
+fn pair(old: &[&Node<'_>], new: &[&Node<'_>], direction: Direction) -> Pair {
+    let ids = |parts: &[&Node<'_>]| parts.iter().map(|part| part.id).collect();
+    (ids(old), ids(new), direction)
+}

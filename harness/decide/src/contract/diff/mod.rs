@@ -1,0 +1,37 @@
+//! What changed between two contracts, and whom it hurts.
+//!
+//! In: two documents, 3.0 or 3.1 in any mixture, and today's date. Out: changes, each with its rule, its place for a
+//! caller and its places in both files. Rules know the direction: to narrow what may be sent breaks, and to widen what
+//! may come. Descriptions, examples and where a schema is written are no changes. What was not compared is told.
+
+mod choice;
+mod differ;
+mod json;
+mod object;
+mod operations;
+mod parameters;
+mod rule;
+mod schema;
+mod security;
+mod shape;
+mod source;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod yaml;
+
+pub use differ::{Change, Spot};
+pub use rule::{Level, Rule, all as rules};
+pub use source::Contract;
+
+/// Compares two contracts.
+///
+/// `today` is a date, `YYYY-MM-DD`: an operation may go once the day is past that it promised. A schema that many
+/// operations share is compared once for what is sent and once for what comes; its changes are told at the first
+/// operation that uses it.
+#[must_use]
+pub fn compare<'a>(old: &'a Contract<'a>, new: &'a Contract<'a>, today: &'a str) -> Vec<Change> {
+    let mut differ = differ::Differ::new(old.view(), new.view(), today);
+    differ.documents();
+    differ.changes()
+}

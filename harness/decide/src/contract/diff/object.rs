@@ -1,0 +1,117 @@
+//! Named properties: there or not, required or not, read-only or write-only.
+
+use std::collections::BTreeSet;
+
+use super::{
+    differ::Differ,
+    rule::{self, Direction, Rule},
+    schema::{Sides, spot},
+    shape::Additional,
+    source::View,
+    tree::Node,
+};
+
+impl<'a> Differ<'a> {
+    pub(super) fn properties(&mut self, sides: &Sides<'a>) {
+        let (old, new) = (&sides.old, &sides.new);
+        let named = old.properties.keys().chain(new.properties.keys());
+        let names: BTreeSet<&str> = named.chain(&old.required).chain(&new.required).copied().collect();
+        for name in names {
+            self.within(&format!(".{name}"), |differ| differ.property(sides, name));
+        }
+    }
+
+    fn property(&mut self, sides: &Sides<'a>, name: &str) {
+        let (old, new) = (sides.old.properties.get(name), sides.new.properties.get(name));
+        let hidden = |view: &View<'a>, parts: Option<&Vec<&'a Node<'a>>>| {
+            parts.is_some_and(|parts| is_hidden(view, parts, sides.direction))
+        };
+        let (was_hidden, is_hidden) = (hidden(&self.old, old), hidden(&self.new, new));
+        match (old, new) {
+            // What a side never sends or never gets is no part of its contract.
+            (Some(_), Some(_)) if was_hidden && is_hidden => {}
+            (Some(_), None) if was_hidden => {}
+            (None, Some(_)) if is_hidden => {}
+            (Some(old), Some(new)) if was_hidden != is_hidden => self.flipped(old, new, is_hidden, sides.direction),
+            (Some(old), Some(new)) => {
+                self.requiredness(sides, name);
+                self.schemas(old, new, sides.direction);
+            }
+            (Some(old), None) if !sides.new.required.contains(name) => self.property_removed(sides, name, old),
+            (None, Some(new)) if !sides.old.required.contains(name) => self.property_added(sides, name, new),
+            _ => self.requiredness(sides, name),
+        }
+    }
+
+    fn flipped(&mut self, old: &[&'a Node<'a>], new: &[&'a Node<'a>], is_hidden: bool, direction: Direction) {
+        let (keyword, rule) = match (direction, is_hidden) {
+            (Direction::Response, true) => ("writeOnly", rule::RESPONSE_WRITE_ONLY_ADDED),
+            (Direction::Response, false) => ("writeOnly", rule::RESPONSE_WRITE_ONLY_REMOVED),
+            (_, true) => ("readOnly", rule::REQUEST_READ_ONLY_ADDED),
+            (_, false) => ("readOnly", rule::REQUEST_READ_ONLY_REMOVED),
+        };
+        if let (Some(old), Some(new)) = (spot(&self.old, old, keyword), spot(&self.new, new, keyword)) {
+            let told = |hidden: bool| (if hidden { keyword } else { "" }).to_owned();
+            self.found(rule, (old, new), told(!is_hidden), told(is_hidden));
+        }
+    }
+
+    fn requiredness(&mut self, sides: &Sides<'a>, name: &str) {
+        let (was, is) = (sides.old.required.contains(name), sides.new.required.contains(name));
+        let rule = match (sides.direction, is) {
+            (Direction::Response, true) => rule::RESPONSE_PROPERTY_BECAME_REQUIRED,
+            (Direction::Response, false) => rule::RESPONSE_PROPERTY_BECAME_OPTIONAL,
+            (_, true) => rule::REQUEST_PROPERTY_BECAME_REQUIRED,
+            (_, false) => rule::REQUEST_PROPERTY_BECAME_OPTIONAL,
+        };
+        if was != is
+            && let (Some(old), Some(new)) =
+                (spot(&self.old, &sides.parts.0, "required"), spot(&self.new, &sides.parts.1, "required"))
+        {
+            self.found(rule, (old, new), required(was), required(is));
+        }
+    }
+
+    fn property_removed(&mut self, sides: &Sides<'a>, name: &str, old: &[&'a Node<'a>]) {
+        if let Additional::Like(rest) = &sides.new.additional {
+            return self.schemas(old, rest, sides.direction);
+        }
+        let was_required = sides.old.required.contains(name);
+        let is_refused = matches!(sides.new.additional, Additional::Nothing);
+        let rule = match (sides.direction, was_required, is_refused) {
+            (Direction::Response, true, _) => rule::RESPONSE_PROPERTY_REMOVED_REQUIRED,
+            (Direction::Response, false, _) => rule::RESPONSE_PROPERTY_REMOVED_OPTIONAL,
+            (_, _, true) => rule::REQUEST_PROPERTY_REFUSED,
+            (_, _, false) => rule::REQUEST_PROPERTY_REMOVED,
+        };
+        if let (Some(old), Some(new)) = (old.first(), spot(&self.new, &sides.parts.1, "properties")) {
+            self.found(rule, (old, new), required(was_required), String::new());
+        }
+    }
+
+    fn property_added(&mut self, sides: &Sides<'a>, name: &str, new: &[&'a Node<'a>]) {
+        let is_required = sides.new.required.contains(name);
+        let rule: Rule = match (sides.direction, is_required) {
+            (Direction::Response, _) => rule::RESPONSE_PROPERTY_ADDED,
+            (_, true) => rule::REQUEST_PROPERTY_ADDED_REQUIRED,
+            (_, false) => rule::REQUEST_PROPERTY_ADDED_OPTIONAL,
+        };
+        if let (Some(old), Some(new)) = (spot(&self.old, &sides.parts.0, "properties"), new.first()) {
+            self.found(rule, (old, new), String::new(), required(is_required));
+        }
+    }
+}
+
+fn required(is_required: bool) -> String {
+    (if is_required { "required" } else { "optional" }).to_owned()
+}
+
+/// Tells whether a property is none of a request (read-only) or none of a response (write-only).
+fn is_hidden<'a>(view: &View<'a>, parts: &[&'a Node<'a>], direction: Direction) -> bool {
+    let keyword = if direction == Direction::Response { "writeOnly" } else { "readOnly" };
+    parts.iter().any(|part| {
+        let node = view.follow(part);
+        let members = node.get("allOf").map(Node::items).unwrap_or_default();
+        part.is_true(keyword) || members.iter().chain([node]).any(|member| view.follow(member).is_true(keyword))
+    })
+}

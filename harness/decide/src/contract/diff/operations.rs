@@ -1,0 +1,309 @@
+//! Paths and operations: what can be called, with what, and what is answered.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{
+    super::media::Media,
+    differ::Differ,
+    rule::{self, Direction},
+    source::View,
+    tree::Node,
+};
+
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/// A path of one document.
+#[derive(Clone, Copy)]
+pub(super) struct Path<'a> {
+    pub(super) name: &'a str,
+    pub(super) item: &'a Node<'a>,
+}
+
+/// An operation in both documents, each with its path.
+#[derive(Clone, Copy)]
+pub(super) struct Operations<'a> {
+    pub(super) paths: (Path<'a>, Path<'a>),
+    pub(super) old: &'a Node<'a>,
+    pub(super) new: &'a Node<'a>,
+}
+
+impl<'a> Differ<'a> {
+    pub(super) fn documents(&mut self) {
+        let (old, new) = (paths(&self.old), paths(&self.new));
+        let (old_root, new_root) = (paths_node(&self.old), paths_node(&self.new));
+        let by_shape: HashMap<String, Path<'a>> = new.iter().map(|path| (shape(path.name), *path)).collect();
+        let by_name: HashMap<&str, Path<'a>> = new.iter().map(|path| (path.name, *path)).collect();
+        let mut met = HashSet::new();
+        for path in old {
+            let other = by_name.get(path.name).or_else(|| by_shape.get(&shape(path.name)));
+            match other {
+                Some(other) => {
+                    met.insert(other.name);
+                    self.path_items(path, *other);
+                }
+                None => self.path_removed(path, new_root),
+            }
+        }
+        for path in new.into_iter().filter(|path| !met.contains(path.name)) {
+            for (method, node) in operations(path.item) {
+                self.within(&title(method, path.name), |differ| {
+                    differ.found(rule::OPERATION_ADDED, (old_root, node), String::new(), title(method, path.name));
+                });
+            }
+        }
+    }
+
+    /// Tells a path that is gone: as one change, unless its operations went by different rules.
+    fn path_removed(&mut self, path: Path<'a>, gone: &'a Node<'a>) {
+        let methods: Vec<_> = operations(path.item);
+        let promised = methods.iter().any(|(_, operation)| operation.is_true("deprecated"));
+        if methods.is_empty() || promised {
+            return methods.into_iter().for_each(|(method, node)| self.operation_removed(method, path, node, gone));
+        }
+        let told = methods.iter().map(|(method, _)| method.to_uppercase()).collect::<Vec<_>>().join(", ");
+        self.within(path.name, |differ| differ.found(rule::PATH_REMOVED, (path.item, gone), told, String::new()));
+    }
+
+    fn operation_removed(&mut self, method: &str, path: Path<'a>, node: &'a Node<'a>, gone: &'a Node<'a>) {
+        let sunset = node.text("x-sunset");
+        let rule = match (node.is_true("deprecated"), sunset) {
+            (false, _) => rule::OPERATION_REMOVED,
+            (true, None) => rule::OPERATION_REMOVED_WITHOUT_SUNSET,
+            (true, Some(day)) if is_day(day) && &day[..10] <= self.today => rule::OPERATION_REMOVED_AFTER_SUNSET,
+            (true, Some(_)) => rule::OPERATION_REMOVED_BEFORE_SUNSET,
+        };
+        let told = sunset.map(|day| format!("sunset {day}")).unwrap_or_default();
+        self.within(&title(method, path.name), |differ| differ.found(rule, (node, gone), told, String::new()));
+    }
+
+    /// Compares two path items operation by operation.
+    fn path_items(&mut self, old: Path<'a>, new: Path<'a>) {
+        let (olds, news) = (operations(old.item), operations(new.item));
+        if slots(old.name) != slots(new.name) {
+            self.within(old.name, |differ| {
+                let told = (old.name.to_owned(), new.name.to_owned());
+                differ.found(rule::PATH_PARAMETER_RENAMED, (old.item, new.item), told.0, told.1);
+            });
+        }
+        for (method, node) in &olds {
+            match news.iter().find(|(other, _)| other == method) {
+                Some((_, other)) => self.within(&title(method, old.name), |differ| {
+                    differ.operation(&Operations { paths: (old, new), old: node, new: other });
+                }),
+                None => self.operation_removed(method, old, node, new.item),
+            }
+        }
+        for (method, node) in news {
+            if !olds.iter().any(|(other, _)| *other == method) {
+                self.within(&title(method, new.name), |differ| {
+                    differ.found(rule::OPERATION_ADDED, (old.item, node), String::new(), title(method, new.name));
+                });
+            }
+        }
+    }
+
+    fn operation(&mut self, both: &Operations<'a>) {
+        self.lifecycle(both);
+        self.parameters(both);
+        self.body(both);
+        self.responses(both);
+        self.security(both);
+    }
+
+    fn lifecycle(&mut self, both: &Operations<'a>) {
+        let (old, new) = (both.old, both.new);
+        let text = |node: &Node<'_>, key: &str| node.text(key).unwrap_or_default().to_owned();
+        if let (Some(before), Some(after)) = (old.get("operationId"), new.get("operationId"))
+            && before.as_text() != after.as_text()
+        {
+            let told = (text(old, "operationId"), text(new, "operationId"));
+            self.found(rule::OPERATION_ID_CHANGED, (before, after), told.0, told.1);
+        }
+        let (was, is) = (old.is_true("deprecated"), new.is_true("deprecated"));
+        let sunset = (text(old, "x-sunset"), text(new, "x-sunset"));
+        if was != is {
+            let rule = if is { rule::OPERATION_DEPRECATED } else { rule::OPERATION_REACTIVATED };
+            self.found(rule, (old, new), sunset.0.clone(), sunset.1.clone());
+        }
+        let rule = match (sunset.0.as_str(), sunset.1.as_str()) {
+            _ if !is => return,
+            (before, after) if before == after => return,
+            (_, "") => rule::SUNSET_REMOVED,
+            (_, after) if !is_day(after) => rule::SUNSET_INVALID,
+            (before, _) if !is_day(before) => return,
+            (before, after) if after[..10] < before[..10] => rule::SUNSET_EARLIER,
+            _ => rule::SUNSET_LATER,
+        };
+        self.found(rule, (old, new), sunset.0, sunset.1);
+    }
+
+    fn body(&mut self, both: &Operations<'a>) {
+        let (old, new) = (self.old.get(both.old, "requestBody"), self.new.get(both.new, "requestBody"));
+        let none = String::new;
+        match (old, new) {
+            (None, Some(body)) => {
+                let is_required = body.is_true("required");
+                let rule = if is_required { rule::BODY_ADDED_REQUIRED } else { rule::BODY_ADDED_OPTIONAL };
+                self.found(rule, (both.old, body), none(), "a body".to_owned());
+            }
+            (Some(body), None) => self.found(rule::BODY_REMOVED, (body, both.new), "a body".to_owned(), none()),
+            (Some(old), Some(new)) => {
+                let (was, is) = (old.is_true("required"), new.is_true("required"));
+                if was != is {
+                    let rule = if is { rule::BODY_BECAME_REQUIRED } else { rule::BODY_BECAME_OPTIONAL };
+                    let told = |is: bool| (if is { "required" } else { "optional" }).to_owned();
+                    self.found(rule, (old, new), told(was), told(is));
+                }
+                self.within(" request", |differ| differ.content((old, new), Direction::Request));
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// Compares bodies by media type. `old` and `new` hold `content`.
+    pub(super) fn content(&mut self, (old, new): (&'a Node<'a>, &'a Node<'a>), direction: Direction) {
+        let (olds, news) = (media_types(old), media_types(new));
+        let (removed, added) = match direction {
+            Direction::Response => (rule::RESPONSE_MEDIA_TYPE_REMOVED, rule::RESPONSE_MEDIA_TYPE_ADDED),
+            _ => (rule::REQUEST_MEDIA_TYPE_REMOVED, rule::REQUEST_MEDIA_TYPE_ADDED),
+        };
+        let at = |node: &'a Node<'a>| node.get("content").unwrap_or(node);
+        for (name, node) in &olds {
+            let Some((_, other)) = news.get(name).or_else(|| taking(&news, name, direction)) else {
+                self.found(removed, (node.1, at(new)), name.clone(), String::new());
+                continue;
+            };
+            let schemas = (node.1.get("schema"), other.get("schema"));
+            if let (Some(old), Some(new)) = schemas {
+                self.within(&format!(" {name} $"), |differ| differ.schemas(&[old], &[new], direction));
+            }
+        }
+        for (name, node) in news.iter().filter(|(name, _)| !olds.contains_key(*name)) {
+            self.found(added, (at(old), node.1), String::new(), name.clone());
+        }
+    }
+
+    fn responses(&mut self, both: &Operations<'a>) {
+        let (Some(old), Some(new)) = (self.old.get(both.old, "responses"), self.new.get(both.new, "responses")) else {
+            return;
+        };
+        let statuses = |node: &'a Node<'a>| -> BTreeMap<String, &'a Node<'a>> {
+            let known = node.entries().iter().filter(|(status, _)| !status.starts_with("x-"));
+            known.map(|(status, node)| (status.to_ascii_uppercase(), node)).collect()
+        };
+        let (olds, news) = (statuses(old), statuses(new));
+        for (status, before) in &olds {
+            let range = format!("{}XX", &status.get(..1).unwrap_or_default());
+            let Some(after) = news.get(status).or_else(|| news.get(&range)) else {
+                let is_success = status.starts_with('2');
+                let rule = if is_success { rule::RESPONSE_SUCCESS_REMOVED } else { rule::RESPONSE_STATUS_REMOVED };
+                self.found(rule, (before, new), status.clone(), String::new());
+                continue;
+            };
+            let (before, after) = (self.old.follow(before), self.new.follow(after));
+            self.within(&format!(" response {status}"), |differ| {
+                differ.content((before, after), Direction::Response);
+                differ.headers(before, after);
+            });
+        }
+        for (status, node) in news.iter().filter(|(status, _)| !olds.contains_key(*status)) {
+            self.found(rule::RESPONSE_STATUS_ADDED, (old, node), String::new(), status.clone());
+        }
+    }
+
+    fn headers(&mut self, old: &'a Node<'a>, new: &'a Node<'a>) {
+        let headers = |view: &View<'a>, node: &'a Node<'a>| -> BTreeMap<String, &'a Node<'a>> {
+            let all = node.get("headers").map(Node::entries).unwrap_or_default().iter();
+            let all = all.map(|(name, node)| (name.to_ascii_lowercase(), view.follow(node)));
+            // The media type is what `content` says.
+            all.filter(|(name, _)| name != "content-type").collect()
+        };
+        let (olds, news) = (headers(&self.old, old), headers(&self.new, new));
+        for (name, before) in &olds {
+            let was = before.is_true("required");
+            let Some(after) = news.get(name) else {
+                let (required, optional) =
+                    (rule::RESPONSE_HEADER_REMOVED_REQUIRED, rule::RESPONSE_HEADER_REMOVED_OPTIONAL);
+                self.found(if was { required } else { optional }, (before, new), name.clone(), String::new());
+                continue;
+            };
+            self.within(&format!(" header {name}"), |differ| {
+                let is = after.is_true("required");
+                if was != is {
+                    let (required, optional) =
+                        (rule::RESPONSE_HEADER_BECAME_REQUIRED, rule::RESPONSE_HEADER_BECAME_OPTIONAL);
+                    differ.found(if is { required } else { optional }, (before, after), String::new(), String::new());
+                }
+                if let (Some(old), Some(new)) = (before.get("schema"), after.get("schema")) {
+                    differ.schemas(&[old], &[new], Direction::Response);
+                }
+            });
+        }
+        for (name, node) in news.iter().filter(|(name, _)| !olds.contains_key(*name)) {
+            self.found(rule::RESPONSE_HEADER_ADDED, (old, node), String::new(), name.clone());
+        }
+    }
+}
+
+fn paths_node<'a>(view: &View<'a>) -> &'a Node<'a> {
+    view.root.get("paths").unwrap_or(view.root)
+}
+
+fn paths<'a>(view: &View<'a>) -> Vec<Path<'a>> {
+    let all = view.root.get("paths").map(Node::entries).unwrap_or_default().iter();
+    let all = all.filter(|(name, _)| name.starts_with('/'));
+    all.map(|(name, item)| Path { name: name.as_ref(), item: view.follow(item) }).collect()
+}
+
+fn operations<'a>(item: &'a Node<'a>) -> Vec<(&'a str, &'a Node<'a>)> {
+    let entries = item.entries().iter().filter(|(method, _)| METHODS.contains(&method.as_ref()));
+    entries.map(|(method, node)| (method.as_ref(), node)).collect()
+}
+
+fn title(method: &str, path: &str) -> String {
+    format!("{} {path}", method.to_uppercase())
+}
+
+/// Returns the path with its parameters unnamed.
+fn shape(path: &str) -> String {
+    let mut shape = String::with_capacity(path.len());
+    for (at, piece) in path.split('{').enumerate() {
+        match piece.split_once('}') {
+            Some((_, rest)) if at > 0 => shape.extend(["{}", rest]),
+            _ => shape.push_str(piece),
+        }
+    }
+    shape
+}
+
+/// Returns the names of the path's parameters, in order.
+pub(super) fn slots(path: &str) -> Vec<&str> {
+    path.split('{').skip(1).filter_map(|piece| piece.split_once('}')).map(|(name, _)| name).collect()
+}
+
+/// Tells whether a text begins with a day, as RFC 3339 writes it.
+fn is_day(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let digits =
+        |range: std::ops::Range<usize>| bytes.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+    let plain = digits(0..4) && digits(5..7) && digits(8..10) && bytes[4] == b'-' && bytes[7] == b'-';
+    plain && ("01".."13").contains(&&text[5..7]) && ("01".."32").contains(&&text[8..10])
+}
+
+/// The media types of a body: parsed, with their nodes, by their written name.
+type MediaTypes<'a> = BTreeMap<String, (Media, &'a Node<'a>)>;
+
+fn media_types<'a>(node: &'a Node<'a>) -> MediaTypes<'a> {
+    let all = node.get("content").map(Node::entries).unwrap_or_default().iter();
+    let name = |text: &str| text.to_ascii_lowercase().replace(' ', "");
+    all.map(|(text, node)| (name(text), (Media::parse(text), node))).collect()
+}
+
+/// Finds the media type that stands for another one now: a range that takes it, or the same with a character set.
+fn taking<'m, 'a>(news: &'m MediaTypes<'a>, name: &str, direction: Direction) -> Option<&'m (Media, &'a Node<'a>)> {
+    let old = Media::parse(name);
+    news.values().find(|(media, _)| match direction {
+        Direction::Response => old.takes(media),
+        _ => media.takes(&old),
+    })
+}

@@ -1,0 +1,109 @@
+//! Parameters: of the operation and of its path, by name and place.
+
+use std::collections::BTreeMap;
+
+use super::{
+    differ::Differ,
+    operations::{Operations, Path, slots},
+    rule::{self, Direction},
+    shape::{ARRAY, OBJECT, Shape},
+    source::View,
+    tree::Node,
+};
+
+/// Parameters by place and name.
+type Parameters<'a> = BTreeMap<(&'a str, String), &'a Node<'a>>;
+
+impl<'a> Differ<'a> {
+    pub(super) fn parameters(&mut self, both: &Operations<'a>) {
+        let (old_slots, new_slots) = (slots(both.paths.0.name), slots(both.paths.1.name));
+        let olds = parameters(&self.old, both.paths.0, both.old);
+        let mut news = parameters(&self.new, both.paths.1, both.new);
+        // A parameter of the path is the one at its position, whatever its name.
+        for (old, new) in old_slots.iter().zip(&new_slots).filter(|(old, new)| old != new) {
+            if let Some(node) = news.remove(&("path", (*new).to_owned())) {
+                news.insert(("path", (*old).to_owned()), node);
+            }
+        }
+        let is_slot = |place: &str, name: &str| place == "path" && old_slots.contains(&name);
+        let mut moved = Vec::new();
+        for ((place, name), before) in &olds {
+            let label = format!(" {place} parameter {name}");
+            if let Some(after) = news.get(&(*place, name.clone())) {
+                self.within(&label, |differ| differ.parameter(before, after, place));
+                continue;
+            }
+            let elsewhere = news.iter().find(|((_, other), node)| {
+                let key = (node.text("in").unwrap_or_default(), other.clone());
+                other.eq_ignore_ascii_case(name) && !olds.contains_key(&key)
+            });
+            self.within(&label, |differ| match elsewhere {
+                Some(((to, other), after)) => {
+                    moved.push((*to, other.clone()));
+                    differ.found(rule::PARAMETER_MOVED, (before, after), (*place).to_owned(), (*to).to_owned());
+                }
+                None if is_slot(place, name) => {}
+                None => differ.found(rule::PARAMETER_REMOVED, (before, both.new), name.clone(), String::new()),
+            });
+        }
+        for (key, after) in news.iter().filter(|(key, _)| !olds.contains_key(*key) && !moved.contains(*key)) {
+            let (place, name) = key;
+            let is_required = after.is_true("required") && !is_slot(place, name);
+            let rule = if is_required { rule::PARAMETER_ADDED_REQUIRED } else { rule::PARAMETER_ADDED_OPTIONAL };
+            self.within(&format!(" {place} parameter {name}"), |differ| {
+                differ.found(rule, (both.old, after), String::new(), name.clone());
+            });
+        }
+    }
+
+    fn parameter(&mut self, old: &'a Node<'a>, new: &'a Node<'a>, place: &str) {
+        let (was, is) = (old.is_true("required"), new.is_true("required"));
+        if was != is && place != "path" {
+            let rule = if is { rule::PARAMETER_BECAME_REQUIRED } else { rule::PARAMETER_BECAME_OPTIONAL };
+            let told = |is: bool| (if is { "required" } else { "optional" }).to_owned();
+            self.found(rule, (old, new), told(was), told(is));
+        }
+        if !old.is_true("deprecated") && new.is_true("deprecated") {
+            self.found(rule::PARAMETER_DEPRECATED, (old, new), String::new(), "deprecated".to_owned());
+        }
+        let written = (serialisation(&self.old, old, place), serialisation(&self.new, new, place));
+        if written.0 != written.1 {
+            self.found(rule::PARAMETER_SERIALISATION_CHANGED, (old, new), written.0, written.1);
+        }
+        if let (Some(old), Some(new)) = (old.get("schema"), new.get("schema")) {
+            return self.schemas(&[old], &[new], Direction::Parameter);
+        }
+        if let (Some(_), Some(_)) = (old.get("content"), new.get("content")) {
+            self.content((old, new), Direction::Request);
+        }
+    }
+}
+
+fn parameters<'a>(view: &View<'a>, path: Path<'a>, operation: &'a Node<'a>) -> Parameters<'a> {
+    let of = |node: &'a Node<'a>| node.get("parameters").map(Node::items).unwrap_or_default();
+    let all = of(path.item).iter().chain(of(operation)).map(|node| view.follow(node));
+    let keyed = all.filter_map(|node| {
+        let (place, name) = (node.text("in")?, node.text("name")?);
+        let name = if place == "header" { name.to_ascii_lowercase() } else { name.to_owned() };
+        // Source: OpenAPI 3.1.0, 4.8.12.1: these are described elsewhere and ignored here.
+        let is_reserved = place == "header" && ["accept", "content-type", "authorization"].contains(&name.as_str());
+        (!is_reserved).then_some(((place, name), node))
+    });
+    keyed.collect()
+}
+
+/// Tells how a parameter is written; `explode` counts for lists and objects only.
+// Source: OpenAPI 3.1.0, 4.8.12.2, the defaults of `style` and `explode`.
+fn serialisation<'a>(view: &View<'a>, node: &'a Node<'a>, place: &str) -> String {
+    if node.get("content").is_some() {
+        return "as a media type".to_owned();
+    }
+    let usual = if matches!(place, "query" | "cookie") { "form" } else { "simple" };
+    let style = node.text("style").unwrap_or(usual);
+    let types = node.get("schema").and_then(|schema| Shape::of(view, &[schema]).types).unwrap_or(0);
+    if types & (ARRAY | OBJECT) == 0 {
+        return style.to_owned();
+    }
+    let explodes = node.get("explode").and_then(Node::as_bool).unwrap_or(style == "form");
+    format!("{style}{}", if explodes { ", exploded" } else { "" })
+}

@@ -1,0 +1,245 @@
+//! The rules: what a difference is called, and how much it weighs.
+//!
+//! One table. A schema's rules are made from three things: what differs, whether it became narrower or wider, and
+//! whether it is sent (request) or received (response). To narrow what may be sent breaks, and to widen what may come.
+
+use serde::{Deserialize, Serialize};
+
+/// How much a change weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// No caller is hurt.
+    Info,
+    /// The documents cannot tell whether a caller is hurt.
+    Warning,
+    /// A caller that kept to the old contract can fail.
+    Error,
+}
+
+impl Level {
+    /// Returns the level's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Level::Info => "info",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        }
+    }
+}
+
+/// A kind of change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Rule {
+    /// Its name, which never changes.
+    pub id: &'static str,
+    /// How much it weighs.
+    pub level: Level,
+    /// What happened, in a few words.
+    pub text: &'static str,
+}
+
+/// Whether a value goes to the service or comes from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Direction {
+    /// The body of a request.
+    Request,
+    /// A parameter: sent, and written as text.
+    Parameter,
+    /// The body or a header of a response.
+    Response,
+}
+
+/// What became of a set of allowed values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    Narrowed,
+    Widened,
+    /// Neither set holds the other, or nobody can tell.
+    Changed,
+}
+
+macro_rules! rules {
+    ($($name:ident $level:ident $id:literal $text:literal)*) => {
+        $(pub(super) const $name: Rule = Rule { id: $id, level: Level::$level, text: $text };)*
+        const PLAIN: &[Rule] = &[$($name),*];
+    };
+}
+
+rules! {
+    PATH_REMOVED Error "path-removed" "the path is gone"
+    OPERATION_REMOVED Error "operation-removed" "the operation is gone and was not deprecated"
+    OPERATION_REMOVED_BEFORE_SUNSET Error "operation-removed-before-sunset" "the operation is gone before the date it promised"
+    OPERATION_REMOVED_WITHOUT_SUNSET Warning "operation-removed-without-sunset" "the operation was deprecated without a date, and is gone"
+    OPERATION_REMOVED_AFTER_SUNSET Info "operation-removed-after-sunset" "the operation is gone after the date it promised"
+    OPERATION_ADDED Info "operation-added" "a new operation"
+    OPERATION_DEPRECATED Info "operation-deprecated" "the operation is deprecated"
+    OPERATION_REACTIVATED Info "operation-reactivated" "the operation is not deprecated any more"
+    OPERATION_ID_CHANGED Info "operation-id-changed" "the operation has another operationId: generated clients call it otherwise"
+    SUNSET_REMOVED Error "sunset-removed" "the operation is still deprecated and lost its date"
+    SUNSET_EARLIER Error "sunset-earlier" "the operation goes away earlier than it promised"
+    SUNSET_LATER Info "sunset-later" "the operation stays longer than it promised"
+    SUNSET_INVALID Error "sunset-invalid" "the date is not written YYYY-MM-DD"
+    PATH_PARAMETER_RENAMED Info "path-parameter-renamed" "the path has the same shape; a parameter has another name"
+    PARAMETER_ADDED_REQUIRED Error "parameter-added-required" "a new parameter has to be sent"
+    PARAMETER_ADDED_OPTIONAL Info "parameter-added-optional" "a new parameter may be sent"
+    PARAMETER_REMOVED Warning "parameter-removed" "the parameter is ignored now, or refused"
+    PARAMETER_MOVED Error "parameter-moved" "the parameter has to be sent elsewhere"
+    PARAMETER_BECAME_REQUIRED Error "parameter-became-required" "the parameter has to be sent"
+    PARAMETER_BECAME_OPTIONAL Info "parameter-became-optional" "the parameter may be left out"
+    PARAMETER_DEPRECATED Info "parameter-deprecated" "the parameter is deprecated"
+    PARAMETER_SERIALISATION_CHANGED Error "parameter-serialisation-changed" "the parameter is written in another way"
+    PARAMETER_DEFAULT_CHANGED Error "parameter-default-changed" "leaving the parameter out means something else"
+    BODY_ADDED_REQUIRED Error "request-body-added-required" "a body has to be sent"
+    BODY_ADDED_OPTIONAL Info "request-body-added-optional" "a body may be sent"
+    BODY_REMOVED Error "request-body-removed" "no body is taken any more"
+    BODY_BECAME_REQUIRED Error "request-body-became-required" "the body has to be sent"
+    BODY_BECAME_OPTIONAL Info "request-body-became-optional" "the body may be left out"
+    REQUEST_MEDIA_TYPE_REMOVED Error "request-media-type-removed" "the media type is not taken any more"
+    REQUEST_MEDIA_TYPE_ADDED Info "request-media-type-added" "another media type is taken"
+    RESPONSE_MEDIA_TYPE_REMOVED Error "response-media-type-removed" "the media type is not given any more"
+    RESPONSE_MEDIA_TYPE_ADDED Info "response-media-type-added" "another media type can be asked for"
+    RESPONSE_SUCCESS_REMOVED Error "response-success-removed" "the answer of success is gone"
+    RESPONSE_STATUS_REMOVED Info "response-status-removed" "an answer other than success is gone"
+    RESPONSE_STATUS_ADDED Info "response-status-added" "a new answer"
+    RESPONSE_HEADER_REMOVED_REQUIRED Error "response-header-removed-required" "a header that was always there is gone"
+    RESPONSE_HEADER_REMOVED_OPTIONAL Warning "response-header-removed-optional" "a header that could be there is gone"
+    RESPONSE_HEADER_ADDED Info "response-header-added" "a new header"
+    RESPONSE_HEADER_BECAME_OPTIONAL Error "response-header-became-optional" "the header can be missing"
+    RESPONSE_HEADER_BECAME_REQUIRED Info "response-header-became-required" "the header is always there"
+    REQUEST_PROPERTY_ADDED_REQUIRED Error "request-property-added-required" "a new property has to be sent"
+    REQUEST_PROPERTY_ADDED_OPTIONAL Info "request-property-added-optional" "a new property may be sent"
+    REQUEST_PROPERTY_REMOVED Warning "request-property-removed" "the property is not documented any more: ignored, or refused"
+    REQUEST_PROPERTY_REFUSED Error "request-property-refused" "the property is gone and no other is taken"
+    REQUEST_PROPERTY_BECAME_REQUIRED Error "request-property-became-required" "the property has to be sent"
+    REQUEST_PROPERTY_BECAME_OPTIONAL Info "request-property-became-optional" "the property may be left out"
+    RESPONSE_PROPERTY_REMOVED_REQUIRED Error "response-property-removed-required" "a property that was always there is gone"
+    RESPONSE_PROPERTY_REMOVED_OPTIONAL Warning "response-property-removed-optional" "a property that could be there is gone"
+    RESPONSE_PROPERTY_ADDED Info "response-property-added" "a new property"
+    RESPONSE_PROPERTY_BECAME_OPTIONAL Error "response-property-became-optional" "the property can be missing"
+    RESPONSE_PROPERTY_BECAME_REQUIRED Info "response-property-became-required" "the property is always there"
+    REQUEST_READ_ONLY_ADDED Warning "request-property-became-read-only" "the property is ignored in requests, or refused"
+    REQUEST_READ_ONLY_REMOVED Warning "request-property-became-writable" "the property counts in requests now"
+    RESPONSE_WRITE_ONLY_ADDED Warning "response-property-became-write-only" "the property does not come in responses any more"
+    RESPONSE_WRITE_ONLY_REMOVED Info "response-property-became-readable" "the property comes in responses now"
+    PROPERTY_DEPRECATED Info "property-deprecated" "the property is deprecated"
+    REQUEST_DEFAULT_CHANGED Warning "request-default-changed" "leaving the value out means something else"
+    RESPONSE_DEFAULT_CHANGED Info "response-default-changed" "the documented default differs"
+    DISCRIMINATOR_CHANGED Warning "discriminator-changed" "another property tells the shapes apart"
+    SECURITY_ADDED Error "security-added" "what was open to everybody needs credentials"
+    SECURITY_REMOVED Warning "security-removed" "what needed credentials is open to everybody"
+    SECURITY_ALTERNATIVE_REMOVED Error "security-alternative-removed" "credentials that were enough are not any more"
+    SECURITY_ALTERNATIVE_ADDED Info "security-alternative-added" "other credentials are enough too"
+    SECURITY_SCOPE_ADDED Error "security-scope-added" "the credentials need another scope"
+    SECURITY_SCOPE_REMOVED Info "security-scope-removed" "the credentials need fewer scopes"
+    SECURITY_SCHEME_CHANGED Error "security-scheme-changed" "the credentials are sent in another way"
+    NOT_COMPARED Warning "not-compared" "schemas are nested too deeply; what is below was not compared"
+}
+
+/// What of a schema differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aspect {
+    Type,
+    Format,
+    Nullable,
+    Enum,
+    Minimum,
+    Maximum,
+    MultipleOf,
+    MinLength,
+    MaxLength,
+    Pattern,
+    MinItems,
+    MaxItems,
+    UniqueItems,
+    MinProperties,
+    MaxProperties,
+    AdditionalProperties,
+    Items,
+    OneOf,
+    AnyOf,
+    Content,
+    Other,
+}
+
+/// The rules of one aspect, in the order of [`Effect`].
+struct Aspects {
+    aspect: Aspect,
+    request: [Rule; 3],
+    response: [Rule; 3],
+}
+
+macro_rules! aspects {
+    ($($aspect:ident $word:literal $what:literal $rn:ident $rw:ident $rc:ident, $sn:ident $sw:ident $sc:ident;)*) => {
+        const SCHEMA: &[Aspects] = &[$(Aspects {
+            aspect: Aspect::$aspect,
+            request: [
+                Rule { id: concat!("request-", $word, "-narrowed"), level: Level::$rn, text: concat!("less may be sent: ", $what) },
+                Rule { id: concat!("request-", $word, "-widened"), level: Level::$rw, text: concat!("more may be sent: ", $what) },
+                Rule { id: concat!("request-", $word, "-changed"), level: Level::$rc, text: concat!("something else has to be sent: ", $what) },
+            ],
+            response: [
+                Rule { id: concat!("response-", $word, "-narrowed"), level: Level::$sn, text: concat!("less can come: ", $what) },
+                Rule { id: concat!("response-", $word, "-widened"), level: Level::$sw, text: concat!("more can come: ", $what) },
+                Rule { id: concat!("response-", $word, "-changed"), level: Level::$sc, text: concat!("something else comes: ", $what) },
+            ],
+        }),*];
+    };
+}
+
+aspects! {
+    Type "type" "the type" Error Info Error, Info Error Error;
+    Format "format" "the format" Error Info Error, Info Error Error;
+    Nullable "nullable" "null" Error Info Error, Info Error Error;
+    Enum "enum" "the listed values" Error Info Error, Info Error Error;
+    Minimum "minimum" "the smallest number" Error Info Error, Info Error Error;
+    Maximum "maximum" "the largest number" Error Info Error, Info Error Error;
+    MultipleOf "multiple-of" "the step between numbers" Error Info Error, Info Error Error;
+    MinLength "min-length" "the shortest text" Error Info Error, Info Error Error;
+    MaxLength "max-length" "the longest text" Error Info Error, Info Error Error;
+    // Whether one pattern takes more texts than another one can't be told from the two; few clients check patterns.
+    Pattern "pattern" "the pattern" Error Info Warning, Info Warning Warning;
+    MinItems "min-items" "the shortest list" Error Info Error, Info Error Error;
+    MaxItems "max-items" "the longest list" Error Info Error, Info Error Error;
+    UniqueItems "unique-items" "equal elements" Error Info Error, Info Error Error;
+    MinProperties "min-properties" "the fewest properties" Error Info Error, Info Error Error;
+    MaxProperties "max-properties" "the most properties" Error Info Error, Info Error Error;
+    AdditionalProperties "additional-properties" "properties without a name" Error Info Error, Info Error Error;
+    Items "items" "what a list holds" Error Info Error, Info Error Error;
+    OneOf "one-of" "the shapes of oneOf" Error Info Error, Info Error Error;
+    // A caller of anyOf reads the shapes it knows; more of them hurt only one that refuses what it does not know.
+    AnyOf "any-of" "the shapes of anyOf" Error Info Error, Info Warning Error;
+    Content "content" "how a text is encoded" Error Info Error, Info Error Error;
+    Other "constraint" "another keyword" Error Info Warning, Info Error Warning;
+}
+
+/// Returns the rule of a schema's difference.
+pub(super) fn of(aspect: Aspect, effect: Effect, direction: Direction) -> Rule {
+    let found = SCHEMA.iter().find(|rules| rules.aspect == aspect);
+    let Some(rules) = found else { return NOT_COMPARED };
+    let list = if direction == Direction::Response { &rules.response } else { &rules.request };
+    match effect {
+        Effect::Narrowed => list[0],
+        Effect::Widened => list[1],
+        Effect::Changed => list[2],
+    }
+}
+
+/// Tells whether two sets of an aspect's values can be so that neither holds the other.
+fn can_change(aspect: Aspect) -> bool {
+    matches!(
+        aspect,
+        Aspect::Type | Aspect::Format | Aspect::MultipleOf | Aspect::Pattern | Aspect::Content | Aspect::Other
+    )
+}
+
+/// Lists every rule.
+#[must_use]
+pub fn all() -> Vec<Rule> {
+    let schema = SCHEMA.iter().flat_map(|rules| {
+        let shown = if can_change(rules.aspect) { 3 } else { 2 };
+        rules.request.into_iter().take(shown).chain(rules.response.into_iter().take(shown))
+    });
+    PLAIN.iter().copied().chain(schema).collect()
+}

@@ -1,0 +1,359 @@
+//! Two schemas: what one allows and the other does not.
+
+use super::{
+    differ::Differ,
+    rule::{self, Aspect, Direction, Effect},
+    shape::{self, ANY, ARRAY, Additional, Bound, LEAST, MOST, OBJECT, STRING, Shape},
+    source::View,
+    tree::Node,
+};
+
+/// How deep schemas may lie in each other.
+const DEPTH: usize = 100;
+
+/// Two schemas and what they allow.
+pub(super) struct Sides<'a> {
+    pub(super) parts: (Vec<&'a Node<'a>>, Vec<&'a Node<'a>>),
+    pub(super) old: Shape<'a>,
+    pub(super) new: Shape<'a>,
+    pub(super) direction: Direction,
+}
+
+impl<'a> Differ<'a> {
+    /// Compares two schemas, each given as parts that hold together.
+    pub(super) fn schemas(&mut self, old: &[&'a Node<'a>], new: &[&'a Node<'a>], direction: Direction) {
+        if old.is_empty() || new.is_empty() || !self.is_first(old, new, direction) {
+            return;
+        }
+        let sides = Sides {
+            old: Shape::of(&self.old, old),
+            new: Shape::of(&self.new, new),
+            parts: (old.to_vec(), new.to_vec()),
+            direction,
+        };
+        if self.depth >= DEPTH {
+            return self.found(rule::NOT_COMPARED, (old[0], new[0]), String::new(), String::new());
+        }
+        self.depth += 1;
+        self.sides(&sides);
+        self.depth -= 1;
+    }
+
+    pub(super) fn sides(&mut self, sides: &Sides<'a>) {
+        let has_choice = |shape: &Shape<'_>| !shape.one_of.is_empty() || !shape.any_of.is_empty();
+        if has_choice(&sides.old) != has_choice(&sides.new) {
+            return self.wrapped(sides);
+        }
+        if !self.types(sides) {
+            return;
+        }
+        self.null(sides);
+        self.format(sides);
+        self.values(sides);
+        self.numbers(sides);
+        self.sizes(sides);
+        self.texts(sides);
+        self.notes(sides);
+        self.properties(sides);
+        self.rest(sides);
+        self.items(sides);
+        self.members(sides);
+    }
+
+    /// Keeps a difference of one keyword.
+    pub(super) fn differs(
+        &mut self,
+        sides: &Sides<'a>,
+        aspect: Aspect,
+        effect: Effect,
+        keyword: &str,
+        told: (String, String),
+    ) {
+        let spots = (spot(&self.old, &sides.parts.0, keyword), spot(&self.new, &sides.parts.1, keyword));
+        if let (Some(old), Some(new)) = spots {
+            self.found(rule::of(aspect, effect, sides.direction), (old, new), told.0, told.1);
+        }
+    }
+
+    /// Compares types; tells whether they have enough in common for the rest to be compared.
+    fn types(&mut self, sides: &Sides<'a>) -> bool {
+        let types = |shape: &Shape<'_>| if shape.is_never { 0 } else { shape.types.unwrap_or(ANY) };
+        let (old, new) = (types(&sides.old), types(&sides.new));
+        let told = |types| if types == 0 { "nothing".to_owned() } else { shape::told(Some(types)) };
+        if old == new {
+            return true;
+        }
+        let is_text = sides.direction == Direction::Parameter && takes_every_text(&sides.new);
+        let effect = match (old, new) {
+            // Every plain parameter is written as a text.
+            _ if is_text && old & (ARRAY | OBJECT) == 0 => Effect::Widened,
+            _ if old & new == old => Effect::Widened,
+            _ if old & new == new => Effect::Narrowed,
+            _ => Effect::Changed,
+        };
+        let (old_null, new_null) = (null_told(&sides.old), null_told(&sides.new));
+        self.differs(sides, Aspect::Type, effect, "type", (told(old) + old_null, told(new) + new_null));
+        old & new != 0 && !(is_text && old != new)
+    }
+
+    fn null(&mut self, sides: &Sides<'a>) {
+        let (Some(old), Some(new)) = (sides.old.null, sides.new.null) else { return };
+        let told = |null: bool| (if null { "null allowed" } else { "no null" }).to_owned();
+        let effect = if new { Effect::Widened } else { Effect::Narrowed };
+        if old != new {
+            let keyword =
+                if sides.parts.1.iter().any(|part| part.get("nullable").is_some()) { "nullable" } else { "type" };
+            self.differs(sides, Aspect::Nullable, effect, keyword, (told(old), told(new)));
+        }
+    }
+
+    fn format(&mut self, sides: &Sides<'a>) {
+        // With another type the format says something else, and the type was told.
+        if sides.old.types != sides.new.types {
+            return;
+        }
+        let effect = match (sides.old.format, sides.new.format) {
+            (old, new) if old == new => return,
+            (None, Some(_)) | (Some("int64"), Some("int32")) | (Some("double"), Some("float")) => Effect::Narrowed,
+            (Some(_), None) | (Some("int32"), Some("int64")) | (Some("float"), Some("double")) => Effect::Widened,
+            _ => Effect::Changed,
+        };
+        let told = |format: Option<&str>| format.unwrap_or("no format").to_owned();
+        self.differs(sides, Aspect::Format, effect, "format", (told(sides.old.format), told(sides.new.format)));
+    }
+
+    fn values(&mut self, sides: &Sides<'a>) {
+        let keyword = if spot_of(&self.new, &sides.parts.1, "const").is_some() { "const" } else { "enum" };
+        match (&sides.old.values, &sides.new.values) {
+            (None, Some(new)) => {
+                let told = (String::new(), list(new.iter()));
+                self.differs(sides, Aspect::Enum, Effect::Narrowed, keyword, told);
+            }
+            (Some(old), None) => {
+                let told = (list(old.iter()), String::new());
+                self.differs(sides, Aspect::Enum, Effect::Widened, keyword, told);
+            }
+            (Some(old), Some(new)) => {
+                if !old.is_subset(new) {
+                    let told = (list(old.difference(new)), String::new());
+                    self.differs(sides, Aspect::Enum, Effect::Narrowed, keyword, told);
+                }
+                if !new.is_subset(old) {
+                    let told = (String::new(), list(new.difference(old)));
+                    self.differs(sides, Aspect::Enum, Effect::Widened, keyword, told);
+                }
+            }
+            (None, None) => {}
+        }
+    }
+
+    fn numbers(&mut self, sides: &Sides<'a>) {
+        let (old, new) = (&sides.old, &sides.new);
+        self.bound(
+            sides,
+            Aspect::Minimum,
+            ["minimum", "exclusiveMinimum"],
+            (old.minimum, new.minimum),
+            Bound::is_above,
+        );
+        self.bound(
+            sides,
+            Aspect::Maximum,
+            ["maximum", "exclusiveMaximum"],
+            (old.maximum, new.maximum),
+            Bound::is_below,
+        );
+        let is_multiple = |a: f64, b: f64| (a / b - (a / b).round()).abs() < 1e-9;
+        let effect = match (old.multiple_of, new.multiple_of) {
+            (old, new) if old == new => return,
+            (Some(_), None) => Effect::Widened,
+            (None, _) => Effect::Narrowed,
+            (Some(old), Some(new)) if is_multiple(new, old) => Effect::Narrowed,
+            (Some(old), Some(new)) if is_multiple(old, new) => Effect::Widened,
+            _ => Effect::Changed,
+        };
+        let told = (number(old.multiple_of), number(new.multiple_of));
+        self.differs(sides, Aspect::MultipleOf, effect, "multipleOf", told);
+    }
+
+    fn bound(
+        &mut self,
+        sides: &Sides<'a>,
+        aspect: Aspect,
+        keywords: [&str; 2],
+        (old, new): (Option<Bound>, Option<Bound>),
+        is_tighter: fn(&Bound, &Bound) -> bool,
+    ) {
+        let effect = match (old, new) {
+            (old, new) if old == new => return,
+            (Some(_), None) => Effect::Widened,
+            (Some(old), Some(new)) if is_tighter(&old, &new) => Effect::Widened,
+            _ => Effect::Narrowed,
+        };
+        let [plain, strict] = keywords;
+        let keyword = if spot_of(&self.new, &sides.parts.1, plain).is_some() { plain } else { strict };
+        let told = |bound: Option<Bound>| bound.map(|bound| bound.told()).unwrap_or_default();
+        self.differs(sides, aspect, effect, keyword, (told(old), told(new)));
+    }
+
+    fn sizes(&mut self, sides: &Sides<'a>) {
+        let least = [Aspect::MinLength, Aspect::MinItems, Aspect::MinProperties];
+        for (at, aspect) in least.into_iter().enumerate() {
+            let (old, new) = (sides.old.least[at], sides.new.least[at]);
+            let effect = if new > old { Effect::Narrowed } else { Effect::Widened };
+            if (new - old).abs() > 0.0 {
+                self.differs(sides, aspect, effect, LEAST[at], (old.to_string(), new.to_string()));
+            }
+        }
+        let most = [Aspect::MaxLength, Aspect::MaxItems, Aspect::MaxProperties];
+        for (at, aspect) in most.into_iter().enumerate() {
+            let (old, new) = (sides.old.most[at], sides.new.most[at]);
+            let is_tighter = new.is_some_and(|new| old.is_none_or(|old| new < old));
+            let effect = if is_tighter { Effect::Narrowed } else { Effect::Widened };
+            if old != new {
+                self.differs(sides, aspect, effect, MOST[at], (number(old), number(new)));
+            }
+        }
+        if sides.old.is_unique != sides.new.is_unique {
+            let effect = if sides.new.is_unique { Effect::Narrowed } else { Effect::Widened };
+            let told = (sides.old.is_unique.to_string(), sides.new.is_unique.to_string());
+            self.differs(sides, Aspect::UniqueItems, effect, "uniqueItems", told);
+        }
+    }
+
+    fn texts(&mut self, sides: &Sides<'a>) {
+        let (old, new) = (&sides.old.patterns, &sides.new.patterns);
+        if old != new {
+            let told = (list(old.iter()), list(new.iter()));
+            self.differs(sides, Aspect::Pattern, effect(old.is_subset(new), new.is_subset(old)), "pattern", told);
+        }
+        for key in ["contentEncoding", "contentMediaType"] {
+            let found = (sides.old.content.get(key), sides.new.content.get(key));
+            if found.0 != found.1 {
+                let told = (text(found.0), text(found.1));
+                self.differs(sides, Aspect::Content, effect(found.0.is_none(), found.1.is_none()), key, told);
+            }
+        }
+        let names: std::collections::BTreeSet<&str> =
+            sides.old.others.keys().chain(sides.new.others.keys()).copied().collect();
+        for key in names {
+            let found = (sides.old.others.get(key), sides.new.others.get(key));
+            if found.0 != found.1 {
+                let told = (text(found.0), text(found.1));
+                self.differs(sides, Aspect::Other, effect(found.0.is_none(), found.1.is_none()), key, told);
+            }
+        }
+    }
+
+    /// Compares what changes no value that is allowed, and still is worth a word.
+    fn notes(&mut self, sides: &Sides<'a>) {
+        let spots = |differ: &Self, key| {
+            Some((spot(&differ.old, &sides.parts.0, key)?, spot(&differ.new, &sides.parts.1, key)?))
+        };
+        let (old, new) = (&sides.old, &sides.new);
+        if old.default != new.default
+            && let Some(at) = spots(self, "default")
+        {
+            let rule = match sides.direction {
+                Direction::Parameter => rule::PARAMETER_DEFAULT_CHANGED,
+                Direction::Request => rule::REQUEST_DEFAULT_CHANGED,
+                Direction::Response => rule::RESPONSE_DEFAULT_CHANGED,
+            };
+            self.found(rule, at, text(old.default.as_ref()), text(new.default.as_ref()));
+        }
+        if let (Some(before), Some(after)) = (old.discriminator, new.discriminator)
+            && before != after
+            && let Some(at) = spots(self, "discriminator")
+        {
+            self.found(rule::DISCRIMINATOR_CHANGED, at, before.to_owned(), after.to_owned());
+        }
+        if !old.is_deprecated
+            && new.is_deprecated
+            && let Some(at) = spots(self, "deprecated")
+        {
+            self.found(rule::PROPERTY_DEPRECATED, at, String::new(), "deprecated".to_owned());
+        }
+    }
+
+    /// Compares what is allowed besides named properties.
+    fn rest(&mut self, sides: &Sides<'a>) {
+        let told = |rest: &Additional<'_>| {
+            let text = match rest {
+                Additional::Any => "any",
+                Additional::Nothing => "none",
+                Additional::Like(_) => "those of a schema",
+            };
+            text.to_owned()
+        };
+        let effect = match (&sides.old.additional, &sides.new.additional) {
+            (Additional::Like(old), Additional::Like(new)) => {
+                let (old, new) = (old.clone(), new.clone());
+                return self.within(".*", |differ| differ.schemas(&old, &new, sides.direction));
+            }
+            (Additional::Any, Additional::Any) | (Additional::Nothing, Additional::Nothing) => return,
+            (Additional::Any, _) | (_, Additional::Nothing) => Effect::Narrowed,
+            _ => Effect::Widened,
+        };
+        let told = (told(&sides.old.additional), told(&sides.new.additional));
+        self.differs(sides, Aspect::AdditionalProperties, effect, "additionalProperties", told);
+    }
+
+    fn items(&mut self, sides: &Sides<'a>) {
+        let (old, new) = (&sides.old.items, &sides.new.items);
+        match (old.is_empty(), new.is_empty()) {
+            (false, false) => self.within("[*]", |differ| differ.schemas(old, new, sides.direction)),
+            (true, true) => {}
+            (is_any, _) => {
+                let effect = if is_any { Effect::Narrowed } else { Effect::Widened };
+                let told = |any: bool| (if any { "anything" } else { "those of a schema" }).to_owned();
+                self.differs(sides, Aspect::Items, effect, "items", (told(is_any), told(!is_any)));
+            }
+        }
+    }
+}
+
+fn takes_every_text(shape: &Shape<'_>) -> bool {
+    let types = shape.types.unwrap_or(ANY);
+    types & STRING != 0 && shape.format.is_none() && shape.values.is_none() && shape.patterns.is_empty()
+}
+
+fn null_told(shape: &Shape<'_>) -> &'static str {
+    if shape.null == Some(true) { " or null" } else { "" }
+}
+
+/// Tells the effect from what holds what: old in new, new in old, where more means narrower.
+fn effect(old_in_new: bool, new_in_old: bool) -> Effect {
+    match (old_in_new, new_in_old) {
+        (true, _) => Effect::Narrowed,
+        (_, true) => Effect::Widened,
+        _ => Effect::Changed,
+    }
+}
+
+/// Returns the keyword's node in the first part that has it.
+fn spot_of<'a>(view: &View<'a>, parts: &[&'a Node<'a>], keyword: &str) -> Option<&'a Node<'a>> {
+    parts.iter().find_map(|part| {
+        let node = view.follow(part);
+        let members = node.get("allOf").map(Node::items).unwrap_or_default();
+        part.get(keyword)
+            .or_else(|| node.get(keyword))
+            .or_else(|| members.iter().find_map(|member| view.follow(member).get(keyword)))
+    })
+}
+
+/// Returns the keyword's node, else the schema that lacks it.
+pub(super) fn spot<'a>(view: &View<'a>, parts: &[&'a Node<'a>], keyword: &str) -> Option<&'a Node<'a>> {
+    spot_of(view, parts, keyword).or_else(|| parts.first().map(|part| view.follow(part)))
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn text(value: Option<&impl ToString>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
+}
+
+pub(super) fn list<T: ToString>(values: impl Iterator<Item = T>) -> String {
+    values.map(|value| value.to_string()).collect::<Vec<_>>().join(", ")
+}

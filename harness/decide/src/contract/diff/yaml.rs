@@ -1,0 +1,183 @@
+//! YAML with lines: the events of the parser, put together.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use granit_parser::{Event, Parser, ScalarStyle, ScanError};
+
+use super::{
+    super::document::ContractError,
+    tree::{Datum, Node},
+};
+
+/// How many values a file may have, those that aliases repeat included.
+const NODES: u32 = 8_000_000;
+
+/// Reads the first document of a YAML text.
+pub(super) fn read(text: &str) -> Result<Node<'_>, ContractError> {
+    let mut builder = Builder::default();
+    for next in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
+        let (event, span) = next.map_err(|error| unreadable(&error))?;
+        let line = u32::try_from(span.start.line()).unwrap_or(u32::MAX);
+        builder.take(event, line)?;
+        if let Some(root) = builder.root.take() {
+            return Ok(root);
+        }
+    }
+    Err(wrong(1, "the file is empty"))
+}
+
+fn unreadable(error: &ScanError) -> ContractError {
+    let at = error.marker();
+    ContractError::Syntax { line: at.line() as u64, column: at.col() as u64 + 1, message: error.info() }
+}
+
+fn wrong(line: u32, message: &str) -> ContractError {
+    ContractError::Syntax { line: u64::from(line), column: 1, message: message.to_owned() }
+}
+
+/// A collection that is not at its end yet.
+struct Open<'t> {
+    id: u32,
+    line: u32,
+    anchor: usize,
+    content: Content<'t>,
+}
+
+enum Content<'t> {
+    List(Vec<Node<'t>>),
+    Map { entries: Vec<(Cow<'t, str>, Node<'t>)>, key: Option<(Cow<'t, str>, u32)> },
+}
+
+#[derive(Default)]
+struct Builder<'t> {
+    open: Vec<Open<'t>>,
+    anchors: HashMap<usize, Node<'t>>,
+    next_id: u32,
+    root: Option<Node<'t>>,
+}
+
+impl<'t> Builder<'t> {
+    fn take(&mut self, event: Event<'t>, line: u32) -> Result<(), ContractError> {
+        match event {
+            Event::MappingStart(_, anchor, _) => {
+                self.begin(line, anchor, Content::Map { entries: Vec::new(), key: None })
+            }
+            Event::SequenceStart(_, anchor, _) => self.begin(line, anchor, Content::List(Vec::new())),
+            Event::MappingEnd | Event::SequenceEnd => self.end(),
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_text = style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.suffix() == "str");
+                self.scalar(text, is_text, anchor, line)
+            }
+            Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
+                Some(mut node) => {
+                    self.renumber(&mut node);
+                    self.put(node, line)
+                }
+                None => Err(wrong(line, "an alias inside of what it names")),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn id(&mut self) -> u32 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
+    fn begin(&mut self, line: u32, anchor: usize, content: Content<'t>) -> Result<(), ContractError> {
+        if let Some(Open { content: Content::Map { key: None, .. }, .. }) = self.open.last() {
+            return Err(wrong(line, "a key that is no plain text"));
+        }
+        let id = self.id();
+        self.open.push(Open { id, line, anchor, content });
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), ContractError> {
+        let Some(open) = self.open.pop() else { return Ok(()) };
+        let value = match open.content {
+            Content::List(items) => Datum::List(items),
+            Content::Map { entries, .. } => Datum::Map(entries),
+        };
+        self.finish(Node { id: open.id, line: open.line, value }, open.anchor)
+    }
+
+    fn scalar(&mut self, text: Cow<'t, str>, is_text: bool, anchor: usize, line: u32) -> Result<(), ContractError> {
+        if let Some(Open { content: Content::Map { key: key @ None, .. }, .. }) = self.open.last_mut() {
+            *key = Some((text, line));
+            return Ok(());
+        }
+        let value = if is_text { Datum::Text(text) } else { plain(text) };
+        let id = self.id();
+        self.finish(Node { id, line, value }, anchor)
+    }
+
+    fn finish(&mut self, node: Node<'t>, anchor: usize) -> Result<(), ContractError> {
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        let line = node.line;
+        self.put(node, line)
+    }
+
+    fn put(&mut self, mut node: Node<'t>, line: u32) -> Result<(), ContractError> {
+        if self.next_id > NODES {
+            return Err(wrong(line, "aliases make the file too large"));
+        }
+        match self.open.last_mut().map(|open| &mut open.content) {
+            None => self.root = Some(node),
+            Some(Content::List(items)) => items.push(node),
+            Some(Content::Map { entries, key }) => {
+                let Some((name, line)) = key.take() else { return Err(wrong(line, "a key that is no plain text")) };
+                if name == "<<" && node.is_map() {
+                    merge(entries, node);
+                    return Ok(());
+                }
+                if entries.iter().any(|(other, _)| *other == name) {
+                    return Err(wrong(line, &format!("the key `{name}` is there twice")));
+                }
+                node.line = line;
+                entries.push((name, node));
+            }
+        }
+        Ok(())
+    }
+
+    fn renumber(&mut self, node: &mut Node<'t>) {
+        node.id = self.id();
+        match &mut node.value {
+            Datum::List(items) => items.iter_mut().for_each(|item| self.renumber(item)),
+            Datum::Map(entries) => entries.iter_mut().for_each(|(_, item)| self.renumber(item)),
+            _ => {}
+        }
+    }
+}
+
+/// Adds the members of a merge key that are not there already.
+fn merge<'t>(entries: &mut Vec<(Cow<'t, str>, Node<'t>)>, node: Node<'t>) {
+    let Datum::Map(merged) = node.value else { return };
+    for (key, value) in merged {
+        if !entries.iter().any(|(other, _)| *other == key) {
+            entries.push((key, value));
+        }
+    }
+}
+
+/// Reads a scalar without quotes.
+// Source: YAML 1.2.2, 10.3.2 (the core schema).
+fn plain(text: Cow<'_, str>) -> Datum<'_> {
+    match text.as_ref() {
+        "" | "~" | "null" | "Null" | "NULL" => Datum::Null,
+        "true" | "True" | "TRUE" => Datum::Bool(true),
+        "false" | "False" | "FALSE" => Datum::Bool(false),
+        number if is_number(number) => Datum::Number(text),
+        _ => Datum::Text(text),
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.trim_start_matches(['+', '-']);
+    digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && digits.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b))
+        && text.parse::<f64>().is_ok()
+}
