@@ -1,5 +1,6 @@
 //! One file a command, or a few that belong together.
 
+mod contract;
 mod environment;
 mod history;
 mod promote;
@@ -17,7 +18,7 @@ use stagegate_decide::{
 
 use crate::{
     Failure,
-    cli::{Cli, Command},
+    cli::{self, Cli, Command},
     recovery,
 };
 
@@ -26,6 +27,10 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
     if let Command::Completions { shell } = cli.command {
         clap_complete::generate(shell, &mut Cli::command(), "gate", &mut std::io::stdout());
         return Ok(Exit::Passed);
+    }
+    // Two files can be compared where there is no product at all.
+    if let Command::Contract(cli::Contract::Diff(args)) = cli.command {
+        return contract::diff(args, cli.config.as_deref()).await;
     }
     let config = Arc::new(read_config(cli.config.as_deref())?);
     match &cli.command {
@@ -50,7 +55,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
         Command::Unlock(args) => history::unlock(&config, args),
         Command::Config(args) => show::config(&config, args),
         Command::Env => show::environments(&config).await,
-        Command::Completions { .. } => Ok(Exit::Passed),
+        Command::Contract(_) | Command::Completions { .. } => Ok(Exit::Passed),
     }
 }
 

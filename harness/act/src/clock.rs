@@ -16,6 +16,12 @@ pub fn now() -> String {
     format!("{:.0}", Timestamp::now())
 }
 
+/// Returns today in UTC, `YYYY-MM-DD`.
+#[must_use]
+pub fn today() -> String {
+    now().chars().take(10).collect()
+}
+
 /// Returns the seconds between two RFC 3339 texts; `None` where one is not.
 #[must_use]
 pub fn seconds_between(from: &str, to: &str) -> Option<f64> {

@@ -3,6 +3,7 @@
 //! Everything here has effects and returns facts; verdicts, plans and texts are made in `stagegate-decide`.
 
 pub mod clock;
+pub mod contract;
 pub mod database;
 pub mod deployment;
 pub mod engine;

@@ -83,6 +83,13 @@ pub fn name_of(dir: &Path, commit: &str) -> Command {
     git(dir).args(["describe", "--tags", "--exact-match", "--exclude=rollback-*", "--always"]).arg(commit)
 }
 
+/// Prints a file as a commit has it; the path is meant from the repository's top.
+#[must_use]
+pub fn file_of(repository: &Path, revision: &str, path: &Path) -> Command {
+    let what = format!("{revision}:{}", path.display());
+    git(repository).args(["show", "--no-textconv", "--end-of-options"]).arg(what)
+}
+
 /// Prints the top folder of the working copy that holds `dir`.
 #[must_use]
 pub fn top(dir: &Path) -> Command {

@@ -33,7 +33,7 @@ pub fn text(run: &Run) -> Result<String, serde_json::Error> {
 }
 
 /// Escapes what JSON lets through bare: marks of direction, DEL, control characters above ASCII.
-fn escaped(line: &str) -> String {
+pub(super) fn escaped(line: &str) -> String {
     line.chars()
         .map(|c| if clean::is_harmful(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() })
         .collect()

@@ -4,6 +4,7 @@
 //! writing are taken out, and each format escapes what it would take as its own.
 
 mod clean;
+pub mod contract;
 pub mod github;
 pub mod json;
 pub mod junit;

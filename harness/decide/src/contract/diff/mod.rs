@@ -18,11 +18,13 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod waiver;
 mod yaml;
 
 pub use differ::{Change, Spot};
 pub use rule::{Level, Rule, all as rules};
 pub use source::Contract;
+pub use waiver::{FILE_NAME, Judged, Judgement, Stale, Waiver, WaiverError, judge, waivers};
 
 /// Compares two contracts.
 ///

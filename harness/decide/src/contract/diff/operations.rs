@@ -282,7 +282,7 @@ pub(super) fn slots(path: &str) -> Vec<&str> {
 }
 
 /// Tells whether a text begins with a day, as RFC 3339 writes it.
-fn is_day(text: &str) -> bool {
+pub(super) fn is_day(text: &str) -> bool {
     let bytes = text.as_bytes();
     let digits =
         |range: std::ops::Range<usize>| bytes.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));

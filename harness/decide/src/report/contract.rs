@@ -1,0 +1,198 @@
+//! The changes between two contracts: for a terminal, for programs, for the summary of a job.
+
+use serde::Serialize;
+
+use super::{clean, json, markdown::escaped};
+use crate::contract::diff::{Change, Judged, Judgement, Level, Spot};
+
+/// How many changes a summary shows.
+const SHOWN: usize = 200;
+
+/// Two files and what changed between them.
+#[derive(Clone, Copy, Debug)]
+pub struct Comparison<'a> {
+    /// How the old file is called.
+    pub old: &'a str,
+    /// How the new file is called.
+    pub new: &'a str,
+    /// The changes.
+    pub judgement: &'a Judgement,
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    v: u32,
+    old: &'a str,
+    new: &'a str,
+    breaking: bool,
+    errors: usize,
+    warnings: usize,
+    infos: usize,
+    waived: usize,
+    #[serde(flatten)]
+    judgement: &'a Judgement,
+}
+
+impl Comparison<'_> {
+    /// Writes the changes for a person, those of level info left out, and the counts last.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let judgement = self.judgement;
+        let shown = judgement.changes.iter().filter(|judged| judged.change.level > Level::Info);
+        let mut text: String = shown.map(|judged| self.entry(judged)).collect();
+        for stale in &judgement.stale {
+            let waiver = &stale.waiver;
+            let told = format!("{} at {} ({}, until {})", waiver.finding, waiver.place, waiver.owner, waiver.expires);
+            text += &format!("{:<8}{}, line {}: {}\n", stale.level.word(), stale.id, waiver.line, clean::line(&told));
+        }
+        text + &self.counts() + "\n"
+    }
+
+    fn entry(&self, judged: &Judged) -> String {
+        let change = &judged.change;
+        let level = if judged.waived.is_some() { "waived" } else { change.level.word() };
+        let waived = judged.waived.as_ref().map(|waiver| {
+            format!("        waived by {} until {}: {}\n", waiver.owner, waiver.expires, clean::line(&waiver.reason))
+        });
+        format!(
+            "{level:<8}{}  {}\n        {}\n        old {}   new {}\n{}",
+            change.id,
+            clean::line(&change.place),
+            clean::line(&told(change)),
+            at(self.old, &change.old),
+            at(self.new, &change.new),
+            waived.unwrap_or_default()
+        )
+    }
+
+    fn counts(&self) -> String {
+        let judgement = self.judgement;
+        let [errors, warnings, infos] = [Level::Error, Level::Warning, Level::Info].map(|level| judgement.count(level));
+        let waived = judgement.changes.iter().filter(|judged| judged.waived.is_some()).count();
+        format!("{errors} breaking, {warnings} warnings, {infos} compatible, {waived} waived")
+    }
+
+    /// Writes everything as one JSON value on one line.
+    ///
+    /// # Errors
+    /// [`serde_json::Error`] never comes from these types, and is handed on all the same.
+    pub fn json(&self) -> Result<String, serde_json::Error> {
+        let judgement = self.judgement;
+        let whole = Whole {
+            v: 1,
+            old: self.old,
+            new: self.new,
+            breaking: judgement.holds(Level::Error),
+            errors: judgement.count(Level::Error),
+            warnings: judgement.count(Level::Warning),
+            infos: judgement.count(Level::Info),
+            waived: judgement.changes.iter().filter(|judged| judged.waived.is_some()).count(),
+            judgement,
+        };
+        Ok(json::escaped(&serde_json::to_string(&whole)?))
+    }
+
+    /// Writes a table in Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let all = &self.judgement.changes;
+        let rows: String = all.iter().take(SHOWN).map(|judged| self.row(judged)).collect();
+        let more = match all.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!("\n{more} more changes are not shown.\n"),
+        };
+        let stale: String = self
+            .judgement
+            .stale
+            .iter()
+            .map(|s| format!("\n- {}: {} at {}", s.id, s.waiver.finding, escaped(&s.waiver.place)))
+            .collect();
+        let title = if self.judgement.holds(Level::Error) { "Contract: breaking" } else { "Contract: compatible" };
+        format!(
+            "## {title}\n\n{}.\n\n| level | change | place | old | new |\n|---|---|---|---|---|\n{rows}{more}{stale}\n",
+            self.counts()
+        )
+    }
+
+    fn row(&self, judged: &Judged) -> String {
+        let change = &judged.change;
+        let level = if judged.waived.is_some() { "waived" } else { change.level.word() };
+        format!(
+            "| {level} | {}: {} | {} | {} | {} |\n",
+            change.id,
+            escaped(&told(change)),
+            escaped(&change.place),
+            escaped(&at(self.old, &change.old)),
+            escaped(&at(self.new, &change.new))
+        )
+    }
+}
+
+fn told(change: &Change) -> String {
+    let sides = match (change.before.as_str(), change.after.as_str()) {
+        ("", "") => String::new(),
+        (before, "") => format!(" (was {before})"),
+        ("", after) => format!(" (now {after})"),
+        (before, after) => format!(" ({before} -> {after})"),
+    };
+    clean::cut(&format!("{}{sides}", change.text), 300)
+}
+
+fn at(file: &str, spot: &Spot) -> String {
+    clean::line(&format!("{file}:{}", spot.line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{Format, diff};
+
+    fn judged() -> Judgement {
+        let file = |values: &str| {
+            format!(
+                "openapi: 3.1.0\npaths:\n  /a|b:\n    get:\n      parameters:\n      - name: q\n        in: query\n        schema:\n          enum: [{values}]\n      responses: {{}}\n"
+            )
+        };
+        let (old, new) = (file("a, \"b\\e[31m\""), file("a, c"));
+        let read = |text| diff::Contract::read(text, Format::Yaml).unwrap();
+        diff::judge(diff::compare(&read(&old), &read(&new), "2026-03-01"), &[], "2026-03-01")
+    }
+
+    #[test]
+    fn a_person_reads_what_where_and_from_what_to_what() {
+        let judgement = judged();
+        let text = Comparison { old: "v1.yaml", new: "v2.yaml", judgement: &judgement }.text();
+        insta::assert_snapshot!(text, @r#"
+        error   request-enum-narrowed  GET /a|b query parameter q
+                less may be sent: the listed values (was "b\u001b[31m")
+                old v1.yaml:9   new v2.yaml:9
+        1 breaking, 0 warnings, 1 compatible, 0 waived
+        "#);
+    }
+
+    #[test]
+    fn a_table_is_not_broken_by_what_stands_in_it() {
+        let judgement = judged();
+        let text = Comparison { old: "v1.yaml", new: "v2.yaml", judgement: &judgement }.markdown();
+        insta::assert_snapshot!(text, @r#"
+        ## Contract: breaking
+
+        1 breaking, 0 warnings, 1 compatible, 0 waived.
+
+        | level | change | place | old | new |
+        |---|---|---|---|---|
+        | error | request-enum-narrowed: less may be sent: the listed values (was "b\\u001b\[31m") | GET /a\|b query parameter q | v1.yaml:9 | v2.yaml:9 |
+        | info | request-enum-widened: more may be sent: the listed values (now "c") | GET /a\|b query parameter q | v1.yaml:9 | v2.yaml:9 |
+        "#);
+    }
+
+    #[test]
+    fn a_program_reads_one_value() {
+        let judgement = judged();
+        let text = Comparison { old: "v1.yaml", new: "v2.yaml", judgement: &judgement }.json().unwrap();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&value["breaking"], &value["errors"], &value["infos"]), (&true.into(), &1.into(), &1.into()));
+        assert_eq!(value["changes"][0]["id"], "request-enum-narrowed");
+        assert_eq!(value["changes"][0]["old"]["line"], 9);
+    }
+}
