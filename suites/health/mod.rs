@@ -55,6 +55,7 @@ fn services(config: &Config) -> Vec<Service> {
             health: None,
             version: None,
             contract: None,
+            breaking_changes: Default::default(),
             base_path: String::new(),
         });
     }

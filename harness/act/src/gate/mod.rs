@@ -3,6 +3,7 @@
 //! Steps do their work here and in the modules below; each can be repeated and undone, whether it ended or not.
 
 mod begin;
+mod contracts;
 mod data;
 mod deploy;
 mod ending;
@@ -250,7 +251,7 @@ impl Run {
     async fn act(&mut self, step: Step) -> Result<Value, Stop> {
         match step {
             Step::Preflight => self.preflight(),
-            Step::Validate => self.examine_or_stop(&self.plan.environments.source.clone(), Duration::ZERO).await,
+            Step::Validate => self.validate().await,
             Step::Prepare => self.prepare().await,
             Step::BackUp => self.back_up().await,
             Step::Rehearse => self.rehearse().await,
@@ -285,6 +286,13 @@ impl Run {
         let facts = self.facts.take().unwrap_or_default();
         let refusals = stagegate_decide::promotion::refusals(&self.plan.kind, &facts);
         if refusals.is_empty() { Ok(Value::Null) } else { Err(Stop::held(refusals.join("; "))) }
+    }
+
+    /// Examines the source first: a release that is not sound needs no other reason to be held.
+    async fn validate(&self) -> Result<Value, Stop> {
+        let mut found = self.examine_or_stop(&self.plan.environments.source, Duration::ZERO).await?;
+        found["contracts"] = self.compare_contracts().await?;
+        Ok(found)
     }
 
     async fn examine_or_stop(&self, environment: &str, soak: Duration) -> Result<Value, Stop> {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{record::Severity, units::Span};
 pub use error::ConfigError;
-pub use raw::{Door, HostKind, Integrity, Tier};
+pub use raw::{BreakingChanges, Door, HostKind, Integrity, Tier};
 
 /// The name of the file, looked for in the current folder and above.
 pub const FILE_NAME: &str = "stagegate.toml";
@@ -96,6 +96,8 @@ pub struct Service {
     pub version: Option<String>,
     /// OpenAPI document, relative to the environment's workdir.
     pub contract: Option<PathBuf>,
+    /// What becomes of a release whose contract breaks callers.
+    pub breaking_changes: BreakingChanges,
     /// Path in front of the contract's paths.
     pub base_path: String,
 }

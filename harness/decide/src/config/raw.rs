@@ -60,6 +60,19 @@ pub enum Door {
     Open,
 }
 
+/// What becomes of a release whose contract breaks the callers of the one that serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BreakingChanges {
+    /// It is held.
+    #[default]
+    Hold,
+    /// It goes on; the changes stand in the journal.
+    Warn,
+    /// The contracts are not compared.
+    Ignore,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawConfig {
@@ -114,6 +127,8 @@ struct RawService {
     health: Option<String>,
     version: Option<String>,
     contract: Option<PathBuf>,
+    #[serde(default)]
+    breaking_changes: BreakingChanges,
     #[serde(default)]
     base_path: String,
 }
@@ -291,6 +306,7 @@ impl Reader<'_> {
             health: service.health.clone(),
             version: service.version.clone(),
             contract: service.contract.clone(),
+            breaking_changes: service.breaking_changes,
             base_path: service.base_path.trim_end_matches('/').to_owned(),
         })
     }

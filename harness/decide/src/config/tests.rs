@@ -140,6 +140,7 @@ fn the_manual_writes_the_defaults_of_the_gate() {
 #[case(&["auto", "swap", "restore"])]
 #[case(&["checksums", "counts"])]
 #[case(&["closed", "open"])]
+#[case(&["hold", "warn", "ignore"])]
 #[case(&["http", "tcp", "postgres", "redis"])]
 #[case(&["required", "warning", "info"])]
 fn the_manual_names_every_word_that_a_key_takes(#[case] words: &[&str]) {

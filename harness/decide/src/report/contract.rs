@@ -8,6 +8,9 @@ use crate::contract::diff::{Change, Judged, Judgement, Level, Spot};
 /// How many changes a summary shows.
 const SHOWN: usize = 200;
 
+/// How many changes a reason names.
+const REASONS: usize = 3;
+
 /// Two files and what changed between them.
 #[derive(Clone, Copy, Debug)]
 pub struct Comparison<'a> {
@@ -128,6 +131,22 @@ impl Comparison<'_> {
     }
 }
 
+/// Tells the first changes that break a caller, and expired waivers, one text each; the last says how many more.
+#[must_use]
+pub fn reasons(judgement: &Judgement, file: &str) -> Vec<String> {
+    let broken = judgement
+        .open(Level::Error)
+        .map(|change| format!("{} at {} ({})", change.id, clean::line(&change.place), at(file, &change.new)));
+    let expired = judgement.stale.iter().filter(|stale| stale.level == Level::Error).map(|stale| {
+        let waiver = &stale.waiver;
+        format!("the waiver of {} at {} expired on {}", waiver.finding, clean::line(&waiver.place), waiver.expires)
+    });
+    let all: Vec<String> = broken.chain(expired).collect();
+    let more = all.len().saturating_sub(REASONS);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    all.into_iter().take(REASONS).chain(more).collect()
+}
+
 fn told(change: &Change) -> String {
     let sides = match (change.before.as_str(), change.after.as_str()) {
         ("", "") => String::new(),
@@ -168,6 +187,15 @@ mod tests {
                 old v1.yaml:9   new v2.yaml:9
         1 breaking, 0 warnings, 1 compatible, 0 waived
         "#);
+    }
+
+    #[test]
+    fn a_reason_names_the_first_changes_and_their_lines() {
+        let reason = "request-enum-narrowed at GET /a|b query parameter q (api.yaml:9)";
+        assert_eq!(reasons(&judged(), "api.yaml"), [reason]);
+        let one = judged().changes.remove(0);
+        let many = Judgement { changes: vec![one; 5], stale: Vec::new() };
+        assert_eq!(reasons(&many, "api.yaml"), [reason, reason, reason, "and 2 more"]);
     }
 
     #[test]

@@ -34,14 +34,15 @@ impl<'a> Differ<'a> {
             let part = format!("<{}>", name(new));
             self.within(&part, |differ| differ.schemas(&[old], &[new], sides.direction));
         }
-        // A member that another one holds whole changes nothing.
+        // A member that another one holds whole changes nothing, unless it has a name that callers know it by.
+        let is_named = |member: &Node<'_>| member.text("$ref").is_some();
         let removed: Members<'a> = removed
             .into_iter()
-            .filter(|member| !new.iter().any(|other| self.fits(member, other, Direction::Request)))
+            .filter(|member| is_named(member) || !new.iter().any(|other| self.fits(member, other, Direction::Request)))
             .collect();
         let added: Members<'a> = added
             .into_iter()
-            .filter(|member| !old.iter().any(|other| self.fits(other, member, Direction::Response)))
+            .filter(|member| is_named(member) || !old.iter().any(|other| self.fits(other, member, Direction::Response)))
             .collect();
         if !removed.is_empty() {
             let told = (list(removed.iter().map(|member| name(member))), String::new());

@@ -1,0 +1,91 @@
+//! The contracts of the release that serves and of the one that comes: does a caller of today still get on tomorrow?
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use stagegate_decide::{
+    config::{BreakingChanges, Service},
+    contract::{
+        Format,
+        diff::{self, Contract, Judgement, Level, Waiver},
+    },
+    promotion::Kind,
+    report::contract::reasons,
+};
+
+use super::{Run, Stop, told};
+use crate::{
+    clock,
+    contract::{ContractSourceError, read_at},
+};
+
+impl Run {
+    /// Compares every service's contract with the one that serves now. A way back is never held by it.
+    pub(super) async fn compare_contracts(&self) -> Result<Value, Stop> {
+        let mut all = serde_json::Map::new();
+        if self.plan.kind != Kind::Promote {
+            return Ok(Value::Object(all));
+        }
+        let waivers = self.waivers()?;
+        let mut held = Vec::new();
+        for service in self.gate.config.services.values() {
+            let Some(path) = service.contract.as_deref() else { continue };
+            if service.breaking_changes == BreakingChanges::Ignore {
+                continue;
+            }
+            match self.compared(path, &waivers).await {
+                Ok(judgement) => {
+                    all.insert(service.name.clone(), summary(&judgement, path));
+                    if service.breaking_changes == BreakingChanges::Hold && judgement.holds(Level::Error) {
+                        held.push(reason(service, path, &judgement));
+                    }
+                }
+                Err(why) => drop(all.insert(service.name.clone(), json!({ "not_compared": why }))),
+            }
+        }
+        if held.is_empty() { Ok(Value::Object(all)) } else { Err(Stop::held(held.join("; "))) }
+    }
+
+    /// Compares one contract; the reason where there is nothing to compare. Whether the candidate's own contract is
+    /// sound is asked by the suites, which ran before.
+    async fn compared(&self, path: &Path, waivers: &[Waiver]) -> Result<Judgement, String> {
+        let read = async |commit: &str| read_at(&self.runner, &self.plan.repository, commit, path).await;
+        let text = |error: ContractSourceError| told(&error);
+        let old = read(&self.plan.previous.commit).await.map_err(text)?;
+        let new = read(&self.plan.release.commit).await.map_err(text)?;
+        let format = Format::of(path);
+        let parsed = |release: &str, error| format!("{} of {release}: {error}", path.display());
+        let before = Contract::read(&old, format).map_err(|error| parsed(&self.plan.previous.name, error))?;
+        let after = Contract::read(&new, format).map_err(|error| parsed(&self.plan.release.name, error))?;
+        let today = clock::today();
+        Ok(diff::judge(diff::compare(&before, &after, &today), waivers, &today))
+    }
+
+    fn waivers(&self) -> Result<Vec<Waiver>, Stop> {
+        let path = self.gate.config.root().join(diff::FILE_NAME);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => diff::waivers(&text).map_err(|error| Stop::held(format!("{}: {error}", path.display()))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(Stop::held(format!("cannot read {}: {error}", path.display()))),
+        }
+    }
+}
+
+fn summary(judgement: &Judgement, path: &Path) -> Value {
+    json!({
+        "breaking": judgement.count(Level::Error),
+        "warnings": judgement.count(Level::Warning),
+        "compatible": judgement.count(Level::Info),
+        "first": reasons(judgement, &path.display().to_string()),
+    })
+}
+
+fn reason(service: &Service, path: &Path, judgement: &Judgement) -> String {
+    let name = &service.name;
+    format!(
+        "the contract of `{name}` breaks its callers: {}; keep it compatible, waive it in {} beside stagegate.toml, or \
+         set breaking_changes = \"warn\" for [services.{name}]",
+        reasons(judgement, &path.display().to_string()).join("; "),
+        diff::FILE_NAME
+    )
+}
