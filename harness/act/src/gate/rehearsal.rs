@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use stagegate_decide::{
     command::compose,
     compose::{Model, RUN_LABEL},
-    config,
+    config::{self, Integrity},
     data::{self, DataFacts},
     promotion::{Kind, PlanDatabase, Tier},
     redact::Secret,
@@ -95,11 +95,12 @@ impl Run {
         for database in &self.plan.databases {
             let Some(service) = &database.migrations else { continue };
             let server = self.rehearsal_server(database).await?;
-            let before = server.facts(&database.name, self.plan.integrity).await?;
+            // Always with contents: a migration that only changes values must not look like one that changes nothing.
+            let before = server.facts(&database.name, Integrity::Checksums).await?;
             let started = Instant::now();
             self.run_migrations(&self.rehearsal_project(), &self.rehearsal_file(), service).await?;
             took += started.elapsed();
-            let after = server.facts(&database.name, self.plan.integrity).await?;
+            let after = server.facts(&database.name, Integrity::Checksums).await?;
             self.stop_at_losses(database, &before, &after)?;
             changed |= before != after;
         }
