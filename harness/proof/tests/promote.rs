@@ -94,3 +94,20 @@ async fn an_env_file_that_was_changed_for_a_bad_release_is_put_back_and_kept_bes
     let kept = beside.find(|path| path.to_string_lossy().contains("production.env.failed-")).unwrap();
     assert_eq!(std::fs::read_to_string(kept).unwrap(), changed);
 }
+
+#[tokio::test]
+async fn a_release_whose_database_server_does_not_start_is_undone() {
+    let world = World::new("server", "soak = \"1s\"");
+    let v1 = world.state().await;
+    world.stage("v3-server");
+    // The port is taken, so the new container of the database is made, the old one is gone, and nothing starts.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let file = world.env_file("production");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}DB_PORT={}\n", taken.local_addr().unwrap().port())).unwrap();
+    let undone = world.promote();
+    assert_eq!(undone.code, Some(5), "{}", undone.text);
+    words(&undone.text, &["tier: swap", "rolled back"]);
+    assert_eq!(world.state().await, v1);
+    world.assert_tidy("after the server was put back").await;
+}

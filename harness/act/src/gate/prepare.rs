@@ -143,7 +143,7 @@ impl Run {
         self.start_rehearsal().await?;
         for (database, facts) in expected {
             let server = self.rehearsal_server(database).await?;
-            server.wait(Duration::from_secs(60)).await?;
+            self.wait_for_rehearsal(database, &server).await?;
             self.make_roles(database, &server).await?;
             let path = backup.join(format!("{}.dump", database.id));
             let copy = &database.name;

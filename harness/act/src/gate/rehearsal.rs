@@ -21,6 +21,8 @@ use super::{Run, Stop};
 use crate::{database::Server, files, release};
 
 const UP_WITHIN: Duration = Duration::from_secs(180);
+/// How long the rehearsal's server may take to be made and to take sessions.
+const SERVER_WITHIN: Duration = Duration::from_secs(60);
 const DOWN_WITHIN: Duration = Duration::from_secs(60);
 
 impl Run {
@@ -67,6 +69,24 @@ impl Run {
         let password = model.variable(&database.service, &database.password_variable);
         let password = password.unwrap_or_else(|| Secret::new(""));
         Ok(Server::new(container, &database.role, password, &self.application()))
+    }
+
+    /// Waits until the rehearsal's server takes sessions; one that does not is told with its last words.
+    pub(super) async fn wait_for_rehearsal(&self, database: &PlanDatabase, server: &Server) -> Result<(), Stop> {
+        let Err(error) = server.wait(SERVER_WITHIN).await else { return Ok(()) };
+        let containers = self.gate.engine.project(&self.rehearsal_project()).await?;
+        let container = containers.iter().find(|c| c.service == database.service);
+        let logs = match container {
+            Some(container) => self.gate.engine.last_logs(&container.id, 5).await?,
+            None => String::new(),
+        };
+        let last: Vec<&str> = logs.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        Err(Stop::held(format!(
+            "with the release's settings the server of `{}` does not start on a copy: {}; its last words: {}",
+            database.service,
+            super::told(&error),
+            last.join(" | ")
+        )))
     }
 
     /// Makes the target's roles on the rehearsal's server, so that owners and rights can be restored.
