@@ -1,5 +1,7 @@
 //! The wall clock, as texts.
 
+use std::time::Duration;
+
 use jiff::{Timestamp, tz::TimeZone};
 
 /// Returns now in UTC as `YYYYMMDD-HHMMSS`.
@@ -19,4 +21,11 @@ pub fn now() -> String {
 pub fn seconds_between(from: &str, to: &str) -> Option<f64> {
     let (from, to): (Timestamp, Timestamp) = (from.parse().ok()?, to.parse().ok()?);
     Some(to.duration_since(from).as_secs_f64())
+}
+
+/// Returns the time since the machine was started, its sleep included.
+#[must_use]
+pub fn since_boot() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::new(now.tv_sec.try_into().unwrap_or_default(), now.tv_nsec.try_into().unwrap_or_default())
 }

@@ -47,7 +47,7 @@ async fn what_cannot_go_well_is_refused_with_the_way_out() {
 
 #[tokio::test]
 async fn a_second_gate_is_told_who_is_at_work_and_a_stopped_one_takes_back_what_it_began() {
-    let world = World::new("stop", "soak = \"60s\"");
+    let world = World::new("stop", "soak = \"8s\"");
     let before = world.state().await;
     world.stage("v2");
     let mut command = world.command(&PROMOTE);

@@ -1,4 +1,4 @@
-//! Before a run: what is there, and the plan that follows from it. Nothing is touched here.
+//! Before a run: what is there, and the plan that follows from it. Nothing of the environments is touched here.
 
 use std::{path::Path, sync::Arc};
 
@@ -6,6 +6,7 @@ use stagegate_decide::{
     compose::{Model, drift},
     config::{Config, ConfigError, Database, Environment, Integrity},
     container::{Container, State},
+    data::DataFacts,
     promotion::{Environments, Facts, Kind, Plan, PlanDatabase, Release, ServiceChange, rollback_tag},
     redact::Secret,
     units::Size,
@@ -123,6 +124,11 @@ pub async fn prepare_plan(
         ..Facts::default()
     };
     worktree_facts(&git, &target.environment, &mut facts).await?;
+    facts.others.extend(unknown_freeze(config, &old.model));
+    facts.others.extend(unnamed(&old.release));
+    if request.kind == Kind::Promote && old.release == release && has_same_env_files(&old) {
+        facts.others.push(format!("{} serves in `{}` already, with the same env files", release.name, request.to));
+    }
     let databases = databases(config, &target, &old.model, &mut facts).await?;
     let state = StateDir::of(config, &target.environment.project);
     facts.free_state = files::free_space(state.root()).unwrap_or(u64::MAX);
@@ -132,6 +138,29 @@ pub async fn prepare_plan(
         plan.rows_since = rows_since(&plan, &state.run(run), &target, &old.model).await?;
     }
     Ok((plan, facts, old))
+}
+
+fn unknown_freeze(config: &Config, model: &Model) -> Option<String> {
+    let unknown: Vec<&str> =
+        config.gate.freeze.iter().flatten().filter(|name| !model.has(name)).map(String::as_str).collect();
+    let (unknown, known) = (unknown.join(", "), model.services().join(", "));
+    (!unknown.is_empty())
+        .then(|| format!("`freeze` of [gate] names {unknown}, which the target has not (known: {known})"))
+}
+
+/// What was deployed from uncommitted changes cannot be put back from git.
+fn unnamed(release: &Release) -> Option<String> {
+    let changed = release.commit.ends_with("-changed");
+    changed.then(|| {
+        format!("the target runs {}, which is no commit; deploy one with `gate up --release REV`", release.name)
+    })
+}
+
+fn has_same_env_files(deployed: &Snapshot) -> bool {
+    deployed.env_files.iter().all(|env| {
+        let before = deployed.env_bytes(env).ok();
+        before.is_some() && before == std::fs::read(&env.path).ok()
+    })
 }
 
 async fn find(config: &Arc<Config>, engine: &Engine, name: &str) -> Result<Found, BeginError> {
@@ -238,13 +267,27 @@ async fn rows_since(
     let mut changes = Vec::new();
     for database in &plan.databases {
         let Some(server) = server(target, database, model) else { continue };
-        let kept = std::fs::read(dir.join(format!("frozen-{}.json", database.id)));
-        // A run that changed code alone froze nothing; its dump is what comes back, and is counted when it does.
-        let Some(kept) = kept.ok().and_then(|text| serde_json::from_slice(&text).ok()) else { continue };
+        let earlier = Plan { run: dir.file_name().unwrap_or_default().to_string_lossy().into_owned(), ..plan.clone() };
+        let frozen_is_there = server.has(&earlier.copy_of(&database.name)).await?
+            || dir.join(format!("frozen-{}.dump", database.id)).is_file();
+        let kept = if frozen_is_there { frozen_facts(dir, &database.id) } else { dumped_facts(dir, &database.id) };
+        let Some(kept) = kept else { continue };
         let now = server.facts(&database.name, Integrity::Counts).await?;
         changes.extend(stagegate_decide::data::row_changes(&kept, &now));
     }
     Ok(changes)
+}
+
+fn frozen_facts(dir: &Path, database: &str) -> Option<DataFacts> {
+    serde_json::from_slice(&std::fs::read(dir.join(format!("frozen-{database}.json"))).ok()?).ok()
+}
+
+/// Returns what the dump holds that was made before the freeze: the last resort, once the copy is gone.
+fn dumped_facts(dir: &Path, database: &str) -> Option<DataFacts> {
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(dir.join("backup/manifest.json")).ok()?).ok()?;
+    let object = manifest["objects"].as_array()?.iter().find(|object| object["database"] == database)?;
+    serde_json::from_value(object["facts"].clone()).ok()
 }
 
 fn server(target: &Found, database: &PlanDatabase, model: &Model) -> Option<Server> {

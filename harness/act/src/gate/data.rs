@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use stagegate_decide::{
     command::compose,
-    data::{DataFacts, differences},
+    config::Integrity,
+    data::{DataFacts, differences, row_changes},
     promotion::{Kind, PlanDatabase, Step, Tier},
 };
 
@@ -154,6 +155,23 @@ impl Run {
             return Ok(());
         }
         Err(Stop::held(format!("database `{}` is back but not as it was: {}", database.name, differs.join("; "))))
+    }
+
+    /// Tells which rows the failed databases hold beyond, or short of, what was frozen: written by the migration, or
+    /// by somebody who came past the door. They are kept beside.
+    pub(super) async fn rows_kept_beside(&self) -> Result<Vec<String>, Stop> {
+        let mut told = Vec::new();
+        for database in self.plan.databases.iter().filter(|_| self.has_begun(Step::Migrate)) {
+            let failed = self.plan.failed_of(&database.name);
+            let server = self.server(database).await?;
+            let before: DataFacts = self.load(&frozen_name(database))?;
+            let kept = server.facts(&failed, Integrity::Counts).await?;
+            for change in row_changes(&before, &kept) {
+                let rows = change.after.map_or_else(|| "gone".to_owned(), |rows| rows.to_string());
+                told.push(format!("{failed}: {} {} -> {rows}", change.table, change.before));
+            }
+        }
+        Ok(told)
     }
 
     /// Tells whether data was frozen in this run, so that the way back must not start the old release too early.

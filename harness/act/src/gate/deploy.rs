@@ -12,7 +12,7 @@ use stagegate_decide::{
 };
 
 use super::{Run, Stop};
-use crate::{deployment, release};
+use crate::{clock, deployment, release};
 
 const UP_WITHIN: Duration = Duration::from_secs(300);
 const STOP_WITHIN: Duration = Duration::from_secs(120);
@@ -25,6 +25,7 @@ impl Run {
             self.snapshot("new")?.put_env_files_back(&format!("before-{}", self.plan.run))?;
         }
         let model = if self.door_is_closed() { self.dir.join("closed.json") } else { self.dir.join("new/model.json") };
+        self.deploy_began = Some(clock::since_boot());
         let within = self.plan.verify_within.0;
         self.up(&model, within).await?;
         Ok(json!({ "door": if self.door_is_closed() { "closed" } else { "open" } }))
@@ -40,12 +41,18 @@ impl Run {
 
     /// Runs the suites against the target within the time that a deploy has.
     pub(super) async fn verify(&mut self) -> Result<Value, Stop> {
-        let within = self.plan.verify_within.0;
+        let late = || Stop::held(format!("not verified within {} of the deploy", self.plan.verify_within));
         let examined = self.examine_or_stop(&self.plan.environments.target, self.plan.soak.0);
-        let found = tokio::time::timeout(within, examined).await;
-        let found = found.map_err(|_| Stop::held(format!("not verified within {}", self.plan.verify_within)))??;
+        let found = tokio::time::timeout(self.time_left(), examined).await.map_err(|_| late())??;
         self.stop_at_drift(&self.snapshot("new")?.model).await?;
-        Ok(found)
+        // A machine that slept meanwhile has watched nothing, and a timeout does not count sleep.
+        if self.time_left().is_zero() { Err(late()) } else { Ok(found) }
+    }
+
+    /// Returns what is left of the time that a deploy has until it is verified; sleep of the machine counts.
+    fn time_left(&self) -> Duration {
+        let used = self.deploy_began.map(|began| clock::since_boot().saturating_sub(began)).unwrap_or_default();
+        self.plan.verify_within.0.saturating_sub(used)
     }
 
     async fn stop_at_drift(&self, model: &Model) -> Result<(), Stop> {
@@ -102,6 +109,8 @@ impl Run {
             || Stop { reason: format!("not verified within {}", self.plan.verify_within), exit: Exit::PersonNeeded };
         let found = found.map_err(|_| stop())??;
         self.stop_at_drift(&self.snapshot("old")?.model).await?;
-        Ok(found)
+        let dir = self.dir.clone();
+        self.drop_kept_names(&dir, &self.plan.run).await;
+        Ok(json!({ "checks": found["checks"], "rows_kept_beside": self.rows_kept_beside().await? }))
     }
 }

@@ -14,6 +14,8 @@ use crate::{
     journal,
 };
 
+/// How many files with records of tests stay.
+const KEPT_RECORDS: usize = 200;
 const NOTIFY_WITHIN: Duration = Duration::from_secs(10);
 
 impl Run {
@@ -71,31 +73,29 @@ impl Run {
             pruned.push(dir.file_name().unwrap_or_default().to_string_lossy().into_owned());
         }
         self.drop_old_databases().await?;
+        self.prune_leftovers()?;
         Ok(json!({ "rollback_points_removed": pruned }))
     }
 
-    /// Returns the runs whose rollback points are too many: the oldest ones, never this run's.
+    /// Returns the runs whose backups are too many: the oldest rollback points, and all but the newest backup of
+    /// runs that promoted nothing. This run's own stays; so does that of a run that has not ended.
     fn points_to_prune(&self) -> Vec<PathBuf> {
-        let mut points: Vec<PathBuf> = journal::runs(&self.state.runs())
-            .into_iter()
-            .filter(|dir| *dir != self.dir && dir.join("backup").is_dir())
-            .filter(|dir| journal::lines(dir).is_ok_and(|lines| has_ended(&lines)))
-            .collect();
-        points.truncate(points.len().saturating_sub(self.plan.keep.saturating_sub(1)));
-        points
+        let runs = journal::runs(&self.state.runs()).into_iter();
+        let with_backup = runs.filter(|dir| *dir != self.dir && dir.join("backup").is_dir());
+        let ended = with_backup.filter_map(|dir| Some((end_of(&journal::lines(&dir).ok()?)?, dir)));
+        let (points, others): (Vec<_>, Vec<_>) = ended.partition(|(end, _)| *end == End::Promoted);
+        let oldest = |mut runs: Vec<(End, PathBuf)>, keep: usize| {
+            runs.truncate(runs.len().saturating_sub(keep));
+            runs.into_iter().map(|(_, dir)| dir)
+        };
+        oldest(points, self.plan.keep.saturating_sub(1)).chain(oldest(others, 1)).collect()
     }
 
     async fn prune_point(&self, dir: &std::path::Path) -> Result<(), Stop> {
         let lines = journal::lines(dir)?;
         if let Some(Entry::Started { plan }) = lines.first().map(|line| &line.entry) {
             self.git().await?.untag(&plan.tag).await?;
-            if let Ok(old) = crate::release::Snapshot::read(&dir.join("old")) {
-                for service in old.model.services() {
-                    let name = format!("stagegate/rollback:{}-{service}", plan.run);
-                    let untag = stagegate_decide::command::docker::untag(&name);
-                    let _ = self.runner.run(&untag, NOTIFY_WITHIN).await;
-                }
-            }
+            self.drop_kept_names(dir, &plan.run).await;
         }
         // The journal stays: it is the history.
         std::fs::remove_dir_all(dir.join("backup"))?;
@@ -103,6 +103,29 @@ impl Run {
         for dump in dumps.filter(|path| path.extension().is_some_and(|ending| ending == "dump")) {
             std::fs::remove_file(dump)?;
         }
+        Ok(())
+    }
+
+    /// Removes what ended runs kept of models and env files, where it is no rollback point and not what is deployed.
+    /// Journals and logs stay. Records of tests stay for a while.
+    fn prune_leftovers(&self) -> Result<(), Stop> {
+        let deployed = crate::release::deployed(&self.state)?.map(|snapshot| snapshot.dir);
+        for dir in std::fs::read_dir(self.state.runs())?.flatten().map(|entry| entry.path()) {
+            let is_needed =
+                dir == self.dir || dir.join("backup").is_dir() || deployed.as_deref() == Some(&dir.join("new"));
+            let is_open = dir.join(journal::FILE_NAME).is_file()
+                && journal::lines(&dir).map_or(true, |lines| end_of(&lines).is_none());
+            if is_needed || is_open {
+                continue;
+            }
+            for name in ["old", "new", "adopted", "tree"] {
+                let _ = std::fs::remove_dir_all(dir.join(name));
+            }
+            for name in ["closed.json", "in-tree.json", "rehearsal.json"] {
+                let _ = std::fs::remove_file(dir.join(name));
+            }
+        }
+        keep_newest(&self.state.tests(), KEPT_RECORDS);
         Ok(())
     }
 
@@ -125,12 +148,26 @@ impl Run {
     }
 }
 
+/// Removes all but the newest files of a folder; their names begin with their time.
+fn keep_newest(dir: &std::path::Path, keep: usize) {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    files.sort();
+    files.truncate(files.len().saturating_sub(keep));
+    for old in files {
+        let _ = std::fs::remove_file(old);
+    }
+}
+
 async fn notify_url(url: &str, message: &Value) -> Result<(), Stop> {
     let request = Request::new("POST", "/").header("content-type", "application/json").body(message.to_string());
     let answer = Http::new()?.deadline(NOTIFY_WITHIN).send_url(url, &request).await?;
     if answer.status < 300 { Ok(()) } else { Err(Stop::held(format!("the webhook answered {}", answer.status))) }
 }
 
-fn has_ended(lines: &[Line]) -> bool {
-    lines.last().is_some_and(|line| matches!(line.entry, Entry::Ended { end, .. } if end != End::Stuck))
+/// Returns how a run ended; `None` where it has not, or waits for a person.
+fn end_of(lines: &[Line]) -> Option<End> {
+    match lines.last().map(|line| &line.entry) {
+        Some(Entry::Ended { end, .. }) if end.is_final() => Some(*end),
+        _ => None,
+    }
 }

@@ -113,6 +113,8 @@ pub struct Run {
     journal: Journal,
     runner: Runner,
     facts: Option<Facts>,
+    /// When this process began the deploy, since the machine was started.
+    deploy_began: Option<Duration>,
     _lock: Lock,
 }
 
@@ -132,7 +134,7 @@ impl Run {
         old.copy_to(&dir.join("old"))?;
         let journal = Journal::create(&dir, &plan)?;
         let runner = runner(&state, &plan.run, &dir);
-        let run = Run { gate, state, dir, plan, journal, runner, facts: Some(facts), _lock: lock };
+        let run = Run { gate, state, dir, plan, journal, runner, facts: Some(facts), deploy_began: None, _lock: lock };
         if let Some(line) = run.journal.lines().first() {
             (run.gate.observe)(line, Duration::ZERO);
         }
@@ -150,7 +152,7 @@ impl Run {
             return Err(StoreError::Text { path: dir, source });
         };
         let runner = runner(&state, &plan.run, &dir);
-        let mut run = Run { gate, state, dir, plan, journal, runner, facts: None, _lock: lock };
+        let mut run = Run { gate, state, dir, plan, journal, runner, facts: None, deploy_began: None, _lock: lock };
         run.write(Entry::Resumed { reason: reason.to_owned() }, Duration::ZERO)?;
         Ok(run)
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use stagegate_decide::{
     command::compose,
     compose::{Model, RUN_LABEL},
-    config,
+    config::{self, Integrity},
     data::{self, DataFacts},
     promotion::{Kind, PlanDatabase, Tier},
     redact::Secret,
@@ -43,7 +43,7 @@ impl Run {
         let migrations = self.plan.databases.iter().filter_map(|d| d.migrations.clone()).filter(|m| model.has(m));
         let keep: BTreeSet<String> = servers.iter().cloned().chain(migrations).collect();
         let copy = self.with_the_running_servers(&model)?.reduced(&keep, &servers);
-        let copy = copy.isolated(&self.rehearsal_project()).labelled(RUN_LABEL, &self.plan.run);
+        let copy = copy.sealed(&servers).isolated(&self.rehearsal_project()).labelled(RUN_LABEL, &self.plan.run);
         files::write_whole(&self.rehearsal_file(), copy.to_json().as_bytes())?;
         let services: Vec<String> = servers.into_iter().collect();
         let up = compose::up_services(&self.rehearsal_project(), &self.rehearsal_file(), &services);
@@ -95,11 +95,12 @@ impl Run {
         for database in &self.plan.databases {
             let Some(service) = &database.migrations else { continue };
             let server = self.rehearsal_server(database).await?;
-            let before = server.facts(&database.name, self.plan.integrity).await?;
+            // Always with contents: a migration that only changes values must not look like one that changes nothing.
+            let before = server.facts(&database.name, Integrity::Checksums).await?;
             let started = Instant::now();
             self.run_migrations(&self.rehearsal_project(), &self.rehearsal_file(), service).await?;
             took += started.elapsed();
-            let after = server.facts(&database.name, self.plan.integrity).await?;
+            let after = server.facts(&database.name, Integrity::Checksums).await?;
             self.stop_at_losses(database, &before, &after)?;
             changed |= before != after;
         }

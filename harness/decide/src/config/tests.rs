@@ -33,6 +33,7 @@ name = "shop"
 [gate]
 verify_within = "2m"
 "#;
+const MANUAL: &str = include_str!("../../../../docs/stagegate.toml");
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Path::new("/srv/shop/stagegate.toml"), text)
@@ -101,4 +102,48 @@ fn an_unknown_environment_is_told_with_the_known_ones() {
     let error = parse(GOOD).unwrap().environment("stagin").unwrap_err().to_string();
     assert!(error.contains("did you mean `staging`?"), "{error}");
     assert!(error.contains("ephemeral, production, staging"), "{error}");
+}
+
+/// Returns the fields of each `struct Raw..` of the parser's own source: the keys that a user may write.
+fn keys() -> Vec<&'static str> {
+    let structs = include_str!("raw.rs").split("struct Raw").skip(1);
+    let bodies = structs.filter_map(|text| text.split_once(" {\n")?.1.split_once("\n}"));
+    let fields = bodies.flat_map(|(body, _)| body.lines()).filter_map(|line| line.trim().split_once(": "));
+    fields.map(|(name, _)| name).filter(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')).collect()
+}
+
+#[test]
+fn the_manual_has_every_key_and_no_other() {
+    let keys = keys();
+    assert!(keys.len() > 30, "the source was not understood: {keys:?}");
+    let written = |key: &str| {
+        MANUAL.lines().any(|line| {
+            let table = line.strip_prefix('[').and_then(|rest| rest.strip_prefix(key));
+            line.strip_prefix(key).is_some_and(|rest| rest.starts_with(" = "))
+                || table.is_some_and(|rest| rest.starts_with([']', '.']))
+        })
+    };
+    let missing: Vec<_> = keys.into_iter().filter(|key| !written(key)).collect();
+    assert!(missing.is_empty(), "docs/stagegate.toml lacks {missing:?}");
+    parse(MANUAL).unwrap();
+}
+
+#[test]
+fn the_manual_writes_the_defaults_of_the_gate() {
+    let (manual, default) = (parse(MANUAL).unwrap().gate, parse("[project]\nname = \"shop\"").unwrap().gate);
+    let told = Gate { freeze: None, notify_command: Vec::new(), notify_webhook: None, ..manual };
+    assert_eq!(told, default);
+}
+
+#[rstest]
+#[case(&["any", "laptop", "server"])]
+#[case(&["auto", "swap", "restore"])]
+#[case(&["checksums", "counts"])]
+#[case(&["closed", "open"])]
+#[case(&["http", "tcp", "postgres", "redis"])]
+#[case(&["required", "warning", "info"])]
+fn the_manual_names_every_word_that_a_key_takes(#[case] words: &[&str]) {
+    for word in words {
+        assert!(MANUAL.contains(&format!("\"{word}\"")), "docs/stagegate.toml lacks \"{word}\"");
+    }
 }

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# All set-up and all tests: format, lints, unit tests, docs, the suites against a throw-away copy of the sample
+# stack, and the gate on the real thing. usage: scripts/test.sh [--keep] [--quick]
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+usage() {
+  cat <<'TEXT'
+usage: scripts/test.sh [--keep] [--quick]
+  --keep   leave what a failed test brought up, to look at
+  --quick  only what needs no Docker: format, lints, unit tests, docs
+TEXT
+}
+
+keep=no quick=no
+for option in "$@"; do
+  case $option in
+    --keep) keep=yes ;;
+    --quick) quick=yes ;;
+    -h | --help) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+
+begun=$SECONDS
+step() {
+  local title=$1 from=$SECONDS
+  shift
+  printf '==> %s\n' "$title" >&2
+  "$@"
+  printf '==> %s: %d s (%d s in all)\n' "$title" $((SECONDS - from)) $((SECONDS - begun)) >&2
+}
+
+lints() {
+  cargo fmt --all --check
+  cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+}
+
+docs() { RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet; }
+
+# Images of all releases of the sample stack, from a scratch repository of its own.
+releases() {
+  local scratch release
+  scratch=$(mktemp -d)
+  # shellcheck disable=SC2064 # the value of now is meant
+  trap "rm -rf '$scratch'" RETURN
+  fixtures/shop/releases/make-repo.sh "$scratch/shop" >&2
+  for release in $(git -C "$scratch/shop" tag); do
+    git -C "$scratch/shop" checkout --quiet "$release"
+    "$scratch/shop/build.sh" >&2
+  done
+}
+
+# The command of the README, the same with a filter, and the list: each as a user types it.
+suites() {
+  cargo test --locked
+  cargo test --locked health -- --env ephemeral
+  cargo test --locked -- --env staging --list >/dev/null
+}
+
+# Takes away what a test that failed or was killed left; a test's stacks are named after its process.
+tidy() {
+  [ "$keep" = no ] || return 0
+  local project
+  for project in $(docker ps --all --quiet --filter label=com.docker.compose.project |
+    xargs --no-run-if-empty docker inspect --format '{{index .Config.Labels "com.docker.compose.project"}}' |
+    grep -E '^proof-[a-z-]+-[0-9]+-(staging|production)$' | sort -u); do
+    [ -e "/proc/$(sed -E 's/^proof-[a-z-]+-([0-9]+)-.*/\1/' <<<"$project")" ] ||
+      docker compose --project-name "$project" down --volumes --remove-orphans --timeout 1 >/dev/null 2>&1 || true
+  done
+}
+
+if [ "$quick" = no ]; then
+  step 'set-up' scripts/setup.sh
+fi
+step 'format and lints' lints
+step 'unit tests' cargo unit --locked --quiet
+step 'docs' docs
+if [ "$quick" = no ]; then
+  trap tidy EXIT
+  step 'images of the sample releases' releases
+  step 'build' cargo build --workspace --locked --quiet
+  step 'suites against a throw-away copy' suites
+  step 'the gate on the real stack' cargo proof --locked
+fi
+printf '==> all passed in %d s\n' $((SECONDS - begun)) >&2
