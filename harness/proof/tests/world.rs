@@ -14,7 +14,7 @@ use stagegate_act::{database::Server, engine::Engine};
 use stagegate_decide::{config::Integrity, container::State, data::DataFacts, redact::Secret};
 
 /// A password for stacks that live for minutes on this machine's own addresses.
-const PASSWORD: &str = "only-for-this-test-run";
+pub(crate) const PASSWORD: &str = "only-for-this-test-run";
 
 /// How a gate command ended.
 #[derive(Debug)]
