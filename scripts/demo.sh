@@ -44,7 +44,7 @@ main() {
   while [ $# -gt 0 ]; do
     case $1 in
       --keep) keep=yes ;;
-      --down) only_one; take_away; exit 0 ;;
+      --down) only_one; take_away; rm -f "$pid_file"; exit 0 ;;
       -h | --help) usage; exit 0 ;;
       *) usage >&2; die "unknown option \`$1\`" ;;
     esac
@@ -168,7 +168,13 @@ take_away() {
 }
 
 down() {
-  docker compose --project-name "$1" down --volumes --remove-orphans --timeout 1 2>&1 | indent
+  local told
+  if told=$(docker compose --project-name "$1" down --volumes --remove-orphans --timeout 1 2>&1); then
+    note "$1: containers, volumes and networks are gone"
+  else
+    printf '%s\n' "$told" | indent
+    die "compose project \`$1\` could not be taken away" "later: scripts/demo.sh --down"
+  fi
 }
 
 is_own_run() { compgen -G "$demo/state/*/runs/$1" >/dev/null; }
@@ -321,13 +327,14 @@ bring_up() {
     run_gate '' up --env "$environment" --release v1 || die "$environment did not come up"
   done
   for environment in "${environments[@]}"; do
-    heading "the suites against $environment (in production they only read)"
+    heading "the suites against $environment"
     run_gate '' test --env "$environment" || problem "the suites do not pass in $environment"
   done
 }
 
 start_client() {
   heading "a customer begins: every 100 ms, an order of production is read or placed"
+  : >"$log"
   "$client" poll --url "$url" --log "$log" &
   client_pid=$!
   echo "$client_pid" >"$demo/client.pid"
