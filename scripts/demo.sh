@@ -105,10 +105,12 @@ leave() {
   trap '' HUP INT TERM
   stop_client
   stop_process "$gate" "$gate_pid" 60
-  if [ "$keep" = no ]; then
+  if [ ! -d "$demo" ]; then
+    :
+  elif [ "$keep" = no ]; then
     heading "taking everything away"
     take_away || code=1
-  elif [ -d "$shop" ]; then
+  else
     tell_kept
   fi
   rm -f "$pid_file"
@@ -120,7 +122,7 @@ tell_kept() {
   note "cd ${shop#"$PWD"/}"
   note "$gate status --env production"
   note "$gate history --env production"
-  note "curl $url/api/orders?limit=2"
+  note "curl '$url/api/orders?limit=2'"
   note "from the root of this repository: cargo test -- --env staging --config .stagegate/demo/shop/stagegate.toml"
   note "to take it away: scripts/demo.sh --down"
 }
@@ -161,8 +163,8 @@ take_away() {
     if is_own_run "${name#stagegate-rehearsal-}"; then down "$name"; fi
   done
   for name in $(docker image ls --format '{{.Tag}}' stagegate/rollback); do
-    # A tag is the run's id and a service.
-    if is_own_run "${name%-*}"; then docker image rm "stagegate/rollback:$name" >/dev/null; fi
+    # A tag begins with the run's id, which has two dashes.
+    if is_own_run "$(cut -d - -f 1-3 <<<"$name")"; then docker image rm "stagegate/rollback:$name" >/dev/null; fi
   done
   rm -rf "$demo"
 }
@@ -202,8 +204,6 @@ has_own_objects() {
 provide() {
   heading "tools and images (scripts/setup.sh)"
   "$root/scripts/setup.sh" 2>&1 | indent
-  heading "building the gate and the client (some minutes the first time)"
-  (cd "$root" && cargo build --locked --package stagegate --bin gate --package stagegate-proof --bin shop-client) 2>&1 | indent
   [ ! -d "$demo" ] || note "an earlier demo was left behind: taking it away"
   take_away
   local environment
@@ -213,6 +213,8 @@ provide() {
         "if nobody needs them: docker compose --project-name $project-$environment down --volumes"
     fi
   done
+  heading "building the gate and the client (some minutes the first time)"
+  (cd "$root" && cargo build --locked --package stagegate --bin gate --package stagegate-proof --bin shop-client) 2>&1 | indent
 }
 
 make_product() {
