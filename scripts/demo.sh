@@ -516,7 +516,7 @@ tell_whole() {
     printf 'all the time: %s requests, %s failed; %s orders were acknowledged, and all of them are there\n' \
       "$(field requests "$report")" "$(field failed "$report")" "$acknowledged"
   else
-    problem "$lost of $acknowledged acknowledged orders are gone or changed: $(sed 's/.*"lost"://' "$report")"
+    problem "$lost of $acknowledged acknowledged orders are gone or changed: $(sed 's/.*"lost":\(.*\)}/\1/' "$report")"
   fi
 }
 
