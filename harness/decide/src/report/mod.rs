@@ -13,6 +13,7 @@ pub mod terminal;
 #[cfg(test)]
 mod tests;
 
+pub use clean::block as clean;
 use serde::{Deserialize, Serialize};
 
 use crate::{
