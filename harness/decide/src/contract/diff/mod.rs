@@ -19,6 +19,7 @@ mod source;
 mod tests;
 mod tree;
 mod waiver;
+mod webhooks;
 mod yaml;
 
 pub use differ::{Change, Spot};
@@ -35,5 +36,6 @@ pub use waiver::{FILE_NAME, Judged, Judgement, Stale, Waiver, WaiverError, judge
 pub fn compare<'a>(old: &'a Contract<'a>, new: &'a Contract<'a>, today: &'a str) -> Vec<Change> {
     let mut differ = differ::Differ::new(old.view(), new.view(), today);
     differ.documents();
+    differ.webhooks();
     differ.changes()
 }

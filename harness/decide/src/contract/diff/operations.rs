@@ -255,12 +255,12 @@ fn paths<'a>(view: &View<'a>) -> Vec<Path<'a>> {
     all.map(|(name, item)| Path { name: name.as_ref(), item: view.follow(item) }).collect()
 }
 
-fn operations<'a>(item: &'a Node<'a>) -> Vec<(&'a str, &'a Node<'a>)> {
+pub(super) fn operations<'a>(item: &'a Node<'a>) -> Vec<(&'a str, &'a Node<'a>)> {
     let entries = item.entries().iter().filter(|(method, _)| METHODS.contains(&method.as_ref()));
     entries.map(|(method, node)| (method.as_ref(), node)).collect()
 }
 
-fn title(method: &str, path: &str) -> String {
+pub(super) fn title(method: &str, path: &str) -> String {
     format!("{} {path}", method.to_uppercase())
 }
 

@@ -66,9 +66,9 @@ impl<'a> Differ<'a> {
         if !old.is_true("deprecated") && new.is_true("deprecated") {
             self.found(rule::PARAMETER_DEPRECATED, (old, new), String::new(), "deprecated".to_owned());
         }
-        let written = (serialisation(&self.old, old, place), serialisation(&self.new, new, place));
-        if written.0 != written.1 {
-            self.found(rule::PARAMETER_SERIALISATION_CHANGED, (old, new), written.0, written.1);
+        let written = (Written::of(&self.old, old, place), Written::of(&self.new, new, place));
+        if written.0.differs(&written.1) {
+            self.found(rule::PARAMETER_SERIALISATION_CHANGED, (old, new), written.0.told(), written.1.told());
         }
         if let (Some(old), Some(new)) = (old.get("schema"), new.get("schema")) {
             return self.schemas(&[old], &[new], Direction::Parameter);
@@ -92,18 +92,34 @@ fn parameters<'a>(view: &View<'a>, path: Path<'a>, operation: &'a Node<'a>) -> P
     keyed.collect()
 }
 
-/// Tells how a parameter is written; `explode` counts for lists and objects only.
-// Source: OpenAPI 3.1.0, 4.8.12.2, the defaults of `style` and `explode`.
-fn serialisation<'a>(view: &View<'a>, node: &'a Node<'a>, place: &str) -> String {
-    if node.get("content").is_some() {
-        return "as a media type".to_owned();
+/// How a parameter is written.
+struct Written<'a> {
+    style: &'a str,
+    /// Whether each element is written for itself; of lists and objects only.
+    explodes: Option<bool>,
+}
+
+impl<'a> Written<'a> {
+    // Source: OpenAPI 3.1.0, 4.8.12.2, the defaults of `style` and `explode`.
+    fn of(view: &View<'a>, node: &'a Node<'a>, place: &str) -> Self {
+        if node.get("content").is_some() {
+            return Written { style: "as a media type", explodes: None };
+        }
+        let usual = if matches!(place, "query" | "cookie") { "form" } else { "simple" };
+        let style = node.text("style").unwrap_or(usual);
+        let types = node.get("schema").and_then(|schema| Shape::of(view, &[schema]).types).unwrap_or(0);
+        let explodes = || node.get("explode").and_then(Node::as_bool).unwrap_or(style == "form");
+        Written { style, explodes: (types & (ARRAY | OBJECT) != 0).then(explodes) }
     }
-    let usual = if matches!(place, "query" | "cookie") { "form" } else { "simple" };
-    let style = node.text("style").unwrap_or(usual);
-    let types = node.get("schema").and_then(|schema| Shape::of(view, &[schema]).types).unwrap_or(0);
-    if types & (ARRAY | OBJECT) == 0 {
-        return style.to_owned();
+
+    /// Tells whether the two are read differently; a value alone is written as the list of it.
+    fn differs(&self, other: &Self) -> bool {
+        let explode = self.explodes.zip(other.explodes);
+        self.style != other.style || explode.is_some_and(|(old, new)| old != new)
     }
-    let explodes = node.get("explode").and_then(Node::as_bool).unwrap_or(style == "form");
-    format!("{style}{}", if explodes { ", exploded" } else { "" })
+
+    fn told(&self) -> String {
+        let explode = self.explodes.map_or("", |explodes| if explodes { ", exploded" } else { ", in one" });
+        format!("{}{explode}", self.style)
+    }
 }

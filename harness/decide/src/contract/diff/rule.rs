@@ -134,6 +134,8 @@ rules! {
     SECURITY_SCOPE_ADDED Error "security-scope-added" "the credentials need another scope"
     SECURITY_SCOPE_REMOVED Info "security-scope-removed" "the credentials need fewer scopes"
     SECURITY_SCHEME_CHANGED Error "security-scheme-changed" "the credentials are sent in another way"
+    WEBHOOK_REMOVED Error "webhook-removed" "the service does not call any more"
+    WEBHOOK_ADDED Info "webhook-added" "the service calls whoever asks for it"
     NOT_COMPARED Warning "not-compared" "schemas are nested too deeply; what is below was not compared"
 }
 

@@ -83,10 +83,14 @@ impl<'a> Differ<'a> {
         if old == new {
             return true;
         }
+        let is_plain = old & (ARRAY | OBJECT) == 0;
+        if sides.direction == Direction::Parameter && is_plain && new == ARRAY && !sides.new.items.is_empty() {
+            return self.listed(sides);
+        }
         let is_text = sides.direction == Direction::Parameter && takes_every_text(&sides.new);
         let effect = match (old, new) {
             // Every plain parameter is written as a text.
-            _ if is_text && old & (ARRAY | OBJECT) == 0 => Effect::Widened,
+            _ if is_text && is_plain => Effect::Widened,
             _ if old & new == old => Effect::Widened,
             _ if old & new == new => Effect::Narrowed,
             _ => Effect::Changed,
@@ -94,6 +98,15 @@ impl<'a> Differ<'a> {
         let (old_null, new_null) = (null_told(&sides.old), null_told(&sides.new));
         self.differs(sides, Aspect::Type, effect, "type", (told(old) + old_null, told(new) + new_null));
         old & new != 0 && !(is_text && old != new)
+    }
+
+    /// Compares a plain parameter with a list: one value is written as the list of it, so the elements tell.
+    fn listed(&mut self, sides: &Sides<'a>) -> bool {
+        let effect = if sides.new.least[1] > 1.0 { Effect::Changed } else { Effect::Widened };
+        let told = (shape::told(sides.old.types), shape::told(sides.new.types));
+        self.differs(sides, Aspect::Type, effect, "type", told);
+        self.within("[*]", |differ| differ.schemas(&sides.parts.0, &sides.new.items, sides.direction));
+        false
     }
 
     fn null(&mut self, sides: &Sides<'a>) {

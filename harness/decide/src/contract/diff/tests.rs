@@ -126,6 +126,19 @@ fn ids_are_kebab_case_and_given_once() {
     assert!(ids.iter().all(|id| id.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')), "{ids:?}");
 }
 
+#[test]
+fn the_manual_has_every_rule() {
+    let manual = include_str!("../../../../../docs/contracts.md");
+    let row = |rule: &Rule| {
+        let plain = format!("| {} | `{}` | {} |", rule.level.word(), rule.id, rule.text);
+        let aspect =
+            rule.id.split_once('-').and_then(|(_, rest)| rest.rsplit_once('-')).map_or("", |(aspect, _)| aspect);
+        manual.contains(&plain) || manual.contains(&format!("| `{aspect}` | "))
+    };
+    let missing: Vec<_> = rules().into_iter().filter(|rule| !row(rule)).map(|rule| rule.id).collect();
+    assert!(missing.is_empty(), "docs/contracts.md lacks {missing:?}");
+}
+
 const YAML: &str = "\
 openapi: 3.1.0
 paths:
