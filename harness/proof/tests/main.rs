@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a proof that cannot be set up has failed")]
 
+mod contract;
 mod crash;
 mod promote;
 mod refuse;

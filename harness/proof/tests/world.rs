@@ -133,6 +133,19 @@ impl World {
         git(&["checkout", "--quiet", "main"]);
     }
 
+    /// Adds a release on top of v1 in which the first `from` of one file is `to`.
+    pub(crate) fn add_change(&self, tag: &str, file: &str, from: &str, to: &str) {
+        let shop = self.shop();
+        let git = |args: &[&str]| run(Command::new("git").arg("-C").arg(&shop).args(IDENTITY).args(args));
+        git(&["checkout", "--quiet", "v1"]);
+        let text = fs::read_to_string(shop.join(file)).unwrap();
+        assert!(text.contains(from), "{file} has no `{from}` to change");
+        fs::write(shop.join(file), text.replacen(from, to, 1)).unwrap();
+        git(&["commit", "--quiet", "--all", "--message", tag]);
+        git(&["tag", tag]);
+        git(&["checkout", "--quiet", "main"]);
+    }
+
     fn write_env(&self, environment: &str, legacy: bool) {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let rest =

@@ -107,6 +107,11 @@ impl<'a> Differ<'a> {
         });
     }
 
+    /// Tells whether two nodes are written alike in one dialect, so that nothing in them has to be compared.
+    pub(super) fn is_copy(&self, old: &Node<'_>, new: &Node<'_>) -> bool {
+        self.old.version == self.new.version && old.is_copy_of(new)
+    }
+
     /// Tells whether two schemas meet for the first time in this direction; circles end here.
     pub(super) fn is_first(&mut self, old: &[&Node<'_>], new: &[&Node<'_>], direction: Direction) -> bool {
         self.seen.insert(pair(old, new, direction))

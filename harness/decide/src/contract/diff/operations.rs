@@ -201,6 +201,9 @@ impl<'a> Differ<'a> {
                 continue;
             };
             let (before, after) = (self.old.follow(before), self.new.follow(after));
+            if self.is_copy(before, after) {
+                continue;
+            }
             self.within(&format!(" response {status}"), |differ| {
                 differ.content((before, after), Direction::Response);
                 differ.headers(before, after);

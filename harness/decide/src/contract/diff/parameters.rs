@@ -57,6 +57,9 @@ impl<'a> Differ<'a> {
     }
 
     fn parameter(&mut self, old: &'a Node<'a>, new: &'a Node<'a>, place: &str) {
+        if self.is_copy(old, new) {
+            return;
+        }
         let (was, is) = (old.is_true("required"), new.is_true("required"));
         if was != is && place != "path" {
             let rule = if is { rule::PARAMETER_BECAME_REQUIRED } else { rule::PARAMETER_BECAME_OPTIONAL };

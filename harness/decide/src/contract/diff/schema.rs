@@ -22,7 +22,9 @@ pub(super) struct Sides<'a> {
 impl<'a> Differ<'a> {
     /// Compares two schemas, each given as parts that hold together.
     pub(super) fn schemas(&mut self, old: &[&'a Node<'a>], new: &[&'a Node<'a>], direction: Direction) {
-        if old.is_empty() || new.is_empty() || !self.is_first(old, new, direction) {
+        let is_copy =
+            |(old, new): (&[&Node<'_>], &[&Node<'_>])| old.len() == 1 && new.len() == 1 && self.is_copy(old[0], new[0]);
+        if old.is_empty() || new.is_empty() || is_copy((old, new)) || !self.is_first(old, new, direction) {
             return;
         }
         let sides = Sides {

@@ -101,6 +101,21 @@ impl<'t> Node<'t> {
         pointer
     }
 
+    /// Tells whether both hold the same, in the same order, and no reference: nothing can differ then.
+    pub(super) fn is_copy_of(&self, other: &Node<'_>) -> bool {
+        match (&self.value, &other.value) {
+            (Datum::Map(a), Datum::Map(b)) => {
+                a.len() == b.len()
+                    && a.iter().zip(b).all(|((key, a), (other, b))| key == other && key != "$ref" && a.is_copy_of(b))
+            }
+            (Datum::List(a), Datum::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_copy_of(b)),
+            (Datum::Text(a), Datum::Text(b)) | (Datum::Number(a), Datum::Number(b)) => a == b,
+            (Datum::Bool(a), Datum::Bool(b)) => a == b,
+            (Datum::Null, Datum::Null) => true,
+            _ => false,
+        }
+    }
+
     /// Writes the value on one line; two values that are equal in JSON give one text.
     pub(super) fn canonical(&self) -> String {
         match &self.value {
