@@ -2,6 +2,7 @@
 
 mod environment;
 mod history;
+mod lint;
 mod promote;
 mod show;
 mod test;
@@ -27,6 +28,9 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
         clap_complete::generate(shell, &mut Cli::command(), "gate", &mut std::io::stdout());
         return Ok(Exit::Passed);
     }
+    if let Command::Lint(args) = cli.command {
+        return lint::run(cli.config.as_deref(), args).await;
+    }
     let config = Arc::new(read_config(cli.config.as_deref())?);
     match &cli.command {
         Command::Config(_) | Command::Env | Command::Unlock(_) | Command::Resume(_) => {}
@@ -50,7 +54,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
         Command::Unlock(args) => history::unlock(&config, args),
         Command::Config(args) => show::config(&config, args),
         Command::Env => show::environments(&config).await,
-        Command::Completions { .. } => Ok(Exit::Passed),
+        Command::Completions { .. } | Command::Lint(_) => Ok(Exit::Passed),
     }
 }
 

@@ -290,7 +290,8 @@ fn run(command: &mut Command) -> Output {
     output
 }
 
-fn checkout() -> PathBuf {
+/// Returns the root of this checkout.
+pub(crate) fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
 }
 

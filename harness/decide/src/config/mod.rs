@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{record::Severity, units::Span};
 pub use error::ConfigError;
+pub(crate) use error::closest;
 pub use raw::{Door, HostKind, Integrity, Tier};
 
 /// The name of the file, looked for in the current folder and above.
