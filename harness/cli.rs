@@ -56,7 +56,7 @@ Examples:
   gate rollback --env production
   gate rollback --env production --to rollback-20260102-030405 --with-data")]
     Rollback(Rollback),
-    /// Bring an environment up
+    /// Bring an environment up, or say why it did not come up (exit code 3)
     #[command(after_help = "\
 Examples:
   gate up --env laptop
@@ -203,7 +203,8 @@ pub(crate) struct Up {
     /// Environment [default: $STAGEGATE_ENV]
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Option<String>,
-    /// Git revision to check out in the environment's workdir first [default: the workdir as it is]
+    /// Git revision to check out in the environment's workdir first [default: the workdir as it is]; a protected
+    /// environment in which something runs needs --yes-really-NAME as well
     #[arg(long, value_name = "REV")]
     pub(crate) release: Option<String>,
 }

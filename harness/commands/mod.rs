@@ -34,11 +34,17 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
     let config = Arc::new(read_config(cli.config.as_deref())?);
     match &cli.command {
         Command::Config(_) | Command::Env | Command::Unlock(_) | Command::Resume(_) => {}
-        // The history can be read where Docker is down; it says then which run is open.
-        Command::History(_) => {
-            recovery::finish_all(&config).await.unwrap_or_else(|failure| crate::say(&failure.message))
+        // These look on, whatever became of it; the history can be read even where Docker is down.
+        Command::History(_) | Command::Status(_) | Command::Logs(_) | Command::Test(_) => {
+            if let Err(failure) = recovery::finish_all(&config).await {
+                crate::say(&failure.message);
+            }
         }
-        _ => recovery::finish_all(&config).await?,
+        _ => {
+            if !recovery::finish_all(&config).await? {
+                return Err(Failure::new(Exit::PersonNeeded, "an earlier run did not end well; nothing else was done"));
+            }
+        }
     }
     match cli.command {
         Command::Test(args) => test::run(&config, args).await,

@@ -19,6 +19,9 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
     let name = args.env.clone().or_else(|| std::env::var("STAGEGATE_ENV").ok()).filter(|name| !name.is_empty());
     let environment = config.environment(name.as_deref().unwrap_or(EPHEMERAL))?;
     let trials = stagegate_suites::trials(Scope { config, environment });
+    for prefix in config.severity.keys().filter(|prefix| !trials.iter().any(|t| t.name.starts_with(prefix.as_str()))) {
+        say(&format!("warning: [severity] names `{prefix}`, and no trial's name begins with it"));
+    }
     let trials = run::select(trials, environment, &args.filters);
     if args.list {
         trials.iter().for_each(|trial| give(&trial.name));

@@ -25,7 +25,7 @@ pub fn text(findings: &[Finding]) -> String {
         }
     }
     out.push_str(&counted(findings));
-    crate::report::clean::block(&out)
+    crate::report::clean(&out)
 }
 
 fn one(finding: &Finding) -> String {
