@@ -11,6 +11,7 @@ readonly demo=$root/.stagegate/demo pid_file=$root/.stagegate/demo.pid
 readonly shop=$demo/shop log=$demo/client.jsonl
 readonly target=${CARGO_TARGET_DIR:-$root/target}/debug
 readonly gate=$target/gate client=$target/shop-client
+# As fixtures/demo/stagegate.toml has it.
 readonly project=shop-demo
 readonly environments=(staging production)
 readonly releases=(v1 v2 v3-contract v3-rowloss v3-unhealthy v3-crashloop)
@@ -224,7 +225,7 @@ make_product() {
   cp "$root/.stagegate/images.env" "$demo/images.env"
   local environment release
   for environment in "${environments[@]}"; do write_env "$environment"; done
-  write_config
+  cp "$root/fixtures/demo/stagegate.toml" "$shop/stagegate.toml"
   for release in "${releases[@]}"; do
     mkdir "$demo/trees/$release"
     git -C "$shop" archive "$release" | tar -C "$demo/trees/$release" -x
@@ -256,49 +257,6 @@ free_port() {
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
   done
   die "no free port was found between 20000 and 30000"
-}
-
-write_config() {
-  cat >"$shop/stagegate.toml" <<TOML
-[project]
-name = "$project"
-state_dir = "../state"
-
-[environments.staging]
-workdir = "../staging"
-compose = ["docker-compose.yml", "docker-compose.staging.yml"]
-env_file = ["../images.env", ".env.staging"]
-
-[environments.production]
-workdir = "../production"
-env_file = ["../images.env", ".env.production"]
-protected = true
-
-[services.web]
-port = 80
-health = "/ping"
-
-[services.api]
-port = 8080
-health = "/readyz"
-version = "/version"
-contract = "contracts/openapi.json"
-
-[services.db]
-kind = "postgres"
-
-[services.cache]
-kind = "redis"
-
-[databases.main]
-service = "db"
-name = "shop"
-migrations = "migrate"
-
-[gate]
-# How long a release is watched before it is let in; a fault that shows after this time is not seen.
-soak = "10s"
-TOML
 }
 
 # --- the gate and the client
