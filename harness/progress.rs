@@ -41,7 +41,11 @@ pub(crate) fn tell(line: &Line, took: Duration) {
             format!("{} undo: {:<22} {seconds:>6.1} s\n     {reason}", painted("31", "FAIL"), step.title())
         }
         Entry::Decided { decision: Decision::Commit, .. } => painted("32", "commit: the release stays"),
-        Entry::Decided { decision: Decision::Rollback, reason } => painted("33", &format!("back: {reason}")),
+        Entry::Decided { decision: Decision::Rollback, reason } => {
+            // What failed was told in the line before, with its reason.
+            let what = reason.split_once(" failed: ").map_or(reason.clone(), |(step, _)| format!("{step} failed"));
+            painted("33", &format!("back: {what}"))
+        }
         Entry::Resumed { reason } => format!("the run is taken up again ({reason})"),
         // Told with its reason, once the run rests.
         Entry::Ended { .. } => return,

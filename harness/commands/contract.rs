@@ -29,8 +29,8 @@ pub(super) async fn diff(args: cli::ContractDiff, config: Option<&Path>) -> Resu
         _ => comparison.text(),
     });
     let level = match args.fail_on {
-        cli::FailOn::Error => Level::Error,
-        cli::FailOn::Warning => Level::Warning,
+        cli::BreakingLevel::Error => Level::Error,
+        cli::BreakingLevel::Warning => Level::Warning,
     };
     Ok(if judgement.holds(level) { Exit::Held } else { Exit::Passed })
 }

@@ -3,6 +3,7 @@
 mod contract;
 mod environment;
 mod history;
+mod lint;
 mod promote;
 mod show;
 mod test;
@@ -31,6 +32,9 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
     // Two files can be compared where there is no product at all.
     if let Command::Contract(cli::Contract::Diff(args)) = cli.command {
         return contract::diff(args, cli.config.as_deref()).await;
+    }
+    if let Command::Lint(args) = cli.command {
+        return lint::run(cli.config.as_deref(), args).await;
     }
     let config = Arc::new(read_config(cli.config.as_deref())?);
     match &cli.command {
@@ -61,7 +65,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
         Command::Unlock(args) => history::unlock(&config, args),
         Command::Config(args) => show::config(&config, args),
         Command::Env => show::environments(&config).await,
-        Command::Contract(_) | Command::Completions { .. } => Ok(Exit::Passed),
+        Command::Contract(_) | Command::Completions { .. } | Command::Lint(_) => Ok(Exit::Passed),
     }
 }
 

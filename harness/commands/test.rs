@@ -49,7 +49,7 @@ async fn asked(config: &Arc<Config>, environment: &Environment, trials: &[Trial]
     let (session, stack) = match reached {
         Ok(reached) => reached,
         Err(reason) => {
-            let broken = |trial: &Trial| run::broken(config, &environment.name, &trial.name, &reason);
+            let broken = |trial: &Trial| run::broken(config, &environment.name, trial, &reason);
             return trials.iter().map(broken).collect();
         }
     };
@@ -122,7 +122,7 @@ fn written(run: &report::Run, args: &cli::Test) -> Result<(), Failure> {
     Ok(())
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
         fs::create_dir_all(dir).map_err(|error| Failure::usage(format!("cannot make {}: {error}", dir.display())))?;
     }

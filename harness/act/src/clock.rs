@@ -16,10 +16,10 @@ pub fn now() -> String {
     format!("{:.0}", Timestamp::now())
 }
 
-/// Returns today in UTC, `YYYY-MM-DD`.
+/// Returns today in UTC as `YYYY-MM-DD`.
 #[must_use]
 pub fn today() -> String {
-    now().chars().take(10).collect()
+    Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string()
 }
 
 /// Returns the seconds between two RFC 3339 texts; `None` where one is not.

@@ -141,7 +141,9 @@ fn grouped(reasons: Vec<(&str, &str, String)>) -> Vec<String> {
 }
 
 fn told(record: &Record, what: &str) -> String {
-    let first = record.findings.first().map(|f| format!(" ({}: expected {}, got {})", f.at, f.expected, f.found));
+    // A message may say it already.
+    let first = record.findings.first().filter(|f| !record.message.contains(&f.found));
+    let first = first.map(|f| format!(" ({}: expected {}, got {})", f.at, f.expected, f.found));
     format!("{} {what}: {}{}", record.trial, record.message, first.unwrap_or_default())
 }
 

@@ -6,6 +6,7 @@
 
 mod contract;
 mod crash;
+mod policy;
 mod promote;
 mod refuse;
 mod world;

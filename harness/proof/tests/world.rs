@@ -271,6 +271,17 @@ impl World {
         assert_eq!(closed, 0, "{when}: a database is shut");
     }
 
+    /// Takes the names away by which its runs kept images of the way back.
+    fn drop_image_names(&self) {
+        let list = Command::new("docker").args(["image", "ls", "--format", "{{.Tag}}", "stagegate/rollback"]).output();
+        let tags = list.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        let runs = fs::read_dir(self.runs("production")).into_iter().flatten().flatten();
+        let runs: Vec<String> = runs.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        for tag in tags.lines().filter(|tag| runs.iter().any(|run| tag.starts_with(run.as_str()))) {
+            let _ = Command::new("docker").args(["image", "rm", &format!("stagegate/rollback:{tag}")]).output();
+        }
+    }
+
     fn is_ours(&self, container: &str) -> bool {
         let runs = fs::read_dir(self.runs("production")).into_iter().flatten().flatten();
         let ids: Vec<String> = runs.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
@@ -286,6 +297,7 @@ impl Drop for World {
                 ["compose", "--project-name", &project, "down", "--volumes", "--remove-orphans", "--timeout", "1"];
             let _ = Command::new("docker").args(down).output();
         }
+        self.drop_image_names();
         // What a failed test left is worth a look.
         if !std::thread::panicking() {
             let _ = fs::remove_dir_all(&self.root);
@@ -308,7 +320,8 @@ fn run(command: &mut Command) -> Output {
     output
 }
 
-fn checkout() -> PathBuf {
+/// Returns the root of this checkout.
+pub(crate) fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
 }
 
