@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use stagegate_act::{
     engine::Engine,
-    gate::{Examination, Examine, told},
+    error::with_causes,
+    gate::{Examination, Examine},
     paths::StateDir,
     process::Runner,
     project::Project,
@@ -26,7 +27,7 @@ pub(crate) struct Suites {
 impl Suites {
     async fn examined(&self, environment: &str, soak: Duration) -> Result<Examination, String> {
         let project =
-            Project::load(&Runner::default(), &self.config, environment).await.map_err(|error| told(&error))?;
+            Project::load(&Runner::default(), &self.config, environment).await.map_err(|error| with_causes(&error))?;
         let records =
             Records::open(&StateDir::of(&self.config, project.compose_name()).tests(), &Records::name_of_run());
         let scope = Scope { config: &self.config, environment: &project.environment };

@@ -47,7 +47,7 @@ impl Failure {
 
 impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::new(Exit::Usage, stagegate_act::gate::told(&error))
+        Self::new(Exit::Usage, stagegate_act::error::with_causes(&error))
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use stagegate_act::{
     engine::Engine,
+    error::with_causes,
     gate::{self, Gate, Observer},
     lock::{Lock, LockError},
     paths::StateDir,
@@ -26,7 +27,7 @@ pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
     for environment in config.environments.values() {
         let state = StateDir::of(config, &environment.project);
         let open = gate::unfinished(&state).unwrap_or_else(|error| {
-            say(&format!("`{}`: {}", environment.name, gate::told(&error)));
+            say(&format!("`{}`: {}", environment.name, with_causes(&error)));
             None
         });
         let Some(run) = open else { continue };
@@ -61,7 +62,7 @@ pub(crate) async fn finish(
     let gate = gate(config, &engine, Arc::new(progress::tell), interrupt);
     let reason = format!("by process {}", std::process::id());
     let finished = gate::finish(gate, state, lock, run, &reason).await;
-    let (_, exit, lines) = finished.map_err(|error| Failure::new(Exit::PersonNeeded, gate::told(&error)))?;
+    let (_, exit, lines) = finished.map_err(|error| Failure::new(Exit::PersonNeeded, with_causes(&error)))?;
     if let Some(Entry::Started { plan }) = lines.first().map(|line| &line.entry) {
         progress::tell_end(plan, &lines, &run.dir);
     }

@@ -306,7 +306,7 @@ async fn on_signal(name: String, is_ending: Arc<AtomicBool>) {
     is_ending.store(true, Ordering::SeqCst);
     tell(&format!("taking down {name}"));
     if let Err(error) = teardown::take_down(&name).await {
-        tell(&stagegate_act::probe::with_causes(&error));
+        tell(&stagegate_act::error::with_causes(&error));
     }
     let _ = home::remove(&name);
     std::process::exit(code);

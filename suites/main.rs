@@ -14,8 +14,8 @@ use clap::Parser;
 use libtest_mimic::{Arguments, Completion, Conclusion, Failed};
 use stagegate_act::{
     engine::Engine,
+    error::with_causes,
     paths::StateDir,
-    probe::with_causes,
     process::Runner,
     project::{Project, read_config},
 };

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stagegate_act::{engine::Engine, probe::with_causes, project::Project};
+use stagegate_act::{engine::Engine, error::with_causes, project::Project};
 use stagegate_decide::{
     container::Container,
     health::{Expected, Readiness, Seen, readiness},

@@ -49,7 +49,7 @@ async fn come_up(
     let started = std::time::Instant::now();
     let came = deployment::bring_up(&runner, engine, config, environment, revision, &id).await;
     drop(lock);
-    let release = came.map_err(|error| Failure::new(Exit::Held, stagegate_act::gate::told(&error)))?;
+    let release = came.map_err(|error| Failure::new(Exit::Held, stagegate_act::error::with_causes(&error)))?;
     say(&format!("`{}` runs {} after {:.1} s", environment.name, release.name, started.elapsed().as_secs_f64()));
     Ok(Exit::Passed)
 }

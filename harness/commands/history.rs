@@ -156,7 +156,7 @@ fn put_aside(state: &StateDir, run: &str, error: &StoreError) -> Result<Exit, Fa
     let journal = state.run(run).join(journal::FILE_NAME);
     let is_it = matches!(error, StoreError::Text { path, .. } if *path == journal);
     if !is_it {
-        return Err(Failure::new(Exit::PersonNeeded, stagegate_act::gate::told(error)));
+        return Err(Failure::new(Exit::PersonNeeded, stagegate_act::error::with_causes(error)));
     }
     let aside = journal.with_extension("jsonl.damaged");
     std::fs::rename(&journal, &aside)?;

@@ -8,7 +8,7 @@ use std::{
 use stagegate_act::{
     audit,
     engine::Engine,
-    gate::told,
+    error::with_causes,
     process::Runner,
     project::{self, read_config},
 };
@@ -110,7 +110,7 @@ async fn of_environment(
     if facts.containers.as_ref().is_some_and(Vec::is_empty) {
         say(&format!("nothing runs in `{}`: only its files were looked at", environment.name));
     }
-    let waivers = audit::waivers_of(&config).map_err(|error| Failure::usage(told(&error)))?;
+    let waivers = audit::waivers_of(&config).map_err(|error| Failure::usage(with_causes(&error)))?;
     Ok((facts, waivers, Some(config)))
 }
 

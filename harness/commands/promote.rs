@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use stagegate_act::{
     engine::Engine,
-    gate::{Observer, Request, Run, prepare_plan, told, unfinished},
+    error::with_causes,
+    gate::{Observer, Request, Run, prepare_plan, unfinished},
     lock::{Lock, LockError},
     paths::StateDir,
 };
@@ -79,7 +80,7 @@ async fn conduct(config: &Arc<Config>, request: Request, manner: &Manner) -> Res
     }
     let lock = locked(&state, &target.project, &request)?;
     let open = unfinished(&state).map_err(|error| {
-        let text = format!("{}; `gate unlock --env {} --run RUN` puts it aside", told(&error), target.name);
+        let text = format!("{}; `gate unlock --env {} --run RUN` puts it aside", with_causes(&error), target.name);
         Failure::new(Exit::PersonNeeded, text)
     })?;
     if let Some(run) = open {
@@ -101,7 +102,7 @@ async fn conduct(config: &Arc<Config>, request: Request, manner: &Manner) -> Res
     let completed = run.complete().await;
     listening.abort();
     let (_, exit) = completed.map_err(|error| {
-        let text = format!("{}; the next `gate` command takes the run up", told(&error));
+        let text = format!("{}; the next `gate` command takes the run up", with_causes(&error));
         Failure::new(Exit::PersonNeeded, text)
     })?;
     progress::tell_end(run.plan(), run.lines(), &dir);

@@ -2,7 +2,7 @@
 
 use std::{fs, io::IsTerminal, path::Path, sync::Arc};
 
-use stagegate_act::{engine::Engine, gate::told, paths::StateDir, process::Runner, project::Project, release};
+use stagegate_act::{engine::Engine, error::with_causes, paths::StateDir, process::Runner, project::Project, release};
 use stagegate_decide::{
     config::{Config, EPHEMERAL, Environment},
     exit::Exit,
@@ -70,20 +70,21 @@ async fn asked(config: &Arc<Config>, environment: &Environment, trials: &[Trial]
     if let Some(stack) = stack
         && let Err(error) = stack.take_down().await
     {
-        say(&told(&error));
+        say(&with_causes(&error));
     }
     records
 }
 
 async fn reach(config: &Arc<Config>, environment: &Environment) -> Result<(Arc<Session>, Option<Stack>), String> {
-    let engine = Engine::connect().await.map_err(|error| told(&error))?;
+    let engine = Engine::connect().await.map_err(|error| with_causes(&error))?;
     if environment.name == EPHEMERAL {
         say("bringing a throw-away copy of the stack up");
-        let stack = Stack::bring_up(config, &engine).await.map_err(|error| told(&error))?;
+        let stack = Stack::bring_up(config, &engine).await.map_err(|error| with_causes(&error))?;
         let project = stack.project().clone();
         return Ok((Session::new(project, engine, Runner::default()), Some(stack)));
     }
-    let project = Project::load(&Runner::default(), config, &environment.name).await.map_err(|error| told(&error))?;
+    let project =
+        Project::load(&Runner::default(), config, &environment.name).await.map_err(|error| with_causes(&error))?;
     Ok((Session::new(project, engine, Runner::default()), None))
 }
 

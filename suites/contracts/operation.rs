@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
-use stagegate_act::http::{Answer, Http, HttpError, Request};
+use stagegate_act::{
+    error::with_causes,
+    http::{Answer, Http, HttpError, Request},
+};
 use stagegate_decide::{
     contract::{self, Checked, Document, Operation},
     record::{Evidence, Outcome},
@@ -85,12 +88,12 @@ fn free(taken: &mut BTreeSet<String>, name: String) -> String {
 pub(super) async fn asked(case: &Case, addresses: &[SocketAddr], mask: &Mask) -> Outcome {
     let http = match Http::shared() {
         Ok(http) => http,
-        Err(error) => return Outcome::Broken(error.with_causes()),
+        Err(error) => return Outcome::Broken(with_causes(&error)),
     };
     match http.send_first(addresses, &case.request).await {
         Ok((address, answer)) => masked(judged(case, address, &answer), mask),
-        Err(error @ (HttpError::Request { .. } | HttpError::NoAddress)) => Outcome::Broken(error.with_causes()),
-        Err(error) => masked(failed(case, addresses.first(), error.with_causes()), mask),
+        Err(error @ (HttpError::Request { .. } | HttpError::NoAddress)) => Outcome::Broken(with_causes(&error)),
+        Err(error) => masked(failed(case, addresses.first(), with_causes(&error)), mask),
     }
 }
 

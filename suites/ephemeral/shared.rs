@@ -8,7 +8,7 @@ use std::{fs::File, path::Path, sync::Arc};
 use serde::{Deserialize, Serialize};
 use stagegate_act::{
     engine::Engine,
-    probe::with_causes,
+    error::with_causes,
     project::{self, Project},
 };
 use stagegate_decide::{

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use futures_util::future::join_all;
 use stagegate_act::{
     engine::{Engine, PROJECT_LABEL},
-    probe::with_causes,
+    error::with_causes,
     process::{self, RunError, Runner},
 };
 use stagegate_decide::{

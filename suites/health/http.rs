@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stagegate_act::{
+    error::with_causes,
     http::{Answer, Http, Request},
-    probe::with_causes,
 };
 use stagegate_decide::{config::Service, container::Container, record::Outcome};
 

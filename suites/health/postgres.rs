@@ -2,10 +2,12 @@
 
 use std::{sync::Arc, time::Instant};
 
-use stagegate_act::probe::{
-    ProbeError,
-    postgres::{self, Login},
-    with_causes,
+use stagegate_act::{
+    error::with_causes,
+    probe::{
+        ProbeError,
+        postgres::{self, Login},
+    },
 };
 use stagegate_decide::{
     compose::Model,

@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Instant};
 
-use stagegate_act::probe::{
-    redis::{self, Answer},
-    with_causes,
+use stagegate_act::{
+    error::with_causes,
+    probe::redis::{self, Answer},
 };
 use stagegate_decide::{config::Service, record::Outcome};
 

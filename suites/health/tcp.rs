@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use stagegate_act::probe::{tcp, with_causes};
+use stagegate_act::{error::with_causes, probe::tcp};
 use stagegate_decide::{config::Service, record::Outcome};
 
 use super::{Wrong, each};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stagegate_act::{audit, probe::with_causes};
+use stagegate_act::{audit, error::with_causes};
 use stagegate_decide::{
     policy::{self, Finding, Rule},
     record::{self, Evidence, Outcome},

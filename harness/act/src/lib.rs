@@ -8,6 +8,7 @@ pub mod contract;
 pub mod database;
 pub mod deployment;
 pub mod engine;
+pub mod error;
 mod failpoint;
 pub mod files;
 pub mod gate;

@@ -12,7 +12,6 @@ use stagegate_decide::{
     units::Size,
 };
 
-use super::told;
 use crate::{
     database::{DatabaseError, Server},
     engine::{Engine, EngineError},
@@ -234,7 +233,7 @@ async fn databases(
                 facts.wal += wal;
                 databases.push(PlanDatabase { size: Size(size), ..planned });
             }
-            Err(error) => facts.others.push(told(&error)),
+            Err(error) => facts.others.push(crate::error::with_causes(&error)),
         }
     }
     Ok(databases)

@@ -13,7 +13,8 @@ use stagegate_decide::{
     report::contract::reasons,
 };
 
-use super::{Run, Stop, told};
+use super::{Run, Stop};
+use crate::error::with_causes;
 use crate::{
     clock,
     contract::{ContractSourceError, read_at},
@@ -50,7 +51,7 @@ impl Run {
     /// sound is asked by the suites, which ran before.
     async fn compared(&self, path: &Path, waivers: &[Waiver]) -> Result<Judgement, String> {
         let read = async |commit: &str| read_at(&self.runner, &self.plan.repository, commit, path).await;
-        let text = |error: ContractSourceError| told(&error);
+        let text = |error: ContractSourceError| with_causes(&error);
         let old = read(&self.plan.previous.commit).await.map_err(text)?;
         let new = read(&self.plan.release.commit).await.map_err(text)?;
         let format = Format::of(path);

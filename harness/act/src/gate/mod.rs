@@ -87,21 +87,9 @@ impl Stop {
     }
 }
 
-/// Tells an error with all its causes.
-#[must_use]
-pub fn told(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text = format!("{text}: {source}");
-        cause = source.source();
-    }
-    text
-}
-
 impl<E: Error + 'static> From<E> for Stop {
     fn from(error: E) -> Self {
-        Stop::held(told(&error))
+        Stop::held(crate::error::with_causes(&error))
     }
 }
 

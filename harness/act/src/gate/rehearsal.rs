@@ -84,7 +84,7 @@ impl Run {
         Err(Stop::held(format!(
             "with the release's settings the server of `{}` does not start on a copy: {}; its last words: {}",
             database.service,
-            super::told(&error),
+            crate::error::with_causes(&error),
             last.join(" | ")
         )))
     }

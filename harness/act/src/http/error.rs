@@ -72,13 +72,6 @@ pub enum HttpError {
 }
 
 impl HttpError {
-    /// Returns the error with its causes, on one line.
-    #[must_use]
-    pub fn with_causes(&self) -> String {
-        let causes = std::iter::successors(self.source(), |cause| (*cause).source());
-        causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
-    }
-
     /// Tells whether no connection came about, so that another address may be tried.
     #[must_use]
     pub fn is_connect(&self) -> bool {

@@ -8,6 +8,7 @@ use tokio::{
 };
 
 use super::{redis::Answer, *};
+use crate::error::with_causes;
 
 /// Answers each thing that it reads with the next of `answers`, on a port of its own.
 async fn server(answers: &'static [&'static str]) -> SocketAddr {
