@@ -7,4 +7,5 @@
 mod crash;
 mod promote;
 mod refuse;
+mod schema;
 mod world;

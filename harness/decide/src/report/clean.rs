@@ -8,7 +8,7 @@ pub(super) fn line(text: &str) -> String {
 }
 
 /// Returns a text of lines without escape sequences, control characters and marks of direction.
-pub(super) fn block(text: &str) -> String {
+pub(crate) fn block(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {

@@ -3,7 +3,7 @@
 //! What services said is not trusted: escape sequences, control characters and those that turn the direction of
 //! writing are taken out, and each format escapes what it would take as its own.
 
-mod clean;
+pub(crate) mod clean;
 pub mod github;
 pub mod json;
 pub mod junit;
