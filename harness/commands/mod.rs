@@ -3,6 +3,7 @@
 mod environment;
 mod history;
 mod promote;
+mod schema;
 mod show;
 mod test;
 
@@ -29,7 +30,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
     }
     let config = Arc::new(read_config(cli.config.as_deref())?);
     match &cli.command {
-        Command::Config(_) | Command::Env | Command::Unlock(_) | Command::Resume(_) => {}
+        Command::Config(_) | Command::Env | Command::Unlock(_) | Command::Resume(_) | Command::Schema(_) => {}
         // The history can be read where Docker is down; it says then which run is open.
         Command::History(_) => {
             recovery::finish_all(&config).await.unwrap_or_else(|failure| crate::say(&failure.message))
@@ -48,6 +49,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
         Command::History(args) => history::show(&config, args),
         Command::Resume(args) => history::resume(&config, args).await,
         Command::Unlock(args) => history::unlock(&config, args),
+        Command::Schema(args) => schema::run(&config, args).await,
         Command::Config(args) => show::config(&config, args),
         Command::Env => show::environments(&config).await,
         Command::Completions { .. } => Ok(Exit::Passed),
