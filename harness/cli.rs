@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Validates environments of a Docker Compose product and promotes releases between them.
 #[derive(Debug, Parser)]
@@ -35,6 +35,14 @@ Examples:
   gate test --env production --json
   gate test --env staging --junit target/junit.xml --markdown summary.md")]
     Test(Test),
+    /// Audit compose files, and the containers made from them; needs no stagegate.toml
+    #[command(after_help = "\
+Examples:
+  gate lint docker-compose.yml
+  gate lint docker-compose.yml --fix > docker-compose.mended.yml
+  gate lint --env staging --sarif lint.sarif
+  gate lint --explain healthcheck-cannot-fail")]
+    Lint(Lint),
     /// Take a release from one environment to the next, or back where it fails
     #[command(after_help = "\
 Examples:
@@ -48,7 +56,7 @@ Examples:
   gate rollback --env production
   gate rollback --env production --to rollback-20260102-030405 --with-data")]
     Rollback(Rollback),
-    /// Bring an environment up
+    /// Bring an environment up, or say why it did not come up (exit code 3)
     #[command(after_help = "\
 Examples:
   gate up --env laptop
@@ -120,6 +128,41 @@ pub(crate) struct Test {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Lint {
+    /// Compose files, later ones override [default: those of the environment, else the one in this folder]
+    #[arg(value_name = "FILE", conflicts_with = "env")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Environment of stagegate.toml, with its running containers [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Variables for the files [default: .env beside the first one]
+    #[arg(long, value_name = "FILE", conflicts_with = "env")]
+    pub(crate) env_file: Vec<PathBuf>,
+    /// The least severity that ends with exit code 3
+    #[arg(long, value_name = "SEVERITY", default_value = "warning")]
+    pub(crate) fail_on: FailOn,
+    /// Print JSON
+    #[arg(long, conflicts_with = "fix")]
+    pub(crate) json: bool,
+    /// Write SARIF 2.1.0, for a code host
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sarif: Option<PathBuf>,
+    /// Print the lines to add, as a compose file to be merged over the others; nothing is changed
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// Explain a rule; `all` lists them
+    #[arg(long, value_name = "RULE")]
+    pub(crate) explain: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum FailOn {
+    Required,
+    Warning,
+    Info,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Promote {
     /// Where the release was tested
     #[arg(long, value_name = "NAME")]
@@ -168,7 +211,8 @@ pub(crate) struct Up {
     /// Environment [default: $STAGEGATE_ENV]
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Option<String>,
-    /// Git revision to check out in the environment's workdir first [default: the workdir as it is]
+    /// Git revision to check out in the environment's workdir first [default: the workdir as it is]; a protected
+    /// environment in which something runs needs --yes-really-NAME as well
     #[arg(long, value_name = "REV")]
     pub(crate) release: Option<String>,
 }

@@ -56,6 +56,9 @@ impl Examine for Suites {
 
 /// Says which trials have to leave a record, and how much each weighs.
 pub(crate) fn planned(config: &Config, trials: &[Trial]) -> Vec<Planned> {
-    let plan = |trial: &Trial| Planned { trial: trial.name.clone(), severity: config.severity_of(&trial.name) };
+    let plan = |trial: &Trial| Planned {
+        trial: trial.name.clone(),
+        severity: config.severity_of(&trial.name, trial.severity),
+    };
     trials.iter().map(plan).collect()
 }

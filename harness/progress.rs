@@ -2,11 +2,12 @@
 
 use std::{
     io::{IsTerminal, Write},
+    path::Path,
     time::Duration,
 };
 
 use serde_json::Value;
-use stagegate_decide::promotion::{Decision, End, Entry, Line};
+use stagegate_decide::promotion::{Decision, End, Entry, Line, Plan, Step, by_hand, end_text, reason};
 
 /// Whether to use colour: a terminal, and nobody said NO_COLOR.
 pub(crate) fn colour() -> bool {
@@ -40,24 +41,53 @@ pub(crate) fn tell(line: &Line, took: Duration) {
             format!("{} undo: {:<22} {seconds:>6.1} s\n     {reason}", painted("31", "FAIL"), step.title())
         }
         Entry::Decided { decision: Decision::Commit, .. } => painted("32", "commit: the release stays"),
-        Entry::Decided { decision: Decision::Rollback, reason } => painted("33", &format!("back: {reason}")),
+        Entry::Decided { decision: Decision::Rollback, reason } => {
+            // What failed was told in the line before, with its reason.
+            let what = reason.split_once(" failed: ").map_or(reason.clone(), |(step, _)| format!("{step} failed"));
+            painted("33", &format!("back: {what}"))
+        }
         Entry::Resumed { reason } => format!("the run is taken up again ({reason})"),
-        Entry::Ended { end, .. } => ended(*end),
+        // Told with its reason, once the run rests.
+        Entry::Ended { .. } => return,
     };
     clear();
     crate::say(&text);
 }
 
-fn ended(end: End) -> String {
-    match end {
-        End::Promoted => painted("32", "promoted"),
-        End::Held => painted("31", "held: the target was not touched"),
-        End::Aborted => painted("33", "cut short: the target was not touched"),
-        End::RolledBack => painted("33", "rolled back: the target is as it was, and verified"),
-        End::BackNotVerified => painted("31", "back, but NOT verified: look at it now"),
-        End::Stuck => painted("31", "STUCK: a person is needed"),
-        End::Abandoned => "declared over".to_owned(),
+/// Tells how a run ended, how long its way back took, why, and what a person can do.
+pub(crate) fn tell_end(plan: &Plan, lines: &[Line], dir: &Path) {
+    let Some(Entry::Ended { end, exit }) = lines.last().map(|line| &line.entry) else { return };
+    let code = match end {
+        End::Promoted => "32",
+        End::RolledBack | End::Aborted => "33",
+        _ => "31",
+    };
+    crate::say(&painted(code, &end_text(plan, *end, *exit)));
+    if *end == End::RolledBack {
+        crate::say(&way_back(lines));
     }
+    if let Some(reason) = reason(lines).filter(|_| *end != End::Promoted) {
+        crate::say(&format!("reason: {reason}"));
+    }
+    let by_hand = by_hand(plan, dir, *end);
+    if !by_hand.is_empty() {
+        crate::say("what to do now:");
+        by_hand.iter().for_each(|line| crate::say(&format!("  {line}")));
+    }
+}
+
+/// Returns how long the way back took, from the decision to its verification.
+fn way_back(lines: &[Line]) -> String {
+    let wall = |wanted: &dyn Fn(&Entry) -> bool| lines.iter().find(|line| wanted(&line.entry)).map(|line| &line.wall);
+    let decided = wall(&|entry| matches!(entry, Entry::Decided { .. }));
+    let verified = wall(&|entry| matches!(entry, Entry::Done { step: Step::VerifyBack, .. }));
+    let seconds = decided.zip(verified).and_then(|(from, to)| stagegate_act::clock::seconds_between(from, to));
+    let exchanges = lines.iter().filter_map(|line| match &line.entry {
+        Entry::Undone { data, .. } => data["exchange_s"].as_f64(),
+        _ => None,
+    });
+    let exchange = exchanges.fold(0.0, |all, one| all + one);
+    format!("back {:.1} s after the decision, {exchange:.2} s of them for the database", seconds.unwrap_or_default())
 }
 
 /// Returns what a step left, short: numbers and names, in one line.

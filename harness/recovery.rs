@@ -8,7 +8,7 @@ use stagegate_act::{
     lock::{Lock, LockError},
     paths::StateDir,
 };
-use stagegate_decide::{config::Config, exit::Exit, promotion::Line};
+use stagegate_decide::{config::Config, exit::Exit, promotion::Entry};
 use tokio::sync::watch;
 
 use crate::{Failure, examine::Suites, progress, say};
@@ -19,11 +19,17 @@ pub(crate) fn gate(config: &Arc<Config>, engine: &Engine, observe: Observer, int
     Gate { config: Arc::clone(config), engine: engine.clone(), examine, observe, interrupt }
 }
 
-/// Finishes unfinished runs of all environments; a live run and one that is stuck are left to themselves.
-pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<(), Failure> {
+/// Finishes unfinished runs of all environments; a live run and one that is stuck are left to themselves, and so is
+/// one whose journal cannot be read. Returns whether all that was finished ended well.
+pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
+    let mut well = true;
     for environment in config.environments.values() {
         let state = StateDir::of(config, &environment.project);
-        let Some(run) = gate::unfinished(&state)? else { continue };
+        let open = gate::unfinished(&state).unwrap_or_else(|error| {
+            say(&format!("`{}`: {}", environment.name, gate::told(&error)));
+            None
+        });
+        let Some(run) = open else { continue };
         if run.stuck {
             say(&format!("run {} of `{}` needs a person: `gate resume --env {0}`", run.run, environment.name));
             continue;
@@ -33,14 +39,14 @@ pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<(), Failure> {
                 // It may have ended between the two looks.
                 if let Some(run) = gate::unfinished(&state)?.filter(|run| !run.stuck) {
                     say(&format!("run {} of `{}` was cut short; finishing it first", run.run, environment.name));
-                    finish(config, state, lock, &run).await?;
+                    well &= finish(config, state, lock, &run).await? != Exit::PersonNeeded;
                 }
             }
             Err(LockError::Held { .. }) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
+    Ok(well)
 }
 
 /// Finishes one run and returns how it ended.
@@ -49,11 +55,15 @@ pub(crate) async fn finish(
     state: StateDir,
     lock: Lock,
     run: &gate::Unfinished,
-) -> Result<(Exit, Vec<Line>), Failure> {
+) -> Result<Exit, Failure> {
     let engine = Engine::connect().await?;
     let (_sender, interrupt) = watch::channel(false);
     let gate = gate(config, &engine, Arc::new(progress::tell), interrupt);
     let reason = format!("by process {}", std::process::id());
-    let (_, exit, lines) = gate::finish(gate, state, lock, run, &reason).await?;
-    Ok((exit, lines))
+    let finished = gate::finish(gate, state, lock, run, &reason).await;
+    let (_, exit, lines) = finished.map_err(|error| Failure::new(Exit::PersonNeeded, gate::told(&error)))?;
+    if let Some(Entry::Started { plan }) = lines.first().map(|line| &line.entry) {
+        progress::tell_end(plan, &lines, &run.dir);
+    }
+    Ok(exit)
 }

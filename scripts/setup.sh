@@ -6,7 +6,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/lib.sh
 . "$root/scripts/lib.sh"
 
-readonly min_engine=20.10 min_cargo=1.88
+readonly min_engine=20.10 min_cargo=1.89
 readonly compose_suite=trixie compose_package=docker-compose
 
 usage() {

@@ -124,7 +124,7 @@ impl Target {
     async fn ask(&self, trial: &Trial) -> Record {
         let record = match self.session.get_or_init(|| self.reach()).await {
             Ok(session) => run::one(session, trial).await,
-            Err(reason) => run::broken(&self.config, &self.environment.name, &trial.name, reason),
+            Err(reason) => run::broken(&self.config, &self.environment.name, trial, reason),
         };
         if self.stack().as_ref().is_some_and(Stack::is_ending) {
             // The answer is about our own taking down; the signal's task ends this process.

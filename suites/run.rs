@@ -72,14 +72,15 @@ pub async fn one(session: &Arc<Session>, trial: &Trial) -> Record {
     };
     let environment = &session.project.environment;
     let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let severity = session.project.config.severity_of(&trial.name);
+    let severity = session.project.config.severity_of(&trial.name, trial.severity);
     masked(Record::new(&environment.name, &trial.name, severity, millis, outcome), session.runner.mask())
 }
 
 /// Makes the record of a trial that could not be asked, where there is not even a session.
 #[must_use]
-pub fn broken(config: &Config, environment: &str, trial: &str, reason: &str) -> Record {
-    Record::new(environment, trial, config.severity_of(trial), 0, Outcome::Broken(reason.to_owned()))
+pub fn broken(config: &Config, environment: &str, trial: &Trial, reason: &str) -> Record {
+    let severity = config.severity_of(&trial.name, trial.severity);
+    Record::new(environment, &trial.name, severity, 0, Outcome::Broken(reason.to_owned()))
 }
 
 async fn asked(session: &Arc<Session>, trial: &Trial, within: Duration) -> Outcome {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use stagegate_decide::{
     config::{Config, Environment},
-    record::Outcome,
+    record::{Outcome, Severity},
 };
 
 use crate::session::Session;
@@ -29,6 +29,8 @@ pub struct Trial {
     pub name: String,
     /// Whether it changes something.
     pub effect: Effect,
+    /// How much it weighs where the configuration says nothing.
+    pub severity: Severity,
     /// The question.
     pub ask: Ask,
 }
@@ -41,7 +43,13 @@ impl Trial {
         R: Future<Output = Outcome> + Send + 'static,
     {
         let name = [suite, thing, question].map(word).join("::");
-        Trial { name, effect, ask: Arc::new(move |session| Box::pin(ask(session))) }
+        Trial { name, effect, severity: Severity::default(), ask: Arc::new(move |session| Box::pin(ask(session))) }
+    }
+
+    /// Returns the trial with another severity than `required`, for where the configuration says nothing.
+    #[must_use]
+    pub fn weighing(self, severity: Severity) -> Self {
+        Trial { severity, ..self }
     }
 }
 

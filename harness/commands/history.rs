@@ -2,11 +2,16 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use stagegate_act::{gate::unfinished, journal, lock::Lock, paths::StateDir};
+use stagegate_act::{
+    gate::unfinished,
+    journal::{self, StoreError},
+    lock::Lock,
+    paths::StateDir,
+};
 use stagegate_decide::{
     config::{Config, Environment},
     exit::Exit,
-    promotion::{End, Entry, Line, Plan, Release},
+    promotion::{End, Entry, Kind, Line, Plan, Release, end_text, reason},
 };
 
 use crate::{Failure, cli, give, recovery, say};
@@ -19,13 +24,21 @@ pub(super) struct Point {
     pub(super) previous: Release,
 }
 
-/// Lists the rollback points of an environment, the newest last: promotions whose backup is still there.
+/// Lists the rollback points of an environment, the newest last: promotions that serve still, in the order in which
+/// they came, and whose backup is there. A promotion that was taken back is none any more.
 pub(super) fn points(config: &Config, environment: &Environment) -> Result<Vec<Point>, Failure> {
-    let mut points = Vec::new();
+    let mut points: Vec<Point> = Vec::new();
     for (dir, plan, lines) in runs(config, environment)? {
-        let promoted = matches!(lines.last().map(|l| &l.entry), Some(Entry::Ended { end: End::Promoted, .. }));
-        if promoted && dir.join("backup").is_dir() {
-            points.push(Point { tag: plan.tag, run: plan.run, release: plan.release, previous: plan.previous });
+        if !matches!(end_of(&lines), Some((End::Promoted, _))) {
+            continue;
+        }
+        match plan.kind {
+            Kind::Rollback { run, .. } => points.retain(|point| point.run < run),
+            Kind::Promote if dir.join("backup").is_dir() => {
+                let Plan { tag, run, release, previous, .. } = plan;
+                points.push(Point { tag, run, release, previous });
+            }
+            Kind::Promote => {}
         }
     }
     Ok(points)
@@ -67,18 +80,9 @@ fn end_of(lines: &[Line]) -> Option<(End, Exit)> {
     }
 }
 
-fn reason_of(lines: &[Line]) -> Option<&str> {
-    lines.iter().find_map(|line| match &line.entry {
-        Entry::Failed { reason, .. } => Some(reason.as_str()),
-        _ => None,
-    })
-}
-
 fn as_text(dir: &std::path::Path, plan: &Plan, lines: &[Line]) -> String {
     let end = match end_of(lines) {
-        Some((end, _)) => {
-            serde_json::to_value(end).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
-        }
+        Some((end, exit)) => end_text(plan, end, exit),
         None => "unfinished".to_owned(),
     };
     let began = lines.first().map(|line| line.wall.as_str()).unwrap_or_default();
@@ -92,7 +96,7 @@ fn as_text(dir: &std::path::Path, plan: &Plan, lines: &[Line]) -> String {
         plan.release.name,
         dir.display()
     );
-    if let Some(reason) = reason_of(lines) {
+    if let Some(reason) = reason(lines).filter(|_| !matches!(end_of(lines), Some((End::Promoted, _)))) {
         text.push_str(&format!("\n    {reason}"));
     }
     text
@@ -110,7 +114,7 @@ fn as_json(plan: &Plan, lines: &[Line]) -> Result<String, Failure> {
         "ended": end.and(lines.last().map(|line| &line.wall)),
         "end": end,
         "exit": exit.map(Exit::code),
-        "reason": reason_of(lines),
+        "reason": reason(lines),
         "tag": plan.tag,
     });
     Ok(serde_json::to_string(&value)?)
@@ -125,8 +129,7 @@ pub(super) async fn resume(config: &Arc<Config>, args: cli::OneEnvironment) -> R
         say(&format!("nothing to resume in `{}`", environment.name));
         return Ok(Exit::Passed);
     };
-    let (exit, _) = recovery::finish(config, state, lock, &run).await?;
-    Ok(exit)
+    recovery::finish(config, state, lock, &run).await
 }
 
 pub(super) fn unlock(config: &Config, args: cli::Unlock) -> Result<Exit, Failure> {
@@ -134,12 +137,29 @@ pub(super) fn unlock(config: &Config, args: cli::Unlock) -> Result<Exit, Failure
     let state = StateDir::of(config, &environment.project);
     let _lock = Lock::take(&state, &environment.project, "gate unlock")
         .map_err(|error| Failure::new(Exit::Locked, error.to_string()))?;
-    let run = unfinished(&state)?.filter(|run| run.run == args.run);
+    let run = match unfinished(&state) {
+        Ok(run) => run.filter(|run| run.run == args.run),
+        Err(error @ StoreError::Text { .. }) => return put_aside(&state, &args.run, &error),
+        Err(error) => return Err(error.into()),
+    };
     let Some(run) = run else {
         return Err(Failure::usage(format!("run {} of `{}` is not open; see `gate history`", args.run, args.env)));
     };
     let mut open = journal::Journal::open(&run.dir)?;
     open.append(Entry::Ended { end: End::Abandoned, exit: Exit::PersonNeeded })?;
     say(&format!("run {} is declared over; its files stay in {}", run.run, run.dir.display()));
+    Ok(Exit::Passed)
+}
+
+/// Takes a journal that cannot be read out of the way; it stays beside, for whoever looks into it.
+fn put_aside(state: &StateDir, run: &str, error: &StoreError) -> Result<Exit, Failure> {
+    let journal = state.run(run).join(journal::FILE_NAME);
+    let is_it = matches!(error, StoreError::Text { path, .. } if *path == journal);
+    if !is_it {
+        return Err(Failure::new(Exit::PersonNeeded, stagegate_act::gate::told(error)));
+    }
+    let aside = journal.with_extension("jsonl.damaged");
+    std::fs::rename(&journal, &aside)?;
+    say(&format!("the journal of run {run} cannot be read; it is kept as {}", aside.display()));
     Ok(Exit::Passed)
 }

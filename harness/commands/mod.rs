@@ -2,6 +2,7 @@
 
 mod environment;
 mod history;
+mod lint;
 mod promote;
 mod schema;
 mod show;
@@ -28,14 +29,23 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
         clap_complete::generate(shell, &mut Cli::command(), "gate", &mut std::io::stdout());
         return Ok(Exit::Passed);
     }
+    if let Command::Lint(args) = cli.command {
+        return lint::run(cli.config.as_deref(), args).await;
+    }
     let config = Arc::new(read_config(cli.config.as_deref())?);
     match &cli.command {
         Command::Config(_) | Command::Env | Command::Unlock(_) | Command::Resume(_) | Command::Schema(_) => {}
-        // The history can be read where Docker is down; it says then which run is open.
-        Command::History(_) => {
-            recovery::finish_all(&config).await.unwrap_or_else(|failure| crate::say(&failure.message))
+        // These look on, whatever became of it; the history can be read even where Docker is down.
+        Command::History(_) | Command::Status(_) | Command::Logs(_) | Command::Test(_) => {
+            if let Err(failure) = recovery::finish_all(&config).await {
+                crate::say(&failure.message);
+            }
         }
-        _ => recovery::finish_all(&config).await?,
+        _ => {
+            if !recovery::finish_all(&config).await? {
+                return Err(Failure::new(Exit::PersonNeeded, "an earlier run did not end well; nothing else was done"));
+            }
+        }
     }
     match cli.command {
         Command::Test(args) => test::run(&config, args).await,
@@ -52,7 +62,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
         Command::Schema(args) => schema::run(&config, args).await,
         Command::Config(args) => show::config(&config, args),
         Command::Env => show::environments(&config).await,
-        Command::Completions { .. } => Ok(Exit::Passed),
+        Command::Completions { .. } | Command::Lint(_) => Ok(Exit::Passed),
     }
 }
 

@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use stagegate_act::{
     engine::Engine,
-    gate::{Observer, Request, Run, prepare_plan, unfinished},
+    gate::{Observer, Request, Run, prepare_plan, told, unfinished},
     lock::{Lock, LockError},
     paths::StateDir,
 };
 use stagegate_decide::{
     config::Config,
     exit::Exit,
-    promotion::{End, Entry, Kind, Line, refusals},
+    promotion::{Kind, Line, refusals},
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -73,18 +73,21 @@ async fn conduct(config: &Arc<Config>, request: Request, manner: &Manner) -> Res
     let target = config.environment(&request.to)?;
     config.environment(&request.from)?;
     let state = StateDir::of(config, &target.project);
+    let engine = Engine::connect().await?;
+    if manner.plan_only {
+        return plan_only(config, &engine, &request, manner).await;
+    }
     let lock = locked(&state, &target.project, &request)?;
-    if let Some(run) = unfinished(&state)? {
+    let open = unfinished(&state).map_err(|error| {
+        let text = format!("{}; `gate unlock --env {} --run RUN` puts it aside", told(&error), target.name);
+        Failure::new(Exit::PersonNeeded, text)
+    })?;
+    if let Some(run) = open {
         let text = format!("run {} of `{}` has not ended; `gate resume --env {1}`", run.run, target.name);
         return Err(Failure::new(Exit::PersonNeeded, text));
     }
-    let engine = Engine::connect().await?;
     let (plan, facts, old) = prepare_plan(config, &engine, &request, &super::new_run()).await?;
     let refused = refusals(&plan.kind, &facts);
-    if manner.plan_only {
-        shown(&plan, &refused, manner.json)?;
-        return Ok(if refused.is_empty() { Exit::Passed } else { Exit::Held });
-    }
     say(&plan.text());
     if refused.is_empty() {
         ask::confirm("Go on?", manner.yes)?;
@@ -93,11 +96,24 @@ async fn conduct(config: &Arc<Config>, request: Request, manner: &Manner) -> Res
     let listening = tokio::spawn(listen(sender));
     let observe: Observer = if manner.json { Arc::new(both) } else { Arc::new(progress::tell) };
     let gate = recovery::gate(config, &engine, observe, interrupt);
+    let dir = state.run(&plan.run);
     let mut run = Run::begin(gate, (state, lock), plan, facts, &old)?;
-    let (end, exit) = run.complete().await?;
+    let completed = run.complete().await;
     listening.abort();
-    summary(run.lines(), end);
+    let (_, exit) = completed.map_err(|error| {
+        let text = format!("{}; the next `gate` command takes the run up", told(&error));
+        Failure::new(Exit::PersonNeeded, text)
+    })?;
+    progress::tell_end(run.plan(), run.lines(), &dir);
     Ok(exit)
+}
+
+/// Shows what would be done and what would refuse it. It takes no lock: a live run is none of its business.
+async fn plan_only(config: &Arc<Config>, engine: &Engine, request: &Request, manner: &Manner) -> Result<Exit, Failure> {
+    let (plan, facts, _) = prepare_plan(config, engine, request, &super::new_run()).await?;
+    let refused = refusals(&plan.kind, &facts);
+    shown(&plan, &refused, manner.json)?;
+    Ok(if refused.is_empty() { Exit::Passed } else { Exit::Held })
 }
 
 fn locked(state: &StateDir, project: &str, request: &Request) -> Result<Lock, Failure> {
@@ -142,44 +158,5 @@ async fn listen(sender: watch::Sender<bool>) {
         }
         say("asked to stop: taking back what was begun; this goes on to its end");
         let _ = sender.send(true);
-    }
-}
-
-/// Says how long the way back took, and what is to be done by a person.
-fn summary(lines: &[Line], end: End) {
-    let at =
-        |wanted: &dyn Fn(&Entry) -> bool| lines.iter().find(|line| wanted(&line.entry)).map(|line| line.wall.clone());
-    let decided = at(&|entry| matches!(entry, Entry::Decided { .. }));
-    let last = lines.last().map(|line| line.wall.clone());
-    if end == End::RolledBack
-        && let (Some(decided), Some(last)) = (decided, last)
-        && let Some(seconds) = stagegate_act::clock::seconds_between(&decided, &last)
-    {
-        let exchange: f64 = lines
-            .iter()
-            .filter_map(|line| match &line.entry {
-                Entry::Undone { data, .. } => data["exchange_s"].as_f64(),
-                _ => None,
-            })
-            .sum();
-        say(&format!("back {seconds:.1} s after the decision, the database exchanged in {exchange:.2} s of them"));
-    }
-    if let Some(Entry::Started { plan }) = lines.first().map(|line| &line.entry) {
-        let Some(reason) = lines.iter().find_map(|line| match &line.entry {
-            Entry::Failed { reason, .. } => Some(reason),
-            _ => None,
-        }) else {
-            return;
-        };
-        if end != End::Promoted {
-            let (to, release, previous) = (&plan.environments.target, &plan.release.name, &plan.previous.name);
-            say(&format!("{release} was not promoted to {to}, {previous} still serves: {reason}"));
-        }
-        if matches!(end, End::Stuck | End::BackNotVerified) {
-            say(&format!(
-                "hint: look with `gate status --env {to}`, then `gate resume --env {to}`",
-                to = plan.environments.target
-            ));
-        }
     }
 }

@@ -11,6 +11,7 @@ use stagegate_decide::{
     container::{Container, Health},
     exit::Exit,
     redact::names_a_secret,
+    report,
 };
 
 use crate::{Failure, cli, give, say};
@@ -83,7 +84,7 @@ pub(super) async fn logs(config: &Arc<Config>, args: cli::Logs) -> Result<Exit, 
     };
     let command = compose::logs(&environment.project, &deployed.model_file(), &args.services, args.tail, args.follow);
     let runner = Runner::default().with_mask(stagegate_decide::redact::Mask::new(deployed.model.secrets()));
-    let code = runner.run_through(&command, give).await?;
+    let code = runner.run_through(&command, |line| give(&report::clean(line))).await?;
     Ok(if code == 0 { Exit::Passed } else { Exit::Usage })
 }
 

@@ -19,6 +19,9 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
     let name = args.env.clone().or_else(|| std::env::var("STAGEGATE_ENV").ok()).filter(|name| !name.is_empty());
     let environment = config.environment(name.as_deref().unwrap_or(EPHEMERAL))?;
     let trials = stagegate_suites::trials(Scope { config, environment });
+    for prefix in config.severity.keys().filter(|prefix| !trials.iter().any(|t| t.name.starts_with(prefix.as_str()))) {
+        say(&format!("warning: [severity] names `{prefix}`, and no trial's name begins with it"));
+    }
     let trials = run::select(trials, environment, &args.filters);
     if args.list {
         trials.iter().for_each(|trial| give(&trial.name));
@@ -46,7 +49,7 @@ async fn asked(config: &Arc<Config>, environment: &Environment, trials: &[Trial]
     let (session, stack) = match reached {
         Ok(reached) => reached,
         Err(reason) => {
-            let broken = |trial: &Trial| run::broken(config, &environment.name, &trial.name, &reason);
+            let broken = |trial: &Trial| run::broken(config, &environment.name, trial, &reason);
             return trials.iter().map(broken).collect();
         }
     };
@@ -119,7 +122,7 @@ fn written(run: &report::Run, args: &cli::Test) -> Result<(), Failure> {
     Ok(())
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
         fs::create_dir_all(dir).map_err(|error| Failure::usage(format!("cannot make {}: {error}", dir.display())))?;
     }

@@ -1,14 +1,18 @@
 //! Do the services stay as they are? A crash loop without a healthcheck, or a late unhealthy one, shows only here.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use stagegate_decide::{health, record::Outcome};
+use tokio::time::Instant;
 
 use crate::{
     ready::look,
     session::Session,
     trial::{Effect, Trial},
 };
+
+/// How often the containers are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) fn trial() -> Trial {
     Trial::new("health", "stack", "steady", Effect::Reads, ask)
@@ -23,9 +27,16 @@ async fn ask(session: Arc<Session>) -> Outcome {
     if !missing.is_empty() {
         return Outcome::fail(format!("not watched, since services are not ready: {}", missing.join(", ")));
     }
-    tokio::time::sleep(session.soak).await;
-    match look(&session.project, &session.engine).await {
-        Ok(later) => health::steady(&ready.containers, &later.containers, session.soak),
-        Err(reason) => Outcome::Broken(reason),
+    let end = Instant::now() + session.soak;
+    loop {
+        tokio::time::sleep_until(end.min(Instant::now() + LOOK_EVERY)).await;
+        let outcome = match look(&session.project, &session.engine).await {
+            Ok(later) => health::steady(&ready.containers, &later.containers, session.soak),
+            Err(reason) => return Outcome::Broken(reason),
+        };
+        // The first change is the answer: a door may be closed meanwhile.
+        if Instant::now() >= end || !matches!(outcome, Outcome::Pass(_)) {
+            return outcome;
+        }
     }
 }

@@ -44,8 +44,11 @@ fn trials_are_chosen_by_name_and_by_what_they_may_do(
 
 #[test]
 fn a_trial_without_a_session_is_broken_and_keeps_its_severity() {
-    let record = broken(&config(), "ephemeral", "a::b::c", "Docker does not answer");
+    let asked = trial("a::b::c", Effect::Reads);
+    let record = broken(&config(), "ephemeral", &asked, "Docker does not answer");
     assert_eq!((record.status, record.severity), (Status::Broken, Severity::Info));
+    let other = trial("a::x::c", Effect::Reads).weighing(Severity::Warning);
+    assert_eq!(broken(&config(), "ephemeral", &other, "").severity, Severity::Warning);
     assert_eq!(record.message, "Docker does not answer");
 }
 

@@ -1,6 +1,9 @@
 //! Is a database's schema the one that was committed as its snapshot?
 
-use std::{path::Path, path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use stagegate_act::database::Server;
 use stagegate_decide::{
@@ -48,16 +51,24 @@ async fn ask(session: Arc<Session>, database: Database, path: PathBuf) -> Outcom
 }
 
 /// Compares; comments and the like alone do not fail.
+///
+/// Objects that are not modelled fail where the snapshot has none of their catalog: to accept it is to know of them.
+/// Their number is not compared, since large objects are data.
 fn judged(environment: &str, path: &Path, expected: &Facts, found: &Facts) -> Outcome {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let differences = diff(expected, found);
-    if let Some((what, count)) =
-        found.unmodelled().iter().find(|pair| expected.unmodelled().get(pair.0) != Some(pair.1))
-    {
-        return Outcome::fail(format!("{count} objects in {what} are not modelled, so that they cannot be compared"));
-    }
     if differences.iter().all(|difference| difference.severity != Severity::Semantic) {
-        return Outcome::Pass(format!("{} facts, {}", found.len(), summary(&differences)));
+        return match found.unmodelled().iter().find(|(what, _)| !expected.unmodelled().contains_key(*what)) {
+            Some((what, count)) => Outcome::Fail {
+                message: format!("{count} in {what} not modelled, and so not compared with {name}"),
+                findings: Vec::new(),
+                evidence: Vec::new(),
+                hint: Some(format!(
+                    "if they are meant, run `gate schema accept --env {environment}` and commit the file"
+                )),
+            },
+            None => Outcome::Pass(format!("{} facts, {}", found.len(), summary(&differences))),
+        };
     }
     let sides = Sides { old: name.clone(), new: environment.to_owned() };
     Outcome::Fail {

@@ -16,6 +16,12 @@ pub fn now() -> String {
     format!("{:.0}", Timestamp::now())
 }
 
+/// Returns today in UTC as `YYYY-MM-DD`.
+#[must_use]
+pub fn today() -> String {
+    Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string()
+}
+
 /// Returns the seconds between two RFC 3339 texts; `None` where one is not.
 #[must_use]
 pub fn seconds_between(from: &str, to: &str) -> Option<f64> {

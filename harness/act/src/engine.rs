@@ -16,6 +16,7 @@ use bollard::{
     },
 };
 use futures_util::{StreamExt, future::try_join_all};
+use serde_json::Value;
 use stagegate_decide::container::{Container, Health, State};
 
 /// Label by which Compose marks what belongs to a project.
@@ -73,14 +74,49 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] where the Engine does not answer.
     pub async fn labelled(&self, label: &str) -> Result<Vec<Container>, EngineError> {
-        let filters = HashMap::from([("label", vec![label])]);
-        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        let listed = self.docker.list_containers(Some(options)).await.map_err(refused("list containers"))?;
-        let ids: Vec<String> = listed.into_iter().filter_map(|c| c.id).collect();
+        let ids = self.ids(label).await?;
         let mut containers: Vec<Container> =
             try_join_all(ids.iter().map(|id| self.inspect(id))).await?.into_iter().flatten().collect();
         containers.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(containers)
+    }
+
+    async fn ids(&self, label: &str) -> Result<Vec<String>, EngineError> {
+        let filters = HashMap::from([("label", vec![label])]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let listed = self.docker.list_containers(Some(options)).await.map_err(refused("list containers"))?;
+        Ok(listed.into_iter().filter_map(|c| c.id).collect())
+    }
+
+    /// Returns all that the Engine tells of a compose project's containers, as `docker inspect` prints it.
+    ///
+    /// The values of variables are in it: hand it to where they are not printed.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer.
+    pub async fn project_details(&self, project: &str) -> Result<Vec<Value>, EngineError> {
+        let mut details = Vec::new();
+        for id in self.ids(&format!("{PROJECT_LABEL}={project}")).await? {
+            match self.docker.inspect_container(&id, None::<InspectContainerOptions>).await {
+                Ok(answer) => details.push(serde_json::to_value(answer).unwrap_or_default()),
+                Err(error) if is_missing(&error) => {}
+                Err(source) => return Err(refused("inspect a container")(source)),
+            }
+        }
+        details.sort_by_key(|container| container["Name"].to_string());
+        Ok(details)
+    }
+
+    /// Returns all that the Engine tells of an image, `None` where this host does not have it.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer.
+    pub async fn image_details(&self, reference: &str) -> Result<Option<Value>, EngineError> {
+        match self.docker.inspect_image(reference).await {
+            Ok(image) => Ok(serde_json::to_value(image).ok()),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(source) => Err(refused(&format!("inspect image {reference}"))(source)),
+        }
     }
 
     /// Returns one container, `None` where it is gone.

@@ -2,6 +2,7 @@
 //!
 //! Everything here has effects and returns facts; verdicts, plans and texts are made in `stagegate-decide`.
 
+pub mod audit;
 pub mod clock;
 pub mod database;
 pub mod deployment;

@@ -45,12 +45,6 @@ impl StateDir {
         self.runs().join(id)
     }
 
-    /// Returns the folder of the rollback points, one folder each.
-    #[must_use]
-    pub fn points(&self) -> PathBuf {
-        self.root.join("points")
-    }
-
     /// Returns the folder of test runs' records.
     #[must_use]
     pub fn tests(&self) -> PathBuf {

@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use stagegate_decide::{command::Command, redact::Mask};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
-/// Variable that marks the children of a run: `<project>/<run>`.
+/// Variable that marks the children of a run: `<state folder>#<run>`.
 pub const MARK: &str = "STAGEGATE_RUN";
 /// How much of a child's output is kept in memory, from its end.
 const KEPT: usize = 8 << 20;

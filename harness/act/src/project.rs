@@ -52,7 +52,9 @@ pub enum ProjectError {
         way_out: String,
     },
     /// Compose could not resolve the files.
-    #[error("environment `{environment}`: Compose cannot resolve its files")]
+    #[error(
+        "environment `{environment}`: Compose cannot resolve its files (`docker compose version` must tell 2 or later)"
+    )]
     Resolve {
         /// The environment.
         environment: String,

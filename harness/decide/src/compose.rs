@@ -64,6 +64,10 @@ impl Model {
         format!("{:#}\n", self.0)
     }
 
+    pub(crate) fn json(&self) -> &Value {
+        &self.0
+    }
+
     /// Returns the compose project's name.
     #[must_use]
     pub fn project(&self) -> &str {
@@ -318,7 +322,7 @@ fn is_first_start(target: &Value) -> bool {
 }
 
 /// Compose doubles each `$` in the model that it prints, so that the model can be read again as a file.
-fn unescaped(text: &str) -> String {
+pub(crate) fn unescaped(text: &str) -> String {
     text.replace("$$", "$")
 }
 

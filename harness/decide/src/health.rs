@@ -16,8 +16,9 @@ use crate::{
 /// A start after which the Engine takes a process for stable and forgets its restart delays.
 // Source: moby, restartmanager: a process that ran 10 s resets the delay.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
-/// So many restarts in a row are 25 s of the Engine's delays alone, so that nothing is waited for any more.
-const RESTARTS_OF_A_LOOP: i64 = 8;
+/// So many starts in a row that failed are a loop: a service that only waits for another one has had the time of
+/// five starts and 3 s of the Engine's delays between them, and should be given a `depends_on` with a condition.
+const RESTARTS_OF_A_LOOP: i64 = 5;
 
 /// What the configuration expects of one service.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,9 @@ use crate::{
     record::{Record, Severity, Status},
 };
 
+/// From this number on trials that share a reason are told together.
+const MANY: usize = 3;
+
 /// A trial that should run, and how much it weighs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
@@ -106,19 +109,41 @@ fn vetoes(records: &[Record]) -> Vec<String> {
 
 /// Tells the required trials that did not run.
 fn doubts(records: &[Record], missing: &[&Planned]) -> Vec<String> {
-    let not_asked = records.iter().filter(|record| record.severity == Severity::Required).filter_map(|record| {
-        match record.status {
-            Status::Skip => Some(told(record, "was skipped")),
-            Status::Broken => Some(told(record, "could not be asked")),
-            Status::Pass | Status::Fail => None,
-        }
+    let required = records.iter().filter(|record| record.severity == Severity::Required);
+    let not_asked = required.filter_map(|record| {
+        let what = match record.status {
+            Status::Skip => "was skipped",
+            Status::Broken => "could not be asked",
+            Status::Pass | Status::Fail => return None,
+        };
+        Some((record.trial.as_str(), what, record.message.clone()))
     });
     let absent = missing.iter().filter(|planned| planned.severity == Severity::Required);
-    not_asked.chain(absent.map(|planned| format!("{} did not run", planned.trial))).collect()
+    grouped(not_asked.collect())
+        .into_iter()
+        .chain(absent.map(|planned| format!("{} did not run", planned.trial)))
+        .collect()
+}
+
+/// Tells one reason that many trials share once.
+fn grouped(reasons: Vec<(&str, &str, String)>) -> Vec<String> {
+    let mut told: Vec<String> = Vec::new();
+    let mut seen: BTreeSet<(&str, String)> = BTreeSet::new();
+    for (trial, what, why) in &reasons {
+        let same = reasons.iter().filter(|(_, w, y)| w == what && y == why).count();
+        if same < MANY {
+            told.push(format!("{trial} {what}: {why}"));
+        } else if seen.insert((what, why.clone())) {
+            told.push(format!("{same} trials {}: {why}", what.replacen("was ", "were ", 1)));
+        }
+    }
+    told
 }
 
 fn told(record: &Record, what: &str) -> String {
-    let first = record.findings.first().map(|f| format!(" ({}: expected {}, got {})", f.at, f.expected, f.found));
+    // A message may say it already.
+    let first = record.findings.first().filter(|f| !record.message.contains(&f.found));
+    let first = first.map(|f| format!(" ({}: expected {}, got {})", f.at, f.expected, f.found));
     format!("{} {what}: {}{}", record.trial, record.message, first.unwrap_or_default())
 }
 

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a proof that cannot be set up has failed")]
 
 mod crash;
+mod policy;
 mod promote;
 mod refuse;
 mod schema;

@@ -1,6 +1,6 @@
 //! A good release goes through; bad ones are held, or undone to the last byte; a person can take one back.
 
-use crate::world::World;
+use crate::world::{PASSWORD, World};
 
 fn words(text: &str, wanted: &[&str]) {
     for word in wanted {
@@ -24,7 +24,7 @@ async fn a_good_release_is_promoted_and_bad_ones_are_held_or_undone() {
     world.stage("v3-contract");
     let held = world.promote();
     assert_eq!(held.code, Some(3), "{}", held.text);
-    words(&held.text, &["$.orders[0].total_cents", "contracts/openapi.json", "v2 still serves"]);
+    words(&held.text, &["$.orders[0].total_cents", "contracts/openapi.json", "production was not touched"]);
     assert_eq!(world.state().await, v2);
 
     world.stage("v3-rowloss");
@@ -36,7 +36,7 @@ async fn a_good_release_is_promoted_and_bad_ones_are_held_or_undone() {
     world.stage("v3-unhealthy");
     let undone = world.promote();
     assert_eq!(undone.code, Some(5), "{}", undone.text);
-    words(&undone.text, &["verify failed", "rolled back", "exchanged in 0."]);
+    words(&undone.text, &["verify failed", "rolled back", "s of them for the database"]);
     assert_eq!(world.state().await, v2);
 
     world.stage("v3-crashloop");
@@ -49,6 +49,20 @@ async fn a_good_release_is_promoted_and_bad_ones_are_held_or_undone() {
     world.gate_ok(&["rollback", "--env", "production", "--with-data", "--yes"]);
     assert_eq!(world.state().await, v1);
     world.assert_tidy("after the rollback").await;
+    assert_no_secret_in_logs(&world);
+}
+
+/// Looks into every log, journal and record of the runs for the stacks' password and key.
+fn assert_no_secret_in_logs(world: &World) {
+    let mut read = 0;
+    for run in std::fs::read_dir(world.runs("production")).unwrap().flatten() {
+        for name in ["run.log", "journal.jsonl"] {
+            let Ok(text) = std::fs::read_to_string(run.path().join(name)) else { continue };
+            read += 1;
+            assert!(!text.contains(PASSWORD), "{}/{name} holds a secret", run.path().display());
+        }
+    }
+    assert!(read > 10, "only {read} logs were there to be looked into");
 }
 
 #[tokio::test]
@@ -79,4 +93,21 @@ async fn an_env_file_that_was_changed_for_a_bad_release_is_put_back_and_kept_bes
     let mut beside = std::fs::read_dir(file.parent().unwrap()).unwrap().flatten().map(|entry| entry.path());
     let kept = beside.find(|path| path.to_string_lossy().contains("production.env.failed-")).unwrap();
     assert_eq!(std::fs::read_to_string(kept).unwrap(), changed);
+}
+
+#[tokio::test]
+async fn a_release_whose_database_server_does_not_start_is_undone() {
+    let world = World::new("server", "soak = \"1s\"");
+    let v1 = world.state().await;
+    world.stage("v3-server");
+    // The port is taken, so the new container of the database is made, the old one is gone, and nothing starts.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let file = world.env_file("production");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}DB_PORT={}\n", taken.local_addr().unwrap().port())).unwrap();
+    let undone = world.promote();
+    assert_eq!(undone.code, Some(5), "{}", undone.text);
+    words(&undone.text, &["tier: swap", "rolled back"]);
+    assert_eq!(world.state().await, v1);
+    world.assert_tidy("after the server was put back").await;
 }

@@ -27,8 +27,8 @@ async fn what_cannot_go_well_is_refused_with_the_way_out() {
     world.gate_ok(&["up", "--env", "production", "--release", "v1"]);
     let before = world.state().await;
 
-    refused(&world, &["promote", "--from", "staging", "--to", "production"], 2, &["--yes"]);
     refused(&world, &[&PROMOTE[..], &["--release", "nonsense"]].concat(), 2, &["`nonsense` is not in the repository"]);
+    refused(&world, &PROMOTE, 3, &["v1 serves in `production` already"]);
     refused(&world, &[&PROMOTE[..], &["--release", "v2"]].concat(), 3, &["only what was tested there"]);
     refused(&world, &["down", "--env", "production", "--yes"], 2, &["protected", "--yes-really-production"]);
     refused(&world, &["reset", "--env", "production", "--yes"], 2, &["protected"]);
@@ -42,7 +42,31 @@ async fn what_cannot_go_well_is_refused_with_the_way_out() {
 
     std::fs::write(world.workdir("production").join("VERSION"), "9.9.9\n").unwrap();
     refused(&world, &PROMOTE, 3, &["the target's worktree", "VERSION"]);
+    std::fs::remove_file(world.workdir("production").join("VERSION")).unwrap();
+    run_git(&world, &["checkout", "--", "VERSION"]);
     assert_eq!(world.state().await, before);
+
+    let journal = damage_last_journal(&world);
+    refused(&world, &PROMOTE, 6, &["is damaged"]);
+    let run = journal.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+    world.gate_ok(&["unlock", "--env", "production", "--run", &run]);
+    refused(&world, &PROMOTE, 3, &["v1 serves in `production` already"]);
+}
+
+fn run_git(world: &World, args: &[&str]) {
+    let git = std::process::Command::new("git").arg("-C").arg(world.workdir("production")).args(args).status();
+    assert!(git.unwrap().success());
+}
+
+/// Changes a word in the middle of the newest journal and returns its file.
+fn damage_last_journal(world: &World) -> std::path::PathBuf {
+    let runs = std::fs::read_dir(world.runs("production")).unwrap().flatten();
+    let journal = runs.map(|run| run.path().join("journal.jsonl")).filter(|path| path.is_file()).max().unwrap();
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let damaged = text.replacen("preflight", "preflicht", 1);
+    assert_ne!(text, damaged);
+    std::fs::write(&journal, damaged).unwrap();
+    journal
 }
 
 #[tokio::test]
@@ -50,6 +74,7 @@ async fn a_second_gate_is_told_who_is_at_work_and_a_stopped_one_takes_back_what_
     let world = World::new("stop", "soak = \"8s\"");
     let before = world.state().await;
     world.stage("v2");
+    refused(&world, &PROMOTE[..5], 2, &["nobody can be asked here", "--yes"]);
     let mut command = world.command(&PROMOTE);
     let first = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);

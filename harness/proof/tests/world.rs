@@ -14,7 +14,7 @@ use stagegate_act::{database::Server, engine::Engine};
 use stagegate_decide::{config::Integrity, container::State, data::DataFacts, redact::Secret};
 
 /// A password for stacks that live for minutes on this machine's own addresses.
-const PASSWORD: &str = "only-for-this-test-run";
+pub(crate) const PASSWORD: &str = "only-for-this-test-run";
 
 /// How a gate command ended.
 #[derive(Debug)]
@@ -74,7 +74,14 @@ impl World {
         let world = World { root, name, variables: Vec::new() };
         let shop = checkout().join("fixtures/shop");
         run(Command::new(shop.join("releases/make-repo.sh")).arg(world.shop()));
-        world.add_late_release();
+        // Both pass in staging and fail in production, where a variable says so: one at the first question, one
+        // since the database server cannot be started any more.
+        world.add_release(
+            "v3-late",
+            "REDIS_URL: ",
+            "REDIS_URL: ${LATE_REDIS_URL:-redis://cache:6379}\n      OLD_URL: ",
+        );
+        world.add_release("v3-server", "  db:\n", "  db:\n    ports: [\"127.0.0.1:${DB_PORT:-0}:5432\"]\n");
         world.write_env("staging", false);
         world.write_env("production", true);
         fs::write(world.shop().join("stagegate.toml"), world.config(gate)).unwrap();
@@ -108,23 +115,21 @@ impl World {
         )
     }
 
-    /// Adds the release `v3-late`: a migration that is fine, and a variable that only production sets wrong, so that
-    /// it passes in staging and fails after the deploy in production, at once.
-    fn add_late_release(&self) {
+    /// Adds a release on top of v2: the first `from` of the compose file becomes `to`, and there is a migration that
+    /// is fine, so that data is frozen and copied.
+    fn add_release(&self, tag: &str, from: &str, to: &str) {
         let shop = self.shop();
         let git = |args: &[&str]| run(Command::new("git").arg("-C").arg(&shop).args(IDENTITY).args(args));
         git(&["checkout", "--quiet", "v2"]);
         let compose = shop.join("docker-compose.yml");
         let text = fs::read_to_string(&compose).unwrap();
-        let changed =
-            text.replacen("REDIS_URL: ", "REDIS_URL: ${LATE_REDIS_URL:-redis://cache:6379}\n      OLD_URL: ", 1);
-        assert_ne!(text, changed, "the compose file has no REDIS_URL to change");
-        fs::write(&compose, changed).unwrap();
-        fs::write(shop.join("migrations/003_late.up.sql"), "ALTER TABLE orders ADD COLUMN late integer;\n").unwrap();
-        fs::write(shop.join("migrations/003_late.down.sql"), "ALTER TABLE orders DROP COLUMN late;\n").unwrap();
+        assert!(text.contains(from), "the compose file has no `{from}` to change");
+        fs::write(&compose, text.replacen(from, to, 1)).unwrap();
+        fs::write(shop.join("migrations/003_more.up.sql"), "ALTER TABLE orders ADD COLUMN more integer;\n").unwrap();
+        fs::write(shop.join("migrations/003_more.down.sql"), "ALTER TABLE orders DROP COLUMN more;\n").unwrap();
         git(&["add", "--all"]);
-        git(&["commit", "--quiet", "--message", "Late"]);
-        git(&["tag", "v3-late"]);
+        git(&["commit", "--quiet", "--message", tag]);
+        git(&["tag", tag]);
         git(&["checkout", "--quiet", "main"]);
     }
 
@@ -253,6 +258,17 @@ impl World {
         assert_eq!(closed, 0, "{when}: a database is shut");
     }
 
+    /// Takes the names away by which its runs kept images of the way back.
+    fn drop_image_names(&self) {
+        let list = Command::new("docker").args(["image", "ls", "--format", "{{.Tag}}", "stagegate/rollback"]).output();
+        let tags = list.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        let runs = fs::read_dir(self.runs("production")).into_iter().flatten().flatten();
+        let runs: Vec<String> = runs.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        for tag in tags.lines().filter(|tag| runs.iter().any(|run| tag.starts_with(run.as_str()))) {
+            let _ = Command::new("docker").args(["image", "rm", &format!("stagegate/rollback:{tag}")]).output();
+        }
+    }
+
     fn is_ours(&self, container: &str) -> bool {
         let runs = fs::read_dir(self.runs("production")).into_iter().flatten().flatten();
         let ids: Vec<String> = runs.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
@@ -268,6 +284,7 @@ impl Drop for World {
                 ["compose", "--project-name", &project, "down", "--volumes", "--remove-orphans", "--timeout", "1"];
             let _ = Command::new("docker").args(down).output();
         }
+        self.drop_image_names();
         // What a failed test left is worth a look.
         if !std::thread::panicking() {
             let _ = fs::remove_dir_all(&self.root);
@@ -290,7 +307,8 @@ fn run(command: &mut Command) -> Output {
     output
 }
 
-fn checkout() -> PathBuf {
+/// Returns the root of this checkout.
+pub(crate) fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
 }
 

@@ -1,4 +1,4 @@
-//! Before a run: what is there, and the plan that follows from it. Nothing is touched here.
+//! Before a run: what is there, and the plan that follows from it. Nothing of the environments is touched here.
 
 use std::{path::Path, sync::Arc};
 
@@ -124,6 +124,11 @@ pub async fn prepare_plan(
         ..Facts::default()
     };
     worktree_facts(&git, &target.environment, &mut facts).await?;
+    facts.others.extend(unknown_freeze(config, &old.model));
+    facts.others.extend(unnamed(&old.release));
+    if request.kind == Kind::Promote && old.release == release && has_same_env_files(&old) {
+        facts.others.push(format!("{} serves in `{}` already, with the same env files", release.name, request.to));
+    }
     let databases = databases(config, &target, &old.model, &mut facts).await?;
     let state = StateDir::of(config, &target.environment.project);
     facts.free_state = files::free_space(state.root()).unwrap_or(u64::MAX);
@@ -133,6 +138,29 @@ pub async fn prepare_plan(
         plan.rows_since = rows_since(&plan, &state.run(run), &target, &old.model).await?;
     }
     Ok((plan, facts, old))
+}
+
+fn unknown_freeze(config: &Config, model: &Model) -> Option<String> {
+    let unknown: Vec<&str> =
+        config.gate.freeze.iter().flatten().filter(|name| !model.has(name)).map(String::as_str).collect();
+    let (unknown, known) = (unknown.join(", "), model.services().join(", "));
+    (!unknown.is_empty())
+        .then(|| format!("`freeze` of [gate] names {unknown}, which the target has not (known: {known})"))
+}
+
+/// What was deployed from uncommitted changes cannot be put back from git.
+fn unnamed(release: &Release) -> Option<String> {
+    let changed = release.commit.ends_with("-changed");
+    changed.then(|| {
+        format!("the target runs {}, which is no commit; deploy one with `gate up --release REV`", release.name)
+    })
+}
+
+fn has_same_env_files(deployed: &Snapshot) -> bool {
+    deployed.env_files.iter().all(|env| {
+        let before = deployed.env_bytes(env).ok();
+        before.is_some() && before == std::fs::read(&env.path).ok()
+    })
 }
 
 async fn find(config: &Arc<Config>, engine: &Engine, name: &str) -> Result<Found, BeginError> {

@@ -12,6 +12,8 @@ use stagegate_decide::{
 
 use super::{Run, Stop};
 
+/// How long a server may take to take sessions again, crash recovery included.
+const SERVERS_WITHIN: Duration = Duration::from_secs(120);
 const STOP_WITHIN: Duration = Duration::from_secs(120);
 
 impl Run {
@@ -129,6 +131,7 @@ impl Run {
     pub(super) async fn undo_migrate(&mut self) -> Result<Value, Stop> {
         // A migration that outlived a killed run must not write into what is put back.
         self.gate.engine.remove(&self.migrations_container()).await?;
+        self.start_old_servers().await?;
         let (mut told, mut exchange) = (Vec::new(), Duration::ZERO);
         for database in &self.plan.databases {
             let server = self.server(database).await?;
@@ -145,6 +148,17 @@ impl Run {
             told.push(json!({ "database": database.name, "kept": failed }));
         }
         Ok(json!({ "databases": told, "exchange_s": exchange.as_secs_f64() }))
+    }
+
+    /// Starts the database servers as they were: the release may have replaced one by another that does not start.
+    async fn start_old_servers(&self) -> Result<(), Stop> {
+        let services: Vec<String> = self.plan.databases.iter().map(|database| database.service.clone()).collect();
+        let up = compose::up_services(&self.plan.project, &self.dir.join("old/model.json"), &services);
+        self.runner.run_ok(&up, SERVERS_WITHIN).await?;
+        for database in &self.plan.databases {
+            self.server(database).await?.wait(SERVERS_WITHIN).await?;
+        }
+        Ok(())
     }
 
     async fn prove_back(&self, database: &PlanDatabase, server: &crate::database::Server) -> Result<(), Stop> {

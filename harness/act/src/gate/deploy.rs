@@ -109,6 +109,8 @@ impl Run {
             || Stop { reason: format!("not verified within {}", self.plan.verify_within), exit: Exit::PersonNeeded };
         let found = found.map_err(|_| stop())??;
         self.stop_at_drift(&self.snapshot("old")?.model).await?;
+        let dir = self.dir.clone();
+        self.drop_kept_names(&dir, &self.plan.run).await;
         Ok(json!({ "checks": found["checks"], "rows_kept_beside": self.rows_kept_beside().await? }))
     }
 }

@@ -95,13 +95,7 @@ impl Run {
         let lines = journal::lines(dir)?;
         if let Some(Entry::Started { plan }) = lines.first().map(|line| &line.entry) {
             self.git().await?.untag(&plan.tag).await?;
-            if let Ok(old) = crate::release::Snapshot::read(&dir.join("old")) {
-                for service in old.model.services() {
-                    let name = format!("stagegate/rollback:{}-{service}", plan.run);
-                    let untag = stagegate_decide::command::docker::untag(&name);
-                    let _ = self.runner.run(&untag, NOTIFY_WITHIN).await;
-                }
-            }
+            self.drop_kept_names(dir, &plan.run).await;
         }
         // The journal stays: it is the history.
         std::fs::remove_dir_all(dir.join("backup"))?;

@@ -1,14 +1,17 @@
 //! Prepare and back up: everything that can be done while the target serves.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use stagegate_decide::{
     command::docker,
-    compose::Model,
+    compose::{Model, short},
     config::Environment,
     data::{DataFacts, differences},
-    promotion::Kind,
+    promotion::{Kind, Step},
 };
 
 use super::{Run, Stop};
@@ -62,14 +65,10 @@ impl Run {
     /// Names the images of the way back, so that no clean-up of unnamed images takes them meanwhile.
     async fn keep_images(&self, model: &Model) -> Result<(), Stop> {
         for service in model.services() {
-            let name = self.kept_name(&service);
+            let name = kept_name(&self.plan.run, &service, model.image(&service));
             self.runner.run_ok(&docker::tag(model.image(&service), &name), TAG_WITHIN).await?;
         }
         Ok(())
-    }
-
-    pub(super) fn kept_name(&self, service: &str) -> String {
-        format!("stagegate/rollback:{}-{service}", self.plan.run)
     }
 
     pub(super) fn tree(&self) -> PathBuf {
@@ -88,16 +87,21 @@ impl Run {
 
     pub(super) async fn undo_prepare(&mut self) -> Result<Value, Stop> {
         self.git().await?.remove_worktree(&self.tree()).await?;
-        if let Ok(old) = self.snapshot("old") {
-            self.drop_kept_names(&old.model).await;
+        // Once the target was touched, such a name may be the last one that an image of the way back has.
+        if !Step::FORWARD.into_iter().any(|step| step.touches_target() && self.has_begun(step)) {
+            self.drop_kept_names(&self.dir, &self.plan.run).await;
         }
         Ok(Value::Null)
     }
 
-    pub(super) async fn drop_kept_names(&self, model: &Model) {
-        for service in model.services() {
-            // That it has no such name any more is fine.
-            let _ = self.runner.run(&docker::untag(&self.kept_name(&service)), TAG_WITHIN).await;
+    /// Takes the names away by which the run in `dir` kept images; those in use stay by their other names.
+    pub(super) async fn drop_kept_names(&self, dir: &Path, run: &str) {
+        for snapshot in ["old", "new"].iter().filter_map(|name| Snapshot::read(&dir.join(name)).ok()) {
+            for service in snapshot.model.services() {
+                let name = kept_name(run, &service, snapshot.model.image(&service));
+                // That it has no such name any more is fine.
+                let _ = self.runner.run(&docker::untag(&name), TAG_WITHIN).await;
+            }
         }
     }
 
@@ -133,13 +137,13 @@ impl Run {
 
     async fn prove(
         &self,
-        backup: &std::path::Path,
+        backup: &Path,
         expected: &[(stagegate_decide::promotion::PlanDatabase, DataFacts)],
     ) -> Result<(), Stop> {
         self.start_rehearsal().await?;
         for (database, facts) in expected {
             let server = self.rehearsal_server(database).await?;
-            server.wait(Duration::from_secs(60)).await?;
+            self.wait_for_rehearsal(database, &server).await?;
             self.make_roles(database, &server).await?;
             let path = backup.join(format!("{}.dump", database.id));
             let copy = &database.name;
@@ -166,4 +170,9 @@ impl Run {
         self.git().await?.untag(&self.plan.tag).await?;
         Ok(Value::Null)
     }
+}
+
+/// Returns the name by which a run keeps an image. The id is part of it: old and new release have the same services.
+fn kept_name(run: &str, service: &str, image: &str) -> String {
+    format!("stagegate/rollback:{run}-{service}-{}", short(image))
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use stagegate_decide::{
     command::compose,
     compose::{Model, RUN_LABEL},
-    config,
+    config::{self, Integrity},
     data::{self, DataFacts},
     promotion::{Kind, PlanDatabase, Tier},
     redact::Secret,
@@ -21,6 +21,8 @@ use super::{Run, Stop};
 use crate::{database::Server, files, release};
 
 const UP_WITHIN: Duration = Duration::from_secs(180);
+/// How long the rehearsal's server may take to be made and to take sessions.
+const SERVER_WITHIN: Duration = Duration::from_secs(60);
 const DOWN_WITHIN: Duration = Duration::from_secs(60);
 
 impl Run {
@@ -69,6 +71,24 @@ impl Run {
         Ok(Server::new(container, &database.role, password, &self.application()))
     }
 
+    /// Waits until the rehearsal's server takes sessions; one that does not is told with its last words.
+    pub(super) async fn wait_for_rehearsal(&self, database: &PlanDatabase, server: &Server) -> Result<(), Stop> {
+        let Err(error) = server.wait(SERVER_WITHIN).await else { return Ok(()) };
+        let containers = self.gate.engine.project(&self.rehearsal_project()).await?;
+        let container = containers.iter().find(|c| c.service == database.service);
+        let logs = match container {
+            Some(container) => self.gate.engine.last_logs(&container.id, 5).await?,
+            None => String::new(),
+        };
+        let last: Vec<&str> = logs.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        Err(Stop::held(format!(
+            "with the release's settings the server of `{}` does not start on a copy: {}; its last words: {}",
+            database.service,
+            super::told(&error),
+            last.join(" | ")
+        )))
+    }
+
     /// Makes the target's roles on the rehearsal's server, so that owners and rights can be restored.
     pub(super) async fn make_roles(&self, database: &PlanDatabase, rehearsal: &Server) -> Result<(), Stop> {
         let roles = self.server(database).await?.roles().await?;
@@ -95,11 +115,12 @@ impl Run {
         for database in &self.plan.databases {
             let Some(service) = &database.migrations else { continue };
             let server = self.rehearsal_server(database).await?;
-            let before = server.facts(&database.name, self.plan.integrity).await?;
+            // Always with contents: a migration that only changes values must not look like one that changes nothing.
+            let before = server.facts(&database.name, Integrity::Checksums).await?;
             let started = Instant::now();
             self.run_migrations(&self.rehearsal_project(), &self.rehearsal_file(), service).await?;
             took += started.elapsed();
-            let after = server.facts(&database.name, self.plan.integrity).await?;
+            let after = server.facts(&database.name, Integrity::Checksums).await?;
             self.stop_at_losses(database, &before, &after)?;
             changed |= before != after;
         }

@@ -77,10 +77,10 @@ pub fn prune_worktrees(repository: &Path) -> Command {
     git(repository).args(["worktree", "prune"])
 }
 
-/// Prints how a person calls a commit: its tag, else its short id.
+/// Prints how a person calls a commit: its tag, the nearest one and the distance (`v2-3-gab12cd34ef`), else its short id.
 #[must_use]
 pub fn name_of(dir: &Path, commit: &str) -> Command {
-    git(dir).args(["describe", "--tags", "--exact-match", "--exclude=rollback-*", "--always"]).arg(commit)
+    git(dir).args(["describe", "--tags", "--exclude=rollback-*", "--always", "--abbrev=10"]).arg(commit)
 }
 
 /// Prints the top folder of the working copy that holds `dir`.

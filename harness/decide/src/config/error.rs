@@ -28,14 +28,14 @@ fn place(path: &Path, line: usize, column: usize) -> String {
 }
 
 impl ConfigError {
-    pub(super) fn from_toml(path: &Path, text: &str, error: &toml::de::Error) -> Self {
+    pub(crate) fn from_toml(path: &Path, text: &str, error: &toml::de::Error) -> Self {
         let offset = error.span().map_or(0, |span| span.start);
         let message = error.message().trim().to_owned();
         let hint = suggestion(&message);
         Self::at(path, text, offset, message, hint)
     }
 
-    pub(super) fn at(path: &Path, text: &str, offset: usize, message: String, hint: Option<String>) -> Self {
+    pub(crate) fn at(path: &Path, text: &str, offset: usize, message: String, hint: Option<String>) -> Self {
         let before = &text[..offset.min(text.len())];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
@@ -56,7 +56,7 @@ impl ConfigError {
 }
 
 /// Finds the known name that a mistyped one was probably meant to be.
-pub(super) fn closest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn closest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()
         .map(|name| (strsim::damerau_levenshtein(found, name), *name))

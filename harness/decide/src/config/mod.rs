@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{record::Severity, units::Span};
 pub use error::ConfigError;
+pub(crate) use error::closest;
 pub use raw::{Door, HostKind, Integrity, Tier};
 
 /// The name of the file, looked for in the current folder and above.
@@ -170,14 +171,14 @@ impl Config {
         self.environments.get(name).ok_or_else(|| ConfigError::unknown_environment(self, name))
     }
 
-    /// Returns the severity of a trial.
+    /// Returns the severity of a trial; `own` is the check's, which counts where the user says nothing.
     #[must_use]
-    pub fn severity_of(&self, trial: &str) -> Severity {
+    pub fn severity_of(&self, trial: &str, own: Severity) -> Severity {
         self.severity
             .iter()
             .filter(|(prefix, _)| begins(trial, prefix))
             .max_by_key(|(prefix, _)| prefix.len())
-            .map_or_else(Severity::default, |(_, severity)| *severity)
+            .map_or(own, |(_, severity)| *severity)
     }
 }
 

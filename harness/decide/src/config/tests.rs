@@ -57,7 +57,7 @@ fn what_is_not_said_has_a_default() {
 #[case("contracts::api::get_items", Severity::Warning)]
 #[case("contractsx::api", Severity::Required)]
 fn the_longest_beginning_of_a_name_gives_its_severity(#[case] trial: &str, #[case] want: Severity) {
-    assert_eq!(parse(GOOD).unwrap().severity_of(trial), want);
+    assert_eq!(parse(GOOD).unwrap().severity_of(trial, Severity::Required), want);
 }
 
 #[rstest]

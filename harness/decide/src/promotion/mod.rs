@@ -4,11 +4,13 @@
 //! of the journal: a run that was killed goes on, or back, by asking it again. Until the commit line is written a
 //! run can only be taken back; from then on it only goes forward.
 
+mod ending;
 mod journal;
 mod next;
 mod plan;
 mod preflight;
 
+pub use ending::{by_hand, end_text, reason};
 pub use journal::{Decision, End, Entry, JournalError, Line, VERSION, chained, read};
 pub use next::{Move, next};
 pub use plan::{Environments, Kind, Plan, PlanDatabase, Release, ServiceChange, rollback_tag};

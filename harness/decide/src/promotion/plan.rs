@@ -170,9 +170,10 @@ impl Plan {
         }
         lines.push(format!("  frozen    {}", list(&self.freeze)));
         match self.door_policy {
-            Door::Closed => {
-                lines.push(format!("  door      {} closed until the release is verified", list(&self.door)))
-            }
+            Door::Closed => lines.push(format!(
+                "  door      {} closed until the release is verified, where data changes",
+                list(&self.door)
+            )),
             Door::Open => {
                 lines.push("  door      open: rows written before the verdict are counted on a rollback".into())
             }

@@ -41,7 +41,7 @@ pub struct Facts {
 
 /// Returns why the run may not begin; empty where it may.
 ///
-/// Free space must be 2.2 times the databases and their write-ahead logs: the copy, the dump and what the
+/// Free space must be 2.2 times the databases, and their write-ahead logs once: the copy, the dump and what the
 /// migration writes. A server whose disk fills up while it restores stops and may not come back.
 #[must_use]
 pub fn refusals(kind: &Kind, facts: &Facts) -> Vec<String> {

@@ -350,3 +350,19 @@ fn a_run_is_refused_with_what_was_found_and_the_way_out(#[case] facts: Facts, #[
         assert!(refusals[0].contains(word), "{refusals:?}");
     }
 }
+
+#[test]
+fn where_the_gate_can_go_no_further_it_says_what_to_type() {
+    let lines = by_hand(&plan(Kind::Promote), std::path::Path::new("/var/lib/run"), End::Stuck).join("\n");
+    for word in ["gate resume --env production", "shop__pre_20260102_030405_ab12", "old/model.json", "gate unlock"] {
+        assert!(lines.contains(word), "{lines}");
+    }
+    assert!(by_hand(&plan(Kind::Promote), std::path::Path::new("/"), End::Promoted).is_empty());
+}
+
+#[test]
+fn an_inconclusive_end_is_not_called_held() {
+    let plan = plan(Kind::Promote);
+    assert!(end_text(&plan, End::Held, Exit::Inconclusive).starts_with("inconclusive"));
+    assert!(end_text(&plan, End::Held, Exit::Held).starts_with("held"));
+}

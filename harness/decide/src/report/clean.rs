@@ -8,7 +8,8 @@ pub(super) fn line(text: &str) -> String {
 }
 
 /// Returns a text of lines without escape sequences, control characters and marks of direction.
-pub(crate) fn block(text: &str) -> String {
+#[must_use]
+pub fn block(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {

@@ -3,7 +3,7 @@
 //! What services said is not trusted: escape sequences, control characters and those that turn the direction of
 //! writing are taken out, and each format escapes what it would take as its own.
 
-pub(crate) mod clean;
+mod clean;
 pub mod github;
 pub mod json;
 pub mod junit;
@@ -12,6 +12,7 @@ pub mod terminal;
 #[cfg(test)]
 mod tests;
 
+pub use clean::block as clean;
 use serde::{Deserialize, Serialize};
 
 use crate::{

@@ -37,7 +37,7 @@ pub fn terminal(sides: &Sides, differences: &[Difference]) -> String {
         out.push_str(&compatibility(difference));
     }
     // Names and bodies are of unknown origin.
-    clean::block(&out)
+    clean(&out)
 }
 
 fn headline(difference: &Difference) -> String {

@@ -1,0 +1,147 @@
+//! `gate lint`: the compose audit, over files alone or over an environment with its containers.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use stagegate_act::{
+    audit,
+    engine::Engine,
+    gate::told,
+    process::Runner,
+    project::{self, read_config},
+};
+use stagegate_decide::{
+    command::compose::Source,
+    config::Config,
+    exit::Exit,
+    policy::{self, Facts, Finding, Waivers},
+    record::Severity,
+};
+
+use crate::{Failure, cli, give, say};
+
+/// The names that Compose looks for, in its order.
+const FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
+
+pub(super) async fn run(config: Option<&Path>, args: cli::Lint) -> Result<Exit, Failure> {
+    if let Some(id) = &args.explain {
+        return explained(id);
+    }
+    let (facts, waivers, config) = match asked(config, &args)? {
+        Asked::Files(files) => of_files(&files, &args.env_file).await?,
+        Asked::Environment(config) => of_environment(config, args.env.as_ref()).await?,
+    };
+    if let Some(refusal) = facts.refusal.as_ref().filter(|_| !facts.is_judged()) {
+        return Err(Failure::usage(format!("Compose cannot resolve the files: {refusal}")));
+    }
+    let mut findings = policy::audit(&facts, &waivers, &stagegate_act::clock::today());
+    if let Some(config) = &config {
+        for finding in &mut findings {
+            let trial = format!("policy::stack::{}", finding.rule.replace('-', "_"));
+            finding.severity = config.severity_of(&trial, finding.severity);
+        }
+    }
+    written(&findings, &args)?;
+    let held = findings.iter().any(|f| f.waived.is_none() && weighs(f.severity, args.fail_on));
+    Ok(if held { Exit::Held } else { Exit::Passed })
+}
+
+fn explained(id: &str) -> Result<Exit, Failure> {
+    let text = policy::explained(id).ok_or_else(|| {
+        let near = policy::nearest(id).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        Failure::usage(format!("there is no rule `{id}`{near} (`gate lint --explain all` lists them)"))
+    })?;
+    give(&text);
+    Ok(Exit::Passed)
+}
+
+enum Asked {
+    Files(Vec<PathBuf>),
+    Environment(Arc<Config>),
+}
+
+/// Finds out what is meant: files, an environment, or the compose file of this folder.
+fn asked(config: Option<&Path>, args: &cli::Lint) -> Result<Asked, Failure> {
+    if !args.files.is_empty() {
+        return Ok(Asked::Files(args.files.clone()));
+    }
+    let named = args.env.is_some() || std::env::var_os("STAGEGATE_ENV").is_some_and(|name| !name.is_empty());
+    let here = FILES.iter().map(PathBuf::from).find(|file| file.is_file());
+    match here {
+        Some(file) if !named && config.is_none() => Ok(Asked::Files(vec![file])),
+        _ => Ok(Asked::Environment(Arc::new(read_config(config)?))),
+    }
+}
+
+async fn of_files(files: &[PathBuf], env_files: &[PathBuf]) -> Result<(Facts, Waivers, Option<Arc<Config>>), Failure> {
+    let here = std::env::current_dir()?;
+    let files: Vec<PathBuf> = files.iter().map(|file| here.join(file)).collect();
+    let dir = files.first().and_then(|file| file.parent()).unwrap_or(&here).to_path_buf();
+    let source = Source {
+        // Nothing is started under this name.
+        project: "lint".to_owned(),
+        dir: dir.clone(),
+        env_files: env_files.iter().map(|file| here.join(file)).collect(),
+        files,
+    };
+    let mut facts = audit::of_source(&Runner::default(), "files", &source).await?;
+    let looked = match Engine::connect().await {
+        Ok(engine) => audit::look_at_images(&mut facts, &engine).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = looked {
+        say(&format!("what images declare is not known: {error}"));
+    }
+    Ok((facts, audit::waivers_in(&dir)?, None))
+}
+
+async fn of_environment(
+    config: Arc<Config>,
+    env: Option<&String>,
+) -> Result<(Facts, Waivers, Option<Arc<Config>>), Failure> {
+    let environment = super::named(&config, env)?;
+    let source = project::source(environment)?;
+    let mut facts = audit::of_source(&Runner::default(), &environment.name, &source).await?;
+    let engine = Engine::connect().await?;
+    audit::look_at_images(&mut facts, &engine).await?;
+    audit::look_at_containers(&mut facts, &engine, &environment.project).await?;
+    if facts.containers.as_ref().is_some_and(Vec::is_empty) {
+        say(&format!("nothing runs in `{}`: only its files were looked at", environment.name));
+    }
+    let waivers = audit::waivers_of(&config).map_err(|error| Failure::usage(told(&error)))?;
+    Ok((facts, waivers, Some(config)))
+}
+
+fn written(findings: &[Finding], args: &cli::Lint) -> Result<(), Failure> {
+    // No value of a variable is in a finding. Masking would hide names instead: a password may be a service's name.
+    if let Some(path) = &args.sarif {
+        let sarif = policy::sarif(findings, env!("CARGO_PKG_VERSION"));
+        super::test::write(path, &format!("{sarif:#}\n"))?;
+    }
+    if args.json {
+        give(&format!("{:#}", policy::json(findings)));
+        return Ok(());
+    }
+    if !args.fix {
+        give(&policy::text(findings));
+        return Ok(());
+    }
+    match policy::lines_to_add(findings) {
+        lines if lines.is_empty() => say("there is nothing to add"),
+        lines => {
+            give(&lines);
+            say("merge these lines into the file, or name them as a second --file; check the numbers first");
+        }
+    }
+    Ok(())
+}
+
+fn weighs(severity: Severity, least: cli::FailOn) -> bool {
+    match least {
+        cli::FailOn::Required => severity == Severity::Required,
+        cli::FailOn::Warning => severity != Severity::Info,
+        cli::FailOn::Info => true,
+    }
+}

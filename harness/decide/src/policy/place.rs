@@ -1,0 +1,158 @@
+//! Where in the files a service and its keys stand. The resolved model has no lines, so the text is searched.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::Place;
+
+/// A compose file as it is written.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// Its path, as it was given.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+impl SourceFile {
+    /// Reads the file without resolving anything; `None` where this reader cannot (Compose then says why, or can).
+    pub(super) fn yaml(&self) -> Option<Value> {
+        serde_saphyr::from_str_with_options(&self.text, serde_saphyr::options! { with_snippet: false }).ok()
+    }
+
+    fn lines(&self) -> Vec<&str> {
+        self.text.lines().collect()
+    }
+
+    /// Returns the lines of a service, its name's first; from 0.
+    fn block(&self, service: &str) -> Option<Range<usize>> {
+        let lines = self.lines();
+        let services = below(&lines, 0..lines.len(), "services")?;
+        below(&lines, services.start + 1..services.end, service)
+    }
+
+    /// Returns the line of a variable of a service, from 1.
+    pub(super) fn line_of_variable(&self, service: &str, key: &str) -> Option<usize> {
+        let lines = self.lines();
+        let block = self.block(service)?;
+        let is_it = |line: &str| {
+            let bare = line.trim_start().trim_start_matches("- ").trim_start_matches(['"', '\'']);
+            bare.strip_prefix(key).is_some_and(|rest| rest.starts_with(['=', ':', '"', '\'']))
+        };
+        lines[block.clone()].iter().position(|line| is_it(line)).map(|at| block.start + at + 1)
+    }
+
+    /// Returns the service in whose lines a line (from 1) stands.
+    pub(super) fn service_at(&self, line: usize) -> Option<String> {
+        let lines = self.lines();
+        let services = below(&lines, 0..lines.len(), "services")?;
+        let block = services.start + 1..services.end.min(line);
+        let first = block.clone().find(|at| is_text(lines[*at]))?;
+        let depth = indent(lines[first]);
+        let own = block.rev().find(|at| is_text(lines[*at]) && indent(lines[*at]) == depth)?;
+        Some(lines[own].trim().split(':').next()?.trim_matches(['"', '\'']).to_owned())
+    }
+}
+
+/// Finds where a service says `key`; the last file that does so counts, else the first that has the service.
+pub(super) fn of(files: &[SourceFile], service: &str, key: &str) -> Option<Place> {
+    if service.is_empty() {
+        return None;
+    }
+    let at = |file: &SourceFile, line: usize| Place { file: file.path.clone(), line: line + 1 };
+    let of_key = files.iter().rev().filter(|_| !key.is_empty()).find_map(|file| {
+        let block = file.block(service)?;
+        let lines = file.lines();
+        below(&lines, block.start + 1..block.end, key).map(|found| at(file, found.start))
+    });
+    of_key.or_else(|| files.iter().find_map(|file| file.block(service).map(|block| at(file, block.start))))
+}
+
+/// Returns the variables of an `environment`, written as a map or as a list.
+pub(super) fn variables(environment: &Value) -> Vec<(String, Value)> {
+    let of_list = |line: &Value| {
+        let (key, value) = line.as_str()?.split_once('=')?;
+        Some((key.to_owned(), Value::from(value)))
+    };
+    match environment {
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        Value::Array(list) => list.iter().filter_map(of_list).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Finds `key:` among the least indented of some lines, with all that is indented below it.
+fn below(lines: &[&str], within: Range<usize>, key: &str) -> Option<Range<usize>> {
+    let first = within.clone().find(|at| is_text(lines[*at]))?;
+    let depth = indent(lines[first]);
+    let start = within.clone().find(|at| indent(lines[*at]) == depth && names(lines[*at], key))?;
+    let ends = |at: &usize| is_text(lines[*at]) && indent(lines[*at]) <= depth && !is_item(lines[*at], depth);
+    let end = (start + 1..within.end).find(ends).unwrap_or(within.end);
+    Some(start..end)
+}
+
+/// A list may stand at the depth of its key.
+fn is_item(line: &str, depth: usize) -> bool {
+    indent(line) == depth && line.trim_start().starts_with("- ")
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+fn is_text(line: &str) -> bool {
+    let bare = line.trim();
+    !bare.is_empty() && !bare.starts_with('#') && bare != "---"
+}
+
+fn names(line: &str, key: &str) -> bool {
+    let bare = line.trim();
+    let rest = bare.strip_prefix(key).or_else(|| {
+        let inner = bare.strip_prefix(['"', '\''])?.strip_prefix(key)?;
+        inner.strip_prefix(['"', '\''])
+    });
+    rest.is_some_and(|rest| rest.trim_start().starts_with(':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const TEXT: &str = "# shop\nx-a: &a\n  image: no\nservices:\n\n  # front\n  web:\n    image: nginx\n    environment:\n    - A=1\n    ports: []\n  \"api\":\n    image: api\n    environment:\n      PW: x\nvolumes:\n  web:\n";
+
+    fn files() -> Vec<SourceFile> {
+        let second = "services:\n  web:\n    ports: [\"80:80\"]\n";
+        vec![
+            SourceFile { path: "a.yml".into(), text: TEXT.into() },
+            SourceFile { path: "b.yml".into(), text: second.into() },
+        ]
+    }
+
+    #[rstest]
+    #[case("web", "", Some(("a.yml", 7)))]
+    #[case("web", "image", Some(("a.yml", 8)))]
+    #[case("web", "ports", Some(("b.yml", 3)))]
+    #[case("web", "restart", Some(("a.yml", 7)))]
+    #[case("api", "image", Some(("a.yml", 13)))]
+    #[case("db", "image", None)]
+    fn a_key_is_found_in_the_file_that_counts(
+        #[case] service: &str,
+        #[case] key: &str,
+        #[case] want: Option<(&str, usize)>,
+    ) {
+        let found = of(&files(), service, key);
+        assert_eq!(found.as_ref().map(|place| (place.file.as_str(), place.line)), want);
+    }
+
+    #[test]
+    fn variables_and_services_are_found_by_line() {
+        let files = files();
+        assert_eq!(files[0].line_of_variable("web", "A"), Some(10));
+        assert_eq!(files[0].line_of_variable("api", "PW"), Some(15));
+        assert_eq!(files[0].service_at(13).as_deref(), Some("api"));
+        assert_eq!(files[0].service_at(8).as_deref(), Some("web"));
+    }
+}

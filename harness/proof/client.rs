@@ -1,3 +1,0 @@
-//! A client of the sample stack.
-
-fn main() {}

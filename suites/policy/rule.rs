@@ -1,0 +1,70 @@
+//! Does a rule fire on some service of the stack? All trials read one audit, made by the first that asks.
+
+use std::sync::Arc;
+
+use stagegate_act::{audit, probe::with_causes};
+use stagegate_decide::{
+    policy::{self, Finding, Rule},
+    record::{self, Evidence, Outcome},
+};
+use tokio::sync::OnceCell;
+
+use crate::{
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+/// The audit of a run: its findings, or why there are none.
+pub(super) type Audit = OnceCell<Result<Vec<Finding>, String>>;
+
+pub(super) fn trial(rule: &'static Rule, audit: &Arc<Audit>) -> Trial {
+    let audit = Arc::clone(audit);
+    let ask = move |session| ask(session, rule, Arc::clone(&audit));
+    Trial::new("policy", "stack", rule.id, Effect::Reads, ask).weighing(rule.severity)
+}
+
+async fn ask(session: Arc<Session>, rule: &'static Rule, audit: Arc<Audit>) -> Outcome {
+    match audit.get_or_init(|| audited(&session)).await {
+        Ok(findings) => judged(rule, findings),
+        Err(reason) => Outcome::Broken(reason.clone()),
+    }
+}
+
+async fn audited(session: &Session) -> Result<Vec<Finding>, String> {
+    let Session { project, engine, .. } = session;
+    let waivers = audit::waivers_of(&project.config).map_err(|error| with_causes(&error))?;
+    let mut facts = audit::of_model(&project.model, &project.source).map_err(|error| with_causes(&error))?;
+    audit::look_at_images(&mut facts, engine).await.map_err(|error| with_causes(&error))?;
+    let looked = audit::look_at_containers(&mut facts, engine, project.compose_name()).await;
+    looked.map_err(|error| with_causes(&error))?;
+    Ok(policy::audit(&facts, &waivers, &stagegate_act::clock::today()))
+}
+
+fn judged(rule: &Rule, findings: &[Finding]) -> Outcome {
+    let own: Vec<&Finding> = findings.iter().filter(|finding| finding.rule == rule.id).collect();
+    let (waived, open): (Vec<&Finding>, Vec<&Finding>) = own.into_iter().partition(|f| f.waived.is_some());
+    if open.is_empty() {
+        return Outcome::Pass(match waived.len() {
+            0 => "no service".to_owned(),
+            n => format!("no service, {n} waived"),
+        });
+    }
+    let mut services: Vec<&str> = open.iter().map(|finding| finding.subject()).collect();
+    services.dedup();
+    Outcome::Fail {
+        message: format!("{}: {}", rule.title, services.join(", ")),
+        findings: open.iter().map(|finding| told(finding)).collect(),
+        evidence: vec![Evidence { name: "why".to_owned(), text: rule.why.to_owned() }],
+        hint: Some(format!("{} (`gate lint --explain {}`)", rule.mend, rule.id)),
+    }
+}
+
+fn told(finding: &Finding) -> record::Finding {
+    let place = finding.place.as_ref().map(|place| format!(" ({}:{})", place.file, place.line));
+    let at = finding.container.clone().unwrap_or_else(|| finding.subject().to_owned());
+    record::Finding {
+        at: format!("{at}{}", place.unwrap_or_default()),
+        expected: finding.expected.clone(),
+        found: finding.found.clone(),
+    }
+}
