@@ -86,6 +86,14 @@ Examples:
     /// Compare two contracts
     #[command(subcommand)]
     Contract(Contract),
+    /// Read, compare and keep the schema of databases
+    #[command(after_help = "\
+Examples:
+  gate schema dump --env staging
+  gate schema diff staging production
+  gate schema diff production snapshots/schema/shop.txt --markdown
+  gate schema accept --env staging")]
+    Schema(Schema),
     /// Show the configuration with every default, secrets masked
     #[command(after_help = "Example:\n  gate config --env production")]
     Config(ShowConfig),
@@ -316,6 +324,64 @@ pub(crate) struct ContractDiff {
 pub(crate) enum BreakingLevel {
     Error,
     Warning,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    #[command(subcommand)]
+    pub(crate) command: SchemaCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SchemaCommand {
+    /// Print the schema as a snapshot
+    Dump(OneDatabase),
+    /// Compare two schemas; exits 3 where they differ
+    Diff(SchemaDiff),
+    /// Compare an environment with its committed snapshots; exits 3 where they differ
+    Snapshot(OneDatabase),
+    /// Write an environment's schemas to snapshots/schema/ beside stagegate.toml
+    Accept(OneDatabase),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OneDatabase {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Database, as [databases] names it [default: all; for a dump the only one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) database: Option<String>,
+    #[command(flatten)]
+    pub(crate) form: Form,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaDiff {
+    /// Environment or snapshot file: what the old release was made for
+    #[arg(value_name = "OLD")]
+    pub(crate) old: String,
+    /// Environment or snapshot file: what the new release was made for
+    #[arg(value_name = "NEW")]
+    pub(crate) new: String,
+    /// Database, as [databases] names it [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) database: Option<String>,
+    #[command(flatten)]
+    pub(crate) form: Form,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Form {
+    /// Print JSON
+    #[arg(long, conflicts_with = "markdown")]
+    pub(crate) json: bool,
+    /// Print Markdown
+    #[arg(long)]
+    pub(crate) markdown: bool,
+    /// Fail where there are objects that are not modelled
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 #[derive(Debug, Args)]

@@ -15,13 +15,14 @@ pub mod trial;
 mod contracts;
 mod health;
 mod policy;
+mod schema;
 
 pub use trial::{Effect, Scope, Suite, Trial};
 
 /// Lists the suites, in the order in which they are told.
 #[must_use]
 pub fn catalog() -> Vec<Suite> {
-    vec![health::SUITE, contracts::SUITE, policy::SUITE]
+    vec![health::SUITE, contracts::SUITE, policy::SUITE, schema::SUITE]
 }
 
 /// Lists all trials of an environment.

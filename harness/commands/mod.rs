@@ -5,6 +5,7 @@ mod environment;
 mod history;
 mod lint;
 mod promote;
+mod schema;
 mod show;
 mod test;
 
@@ -38,7 +39,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
     }
     let config = Arc::new(read_config(cli.config.as_deref())?);
     match &cli.command {
-        Command::Config(_) | Command::Env | Command::Unlock(_) | Command::Resume(_) => {}
+        Command::Config(_) | Command::Env | Command::Unlock(_) | Command::Resume(_) | Command::Schema(_) => {}
         // These look on, whatever became of it; the history can be read even where Docker is down.
         Command::History(_) | Command::Status(_) | Command::Logs(_) | Command::Test(_) => {
             if let Err(failure) = recovery::finish_all(&config).await {
@@ -63,6 +64,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
         Command::History(args) => history::show(&config, args),
         Command::Resume(args) => history::resume(&config, args).await,
         Command::Unlock(args) => history::unlock(&config, args),
+        Command::Schema(args) => schema::run(&config, args).await,
         Command::Config(args) => show::config(&config, args),
         Command::Env => show::environments(&config).await,
         Command::Contract(_) | Command::Completions { .. } | Command::Lint(_) => Ok(Exit::Passed),

@@ -17,5 +17,6 @@ pub mod promotion;
 pub mod record;
 pub mod redact;
 pub mod report;
+pub mod schema;
 pub mod units;
 pub mod verdict;

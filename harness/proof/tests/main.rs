@@ -9,4 +9,5 @@ mod crash;
 mod policy;
 mod promote;
 mod refuse;
+mod schema;
 mod world;

@@ -3,9 +3,11 @@
 //! Sessions are made from this host to the container of the database's service; dumps and restores are run inside
 //! it, so that program and server have one version.
 
+mod catalog;
 mod facts;
 mod swap;
 
+pub use catalog::{schema, schema_in_transaction};
 pub use facts::{DATA_FACTS_SETTINGS, data_facts};
 pub use swap::Locale;
 
@@ -17,16 +19,19 @@ use std::{
 
 use stagegate_decide::{
     command::postgres::{self as command, Inside},
-    config::Integrity,
-    container::Container,
+    config::{Database, Integrity},
+    container::{Container, State},
     data::DataFacts,
     redact::Secret,
 };
 use tokio_postgres::{Client, Config as PgConfig, NoTls};
 
 use crate::{
+    engine::Engine,
     files,
+    probe::postgres::Login,
     process::{RunError, Runner},
+    project::Project,
 };
 
 /// The database in which commands about other databases are given.
@@ -107,6 +112,30 @@ impl Server {
         let inside =
             Inside { container: container.id.clone(), role: role.to_owned(), application: application.to_owned() };
         Server { service: container.service.clone(), addresses: container.reach(5432), password, inside }
+    }
+
+    /// Describes the server of a configured database by the container that runs now.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Unexpected`] where its service has no running container.
+    pub async fn of(
+        project: &Project,
+        engine: &Engine,
+        database: &Database,
+        application: &str,
+    ) -> Result<Self, DatabaseError> {
+        let containers =
+            project.containers(engine).await.map_err(|error| DatabaseError::Unexpected(error.to_string()))?;
+        let runs = |c: &&Container| c.service == database.service && !c.one_off && c.state == State::Running;
+        let container = containers.iter().find(runs).ok_or_else(|| {
+            let (service, name) = (&database.service, &project.environment.name);
+            DatabaseError::Unexpected(format!(
+                "service `{service}` of `{name}` has no running container; bring it up with `gate up --env {name}`"
+            ))
+        })?;
+        let login = Login::of(&project.model, database);
+        let password = login.password.unwrap_or_else(|| Secret::new(""));
+        Ok(Server::new(container, &login.user, password, application))
     }
 
     /// Makes a session with `database`.

@@ -1,0 +1,51 @@
+-- Privileges that are not what the server gives by itself, one row an object and grantee; default privileges.
+with guarded as (
+    select 'pg_class'::regclass::oid as class, oid as object, 0 as part,
+           case when relkind = 'S' then 's' else 'r' end::"char" as type, relowner as owner, relacl as acl
+    from pg_class where relacl is not null and relkind in ('r', 'p', 'f', 'v', 'm', 'S')
+    union all
+    select 'pg_class'::regclass, a.attrelid, a.attnum, 'c', c.relowner, a.attacl
+    from pg_attribute a join pg_class c on c.oid = a.attrelid where a.attacl is not null and not a.attisdropped
+    union all select 'pg_proc'::regclass, oid, 0, 'f', proowner, proacl from pg_proc where proacl is not null
+    union all select 'pg_type'::regclass, oid, 0, 'T', typowner, typacl from pg_type where typacl is not null
+    union all select 'pg_namespace'::regclass, oid, 0, 'n', nspowner, nspacl from pg_namespace
+              where nspacl is not null and (oid >= 16384 or nspname = 'public')
+    union all select 'pg_language'::regclass, oid, 0, 'l', lanowner, lanacl from pg_language where lanacl is not null
+    union all select 'pg_foreign_data_wrapper'::regclass, oid, 0, 'F', fdwowner, fdwacl from pg_foreign_data_wrapper where fdwacl is not null
+    union all select 'pg_foreign_server'::regclass, oid, 0, 'S', srvowner, srvacl from pg_foreign_server where srvacl is not null
+    union all select 'pg_database'::regclass, oid, 0, 'd', datdba, datacl from pg_database where datacl is not null and datname = current_database()
+), entries as (
+    select g.class, g.object, g.part, g.type, e.is_default, e.grantee, e.privilege_type || case when e.is_grantable then '*' else '' end
+           || case when e.grantor <> g.owner then ' by ' || pg_get_userbyid(e.grantor) else '' end as privilege, e.grantee = g.owner as is_owner
+    from guarded g, lateral (
+        select false as is_default, x.* from aclexplode(g.acl) x
+        union all
+        select true, x.* from aclexplode(acldefault(g.type, g.owner)) x
+    ) e
+    where g.object >= 16384 or g.class in ('pg_database'::regclass, 'pg_namespace'::regclass)
+), sets as (
+    select class, object, part, type, grantee,
+           string_agg(privilege, ', ' order by privilege collate "C") filter (where not is_default) as given,
+           string_agg(privilege, ', ' order by privilege collate "C") filter (where is_default) as usual
+    from entries group by class, object, part, type, grantee
+), every as (
+    -- All that a kind of object knows, which is what its owner has by default: MAINTAIN came with PostgreSQL 17.
+    select class, object, part, string_agg(privilege, ', ' order by privilege collate "C") as all_of,
+           string_agg(privilege || '*', ', ' order by (privilege || '*') collate "C") as all_to_give
+    from entries where is_default and is_owner group by class, object, part
+)
+select 0::oid, 0::oid, 0, 'privilege', null::text[],
+       ' to ' || case when s.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(s.grantee)) end,
+       s.class, s.object, s.part,
+       array['granted', case when s.given = e.all_of then 'ALL' when s.given = e.all_to_give then 'ALL*' else coalesce(s.given, 'nothing') end]::text[]
+from sets s left join every e on e.class = s.class and e.object = s.object and e.part = s.part
+where s.given is distinct from s.usual
+union all
+select 'pg_default_acl'::regclass::oid, d.oid, 0, 'default privilege', '{}'::text[],
+       concat_ws(' ', 'for', quote_ident(pg_get_userbyid(d.defaclrole)), 'in ' || nullif(d.defaclnamespace, 0)::regnamespace,
+                 'on', case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
+                       when 'T' then 'types' when 'n' then 'schemas' else d.defaclobjtype::text end,
+                 'to', case when x.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end),
+       0, 0, 0, array['granted', string_agg(x.privilege_type || case when x.is_grantable then '*' else '' end, ', ' order by x.privilege_type collate "C")]
+from pg_default_acl d left join lateral aclexplode(d.defaclacl) x on true
+group by d.oid, d.defaclrole, d.defaclnamespace, d.defaclobjtype, x.grantee

@@ -1,0 +1,166 @@
+//! `gate schema`: reads schemas, compares them, keeps the accepted ones.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde_json::json;
+use stagegate_act::{database::Server, engine::Engine, process::Runner, project::Project};
+use stagegate_decide::{
+    config::{Config, Database},
+    exit::Exit,
+    schema::{Difference, Facts, Sides, diff, json, markdown, parse, snapshot_path, summary, terminal, write},
+};
+
+use crate::{Failure, cli, give, say};
+
+pub(super) async fn run(config: &Arc<Config>, args: cli::Schema) -> Result<Exit, Failure> {
+    match args.command {
+        cli::SchemaCommand::Dump(args) => dump(config, args).await,
+        cli::SchemaCommand::Diff(args) => compare(config, args).await,
+        cli::SchemaCommand::Snapshot(args) => snapshot(config, args).await,
+        cli::SchemaCommand::Accept(args) => accept(config, args).await,
+    }
+}
+
+async fn dump(config: &Arc<Config>, args: cli::OneDatabase) -> Result<Exit, Failure> {
+    let environment = &super::named(config, args.env.as_ref())?.name;
+    let database = only(config, args.database.as_deref())?;
+    let facts = of_environment(config, environment, database).await?;
+    if args.form.json {
+        let all: Vec<_> = facts.iter().collect();
+        give(&serde_json::to_string_pretty(&json!({ "v": 1, "facts": all, "unmodelled": facts.unmodelled() }))?);
+    } else {
+        give(&write(&facts));
+    }
+    Ok(modelled(environment, &facts, args.form.strict))
+}
+
+async fn compare(config: &Arc<Config>, args: cli::SchemaDiff) -> Result<Exit, Failure> {
+    let database = args.database.as_deref();
+    let old = of_side(config, &args.old, database).await?;
+    let new = of_side(config, &args.new, database).await?;
+    let sides = Sides { old: args.old, new: args.new };
+    let found = diff(&old, &new);
+    tell(&sides, &old, &new, &found, &args.form)?;
+    let modelled =
+        [(&sides.old, &old), (&sides.new, &new)].map(|(name, facts)| modelled(name, facts, args.form.strict));
+    Ok(ended(&found, &modelled))
+}
+
+async fn snapshot(config: &Arc<Config>, args: cli::OneDatabase) -> Result<Exit, Failure> {
+    let environment = &super::named(config, args.env.as_ref())?.name;
+    let (mut all, mut exits) = (Vec::new(), Vec::new());
+    for database in chosen(config, args.database.as_deref())? {
+        let path = snapshot_path(config.root(), &database.id);
+        let expected = of_file(&path)?;
+        let facts = of_environment(config, environment, database).await?;
+        let sides = Sides { old: shown(config, &path), new: environment.clone() };
+        let found = diff(&expected, &facts);
+        tell(&sides, &expected, &facts, &found, &args.form)?;
+        exits.push(modelled(environment, &facts, args.form.strict));
+        all.extend(found);
+    }
+    Ok(ended(&all, &exits))
+}
+
+async fn accept(config: &Arc<Config>, args: cli::OneDatabase) -> Result<Exit, Failure> {
+    let environment = &super::named(config, args.env.as_ref())?.name;
+    for database in chosen(config, args.database.as_deref())? {
+        let facts = of_environment(config, environment, database).await?;
+        if modelled(environment, &facts, args.form.strict) != Exit::Passed {
+            return Ok(Exit::Held);
+        }
+        let path = snapshot_path(config.root(), &database.id);
+        let failed = |error: std::io::Error| Failure::usage(format!("cannot write {}: {error}", path.display()));
+        path.parent().map(fs::create_dir_all).transpose().map_err(failed)?;
+        fs::write(&path, write(&facts)).map_err(failed)?;
+        give(&format!("{}: {} facts of `{environment}`; commit it", shown(config, &path), facts.len()));
+    }
+    Ok(Exit::Passed)
+}
+
+fn tell(sides: &Sides, old: &Facts, new: &Facts, found: &[Difference], form: &cli::Form) -> Result<(), Failure> {
+    if form.json {
+        give(&serde_json::to_string_pretty(&json(sides, old, new, found))?);
+    } else if form.markdown {
+        give(&markdown(sides, found));
+    } else {
+        give(&format!("{}{} against {}: {}", terminal(sides, found), sides.old, sides.new, summary(found)));
+    }
+    Ok(())
+}
+
+/// Says which objects no fact tells of: an empty diff does not speak for them.
+fn modelled(name: &str, facts: &Facts, strict: bool) -> Exit {
+    for (what, count) in facts.unmodelled() {
+        say(&format!("{name}: {count} in {what} not modelled, and so not compared"));
+    }
+    if strict && !facts.unmodelled().is_empty() { Exit::Held } else { Exit::Passed }
+}
+
+fn ended(found: &[Difference], modelled: &[Exit]) -> Exit {
+    if found.is_empty() && modelled.iter().all(|exit| *exit == Exit::Passed) { Exit::Passed } else { Exit::Held }
+}
+
+/// Reads an environment, where `side` names one, else a file.
+async fn of_side(config: &Arc<Config>, side: &str, database: Option<&str>) -> Result<Facts, Failure> {
+    if config.environments.contains_key(side) {
+        return of_environment(config, side, only(config, database)?).await;
+    }
+    let path = PathBuf::from(side);
+    if path.is_file() {
+        return of_file(&path);
+    }
+    let known: Vec<&str> = config.environments.keys().map(String::as_str).collect();
+    Err(Failure::usage(format!("`{side}` is no environment and no file (environments: {})", known.join(", "))))
+}
+
+fn of_file(path: &Path) -> Result<Facts, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        Failure::usage(format!(
+            "cannot read {}: {error}; write it with `gate schema accept --env NAME`",
+            path.display()
+        ))
+    })?;
+    parse(&text).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+}
+
+async fn of_environment(config: &Arc<Config>, name: &str, database: &Database) -> Result<Facts, Failure> {
+    let project = Project::load(&Runner::default(), config, name).await?;
+    let server = Server::of(&project, &Engine::connect().await?, database, "stagegate/schema").await?;
+    Ok(server.schema(&database.name).await?)
+}
+
+fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<Vec<&'a Database>, Failure> {
+    match name {
+        Some(_) => Ok(vec![only(config, name)?]),
+        None if config.databases.is_empty() => Err(none()),
+        None => Ok(config.databases.values().collect()),
+    }
+}
+
+fn only<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a Database, Failure> {
+    let known: Vec<&str> = config.databases.keys().map(String::as_str).collect();
+    let known = known.join(", ");
+    match name {
+        Some(name) => config
+            .databases
+            .get(name)
+            .ok_or_else(|| Failure::usage(format!("database `{name}` is not in [databases] (it has {known})"))),
+        None if config.databases.len() > 1 => {
+            Err(Failure::usage(format!("there are several databases; add --database NAME (known: {known})")))
+        }
+        None => config.databases.values().next().ok_or_else(none),
+    }
+}
+
+fn none() -> Failure {
+    Failure::usage("no database; add [databases.NAME] with its `service` and `name` to stagegate.toml")
+}
+
+fn shown(config: &Config, path: &Path) -> String {
+    path.strip_prefix(config.root()).unwrap_or(path).display().to_string()
+}

@@ -1,0 +1,24 @@
+//! What a database's schema is made of, how two of them differ, and what that means for the application.
+//!
+//! A [`Fact`] is one addressable thing: a table, a column, a default, a comment, a privilege. [`Facts`] are all of
+//! one database, as a tree with a hash rolled up from each thing's parts; [`diff`] goes down only where the hashes
+//! differ. No clock, no I/O.
+
+mod compatibility;
+mod cosmetic;
+mod diff;
+mod fact;
+mod kind;
+mod rename;
+mod shown;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use compatibility::{Compatibility, Effect, Rule, Toward, rules};
+pub use cosmetic::single_relation_view;
+pub use diff::{Attribute, Change, Difference, Severity, diff};
+pub use fact::{Fact, Facts, Id};
+pub use kind::Kind;
+pub use shown::{Sides, json, markdown, summary, terminal};
+pub use text::{SnapshotError, parse, snapshot_path, write};

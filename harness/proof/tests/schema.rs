@@ -1,0 +1,158 @@
+//! Proofs that a schema is read as it is: on real servers of three majors, one change at a time.
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use rstest::rstest;
+use stagegate_act::database::{Server, schema, schema_in_transaction};
+use stagegate_decide::{
+    container::Container,
+    redact::Secret,
+    schema::{Change, Difference, Facts, Severity, diff, parse, write},
+};
+
+const EVERY_KIND: &str = include_str!("../../../fixtures/schema/every-kind.sql");
+/// One change a line: what differs, its class, the statement.
+const MUTATIONS: &str = include_str!("../../../fixtures/schema/mutations.txt");
+const PASSWORD: &str = "only-for-this-test-run";
+
+/// A server in a container of its own, which goes with it.
+struct Scratch {
+    name: String,
+    server: Server,
+}
+
+impl Scratch {
+    async fn start(major: u32) -> Self {
+        let name = format!("proof-schema-{major}-{}-{:?}", std::process::id(), std::thread::current().id());
+        let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        let (password, image) = (format!("POSTGRES_PASSWORD={PASSWORD}"), format!("stagegate/postgres:{major}"));
+        docker(&["run", "--detach", "--name", &name, "--label", "stagegate.proof=schema", "--env", &password, &image]);
+        let address =
+            docker(&["inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", &name]);
+        let container: Container = serde_json::from_value(serde_json::json!({
+            "id": name, "name": name, "service": "db", "one_off": false, "image": image, "state": "running",
+            "exit_code": 0, "oom_killed": false, "restarts": 0, "started_at": "", "health": "none",
+            "health_output": "", "labels": {}, "addresses": [address], "published": {},
+        }))
+        .unwrap();
+        let server = Server::new(&container, "postgres", Secret::new(PASSWORD), "proof");
+        let scratch = Scratch { name, server };
+        scratch.server.wait(Duration::from_secs(60)).await.unwrap();
+        scratch.run("postgres", "create role app_owner; create role app_reader; create role app_writer").await;
+        scratch
+    }
+
+    async fn run(&self, database: &str, sql: &str) {
+        // The image's first start ends its server once: a statement that meets that end is given again.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            match self.server.connect(database).await {
+                Ok(client) => return client.batch_execute(sql).await.unwrap(),
+                Err(error) => assert!(Instant::now() < deadline, "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Makes a database with the schema of every kind and reads it.
+    async fn every_kind(&self, database: &str) -> Facts {
+        self.run("postgres", &format!("create database {database}")).await;
+        self.run(database, EVERY_KIND).await;
+        self.server.schema(database).await.unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = Command::new("docker").args(["rm", "--force", "--volumes", &self.name]).output();
+    }
+}
+
+fn docker(args: &[&str]) -> String {
+    let output = Command::new("docker").args(args).output().unwrap();
+    assert!(output.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn told(differences: &[Difference]) -> Vec<String> {
+    differences.iter().map(|d| format!("{} {:?} {:?}", d.id, d.severity, d.change)).collect()
+}
+
+#[tokio::test]
+async fn the_same_statements_give_the_same_facts_twice_and_on_every_major() {
+    let first = Scratch::start(17).await;
+    let expected = first.every_kind("one").await;
+    assert!(expected.unmodelled().is_empty(), "{:?}", expected.unmodelled());
+    let again = first.every_kind("two").await;
+    assert_eq!(told(&diff(&expected, &again)), Vec::<String>::new());
+    let text = write(&expected);
+    assert_eq!(told(&diff(&expected, &parse(&text).unwrap())), Vec::<String>::new());
+    assert!(!text.contains("geheim"), "a password of a mapping or a subscription was read");
+    for major in [15, 18] {
+        let other = Scratch::start(major).await;
+        let found = other.every_kind("one").await;
+        assert!(found.unmodelled().is_empty(), "{major}: {:?}", found.unmodelled());
+        assert_eq!(told(&diff(&expected, &found)), Vec::<String>::new(), "17 against {major}");
+        assert_eq!(write(&found), text, "17 against {major}");
+    }
+}
+
+#[rstest]
+#[case::oldest(15)]
+#[case::newest(18)]
+#[tokio::test]
+async fn every_change_is_found_with_its_object_and_class(#[case] major: u32) {
+    let scratch = Scratch::start(major).await;
+    scratch.every_kind("one").await;
+    let client = scratch.server.connect("one").await.unwrap();
+    let before = schema(&client).await.unwrap();
+    let mut missed = Vec::new();
+    let mut changes = 0;
+    for line in MUTATIONS.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let [id, class, sql] = line.splitn(3, " | ").collect::<Vec<_>>()[..] else { panic!("{line}") };
+        changes += 1;
+        client.batch_execute("begin").await.unwrap();
+        if let Err(error) = client.batch_execute(sql).await {
+            missed.push(format!("{line}\n    refused: {}", stagegate_act::database::said(&error)));
+            client.batch_execute("rollback").await.unwrap();
+            continue;
+        }
+        let after = schema_in_transaction(&client).await.unwrap();
+        client.batch_execute("rollback").await.unwrap();
+        let found = diff(&before, &after);
+        if !found.iter().any(|difference| matches(difference, id, class)) {
+            missed.push(format!("{line}\n    found: {:#?}", told(&found)));
+        }
+    }
+    assert!(missed.is_empty(), "{} of {changes} not found:\n{}", missed.len(), missed.join("\n"));
+    assert!(changes >= 150, "{changes}");
+}
+
+fn matches(difference: &Difference, id: &str, class: &str) -> bool {
+    let (severity, change) = class.split_once(' ').unwrap();
+    let severity = match severity {
+        "semantic" => Severity::Semantic,
+        "name" => Severity::NameOnly,
+        "cosmetic" => Severity::Cosmetic,
+        "order" => Severity::Order,
+        other => panic!("{other}"),
+    };
+    let is_meant = match (&difference.change, change) {
+        (Change::Added { .. }, "new") | (Change::Removed { .. }, "gone") | (Change::Renamed { .. }, "renamed") => true,
+        (Change::Changed { attributes }, attribute) => attributes.iter().any(|a| a.name == attribute),
+        _ => false,
+    };
+    difference.id.to_string() == id && difference.severity == severity && is_meant
+}
+
+#[tokio::test]
+async fn an_object_that_no_fact_tells_of_is_counted() {
+    let scratch = Scratch::start(17).await;
+    scratch.run("postgres", "create database one").await;
+    scratch.run("one", "select lo_create(0), lo_create(0)").await;
+    let found = scratch.server.schema("one").await.unwrap();
+    assert_eq!(found.unmodelled().get("pg_largeobject_metadata"), Some(&2));
+}

@@ -1,0 +1,134 @@
+//! Is a database's schema the one that was committed as its snapshot?
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use stagegate_act::database::Server;
+use stagegate_decide::{
+    config::{Config, Database},
+    record::{Evidence, Finding, Outcome},
+    schema::{Change, Difference, Facts, Severity, Sides, diff, parse, snapshot_path, summary, terminal},
+};
+
+use crate::{
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+/// How many differences are told one by one; the evidence has all.
+const FINDINGS: usize = 20;
+
+/// Asks where there is a snapshot; where there is none nothing was agreed on.
+pub(super) fn trial(config: &Config, database: &Database) -> Option<Trial> {
+    let path = snapshot_path(config.root(), &database.id);
+    let database = database.clone();
+    path.is_file().then(|| {
+        Trial::new("schema", &database.id.clone(), "snapshot", Effect::Reads, move |session| {
+            ask(session, database.clone(), path.clone())
+        })
+    })
+}
+
+async fn ask(session: Arc<Session>, database: Database, path: PathBuf) -> Outcome {
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) => return Outcome::Broken(format!("cannot read {}: {error}", path.display())),
+    };
+    let expected = match parse(&text) {
+        Ok(expected) => expected,
+        Err(error) => return Outcome::Broken(format!("{}: {error}", path.display())),
+    };
+    let read = async {
+        let server = Server::of(&session.project, &session.engine, &database, "stagegate/schema").await?;
+        server.schema(&database.name).await
+    };
+    match read.await {
+        Ok(found) => judged(&session.project.environment.name, &path, &expected, &found),
+        Err(error) => Outcome::Broken(error.to_string()),
+    }
+}
+
+/// Compares; comments and the like alone do not fail.
+///
+/// Objects that are not modelled fail where the snapshot has none of their catalog: to accept it is to know of them.
+/// Their number is not compared, since large objects are data.
+fn judged(environment: &str, path: &Path, expected: &Facts, found: &Facts) -> Outcome {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let differences = diff(expected, found);
+    if differences.iter().all(|difference| difference.severity != Severity::Semantic) {
+        return match found.unmodelled().iter().find(|(what, _)| !expected.unmodelled().contains_key(*what)) {
+            Some((what, count)) => Outcome::Fail {
+                message: format!("{count} in {what} not modelled, and so not compared with {name}"),
+                findings: Vec::new(),
+                evidence: Vec::new(),
+                hint: Some(format!(
+                    "if they are meant, run `gate schema accept --env {environment}` and commit the file"
+                )),
+            },
+            None => Outcome::Pass(format!("{} facts, {}", found.len(), summary(&differences))),
+        };
+    }
+    let sides = Sides { old: name.clone(), new: environment.to_owned() };
+    Outcome::Fail {
+        message: format!("the schema is not that of {name}: {}", summary(&differences)),
+        findings: differences.iter().take(FINDINGS).flat_map(findings).collect(),
+        evidence: vec![Evidence { name: "differences".to_owned(), text: terminal(&sides, &differences) }],
+        hint: Some(format!("if the change is meant, run `gate schema accept --env {environment}` and commit the file")),
+    }
+}
+
+fn findings(difference: &Difference) -> Vec<Finding> {
+    let at = difference.id.to_string();
+    let one = |expected: &str, found: &str| Finding { at: at.clone(), expected: expected.into(), found: found.into() };
+    match &difference.change {
+        Change::Added { .. } => vec![one("not there", "there")],
+        Change::Removed { .. } => vec![one("there", "not there")],
+        Change::Renamed { to } => vec![one(&difference.id.name, &to.name)],
+        Change::Changed { attributes } => attributes
+            .iter()
+            .map(|a| Finding {
+                at: format!("{at}, {}", a.name),
+                expected: a.old.clone().unwrap_or_else(|| "(none)".into()),
+                found: a.new.clone().unwrap_or_else(|| "(none)".into()),
+            })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SNAPSHOT: &str = "# schema snapshot of stagegate, format 1\n[table public.orders]\n  \
+        [column public.orders.id]\n    type: bigint\n  [comment table public.orders]\n    text: what was sold\n";
+
+    fn outcome(found: &str) -> Outcome {
+        judged("staging", Path::new("/x/main.txt"), &parse(SNAPSHOT).unwrap(), &parse(found).unwrap())
+    }
+
+    #[test]
+    fn another_type_fails_with_both_sides() {
+        let Outcome::Fail { message, findings, .. } = outcome(&SNAPSHOT.replace("bigint", "integer")) else {
+            panic!("it passed")
+        };
+        assert_eq!(message, "the schema is not that of main.txt: 1 difference: 1 semantic");
+        let want =
+            Finding { at: "column public.orders.id, type".into(), expected: "bigint".into(), found: "integer".into() };
+        assert_eq!(findings, [want]);
+    }
+
+    #[test]
+    fn the_same_schema_and_another_comment_pass() {
+        assert!(matches!(outcome(SNAPSHOT), Outcome::Pass(_)));
+        assert!(matches!(outcome(&SNAPSHOT.replace("sold", "bought")), Outcome::Pass(_)));
+    }
+
+    #[test]
+    fn an_object_that_is_not_modelled_fails() {
+        let head = "# schema snapshot of stagegate, format 1\n";
+        let found = SNAPSHOT.replace(head, &format!("{head}# not modelled: pg_new 2\n"));
+        assert!(matches!(outcome(&found), Outcome::Fail { .. }));
+    }
+}
