@@ -29,9 +29,8 @@ pub use waiver::{FILE_NAME, Judged, Judgement, Stale, Waiver, WaiverError, judge
 
 /// Compares two contracts.
 ///
-/// `today` is a date, `YYYY-MM-DD`: an operation may go once the day is past that it promised. A schema that many
-/// operations share is compared once for what is sent and once for what comes; its changes are told at the first
-/// operation that uses it.
+/// `today` is a date, `YYYY-MM-DD`: an operation may go once the day is past that it promised. Changes of a
+/// component are told at every operation that names it; of a component inside of another one, at the first.
 #[must_use]
 pub fn compare<'a>(old: &'a Contract<'a>, new: &'a Contract<'a>, today: &'a str) -> Vec<Change> {
     let mut differ = differ::Differ::new(old.view(), new.view(), today);
