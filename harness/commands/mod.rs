@@ -39,9 +39,9 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
     }
     let config = Arc::new(read_config(cli.config.as_deref())?);
     match &cli.command {
-        Command::Config(_) | Command::Env | Command::Unlock(_) | Command::Resume(_) | Command::Schema(_) => {}
+        Command::Config(_) | Command::Env | Command::Unlock(_) | Command::Resume(_) => {}
         // These look on, whatever became of it; the history can be read even where Docker is down.
-        Command::History(_) | Command::Status(_) | Command::Logs(_) | Command::Test(_) => {
+        Command::History(_) | Command::Status(_) | Command::Logs(_) | Command::Test(_) | Command::Schema(_) => {
             if let Err(failure) = recovery::finish_all(&config).await {
                 crate::say(&failure.message);
             }
