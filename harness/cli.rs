@@ -349,7 +349,7 @@ pub(crate) struct OneDatabase {
     /// Environment [default: $STAGEGATE_ENV]
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Option<String>,
-    /// Database, as [databases] names it [default: all; for a dump the only one]
+    /// Database, as `[databases]` names it [default: all; for a dump the only one]
     #[arg(long, value_name = "NAME")]
     pub(crate) database: Option<String>,
     #[command(flatten)]
@@ -364,7 +364,7 @@ pub(crate) struct SchemaDiff {
     /// Environment or snapshot file: what the new release was made for
     #[arg(value_name = "NEW")]
     pub(crate) new: String,
-    /// Database, as [databases] names it [default: the only one]
+    /// Database, as `[databases]` names it [default: the only one]
     #[arg(long, value_name = "NAME")]
     pub(crate) database: Option<String>,
     #[command(flatten)]

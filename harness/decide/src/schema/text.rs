@@ -63,7 +63,7 @@ fn put(out: &mut String, facts: &Facts, id: &Id, depth: usize) {
     }
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 ///
 /// # Errors
 /// [`SnapshotError`] with the line that is none.
