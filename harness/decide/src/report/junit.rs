@@ -37,14 +37,14 @@ fn inconclusive(run: &Run) -> String {
 
 /// Writes the attributes that count; `extra` errors are counted on top.
 fn totals(records: &[&Record], extra: usize) -> String {
-    let of = |status: Status| records.iter().filter(|record| record.status == status).count();
+    let of = |as_what: As| records.iter().filter(|record| As::of(record) == as_what).count();
     let time = time(records.iter().map(|record| record.duration_ms).sum());
     format!(
         " tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{time}\"",
         records.len() + extra,
-        of(Status::Fail),
-        of(Status::Broken) + extra,
-        of(Status::Skip)
+        of(As::Failure),
+        of(As::Error) + extra,
+        of(As::Skipped)
     )
 }
 
@@ -75,21 +75,40 @@ fn case(record: &Record) -> String {
     if body.is_empty() { format!("{head}/>\n") } else { format!("{head}>\n{body}    </testcase>\n") }
 }
 
+/// What a testcase is told as. JUnit knows no severity, and a server makes a job red for any failure, so what vetoes
+/// nothing is told as skipped, with its message and findings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum As {
+    Pass,
+    Failure,
+    Error,
+    Skipped,
+}
+
+impl As {
+    fn of(record: &Record) -> Self {
+        match (record.status, record.severity) {
+            (Status::Pass, _) => As::Pass,
+            (Status::Fail, Severity::Required) => As::Failure,
+            (Status::Broken, Severity::Required) => As::Error,
+            (Status::Fail | Status::Broken | Status::Skip, _) => As::Skipped,
+        }
+    }
+}
+
 fn outcome(record: &Record) -> String {
     let message = attribute(&clean::line(&record.message));
-    let severity = match record.severity {
-        Severity::Required => "required",
-        Severity::Warning => "warning",
-        Severity::Info => "info",
+    let findings = || content(&columns(&record.findings).join("\n"));
+    let told = match record.severity {
+        Severity::Required => "",
+        Severity::Warning => "warning: ",
+        Severity::Info => "info: ",
     };
-    match record.status {
-        Status::Pass => String::new(),
-        Status::Skip => format!("      <skipped message=\"{message}\"/>\n"),
-        Status::Fail => {
-            let text = content(&columns(&record.findings).join("\n"));
-            format!("      <failure message=\"{message}\" type=\"{severity}\">{text}</failure>\n")
-        }
-        Status::Broken => format!("      <error message=\"{message}\" type=\"{severity}\"/>\n"),
+    match As::of(record) {
+        As::Pass => String::new(),
+        As::Failure => format!("      <failure message=\"{message}\" type=\"required\">{}</failure>\n", findings()),
+        As::Error => format!("      <error message=\"{message}\" type=\"required\"/>\n"),
+        As::Skipped => format!("      <skipped message=\"{told}{message}\"/>\n"),
     }
 }
 
@@ -97,7 +116,9 @@ fn system_out(record: &Record) -> String {
     let seen = (record.status == Status::Pass && !record.message.is_empty()).then(|| record.message.clone());
     let evidence = record.evidence.iter().map(|evidence| format!("{}:\n{}", evidence.name, evidence.text));
     let hint = record.hint.iter().map(|hint| format!("hint: {hint}"));
-    let parts: Vec<String> = seen.into_iter().chain(evidence).chain(hint).collect();
+    let is_skipped = As::of(record) == As::Skipped && !record.findings.is_empty();
+    let findings = is_skipped.then(|| columns(&record.findings).join("\n"));
+    let parts: Vec<String> = seen.into_iter().chain(findings).chain(evidence).chain(hint).collect();
     if parts.is_empty() {
         return String::new();
     }
