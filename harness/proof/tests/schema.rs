@@ -13,6 +13,8 @@ use stagegate_decide::{
     schema::{Change, Difference, Facts, Severity, diff, parse, write},
 };
 
+use crate::world::checkout;
+
 const EVERY_KIND: &str = include_str!("../../../fixtures/schema/every-kind.sql");
 /// One change a line: what differs, its class, the statement.
 const MUTATIONS: &str = include_str!("../../../fixtures/schema/mutations.txt");
@@ -28,7 +30,7 @@ impl Scratch {
     async fn start(major: u32) -> Self {
         let name = format!("proof-schema-{major}-{}-{:?}", std::process::id(), std::thread::current().id());
         let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        let (password, image) = (format!("POSTGRES_PASSWORD={PASSWORD}"), format!("stagegate/postgres:{major}"));
+        let (password, image) = (format!("POSTGRES_PASSWORD={PASSWORD}"), image_of(major));
         docker(&["run", "--detach", "--name", &name, "--label", "stagegate.proof=schema", "--env", &password, &image]);
         let address =
             docker(&["inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", &name]);
@@ -69,6 +71,15 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = Command::new("docker").args(["rm", "--force", "--volumes", &self.name]).output();
     }
+}
+
+/// Returns the image of a major, pulled or built, as `scripts/setup.sh --postgres 15,17,18` wrote it down.
+fn image_of(major: u32) -> String {
+    let file = checkout().join(".stagegate/images.env");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let key = format!("POSTGRES_{major}_IMAGE=");
+    let image = text.lines().find_map(|line| line.strip_prefix(&key));
+    image.unwrap_or_else(|| panic!("{} has no {key}; run scripts/setup.sh --postgres 15,17,18", file.display())).to_owned()
 }
 
 fn docker(args: &[&str]) -> String {
