@@ -79,7 +79,9 @@ fn image_of(major: u32) -> String {
     let text = std::fs::read_to_string(&file).unwrap();
     let key = format!("POSTGRES_{major}_IMAGE=");
     let image = text.lines().find_map(|line| line.strip_prefix(&key));
-    image.unwrap_or_else(|| panic!("{} has no {key}; run scripts/setup.sh --postgres 15,17,18", file.display())).to_owned()
+    image
+        .unwrap_or_else(|| panic!("{} has no {key}; run scripts/setup.sh --postgres 15,17,18", file.display()))
+        .to_owned()
 }
 
 fn docker(args: &[&str]) -> String {

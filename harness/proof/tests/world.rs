@@ -321,7 +321,6 @@ fn run(command: &mut Command) -> Output {
 }
 
 /// Returns the root of this checkout.
-pub(crate) /// Returns the top folder of this repository.
 pub(crate) fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
 }
