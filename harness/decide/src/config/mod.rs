@@ -3,6 +3,7 @@
 //! Unknown keys, wrong units and unknown names are errors with file, line and what is known instead. The
 //! annotated example is `docs/stagegate.toml`; a test parses it.
 
+mod choice;
 mod error;
 mod raw;
 
@@ -14,9 +15,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{record::Severity, units::Span};
+pub use choice::{BreakingChanges, Door, HostKind, Integrity, Tier};
 pub use error::ConfigError;
 pub(crate) use error::closest;
-pub use raw::{BreakingChanges, Door, HostKind, Integrity, Tier};
 
 /// The name of the file, looked for in the current folder and above.
 pub const FILE_NAME: &str = "stagegate.toml";

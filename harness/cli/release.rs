@@ -1,0 +1,81 @@
+//! Commands that change an environment.
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct Promote {
+    /// Where the release was tested
+    #[arg(long, value_name = "NAME")]
+    pub(crate) from: String,
+    /// Where it goes
+    #[arg(long, value_name = "NAME")]
+    pub(crate) to: String,
+    /// Git revision [default: what the source environment runs]
+    #[arg(long, value_name = "REV")]
+    pub(crate) release: Option<String>,
+    /// Show the plan and what would refuse it, and do nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Print the journal as JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    /// Environment
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: String,
+    /// List the rollback points and do nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Rollback point [default: the newest]
+    #[arg(long, value_name = "TAG")]
+    pub(crate) to: Option<String>,
+    /// Put the data back too: rows written since are kept beside, and no longer served
+    #[arg(long)]
+    pub(crate) with_data: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Print the journal as JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Git revision to check out in the environment's workdir first [default: the workdir as it is]; a protected
+    /// environment in which something runs needs --yes-really-NAME as well
+    #[arg(long, value_name = "REV")]
+    pub(crate) release: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Down {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Delete the volumes too, and with them all data
+    #[arg(long, short = 'v')]
+    pub(crate) volumes: bool,
+    /// Do not ask (a protected environment needs --yes-really-NAME as well)
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reset {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Do not ask (a protected environment needs --yes-really-NAME as well)
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
