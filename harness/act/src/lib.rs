@@ -17,6 +17,7 @@ pub mod host;
 pub mod http;
 pub mod journal;
 pub mod lock;
+pub mod migration;
 pub mod paths;
 pub mod probe;
 pub mod process;
