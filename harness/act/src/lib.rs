@@ -16,6 +16,7 @@ pub mod git;
 pub mod host;
 pub mod http;
 pub mod journal;
+pub mod load;
 pub mod lock;
 pub mod paths;
 pub mod probe;
