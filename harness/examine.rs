@@ -41,7 +41,7 @@ impl Suites {
             }
         })
         .await;
-        let verdict = verdict(&found, &planned);
+        let verdict = verdict(&found, &planned, &self.config.readiness);
         Ok(Examination { exit: verdict.exit(), reasons: verdict.reasons })
     }
 }

@@ -14,6 +14,7 @@ pub mod exit;
 pub mod health;
 pub mod policy;
 pub mod promotion;
+pub mod readiness;
 pub mod record;
 pub mod redact;
 pub mod report;

@@ -6,6 +6,7 @@
 mod choice;
 mod error;
 mod raw;
+mod readiness;
 
 use std::{
     collections::BTreeMap,
@@ -18,6 +19,7 @@ use crate::{record::Severity, units::Span};
 pub use choice::{BreakingChanges, Door, HostKind, Integrity, Tier};
 pub use error::ConfigError;
 pub(crate) use error::closest;
+pub use readiness::Readiness;
 
 /// The name of the file, looked for in the current folder and above.
 pub const FILE_NAME: &str = "stagegate.toml";
@@ -44,6 +46,8 @@ pub struct Config {
     pub severity: BTreeMap<String, Severity>,
     /// How the gate works.
     pub gate: Gate,
+    /// How ready a release has to be.
+    pub readiness: Readiness,
 }
 
 /// One environment: a named compose project.
@@ -186,7 +190,7 @@ impl Config {
 }
 
 /// Tells whether `prefix` is `trial` or some of its first parts.
-fn begins(trial: &str, prefix: &str) -> bool {
+pub(crate) fn begins(trial: &str, prefix: &str) -> bool {
     trial.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 

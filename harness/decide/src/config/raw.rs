@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::{
     BreakingChanges, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity, Kind,
-    Service, Tier, error::closest,
+    Readiness, Service, Tier, error::closest, readiness::RawReadiness,
 };
 use crate::{record::Severity, units::Span};
 
@@ -29,6 +29,7 @@ struct RawConfig {
     severity: BTreeMap<String, Severity>,
     #[serde(default)]
     gate: RawGate,
+    readiness: Option<Spanned<RawReadiness>>,
 }
 
 #[derive(Deserialize)]
@@ -141,6 +142,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         databases,
         severity: raw.severity,
         gate: gate(raw.gate),
+        readiness: reader.readiness(raw.readiness.as_ref())?,
     })
 }
 
@@ -220,6 +222,11 @@ impl Reader<'_> {
             return Err(self.error(offset, message, "give each its own `project`"));
         }
         Ok(())
+    }
+
+    fn readiness(&self, raw: Option<&Spanned<RawReadiness>>) -> Result<Readiness, ConfigError> {
+        let Some(raw) = raw else { return Ok(Readiness::default()) };
+        raw.get_ref().read().map_err(|(message, hint)| self.error(raw.span().start, message, hint))
     }
 
     fn service(&self, name: &str, raw: &Spanned<RawService>) -> Result<Service, ConfigError> {
