@@ -5,6 +5,7 @@
 //! them with, and `clippy.toml` bans what the standard library offers.
 
 pub mod command;
+pub mod compare;
 pub mod compose;
 pub mod config;
 pub mod container;

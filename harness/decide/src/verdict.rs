@@ -70,6 +70,13 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Returns the verdict of a run that could not even begin.
+    #[must_use]
+    pub fn unknown(reason: String) -> Self {
+        let (kind, reasons) = (VerdictKind::Inconclusive, vec![reason]);
+        Verdict { kind, reasons, counts: Counts::default(), score: None, band: None }
+    }
+
     /// Returns how `gate test` ends.
     #[must_use]
     pub fn exit(&self) -> Exit {

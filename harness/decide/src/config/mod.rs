@@ -4,6 +4,7 @@
 //! annotated example is `docs/stagegate.toml`; a test parses it.
 
 mod choice;
+mod compare;
 mod error;
 mod raw;
 mod readiness;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{record::Severity, units::Span};
 pub use choice::{BreakingChanges, Door, HostKind, Integrity, Tier};
+pub use compare::Compare;
 pub use error::ConfigError;
 pub(crate) use error::closest;
 pub use readiness::Readiness;
@@ -48,6 +50,8 @@ pub struct Config {
     pub gate: Gate,
     /// How ready a release has to be.
     pub readiness: Readiness,
+    /// How environments are compared.
+    pub compare: Compare,
 }
 
 /// One environment: a named compose project.

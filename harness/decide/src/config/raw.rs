@@ -10,8 +10,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    BreakingChanges, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity, Kind,
-    Readiness, Service, Tier, error::closest, readiness::RawReadiness,
+    BreakingChanges, Compare, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity,
+    Kind, Readiness, Service, Tier, error::closest, readiness::RawReadiness,
 };
 use crate::{record::Severity, units::Span};
 
@@ -30,6 +30,8 @@ struct RawConfig {
     #[serde(default)]
     gate: RawGate,
     readiness: Option<Spanned<RawReadiness>>,
+    #[serde(default)]
+    compare: Compare,
 }
 
 #[derive(Deserialize)]
@@ -143,6 +145,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         severity: raw.severity,
         gate: gate(raw.gate),
         readiness: reader.readiness(raw.readiness.as_ref())?,
+        compare: raw.compare,
     })
 }
 
