@@ -6,6 +6,7 @@
 mod choice;
 mod compare;
 mod error;
+mod performance;
 mod raw;
 mod readiness;
 
@@ -21,6 +22,7 @@ pub use choice::{BreakingChanges, Door, HostKind, Integrity, Tier};
 pub use compare::Compare;
 pub use error::ConfigError;
 pub(crate) use error::closest;
+pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;
 
 /// The name of the file, looked for in the current folder and above.
@@ -46,6 +48,8 @@ pub struct Config {
     pub databases: BTreeMap<String, Database>,
     /// Severity by the beginning of a trial's name; the longest one counts.
     pub severity: BTreeMap<String, Severity>,
+    /// What is measured, in the order of the file.
+    pub performance: Vec<Probe>,
     /// How the gate works.
     pub gate: Gate,
     /// How ready a release has to be.

@@ -11,7 +11,10 @@ use toml::Spanned;
 
 use super::{
     BreakingChanges, Compare, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity,
-    Kind, Readiness, Service, Tier, error::closest, readiness::RawReadiness,
+    Kind, Readiness, Service, Tier,
+    error::closest,
+    performance::{self, Known, RawPerformance},
+    readiness::RawReadiness,
 };
 use crate::{record::Severity, units::Span};
 
@@ -27,6 +30,8 @@ struct RawConfig {
     databases: BTreeMap<String, Spanned<RawDatabase>>,
     #[serde(default)]
     severity: BTreeMap<String, Severity>,
+    #[serde(default)]
+    performance: Vec<Spanned<RawPerformance>>,
     #[serde(default)]
     gate: RawGate,
     readiness: Option<Spanned<RawReadiness>>,
@@ -131,10 +136,13 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     for (name, service) in &raw.services {
         services.insert(name.clone(), reader.service(name, service)?);
     }
-    let databases = raw.databases.iter().map(|(id, raw)| (id.clone(), database(id, raw.get_ref()))).collect();
+    let databases: BTreeMap<String, Database> =
+        raw.databases.iter().map(|(id, raw)| (id.clone(), database(id, raw.get_ref()))).collect();
     for (id, database) in &raw.databases {
         reader.database_service(id, database, &services)?;
     }
+    let known = Known { services: &services, databases: &databases };
+    let performance = performance::probes(&raw.performance, &known, |at, text, hint| reader.error(at, text, hint))?;
     Ok(Config {
         path: path.to_path_buf(),
         state_dir: raw.project.state_dir.as_ref().map(|dir| reader.absolute(dir)),
@@ -143,6 +151,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         services,
         databases,
         severity: raw.severity,
+        performance,
         gate: gate(raw.gate),
         readiness: reader.readiness(raw.readiness.as_ref())?,
         compare: raw.compare,
