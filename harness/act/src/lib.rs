@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod clock;
+pub mod compare;
 pub mod contract;
 pub mod database;
 pub mod deployment;
