@@ -24,3 +24,4 @@ pub mod report;
 pub mod schema;
 pub mod units;
 pub mod verdict;
+pub mod waiver;
