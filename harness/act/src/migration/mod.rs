@@ -3,3 +3,6 @@
 mod source;
 
 pub use source::{SourceError, files};
+
+#[cfg(test)]
+mod tests;
