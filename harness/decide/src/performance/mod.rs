@@ -4,6 +4,9 @@
 //! samples, too few samples or nothing but errors is never a pass. No clock, no I/O.
 
 mod block;
+mod comparison;
+pub mod statistics;
 
 pub use crate::config::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use block::{Arm, Block, Latencies, order};
+pub use comparison::{Comparison, Judgement, Next, Ratio, Rules, next};
