@@ -220,8 +220,15 @@ impl Look<'_> {
 
     /// Judges what there is when no more can be measured.
     fn last(&mut self, at: usize) -> Comparison {
-        let judgement = if self.is_noisy(at) { Judgement::TooNoisy } else { Judgement::Undecided };
-        self.comparison(judgement, at)
+        let first = self.rules.first;
+        let can_confirm = match (self.suspected_at, self.tail_at) {
+            (Some(from), _) => at - from >= first,
+            (None, Some(from)) => at - from >= 2 * first,
+            (None, None) => true,
+        };
+        let judgement = if can_confirm { self.at(at) } else { None };
+        let open = if self.is_noisy(at) { Judgement::TooNoisy } else { Judgement::Undecided };
+        self.comparison(judgement.unwrap_or(open), at)
     }
 
     /// Tells whether the control differs from itself by more than the least effect that counts.

@@ -4,9 +4,18 @@
 //! samples, too few samples or nothing but errors is never a pass. No clock, no I/O.
 
 mod block;
+mod budget;
 mod comparison;
+mod fitness;
 pub mod statistics;
+mod words;
 
 pub use crate::config::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use block::{Arm, Block, Latencies, order};
+pub use budget::{budget, faults, seen, time};
 pub use comparison::{Comparison, Judgement, Next, Ratio, Rules, next};
+pub use fitness::{Unfit, changed_size, unfit};
+pub use words::{Compared, exit};
+
+#[cfg(test)]
+mod tests;
