@@ -38,10 +38,10 @@ impl Judge {
             "| work | rounds | latency, median (5-95 %) | slower | no slower | undecided | too noisy | seconds, median | most |\n\
              |---|---|---|---|---|---|---|---|---|"
         )?;
-        for candidate in CANDIDATES..ARMS.len() {
+        for (candidate, (name, _)) in ARMS.iter().enumerate().skip(CANDIDATES) {
             let ended: Vec<(Comparison, f64)> =
                 rounds.iter().filter_map(|round| compared(round, candidate, self.within)).collect();
-            writeln!(out, "{}", line(ARMS[candidate].0, &ended))?;
+            writeln!(out, "{}", line(name, &ended))?;
         }
         writeln!(
             out,
@@ -49,8 +49,12 @@ impl Judge {
             rounds.len()
         )?;
         for (name, rule) in others::RULES {
-            let flagged =
-                |candidate| rounds.iter().filter(|round| rule(&arm(round, candidate, candidate), &arm(round, CONTROL, candidate))).count();
+            let flagged = |candidate| {
+                rounds
+                    .iter()
+                    .filter(|round| rule(&arm(round, candidate, candidate), &arm(round, CONTROL, candidate)))
+                    .count()
+            };
             let shares: Vec<String> =
                 (CANDIDATES..ARMS.len()).map(|candidate| percent(flagged(candidate), rounds.len())).collect();
             writeln!(out, "| {name} | {} |", shares.join(" | "))?;

@@ -153,6 +153,52 @@ fn on_recorded_rounds_false_alarms_are_rare_and_slowdowns_are_found(
     assert!((least..=most).contains(&slower), "{slower} of {} called slower", rounds.len());
 }
 
+/// The same blocks as those of a day on which the whole host was `busier`, measured as a baseline is.
+fn stored(blocks: &[Block], busier: f64) -> Vec<Block> {
+    let arm = |arm| match arm {
+        Arm::Control => Arm::Reference,
+        other => other,
+    };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a test")]
+    let times = |ns: u64| (ns as f64 * busier) as u64;
+    let of = |block: &Block| {
+        let mut block = Block { arm: arm(block.arm), ..block.clone() };
+        (block.latencies.p50, block.latencies.p95) = (times(block.latencies.p50), times(block.latencies.p95));
+        block
+    };
+    blocks.iter().map(of).collect()
+}
+
+#[rstest]
+#[case::busier(1.0, 1.4, Judgement::NoSlower)]
+#[case::calmer(1.0, 0.7, Judgement::NoSlower)]
+#[case::slower(1.15, 1.0, Judgement::Slower)]
+#[case::both(1.15, 0.6, Judgement::Slower)]
+fn a_stored_baseline_is_judged_by_its_reference(#[case] slower: f64, #[case] busier: f64, #[case] want: Judgement) {
+    let then = stored(&made(100, 0.05, 1.0, 1.0), 1.0);
+    let mut today = made(150, 0.05, 1.0, 1.0);
+    for block in today.iter_mut().filter(|block| block.arm != Arm::Control) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a test"
+        )]
+        let times = |ns: u64| (ns as f64 * slower) as u64;
+        (block.latencies.p50, block.latencies.p95) = (times(block.latencies.p50), times(block.latencies.p95));
+    }
+    let now = stored(&today, busier);
+    let rules = Rules::usual(0.02, 1);
+    let judged =
+        (1..=150).find_map(|rotations| match next_stored(&now[..3 * rotations], &then, &rules, rotations == 150) {
+            Next::Decided(comparison) => Some(comparison.judgement),
+            Next::Measure(_) => None,
+        });
+    assert_eq!(judged, Some(want));
+    let Next::Decided(nothing) = next_stored(&now, &[], &rules, true) else { panic!("it goes on") };
+    assert_eq!(nothing.judgement, Judgement::NoSamples);
+}
+
 fn compared(judgement: Judgement) -> Compared {
     let ratio = |low, high| Some(Ratio { estimate: f64::midpoint(low, high), low, high });
     Compared {
@@ -178,7 +224,11 @@ fn compared(judgement: Judgement) -> Compared {
 #[case(Judgement::Slower, Exit::Held, "slower by 8-14 %")]
 #[case(Judgement::SlowerTail, Exit::Held, "its slowest twentieth is slower by 30-50 %")]
 #[case(Judgement::Undecided, Exit::Inconclusive, "undecided after 60 s: between -3.0 to +6.1 %")]
-#[case(Judgement::TooNoisy, Exit::Inconclusive, "host too noisy: the same release differed from itself by 3-5 %; measure again when less else runs")]
+#[case(
+    Judgement::TooNoisy,
+    Exit::Inconclusive,
+    "host too noisy: the same release differed from itself by 3-5 %; measure again when less else runs"
+)]
 #[case(Judgement::NoSamples, Exit::Inconclusive, "no verdict: 12 rotations are too few; raise `compare_within`")]
 fn a_judgement_has_words_and_an_end(#[case] judgement: Judgement, #[case] exit: Exit, #[case] words: &str) {
     let compared = compared(judgement);
@@ -208,7 +258,10 @@ fn a_candidate_that_fails_more_often_is_held_whatever_its_speed() {
     assert_eq!(unfit(&blocks), None);
     failing(&mut blocks, &[Arm::Candidate], 1);
     let found = unfit(&blocks);
-    assert!(matches!(&found, Some(Unfit::MoreFailures { candidate, .. }) if candidate.contains("status 503")), "{found:?}");
+    assert!(
+        matches!(&found, Some(Unfit::MoreFailures { candidate, .. }) if candidate.contains("status 503")),
+        "{found:?}"
+    );
     let compared = Compared { comparison: None, unfit: found, ..compared(Judgement::NoSlower) };
     assert_eq!(compared.exit(), Exit::Held);
 }

@@ -95,7 +95,11 @@ fn percent(share: f64) -> String {
 }
 
 fn short(percent: f64) -> String {
-    if percent >= 3.0 || (percent - percent.round()).abs() < 1e-9 { format!("{percent:.0}") } else { format!("{percent:.1}") }
+    if percent >= 3.0 || (percent - percent.round()).abs() < 1e-9 {
+        format!("{percent:.0}")
+    } else {
+        format!("{percent:.1}")
+    }
 }
 
 /// Returns the end of a whole run: held where one probe is, else inconclusive where one is.
