@@ -15,6 +15,7 @@ pub mod gate;
 pub mod git;
 pub mod host;
 pub mod http;
+pub mod integrity;
 pub mod journal;
 pub mod lock;
 pub mod paths;

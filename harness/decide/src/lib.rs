@@ -12,6 +12,7 @@ pub mod contract;
 pub mod data;
 pub mod exit;
 pub mod health;
+pub mod integrity;
 pub mod policy;
 pub mod promotion;
 pub mod record;
