@@ -13,6 +13,7 @@ pub mod data;
 pub mod exit;
 pub mod health;
 pub mod integrity;
+pub mod performance;
 pub mod policy;
 pub mod promotion;
 pub mod record;

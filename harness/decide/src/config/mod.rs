@@ -5,6 +5,7 @@
 
 mod choice;
 mod error;
+mod performance;
 mod raw;
 
 use std::{
@@ -18,6 +19,7 @@ use crate::{record::Severity, units::Span};
 pub use choice::{BreakingChanges, Door, HostKind, Integrity, Tier};
 pub use error::ConfigError;
 pub(crate) use error::closest;
+pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 
 /// The name of the file, looked for in the current folder and above.
 pub const FILE_NAME: &str = "stagegate.toml";
@@ -42,6 +44,8 @@ pub struct Config {
     pub databases: BTreeMap<String, Database>,
     /// Severity by the beginning of a trial's name; the longest one counts.
     pub severity: BTreeMap<String, Severity>,
+    /// What is measured, in the order of the file.
+    pub performance: Vec<Probe>,
     /// How the gate works.
     pub gate: Gate,
 }

@@ -11,7 +11,9 @@ use toml::Spanned;
 
 use super::{
     BreakingChanges, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity, Kind,
-    Service, Tier, error::closest,
+    Service, Tier,
+    error::closest,
+    performance::{self, Known, RawPerformance},
 };
 use crate::{record::Severity, units::Span};
 
@@ -27,6 +29,8 @@ struct RawConfig {
     databases: BTreeMap<String, Spanned<RawDatabase>>,
     #[serde(default)]
     severity: BTreeMap<String, Severity>,
+    #[serde(default)]
+    performance: Vec<Spanned<RawPerformance>>,
     #[serde(default)]
     gate: RawGate,
 }
@@ -128,10 +132,13 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     for (name, service) in &raw.services {
         services.insert(name.clone(), reader.service(name, service)?);
     }
-    let databases = raw.databases.iter().map(|(id, raw)| (id.clone(), database(id, raw.get_ref()))).collect();
+    let databases: BTreeMap<String, Database> =
+        raw.databases.iter().map(|(id, raw)| (id.clone(), database(id, raw.get_ref()))).collect();
     for (id, database) in &raw.databases {
         reader.database_service(id, database, &services)?;
     }
+    let known = Known { services: &services, databases: &databases };
+    let performance = performance::probes(&raw.performance, &known, |at, text, hint| reader.error(at, text, hint))?;
     Ok(Config {
         path: path.to_path_buf(),
         state_dir: raw.project.state_dir.as_ref().map(|dir| reader.absolute(dir)),
@@ -140,6 +147,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         services,
         databases,
         severity: raw.severity,
+        performance,
         gate: gate(raw.gate),
     })
 }
