@@ -1,8 +1,8 @@
 //! Reads what a database holds, as counts and sums: one statement a table, all sent without waiting.
 //!
 //! For a caller: [`content`] takes a snapshot of its own; [`content_in_transaction`] reads what the transaction of
-//! `client` sees and leaves its settings as they were. Two states compare by `decide::integrity::compare`, and a
-//! migration's states by `decide::integrity::stages`. Ask for [`Detail::Columns`] where columns come and go and tables
+//! `client` sees and leaves its settings as they were. Two states compare by `decide::integrity::compare`.
+//! Ask for [`Detail::Columns`] where columns come and go and tables
 //! are small (seeded rows); for [`Detail::Rows`] on a copy of production, with `over` the other side's content, so
 //! that both sum up the columns that both have.
 
@@ -101,15 +101,12 @@ async fn read(client: &Client, ask: &Ask<'_>) -> Result<Content, DatabaseError> 
 async fn table(client: &Client, shape: Shape, detail: Detail) -> Result<TableContent, DatabaseError> {
     let examples = query::examples(&shape).filter(|_| detail == Detail::Columns);
     let what = format!("count and sum {}", shape.name);
-    let (sums, examples) = futures_util::try_join!(
-        lines(client, &what, query::sums(&shape, detail)),
-        async {
-            match examples {
-                Some(sql) => lines(client, &what, sql).await,
-                None => Ok(Vec::new()),
-            }
-        },
-    )?;
+    let (sums, examples) = futures_util::try_join!(lines(client, &what, query::sums(&shape, detail)), async {
+        match examples {
+            Some(sql) => lines(client, &what, sql).await,
+            None => Ok(Vec::new()),
+        }
+    },)?;
     let answer = sums.first().map_or("", String::as_str);
     query::read_sums(shape, answer, &examples)
         .ok_or_else(|| DatabaseError::Unexpected(format!("cannot {what}: the server answered `{answer}`")))

@@ -262,8 +262,7 @@ fn keys_of_rows(table: &TableContent, other: &TableContent) -> Vec<String> {
 
 fn keys_of_values(table: &TableContent, other: &TableContent, pairs: &[Pair]) -> Vec<String> {
     let differs = |row: &Row, new: &Row| pairs.iter().any(|pair| row.get(pair.before) != new.get(pair.after));
-    let changed =
-        table.by_key.iter().filter(|(key, row)| other.by_key.get(*key).is_some_and(|new| differs(row, new)));
+    let changed = table.by_key.iter().filter(|(key, row)| other.by_key.get(*key).is_some_and(|new| differs(row, new)));
     changed.map(|(key, _)| key.clone()).take(EXAMPLES).collect()
 }
 
