@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod clock;
+pub mod compare;
 pub mod contract;
 pub mod database;
 pub mod deployment;
@@ -17,6 +18,7 @@ pub mod host;
 pub mod http;
 pub mod integrity;
 pub mod journal;
+pub mod load;
 pub mod lock;
 pub mod owner;
 pub mod paths;

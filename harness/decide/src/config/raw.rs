@@ -10,10 +10,11 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    BreakingChanges, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity, Kind,
-    Service, Tier,
+    BreakingChanges, Compare, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity,
+    Kind, Readiness, Service, Tier,
     error::closest,
     performance::{self, Known, RawPerformance},
+    readiness::RawReadiness,
 };
 use crate::{record::Severity, units::Span};
 
@@ -33,6 +34,9 @@ struct RawConfig {
     performance: Vec<Spanned<RawPerformance>>,
     #[serde(default)]
     gate: RawGate,
+    readiness: Option<Spanned<RawReadiness>>,
+    #[serde(default)]
+    compare: Compare,
 }
 
 #[derive(Deserialize)]
@@ -149,6 +153,8 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         severity: raw.severity,
         performance,
         gate: gate(raw.gate),
+        readiness: reader.readiness(raw.readiness.as_ref())?,
+        compare: raw.compare,
     })
 }
 
@@ -228,6 +234,11 @@ impl Reader<'_> {
             return Err(self.error(offset, message, "give each its own `project`"));
         }
         Ok(())
+    }
+
+    fn readiness(&self, raw: Option<&Spanned<RawReadiness>>) -> Result<Readiness, ConfigError> {
+        let Some(raw) = raw else { return Ok(Readiness::default()) };
+        raw.get_ref().read().map_err(|(message, hint)| self.error(raw.span().start, message, hint))
     }
 
     fn service(&self, name: &str, raw: &Spanned<RawService>) -> Result<Service, ConfigError> {
