@@ -13,6 +13,7 @@ pub mod contract;
 pub mod data;
 pub mod exit;
 pub mod health;
+pub mod integrity;
 pub mod migration;
 pub mod performance;
 pub mod policy;
