@@ -22,3 +22,4 @@ pub mod probe;
 pub mod process;
 pub mod project;
 pub mod release;
+pub mod workflow;

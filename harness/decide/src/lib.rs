@@ -20,3 +20,4 @@ pub mod report;
 pub mod schema;
 pub mod units;
 pub mod verdict;
+pub mod workflow;
