@@ -4,8 +4,11 @@
 //! annotated example is `docs/stagegate.toml`; a test parses it.
 
 mod choice;
+mod compare;
 mod error;
+mod performance;
 mod raw;
+mod readiness;
 
 use std::{
     collections::BTreeMap,
@@ -16,8 +19,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{record::Severity, units::Span};
 pub use choice::{BreakingChanges, Door, HostKind, Integrity, Tier};
+pub use compare::Compare;
 pub use error::ConfigError;
 pub(crate) use error::closest;
+pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
+pub use readiness::Readiness;
 
 /// The name of the file, looked for in the current folder and above.
 pub const FILE_NAME: &str = "stagegate.toml";
@@ -42,8 +48,14 @@ pub struct Config {
     pub databases: BTreeMap<String, Database>,
     /// Severity by the beginning of a trial's name; the longest one counts.
     pub severity: BTreeMap<String, Severity>,
+    /// What is measured, in the order of the file.
+    pub performance: Vec<Probe>,
     /// How the gate works.
     pub gate: Gate,
+    /// How ready a release has to be.
+    pub readiness: Readiness,
+    /// How environments are compared.
+    pub compare: Compare,
 }
 
 /// One environment: a named compose project.
@@ -186,7 +198,7 @@ impl Config {
 }
 
 /// Tells whether `prefix` is `trial` or some of its first parts.
-fn begins(trial: &str, prefix: &str) -> bool {
+pub(crate) fn begins(trial: &str, prefix: &str) -> bool {
     trial.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 

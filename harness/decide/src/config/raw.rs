@@ -10,8 +10,11 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    BreakingChanges, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity, Kind,
-    Service, Tier, error::closest,
+    BreakingChanges, Compare, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity,
+    Kind, Readiness, Service, Tier,
+    error::closest,
+    performance::{self, Known, RawPerformance},
+    readiness::RawReadiness,
 };
 use crate::{record::Severity, units::Span};
 
@@ -28,7 +31,12 @@ struct RawConfig {
     #[serde(default)]
     severity: BTreeMap<String, Severity>,
     #[serde(default)]
+    performance: Vec<Spanned<RawPerformance>>,
+    #[serde(default)]
     gate: RawGate,
+    readiness: Option<Spanned<RawReadiness>>,
+    #[serde(default)]
+    compare: Compare,
 }
 
 #[derive(Deserialize)]
@@ -128,10 +136,13 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     for (name, service) in &raw.services {
         services.insert(name.clone(), reader.service(name, service)?);
     }
-    let databases = raw.databases.iter().map(|(id, raw)| (id.clone(), database(id, raw.get_ref()))).collect();
+    let databases: BTreeMap<String, Database> =
+        raw.databases.iter().map(|(id, raw)| (id.clone(), database(id, raw.get_ref()))).collect();
     for (id, database) in &raw.databases {
         reader.database_service(id, database, &services)?;
     }
+    let known = Known { services: &services, databases: &databases };
+    let performance = performance::probes(&raw.performance, &known, |at, text, hint| reader.error(at, text, hint))?;
     Ok(Config {
         path: path.to_path_buf(),
         state_dir: raw.project.state_dir.as_ref().map(|dir| reader.absolute(dir)),
@@ -140,7 +151,10 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         services,
         databases,
         severity: raw.severity,
+        performance,
         gate: gate(raw.gate),
+        readiness: reader.readiness(raw.readiness.as_ref())?,
+        compare: raw.compare,
     })
 }
 
@@ -220,6 +234,11 @@ impl Reader<'_> {
             return Err(self.error(offset, message, "give each its own `project`"));
         }
         Ok(())
+    }
+
+    fn readiness(&self, raw: Option<&Spanned<RawReadiness>>) -> Result<Readiness, ConfigError> {
+        let Some(raw) = raw else { return Ok(Readiness::default()) };
+        raw.get_ref().read().map_err(|(message, hint)| self.error(raw.span().start, message, hint))
     }
 
     fn service(&self, name: &str, raw: &Spanned<RawService>) -> Result<Service, ConfigError> {
