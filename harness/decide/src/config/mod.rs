@@ -18,7 +18,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{record::Severity, units::Span};
-pub use choice::{BreakingChanges, Door, HostKind, Integrity, Tier};
+pub use choice::{BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier};
 pub use compare::Compare;
 pub use error::ConfigError;
 pub(crate) use error::closest;
@@ -153,6 +153,8 @@ pub struct Gate {
     pub integrity: Integrity,
     /// Whether users get in before the commit line.
     pub door: Door,
+    /// What is made of each release's run on the other one's schema.
+    pub cross_versions: CrossVersions,
     /// The services that are stopped while data is frozen; all but databases and caches where `None`.
     pub freeze: Option<Vec<String>>,
     /// How many rollback points are kept.
