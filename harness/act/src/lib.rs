@@ -17,6 +17,7 @@ pub mod git;
 pub mod host;
 pub mod http;
 pub mod journal;
+pub mod load;
 pub mod lock;
 pub mod owner;
 pub mod paths;
