@@ -19,6 +19,7 @@ pub mod http;
 pub mod journal;
 pub mod load;
 pub mod lock;
+pub mod migration;
 pub mod owner;
 pub mod paths;
 pub mod probe;

@@ -1,0 +1,5 @@
+//! Migrations on the disk.
+
+mod source;
+
+pub use source::{SourceError, files};
