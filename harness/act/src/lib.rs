@@ -16,6 +16,7 @@ pub mod gate;
 pub mod git;
 pub mod host;
 pub mod http;
+pub mod integrity;
 pub mod journal;
 pub mod load;
 pub mod lock;

@@ -14,6 +14,7 @@ pub mod data;
 pub mod exit;
 pub mod health;
 pub mod migration;
+pub mod integrity;
 pub mod performance;
 pub mod policy;
 pub mod promotion;

@@ -263,7 +263,7 @@ impl Server {
     }
 }
 
-fn failed(what: &str, error: &tokio_postgres::Error) -> DatabaseError {
+pub(crate) fn failed(what: &str, error: &tokio_postgres::Error) -> DatabaseError {
     DatabaseError::Statement { what: what.to_owned(), reason: said(error) }
 }
 
