@@ -200,10 +200,13 @@ async fn both_ways(
         Ok(ran) => ran,
         Err(failure) => return Ok(Back::of(Down::Failed(failure))),
     };
-    let left = diff(before, &read().await?);
+    let found = read().await?;
+    let left = diff(before, &found);
+    // A transaction that is never committed is as good as no way back.
+    let is_lost = ran.left_open && !left.is_empty() && diff(after, &found).is_empty();
     let mut back = Back::of(match migration.usable_down() {
-        Some(_) => Down::Ran(left),
-        None => Down::NotUsable { is_there: true, left },
+        Some(_) if !is_lost => Down::Ran(left),
+        _ => Down::NotUsable { is_there: true, left },
     });
     if ran.left_open {
         back.left_open.push(down.file.clone());

@@ -90,7 +90,12 @@ fn not_usable(is_there: bool, left: &[Difference], migration: &Migration) -> Fin
     let leaves = if left.is_empty() { String::new() } else { format!("; it leaves {}", told(left)) };
     match (&migration.down, is_there) {
         (Some(down), true) => {
-            Finding::new(&DOWN_EMPTY, format!("the way back holds no statement that does anything{leaves}"))
+            let nothing = if down.does_something() {
+                "the way back never commits what it does"
+            } else {
+                "the way back holds no statement that does anything"
+            };
+            Finding::new(&DOWN_EMPTY, format!("{nothing}{leaves}"))
                 .of(&migration.version)
                 .at(&down.file, down.first_line)
         }
@@ -100,8 +105,11 @@ fn not_usable(is_there: bool, left: &[Difference], migration: &Migration) -> Fin
     }
 }
 
+/// Tells whether a difference belongs to a class.
+type Belongs = fn(&Difference) -> bool;
+
 /// The classes of residue, the gravest first.
-const CLASSES: [(&Code, fn(&Difference) -> bool); 5] = [
+const CLASSES: [(&Code, Belongs); 5] = [
     (&SCHEMA_NOT_RESTORED, |d| d.severity == Severity::Semantic && !is_enum_value_left(d)),
     (&ENUM_VALUE_LEFT, is_enum_value_left),
     (&NAME_NOT_RESTORED, |d| d.severity == Severity::NameOnly),
@@ -110,7 +118,7 @@ const CLASSES: [(&Code, fn(&Difference) -> bool); 5] = [
 ];
 
 fn residue(differences: &[Difference], migration: &Migration) -> Vec<Finding> {
-    let of_class = |(code, belongs): &(&Code, fn(&Difference) -> bool)| {
+    let of_class = |(code, belongs): &(&Code, Belongs)| {
         let members: Vec<Difference> = differences.iter().filter(|d| belongs(d)).cloned().collect();
         let script = migration.down.as_ref().unwrap_or(&migration.up);
         (!members.is_empty()).then(|| placed(code, told(&members), script, &members).of(&migration.version))
