@@ -126,7 +126,7 @@ impl Script {
     pub(super) fn new(file: &str, first_line: usize, text: &str, transaction: Transaction, sending: Sending) -> Self {
         let statements = split::statements(text, first_line);
         let batches = match sending {
-            Sending::Whole => vec![0..text.len()],
+            Sending::Whole => std::iter::once(0..text.len()).collect(),
             Sending::Each => statements.iter().map(|statement| statement.range.clone()).collect(),
         };
         Script {

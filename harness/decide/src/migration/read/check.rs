@@ -155,6 +155,7 @@ fn ways_back(reading: &mut Reading<'_>, migrations: &[Migration]) {
 /// Tells the statements that this tool can't run as they stand.
 fn statements(tool: Tool, script: &Script) -> Vec<Finding> {
     let by_psql = matches!(tool, Tool::Plain | Tool::Sqitch);
+    let is_wrapped = script.transaction == Transaction::Wrapped;
     let in_transaction = match script.transaction {
         Transaction::Wrapped => true,
         Transaction::Implicit => script.statements.len() > 1,
@@ -178,11 +179,9 @@ fn statements(tool: Tool, script: &Script) -> Vec<Finding> {
                 Trait::Unterminated(what) => {
                     tell(Finding::new(&codes::UNTERMINATED, format!("a {what} in this statement never ends")));
                 }
-                Trait::TransactionControl if script.transaction == Transaction::Wrapped => {
-                    if split::is_idle(script.text_of(statement)) {
-                        let message = format!("{tool} opens the transaction itself");
-                        tell(Finding::new(&codes::TRANSACTION_IN_TRANSACTION, message));
-                    }
+                Trait::TransactionControl if is_wrapped && split::is_idle(script.text_of(statement)) => {
+                    let message = format!("{tool} opens the transaction itself");
+                    tell(Finding::new(&codes::TRANSACTION_IN_TRANSACTION, message));
                 }
                 Trait::Concurrently if in_transaction => {
                     tell(Finding::new(&codes::CONCURRENTLY_IN_TRANSACTION, wrapped_by(tool, script)));

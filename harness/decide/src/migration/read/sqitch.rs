@@ -45,7 +45,8 @@ fn script(file: &File) -> Script {
 fn changes(plan: &str) -> Vec<(usize, String)> {
     let mut found: Vec<(usize, String)> = Vec::new();
     // Changes since the last tag, and changes whose tag is known: for those that come again.
-    let (mut seen, mut untagged): (BTreeMap<&str, (usize, Option<&str>)>, Vec<&str>) = Default::default();
+    let mut seen: BTreeMap<&str, (usize, Option<&str>)> = BTreeMap::new();
+    let mut untagged: Vec<&str> = Vec::new();
     for (index, line) in plan.lines().enumerate() {
         let Some(word) = line.split_whitespace().next().filter(|word| !word.starts_with(['%', '#'])) else { continue };
         if let Some(tag) = word.strip_prefix('@') {
