@@ -82,7 +82,7 @@ const TABLE: &str = "[table public.orders]\n  [column public.orders.id]\n    typ
 )]
 #[case::enumeration(
     "[enum public.state]\n  values: 'a'\n",
-    "[enum public.state]\n  values: |\n    'a'\n    'b'\n",
+    "[enum public.state]\n  values:\n    |'a'\n    |'b'\n",
     "enum-value-left"
 )]
 #[case::cosmetic(
