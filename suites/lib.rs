@@ -9,6 +9,7 @@ pub mod ephemeral;
 pub mod ready;
 pub mod records;
 pub mod run;
+pub mod scratch;
 pub mod session;
 pub mod trial;
 

@@ -4,6 +4,7 @@ mod compare;
 mod contract;
 mod examine;
 mod look;
+mod migrations;
 mod release;
 mod schema;
 
@@ -15,6 +16,7 @@ pub(crate) use compare::Compare;
 pub(crate) use contract::{BreakingLevel, Contract, ContractDiff};
 pub(crate) use examine::{FailOn, Lint, Test};
 pub(crate) use look::{History, Logs, OneEnvironment, ShowConfig, Unlock};
+pub(crate) use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
 pub(crate) use release::{Down, Promote, Reset, Rollback, Up};
 pub(crate) use schema::{Form, OneDatabase, Schema, SchemaCommand, SchemaDiff};
 
@@ -116,6 +118,13 @@ Examples:
   gate schema diff production snapshots/schema/shop.txt --markdown
   gate schema accept --env staging")]
     Schema(Schema),
+    /// Prove migrations up, down and up again on a scratch server
+    #[command(after_help = "\
+Examples:
+  gate migrations check migrations
+  gate migrations check db/migrate --tool goose --pg 15,17,18
+  gate migrations check migrations --verbose")]
+    Migrations(Migrations),
     /// Show the configuration with every default, secrets masked
     #[command(after_help = "Example:\n  gate config --env production")]
     Config(ShowConfig),

@@ -5,6 +5,7 @@ mod contract;
 mod environment;
 mod history;
 mod lint;
+mod migrations;
 mod promote;
 mod schema;
 mod show;
@@ -37,6 +38,9 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
     }
     if let Command::Lint(args) = cli.command {
         return lint::run(cli.config.as_deref(), args).await;
+    }
+    if let Command::Migrations(args) = cli.command {
+        return migrations::run(args).await;
     }
     let config = Arc::new(read_config(cli.config.as_deref())?);
     match &cli.command {
@@ -74,7 +78,9 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
         Command::Schema(args) => schema::run(&config, args).await,
         Command::Config(args) => show::config(&config, args),
         Command::Env => show::environments(&config).await,
-        Command::Contract(_) | Command::Completions { .. } | Command::Lint(_) => Ok(Exit::Passed),
+        Command::Contract(_) | Command::Completions { .. } | Command::Lint(_) | Command::Migrations(_) => {
+            Ok(Exit::Passed)
+        }
     }
 }
 

@@ -88,7 +88,7 @@ async fn reach(config: &Arc<Config>, environment: &Environment) -> Result<(Arc<S
     Ok((Session::new(project, engine, Runner::default()), None))
 }
 
-async fn interrupted() {
+pub(super) async fn interrupted() {
     match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
         (Ok(mut interrupt), Ok(mut terminate)) => {
             tokio::select! {

@@ -22,6 +22,7 @@ pub mod readiness;
 pub mod record;
 pub mod redact;
 pub mod report;
+pub mod round_trip;
 pub mod schema;
 pub mod units;
 pub mod verdict;

@@ -7,7 +7,7 @@ mod catalog;
 mod facts;
 mod swap;
 
-pub use catalog::{schema, schema_in_transaction};
+pub use catalog::{Catalog, schema, schema_in_transaction};
 pub use facts::{DATA_FACTS_SETTINGS, data_facts};
 pub use swap::Locale;
 
