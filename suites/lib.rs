@@ -17,13 +17,14 @@ mod contracts;
 mod health;
 mod policy;
 mod schema;
+mod workflows;
 
 pub use trial::{Effect, Scope, Suite, Trial};
 
 /// Lists the suites, in the order in which they are told.
 #[must_use]
 pub fn catalog() -> Vec<Suite> {
-    vec![health::SUITE, contracts::SUITE, policy::SUITE, schema::SUITE]
+    vec![health::SUITE, contracts::SUITE, policy::SUITE, schema::SUITE, workflows::SUITE]
 }
 
 /// Lists all trials of an environment.

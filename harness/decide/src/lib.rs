@@ -27,3 +27,4 @@ pub mod schema;
 pub mod units;
 pub mod verdict;
 pub mod waiver;
+pub mod workflow;
