@@ -13,16 +13,19 @@ pub mod session;
 pub mod trial;
 
 mod contracts;
+mod files;
 mod health;
+mod isolation;
 mod policy;
 mod schema;
+mod security;
 
 pub use trial::{Effect, Scope, Suite, Trial};
 
 /// Lists the suites, in the order in which they are told.
 #[must_use]
 pub fn catalog() -> Vec<Suite> {
-    vec![health::SUITE, contracts::SUITE, policy::SUITE, schema::SUITE]
+    vec![health::SUITE, contracts::SUITE, policy::SUITE, schema::SUITE, security::SUITE, isolation::SUITE]
 }
 
 /// Lists all trials of an environment.

@@ -5,7 +5,7 @@
 
 mod document;
 mod operation;
-mod source;
+pub(crate) mod source;
 
 use crate::trial::{Scope, Suite, Trial};
 

@@ -10,17 +10,17 @@ use stagegate_decide::{
 use crate::trial::Scope;
 
 /// A service and its document.
-pub(super) struct Source {
-    pub(super) service: Service,
-    pub(super) environment: String,
+pub(crate) struct Source {
+    pub(crate) service: Service,
+    pub(crate) environment: String,
     /// The file, as the configuration names it.
-    pub(super) name: String,
-    pub(super) document: Result<Arc<Document>, Unusable>,
+    pub(crate) name: String,
+    pub(crate) document: Result<Arc<Document>, Unusable>,
 }
 
 /// Why there is no document.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(super) enum Unusable {
+pub(crate) enum Unusable {
     /// There is no such file.
     #[error(
         "{path} is not there; build it with the release, or take `contract` of service `{service}` out of stagegate.toml"
@@ -35,7 +35,7 @@ pub(super) enum Unusable {
 }
 
 /// Returns the services that have a contract, each with its document.
-pub(super) fn all(scope: Scope<'_>) -> Vec<Source> {
+pub(crate) fn all(scope: Scope<'_>) -> Vec<Source> {
     let with_contract =
         scope.config.services.values().filter_map(|service| Some((service, service.contract.as_ref()?)));
     with_contract

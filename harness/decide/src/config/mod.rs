@@ -6,6 +6,7 @@
 mod choice;
 mod error;
 mod raw;
+mod security;
 
 use std::{
     collections::BTreeMap,
@@ -18,6 +19,7 @@ use crate::{record::Severity, units::Span};
 pub use choice::{BreakingChanges, Door, HostKind, Integrity, Tier};
 pub use error::ConfigError;
 pub(crate) use error::closest;
+pub use security::{Algorithm, Jwt, Security, Tls};
 
 /// The name of the file, looked for in the current folder and above.
 pub const FILE_NAME: &str = "stagegate.toml";
@@ -42,6 +44,8 @@ pub struct Config {
     pub databases: BTreeMap<String, Database>,
     /// Severity by the beginning of a trial's name; the longest one counts.
     pub severity: BTreeMap<String, Severity>,
+    /// What the suite security asks for.
+    pub security: Security,
     /// How the gate works.
     pub gate: Gate,
 }

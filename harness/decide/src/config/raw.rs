@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::{
     BreakingChanges, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity, Kind,
-    Service, Tier, error::closest,
+    Service, Tier, error::closest, security::RawSecurity,
 };
 use crate::{record::Severity, units::Span};
 
@@ -27,6 +27,8 @@ struct RawConfig {
     databases: BTreeMap<String, Spanned<RawDatabase>>,
     #[serde(default)]
     severity: BTreeMap<String, Severity>,
+    #[serde(default)]
+    security: RawSecurity,
     #[serde(default)]
     gate: RawGate,
 }
@@ -140,6 +142,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         services,
         databases,
         severity: raw.severity,
+        security: raw.security.read(),
         gate: gate(raw.gate),
     })
 }
