@@ -13,10 +13,12 @@ use stagegate_act::{
 };
 use stagegate_decide::{
     config::Config,
-    exit::Exit,
-    verdict::{Planned, verdict},
+    verdict::{Planned, Verdict, verdict},
 };
 use stagegate_suites::{Scope, Trial, records::Records, run, session::Session};
+
+/// How long a run that is no promotion watches that nothing restarts.
+pub(crate) const SHORT_SOAK: Duration = Duration::from_secs(1);
 
 /// Runs every trial of an environment and judges.
 pub(crate) struct Suites {
@@ -41,8 +43,8 @@ impl Suites {
             }
         })
         .await;
-        let verdict = verdict(&found, &planned);
-        Ok(Examination { exit: verdict.exit(), reasons: verdict.reasons })
+        let verdict = verdict(&found, &planned, &self.config.readiness);
+        Ok(Examination { verdict, records: found, planned })
     }
 }
 
@@ -50,7 +52,11 @@ impl Examine for Suites {
     fn examine<'a>(&'a self, environment: &'a str, soak: Duration) -> BoxFuture<'a, Examination> {
         Box::pin(async move {
             let examined = self.examined(environment, soak).await;
-            examined.unwrap_or_else(|reason| Examination { exit: Exit::Inconclusive, reasons: vec![reason] })
+            examined.unwrap_or_else(|reason| Examination {
+                verdict: Verdict::unknown(reason),
+                records: Vec::new(),
+                planned: Vec::new(),
+            })
         })
     }
 }

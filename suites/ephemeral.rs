@@ -7,7 +7,6 @@
 //! that was ended, the next run does.
 
 mod home;
-mod owner;
 mod reaper;
 mod shared;
 mod teardown;
@@ -26,6 +25,7 @@ use std::{
 
 use stagegate_act::{
     engine::{Engine, EngineError},
+    owner::{Claim, Owner},
     process::{MARK, RunError, Runner},
     project::{Project, ProjectError},
 };
@@ -40,7 +40,6 @@ use tokio::{
     task::JoinHandle,
 };
 
-use owner::{Claim, Owner};
 pub use reaper::{REAP, reap_if_asked};
 pub use shared::{attach, is_shared};
 
@@ -48,8 +47,6 @@ pub use shared::{attach, is_shared};
 const NAME: &str = "stagegate-eph-";
 /// How long Compose may take: images may be pulled or built.
 const UP_WITHIN: Duration = Duration::from_secs(600);
-/// After this time a stack is nobody's, even where its owner cannot be seen.
-const LIFETIME_SECONDS: i64 = 24 * 3_600;
 
 /// Why there is no throw-away stack.
 #[derive(Debug, thiserror::Error)]
@@ -193,8 +190,7 @@ async fn isolated(config: &Arc<Config>, name: &str, owner: &Owner) -> Result<Pro
     let mut project = Project::load(&runner, config, EPHEMERAL).await?;
     let runner = runner.with_mask(project.mask());
     let built = build(&runner, &project).await?;
-    let expires = jiff::Timestamp::now().as_second() + LIFETIME_SECONDS;
-    let label = Claim { owner: owner.clone(), expires }.label();
+    let label = Claim::from_now(owner.clone()).label();
     project.model = built.isolated(name).sealed(&stores(config)).labelled(RUN_LABEL, &label);
     rename(&mut project, name);
     Ok(project)

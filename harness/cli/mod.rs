@@ -1,5 +1,6 @@
 //! The command line of `gate`.
 
+mod compare;
 mod contract;
 mod examine;
 mod look;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use compare::Compare;
 pub(crate) use contract::{BreakingLevel, Contract, ContractDiff};
 pub(crate) use examine::{FailOn, Lint, Test};
 pub(crate) use look::{History, Logs, OneEnvironment, ShowConfig, Unlock};
@@ -55,6 +57,14 @@ Examples:
   gate lint --env staging --sarif lint.sarif
   gate lint --explain healthcheck-cannot-fail")]
     Lint(Lint),
+    /// Set two environments side by side, and score how ready A's release is for B
+    #[command(after_help = "\
+Examples:
+  gate compare staging production
+  gate compare staging production --markdown >> summary.md
+
+Exit codes: 0 ready, 3 not ready or caution, 4 too little evidence")]
+    Compare(Compare),
     /// Take a release from one environment to the next, or back where it fails
     #[command(after_help = "\
 Examples:

@@ -16,6 +16,9 @@ pub(crate) struct Promote {
     /// Show the plan and what would refuse it, and do nothing
     #[arg(long)]
     pub(crate) plan: bool,
+    /// Go on where the readiness score is in the band of caution
+    #[arg(long)]
+    pub(crate) accept_caution: bool,
     /// Do not ask
     #[arg(long)]
     pub(crate) yes: bool,

@@ -1,5 +1,6 @@
 //! One file a command, or a few that belong together.
 
+mod compare;
 mod contract;
 mod environment;
 mod history;
@@ -41,7 +42,12 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
     match &cli.command {
         Command::Config(_) | Command::Env | Command::Unlock(_) | Command::Resume(_) => {}
         // These look on, whatever became of it; the history can be read even where Docker is down.
-        Command::History(_) | Command::Status(_) | Command::Logs(_) | Command::Test(_) | Command::Schema(_) => {
+        Command::History(_)
+        | Command::Status(_)
+        | Command::Logs(_)
+        | Command::Test(_)
+        | Command::Compare(_)
+        | Command::Schema(_) => {
             if let Err(failure) = recovery::finish_all(&config).await {
                 crate::say(&failure.message);
             }
@@ -54,6 +60,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
     }
     match cli.command {
         Command::Test(args) => test::run(&config, args).await,
+        Command::Compare(args) => compare::run(&config, args).await,
         Command::Promote(args) => promote::promote(&config, args).await,
         Command::Rollback(args) => promote::rollback(&config, args).await,
         Command::Up(args) => environment::up(&config, args, &consents).await,

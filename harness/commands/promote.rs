@@ -33,7 +33,13 @@ pub(super) async fn promote(config: &Arc<Config>, args: cli::Promote) -> Result<
     if args.from == args.to {
         return Err(Failure::usage(format!("--from and --to are both `{}`", args.to)));
     }
-    let request = Request { kind: Kind::Promote, from: args.from, to: args.to, release: args.release };
+    let request = Request {
+        kind: Kind::Promote,
+        from: args.from,
+        to: args.to,
+        release: args.release,
+        accept_caution: args.accept_caution,
+    };
     conduct(config, request, &Manner { plan_only: args.plan, yes: args.yes, json: args.json }).await
 }
 
@@ -54,7 +60,7 @@ pub(super) async fn rollback(config: &Arc<Config>, args: cli::Rollback) -> Resul
     };
     let kind = Kind::Rollback { run: point.run.clone(), data: args.with_data };
     let release = Some(point.previous.commit.clone());
-    let request = Request { kind, from: args.env.clone(), to: args.env, release };
+    let request = Request { kind, from: args.env.clone(), to: args.env, release, accept_caution: false };
     conduct(config, request, &Manner { plan_only: false, yes: args.yes, json: args.json }).await
 }
 

@@ -3,14 +3,16 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use serde_json::{Value, json};
-use stagegate_act::{engine::Engine, gate::unfinished, host, lock, paths::StateDir, process::Runner, release};
+use stagegate_act::{
+    compare::env_file, engine::Engine, gate::unfinished, host, lock, paths::StateDir, process::Runner, release,
+};
 use stagegate_decide::{
     command::compose,
     compose::{drift, short},
     config::{Config, HostKind},
     container::{Container, Health},
     exit::Exit,
-    redact::names_a_secret,
+    redact::{Secret, names_a_secret},
     report,
 };
 
@@ -110,15 +112,8 @@ pub(super) fn config(config: &Arc<Config>, args: cli::ShowConfig) -> Result<Exit
 fn masked_variables(file: &Path) -> Result<BTreeMap<String, Value>, Failure> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
-    let pairs =
-        text.lines().map(str::trim).filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
-    Ok(pairs
-        .map(|(key, value)| {
-            let key = key.trim().trim_start_matches("export ").to_owned();
-            let value = if names_a_secret(&key) { "***" } else { value.trim() };
-            (key, json!(value))
-        })
-        .collect())
+    let masked = |key: &str, value: &Secret| json!(if names_a_secret(key) { "***" } else { value.expose() });
+    Ok(env_file(&text).into_iter().map(|(key, value)| (key.clone(), masked(&key, &value))).collect())
 }
 
 pub(super) async fn environments(config: &Arc<Config>) -> Result<Exit, Failure> {

@@ -33,7 +33,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
         environment: environment.name.clone(),
         release: release::deployed(&StateDir::of(config, &environment.project))?.map(|deployed| deployed.release.name),
         started,
-        verdict: verdict(&records, &planned(config, &trials)),
+        verdict: verdict(&records, &planned(config, &trials), &config.readiness),
         records,
     };
     written(&run, &args)?;

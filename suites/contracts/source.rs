@@ -7,20 +7,20 @@ use stagegate_decide::{
     contract::{ContractError, Document, Format},
 };
 
+use super::book::Book;
 use crate::trial::Scope;
 
 /// A service and its document.
-pub(crate) struct Source {
-    pub(crate) service: Service,
-    pub(crate) environment: String,
+pub(super) struct Source {
+    pub(super) service: Service,
     /// The file, as the configuration names it.
-    pub(crate) name: String,
-    pub(crate) document: Result<Arc<Document>, Unusable>,
+    pub(super) name: String,
+    pub(super) book: Result<Arc<Book>, Unusable>,
 }
 
 /// Why there is no document.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum Unusable {
+pub(super) enum Unusable {
     /// There is no such file.
     #[error(
         "{path} is not there; build it with the release, or take `contract` of service `{service}` out of stagegate.toml"
@@ -35,17 +35,16 @@ pub(crate) enum Unusable {
 }
 
 /// Returns the services that have a contract, each with its document.
-pub(crate) fn all(scope: Scope<'_>) -> Vec<Source> {
+pub(super) fn all(scope: Scope<'_>) -> Vec<Source> {
     let with_contract =
         scope.config.services.values().filter_map(|service| Some((service, service.contract.as_ref()?)));
-    with_contract
-        .map(|(service, contract)| Source {
-            service: service.clone(),
-            environment: scope.environment.name.clone(),
-            name: contract.display().to_string(),
-            document: read(&scope.environment.workdir.join(contract), &service.name).map(Arc::new),
-        })
-        .collect()
+    let source = |(service, contract): (&Service, &std::path::PathBuf)| {
+        let (name, environment) = (contract.display().to_string(), &scope.environment.name);
+        let document = read(&scope.environment.workdir.join(contract), &service.name);
+        let book = document.map(|document| Arc::new(Book::new(service, environment, &name, Arc::new(document))));
+        Source { service: service.clone(), name, book }
+    };
+    with_contract.map(source).collect()
 }
 
 fn read(path: &Path, service: &str) -> Result<Document, Unusable> {

@@ -9,11 +9,12 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    home,
+use stagegate_act::{
     owner::{Claim, Owner},
-    teardown,
+    scratch,
 };
+
+use super::{home, teardown};
 
 /// Variable that makes a program the reaper of a stack: `<claim>:<project>`.
 pub const REAP: &str = "STAGEGATE_REAP";
@@ -22,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 const TRIES: u32 = 3;
 
 /// Starts the reaper of `project`.
-pub(super) fn start(project: &str, owner: &Owner) -> std::io::Result<Child> {
+pub(crate) fn start(project: &str, owner: &Owner) -> std::io::Result<Child> {
     let claim = Claim { owner: owner.clone(), expires: 0 };
     Command::new(std::env::current_exe()?)
         .env(REAP, format!("{}:{project}", claim.label()))
@@ -48,7 +49,8 @@ pub fn reap_if_asked() -> bool {
 
 fn read(order: &str) -> Option<(Owner, String)> {
     let (claim, project) = order.split_once(':')?;
-    project.starts_with(super::NAME).then(|| Some((Claim::parse(claim)?.owner, project.to_owned())))?
+    let is_ours = project.starts_with(super::NAME) || project.starts_with(scratch::NAME);
+    is_ours.then(|| Some((Claim::parse(claim)?.owner, project.to_owned())))?
 }
 
 fn reap(owner: &Owner, project: &str) {
@@ -57,12 +59,21 @@ fn reap(owner: &Owner, project: &str) {
     }
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
     for _ in 0..TRIES {
-        if runtime.block_on(teardown::take_down(project)).is_ok() {
+        if runtime.block_on(taken_away(project)) {
             break;
         }
         std::thread::sleep(LOOK_EVERY);
     }
-    let _ = home::remove(project);
+    if !project.starts_with(scratch::NAME) {
+        let _ = home::remove(project);
+    }
+}
+
+async fn taken_away(name: &str) -> bool {
+    if name.starts_with(scratch::NAME) {
+        return scratch::remove(name).await.is_ok();
+    }
+    teardown::take_down(name).await.is_ok()
 }
 
 #[cfg(test)]

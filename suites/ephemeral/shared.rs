@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use stagegate_act::{
     engine::Engine,
     error::with_causes,
+    owner::Owner,
     project::{self, Project},
 };
 use stagegate_decide::{
@@ -16,7 +17,7 @@ use stagegate_decide::{
     config::{Config, EPHEMERAL},
 };
 
-use super::{EphemeralError, NAME, home, isolated, owner::Owner, reaper, teardown, tell, up};
+use super::{EphemeralError, NAME, home, isolated, reaper, teardown, tell, up};
 
 /// Variable in which nextest names its run.
 // Source: nextest, "Environment variables nextest sets": a UUID, the same for all tests of a run.

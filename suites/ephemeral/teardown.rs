@@ -6,14 +6,13 @@ use futures_util::future::join_all;
 use stagegate_act::{
     engine::{Engine, PROJECT_LABEL},
     error::with_causes,
+    owner::Claim,
     process::{self, RunError, Runner},
 };
 use stagegate_decide::{
     command::{Command, compose},
     compose::RUN_LABEL,
 };
-
-use super::owner::{self, Claim};
 
 const DOWN_WITHIN: Duration = Duration::from_secs(60);
 const LIST_WITHIN: Duration = Duration::from_secs(15);
@@ -43,14 +42,8 @@ pub(super) async fn take_down(project: &str) -> Result<(), RunError> {
 
 /// Takes down the stacks that killed runs left, and returns their projects.
 pub(super) async fn sweep() -> Vec<String> {
-    let here = owner::space();
-    let now = jiff::Timestamp::now().as_second();
-    let mut left: Vec<String> = claimed()
-        .await
-        .into_iter()
-        .filter(|(_, claim)| claim.is_left(&here, now, owner::Owner::is_alive))
-        .map(|(project, _)| project)
-        .collect();
+    let mut left: Vec<String> =
+        claimed().await.into_iter().filter(|(_, claim)| claim.is_left_here()).map(|(project, _)| project).collect();
     left.sort();
     left.dedup();
     for project in &left {

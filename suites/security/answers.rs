@@ -48,9 +48,9 @@ pub(super) struct Answers {
 
 impl Answers {
     pub(super) fn new(scope: Scope<'_>) -> Self {
-        let sources = crate::contracts::source::all(scope);
+        let contracts = crate::contracts::documents(scope);
         let document = |service: &Service| {
-            sources.iter().find(|source| source.service.name == service.name).and_then(|s| s.document.clone().ok())
+            contracts.iter().find(|(owner, _)| owner.name == service.name).map(|(_, document)| Arc::clone(document))
         };
         let http = scope.config.services.values().filter(|service| service.kind == Kind::Http);
         let targets = http.map(|service| Target { document: document(service), service: service.clone() }).collect();

@@ -8,13 +8,13 @@ use stagegate_act::{
 };
 use stagegate_decide::{
     config::Service,
+    contract::Document,
     record::{Finding, Outcome},
     security::{self, Secured},
 };
 
 use super::judged;
 use crate::{
-    contracts::source::Source,
     session::Session,
     trial::{Effect, Trial},
 };
@@ -23,14 +23,13 @@ const HINT: &str =
     "check the token before anything else; if everybody may call it, take `security` out of the contract";
 
 /// Lists a trial for the operations that change nothing, and one that writes for the others.
-pub(super) fn trials(source: &Source) -> Vec<Trial> {
-    let Ok(document) = &source.document else { return Vec::new() };
+pub(super) fn trials(service: &Service, document: &Document) -> Vec<Trial> {
     let (safe, unsafe_ones): (Vec<Secured>, Vec<Secured>) =
         security::secured(document).into_iter().partition(|secured| secured.method.is_safe());
     let trial = |question: &str, effect: Effect, operations: Vec<Secured>| {
-        let (service, operations) = (source.service.clone(), Arc::new(operations));
+        let (name, service, operations) = (service.name.clone(), service.clone(), Arc::new(operations));
         let ask = move |session| ask(session, service.clone(), Arc::clone(&operations));
-        Trial::new("security", &source.service.name, question, effect, ask)
+        Trial::new("security", &name, question, effect, ask)
     };
     let mut all = Vec::new();
     if !safe.is_empty() {

@@ -36,9 +36,9 @@ fn trials(scope: Scope<'_>) -> Vec<Trial> {
         all.extend([traces::trial(&answers), banners::trial(&answers)]);
     }
     all.extend([image_secrets::trial(), log_secrets::trial()]);
-    for source in crate::contracts::source::all(scope) {
-        all.extend(authorization::trials(&source));
-        all.extend(token::trials(scope.config, &source));
+    for (service, document) in crate::contracts::documents(scope) {
+        all.extend(authorization::trials(&service, &document));
+        all.extend(token::trials(scope.config, &service, &document));
     }
     for (service, tls) in &scope.config.security.tls {
         all.extend([

@@ -8,6 +8,7 @@ use stagegate_act::clock;
 use stagegate_decide::{
     compose::Model,
     config::{Config, EPHEMERAL, Jwt, Service},
+    contract::Document,
     record::{Finding, Outcome, Severity},
     redact::Secret,
     security::{self, Forged, Secured, Token},
@@ -15,7 +16,6 @@ use stagegate_decide::{
 
 use super::{authorization::status, judged};
 use crate::{
-    contracts::source::Source,
     session::Session,
     trial::{Effect, Trial},
 };
@@ -41,12 +41,11 @@ enum Sent {
 }
 
 /// Lists a trial for each kind of token that must be refused; one that says why, where none can be made.
-pub(super) fn trials(config: &Config, source: &Source) -> Vec<Trial> {
-    let Ok(document) = &source.document else { return Vec::new() };
+pub(super) fn trials(config: &Config, service: &Service, document: &Document) -> Vec<Trial> {
     let Some(operation) = security::secured(document).into_iter().find(|operation| operation.method.is_safe()) else {
         return Vec::new();
     };
-    let service = source.service.clone();
+    let service = service.clone();
     let Some(jwt) = config.security.jwt.get(&service.name).cloned() else {
         return vec![unknown(&service.name)];
     };

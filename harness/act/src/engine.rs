@@ -151,7 +151,19 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] where the Engine does not answer.
     pub async fn remove(&self, id: &str) -> Result<(), EngineError> {
-        let options = RemoveContainerOptionsBuilder::new().force(true).v(false).build();
+        self.remove_and(id, false).await
+    }
+
+    /// Removes a container with its anonymous volumes, by id or name, by force; that it is gone already is fine.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer.
+    pub async fn remove_with_volumes(&self, id: &str) -> Result<(), EngineError> {
+        self.remove_and(id, true).await
+    }
+
+    async fn remove_and(&self, id: &str, volumes: bool) -> Result<(), EngineError> {
+        let options = RemoveContainerOptionsBuilder::new().force(true).v(volumes).build();
         match self.docker.remove_container(id, Some(options)).await {
             Ok(()) => Ok(()),
             Err(error) if is_missing(&error) => Ok(()),

@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod clock;
+pub mod compare;
 pub mod contract;
 pub mod database;
 pub mod deployment;
@@ -17,10 +18,13 @@ pub mod host;
 pub mod http;
 pub mod isolation;
 pub mod journal;
+pub mod load;
 pub mod lock;
+pub mod owner;
 pub mod paths;
 pub mod probe;
 pub mod process;
 pub mod project;
 pub mod release;
+pub mod scratch;
 pub mod tls;

@@ -184,6 +184,13 @@ impl Model {
         }
     }
 
+    /// Returns all environment variables of a service.
+    #[must_use]
+    pub fn variables(&self, service: &str) -> BTreeMap<String, Secret> {
+        let all = self.service(service)["environment"].as_object().into_iter().flatten();
+        all.filter_map(|(key, _)| Some((key.clone(), self.variable(service, key)?))).collect()
+    }
+
     /// Returns the values of all variables whose names say that they hold a secret.
     #[must_use]
     pub fn secrets(&self) -> Vec<Secret> {

@@ -5,6 +5,7 @@
 //! them with, and `clippy.toml` bans what the standard library offers.
 
 pub mod command;
+pub mod compare;
 pub mod compose;
 pub mod config;
 pub mod container;
@@ -13,8 +14,10 @@ pub mod data;
 pub mod exit;
 pub mod health;
 pub mod isolation;
+pub mod performance;
 pub mod policy;
 pub mod promotion;
+pub mod readiness;
 pub mod record;
 pub mod redact;
 pub mod report;

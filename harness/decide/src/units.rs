@@ -12,6 +12,10 @@ pub struct Span(pub Duration);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
 
+/// A part of a whole, written as `0.1%`; `Share(0.001)`.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Share(pub f64);
+
 /// A text that is not a number with a known unit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{found}` is not {what}; write a number and a unit, such as {example}")]
@@ -76,6 +80,24 @@ impl FromStr for Size {
     }
 }
 
+impl FromStr for Share {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let error = || UnitError { found: text.to_owned(), what: "a share", example: "\"0.1%\"" };
+        let (number, unit) = split(text).ok_or_else(error)?;
+        let share = Share(number / 100.0);
+        (unit == "%" && share.0 <= 1.0).then_some(share).ok_or_else(error)
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Rounded, since 0.07 * 100 is 7.000000000000001.
+        write!(f, "{}%", (self.0 * 1e8).round() / 1e6)
+    }
+}
+
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
@@ -129,6 +151,7 @@ macro_rules! as_text {
 }
 as_text!(Span);
 as_text!(Size);
+as_text!(Share);
 
 #[cfg(test)]
 mod tests {
@@ -154,6 +177,16 @@ mod tests {
     fn a_duration_without_a_known_unit_is_refused(#[case] text: &str) {
         let error = text.parse::<Span>().unwrap_err().to_string();
         assert!(error.contains("\"30s\""), "{error}");
+    }
+
+    #[rstest]
+    #[case("0.1%", 0.001, "0.1%")]
+    #[case("7 %", 0.07, "7%")]
+    fn a_share_is_a_number_of_a_hundred(#[case] text: &str, #[case] share: f64, #[case] shown: &str) {
+        let read: Share = text.parse().unwrap();
+        assert!((read.0 - share).abs() < 1e-12);
+        assert_eq!(read.to_string(), shown);
+        assert!("0.1".parse::<Share>().is_err() && "101%".parse::<Share>().is_err());
     }
 
     #[rstest]

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    config::Readiness,
     exit::Exit,
+    readiness::{Band, band, weigh},
     record::{Record, Severity, Status},
 };
 
@@ -60,12 +62,21 @@ pub struct Verdict {
     pub reasons: Vec<String>,
     /// How many trials ended how.
     pub counts: Counts,
-    /// Share of what passed, 0 to 100, rounded down; warnings weigh half, infos and skipped warnings nothing.
-    /// `None` where nothing can be said.
+    /// The readiness score: share of what passed, 0 to 100, weighed as the configuration says. `None` where too little
+    /// was asked.
     pub score: Option<u8>,
+    /// What the score allows; not ready wherever the run holds a release.
+    pub band: Option<Band>,
 }
 
 impl Verdict {
+    /// Returns the verdict of a run that could not even begin.
+    #[must_use]
+    pub fn unknown(reason: String) -> Self {
+        let (kind, reasons) = (VerdictKind::Inconclusive, vec![reason]);
+        Verdict { kind, reasons, counts: Counts::default(), score: None, band: None }
+    }
+
     /// Returns how `gate test` ends.
     #[must_use]
     pub fn exit(&self) -> Exit {
@@ -79,7 +90,7 @@ impl Verdict {
 
 /// Judges a run. A trial with several records is judged by each of them.
 #[must_use]
-pub fn verdict(records: &[Record], planned: &[Planned]) -> Verdict {
+pub fn verdict(records: &[Record], planned: &[Planned], policy: &Readiness) -> Verdict {
     let missing = missing(records, planned);
     let (vetoes, doubts) = (vetoes(records), doubts(records, &missing));
     let kind = match (vetoes.is_empty(), doubts.is_empty() && !records.is_empty()) {
@@ -92,8 +103,13 @@ pub fn verdict(records: &[Record], planned: &[Planned]) -> Verdict {
         _ if records.is_empty() => std::iter::once("no trial ran".to_owned()).chain(doubts).collect(),
         _ => vetoes.into_iter().chain(doubts).collect(),
     };
-    let score = if kind == VerdictKind::Inconclusive { None } else { score(records, &missing) };
-    Verdict { kind, reasons, counts: counts(records, missing.len()), score }
+    let weighed = || weigh(records, &missing, policy).score(policy);
+    let score = if kind == VerdictKind::Inconclusive { None } else { weighed() };
+    let band = match kind {
+        VerdictKind::Hold => Some(Band::NotReady),
+        _ => score.map(|score| band(score, policy)),
+    };
+    Verdict { kind, reasons, counts: counts(records, missing.len()), score, band }
 }
 
 fn missing<'a>(records: &[Record], planned: &'a [Planned]) -> Vec<&'a Planned> {
@@ -169,26 +185,6 @@ fn counts(records: &[Record], missing: usize) -> Counts {
     }
 }
 
-/// Returns the weighted share of what passed; `None` where nothing weighs.
-fn score(records: &[Record], missing: &[&Planned]) -> Option<u8> {
-    let weighed = records.iter().filter(|record| record.status != Status::Skip);
-    let (mut all, mut good) = (missing.iter().map(|planned| weight(planned.severity)).sum::<usize>(), 0);
-    for record in weighed {
-        let weight = weight(record.severity);
-        all += weight;
-        good += if record.status == Status::Pass { weight } else { 0 };
-    }
-    u8::try_from((100 * good).checked_div(all)?).ok()
-}
-
-fn weight(severity: Severity) -> usize {
-    match severity {
-        Severity::Required => 2,
-        Severity::Warning => 1,
-        Severity::Info => 0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -212,7 +208,7 @@ mod tests {
     #[case::broken(Severity::Required, Status::Broken, VerdictKind::Inconclusive, None)]
     #[case::warning_fails(Severity::Warning, Status::Fail, VerdictKind::Promote, Some(0))]
     #[case::warning_skipped(Severity::Warning, Status::Skip, VerdictKind::Promote, None)]
-    #[case::warning_broken(Severity::Warning, Status::Broken, VerdictKind::Promote, Some(0))]
+    #[case::warning_broken(Severity::Warning, Status::Broken, VerdictKind::Promote, None)]
     #[case::info_fails(Severity::Info, Status::Fail, VerdictKind::Promote, None)]
     fn one_trial_alone(
         #[case] severity: Severity,
@@ -220,7 +216,7 @@ mod tests {
         #[case] kind: VerdictKind,
         #[case] score: Option<u8>,
     ) {
-        let verdict = verdict(&[record(severity, status)], &[]);
+        let verdict = verdict(&[record(severity, status)], &[], &Readiness::default());
         assert_eq!((verdict.kind, verdict.score), (kind, score), "{:?}", verdict.reasons);
     }
 
@@ -228,7 +224,7 @@ mod tests {
     #[case::required(Severity::Required, VerdictKind::Inconclusive)]
     #[case::warning(Severity::Warning, VerdictKind::Promote)]
     fn a_trial_that_left_no_record_counts_as_not_run(#[case] severity: Severity, #[case] kind: VerdictKind) {
-        let verdict = verdict(&[record(Severity::Required, Status::Pass)], &[planned(severity)]);
+        let verdict = verdict(&[record(Severity::Required, Status::Pass)], &[planned(severity)], &Readiness::default());
         assert_eq!((verdict.kind, verdict.counts.missing), (kind, 1));
     }
 
@@ -236,7 +232,7 @@ mod tests {
     #[case::nothing_planned(&[])]
     #[case::only_warnings_planned(&[planned(Severity::Warning)])]
     fn a_run_of_nothing_is_inconclusive(#[case] planned: &[Planned]) {
-        let verdict = verdict(&[], planned);
+        let verdict = verdict(&[], planned, &Readiness::default());
         assert_eq!((verdict.kind, verdict.score), (VerdictKind::Inconclusive, None));
         assert_eq!(verdict.reasons, ["no trial ran"]);
     }
@@ -244,7 +240,7 @@ mod tests {
     #[test]
     fn a_failure_holds_whatever_did_not_run_and_both_are_told() {
         let records = [record(Severity::Required, Status::Broken), record(Severity::Required, Status::Fail)];
-        let verdict = verdict(&records, &[planned(Severity::Required)]);
+        let verdict = verdict(&records, &[planned(Severity::Required)], &Readiness::default());
         assert_eq!(verdict.kind, VerdictKind::Hold);
         assert_eq!(
             verdict.reasons,
@@ -261,7 +257,7 @@ mod tests {
         let mut records = vec![record(Severity::Required, Status::Pass); 16];
         records.push(record(Severity::Warning, Status::Fail));
         // 32 of 33 halves.
-        assert_eq!(verdict(&records, &[]).score, Some(96));
+        assert_eq!(verdict(&records, &[], &Readiness::default()).score, Some(96));
     }
 
     #[rstest]
@@ -269,6 +265,6 @@ mod tests {
     #[case(Status::Fail, Exit::Held)]
     #[case(Status::Broken, Exit::Inconclusive)]
     fn the_exit_code_follows(#[case] status: Status, #[case] exit: Exit) {
-        assert_eq!(verdict(&[record(Severity::Required, status)], &[]).exit(), exit);
+        assert_eq!(verdict(&[record(Severity::Required, status)], &[], &Readiness::default()).exit(), exit);
     }
 }

@@ -10,4 +10,5 @@ mod policy;
 mod promote;
 mod refuse;
 mod schema;
+mod scratch;
 mod world;

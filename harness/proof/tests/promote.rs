@@ -20,6 +20,8 @@ async fn a_good_release_is_promoted_and_bad_ones_are_held_or_undone() {
     assert_ne!(v1, v2);
     assert_eq!(v1.data.tables["public.orders"].rows, v2.data.tables["public.orders"].rows);
     world.assert_tidy("after v2").await;
+    let compared = world.gate_ok(&["compare", "staging", "production"]);
+    words(&compared, &["readiness of `staging` for `production`: ", "ready", "api image", "*** "]);
 
     world.stage("v3-contract");
     let held = world.promote();

@@ -13,7 +13,7 @@ use stagegate_decide::{
     schema::{Change, Difference, Facts, Severity, diff, parse, write},
 };
 
-use crate::world::checkout;
+use crate::world::image_of;
 
 const EVERY_KIND: &str = include_str!("../../../fixtures/schema/every-kind.sql");
 /// One change a line: what differs, its class, the statement.
@@ -71,17 +71,6 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = Command::new("docker").args(["rm", "--force", "--volumes", &self.name]).output();
     }
-}
-
-/// Returns the image of a major, pulled or built, as `scripts/setup.sh --postgres 15,17,18` wrote it down.
-fn image_of(major: u32) -> String {
-    let file = checkout().join(".stagegate/images.env");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let key = format!("POSTGRES_{major}_IMAGE=");
-    let image = text.lines().find_map(|line| line.strip_prefix(&key));
-    image
-        .unwrap_or_else(|| panic!("{} has no {key}; run scripts/setup.sh --postgres 15,17,18", file.display()))
-        .to_owned()
 }
 
 fn docker(args: &[&str]) -> String {

@@ -325,6 +325,17 @@ pub(crate) fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
 }
 
+/// Returns the image of a major, pulled or built, as `scripts/setup.sh --postgres 15,17,18` wrote it down.
+pub(crate) fn image_of(major: u32) -> String {
+    let file = checkout().join(".stagegate/images.env");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let key = format!("POSTGRES_{major}_IMAGE=");
+    let image = text.lines().find_map(|line| line.strip_prefix(&key));
+    image
+        .unwrap_or_else(|| panic!("{} has no {key}; run scripts/setup.sh --postgres 15,17,18", file.display()))
+        .to_owned()
+}
+
 /// Returns the gate that was built beside this test.
 fn gate() -> PathBuf {
     let tests = std::env::current_exe().unwrap();

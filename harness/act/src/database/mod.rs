@@ -269,11 +269,11 @@ fn failed(what: &str, error: &tokio_postgres::Error) -> DatabaseError {
 
 /// Returns `name` as an SQL identifier.
 // Source: PostgreSQL manual 4.1.1: a quote within a quoted identifier is written twice.
-fn identifier(name: &str) -> String {
+pub(crate) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// Returns `text` as an SQL string; the E form takes a backslash for itself whatever the server's settings.
-fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }

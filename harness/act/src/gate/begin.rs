@@ -35,6 +35,8 @@ pub struct Request {
     pub to: String,
     /// The release; what the source runs where `None`.
     pub release: Option<String>,
+    /// Go on where the readiness score is in the band of caution.
+    pub accept_caution: bool,
 }
 
 /// Why no plan can be made. Nothing was touched.
@@ -343,6 +345,7 @@ fn plan(
         migrate_within: gate.migrate_within,
         backup_within: gate.backup_within,
         keep: gate.keep,
+        accept_caution: request.accept_caution,
     }
 }
 

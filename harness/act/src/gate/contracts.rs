@@ -17,6 +17,7 @@ use super::{Run, Stop};
 use crate::error::with_causes;
 use crate::{
     clock,
+    compare::contract_waivers,
     contract::{ContractSourceError, read_at},
 };
 
@@ -27,7 +28,7 @@ impl Run {
         if self.plan.kind != Kind::Promote {
             return Ok(Value::Object(all));
         }
-        let waivers = self.waivers()?;
+        let waivers = contract_waivers(self.gate.config.root())?;
         let mut held = Vec::new();
         for service in self.gate.config.services.values() {
             let Some(path) = service.contract.as_deref() else { continue };
@@ -60,15 +61,6 @@ impl Run {
         let after = Contract::read(&new, format).map_err(|error| parsed(&self.plan.release.name, error))?;
         let today = clock::today();
         Ok(diff::judge(diff::compare(&before, &after, &today), waivers, &today))
-    }
-
-    fn waivers(&self) -> Result<Vec<Waiver>, Stop> {
-        let path = self.gate.config.root().join(diff::FILE_NAME);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => diff::waivers(&text).map_err(|error| Stop::held(format!("{}: {error}", path.display()))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(Stop::held(format!("cannot read {}: {error}", path.display()))),
-        }
     }
 }
 

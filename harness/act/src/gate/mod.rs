@@ -8,6 +8,7 @@ mod data;
 mod deploy;
 mod ending;
 mod prepare;
+mod readiness;
 mod recover;
 mod rehearsal;
 
@@ -24,6 +25,8 @@ use stagegate_decide::{
     config::Config,
     exit::Exit,
     promotion::{Decision, End, Entry, Facts, Kind, Line, Move, Plan, PlanDatabase, Step, Tier, next},
+    record::Record,
+    verdict::{Planned, Verdict},
 };
 use tokio::sync::watch;
 
@@ -44,10 +47,12 @@ pub use recover::{Unfinished, finish, unfinished};
 /// What the suites said of an environment.
 #[derive(Clone, Debug)]
 pub struct Examination {
-    /// [`Exit::Passed`], [`Exit::Held`] or [`Exit::Inconclusive`].
-    pub exit: Exit,
-    /// Why, one reason each; or what passed.
-    pub reasons: Vec<String>,
+    /// Whether the environment is sound, and why.
+    pub verdict: Verdict,
+    /// What became of each trial.
+    pub records: Vec<Record>,
+    /// The trials that should have run.
+    pub planned: Vec<Planned>,
 }
 
 /// Runs the suites. The gate knows only this of them.
@@ -278,17 +283,15 @@ impl Run {
 
     /// Examines the source first: a release that is not sound needs no other reason to be held.
     async fn validate(&self) -> Result<Value, Stop> {
-        let mut found = self.examine_or_stop(&self.plan.environments.source, Duration::ZERO).await?;
-        found["contracts"] = self.compare_contracts().await?;
-        Ok(found)
+        let found = self.gate.examine.examine(&self.plan.environments.source, Duration::ZERO).await;
+        let mut told = passed_or_stop(&found.verdict)?;
+        told["contracts"] = self.compare_contracts().await?;
+        told["readiness"] = self.ready(&found).await?;
+        Ok(told)
     }
 
     async fn examine_or_stop(&self, environment: &str, soak: Duration) -> Result<Value, Stop> {
-        let found = self.gate.examine.examine(environment, soak).await;
-        match found.exit {
-            Exit::Passed => Ok(serde_json::json!({ "checks": found.reasons })),
-            exit => Err(Stop { reason: found.reasons.join("; "), exit }),
-        }
+        passed_or_stop(&self.gate.examine.examine(environment, soak).await.verdict)
     }
 
     /// Returns the snapshot `old` (what served when the run began) or `new` (what goes in).
@@ -353,4 +356,11 @@ impl Run {
 fn runner(state: &StateDir, run: &str, dir: &std::path::Path) -> Runner {
     let runner = Runner::default().with_mark(&lock::mark(state, run));
     runner.clone().with_log(&dir.join("run.log")).unwrap_or(runner)
+}
+
+fn passed_or_stop(verdict: &Verdict) -> Result<Value, Stop> {
+    match verdict.exit() {
+        Exit::Passed => Ok(serde_json::json!({ "checks": verdict.reasons })),
+        exit => Err(Stop { reason: verdict.reasons.join("; "), exit }),
+    }
 }

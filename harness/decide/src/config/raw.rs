@@ -10,10 +10,17 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    BreakingChanges, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity, Kind,
-    Service, Tier, error::closest, security::RawSecurity,
+    BreakingChanges, Compare, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity,
+    Kind, MAX_BODY, Readiness, Service, Tier,
+    error::closest,
+    performance::{self, Known, RawPerformance},
+    readiness::RawReadiness,
+    security::RawSecurity,
 };
-use crate::{record::Severity, units::Span};
+use crate::{
+    record::Severity,
+    units::{Size, Span},
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,9 +35,14 @@ struct RawConfig {
     #[serde(default)]
     severity: BTreeMap<String, Severity>,
     #[serde(default)]
+    performance: Vec<Spanned<RawPerformance>>,
+    #[serde(default)]
     security: RawSecurity,
     #[serde(default)]
     gate: RawGate,
+    readiness: Option<Spanned<RawReadiness>>,
+    #[serde(default)]
+    compare: Compare,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +83,9 @@ struct RawService {
     health: Option<String>,
     version: Option<String>,
     contract: Option<PathBuf>,
+    served_contract: Option<String>,
+    token_variable: Option<String>,
+    max_body: Option<Size>,
     #[serde(default)]
     breaking_changes: BreakingChanges,
     #[serde(default)]
@@ -130,10 +145,13 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     for (name, service) in &raw.services {
         services.insert(name.clone(), reader.service(name, service)?);
     }
-    let databases = raw.databases.iter().map(|(id, raw)| (id.clone(), database(id, raw.get_ref()))).collect();
+    let databases: BTreeMap<String, Database> =
+        raw.databases.iter().map(|(id, raw)| (id.clone(), database(id, raw.get_ref()))).collect();
     for (id, database) in &raw.databases {
         reader.database_service(id, database, &services)?;
     }
+    let known = Known { services: &services, databases: &databases };
+    let performance = performance::probes(&raw.performance, &known, |at, text, hint| reader.error(at, text, hint))?;
     Ok(Config {
         path: path.to_path_buf(),
         state_dir: raw.project.state_dir.as_ref().map(|dir| reader.absolute(dir)),
@@ -142,8 +160,11 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         services,
         databases,
         severity: raw.severity,
+        performance,
         security: raw.security.read(),
         gate: gate(raw.gate),
+        readiness: reader.readiness(raw.readiness.as_ref())?,
+        compare: raw.compare,
     })
 }
 
@@ -225,9 +246,15 @@ impl Reader<'_> {
         Ok(())
     }
 
+    fn readiness(&self, raw: Option<&Spanned<RawReadiness>>) -> Result<Readiness, ConfigError> {
+        let Some(raw) = raw else { return Ok(Readiness::default()) };
+        raw.get_ref().read().map_err(|(message, hint)| self.error(raw.span().start, message, hint))
+    }
+
     fn service(&self, name: &str, raw: &Spanned<RawService>) -> Result<Service, ConfigError> {
         let service = raw.get_ref();
         let http = service.health.is_some() || service.contract.is_some() || service.version.is_some();
+        let http = http || service.served_contract.is_some();
         let kind = service.kind.unwrap_or(if http { Kind::Http } else { Kind::Tcp });
         let port = match (service.port, kind) {
             (Some(port), _) => port,
@@ -238,7 +265,7 @@ impl Reader<'_> {
                 return Err(self.error(raw.span().start, message, "add `port = ...`, the port inside the container"));
             }
         };
-        for path in [&service.health, &service.version].into_iter().flatten() {
+        for path in [&service.health, &service.version, &service.served_contract].into_iter().flatten() {
             if !path.starts_with('/') {
                 let message = format!("service `{name}`: path `{path}` does not begin with `/`");
                 return Err(self.error(raw.span().start, message, format!("write \"/{path}\"")));
@@ -251,6 +278,9 @@ impl Reader<'_> {
             health: service.health.clone(),
             version: service.version.clone(),
             contract: service.contract.clone(),
+            served_contract: service.served_contract.clone(),
+            token_variable: service.token_variable.clone(),
+            max_body: service.max_body.unwrap_or(MAX_BODY),
             breaking_changes: service.breaking_changes,
             base_path: service.base_path.trim_end_matches('/').to_owned(),
         })

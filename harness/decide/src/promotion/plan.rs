@@ -127,6 +127,9 @@ pub struct Plan {
     pub backup_within: Span,
     /// How many rollback points are kept.
     pub keep: usize,
+    /// Go on where the readiness score is in the band of caution.
+    #[serde(default)]
+    pub accept_caution: bool,
 }
 
 impl Plan {

@@ -46,6 +46,7 @@ fn plan(kind: Kind) -> Plan {
         migrate_within: seconds(600),
         backup_within: seconds(600),
         keep: 5,
+        accept_caution: false,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{iter::Peekable, str::Chars};
 
 /// Returns a text on one line: breaks become blanks.
-pub(super) fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     block(text).split(['\n', '\t']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 

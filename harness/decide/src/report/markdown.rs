@@ -76,7 +76,7 @@ fn html(text: &str) -> String {
 }
 
 /// Escapes a line for Markdown, table cells included.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in html(&clean::line(text)).chars() {
         if r"\`*_[]|~#!".contains(c) {

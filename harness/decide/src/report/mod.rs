@@ -14,6 +14,8 @@ pub mod terminal;
 mod tests;
 
 pub use clean::block as clean;
+pub(crate) use clean::line as one_line;
+pub(crate) use markdown::escaped;
 use serde::{Deserialize, Serialize};
 
 use crate::{

@@ -18,7 +18,7 @@ fn fail(message: &str, findings: &[(&str, &str, &str)], evidence: &[(&str, &str)
 }
 
 fn run(records: Vec<Record>, planned: &[Planned]) -> Run {
-    let verdict = verdict(&records, planned);
+    let verdict = verdict(&records, planned, &crate::config::Readiness::default());
     Run {
         environment: "staging".to_owned(),
         release: Some("2.15.0".to_owned()),

@@ -1,13 +1,14 @@
-//! Whose stack it is: a process, told apart from a later one with the same id.
+//! Whose throw-away thing it is: a process, told apart from a later one with the same id.
 //!
-//! The owner is written into a label of everything that a stack is made of. A later run takes away what a dead owner
-//! left; what belongs to a living process, or to a machine whose processes cannot be seen from here, is left alone.
+//! The owner is written into a label of everything that a throw-away stack or server is made of. A later run takes
+//! away what a dead owner left; what belongs to a living process, or to a machine whose processes cannot be seen from
+//! here, is left alone.
 
 use std::{fs, io};
 
-/// A process that stacks belong to.
+/// A process that throw-away things belong to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Owner {
+pub struct Owner {
     pid: u32,
     /// Start time in clock ticks since boot.
     started: u64,
@@ -15,19 +16,23 @@ pub(super) struct Owner {
     space: String,
 }
 
-/// A stack's label: its owner, and when it is nobody's any more.
+/// A label: the owner, and when the thing is nobody's any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Claim {
-    pub(super) owner: Owner,
+pub struct Claim {
+    /// Whose it is.
+    pub owner: Owner,
     /// Seconds since 1970.
-    pub(super) expires: i64,
+    pub expires: i64,
 }
 
 const PREFIX: &str = "ephemeral";
+/// After this time a thing is nobody's, even where its owner cannot be seen.
+const LIFETIME_SECONDS: i64 = 24 * 3_600;
 
 impl Owner {
     /// Returns the living process `pid`.
-    pub(super) fn of(pid: u32) -> Option<Self> {
+    #[must_use]
+    pub fn of(pid: u32) -> Option<Self> {
         Some(Owner { pid, started: started(pid)?, space: space() })
     }
 
@@ -35,24 +40,40 @@ impl Owner {
     ///
     /// # Errors
     /// Where it has ended meanwhile.
-    pub(super) fn living(pid: u32) -> io::Result<Self> {
+    pub fn living(pid: u32) -> io::Result<Self> {
         Self::of(pid).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("process {pid} has ended")))
     }
 
-    pub(super) fn is_alive(&self) -> bool {
+    /// Tells whether it is this very process that lives, and not a later one with its id.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
         self.space == space() && started(self.pid) == Some(self.started)
     }
 }
 
 impl Claim {
+    /// Returns the claim of `owner` from now on.
+    #[must_use]
+    pub fn from_now(owner: Owner) -> Self {
+        Claim { owner, expires: jiff::Timestamp::now().as_second() + LIFETIME_SECONDS }
+    }
+
+    /// Tells whether the thing was left behind, as seen from this process and now.
+    #[must_use]
+    pub fn is_left_here(&self) -> bool {
+        self.is_left(&space(), jiff::Timestamp::now().as_second(), Owner::is_alive)
+    }
+
     /// Writes the claim as a label's value.
-    pub(super) fn label(&self) -> String {
+    #[must_use]
+    pub fn label(&self) -> String {
         let Owner { pid, started, space } = &self.owner;
         format!("{PREFIX}/{pid}/{started}/{space}/{}", self.expires)
     }
 
     /// Reads a label's value; `None` where something else of ours wrote it.
-    pub(super) fn parse(label: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(label: &str) -> Option<Self> {
         let mut parts = label.split('/');
         let (prefix, pid, started, space, expires) =
             (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?);
@@ -62,13 +83,15 @@ impl Claim {
     }
 
     /// Tells whether the stack was left behind: its owner is dead, or cannot be seen from `here` and it has expired.
-    pub(super) fn is_left(&self, here: &str, now: i64, is_alive: impl Fn(&Owner) -> bool) -> bool {
+    #[must_use]
+    pub fn is_left(&self, here: &str, now: i64, is_alive: impl Fn(&Owner) -> bool) -> bool {
         if self.owner.space == here { !is_alive(&self.owner) } else { self.expires < now }
     }
 }
 
 /// Returns what process ids are relative to: this boot, and the process namespace that this process sees.
-pub(super) fn space() -> String {
+#[must_use]
+pub fn space() -> String {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     let digits: String = namespace.to_string_lossy().chars().filter(char::is_ascii_digit).collect();

@@ -1,0 +1,63 @@
+//! `gate compare`: two environments side by side, and how ready the first one's release is for the second.
+
+use std::sync::Arc;
+
+use stagegate_act::{clock, compare as read, engine::Engine, gate::Examine};
+use stagegate_decide::{
+    compare::{Rules, Side, compare, json, markdown, terminal},
+    config::Config,
+    exit::Exit,
+    readiness::Band,
+    verdict::{Verdict, verdict},
+};
+
+use crate::{Failure, cli, examine::Suites, give, say};
+
+pub(super) async fn run(config: &Arc<Config>, args: cli::Compare) -> Result<Exit, Failure> {
+    let (a, b) = (config.environment(&args.a)?.name.clone(), config.environment(&args.b)?.name.clone());
+    if a == b {
+        return Err(Failure::usage(format!("both sides are `{a}`; name two environments")));
+    }
+    let engine = Engine::connect().await?;
+    let mut left = read::side(&engine, config, &a).await?;
+    let mut right = read::side(&engine, config, &b).await?;
+    read::time(&engine, config, &mut left, &mut right).await?;
+    let mut planned = Vec::new();
+    if !args.no_suites {
+        let suites = Suites { config: Arc::clone(config), engine };
+        say(&format!("asking the suites of `{a}` and `{b}`"));
+        planned = examined(&suites, config, &mut left).await;
+        examined(&suites, config, &mut right).await;
+    }
+    let today = clock::today();
+    let waivers = read::contract_waivers(config.root())?;
+    let compared = compare(&left, &right, Rules { config, waivers: &waivers, today: &today });
+    let records: Vec<_> = left.records.iter().chain(&compared.records).cloned().collect();
+    let verdict = verdict(&records, &planned, &config.readiness);
+    let names = (a.as_str(), b.as_str());
+    if args.json {
+        give(&serde_json::to_string_pretty(&json(names, &compared, &verdict))?);
+    } else if args.markdown {
+        give(&markdown(names, &compared, &verdict));
+    } else {
+        give(&terminal(names, &compared, &verdict));
+    }
+    Ok(ended(&verdict, args.accept_caution))
+}
+
+/// Asks the suites of one side, keeps what they found there, and returns what should have run.
+async fn examined(suites: &Suites, config: &Config, side: &mut Side) -> Vec<stagegate_decide::verdict::Planned> {
+    let found = suites.examine(&side.environment, config.gate.soak.0.min(crate::examine::SHORT_SOAK)).await;
+    side.records = found.records;
+    side.verdict = Some(found.verdict);
+    found.planned
+}
+
+fn ended(verdict: &Verdict, accept_caution: bool) -> Exit {
+    match verdict.band {
+        Some(Band::Ready) => Exit::Passed,
+        Some(Band::Caution) if accept_caution => Exit::Passed,
+        Some(Band::Caution | Band::NotReady) => Exit::Held,
+        None => Exit::Inconclusive,
+    }
+}

@@ -1,0 +1,9 @@
+//! Is a release fast enough, and is it slower than the one before it?
+//!
+//! In: [`Probe`]s as the user wrote them, and [`Block`]s as they were measured. Out: a verdict in words. Invariant: no
+//! samples, too few samples or nothing but errors is never a pass. No clock, no I/O.
+
+mod block;
+
+pub use crate::config::{Budget, Limits, Load, Probe, ResourceLimits, Target};
+pub use block::{Arm, Block, Latencies, order};
