@@ -14,9 +14,12 @@ pub mod session;
 pub mod trial;
 
 mod contracts;
+mod files;
 mod health;
+mod isolation;
 mod policy;
 mod schema;
+mod security;
 mod workflows;
 
 pub use trial::{Effect, Scope, Suite, Trial};
@@ -24,7 +27,15 @@ pub use trial::{Effect, Scope, Suite, Trial};
 /// Lists the suites, in the order in which they are told.
 #[must_use]
 pub fn catalog() -> Vec<Suite> {
-    vec![health::SUITE, contracts::SUITE, policy::SUITE, schema::SUITE, workflows::SUITE]
+    vec![
+        health::SUITE,
+        contracts::SUITE,
+        workflows::SUITE,
+        policy::SUITE,
+        schema::SUITE,
+        security::SUITE,
+        isolation::SUITE,
+    ]
 }
 
 /// Lists all trials of an environment.

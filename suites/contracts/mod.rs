@@ -12,6 +12,10 @@ mod served;
 mod source;
 mod wire;
 
+use std::sync::Arc;
+
+use stagegate_decide::{config::Service, contract::Document};
+
 use crate::trial::{Scope, Suite, Trial};
 
 /// The suite.
@@ -30,6 +34,12 @@ fn trials(scope: Scope<'_>) -> Vec<Trial> {
     }
     all.extend(served::trials(scope));
     all
+}
+
+/// Returns the services with a document that can be used, for suites that ask more of them.
+pub(crate) fn documents(scope: Scope<'_>) -> Vec<(Service, Arc<Document>)> {
+    let sources = source::all(scope).into_iter();
+    sources.filter_map(|source| Some((source.service, Arc::clone(&source.book.ok()?.document)))).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod error;
 mod performance;
 mod raw;
 mod readiness;
+mod security;
 
 use std::{
     collections::BTreeMap,
@@ -27,6 +28,7 @@ pub use error::ConfigError;
 pub(crate) use error::closest;
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;
+pub use security::{Algorithm, Jwt, Security, Tls};
 
 /// The name of the file, looked for in the current folder and above.
 pub const FILE_NAME: &str = "stagegate.toml";
@@ -56,6 +58,8 @@ pub struct Config {
     pub severity: BTreeMap<String, Severity>,
     /// What is measured, in the order of the file.
     pub performance: Vec<Probe>,
+    /// What the suite security asks for.
+    pub security: Security,
     /// How the gate works.
     pub gate: Gate,
     /// How ready a release has to be.

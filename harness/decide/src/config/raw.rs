@@ -15,6 +15,7 @@ use super::{
     error::closest,
     performance::{self, Known, RawPerformance},
     readiness::RawReadiness,
+    security::RawSecurity,
 };
 use crate::{
     record::Severity,
@@ -35,6 +36,8 @@ struct RawConfig {
     severity: BTreeMap<String, Severity>,
     #[serde(default)]
     performance: Vec<Spanned<RawPerformance>>,
+    #[serde(default)]
+    security: RawSecurity,
     #[serde(default)]
     gate: RawGate,
     readiness: Option<Spanned<RawReadiness>>,
@@ -160,6 +163,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         databases,
         severity: raw.severity,
         performance,
+        security: raw.security.read(),
         gate: gate(raw.gate),
         readiness: reader.readiness(raw.readiness.as_ref())?,
         compare: raw.compare,
