@@ -13,6 +13,8 @@ pub mod session;
 pub mod trial;
 
 mod contracts;
+#[cfg(test)]
+mod fixtures;
 mod health;
 mod policy;
 mod schema;

@@ -26,3 +26,4 @@ pub mod process;
 pub mod project;
 pub mod release;
 pub mod scratch;
+pub mod shapes;
