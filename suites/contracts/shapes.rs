@@ -77,21 +77,25 @@ fn compared(book: &Book, root: &Path, seen: &BTreeMap<String, (String, &Shape)>)
 fn told(book: &Book, mut findings: Vec<Finding>, alike: usize, without: usize) -> Outcome {
     let accept = format!("`gate accept contracts::{} --env {}`", book.service.name, book.environment);
     if !findings.is_empty() {
-        let all = findings.len();
+        let places = counted(findings.len(), "place differs", "places differ");
         findings.truncate(TOLD);
         return Outcome::Fail {
-            message: format!("{all} differences from the accepted shapes"),
+            message: format!("{places} from the accepted shapes"),
             findings,
             evidence: Vec::new(),
             hint: Some(format!("where they are meant, keep them with {accept}")),
         };
     }
+    let fine = counted(alike, "answer is as it was accepted", "answers are as they were accepted");
+    let open = counted(without, "answer has no accepted shape yet", "answers have no accepted shape yet");
     match (alike, without) {
         (0, 0) => Outcome::Skip("no answer of success was seen".to_owned()),
-        (0, without) => Outcome::Skip(format!("{without} answers have no accepted shape yet; keep them with {accept}")),
-        (alike, 0) => Outcome::Pass(format!("{alike} answers are as they were accepted")),
-        (alike, without) => Outcome::Pass(format!(
-            "{alike} answers are as they were accepted, {without} have no accepted shape yet ({accept})"
-        )),
+        (0, _) => Outcome::Skip(format!("{open}; keep them with {accept}")),
+        (_, 0) => Outcome::Pass(fine),
+        _ => Outcome::Pass(format!("{fine}, {open} ({accept})")),
     }
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
