@@ -15,6 +15,8 @@ pub mod trial;
 
 mod contracts;
 mod files;
+#[cfg(test)]
+mod fixtures;
 mod health;
 mod isolation;
 mod policy;

@@ -31,3 +31,4 @@ pub mod release;
 pub mod scratch;
 pub mod tls;
 pub mod workflow;
+pub mod shapes;
