@@ -25,4 +25,5 @@ pub mod probe;
 pub mod process;
 pub mod project;
 pub mod release;
+pub mod resources;
 pub mod scratch;

@@ -4,6 +4,11 @@
 //! samples, too few samples or nothing but errors is never a pass. No clock, no I/O.
 
 mod block;
+mod database;
+pub mod plot;
+pub mod resources;
 
 pub use crate::config::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use block::{Arm, Block, Latencies, order};
+pub use database::{DatabaseUse, Figures, LockWaits, StatementFigures, TableFigures, database_use};
+pub use resources::{Snapshot, Usage};
