@@ -17,7 +17,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{record::Severity, units::Span};
+use crate::{
+    record::Severity,
+    units::{Size, Span},
+};
 pub use choice::{BreakingChanges, Door, HostKind, Integrity, Tier};
 pub use compare::Compare;
 pub use error::ConfigError;
@@ -29,6 +32,9 @@ pub use readiness::Readiness;
 pub const FILE_NAME: &str = "stagegate.toml";
 /// The environment that is there without being named: a throw-away copy of the stack.
 pub const EPHEMERAL: &str = "ephemeral";
+
+/// How much of an answer's body is read where nothing is said.
+pub const MAX_BODY: Size = Size(1 << 20);
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -110,6 +116,12 @@ pub struct Service {
     pub version: Option<String>,
     /// OpenAPI document, relative to the environment's workdir.
     pub contract: Option<PathBuf>,
+    /// Path at which the running service gives its OpenAPI document.
+    pub served_contract: Option<String>,
+    /// The variable that holds a token for operations that need one: of this process, else of the compose service.
+    pub token_variable: Option<String>,
+    /// How much of an answer's body is read.
+    pub max_body: Size,
     /// What becomes of a release whose contract breaks callers.
     pub breaking_changes: BreakingChanges,
     /// Path in front of the contract's paths.
