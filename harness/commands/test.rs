@@ -123,6 +123,9 @@ fn written(run: &report::Run, args: &cli::Test) -> Result<(), Failure> {
     if let Some(path) = &args.markdown {
         write(path, &report::markdown::text(run))?;
     }
+    if let Some(path) = &args.html {
+        write(path, &report::html::text(run, &[]))?;
+    }
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
         say(&report::github::text(run));
     }

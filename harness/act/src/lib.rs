@@ -28,6 +28,7 @@ pub mod probe;
 pub mod process;
 pub mod project;
 pub mod release;
+pub mod resources;
 pub mod scratch;
 pub mod tls;
 pub mod workflow;

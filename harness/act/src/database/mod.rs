@@ -5,6 +5,7 @@
 
 mod catalog;
 mod facts;
+pub mod statistics;
 mod swap;
 
 pub use catalog::{Catalog, schema, schema_in_transaction};
