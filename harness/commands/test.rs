@@ -94,7 +94,7 @@ async fn reach(config: &Arc<Config>, environment: &Environment) -> Result<(Arc<S
     Ok((Session::new(project, engine, Runner::default()), None))
 }
 
-async fn interrupted() {
+pub(super) async fn interrupted() {
     match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
         (Ok(mut interrupt), Ok(mut terminate)) => {
             tokio::select! {
@@ -122,6 +122,9 @@ fn written(run: &report::Run, args: &cli::Test) -> Result<(), Failure> {
     }
     if let Some(path) = &args.markdown {
         write(path, &report::markdown::text(run))?;
+    }
+    if let Some(path) = &args.html {
+        write(path, &report::html::text(run, &[]))?;
     }
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
         say(&report::github::text(run));
