@@ -6,6 +6,7 @@
 mod clean;
 pub mod contract;
 pub mod github;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;

@@ -29,6 +29,14 @@ super::define! {
         "a function or view comes back with other blanks or comments",
         "nothing breaks; a comparison of dumps differs",
         "restore the text as it was";
+    SECOND_UP_DIFFERS = "second-up-differs", Required,
+        "up, down and up again gives another schema than up alone",
+        "servers that were once rolled back differ from those that were not, and nobody sees it",
+        "take back in the down all that the up makes, and make the up say what it means without IF NOT EXISTS";
+    TRANSACTION_LEFT_OPEN = "transaction-left-open", Required,
+        "a script ends inside of a transaction that it began",
+        "what it did is lost when the session ends, without an error",
+        "end it with COMMIT, or remove its BEGIN";
     ORDER_ONLY = "order-only", Info,
         "only the order of the columns is another",
         "INSERT without a list of columns, COPY without one and SELECT * see it",
