@@ -13,6 +13,7 @@ use super::{
     BreakingChanges, Compare, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity,
     Kind, MAX_BODY, Readiness, Service, Tier,
     error::closest,
+    migrations::{self, RawMigrations},
     performance::{self, Known, RawPerformance},
     readiness::RawReadiness,
 };
@@ -35,6 +36,8 @@ struct RawConfig {
     severity: BTreeMap<String, Severity>,
     #[serde(default)]
     performance: Vec<Spanned<RawPerformance>>,
+    #[serde(default)]
+    migrations: BTreeMap<String, Spanned<RawMigrations>>,
     #[serde(default)]
     gate: RawGate,
     readiness: Option<Spanned<RawReadiness>>,
@@ -148,6 +151,8 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         reader.database_service(id, database, &services)?;
     }
     let known = Known { services: &services, databases: &databases };
+    let migrations =
+        migrations::migrations(&raw.migrations, &databases, |at, text, hint| reader.error(at, text, hint))?;
     let performance = performance::probes(&raw.performance, &known, |at, text, hint| reader.error(at, text, hint))?;
     Ok(Config {
         path: path.to_path_buf(),
@@ -158,6 +163,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         databases,
         severity: raw.severity,
         performance,
+        migrations,
         gate: gate(raw.gate),
         readiness: reader.readiness(raw.readiness.as_ref())?,
         compare: raw.compare,
