@@ -14,17 +14,32 @@ pub mod session;
 pub mod trial;
 
 mod contracts;
+mod files;
+#[cfg(test)]
+mod fixtures;
 mod health;
+mod isolation;
 mod migrations;
 mod policy;
 mod schema;
+mod security;
+mod workflows;
 
 pub use trial::{Effect, Scope, Suite, Trial};
 
 /// Lists the suites, in the order in which they are told.
 #[must_use]
 pub fn catalog() -> Vec<Suite> {
-    vec![health::SUITE, contracts::SUITE, policy::SUITE, schema::SUITE, migrations::SUITE]
+    vec![
+        health::SUITE,
+        contracts::SUITE,
+        workflows::SUITE,
+        policy::SUITE,
+        schema::SUITE,
+        migrations::SUITE,
+        security::SUITE,
+        isolation::SUITE,
+    ]
 }
 
 /// Lists all trials of an environment.

@@ -1,5 +1,6 @@
 //! The command line of `gate`.
 
+mod accept;
 mod compare;
 mod contract;
 mod examine;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use accept::Accept;
 pub(crate) use compare::Compare;
 pub(crate) use contract::{BreakingLevel, Contract, ContractDiff};
 pub(crate) use examine::{FailOn, Lint, Test};
@@ -107,6 +109,12 @@ Examples:
     /// Declare a run over that cannot be finished; its evidence stays
     #[command(after_help = "Example:\n  gate unlock --env production --run 20260102-030405-ab12")]
     Unlock(Unlock),
+    /// Keep what the last run saw of answers as what is expected from now on
+    #[command(after_help = "\
+Examples:
+  gate accept contracts::api::get_orders --env staging
+  gate accept contracts --env staging")]
+    Accept(Accept),
     /// Compare two contracts
     #[command(subcommand)]
     Contract(Contract),

@@ -1,5 +1,6 @@
 //! One file a command, or a few that belong together.
 
+mod accept;
 mod compare;
 mod contract;
 mod environment;
@@ -44,7 +45,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
     }
     let config = Arc::new(read_config(cli.config.as_deref())?);
     match &cli.command {
-        Command::Config(_) | Command::Env | Command::Unlock(_) | Command::Resume(_) => {}
+        Command::Config(_) | Command::Env | Command::Accept(_) | Command::Unlock(_) | Command::Resume(_) => {}
         // These look on, whatever became of it; the history can be read even where Docker is down.
         Command::History(_)
         | Command::Status(_)
@@ -75,6 +76,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
         Command::History(args) => history::show(&config, args),
         Command::Resume(args) => history::resume(&config, args).await,
         Command::Unlock(args) => history::unlock(&config, args),
+        Command::Accept(args) => accept::run(&config, &args),
         Command::Schema(args) => schema::run(&config, args).await,
         Command::Config(args) => show::config(&config, args),
         Command::Env => show::environments(&config).await,

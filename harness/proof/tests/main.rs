@@ -6,6 +6,8 @@
 
 mod contract;
 mod crash;
+mod integrity;
+mod load;
 mod policy;
 mod promote;
 mod refuse;

@@ -5,6 +5,7 @@
 
 mod catalog;
 mod facts;
+pub mod statistics;
 mod swap;
 
 pub use catalog::{Catalog, schema, schema_in_transaction};
@@ -263,7 +264,7 @@ impl Server {
     }
 }
 
-fn failed(what: &str, error: &tokio_postgres::Error) -> DatabaseError {
+pub(crate) fn failed(what: &str, error: &tokio_postgres::Error) -> DatabaseError {
     DatabaseError::Statement { what: what.to_owned(), reason: said(error) }
 }
 

@@ -10,6 +10,7 @@ mod migrations;
 mod performance;
 mod raw;
 mod readiness;
+mod security;
 
 use std::{
     collections::BTreeMap,
@@ -22,13 +23,14 @@ use crate::{
     record::Severity,
     units::{Size, Span},
 };
-pub use choice::{BreakingChanges, Door, HostKind, Integrity, Tier};
+pub use choice::{BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier};
 pub use compare::Compare;
 pub use error::ConfigError;
 pub(crate) use error::closest;
 pub use migrations::Migrations;
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;
+pub use security::{Algorithm, Jwt, Security, Tls};
 
 /// The name of the file, looked for in the current folder and above.
 pub const FILE_NAME: &str = "stagegate.toml";
@@ -60,6 +62,8 @@ pub struct Config {
     pub performance: Vec<Probe>,
     /// How migrations are tried, by the database's id.
     pub migrations: BTreeMap<String, Migrations>,
+    /// What the suite security asks for.
+    pub security: Security,
     /// How the gate works.
     pub gate: Gate,
     /// How ready a release has to be.
@@ -169,6 +173,8 @@ pub struct Gate {
     pub integrity: Integrity,
     /// Whether users get in before the commit line.
     pub door: Door,
+    /// What is made of each release's run on the other one's schema.
+    pub cross_versions: CrossVersions,
     /// The services that are stopped while data is frozen; all but databases and caches where `None`.
     pub freeze: Option<Vec<String>>,
     /// How many rollback points are kept.

@@ -10,12 +10,13 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    BreakingChanges, Compare, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity,
-    Kind, MAX_BODY, Readiness, Service, Tier,
+    BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, Door, EPHEMERAL, Environment, Gate,
+    HostKind, Integrity, Kind, MAX_BODY, Readiness, Service, Tier,
     error::closest,
     migrations::{self, RawMigrations},
     performance::{self, Known, RawPerformance},
     readiness::RawReadiness,
+    security::RawSecurity,
 };
 use crate::{
     record::Severity,
@@ -38,6 +39,8 @@ struct RawConfig {
     performance: Vec<Spanned<RawPerformance>>,
     #[serde(default)]
     migrations: BTreeMap<String, Spanned<RawMigrations>>,
+    #[serde(default)]
+    security: RawSecurity,
     #[serde(default)]
     gate: RawGate,
     readiness: Option<Spanned<RawReadiness>>,
@@ -117,6 +120,8 @@ struct RawGate {
     integrity: Integrity,
     #[serde(default)]
     door: Door,
+    #[serde(default)]
+    cross_versions: CrossVersions,
     freeze: Option<Vec<String>>,
     keep: Option<usize>,
     #[serde(default)]
@@ -164,6 +169,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         severity: raw.severity,
         performance,
         migrations,
+        security: raw.security.read(),
         gate: gate(raw.gate),
         readiness: reader.readiness(raw.readiness.as_ref())?,
         compare: raw.compare,
@@ -333,6 +339,7 @@ fn gate(raw: RawGate) -> Gate {
         tier: raw.tier,
         integrity: raw.integrity,
         door: raw.door,
+        cross_versions: raw.cross_versions,
         freeze: raw.freeze,
         keep: raw.keep.unwrap_or(5).max(1),
         notify_command: raw.notify_command,

@@ -4,9 +4,13 @@
 //! its [`Script`]s, and [`Finding`]s. What is observed on a server is told with the same [`Finding`]s; every code
 //! stands in [`codes`]. No file is read here and no server asked.
 
+pub mod applied;
 pub mod codes;
+mod exceptions;
 mod finding;
+mod lint;
 mod read;
+pub mod report;
 mod script;
 mod split;
 mod token;
@@ -14,7 +18,9 @@ mod tool;
 
 use serde::Serialize;
 
+pub use exceptions::{EXCEPTIONS_FILE, Exceptions, Extent};
 pub use finding::{Code, Finding};
+pub use lint::lint;
 pub use read::{File, ReadError, chain, detected};
 pub use script::{Route, Script, Statement, Trait, Transaction};
 pub use tool::Tool;

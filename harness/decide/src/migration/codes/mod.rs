@@ -1,16 +1,18 @@
 //! The codes of all findings about migrations: what each means, why it hurts, how to mend it. One file a group.
 
+mod applied;
 mod exceptions;
 mod files;
+mod lint;
 pub mod round_trip;
 
-pub use self::{exceptions::*, files::*};
+pub use self::{applied::*, exceptions::*, files::*, lint::*};
 use super::Code;
 
 /// Lists the codes, in the order in which they are explained.
 #[must_use]
 pub fn codes() -> Vec<&'static Code> {
-    let groups: [&[Code]; 3] = [files::CODES, round_trip::CODES, exceptions::CODES];
+    let groups: [&[Code]; 5] = [files::CODES, lint::CODES, round_trip::CODES, applied::CODES, exceptions::CODES];
     groups.into_iter().flatten().collect()
 }
 
@@ -18,6 +20,12 @@ pub fn codes() -> Vec<&'static Code> {
 #[must_use]
 pub fn code(id: &str) -> Option<&'static Code> {
     codes().into_iter().find(|code| code.id == id)
+}
+
+/// Tells whether a code is told from the files alone.
+#[must_use]
+pub fn is_of_files(id: &str) -> bool {
+    files::CODES.iter().chain(lint::CODES).any(|code| code.id == id)
 }
 
 /// Returns the id that is near to a mistyped one.
