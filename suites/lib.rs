@@ -20,6 +20,9 @@ mod policy;
 mod schema;
 mod security;
 
+#[cfg(test)]
+mod tests;
+
 pub use trial::{Effect, Scope, Suite, Trial};
 
 /// Lists the suites, in the order in which they are told.
