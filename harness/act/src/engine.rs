@@ -2,6 +2,8 @@
 //!
 //! Compose is run as a program (see `process`); what became of it is asked here, since its exit codes are no verdict.
 
+mod counters;
+
 use std::{
     collections::{BTreeMap, HashMap},
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -13,12 +15,15 @@ use bollard::{
     models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as Status, HealthStatusEnum, PortMap},
     query_parameters::{
         InspectContainerOptions, ListContainersOptionsBuilder, LogsOptions, LogsOptionsBuilder,
-        RemoveContainerOptionsBuilder,
+        RemoveContainerOptionsBuilder, StatsOptionsBuilder,
     },
 };
 use futures_util::{StreamExt, future::try_join_all};
 use serde_json::Value;
-use stagegate_decide::container::{Container, Health, State};
+use stagegate_decide::{
+    container::{Container, Health, State},
+    performance::Snapshot,
+};
 
 /// Label by which Compose marks what belongs to a project.
 pub const PROJECT_LABEL: &str = "com.docker.compose.project";
@@ -200,6 +205,21 @@ impl Engine {
             text.push_str(&String::from_utf8_lossy(&chunk.map_err(refused("read logs"))?.into_bytes()));
         }
         Ok(text)
+    }
+
+    /// Returns the counters of one container, `None` where it is gone; service and moment are left for the caller.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer.
+    pub async fn counters(&self, id: &str) -> Result<Option<Snapshot>, EngineError> {
+        // One shot: the Engine would else wait a second to tell the use since the look before.
+        let options = StatsOptionsBuilder::new().stream(false).one_shot(true).build();
+        match self.docker.stats(id, Some(options)).next().await {
+            None => Ok(None),
+            Some(Ok(stats)) => Ok(Some(counters::snapshot(stats))),
+            Some(Err(error)) if is_missing(&error) => Ok(None),
+            Some(Err(source)) => Err(refused("tell what a container uses")(source)),
+        }
     }
 
     /// Returns the folder in which the Engine keeps images and volumes, and its version.

@@ -7,6 +7,8 @@
 mod contract;
 mod crash;
 mod faults;
+mod integrity;
+mod load;
 mod policy;
 mod promote;
 mod refuse;

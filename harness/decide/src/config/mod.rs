@@ -22,7 +22,7 @@ use crate::{
     record::Severity,
     units::{Size, Span},
 };
-pub use choice::{BreakingChanges, Door, HostKind, Integrity, Tier};
+pub use choice::{BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier};
 pub use compare::Compare;
 pub use error::ConfigError;
 pub(crate) use error::closest;
@@ -169,6 +169,8 @@ pub struct Gate {
     pub integrity: Integrity,
     /// Whether users get in before the commit line.
     pub door: Door,
+    /// What is made of each release's run on the other one's schema.
+    pub cross_versions: CrossVersions,
     /// The services that are stopped while data is frozen; all but databases and caches where `None`.
     pub freeze: Option<Vec<String>>,
     /// How many rollback points are kept.

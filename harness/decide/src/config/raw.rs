@@ -10,8 +10,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    BreakingChanges, Compare, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity,
-    Kind, MAX_BODY, Readiness, Service, Tier,
+    BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, Door, EPHEMERAL, Environment, Gate,
+    HostKind, Integrity, Kind, MAX_BODY, Readiness, Service, Tier,
     error::closest,
     performance::{self, Known, RawPerformance},
     readiness::RawReadiness,
@@ -117,6 +117,8 @@ struct RawGate {
     integrity: Integrity,
     #[serde(default)]
     door: Door,
+    #[serde(default)]
+    cross_versions: CrossVersions,
     freeze: Option<Vec<String>>,
     keep: Option<usize>,
     #[serde(default)]
@@ -331,6 +333,7 @@ fn gate(raw: RawGate) -> Gate {
         tier: raw.tier,
         integrity: raw.integrity,
         door: raw.door,
+        cross_versions: raw.cross_versions,
         freeze: raw.freeze,
         keep: raw.keep.unwrap_or(5).max(1),
         notify_command: raw.notify_command,
