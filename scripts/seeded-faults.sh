@@ -126,9 +126,10 @@ compose() { # ENVIRONMENT ARGUMENTS
 start() { # ENVIRONMENT ARGUMENTS
   local name=$1 try
   shift
-  for try in 1 2 3 4 5; do
+  for try in 1 2 3 4 5 6 7 8; do
     compose "$name" up -d "$@" >"$scratch/$name.up.log" 2>&1 && return
     note "$name: up failed ($try)"
+    sleep 5
   done
   cat "$scratch/$name.up.log" >&2
   die "$name did not come up"
