@@ -25,6 +25,9 @@ mod schema;
 mod security;
 mod workflows;
 
+#[cfg(test)]
+mod tests;
+
 pub use trial::{Effect, Scope, Suite, Trial};
 
 /// Lists the suites, in the order in which they are told.
