@@ -30,6 +30,6 @@ pub mod project;
 pub mod release;
 pub mod resources;
 pub mod scratch;
+pub mod shapes;
 pub mod tls;
 pub mod workflow;
-pub mod shapes;
