@@ -14,6 +14,7 @@ pub mod trial;
 
 mod contracts;
 mod health;
+mod performance;
 mod policy;
 mod schema;
 
@@ -22,7 +23,7 @@ pub use trial::{Effect, Scope, Suite, Trial};
 /// Lists the suites, in the order in which they are told.
 #[must_use]
 pub fn catalog() -> Vec<Suite> {
-    vec![health::SUITE, contracts::SUITE, policy::SUITE, schema::SUITE]
+    vec![health::SUITE, contracts::SUITE, policy::SUITE, schema::SUITE, performance::SUITE]
 }
 
 /// Lists all trials of an environment.

@@ -6,6 +6,7 @@
 
 mod contract;
 mod crash;
+mod performance;
 mod policy;
 mod promote;
 mod refuse;

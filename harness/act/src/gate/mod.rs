@@ -7,6 +7,7 @@ mod contracts;
 mod data;
 mod deploy;
 mod ending;
+mod performance;
 mod prepare;
 mod readiness;
 mod recover;
