@@ -14,7 +14,6 @@ use stagegate_act::{
     release,
 };
 use stagegate_decide::{
-    compose::short,
     config::{Config, EPHEMERAL, Environment, Probe},
     exit::Exit,
     performance::{self, Arm, BASELINE_VERSION, Baseline, Block, Compared, Latencies, time},
@@ -202,7 +201,7 @@ impl<'a> Asked<'a> {
 }
 
 fn release_of(baseline: &Baseline) -> String {
-    baseline.release.as_ref().map(|r| format!(" ({}, {})", r.name, short(&r.commit))).unwrap_or_default()
+    baseline.release.as_ref().map(|release| format!(" ({})", release.name)).unwrap_or_default()
 }
 
 fn tell_stored(measurement: &Measurement, then: &[Block]) {
