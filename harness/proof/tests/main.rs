@@ -6,6 +6,8 @@
 
 mod contract;
 mod crash;
+mod integrity;
+mod load;
 mod performance;
 mod policy;
 mod promote;

@@ -7,7 +7,10 @@ mod baseline;
 mod block;
 mod budget;
 mod comparison;
+mod database;
 mod fitness;
+pub mod plot;
+pub mod resources;
 pub mod statistics;
 mod words;
 
@@ -16,7 +19,9 @@ pub use baseline::{BASELINE_VERSION, Baseline, Host};
 pub use block::{Arm, Block, Latencies, order};
 pub use budget::{budget, faults, seen, time};
 pub use comparison::{Comparison, Judgement, Next, Ratio, Rules, next, next_stored};
+pub use database::{DatabaseUse, Figures, LockWaits, StatementFigures, TableFigures, database_use};
 pub use fitness::{Unfit, changed_size, unfit};
+pub use resources::{Snapshot, Usage};
 pub use words::{Compared, exit};
 
 #[cfg(test)]
