@@ -20,6 +20,7 @@ mod fixtures;
 mod health;
 mod isolation;
 mod migrations;
+mod performance;
 mod policy;
 mod schema;
 mod security;
@@ -42,6 +43,7 @@ pub fn catalog() -> Vec<Suite> {
         migrations::SUITE,
         security::SUITE,
         isolation::SUITE,
+        performance::SUITE,
     ]
 }
 

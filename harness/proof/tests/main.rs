@@ -9,6 +9,7 @@ mod crash;
 mod faults;
 mod integrity;
 mod load;
+mod performance;
 mod policy;
 mod promote;
 mod refuse;
