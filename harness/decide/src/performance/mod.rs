@@ -4,11 +4,19 @@
 //! samples, too few samples or nothing but errors is never a pass. No clock, no I/O.
 
 mod block;
+mod comparison;
 mod database;
 pub mod plot;
 pub mod resources;
+mod restraint;
+mod shown;
+pub mod stall;
+pub mod statistics;
 
 pub use crate::config::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use block::{Arm, Block, Latencies, order};
+pub use comparison::{Comparison, Judgement, Next, Ratio, Rules, next};
 pub use database::{DatabaseUse, Figures, LockWaits, StatementFigures, TableFigures, database_use};
 pub use resources::{Snapshot, Usage};
+pub use restraint::{Restraint, restrained};
+pub use shown::{Row, progress, table};
