@@ -11,7 +11,7 @@ use stagegate_act::{
 };
 use stagegate_decide::{
     config::Service,
-    contract::{Answer, Call, Document, Given, Parameter, Request, Values},
+    contract::{Answer, Call, Document, Given, Parameter, Request, Shape, Supply, Values},
     record::Outcome,
 };
 use tokio::sync::OnceCell;
@@ -39,6 +39,8 @@ pub(super) struct Asked {
     pub(super) outcome: Outcome,
     /// The answer's status; `None` where none came.
     pub(super) status: Option<u16>,
+    /// The shape of an answer of success.
+    pub(super) shape: Option<Shape>,
     values: Values,
     /// Values for other calls: by call and parameter.
     given: BTreeMap<(usize, String), serde_json::Value>,
@@ -46,7 +48,8 @@ pub(super) struct Asked {
 
 impl Asked {
     fn unasked(reason: String) -> Self {
-        Asked { outcome: Outcome::Broken(reason), status: None, values: Values::new(), given: BTreeMap::new() }
+        let (values, given) = (Values::new(), BTreeMap::new());
+        Asked { outcome: Outcome::Broken(reason), status: None, shape: None, values, given }
     }
 
     /// Tells an answer of "there is no such thing", which another value may mend.
@@ -129,13 +132,7 @@ impl Book {
         Ok(values)
     }
 
-    async fn supplied(
-        &self,
-        wire: &Wire,
-        index: usize,
-        supply: &stagegate_decide::contract::Supply,
-        values: &mut Values,
-    ) -> Result<(), String> {
+    async fn supplied(&self, wire: &Wire, index: usize, supply: &Supply, values: &mut Values) -> Result<(), String> {
         let call = &self.calls[index];
         let key = (index, supply.parameter.clone());
         for producer in &supply.producers {
@@ -199,7 +196,8 @@ impl Book {
         let outcome = wire.masked(operation::judged(self, operation, (address, answer), &request));
         let given = Given { operation, request: &request, values: &values, answer: &facts };
         let given = self.wanting[index].iter().filter_map(|key| Some((key.clone(), self.given(index, key, &given)?)));
-        Asked { outcome, status: Some(answer.status), given: given.collect(), values }
+        let shape = (200..300).contains(&answer.status).then(|| Shape::of(&facts));
+        Asked { outcome, status: Some(answer.status), shape, given: given.collect(), values }
     }
 
     fn given(&self, from: usize, (to, parameter): &(usize, String), given: &Given<'_>) -> Option<serde_json::Value> {

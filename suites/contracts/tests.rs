@@ -76,6 +76,9 @@ fn each_callable_operation_is_a_trial_with_a_name_of_its_own() {
             "contracts::api::get_orders_id",
             "contracts::api::get_orders_id_2",
             "contracts::api::coverage",
+            "contracts::api::shapes",
+            "contracts::api::probe_get_items_id",
+            "contracts::api::probe_get_orders_id",
         ]
     );
 }

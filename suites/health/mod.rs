@@ -156,4 +156,6 @@ fn failed(service: &str, container: &Container, wrong: Wrong, evidence: Vec<Evid
 }
 
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod tests;

@@ -14,8 +14,8 @@ use bollard::{
     errors::Error as BollardError,
     models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as Status, HealthStatusEnum, PortMap},
     query_parameters::{
-        InspectContainerOptions, ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
-        StatsOptionsBuilder,
+        InspectContainerOptions, ListContainersOptionsBuilder, LogsOptions, LogsOptionsBuilder,
+        RemoveContainerOptionsBuilder, StatsOptionsBuilder,
     },
 };
 use futures_util::{StreamExt, future::try_join_all};
@@ -182,6 +182,23 @@ impl Engine {
     /// [`EngineError`] where the Engine does not answer.
     pub async fn last_logs(&self, id: &str, lines: u32) -> Result<String, EngineError> {
         let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
+        self.log(id, options).await
+    }
+
+    /// Returns the log of a container since `start` (RFC 3339; the second that it lies in included), its last
+    /// `lines` at most.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer.
+    pub async fn logs_since(&self, id: &str, start: &str, lines: u32) -> Result<String, EngineError> {
+        // A container that was never started has the year 1 here, which stands for all of its log.
+        let since = start.parse::<jiff::Timestamp>().map_or(0, |at| at.as_second().clamp(0, i64::from(i32::MAX)));
+        let since = i32::try_from(since).unwrap_or_default();
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).since(since).tail(&lines.to_string()).build();
+        self.log(id, options).await
+    }
+
+    async fn log(&self, id: &str, options: LogsOptions) -> Result<String, EngineError> {
         let mut stream = self.docker.logs(id, Some(options));
         let mut text = String::new();
         while let Some(chunk) = stream.next().await {

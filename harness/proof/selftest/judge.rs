@@ -38,10 +38,10 @@ impl Judge {
             "| work | rounds | latency, median (5-95 %) | slower | no slower | undecided | too noisy | seconds, median | most |\n\
              |---|---|---|---|---|---|---|---|---|"
         )?;
-        for candidate in CANDIDATES..ARMS.len() {
+        for (candidate, (name, _)) in ARMS.iter().enumerate().skip(CANDIDATES) {
             let ended: Vec<(Comparison, f64)> =
                 rounds.iter().filter_map(|round| compared(round, candidate, self.within)).collect();
-            writeln!(out, "{}", line(ARMS[candidate].0, &ended))?;
+            writeln!(out, "{}", line(name, &ended))?;
         }
         writeln!(
             out,
@@ -49,8 +49,12 @@ impl Judge {
             rounds.len()
         )?;
         for (name, rule) in others::RULES {
-            let flagged =
-                |candidate| rounds.iter().filter(|round| rule(&arm(round, candidate), &arm(round, CONTROL))).count();
+            let flagged = |candidate| {
+                rounds
+                    .iter()
+                    .filter(|round| rule(&arm(round, candidate, candidate), &arm(round, CONTROL, candidate)))
+                    .count()
+            };
             let shares: Vec<String> =
                 (CANDIDATES..ARMS.len()).map(|candidate| percent(flagged(candidate), rounds.len())).collect();
             writeln!(out, "| {name} | {} |", shares.join(" | "))?;
@@ -95,8 +99,10 @@ fn percent(count: usize, of: usize) -> String {
     format!("{count}/{of} ({:.1} %)", 100.0 * count as f64 / of.max(1) as f64)
 }
 
-fn arm(round: &Round, place: usize) -> Vec<Vec<u64>> {
-    round.iter().map(|rotation| rotation.ns[place].clone()).collect()
+/// The blocks of an arm in the rotations in which the candidate was measured.
+fn arm(round: &Round, place: usize, candidate: usize) -> Vec<Vec<u64>> {
+    let both = round.iter().filter(|rotation| !rotation.ns[candidate].is_empty());
+    both.map(|rotation| rotation.ns[place].clone()).collect()
 }
 
 fn read(path: &std::path::Path) -> Result<Vec<Round>, Box<dyn Error>> {
@@ -114,7 +120,7 @@ fn read(path: &std::path::Path) -> Result<Vec<Round>, Box<dyn Error>> {
 
 /// One comparison as it goes on: it looks when there is enough, and ends by a verdict or by its time.
 pub(crate) struct Following {
-    candidate: usize,
+    pub(crate) candidate: usize,
     rules: Rules,
     blocks: Vec<Block>,
     rotations: usize,

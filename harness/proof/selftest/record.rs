@@ -45,7 +45,7 @@ pub(crate) struct Record {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Rotation {
     pub(crate) round: u32,
-    /// Latencies in nanoseconds, in the order of sending.
+    /// Latencies in nanoseconds, in the order of sending; none of an arm whose comparison was decided before.
     pub(crate) ns: Vec<Vec<u64>>,
 }
 
@@ -75,8 +75,13 @@ impl Record {
         let mut open: Vec<Following> = (CANDIDATES..ARMS.len()).map(Following::new).collect();
         let mut rotations: Vec<Vec<Vec<u64>>> = Vec::new();
         while !open.is_empty() || rotations.len() < self.rotations as usize {
+            let is_asked = |arm: usize| {
+                arm < CANDIDATES
+                    || rotations.len() < self.rotations as usize
+                    || open.iter().any(|following| following.candidate == arm)
+            };
             let mut ns = vec![Vec::new(); ARMS.len()];
-            for arm in order(ARMS.len(), round as usize + rotations.len()) {
+            for arm in order(ARMS.len(), round as usize + rotations.len()).into_iter().filter(|arm| is_asked(*arm)) {
                 ns[arm] = clients[arm].block(self.requests)?;
             }
             open.retain_mut(|following| !following.is_decided(&ns, self.within));

@@ -6,6 +6,7 @@
 
 mod contract;
 mod crash;
+mod integrity;
 mod load;
 mod policy;
 mod promote;

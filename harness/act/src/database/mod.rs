@@ -9,7 +9,7 @@ pub mod statistics;
 mod swap;
 pub mod waits;
 
-pub use catalog::{schema, schema_in_transaction};
+pub use catalog::{Catalog, schema, schema_in_transaction};
 pub use facts::{DATA_FACTS_SETTINGS, data_facts};
 pub use swap::Locale;
 
@@ -265,7 +265,7 @@ impl Server {
     }
 }
 
-fn failed(what: &str, error: &tokio_postgres::Error) -> DatabaseError {
+pub(crate) fn failed(what: &str, error: &tokio_postgres::Error) -> DatabaseError {
     DatabaseError::Statement { what: what.to_owned(), reason: said(error) }
 }
 

@@ -9,6 +9,7 @@ mod error;
 mod performance;
 mod raw;
 mod readiness;
+mod security;
 
 use std::{
     collections::BTreeMap,
@@ -21,12 +22,13 @@ use crate::{
     record::Severity,
     units::{Size, Span},
 };
-pub use choice::{BreakingChanges, Door, HostKind, Integrity, Tier};
+pub use choice::{BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier};
 pub use compare::Compare;
 pub use error::ConfigError;
 pub(crate) use error::closest;
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;
+pub use security::{Algorithm, Jwt, Security, Tls};
 
 /// The name of the file, looked for in the current folder and above.
 pub const FILE_NAME: &str = "stagegate.toml";
@@ -56,6 +58,8 @@ pub struct Config {
     pub severity: BTreeMap<String, Severity>,
     /// What is measured, in the order of the file.
     pub performance: Vec<Probe>,
+    /// What the suite security asks for.
+    pub security: Security,
     /// How the gate works.
     pub gate: Gate,
     /// How ready a release has to be.
@@ -165,6 +169,8 @@ pub struct Gate {
     pub integrity: Integrity,
     /// Whether users get in before the commit line.
     pub door: Door,
+    /// What is made of each release's run on the other one's schema.
+    pub cross_versions: CrossVersions,
     /// The services that are stopped while data is frozen; all but databases and caches where `None`.
     pub freeze: Option<Vec<String>>,
     /// How many rollback points are kept.

@@ -10,11 +10,12 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    BreakingChanges, Compare, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity,
-    Kind, MAX_BODY, Readiness, Service, Tier,
+    BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, Door, EPHEMERAL, Environment, Gate,
+    HostKind, Integrity, Kind, MAX_BODY, Readiness, Service, Tier,
     error::closest,
     performance::{self, Known, RawPerformance},
     readiness::RawReadiness,
+    security::RawSecurity,
 };
 use crate::{
     record::Severity,
@@ -35,6 +36,8 @@ struct RawConfig {
     severity: BTreeMap<String, Severity>,
     #[serde(default)]
     performance: Vec<Spanned<RawPerformance>>,
+    #[serde(default)]
+    security: RawSecurity,
     #[serde(default)]
     gate: RawGate,
     readiness: Option<Spanned<RawReadiness>>,
@@ -114,6 +117,8 @@ struct RawGate {
     integrity: Integrity,
     #[serde(default)]
     door: Door,
+    #[serde(default)]
+    cross_versions: CrossVersions,
     freeze: Option<Vec<String>>,
     keep: Option<usize>,
     #[serde(default)]
@@ -158,6 +163,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         databases,
         severity: raw.severity,
         performance,
+        security: raw.security.read(),
         gate: gate(raw.gate),
         readiness: reader.readiness(raw.readiness.as_ref())?,
         compare: raw.compare,
@@ -327,6 +333,7 @@ fn gate(raw: RawGate) -> Gate {
         tier: raw.tier,
         integrity: raw.integrity,
         door: raw.door,
+        cross_versions: raw.cross_versions,
         freeze: raw.freeze,
         keep: raw.keep.unwrap_or(5).max(1),
         notify_command: raw.notify_command,

@@ -19,10 +19,13 @@ mod found;
 mod hollow;
 mod media;
 mod operation;
+mod probe;
 mod property;
 mod reading;
 mod reference;
+mod sample;
 mod schema;
+mod shape;
 #[cfg(test)]
 mod tests;
 
@@ -35,3 +38,5 @@ pub use hollow::hollow;
 pub use operation::{
     Content, Credential, Header, Link, Method, Operation, Parameter, Place, Response, Security, Target,
 };
+pub use probe::{Probe, Refused, Wrong, can_be_probed, probes, refused};
+pub use shape::{Shape, ShapeError, shape_path};

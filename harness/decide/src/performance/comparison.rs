@@ -1,5 +1,7 @@
 //! Is the candidate slower than the control? Decided on blocks that were measured in turn, as they come.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -127,8 +129,30 @@ struct Pair {
 /// `is_over`, no more can be measured.
 #[must_use]
 pub fn next(blocks: &[Block], rules: &Rules, is_over: bool) -> Next {
-    let pairs = pairs(blocks);
-    let mut look = Look { rules, pairs: &pairs, suspected_at: None, tail_at: None, p: None };
+    looked(&pairs(blocks), rules, is_over)
+}
+
+/// The same against blocks of another day: both are divided by the reference that was measured with them, so that a
+/// host that is busier today is not taken for a slower release.
+///
+/// Arms on both sides: candidate, control again (the candidate once more) and reference.
+#[must_use]
+pub fn next_stored(now: &[Block], then: &[Block], rules: &Rules, is_over: bool) -> Next {
+    let then = by_reference(then);
+    if then.is_empty() {
+        return looked(&[], rules, is_over);
+    }
+    let difference = |(place, now): (usize, Pair)| {
+        // Any pairing is as good as any other one: the two were not measured side by side.
+        let then = then[place % then.len()];
+        Pair { p50: now.p50 - then.p50, p95: now.p95 - then.p95, noise: now.noise }
+    };
+    let pairs: Vec<Pair> = by_reference(now).into_iter().enumerate().map(difference).collect();
+    looked(&pairs, rules, is_over)
+}
+
+fn looked(pairs: &[Pair], rules: &Rules, is_over: bool) -> Next {
+    let mut look = Look { rules, pairs, suspected_at: None, tail_at: None, p: None };
     let mut at = rules.first;
     while at <= pairs.len() {
         if let Some(judgement) = look.at(at) {
@@ -220,8 +244,15 @@ impl Look<'_> {
 
     /// Judges what there is when no more can be measured.
     fn last(&mut self, at: usize) -> Comparison {
-        let judgement = if self.is_noisy(at) { Judgement::TooNoisy } else { Judgement::Undecided };
-        self.comparison(judgement, at)
+        let first = self.rules.first;
+        let can_confirm = match (self.suspected_at, self.tail_at) {
+            (Some(from), _) => at - from >= first,
+            (None, Some(from)) => at - from >= 2 * first,
+            (None, None) => true,
+        };
+        let judgement = if can_confirm { self.at(at) } else { None };
+        let open = if self.is_noisy(at) { Judgement::TooNoisy } else { Judgement::Undecided };
+        self.comparison(judgement.unwrap_or(open), at)
     }
 
     /// Tells whether the control differs from itself by more than the least effect that counts.
@@ -244,30 +275,45 @@ impl Look<'_> {
     }
 }
 
-/// Returns the paired differences of the rotations that have good answers of all three arms, in order.
+/// Returns the paired differences of the rotations that have good answers of candidate and both controls, in order.
 fn pairs(blocks: &[Block]) -> Vec<Pair> {
-    let last = blocks.iter().map(|block| block.rotation).max();
-    let mut rows: Vec<[Option<&Block>; 3]> = vec![[None; 3]; last.map_or(0, |last| last as usize + 1)];
-    for block in blocks.iter().filter(|block| block.latencies.count > 0) {
-        let arm = match block.arm {
-            Arm::Candidate => 0,
-            Arm::Control => 1,
-            Arm::ControlAgain => 2,
-            Arm::Reference => continue,
-        };
-        rows[block.rotation as usize][arm] = Some(block);
-    }
-    rows.into_iter().filter_map(|row| Some(pair(row[0]?, row[1]?, row[2]?))).collect()
+    let pair = |[candidate, control, again]: [&Block; 3]| {
+        // The mean of two measurements of the control is surer than one.
+        let ratio = |of: fn(&Block) -> u64| log(of(candidate)) - f64::midpoint(log(of(control)), log(of(again)));
+        Pair { p50: ratio(p50), p95: ratio(p95), noise: log(p50(again)) - log(p50(control)) }
+    };
+    rotations(blocks, [Arm::Candidate, Arm::Control, Arm::ControlAgain]).map(pair).collect()
 }
 
-fn pair(candidate: &Block, control: &Block, again: &Block) -> Pair {
-    #[expect(clippy::cast_precision_loss, reason = "latencies are far below 2^52 ns")]
-    let log = |ns: u64| (ns.max(1) as f64).ln();
-    // The mean of two measurements of the control is surer than one.
-    let ratio = |of: fn(&Block) -> u64| log(of(candidate)) - f64::midpoint(log(of(control)), log(of(again)));
-    Pair {
-        p50: ratio(|block| block.latencies.p50),
-        p95: ratio(|block| block.latencies.p95),
-        noise: log(again.latencies.p50) - log(control.latencies.p50),
+/// Returns the differences of candidate and reference.
+fn by_reference(blocks: &[Block]) -> Vec<Pair> {
+    let pair = |[candidate, again, reference]: [&Block; 3]| {
+        let ratio = |of: fn(&Block) -> u64| f64::midpoint(log(of(candidate)), log(of(again))) - log(p50(reference));
+        Pair { p50: ratio(p50), p95: ratio(p95), noise: log(p50(again)) - log(p50(candidate)) }
+    };
+    rotations(blocks, [Arm::Candidate, Arm::ControlAgain, Arm::Reference]).map(pair).collect()
+}
+
+fn p50(block: &Block) -> u64 {
+    block.latencies.p50
+}
+
+fn p95(block: &Block) -> u64 {
+    block.latencies.p95
+}
+
+#[expect(clippy::cast_precision_loss, reason = "latencies are far below 2^52 ns")]
+fn log(ns: u64) -> f64 {
+    (ns.max(1) as f64).ln()
+}
+
+/// Returns the rotations that have a block with good answers of each of three arms.
+fn rotations(blocks: &[Block], arms: [Arm; 3]) -> impl Iterator<Item = [&Block; 3]> {
+    let mut rows: BTreeMap<u32, [Option<&Block>; 3]> = BTreeMap::new();
+    for block in blocks.iter().filter(|block| block.latencies.count > 0) {
+        if let Some(place) = arms.iter().position(|arm| *arm == block.arm) {
+            rows.entry(block.rotation).or_default()[place] = Some(block);
+        }
     }
+    rows.into_values().filter_map(|[one, two, three]| Some([one?, two?, three?]))
 }
