@@ -11,7 +11,6 @@ mod database;
 mod fitness;
 pub mod plot;
 pub mod resources;
-mod restraint;
 mod shown;
 pub mod stall;
 pub mod statistics;
@@ -25,7 +24,6 @@ pub use comparison::{Comparison, Judgement, Next, Ratio, Rules, next, next_store
 pub use database::{DatabaseUse, Figures, LockWaits, StatementFigures, TableFigures, database_use};
 pub use fitness::{Unfit, changed_size, unfit};
 pub use resources::{Snapshot, Usage};
-pub use restraint::{Restraint, restrained};
 pub use shown::{Row, progress, table};
 pub use words::{Compared, exit};
 
