@@ -153,10 +153,12 @@ async fn a_stall_under_a_migration_names_the_lock_that_caused_it(counting: &Coun
     let migration = counting.server.connect("postgres").await.unwrap();
     migration.batch_execute("begin; alter table large alter g type bigint").await.unwrap();
     migration.batch_execute("select pg_sleep(0.6) as backfill; commit").await.unwrap();
+    let migrated = began.elapsed();
     let seen = watch.stop().await.unwrap();
-    let measured = meanwhile.stop().await.unwrap();
+    let mut requests = meanwhile.stop().await.unwrap().requests(began);
+    requests.retain(|request| Duration::from_micros(request.intended_us) < migrated);
 
-    let felt = stall::felt(&measured.requests(began), &seen.blocking);
+    let felt = stall::felt(&requests, &seen.blocking);
     let stall = felt.stall.clone().expect("a request waits for the lock");
     assert!(stall.until_us - stall.from_us >= 500_000, "{felt:?}");
     let cause = stall.cause.unwrap_or_else(|| panic!("no lock explains it: {felt:?} {seen:?}"));
