@@ -25,5 +25,7 @@ pub mod paths;
 pub mod probe;
 pub mod process;
 pub mod project;
+pub mod recorder;
 pub mod release;
 pub mod scratch;
+pub mod seed;

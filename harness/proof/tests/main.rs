@@ -7,9 +7,11 @@
 mod contract;
 mod crash;
 mod integrity;
+mod locks;
 mod policy;
 mod promote;
 mod refuse;
 mod schema;
 mod scratch;
+mod seed;
 mod world;
