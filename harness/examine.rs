@@ -13,6 +13,7 @@ use stagegate_act::{
 };
 use stagegate_decide::{
     config::Config,
+    record::Record,
     verdict::{Planned, Verdict, verdict},
 };
 use stagegate_suites::{Scope, Trial, records::Records, run, session::Session};
@@ -34,17 +35,27 @@ impl Suites {
             Records::open(&StateDir::of(&self.config, project.compose_name()).tests(), &Records::name_of_run());
         let scope = Scope { config: &self.config, environment: &project.environment };
         let trials = run::select(stagegate_suites::trials(scope), &project.environment, &[]);
-        let planned = planned(&self.config, &trials);
-        let session = Session::with_soak(project.clone(), self.engine.clone(), Runner::default(), soak);
-        let found = run::run(&session, trials, &[], |record| {
+        let keep = |record: &Record| {
             // Records are kept for people; the verdict is made of those in memory.
             if let Ok(file) = &records {
                 let _ = file.append(record);
             }
-        })
-        .await;
-        let verdict = verdict(&found, &planned, &self.config.readiness);
-        Ok(Examination { verdict, records: found, planned })
+        };
+        Ok(self.asked(project, trials, soak, keep).await)
+    }
+
+    async fn asked(
+        &self,
+        project: Project,
+        trials: Vec<Trial>,
+        soak: Duration,
+        keep: impl FnMut(&Record) + Send,
+    ) -> Examination {
+        let planned = planned(&self.config, &trials);
+        let session = Session::with_soak(project, self.engine.clone(), Runner::default(), soak);
+        let records = run::run(&session, trials, &[], keep).await;
+        let verdict = verdict(&records, &planned, &self.config.readiness);
+        Examination { verdict, records, planned }
     }
 }
 
@@ -57,6 +68,15 @@ impl Examine for Suites {
                 records: Vec::new(),
                 planned: Vec::new(),
             })
+        })
+    }
+
+    fn examine_project<'a>(&'a self, project: Project, suites: &'a [&'a str]) -> BoxFuture<'a, Examination> {
+        Box::pin(async move {
+            let scope = Scope { config: &self.config, environment: &project.environment };
+            let mut trials = stagegate_suites::trials(scope);
+            trials.retain(|trial| suites.iter().any(|suite| trial.name.split("::").next() == Some(suite)));
+            self.asked(project, trials, SHORT_SOAK, |_| {}).await
         })
     }
 }

@@ -7,7 +7,7 @@
 //! that was ended, the next run does.
 
 mod home;
-mod reaper;
+pub(crate) mod reaper;
 mod shared;
 mod teardown;
 

@@ -9,20 +9,35 @@ pub mod ephemeral;
 pub mod ready;
 pub mod records;
 pub mod run;
+pub mod scratch;
 pub mod session;
 pub mod trial;
 
 mod contracts;
+mod files;
+#[cfg(test)]
+mod fixtures;
 mod health;
+mod isolation;
 mod policy;
 mod schema;
+mod security;
+mod workflows;
 
 pub use trial::{Effect, Scope, Suite, Trial};
 
 /// Lists the suites, in the order in which they are told.
 #[must_use]
 pub fn catalog() -> Vec<Suite> {
-    vec![health::SUITE, contracts::SUITE, policy::SUITE, schema::SUITE]
+    vec![
+        health::SUITE,
+        contracts::SUITE,
+        workflows::SUITE,
+        policy::SUITE,
+        schema::SUITE,
+        security::SUITE,
+        isolation::SUITE,
+    ]
 }
 
 /// Lists all trials of an environment.

@@ -142,6 +142,8 @@ impl Target {
         let project = match self.environment.name.as_str() {
             EPHEMERAL => self.throw_away(&engine).await.map_err(|error| with_causes(&error))?,
             name => {
+                // A throw-away copy handles signals itself; here the environment stays, and what was made in it goes.
+                self.runtime.spawn(stagegate_act::workflow::settle_on_signal());
                 let loaded = Project::load(&Runner::default(), &self.config, name).await;
                 loaded.map_err(|error| with_causes(&error))?
             }

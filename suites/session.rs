@@ -6,7 +6,10 @@ use stagegate_act::{engine::Engine, process::Runner, project::Project};
 use stagegate_decide::{config::Service, container::Container};
 use tokio::sync::OnceCell;
 
-use crate::ready::{self, Ready};
+use crate::{
+    files::Files,
+    ready::{self, Ready},
+};
 
 /// How long a plain run watches that nothing restarts; the gate's own runs watch for `gate.soak`.
 const SHORT_SOAK: Duration = Duration::from_secs(1);
@@ -22,6 +25,7 @@ pub struct Session {
     /// How long `health::stack::steady` watches.
     pub soak: Duration,
     ready: OnceCell<Result<Ready, String>>,
+    files: OnceCell<Files>,
 }
 
 impl Session {
@@ -38,7 +42,7 @@ impl Session {
     #[must_use]
     pub fn with_soak(project: Project, engine: Engine, runner: Runner, soak: Duration) -> Arc<Self> {
         let runner = runner.with_mask(project.mask());
-        Arc::new(Session { project, engine, runner, soak, ready: OnceCell::new() })
+        Arc::new(Session { project, engine, runner, soak, ready: OnceCell::new(), files: OnceCell::new() })
     }
 
     /// Waits until all services are ready, one is known never to be, or `ready_within` is over.
@@ -49,6 +53,11 @@ impl Session {
     /// A text that says what to do, where the Engine does not answer.
     pub async fn ready(&self) -> Result<&Ready, String> {
         self.ready.get_or_init(|| ready::wait(self)).await.as_ref().map_err(Clone::clone)
+    }
+
+    /// Returns what every environment's files say, as Compose resolves them; they are read once a session.
+    pub(crate) async fn files(&self) -> &Files {
+        self.files.get_or_init(|| Files::read(&self.project)).await
     }
 
     /// Returns the containers of one service, those of `docker compose run` left out.

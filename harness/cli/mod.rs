@@ -1,9 +1,11 @@
 //! The command line of `gate`.
 
+mod accept;
 mod compare;
 mod contract;
 mod examine;
 mod look;
+mod migrations;
 mod release;
 mod schema;
 
@@ -11,10 +13,12 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use accept::Accept;
 pub(crate) use compare::Compare;
 pub(crate) use contract::{BreakingLevel, Contract, ContractDiff};
 pub(crate) use examine::{FailOn, Lint, Test};
 pub(crate) use look::{History, Logs, OneEnvironment, ShowConfig, Unlock};
+pub(crate) use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
 pub(crate) use release::{Down, Promote, Reset, Rollback, Up};
 pub(crate) use schema::{Form, OneDatabase, Schema, SchemaCommand, SchemaDiff};
 
@@ -105,6 +109,12 @@ Examples:
     /// Declare a run over that cannot be finished; its evidence stays
     #[command(after_help = "Example:\n  gate unlock --env production --run 20260102-030405-ab12")]
     Unlock(Unlock),
+    /// Keep what the last run saw of answers as what is expected from now on
+    #[command(after_help = "\
+Examples:
+  gate accept contracts::api::get_orders --env staging
+  gate accept contracts --env staging")]
+    Accept(Accept),
     /// Compare two contracts
     #[command(subcommand)]
     Contract(Contract),
@@ -116,6 +126,13 @@ Examples:
   gate schema diff production snapshots/schema/shop.txt --markdown
   gate schema accept --env staging")]
     Schema(Schema),
+    /// Prove migrations up, down and up again on a scratch server
+    #[command(after_help = "\
+Examples:
+  gate migrations check migrations
+  gate migrations check db/migrate --tool goose --pg 15,17,18
+  gate migrations check migrations --verbose")]
+    Migrations(Migrations),
     /// Show the configuration with every default, secrets masked
     #[command(after_help = "Example:\n  gate config --env production")]
     Config(ShowConfig),

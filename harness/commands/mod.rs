@@ -1,10 +1,12 @@
 //! One file a command, or a few that belong together.
 
+mod accept;
 mod compare;
 mod contract;
 mod environment;
 mod history;
 mod lint;
+mod migrations;
 mod promote;
 mod schema;
 mod show;
@@ -38,9 +40,12 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
     if let Command::Lint(args) = cli.command {
         return lint::run(cli.config.as_deref(), args).await;
     }
+    if let Command::Migrations(args) = cli.command {
+        return migrations::run(args).await;
+    }
     let config = Arc::new(read_config(cli.config.as_deref())?);
     match &cli.command {
-        Command::Config(_) | Command::Env | Command::Unlock(_) | Command::Resume(_) => {}
+        Command::Config(_) | Command::Env | Command::Accept(_) | Command::Unlock(_) | Command::Resume(_) => {}
         // These look on, whatever became of it; the history can be read even where Docker is down.
         Command::History(_)
         | Command::Status(_)
@@ -71,10 +76,13 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
         Command::History(args) => history::show(&config, args),
         Command::Resume(args) => history::resume(&config, args).await,
         Command::Unlock(args) => history::unlock(&config, args),
+        Command::Accept(args) => accept::run(&config, &args),
         Command::Schema(args) => schema::run(&config, args).await,
         Command::Config(args) => show::config(&config, args),
         Command::Env => show::environments(&config).await,
-        Command::Contract(_) | Command::Completions { .. } | Command::Lint(_) => Ok(Exit::Passed),
+        Command::Contract(_) | Command::Completions { .. } | Command::Lint(_) | Command::Migrations(_) => {
+            Ok(Exit::Passed)
+        }
     }
 }
 

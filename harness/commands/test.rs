@@ -2,7 +2,9 @@
 
 use std::{fs, io::IsTerminal, path::Path, sync::Arc};
 
-use stagegate_act::{engine::Engine, error::with_causes, paths::StateDir, process::Runner, project::Project, release};
+use stagegate_act::{
+    engine::Engine, error::with_causes, paths::StateDir, process::Runner, project::Project, release, workflow::settle,
+};
 use stagegate_decide::{
     config::{Config, EPHEMERAL, Environment},
     exit::Exit,
@@ -65,7 +67,11 @@ async fn asked(config: &Arc<Config>, environment: &Environment, trials: &[Trial]
     };
     let records = tokio::select! {
         records = run::run(&session, trials.to_vec(), &[], keep) => records,
-        () = interrupted() => Vec::new(),
+        () = interrupted() => {
+            // What workflows made is cleaned up first: this environment stays.
+            settle().await;
+            Vec::new()
+        }
     };
     if let Some(stack) = stack
         && let Err(error) = stack.take_down().await
@@ -88,7 +94,7 @@ async fn reach(config: &Arc<Config>, environment: &Environment) -> Result<(Arc<S
     Ok((Session::new(project, engine, Runner::default()), None))
 }
 
-async fn interrupted() {
+pub(super) async fn interrupted() {
     match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
         (Ok(mut interrupt), Ok(mut terminate)) => {
             tokio::select! {
@@ -116,6 +122,9 @@ fn written(run: &report::Run, args: &cli::Test) -> Result<(), Failure> {
     }
     if let Some(path) = &args.markdown {
         write(path, &report::markdown::text(run))?;
+    }
+    if let Some(path) = &args.html {
+        write(path, &report::html::text(run, &[]))?;
     }
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
         say(&report::github::text(run));

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use stagegate_decide::{
-    contract::{Call, Document, Method},
-    record::Outcome,
+    contract::{Call, Method, code},
+    record::{Finding, Outcome},
 };
 
-use super::source::{Source, Unusable};
+use super::{
+    book::Book,
+    source::{Source, Unusable},
+};
 use crate::trial::{Effect, Trial};
 
 pub(super) fn trial(source: &Source) -> Trial {
@@ -18,22 +21,30 @@ pub(super) fn trial(source: &Source) -> Trial {
 }
 
 pub(super) fn judged(source: &Source) -> Outcome {
-    match &source.document {
-        Ok(document) => coverage(&source.name, document),
-        Err(Unusable::Wrong(error)) => Outcome::fail(format!("{}: {error}", source.name)),
+    match &source.book {
+        Ok(book) => coverage(book),
+        Err(Unusable::Wrong(error)) => unusable(&source.name, &error.to_string()),
         Err(error) => Outcome::Broken(error.to_string()),
     }
 }
 
-fn coverage(name: &str, document: &Document) -> Outcome {
-    let calls = document.calls();
+/// Tells a document that cannot be used.
+pub(super) fn unusable(name: &str, error: &str) -> Outcome {
+    let at = format!("{} {name}", code::UNUSABLE.id);
+    let finding = Finding { at, expected: "an OpenAPI document".to_owned(), found: error.to_owned() };
+    let message = format!("{name}: {error}");
+    Outcome::Fail { message, findings: vec![finding], evidence: Vec::new(), hint: Some(code::UNUSABLE.mend.to_owned()) }
+}
+
+fn coverage(book: &Book) -> Outcome {
+    let (name, calls) = (&book.contract, &book.calls);
     if calls.is_empty() {
         return Outcome::Broken(format!("{name} has no operations, so nothing could be called"));
     }
-    let called = calls.iter().filter(|call| call.request.is_ok()).count();
-    let left_out = reasons(&calls);
+    let called = book.possible().count();
+    let left_out = reasons(calls);
     if called == 0 {
-        return Outcome::Broken(format!("nothing of {name} could be called: {left_out}"));
+        return Outcome::Broken(format!("{}: nothing of {name} could be called: {left_out}", code::HOLLOW.id));
     }
     let rest = if left_out.is_empty() { String::new() } else { format!("; not called: {left_out}") };
     Outcome::Pass(format!("{called} of {} operations are called{rest}", calls.len()))
@@ -42,7 +53,7 @@ fn coverage(name: &str, document: &Document) -> Outcome {
 /// Tells why operations are not called, each reason with its operations.
 fn reasons(calls: &[Call]) -> String {
     let mut by_reason: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for call in calls {
+    for call in calls.iter().filter(|call| !call.is_possible()) {
         if let Err(reason) = &call.request {
             let (method, path): (Method, &str) = (call.operation.method, &call.operation.path);
             by_reason.entry(reason.to_string()).or_default().push(format!("{method} {path}"));

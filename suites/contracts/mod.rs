@@ -1,11 +1,22 @@
 //! Contracts: does a service answer as its OpenAPI document says?
 //!
-//! One trial for the document, one for each operation that can be called without captured values. Only safe
-//! methods are called, and nothing that needs a token. A document of which nothing can be called is not green.
+//! One trial for the document, one for each operation that can be called, with the document's values or with those
+//! that earlier answers gave. Only safe methods are called so. A document of which nothing can be called, or of which
+//! only refusals were seen, is not green. Where the environment is not protected, bad requests are sent as well.
 
+mod book;
+mod coverage;
 mod document;
 mod operation;
+mod probe;
+mod served;
+mod shapes;
 mod source;
+mod wire;
+
+use std::sync::Arc;
+
+use stagegate_decide::{config::Service, contract::Document};
 
 use crate::trial::{Scope, Suite, Trial};
 
@@ -13,11 +24,31 @@ use crate::trial::{Scope, Suite, Trial};
 pub(crate) const SUITE: Suite = Suite { name: "contracts", trials };
 
 fn trials(scope: Scope<'_>) -> Vec<Trial> {
-    source::all(scope)
-        .into_iter()
-        .flat_map(|source| std::iter::once(document::trial(&source)).chain(operation::trials(&source)))
-        .collect()
+    let mut all = Vec::new();
+    for source in source::all(scope) {
+        all.push(document::trial(&source));
+        if let Ok(book) = &source.book
+            && book.possible().next().is_some()
+        {
+            all.extend(operation::trials(book));
+            all.push(coverage::trial(book));
+            all.push(shapes::trial(book));
+        }
+        if let Ok(book) = &source.book {
+            all.extend(probe::trials(book));
+        }
+    }
+    all.extend(served::trials(scope));
+    all
 }
 
+/// Returns the services with a document that can be used, for suites that ask more of them.
+pub(crate) fn documents(scope: Scope<'_>) -> Vec<(Service, Arc<Document>)> {
+    let sources = source::all(scope).into_iter();
+    sources.filter_map(|source| Some((source.service, Arc::clone(&source.book.ok()?.document)))).collect()
+}
+
+#[cfg(test)]
+mod fixtures;
 #[cfg(test)]
 mod tests;

@@ -2,17 +2,13 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
-use stagegate_act::{
-    error::with_causes,
-    http::{Answer, Http, HttpError, Request},
-};
+use stagegate_act::http::Answer;
 use stagegate_decide::{
-    contract::{self, Checked, Document, Operation},
-    record::{Evidence, Outcome},
-    redact::Mask,
+    contract::{self, Checked, Operation, Request, code},
+    record::{Evidence, Finding, Outcome},
 };
 
-use super::source::Source;
+use super::book::Book;
 use crate::{
     session::Session,
     trial::{Effect, Trial},
@@ -21,50 +17,27 @@ use crate::{
 /// How much of a body is shown where the status alone says that something is wrong.
 const SHOWN: usize = 400;
 
-/// One operation, ready to be asked.
-pub(super) struct Case {
-    pub(super) document: Arc<Document>,
-    pub(super) operation: Operation,
-    pub(super) request: Request,
-    /// The document's file, as the configuration names it.
-    pub(super) contract: String,
-    pub(super) environment: String,
-}
-
-/// Lists a trial for each operation that can be called; none where there is no document.
-pub(super) fn trials(source: &Source) -> Vec<Trial> {
-    let mut names = BTreeSet::new();
-    let trial = |case: Case| {
-        let name = free(&mut names, name(&case.operation));
-        let (case, service) = (Arc::new(case), source.service.clone());
-        Trial::new("contracts", &source.service.name, &name, Effect::Reads, move |session: Arc<Session>| {
-            let (case, service) = (Arc::clone(&case), service.clone());
+/// Lists a trial for each operation that can be called.
+pub(super) fn trials(book: &Arc<Book>) -> Vec<Trial> {
+    let trial = |(index, name): (usize, String)| {
+        let shared = Arc::clone(book);
+        Trial::new("contracts", &book.service.name, &name, Effect::Reads, move |session: Arc<Session>| {
+            let book = Arc::clone(&shared);
             async move {
-                match session.addresses(&service).await {
-                    Ok(addresses) => asked(&case, &addresses, session.runner.mask()).await,
+                match book.wire(&session).await {
+                    Ok(wire) => book.ask(wire, index).await.outcome.clone(),
                     Err(reason) => Outcome::Broken(reason),
                 }
             }
         })
     };
-    cases(source).into_iter().map(trial).collect()
+    names(book).into_iter().map(trial).collect()
 }
 
-pub(super) fn cases(source: &Source) -> Vec<Case> {
-    let Ok(document) = &source.document else { return Vec::new() };
-    let callable = document.calls().into_iter().filter_map(|call| Some((call.operation, call.request.ok()?)));
-    callable
-        .map(|(operation, request)| Case {
-            document: Arc::clone(document),
-            request: Request {
-                headers: request.headers,
-                ..Request::new(operation.method.name(), &format!("{}{}", source.service.base_path, request.target))
-            },
-            operation,
-            contract: source.name.clone(),
-            environment: source.environment.clone(),
-        })
-        .collect()
+/// Lists the calls that can be made, each with a name of its own.
+pub(super) fn names(book: &Book) -> Vec<(usize, String)> {
+    let mut taken = BTreeSet::new();
+    book.possible().map(|index| (index, free(&mut taken, name(&book.calls[index].operation)))).collect()
 }
 
 /// Names an operation: `GET /orders/{id}` is `get_orders_id`.
@@ -78,107 +51,82 @@ pub(super) fn name(operation: &Operation) -> String {
 }
 
 /// Returns `name`, with a number behind it where it is taken: `/orders/{id}` and `/orders/id` may both be there.
-fn free(taken: &mut BTreeSet<String>, name: String) -> String {
+pub(super) fn free(taken: &mut BTreeSet<String>, name: String) -> String {
     let numbered = (2..).map(|number| format!("{name}_{number}"));
     let mut names = std::iter::once(name.clone()).chain(numbered);
     names.find(|name| taken.insert(name.clone())).unwrap_or_default()
 }
 
-/// Asks the first address that accepts a connection, and judges the answer.
-pub(super) async fn asked(case: &Case, addresses: &[SocketAddr], mask: &Mask) -> Outcome {
-    let http = match Http::shared() {
-        Ok(http) => http,
-        Err(error) => return Outcome::Broken(with_causes(&error)),
-    };
-    match http.send_first(addresses, &case.request).await {
-        Ok((address, answer)) => masked(judged(case, address, &answer), mask),
-        Err(error @ (HttpError::Request { .. } | HttpError::NoAddress)) => Outcome::Broken(with_causes(&error)),
-        Err(error) => masked(failed(case, addresses.first(), with_causes(&error)), mask),
-    }
-}
-
-fn judged(case: &Case, address: SocketAddr, answer: &Answer) -> Outcome {
+/// Judges an answer by what the operation promises.
+pub(super) fn judged(
+    book: &Book,
+    operation: &Operation,
+    (address, answer): (SocketAddr, &Answer),
+    request: &Request,
+) -> Outcome {
     let asked = contract::Answer {
         status: answer.status,
         headers: &answer.headers,
         body: &answer.body,
         truncated: answer.truncated,
     };
-    let checked = contract::check(&case.document, &case.operation, &asked);
+    let checked = contract::check(&book.document, operation, &asked);
     let status = answer.status;
     if !checked.findings.is_empty() {
-        return differs(case, address, status, checked);
+        return differs(book, &address, request, status, checked);
     }
     match (checked.unchecked, status) {
         (Some(reason), _) => Outcome::Broken(format!("the answer with status {status} was not compared: {reason}")),
-        (None, 500..) => unable(case, address, answer),
+        (None, 500..) => unable(book, &address, request, answer),
         // An answer that only says "not found" proves nothing of what the operation promises.
         (None, 400..) => Outcome::Broken(format!(
             "{status} is documented, but what the operation gives was not seen; in {}, give it an example that exists in `{}`",
-            case.contract, case.environment
+            book.contract, book.environment
         )),
         (None, _) => Outcome::Pass(format!("{status} in {} ms", answer.took.as_millis())),
     }
 }
 
-fn differs(case: &Case, address: SocketAddr, status: u16, checked: Checked) -> Outcome {
+fn differs(book: &Book, address: &SocketAddr, request: &Request, status: u16, checked: Checked) -> Outcome {
     let more = if checked.more > 0 { format!(" ({} more differences)", checked.more) } else { String::new() };
     Outcome::Fail {
-        message: format!("response {status} does not match {}{more}", case.contract),
-        findings: checked.findings,
-        evidence: vec![curl(case, &address)],
+        message: format!("response {status} does not match {}{more}", book.contract),
+        findings: checked.findings.iter().map(contract::Difference::finding).collect(),
+        evidence: vec![reproduce(book, address, request)],
         hint: Some(format!(
             "if the change is meant, change the contract and run `gate test --env {} contracts` again",
-            case.environment
+            book.environment
         )),
     }
 }
 
 /// Tells an answer that is documented and yet no service: 500, 503.
-fn unable(case: &Case, address: SocketAddr, answer: &Answer) -> Outcome {
+fn unable(book: &Book, address: &SocketAddr, request: &Request, answer: &Answer) -> Outcome {
     let body = Evidence { name: "body".to_owned(), text: answer.text().chars().take(SHOWN).collect() };
+    let path = request.target.split('?').next().unwrap_or_default();
     Outcome::Fail {
-        message: format!(
-            "{} {} answers {}: documented, but it cannot serve",
-            case.operation.method, case.operation.path, answer.status
-        ),
-        findings: Vec::new(),
-        evidence: vec![curl(case, &address), body],
+        message: format!("{} {path} answers {}: documented, but it cannot serve", request.method, answer.status),
+        findings: vec![Finding {
+            at: format!("{} status", code::UNABLE.id),
+            expected: "an answer of success".to_owned(),
+            found: answer.status.to_string(),
+        }],
+        evidence: vec![reproduce(book, address, request), body],
         hint: None,
     }
 }
 
-fn failed(case: &Case, address: Option<&SocketAddr>, message: String) -> Outcome {
-    let evidence = address.map(|address| curl(case, address)).into_iter().collect();
-    Outcome::Fail { message, findings: Vec::new(), evidence, hint: None }
+/// Tells that no whole answer came.
+pub(super) fn failed(book: &Book, address: Option<&SocketAddr>, request: &Request, message: String) -> Outcome {
+    let evidence = address.map(|address| reproduce(book, address, request)).into_iter().collect();
+    let at = format!("{} answer", code::NO_ANSWER.id);
+    let finding = Finding { at, expected: "a whole HTTP answer".to_owned(), found: message.clone() };
+    Outcome::Fail { message, findings: vec![finding], evidence, hint: None }
 }
 
 /// Writes the request as a line for a shell.
-fn curl(case: &Case, address: &SocketAddr) -> Evidence {
-    let request = &case.request;
-    let method = match request.method.as_str() {
-        "GET" => String::new(),
-        "HEAD" => " --head".to_owned(),
-        other => format!(" -X {other}"),
-    };
-    let headers: String =
-        request.headers.iter().map(|(name, value)| format!(" -H {}", quoted(&format!("{name}: {value}")))).collect();
-    let url = quoted(&format!("http://{address}{}", request.path));
-    Evidence { name: "reproduce".to_owned(), text: format!("curl -i{method}{headers} {url}") }
-}
-
-/// Quotes a word for a shell.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-fn masked(outcome: Outcome, mask: &Mask) -> Outcome {
-    match outcome {
-        Outcome::Fail { message, mut findings, mut evidence, hint } => {
-            findings.iter_mut().for_each(|finding| finding.found = mask.apply(&finding.found));
-            evidence.iter_mut().for_each(|evidence| evidence.text = mask.apply(&evidence.text));
-            Outcome::Fail { message: mask.apply(&message), findings, evidence, hint }
-        }
-        other => other,
-    }
+pub(super) fn reproduce(book: &Book, address: &SocketAddr, request: &Request) -> Evidence {
+    let base = format!("http://{address}{}", book.service.base_path);
+    let text = request.curl(&base, book.service.token_variable.as_deref());
+    Evidence { name: "reproduce".to_owned(), text }
 }

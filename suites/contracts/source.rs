@@ -7,15 +7,15 @@ use stagegate_decide::{
     contract::{ContractError, Document, Format},
 };
 
+use super::book::Book;
 use crate::trial::Scope;
 
 /// A service and its document.
 pub(super) struct Source {
     pub(super) service: Service,
-    pub(super) environment: String,
     /// The file, as the configuration names it.
     pub(super) name: String,
-    pub(super) document: Result<Arc<Document>, Unusable>,
+    pub(super) book: Result<Arc<Book>, Unusable>,
 }
 
 /// Why there is no document.
@@ -38,14 +38,13 @@ pub(super) enum Unusable {
 pub(super) fn all(scope: Scope<'_>) -> Vec<Source> {
     let with_contract =
         scope.config.services.values().filter_map(|service| Some((service, service.contract.as_ref()?)));
-    with_contract
-        .map(|(service, contract)| Source {
-            service: service.clone(),
-            environment: scope.environment.name.clone(),
-            name: contract.display().to_string(),
-            document: read(&scope.environment.workdir.join(contract), &service.name).map(Arc::new),
-        })
-        .collect()
+    let source = |(service, contract): (&Service, &std::path::PathBuf)| {
+        let (name, environment) = (contract.display().to_string(), &scope.environment.name);
+        let document = read(&scope.environment.workdir.join(contract), &service.name);
+        let book = document.map(|document| Arc::new(Book::new(service, environment, &name, Arc::new(document))));
+        Source { service: service.clone(), name, book }
+    };
+    with_contract.map(source).collect()
 }
 
 fn read(path: &Path, service: &str) -> Result<Document, Unusable> {

@@ -12,7 +12,7 @@ use stagegate_decide::{
     redact::{Mask, Secret},
 };
 
-use super::{operation, source, source::Source};
+use super::{book::Book, coverage, served, source, source::Source, wire::Wire};
 use crate::trial::Scope;
 
 const SHOP: &str = r#"{"openapi": "3.1.0", "paths": {
@@ -75,6 +75,10 @@ fn each_callable_operation_is_a_trial_with_a_name_of_its_own() {
             "contracts::api::get_orders",
             "contracts::api::get_orders_id",
             "contracts::api::get_orders_id_2",
+            "contracts::api::coverage",
+            "contracts::api::shapes",
+            "contracts::api::probe_get_items_id",
+            "contracts::api::probe_get_orders_id",
         ]
     );
 }
@@ -133,10 +137,175 @@ fn answer(status: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")
 }
 
+fn wire(addresses: &[SocketAddr]) -> Wire {
+    let secret = Secret::new("hunter2-hunter2");
+    Wire { addresses: addresses.to_vec(), token: Some(secret.clone()), masks: vec![Mask::new([secret])] }
+}
+
 /// Asks `GET /orders` of the shop.
 async fn asked(addresses: &[SocketAddr]) -> Outcome {
-    let case = operation::cases(&Folder::new(Some(SHOP)).source()).remove(1);
-    operation::asked(&case, addresses, &Mask::new([Secret::new("hunter2-hunter2")])).await
+    let source = Folder::new(Some(SHOP)).source();
+    let Ok(book) = &source.book else { panic!() };
+    let index = index_of(book, "GET /orders");
+    book.ask(&wire(addresses), index).await.outcome.clone()
+}
+
+fn index_of(book: &Book, title: &str) -> usize {
+    (0..book.calls.len()).find(|index| book.title(*index) == title).unwrap()
+}
+
+/// Answers every request as `routes` says, by the request's first line; what is not there is a 404 without a body.
+fn service(routes: &'static [(&'static str, &'static str, &'static str)]) -> (SocketAddr, Heads) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let heads = Heads::default();
+    let kept = std::sync::Arc::clone(&heads);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let (mut head, mut byte) = (Vec::new(), [0]);
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8(head).unwrap();
+            let found = routes.iter().find(|(line, ..)| head.starts_with(&format!("{line} HTTP/1.1")));
+            let text = found.map_or(answer("404 Not Found", ""), |(_, status, body)| answer(status, body));
+            kept.lock().unwrap().push(head);
+            let _ = stream.write_all(text.as_bytes());
+        }
+    });
+    (address, heads)
+}
+
+type Heads = std::sync::Arc<std::sync::Mutex<Vec<String>>>;
+
+fn lines(heads: &Heads) -> Vec<String> {
+    let heads = heads.lock().unwrap();
+    heads.iter().map(|head| head.lines().next().unwrap().replace(" HTTP/1.1", "")).collect()
+}
+
+fn book(document: &str, service: &str) -> Book {
+    let text = format!(
+        "[project]\nname = \"shop\"\n[environments.staging]\n[services.api]\nport = 80\ncontract = \"openapi.json\"\n{service}"
+    );
+    let config = Config::parse(Path::new("/srv/stagegate.toml"), &text).unwrap();
+    let document = stagegate_decide::contract::Document::parse(document, stagegate_decide::contract::Format::Json);
+    Book::new(&config.services["api"], "staging", "openapi.json", std::sync::Arc::new(document.unwrap()))
+}
+
+const CHAIN: &str = r#"{"openapi": "3.0.3", "paths": {
+    "/orders": {"get": {"responses": {"200": {"content": {"application/json": {"schema": {"type": "array",
+        "items": {"type": "object", "properties": {"id": {"type": "integer"}}}}}}}}}},
+    "/orders/{id}": {"get": {"parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer"}}],
+        "responses": {"200": {"content": {"application/json": {"schema": {"type": "object"}}}}, "404": {}}}}
+}}"#;
+
+#[tokio::test]
+async fn an_id_of_one_answer_is_asked_for_next_and_each_operation_is_asked_once() {
+    let (address, heads) =
+        service(&[("GET /orders", "200 OK", r#"[{"id": 7}]"#), ("GET /orders/7", "200 OK", r#"{"id": 7}"#)]);
+    let (book, wire) = (book(CHAIN, ""), wire(&[address]));
+    let one = index_of(&book, "GET /orders/{id}");
+    assert!(matches!(book.ask(&wire, one).await.outcome, Outcome::Pass(_)));
+    assert!(matches!(coverage::judged(&book, &wire).await, Outcome::Pass(_)));
+    assert_eq!(lines(&heads), ["GET /orders", "GET /orders/7"]);
+}
+
+#[tokio::test]
+async fn an_example_that_is_not_there_gives_way_to_a_value_that_is() {
+    let with_example = CHAIN.replace(r#""required": true,"#, r#""required": true, "example": 1,"#);
+    let (address, heads) =
+        service(&[("GET /orders", "200 OK", r#"[{"id": 7}]"#), ("GET /orders/7", "200 OK", r#"{"id": 7}"#)]);
+    let (book, wire) = (book(&with_example, ""), wire(&[address]));
+    assert!(matches!(book.ask(&wire, 1).await.outcome, Outcome::Pass(_)));
+    assert_eq!(lines(&heads), ["GET /orders/1", "GET /orders", "GET /orders/7"]);
+}
+
+#[tokio::test]
+async fn no_value_that_exists_is_told_with_who_was_asked() {
+    let (address, _) = service(&[("GET /orders", "200 OK", "[]")]);
+    let book = book(CHAIN, "");
+    let Outcome::Broken(text) = book.ask(&wire(&[address]), 1).await.outcome.clone() else { panic!() };
+    assert!(text.contains("parameter `id` has no value that is known to exist: GET /orders gave none"), "{text}");
+}
+
+#[tokio::test]
+async fn answers_that_only_refuse_are_hollow() {
+    let (address, _) = service(&[]);
+    let Outcome::Broken(text) = coverage::judged(&book(CHAIN, ""), &wire(&[address])).await else { panic!() };
+    assert!(text.starts_with("SGC002: 1 of 1 answers only refused (1 with 404)"), "{text}");
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let Outcome::Broken(text) = coverage::judged(&book(CHAIN, ""), &wire(&[closed])).await else { panic!() };
+    assert!(text.starts_with("SGC002: nothing was answered"), "{text}");
+}
+
+const SECURED: &str = r#"{"openapi": "3.1.0", "security": [{"bearer": []}], "paths": {"/me": {"get": {"responses": {"200": {}}}}},
+    "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}}}"#;
+
+#[tokio::test]
+async fn a_secured_operation_is_called_with_the_token_and_never_shows_it() {
+    let (address, heads) = service(&[("GET /me", "418 hunter2-hunter2", "")]);
+    let book = book(SECURED, "token_variable = \"API_TOKEN\"");
+    let Outcome::Fail { evidence, findings, .. } = book.ask(&wire(&[address]), 0).await.outcome.clone() else {
+        panic!()
+    };
+    assert!(heads.lock().unwrap()[0].contains("authorization: Bearer hunter2-hunter2"));
+    let line = format!(r#"curl -i -H "authorization: Bearer $API_TOKEN" 'http://{address}/me'"#);
+    assert_eq!((evidence[0].text.as_str(), findings[0].at.as_str()), (line.as_str(), "SGC010 status"));
+}
+
+#[test]
+fn a_secured_operation_is_not_called_without_a_token() {
+    assert_eq!(book(SECURED, "").possible().count(), 0);
+}
+
+fn of_service(contract: Option<&Path>) -> served::Served {
+    let config =
+        Config::parse(Path::new("/srv/stagegate.toml"), "[project]\nname = \"shop\"\n[services.api]\nport = 80\n");
+    let service = config.unwrap().services["api"].clone();
+    let (environment, path) = ("staging".to_owned(), "/openapi.json".to_owned());
+    served::Served { service, environment, path, file: contract.map(Path::to_path_buf) }
+}
+
+#[rstest]
+#[case::alike(CHAIN.to_owned(), None)]
+#[case::a_new_operation(CHAIN.replace(r#""/orders":"#, r#""/ping": {"get": {"responses": {"200": {}}}}, "/orders":"#), None)]
+#[case::another_type(CHAIN.replacen("\"integer\"", "\"string\"", 1), Some("SGC041 response-type-changed at GET /orders"))]
+#[case::no_document("{".to_owned(), Some("SGC001 /openapi.json"))]
+#[tokio::test]
+async fn the_served_document_is_the_repositorys(#[case] text: String, #[case] want: Option<&str>) {
+    let folder = Folder::new(Some(CHAIN));
+    let (address, _) = server(answer("200 OK", &text));
+    let outcome = served::asked(&of_service(Some(&folder.0.join("openapi.json"))), &wire(&[address])).await;
+    match (outcome, want) {
+        (Outcome::Pass(_), None) => {}
+        (Outcome::Fail { findings, .. }, Some(want)) => assert!(findings[0].at.starts_with(want), "{findings:?}"),
+        (outcome, _) => panic!("{outcome:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_is_not_served_is_told() {
+    let (address, _) = service(&[]);
+    let Outcome::Fail { message, .. } = served::asked(&of_service(None), &wire(&[address])).await else { panic!() };
+    assert_eq!(message, "GET /openapi.json answers 404");
+}
+
+#[tokio::test]
+async fn what_only_the_service_documents_is_asked_as_it_says() {
+    let (sound, _) = service(&[
+        ("GET /openapi.json", "200 OK", CHAIN),
+        ("GET /orders", "200 OK", r#"[{"id": 7}]"#),
+        ("GET /orders/7", "200 OK", r#"{"id": 7}"#),
+    ]);
+    let outcome = served::asked(&of_service(None), &wire(&[sound])).await;
+    assert_eq!(outcome, Outcome::Pass("2 of 2 operations were asked and keep it".to_owned()));
+    let (wrong, _) = service(&[("GET /openapi.json", "200 OK", CHAIN), ("GET /orders", "200 OK", r#"[{"id": "7"}]"#)]);
+    let Outcome::Fail { message, findings, .. } = served::asked(&of_service(None), &wire(&[wrong])).await else {
+        panic!()
+    };
+    assert_eq!(message, "GET /orders do not match /openapi.json");
+    assert_eq!(findings[0].at, "SGC031 $[0].id of GET /orders");
 }
 
 #[tokio::test]
@@ -152,7 +321,7 @@ async fn an_answer_that_breaks_it_says_where_and_how_to_see_it() {
     let (address, _) = server(answer("200 OK", r#"{"total": "hunter2-hunter2"}"#));
     let Outcome::Fail { message, findings, evidence, hint } = asked(&[address]).await else { panic!() };
     assert_eq!(message, "response 200 does not match openapi.json");
-    assert_eq!((findings[0].at.as_str(), findings[0].found.as_str()), ("$.total", r#"string "***""#));
+    assert_eq!((findings[0].at.as_str(), findings[0].found.as_str()), ("SGC031 $.total", r#"string "***""#));
     assert_eq!(evidence[0].text, format!("curl -i -H 'accept: application/json' 'http://{address}/api/orders'"));
     assert!(hint.unwrap().contains("gate test --env staging contracts"));
 }

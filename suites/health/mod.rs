@@ -55,6 +55,9 @@ fn services(config: &Config) -> Vec<Service> {
             health: None,
             version: None,
             contract: None,
+            served_contract: None,
+            token_variable: None,
+            max_body: stagegate_decide::config::MAX_BODY,
             breaking_changes: Default::default(),
             base_path: String::new(),
         });
@@ -152,5 +155,7 @@ fn failed(service: &str, container: &Container, wrong: Wrong, evidence: Vec<Evid
     }
 }
 
+#[cfg(test)]
+mod fixtures;
 #[cfg(test)]
 mod tests;

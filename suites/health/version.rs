@@ -30,7 +30,7 @@ async fn ask(session: Arc<Session>, service: Service, path: String) -> Outcome {
 }
 
 /// Returns an answer on one line: words single-spaced, at most 200 characters; `None` where it says nothing.
-fn shown(body: &str) -> Option<String> {
+pub(super) fn shown(body: &str) -> Option<String> {
     let line = body.split_whitespace().collect::<Vec<_>>().join(" ");
     let is_text = !line.is_empty() && !line.contains('\u{fffd}') && !line.starts_with("<!");
     is_text.then(|| line.chars().take(SHOWN).collect())

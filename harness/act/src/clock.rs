@@ -16,6 +16,12 @@ pub fn now() -> String {
     format!("{:.0}", Timestamp::now())
 }
 
+/// Returns now in seconds since 1970.
+#[must_use]
+pub fn unix_seconds() -> i64 {
+    Timestamp::now().as_second()
+}
+
 /// Returns today in UTC as `YYYY-MM-DD`.
 #[must_use]
 pub fn today() -> String {

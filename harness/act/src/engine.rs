@@ -2,6 +2,8 @@
 //!
 //! Compose is run as a program (see `process`); what became of it is asked here, since its exit codes are no verdict.
 
+mod counters;
+
 use std::{
     collections::{BTreeMap, HashMap},
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -12,12 +14,16 @@ use bollard::{
     errors::Error as BollardError,
     models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as Status, HealthStatusEnum, PortMap},
     query_parameters::{
-        InspectContainerOptions, ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
+        InspectContainerOptions, ListContainersOptionsBuilder, LogsOptions, LogsOptionsBuilder,
+        RemoveContainerOptionsBuilder, StatsOptionsBuilder,
     },
 };
 use futures_util::{StreamExt, future::try_join_all};
 use serde_json::Value;
-use stagegate_decide::container::{Container, Health, State};
+use stagegate_decide::{
+    container::{Container, Health, State},
+    performance::Snapshot,
+};
 
 /// Label by which Compose marks what belongs to a project.
 pub const PROJECT_LABEL: &str = "com.docker.compose.project";
@@ -176,12 +182,44 @@ impl Engine {
     /// [`EngineError`] where the Engine does not answer.
     pub async fn last_logs(&self, id: &str, lines: u32) -> Result<String, EngineError> {
         let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
+        self.log(id, options).await
+    }
+
+    /// Returns the log of a container since `start` (RFC 3339; the second that it lies in included), its last
+    /// `lines` at most.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer.
+    pub async fn logs_since(&self, id: &str, start: &str, lines: u32) -> Result<String, EngineError> {
+        // A container that was never started has the year 1 here, which stands for all of its log.
+        let since = start.parse::<jiff::Timestamp>().map_or(0, |at| at.as_second().clamp(0, i64::from(i32::MAX)));
+        let since = i32::try_from(since).unwrap_or_default();
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).since(since).tail(&lines.to_string()).build();
+        self.log(id, options).await
+    }
+
+    async fn log(&self, id: &str, options: LogsOptions) -> Result<String, EngineError> {
         let mut stream = self.docker.logs(id, Some(options));
         let mut text = String::new();
         while let Some(chunk) = stream.next().await {
             text.push_str(&String::from_utf8_lossy(&chunk.map_err(refused("read logs"))?.into_bytes()));
         }
         Ok(text)
+    }
+
+    /// Returns the counters of one container, `None` where it is gone; service and moment are left for the caller.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer.
+    pub async fn counters(&self, id: &str) -> Result<Option<Snapshot>, EngineError> {
+        // One shot: the Engine would else wait a second to tell the use since the look before.
+        let options = StatsOptionsBuilder::new().stream(false).one_shot(true).build();
+        match self.docker.stats(id, Some(options)).next().await {
+            None => Ok(None),
+            Some(Ok(stats)) => Ok(Some(counters::snapshot(stats))),
+            Some(Err(error)) if is_missing(&error) => Ok(None),
+            Some(Err(source)) => Err(refused("tell what a container uses")(source)),
+        }
     }
 
     /// Returns the folder in which the Engine keeps images and volumes, and its version.

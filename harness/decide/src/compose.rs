@@ -3,7 +3,9 @@
 //! Source: compose-spec, and the output of Compose 2.26. No YAML is read here: Compose resolves files, variables
 //! and overrides, and this module changes only what pinning, closing the door or isolating a copy needs.
 
+mod crossed;
 mod sealed;
+mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +15,7 @@ use crate::{
     container::Container,
     redact::{Secret, names_a_secret},
 };
+pub use secrets::HeldSecret;
 
 /// Label with the git commit that a container was deployed from.
 pub const RELEASE_LABEL: &str = "dev.stagegate.release";
@@ -151,6 +154,25 @@ impl Model {
             .filter(|v| v["type"] == "bind")
             .map(|v| Bind { source: text(&v["source"]), target: text(&v["target"]) })
             .collect()
+    }
+
+    /// Returns the fixed name of a service's container.
+    #[must_use]
+    pub fn container_name(&self, name: &str) -> Option<String> {
+        self.service(name)["container_name"].as_str().map(str::to_owned)
+    }
+
+    /// Returns the networks of a service, by the names that the Engine knows them by.
+    #[must_use]
+    pub fn networks(&self, name: &str) -> Vec<String> {
+        let keys = self.service(name)["networks"].as_object().into_iter().flatten().map(|(key, _)| key);
+        let known = |key: &String| match &self.0["networks"][key] {
+            network if network["name"].is_string() => network["name"].as_str().unwrap_or_default().to_owned(),
+            network if network["external"] == true => key.clone(),
+            // A model of ours leaves the name to Compose, which puts the project's before the key.
+            _ => format!("{}_{key}", self.project()),
+        };
+        keys.map(known).collect()
     }
 
     /// Returns an environment variable of a service.

@@ -71,7 +71,7 @@ impl Mask {
     }
 }
 
-fn forms(secret: &str) -> Vec<String> {
+pub(crate) fn forms(secret: &str) -> Vec<String> {
     let mut forms: Vec<String> = vec![secret.to_owned()];
     forms.extend(secret.lines().map(|line| line.trim().to_owned()));
     forms.push(url_encoded(secret));
@@ -99,7 +99,7 @@ fn url_encoded(text: &str) -> String {
         .collect()
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     bytes
         .chunks(3)

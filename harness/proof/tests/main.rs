@@ -7,6 +7,7 @@
 mod contract;
 mod crash;
 mod integrity;
+mod load;
 mod locks;
 mod policy;
 mod promote;

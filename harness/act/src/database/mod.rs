@@ -5,9 +5,10 @@
 
 mod catalog;
 mod facts;
+pub mod statistics;
 mod swap;
 
-pub use catalog::{schema, schema_in_transaction};
+pub use catalog::{Catalog, schema, schema_in_transaction};
 pub use facts::{DATA_FACTS_SETTINGS, data_facts};
 pub use swap::Locale;
 

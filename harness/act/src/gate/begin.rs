@@ -346,6 +346,7 @@ fn plan(
         backup_within: gate.backup_within,
         keep: gate.keep,
         accept_caution: request.accept_caution,
+        cross_versions: gate.cross_versions,
     }
 }
 

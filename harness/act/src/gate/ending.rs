@@ -121,7 +121,7 @@ impl Run {
             for name in ["old", "new", "adopted", "tree"] {
                 let _ = std::fs::remove_dir_all(dir.join(name));
             }
-            for name in ["closed.json", "in-tree.json", "rehearsal.json"] {
+            for name in ["closed.json", "in-tree.json", "rehearsal.json", "old-on-new.json", "new-on-old.json"] {
                 let _ = std::fs::remove_file(dir.join(name));
             }
         }

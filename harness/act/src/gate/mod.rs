@@ -4,6 +4,7 @@
 
 mod begin;
 mod contracts;
+mod crossed;
 mod data;
 mod deploy;
 mod ending;
@@ -39,6 +40,7 @@ use crate::{
     lock::{self, Lock},
     paths::StateDir,
     process::{self, Runner},
+    project::Project,
     release::{ReleaseError, Snapshot},
 };
 pub use begin::{BeginError, Request, prepare_plan};
@@ -59,6 +61,9 @@ pub struct Examination {
 pub trait Examine: Send + Sync {
     /// Examines an environment: waits until its services are ready, runs every check and watches it for `soak`.
     fn examine<'a>(&'a self, environment: &'a str, soak: Duration) -> BoxFuture<'a, Examination>;
+
+    /// Examines a stack that is no environment by `suites` alone; nothing is recorded on disk.
+    fn examine_project<'a>(&'a self, project: Project, suites: &'a [&'a str]) -> BoxFuture<'a, Examination>;
 }
 
 /// Sees every line as it is written, with the time that its step took.

@@ -17,7 +17,7 @@ use stagegate_decide::{
     redact::Secret,
 };
 
-use super::{Run, Stop};
+use super::{Run, Stop, crossed::Crossed};
 use crate::{database::Server, files, release};
 
 const UP_WITHIN: Duration = Duration::from_secs(180);
@@ -26,11 +26,11 @@ const SERVER_WITHIN: Duration = Duration::from_secs(60);
 const DOWN_WITHIN: Duration = Duration::from_secs(60);
 
 impl Run {
-    fn rehearsal_project(&self) -> String {
+    pub(super) fn rehearsal_project(&self) -> String {
         format!("stagegate-rehearsal-{}", self.plan.run)
     }
 
-    fn rehearsal_file(&self) -> PathBuf {
+    pub(super) fn rehearsal_file(&self) -> PathBuf {
         self.dir.join("rehearsal.json")
     }
 
@@ -45,7 +45,11 @@ impl Run {
         let migrations = self.plan.databases.iter().filter_map(|d| d.migrations.clone()).filter(|m| model.has(m));
         let keep: BTreeSet<String> = servers.iter().cloned().chain(migrations).collect();
         let copy = self.with_the_running_servers(&model)?.reduced(&keep, &servers);
-        let copy = copy.sealed(&servers).isolated(&self.rehearsal_project()).labelled(RUN_LABEL, &self.plan.run);
+        let copy = copy
+            .sealed(&servers)
+            .joined(&servers)
+            .isolated(&self.rehearsal_project())
+            .labelled(RUN_LABEL, &self.plan.run);
         files::write_whole(&self.rehearsal_file(), copy.to_json().as_bytes())?;
         let services: Vec<String> = servers.into_iter().collect();
         let up = compose::up_services(&self.rehearsal_project(), &self.rehearsal_file(), &services);
@@ -105,18 +109,23 @@ impl Run {
     pub(super) async fn rehearse(&mut self) -> Result<Value, Stop> {
         let rehearsed = self.rehearse_each().await;
         self.end_rehearsal().await?;
-        let (changed, took) = rehearsed?;
-        let tier = if changed { self.tier_for_data() } else { Tier::Code };
-        Ok(json!({ "tier": tier, "migrations_s": took.as_secs_f64() }))
+        let (changed, took, crossed) = rehearsed?;
+        let tier = if changed { self.tier_where_crossed(crossed.as_ref()) } else { Tier::Code };
+        let mut found = json!({ "tier": tier, "migrations_s": took.as_secs_f64() });
+        if let Some(crossed) = crossed {
+            crossed.tell(&mut found);
+        }
+        Ok(found)
     }
 
-    async fn rehearse_each(&self) -> Result<(bool, Duration), Stop> {
+    async fn rehearse_each(&self) -> Result<(bool, Duration, Option<Crossed>), Stop> {
         let (mut changed, mut took) = (false, Duration::ZERO);
         for database in &self.plan.databases {
             let Some(service) = &database.migrations else { continue };
             let server = self.rehearsal_server(database).await?;
             // Always with contents: a migration that only changes values must not look like one that changes nothing.
             let before = server.facts(&database.name, Integrity::Checksums).await?;
+            self.keep_before(database).await?;
             let started = Instant::now();
             self.run_migrations(&self.rehearsal_project(), &self.rehearsal_file(), service).await?;
             took += started.elapsed();
@@ -124,7 +133,8 @@ impl Run {
             self.stop_at_losses(database, &before, &after)?;
             changed |= before != after;
         }
-        Ok((changed, took))
+        let crossed = if changed { self.cross().await } else { None };
+        Ok((changed, took, crossed))
     }
 
     /// Runs a one-shot migrations service of a model under a name of this run.
@@ -166,7 +176,7 @@ impl Run {
     }
 
     /// A copy on the server is quickest; where its disk has no room for one, a dump is made instead.
-    fn tier_for_data(&self) -> Tier {
+    pub(super) fn tier_for_data(&self) -> Tier {
         match self.plan.tier {
             config::Tier::Swap => Tier::Swap,
             config::Tier::Restore => Tier::Restore,

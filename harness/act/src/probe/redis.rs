@@ -12,6 +12,8 @@ use super::{DEADLINE, ProbeError, first, tcp};
 
 /// The longest answer that is read: a status line is short, and something else may be talking here.
 const LONGEST: u64 = 512;
+/// The longest text that is read, in bytes.
+const LONGEST_TEXT: u64 = 64 * 1024;
 
 /// What a Redis server said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,15 +32,52 @@ pub async fn ping(addresses: &[SocketAddr], password: Option<&Secret>) -> Result
     first(addresses, DEADLINE, async |address| ask(address, password).await).await
 }
 
-async fn ask(address: SocketAddr, password: Option<&Secret>) -> Result<Answer, ProbeError> {
+/// Sends one command, after AUTH where there is a password, and returns the reply: a status, a number or a text; empty
+/// for none.
+///
+/// # Errors
+/// [`ProbeError`] where nothing answers, the password is wrong, or the server refuses.
+pub async fn command(
+    addresses: &[SocketAddr],
+    password: Option<&Secret>,
+    words: &[&str],
+) -> Result<String, ProbeError> {
+    first(addresses, DEADLINE, async |address| {
+        let mut stream = opened(address, password).await?;
+        let said = say(&mut stream, address, words).await?;
+        let expected = "a status, a number or a text";
+        match said.split_at_checked(1) {
+            Some(("+" | ":", rest)) => Ok(rest.to_owned()),
+            Some(("$", length)) => text(&mut stream, address, length).await,
+            _ => Err(ProbeError::Answer { address, answer: said, expected }),
+        }
+    })
+    .await
+}
+
+/// Reads a text of a length that was told; -1 is none.
+async fn text(stream: &mut BufReader<TcpStream>, address: SocketAddr, length: &str) -> Result<String, ProbeError> {
+    let Ok(length) = length.parse::<u64>() else { return Ok(String::new()) };
+    let mut bytes = Vec::new();
+    let read = stream.take(length.min(LONGEST_TEXT)).read_to_end(&mut bytes).await;
+    read.map_err(|source| ProbeError::Broken { address, source })?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+async fn opened(address: SocketAddr, password: Option<&Secret>) -> Result<BufReader<TcpStream>, ProbeError> {
     let mut stream = BufReader::new(tcp::open(address).await?);
     if let Some(password) = password {
         let said = say(&mut stream, address, &["AUTH", password.expose()]).await?;
-        // A server without a password refuses AUTH with this; PING is the question, so it goes on.
+        // A server without a password refuses AUTH with this; what comes behind it is the question, so it goes on.
         if !said.starts_with("+OK") && !said.contains("without any password") {
             return Err(ProbeError::Answer { address, answer: said, expected: "+OK to AUTH" });
         }
     }
+    Ok(stream)
+}
+
+async fn ask(address: SocketAddr, password: Option<&Secret>) -> Result<Answer, ProbeError> {
+    let mut stream = opened(address, password).await?;
     let said = say(&mut stream, address, &["PING"]).await?;
     match said.as_str() {
         "+PONG" => Ok(Answer::Pong),

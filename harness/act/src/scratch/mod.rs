@@ -6,6 +6,7 @@
 
 mod database;
 mod docker;
+mod images;
 mod leftover;
 mod named;
 mod programs;
@@ -20,6 +21,7 @@ use tokio_postgres::{Client, Config as PgConfig, NoTls};
 use crate::{database::said, engine::Engine, owner::Claim};
 
 pub use database::Database;
+pub use images::images;
 pub use leftover::{NAME, remove, sweep};
 
 /// The database in which commands about other databases are given.

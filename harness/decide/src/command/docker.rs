@@ -19,3 +19,12 @@ pub fn tag(image: &str, name: &str) -> Command {
 pub fn untag(name: &str) -> Command {
     Command::new("docker").args(["image", "rm", "--no-prune", name])
 }
+
+/// Runs a script of bash in the network of a container, in a container of `image` that goes with it.
+#[must_use]
+pub fn inside<I: IntoIterator<Item = String>>(container: &str, image: &str, script: &str, arguments: I) -> Command {
+    let network = format!("container:{container}");
+    let command = Command::new("docker").args(["run", "--rm", "--pull", "never", "--network", &network]);
+    let command = command.args(["--user", "65534:65534", "--cap-drop", "ALL", "--read-only", "--entrypoint", "bash"]);
+    command.args([image, "-c", script, "stagegate"]).args(arguments)
+}

@@ -50,6 +50,19 @@ pub enum Door {
     Open,
 }
 
+/// What is made of each release's run on the other one's schema, in the rehearsal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CrossVersions {
+    /// It is told, and stands in the journal.
+    #[default]
+    Tell,
+    /// Where the release that serves is proven on the new schema, the way back is its code alone.
+    Decide,
+    /// It is not run.
+    Off,
+}
+
 /// What becomes of a release whose contract breaks the callers of the one that serves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

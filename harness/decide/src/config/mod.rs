@@ -9,6 +9,7 @@ mod error;
 mod performance;
 mod raw;
 mod readiness;
+mod security;
 
 use std::{
     collections::BTreeMap,
@@ -17,18 +18,25 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{record::Severity, units::Span};
-pub use choice::{BreakingChanges, Door, HostKind, Integrity, Tier};
+use crate::{
+    record::Severity,
+    units::{Size, Span},
+};
+pub use choice::{BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier};
 pub use compare::Compare;
 pub use error::ConfigError;
 pub(crate) use error::closest;
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;
+pub use security::{Algorithm, Jwt, Security, Tls};
 
 /// The name of the file, looked for in the current folder and above.
 pub const FILE_NAME: &str = "stagegate.toml";
 /// The environment that is there without being named: a throw-away copy of the stack.
 pub const EPHEMERAL: &str = "ephemeral";
+
+/// How much of an answer's body is read where nothing is said.
+pub const MAX_BODY: Size = Size(1 << 20);
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -50,6 +58,8 @@ pub struct Config {
     pub severity: BTreeMap<String, Severity>,
     /// What is measured, in the order of the file.
     pub performance: Vec<Probe>,
+    /// What the suite security asks for.
+    pub security: Security,
     /// How the gate works.
     pub gate: Gate,
     /// How ready a release has to be.
@@ -110,6 +120,12 @@ pub struct Service {
     pub version: Option<String>,
     /// OpenAPI document, relative to the environment's workdir.
     pub contract: Option<PathBuf>,
+    /// Path at which the running service gives its OpenAPI document.
+    pub served_contract: Option<String>,
+    /// The variable that holds a token for operations that need one: of this process, else of the compose service.
+    pub token_variable: Option<String>,
+    /// How much of an answer's body is read.
+    pub max_body: Size,
     /// What becomes of a release whose contract breaks callers.
     pub breaking_changes: BreakingChanges,
     /// Path in front of the contract's paths.
@@ -153,6 +169,8 @@ pub struct Gate {
     pub integrity: Integrity,
     /// Whether users get in before the commit line.
     pub door: Door,
+    /// What is made of each release's run on the other one's schema.
+    pub cross_versions: CrossVersions,
     /// The services that are stopped while data is frozen; all but databases and caches where `None`.
     pub freeze: Option<Vec<String>>,
     /// How many rollback points are kept.

@@ -10,13 +10,17 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    BreakingChanges, Compare, Config, ConfigError, Database, Door, EPHEMERAL, Environment, Gate, HostKind, Integrity,
-    Kind, Readiness, Service, Tier,
+    BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, Door, EPHEMERAL, Environment, Gate,
+    HostKind, Integrity, Kind, MAX_BODY, Readiness, Service, Tier,
     error::closest,
     performance::{self, Known, RawPerformance},
     readiness::RawReadiness,
+    security::RawSecurity,
 };
-use crate::{record::Severity, units::Span};
+use crate::{
+    record::Severity,
+    units::{Size, Span},
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +36,8 @@ struct RawConfig {
     severity: BTreeMap<String, Severity>,
     #[serde(default)]
     performance: Vec<Spanned<RawPerformance>>,
+    #[serde(default)]
+    security: RawSecurity,
     #[serde(default)]
     gate: RawGate,
     readiness: Option<Spanned<RawReadiness>>,
@@ -77,6 +83,9 @@ struct RawService {
     health: Option<String>,
     version: Option<String>,
     contract: Option<PathBuf>,
+    served_contract: Option<String>,
+    token_variable: Option<String>,
+    max_body: Option<Size>,
     #[serde(default)]
     breaking_changes: BreakingChanges,
     #[serde(default)]
@@ -108,6 +117,8 @@ struct RawGate {
     integrity: Integrity,
     #[serde(default)]
     door: Door,
+    #[serde(default)]
+    cross_versions: CrossVersions,
     freeze: Option<Vec<String>>,
     keep: Option<usize>,
     #[serde(default)]
@@ -152,6 +163,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         databases,
         severity: raw.severity,
         performance,
+        security: raw.security.read(),
         gate: gate(raw.gate),
         readiness: reader.readiness(raw.readiness.as_ref())?,
         compare: raw.compare,
@@ -244,6 +256,7 @@ impl Reader<'_> {
     fn service(&self, name: &str, raw: &Spanned<RawService>) -> Result<Service, ConfigError> {
         let service = raw.get_ref();
         let http = service.health.is_some() || service.contract.is_some() || service.version.is_some();
+        let http = http || service.served_contract.is_some();
         let kind = service.kind.unwrap_or(if http { Kind::Http } else { Kind::Tcp });
         let port = match (service.port, kind) {
             (Some(port), _) => port,
@@ -254,7 +267,7 @@ impl Reader<'_> {
                 return Err(self.error(raw.span().start, message, "add `port = ...`, the port inside the container"));
             }
         };
-        for path in [&service.health, &service.version].into_iter().flatten() {
+        for path in [&service.health, &service.version, &service.served_contract].into_iter().flatten() {
             if !path.starts_with('/') {
                 let message = format!("service `{name}`: path `{path}` does not begin with `/`");
                 return Err(self.error(raw.span().start, message, format!("write \"/{path}\"")));
@@ -267,6 +280,9 @@ impl Reader<'_> {
             health: service.health.clone(),
             version: service.version.clone(),
             contract: service.contract.clone(),
+            served_contract: service.served_contract.clone(),
+            token_variable: service.token_variable.clone(),
+            max_body: service.max_body.unwrap_or(MAX_BODY),
             breaking_changes: service.breaking_changes,
             base_path: service.base_path.trim_end_matches('/').to_owned(),
         })
@@ -317,6 +333,7 @@ fn gate(raw: RawGate) -> Gate {
         tier: raw.tier,
         integrity: raw.integrity,
         door: raw.door,
+        cross_versions: raw.cross_versions,
         freeze: raw.freeze,
         keep: raw.keep.unwrap_or(5).max(1),
         notify_command: raw.notify_command,

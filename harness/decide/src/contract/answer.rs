@@ -1,13 +1,13 @@
 //! An answer against what its operation promises.
 
-use crate::record::Finding;
-
 use super::{
-    body,
+    body, code,
+    difference::{self, Difference},
     document::Document,
     found,
     media::Media,
-    operation::{Content, Method, Operation, Response},
+    operation::{Content, Header, Method, Operation, Response},
+    schema,
 };
 
 /// How many differences of one answer are told; the rest is counted.
@@ -29,8 +29,8 @@ pub struct Answer<'a> {
 /// What a check of one answer found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// Differences, at most 20.
-    pub findings: Vec<Finding>,
+    /// Differences, at most 20; one for each (code, part of the document).
+    pub findings: Vec<Difference>,
     /// How many more there are.
     pub more: usize,
     /// What could not be looked at, and why; an answer with such a part is not proven.
@@ -44,7 +44,8 @@ impl Checked {
         self.findings.is_empty() && self.unchecked.is_none()
     }
 
-    fn of(mut findings: Vec<Finding>, unchecked: Option<String>) -> Self {
+    fn of(findings: Vec<Difference>, unchecked: Option<String>) -> Self {
+        let mut findings = difference::once(findings);
         let more = findings.len().saturating_sub(TOLD);
         findings.truncate(TOLD);
         Checked { findings, more, unchecked }
@@ -57,11 +58,19 @@ pub fn check(document: &Document, operation: &Operation, answer: &Answer<'_>) ->
     let Some(response) = promised(operation, answer.status) else {
         return Checked::of(vec![undocumented(operation, answer.status)], None);
     };
-    let mut findings: Vec<Finding> = response.headers.iter().filter_map(|name| missing(answer, name)).collect();
+    let mut findings = Vec::new();
     let mut unchecked = None;
-    if has_body(operation, answer, response) {
+    for promised in &response.headers {
+        match promised_header(document, answer, promised) {
+            Ok(found) => findings.extend(found),
+            Err(reason) => unchecked = Some(reason),
+        }
+    }
+    if let Some(packed) = packed(answer) {
+        findings.push(packed);
+    } else if has_body(operation, answer, response) {
         match content(answer, response).map(|content| body::check(document, content, answer)) {
-            Err(finding) => findings.push(finding),
+            Err(difference) => findings.push(difference),
             Ok(Ok(differences)) => findings.extend(differences),
             Ok(Err(reason)) => unchecked = Some(reason),
         }
@@ -70,25 +79,45 @@ pub fn check(document: &Document, operation: &Operation, answer: &Answer<'_>) ->
 }
 
 /// Finds what is promised for a status: the status itself, its range, the default.
-fn promised(operation: &Operation, status: u16) -> Option<&Response> {
+pub(super) fn promised(operation: &Operation, status: u16) -> Option<&Response> {
     let range = format!("{}XX", status / 100);
     [status.to_string(), range, "default".to_owned()]
         .iter()
         .find_map(|wanted| operation.responses.iter().find(|response| response.status.eq_ignore_ascii_case(wanted)))
 }
 
-fn undocumented(operation: &Operation, status: u16) -> Finding {
+fn undocumented(operation: &Operation, status: u16) -> Difference {
     let known: Vec<&str> = operation.responses.iter().map(|response| response.status.as_str()).collect();
     let expected = if known.is_empty() { "a documented status".to_owned() } else { known.join(" or ") };
-    Finding { at: "status".to_owned(), expected, found: status.to_string() }
+    Difference::new(&code::STATUS, "status", expected, status.to_string())
 }
 
-fn missing(answer: &Answer<'_>, name: &str) -> Option<Finding> {
-    header(answer, name).is_none().then(|| Finding {
-        at: format!("header {}", name.to_ascii_lowercase()),
-        expected: "a value".to_owned(),
-        found: "missing".to_owned(),
-    })
+/// Compares a header with its promise: there where it has to be, and of a value that fits.
+///
+/// # Errors
+/// The reason why its value was not compared.
+fn promised_header(document: &Document, answer: &Answer<'_>, promise: &Header) -> Result<Option<Difference>, String> {
+    let at = format!("header {}", promise.name.to_ascii_lowercase());
+    let root = document.root();
+    match (header(answer, &promise.name), &promise.schema) {
+        (None, _) if promise.required => {
+            let expected =
+                promise.schema.as_ref().map_or_else(|| "a value".to_owned(), |s| super::expected::schema(root, s));
+            Ok(Some(Difference::new(&code::HEADER_MISSING, at, expected, "missing".to_owned())))
+        }
+        (Some(text), Some(pointer)) => {
+            let difference = body::value(root, pointer, &schema::typed(root, pointer, text))?;
+            Ok(difference.map(|inner| Difference { code: &code::HEADER_VALUE, at, ..inner }))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Tells a body that came packed: none of our requests asks for that.
+fn packed(answer: &Answer<'_>) -> Option<Difference> {
+    let encoding = header(answer, "content-encoding").filter(|name| !name.trim().eq_ignore_ascii_case("identity"))?;
+    let found = found::shortened(encoding);
+    Some(Difference::new(&code::ENCODING, "header content-encoding", "none, since none was asked for", found))
 }
 
 fn has_body(operation: &Operation, answer: &Answer<'_>, response: &Response) -> bool {
@@ -97,7 +126,7 @@ fn has_body(operation: &Operation, answer: &Answer<'_>, response: &Response) -> 
 }
 
 /// Finds what is promised for the answer's media type, the narrowest first.
-fn content<'a>(answer: &Answer<'_>, response: &'a Response) -> Result<&'a Content, Finding> {
+fn content<'a>(answer: &Answer<'_>, response: &'a Response) -> Result<&'a Content, Difference> {
     let told = header(answer, "content-type");
     let found = Media::parse(told.unwrap_or_default());
     let takes = response.content.iter().map(|content| (Media::parse(&content.media), content));
@@ -105,10 +134,10 @@ fn content<'a>(answer: &Answer<'_>, response: &'a Response) -> Result<&'a Conten
         .filter(|(media, _)| media.takes(&found))
         .max_by_key(|(media, _)| media.precision())
         .map(|(_, content)| content)
-        .ok_or_else(|| Finding {
-            at: "header content-type".to_owned(),
-            expected: response.content.iter().map(|content| content.media.as_str()).collect::<Vec<_>>().join(" or "),
-            found: told.map_or_else(|| "missing".to_owned(), found::shortened),
+        .ok_or_else(|| {
+            let known: Vec<&str> = response.content.iter().map(|content| content.media.as_str()).collect();
+            let found = told.map_or_else(|| "missing".to_owned(), found::shortened);
+            Difference::new(&code::MEDIA_TYPE, "header content-type", known.join(" or "), found)
         })
 }
 

@@ -1,25 +1,24 @@
 //! A body against its schema, with differences at their JSON paths.
 
-use std::collections::BTreeSet;
-
-use jsonschema::{Draft, ValidationError, Validator, error::ValidationErrorKind as Kind};
-use serde_json::{Map, Value, json};
-
-use crate::record::Finding;
+use jsonschema::{ValidationError, error::ValidationErrorKind as Kind};
+use serde_json::{Map, Value};
 
 use super::{
     answer::{Answer, header},
+    code::{self, Code},
+    difference::Difference,
     document::Document,
     expected, found,
     media::Media,
     operation::Content,
+    schema,
 };
 
 /// Compares a body with its promise.
 ///
 /// # Errors
 /// The reason why it was not compared.
-pub(super) fn check(document: &Document, content: &Content, answer: &Answer<'_>) -> Result<Vec<Finding>, String> {
+pub(super) fn check(document: &Document, content: &Content, answer: &Answer<'_>) -> Result<Vec<Difference>, String> {
     let media = Media::parse(header(answer, "content-type").unwrap_or_default());
     let schema = content.schema.as_deref();
     // No schema can speak of the bytes of an image or an archive.
@@ -33,17 +32,18 @@ pub(super) fn check(document: &Document, content: &Content, answer: &Answer<'_>)
     let body =
         if media.is_json() { parsed(answer.body) } else { Ok(Value::from(String::from_utf8_lossy(answer.body))) };
     match (body, schema) {
-        (Err(finding), None) => Ok(vec![finding]),
-        (Err(finding), Some(pointer)) => {
-            Ok(vec![Finding { expected: expected::schema(document.root(), pointer), ..finding }])
+        (Err(wrong), None) => Ok(vec![wrong]),
+        (Err(wrong), Some(pointer)) => {
+            let expected = expected::schema(document.root(), pointer);
+            Ok(vec![Difference { expected, ..wrong }.of(pointer)])
         }
         (Ok(_), None) => Ok(Vec::new()),
         (Ok(body), Some(pointer)) => differences(document.root(), pointer, &body),
     }
 }
 
-fn parsed(body: &[u8]) -> Result<Value, Finding> {
-    let wrong = |found: String| Finding { at: "$".to_owned(), expected: "JSON".to_owned(), found };
+fn parsed(body: &[u8]) -> Result<Value, Difference> {
+    let wrong = |found: String| Difference::new(&code::NO_JSON, "$", "JSON", found);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(wrong("empty body".to_owned()));
     }
@@ -53,40 +53,18 @@ fn parsed(body: &[u8]) -> Result<Value, Finding> {
     })
 }
 
-fn differences(root: &Value, pointer: &str, body: &Value) -> Result<Vec<Finding>, String> {
-    let validator = validator(root, pointer).map_err(|e| format!("the schema at #{pointer} cannot be used: {e}"))?;
+fn differences(root: &Value, pointer: &str, body: &Value) -> Result<Vec<Difference>, String> {
+    let validator = schema::validator(root, pointer)?;
     let told = Told { root, body };
-    let mut seen = BTreeSet::new();
-    let all = validator.iter_errors(body).flat_map(|error| told.findings(&error));
-    Ok(all.filter(|finding| seen.insert((finding.at.clone(), finding.expected.clone()))).collect())
+    Ok(validator.iter_errors(body).flat_map(|error| told.differences(&error)).collect())
 }
 
-/// Makes a validator of one schema of the document.
+/// Compares a value that is no body, such as a header's, with its schema.
 ///
-/// The document's own parts stand beside the reference to the schema, so that every reference in it leads where
-/// it did, circles included.
-fn validator(root: &Value, pointer: &str) -> Result<Validator, ValidationError<'static>> {
-    let part = |key: &str| root.get(key).cloned().unwrap_or_else(|| json!({}));
-    let schema = json!({
-        "$ref": format!("#{}", fragment(pointer)),
-        "components": part("components"),
-        "paths": part("paths"),
-    });
-    let options = jsonschema::options().with_draft(Draft::Draft202012);
-    options.should_validate_formats(true).offline().build(&schema)
-}
-
-/// Percent-encodes what may not stand in a URI's fragment.
-fn fragment(pointer: &str) -> String {
-    pointer
-        .bytes()
-        .map(|byte| match byte {
-            byte if byte.is_ascii_alphanumeric() || b"/~-._!$&'()*+,;=:@".contains(&byte) => {
-                char::from(byte).to_string()
-            }
-            byte => format!("%{byte:02X}"),
-        })
-        .collect()
+/// # Errors
+/// The reason why it was not compared.
+pub(super) fn value(root: &Value, pointer: &str, value: &Value) -> Result<Option<Difference>, String> {
+    Ok(differences(root, pointer, value)?.into_iter().next())
 }
 
 /// What differences are told with.
@@ -96,33 +74,32 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
-    fn findings(&self, error: &ValidationError<'_>) -> Vec<Finding> {
+    fn differences(&self, error: &ValidationError<'_>) -> Vec<Difference> {
         let at = found::path(self.body, error.instance_path().as_str());
+        let schema = error.schema_path().as_str();
         match error.kind() {
             Kind::Required { property } => self.missing(&at, error, property.as_str().unwrap_or_default()),
             Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-                unexpected.iter().map(|name| additional(&at, name, error.instance().get(name))).collect()
+                unexpected.iter().map(|name| additional(&at, schema, name, error.instance().get(name))).collect()
             }
             Kind::AnyOf { context } | Kind::OneOfNotValid { context } => self.branches(at, error, context),
             kind => {
                 let expected = expected::keyword(kind).unwrap_or_else(|| error.masked().to_string());
-                vec![Finding { at, expected, found: found::value(error.instance()) }]
+                vec![Difference::new(code_of(kind), at, expected, found::value(error.instance())).of(schema)]
             }
         }
     }
 
     /// Tells a missing property, and the properties of the same object that nobody documented: a rename is both.
-    fn missing(&self, at: &str, error: &ValidationError<'_>, name: &str) -> Vec<Finding> {
+    fn missing(&self, at: &str, error: &ValidationError<'_>, name: &str) -> Vec<Difference> {
         let keyword = error.schema_path().as_str();
         let schema = keyword.strip_suffix("/required").unwrap_or(keyword);
         let property = format!("{schema}/properties/{}", super::reference::escaped(name));
-        let lost = Finding {
-            at: format!("{at}{}", found::member(name)),
-            expected: expected::schema(self.root, &property),
-            found: "missing".to_owned(),
-        };
+        let at_name = format!("{at}{}", found::member(name));
+        let expected = expected::schema(self.root, &property);
+        let lost = Difference::new(&code::MISSING, at_name, expected, "missing".to_owned()).of(&property);
         let undocumented = self.undocumented(schema, error.instance());
-        let extra = undocumented.into_iter().map(|name| additional(at, name, error.instance().get(name)));
+        let extra = undocumented.into_iter().map(|name| additional(at, schema, name, error.instance().get(name)));
         std::iter::once(lost).chain(extra).collect()
     }
 
@@ -142,7 +119,12 @@ impl Told<'_> {
     }
 
     /// Tells the differences from the one branch that was meant, where one can be made out.
-    fn branches(&self, at: String, error: &ValidationError<'_>, context: &[Vec<ValidationError<'_>>]) -> Vec<Finding> {
+    fn branches(
+        &self,
+        at: String,
+        error: &ValidationError<'_>,
+        context: &[Vec<ValidationError<'_>>],
+    ) -> Vec<Difference> {
         let here = error.instance_path().as_str();
         let refuses_type = |branch: &&Vec<ValidationError<'_>>| {
             branch.iter().any(|e| e.instance_path().as_str() == here && is_type(e.kind()))
@@ -151,13 +133,14 @@ impl Told<'_> {
         let fewest = near.iter().map(|branch| branch.len()).min();
         let mut nearest = near.iter().filter(|branch| Some(branch.len()) == fewest);
         if let (Some(meant), None) = (nearest.next(), nearest.next()) {
-            return meant.iter().flat_map(|error| self.findings(error)).collect();
+            return meant.iter().flat_map(|error| self.differences(error)).collect();
         }
         let mut expected: Vec<String> = context.iter().flatten().filter_map(|e| expected::keyword(e.kind())).collect();
         expected.dedup();
         let expected =
             if near.is_empty() { expected.join(" or ") } else { format!("one of {} documented shapes", context.len()) };
-        vec![Finding { at, expected, found: found::value(error.instance()) }]
+        let schema = error.schema_path().as_str();
+        vec![Difference::new(&code::SHAPE, at, expected, found::value(error.instance())).of(schema)]
     }
 }
 
@@ -165,10 +148,20 @@ fn is_type(kind: &Kind) -> bool {
     matches!(kind, Kind::Type { .. })
 }
 
-fn additional(at: &str, name: &str, value: Option<&Value>) -> Finding {
-    Finding {
-        at: format!("{at}{}", found::member(name)),
-        expected: "no such property".to_owned(),
-        found: value.map_or_else(|| "a value".to_owned(), found::value),
+/// Returns the code of what a keyword refuses.
+fn code_of(kind: &Kind) -> &'static Code {
+    match kind {
+        Kind::Type { .. } => &code::TYPE,
+        Kind::Enum { .. } | Kind::Constant { .. } => &code::VALUE,
+        Kind::OneOfMultipleValid { .. } | Kind::Not { .. } | Kind::FalseSchema => &code::SHAPE,
+        _ => &code::CONSTRAINT,
     }
+}
+
+fn additional(at: &str, schema: &str, name: &str, value: Option<&Value>) -> Difference {
+    let found = value.map_or_else(|| "a value".to_owned(), found::value);
+    let at = format!("{at}{}", found::member(name));
+    // Each name is a difference of its own, wherever it stands.
+    let part = format!("{schema}/properties/{}", super::reference::escaped(name));
+    Difference::new(&code::UNDOCUMENTED, at, "no such property", found).of(part)
 }

@@ -1,27 +1,59 @@
-//! Calls: operations made concrete with the values that the document itself gives.
+//! Calls: operations made concrete, with the values of the document or with those that earlier answers gave.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value;
 
-use super::operation::{Operation, Parameter, Place, Security};
+use super::{
+    capture::Supply,
+    operation::{Credential, Method, Operation, Parameter, Place, Security},
+};
+
+/// Values of parameters, by their names.
+pub type Values = BTreeMap<String, Value>;
 
 /// An operation, and how it is called or why it is not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
     /// The operation.
     pub operation: Operation,
-    /// The request, or why there is none.
+    /// The request with the document's own values, or why there is none.
     pub request: Result<Request, Refusal>,
+    /// Which earlier answers can give values of its parameters.
+    pub supplies: Vec<Supply>,
+    /// The step of a run at which it can be called: after those of which it needs values. `None` where never.
+    pub step: Option<usize>,
+}
+
+impl Call {
+    /// Tells whether it can be called, with captured values or without.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        self.step.is_some()
+    }
+
+    /// Makes the request with these values before those of the document.
+    ///
+    /// # Errors
+    /// [`Refusal::NoValue`] where neither gives a value.
+    pub fn with(&self, values: &Values) -> Result<Request, Refusal> {
+        written(&self.operation, values)
+    }
 }
 
 /// A request that can be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
+    /// Method.
+    pub method: Method,
     /// Path and query, encoded.
     pub target: String,
     /// Headers: what the operation asks for, `Accept`, cookies.
     pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+    /// How the token is sent; the token itself is added by who sends.
+    pub credential: Option<Credential>,
 }
 
 /// Why an operation is not called.
@@ -31,7 +63,7 @@ pub enum Refusal {
     Changes,
     /// It needs a token of one of these schemes.
     Token(Vec<String>),
-    /// The document gives no value for a required parameter.
+    /// Nobody gives a value for a required parameter.
     NoValue(String),
     /// The value of a parameter cannot be written into a request.
     Unwritable(String),
@@ -48,23 +80,31 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Makes an operation concrete.
-pub(super) fn of(operation: Operation) -> Call {
-    let request = request(&operation);
-    Call { operation, request }
+/// Makes an operation concrete; one that needs a token only where there is one.
+pub(super) fn of(operation: Operation, has_token: bool) -> Call {
+    let request = allowed(&operation, has_token).and_then(|()| written(&operation, &Values::new()));
+    Call { operation, request, supplies: Vec::new(), step: None }
 }
 
-fn request(operation: &Operation) -> Result<Request, Refusal> {
+fn allowed(operation: &Operation, has_token: bool) -> Result<(), Refusal> {
     if !operation.method.is_safe() {
         return Err(Refusal::Changes);
     }
-    if let Security::Needs(schemes) = &operation.security {
-        return Err(Refusal::Token(schemes.clone()));
+    match &operation.security {
+        Security::Needs(schemes) if !has_token || operation.credentials.is_empty() => {
+            Err(Refusal::Token(schemes.clone()))
+        }
+        _ => Ok(()),
     }
+}
+
+/// Writes an operation as a request, optional parameters left out.
+pub(super) fn written(operation: &Operation, values: &Values) -> Result<Request, Refusal> {
     let mut target = operation.path.clone();
     let (mut query, mut cookies, mut headers) = (Vec::new(), Vec::new(), accept(operation));
-    for parameter in operation.parameters.iter().filter(|parameter| parameter.required) {
-        let words = words(parameter)?;
+    let wanted = |parameter: &&Parameter| parameter.required || values.contains_key(&parameter.name);
+    for parameter in operation.parameters.iter().filter(wanted) {
+        let words = words(parameter, values)?;
         let name = &parameter.name;
         match parameter.place {
             Place::Path => target = target.replace(&format!("{{{name}}}"), &joined(&words, encoded)),
@@ -80,7 +120,16 @@ fn request(operation: &Operation) -> Result<Request, Refusal> {
         headers.push(("cookie".to_owned(), cookies.join("; ")));
     }
     let mark = if query.is_empty() { "" } else { "?" };
-    Ok(Request { target: format!("{target}{mark}{}", query.join("&")), headers })
+    Ok(Request {
+        method: operation.method,
+        target: format!("{target}{mark}{}", query.join("&")),
+        headers,
+        body: None,
+        credential: match operation.security {
+            Security::Open => None,
+            Security::Needs(_) => operation.credentials.first().cloned(),
+        },
+    })
 }
 
 /// Asks for what the document promises, so that a service that speaks several types gives one of them.
@@ -92,10 +141,10 @@ fn accept(operation: &Operation) -> Vec<(String, String)> {
 }
 
 /// Returns a parameter's value as one word, or one for each element of an array.
-fn words(parameter: &Parameter) -> Result<Vec<String>, Refusal> {
+fn words(parameter: &Parameter, values: &Values) -> Result<Vec<String>, Refusal> {
     let unwritable = || Refusal::Unwritable(parameter.name.clone());
-    let value = parameter.value.as_ref().ok_or_else(|| Refusal::NoValue(parameter.name.clone()))?;
-    let words: Option<Vec<String>> = match value {
+    let value = values.get(&parameter.name).or(parameter.value.as_ref());
+    let words: Option<Vec<String>> = match value.ok_or_else(|| Refusal::NoValue(parameter.name.clone()))? {
         Value::Array(elements) => elements.iter().map(word).collect(),
         single => word(single).map(|word| vec![word]),
     };
@@ -103,7 +152,7 @@ fn words(parameter: &Parameter) -> Result<Vec<String>, Refusal> {
     words.filter(|words| !joined(words, str::to_owned).is_empty()).ok_or_else(unwritable)
 }
 
-fn word(value: &Value) -> Option<String> {
+pub(super) fn word(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
@@ -115,7 +164,7 @@ fn joined(words: &[String], write: impl Fn(&str) -> String) -> String {
     words.iter().map(|word| write(word)).collect::<Vec<_>>().join(",")
 }
 
-/// Returns the name of a path parameter that the document does not describe.
+/// Returns the name of a path parameter that has no value.
 fn left_open(path: &str) -> Option<&str> {
     let (_, rest) = path.split_once('{')?;
     rest.split('}').next()
@@ -123,7 +172,7 @@ fn left_open(path: &str) -> Option<&str> {
 
 /// Percent-encodes all but the unreserved characters.
 // Source: RFC 3986, section 2.3.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             byte if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => char::from(byte).to_string(),

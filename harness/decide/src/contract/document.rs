@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::{
     call::{self, Call},
+    capture::{self, Given, Producer},
     dialect,
-    operation::{self, Operation},
-    reference,
+    operation::Operation,
+    reading, reference,
 };
 
 /// How a document is written.
@@ -110,13 +111,39 @@ impl Document {
     /// Lists the operations, ordered by path.
     #[must_use]
     pub fn operations(&self) -> Vec<Operation> {
-        operation::all(&self.root)
+        reading::operations(&self.root)
     }
 
-    /// Tells for each operation how it is called without captured values, or why it is not called.
+    /// Tells for each operation how it is called, or why it is not called; those that need a token are not.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
-        self.operations().into_iter().map(call::of).collect()
+        self.calls_with(false)
+    }
+
+    /// Tells for each operation how it is called, or why it is not called.
+    ///
+    /// `has_token`: there is a token, so that operations are called for which one token is enough.
+    #[must_use]
+    pub fn calls_with(&self, has_token: bool) -> Vec<Call> {
+        let mut calls: Vec<Call> =
+            self.operations().into_iter().map(|operation| call::of(operation, has_token)).collect();
+        capture::plan(&self.root, &mut calls);
+        calls
+    }
+
+    /// Takes the value of a parameter of `to` out of an answer; `None` where it has none that fits.
+    ///
+    /// `base` is what stands before the document's paths, as in a `Location`.
+    #[must_use]
+    pub fn captured(
+        &self,
+        to: &Operation,
+        parameter: &str,
+        producer: &Producer,
+        given: &Given<'_>,
+        base: &str,
+    ) -> Option<Value> {
+        capture::captured(&self.root, to, parameter, producer, given, base)
     }
 
     pub(super) fn root(&self) -> &Value {

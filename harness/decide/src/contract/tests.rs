@@ -1,8 +1,6 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::record::Finding;
-
 use super::*;
 
 /// A document of `version` with one operation, `GET /orders`, and these parts.
@@ -46,7 +44,7 @@ fn asked(document: &Document, status: u16, media: &str, body: &str) -> Checked {
     check(document, &document.operations()[0], &answer)
 }
 
-fn told(findings: &[Finding]) -> String {
+fn told(findings: &[Difference]) -> String {
     let lines = findings.iter().map(|f| format!("{} | expected {} | found {}", f.at, f.expected, f.found));
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -208,9 +206,99 @@ fn what_stands_beside_a_reference_counts_in_3_1() {
 
 #[test]
 fn many_differences_are_counted_and_twenty_told() {
+    let names = || (0..50).map(|i| format!("n{i}"));
+    let properties: Value =
+        names().map(|name| (name, json!({"type": "number"}))).collect::<serde_json::Map<_, _>>().into();
+    let document = document("3.1.0", promise(json!({"type": "object", "properties": properties})), json!({}));
+    let wrong: Value = names().map(|name| (name, json!("x"))).collect::<serde_json::Map<_, _>>().into();
+    let checked = asked(&document, 200, "application/json", &wrong.to_string());
+    assert_eq!((checked.findings.len(), checked.more), (20, 30));
+}
+
+#[test]
+fn one_part_of_the_document_is_told_once_whatever_how_often_it_is_broken() {
     let items: Vec<Value> = (0..50).map(|_| json!({"id": 1, "total": "x"})).collect();
     let checked = asked(&shop(), 200, "application/json", &json!({"items": items}).to_string());
-    assert_eq!((checked.findings.len(), checked.more), (20, 30));
+    let [one] = checked.findings.as_slice() else { panic!("{:?}", checked.findings) };
+    assert_eq!((one.schema.as_str(), one.places), ("/components/schemas/Money/type", 50));
+    assert_eq!(one.finding().at, "SGC031 $.items[0].total");
+    assert_eq!(one.finding().found, "string \"x\" (and at 49 more places)");
+}
+
+#[rstest]
+#[case::status(500, "application/json", "{}", "SGC010")]
+#[case::media(200, "text/html", "{}", "SGC022")]
+#[case::no_json(200, "application/json", "<", "SGC030")]
+#[case::kind(200, "application/json", "[]", "SGC031")]
+#[case::missing(200, "application/json", r#"{"items": [{"id": 1}]}"#, "SGC032")]
+#[case::renamed(200, "application/json", r#"{"items": [{"id": 1, "totals": 1}]}"#, "SGC032 SGC033")]
+#[case::value(200, "application/json", r#"{"items": [{"id": 1, "total": 1, "state": "x"}]}"#, "SGC034")]
+#[case::bound(200, "application/json", r#"{"items": [{"id": 0, "total": 1}]}"#, "SGC035")]
+fn each_kind_of_difference_has_its_code(
+    #[case] status: u16,
+    #[case] media: &str,
+    #[case] body: &str,
+    #[case] want: &str,
+) {
+    let found = asked(&shop(), status, media, body).findings;
+    assert_eq!(found.iter().map(|difference| difference.code.id).collect::<Vec<_>>().join(" "), want);
+}
+
+#[test]
+fn codes_are_ordered_told_apart_and_found_by_name() {
+    let ids: Vec<&str> = code::all().iter().map(|code| code.id).collect();
+    assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "{ids:?}");
+    assert_eq!(code::find("sgc010").map(|code| code.id), Some("SGC010"));
+}
+
+#[test]
+fn the_manual_lists_every_code() {
+    let manual = include_str!("../../../../docs/contracts.md");
+    for code in code::all() {
+        let row = format!("| `{}` | {} | {} | {} |", code.id, code.what, code.why, code.mend);
+        assert!(manual.contains(&row), "docs/contracts.md lacks the row:\n{row}");
+    }
+}
+
+#[rstest]
+#[case::fits("7", json!({"type": "integer", "minimum": 1}), "")]
+#[case::no_number("many", json!({"type": "integer"}), "SGC021 header x-total | expected integer | found string \"many\"")]
+#[case::bound("0", json!({"type": "integer", "minimum": 1}), "SGC021 header x-total | expected number of at least 1 | found integer 0")]
+#[case::list("1, 2", json!({"type": "array", "items": {"type": "integer"}}), "")]
+#[case::truth("true", json!({"type": "boolean"}), "")]
+#[case::reference("x", json!({"$ref": "#/components/schemas/Kind"}), "SGC021 header x-total | expected one of \"a\" | found string \"x\"")]
+fn a_header_has_a_value_that_fits(#[case] text: &str, #[case] schema: Value, #[case] want: &str) {
+    let operation = json!({"responses": {"200": {"headers": {"X-Total": {"schema": schema}}}}});
+    let document = document("3.1.0", operation, json!({"schemas": {"Kind": {"enum": ["a"]}}}));
+    let headers = [("x-total".to_owned(), text.to_owned())];
+    let answer = Answer { status: 200, headers: &headers, body: b"", truncated: false };
+    let checked = check(&document, &document.operations()[0], &answer);
+    let told = checked
+        .findings
+        .iter()
+        .map(|d| format!("{} {} | expected {} | found {}", d.code.id, d.at, d.expected, d.found));
+    assert_eq!(told.collect::<Vec<_>>().join("\n"), want);
+}
+
+#[test]
+fn a_body_that_was_packed_unasked_is_told_and_not_unpacked() {
+    let headers = [("content-type", "application/json"), ("content-encoding", "gzip")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let answer = Answer { status: 200, headers: &headers, body: b"\x1f\x8b", truncated: false };
+    let document = shop();
+    let checked = check(&document, &document.operations()[0], &answer);
+    assert_eq!(checked.findings[0].code.id, "SGC023");
+}
+
+#[rstest]
+#[case::itself(json!({"allOf": [{"$ref": "#/components/schemas/A"}]}))]
+#[case::two(json!({"anyOf": [{"$ref": "#/components/schemas/B"}]}))]
+#[case::not(json!({"not": {"$ref": "#/components/schemas/A"}}))]
+fn a_schema_that_never_ends_is_told_and_not_followed(#[case] schema: Value) {
+    let components = json!({"schemas": {"A": schema, "B": {"oneOf": [{"$ref": "#/components/schemas/A"}]}}});
+    let document = document("3.1.0", promise(json!({"$ref": "#/components/schemas/A"})), components);
+    let reason = asked(&document, 200, "application/json", "1").unchecked.unwrap();
+    assert!(reason.contains("leads to itself"), "{reason}");
 }
 
 #[test]

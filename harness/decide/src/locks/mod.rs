@@ -14,4 +14,4 @@ mod told;
 
 pub use event::{Event, Mode, Observed, statements, without_recorder};
 pub use sample::{Request, Sample, Samples, Use};
-pub use told::{Hurt, Sizes, Thresholds, Trouble, findings};
+pub use told::{Hurt, Sizes, Thresholds, Trouble, findings, told};

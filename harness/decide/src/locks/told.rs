@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{Mode, Observed, Request, Samples, Use};
+use crate::migration::{Finding, codes};
 
 /// Rows by table, `schema.table`.
 pub type Sizes = BTreeMap<String, u64>;
@@ -203,4 +204,21 @@ fn blamed(request: &Request, observed: &[Observed], samples: &Samples) -> Option
     };
     let by_event = observed.iter().rev().find(holds).map(|statement| (statement.query.clone(), statement.nth));
     by_event.or_else(|| seen.map(|(seen, _)| (seen.query.clone(), 0)).next())
+}
+
+/// Makes a finding of what hurts, for the migration's report; the caller adds the version and the place.
+#[must_use]
+pub fn told(hurt: &Hurt) -> Finding {
+    let (code, aspect) = match hurt.trouble {
+        Trouble::Rewrite => (&codes::TABLE_REWRITTEN, "rewrite"),
+        Trouble::IndexBlocksWrites => (&codes::INDEX_BLOCKED_WRITES, "index"),
+        Trouble::NoLockTimeout => (&codes::NO_LOCK_TIMEOUT, "lock-timeout"),
+        Trouble::Slow => (&codes::SLOW_UNDER_LOCK, "time"),
+        Trouble::Waited => (&codes::WAITED_FOR_LOCK, "wait"),
+        Trouble::Stalled => (&codes::REQUESTS_STALLED, "stall"),
+        Trouble::Failed => (&codes::REQUESTS_FAILED, "requests"),
+    };
+    let mut finding = Finding::new(code, &hurt.message).about(format!("{}/{aspect}", hurt.table));
+    finding.statement = hurt.query.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(160).collect();
+    finding
 }

@@ -3,7 +3,26 @@
 //! In: [`Probe`]s as the user wrote them, and [`Block`]s as they were measured. Out: a verdict in words. Invariant: no
 //! samples, too few samples or nothing but errors is never a pass. No clock, no I/O.
 
+mod baseline;
 mod block;
+mod budget;
+mod comparison;
+mod database;
+mod fitness;
+pub mod plot;
+pub mod resources;
+pub mod statistics;
+mod words;
 
 pub use crate::config::{Budget, Limits, Load, Probe, ResourceLimits, Target};
+pub use baseline::{BASELINE_VERSION, Baseline, Host};
 pub use block::{Arm, Block, Latencies, order};
+pub use budget::{budget, faults, seen, time};
+pub use comparison::{Comparison, Judgement, Next, Ratio, Rules, next, next_stored};
+pub use database::{DatabaseUse, Figures, LockWaits, StatementFigures, TableFigures, database_use};
+pub use fitness::{Unfit, changed_size, unfit};
+pub use resources::{Snapshot, Usage};
+pub use words::{Compared, exit};
+
+#[cfg(test)]
+mod tests;

@@ -10,12 +10,12 @@ use crate::redact::Secret;
 /// An image that this host has.
 #[derive(Clone, Debug)]
 pub struct Image {
-    pub(super) id: String,
-    pub(super) user: String,
-    pub(super) volumes: Vec<String>,
-    pub(super) healthcheck: Healthcheck,
-    pub(super) variables: BTreeSet<String>,
-    pub(super) command: Vec<String>,
+    pub(crate) id: String,
+    pub(crate) user: String,
+    pub(crate) volumes: Vec<String>,
+    pub(crate) healthcheck: Healthcheck,
+    pub(crate) variables: BTreeSet<String>,
+    pub(crate) command: Vec<String>,
 }
 
 impl Image {
@@ -39,9 +39,9 @@ impl Image {
 pub struct Running {
     /// Its name.
     pub name: String,
-    pub(super) one_off: bool,
-    pub(super) image_id: String,
-    pub(super) subject: Subject,
+    pub(crate) one_off: bool,
+    pub(crate) image_id: String,
+    pub(crate) subject: Subject,
 }
 
 impl Running {

@@ -34,7 +34,8 @@ pub use fix::lines_to_add;
 pub use place::SourceFile;
 pub use report::{explained, json, text};
 pub use sarif::sarif;
-use subject::Subject;
+pub(crate) use secrets::{is_from_an_example, is_harmless, is_secret_name, password_of_url};
+pub(crate) use subject::{Mount, Port, Subject};
 pub use waiver::{WAIVERS_FILE, Waivers};
 
 /// One thing that a stack should have, or should not.

@@ -35,7 +35,7 @@ pub(super) const RULES: &[Rule] = &[
 
 fn all_interfaces(subject: &Subject) -> Vec<Hit> {
     let open = subject.ports.iter().filter(|port| port.host_ip.is_empty());
-    open.map(|port| Hit::new("ports", "an address of the host before the port", shown(port))).collect()
+    open.map(|port| Hit::new("ports", "an address of the host before the port", port.shown())).collect()
 }
 
 /// Ports of databases, caches and queues that take commands, by what listens there.
@@ -59,16 +59,10 @@ fn database(subject: &Subject) -> Vec<Hit> {
     let mut hits = Vec::new();
     for port in subject.ports.iter().filter(|port| port.protocol == "tcp") {
         if let Some((_, name)) = STORES.iter().find(|(number, _)| *number == port.target) {
-            hits.push(Hit::new("ports", "not published", format!("{name}: {}", shown(port))));
+            hits.push(Hit::new("ports", "not published", format!("{name}: {}", port.shown())));
         }
     }
     hits
-}
-
-fn shown(port: &Port) -> String {
-    let ip = if port.host_ip.is_empty() { "0.0.0.0" } else { &port.host_ip };
-    let published = if port.published.is_empty() { "any port" } else { &port.published };
-    format!("{ip}:{published} to {}/{}", port.target, port.protocol)
 }
 
 fn duplicates(facts: &Facts) -> Vec<Hit> {
@@ -79,29 +73,19 @@ fn duplicates(facts: &Facts) -> Vec<Hit> {
     for (at, (subject, port)) in open.iter().enumerate() {
         let rival = open[..at].iter().find(|(other, earlier)| {
             // Services of which one has a profile may never run together.
-            other.has_profile == subject.has_profile && collide(earlier, port)
+            other.has_profile == subject.has_profile && earlier.collides(port)
         });
         if let Some((other, _)) = rival {
-            let found = format!("{}, which `{}` publishes too", shown(port), other.service);
+            let found = format!("{}, which `{}` publishes too", port.shown(), other.service);
             hits.push(Hit::new("ports", "a port of its own", found).of(&subject.service));
         }
     }
     let replicas = |subject: &Subject| facts.model.as_ref().map_or(1, |model| model.replicas(&subject.service));
-    for (subject, port) in open.iter().filter(|(_, port)| is_one(port)) {
+    for (subject, port) in open.iter().filter(|(_, port)| port.is_one()) {
         if replicas(subject) > 1 {
-            let found = format!("{} by {} replicas", shown(port), replicas(subject));
+            let found = format!("{} by {} replicas", port.shown(), replicas(subject));
             hits.push(Hit::new("ports", "a port for each replica", found).of(&subject.service));
         }
     }
     hits
-}
-
-fn collide(a: &Port, b: &Port) -> bool {
-    let addresses = a.host_ip == b.host_ip || a.host_ip.is_empty() || b.host_ip.is_empty();
-    addresses && a.protocol == b.protocol && a.published == b.published && is_one(a)
-}
-
-/// Tells whether one port is named: of a range the Engine takes one that is free.
-fn is_one(port: &Port) -> bool {
-    port.published.parse::<u16>().is_ok_and(|number| number > 0)
 }

@@ -55,14 +55,14 @@ fn is_literal_secret(key: &str, value: &Value) -> bool {
 }
 
 /// Tells whether a variable holds a secret itself, and not where it is or how it is used.
-fn is_secret_name(key: &str) -> bool {
+pub(crate) fn is_secret_name(key: &str) -> bool {
     let key = key.to_ascii_uppercase();
     let about = ["_FILE", "_PATH", "_DIR", "_ID", "_TTL", "_EXPIRY", "_EXPIRES", "_ALGORITHM", "_LENGTH", "_TYPE"];
     names_a_secret(&key) && !key.contains("PUBLIC") && !about.iter().any(|end| key.ends_with(end))
 }
 
 /// Paths, addresses without a password and switches are no secrets.
-fn is_harmless(text: &str) -> bool {
+pub(crate) fn is_harmless(text: &str) -> bool {
     let switch = matches!(text.to_ascii_lowercase().as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "none");
     switch || text.starts_with('/') || text.contains("://")
 }
@@ -80,7 +80,7 @@ fn default_password(subject: &Subject) -> Vec<Hit> {
 }
 
 /// Returns the password in `scheme://user:password@host`.
-fn password_of_url(text: &str) -> Option<&str> {
+pub(crate) fn password_of_url(text: &str) -> Option<&str> {
     let authority = text.split_once("://")?.1.split(['/', '?', '#']).next()?;
     let (_, password) = authority.rsplit_once('@')?.0.split_once(':')?;
     Some(password).filter(|password| !password.is_empty() && !password.contains('$'))
@@ -125,7 +125,7 @@ const EXAMPLES: [&str; 36] = [
     "dummy",
 ];
 
-fn is_from_an_example(value: &str) -> bool {
+pub(crate) fn is_from_an_example(value: &str) -> bool {
     let value = value.to_ascii_lowercase();
     let counted = value.len() >= 3 && "12345678901234567890".starts_with(&value);
     counted || EXAMPLES.contains(&value.as_str())

@@ -12,7 +12,7 @@ use crate::{
 
 /// What tells whether a container is sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Healthcheck {
+pub(crate) enum Healthcheck {
     /// There is none, neither in the file nor in the image.
     Missing,
     /// Switched off.
@@ -23,67 +23,86 @@ pub(super) enum Healthcheck {
 
 /// What is mounted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mount {
+pub(crate) struct Mount {
     /// `bind`, `volume`, `tmpfs`, ...
-    pub(super) kind: String,
+    pub(crate) kind: String,
     /// The host's path or the volume's name; empty for an anonymous volume.
-    pub(super) source: String,
-    pub(super) target: String,
-    pub(super) read_only: bool,
+    pub(crate) source: String,
+    pub(crate) target: String,
+    pub(crate) read_only: bool,
 }
 
 /// A port that the host opens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Port {
+pub(crate) struct Port {
     /// Empty for every address of the host.
-    pub(super) host_ip: String,
+    pub(crate) host_ip: String,
     /// Empty for one that the Engine chooses.
-    pub(super) published: String,
-    pub(super) target: u64,
-    pub(super) protocol: String,
+    pub(crate) published: String,
+    pub(crate) target: u64,
+    pub(crate) protocol: String,
+}
+
+impl Port {
+    /// Tells whether only one of two ports can be published at a time.
+    pub(crate) fn collides(&self, other: &Port) -> bool {
+        let addresses = self.host_ip == other.host_ip || self.host_ip.is_empty() || other.host_ip.is_empty();
+        addresses && self.protocol == other.protocol && self.published == other.published && self.is_one()
+    }
+
+    /// Tells whether one port is named: of a range the Engine takes one that is free.
+    pub(crate) fn is_one(&self) -> bool {
+        self.published.parse::<u16>().is_ok_and(|number| number > 0)
+    }
+
+    pub(crate) fn shown(&self) -> String {
+        let ip = if self.host_ip.is_empty() { "0.0.0.0" } else { &self.host_ip };
+        let published = if self.published.is_empty() { "any port" } else { &self.published };
+        format!("{ip}:{published} to {}/{}", self.target, self.protocol)
+    }
 }
 
 /// A service.
 #[derive(Clone, Debug)]
-pub(super) struct Subject {
-    pub(super) service: String,
+pub(crate) struct Subject {
+    pub(crate) service: String,
     /// Reference, or id where it is pinned; empty where it is only built.
-    pub(super) image: String,
-    pub(super) is_built: bool,
+    pub(crate) image: String,
+    pub(crate) is_built: bool,
     /// Runs once and ends.
-    pub(super) is_oneshot: bool,
+    pub(crate) is_oneshot: bool,
     /// Started only when asked for.
-    pub(super) has_profile: bool,
-    pub(super) container_name: Option<String>,
-    pub(super) healthcheck: Healthcheck,
+    pub(crate) has_profile: bool,
+    pub(crate) container_name: Option<String>,
+    pub(crate) healthcheck: Healthcheck,
     /// `no`, `always`, `unless-stopped`, `on-failure`; empty where nothing is said.
-    pub(super) restart: String,
-    pub(super) memory_bytes: u64,
-    pub(super) cpus: f64,
-    pub(super) pids: i64,
-    pub(super) log_driver: String,
-    pub(super) log_options: BTreeMap<String, String>,
-    pub(super) privileged: bool,
+    pub(crate) restart: String,
+    pub(crate) memory_bytes: u64,
+    pub(crate) cpus: f64,
+    pub(crate) pids: i64,
+    pub(crate) log_driver: String,
+    pub(crate) log_options: BTreeMap<String, String>,
+    pub(crate) privileged: bool,
     /// By compose key: `network_mode`, `pid`, `ipc`, `uts`, `userns_mode`.
-    pub(super) namespaces: BTreeMap<&'static str, String>,
-    pub(super) mounts: Vec<Mount>,
+    pub(crate) namespaces: BTreeMap<&'static str, String>,
+    pub(crate) mounts: Vec<Mount>,
     /// Mount points of secrets and configs.
-    pub(super) granted: Vec<String>,
+    pub(crate) granted: Vec<String>,
     /// Paths that the image declares as volumes.
-    pub(super) image_volumes: Vec<String>,
-    pub(super) capabilities: Vec<String>,
-    pub(super) security_options: Vec<String>,
-    pub(super) ports: Vec<Port>,
+    pub(crate) image_volumes: Vec<String>,
+    pub(crate) capabilities: Vec<String>,
+    pub(crate) security_options: Vec<String>,
+    pub(crate) ports: Vec<Port>,
     /// As it takes effect: the image's where the file says nothing; `None` where the image is not known either.
-    pub(super) user: Option<String>,
-    pub(super) environment: BTreeMap<String, Secret>,
-    pub(super) command: Option<Vec<String>>,
-    pub(super) entrypoint: Option<Vec<String>>,
+    pub(crate) user: Option<String>,
+    pub(crate) environment: BTreeMap<String, Secret>,
+    pub(crate) command: Option<Vec<String>>,
+    pub(crate) entrypoint: Option<Vec<String>>,
 }
 
 impl Subject {
     /// Reads a service of the resolved model; `image` is its image where this host has it.
-    pub(super) fn of_service(model: &Model, name: &str, image: Option<&Image>) -> Self {
+    pub(crate) fn of_service(model: &Model, name: &str, image: Option<&Image>) -> Self {
         let service = &model.json()["services"][name];
         let limits = &service["deploy"]["resources"]["limits"];
         Subject {
@@ -120,7 +139,7 @@ impl Subject {
 }
 
 /// Returns a scalar as text; empty for what is none.
-pub(super) fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
@@ -139,7 +158,7 @@ fn quota(service: &Value) -> f64 {
     number(&service["cpu_quota"]).map_or(0.0, |quota| quota.max(0.0) / period)
 }
 
-pub(super) fn list(value: &Value) -> Vec<String> {
+pub(crate) fn list(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().map(text).collect()
 }
 
@@ -147,7 +166,7 @@ fn words(value: &Value) -> Vec<String> {
     list(value).iter().map(|word| unescaped(word)).collect()
 }
 
-pub(super) fn texts_by_key(value: &Value) -> BTreeMap<String, String> {
+pub(crate) fn texts_by_key(value: &Value) -> BTreeMap<String, String> {
     value.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect()
 }
 
@@ -162,7 +181,7 @@ fn healthcheck(check: &Value, image: Option<&Image>) -> Healthcheck {
 }
 
 /// Reads the words of a test: an empty one inherits nothing, `NONE` switches off.
-pub(super) fn tested(test: Vec<String>) -> Healthcheck {
+pub(crate) fn tested(test: Vec<String>) -> Healthcheck {
     match test.first().map(String::as_str) {
         None => Healthcheck::Missing,
         Some("NONE") => Healthcheck::Off,
@@ -241,7 +260,7 @@ fn ports(value: &Value) -> Vec<Port> {
 }
 
 /// Returns an address; empty where it stands for all addresses.
-pub(super) fn any_as_empty(ip: &str) -> String {
+pub(crate) fn any_as_empty(ip: &str) -> String {
     if matches!(ip, "0.0.0.0" | "::" | "[::]") { String::new() } else { ip.to_owned() }
 }
 

@@ -6,7 +6,11 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Ask, Finding, Hit, Place, Rule, nearest, rule};
-use crate::{config::ConfigError, record::Severity};
+use crate::{
+    config::ConfigError,
+    record::Severity,
+    waiver::{Fault, Terms, empty_key, line_at},
+};
 
 /// The name of the file, beside the configuration or the compose file.
 pub const WAIVERS_FILE: &str = "stagegate-waivers.toml";
@@ -41,10 +45,7 @@ pub struct Waivers {
 struct Waiver {
     rule: String,
     service: String,
-    reason: String,
-    owner: String,
-    expires: String,
-    line: usize,
+    terms: Terms,
 }
 
 #[derive(Deserialize)]
@@ -90,18 +91,18 @@ impl Waivers {
     ) -> Vec<(&'static Rule, Hit)> {
         let mut told = Vec::new();
         for waiver in &self.all {
-            if waiver.expires.as_str() < today {
-                let found = format!("{} of `{}` ended on {}", waiver.rule, waiver.service, waiver.expires);
-                told.push((&RULES[0], self.hit(waiver, format!("a date from {today} on"), found)));
-                continue;
-            }
             let covered: Vec<&mut Finding> = findings.iter_mut().filter(|finding| waiver.covers(finding)).collect();
-            if covered.is_empty() && (looked_at_containers || waiver.rule != "drift") {
-                let found = format!("{} of `{}`, where nothing is told", waiver.rule, waiver.service);
-                told.push((&RULES[1], self.hit(waiver, "a finding that it covers".to_owned(), found)));
-            }
-            for finding in covered {
-                finding.waived = Some(format!("{} ({}, until {})", waiver.reason, waiver.owner, waiver.expires));
+            match waiver.terms.fault(today, !covered.is_empty()) {
+                Some(Fault::Expired) => {
+                    let found = format!("{} of `{}` ended on {}", waiver.rule, waiver.service, waiver.terms.expires);
+                    told.push((&RULES[0], self.hit(waiver, format!("a date from {today} on"), found)));
+                }
+                Some(Fault::Unused) if looked_at_containers || waiver.rule != "drift" => {
+                    let found = format!("{} of `{}`, where nothing is told", waiver.rule, waiver.service);
+                    told.push((&RULES[1], self.hit(waiver, "a finding that it covers".to_owned(), found)));
+                }
+                Some(Fault::Unused) => {}
+                None => covered.into_iter().for_each(|finding| finding.waived = Some(waiver.terms.told())),
             }
         }
         told
@@ -109,7 +110,7 @@ impl Waivers {
 
     fn hit(&self, waiver: &Waiver, expected: String, found: String) -> Hit {
         let mut hit = Hit::new("", expected, found);
-        hit.place = Some(Place { file: self.path.clone(), line: waiver.line });
+        hit.place = Some(Place { file: self.path.clone(), line: waiver.terms.line });
         // A waiver of all services belongs to none.
         if waiver.service == "*" { hit } else { hit.of(&waiver.service) }
     }
@@ -132,12 +133,10 @@ fn checked(path: &Path, text: &str, waiver: Spanned<RawWaiver>) -> Result<Waiver
         );
         return Err(refused(format!("there is no rule `{}`", waiver.rule), &hint));
     }
-    for (key, value) in [("service", &waiver.service), ("reason", &waiver.reason), ("owner", &waiver.owner)] {
-        if value.trim().is_empty() {
-            return Err(refused(format!("`{key}` of a waiver is empty"), "say who accepts what, and why"));
-        }
-    }
-    let line = text[..offset.min(text.len())].matches('\n').count() + 1;
     let RawWaiver { rule, service, reason, owner, expires } = waiver;
-    Ok(Waiver { rule, service, reason, owner, expires: expires.to_string(), line })
+    if let Some(key) = empty_key(&[("service", &service), ("reason", &reason), ("owner", &owner)]) {
+        return Err(refused(format!("`{key}` of a waiver is empty"), "say who accepts what, and why"));
+    }
+    let terms = Terms { reason, owner, expires: expires.to_string(), line: line_at(text, offset) };
+    Ok(Waiver { rule, service, terms })
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{Door, Integrity},
+    config::{CrossVersions, Door, Integrity},
     data::RowChange,
     units::{Size, Span},
 };
@@ -127,6 +127,9 @@ pub struct Plan {
     pub backup_within: Span,
     /// How many rollback points are kept.
     pub keep: usize,
+    /// What is made of each release's run on the other one's schema.
+    #[serde(default)]
+    pub cross_versions: CrossVersions,
     /// Go on where the readiness score is in the band of caution.
     #[serde(default)]
     pub accept_caution: bool,

@@ -47,6 +47,7 @@ fn plan(kind: Kind) -> Plan {
         backup_within: seconds(600),
         keep: 5,
         accept_caution: false,
+        cross_versions: crate::config::CrossVersions::Tell,
     }
 }
 

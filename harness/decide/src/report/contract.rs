@@ -45,8 +45,12 @@ impl Comparison<'_> {
         let mut text: String = shown.map(|judged| self.entry(judged)).collect();
         for stale in &judgement.stale {
             let waiver = &stale.waiver;
-            let told = format!("{} at {} ({}, until {})", waiver.finding, waiver.place, waiver.owner, waiver.expires);
-            text += &format!("{:<8}{}, line {}: {}\n", stale.level.word(), stale.id, waiver.line, clean::line(&told));
+            let told = format!(
+                "{} at {} ({}, until {})",
+                waiver.finding, waiver.place, waiver.terms.owner, waiver.terms.expires
+            );
+            text +=
+                &format!("{:<8}{}, line {}: {}\n", stale.level.word(), stale.id, waiver.terms.line, clean::line(&told));
         }
         text + &self.counts() + "\n"
     }
@@ -55,7 +59,12 @@ impl Comparison<'_> {
         let change = &judged.change;
         let level = if judged.waived.is_some() { "waived" } else { change.level.word() };
         let waived = judged.waived.as_ref().map(|waiver| {
-            format!("        waived by {} until {}: {}\n", waiver.owner, waiver.expires, clean::line(&waiver.reason))
+            format!(
+                "        waived by {} until {}: {}\n",
+                waiver.terms.owner,
+                waiver.terms.expires,
+                clean::line(&waiver.terms.reason)
+            )
         });
         format!(
             "{level:<8}{}  {}\n        {}\n        old {}   new {}\n{}",
@@ -139,7 +148,12 @@ pub fn reasons(judgement: &Judgement, file: &str) -> Vec<String> {
         .map(|change| format!("{} at {} ({})", change.id, clean::line(&change.place), at(file, &change.new)));
     let expired = judgement.stale.iter().filter(|stale| stale.level == Level::Error).map(|stale| {
         let waiver = &stale.waiver;
-        format!("the waiver of {} at {} expired on {}", waiver.finding, clean::line(&waiver.place), waiver.expires)
+        format!(
+            "the waiver of {} at {} expired on {}",
+            waiver.finding,
+            clean::line(&waiver.place),
+            waiver.terms.expires
+        )
     });
     let all: Vec<String> = broken.chain(expired).collect();
     let more = all.len().saturating_sub(REASONS);

@@ -6,9 +6,11 @@
 mod clean;
 pub mod contract;
 pub mod github;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod sarif;
 pub mod terminal;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 use insta::Settings;
 use rstest::rstest;
 
-use super::{Run, github, json, junit, markdown, terminal};
+use super::{Run, github, html, json, junit, markdown, terminal};
 use crate::{
     record::{Evidence, Finding, Outcome, Record, Severity},
     verdict::{Planned, verdict},
@@ -101,6 +101,7 @@ fn a_run_reads_as_reviewed(#[case] name: &str, #[case] run: Run) {
         ("junit", junit::text(&run)),
         ("markdown", markdown::text(&run)),
         ("github", github::text(&run)),
+        ("html", html::text(&run, &[])),
     ];
     for (format, text) in formats {
         compare(&format!("report_{format}_{name}"), &text);
@@ -113,6 +114,7 @@ fn a_run_reads_as_reviewed(#[case] name: &str, #[case] run: Run) {
 #[case::junit(junit::text(&hostile()))]
 #[case::markdown(markdown::text(&hostile()))]
 #[case::github(github::text(&hostile()))]
+#[case::html(html::text(&hostile(), &[]))]
 fn no_escape_sequence_comes_through(#[case] text: String) {
     assert!(!text.contains(['\u{1b}', '\0', '\u{7}', '\u{202e}', '\u{2066}']), "{text:?}");
 }
@@ -152,4 +154,12 @@ fn each_line_of_json_reads_back() {
     assert_eq!(read, run.records);
     let end: serde_json::Value = serde_json::from_str(end).unwrap();
     assert_eq!(end["verdict"]["kind"], "hold");
+}
+
+#[test]
+fn a_page_loads_nothing_and_runs_nothing() {
+    let plot = html::Plot { title: "<img src=x>".into(), words: "slower & \"worse\"".into(), svg: "<svg/>".into() };
+    let page = html::text(&hostile(), &[plot]);
+    assert!(page.contains("default-src 'none'") && page.contains("&lt;img src=x&gt;") && page.contains("<svg/>"));
+    assert!(!page.contains("<script") && !page.contains("src=\"") && !page.contains("http://"), "{page}");
 }

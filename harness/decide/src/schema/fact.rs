@@ -184,7 +184,8 @@ impl Facts {
     }
 
     /// Returns the outermost thing that this is a part of, schemas not counted.
-    pub(super) fn object(&self, id: &Id) -> Id {
+    #[must_use]
+    pub fn object(&self, id: &Id) -> Id {
         let parent = self.get(id).and_then(|fact| fact.parent.as_ref());
         match parent.filter(|parent| parent.kind != Kind::Schema || id.kind.is_attached()) {
             Some(parent) if self.nodes.contains_key(parent) => self.object(parent),

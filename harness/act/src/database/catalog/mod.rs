@@ -7,7 +7,7 @@ mod probe;
 
 use futures_util::future::try_join_all;
 use stagegate_decide::schema::Facts;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Row, Statement};
 
 use super::{DatabaseError, Server, failed};
 
@@ -36,16 +36,86 @@ const SETTINGS: &str = "set local search_path = ''; set local quote_all_identifi
 /// What belongs to an extension.
 const MEMBERS: &str = "select classid, objid from pg_depend where deptype = 'e'";
 
+/// The catalog queries, prepared in one session: to read again costs no parsing and no planning then.
+pub struct Catalog {
+    version: i32,
+    catalogs: Vec<Row>,
+    families: Vec<Statement>,
+    members: Statement,
+    objects: Statement,
+}
+
+impl Catalog {
+    /// Prepares the queries in the session of `client`.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] with the family that cannot be read.
+    pub async fn prepare(client: &Client) -> Result<Self, DatabaseError> {
+        let query = async |what: &str, sql: &str| -> Result<Vec<Row>, DatabaseError> {
+            client.query(sql, &[]).await.map_err(|e| failed(&format!("read {what}"), &e))
+        };
+        let version = query("the server's version", "select current_setting('server_version_num')::int").await?;
+        let version: i32 = version.first().map_or(0, |row| row.get(0));
+        let catalogs = query("the list of catalogs", probe::CATALOGS).await?;
+        let everything = probe::query(&catalogs);
+        let prepared = async |what: &str, sql: &str| -> Result<Statement, DatabaseError> {
+            client.prepare(sql).await.map_err(|e| failed(&format!("read {what}"), &e))
+        };
+        let (families, members, objects) = futures_util::try_join!(
+            try_join_all(FAMILIES.iter().map(|(what, sql)| prepared(what, sql))),
+            prepared("the members of extensions", MEMBERS),
+            prepared("the user's objects", &everything),
+        )?;
+        Ok(Catalog { version, catalogs, families, members, objects })
+    }
+
+    /// Reads the schema as the transaction sees it that `client` is in, and leaves its settings as they were.
+    ///
+    /// `client` is the one that prepared.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] with the family that cannot be read.
+    pub async fn read_in_transaction(&self, client: &Client) -> Result<Facts, DatabaseError> {
+        let begin = format!("savepoint stagegate_schema; {SETTINGS}");
+        client.batch_execute(&begin).await.map_err(|e| failed("set a savepoint", &e))?;
+        let facts = self.read(client).await;
+        let back = "rollback to savepoint stagegate_schema; release savepoint stagegate_schema";
+        client.batch_execute(back).await.map_err(|e| failed("go back to a savepoint", &e))?;
+        facts
+    }
+
+    /// Reads the schema in a snapshot of its own.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] with the family that cannot be read.
+    pub async fn read_in_snapshot(&self, client: &Client) -> Result<Facts, DatabaseError> {
+        let begin = format!("begin transaction isolation level repeatable read read only; {SETTINGS}");
+        client.batch_execute(&begin).await.map_err(|e| failed("begin a snapshot", &e))?;
+        let facts = self.read(client).await;
+        client.batch_execute("rollback").await.map_err(|e| failed("end a snapshot", &e))?;
+        facts
+    }
+
+    async fn read(&self, client: &Client) -> Result<Facts, DatabaseError> {
+        let query = async |what: &str, statement: &Statement| -> Result<Vec<Row>, DatabaseError> {
+            client.query(statement, &[]).await.map_err(|e| failed(&format!("read {what}"), &e))
+        };
+        // Sent one after the other without waiting: the server is never idle in between.
+        let (families, members, objects) = futures_util::try_join!(
+            try_join_all(FAMILIES.iter().zip(&self.families).map(|((what, _), family)| query(what, family))),
+            query("the members of extensions", &self.members),
+            query("the user's objects", &self.objects),
+        )?;
+        assemble::facts(self.version, &families, &members, &self.catalogs, &objects)
+    }
+}
+
 /// Reads the schema of the database of `client`, in a snapshot of its own.
 ///
 /// # Errors
 /// [`DatabaseError`] with the family that cannot be read.
 pub async fn schema(client: &Client) -> Result<Facts, DatabaseError> {
-    let begin = "begin transaction isolation level repeatable read read only";
-    client.batch_execute(begin).await.map_err(|e| failed("begin a snapshot", &e))?;
-    let facts = read(client).await;
-    client.batch_execute("rollback").await.map_err(|e| failed("end a snapshot", &e))?;
-    facts
+    Catalog::prepare(client).await?.read_in_snapshot(client).await
 }
 
 /// Reads the schema as the transaction sees it that `client` is in, and leaves the transaction's settings as they were.
@@ -53,29 +123,7 @@ pub async fn schema(client: &Client) -> Result<Facts, DatabaseError> {
 /// # Errors
 /// [`DatabaseError`] with the family that cannot be read.
 pub async fn schema_in_transaction(client: &Client) -> Result<Facts, DatabaseError> {
-    client.batch_execute("savepoint stagegate_schema").await.map_err(|e| failed("set a savepoint", &e))?;
-    let facts = read(client).await;
-    let back = "rollback to savepoint stagegate_schema; release savepoint stagegate_schema";
-    client.batch_execute(back).await.map_err(|e| failed("go back to a savepoint", &e))?;
-    facts
-}
-
-async fn read(client: &Client) -> Result<Facts, DatabaseError> {
-    client.batch_execute(SETTINGS).await.map_err(|e| failed("fix the settings of a session", &e))?;
-    let query = async |what: &str, sql: &str| -> Result<Vec<Row>, DatabaseError> {
-        client.query(sql, &[]).await.map_err(|e| failed(&format!("read {what}"), &e))
-    };
-    let version = query("the server's version", "select current_setting('server_version_num')::int").await?;
-    let version: i32 = version.first().map_or(0, |row| row.get(0));
-    let catalogs = query("the list of catalogs", probe::CATALOGS).await?;
-    let everything = probe::query(&catalogs);
-    // Sent one after the other without waiting: the server is never idle in between.
-    let (families, members, objects) = futures_util::try_join!(
-        try_join_all(FAMILIES.iter().map(|(what, sql)| query(what, sql))),
-        query("the members of extensions", MEMBERS),
-        query("the user's objects", &everything),
-    )?;
-    assemble::facts(version, &families, &members, &catalogs, &objects)
+    Catalog::prepare(client).await?.read_in_transaction(client).await
 }
 
 impl Server {

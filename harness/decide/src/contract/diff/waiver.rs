@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::{Change, Level, operations::is_day, rules};
+use crate::waiver::{Fault, Terms, empty_key, line_at};
 
 /// The name of the file, beside `stagegate.toml`.
 pub const FILE_NAME: &str = "contract-waivers.toml";
@@ -15,14 +16,9 @@ pub struct Waiver {
     pub finding: String,
     /// The change's place, or a JSON pointer of it in the old or the new file.
     pub place: String,
-    /// Why it is meant.
-    pub reason: String,
-    /// Who answers for it.
-    pub owner: String,
-    /// The last day on which it counts, `YYYY-MM-DD`.
-    pub expires: String,
-    /// Its line in the file of waivers.
-    pub line: usize,
+    /// Who answers for it, why, and until when.
+    #[serde(flatten)]
+    pub terms: Terms,
 }
 
 #[derive(Deserialize)]
@@ -106,13 +102,12 @@ impl Judgement {
 /// # Errors
 /// [`WaiverError`] with the line: an unknown key, an unknown rule, an empty text, a day that is none.
 pub fn waivers(text: &str) -> Result<Vec<Waiver>, WaiverError> {
-    let line = |offset: usize| text.get(..offset).unwrap_or_default().matches('\n').count() + 1;
     let file: File = toml::from_str(text).map_err(|error| WaiverError {
-        line: line(error.span().map_or(0, |span| span.start)),
+        line: line_at(text, error.span().map_or(0, |span| span.start)),
         message: error.message().trim().to_owned(),
     })?;
     let checked = |raw: Spanned<Raw>| {
-        let line = line(raw.span().start);
+        let line = line_at(text, raw.span().start);
         let Raw { finding, place, reason, owner, expires } = raw.into_inner();
         let wrong = |message: String| Err(WaiverError { line, message });
         if !rules().iter().any(|rule| rule.id == finding) {
@@ -121,12 +116,10 @@ pub fn waivers(text: &str) -> Result<Vec<Waiver>, WaiverError> {
         if !is_day(&expires) || expires.len() != 10 {
             return wrong(format!("`expires` is `{expires}`; write a day as 2026-12-31"));
         }
-        for (key, value) in [("place", &place), ("reason", &reason), ("owner", &owner)] {
-            if value.trim().is_empty() {
-                return wrong(format!("`{key}` is empty"));
-            }
+        if let Some(key) = empty_key(&[("place", &place), ("reason", &reason), ("owner", &owner)]) {
+            return wrong(format!("`{key}` is empty"));
         }
-        Ok(Waiver { finding, place, reason, owner, expires, line })
+        Ok(Waiver { finding, place, terms: Terms { reason, owner, expires, line } })
     };
     file.waiver.into_iter().map(checked).collect()
 }
@@ -140,16 +133,15 @@ pub fn judge(changes: Vec<Change>, waivers: &[Waiver], today: &str) -> Judgement
         .map(|change| {
             let found = waivers.iter().position(|waiver| covers(waiver, &change));
             found.iter().for_each(|at| used[*at] = true);
-            let waived = found.map(|at| &waivers[at]).filter(|waiver| waiver.expires.as_str() >= today).cloned();
+            let waived = found.map(|at| &waivers[at]).filter(|waiver| !waiver.terms.is_over(today)).cloned();
             Judged { change, waived }
         })
         .collect();
     judged.sort_by_key(|judged| (judged.waived.is_some(), std::cmp::Reverse(judged.change.level)));
     let stale = waivers.iter().zip(used).filter_map(|(waiver, used)| {
-        let (id, level) = match (waiver.expires.as_str() < today, used) {
-            (true, _) => ("waiver-expired", Level::Error),
-            (false, false) => ("waiver-unused", Level::Warning),
-            (false, true) => return None,
+        let (id, level) = match waiver.terms.fault(today, used)? {
+            Fault::Expired => ("waiver-expired", Level::Error),
+            Fault::Unused => ("waiver-unused", Level::Warning),
         };
         Some(Stale { id, level, waiver: waiver.clone() })
     });

@@ -1,0 +1,227 @@
+//! The place where a chain is tried: one database that goes up step by step, and copies of it where they are needed.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use stagegate_decide::{
+    migration::{Chain, Route},
+    round_trip::{Down, Failure, Trip, Whole, Why},
+    schema::{Facts, Id, diff},
+};
+use tokio_postgres::Client;
+
+use super::run::Manner;
+use crate::{
+    database::{Catalog, DatabaseError, identifier, literal},
+    scratch::{Database, Scratch, ScratchError},
+};
+
+const LEFT_WITHIN: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// How a chain is tried.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How scripts are run.
+    pub manner: Manner,
+    /// Statements that are run before the first migration, such as for roles.
+    pub before: String,
+    /// Whether each migration is tried on a copy, whatever its scripts say.
+    pub always_clone: bool,
+    /// Whether the ways back are tried, or the ways up only.
+    pub ways_back: bool,
+}
+
+/// What a chain showed.
+#[derive(Debug, Default)]
+pub struct Proven {
+    /// Each migration, in the chain's order.
+    pub trips: Vec<Trip>,
+    /// The whole chain down and up.
+    pub whole: Whole,
+    /// The schema after the last way up.
+    pub top: Facts,
+    /// The migration that last changed a thing, by its label.
+    pub touched: BTreeMap<Id, String>,
+}
+
+/// Why a chain could not be tried at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ProveError {
+    /// The scratch server refused.
+    #[error(transparent)]
+    Scratch(#[from] ScratchError),
+    /// The schema cannot be read.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// What is run before the first migration failed.
+    #[error("what is run before the first migration failed: {0}")]
+    Before(String),
+}
+
+/// A session with what it has prepared.
+pub(super) struct Session {
+    pub(super) client: Client,
+    pub(super) catalog: Catalog,
+}
+
+impl Session {
+    pub(super) async fn open(scratch: &Scratch, database: &Database) -> Result<Self, ProveError> {
+        let client = scratch.session(database).await?;
+        let catalog = Catalog::prepare(&client).await?;
+        Ok(Session { client, catalog })
+    }
+
+    pub(super) async fn facts(&self) -> Result<Facts, ProveError> {
+        Ok(self.catalog.read_in_snapshot(&self.client).await?)
+    }
+}
+
+pub(super) struct Bench<'a> {
+    pub(super) scratch: &'a Scratch,
+    pub(super) options: &'a Options,
+    pub(super) main: Database,
+    /// For commands about databases.
+    service: Client,
+    session: Option<Session>,
+}
+
+impl<'a> Bench<'a> {
+    async fn new(scratch: &'a Scratch, options: &'a Options) -> Result<Self, ProveError> {
+        let main = scratch.create(None).await?;
+        let service = scratch.connect("postgres").await?;
+        let bench = Bench { scratch, options, main, service, session: None };
+        if !options.before.is_empty() {
+            let client = scratch.session(&bench.main).await?;
+            let ran = client.batch_execute(&options.before).await;
+            ran.map_err(|error| ProveError::Before(crate::database::said(&error)))?;
+        }
+        Ok(bench)
+    }
+
+    /// Returns the session with the database that goes up.
+    pub(super) async fn session(&mut self) -> Result<&Session, ProveError> {
+        if self.session.as_ref().is_none_or(|session| session.client.is_closed()) {
+            self.session = Some(Session::open(self.scratch, &self.main).await?);
+        }
+        self.session.as_ref().ok_or_else(|| ProveError::Before("no session".to_owned()))
+    }
+
+    /// Makes a copy of the database as it is now; the session with it is ended, since nobody may be connected.
+    pub(super) async fn copy(&mut self) -> Result<Database, ProveError> {
+        self.session = None;
+        let count = format!("select count(*) from pg_stat_activity where datname = {}", literal(&self.main.name));
+        let begun = Instant::now();
+        while begun.elapsed() < LEFT_WITHIN {
+            let row = self.service.query_one(&count, &[]).await;
+            if row.is_ok_and(|row| row.get::<_, i64>(0) == 0) {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(self.scratch.create(Some(&self.main)).await?)
+    }
+}
+
+/// Tries a chain on a scratch server; `on_trip` gets each migration's trip as it ends.
+///
+/// # Errors
+/// [`ProveError`] where the server cannot be used at all. A server that ends in the middle is no error: the
+/// migrations from there on are told as not tried.
+pub async fn prove(
+    scratch: &Scratch,
+    chain: &Chain,
+    options: &Options,
+    mut on_trip: impl FnMut(&Trip),
+) -> Result<Proven, ProveError> {
+    let mut bench = Bench::new(scratch, options).await?;
+    let mut proven = Proven::default();
+    let bottom = bench.session().await?.facts().await?;
+    let mut facts = Facts::default();
+    let mut lost: Option<String> = None;
+    let mut before = &bottom;
+    for migration in &chain.migrations {
+        let trip = match &lost {
+            Some(reason) => not_tried(migration, reason),
+            None => match bench.trip(migration, before).await {
+                Ok((trip, after)) => {
+                    for difference in diff(before, &after) {
+                        proven.touched.insert(difference.object, migration.label());
+                        proven.touched.insert(difference.id, migration.label());
+                    }
+                    facts = after;
+                    before = &facts;
+                    lost = over(scratch, &trip).await;
+                    trip
+                }
+                Err(error) => {
+                    let reason = scratch.has_ended().await.unwrap_or_else(|| error.to_string());
+                    lost = Some(format!("the scratch server cannot be used any more: {reason}"));
+                    not_tried(migration, lost.as_deref().unwrap_or_default())
+                }
+            },
+        };
+        on_trip(&trip);
+        proven.trips.push(trip);
+    }
+    let top = if chain.migrations.is_empty() { bottom.clone() } else { facts };
+    let untried = lost.or_else(|| (!options.ways_back).then(|| "the ways back were not asked for".to_owned()));
+    proven.whole = match untried {
+        Some(reason) => Whole { not_tried: Some(reason), ..Whole::default() },
+        None => bench.whole(chain, &proven.trips, &bottom, &top).await?,
+    };
+    proven.top = top;
+    bench.session = None;
+    let _ = scratch.drop(&bench.main).await;
+    Ok(proven)
+}
+
+/// Says why nothing can be tried after this trip, where that is so.
+async fn over(scratch: &Scratch, trip: &Trip) -> Option<String> {
+    let failures = [trip.up.as_ref(), trip.second_up.as_ref(), failure_of(&trip.down)];
+    if let Some(failure) = trip.up.as_ref().filter(|failure| failure.is_ours() && failure.why != Why::ServerGone) {
+        return Some(format!("it comes after {}, which could not be run: {}", trip.label, failure.told()));
+    }
+    if !failures.into_iter().flatten().any(|failure| failure.why == Why::ServerGone) {
+        return None;
+    }
+    let said = scratch.has_ended().await?;
+    Some(format!("the scratch server ended during {}: {said}", trip.label))
+}
+
+fn failure_of(down: &Down) -> Option<&Failure> {
+    match down {
+        Down::Failed(failure) => Some(failure),
+        _ => None,
+    }
+}
+
+/// Returns the statements that make roles where they are not there.
+#[must_use]
+pub fn roles(names: &[String]) -> String {
+    let one = |name: &String| {
+        format!(
+            "do $stagegate$ begin if not exists (select from pg_roles where rolname = {}) then create role {}; end if; \
+             end $stagegate$;",
+            literal(name),
+            identifier(name)
+        )
+    };
+    names.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+fn not_tried(migration: &stagegate_decide::migration::Migration, reason: &str) -> Trip {
+    Trip {
+        version: migration.version.clone(),
+        label: migration.label(),
+        route: Route::Unreadable(reason.to_owned()),
+        up: None,
+        down: Down::NotTried(reason.to_owned()),
+        left_open: Vec::new(),
+        second_up: None,
+        second_differs: Vec::new(),
+        took: Duration::ZERO,
+    }
+}

@@ -1,0 +1,13 @@
+//! Migrations on the disk, and on a scratch server: each one up, down and up again, and the whole chain.
+//!
+//! The facts are made here; what they mean is decided in `stagegate_decide::round_trip`.
+
+mod bench;
+mod chain;
+mod run;
+mod source;
+mod trip;
+
+pub use bench::{Options, ProveError, Proven, prove, roles};
+pub use run::Manner;
+pub use source::{SourceError, files};

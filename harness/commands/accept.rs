@@ -1,0 +1,56 @@
+//! `gate accept`: keeps what the last run saw as what is expected from now on.
+
+use std::{fs, path::Path, sync::Arc};
+
+use stagegate_act::{paths::StateDir, shapes};
+use stagegate_decide::{
+    config::Config,
+    contract::{Shape, shape_path},
+    exit::Exit,
+};
+
+use crate::{Failure, cli, give};
+
+pub(super) fn run(config: &Arc<Config>, args: &cli::Accept) -> Result<Exit, Failure> {
+    let environment = super::named(config, args.env.as_ref())?;
+    let seen = shapes::seen(&StateDir::of(config, &environment.project))?;
+    let is_meant =
+        |trial: &str| trial.strip_prefix(&args.name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+    let chosen: Vec<_> = seen.iter().filter(|seen| is_meant(&seen.trial())).collect();
+    if chosen.is_empty() {
+        let known: Vec<String> = seen.iter().map(shapes::Seen::trial).collect();
+        let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
+        return Err(Failure::usage(format!(
+            "no answer of `{}` was seen in `{name}` (seen: {known}); run `gate test --env {name} contracts` first",
+            args.name,
+            name = environment.name
+        )));
+    }
+    for seen in chosen {
+        let path = shape_path(config.root(), &environment.name, &seen.service, &seen.operation);
+        let told = accepted(&path, &seen.text)?;
+        let shown = path.strip_prefix(config.root()).unwrap_or(&path).display();
+        give(&format!("{}: {told}; {shown}", seen.trial()));
+    }
+    Ok(Exit::Passed)
+}
+
+/// Writes a snapshot and tells what is new in it.
+fn accepted(path: &Path, text: &str) -> Result<String, Failure> {
+    let failed = |error: std::io::Error| Failure::usage(format!("cannot write {}: {error}", path.display()));
+    let new = Shape::parse(text)?;
+    let old = fs::read_to_string(path).ok().and_then(|old| Shape::parse(&old).ok());
+    let told = match old {
+        None => "accepted, the first one".to_owned(),
+        Some(old) if old == new => return Ok("as it was accepted before".to_owned()),
+        Some(old) => {
+            let lines: Vec<String> =
+                old.differences(&new).iter().map(|f| format!("{} {} -> {}", f.at, f.expected, f.found)).collect();
+            let told = if lines.is_empty() { "more was seen".to_owned() } else { lines.join("; ") };
+            format!("accepted: {told}")
+        }
+    };
+    path.parent().map(fs::create_dir_all).transpose().map_err(failed)?;
+    fs::write(path, text).map_err(failed)?;
+    Ok(told)
+}

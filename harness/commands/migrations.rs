@@ -1,0 +1,132 @@
+//! `gate migrations`: migrations proven up, down and up again.
+
+use std::{path::Path, time::Instant};
+
+use stagegate_act::{
+    migration::{Manner, Options, Proven, files, prove},
+    scratch::{Way, Wish},
+};
+use stagegate_decide::{
+    exit::Exit,
+    migration::{Chain, Finding, Tool, chain},
+    record::Severity,
+    round_trip::{Counts, Report, Trip, findings, summary},
+    units::Span,
+};
+use stagegate_suites::scratch;
+
+use crate::{Failure, cli, give, say};
+
+pub(super) async fn run(args: cli::Migrations) -> Result<Exit, Failure> {
+    match args.command {
+        cli::MigrationsCommand::Check(args) => check(args).await,
+    }
+}
+
+async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
+    let tool: Option<Tool> = args.tool.as_deref().map(str::parse).transpose().map_err(Failure::usage)?;
+    let chain = chain(&files(&args.dir)?, tool)?;
+    let within: Span = args.statement_timeout.parse()?;
+    let options = Options {
+        manner: Manner { statement_within: within.0, search_path: None },
+        before: stagegate_act::migration::roles(&args.roles),
+        always_clone: args.always_clone,
+        ways_back: true,
+    };
+    let majors: Vec<Option<u32>> =
+        if args.pg.is_empty() { vec![None] } else { args.pg.iter().copied().map(Some).collect() };
+    let (mut reports, mut worst) = (Vec::new(), Exit::Passed);
+    for major in majors {
+        let report = on_one(&args, &chain, &options, major).await?;
+        worst = worse(worst, ended(&report.findings));
+        reports.push(report);
+    }
+    if args.json {
+        give(&serde_json::to_string_pretty(&reports)?);
+    }
+    Ok(worst)
+}
+
+async fn on_one(
+    args: &cli::MigrationsCheck,
+    chain: &Chain,
+    options: &Options,
+    major: Option<u32>,
+) -> Result<Report, Failure> {
+    let wish = Wish {
+        images: images(args, major),
+        major,
+        variable: args.server_variable.clone(),
+        way: args.scratch.map(way),
+        ..Wish::default()
+    };
+    let begun = Instant::now();
+    let server = scratch::start(&wish).await.map_err(|reason| Failure::new(Exit::Inconclusive, reason))?;
+    say(&format!(
+        "{}, {} migrations of {}, up in {:.1} s",
+        server.told(),
+        chain.migrations.len(),
+        chain.tool,
+        begun.elapsed().as_secs_f64()
+    ));
+    let begun = Instant::now();
+    let verbose = |trip: &Trip| {
+        if args.verbose {
+            give(&stagegate_decide::round_trip::line(trip));
+        }
+    };
+    let proven = tokio::select! {
+        proven = prove(&server, chain, options, verbose) => proven,
+        () = super::test::interrupted() => {
+            server.end().await;
+            return Err(Failure::new(Exit::Inconclusive, "somebody asked to stop"));
+        }
+    };
+    let told = server.told();
+    server.end().await;
+    let proven = proven.map_err(|error| Failure::new(Exit::Inconclusive, stagegate_act::error::with_causes(&error)))?;
+    let found = findings(chain, &proven.trips, &proven.whole);
+    let report = Report::new(chain, &told, &proven.trips, &proven.whole, found);
+    if !args.json {
+        tell(&report, &proven, begun.elapsed().as_secs_f64());
+    }
+    Ok(report)
+}
+
+fn tell(report: &Report, proven: &Proven, seconds: f64) {
+    for finding in &report.findings {
+        give(&stagegate_decide::round_trip::told_finding(finding));
+    }
+    let whole = &proven.whole;
+    give(&format!("{}: {} in {seconds:.1} s", report.server, summary(&Counts::of(&proven.trips))));
+    give(&stagegate_decide::round_trip::whole_line(whole));
+}
+
+fn way(way: cli::ScratchWay) -> Way {
+    match way {
+        cli::ScratchWay::Docker => Way::Docker,
+        cli::ScratchWay::Programs => Way::Programs,
+        cli::ScratchWay::Server => Way::Named,
+    }
+}
+
+fn images(args: &cli::MigrationsCheck, major: Option<u32>) -> Vec<String> {
+    match &args.image {
+        Some(image) => vec![image.clone()],
+        None => stagegate_act::scratch::images(Path::new("."), major),
+    }
+}
+
+/// Says how the command ends: what could not be tried is no pass, and no failure either.
+fn ended(findings: &[Finding]) -> Exit {
+    let required = |finding: &&Finding| finding.severity == Severity::Required && finding.waived.is_none();
+    let mut required = findings.iter().filter(required).peekable();
+    if required.peek().is_none() {
+        return Exit::Passed;
+    }
+    if required.all(|finding| finding.code == "not-run") { Exit::Inconclusive } else { Exit::Held }
+}
+
+fn worse(a: Exit, b: Exit) -> Exit {
+    if a == Exit::Held || b == Exit::Passed { a } else { b }
+}

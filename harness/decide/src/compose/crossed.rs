@@ -1,0 +1,112 @@
+//! A release's services beside the database server of a rehearsal, with no way out.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::Model;
+
+/// The network on which a rehearsal's services meet: an internal one, since they work on a copy of real data.
+pub(super) const SEALED_NETWORK: &str = "stagegate-sealed";
+
+impl Model {
+    /// Returns the model with the network [`SEALED_NETWORK`], and `services` on it beside their own networks.
+    ///
+    /// A service that has no networks of its own (`network_mode`) is left as it is.
+    #[must_use]
+    pub fn joined(&self, services: &BTreeSet<String>) -> Model {
+        let mut model = self.changed(|name, service| {
+            if services.contains(name) && service.get("network_mode").is_none() {
+                let networks = service.entry("networks").or_insert_with(|| json!({ "default": null }));
+                networks[SEALED_NETWORK] = Value::Null;
+            }
+        });
+        model.0["networks"][SEALED_NETWORK] = json!({ "internal": true });
+        model
+    }
+
+    /// Returns this release's services beside the servers of a `rehearsal`, which stay as they are there.
+    ///
+    /// The services are only on [`SEALED_NETWORK`]; those in `left_out`, and those with a profile, are not started and
+    /// nobody waits for them.
+    #[must_use]
+    pub fn beside(&self, rehearsal: &Model, servers: &BTreeSet<String>, left_out: &BTreeSet<String>) -> Model {
+        let absent: BTreeSet<String> = self
+            .services()
+            .into_iter()
+            .filter(|name| left_out.contains(name) || (self.has_profile(name) && !servers.contains(name)))
+            .collect();
+        let mut model = self.isolated(rehearsal.project()).changed(|name, service| {
+            if let Some(depends) = service.get_mut("depends_on").and_then(Value::as_object_mut) {
+                depends.retain(|other, _| !absent.contains(other));
+            }
+            service.remove("network_mode");
+            let known = service.get("networks").and_then(Value::as_object);
+            let also = known.into_iter().flatten().filter_map(|(_, network)| network["aliases"].as_array()).flatten();
+            let mut aliases: Vec<Value> = also.cloned().collect();
+            aliases.push(json!(name));
+            service.insert("networks".to_owned(), json!({ SEALED_NETWORK: { "aliases": aliases } }));
+        });
+        let theirs = |kind: &str| rehearsal.0[kind].as_object().cloned().unwrap_or_default();
+        let (from, volumes) = (theirs("services"), theirs("volumes"));
+        if let Some(services) = model.0["services"].as_object_mut() {
+            services.retain(|name, _| !absent.contains(name));
+            services.extend(from.into_iter().filter(|(name, _)| servers.contains(name)));
+        }
+        model.0["networks"] = Value::Object(theirs("networks"));
+        let own = model.0["volumes"].as_object().cloned().unwrap_or_default();
+        model.0["volumes"] = Value::Object(own.into_iter().chain(volumes).collect::<Map<String, Value>>());
+        model
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn model(text: &str) -> Model {
+        Model::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_service_on_no_network_is_not_put_on_one() {
+        let joined =
+            model(r#"{"services":{"db":{"network_mode":"host"},"own":{},"web":{}}}"#).joined(&set(&["db", "own"]));
+        assert_eq!(joined.service("db").get("networks"), None);
+        assert_eq!(joined.service("own")["networks"], json!({"default": null, SEALED_NETWORK: null}));
+        assert_eq!(joined.service("web").get("networks"), None);
+        assert_eq!(joined.0["networks"][SEALED_NETWORK]["internal"], true);
+    }
+
+    #[test]
+    fn a_release_stands_beside_the_rehearsals_server_and_has_no_way_out() {
+        let rehearsal = model(
+            r#"{"name":"r","services":{"db":{"image":"pg:rehearsed","networks":{"back":null}},"migrate":{}},
+                "networks":{"back":{}},"volumes":{"db-data":{"labels":{"x":"y"}}}}"#,
+        )
+        .joined(&set(&["db"]));
+        let release = model(
+            r#"{"name":"shop","services":{
+                "api":{"ports":[{"target":80}],"networks":{"front":null,"back":{"aliases":["backend"]}},
+                       "depends_on":{"db":{"condition":"service_healthy"},"migrate":{"condition":"x"}}},
+                "host":{"network_mode":"host"},
+                "debug":{"profiles":["debug"]},
+                "db":{"image":"pg:release"},"migrate":{}},
+                "networks":{"front":{},"back":{}},"volumes":{"uploads":{}}}"#,
+        );
+        let both = release.beside(&rehearsal, &set(&["db"]), &set(&["migrate"]));
+        assert_eq!(both.project(), "r");
+        assert_eq!(both.services(), ["api", "db", "host"]);
+        assert_eq!(both.service("db")["image"], "pg:rehearsed");
+        let api = both.service("api");
+        assert_eq!(api["networks"], json!({SEALED_NETWORK: {"aliases": ["backend", "api"]}}));
+        assert_eq!(api["depends_on"].as_object().unwrap().keys().collect::<Vec<_>>(), ["db"]);
+        assert!(api.get("ports").is_none() && both.service("host").get("network_mode").is_none());
+        assert_eq!(both.0["volumes"], json!({"uploads": {}, "db-data": {"labels": {"x": "y"}}}));
+        assert!(both.0["networks"].get("front").is_none());
+    }
+}

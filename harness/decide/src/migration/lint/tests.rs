@@ -1,0 +1,111 @@
+use rstest::rstest;
+
+use super::{
+    super::{File, Tool, chain},
+    *,
+};
+
+fn linted(sql: &str) -> Vec<Finding> {
+    let file = |path: &str, sql: &str| File { path: path.to_owned(), bytes: sql.as_bytes().to_vec() };
+    let files = [file("1_a.up.sql", sql), file("1_a.down.sql", "DROP TABLE t;")];
+    lint(&chain(&files, Some(Tool::Sqlx)).unwrap())
+}
+
+fn codes_of(sql: &str) -> Vec<&'static str> {
+    linted(sql).into_iter().map(|finding| finding.code).filter(|code| *code != "lock-timeout-missing").collect()
+}
+
+#[rstest]
+#[case::index("CREATE INDEX i ON t (a)", "CREATE INDEX CONCURRENTLY i ON t (a)", "index-not-concurrent")]
+#[case::unique_index(
+    "CREATE UNIQUE INDEX IF NOT EXISTS i ON ONLY s.t USING btree (a)",
+    "CREATE TABLE s.t (a int); CREATE INDEX ON s.t (a)",
+    "index-not-concurrent"
+)]
+#[case::not_null(
+    "ALTER TABLE t ADD COLUMN a int NOT NULL",
+    "ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 0",
+    "not-null-without-default"
+)]
+#[case::not_null_second(
+    "ALTER TABLE t ADD a numeric(1,2), ADD b int NOT NULL",
+    "ALTER TABLE t ADD a numeric(1,2), ADD b int",
+    "not-null-without-default"
+)]
+#[case::volatile(
+    "ALTER TABLE t ADD a uuid DEFAULT gen_random_uuid()",
+    "ALTER TABLE t ADD a timestamptz DEFAULT now()",
+    "volatile-default"
+)]
+#[case::serial("ALTER TABLE ONLY t ADD COLUMN a bigserial", "ALTER TABLE t ADD COLUMN a bigint", "volatile-default")]
+#[case::stored(
+    "ALTER TABLE t ADD a int GENERATED ALWAYS AS (b + 1) STORED",
+    "ALTER TABLE t ADD a int GENERATED ALWAYS AS (b + 1) VIRTUAL",
+    "volatile-default"
+)]
+#[case::type_change(
+    "ALTER TABLE t ALTER COLUMN a TYPE bigint",
+    "ALTER TABLE t ALTER COLUMN a SET DEFAULT 1",
+    "type-change"
+)]
+#[case::data_type(
+    "ALTER TABLE IF EXISTS t ALTER a SET DATA TYPE text",
+    "ALTER TABLE t ALTER \"type\" DROP DEFAULT",
+    "type-change"
+)]
+#[case::foreign_key(
+    "ALTER TABLE t ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES u (id)",
+    "ALTER TABLE t ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES u (id) NOT VALID",
+    "constraint-not-validated-apart"
+)]
+#[case::check(
+    "ALTER TABLE t ADD CHECK (a > 0)",
+    "ALTER TABLE t ADD CHECK (a > 0) NOT VALID",
+    "constraint-not-validated-apart"
+)]
+#[case::unique(
+    "ALTER TABLE t ADD CONSTRAINT c UNIQUE (a)",
+    "ALTER TABLE t ADD CONSTRAINT c UNIQUE USING INDEX i",
+    "unique-without-index"
+)]
+#[case::primary(
+    "ALTER TABLE t ADD PRIMARY KEY (a)",
+    "ALTER TABLE t ADD PRIMARY KEY USING INDEX i",
+    "unique-without-index"
+)]
+#[case::set_not_null("ALTER TABLE t ALTER a SET NOT NULL", "ALTER TABLE t ALTER a DROP NOT NULL", "set-not-null")]
+#[case::rename("ALTER TABLE t RENAME COLUMN a TO b", "ALTER TABLE t RENAME CONSTRAINT a TO b", "renamed")]
+#[case::rename_table("ALTER TABLE t RENAME TO u", "ALTER INDEX t RENAME TO u", "renamed")]
+#[case::drop_column("ALTER TABLE t DROP COLUMN IF EXISTS a CASCADE", "ALTER TABLE t DROP CONSTRAINT a", "dropped")]
+#[case::drop_table("DROP TABLE IF EXISTS s.t", "DROP VIEW v", "dropped")]
+#[case::value(
+    "ALTER TYPE e ADD VALUE 'b'; UPDATE t SET a = 'b' WHERE a = 'a'",
+    "ALTER TYPE e ADD VALUE 'b'; UPDATE t SET a = 'c' WHERE a = 'a'",
+    "enum-value-used-at-once"
+)]
+#[case::delete("DELETE FROM t", "DELETE FROM t WHERE a = 1", "rows-without-where")]
+#[case::update("UPDATE t SET a = 'where'", "CREATE TEMP TABLE t (a int); UPDATE t SET a = 1", "rows-without-where")]
+fn each_rule_sees_the_bad_and_leaves_the_good(#[case] bad: &str, #[case] good: &str, #[case] code: &str) {
+    assert_eq!(codes_of(bad), [code]);
+    assert_eq!(codes_of(good), [""; 0]);
+}
+
+#[rstest]
+#[case::missing("ALTER TABLE t DROP COLUMN a; DROP TABLE u", 1)]
+#[case::set_local("SET LOCAL lock_timeout = '2s'; ALTER TABLE t DROP COLUMN a", 0)]
+#[case::set("SET lock_timeout TO '2s'; ALTER TABLE t DROP COLUMN a", 0)]
+#[case::by_function("SELECT set_config('lock_timeout', '2s', true); ALTER TABLE t DROP COLUMN a", 0)]
+#[case::too_late("ALTER TABLE t DROP COLUMN a; SET LOCAL lock_timeout = '2s'", 1)]
+#[case::new_table("CREATE TABLE t (a int); ALTER TABLE t ALTER a SET NOT NULL", 0)]
+fn a_lock_without_a_time_limit_is_told_once_a_script(#[case] sql: &str, #[case] want: usize) {
+    assert_eq!(linted(sql).iter().filter(|finding| finding.code == "lock-timeout-missing").count(), want);
+}
+
+#[test]
+fn a_finding_names_file_line_statement_and_subject() {
+    let found = linted("SET lock_timeout = '1s';\n\nALTER TABLE shop.\"Orders\"\n  DROP COLUMN a;");
+    let finding = &found[0];
+    assert_eq!((finding.place(), finding.version.as_str()), ("1_a.up.sql:3".to_owned(), "1"));
+    assert_eq!(finding.statement, "ALTER TABLE shop.\"Orders\" DROP COLUMN a");
+    assert_eq!(finding.subject, "shop.Orders/drop");
+}

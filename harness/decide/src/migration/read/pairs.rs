@@ -1,0 +1,157 @@
+//! sqlx, golang-migrate and plain folders: one file for each direction, the version in front.
+// Source: sqlx-core migrate/source.rs; golang-migrate source/parse.go.
+
+use std::collections::BTreeMap;
+
+use super::{
+    super::{Migration, Script, Tool, Trait, Transaction, codes, script::Sending},
+    File, Reading, migration,
+    name::{digits, fits, number, without},
+};
+
+/// A file name, read.
+struct Named<'a> {
+    version: &'a str,
+    name: &'a str,
+    is_down: bool,
+}
+
+/// What stands under one version and name.
+#[derive(Default)]
+struct Pair<'a> {
+    up: Option<&'a File>,
+    down: Option<&'a File>,
+}
+
+pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
+    let mut pairs: BTreeMap<(&str, &str), Pair<'_>> = BTreeMap::new();
+    for file in reading.files.clone() {
+        if !file.is_at_top() || !file.is_sql() {
+            continue;
+        }
+        let Some(named) = named(reading, file) else { continue };
+        reading.uses(file);
+        // sqlx and golang-migrate join by version alone; two names under one version are told as duplicates.
+        let pair = pairs.entry((named.version, named.name)).or_default();
+        let place = if named.is_down { &mut pair.down } else { &mut pair.up };
+        match place {
+            None => *place = Some(file),
+            Some(other) => {
+                let message = format!("`{}` has the same version {}", other.path, named.version);
+                reading.tell(&codes::DUPLICATE_VERSION, file, 0, message);
+            }
+        }
+    }
+    join_by_version(reading.tool, &mut pairs);
+    let mut found: Vec<((&str, &str), Pair<'_>)> = pairs.into_iter().collect();
+    found.sort_by(|((a, x), _), ((b, y), _)| order(a).cmp(&order(b)).then(x.cmp(y)));
+    found.into_iter().filter_map(|((version, name), pair)| joined(reading, version, name, &pair)).collect()
+}
+
+fn order(version: &str) -> (bool, (usize, &str), &str) {
+    let is_number = version.bytes().all(|b| b.is_ascii_digit());
+    (!is_number, if is_number { number(version) } else { (0, "") }, version)
+}
+
+/// Joins an up and a down of one version whose names differ, as tools do that look at the version only.
+fn join_by_version<'a>(tool: Tool, pairs: &mut BTreeMap<(&'a str, &'a str), Pair<'a>>) {
+    if tool == Tool::Plain {
+        return;
+    }
+    let alone: Vec<(&str, &str)> = pairs.iter().filter(|(_, pair)| pair.up.is_none()).map(|(key, _)| *key).collect();
+    for key in alone {
+        let ups: Vec<(&str, &str)> = pairs
+            .iter()
+            .filter(|((version, _), pair)| *version == key.0 && pair.up.is_some() && pair.down.is_none())
+            .map(|(key, _)| *key)
+            .collect();
+        let [up] = ups.as_slice() else { continue };
+        let down = pairs.remove(&key).and_then(|pair| pair.down);
+        pairs.entry(*up).or_default().down = down;
+    }
+}
+
+fn named<'a>(reading: &mut Reading<'a>, file: &'a File) -> Option<Named<'a>> {
+    match reading.tool {
+        Tool::GolangMigrate => golang(file.name()),
+        Tool::Sqlx => {
+            let found = sqlx(file.name());
+            if found.is_none() && file.name().contains('_') {
+                reading.refuses(file, "`<number>_<name>.sql`, `.up.sql` or `.down.sql`");
+            }
+            found
+        }
+        _ => plain(file.name()),
+    }
+}
+
+fn sqlx(name: &str) -> Option<Named<'_>> {
+    let (version, rest) = name.split_once('_')?;
+    if !fits(version) {
+        return None;
+    }
+    let stem = rest.strip_suffix(".sql")?;
+    Some(match (stem.strip_suffix(".up"), stem.strip_suffix(".down")) {
+        (Some(name), _) => Named { version, name, is_down: false },
+        (_, Some(name)) => Named { version, name, is_down: true },
+        _ => Named { version, name: stem, is_down: false },
+    })
+}
+
+fn golang(file: &str) -> Option<Named<'_>> {
+    let (version, rest) = file.split_once('_')?;
+    if version.parse::<u64>().is_err() {
+        return None;
+    }
+    let (stem, _extension) = rest.rsplit_once('.')?;
+    let up = stem.strip_suffix(".up").map(|name| Named { version, name, is_down: false });
+    up.or_else(|| stem.strip_suffix(".down").map(|name| Named { version, name, is_down: true }))
+}
+
+fn plain(file: &str) -> Option<Named<'_>> {
+    let stem = without(file, ".sql")?;
+    let direction = |ends: [&str; 3]| ends.iter().find_map(|end| without(stem, end));
+    let down = direction([".down", "_down", "-down"]);
+    let name = down.or_else(|| direction([".up", "_up", "-up"])).unwrap_or(stem);
+    let (version, rest) = digits(name);
+    let (version, name) =
+        if version.is_empty() { (name, "") } else { (version, rest.trim_start_matches(['_', '-', '.', ' '])) };
+    Some(Named { version, name, is_down: down.is_some() })
+}
+
+fn joined(reading: &mut Reading<'_>, version: &str, name: &str, pair: &Pair<'_>) -> Option<Migration> {
+    let Some(up) = pair.up else {
+        if let Some(down) = pair.down {
+            reading.tell(&codes::DOWN_WITHOUT_UP, down, 0, format!("no up of version {version} is there"));
+        }
+        return None;
+    };
+    let down = pair.down.map(|file| script(reading.tool, file));
+    let mut found = migration(version, name, script(reading.tool, up), down);
+    if reading.tool == Tool::Sqlx {
+        found.checksum = Some(super::super::script::hex(&<sha2::Sha384 as sha2::Digest>::digest(&up.bytes)));
+    }
+    Some(found)
+}
+
+fn script(tool: Tool, file: &File) -> Script {
+    let text = file.text();
+    match tool {
+        Tool::Sqlx if text.starts_with("-- no-transaction") => {
+            Script::new(&file.path, 1, &text, Transaction::Bare, Sending::Whole)
+        }
+        Tool::Sqlx => Script::new(&file.path, 1, &text, Transaction::Wrapped, Sending::Whole),
+        Tool::GolangMigrate => Script::new(&file.path, 1, &text, Transaction::Implicit, Sending::Whole),
+        _ => {
+            let mut script = Script::new(&file.path, 1, &text, Transaction::Wrapped, Sending::Each);
+            let own = |found: &Trait| {
+                matches!(found, Trait::TransactionControl | Trait::Concurrently | Trait::OutsideTransaction)
+            };
+            // Who writes BEGIN, or what no transaction takes, does not run the file in one.
+            if script.statements.iter().any(|statement| statement.traits.iter().any(own)) {
+                script.transaction = Transaction::Bare;
+            }
+            script
+        }
+    }
+}

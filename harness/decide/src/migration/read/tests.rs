@@ -1,0 +1,221 @@
+use rstest::rstest;
+
+use super::{super::Transaction, *};
+
+fn file(path: &str, text: &str) -> File {
+    File { path: path.to_owned(), bytes: text.as_bytes().to_vec() }
+}
+
+fn read(tool: Option<Tool>, files: &[(&str, &str)]) -> Chain {
+    let files: Vec<File> = files.iter().map(|(path, text)| file(path, text)).collect();
+    chain(&files, tool).unwrap()
+}
+
+fn labels(chain: &Chain) -> Vec<String> {
+    chain.migrations.iter().map(Migration::label).collect()
+}
+
+fn codes(chain: &Chain) -> Vec<&'static str> {
+    let mut found: Vec<&str> = chain.findings.iter().map(|finding| finding.code).collect();
+    found.dedup();
+    found
+}
+
+const UP: &str = "CREATE TABLE t (a int);";
+const DOWN: &str = "DROP TABLE t;";
+
+#[rstest]
+#[case::sqitch(&[("sqitch.plan", "%project=x\na 2024 b <c>"), ("deploy/a.sql", UP), ("revert/a.sql", DOWN)], Tool::Sqitch)]
+#[case::goose(&[("001_a.sql", "-- +GOOSE up\nSELECT f();")], Tool::Goose)]
+#[case::dbmate(&[("001_a.sql", "-- migrate:up\nSELECT f();\n-- migrate:down\n")], Tool::Dbmate)]
+#[case::diesel(&[("2024-01-31-1200_a/up.sql", UP), ("2024-01-31-1200_a/down.sql", DOWN)], Tool::Diesel)]
+#[case::flyway(&[("V1__a.sql", UP), ("R__v.sql", UP)], Tool::Flyway)]
+#[case::refinery(&[("V1__a.sql", UP), ("mod.rs", "")], Tool::Refinery)]
+#[case::sqlx(&[("20240131120000_a.up.sql", UP), ("20240131120000_a.down.sql", DOWN)], Tool::Sqlx)]
+#[case::sqlx_marked(&[("1_a.sql", "-- no-transaction\nVACUUM;")], Tool::Sqlx)]
+#[case::golang_migrate(&[("000001_a.up.sql", UP), ("000001_a.down.sql", DOWN)], Tool::GolangMigrate)]
+#[case::golang_migrate_begins(&[("20240131120000_a.up.sql", "BEGIN;\nSELECT f();\nCOMMIT;")], Tool::GolangMigrate)]
+#[case::plain(&[("001_a.up.sql", UP), ("001_a.down.sql", DOWN)], Tool::Plain)]
+fn names_and_marks_tell_the_tool(#[case] files: &[(&str, &str)], #[case] want: Tool) {
+    assert_eq!(read(None, files).tool, want);
+}
+
+#[test]
+fn a_folder_without_migrations_is_an_error_that_says_what_is_there() {
+    let error = chain(&[file("README.md", ""), file(".hidden.sql", "")], None).unwrap_err().to_string();
+    assert!(error.contains("(1 file: README.md)"), "{error}");
+}
+
+#[rstest]
+#[case::sqlx(Tool::Sqlx, &["10_b.sql", "9_a.sql"], &["9_a", "10_b"])]
+#[case::golang(Tool::GolangMigrate, &["10_b.up.sql", "9_a.up.sql"], &["9_a", "10_b"])]
+#[case::goose(Tool::Goose, &["10_b.sql", "00009_a.sql"], &["00009_a", "10_b"])]
+#[case::dbmate_by_name(Tool::Dbmate, &["10_b.sql", "9_a.sql"], &["10_b", "9_a"])]
+#[case::diesel_as_text(Tool::Diesel, &["2020-01-02-000000_b/up.sql", "20200101000000_a/up.sql"],
+    &["20200101000000_a", "20200102000000_b"])]
+#[case::refinery(Tool::Refinery, &["V10__b.sql", "sub/V9__a.sql"], &["9_a", "10_b"])]
+#[case::flyway_by_parts(Tool::Flyway, &["V1.10__c.sql", "V1_9__b.sql", "V1__a.sql", "R__z.sql"], &["1_a", "1_9_b", "1.10_c", "z"])]
+#[case::plain(Tool::Plain, &["10_b.up.sql", "9_a.up.sql", "setup.sql"], &["9_a", "10_b", "setup"])]
+fn migrations_come_in_the_order_of_their_tool(#[case] tool: Tool, #[case] names: &[&str], #[case] want: &[&str]) {
+    let text = "-- migrate:up\n-- +goose Up\nSELECT f();\n";
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (*name, text)).collect();
+    assert_eq!(labels(&read(Some(tool), &files)), want);
+}
+
+#[test]
+fn an_up_and_a_down_of_one_version_belong_together_whatever_their_names() {
+    let found = read(Some(Tool::GolangMigrate), &[("1_add.up.sql", UP), ("1_remove.down.sql", DOWN)]);
+    assert!(found.migrations[0].usable_down().is_some());
+    assert_eq!(codes(&found), [""; 0]);
+}
+
+#[test]
+fn goose_cuts_at_lines_that_end_in_a_semicolon_and_keeps_blocks_whole() {
+    let text = "-- +goose NO TRANSACTION\n-- +goose up\nSELECT f(); SELECT g();\nSELECT ';'\n  ;  -- end\n-- +goose StatementBegin\nDO $$ BEGIN\nPERFORM 1;\nEND $$\n-- +goose StatementEnd\n-- +goose Down\nDROP TABLE t;\n";
+    let found = read(None, &[("1_a.sql", text)]);
+    let up = &found.migrations[0].up;
+    let batches: Vec<&str> = up.batches.iter().map(|range| up.text[range.clone()].trim()).collect();
+    let block = "DO $$ BEGIN\nPERFORM 1;\nEND $$";
+    assert_eq!(batches, ["SELECT f(); SELECT g();", "SELECT ';'\n  ;  -- end", block]);
+    assert_eq!(up.statements.iter().map(|found| found.line).collect::<Vec<_>>(), [3, 3, 4, 7]);
+    assert_eq!(up.transaction, Transaction::Bare);
+    let down = found.migrations[0].down.as_ref().unwrap();
+    assert_eq!((down.statements[0].line, down.text_of(&down.statements[0])), (12, "DROP TABLE t"));
+    assert_eq!(codes(&found), [""; 0]);
+}
+
+#[rstest]
+#[case::no_up("SELECT 1;\n", "expected a line `-- +goose Up`", 1)]
+#[case::no_semicolon(
+    "-- +goose Up\nSELECT f()\n-- +goose Down\nSELECT g();\n",
+    "does not end with a line that ends",
+    2
+)]
+#[case::no_end("-- +goose Up\n-- +goose StatementBegin\nSELECT f();\n", "has no `-- +goose StatementEnd`", 2)]
+#[case::twice("-- +goose Up\nSELECT f();\n-- +goose Up\n", "stands there twice", 3)]
+fn wrong_marks_of_goose_are_told_with_their_line(#[case] text: &str, #[case] want: &str, #[case] line: usize) {
+    let found = read(Some(Tool::Goose), &[("1_a.sql", text)]);
+    let told: Vec<_> = found.findings.iter().filter(|finding| finding.code == "bad-annotation").collect();
+    assert!(told.iter().any(|finding| finding.message.contains(want) && finding.line == line), "{told:?}");
+}
+
+#[test]
+fn a_step_in_go_keeps_its_place_and_is_told() {
+    let found = read(
+        None,
+        &[
+            ("1_a.sql", "-- +goose Up\nSELECT f();\n-- +goose Down\nSELECT g();"),
+            ("2_b.go", ""),
+            ("2_b_test.go", ""),
+            ("helper.go", ""),
+        ],
+    );
+    assert_eq!(labels(&found), ["1_a", "2_b"]);
+    assert!(matches!(found.migrations[1].up.route(), super::super::Route::Unreadable(_)));
+    assert_eq!(codes(&found), ["foreign-step"]);
+}
+
+#[test]
+fn dbmate_takes_options_and_lines_from_its_marks() {
+    let text = "-- a comment\n-- migrate:up transaction:false\nVACUUM t;\n\n--migrate:down\nSELECT f();\n";
+    let found = read(None, &[("001_a.sql", text)]);
+    let migration = &found.migrations[0];
+    assert_eq!((migration.up.transaction, migration.up.statements[0].line), (Transaction::Bare, 3));
+    let down = migration.down.as_ref().unwrap();
+    assert_eq!((down.transaction, down.statements[0].line), (Transaction::Wrapped, 6));
+}
+
+#[rstest]
+#[case::missing(None, "down-missing")]
+#[case::empty(Some(""), "down-empty")]
+#[case::comment(Some("-- nothing ; to do\n;;"), "down-empty")]
+#[case::constant(Some("BEGIN; SELECT 1; COMMIT;"), "down-empty")]
+fn a_way_back_that_does_nothing_is_told(#[case] down: Option<&str>, #[case] want: &str) {
+    let mut files = vec![("1_a.up.sql", UP), ("2_b.up.sql", UP), ("2_b.down.sql", DOWN)];
+    files.extend(down.map(|text| ("1_a.down.sql", text)));
+    let found = read(Some(Tool::GolangMigrate), &files);
+    let told = &found.findings[0];
+    assert_eq!((told.code, told.version.as_str()), (want, "1"));
+    assert_eq!(found.migrations.iter().filter(|migration| migration.usable_down().is_none()).count(), 1);
+}
+
+#[rstest]
+#[case::duplicate(&["1_a.up.sql", "1_b.up.sql"], "duplicate-version")]
+#[case::duplicate_with_zeros(&["01_a.up.sql", "1_b.up.sql"], "duplicate-version")]
+#[case::gap(&["1_a.up.sql", "2_b.up.sql", "3_c.up.sql", "4_d.up.sql", "5_e.up.sql", "7_f.up.sql"], "version-gap")]
+#[case::alone(&["1_a.up.sql", "2_b.down.sql"], "down-without-up")]
+#[case::ignored(&["1_a.up.sql", "seed.sql"], "ignored-file")]
+fn versions_and_names_are_checked(#[case] names: &[&str], #[case] want: &str) {
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (*name, UP)).collect();
+    let found = read(Some(Tool::GolangMigrate), &files);
+    assert!(codes(&found).contains(&want), "{:?}", codes(&found));
+}
+
+#[rstest]
+#[case::latin(b"SELECT 'a';\nSELECT '\xe4';", "not-utf8", 2)]
+#[case::utf16(b"\xff\xfeS\0", "not-utf8", 1)]
+#[case::zero(b"SELECT 1;\n\0", "nul-byte", 2)]
+#[case::mark(b"\xef\xbb\xbfSELECT f();", "byte-order-mark", 1)]
+#[case::line_ends(b"SELECT f();\r\n", "carriage-returns", 1)]
+#[case::psql(b"\nSELECT f();\n\\connect x\n", "meta-command", 3)]
+#[case::copy(b"COPY t FROM STDIN;\n1\n\\.\n", "copy-data", 1)]
+#[case::open(b"SELECT f();\n\nSELECT 'a", "unterminated", 3)]
+#[case::begin(b"BEGIN;\nSELECT f();\nCOMMIT;", "transaction-in-transaction", 1)]
+#[case::concurrently(b"CREATE INDEX CONCURRENTLY i ON t (a)", "concurrently-in-transaction", 1)]
+#[case::vacuum(b"VACUUM", "outside-transaction", 1)]
+#[case::no_transaction(b"-- no-transaction\nVACUUM;\nVACUUM;", "outside-transaction", 2)]
+fn bad_bytes_and_statements_are_told_with_their_line(#[case] text: &[u8], #[case] want: &str, #[case] line: usize) {
+    let files = [File { path: "1_a.sql".to_owned(), bytes: text.to_vec() }];
+    let found = chain(&files, Some(Tool::Sqlx)).unwrap();
+    assert!(found.findings.iter().any(|told| told.code == want && told.line == line), "{:?}", found.findings);
+}
+
+#[rstest]
+#[case::marked_alone("-- no-transaction\nCREATE INDEX CONCURRENTLY i ON t (a);")]
+#[case::savepoint("SAVEPOINT a; SELECT f(); ROLLBACK TO a;")]
+#[case::words_in_strings("SELECT f('BEGIN; COMMIT;', $$ VACUUM; $$);")]
+fn what_the_tool_can_run_is_not_told(#[case] text: &str) {
+    let found = read(Some(Tool::Sqlx), &[("1_a.up.sql", text), ("1_a.down.sql", DOWN)]);
+    assert_eq!(codes(&found), [""; 0]);
+}
+
+#[test]
+fn diesel_leaves_the_transaction_out_where_its_metadata_say_so() {
+    let found = read(
+        None,
+        &[
+            ("1_a/up.sql", UP),
+            ("1_a/down.sql", DOWN),
+            ("1_a/metadata.toml", "run_in_transaction = false"),
+            ("2_b/up.sql", UP),
+            ("2_b/down.sql", DOWN),
+        ],
+    );
+    let of = |at: usize| found.migrations[at].up.transaction;
+    assert_eq!((of(0), of(1)), (Transaction::Bare, Transaction::Wrapped));
+}
+
+#[test]
+fn checksums_are_those_of_the_tools() {
+    let sqlx = read(Some(Tool::Sqlx), &[("1_a.sql", "abc")]);
+    // Source: FIPS 180-4, the example of SHA-384 over `abc`.
+    let sum = sqlx.migrations[0].checksum.as_deref().unwrap();
+    assert!(sum.starts_with("cb00753f45a35e8bb5a03d699ac65007272c32ab0eded163"), "{sum}");
+}
+
+#[test]
+fn a_file_of_many_megabytes_is_told_and_read_whole() {
+    let text = format!("-- {}\nSELECT f();", "x".repeat(10 << 20));
+    let found = read(Some(Tool::Sqlx), &[("1_a.sql", text.as_str())]);
+    assert_eq!(found.migrations[0].up.statements[0].line, 2);
+    assert!(codes(&found).contains(&"large-file"));
+}
+
+#[test]
+fn statements_keep_their_place_in_a_long_script() {
+    let row = "INSERT INTO t VALUES (1, 'it''s; a row', $$ ; $$); -- more\n";
+    let found = read(Some(Tool::Sqlx), &[("1_a.sql", row.repeat(2_000).as_str())]);
+    let up = &found.migrations[0].up;
+    assert_eq!((up.statements.len(), up.statements[1_999].line), (2_000, 2_000));
+    assert_eq!(up.statement_at(row.len() * 1_500 + 3).unwrap().line, 1_501);
+}

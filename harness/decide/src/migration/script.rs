@@ -1,0 +1,232 @@
+//! A migration's script: its text, its statements, and which way it can be tried.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::split;
+
+/// What the tool does about a transaction around a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transaction {
+    /// The tool opens one and commits it.
+    Wrapped,
+    /// The tool opens none, but sends the script as one message, which the server runs as one transaction.
+    Implicit,
+    /// None: each statement commits by itself.
+    Bare,
+}
+
+/// How the tool cuts a script into messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sending {
+    /// All of it at once.
+    Whole,
+    /// Statement by statement.
+    Each,
+}
+
+/// What is special about a statement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trait {
+    /// BEGIN, COMMIT, ROLLBACK and the like; also a DO block or CALL that may commit.
+    TransactionControl,
+    /// CREATE or DROP INDEX CONCURRENTLY, REINDEX CONCURRENTLY, DETACH PARTITION CONCURRENTLY.
+    Concurrently,
+    /// Refused inside of a transaction for another reason: VACUUM, CREATE DATABASE, ALTER SYSTEM.
+    OutsideTransaction,
+    /// COPY FROM STDIN; the range of its data in the script's text, without the line `\.`.
+    CopyFromStdin(Range<usize>),
+    /// A command of psql, such as `connect`; no server understands it.
+    MetaCommand(String),
+    /// A quote, comment or body that never ends; the text says which.
+    Unterminated(&'static str),
+}
+
+/// One statement of a script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Statement {
+    /// Where it stands in the script's text: without the comments before it and without its semicolon.
+    pub range: Range<usize>,
+    /// Its line in the file, from 1.
+    pub line: usize,
+    /// What is special about it.
+    pub traits: Vec<Trait>,
+}
+
+impl Statement {
+    /// Tells whether it is a command of psql rather than SQL.
+    #[must_use]
+    pub fn is_meta_command(&self) -> bool {
+        self.traits.iter().any(|found| matches!(found, Trait::MetaCommand(_)))
+    }
+
+    fn moved(mut self, by: usize) -> Self {
+        let shifted = |range: &Range<usize>| range.start + by..range.end + by;
+        self.range = shifted(&self.range);
+        for found in &mut self.traits {
+            if let Trait::CopyFromStdin(data) = found {
+                *data = shifted(data);
+            }
+        }
+        self
+    }
+
+    /// Returns where the data of a COPY FROM STDIN stand in the script's text.
+    #[must_use]
+    pub fn copy_data(&self) -> Option<Range<usize>> {
+        self.traits.iter().find_map(|found| match found {
+            Trait::CopyFromStdin(data) => Some(data.clone()),
+            _ => None,
+        })
+    }
+}
+
+/// Which way a script can be tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// In one transaction that is rolled back.
+    Session,
+    /// On a copy of the database, with the reason.
+    Clone(String),
+    /// Not by us, with the reason: a step in Go or Rust, a command of psql that leaves the script.
+    Unreadable(String),
+}
+
+/// The SQL of one direction of a migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Script {
+    /// The file, relative to the folder of migrations, with `/`.
+    pub file: String,
+    /// The line of the file on which the text begins, from 1.
+    pub first_line: usize,
+    /// The text, as the tool takes it from the file; what is no UTF-8 is replaced.
+    #[serde(skip)]
+    pub text: String,
+    /// SHA-256 (hex) of the text.
+    pub sha256: String,
+    /// Its statements, in order.
+    #[serde(skip)]
+    pub statements: Vec<Statement>,
+    /// What the tool sends, message by message, as ranges of the text.
+    #[serde(skip)]
+    pub batches: Vec<Range<usize>>,
+    /// What the tool does about a transaction.
+    pub transaction: Transaction,
+    /// Why the script can't be read as SQL: a step in another language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub foreign: Option<String>,
+}
+
+impl Script {
+    /// Makes a script of a text that begins on line `first_line` of `file`.
+    pub(super) fn new(file: &str, first_line: usize, text: &str, transaction: Transaction, sending: Sending) -> Self {
+        let statements = split::statements(text, first_line);
+        let batches = match sending {
+            Sending::Whole => std::iter::once(0..text.len()).collect(),
+            Sending::Each => statements.iter().map(|statement| statement.range.clone()).collect(),
+        };
+        Script {
+            file: file.to_owned(),
+            first_line,
+            sha256: hex(&<sha2::Sha256 as sha2::Digest>::digest(text)),
+            text: text.to_owned(),
+            statements,
+            batches,
+            transaction,
+            foreign: None,
+        }
+    }
+
+    /// Makes a script that the tool cuts into `batches` by rules of its own.
+    pub(super) fn of_batches(
+        file: &str,
+        first_line: usize,
+        text: &str,
+        transaction: Transaction,
+        batches: Vec<Range<usize>>,
+    ) -> Self {
+        let mut script = Script::new(file, first_line, "", transaction, Sending::Whole);
+        script.sha256 = hex(&<sha2::Sha256 as sha2::Digest>::digest(text));
+        text.clone_into(&mut script.text);
+        let (mut line, mut counted) = (first_line, 0);
+        for batch in &batches {
+            line += text.as_bytes()[counted..batch.start].iter().filter(|byte| **byte == b'\n').count();
+            counted = batch.start;
+            let found = split::statements(&text[batch.clone()], line);
+            script.statements.extend(found.into_iter().map(|statement| statement.moved(batch.start)));
+        }
+        script.batches = batches;
+        script
+    }
+
+    /// Makes the place of a step that is not SQL.
+    pub(super) fn foreign(file: &str, reason: &str) -> Self {
+        let mut script = Script::new(file, 1, "", Transaction::Wrapped, Sending::Whole);
+        script.foreign = Some(reason.to_owned());
+        script
+    }
+
+    /// Returns the text of a statement.
+    #[must_use]
+    pub fn text_of(&self, statement: &Statement) -> &str {
+        self.text.get(statement.range.clone()).unwrap_or_default()
+    }
+
+    /// Finds the statement at a byte of the text, such as one that the server named; the one before it between two.
+    #[must_use]
+    pub fn statement_at(&self, byte: usize) -> Option<&Statement> {
+        let after = self.statements.partition_point(|statement| statement.range.start <= byte);
+        self.statements.get(after.saturating_sub(1))
+    }
+
+    /// Returns the line of the file on which a byte of the text stands.
+    #[must_use]
+    pub fn line_of(&self, byte: usize) -> usize {
+        let before = &self.text.as_bytes()[..byte.min(self.text.len())];
+        self.first_line + before.iter().filter(|byte| **byte == b'\n').count()
+    }
+
+    /// Tells whether it does anything: something is left without comments, semicolons, BEGIN and COMMIT, and
+    /// selections of constants such as `SELECT 1`.
+    #[must_use]
+    pub fn does_something(&self) -> bool {
+        self.foreign.is_some() || self.statements.iter().any(|statement| !split::is_idle(self.text_of(statement)))
+    }
+
+    /// Tells which way it can be tried.
+    #[must_use]
+    pub fn route(&self) -> Route {
+        if let Some(reason) = &self.foreign {
+            return Route::Unreadable(reason.clone());
+        }
+        let first = |wanted: fn(&Trait) -> bool| {
+            self.statements.iter().find(|statement| statement.traits.iter().any(wanted)).map(|found| found.line)
+        };
+        let told = |line: usize, what: &str| format!("{}:{line} {what}", self.file);
+        if let Some(line) = first(|found| matches!(found, Trait::MetaCommand(_))) {
+            return Route::Unreadable(told(line, "is a command of psql"));
+        }
+        if let Some(line) = first(|found| *found == Trait::TransactionControl) {
+            return Route::Clone(told(line, "has its own transaction control"));
+        }
+        if let Some(line) = first(|found| *found == Trait::Concurrently) {
+            return Route::Clone(told(line, "says CONCURRENTLY"));
+        }
+        if let Some(line) = first(|found| *found == Trait::OutsideTransaction) {
+            return Route::Clone(told(line, "can't run inside of a transaction"));
+        }
+        match self.transaction {
+            Transaction::Bare => Route::Clone(format!("{} is to run without a transaction", self.file)),
+            Transaction::Wrapped | Transaction::Implicit => Route::Session,
+        }
+    }
+}
+
+/// Writes bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

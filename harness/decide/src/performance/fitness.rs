@@ -1,0 +1,102 @@
+//! Can two arms be compared at all? Answers that fail, or are other answers, say nothing about speed.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Arm, Block, budget::faults};
+
+/// What is quicker than this is mostly the clock, the loop and the kernel.
+const GRAIN_NS: u64 = 2_000;
+/// So many more of 1,000 requests may fail than of the control's before it counts.
+const MORE_FAILURES: u64 = 5;
+
+/// Why the latencies of two arms cannot be compared, or only with care.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Unfit {
+    /// The candidate fails more often than the control: the release is held for it.
+    MoreFailures {
+        /// What failed of the candidate's requests.
+        candidate: String,
+        /// What failed of the control's.
+        control: String,
+    },
+    /// The control answers nothing well: there is nothing to compare with.
+    NoControl {
+        /// What failed.
+        control: String,
+    },
+    /// The answers are quicker than this machine can tell apart.
+    FasterThanTheClock {
+        /// The control's median in nanoseconds.
+        p50_ns: u64,
+    },
+}
+
+/// Sums of one arm over all of its blocks.
+struct Sum {
+    sent: u64,
+    good: u64,
+    failed: u64,
+    sizes: Option<(u64, u64)>,
+    /// The block with the most failures, which names them.
+    worst: Option<String>,
+}
+
+fn sum(blocks: &[Block], arms: &[Arm]) -> Sum {
+    let mut sum = Sum { sent: 0, good: 0, failed: 0, sizes: None, worst: None };
+    let mut most = 0;
+    for block in blocks.iter().filter(|block| arms.contains(&block.arm)) {
+        sum.sent += block.sent;
+        sum.good += block.latencies.count;
+        sum.failed += block.failed();
+        if block.latencies.count > 0 {
+            let (least, largest) = sum.sizes.unwrap_or((block.smallest, block.largest));
+            sum.sizes = Some((least.min(block.smallest), largest.max(block.largest)));
+        }
+        if block.failed() > most {
+            most = block.failed();
+            sum.worst = Some(faults(block));
+        }
+    }
+    sum
+}
+
+impl Sum {
+    fn told(&self) -> String {
+        match &self.worst {
+            Some(worst) => format!("{} of {} failed, such as {worst}", self.failed, self.sent),
+            None => format!("none of {} failed", self.sent),
+        }
+    }
+
+    fn per_mille(&self) -> u64 {
+        self.failed.saturating_mul(1_000) / self.sent.max(1)
+    }
+}
+
+/// Tells why the arms cannot be compared; `None` where they can.
+#[must_use]
+pub fn unfit(blocks: &[Block]) -> Option<Unfit> {
+    let candidate = sum(blocks, &[Arm::Candidate]);
+    let control = sum(blocks, &[Arm::Control, Arm::ControlAgain]);
+    if control.sent > 0 && control.good == 0 {
+        return Some(Unfit::NoControl { control: control.told() });
+    }
+    if candidate.sent > 0 && (candidate.good == 0 || candidate.per_mille() > control.per_mille() + MORE_FAILURES) {
+        return Some(Unfit::MoreFailures { candidate: candidate.told(), control: control.told() });
+    }
+    let mut medians: Vec<u64> = blocks.iter().filter(|b| b.arm == Arm::Control).map(|b| b.latencies.p50).collect();
+    medians.sort_unstable();
+    let p50_ns = medians.get(medians.len() / 2).copied()?;
+    (p50_ns < GRAIN_NS).then_some(Unfit::FasterThanTheClock { p50_ns })
+}
+
+/// Says where the candidate's answers have other sizes than the control's: quicker or slower, it is other work.
+#[must_use]
+pub fn changed_size(blocks: &[Block]) -> Option<String> {
+    let candidate = sum(blocks, &[Arm::Candidate]).sizes?;
+    let control = sum(blocks, &[Arm::Control, Arm::ControlAgain]).sizes?;
+    let told = |(least, largest)| if least == largest { format!("{least}") } else { format!("{least}-{largest}") };
+    let apart = candidate.0 > control.1 || candidate.1 < control.0;
+    apart.then(|| format!("its answers have {} bytes, the control's {}", told(candidate), told(control)))
+}

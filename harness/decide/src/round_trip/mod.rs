@@ -1,0 +1,19 @@
+//! Does a migration's way back lead back? What a server showed of up, down and up again, and what that means.
+//!
+//! In: a [`Trip`] for each migration, with the schemas' differences and the server's refusals as they were observed.
+//! Out: a [`Verdict`], [`Finding`](crate::migration::Finding)s that name file, line and statement, and [`Counts`].
+//! No clock, no I/O.
+
+mod failure;
+mod findings;
+mod shown;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod trip;
+
+pub use failure::{Failure, Why};
+pub use findings::{findings, of_chain, of_trip};
+pub use shown::{line, told_finding, whole_line};
+pub use summary::{Counts, Report, Tried, summary};
+pub use trip::{Down, Trip, Verdict, Whole, is_bookkeeping, without_bookkeeping};

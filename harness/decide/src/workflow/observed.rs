@@ -1,0 +1,77 @@
+//! What a step's question was answered with, whatever it asked.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// An answer: of a service, a database, a cache, a program or a page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// HTTP status or exit code; none for rows and keys.
+    pub status: Option<i64>,
+    /// Headers; none but for HTTP.
+    pub headers: Vec<(String, String)>,
+    /// The body, a program's output, or the rows or the value as JSON. Bytes that are no UTF-8 are U+FFFD.
+    pub text: String,
+    /// The same as JSON, or why it is none.
+    pub json: Result<Value, String>,
+    /// How long the answer took.
+    pub took: Duration,
+}
+
+impl Observed {
+    /// Makes an answer of bytes; `truncated` says that there were more.
+    #[must_use]
+    pub fn new(status: i64, headers: Vec<(String, String)>, body: &[u8], truncated: bool, took: Duration) -> Self {
+        let json =
+            if truncated { Err(format!("it is longer than {} bytes and was cut", body.len())) } else { json(body) };
+        let text = String::from_utf8_lossy(body).into_owned();
+        Observed { status: Some(status), headers, text, json, took }
+    }
+
+    /// Makes an answer of a value: rows of a database, or what a cache holds.
+    ///
+    /// A string that is a JSON object or array is looked into by JSONPath.
+    #[must_use]
+    pub fn of_value(value: Value, took: Duration) -> Self {
+        let inside = value.as_str().and_then(|text| serde_json::from_str(text).ok());
+        let text = super::template::plain(&value);
+        let json = Ok(inside.filter(|v: &Value| v.is_object() || v.is_array()).unwrap_or(value));
+        Observed { status: None, headers: Vec::new(), text, json, took }
+    }
+}
+
+fn json(body: &[u8]) -> Result<Value, String> {
+    if body.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    let text = std::str::from_utf8(body).map_err(|error| format!("byte {} is no UTF-8", error.valid_up_to()))?;
+    serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::empty(b"", false, "it is empty")]
+    #[case::bytes(b"\"\xff\"", false, "byte 1 is no UTF-8")]
+    #[case::text(b"nope", false, "it is no JSON")]
+    #[case::cut(b"[1", true, "it is longer than 2 bytes and was cut")]
+    #[case::deep(&[b'['; 100_000], false, "recursion limit")]
+    fn a_body_that_is_no_json_says_why(#[case] body: &[u8], #[case] cut: bool, #[case] want: &str) {
+        let observed = Observed::new(200, Vec::new(), body, cut, Duration::ZERO);
+        assert!(observed.json.unwrap_err().contains(want));
+    }
+
+    #[rstest]
+    #[case(json!("{\"a\": 1}"), json!({"a": 1}))]
+    #[case(json!("7"), json!("7"))]
+    #[case(json!(null), json!(null))]
+    fn a_text_that_holds_a_document_is_looked_into(#[case] value: Value, #[case] want: Value) {
+        assert_eq!(Observed::of_value(value, Duration::ZERO).json, Ok(want));
+    }
+}

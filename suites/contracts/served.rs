@@ -1,0 +1,193 @@
+//! Does the running service give the document that the repository has? Where the repository has none, does it keep
+//! the one that it gives?
+
+use std::{path::PathBuf, sync::Arc};
+
+use futures_util::{StreamExt, stream};
+use stagegate_act::{
+    clock,
+    error::with_causes,
+    http::{Http, Request},
+};
+use stagegate_decide::{
+    config::Service,
+    contract::{
+        Document, Format, code,
+        diff::{Change, Contract, Level, compare},
+        hollow,
+    },
+    record::{Finding, Outcome},
+};
+
+use super::{book::Book, document, wire::Wire};
+use crate::{
+    run::AT_A_TIME,
+    session::Session,
+    trial::{Effect, Scope, Trial},
+};
+
+/// How long a served document may be.
+const DOCUMENT: usize = 16 << 20;
+/// How many differences are told one by one.
+const TOLD: usize = 20;
+
+/// A service that gives its document.
+pub(super) struct Served {
+    pub(super) service: Service,
+    pub(super) environment: String,
+    /// Where the service gives it.
+    pub(super) path: String,
+    /// The repository's document.
+    pub(super) file: Option<PathBuf>,
+}
+
+/// Lists a trial for each service that gives its document.
+pub(super) fn trials(scope: Scope<'_>) -> Vec<Trial> {
+    let services = scope.config.services.values();
+    services.filter_map(|service| Some(trial(served(scope, service, service.served_contract.as_deref()?)))).collect()
+}
+
+pub(super) fn served(scope: Scope<'_>, service: &Service, path: &str) -> Served {
+    Served {
+        service: service.clone(),
+        environment: scope.environment.name.clone(),
+        path: path.to_owned(),
+        file: service.contract.as_ref().map(|file| scope.environment.workdir.join(file)),
+    }
+}
+
+fn trial(served: Served) -> Trial {
+    let served = Arc::new(served);
+    let name = served.service.name.clone();
+    Trial::new("contracts", &name, "served", Effect::Reads, move |session: Arc<Session>| {
+        let served = Arc::clone(&served);
+        async move {
+            match Wire::of(&session, &served.service).await {
+                Ok(wire) => asked(&served, &wire).await,
+                Err(reason) => Outcome::Broken(reason),
+            }
+        }
+    })
+}
+
+pub(super) async fn asked(served: &Served, wire: &Wire) -> Outcome {
+    let text = match fetched(&served.path, wire).await {
+        Ok(text) => text,
+        Err(reason) => return missing(&served.path, reason),
+    };
+    match &served.file {
+        Some(file) => compared(served, file, &text),
+        None => kept(served, wire, &text).await,
+    }
+}
+
+async fn fetched(path: &str, wire: &Wire) -> Result<String, String> {
+    let http = Http::shared().map_err(|error| with_causes(&error))?.body_cap(DOCUMENT);
+    let asked = http.send_first(&wire.addresses, &Request::get(path)).await;
+    let (_, answer) = asked.map_err(|error| with_causes(&error))?;
+    if answer.status != 200 {
+        return Err(format!("GET {path} answers {}", answer.status));
+    }
+    if answer.truncated {
+        return Err(format!("GET {path} gives more than {} MiB", DOCUMENT >> 20));
+    }
+    String::from_utf8(answer.body).map_err(|_| format!("GET {path} gives no UTF-8"))
+}
+
+fn missing(path: &str, reason: String) -> Outcome {
+    let at = format!("{} {path}", code::SERVED_MISSING.id);
+    let finding = Finding { at, expected: "an OpenAPI document".to_owned(), found: reason.clone() };
+    let hint = Some(code::SERVED_MISSING.mend.to_owned());
+    Outcome::Fail { message: reason, findings: vec![finding], evidence: Vec::new(), hint }
+}
+
+/// Tells how a text is written: a document in JSON begins with a brace.
+fn format(text: &str) -> Format {
+    if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') { Format::Json } else { Format::Yaml }
+}
+
+/// Compares the served document with the repository's, by the rules of `gate contract diff`.
+fn compared(served: &Served, file: &std::path::Path, text: &str) -> Outcome {
+    let own = match std::fs::read_to_string(file) {
+        Ok(own) => own,
+        Err(error) => return Outcome::Broken(format!("{} cannot be read: {error}", file.display())),
+    };
+    let (old, new) = match (Contract::read(&own, Format::of(file)), Contract::read(text, format(text))) {
+        (Ok(old), Ok(new)) => (old, new),
+        (Err(error), _) => return Outcome::Broken(format!("{}: {error}", file.display())),
+        (_, Err(error)) => return document::unusable(&served.path, &error.to_string()),
+    };
+    let today = clock::today();
+    let changes = compare(&old, &new, &today);
+    let (open, fine): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| change.level > Level::Info);
+    if open.is_empty() {
+        let more =
+            if fine.is_empty() { String::new() } else { format!(", but for {} that hurt no caller", fine.len()) };
+        return Outcome::Pass(format!("{} is the repository's{more}", served.path));
+    }
+    Outcome::Fail {
+        message: format!("{} is not the repository's document: {} differences", served.path, open.len()),
+        findings: open.iter().take(TOLD).map(|change| finding(change)).collect(),
+        evidence: Vec::new(),
+        hint: Some(format!(
+            "{}; save what is served and run `gate contract diff {} FILE`",
+            code::SERVED_DIFFERS.mend,
+            file.display()
+        )),
+    }
+}
+
+fn finding(change: &Change) -> Finding {
+    let or = |text: &str| if text.is_empty() { "nothing".to_owned() } else { text.to_owned() };
+    Finding {
+        at: format!("{} {} at {}", code::SERVED_DIFFERS.id, change.id, change.place),
+        expected: or(&change.before),
+        found: or(&change.after),
+    }
+}
+
+/// Asks every operation of a document that only the service has.
+async fn kept(served: &Served, wire: &Wire, text: &str) -> Outcome {
+    let parsed = match Document::parse(text, format(text)) {
+        Ok(parsed) => Arc::new(parsed),
+        Err(error) => return document::unusable(&served.path, &error.to_string()),
+    };
+    let book = Book::new(&served.service, &served.environment, &served.path, parsed);
+    let (shared, wire) = (&book, wire);
+    let asked = stream::iter(book.possible()).map(|index| async move { (index, shared.ask(wire, index).await) });
+    let mut all: Vec<_> = asked.buffer_unordered(AT_A_TIME).collect().await;
+    all.sort_by_key(|(index, _)| *index);
+    let statuses: Vec<u16> = all.iter().filter_map(|(_, asked)| asked.status).collect();
+    let failed: Vec<(String, &Outcome)> = all
+        .iter()
+        .filter(|(_, asked)| matches!(asked.outcome, Outcome::Fail { .. }))
+        .map(|(index, asked)| (book.title(*index), &asked.outcome))
+        .collect();
+    if failed.is_empty() {
+        return match hollow(&statuses) {
+            Some(reason) => Outcome::Broken(format!("{}: {reason}; {}", code::HOLLOW.id, code::HOLLOW.mend)),
+            None => Outcome::Pass(format!("{} of {} operations were asked and keep it", all.len(), book.calls.len())),
+        };
+    }
+    gathered(&served.path, &failed)
+}
+
+/// Makes one failure of those of several operations.
+fn gathered(path: &str, failed: &[(String, &Outcome)]) -> Outcome {
+    let (mut all, mut lines) = (Vec::new(), Vec::new());
+    for (title, outcome) in failed {
+        let Outcome::Fail { findings, evidence, .. } = outcome else { continue };
+        let named =
+            findings.iter().map(|finding| Finding { at: format!("{} of {title}", finding.at), ..finding.clone() });
+        all.extend(named);
+        lines.extend(evidence.iter().filter(|evidence| evidence.name == "reproduce").cloned());
+    }
+    all.truncate(TOLD);
+    let titles: Vec<&str> = failed.iter().map(|(title, _)| title.as_str()).collect();
+    Outcome::Fail {
+        message: format!("{} do not match {path}", titles.join(", ")),
+        findings: all,
+        evidence: lines,
+        hint: None,
+    }
+}

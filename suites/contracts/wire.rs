@@ -1,0 +1,77 @@
+//! How requests reach a service: its addresses, the token, and the mask of what must not be shown.
+
+use std::net::SocketAddr;
+
+use stagegate_act::http;
+use stagegate_decide::{
+    config::Service,
+    contract::{Place, Request},
+    record::Outcome,
+    redact::{Mask, Secret},
+};
+
+use crate::session::Session;
+
+/// A way to a service.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wire {
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) token: Option<Secret>,
+    /// Masks of the environment's secrets, and of the token.
+    pub(super) masks: Vec<Mask>,
+}
+
+impl Wire {
+    /// Finds the way to a service of a session.
+    pub(super) async fn of(session: &Session, service: &Service) -> Result<Self, String> {
+        let addresses = session.addresses(service).await?;
+        let token = match &service.token_variable {
+            None => None,
+            Some(variable) => Some(token(session, service, variable)?),
+        };
+        let own = Mask::new(token.clone());
+        Ok(Wire { addresses, token, masks: vec![session.runner.mask().clone(), own] })
+    }
+
+    /// Makes a contract's request one that can be sent, with the token where it needs one.
+    pub(super) fn dressed(&self, base: &str, request: &Request) -> http::Request {
+        let mut path = format!("{base}{}", request.target);
+        let mut headers = request.headers.clone();
+        if let Some((credential, token)) = request.credential.as_ref().zip(self.token.as_ref()) {
+            let value = format!("{}{}", credential.prefix, token.expose());
+            match credential.place {
+                Place::Query => {
+                    let mark = if path.contains('?') { '&' } else { '?' };
+                    path = format!("{path}{mark}{}={value}", credential.name);
+                }
+                Place::Cookie => headers.push(("cookie".to_owned(), format!("{}={value}", credential.name))),
+                Place::Header | Place::Path => headers.push((credential.name.clone(), value)),
+            }
+        }
+        http::Request { headers, body: request.body.clone(), ..http::Request::new(request.method.name(), &path) }
+    }
+
+    /// Masks all that an outcome tells.
+    pub(super) fn masked(&self, outcome: Outcome) -> Outcome {
+        let mask = |text: &str| self.masks.iter().fold(text.to_owned(), |text, mask| mask.apply(&text));
+        match outcome {
+            Outcome::Fail { message, mut findings, mut evidence, hint } => {
+                findings.iter_mut().for_each(|finding| finding.found = mask(&finding.found));
+                evidence.iter_mut().for_each(|evidence| evidence.text = mask(&evidence.text));
+                Outcome::Fail { message: mask(&message), findings, evidence, hint }
+            }
+            other => other,
+        }
+    }
+}
+
+fn token(session: &Session, service: &Service, variable: &str) -> Result<Secret, String> {
+    let own = std::env::var(variable).ok().filter(|value| !value.is_empty()).map(Secret::new);
+    own.or_else(|| session.project.model.variable(&service.name, variable)).ok_or_else(|| {
+        format!(
+            "there is no token: variable `{variable}` is set neither here nor for compose service `{name}`; set it, or take \
+             `token_variable` out of [services.{name}]",
+            name = service.name
+        )
+    })
+}

@@ -1,0 +1,77 @@
+//! Are names, volumes, folders, networks and ports those of one environment only?
+
+use std::sync::Arc;
+
+use stagegate_decide::{
+    isolation::{self, Stack},
+    record::{Finding, Outcome},
+};
+
+use super::{Neighbours, judged};
+use crate::{
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+/// A comparison of two environments.
+#[derive(Clone, Copy)]
+struct Comparison {
+    question: &'static str,
+    ask: fn(&Stack, &Stack) -> Vec<Finding>,
+    message: &'static str,
+    hint: &'static str,
+}
+
+const COMPARISONS: [Comparison; 5] = [
+    Comparison {
+        question: "names",
+        ask: isolation::names,
+        message: "two environments go by one name",
+        hint: "give each environment its own `project`, and take `container_name` out of the compose file",
+    },
+    Comparison {
+        question: "volumes",
+        ask: isolation::volumes,
+        message: "two environments keep data in one volume",
+        hint: "take `name:` and `external:` out of the volume, or put the environment into its name (`${NAME}-data`)",
+    },
+    Comparison {
+        question: "folders",
+        ask: isolation::binds,
+        message: "two environments write into one folder",
+        hint: "mount a folder below the environment's own `workdir`, or mount it read-only (`:ro`)",
+    },
+    Comparison {
+        question: "networks",
+        ask: isolation::networks,
+        message: "two environments are in one network",
+        hint: "give each environment networks of its own; `docker network disconnect` what was attached by hand",
+    },
+    Comparison {
+        question: "ports",
+        ask: isolation::ports,
+        message: "two environments publish one port",
+        hint: "take the host's port from a variable of the env file (`${WEB_PORT}:80`)",
+    },
+];
+
+pub(super) fn trials(neighbours: &Arc<Neighbours>, other: &str) -> Vec<Trial> {
+    let trial = |comparison: Comparison| {
+        let (neighbours, name) = (Arc::clone(neighbours), other.to_owned());
+        let ask = move |session| ask(session, Arc::clone(&neighbours), name.clone(), comparison);
+        Trial::new("isolation", other, comparison.question, Effect::Reads, ask)
+    };
+    COMPARISONS.into_iter().map(trial).collect()
+}
+
+async fn ask(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String, comparison: Comparison) -> Outcome {
+    let stacks = match neighbours.stacks(&session).await {
+        Ok(stacks) => stacks,
+        Err(reason) => return Outcome::Broken(reason),
+    };
+    let Some(other) = stacks.others.get(&other) else {
+        return Outcome::Broken(format!("environment `{other}` was not looked at"));
+    };
+    let findings = (comparison.ask)(&stacks.own, other);
+    judged(comparison.message, findings, other.looked_at(), comparison.hint)
+}

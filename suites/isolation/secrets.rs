@@ -1,0 +1,55 @@
+//! Is a secret used in one environment only?
+
+use std::{io::Read, sync::Arc};
+
+use stagegate_decide::{
+    compose::{HeldSecret, Model},
+    isolation,
+    record::{Outcome, Severity},
+    redact::Secret,
+};
+
+use super::judged;
+use crate::{
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+const HINT: &str = "make one for each environment (`openssl rand -base64 24`): whoever has one has both otherwise";
+
+pub(super) fn trial(other: &str) -> Trial {
+    let name = other.to_owned();
+    let ask = move |session| ask(session, name.clone());
+    Trial::new("isolation", other, "secrets", Effect::Reads, ask).weighing(Severity::Warning)
+}
+
+async fn ask(session: Arc<Session>, other: String) -> Outcome {
+    let Some(theirs) = session.files().await.of(&other) else {
+        return Outcome::Skip(format!(
+            "the files of `{other}` are not on this machine, so that its secrets are not known"
+        ));
+    };
+    let salt = match salt() {
+        Ok(salt) => salt,
+        Err(error) => return Outcome::Broken(format!("no random bytes: {error}")),
+    };
+    let (own, theirs) = (held(&session.project.model), held(&theirs.model));
+    let sound = format!("{} secrets here, {} there", own.len(), theirs.len());
+    judged("one secret opens two environments", isolation::secrets(&own, &theirs, &other, &salt), sound, HINT)
+}
+
+/// Returns the secrets of variables and of files; a file that cannot be read here is nothing that can be compared.
+fn held(model: &Model) -> Vec<HeldSecret> {
+    let of_file = |(variable, path)| {
+        let text = std::fs::read_to_string(path).ok()?;
+        let value = Secret::new(text.trim());
+        (!value.expose().is_empty()).then(|| HeldSecret { service: "secrets".to_owned(), variable, value })
+    };
+    model.held_secrets().into_iter().chain(model.secret_files().into_iter().filter_map(of_file)).collect()
+}
+
+fn salt() -> std::io::Result<[u8; isolation::SALT_BYTES]> {
+    let mut salt = [0; isolation::SALT_BYTES];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut salt)?;
+    Ok(salt)
+}

@@ -1,0 +1,153 @@
+//! The answers that several checks look at, asked for once a run.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use futures_util::{StreamExt, future::join_all, stream};
+use stagegate_act::{
+    error::with_causes,
+    http::{Answer, Http, Request},
+};
+use stagegate_decide::{
+    config::{Kind, Service},
+    contract::Document,
+    security::{self, ORIGINS, Seen},
+};
+use tokio::sync::OnceCell;
+
+use crate::{session::Session, trial::Scope};
+
+/// How many operations of a contract are asked for as they are: one answer is like another here.
+const OPERATIONS: usize = 5;
+/// How many requests one service gets at a time.
+const AT_A_TIME: usize = 4;
+
+/// What one service answered.
+pub(super) struct Answered {
+    pub(super) service: String,
+    /// Its answers reach browsers.
+    pub(super) is_front: bool,
+    /// To requests as anybody makes them.
+    pub(super) usual: Vec<Seen>,
+    /// To requests that provoke errors.
+    pub(super) provoked: Vec<Seen>,
+    /// To requests of strange origins.
+    pub(super) foreign: Vec<(&'static str, Seen)>,
+}
+
+/// A service that is to be asked, with what its contract offers.
+struct Target {
+    service: Service,
+    document: Option<Arc<Document>>,
+}
+
+/// The HTTP services, and what they answered once somebody has asked.
+pub(super) struct Answers {
+    targets: Vec<Target>,
+    asked: OnceCell<Result<Vec<Answered>, String>>,
+}
+
+impl Answers {
+    pub(super) fn new(scope: Scope<'_>) -> Self {
+        let contracts = crate::contracts::documents(scope);
+        let document = |service: &Service| {
+            contracts.iter().find(|(owner, _)| owner.name == service.name).map(|(_, document)| Arc::clone(document))
+        };
+        let http = scope.config.services.values().filter(|service| service.kind == Kind::Http);
+        let targets = http.map(|service| Target { document: document(service), service: service.clone() }).collect();
+        Answers { targets, asked: OnceCell::new() }
+    }
+
+    /// Returns what the services answered, without those that do not answer at all: health tells of them.
+    ///
+    /// # Errors
+    /// A text, where no service answers.
+    pub(super) async fn get(&self, session: &Session) -> Result<&[Answered], String> {
+        let asked = self.asked.get_or_init(|| self.ask(session)).await;
+        asked.as_deref().map_err(Clone::clone)
+    }
+
+    async fn ask(&self, session: &Session) -> Result<Vec<Answered>, String> {
+        let asked = join_all(self.targets.iter().map(|target| of_service(session, target))).await;
+        let (answered, errors): (Vec<_>, Vec<_>) = asked.into_iter().partition(Result::is_ok);
+        let answered: Vec<Answered> = answered.into_iter().flatten().collect();
+        match errors.into_iter().find_map(Result::err) {
+            Some(error) if answered.is_empty() => Err(error),
+            _ => Ok(answered),
+        }
+    }
+}
+
+async fn of_service(session: &Session, target: &Target) -> Result<Answered, String> {
+    let Target { service, document } = target;
+    let addresses = session.addresses(service).await?;
+    let base = &service.base_path;
+    let provoking =
+        security::probes(document.as_deref()).into_iter().map(|path| Request::get(&format!("{base}{path}")));
+    let foreign = ORIGINS.into_iter().flat_map(|origin| {
+        let front = usual(service, None).into_iter().take(2).map(move |request| request.header("origin", origin));
+        front.flat_map(move |request| [(origin, preflight(&request)), (origin, request)])
+    });
+    let (origins, foreign): (Vec<&str>, Vec<Request>) = foreign.unzip();
+    let usual = all(&addresses, usual(service, document.as_deref())).await?;
+    let provoked = all(&addresses, provoking.collect()).await?;
+    let foreign = all(&addresses, foreign).await?;
+    Ok(Answered {
+        service: service.name.clone(),
+        is_front: is_front(session, service).await,
+        usual,
+        provoked,
+        foreign: origins.into_iter().zip(foreign).collect(),
+    })
+}
+
+/// Tells whether a service's answers reach browsers: the configuration says so, or it publishes a port.
+///
+/// The files as they are written are asked: a throw-away copy publishes nothing.
+async fn is_front(session: &Session, service: &Service) -> bool {
+    match &session.project.config.security.front {
+        Some(named) => named.contains(&service.name),
+        None => session.files().await.own().is_some_and(|model| model.publishes(&service.name)),
+    }
+}
+
+/// Lists the requests that anybody makes: the root first, then what the configuration and the contract name.
+fn usual(service: &Service, document: Option<&Document>) -> Vec<Request> {
+    let named = ["/".to_owned()].into_iter().chain(service.health.clone()).chain(service.version.clone());
+    let calls = document.map(Document::calls).unwrap_or_default();
+    let calls = calls.into_iter().filter_map(|call| call.request.ok()).take(OPERATIONS);
+    let mut paths: Vec<String> =
+        named.chain(calls.map(|call| format!("{}{}", service.base_path, call.target))).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    paths.retain(|path| seen.insert(path.clone()));
+    paths.iter().map(|path| Request::get(path)).collect()
+}
+
+/// Makes the question that a browser asks before it sends another site's request.
+fn preflight(request: &Request) -> Request {
+    let asked = Request { method: "OPTIONS".to_owned(), ..request.clone() };
+    asked.header("access-control-request-method", "POST")
+}
+
+/// Sends requests and returns the answers in their order.
+async fn all(addresses: &[SocketAddr], requests: Vec<Request>) -> Result<Vec<Seen>, String> {
+    let http = Http::shared().map_err(|error| with_causes(&error))?;
+    let send = |request: Request| {
+        let http = http.clone();
+        async move {
+            let answered = http.send_first(addresses, &request).await;
+            answered.map(|(_, answer)| seen(&request, &answer)).map_err(|error| with_causes(&error))
+        }
+    };
+    let answers: Vec<_> = stream::iter(requests.into_iter().map(send)).buffered(AT_A_TIME).collect().await;
+    answers.into_iter().collect()
+}
+
+fn seen(request: &Request, answer: &Answer) -> Seen {
+    Seen {
+        request: format!("{} {}", request.method, request.path),
+        status: answer.status,
+        headers: answer.headers.clone(),
+        body: answer.text(),
+        encrypted: false,
+    }
+}

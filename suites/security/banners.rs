@@ -1,0 +1,44 @@
+//! Does a service tell which version of what software it is?
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use stagegate_decide::{
+    record::{Outcome, Severity},
+    security,
+};
+
+use super::{answers::Answers, judged};
+use crate::{
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+const HINT: &str = "switch it off (nginx: `server_tokens off`); it saves whoever looks for a known flaw the search";
+
+pub(super) fn trial(answers: &Arc<Answers>) -> Trial {
+    let answers = Arc::clone(answers);
+    let ask = move |session| ask(session, Arc::clone(&answers));
+    Trial::new("security", "stack", "banners", Effect::Reads, ask).weighing(Severity::Warning)
+}
+
+async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
+    let answered = match answers.get(&session).await {
+        Ok(answered) => answered,
+        Err(reason) => return Outcome::Broken(reason),
+    };
+    let mut findings = Vec::new();
+    let mut looked_at = 0;
+    for answered in answered {
+        let mut told = BTreeSet::new();
+        for seen in answered.usual.iter().chain(&answered.provoked) {
+            looked_at += 1;
+            for mut finding in security::banners(seen) {
+                if told.insert(finding.found.clone()) {
+                    finding.at = format!("{} {}", answered.service, finding.at);
+                    findings.push(finding);
+                }
+            }
+        }
+    }
+    judged("a service tells its version", findings, format!("{looked_at} answers"), HINT)
+}

@@ -1,0 +1,37 @@
+//! May any site read what a signed-in user sees?
+
+use std::sync::Arc;
+
+use stagegate_decide::{record::Outcome, security};
+
+use super::{answers::Answers, judged};
+use crate::{
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+const HINT: &str = "allow credentials for a list of origins only; never send back what the request says";
+
+pub(super) fn trial(answers: &Arc<Answers>) -> Trial {
+    let answers = Arc::clone(answers);
+    Trial::new("security", "stack", "cors", Effect::Reads, move |session| ask(session, Arc::clone(&answers)))
+}
+
+async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
+    let answered = match answers.get(&session).await {
+        Ok(answered) => answered,
+        Err(reason) => return Outcome::Broken(reason),
+    };
+    let mut findings = Vec::new();
+    let mut looked_at = 0;
+    for answered in answered {
+        looked_at += answered.foreign.len();
+        for (origin, seen) in &answered.foreign {
+            if let Some(mut finding) = security::cors(seen, origin) {
+                finding.at = format!("{} {}", answered.service, finding.at);
+                findings.push(finding);
+            }
+        }
+    }
+    judged("any site may read what users see", findings, format!("{looked_at} requests of strange origins"), HINT)
+}

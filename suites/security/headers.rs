@@ -1,0 +1,55 @@
+//! Do pages that reach browsers carry the headers that protect their users?
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use stagegate_decide::{
+    record::{Outcome, Severity},
+    security,
+};
+
+use super::{answers::Answers, judged};
+use crate::{
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+const HINT: &str = "add the header where the service answers, errors included (nginx: `add_header .. always`)";
+
+pub(super) fn trial(answers: &Arc<Answers>) -> Trial {
+    let answers = Arc::clone(answers);
+    let ask = move |session| ask(session, Arc::clone(&answers));
+    Trial::new("security", "stack", "headers", Effect::Reads, ask).weighing(Severity::Warning)
+}
+
+async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
+    let answered = match answers.get(&session).await {
+        Ok(answered) => answered,
+        Err(reason) => return Outcome::Broken(reason),
+    };
+    let front: Vec<_> = answered.iter().filter(|answered| answered.is_front).collect();
+    if front.is_empty() {
+        return Outcome::Skip(
+            "no HTTP service publishes a port; name those that reach browsers in `front` of [security]".to_owned(),
+        );
+    }
+    let expected = &session.project.config.security.headers;
+    let mut findings = Vec::new();
+    for answered in &front {
+        // One answer that lacks a header is enough to find where all of them are made.
+        let mut told = BTreeSet::new();
+        for mut finding in answered.usual.iter().flat_map(|seen| security::headers(seen, expected)) {
+            let header = finding.at.rsplit(' ').next().unwrap_or_default().to_owned();
+            if told.insert(header) {
+                finding.at = format!("{} {}", answered.service, finding.at);
+                findings.push(finding);
+            }
+        }
+    }
+    let names: Vec<&str> = front.iter().map(|answered| answered.service.as_str()).collect();
+    judged(
+        "headers that protect users are not there",
+        findings,
+        format!("{} of {}", expected.join(", "), names.join(", ")),
+        HINT,
+    )
+}

@@ -1,0 +1,42 @@
+//! Did a service write a secret into its log since its last start?
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use stagegate_act::error::with_causes;
+use stagegate_decide::{record::Outcome, security};
+
+use super::judged;
+use crate::{
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+/// How many of a container's last lines are read: more than any start writes.
+const LINES: u32 = 5_000;
+const HINT: &str = "take it out of what is logged, and change it: logs are copied and kept";
+
+pub(super) fn trial() -> Trial {
+    Trial::new("security", "stack", "log_secrets", Effect::Reads, ask)
+}
+
+async fn ask(session: Arc<Session>) -> Outcome {
+    let containers = match session.project.containers(&session.engine).await {
+        Ok(containers) => containers,
+        Err(error) => return Outcome::Broken(with_causes(&error)),
+    };
+    let secrets = session.project.model.held_secrets();
+    let logs = containers.iter().map(|c| session.engine.logs_since(&c.id, &c.started_at, LINES));
+    let mut findings = Vec::new();
+    let mut lines = 0;
+    for (container, text) in containers.iter().zip(join_all(logs).await) {
+        match text {
+            Ok(text) => {
+                lines += text.lines().count();
+                findings.extend(security::log(&container.name, &text, &secrets));
+            }
+            Err(error) => return Outcome::Broken(with_causes(&error)),
+        }
+    }
+    judged("a log holds a secret", findings, format!("{lines} lines, {} secrets", secrets.len()), HINT)
+}

@@ -1,0 +1,36 @@
+//! Does a service that speaks TLS tell browsers to come back over TLS only?
+
+use std::sync::Arc;
+
+use stagegate_decide::{
+    config::Tls,
+    record::{Outcome, Severity},
+    security,
+};
+
+use super::{certificate::shown, judged};
+use crate::{
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+const HINT: &str = "answer with `Strict-Transport-Security: max-age=31536000`";
+
+pub(super) fn trial(service: &str, tls: &Tls) -> Trial {
+    let (name, tls) = (service.to_owned(), tls.clone());
+    let ask = move |session| ask(session, name.clone(), tls.clone());
+    Trial::new("security", service, "strict_transport", Effect::Reads, ask).weighing(Severity::Warning)
+}
+
+async fn ask(session: Arc<Session>, service: String, tls: Tls) -> Outcome {
+    let (_, shown, _) = match shown(&session, &service, &tls).await {
+        Ok(shown) => shown,
+        Err(outcome) => return outcome,
+    };
+    let Some(answer) = shown.answer else {
+        return Outcome::fail(format!("service `{service}` speaks TLS at port {}, and no HTTP over it", tls.port));
+    };
+    let mut findings = security::headers(&answer, &[]);
+    findings.iter_mut().for_each(|finding| finding.at = format!("{service} {}", finding.at));
+    judged("browsers may come back over plain HTTP", findings, "strict-transport-security".to_owned(), HINT)
+}

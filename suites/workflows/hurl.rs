@@ -1,0 +1,33 @@
+//! Does a `.hurl` file pass?
+
+use std::{path::Path, sync::Arc};
+
+use stagegate_act::workflow;
+use stagegate_decide::{
+    record::{Outcome, Severity},
+    workflow::hurl,
+};
+
+use super::Shared;
+use crate::trial::{Effect, Scope, Trial};
+
+pub(super) fn trial(scope: Scope<'_>, path: &Path, text: &str, shared: &Shared) -> Trial {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let is_safe = hurl::is_safe(text);
+    if scope.environment.protected && !is_safe {
+        let reason = format!(
+            "{} may write, and `{}` is protected; a file that only reads says so above its first request: {}",
+            path.display(),
+            scope.environment.name,
+            hurl::SAFE
+        );
+        let skip = move |_| std::future::ready(Outcome::Skip(reason.clone()));
+        return Trial::new("workflows", &name, "hurl", Effect::Reads, skip).weighing(Severity::Info);
+    }
+    let effect = if is_safe { Effect::Reads } else { Effect::Writes };
+    let (file, shared) = (Arc::new(scope.environment.workdir.join(path)), shared.clone());
+    Trial::new("workflows", &name, "hurl", effect, move |session| {
+        let (file, shared) = (Arc::clone(&file), shared.clone());
+        async move { workflow::hurl::run(&*shared.place(&session).await, &file).await }
+    })
+}

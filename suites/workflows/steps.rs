@@ -1,0 +1,38 @@
+//! Do the steps of a file hold, one after the other?
+
+use std::sync::Arc;
+
+use stagegate_act::workflow;
+use stagegate_decide::{
+    record::{Outcome, Severity},
+    workflow::{Book, Policy, Workflow, outcome, select},
+};
+
+use super::Shared;
+use crate::{
+    session::Session,
+    trial::{Effect, Scope, Trial},
+};
+
+pub(super) fn trial(scope: Scope<'_>, workflow: &Arc<Workflow>, book: &Book, shared: &Shared) -> Trial {
+    let protected = scope.environment.protected;
+    // In a protected environment the steps that write are left out by the run itself, so that it can say so.
+    let effect = match protected || workflow.steps.iter().all(|step| step.safe) {
+        true => Effect::Reads,
+        false => Effect::Writes,
+    };
+    let nothing_left = protected && select(&workflow.steps, &book.logins, Policy::Protected).is_empty();
+    // What cannot run by the environment's own policy must not hold every release to it.
+    let severity = if nothing_left { Severity::Info } else { workflow.severity };
+    let (asked, shared) = (Arc::clone(workflow), shared.clone());
+    Trial::new("workflows", &workflow.name, "completes", effect, move |session| {
+        ask(session, Arc::clone(&asked), shared.clone())
+    })
+    .weighing(severity)
+}
+
+async fn ask(session: Arc<Session>, asked: Arc<Workflow>, shared: Shared) -> Outcome {
+    let place = shared.place(&session).await;
+    let ran = workflow::run(&place, &asked).await;
+    outcome(&ran, &session.project.environment.name)
+}

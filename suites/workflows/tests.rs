@@ -1,0 +1,94 @@
+use std::path::{Path, PathBuf};
+
+use rstest::rstest;
+use stagegate_decide::{config::Config, record::Severity};
+
+use super::*;
+use crate::trial::Effect;
+
+const CONFIG: &str = "[project]\nname = \"shop\"\n[environments.open]\n[environments.shut]\nprotected = true\n\
+    [services.web]\nport = 80\nhealth = \"/\"\n";
+const SAFE_STEP: &str = "[[step]]\nname = \"look\"\nsafe = true\nhttp = { service = \"web\", path = \"/\" }\n";
+const STEP: &str = "[[step]]\nname = \"place\"\nhttp = { service = \"web\", path = \"/\", body = \"x\" }\n";
+
+/// A release with workflow files.
+struct Release(PathBuf);
+
+impl Release {
+    fn new(files: &[(&str, &[u8])]) -> Self {
+        static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("stagegate-workflows-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(folder.join(FOLDER)).unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.join(FOLDER).join(name), text).unwrap();
+        }
+        Release(folder)
+    }
+
+    fn trials(&self, environment: &str) -> Vec<(String, Effect, Severity)> {
+        let config = Config::parse(&self.0.join("stagegate.toml"), CONFIG).unwrap();
+        let scope = Scope { config: &config, environment: config.environment(environment).unwrap() };
+        trials(scope).into_iter().map(|trial| (trial.name, trial.effect, trial.severity)).collect()
+    }
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn each_file_is_a_trial_whatever_is_in_it() {
+    let warning = format!("severity = \"warning\"\n{STEP}");
+    let release = Release::new(&[
+        ("read.toml", SAFE_STEP.as_bytes()),
+        ("write.toml", warning.as_bytes()),
+        ("broken.toml", b"nope"),
+        ("bytes.toml", b"\xff\xfe"),
+        ("page.hurl", b"GET {{web_url}}/\n"),
+        ("notes.txt", b"not a workflow"),
+    ]);
+    let required = Severity::Required;
+    assert_eq!(
+        release.trials("open"),
+        [
+            ("workflows::broken::completes".to_owned(), Effect::Reads, required),
+            ("workflows::bytes::completes".to_owned(), Effect::Reads, required),
+            ("workflows::page::hurl".to_owned(), Effect::Writes, required),
+            ("workflows::read::completes".to_owned(), Effect::Reads, required),
+            ("workflows::write::completes".to_owned(), Effect::Writes, Severity::Warning),
+        ]
+    );
+}
+
+#[rstest]
+#[case::safe(SAFE_STEP.to_owned(), Severity::Required)]
+#[case::both(format!("{STEP}{SAFE_STEP}"), Severity::Required)]
+#[case::only_writing(STEP.to_owned(), Severity::Info)]
+fn what_cannot_run_in_a_protected_environment_does_not_hold_a_release(#[case] text: String, #[case] want: Severity) {
+    let release = Release::new(&[("a.toml", text.as_bytes())]);
+    assert_eq!(release.trials("shut"), [("workflows::a::completes".to_owned(), Effect::Reads, want)]);
+}
+
+#[test]
+fn a_release_without_the_folder_has_no_trials() {
+    let release = Release::new(&[]);
+    std::fs::remove_dir(release.0.join(FOLDER)).unwrap();
+    assert_eq!(release.trials("open"), []);
+}
+
+#[test]
+fn the_sample_stacks_workflows_can_be_read() {
+    let shop = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/shop");
+    let files = file::all(&shop.join(FOLDER));
+    let known = Known {
+        services: ["api", "web"].map(str::to_owned).into(),
+        caches: ["cache".to_owned()].into(),
+        databases: ["main".to_owned()].into(),
+    };
+    let book = workflow::read(&texts(&files, "toml").0, &known);
+    assert_eq!(book.broken, []);
+    assert_eq!(book.workflows.len(), 2);
+}
