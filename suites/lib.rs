@@ -19,6 +19,7 @@ mod files;
 mod fixtures;
 mod health;
 mod isolation;
+mod migrations;
 mod policy;
 mod schema;
 mod security;
@@ -35,6 +36,7 @@ pub fn catalog() -> Vec<Suite> {
         workflows::SUITE,
         policy::SUITE,
         schema::SUITE,
+        migrations::SUITE,
         security::SUITE,
         isolation::SUITE,
     ]

@@ -65,7 +65,7 @@ pub async fn run(
 pub async fn one(session: &Arc<Session>, trial: &Trial) -> Record {
     let ready = session.ready().await.map(drop);
     let begun = Instant::now();
-    let within = TRIAL_WITHIN.max(session.soak + BESIDE_SOAK);
+    let within = trial.within.unwrap_or(TRIAL_WITHIN).max(session.soak + BESIDE_SOAK);
     let outcome = match ready {
         Ok(()) => asked(session, trial, within).await,
         Err(reason) => Outcome::Broken(reason),

@@ -1,6 +1,6 @@
 //! A trial: one question about one thing of one environment.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use stagegate_decide::{
@@ -31,6 +31,8 @@ pub struct Trial {
     pub effect: Effect,
     /// How much it weighs where the configuration says nothing.
     pub severity: Severity,
+    /// How long it may take, where it may take longer than others.
+    pub within: Option<Duration>,
     /// The question.
     pub ask: Ask,
 }
@@ -43,13 +45,25 @@ impl Trial {
         R: Future<Output = Outcome> + Send + 'static,
     {
         let name = [suite, thing, question].map(word).join("::");
-        Trial { name, effect, severity: Severity::default(), ask: Arc::new(move |session| Box::pin(ask(session))) }
+        Trial {
+            name,
+            effect,
+            severity: Severity::default(),
+            within: None,
+            ask: Arc::new(move |session| Box::pin(ask(session))),
+        }
     }
 
     /// Returns the trial with another severity than `required`, for where the configuration says nothing.
     #[must_use]
     pub fn weighing(self, severity: Severity) -> Self {
         Trial { severity, ..self }
+    }
+
+    /// Returns the trial with more time than others have.
+    #[must_use]
+    pub fn within(self, within: Duration) -> Self {
+        Trial { within: Some(within), ..self }
     }
 }
 
