@@ -107,7 +107,7 @@ const CHANGES: &[(&str, &str)] = &[
     ("alter table forms alter column n type text", ""),
 ];
 
-async fn start(major: u32) -> Scratch {
+pub(crate) async fn start(major: u32) -> Scratch {
     let wish = Wish { images: vec![image_of(major)], way: Some(Way::Docker), ..Wish::default() };
     let claim = Claim::from_now(Owner::of(std::process::id()).unwrap());
     Scratch::start(&Scratch::new_name().unwrap(), &claim, &wish).await.unwrap()

@@ -2,7 +2,8 @@
 //!
 //! [`Content`] is what a database holds at one moment, as numbers: for each table the rows, and sums of hashes of
 //! them that do not depend on their order. [`compare()`] tells how two moments differ, over the columns that both
-//! have; [`query`] is the SQL that counts and sums.
+//! have; [`stages`] makes findings of a migration's four moments: before, after up, after down, after the second up.
+//! [`query`] is the SQL that counts and sums.
 //!
 //! Sums, never exclusive or: two equal rows would cancel each other. Two seeds: one row's hash that meets another's by
 //! chance does not do so twice. No clock, no I/O, and no value of the user's but for keys that are numbers or UUIDs.
@@ -11,6 +12,7 @@ mod compare;
 mod content;
 mod hashing;
 pub mod query;
+pub mod stages;
 #[cfg(test)]
 mod tests;
 

@@ -1,18 +1,28 @@
 //! The codes of all findings about migrations: what each means, why it hurts, how to mend it. One file a group.
 
 mod applied;
+mod content;
 mod exceptions;
 mod files;
 mod lint;
+mod observed;
 pub mod round_trip;
 
-pub use self::{applied::*, exceptions::*, files::*, lint::*};
+pub use self::{applied::*, content::*, exceptions::*, files::*, lint::*, observed::*};
 use super::Code;
 
 /// Lists the codes, in the order in which they are explained.
 #[must_use]
 pub fn codes() -> Vec<&'static Code> {
-    let groups: [&[Code]; 5] = [files::CODES, lint::CODES, round_trip::CODES, applied::CODES, exceptions::CODES];
+    let groups: [&[Code]; 7] = [
+        files::CODES,
+        lint::CODES,
+        round_trip::CODES,
+        content::CODES,
+        observed::CODES,
+        applied::CODES,
+        exceptions::CODES,
+    ];
     groups.into_iter().flatten().collect()
 }
 

@@ -1,0 +1,17 @@
+//! What did each statement of a migration lock, rewrite and hold up?
+//!
+//! In: [`Event`]s of the recorder's event triggers, [`Samples`] from outside, [`Request`]s of probes, the target's
+//! [`Sizes`]. Out: [`statements()`], one entry each with what it did to tables that were there before, and
+//! [`findings()`]: what of it hurts on tables of the target's size. It tells what was observed, never what might be.
+//! No clock, no I/O.
+
+mod event;
+mod sample;
+
+#[cfg(test)]
+mod tests;
+mod told;
+
+pub use event::{Event, Mode, Observed, statements, without_recorder};
+pub use sample::{Request, Sample, Samples, Use};
+pub use told::{Hurt, Sizes, Thresholds, Trouble, findings, told};
