@@ -8,6 +8,7 @@ mod contract;
 mod crash;
 mod integrity;
 mod load;
+mod migrations;
 mod policy;
 mod promote;
 mod refuse;
