@@ -111,8 +111,8 @@ async fn odd_names_and_rows_of_a_copy_are_no_trouble() {
     let server = server().await;
     let long = "n".repeat(63);
     let up = format!("create table \"a\"\"b\nc'd\" (\"{long}\" int);\ncreate table rows (a int, b text);");
-    let down = format!("drop table rows;\ndrop table \"a\"\"b\nc'd\";");
-    let chain = of(&[(&up, &down)]);
+    let down = "drop table rows;\ndrop table \"a\"\"b\nc'd\";";
+    let chain = of(&[(&up, down)]);
     let proven = prove(&server, &chain, &options(false), |_| {}).await.unwrap();
     assert_eq!(verdicts(&proven), [Verdict::Exact], "{:#?}", proven.trips);
     let file = |name: &str, text: &str| File { path: name.to_owned(), bytes: text.as_bytes().to_vec() };
