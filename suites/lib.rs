@@ -20,10 +20,14 @@ mod fixtures;
 mod health;
 mod isolation;
 mod migrations;
+mod performance;
 mod policy;
 mod schema;
 mod security;
 mod workflows;
+
+#[cfg(test)]
+mod tests;
 
 pub use trial::{Effect, Scope, Suite, Trial};
 
@@ -39,6 +43,7 @@ pub fn catalog() -> Vec<Suite> {
         migrations::SUITE,
         security::SUITE,
         isolation::SUITE,
+        performance::SUITE,
     ]
 }
 

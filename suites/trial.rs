@@ -31,8 +31,10 @@ pub struct Trial {
     pub effect: Effect,
     /// How much it weighs where the configuration says nothing.
     pub severity: Severity,
-    /// How long it may take, where it may take longer than others.
-    pub within: Option<Duration>,
+    /// Whether other trials of the session have to wait meanwhile.
+    pub alone: bool,
+    /// How long it may take, where that is more than usual.
+    pub within: Duration,
     /// The question.
     pub ask: Ask,
 }
@@ -49,7 +51,8 @@ impl Trial {
             name,
             effect,
             severity: Severity::default(),
-            within: None,
+            alone: false,
+            within: Duration::ZERO,
             ask: Arc::new(move |session| Box::pin(ask(session))),
         }
     }
@@ -60,10 +63,16 @@ impl Trial {
         Trial { severity, ..self }
     }
 
-    /// Returns the trial with more time than others have.
+    /// Returns the trial as one beside which no other one of the session is asked, since it would measure its load.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        Trial { alone: true, ..self }
+    }
+
+    /// Returns the trial with so much time, where that is more than every trial has.
     #[must_use]
     pub fn within(self, within: Duration) -> Self {
-        Trial { within: Some(within), ..self }
+        Trial { within, ..self }
     }
 }
 

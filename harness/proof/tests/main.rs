@@ -6,9 +6,11 @@
 
 mod contract;
 mod crash;
+mod faults;
 mod integrity;
 mod load;
 mod migrations;
+mod performance;
 mod policy;
 mod promote;
 mod refuse;
