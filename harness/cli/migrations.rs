@@ -49,6 +49,12 @@ pub(crate) struct MigrationsCheck {
     /// Tell every migration, the way it was tried and how long it took
     #[arg(long)]
     pub(crate) verbose: bool,
+    /// File of accepted findings [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) exceptions: Option<PathBuf>,
+    /// Write SARIF 2.1.0, for a code host
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sarif: Option<PathBuf>,
     /// Print JSON
     #[arg(long, conflicts_with = "verbose")]
     pub(crate) json: bool,

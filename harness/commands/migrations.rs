@@ -8,7 +8,7 @@ use stagegate_act::{
 };
 use stagegate_decide::{
     exit::Exit,
-    migration::{Chain, Finding, Tool, chain},
+    migration::{Chain, Exceptions, Extent, Finding, Tool, chain, report},
     record::Severity,
     round_trip::{Counts, Report, Trip, findings, least, line, summary, told_finding, whole_line},
     units::Span,
@@ -44,6 +44,11 @@ async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
     }
     if let Some(least) = least(&tried.iter().map(|(major, trips)| (*major, trips.as_slice())).collect::<Vec<_>>()) {
         say(&least);
+    }
+    if let Some(path) = &args.sarif {
+        let all: Vec<Finding> = reports.iter().flat_map(|report| report.findings.clone()).collect();
+        let sarif = report::sarif(&all, &args.dir.to_string_lossy(), env!("CARGO_PKG_VERSION"));
+        super::test::write(path, &format!("{sarif:#}\n"))?;
     }
     if args.json {
         give(&serde_json::to_string_pretty(&reports)?);
@@ -89,7 +94,11 @@ async fn on_one(
     let (told, major) = (server.told(), server.major());
     server.end().await;
     let proven = proven.map_err(|error| Failure::new(Exit::Inconclusive, stagegate_act::error::with_causes(&error)))?;
-    let found = findings(chain, &proven.trips, &proven.whole);
+    let mut found = findings(chain, &proven.trips, &proven.whole);
+    if let Some(path) = &args.exceptions {
+        let text = std::fs::read_to_string(path)?;
+        Exceptions::parse(path, &text)?.apply(&mut found, &stagegate_act::clock::today(), Extent::Run);
+    }
     let report = Report::new(chain, &told, &proven.trips, &proven.whole, found);
     if !args.json {
         tell(&report, &proven, begun.elapsed().as_secs_f64());

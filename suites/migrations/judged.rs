@@ -2,7 +2,7 @@
 
 use stagegate_decide::{
     config::Migrations,
-    migration::Finding,
+    migration::{Extent, Finding},
     record::{self, Evidence, Outcome, Severity},
     round_trip::{Counts, least, of_chain, of_files, of_trips, summary, told_finding, whole_line},
 };
@@ -28,31 +28,42 @@ pub(super) const QUESTIONS: [(&str, Asked); 3] =
     [("files", Asked::Files), ("round_trip", Asked::RoundTrip), ("chain", Asked::Chain)];
 
 pub(super) fn outcome(proof: &Proof, migrations: &Migrations, asked: Asked) -> Outcome {
-    let told: Vec<(String, Vec<Finding>)> = match asked {
-        Asked::Files => {
-            let message = format!("{} migrations of {}", proof.chain.migrations.len(), proof.chain.tool);
-            vec![(message, of_files(&proof.chain))]
+    let mut messages = Vec::new();
+    let mut all = Vec::new();
+    for on in &proof.servers {
+        let (files, trips, chain) = accepted(proof, on);
+        let (message, found) = match asked {
+            Asked::Files => (format!("{} migrations of {}", proof.chain.migrations.len(), proof.chain.tool), files),
+            Asked::RoundTrip => (format!("{}: {}", on.server, summary(&Counts::of(&on.proven.trips))), trips),
+            Asked::Chain => (format!("{}: {}", on.server, whole_line(&on.proven.whole)), chain),
+        };
+        if !messages.contains(&message) {
+            messages.push(message);
+            all.extend(found);
         }
-        Asked::RoundTrip => proof.servers.iter().map(|on| round_trip(proof, on)).collect(),
-        Asked::Chain => proof.servers.iter().map(chain).collect(),
-    };
-    let mut messages: Vec<String> = told.iter().map(|(message, _)| message.clone()).collect();
+    }
     if asked == Asked::RoundTrip {
         let tried: Vec<_> = proof.servers.iter().map(|on| (on.major, on.proven.trips.as_slice())).collect();
         messages.extend(least(&tried));
     }
-    let message = messages.join("; ");
-    let all: Vec<Finding> = told.into_iter().flat_map(|(_, found)| found).collect();
-    judged(message, &all, migrations)
+    judged(messages.join("; "), &all, migrations)
 }
 
-fn round_trip(proof: &Proof, on: &On) -> (String, Vec<Finding>) {
-    let trips = &on.proven.trips;
-    (format!("{}: {}", on.server, summary(&Counts::of(trips))), of_trips(&proof.chain, trips))
-}
-
-fn chain(on: &On) -> (String, Vec<Finding>) {
-    (format!("{}: {}", on.server, whole_line(&on.proven.whole)), of_chain(&on.proven.whole))
+/// Returns what files, trips and the whole chain showed on one server, with what was accepted marked; what is wrong
+/// with the exceptions is told with the files.
+fn accepted(proof: &Proof, on: &On) -> (Vec<Finding>, Vec<Finding>, Vec<Finding>) {
+    let mut all = of_files(&proof.chain);
+    let files = all.len();
+    all.extend(of_trips(&proof.chain, &on.proven.trips));
+    let trips = all.len();
+    all.extend(of_chain(&on.proven.whole));
+    let chain = all.len();
+    proof.exceptions.apply(&mut all, &stagegate_act::clock::today(), Extent::Run);
+    let of_exceptions = all.split_off(chain);
+    let chain = all.split_off(trips);
+    let trips = all.split_off(files);
+    all.extend(of_exceptions);
+    (all, trips, chain)
 }
 
 /// Judges: what could not be tried is no pass and no failure.

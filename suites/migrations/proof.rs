@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -16,7 +17,7 @@ use stagegate_act::{
 };
 use stagegate_decide::{
     config::Migrations,
-    migration::{Chain, chain},
+    migration::{Chain, EXCEPTIONS_FILE, Exceptions, chain},
 };
 use tokio::sync::OnceCell;
 
@@ -36,6 +37,8 @@ pub(super) struct On {
 pub(super) struct Proof {
     /// The migrations.
     pub(super) chain: Chain,
+    /// What was accepted.
+    pub(super) exceptions: Exceptions,
     /// One server for each major that was asked for.
     pub(super) servers: Vec<On>,
 }
@@ -49,9 +52,20 @@ pub(super) async fn of(session: &Session, migrations: &Migrations) -> Result<Arc
     let source = session.project.environment.workdir.join(&migrations.source);
     let files = files(&source).map_err(|error| with_causes(&error))?;
     let chain = chain(&files, migrations.tool).map_err(|error| format!("{}: {error}", source.display()))?;
+    let exceptions = exceptions(session.project.config.root())?;
     let wishes = wishes(session, migrations)?;
-    let shared = shared(format!("{}\n{chain:?}\n{migrations:?}\n{wishes:?}", migrations.database));
-    shared.get_or_init(|| proven(chain, migrations, wishes)).await.clone()
+    let shared = shared(format!("{}\n{chain:?}\n{exceptions:?}\n{migrations:?}\n{wishes:?}", migrations.database));
+    shared.get_or_init(|| proven(chain, exceptions, migrations, wishes)).await.clone()
+}
+
+/// Reads what was accepted; that there is no such file is fine.
+fn exceptions(root: &Path) -> Result<Exceptions, String> {
+    let path = root.join(EXCEPTIONS_FILE);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Exceptions::parse(&path, &text).map_err(|error| error.to_string()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Exceptions::default()),
+        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
+    }
 }
 
 fn shared(key: String) -> Shared {
@@ -84,7 +98,12 @@ fn wishes(session: &Session, migrations: &Migrations) -> Result<Vec<Wish>, Strin
     Ok(migrations.pg.iter().map(|major| wish(images(config.root(), Some(*major)), Some(*major))).collect())
 }
 
-async fn proven(chain: Chain, migrations: &Migrations, wishes: Vec<Wish>) -> Result<Arc<Proof>, String> {
+async fn proven(
+    chain: Chain,
+    exceptions: Exceptions,
+    migrations: &Migrations,
+    wishes: Vec<Wish>,
+) -> Result<Arc<Proof>, String> {
     let manner =
         Manner { statement_within: migrations.statement_timeout.0, search_path: migrations.search_path.clone() };
     let options = Options { manner, before: roles(&migrations.roles), always_clone: false, ways_back: true };
@@ -96,5 +115,5 @@ async fn proven(chain: Chain, migrations: &Migrations, wishes: Vec<Wish>) -> Res
         server.end().await;
         servers.push(On { server: told, major, proven: proven.map_err(|error| with_causes(&error))? });
     }
-    Ok(Arc::new(Proof { chain, servers }))
+    Ok(Arc::new(Proof { chain, exceptions, servers }))
 }

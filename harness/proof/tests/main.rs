@@ -10,6 +10,7 @@ mod faults;
 mod integrity;
 mod load;
 mod locks;
+mod migrations;
 mod performance;
 mod policy;
 mod promote;

@@ -1,0 +1,144 @@
+//! Proofs that a way back is judged by what it leaves, and that bad migrations are told with their place.
+
+use std::time::Duration;
+
+use stagegate_act::{
+    migration::{Manner, Options, Proven, prove},
+    owner::{Claim, Owner},
+    scratch::{Scratch, Way, Wish},
+};
+use stagegate_decide::{
+    migration::{Chain, File, Finding, Route, Tool, chain},
+    round_trip::{Verdict, findings},
+};
+
+use crate::world::image_of;
+
+async fn server() -> Scratch {
+    let claim = Claim::from_now(Owner::of(std::process::id()).unwrap());
+    let wish = Wish { images: vec![image_of(17)], way: Some(Way::Docker), ..Wish::default() };
+    Scratch::start(&Scratch::new_name().unwrap(), &claim, &wish).await.unwrap()
+}
+
+fn options(always_clone: bool) -> Options {
+    let manner = Manner { statement_within: Duration::from_secs(2), search_path: None };
+    Options { manner, before: String::new(), always_clone, ways_back: true }
+}
+
+/// Makes a chain of ups and downs, numbered from 1.
+fn of(steps: &[(&str, &str)]) -> Chain {
+    let file = |name: String, text: &str| File { path: name, bytes: text.as_bytes().to_vec() };
+    let files: Vec<File> = steps
+        .iter()
+        .enumerate()
+        .flat_map(|(i, (up, down))| {
+            [file(format!("{}_step.up.sql", i + 1), up), file(format!("{}_step.down.sql", i + 1), down)]
+        })
+        .collect();
+    chain(&files, Some(Tool::Sqlx)).unwrap()
+}
+
+fn verdicts(proven: &Proven) -> Vec<Verdict> {
+    proven.trips.iter().map(stagegate_decide::round_trip::Trip::verdict).collect()
+}
+
+/// One of each verdict, and what each server must say of it.
+const STEPS: [(&str, &str); 8] = [
+    ("create table t (id int primary key, a text, b text);", "drop table t;"),
+    ("alter table t drop column a;", "alter table t add column a text;"),
+    ("alter table t alter column b set not null;", "select now();"),
+    ("create index t_b on t (b);", "drop index t_b on t;"),
+    ("create type state as enum ('new'); ", "drop type state;"),
+    ("alter type state add value 'old';", "-- nothing"),
+    ("create function f() returns int language sql as 'select 1; select 2';", "drop function f();"),
+    ("create view v as select id from t; comment on view v is 'a; b';", "drop view v;"),
+];
+const WANT: [Verdict; 8] = [
+    Verdict::Exact,
+    Verdict::OrderOnly,
+    Verdict::AnotherSchema,
+    Verdict::SqlError,
+    Verdict::Exact,
+    Verdict::NoUsableDown,
+    Verdict::Exact,
+    Verdict::Exact,
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_and_a_copy_give_the_same_verdicts() {
+    let (server, chain) = (server().await, of(&STEPS));
+    let in_session = prove(&server, &chain, &options(false), |_| {}).await.unwrap();
+    let on_copies = prove(&server, &chain, &options(true), |_| {}).await.unwrap();
+    server.end().await;
+    assert_eq!(verdicts(&in_session), WANT);
+    assert_eq!(verdicts(&on_copies), WANT);
+    assert!(in_session.trips.iter().filter(|trip| trip.route == Route::Session).count() >= 6);
+    assert!(on_copies.trips.iter().all(|trip| matches!(trip.route, Route::Clone(_))));
+    let told = |proven: &Proven| findings(&chain, &proven.trips, &proven.whole);
+    assert_eq!(told(&in_session), told(&on_copies));
+    let refused = told(&in_session).into_iter().find(|finding| finding.code == "down-fails").unwrap();
+    assert_eq!((refused.place().as_str(), refused.statement.as_str()), ("4_step.down.sql:1", "drop index t_b on t"));
+}
+
+/// Proves one bad step behind a good one and returns what is told of it.
+async fn told_of(server: &Scratch, up: &str) -> Vec<Finding> {
+    let chain = of(&[("create table t (id int);", "drop table t;"), (up, "select now();")]);
+    let proven = prove(server, &chain, &options(false), |_| {}).await.unwrap();
+    findings(&chain, &proven.trips, &proven.whole).into_iter().filter(|f| f.version == "2").collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_migrations_are_told_with_code_line_and_statement() {
+    let server = server().await;
+    let cases = [
+        ("select now();\nalter tabel t add a int;", "up-fails", 2, "alter tabel"),
+        ("do $$ begin\n perform 1; raise exception 'a;b'; end $$;", "up-fails", 1, "do $$ begin"),
+        ("-- none; here\nselect pg_sleep(60);", "took-too-long", 2, "select pg_sleep"),
+        ("set statement_timeout = 0;\nselect pg_sleep(60);", "took-too-long", 2, "select pg_sleep"),
+        ("create extension no_such_extension;", "not-run", 1, "create extension"),
+        ("grant select on t to nobody_at_all;", "not-run", 1, "grant select"),
+    ];
+    for (up, code, line, statement) in cases {
+        let told = told_of(&server, up).await;
+        let is_meant = |f: &&Finding| f.code == code && f.line == line && f.statement.starts_with(statement);
+        assert!(told.iter().any(|f| is_meant(&f)), "{up}: {told:#?}");
+    }
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_names_and_rows_of_a_copy_are_no_trouble() {
+    let server = server().await;
+    let long = "n".repeat(63);
+    let up = format!("create table \"a\"\"b\nc'd\" (\"{long}\" int);\ncreate table rows (a int, b text);");
+    let down = "drop table rows;\ndrop table \"a\"\"b\nc'd\";";
+    let chain = of(&[(&up, down)]);
+    let proven = prove(&server, &chain, &options(false), |_| {}).await.unwrap();
+    assert_eq!(verdicts(&proven), [Verdict::Exact], "{:#?}", proven.trips);
+    let file = |name: &str, text: &str| File { path: name.to_owned(), bytes: text.as_bytes().to_vec() };
+    let copy =
+        "create table rows (a int, b text);\ncopy rows from stdin;\n1\ta;b\n2\t\\N\n\\.\ncreate table last (a int);\n";
+    let files = [file("1_a.up.sql", copy), file("1_a.down.sql", "drop table rows, last;")];
+    let chain = stagegate_decide::migration::chain(&files, Some(Tool::Plain)).unwrap();
+    let proven = prove(&server, &chain, &options(false), |_| {}).await.unwrap();
+    assert_eq!(verdicts(&proven), [Verdict::Exact], "{:#?}", proven.trips);
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_dies_in_the_middle_is_no_verdict_on_anybody() {
+    let server = server().await;
+    // SIGQUIT to the server's first process: it ends at once, with the container.
+    let kill = "copy (select 1) to program 'kill -QUIT 1';\nselect pg_sleep(60);";
+    let chain = of(&[
+        ("create table t (id int);", "drop table t;"),
+        (kill, "select now();"),
+        ("select now();", "select now();"),
+    ]);
+    let proven = prove(&server, &chain, &options(false), |_| {}).await.unwrap();
+    assert_eq!(verdicts(&proven), [Verdict::Exact, Verdict::NotRun, Verdict::NotRun]);
+    let told = findings(&chain, &proven.trips, &proven.whole);
+    let at = told.iter().find(|finding| finding.version == "2" && finding.code == "not-run").unwrap();
+    assert!(at.message.contains("server"), "{at:#?}");
+    server.end().await;
+}
