@@ -171,3 +171,79 @@ async fn a_request_that_cannot_be_sent_is_told_without_a_password(
     let error = http().send_url(url, &request).await.unwrap_err().to_string();
     assert!(error.contains(want) && !error.contains("hush"), "{error}");
 }
+
+#[rstest]
+#[case::many_headers("X-N: a\r\n", 100_000)]
+#[case::an_endless_header("X-N: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 100_000)]
+#[tokio::test]
+async fn a_head_without_an_end_is_no_answer(#[case] part: &'static str, #[case] times: usize) {
+    let address = server(move |mut stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
+        let _ = (0..times).all(|_| stream.write_all(part.as_bytes()).is_ok());
+    });
+    let error = get(&http().deadline(SOON), address).await.unwrap_err();
+    assert!(matches!(error, HttpError::NotHttp { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_body_without_an_end_is_cut_at_the_cap() {
+    let address = server(|mut stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+        while stream.write_all(&[b'['; 4096]).is_ok() {}
+    });
+    let answer = get(&http().deadline(SOON), address).await.unwrap();
+    assert_eq!((answer.body.len(), answer.truncated), (BODY_CAP, true));
+}
+
+#[tokio::test]
+async fn a_redirect_to_itself_is_asked_for_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = std::sync::Arc::clone(&asked);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    assert_eq!(get(&http(), address).await.unwrap().status, 302);
+    assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn what_is_packed_stays_packed() {
+    let head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 20\r\n\r\n";
+    // An empty file, as gzip packs it.
+    let packed = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let address = server(move |mut stream, _| stream.write_all(&[&head[..], &packed].concat()).unwrap());
+    let answer = get(&http(), address).await.unwrap();
+    assert_eq!((answer.body.as_slice(), answer.header("content-encoding")), (&packed[..], Some("gzip")));
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_utf_8_are_kept_in_the_body_and_replaced_in_texts() {
+    let bytes = b"HTTP/1.1 200 OK\r\nX-Name: \xff\r\nContent-Length: 2\r\n\r\n\xff\xfe";
+    let address = server(move |mut stream, _| stream.write_all(bytes).unwrap());
+    let answer = get(&http(), address).await.unwrap();
+    assert_eq!((answer.body.as_slice(), answer.header("x-name")), (&b"\xff\xfe"[..], Some("\u{fffd}")));
+    assert_eq!(answer.text(), "\u{fffd}\u{fffd}");
+}
+
+#[rstest]
+#[case::two_lengths("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd")]
+#[case::no_number("HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nabcd")]
+#[case::negative("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nabcd")]
+#[tokio::test]
+async fn a_length_that_is_none_is_no_answer(#[case] answer: &'static str) {
+    let error = get(&http(), says(answer)).await.unwrap_err();
+    assert!(matches!(error, HttpError::NotHttp { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_body_ends_where_its_length_says() {
+    let answer = get(&http(), says("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcdef")).await.unwrap();
+    assert_eq!((answer.text().as_str(), answer.truncated), ("abc", false));
+}

@@ -344,6 +344,29 @@ fn a_text_that_is_no_document_says_where(#[case] text: &str, #[case] format: For
     assert!(error.contains(want), "{error}");
 }
 
+#[rstest]
+#[case::deep_json("[", Format::Json)]
+#[case::deep_objects("{\"a\":", Format::Json)]
+#[case::deep_yaml("[", Format::Yaml)]
+#[case::deep_yaml_blocks("- ", Format::Yaml)]
+fn a_text_without_a_bottom_is_an_error_and_not_a_crash(#[case] part: &str, #[case] format: Format) {
+    let text = part.repeat(50_000);
+    assert!(Document::parse(&text, format).is_err());
+    assert!(diff::Contract::read(&text, format).is_err());
+    let closed = format!("openapi: 3.1.0\npaths: {}{}\n", "[".repeat(5_000), "]".repeat(5_000));
+    assert!(Document::parse(&closed, Format::Yaml).is_err());
+    assert!(diff::Contract::read(&closed, Format::Yaml).is_err());
+}
+
+#[test]
+fn aliases_that_multiply_are_an_error() {
+    let line = |n: usize| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(", "));
+    let lines: String = (1..12).map(line).collect();
+    let text = format!("openapi: 3.1.0\npaths: {{}}\na0: &a0 [x, x]\n{lines}");
+    assert!(Document::parse(&text, Format::Yaml).is_err());
+    assert!(diff::Contract::read(&text, Format::Yaml).is_err());
+}
+
 #[test]
 fn a_reference_in_an_example_is_data() {
     let text = r#"{"openapi": "3.1.0", "paths": {}, "x": {"example": {"$ref": "https://example.com/a"}}}"#;

@@ -9,6 +9,8 @@ use super::{
     tree::{Datum, Node},
 };
 
+/// How deep values may be nested, as in JSON: what walks over them later calls itself at every level.
+const DEPTH: usize = 128;
 /// How many values a file may have, those that aliases repeat included.
 const NODES: u32 = 8_000_000;
 
@@ -87,6 +89,9 @@ impl<'t> Builder<'t> {
     fn begin(&mut self, line: u32, anchor: usize, content: Content<'t>) -> Result<(), ContractError> {
         if let Some(Open { content: Content::Map { key: None, .. }, .. }) = self.open.last() {
             return Err(wrong(line, "a key that is no plain text"));
+        }
+        if self.open.len() >= DEPTH {
+            return Err(wrong(line, "values are nested too deeply"));
         }
         let id = self.id();
         self.open.push(Open { id, line, anchor, content });
