@@ -8,20 +8,31 @@ use criterion::{Criterion, Throughput};
 use stagegate_decide::{
     config::Config,
     data::{DataFacts, TableFacts, differences},
+    performance::{self, Arm, Block, Latencies, Rules},
     promotion::{Decision, Entry, Line, Plan, Step, VERSION, chained, next, read},
+    record::{Outcome, Record, Severity},
     redact::{Mask, Secret},
+    verdict::{self, Planned},
 };
 
 const JOURNAL_LINES: u64 = 1_000;
 const TABLES: i64 = 1_000;
+const ROTATIONS: u32 = 96;
+const RECORDS: usize = 1_000;
 const LOG_BYTES: usize = 1 << 20;
 
 fn main() {
+    // `cargo bench -- --env NAME` is meant for the bench `environment` alone.
+    if std::env::args().any(|argument| argument == "--env" || argument.starts_with("--env=")) {
+        return;
+    }
     let mut criterion = Criterion::default().configure_from_args();
     journal(&mut criterion);
     config(&mut criterion);
     data(&mut criterion);
     mask(&mut criterion);
+    comparison(&mut criterion);
+    judging(&mut criterion);
     criterion.final_summary();
 }
 
@@ -63,6 +74,52 @@ fn mask(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(log.len() as u64));
     group.bench_function("8 secrets in 1 MiB of log", |bencher| bencher.iter(|| mask.apply(black_box(&log))));
     group.finish();
+}
+
+fn comparison(criterion: &mut Criterion) {
+    let blocks: Vec<Block> = (0..ROTATIONS).flat_map(rotation).collect();
+    let rules = Rules::usual(0.02, 1);
+    criterion.bench_function("comparison of 96 rotations", |bencher| {
+        bencher.iter(|| performance::next(black_box(&blocks), &rules, true));
+    });
+}
+
+/// Makes the blocks of one rotation: a candidate whose bound stays open, so that every look is taken.
+fn rotation(rotation: u32) -> [Block; 3] {
+    [(Arm::Candidate, 306_000), (Arm::Control, 300_000), (Arm::ControlAgain, 300_000)].map(|(arm, ns)| {
+        let jitter = u64::from(rotation * 7_919 % 97) * if arm == Arm::Candidate { 300 } else { 200 };
+        let samples: Vec<u64> = (0..30).map(|n| ns + jitter + n * 50).collect();
+        Block {
+            arm,
+            rotation,
+            intended_us: 0,
+            started_us: 0,
+            took_us: 9_000,
+            sent: 30,
+            latencies: Latencies::of(&samples),
+            samples_ns: Vec::new(),
+            errors: BTreeMap::new(),
+            timeouts: 0,
+            bytes: 0,
+            smallest: 0,
+            largest: 0,
+            intended_rate: None,
+            achieved_rate: 3_000.0,
+            lag_us: 0,
+        }
+    })
+}
+
+fn judging(criterion: &mut Criterion) {
+    let names: Vec<String> = (0..RECORDS).map(|n| format!("contracts::api::operation_{n}")).collect();
+    let record = |name: &String| Record::new("staging", name, Severity::Required, 3, Outcome::Pass("200".to_owned()));
+    let records: Vec<Record> = names.iter().map(record).collect();
+    let planned: Vec<Planned> =
+        names.into_iter().map(|trial| Planned { trial, severity: Severity::Required }).collect();
+    let readiness = must(Config::parse(Path::new("/stagegate.toml"), "[project]\nname = \"shop\"")).readiness;
+    criterion.bench_function("verdict over 1,000 records", |bencher| {
+        bencher.iter(|| verdict::verdict(black_box(&records), &planned, &readiness));
+    });
 }
 
 /// Writes the journal of a run that was taken up again and again while an undo kept failing.
