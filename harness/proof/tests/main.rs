@@ -6,6 +6,7 @@
 
 mod contract;
 mod crash;
+mod faults;
 mod integrity;
 mod load;
 mod performance;
