@@ -1,5 +1,7 @@
 //! Measuring.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -19,4 +21,10 @@ pub(crate) struct Bench {
     /// Print JSON lines, with every block
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write a comparison as one HTML page, with a picture for each probe
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write a comparison's pictures into this folder, one SVG file a probe
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) svg: Option<PathBuf>,
 }

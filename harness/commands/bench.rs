@@ -19,6 +19,7 @@ use stagegate_decide::{
     performance::{self, Arm, BASELINE_VERSION, Baseline, Block, Compared, Latencies, time},
 };
 
+use super::pictures;
 use crate::{Failure, ask, cli, give, say};
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Bench, consents: &[String]) -> Result<Exit, Failure> {
@@ -30,12 +31,12 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Bench, consents: &[Stri
         return Err(Failure::usage("stagegate.toml has no [[performance]] that could be measured; add one"));
     }
     if let Some(other) = &args.against {
-        return against(config, environment, config.environment(other)?, args.json).await;
+        return against(config, environment, config.environment(other)?, &args).await;
     }
     ask::refuse_if_protected(environment, consents, "putting as much load on it as it answers")?;
     let asked = Asked::of(config, environment).await?;
     match (&args.save_baseline, &args.baseline) {
-        (_, Some(name)) => asked.compare(name, args.json).await,
+        (_, Some(name)) => asked.compare(name, &args).await,
         (name, None) => asked.measure(name.as_deref(), args.json).await,
     }
 }
@@ -45,7 +46,7 @@ async fn against(
     config: &Arc<Config>,
     environment: &Environment,
     other: &Environment,
-    as_json: bool,
+    args: &cli::Bench,
 ) -> Result<Exit, Failure> {
     let (candidate, control) = (side(config, environment)?, side(config, other)?);
     let engine = Engine::connect().await?;
@@ -62,13 +63,18 @@ async fn against(
     };
     say(&format!("starting {} and {} side by side", candidate.name, control.name));
     let measured = tokio::select! {
-        measured = bench.compare(&candidate, &control, |m| if !as_json { tell(m) }) => measured?,
+        measured = bench.compare(&candidate, &control, |m| if !args.json { tell(m) }) => measured?,
         _ = tokio::signal::ctrl_c() => {
             bench.end().await?;
             return Err(Failure::new(Exit::Inconclusive, "somebody asked to stop; the throw-away projects are down"));
         }
     };
-    Ok(ended(measured, as_json))
+    let title = format!("{} against {}", environment.name, other.name);
+    pictures::write(&title, &measured, args)?;
+    if !args.json {
+        give(&pictures::table(&measured, |_| None));
+    }
+    Ok(ended(measured, args.json))
 }
 
 fn side(config: &Config, environment: &Environment) -> Result<Side, Failure> {
@@ -89,7 +95,7 @@ fn tell(measurement: &Measurement) {
     give(&format!("{probe:<20} {}  [{figures}; {seconds:.0} s]", measurement.compared.words()));
 }
 
-fn median(blocks: &[Block], arm: Arm) -> u64 {
+pub(super) fn median(blocks: &[Block], arm: Arm) -> u64 {
     let medians: Vec<u64> = blocks.iter().filter(|b| b.arm == arm).map(|b| b.latencies.p50).collect();
     Latencies::of(&medians).p50
 }
@@ -177,7 +183,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Measures every probe until it is decided against a baseline; one of another machine is only shown.
-    async fn compare(&self, name: &str, as_json: bool) -> Result<Exit, Failure> {
+    async fn compare(&self, name: &str, args: &cli::Bench) -> Result<Exit, Failure> {
         let baseline = bench::read(&self.baselines, name, &self.environment.name)?;
         if let Some(reason) = baseline.foreign(&bench::host()) {
             for (probe, blocks) in &baseline.probes {
@@ -191,12 +197,18 @@ impl<'a> Asked<'a> {
         for (probe, subject) in self.subjects().await? {
             let then = baseline.probes.get(&probe.name).map_or(&[][..], Vec::as_slice);
             let measurement = bench::against(self.config, (probe, &subject), then, &control).await?;
-            if !as_json {
+            if !args.json {
                 tell_stored(&measurement, then);
             }
             measured.push(measurement);
         }
-        Ok(ended(measured, as_json))
+        pictures::write(&format!("{} against `{name}`", self.environment.name), &measured, args)?;
+        if !args.json {
+            give(&pictures::table(&measured, |probe| {
+                baseline.probes.get(probe).map(|blocks| median(blocks, Arm::Candidate))
+            }));
+        }
+        Ok(ended(measured, args.json))
     }
 }
 

@@ -8,6 +8,7 @@ mod environment;
 mod history;
 mod lint;
 mod migrations;
+mod pictures;
 mod promote;
 mod schema;
 mod show;

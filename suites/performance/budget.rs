@@ -15,6 +15,7 @@ use stagegate_decide::{
     record::Outcome,
 };
 
+use super::resources;
 use crate::{
     session::Session,
     trial::{Effect, Trial},
@@ -66,11 +67,16 @@ async fn measured(session: &Arc<Session>, probe: &Probe) -> Result<Outcome, Stri
     if !probe.warm_up.0.is_zero() {
         load::run(&subject, Load { extent: Extent::For(probe.warm_up.0), ..load }, 1).await.map_err(system)?;
     }
+    let looking = resources::start(session, probe, &containers).await?;
     let begun = Instant::now();
     let measured = load::run(&subject, load, 1).await.map_err(system)?;
     let mut block = load::block(Arm::Candidate, 0, &measured, load.pace, [begun, begun]);
     block.samples_ns.clear();
-    Ok(told(budget(probe, &block), is_capped))
+    let outcome = told(budget(probe, &block), is_capped);
+    match looking {
+        Some(looking) => looking.judged(session, probe, block.sent, outcome).await,
+        None => Ok(outcome),
+    }
 }
 
 fn capped(load: Load, is_protected: bool) -> (Load, bool) {

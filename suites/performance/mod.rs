@@ -3,8 +3,9 @@
 //! One trial a probe that has any. It runs beside no other trial, since both would measure the other one's load.
 
 mod budget;
+mod resources;
 
-use stagegate_decide::config::Target;
+use stagegate_decide::config::{ResourceLimits, Target};
 
 use crate::trial::{Scope, Suite, Trial};
 
@@ -12,6 +13,7 @@ use crate::trial::{Scope, Suite, Trial};
 pub(crate) const SUITE: Suite = Suite { name: "performance", trials };
 
 fn trials(scope: Scope<'_>) -> Vec<Trial> {
-    let measured = scope.config.performance.iter().filter(|probe| !probe.limits.is_empty());
+    let measured =
+        scope.config.performance.iter().filter(|p| !p.limits.is_empty() || p.resources != ResourceLimits::default());
     measured.filter(|probe| !matches!(probe.target, Target::Workflow { .. })).map(budget::trial).collect()
 }
