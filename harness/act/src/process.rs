@@ -7,13 +7,14 @@
 use std::{
     fs::{File, OpenOptions},
     io::Write,
-    os::unix::fs::OpenOptionsExt,
+    os::{fd::OwnedFd, unix::fs::OpenOptionsExt},
     path::Path,
     process::Stdio,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
+use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::{Pid, Signal, kill_process_group};
 use stagegate_decide::{command::Command, redact::Mask};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
@@ -73,6 +74,16 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+}
+
+/// A program that runs beside this one; its whole group is killed with this value.
+#[derive(Debug)]
+pub(crate) struct Started(tokio::process::Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        kill_group(self.0.id());
+    }
 }
 
 /// Runs programs, masks what they say and writes it to the run's log.
@@ -181,6 +192,20 @@ impl Runner {
             }
         }
         Ok(code(child.wait().await.map_err(stream)?))
+    }
+
+    /// Starts a program that runs beside this one, with `fds` as the given numbers.
+    ///
+    /// # Errors
+    /// [`RunError::Start`] where it cannot be started.
+    pub(crate) fn start(&self, command: &Command, fds: Vec<(OwnedFd, i32)>) -> Result<Started, RunError> {
+        let start = |source| RunError::Start { program: command.program.clone(), source };
+        self.note(&format!("start {}", self.mask.apply(&command.line())));
+        let mut prepared = self.prepared(command);
+        prepared.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        let mappings = fds.into_iter().map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd }).collect();
+        prepared.fd_mappings(mappings).map_err(|error| start(std::io::Error::other(error)))?;
+        prepared.spawn().map(Started).map_err(start)
     }
 
     fn checked(&self, command: &Command, output: Output) -> Result<Output, RunError> {

@@ -11,4 +11,5 @@ mod promote;
 mod refuse;
 mod schema;
 mod scratch;
+mod workflows;
 mod world;
