@@ -3,6 +3,7 @@
 //! Everything here has effects and returns facts; verdicts, plans and texts are made in `stagegate-decide`.
 
 pub mod audit;
+mod browser;
 pub mod clock;
 pub mod compare;
 pub mod contract;
@@ -30,6 +31,6 @@ pub mod project;
 pub mod release;
 pub mod resources;
 pub mod scratch;
+pub mod shapes;
 pub mod tls;
 pub mod workflow;
-pub mod shapes;

@@ -13,4 +13,5 @@ mod promote;
 mod refuse;
 mod schema;
 mod scratch;
+mod workflows;
 mod world;
