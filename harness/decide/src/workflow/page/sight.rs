@@ -75,7 +75,7 @@ impl Sight {
     }
 
     fn fail(&mut self, url: String, reason: String) {
-        if self.page.failed.len() < KEPT {
+        if !is_browsers_own(&url) && self.page.failed.len() < KEPT {
             self.page.failed.push((url, reason));
         }
     }
@@ -130,6 +130,12 @@ impl Sight {
     }
 }
 
+/// Tells whether a browser asks for this by itself: the icon of a page that names none.
+fn is_browsers_own(url: &str) -> bool {
+    let path = url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+    path.is_some_and(|(_, path)| path == "favicon.ico")
+}
+
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
@@ -168,6 +174,8 @@ mod tests {
 
     #[rstest]
     #[case::status("Network.responseReceived", json!({"type": "Script", "response": {"status": 404, "url": "u"}}), 1, 0)]
+    #[case::icon("Network.responseReceived", json!({"response": {"status": 404, "url": "http://a:1/favicon.ico"}}), 0, 0)]
+    #[case::named_icon("Network.responseReceived", json!({"response": {"status": 404, "url": "http://a/x/favicon.ico"}}), 1, 0)]
     #[case::failed("Network.loadingFailed", json!({"requestId": "9", "errorText": "net::ERR_FAILED"}), 1, 0)]
     #[case::given_up("Network.loadingFailed", json!({"requestId": "9", "canceled": true}), 0, 0)]
     #[case::error("Runtime.consoleAPICalled", json!({"type": "error", "args": [{"value": "no"}, {"value": 7}]}), 0, 1)]
