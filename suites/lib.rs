@@ -19,10 +19,15 @@ mod files;
 mod fixtures;
 mod health;
 mod isolation;
+mod migrations;
+mod performance;
 mod policy;
 mod schema;
 mod security;
 mod workflows;
+
+#[cfg(test)]
+mod tests;
 
 pub use trial::{Effect, Scope, Suite, Trial};
 
@@ -35,8 +40,10 @@ pub fn catalog() -> Vec<Suite> {
         workflows::SUITE,
         policy::SUITE,
         schema::SUITE,
+        migrations::SUITE,
         security::SUITE,
         isolation::SUITE,
+        performance::SUITE,
     ]
 }
 

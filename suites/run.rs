@@ -64,12 +64,14 @@ pub async fn run(
 /// A panic, a deadline and an Engine that is gone make a broken record, never none.
 pub async fn one(session: &Arc<Session>, trial: &Trial) -> Record {
     let ready = session.ready().await.map(drop);
+    let turn = session.turn(trial.alone).await;
     let begun = Instant::now();
-    let within = TRIAL_WITHIN.max(session.soak + BESIDE_SOAK);
+    let within = TRIAL_WITHIN.max(session.soak + BESIDE_SOAK).max(trial.within);
     let outcome = match ready {
         Ok(()) => asked(session, trial, within).await,
         Err(reason) => Outcome::Broken(reason),
     };
+    drop(turn);
     let environment = &session.project.environment;
     let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let severity = session.project.config.severity_of(&trial.name, trial.severity);

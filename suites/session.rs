@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use stagegate_act::{engine::Engine, process::Runner, project::Project};
 use stagegate_decide::{config::Service, container::Container};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::{
     files::Files,
@@ -26,6 +26,13 @@ pub struct Session {
     pub soak: Duration,
     ready: OnceCell<Result<Ready, String>>,
     files: OnceCell<Files>,
+    turns: RwLock<()>,
+}
+
+/// A trial's turn: beside others, or alone. It ends when this is dropped.
+pub(crate) enum Turn<'a> {
+    Beside { _guard: RwLockReadGuard<'a, ()> },
+    Alone { _guard: RwLockWriteGuard<'a, ()> },
 }
 
 impl Session {
@@ -42,7 +49,23 @@ impl Session {
     #[must_use]
     pub fn with_soak(project: Project, engine: Engine, runner: Runner, soak: Duration) -> Arc<Self> {
         let runner = runner.with_mask(project.mask());
-        Arc::new(Session { project, engine, runner, soak, ready: OnceCell::new(), files: OnceCell::new() })
+        Arc::new(Session {
+            project,
+            engine,
+            runner,
+            soak,
+            ready: OnceCell::new(),
+            files: OnceCell::new(),
+            turns: RwLock::new(()),
+        })
+    }
+
+    /// Waits for a trial's turn: `alone` waits for all that are asked, and those that come later wait for it.
+    pub(crate) async fn turn(&self, alone: bool) -> Turn<'_> {
+        match alone {
+            true => Turn::Alone { _guard: self.turns.write().await },
+            false => Turn::Beside { _guard: self.turns.read().await },
+        }
     }
 
     /// Waits until all services are ready, one is known never to be, or `ready_within` is over.

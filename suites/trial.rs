@@ -1,6 +1,6 @@
 //! A trial: one question about one thing of one environment.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use stagegate_decide::{
@@ -31,6 +31,10 @@ pub struct Trial {
     pub effect: Effect,
     /// How much it weighs where the configuration says nothing.
     pub severity: Severity,
+    /// Whether other trials of the session have to wait meanwhile.
+    pub alone: bool,
+    /// How long it may take, where that is more than usual.
+    pub within: Duration,
     /// The question.
     pub ask: Ask,
 }
@@ -43,13 +47,32 @@ impl Trial {
         R: Future<Output = Outcome> + Send + 'static,
     {
         let name = [suite, thing, question].map(word).join("::");
-        Trial { name, effect, severity: Severity::default(), ask: Arc::new(move |session| Box::pin(ask(session))) }
+        Trial {
+            name,
+            effect,
+            severity: Severity::default(),
+            alone: false,
+            within: Duration::ZERO,
+            ask: Arc::new(move |session| Box::pin(ask(session))),
+        }
     }
 
     /// Returns the trial with another severity than `required`, for where the configuration says nothing.
     #[must_use]
     pub fn weighing(self, severity: Severity) -> Self {
         Trial { severity, ..self }
+    }
+
+    /// Returns the trial as one beside which no other one of the session is asked, since it would measure its load.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        Trial { alone: true, ..self }
+    }
+
+    /// Returns the trial with so much time, where that is more than every trial has.
+    #[must_use]
+    pub fn within(self, within: Duration) -> Self {
+        Trial { within, ..self }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line of `gate`.
 
 mod accept;
+mod bench;
 mod compare;
 mod contract;
 mod examine;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(crate) use accept::Accept;
+pub(crate) use bench::Bench;
 pub(crate) use compare::Compare;
 pub(crate) use contract::{BreakingLevel, Contract, ContractDiff};
 pub(crate) use examine::{FailOn, Lint, Test};
@@ -69,6 +71,13 @@ Examples:
 
 Exit codes: 0 ready, 3 not ready or caution, 4 too little evidence")]
     Compare(Compare),
+    /// Measure the probes of stagegate.toml, and compare with another environment's release or with an earlier day
+    #[command(after_help = "\
+Examples:
+  gate bench --env staging --against production
+  gate bench --env staging --save-baseline v1
+  gate bench --env staging --baseline v1 --json")]
+    Bench(Bench),
     /// Take a release from one environment to the next, or back where it fails
     #[command(after_help = "\
 Examples:

@@ -10,7 +10,7 @@ use stagegate_decide::{
     exit::Exit,
     migration::{Chain, Finding, Tool, chain},
     record::Severity,
-    round_trip::{Counts, Report, Trip, findings, summary},
+    round_trip::{Counts, Report, Trip, findings, least, line, summary, told_finding, whole_line},
     units::Span,
 };
 use stagegate_suites::scratch;
@@ -35,11 +35,15 @@ async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
     };
     let majors: Vec<Option<u32>> =
         if args.pg.is_empty() { vec![None] } else { args.pg.iter().copied().map(Some).collect() };
-    let (mut reports, mut worst) = (Vec::new(), Exit::Passed);
+    let (mut reports, mut tried, mut worst) = (Vec::new(), Vec::new(), Exit::Passed);
     for major in majors {
-        let report = on_one(&args, &chain, &options, major).await?;
+        let (major, report, trips) = on_one(&args, &chain, &options, major).await?;
+        tried.push((major, trips));
         worst = worse(worst, ended(&report.findings));
         reports.push(report);
+    }
+    if let Some(least) = least(&tried.iter().map(|(major, trips)| (*major, trips.as_slice())).collect::<Vec<_>>()) {
+        say(&least);
     }
     if args.json {
         give(&serde_json::to_string_pretty(&reports)?);
@@ -52,7 +56,7 @@ async fn on_one(
     chain: &Chain,
     options: &Options,
     major: Option<u32>,
-) -> Result<Report, Failure> {
+) -> Result<(u32, Report, Vec<Trip>), Failure> {
     let wish = Wish {
         images: images(args, major),
         major,
@@ -72,7 +76,7 @@ async fn on_one(
     let begun = Instant::now();
     let verbose = |trip: &Trip| {
         if args.verbose {
-            give(&stagegate_decide::round_trip::line(trip));
+            give(&line(trip));
         }
     };
     let proven = tokio::select! {
@@ -82,7 +86,7 @@ async fn on_one(
             return Err(Failure::new(Exit::Inconclusive, "somebody asked to stop"));
         }
     };
-    let told = server.told();
+    let (told, major) = (server.told(), server.major());
     server.end().await;
     let proven = proven.map_err(|error| Failure::new(Exit::Inconclusive, stagegate_act::error::with_causes(&error)))?;
     let found = findings(chain, &proven.trips, &proven.whole);
@@ -90,16 +94,16 @@ async fn on_one(
     if !args.json {
         tell(&report, &proven, begun.elapsed().as_secs_f64());
     }
-    Ok(report)
+    Ok((major, report, proven.trips))
 }
 
 fn tell(report: &Report, proven: &Proven, seconds: f64) {
     for finding in &report.findings {
-        give(&stagegate_decide::round_trip::told_finding(finding));
+        give(&told_finding(finding));
     }
     let whole = &proven.whole;
     give(&format!("{}: {} in {seconds:.1} s", report.server, summary(&Counts::of(&proven.trips))));
-    give(&stagegate_decide::round_trip::whole_line(whole));
+    give(&whole_line(whole));
 }
 
 fn way(way: cli::ScratchWay) -> Way {

@@ -1,6 +1,7 @@
 //! One file a command, or a few that belong together.
 
 mod accept;
+mod bench;
 mod compare;
 mod contract;
 mod environment;
@@ -51,6 +52,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
         | Command::Status(_)
         | Command::Logs(_)
         | Command::Test(_)
+        | Command::Bench(_)
         | Command::Compare(_)
         | Command::Schema(_) => {
             if let Err(failure) = recovery::finish_all(&config).await {
@@ -65,6 +67,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
     }
     match cli.command {
         Command::Test(args) => test::run(&config, args).await,
+        Command::Bench(args) => bench::run(&config, args, &consents).await,
         Command::Compare(args) => compare::run(&config, args).await,
         Command::Promote(args) => promote::promote(&config, args).await,
         Command::Rollback(args) => promote::rollback(&config, args).await,

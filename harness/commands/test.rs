@@ -18,6 +18,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{Failure, cli, examine::planned, give, say};
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, Failure> {
+    let with_majors = on_majors(config, &args.pg);
+    let config = with_majors.as_ref().unwrap_or(config);
     let name = args.env.clone().or_else(|| std::env::var("STAGEGATE_ENV").ok()).filter(|name| !name.is_empty());
     let environment = config.environment(name.as_deref().unwrap_or(EPHEMERAL))?;
     let trials = stagegate_suites::trials(Scope { config, environment });
@@ -40,6 +42,13 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
     };
     written(&run, &args)?;
     Ok(run.verdict.exit())
+}
+
+/// Returns the configuration with other majors for the migrations, where some were asked for.
+fn on_majors(config: &Arc<Config>, majors: &[u32]) -> Option<Arc<Config>> {
+    let mut changed = Config::clone(config);
+    changed.migrations.values_mut().for_each(|migrations| majors.clone_into(&mut migrations.pg));
+    (!majors.is_empty()).then(|| Arc::new(changed))
 }
 
 /// Asks every trial; where the environment cannot be reached at all, each gets a record that says so.

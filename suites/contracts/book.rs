@@ -173,7 +173,11 @@ impl Book {
         };
         match http.send_first(&wire.addresses, &wire.dressed(&self.service.base_path, &request)).await {
             Ok((address, answer)) => self.looked_at(wire, index, (address, &answer), request, values),
-            Err(error @ (HttpError::Request { .. } | HttpError::NoAddress)) => Asked::unasked(with_causes(&error)),
+            Err(error @ (HttpError::Request { .. } | HttpError::NoAddress)) => {
+                // The request is told with its query, which may hold the token.
+                let outcome = wire.masked(Outcome::Broken(with_causes(&error)));
+                Asked { outcome, ..Asked::unasked(String::new()) }
+            }
             Err(error) => {
                 let outcome = operation::failed(self, wire.addresses.first(), &request, with_causes(&error));
                 Asked { outcome: wire.masked(outcome), ..Asked::unasked(String::new()) }

@@ -60,7 +60,9 @@ impl Wire {
                 evidence.iter_mut().for_each(|evidence| evidence.text = mask(&evidence.text));
                 Outcome::Fail { message: mask(&message), findings, evidence, hint }
             }
-            other => other,
+            Outcome::Pass(text) => Outcome::Pass(mask(&text)),
+            Outcome::Skip(reason) => Outcome::Skip(mask(&reason)),
+            Outcome::Broken(reason) => Outcome::Broken(mask(&reason)),
         }
     }
 }

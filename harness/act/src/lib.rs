@@ -3,6 +3,7 @@
 //! Everything here has effects and returns facts; verdicts, plans and texts are made in `stagegate-decide`.
 
 pub mod audit;
+pub mod bench;
 mod browser;
 pub mod clock;
 pub mod compare;

@@ -202,10 +202,17 @@ fn trust(error: Error) -> Trust {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => Trust::Expired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Trust::NotYet,
         CertificateError::NotValidForName => Trust::OtherNames(Vec::new()),
-        CertificateError::NotValidForNameContext { presented, .. } => Trust::OtherNames(presented),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            Trust::OtherNames(presented.iter().map(|name| bare(name)).collect())
+        }
         CertificateError::UnknownIssuer => Trust::UnknownIssuer,
         other => Trust::Refused(other.to_string()),
     }
+}
+
+/// Returns the name in `DnsName("shop.example.org")`, which is how the library tells what a certificate is good for.
+fn bare(presented: &str) -> String {
+    presented.split('"').nth(1).unwrap_or(presented).to_owned()
 }
 
 #[cfg(test)]
@@ -217,6 +224,12 @@ mod tests {
         let seen = answer("HTTP/1.1 301 Moved\r\nServer: nginx\r\nX-A:  b:c \r\n\r\n<html>").unwrap();
         assert_eq!((seen.status, seen.header("x-a"), seen.body.as_str()), (301, Some("b:c"), "<html>"));
         assert_eq!(answer("SSH-2.0-OpenSSH_9.2\r\n\r\n"), None);
+    }
+
+    #[test]
+    fn a_name_is_told_as_it_is_written() {
+        assert_eq!(bare("DnsName(\"shop.example.org\")"), "shop.example.org");
+        assert_eq!(bare("192.0.2.1"), "192.0.2.1");
     }
 
     #[tokio::test]

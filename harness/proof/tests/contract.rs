@@ -39,4 +39,18 @@ async fn a_contract_that_takes_less_holds_its_release_until_it_is_waived() {
     std::fs::write(world.shop().join("contract-waivers.toml"), WAIVER).unwrap();
     let promoted = world.promote();
     assert_eq!(promoted.code, Some(0), "{}", promoted.text);
+
+    asked_and_accepted(&world);
+}
+
+/// Bad requests go only where nothing is protected; what a run saw can be accepted, and is what the next run sees.
+fn asked_and_accepted(world: &World) {
+    let listed = |environment: &str| world.gate_ok(&["test", "--env", environment, "--list", "contracts"]);
+    assert!(listed("staging").contains("contracts::api::probe_post_orders"));
+    assert!(!listed("production").contains("probe_"));
+    let asked = world.gate_ok(&["test", "--env", "staging", "contracts"]);
+    assert!(asked.contains("PASS contracts::api::probe_post_orders"), "{asked}");
+    world.gate_ok(&["accept", "contracts::api", "--env", "staging"]);
+    let compared = world.gate_ok(&["test", "--env", "staging", "contracts::api::shapes"]);
+    assert!(compared.contains("PASS contracts::api::shapes"), "{compared}");
 }

@@ -6,15 +6,15 @@ use std::{
 };
 
 use stagegate_act::{
-    database::{Server, statistics},
+    database::{Server, statistics, waits::LockWatch},
     engine::Engine,
-    load::{self, Aim, Extent, Load, Pace, Query, Subject},
+    load::{self, Aim, Extent, Load, Meanwhile, Pace, Query, Subject},
     probe::postgres::Login,
     resources::Watch,
 };
 use stagegate_decide::{
     container::Container,
-    performance::{LockWaits, ResourceLimits, database_use, resources},
+    performance::{LockWaits, ResourceLimits, database_use, resources, stall},
     redact::Secret,
 };
 
@@ -114,6 +114,7 @@ async fn a_load_tells_the_statements_scans_and_memory_that_it_cost() {
 
     one_statement_that_fails_is_told_by_its_code(&counting).await;
     a_session_that_waits_for_a_lock_is_seen(&counting).await;
+    a_stall_under_a_migration_names_the_lock_that_caused_it(&counting).await;
 }
 
 async fn one_statement_that_fails_is_told_by_its_code(counting: &Counting) {
@@ -124,7 +125,8 @@ async fn one_statement_that_fails_is_told_by_its_code(counting: &Counting) {
 async fn a_session_that_waits_for_a_lock_is_seen(counting: &Counting) {
     let holder = counting.server.connect("postgres").await.unwrap();
     holder.batch_execute("begin; lock table large in access exclusive mode").await.unwrap();
-    let watch = statistics::LockWatch::start(counting.server.connect("postgres").await.unwrap());
+    let began = Instant::now();
+    let watch = LockWatch::start(counting.server.connect("postgres").await.unwrap(), began);
     // Two statements are not prepared ahead: it would be the preparation that waits.
     let asked = counting.ask("select count(*) from large; select 1");
     let waiting = tokio::spawn(async move { load::run(&asked, requests(1), 1).await.unwrap() });
@@ -139,6 +141,28 @@ async fn a_session_that_waits_for_a_lock_is_seen(counting: &Counting) {
     holder.batch_execute("commit").await.unwrap();
     let measured = waiting.await.unwrap();
     let seen = watch.stop().await.unwrap();
-    assert!(seen.seen >= 1 && seen.longest_ms >= 100, "{seen:?}");
+    assert!(seen.waits.seen >= 1 && seen.waits.longest_ms >= 100, "{seen:?}");
     assert!(measured.summary().max >= 300_000_000, "{:?}", measured.summary());
+}
+
+async fn a_stall_under_a_migration_names_the_lock_that_caused_it(counting: &Counting) {
+    let began = Instant::now();
+    let asked = counting.ask("select count(*) from large where g < 10");
+    let meanwhile = Meanwhile::start(&asked, 50.0, 8, Duration::from_secs(20)).await.unwrap();
+    let watch = LockWatch::start(counting.server.connect("postgres").await.unwrap(), began);
+    let migration = counting.server.connect("postgres").await.unwrap();
+    migration.batch_execute("begin; alter table large alter g type bigint").await.unwrap();
+    migration.batch_execute("select pg_sleep(0.6) as backfill; commit").await.unwrap();
+    let migrated = began.elapsed();
+    let seen = watch.stop().await.unwrap();
+    let mut requests = meanwhile.stop().await.unwrap().requests(began);
+    requests.retain(|request| Duration::from_micros(request.intended_us) < migrated);
+
+    let felt = stall::felt(&requests, &seen.blocking);
+    let stall = felt.stall.clone().expect("a request waits for the lock");
+    assert!(stall.until_us - stall.from_us >= 500_000, "{felt:?}");
+    let cause = stall.cause.unwrap_or_else(|| panic!("no lock explains it: {felt:?} {seen:?}"));
+    assert_eq!(cause.lock.as_deref(), Some("AccessExclusiveLock on large"), "{}", felt.words());
+    assert!(cause.text.contains("backfill") && felt.words().contains("AccessExclusiveLock on large"));
+    assert_eq!(felt.failed, 0);
 }

@@ -6,8 +6,10 @@
 
 mod contract;
 mod crash;
+mod faults;
 mod integrity;
 mod load;
+mod performance;
 mod policy;
 mod promote;
 mod refuse;

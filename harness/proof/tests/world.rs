@@ -339,7 +339,7 @@ pub(crate) fn image_of(major: u32) -> String {
 }
 
 /// Returns the gate that was built beside this test.
-fn gate() -> PathBuf {
+pub(crate) fn gate() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let gate = tests.ancestors().nth(2).unwrap().join("gate");
     assert!(gate.is_file(), "{} is not there; run `cargo build` first", gate.display());

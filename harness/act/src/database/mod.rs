@@ -7,6 +7,7 @@ mod catalog;
 mod facts;
 pub mod statistics;
 mod swap;
+pub mod waits;
 
 pub use catalog::{Catalog, schema, schema_in_transaction};
 pub use facts::{DATA_FACTS_SETTINGS, data_facts};

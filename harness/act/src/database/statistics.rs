@@ -1,16 +1,13 @@
-//! A database's own counters: transactions, blocks, scans, statements; and who waits for locks.
+//! A database's own counters: transactions, blocks, scans, statements.
 
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
 
-use stagegate_decide::performance::{Figures, LockWaits, StatementFigures, TableFigures};
-use tokio::{sync::oneshot, task::JoinHandle};
+use stagegate_decide::performance::{Figures, StatementFigures, TableFigures};
 use tokio_postgres::{Client, Row};
 
-/// Time from one look at the locks to the next one.
-const EVERY: Duration = Duration::from_millis(100);
 /// Tables that are read, those with the most rows first.
 const TABLES: i64 = 1_000;
 /// Statements that are read, those with the most executions first; the server keeps 5,000 by default.
@@ -27,13 +24,6 @@ const TABLE_SCANS: &str = "
 const EXTENSION: &str = "
     select quote_ident(nspname) from pg_extension join pg_namespace on pg_namespace.oid = extnamespace
     where extname = 'pg_stat_statements'";
-
-// A backend that waits for a heavyweight lock says so in wait_event_type.
-// Source: PostgreSQL manual, 27.2.3 (pg_stat_activity).
-const WAITING: &str = "
-    select coalesce(max(extract(epoch from clock_timestamp() - coalesce(l.waitstart, a.query_start)) * 1000), -1)::bigint
-    from pg_stat_activity a join pg_locks l on l.pid = a.pid and not l.granted
-    where a.datname = current_database() and a.wait_event_type = 'Lock'";
 
 /// Reads the counters of the database that `client` is connected to.
 ///
@@ -94,43 +84,6 @@ fn statement(row: &Row) -> Result<(i64, StatementFigures), tokio_postgres::Error
 fn counter(row: &Row, column: usize) -> Result<u64, tokio_postgres::Error> {
     // Counters are bigint and never negative; those that nothing counted yet are null.
     Ok(row.try_get::<_, Option<i64>>(column)?.and_then(|count| count.try_into().ok()).unwrap_or_default())
-}
-
-/// Looks ten times a second for sessions that wait for a lock, until it is stopped or dropped.
-pub struct LockWatch {
-    stop: oneshot::Sender<()>,
-    watching: JoinHandle<Result<LockWaits, tokio_postgres::Error>>,
-}
-
-impl LockWatch {
-    /// Begins to watch the database that `client` is connected to.
-    #[must_use]
-    pub fn start(client: Client) -> Self {
-        let (stop, mut stopped) = oneshot::channel();
-        let watching = tokio::spawn(async move {
-            let mut waits = LockWaits::default();
-            let waiting = client.prepare(WAITING).await?;
-            while tokio::time::timeout(EVERY, &mut stopped).await.is_err() {
-                let longest: i64 = client.query_one(&waiting, &[]).await?.try_get(0)?;
-                waits.looks += 1;
-                if let Ok(longest) = u64::try_from(longest) {
-                    waits.seen += 1;
-                    waits.longest_ms = waits.longest_ms.max(longest);
-                }
-            }
-            Ok(waits)
-        });
-        LockWatch { stop, watching }
-    }
-
-    /// Returns what was seen.
-    ///
-    /// # Errors
-    /// What the server said, where it stopped answering.
-    pub async fn stop(self) -> Result<LockWaits, tokio_postgres::Error> {
-        drop(self.stop);
-        self.watching.await.unwrap_or_else(|_| Ok(LockWaits::default()))
-    }
 }
 
 /// How long counters may lag behind what a session did.

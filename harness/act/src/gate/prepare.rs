@@ -53,7 +53,9 @@ impl Run {
         let resolved = resolver.resolve().await?;
         files::write_whole(&self.dir.join("in-tree.json"), resolved.in_tree.to_json().as_bytes())?;
         let new = Snapshot::write(&self.dir.join("new"), &self.plan.release, &resolved.model, &self.plan.env_files)?;
-        self.write_closed(&new.model)
+        let mut told = self.write_closed(&new.model)?;
+        told["performance"] = self.compare_performance().await?;
+        Ok(told)
     }
 
     fn write_closed(&self, model: &Model) -> Result<Value, Stop> {
@@ -86,6 +88,7 @@ impl Run {
     }
 
     pub(super) async fn undo_prepare(&mut self) -> Result<Value, Stop> {
+        self.end_comparison().await?;
         self.git().await?.remove_worktree(&self.tree()).await?;
         // Once the target was touched, such a name may be the last one that an image of the way back has.
         if !Step::FORWARD.into_iter().any(|step| step.touches_target() && self.has_begun(step)) {

@@ -12,12 +12,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::time::Sleep;
+use tokio::{sync::oneshot, task::JoinHandle, time::Sleep};
 
 use super::{Fault, Measured, Own, Subject, client::Client, schedule::Schedule};
 
 /// How long a client pauses after a failure in a closed loop, so that a dead service is not flooded.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Longer than anything that load accompanies.
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 /// How requests follow each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,13 +91,52 @@ pub async fn run(subject: &Subject, load: Load, threads: usize) -> io::Result<Me
     Ok(all.unwrap_or_else(|| Measured::new(Instant::now())))
 }
 
+/// Load that goes on while something else is done, such as migrations: requests at fixed times, until it is stopped.
+pub struct Meanwhile {
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<io::Result<Measured>>,
+}
+
+impl Meanwhile {
+    /// Connects, and begins to send `per_second` requests a second over at most `connections` connections.
+    ///
+    /// # Errors
+    /// An error of the system where a thread cannot be made.
+    pub async fn start(subject: &Subject, per_second: f64, connections: usize, timeout: Duration) -> io::Result<Self> {
+        let (stop, stopped) = oneshot::channel();
+        let (ready, is_ready) = oneshot::channel();
+        let load = Load { pace: Pace::Rate { per_second, connections }, extent: Extent::For(A_DAY), timeout };
+        let subject = subject.clone();
+        let running = tokio::spawn(async move {
+            let work = async move {
+                let mut clients = clients(&subject, connections).await;
+                // Who started it may have given up waiting.
+                let _ = ready.send(());
+                stretch_until(&mut clients, load, async move { drop(stopped.await) }).await
+            };
+            on_own_thread(work).await?
+        });
+        is_ready.await.map_err(io::Error::other)?;
+        Ok(Meanwhile { stop, running })
+    }
+
+    /// Sends no more, waits for the answers that are due, and returns what came out.
+    ///
+    /// # Errors
+    /// An error of the system where a timer could not be made.
+    pub async fn stop(self) -> io::Result<Measured> {
+        drop(self.stop);
+        self.running.await.map_err(io::Error::other)?
+    }
+}
+
 /// Runs something on a new thread with a runtime of its own.
 async fn on_own_thread<T, F>(work: F) -> io::Result<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
-    let (tell, told) = tokio::sync::oneshot::channel();
+    let (tell, told) = oneshot::channel();
     std::thread::Builder::new().name("load".to_owned()).spawn(move || {
         let _ = tell.send(runtime().map(|runtime| runtime.block_on(work)));
     })?;
@@ -140,10 +182,15 @@ pub(super) async fn clients(subject: &Subject, count: usize) -> Vec<Client> {
 
 /// Puts one stretch of load on by the clients at hand, on this thread.
 pub(super) async fn stretch(clients: &mut Vec<Client>, load: Load) -> io::Result<Measured> {
+    stretch_until(clients, load, std::future::pending()).await
+}
+
+/// Puts load on until its extent is over or, in an open loop, `stop` is there; what is due by then is still asked.
+async fn stretch_until(clients: &mut Vec<Client>, load: Load, stop: impl Future<Output = ()>) -> io::Result<Measured> {
     let own = Own::of_this_thread();
     let mut measured = match load.pace {
         Pace::Concurrency(_) => closed(clients, load).await,
-        Pace::Rate { per_second, .. } => open(clients, per_second, load).await?,
+        Pace::Rate { per_second, .. } => open(clients, per_second, load, stop).await?,
     };
     measured.own = Own::of_this_thread().since(own);
     Ok(measured)
@@ -189,7 +236,12 @@ fn take(left: &AtomicU64) -> bool {
     left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
 }
 
-async fn open(clients: &mut Vec<Client>, per_second: f64, load: Load) -> io::Result<Measured> {
+async fn open(
+    clients: &mut Vec<Client>,
+    per_second: f64,
+    load: Load,
+    stop: impl Future<Output = ()>,
+) -> io::Result<Measured> {
     let started = Instant::now();
     let schedule = Arc::new(Schedule::new(started, per_second, load.extent));
     let running: Vec<_> = clients
@@ -212,9 +264,14 @@ async fn open(clients: &mut Vec<Client>, per_second: f64, load: Load) -> io::Res
             })
         })
         .collect();
-    schedule.run().await?;
-    schedule.close().await;
-    Ok(gather(clients, running, started).await)
+    let sending = tokio::select! {
+        sending = schedule.run() => sending?,
+        () = stop => started.elapsed(),
+    };
+    schedule.close(running.len());
+    let mut measured = gather(clients, running, started).await;
+    measured.sending = sending;
+    Ok(measured)
 }
 
 /// Waits for all clients and puts together what they measured.

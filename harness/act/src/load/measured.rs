@@ -6,14 +6,25 @@ use std::{
 };
 
 use hdrhistogram::Histogram;
-use stagegate_decide::performance::Latencies;
+use stagegate_decide::performance::{Latencies, stall::Request};
 
 use super::{Fault, Own};
 
 /// Significant digits that a histogram keeps: an error of 0.1 % at most.
 const DIGITS: u8 = 3;
-/// Up to here single latencies are kept too.
+/// Up to here single requests of a connection are kept too.
 const SAMPLES: usize = 20_000;
+
+/// One request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// When it should have been sent, or was sent in a closed loop.
+    pub from: Instant,
+    /// Nanoseconds until its answer was whole, or until it was given up.
+    pub ns: u64,
+    /// Why it has no good answer.
+    pub fault: Option<Fault>,
+}
 
 /// What came out of a stretch of load.
 #[derive(Clone, Debug)]
@@ -22,6 +33,8 @@ pub struct Measured {
     pub started: Instant,
     /// How long it took, the answers to the last requests included.
     pub took: Duration,
+    /// How long it took until the last request was due and handed out; zero in a closed loop.
+    pub sending: Duration,
     /// Requests that were due.
     pub sent: u64,
     /// Latencies of good answers in nanoseconds: in an open loop from the intended start, else from the sending.
@@ -38,7 +51,7 @@ pub struct Measured {
     pub queued: u64,
     /// What the generator's threads did meanwhile.
     pub own: Own,
-    samples: Vec<(Instant, u64)>,
+    asked: Vec<Asked>,
 }
 
 impl Measured {
@@ -46,6 +59,7 @@ impl Measured {
         Measured {
             started,
             took: Duration::ZERO,
+            sending: Duration::ZERO,
             sent: 0,
             latencies: histogram(),
             faults: BTreeMap::new(),
@@ -54,13 +68,17 @@ impl Measured {
             lag: histogram(),
             queued: 0,
             own: Own::default(),
-            samples: Vec::new(),
+            asked: Vec::new(),
         }
     }
 
     /// Counts one request: `from` is when it should have been sent.
     pub(super) fn add(&mut self, from: Instant, end: Instant, answer: Result<u64, Fault>) {
         self.sent += 1;
+        let ns = nanoseconds(end.saturating_duration_since(from));
+        if self.asked.len() < SAMPLES {
+            self.asked.push(Asked { from, ns, fault: answer.err() });
+        }
         let size = match answer {
             Ok(size) => size,
             Err(fault) => return *self.faults.entry(fault).or_default() += 1,
@@ -68,11 +86,7 @@ impl Measured {
         self.bytes += size;
         let (smallest, largest) = self.sizes.unwrap_or((size, size));
         self.sizes = Some((smallest.min(size), largest.max(size)));
-        let ns = nanoseconds(end.saturating_duration_since(from));
         self.latencies.saturating_record(ns);
-        if self.samples.len() < SAMPLES {
-            self.samples.push((from, ns));
-        }
     }
 
     /// Notes how late the generator was.
@@ -85,6 +99,7 @@ impl Measured {
         let end = (self.started + self.took).max(other.started + other.took);
         self.started = self.started.min(other.started);
         self.took = end.saturating_duration_since(self.started);
+        self.sending = self.sending.max(other.sending);
         self.sent += other.sent;
         // Histograms of one make resize themselves, so that adding one to another cannot fail.
         let _ = self.latencies.add(&other.latencies);
@@ -99,19 +114,36 @@ impl Measured {
         };
         self.queued += other.queued;
         self.own.add(other.own);
-        self.samples.extend(other.samples);
+        self.asked.extend(other.asked);
     }
 
     /// Returns the good answers' latencies in nanoseconds in the order of their start; empty where there were too
     /// many to keep each.
     #[must_use]
     pub fn samples(&self) -> Vec<u64> {
-        if self.samples.len() as u64 != self.latencies.len() {
+        self.asked().into_iter().filter(|asked| asked.fault.is_none()).map(|asked| asked.ns).collect()
+    }
+
+    /// Returns each request in the order of its start; empty where there were too many to keep each.
+    #[must_use]
+    pub fn asked(&self) -> Vec<Asked> {
+        if self.asked.len() as u64 != self.sent {
             return Vec::new();
         }
-        let mut samples = self.samples.clone();
-        samples.sort_by_key(|(from, _)| *from);
-        samples.into_iter().map(|(_, ns)| ns).collect()
+        let mut asked = self.asked.clone();
+        asked.sort_by_key(|asked| asked.from);
+        asked
+    }
+
+    /// Returns each request with its times in microseconds from `began`; empty where there were too many to keep each.
+    #[must_use]
+    pub fn requests(&self, began: Instant) -> Vec<Request> {
+        let request = |asked: Asked| {
+            let intended = nanoseconds(asked.from.saturating_duration_since(began));
+            let (intended_us, ended_us) = (intended / 1_000, intended.saturating_add(asked.ns) / 1_000);
+            Request { intended_us, ended_us, good: asked.fault.is_none() }
+        };
+        self.asked().into_iter().map(request).collect()
     }
 
     /// Summarises the latencies: exactly where each was kept, else to 0.1 %.
@@ -137,11 +169,12 @@ impl Measured {
         }
     }
 
-    /// Returns requests a second that were sent.
+    /// Returns requests a second: in an open loop those that the generator managed to hand out, whether or not the
+    /// service kept up; in a closed loop those that were answered.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a rate is shown to some digits")]
     pub fn rate(&self) -> f64 {
-        let seconds = self.took.as_secs_f64();
+        let seconds = if self.sending.is_zero() { self.took } else { self.sending }.as_secs_f64();
         if seconds > 0.0 { self.sent as f64 / seconds } else { 0.0 }
     }
 

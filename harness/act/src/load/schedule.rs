@@ -27,21 +27,27 @@ impl Schedule {
         Schedule { start, per_second, extent, due: Mutex::default(), tickets: Semaphore::new(0) }
     }
 
-    /// Waits for the next intended start time; `None` when all were handed out.
+    /// Waits for the next intended start time; `None` when all were handed out and the schedule was closed.
+    ///
+    /// There is a ticket for each start time, and one for each client behind the last one.
     pub(super) async fn next(&self) -> Option<Instant> {
         self.tickets.acquire().await.ok()?.forget();
         self.queue().pop_front()
     }
 
-    /// Releases each start time when it has come, until the extent is over; returns how many there were.
-    pub(super) async fn run(&self) -> std::io::Result<u64> {
+    /// Releases each start time when it has come, until the extent is over; returns how long that took.
+    ///
+    /// It takes longer than intended only where the generator itself was late.
+    pub(super) async fn run(&self) -> std::io::Result<Duration> {
         let mut alarm = Alarm::new()?;
         let mut released: u64 = 0;
+        let mut last = self.start;
         while self.has(released) {
             let at = self.at(released);
             alarm.wait_until(at).await?;
             // All that came while the alarm was late are released at once; each keeps its own intended time.
             let now = Instant::now();
+            last = now;
             let first = released;
             {
                 let mut due = self.queue();
@@ -52,15 +58,13 @@ impl Schedule {
             }
             self.tickets.add_permits(usize::try_from(released - first).unwrap_or_default());
         }
-        Ok(released)
+        // The last request has its share of the time too.
+        Ok(last.saturating_duration_since(self.start) + Duration::from_secs_f64(1.0 / self.per_second))
     }
 
-    /// Ends the schedule once those who wait have taken what is due.
-    pub(super) async fn close(&self) {
-        while !self.queue().is_empty() {
-            tokio::task::yield_now().await;
-        }
-        self.tickets.close();
+    /// Lets each of `clients` find that there is no more, behind what is still due.
+    pub(super) fn close(&self, clients: usize) {
+        self.tickets.add_permits(clients);
     }
 
     fn has(&self, number: u64) -> bool {

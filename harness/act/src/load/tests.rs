@@ -109,7 +109,9 @@ async fn requests_that_wait_for_a_busy_connection_count_from_their_intended_star
     let measured = run(&ask(address), load, 1).await.unwrap();
     assert!(measured.summary().max >= 400_000_000, "{:?}", measured.summary());
     assert!(measured.queued >= 40, "{}", measured.queued);
-    assert!(measured.rate() < 60.0, "{}", measured.rate());
+    assert!(measured.took >= 900 * MS, "{:?}", measured.took);
+    // That is the service's fault: the generator handed all out in time.
+    assert!(measured.rate() > 80.0, "{}", measured.rate());
 }
 
 #[tokio::test]

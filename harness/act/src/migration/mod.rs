@@ -11,3 +11,6 @@ mod trip;
 pub use bench::{Options, ProveError, Proven, prove, roles};
 pub use run::Manner;
 pub use source::{SourceError, files};
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 mod choice;
 mod compare;
 mod error;
+mod migrations;
 mod performance;
 mod raw;
 mod readiness;
@@ -26,6 +27,7 @@ pub use choice::{BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier
 pub use compare::Compare;
 pub use error::ConfigError;
 pub(crate) use error::closest;
+pub use migrations::Migrations;
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;
 pub use security::{Algorithm, Jwt, Security, Tls};
@@ -58,6 +60,8 @@ pub struct Config {
     pub severity: BTreeMap<String, Severity>,
     /// What is measured, in the order of the file.
     pub performance: Vec<Probe>,
+    /// How migrations are tried, by the database's id.
+    pub migrations: BTreeMap<String, Migrations>,
     /// What the suite security asks for.
     pub security: Security,
     /// How the gate works.

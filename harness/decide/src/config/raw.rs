@@ -13,6 +13,7 @@ use super::{
     BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, Door, EPHEMERAL, Environment, Gate,
     HostKind, Integrity, Kind, MAX_BODY, Readiness, Service, Tier,
     error::closest,
+    migrations::{self, RawMigrations},
     performance::{self, Known, RawPerformance},
     readiness::RawReadiness,
     security::RawSecurity,
@@ -36,6 +37,8 @@ struct RawConfig {
     severity: BTreeMap<String, Severity>,
     #[serde(default)]
     performance: Vec<Spanned<RawPerformance>>,
+    #[serde(default)]
+    migrations: BTreeMap<String, Spanned<RawMigrations>>,
     #[serde(default)]
     security: RawSecurity,
     #[serde(default)]
@@ -153,6 +156,8 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         reader.database_service(id, database, &services)?;
     }
     let known = Known { services: &services, databases: &databases };
+    let migrations =
+        migrations::migrations(&raw.migrations, &databases, |at, text, hint| reader.error(at, text, hint))?;
     let performance = performance::probes(&raw.performance, &known, |at, text, hint| reader.error(at, text, hint))?;
     Ok(Config {
         path: path.to_path_buf(),
@@ -163,6 +168,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         databases,
         severity: raw.severity,
         performance,
+        migrations,
         security: raw.security.read(),
         gate: gate(raw.gate),
         readiness: reader.readiness(raw.readiness.as_ref())?,

@@ -106,7 +106,12 @@ fn an_unknown_environment_is_told_with_the_known_ones() {
 
 /// Returns the fields of each `struct Raw..` of the parser's own source: the keys that a user may write.
 fn keys() -> Vec<&'static str> {
-    let sources = [include_str!("raw.rs"), include_str!("performance.rs"), include_str!("security.rs")];
+    let sources = [
+        include_str!("raw.rs"),
+        include_str!("performance.rs"),
+        include_str!("security.rs"),
+        include_str!("migrations.rs"),
+    ];
     let structs = sources.into_iter().flat_map(|source| source.split("struct Raw").skip(1));
     let bodies = structs.filter_map(|text| text.split_once(" {\n")?.1.split_once("\n}"));
     let fields = bodies.flat_map(|(body, _)| body.lines()).filter_map(|line| line.trim().split_once(": "));

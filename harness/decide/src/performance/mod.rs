@@ -11,6 +11,8 @@ mod database;
 mod fitness;
 pub mod plot;
 pub mod resources;
+mod shown;
+pub mod stall;
 pub mod statistics;
 mod words;
 
@@ -22,6 +24,7 @@ pub use comparison::{Comparison, Judgement, Next, Ratio, Rules, next, next_store
 pub use database::{DatabaseUse, Figures, LockWaits, StatementFigures, TableFigures, database_use};
 pub use fitness::{Unfit, changed_size, unfit};
 pub use resources::{Snapshot, Usage};
+pub use shown::{Row, progress, table};
 pub use words::{Compared, exit};
 
 #[cfg(test)]

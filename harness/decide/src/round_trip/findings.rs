@@ -19,16 +19,26 @@ use crate::{
 const NAMED: usize = 4;
 
 /// Returns all that is to be told of a chain: what its files say, what each trip showed, and the whole.
-///
-/// A way back that is missing is told once, by the trip, which knows what it leaves. Migrations that were not tried for
-/// one reason are told together.
 #[must_use]
 pub fn findings(chain: &Chain, trips: &[Trip], whole: &Whole) -> Vec<Finding> {
-    let missing = [DOWN_MISSING.id, DOWN_EMPTY.id];
-    let mut found: Vec<Finding> =
-        chain.findings.iter().filter(|f| !(missing.contains(&f.code) && told_by_trip(trips, f))).cloned().collect();
-    let mut reason_before = None;
-    let mut silent = 0;
+    let mut found = of_files(chain);
+    found.extend(of_trips(chain, trips));
+    found.extend(of_chain(whole));
+    found
+}
+
+/// Returns what the files say. A way back that is missing is told by its trip, which knows what it leaves.
+#[must_use]
+pub fn of_files(chain: &Chain) -> Vec<Finding> {
+    let is_told_by_trip = |finding: &&Finding| finding.code == DOWN_MISSING.id || finding.code == DOWN_EMPTY.id;
+    chain.findings.iter().filter(|finding| !is_told_by_trip(finding)).cloned().collect()
+}
+
+/// Returns what the trips showed. Migrations that were not tried for one reason are told together.
+#[must_use]
+pub fn of_trips(chain: &Chain, trips: &[Trip]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let (mut reason_before, mut silent) = (None, 0);
     for (trip, migration) in trips.iter().zip(&chain.migrations) {
         let reason = match (&trip.up, &trip.down) {
             (None, Down::NotTried(reason)) => Some(reason),
@@ -44,14 +54,7 @@ pub fn findings(chain: &Chain, trips: &[Trip], whole: &Whole) -> Vec<Finding> {
     if silent > 0 {
         found.push(Finding::new(&NOT_RUN, format!("{silent} more were not tried for the same reason")));
     }
-    found.extend(of_chain(whole));
     found
-}
-
-/// Tells whether a trip tells of the same migration's way back.
-fn told_by_trip(trips: &[Trip], finding: &Finding) -> bool {
-    let is_told = |trip: &Trip| trip.up.is_none() && matches!(trip.down, Down::NotUsable { .. });
-    trips.iter().any(|trip| trip.version == finding.version && is_told(trip))
 }
 
 /// Returns the findings of one migration's trip.

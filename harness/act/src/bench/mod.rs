@@ -1,0 +1,224 @@
+//! Measures probes: two releases side by side, or one environment against a baseline of another day.
+//!
+//! Two releases are started in throw-away projects of their own on this host, with empty databases to which each
+//! applies its own migrations, and are measured in turn. They are taken down at the end, however it comes; what a killed
+//! run left is taken down by the next one of the same name. Whether one is slower is decided elsewhere.
+
+mod stored;
+mod turns;
+
+use std::{
+    collections::BTreeSet,
+    io,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use stagegate_decide::{
+    command::compose,
+    compose::{Model, RUN_LABEL},
+    config::{Config, Kind, Probe, Target},
+    performance::{Arm, Block, Compared, Comparison, Next, Rules, changed_size, next, unfit},
+};
+
+use crate::{
+    deployment::{self, DeploymentError},
+    engine::{Engine, EngineError},
+    files,
+    load::{self, NoSubject, Subject},
+    process::{RunError, Runner},
+};
+pub use stored::{StoredError, against, host, read, record, write};
+
+const UP_WITHIN: Duration = Duration::from_secs(300);
+const DOWN_WITHIN: Duration = Duration::from_secs(60);
+
+/// Why nothing could be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// One of the releases did not come up.
+    #[error("{what} does not come up for the comparison")]
+    Up {
+        /// Which one.
+        what: String,
+        /// What was wrong.
+        #[source]
+        source: DeploymentError,
+    },
+    /// The Engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A program.
+    #[error("the throw-away projects of the comparison cannot be taken down")]
+    Run(#[from] RunError),
+    /// There is nothing to ask.
+    #[error(transparent)]
+    Subject(#[from] NoSubject),
+    /// A file or a thread.
+    #[error("the comparison needs files and threads of its own")]
+    System(#[from] io::Error),
+}
+
+/// One of two releases.
+#[derive(Clone, Debug)]
+pub struct Side {
+    /// What it is called, such as `v2`.
+    pub name: String,
+    /// Its model, every image by its id.
+    pub model: Model,
+}
+
+/// What was measured of one probe.
+#[derive(Clone, Debug)]
+pub struct Measurement {
+    /// What it came to.
+    pub compared: Compared,
+    /// All blocks.
+    pub blocks: Vec<Block>,
+}
+
+/// A comparison of two releases on this host.
+pub struct Bench<'a> {
+    /// The Engine.
+    pub engine: &'a Engine,
+    /// Runs Compose.
+    pub runner: &'a Runner,
+    /// The configuration, with its probes.
+    pub config: &'a Config,
+    /// Folder for the models and blocks of this comparison.
+    pub dir: PathBuf,
+    /// How the two projects' names begin.
+    pub project: String,
+    /// Who they belong to.
+    pub label: String,
+    /// How long each may take to become ready.
+    pub ready_within: Duration,
+}
+
+impl Bench<'_> {
+    /// Starts both releases, measures every probe that is no workflow, and takes both down.
+    ///
+    /// `on_probe` is told each result as it is there.
+    ///
+    /// # Errors
+    /// [`BenchError`]; both projects are taken down then too.
+    pub async fn compare(
+        &self,
+        candidate: &Side,
+        control: &Side,
+        mut on_probe: impl FnMut(&Measurement) + Send,
+    ) -> Result<Vec<Measurement>, BenchError> {
+        self.end().await?;
+        let compared = self.compared(candidate, control, &mut on_probe).await;
+        self.end().await?;
+        compared
+    }
+
+    /// Takes both projects down with their volumes; that they are gone already is fine.
+    ///
+    /// # Errors
+    /// [`BenchError::Run`].
+    pub async fn end(&self) -> Result<(), BenchError> {
+        for side in ["candidate", "control"] {
+            self.runner.run_ok(&compose::down(&self.project_of(side), true), DOWN_WITHIN).await?;
+        }
+        Ok(())
+    }
+
+    fn project_of(&self, side: &str) -> String {
+        format!("{}-{side}", self.project)
+    }
+
+    async fn compared(
+        &self,
+        candidate: &Side,
+        control: &Side,
+        on_probe: &mut (impl FnMut(&Measurement) + Send),
+    ) -> Result<Vec<Measurement>, BenchError> {
+        files::private_dir(&self.dir)?;
+        let models = [self.start("candidate", candidate).await?, self.start("control", control).await?];
+        let probes: Vec<&Probe> = measurable(self.config).collect();
+        let mut all = Vec::with_capacity(probes.len());
+        for probe in &probes {
+            let [new, old] = [self.subject("candidate", &models[0], probe), self.subject("control", &models[1], probe)];
+            let arms = vec![new.await?, old.await?];
+            let measurement = measured(probe, arms, probes.len(), &control.name).await?;
+            let blocks = serde_json::to_vec(&measurement.blocks).map_err(io::Error::other)?;
+            files::write_whole(&self.dir.join(format!("{}.json", probe.name)), &blocks)?;
+            on_probe(&measurement);
+            all.push(measurement);
+        }
+        Ok(all)
+    }
+
+    async fn start(&self, side: &str, release: &Side) -> Result<Model, BenchError> {
+        let project = self.project_of(side);
+        let model = release.model.isolated(&project).sealed(&stores(self.config)).labelled(RUN_LABEL, &self.label);
+        let file = self.dir.join(format!("{side}.json"));
+        files::write_whole(&file, model.to_json().as_bytes())?;
+        let failed = |source| BenchError::Up { what: format!("`{}`", release.name), source };
+        let up = || deployment::up(self.runner, self.engine, &project, &file, UP_WITHIN);
+        if up().await.is_err() {
+            // On a busy host a database may take longer than its healthcheck grants; that is not about the release.
+            up().await.map_err(failed)?;
+        }
+        let ready = deployment::wait_until_sound(self.engine, &project, &model, self.ready_within).await;
+        ready.map_err(failed)?;
+        Ok(model)
+    }
+
+    async fn subject(&self, side: &str, model: &Model, probe: &Probe) -> Result<Subject, BenchError> {
+        let containers = self.engine.project(&self.project_of(side)).await?;
+        Ok(load::subject(self.config, probe, &containers, model)?)
+    }
+}
+
+/// Returns the probes that can be measured in blocks; a workflow is run as a whole.
+pub fn measurable(config: &Config) -> impl Iterator<Item = &Probe> {
+    config.performance.iter().filter(|probe| !matches!(probe.target, Target::Workflow { .. }))
+}
+
+/// Returns the services that keep data: the copies' ones begin empty.
+fn stores(config: &Config) -> BTreeSet<String> {
+    let by_kind = config.services.values().filter(|s| matches!(s.kind, Kind::Postgres | Kind::Redis));
+    let by_database = config.databases.values().map(|database| &database.service);
+    by_kind.map(|service| &service.name).chain(by_database).cloned().collect()
+}
+
+/// Measures candidate and control in turn until it is decided or the probe's time is over.
+async fn measured(probe: &Probe, sides: Vec<Subject>, probes: usize, control: &str) -> Result<Measurement, BenchError> {
+    let arms = [Arm::Candidate, Arm::Control].into_iter().zip(sides.iter().cloned());
+    let arms = arms.chain(sides.get(1).cloned().map(|again| (Arm::ControlAgain, again))).collect();
+    let rules = Rules::usual(probe.minimum_effect.0, probes);
+    let mut turns = turns::Measured::start(probe, arms).await?;
+    let comparison = decided(&mut turns, probe, |blocks, is_over| next(blocks, &rules, is_over)).await?;
+    Ok(turns.ended(probe, control, comparison))
+}
+
+/// Measures on until `judge` has decided. `None` where the answers cannot be compared at all.
+async fn decided(
+    turns: &mut turns::Measured,
+    probe: &Probe,
+    judge: impl Fn(&[Block], bool) -> Next,
+) -> Result<Option<Comparison>, BenchError> {
+    let begun = Instant::now();
+    let mut wanted = 1;
+    loop {
+        let is_over = begun.elapsed() >= probe.compare_within.0;
+        if turns.rotations >= wanted || is_over {
+            if unfit(&turns.blocks).is_some() {
+                return Ok(None);
+            }
+            match judge(&turns.blocks, is_over) {
+                Next::Decided(comparison) => return Ok(Some(comparison)),
+                Next::Measure(rotations) => wanted = rotations,
+            }
+        }
+        turns.rotate().await?;
+    }
+}
+
+/// What else is to be known of the answers.
+fn notes(blocks: &[Block]) -> Vec<String> {
+    changed_size(blocks).into_iter().collect()
+}

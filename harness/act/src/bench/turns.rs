@@ -1,0 +1,78 @@
+//! One probe's blocks, as they are measured in turn.
+
+use std::time::{Duration, Instant};
+
+use stagegate_decide::{
+    config::{Load as Wanted, Probe},
+    performance::{Arm, Block, Compared, Comparison, unfit},
+};
+
+use super::{BenchError, Measurement, notes};
+use crate::load::{self, Blocks, Extent, Load, Pace, Subject, Turns};
+
+/// Requests of a block where the service is quick. More make a block's median surer, fewer make more pairs.
+const REQUESTS: u64 = 30;
+/// Fewer have no median to speak of.
+const FEWEST: u64 = 5;
+/// So many rotations should fit into the time of a comparison: two looks, and the round that confirms.
+const ROTATIONS: u32 = 96;
+/// Requests by which the size of a block is chosen.
+const TRIED: u64 = 20;
+
+/// A measurement under way.
+pub(super) struct Measured {
+    turns: Blocks,
+    begun: Instant,
+    pub(super) blocks: Vec<Block>,
+    pub(super) rotations: usize,
+}
+
+impl Measured {
+    /// Warms every arm up and chooses how long a block is.
+    ///
+    /// Always a closed loop, also for a probe with a rate: the question is how long the work takes, and an answer a
+    /// moment earlier leaves time for more pairs.
+    pub(super) async fn start(probe: &Probe, arms: Vec<(Arm, Subject)>) -> Result<Self, BenchError> {
+        let clients = match probe.load {
+            Wanted::Concurrency(clients) => usize::try_from(clients).unwrap_or(1),
+            Wanted::Rate(_) => 1,
+        };
+        let load = |requests| Load {
+            pace: Pace::Concurrency(clients),
+            extent: Extent::Requests(requests),
+            timeout: probe.timeout.0,
+        };
+        let mut slowest = Duration::ZERO;
+        for (_, subject) in &arms {
+            let tried = load::run(subject, load(TRIED), 1).await?;
+            slowest = slowest.max(tried.took / u32::try_from(TRIED).unwrap_or(1));
+        }
+        let share = probe.compare_within.0 / ROTATIONS / u32::try_from(arms.len().max(1)).unwrap_or(1);
+        let fit = share.as_nanos() / slowest.as_nanos().max(1);
+        let requests = u64::try_from(fit).unwrap_or(u64::MAX).clamp(FEWEST, REQUESTS * clients as u64);
+        let turns = Turns { arms, block: load(requests), warm_up: probe.warm_up.0 };
+        let turns = Blocks::start(turns).await?;
+        Ok(Measured { turns, begun: Instant::now(), blocks: Vec::new(), rotations: 0 })
+    }
+
+    /// Measures one rotation more.
+    pub(super) async fn rotate(&mut self) -> Result<(), BenchError> {
+        self.blocks.extend(self.turns.rotation().await?);
+        self.rotations += 1;
+        Ok(())
+    }
+
+    /// Ends it with what it came to.
+    pub(super) fn ended(self, probe: &Probe, control: &str, comparison: Option<Comparison>) -> Measurement {
+        let compared = Compared {
+            probe: probe.name.clone(),
+            control: control.to_owned(),
+            minimum_effect: probe.minimum_effect.0,
+            seconds: self.begun.elapsed().as_secs_f64(),
+            unfit: if comparison.is_none() { unfit(&self.blocks) } else { None },
+            notes: notes(&self.blocks),
+            comparison,
+        };
+        Measurement { compared, blocks: self.blocks }
+    }
+}

@@ -1,0 +1,212 @@
+//! `gate bench`: how quick an environment is, and whether it became slower.
+
+use std::{path::PathBuf, sync::Arc};
+
+use serde_json::json;
+use stagegate_act::{
+    bench::{self, Bench, Measurement, Side},
+    clock,
+    engine::Engine,
+    load,
+    paths::StateDir,
+    process::Runner,
+    project::Project,
+    release,
+};
+use stagegate_decide::{
+    config::{Config, EPHEMERAL, Environment, Probe},
+    exit::Exit,
+    performance::{self, Arm, BASELINE_VERSION, Baseline, Block, Compared, Latencies, time},
+};
+
+use crate::{Failure, ask, cli, give, say};
+
+pub(super) async fn run(config: &Arc<Config>, args: cli::Bench, consents: &[String]) -> Result<Exit, Failure> {
+    let environment = super::named(config, args.env.as_ref())?;
+    if environment.name == EPHEMERAL {
+        return Err(Failure::usage("`ephemeral` lives only while `gate test` runs; name another environment"));
+    }
+    if bench::measurable(config).next().is_none() {
+        return Err(Failure::usage("stagegate.toml has no [[performance]] that could be measured; add one"));
+    }
+    if let Some(other) = &args.against {
+        return against(config, environment, config.environment(other)?, args.json).await;
+    }
+    ask::refuse_if_protected(environment, consents, "putting as much load on it as it answers")?;
+    let asked = Asked::of(config, environment).await?;
+    match (&args.save_baseline, &args.baseline) {
+        (_, Some(name)) => asked.compare(name, args.json).await,
+        (name, None) => asked.measure(name.as_deref(), args.json).await,
+    }
+}
+
+/// Starts what both environments run in throw-away projects and compares.
+async fn against(
+    config: &Arc<Config>,
+    environment: &Environment,
+    other: &Environment,
+    as_json: bool,
+) -> Result<Exit, Failure> {
+    let (candidate, control) = (side(config, environment)?, side(config, other)?);
+    let engine = Engine::connect().await?;
+    let state = StateDir::of(config, &environment.project);
+    let runner = Runner::default();
+    let bench = Bench {
+        engine: &engine,
+        runner: &runner,
+        config,
+        dir: state.root().join("bench").join("last"),
+        project: format!("stagegate-bench-{}", environment.project),
+        label: format!("bench-{}", environment.project),
+        ready_within: environment.ready_within.0,
+    };
+    say(&format!("starting {} and {} side by side", candidate.name, control.name));
+    let measured = tokio::select! {
+        measured = bench.compare(&candidate, &control, |m| if !as_json { tell(m) }) => measured?,
+        _ = tokio::signal::ctrl_c() => {
+            bench.end().await?;
+            return Err(Failure::new(Exit::Inconclusive, "somebody asked to stop; the throw-away projects are down"));
+        }
+    };
+    Ok(ended(measured, as_json))
+}
+
+fn side(config: &Config, environment: &Environment) -> Result<Side, Failure> {
+    let deployed = release::deployed(&StateDir::of(config, &environment.project))?;
+    let snapshot = deployed.ok_or_else(|| {
+        Failure::usage(format!(
+            "`{name}` was not brought up by the gate, so its release is not known; run `gate up --env {name}`",
+            name = environment.name
+        ))
+    })?;
+    Ok(Side { name: format!("{} ({})", snapshot.release.name, environment.name), model: snapshot.model })
+}
+
+fn tell(measurement: &Measurement) {
+    let Compared { probe, control, seconds, .. } = &measurement.compared;
+    let p50 = |arm: Arm| time(median(&measurement.blocks, arm));
+    let figures = format!("p50 {}, {control} {}", p50(Arm::Candidate), p50(Arm::Control));
+    give(&format!("{probe:<20} {}  [{figures}; {seconds:.0} s]", measurement.compared.words()));
+}
+
+fn median(blocks: &[Block], arm: Arm) -> u64 {
+    let medians: Vec<u64> = blocks.iter().filter(|b| b.arm == arm).map(|b| b.latencies.p50).collect();
+    Latencies::of(&medians).p50
+}
+
+fn ended(measured: Vec<Measurement>, as_json: bool) -> Exit {
+    let compared: Vec<Compared> = measured.iter().map(|measurement| measurement.compared.clone()).collect();
+    let exit = performance::exit(&compared);
+    if as_json {
+        for Measurement { compared, blocks } in &measured {
+            give(&json!({ "compared": compared, "said": compared.words(), "blocks": blocks }).to_string());
+        }
+    }
+    let count = |exit: Exit| compared.iter().filter(|c| c.exit() == exit).count();
+    say(&format!(
+        "{} of {} probes no slower, {} slower, {} open",
+        count(Exit::Passed),
+        compared.len(),
+        count(Exit::Held),
+        count(Exit::Inconclusive)
+    ));
+    exit
+}
+
+/// A running environment, ready to be asked.
+struct Asked<'a> {
+    config: &'a Config,
+    environment: &'a Environment,
+    project: Project,
+    engine: Engine,
+    baselines: PathBuf,
+}
+
+impl<'a> Asked<'a> {
+    async fn of(config: &'a Arc<Config>, environment: &'a Environment) -> Result<Self, Failure> {
+        let engine = Engine::connect().await?;
+        let project = Project::load(&Runner::default(), config, &environment.name).await?;
+        let baselines = StateDir::of(config, &environment.project).root().join("bench").join("baselines");
+        Ok(Asked { config, environment, project, engine, baselines })
+    }
+
+    async fn subjects(&self) -> Result<Vec<(&'a Probe, load::Subject)>, Failure> {
+        let containers = self.project.containers(&self.engine).await?;
+        let config = self.config;
+        bench::measurable(config)
+            .map(|probe| Ok((probe, load::subject(config, probe, &containers, &self.project.model)?)))
+            .collect()
+    }
+
+    /// Measures every probe, and keeps the blocks where they get a name.
+    async fn measure(&self, name: Option<&str>, as_json: bool) -> Result<Exit, Failure> {
+        let probes = bench::record(self.subjects().await?).await?;
+        let baseline = self.baseline(probes).await?;
+        for (probe, blocks) in &baseline.probes {
+            let (now, reference) = (median(blocks, Arm::Candidate), median(blocks, Arm::Reference));
+            match as_json {
+                true => give(&json!({ "probe": probe, "blocks": blocks }).to_string()),
+                false => give(&format!("{probe:<20} p50 {}  [reference {}]", time(now), time(reference))),
+            }
+        }
+        let unanswered =
+            |blocks: &&Vec<Block>| !blocks.iter().any(|b| b.arm == Arm::Candidate && b.latencies.count > 0);
+        if let Some(blocks) = baseline.probes.values().find(unanswered) {
+            let said = blocks.first().map(performance::faults).unwrap_or_default();
+            return Err(Failure::new(Exit::Held, format!("a probe was not answered once: {said}; nothing was kept")));
+        }
+        if let Some(name) = name {
+            let path = bench::write(&self.baselines, name, &baseline)?;
+            say(&format!("kept as `{name}`: {}", path.display()));
+        }
+        Ok(Exit::Passed)
+    }
+
+    async fn baseline(&self, probes: std::collections::BTreeMap<String, Vec<Block>>) -> Result<Baseline, Failure> {
+        let containers = self.project.containers(&self.engine).await?;
+        let deployed = release::deployed(&StateDir::of(self.config, &self.environment.project))?;
+        Ok(Baseline {
+            v: BASELINE_VERSION,
+            environment: self.environment.name.clone(),
+            release: deployed.map(|snapshot| snapshot.release),
+            images: release::images_of(&containers),
+            host: bench::host(),
+            taken: clock::now(),
+            probes,
+        })
+    }
+
+    /// Measures every probe until it is decided against a baseline; one of another machine is only shown.
+    async fn compare(&self, name: &str, as_json: bool) -> Result<Exit, Failure> {
+        let baseline = bench::read(&self.baselines, name, &self.environment.name)?;
+        if let Some(reason) = baseline.foreign(&bench::host()) {
+            for (probe, blocks) in &baseline.probes {
+                give(&format!("{probe:<20} p50 {} then", time(median(blocks, Arm::Candidate))));
+            }
+            let text = format!("baseline `{name}` can only be shown: {reason}; save one on this machine");
+            return Err(Failure::new(Exit::Inconclusive, text));
+        }
+        let control = format!("`{name}` of {}{}", baseline.taken, release_of(&baseline));
+        let mut measured = Vec::new();
+        for (probe, subject) in self.subjects().await? {
+            let then = baseline.probes.get(&probe.name).map_or(&[][..], Vec::as_slice);
+            let measurement = bench::against(self.config, (probe, &subject), then, &control).await?;
+            if !as_json {
+                tell_stored(&measurement, then);
+            }
+            measured.push(measurement);
+        }
+        Ok(ended(measured, as_json))
+    }
+}
+
+fn release_of(baseline: &Baseline) -> String {
+    baseline.release.as_ref().map(|release| format!(" ({})", release.name)).unwrap_or_default()
+}
+
+fn tell_stored(measurement: &Measurement, then: &[Block]) {
+    let Compared { probe, control, seconds, .. } = &measurement.compared;
+    let (now, was) = (median(&measurement.blocks, Arm::Candidate), median(then, Arm::Candidate));
+    let figures = format!("p50 {}, {control} {}, by the reference", time(now), time(was));
+    give(&format!("{probe:<20} {}  [{figures}; {seconds:.0} s]", measurement.compared.words()));
+}

@@ -1,0 +1,40 @@
+//! Migrations: does each one lead there, back, and there again?
+//!
+//! All questions of one database are asked of one run on a scratch server; the environment itself is not touched.
+
+mod judged;
+mod proof;
+
+use std::{sync::Arc, time::Duration};
+
+use stagegate_decide::{config::Migrations, record::Outcome};
+
+use crate::{
+    session::Session,
+    trial::{Effect, Scope, Suite, Trial},
+};
+
+/// The suite.
+pub(crate) const SUITE: Suite = Suite { name: "migrations", trials };
+
+/// What a start of the server may take beside the migrations themselves.
+const BESIDE: Duration = Duration::from_secs(100);
+
+fn trials(scope: Scope<'_>) -> Vec<Trial> {
+    let of_one = |migrations: &Migrations| {
+        judged::QUESTIONS.map(|(question, asked)| {
+            let (id, migrations) = (migrations.database.clone(), migrations.clone());
+            let within = migrations.within.0 + BESIDE;
+            Trial::new(SUITE.name, &id, question, Effect::Reads, move |session| ask(session, migrations.clone(), asked))
+                .within(within)
+        })
+    };
+    scope.config.migrations.values().flat_map(of_one).collect()
+}
+
+async fn ask(session: Arc<Session>, migrations: Migrations, asked: judged::Asked) -> Outcome {
+    match proof::of(&session, &migrations).await {
+        Ok(proof) => judged::outcome(&proof, &migrations, asked),
+        Err(reason) => Outcome::Broken(reason),
+    }
+}

@@ -1,0 +1,100 @@
+//! The one run on a scratch server that all questions about a database's migrations share.
+//!
+//! What was proven in this process for the same files, the same image and the same settings is not proven again: a
+//! promotion asks before and after.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use stagegate_act::{
+    error::with_causes,
+    migration::{Manner, Options, Proven, files, prove, roles},
+    probe::postgres::Login,
+    scratch::{Wish, images},
+};
+use stagegate_decide::{
+    config::Migrations,
+    migration::{Chain, chain},
+};
+use tokio::sync::OnceCell;
+
+use crate::{scratch, session::Session};
+
+/// What one server showed.
+pub(super) struct On {
+    /// The server, as it is told.
+    pub(super) server: String,
+    /// Its major.
+    pub(super) major: u32,
+    /// What it showed.
+    pub(super) proven: Proven,
+}
+
+/// What all servers showed.
+pub(super) struct Proof {
+    /// The migrations.
+    pub(super) chain: Chain,
+    /// One server for each major that was asked for.
+    pub(super) servers: Vec<On>,
+}
+
+type Shared = Arc<OnceCell<Result<Arc<Proof>, String>>>;
+
+static PROVEN: Mutex<BTreeMap<String, Shared>> = Mutex::new(BTreeMap::new());
+
+/// Proves the migrations of a database, once for all who ask.
+pub(super) async fn of(session: &Session, migrations: &Migrations) -> Result<Arc<Proof>, String> {
+    let source = session.project.environment.workdir.join(&migrations.source);
+    let files = files(&source).map_err(|error| with_causes(&error))?;
+    let chain = chain(&files, migrations.tool).map_err(|error| format!("{}: {error}", source.display()))?;
+    let wishes = wishes(session, migrations)?;
+    let shared = shared(format!("{}\n{chain:?}\n{migrations:?}\n{wishes:?}", migrations.database));
+    shared.get_or_init(|| proven(chain, migrations, wishes)).await.clone()
+}
+
+fn shared(key: String) -> Shared {
+    let mut all = PROVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    // One that failed to begin may begin the next time: the Engine was down, or an image was missing.
+    if all.get(&key).is_some_and(|cell| cell.get().is_some_and(Result::is_err)) {
+        all.remove(&key);
+    }
+    Arc::clone(all.entry(key).or_default())
+}
+
+/// Says which servers are wanted: of the environment's own image, or one of each major.
+fn wishes(session: &Session, migrations: &Migrations) -> Result<Vec<Wish>, String> {
+    let config = &session.project.config;
+    let database = config
+        .databases
+        .get(&migrations.database)
+        .ok_or_else(|| format!("[databases.{}] is not there", migrations.database))?;
+    let model = &session.project.model;
+    let wish = |images, major| Wish {
+        images,
+        major,
+        role: Login::of(model, database).user,
+        variable: migrations.server_variable.clone(),
+        ..Wish::default()
+    };
+    if migrations.pg.is_empty() {
+        return Ok(vec![wish(vec![model.image(&database.service).to_owned()], None)]);
+    }
+    Ok(migrations.pg.iter().map(|major| wish(images(config.root(), Some(*major)), Some(*major))).collect())
+}
+
+async fn proven(chain: Chain, migrations: &Migrations, wishes: Vec<Wish>) -> Result<Arc<Proof>, String> {
+    let manner =
+        Manner { statement_within: migrations.statement_timeout.0, search_path: migrations.search_path.clone() };
+    let options = Options { manner, before: roles(&migrations.roles), always_clone: false, ways_back: true };
+    let mut servers = Vec::new();
+    for wish in wishes {
+        let server = scratch::start(&wish).await?;
+        let proven = prove(&server, &chain, &options, |_| {}).await;
+        let (told, major) = (server.told(), server.major());
+        server.end().await;
+        servers.push(On { server: told, major, proven: proven.map_err(|error| with_causes(&error))? });
+    }
+    Ok(Arc::new(Proof { chain, servers }))
+}
