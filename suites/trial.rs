@@ -76,7 +76,8 @@ impl Trial {
     }
 }
 
-fn word(text: &str) -> String {
+/// Returns a text as it stands in a name.
+pub(crate) fn word(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect()
 }
 

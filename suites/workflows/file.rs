@@ -1,10 +1,13 @@
 //! The files of the folder, and trials of those that cannot be used.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use stagegate_decide::record::Outcome;
+use stagegate_decide::{record::Outcome, workflow::FOLDER};
 
-use crate::trial::{Effect, Trial};
+use crate::trial::{Effect, Trial, word};
 
 /// The longest file that is read.
 const LONGEST_BYTES: u64 = 1 << 20;
@@ -22,6 +25,55 @@ pub(super) fn all(folder: &Path) -> Vec<File> {
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect();
     paths.sort();
     paths.into_iter().map(|path| File { text: text(&path), path }).collect()
+}
+
+/// Makes the trials of files whose checks would have one name; they are taken out of `files`.
+pub(super) fn twins(files: &mut Vec<File>) -> Vec<Trial> {
+    clashes(files).into_iter().map(|(name, question, reason)| broken(&name, question, reason)).collect()
+}
+
+/// Takes the files out whose checks would have one name, and returns `(name, question, what is wrong)` for each name.
+///
+/// None of them runs: which one a record means could not be told.
+pub(super) fn clashes(files: &mut Vec<File>) -> Vec<(String, &'static str, String)> {
+    let mut named: BTreeMap<(String, &'static str), Vec<PathBuf>> = BTreeMap::new();
+    for File { path, .. } in files.iter() {
+        if let Some(question) = question(path) {
+            named.entry((word(&stem(path)), question)).or_default().push(path.clone());
+        }
+    }
+    named.retain(|_, paths| paths.len() > 1);
+    files.retain(|file| !named.values().flatten().any(|twin| *twin == file.path));
+    named.into_iter().map(|((name, question), paths)| clash(name, question, &paths)).collect()
+}
+
+fn clash(name: String, question: &'static str, paths: &[PathBuf]) -> (String, &'static str, String) {
+    let list: Vec<String> = paths.iter().map(|path| format!("`{}`", shown(path).display())).collect();
+    let reason = format!(
+        "{} would have one name, workflows::{name}::{question}; rename all but one: in names of checks there are \
+         only a-z, 0-9 and _",
+        list.join(" and ")
+    );
+    (name, question, reason)
+}
+
+/// Returns what is asked of a file; nothing where it is no workflow.
+pub(super) fn question(path: &Path) -> Option<&'static str> {
+    match path.extension()?.to_str()? {
+        "toml" => Some("completes"),
+        "hurl" => Some("hurl"),
+        _ => None,
+    }
+}
+
+/// Returns a file's name without its ending.
+pub(super) fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Returns a file as messages name it.
+pub(super) fn shown(path: &Path) -> PathBuf {
+    Path::new(FOLDER).join(path.file_name().unwrap_or_default())
 }
 
 fn text(path: &Path) -> Result<String, String> {

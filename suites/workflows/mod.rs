@@ -7,7 +7,7 @@ mod file;
 mod hurl;
 mod steps;
 
-use std::{path::Path, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use stagegate_act::workflow::Place;
 use stagegate_decide::workflow::{self, Book, FOLDER, Known};
@@ -23,7 +23,8 @@ use file::File;
 pub(crate) const SUITE: Suite = Suite { name: "workflows", trials };
 
 fn trials(scope: Scope<'_>) -> Vec<Trial> {
-    let files = file::all(&scope.environment.workdir.join(FOLDER));
+    let mut files = file::all(&scope.environment.workdir.join(FOLDER));
+    let twins = file::twins(&mut files);
     let (read, unreadable) = texts(&files, "toml");
     let book = Arc::new(workflow::read(&read, &Known::of(scope.config)));
     let shared = Shared::new(&book);
@@ -31,21 +32,21 @@ fn trials(scope: Scope<'_>) -> Vec<Trial> {
     let broken = book.broken.iter().map(|broken| file::broken(&broken.name, "completes", broken.error.to_string()));
     let (hurl, unreadable_hurl) = texts(&files, "hurl");
     let hurl = hurl.into_iter().map(|(path, text)| hurl::trial(scope, &path, &text, &shared));
-    let mut trials: Vec<Trial> = steps.chain(broken).chain(unreadable).chain(hurl).chain(unreadable_hurl).collect();
+    let mut trials: Vec<Trial> =
+        steps.chain(broken).chain(unreadable).chain(hurl).chain(unreadable_hurl).chain(twins).collect();
     trials.sort_by(|a, b| a.name.cmp(&b.name));
     trials
 }
 
 /// Returns the files with an ending, each with its text, and a broken trial for each that cannot be read.
-fn texts(files: &[File], ending: &str) -> (Vec<(std::path::PathBuf, String)>, Vec<Trial>) {
+fn texts(files: &[File], ending: &str) -> (Vec<(PathBuf, String)>, Vec<Trial>) {
     let (mut read, mut unreadable) = (Vec::new(), Vec::new());
     for file in files.iter().filter(|file| file.path.extension().is_some_and(|found| found == ending)) {
-        let name = file.path.file_stem().unwrap_or_default().to_string_lossy();
-        let shown = Path::new(FOLDER).join(file.path.file_name().unwrap_or_default());
+        let shown = file::shown(&file.path);
         match &file.text {
             Ok(text) => read.push((shown, text.clone())),
             Err(reason) => {
-                let question = if ending == "hurl" { "hurl" } else { "completes" };
+                let (name, question) = (file::stem(&shown), file::question(&shown).unwrap_or_default());
                 unreadable.push(file::broken(&name, question, format!("{}: {reason}", shown.display())));
             }
         }

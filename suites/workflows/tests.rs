@@ -1,10 +1,13 @@
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use rstest::rstest;
 use stagegate_decide::{config::Config, record::Severity};
 
 use super::*;
-use crate::trial::Effect;
+use crate::{fixtures, trial::Effect};
 
 const CONFIG: &str = "[project]\nname = \"shop\"\n[environments.open]\n[environments.shut]\nprotected = true\n\
     [services.web]\nport = 80\nhealth = \"/\"\n";
@@ -83,12 +86,57 @@ fn a_release_without_the_folder_has_no_trials() {
 fn the_sample_stacks_workflows_can_be_read() {
     let shop = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/shop");
     let files = file::all(&shop.join(FOLDER));
-    let known = Known {
+    let book = workflow::read(&texts(&files, "toml").0, &known());
+    assert_eq!(book.broken, []);
+    assert_eq!(book.workflows.len(), 2);
+}
+
+fn known() -> Known {
+    Known {
         services: ["api", "web"].map(str::to_owned).into(),
         caches: ["cache".to_owned()].into(),
         databases: ["main".to_owned()].into(),
-    };
-    let book = workflow::read(&texts(&files, "toml").0, &known);
+    }
+}
+
+#[test]
+fn files_whose_checks_would_have_one_name_are_told_together_and_do_not_run() {
+    let release = Release::new(&[
+        ("a-b.toml", SAFE_STEP.as_bytes()),
+        ("a_b.toml", SAFE_STEP.as_bytes()),
+        ("a_b.hurl", b"GET {{web_url}}/\n"),
+        ("c.toml", SAFE_STEP.as_bytes()),
+    ]);
+    let names: Vec<String> = release.trials("open").into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(names, ["workflows::a_b::completes", "workflows::a_b::hurl", "workflows::c::completes"]);
+    let mut files = file::all(&release.0.join(FOLDER));
+    let message = file::clashes(&mut files).remove(0).2;
+    assert!(message.contains("`workflows/a-b.toml` and `workflows/a_b.toml`"), "{message}");
+    assert_eq!(files.len(), 2);
+}
+
+#[test]
+fn every_kind_of_step_is_in_the_good_files_and_they_can_be_read() {
+    let files = file::all(&fixtures::folder("workflows").join("good"));
+    let book = workflow::read(&texts(&files, "toml").0, &known());
     assert_eq!(book.broken, []);
-    assert_eq!(book.workflows.len(), 2);
+    let kinds: BTreeSet<&str> =
+        book.workflows.iter().flat_map(|flow| &flow.steps).map(|step| step.action.kind()).collect();
+    assert_eq!(kinds, BTreeSet::from(["browser", "exec", "http", "redis", "sql"]));
+    assert!(book.logins.contains_key("owner"));
+}
+
+/// The first line of each bad file is what has to be told of it: `# line: text`.
+#[test]
+fn each_bad_file_is_told_with_its_line() {
+    let files = file::all(&fixtures::folder("workflows").join("bad"));
+    assert!(files.len() > 10, "{}", files.len());
+    for (path, text) in texts(&files, "toml").0 {
+        let (line, told) = text.lines().next().unwrap().trim_start_matches("# ").split_once(": ").unwrap();
+        let (line, told) = (line.parse::<usize>().unwrap(), told.to_owned());
+        let book = workflow::read(&[(path.clone(), text)], &known());
+        let [broken] = book.broken.as_slice() else { panic!("{}: {:?}", path.display(), book.broken) };
+        assert_eq!(broken.error.line, line, "{}", broken.error);
+        assert!(broken.error.to_string().contains(&told), "{}", broken.error);
+    }
 }

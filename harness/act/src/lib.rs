@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod bench;
+mod browser;
 pub mod clock;
 pub mod compare;
 pub mod contract;

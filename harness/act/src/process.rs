@@ -16,7 +16,10 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use stagegate_decide::{command::Command, redact::Mask};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
+    process::{ChildStdin, ChildStdout},
+};
 
 /// Variable that marks the children of a run: `<state folder>#<run>`.
 pub const MARK: &str = "STAGEGATE_RUN";
@@ -73,6 +76,29 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+}
+
+/// A program that runs beside this one; its whole group is killed with this value.
+#[derive(Debug)]
+pub(crate) struct Started(tokio::process::Child);
+
+impl Started {
+    /// Returns what it reads and what it writes; nothing the second time.
+    pub(crate) fn streams(&mut self) -> Option<(ChildStdin, ChildStdout)> {
+        self.0.stdin.take().zip(self.0.stdout.take())
+    }
+
+    /// Kills its group and waits until it is gone.
+    pub(crate) async fn end(mut self) {
+        kill_group(self.0.id());
+        let _ = self.0.wait().await;
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        kill_group(self.0.id());
+    }
 }
 
 /// Runs programs, masks what they say and writes it to the run's log.
@@ -181,6 +207,18 @@ impl Runner {
             }
         }
         Ok(code(child.wait().await.map_err(stream)?))
+    }
+
+    /// Starts a program that runs beside this one and is talked to over its streams.
+    ///
+    /// # Errors
+    /// [`RunError::Start`] where it cannot be started.
+    pub(crate) fn start(&self, command: &Command) -> Result<Started, RunError> {
+        self.note(&format!("start {}", self.mask.apply(&command.line())));
+        let mut prepared = self.prepared(command);
+        prepared.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        let start = |source| RunError::Start { program: command.program.clone(), source };
+        prepared.spawn().map(Started).map_err(start)
     }
 
     fn checked(&self, command: &Command, output: Output) -> Result<Output, RunError> {

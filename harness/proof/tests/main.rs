@@ -18,4 +18,5 @@ mod refuse;
 mod schema;
 mod scratch;
 mod seed;
+mod workflows;
 mod world;

@@ -18,6 +18,7 @@ use super::{
     answer::{Answer, Silence},
     exec, http, redis, sql,
 };
+use crate::browser;
 
 /// How much of an answer is shown, in characters.
 const SHOWN: usize = 600;
@@ -260,7 +261,7 @@ impl Walk {
             }
             Ask::Redis { .. } => redis::asked(&self.place, ask).await,
             Ask::Exec { .. } => exec::asked(&self.place, ask).await,
-            Ask::Browser { .. } => Err(Silence::Lacking("pages cannot be opened by this version".to_owned())),
+            Ask::Browser { .. } => browser::asked(&self.place, ask).await,
         }
     }
 }

@@ -130,13 +130,14 @@ impl Checker<'_> {
             raw.sql.clone().map(Action::Sql),
             raw.redis.clone().map(Action::Redis),
             raw.exec.clone().map(Action::Exec),
+            raw.browser.clone().map(Action::Browser),
         ]
         .into_iter()
         .flatten()
         .collect();
         let Ok([mut action]) = <[Action; 1]>::try_from(actions) else {
             let message = format!("step `{}` has to ask one thing", raw.name);
-            return Err(self.error(offset, message, "write one of http, sql, redis and exec"));
+            return Err(self.error(offset, message, "write one of http, sql, redis, exec and browser"));
         };
         let known = self.known;
         match &mut action {

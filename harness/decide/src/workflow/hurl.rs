@@ -37,12 +37,20 @@ pub fn is_safe(text: &str) -> bool {
 /// Returns the command that runs a file; `urls` are `(service, http://address)`.
 ///
 /// Each service's address is the variable `<service>_url`, with `_` for what a variable may not have.
-// Source: hurl, manual page, "Options": --test, --no-color, --max-time, --max-filesize, --variable.
+// Source: hurl, manual page, "Options": --test, --no-color, --max-time, --max-filesize, --noproxy, --variable.
 #[must_use]
 pub fn run(file: &Path, urls: &[(String, String)]) -> Command {
     let seconds = REQUEST_WITHIN.as_secs().to_string();
-    let command =
-        Command::new("hurl").args(["--test", "--no-color", "--max-time", &seconds, "--max-filesize", "1048576"]);
+    let command = Command::new("hurl").args([
+        "--test",
+        "--no-color",
+        "--max-time",
+        &seconds,
+        "--max-filesize",
+        "1048576",
+        "--noproxy",
+        "*",
+    ]);
     let variables = urls.iter().map(|(service, url)| {
         let name: String = service.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         format!("{name}_url={url}")
@@ -89,7 +97,7 @@ mod tests {
         let urls = [("shop-web".to_owned(), "http://172.18.0.2:80".to_owned())];
         assert_eq!(
             run(Path::new("workflows/a b.hurl"), &urls).line(),
-            "hurl --test --no-color --max-time 10 --max-filesize 1048576 --variable shop_web_url=http://172.18.0.2:80 'workflows/a b.hurl'"
+            "hurl --test --no-color --max-time 10 --max-filesize 1048576 --noproxy '*' --variable shop_web_url=http://172.18.0.2:80 'workflows/a b.hurl'"
         );
     }
 

@@ -1,11 +1,14 @@
 //! A page as a browser saw it: what a visitor would call broken.
 
+mod sight;
+
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::Observed;
 use crate::record::Finding;
+pub use sight::Sight;
 
 /// How many problems of one kind are told.
 const TOLD: usize = 10;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Exec, Http, Redis, Source, Sql, assertion};
+use super::{Browser, Exec, Http, Redis, Source, Sql, assertion};
 use crate::{record::Severity, units::Span};
 
 #[derive(Deserialize)]
@@ -41,6 +41,7 @@ pub(super) struct RawStep {
     pub(super) sql: Option<Sql>,
     pub(super) redis: Option<Redis>,
     pub(super) exec: Option<Exec>,
+    pub(super) browser: Option<Browser>,
     #[serde(default)]
     pub(super) capture: BTreeMap<Spanned<String>, Source>,
     #[serde(default)]
