@@ -13,6 +13,19 @@ pub(crate) struct OneEnvironment {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Show it again every two seconds, until Ctrl-C
+    #[arg(long, short = 'w')]
+    pub(crate) watch: bool,
+    /// Print JSON, with --watch a line each time
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Logs {
     /// Environment [default: $STAGEGATE_ENV]
     #[arg(long, value_name = "NAME")]

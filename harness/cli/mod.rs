@@ -19,7 +19,7 @@ pub(crate) use bench::Bench;
 pub(crate) use compare::Compare;
 pub(crate) use contract::{BreakingLevel, Contract, ContractDiff};
 pub(crate) use examine::{FailOn, Lint, Test};
-pub(crate) use look::{History, Logs, OneEnvironment, ShowConfig, Unlock};
+pub(crate) use look::{History, Logs, OneEnvironment, ShowConfig, Status, Unlock};
 pub(crate) use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
 pub(crate) use release::{Down, Promote, Reset, Rollback, Up};
 pub(crate) use schema::{Form, OneDatabase, Schema, SchemaCommand, SchemaDiff};
@@ -103,9 +103,12 @@ Examples:
     /// Take an environment down with its data, and bring it up again
     #[command(after_help = "Example:\n  gate reset --env laptop")]
     Reset(Reset),
-    /// Show what runs in an environment
-    #[command(after_help = "Example:\n  gate status --env production")]
-    Status(OneEnvironment),
+    /// Show what runs in an environment: health, restarts, CPU, memory
+    #[command(after_help = "\
+Examples:
+  gate status --env production
+  gate status --env production --watch")]
+    Status(Status),
     /// Show the last log lines of an environment's services
     #[command(after_help = "Example:\n  gate logs --env staging api --tail 100 --follow")]
     Logs(Logs),

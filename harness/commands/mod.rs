@@ -12,6 +12,7 @@ mod pictures;
 mod promote;
 mod schema;
 mod show;
+mod status;
 mod test;
 
 use std::sync::Arc;
@@ -75,7 +76,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
         Command::Up(args) => environment::up(&config, args, &consents).await,
         Command::Down(args) => environment::down(&config, args, &consents).await,
         Command::Reset(args) => environment::reset(&config, args, &consents).await,
-        Command::Status(args) => show::status(&config, args).await,
+        Command::Status(args) => status::status(&config, args).await,
         Command::Logs(args) => show::logs(&config, args).await,
         Command::History(args) => history::show(&config, args),
         Command::Resume(args) => history::resume(&config, args).await,

@@ -1,78 +1,18 @@
-//! `gate status`, `gate logs`, `gate config`, `gate env`: looking, without touching.
+//! `gate logs`, `gate config`, `gate env`: looking, without touching.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use serde_json::{Value, json};
-use stagegate_act::{
-    compare::env_file, engine::Engine, gate::unfinished, host, lock, paths::StateDir, process::Runner, release,
-};
+use stagegate_act::{compare::env_file, engine::Engine, host, paths::StateDir, process::Runner, release};
 use stagegate_decide::{
     command::compose,
-    compose::{drift, short},
     config::{Config, HostKind},
-    container::{Container, Health},
     exit::Exit,
     redact::{Secret, names_a_secret},
     report,
 };
 
 use crate::{Failure, cli, give, say};
-
-pub(super) async fn status(config: &Arc<Config>, args: cli::OneEnvironment) -> Result<Exit, Failure> {
-    let environment = super::named(config, args.env.as_ref())?;
-    let engine = Engine::connect().await?;
-    let state = StateDir::of(config, &environment.project);
-    let containers = engine.project(&environment.project).await?;
-    let deployed = release::deployed(&state)?;
-    let drift = deployed.as_ref().map(|d| drift(&d.model, &containers)).unwrap_or_default();
-    let open = unfinished(&state)?;
-    if args.json {
-        give(&serde_json::to_string_pretty(&json!({
-            "environment": environment.name,
-            "project": environment.project,
-            "release": deployed.as_ref().map(|d| &d.release),
-            "containers": containers,
-            "drift": drift,
-            "unfinished_run": open.as_ref().map(|run| &run.run),
-        }))?);
-        return Ok(Exit::Passed);
-    }
-    let name = deployed.as_ref().map_or("unknown (not deployed by gate)", |d| d.release.name.as_str());
-    give(&format!("{}  project {}  release {name}", environment.name, environment.project));
-    for container in &containers {
-        give(&line(container));
-    }
-    if containers.is_empty() {
-        give("  nothing runs");
-    }
-    drift.iter().for_each(|told| give(&format!("  differs from what was deployed: {told}")));
-    if let Some(run) = open {
-        match lock::owner(&state) {
-            Some(owner) if !run.stuck => {
-                give(&format!("  run {} is open ({}, process {})", run.run, owner.what, owner.pid))
-            }
-            _ => give(&format!("  run {} needs a person: gate resume --env {}", run.run, environment.name)),
-        }
-    }
-    Ok(Exit::Passed)
-}
-
-fn line(container: &Container) -> String {
-    let state = format!("{:?}", container.state).to_lowercase();
-    let health = match container.health {
-        Health::None => String::new(),
-        health => format!("{health:?}").to_lowercase(),
-    };
-    let ports: Vec<String> =
-        container.published.iter().flat_map(|(port, at)| at.iter().map(move |a| format!("{a}->{port}"))).collect();
-    format!(
-        "  {:<12} {state:<10} {health:<10} restarts {:<3} {}  {}",
-        container.service,
-        container.restarts,
-        short(&container.image),
-        ports.join(" ")
-    )
-}
 
 pub(super) async fn logs(config: &Arc<Config>, args: cli::Logs) -> Result<Exit, Failure> {
     let environment = super::named(config, args.env.as_ref())?;

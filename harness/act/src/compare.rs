@@ -14,7 +14,7 @@ use std::{
 use serde_json::Value;
 use stagegate_decide::{
     compare::{ContractText, ServiceSide, Side, Times},
-    config::{Config, Service},
+    config::{Config, Probe, Service, Target},
     container::{Container, State},
     contract::diff::{self, Waiver, WaiverError},
     redact::Secret,
@@ -29,6 +29,7 @@ use crate::{
     process::Runner,
     project::{Project, ProjectError},
     release::{self, ReleaseError},
+    resources,
 };
 
 /// How many answers a probe is timed by, on each side.
@@ -79,6 +80,12 @@ pub async fn side(engine: &Engine, config: &Arc<Config>, environment: &str) -> R
     for name in project.model.services() {
         let container = containers.iter().find(|container| container.service == name);
         services.insert(name.clone(), service(engine, &project, &name, container).await?);
+    }
+    for usage in resources::now(engine, &containers).await? {
+        if let Some(service) = services.get_mut(&usage.service) {
+            service.cpu_percent = Some(usage.cpu * 100.0);
+            service.memory_bytes = Some(usage.memory);
+        }
     }
     let mut variables = BTreeMap::new();
     for file in &project.environment.env_files {
@@ -177,7 +184,7 @@ pub fn env_file(text: &str) -> BTreeMap<String, Secret> {
         .collect()
 }
 
-/// Times the health path of each HTTP service on both sides, in turns, so that both see the same weather.
+/// Times the probes that read, and the health path of each HTTP service, on both sides in turns, so that both see the same weather.
 ///
 /// # Errors
 /// [`CompareError`] where an environment cannot be resolved or Docker does not answer.
@@ -185,8 +192,7 @@ pub async fn time(engine: &Engine, config: &Arc<Config>, a: &mut Side, b: &mut S
     let left = running(engine.project(&config.environment(&a.environment).map_err(ProjectError::from)?.project).await?);
     let right =
         running(engine.project(&config.environment(&b.environment).map_err(ProjectError::from)?.project).await?);
-    for service in config.services.values() {
-        let Some(path) = &service.health else { continue };
+    for (name, service, request) in probes(config) {
         let of = |containers: &[Container]| {
             let container = containers.iter().find(|container| container.service == service.name);
             container.map(|container| container.reach(service.port))
@@ -196,14 +202,30 @@ pub async fn time(engine: &Engine, config: &Arc<Config>, a: &mut Side, b: &mut S
             // Who is first changes, too.
             let order = if round % 2 == 0 { [&mut first, &mut second] } else { [&mut second, &mut first] };
             for timed in order {
-                timed.ask(path).await;
+                timed.ask(&request).await;
             }
         }
-        let name = format!("{} GET {path}", service.name);
         a.times.insert(name.clone(), first.end());
         b.times.insert(name, second.end());
     }
     Ok(())
+}
+
+/// Returns what is timed: the probes of `[[performance]]` that only read over HTTP, and the health paths.
+fn probes(config: &Config) -> Vec<(String, &Service, Request)> {
+    let of_probe = |probe: &Probe| {
+        let Target::Http { service, method, path, headers, .. } = &probe.target else { return None };
+        let service = config.services.get(service).filter(|_| method == "GET")?;
+        let request = headers.iter().fold(Request::get(path), |request, (name, value)| request.header(name, value));
+        Some((probe.name.clone(), service, request))
+    };
+    let of_health = |service: &'_ Service| {
+        let path = service.health.as_ref()?;
+        Some((format!("{} GET {path}", service.name), Request::get(path)))
+    };
+    let measured = config.performance.iter().filter_map(of_probe);
+    let healthy = config.services.values().filter_map(|s| of_health(s).map(|(name, request)| (name, s, request)));
+    measured.chain(healthy).collect()
 }
 
 /// The times of one side of a probe.
@@ -218,15 +240,17 @@ impl Timed {
         Timed { addresses, durations_ms: Vec::with_capacity(ANSWERS) }
     }
 
-    async fn ask(&mut self, path: &str) {
+    async fn ask(&mut self, request: &Request) {
         let Ok(addresses) = &self.addresses else { return };
         let begun = Instant::now();
         match Http::shared() {
-            Ok(http) => match http.send_first(addresses, &Request::get(path)).await {
+            Ok(http) => match http.send_first(addresses, request).await {
                 Ok((_, answer)) if answer.status < 400 => {
                     self.durations_ms.push(begun.elapsed().as_secs_f64() * 1_000.0);
                 }
-                Ok((_, answer)) => self.addresses = Err(format!("GET {path}: {}", answer.status)),
+                Ok((_, answer)) => {
+                    self.addresses = Err(format!("{} {}: {}", request.method, request.path, answer.status))
+                }
                 Err(error) => self.addresses = Err(with_causes(&error)),
             },
             Err(error) => self.addresses = Err(with_causes(&error)),

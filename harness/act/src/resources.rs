@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use stagegate_decide::{
     container::{Container, State},
-    performance::Snapshot,
+    performance::{Snapshot, Usage, resources::usage},
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -31,6 +31,18 @@ pub async fn snapshot(engine: &Engine, containers: &[Container], began: Instant)
         }))
     }));
     Ok(counters.await?.into_iter().flatten().collect())
+}
+
+/// Returns what each service uses now, seen over half a second.
+///
+/// # Errors
+/// [`EngineError`] where the Engine does not answer.
+pub async fn now(engine: &Engine, containers: &[Container]) -> Result<Vec<Usage>, EngineError> {
+    let began = Instant::now();
+    let mut all = snapshot(engine, containers, began).await?;
+    tokio::time::sleep(EVERY.saturating_sub(began.elapsed())).await;
+    all.extend(snapshot(engine, containers, began).await?);
+    Ok(usage(&all))
 }
 
 /// A look at the counters every half second, until it is stopped or dropped.
