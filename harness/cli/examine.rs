@@ -12,7 +12,7 @@ pub(crate) struct Test {
     /// Run only trials whose name contains one of these
     #[arg(value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
-    /// Majors of PostgreSQL to try migrations on, such as 15,17,18 [default: `pg` of [migrations], else the
+    /// Majors of PostgreSQL to try migrations on, such as 15,17,18 [default: `pg` of `[migrations]`, else the
     /// environment's own]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) pg: Vec<u32>,
