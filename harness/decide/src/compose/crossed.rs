@@ -10,7 +10,7 @@ use super::Model;
 pub(super) const SEALED_NETWORK: &str = "stagegate-sealed";
 
 impl Model {
-    /// Returns the model with the network [`SEALED_NETWORK`], and `services` on it beside their own networks.
+    /// Returns the model with the network `SEALED_NETWORK`, and `services` on it beside their own networks.
     ///
     /// A service that has no networks of its own (`network_mode`) is left as it is.
     #[must_use]
@@ -27,7 +27,7 @@ impl Model {
 
     /// Returns this release's services beside the servers of a `rehearsal`, which stay as they are there.
     ///
-    /// The services are only on [`SEALED_NETWORK`]; those in `left_out`, and those with a profile, are not started and
+    /// The services are only on `SEALED_NETWORK`; those in `left_out`, and those with a profile, are not started and
     /// nobody waits for them.
     #[must_use]
     pub fn beside(&self, rehearsal: &Model, servers: &BTreeSet<String>, left_out: &BTreeSet<String>) -> Model {
