@@ -46,6 +46,12 @@ pub(crate) struct MigrationsCheck {
     /// Try every migration on a copy of the database, also where one session would do
     #[arg(long)]
     pub(crate) always_clone: bool,
+    /// Leave out what needs rows: whether they stay, and which locks and rewrites they meet
+    #[arg(long, conflicts_with = "seed")]
+    pub(crate) no_rows: bool,
+    /// File of SQL that makes rows; tables that are empty after it get made ones [default: only made ones]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) seed: Option<PathBuf>,
     /// Tell every migration, the way it was tried and how long it took
     #[arg(long)]
     pub(crate) verbose: bool,

@@ -3,11 +3,12 @@
 use std::{path::Path, time::Instant};
 
 use stagegate_act::{
-    migration::{Manner, Options, Proven, files, prove},
+    migration::{Manner, Options, Proven, Rows, files, prove},
     scratch::{Way, Wish},
 };
 use stagegate_decide::{
     exit::Exit,
+    locks::{Sizes, Thresholds, of_chain},
     migration::{Chain, Exceptions, Extent, Finding, Tool, chain, report},
     record::Severity,
     round_trip::{Counts, Report, Trip, findings, least, line, summary, told_finding, whole_line},
@@ -32,6 +33,7 @@ async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
         before: stagegate_act::migration::roles(&args.roles),
         always_clone: args.always_clone,
         ways_back: true,
+        rows: rows(&args)?,
     };
     let majors: Vec<Option<u32>> =
         if args.pg.is_empty() { vec![None] } else { args.pg.iter().copied().map(Some).collect() };
@@ -95,6 +97,10 @@ async fn on_one(
     server.end().await;
     let proven = proven.map_err(|error| Failure::new(Exit::Inconclusive, stagegate_act::error::with_causes(&error)))?;
     let mut found = findings(chain, &proven.trips, &proven.whole);
+    found.extend(proven.rows.integrity.iter().chain(&proven.rows.seeds).cloned());
+    if options.rows.is_some() {
+        found.extend(of_chain(chain, &proven.rows.locks, &Sizes::new(), &Thresholds::default()));
+    }
     if let Some(path) = &args.exceptions {
         let text = std::fs::read_to_string(path)?;
         Exceptions::parse(path, &text)?.apply(&mut found, &stagegate_act::clock::today(), Extent::Run);
@@ -104,6 +110,17 @@ async fn on_one(
         tell(&report, &proven, begun.elapsed().as_secs_f64());
     }
     Ok((major, report, proven.trips))
+}
+
+fn rows(args: &cli::MigrationsCheck) -> Result<Option<Rows>, Failure> {
+    if args.no_rows {
+        return Ok(None);
+    }
+    let read = |path: &std::path::PathBuf| {
+        std::fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("cannot read the seed file {}: {error}", path.display())))
+    };
+    Ok(Some(Rows { seed: args.seed.as_ref().map(read).transpose()?, ..Rows::default() }))
 }
 
 fn tell(report: &Report, proven: &Proven, seconds: f64) {

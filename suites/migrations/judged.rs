@@ -2,6 +2,7 @@
 
 use stagegate_decide::{
     config::Migrations,
+    locks::{self, Sizes, Thresholds},
     migration::{Extent, Finding},
     record::{self, Evidence, Outcome, Severity},
     round_trip::{Counts, least, of_chain, of_files, of_trips, summary, told_finding, whole_line},
@@ -21,21 +22,39 @@ pub(super) enum Asked {
     RoundTrip,
     /// Does the whole chain?
     Chain,
+    /// Do rows and their values stay?
+    Integrity,
+    /// Could rows be made for every table?
+    Seeds,
+    /// What is locked and rewritten that is large on the target?
+    Locks,
 }
 
 /// The questions by the last part of their trials' names.
-pub(super) const QUESTIONS: [(&str, Asked); 3] =
-    [("files", Asked::Files), ("round_trip", Asked::RoundTrip), ("chain", Asked::Chain)];
+pub(super) const QUESTIONS: [(&str, Asked, Severity); 6] = [
+    ("files", Asked::Files, Severity::Required),
+    ("round_trip", Asked::RoundTrip, Severity::Required),
+    ("chain", Asked::Chain, Severity::Required),
+    ("integrity", Asked::Integrity, Severity::Required),
+    ("seeds", Asked::Seeds, Severity::Warning),
+    ("locks", Asked::Locks, Severity::Warning),
+];
 
-pub(super) fn outcome(proof: &Proof, migrations: &Migrations, asked: Asked) -> Outcome {
+pub(super) fn outcome(proof: &Proof, migrations: &Migrations, asked: Asked, target: &Sizes) -> Outcome {
     let mut messages = Vec::new();
     let mut all = Vec::new();
     for on in &proof.servers {
-        let (files, trips, chain) = accepted(proof, on);
+        let Parts { files, trips, chain, integrity, seeds, locks } = accepted(proof, on, target);
+        let rows = &on.proven.rows;
         let (message, found) = match asked {
             Asked::Files => (format!("{} migrations of {}", proof.chain.migrations.len(), proof.chain.tool), files),
             Asked::RoundTrip => (format!("{}: {}", on.server, summary(&Counts::of(&on.proven.trips))), trips),
             Asked::Chain => (format!("{}: {}", on.server, whole_line(&on.proven.whole)), chain),
+            Asked::Integrity => (with_rows(on, &seeds), integrity),
+            Asked::Seeds => (format!("{}: {} migrations were tried on rows", on.server, rows.tried), seeds),
+            Asked::Locks => {
+                (format!("{}: the ways up of {} migrations were watched", on.server, rows.locks.len()), locks)
+            }
         };
         if !messages.contains(&message) {
             messages.push(message);
@@ -46,30 +65,74 @@ pub(super) fn outcome(proof: &Proof, migrations: &Migrations, asked: Asked) -> O
         let tried: Vec<_> = proof.servers.iter().map(|on| (on.major, on.proven.trips.as_slice())).collect();
         messages.extend(least(&tried));
     }
-    judged(messages.join("; "), &all, migrations)
+    let message = messages.join("; ");
+    match asked {
+        Asked::Seeds => unproven(message, &all),
+        Asked::Locks => judged(message, &all, migrations, Severity::Warning),
+        _ => judged(message, &all, migrations, Severity::Required),
+    }
 }
 
-/// Returns what files, trips and the whole chain showed on one server, with what was accepted marked; what is wrong
-/// with the exceptions is told with the files.
-fn accepted(proof: &Proof, on: &On) -> (Vec<Finding>, Vec<Finding>, Vec<Finding>) {
-    let mut all = of_files(&proof.chain);
-    let files = all.len();
-    all.extend(of_trips(&proof.chain, &on.proven.trips));
-    let trips = all.len();
-    all.extend(of_chain(&on.proven.whole));
-    let chain = all.len();
+/// Says on how many tables and migrations it rests.
+fn with_rows(on: &On, seeds: &[Finding]) -> String {
+    let rows = &on.proven.rows;
+    let beside = if seeds.is_empty() { String::new() } else { format!(", {} not: see `seeds`", seeds.len()) };
+    format!("{}: rows were counted and summed up around {} migrations{beside}", on.server, rows.tried)
+}
+
+/// What was found, by question.
+struct Parts {
+    files: Vec<Finding>,
+    trips: Vec<Finding>,
+    chain: Vec<Finding>,
+    integrity: Vec<Finding>,
+    seeds: Vec<Finding>,
+    locks: Vec<Finding>,
+}
+
+/// Returns what was found on one server, with what was accepted marked; what is wrong with the exceptions is told with
+/// the files.
+fn accepted(proof: &Proof, on: &On, target: &Sizes) -> Parts {
+    let rows = &on.proven.rows;
+    let parts = [
+        of_files(&proof.chain),
+        of_trips(&proof.chain, &on.proven.trips),
+        of_chain(&on.proven.whole),
+        rows.integrity.clone(),
+        rows.seeds.clone(),
+        locks::of_chain(&proof.chain, &rows.locks, target, &Thresholds::default()),
+    ];
+    let sizes: Vec<usize> = parts.iter().map(Vec::len).collect();
+    let mut all: Vec<Finding> = parts.into_iter().flatten().collect();
     proof.exceptions.apply(&mut all, &stagegate_act::clock::today(), Extent::Run);
-    let of_exceptions = all.split_off(chain);
-    let chain = all.split_off(trips);
-    let trips = all.split_off(files);
-    all.extend(of_exceptions);
-    (all, trips, chain)
+    let mut rest = all.into_iter();
+    let mut part = |nth: usize| -> Vec<Finding> { rest.by_ref().take(sizes[nth]).collect() };
+    let (mut files, trips, chain) = (part(0), part(1), part(2));
+    let (integrity, seeds, locks) = (part(3), part(4), part(5));
+    files.extend(rest);
+    Parts { files, trips, chain, integrity, seeds, locks }
 }
 
-/// Judges: what could not be tried is no pass and no failure.
-fn judged(message: String, found: &[Finding], migrations: &Migrations) -> Outcome {
-    let grave: Vec<&Finding> =
-        found.iter().filter(|f| f.severity == Severity::Required && f.waived.is_none()).collect();
+/// Tells what no rows could be made for: nothing is known of it, which is no pass and no failure.
+fn unproven(message: String, found: &[Finding]) -> Outcome {
+    let open: Vec<String> =
+        found.iter().filter(|f| f.waived.is_none()).map(|f| format!("{}{}", at(f), f.message)).collect();
+    match open.as_slice() {
+        [] => Outcome::Pass(format!("{message}, with rows in every table")),
+        [first, rest @ ..] => {
+            let more = if rest.is_empty() { String::new() } else { format!("; {} more", rest.len()) };
+            Outcome::Skip(format!("{message}; of these rows nothing is proven: {first}{more}"))
+        }
+    }
+}
+
+/// Judges by the findings from a weight on: what could not be tried is no pass and no failure.
+fn judged(message: String, found: &[Finding], migrations: &Migrations, from: Severity) -> Outcome {
+    let is_grave = |f: &&Finding| match from {
+        Severity::Required => f.severity == Severity::Required,
+        _ => f.severity != Severity::Info,
+    };
+    let grave: Vec<&Finding> = found.iter().filter(is_grave).filter(|f| f.waived.is_none()).collect();
     let Some(first) = grave.iter().find(|finding| finding.code != "not-run").or(grave.first()) else {
         let others = found.len();
         let beside = if others > 0 { format!("; {others} findings of less weight") } else { String::new() };

@@ -7,7 +7,7 @@ mod proof;
 
 use std::{sync::Arc, time::Duration};
 
-use stagegate_decide::{config::Migrations, record::Outcome};
+use stagegate_decide::{config::Migrations, locks::Sizes, record::Outcome};
 
 use crate::{
     session::Session,
@@ -22,11 +22,12 @@ const BESIDE: Duration = Duration::from_secs(100);
 
 fn trials(scope: Scope<'_>) -> Vec<Trial> {
     let of_one = |migrations: &Migrations| {
-        judged::QUESTIONS.map(|(question, asked)| {
+        judged::QUESTIONS.map(|(question, asked, severity)| {
             let (id, migrations) = (migrations.database.clone(), migrations.clone());
             let within = migrations.within.0 + BESIDE;
             Trial::new(SUITE.name, &id, question, Effect::Reads, move |session| ask(session, migrations.clone(), asked))
                 .within(within)
+                .weighing(severity)
         })
     };
     scope.config.migrations.values().flat_map(of_one).collect()
@@ -34,7 +35,11 @@ fn trials(scope: Scope<'_>) -> Vec<Trial> {
 
 async fn ask(session: Arc<Session>, migrations: Migrations, asked: judged::Asked) -> Outcome {
     match proof::of(&session, &migrations).await {
-        Ok(proof) => judged::outcome(&proof, &migrations, asked),
+        Ok(proof) => {
+            let is_of_target = asked == judged::Asked::Locks;
+            let target = if is_of_target { proof::sizes(&session, &migrations).await } else { Sizes::new() };
+            judged::outcome(&proof, &migrations, asked, &target)
+        }
         Err(reason) => Outcome::Broken(reason),
     }
 }

@@ -10,13 +10,16 @@ use std::{
 };
 
 use stagegate_act::{
+    database::Server,
     error::with_causes,
-    migration::{Manner, Options, Proven, files, prove, roles},
+    migration::{Manner, Options, Proven, Rows, files, prove, roles},
     probe::postgres::Login,
+    recorder::rows,
     scratch::{Wish, images},
 };
 use stagegate_decide::{
     config::Migrations,
+    locks::Sizes,
     migration::{Chain, EXCEPTIONS_FILE, Exceptions, chain},
 };
 use tokio::sync::OnceCell;
@@ -54,8 +57,11 @@ pub(super) async fn of(session: &Session, migrations: &Migrations) -> Result<Arc
     let chain = chain(&files, migrations.tool).map_err(|error| format!("{}: {error}", source.display()))?;
     let exceptions = exceptions(session.project.config.root())?;
     let wishes = wishes(session, migrations)?;
-    let shared = shared(format!("{}\n{chain:?}\n{exceptions:?}\n{migrations:?}\n{wishes:?}", migrations.database));
-    shared.get_or_init(|| proven(chain, exceptions, migrations, wishes)).await.clone()
+    let seed = seed(session, migrations)?;
+    let key = format!("{}\n{chain:?}\n{exceptions:?}\n{migrations:?}\n{wishes:?}\n{seed:?}", migrations.database);
+    let shared = shared(key);
+    let rows = Rows { seed, ..Rows::default() };
+    shared.get_or_init(|| proven(chain, exceptions, migrations, (wishes, rows))).await.clone()
 }
 
 /// Reads what was accepted; that there is no such file is fine.
@@ -65,6 +71,28 @@ fn exceptions(root: &Path) -> Result<Exceptions, String> {
         Ok(text) => Exceptions::parse(&path, &text).map_err(|error| error.to_string()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Exceptions::default()),
         Err(error) => Err(format!("cannot read {}: {error}", path.display())),
+    }
+}
+
+/// Reads the user's own rows.
+fn seed(session: &Session, migrations: &Migrations) -> Result<Option<String>, String> {
+    let Some(seed) = &migrations.seed else { return Ok(None) };
+    let path = session.project.environment.workdir.join(seed);
+    let key = &migrations.database;
+    let text = std::fs::read_to_string(&path);
+    text.map(Some).map_err(|error| format!("cannot read `seed` of [migrations.{key}], {}: {error}", path.display()))
+}
+
+/// Reads how many rows each table of the environment has, by the server's own estimate; none are known where it does
+/// not answer.
+pub(super) async fn sizes(session: &Session, migrations: &Migrations) -> Sizes {
+    let Some(database) = session.project.config.databases.get(&migrations.database) else { return Sizes::new() };
+    let Ok(server) = Server::of(&session.project, &session.engine, database, "stagegate/migrations").await else {
+        return Sizes::new();
+    };
+    match server.connect(&database.name).await {
+        Ok(client) => rows(&client).await.unwrap_or_default(),
+        Err(_) => Sizes::new(),
     }
 }
 
@@ -102,11 +130,12 @@ async fn proven(
     chain: Chain,
     exceptions: Exceptions,
     migrations: &Migrations,
-    wishes: Vec<Wish>,
+    (wishes, rows): (Vec<Wish>, Rows),
 ) -> Result<Arc<Proof>, String> {
     let manner =
         Manner { statement_within: migrations.statement_timeout.0, search_path: migrations.search_path.clone() };
-    let options = Options { manner, before: roles(&migrations.roles), always_clone: false, ways_back: true };
+    let options =
+        Options { manner, before: roles(&migrations.roles), always_clone: false, ways_back: true, rows: Some(rows) };
     let mut servers = Vec::new();
     for wish in wishes {
         let server = scratch::start(&wish).await?;

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use stagegate_act::{
-    migration::{Manner, Options, Proven, prove},
+    migration::{Manner, Options, Proven, Rows, files, prove},
     owner::{Claim, Owner},
     scratch::{Scratch, Way, Wish},
 };
 use stagegate_decide::{
+    locks::{Sizes, Thresholds, of_chain},
     migration::{Chain, File, Finding, Route, Tool, chain},
     round_trip::{Verdict, findings},
 };
@@ -22,7 +23,7 @@ async fn server() -> Scratch {
 
 fn options(always_clone: bool) -> Options {
     let manner = Manner { statement_within: Duration::from_secs(2), search_path: None };
-    Options { manner, before: String::new(), always_clone, ways_back: true }
+    Options { manner, before: String::new(), always_clone, ways_back: true, rows: None }
 }
 
 /// Makes a chain of ups and downs, numbered from 1.
@@ -141,4 +142,82 @@ async fn a_server_that_dies_in_the_middle_is_no_verdict_on_anybody() {
     let at = told.iter().find(|finding| finding.version == "2" && finding.code == "not-run").unwrap();
     assert!(at.message.contains("server"), "{at:#?}");
     server.end().await;
+}
+
+fn with_rows(always_clone: bool) -> Options {
+    Options { rows: Some(Rows::default()), ..options(always_clone) }
+}
+
+fn told_of_rows(proven: &Proven) -> Vec<String> {
+    let line = |finding: &Finding| format!("{} {} {}", finding.place(), finding.code, finding.message);
+    proven.rows.integrity.iter().chain(&proven.rows.seeds).map(line).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_release_that_drops_rows_is_named_with_table_count_and_statement() {
+    let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/shop");
+    let of = |folder: &str| files(std::path::Path::new(&format!("{shop}/{folder}"))).unwrap();
+    let all = [of("migrations"), of("releases/v2/migrations"), of("releases/v3-rowloss/migrations")].concat();
+    let chain = chain(&all, Some(Tool::Plain)).unwrap();
+    let server = server().await;
+    for always_clone in [false, true] {
+        let proven = prove(&server, &chain, &with_rows(always_clone), |_| {}).await.unwrap();
+        let lost: Vec<&Finding> = proven.rows.integrity.iter().filter(|f| f.code == "rows-lost").collect();
+        let [lost] = lost.as_slice() else { panic!("{:#?}", told_of_rows(&proven)) };
+        assert_eq!(lost.place(), "003_clean_up_orders.up.sql:2");
+        assert_eq!(lost.statement, "DELETE FROM orders WHERE status = 'cancelled'");
+        assert!(lost.message.contains("public.orders: 8 -> 7 rows (1 lost"), "{}", lost.message);
+        assert!(proven.rows.integrity.iter().all(|f| f.version != "001" && f.version != "002"), "{:#?}", proven.rows);
+        assert_eq!(proven.rows.seeds, []);
+    }
+    server.end().await;
+}
+
+/// One of each thing that only rows show, behind a first step that is sound.
+const ON_ROWS: [(&str, &str); 6] = [
+    (
+        "create table t (id int primary key, a text not null, b text); create table other (id int);",
+        "drop table t, other;",
+    ),
+    ("alter table t add column c int;\nupdate t set b = 'new';\ndelete from other;", "alter table t drop column c;"),
+    ("alter table t drop column a;", "alter table t add column a text not null default '';"),
+    ("alter table t add column d int not null;", "alter table t drop column d;"),
+    ("create index t_b on t (b);", "drop index t_b;"),
+    (
+        "create table never (id int check (id > 1 and id < 1)); alter table other add column x int;",
+        "alter table other drop column x; drop table never;",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_rows_show_is_told_alike_in_a_session_and_on_copies() {
+    let steps = [&ON_ROWS[..], &[("alter table other add y int;", "alter table other drop y;")]].concat();
+    let (server, chain) = (server().await, of(&steps));
+    let bare = prove(&server, &chain, &options(false), |_| {}).await.unwrap();
+    let in_session = prove(&server, &chain, &with_rows(false), |_| {}).await.unwrap();
+    let on_copies = prove(&server, &chain, &with_rows(true), |_| {}).await.unwrap();
+    server.end().await;
+    assert_eq!(verdicts(&bare), verdicts(&in_session));
+    assert_eq!(findings(&chain, &bare.trips, &bare.whole), findings(&chain, &in_session.trips, &in_session.whole));
+    let told = told_of_rows(&in_session);
+    for part in [
+        "2_step.up.sql:2 values-changed public.t: other values in b",
+        "2_step.up.sql:3 rows-lost public.other: 8 -> 0 rows (8 lost",
+        "3_step.up.sql:1 column-dropped-with-data public.t.a: 8 values",
+        "3_step.down.sql:1 data-not-restored",
+        "4_step.up.sql:1 up-fails-with-rows",
+        "7_step.up.sql table-unfilled public.never",
+    ] {
+        assert!(told.iter().any(|line| line.starts_with(part)), "`{part}` is not in {told:#?}");
+    }
+    assert_eq!(told, told_of_rows(&on_copies));
+    let locks = |proven: &Proven, target: &Sizes| -> Vec<String> {
+        let found = of_chain(&chain, &proven.rows.locks, target, &Thresholds::default());
+        found.iter().map(|f| format!("{} {}", f.place(), f.code)).collect()
+    };
+    let at_index = |told: &[String]| -> Vec<String> { told.iter().filter(|l| l.starts_with("5_")).cloned().collect() };
+    assert_eq!(at_index(&locks(&in_session, &Sizes::new())), ["5_step.up.sql:1 index-blocked-writes"]);
+    assert_eq!(locks(&in_session, &Sizes::new()), locks(&on_copies, &Sizes::new()));
+    let small = Sizes::from([("public.t".to_owned(), 8), ("public.other".to_owned(), 8)]);
+    assert_eq!(at_index(&locks(&in_session, &small)), Vec::<String>::new());
 }

@@ -6,15 +6,21 @@ use std::{
 };
 
 use stagegate_decide::{
-    migration::{Chain, Route},
-    round_trip::{Down, Failure, Trip, Whole, Why},
+    integrity::stages::unfilled,
+    locks::Watched,
+    migration::{Chain, Finding, Migration, Route, codes},
+    round_trip::{Down, Failure, Trip, Whole, Why, of_rows},
     schema::{Facts, Id, diff},
 };
 use tokio_postgres::Client;
 
-use super::run::Manner;
+use super::{
+    rows::{Rows, WithRows},
+    run::Manner,
+};
 use crate::{
     database::{Catalog, DatabaseError, identifier, literal},
+    recorder::Taken,
     scratch::{Database, Scratch, ScratchError},
 };
 
@@ -32,6 +38,8 @@ pub struct Options {
     pub always_clone: bool,
     /// Whether the ways back are tried, or the ways up only.
     pub ways_back: bool,
+    /// How rows are made, to prove that they stay; none where that is not asked for.
+    pub rows: Option<Rows>,
 }
 
 /// What a chain showed.
@@ -45,6 +53,21 @@ pub struct Proven {
     pub top: Facts,
     /// The migration that last changed a thing, by its label.
     pub touched: BTreeMap<Id, String>,
+    /// What rows showed; nothing where they were not asked for.
+    pub rows: OnRows,
+}
+
+/// What a chain showed on tables with rows.
+#[derive(Debug, Default)]
+pub struct OnRows {
+    /// Migrations that were tried on rows.
+    pub tried: usize,
+    /// What became of the rows.
+    pub integrity: Vec<Finding>,
+    /// Where no rows could be made.
+    pub seeds: Vec<Finding>,
+    /// What the ways up locked and rewrote, with the rows that tables had; by version.
+    pub locks: Vec<Watched>,
 }
 
 /// Why a chain could not be tried at all.
@@ -86,13 +109,15 @@ pub(super) struct Bench<'a> {
     /// For commands about databases.
     service: Client,
     session: Option<Session>,
+    /// What was read of the locks' records.
+    pub(super) taken: Taken,
 }
 
 impl<'a> Bench<'a> {
     async fn new(scratch: &'a Scratch, options: &'a Options) -> Result<Self, ProveError> {
         let main = scratch.create(None).await?;
         let service = scratch.connect("postgres").await?;
-        let bench = Bench { scratch, options, main, service, session: None };
+        let bench = Bench { scratch, options, main, service, session: None, taken: Taken::default() };
         if !options.before.is_empty() {
             let client = scratch.session(&bench.main).await?;
             let ran = client.batch_execute(&options.before).await;
@@ -142,11 +167,13 @@ pub async fn prove(
     let mut facts = Facts::default();
     let mut lost: Option<String> = None;
     let mut before = &bottom;
+    let mut seed = SeedRuns::default();
     for migration in &chain.migrations {
         let trip = match &lost {
             Some(reason) => not_tried(migration, reason),
-            None => match bench.trip(migration, before).await {
-                Ok((trip, after)) => {
+            None => match bench.both(migration, before).await {
+                Ok((trip, after, rows)) => {
+                    proven.rows.add(rows, migration, &trip, &mut seed);
                     for difference in diff(before, &after) {
                         proven.touched.insert(difference.object, migration.label());
                         proven.touched.insert(difference.id, migration.label());
@@ -173,9 +200,67 @@ pub async fn prove(
         None => bench.whole(chain, &proven.trips, &bottom, &top).await?,
     };
     proven.top = top;
+    proven.rows.seeds.extend(seed.finding());
     bench.session = None;
     let _ = scratch.drop(&bench.main).await;
     Ok(proven)
+}
+
+impl Bench<'_> {
+    /// Tries a migration on rows, then takes its trip. What rows cannot be made for is told, and spoils no trip.
+    async fn both(
+        &mut self,
+        migration: &Migration,
+        before: &Facts,
+    ) -> Result<(Trip, Facts, Result<Option<WithRows>, String>), ProveError> {
+        let rows = self.with_rows(migration, before).await.map_err(|error| error.to_string());
+        let (trip, after) = self.trip(migration, before).await?;
+        Ok((trip, after, rows))
+    }
+}
+
+/// How the user's own rows went.
+#[derive(Default)]
+struct SeedRuns {
+    ran: bool,
+    refused: Option<String>,
+}
+
+impl SeedRuns {
+    fn finding(self) -> Option<Finding> {
+        let refused = self.refused.filter(|_| !self.ran)?;
+        let message = format!("the seed file ran to its end before no migration; the last time: {refused}");
+        Some(Finding::new(&codes::TABLE_UNFILLED, message))
+    }
+}
+
+impl OnRows {
+    fn add(&mut self, rows: Result<Option<WithRows>, String>, migration: &Migration, trip: &Trip, seed: &mut SeedRuns) {
+        let version = migration.version.as_str();
+        let rows = match rows {
+            Ok(None) => return,
+            Ok(Some(rows)) => rows,
+            Err(reason) => {
+                let message = format!("it was not tried on rows: {reason}");
+                self.seeds.push(Finding::new(&codes::TABLE_UNFILLED, message).of(version).at(&migration.up.file, 0));
+                return;
+            }
+        };
+        self.tried += 1;
+        match rows.seed_refused {
+            Some(refused) => seed.refused = Some(refused),
+            None => seed.ran = true,
+        }
+        self.integrity.extend(of_rows(&rows.moments, migration, trip));
+        for one in rows.unfilled {
+            let finding = unfilled(&one.table, &one.reason).of(version).at(&migration.up.file, 0);
+            // A table that stays empty is told once, where it was met first.
+            if !self.seeds.iter().any(|told| told.subject == finding.subject) {
+                self.seeds.push(finding);
+            }
+        }
+        self.locks.push((version.to_owned(), rows.observed, rows.sizes));
+    }
 }
 
 /// Says why nothing can be tried after this trip, where that is so.
@@ -212,7 +297,7 @@ pub fn roles(names: &[String]) -> String {
     names.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
-fn not_tried(migration: &stagegate_decide::migration::Migration, reason: &str) -> Trip {
+fn not_tried(migration: &Migration, reason: &str) -> Trip {
     Trip {
         version: migration.version.clone(),
         label: migration.label(),

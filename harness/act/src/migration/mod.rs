@@ -4,11 +4,13 @@
 
 mod bench;
 mod chain;
+mod rows;
 mod run;
 mod source;
 mod trip;
 
-pub use bench::{Options, ProveError, Proven, prove, roles};
+pub use bench::{OnRows, Options, ProveError, Proven, prove, roles};
+pub use rows::Rows;
 pub use run::Manner;
 pub use source::{SourceError, files};
 

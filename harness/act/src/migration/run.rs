@@ -105,6 +105,14 @@ pub(super) async fn inside(client: &Client, script: &Script, manner: &Manner) ->
     Ok(())
 }
 
+/// Runs one statement of a script inside of the transaction that the client is in.
+pub(super) async fn nth(client: &Client, script: &Script, nth: usize, manner: &Manner) -> Result<(), Failure> {
+    match script.statements.get(nth) {
+        Some(statement) => one(client, script, statement, manner).await,
+        None => Ok(()),
+    }
+}
+
 /// How a script that ended well left its session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ran {

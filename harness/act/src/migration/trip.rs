@@ -62,7 +62,7 @@ impl Bench<'_> {
     }
 
     /// Chooses the way: the copy where one of the scripts needs it.
-    fn route(&self, migration: &Migration) -> Route {
+    pub(super) fn route(&self, migration: &Migration) -> Route {
         let up = migration.up.route();
         let down = migration.down.as_ref().map_or(Route::Session, |down| down.route());
         match (up, down) {
@@ -121,12 +121,15 @@ impl Bench<'_> {
     }
 }
 
+/// Tells whether a session's one transaction may be to blame.
+pub(super) fn is_of_transaction(failure: &Failure) -> bool {
+    failure.sqlstate.as_deref().is_some_and(|state| OF_THE_TRANSACTION.contains(&state))
+}
+
 /// Says why a session's verdict is to be confirmed on a copy.
 fn doubtful(back: &Back) -> Option<String> {
-    let of_transaction =
-        |failure: &Failure| failure.sqlstate.as_deref().is_some_and(|state| OF_THE_TRANSACTION.contains(&state));
     match (&back.down, &back.second_up) {
-        (Down::Failed(failure), _) if of_transaction(failure) => Some(format!("in one session: {}", failure.told())),
+        (Down::Failed(failure), _) if is_of_transaction(failure) => Some(format!("in one session: {}", failure.told())),
         (_, Some(failure)) => Some(format!("in one session its second way up failed: {}", failure.told())),
         _ => None,
     }

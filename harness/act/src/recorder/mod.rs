@@ -86,14 +86,16 @@ impl Taken {
     }
 }
 
-/// Returns the rows that the server thinks each table has, as it was analysed; what sizes are scaled by.
+/// Returns the rows that the server thinks each table has, as it was analysed; what sizes are scaled by. A table that
+/// has pages and was never analysed is left out: nobody knows.
 ///
 /// # Errors
 /// [`DatabaseError`] where the catalog cannot be read.
 pub async fn rows(client: &Client) -> Result<BTreeMap<String, u64>, DatabaseError> {
     let sql = "select format('%I.%I', n.nspname, c.relname), greatest(c.reltuples, 0)::int8 \
                from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
-               where c.relkind in ('r', 'p', 'm') and c.oid >= 16384";
+               where c.relkind in ('r', 'p', 'm') and c.oid >= 16384 \
+                 and (c.reltuples >= 0 or (c.relkind <> 'p' and pg_catalog.pg_relation_size(c.oid) = 0))";
     let rows = client.query(sql, &[]).await.map_err(|e| failed("read the sizes of tables", &e))?;
     Ok(rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).unsigned_abs())).collect())
 }

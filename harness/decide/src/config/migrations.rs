@@ -30,6 +30,8 @@ pub struct Migrations {
     pub pg: Vec<u32>,
     /// The environment variable that holds the connection string of a server for tests.
     pub server_variable: Option<String>,
+    /// A file of SQL that makes rows, relative to the environment's workdir.
+    pub seed: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +47,7 @@ pub(super) struct RawMigrations {
     #[serde(default)]
     pg: Vec<u32>,
     server_variable: Option<String>,
+    seed: Option<PathBuf>,
 }
 
 /// Fills the defaults in; `error` makes an error of place, text and way out.
@@ -81,6 +84,7 @@ fn read(id: &str, raw: &RawMigrations) -> Migrations {
         roles: raw.roles.clone(),
         pg: raw.pg.clone(),
         server_variable: raw.server_variable.clone(),
+        seed: raw.seed.clone(),
     }
 }
 

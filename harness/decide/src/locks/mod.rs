@@ -5,6 +5,7 @@
 //! [`findings()`]: what of it hurts on tables of the target's size. It tells what was observed, never what might be.
 //! No clock, no I/O.
 
+mod chain;
 mod event;
 mod sample;
 
@@ -12,6 +13,7 @@ mod sample;
 mod tests;
 mod told;
 
+pub use chain::{Watched, of_chain};
 pub use event::{Event, Mode, Observed, statements, without_recorder};
 pub use sample::{Request, Sample, Samples, Use};
 pub use told::{Hurt, Sizes, Thresholds, Trouble, findings, told};

@@ -14,14 +14,19 @@ use crate::{
 /// The name of the file, beside `stagegate.toml`.
 pub const EXCEPTIONS_FILE: &str = "migration-exceptions.toml";
 
-/// What a declaration `irreversible` covers: each says that the way back does not lead back.
-const IRREVERSIBLE: [Code; 6] = [
+/// What a declaration `irreversible` covers: each says that the way back does not lead back. Rows that the way up loses
+/// are not covered: who accepts them says so by a waiver.
+const IRREVERSIBLE: [Code; 10] = [
     codes::DOWN_MISSING,
     codes::DOWN_EMPTY,
     codes::round_trip::SCHEMA_NOT_RESTORED,
     codes::round_trip::ENUM_VALUE_LEFT,
     codes::round_trip::SECOND_UP_FAILS,
     codes::round_trip::NAME_NOT_RESTORED,
+    codes::DATA_NOT_RESTORED,
+    codes::SECOND_UP_OTHER_DATA,
+    codes::COLUMN_DROPPED_WITH_DATA,
+    codes::DOWN_FAILS_WITH_ROWS,
 ];
 
 /// A declaration that never expires is written without a day.
@@ -199,6 +204,16 @@ mod tests {
             Finding::new(&codes::BYTE_ORDER_MARK, "").at("9_x.sql", 1),
             Finding::new(&codes::round_trip::DOWN_FAILS, "").of("000047"),
         ]
+    }
+
+    #[test]
+    fn irreversible_covers_data_that_no_way_back_restores_but_not_lost_rows() {
+        let told = [&codes::DATA_NOT_RESTORED, &codes::SECOND_UP_OTHER_DATA, &codes::ROWS_LOST];
+        let mut findings = findings();
+        findings.extend(told.map(|code| Finding::new(code, "").of("47")));
+        let found = applied(findings, "2026-12-31", Extent::Run);
+        let of_data: Vec<_> = found.into_iter().skip(3).collect();
+        assert_eq!(of_data, [("data-not-restored", true), ("second-up-other-data", true), ("rows-lost", false)]);
     }
 
     fn applied(mut findings: Vec<Finding>, today: &str, extent: Extent) -> Vec<(&'static str, bool)> {

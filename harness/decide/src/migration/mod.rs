@@ -5,6 +5,7 @@
 //! stands in [`codes`]. No file is read here and no server asked.
 
 pub mod applied;
+mod asked;
 pub mod codes;
 mod exceptions;
 mod finding;
@@ -18,6 +19,7 @@ mod tool;
 
 use serde::Serialize;
 
+pub use asked::{Asked, asked_for};
 pub use exceptions::{EXCEPTIONS_FILE, Exceptions, Extent};
 pub use finding::{Code, Finding};
 pub use lint::lint;

@@ -7,6 +7,7 @@
 mod failure;
 mod findings;
 mod majors;
+mod rows;
 mod shown;
 mod summary;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod trip;
 pub use failure::{Failure, Why};
 pub use findings::{findings, of_chain, of_files, of_trip, of_trips};
 pub use majors::least;
+pub use rows::{Moments, Step, of_rows};
 pub use shown::{line, told_finding, whole_line};
 pub use summary::{Counts, Report, Tried, summary};
 pub use trip::{Down, Trip, Verdict, Whole, is_bookkeeping, without_bookkeeping};

@@ -37,4 +37,12 @@ super::define! {
         "no rows could be made for a table",
         "what the migration does to its rows was not tried: this is no pass",
         "add rows by a seed script of your own";
+    UP_FAILS_WITH_ROWS = "up-fails-with-rows", Warning,
+        "a migration runs on empty tables and not on tables with rows",
+        "it passes every test on an empty database, and stops on the first one that is in use",
+        "look at the rows that the server names: fill, merge or move them first; nothing, where made rows are to blame";
+    DOWN_FAILS_WITH_ROWS = "down-fails-with-rows", Warning,
+        "a way back runs on empty tables and not on tables with rows",
+        "the rollback stops in the middle, in the hour in which it is needed",
+        "take care of rows in the down: fill, merge or move them first; nothing, where made rows are to blame";
 }
