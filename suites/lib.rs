@@ -22,7 +22,7 @@ mod isolation;
 mod migrations;
 mod performance;
 mod policy;
-mod schema;
+pub mod schema;
 mod security;
 mod workflows;
 

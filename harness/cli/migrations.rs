@@ -62,8 +62,11 @@ pub(crate) struct MigrationsCheck {
     #[arg(long, value_name = "FILE")]
     pub(crate) sarif: Option<PathBuf>,
     /// Print JSON
-    #[arg(long, conflicts_with = "verbose")]
+    #[arg(long, conflicts_with_all = ["verbose", "markdown"])]
     pub(crate) json: bool,
+    /// Print Markdown
+    #[arg(long, conflicts_with = "verbose")]
+    pub(crate) markdown: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

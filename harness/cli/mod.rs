@@ -22,7 +22,7 @@ pub(crate) use examine::{FailOn, Lint, Test};
 pub(crate) use look::{History, Logs, OneEnvironment, ShowConfig, Status, Unlock};
 pub(crate) use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
 pub(crate) use release::{Down, Promote, Reset, Rollback, Up};
-pub(crate) use schema::{Form, OneDatabase, Schema, SchemaCommand, SchemaDiff};
+pub(crate) use schema::{Checked, Form, OneDatabase, Schema, SchemaCommand, SchemaDiff};
 
 /// Validates environments of a Docker Compose product and promotes releases between them.
 #[derive(Debug, Parser)]

@@ -1,5 +1,7 @@
 //! Commands about databases' schemas.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]
@@ -15,7 +17,9 @@ pub(crate) enum SchemaCommand {
     /// Compare two schemas; exits 3 where they differ
     Diff(SchemaDiff),
     /// Compare an environment with its committed snapshots; exits 3 where they differ
-    Snapshot(OneDatabase),
+    Snapshot(Checked),
+    /// Compare an environment with what its migrations give on a scratch server; exits 3 where they differ
+    Drift(Checked),
     /// Write an environment's schemas to snapshots/schema/ beside stagegate.toml
     Accept(OneDatabase),
 }
@@ -33,6 +37,15 @@ pub(crate) struct OneDatabase {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Checked {
+    #[command(flatten)]
+    pub(crate) of: OneDatabase,
+    /// Write SARIF 2.1.0, for a code host
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sarif: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct SchemaDiff {
     /// Environment or snapshot file: what the old release was made for
     #[arg(value_name = "OLD")]
@@ -43,6 +56,9 @@ pub(crate) struct SchemaDiff {
     /// Database, as `[databases]` names it [default: the only one]
     #[arg(long, value_name = "NAME")]
     pub(crate) database: Option<String>,
+    /// Write SARIF 2.1.0, for a code host
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sarif: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) form: Form,
 }

@@ -11,7 +11,7 @@ use stagegate_decide::{
     locks::{Sizes, Thresholds, of_chain},
     migration::{Chain, Exceptions, Extent, Finding, Tool, chain, report},
     record::Severity,
-    round_trip::{Counts, Report, Trip, findings, least, line, summary, told_finding, whole_line},
+    round_trip::{Counts, Report, Trip, findings, least, line, markdown, summary, told_finding, whole_line},
     units::Span,
 };
 use stagegate_suites::scratch;
@@ -44,8 +44,9 @@ async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
         worst = worse(worst, ended(&report.findings));
         reports.push(report);
     }
-    if let Some(least) = least(&tried.iter().map(|(major, trips)| (*major, trips.as_slice())).collect::<Vec<_>>()) {
-        say(&least);
+    let least = least(&tried.iter().map(|(major, trips)| (*major, trips.as_slice())).collect::<Vec<_>>());
+    if let Some(least) = least.as_ref().filter(|_| !args.markdown) {
+        say(least);
     }
     if let Some(path) = &args.sarif {
         let all: Vec<Finding> = reports.iter().flat_map(|report| report.findings.clone()).collect();
@@ -54,6 +55,8 @@ async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
     }
     if args.json {
         give(&serde_json::to_string_pretty(&reports)?);
+    } else if args.markdown {
+        give(&markdown(&args.dir.to_string_lossy(), &reports, least.as_deref()));
     }
     Ok(worst)
 }
@@ -106,7 +109,7 @@ async fn on_one(
         Exceptions::parse(path, &text)?.apply(&mut found, &stagegate_act::clock::today(), Extent::Run);
     }
     let report = Report::new(chain, &told, &proven.trips, &proven.whole, found);
-    if !args.json {
+    if !args.json && !args.markdown {
         tell(&report, &proven, begun.elapsed().as_secs_f64());
     }
     Ok((major, report, proven.trips))

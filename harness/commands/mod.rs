@@ -4,6 +4,7 @@ mod accept;
 mod bench;
 mod compare;
 mod contract;
+mod drift;
 mod environment;
 mod history;
 mod lint;

@@ -11,7 +11,10 @@ use stagegate_act::{database::Server, engine::Engine, process::Runner, project::
 use stagegate_decide::{
     config::{Config, Database},
     exit::Exit,
-    schema::{Difference, Facts, Sides, diff, json, markdown, parse, snapshot_path, summary, terminal, write},
+    schema::{
+        Difference, Facts, Place, Sides, diff, json, line_of, markdown, parse, sarif, snapshot_path, summary, terminal,
+        write,
+    },
 };
 
 use crate::{Failure, cli, give, say};
@@ -21,6 +24,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Schema) -> Result<Exit,
         cli::SchemaCommand::Dump(args) => dump(config, args).await,
         cli::SchemaCommand::Diff(args) => compare(config, args).await,
         cli::SchemaCommand::Snapshot(args) => snapshot(config, args).await,
+        cli::SchemaCommand::Drift(args) => super::drift::run(config, args).await,
         cli::SchemaCommand::Accept(args) => accept(config, args).await,
     }
 }
@@ -45,25 +49,48 @@ async fn compare(config: &Arc<Config>, args: cli::SchemaDiff) -> Result<Exit, Fa
     let sides = Sides { old: args.old, new: args.new };
     let found = diff(&old, &new);
     tell(&sides, &old, &new, &found, &args.form)?;
+    // A file is a place to show it at; the old side's where both are files.
+    let file = [&sides.old, &sides.new].into_iter().find(|side| Path::new(side).is_file());
+    let text = file.map(fs::read_to_string).transpose()?.unwrap_or_default();
+    let place = |difference: &Difference| file.map(|file| at(file, &text, difference)).unwrap_or_default();
+    let placed: Vec<_> = found.iter().map(|difference| (difference.clone(), place(difference))).collect();
+    written(args.sarif.as_deref(), &placed)?;
     let modelled =
         [(&sides.old, &old), (&sides.new, &new)].map(|(name, facts)| modelled(name, facts, args.form.strict));
     Ok(ended(&found, &modelled))
 }
 
-async fn snapshot(config: &Arc<Config>, args: cli::OneDatabase) -> Result<Exit, Failure> {
+async fn snapshot(config: &Arc<Config>, args: cli::Checked) -> Result<Exit, Failure> {
+    let (file, args) = (args.sarif, args.of);
     let environment = &super::named(config, args.env.as_ref())?.name;
-    let (mut all, mut exits) = (Vec::new(), Vec::new());
+    let (mut placed, mut exits) = (Vec::new(), Vec::new());
     for database in chosen(config, args.database.as_deref())? {
         let path = snapshot_path(config.root(), &database.id);
         let expected = of_file(&path)?;
+        let text = fs::read_to_string(&path)?;
         let facts = of_environment(config, environment, database).await?;
         let sides = Sides { old: shown(config, &path), new: environment.clone() };
         let found = diff(&expected, &facts);
         tell(&sides, &expected, &facts, &found, &args.form)?;
         exits.push(modelled(environment, &facts, args.form.strict));
-        all.extend(found);
+        placed.extend(found.into_iter().map(|difference| {
+            let place = at(&sides.old, &text, &difference);
+            (difference, place)
+        }));
     }
-    Ok(ended(&all, &exits))
+    written(file.as_deref(), &placed)?;
+    Ok(ended(&placed, &exits))
+}
+
+/// Says where a snapshot tells of a thing; what it does not tell of stands at its beginning.
+fn at(file: &str, text: &str, difference: &Difference) -> Place {
+    Place { file: Some(file.to_owned()), line: line_of(text, &difference.id).unwrap_or_default(), note: None }
+}
+
+/// Writes SARIF, where it was asked for.
+pub(super) fn written(file: Option<&Path>, placed: &[(Difference, Place)]) -> Result<(), Failure> {
+    let Some(path) = file else { return Ok(()) };
+    super::test::write(path, &format!("{:#}\n", sarif(placed, env!("CARGO_PKG_VERSION"))))
 }
 
 async fn accept(config: &Arc<Config>, args: cli::OneDatabase) -> Result<Exit, Failure> {
@@ -94,14 +121,14 @@ fn tell(sides: &Sides, old: &Facts, new: &Facts, found: &[Difference], form: &cl
 }
 
 /// Says which objects no fact tells of: an empty diff does not speak for them.
-fn modelled(name: &str, facts: &Facts, strict: bool) -> Exit {
+pub(super) fn modelled(name: &str, facts: &Facts, strict: bool) -> Exit {
     for (what, count) in facts.unmodelled() {
         say(&format!("{name}: {count} in {what} not modelled, and so not compared"));
     }
     if strict && !facts.unmodelled().is_empty() { Exit::Held } else { Exit::Passed }
 }
 
-fn ended(found: &[Difference], modelled: &[Exit]) -> Exit {
+pub(super) fn ended<T>(found: &[T], modelled: &[Exit]) -> Exit {
     if found.is_empty() && modelled.iter().all(|exit| *exit == Exit::Passed) { Exit::Passed } else { Exit::Held }
 }
 
@@ -134,7 +161,7 @@ async fn of_environment(config: &Arc<Config>, name: &str, database: &Database) -
     Ok(server.schema(&database.name).await?)
 }
 
-fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<Vec<&'a Database>, Failure> {
+pub(super) fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<Vec<&'a Database>, Failure> {
     match name {
         Some(_) => Ok(vec![only(config, name)?]),
         None if config.databases.is_empty() => Err(none()),

@@ -3,7 +3,7 @@
 //! All questions of one database are asked of one run on a scratch server; the environment itself is not touched.
 
 mod judged;
-mod proof;
+pub(crate) mod proof;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
 pub(crate) const SUITE: Suite = Suite { name: "migrations", trials };
 
 /// What a start of the server may take beside the migrations themselves.
-const BESIDE: Duration = Duration::from_secs(100);
+pub(crate) const BESIDE: Duration = Duration::from_secs(100);
 
 fn trials(scope: Scope<'_>) -> Vec<Trial> {
     let of_one = |migrations: &Migrations| {

@@ -27,23 +27,23 @@ use tokio::sync::OnceCell;
 use crate::{scratch, session::Session};
 
 /// What one server showed.
-pub(super) struct On {
+pub(crate) struct On {
     /// The server, as it is told.
     pub(super) server: String,
     /// Its major.
     pub(super) major: u32,
     /// What it showed.
-    pub(super) proven: Proven,
+    pub(crate) proven: Proven,
 }
 
 /// What all servers showed.
-pub(super) struct Proof {
+pub(crate) struct Proof {
     /// The migrations.
-    pub(super) chain: Chain,
+    pub(crate) chain: Chain,
     /// What was accepted.
     pub(super) exceptions: Exceptions,
     /// One server for each major that was asked for.
-    pub(super) servers: Vec<On>,
+    pub(crate) servers: Vec<On>,
 }
 
 type Shared = Arc<OnceCell<Result<Arc<Proof>, String>>>;
@@ -51,7 +51,7 @@ type Shared = Arc<OnceCell<Result<Arc<Proof>, String>>>;
 static PROVEN: Mutex<BTreeMap<String, Shared>> = Mutex::new(BTreeMap::new());
 
 /// Proves the migrations of a database, once for all who ask.
-pub(super) async fn of(session: &Session, migrations: &Migrations) -> Result<Arc<Proof>, String> {
+pub(crate) async fn of(session: &Session, migrations: &Migrations) -> Result<Arc<Proof>, String> {
     let source = session.project.environment.workdir.join(&migrations.source);
     let files = files(&source).map_err(|error| with_causes(&error))?;
     let chain = chain(&files, migrations.tool).map_err(|error| format!("{}: {error}", source.display()))?;

@@ -1,6 +1,10 @@
-//! Schema: is the database made as it was agreed on?
+//! Schema: is the database made as it was agreed on, and as its migrations make it?
 
+mod drift;
 mod snapshot;
+mod told;
+
+pub use drift::{Drift, of as drift};
 
 use crate::trial::{Scope, Suite, Trial};
 
@@ -8,5 +12,8 @@ use crate::trial::{Scope, Suite, Trial};
 pub(crate) const SUITE: Suite = Suite { name: "schema", trials };
 
 fn trials(scope: Scope<'_>) -> Vec<Trial> {
-    scope.config.databases.values().filter_map(|database| snapshot::trial(scope.config, database)).collect()
+    let of_one = |database| {
+        [snapshot::trial(scope.config, database), drift::trial(scope.config, database)].into_iter().flatten()
+    };
+    scope.config.databases.values().flat_map(of_one).collect()
 }

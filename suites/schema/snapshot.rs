@@ -8,17 +8,15 @@ use std::{
 use stagegate_act::database::Server;
 use stagegate_decide::{
     config::{Config, Database},
-    record::{Evidence, Finding, Outcome},
-    schema::{Change, Difference, Facts, Severity, Sides, diff, parse, snapshot_path, summary, terminal},
+    record::{Evidence, Outcome},
+    schema::{Facts, Severity, Sides, diff, parse, snapshot_path, summary, terminal},
 };
 
+use super::told::{FINDINGS, findings};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
-
-/// How many differences are told one by one; the evidence has all.
-const FINDINGS: usize = 20;
 
 /// Asks where there is a snapshot; where there is none nothing was agreed on.
 pub(super) fn trial(config: &Config, database: &Database) -> Option<Trial> {
@@ -79,26 +77,10 @@ fn judged(environment: &str, path: &Path, expected: &Facts, found: &Facts) -> Ou
     }
 }
 
-fn findings(difference: &Difference) -> Vec<Finding> {
-    let at = difference.id.to_string();
-    let one = |expected: &str, found: &str| Finding { at: at.clone(), expected: expected.into(), found: found.into() };
-    match &difference.change {
-        Change::Added { .. } => vec![one("not there", "there")],
-        Change::Removed { .. } => vec![one("there", "not there")],
-        Change::Renamed { to } => vec![one(&difference.id.name, &to.name)],
-        Change::Changed { attributes } => attributes
-            .iter()
-            .map(|a| Finding {
-                at: format!("{at}, {}", a.name),
-                expected: a.old.clone().unwrap_or_else(|| "(none)".into()),
-                found: a.new.clone().unwrap_or_else(|| "(none)".into()),
-            })
-            .collect(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use stagegate_decide::record::Finding;
+
     use super::*;
 
     const SNAPSHOT: &str = "# schema snapshot of stagegate, format 1\n[table public.orders]\n  \

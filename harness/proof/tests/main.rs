@@ -6,6 +6,7 @@
 
 mod contract;
 mod crash;
+mod drift;
 mod faults;
 mod integrity;
 mod load;

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use super::{Trip, Whole};
+use super::{Report, Trip, Whole, summary};
 use crate::{
-    migration::{Finding, Route},
+    migration::{Finding, Route, report},
     record::Severity,
-    report::clean,
+    report::{clean, one_line},
 };
 
 /// Returns one line about a migration: verdict, way and time.
@@ -64,4 +64,21 @@ pub fn whole_line(whole: &Whole) -> String {
         }
     };
     clean(&format!("the whole chain{left_out} {end}, {:.1} s", whole.took.as_secs_f64()))
+}
+
+/// Returns what each server showed as Markdown: its verdicts and a table of what was found.
+#[must_use]
+pub fn markdown(folder: &str, reports: &[Report], least: Option<&str>) -> String {
+    let code = |text: &str| format!("`{}`", one_line(text).replace('`', "'"));
+    let mut out = format!("## Migrations in {}\n", code(folder));
+    if let Some(least) = least {
+        let _ = write!(out, "\n{least}\n");
+    }
+    for of_one in reports {
+        let _ = write!(out, "\n### {}\n\n{}\n", code(&of_one.server), summary(&of_one.counts));
+        if !of_one.findings.is_empty() {
+            let _ = write!(out, "\n{}\n", report::markdown(&of_one.findings));
+        }
+    }
+    out
 }

@@ -150,3 +150,24 @@ fn a_summary_counts_each_verdict() {
     let trips = [trip(Down::Ran(Vec::new())), trip(Down::Failed(failure(Some("42601"), "x")))];
     assert_eq!(summary(&Counts::of(&trips)), "2 migrations: 1 exact, 1 SQL error");
 }
+
+#[test]
+fn what_servers_showed_reads_as_a_page_of_markdown() {
+    let file = |name: &str, text: &str| File { path: name.to_owned(), bytes: text.as_bytes().to_vec() };
+    let files = [file("1_orders.up.sql", "create table orders (id int);"), file("1_orders.down.sql", "select 'a|b';")];
+    let (chain, whole) = (chain(&files, None).unwrap(), Whole::default());
+    let left = Down::Ran(differences("", "[table public.orders]\n"));
+    let report = |server: &str, down: Down| {
+        let trips = [trip(down)];
+        Report::new(&chain, server, &trips, &whole, findings(&chain, &trips, &whole))
+    };
+    let reports = [report("PostgreSQL 15 from `a`", left), report("PostgreSQL 17", Down::Ran(Vec::new()))];
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../snapshots/decide"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        let least = Some("the least major is 15 for up and 15 for down");
+        insta::assert_snapshot!("round_trip_markdown", markdown("db/migrations", &reports, least));
+    });
+}

@@ -96,12 +96,16 @@ impl Facts {
             nodes.insert(fact.id.clone(), Node { fact, children: Vec::new(), rollup: [0; 32] });
         }
         let mut roots = Vec::new();
-        let edges: Vec<(Id, Option<Id>)> =
-            nodes.values().map(|node| (node.fact.id.clone(), node.fact.parent.clone())).collect();
-        for (id, parent) in edges {
-            match parent.filter(|parent| *parent != id).and_then(|parent| nodes.get_mut(&parent)) {
-                Some(parent) => parent.children.push(id),
-                None => roots.push(id),
+        let mut parts: BTreeMap<Id, Vec<Id>> = BTreeMap::new();
+        for Node { fact, .. } in nodes.values() {
+            match fact.parent.as_ref().filter(|parent| **parent != fact.id && nodes.contains_key(parent)) {
+                Some(parent) => parts.entry(parent.clone()).or_default().push(fact.id.clone()),
+                None => roots.push(fact.id.clone()),
+            }
+        }
+        for (parent, children) in parts {
+            if let Some(node) = nodes.get_mut(&parent) {
+                node.children = children;
             }
         }
         let mut facts = Facts { nodes, roots, unmodelled };

@@ -7,9 +7,11 @@
 mod compatibility;
 mod cosmetic;
 mod diff;
+mod drift;
 mod fact;
 mod kind;
 mod rename;
+mod sarif;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -18,7 +20,9 @@ mod text;
 pub use compatibility::{Compatibility, Effect, Rule, Toward, rules};
 pub use cosmetic::single_relation_view;
 pub use diff::{Attribute, Change, Difference, Severity, diff};
+pub use drift::{Drifted, drift, drift_markdown, drift_terminal};
 pub use fact::{Fact, Facts, Id};
 pub use kind::Kind;
+pub use sarif::{Place, sarif};
 pub use shown::{Sides, json, markdown, summary, terminal};
-pub use text::{SnapshotError, parse, snapshot_path, write};
+pub use text::{SnapshotError, line_of, parse, snapshot_path, write};

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
 use serde_json::json;
 
-use crate::report::clean;
+use crate::report::{clean, one_line};
 
 use super::{Attribute, Change, Difference, Effect, Facts, Severity, Toward};
 
@@ -23,6 +24,11 @@ const BESIDE: usize = 48;
 /// Returns the differences grouped by object, old and new side by side.
 #[must_use]
 pub fn terminal(sides: &Sides, differences: &[Difference]) -> String {
+    told(sides, differences, |_| None)
+}
+
+/// Returns the differences grouped by object, each with a line of its own from `note`, where there is one.
+pub(super) fn told(sides: &Sides, differences: &[Difference], note: impl Fn(&Difference) -> Option<String>) -> String {
     let mut out = String::new();
     let mut object = None;
     for difference in differences {
@@ -35,12 +41,15 @@ pub fn terminal(sides: &Sides, differences: &[Difference]) -> String {
             attributes.iter().for_each(|attribute| out.push_str(&beside(attribute, sides)));
         }
         out.push_str(&compatibility(difference));
+        if let Some(note) = note(difference) {
+            let _ = writeln!(out, "      {note}");
+        }
     }
     // Names and bodies are of unknown origin.
     clean(&out)
 }
 
-fn headline(difference: &Difference) -> String {
+pub(super) fn headline(difference: &Difference) -> String {
     let id = if difference.id == difference.object { "it".to_owned() } else { difference.id.to_string() };
     let told = match &difference.change {
         Change::Added { parts } => format!("+ {id} is new{}", with_parts(*parts)),
@@ -54,6 +63,22 @@ fn headline(difference: &Difference) -> String {
     }
 }
 
+/// Returns a difference as one line, with the values of both sides.
+pub(super) fn line(difference: &Difference) -> String {
+    let id = &difference.id;
+    let told = match &difference.change {
+        Change::Added { parts } => format!("{id} is new{}", with_parts(*parts)),
+        Change::Removed { parts } => format!("{id} is gone{}", with_parts(*parts)),
+        Change::Renamed { to } => format!("{id} is gone and {to} is new with the same content"),
+        Change::Changed { attributes } => {
+            let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
+            let one = |a: &Attribute| format!("{}: {} -> {}", a.name, value(&a.old), value(&a.new));
+            format!("{id} differs: {}", attributes.iter().map(one).collect::<Vec<_>>().join("; "))
+        }
+    };
+    one_line(&told)
+}
+
 fn with_parts(parts: usize) -> String {
     match parts {
         0 => String::new(),
@@ -63,7 +88,7 @@ fn with_parts(parts: usize) -> String {
 }
 
 /// Returns the word for a severity.
-fn word(severity: Severity) -> &'static str {
+pub(super) fn word(severity: Severity) -> &'static str {
     match severity {
         Severity::Semantic => "semantic",
         Severity::NameOnly => "name only",
@@ -128,7 +153,7 @@ pub fn summary(differences: &[Difference]) -> String {
 
 /// Returns the differences as JSON.
 #[must_use]
-pub fn json(sides: &Sides, old: &Facts, new: &Facts, differences: &[Difference]) -> serde_json::Value {
+pub fn json(sides: &Sides, old: &Facts, new: &Facts, differences: &[impl Serialize]) -> serde_json::Value {
     json!({
         "v": 1,
         "old": { "name": sides.old, "facts": old.len(), "unmodelled": old.unmodelled() },
@@ -171,7 +196,7 @@ pub fn markdown(sides: &Sides, differences: &[Difference]) -> String {
 }
 
 /// Escapes a text for a cell of a Markdown table.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         match c {

@@ -4,6 +4,15 @@ use rstest::rstest;
 
 use super::*;
 
+/// Where snapshots of texts lie.
+pub(super) fn snapshots() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../snapshots/decide"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings
+}
+
 /// A fact: its address, its parent's, its payload as `key=value`.
 fn fact(kind: Kind, name: &str, parent: Option<(Kind, &str)>, payload: &[(&str, &str)]) -> Fact {
     Fact {

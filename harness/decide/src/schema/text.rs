@@ -45,7 +45,7 @@ pub fn write(facts: &Facts) -> String {
 fn put(out: &mut String, facts: &Facts, id: &Id, depth: usize) {
     let Some(fact) = facts.get(id) else { return };
     let indent = "  ".repeat(depth);
-    let _ = writeln!(out, "{indent}[{} {}]", id.kind, escaped(&id.name).replace('\n', "\\n"));
+    let _ = writeln!(out, "{indent}{}", head(id));
     for (key, value) in &fact.payload {
         let value = escaped(value);
         let key = escaped(key);
@@ -61,6 +61,17 @@ fn put(out: &mut String, facts: &Facts, id: &Id, depth: usize) {
     for child in facts.children(Some(id)) {
         put(out, facts, child, depth + 1);
     }
+}
+
+/// Returns the line of a snapshot, from 1, that tells of a thing.
+#[must_use]
+pub fn line_of(text: &str, id: &Id) -> Option<usize> {
+    let wanted = head(id);
+    text.lines().position(|line| line.trim_start() == wanted).map(|index| index + 1)
+}
+
+fn head(id: &Id) -> String {
+    format!("[{} {}]", id.kind, escaped(&id.name).replace('\n', "\\n"))
 }
 
 /// Reads what [`write()`] wrote.

@@ -12,11 +12,13 @@ type Key = (u32, u32, i32);
 const NOTHING: Key = (0, 0, 0);
 
 /// One row of a family.
-struct Line<'a> {
+pub(super) struct Line {
     key: Key,
     kind: Option<Kind>,
+    /// The name with its rest; `None` where it is the address of what the thing is a part of.
     name: Option<String>,
-    rest: Option<&'a str>,
+    /// The rest of a name that is not known yet.
+    rest: Option<String>,
     parent: Key,
     payload: BTreeMap<String, String>,
 }
@@ -32,7 +34,7 @@ struct Known {
 
 pub(super) fn facts(
     version: i32,
-    families: &[Vec<Row>],
+    lines: Vec<Line>,
     members: &[Row],
     catalogs: &[Row],
     objects: &[Row],
@@ -40,7 +42,6 @@ pub(super) fn facts(
     let named = |class: u32| {
         catalogs.iter().find(|row| row.get::<_, u32>(1) == class).map_or("another catalog", |row| row.get(0))
     };
-    let lines: Vec<Line<'_>> = families.iter().flatten().map(line).collect::<Result<_, _>>()?;
     let known = known(&lines, members);
     let mut unmodelled = BTreeMap::new();
     for object in objects.iter().map(|row| (row.get::<_, u32>(0), row.get::<_, u32>(1))) {
@@ -55,17 +56,19 @@ pub(super) fn facts(
             continue;
         }
         let parent = known.address(line.parent).cloned();
-        let Some(name) = line.name.or_else(|| parent.as_ref().map(ToString::to_string)) else {
+        let of_parent = || parent.as_ref().map(|parent| format!("{parent}{}", line.rest.unwrap_or_default()));
+        let Some(name) = line.name.or_else(of_parent) else {
             *unmodelled.entry(format!("{kind} on {}", named(line.parent.0))).or_insert(0) += 1;
             continue;
         };
-        let id = Id::new(kind, name + line.rest.unwrap_or_default());
+        let id = Id::new(kind, name);
         found.push(Fact { id, parent, payload: canonical(version, kind, line.payload) });
     }
     Ok(Facts::new(found, unmodelled))
 }
 
-fn line(row: &Row) -> Result<Line<'_>, DatabaseError> {
+/// Makes a line of a row.
+pub(super) fn line(row: &Row) -> Result<Line, DatabaseError> {
     let kind: Option<&str> = row.get(3);
     let kind =
         kind.map(str::parse::<Kind>).transpose().map_err(|error| DatabaseError::Unexpected(error.to_string()))?;
@@ -76,17 +79,23 @@ fn line(row: &Row) -> Result<Line<'_>, DatabaseError> {
         [Some(key), Some(value)] => Some(((*key).to_owned(), (*value).to_owned())),
         _ => None,
     };
+    let name = name.map(|parts| parts.into_iter().map(quoted).collect::<Vec<_>>().join("."));
+    let rest: Option<&str> = row.get(5);
+    let (name, rest) = match name {
+        Some(name) => (Some(name + rest.unwrap_or_default()), None),
+        None => (None, rest.map(str::to_owned)),
+    };
     Ok(Line {
         key: (row.get(0), row.get(1), row.get(2)),
         kind,
-        name: name.map(|parts| parts.into_iter().map(quoted).collect::<Vec<_>>().join(".")),
-        rest: row.get(5),
+        name,
+        rest,
         parent: (row.get(6), row.get(7), row.get(8)),
         payload: pairs.chunks(2).filter_map(pair).collect(),
     })
 }
 
-fn known(lines: &[Line<'_>], members: &[Row]) -> Known {
+fn known(lines: &[Line], members: &[Row]) -> Known {
     let mut known = Known {
         told: HashMap::with_capacity(lines.len()),
         parents: HashMap::with_capacity(lines.len()),
@@ -95,7 +104,7 @@ fn known(lines: &[Line<'_>], members: &[Row]) -> Known {
     };
     for line in lines.iter().filter(|line| line.key != NOTHING) {
         let told = match (line.kind, &line.name) {
-            (Some(kind), Some(name)) => Ok(Id::new(kind, format!("{name}{}", line.rest.unwrap_or_default()))),
+            (Some(kind), Some(name)) => Ok(Id::new(kind, name.clone())),
             _ => Err(line.parent),
         };
         if line.kind == Some(Kind::Schema) {

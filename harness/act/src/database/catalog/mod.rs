@@ -5,9 +5,10 @@
 mod assemble;
 mod probe;
 
-use futures_util::future::try_join_all;
+use assemble::Line;
+use futures_util::{StreamExt, TryStreamExt, future::try_join_all};
 use stagegate_decide::schema::Facts;
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{Client, Row, Statement, types::ToSql};
 
 use super::{DatabaseError, Server, failed};
 
@@ -100,13 +101,21 @@ impl Catalog {
         let query = async |what: &str, statement: &Statement| -> Result<Vec<Row>, DatabaseError> {
             client.query(statement, &[]).await.map_err(|e| failed(&format!("read {what}"), &e))
         };
-        // Sent one after the other without waiting: the server is never idle in between.
+        // Sent one after the other without waiting: the server is never idle in between. A row goes as soon as its
+        // line is made: the rows of all families together take more memory than the facts.
+        let lines = async |what: &str, statement: &Statement| -> Result<Vec<Line>, DatabaseError> {
+            let refused = |e| failed(&format!("read {what}"), &e);
+            let none: [&(dyn ToSql + Sync); 0] = [];
+            let rows = client.query_raw(statement, none).await.map_err(refused)?;
+            rows.map(|row| assemble::line(&row.map_err(refused)?)).try_collect().await
+        };
         let (families, members, objects) = futures_util::try_join!(
-            try_join_all(FAMILIES.iter().zip(&self.families).map(|((what, _), family)| query(what, family))),
+            try_join_all(FAMILIES.iter().zip(&self.families).map(|((what, _), family)| lines(what, family))),
             query("the members of extensions", &self.members),
             query("the user's objects", &self.objects),
         )?;
-        assemble::facts(self.version, &families, &members, &self.catalogs, &objects)
+        let lines = families.into_iter().flatten().collect();
+        assemble::facts(self.version, lines, &members, &self.catalogs, &objects)
     }
 }
 

@@ -1,0 +1,149 @@
+//! What a database has that its migrations do not give, and what it lacks of what they give.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use serde::Serialize;
+
+use super::{Change, Difference, Facts, Id, Kind, Sides, diff, shown};
+
+/// One difference between what migrations give and what is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Drifted {
+    /// The difference; its first side is what the migrations give.
+    #[serde(flatten)]
+    pub difference: Difference,
+    /// The migration that last changed the thing, or else what it is a part of; `None` where none ever did.
+    pub migration: Option<String>,
+}
+
+/// Returns where `found` is not what the migrations give.
+///
+/// `touched` names the migration that last changed a thing, by the thing. The database itself, with its encoding,
+/// locale and owner, is made before the first migration: where none of them changed it, it is not compared.
+#[must_use]
+pub fn drift(migrated: &Facts, found: &Facts, touched: &BTreeMap<Id, String>) -> Vec<Drifted> {
+    let of = |difference: Difference| {
+        let migration = toucher(&difference, [migrated, found], touched);
+        Drifted { difference, migration }
+    };
+    let is_meant = |drifted: &Drifted| drifted.difference.object.kind != Kind::Database || drifted.migration.is_some();
+    diff(migrated, found).into_iter().map(of).filter(is_meant).collect()
+}
+
+/// Looks from the thing outwards.
+fn toucher(difference: &Difference, sides: [&Facts; 2], touched: &BTreeMap<Id, String>) -> Option<String> {
+    let parent = |id: &Id| sides.iter().find_map(|facts| facts.get(id)).and_then(|fact| fact.parent.clone());
+    let within = |id: &Id| *id != difference.object;
+    let mut at = Some(difference.id.clone());
+    while let Some(id) = at {
+        if let Some(migration) = touched.get(&id) {
+            return Some(migration.clone());
+        }
+        at = parent(&id).filter(|_| within(&id));
+    }
+    match &difference.change {
+        Change::Renamed { to } => touched.get(to).or_else(|| touched.get(&difference.object)).cloned(),
+        _ => touched.get(&difference.object).cloned(),
+    }
+}
+
+fn note(migration: Option<&String>) -> String {
+    migration.map_or_else(|| "no migration made it".to_owned(), |migration| format!("last changed by {migration}"))
+}
+
+/// Returns the differences as the terminal shows them, each with the migration that last changed it.
+#[must_use]
+pub fn drift_terminal(sides: &Sides, drifted: &[Drifted]) -> String {
+    let differences: Vec<Difference> = drifted.iter().map(|drifted| drifted.difference.clone()).collect();
+    let by: BTreeMap<&Id, Option<&String>> =
+        drifted.iter().map(|drifted| (&drifted.difference.id, drifted.migration.as_ref())).collect();
+    shown::told(sides, &differences, |difference| by.get(&difference.id).map(|migration| note(*migration)))
+}
+
+/// Returns the differences as a table and, below it, as the terminal shows them.
+#[must_use]
+pub fn drift_markdown(sides: &Sides, drifted: &[Drifted]) -> String {
+    let differences: Vec<Difference> = drifted.iter().map(|drifted| drifted.difference.clone()).collect();
+    let (old, new) = (shown::cell(&sides.old), shown::cell(&sides.new));
+    let mut out = format!("## Drift: {new} against {old}\n\n{}\n", shown::summary(&differences));
+    if drifted.is_empty() {
+        return out;
+    }
+    out.push_str("\n| thing | in the environment | severity | last changed by |\n|---|---|---|---|\n");
+    for Drifted { difference, migration } in drifted {
+        let change = match &difference.change {
+            Change::Added { .. } => "not of the migrations".to_owned(),
+            Change::Removed { .. } => "missing".to_owned(),
+            Change::Renamed { to } => format!("renamed to {}?", shown::cell(&to.name)),
+            Change::Changed { attributes } => {
+                let names: Vec<&str> = attributes.iter().map(|attribute| attribute.name.as_str()).collect();
+                format!("another {}", shown::cell(&names.join(", ")))
+            }
+        };
+        let thing = shown::cell(&difference.id.to_string());
+        let by = shown::cell(migration.as_deref().unwrap_or("none"));
+        let _ = writeln!(out, "| {thing} | {change} | {} | {by} |", shown::word(difference.severity));
+    }
+    // Indented by four, a text is code, whatever fences it holds.
+    let body: String = drift_terminal(sides, drifted).lines().map(|line| format!("    {line}\n")).collect();
+    let _ = write!(out, "\n{body}");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{Sides, parse};
+
+    const HEAD: &str = "# schema snapshot of stagegate, format 1\n";
+    const MIGRATED: &str = "[table public.orders]\n  [column public.orders.id]\n    type: bigint\n  \
+        [column public.orders.note]\n    type: text\n[database this]\n  encoding: UTF8\n";
+
+    fn facts(text: &str) -> Facts {
+        parse(&format!("{HEAD}{text}")).unwrap()
+    }
+
+    fn touched() -> BTreeMap<Id, String> {
+        let id = |kind, name: &str| Id::new(kind, name.to_owned());
+        BTreeMap::from([
+            (id(Kind::Table, "public.orders"), "3_notes".to_owned()),
+            (id(Kind::Column, "public.orders.id"), "2_wide".to_owned()),
+            (id(Kind::Table, "public.old"), "2_wide".to_owned()),
+        ])
+    }
+
+    fn found() -> Vec<Drifted> {
+        let there =
+            MIGRATED.replace("bigint", "integer").replace("type: text", "type: citext").replace("UTF8", "LATIN1");
+        let old = "[table public.old]\n[table public.by_hand]\n";
+        drift(&facts(MIGRATED), &facts(&format!("{there}{old}")), &touched())
+    }
+
+    #[test]
+    fn each_difference_names_the_migration_that_last_changed_it() {
+        let told: Vec<(String, Option<String>)> =
+            found().into_iter().map(|drifted| (drifted.difference.id.to_string(), drifted.migration)).collect();
+        let one = |id: &str, migration: Option<&str>| (id.to_owned(), migration.map(str::to_owned));
+        let want = [
+            one("table public.by_hand", None),
+            one("table public.old", Some("2_wide")),
+            one("column public.orders.id", Some("2_wide")),
+            one("column public.orders.note", Some("3_notes")),
+        ];
+        assert_eq!(told, want);
+    }
+
+    #[test]
+    fn what_the_migrations_give_is_no_drift() {
+        assert_eq!(drift(&facts(MIGRATED), &facts(MIGRATED), &touched()), []);
+    }
+
+    #[test]
+    fn drift_is_told_for_a_person_and_for_a_pull_request() {
+        let sides = Sides { old: "migrations".to_owned(), new: "staging".to_owned() };
+        crate::schema::tests::snapshots().bind(|| {
+            insta::assert_snapshot!("schema_drift_text", drift_terminal(&sides, &found()));
+            insta::assert_snapshot!("schema_drift_markdown", drift_markdown(&sides, &found()));
+        });
+    }
+}

@@ -1,0 +1,74 @@
+//! Proofs that drift is found, and named with the migration that last changed the thing.
+
+use std::time::Duration;
+
+use stagegate_act::{
+    database::schema,
+    migration::{Manner, Options, prove},
+    owner::{Claim, Owner},
+    scratch::{Scratch, Way, Wish},
+};
+use stagegate_decide::{
+    migration::{Chain, File, Tool, chain},
+    round_trip::without_bookkeeping,
+    schema::drift,
+};
+
+use crate::world::image_of;
+
+const UPS: [&str; 3] = [
+    "create table orders (id int primary key, note text); create table old (id int);",
+    "alter table orders alter column id type bigint;",
+    "drop table old; create index orders_note on orders (note);",
+];
+
+/// What somebody did by hand, besides the books of the migrations' tool.
+const BY_HAND: &str = "create table _sqlx_migrations (version bigint primary key);
+    alter table orders alter column id type int; drop index orders_note; create table old (id int);
+    create table by_hand (id int); alter table orders alter column note set default 'x'";
+
+fn migrations() -> Chain {
+    let file = |i: usize, up: &str| File { path: format!("{}_step.up.sql", i + 1), bytes: up.as_bytes().to_vec() };
+    let files: Vec<File> = UPS.iter().enumerate().map(|(i, up)| file(i, up)).collect();
+    chain(&files, Some(Tool::Sqlx)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_by_hand_is_named_with_the_migration_that_last_changed_the_thing() {
+    let claim = Claim::from_now(Owner::of(std::process::id()).unwrap());
+    let wish = Wish { images: vec![image_of(17)], way: Some(Way::Docker), ..Wish::default() };
+    let server = Scratch::start(&Scratch::new_name().unwrap(), &claim, &wish).await.unwrap();
+    let manner = Manner { statement_within: Duration::from_secs(5), search_path: None };
+    let options = Options { manner, before: String::new(), always_clone: false, ways_back: true };
+    let chain = migrations();
+    let proven = prove(&server, &chain, &options, |_| {}).await.unwrap();
+
+    let environment = server.create(None).await.unwrap();
+    let client = server.session(&environment).await.unwrap();
+    for up in UPS {
+        client.batch_execute(up).await.unwrap();
+    }
+    let books = chain.tool.bookkeeping_tables();
+    let as_migrated = without_bookkeeping(schema(&client).await.unwrap(), books);
+    client.batch_execute(BY_HAND).await.unwrap();
+    let by_hand = without_bookkeeping(schema(&client).await.unwrap(), books);
+    server.end().await;
+
+    assert_eq!(drift(&proven.top, &as_migrated, &proven.touched), []);
+    let drifted = drift(&proven.top, &by_hand, &proven.touched);
+    let told: Vec<String> = drifted
+        .iter()
+        .map(|one| format!("{}: {}", one.difference.id, one.migration.as_deref().unwrap_or("none")))
+        .collect();
+    let want = [
+        "table public.by_hand: none",
+        "table public.old: 3_step",
+        "column public.orders.id: 2_step",
+        "default public.orders.note: 3_step",
+        "index public.orders_note: 3_step",
+    ];
+    for line in want {
+        assert!(told.iter().any(|told| told == line), "{line} is not among {told:#?}");
+    }
+    assert_eq!(told.len(), want.len(), "{told:#?}");
+}

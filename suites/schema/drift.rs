@@ -1,0 +1,123 @@
+//! Is a database's schema the one that its migrations give?
+//!
+//! What they give is what the run of the suite `migrations` on a scratch server showed; it is made once for both.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use stagegate_act::database::Server;
+use stagegate_decide::{
+    config::{Config, Database, Migrations},
+    record::{Evidence, Finding, Outcome},
+    round_trip::{Down, Trip, without_bookkeeping},
+    schema::{Difference, Drifted, Facts, Severity, Sides, drift, drift_terminal, summary},
+};
+
+use super::told::{FINDINGS, findings};
+use crate::{
+    migrations::{BESIDE, proof},
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+/// What an environment's schema was held against, and what came of it.
+pub struct Drift {
+    /// What the two sides are called.
+    pub sides: Sides,
+    /// What the migrations give on an empty database.
+    pub migrated: Facts,
+    /// What is there.
+    pub found: Facts,
+    /// Where they differ.
+    pub drifted: Vec<Drifted>,
+    /// The file of each migration's way up by the migration's label, relative to the environment's workdir.
+    pub files: BTreeMap<String, String>,
+}
+
+impl Drift {
+    /// Returns the differences without the migrations.
+    #[must_use]
+    pub fn differences(&self) -> Vec<Difference> {
+        self.drifted.iter().map(|drifted| drifted.difference.clone()).collect()
+    }
+}
+
+/// Asks where it is known which migrations a database has.
+pub(super) fn trial(config: &Config, database: &Database) -> Option<Trial> {
+    let (migrations, database) = (config.migrations.get(&database.id)?.clone(), database.clone());
+    let (id, within) = (database.id.clone(), migrations.within.0 + BESIDE);
+    let ask = move |session| ask(session, database.clone(), migrations.clone());
+    Some(Trial::new("schema", &id, "drift", Effect::Reads, ask).within(within))
+}
+
+async fn ask(session: Arc<Session>, database: Database, migrations: Migrations) -> Outcome {
+    match of(&session, &database, &migrations).await {
+        Ok(drift) => judged(&drift),
+        Err(reason) => Outcome::Broken(reason),
+    }
+}
+
+/// Compares an environment's schema with what its migrations give on an empty database.
+///
+/// The tables in which the migrations' tool keeps its books are on neither side.
+///
+/// # Errors
+/// A text that says what could not be read, or which migration could not be run: then it is not known what they give.
+pub async fn of(session: &Session, database: &Database, migrations: &Migrations) -> Result<Drift, String> {
+    let proof = proof::of(session, migrations).await?;
+    let on = proof.servers.first().ok_or("no scratch server was asked for")?;
+    if let Some(reason) = on.proven.trips.iter().find_map(stopped) {
+        return Err(format!("what the migrations give is not known, since not all of them ran: {reason}"));
+    }
+    let read = async {
+        let server = Server::of(&session.project, &session.engine, database, "stagegate/schema").await?;
+        server.schema(&database.name).await
+    };
+    let found = read.await.map_err(|error| error.to_string())?;
+    let books = proof.chain.tool.bookkeeping_tables();
+    let migrated = without_bookkeeping(on.proven.top.clone(), books);
+    let found = without_bookkeeping(found, books);
+    let file = |script: &str| migrations.source.join(script).to_string_lossy().into_owned();
+    Ok(Drift {
+        sides: Sides {
+            old: format!("migrations in {}", migrations.source.display()),
+            new: session.project.environment.name.clone(),
+        },
+        drifted: drift(&migrated, &found, &on.proven.touched),
+        migrated,
+        found,
+        files: proof.chain.migrations.iter().map(|one| (one.label(), file(&one.up.file))).collect(),
+    })
+}
+
+/// Says why a migration is not in what the scratch server has, where that is so.
+fn stopped(trip: &Trip) -> Option<String> {
+    match (&trip.up, &trip.down) {
+        (Some(failure), _) => Some(format!("{}: {}", trip.label, failure.told())),
+        (None, Down::NotTried(reason)) => Some(format!("{}: {reason}", trip.label)),
+        _ => None,
+    }
+}
+
+/// Judges; comments and the like alone do not fail, nor does what is not modelled: `schema::<db>::snapshot` tells it.
+fn judged(drift: &Drift) -> Outcome {
+    let differences = drift.differences();
+    if differences.iter().all(|difference| difference.severity != Severity::Semantic) {
+        return Outcome::Pass(format!("{} facts, {}", drift.found.len(), summary(&differences)));
+    }
+    let (old, environment) = (&drift.sides.old, &drift.sides.new);
+    Outcome::Fail {
+        message: format!("the schema is not that of the {old}: {}", summary(&differences)),
+        findings: drift.drifted.iter().take(FINDINGS).flat_map(told).collect(),
+        evidence: vec![Evidence { name: "differences".to_owned(), text: drift_terminal(&drift.sides, &drift.drifted) }],
+        hint: Some(format!(
+            "`gate schema drift --env {environment}` names the migration that last changed each thing; what was done by \
+             hand belongs into a migration"
+        )),
+    }
+}
+
+fn told(drifted: &Drifted) -> Vec<Finding> {
+    let by = drifted.migration.as_ref().map_or_else(String::new, |by| format!(" (last changed by {by})"));
+    let one = |finding: Finding| Finding { at: format!("{}{by}", finding.at), ..finding };
+    findings(&drifted.difference).into_iter().map(one).collect()
+}
