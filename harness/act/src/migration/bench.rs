@@ -215,10 +215,8 @@ impl Bench<'_> {
         before: &Facts,
         on_rows: bool,
     ) -> Result<(Trip, Facts, Result<Option<WithRows>, String>), ProveError> {
-        let rows = match on_rows {
-            true => self.with_rows(migration, before).await.map_err(|error| error.to_string()),
-            false => Ok(None),
-        };
+        let rows =
+            if on_rows { self.with_rows(migration, before).await.map_err(|error| error.to_string()) } else { Ok(None) };
         let (trip, after) = self.trip(migration, before).await?;
         Ok((trip, after, rows))
     }
