@@ -77,7 +77,12 @@ pub(super) fn outcome(proof: &Proof, migrations: &Migrations, asked: Asked, targ
 fn with_rows(on: &On, seeds: &[Finding]) -> String {
     let rows = &on.proven.rows;
     let beside = if seeds.is_empty() { String::new() } else { format!(", {} not: see `seeds`", seeds.len()) };
-    format!("{}: rows were counted and summed up around {} migrations{beside}", on.server, rows.tried)
+    format!(
+        "{}: rows were counted and summed up around {} of {} migrations{beside}",
+        on.server,
+        rows.tried,
+        on.proven.trips.len()
+    )
 }
 
 /// What was found, by question.

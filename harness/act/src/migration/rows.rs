@@ -23,12 +23,20 @@ use crate::{
 };
 
 /// How rows are made.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Rows {
     /// Statements of the user's that go first; where they do not run yet on a schema, they are left out.
     pub seed: Option<String>,
     /// What the generator makes of the tables that are empty after that.
     pub plan: Plan,
+    /// How many of the newest migrations are tried; older ones were applied long ago.
+    pub newest: usize,
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Rows { seed: None, plan: Plan::default(), newest: 20 }
+    }
 }
 
 /// What a migration showed on tables with rows.

@@ -100,11 +100,13 @@ fn placed(finding: Finding, script: &Script, seen: Option<&Statement>) -> Findin
 }
 
 fn named<'a>(script: &Script, all: &'a [Statement], table: &str) -> Option<&'a Statement> {
-    const CHANGES: [&str; 7] = ["delete", "update", "truncate", "drop", "alter", "insert", "with"];
+    // What changes rows goes before what changes tables.
+    const CHANGES: [&[&str]; 2] = [&["delete", "update", "truncate", "insert", "with"], &["drop", "alter"]];
     let name = table.rsplit('.').next()?.trim_matches('"').to_lowercase();
-    all.iter().find(|statement| {
+    let is_meant = |statement: &&Statement, firsts: &[&str]| {
         let text = script.text_of(statement).to_lowercase();
         let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
-        words.next().is_some_and(|first| CHANGES.contains(&first)) && words.any(|word| word == name)
-    })
+        words.next().is_some_and(|first| firsts.contains(&first)) && words.any(|word| word == name)
+    };
+    CHANGES.iter().find_map(|firsts| all.iter().find(|statement| is_meant(statement, firsts)))
 }

@@ -48,11 +48,11 @@ super::define! {
     FOREIGN_STEP = "foreign-step", Warning,
         "a step is written in another language than SQL",
         "it can't be tried here: what it does to schema and rows is not known",
-        "name the tool's own commands (`up`, `down`) in the configuration, which can be tried";
+        "try it by the tool itself on a copy; steps in SQL are tried here";
     PLACEHOLDER = "placeholder", Warning,
         "the tool fills in a part of the script",
         "what runs is not what stands here, and the text alone can't be tried",
-        "name the tool's own commands (`up`, `down`) in the configuration, or write the value";
+        "write the value, or try it by the tool itself on a copy";
     META_COMMAND = "meta-command", Required,
         "a command of psql stands in the script",
         "only psql knows it; this tool sends it to the server, which answers with a syntax error",
