@@ -151,13 +151,13 @@ impl Bench<'_> {
                 let arms = self.subjects(&models, of_probe.probe).await?;
                 of_probe.add(measured(of_probe.probe, arms, probes.len(), &control.name).await?);
                 match of_probe.ended() {
-                    Ok(measurement) => {
+                    Some(measurement) => {
                         let blocks = serde_json::to_vec(&measurement.blocks).map_err(io::Error::other)?;
                         files::write_whole(&self.dir.join(format!("{}.json", measurement.compared.probe)), &blocks)?;
                         on_probe(&measurement);
                         all.push(measurement);
                     }
-                    Err(again) => left.push(again),
+                    None => left.push(of_probe),
                 }
             }
             open = left;

@@ -40,16 +40,15 @@ impl<'a> Pairs<'a> {
         whole.compared.seconds = seconds;
     }
 
-    /// Returns what it came to; itself where another pair of copies has to be started.
-    pub(super) fn ended(self) -> Result<Measurement, Self> {
+    /// Returns what it came to; `None` where another pair of copies has to be started.
+    pub(super) fn ended(&mut self) -> Option<Measurement> {
         let is_unfit = self.whole.as_ref().is_some_and(|whole| whole.compared.comparison.is_none());
-        match (over_copies(&self.comparisons), self.whole) {
-            (_, Some(whole)) if is_unfit => Ok(whole),
-            (Some(comparison), Some(mut whole)) => {
-                whole.compared.comparison = Some(comparison);
-                Ok(whole)
-            }
-            (_, whole) => Err(Pairs { whole, ..self }),
+        if is_unfit {
+            return self.whole.take();
         }
+        let comparison = over_copies(&self.comparisons)?;
+        let mut whole = self.whole.take()?;
+        whole.compared.comparison = Some(comparison);
+        Some(whole)
     }
 }
