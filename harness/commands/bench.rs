@@ -18,6 +18,7 @@ use stagegate_decide::{
     exit::Exit,
     performance::{self, Arm, BASELINE_VERSION, Baseline, Block, Compared, Latencies, time},
 };
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::pictures;
 use crate::{Failure, ask, cli, give, say};
@@ -61,10 +62,16 @@ async fn against(
         label: format!("bench-{}", environment.project),
         ready_within: environment.ready_within.0,
     };
+    let system = |error: std::io::Error| Failure::new(Exit::Inconclusive, error.to_string());
+    let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(system)?;
+    let stopped = async {
+        tokio::select! { _ = tokio::signal::ctrl_c() => {}, _ = terminate.recv() => {}, _ = hangup.recv() => {} }
+    };
     say(&format!("starting {} and {} side by side", candidate.name, control.name));
     let measured = tokio::select! {
         measured = bench.compare(&candidate, &control, |m| if !args.json { tell(m) }) => measured?,
-        _ = tokio::signal::ctrl_c() => {
+        () = stopped => {
             bench.end().await?;
             return Err(Failure::new(Exit::Inconclusive, "somebody asked to stop; the throw-away projects are down"));
         }

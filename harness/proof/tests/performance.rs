@@ -2,13 +2,13 @@
 
 use crate::world::World;
 
-/// A probe of the list of items, and short looks at everything else.
-const PROBES: &str = "soak = \"1s\"\n[[performance]]\nname = \"orders\"\nservice = \"api\"\npath = \"/items\"\nwarm_up = \"500ms\"\np95 = \"2s\"\nduration = \"1s\"\n";
+/// A probe of a list of orders, and short looks at everything else.
+const PROBES: &str = "soak = \"1s\"\n[[performance]]\nname = \"orders\"\nservice = \"api\"\npath = \"/orders?limit=100\"\nwarm_up = \"500ms\"\np95 = \"2s\"\nduration = \"1s\"\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_that_is_slower_is_held_before_the_target_is_touched() {
     let world = World::new("slower", PROBES);
-    world.add_change("v1-slow", "docker-compose.yml", "${SLOWER_PERCENT:-0}", "\"60\"");
+    world.add_change("v1-slow", "docker-compose.yml", "${SLOWER_PERCENT:-0}", "\"20\"");
     world.gate_ok(&["up", "--env", "staging", "--release", "v1-slow"]);
     let before = world.state().await;
     let ended = world.promote();

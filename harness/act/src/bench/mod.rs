@@ -4,6 +4,7 @@
 //! applies its own migrations, and are measured in turn. They are taken down at the end, however it comes; what a killed
 //! run left is taken down by the next one of the same name. Whether one is slower is decided elsewhere.
 
+mod pairs;
 mod stored;
 mod turns;
 
@@ -18,7 +19,7 @@ use stagegate_decide::{
     command::compose,
     compose::{Model, RUN_LABEL},
     config::{Config, Kind, Probe, Target},
-    performance::{Arm, Block, Compared, Comparison, Next, Rules, changed_size, next, unfit},
+    performance::{Arm, Block, Compared, Comparison, Next, PAIRS, Rules, changed_size, next, unfit},
 };
 
 use crate::{
@@ -96,7 +97,8 @@ pub struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Starts both releases, measures every probe that is no workflow, and takes both down.
+    /// Starts both releases, measures every probe that is no workflow, and takes both down. Where one looks slower,
+    /// both are started anew and it is measured again: a slowdown of the release is one of all its copies.
     ///
     /// `on_probe` is told each result as it is there.
     ///
@@ -136,19 +138,47 @@ impl Bench<'_> {
         on_probe: &mut (impl FnMut(&Measurement) + Send),
     ) -> Result<Vec<Measurement>, BenchError> {
         files::private_dir(&self.dir)?;
-        let models = [self.start("candidate", candidate).await?, self.start("control", control).await?];
         let probes: Vec<&Probe> = measurable(self.config).collect();
+        let mut open: Vec<pairs::Pairs<'_>> = probes.iter().map(|probe| pairs::Pairs::of(probe)).collect();
         let mut all = Vec::with_capacity(probes.len());
-        for probe in &probes {
-            let [new, old] = [self.subject("candidate", &models[0], probe), self.subject("control", &models[1], probe)];
-            let arms = vec![new.await?, old.await?];
-            let measurement = measured(probe, arms, probes.len(), &control.name).await?;
-            let blocks = serde_json::to_vec(&measurement.blocks).map_err(io::Error::other)?;
-            files::write_whole(&self.dir.join(format!("{}.json", probe.name)), &blocks)?;
-            on_probe(&measurement);
-            all.push(measurement);
+        for pair in 0..PAIRS {
+            if pair > 0 {
+                self.end().await?;
+            }
+            let models = self.start_both([candidate, control], pair % 2 == 1).await?;
+            let mut left = Vec::new();
+            for mut of_probe in open {
+                let arms = self.subjects(&models, of_probe.probe).await?;
+                of_probe.add(measured(of_probe.probe, arms, probes.len(), &control.name).await?);
+                match of_probe.ended() {
+                    Some(measurement) => {
+                        let blocks = serde_json::to_vec(&measurement.blocks).map_err(io::Error::other)?;
+                        files::write_whole(&self.dir.join(format!("{}.json", measurement.compared.probe)), &blocks)?;
+                        on_probe(&measurement);
+                        all.push(measurement);
+                    }
+                    None => left.push(of_probe),
+                }
+            }
+            open = left;
+            if open.is_empty() {
+                break;
+            }
         }
         Ok(all)
+    }
+
+    /// Starts both releases, the control first where `swapped`: neither is always the one that came second.
+    async fn start_both(&self, [candidate, control]: [&Side; 2], swapped: bool) -> Result<[Model; 2], BenchError> {
+        if swapped {
+            let control = self.start("control", control).await?;
+            return Ok([self.start("candidate", candidate).await?, control]);
+        }
+        Ok([self.start("candidate", candidate).await?, self.start("control", control).await?])
+    }
+
+    async fn subjects(&self, models: &[Model; 2], probe: &Probe) -> Result<Vec<Subject>, BenchError> {
+        Ok(vec![self.subject("candidate", &models[0], probe).await?, self.subject("control", &models[1], probe).await?])
     }
 
     async fn start(&self, side: &str, release: &Side) -> Result<Model, BenchError> {

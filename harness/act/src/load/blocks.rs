@@ -8,7 +8,10 @@ use std::{
 use stagegate_decide::performance::{Arm, Block, order};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Extent, Load, Measured, Pace, Subject, client::Client, generator};
+use super::{Extent, Load, Measured, Pace, Subject, generator};
+
+/// Requests on new connections before those that count.
+const SETTLING: u64 = 5;
 
 /// What is measured in turn, and how.
 #[derive(Clone, Debug)]
@@ -21,7 +24,10 @@ pub struct Turns {
     pub warm_up: Duration,
 }
 
-/// A running measurement: gives one rotation after the other for as long as it is asked, on kept connections.
+/// A running measurement: gives one rotation after the other for as long as it is asked.
+///
+/// Each block has connections of its own: which processor and which thread of the service a connection comes to can
+/// make it half as slow again for as long as it is open. So this falls anew with each block.
 ///
 /// It runs on a thread of its own, which ends when this value is dropped.
 pub struct Blocks {
@@ -71,7 +77,7 @@ async fn serve(
                 return drop(ready.send(Err(error)));
             }
         }
-        arms.push((*arm, clients));
+        arms.push((*arm, subject.clone()));
     }
     if ready.send(Ok(())).is_err() {
         return;
@@ -79,20 +85,22 @@ async fn serve(
     let began = Instant::now();
     let mut rotation = 0;
     while let Some(tell) = asked.recv().await {
-        let blocks = rotate(&mut arms, turns.block, rotation, began).await;
+        let blocks = rotate(&arms, turns.block, rotation, began).await;
         rotation += 1;
         // Nobody waits any more: the measurement was given up.
         let _ = tell.send(blocks);
     }
 }
 
-async fn rotate(arms: &mut [(Arm, Vec<Client>)], load: Load, rotation: u32, began: Instant) -> io::Result<Vec<Block>> {
+async fn rotate(arms: &[(Arm, Subject)], load: Load, rotation: u32, began: Instant) -> io::Result<Vec<Block>> {
     let names: Vec<Arm> = arms.iter().map(|(arm, _)| *arm).collect();
     let mut blocks = Vec::with_capacity(arms.len());
     for arm in order(&names, rotation) {
-        let Some((_, clients)) = arms.iter_mut().find(|(name, _)| *name == arm) else { continue };
+        let Some((_, subject)) = arms.iter().find(|(name, _)| *name == arm) else { continue };
+        let mut clients = generator::clients(subject, load.pace.connections()).await;
+        generator::stretch(&mut clients, Load { extent: Extent::Requests(SETTLING), ..load }).await?;
         let intended = Instant::now();
-        let measured = generator::stretch(clients, load).await?;
+        let measured = generator::stretch(&mut clients, load).await?;
         blocks.push(block(arm, rotation, &measured, load.pace, [began, intended]));
     }
     Ok(blocks)

@@ -6,14 +6,22 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Arm, Block,
-    statistics::{Random, Resampled, resampled},
+    statistics::{Random, Resampled, centre, resampled},
 };
+
+/// Answers of two copies of one release were seen to differ by 5-15 us for as long as both ran.
+const FLOOR_NS: u64 = 25_000;
+/// The tail varies more than the median, so more of it has to change before it counts: so many times as much.
+pub(super) const TAIL: f64 = 5.0;
 
 /// How a comparison is decided.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rules {
     /// A candidate that is slower by less than this share is no slower.
     pub minimum_effect: f64,
+    /// A candidate whose median is slower by less than this is no slower either, in nanoseconds: where processes are
+    /// placed and how they are woken makes this much between two copies of one release.
+    pub floor_ns: u64,
     /// The chance of calling any probe slower that is not, over all probes of a run.
     pub alpha: f64,
     /// How many probes are compared in this run.
@@ -30,16 +38,22 @@ impl Rules {
     /// Returns the usual rules, for a run of so many probes.
     #[must_use]
     pub fn usual(minimum_effect: f64, probes: usize) -> Self {
-        Rules { minimum_effect, alpha: 0.05, probes: probes.max(1), first: 24, resamples: 2_000, seed: 1 }
+        Rules {
+            minimum_effect,
+            floor_ns: FLOOR_NS,
+            alpha: 0.05,
+            probes: probes.max(1),
+            first: 24,
+            resamples: 2_000,
+            seed: 1,
+        }
     }
 
-    fn bound(&self) -> f64 {
-        self.minimum_effect.ln_1p()
-    }
-
-    /// The tail varies more than the median, so more of it has to change before it counts.
-    fn tail_bound(&self) -> f64 {
-        (5.0 * self.minimum_effect).ln_1p()
+    /// The least share that counts where the control takes `control_ns`.
+    fn least(&self, control_ns: f64) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "some microseconds")]
+        let floor = self.floor_ns as f64 / control_ns.max(1.0);
+        self.minimum_effect.max(floor)
     }
 
     /// The chance of error that one probe may take.
@@ -104,6 +118,16 @@ pub struct Comparison {
     pub p: Option<f64>,
     /// Rotations that were judged.
     pub rotations: usize,
+    /// The least share that counted: the configured one, or more where answers are quick or copies differ.
+    #[serde(default)]
+    pub least: f64,
+    /// How many pairs of copies were started and measured.
+    #[serde(default = "one")]
+    pub copies: usize,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// What to do now.
@@ -129,7 +153,8 @@ struct Pair {
 /// `is_over`, no more can be measured.
 #[must_use]
 pub fn next(blocks: &[Block], rules: &Rules, is_over: bool) -> Next {
-    looked(&pairs(blocks), rules, is_over)
+    let control = [Arm::Control, Arm::ControlAgain];
+    looked(&pairs(blocks), rules, typical(blocks, &control), is_over)
 }
 
 /// The same against blocks of another day: both are divided by the reference that was measured with them, so that a
@@ -140,7 +165,7 @@ pub fn next(blocks: &[Block], rules: &Rules, is_over: bool) -> Next {
 pub fn next_stored(now: &[Block], then: &[Block], rules: &Rules, is_over: bool) -> Next {
     let then = by_reference(then);
     if then.is_empty() {
-        return looked(&[], rules, is_over);
+        return looked(&[], rules, 0.0, is_over);
     }
     let difference = |(place, now): (usize, Pair)| {
         // Any pairing is as good as any other one: the two were not measured side by side.
@@ -148,11 +173,18 @@ pub fn next_stored(now: &[Block], then: &[Block], rules: &Rules, is_over: bool) 
         Pair { p50: now.p50 - then.p50, p95: now.p95 - then.p95, noise: now.noise }
     };
     let pairs: Vec<Pair> = by_reference(now).into_iter().enumerate().map(difference).collect();
-    looked(&pairs, rules, is_over)
+    looked(&pairs, rules, typical(now, &[Arm::Candidate]), is_over)
 }
 
-fn looked(pairs: &[Pair], rules: &Rules, is_over: bool) -> Next {
-    let mut look = Look { rules, pairs, suspected_at: None, tail_at: None, p: None };
+/// Returns the typical median of some arms' blocks, in nanoseconds; 0 where nothing was answered well.
+fn typical(blocks: &[Block], arms: &[Arm]) -> f64 {
+    let good = blocks.iter().filter(|block| arms.contains(&block.arm) && block.latencies.count > 0);
+    let logs: Vec<f64> = good.map(|block| log(p50(block))).collect();
+    if logs.is_empty() { 0.0 } else { centre(&logs).exp() }
+}
+
+fn looked(pairs: &[Pair], rules: &Rules, control_ns: f64, is_over: bool) -> Next {
+    let mut look = Look { rules, least: rules.least(control_ns), pairs, suspected_at: None, tail_at: None, p: None };
     let mut at = rules.first;
     while at <= pairs.len() {
         if let Some(judgement) = look.at(at) {
@@ -169,6 +201,8 @@ fn looked(pairs: &[Pair], rules: &Rules, is_over: bool) -> Next {
 
 struct Look<'a> {
     rules: &'a Rules,
+    /// The least share that counts.
+    least: f64,
     pairs: &'a [Pair],
     /// Where a slowdown was first seen; what comes behind is the confirming round.
     suspected_at: Option<usize>,
@@ -178,6 +212,14 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
+    fn bound(&self) -> f64 {
+        self.least.ln_1p()
+    }
+
+    fn tail_bound(&self) -> f64 {
+        (TAIL * self.least).ln_1p()
+    }
+
     fn resampled(&self, from: usize, to: usize, of: impl Fn(&Pair) -> f64) -> Resampled {
         let values: Vec<f64> = self.pairs[from..to].iter().map(of).collect();
         resampled(&values, self.rules.resamples, &mut Random::seeded(self.rules.seed ^ (to as u64)))
@@ -194,14 +236,14 @@ impl Look<'_> {
 
     fn suspected(&mut self, at: usize) -> Option<Judgement> {
         let p50 = self.resampled(0, at, |pair| pair.p50);
-        if p50.quantile(0.05) > self.rules.bound() {
+        if p50.quantile(0.05) > self.bound() {
             self.suspected_at = Some(at);
             return None;
         }
-        if p50.quantile(0.975) >= self.rules.bound() {
+        if p50.quantile(0.975) >= self.bound() {
             return None;
         }
-        if self.resampled(0, at, |pair| pair.p95).quantile(0.005) > self.rules.tail_bound() {
+        if self.resampled(0, at, |pair| pair.p95).quantile(0.005) > self.tail_bound() {
             self.tail_at = Some(at);
             return None;
         }
@@ -210,7 +252,7 @@ impl Look<'_> {
 
     /// Asks only what was measured since the slowdown was first seen: it must be there again.
     fn confirmed(&mut self, from: usize, at: usize) -> Option<Judgement> {
-        let p = self.resampled(from, at, |pair| pair.p50).p_not_above(self.rules.bound());
+        let p = self.resampled(from, at, |pair| pair.p50).p_not_above(self.bound());
         self.p = Some(p);
         if p <= self.rules.share() {
             return Some(if self.is_noisy(at) { Judgement::TooNoisy } else { Judgement::Slower });
@@ -223,7 +265,7 @@ impl Look<'_> {
     }
 
     fn tail_confirmed(&mut self, from: usize, at: usize) -> Judgement {
-        let p = self.resampled(from, at, |pair| pair.p95).p_not_above(self.rules.tail_bound());
+        let p = self.resampled(from, at, |pair| pair.p95).p_not_above(self.tail_bound());
         match p <= self.rules.share() {
             false => Judgement::NoSlower,
             true if self.is_noisy(at) => Judgement::TooNoisy,
@@ -258,7 +300,7 @@ impl Look<'_> {
     /// Tells whether the control differs from itself by more than the least effect that counts.
     fn is_noisy(&self, at: usize) -> bool {
         let noise = self.resampled(0, at, |pair| pair.noise);
-        let bound = self.rules.bound();
+        let bound = self.bound();
         noise.quantile(0.005) > bound || noise.quantile(0.995) < -bound
     }
 
@@ -271,6 +313,8 @@ impl Look<'_> {
             noise: ratio(|pair| pair.noise),
             p: self.p,
             rotations: at,
+            least: self.least,
+            copies: 1,
         }
     }
 }

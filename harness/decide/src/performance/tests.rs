@@ -134,18 +134,21 @@ fn recorded(candidate: usize) -> Vec<Vec<Block>> {
 }
 
 #[rstest]
-#[case::same(2, 0, 0)]
-#[case::ten(4, 18, 20)]
-#[case::twenty(5, 20, 20)]
+#[case::same(2, 0, 0, 0)]
+#[case::ten(4, 0, 18, 20)]
+#[case::twenty(5, 0, 20, 20)]
+#[case::same_by_the_usual_rules(2, Rules::usual(0.02, 1).floor_ns, 0, 0)]
+#[case::twenty_by_the_usual_rules(5, Rules::usual(0.02, 1).floor_ns, 20, 20)]
 fn on_recorded_rounds_false_alarms_are_rare_and_slowdowns_are_found(
     #[case] candidate: usize,
+    #[case] floor_ns: u64,
     #[case] least: usize,
     #[case] most: usize,
 ) {
     let rounds = recorded(candidate);
     assert_eq!(rounds.len(), 20, "the recording was not understood");
     let is_slower = |round: &&Vec<Block>| {
-        let rules = Rules { resamples: 400, ..Rules::usual(0.02, 1) };
+        let rules = Rules { resamples: 400, floor_ns, ..Rules::usual(0.02, 1) };
         let judgement = decided(round, &rules).judgement;
         matches!(judgement, Judgement::Slower | Judgement::SlowerTail)
     };
@@ -213,6 +216,8 @@ fn compared(judgement: Judgement) -> Compared {
             noise: ratio(1.03, 1.05),
             p: None,
             rotations: 12,
+            least: 0.02,
+            copies: 1,
         }),
         unfit: None,
         notes: Vec::new(),

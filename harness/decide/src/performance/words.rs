@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Comparison, Judgement, Ratio, Unfit, budget::time};
+use super::{Comparison, Judgement, PAIRS, Ratio, Unfit, budget::time};
 use crate::exit::Exit;
 
 /// What was found of one probe: a comparison, or why there is none.
@@ -49,15 +49,30 @@ impl Compared {
         self.notes.iter().fold(said, |said, note| format!("{said}; {note}"))
     }
 
+    /// Says what the least effect was, and why it was more than the configured one.
+    fn least(&self, comparison: &Comparison) -> String {
+        let why = match comparison.copies {
+            _ if comparison.least <= self.minimum_effect + 1e-9 => return percent(self.minimum_effect),
+            PAIRS => "copies of one release differ by as much here",
+            _ => "what is less cannot be told of answers as quick as these",
+        };
+        format!("{} ({why})", percent(comparison.least))
+    }
+
     fn judged(&self, comparison: &Comparison) -> String {
         let more = |ratio: Option<Ratio>| ratio.map_or_else(|| "?".to_owned(), range);
         match comparison.judgement {
-            Judgement::NoSlower => format!("no slower than {}", percent(self.minimum_effect)),
+            Judgement::NoSlower => format!("no slower than {}", self.least(comparison)),
             Judgement::Slower => format!("slower by {}", more(comparison.p50)),
             Judgement::SlowerTail => format!("its slowest twentieth is slower by {}", more(comparison.p95)),
             Judgement::Undecided => {
                 format!("undecided after {:.0} s: between {}", self.seconds, more(comparison.p50))
             }
+            Judgement::TooNoisy if comparison.copies > 1 => format!(
+                "host too noisy: {} pairs of copies differ too much from each other ({}); measure again when less else runs",
+                comparison.copies,
+                more(comparison.p50)
+            ),
             Judgement::TooNoisy => format!(
                 "host too noisy: the same release differed from itself by {}; measure again when less else runs",
                 more(comparison.noise)

@@ -1,0 +1,54 @@
+//! What one probe's pairs of copies have shown so far.
+
+use stagegate_decide::{
+    config::Probe,
+    performance::{Comparison, over_copies},
+};
+
+use super::Measurement;
+
+/// A probe, and what each pair of copies showed.
+pub(super) struct Pairs<'a> {
+    pub(super) probe: &'a Probe,
+    comparisons: Vec<Comparison>,
+    whole: Option<Measurement>,
+}
+
+impl<'a> Pairs<'a> {
+    pub(super) fn of(probe: &'a Probe) -> Self {
+        Pairs { probe, comparisons: Vec::new(), whole: None }
+    }
+
+    /// Adds what a new pair showed; its blocks follow those of the pairs before.
+    pub(super) fn add(&mut self, measured: Measurement) {
+        self.comparisons.extend(measured.compared.comparison.clone());
+        let Some(whole) = &mut self.whole else {
+            self.whole = Some(measured);
+            return;
+        };
+        let behind = whole.blocks.iter().map(|block| block.rotation + 1).max().unwrap_or_default();
+        let after_us = whole.blocks.iter().map(|block| block.started_us + block.took_us).max().unwrap_or_default();
+        let blocks = measured.blocks.into_iter();
+        whole.blocks.extend(blocks.map(|mut block| {
+            block.rotation += behind;
+            block.started_us += after_us;
+            block.intended_us += after_us;
+            block
+        }));
+        let seconds = whole.compared.seconds + measured.compared.seconds;
+        whole.compared = measured.compared;
+        whole.compared.seconds = seconds;
+    }
+
+    /// Returns what it came to; `None` where another pair of copies has to be started.
+    pub(super) fn ended(&mut self) -> Option<Measurement> {
+        let is_unfit = self.whole.as_ref().is_some_and(|whole| whole.compared.comparison.is_none());
+        if is_unfit {
+            return self.whole.take();
+        }
+        let comparison = over_copies(&self.comparisons)?;
+        let mut whole = self.whole.take()?;
+        whole.compared.comparison = Some(comparison);
+        Some(whole)
+    }
+}
