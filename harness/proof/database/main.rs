@@ -134,11 +134,26 @@ fn differences(cli: &Cli, facts: &Facts, out: &mut String) {
     }
 }
 
-/// Counts and sums up the large table, alone and with workers, in turns.
+/// What others do with the same table, alone: how much of our time is the sums' own, and how much the reading's?
+const BESIDE: [(&str, &str); 3] = [
+    ("read only, by the same server", "select count(*), max(payload ->> 'c') from events"),
+    (
+        "by one hash of the row as text, pgcopydb's way",
+        "select count(*), sum(hashtext(events::text)::bigint) from events",
+    ),
+    (
+        "by `hash_record_extended` with two seeds",
+        "select count(*), sum(hash_record_extended(events, 1)::numeric), sum(hash_record_extended(events, 2)::numeric) \
+         from events",
+    ),
+];
+
+/// Counts and sums up the large table, alone and with workers, in turns with what others do.
 async fn sums(cli: &Cli, out: &mut String) -> Done {
     let client = session(cli, "large").await?;
     let size: i64 = client.query_one("select pg_total_relation_size('events') / 1048576", &[]).await?.get(0);
     let mut took: [Vec<Duration>; 2] = Default::default();
+    let mut beside: [Vec<Duration>; BESIDE.len()] = Default::default();
     let mut seen = Vec::new();
     for _ in 0..cli.rounds {
         for (workers, took) in [0, 2].into_iter().zip(&mut took) {
@@ -147,6 +162,13 @@ async fn sums(cli: &Cli, out: &mut String) -> Done {
             took.push(begun.elapsed());
             seen.push(found);
         }
+        client.batch_execute("set max_parallel_workers_per_gather = 0").await?;
+        for ((_, sql), took) in BESIDE.iter().zip(&mut beside) {
+            let begun = Instant::now();
+            client.query_one(*sql, &[]).await?;
+            took.push(begun.elapsed());
+        }
+        client.batch_execute("reset max_parallel_workers_per_gather").await?;
     }
     if seen.windows(2).any(|pair| pair[0] != pair[1]) {
         return Err("the sums of one table differ from round to round".into());
@@ -157,6 +179,9 @@ async fn sums(cli: &Cli, out: &mut String) -> Done {
             cli.large,
             told(took)
         ));
+    }
+    for ((what, _), took) in BESIDE.iter().zip(&mut beside) {
+        out.push_str(&format!("| the same table {what} | {} |\n", told(took)));
     }
     Ok(())
 }

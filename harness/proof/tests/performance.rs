@@ -1,19 +1,57 @@
 //! A release that became slower is held, one that did not goes on: on the real sample stack, under real load.
+//!
+//! A measurement beside other proofs would measure them: `scripts/test.sh` runs these alone, after the others.
 
-use crate::world::World;
+use std::str::FromStr;
+
+use crate::world::{Ended, World};
 
 /// A probe of a list of orders, and short looks at everything else.
 const PROBES: &str = "soak = \"1s\"\n[[performance]]\nname = \"orders\"\nservice = \"api\"\npath = \"/orders?limit=100\"\nwarm_up = \"500ms\"\np95 = \"2s\"\nduration = \"1s\"\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_release_that_is_slower_is_held_before_the_target_is_touched() {
+#[ignore = "needs the machine for itself"]
+async fn alone_a_release_that_is_slower_is_held_before_the_target_is_touched() {
     let world = World::new("slower", PROBES);
-    world.add_change("v1-slow", "docker-compose.yml", "${SLOWER_PERCENT:-0}", "\"20\"");
-    world.gate_ok(&["up", "--env", "staging", "--release", "v1-slow"]);
     let before = world.state().await;
-    let ended = world.promote();
+    let ended = promoted(&world, "v1-slow", 20);
     assert_eq!(ended.code, Some(3), "{}", ended.text);
     assert!(ended.text.contains("orders of v1-slow against v1: slower by"), "{}", ended.text);
     assert_eq!(world.state().await, before);
     world.assert_tidy("after a slow release").await;
+}
+
+/// `EQUAL=20 SLOWER=5 cargo proof --locked -- --ignored equal_releases --nocapture`: about a minute for each.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes about a minute for each release"]
+async fn equal_releases_go_on_one_after_the_other_and_slower_ones_do_not() {
+    let world = World::new("equal", PROBES);
+    for round in 1..=asked("EQUAL", 2) {
+        let ended = promoted(&world, &format!("v1-equal-{round}"), 0);
+        println!("equal release {round}: exit {:?}, {}", ended.code, said(&ended));
+        assert_eq!(ended.code, Some(0), "{}", ended.text);
+    }
+    for round in 1..=asked("SLOWER", 1) {
+        let ended = promoted(&world, &format!("v1-slow-{round}"), 20);
+        println!("slower release {round}: exit {:?}, {}", ended.code, said(&ended));
+        assert_eq!(ended.code, Some(3), "{}", ended.text);
+    }
+    world.assert_tidy("after all releases").await;
+}
+
+/// Promotes v1 with its answers slowed down by so many percent, under a name of its own.
+fn promoted(world: &World, release: &str, slower_percent: u32) -> Ended {
+    world.add_change(release, "docker-compose.yml", "${SLOWER_PERCENT:-0}", &format!("\"{slower_percent}\""));
+    world.gate_ok(&["up", "--env", "staging", "--release", release]);
+    world.promote()
+}
+
+/// Returns what was said of the probe.
+fn said(ended: &Ended) -> &str {
+    ended.text.lines().find(|line| line.contains("orders")).unwrap_or("nothing was said of the probe").trim()
+}
+
+/// Returns a number that a variable asks for.
+fn asked(variable: &str, otherwise: usize) -> usize {
+    std::env::var(variable).ok().and_then(|text| usize::from_str(&text).ok()).unwrap_or(otherwise)
 }
