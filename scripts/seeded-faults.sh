@@ -114,6 +114,13 @@ server {
 TEXT
 }
 
+on_one_line() { awk '{ printf "%s\\n", $0 }'; }
+give_keys() { # FLAW: of the service of issuer.pl, which gets a new key pair
+  openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$scratch/issuer.pem" 2>/dev/null
+  printf 'FLAW=%s\nPRIVATE_KEY=%s\nPUBLIC_KEY=%s\n' "$1" "$(on_one_line <"$scratch/issuer.pem")" \
+    "$(openssl pkey -in "$scratch/issuer.pem" -pubout | on_one_line)" >>"$scratch/staging.env"
+}
+
 compose() { # ENVIRONMENT ARGUMENTS
   local name=$1 files=(-f docker-compose.yml)
   shift
@@ -147,7 +154,7 @@ lay() {
     # A machine that is too busy to start curl within 2 s is none of the faults.
     sed -i -e 's/timeout: 2s/timeout: 20s/' -e 's/start_period: .*s$/start_period: 60s/' "$scratch/$name/docker-compose.yml"
   done
-  rm -f "$scratch"/staging/fault*.yml "$scratch"/staging/behind-nginx.yml "$scratch"/staging/fault/* \
+  rm -f "$scratch"/staging/fault*.yml "$scratch"/staging/{behind-nginx,issuer}.yml "$scratch"/staging/fault/* \
     "$scratch"/staging/web/conf.d/{web.key,web.pem,ca.pem}
   cp "$scratch/pristine/"*.env "$scratch/"
   overrides=()
@@ -234,7 +241,7 @@ has_any() { for program in "$@"; do ! has "$program" || return 0; done; return 1
 
 seed() { # NAME: breaks, asks, mends; adds a line to the table
   local name=$1 pattern hit records=$scratch/$1.jsonl missed=no from=$SECONDS
-  about="" trial="" says="" behind_nginx=no in_files=yes config="" needs="" only="" status=fail
+  about="" trial="" says="" behind_nginx=no in_files=yes config="" needs="" only="" status=fail passes="" issuer=no
   break_it() { :; }
   mend_it() { :; }
   lay
@@ -251,6 +258,11 @@ seed() { # NAME: breaks, asks, mends; adds a line to the table
     cp "$faults/behind-nginx.conf" "$scratch/staging/fault/default.conf"
     cp "$faults/$name/fault.inc" "$scratch/staging/fault/"
     overrides+=(behind-nginx.yml)
+  fi
+  if [ $issuer = yes ]; then
+    cp "$faults"/issuer.{pl,json} "$scratch/staging/fault/"
+    cp "$faults/issuer.yml" "$scratch/staging/"
+    overrides+=(issuer.yml)
   fi
   if [ -f "$faults/$name/docker-compose.yml" ]; then
     cp "$faults/$name/docker-compose.yml" "$scratch/staging/fault.yml"
@@ -270,6 +282,11 @@ seed() { # NAME: breaks, asks, mends; adds a line to the table
       printf 'MISSED  %-26s %s should fail and say `%s` (%s)\n' "$name" "$pattern" "$says" "$about"
       told "$records" | sed 's/^/        instead: /'
     fi
+  done
+  for pattern in $passes; do
+    [ -z "$(found "$records" "$pattern" "" pass)" ] || continue
+    missed=yes
+    printf 'MISSED  %-26s %s should pass (%s)\n' "$name" "$pattern" "$about"
   done
   mend_it
   mend
