@@ -5,7 +5,8 @@
 # --clean N  runs the suites N times on the sound stack instead: every run has to pass
 # --keep     leaves the stacks and the folder with the records
 #
-# Needs scripts/setup.sh and a built `gate` (GATE names another one). Exits 1 where a fault is not found.
+# Needs scripts/setup.sh and a built `gate` (GATE names another one). Exits 1 where a fault is not found; one that needs
+# a program which is not installed here is told as untried.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -113,6 +114,13 @@ server {
 TEXT
 }
 
+on_one_line() { awk '{ printf "%s\\n", $0 }'; }
+give_keys() { # FLAW: of the service of issuer.pl, which gets a new key pair
+  openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$scratch/issuer.pem" 2>/dev/null
+  printf 'FLAW=%s\nPRIVATE_KEY=%s\nPUBLIC_KEY=%s\n' "$1" "$(on_one_line <"$scratch/issuer.pem")" \
+    "$(openssl pkey -in "$scratch/issuer.pem" -pubout | on_one_line)" >>"$scratch/staging.env"
+}
+
 compose() { # ENVIRONMENT ARGUMENTS
   local name=$1 files=(-f docker-compose.yml)
   shift
@@ -141,11 +149,12 @@ lay() {
   for name in staging production; do
     mkdir -p "$scratch/$name/fault"
     # Written over, not replaced: containers have the folders mounted.
-    cp -R "$root"/fixtures/shop/{docker-compose.yml,web,contracts,migrations,seed} "$scratch/$name/"
+    rm -rf "$scratch/$name/workflows" "$scratch/$name/migrations/"00[2-9]_*
+    cp -R "$root"/fixtures/shop/{docker-compose.yml,web,contracts,migrations,seed,workflows} "$scratch/$name/"
     # A machine that is too busy to start curl within 2 s is none of the faults.
     sed -i -e 's/timeout: 2s/timeout: 20s/' -e 's/start_period: .*s$/start_period: 60s/' "$scratch/$name/docker-compose.yml"
   done
-  rm -f "$scratch"/staging/fault*.yml "$scratch"/staging/behind-nginx.yml "$scratch"/staging/fault/* \
+  rm -f "$scratch"/staging/fault*.yml "$scratch"/staging/{behind-nginx,issuer}.yml "$scratch"/staging/fault/* \
     "$scratch"/staging/web/conf.d/{web.key,web.pem,ca.pem}
   cp "$scratch/pristine/"*.env "$scratch/"
   overrides=()
@@ -192,7 +201,9 @@ $config
 TEXT
 }
 
-examine() { (cd "$scratch" && "$gate" test --env staging --json >"$1" 2>"$1.err"); }
+examine() { # RECORDS [FILTER]
+  (cd "$scratch" && "$gate" test --env staging --json ${2:+"$2"} >"$1" 2>"$1.err")
+}
 
 bring_up() {
   local name
@@ -220,25 +231,38 @@ TEXT
 # Prints what did not pass, one line each.
 told() { grep -E '"status":"(fail|broken)","severity":"required"' "$1" | sed -E 's/.*"trial":"([^"]*)".*"message":"(([^"\\]|\\.)*)".*/\1: \2/' || true; }
 
-# Prints the message of the first failed trial that matches $2 in the records $1 and says $3 anywhere.
+# Prints the message of the first trial that matches $2 in the records $1, ended as $4 and says $3 anywhere.
 found() {
-  grep -E "\"trial\":\"($2)\"" "$1" | grep -F '"status":"fail"' | grep -F -- "$3" | head -n 1 |
+  grep -E "\"trial\":\"($2)\"" "$1" | grep -F "\"status\":\"$4\"" | grep -F -- "$3" | head -n 1 |
     sed -E 's/.*"trial":"([^"]*)".*"message":"(([^"\\]|\\.)*)".*/\1\t\2/'
 }
 
+has_any() { for program in "$@"; do ! has "$program" || return 0; done; return 1; }
+
 seed() { # NAME: breaks, asks, mends; adds a line to the table
   local name=$1 pattern hit records=$scratch/$1.jsonl missed=no from=$SECONDS
-  about="" trial="" says="" behind_nginx=no in_files=yes config=""
+  about="" trial="" says="" behind_nginx=no in_files=yes config="" needs="" only="" status=fail passes="" issuer=no
   break_it() { :; }
   mend_it() { :; }
   lay
   # shellcheck disable=SC1090 # one of fixtures/faults
   . "$faults/$name/fault.sh"
+  if [ -n "$needs" ] && ! has_any $needs; then
+    printf 'UNTRIED %-26s none of these is installed: %s\n' "$name" "$needs"
+    untried+=("$name")
+    lay
+    return
+  fi
   if [ $behind_nginx = yes ]; then
     cp "$faults/behind-nginx.yml" "$scratch/staging/"
     cp "$faults/behind-nginx.conf" "$scratch/staging/fault/default.conf"
     cp "$faults/$name/fault.inc" "$scratch/staging/fault/"
     overrides+=(behind-nginx.yml)
+  fi
+  if [ $issuer = yes ]; then
+    cp "$faults"/issuer.{pl,json} "$scratch/staging/fault/"
+    cp "$faults/issuer.yml" "$scratch/staging/"
+    overrides+=(issuer.yml)
   fi
   if [ -f "$faults/$name/docker-compose.yml" ]; then
     cp "$faults/$name/docker-compose.yml" "$scratch/staging/fault.yml"
@@ -248,9 +272,9 @@ seed() { # NAME: breaks, asks, mends; adds a line to the table
   break_it
   # A fault may be that this fails.
   [ ${#overrides[@]} -eq 0 ] || compose staging up -d >"$scratch/$name.up.log" 2>&1 || true
-  examine "$records" || true
+  examine "$records" "$only" || true
   for pattern in $trial; do
-    hit=$(found "$records" "$pattern" "$says")
+    hit=$(found "$records" "$pattern" "$says" "$status")
     if [ -n "$hit" ]; then
       printf 'found   %-26s %s\n' "$name" "${hit/$'\t'/: }"
     else
@@ -258,6 +282,11 @@ seed() { # NAME: breaks, asks, mends; adds a line to the table
       printf 'MISSED  %-26s %s should fail and say `%s` (%s)\n' "$name" "$pattern" "$says" "$about"
       told "$records" | sed 's/^/        instead: /'
     fi
+  done
+  for pattern in $passes; do
+    [ -z "$(found "$records" "$pattern" "" pass)" ] || continue
+    missed=yes
+    printf 'MISSED  %-26s %s should pass (%s)\n' "$name" "$pattern" "$about"
   done
   mend_it
   mend
@@ -292,8 +321,9 @@ if [ "$clean" -gt 0 ]; then
   [ "$passed" = "$clean" ]
   exit
 fi
-missing=()
+missing=() untried=()
 for name in "${names[@]}"; do seed "$name" || missing+=("$name"); done
-printf '%s of %s faults found\n' $((${#names[@]} - ${#missing[@]})) ${#names[@]}
+tried=$((${#names[@]} - ${#untried[@]}))
+printf '%s of %s faults found\n' $((tried - ${#missing[@]})) $tried
 examine "$scratch/after.jsonl" || { told "$scratch/after.jsonl" >&2; die "after the last fault the stack is not sound"; }
 [ ${#missing[@]} -eq 0 ] || die "not found: ${missing[*]}"

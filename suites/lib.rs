@@ -24,6 +24,7 @@ mod performance;
 mod policy;
 pub mod schema;
 mod security;
+mod token;
 mod workflows;
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use stagegate_act::{engine::Engine, process::Runner, project::Project};
+use stagegate_act::{engine::Engine, process::Runner, project::Project, workflow::Place};
 use stagegate_decide::{config::Service, container::Container};
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::{
     files::Files,
     ready::{self, Ready},
+    workflows,
 };
 
 /// How long a plain run watches that nothing restarts; the gate's own runs watch for `gate.soak`.
@@ -26,6 +27,7 @@ pub struct Session {
     pub soak: Duration,
     ready: OnceCell<Result<Ready, String>>,
     files: OnceCell<Files>,
+    place: OnceCell<Arc<Place>>,
     turns: RwLock<()>,
 }
 
@@ -56,6 +58,7 @@ impl Session {
             soak,
             ready: OnceCell::new(),
             files: OnceCell::new(),
+            place: OnceCell::new(),
             turns: RwLock::new(()),
         })
     }
@@ -81,6 +84,16 @@ impl Session {
     /// Returns what every environment's files say, as Compose resolves them; they are read once a session.
     pub(crate) async fn files(&self) -> &Files {
         self.files.get_or_init(|| Files::read(&self.project)).await
+    }
+
+    /// Returns where workflows run; what their logins give is shared by all trials of the session.
+    pub(crate) async fn place(&self) -> Arc<Place> {
+        let made = || async {
+            let Session { project, engine, runner, .. } = self;
+            let logins = workflows::book(&project.config, &project.environment).logins;
+            Place::new(project.clone(), engine.clone(), runner.clone(), logins)
+        };
+        Arc::clone(self.place.get_or_init(made).await)
     }
 
     /// Returns the containers of one service, those of `docker compose run` left out.

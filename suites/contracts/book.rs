@@ -60,7 +60,7 @@ impl Asked {
 
 impl Book {
     pub(super) fn new(service: &Service, environment: &str, contract: &str, document: Arc<Document>) -> Self {
-        let calls = document.calls_with(service.token_variable.is_some());
+        let calls = document.calls_with(service.token.is_some());
         let mut wanting: Vec<Vec<(usize, String)>> = vec![Vec::new(); calls.len()];
         for (index, call) in calls.iter().enumerate() {
             for supply in &call.supplies {

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use stagegate_act::http::Answer;
 use stagegate_decide::{
+    config::TokenSource,
     contract::{self, Checked, Operation, Request, code},
     record::{Evidence, Finding, Outcome},
 };
@@ -127,6 +128,6 @@ pub(super) fn failed(book: &Book, address: Option<&SocketAddr>, request: &Reques
 /// Writes the request as a line for a shell.
 pub(super) fn reproduce(book: &Book, address: &SocketAddr, request: &Request) -> Evidence {
     let base = format!("http://{address}{}", book.service.base_path);
-    let text = request.curl(&base, book.service.token_variable.as_deref());
+    let text = request.curl(&base, book.service.token.as_ref().map(TokenSource::variable));
     Evidence { name: "reproduce".to_owned(), text }
 }

@@ -23,7 +23,7 @@ const LINES: usize = 5;
 /// Lists a trial for each operation that can be probed, those too that are not called otherwise.
 pub(super) fn trials(book: &Arc<Book>) -> Vec<Trial> {
     let mut taken = BTreeSet::new();
-    let has_token = book.service.token_variable.is_some();
+    let has_token = book.service.token.is_some();
     let meant = (0..book.calls.len()).filter(|index| can_be_probed(&book.calls[*index].operation, has_token));
     let trial = |index: usize| {
         let name = operation::free(&mut taken, format!("probe_{}", operation::name(&book.calls[index].operation)));

@@ -10,7 +10,7 @@ use stagegate_decide::{
     redact::{Mask, Secret},
 };
 
-use crate::session::Session;
+use crate::{session::Session, token};
 
 /// A way to a service.
 #[derive(Clone, Debug, Default)]
@@ -25,9 +25,9 @@ impl Wire {
     /// Finds the way to a service of a session.
     pub(super) async fn of(session: &Session, service: &Service) -> Result<Self, String> {
         let addresses = session.addresses(service).await?;
-        let token = match &service.token_variable {
+        let token = match &service.token {
             None => None,
-            Some(variable) => Some(token(session, service, variable)?),
+            Some(source) => Some(token::of(session, service, source).await?),
         };
         let own = Mask::new(token.clone());
         Ok(Wire { addresses, token, masks: vec![session.runner.mask().clone(), own] })
@@ -65,15 +65,4 @@ impl Wire {
             Outcome::Broken(reason) => Outcome::Broken(mask(&reason)),
         }
     }
-}
-
-fn token(session: &Session, service: &Service, variable: &str) -> Result<Secret, String> {
-    let own = std::env::var(variable).ok().filter(|value| !value.is_empty()).map(Secret::new);
-    own.or_else(|| session.project.model.variable(&service.name, variable)).ok_or_else(|| {
-        format!(
-            "there is no token: variable `{variable}` is set neither here nor for compose service `{name}`; set it, or take \
-             `token_variable` out of [services.{name}]",
-            name = service.name
-        )
-    })
 }

@@ -56,7 +56,7 @@ fn services(config: &Config) -> Vec<Service> {
             version: None,
             contract: None,
             served_contract: None,
-            token_variable: None,
+            token: None,
             max_body: stagegate_decide::config::MAX_BODY,
             breaking_changes: Default::default(),
             base_path: String::new(),

@@ -12,6 +12,7 @@ mod cors;
 mod headers;
 mod image_secrets;
 mod log_secrets;
+mod material;
 mod strict_transport;
 mod token;
 mod traces;

@@ -50,6 +50,20 @@ fn operations_that_change_something_are_asked_only_where_that_may_be() {
     "[security.jwt.api]\nkey_variable = \"KEY\"\naudience_variable = \"ENV\"\n",
     &["token_unsigned required", "token_of_wrong_key required", "token_expired required", "token_of_other_environment required"]
 )]
+#[case::pair(
+    "[security.jwt.api]\nsigning_key_variable = \"KEY\"\nalgorithm = \"RS256\"\naudience_variable = \"ENV\"\n",
+    &[
+        "token_unsigned required", "token_of_wrong_key required", "token_expired required",
+        "token_of_other_environment required", "token_key_confusion required"
+    ]
+)]
+#[case::login_alone(
+    "token_login = \"owner.token\"\n[security.jwt.api]\n",
+    &[
+        "token_unsigned required", "token_of_wrong_key required", "token_expired info",
+        "token_of_other_environment info", "token_key_confusion info"
+    ]
+)]
 fn tokens_are_tried_where_one_can_be_made(#[case] more: &str, #[case] want: &[&str]) {
     let trials = listed(&format!("tokens-{}", more.len()), more);
     let weight = |severity| match severity {

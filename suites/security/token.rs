@@ -1,20 +1,27 @@
-//! Does a service refuse tokens that are not signed, signed by others, too old, or of another environment?
+//! Does a service refuse tokens that are not signed, signed by others or with its public key, too old, or of another
+//! environment?
 //!
 //! A good token is tried first: where that is refused too, a refusal proves nothing.
 
 use std::sync::Arc;
 
-use stagegate_act::clock;
+use stagegate_act::{clock, token::Pair};
 use stagegate_decide::{
-    compose::Model,
-    config::{Config, EPHEMERAL, Jwt, Service},
+    config::{Algorithm, Config, EPHEMERAL, Jwt, Service},
     contract::Document,
     record::{Finding, Outcome, Severity},
     redact::Secret,
-    security::{self, Forged, Secured, Token},
+    security::{
+        self, Secured,
+        token::{self, Claims},
+    },
 };
 
-use super::{authorization::status, judged};
+use super::{
+    authorization::status,
+    judged,
+    material::{Material, by_pair},
+};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
@@ -36,9 +43,15 @@ struct Case {
 /// What kind of token is sent.
 #[derive(Clone, Copy)]
 enum Sent {
-    Forged(Forged),
+    Unsigned,
+    WrongKey,
+    PublicKeyAsSecret,
+    Expired,
     OtherEnvironment,
 }
+
+/// A token, and what is wrong with it.
+type Forged = (String, Secret);
 
 /// Lists a trial for each kind of token that must be refused; one that says why, where none can be made.
 pub(super) fn trials(config: &Config, service: &Service, document: &Document) -> Vec<Trial> {
@@ -49,15 +62,25 @@ pub(super) fn trials(config: &Config, service: &Service, document: &Document) ->
     let Some(jwt) = config.security.jwt.get(&service.name).cloned() else {
         return vec![unknown(&service.name)];
     };
+    // What cannot be made by the configuration's own words must not hold every release.
+    let signed = if jwt.can_sign() { Severity::Required } else { Severity::Info };
     // Without an audience a token is only told apart by its key, which another machine may hold.
     let other = if jwt.audience_variable.is_some() { Severity::Required } else { Severity::Warning };
+    let other = if jwt.can_sign() { other } else { Severity::Info };
+    let is_pair = jwt.algorithm.map_or(service.token.is_some(), |algorithm| !algorithm.is_shared());
+    let has_public = jwt.key_variable.is_some() || jwt.signing_key_variable.is_some();
+    let confusion = if has_public { Severity::Required } else { Severity::Info };
     let case = Case { service, jwt, operation };
-    vec![
-        trial(&case, "token_unsigned", Sent::Forged(Forged::None)),
-        trial(&case, "token_of_wrong_key", Sent::Forged(Forged::WrongKey)),
-        trial(&case, "token_expired", Sent::Forged(Forged::Expired)),
+    let mut all = vec![
+        trial(&case, "token_unsigned", Sent::Unsigned),
+        trial(&case, "token_of_wrong_key", Sent::WrongKey),
+        trial(&case, "token_expired", Sent::Expired).weighing(signed),
         trial(&case, "token_of_other_environment", Sent::OtherEnvironment).weighing(other),
-    ]
+    ];
+    if is_pair {
+        all.push(trial(&case, "token_key_confusion", Sent::PublicKeyAsSecret).weighing(confusion));
+    }
+    all
 }
 
 fn unknown(service: &str) -> Trial {
@@ -78,9 +101,13 @@ fn trial(case: &Case, question: &str, sent: Sent) -> Trial {
 
 async fn ask(session: &Arc<Session>, case: &Case, sent: Sent) -> Result<Outcome, Outcome> {
     let now = clock::unix_seconds();
-    let own = own(session, case)?;
+    let own = Material::of(session, &case.service, &case.jwt).await?;
+    if matches!(sent, Sent::PublicKeyAsSecret) && own.algorithm.is_shared() {
+        return Ok(Outcome::Pass(format!("tokens are signed with {}: there is no public key", own.algorithm.name())));
+    }
     let operation = format!("{} {}", case.operation.method, case.operation.path);
-    let good = answered(session, case, &own.good(now)).await?;
+    let real = own.good(now)?;
+    let good = answered(session, case, &real).await?;
     if security::refused(good) {
         return Err(Outcome::Broken(format!(
             "a good token is refused with {good} ({operation}), so that other refusals prove nothing; see [security.jwt.{}]",
@@ -88,16 +115,12 @@ async fn ask(session: &Arc<Session>, case: &Case, sent: Sent) -> Result<Outcome,
         )));
     }
     let tokens = match sent {
-        Sent::Forged(forged) => {
-            own.forged(forged, now).into_iter().map(|token| (what(forged).to_owned(), token)).collect()
-        }
-        Sent::OtherEnvironment => elsewhere(session, case, &own, now).await,
+        Sent::Unsigned => named("that is not signed (`alg: none`)", token::unsigned(&own.payload(now))),
+        Sent::WrongKey => of_wrong_key(&own, &real, now)?,
+        Sent::PublicKeyAsSecret => confused(&own, case, now)?,
+        Sent::Expired => expired(&own, now)?,
+        Sent::OtherEnvironment => elsewhere(session, case, &own, now).await?,
     };
-    if tokens.is_empty() {
-        return Err(Outcome::Skip(
-            "no other environment's key is on this machine, and tokens have no `aud`".to_owned(),
-        ));
-    }
     let mut findings = Vec::new();
     for (what, token) in &tokens {
         let status = answered(session, case, token).await?;
@@ -107,50 +130,78 @@ async fn ask(session: &Arc<Session>, case: &Case, sent: Sent) -> Result<Outcome,
             findings.push(Finding { at, expected: "401 or 403".to_owned(), found });
         }
     }
-    let sound = format!("{} refused at {operation}; a good one is let in ({good})", tokens.len());
+    let (count, name) = (tokens.len(), own.algorithm.name());
+    let sound = format!("{count} refused at {operation}; a good one ({name}) is let in ({good})");
     Ok(judged("a token that must be refused lets in", findings, sound, HINT))
 }
 
-fn what(forged: Forged) -> &'static str {
-    match forged {
-        Forged::None => "that is not signed (`alg: none`)",
-        Forged::WrongKey => "signed with another key",
-        Forged::Expired => "whose time is over",
-    }
+fn named(what: &str, tokens: Vec<Secret>) -> Vec<Forged> {
+    tokens.into_iter().map(|token| (what.to_owned(), token)).collect()
 }
 
-fn own(session: &Session, case: &Case) -> Result<Token, Outcome> {
-    of_model(&session.project.model, case).ok_or_else(|| {
-        let Case { service, jwt, .. } = case;
-        Outcome::Broken(format!(
-            "service `{}` has no variable {}, which [security.jwt.{}] names",
-            service.name, jwt.key_variable, service.name
-        ))
-    })
+/// Makes tokens of keys that are not the service's, and a good one that says something else.
+fn of_wrong_key(own: &Material, good: &Secret, now: i64) -> Result<Vec<Forged>, Outcome> {
+    const WHAT: &str = "signed with another key";
+    let payload = own.payload(now);
+    let mut all = if own.algorithm.is_shared() {
+        let keys = [format!("not-{ELSEWHERE}"), String::new()];
+        named(WHAT, keys.iter().filter_map(|key| shared(own.algorithm, key, &payload)).collect())
+    } else {
+        let signed = Pair::stranger(own.algorithm).and_then(|pair| by_pair(&pair, own.algorithm, &payload));
+        named(WHAT, vec![signed.map_err(|error| Outcome::Broken(error.to_string()))?])
+    };
+    all.extend(named("whose claims were changed after it was signed", token::altered(good).into_iter().collect()));
+    Ok(all)
 }
 
-fn of_model(model: &Model, case: &Case) -> Option<Token> {
-    let Case { service, jwt, .. } = case;
-    let key = model.variable(&service.name, &jwt.key_variable)?;
-    let audience = jwt.audience_variable.as_ref().and_then(|variable| model.variable(&service.name, variable));
-    Some(Token::new(jwt, key, audience.map(|audience| audience.expose().to_owned())))
+fn shared(algorithm: Algorithm, key: &str, payload: &serde_json::Value) -> Option<Secret> {
+    token::with_shared_key(algorithm, key.as_bytes(), payload)
+}
+
+fn confused(own: &Material, case: &Case, now: i64) -> Result<Vec<Forged>, Outcome> {
+    let Some((public, der)) = &own.public else {
+        return Err(Outcome::Skip(format!(
+            "the public key is not known: name the variable that holds it as `key_variable` of [security.jwt.{}]",
+            case.service.name
+        )));
+    };
+    let tokens = token::confused(public, der.as_deref(), &own.payload(now));
+    Ok(named("signed with HS256 and the public key as its secret", tokens))
+}
+
+fn expired(own: &Material, now: i64) -> Result<Vec<Forged>, Outcome> {
+    let Some(key) = &own.key else { return Err(unsigned_here("an expired token")) };
+    let token = key.token(own.algorithm, &own.claims.expired(now)).map_err(Outcome::Broken)?;
+    Ok(named("whose time is over", vec![token]))
+}
+
+fn unsigned_here(what: &str) -> Outcome {
+    Outcome::Skip(format!("{what} cannot be made: nobody here has the key that signs"))
 }
 
 /// Makes the tokens that other environments would give, and one of this environment's key for nobody.
-async fn elsewhere(session: &Session, case: &Case, own: &Token, now: i64) -> Vec<(String, Secret)> {
+async fn elsewhere(session: &Session, case: &Case, own: &Material, now: i64) -> Result<Vec<Forged>, Outcome> {
     let mut tokens = Vec::new();
     for (name, model) in session.files().await.others() {
         if name != EPHEMERAL
-            && let Some(token) = of_model(model, case)
+            && let Some((key, claims)) = Material::of_other(model, &case.service, &case.jwt, own.algorithm)
         {
-            tokens.push((format!("of `{name}`"), token.good(now)));
+            let token = key.token(own.algorithm, &claims.good(now)).map_err(Outcome::Broken)?;
+            tokens.push((format!("of `{name}`"), token));
         }
     }
-    if own.audience.is_some() {
-        let other = Token { audience: Some(ELSEWHERE.to_owned()), ..own.clone() };
-        tokens.push((format!("for `{ELSEWHERE}`"), other.good(now)));
+    if let (Some(key), Some(_)) = (&own.key, &own.claims.audience) {
+        let other = Claims { audience: Some(ELSEWHERE.to_owned()), ..own.claims.clone() };
+        let token = key.token(own.algorithm, &other.good(now)).map_err(Outcome::Broken)?;
+        tokens.push((format!("for `{ELSEWHERE}`"), token));
     }
-    tokens
+    match (tokens.is_empty(), &own.key) {
+        (false, _) => Ok(tokens),
+        (true, None) => Err(unsigned_here("a token of another environment")),
+        (true, Some(_)) => {
+            Err(Outcome::Skip("no other environment's key is on this machine, and tokens have no `aud`".to_owned()))
+        }
+    }
 }
 
 async fn answered(session: &Session, case: &Case, token: &Secret) -> Result<u16, Outcome> {

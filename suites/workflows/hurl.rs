@@ -8,10 +8,9 @@ use stagegate_decide::{
     workflow::hurl,
 };
 
-use super::Shared;
 use crate::trial::{Effect, Scope, Trial};
 
-pub(super) fn trial(scope: Scope<'_>, path: &Path, text: &str, shared: &Shared) -> Trial {
+pub(super) fn trial(scope: Scope<'_>, path: &Path, text: &str) -> Trial {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let is_safe = hurl::is_safe(text);
     if scope.environment.protected && !is_safe {
@@ -25,9 +24,9 @@ pub(super) fn trial(scope: Scope<'_>, path: &Path, text: &str, shared: &Shared) 
         return Trial::new("workflows", &name, "hurl", Effect::Reads, skip).weighing(Severity::Info);
     }
     let effect = if is_safe { Effect::Reads } else { Effect::Writes };
-    let (file, shared) = (Arc::new(scope.environment.workdir.join(path)), shared.clone());
+    let file = Arc::new(scope.environment.workdir.join(path));
     Trial::new("workflows", &name, "hurl", effect, move |session| {
-        let (file, shared) = (Arc::clone(&file), shared.clone());
-        async move { workflow::hurl::run(&*shared.place(&session).await, &file).await }
+        let file = Arc::clone(&file);
+        async move { workflow::hurl::run(&*session.place().await, &file).await }
     })
 }

@@ -9,14 +9,12 @@ mod steps;
 
 use std::{path::PathBuf, sync::Arc};
 
-use stagegate_act::workflow::Place;
-use stagegate_decide::workflow::{self, Book, FOLDER, Known};
-use tokio::sync::OnceCell;
-
-use crate::{
-    session::Session,
-    trial::{Scope, Suite, Trial},
+use stagegate_decide::{
+    config::{Config, Environment},
+    workflow::{self, Book, FOLDER, Known},
 };
+
+use crate::trial::{Scope, Suite, Trial};
 use file::File;
 
 /// The suite.
@@ -27,11 +25,10 @@ fn trials(scope: Scope<'_>) -> Vec<Trial> {
     let twins = file::twins(&mut files);
     let (read, unreadable) = texts(&files, "toml");
     let book = Arc::new(workflow::read(&read, &Known::of(scope.config)));
-    let shared = Shared::new(&book);
-    let steps = book.workflows.iter().map(|flow| steps::trial(scope, flow, &book, &shared));
+    let steps = book.workflows.iter().map(|flow| steps::trial(scope, flow, &book));
     let broken = book.broken.iter().map(|broken| file::broken(&broken.name, "completes", broken.error.to_string()));
     let (hurl, unreadable_hurl) = texts(&files, "hurl");
-    let hurl = hurl.into_iter().map(|(path, text)| hurl::trial(scope, &path, &text, &shared));
+    let hurl = hurl.into_iter().map(|(path, text)| hurl::trial(scope, &path, &text));
     let mut trials: Vec<Trial> =
         steps.chain(broken).chain(unreadable).chain(hurl).chain(unreadable_hurl).chain(twins).collect();
     trials.sort_by(|a, b| a.name.cmp(&b.name));
@@ -54,25 +51,11 @@ fn texts(files: &[File], ending: &str) -> (Vec<(PathBuf, String)>, Vec<Trial>) {
     (read, unreadable)
 }
 
-/// What the trials of a run share: the place, with its logins.
-#[derive(Clone)]
-struct Shared {
-    book: Arc<Book>,
-    place: Arc<OnceCell<Arc<Place>>>,
-}
-
-impl Shared {
-    fn new(book: &Arc<Book>) -> Self {
-        Shared { book: Arc::clone(book), place: Arc::default() }
-    }
-
-    async fn place(&self, session: &Session) -> Arc<Place> {
-        let made = || async {
-            let Session { project, engine, runner, .. } = session;
-            Place::new(project.clone(), engine.clone(), runner.clone(), self.book.logins.clone())
-        };
-        Arc::clone(self.place.get_or_init(made).await)
-    }
+/// Reads the workflow files of an environment's release; what cannot be used is told by the trials.
+pub(crate) fn book(config: &Config, environment: &Environment) -> Book {
+    let mut files = file::all(&environment.workdir.join(FOLDER));
+    file::clashes(&mut files);
+    workflow::read(&texts(&files, "toml").0, &Known::of(config))
 }
 
 #[cfg(test)]

@@ -8,13 +8,12 @@ use stagegate_decide::{
     workflow::{Book, Policy, Workflow, outcome, select},
 };
 
-use super::Shared;
 use crate::{
     session::Session,
     trial::{Effect, Scope, Trial},
 };
 
-pub(super) fn trial(scope: Scope<'_>, workflow: &Arc<Workflow>, book: &Book, shared: &Shared) -> Trial {
+pub(super) fn trial(scope: Scope<'_>, workflow: &Arc<Workflow>, book: &Book) -> Trial {
     let protected = scope.environment.protected;
     // In a protected environment the steps that write are left out by the run itself, so that it can say so.
     let effect = match protected || workflow.steps.iter().all(|step| step.safe) {
@@ -24,15 +23,13 @@ pub(super) fn trial(scope: Scope<'_>, workflow: &Arc<Workflow>, book: &Book, sha
     let nothing_left = protected && select(&workflow.steps, &book.logins, Policy::Protected).is_empty();
     // What cannot run by the environment's own policy must not hold every release to it.
     let severity = if nothing_left { Severity::Info } else { workflow.severity };
-    let (asked, shared) = (Arc::clone(workflow), shared.clone());
-    Trial::new("workflows", &workflow.name, "completes", effect, move |session| {
-        ask(session, Arc::clone(&asked), shared.clone())
-    })
-    .weighing(severity)
+    let asked = Arc::clone(workflow);
+    Trial::new("workflows", &workflow.name, "completes", effect, move |session| ask(session, Arc::clone(&asked)))
+        .weighing(severity)
 }
 
-async fn ask(session: Arc<Session>, asked: Arc<Workflow>, shared: Shared) -> Outcome {
-    let place = shared.place(&session).await;
+async fn ask(session: Arc<Session>, asked: Arc<Workflow>) -> Outcome {
+    let place = session.place().await;
     let ran = workflow::run(&place, &asked).await;
     outcome(&ran, &session.project.environment.name)
 }

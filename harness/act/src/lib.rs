@@ -36,4 +36,5 @@ pub mod scratch;
 pub mod seed;
 pub mod shapes;
 pub mod tls;
+pub mod token;
 pub mod workflow;

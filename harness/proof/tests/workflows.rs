@@ -41,6 +41,7 @@ const FRONT: &str = r#"
     }
     location = /mine {
         if ($http_authorization != "Bearer a-session-of-the-owner") { return 401; }
+        default_type text/plain;
         return 200 "mine";
     }
     location = /faults { return 200 "in"; }
@@ -112,6 +113,14 @@ browser = { service = "web", path = "/bad.html", load_within = "20s" }
     ),
 ];
 
+/// What the front promises to whoever has a token.
+const CONTRACT: &str = r#"{"openapi": "3.1.0", "info": {"title": "front", "version": "1"},
+    "paths": {"/mine": {"get": {"security": [{"bearer": []}], "responses": {"200": {"description": "what is mine",
+        "content": {"text/plain": {}}}}}}},
+    "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}}}"#;
+/// The front's contract, its secured operation called with what the workflows' login captures.
+const WITH_LOGIN: &str = "contract = \"contracts/web.json\"\ntoken_login = \"owner.token\"\n";
+
 /// A file of the release that `tells` runs; what it says on its error output is evidence.
 const TELL: &str = "#!/bin/sh\necho \"$KEY and $TOKEN\"\necho \"address $STAGEGATE_WEB_ADDRESS\"\necho \"$KEY\" >&2\n";
 /// A script that fails, one that is not there, and one that the page's own policy forbids.
@@ -151,6 +160,14 @@ impl Shop {
 
     fn ask(&self, which: &str) -> Ended {
         self.0.gate(&["test", "--env", "staging", which])
+    }
+
+    /// Changes the configuration.
+    fn configure(&self, from: &str, to: &str) {
+        let file = self.0.shop().join("stagegate.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(&file, text.replacen(from, to, 1)).unwrap();
     }
 
     /// Puts text in front of the first `location` of the front's configuration, or takes it out, and waits for it.
@@ -274,8 +291,12 @@ async fn with_faults(shop: &Shop) {
     shop.sql(LOSES_ORDERS).await;
     shop.front(FRONT, true).await;
 
-    let ended = shop.ask("workflows");
+    fs::write(shop.file("contracts/web.json"), CONTRACT).unwrap();
+    let section = "[services.web]\n";
+    shop.configure(section, &format!("{section}{WITH_LOGIN}"));
+    let ended = shop.0.gate(&["test", "--env", "staging", "workflows", "contracts::web"]);
     assert_eq!(ended.code, Some(3), "{}", ended.text);
+    assert!(ended.text.contains("PASS contracts::web::get_mine"), "{}", ended.text);
     assert_told(&ended, "order", &["FAIL", "`see it as a row`", "order.toml:15", "not so after 3.", "$[0]"]);
     assert_told(&ended, "items", &["FAIL", "`show them at the front`", "$.items[0].price_cents", "got missing"]);
     assert_told(&ended, "slow", &["FAIL", "`read what comes slowly`", "no whole answer within 1s"]);
@@ -301,6 +322,10 @@ async fn with_faults(shop: &Shop) {
     for (name, _) in FILES {
         fs::remove_file(shop.file(&format!("workflows/{name}.toml"))).unwrap();
     }
+    let without = shop.ask("contracts::web");
+    assert_eq!(without.code, Some(4), "{}", without.text);
+    assert!(without.text.contains("there is no token: login `owner` is in no workflow file"), "{}", without.text);
+    shop.configure(WITH_LOGIN, "");
     shop.sql(KEEPS_ORDERS).await;
     shop.front(FRONT, false).await;
 }
@@ -316,10 +341,8 @@ async fn stopped(shop: &Shop) {
 }
 
 async fn protected(shop: &Shop) {
-    let file = shop.0.shop().join("stagegate.toml");
-    let text = fs::read_to_string(&file).unwrap();
     let section = "[environments.staging]\n";
-    fs::write(&file, text.replacen(section, &format!("{section}protected = true\n"), 1)).unwrap();
+    shop.configure(section, &format!("{section}protected = true\n"));
     let orders = shop.orders("true").await;
     let ended = shop.ask("workflows");
     assert_eq!(ended.code, Some(0), "{}", ended.text);

@@ -116,6 +116,34 @@ impl Place {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner).push(Secret::new(text));
     }
 
+    /// Returns one text that a login captures: a token that others call the environment with.
+    ///
+    /// The login is done once a run, for workflows and others alike.
+    ///
+    /// # Errors
+    /// A text that says why there is none: no such login or capture, a step that failed, an environment that is
+    /// protected and a login that may write.
+    pub async fn token(self: &Arc<Self>, login: &str, capture: &str) -> Result<Secret, String> {
+        let known = self.logins.get(login).ok_or_else(|| {
+            let names: Vec<&str> = self.logins.keys().map(String::as_str).collect();
+            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            format!("login `{login}` is in no workflow file that can be read (known: {known})")
+        })?;
+        if self.project.environment.protected && !known.steps.iter().all(|step| step.safe) {
+            let environment = &self.project.environment.name;
+            return Err(format!(
+                "login `{login}` ({}) has steps that are not marked safe, and `{environment}` is protected",
+                known.file.display()
+            ));
+        }
+        let captured = self.login(login).await.map_err(|reason| self.mask().apply(&reason))?;
+        match captured.get(&format!("login.{login}.{capture}")) {
+            Some(Value::String(text)) if !text.is_empty() => Ok(Secret::new(text.as_str())),
+            Some(_) => Err(format!("login `{login}` captures a `{capture}` that is no text")),
+            None => Err(format!("login `{login}` ({}) captures no `{capture}`", known.file.display())),
+        }
+    }
+
     /// Returns what a login captures, as `login.<name>.<capture>`; its steps are taken once a run.
     pub(super) async fn login(self: &Arc<Self>, name: &str) -> Result<Vars, String> {
         let known = self.logins.get(name).zip(self.logged_in.get(name));

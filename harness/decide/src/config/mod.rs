@@ -3,6 +3,7 @@
 //! Unknown keys, wrong units and unknown names are errors with file, line and what is known instead. The
 //! annotated example is `docs/stagegate.toml`; a test parses it.
 
+mod algorithm;
 mod choice;
 mod compare;
 mod error;
@@ -11,6 +12,7 @@ mod performance;
 mod raw;
 mod readiness;
 mod security;
+mod token;
 
 use std::{
     collections::BTreeMap,
@@ -23,6 +25,7 @@ use crate::{
     record::Severity,
     units::{Size, Span},
 };
+pub use algorithm::Algorithm;
 pub use choice::{BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier};
 pub use compare::Compare;
 pub use error::ConfigError;
@@ -30,7 +33,8 @@ pub(crate) use error::closest;
 pub use migrations::Migrations;
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;
-pub use security::{Algorithm, Jwt, Security, Tls};
+pub use security::{Jwt, Security, Tls};
+pub use token::TokenSource;
 
 /// The name of the file, looked for in the current folder and above.
 pub const FILE_NAME: &str = "stagegate.toml";
@@ -126,8 +130,8 @@ pub struct Service {
     pub contract: Option<PathBuf>,
     /// Path at which the running service gives its OpenAPI document.
     pub served_contract: Option<String>,
-    /// The variable that holds a token for operations that need one: of this process, else of the compose service.
-    pub token_variable: Option<String>,
+    /// Where the token for operations that need one comes from.
+    pub token: Option<TokenSource>,
     /// How much of an answer's body is read.
     pub max_body: Size,
     /// What becomes of a release whose contract breaks callers.

@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::{
     BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, Door, EPHEMERAL, Environment, Gate,
-    HostKind, Integrity, Kind, MAX_BODY, Readiness, Service, Tier,
+    HostKind, Integrity, Kind, MAX_BODY, Readiness, Service, Tier, TokenSource,
     error::closest,
     migrations::{self, RawMigrations},
     performance::{self, Known, RawPerformance},
@@ -88,6 +88,7 @@ struct RawService {
     contract: Option<PathBuf>,
     served_contract: Option<String>,
     token_variable: Option<String>,
+    token_login: Option<String>,
     max_body: Option<Size>,
     #[serde(default)]
     breaking_changes: BreakingChanges,
@@ -159,6 +160,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let migrations =
         migrations::migrations(&raw.migrations, &databases, |at, text, hint| reader.error(at, text, hint))?;
     let performance = performance::probes(&raw.performance, &known, |at, text, hint| reader.error(at, text, hint))?;
+    let security = raw.security.read(&services, |at, text, hint| reader.error(at, text, hint))?;
     Ok(Config {
         path: path.to_path_buf(),
         state_dir: raw.project.state_dir.as_ref().map(|dir| reader.absolute(dir)),
@@ -169,7 +171,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         severity: raw.severity,
         performance,
         migrations,
-        security: raw.security.read(),
+        security,
         gate: gate(raw.gate),
         readiness: reader.readiness(raw.readiness.as_ref())?,
         compare: raw.compare,
@@ -279,6 +281,9 @@ impl Reader<'_> {
                 return Err(self.error(raw.span().start, message, format!("write \"/{path}\"")));
             }
         }
+        let token = TokenSource::read(service.token_variable.as_deref(), service.token_login.as_deref());
+        let token = token
+            .map_err(|(message, hint)| self.error(raw.span().start, format!("service `{name}`: {message}"), hint))?;
         Ok(Service {
             name: name.to_owned(),
             kind,
@@ -287,7 +292,7 @@ impl Reader<'_> {
             version: service.version.clone(),
             contract: service.contract.clone(),
             served_contract: service.served_contract.clone(),
-            token_variable: service.token_variable.clone(),
+            token,
             max_body: service.max_body.unwrap_or(MAX_BODY),
             breaking_changes: service.breaking_changes,
             base_path: service.base_path.trim_end_matches('/').to_owned(),

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use toml::Spanned;
+
+use super::{Algorithm, ConfigError, Service};
 
 /// How long before its end a certificate should have been renewed, where nothing is said.
 const CERTIFICATE_DAYS: u32 = 21;
@@ -27,36 +30,24 @@ pub struct Security {
 /// The tokens that a service takes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Jwt {
-    /// The variable of the service that holds the signing key.
-    pub key_variable: String,
-    /// How tokens are signed.
-    pub algorithm: Algorithm,
+    /// The variable of the service that holds the key it verifies with: the shared one, or the public one in PEM.
+    pub key_variable: Option<String>,
+    /// The variable that holds the private key in PEM: of this process, else of a service of the stack.
+    pub signing_key_variable: Option<String>,
+    /// How tokens are signed; where `None`, as the service's own token says, and HS256 where it has none.
+    pub algorithm: Option<Algorithm>,
     /// The variable of the service whose value is the tokens' `aud`.
     pub audience_variable: Option<String>,
     /// Further claims that a good token has.
     pub claims: Map<String, Value>,
 }
 
-/// How a token is signed.
-// Source: RFC 7518, section 3.2. Those with a key pair are left out: their signing key is nothing that a stack holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names of RFC 7518 say it")]
-pub enum Algorithm {
-    #[default]
-    HS256,
-    HS384,
-    HS512,
-}
-
-impl Algorithm {
-    /// Returns the name that stands in a token's header.
+impl Jwt {
+    /// Tells whether tokens can be signed here as the service's issuer signs them.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Algorithm::HS256 => "HS256",
-            Algorithm::HS384 => "HS384",
-            Algorithm::HS512 => "HS512",
-        }
+    pub fn can_sign(&self) -> bool {
+        let is_shared = self.algorithm.is_none_or(Algorithm::is_shared);
+        self.signing_key_variable.is_some() || (is_shared && self.key_variable.is_some())
     }
 }
 
@@ -80,7 +71,7 @@ pub(super) struct RawSecurity {
     headers: Option<Vec<String>>,
     certificate_days: Option<u32>,
     #[serde(default)]
-    jwt: BTreeMap<String, RawJwt>,
+    jwt: BTreeMap<String, Spanned<RawJwt>>,
     #[serde(default)]
     tls: BTreeMap<String, RawTls>,
 }
@@ -88,9 +79,9 @@ pub(super) struct RawSecurity {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawJwt {
-    key_variable: String,
-    #[serde(default)]
-    algorithm: Algorithm,
+    key_variable: Option<String>,
+    signing_key_variable: Option<String>,
+    algorithm: Option<Algorithm>,
     audience_variable: Option<String>,
     #[serde(default)]
     claims: Map<String, Value>,
@@ -106,26 +97,99 @@ struct RawTls {
 }
 
 impl RawSecurity {
-    pub(super) fn read(self) -> Security {
+    /// Reads the table; `error` makes one of a place, a message and what to do.
+    pub(super) fn read(
+        self,
+        services: &BTreeMap<String, Service>,
+        error: impl Fn(usize, String, &str) -> ConfigError,
+    ) -> Result<Security, ConfigError> {
         let headers = self.headers.unwrap_or_else(|| HEADERS.map(str::to_owned).to_vec());
-        let jwt = |raw: RawJwt| Jwt {
-            key_variable: raw.key_variable,
-            algorithm: raw.algorithm,
-            audience_variable: raw.audience_variable,
-            claims: raw.claims,
-        };
         let tls = |raw: RawTls| Tls {
             port: raw.port.unwrap_or(443),
             name: raw.name,
             name_variable: raw.name_variable,
             ca: raw.ca,
         };
-        Security {
+        let mut jwt = BTreeMap::new();
+        for (service, raw) in self.jwt {
+            let has_token = services.get(&service).is_some_and(|service| service.token.is_some());
+            let at = raw.span().start;
+            let read = raw.into_inner().read(has_token);
+            let read =
+                read.map_err(|(message, hint)| error(at, format!("[security.jwt.{service}]: {message}"), hint))?;
+            jwt.insert(service, read);
+        }
+        Ok(Security {
             front: self.front,
             headers: headers.iter().map(|name| name.to_ascii_lowercase()).collect(),
             certificate_days: self.certificate_days.unwrap_or(CERTIFICATE_DAYS),
-            jwt: self.jwt.into_iter().map(|(service, raw)| (service, jwt(raw))).collect(),
+            jwt,
             tls: self.tls.into_iter().map(|(service, raw)| (service, tls(raw))).collect(),
+        })
+    }
+}
+
+impl RawJwt {
+    /// Refuses what no token can be made of; `has_token` where the service has one of a variable or login.
+    fn read(self, has_token: bool) -> Result<Jwt, (String, &'static str)> {
+        let jwt = Jwt {
+            key_variable: self.key_variable,
+            signing_key_variable: self.signing_key_variable,
+            algorithm: self.algorithm,
+            audience_variable: self.audience_variable,
+            claims: self.claims,
+        };
+        if jwt.algorithm.is_some_and(Algorithm::is_shared) && jwt.signing_key_variable.is_some() {
+            let message = "a shared key both signs and verifies: there is no `signing_key_variable`".to_owned();
+            return Err((
+                message,
+                "name the key in `key_variable`, or an algorithm with a key pair, such as \"RS256\"",
+            ));
         }
+        if jwt.signing_key_variable.is_some() && jwt.algorithm.is_none() && !has_token {
+            let message = "`signing_key_variable` without `algorithm`".to_owned();
+            return Err((message, "add algorithm = \"RS256\", or what your tokens are signed with"));
+        }
+        if !has_token && !jwt.can_sign() {
+            let message = "no token can be made, and none is given".to_owned();
+            let hint = "name `key_variable` (a shared key) or `signing_key_variable` (a private one) here, or \
+                        `token_login` of the service";
+            return Err((message, hint));
+        }
+        Ok(jwt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn parsed(jwt: &str, service: &str) -> Result<Jwt, String> {
+        let text = format!("[project]\nname = \"a\"\n[services.api]\nport = 80\n{service}[security.jwt.api]\n{jwt}");
+        let config = Config::parse(std::path::Path::new("/srv/stagegate.toml"), &text);
+        config.map(|config| config.security.jwt["api"].clone()).map_err(|error| error.to_string())
+    }
+
+    #[rstest]
+    #[case::shared("key_variable = \"K\"\n", "", true)]
+    #[case::pair("signing_key_variable = \"P\"\nalgorithm = \"RS256\"\n", "", true)]
+    #[case::public("key_variable = \"K\"\nalgorithm = \"ES256\"\n", "token_login = \"owner.token\"\n", false)]
+    #[case::token("", "token_variable = \"TOKEN\"\n", false)]
+    fn tokens_are_made_or_given(#[case] jwt: &str, #[case] service: &str, #[case] can_sign: bool) {
+        assert_eq!(parsed(jwt, service).map(|jwt| jwt.can_sign()), Ok(can_sign));
+    }
+
+    #[rstest]
+    #[case::nothing("")]
+    #[case::public_alone("key_variable = \"K\"\nalgorithm = \"RS256\"\n")]
+    #[case::no_algorithm("signing_key_variable = \"P\"\n")]
+    #[case::shared_pair("signing_key_variable = \"P\"\nalgorithm = \"HS256\"\n")]
+    #[case::unknown_algorithm("key_variable = \"K\"\nalgorithm = \"none\"\n")]
+    fn what_gives_no_token_is_refused_with_its_line(#[case] jwt: &str) {
+        let error = parsed(jwt, "").unwrap_err();
+        assert!(error.starts_with("/srv/stagegate.toml:"), "{error}");
     }
 }

@@ -13,7 +13,7 @@ mod header;
 mod hmac;
 mod leak;
 mod request;
-mod token;
+pub mod token;
 
 pub use answer::Seen;
 pub use certificate::{Certificate, CertificateError, Trust, certificate, expiry};
@@ -23,4 +23,3 @@ pub use disclosure::{banners, traces};
 pub use header::headers;
 pub use leak::{image, log};
 pub use request::{Secured, probes, refused, secured};
-pub use token::{Forged, Token};

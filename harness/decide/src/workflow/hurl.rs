@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use crate::{
     command::Command,
-    record::{Evidence, Outcome},
+    record::{Evidence, Finding, Outcome},
 };
 
 /// The major version whose files and options are known.
@@ -63,18 +63,91 @@ pub fn run(file: &Path, urls: &[(String, String)]) -> Command {
 #[must_use]
 pub fn outcome(file: &str, code: i32, said: &str) -> Outcome {
     let shown = super::ran::shortened(said.trim(), SHOWN);
-    let failed = |message: String| Outcome::Fail {
-        message,
-        findings: Vec::new(),
+    let told = told(said);
+    let failed = |what: &str| Outcome::Fail {
+        message: match told.first() {
+            None => format!("{file}: {what}"),
+            Some(Told { step: Some(step), line, title, .. }) => {
+                format!("step `{step}` ({file}:{line}): {title}: {what}")
+            }
+            Some(Told { line, title, .. }) => format!("{file}:{line}: {title}: {what}"),
+        },
+        findings: told.iter().map(|told| told.finding(file)).collect(),
         evidence: vec![Evidence { name: "hurl".to_owned(), text: shown.clone() }],
         hint: None,
     };
     match code {
         0 => Outcome::Pass(format!("{file} passes")),
-        2 => failed(format!("{file} is no Hurl file")),
-        3 => failed(format!("{file}: a request got no answer")),
-        4 => failed(format!("{file}: an answer is not as it should be")),
+        2 => failed("it is no Hurl file"),
+        3 => failed("the request could not be made, or got no answer"),
+        4 => failed("the answer is not as it should be"),
         other => Outcome::Broken(format!("hurl ended with code {other}: {shown}")),
+    }
+}
+
+/// An error as hurl tells it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    title: String,
+    line: String,
+    /// The request's line of the file.
+    step: Option<String>,
+    /// The line of the file that does not hold.
+    source: String,
+    expected: Option<String>,
+    found: Vec<String>,
+}
+
+impl Told {
+    fn finding(&self, file: &str) -> Finding {
+        let step = self.step.as_ref().map_or_else(String::new, |step| format!(" {step}"));
+        let expected = match &self.expected {
+            Some(expected) => format!("{}: {expected}", self.source),
+            None => self.source.clone(),
+        };
+        Finding { at: format!("{file}:{}{step}", self.line), expected, found: self.found.join("; ") }
+    }
+}
+
+/// Reads the errors out of what hurl says; what is written otherwise is left to the evidence.
+// Source: hurl 8.0.1: `error: TITLE`, `  --> FILE:LINE:COLUMN`, then the file's lines behind `|`: the request's, with no
+// number, then the one that does not hold, with its number, then what was found, with no number.
+fn told(said: &str) -> Vec<Told> {
+    let mut all: Vec<Told> = Vec::new();
+    for line in said.lines() {
+        if let Some(title) = line.strip_prefix("error: ") {
+            all.push(Told { title: title.to_owned(), ..Told::default() });
+            continue;
+        }
+        let Some(told) = all.last_mut() else { continue };
+        if let Some(place) = line.trim_start().strip_prefix("--> ") {
+            let mut parts = place.rsplit(':').skip(1);
+            told.line = parts.next().unwrap_or_default().to_owned();
+        } else if let Some((number, text)) = line.split_once('|') {
+            told.read(number.trim(), text.trim());
+        }
+    }
+    all.retain(|told| !told.line.is_empty());
+    all
+}
+
+impl Told {
+    fn read(&mut self, number: &str, text: &str) {
+        let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        if is_number && number == self.line {
+            self.source = text.to_owned();
+            // What fails while it is sent is the request's own line.
+            self.step.get_or_insert_with(|| text.to_owned());
+        } else if !number.is_empty() || text.is_empty() || text == "..." {
+            // Another line of the file, for orientation.
+        } else if self.source.is_empty() {
+            self.step = Some(text.to_owned());
+        } else if let Some(expected) = text.strip_prefix("expected:") {
+            self.expected = Some(expected.trim().to_owned());
+        } else {
+            let found = text.strip_prefix("actual:").unwrap_or(text.trim_start_matches('^'));
+            self.found.push(found.trim().to_owned());
+        }
     }
 }
 
@@ -107,6 +180,79 @@ mod tests {
     #[case("GET http://x\n# stagegate: safe", false)]
     fn a_file_says_that_it_is_safe_above_its_first_request(#[case] text: &str, #[case] want: bool) {
         assert_eq!(is_safe(text), want);
+    }
+
+    /// What hurl 8.0.1 wrote.
+    const STATUS: &str = "error: Assert status code
+  --> /srv/shop/workflows/a.hurl:6:6
+   |
+   | GET {{web_url}}/nope
+ 6 | HTTP 200
+   |      ^^^ actual value is <404>
+   |
+
+Failure /srv/shop/workflows/a.hurl (2 request(s) in 76 ms)
+";
+    const ASSERTS: &str = r#"error: Assert failure
+  --> /srv/shop/workflows/a.hurl:8:0
+   |
+   | GET {{web_url}}/nope
+   | ...
+ 8 | header "content-type" contains "json"
+   |   actual:   string <text/html;charset=utf-8>
+   |   expected: contains string <json>
+   |
+
+error: Invalid JSON
+  --> /srv/shop/workflows/a.hurl:9:1
+   |
+   | GET {{web_url}}/nope
+   | ...
+ 9 | jsonpath "$.x" == 3
+   | ^^^^^^^^^^^^^^ HTTP response is not a valid JSON
+   |
+"#;
+    const CONNECTION: &str = "error: HTTP connection
+  --> /srv/shop/workflows/a.hurl:2:5
+   |
+ 2 | GET {{web_url}}/
+   |     ^^^^^^^^^^^^ (7) Failed to connect to 127.0.0.1 port 18999
+   |
+";
+
+    #[rstest]
+    #[case(
+        4,
+        STATUS,
+        "step `GET {{web_url}}/nope` (workflows/a.hurl:6): Assert status code: the answer is not as it should be",
+        &["workflows/a.hurl:6 GET {{web_url}}/nope|HTTP 200|actual value is <404>"]
+    )]
+    #[case(
+        4,
+        ASSERTS,
+        "step `GET {{web_url}}/nope` (workflows/a.hurl:8): Assert failure: the answer is not as it should be",
+        &[
+            "workflows/a.hurl:8 GET {{web_url}}/nope|header \"content-type\" contains \"json\": contains string <json>\
+             |string <text/html;charset=utf-8>",
+            "workflows/a.hurl:9 GET {{web_url}}/nope|jsonpath \"$.x\" == 3|HTTP response is not a valid JSON",
+        ]
+    )]
+    #[case(
+        3,
+        CONNECTION,
+        "step `GET {{web_url}}/` (workflows/a.hurl:2): HTTP connection: the request could not be made, or got no answer",
+        &["workflows/a.hurl:2 GET {{web_url}}/|GET {{web_url}}/|(7) Failed to connect to 127.0.0.1 port 18999"]
+    )]
+    #[case(2, "something else | here", "workflows/a.hurl: it is no Hurl file", &[])]
+    fn a_failure_names_file_line_and_step(
+        #[case] code: i32,
+        #[case] said: &str,
+        #[case] want: &str,
+        #[case] findings: &[&str],
+    ) {
+        let Outcome::Fail { message, findings: found, .. } = outcome("workflows/a.hurl", code, said) else { panic!() };
+        let found: Vec<String> = found.iter().map(|f| format!("{}|{}|{}", f.at, f.expected, f.found)).collect();
+        assert_eq!((message.as_str(), found), (want, findings.iter().map(|f| (*f).to_owned()).collect()));
     }
 
     #[rstest]
