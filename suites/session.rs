@@ -1,6 +1,13 @@
 //! What every trial of a run shares: the environment, the Engine, and one wait for its services to become ready.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use stagegate_act::{engine::Engine, process::Runner, project::Project};
 use stagegate_decide::{config::Service, container::Container};
@@ -13,6 +20,8 @@ use crate::{
 
 /// How long a plain run watches that nothing restarts; the gate's own runs watch for `gate.soak`.
 const SHORT_SOAK: Duration = Duration::from_secs(1);
+
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// A run's hold on one environment.
 pub struct Session {
@@ -27,6 +36,7 @@ pub struct Session {
     ready: OnceCell<Result<Ready, String>>,
     files: OnceCell<Files>,
     turns: RwLock<()>,
+    number: u64,
 }
 
 /// A trial's turn: beside others, or alone. It ends when this is dropped.
@@ -57,7 +67,13 @@ impl Session {
             ready: OnceCell::new(),
             files: OnceCell::new(),
             turns: RwLock::new(()),
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
         })
+    }
+
+    /// Tells this session from the others of this process.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Waits for a trial's turn: `alone` waits for all that are asked, and those that come later wait for it.

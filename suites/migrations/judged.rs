@@ -3,7 +3,7 @@
 use stagegate_decide::{
     config::Migrations,
     locks::{self, Sizes, Thresholds},
-    migration::{Extent, Finding},
+    migration::{Extent, Finding, codes},
     record::{self, Evidence, Outcome, Severity},
     round_trip::{Counts, least, of_chain, of_files, of_trips, summary, told_finding, whole_line},
 };
@@ -78,10 +78,11 @@ fn with_rows(on: &On, seeds: &[Finding]) -> String {
     let rows = &on.proven.rows;
     let beside = if seeds.is_empty() { String::new() } else { format!(", {} not: see `seeds`", seeds.len()) };
     format!(
-        "{}: rows were counted and summed up around {} of {} migrations{beside}",
+        "{}: rows were counted and summed up around {} of {} migrations, {} more can change no table that was there{beside}",
         on.server,
         rows.tried,
-        on.proven.trips.len()
+        on.proven.trips.len(),
+        rows.untouched
     )
 }
 
@@ -131,6 +132,11 @@ fn unproven(message: String, found: &[Finding]) -> Outcome {
     }
 }
 
+/// Judges what the tool noted.
+pub(super) fn noted(message: String, found: &[Finding], migrations: &Migrations) -> Outcome {
+    judged(message, found, migrations, Severity::Required)
+}
+
 /// Judges by the findings from a weight on: what could not be tried is no pass and no failure.
 fn judged(message: String, found: &[Finding], migrations: &Migrations, from: Severity) -> Outcome {
     let is_grave = |f: &&Finding| match from {
@@ -152,12 +158,20 @@ fn judged(message: String, found: &[Finding], migrations: &Migrations, from: Sev
         message: format!("{message}; {headline}"),
         findings: grave.iter().take(FINDINGS).map(|finding| told(finding)).collect(),
         evidence: vec![Evidence { name: "findings".to_owned(), text: all.join("\n") }],
-        hint: Some(format!(
-            "each code is explained in docs/migrations.md; to see each migration: `gate migrations check {} --verbose` \
-             in the environment's workdir",
-            migrations.source.display()
-        )),
+        hint: Some(hint(migrations, found)),
     }
+}
+
+fn hint(migrations: &Migrations, found: &[Finding]) -> String {
+    let explained = "each code is explained in docs/migrations.md";
+    let is_noted = found.iter().any(|finding| codes::is_of_applied(finding.code));
+    if migrations.commands.is_some() || is_noted {
+        return format!("{explained}; the evidence holds all findings");
+    }
+    let source = migrations.source.display();
+    format!(
+        "{explained}; to see each migration: `gate migrations check {source} --verbose` in the environment's workdir"
+    )
 }
 
 fn at(finding: &Finding) -> String {

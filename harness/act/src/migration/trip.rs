@@ -80,10 +80,10 @@ impl Bench<'_> {
         if let Route::Unreadable(reason) = migration.up.route() {
             return Ok((Some(Failure::unreadable(&migration.up, &reason)), false));
         }
-        let client = &self.session().await?.client;
+        let session = self.session().await?;
         let ran = match migration.up.route() {
-            Route::Session => in_a_transaction(client, migration, &manner).await.map(|()| run::Ran::default()),
-            _ => run::as_the_tool(client, &migration.up, &manner).await,
+            Route::Session => in_a_transaction(&session.client, migration, &manner).await.map(|()| run::Ran::default()),
+            _ => session.as_the_tool(&migration.up).await,
         };
         Ok(match ran {
             Ok(ran) => (None, ran.left_open),
@@ -114,8 +114,14 @@ impl Bench<'_> {
             }
         }
         let copy = self.copy().await?;
-        let back =
-            on_copy(&Session::open(self.scratch, &copy).await?, migration, before, after, &self.options.manner).await;
+        let back = on_copy(
+            &Session::open(self.scratch, self.options, &copy).await?,
+            migration,
+            before,
+            after,
+            &self.options.manner,
+        )
+        .await;
         self.scratch.drop(&copy).await?;
         back
     }
@@ -153,7 +159,7 @@ async fn in_a_transaction(
 
 /// Tries down and up in one transaction that is taken back.
 async fn in_session(
-    session: &Session,
+    session: &Session<'_>,
     migration: &Migration,
     before: &Facts,
     after: &Facts,
@@ -170,7 +176,7 @@ async fn in_session(
 
 /// Tries down and up on a copy, each as the tool would.
 async fn on_copy(
-    session: &Session,
+    session: &Session<'_>,
     migration: &Migration,
     before: &Facts,
     after: &Facts,
@@ -180,7 +186,7 @@ async fn on_copy(
 }
 
 async fn both_ways(
-    session: &Session,
+    session: &Session<'_>,
     migration: &Migration,
     before: &Facts,
     after: &Facts,
@@ -193,11 +199,11 @@ async fn both_ways(
         if inside {
             run::inside(client, script, manner).await.map(|()| run::Ran::default())
         } else {
-            run::as_the_tool(client, script, manner).await
+            session.as_the_tool(script).await
         }
     };
     let read = async || {
-        if inside { catalog.read_in_transaction(client).await } else { catalog.read_in_snapshot(client).await }
+        if inside { Ok(catalog.read_in_transaction(client).await?) } else { session.facts().await }
     };
     let ran = match run(down).await {
         Ok(ran) => ran,

@@ -4,6 +4,7 @@
 //! annotated example is `docs/stagegate.toml`; a test parses it.
 
 mod choice;
+mod commands;
 mod compare;
 mod error;
 mod migrations;
@@ -24,6 +25,7 @@ use crate::{
     units::{Size, Span},
 };
 pub use choice::{BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier};
+pub use commands::Commands;
 pub use compare::Compare;
 pub use error::ConfigError;
 pub(crate) use error::closest;

@@ -61,6 +61,17 @@ pub struct Tried {
     pub took_ms: u64,
 }
 
+/// On how many migrations rows were tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OnRows {
+    /// Migrations that were tried on rows.
+    pub tried: usize,
+    /// Of these, with rows in all tables, and with their locks watched.
+    pub whole: usize,
+    /// Migrations that can change no table that was there before them.
+    pub untouched: usize,
+}
+
 /// A chain's trips as JSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -74,6 +85,9 @@ pub struct Report {
     pub counts: Counts,
     /// Each migration.
     pub migrations: Vec<Tried>,
+    /// On how many migrations rows were tried; nothing where that was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<OnRows>,
     /// How long the whole chain down and up took.
     pub chain_ms: u64,
     /// What was found, exceptions applied.
@@ -98,6 +112,7 @@ impl Report {
             server: server.to_owned(),
             counts: Counts::of(trips),
             migrations: trips.iter().map(tried).collect(),
+            rows: None,
             chain_ms: millis(whole.took),
             findings,
         }

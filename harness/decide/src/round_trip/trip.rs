@@ -152,10 +152,12 @@ pub(super) fn is_order_only(differences: &[Difference]) -> bool {
 #[must_use]
 pub fn is_bookkeeping(object: &Id, tables: &[&str]) -> bool {
     let name = object.name.rsplit('.').next().unwrap_or_default().trim_matches('"');
-    tables.iter().any(|table| match object.kind {
-        Kind::Table => name == *table,
-        Kind::Sequence => name.strip_prefix(table).is_some_and(|rest| rest.starts_with('_')),
-        _ => false,
+    tables.iter().any(|table| match (table.strip_suffix(".*"), object.kind) {
+        (Some(schema), Kind::Schema) => object.name == schema,
+        (Some(schema), _) => object.name.strip_prefix(schema).is_some_and(|rest| rest.starts_with('.')),
+        (None, Kind::Table) => name == *table,
+        (None, Kind::Sequence) => name.strip_prefix(table).is_some_and(|rest| rest.starts_with('_')),
+        (None, _) => false,
     })
 }
 
