@@ -1,7 +1,7 @@
 //! What a proof lets each question answer.
 
 use stagegate_decide::{
-    config::Migrations,
+    config::{LockLimits, Migrations},
     locks::{self, Sizes, Thresholds},
     migration::{Extent, Finding, codes},
     record::{self, Evidence, Outcome, Severity},
@@ -44,7 +44,7 @@ pub(super) fn outcome(proof: &Proof, migrations: &Migrations, asked: Asked, targ
     let mut messages = Vec::new();
     let mut all = Vec::new();
     for on in &proof.servers {
-        let Parts { files, trips, chain, integrity, seeds, locks } = accepted(proof, on, target);
+        let Parts { files, trips, chain, integrity, seeds, locks } = accepted(proof, on, target, &migrations.locks);
         let rows = &on.proven.rows;
         let (message, found) = match asked {
             Asked::Files => (format!("{} migrations of {}", proof.chain.migrations.len(), proof.chain.tool), files),
@@ -53,7 +53,14 @@ pub(super) fn outcome(proof: &Proof, migrations: &Migrations, asked: Asked, targ
             Asked::Integrity => (with_rows(on, &seeds), integrity),
             Asked::Seeds => (format!("{}: {} migrations were tried on rows", on.server, rows.tried), seeds),
             Asked::Locks => {
-                (format!("{}: the ways up of {} migrations were watched", on.server, rows.locks.len()), locks)
+                let stall = on.proven.trips.iter().filter_map(|trip| trip.longest_stall).max().unwrap_or_default();
+                let watched = format!(
+                    "{}: the ways up of {} migrations were watched, the longest stall of a probe was {} ms",
+                    on.server,
+                    rows.locks.len(),
+                    stall.as_millis()
+                );
+                (watched, locks)
             }
         };
         if !messages.contains(&message) {
@@ -98,7 +105,7 @@ struct Parts {
 
 /// Returns what was found on one server, with what was accepted marked; what is wrong with the exceptions is told with
 /// the files.
-fn accepted(proof: &Proof, on: &On, target: &Sizes) -> Parts {
+fn accepted(proof: &Proof, on: &On, target: &Sizes, limits: &LockLimits) -> Parts {
     let rows = &on.proven.rows;
     let parts = [
         of_files(&proof.chain),
@@ -106,7 +113,7 @@ fn accepted(proof: &Proof, on: &On, target: &Sizes) -> Parts {
         of_chain(&on.proven.whole),
         rows.integrity.clone(),
         rows.seeds.clone(),
-        locks::of_chain(&proof.chain, &rows.locks, target, &Thresholds::default()),
+        locks::of_chain(&proof.chain, &rows.locks, target, &Thresholds::from(limits)),
     ];
     let sizes: Vec<usize> = parts.iter().map(Vec::len).collect();
     let mut all: Vec<Finding> = parts.into_iter().flatten().collect();

@@ -16,7 +16,7 @@ use tokio_postgres::Client;
 
 use super::{
     commands::Commands,
-    rows::{OnRows as Shown, Rows, Share},
+    rows::{OnRows as Shown, Rows, Share, WithRows},
     run::{self, Manner, Ran},
 };
 use crate::{
@@ -253,8 +253,12 @@ impl Bench<'_> {
         before: &Facts,
         share: Share,
     ) -> Result<(Trip, Facts, Result<Shown, String>), ProveError> {
-        let rows = self.with_rows(migration, before, share).await.map_err(|error| error.to_string());
-        let (trip, after) = self.trip(migration, before).await?;
+        let mut rows = self.with_rows(migration, before, &share).await.map_err(|error| error.to_string());
+        let is_watched = matches!((&share, &rows), (Share::All, Ok(Shown::Tried(_))));
+        let (trip, after, requests) = self.trip(migration, before, is_watched).await?;
+        if let Ok(Shown::Tried(shown)) = &mut rows {
+            shown.requests = requests;
+        }
         Ok((trip, after, rows))
     }
 }
@@ -305,7 +309,9 @@ impl OnRows {
             }
         }
         if rows.is_whole {
-            self.locks.push((version.to_owned(), rows.observed, rows.sizes));
+            let version = version.to_owned();
+            let WithRows { observed, sizes, requests, .. } = *rows;
+            self.locks.push(Watched { version, observed, sizes, requests });
         }
     }
 }
@@ -354,6 +360,7 @@ fn not_tried(migration: &Migration, reason: &str) -> Trip {
         left_open: Vec::new(),
         second_up: None,
         second_differs: Vec::new(),
+        longest_stall: None,
         took: Duration::ZERO,
     }
 }

@@ -6,6 +6,7 @@ mod applied;
 mod bench;
 mod chain;
 mod commands;
+mod probes;
 mod rows;
 mod run;
 mod source;

@@ -4,7 +4,7 @@
 
 use stagegate_decide::{
     integrity::Content,
-    locks::{Observed, Sizes, statements},
+    locks::{Observed, Request, Sizes, statements},
     migration::{Asked, Migration, Route, Script, Touched, asked_for, touched},
     round_trip::{Failure, Moments, Step},
     schema::{Facts, Kind},
@@ -73,6 +73,8 @@ pub(super) struct WithRows {
     pub(super) seed_refused: Option<String>,
     pub(super) observed: Vec<Observed>,
     pub(super) sizes: Sizes,
+    /// What probes asked while it went up for good.
+    pub(super) requests: Vec<Request>,
 }
 
 const MOMENT: &str = "savepoint stagegate_moment";
@@ -84,7 +86,7 @@ impl Bench<'_> {
         &mut self,
         migration: &Migration,
         before: &Facts,
-        share: Share,
+        share: &Share,
     ) -> Result<OnRows, ProveError> {
         let Some(mut rows) = self.options.rows.clone() else { return Ok(OnRows::Nothing) };
         let manner = self.options.manner.clone();
@@ -112,7 +114,7 @@ impl Bench<'_> {
                 migration,
                 manner: &manner,
                 rows: &rows,
-                share: &share,
+                share,
                 without: &without,
                 inside: true,
             };
@@ -133,7 +135,7 @@ impl Bench<'_> {
             migration,
             manner: &manner,
             rows: &rows,
-            share: &share,
+            share,
             without: &without,
             inside: false,
         };

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use stagegate_decide::{
+    locks::Request,
     migration::{Migration, Route},
     round_trip::{Down, Failure, Trip},
     schema::{Difference, Facts, diff},
@@ -10,6 +11,7 @@ use stagegate_decide::{
 
 use super::{
     bench::{Bench, ProveError, Session},
+    probes,
     run::{self, Manner},
 };
 
@@ -34,10 +36,23 @@ const OF_THE_TRANSACTION: [&str; 3] = ["55006", "25001", "55P04"];
 
 impl Bench<'_> {
     /// Takes one migration up for good, and tries its way back; returns the schema after the way up too.
-    pub(super) async fn trip(&mut self, migration: &Migration, before: &Facts) -> Result<(Trip, Facts), ProveError> {
+    ///
+    /// With `probed`, probes read and write the tables that it names meanwhile; their requests are returned as well.
+    pub(super) async fn trip(
+        &mut self,
+        migration: &Migration,
+        before: &Facts,
+        probed: bool,
+    ) -> Result<(Trip, Facts, Vec<Request>), ProveError> {
         let begun = Instant::now();
         let mut route = self.route(migration);
-        let (up, left_open) = self.up(migration).await?;
+        let probe = if probed { self.probe(migration, before).await? } else { None };
+        let went = self.up(migration).await;
+        let requests = match probe {
+            Some(probe) => probes::answered(probe.end().await),
+            None => Vec::new(),
+        };
+        let (up, left_open) = went?;
         let after = self.session().await?.facts().await?;
         let mut back = match (&up, self.options.ways_back) {
             (Some(_), _) => Back::of(Down::NotTried("its way up failed".to_owned())),
@@ -56,9 +71,10 @@ impl Bench<'_> {
             left_open: back.left_open,
             second_up: back.second_up,
             second_differs: back.second_differs,
+            longest_stall: requests.iter().map(|request| request.took).max(),
             took: begun.elapsed(),
         };
-        Ok((trip, after))
+        Ok((trip, after, requests))
     }
 
     /// Chooses the way: the copy where one of the scripts needs it.

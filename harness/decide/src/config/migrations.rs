@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::{
-    Commands, Database,
+    Commands, Database, LockLimits,
     commands::{Written, commands},
     error::closest,
+    locks::RawLocks,
 };
 use crate::{migration::Tool, units::Span};
 
@@ -38,6 +39,8 @@ pub struct Migrations {
     pub server_variable: Option<String>,
     /// A file of SQL that makes rows, relative to the environment's workdir.
     pub seed: Option<PathBuf>,
+    /// What locks may cost.
+    pub locks: LockLimits,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +67,8 @@ pub(super) struct RawMigrations {
     pg: Vec<u32>,
     server_variable: Option<String>,
     seed: Option<PathBuf>,
+    #[serde(default)]
+    locks: RawLocks,
 }
 
 /// Fills the defaults in; `error` makes an error of place, text and way out.
@@ -118,6 +123,7 @@ fn read(id: &str, raw: &RawMigrations, commands: Option<Commands>) -> Migrations
         pg: raw.pg.clone(),
         server_variable: raw.server_variable.clone(),
         seed: raw.seed.clone(),
+        locks: raw.locks.limits(),
     }
 }
 

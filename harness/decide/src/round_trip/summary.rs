@@ -57,6 +57,9 @@ pub struct Tried {
     pub verdict: Verdict,
     /// Whether its second way up failed.
     pub second_up_fails: bool,
+    /// The longest time that a probe's request was held up by the way there; none where there were no probes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_stall_ms: Option<u64>,
     /// How long all of it took.
     pub took_ms: u64,
 }
@@ -104,6 +107,7 @@ impl Report {
             route: trip.route.clone(),
             verdict: trip.verdict(),
             second_up_fails: trip.second_up.is_some(),
+            longest_stall_ms: trip.longest_stall.map(millis),
             took_ms: millis(trip.took),
         };
         Report {

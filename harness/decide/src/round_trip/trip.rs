@@ -47,6 +47,8 @@ pub struct Trip {
     pub second_up: Option<Failure>,
     /// What is otherwise after the second way there than after the first.
     pub second_differs: Vec<Difference>,
+    /// The longest time that a probe's request was held up by the way there; none where there were no probes.
+    pub longest_stall: Option<Duration>,
     /// How long all of it took.
     pub took: Duration,
 }
