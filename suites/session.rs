@@ -1,6 +1,13 @@
 //! What every trial of a run shares: the environment, the Engine, and one wait for its services to become ready.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use stagegate_act::{engine::Engine, process::Runner, project::Project, workflow::Place};
 use stagegate_decide::{config::Service, container::Container};
@@ -14,6 +21,8 @@ use crate::{
 
 /// How long a plain run watches that nothing restarts; the gate's own runs watch for `gate.soak`.
 const SHORT_SOAK: Duration = Duration::from_secs(1);
+
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// A run's hold on one environment.
 pub struct Session {
@@ -29,6 +38,7 @@ pub struct Session {
     files: OnceCell<Files>,
     place: OnceCell<Arc<Place>>,
     turns: RwLock<()>,
+    number: u64,
 }
 
 /// A trial's turn: beside others, or alone. It ends when this is dropped.
@@ -60,7 +70,13 @@ impl Session {
             files: OnceCell::new(),
             place: OnceCell::new(),
             turns: RwLock::new(()),
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
         })
+    }
+
+    /// Tells this session from the others of this process.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Waits for a trial's turn: `alone` waits for all that are asked, and those that come later wait for it.

@@ -11,7 +11,7 @@ use stagegate_decide::{
     locks::{Sizes, Thresholds, of_chain},
     migration::{Chain, Exceptions, Extent, Finding, Tool, chain, report},
     record::Severity,
-    round_trip::{Counts, Report, Trip, findings, least, line, markdown, summary, told_finding, whole_line},
+    round_trip::{Counts, OnRows, Report, Trip, findings, least, line, markdown, summary, told_finding, whole_line},
     units::Span,
 };
 use stagegate_suites::scratch;
@@ -33,6 +33,7 @@ async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
         before: stagegate_act::migration::roles(&args.roles),
         always_clone: args.always_clone,
         ways_back: true,
+        commands: None,
         rows: rows(&args)?,
     };
     let majors: Vec<Option<u32>> =
@@ -108,7 +109,13 @@ async fn on_one(
         let text = std::fs::read_to_string(path)?;
         Exceptions::parse(path, &text)?.apply(&mut found, &stagegate_act::clock::today(), Extent::Run);
     }
-    let report = Report::new(chain, &told, &proven.trips, &proven.whole, found);
+    let mut report = Report::new(chain, &told, &proven.trips, &proven.whole, found);
+    let on_rows = &proven.rows;
+    report.rows = options.rows.is_some().then_some(OnRows {
+        tried: on_rows.tried,
+        whole: on_rows.whole,
+        untouched: on_rows.untouched,
+    });
     if !args.json && !args.markdown {
         tell(&report, &proven, begun.elapsed().as_secs_f64());
     }
@@ -133,6 +140,12 @@ fn tell(report: &Report, proven: &Proven, seconds: f64) {
     let whole = &proven.whole;
     give(&format!("{}: {} in {seconds:.1} s", report.server, summary(&Counts::of(&proven.trips))));
     give(&whole_line(whole));
+    if let Some(rows) = report.rows {
+        give(&format!(
+            "rows were tried on {} migrations; {} more can change no table that was there",
+            rows.tried, rows.untouched
+        ));
+    }
 }
 
 fn way(way: cli::ScratchWay) -> Way {

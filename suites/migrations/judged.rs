@@ -1,9 +1,9 @@
 //! What a proof lets each question answer.
 
 use stagegate_decide::{
-    config::Migrations,
+    config::{LockLimits, Migrations},
     locks::{self, Sizes, Thresholds},
-    migration::{Extent, Finding},
+    migration::{Extent, Finding, codes},
     record::{self, Evidence, Outcome, Severity},
     round_trip::{Counts, least, of_chain, of_files, of_trips, summary, told_finding, whole_line},
 };
@@ -44,7 +44,7 @@ pub(super) fn outcome(proof: &Proof, migrations: &Migrations, asked: Asked, targ
     let mut messages = Vec::new();
     let mut all = Vec::new();
     for on in &proof.servers {
-        let Parts { files, trips, chain, integrity, seeds, locks } = accepted(proof, on, target);
+        let Parts { files, trips, chain, integrity, seeds, locks } = accepted(proof, on, target, &migrations.locks);
         let rows = &on.proven.rows;
         let (message, found) = match asked {
             Asked::Files => (format!("{} migrations of {}", proof.chain.migrations.len(), proof.chain.tool), files),
@@ -53,7 +53,14 @@ pub(super) fn outcome(proof: &Proof, migrations: &Migrations, asked: Asked, targ
             Asked::Integrity => (with_rows(on, &seeds), integrity),
             Asked::Seeds => (format!("{}: {} migrations were tried on rows", on.server, rows.tried), seeds),
             Asked::Locks => {
-                (format!("{}: the ways up of {} migrations were watched", on.server, rows.locks.len()), locks)
+                let stall = on.proven.trips.iter().filter_map(|trip| trip.longest_stall).max().unwrap_or_default();
+                let watched = format!(
+                    "{}: the ways up of {} migrations were watched, the longest stall of a probe was {} ms",
+                    on.server,
+                    rows.locks.len(),
+                    stall.as_millis()
+                );
+                (watched, locks)
             }
         };
         if !messages.contains(&message) {
@@ -78,10 +85,11 @@ fn with_rows(on: &On, seeds: &[Finding]) -> String {
     let rows = &on.proven.rows;
     let beside = if seeds.is_empty() { String::new() } else { format!(", {} not: see `seeds`", seeds.len()) };
     format!(
-        "{}: rows were counted and summed up around {} of {} migrations{beside}",
+        "{}: rows were counted and summed up around {} of {} migrations, {} more can change no table that was there{beside}",
         on.server,
         rows.tried,
-        on.proven.trips.len()
+        on.proven.trips.len(),
+        rows.untouched
     )
 }
 
@@ -97,7 +105,7 @@ struct Parts {
 
 /// Returns what was found on one server, with what was accepted marked; what is wrong with the exceptions is told with
 /// the files.
-fn accepted(proof: &Proof, on: &On, target: &Sizes) -> Parts {
+fn accepted(proof: &Proof, on: &On, target: &Sizes, limits: &LockLimits) -> Parts {
     let rows = &on.proven.rows;
     let parts = [
         of_files(&proof.chain),
@@ -105,7 +113,7 @@ fn accepted(proof: &Proof, on: &On, target: &Sizes) -> Parts {
         of_chain(&on.proven.whole),
         rows.integrity.clone(),
         rows.seeds.clone(),
-        locks::of_chain(&proof.chain, &rows.locks, target, &Thresholds::default()),
+        locks::of_chain(&proof.chain, &rows.locks, target, &Thresholds::from(limits)),
     ];
     let sizes: Vec<usize> = parts.iter().map(Vec::len).collect();
     let mut all: Vec<Finding> = parts.into_iter().flatten().collect();
@@ -131,6 +139,11 @@ fn unproven(message: String, found: &[Finding]) -> Outcome {
     }
 }
 
+/// Judges what the tool noted.
+pub(super) fn noted(message: String, found: &[Finding], migrations: &Migrations) -> Outcome {
+    judged(message, found, migrations, Severity::Required)
+}
+
 /// Judges by the findings from a weight on: what could not be tried is no pass and no failure.
 fn judged(message: String, found: &[Finding], migrations: &Migrations, from: Severity) -> Outcome {
     let is_grave = |f: &&Finding| match from {
@@ -152,12 +165,20 @@ fn judged(message: String, found: &[Finding], migrations: &Migrations, from: Sev
         message: format!("{message}; {headline}"),
         findings: grave.iter().take(FINDINGS).map(|finding| told(finding)).collect(),
         evidence: vec![Evidence { name: "findings".to_owned(), text: all.join("\n") }],
-        hint: Some(format!(
-            "each code is explained in docs/migrations.md; to see each migration: `gate migrations check {} --verbose` \
-             in the environment's workdir",
-            migrations.source.display()
-        )),
+        hint: Some(hint(migrations, found)),
     }
+}
+
+fn hint(migrations: &Migrations, found: &[Finding]) -> String {
+    let explained = "each code is explained in docs/migrations.md";
+    let is_noted = found.iter().any(|finding| codes::is_of_applied(finding.code));
+    if migrations.commands.is_some() || is_noted {
+        return format!("{explained}; the evidence holds all findings");
+    }
+    let source = migrations.source.display();
+    format!(
+        "{explained}; to see each migration: `gate migrations check {source} --verbose` in the environment's workdir"
+    )
 }
 
 fn at(finding: &Finding) -> String {

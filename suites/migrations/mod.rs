@@ -2,6 +2,7 @@
 //!
 //! All questions of one database are asked of one run on a scratch server; the environment itself is not touched.
 
+mod applied;
 mod judged;
 pub(crate) mod proof;
 
@@ -30,7 +31,8 @@ fn trials(scope: Scope<'_>) -> Vec<Trial> {
                 .weighing(severity)
         })
     };
-    scope.config.migrations.values().flat_map(of_one).collect()
+    let noted = scope.config.migrations.values().filter_map(applied::trial);
+    scope.config.migrations.values().flat_map(of_one).chain(noted).collect()
 }
 
 async fn ask(session: Arc<Session>, migrations: Migrations, asked: judged::Asked) -> Outcome {

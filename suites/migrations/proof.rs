@@ -12,15 +12,15 @@ use std::{
 use stagegate_act::{
     database::Server,
     error::with_causes,
-    migration::{Manner, Options, Proven, Rows, files, prove, roles},
+    migration::{Commands, Manner, Options, ProveError, Proven, Rows, files, prove, roles},
     probe::postgres::Login,
     recorder::rows,
-    scratch::{Wish, images},
+    scratch::{Scratch, Wish, images},
 };
 use stagegate_decide::{
     config::Migrations,
     locks::Sizes,
-    migration::{Chain, EXCEPTIONS_FILE, Exceptions, chain},
+    migration::{Chain, EXCEPTIONS_FILE, Exceptions, chain, of_steps},
 };
 use tokio::sync::OnceCell;
 
@@ -53,19 +53,29 @@ static PROVEN: Mutex<BTreeMap<String, Shared>> = Mutex::new(BTreeMap::new());
 /// Proves the migrations of a database, once for all who ask.
 pub(crate) async fn of(session: &Session, migrations: &Migrations) -> Result<Arc<Proof>, String> {
     let source = session.project.environment.workdir.join(&migrations.source);
-    let files = files(&source).map_err(|error| with_causes(&error))?;
-    let chain = chain(&files, migrations.tool).map_err(|error| format!("{}: {error}", source.display()))?;
+    let chain = match migrations.commands {
+        Some(_) => None,
+        None => {
+            let files = files(&source).map_err(|error| with_causes(&error))?;
+            Some(chain(&files, migrations.tool).map_err(|error| format!("{}: {error}", source.display()))?)
+        }
+    };
     let exceptions = exceptions(session.project.config.root())?;
     let wishes = wishes(session, migrations)?;
     let seed = seed(session, migrations)?;
-    let key = format!("{}\n{chain:?}\n{exceptions:?}\n{migrations:?}\n{wishes:?}\n{seed:?}", migrations.database);
+    // What commands read is not known here: they are asked anew in each run.
+    let of_run = migrations.commands.as_ref().map(|_| session.number());
+    let key =
+        format!("{}\n{of_run:?}\n{chain:?}\n{exceptions:?}\n{migrations:?}\n{wishes:?}\n{seed:?}", migrations.database);
     let shared = shared(key);
     let rows = Rows { seed, ..Rows::default() };
-    shared.get_or_init(|| proven(chain, exceptions, migrations, (wishes, rows))).await.clone()
+    let commands = commands(session, migrations, &source);
+    let options = options(migrations, rows, commands);
+    shared.get_or_init(|| proven(chain, exceptions, options, wishes)).await.clone()
 }
 
 /// Reads what was accepted; that there is no such file is fine.
-fn exceptions(root: &Path) -> Result<Exceptions, String> {
+pub(super) fn exceptions(root: &Path) -> Result<Exceptions, String> {
     let path = root.join(EXCEPTIONS_FILE);
     match std::fs::read_to_string(&path) {
         Ok(text) => Exceptions::parse(&path, &text).map_err(|error| error.to_string()),
@@ -126,23 +136,49 @@ fn wishes(session: &Session, migrations: &Migrations) -> Result<Vec<Wish>, Strin
     Ok(migrations.pg.iter().map(|major| wish(images(config.root(), Some(*major)), Some(*major))).collect())
 }
 
-async fn proven(
-    chain: Chain,
-    exceptions: Exceptions,
-    migrations: &Migrations,
-    (wishes, rows): (Vec<Wish>, Rows),
-) -> Result<Arc<Proof>, String> {
+fn commands(session: &Session, migrations: &Migrations, source: &Path) -> Option<Commands> {
+    let project = &session.project;
+    migrations.commands.clone().map(|config| Commands {
+        model: config.service.is_some().then(|| project.model.clone()),
+        config,
+        dir: source.to_path_buf(),
+        within: migrations.statement_timeout.0,
+        secrets: project.model.secrets(),
+    })
+}
+
+fn options(migrations: &Migrations, rows: Rows, commands: Option<Commands>) -> Options {
     let manner =
         Manner { statement_within: migrations.statement_timeout.0, search_path: migrations.search_path.clone() };
-    let options =
-        Options { manner, before: roles(&migrations.roles), always_clone: false, ways_back: true, rows: Some(rows) };
+    let before = roles(&migrations.roles);
+    Options { manner, before, always_clone: false, ways_back: true, commands, rows: Some(rows) }
+}
+
+async fn proven(
+    mut chain: Option<Chain>,
+    exceptions: Exceptions,
+    options: Options,
+    wishes: Vec<Wish>,
+) -> Result<Arc<Proof>, String> {
     let mut servers = Vec::new();
     for wish in wishes {
         let server = scratch::start(&wish).await?;
-        let proven = prove(&server, &chain, &options, |_| {}).await;
+        let proven = on(&server, &mut chain, &options).await;
         let (told, major) = (server.told(), server.major());
         server.end().await;
         servers.push(On { server: told, major, proven: proven.map_err(|error| with_causes(&error))? });
     }
+    let chain = chain.ok_or("no scratch server was asked for")?;
     Ok(Arc::new(Proof { chain, exceptions, servers }))
+}
+
+/// Proves on one server; commands are asked for their chain on the first one.
+async fn on(server: &Scratch, chain: &mut Option<Chain>, options: &Options) -> Result<Proven, ProveError> {
+    let known = match (chain.take(), &options.commands) {
+        (None, Some(commands)) => commands.chain(server, &options.before).await?,
+        (known, _) => known.unwrap_or_else(|| of_steps(&[], false)),
+    };
+    let proven = prove(server, &known, options, |_| {}).await;
+    *chain = Some(known);
+    proven
 }

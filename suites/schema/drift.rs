@@ -73,7 +73,9 @@ pub async fn of(session: &Session, database: &Database, migrations: &Migrations)
         server.schema(&database.name).await
     };
     let found = read.await.map_err(|error| error.to_string())?;
-    let books = proof.chain.tool.bookkeeping_tables();
+    let own = migrations.commands.iter().flat_map(|commands| &commands.books).map(String::as_str);
+    let books: Vec<&str> = proof.chain.tool.bookkeeping_tables().iter().copied().chain(own).collect();
+    let books = books.as_slice();
     let migrated = without_bookkeeping(on.proven.top.clone(), books);
     let found = without_bookkeeping(found, books);
     let file = |script: &str| migrations.source.join(script).to_string_lossy().into_owned();

@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a proof that cannot be set up has failed")]
 
+mod applied;
+mod commands;
 mod contract;
 mod crash;
 mod drift;

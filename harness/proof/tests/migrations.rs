@@ -23,7 +23,7 @@ async fn server() -> Scratch {
 
 fn options(always_clone: bool) -> Options {
     let manner = Manner { statement_within: Duration::from_secs(2), search_path: None };
-    Options { manner, before: String::new(), always_clone, ways_back: true, rows: None }
+    Options { manner, before: String::new(), always_clone, ways_back: true, commands: None, rows: None }
 }
 
 /// Makes a chain of ups and downs, numbered from 1.

@@ -39,19 +39,21 @@ pub struct Ask<'a> {
     pub over: Option<&'a Content>,
     /// The tables that are read, `schema.table` as the server quotes it; all where nothing is said.
     pub only: Option<&'a [String]>,
+    /// Tables that are not read.
+    pub without: &'a [String],
 }
 
 impl Ask<'_> {
     /// Asks for all columns of all tables, without workers.
     #[must_use]
     pub fn columns() -> Self {
-        Ask { detail: Detail::Columns, workers: 0, over: None, only: None }
+        Ask { detail: Detail::Columns, workers: 0, over: None, only: None, without: &[] }
     }
 
     /// Asks for whole rows of all tables.
     #[must_use]
     pub fn rows(workers: u8) -> Self {
-        Ask { detail: Detail::Rows, workers, over: None, only: None }
+        Ask { detail: Detail::Rows, workers, over: None, only: None, without: &[] }
     }
 }
 
@@ -88,7 +90,8 @@ async fn read(client: &Client, ask: &Ask<'_>) -> Result<Content, DatabaseError> 
     client.batch_execute(&settings).await.map_err(|e| failed("fix the settings of a session", &e))?;
     let shapes = client.query(SHAPES, &[]).await.map_err(|e| failed("list tables and columns", &e))?;
     let invalid = client.query(INVALID, &[]).await.map_err(|e| failed("list what is invalid", &e))?;
-    let is_asked = |shape: &Shape| ask.only.is_none_or(|only| only.contains(&shape.name));
+    let is_asked =
+        |shape: &Shape| ask.only.is_none_or(|only| only.contains(&shape.name)) && !ask.without.contains(&shape.name);
     let shapes = assembled(&shapes)?.into_iter().filter(is_asked).map(|shape| reduced(shape, ask.over));
     let tables = try_join_all(shapes.map(|shape| table(client, shape, ask.detail))).await?;
     let kept = |row: &Row| Kept { kind: row.get(0), table: row.get(1), name: row.get(2) };

@@ -8,15 +8,16 @@ use std::{
 use stagegate_decide::{
     integrity::stages::unfilled,
     locks::Watched,
-    migration::{Chain, Finding, Migration, Route, codes},
-    round_trip::{Down, Failure, Trip, Whole, Why, of_rows},
+    migration::{Chain, Finding, Migration, Route, Script, codes},
+    round_trip::{Down, Failure, Trip, Whole, Why, of_rows, without_bookkeeping},
     schema::{Facts, Id, diff},
 };
 use tokio_postgres::Client;
 
 use super::{
-    rows::{Rows, WithRows},
-    run::Manner,
+    commands::Commands,
+    rows::{OnRows as Shown, Rows, Share, WithRows},
+    run::{self, Manner, Ran},
 };
 use crate::{
     database::{Catalog, DatabaseError, identifier, literal},
@@ -38,6 +39,8 @@ pub struct Options {
     pub always_clone: bool,
     /// Whether the ways back are tried, or the ways up only.
     pub ways_back: bool,
+    /// The commands that take the chain's steps, where it has steps and no scripts.
+    pub commands: Option<Commands>,
     /// How rows are made, to prove that they stay; none where that is not asked for.
     pub rows: Option<Rows>,
 }
@@ -62,6 +65,10 @@ pub struct Proven {
 pub struct OnRows {
     /// Migrations that were tried on rows.
     pub tried: usize,
+    /// Of these, the newest ones: with rows in all tables, and with their locks watched.
+    pub whole: usize,
+    /// Migrations that can change no table that was there before them.
+    pub untouched: usize,
     /// What became of the rows.
     pub integrity: Vec<Finding>,
     /// Where no rows could be made.
@@ -82,23 +89,53 @@ pub enum ProveError {
     /// What is run before the first migration failed.
     #[error("what is run before the first migration failed: {0}")]
     Before(String),
+    /// The tool's commands do not tell its migrations.
+    #[error("the migrations cannot be listed: {0}; check `up` and `status` of [migrations]")]
+    Commands(String),
 }
 
 /// A session with what it has prepared.
-pub(super) struct Session {
+pub(super) struct Session<'a> {
     pub(super) client: Client,
     pub(super) catalog: Catalog,
+    scratch: &'a Scratch,
+    options: &'a Options,
+    database: Database,
 }
 
-impl Session {
-    pub(super) async fn open(scratch: &Scratch, database: &Database) -> Result<Self, ProveError> {
+impl<'a> Session<'a> {
+    pub(super) async fn open(
+        scratch: &'a Scratch,
+        options: &'a Options,
+        database: &Database,
+    ) -> Result<Self, ProveError> {
         let client = scratch.session(database).await?;
         let catalog = Catalog::prepare(&client).await?;
-        Ok(Session { client, catalog })
+        Ok(Session { client, catalog, scratch, options, database: database.clone() })
     }
 
+    /// Reads the schema; what a command's tool keeps its books in is no part of it.
     pub(super) async fn facts(&self) -> Result<Facts, ProveError> {
-        Ok(self.catalog.read_in_snapshot(&self.client).await?)
+        let facts = self.catalog.read_in_snapshot(&self.client).await?;
+        Ok(match &self.options.commands {
+            Some(commands) => without_bookkeeping(facts, &commands.books()),
+            None => facts,
+        })
+    }
+
+    /// Returns the commands that take the chain's steps, where it has steps.
+    pub(super) fn commands(&self) -> Option<&'a Commands> {
+        self.options.commands.as_ref()
+    }
+
+    /// Runs a script as its tool would: its statements in this session, or the command that takes its step.
+    pub(super) async fn as_the_tool(&self, script: &Script) -> Result<Ran, Failure> {
+        match (&script.step, &self.options.commands) {
+            (Some(_), Some(commands)) => {
+                commands.step(self.scratch, &self.database, script).await.map(|()| Ran::default())
+            }
+            _ => run::as_the_tool(&self.client, script, &self.options.manner).await,
+        }
     }
 }
 
@@ -108,7 +145,7 @@ pub(super) struct Bench<'a> {
     pub(super) main: Database,
     /// For commands about databases.
     service: Client,
-    session: Option<Session>,
+    session: Option<Session<'a>>,
     /// What was read of the locks' records.
     pub(super) taken: Taken,
 }
@@ -127,9 +164,9 @@ impl<'a> Bench<'a> {
     }
 
     /// Returns the session with the database that goes up.
-    pub(super) async fn session(&mut self) -> Result<&Session, ProveError> {
+    pub(super) async fn session(&mut self) -> Result<&Session<'a>, ProveError> {
         if self.session.as_ref().is_none_or(|session| session.client.is_closed()) {
-            self.session = Some(Session::open(self.scratch, &self.main).await?);
+            self.session = Some(Session::open(self.scratch, self.options, &self.main).await?);
         }
         self.session.as_ref().ok_or_else(|| ProveError::Before("no session".to_owned()))
     }
@@ -169,10 +206,11 @@ pub async fn prove(
     let mut before = &bottom;
     let mut seed = SeedRuns::default();
     for (nth, migration) in chain.migrations.iter().enumerate() {
-        let on_rows = options.rows.as_ref().is_some_and(|rows| nth + rows.newest >= chain.migrations.len());
+        let is_new = options.rows.as_ref().is_some_and(|rows| nth + rows.newest >= chain.migrations.len());
+        let share = if is_new { Share::All } else { Share::Touched };
         let trip = match &lost {
             Some(reason) => not_tried(migration, reason),
-            None => match bench.both(migration, before, on_rows).await {
+            None => match bench.both(migration, before, share).await {
                 Ok((trip, after, rows)) => {
                     proven.rows.add(rows, migration, &trip, &mut seed);
                     for difference in diff(before, &after) {
@@ -213,11 +251,14 @@ impl Bench<'_> {
         &mut self,
         migration: &Migration,
         before: &Facts,
-        on_rows: bool,
-    ) -> Result<(Trip, Facts, Result<Option<WithRows>, String>), ProveError> {
-        let rows =
-            if on_rows { self.with_rows(migration, before).await.map_err(|error| error.to_string()) } else { Ok(None) };
-        let (trip, after) = self.trip(migration, before).await?;
+        share: Share,
+    ) -> Result<(Trip, Facts, Result<Shown, String>), ProveError> {
+        let mut rows = self.with_rows(migration, before, &share).await.map_err(|error| error.to_string());
+        let is_watched = matches!((&share, &rows), (Share::All, Ok(Shown::Tried(_))));
+        let (trip, after, requests) = self.trip(migration, before, is_watched).await?;
+        if let Ok(Shown::Tried(shown)) = &mut rows {
+            shown.requests = requests;
+        }
         Ok((trip, after, rows))
     }
 }
@@ -238,11 +279,15 @@ impl SeedRuns {
 }
 
 impl OnRows {
-    fn add(&mut self, rows: Result<Option<WithRows>, String>, migration: &Migration, trip: &Trip, seed: &mut SeedRuns) {
+    fn add(&mut self, rows: Result<Shown, String>, migration: &Migration, trip: &Trip, seed: &mut SeedRuns) {
         let version = migration.version.as_str();
         let rows = match rows {
-            Ok(None) => return,
-            Ok(Some(rows)) => rows,
+            Ok(Shown::Nothing) => return,
+            Ok(Shown::Untouched) => {
+                self.untouched += 1;
+                return;
+            }
+            Ok(Shown::Tried(rows)) => rows,
             Err(reason) => {
                 let message = format!("it was not tried on rows: {reason}");
                 self.seeds.push(Finding::new(&codes::TABLE_UNFILLED, message).of(version).at(&migration.up.file, 0));
@@ -250,6 +295,7 @@ impl OnRows {
             }
         };
         self.tried += 1;
+        self.whole += usize::from(rows.is_whole);
         match rows.seed_refused {
             Some(refused) => seed.refused = Some(refused),
             None => seed.ran = true,
@@ -262,7 +308,11 @@ impl OnRows {
                 self.seeds.push(finding);
             }
         }
-        self.locks.push((version.to_owned(), rows.observed, rows.sizes));
+        if rows.is_whole {
+            let version = version.to_owned();
+            let WithRows { observed, sizes, requests, .. } = *rows;
+            self.locks.push(Watched { version, observed, sizes, requests });
+        }
     }
 }
 
@@ -310,6 +360,7 @@ fn not_tried(migration: &Migration, reason: &str) -> Trip {
         left_open: Vec::new(),
         second_up: None,
         second_differs: Vec::new(),
+        longest_stall: None,
         took: Duration::ZERO,
     }
 }

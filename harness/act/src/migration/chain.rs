@@ -8,10 +8,7 @@ use stagegate_decide::{
     schema::{Facts, diff},
 };
 
-use super::{
-    bench::{Bench, ProveError},
-    run,
-};
+use super::bench::{Bench, ProveError};
 
 impl Bench<'_> {
     /// Goes from the top to the bottom and up again, as the tool would. Migrations that have no usable way back, or
@@ -56,11 +53,9 @@ impl Bench<'_> {
     }
 
     async fn step(&mut self, script: &Script) -> Result<Option<stagegate_decide::round_trip::Failure>, ProveError> {
-        let manner = self.options.manner.clone();
         if let Route::Unreadable(reason) = script.route() {
             return Ok(Some(stagegate_decide::round_trip::Failure::unreadable(script, &reason)));
         }
-        let client = &self.session().await?.client;
-        Ok(run::as_the_tool(client, script, &manner).await.err())
+        Ok(self.session().await?.as_the_tool(script).await.err())
     }
 }

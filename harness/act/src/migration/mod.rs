@@ -2,14 +2,20 @@
 //!
 //! The facts are made here; what they mean is decided in `stagegate_decide::round_trip`.
 
+mod applied;
 mod bench;
 mod chain;
+mod commands;
+mod probes;
 mod rows;
 mod run;
 mod source;
+mod touched;
 mod trip;
 
+pub use applied::applied;
 pub use bench::{OnRows, Options, ProveError, Proven, prove, roles};
+pub use commands::Commands;
 pub use rows::Rows;
 pub use run::Manner;
 pub use source::{SourceError, files};

@@ -3,8 +3,9 @@
 //! All of it happens in a transaction that is taken back, or on a copy: the trip without rows sees nothing of it.
 
 use stagegate_decide::{
-    locks::{Observed, Sizes, statements},
-    migration::{Asked, Migration, Route, Script, asked_for},
+    integrity::Content,
+    locks::{Observed, Request, Sizes, statements},
+    migration::{Asked, Migration, Route, Script, Touched, asked_for, touched},
     round_trip::{Failure, Moments, Step},
     schema::{Facts, Kind},
 };
@@ -13,6 +14,7 @@ use tokio_postgres::Client;
 use super::{
     bench::{Bench, ProveError, Session},
     run::{self, Manner},
+    touched::tables,
     trip::is_of_transaction,
 };
 use crate::{
@@ -29,7 +31,8 @@ pub struct Rows {
     pub seed: Option<String>,
     /// What the generator makes of the tables that are empty after that.
     pub plan: Plan,
-    /// How many of the newest migrations are tried; older ones were applied long ago.
+    /// How many of the newest migrations are tried with rows in all tables and with their locks watched. The others,
+    /// applied long ago, are tried with rows in the tables that they may change.
     pub newest: usize,
 }
 
@@ -39,63 +42,121 @@ impl Default for Rows {
     }
 }
 
+/// How much of a database gets rows.
+#[derive(Clone, Debug)]
+pub(super) enum Share {
+    /// All tables; locks are watched too.
+    All,
+    /// What the migration may change.
+    Touched,
+}
+
+/// What came of a trip with rows.
+#[derive(Debug)]
+pub(super) enum OnRows {
+    /// There is no table yet, or the script cannot be read.
+    Nothing,
+    /// No table that was there can change.
+    Untouched,
+    /// It was tried.
+    Tried(Box<WithRows>),
+}
+
 /// What a migration showed on tables with rows.
 #[derive(Debug, Default)]
 pub(super) struct WithRows {
+    /// Whether all tables had rows and locks were watched.
+    pub(super) is_whole: bool,
     pub(super) moments: Moments,
     pub(super) unfilled: Vec<Unfilled>,
     /// Why the user's statements did not run; none where they did, or there are none.
     pub(super) seed_refused: Option<String>,
     pub(super) observed: Vec<Observed>,
     pub(super) sizes: Sizes,
+    /// What probes asked while it went up for good.
+    pub(super) requests: Vec<Request>,
 }
 
 const MOMENT: &str = "savepoint stagegate_moment";
 const BACK_TO_MOMENT: &str = "rollback to savepoint stagegate_moment";
 
 impl Bench<'_> {
-    /// Tries a migration on rows, before it goes up for good. Nothing where there is no table yet.
+    /// Tries a migration on rows, before it goes up for good.
     pub(super) async fn with_rows(
         &mut self,
         migration: &Migration,
         before: &Facts,
-    ) -> Result<Option<WithRows>, ProveError> {
-        let Some(rows) = self.options.rows.clone() else { return Ok(None) };
+        share: &Share,
+    ) -> Result<OnRows, ProveError> {
+        let Some(mut rows) = self.options.rows.clone() else { return Ok(OnRows::Nothing) };
         let manner = self.options.manner.clone();
         let has_tables = before.iter().any(|fact| fact.id.kind == Kind::Table);
         if !has_tables || matches!(migration.up.route(), Route::Unreadable(_)) {
-            return Ok(None);
+            return Ok(OnRows::Nothing);
+        }
+        let mut without = Vec::new();
+        if matches!(share, Share::Touched) {
+            let tables = tables(&self.session().await?.client).await?;
+            if let Touched::Some { watched, seeded } = touched(migration, &tables) {
+                if watched.is_empty() {
+                    return Ok(OnRows::Untouched);
+                }
+                rows.plan.only = Some(seeded.into_iter().collect());
+                without = tables.all.into_keys().filter(|table| !watched.contains(table)).collect();
+            }
         }
         if matches!(self.route(migration), Route::Session) {
             let mut taken = std::mem::take(&mut self.taken);
             let session = self.session().await?;
-            let ran = Run { client: &session.client, migration, manner: &manner, rows: &rows, inside: true };
+            let ran = Run {
+                session,
+                client: &session.client,
+                migration,
+                manner: &manner,
+                rows: &rows,
+                share,
+                without: &without,
+                inside: true,
+            };
             let tried = ran.all(&mut taken).await;
             // A server that is gone is told by the trip that follows.
             let _ = session.client.batch_execute("rollback").await;
             self.taken = taken;
             let tried = tried?;
             if !tried.moments.stopped.as_ref().is_some_and(|(_, failure)| is_of_transaction(failure)) {
-                return Ok(Some(tried));
+                return Ok(OnRows::Tried(Box::new(tried)));
             }
         }
         let copy = self.copy().await?;
-        let session = Session::open(self.scratch, &copy).await?;
-        let ran = Run { client: &session.client, migration, manner: &manner, rows: &rows, inside: false };
+        let session = Session::open(self.scratch, self.options, &copy).await?;
+        let ran = Run {
+            session: &session,
+            client: &session.client,
+            migration,
+            manner: &manner,
+            rows: &rows,
+            share,
+            without: &without,
+            inside: false,
+        };
         let mut taken = std::mem::take(&mut self.taken);
         let tried = ran.all(&mut taken).await;
         self.taken = taken;
         drop(session);
         self.scratch.drop(&copy).await?;
-        tried.map(Some)
+        tried.map(|tried| OnRows::Tried(Box::new(tried)))
     }
 }
 
 struct Run<'a> {
+    session: &'a Session<'a>,
     client: &'a Client,
     migration: &'a Migration,
     manner: &'a Manner,
     rows: &'a Rows,
+    share: &'a Share,
+    /// Tables that are not looked at.
+    without: &'a [String],
     /// In one transaction that the caller takes back; else as the tool would.
     inside: bool,
 }
@@ -104,12 +165,15 @@ impl Run<'_> {
     async fn all(&self, taken: &mut Taken) -> Result<WithRows, ProveError> {
         let mut found = self.seeded().await?;
         let client = self.client;
-        found.moments.before = self.content(&self.migration.up, &Ask::columns()).await?;
+        found.moments.before = self.content(&self.migration.up).await?;
+        found.is_whole = matches!(self.share, Share::All);
         let rows = sizes(&found.moments.before).into_iter();
         found.sizes = rows.map(|(table, rows)| (table, rows.unsigned_abs())).collect();
-        recorder::install(client).await?;
-        recorder::mark(client).await?;
-        taken.take(client).await?;
+        if found.is_whole {
+            recorder::install(client).await?;
+            recorder::mark(client).await?;
+            taken.take(client).await?;
+        }
         if self.inside {
             self.execute(MOMENT).await?;
         }
@@ -128,8 +192,16 @@ impl Run<'_> {
             moments.stopped = Some((Step::Up, failure));
             return Ok(());
         }
-        moments.up = Some(self.content(up, &Ask::columns()).await?);
-        found.observed = statements(&taken.take(self.client).await?);
+        moments.up = Some(self.content(up).await?);
+        if found.is_whole {
+            found.observed = statements(&taken.take(self.client).await?);
+        }
+        if let Some(commands) = self.session.commands() {
+            for observed in &mut found.observed {
+                observed.locks.retain(|(table, _)| !commands.is_books(table));
+                observed.rewrites.retain(|(table, _)| !commands.is_books(table));
+            }
+        }
         let Some(down) = self.migration.usable_down() else { return Ok(()) };
         if matches!(down.route(), Route::Unreadable(_)) {
             return Ok(());
@@ -138,12 +210,12 @@ impl Run<'_> {
             moments.stopped = Some((Step::Down, failure));
             return Ok(());
         }
-        moments.down = Some(self.content(down, &Ask::columns()).await?);
+        moments.down = Some(self.content(down).await?);
         if let Err(failure) = self.script(up).await {
             moments.stopped = Some((Step::Again, failure));
             return Ok(());
         }
-        moments.again = Some(self.content(up, &Ask::columns()).await?);
+        moments.again = Some(self.content(up).await?);
         Ok(())
     }
 
@@ -151,20 +223,25 @@ impl Run<'_> {
         if self.inside {
             return run::inside(self.client, script, self.manner).await;
         }
-        run::as_the_tool(self.client, script, self.manner).await.map(drop)
+        self.session.as_the_tool(script).await.map(drop)
     }
 
     /// Reads what is there, as the session's own user, whatever role the script took.
-    async fn content(
-        &self,
-        script: &Script,
-        ask: &Ask<'_>,
-    ) -> Result<stagegate_decide::integrity::Content, DatabaseError> {
+    async fn content(&self, script: &Script) -> Result<Content, DatabaseError> {
+        let ask = Ask { without: self.without, ..Ask::columns() };
         let fresh = run::freshen(self.client, self.manner, script).await;
         fresh.map_err(|failure| {
             DatabaseError::Unexpected(format!("cannot make a session as new: {}", failure.told()))
         })?;
-        if self.inside { content_in_transaction(self.client, ask).await } else { content(self.client, ask).await }
+        let mut found = match self.inside {
+            true => content_in_transaction(self.client, &ask).await?,
+            false => content(self.client, &ask).await?,
+        };
+        if let Some(commands) = self.session.commands() {
+            found.tables.retain(|table, _| !commands.is_books(table));
+            found.invalid.retain(|kept| !commands.is_books(&kept.table));
+        }
+        Ok(found)
     }
 
     /// Makes rows: the user's, the generator's, and those that the script's conditions ask for.
@@ -180,7 +257,7 @@ impl Run<'_> {
             self.execute("reset session authorization; reset role; reset all; release savepoint stagegate_moment")
                 .await?;
         }
-        found.unfilled = fill_in_transaction(self.client, &self.rows.plan).await?.unfilled;
+        found.unfilled = fill_in_transaction(self.client, &self.plan().await?).await?.unfilled;
         for (nth, asked) in asked_for(&self.migration.up).iter().enumerate() {
             self.ask_for(nth, asked).await?;
         }
@@ -188,6 +265,19 @@ impl Run<'_> {
             self.execute("commit").await?;
         }
         Ok(found)
+    }
+
+    /// Returns what is to be filled: not the tables in which a command's tool keeps its books.
+    async fn plan(&self) -> Result<Plan, ProveError> {
+        let mut plan = self.rows.plan.clone();
+        if let Some(commands) = self.session.commands() {
+            let tables = "select format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class c \
+                 join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p') and c.oid >= 16384";
+            let found = self.client.query(tables, &[]).await.map_err(|e| failed("list tables", &e))?;
+            let names = found.iter().map(|row| row.get::<_, String>(0));
+            plan.leave_out.extend(names.filter(|table| commands.is_books(table)));
+        }
+        Ok(plan)
     }
 
     /// Gives one row of each table that is meant the value; where the table refuses it, nothing.

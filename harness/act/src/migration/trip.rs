@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use stagegate_decide::{
+    locks::Request,
     migration::{Migration, Route},
     round_trip::{Down, Failure, Trip},
     schema::{Difference, Facts, diff},
@@ -10,6 +11,7 @@ use stagegate_decide::{
 
 use super::{
     bench::{Bench, ProveError, Session},
+    probes,
     run::{self, Manner},
 };
 
@@ -34,10 +36,23 @@ const OF_THE_TRANSACTION: [&str; 3] = ["55006", "25001", "55P04"];
 
 impl Bench<'_> {
     /// Takes one migration up for good, and tries its way back; returns the schema after the way up too.
-    pub(super) async fn trip(&mut self, migration: &Migration, before: &Facts) -> Result<(Trip, Facts), ProveError> {
+    ///
+    /// With `probed`, probes read and write the tables that it names meanwhile; their requests are returned as well.
+    pub(super) async fn trip(
+        &mut self,
+        migration: &Migration,
+        before: &Facts,
+        probed: bool,
+    ) -> Result<(Trip, Facts, Vec<Request>), ProveError> {
         let begun = Instant::now();
         let mut route = self.route(migration);
-        let (up, left_open) = self.up(migration).await?;
+        let probe = if probed { self.probe(migration, before).await? } else { None };
+        let went = self.up(migration).await;
+        let requests = match probe {
+            Some(probe) => probes::answered(probe.end().await),
+            None => Vec::new(),
+        };
+        let (up, left_open) = went?;
         let after = self.session().await?.facts().await?;
         let mut back = match (&up, self.options.ways_back) {
             (Some(_), _) => Back::of(Down::NotTried("its way up failed".to_owned())),
@@ -56,9 +71,10 @@ impl Bench<'_> {
             left_open: back.left_open,
             second_up: back.second_up,
             second_differs: back.second_differs,
+            longest_stall: requests.iter().map(|request| request.took).max(),
             took: begun.elapsed(),
         };
-        Ok((trip, after))
+        Ok((trip, after, requests))
     }
 
     /// Chooses the way: the copy where one of the scripts needs it.
@@ -80,10 +96,10 @@ impl Bench<'_> {
         if let Route::Unreadable(reason) = migration.up.route() {
             return Ok((Some(Failure::unreadable(&migration.up, &reason)), false));
         }
-        let client = &self.session().await?.client;
+        let session = self.session().await?;
         let ran = match migration.up.route() {
-            Route::Session => in_a_transaction(client, migration, &manner).await.map(|()| run::Ran::default()),
-            _ => run::as_the_tool(client, &migration.up, &manner).await,
+            Route::Session => in_a_transaction(&session.client, migration, &manner).await.map(|()| run::Ran::default()),
+            _ => session.as_the_tool(&migration.up).await,
         };
         Ok(match ran {
             Ok(ran) => (None, ran.left_open),
@@ -114,8 +130,14 @@ impl Bench<'_> {
             }
         }
         let copy = self.copy().await?;
-        let back =
-            on_copy(&Session::open(self.scratch, &copy).await?, migration, before, after, &self.options.manner).await;
+        let back = on_copy(
+            &Session::open(self.scratch, self.options, &copy).await?,
+            migration,
+            before,
+            after,
+            &self.options.manner,
+        )
+        .await;
         self.scratch.drop(&copy).await?;
         back
     }
@@ -153,7 +175,7 @@ async fn in_a_transaction(
 
 /// Tries down and up in one transaction that is taken back.
 async fn in_session(
-    session: &Session,
+    session: &Session<'_>,
     migration: &Migration,
     before: &Facts,
     after: &Facts,
@@ -170,7 +192,7 @@ async fn in_session(
 
 /// Tries down and up on a copy, each as the tool would.
 async fn on_copy(
-    session: &Session,
+    session: &Session<'_>,
     migration: &Migration,
     before: &Facts,
     after: &Facts,
@@ -180,7 +202,7 @@ async fn on_copy(
 }
 
 async fn both_ways(
-    session: &Session,
+    session: &Session<'_>,
     migration: &Migration,
     before: &Facts,
     after: &Facts,
@@ -193,11 +215,11 @@ async fn both_ways(
         if inside {
             run::inside(client, script, manner).await.map(|()| run::Ran::default())
         } else {
-            run::as_the_tool(client, script, manner).await
+            session.as_the_tool(script).await
         }
     };
     let read = async || {
-        if inside { catalog.read_in_transaction(client).await } else { catalog.read_in_snapshot(client).await }
+        if inside { Ok(catalog.read_in_transaction(client).await?) } else { session.facts().await }
     };
     let ran = match run(down).await {
         Ok(ran) => ran,

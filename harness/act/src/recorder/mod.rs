@@ -8,7 +8,7 @@
 mod probe;
 mod sampler;
 
-pub use probe::Probe;
+pub use probe::{ABSENT, Probe};
 pub use sampler::Sampler;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -8,10 +8,10 @@ use tokio_postgres::{Client, error::SqlState};
 
 use crate::database::said;
 
+/// What is told of a request for a table that is gone, or has another name now.
+pub const ABSENT: &str = "the table is not there";
 /// Between two requests.
 const PAUSE: Duration = Duration::from_millis(5);
-/// Requests that take less are counted, not kept.
-const KEPT_FROM: Duration = Duration::from_millis(20);
 
 /// Probes that run.
 pub struct Probe {
@@ -36,8 +36,7 @@ impl Probe {
         Probe { stop, clients }
     }
 
-    /// Ends the probes after their last answers, and returns the requests that stalled or failed, and one for each
-    /// client that tells how many there were.
+    /// Ends the probes after their last answers, and returns of each client the slowest request of each table and end.
     pub async fn end(self) -> Vec<Request> {
         let _ = self.stop.send(true);
         let mut requests = Vec::new();
@@ -56,7 +55,6 @@ async fn run(client: &Client, tables: &[String], purpose: Use, mut stopped: watc
         }
         let request = ask(client, table, purpose).await;
         // One of each kind is kept, the slowest: a long migration makes many.
-        let is_kept = request.took >= KEPT_FROM || request.error.is_some();
         match kept.iter_mut().find(|one| one.table == *table && one.error == request.error) {
             Some(one) => {
                 one.count += 1;
@@ -64,8 +62,7 @@ async fn run(client: &Client, tables: &[String], purpose: Use, mut stopped: watc
                     (one.took, one.ended) = (request.took, request.ended);
                 }
             }
-            None if is_kept => kept.push(request),
-            None => {}
+            None => kept.push(request),
         }
         let _ = tokio::time::timeout(PAUSE, stopped.changed()).await;
     }
@@ -85,7 +82,7 @@ async fn ask(client: &Client, table: &str, purpose: Use) -> Request {
     }
     let error = answer.err().map(|error| match error.code() {
         // The table has another name now, or is gone: an application would fail as well.
-        Some(&SqlState::UNDEFINED_TABLE) => "the table is not there".to_owned(),
+        Some(&SqlState::UNDEFINED_TABLE) => ABSENT.to_owned(),
         _ => said(&error),
     });
     let now = client.query_one("select extract(epoch from pg_catalog.clock_timestamp())::float8", &[]).await;

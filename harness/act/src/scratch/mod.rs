@@ -10,6 +10,7 @@ mod images;
 mod leftover;
 mod named;
 mod programs;
+mod reach;
 
 use std::{
     fmt, io,

@@ -29,11 +29,13 @@ pub struct Plan {
     pub rows: usize,
     /// Tables that stay empty, such as a tool's own: `schema.table`, as the server quotes it.
     pub leave_out: Vec<Name>,
+    /// The only tables that are looked at; whatever they point to has to be among them. All where `None`.
+    pub only: Option<Vec<Name>>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Plan { seed: 1, rows: 8, leave_out: Vec::new() }
+        Plan { seed: 1, rows: 8, leave_out: Vec::new(), only: None }
     }
 }
 
@@ -74,7 +76,7 @@ pub async fn fill(client: &Client, plan: &Plan) -> Result<Filled, DatabaseError>
 /// [`DatabaseError`] where the catalog cannot be read, or the session ended.
 pub async fn fill_in_transaction(client: &Client, plan: &Plan) -> Result<Filled, DatabaseError> {
     client.batch_execute(SETTINGS).await.map_err(|e| failed("fix the settings of a session", &e))?;
-    let mut schema = read(client).await?;
+    let mut schema = read(client, plan).await?;
     let left_out: BTreeSet<&Name> = plan.leave_out.iter().collect();
     schema.tables.retain(|name, _| !left_out.contains(name));
     has_rows(client, &mut schema).await?;
@@ -103,8 +105,8 @@ pub async fn fill_in_transaction(client: &Client, plan: &Plan) -> Result<Filled,
     }
 }
 
-async fn read(client: &Client) -> Result<Schema, DatabaseError> {
-    let row = client.query_one(SCHEMA, &[]).await.map_err(|e| failed("read what tables are made of", &e))?;
+async fn read(client: &Client, plan: &Plan) -> Result<Schema, DatabaseError> {
+    let row = client.query_one(SCHEMA, &[&plan.only]).await.map_err(|e| failed("read what tables are made of", &e))?;
     serde_json::from_str(row.get(0))
         .map_err(|error| DatabaseError::Unexpected(format!("cannot read what tables are made of: {error}")))
 }

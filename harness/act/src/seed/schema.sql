@@ -5,6 +5,7 @@ with recursive tables as (
     where c.relkind in ('r', 'p') and c.relpersistence <> 't' and not c.relispartition
       and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'
       and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+      and ($1::text[] is null or format('%I.%I', n.nspname, c.relname) = any ($1))
 ), columns as (
     select a.attrelid, a.attnum, jsonb_build_object(
         'name', a.attname, 'of_type', a.atttypid::int8, 'modifier', a.atttypmod, 'not_null', a.attnotnull,

@@ -75,6 +75,18 @@ pub fn run_once(project: &str, model: &Path, service: &str, name: &str) -> Comma
     of_model(project, model).args(["run", "--rm", "--no-deps", "--no-TTY", "--name", name, service])
 }
 
+/// Runs a command in a service's image under a name of ours, without starting others; the variables in `names` are
+/// handed on from the caller's own.
+#[must_use]
+pub fn run_command(project: &str, model: &Path, service: &str, name: &str, names: &[&str], argv: &[String]) -> Command {
+    let mut command = of_model(project, model).args(["run", "--rm", "--no-deps", "--no-TTY", "--name", name]);
+    for name in names {
+        command = command.args(["--env", name]);
+    }
+    let (program, arguments) = argv.split_first().map_or(("", argv), |(program, rest)| (program.as_str(), rest));
+    command.args(["--entrypoint", program, service]).args(arguments.iter().cloned())
+}
+
 /// Takes the project's containers and networks away, and its volumes where asked.
 #[must_use]
 pub fn down(project: &str, volumes: bool) -> Command {

@@ -20,6 +20,12 @@ pub fn untag(name: &str) -> Command {
     Command::new("docker").args(["image", "rm", "--no-prune", name])
 }
 
+/// Removes a container, whether it runs or not.
+#[must_use]
+pub fn remove(container: &str) -> Command {
+    Command::new("docker").args(["rm", "--force", "--volumes", container])
+}
+
 /// Runs a script of bash in the network of a container, in a container of `image` that goes with it.
 #[must_use]
 pub fn inside<I: IntoIterator<Item = String>>(container: &str, image: &str, script: &str, arguments: I) -> Command {

@@ -4,7 +4,10 @@
 //! string; it travels in PGDATABASE, which is not expanded. PGAPPNAME marks the sessions, so that those of a dead
 //! run can be ended: the programs outlive a killed client.
 
+use std::fmt::Write;
+
 use super::Command;
+use crate::redact::Secret;
 
 /// Where the programs run and as whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +18,66 @@ pub struct Inside {
     pub role: String,
     /// The name that sessions carry (`stagegate/<run>`).
     pub application: String,
+}
+
+/// Where programs of any kind find a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// A name or address; the folder of a socket where it begins with `/`.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The role.
+    pub role: String,
+    /// Its password, where it needs one.
+    pub password: Option<Secret>,
+    /// The database.
+    pub database: String,
+}
+
+impl Reach {
+    /// Returns the URL, as libpq and the drivers of Go, Rust and Python read it.
+    ///
+    /// It says `sslmode=disable`: some drivers ask for TLS otherwise, which a scratch server has not.
+    #[must_use]
+    pub fn url(&self) -> Secret {
+        let password = self.password.as_ref().map(|password| format!(":{}", encoded(password.expose())));
+        let user = format!("{}{}", encoded(&self.role), password.unwrap_or_default());
+        let (port, database) = (self.port, encoded(&self.database));
+        Secret::new(match self.host.starts_with('/') {
+            true => format!("postgresql://{user}@/{database}?host={}&port={port}&sslmode=disable", encoded(&self.host)),
+            false => format!("postgresql://{user}@{}:{port}/{database}?sslmode=disable", self.host),
+        })
+    }
+
+    /// Returns the variables in which libpq's programs and `variable`'s readers find the database.
+    #[must_use]
+    pub fn variables(&self, variable: &str) -> Vec<(String, Secret)> {
+        let mut all = vec![
+            (variable.to_owned(), self.url()),
+            ("PGHOST".to_owned(), Secret::new(&self.host)),
+            ("PGPORT".to_owned(), Secret::new(self.port.to_string())),
+            ("PGUSER".to_owned(), Secret::new(&self.role)),
+            ("PGDATABASE".to_owned(), Secret::new(&self.database)),
+            ("PGSSLMODE".to_owned(), Secret::new("disable")),
+        ];
+        all.extend(self.password.clone().map(|password| ("PGPASSWORD".to_owned(), password)));
+        all
+    }
+}
+
+/// Writes a text as a part of a URL.
+fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
 }
 
 fn exec(inside: &Inside, database: &str, stdin: bool) -> Command {
@@ -53,4 +116,26 @@ pub fn dump_roles(inside: &Inside) -> Command {
 pub fn restore(inside: &Inside, database: &str) -> Command {
     // `--dbname=` is needed for pg_restore to connect at all; an empty one takes PGDATABASE.
     exec(inside, database, true).args(["pg_restore", "--exit-on-error", "--dbname="])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_read_alike_by_all_drivers() {
+        let reach = Reach {
+            host: "127.0.0.1".to_owned(),
+            port: 5433,
+            role: "post gres".to_owned(),
+            password: Some(Secret::new("a/b@c")),
+            database: "scratch-1".to_owned(),
+        };
+        let want = "postgresql://post%20gres:a%2Fb%40c@127.0.0.1:5433/scratch-1?sslmode=disable";
+        assert_eq!(reach.url().expose(), want);
+        let socket = Reach { host: "/tmp/x y".to_owned(), password: None, ..reach };
+        let want = "postgresql://post%20gres@/scratch-1?host=%2Ftmp%2Fx%20y&port=5433&sslmode=disable";
+        assert_eq!(socket.url().expose(), want);
+        assert!(!socket.variables("URL").iter().any(|(name, _)| name == "PGPASSWORD"));
+    }
 }

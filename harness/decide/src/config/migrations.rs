@@ -5,7 +5,12 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::{Database, error::closest};
+use super::{
+    Commands, Database, LockLimits,
+    commands::{Written, commands},
+    error::closest,
+    locks::RawLocks,
+};
 use crate::{migration::Tool, units::Span};
 
 /// How the migrations of one database are tried.
@@ -14,8 +19,10 @@ pub struct Migrations {
     /// The database's id.
     #[serde(skip)]
     pub database: String,
-    /// The folder, relative to the environment's workdir.
+    /// The folder, relative to the environment's workdir; with commands the one that they run in.
     pub source: PathBuf,
+    /// The tool's commands, where it is not its folder that is read.
+    pub commands: Option<Commands>,
     /// The tool whose rules are followed; told by the files where `None`.
     pub tool: Option<Tool>,
     /// How long one statement may take.
@@ -32,13 +39,25 @@ pub struct Migrations {
     pub server_variable: Option<String>,
     /// A file of SQL that makes rows, relative to the environment's workdir.
     pub seed: Option<PathBuf>,
+    /// What locks may cost.
+    pub locks: LockLimits,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawMigrations {
-    source: PathBuf,
+    source: Option<PathBuf>,
     tool: Option<Tool>,
+    #[serde(default)]
+    up: Vec<String>,
+    #[serde(default)]
+    down: Vec<String>,
+    #[serde(default)]
+    status: Vec<String>,
+    service: Option<String>,
+    url_variable: Option<String>,
+    #[serde(default)]
+    books: Vec<String>,
     statement_timeout: Option<Span>,
     within: Option<Span>,
     search_path: Option<String>,
@@ -48,6 +67,8 @@ pub(super) struct RawMigrations {
     pg: Vec<u32>,
     server_variable: Option<String>,
     seed: Option<PathBuf>,
+    #[serde(default)]
+    locks: RawLocks,
 }
 
 /// Fills the defaults in; `error` makes an error of place, text and way out.
@@ -67,16 +88,33 @@ pub(super) fn migrations<E>(
             };
             return Err(error(raw.span().start, text, way_out));
         }
-        all.insert(id.clone(), read(id, raw.get_ref()));
+        let commands = commands(&written(raw.get_ref()));
+        let commands = commands
+            .map_err(|(text, way_out)| error(raw.span().start, format!("[migrations.{id}]: {text}"), way_out))?;
+        all.insert(id.clone(), read(id, raw.get_ref(), commands));
     }
     Ok(all)
 }
 
-fn read(id: &str, raw: &RawMigrations) -> Migrations {
+fn written(raw: &RawMigrations) -> Written<'_> {
+    Written {
+        up: &raw.up,
+        down: &raw.down,
+        status: &raw.status,
+        service: raw.service.as_ref(),
+        url_variable: raw.url_variable.as_ref(),
+        books: &raw.books,
+        has_source: raw.source.is_some(),
+        has_tool: raw.tool.is_some(),
+    }
+}
+
+fn read(id: &str, raw: &RawMigrations, commands: Option<Commands>) -> Migrations {
     let or = |span: Option<Span>, seconds| span.unwrap_or(Span(Duration::from_secs(seconds)));
     Migrations {
         database: id.to_owned(),
-        source: raw.source.clone(),
+        source: raw.source.clone().unwrap_or_default(),
+        commands,
         tool: raw.tool,
         statement_timeout: or(raw.statement_timeout, 30),
         within: or(raw.within, 600),
@@ -85,6 +123,7 @@ fn read(id: &str, raw: &RawMigrations) -> Migrations {
         pg: raw.pg.clone(),
         server_variable: raw.server_variable.clone(),
         seed: raw.seed.clone(),
+        locks: raw.locks.limits(),
     }
 }
 

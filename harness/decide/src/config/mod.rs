@@ -5,8 +5,10 @@
 
 mod algorithm;
 mod choice;
+mod commands;
 mod compare;
 mod error;
+mod locks;
 mod migrations;
 mod performance;
 mod raw;
@@ -27,9 +29,11 @@ use crate::{
 };
 pub use algorithm::Algorithm;
 pub use choice::{BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier};
+pub use commands::Commands;
 pub use compare::Compare;
 pub use error::ConfigError;
 pub(crate) use error::closest;
+pub use locks::LockLimits;
 pub use migrations::Migrations;
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;

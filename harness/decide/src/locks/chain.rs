@@ -1,10 +1,20 @@
 //! What is told of a chain's locks: what was observed, and of the texts what nobody could observe.
 
-use super::{Hurt, Observed, Samples, Sizes, Thresholds, findings, told};
+use super::{Hurt, Observed, Request, Samples, Sizes, Thresholds, findings, told};
 use crate::migration::{Chain, Finding, Migration, Statement, codes, lint};
 
-/// What the statements of one version did, with the rows that tables had where they did it.
-pub type Watched = (String, Vec<Observed>, Sizes);
+/// What the statements of one version did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Watched {
+    /// The version.
+    pub version: String,
+    /// Its statements.
+    pub observed: Vec<Observed>,
+    /// The rows that tables had where they did it.
+    pub sizes: Sizes,
+    /// Requests of probes that read and wrote the tables meanwhile.
+    pub requests: Vec<Request>,
+}
 
 /// Aspects of static findings that hurt by a table's size alone.
 const BY_SIZE: [&str; 5] = ["rewrite", "scan", "index", "rows", "lock_timeout"];
@@ -14,12 +24,12 @@ const BY_SIZE: [&str; 5] = ["rewrite", "scan", "index", "rows", "lock_timeout"];
 #[must_use]
 pub fn of_chain(chain: &Chain, watched: &[Watched], target: &Sizes, thresholds: &Thresholds) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (version, observed, sizes) in watched {
+    for Watched { version, observed, sizes, requests } in watched {
         let Some(migration) = chain.migration(version) else { continue };
-        let hurts = findings(observed, &Samples::default(), &[], (sizes, target), thresholds);
+        let hurts = findings(observed, &Samples::default(), requests, (sizes, target), thresholds);
         found.extend(hurts.iter().map(|hurt| placed(hurt, migration)));
     }
-    let is_watched = |version: &str| watched.iter().any(|(watched, ..)| watched == version);
+    let is_watched = |version: &str| watched.iter().any(|watched| watched.version == version);
     let from_text: Vec<Finding> = lint(chain)
         .into_iter()
         .filter(|finding| {
@@ -102,9 +112,10 @@ mod tests {
             tag: "CREATE INDEX".to_owned(),
             locks: vec![("public.t".to_owned(), Mode::Share)],
             took: Duration::from_millis(1),
+            lock_timeout: Duration::from_secs(1),
             ..Observed::default()
         };
-        vec![("1".to_owned(), vec![index], Sizes::new())]
+        vec![Watched { version: "1".to_owned(), observed: vec![index], ..Watched::default() }]
     }
 
     #[test]

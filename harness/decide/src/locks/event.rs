@@ -102,8 +102,8 @@ pub struct Observed {
     pub locks: Vec<(String, Mode)>,
     /// Tables that were rewritten, and why.
     pub rewrites: Vec<(String, String)>,
-    /// Whether it would have waited for its locks for ever.
-    pub waits_for_ever: bool,
+    /// How long it would have waited for each of its locks; 0 is for ever.
+    pub lock_timeout: Duration,
 }
 
 /// Makes statements of events, which are in the order of time.
@@ -132,7 +132,7 @@ pub fn statements(events: &[Event]) -> Vec<Observed> {
             took: Duration::try_from_secs_f64(event.at - last.0).unwrap_or_default(),
             locks,
             rewrites: rewrites.remove(&event.pid).unwrap_or_default(),
-            waits_for_ever: event.lock_timeout == 0,
+            lock_timeout: Duration::from_millis(event.lock_timeout.unsigned_abs()),
         });
         *last = (event.at, last.1 + 1);
     }

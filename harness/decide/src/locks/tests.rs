@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use rstest::rstest;
+
 use super::*;
 
 fn event(at: f64, tag: &str, locks: &[(&str, Mode)]) -> Event {
@@ -32,7 +34,7 @@ fn a_time_is_stretched_to_the_targets_rows_and_an_unknown_target_counts_as_large
     let slow = of(2_000, &sizes(100_000));
     assert_eq!(
         slow[0].message,
-        "ALTER TABLE took 10.0 s under ACCESS EXCLUSIVE on t (100000 rows on the target); at most 5.0 s are allowed"
+        "ALTER TABLE took 10.0 s under ACCESS EXCLUSIVE on t (100000 rows on the target); at most 2.0 s are allowed"
     );
     assert_eq!(of(2_000, &sizes(20_000)), []);
     let observed = statements(&[event(10.2, "ALTER TABLE", &[("t", Mode::AccessExclusive)])]);
@@ -57,4 +59,47 @@ fn a_stall_is_the_last_statements_whose_lock_was_in_its_way() {
     };
     assert_eq!(told(request(Use::Write))[0].query, "a; b");
     assert_eq!(told(request(Use::Read))[0].query, "", "SHARE does not stop reads");
+}
+
+#[test]
+fn a_transaction_holds_its_locks_until_its_end() {
+    let lock = [("t", Mode::AccessExclusive)];
+    let first = Event { lock_timeout: 1_000, ..event(10.1, "ALTER TABLE", &lock) };
+    let last = Event { message: 13.0, ..event(13.5, "CREATE TABLE", &lock) };
+    let observed = statements(&[first, last]);
+    let found = findings(&observed, &Samples::default(), &[], (&sizes(8), &sizes(50_000)), &Thresholds::default());
+    assert_eq!(
+        found[0].message,
+        "ALTER TABLE and what follows in its transaction took 3.5 s under ACCESS EXCLUSIVE on t (50000 rows on the \
+         target); at most 2.0 s are allowed"
+    );
+}
+
+#[rstest]
+#[case::none(0, Some("with lock_timeout = 0:"))]
+#[case::short(2_000, None)]
+#[case::long(60_000, Some("with lock_timeout = 60.0 s (at most 10.0 s are allowed):"))]
+fn a_lock_timeout_that_is_missing_or_too_long_is_told(#[case] millis: i64, #[case] want: Option<&str>) {
+    let event = Event { lock_timeout: millis, ..event(10.1, "ALTER TABLE", &[("t", Mode::AccessExclusive)]) };
+    let observed = statements(&[event]);
+    let found = findings(&observed, &Samples::default(), &[], (&sizes(8), &sizes(50_000)), &Thresholds::default());
+    assert_eq!(found.len(), usize::from(want.is_some()), "{found:?}");
+    assert!(want.is_none_or(|want| found[0].message.contains(want)), "{found:?}");
+}
+
+#[rstest]
+#[case::any_is_told(Duration::ZERO, 1_000_000, true)]
+#[case::within_the_limit(Duration::from_secs(3), 1_000_000, false)]
+#[case::beyond_the_limit(Duration::from_secs(3), 2_000_000, true)]
+fn a_rewrite_is_told_by_its_time_at_the_targets_size(
+    #[case] limit: Duration,
+    #[case] rows: u64,
+    #[case] is_told: bool,
+) {
+    let rewrite = Event { rewritten: Some("t".to_owned()), reason: Some(4), ..event(10.05, "ALTER TABLE", &[]) };
+    let observed = statements(&[rewrite, Event { lock_timeout: 1, ..event(10.1, "ALTER TABLE", &[]) }]);
+    let thresholds = Thresholds { rewrite: limit, ..Thresholds::default() };
+    let found = findings(&observed, &Samples::default(), &[], (&sizes(8), &sizes(rows)), &thresholds);
+    assert_eq!(found.iter().any(|hurt| hurt.trouble == Trouble::Rewrite), is_told, "{found:?}");
+    assert!(found.iter().all(|hurt| hurt.message.contains("at 500000 rows a second")), "{found:?}");
 }

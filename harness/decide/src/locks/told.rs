@@ -3,7 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{Mode, Observed, Request, Samples, Use};
-use crate::migration::{Finding, codes};
+use crate::{
+    config::LockLimits,
+    migration::{Finding, codes},
+};
+
+/// Rows of a copy from which on a time is the rows', and not the statement's own.
+const MEASURED_FROM: u64 = 1_000;
 
 /// Rows by table, `schema.table`.
 pub type Sizes = BTreeMap<String, u64>;
@@ -13,15 +19,40 @@ pub type Sizes = BTreeMap<String, u64>;
 pub struct Thresholds {
     /// Rows on the target from which on a table that is read or written in full under a lock is told.
     pub rows: u64,
+    /// Rows that are written anew or put into an index in a second, where nothing better is known.
+    pub rows_per_second: u64,
+    /// The longest time for which a table is held against everybody, as scaled to the target.
+    pub access_exclusive: Duration,
+    /// The longest time for which a table is held against those who write.
+    pub writes: Duration,
+    /// The longest time for which a table is written anew.
+    pub rewrite: Duration,
+    /// The longest time for which an index is built while writes wait.
+    pub index: Duration,
     /// The longest time for which requests may be held up.
     pub stall: Duration,
-    /// The longest time for one statement, as scaled to the target.
-    pub statement: Duration,
+    /// The longest time that a statement may wait for a lock against everybody.
+    pub lock_timeout: Duration,
+}
+
+impl From<&LockLimits> for Thresholds {
+    fn from(limits: &LockLimits) -> Self {
+        Thresholds {
+            rows: limits.rows,
+            rows_per_second: limits.rows_per_second.max(1),
+            access_exclusive: limits.access_exclusive.0,
+            writes: limits.writes.0,
+            rewrite: limits.rewrite.0,
+            index: limits.index.0,
+            stall: limits.stall.0,
+            lock_timeout: limits.lock_timeout.0,
+        }
+    }
 }
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Thresholds { rows: 10_000, stall: Duration::from_millis(500), statement: Duration::from_secs(5) }
+        Thresholds::from(&LockLimits::default())
     }
 }
 
@@ -73,7 +104,7 @@ pub fn findings(
     thresholds: &Thresholds,
 ) -> Vec<Hurt> {
     let judge = Judge { copy, target, thresholds };
-    let mut found: Vec<Hurt> = observed.iter().flat_map(|statement| judge.statement(statement)).collect();
+    let mut found: Vec<Hurt> = observed.iter().flat_map(|statement| judge.statement(statement, observed)).collect();
     found.extend(judge.waits(samples));
     found.extend(requests.iter().filter_map(|request| judge.request(request, observed, samples)));
     found
@@ -90,49 +121,84 @@ impl Judge<'_> {
         self.target.get(table).is_none_or(|rows| *rows >= self.thresholds.rows)
     }
 
-    fn statement(&self, statement: &Observed) -> Vec<Hurt> {
+    fn statement(&self, statement: &Observed, all: &[Observed]) -> Vec<Hurt> {
         let mut found = Vec::new();
-        let hurt = |trouble, table: &str, message| Hurt {
-            trouble,
-            table: table.to_owned(),
-            query: statement.query.clone(),
-            nth: statement.nth,
-            message,
+        let mut hurt = |trouble, table: &str, message| {
+            let (table, query) = (table.to_owned(), statement.query.clone());
+            found.push(Hurt { trouble, table, query, nth: statement.nth, message });
         };
         for (table, why) in statement.rewrites.iter().filter(|(table, _)| self.is_large(table)) {
-            let message = format!("{} rewrote {table}{}, since {why}", statement.tag, self.rows(table));
-            found.push(hurt(Trouble::Rewrite, table, message));
+            let (lasts, told) = self.lasts(table, statement.took);
+            if lasts.is_none_or(|lasts| lasts > self.thresholds.rewrite) {
+                let rows = self.rows(table);
+                hurt(Trouble::Rewrite, table, format!("{} rewrote {table}{rows}, since {why}{told}", statement.tag));
+            }
         }
         let is_index = matches!(statement.tag.as_str(), "CREATE INDEX" | "REINDEX");
         for (table, mode) in statement.locks.iter().filter(|(table, mode)| self.is_large(table) && mode.stops_writes())
         {
-            if is_index {
-                let message =
-                    format!("an index on {table}{} was built under {}: writes wait", self.rows(table), mode.words());
-                found.push(hurt(Trouble::IndexBlocksWrites, table, message));
+            let (lasts, told) = self.lasts(table, statement.took);
+            if is_index && lasts.is_none_or(|lasts| lasts > self.thresholds.index) {
+                let (rows, mode) = (self.rows(table), mode.words());
+                let message = format!("an index on {table}{rows} was built under {mode}: writes wait{told}");
+                hurt(Trouble::IndexBlocksWrites, table, message);
             }
-            if *mode == Mode::AccessExclusive && statement.waits_for_ever {
-                let message = format!(
-                    "{} took {} on {table} with lock_timeout = 0: behind a long read it waits, and all others behind it",
-                    statement.tag,
-                    mode.words()
-                );
-                found.push(hurt(Trouble::NoLockTimeout, table, message));
+            if let Some(message) = self.waits_too_long(statement, table, *mode) {
+                hurt(Trouble::NoLockTimeout, table, message);
             }
-            let scaled = self.scaled(table, statement.took);
-            if scaled > self.thresholds.statement {
-                let message = format!(
-                    "{} took {:.1} s under {} on {table}{}; at most {:.1} s are allowed",
-                    statement.tag,
-                    scaled.as_secs_f64(),
-                    mode.words(),
-                    self.rows(table),
-                    self.thresholds.statement.as_secs_f64()
-                );
-                found.push(hurt(Trouble::Slow, table, message));
+            if let Some(message) = self.holds_too_long(statement, all, table, *mode) {
+                hurt(Trouble::Slow, table, message);
             }
         }
         found
+    }
+
+    fn waits_too_long(&self, statement: &Observed, table: &str, mode: Mode) -> Option<String> {
+        let (limit, behind) = (statement.lock_timeout, "behind a long read it waits, and all others behind it");
+        let is_told = limit.is_zero() || limit > self.thresholds.lock_timeout;
+        let (tag, allowed) = (&statement.tag, self.thresholds.lock_timeout.as_secs_f64());
+        let beside = if limit.is_zero() { String::new() } else { format!(" (at most {allowed:.1} s are allowed)") };
+        let told = if limit.is_zero() { "0".to_owned() } else { format!("{:.1} s", limit.as_secs_f64()) };
+        (mode == Mode::AccessExclusive && is_told)
+            .then(|| format!("{tag} took {} on {table} with lock_timeout = {told}{beside}: {behind}", mode.words()))
+    }
+
+    /// Tells of a lock that is held for long: by its own statement, else by those of its transaction after it.
+    fn holds_too_long(&self, statement: &Observed, all: &[Observed], table: &str, mode: Mode) -> Option<String> {
+        let allowed = match mode {
+            Mode::AccessExclusive => self.thresholds.access_exclusive,
+            _ => self.thresholds.writes,
+        };
+        let is_same = |other: &&Observed| other.pid == statement.pid && other.transaction == statement.transaction;
+        let end = all.iter().filter(is_same).map(|other| other.ended).fold(statement.ended, f64::max);
+        let after = Duration::try_from_secs_f64(end - statement.ended).unwrap_or_default();
+        let (own, held) = (self.scaled(table, statement.took), self.scaled(table, statement.took + after));
+        let (does, lasted) = match () {
+            () if own > allowed => ("took", own),
+            () if held > allowed => ("and what follows in its transaction took", held),
+            () => return None,
+        };
+        Some(format!(
+            "{} {does} {:.1} s under {} on {table}{}; at most {:.1} s are allowed",
+            statement.tag,
+            lasted.as_secs_f64(),
+            mode.words(),
+            self.rows(table),
+            allowed.as_secs_f64()
+        ))
+    }
+
+    /// Tells how long a statement that reads or writes all rows lasts on the target, and says so where it is an
+    /// estimate; `None` where the target's rows are not known.
+    #[expect(clippy::cast_precision_loss, reason = "row counts are estimates")]
+    fn lasts(&self, table: &str, took: Duration) -> (Option<Duration>, String) {
+        let Some(target) = self.target.get(table) else { return (None, String::new()) };
+        if self.copy.get(table).is_some_and(|copy| *copy >= MEASURED_FROM) {
+            return (Some(self.scaled(table, took)), String::new());
+        }
+        let rate = self.thresholds.rows_per_second;
+        let lasts = took + Duration::from_secs_f64(*target as f64 / rate as f64);
+        (Some(lasts), format!("; about {:.1} s at {rate} rows a second", lasts.as_secs_f64()))
     }
 
     fn rows(&self, table: &str) -> String {
@@ -143,8 +209,7 @@ impl Judge<'_> {
     #[expect(clippy::cast_precision_loss, reason = "row counts are estimates")]
     fn scaled(&self, table: &str, took: Duration) -> Duration {
         match (self.copy.get(table), self.target.get(table)) {
-            // Below some rows the time is the statement's own, not the rows'.
-            (Some(copy), Some(target)) if *copy >= 1_000 => {
+            (Some(copy), Some(target)) if *copy >= MEASURED_FROM => {
                 let factor = (*target as f64 / *copy as f64).max(1.0);
                 Duration::try_from_secs_f64(took.as_secs_f64() * factor).unwrap_or(Duration::MAX)
             }

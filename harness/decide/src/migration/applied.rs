@@ -1,56 +1,63 @@
 //! Holds a folder against the tool's own table of what it applied: edited, lost and overtaken migrations.
 //!
 //! In: the rows of [`query`]. A tool without checksums tells lost and overtaken migrations only.
-// Source: each tool's own statements that create the table; those of Flyway and Sqitch are from their manuals.
+// Source: sqlx-postgres migrate.rs; dbmate postgres.go; golang-migrate database/postgres; goose dialectquery/postgres.go;
+// diesel_migrations; refinery_core runner.rs and traits/mod.rs; Flyway's table as dumps have it; Sqitch Engine/pg.sql.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Chain, Finding, Kind, Migration, Tool, codes};
+use super::{Chain, Finding, Kind, Migration, Tool, codes, read::flyway};
 
 /// A row of the tool's table, all as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
     /// The version; empty for a repeatable one.
     pub version: String,
-    /// What it is called there, where the table says so.
+    /// What it is called there, where the table says so; of Sqitch the project.
     pub name: Option<String>,
     /// The checksum, where the tool keeps one.
     pub checksum: Option<String>,
     /// Whether it ended well.
     pub is_done: bool,
+    /// Whether it stands for all up to this version, which were there before the tool (Flyway's baseline).
+    pub is_baseline: bool,
 }
 
-/// Returns the query for what was applied, oldest first: version, name, checksum as text, and whether it ended well.
+/// Returns the query for what was applied, oldest first: version, name, checksum as text, whether it ended well, whether
+/// it is a baseline.
 ///
-/// `None` for plain folders, whose table is nobody's standard, and for Sqitch.
+/// `None` for plain folders, whose table is nobody's standard, and for commands.
 #[must_use]
 pub fn query(tool: Tool) -> Option<&'static str> {
     Some(match tool {
         Tool::Sqlx => {
-            "SELECT version::text, description::text, encode(checksum, 'hex'), success FROM _sqlx_migrations ORDER BY version"
+            "SELECT version::text, description::text, encode(checksum, 'hex'), success, false FROM _sqlx_migrations ORDER BY version"
         }
         Tool::Dbmate => {
-            "SELECT version::text, NULL::text, NULL::text, true FROM schema_migrations ORDER BY version COLLATE \"C\""
+            "SELECT version::text, NULL::text, NULL::text, true, false FROM schema_migrations ORDER BY version COLLATE \"C\""
         }
         // One row: the version that the database is at.
-        Tool::GolangMigrate => "SELECT version::text, NULL::text, NULL::text, NOT dirty FROM schema_migrations",
-        // A row is added for each step up and down; the last one of a version counts.
+        Tool::GolangMigrate => "SELECT version::text, NULL::text, NULL::text, NOT dirty, false FROM schema_migrations",
+        // A row is added for each step up; a step down takes its rows away, and added one in earlier versions.
         Tool::Goose => {
-            "SELECT version_id::text, NULL::text, NULL::text, true FROM (SELECT DISTINCT ON (version_id) version_id, \
+            "SELECT version_id::text, NULL::text, NULL::text, true, false FROM (SELECT DISTINCT ON (version_id) version_id, \
              is_applied FROM goose_db_version ORDER BY version_id, id DESC) last WHERE is_applied AND version_id > 0 ORDER BY version_id"
         }
         Tool::Diesel => {
-            "SELECT version::text, NULL::text, NULL::text, true FROM __diesel_schema_migrations ORDER BY version COLLATE \"C\""
+            "SELECT version::text, NULL::text, NULL::text, true, false FROM __diesel_schema_migrations ORDER BY version COLLATE \"C\""
         }
         Tool::Refinery => {
-            "SELECT version::text, name::text, checksum::text, true FROM refinery_schema_history ORDER BY version"
+            "SELECT version::text, name::text, checksum::text, true, false FROM refinery_schema_history ORDER BY version"
         }
+        // The last row of a version counts: UNDO_SQL took it back, DELETE is `repair` without a file.
         Tool::Flyway => {
-            "SELECT coalesce(version, '')::text, description::text, checksum::text, success FROM (SELECT DISTINCT ON (version, \
-             CASE WHEN version IS NULL THEN description END) * FROM flyway_schema_history WHERE type IN ('SQL', 'UNDO_SQL') ORDER BY \
-             version, CASE WHEN version IS NULL THEN description END, installed_rank DESC) last WHERE type = 'SQL' ORDER BY installed_rank"
+            "SELECT coalesce(version, '')::text, description::text, checksum::text, success, type LIKE '%BASELINE' FROM (\
+             SELECT DISTINCT ON (version, CASE WHEN version IS NULL THEN description END) * FROM flyway_schema_history \
+             WHERE type IN ('SQL', 'UNDO_SQL', 'DELETE', 'BASELINE', 'SQL_BASELINE') ORDER BY version, CASE WHEN version \
+             IS NULL THEN description END, installed_rank DESC) last WHERE type NOT IN ('UNDO_SQL', 'DELETE') ORDER BY installed_rank"
         }
-        Tool::Sqitch | Tool::Plain => return None,
+        Tool::Sqitch => "SELECT change, project, NULL::text, true, false FROM sqitch.changes ORDER BY committed_at",
+        Tool::Plain | Tool::Command => return None,
     })
 }
 
@@ -67,8 +74,14 @@ pub fn drift(chain: &Chain, rows: &[Applied]) -> Vec<Finding> {
         return found;
     }
     let mut applied: BTreeMap<usize, &Applied> = BTreeMap::new();
-    for row in rows {
-        match chain.migrations.iter().position(|migration| is_of(chain.tool, migration, row)) {
+    let own = own_projects(chain, rows);
+    for row in rows.iter().filter(|row| !row.is_baseline && own(row)) {
+        // A change of Sqitch's that comes again has its name twice.
+        let fits = |(at, migration): (usize, &Migration)| {
+            let is_free = chain.tool != Tool::Sqitch || !applied.contains_key(&at);
+            (is_free && is_of(chain.tool, migration, row)).then_some(at)
+        };
+        match chain.migrations.iter().enumerate().find_map(fits) {
             Some(at) => drop(applied.insert(at, row)),
             None => found.push(lost(row)),
         }
@@ -77,12 +90,39 @@ pub fn drift(chain: &Chain, rows: &[Applied]) -> Vec<Finding> {
         found.extend(edited(&chain.migrations[*at], row));
     }
     let newest = applied.keys().copied().filter(|at| chain.migrations[*at].kind == Kind::Versioned).max().unwrap_or(0);
-    for (_, migration) in chain.migrations.iter().enumerate().take(newest).filter(|(at, _)| !applied.contains_key(at)) {
+    let is_open =
+        |at: &usize, migration: &Migration| !applied.contains_key(at) && !may_come_late(chain, migration, rows);
+    for (_, migration) in chain.migrations.iter().enumerate().take(newest).filter(|(at, found)| is_open(at, found)) {
         let message = format!("{} is applied, this one is not", chain.migrations[newest].label());
         let finding = Finding::new(&codes::APPLIED_OUT_OF_ORDER, message).of(&migration.version);
         found.push(placed(finding, Some(migration)));
     }
     found
+}
+
+/// Returns the filter of the rows that are this folder's: Sqitch keeps the books of several projects in one table, and
+/// one of which the folder has no change is another's.
+fn own_projects<'a>(chain: &Chain, rows: &'a [Applied]) -> impl Fn(&Applied) -> bool + use<'a> {
+    let is_sqitch = chain.tool == Tool::Sqitch;
+    let known = |row: &&Applied| chain.migrations.iter().any(|migration| is_of(chain.tool, migration, row));
+    let own: BTreeSet<&str> = if is_sqitch {
+        rows.iter().filter(known).filter_map(|row| row.name.as_deref()).collect()
+    } else {
+        BTreeSet::new()
+    };
+    move |row| !is_sqitch || own.is_empty() || row.name.as_deref().is_some_and(|name| own.contains(name))
+}
+
+/// Tells whether a migration may be applied after newer ones, or never: refinery's `U` files, and what lies below
+/// Flyway's baseline.
+fn may_come_late(chain: &Chain, migration: &Migration, rows: &[Applied]) -> bool {
+    let file = migration.up.file.rsplit('/').next().unwrap_or_default();
+    let is_below = |row: &Applied| row.is_baseline && flyway::parts(&migration.version) <= flyway::parts(&row.version);
+    match chain.tool {
+        Tool::Refinery => file.starts_with('U'),
+        Tool::Flyway => rows.iter().any(is_below),
+        _ => false,
+    }
 }
 
 fn of_row<'a>(chain: &'a Chain, row: &Applied) -> Option<&'a Migration> {
@@ -97,17 +137,10 @@ fn is_of(tool: Tool, migration: &Migration, row: &Applied) -> bool {
     }
     match tool {
         Tool::Dbmate | Tool::Diesel => migration.version == row.version,
-        Tool::Flyway => parts(&migration.version) == parts(&row.version),
+        Tool::Sqitch => migration.version.split('@').next() == Some(row.version.as_str()),
+        Tool::Flyway => flyway::parts(&migration.version) == flyway::parts(&row.version),
         _ => migration.version.trim_start_matches('0') == row.version.trim_start_matches('0'),
     }
-}
-
-fn parts(version: &str) -> Vec<&str> {
-    let mut parts: Vec<&str> = version.split(['.', '_']).map(|part| part.trim_start_matches('0')).collect();
-    while parts.last().is_some_and(|part| part.is_empty()) {
-        parts.pop();
-    }
-    parts
 }
 
 fn lost(row: &Applied) -> Finding {
@@ -156,7 +189,8 @@ mod tests {
     }
 
     fn row(version: &str, checksum: Option<&str>) -> Applied {
-        Applied { version: version.to_owned(), name: None, checksum: checksum.map(str::to_owned), is_done: true }
+        let (version, checksum) = (version.to_owned(), checksum.map(str::to_owned));
+        Applied { version, name: None, checksum, is_done: true, is_baseline: false }
     }
 
     fn told(chain: &Chain, rows: &[Applied]) -> Vec<(&'static str, String)> {
@@ -203,5 +237,38 @@ mod tests {
         for tool in Tool::ALL.into_iter().filter(|tool| !matches!(tool, Tool::Plain | Tool::Sqitch)) {
             assert!(query(tool).is_some_and(|sql| sql.contains(tool.bookkeeping_tables()[0])), "{tool}");
         }
+        assert!(query(Tool::Sqitch).is_some_and(|sql| sql.contains("sqitch.changes")));
+    }
+
+    #[test]
+    fn what_lies_below_a_baseline_was_there_before() {
+        let chain = folder(Tool::Flyway, &["V1__a.sql", "V2__b.sql", "V3__c.sql", "V4__d.sql"]);
+        let baseline = Applied { is_baseline: true, ..row("2", None) };
+        assert_eq!(told(&chain, &[baseline.clone(), row("4", None)]), [("applied-out-of-order", "3".to_owned())]);
+        assert!(told(&chain, &[baseline, row("3", None)]).is_empty());
+    }
+
+    #[test]
+    fn a_step_of_refinery_without_an_order_may_come_late() {
+        let chain = folder(Tool::Refinery, &["U1__late.sql", "V2__b.sql", "V3__c.sql"]);
+        assert_eq!(told(&chain, &[row("3", None)]), [("applied-out-of-order", "2".to_owned())]);
+    }
+
+    #[test]
+    fn sqitch_keeps_the_books_of_other_projects_in_the_same_table() {
+        let file = |path: &str, text: &str| File { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
+        let plan = "%project=shop\n\na 2026-01-01T00:00:00Z A <a@b>\n@v1 2026-01-02T00:00:00Z A <a@b>\n\
+                    a [a@v1] 2026-01-03T00:00:00Z A <a@b>\nb 2026-01-04T00:00:00Z A <a@b>\n";
+        let files = [
+            file("sqitch.plan", plan),
+            file("deploy/a.sql", "select f();"),
+            file("deploy/a@v1.sql", "select f();"),
+            file("deploy/b.sql", "select f();"),
+        ];
+        let chain = chain(&files, Some(Tool::Sqitch)).unwrap();
+        let of = |project: &str, change: &str| Applied { name: Some(project.to_owned()), ..row(change, None) };
+        assert!(told(&chain, &[of("shop", "a"), of("other", "x"), of("shop", "a")]).is_empty());
+        assert_eq!(told(&chain, &[of("shop", "a"), of("shop", "x")]), [("applied-not-in-folder", "x".to_owned())]);
+        assert_eq!(told(&chain, &[of("shop", "a"), of("shop", "b")])[0].0, "applied-out-of-order");
     }
 }

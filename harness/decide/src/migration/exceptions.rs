@@ -52,8 +52,10 @@ struct Exception {
 pub enum Extent {
     /// Only the files.
     Files,
-    /// The migrations were run.
+    /// The files, and the migrations were run.
     Run,
+    /// What the tool noted of them.
+    Applied,
 }
 
 #[derive(Deserialize)]
@@ -117,7 +119,12 @@ impl Exceptions {
     /// exceptions.
     pub fn apply(&self, findings: &mut Vec<Finding>, today: &str, extent: Extent) {
         let mut told = Vec::new();
-        for exception in &self.all {
+        let is_meant = |exception: &&Exception| match extent {
+            Extent::Files => true,
+            Extent::Run => !exception.is_of_applied(),
+            Extent::Applied => exception.is_of_applied(),
+        };
+        for exception in self.all.iter().filter(is_meant) {
             let mut covered = false;
             for finding in findings.iter_mut().filter(|finding| exception.covers(finding)) {
                 covered = true;
@@ -130,7 +137,7 @@ impl Exceptions {
                     let message = format!("{} ended on {}", exception.shown(), exception.terms.expires);
                     told.push(self.finding(&codes::EXCEPTION_EXPIRED, exception, message));
                 }
-                Some(Fault::Unused) if extent == Extent::Run || exception.is_of_files() => {
+                Some(Fault::Unused) if extent != Extent::Files || exception.is_of_files() => {
                     let message = format!("{}, where nothing is told", exception.shown());
                     told.push(self.finding(&codes::EXCEPTION_UNUSED, exception, message));
                 }
@@ -157,6 +164,11 @@ impl Exception {
     /// Tells whether its findings come from the files alone.
     fn is_of_files(&self) -> bool {
         self.code.is_some_and(codes::is_of_files)
+    }
+
+    /// Tells whether its findings come from the tool's own table.
+    fn is_of_applied(&self) -> bool {
+        self.code.is_some_and(codes::is_of_applied)
     }
 
     fn shown(&self) -> String {

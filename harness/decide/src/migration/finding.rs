@@ -118,7 +118,7 @@ impl Finding {
 }
 
 /// Returns the first 160 characters of a statement on one line.
-pub(super) fn shortened(statement: &str) -> String {
+pub(crate) fn shortened(statement: &str) -> String {
     let mut words = String::new();
     for word in statement.split_whitespace() {
         if !words.is_empty() {

@@ -7,6 +7,7 @@
 pub mod applied;
 mod asked;
 pub mod codes;
+mod commands;
 mod exceptions;
 mod finding;
 mod lint;
@@ -16,16 +17,20 @@ mod script;
 mod split;
 mod token;
 mod tool;
+mod touched;
 
 use serde::Serialize;
 
 pub use asked::{Asked, asked_for};
+pub use commands::{Direction, ListError, Listed, Step, listed, of_steps, version_of};
 pub use exceptions::{EXCEPTIONS_FILE, Exceptions, Extent};
+pub(crate) use finding::shortened;
 pub use finding::{Code, Finding};
 pub use lint::lint;
 pub use read::{File, ReadError, chain, detected};
 pub use script::{Route, Script, Statement, Trait, Transaction};
 pub use tool::Tool;
+pub use touched::{Tables, Touched, touched};
 
 /// All migrations of a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

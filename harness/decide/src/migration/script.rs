@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::split;
+use super::{Step, split};
 
 /// What the tool does about a transaction around a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +119,9 @@ pub struct Script {
     /// Why the script can't be read as SQL: a step in another language.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub foreign: Option<String>,
+    /// The step that commands take in the place of statements.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<Step>,
 }
 
 impl Script {
@@ -138,6 +141,7 @@ impl Script {
             batches,
             transaction,
             foreign: None,
+            step: None,
         }
     }
 
@@ -170,6 +174,13 @@ impl Script {
         script
     }
 
+    /// Makes a step that commands take; `name` stands in the place of its file.
+    pub(super) fn of_step(name: &str, step: Step) -> Self {
+        let mut script = Script::new(name, 1, "", Transaction::Bare, Sending::Whole);
+        script.step = Some(step);
+        script
+    }
+
     /// Returns the text of a statement.
     #[must_use]
     pub fn text_of(&self, statement: &Statement) -> &str {
@@ -194,7 +205,9 @@ impl Script {
     /// selections of constants such as `SELECT 1`.
     #[must_use]
     pub fn does_something(&self) -> bool {
-        self.foreign.is_some() || self.statements.iter().any(|statement| !split::is_idle(self.text_of(statement)))
+        self.foreign.is_some()
+            || self.step.is_some()
+            || self.statements.iter().any(|statement| !split::is_idle(self.text_of(statement)))
     }
 
     /// Tells which way it can be tried.
@@ -202,6 +215,9 @@ impl Script {
     pub fn route(&self) -> Route {
         if let Some(reason) = &self.foreign {
             return Route::Unreadable(reason.clone());
+        }
+        if self.step.is_some() {
+            return Route::Clone("it is a command's".to_owned());
         }
         let first = |wanted: fn(&Trait) -> bool| {
             self.statements.iter().find(|statement| statement.traits.iter().any(wanted)).map(|found| found.line)

@@ -26,10 +26,13 @@ pub enum Tool {
     Sqitch,
     /// No tool known: `name.up.sql` and `name.down.sql`, or `.sql` alone, by name.
     Plain,
+    /// Commands of the user's, whatever tool they run.
+    #[serde(skip_deserializing)]
+    Command,
 }
 
 impl Tool {
-    /// All of them.
+    /// All whose folders can be read.
     pub const ALL: [Tool; 9] = [
         Tool::Sqlx,
         Tool::Dbmate,
@@ -55,10 +58,12 @@ impl Tool {
             Tool::Flyway => "flyway",
             Tool::Sqitch => "sqitch",
             Tool::Plain => "plain",
+            Tool::Command => "commands",
         }
     }
 
-    /// Returns the tables in which it writes down what it applied; they are no part of the schema.
+    /// Returns the tables in which it writes down what it applied; they are no part of the schema. `name.*` is a schema
+    /// with all that is in it.
     #[must_use]
     pub fn bookkeeping_tables(self) -> &'static [&'static str] {
         match self {
@@ -68,8 +73,16 @@ impl Tool {
             Tool::Diesel => &["__diesel_schema_migrations"],
             Tool::Refinery => &["refinery_schema_history"],
             Tool::Flyway => &["flyway_schema_history"],
-            // Sqitch keeps its tables in a schema of their own, `sqitch`.
-            Tool::Sqitch => &[],
+            Tool::Sqitch => &["sqitch.*"],
+            Tool::Command => &[
+                "schema_migrations",
+                "_sqlx_migrations",
+                "goose_db_version",
+                "__diesel_schema_migrations",
+                "refinery_schema_history",
+                "flyway_schema_history",
+                "sqitch.*",
+            ],
         }
     }
 }

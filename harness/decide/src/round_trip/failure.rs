@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    migration::{Code, Finding, Script, Statement, codes},
+    migration::{Code, Finding, Script, Statement, codes, shortened},
     report::clean,
 };
 
@@ -38,6 +38,25 @@ impl Why {
             Some("42704") if is_about_role => Why::Unavailable,
             Some("55000") if message.contains("shared_preload_libraries") => Why::Unavailable,
             Some(_) => Why::Refused,
+        }
+    }
+}
+
+impl Why {
+    /// Tells a refusal's kind by what a program printed of it: programs hand the server's words on, not its SQLSTATE.
+    #[must_use]
+    pub fn of_words(printed: &str) -> Self {
+        let has = |words: &[&str]| words.iter().any(|words| printed.contains(words));
+        let lacks_role = printed.contains("role \"") && printed.contains("does not exist");
+        let lacks_extension = printed.contains("extension \"") && printed.contains("is not available");
+        if has(&["server closed the connection", "terminating connection due to", "Connection refused"]) {
+            Why::ServerGone
+        } else if has(&["statement timeout", "lock timeout"]) {
+            Why::TimedOut
+        } else if lacks_role || lacks_extension || has(&["permission denied to ", "must be superuser"]) {
+            Why::Unavailable
+        } else {
+            Why::Refused
         }
     }
 }
@@ -77,6 +96,13 @@ impl Failure {
             message: clean(message),
             why,
         }
+    }
+
+    /// Makes the failure of a command: `line` is what was run, `said` what it printed last.
+    #[must_use]
+    pub fn of_command(script: &Script, line: &str, said: &str, why: Why) -> Self {
+        let (file, statement, message) = (script.file.clone(), shortened(line), clean(said));
+        Failure { file, line: 0, statement, sqlstate: None, message, why }
     }
 
     /// Makes the failure of a script that cannot be run from here.

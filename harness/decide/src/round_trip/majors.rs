@@ -57,6 +57,7 @@ mod tests {
             left_open: Vec::new(),
             second_up: None,
             second_differs: Vec::new(),
+            longest_stall: None,
             took: Duration::ZERO,
         }]
     }

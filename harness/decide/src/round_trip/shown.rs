@@ -19,7 +19,9 @@ pub fn line(trip: &Trip) -> String {
     };
     let again = if trip.second_up.is_some() { ", fails when run again" } else { "" };
     let took = trip.took.as_millis();
-    clean(&format!("{:<14} {}{again}  ({took} ms, {way})", trip.verdict().word(), trip.label))
+    let stall = trip.longest_stall.map(|stall| format!(", longest stall {} ms", stall.as_millis()));
+    let stall = stall.unwrap_or_default();
+    clean(&format!("{:<14} {}{again}  ({took} ms, {way}{stall})", trip.verdict().word(), trip.label))
 }
 
 /// Returns a finding with its place and statement.

@@ -57,8 +57,22 @@ pub struct Tried {
     pub verdict: Verdict,
     /// Whether its second way up failed.
     pub second_up_fails: bool,
+    /// The longest time that a probe's request was held up by the way there; none where there were no probes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_stall_ms: Option<u64>,
     /// How long all of it took.
     pub took_ms: u64,
+}
+
+/// On how many migrations rows were tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OnRows {
+    /// Migrations that were tried on rows.
+    pub tried: usize,
+    /// Of these, with rows in all tables, and with their locks watched.
+    pub whole: usize,
+    /// Migrations that can change no table that was there before them.
+    pub untouched: usize,
 }
 
 /// A chain's trips as JSON.
@@ -74,6 +88,9 @@ pub struct Report {
     pub counts: Counts,
     /// Each migration.
     pub migrations: Vec<Tried>,
+    /// On how many migrations rows were tried; nothing where that was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<OnRows>,
     /// How long the whole chain down and up took.
     pub chain_ms: u64,
     /// What was found, exceptions applied.
@@ -90,6 +107,7 @@ impl Report {
             route: trip.route.clone(),
             verdict: trip.verdict(),
             second_up_fails: trip.second_up.is_some(),
+            longest_stall_ms: trip.longest_stall.map(millis),
             took_ms: millis(trip.took),
         };
         Report {
@@ -98,6 +116,7 @@ impl Report {
             server: server.to_owned(),
             counts: Counts::of(trips),
             migrations: trips.iter().map(tried).collect(),
+            rows: None,
             chain_ms: millis(whole.took),
             findings,
         }

@@ -34,6 +34,7 @@ fn trip(down: Down) -> Trip {
         left_open: Vec::new(),
         second_up: None,
         second_differs: Vec::new(),
+        longest_stall: None,
         took: Duration::from_millis(3),
     }
 }

@@ -47,6 +47,8 @@ pub struct Trip {
     pub second_up: Option<Failure>,
     /// What is otherwise after the second way there than after the first.
     pub second_differs: Vec<Difference>,
+    /// The longest time that a probe's request was held up by the way there; none where there were no probes.
+    pub longest_stall: Option<Duration>,
     /// How long all of it took.
     pub took: Duration,
 }
@@ -152,10 +154,12 @@ pub(super) fn is_order_only(differences: &[Difference]) -> bool {
 #[must_use]
 pub fn is_bookkeeping(object: &Id, tables: &[&str]) -> bool {
     let name = object.name.rsplit('.').next().unwrap_or_default().trim_matches('"');
-    tables.iter().any(|table| match object.kind {
-        Kind::Table => name == *table,
-        Kind::Sequence => name.strip_prefix(table).is_some_and(|rest| rest.starts_with('_')),
-        _ => false,
+    tables.iter().any(|table| match (table.strip_suffix(".*"), object.kind) {
+        (Some(schema), Kind::Schema) => object.name == schema,
+        (Some(schema), _) => object.name.strip_prefix(schema).is_some_and(|rest| rest.starts_with('.')),
+        (None, Kind::Table) => name == *table,
+        (None, Kind::Sequence) => name.strip_prefix(table).is_some_and(|rest| rest.starts_with('_')),
+        (None, _) => false,
     })
 }
 

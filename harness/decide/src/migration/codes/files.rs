@@ -97,4 +97,8 @@ super::define! {
         "a statement that the server refuses inside of a transaction",
         "the migration always ends with an error",
         "mark the script as one without a transaction, and let it hold this statement alone";
+    SEVERAL_AT_ONCE = "several-at-once", Warning,
+        "one run of the command for up applies several migrations",
+        "they are tried together only: which of them does not lead back is not told, and a rollback of one is not tried",
+        "name the tool's option that applies one, where it has one; `{version}` and `{name}` stand for the next one";
 }

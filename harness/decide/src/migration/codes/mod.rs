@@ -38,6 +38,12 @@ pub fn is_of_files(id: &str) -> bool {
     files::CODES.iter().chain(lint::CODES).any(|code| code.id == id)
 }
 
+/// Tells whether a code is told from the tool's own table.
+#[must_use]
+pub fn is_of_applied(id: &str) -> bool {
+    applied::CODES.iter().any(|code| code.id == id)
+}
+
 /// Returns the id that is near to a mistyped one.
 #[must_use]
 pub fn nearest(id: &str) -> Option<&'static str> {

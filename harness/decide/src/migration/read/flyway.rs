@@ -61,7 +61,7 @@ pub(super) fn named(file: &str) -> Option<Named<'_>> {
 }
 
 /// Returns the numbers of a version; zeros at its end don't count.
-fn parts(version: &str) -> Vec<u128> {
+pub(in super::super) fn parts(version: &str) -> Vec<u128> {
     let mut parts: Vec<u128> = version.split(['.', '_']).filter_map(|part| part.parse().ok()).collect();
     while parts.len() > 1 && parts.last() == Some(&0) {
         parts.pop();

@@ -4,7 +4,7 @@ mod check;
 mod dbmate;
 mod detect;
 mod diesel;
-mod flyway;
+pub(super) mod flyway;
 mod goose;
 mod name;
 mod pairs;
@@ -89,6 +89,7 @@ pub fn chain(files: &[File], tool: Option<Tool>) -> Result<Chain, ReadError> {
         Tool::Refinery => refinery::read(&mut reading),
         Tool::Flyway => flyway::read(&mut reading),
         Tool::Sqitch => sqitch::read(&mut reading),
+        Tool::Command => Vec::new(),
     };
     check::files(&mut reading);
     check::chain(&mut reading, &migrations);

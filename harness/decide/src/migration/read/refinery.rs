@@ -59,3 +59,22 @@ fn checksum(version: &str, name: &str, text: &str) -> Option<String> {
     hasher.write(&[0xff]);
     Some(hasher.finish().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::hash::Hash;
+
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_what_the_tool_feeds_into_its_hasher() {
+        // Source: refinery_core runner.rs, `Migration::checksum`: name, version and text, by their own `Hash`.
+        let (name, version, text) =
+            (String::from("add_orders"), 12_i32, String::from("CREATE TABLE orders (id INT);\n"));
+        let mut hasher = SipHasher13::new();
+        name.hash(&mut hasher);
+        version.hash(&mut hasher);
+        text.hash(&mut hasher);
+        assert_eq!(checksum("12", &name, &text), Some(hasher.finish().to_string()));
+    }
+}

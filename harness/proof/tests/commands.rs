@@ -1,0 +1,181 @@
+//! Proofs that a tool which is known by its commands only is tried like any other: on this host and in a service.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
+
+use stagegate_act::{
+    migration::{Commands, Manner, Options, Proven, Rows, prove},
+    scratch::Scratch,
+};
+use stagegate_decide::{
+    compose::Model,
+    config,
+    locks::{Sizes, Thresholds, of_chain},
+    migration::{Chain, Finding},
+    round_trip::{Verdict, findings},
+};
+
+use crate::{integrity::start, world::image_of};
+
+/// A tool of ours: psql in a shell script, with books of its own. `up` takes one step, `all` takes all of them.
+const TOOL: &str = r#"#!/bin/sh
+set -eu
+cd "$(dirname "$0")"
+export PGOPTIONS='--client-min-messages=warning'
+test -n "$LEDGER_URL"
+ask() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
+ask -c 'create table if not exists ledger_versions (version text primary key, at timestamptz default now())'
+up() { ask -1 -f "$1.up.sql" -c "insert into ledger_versions values ('$1')"; }
+each() { for file in *.up.sql; do echo "${file%.up.sql}"; done; }
+applied() { test -n "$(ask -c "select 1 from ledger_versions where version = '$1'")"; }
+case $1 in
+  status) for name in $(each); do if applied "$name"; then echo "[X] $name"; else echo "[ ] $name"; fi; done ;;
+  up) for name in $(each); do applied "$name" || { up "$name"; exit 0; }; done ;;
+  all) for name in $(each); do applied "$name" || up "$name"; done ;;
+  down) name=$(ask -c 'select max(version) from ledger_versions')
+    ask -1 -f "$name.down.sql" -c "delete from ledger_versions where version = '$name'" ;;
+  nothing) ;;
+  sleep) ask -c 'select pg_sleep(60)' ;;
+esac
+"#;
+
+const STEPS: [(&str, &str, &str); 4] = [
+    ("1_accounts", "create table accounts (id int primary key, note text);", "drop table accounts;"),
+    (
+        "2_entries",
+        "create table entries (id int primary key, account int references accounts); create index e on entries (account);",
+        "drop table entries;",
+    ),
+    (
+        "3_trim",
+        "alter table accounts drop column note; delete from entries;",
+        "alter table accounts add column note text;",
+    ),
+    ("4_broken", "create index e_id on entries (id, account);", "drop index no_such;"),
+];
+
+/// A folder with the tool and some of the steps; gone with this value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn of(steps: usize) -> Self {
+        let name = format!("proof-commands-{}-{steps}-{:?}", std::process::id(), std::thread::current().id());
+        let folder = Folder(std::env::temp_dir().join(name.replace(['(', ')'], "")));
+        fs::create_dir_all(&folder.0).unwrap();
+        fs::write(folder.0.join("tool.sh"), TOOL).unwrap();
+        fs::set_permissions(folder.0.join("tool.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+        for (name, up, down) in &STEPS[..steps] {
+            fs::write(folder.0.join(format!("{name}.up.sql")), up).unwrap();
+            fs::write(folder.0.join(format!("{name}.down.sql")), down).unwrap();
+        }
+        folder
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn commands(folder: &Folder, up: &str, down: &str) -> Commands {
+    let command = |word: &str| vec!["./tool.sh".to_owned(), word.to_owned()];
+    Commands {
+        config: config::Commands {
+            up: command(up),
+            down: command(down),
+            status: command("status"),
+            service: None,
+            url_variable: "LEDGER_URL".to_owned(),
+            books: vec!["ledger_versions".to_owned()],
+        },
+        dir: folder.0.clone(),
+        model: None,
+        within: Duration::from_secs(4),
+        secrets: Vec::new(),
+    }
+}
+
+fn in_service(folder: &Folder) -> Commands {
+    let command = |word: &str| vec!["/tool/tool.sh".to_owned(), word.to_owned()];
+    let mut commands = commands(folder, "up", "down");
+    commands.config.up = command("up");
+    commands.config.down = command("down");
+    commands.config.status = command("status");
+    commands.config.service = Some("migrate".to_owned());
+    commands.within = Duration::from_secs(30);
+    let (image, folder) = (image_of(17), folder.0.display());
+    commands.model = Some(
+        Model::parse(&format!(
+            r#"{{"name":"proof-commands","services":{{"migrate":{{"image":"{image}","networks":{{"back":null}},
+               "volumes":[{{"type":"bind","source":"{folder}","target":"/tool"}}]}}}},"networks":{{"back":{{}}}}}}"#
+        ))
+        .unwrap(),
+    );
+    commands
+}
+
+async fn proven(server: &Scratch, commands: Commands, rows: bool) -> (Chain, Proven) {
+    let chain = commands.chain(server, "").await.unwrap();
+    let options = Options {
+        manner: Manner { statement_within: Duration::from_secs(5), search_path: None },
+        before: String::new(),
+        always_clone: false,
+        ways_back: true,
+        commands: Some(commands),
+        rows: rows.then(Rows::default),
+    };
+    let proven = prove(server, &chain, &options, |_| {}).await.unwrap();
+    (chain, proven)
+}
+
+fn verdicts(proven: &Proven) -> Vec<Verdict> {
+    proven.trips.iter().map(stagegate_decide::round_trip::Trip::verdict).collect()
+}
+
+fn all(chain: &Chain, proven: &Proven) -> Vec<Finding> {
+    let mut found = findings(chain, &proven.trips, &proven.whole);
+    found.extend(proven.rows.integrity.iter().chain(&proven.rows.seeds).cloned());
+    found.extend(of_chain(chain, &proven.rows.locks, &Sizes::new(), &Thresholds::default()));
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_of_commands_is_tried_with_its_rows_and_locks_on_the_host_and_in_a_service() {
+    let (server, folder) = (start(17).await, Folder::of(4));
+    let (chain, on_host) = proven(&server, commands(&folder, "up", "down"), true).await;
+    let (_, inside) = proven(&server, in_service(&folder), false).await;
+    server.end().await;
+    assert_eq!(verdicts(&on_host), [Verdict::Exact, Verdict::Exact, Verdict::Exact, Verdict::SqlError]);
+    assert_eq!(verdicts(&inside), verdicts(&on_host));
+    let found = all(&chain, &on_host);
+    let of = |code: &str| -> Vec<&Finding> { found.iter().filter(|finding| finding.code == code).collect() };
+    let fails = of("down-fails")[0];
+    assert_eq!((fails.place().as_str(), fails.statement.as_str()), ("4_broken", "./tool.sh down"));
+    assert!(fails.message.contains("index \"no_such\" does not exist"), "{fails:?}");
+    assert_eq!((of("rows-lost").len(), of("rows-lost")[0].place().as_str()), (1, "3_trim"), "{found:#?}");
+    assert!(of("rows-lost")[0].message.contains("public.entries: 8 -> 0 rows"), "{found:#?}");
+    assert_eq!(of("data-not-restored")[0].place(), "3_trim", "{found:#?}");
+    assert_eq!(of("index-blocked-writes")[0].place(), "4_broken", "{found:#?}");
+    assert!(found.iter().all(|finding| !format!("{finding:?}").contains("ledger_versions")), "{found:#?}");
+    assert_eq!(on_host.rows.tried, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_that_applies_all_at_once_is_one_step_and_one_that_lies_is_told() {
+    let (server, folder) = (start(17).await, Folder::of(2));
+    let (chain, proven_all) = proven(&server, commands(&folder, "all", "down"), false).await;
+    assert_eq!(chain.migrations.iter().map(|m| m.label()).collect::<Vec<_>>(), ["1_accounts .. 2_entries"]);
+    assert_eq!(verdicts(&proven_all), [Verdict::Exact]);
+    assert_eq!(findings(&chain, &proven_all.trips, &proven_all.whole)[0].code, "several-at-once");
+
+    let (chain, lies) = proven(&server, commands(&folder, "up", "nothing"), false).await;
+    assert_eq!(verdicts(&lies), [Verdict::SqlError; 2]);
+    let told = findings(&chain, &lies.trips, &lies.whole);
+    assert!(told[0].message.contains("it took back nothing; expected 1_accounts"), "{told:#?}");
+
+    let (chain, slow) = proven(&server, commands(&folder, "sleep", "down"), false).await;
+    assert_eq!(verdicts(&slow), [Verdict::UpFails; 2]);
+    let told = findings(&chain, &slow.trips, &slow.whole);
+    assert_eq!((told[0].code, told[0].statement.as_str()), ("took-too-long", "./tool.sh sleep"), "{told:#?}");
+    server.end().await;
+}

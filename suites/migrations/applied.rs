@@ -1,0 +1,77 @@
+//! Is what the tool noted in the environment's database what the folder says? Only reads there.
+
+use std::sync::Arc;
+
+use stagegate_act::{
+    database::Server,
+    error::with_causes,
+    migration::{applied, files},
+};
+use stagegate_decide::{
+    config::Migrations,
+    migration::{
+        Extent, Tool,
+        applied::{drift, query},
+        chain,
+    },
+    record::Outcome,
+};
+
+use super::{SUITE, judged, proof};
+use crate::{
+    session::Session,
+    trial::{Effect, Trial},
+};
+
+/// Asks where the tool may keep books that are known.
+pub(super) fn trial(migrations: &Migrations) -> Option<Trial> {
+    let is_without_books = |tool: Tool| query(tool).is_none();
+    if migrations.commands.is_some() || migrations.tool.is_some_and(is_without_books) {
+        return None;
+    }
+    let (id, migrations) = (migrations.database.clone(), migrations.clone());
+    Some(Trial::new(SUITE.name, &id, "applied", Effect::Reads, move |session| ask(session, migrations.clone())))
+}
+
+async fn ask(session: Arc<Session>, migrations: Migrations) -> Outcome {
+    told(&session, &migrations).await.unwrap_or_else(Outcome::Broken)
+}
+
+async fn told(session: &Session, migrations: &Migrations) -> Result<Outcome, String> {
+    let source = session.project.environment.workdir.join(&migrations.source);
+    let files = files(&source).map_err(|error| with_causes(&error))?;
+    let chain = chain(&files, migrations.tool).map_err(|error| format!("{}: {error}", source.display()))?;
+    let tool = chain.tool;
+    if query(tool).is_none() {
+        return Ok(Outcome::Pass(format!(
+            "{tool} keeps no books that are known: there is nothing to hold against the folder"
+        )));
+    }
+    let databases = &session.project.config.databases;
+    let database = databases
+        .get(&migrations.database)
+        .ok_or_else(|| format!("[databases.{}] is not there", migrations.database))?;
+    let read = async {
+        let server = Server::of(&session.project, &session.engine, database, "stagegate/migrations").await?;
+        applied(&server.connect(&database.name).await?, tool).await
+    };
+    let Some(rows) = read.await.map_err(|error| with_causes(&error))? else {
+        return Ok(Outcome::Skip(format!(
+            "database `{}` has no table in which {tool} notes what it applied: nothing is known of it; name the right \
+             `tool` in [migrations.{}]",
+            database.name, migrations.database
+        )));
+    };
+    let mut found = drift(&chain, &rows);
+    proof::exceptions(session.project.config.root())?.apply(
+        &mut found,
+        &stagegate_act::clock::today(),
+        Extent::Applied,
+    );
+    let message = match (tool, rows.as_slice()) {
+        // It notes one version for all.
+        (Tool::GolangMigrate, [row]) => format!("{tool} noted version {}", row.version),
+        _ => format!("{tool} noted {} migrations; the folder has {}", rows.len(), chain.migrations.len()),
+    };
+    Ok(judged::noted(message, &found, migrations))
+}
