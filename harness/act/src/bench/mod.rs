@@ -4,6 +4,9 @@
 //! applies its own migrations, and are measured in turn. They are taken down at the end, however it comes; what a killed
 //! run left is taken down by the next one of the same name. Whether one is slower is decided elsewhere.
 
+mod alone;
+mod cost;
+pub mod criterion;
 mod pairs;
 mod stored;
 mod turns;
@@ -19,7 +22,7 @@ use stagegate_decide::{
     command::compose,
     compose::{Model, RUN_LABEL},
     config::{Config, Kind, Probe, Target},
-    performance::{Arm, Block, Compared, Comparison, Next, PAIRS, Rules, changed_size, next, unfit},
+    performance::{Arm, Block, Compared, Comparison, Cost, Next, PAIRS, Rules, changed_size, next, unfit},
 };
 
 use crate::{
@@ -29,6 +32,7 @@ use crate::{
     load::{self, NoSubject, Subject},
     process::{RunError, Runner},
 };
+pub use alone::{Alone, AloneError};
 pub use stored::{StoredError, against, host, read, record, write};
 
 const UP_WITHIN: Duration = Duration::from_secs(300);
@@ -97,8 +101,8 @@ pub struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Starts both releases, measures every probe that is no workflow, and takes both down. Where one looks slower,
-    /// both are started anew and it is measured again: a slowdown of the release is one of all its copies.
+    /// Starts both releases, measures every probe that is no workflow, and takes both down. Where one looks slower or
+    /// costs more, both are started anew and it is measured again: a slowdown of the release is one of all its copies.
     ///
     /// `on_probe` is told each result as it is there.
     ///
@@ -149,7 +153,13 @@ impl Bench<'_> {
             let mut left = Vec::new();
             for mut of_probe in open {
                 let arms = self.subjects(&models, of_probe.probe).await?;
-                of_probe.add(measured(of_probe.probe, arms, probes.len(), &control.name).await?);
+                let measured = measured(of_probe.probe, arms, probes.len(), &control.name).await?;
+                // What fails or has nothing to be compared with costs nothing that could be compared.
+                let is_fit = measured.compared.unfit.is_none();
+                of_probe.add(measured);
+                if is_fit {
+                    of_probe.cost(self.costs(&models, of_probe.probe).await?);
+                }
                 match of_probe.ended() {
                     Some(measurement) => {
                         let blocks = serde_json::to_vec(&measurement.blocks).map_err(io::Error::other)?;
@@ -179,6 +189,16 @@ impl Bench<'_> {
 
     async fn subjects(&self, models: &[Model; 2], probe: &Probe) -> Result<Vec<Subject>, BenchError> {
         Ok(vec![self.subject("candidate", &models[0], probe).await?, self.subject("control", &models[1], probe).await?])
+    }
+
+    async fn costs(&self, models: &[Model; 2], probe: &Probe) -> Result<[Cost; 2], BenchError> {
+        let running = async |side: &str, model| {
+            let containers = self.engine.project(&self.project_of(side)).await?;
+            let subject = load::subject(self.config, probe, &containers, model)?;
+            Ok::<_, BenchError>(cost::Running { containers, model, subject })
+        };
+        let sides = [running("candidate", &models[0]).await?, running("control", &models[1]).await?];
+        cost::costs(self.engine, self.config, probe, sides).await
     }
 
     async fn start(&self, side: &str, release: &Side) -> Result<Model, BenchError> {

@@ -17,6 +17,8 @@ use crate::{
     load::{Reference, Subject},
 };
 
+/// Names that criterion's own folders have, beside those of its baselines.
+const TAKEN: [&str; 3] = ["new", "change", "report"];
 /// Rotations of a baseline.
 const ROTATIONS: usize = 72;
 
@@ -34,7 +36,9 @@ pub enum StoredError {
         path: PathBuf,
     },
     /// Its name cannot be a file's.
-    #[error("baseline name `{0}` cannot be a file's name; use a-z, 0-9, `.`, - and _, with a letter or digit first")]
+    #[error(
+        "baseline name `{0}` cannot be a file's name; use a-z, 0-9, `.`, - and _, with a letter or digit first, and not new, change or report"
+    )]
     Name(String),
     /// It cannot be read or written.
     #[error("baseline {}", path.display())]
@@ -67,7 +71,8 @@ pub fn host() -> Host {
 
 fn path(dir: &Path, name: &str) -> Result<PathBuf, StoredError> {
     let is_good = name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+        && !TAKEN.contains(&name);
     if is_good { Ok(dir.join(format!("{name}.json"))) } else { Err(StoredError::Name(name.to_owned())) }
 }
 
@@ -157,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_baseline_stays_in_its_folder() {
-        for name in ["../v1", "", ".hidden", "a/b"] {
+        for name in ["../v1", "", ".hidden", "a/b", "new"] {
             assert!(matches!(path(Path::new("/srv"), name), Err(StoredError::Name(_))), "{name}");
         }
     }

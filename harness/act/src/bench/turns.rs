@@ -70,6 +70,8 @@ impl Measured {
             minimum_effect: probe.minimum_effect.0,
             seconds: self.begun.elapsed().as_secs_f64(),
             unfit: if comparison.is_none() { unfit(&self.blocks) } else { None },
+            costs: None,
+            grown: Vec::new(),
             notes: notes(&self.blocks),
             comparison,
         };

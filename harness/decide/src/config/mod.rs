@@ -6,6 +6,7 @@
 mod choice;
 mod compare;
 mod error;
+mod growth;
 mod migrations;
 mod performance;
 mod raw;
@@ -27,6 +28,7 @@ pub use choice::{BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier
 pub use compare::Compare;
 pub use error::ConfigError;
 pub(crate) use error::closest;
+pub use growth::Growth;
 pub use migrations::Migrations;
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;
@@ -175,6 +177,8 @@ pub struct Gate {
     pub door: Door,
     /// What is made of each release's run on the other one's schema.
     pub cross_versions: CrossVersions,
+    /// How long the migrations may hold up those who read and write the copy; told only where `None`.
+    pub longest_stall: Option<Span>,
     /// The services that are stopped while data is frozen; all but databases and caches where `None`.
     pub freeze: Option<Vec<String>>,
     /// How many rollback points are kept.

@@ -109,6 +109,7 @@ fn keys() -> Vec<&'static str> {
     let sources = [
         include_str!("raw.rs"),
         include_str!("performance.rs"),
+        include_str!("growth.rs"),
         include_str!("security.rs"),
         include_str!("migrations.rs"),
     ];
