@@ -23,7 +23,7 @@ use stagegate_decide::{
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{criterion::Keep, pictures};
-use crate::{Failure, ask, cli, give, say};
+use crate::{Failure, ask, cli, give, progress, say};
 
 /// How long the end of another measurement is waited for.
 const WAIT: Duration = Duration::from_secs(1_800);
@@ -72,6 +72,7 @@ async fn against(
         project: format!("stagegate-bench-{}", environment.project),
         label: format!("bench-{}", environment.project),
         ready_within: environment.ready_within.0,
+        live: &progress::measuring,
     };
     let system = |error: std::io::Error| Failure::new(Exit::Inconclusive, error.to_string());
     let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
@@ -88,6 +89,7 @@ async fn against(
         }
     };
     let title = format!("{} against {}", environment.name, other.name);
+    progress::clear();
     pictures::write(&title, &measured, args)?;
     if !args.json {
         give(&pictures::table(&measured, |_| None));
@@ -108,6 +110,7 @@ fn side(config: &Config, environment: &Environment) -> Result<Side, Failure> {
 }
 
 fn tell(measurement: &Measurement) {
+    progress::clear();
     let Compared { probe, control, seconds, .. } = &measurement.compared;
     let p50 = |arm: Arm| time(median(&measurement.blocks, arm));
     let figures = format!("p50 {}, {control} {}", p50(Arm::Candidate), p50(Arm::Control));
@@ -171,7 +174,8 @@ impl<'a> Asked<'a> {
 
     /// Measures every probe, and keeps the blocks where they get a name.
     async fn measure(&self, name: Option<&str>, args: &cli::Bench) -> Result<Exit, Failure> {
-        let probes = bench::record(self.subjects().await?).await?;
+        let probes = bench::record(self.subjects().await?, &progress::measuring).await?;
+        progress::clear();
         let baseline = self.baseline(probes).await?;
         for (probe, blocks) in &baseline.probes {
             let (now, reference) = (median(blocks, Arm::Candidate), median(blocks, Arm::Reference));
@@ -233,7 +237,8 @@ impl<'a> Asked<'a> {
         let mut measured = Vec::new();
         for (probe, subject) in self.subjects().await? {
             let then = baseline.probes.get(&probe.name).map_or(&[][..], Vec::as_slice);
-            let measurement = bench::against(self.config, (probe, &subject), then, &control).await?;
+            let measurement =
+                bench::against(self.config, (probe, &subject), then, &control, &progress::measuring).await?;
             if !args.json {
                 tell_stored(&measurement, then);
             }
@@ -256,6 +261,7 @@ fn release_of(baseline: &Baseline) -> String {
 }
 
 fn tell_stored(measurement: &Measurement, then: &[Block]) {
+    progress::clear();
     let Compared { probe, control, seconds, .. } = &measurement.compared;
     let (now, was) = (median(&measurement.blocks, Arm::Candidate), median(then, Arm::Candidate));
     let figures = format!("p50 {}, {control} {}, by the reference", time(now), time(was));

@@ -26,6 +26,10 @@ use crate::{
 
 /// How long each side is asked: long enough that a healthcheck meanwhile is lost in it.
 const ASKED_FOR: Duration = Duration::from_secs(2);
+/// Fewer requests are mostly healthchecks.
+const FEWEST: u64 = 50;
+/// Requests that make a service's sessions write their counters down, one after the other through its pool.
+const NUDGES: u64 = 20;
 const APPLICATION: &str = "stagegate/bench";
 
 /// One of two releases, running.
@@ -46,19 +50,31 @@ pub(super) async fn costs(
 ) -> Result<[Cost; 2], BenchError> {
     let [candidate, control] = &sides;
     let clients = [clients(config, candidate).await, clients(config, control).await];
-    // Sessions write their counters down late: what was asked before must not be counted now.
-    statistics::settled(Instant::now()).await;
+    // What was asked before must not be counted now.
+    written_down(probe, &sides).await?;
     let before = [figures(&clients[0]).await, figures(&clients[1]).await];
     let used = [used(engine, probe, candidate).await?, used(engine, probe, control).await?];
-    statistics::settled(Instant::now()).await;
+    let nudges = written_down(probe, &sides).await?;
     let after = [figures(&clients[0]).await, figures(&clients[1]).await];
     let asked = service(config, probe);
     let cost = |side: usize| {
         let (sent, usages) = &used[side];
-        let databases = before[side].as_ref().zip(after[side].as_ref());
-        cost(*sent, usages, asked, databases)
+        let databases = before[side].as_ref().zip(after[side].as_ref()).filter(|_| *sent >= FEWEST);
+        cost([*sent, *sent + nudges[side]], usages, asked, databases)
     };
     Ok([cost(0), cost(1)])
+}
+
+/// Makes the sessions of both sides write their counters down; returns how many requests that took.
+///
+/// A session does so when it falls idle, once a second at most, and what is left over only 10 s later. So it is asked
+/// once more when a second is over.
+// Source: PostgreSQL 15 and later, pgstat.c: PGSTAT_MIN_INTERVAL, PGSTAT_IDLE_INTERVAL.
+async fn written_down(probe: &Probe, sides: &[Running<'_>; 2]) -> Result<[u64; 2], BenchError> {
+    statistics::settled(Instant::now()).await;
+    let load = Load { pace: Pace::Concurrency(1), extent: Extent::Requests(NUDGES), timeout: probe.timeout.0 };
+    let nudged = [load::run(&sides[0].subject, load, 1).await?, load::run(&sides[1].subject, load, 1).await?];
+    Ok(nudged.map(|measured| measured.sent))
 }
 
 async fn used(engine: &Engine, probe: &Probe, side: &Running<'_>) -> Result<(u64, Vec<Usage>), BenchError> {
@@ -68,13 +84,24 @@ async fn used(engine: &Engine, probe: &Probe, side: &Running<'_>) -> Result<(u64
     Ok((measured.sent, usage(&watch.stop().await?)))
 }
 
+/// Makes a cost of counters: `sent` are the requests that services were watched over, and those that databases were.
 #[expect(clippy::cast_precision_loss, reason = "counts that are shown to one digit")]
-fn cost(sent: u64, usages: &[Usage], asked: Option<&str>, databases: Option<(&Vec<Figures>, &Vec<Figures>)>) -> Cost {
+fn cost(
+    [asked_for, sent]: [u64; 2],
+    usages: &[Usage],
+    asked: Option<&str>,
+    databases: Option<(&Vec<Figures>, &Vec<Figures>)>,
+) -> Cost {
     let requests = sent.max(1) as f64;
     let cpu_ns: f64 = usages.iter().map(|usage| usage.cpu * usage.over_ms as f64 * 1e6).sum();
     let is_known = usages.iter().any(|usage| usage.over_ms > 0);
     let memory = usages.iter().find(|usage| Some(usage.service.as_str()) == asked).map(|usage| usage.memory);
-    let mut cost = Cost { requests: sent, memory, cpu_ns: is_known.then_some(cpu_ns / requests), ..Cost::default() };
+    let mut cost = Cost {
+        requests: asked_for,
+        memory,
+        cpu_ns: is_known.then_some(cpu_ns / asked_for.max(1) as f64),
+        ..Cost::default()
+    };
     let Some((before, after)) = databases.filter(|(_, after)| !after.is_empty()) else { return cost };
     let used =
         || before.iter().zip(after).map(|(before, after)| database_use(before, after, sent, LockWaits::default()));
@@ -177,7 +204,7 @@ mod tests {
     #[test]
     fn a_cost_is_what_was_used_divided_by_the_requests() {
         let (before, after) = (vec![figures(5)], vec![figures(205)]);
-        let cost = cost(100, &usages(), Some("api"), Some((&before, &after)));
+        let cost = cost([100, 100], &usages(), Some("api"), Some((&before, &after)));
         assert_eq!((cost.memory, cost.cpu_ns), (Some(7 << 20), Some(10_000_000.0)));
         assert_eq!(
             (cost.queries, cost.transactions, cost.rows, cost.blocks),
@@ -189,7 +216,7 @@ mod tests {
     #[test]
     fn what_nobody_counted_is_unknown_and_not_nothing() {
         let blind = vec![Figures::default()];
-        let cost_of = |databases| cost(100, &[], Some("api"), databases);
+        let cost_of = |databases| cost([100, 120], &[], Some("api"), databases);
         let without = cost_of(Some((&blind, &blind)));
         assert_eq!((without.memory, without.cpu_ns, without.queries, without.rows), (None, None, None, None));
         assert_eq!(without.transactions, Some(0.0));

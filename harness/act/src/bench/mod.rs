@@ -22,7 +22,7 @@ use stagegate_decide::{
     command::compose,
     compose::{Model, RUN_LABEL},
     config::{Config, Kind, Probe, Target},
-    performance::{Arm, Block, Compared, Comparison, Cost, Next, PAIRS, Rules, changed_size, next, unfit},
+    performance::{Arm, Block, Compared, Comparison, Cost, Gone, Next, PAIRS, Rules, changed_size, next, unfit},
 };
 
 use crate::{
@@ -82,6 +82,9 @@ pub struct Measurement {
     pub blocks: Vec<Block>,
 }
 
+/// Is told after each block how far a probe has come: its name, medians of the candidate's blocks in nanoseconds, time.
+pub type Live<'a> = &'a (dyn Fn(&str, &[u64], Gone) + Send + Sync);
+
 /// A comparison of two releases on this host.
 pub struct Bench<'a> {
     /// The Engine.
@@ -98,6 +101,8 @@ pub struct Bench<'a> {
     pub label: String,
     /// How long each may take to become ready.
     pub ready_within: Duration,
+    /// Is told after each block.
+    pub live: Live<'a>,
 }
 
 impl Bench<'_> {
@@ -152,12 +157,12 @@ impl Bench<'_> {
             let models = self.start_both([candidate, control], pair % 2 == 1).await?;
             let mut left = Vec::new();
             for mut of_probe in open {
-                let arms = self.subjects(&models, of_probe.probe).await?;
-                let measured = measured(of_probe.probe, arms, probes.len(), &control.name).await?;
+                if of_probe.wants_blocks() {
+                    let arms = self.subjects(&models, of_probe.probe).await?;
+                    of_probe.add(measured(of_probe.probe, arms, probes.len(), &control.name, self.live).await?);
+                }
                 // What fails or has nothing to be compared with costs nothing that could be compared.
-                let is_fit = measured.compared.unfit.is_none();
-                of_probe.add(measured);
-                if is_fit {
+                if of_probe.is_fit() {
                     of_probe.cost(self.costs(&models, of_probe.probe).await?);
                 }
                 match of_probe.ended() {
@@ -236,12 +241,18 @@ fn stores(config: &Config) -> BTreeSet<String> {
 }
 
 /// Measures candidate and control in turn until it is decided or the probe's time is over.
-async fn measured(probe: &Probe, sides: Vec<Subject>, probes: usize, control: &str) -> Result<Measurement, BenchError> {
+async fn measured(
+    probe: &Probe,
+    sides: Vec<Subject>,
+    probes: usize,
+    control: &str,
+    live: Live<'_>,
+) -> Result<Measurement, BenchError> {
     let arms = [Arm::Candidate, Arm::Control].into_iter().zip(sides.iter().cloned());
     let arms = arms.chain(sides.get(1).cloned().map(|again| (Arm::ControlAgain, again))).collect();
     let rules = Rules::usual(probe.minimum_effect.0, probes);
     let mut turns = turns::Measured::start(probe, arms).await?;
-    let comparison = decided(&mut turns, probe, |blocks, is_over| next(blocks, &rules, is_over)).await?;
+    let comparison = decided(&mut turns, probe, live, |blocks, is_over| next(blocks, &rules, is_over)).await?;
     Ok(turns.ended(probe, control, comparison))
 }
 
@@ -249,6 +260,7 @@ async fn measured(probe: &Probe, sides: Vec<Subject>, probes: usize, control: &s
 async fn decided(
     turns: &mut turns::Measured,
     probe: &Probe,
+    live: Live<'_>,
     judge: impl Fn(&[Block], bool) -> Next,
 ) -> Result<Option<Comparison>, BenchError> {
     let begun = Instant::now();
@@ -265,6 +277,7 @@ async fn decided(
             }
         }
         turns.rotate().await?;
+        turns.tell(probe, turns.gone(probe), live);
     }
 }
 

@@ -11,7 +11,7 @@ use super::Measurement;
 pub(super) struct Pairs<'a> {
     pub(super) probe: &'a Probe,
     comparisons: Vec<Comparison>,
-    /// What the comparisons came to; those behind are of copies that were started for another question.
+    /// What the comparisons came to; further copies are started for what a request costs.
     decided: Option<Comparison>,
     costs: Vec<[Cost; 2]>,
     whole: Option<Measurement>,
@@ -20,6 +20,16 @@ pub(super) struct Pairs<'a> {
 impl<'a> Pairs<'a> {
     pub(super) fn of(probe: &'a Probe) -> Self {
         Pairs { probe, comparisons: Vec::new(), decided: None, costs: Vec::new(), whole: None }
+    }
+
+    /// Tells whether it is still open which one is slower.
+    pub(super) fn wants_blocks(&self) -> bool {
+        self.decided.is_none()
+    }
+
+    /// Tells whether both answered so that they can be compared.
+    pub(super) fn is_fit(&self) -> bool {
+        self.whole.as_ref().is_some_and(|whole| whole.compared.unfit.is_none())
     }
 
     /// Adds what the same load cost both sides of the new pair.

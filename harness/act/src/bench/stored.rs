@@ -8,10 +8,10 @@ use std::{
 
 use stagegate_decide::{
     config::{Config, Probe},
-    performance::{Arm, Baseline, Block, Host, Rules, next_stored},
+    performance::{Arm, Baseline, Block, Gone, Host, Rules, next_stored},
 };
 
-use super::{BenchError, Measurement, decided, turns::Measured};
+use super::{BenchError, Live, Measurement, decided, turns::Measured};
 use crate::{
     files,
     load::{Reference, Subject},
@@ -109,13 +109,17 @@ pub fn read(dir: &Path, name: &str, environment: &str) -> Result<Baseline, Store
 ///
 /// # Errors
 /// [`BenchError`].
-pub async fn record(probes: Vec<(&Probe, Subject)>) -> Result<BTreeMap<String, Vec<Block>>, BenchError> {
+pub async fn record(
+    probes: Vec<(&Probe, Subject)>,
+    live: Live<'_>,
+) -> Result<BTreeMap<String, Vec<Block>>, BenchError> {
     let reference = Reference::start()?;
     let mut all = BTreeMap::new();
     for (probe, subject) in probes {
         let mut turns = Measured::start(probe, arms(&subject, &reference)).await?;
         while turns.rotations < ROTATIONS {
             turns.rotate().await?;
+            turns.tell(probe, Gone::BlocksOf(ROTATIONS), live);
         }
         all.insert(probe.name.clone(), turns.blocks);
     }
@@ -131,11 +135,12 @@ pub async fn against(
     (probe, subject): (&Probe, &Subject),
     then: &[Block],
     name: &str,
+    live: Live<'_>,
 ) -> Result<Measurement, BenchError> {
     let reference = Reference::start()?;
     let rules = Rules::usual(probe.minimum_effect.0, config.performance.len());
     let mut turns = Measured::start(probe, arms(subject, &reference)).await?;
-    let comparison = decided(&mut turns, probe, |now, is_over| next_stored(now, then, &rules, is_over)).await?;
+    let comparison = decided(&mut turns, probe, live, |now, is_over| next_stored(now, then, &rules, is_over)).await?;
     Ok(turns.ended(probe, name, comparison))
 }
 

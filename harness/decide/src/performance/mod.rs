@@ -29,7 +29,7 @@ pub use cost::{Cost, Grown, StatementCost, grown_over_copies};
 pub use database::{DatabaseUse, Figures, LockWaits, StatementFigures, TableFigures, database_use};
 pub use fitness::{Unfit, changed_size, unfit};
 pub use resources::{Snapshot, Usage};
-pub use shown::{Row, progress, table};
+pub use shown::{Gone, Row, progress, table};
 pub use words::{Compared, exit};
 
 #[cfg(test)]
