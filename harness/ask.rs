@@ -10,7 +10,7 @@ use stagegate_decide::config::Environment;
 use crate::Failure;
 
 /// What begins a consent for one protected environment, as `--yes-really-production`.
-const CONSENT: &str = "--yes-really-";
+pub(crate) const CONSENT: &str = "--yes-really-";
 
 /// Takes the consents out of the arguments: their names end with an environment's, which the parser cannot know.
 pub(crate) fn without_consents(args: impl Iterator<Item = OsString>) -> (Vec<OsString>, Vec<String>) {

@@ -7,7 +7,11 @@ use std::{
 };
 
 use serde_json::Value;
+use stagegate_decide::performance::{self, Gone};
 use stagegate_decide::promotion::{Decision, End, Entry, Line, Plan, Step, by_hand, end_text, reason};
+
+/// Columns that every terminal has.
+const WIDTH: usize = 79;
 
 /// Whether to use colour: a terminal, and nobody said NO_COLOR.
 pub(crate) fn colour() -> bool {
@@ -116,7 +120,18 @@ fn while_it_lasts(what: &str) {
     }
 }
 
-fn clear() {
+/// Shows on a terminal how far the measuring of a probe has come, as a line that is written over.
+pub(crate) fn measuring(probe: &str, medians: &[u64], gone: Gone) {
+    if std::io::stderr().is_terminal() {
+        // A line that is broken in two would not be written over.
+        let line: String = performance::progress(probe, medians, gone).chars().take(WIDTH).collect();
+        let _ = write!(std::io::stderr(), "\r\u{1b}[2K{line}");
+        let _ = std::io::stderr().flush();
+    }
+}
+
+/// Takes such a line away.
+pub(crate) fn clear() {
     if std::io::stderr().is_terminal() {
         let _ = write!(std::io::stderr(), "\r\u{1b}[2K");
     }

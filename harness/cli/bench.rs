@@ -28,3 +28,20 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "FOLDER")]
     pub(crate) svg: Option<PathBuf>,
 }
+
+/// What the child process is told that measures by criterion.
+#[derive(Debug, Args)]
+pub(crate) struct Criterion {
+    /// Environment
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: String,
+    /// Folder for criterion's files
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) dir: PathBuf,
+    /// Keep the samples under this name too
+    #[arg(long, value_name = "BASELINE", conflicts_with = "baseline")]
+    pub(crate) save_baseline: Option<String>,
+    /// Compare with what was kept under this name
+    #[arg(long, value_name = "BASELINE")]
+    pub(crate) baseline: Option<String>,
+}

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(crate) use accept::Accept;
-pub(crate) use bench::Bench;
+pub(crate) use bench::{Bench, Criterion};
 pub(crate) use compare::Compare;
 pub(crate) use contract::{BreakingLevel, Contract, ContractDiff};
 pub(crate) use examine::{FailOn, Lint, Test};
@@ -78,6 +78,9 @@ Examples:
   gate bench --env staging --save-baseline v1
   gate bench --env staging --baseline v1 --json")]
     Bench(Bench),
+    /// Measure by criterion; `gate bench` starts it
+    #[command(hide = true)]
+    Criterion(Criterion),
     /// Take a release from one environment to the next, or back where it fails
     #[command(after_help = "\
 Examples:

@@ -1,12 +1,13 @@
 //! `gate bench`: how quick an environment is, and whether it became slower.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::json;
 use stagegate_act::{
-    bench::{self, Bench, Measurement, Side},
+    bench::{self, Alone, Bench, Measurement, Side},
     clock,
     engine::Engine,
+    error::with_causes,
     load,
     paths::StateDir,
     process::Runner,
@@ -17,11 +18,15 @@ use stagegate_decide::{
     config::{Config, EPHEMERAL, Environment, Probe},
     exit::Exit,
     performance::{self, Arm, BASELINE_VERSION, Baseline, Block, Compared, Latencies, time},
+    promotion::Release,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::pictures;
-use crate::{Failure, ask, cli, give, say};
+use super::{criterion::Keep, pictures};
+use crate::{Failure, ask, cli, give, progress, say};
+
+/// How long the end of another measurement is waited for.
+const WAIT: Duration = Duration::from_secs(1_800);
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Bench, consents: &[String]) -> Result<Exit, Failure> {
     let environment = super::named(config, args.env.as_ref())?;
@@ -31,14 +36,20 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Bench, consents: &[Stri
     if bench::measurable(config).next().is_none() {
         return Err(Failure::usage("stagegate.toml has no [[performance]] that could be measured; add one"));
     }
+    if args.against.is_none() {
+        ask::refuse_if_protected(environment, consents, "putting as much load on it as it answers")?;
+    }
+    let what = format!("gate bench --env {}", environment.name);
+    let waiting = |who: &str| say(&format!("{who} measures on this machine; waiting for its end"));
+    let alone = Alone::wait(&what, WAIT, waiting).await;
+    let _alone = alone.map_err(|error| Failure::new(Exit::Inconclusive, with_causes(&error)))?;
     if let Some(other) = &args.against {
         return against(config, environment, config.environment(other)?, &args).await;
     }
-    ask::refuse_if_protected(environment, consents, "putting as much load on it as it answers")?;
-    let asked = Asked::of(config, environment).await?;
+    let asked = Asked::of(config, environment, consents).await?;
     match (&args.save_baseline, &args.baseline) {
         (_, Some(name)) => asked.compare(name, &args).await,
-        (name, None) => asked.measure(name.as_deref(), args.json).await,
+        (name, None) => asked.measure(name.as_deref(), &args).await,
     }
 }
 
@@ -61,6 +72,7 @@ async fn against(
         project: format!("stagegate-bench-{}", environment.project),
         label: format!("bench-{}", environment.project),
         ready_within: environment.ready_within.0,
+        live: &progress::measuring,
     };
     let system = |error: std::io::Error| Failure::new(Exit::Inconclusive, error.to_string());
     let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
@@ -77,9 +89,11 @@ async fn against(
         }
     };
     let title = format!("{} against {}", environment.name, other.name);
+    progress::clear();
     pictures::write(&title, &measured, args)?;
     if !args.json {
         give(&pictures::table(&measured, |_| None));
+        give(&pictures::costs(&measured));
     }
     Ok(ended(measured, args.json))
 }
@@ -96,6 +110,7 @@ fn side(config: &Config, environment: &Environment) -> Result<Side, Failure> {
 }
 
 fn tell(measurement: &Measurement) {
+    progress::clear();
     let Compared { probe, control, seconds, .. } = &measurement.compared;
     let p50 = |arm: Arm| time(median(&measurement.blocks, arm));
     let figures = format!("p50 {}, {control} {}", p50(Arm::Candidate), p50(Arm::Control));
@@ -132,15 +147,21 @@ struct Asked<'a> {
     environment: &'a Environment,
     project: Project,
     engine: Engine,
-    baselines: PathBuf,
+    /// Folder of what was measured of it.
+    dir: PathBuf,
+    consents: &'a [String],
 }
 
 impl<'a> Asked<'a> {
-    async fn of(config: &'a Arc<Config>, environment: &'a Environment) -> Result<Self, Failure> {
+    async fn of(
+        config: &'a Arc<Config>,
+        environment: &'a Environment,
+        consents: &'a [String],
+    ) -> Result<Self, Failure> {
         let engine = Engine::connect().await?;
         let project = Project::load(&Runner::default(), config, &environment.name).await?;
-        let baselines = StateDir::of(config, &environment.project).root().join("bench").join("baselines");
-        Ok(Asked { config, environment, project, engine, baselines })
+        let dir = StateDir::of(config, &environment.project).root().join("bench");
+        Ok(Asked { config, environment, project, engine, dir, consents })
     }
 
     async fn subjects(&self) -> Result<Vec<(&'a Probe, load::Subject)>, Failure> {
@@ -152,12 +173,13 @@ impl<'a> Asked<'a> {
     }
 
     /// Measures every probe, and keeps the blocks where they get a name.
-    async fn measure(&self, name: Option<&str>, as_json: bool) -> Result<Exit, Failure> {
-        let probes = bench::record(self.subjects().await?).await?;
+    async fn measure(&self, name: Option<&str>, args: &cli::Bench) -> Result<Exit, Failure> {
+        let probes = bench::record(self.subjects().await?, &progress::measuring).await?;
+        progress::clear();
         let baseline = self.baseline(probes).await?;
         for (probe, blocks) in &baseline.probes {
             let (now, reference) = (median(blocks, Arm::Candidate), median(blocks, Arm::Reference));
-            match as_json {
+            match args.json {
                 true => give(&json!({ "probe": probe, "blocks": blocks }).to_string()),
                 false => give(&format!("{probe:<20} p50 {}  [reference {}]", time(now), time(reference))),
             }
@@ -169,19 +191,26 @@ impl<'a> Asked<'a> {
             return Err(Failure::new(Exit::Held, format!("a probe was not answered once: {said}; nothing was kept")));
         }
         if let Some(name) = name {
-            let path = bench::write(&self.baselines, name, &baseline)?;
+            let path = bench::write(&self.dir.join("baselines"), name, &baseline)?;
             say(&format!("kept as `{name}`: {}", path.display()));
         }
+        let keep = name.map_or(Keep::Nothing, Keep::As);
+        self.by_criterion(baseline.release.as_ref(), keep, args).await;
         Ok(Exit::Passed)
+    }
+
+    async fn by_criterion(&self, release: Option<&Release>, keep: Keep<'_>, args: &cli::Bench) {
+        let dir = bench::criterion::dir(&self.dir, release);
+        let Asked { config, environment, consents, .. } = *self;
+        super::criterion::Run { config, environment, dir: &dir, keep, consents, json: args.json }.told().await;
     }
 
     async fn baseline(&self, probes: std::collections::BTreeMap<String, Vec<Block>>) -> Result<Baseline, Failure> {
         let containers = self.project.containers(&self.engine).await?;
-        let deployed = release::deployed(&StateDir::of(self.config, &self.environment.project))?;
         Ok(Baseline {
             v: BASELINE_VERSION,
             environment: self.environment.name.clone(),
-            release: deployed.map(|snapshot| snapshot.release),
+            release: self.release()?,
             images: release::images_of(&containers),
             host: bench::host(),
             taken: clock::now(),
@@ -189,9 +218,14 @@ impl<'a> Asked<'a> {
         })
     }
 
+    fn release(&self) -> Result<Option<Release>, Failure> {
+        let deployed = release::deployed(&StateDir::of(self.config, &self.environment.project))?;
+        Ok(deployed.map(|snapshot| snapshot.release))
+    }
+
     /// Measures every probe until it is decided against a baseline; one of another machine is only shown.
     async fn compare(&self, name: &str, args: &cli::Bench) -> Result<Exit, Failure> {
-        let baseline = bench::read(&self.baselines, name, &self.environment.name)?;
+        let baseline = bench::read(&self.dir.join("baselines"), name, &self.environment.name)?;
         if let Some(reason) = baseline.foreign(&bench::host()) {
             for (probe, blocks) in &baseline.probes {
                 give(&format!("{probe:<20} p50 {} then", time(median(blocks, Arm::Candidate))));
@@ -203,7 +237,8 @@ impl<'a> Asked<'a> {
         let mut measured = Vec::new();
         for (probe, subject) in self.subjects().await? {
             let then = baseline.probes.get(&probe.name).map_or(&[][..], Vec::as_slice);
-            let measurement = bench::against(self.config, (probe, &subject), then, &control).await?;
+            let measurement =
+                bench::against(self.config, (probe, &subject), then, &control, &progress::measuring).await?;
             if !args.json {
                 tell_stored(&measurement, then);
             }
@@ -215,6 +250,8 @@ impl<'a> Asked<'a> {
                 baseline.probes.get(probe).map(|blocks| median(blocks, Arm::Candidate))
             }));
         }
+        let from = bench::criterion::dir(&self.dir, baseline.release.as_ref());
+        self.by_criterion(self.release()?.as_ref(), Keep::Compared(name, &from), args).await;
         Ok(ended(measured, args.json))
     }
 }
@@ -224,6 +261,7 @@ fn release_of(baseline: &Baseline) -> String {
 }
 
 fn tell_stored(measurement: &Measurement, then: &[Block]) {
+    progress::clear();
     let Compared { probe, control, seconds, .. } = &measurement.compared;
     let (now, was) = (median(&measurement.blocks, Arm::Candidate), median(then, Arm::Candidate));
     let figures = format!("p50 {}, {control} {}, by the reference", time(now), time(was));

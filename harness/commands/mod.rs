@@ -4,6 +4,7 @@ mod accept;
 mod bench;
 mod compare;
 mod contract;
+mod criterion;
 mod drift;
 mod environment;
 mod history;
@@ -49,7 +50,12 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
     }
     let config = Arc::new(read_config(cli.config.as_deref())?);
     match &cli.command {
-        Command::Config(_) | Command::Env | Command::Accept(_) | Command::Unlock(_) | Command::Resume(_) => {}
+        Command::Config(_)
+        | Command::Env
+        | Command::Accept(_)
+        | Command::Unlock(_)
+        | Command::Resume(_)
+        | Command::Criterion(_) => {}
         // These look on, whatever became of it; the history can be read even where Docker is down.
         Command::History(_)
         | Command::Status(_)
@@ -71,6 +77,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
     match cli.command {
         Command::Test(args) => test::run(&config, args).await,
         Command::Bench(args) => bench::run(&config, args, &consents).await,
+        Command::Criterion(args) => criterion::run(&config, args, &consents).await,
         Command::Compare(args) => compare::run(&config, args).await,
         Command::Promote(args) => promote::promote(&config, args).await,
         Command::Rollback(args) => promote::rollback(&config, args).await,

@@ -28,6 +28,15 @@ pub(super) fn table(measured: &[Measurement], baseline: impl Fn(&str) -> Option<
     performance::table(&measured.iter().map(row).collect::<Vec<_>>())
 }
 
+/// Writes what a request of each probe costs, with the control and now; nothing where that was not asked.
+pub(super) fn costs(measured: &[Measurement]) -> String {
+    let row = |measurement: &Measurement| {
+        let compared = &measurement.compared;
+        compared.costs.clone().map(|costs| (compared.probe.clone(), costs))
+    };
+    performance::cost::table(&measured.iter().filter_map(row).collect::<Vec<_>>())
+}
+
 /// Writes the page and the pictures that were asked for.
 pub(super) fn write(title: &str, measured: &[Measurement], args: &cli::Bench) -> Result<(), Failure> {
     if args.html.is_none() && args.svg.is_none() {

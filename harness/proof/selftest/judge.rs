@@ -8,7 +8,9 @@ use std::{
 };
 
 use clap::Args;
-use stagegate_decide::performance::{Arm, Block, Comparison, Judgement, Latencies, Next, Rules, next};
+use stagegate_decide::performance::{
+    Arm, Block, Comparison, Judgement, Latencies, Next, PAIRS, Rules, next, over_copies,
+};
 
 use super::{
     others,
@@ -20,7 +22,7 @@ pub(crate) struct Judge {
     /// File that `record` wrote
     #[arg(long, value_name = "FILE")]
     log: PathBuf,
-    /// Most seconds that the three arms of one comparison may take
+    /// Most seconds that the three arms of one pair of copies may take
     #[arg(long, default_value_t = 60.0)]
     within: f64,
 }
@@ -99,9 +101,9 @@ fn percent(count: usize, of: usize) -> String {
     format!("{count}/{of} ({:.1} %)", 100.0 * count as f64 / of.max(1) as f64)
 }
 
-/// The blocks of an arm in the rotations in which the candidate was measured.
+/// The blocks of an arm in the rotations of the first copies in which the candidate was measured.
 fn arm(round: &Round, place: usize, candidate: usize) -> Vec<Vec<u64>> {
-    let both = round.iter().filter(|rotation| !rotation.ns[candidate].is_empty());
+    let both = round.iter().filter(|rotation| rotation.pair == 0 && !rotation.ns[candidate].is_empty());
     both.map(|rotation| rotation.ns[place].clone()).collect()
 }
 
@@ -118,51 +120,77 @@ fn read(path: &std::path::Path) -> Result<Vec<Round>, Box<dyn Error>> {
     Ok(rounds)
 }
 
-/// One comparison as it goes on: it looks when there is enough, and ends by a verdict or by its time.
+/// One probe as the gate compares it: a pair of copies after the other, each measured until it is decided or its time is
+/// over, until the gate's own rules need no further pair.
 pub(crate) struct Following {
     pub(crate) candidate: usize,
     rules: Rules,
+    pairs: Vec<Comparison>,
     blocks: Vec<Block>,
     rotations: usize,
     wanted: usize,
-    /// Time that its three arms took.
+    /// Time that the three arms of this pair took.
+    of_pair: f64,
+    /// Time that the three arms of all pairs took.
     pub(crate) seconds: f64,
-    pub(crate) comparison: Option<Comparison>,
+    /// What it came to.
+    pub(crate) ended: Option<Comparison>,
 }
 
 impl Following {
     pub(crate) fn new(candidate: usize) -> Self {
-        // What the statistics alone can do: the least time that counts would hide small shares of quick answers.
-        let rules = Rules { floor_ns: 0, ..Rules::usual(0.02, 1) };
-        Following { candidate, rules, blocks: Vec::new(), rotations: 0, wanted: 0, seconds: 0.0, comparison: None }
+        Following {
+            candidate,
+            // The candidates of a round are the probes of one run: together they may raise one false alarm in twenty.
+            rules: Rules::usual(0.02, ARMS.len() - CANDIDATES),
+            pairs: Vec::new(),
+            blocks: Vec::new(),
+            rotations: 0,
+            wanted: 0,
+            of_pair: 0.0,
+            seconds: 0.0,
+            ended: None,
+        }
     }
 
-    /// Takes the next rotation, each arm's latencies in nanoseconds, and tells whether it is decided now.
+    /// Takes the next rotation, each arm's latencies in nanoseconds, and tells whether its pair is decided now.
     pub(crate) fn is_decided(&mut self, ns: &[Vec<u64>], within: f64) -> bool {
+        let from = self.blocks.len();
         for (arm, place) in [(Arm::Candidate, self.candidate), (Arm::Control, 0), (Arm::ControlAgain, 1)] {
-            let block = block(arm, self.rotations, &ns[place]);
-            self.seconds += block.took_us as f64 / 1e6;
-            self.blocks.push(block);
+            self.blocks.push(block(arm, self.rotations, &ns[place]));
         }
+        let took = self.blocks[from..].iter().map(|block| block.took_us as f64 / 1e6).sum::<f64>();
+        self.of_pair += took;
+        self.seconds += took;
         self.rotations += 1;
-        let is_over = self.seconds >= within;
-        if self.rotations >= self.wanted || is_over {
-            match next(&self.blocks, &self.rules, is_over) {
-                Next::Decided(comparison) => self.comparison = Some(comparison),
-                Next::Measure(rotations) => self.wanted = rotations,
-            }
+        let is_over = self.of_pair >= within;
+        if self.rotations < self.wanted && !is_over {
+            return false;
         }
-        self.comparison.is_some()
+        match next(&self.blocks, &self.rules, is_over) {
+            Next::Measure(rotations) => {
+                self.wanted = rotations;
+                return false;
+            }
+            Next::Decided(comparison) => self.pairs.push(comparison),
+        }
+        self.ended = over_copies(&self.pairs);
+        (self.blocks, self.rotations, self.wanted, self.of_pair) = (Vec::new(), 0, 0, 0.0);
+        true
     }
 }
 
-/// Goes through a recorded round as its comparison did.
+/// Goes through a recorded round as its comparison did; `None` where it was recorded without an end.
 fn compared(round: &Round, candidate: usize, within: f64) -> Option<(Comparison, f64)> {
     let mut following = Following::new(candidate);
-    let is_decided = round.iter().any(|rotation| following.is_decided(&rotation.ns, within));
-    // A round that was recorded without an end is no round.
-    is_decided.then_some(())?;
-    following.comparison.map(|comparison| (comparison, following.seconds))
+    for pair in 0..PAIRS {
+        let of_pair = round.iter().filter(|rotation| rotation.pair == pair && !rotation.ns[candidate].is_empty());
+        let _ = of_pair.map(|rotation| &rotation.ns).any(|ns| following.is_decided(ns, within));
+        if let Some(comparison) = following.ended {
+            return Some((comparison, following.seconds));
+        }
+    }
+    None
 }
 
 fn block(arm: Arm, rotation: usize, ns: &[u64]) -> Block {

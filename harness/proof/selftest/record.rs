@@ -4,6 +4,7 @@ use std::{error::Error, fs::File, io::BufWriter, io::Write, path::PathBuf};
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use stagegate_decide::performance::{Latencies, PAIRS};
 
 use super::{client::Client, judge::Following, server::Server};
 
@@ -18,6 +19,12 @@ const AGAIN: usize = 1;
 pub(crate) const CANDIDATES: usize = 2;
 /// Requests that are asked of each new server before anything counts.
 const WARM_UP: u32 = 200;
+/// Requests on each new connection before those that count, as in a real comparison.
+const SETTLING: u32 = 5;
+/// What an answer of the control should take: long enough that the least time that counts, 25 us, is some 3 % of it.
+const ANSWER_NS: u64 = 800_000;
+/// Steps by which it is found how many of them take that long here.
+const TRIED_STEPS: u64 = 40_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct Record {
@@ -30,10 +37,10 @@ pub(crate) struct Record {
     /// Requests a block
     #[arg(long, default_value_t = 30)]
     requests: u32,
-    /// Steps of work of the control's answers
-    #[arg(long, default_value_t = 40_000)]
-    steps: u64,
-    /// Most seconds that the three arms of one comparison may take
+    /// Steps of work of the control's answers [default: as many as take 0.8 ms here]
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Most seconds that the three arms of one pair of copies may take
     #[arg(long, default_value_t = 60.0)]
     within: f64,
     /// File that gets the lines; what it held is lost
@@ -45,6 +52,8 @@ pub(crate) struct Record {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Rotation {
     pub(crate) round: u32,
+    /// The pair of copies, from 0.
+    pub(crate) pair: usize,
     /// Latencies in nanoseconds, in the order of sending; none of an arm whose comparison was decided before.
     pub(crate) ns: Vec<Vec<u64>>,
 }
@@ -52,9 +61,10 @@ pub(crate) struct Rotation {
 impl Record {
     pub(crate) fn run(&self) -> Result<(), Box<dyn Error>> {
         let mut out = BufWriter::new(File::create(&self.out)?);
+        let steps = self.steps.map_or_else(steps, Ok)?;
         for round in 0..self.rounds {
-            for ns in self.round(round)? {
-                serde_json::to_writer(&mut out, &Rotation { round, ns })?;
+            for rotation in self.round(round, steps)? {
+                serde_json::to_writer(&mut out, &rotation)?;
                 writeln!(out)?;
             }
             out.flush()?;
@@ -62,33 +72,75 @@ impl Record {
         Ok(())
     }
 
-    /// Measures until every comparison of the round is decided, and at least `rotations`.
-    fn round(&self, round: u32) -> Result<Vec<Vec<Vec<u64>>>, Box<dyn Error>> {
-        let servers: Vec<Server> =
-            ARMS.iter().map(|(_, percent)| Server::start(self.steps * percent / 100)).collect::<Result<_, _>>()?;
-        let port = |arm: usize| servers[if arm == AGAIN { CONTROL } else { arm }].port;
-        let mut clients: Vec<Client> =
-            (0..ARMS.len()).map(|arm| Client::connect(port(arm))).collect::<Result<_, _>>()?;
-        for client in &mut clients {
-            client.block(WARM_UP)?;
-        }
+    /// Measures pairs of copies until every comparison of the round has come to its end.
+    fn round(&self, round: u32, steps: u64) -> Result<Vec<Rotation>, Box<dyn Error>> {
         let mut open: Vec<Following> = (CANDIDATES..ARMS.len()).map(Following::new).collect();
-        let mut rotations: Vec<Vec<Vec<u64>>> = Vec::new();
-        while !open.is_empty() || rotations.len() < self.rotations as usize {
-            let is_asked = |arm: usize| {
-                arm < CANDIDATES
-                    || rotations.len() < self.rotations as usize
-                    || open.iter().any(|following| following.candidate == arm)
-            };
-            let mut ns = vec![Vec::new(); ARMS.len()];
-            for arm in order(ARMS.len(), round as usize + rotations.len()).into_iter().filter(|arm| is_asked(*arm)) {
-                ns[arm] = clients[arm].block(self.requests)?;
+        let mut rotations = Vec::new();
+        for pair in 0..PAIRS {
+            rotations.extend(self.pair(round, pair, steps, &mut open)?);
+            open.retain(|following| following.ended.is_none());
+            if open.is_empty() {
+                break;
             }
-            open.retain_mut(|following| !following.is_decided(&ns, self.within));
-            rotations.push(ns);
         }
         Ok(rotations)
     }
+
+    /// Starts all servers anew and measures until every open comparison of this pair is decided; the first pair at least
+    /// `rotations` times, for the other rules.
+    fn pair(
+        &self,
+        round: u32,
+        pair: usize,
+        steps: u64,
+        open: &mut [Following],
+    ) -> Result<Vec<Rotation>, Box<dyn Error>> {
+        let least = if pair == 0 { self.rotations as usize } else { 0 };
+        let servers = servers(steps, pair % 2 == 1)?;
+        let mut undecided: Vec<&mut Following> = open.iter_mut().collect();
+        let wanted: Vec<usize> = undecided.iter().map(|following| following.candidate).collect();
+        for server in &servers {
+            Client::connect(server.port)?.block(WARM_UP)?;
+        }
+        let mut rotations: Vec<Rotation> = Vec::new();
+        while !undecided.is_empty() || rotations.len() < least {
+            let is_asked = |arm: &usize| {
+                *arm < CANDIDATES
+                    || (rotations.len() < least && wanted.contains(arm))
+                    || undecided.iter().any(|following| following.candidate == *arm)
+            };
+            let mut ns = vec![Vec::new(); ARMS.len()];
+            for arm in order(ARMS.len(), round as usize + rotations.len()).into_iter().filter(is_asked) {
+                // A connection of its own for each block, as in a real comparison.
+                let mut client = Client::connect(servers[if arm == AGAIN { CONTROL } else { arm }].port)?;
+                client.block(SETTLING)?;
+                ns[arm] = client.block(self.requests)?;
+            }
+            undecided.retain_mut(|following| !following.is_decided(&ns, self.within));
+            rotations.push(Rotation { round, pair, ns });
+        }
+        Ok(rotations)
+    }
+}
+
+/// Starts a server for each arm, the last one first where `mirrored`.
+fn servers(steps: u64, mirrored: bool) -> std::io::Result<Vec<Server>> {
+    let start = |(_, percent): &(&str, u64)| Server::start(steps * percent / 100);
+    if !mirrored {
+        return ARMS.iter().map(start).collect();
+    }
+    let mut servers: Vec<Server> = ARMS.iter().rev().map(start).collect::<Result<_, _>>()?;
+    servers.reverse();
+    Ok(servers)
+}
+
+/// Finds how many steps an answer of the control needs to take as long as it should on this machine.
+fn steps() -> std::io::Result<u64> {
+    let server = Server::start(TRIED_STEPS)?;
+    let mut client = Client::connect(server.port)?;
+    client.block(WARM_UP)?;
+    let quickest = Latencies::of(&client.block(WARM_UP)?).p50.max(1);
+    Ok(TRIED_STEPS * ANSWER_NS / quickest)
 }
 
 /// The order of a rotation: it turns, and every second time round it is mirrored.

@@ -4,6 +4,9 @@
 //! applies its own migrations, and are measured in turn. They are taken down at the end, however it comes; what a killed
 //! run left is taken down by the next one of the same name. Whether one is slower is decided elsewhere.
 
+mod alone;
+mod cost;
+pub mod criterion;
 mod pairs;
 mod stored;
 mod turns;
@@ -19,7 +22,7 @@ use stagegate_decide::{
     command::compose,
     compose::{Model, RUN_LABEL},
     config::{Config, Kind, Probe, Target},
-    performance::{Arm, Block, Compared, Comparison, Next, PAIRS, Rules, changed_size, next, unfit},
+    performance::{Arm, Block, Compared, Comparison, Cost, Gone, Next, PAIRS, Rules, changed_size, next, unfit},
 };
 
 use crate::{
@@ -29,6 +32,7 @@ use crate::{
     load::{self, NoSubject, Subject},
     process::{RunError, Runner},
 };
+pub use alone::{Alone, AloneError};
 pub use stored::{StoredError, against, host, read, record, write};
 
 const UP_WITHIN: Duration = Duration::from_secs(300);
@@ -78,6 +82,9 @@ pub struct Measurement {
     pub blocks: Vec<Block>,
 }
 
+/// Is told after each block how far a probe has come: its name, medians of the candidate's blocks in nanoseconds, time.
+pub type Live<'a> = &'a (dyn Fn(&str, &[u64], Gone) + Send + Sync);
+
 /// A comparison of two releases on this host.
 pub struct Bench<'a> {
     /// The Engine.
@@ -94,11 +101,13 @@ pub struct Bench<'a> {
     pub label: String,
     /// How long each may take to become ready.
     pub ready_within: Duration,
+    /// Is told after each block.
+    pub live: Live<'a>,
 }
 
 impl Bench<'_> {
-    /// Starts both releases, measures every probe that is no workflow, and takes both down. Where one looks slower,
-    /// both are started anew and it is measured again: a slowdown of the release is one of all its copies.
+    /// Starts both releases, measures every probe that is no workflow, and takes both down. Where one looks slower or
+    /// costs more, both are started anew and it is measured again: a slowdown of the release is one of all its copies.
     ///
     /// `on_probe` is told each result as it is there.
     ///
@@ -148,8 +157,14 @@ impl Bench<'_> {
             let models = self.start_both([candidate, control], pair % 2 == 1).await?;
             let mut left = Vec::new();
             for mut of_probe in open {
-                let arms = self.subjects(&models, of_probe.probe).await?;
-                of_probe.add(measured(of_probe.probe, arms, probes.len(), &control.name).await?);
+                if of_probe.wants_blocks() {
+                    let arms = self.subjects(&models, of_probe.probe).await?;
+                    of_probe.add(measured(of_probe.probe, arms, probes.len(), &control.name, self.live).await?);
+                }
+                // What fails or has nothing to be compared with costs nothing that could be compared.
+                if of_probe.is_fit() {
+                    of_probe.cost(self.costs(&models, of_probe.probe).await?);
+                }
                 match of_probe.ended() {
                     Some(measurement) => {
                         let blocks = serde_json::to_vec(&measurement.blocks).map_err(io::Error::other)?;
@@ -179,6 +194,16 @@ impl Bench<'_> {
 
     async fn subjects(&self, models: &[Model; 2], probe: &Probe) -> Result<Vec<Subject>, BenchError> {
         Ok(vec![self.subject("candidate", &models[0], probe).await?, self.subject("control", &models[1], probe).await?])
+    }
+
+    async fn costs(&self, models: &[Model; 2], probe: &Probe) -> Result<[Cost; 2], BenchError> {
+        let running = async |side: &str, model| {
+            let containers = self.engine.project(&self.project_of(side)).await?;
+            let subject = load::subject(self.config, probe, &containers, model)?;
+            Ok::<_, BenchError>(cost::Running { containers, model, subject })
+        };
+        let sides = [running("candidate", &models[0]).await?, running("control", &models[1]).await?];
+        cost::costs(self.engine, self.config, probe, sides).await
     }
 
     async fn start(&self, side: &str, release: &Side) -> Result<Model, BenchError> {
@@ -216,12 +241,18 @@ fn stores(config: &Config) -> BTreeSet<String> {
 }
 
 /// Measures candidate and control in turn until it is decided or the probe's time is over.
-async fn measured(probe: &Probe, sides: Vec<Subject>, probes: usize, control: &str) -> Result<Measurement, BenchError> {
+async fn measured(
+    probe: &Probe,
+    sides: Vec<Subject>,
+    probes: usize,
+    control: &str,
+    live: Live<'_>,
+) -> Result<Measurement, BenchError> {
     let arms = [Arm::Candidate, Arm::Control].into_iter().zip(sides.iter().cloned());
     let arms = arms.chain(sides.get(1).cloned().map(|again| (Arm::ControlAgain, again))).collect();
     let rules = Rules::usual(probe.minimum_effect.0, probes);
     let mut turns = turns::Measured::start(probe, arms).await?;
-    let comparison = decided(&mut turns, probe, |blocks, is_over| next(blocks, &rules, is_over)).await?;
+    let comparison = decided(&mut turns, probe, live, |blocks, is_over| next(blocks, &rules, is_over)).await?;
     Ok(turns.ended(probe, control, comparison))
 }
 
@@ -229,6 +260,7 @@ async fn measured(probe: &Probe, sides: Vec<Subject>, probes: usize, control: &s
 async fn decided(
     turns: &mut turns::Measured,
     probe: &Probe,
+    live: Live<'_>,
     judge: impl Fn(&[Block], bool) -> Next,
 ) -> Result<Option<Comparison>, BenchError> {
     let begun = Instant::now();
@@ -245,6 +277,7 @@ async fn decided(
             }
         }
         turns.rotate().await?;
+        turns.tell(probe, turns.gone(probe), live);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use stagegate_decide::{
     config::Probe,
-    performance::{Comparison, over_copies},
+    performance::{Comparison, Cost, grown_over_copies, over_copies},
 };
 
 use super::Measurement;
@@ -11,12 +11,30 @@ use super::Measurement;
 pub(super) struct Pairs<'a> {
     pub(super) probe: &'a Probe,
     comparisons: Vec<Comparison>,
+    /// What the comparisons came to; further copies are started for what a request costs.
+    decided: Option<Comparison>,
+    costs: Vec<[Cost; 2]>,
     whole: Option<Measurement>,
 }
 
 impl<'a> Pairs<'a> {
     pub(super) fn of(probe: &'a Probe) -> Self {
-        Pairs { probe, comparisons: Vec::new(), whole: None }
+        Pairs { probe, comparisons: Vec::new(), decided: None, costs: Vec::new(), whole: None }
+    }
+
+    /// Tells whether it is still open which one is slower.
+    pub(super) fn wants_blocks(&self) -> bool {
+        self.decided.is_none()
+    }
+
+    /// Tells whether both answered so that they can be compared.
+    pub(super) fn is_fit(&self) -> bool {
+        self.whole.as_ref().is_some_and(|whole| whole.compared.unfit.is_none())
+    }
+
+    /// Adds what the same load cost both sides of the new pair.
+    pub(super) fn cost(&mut self, costs: [Cost; 2]) {
+        self.costs.push(costs);
     }
 
     /// Adds what a new pair showed; its blocks follow those of the pairs before.
@@ -46,9 +64,15 @@ impl<'a> Pairs<'a> {
         if is_unfit {
             return self.whole.take();
         }
-        let comparison = over_copies(&self.comparisons)?;
+        if self.decided.is_none() {
+            self.decided = over_copies(&self.comparisons);
+        }
+        let grown = grown_over_copies(&self.costs, &self.probe.grow);
+        let (comparison, grown) = (self.decided.clone()?, grown?);
         let mut whole = self.whole.take()?;
         whole.compared.comparison = Some(comparison);
+        whole.compared.costs = self.costs.pop();
+        whole.compared.grown = grown;
         Some(whole)
     }
 }

@@ -8,15 +8,17 @@ use std::{
 
 use stagegate_decide::{
     config::{Config, Probe},
-    performance::{Arm, Baseline, Block, Host, Rules, next_stored},
+    performance::{Arm, Baseline, Block, Gone, Host, Rules, next_stored},
 };
 
-use super::{BenchError, Measurement, decided, turns::Measured};
+use super::{BenchError, Live, Measurement, decided, turns::Measured};
 use crate::{
     files,
     load::{Reference, Subject},
 };
 
+/// Names that criterion's own folders have, beside those of its baselines.
+const TAKEN: [&str; 3] = ["new", "change", "report"];
 /// Rotations of a baseline.
 const ROTATIONS: usize = 72;
 
@@ -34,7 +36,9 @@ pub enum StoredError {
         path: PathBuf,
     },
     /// Its name cannot be a file's.
-    #[error("baseline name `{0}` cannot be a file's name; use a-z, 0-9, `.`, - and _, with a letter or digit first")]
+    #[error(
+        "baseline name `{0}` cannot be a file's name; use a-z, 0-9, `.`, - and _, with a letter or digit first, and not new, change or report"
+    )]
     Name(String),
     /// It cannot be read or written.
     #[error("baseline {}", path.display())]
@@ -67,7 +71,8 @@ pub fn host() -> Host {
 
 fn path(dir: &Path, name: &str) -> Result<PathBuf, StoredError> {
     let is_good = name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+        && !TAKEN.contains(&name);
     if is_good { Ok(dir.join(format!("{name}.json"))) } else { Err(StoredError::Name(name.to_owned())) }
 }
 
@@ -104,13 +109,17 @@ pub fn read(dir: &Path, name: &str, environment: &str) -> Result<Baseline, Store
 ///
 /// # Errors
 /// [`BenchError`].
-pub async fn record(probes: Vec<(&Probe, Subject)>) -> Result<BTreeMap<String, Vec<Block>>, BenchError> {
+pub async fn record(
+    probes: Vec<(&Probe, Subject)>,
+    live: Live<'_>,
+) -> Result<BTreeMap<String, Vec<Block>>, BenchError> {
     let reference = Reference::start()?;
     let mut all = BTreeMap::new();
     for (probe, subject) in probes {
         let mut turns = Measured::start(probe, arms(&subject, &reference)).await?;
         while turns.rotations < ROTATIONS {
             turns.rotate().await?;
+            turns.tell(probe, Gone::BlocksOf(ROTATIONS), live);
         }
         all.insert(probe.name.clone(), turns.blocks);
     }
@@ -126,11 +135,12 @@ pub async fn against(
     (probe, subject): (&Probe, &Subject),
     then: &[Block],
     name: &str,
+    live: Live<'_>,
 ) -> Result<Measurement, BenchError> {
     let reference = Reference::start()?;
     let rules = Rules::usual(probe.minimum_effect.0, config.performance.len());
     let mut turns = Measured::start(probe, arms(subject, &reference)).await?;
-    let comparison = decided(&mut turns, probe, |now, is_over| next_stored(now, then, &rules, is_over)).await?;
+    let comparison = decided(&mut turns, probe, live, |now, is_over| next_stored(now, then, &rules, is_over)).await?;
     Ok(turns.ended(probe, name, comparison))
 }
 
@@ -157,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_baseline_stays_in_its_folder() {
-        for name in ["../v1", "", ".hidden", "a/b"] {
+        for name in ["../v1", "", ".hidden", "a/b", "new"] {
             assert!(matches!(path(Path::new("/srv"), name), Err(StoredError::Name(_))), "{name}");
         }
     }

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use stagegate_decide::{
     config::{Load as Wanted, Probe},
-    performance::{Arm, Block, Compared, Comparison, unfit},
+    performance::{Arm, Block, Compared, Comparison, Gone, unfit},
 };
 
-use super::{BenchError, Measurement, notes};
+use super::{BenchError, Live, Measurement, notes};
 use crate::load::{self, Blocks, Extent, Load, Pace, Subject, Turns};
 
 /// Requests of a block where the service is quick. More make a block's median surer, fewer make more pairs.
@@ -25,6 +25,8 @@ pub(super) struct Measured {
     begun: Instant,
     pub(super) blocks: Vec<Block>,
     pub(super) rotations: usize,
+    /// Medians of the candidate's blocks, in nanoseconds.
+    medians: Vec<u64>,
 }
 
 impl Measured {
@@ -52,14 +54,27 @@ impl Measured {
         let requests = u64::try_from(fit).unwrap_or(u64::MAX).clamp(FEWEST, REQUESTS * clients as u64);
         let turns = Turns { arms, block: load(requests), warm_up: probe.warm_up.0 };
         let turns = Blocks::start(turns).await?;
-        Ok(Measured { turns, begun: Instant::now(), blocks: Vec::new(), rotations: 0 })
+        Ok(Measured { turns, begun: Instant::now(), blocks: Vec::new(), rotations: 0, medians: Vec::new() })
     }
 
     /// Measures one rotation more.
     pub(super) async fn rotate(&mut self) -> Result<(), BenchError> {
-        self.blocks.extend(self.turns.rotation().await?);
+        let blocks = self.turns.rotation().await?;
+        let answered = blocks.iter().filter(|block| block.arm == Arm::Candidate && block.latencies.count > 0);
+        self.medians.extend(answered.map(|block| block.latencies.p50));
+        self.blocks.extend(blocks);
         self.rotations += 1;
         Ok(())
+    }
+
+    /// Tells how far it has come.
+    pub(super) fn tell(&self, probe: &Probe, gone: Gone, live: Live<'_>) {
+        live(&probe.name, &self.medians, gone);
+    }
+
+    /// Returns how much of the time of its comparison is gone.
+    pub(super) fn gone(&self, probe: &Probe) -> Gone {
+        Gone::Seconds(self.begun.elapsed().as_secs(), probe.compare_within.0.as_secs())
     }
 
     /// Ends it with what it came to.
@@ -70,6 +85,8 @@ impl Measured {
             minimum_effect: probe.minimum_effect.0,
             seconds: self.begun.elapsed().as_secs_f64(),
             unfit: if comparison.is_none() { unfit(&self.blocks) } else { None },
+            costs: None,
+            grown: Vec::new(),
             notes: notes(&self.blocks),
             comparison,
         };

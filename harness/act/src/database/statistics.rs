@@ -86,8 +86,9 @@ fn counter(row: &Row, column: usize) -> Result<u64, tokio_postgres::Error> {
     Ok(row.try_get::<_, Option<i64>>(column)?.and_then(|count| count.try_into().ok()).unwrap_or_default())
 }
 
-/// How long counters may lag behind what a session did.
-// Source: PostgreSQL manual, 27.2.2: sessions flush at most once a second, and when they are idle.
+/// How long counters may lag behind what a session did that goes on; one that fell idle may keep the rest for 10 s, but
+/// for those of pg_stat_statements, which are written at once.
+// Source: PostgreSQL manual, 27.2.2, and pgstat.c of 15 and later: PGSTAT_MIN_INTERVAL, PGSTAT_IDLE_INTERVAL.
 pub const LAG: Duration = Duration::from_millis(1_100);
 
 /// Waits until counters hold what was done up to `since`.

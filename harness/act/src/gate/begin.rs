@@ -347,6 +347,7 @@ fn plan(
         keep: gate.keep,
         accept_caution: request.accept_caution,
         cross_versions: gate.cross_versions,
+        longest_stall: gate.longest_stall,
     }
 }
 

@@ -8,6 +8,7 @@ mod crossed;
 mod data;
 mod deploy;
 mod ending;
+mod felt;
 mod performance;
 mod prepare;
 mod readiness;

@@ -1,13 +1,19 @@
 //! The release that serves and the one that comes, measured side by side: does it become slower?
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use stagegate_decide::{exit::Exit, performance::Compared, promotion::Kind, record::Severity};
 
 use super::{Run, Stop};
 use crate::{
-    bench::{Bench, Side, measurable},
+    bench::{Alone, Bench, Side, measurable},
+    error::with_causes,
     release::read_model,
 };
+
+/// How long the end of another measurement is waited for.
+const WAIT: Duration = Duration::from_secs(1_800);
 
 impl Run {
     /// Compares both releases on copies of their own. A way back is never held by its speed.
@@ -18,10 +24,14 @@ impl Run {
         let candidate =
             Side { name: self.plan.release.name.clone(), model: read_model(&self.dir.join("in-tree.json"))? };
         let control = Side { name: self.plan.previous.name.clone(), model: self.snapshot("old")?.model };
+        let noted = |who: &str| self.runner.note(&format!("{who} measures on this machine; waiting for its end"));
+        let alone = Alone::wait(&format!("run {}", self.plan.run), WAIT, noted).await;
+        let _alone = alone.map_err(|error| Stop { reason: with_causes(&error), exit: Exit::Inconclusive })?;
         let measured = self.bench().compare(&candidate, &control, |_| {}).await?;
         let compared: Vec<Compared> = measured.into_iter().map(|measurement| measurement.compared).collect();
         self.stop_at_slower(&compared)?;
-        let told = |c: &Compared| json!({ "probe": c.probe, "said": c.words(), "seconds": c.seconds });
+        let told =
+            |c: &Compared| json!({ "probe": c.probe, "said": c.words(), "seconds": c.seconds, "costs": c.costs });
         Ok(compared.iter().map(told).collect())
     }
 
@@ -51,6 +61,8 @@ impl Run {
             project: format!("stagegate-bench-{}", self.plan.run),
             label: self.plan.run.clone(),
             ready_within: self.plan.ready_within.0,
+            // What is being done stands there already, and one line has room for one thing.
+            live: &|_, _, _| {},
         }
     }
 

@@ -17,13 +17,23 @@ use stagegate_decide::{
     redact::Secret,
 };
 
-use super::{Run, Stop, crossed::Crossed};
+use super::{Run, Stop, crossed::Crossed, felt::Told};
 use crate::{database::Server, files, release};
 
 const UP_WITHIN: Duration = Duration::from_secs(180);
 /// How long the rehearsal's server may take to be made and to take sessions.
 const SERVER_WITHIN: Duration = Duration::from_secs(60);
 const DOWN_WITHIN: Duration = Duration::from_secs(60);
+
+/// What the migrations did to the copies.
+struct Rehearsed {
+    /// Schema or rows are others than before.
+    changed: bool,
+    took: Duration,
+    crossed: Option<Crossed>,
+    /// By the database's id.
+    felt: Vec<(String, Told)>,
+}
 
 impl Run {
     pub(super) fn rehearsal_project(&self) -> String {
@@ -109,17 +119,18 @@ impl Run {
     pub(super) async fn rehearse(&mut self) -> Result<Value, Stop> {
         let rehearsed = self.rehearse_each().await;
         self.end_rehearsal().await?;
-        let (changed, took, crossed) = rehearsed?;
+        let Rehearsed { changed, took, crossed, felt } = rehearsed?;
         let tier = if changed { self.tier_where_crossed(crossed.as_ref()) } else { Tier::Code };
         let mut found = json!({ "tier": tier, "migrations_s": took.as_secs_f64() });
+        felt.iter().for_each(|(database, told)| told.tell(database, &mut found));
         if let Some(crossed) = crossed {
             crossed.tell(&mut found);
         }
         Ok(found)
     }
 
-    async fn rehearse_each(&self) -> Result<(bool, Duration, Option<Crossed>), Stop> {
-        let (mut changed, mut took) = (false, Duration::ZERO);
+    async fn rehearse_each(&self) -> Result<Rehearsed, Stop> {
+        let (mut changed, mut took, mut felt) = (false, Duration::ZERO, Vec::new());
         for database in &self.plan.databases {
             let Some(service) = &database.migrations else { continue };
             let server = self.rehearsal_server(database).await?;
@@ -127,14 +138,18 @@ impl Run {
             let before = server.facts(&database.name, Integrity::Checksums).await?;
             self.keep_before(database).await?;
             let started = Instant::now();
-            self.run_migrations(&self.rehearsal_project(), &self.rehearsal_file(), service).await?;
+            let (project, model) = (self.rehearsal_project(), self.rehearsal_file());
+            let migrations = self.run_migrations(&project, &model, service);
+            let told = self.migrated_and_felt(database, &server, migrations).await?;
             took += started.elapsed();
+            self.stop_at_stall(database, &told)?;
+            felt.push((database.id.clone(), told));
             let after = server.facts(&database.name, Integrity::Checksums).await?;
             self.stop_at_losses(database, &before, &after)?;
             changed |= before != after;
         }
         let crossed = if changed { self.cross().await } else { None };
-        Ok((changed, took, crossed))
+        Ok(Rehearsed { changed, took, crossed, felt })
     }
 
     /// Runs a one-shot migrations service of a model under a name of this run.

@@ -8,6 +8,7 @@ mod choice;
 mod commands;
 mod compare;
 mod error;
+mod growth;
 mod locks;
 mod migrations;
 mod performance;
@@ -33,6 +34,7 @@ pub use commands::Commands;
 pub use compare::Compare;
 pub use error::ConfigError;
 pub(crate) use error::closest;
+pub use growth::Growth;
 pub use locks::LockLimits;
 pub use migrations::Migrations;
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
@@ -183,6 +185,8 @@ pub struct Gate {
     pub door: Door,
     /// What is made of each release's run on the other one's schema.
     pub cross_versions: CrossVersions,
+    /// How long the migrations may hold up those who read and write the copy; told only where `None`.
+    pub longest_stall: Option<Span>,
     /// The services that are stopped while data is frozen; all but databases and caches where `None`.
     pub freeze: Option<Vec<String>>,
     /// How many rollback points are kept.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::{Config, ConfigError, Database, Kind, Service, error::closest};
+use super::{Config, ConfigError, Database, Growth, Kind, Service, error::closest, growth::RawGrowth};
 use crate::units::{Share, Size, Span};
 
 /// One thing that is measured.
@@ -31,6 +31,8 @@ pub struct Probe {
     pub resources: ResourceLimits,
     /// A candidate that is slower by less than this is no slower.
     pub minimum_effect: Share,
+    /// By how much a request may cost more than with the control.
+    pub grow: Growth,
 }
 
 /// What a probe asks.
@@ -153,6 +155,8 @@ pub(super) struct RawPerformance {
     memory: Option<MostSize>,
     cpu: Option<Most>,
     queries_per_request: Option<Most>,
+    #[serde(default)]
+    grow: RawGrowth,
 }
 
 #[derive(Deserialize)]
@@ -212,6 +216,12 @@ fn probe(raw: &RawPerformance, known: &Known<'_>) -> Result<Probe, Wrong> {
         limits: limits(raw)?,
         resources: resources(raw)?,
         minimum_effect: raw.minimum_effect.unwrap_or(Share(0.02)),
+        grow: raw.grow.read().ok_or_else(|| {
+            (
+                format!("probe `{name}`: grow.queries is no number of statements"),
+                "write 0 or a number above it".to_owned(),
+            )
+        })?,
     })
 }
 

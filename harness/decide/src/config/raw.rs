@@ -123,6 +123,7 @@ struct RawGate {
     door: Door,
     #[serde(default)]
     cross_versions: CrossVersions,
+    longest_stall: Option<Span>,
     freeze: Option<Vec<String>>,
     keep: Option<usize>,
     #[serde(default)]
@@ -345,6 +346,7 @@ fn gate(raw: RawGate) -> Gate {
         integrity: raw.integrity,
         door: raw.door,
         cross_versions: raw.cross_versions,
+        longest_stall: raw.longest_stall,
         freeze: raw.freeze,
         keep: raw.keep.unwrap_or(5).max(1),
         notify_command: raw.notify_command,

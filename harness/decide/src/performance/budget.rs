@@ -158,6 +158,7 @@ mod tests {
             limits: Limits { p95: span(10), p99: span(20), error_rate: Some(Share(0.01)), ..Limits::default() },
             resources: ResourceLimits::default(),
             minimum_effect: Share(0.02),
+            grow: crate::config::Growth::default(),
         }
     }
 

@@ -8,6 +8,8 @@ mod block;
 mod budget;
 mod comparison;
 mod copies;
+pub mod cost;
+pub mod criterion;
 mod database;
 mod fitness;
 pub mod plot;
@@ -17,16 +19,17 @@ pub mod stall;
 pub mod statistics;
 mod words;
 
-pub use crate::config::{Budget, Limits, Load, Probe, ResourceLimits, Target};
+pub use crate::config::{Budget, Growth, Limits, Load, Probe, ResourceLimits, Target};
 pub use baseline::{BASELINE_VERSION, Baseline, Host};
 pub use block::{Arm, Block, Latencies, order};
 pub use budget::{budget, faults, seen, time};
 pub use comparison::{Comparison, Judgement, Next, Ratio, Rules, next, next_stored};
 pub use copies::{PAIRS, over_copies};
+pub use cost::{Cost, Grown, StatementCost, grown_over_copies};
 pub use database::{DatabaseUse, Figures, LockWaits, StatementFigures, TableFigures, database_use};
 pub use fitness::{Unfit, changed_size, unfit};
 pub use resources::{Snapshot, Usage};
-pub use shown::{Row, progress, table};
+pub use shown::{Gone, Row, progress, table};
 pub use words::{Compared, exit};
 
 #[cfg(test)]

@@ -48,15 +48,28 @@ pub fn table(rows: &[Row]) -> String {
         .collect()
 }
 
+/// How far a measurement has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// So many seconds of those that it may take.
+    Seconds(u64, u64),
+    /// All of its blocks so far, of so many.
+    BlocksOf(usize),
+}
+
 /// Writes the line that stands while a probe is measured: `orders  ▁▂▁▃  12.3 ms  41 blocks, 18 of 60 s`.
 ///
-/// `medians` are those of the candidate's blocks so far, in nanoseconds; `seconds` those gone by and those there are.
+/// `medians` are those of the candidate's blocks so far, in nanoseconds.
 #[must_use]
-pub fn progress(probe: &str, medians: &[u64], seconds: [u64; 2]) -> String {
+pub fn progress(probe: &str, medians: &[u64], gone: Gone) -> String {
     let last = medians.last().map_or_else(String::new, |ns| format!("  {}", time(*ns)));
     let sparks = sparkline(medians, SPARKS);
-    let [gone, all] = seconds;
-    format!("{}  {sparks}{last}  {} blocks, {gone} of {all} s", one_line(probe), medians.len())
+    let blocks = medians.len();
+    let gone = match gone {
+        Gone::Seconds(gone, all) => format!("{blocks} blocks, {gone} of {all} s"),
+        Gone::BlocksOf(all) => format!("{blocks} of {all} blocks"),
+    };
+    format!("{}  {sparks}{last}  {gone}", one_line(probe))
 }
 
 fn median(ns: Option<u64>) -> String {
@@ -108,10 +121,11 @@ a-probe-with-a-long-name         -   950 µs  -                       no samples
 
     #[test]
     fn the_line_while_measuring_shows_the_blocks_so_far() {
-        assert_eq!(progress("orders", &[], [0, 60]), "orders    0 blocks, 0 of 60 s");
+        assert_eq!(progress("orders", &[], Gone::Seconds(0, 60)), "orders    0 blocks, 0 of 60 s");
         assert_eq!(
-            progress("orders", &[1_000_000, 2_000_000, 1_500_000], [18, 60]),
+            progress("orders", &[1_000_000, 2_000_000, 1_500_000], Gone::Seconds(18, 60)),
             "orders  ▁█▄  1.5 ms  3 blocks, 18 of 60 s"
         );
+        assert_eq!(progress("orders", &[1_000_000], Gone::BlocksOf(72)), "orders  ▁  1 ms  1 of 72 blocks");
     }
 }

@@ -3,6 +3,8 @@
 //! In: requests at their intended times, and the statements that ran meanwhile with the locks that they took. Times are
 //! microseconds from one common beginning.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// A request is a stall from here on, in microseconds; what is shorter nobody feels.
@@ -84,6 +86,12 @@ fn stall(longest: &Request, requests: &[Request], statements: &[Statement]) -> S
 }
 
 impl Felt {
+    /// Returns how long the longest stall was; zero where nobody felt one.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        self.stall.as_ref().map_or(Duration::ZERO, |stall| Duration::from_micros(stall.until_us - stall.from_us))
+    }
+
     /// Tells it in one line.
     #[must_use]
     pub fn words(&self) -> String {
@@ -150,7 +158,7 @@ mod tests {
         ];
         let felt = felt(&stalled(), &statements);
         let stall = felt.stall.clone().unwrap();
-        assert_eq!((felt.failed, stall.waiting, stall.until_us - stall.from_us), (0, 30, 300_000));
+        assert_eq!((felt.failed, stall.waiting, felt.longest()), (0, 30, Duration::from_millis(300)));
         assert_eq!(
             felt.words(),
             "0 of 60 requests failed, the longest stall took 300 ms (30 requests); the transaction of \

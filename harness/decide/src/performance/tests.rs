@@ -220,6 +220,8 @@ fn compared(judgement: Judgement) -> Compared {
             copies: 1,
         }),
         unfit: None,
+        costs: None,
+        grown: Vec::new(),
         notes: Vec::new(),
     }
 }
@@ -238,6 +240,23 @@ fn compared(judgement: Judgement) -> Compared {
 fn a_judgement_has_words_and_an_end(#[case] judgement: Judgement, #[case] exit: Exit, #[case] words: &str) {
     let compared = compared(judgement);
     assert_eq!((compared.exit(), compared.words().as_str()), (exit, words));
+}
+
+#[test]
+fn a_release_that_is_as_quick_and_costs_more_is_held() {
+    let grown = Grown {
+        what: cost::What::Queries,
+        control: 2.0,
+        candidate: 12.0,
+        most: 2.5,
+        statement: Some("SELECT 1".to_owned()),
+    };
+    let compared = Compared { grown: vec![grown], ..compared(Judgement::NoSlower) };
+    assert_eq!(compared.exit(), Exit::Held);
+    assert_eq!(
+        compared.words(),
+        "no slower than 2 %; SQL statements a request grew from 2.0 to 12.0 (at most 2.5), most of it by `SELECT 1`"
+    );
 }
 
 #[test]

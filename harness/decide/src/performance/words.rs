@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Comparison, Judgement, PAIRS, Ratio, Unfit, budget::time};
+use super::{Comparison, Cost, Grown, Judgement, PAIRS, Ratio, Unfit, budget::time};
 use crate::exit::Exit;
 
 /// What was found of one probe: a comparison, or why there is none.
@@ -21,6 +21,12 @@ pub struct Compared {
     /// Why they cannot be compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unfit: Option<Unfit>,
+    /// What the same load cost, with the candidate and with the control; `None` where it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub costs: Option<[Cost; 2]>,
+    /// What of it grew by more than it may: the release is held for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grown: Vec<Grown>,
     /// What else is to be known, such as answers of another size.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -32,6 +38,7 @@ impl Compared {
     pub fn exit(&self) -> Exit {
         match (&self.unfit, self.comparison.as_ref().map(|c| c.judgement)) {
             (Some(Unfit::MoreFailures { .. }), _) => Exit::Held,
+            _ if !self.grown.is_empty() => Exit::Held,
             (None, Some(Judgement::NoSlower)) => Exit::Passed,
             (None, Some(Judgement::Slower | Judgement::SlowerTail)) => Exit::Held,
             _ => Exit::Inconclusive,
@@ -46,6 +53,7 @@ impl Compared {
             (None, Some(comparison)) => self.judged(comparison),
             (None, None) => "no samples: nothing was measured".to_owned(),
         };
+        let said = self.grown.iter().fold(said, |said, grown| format!("{said}; {}", grown.words()));
         self.notes.iter().fold(said, |said, note| format!("{said}; {note}"))
     }
 

@@ -130,6 +130,9 @@ pub struct Plan {
     /// What is made of each release's run on the other one's schema.
     #[serde(default)]
     pub cross_versions: CrossVersions,
+    /// How long the migrations may hold up those who use the copy; told only where `None`.
+    #[serde(default)]
+    pub longest_stall: Option<Span>,
     /// Go on where the readiness score is in the band of caution.
     #[serde(default)]
     pub accept_caution: bool,

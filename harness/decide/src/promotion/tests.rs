@@ -48,6 +48,7 @@ fn plan(kind: Kind) -> Plan {
         keep: 5,
         accept_caution: false,
         cross_versions: crate::config::CrossVersions::Tell,
+        longest_stall: None,
     }
 }
 

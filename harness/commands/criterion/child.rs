@@ -1,0 +1,156 @@
+//! The child process: criterion asks the probes of one environment.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use criterion::Criterion;
+use stagegate_act::{
+    bench::{self, criterion::write_asked},
+    engine::Engine,
+    load::{self, Extent, Load, Measured, Pace, Subject},
+    process::Runner,
+    project::Project,
+};
+use stagegate_decide::{
+    config::{Config, Load as Wanted, Probe},
+    exit::Exit,
+    performance::{Arm, criterion::Asked, faults},
+};
+use tokio::runtime::Handle;
+
+use crate::{Failure, ask, cli};
+
+/// How long criterion measures a probe that is quick enough for all its samples.
+const MEASURED: Duration = Duration::from_secs(3);
+/// Most samples, and the least that criterion takes.
+const SAMPLES: [u128; 2] = [50, 10];
+/// Draws of its resampling. Its 100,000 take many seconds in a build without optimisation, and move no digit shown.
+const DRAWS: usize = 10_000;
+/// Requests that are tried first.
+const TRIED: u64 = 20;
+
+/// Measures every probe by criterion. It ends when its standard input does: with the process that started it.
+pub(in crate::commands) async fn run(
+    config: &Arc<Config>,
+    args: cli::Criterion,
+    consents: &[String],
+) -> Result<Exit, Failure> {
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(i32::from(Exit::Inconclusive.code()));
+    });
+    measured(config, args, consents).await.map_err(super::ended)
+}
+
+async fn measured(config: &Arc<Config>, args: cli::Criterion, consents: &[String]) -> Result<Exit, Failure> {
+    let environment = config.environment(&args.env)?;
+    ask::refuse_if_protected(environment, consents, "putting as much load on it as it answers")?;
+    let engine = Engine::connect().await?;
+    let project = Project::load(&Runner::default(), config, &environment.name).await?;
+    let containers = project.containers(&engine).await?;
+    let subjects: Vec<(Probe, Subject)> = bench::measurable(config)
+        .map(|probe| Ok((probe.clone(), load::subject(config, probe, &containers, &project.model)?)))
+        .collect::<Result<_, Failure>>()?;
+    let dir = args.dir.clone();
+    let runtime = Handle::current();
+    // Criterion waits for its answers itself, which a thread of the runtime may not.
+    let criterion = std::thread::spawn(move || all(&subjects, &args, &runtime));
+    let asked = tokio::task::spawn_blocking(move || criterion.join())
+        .await
+        .map_err(|error| Failure::new(Exit::Inconclusive, error.to_string()))?
+        .map_err(|_| Failure::new(Exit::Inconclusive, "criterion panicked"))??;
+    write_asked(&dir, &asked)?;
+    Ok(Exit::Passed)
+}
+
+fn all(
+    subjects: &[(Probe, Subject)],
+    args: &cli::Criterion,
+    runtime: &Handle,
+) -> std::io::Result<BTreeMap<String, Asked>> {
+    let mut all = BTreeMap::new();
+    for (probe, subject) in subjects {
+        let mut asking = Asking { probe, subject, runtime, asked: Asked::default(), broken: None };
+        asking.measure(args);
+        if let Some(error) = asking.broken {
+            return Err(error);
+        }
+        all.insert(probe.name.clone(), asking.asked);
+    }
+    Ok(all)
+}
+
+/// Returns criterion as it is to measure one probe; its own options are never read from this process's arguments.
+fn criterion(args: &cli::Criterion, samples: usize) -> Criterion {
+    let criterion = Criterion::default()
+        .without_plots()
+        .with_output_color(false)
+        .output_directory(&args.dir)
+        .sample_size(samples)
+        .nresamples(DRAWS)
+        .measurement_time(MEASURED);
+    match (&args.save_baseline, &args.baseline) {
+        (Some(name), _) => criterion.save_baseline(name.clone()),
+        // Leniently: a probe that is new has no baseline, and criterion would panic.
+        (None, Some(name)) => criterion.retain_baseline(name.clone(), false),
+        (None, None) => criterion,
+    }
+}
+
+/// One probe, as criterion asks it.
+struct Asking<'a> {
+    probe: &'a Probe,
+    subject: &'a Subject,
+    runtime: &'a Handle,
+    asked: Asked,
+    broken: Option<std::io::Error>,
+}
+
+impl Asking<'_> {
+    /// Measures it, where anything is answered well at all.
+    fn measure(&mut self, args: &cli::Criterion) {
+        let tried = self.ask(TRIED);
+        if self.asked.failed == self.asked.sent {
+            return;
+        }
+        let samples = (MEASURED.as_nanos() / tried.as_nanos().max(1)).clamp(SAMPLES[1], SAMPLES[0]);
+        let warm_up = self.probe.warm_up.0.max(Duration::from_millis(100));
+        let mut criterion = criterion(args, usize::try_from(samples).unwrap_or(10)).warm_up_time(warm_up);
+        criterion.bench_function(&self.probe.name, |bencher| {
+            bencher.iter_custom(|requests| {
+                let nanoseconds = self.ask(requests).as_nanos().saturating_mul(u128::from(requests));
+                Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+            });
+        });
+    }
+
+    /// Asks so many times and returns the mean time of a good answer, or the time limit where there was none.
+    fn ask(&mut self, requests: u64) -> Duration {
+        let clients = match self.probe.load {
+            Wanted::Concurrency(clients) => usize::try_from(clients).unwrap_or(1),
+            Wanted::Rate(_) => 1,
+        };
+        let timeout = self.probe.timeout.0;
+        let load = Load { pace: Pace::Concurrency(clients), extent: Extent::Requests(requests), timeout };
+        match self.runtime.block_on(load::run(self.subject, load, 1)) {
+            Ok(measured) => self.count(&measured).unwrap_or(timeout),
+            Err(error) => {
+                self.broken = Some(error);
+                timeout
+            }
+        }
+    }
+
+    fn count(&mut self, measured: &Measured) -> Option<Duration> {
+        let block = load::block(Arm::Candidate, 0, measured, Pace::Concurrency(1), [Instant::now(); 2]);
+        self.asked.sent += block.sent;
+        self.asked.failed += block.failed();
+        if block.failed() > 0 {
+            self.asked.said = faults(&block);
+        }
+        (block.latencies.count > 0).then(|| Duration::from_nanos(block.latencies.mean))
+    }
+}

@@ -1,0 +1,112 @@
+//! Criterion beside the gate's own blocks: it measures, and keeps baselines and samples. It decides nothing.
+//!
+//! It runs in a child process, which is this program with a subcommand that people need not know.
+
+mod child;
+
+use std::{path::Path, time::Duration};
+
+use serde_json::json;
+use stagegate_act::{
+    bench::{self, criterion},
+    error::with_causes,
+    process::Runner,
+};
+use stagegate_decide::{
+    command::Command,
+    config::{Config, Environment},
+    performance::criterion::Kept,
+};
+
+pub(super) use child::run;
+
+use crate::{Failure, give, say};
+
+/// What connecting, analysing and writing may take for one probe, beside the measuring.
+const BESIDE: Duration = Duration::from_secs(30);
+
+/// What is to become of the samples.
+#[derive(Clone, Copy)]
+pub(super) enum Keep<'a> {
+    /// They are the newest ones, until the next time.
+    Nothing,
+    /// They are kept under a name too.
+    As(&'a str),
+    /// They are compared with what was kept under a name, in the folder of the release that it was kept of.
+    Compared(&'a str, &'a Path),
+}
+
+/// A run of criterion.
+pub(super) struct Run<'a> {
+    pub(super) config: &'a Config,
+    pub(super) environment: &'a Environment,
+    /// Folder for the files of this environment and release.
+    pub(super) dir: &'a Path,
+    pub(super) keep: Keep<'a>,
+    /// What was consented to; the child asks for it again.
+    pub(super) consents: &'a [String],
+    pub(super) json: bool,
+}
+
+impl Run<'_> {
+    /// Measures all probes by criterion and tells what it keeps.
+    ///
+    /// That criterion fails is said, and changes no verdict: the verdict is not its own.
+    pub(super) async fn told(&self) {
+        if let Err(failure) = self.measured().await {
+            say(&failure);
+        }
+    }
+
+    async fn measured(&self) -> Result<(), String> {
+        let said = |error: criterion::CriterionError| with_causes(&error);
+        let baseline = match self.keep {
+            Keep::Compared(name, from) => Some((from, name)),
+            _ => None,
+        };
+        criterion::prepare(self.dir, baseline).map_err(said)?;
+        say("criterion measures the same probes");
+        let command = self.command().map_err(|error| error.to_string())?;
+        let name = baseline.map(|(_, name)| name);
+        let kept = criterion::measure(&Runner::default(), &command, self.dir, name, self.within()).await;
+        self.tell(&kept.map_err(said)?, name);
+        Ok(())
+    }
+
+    fn tell(&self, kept: &[Kept], baseline: Option<&str>) {
+        for kept in kept {
+            match self.json {
+                true => give(&json!({ "criterion": kept, "said": kept.words(baseline) }).to_string()),
+                false => give(&format!("{:<20} {}", kept.probe, kept.words(baseline))),
+            }
+        }
+        say(&format!("criterion's samples, baselines and pictures: {}", self.dir.display()));
+    }
+
+    fn command(&self) -> std::io::Result<Command> {
+        let program = std::env::current_exe()?;
+        let mut command = Command::new(&program.to_string_lossy())
+            .args(["criterion", "--env", &self.environment.name, "--dir"])
+            .path(self.dir)
+            .arg("--config")
+            .path(&self.config.path);
+        command = match self.keep {
+            Keep::Nothing => command,
+            Keep::As(name) => command.args(["--save-baseline", name]),
+            Keep::Compared(name, _) => command.args(["--baseline", name]),
+        };
+        let consents = self.consents.iter().map(|name| format!("{}{name}", crate::ask::CONSENT));
+        // Criterion otherwise asks cargo where its folder is.
+        Ok(command.args(consents).env("CRITERION_HOME", self.dir.to_string_lossy()))
+    }
+
+    fn within(&self) -> Duration {
+        bench::measurable(self.config).map(|probe| probe.warm_up.0 + probe.compare_within.0 + BESIDE).sum()
+    }
+}
+
+/// Why the child could do nothing: its last line on standard output, which is kept.
+fn ended(failure: Failure) -> Failure {
+    give(&failure.message);
+    failure
+}
