@@ -118,7 +118,7 @@ async fn ask(session: &Arc<Session>, case: &Case, sent: Sent) -> Result<Outcome,
         Sent::Unsigned => named("that is not signed (`alg: none`)", token::unsigned(&own.payload(now))),
         Sent::WrongKey => of_wrong_key(&own, &real, now)?,
         Sent::PublicKeyAsSecret => confused(&own, case, now)?,
-        Sent::Expired => expired(&own, now)?,
+        Sent::Expired => expired(&own, case, now)?,
         Sent::OtherEnvironment => elsewhere(session, case, &own, now).await?,
     };
     let mut findings = Vec::new();
@@ -169,14 +169,24 @@ fn confused(own: &Material, case: &Case, now: i64) -> Result<Vec<Forged>, Outcom
     Ok(named("signed with HS256 and the public key as its secret", tokens))
 }
 
-fn expired(own: &Material, now: i64) -> Result<Vec<Forged>, Outcome> {
-    let Some(key) = &own.key else { return Err(unsigned_here("an expired token")) };
+fn expired(own: &Material, case: &Case, now: i64) -> Result<Vec<Forged>, Outcome> {
+    let Some(key) = &own.key else { return Err(unsigned_here("an expired token", own, case)) };
     let token = key.token(own.algorithm, &own.claims.expired(now)).map_err(Outcome::Broken)?;
     Ok(named("whose time is over", vec![token]))
 }
 
-fn unsigned_here(what: &str) -> Outcome {
-    Outcome::Skip(format!("{what} cannot be made: nobody here has the key that signs"))
+fn unsigned_here(what: &str, own: &Material, case: &Case) -> Outcome {
+    let Case { service, jwt, .. } = case;
+    // Before a token was seen, the key could as well have been a shared one: the trial weighs as if it were.
+    let more = match jwt.algorithm {
+        None if jwt.can_sign() => format!(
+            "; name it as `signing_key_variable` of [security.jwt.{}], or say algorithm = \"{}\" there if it is elsewhere",
+            service.name,
+            own.algorithm.name()
+        ),
+        _ => String::new(),
+    };
+    Outcome::Skip(format!("{what} cannot be made: nobody here has the key that signs{more}"))
 }
 
 /// Makes the tokens that other environments would give, and one of this environment's key for nobody.
@@ -197,7 +207,7 @@ async fn elsewhere(session: &Session, case: &Case, own: &Material, now: i64) -> 
     }
     match (tokens.is_empty(), &own.key) {
         (false, _) => Ok(tokens),
-        (true, None) => Err(unsigned_here("a token of another environment")),
+        (true, None) => Err(unsigned_here("a token of another environment", own, case)),
         (true, Some(_)) => {
             Err(Outcome::Skip("no other environment's key is on this machine, and tokens have no `aud`".to_owned()))
         }

@@ -36,7 +36,7 @@ codes! {
         "mend the place that is named; bundle a document of several files into one";
     HOLLOW "SGC002" "nearly nothing was seen of what the operations promise"
         "answers that only refuse prove nothing"
-        "give the parameters examples that exist, and `token_variable` where a token is needed";
+        "give the parameters examples that exist, and `token_login` or `token_variable` where a token is needed";
     STATUS "SGC010" "a status that is not documented"
         "a client has no branch for it"
         "document the status, or answer with a documented one";
