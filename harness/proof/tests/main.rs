@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a proof that cannot be set up has failed")]
 
 mod applied;
+mod bad_migrations;
 mod commands;
 mod contract;
 mod crash;
@@ -13,6 +14,7 @@ mod faults;
 mod integrity;
 mod load;
 mod locks;
+mod majors;
 mod migrations;
 mod performance;
 mod policy;

@@ -196,6 +196,12 @@ async fn what_rows_show_is_told_alike_in_a_session_and_on_copies() {
     let bare = prove(&server, &chain, &options(false), |_| {}).await.unwrap();
     let in_session = prove(&server, &chain, &with_rows(false), |_| {}).await.unwrap();
     let on_copies = prove(&server, &chain, &with_rows(true), |_| {}).await.unwrap();
+    let mut in_part = Vec::new();
+    for always_clone in [false, true] {
+        let rows = Some(Rows { newest: 0, ..Rows::default() });
+        let options = Options { rows, ..options(always_clone) };
+        in_part.push(prove(&server, &chain, &options, |_| {}).await.unwrap());
+    }
     server.end().await;
     assert_eq!(verdicts(&bare), verdicts(&in_session));
     assert_eq!(findings(&chain, &bare.trips, &bare.whole), findings(&chain, &in_session.trips, &in_session.whole));
@@ -211,6 +217,13 @@ async fn what_rows_show_is_told_alike_in_a_session_and_on_copies() {
         assert!(told.iter().any(|line| line.starts_with(part)), "`{part}` is not in {told:#?}");
     }
     assert_eq!(told, told_of_rows(&on_copies));
+    // Rows in the tables only that a migration may change show the same; what it does not touch is not told.
+    for always_clone in [false, true] {
+        let told: Vec<&String> = told.iter().filter(|line| !line.contains("table-unfilled")).collect();
+        let touched = &in_part[usize::from(always_clone)];
+        assert_eq!(told_of_rows(touched).iter().collect::<Vec<_>>(), told, "always_clone = {always_clone}");
+        assert_eq!((touched.rows.tried, touched.rows.whole, touched.rows.locks.len()), (6, 0, 0));
+    }
     let locks = |proven: &Proven, target: &Sizes| -> Vec<String> {
         let found = of_chain(&chain, &proven.rows.locks, target, &Thresholds::default());
         found.iter().map(|f| format!("{} {}", f.place(), f.code)).collect()
@@ -220,4 +233,29 @@ async fn what_rows_show_is_told_alike_in_a_session_and_on_copies() {
     assert_eq!(locks(&in_session, &Sizes::new()), locks(&on_copies, &Sizes::new()));
     let small = Sizes::from([("public.t".to_owned(), 8), ("public.other".to_owned(), 8)]);
     assert_eq!(at_index(&locks(&in_session, &small)), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_holds_requests_up_while_migrations_go_up_is_told_with_the_statement() {
+    let slow = "create index t_id on t (id);\nalter table t add column a int;\nselect pg_sleep(0.9);";
+    let chain = of(&[
+        ("create table t (id int);", "drop table t;"),
+        (slow, "alter table t drop column a; drop index t_id;"),
+        ("create table other (id int);", "drop table other;"),
+    ]);
+    let server = server().await;
+    for always_clone in [false, true] {
+        let proven = prove(&server, &chain, &with_rows(always_clone), |_| {}).await.unwrap();
+        let stalls: Vec<Option<Duration>> = proven.trips.iter().map(|trip| trip.longest_stall).collect();
+        assert!(stalls[1].is_some_and(|stall| stall > Duration::from_millis(700)), "{stalls:?}");
+        assert_eq!((stalls[0], stalls[2]), (None, None));
+        let found = of_chain(&chain, &proven.rows.locks, &Sizes::new(), &Thresholds::default());
+        let stalled: Vec<&Finding> = found.iter().filter(|finding| finding.code == "requests-stalled").collect();
+        assert!(stalled.iter().any(|finding| finding.place() == "2_step.up.sql:2"), "{found:#?}");
+        let patient = Thresholds { stall: Duration::from_secs(5), ..Thresholds::default() };
+        let found = of_chain(&chain, &proven.rows.locks, &Sizes::new(), &patient);
+        assert!(found.iter().all(|finding| finding.code != "requests-stalled"), "{found:#?}");
+        assert!(found.iter().all(|finding| finding.code != "requests-failed"), "{found:#?}");
+    }
+    server.end().await;
 }

@@ -6,17 +6,16 @@ use std::{
 };
 
 use stagegate_decide::{
-    integrity::stages::unfilled,
     locks::Watched,
-    migration::{Chain, Finding, Migration, Route, Script, codes},
-    round_trip::{Down, Failure, Trip, Whole, Why, of_rows, without_bookkeeping},
-    schema::{Facts, Id, diff},
+    migration::{Finding, Script},
+    round_trip::{Failure, Trip, Whole, without_bookkeeping},
+    schema::{Facts, Id},
 };
 use tokio_postgres::Client;
 
 use super::{
     commands::Commands,
-    rows::{OnRows as Shown, Rows, Share, WithRows},
+    rows::Rows,
     run::{self, Manner, Ran},
 };
 use crate::{
@@ -145,13 +144,13 @@ pub(super) struct Bench<'a> {
     pub(super) main: Database,
     /// For commands about databases.
     service: Client,
-    session: Option<Session<'a>>,
+    pub(super) session: Option<Session<'a>>,
     /// What was read of the locks' records.
     pub(super) taken: Taken,
 }
 
 impl<'a> Bench<'a> {
-    async fn new(scratch: &'a Scratch, options: &'a Options) -> Result<Self, ProveError> {
+    pub(super) async fn new(scratch: &'a Scratch, options: &'a Options) -> Result<Self, ProveError> {
         let main = scratch.create(None).await?;
         let service = scratch.connect("postgres").await?;
         let bench = Bench { scratch, options, main, service, session: None, taken: Taken::default() };
@@ -187,155 +186,6 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Tries a chain on a scratch server; `on_trip` gets each migration's trip as it ends.
-///
-/// # Errors
-/// [`ProveError`] where the server cannot be used at all. A server that ends in the middle is no error: the
-/// migrations from there on are told as not tried.
-pub async fn prove(
-    scratch: &Scratch,
-    chain: &Chain,
-    options: &Options,
-    mut on_trip: impl FnMut(&Trip),
-) -> Result<Proven, ProveError> {
-    let mut bench = Bench::new(scratch, options).await?;
-    let mut proven = Proven::default();
-    let bottom = bench.session().await?.facts().await?;
-    let mut facts = Facts::default();
-    let mut lost: Option<String> = None;
-    let mut before = &bottom;
-    let mut seed = SeedRuns::default();
-    for (nth, migration) in chain.migrations.iter().enumerate() {
-        let is_new = options.rows.as_ref().is_some_and(|rows| nth + rows.newest >= chain.migrations.len());
-        let share = if is_new { Share::All } else { Share::Touched };
-        let trip = match &lost {
-            Some(reason) => not_tried(migration, reason),
-            None => match bench.both(migration, before, share).await {
-                Ok((trip, after, rows)) => {
-                    proven.rows.add(rows, migration, &trip, &mut seed);
-                    for difference in diff(before, &after) {
-                        proven.touched.insert(difference.object, migration.label());
-                        proven.touched.insert(difference.id, migration.label());
-                    }
-                    facts = after;
-                    before = &facts;
-                    lost = over(scratch, &trip).await;
-                    trip
-                }
-                Err(error) => {
-                    let reason = scratch.has_ended().await.unwrap_or_else(|| error.to_string());
-                    lost = Some(format!("the scratch server cannot be used any more: {reason}"));
-                    not_tried(migration, lost.as_deref().unwrap_or_default())
-                }
-            },
-        };
-        on_trip(&trip);
-        proven.trips.push(trip);
-    }
-    let top = if chain.migrations.is_empty() { bottom.clone() } else { facts };
-    let untried = lost.or_else(|| (!options.ways_back).then(|| "the ways back were not asked for".to_owned()));
-    proven.whole = match untried {
-        Some(reason) => Whole { not_tried: Some(reason), ..Whole::default() },
-        None => bench.whole(chain, &proven.trips, &bottom, &top).await?,
-    };
-    proven.top = top;
-    proven.rows.seeds.extend(seed.finding());
-    bench.session = None;
-    let _ = scratch.drop(&bench.main).await;
-    Ok(proven)
-}
-
-impl Bench<'_> {
-    /// Tries a migration on rows, then takes its trip. What rows cannot be made for is told, and spoils no trip.
-    async fn both(
-        &mut self,
-        migration: &Migration,
-        before: &Facts,
-        share: Share,
-    ) -> Result<(Trip, Facts, Result<Shown, String>), ProveError> {
-        let mut rows = self.with_rows(migration, before, &share).await.map_err(|error| error.to_string());
-        let is_watched = matches!((&share, &rows), (Share::All, Ok(Shown::Tried(_))));
-        let (trip, after, requests) = self.trip(migration, before, is_watched).await?;
-        if let Ok(Shown::Tried(shown)) = &mut rows {
-            shown.requests = requests;
-        }
-        Ok((trip, after, rows))
-    }
-}
-
-/// How the user's own rows went.
-#[derive(Default)]
-struct SeedRuns {
-    ran: bool,
-    refused: Option<String>,
-}
-
-impl SeedRuns {
-    fn finding(self) -> Option<Finding> {
-        let refused = self.refused.filter(|_| !self.ran)?;
-        let message = format!("the seed file ran to its end before no migration; the last time: {refused}");
-        Some(Finding::new(&codes::TABLE_UNFILLED, message))
-    }
-}
-
-impl OnRows {
-    fn add(&mut self, rows: Result<Shown, String>, migration: &Migration, trip: &Trip, seed: &mut SeedRuns) {
-        let version = migration.version.as_str();
-        let rows = match rows {
-            Ok(Shown::Nothing) => return,
-            Ok(Shown::Untouched) => {
-                self.untouched += 1;
-                return;
-            }
-            Ok(Shown::Tried(rows)) => rows,
-            Err(reason) => {
-                let message = format!("it was not tried on rows: {reason}");
-                self.seeds.push(Finding::new(&codes::TABLE_UNFILLED, message).of(version).at(&migration.up.file, 0));
-                return;
-            }
-        };
-        self.tried += 1;
-        self.whole += usize::from(rows.is_whole);
-        match rows.seed_refused {
-            Some(refused) => seed.refused = Some(refused),
-            None => seed.ran = true,
-        }
-        self.integrity.extend(of_rows(&rows.moments, migration, trip));
-        for one in rows.unfilled {
-            let finding = unfilled(&one.table, &one.reason).of(version).at(&migration.up.file, 0);
-            // A table that stays empty is told once, where it was met first.
-            if !self.seeds.iter().any(|told| told.subject == finding.subject) {
-                self.seeds.push(finding);
-            }
-        }
-        if rows.is_whole {
-            let version = version.to_owned();
-            let WithRows { observed, sizes, requests, .. } = *rows;
-            self.locks.push(Watched { version, observed, sizes, requests });
-        }
-    }
-}
-
-/// Says why nothing can be tried after this trip, where that is so.
-async fn over(scratch: &Scratch, trip: &Trip) -> Option<String> {
-    let failures = [trip.up.as_ref(), trip.second_up.as_ref(), failure_of(&trip.down)];
-    if let Some(failure) = trip.up.as_ref().filter(|failure| failure.is_ours() && failure.why != Why::ServerGone) {
-        return Some(format!("it comes after {}, which could not be run: {}", trip.label, failure.told()));
-    }
-    if !failures.into_iter().flatten().any(|failure| failure.why == Why::ServerGone) {
-        return None;
-    }
-    let said = scratch.has_ended().await?;
-    Some(format!("the scratch server ended during {}: {said}", trip.label))
-}
-
-fn failure_of(down: &Down) -> Option<&Failure> {
-    match down {
-        Down::Failed(failure) => Some(failure),
-        _ => None,
-    }
-}
-
 /// Returns the statements that make roles where they are not there.
 #[must_use]
 pub fn roles(names: &[String]) -> String {
@@ -348,19 +198,4 @@ pub fn roles(names: &[String]) -> String {
         )
     };
     names.iter().map(one).collect::<Vec<_>>().join("\n")
-}
-
-fn not_tried(migration: &Migration, reason: &str) -> Trip {
-    Trip {
-        version: migration.version.clone(),
-        label: migration.label(),
-        route: Route::Unreadable(reason.to_owned()),
-        up: None,
-        down: Down::NotTried(reason.to_owned()),
-        left_open: Vec::new(),
-        second_up: None,
-        second_differs: Vec::new(),
-        longest_stall: None,
-        took: Duration::ZERO,
-    }
 }

@@ -7,6 +7,7 @@ mod bench;
 mod chain;
 mod commands;
 mod probes;
+mod prove;
 mod rows;
 mod run;
 mod source;
@@ -14,8 +15,9 @@ mod touched;
 mod trip;
 
 pub use applied::applied;
-pub use bench::{OnRows, Options, ProveError, Proven, prove, roles};
+pub use bench::{OnRows, Options, ProveError, Proven, roles};
 pub use commands::Commands;
+pub use prove::prove;
 pub use rows::Rows;
 pub use run::Manner;
 pub use source::{SourceError, files};

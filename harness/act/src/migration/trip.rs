@@ -91,7 +91,7 @@ impl Bench<'_> {
         }
     }
 
-    async fn up(&mut self, migration: &Migration) -> Result<(Option<Failure>, bool), ProveError> {
+    pub(super) async fn up(&mut self, migration: &Migration) -> Result<(Option<Failure>, bool), ProveError> {
         let manner = self.options.manner.clone();
         if let Route::Unreadable(reason) = migration.up.route() {
             return Ok((Some(Failure::unreadable(&migration.up, &reason)), false));
