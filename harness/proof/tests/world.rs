@@ -148,6 +148,19 @@ impl World {
         git(&["checkout", "--quiet", "main"]);
     }
 
+    /// Adds a release on top of v1 that is v1 with one migration more.
+    pub(crate) fn add_migration(&self, tag: &str, sql: &str) {
+        let shop = self.shop();
+        let git = |args: &[&str]| run(Command::new("git").arg("-C").arg(&shop).args(IDENTITY).args(args));
+        git(&["checkout", "--quiet", "v1"]);
+        fs::write(shop.join("migrations/002_more.up.sql"), sql).unwrap();
+        fs::write(shop.join("migrations/002_more.down.sql"), "SELECT 1;\n").unwrap();
+        git(&["add", "--all"]);
+        git(&["commit", "--quiet", "--message", tag]);
+        git(&["tag", tag]);
+        git(&["checkout", "--quiet", "main"]);
+    }
+
     fn write_env(&self, environment: &str, legacy: bool) {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let rest =

@@ -24,10 +24,12 @@ use crate::{
     resources::Watch,
 };
 
-/// How long each side is asked: long enough that a healthcheck meanwhile is lost in it.
-const ASKED_FOR: Duration = Duration::from_secs(2);
+/// How long each side is asked at once. It is asked twice: long enough that a healthcheck meanwhile is lost in it.
+const ASKED_FOR: Duration = Duration::from_secs(1);
 /// Fewer requests are mostly healthchecks.
 const FEWEST: u64 = 50;
+/// So often both are asked where that takes long.
+const MOST_TURNS: usize = 5;
 /// Requests that make a service's sessions write their counters down, one after the other through its pool.
 const NUDGES: u64 = 20;
 const APPLICATION: &str = "stagegate/bench";
@@ -53,14 +55,22 @@ pub(super) async fn costs(
     // What was asked before must not be counted now.
     written_down(probe, &sides).await?;
     let before = [figures(&clients[0]).await, figures(&clients[1]).await];
-    let used = [used(engine, probe, candidate).await?, used(engine, probe, control).await?];
+    let mut used = [Used::default(), Used::default()];
+    for _ in 0..MOST_TURNS {
+        // Each once first and once last: what else begins to run meanwhile falls on both.
+        for side in [0, 1, 1, 0] {
+            used[side].add(watched(engine, probe, &sides[side]).await?);
+        }
+        if used.iter().all(|used| used.sent >= FEWEST) {
+            break;
+        }
+    }
     let nudges = written_down(probe, &sides).await?;
     let after = [figures(&clients[0]).await, figures(&clients[1]).await];
     let asked = service(config, probe);
     let cost = |side: usize| {
-        let (sent, usages) = &used[side];
-        let databases = before[side].as_ref().zip(after[side].as_ref()).filter(|_| *sent >= FEWEST);
-        cost([*sent, *sent + nudges[side]], usages, asked, databases)
+        let databases = before[side].as_ref().zip(after[side].as_ref()).filter(|_| used[side].sent >= FEWEST);
+        cost(&used[side], used[side].sent + nudges[side], asked, databases)
     };
     Ok([cost(0), cost(1)])
 }
@@ -77,36 +87,51 @@ async fn written_down(probe: &Probe, sides: &[Running<'_>; 2]) -> Result<[u64; 2
     Ok(nudged.map(|measured| measured.sent))
 }
 
-async fn used(engine: &Engine, probe: &Probe, side: &Running<'_>) -> Result<(u64, Vec<Usage>), BenchError> {
+/// What the services of one side used.
+#[derive(Default)]
+struct Used {
+    /// Requests that were sent.
+    sent: u64,
+    /// Processor time of all services in nanoseconds; `None` where the Engine gave no figures.
+    cpu_ns: Option<f64>,
+    /// Most memory of each service.
+    memory: BTreeMap<String, u64>,
+}
+
+impl Used {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a few seconds")]
+    fn add(&mut self, (sent, usages): (u64, Vec<Usage>)) {
+        self.sent += sent;
+        for usage in usages.into_iter().filter(|usage| usage.over_ms > 0) {
+            *self.cpu_ns.get_or_insert(0.0) += usage.cpu * usage.over_ms as f64 * 1e6;
+            let memory = self.memory.entry(usage.service).or_default();
+            *memory = usage.memory.max(*memory);
+        }
+    }
+}
+
+async fn watched(engine: &Engine, probe: &Probe, side: &Running<'_>) -> Result<(u64, Vec<Usage>), BenchError> {
     let watch = Watch::start(engine, &side.containers).await?;
     let load = Load { pace: Pace::Concurrency(1), extent: Extent::For(ASKED_FOR), timeout: probe.timeout.0 };
     let measured = load::run(&side.subject, load, 1).await?;
     Ok((measured.sent, usage(&watch.stop().await?)))
 }
 
-/// Makes a cost of counters: `sent` are the requests that services were watched over, and those that databases were.
+/// Makes a cost of counters; `sent` are the requests between the looks at the databases.
 #[expect(clippy::cast_precision_loss, reason = "counts that are shown to one digit")]
-fn cost(
-    [asked_for, sent]: [u64; 2],
-    usages: &[Usage],
-    asked: Option<&str>,
-    databases: Option<(&Vec<Figures>, &Vec<Figures>)>,
-) -> Cost {
+fn cost(used: &Used, sent: u64, asked: Option<&str>, databases: Option<(&Vec<Figures>, &Vec<Figures>)>) -> Cost {
     let requests = sent.max(1) as f64;
-    let cpu_ns: f64 = usages.iter().map(|usage| usage.cpu * usage.over_ms as f64 * 1e6).sum();
-    let is_known = usages.iter().any(|usage| usage.over_ms > 0);
-    let memory = usages.iter().find(|usage| Some(usage.service.as_str()) == asked).map(|usage| usage.memory);
     let mut cost = Cost {
-        requests: asked_for,
-        memory,
-        cpu_ns: is_known.then_some(cpu_ns / asked_for.max(1) as f64),
+        requests: used.sent,
+        memory: asked.and_then(|service| used.memory.get(service)).copied(),
+        cpu_ns: used.cpu_ns.map(|ns| ns / used.sent.max(1) as f64),
         ..Cost::default()
     };
     let Some((before, after)) = databases.filter(|(_, after)| !after.is_empty()) else { return cost };
-    let used =
+    let by_database =
         || before.iter().zip(after).map(|(before, after)| database_use(before, after, sent, LockWaits::default()));
-    cost.transactions = Some(used().map(|used| used.transactions_per_request).sum());
-    cost.queries = used().map(|used| used.queries_per_request).sum();
+    cost.transactions = Some(by_database().map(|used| used.transactions_per_request).sum());
+    cost.queries = by_database().map(|used| used.queries_per_request).sum();
     let blocks: u64 = before.iter().zip(after).map(|(before, after)| blocks(before, after)).sum();
     cost.blocks = Some(blocks as f64 / requests);
     cost.statements = statements(before, after, requests);
@@ -190,33 +215,34 @@ mod tests {
         }
     }
 
-    fn usages() -> Vec<Usage> {
+    fn used() -> Used {
         let usage = |service: &str, cpu| Usage {
             service: service.into(),
-            over_ms: 2_000,
+            over_ms: 1_000,
             cpu,
             memory: 7 << 20,
             ..Usage::default()
         };
-        vec![usage("api", 0.4), usage("db", 0.1)]
+        let mut used = Used::default();
+        used.add((50, vec![usage("api", 0.4), usage("db", 0.1)]));
+        used.add((50, vec![usage("api", 0.4), Usage { memory: 9 << 20, ..usage("db", 0.1) }]));
+        used
     }
 
     #[test]
     fn a_cost_is_what_was_used_divided_by_the_requests() {
         let (before, after) = (vec![figures(5)], vec![figures(205)]);
-        let cost = cost([100, 100], &usages(), Some("api"), Some((&before, &after)));
-        assert_eq!((cost.memory, cost.cpu_ns), (Some(7 << 20), Some(10_000_000.0)));
-        assert_eq!(
-            (cost.queries, cost.transactions, cost.rows, cost.blocks),
-            (Some(2.0), Some(2.0), Some(6.0), Some(20.0))
-        );
+        let cost = cost(&used(), 100, Some("api"), Some((&before, &after)));
+        assert_eq!((cost.requests, cost.memory, cost.cpu_ns), (100, Some(7 << 20), Some(10_000_000.0)));
+        let databases = (cost.queries, cost.transactions, cost.rows, cost.blocks);
+        assert_eq!(databases, (Some(2.0), Some(2.0), Some(6.0), Some(20.0)));
         assert_eq!(cost.statements["SELECT a"], StatementCost { calls: 2.0, rows: 6.0, blocks: 4.0 });
     }
 
     #[test]
     fn what_nobody_counted_is_unknown_and_not_nothing() {
         let blind = vec![Figures::default()];
-        let cost_of = |databases| cost([100, 120], &[], Some("api"), databases);
+        let cost_of = |databases| cost(&Used::default(), 120, Some("api"), databases);
         let without = cost_of(Some((&blind, &blind)));
         assert_eq!((without.memory, without.cpu_ns, without.queries, without.rows), (None, None, None, None));
         assert_eq!(without.transactions, Some(0.0));

@@ -22,7 +22,7 @@ use stagegate_decide::{
     command::compose,
     compose::{Model, RUN_LABEL},
     config::{Config, Kind, Probe, Target},
-    performance::{Arm, Block, Compared, Comparison, Cost, Gone, Next, PAIRS, Rules, changed_size, next, unfit},
+    performance::{Arm, Block, Compared, Comparison, Cost, Gone, Next, PAIRS, Rules, Unfit, changed_size, next, unfit},
 };
 
 use crate::{
@@ -252,36 +252,39 @@ async fn measured(
     let arms = arms.chain(sides.get(1).cloned().map(|again| (Arm::ControlAgain, again))).collect();
     let rules = Rules::usual(probe.minimum_effect.0, probes);
     let mut turns = turns::Measured::start(probe, arms).await?;
-    let comparison = decided(&mut turns, probe, live, |blocks, is_over| next(blocks, &rules, is_over)).await?;
-    Ok(turns.ended(probe, control, comparison))
+    let judge = Judge { unfit: &unfit, next: &|blocks, is_over| next(blocks, &rules, is_over) };
+    let decided = decided(&mut turns, probe, live, judge).await?;
+    let notes = changed_size(&turns.blocks);
+    Ok(turns.ended(probe, control, decided, notes))
 }
 
-/// Measures on until `judge` has decided. `None` where the answers cannot be compared at all.
+/// How blocks are judged: whether they can be compared at all, and what they come to.
+struct Judge<'a> {
+    unfit: &'a (dyn Fn(&[Block]) -> Option<Unfit> + Send + Sync),
+    next: &'a (dyn Fn(&[Block], bool) -> Next + Send + Sync),
+}
+
+/// Measures on until it is decided, or until it shows that the answers cannot be compared at all.
 async fn decided(
     turns: &mut turns::Measured,
     probe: &Probe,
     live: Live<'_>,
-    judge: impl Fn(&[Block], bool) -> Next,
-) -> Result<Option<Comparison>, BenchError> {
+    judge: Judge<'_>,
+) -> Result<Result<Comparison, Unfit>, BenchError> {
     let begun = Instant::now();
     let mut wanted = 1;
     loop {
         let is_over = begun.elapsed() >= probe.compare_within.0;
         if turns.rotations >= wanted || is_over {
-            if unfit(&turns.blocks).is_some() {
-                return Ok(None);
+            if let Some(unfit) = (judge.unfit)(&turns.blocks) {
+                return Ok(Err(unfit));
             }
-            match judge(&turns.blocks, is_over) {
-                Next::Decided(comparison) => return Ok(Some(comparison)),
+            match (judge.next)(&turns.blocks, is_over) {
+                Next::Decided(comparison) => return Ok(Ok(comparison)),
                 Next::Measure(rotations) => wanted = rotations,
             }
         }
         turns.rotate().await?;
         turns.tell(probe, turns.gone(probe), live);
     }
-}
-
-/// What else is to be known of the answers.
-fn notes(blocks: &[Block]) -> Vec<String> {
-    changed_size(blocks).into_iter().collect()
 }

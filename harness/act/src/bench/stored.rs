@@ -8,10 +8,10 @@ use std::{
 
 use stagegate_decide::{
     config::{Config, Probe},
-    performance::{Arm, Baseline, Block, Gone, Host, Rules, next_stored},
+    performance::{Arm, Baseline, Block, Gone, Host, Rules, changed_size_stored, next_stored, unfit_stored},
 };
 
-use super::{BenchError, Live, Measurement, decided, turns::Measured};
+use super::{BenchError, Judge, Live, Measurement, decided, turns::Measured};
 use crate::{
     files,
     load::{Reference, Subject},
@@ -140,8 +140,11 @@ pub async fn against(
     let reference = Reference::start()?;
     let rules = Rules::usual(probe.minimum_effect.0, config.performance.len());
     let mut turns = Measured::start(probe, arms(subject, &reference)).await?;
-    let comparison = decided(&mut turns, probe, live, |now, is_over| next_stored(now, then, &rules, is_over)).await?;
-    Ok(turns.ended(probe, name, comparison))
+    let judge =
+        Judge { unfit: &|now| unfit_stored(now, then), next: &|now, is_over| next_stored(now, then, &rules, is_over) };
+    let decided = decided(&mut turns, probe, live, judge).await?;
+    let note = changed_size_stored(&turns.blocks, then);
+    Ok(turns.ended(probe, name, decided, note))
 }
 
 fn arms(subject: &Subject, reference: &Reference) -> Vec<(Arm, Subject)> {

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use stagegate_decide::{
     config::{Load as Wanted, Probe},
-    performance::{Arm, Block, Compared, Comparison, Gone, unfit},
+    performance::{Arm, Block, Compared, Comparison, Gone, Unfit},
 };
 
-use super::{BenchError, Live, Measurement, notes};
+use super::{BenchError, Live, Measurement};
 use crate::load::{self, Blocks, Extent, Load, Pace, Subject, Turns};
 
 /// Requests of a block where the service is quick. More make a block's median surer, fewer make more pairs.
@@ -77,17 +77,28 @@ impl Measured {
         Gone::Seconds(self.begun.elapsed().as_secs(), probe.compare_within.0.as_secs())
     }
 
-    /// Ends it with what it came to.
-    pub(super) fn ended(self, probe: &Probe, control: &str, comparison: Option<Comparison>) -> Measurement {
+    /// Ends it with what it came to, and what else is to be known of the answers.
+    pub(super) fn ended(
+        self,
+        probe: &Probe,
+        control: &str,
+        decided: Result<Comparison, Unfit>,
+        note: Option<String>,
+    ) -> Measurement {
+        let seconds = self.begun.elapsed().as_secs_f64();
+        let (comparison, unfit) = match decided {
+            Ok(comparison) => (Some(comparison), None),
+            Err(unfit) => (None, Some(unfit)),
+        };
         let compared = Compared {
             probe: probe.name.clone(),
             control: control.to_owned(),
             minimum_effect: probe.minimum_effect.0,
-            seconds: self.begun.elapsed().as_secs_f64(),
-            unfit: if comparison.is_none() { unfit(&self.blocks) } else { None },
+            seconds,
+            unfit,
             costs: None,
             grown: Vec::new(),
-            notes: notes(&self.blocks),
+            notes: note.into_iter().collect(),
             comparison,
         };
         Measurement { compared, blocks: self.blocks }

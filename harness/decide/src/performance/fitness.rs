@@ -25,6 +25,8 @@ pub enum Unfit {
         /// What failed.
         control: String,
     },
+    /// What was kept on another day has nothing of this probe.
+    NotInBaseline,
     /// The answers are quicker than this machine can tell apart.
     FasterThanTheClock {
         /// The control's median in nanoseconds.
@@ -77,15 +79,33 @@ impl Sum {
 /// Tells why the arms cannot be compared; `None` where they can.
 #[must_use]
 pub fn unfit(blocks: &[Block]) -> Option<Unfit> {
-    let candidate = sum(blocks, &[Arm::Candidate]);
-    let control = sum(blocks, &[Arm::Control, Arm::ControlAgain]);
+    let control = [Arm::Control, Arm::ControlAgain];
+    apart(&sum(blocks, &[Arm::Candidate]), &sum(blocks, &control), medians(blocks, Arm::Control))
+}
+
+/// Tells why what is measured now cannot be compared with what was kept on another day; `None` where it can.
+///
+/// Arms on both sides: candidate, control again (the candidate once more) and reference.
+#[must_use]
+pub fn unfit_stored(now: &[Block], then: &[Block]) -> Option<Unfit> {
+    if then.is_empty() {
+        return Some(Unfit::NotInBaseline);
+    }
+    let arms = [Arm::Candidate, Arm::ControlAgain];
+    apart(&sum(now, &arms), &sum(then, &arms), medians(then, Arm::Candidate))
+}
+
+fn medians(blocks: &[Block], arm: Arm) -> Vec<u64> {
+    blocks.iter().filter(|block| block.arm == arm).map(|block| block.latencies.p50).collect()
+}
+
+fn apart(candidate: &Sum, control: &Sum, mut medians: Vec<u64>) -> Option<Unfit> {
     if control.sent > 0 && control.good == 0 {
         return Some(Unfit::NoControl { control: control.told() });
     }
     if candidate.sent > 0 && (candidate.good == 0 || candidate.per_mille() > control.per_mille() + MORE_FAILURES) {
         return Some(Unfit::MoreFailures { candidate: candidate.told(), control: control.told() });
     }
-    let mut medians: Vec<u64> = blocks.iter().filter(|b| b.arm == Arm::Control).map(|b| b.latencies.p50).collect();
     medians.sort_unstable();
     let p50_ns = medians.get(medians.len() / 2).copied()?;
     (p50_ns < GRAIN_NS).then_some(Unfit::FasterThanTheClock { p50_ns })
@@ -94,8 +114,16 @@ pub fn unfit(blocks: &[Block]) -> Option<Unfit> {
 /// Says where the candidate's answers have other sizes than the control's: quicker or slower, it is other work.
 #[must_use]
 pub fn changed_size(blocks: &[Block]) -> Option<String> {
-    let candidate = sum(blocks, &[Arm::Candidate]).sizes?;
-    let control = sum(blocks, &[Arm::Control, Arm::ControlAgain]).sizes?;
+    sizes_apart(sum(blocks, &[Arm::Candidate]).sizes?, sum(blocks, &[Arm::Control, Arm::ControlAgain]).sizes?)
+}
+
+/// Says the same of what is measured now and what was kept on another day.
+#[must_use]
+pub fn changed_size_stored(now: &[Block], then: &[Block]) -> Option<String> {
+    sizes_apart(sum(now, &[Arm::Candidate]).sizes?, sum(then, &[Arm::Candidate]).sizes?)
+}
+
+fn sizes_apart(candidate: (u64, u64), control: (u64, u64)) -> Option<String> {
     let told = |(least, largest)| if least == largest { format!("{least}") } else { format!("{least}-{largest}") };
     let apart = candidate.0 > control.1 || candidate.1 < control.0;
     apart.then(|| format!("its answers have {} bytes, the control's {}", told(candidate), told(control)))

@@ -27,7 +27,7 @@ pub use comparison::{Comparison, Judgement, Next, Ratio, Rules, next, next_store
 pub use copies::{PAIRS, over_copies};
 pub use cost::{Cost, Grown, StatementCost, grown_over_copies};
 pub use database::{DatabaseUse, Figures, LockWaits, StatementFigures, TableFigures, database_use};
-pub use fitness::{Unfit, changed_size, unfit};
+pub use fitness::{Unfit, changed_size, changed_size_stored, unfit, unfit_stored};
 pub use resources::{Snapshot, Usage};
 pub use shown::{Gone, Row, progress, table};
 pub use words::{Compared, exit};

@@ -297,6 +297,44 @@ fn where_both_answer_errors_alone_there_is_nothing_to_compare_with() {
     assert!(matches!(unfit(&blocks), Some(Unfit::NoControl { .. })));
 }
 
+/// Blocks as a baseline has them: of one release, twice, and of the reference.
+fn of_a_baseline() -> Vec<Block> {
+    let mut blocks = made(24, 0.05, 1.0, 1.0);
+    blocks.iter_mut().filter(|block| block.arm == Arm::Control).for_each(|block| block.arm = Arm::Reference);
+    blocks
+}
+
+#[test]
+fn an_endpoint_that_is_down_today_is_held_against_its_baseline() {
+    let (mut now, then) = (of_a_baseline(), of_a_baseline());
+    assert_eq!(unfit_stored(&now, &then), None);
+    failing(&mut now, &[Arm::Candidate, Arm::ControlAgain], 30);
+    let down = unfit_stored(&now, &then);
+    assert!(
+        matches!(&down, Some(Unfit::MoreFailures { candidate, .. }) if candidate.contains("status 503")),
+        "{down:?}"
+    );
+    let compared = Compared { comparison: None, unfit: down, ..compared(Judgement::NoSlower) };
+    assert_eq!(compared.exit(), Exit::Held);
+}
+
+#[test]
+fn a_probe_that_the_baseline_does_not_have_is_told_so() {
+    let unfit = unfit_stored(&of_a_baseline(), &[]);
+    assert_eq!(unfit, Some(Unfit::NotInBaseline));
+    let compared = Compared { comparison: None, unfit, ..compared(Judgement::NoSlower) };
+    assert_eq!(compared.exit(), Exit::Inconclusive);
+    assert!(compared.words().contains("the baseline has no such probe"), "{}", compared.words());
+}
+
+#[test]
+fn answers_of_another_size_than_in_the_baseline_are_told() {
+    let (mut now, then) = (of_a_baseline(), of_a_baseline());
+    assert_eq!(changed_size_stored(&now, &then), None);
+    now.iter_mut().for_each(|block| (block.smallest, block.largest) = (900, 900));
+    assert_eq!(changed_size_stored(&now, &then).unwrap(), "its answers have 900 bytes, the control's 16");
+}
+
 #[test]
 fn what_is_quicker_than_the_clock_is_not_compared() {
     let mut blocks = made(24, 0.05, 1.0, 1.0);

@@ -98,6 +98,10 @@ fn unfit_words(unfit: &Unfit) -> String {
             format!("fails more often than the control: {candidate}; of the control {control}")
         }
         Unfit::NoControl { control } => format!("nothing to compare with: the control answers nothing well, {control}"),
+        Unfit::NotInBaseline => {
+            "nothing to compare with: the baseline has no such probe; save one that has, with --save-baseline"
+                .to_owned()
+        }
         Unfit::FasterThanTheClock { p50_ns } => {
             format!("quicker than this clock can compare ({})", time(*p50_ns))
         }
