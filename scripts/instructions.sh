@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Counts the instructions of the hot paths by callgrind, and compares them with the counts of benches/instructions.txt.
 # A count does not depend on what else the machine does: 2 % more is work that somebody added (10 % for the start, which
-# grows with each option). Ends with 1 there; where compiler, valgrind, libc or processor are others than the baseline's, the counts are only shown.
+# grows with each option). Ends with 1 there; where compiler, valgrind, libc or processor are others than the
+# baseline's, the counts are only shown.
 # usage: scripts/instructions.sh [--write]   (--write makes the counts of now the baseline)
 set -euo pipefail
 
@@ -19,14 +20,14 @@ write=no
 case ${1:-} in
   '') ;;
   --write) write=yes ;;
-  -h | --help) sed -n '2,6s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
-  *) sed -n '6s/^# //p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+  -h | --help) sed -n '2,7s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
+  *) sed -n '7s/^# //p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac
 has valgrind || die 'valgrind is not installed' 'scripts/setup.sh installs it; or: apt-get install valgrind'
 
 # The build that the tests have anyway. Work that is added shows in it as in an optimised one.
 program=$(cargo build --locked --quiet --bench instructions --message-format=json |
-  sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
+  sed -n 's/.*"executable":"\([^"]*\/instructions-[^"]*\)".*/\1/p')
 cargo build --locked --quiet --bin gate
 gate=${CARGO_TARGET_DIR:-target}/debug/gate
 
@@ -48,7 +49,8 @@ count() {
   printf '%s %s\n' "$name" "$found" >>"$scratch/now"
 }
 
-for name in $("$program" --list); do
+names=$("$program" --list)
+for name in $names; do
   count "$name" '--toggle-collect=instructions::measured*' -- "$program" "$name"
 done
 count gate_help -- "$gate" --help
