@@ -2,17 +2,20 @@
 //!
 //! `cargo bench --bench decide -- --quick` for a look; without `--quick` for numbers that can be compared.
 
-use std::{collections::BTreeMap, hint::black_box, path::Path};
+#[path = "inputs.rs"]
+mod inputs;
+
+use std::{hint::black_box, path::Path};
 
 use criterion::{Criterion, Throughput};
+use inputs::{blocks, facts, journal_text, must, records};
 use stagegate_decide::{
     config::Config,
-    data::{DataFacts, TableFacts, differences},
-    performance::{self, Arm, Block, Latencies, Rules},
-    promotion::{Decision, Entry, Line, Plan, Step, VERSION, chained, next, read},
-    record::{Outcome, Record, Severity},
+    data::differences,
+    performance::{self, Rules},
+    promotion::{Entry, next, read},
     redact::{Mask, Secret},
-    verdict::{self, Planned},
+    verdict,
 };
 
 const JOURNAL_LINES: u64 = 1_000;
@@ -37,7 +40,7 @@ fn main() {
 }
 
 fn journal(criterion: &mut Criterion) {
-    let text = journal_text();
+    let text = journal_text(JOURNAL_LINES);
     let (lines, _) = must(read(text.as_bytes()));
     let Some(Entry::Started { plan }) = lines.first().map(|line| line.entry.clone()) else { return };
     let mut group = criterion.benchmark_group("journal");
@@ -57,7 +60,7 @@ fn config(criterion: &mut Criterion) {
 }
 
 fn data(criterion: &mut Criterion) {
-    let (before, mut after) = (facts(), facts());
+    let (before, mut after) = (facts(TABLES), facts(TABLES));
     if let Some(last) = after.tables.values_mut().next_back() {
         last.rows -= 1;
     }
@@ -77,104 +80,19 @@ fn mask(criterion: &mut Criterion) {
 }
 
 fn comparison(criterion: &mut Criterion) {
-    let blocks: Vec<Block> = (0..ROTATIONS).flat_map(rotation).collect();
+    let blocks = blocks(ROTATIONS);
     let rules = Rules::usual(0.02, 1);
     criterion.bench_function("comparison of 96 rotations", |bencher| {
         bencher.iter(|| performance::next(black_box(&blocks), &rules, true));
     });
 }
 
-/// Makes the blocks of one rotation: a candidate whose bound stays open, so that every look is taken.
-fn rotation(rotation: u32) -> [Block; 3] {
-    [(Arm::Candidate, 306_000), (Arm::Control, 300_000), (Arm::ControlAgain, 300_000)].map(|(arm, ns)| {
-        let jitter = u64::from(rotation * 7_919 % 97) * if arm == Arm::Candidate { 300 } else { 200 };
-        let samples: Vec<u64> = (0..30).map(|n| ns + jitter + n * 50).collect();
-        Block {
-            arm,
-            rotation,
-            intended_us: 0,
-            started_us: 0,
-            took_us: 9_000,
-            sent: 30,
-            latencies: Latencies::of(&samples),
-            samples_ns: Vec::new(),
-            errors: BTreeMap::new(),
-            timeouts: 0,
-            bytes: 0,
-            smallest: 0,
-            largest: 0,
-            intended_rate: None,
-            achieved_rate: 3_000.0,
-            lag_us: 0,
-        }
-    })
-}
-
 fn judging(criterion: &mut Criterion) {
-    let names: Vec<String> = (0..RECORDS).map(|n| format!("contracts::api::operation_{n}")).collect();
-    let record = |name: &String| Record::new("staging", name, Severity::Required, 3, Outcome::Pass("200".to_owned()));
-    let records: Vec<Record> = names.iter().map(record).collect();
-    let planned: Vec<Planned> =
-        names.into_iter().map(|trial| Planned { trial, severity: Severity::Required }).collect();
+    let (records, planned) = records(RECORDS);
     let readiness = must(Config::parse(Path::new("/stagegate.toml"), "[project]\nname = \"shop\"")).readiness;
     criterion.bench_function("verdict over 1,000 records", |bencher| {
         bencher.iter(|| verdict::verdict(black_box(&records), &planned, &readiness));
     });
-}
-
-/// Writes the journal of a run that was taken up again and again while an undo kept failing.
-fn journal_text() -> String {
-    let plan: Plan = must(serde_json::from_value(plan()));
-    let (mut text, mut prev) = (String::new(), String::new());
-    for seq in 0..JOURNAL_LINES {
-        let line = Line {
-            v: VERSION,
-            seq,
-            run: plan.run.clone(),
-            boot: "9f0c1a52-0000-4000-8000-000000000000".to_owned(),
-            wall: "2026-01-02T03:04:05.678Z".to_owned(),
-            entry: entry(seq, &plan),
-            prev,
-        };
-        let (line, hash) = must(chained(&line));
-        text.push_str(&line);
-        prev = hash;
-    }
-    text
-}
-
-fn entry(seq: u64, plan: &Plan) -> Entry {
-    let step = Step::Deploy;
-    match seq {
-        0 => Entry::Started { plan: Box::new(plan.clone()) },
-        1 => Entry::Begun { step },
-        2 => Entry::Decided { decision: Decision::Rollback, reason: "deploy failed: no space left".to_owned() },
-        n if n % 3 == 0 => Entry::Resumed { reason: "by process 4711".to_owned() },
-        n if n % 3 == 1 => Entry::UndoBegun { step },
-        _ => Entry::UndoFailed { step, reason: "the Engine does not answer".to_owned() },
-    }
-}
-
-fn plan() -> serde_json::Value {
-    serde_json::json!({
-        "kind": { "kind": "promote" }, "run": "20260102-030405-ab12",
-        "environments": { "source": "staging", "target": "production" },
-        "project": "shop-production",
-        "release": { "commit": "b".repeat(40), "name": "v2" },
-        "previous": { "commit": "a".repeat(40), "name": "v1" },
-        "repository": "/srv/shop", "workdir": "/srv/shop-production", "env_files": [],
-        "tag": "rollback-20260102-030405", "databases": [], "freeze": ["web", "api"], "door": ["web"],
-        "door_policy": "closed", "tier": "auto", "integrity": "checksums", "services": [],
-        "verify_within": "5m", "ready_within": "1m", "soak": "10s", "migrate_within": "10m", "backup_within": "30m",
-        "keep": 5,
-    })
-}
-
-fn facts() -> DataFacts {
-    let table = |n: i64| {
-        (format!("public.table_{n:04}"), TableFacts { rows: n * 1_000, checksum: Some(format!("{}", n * 7_919)) })
-    };
-    DataFacts { tables: (0..TABLES).map(table).collect::<BTreeMap<_, _>>(), schema: "d41d8cd98f00b204".to_owned() }
 }
 
 /// A log as services write it: a secret now and then, and an address with a password in it.
@@ -189,12 +107,4 @@ fn log_text() -> String {
         log.push_str(address);
     }
     log
-}
-
-/// Returns what must be there; a bench whose input cannot be made has nothing to measure.
-fn must<T, E: std::fmt::Debug>(made: Result<T, E>) -> T {
-    match made {
-        Ok(value) => value,
-        Err(error) => panic!("the bench's own input cannot be made: {error:?}"),
-    }
 }

@@ -170,6 +170,8 @@ check_toolchain() {
   if ! has cc; then provide_package cc gcc libc6-dev; fi
   # Certificates and passwords of the stacks that scripts/seeded-faults.sh breaks.
   if ! has openssl; then provide_package openssl openssl; fi
+  # Counts the instructions of the hot paths: scripts/instructions.sh.
+  if ! has valgrind; then provide_package valgrind valgrind; fi
   has cargo || die "cargo is not installed" "https://rustup.rs, or: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
   local version
   version=$(cd "$root" && cargo --version | cut -d ' ' -f 2)

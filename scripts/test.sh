@@ -79,6 +79,11 @@ fi
 step 'format and lints' lints
 step 'unit tests' cargo unit --locked --quiet
 step 'docs' docs
+if command -v valgrind >/dev/null 2>&1; then
+  step 'instructions of the hot paths' scripts/instructions.sh
+else
+  printf '==> no valgrind here: instructions are not counted; scripts/setup.sh installs it\n' >&2
+fi
 if [ "$quick" = no ]; then
   trap tidy EXIT
   step 'images of the sample releases' releases
