@@ -90,6 +90,6 @@ if [ "$quick" = no ]; then
   step 'build' cargo build --workspace --locked --quiet
   step 'suites against a throw-away copy' suites
   step 'the gate on the real stack' cargo proof --locked
-  step 'the gate under load, alone' cargo proof --locked -- --ignored alone_
+  step 'the gate under load, alone' cargo proof --locked -- --ignored --test-threads 1 alone_
 fi
 printf '==> all passed in %d s\n' $((SECONDS - begun)) >&2

@@ -1,5 +1,7 @@
 //! Probes that read and write a migration's tables while it goes up.
 
+use std::collections::BTreeSet;
+
 use stagegate_decide::{
     locks::Request,
     migration::Migration,
@@ -39,9 +41,10 @@ pub(super) fn answered(mut requests: Vec<Request>) -> Vec<Request> {
 /// Returns the tables that the way up names; all of them where commands take it.
 fn named(migration: &Migration, before: &Facts) -> Vec<String> {
     let text = migration.up.text.to_lowercase();
+    let words: BTreeSet<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let is_named = |table: &str| {
         let bare = table.rsplit('.').next().unwrap_or(table).trim_matches('"').to_lowercase();
-        migration.up.step.is_some() || text.contains(&bare)
+        migration.up.step.is_some() || words.contains(bare.as_str())
     };
     let tables = before.iter().filter(|fact| fact.id.kind == Kind::Table).map(|fact| fact.id.name.clone());
     tables.filter(|table| is_named(table)).take(MOST).collect()

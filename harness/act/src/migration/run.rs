@@ -51,8 +51,14 @@ struct Stop {
 impl Stop {
     fn of(error: &Error, sent: &str) -> Self {
         let Some(said) = error.as_db_error() else {
-            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            let sqlstate = (!error.is_closed() && cause.is_empty()).then(|| "XX000".to_owned());
+            let source = std::error::Error::source(error);
+            let cause = source.map(|cause| format!(": {cause}")).unwrap_or_default();
+            // A text that cannot be sent, such as one with a zero byte, says nothing about the server.
+            let is_text = source
+                .and_then(|cause| cause.downcast_ref::<std::io::Error>())
+                .is_some_and(|cause| cause.kind() == std::io::ErrorKind::InvalidInput);
+            let is_there = !error.is_closed() && (cause.is_empty() || is_text);
+            let sqlstate = is_there.then(|| "XX000".to_owned());
             return Stop { sqlstate, message: format!("{error}{cause}"), position: None, is_over: false };
         };
         let position = match said.position() {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use stagegate_decide::{
     locks::Request,
     migration::{Migration, Route},
-    round_trip::{Down, Failure, Trip},
+    round_trip::{Down, Failure, Trip, Why},
     schema::{Difference, Facts, diff},
 };
 
@@ -53,7 +53,9 @@ impl Bench<'_> {
             None => Vec::new(),
         };
         let (up, left_open) = went?;
-        let after = self.session().await?.facts().await?;
+        // With the server gone there is nothing to read, and the statement that it went with has to be told.
+        let is_gone = up.as_ref().is_some_and(|failure| failure.why == Why::ServerGone);
+        let after = if is_gone { before.clone() } else { self.session().await?.facts().await? };
         let mut back = match (&up, self.options.ways_back) {
             (Some(_), _) => Back::of(Down::NotTried("its way up failed".to_owned())),
             (None, false) => Back::of(Down::NotTried("the ways back were not asked for".to_owned())),
