@@ -312,7 +312,7 @@ async fn with_faults(shop: &Shop) {
     if told(&ended, "page").starts_with("SKIP") {
         assert_told(&ended, "page", &["no browser is installed"]);
     } else {
-        assert_told(&ended, "page", &["PASS"]);
+        assert_told(&ended, "page", &["PASS", "screenshot /"]);
         let faults = ["FAIL", "out of stock", "gone.js", "status 404", "Content Security Policy", "screenshot"];
         assert_told(&ended, "bad_page", &faults);
         assert_eq!(pictures.len(), 2);

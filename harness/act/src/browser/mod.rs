@@ -42,6 +42,9 @@ const QUIET_FOR: Duration = Duration::from_millis(300);
 /// Returns title and text; the text is cut, since a page may be endless.
 const LOOK: &str = "({title: document.title, text: document.body ? document.body.innerText.slice(0, 200000) : ''})";
 
+/// The name of the evidence that is the path of a page's picture.
+pub(crate) const SCREENSHOT: &str = "screenshot";
+
 pub(crate) async fn asked(place: &Place, ask: &Ask) -> Result<Answer, Silence> {
     let Ask::Browser { service, path, load_within } = ask else {
         return Err(Silence::Broken("not a page's step".to_owned()));
@@ -58,7 +61,7 @@ pub(crate) async fn asked(place: &Place, ask: &Ask) -> Result<Answer, Silence> {
     devtools.end().await;
     let page = page.map_err(Silence::Broken)?;
     let evidence = match picture {
-        Ok(path) => Evidence { name: "screenshot".to_owned(), text: path.display().to_string() },
+        Ok(path) => Evidence { name: SCREENSHOT.to_owned(), text: path.display().to_string() },
         Err(reason) => Evidence { name: "no screenshot".to_owned(), text: reason },
     };
     Ok(Answer { findings: page.findings(*load_within), observed: page.observed(), evidence: vec![evidence] })

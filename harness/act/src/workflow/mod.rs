@@ -37,7 +37,8 @@ pub async fn run(place: &Arc<Place>, workflow: &Arc<Workflow>) -> Ran {
     ran.unwrap_or_else(|error| {
         let state = State::Broken(format!("the step itself failed: {error}"));
         let name = workflow.name.clone();
-        let step = StepRan { name, line: 1, cleanup: false, attempts: 0, took: begun.elapsed(), state };
+        let took = begun.elapsed();
+        let step = StepRan { name, line: 1, cleanup: false, attempts: 0, took, state, screenshot: None };
         ran_of(workflow, vec![step], String::new(), begun)
     })
 }
@@ -69,7 +70,8 @@ async fn taken(place: Arc<Place>, workflow: Arc<Workflow>, gone: oneshot::Receiv
 
 fn unasked(step: &Step, reason: String) -> StepRan {
     let (name, state) = (step.name.clone(), State::Broken(reason));
-    StepRan { name, line: step.line, cleanup: false, attempts: 0, took: std::time::Duration::ZERO, state }
+    let (line, took) = (step.line, std::time::Duration::ZERO);
+    StepRan { name, line, cleanup: false, attempts: 0, took, state, screenshot: None }
 }
 
 fn ran_of(workflow: &Workflow, steps: Vec<StepRan>, left_out: String, begun: Instant) -> Ran {

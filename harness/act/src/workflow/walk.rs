@@ -40,6 +40,7 @@ struct Current {
     begun: Instant,
     attempts: u32,
     wrong: Option<Wrong>,
+    screenshot: Option<String>,
 }
 
 /// A way through steps.
@@ -132,7 +133,8 @@ impl Walk {
     }
 
     fn begin(&mut self, step: &Step) {
-        self.current = Some(Current { step: step.clone(), begun: Instant::now(), attempts: 0, wrong: None });
+        self.current =
+            Some(Current { step: step.clone(), begun: Instant::now(), attempts: 0, wrong: None, screenshot: None });
     }
 
     fn ended(&mut self, state: State) {
@@ -142,7 +144,7 @@ impl Walk {
     }
 
     fn keep(&mut self, current: &Current, state: State) {
-        let Current { step, begun, attempts, .. } = current;
+        let Current { step, begun, attempts, screenshot, .. } = current;
         self.steps.push(StepRan {
             name: step.name.clone(),
             line: step.line,
@@ -150,6 +152,7 @@ impl Walk {
             attempts: *attempts,
             took: begun.elapsed(),
             state,
+            screenshot: screenshot.clone(),
         });
     }
 
@@ -214,6 +217,10 @@ impl Walk {
         let unset = |unset: stagegate_decide::workflow::Unset| Silence::Broken(unset.to_string());
         let ask = step.action.ask(&self.vars, step.safe).map_err(unset)?;
         let answer = self.asked(&ask).await?;
+        if let Some(current) = &mut self.current {
+            let picture = answer.evidence.iter().find(|evidence| evidence.name == browser::SCREENSHOT);
+            current.screenshot = picture.map(|evidence| evidence.text.clone());
+        }
         let mut findings = answer.findings;
         if let Some(status) = answer.observed.status.filter(|status| !step.action.is_expected(*status)) {
             let (expected, found) = (step.action.expected(), format!("integer {status}"));

@@ -36,6 +36,8 @@ pub struct StepRan {
     pub took: Duration,
     /// What became of it.
     pub state: State,
+    /// The file with the picture of its page, of the last question.
+    pub screenshot: Option<String>,
 }
 
 /// What became of a step.
@@ -89,7 +91,9 @@ pub fn outcome(ran: &Ran, environment: &str) -> Outcome {
 fn passed(ran: &Ran) -> String {
     let steps = ran.steps.iter().filter(|step| step.state == State::Passed).count();
     let rest = if ran.left_out.is_empty() { String::new() } else { format!("; not run here: {}", ran.left_out) };
-    format!("{steps} steps in {} ms{rest}", ran.took.as_millis())
+    let pictures = ran.steps.iter().filter_map(|step| step.screenshot.as_ref());
+    let pictures: String = pictures.map(|path| format!("; screenshot {path}")).collect();
+    format!("{steps} steps in {} ms{rest}{pictures}", ran.took.as_millis())
 }
 
 fn said(ran: &Ran, at: usize) -> String {

@@ -194,6 +194,7 @@ fn ran(states: &[(bool, State)]) -> Ran {
         attempts: 1,
         took: Duration::from_millis(250),
         state: state.clone(),
+        screenshot: (*state == State::Passed && !cleanup).then(|| "/state/tests/web.png".to_owned()),
     };
     let file = PathBuf::from("workflows/order.toml");
     let steps = states.iter().map(step).collect();
@@ -213,6 +214,12 @@ fn a_failure_says_the_step_its_line_and_how_long_was_waited() {
     assert_eq!(message, "step `see it` (workflows/order.toml:7): not so after 5.0 s (asked 12 times)");
     assert_eq!(findings.len(), 1);
     assert!(evidence[0].text.contains("see it (0.25 s, clean-up): passed"), "{}", evidence[0].text);
+}
+
+#[test]
+fn a_pass_names_the_pictures_that_were_kept() {
+    let passed = outcome(&ran(&[(false, State::Passed), (true, State::Passed)]), "staging");
+    assert_eq!(passed, Outcome::Pass("2 steps in 1000 ms; screenshot /state/tests/web.png".to_owned()));
 }
 
 #[rstest]
