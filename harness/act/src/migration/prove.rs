@@ -20,7 +20,7 @@ use crate::scratch::Scratch;
 const SHARED_FROM: usize = 60;
 
 /// What all databases of a server have in common: scripts that change it cannot run in two of them.
-const OF_THE_SERVER: [&str; 16] = [
+const OF_THE_SERVER: [&str; 19] = [
     "create role",
     "alter role",
     "drop role",
@@ -34,9 +34,12 @@ const OF_THE_SERVER: [&str; 16] = [
     "drop database",
     "tablespace",
     "alter system",
-    "subscription",
-    "advisory",
-    "owned by",
+    "create subscription",
+    "alter subscription",
+    "drop subscription",
+    "pg_advisory",
+    "drop owned",
+    "reassign owned",
 ];
 
 /// Tries a chain on a scratch server; `on_trip` gets each migration's trip, in the chain's order.
