@@ -155,7 +155,7 @@ impl World {
         git(&["checkout", "--quiet", "v1"]);
         fs::write(shop.join("migrations/002_more.up.sql"), sql).unwrap();
         fs::write(shop.join("migrations/002_more.down.sql"), "SELECT 1;\n").unwrap();
-        git(&["add", "--all"]);
+        git(&["add", "migrations"]);
         git(&["commit", "--quiet", "--message", tag]);
         git(&["tag", tag]);
         git(&["checkout", "--quiet", "main"]);

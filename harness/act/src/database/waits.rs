@@ -96,8 +96,12 @@ fn note(
 ) -> Result<u64, tokio_postgres::Error> {
     let waited_us = u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default();
     let since = now_us.saturating_sub(waited_us);
-    let seen = blocking.entry((row.try_get(1)?, row.try_get(2)?)).or_insert((since, now_us));
-    *seen = (seen.0.min(since), now_us);
+    let (text, lock): (String, String) = (row.try_get(1)?, row.try_get(2)?);
+    // A later statement of the transaction that is waited for already has held nobody up before it was seen.
+    let is_later = blocking.iter().any(|((other, of), seen)| *other != text && *of == lock && seen.1 >= since);
+    let from = if is_later { now_us } else { since };
+    let seen = blocking.entry((text, lock)).or_insert((from, now_us));
+    *seen = (seen.0.min(from), now_us);
     Ok(waited_us)
 }
 
