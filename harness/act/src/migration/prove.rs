@@ -73,7 +73,10 @@ pub async fn prove(
     let untried = part.lost.or_else(|| (!options.ways_back).then(|| "the ways back were not asked for".to_owned()));
     let whole = match untried {
         Some(reason) => Whole { not_tried: Some(reason), ..Whole::default() },
-        None => bench.whole(chain, &part.trips, &bottom, &top).await?,
+        None => match bench.whole(chain, &part.trips, &bottom, &top).await {
+            Ok(whole) => whole,
+            Err(error) => Whole { not_tried: Some(unusable(scratch, &error).await), ..Whole::default() },
+        },
     };
     bench.end().await;
     part.rows.seeds.extend(part.seed.finding());
@@ -168,8 +171,7 @@ impl Part {
                 trip
             }
             Err(error) => {
-                let reason = bench.scratch.has_ended().await.unwrap_or_else(|| error.to_string());
-                let reason = format!("the scratch server cannot be used any more: {reason}");
+                let reason = unusable(bench.scratch, &error).await;
                 let trip = not_tried(migration, &reason);
                 self.lost = Some(reason);
                 trip
@@ -299,6 +301,12 @@ impl OnRows {
             self.locks.push(Watched { version, observed, sizes, requests });
         }
     }
+}
+
+/// Says why the server is of no use any more.
+async fn unusable(scratch: &Scratch, error: &ProveError) -> String {
+    let reason = scratch.has_ended().await.unwrap_or_else(|| error.to_string());
+    format!("the scratch server cannot be used any more: {reason}")
 }
 
 /// Says why nothing can be tried after this trip, where that is so.

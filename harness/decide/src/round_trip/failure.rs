@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     migration::{Code, Finding, Script, Statement, codes, shortened},
-    report::clean,
+    report::one_line,
 };
 
 /// Why a statement did not run to its end.
@@ -93,7 +93,7 @@ impl Failure {
             line: placed.line,
             statement: placed.statement,
             sqlstate: sqlstate.map(str::to_owned),
-            message: clean(message),
+            message: one_line(message),
             why,
         }
     }
@@ -101,7 +101,7 @@ impl Failure {
     /// Makes the failure of a command: `line` is what was run, `said` what it printed last.
     #[must_use]
     pub fn of_command(script: &Script, line: &str, said: &str, why: Why) -> Self {
-        let (file, statement, message) = (script.file.clone(), shortened(line), clean(said));
+        let (file, statement, message) = (script.file.clone(), shortened(line), one_line(said));
         Failure { file, line: 0, statement, sqlstate: None, message, why }
     }
 
