@@ -2,7 +2,7 @@
 //!
 //! A measurement beside other proofs would measure them: `scripts/test.sh` runs these alone, after the others.
 
-use std::str::FromStr;
+use std::{io::Write, str::FromStr};
 
 use crate::world::{Ended, World};
 
@@ -74,12 +74,12 @@ async fn equal_releases_go_on_one_after_the_other_and_slower_ones_do_not() {
     let world = World::new("equal", PROBES);
     for round in 1..=asked("EQUAL", 2) {
         let ended = promoted(&world, &format!("v1-equal-{round}"), 0);
-        println!("equal release {round}: exit {:?}, {}", ended.code, said(&ended));
+        tell(&format!("equal release {round}"), &ended);
         assert_eq!(ended.code, Some(0), "{}", ended.text);
     }
     for round in 1..=asked("SLOWER", 1) {
         let ended = promoted(&world, &format!("v1-slow-{round}"), 20);
-        println!("slower release {round}: exit {:?}, {}", ended.code, said(&ended));
+        tell(&format!("slower release {round}"), &ended);
         assert_eq!(ended.code, Some(3), "{}", ended.text);
     }
     world.assert_tidy("after all releases").await;
@@ -92,9 +92,10 @@ fn promoted(world: &World, release: &str, slower_percent: u32) -> Ended {
     world.promote()
 }
 
-/// Returns what was said of the probe.
-fn said(ended: &Ended) -> &str {
-    ended.text.lines().find(|line| line.contains("orders")).unwrap_or("nothing was said of the probe").trim()
+/// Shows what was said of the probe, as `--nocapture` lets it through.
+fn tell(release: &str, ended: &Ended) {
+    let said = ended.text.lines().find(|line| line.contains("orders")).unwrap_or("nothing was said of the probe");
+    let _ = writeln!(std::io::stderr(), "{release}: exit {:?}, {}", ended.code, said.trim());
 }
 
 /// Returns a number that a variable asks for.
