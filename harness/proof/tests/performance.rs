@@ -32,7 +32,7 @@ async fn alone_a_release_that_is_slower_is_held_before_the_target_is_touched() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the machine for itself"]
-async fn alone_a_release_that_asks_its_database_more_often_is_held() {
+async fn a_release_that_asks_its_database_more_often_is_held() {
     let world = World::new("costly", COSTLY);
     world.add_change("v1-costly", "web/conf.d/default.conf", "    location /api/ {\n", MIRRORED);
     world.gate_ok(&["up", "--env", "staging", "--release", "v1-costly"]);
