@@ -19,7 +19,7 @@ const COSTLY: &str = "soak = \"1s\"\n[[performance]]\nname = \"orders\"\nservice
                       path = \"/api/orders?limit=1\"\nwarm_up = \"500ms\"\ncompare_within = \"20s\"\n";
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs the machine for itself"]
+#[ignore = "needs the machine for itself: scripts/test.sh runs it after the others"]
 async fn alone_a_release_that_is_slower_is_held_before_the_target_is_touched() {
     let world = World::new("slower", PROBES);
     let before = world.state().await;
@@ -31,7 +31,7 @@ async fn alone_a_release_that_is_slower_is_held_before_the_target_is_touched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs the machine for itself"]
+#[ignore = "needs the machine for itself: scripts/test.sh runs it after the others"]
 async fn alone_a_release_that_asks_its_database_more_often_is_held() {
     let world = World::new("costly", COSTLY);
     world.add_change("v1-costly", "web/conf.d/default.conf", "    location /api/ {\n", MIRRORED);
