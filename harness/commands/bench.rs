@@ -234,11 +234,13 @@ impl<'a> Asked<'a> {
             return Err(Failure::new(Exit::Inconclusive, text));
         }
         let control = format!("`{name}` of {}{}", baseline.taken, release_of(&baseline));
-        let mut measured = Vec::new();
+        let mut measured: Vec<Measurement> = Vec::new();
         for (probe, subject) in self.subjects().await? {
+            let found = measured.iter().filter(|measurement| measurement.compared.is_slower()).count();
             let then = baseline.probes.get(&probe.name).map_or(&[][..], Vec::as_slice);
+            let against = (then, control.as_str());
             let measurement =
-                bench::against(self.config, (probe, &subject), then, &control, &progress::measuring).await?;
+                bench::against(self.config, (probe, &subject), against, found, &progress::measuring).await?;
             if !args.json {
                 tell_stored(&measurement, then);
             }

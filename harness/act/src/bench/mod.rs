@@ -155,11 +155,14 @@ impl Bench<'_> {
                 self.end().await?;
             }
             let models = self.start_both([candidate, control], pair % 2 == 1).await?;
-            let mut left = Vec::new();
+            let (mut left, mut found) = (Vec::new(), 0);
             for mut of_probe in open {
                 if of_probe.wants_blocks() {
                     let arms = self.subjects(&models, of_probe.probe).await?;
-                    of_probe.add(measured(of_probe.probe, arms, probes.len(), &control.name, self.live).await?);
+                    let rules = Rules { found, ..Rules::usual(of_probe.probe.minimum_effect.0, probes.len()) };
+                    let measurement = measured(of_probe.probe, arms, rules, &control.name, self.live).await?;
+                    found += usize::from(measurement.compared.is_slower());
+                    of_probe.add(measurement);
                 }
                 // What fails or has nothing to be compared with costs nothing that could be compared.
                 if of_probe.is_fit() {
@@ -244,13 +247,12 @@ fn stores(config: &Config) -> BTreeSet<String> {
 async fn measured(
     probe: &Probe,
     sides: Vec<Subject>,
-    probes: usize,
+    rules: Rules,
     control: &str,
     live: Live<'_>,
 ) -> Result<Measurement, BenchError> {
     let arms = [Arm::Candidate, Arm::Control].into_iter().zip(sides.iter().cloned());
     let arms = arms.chain(sides.get(1).cloned().map(|again| (Arm::ControlAgain, again))).collect();
-    let rules = Rules::usual(probe.minimum_effect.0, probes);
     let mut turns = turns::Measured::start(probe, arms).await?;
     let judge = Judge { unfit: &unfit, next: &|blocks, is_over| next(blocks, &rules, is_over) };
     let decided = decided(&mut turns, probe, live, judge).await?;

@@ -126,19 +126,20 @@ pub async fn record(
     Ok(all)
 }
 
-/// Measures one probe until it is decided against the blocks of another day.
+/// Measures one probe until it is decided against the blocks of another day; `found` probes of this run were found
+/// slower before.
 ///
 /// # Errors
 /// [`BenchError`].
 pub async fn against(
     config: &Config,
     (probe, subject): (&Probe, &Subject),
-    then: &[Block],
-    name: &str,
+    (then, name): (&[Block], &str),
+    found: usize,
     live: Live<'_>,
 ) -> Result<Measurement, BenchError> {
     let reference = Reference::start()?;
-    let rules = Rules::usual(probe.minimum_effect.0, config.performance.len());
+    let rules = Rules { found, ..Rules::usual(probe.minimum_effect.0, config.performance.len()) };
     let mut turns = Measured::start(probe, arms(subject, &reference)).await?;
     let judge =
         Judge { unfit: &|now| unfit_stored(now, then), next: &|now, is_over| next_stored(now, then, &rules, is_over) };

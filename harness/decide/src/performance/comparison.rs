@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Arm, Block,
-    statistics::{Random, Resampled, centre, resampled},
+    statistics::{Random, Resampled, centre, holm_share, resampled},
 };
 
 /// Answers of two copies of one release were seen to differ by 5-15 us for as long as both ran.
@@ -26,6 +26,8 @@ pub struct Rules {
     pub alpha: f64,
     /// How many probes are compared in this run.
     pub probes: usize,
+    /// How many of them were found slower before this one.
+    pub found: usize,
     /// Rotations before the first look; a confirming round has at least as many.
     pub first: usize,
     /// Draws a resampling.
@@ -35,7 +37,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Returns the usual rules, for a run of so many probes.
+    /// Returns the usual rules, for a run of so many probes of which none was found slower yet.
     #[must_use]
     pub fn usual(minimum_effect: f64, probes: usize) -> Self {
         Rules {
@@ -43,6 +45,7 @@ impl Rules {
             floor_ns: FLOOR_NS,
             alpha: 0.05,
             probes: probes.max(1),
+            found: 0,
             first: 24,
             resamples: 2_000,
             seed: 1,
@@ -56,11 +59,9 @@ impl Rules {
         self.minimum_effect.max(floor)
     }
 
-    /// The chance of error that one probe may take.
+    /// The chance of error that this probe may take.
     fn share(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "a small number")]
-        let probes = self.probes as f64;
-        self.alpha / probes
+        holm_share(self.alpha, self.probes, self.found)
     }
 }
 

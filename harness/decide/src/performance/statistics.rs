@@ -106,23 +106,15 @@ fn centre_of(values: &mut [f64]) -> f64 {
     values[cut..cut + kept].iter().sum::<f64>() / count
 }
 
-/// Tells which of several hypotheses are significant, with a chance of `alpha` that any of them is so wrongly.
-// Source: Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6 (1979).
+/// Returns the chance of error that the next of several hypotheses may take, where all together may take `alpha` and
+/// `found` of them were found already: what stands is shared by those that are left.
+// Source: Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6 (1979), with the
+// hypotheses taken in the order in which they are measured: one that was not sure before a find is not asked again.
 #[must_use]
-pub fn holm(p: &[f64], alpha: f64) -> Vec<bool> {
-    let mut order: Vec<usize> = (0..p.len()).collect();
-    order.sort_unstable_by(|a, b| p[*a].total_cmp(&p[*b]));
-    let mut significant = vec![false; p.len()];
-    for (rank, place) in order.into_iter().enumerate() {
-        #[expect(clippy::cast_precision_loss, reason = "a small length")]
-        let left = (p.len() - rank) as f64;
-        let is_sure = p[place] * left <= alpha;
-        if !is_sure {
-            break;
-        }
-        significant[place] = true;
-    }
-    significant
+pub fn holm_share(alpha: f64, hypotheses: usize, found: usize) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    let left = hypotheses.saturating_sub(found).max(1) as f64;
+    alpha / left
 }
 
 #[cfg(test)]
@@ -163,12 +155,16 @@ mod tests {
     }
 
     #[rstest]
-    #[case(&[0.01, 0.04, 0.03], &[true, false, false])]
-    #[case(&[0.01, 0.02, 0.03], &[true, true, true])]
-    #[case(&[0.2, 0.01], &[false, true])]
-    #[case(&[f64::NAN, 0.01], &[false, true])]
-    #[case(&[], &[])]
-    fn of_several_findings_only_the_sure_ones_count(#[case] p: &[f64], #[case] want: &[bool]) {
-        assert_eq!(holm(p, 0.05), want);
+    #[case(1, 0, 0.05)]
+    #[case(5, 0, 0.01)]
+    #[case(5, 4, 0.05)]
+    #[case(0, 0, 0.05)]
+    #[case(2, 7, 0.05)]
+    fn those_that_are_left_share_the_chance_of_error(
+        #[case] hypotheses: usize,
+        #[case] found: usize,
+        #[case] want: f64,
+    ) {
+        assert!((holm_share(0.05, hypotheses, found) - want).abs() < 1e-12);
     }
 }

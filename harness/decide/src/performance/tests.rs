@@ -118,6 +118,14 @@ fn many_probes_ask_for_more_evidence_of_each() {
     assert!(rotations(50) >= rotations(1));
 }
 
+#[test]
+fn what_was_found_before_leaves_more_of_the_chance_of_error() {
+    let blocks = made(150, 0.3, 1.15, 1.0);
+    let rotations = |found| decided(&blocks, &Rules { found, ..Rules::usual(0.02, 50) }).rotations;
+    assert!(rotations(49) < rotations(0), "{} {}", rotations(49), rotations(0));
+    assert_eq!(rotations(49), decided(&blocks, &Rules::usual(0.02, 1)).rotations);
+}
+
 /// Reads the recorded rounds as blocks of `candidate` against the control.
 fn recorded(candidate: usize) -> Vec<Vec<Block>> {
     let rounds = RECORDED.split('#').map(str::trim).filter(|round| !round.is_empty());

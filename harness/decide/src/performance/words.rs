@@ -45,6 +45,13 @@ impl Compared {
         }
     }
 
+    /// Tells whether the candidate, or its tail, was found slower.
+    #[must_use]
+    pub fn is_slower(&self) -> bool {
+        let judgement = self.comparison.as_ref().map(|comparison| comparison.judgement);
+        matches!(judgement, Some(Judgement::Slower | Judgement::SlowerTail))
+    }
+
     /// Says what was found in one line, without the probe's name.
     #[must_use]
     pub fn words(&self) -> String {
