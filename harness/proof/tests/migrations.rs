@@ -153,6 +153,27 @@ fn told_of_rows(proven: &Proven) -> Vec<String> {
     proven.rows.integrity.iter().chain(&proven.rows.seeds).map(line).collect()
 }
 
+/// The first one can only run where the tool's own table is there; nothing of that table is the schema's.
+const ON_BOOKS: [(&str, &str); 2] = [
+    (
+        "create function f() returns trigger language plpgsql as 'begin return new; end';\n\
+         create trigger stop before insert on _sqlx_migrations for each row execute function f();",
+        "drop trigger stop on _sqlx_migrations; drop function f();",
+    ),
+    ("create table t as select count(*) as applied from _sqlx_migrations;", "drop table t;"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_names_the_tool_s_own_table_finds_it() {
+    let (server, chain) = (server().await, of(&ON_BOOKS));
+    for always_clone in [false, true] {
+        let proven = prove(&server, &chain, &with_rows(always_clone), |_| {}).await.unwrap();
+        assert_eq!(verdicts(&proven), [Verdict::Exact; 2], "{:#?}", proven.trips);
+        assert!(proven.whole.not_tried.is_none() && told_of_rows(&proven).is_empty(), "{:#?}", told_of_rows(&proven));
+    }
+    server.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_release_that_drops_rows_is_named_with_table_count_and_statement() {
     let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/shop");

@@ -7,9 +7,9 @@ use std::{
 
 use stagegate_decide::{
     locks::Watched,
-    migration::{Finding, Script},
-    round_trip::{Failure, Trip, Whole, without_bookkeeping},
-    schema::{Facts, Id},
+    migration::{Chain, Finding, Script, named_books},
+    round_trip::{Failure, Trip, Whole, is_bookkeeping, without_bookkeeping},
+    schema::{Facts, Id, Kind},
 };
 use tokio_postgres::Client;
 
@@ -100,31 +100,33 @@ pub(super) struct Session<'a> {
     scratch: &'a Scratch,
     options: &'a Options,
     database: Database,
+    /// The tables in which the tool keeps its books, where they are there.
+    books: Vec<&'a str>,
 }
 
 impl<'a> Session<'a> {
-    pub(super) async fn open(
-        scratch: &'a Scratch,
-        options: &'a Options,
-        database: &Database,
-    ) -> Result<Self, ProveError> {
-        let client = scratch.session(database).await?;
-        let catalog = Catalog::prepare(&client).await?;
-        Ok(Session { client, catalog, scratch, options, database: database.clone() })
-    }
-
-    /// Reads the schema; what a command's tool keeps its books in is no part of it.
+    /// Reads the schema; what the tool keeps its books in is no part of it.
     pub(super) async fn facts(&self) -> Result<Facts, ProveError> {
-        let facts = self.catalog.read_in_snapshot(&self.client).await?;
-        Ok(match &self.options.commands {
-            Some(commands) => without_bookkeeping(facts, &commands.books()),
-            None => facts,
-        })
+        Ok(self.without_books(self.catalog.read_in_snapshot(&self.client).await?))
     }
 
-    /// Returns the commands that take the chain's steps, where it has steps.
-    pub(super) fn commands(&self) -> Option<&'a Commands> {
-        self.options.commands.as_ref()
+    /// The same, in the transaction that the session is in.
+    pub(super) async fn facts_inside(&self) -> Result<Facts, ProveError> {
+        Ok(self.without_books(self.catalog.read_in_transaction(&self.client).await?))
+    }
+
+    fn without_books(&self, facts: Facts) -> Facts {
+        if self.books.is_empty() { facts } else { without_bookkeeping(facts, &self.books) }
+    }
+
+    /// Tells whether a table, `schema.table` as the server quotes it, is one in which the tool keeps its books.
+    pub(super) fn is_books(&self, table: &str) -> bool {
+        !self.books.is_empty() && is_bookkeeping(&Id { kind: Kind::Table, name: table.to_owned() }, &self.books)
+    }
+
+    /// Tells whether there may be such tables.
+    pub(super) fn has_books(&self) -> bool {
+        !self.books.is_empty()
     }
 
     /// Runs a script as its tool would: its statements in this session, or the command that takes its step.
@@ -147,25 +149,43 @@ pub(super) struct Bench<'a> {
     pub(super) session: Option<Session<'a>>,
     /// What was read of the locks' records.
     pub(super) taken: Taken,
+    books: Vec<&'a str>,
 }
 
 impl<'a> Bench<'a> {
-    pub(super) async fn new(scratch: &'a Scratch, options: &'a Options) -> Result<Self, ProveError> {
+    pub(super) async fn new(scratch: &'a Scratch, chain: &Chain, options: &'a Options) -> Result<Self, ProveError> {
         let main = scratch.create(None).await?;
         let service = scratch.connect("postgres").await?;
-        let bench = Bench { scratch, options, main, service, session: None, taken: Taken::default() };
-        if !options.before.is_empty() {
+        let made = named_books(chain);
+        let books = match (&options.commands, made) {
+            (Some(commands), _) => commands.books(),
+            (None, Some(_)) => chain.tool.bookkeeping_tables().to_vec(),
+            (None, None) => Vec::new(),
+        };
+        let bench = Bench { scratch, options, main, service, session: None, taken: Taken::default(), books };
+        let before = [options.before.as_str(), made.unwrap_or_default()];
+        if before.iter().any(|sql| !sql.is_empty()) {
             let client = scratch.session(&bench.main).await?;
-            let ran = client.batch_execute(&options.before).await;
-            ran.map_err(|error| ProveError::Before(crate::database::said(&error)))?;
+            for sql in before {
+                let ran = client.batch_execute(sql).await;
+                ran.map_err(|error| ProveError::Before(crate::database::said(&error)))?;
+            }
         }
         Ok(bench)
+    }
+
+    /// Opens a session with a database of this bench.
+    pub(super) async fn open(&self, database: &Database) -> Result<Session<'a>, ProveError> {
+        let client = self.scratch.session(database).await?;
+        let catalog = Catalog::prepare(&client).await?;
+        let (scratch, options, books) = (self.scratch, self.options, self.books.clone());
+        Ok(Session { client, catalog, scratch, options, database: database.clone(), books })
     }
 
     /// Returns the session with the database that goes up.
     pub(super) async fn session(&mut self) -> Result<&Session<'a>, ProveError> {
         if self.session.as_ref().is_none_or(|session| session.client.is_closed()) {
-            self.session = Some(Session::open(self.scratch, self.options, &self.main).await?);
+            self.session = Some(self.open(&self.main).await?);
         }
         self.session.as_ref().ok_or_else(|| ProveError::Before("no session".to_owned()))
     }

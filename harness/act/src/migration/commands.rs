@@ -17,8 +17,7 @@ use stagegate_decide::{
     config::Commands as Config,
     migration::{Chain, Direction, Listed, Script, Step, Tool, listed, of_steps, version_of},
     redact::{Mask, Secret},
-    round_trip::{Failure, Why, is_bookkeeping},
-    schema::{Id, Kind},
+    round_trip::{Failure, Why},
 };
 
 use super::bench::ProveError;
@@ -63,11 +62,6 @@ impl Commands {
     pub fn books(&self) -> Vec<&str> {
         let own = self.config.books.iter().map(String::as_str);
         Tool::Command.bookkeeping_tables().iter().copied().chain(own).collect()
-    }
-
-    /// Tells whether a table, `schema.table` as the server quotes it, is one of those.
-    pub(super) fn is_books(&self, table: &str) -> bool {
-        is_bookkeeping(&Id { kind: Kind::Table, name: table.to_owned() }, &self.books())
     }
 
     /// Takes all steps up on a database of its own, and returns them: which migrations each `up` applies.

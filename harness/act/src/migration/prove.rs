@@ -53,14 +53,14 @@ pub async fn prove(
     options: &Options,
     mut on_trip: impl FnMut(&Trip),
 ) -> Result<Proven, ProveError> {
-    let mut bench = Bench::new(scratch, options).await?;
+    let mut bench = Bench::new(scratch, chain, options).await?;
     let bottom = bench.session().await?.facts().await?;
     let (head, tail) = chain.migrations.split_at(shared_at(chain, options));
     let mut part = Part::default();
     if tail.is_empty() {
         part.take(&mut bench, head, 0, &bottom, &mut on_trip).await;
     } else {
-        let mut second = Bench::new(scratch, options).await?;
+        let mut second = Bench::new(scratch, chain, options).await?;
         let ((), behind) = tokio::join!(
             part.take(&mut bench, head, tail.len(), &bottom, &mut on_trip),
             beside(&mut second, head, tail)

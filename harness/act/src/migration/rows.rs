@@ -128,7 +128,7 @@ impl Bench<'_> {
             }
         }
         let copy = self.copy().await?;
-        let session = Session::open(self.scratch, self.options, &copy).await?;
+        let session = self.open(&copy).await?;
         let ran = Run {
             session: &session,
             client: &session.client,
@@ -196,11 +196,9 @@ impl Run<'_> {
         if found.is_whole {
             found.observed = statements(&taken.take(self.client).await?);
         }
-        if let Some(commands) = self.session.commands() {
-            for observed in &mut found.observed {
-                observed.locks.retain(|(table, _)| !commands.is_books(table));
-                observed.rewrites.retain(|(table, _)| !commands.is_books(table));
-            }
+        for observed in &mut found.observed {
+            observed.locks.retain(|(table, _)| !self.session.is_books(table));
+            observed.rewrites.retain(|(table, _)| !self.session.is_books(table));
         }
         let Some(down) = self.migration.usable_down() else { return Ok(()) };
         if matches!(down.route(), Route::Unreadable(_)) {
@@ -237,10 +235,8 @@ impl Run<'_> {
             true => content_in_transaction(self.client, &ask).await?,
             false => content(self.client, &ask).await?,
         };
-        if let Some(commands) = self.session.commands() {
-            found.tables.retain(|table, _| !commands.is_books(table));
-            found.invalid.retain(|kept| !commands.is_books(&kept.table));
-        }
+        found.tables.retain(|table, _| !self.session.is_books(table));
+        found.invalid.retain(|kept| !self.session.is_books(&kept.table));
         Ok(found)
     }
 
@@ -267,15 +263,15 @@ impl Run<'_> {
         Ok(found)
     }
 
-    /// Returns what is to be filled: not the tables in which a command's tool keeps its books.
+    /// Returns what is to be filled: not the tables in which the tool keeps its books.
     async fn plan(&self) -> Result<Plan, ProveError> {
         let mut plan = self.rows.plan.clone();
-        if let Some(commands) = self.session.commands() {
+        if self.session.has_books() {
             let tables = "select format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class c \
                  join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p') and c.oid >= 16384";
             let found = self.client.query(tables, &[]).await.map_err(|e| failed("list tables", &e))?;
             let names = found.iter().map(|row| row.get::<_, String>(0));
-            plan.leave_out.extend(names.filter(|table| commands.is_books(table)));
+            plan.leave_out.extend(names.filter(|table| self.session.is_books(table)));
         }
         Ok(plan)
     }

@@ -133,7 +133,7 @@ impl Bench<'_> {
         }
         let copy = self.copy().await?;
         let back = on_copy(
-            &Session::open(self.scratch, self.options, &copy).await?,
+            &self.open(&copy).await?,
             migration,
             before,
             after,
@@ -212,17 +212,14 @@ async fn both_ways(
     inside: bool,
 ) -> Result<Back, ProveError> {
     let Some(down) = &migration.down else { return Ok(Back::of(Down::NotTried("there is none".to_owned()))) };
-    let (client, catalog) = (&session.client, &session.catalog);
     let run = async |script| {
         if inside {
-            run::inside(client, script, manner).await.map(|()| run::Ran::default())
+            run::inside(&session.client, script, manner).await.map(|()| run::Ran::default())
         } else {
             session.as_the_tool(script).await
         }
     };
-    let read = async || {
-        if inside { Ok(catalog.read_in_transaction(client).await?) } else { session.facts().await }
-    };
+    let read = async || if inside { session.facts_inside().await } else { session.facts().await };
     let ran = match run(down).await {
         Ok(ran) => ran,
         Err(failure) => return Ok(Back::of(Down::Failed(failure))),

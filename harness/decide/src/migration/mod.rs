@@ -6,6 +6,7 @@
 
 pub mod applied;
 mod asked;
+mod books;
 pub mod codes;
 mod commands;
 mod exceptions;
@@ -22,6 +23,7 @@ mod touched;
 use serde::Serialize;
 
 pub use asked::{Asked, asked_for};
+pub use books::named_books;
 pub use commands::{Direction, ListError, Listed, Step, listed, of_steps, version_of};
 pub use exceptions::{EXCEPTIONS_FILE, Exceptions, Extent};
 pub(crate) use finding::shortened;
