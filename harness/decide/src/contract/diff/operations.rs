@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::{
     super::media::Media,
     differ::Differ,
+    keywords::asks,
+    parameters::Written,
     rule::{self, Direction},
     source::View,
     tree::Node,
@@ -173,14 +175,28 @@ impl<'a> Differ<'a> {
                 self.found(removed, (node.1, at(new)), name.clone(), String::new());
                 continue;
             };
-            let schemas = (node.1.get("schema"), other.get("schema"));
-            if let (Some(old), Some(new)) = schemas {
-                self.within(&format!(" {name} $"), |differ| differ.schemas(&[old], &[new], direction));
-            }
+            self.in_media(name, |differ| differ.media_schemas((node.1, other), direction));
         }
         for (name, node) in news.iter().filter(|(name, _)| !olds.contains_key(*name)) {
             self.found(added, (at(old), node.1), String::new(), name.clone());
         }
+    }
+
+    /// Compares the schemas of one media type; where one document has none, any body will do.
+    fn media_schemas(&mut self, (old, new): (&'a Node<'a>, &'a Node<'a>), direction: Direction) {
+        let rule = match (old.get("schema"), new.get("schema"), direction) {
+            (Some(old), Some(new), _) => return self.schemas(&[old], &[new], direction),
+            (None, Some(schema), _) if !asks(&self.new, schema) => return,
+            (Some(schema), None, _) if !asks(&self.old, schema) => return,
+            (None, None, _) => return,
+            (None, Some(_), Direction::Response) => rule::RESPONSE_SCHEMA_ADDED,
+            (Some(_), None, Direction::Response) => rule::RESPONSE_SCHEMA_REMOVED,
+            (None, Some(_), _) => rule::REQUEST_SCHEMA_ADDED,
+            (Some(_), None, _) => rule::REQUEST_SCHEMA_REMOVED,
+        };
+        let at = |node: &'a Node<'a>| node.get("schema").unwrap_or(node);
+        let told = |node: &Node<'_>| (if node.get("schema").is_some() { "a schema" } else { "any body" }).to_owned();
+        self.found(rule, (at(old), at(new)), told(old), told(new));
     }
 
     fn responses(&mut self, both: &Operations<'a>) {
@@ -237,6 +253,8 @@ impl<'a> Differ<'a> {
                         (rule::RESPONSE_HEADER_BECAME_REQUIRED, rule::RESPONSE_HEADER_BECAME_OPTIONAL);
                     differ.found(if is { required } else { optional }, (before, after), String::new(), String::new());
                 }
+                let written = (Written::of(&differ.old, before, "header"), Written::of(&differ.new, after, "header"));
+                differ.serialisation(rule::RESPONSE_HEADER_SERIALISATION_CHANGED, (before, after), &written);
                 if let (Some(old), Some(new)) = (before.get("schema"), after.get("schema")) {
                     differ.schemas(&[old], &[new], Direction::Response);
                 }
