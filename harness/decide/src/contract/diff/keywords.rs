@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     differ::Differ,
-    rule::{Aspect, Direction, Effect, Level},
-    schema::{Sides, list},
+    rule::{self, Aspect, Direction, Effect, Level},
+    schema::{Sides, list, spot},
     shape::Parts,
     source::View,
     tree::{Datum, Node},
@@ -224,6 +224,30 @@ impl<'a> Differ<'a> {
             }
         }
     }
+
+    /// Tells a schema that was added to an `allOf` of a request of which all else stayed as it was.
+    ///
+    /// A schema that is split in two changes no demand: nothing is told unless it was an `allOf` before.
+    pub(super) fn all_of_added(&mut self, sides: &Sides<'a>) {
+        let ([old], [new]) = (sides.parts.0.as_slice(), sides.parts.1.as_slice()) else { return };
+        if sides.direction == Direction::Response {
+            return;
+        }
+        let (old, new) = (self.old.follow(old), self.new.follow(new));
+        let members = |node: &'a Node<'a>| node.get("allOf").map(Node::items).unwrap_or_default();
+        let same = |a: &Node<'_>, b: &Node<'_>| plain(a).canonical() == plain(b).canonical();
+        let (olds, news) = (members(old), members(new));
+        let stayed = !olds.is_empty() && news.len() > olds.len() && without_members(old) == without_members(new);
+        if !stayed || !olds.iter().all(|member| news.iter().any(|other| same(member, other))) {
+            return;
+        }
+        let added = news.iter().filter(|member| !olds.iter().any(|other| same(other, member)));
+        let added: Parts<'a> = added.filter(|member| asks(&self.new, member)).collect();
+        if let (Some(first), Some(at)) = (added.first(), spot(&self.old, &sides.parts.0, "allOf")) {
+            let name = |node: &&Node<'_>| node.text("$ref").map_or_else(|| told(&[node]), ToOwned::to_owned);
+            self.found(rule::REQUEST_ALL_OF_ADDED, (at, first), String::new(), list(added.iter().map(name)));
+        }
+    }
 }
 
 /// Tells whether a schema asks for anything.
@@ -253,6 +277,12 @@ fn paired<'a>(old: &Parts<'a>, new: &Parts<'a>, key: impl Fn(&'a Node<'a>) -> &'
 
 fn told(parts: &[&Node<'_>]) -> String {
     list(parts.iter().map(|part| plain(part).canonical()))
+}
+
+fn without_members(node: &Node<'_>) -> String {
+    let own = plain(node);
+    let members = own.entries().iter().filter(|(key, _)| key != "allOf");
+    list(members.map(|(key, node)| format!("{key} {}", node.canonical())))
 }
 
 /// Returns a schema without what only describes it.

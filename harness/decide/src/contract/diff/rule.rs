@@ -140,6 +140,7 @@ rules! {
     RESPONSE_DEFAULT_CHANGED Info "response-default-changed" "the documented default differs"
     XML_TYPE_CHANGED Warning "xml-type-changed" "another type, where every value is written as a text"
     DISCRIMINATOR_CHANGED Error "discriminator-changed" "another property tells the shapes apart"
+    REQUEST_ALL_OF_ADDED Error "request-all-of-added" "another schema has to be met as well"
     SECURITY_ADDED Error "security-added" "what was open to everybody needs credentials"
     SECURITY_REMOVED Warning "security-removed" "what needed credentials is open to everybody"
     SECURITY_ALTERNATIVE_REMOVED Error "security-alternative-removed" "credentials that were enough are not any more"

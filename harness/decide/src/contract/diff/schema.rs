@@ -60,6 +60,7 @@ impl<'a> Differ<'a> {
         self.rest(sides);
         self.items(sides);
         self.keywords(sides);
+        self.all_of_added(sides);
         self.members(sides);
     }
 
