@@ -33,9 +33,7 @@ impl<'a> Differ<'a> {
             (Some(_), None) if was_hidden => {}
             (None, Some(_)) if is_hidden => {}
             (Some(old), Some(new)) if was_hidden != is_hidden => {
-                let was_asked = sides.old.required.contains(name);
-                let is_asked = sides.new.required.contains(name);
-                self.flipped((old, new), is_hidden, if is_hidden { was_asked } else { is_asked }, sides.direction);
+                self.flipped((old, new), is_hidden, sides.new.required.contains(name), sides.direction);
             }
             (Some(old), Some(new)) => {
                 self.requiredness(sides, name);
@@ -56,8 +54,7 @@ impl<'a> Differ<'a> {
         direction: Direction,
     ) {
         let (keyword, rule) = match (direction, is_hidden, is_required) {
-            (Direction::Response, true, true) => ("writeOnly", rule::RESPONSE_WRITE_ONLY_ADDED_REQUIRED),
-            (Direction::Response, true, false) => ("writeOnly", rule::RESPONSE_WRITE_ONLY_ADDED),
+            (Direction::Response, true, _) => ("writeOnly", rule::RESPONSE_WRITE_ONLY_ADDED),
             (Direction::Response, false, _) => ("writeOnly", rule::RESPONSE_WRITE_ONLY_REMOVED),
             (_, true, _) => ("readOnly", rule::REQUEST_READ_ONLY_ADDED),
             (_, false, true) => ("readOnly", rule::REQUEST_READ_ONLY_REMOVED_REQUIRED),

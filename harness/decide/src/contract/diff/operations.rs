@@ -127,8 +127,14 @@ impl<'a> Differ<'a> {
             let rule = if is { rule::OPERATION_DEPRECATED } else { rule::OPERATION_REACTIVATED };
             self.found(rule, (old, new), sunset.0.clone(), sunset.1.clone());
         }
-        let rule = match (sunset.0.as_str(), sunset.1.as_str()) {
-            _ if !is => return,
+        if is {
+            self.sunset(&sunset.0, &sunset.1, (old, new));
+        }
+    }
+
+    /// Compares the dates that something promises which is deprecated.
+    pub(super) fn sunset(&mut self, before: &str, after: &str, spots: (&'a Node<'a>, &'a Node<'a>)) {
+        let rule = match (before, after) {
             (before, after) if before == after => return,
             (_, "") => rule::SUNSET_REMOVED,
             (_, after) if !is_day(after) => rule::SUNSET_INVALID,
@@ -136,7 +142,7 @@ impl<'a> Differ<'a> {
             (before, after) if after[..10] < before[..10] => rule::SUNSET_EARLIER,
             _ => rule::SUNSET_LATER,
         };
-        self.found(rule, (old, new), sunset.0, sunset.1);
+        self.found(rule, spots, before.to_owned(), after.to_owned());
     }
 
     fn body(&mut self, both: &Operations<'a>) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     differ::Differ,
-    operations::{Operations, Path, slots},
+    operations::{Operations, Path, is_day, slots},
     rule::{self, Direction, Rule},
     shape::{ARRAY, OBJECT, Shape},
     source::View,
@@ -43,7 +43,10 @@ impl<'a> Differ<'a> {
                     differ.found(rule::PARAMETER_MOVED, (before, after), (*place).to_owned(), (*to).to_owned());
                 }
                 None if is_slot(place, name) => {}
-                None => differ.found(rule::PARAMETER_REMOVED, (before, both.new), name.clone(), String::new()),
+                None => {
+                    let rule = differ.removed(before);
+                    differ.found(rule, (before, both.new), name.clone(), String::new());
+                }
             });
         }
         for (key, after) in news.iter().filter(|(key, _)| !olds.contains_key(*key) && !moved.contains(*key)) {
@@ -53,6 +56,15 @@ impl<'a> Differ<'a> {
             self.within(&format!(" {place} parameter {name}"), |differ| {
                 differ.found(rule, (both.old, after), String::new(), name.clone());
             });
+        }
+    }
+
+    /// Returns the rule of a parameter that is gone, from the date that it promised.
+    fn removed(&self, node: &Node<'_>) -> Rule {
+        match node.text("x-sunset").filter(|_| node.is_true("deprecated")) {
+            None => rule::PARAMETER_REMOVED,
+            Some(day) if is_day(day) && &day[..10] <= self.today => rule::PARAMETER_REMOVED_AFTER_SUNSET,
+            Some(_) => rule::PARAMETER_REMOVED_BEFORE_SUNSET,
         }
     }
 
@@ -68,6 +80,10 @@ impl<'a> Differ<'a> {
         }
         if !old.is_true("deprecated") && new.is_true("deprecated") {
             self.found(rule::PARAMETER_DEPRECATED, (old, new), String::new(), "deprecated".to_owned());
+        }
+        if new.is_true("deprecated") {
+            let day = |node: &'a Node<'a>| node.text("x-sunset").unwrap_or_default();
+            self.sunset(day(old), day(new), (old, new));
         }
         let written = (Written::of(&self.old, old, place), Written::of(&self.new, new, place));
         self.serialisation(rule::PARAMETER_SERIALISATION_CHANGED, (old, new), &written);

@@ -291,11 +291,14 @@ impl<'a> Differ<'a> {
         {
             self.found(rule::DISCRIMINATOR_CHANGED, at, before.to_owned(), after.to_owned());
         }
-        if !old.is_deprecated
-            && new.is_deprecated
+        if new.is_deprecated
             && let Some(at) = spots(self, "deprecated")
         {
-            self.found(rule::PROPERTY_DEPRECATED, at, String::new(), "deprecated".to_owned());
+            if !old.is_deprecated {
+                self.found(rule::PROPERTY_DEPRECATED, at, String::new(), "deprecated".to_owned());
+            }
+            let day = |view, parts| spot_of(view, parts, "x-sunset").and_then(Node::as_text).unwrap_or_default();
+            self.sunset(day(&self.old, &sides.parts.0), day(&self.new, &sides.parts.1), at);
         }
     }
 
