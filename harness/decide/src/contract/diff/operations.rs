@@ -14,6 +14,10 @@ use super::{
 
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
+/// The extension that says how stable something is, and its values from the least.
+pub(super) const STABILITY: &str = "x-stability-level";
+const LEVELS: [&str; 4] = ["draft", "alpha", "beta", "stable"];
+
 /// A path of one document.
 #[derive(Clone, Copy)]
 pub(super) struct Path<'a> {
@@ -127,9 +131,23 @@ impl<'a> Differ<'a> {
             let rule = if is { rule::OPERATION_DEPRECATED } else { rule::OPERATION_REACTIVATED };
             self.found(rule, (old, new), sunset.0.clone(), sunset.1.clone());
         }
+        self.stability(old.get(STABILITY), new.get(STABILITY));
         if is {
             self.sunset(&sunset.0, &sunset.1, (old, new));
         }
+    }
+
+    /// Compares how stable something is said to be, where both documents say it.
+    pub(super) fn stability(&mut self, old: Option<&'a Node<'a>>, new: Option<&'a Node<'a>>) {
+        let level = |node: &Node<'_>| LEVELS.iter().position(|level| node.as_text() == Some(*level));
+        let Some((old, new)) = old.zip(new) else { return };
+        let rule = match (level(old), level(new)) {
+            (Some(was), Some(is)) if is < was => rule::STABILITY_DECREASED,
+            (Some(was), Some(is)) if is > was => rule::STABILITY_INCREASED,
+            _ => return,
+        };
+        let told = |node: &Node<'_>| node.as_text().unwrap_or_default().to_owned();
+        self.found(rule, (old, new), told(old), told(new));
     }
 
     /// Compares the dates that something promises which is deprecated.

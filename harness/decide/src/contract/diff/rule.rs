@@ -83,6 +83,8 @@ rules! {
     SUNSET_EARLIER Error "sunset-earlier" "what is deprecated goes away earlier than it promised"
     SUNSET_LATER Info "sunset-later" "what is deprecated stays longer than it promised"
     SUNSET_INVALID Error "sunset-invalid" "the date is not written YYYY-MM-DD"
+    STABILITY_DECREASED Error "stability-decreased" "less stability is promised"
+    STABILITY_INCREASED Info "stability-increased" "more stability is promised"
     PATH_PARAMETER_RENAMED Info "path-parameter-renamed" "the path has the same shape; a parameter has another name"
     PARAMETER_ADDED_REQUIRED Error "parameter-added-required" "a new parameter has to be sent"
     PARAMETER_ADDED_OPTIONAL Info "parameter-added-optional" "a new parameter may be sent"
