@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     differ::Differ,
+    operations::STABILITY,
     rule::{self, Aspect, Direction, Effect, Level},
     schema::{Sides, list, spot},
     shape::Parts,
@@ -15,7 +16,7 @@ use super::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct Keywords<'a> {
     /// Schemas that a part of the value has to meet, by keyword and, where it has one, by name.
-    subs: BTreeMap<(&'static str, &'a str), Parts<'a>>,
+    subs: BTreeMap<(&'a str, &'a str), Parts<'a>>,
     /// The schemas of a list's first elements.
     prefix: Vec<Parts<'a>>,
     nots: Parts<'a>,
@@ -26,6 +27,8 @@ pub(super) struct Keywords<'a> {
     least_contained: Option<f64>,
     most_contained: Option<f64>,
     extensible: Option<BTreeSet<&'a str>>,
+    /// How stable it is said to be.
+    pub(super) stability: Option<&'a Node<'a>>,
 }
 
 const SINGLE: [&str; 4] = ["contains", "propertyNames", "contentSchema", "unevaluatedItems"];
@@ -35,31 +38,43 @@ const TOLD: [&str; 6] = ["description", "title", "summary", "example", "examples
 impl<'a> Keywords<'a> {
     /// Adds what one more schema asks for.
     pub(super) fn add(&mut self, view: &View<'a>, node: &'a Node<'a>) {
-        for key in SINGLE {
-            let found = node.get(key).filter(|schema| asks(view, schema));
-            found.into_iter().for_each(|schema| self.subs.entry((key, "")).or_default().push(schema));
-        }
-        for key in NAMED {
-            for (name, schema) in node.get(key).map(Node::entries).unwrap_or_default() {
-                if asks(view, schema) {
-                    self.subs.entry((key, name.as_ref())).or_default().push(schema);
+        // One walk: most schemas have none of these.
+        for (key, value) in node.entries() {
+            match key.as_ref() {
+                key if SINGLE.contains(&key) => self.sub_of(view, key, "", value),
+                key if NAMED.contains(&key) => {
+                    value.entries().iter().for_each(|(name, schema)| self.sub_of(view, key, name, schema));
                 }
+                "prefixItems" => self.prefix_of(view, value),
+                "not" => self.nots.push(value),
+                "if" => self.conditions.push(node),
+                "dependentRequired" => {
+                    for (name, needs) in value.entries() {
+                        let needs = needs.items().iter().filter_map(Node::as_text);
+                        self.dependent.entry(name.as_ref()).or_default().extend(needs);
+                    }
+                }
+                "minContains" => self.least_contained = value.as_number(),
+                "maxContains" => self.most_contained = value.as_number(),
+                "x-extensible-enum" => {
+                    self.extensible = Some(value.items().iter().filter_map(Node::as_text).collect());
+                }
+                STABILITY => self.stability = Some(value),
+                _ => {}
             }
         }
-        for (at, schema) in node.get("prefixItems").map(Node::items).unwrap_or_default().iter().enumerate() {
+    }
+
+    fn sub_of(&mut self, view: &View<'a>, key: &'a str, name: &'a str, schema: &'a Node<'a>) {
+        if asks(view, schema) {
+            self.subs.entry((key, name)).or_default().push(schema);
+        }
+    }
+
+    fn prefix_of(&mut self, view: &View<'a>, list: &'a Node<'a>) {
+        for (at, schema) in list.items().iter().enumerate() {
             self.prefix.resize(self.prefix.len().max(at + 1), Vec::new());
             self.prefix[at].extend(asks(view, schema).then_some(schema));
-        }
-        self.nots.extend(node.get("not"));
-        self.conditions.extend(node.get("if").map(|_| node));
-        for (name, needs) in node.get("dependentRequired").map(Node::entries).unwrap_or_default() {
-            let needs = needs.items().iter().filter_map(Node::as_text);
-            self.dependent.entry(name.as_ref()).or_default().extend(needs);
-        }
-        self.least_contained = node.number("minContains").or(self.least_contained);
-        self.most_contained = node.number("maxContains").or(self.most_contained);
-        if let Some(values) = node.get("x-extensible-enum") {
-            self.extensible = Some(values.items().iter().filter_map(Node::as_text).collect());
         }
     }
 }

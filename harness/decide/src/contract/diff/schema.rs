@@ -2,7 +2,6 @@
 
 use super::{
     differ::Differ,
-    operations::STABILITY,
     rule::{self, Aspect, Direction, Effect},
     shape::{self, ANY, ARRAY, Additional, Bound, LEAST, MOST, OBJECT, STRING, Shape},
     source::View,
@@ -292,8 +291,7 @@ impl<'a> Differ<'a> {
         {
             self.found(rule::DISCRIMINATOR_CHANGED, at, before.to_owned(), after.to_owned());
         }
-        let level = |view, parts| spot_of(view, parts, STABILITY);
-        self.stability(level(&self.old, &sides.parts.0), level(&self.new, &sides.parts.1));
+        self.stability(old.keywords.stability, new.keywords.stability);
         if new.is_deprecated
             && let Some(at) = spots(self, "deprecated")
         {
