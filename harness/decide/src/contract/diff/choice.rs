@@ -68,14 +68,16 @@ impl<'a> Differ<'a> {
             at.inspect(|at| pairs.push((*member, new.remove(*at)))).is_none()
         });
         old.retain(|member| {
-            let at = new.iter().position(|other| self.worst(member, other, direction).is_none());
+            let at = new
+                .iter()
+                .position(|other| self.may_be(member, other) && self.worst(member, other, direction).is_none());
             at.inspect(|at| pairs.push((*member, new.remove(*at)))).is_none()
         });
         // One that was changed is still the one; where more are left over, their order tells.
         if old.len() == new.len() {
             let alike = |(a, b): (&&'a Node<'a>, &&'a Node<'a>)| {
                 let types = (Shape::of(&self.old, &[*a]).types, Shape::of(&self.new, &[*b]).types);
-                types.0.unwrap_or(ANY) & types.1.unwrap_or(ANY) != 0
+                self.may_be(a, b) && types.0.unwrap_or(ANY) & types.1.unwrap_or(ANY) != 0
             };
             if old.iter().zip(&new).all(alike) {
                 pairs.extend(old.drain(..).zip(new.drain(..)));
@@ -84,7 +86,13 @@ impl<'a> Differ<'a> {
         (pairs, old, new)
     }
 
-    fn worst(&mut self, old: &'a Node<'a>, new: &'a Node<'a>, direction: Direction) -> Option<Level> {
+    /// Tells whether one member can be the other: a component that is still there is no other component.
+    fn may_be(&self, old: &Node<'a>, new: &Node<'a>) -> bool {
+        let (Some(was), Some(is)) = (old.text("$ref"), new.text("$ref")) else { return true };
+        self.new.target(was).is_none() || self.old.target(is).is_none()
+    }
+
+    pub(super) fn worst(&mut self, old: &'a Node<'a>, new: &'a Node<'a>, direction: Direction) -> Option<Level> {
         self.tried((&[old], &[new]), direction, |differ| differ.schemas(&[old], &[new], direction))
     }
 
@@ -102,11 +110,14 @@ impl<'a> Differ<'a> {
             (choice.one_of.clone(), Aspect::OneOf, "oneOf")
         };
         let fits: Vec<bool> = members.iter().map(|member| self.member_fits(sides, member, was_plain)).collect();
+        let count = fits.iter().filter(|fits| **fits).count();
         // One member takes all of the plain schema: the set grew. The plain schema takes every member: it shrank.
         let effect = match (was_plain, sides.direction) {
             (true, Direction::Response) if fits.iter().all(|fits| *fits) => Effect::Narrowed,
             (true, Direction::Response) => Effect::Widened,
-            (true, _) if fits.contains(&true) => Effect::Widened,
+            // A value of two members of `oneOf` is refused, unless a discriminator says which one is meant.
+            (true, _) if keyword == "oneOf" && choice.discriminator.is_none() && count > 1 => Effect::Narrowed,
+            (true, _) if count > 0 => Effect::Widened,
             (true, _) => Effect::Narrowed,
             (false, Direction::Response) if fits.contains(&true) => Effect::Narrowed,
             (false, Direction::Response) => Effect::Widened,

@@ -40,8 +40,8 @@ pub struct Change {
     pub new: Spot,
 }
 
-/// Two schemas that were compared, each as the ids of its parts, and for which direction.
-type Pair = (Vec<u32>, Vec<u32>, Direction);
+/// Two schemas that were compared, each as the ids of its parts, for which direction, and whether in XML.
+type Pair = (Vec<u32>, Vec<u32>, Direction, bool);
 
 pub(super) struct Differ<'a> {
     pub(super) old: View<'a>,
@@ -49,6 +49,8 @@ pub(super) struct Differ<'a> {
     /// Today, `YYYY-MM-DD`.
     pub(super) today: &'a str,
     pub(super) depth: usize,
+    /// Whether what is compared is written as XML, in which every value is a text.
+    pub(super) is_xml: bool,
     place: String,
     changes: Vec<Change>,
     seen: HashSet<Pair>,
@@ -68,6 +70,7 @@ impl<'a> Differ<'a> {
             new,
             today,
             depth: 0,
+            is_xml: false,
             place: String::new(),
             changes: Vec::new(),
             seen: HashSet::new(),
@@ -86,6 +89,13 @@ impl<'a> Differ<'a> {
         self.place.push_str(part);
         compare(self);
         self.place.truncate(length);
+    }
+
+    /// Compares what a media type holds.
+    pub(super) fn in_media(&mut self, name: &str, compare: impl FnOnce(&mut Self)) {
+        self.is_xml = name.split(';').next().is_some_and(|name| name.ends_with("/xml") || name.ends_with("+xml"));
+        self.within(&format!(" {name} $"), compare);
+        self.is_xml = false;
     }
 
     /// Keeps a change.
@@ -114,7 +124,7 @@ impl<'a> Differ<'a> {
 
     /// Tells whether two schemas meet for the first time in this direction; circles end here.
     pub(super) fn is_first(&mut self, old: &[&Node<'_>], new: &[&Node<'_>], direction: Direction) -> bool {
-        self.seen.insert(pair(old, new, direction))
+        self.seen.insert(self.pair(old, new, direction))
     }
 
     /// Compares without keeping what is found, and returns the worst of it; none where nothing differs.
@@ -124,7 +134,7 @@ impl<'a> Differ<'a> {
         direction: Direction,
         compare: impl FnOnce(&mut Self),
     ) -> Option<Level> {
-        let key = pair(old, new, direction);
+        let key = self.pair(old, new, direction);
         if let Some(known) = self.tried.get(&key) {
             return *known;
         }
@@ -140,9 +150,9 @@ impl<'a> Differ<'a> {
         self.tried.insert(key, worst);
         worst
     }
-}
 
-fn pair(old: &[&Node<'_>], new: &[&Node<'_>], direction: Direction) -> Pair {
-    let ids = |parts: &[&Node<'_>]| parts.iter().map(|part| part.id).collect();
-    (ids(old), ids(new), direction)
+    fn pair(&self, old: &[&Node<'_>], new: &[&Node<'_>], direction: Direction) -> Pair {
+        let ids = |parts: &[&Node<'_>]| parts.iter().map(|part| part.id).collect();
+        (ids(old), ids(new), direction, self.is_xml)
+    }
 }

@@ -7,6 +7,7 @@
 mod choice;
 mod differ;
 mod json;
+mod keywords;
 mod object;
 mod operations;
 mod parameters;
@@ -36,5 +37,6 @@ pub fn compare<'a>(old: &'a Contract<'a>, new: &'a Contract<'a>, today: &'a str)
     let mut differ = differ::Differ::new(old.view(), new.view(), today);
     differ.documents();
     differ.webhooks();
+    differ.security_schemes();
     differ.changes()
 }

@@ -32,7 +32,9 @@ impl<'a> Differ<'a> {
             (Some(_), Some(_)) if was_hidden && is_hidden => {}
             (Some(_), None) if was_hidden => {}
             (None, Some(_)) if is_hidden => {}
-            (Some(old), Some(new)) if was_hidden != is_hidden => self.flipped(old, new, is_hidden, sides.direction),
+            (Some(old), Some(new)) if was_hidden != is_hidden => {
+                self.flipped((old, new), is_hidden, sides.new.required.contains(name), sides.direction);
+            }
             (Some(old), Some(new)) => {
                 self.requiredness(sides, name);
                 self.schemas(old, new, sides.direction);
@@ -43,12 +45,20 @@ impl<'a> Differ<'a> {
         }
     }
 
-    fn flipped(&mut self, old: &[&'a Node<'a>], new: &[&'a Node<'a>], is_hidden: bool, direction: Direction) {
-        let (keyword, rule) = match (direction, is_hidden) {
-            (Direction::Response, true) => ("writeOnly", rule::RESPONSE_WRITE_ONLY_ADDED),
-            (Direction::Response, false) => ("writeOnly", rule::RESPONSE_WRITE_ONLY_REMOVED),
-            (_, true) => ("readOnly", rule::REQUEST_READ_ONLY_ADDED),
-            (_, false) => ("readOnly", rule::REQUEST_READ_ONLY_REMOVED),
+    /// Tells a property that became a part of one direction, or is none any more.
+    fn flipped(
+        &mut self,
+        (old, new): (&[&'a Node<'a>], &[&'a Node<'a>]),
+        is_hidden: bool,
+        is_required: bool,
+        direction: Direction,
+    ) {
+        let (keyword, rule) = match (direction, is_hidden, is_required) {
+            (Direction::Response, true, _) => ("writeOnly", rule::RESPONSE_WRITE_ONLY_ADDED),
+            (Direction::Response, false, _) => ("writeOnly", rule::RESPONSE_WRITE_ONLY_REMOVED),
+            (_, true, _) => ("readOnly", rule::REQUEST_READ_ONLY_ADDED),
+            (_, false, true) => ("readOnly", rule::REQUEST_READ_ONLY_REMOVED_REQUIRED),
+            (_, false, false) => ("readOnly", rule::REQUEST_READ_ONLY_REMOVED),
         };
         if let (Some(old), Some(new)) = (spot(&self.old, old, keyword), spot(&self.new, new, keyword)) {
             let told = |hidden: bool| (if hidden { keyword } else { "" }).to_owned();

@@ -5,12 +5,18 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::{
     super::media::Media,
     differ::Differ,
+    keywords::asks,
+    parameters::Written,
     rule::{self, Direction},
     source::View,
     tree::Node,
 };
 
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/// The extension that says how stable something is, and its values from the least.
+pub(super) const STABILITY: &str = "x-stability-level";
+const LEVELS: [&str; 4] = ["draft", "alpha", "beta", "stable"];
 
 /// A path of one document.
 #[derive(Clone, Copy)]
@@ -125,8 +131,28 @@ impl<'a> Differ<'a> {
             let rule = if is { rule::OPERATION_DEPRECATED } else { rule::OPERATION_REACTIVATED };
             self.found(rule, (old, new), sunset.0.clone(), sunset.1.clone());
         }
-        let rule = match (sunset.0.as_str(), sunset.1.as_str()) {
-            _ if !is => return,
+        self.stability(old.get(STABILITY), new.get(STABILITY));
+        if is {
+            self.sunset(&sunset.0, &sunset.1, (old, new));
+        }
+    }
+
+    /// Compares how stable something is said to be, where both documents say it.
+    pub(super) fn stability(&mut self, old: Option<&'a Node<'a>>, new: Option<&'a Node<'a>>) {
+        let level = |node: &Node<'_>| LEVELS.iter().position(|level| node.as_text() == Some(*level));
+        let Some((old, new)) = old.zip(new) else { return };
+        let rule = match (level(old), level(new)) {
+            (Some(was), Some(is)) if is < was => rule::STABILITY_DECREASED,
+            (Some(was), Some(is)) if is > was => rule::STABILITY_INCREASED,
+            _ => return,
+        };
+        let told = |node: &Node<'_>| node.as_text().unwrap_or_default().to_owned();
+        self.found(rule, (old, new), told(old), told(new));
+    }
+
+    /// Compares the dates that something promises which is deprecated.
+    pub(super) fn sunset(&mut self, before: &str, after: &str, spots: (&'a Node<'a>, &'a Node<'a>)) {
+        let rule = match (before, after) {
             (before, after) if before == after => return,
             (_, "") => rule::SUNSET_REMOVED,
             (_, after) if !is_day(after) => rule::SUNSET_INVALID,
@@ -134,7 +160,7 @@ impl<'a> Differ<'a> {
             (before, after) if after[..10] < before[..10] => rule::SUNSET_EARLIER,
             _ => rule::SUNSET_LATER,
         };
-        self.found(rule, (old, new), sunset.0, sunset.1);
+        self.found(rule, spots, before.to_owned(), after.to_owned());
     }
 
     fn body(&mut self, both: &Operations<'a>) {
@@ -173,14 +199,28 @@ impl<'a> Differ<'a> {
                 self.found(removed, (node.1, at(new)), name.clone(), String::new());
                 continue;
             };
-            let schemas = (node.1.get("schema"), other.get("schema"));
-            if let (Some(old), Some(new)) = schemas {
-                self.within(&format!(" {name} $"), |differ| differ.schemas(&[old], &[new], direction));
-            }
+            self.in_media(name, |differ| differ.media_schemas((node.1, other), direction));
         }
         for (name, node) in news.iter().filter(|(name, _)| !olds.contains_key(*name)) {
             self.found(added, (at(old), node.1), String::new(), name.clone());
         }
+    }
+
+    /// Compares the schemas of one media type; where one document has none, any body will do.
+    fn media_schemas(&mut self, (old, new): (&'a Node<'a>, &'a Node<'a>), direction: Direction) {
+        let rule = match (old.get("schema"), new.get("schema"), direction) {
+            (Some(old), Some(new), _) => return self.schemas(&[old], &[new], direction),
+            (None, Some(schema), _) if !asks(&self.new, schema) => return,
+            (Some(schema), None, _) if !asks(&self.old, schema) => return,
+            (None, None, _) => return,
+            (None, Some(_), Direction::Response) => rule::RESPONSE_SCHEMA_ADDED,
+            (Some(_), None, Direction::Response) => rule::RESPONSE_SCHEMA_REMOVED,
+            (None, Some(_), _) => rule::REQUEST_SCHEMA_ADDED,
+            (Some(_), None, _) => rule::REQUEST_SCHEMA_REMOVED,
+        };
+        let at = |node: &'a Node<'a>| node.get("schema").unwrap_or(node);
+        let told = |node: &Node<'_>| (if node.get("schema").is_some() { "a schema" } else { "any body" }).to_owned();
+        self.found(rule, (at(old), at(new)), told(old), told(new));
     }
 
     fn responses(&mut self, both: &Operations<'a>) {
@@ -237,6 +277,8 @@ impl<'a> Differ<'a> {
                         (rule::RESPONSE_HEADER_BECAME_REQUIRED, rule::RESPONSE_HEADER_BECAME_OPTIONAL);
                     differ.found(if is { required } else { optional }, (before, after), String::new(), String::new());
                 }
+                let written = (Written::of(&differ.old, before, "header"), Written::of(&differ.new, after, "header"));
+                differ.serialisation(rule::RESPONSE_HEADER_SERIALISATION_CHANGED, (before, after), &written);
                 if let (Some(old), Some(new)) = (before.get("schema"), after.get("schema")) {
                     differ.schemas(&[old], &[new], Direction::Response);
                 }

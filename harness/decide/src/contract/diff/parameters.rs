@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{
     differ::Differ,
-    operations::{Operations, Path, slots},
-    rule::{self, Direction},
+    operations::{Operations, Path, is_day, slots},
+    rule::{self, Direction, Rule},
     shape::{ARRAY, OBJECT, Shape},
     source::View,
     tree::Node,
@@ -43,7 +43,10 @@ impl<'a> Differ<'a> {
                     differ.found(rule::PARAMETER_MOVED, (before, after), (*place).to_owned(), (*to).to_owned());
                 }
                 None if is_slot(place, name) => {}
-                None => differ.found(rule::PARAMETER_REMOVED, (before, both.new), name.clone(), String::new()),
+                None => {
+                    let rule = differ.removed(before);
+                    differ.found(rule, (before, both.new), name.clone(), String::new());
+                }
             });
         }
         for (key, after) in news.iter().filter(|(key, _)| !olds.contains_key(*key) && !moved.contains(*key)) {
@@ -53,6 +56,15 @@ impl<'a> Differ<'a> {
             self.within(&format!(" {place} parameter {name}"), |differ| {
                 differ.found(rule, (both.old, after), String::new(), name.clone());
             });
+        }
+    }
+
+    /// Returns the rule of a parameter that is gone, from the date that it promised.
+    fn removed(&self, node: &Node<'_>) -> Rule {
+        match node.text("x-sunset").filter(|_| node.is_true("deprecated")) {
+            None => rule::PARAMETER_REMOVED,
+            Some(day) if is_day(day) && &day[..10] <= self.today => rule::PARAMETER_REMOVED_AFTER_SUNSET,
+            Some(_) => rule::PARAMETER_REMOVED_BEFORE_SUNSET,
         }
     }
 
@@ -69,15 +81,38 @@ impl<'a> Differ<'a> {
         if !old.is_true("deprecated") && new.is_true("deprecated") {
             self.found(rule::PARAMETER_DEPRECATED, (old, new), String::new(), "deprecated".to_owned());
         }
+        if new.is_true("deprecated") {
+            let day = |node: &'a Node<'a>| node.text("x-sunset").unwrap_or_default();
+            self.sunset(day(old), day(new), (old, new));
+        }
         let written = (Written::of(&self.old, old, place), Written::of(&self.new, new, place));
-        if written.0.differs(&written.1) {
-            self.found(rule::PARAMETER_SERIALISATION_CHANGED, (old, new), written.0.told(), written.1.told());
+        self.serialisation(rule::PARAMETER_SERIALISATION_CHANGED, (old, new), &written);
+        let empty = (old.is_true("allowEmptyValue"), new.is_true("allowEmptyValue"));
+        if empty.0 != empty.1 && place == "query" {
+            let rule = if empty.0 { rule::PARAMETER_EMPTY_REFUSED } else { rule::PARAMETER_EMPTY_ALLOWED };
+            let told = |is: bool| (if is { "may be empty" } else { "" }).to_owned();
+            self.found(rule, (old, new), told(empty.0), told(empty.1));
         }
         if let (Some(old), Some(new)) = (old.get("schema"), new.get("schema")) {
             return self.schemas(&[old], &[new], Direction::Parameter);
         }
         if let (Some(_), Some(_)) = (old.get("content"), new.get("content")) {
             self.content((old, new), Direction::Request);
+        }
+    }
+
+    /// Compares how two values are written; `changed` is the rule where a reader of one cannot read the other.
+    pub(super) fn serialisation(
+        &mut self,
+        changed: Rule,
+        (old, new): (&'a Node<'a>, &'a Node<'a>),
+        (before, after): &(Written<'a>, Written<'a>),
+    ) {
+        if before.differs(after) {
+            self.found(changed, (old, new), before.told(), after.told());
+        } else if before.explode != after.explode && before.explodes.is_none() && after.explodes.is_none() {
+            let told = |written: &Written<'_>| format!("explode {}", written.explode);
+            self.found(rule::EXPLODE_WITHOUT_EFFECT, (old, new), told(before), told(after));
         }
     }
 }
@@ -95,24 +130,26 @@ fn parameters<'a>(view: &View<'a>, path: Path<'a>, operation: &'a Node<'a>) -> P
     keyed.collect()
 }
 
-/// How a parameter is written.
-struct Written<'a> {
+/// How a parameter or a header is written.
+pub(super) struct Written<'a> {
     style: &'a str,
+    /// What the document says, whether it has an effect or not.
+    explode: bool,
     /// Whether each element is written for itself; of lists and objects only.
     explodes: Option<bool>,
 }
 
 impl<'a> Written<'a> {
     // Source: OpenAPI 3.1.0, 4.8.12.2, the defaults of `style` and `explode`.
-    fn of(view: &View<'a>, node: &'a Node<'a>, place: &str) -> Self {
+    pub(super) fn of(view: &View<'a>, node: &'a Node<'a>, place: &str) -> Self {
         if node.get("content").is_some() {
-            return Written { style: "as a media type", explodes: None };
+            return Written { style: "as a media type", explode: false, explodes: None };
         }
         let usual = if matches!(place, "query" | "cookie") { "form" } else { "simple" };
         let style = node.text("style").unwrap_or(usual);
         let types = node.get("schema").and_then(|schema| Shape::of(view, &[schema]).types).unwrap_or(0);
-        let explodes = || node.get("explode").and_then(Node::as_bool).unwrap_or(style == "form");
-        Written { style, explodes: (types & (ARRAY | OBJECT) != 0).then(explodes) }
+        let explode = node.get("explode").and_then(Node::as_bool).unwrap_or(style == "form");
+        Written { style, explode, explodes: (types & (ARRAY | OBJECT) != 0).then_some(explode) }
     }
 
     /// Tells whether the two are read differently; a value alone is written as the list of it.

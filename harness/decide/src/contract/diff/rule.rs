@@ -56,6 +56,8 @@ pub(super) enum Direction {
 pub(super) enum Effect {
     Narrowed,
     Widened,
+    /// Narrowed by a limit where there was none.
+    Limited,
     /// Neither set holds the other, or nobody can tell.
     Changed,
 }
@@ -77,19 +79,26 @@ rules! {
     OPERATION_DEPRECATED Info "operation-deprecated" "the operation is deprecated"
     OPERATION_REACTIVATED Info "operation-reactivated" "the operation is not deprecated any more"
     OPERATION_ID_CHANGED Info "operation-id-changed" "the operation has another operationId: generated clients call it otherwise"
-    SUNSET_REMOVED Error "sunset-removed" "the operation is still deprecated and lost its date"
-    SUNSET_EARLIER Error "sunset-earlier" "the operation goes away earlier than it promised"
-    SUNSET_LATER Info "sunset-later" "the operation stays longer than it promised"
+    SUNSET_REMOVED Error "sunset-removed" "what is still deprecated lost its date"
+    SUNSET_EARLIER Error "sunset-earlier" "what is deprecated goes away earlier than it promised"
+    SUNSET_LATER Info "sunset-later" "what is deprecated stays longer than it promised"
     SUNSET_INVALID Error "sunset-invalid" "the date is not written YYYY-MM-DD"
+    STABILITY_DECREASED Error "stability-decreased" "less stability is promised"
+    STABILITY_INCREASED Info "stability-increased" "more stability is promised"
     PATH_PARAMETER_RENAMED Info "path-parameter-renamed" "the path has the same shape; a parameter has another name"
     PARAMETER_ADDED_REQUIRED Error "parameter-added-required" "a new parameter has to be sent"
     PARAMETER_ADDED_OPTIONAL Info "parameter-added-optional" "a new parameter may be sent"
     PARAMETER_REMOVED Warning "parameter-removed" "the parameter is ignored now, or refused"
+    PARAMETER_REMOVED_BEFORE_SUNSET Error "parameter-removed-before-sunset" "the parameter is gone before the date it promised"
+    PARAMETER_REMOVED_AFTER_SUNSET Info "parameter-removed-after-sunset" "the parameter is gone after the date it promised"
     PARAMETER_MOVED Error "parameter-moved" "the parameter has to be sent elsewhere"
     PARAMETER_BECAME_REQUIRED Error "parameter-became-required" "the parameter has to be sent"
     PARAMETER_BECAME_OPTIONAL Info "parameter-became-optional" "the parameter may be left out"
     PARAMETER_DEPRECATED Info "parameter-deprecated" "the parameter is deprecated"
     PARAMETER_SERIALISATION_CHANGED Error "parameter-serialisation-changed" "the parameter is written in another way"
+    PARAMETER_EMPTY_REFUSED Error "parameter-empty-refused" "the parameter may not be empty any more"
+    PARAMETER_EMPTY_ALLOWED Info "parameter-empty-allowed" "the parameter may be empty"
+    EXPLODE_WITHOUT_EFFECT Info "explode-without-effect" "explode differs, and one value is written alike either way"
     PARAMETER_DEFAULT_CHANGED Error "parameter-default-changed" "leaving the parameter out means something else"
     BODY_ADDED_REQUIRED Error "request-body-added-required" "a body has to be sent"
     BODY_ADDED_OPTIONAL Info "request-body-added-optional" "a body may be sent"
@@ -100,6 +109,10 @@ rules! {
     REQUEST_MEDIA_TYPE_ADDED Info "request-media-type-added" "another media type is taken"
     RESPONSE_MEDIA_TYPE_REMOVED Error "response-media-type-removed" "the media type is not given any more"
     RESPONSE_MEDIA_TYPE_ADDED Info "response-media-type-added" "another media type can be asked for"
+    REQUEST_SCHEMA_ADDED Error "request-schema-added" "the body has to meet a schema"
+    REQUEST_SCHEMA_REMOVED Info "request-schema-removed" "any body is taken"
+    RESPONSE_SCHEMA_ADDED Info "response-schema-added" "the body meets a schema"
+    RESPONSE_SCHEMA_REMOVED Warning "response-schema-removed" "any body can come"
     RESPONSE_SUCCESS_REMOVED Error "response-success-removed" "the answer of success is gone"
     RESPONSE_STATUS_REMOVED Info "response-status-removed" "an answer other than success is gone"
     RESPONSE_STATUS_ADDED Info "response-status-added" "a new answer"
@@ -108,6 +121,7 @@ rules! {
     RESPONSE_HEADER_ADDED Info "response-header-added" "a new header"
     RESPONSE_HEADER_BECAME_OPTIONAL Error "response-header-became-optional" "the header can be missing"
     RESPONSE_HEADER_BECAME_REQUIRED Info "response-header-became-required" "the header is always there"
+    RESPONSE_HEADER_SERIALISATION_CHANGED Error "response-header-serialisation-changed" "the header is written in another way"
     REQUEST_PROPERTY_ADDED_REQUIRED Error "request-property-added-required" "a new property has to be sent"
     REQUEST_PROPERTY_ADDED_OPTIONAL Info "request-property-added-optional" "a new property may be sent"
     REQUEST_PROPERTY_REMOVED Warning "request-property-removed" "the property is not documented any more: ignored, or refused"
@@ -121,12 +135,15 @@ rules! {
     RESPONSE_PROPERTY_BECAME_REQUIRED Info "response-property-became-required" "the property is always there"
     REQUEST_READ_ONLY_ADDED Warning "request-property-became-read-only" "the property is ignored in requests, or refused"
     REQUEST_READ_ONLY_REMOVED Warning "request-property-became-writable" "the property counts in requests now"
+    REQUEST_READ_ONLY_REMOVED_REQUIRED Error "request-property-became-writable-required" "the property has to be sent now"
     RESPONSE_WRITE_ONLY_ADDED Warning "response-property-became-write-only" "the property does not come in responses any more"
     RESPONSE_WRITE_ONLY_REMOVED Info "response-property-became-readable" "the property comes in responses now"
     PROPERTY_DEPRECATED Info "property-deprecated" "the property is deprecated"
     REQUEST_DEFAULT_CHANGED Warning "request-default-changed" "leaving the value out means something else"
     RESPONSE_DEFAULT_CHANGED Info "response-default-changed" "the documented default differs"
-    DISCRIMINATOR_CHANGED Warning "discriminator-changed" "another property tells the shapes apart"
+    XML_TYPE_CHANGED Warning "xml-type-changed" "another type, where every value is written as a text"
+    DISCRIMINATOR_CHANGED Error "discriminator-changed" "another property tells the shapes apart"
+    REQUEST_ALL_OF_ADDED Error "request-all-of-added" "another schema has to be met as well"
     SECURITY_ADDED Error "security-added" "what was open to everybody needs credentials"
     SECURITY_REMOVED Warning "security-removed" "what needed credentials is open to everybody"
     SECURITY_ALTERNATIVE_REMOVED Error "security-alternative-removed" "credentials that were enough are not any more"
@@ -134,8 +151,16 @@ rules! {
     SECURITY_SCOPE_ADDED Error "security-scope-added" "the credentials need another scope"
     SECURITY_SCOPE_REMOVED Info "security-scope-removed" "the credentials need fewer scopes"
     SECURITY_SCHEME_CHANGED Error "security-scheme-changed" "the credentials are sent in another way"
+    SECURITY_URL_CHANGED Warning "security-url-changed" "tokens are got elsewhere"
+    SECURITY_FLOW_REMOVED Warning "security-flow-removed" "a way to get tokens is gone"
+    SECURITY_FLOW_ADDED Info "security-flow-added" "another way to get tokens"
+    BEARER_FORMAT_CHANGED Info "security-bearer-format-changed" "the hint on how a token is written differs"
     WEBHOOK_REMOVED Error "webhook-removed" "the service does not call any more"
     WEBHOOK_ADDED Info "webhook-added" "the service calls whoever asks for it"
+    WEBHOOK_BODY_REMOVED Error "webhook-body-removed" "no body comes any more"
+    WEBHOOK_BODY_ADDED Info "webhook-body-added" "a body comes"
+    WEBHOOK_BODY_BECAME_OPTIONAL Error "webhook-body-became-optional" "the body can be missing"
+    WEBHOOK_BODY_BECAME_REQUIRED Info "webhook-body-became-required" "the body is always there"
     NOT_COMPARED Warning "not-compared" "schemas are nested too deeply; what is below was not compared"
 }
 
@@ -162,12 +187,15 @@ pub(super) enum Aspect {
     OneOf,
     AnyOf,
     Content,
+    Extensible,
     Other,
 }
 
 /// The rules of one aspect, in the order of [`Effect`].
 struct Aspects {
     aspect: Aspect,
+    /// A limit of a request where there was none: often it only writes down what always held.
+    limited: Rule,
     request: [Rule; 3],
     response: [Rule; 3],
 }
@@ -176,6 +204,7 @@ macro_rules! aspects {
     ($($aspect:ident $word:literal $what:literal $rn:ident $rw:ident $rc:ident, $sn:ident $sw:ident $sc:ident;)*) => {
         const SCHEMA: &[Aspects] = &[$(Aspects {
             aspect: Aspect::$aspect,
+            limited: Rule { id: concat!("request-", $word, "-set"), level: Level::Warning, text: concat!("a limit where there was none: ", $what) },
             request: [
                 Rule { id: concat!("request-", $word, "-narrowed"), level: Level::$rn, text: concat!("less may be sent: ", $what) },
                 Rule { id: concat!("request-", $word, "-widened"), level: Level::$rw, text: concat!("more may be sent: ", $what) },
@@ -213,6 +242,8 @@ aspects! {
     // A caller of anyOf reads the shapes it knows; more of them hurt only one that refuses what it does not know.
     AnyOf "any-of" "the shapes of anyOf" Error Info Error, Info Warning Error;
     Content "content" "how a text is encoded" Error Info Error, Info Error Error;
+    // Callers of a list that may grow have to be ready for what they do not know.
+    Extensible "extensible-enum" "the listed values, which may grow" Error Info Error, Info Info Info;
     Other "constraint" "another keyword" Error Info Warning, Info Error Warning;
 }
 
@@ -220,9 +251,12 @@ aspects! {
 pub(super) fn of(aspect: Aspect, effect: Effect, direction: Direction) -> Rule {
     let found = SCHEMA.iter().find(|rules| rules.aspect == aspect);
     let Some(rules) = found else { return NOT_COMPARED };
+    if effect == Effect::Limited && direction != Direction::Response && can_be_limited(aspect) {
+        return rules.limited;
+    }
     let list = if direction == Direction::Response { &rules.response } else { &rules.request };
     match effect {
-        Effect::Narrowed => list[0],
+        Effect::Narrowed | Effect::Limited => list[0],
         Effect::Widened => list[1],
         Effect::Changed => list[2],
     }
@@ -236,12 +270,18 @@ fn can_change(aspect: Aspect) -> bool {
     )
 }
 
+/// Tells whether a limit where there was none is often only written down.
+fn can_be_limited(aspect: Aspect) -> bool {
+    matches!(aspect, Aspect::Minimum | Aspect::Maximum | Aspect::MaxLength | Aspect::MinItems | Aspect::MaxItems)
+}
+
 /// Lists every rule.
 #[must_use]
 pub fn all() -> Vec<Rule> {
     let schema = SCHEMA.iter().flat_map(|rules| {
         let shown = if can_change(rules.aspect) { 3 } else { 2 };
-        rules.request.into_iter().take(shown).chain(rules.response.into_iter().take(shown))
+        let limited = can_be_limited(rules.aspect).then_some(rules.limited).into_iter();
+        limited.chain(rules.request.into_iter().take(shown)).chain(rules.response.into_iter().take(shown))
     });
     PLAIN.iter().copied().chain(schema).collect()
 }

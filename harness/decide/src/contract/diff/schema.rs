@@ -59,6 +59,8 @@ impl<'a> Differ<'a> {
         self.properties(sides);
         self.rest(sides);
         self.items(sides);
+        self.keywords(sides);
+        self.all_of_added(sides);
         self.members(sides);
     }
 
@@ -97,6 +99,13 @@ impl<'a> Differ<'a> {
             _ if old & new == new => Effect::Narrowed,
             _ => Effect::Changed,
         };
+        if self.is_xml && effect == Effect::Changed {
+            let spots = (spot(&self.old, &sides.parts.0, "type"), spot(&self.new, &sides.parts.1, "type"));
+            if let (Some(old_at), Some(new_at)) = spots {
+                self.found(rule::XML_TYPE_CHANGED, (old_at, new_at), told(old), told(new));
+            }
+            return false;
+        }
         let (old_null, new_null) = (null_told(&sides.old), null_told(&sides.new));
         self.differs(sides, Aspect::Type, effect, "type", (told(old) + old_null, told(new) + new_null));
         old & new != 0 && !(is_text && old != new)
@@ -202,6 +211,7 @@ impl<'a> Differ<'a> {
         let effect = match (old, new) {
             (old, new) if old == new => return,
             (Some(_), None) => Effect::Widened,
+            (None, Some(_)) => Effect::Limited,
             (Some(old), Some(new)) if is_tighter(&old, &new) => Effect::Widened,
             _ => Effect::Narrowed,
         };
@@ -215,7 +225,11 @@ impl<'a> Differ<'a> {
         let least = [Aspect::MinLength, Aspect::MinItems, Aspect::MinProperties];
         for (at, aspect) in least.into_iter().enumerate() {
             let (old, new) = (sides.old.least[at], sides.new.least[at]);
-            let effect = if new > old { Effect::Narrowed } else { Effect::Widened };
+            let effect = match new > old {
+                true if old == 0.0 => Effect::Limited,
+                true => Effect::Narrowed,
+                false => Effect::Widened,
+            };
             if (new - old).abs() > 0.0 {
                 self.differs(sides, aspect, effect, LEAST[at], (old.to_string(), new.to_string()));
             }
@@ -224,7 +238,11 @@ impl<'a> Differ<'a> {
         for (at, aspect) in most.into_iter().enumerate() {
             let (old, new) = (sides.old.most[at], sides.new.most[at]);
             let is_tighter = new.is_some_and(|new| old.is_none_or(|old| new < old));
-            let effect = if is_tighter { Effect::Narrowed } else { Effect::Widened };
+            let effect = match is_tighter {
+                true if old.is_none() => Effect::Limited,
+                true => Effect::Narrowed,
+                false => Effect::Widened,
+            };
             if old != new {
                 self.differs(sides, aspect, effect, MOST[at], (number(old), number(new)));
             }
@@ -247,15 +265,6 @@ impl<'a> Differ<'a> {
             if found.0 != found.1 {
                 let told = (text(found.0), text(found.1));
                 self.differs(sides, Aspect::Content, effect(found.0.is_none(), found.1.is_none()), key, told);
-            }
-        }
-        let names: std::collections::BTreeSet<&str> =
-            sides.old.others.keys().chain(sides.new.others.keys()).copied().collect();
-        for key in names {
-            let found = (sides.old.others.get(key), sides.new.others.get(key));
-            if found.0 != found.1 {
-                let told = (text(found.0), text(found.1));
-                self.differs(sides, Aspect::Other, effect(found.0.is_none(), found.1.is_none()), key, told);
             }
         }
     }
@@ -282,11 +291,15 @@ impl<'a> Differ<'a> {
         {
             self.found(rule::DISCRIMINATOR_CHANGED, at, before.to_owned(), after.to_owned());
         }
-        if !old.is_deprecated
-            && new.is_deprecated
+        self.stability(old.keywords.stability, new.keywords.stability);
+        if new.is_deprecated
             && let Some(at) = spots(self, "deprecated")
         {
-            self.found(rule::PROPERTY_DEPRECATED, at, String::new(), "deprecated".to_owned());
+            if !old.is_deprecated {
+                self.found(rule::PROPERTY_DEPRECATED, at, String::new(), "deprecated".to_owned());
+            }
+            let day = |view, parts| spot_of(view, parts, "x-sunset").and_then(Node::as_text).unwrap_or_default();
+            self.sunset(day(&self.old, &sides.parts.0), day(&self.new, &sides.parts.1), at);
         }
     }
 

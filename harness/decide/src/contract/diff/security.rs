@@ -10,12 +10,28 @@ use super::{
     tree::Node,
 };
 
+/// What has to be sent.
+///
+/// Two schemes of one document may ask for the same and know other users; one that is renamed stays what it asks for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Credential<'a> {
+    /// The name of its scheme, where both documents have one of that name.
+    shared: Option<&'a str>,
+    what: String,
+}
+
+impl Credential<'_> {
+    fn is(&self, other: &Self) -> bool {
+        self.what == other.what && self.shared.zip(other.shared).is_none_or(|(one, other)| one == other)
+    }
+}
+
 /// One set of credentials that is enough.
 #[derive(Clone, Debug, PartialEq)]
 struct Alternative<'a> {
     node: &'a Node<'a>,
-    /// What has to be sent, by what it is and not by its name, with its scopes.
-    needs: BTreeMap<String, BTreeSet<&'a str>>,
+    /// What has to be sent, with its scopes.
+    needs: BTreeMap<Credential<'a>, BTreeSet<&'a str>>,
     names: Vec<&'a str>,
 }
 
@@ -28,11 +44,17 @@ impl PartialEq for Node<'_> {
 impl Alternative<'_> {
     /// Tells whether these credentials are enough for `other`.
     fn serves(&self, other: &Alternative<'_>) -> bool {
-        other.needs.iter().all(|(what, scopes)| self.needs.get(what).is_some_and(|held| scopes.is_subset(held)))
+        other
+            .needs
+            .iter()
+            .all(|(what, scopes)| self.needs.iter().any(|(mine, held)| mine.is(what) && scopes.is_subset(held)))
     }
 
     fn has_same_schemes(&self, other: &Alternative<'_>) -> bool {
-        self.needs.keys().eq(other.needs.keys())
+        let holds = |one: &Alternative<'_>, other: &Alternative<'_>| {
+            other.needs.keys().all(|what| one.needs.keys().any(|mine| mine.is(what)))
+        };
+        holds(self, other) && holds(other, self)
     }
 
     fn told(&self) -> String {
@@ -43,8 +65,48 @@ impl Alternative<'_> {
 }
 
 impl<'a> Differ<'a> {
+    /// Compares what the schemes of both documents say besides what has to be sent.
+    pub(super) fn security_schemes(&mut self) {
+        for (name, old) in schemes(&self.old).map(Node::entries).unwrap_or_default() {
+            let old = self.old.follow(old);
+            let Some(new) = scheme(&self.new, name) else { continue };
+            self.within(&format!("security scheme {name}"), |differ| {
+                differ.written_otherwise(rule::BEARER_FORMAT_CHANGED, "bearerFormat", (old, new));
+                if let (Some(old), Some(new)) = (old.get("flows"), new.get("flows")) {
+                    differ.flows(old, new);
+                }
+            });
+        }
+    }
+
+    fn flows(&mut self, old: &'a Node<'a>, new: &'a Node<'a>) {
+        for (name, flow) in old.entries() {
+            let Some(other) = new.get(name) else {
+                self.found(rule::SECURITY_FLOW_REMOVED, (flow, new), name.to_string(), String::new());
+                continue;
+            };
+            self.within(&format!(" {name}"), |differ| {
+                for key in ["authorizationUrl", "tokenUrl", "refreshUrl"] {
+                    differ.written_otherwise(rule::SECURITY_URL_CHANGED, key, (flow, other));
+                }
+            });
+        }
+        for (name, flow) in new.entries().iter().filter(|(name, _)| old.get(name).is_none()) {
+            self.found(rule::SECURITY_FLOW_ADDED, (old, flow), String::new(), name.to_string());
+        }
+    }
+
+    fn written_otherwise(&mut self, rule: Rule, key: &str, (old, new): (&'a Node<'a>, &'a Node<'a>)) {
+        let (before, after) = (old.text(key).unwrap_or_default(), new.text(key).unwrap_or_default());
+        if before != after {
+            let spots = (old.get(key).unwrap_or(old), new.get(key).unwrap_or(new));
+            self.found(rule, spots, before.to_owned(), after.to_owned());
+        }
+    }
+
     pub(super) fn security(&mut self, both: &Operations<'a>) {
-        let (olds, news) = (alternatives(&self.old, both.old), alternatives(&self.new, both.new));
+        let (olds, news) =
+            (alternatives((&self.old, &self.new), both.old), alternatives((&self.new, &self.old), both.new));
         let is_open = |all: &[Alternative<'_>]| all.is_empty() || all.iter().any(|one| one.needs.is_empty());
         let at = |all: &[Alternative<'a>], node: &'a Node<'a>| all.first().map_or(node, |one| one.node);
         let told = |all: &[Alternative<'_>]| all.iter().map(Alternative::told).collect::<Vec<_>>().join(" or ");
@@ -88,16 +150,32 @@ impl<'a> Differ<'a> {
 }
 
 fn shown(alternative: &Alternative<'_>) -> String {
-    format!("{}: {}", alternative.told(), alternative.needs.keys().cloned().collect::<Vec<_>>().join(" and "))
+    format!(
+        "{}: {}",
+        alternative.told(),
+        alternative.needs.keys().map(|one| one.what.as_str()).collect::<Vec<_>>().join(" and ")
+    )
+}
+
+/// Lists the schemes of a document.
+fn schemes<'a>(view: &View<'a>) -> Option<&'a Node<'a>> {
+    view.root.get("components").and_then(|components| components.get("securitySchemes"))
+}
+
+fn scheme<'a>(view: &View<'a>, name: &str) -> Option<&'a Node<'a>> {
+    view.get(schemes(view)?, name)
 }
 
 /// Lists the credentials that an operation takes: its own, else the document's.
-fn alternatives<'a>(view: &View<'a>, operation: &'a Node<'a>) -> Vec<Alternative<'a>> {
+fn alternatives<'a>((view, other): (&View<'a>, &View<'a>), operation: &'a Node<'a>) -> Vec<Alternative<'a>> {
     let listed = operation.get("security").or_else(|| view.root.get("security"));
     let all = listed.map(Node::items).unwrap_or_default().iter();
     all.map(|node| {
         let scopes = |scopes: &'a Node<'a>| scopes.items().iter().filter_map(Node::as_text).collect();
-        let needs = node.entries().iter().map(|(name, list)| (identity(view, name), scopes(list)));
+        let needs = node.entries().iter().map(|(name, list)| {
+            let shared = scheme(other, name).is_some().then_some(name.as_ref());
+            (Credential { shared, what: identity(view, name) }, scopes(list))
+        });
         Alternative {
             node,
             needs: needs.collect(),
@@ -109,8 +187,7 @@ fn alternatives<'a>(view: &View<'a>, operation: &'a Node<'a>) -> Vec<Alternative
 
 /// Tells what a caller has to send: two schemes that ask for the same are one, whatever their names.
 fn identity(view: &View<'_>, name: &str) -> String {
-    let schemes = view.root.get("components").and_then(|components| components.get("securitySchemes"));
-    let Some(scheme) = schemes.and_then(|schemes| schemes.get(name)) else { return name.to_owned() };
+    let Some(scheme) = scheme(view, name) else { return name.to_owned() };
     let part = |key: &str| scheme.text(key).unwrap_or_default();
     match part("type") {
         "apiKey" => format!("{} {}", part("in"), part("name")),

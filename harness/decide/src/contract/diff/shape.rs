@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     super::document::Version,
+    keywords::{Keywords, asks},
     source::View,
     tree::{Datum, Node},
 };
@@ -64,8 +65,7 @@ pub(super) struct Shape<'a> {
     pub(super) items: Parts<'a>,
     pub(super) one_of: Vec<&'a Node<'a>>,
     pub(super) any_of: Vec<&'a Node<'a>>,
-    /// Keywords that are compared as a whole, by name.
-    pub(super) others: BTreeMap<&'static str, String>,
+    pub(super) keywords: Keywords<'a>,
     pub(super) content: BTreeMap<&'static str, &'a str>,
     pub(super) default: Option<String>,
     pub(super) discriminator: Option<&'a str>,
@@ -78,19 +78,6 @@ pub(super) struct Shape<'a> {
 
 pub(super) const LEAST: [&str; 3] = ["minLength", "minItems", "minProperties"];
 pub(super) const MOST: [&str; 3] = ["maxLength", "maxItems", "maxProperties"];
-const OTHERS: [&str; 11] = [
-    "not",
-    "if",
-    "then",
-    "else",
-    "contains",
-    "minContains",
-    "maxContains",
-    "propertyNames",
-    "dependentRequired",
-    "dependentSchemas",
-    "patternProperties",
-];
 const CONTENT: [&str; 2] = ["contentEncoding", "contentMediaType"];
 
 impl<'a> Shape<'a> {
@@ -123,6 +110,7 @@ impl<'a> Shape<'a> {
         self.texts(node);
         self.members(view, node);
         self.notes(node);
+        self.keywords.add(view, node);
         for member in node.get("allOf").map(Node::items).unwrap_or_default() {
             self.add(view, member, depth - 1);
         }
@@ -206,11 +194,6 @@ impl<'a> Shape<'a> {
                 self.content.insert(key, text);
             }
         }
-        for key in OTHERS {
-            if let Some(found) = node.get(key) {
-                self.others.insert(key, plain(found).canonical());
-            }
-        }
     }
 
     fn members(&mut self, view: &View<'a>, node: &'a Node<'a>) {
@@ -219,7 +202,7 @@ impl<'a> Shape<'a> {
         for (name, property) in node.get("properties").map(Node::entries).unwrap_or_default() {
             self.properties.entry(name.as_ref()).or_default().push(property);
         }
-        self.items.extend(node.get("items").filter(|items| items.as_bool() != Some(true)));
+        self.items.extend(node.get("items").filter(|items| asks(view, items)));
         let open = ["additionalProperties", "unevaluatedProperties"].into_iter().filter_map(|key| node.get(key));
         for rest in open {
             let resolved = view.follow(rest);
@@ -253,6 +236,9 @@ impl<'a> Shape<'a> {
                 if !nulls.is_empty() {
                     self.null = Some(before.unwrap_or(true));
                 }
+            } else if let Some(types) = plain_types(&rest, key) {
+                self.types = Some(self.types.unwrap_or(ANY) & types);
+                self.null = Some(self.null.unwrap_or(true) && !nulls.is_empty());
             } else if !rest.is_empty() {
                 if !nulls.is_empty() {
                     self.null = Some(self.null.unwrap_or(true));
@@ -313,6 +299,20 @@ fn bits(name: &str) -> u8 {
     }
 }
 
+/// Returns the types of a choice whose members say nothing but their type: it is a list of types.
+fn plain_types(members: &[&Node<'_>], key: &str) -> Option<u8> {
+    let told = ["type", "title", "description", "example", "examples"];
+    members
+        .iter()
+        .try_fold(0, |all, member| {
+            let types = bits(member.text("type")?);
+            let is_plain = types != 0 && member.entries().iter().all(|(key, _)| told.contains(&key.as_ref()));
+            // A value of two members of `oneOf` is refused, so that these are more than a list.
+            (is_plain && (key == "anyOf" || all & types == 0)).then_some(all | types)
+        })
+        .filter(|types| *types != 0)
+}
+
 fn type_of(node: &Node<'_>) -> u8 {
     match &node.value {
         Datum::Null => 0,
@@ -339,18 +339,4 @@ pub(super) fn told(types: Option<u8>) -> String {
     ];
     let names: Vec<&str> = all.iter().filter(|(bit, _)| types & bit != 0).map(|(_, name)| *name).collect();
     if names.is_empty() { "null only".to_owned() } else { names.join(" or ") }
-}
-
-/// Returns a schema without what only describes it.
-fn plain<'a>(node: &Node<'a>) -> Node<'a> {
-    let value = match &node.value {
-        Datum::Map(entries) => {
-            let told = ["description", "title", "summary", "example", "examples", "externalDocs"];
-            let kept = entries.iter().filter(|(key, node)| !told.contains(&key.as_ref()) || node.is_map());
-            Datum::Map(kept.map(|(key, node)| (key.clone(), plain(node))).collect())
-        }
-        Datum::List(items) => Datum::List(items.iter().map(plain).collect()),
-        other => other.clone(),
-    };
-    Node { id: node.id, line: node.line, value }
 }

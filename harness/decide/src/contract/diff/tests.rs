@@ -25,8 +25,9 @@ fn document(given: &Value) -> String {
     let tree = json!({ "type": "object", "properties": {
         "children": { "type": "array", "items": { "$ref": "#/components/schemas/Tree" } }
     } });
-    whole["components"]["schemas"] =
-        json!({ "Cat": animal("name"), "Dog": animal("bark"), "Bird": animal("wings"), "Tree": tree });
+    whole["components"]["schemas"] = json!({
+        "Cat": animal("name"), "Dog": animal("bark"), "Puppy": animal("bark"), "Bird": animal("wings"), "Tree": tree
+    });
     serde_json::to_string_pretty(&whole).unwrap()
 }
 
@@ -72,7 +73,9 @@ fn classified() -> (BTreeSet<String>, usize, Vec<String>) {
             let (breaks, free) = (case["response_widened"].as_str().unwrap_or("error"), "info");
             let (narrowed, widened) = if direction == "request" { ("error", free) } else { (free, breaks) };
             let id = |effect: &str| format!("{direction}-{aspect}-{effect}");
-            judge(format!("{case} {direction} narrowed"), &of("wide"), &of("narrow"), one(id("narrowed"), narrowed));
+            let is_set = direction == "request" && case["limit"] == true;
+            let want = if is_set { one(id("set"), "warning") } else { one(id("narrowed"), narrowed) };
+            judge(format!("{case} {direction} narrowed"), &of("wide"), &of("narrow"), want);
             judge(format!("{case} {direction} widened"), &of("narrow"), &of("wide"), one(id("widened"), widened));
         }
     }
@@ -93,6 +96,14 @@ fn classified() -> (BTreeSet<String>, usize, Vec<String>) {
             let new = around(&case["new"], &case["openapi"][1], direction);
             judge(format!("{case} {direction}"), &old, &new, BTreeMap::new());
             judge(format!("{case} {direction} back"), &new, &old, BTreeMap::new());
+        }
+    }
+    for case in cases(SCHEMAS, "judged") {
+        for direction in ["request", "response"] {
+            let of = |side: &str| around(&case[side], &case["openapi"], direction);
+            let want = |at: usize| serde_json::from_value(case[direction][at].clone()).unwrap();
+            judge(format!("{case} {direction}"), &of("old"), &of("new"), want(0));
+            judge(format!("{case} {direction} back"), &of("new"), &of("old"), want(1));
         }
     }
     for case in cases(OPERATIONS, "pairs") {

@@ -27,10 +27,23 @@ impl<'a> Differ<'a> {
         }
     }
 
+    /// Compares the body of a call: a listener reads it as a caller reads an answer.
     fn body_that_comes(&mut self, before: &'a Node<'a>, after: &'a Node<'a>) {
-        let body = |view: &View<'a>, node| view.get(node, "requestBody");
-        if let Some((old, new)) = body(&self.old, before).zip(body(&self.new, after)) {
-            self.within(" webhook", |differ| differ.content((old, new), Direction::Response));
+        let (old, new) = (self.old.get(before, "requestBody"), self.new.get(after, "requestBody"));
+        let body = || "a body".to_owned();
+        match (old, new) {
+            (None, None) => {}
+            (Some(old), None) => self.found(rule::WEBHOOK_BODY_REMOVED, (old, after), body(), String::new()),
+            (None, Some(new)) => self.found(rule::WEBHOOK_BODY_ADDED, (before, new), String::new(), body()),
+            (Some(old), Some(new)) => {
+                let (was, is) = (old.is_true("required"), new.is_true("required"));
+                if was != is {
+                    let rule = if is { rule::WEBHOOK_BODY_BECAME_REQUIRED } else { rule::WEBHOOK_BODY_BECAME_OPTIONAL };
+                    let told = |is: bool| (if is { "required" } else { "optional" }).to_owned();
+                    self.found(rule, (old, new), told(was), told(is));
+                }
+                self.within(" webhook", |differ| differ.content((old, new), Direction::Response));
+            }
         }
     }
 }
