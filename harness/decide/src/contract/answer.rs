@@ -106,7 +106,7 @@ fn promised_header(document: &Document, answer: &Answer<'_>, promise: &Header) -
             Ok(Some(Difference::new(&code::HEADER_MISSING, at, expected, "missing".to_owned())))
         }
         (Some(text), Some(pointer)) => {
-            let difference = body::value(root, pointer, &schema::typed(root, pointer, text))?;
+            let difference = body::value(document, pointer, &schema::typed(root, pointer, text))?;
             Ok(difference.map(|inner| Difference { code: &code::HEADER_VALUE, at, ..inner }))
         }
         _ => Ok(None),

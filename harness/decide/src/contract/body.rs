@@ -11,7 +11,6 @@ use super::{
     expected, found,
     media::Media,
     operation::Content,
-    schema,
 };
 
 /// Compares a body with its promise.
@@ -38,7 +37,7 @@ pub(super) fn check(document: &Document, content: &Content, answer: &Answer<'_>)
             Ok(vec![Difference { expected, ..wrong }.of(pointer)])
         }
         (Ok(_), None) => Ok(Vec::new()),
-        (Ok(body), Some(pointer)) => differences(document.root(), pointer, &body),
+        (Ok(body), Some(pointer)) => differences(document, pointer, &body),
     }
 }
 
@@ -53,9 +52,9 @@ fn parsed(body: &[u8]) -> Result<Value, Difference> {
     })
 }
 
-fn differences(root: &Value, pointer: &str, body: &Value) -> Result<Vec<Difference>, String> {
-    let validator = schema::validator(root, pointer)?;
-    let told = Told { root, body };
+fn differences(document: &Document, pointer: &str, body: &Value) -> Result<Vec<Difference>, String> {
+    let validator = document.validator(pointer)?;
+    let told = Told { root: document.root(), body };
     Ok(validator.iter_errors(body).flat_map(|error| told.differences(&error)).collect())
 }
 
@@ -63,8 +62,8 @@ fn differences(root: &Value, pointer: &str, body: &Value) -> Result<Vec<Differen
 ///
 /// # Errors
 /// The reason why it was not compared.
-pub(super) fn value(root: &Value, pointer: &str, value: &Value) -> Result<Option<Difference>, String> {
-    Ok(differences(root, pointer, value)?.into_iter().next())
+pub(super) fn value(document: &Document, pointer: &str, value: &Value) -> Result<Option<Difference>, String> {
+    Ok(differences(document, pointer, value)?.into_iter().next())
 }
 
 /// What differences are told with.

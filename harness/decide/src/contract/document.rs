@@ -1,7 +1,12 @@
 //! A document: parsed, its references proven, its schemas in one dialect.
 
-use std::path::Path;
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
+use jsonschema::Validator;
 use serde_json::Value;
 
 use super::{
@@ -9,7 +14,7 @@ use super::{
     capture::{self, Given, Producer},
     dialect,
     operation::Operation,
-    reading, reference,
+    reading, reference, schema,
 };
 
 /// How a document is written.
@@ -86,10 +91,21 @@ pub enum ContractError {
 }
 
 /// An OpenAPI document, 3.0 or 3.1.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Document {
     /// The document; its schemas are in JSON Schema 2020-12, those of 3.0 too.
     root: Value,
+    /// The schemas that were asked so far, by their pointers: many operations answer with the same ones.
+    validators: Arc<Mutex<HashMap<String, Usable>>>,
+}
+
+/// A schema that can be asked, or why it cannot.
+type Usable = Result<Arc<Validator>, String>;
+
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        self.root == other.root
+    }
 }
 
 impl Document {
@@ -105,7 +121,7 @@ impl Document {
         let version = version(&root)?;
         reference::verify(&root)?;
         dialect::translate(&mut root, version);
-        Ok(Document { root })
+        Ok(Document { root, validators: Arc::default() })
     }
 
     /// Lists the operations, ordered by path.
@@ -148,6 +164,19 @@ impl Document {
 
     pub(super) fn root(&self) -> &Value {
         &self.root
+    }
+
+    /// Returns the validator of the schema at `pointer`, made on first use.
+    pub(super) fn validator(&self, pointer: &str) -> Usable {
+        let pointer = &reference::end(&self.root, pointer);
+        // What was put there before a panic is whole.
+        let mut known = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(usable) = known.get(pointer) {
+            return usable.clone();
+        }
+        let made = schema::validator(&self.root, pointer).map(Arc::new);
+        known.insert(pointer.to_owned(), made.clone());
+        made
     }
 }
 

@@ -66,6 +66,18 @@ impl<'a> Spot<'a> {
     }
 }
 
+/// Returns where a pointer leads in the end: references are followed that have nothing beside them, which would count too.
+pub(super) fn end(root: &Value, pointer: &str) -> String {
+    let mut pointer = pointer.to_owned();
+    for _ in 0..HOPS {
+        let Some(Value::Object(map)) = root.pointer(&pointer) else { break };
+        let alone = map.get("$ref").filter(|_| map.len() == 1).and_then(Value::as_str);
+        let Some(next) = alone.and_then(|reference| reference.strip_prefix('#')) else { break };
+        pointer = percent_decoded(next);
+    }
+    pointer
+}
+
 /// Checks every reference: it stays inside the document, leads to something, and not in a circle.
 pub(super) fn verify(root: &Value) -> Result<(), ContractError> {
     verify_below(root, root, "")
