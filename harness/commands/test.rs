@@ -28,7 +28,10 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
     }
     let trials = run::select(trials, environment, &args.filters);
     if args.list {
-        trials.iter().for_each(|trial| give(&trial.name));
+        let names: Vec<&str> = trials.iter().map(|trial| trial.name.as_str()).collect();
+        if !names.is_empty() {
+            give(&names.join("\n"));
+        }
         return Ok(Exit::Passed);
     }
     let started = stagegate_act::clock::now();

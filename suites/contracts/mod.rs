@@ -44,8 +44,7 @@ fn trials(scope: Scope<'_>) -> Vec<Trial> {
 
 /// Returns the services with a document that can be used, for suites that ask more of them.
 pub(crate) fn documents(scope: Scope<'_>) -> Vec<(Service, Arc<Document>)> {
-    let sources = source::all(scope).into_iter();
-    sources.filter_map(|source| Some((source.service, Arc::clone(&source.book.ok()?.document)))).collect()
+    source::documents(scope)
 }
 
 #[cfg(test)]

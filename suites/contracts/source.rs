@@ -1,6 +1,11 @@
 //! The documents that an environment's services are configured with, read once a run.
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use stagegate_decide::{
     config::Service,
@@ -36,22 +41,46 @@ pub(super) enum Unusable {
 
 /// Returns the services that have a contract, each with its document.
 pub(super) fn all(scope: Scope<'_>) -> Vec<Source> {
-    let with_contract =
-        scope.config.services.values().filter_map(|service| Some((service, service.contract.as_ref()?)));
-    let source = |(service, contract): (&Service, &std::path::PathBuf)| {
+    let source = |(service, contract): (&Service, &PathBuf)| {
         let (name, environment) = (contract.display().to_string(), &scope.environment.name);
         let document = read(&scope.environment.workdir.join(contract), &service.name);
-        let book = document.map(|document| Arc::new(Book::new(service, environment, &name, Arc::new(document))));
+        let book = document.map(|document| Arc::new(Book::new(service, environment, &name, document)));
         Source { service: service.clone(), name, book }
     };
-    with_contract.map(source).collect()
+    with_contract(scope).map(source).collect()
 }
 
-fn read(path: &Path, service: &str) -> Result<Document, Unusable> {
+/// Returns the services with a document that can be used.
+pub(super) fn documents(scope: Scope<'_>) -> Vec<(Service, Arc<Document>)> {
+    let read = |(service, contract): (&Service, &PathBuf)| {
+        let document = read(&scope.environment.workdir.join(contract), &service.name).ok()?;
+        Some((service.clone(), document))
+    };
+    with_contract(scope).filter_map(read).collect()
+}
+
+fn with_contract(scope: Scope<'_>) -> impl Iterator<Item = (&Service, &PathBuf)> {
+    scope.config.services.values().filter_map(|service| Some((service, service.contract.as_ref()?)))
+}
+
+/// The documents that were read so far, with the texts that they were read from: several suites ask for the same ones.
+static READ: Mutex<Option<HashMap<PathBuf, (String, Arc<Document>)>>> = Mutex::new(None);
+
+fn read(path: &Path, service: &str) -> Result<Arc<Document>, Unusable> {
     let shown = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Unusable::Missing { path: shown, service: service.to_owned() },
         _ => Unusable::Unreadable { path: shown, reason: error.to_string() },
     })?;
-    Ok(Document::parse(&text, Format::of(path))?)
+    // What was put there before a panic is whole.
+    let mut all = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    let all = all.get_or_insert_default();
+    match all.get(path) {
+        Some((of, document)) if *of == text => Ok(Arc::clone(document)),
+        _ => {
+            let document = Arc::new(Document::parse(&text, Format::of(path))?);
+            all.insert(path.to_owned(), (text, Arc::clone(&document)));
+            Ok(document)
+        }
+    }
 }

@@ -132,14 +132,7 @@ impl Bench<'_> {
             }
         }
         let copy = self.copy().await?;
-        let back = on_copy(
-            &self.open(&copy).await?,
-            migration,
-            before,
-            after,
-            &self.options.manner,
-        )
-        .await;
+        let back = on_copy(&self.open(&copy).await?, migration, before, after, &self.options.manner).await;
         self.scratch.drop(&copy).await?;
         back
     }

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use jsonschema::Validator;
@@ -97,6 +97,7 @@ pub struct Document {
     root: Value,
     /// The schemas that were asked so far, by their pointers: many operations answer with the same ones.
     validators: Arc<Mutex<HashMap<String, Usable>>>,
+    operations: OnceLock<Vec<Operation>>,
 }
 
 /// A schema that can be asked, or why it cannot.
@@ -121,13 +122,13 @@ impl Document {
         let version = version(&root)?;
         reference::verify(&root)?;
         dialect::translate(&mut root, version);
-        Ok(Document { root, validators: Arc::default() })
+        Ok(Document { root, validators: Arc::default(), operations: OnceLock::new() })
     }
 
     /// Lists the operations, ordered by path.
     #[must_use]
-    pub fn operations(&self) -> Vec<Operation> {
-        reading::operations(&self.root)
+    pub fn operations(&self) -> &[Operation] {
+        self.operations.get_or_init(|| reading::operations(&self.root))
     }
 
     /// Tells for each operation how it is called, or why it is not called; those that need a token are not.
@@ -142,7 +143,7 @@ impl Document {
     #[must_use]
     pub fn calls_with(&self, has_token: bool) -> Vec<Call> {
         let mut calls: Vec<Call> =
-            self.operations().into_iter().map(|operation| call::of(operation, has_token)).collect();
+            self.operations().iter().map(|operation| call::of(operation.clone(), has_token)).collect();
         capture::plan(&self.root, &mut calls);
         calls
     }

@@ -25,10 +25,10 @@ pub struct Secured {
 /// Lists the operations that a document marks as secured, those that change nothing first.
 #[must_use]
 pub fn secured(document: &Document) -> Vec<Secured> {
-    let operations = document.operations().into_iter().filter(|operation| operation.security != Security::Open);
-    let request = |operation: Operation| {
-        let target = target(&operation, ANY);
-        Secured { method: operation.method, path: operation.path, target }
+    let operations = document.operations().iter().filter(|operation| operation.security != Security::Open);
+    let request = |operation: &Operation| {
+        let target = target(operation, ANY);
+        Secured { method: operation.method, path: operation.path.clone(), target }
     };
     let mut all: Vec<Secured> = operations.map(request).collect();
     all.sort_by_key(|secured| !secured.method.is_safe());
@@ -46,8 +46,8 @@ pub fn refused(status: u16) -> bool {
 #[must_use]
 pub fn probes(document: Option<&Document>) -> Vec<String> {
     let operations = document.map(Document::operations).unwrap_or_default();
-    let takes_values = operations.into_iter().filter(|o| o.method == Method::Get && !o.parameters.is_empty());
-    let odd = takes_values.take(PROBED).map(|operation| target(&operation, ODD));
+    let takes_values = operations.iter().filter(|o| o.method == Method::Get && !o.parameters.is_empty());
+    let odd = takes_values.take(PROBED).map(|operation| target(operation, ODD));
     std::iter::once(format!("/stagegate-{ODD}")).chain(odd).collect()
 }
 
