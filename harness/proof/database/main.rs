@@ -12,7 +12,7 @@ use std::{
 
 use clap::Parser;
 use stagegate_act::{
-    database::schema,
+    database::schema_by_two,
     integrity::{Ask, content},
 };
 use stagegate_decide::schema::{Facts, Kind, diff};
@@ -72,20 +72,21 @@ async fn session(cli: &Cli, database: &str) -> Done<Client> {
     Ok(client)
 }
 
-/// Reads the schema and lets `pg_dump` do so, in turns; each with a session of its own.
+/// Reads the schema and lets `pg_dump` do so, in turns; each with sessions of its own.
 async fn schemas(cli: &Cli, out: &mut String) -> Done<Facts> {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let mut facts = Facts::default();
     for _ in 0..cli.rounds {
         let begun = Instant::now();
-        facts = schema(&session(cli, "bench").await?).await?;
+        let (first, second) = tokio::try_join!(session(cli, "bench"), session(cli, "bench"))?;
+        facts = schema_by_two(&first, &second).await?;
         ours.push(begun.elapsed());
         theirs.push(dump(cli)?);
     }
     let ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(a, b)| b.as_secs_f64() / a.as_secs_f64()).collect();
     let count = |kind| facts.iter().filter(|fact| fact.id.kind == kind).count();
     out.push_str(&format!(
-        "| schema of {} tables, {} columns ({} facts), session included | {} |\n| the same by `pg_dump --schema-only`, \
+        "| schema of {} tables, {} columns ({} facts), sessions included | {} |\n| the same by `pg_dump --schema-only`, \
          within the container | {} |\n| `pg_dump` / stagegate | {:.2} ({:.2} to {:.2}) |\n",
         count(Kind::Table),
         count(Kind::Column),

@@ -9,7 +9,7 @@ pub mod statistics;
 mod swap;
 pub mod waits;
 
-pub use catalog::{Catalog, schema, schema_in_transaction};
+pub use catalog::{Catalog, schema, schema_by_two, schema_in_transaction};
 pub use facts::{DATA_FACTS_SETTINGS, data_facts};
 pub use swap::Locale;
 

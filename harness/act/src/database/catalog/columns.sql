@@ -24,8 +24,10 @@ select 'pg_class'::regclass::oid, a.attrelid, a.attnum::int, 'column',
                     case a.attstorage when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main' else 'extended' end end,
          'compression', case a.attcompression when 'p' then 'pglz' when 'l' then 'lz4' end,
          'statistics', nullif(a.attstattarget, -1)::text,
-         'options', (select string_agg(o, ', ' order by o collate "C") from unnest(a.attoptions) o),
-         'server options', (select string_agg(o, ', ' order by o collate "C") from unnest(a.attfdwoptions) o),
+         'options', case when a.attoptions is not null then
+                    (select string_agg(o, ', ' order by o collate "C") from unnest(a.attoptions) o) end,
+         'server options', case when a.attfdwoptions is not null then
+                    (select string_agg(o, ', ' order by o collate "C") from unnest(a.attfdwoptions) o) end,
          'inherited', case when a.attinhcount > 0 and not a.attislocal and not a.relispartition then 'yes' end
        ]::text[]
 from columns a
@@ -38,6 +40,7 @@ select 'pg_attrdef'::regclass::oid, d.oid, 0, case when a.attgenerated = '' then
        array['expression', pg_get_expr(d.adbin, d.adrelid)]
 from columns a join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
 union all
-select 0, 0, 0, 'column order', array[a.nspname, a.relname]::text[], null, 'pg_class'::regclass::oid, a.attrelid, 0,
-       array['columns', string_agg(quote_ident(a.attname), e'\n' order by a.attnum)]
-from columns a group by a.nspname, a.relname, a.attrelid
+select 0, 0, 0, 'column order', array[r.nspname, r.relname]::text[], null, 'pg_class'::regclass::oid, r.oid, 0,
+       array['columns', o.columns]
+from relations r join (select a.attrelid, string_agg(quote_ident(a.attname), e'\n' order by a.attnum) as columns
+                       from columns a group by a.attrelid) o on o.attrelid = r.oid

@@ -19,13 +19,15 @@ select 'pg_constraint'::regclass::oid, k.oid, 0, 'constraint',
        array[
          'definition', pg_get_constraintdef(k.oid),
          'inherited', case when k.conparentid <> 0 or (k.coninhcount > 0 and (t.relispartition or not k.conislocal)) then 'yes' end,
-         'index options', (select string_agg(o, ', ' order by o collate "C") from unnest(i.reloptions) o),
+         'index options', case when i.reloptions is not null then
+                          (select string_agg(o, ', ' order by o collate "C") from unnest(i.reloptions) o) end,
          'index tablespace', (select spcname::text from pg_tablespace where oid = i.reltablespace and i.reltablespace <> 0),
          'index invalid', case when i.indexrelid is not null and not i.indisvalid then 'yes' end,
          'clustered', case when i.indisclustered then 'yes' end,
          'replica identity', case when i.indisreplident then 'yes' end,
-         'enforcement', (select string_agg(distinct g.tgenabled::text, '') from pg_trigger g
-                         where k.contype = 'f' and g.tgconstraint = k.oid and g.tgenabled <> 'O')
+         'enforcement', case when k.contype = 'f' then
+                        (select string_agg(distinct g.tgenabled::text, '') from pg_trigger g
+                         where g.tgconstraint = k.oid and g.tgenabled <> 'O') end
        ]::text[]
 from pg_constraint k
 join tables t on t.oid = k.conrelid

@@ -10,7 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, future::try_join_all};
 use stagegate_decide::schema::Facts;
 use tokio_postgres::{Client, Row, Statement, types::ToSql};
 
-use super::{DatabaseError, Server, failed};
+use super::{DatabaseError, Server, failed, literal};
 
 /// The families. Each query gives: class, object, part, kind, name parts, rest of the name, class, object and part of
 /// what it is a part of, payload. Without a kind the row says that the object is told by that other one; without a
@@ -29,6 +29,9 @@ const FAMILIES: &[(&str, &str)] = &[
     ("privileges", include_str!("privileges.sql")),
 ];
 
+/// The family that a second session reads, where there is one: it is as much work for the server as most others together.
+const BESIDE: &str = "constraints and indexes";
+
 /// What a deparsed text depends on. A catalog query is short, so that to compile it costs more than it saves.
 const SETTINGS: &str = "set local search_path = ''; set local quote_all_identifiers = off; set local timezone = 'UTC'; \
      set local datestyle = 'ISO, YMD'; set local intervalstyle = 'iso_8601'; set local bytea_output = 'hex'; \
@@ -41,10 +44,13 @@ const MEMBERS: &str = "select classid, objid from pg_depend where deptype = 'e'"
 pub struct Catalog {
     version: i32,
     catalogs: Vec<Row>,
-    families: Vec<Statement>,
+    families: Vec<Family>,
     members: Statement,
     objects: Statement,
 }
+
+/// What a query reads, and the query.
+type Family = (&'static str, Statement);
 
 impl Catalog {
     /// Prepares the queries in the session of `client`.
@@ -52,6 +58,10 @@ impl Catalog {
     /// # Errors
     /// [`DatabaseError`] with the family that cannot be read.
     pub async fn prepare(client: &Client) -> Result<Self, DatabaseError> {
+        Self::prepare_of(client, |_| true).await
+    }
+
+    async fn prepare_of(client: &Client, wanted: impl Fn(&str) -> bool) -> Result<Self, DatabaseError> {
         let query = async |what: &str, sql: &str| -> Result<Vec<Row>, DatabaseError> {
             client.query(sql, &[]).await.map_err(|e| failed(&format!("read {what}"), &e))
         };
@@ -59,13 +69,10 @@ impl Catalog {
         let version: i32 = version.first().map_or(0, |row| row.get(0));
         let catalogs = query("the list of catalogs", probe::CATALOGS).await?;
         let everything = probe::query(&catalogs);
-        let prepared = async |what: &str, sql: &str| -> Result<Statement, DatabaseError> {
-            client.prepare(sql).await.map_err(|e| failed(&format!("read {what}"), &e))
-        };
         let (families, members, objects) = futures_util::try_join!(
-            try_join_all(FAMILIES.iter().map(|(what, sql)| prepared(what, sql))),
-            prepared("the members of extensions", MEMBERS),
-            prepared("the user's objects", &everything),
+            families(client, wanted),
+            prepared(client, "the members of extensions", MEMBERS),
+            prepared(client, "the user's objects", &everything),
         )?;
         Ok(Catalog { version, catalogs, families, members, objects })
     }
@@ -98,25 +105,70 @@ impl Catalog {
     }
 
     async fn read(&self, client: &Client) -> Result<Facts, DatabaseError> {
+        self.read_with(client, async { Ok(Vec::new()) }).await
+    }
+
+    /// Reads what was prepared, while `beside` gives the lines of the other families.
+    async fn read_with(
+        &self,
+        client: &Client,
+        beside: impl Future<Output = Result<Vec<Line>, DatabaseError>>,
+    ) -> Result<Facts, DatabaseError> {
         let query = async |what: &str, statement: &Statement| -> Result<Vec<Row>, DatabaseError> {
             client.query(statement, &[]).await.map_err(|e| failed(&format!("read {what}"), &e))
         };
-        // Sent one after the other without waiting: the server is never idle in between. A row goes as soon as its
-        // line is made: the rows of all families together take more memory than the facts.
-        let lines = async |what: &str, statement: &Statement| -> Result<Vec<Line>, DatabaseError> {
-            let refused = |e| failed(&format!("read {what}"), &e);
-            let none: [&(dyn ToSql + Sync); 0] = [];
-            let rows = client.query_raw(statement, none).await.map_err(refused)?;
-            rows.map(|row| assemble::line(&row.map_err(refused)?)).try_collect().await
-        };
-        let (families, members, objects) = futures_util::try_join!(
-            try_join_all(FAMILIES.iter().zip(&self.families).map(|((what, _), family)| lines(what, family))),
+        let (mut all, beside, members, objects) = futures_util::try_join!(
+            lines(client, &self.families),
+            beside,
             query("the members of extensions", &self.members),
             query("the user's objects", &self.objects),
         )?;
-        let lines = families.into_iter().flatten().collect();
-        assemble::facts(self.version, lines, &members, &self.catalogs, &objects)
+        all.extend(beside);
+        assemble::facts(self.version, all, &members, &self.catalogs, &objects)
     }
+}
+
+async fn prepared(client: &Client, what: &str, sql: &str) -> Result<Statement, DatabaseError> {
+    client.prepare(sql).await.map_err(|e| failed(&format!("read {what}"), &e))
+}
+
+async fn families(client: &Client, wanted: impl Fn(&str) -> bool) -> Result<Vec<Family>, DatabaseError> {
+    let one = async |(what, sql): &(&'static str, &str)| Ok((*what, prepared(client, what, sql).await?));
+    try_join_all(FAMILIES.iter().filter(|(what, _)| wanted(what)).map(one)).await
+}
+
+/// Reads families: sent one after the other without waiting, so that the server is never idle in between. A row goes as
+/// soon as its line is made: the rows of all families together take more memory than the facts.
+async fn lines(client: &Client, families: &[Family]) -> Result<Vec<Line>, DatabaseError> {
+    let one = async |(what, statement): &Family| -> Result<Vec<Line>, DatabaseError> {
+        let refused = |e| failed(&format!("read {what}"), &e);
+        let none: [&(dyn ToSql + Sync); 0] = [];
+        let rows = client.query_raw(statement, none).await.map_err(refused)?;
+        rows.map(|row| assemble::line(&row.map_err(refused)?)).try_collect().await
+    };
+    Ok(try_join_all(families.iter().map(one)).await?.into_iter().flatten().collect())
+}
+
+/// Reads the schema of the database that both are connected with, in one snapshot that they share, so that the server
+/// works on two queries at a time.
+///
+/// # Errors
+/// [`DatabaseError`] with the family that cannot be read.
+pub async fn schema_by_two(first: &Client, second: &Client) -> Result<Facts, DatabaseError> {
+    const BEGIN: &str = "begin transaction isolation level repeatable read read only";
+    let (catalog, beside) = futures_util::try_join!(
+        Catalog::prepare_of(first, |what| what != BESIDE),
+        families(second, |what| what == BESIDE)
+    )?;
+    first.batch_execute(&format!("{BEGIN}; {SETTINGS}")).await.map_err(|e| failed("begin a snapshot", &e))?;
+    let snapshot = first.query_one("select pg_export_snapshot()", &[]).await;
+    let snapshot: String = snapshot.map_err(|e| failed("share a snapshot", &e))?.get(0);
+    let share = format!("{BEGIN}; set transaction snapshot {}; {SETTINGS}", literal(&snapshot));
+    second.batch_execute(&share).await.map_err(|e| failed("share a snapshot", &e))?;
+    let facts = catalog.read_with(first, lines(second, &beside)).await;
+    let (one, two) = futures_util::join!(first.batch_execute("rollback"), second.batch_execute("rollback"));
+    one.and(two).map_err(|e| failed("end a snapshot", &e))?;
+    facts
 }
 
 /// Reads the schema of the database of `client`, in a snapshot of its own.
@@ -136,11 +188,14 @@ pub async fn schema_in_transaction(client: &Client) -> Result<Facts, DatabaseErr
 }
 
 impl Server {
-    /// Reads the schema of `database`.
+    /// Reads the schema of `database`, with a second session where the server has room for one.
     ///
     /// # Errors
     /// [`DatabaseError`] where there is no session, or with the family that cannot be read.
     pub async fn schema(&self, database: &str) -> Result<Facts, DatabaseError> {
-        schema(&self.connect(database).await?).await
+        match futures_util::join!(self.connect(database), self.connect(database)) {
+            (Ok(first), Ok(second)) => schema_by_two(&first, &second).await,
+            (first, second) => schema(&first.or(second)?).await,
+        }
     }
 }
