@@ -64,7 +64,10 @@ fn with_contract(scope: Scope<'_>) -> impl Iterator<Item = (&Service, &PathBuf)>
 }
 
 /// The documents that were read so far, with the texts that they were read from: several suites ask for the same ones.
-static READ: Mutex<Option<HashMap<PathBuf, (String, Arc<Document>)>>> = Mutex::new(None);
+static READ: Mutex<Option<HashMap<PathBuf, Read>>> = Mutex::new(None);
+
+/// A text and its document.
+type Read = (String, Arc<Document>);
 
 fn read(path: &Path, service: &str) -> Result<Arc<Document>, Unusable> {
     let shown = path.display().to_string();
