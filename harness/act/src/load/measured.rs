@@ -86,12 +86,12 @@ impl Measured {
         self.bytes += size;
         let (smallest, largest) = self.sizes.unwrap_or((size, size));
         self.sizes = Some((smallest.min(size), largest.max(size)));
-        self.latencies.saturating_record(ns);
+        record(&mut self.latencies, ns);
     }
 
     /// Notes how late the generator was.
     pub(super) fn late(&mut self, by: Duration) {
-        self.lag.saturating_record(nanoseconds(by));
+        record(&mut self.lag, nanoseconds(by));
     }
 
     /// Takes in what another connection or thread measured at the same time.
@@ -203,6 +203,39 @@ fn histogram() -> Histogram<u64> {
     Histogram::new(DIGITS).unwrap_or_else(|_| unreachable!("{DIGITS} significant digits are allowed"))
 }
 
+/// Counts a value, for which the histogram grows; by itself `saturating_record` would cut it to what has been seen so far.
+fn record(histogram: &mut Histogram<u64>, ns: u64) {
+    if histogram.record(ns).is_err() {
+        histogram.saturating_record(ns);
+    }
+}
+
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_slow_answer_among_too_many_to_keep_each_is_seen_in_full() {
+        let began = Instant::now();
+        let mut all = Measured::new(began);
+        for number in 0..2 {
+            let mut one = Measured::new(began);
+            for _ in 0..=SAMPLES {
+                one.add(began, began + Duration::from_micros(40), Ok(1));
+            }
+            let late = Duration::from_millis(200 + number);
+            one.add(began, began + late, Ok(1));
+            one.late(late);
+            all.merge(one);
+        }
+        assert!(all.samples().is_empty(), "each was kept, and the histogram not asked");
+        let seen = all.summary();
+        assert!((201_000_000..202_000_000).contains(&seen.max), "{seen:?}");
+        assert!((40_000..40_100).contains(&seen.p99), "{seen:?}");
+        assert!(all.lag.max() >= 201_000_000, "{}", all.lag.max());
+    }
 }
