@@ -10,7 +10,7 @@ use stagegate_act::database::{Server, schema, schema_in_transaction};
 use stagegate_decide::{
     container::Container,
     redact::Secret,
-    schema::{Change, Difference, Facts, Severity, diff, parse, write},
+    schema::{Change, Difference, Facts, Kind, Severity, diff, parse, write},
 };
 
 use crate::world::image_of;
@@ -23,6 +23,7 @@ const PASSWORD: &str = "only-for-this-test-run";
 /// A server in a container of its own, which goes with it.
 struct Scratch {
     name: String,
+    container: Container,
     server: Server,
 }
 
@@ -41,7 +42,7 @@ impl Scratch {
         }))
         .unwrap();
         let server = Server::new(&container, "postgres", Secret::new(PASSWORD), "proof");
-        let scratch = Scratch { name, server };
+        let scratch = Scratch { name, container, server };
         scratch.server.wait(Duration::from_secs(60)).await.unwrap();
         scratch.run("postgres", "create role app_owner; create role app_reader; create role app_writer").await;
         scratch
@@ -90,6 +91,8 @@ async fn the_same_statements_give_the_same_facts_twice_and_on_every_major() {
     assert!(expected.unmodelled().is_empty(), "{:?}", expected.unmodelled());
     let again = first.every_kind("two").await;
     assert_eq!(told(&diff(&expected, &again)), Vec::<String>::new());
+    let by_one_session = schema(&first.server.connect("one").await.unwrap()).await.unwrap();
+    assert_eq!(write(&by_one_session), write(&expected), "one session against two");
     let text = write(&expected);
     assert_eq!(told(&diff(&expected, &parse(&text).unwrap())), Vec::<String>::new());
     assert!(!text.contains("geheim"), "a password of a mapping or a subscription was read");
@@ -148,6 +151,29 @@ fn matches(difference: &Difference, id: &str, class: &str) -> bool {
         _ => false,
     };
     difference.id.to_string() == id && difference.severity == severity && is_meant
+}
+
+#[tokio::test]
+async fn a_server_with_room_for_one_session_only_is_read_by_that_one() {
+    let scratch = Scratch::start(17).await;
+    let expected = scratch.every_kind("one").await;
+    let role = format!("create role alone login connection limit 1 password '{PASSWORD}' in role pg_read_all_data");
+    scratch.run("postgres", &role).await;
+    let server = Server::new(&scratch.container, "alone", Secret::new(PASSWORD), "proof");
+    let held = server.connect("one").await.unwrap();
+    let refused = server.schema("one").await.unwrap_err().to_string();
+    assert!(refused.contains("too many connections"), "{refused}");
+    drop(held);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let found = loop {
+        match server.schema("one").await {
+            Ok(found) => break found,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let tables = |facts: &Facts| facts.iter().filter(|fact| fact.id.kind == Kind::Table).count();
+    assert_eq!(tables(&found), tables(&expected));
 }
 
 #[tokio::test]

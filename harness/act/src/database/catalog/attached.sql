@@ -17,6 +17,7 @@ with owned as (
     union all select 'pg_conversion'::regclass, oid, conowner from pg_conversion
     union all select 'pg_publication'::regclass, oid, pubowner from pg_publication
     union all select 'pg_subscription'::regclass, oid, subowner from pg_subscription
+              where subdbid = (select oid from pg_database where datname = current_database()) -- the others are other databases'
     union all select 'pg_event_trigger'::regclass, oid, evtowner from pg_event_trigger
     union all select 'pg_statistic_ext'::regclass, oid, stxowner from pg_statistic_ext
     union all select 'pg_ts_config'::regclass, oid, cfgowner from pg_ts_config

@@ -29,13 +29,16 @@ const FAMILIES: &[(&str, &str)] = &[
     ("privileges", include_str!("privileges.sql")),
 ];
 
-/// The family that a second session reads, where there is one: it is as much work for the server as most others together.
+/// The family that a second session reads, where there is one: no other one is as much work for the server.
 const BESIDE: &str = "constraints and indexes";
 
 /// What a deparsed text depends on. A catalog query is short, so that to compile it costs more than it saves.
 const SETTINGS: &str = "set local search_path = ''; set local quote_all_identifiers = off; set local timezone = 'UTC'; \
      set local datestyle = 'ISO, YMD'; set local intervalstyle = 'iso_8601'; set local bytea_output = 'hex'; \
      set local extra_float_digits = 1; set local jit = off";
+
+/// Begins what sees one moment of the database and changes nothing.
+const SNAPSHOT: &str = "begin transaction isolation level repeatable read read only";
 
 /// What belongs to an extension.
 const MEMBERS: &str = "select classid, objid from pg_depend where deptype = 'e'";
@@ -97,8 +100,7 @@ impl Catalog {
     /// # Errors
     /// [`DatabaseError`] with the family that cannot be read.
     pub async fn read_in_snapshot(&self, client: &Client) -> Result<Facts, DatabaseError> {
-        let begin = format!("begin transaction isolation level repeatable read read only; {SETTINGS}");
-        client.batch_execute(&begin).await.map_err(|e| failed("begin a snapshot", &e))?;
+        client.batch_execute(&format!("{SNAPSHOT}; {SETTINGS}")).await.map_err(|e| failed("begin a snapshot", &e))?;
         let facts = self.read(client).await;
         client.batch_execute("rollback").await.map_err(|e| failed("end a snapshot", &e))?;
         facts
@@ -155,15 +157,14 @@ async fn lines(client: &Client, families: &[Family]) -> Result<Vec<Line>, Databa
 /// # Errors
 /// [`DatabaseError`] with the family that cannot be read.
 pub async fn schema_by_two(first: &Client, second: &Client) -> Result<Facts, DatabaseError> {
-    const BEGIN: &str = "begin transaction isolation level repeatable read read only";
     let (catalog, beside) = futures_util::try_join!(
         Catalog::prepare_of(first, |what| what != BESIDE),
         families(second, |what| what == BESIDE)
     )?;
-    first.batch_execute(&format!("{BEGIN}; {SETTINGS}")).await.map_err(|e| failed("begin a snapshot", &e))?;
+    first.batch_execute(&format!("{SNAPSHOT}; {SETTINGS}")).await.map_err(|e| failed("begin a snapshot", &e))?;
     let snapshot = first.query_one("select pg_export_snapshot()", &[]).await;
     let snapshot: String = snapshot.map_err(|e| failed("share a snapshot", &e))?.get(0);
-    let share = format!("{BEGIN}; set transaction snapshot {}; {SETTINGS}", literal(&snapshot));
+    let share = format!("{SNAPSHOT}; set transaction snapshot {}; {SETTINGS}", literal(&snapshot));
     second.batch_execute(&share).await.map_err(|e| failed("share a snapshot", &e))?;
     let facts = catalog.read_with(first, lines(second, &beside)).await;
     let (one, two) = futures_util::join!(first.batch_execute("rollback"), second.batch_execute("rollback"));

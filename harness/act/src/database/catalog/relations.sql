@@ -9,7 +9,8 @@ select case when c.relkind = 'c' then 'pg_type'::regclass else 'pg_class'::regcl
          'access method', (select amname::text from pg_am where oid = c.relam and amname <> 'heap'),
          'options', case when c.reloptions is not null then
                     (select string_agg(o, ', ' order by o collate "C") from unnest(c.reloptions) o) end,
-         'toast options', case when c.reltoastrelid <> 0 then (select string_agg(o, ', ' order by o collate "C")
+         'toast options', case when c.reltoastrelid <> 0 then
+                          (select string_agg(o, ', ' order by o collate "C")
                            from pg_class t, unnest(t.reloptions) o where t.oid = c.reltoastrelid and t.reloptions is not null) end,
          'tablespace', (select spcname::text from pg_tablespace where oid = c.reltablespace and c.reltablespace <> 0),
          'partitioned by', case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end,
@@ -23,12 +24,13 @@ select case when c.relkind = 'c' then 'pg_type'::regclass else 'pg_class'::regcl
          'definition', case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end,
          'populated', case when c.relkind = 'm' and not c.relispopulated then 'no' end,
          'server', s.srvname::text,
-         'server options', case when f.ftrelid is not null then (select string_agg(case when o ~* '^[^=]*(passw|secret|token|credential)' then split_part(o, '=', 1) || '=***' else o end,
+         'server options', case when f.ftoptions is not null then
+                           (select string_agg(case when o ~* '^[^=]*(passw|secret|token|credential)' then split_part(o, '=', 1) || '=***' else o end,
                                               ', ' order by o collate "C") from unnest(f.ftoptions) o) end,
          'type', case when q.seqrelid is not null then format_type(q.seqtypid, null) end,
          'start', q.seqstart::text, 'increment', q.seqincrement::text, 'minimum', q.seqmin::text,
          'maximum', q.seqmax::text, 'cache', nullif(q.seqcache, 1)::text, 'cycle', case when q.seqcycle then 'yes' end,
-         case d.deptype when 'i' then 'identity of' else 'owned by' end, 
+         case d.deptype when 'i' then 'identity of' else 'owned by' end,
          d.refobjid::regclass::text || '.' || quote_ident((select a.attname from pg_attribute a
                                                            where a.attrelid = d.refobjid and a.attnum = d.refobjsubid))
        ]::text[]
