@@ -14,9 +14,7 @@ mod shapes;
 mod source;
 mod wire;
 
-use std::sync::Arc;
-
-use stagegate_decide::{config::Service, contract::Document};
+pub(crate) use source::documents;
 
 use crate::trial::{Scope, Suite, Trial};
 
@@ -40,11 +38,6 @@ fn trials(scope: Scope<'_>) -> Vec<Trial> {
     }
     all.extend(served::trials(scope));
     all
-}
-
-/// Returns the services with a document that can be used, for suites that ask more of them.
-pub(crate) fn documents(scope: Scope<'_>) -> Vec<(Service, Arc<Document>)> {
-    source::documents(scope)
 }
 
 #[cfg(test)]

@@ -50,8 +50,8 @@ pub(super) fn all(scope: Scope<'_>) -> Vec<Source> {
     with_contract(scope).map(source).collect()
 }
 
-/// Returns the services with a document that can be used.
-pub(super) fn documents(scope: Scope<'_>) -> Vec<(Service, Arc<Document>)> {
+/// Returns the services with a document that can be used, for suites that ask more of them.
+pub(crate) fn documents(scope: Scope<'_>) -> Vec<(Service, Arc<Document>)> {
     let read = |(service, contract): (&Service, &PathBuf)| {
         let document = read(&scope.environment.workdir.join(contract), &service.name).ok()?;
         Some((service.clone(), document))

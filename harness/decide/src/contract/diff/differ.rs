@@ -91,6 +91,15 @@ impl<'a> Differ<'a> {
         self.place.truncate(length);
     }
 
+    /// Tells that something has to be there now, by the first rule, or may be left out now, by the second one.
+    pub(super) fn required_flag(&mut self, (old, new): (&Node<'_>, &Node<'_>), (required, optional): (Rule, Rule)) {
+        let (was, is) = (old.is_true("required"), new.is_true("required"));
+        if was != is {
+            let told = |is: bool| (if is { "required" } else { "optional" }).to_owned();
+            self.found(if is { required } else { optional }, (old, new), told(was), told(is));
+        }
+    }
+
     /// Compares what a media type holds.
     pub(super) fn in_media(&mut self, name: &str, compare: impl FnOnce(&mut Self)) {
         self.is_xml = name.split(';').next().is_some_and(|name| name.ends_with("/xml") || name.ends_with("+xml"));

@@ -174,12 +174,7 @@ impl<'a> Differ<'a> {
             }
             (Some(body), None) => self.found(rule::BODY_REMOVED, (body, both.new), "a body".to_owned(), none()),
             (Some(old), Some(new)) => {
-                let (was, is) = (old.is_true("required"), new.is_true("required"));
-                if was != is {
-                    let rule = if is { rule::BODY_BECAME_REQUIRED } else { rule::BODY_BECAME_OPTIONAL };
-                    let told = |is: bool| (if is { "required" } else { "optional" }).to_owned();
-                    self.found(rule, (old, new), told(was), told(is));
-                }
+                self.required_flag((old, new), (rule::BODY_BECAME_REQUIRED, rule::BODY_BECAME_OPTIONAL));
                 self.within(" request", |differ| differ.content((old, new), Direction::Request));
             }
             (None, None) => {}

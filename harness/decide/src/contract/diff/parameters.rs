@@ -72,11 +72,8 @@ impl<'a> Differ<'a> {
         if self.is_copy(old, new) {
             return;
         }
-        let (was, is) = (old.is_true("required"), new.is_true("required"));
-        if was != is && place != "path" {
-            let rule = if is { rule::PARAMETER_BECAME_REQUIRED } else { rule::PARAMETER_BECAME_OPTIONAL };
-            let told = |is: bool| (if is { "required" } else { "optional" }).to_owned();
-            self.found(rule, (old, new), told(was), told(is));
+        if place != "path" {
+            self.required_flag((old, new), (rule::PARAMETER_BECAME_REQUIRED, rule::PARAMETER_BECAME_OPTIONAL));
         }
         if !old.is_true("deprecated") && new.is_true("deprecated") {
             self.found(rule::PARAMETER_DEPRECATED, (old, new), String::new(), "deprecated".to_owned());

@@ -36,12 +36,8 @@ impl<'a> Differ<'a> {
             (Some(old), None) => self.found(rule::WEBHOOK_BODY_REMOVED, (old, after), body(), String::new()),
             (None, Some(new)) => self.found(rule::WEBHOOK_BODY_ADDED, (before, new), String::new(), body()),
             (Some(old), Some(new)) => {
-                let (was, is) = (old.is_true("required"), new.is_true("required"));
-                if was != is {
-                    let rule = if is { rule::WEBHOOK_BODY_BECAME_REQUIRED } else { rule::WEBHOOK_BODY_BECAME_OPTIONAL };
-                    let told = |is: bool| (if is { "required" } else { "optional" }).to_owned();
-                    self.found(rule, (old, new), told(was), told(is));
-                }
+                let rules = (rule::WEBHOOK_BODY_BECAME_REQUIRED, rule::WEBHOOK_BODY_BECAME_OPTIONAL);
+                self.required_flag((old, new), rules);
                 self.within(" webhook", |differ| differ.content((old, new), Direction::Response));
             }
         }
