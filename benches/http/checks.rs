@@ -20,31 +20,53 @@ const CHECKS: usize = 1_000;
 const ROUNDS: usize = 9;
 /// How many requests everybody has on the way.
 const AT_A_TIME: usize = 8;
+/// The schema of an answer.
+const THING: &str = r#"{"type": "object", "required": ["id", "name", "price_cents", "tags", "at"],
+    "additionalProperties": false, "properties": {
+        "id": {"type": "integer", "minimum": 1}, "name": {"type": "string", "maxLength": 200},
+        "price_cents": {"type": "integer", "minimum": 0}, "tags": {"type": "array", "items": {"type": "string"}},
+        "at": {"type": "string", "format": "date-time"} }}"#;
+/// What we are called, by the schemas.
+const OURS: [(&str, &str); 2] = [("stagegate", "shared"), ("stagegate, a schema each", "own")];
 
-fn contract() -> String {
+/// Which schemas the operations answer with.
+#[derive(Clone, Copy)]
+pub(super) enum Schemas {
+    /// All with the same one.
+    Shared,
+    /// Each with one of its own.
+    Own,
+}
+
+fn contract(schemas: Schemas) -> String {
+    let thing = |n: usize| match schemas {
+        Schemas::Shared => "Thing".to_owned(),
+        Schemas::Own => format!("Thing{n}"),
+    };
     let mut text = String::from(r#"{"openapi": "3.1.0", "paths": {"#);
     for n in 0..CHECKS {
         let comma = if n == 0 { "" } else { "," };
         let _ = write!(
             text,
             r##"{comma} "/things/{n}": {{"get": {{"responses": {{"200": {{"content": {{"application/json": {{"schema":
-                {{"$ref": "#/components/schemas/Thing"}} }} }} }} }} }} }}"##
+                {{"$ref": "#/components/schemas/{}"}} }} }} }} }} }} }}"##,
+            thing(n)
         );
     }
-    text.push_str(
-        r#"}, "components": {"schemas": {"Thing": {"type": "object", "required": ["id", "name", "price_cents", "tags", "at"],
-        "additionalProperties": false, "properties": {
-            "id": {"type": "integer", "minimum": 1}, "name": {"type": "string", "maxLength": 200},
-            "price_cents": {"type": "integer", "minimum": 0}, "tags": {"type": "array", "items": {"type": "string"}},
-            "at": {"type": "string", "format": "date-time"} }}}}}"#,
-    );
+    text.push_str(r#"}, "components": {"schemas": {"#);
+    let count = if matches!(schemas, Schemas::Shared) { 1 } else { CHECKS };
+    for n in 0..count {
+        let comma = if n == 0 { "" } else { "," };
+        let _ = write!(text, r#"{comma} "{}": {THING}"#, thing(n));
+    }
+    text.push_str("}}}");
     text
 }
 
 /// Asks and compares every operation; ends with an error where one is not sound.
-pub(super) fn run(address: &str) -> Ended {
+pub(super) fn run(address: &str, schemas: Schemas) -> Ended {
     let address: SocketAddr = address.parse()?;
-    let document = Document::parse(&contract(), Format::Json)?;
+    let document = Document::parse(&contract(schemas), Format::Json)?;
     let calls = document.calls();
     let http = Http::new()?;
     let sound = Runtime::new()?.block_on(async {
@@ -76,7 +98,7 @@ pub(super) fn race(hurl: Option<&str>) -> Ended {
     let list = folder.join("list");
     let line = |n| format!("url = \"http://{}/things/{n}\"\noutput = /dev/null\n", server.address);
     fs::write(&list, (0..CHECKS).map(line).collect::<String>())?;
-    let mut names = vec!["stagegate", "curl"];
+    let mut names: Vec<&str> = OURS.iter().map(|(name, _)| *name).chain(["curl"]).collect();
     if hurl.is_some() {
         hurl_files(&folder, &server.address)?;
         names.push("hurl");
@@ -90,16 +112,17 @@ pub(super) fn race(hurl: Option<&str>) -> Ended {
     fs::remove_dir_all(&folder)?;
     for (name, times) in names.iter().zip(all) {
         let (least, most) = times.iter().fold((f64::MAX, f64::MIN), |(a, b), t| (a.min(*t), b.max(*t)));
-        say(&format!("{name:<10} median {:.3} s   least {least:.3}   most {most:.3}", median(times)));
+        say(&format!("{name:<24} median {:.3} s   least {least:.3}   most {most:.3}", median(times)));
     }
     Ok(())
 }
 
 fn command(name: &str, address: &str, folder: &Path, hurl: Option<&str>) -> Result<Command, std::io::Error> {
     let at_a_time = AT_A_TIME.to_string();
-    let mut command = match name {
-        "stagegate" => own(&["checks", address])?,
-        "curl" => {
+    let ours = OURS.iter().find(|(own, _)| *own == name);
+    let mut command = match (name, ours) {
+        (_, Some((_, schemas))) => own(&["checks", address, schemas])?,
+        ("curl", _) => {
             let mut curl = Command::new("curl");
             curl.args(["--silent", "--fail", "--parallel", "--parallel-max", &at_a_time, "--config"])
                 .arg(folder.join("list"));

@@ -13,7 +13,8 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ended = match words.as_slice() {
         ["serve"] => server::serve(),
-        ["checks", address] => checks::run(address),
+        ["checks", address, "shared"] => checks::run(address, checks::Schemas::Shared),
+        ["checks", address, "own"] => checks::run(address, checks::Schemas::Own),
         ["hostile", address, kind] => hostile::ask(address, kind),
         ["race", "hurl", hurl] => checks::race(Some(hurl)),
         ["race"] => checks::race(None),
