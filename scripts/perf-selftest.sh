@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Publishes how often the comparison of releases is wrong on this machine: servers that cost the same, 5, 10 and 20 %
 # more are measured in rounds, each with processes of its own, and judged by the gate's rules and by simpler ones on
-# the same rounds. Prints the tables of docs/performance.md. Takes about half an hour.
+# the same rounds. Prints the tables of docs/performance.md. Takes about forty minutes.
 # usage: scripts/perf-selftest.sh [ROUNDS] (default 100)
 set -euo pipefail
 

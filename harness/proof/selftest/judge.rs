@@ -5,11 +5,12 @@ use std::{
     fs::File,
     io::{BufRead, BufReader, Write},
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::Args;
 use stagegate_decide::performance::{
-    Arm, Block, Comparison, Judgement, Latencies, Next, PAIRS, Rules, next, over_copies,
+    Allowance, Arm, Block, Comparison, Judgement, Latencies, Next, PAIRS, Rules, next, over_copies,
 };
 
 use super::{
@@ -22,7 +23,7 @@ pub(crate) struct Judge {
     /// File that `record` wrote
     #[arg(long, value_name = "FILE")]
     log: PathBuf,
-    /// Most seconds that the three arms of one pair of copies may take
+    /// Most seconds that the three arms of a comparison may take
     #[arg(long, default_value_t = 60.0)]
     within: f64,
 }
@@ -80,7 +81,7 @@ fn line(name: &str, ended: &[(Comparison, f64)]) -> String {
         share(&[Judgement::Slower, Judgement::SlowerTail]),
         share(&[Judgement::NoSlower]),
         share(&[Judgement::Undecided, Judgement::NoSamples]),
-        share(&[Judgement::TooNoisy]),
+        share(&[Judgement::TooNoisy, Judgement::CopiesDiffer]),
         at(&seconds, 0.5),
         at(&seconds, 1.0),
     )
@@ -120,8 +121,8 @@ fn read(path: &std::path::Path) -> Result<Vec<Round>, Box<dyn Error>> {
     Ok(rounds)
 }
 
-/// One probe as the gate compares it: a pair of copies after the other, each measured until it is decided or its time is
-/// over, until the gate's own rules need no further pair.
+/// One probe as the gate compares it: a pair of copies after the other, each measured until it is decided or its part of
+/// the time is over, until the gate's own rules need no further pair.
 pub(crate) struct Following {
     pub(crate) candidate: usize,
     rules: Rules,
@@ -129,10 +130,10 @@ pub(crate) struct Following {
     blocks: Vec<Block>,
     rotations: usize,
     wanted: usize,
-    /// Time that the three arms of this pair took.
+    /// Seconds that the three arms of this pair took.
     of_pair: f64,
-    /// Time that the three arms of all pairs took.
-    pub(crate) seconds: f64,
+    /// Seconds that the three arms of the pairs before took.
+    before: f64,
     /// What it came to.
     pub(crate) ended: Option<Comparison>,
 }
@@ -142,13 +143,13 @@ impl Following {
         Following {
             candidate,
             // The candidates of a round are the probes of one run: together they may raise one false alarm in twenty.
-            rules: Rules::usual(0.02, ARMS.len() - CANDIDATES),
+            rules: Rules::of_pair(0.02, ARMS.len() - CANDIDATES, 0),
             pairs: Vec::new(),
             blocks: Vec::new(),
             rotations: 0,
             wanted: 0,
             of_pair: 0.0,
-            seconds: 0.0,
+            before: 0.0,
             ended: None,
         }
     }
@@ -159,11 +160,11 @@ impl Following {
         for (arm, place) in [(Arm::Candidate, self.candidate), (Arm::Control, 0), (Arm::ControlAgain, 1)] {
             self.blocks.push(block(arm, self.rotations, &ns[place]));
         }
-        let took = self.blocks[from..].iter().map(|block| block.took_us as f64 / 1e6).sum::<f64>();
-        self.of_pair += took;
-        self.seconds += took;
+        self.of_pair += self.blocks[from..].iter().map(|block| block.took_us as f64 / 1e6).sum::<f64>();
         self.rotations += 1;
-        let is_over = self.of_pair >= within;
+        let seconds = Duration::from_secs_f64;
+        let allowance = Allowance::of_next(seconds(within), seconds(self.before), self.pairs.len());
+        let is_over = allowance.is_over(seconds(self.of_pair), self.rules.can_judge(self.rotations));
         if self.rotations < self.wanted && !is_over {
             return false;
         }
@@ -175,6 +176,7 @@ impl Following {
             Next::Decided(comparison) => self.pairs.push(comparison),
         }
         self.ended = over_copies(&self.pairs);
+        self.before += self.of_pair;
         (self.blocks, self.rotations, self.wanted, self.of_pair) = (Vec::new(), 0, 0, 0.0);
         true
     }
@@ -187,7 +189,7 @@ fn compared(round: &Round, candidate: usize, within: f64) -> Option<(Comparison,
         let of_pair = round.iter().filter(|rotation| rotation.pair == pair && !rotation.ns[candidate].is_empty());
         let _ = of_pair.map(|rotation| &rotation.ns).any(|ns| following.is_decided(ns, within));
         if let Some(comparison) = following.ended {
-            return Some((comparison, following.seconds));
+            return Some((comparison, following.before));
         }
     }
     None

@@ -32,7 +32,7 @@ pub(crate) struct Record {
     #[arg(long, default_value_t = 100)]
     rounds: u32,
     /// Rotations that a round has at least
-    #[arg(long, default_value_t = 48)]
+    #[arg(long, default_value_t = 24)]
     rotations: u32,
     /// Requests a block
     #[arg(long, default_value_t = 30)]
@@ -40,7 +40,7 @@ pub(crate) struct Record {
     /// Steps of work of the control's answers [default: as many as take 0.8 ms here]
     #[arg(long)]
     steps: Option<u64>,
-    /// Most seconds that the three arms of one pair of copies may take
+    /// Most seconds that the three arms of a comparison may take
     #[arg(long, default_value_t = 60.0)]
     within: f64,
     /// File that gets the lines; what it held is lost

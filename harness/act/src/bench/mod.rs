@@ -11,18 +11,15 @@ mod pairs;
 mod stored;
 mod turns;
 
-use std::{
-    collections::BTreeSet,
-    io,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, io, path::PathBuf, time::Duration};
 
 use stagegate_decide::{
     command::compose,
     compose::{Model, RUN_LABEL},
     config::{Config, Kind, Probe, Target},
-    performance::{Arm, Block, Compared, Comparison, Cost, Gone, Next, PAIRS, Rules, Unfit, changed_size, next, unfit},
+    performance::{
+        Allowance, Arm, Block, Compared, Comparison, Cost, Gone, Next, PAIRS, Rules, Unfit, changed_size, next, unfit,
+    },
 };
 
 use crate::{
@@ -159,8 +156,8 @@ impl Bench<'_> {
             for mut of_probe in open {
                 if of_probe.wants_blocks() {
                     let arms = self.subjects(&models, of_probe.probe).await?;
-                    let rules = Rules { found, ..Rules::usual(of_probe.probe.minimum_effect.0, probes.len()) };
-                    let measurement = measured(of_probe.probe, arms, rules, &control.name, self.live).await?;
+                    let rules = Rules::of_pair(of_probe.probe.minimum_effect.0, probes.len(), found);
+                    let measurement = measured(&of_probe, arms, rules, &control.name, self.live).await?;
                     found += usize::from(measurement.compared.is_slower());
                     of_probe.add(measurement);
                 }
@@ -243,9 +240,9 @@ fn stores(config: &Config) -> BTreeSet<String> {
     by_kind.map(|service| &service.name).chain(by_database).cloned().collect()
 }
 
-/// Measures candidate and control in turn until it is decided or the probe's time is over.
+/// Measures candidate and control in turn until it is decided or the time of this pair of copies is over.
 async fn measured(
-    probe: &Probe,
+    pairs: &pairs::Pairs<'_>,
     sides: Vec<Subject>,
     rules: Rules,
     control: &str,
@@ -253,15 +250,18 @@ async fn measured(
 ) -> Result<Measurement, BenchError> {
     let arms = [Arm::Candidate, Arm::Control].into_iter().zip(sides.iter().cloned());
     let arms = arms.chain(sides.get(1).cloned().map(|again| (Arm::ControlAgain, again))).collect();
-    let mut turns = turns::Measured::start(probe, arms).await?;
-    let judge = Judge { unfit: &unfit, next: &|blocks, is_over| next(blocks, &rules, is_over) };
-    let decided = decided(&mut turns, probe, live, judge).await?;
+    let mut turns = turns::Measured::start(pairs.probe, arms).await?;
+    let next = &|blocks: &[Block], is_over: bool| next(blocks, &rules, is_over);
+    let judge = Judge { allowance: pairs.allowance(), rules: &rules, unfit: &unfit, next };
+    let decided = decided(&mut turns, pairs.probe, live, judge).await?;
     let notes = changed_size(&turns.blocks);
-    Ok(turns.ended(probe, control, decided, notes))
+    Ok(turns.ended(pairs.probe, control, decided, notes))
 }
 
-/// How blocks are judged: whether they can be compared at all, and what they come to.
+/// How blocks are judged: until when, whether they can be compared at all, and what they come to.
 struct Judge<'a> {
+    allowance: Allowance,
+    rules: &'a Rules,
     unfit: &'a (dyn Fn(&[Block]) -> Option<Unfit> + Send + Sync),
     next: &'a (dyn Fn(&[Block], bool) -> Next + Send + Sync),
 }
@@ -273,10 +273,9 @@ async fn decided(
     live: Live<'_>,
     judge: Judge<'_>,
 ) -> Result<Result<Comparison, Unfit>, BenchError> {
-    let begun = Instant::now();
     let mut wanted = 1;
     loop {
-        let is_over = begun.elapsed() >= probe.compare_within.0;
+        let is_over = judge.allowance.is_over(turns.elapsed(), judge.rules.can_judge(turns.rotations));
         if turns.rotations >= wanted || is_over {
             if let Some(unfit) = (judge.unfit)(&turns.blocks) {
                 return Ok(Err(unfit));
@@ -287,6 +286,6 @@ async fn decided(
             }
         }
         turns.rotate().await?;
-        turns.tell(probe, turns.gone(probe), live);
+        turns.tell(probe, judge.allowance.gone(turns.elapsed()), live);
     }
 }

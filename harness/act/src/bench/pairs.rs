@@ -1,8 +1,10 @@
 //! What one probe's pairs of copies have shown so far.
 
+use std::time::Duration;
+
 use stagegate_decide::{
     config::Probe,
-    performance::{Comparison, Cost, grown_over_copies, over_copies},
+    performance::{Allowance, Comparison, Cost, grown_over_copies, over_copies},
 };
 
 use super::Measurement;
@@ -25,6 +27,12 @@ impl<'a> Pairs<'a> {
     /// Tells whether it is still open which one is slower.
     pub(super) fn wants_blocks(&self) -> bool {
         self.decided.is_none()
+    }
+
+    /// Returns how long the next pair may be measured.
+    pub(super) fn allowance(&self) -> Allowance {
+        let used = self.whole.as_ref().map_or(0.0, |whole| whole.compared.seconds);
+        Allowance::of_next(self.probe.compare_within.0, Duration::from_secs_f64(used), self.comparisons.len())
     }
 
     /// Tells whether both answered so that they can be compared.

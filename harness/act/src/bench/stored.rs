@@ -8,7 +8,7 @@ use std::{
 
 use stagegate_decide::{
     config::{Config, Probe},
-    performance::{Arm, Baseline, Block, Gone, Host, Rules, changed_size_stored, next_stored, unfit_stored},
+    performance::{Allowance, Arm, Baseline, Block, Gone, Host, Rules, changed_size_stored, next_stored, unfit_stored},
 };
 
 use super::{BenchError, Judge, Live, Measurement, decided, turns::Measured};
@@ -141,8 +141,9 @@ pub async fn against(
     let reference = Reference::start()?;
     let rules = Rules { found, ..Rules::usual(probe.minimum_effect.0, config.performance.len()) };
     let mut turns = Measured::start(probe, arms(subject, &reference)).await?;
-    let judge =
-        Judge { unfit: &|now| unfit_stored(now, then), next: &|now, is_over| next_stored(now, then, &rules, is_over) };
+    let next = &|now: &[Block], is_over: bool| next_stored(now, then, &rules, is_over);
+    let allowance = Allowance::whole(probe.compare_within.0);
+    let judge = Judge { allowance, rules: &rules, unfit: &|now| unfit_stored(now, then), next };
     let decided = decided(&mut turns, probe, live, judge).await?;
     let note = changed_size_stored(&turns.blocks, then);
     Ok(turns.ended(probe, name, decided, note))

@@ -14,8 +14,8 @@ use crate::load::{self, Blocks, Extent, Load, Pace, Subject, Turns};
 const REQUESTS: u64 = 30;
 /// Fewer have no median to speak of.
 const FEWEST: u64 = 5;
-/// So many rotations should fit into the time of a comparison: two looks, and the round that confirms.
-const ROTATIONS: u32 = 96;
+/// So many rotations should fit into the time of a comparison: two looks at each of three pairs of copies.
+const ROTATIONS: u32 = 108;
 /// Requests by which the size of a block is chosen.
 const TRIED: u64 = 20;
 
@@ -72,9 +72,9 @@ impl Measured {
         live(&probe.name, &self.medians, gone);
     }
 
-    /// Returns how much of the time of its comparison is gone.
-    pub(super) fn gone(&self, probe: &Probe) -> Gone {
-        Gone::Seconds(self.begun.elapsed().as_secs(), probe.compare_within.0.as_secs())
+    /// Returns how long it has been measured.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
     }
 
     /// Ends it with what it came to, and what else is to be known of the answers.

@@ -48,14 +48,18 @@ pub fn seen(block: &Block) -> String {
         _ => faults(block),
     };
     format!(
-        "p50 {}, p95 {}, p99 {}, max {} of {} requests at {:.0}/s, {failed}",
+        "p50 {}, p95 {}, p99 {}, max {} of {} requests at {}/s, {failed}",
         time(l.p50),
         time(l.p95),
         time(l.p99),
         time(l.max),
         block.sent,
-        block.achieved_rate
+        rate(block.achieved_rate)
     )
+}
+
+fn rate(per_second: f64) -> String {
+    if per_second >= 9.95 { format!("{per_second:.0}") } else { format!("{per_second:.1}") }
 }
 
 /// Writes nanoseconds with three digits and a unit.
@@ -127,9 +131,10 @@ fn late(block: &Block) -> Option<String> {
     let meant = block.intended_rate?;
     (block.achieved_rate < KEPT * meant).then(|| {
         format!(
-            "this host sent {:.0} of {meant:.0} requests a second (up to {} late): lower `rate`, or measure from a host \
+            "this host sent {} of {} requests a second (up to {} late): lower `rate`, or measure from a host \
              with more room",
-            block.achieved_rate,
+            rate(block.achieved_rate),
+            rate(meant),
             time(block.lag_us.saturating_mul(1_000))
         )
     })

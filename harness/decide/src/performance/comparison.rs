@@ -30,6 +30,9 @@ pub struct Rules {
     pub found: usize,
     /// Rotations before the first look; a confirming round has at least as many.
     pub first: usize,
+    /// Whether what looks slower has to be seen once more on the same copies. Others, started anew, are a better second
+    /// look.
+    pub confirmed: bool,
     /// Draws a resampling.
     pub resamples: usize,
     /// Where the draws begin.
@@ -47,9 +50,22 @@ impl Rules {
             probes: probes.max(1),
             found: 0,
             first: 24,
+            confirmed: true,
             resamples: 2_000,
             seed: 1,
         }
+    }
+
+    /// Returns the rules for one of several pairs of copies, where so many probes were found slower before.
+    #[must_use]
+    pub fn of_pair(minimum_effect: f64, probes: usize, found: usize) -> Self {
+        Rules { found, confirmed: false, ..Rules::usual(minimum_effect, probes) }
+    }
+
+    /// Tells whether so many rotations can be judged.
+    #[must_use]
+    pub fn can_judge(&self, rotations: usize) -> bool {
+        rotations >= self.first
     }
 
     /// The least share that counts where the control takes `control_ns`.
@@ -71,7 +87,7 @@ impl Rules {
 pub enum Judgement {
     /// The candidate is not slower by more than the least effect that counts.
     NoSlower,
-    /// It is, and a second round confirmed it.
+    /// It is, and a second round or other copies confirmed it.
     Slower,
     /// Its median is not, and its slowest twentieth is, by more than five times the least effect that counts.
     SlowerTail,
@@ -79,6 +95,8 @@ pub enum Judgement {
     Undecided,
     /// The control differs from itself: this host can't tell now.
     TooNoisy,
+    /// Several pairs of copies differ so much from each other that a slowdown stays possible, and none is sure.
+    CopiesDiffer,
     /// Too few answers of one of the arms to say anything.
     NoSamples,
 }
@@ -122,6 +140,9 @@ pub struct Comparison {
     /// The least share that counted: the configured one, or more where answers are quick or copies differ.
     #[serde(default)]
     pub least: f64,
+    /// Whether that is what copies of one release differed by.
+    #[serde(default)]
+    pub least_of_copies: bool,
     /// How many pairs of copies were started and measured.
     #[serde(default = "one")]
     pub copies: usize,
@@ -193,10 +214,10 @@ fn looked(pairs: &[Pair], rules: &Rules, control_ns: f64, is_over: bool) -> Next
         }
         at = look.next_after(at);
     }
-    match (is_over, pairs.len() < rules.first) {
+    match (is_over, rules.can_judge(pairs.len())) {
         (false, _) => Next::Measure(at),
-        (true, true) => Next::Decided(look.comparison(Judgement::NoSamples, pairs.len())),
-        (true, false) => Next::Decided(look.last(pairs.len())),
+        (true, false) => Next::Decided(look.comparison(Judgement::NoSamples, pairs.len())),
+        (true, true) => Next::Decided(look.last(pairs.len())),
     }
 }
 
@@ -238,6 +259,9 @@ impl Look<'_> {
     fn suspected(&mut self, at: usize) -> Option<Judgement> {
         let p50 = self.resampled(0, at, |pair| pair.p50);
         if p50.quantile(0.05) > self.bound() {
+            if !self.rules.confirmed {
+                return self.confirmed(0, at);
+            }
             self.suspected_at = Some(at);
             return None;
         }
@@ -251,7 +275,8 @@ impl Look<'_> {
         Some(Judgement::NoSlower)
     }
 
-    /// Asks only what was measured since the slowdown was first seen: it must be there again.
+    /// Asks what was measured from there on. Where the same copies have to confirm it, that is only what came since the
+    /// slowdown was first seen.
     fn confirmed(&mut self, from: usize, at: usize) -> Option<Judgement> {
         let p = self.resampled(from, at, |pair| pair.p50).p_not_above(self.bound());
         self.p = Some(p);
@@ -315,6 +340,7 @@ impl Look<'_> {
             p: self.p,
             rotations: at,
             least: self.least,
+            least_of_copies: false,
             copies: 1,
         }
     }

@@ -164,6 +164,39 @@ fn on_recorded_rounds_false_alarms_are_rare_and_slowdowns_are_found(
     assert!((least..=most).contains(&slower), "{slower} of {} called slower", rounds.len());
 }
 
+#[rstest]
+#[case::same(2, 0, 0)]
+#[case::ten(4, 18, 20)]
+#[case::twenty(5, 20, 20)]
+fn recorded_copies_confirm_what_one_of_them_showed(
+    #[case] candidate: usize,
+    #[case] least: usize,
+    #[case] most: usize,
+) {
+    let rounds = recorded(candidate);
+    // The servers of each round were started anew: three rounds are three pairs of copies.
+    let is_slower = |first: &usize| {
+        let mut pairs = Vec::new();
+        for round in rounds.iter().cycle().skip(*first).take(PAIRS) {
+            let rules = Rules { resamples: 400, floor_ns: 0, ..Rules::of_pair(0.02, 1, 0) };
+            pairs.push(decided(round, &rules));
+            if let Some(comparison) = over_copies(&pairs) {
+                return comparison.judgement == Judgement::Slower;
+            }
+        }
+        panic!("{PAIRS} pairs of copies are not the end")
+    };
+    let slower = (0..rounds.len()).filter(is_slower).count();
+    assert!((least..=most).contains(&slower), "{slower} of {} called slower", rounds.len());
+}
+
+#[test]
+fn other_copies_are_the_second_look_where_there_are_any() {
+    let slow = made(24, 0.02, 1.2, 1.0);
+    let Next::Decided(comparison) = next(&slow, &Rules::of_pair(0.02, 1, 0), false) else { panic!("it goes on") };
+    assert_eq!((comparison.judgement, comparison.rotations), (Judgement::Slower, 24));
+}
+
 /// The same blocks as those of a day on which the whole host was `busier`, measured as a baseline is.
 fn stored(blocks: &[Block], busier: f64) -> Vec<Block> {
     let arm = |arm| match arm {
@@ -225,6 +258,7 @@ fn compared(judgement: Judgement) -> Compared {
             p: None,
             rotations: 12,
             least: 0.02,
+            least_of_copies: false,
             copies: 1,
         }),
         unfit: None,
@@ -243,6 +277,11 @@ fn compared(judgement: Judgement) -> Compared {
     Judgement::TooNoisy,
     Exit::Inconclusive,
     "host too noisy: the same release differed from itself by 3-5 %; measure again when less else runs"
+)]
+#[case(
+    Judgement::CopiesDiffer,
+    Exit::Inconclusive,
+    "host too noisy: 1 pairs of copies differ too much from each other (8-14 %); measure again when less else runs"
 )]
 #[case(Judgement::NoSamples, Exit::Inconclusive, "no verdict: 12 rotations are too few; raise `compare_within`")]
 fn a_judgement_has_words_and_an_end(#[case] judgement: Judgement, #[case] exit: Exit, #[case] words: &str) {

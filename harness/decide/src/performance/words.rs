@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Comparison, Cost, Grown, Judgement, PAIRS, Ratio, Unfit, budget::time};
+use super::{Comparison, Cost, Grown, Judgement, Ratio, Unfit, budget::time};
 use crate::exit::Exit;
 
 /// What was found of one probe: a comparison, or why there is none.
@@ -66,10 +66,10 @@ impl Compared {
 
     /// Says what the least effect was, and why it was more than the configured one.
     fn least(&self, comparison: &Comparison) -> String {
-        let why = match comparison.copies {
+        let why = match comparison.least_of_copies {
             _ if comparison.least <= self.minimum_effect + 1e-9 => return percent(self.minimum_effect),
-            PAIRS => "copies of one release differ by as much here",
-            _ => "what is less cannot be told of answers as quick as these",
+            true => "copies of one release differ by as much here",
+            false => "what is less cannot be told of answers as quick as these",
         };
         format!("{} ({why})", percent(comparison.least))
     }
@@ -83,7 +83,7 @@ impl Compared {
             Judgement::Undecided => {
                 format!("undecided after {:.0} s: between {}", self.seconds, more(comparison.p50))
             }
-            Judgement::TooNoisy if comparison.copies > 1 => format!(
+            Judgement::CopiesDiffer => format!(
                 "host too noisy: {} pairs of copies differ too much from each other ({}); measure again when less else runs",
                 comparison.copies,
                 more(comparison.p50)
