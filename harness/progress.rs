@@ -31,7 +31,8 @@ pub(crate) fn tell(line: &Line, took: Duration) {
         }
         Entry::Begun { step } => return while_it_lasts(step.title()),
         Entry::Done { step, data } => {
-            format!("{} {:<28} {seconds:>6.1} s  {}", painted("32", "ok  "), step.title(), shown(data))
+            let line = format!("{} {:<28} {seconds:>6.1} s  {}", painted("32", "ok  "), step.title(), shown(data));
+            format!("{line}{}", compared(data))
         }
         Entry::Failed { step, reason, .. } => {
             format!("{} {:<28} {seconds:>6.1} s\n     {reason}", painted("31", "FAIL"), step.title())
@@ -110,6 +111,13 @@ fn shown(data: &Value) -> String {
         Some(format!("{}: {value}", key.replace('_', " ")))
     };
     entries.iter().filter_map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns what the comparison of each probe came to, a line each.
+fn compared(data: &Value) -> String {
+    let probes = data["performance"].as_array().into_iter().flatten();
+    let said = probes.filter_map(|probe| probe["probe"].as_str().zip(probe["said"].as_str()));
+    said.map(|(probe, said)| format!("\n     {probe}: {said}")).collect()
 }
 
 /// Shows on a terminal what is being done; the line is written over when it ended.

@@ -17,7 +17,8 @@ use crate::{Failure, examine::Suites, progress, say};
 /// Makes what runs of the gate work with.
 pub(crate) fn gate(config: &Arc<Config>, engine: &Engine, observe: Observer, interrupt: watch::Receiver<bool>) -> Gate {
     let examine = Arc::new(Suites { config: Arc::clone(config), engine: engine.clone() });
-    Gate { config: Arc::clone(config), engine: engine.clone(), examine, observe, interrupt }
+    let measuring = Arc::new(progress::measuring);
+    Gate { config: Arc::clone(config), engine: engine.clone(), examine, observe, measuring, interrupt }
 }
 
 /// Finishes unfinished runs of all environments; a live run and one that is stuck are left to themselves, and so is

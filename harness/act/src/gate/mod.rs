@@ -27,6 +27,7 @@ use serde_json::Value;
 use stagegate_decide::{
     config::Config,
     exit::Exit,
+    performance::Gone,
     promotion::{Decision, End, Entry, Facts, Kind, Line, Move, Plan, PlanDatabase, Step, Tier, next},
     record::Record,
     verdict::{Planned, Verdict},
@@ -71,6 +72,9 @@ pub trait Examine: Send + Sync {
 /// Sees every line as it is written, with the time that its step took.
 pub type Observer = Arc<dyn Fn(&Line, Duration) + Send + Sync>;
 
+/// Sees how far a probe's comparison has come: its name, medians of the candidate's blocks in nanoseconds, time.
+pub type Watcher = Arc<dyn Fn(&str, &[u64], Gone) + Send + Sync>;
+
 /// What every run works with.
 #[derive(Clone)]
 pub struct Gate {
@@ -82,6 +86,8 @@ pub struct Gate {
     pub examine: Arc<dyn Examine>,
     /// Sees every line.
     pub observe: Observer,
+    /// Sees every block of a comparison.
+    pub measuring: Watcher,
     /// Becomes true when somebody asks to stop: the run is taken back then, in order.
     pub interrupt: watch::Receiver<bool>,
 }
