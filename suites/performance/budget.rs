@@ -1,24 +1,29 @@
 //! Is a probe as quick as its limits say, under its load?
 
 use std::{
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use stagegate_act::{
     error::with_causes,
-    load::{self, Extent, Load, Pace},
+    load::{self, Extent, Flow, Load, Pace, Subject},
+    project::Project,
+    workflow,
 };
 use stagegate_decide::{
     config::{Budget, Probe, Target},
     performance::{Arm, budget},
     record::Outcome,
+    workflow::outcome,
 };
 
 use super::resources;
 use crate::{
     session::Session,
-    trial::{Effect, Trial},
+    trial::{Effect, Scope, Trial},
+    workflows,
 };
 
 /// Requests a second that a protected environment gets at most: it serves others meanwhile.
@@ -26,24 +31,25 @@ const PROTECTED_RATE: f64 = 25.0;
 /// What connecting and the last answers may take beside.
 const BESIDE: Duration = Duration::from_secs(15);
 
-pub(super) fn trial(probe: &Probe) -> Trial {
+pub(super) fn trial(scope: Scope<'_>, probe: &Probe) -> Trial {
     let asked = probe.clone();
-    let trial = Trial::new("performance", &probe.name, "budget", effect(probe), move |session| {
+    let trial = Trial::new("performance", &probe.name, "budget", effect(scope, probe), move |session| {
         let probe = asked.clone();
         async move { measured(&session, &probe).await.unwrap_or_else(Outcome::Broken) }
     });
     trial.alone().within(within(probe))
 }
 
-/// A request or statement that may write is not repeated in a protected environment.
-fn effect(probe: &Probe) -> Effect {
+/// What may write is not repeated in a protected environment.
+fn effect(scope: Scope<'_>, probe: &Probe) -> Effect {
     let is_reading = match &probe.target {
         Target::Http { method, .. } => ["GET", "HEAD", "OPTIONS"].contains(&method.as_str()),
         Target::Sql { sql, .. } => {
             let first = sql.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
             ["select", "show", "values", "table"].contains(&first.as_str())
         }
-        Target::Workflow { .. } => false,
+        Target::Workflow { file } => workflows::find(scope.config, scope.environment, file)
+            .is_ok_and(|workflow| workflow.steps.iter().all(|step| step.safe)),
     };
     if is_reading { Effect::Reads } else { Effect::Writes }
 }
@@ -61,7 +67,13 @@ fn within(probe: &Probe) -> Duration {
 async fn measured(session: &Arc<Session>, probe: &Probe) -> Result<Outcome, String> {
     let project = &session.project;
     let containers = project.containers(&session.engine).await.map_err(|error| with_causes(&error))?;
-    let subject = load::subject(&project.config, probe, &containers, &project.model).map_err(|e| with_causes(&e))?;
+    let subject = match &probe.target {
+        Target::Workflow { file } => match flow(session, file).await? {
+            Ok(flow) => Subject::Workflow(flow),
+            Err(outcome) => return Ok(outcome),
+        },
+        _ => load::subject(&project.config, probe, &containers, &project.model).map_err(|e| with_causes(&e))?,
+    };
     let (load, is_capped) = capped(load::load(probe), project.environment.protected);
     let system = |error: std::io::Error| format!("no load could be sent: {error}");
     if !probe.warm_up.0.is_zero() {
@@ -70,6 +82,9 @@ async fn measured(session: &Arc<Session>, probe: &Probe) -> Result<Outcome, Stri
     let looking = resources::start(session, probe, &containers).await?;
     let begun = Instant::now();
     let measured = load::run(&subject, load, 1).await.map_err(system)?;
+    if workflow::over().await > 0 {
+        return Err("a run of the workflow that was given up does not end: its clean-up hangs".to_owned());
+    }
     let mut block = load::block(Arm::Candidate, 0, &measured, load.pace, [begun, begun]);
     block.samples_ns.clear();
     let outcome = told(budget(probe, &block), is_capped);
@@ -77,6 +92,18 @@ async fn measured(session: &Arc<Session>, probe: &Probe) -> Result<Outcome, Stri
         Some(looking) => looking.judged(session, probe, block.sent, outcome).await,
         None => Ok(outcome),
     }
+}
+
+/// Runs a workflow once, and makes it ready to be timed where it passes; else the outcome is what became of it.
+async fn flow(session: &Arc<Session>, file: &Path) -> Result<Result<Flow, Outcome>, String> {
+    let Project { config, environment, .. } = &session.project;
+    let workflow = workflows::find(config, environment, file)?;
+    let place = session.place().await;
+    let ran = workflow::run(&place, &workflow).await;
+    Ok(match outcome(&ran, &environment.name) {
+        Outcome::Pass(_) => Ok(Flow::new(&place, &workflow)),
+        other => Err(other),
+    })
 }
 
 fn capped(load: Load, is_protected: bool) -> (Load, bool) {

@@ -5,7 +5,7 @@
 mod budget;
 mod resources;
 
-use stagegate_decide::config::{ResourceLimits, Target};
+use stagegate_decide::config::ResourceLimits;
 
 use crate::trial::{Scope, Suite, Trial};
 
@@ -15,5 +15,5 @@ pub(crate) const SUITE: Suite = Suite { name: "performance", trials };
 fn trials(scope: Scope<'_>) -> Vec<Trial> {
     let measured =
         scope.config.performance.iter().filter(|p| !p.limits.is_empty() || p.resources != ResourceLimits::default());
-    measured.filter(|probe| !matches!(probe.target, Target::Workflow { .. })).map(budget::trial).collect()
+    measured.map(|probe| budget::trial(scope, probe)).collect()
 }

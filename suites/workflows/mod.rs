@@ -7,11 +7,14 @@ mod file;
 mod hurl;
 mod steps;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use stagegate_decide::{
     config::{Config, Environment},
-    workflow::{self, Book, FOLDER, Known},
+    workflow::{self, Book, FOLDER, Known, Workflow},
 };
 
 use crate::trial::{Scope, Suite, Trial};
@@ -56,6 +59,23 @@ pub(crate) fn book(config: &Config, environment: &Environment) -> Book {
     let mut files = file::all(&environment.workdir.join(FOLDER));
     file::clashes(&mut files);
     workflow::read(&texts(&files, "toml").0, &Known::of(config))
+}
+
+/// Returns the workflow of a file of an environment's release.
+///
+/// # Errors
+/// A text that says why it cannot be run, or which files there are.
+pub(crate) fn find(config: &Config, environment: &Environment, file: &Path) -> Result<Arc<Workflow>, String> {
+    let book = book(config, environment);
+    if let Some(workflow) = book.workflows.iter().find(|workflow| workflow.file == file) {
+        return Ok(Arc::clone(workflow));
+    }
+    if let Some(broken) = book.broken.iter().find(|broken| broken.name == file::stem(file)) {
+        return Err(broken.error.to_string());
+    }
+    let known: Vec<String> = book.workflows.iter().map(|workflow| workflow.file.display().to_string()).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Err(format!("`{}` is no workflow file in {} (known: {known})", file.display(), environment.workdir.display()))
 }
 
 #[cfg(test)]

@@ -144,6 +144,37 @@ cleanup = true
 sql = { query = "delete from orders where id = $1", params = ["{{ order }}"] }
 "#;
 
+/// A workflow that is quick enough, the same one with a limit that it cannot keep, one that is given up after it made an
+/// order, and one that is not there.
+const TIMED: &str = r#"
+[[performance]]
+name = "order"
+workflow = "workflows/order.toml"
+samples = 20
+p95 = "5s"
+error_rate = "0.1%"
+
+[[performance]]
+name = "order-at-once"
+workflow = "workflows/order.toml"
+samples = 2
+max = "1ms"
+
+[[performance]]
+name = "long"
+workflow = "workflows/long.toml"
+warm_up = "0s"
+samples = 2
+timeout = "300ms"
+max = "5s"
+
+[[performance]]
+name = "gone"
+workflow = "workflows/gone.toml"
+max = "5s"
+
+"#;
+
 struct Shop(World);
 
 impl Shop {
@@ -275,9 +306,34 @@ async fn workflows_pass_on_a_sound_stack_name_each_fault_and_clean_up_when_stopp
     assert_told(&sound, "items", &["PASS"]);
     assert_eq!(shop.orders("true").await, orders, "a workflow leaves orders behind");
 
+    timed(&shop).await;
+    assert_eq!(shop.orders("true").await, orders, "a workflow that is timed leaves orders behind");
     with_faults(&shop).await;
     stopped(&shop).await;
     protected(&shop).await;
+}
+
+async fn timed(shop: &Shop) {
+    let section = "[services.web]\n";
+    shop.configure(section, &format!("{TIMED}{section}"));
+    fs::write(shop.file("workflows/long.toml"), STOPPED.replace("[\"30\"]", "[\"0.6\"]")).unwrap();
+    let ended = shop.ask("performance");
+    assert_eq!(ended.code, Some(3), "{}", ended.text);
+    let said = [
+        "PASS performance::order::budget",
+        " of 20 requests at ",
+        "FAIL performance::order_at_once::budget",
+        "above its limit of 1ms",
+        "FAIL performance::long::budget",
+        "none of 2 requests was answered well: no answer in time (2)",
+        "`workflows/gone.toml` is no workflow file",
+        "(known: workflows/items.toml, workflows/long.toml, workflows/order.toml)",
+    ];
+    for words in said {
+        assert!(ended.text.contains(words), "`{words}` is missing in:\n{}", ended.text);
+    }
+    shop.configure(TIMED, "");
+    fs::remove_file(shop.file("workflows/long.toml")).unwrap();
 }
 
 async fn with_faults(shop: &Shop) {

@@ -1,6 +1,6 @@
 //! What is asked, and one client that asks it again and again on a kept connection.
 
-use super::{Call, Fault, Query, http::HttpClient, sql::SqlClient};
+use super::{Call, Fault, Flow, Query, http::HttpClient, sql::SqlClient};
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -9,12 +9,15 @@ pub enum Subject {
     Http(Call),
     /// An SQL statement.
     Sql(Query),
+    /// A workflow; it has connections of its own.
+    Workflow(Flow),
 }
 
 /// One client: it asks one thing at a time.
 pub(super) enum Client {
     Http(HttpClient),
     Sql(SqlClient),
+    Workflow(Flow),
 }
 
 impl Client {
@@ -22,6 +25,7 @@ impl Client {
         match subject {
             Subject::Http(call) => Client::Http(HttpClient::new(call.clone())),
             Subject::Sql(query) => Client::Sql(SqlClient::new(query.clone())),
+            Subject::Workflow(flow) => Client::Workflow(flow.clone()),
         }
     }
 
@@ -30,6 +34,7 @@ impl Client {
         match self {
             Client::Http(client) => client.open().await,
             Client::Sql(client) => client.open().await,
+            Client::Workflow(_) => Ok(()),
         }
     }
 
@@ -38,6 +43,7 @@ impl Client {
         match self {
             Client::Http(client) => client.once().await,
             Client::Sql(client) => client.once().await,
+            Client::Workflow(flow) => flow.once().await,
         }
     }
 
@@ -46,6 +52,7 @@ impl Client {
         match self {
             Client::Http(client) => client.reset(),
             Client::Sql(client) => client.reset(),
+            Client::Workflow(_) => {}
         }
     }
 }

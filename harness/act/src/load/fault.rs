@@ -26,9 +26,9 @@ pub enum Fault {
     /// The server refused a statement; five characters of SQLSTATE.
     #[error("SQLSTATE {}", String::from_utf8_lossy(.0))]
     Sql([u8; 5]),
-    /// A workflow failed.
-    #[error("workflow failed")]
-    Workflow,
+    /// A step of a workflow did not hold; its line in the file.
+    #[error("the step in line {0} does not hold")]
+    Workflow(u32),
     /// No whole answer in time, counted from the intended start.
     #[error("timeout")]
     Timeout,

@@ -26,7 +26,7 @@ pub enum NoSubject {
         /// What it names.
         named: String,
     },
-    /// A workflow is run as a whole, not by the generator.
+    /// A workflow is not one request, and is made ready by [`super::Flow`].
     #[error("probe `{probe}` is a workflow; it cannot be measured as a single request")]
     Workflow {
         /// The probe.

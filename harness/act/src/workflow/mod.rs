@@ -16,9 +16,9 @@ mod walk;
 use std::{sync::Arc, time::Instant};
 
 use stagegate_decide::workflow::{CLEAN_UP_WITHIN, Policy, Ran, State, Step, StepRan, Workflow, select};
-use tokio::sync::oneshot;
+use tokio::{runtime::Handle, sync::oneshot};
 
-pub use open::{settle, settle_on_signal};
+pub use open::{over, settle, settle_on_signal};
 pub use place::Place;
 
 use open::Open;
@@ -29,21 +29,45 @@ use walk::Walk;
 /// Where the environment is protected only the steps run that may. The time is bounded by the workflow's `within` and
 /// [`CLEAN_UP_WITHIN`]. A caller that drops the future stops the steps, and clean-up runs all the same.
 pub async fn run(place: &Arc<Place>, workflow: &Arc<Workflow>) -> Ran {
-    let (alive, gone) = oneshot::channel::<()>();
-    let begun = Instant::now();
-    let taken = tokio::spawn(taken(Arc::clone(place), Arc::clone(workflow), gone, Open::new()));
-    let ran = taken.await;
-    drop(alive);
-    ran.unwrap_or_else(|error| {
-        let state = State::Broken(format!("the step itself failed: {error}"));
-        let name = workflow.name.clone();
-        let took = begun.elapsed();
-        let step = StepRan { name, line: 1, cleanup: false, attempts: 0, took, state, screenshot: None };
-        ran_of(workflow, vec![step], String::new(), begun)
-    })
+    begin(&Handle::current(), place, workflow, 0).await
 }
 
-async fn taken(place: Arc<Place>, workflow: Arc<Workflow>, gone: oneshot::Receiver<()>, _open: Open) -> Ran {
+/// Begins a workflow as [`run`] does, on a runtime that has to be there until clean-up is over.
+///
+/// `nth` is the number of the run in one place, from 1: its `run.id` is another one each time.
+pub fn begin(
+    runtime: &Handle,
+    place: &Arc<Place>,
+    workflow: &Arc<Workflow>,
+    nth: u64,
+) -> impl Future<Output = Ran> + Send + use<> {
+    let (alive, gone) = oneshot::channel::<()>();
+    let begun = Instant::now();
+    let workflow = Arc::clone(workflow);
+    let run = Run { place: Arc::clone(place), workflow: Arc::clone(&workflow), nth };
+    let taken = runtime.spawn(taken(run, gone, Open::new()));
+    async move {
+        let ran = taken.await;
+        drop(alive);
+        ran.unwrap_or_else(|error| {
+            let state = State::Broken(format!("the step itself failed: {error}"));
+            let name = workflow.name.clone();
+            let took = begun.elapsed();
+            let step = StepRan { name, line: 1, cleanup: false, attempts: 0, took, state, screenshot: None };
+            ran_of(&workflow, vec![step], String::new(), begun)
+        })
+    }
+}
+
+/// What is run, where, and for which time there.
+struct Run {
+    place: Arc<Place>,
+    workflow: Arc<Workflow>,
+    nth: u64,
+}
+
+async fn taken(run: Run, gone: oneshot::Receiver<()>, _open: Open) -> Ran {
+    let Run { place, workflow, nth } = run;
     let begun = Instant::now();
     let policy = if place.project.environment.protected { Policy::Protected } else { Policy::Open };
     let selection = select(&workflow.steps, place.logins(), policy);
@@ -51,7 +75,7 @@ async fn taken(place: Arc<Place>, workflow: Arc<Workflow>, gone: oneshot::Receiv
     if steps.is_empty() {
         return ran_of(&workflow, Vec::new(), selection.told(), begun);
     }
-    let mut walk = match Walk::new(&place, &workflow.secrets) {
+    let mut walk = match Walk::new(&place, &workflow.secrets, nth) {
         Ok(walk) => walk,
         Err(reason) => return ran_of(&workflow, vec![unasked(&steps[0], reason)], selection.told(), begun),
     };

@@ -45,6 +45,11 @@ pub(super) async fn stopped(caller: oneshot::Receiver<()>) {
 /// To be called before a process ends early. No workflow takes a step after it.
 pub async fn settle() -> usize {
     STOP.send_replace(true);
+    over().await
+}
+
+/// Waits until no workflow is under way, clean-up of given up ones included, and returns how many were still not over.
+pub async fn over() -> usize {
     let mut runs = RUNS.subscribe();
     let _ = tokio::time::timeout(CLEAN_UP_WITHIN + BESIDE, runs.wait_for(|runs| *runs == 0)).await;
     *RUNS.borrow()

@@ -79,10 +79,11 @@ impl Place {
         Ok(addresses)
     }
 
-    /// Returns what every template may name.
-    pub(super) fn vars(&self) -> Vars {
+    /// Returns what every template may name, in the `nth` run of one workflow; 0 where there is but one.
+    pub(super) fn vars(&self, nth: u64) -> Vars {
+        let id = if nth == 0 { self.id.clone() } else { format!("{}-{nth}", self.id) };
         Vars::from([
-            ("run.id".to_owned(), Value::from(self.id.as_str())),
+            ("run.id".to_owned(), Value::from(id)),
             ("run.environment".to_owned(), Value::from(self.project.environment.name.as_str())),
         ])
     }
@@ -155,7 +156,7 @@ impl Place {
     }
 
     async fn log_in(self: Arc<Self>, login: &Login) -> Result<Vars, String> {
-        let mut walk = Walk::new(&self, &login.secrets)?;
+        let mut walk = Walk::new(&self, &login.secrets, 0)?;
         walk.take(&login.steps).await;
         let captured = walk.captured().clone();
         let sound = walk.failure();

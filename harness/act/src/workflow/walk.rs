@@ -54,12 +54,12 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    /// Begins; `secrets` are those of the file.
+    /// Begins; `secrets` are those of the file, `nth` tells this run from others in the same place.
     ///
     /// # Errors
     /// A text that names the secret which is nowhere.
-    pub(super) fn new(place: &Arc<Place>, secrets: &BTreeMap<String, String>) -> Result<Self, String> {
-        let mut vars = place.vars();
+    pub(super) fn new(place: &Arc<Place>, secrets: &BTreeMap<String, String>, nth: u64) -> Result<Self, String> {
+        let mut vars = place.vars(nth);
         vars.extend(place.read_secrets(secrets)?);
         let (captured, clients) = (Vars::new(), BTreeMap::new());
         Ok(Walk { place: Arc::clone(place), vars, captured, clients, steps: Vec::new(), current: None })

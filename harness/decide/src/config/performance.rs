@@ -1,12 +1,19 @@
 //! `[[performance]]`: what is measured, under which load, for how long, and what is too slow.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::{Config, ConfigError, Database, Growth, Kind, Service, error::closest, growth::RawGrowth};
-use crate::units::{Share, Size, Span};
+use crate::{
+    units::{Share, Size, Span},
+    workflow::{FOLDER, WITHIN},
+};
 
 /// One thing that is measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -205,6 +212,7 @@ fn probe(raw: &RawPerformance, known: &Known<'_>) -> Result<Probe, Wrong> {
         return Err((format!("probe name `{name}` cannot be part of a file's name"), "use a-z, 0-9, - and _".into()));
     }
     let seconds = |span: Option<Span>, or: u64| span.unwrap_or(Span(Duration::from_secs(or)));
+    let timeout = if raw.workflow.is_some() { WITHIN } else { Duration::from_secs(5) };
     Ok(Probe {
         name: name.clone(),
         target: target(raw, known)?,
@@ -212,7 +220,7 @@ fn probe(raw: &RawPerformance, known: &Known<'_>) -> Result<Probe, Wrong> {
         warm_up: seconds(raw.warm_up, 1),
         budget: budget(raw)?,
         compare_within: seconds(raw.compare_within, 60),
-        timeout: seconds(raw.timeout, 5),
+        timeout: raw.timeout.unwrap_or(Span(timeout)),
         limits: limits(raw)?,
         resources: resources(raw)?,
         minimum_effect: raw.minimum_effect.unwrap_or(Share(0.02)),
@@ -230,7 +238,7 @@ fn target(raw: &RawPerformance, known: &Known<'_>) -> Result<Target, Wrong> {
     match (&raw.service, &raw.database, &raw.workflow) {
         (Some(service), None, None) => http(raw, service, known),
         (None, Some(database), None) => sql(raw, database, known),
-        (None, None, Some(file)) => Ok(Target::Workflow { file: file.clone() }),
+        (None, None, Some(file)) => workflow(raw, file),
         (None, None, None) => Err((
             format!("probe `{name}` asks nothing"),
             "add `service` and `path`, or `database` and `sql`, or `workflow`".to_owned(),
@@ -277,6 +285,20 @@ fn sql(raw: &RawPerformance, database: &str, known: &Known<'_>) -> Result<Target
         Some(sql) => Ok(Target::Sql { database: database.to_owned(), sql: sql.clone() }),
         None => Err((format!("probe `{name}` has a database and no sql"), "add `sql = \"SELECT ...\"`".to_owned())),
     }
+}
+
+fn workflow(raw: &RawPerformance, file: &Path) -> Result<Target, Wrong> {
+    let name = raw.name.get_ref();
+    let is_one = file.parent() == Some(Path::new(FOLDER)) && file.extension().is_some_and(|ending| ending == "toml");
+    if !is_one {
+        let message = format!("probe `{name}`: `{}` is no workflow file", file.display());
+        return Err((message, format!("write \"{FOLDER}/<name>.toml\"")));
+    }
+    if raw.memory.is_some() || raw.cpu.is_some() || raw.queries_per_request.is_some() {
+        let message = format!("probe `{name}` is a workflow, which asks no single service, and limits what one uses");
+        return Err((message, "limit that in a probe of the service".to_owned()));
+    }
+    Ok(Target::Workflow { file: file.to_owned() })
 }
 
 fn near(found: &str, known: &[&str], otherwise: &str) -> String {
@@ -358,8 +380,6 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use rstest::rstest;
 
@@ -388,6 +408,10 @@ memory.max = "400MiB"
 name = "newest"
 database = "main"
 sql = "SELECT 1"
+
+[[performance]]
+name = "checkout"
+workflow = "workflows/checkout.toml"
 "#;
 
     fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -406,6 +430,9 @@ sql = "SELECT 1"
         let newest = config.probe("newest").unwrap();
         assert_eq!((newest.load, newest.minimum_effect), (Load::Concurrency(1), Share(0.02)));
         assert!(newest.limits.is_empty());
+        let checkout = config.probe("checkout").unwrap();
+        assert!(matches!(&checkout.target, Target::Workflow { file } if file == Path::new("workflows/checkout.toml")));
+        assert_eq!((newest.timeout.0, checkout.timeout.0), (Duration::from_secs(5), WITHIN));
     }
 
     #[rstest]
@@ -421,6 +448,13 @@ sql = "SELECT 1"
     #[case::order("p50 = \"20ms\"", "p50 = \"3s\"", "p50 = \"3s\" is above p95 = \"2s\"", "higher percentile")]
     #[case::share("\"0.1%\"", "0.1", ":19:14: ", "a text with a number and a unit")]
     #[case::size("\"400MiB\"", "\"400\"", "`400` is not a size", "\"400MiB\"")]
+    #[case::workflow(
+        "\"workflows/checkout",
+        "\"checkout",
+        "`checkout.toml` is no workflow file",
+        "workflows/<name>.toml"
+    )]
+    #[case::used("workflow =", "cpu.max = 1.0\nworkflow =", "asks no single service", "in a probe of the service")]
     #[case::key("samples", "sampels", "unknown field `sampels`", "did you mean `samples`?")]
     fn a_mistake_in_a_probe_is_told_with_its_place_and_the_way_out(
         #[case] good: &str,

@@ -63,10 +63,15 @@ pub enum State {
 }
 
 impl Ran {
-    /// Tells whether every step that was taken passed.
+    /// Returns the first step that did not pass; a clean-up step that had nothing to clean up is none.
     #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.steps.iter().all(|step| step.state == State::Passed)
+    pub fn first_unsound(&self) -> Option<&StepRan> {
+        let is_sound = |step: &&StepRan| match &step.state {
+            State::Passed => true,
+            State::Skipped(_) => step.cleanup,
+            State::Failed { .. } | State::Broken(_) => false,
+        };
+        self.steps.iter().find(|step| !is_sound(step))
     }
 }
 
