@@ -34,6 +34,8 @@ pub struct Session {
     pub runner: Runner,
     /// How long `health::stack::steady` watches.
     pub soak: Duration,
+    /// Whether a protected environment gets all of the load that a probe asks for: somebody said so by its name.
+    pub full_load: bool,
     ready: OnceCell<Result<Ready, String>>,
     files: OnceCell<Files>,
     place: OnceCell<Arc<Place>>,
@@ -53,19 +55,30 @@ impl Session {
     /// It watches for restarts for a second at most; see [`Session::with_soak`].
     #[must_use]
     pub fn new(project: Project, engine: Engine, runner: Runner) -> Arc<Self> {
+        Self::with_load(project, engine, runner, false)
+    }
+
+    /// Makes the same, with the whole load where `full_load` says so and the environment is protected.
+    #[must_use]
+    pub fn with_load(project: Project, engine: Engine, runner: Runner, full_load: bool) -> Arc<Self> {
         let soak = project.config.gate.soak.0.min(SHORT_SOAK);
-        Self::with_soak(project, engine, runner, soak)
+        Self::made(project, engine, runner, (soak, full_load))
     }
 
     /// Makes the session of a resolved environment that watches for restarts for `soak`.
     #[must_use]
     pub fn with_soak(project: Project, engine: Engine, runner: Runner, soak: Duration) -> Arc<Self> {
+        Self::made(project, engine, runner, (soak, false))
+    }
+
+    fn made(project: Project, engine: Engine, runner: Runner, (soak, full_load): (Duration, bool)) -> Arc<Self> {
         let runner = runner.with_mask(project.mask());
         Arc::new(Session {
             project,
             engine,
             runner,
             soak,
+            full_load,
             ready: OnceCell::new(),
             files: OnceCell::new(),
             place: OnceCell::new(),

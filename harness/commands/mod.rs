@@ -75,7 +75,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
         }
     }
     match cli.command {
-        Command::Test(args) => test::run(&config, args).await,
+        Command::Test(args) => test::run(&config, args, &consents).await,
         Command::Bench(args) => bench::run(&config, args, &consents).await,
         Command::Criterion(args) => criterion::run(&config, args, &consents).await,
         Command::Compare(args) => compare::run(&config, args).await,

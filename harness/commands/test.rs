@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{Failure, cli, examine::planned, give, say};
 
-pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, Failure> {
+pub(super) async fn run(config: &Arc<Config>, args: cli::Test, consents: &[String]) -> Result<Exit, Failure> {
     let with_majors = on_majors(config, &args.pg);
     let config = with_majors.as_ref().unwrap_or(config);
     let name = args.env.clone().or_else(|| std::env::var("STAGEGATE_ENV").ok()).filter(|name| !name.is_empty());
@@ -35,7 +35,8 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
         return Ok(Exit::Passed);
     }
     let started = stagegate_act::clock::now();
-    let records = asked(config, environment, &trials, !args.json).await;
+    let full_load = consents.contains(&environment.name);
+    let records = asked(config, environment, &trials, (full_load, !args.json)).await;
     let run = report::Run {
         environment: environment.name.clone(),
         release: release::deployed(&StateDir::of(config, &environment.project))?.map(|deployed| deployed.release.name),
@@ -55,9 +56,14 @@ fn on_majors(config: &Arc<Config>, majors: &[u32]) -> Option<Arc<Config>> {
 }
 
 /// Asks every trial; where the environment cannot be reached at all, each gets a record that says so.
-async fn asked(config: &Arc<Config>, environment: &Environment, trials: &[Trial], tell: bool) -> Vec<Record> {
+async fn asked(
+    config: &Arc<Config>,
+    environment: &Environment,
+    trials: &[Trial],
+    (full_load, tell): (bool, bool),
+) -> Vec<Record> {
     let reached = tokio::select! {
-        reached = reach(config, environment) => reached,
+        reached = reach(config, environment, full_load) => reached,
         () = interrupted() => Err("somebody asked to stop".to_owned()),
     };
     let (session, stack) = match reached {
@@ -93,7 +99,11 @@ async fn asked(config: &Arc<Config>, environment: &Environment, trials: &[Trial]
     records
 }
 
-async fn reach(config: &Arc<Config>, environment: &Environment) -> Result<(Arc<Session>, Option<Stack>), String> {
+async fn reach(
+    config: &Arc<Config>,
+    environment: &Environment,
+    full_load: bool,
+) -> Result<(Arc<Session>, Option<Stack>), String> {
     let engine = Engine::connect().await.map_err(|error| with_causes(&error))?;
     if environment.name == EPHEMERAL {
         say("bringing a throw-away copy of the stack up");
@@ -103,7 +113,7 @@ async fn reach(config: &Arc<Config>, environment: &Environment) -> Result<(Arc<S
     }
     let project =
         Project::load(&Runner::default(), config, &environment.name).await.map_err(|error| with_causes(&error))?;
-    Ok((Session::new(project, engine, Runner::default()), None))
+    Ok((Session::with_load(project, engine, Runner::default(), full_load), None))
 }
 
 pub(super) async fn interrupted() {

@@ -74,7 +74,7 @@ async fn measured(session: &Arc<Session>, probe: &Probe) -> Result<Outcome, Stri
         },
         _ => load::subject(&project.config, probe, &containers, &project.model).map_err(|e| with_causes(&e))?,
     };
-    let (load, is_capped) = capped(load::load(probe), project.environment.protected);
+    let (load, is_capped) = capped(load::load(probe), project.environment.protected && !session.full_load);
     let system = |error: std::io::Error| format!("no load could be sent: {error}");
     if !probe.warm_up.0.is_zero() {
         load::run(&subject, Load { extent: Extent::For(probe.warm_up.0), ..load }, 1).await.map_err(system)?;
@@ -119,9 +119,10 @@ fn capped(load: Load, is_protected: bool) -> (Load, bool) {
 
 fn told(outcome: Outcome, is_capped: bool) -> Outcome {
     match outcome {
-        Outcome::Pass(seen) if is_capped => {
-            Outcome::Pass(format!("{seen} (at most {PROTECTED_RATE}/s: the environment is protected)"))
-        }
+        Outcome::Pass(seen) if is_capped => Outcome::Pass(format!(
+            "{seen} (at most {PROTECTED_RATE}/s: the environment is protected; `gate test` with --yes-really-NAME \
+                 asks for all of it)"
+        )),
         other => other,
     }
 }
