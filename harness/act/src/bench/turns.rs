@@ -12,8 +12,10 @@ use crate::load::{self, Blocks, Extent, Load, Pace, Subject, Turns};
 
 /// Requests of a block where the service is quick. More make a block's median surer, fewer make more pairs.
 const REQUESTS: u64 = 30;
-/// Fewer have no median to speak of.
-const FEWEST: u64 = 5;
+/// Fewer have no median.
+const FEWEST: u64 = 3;
+/// Requests of a block on its new connections before those that count.
+const SETTLING: u64 = 5;
 /// So many rotations should fit into the time of a comparison: two looks at each of three pairs of copies.
 const ROTATIONS: u32 = 108;
 /// Requests by which the size of a block is chosen.
@@ -52,7 +54,9 @@ impl Measured {
         let share = probe.compare_within.0 / ROTATIONS / u32::try_from(arms.len().max(1)).unwrap_or(1);
         let fit = share.as_nanos() / slowest.as_nanos().max(1);
         let requests = u64::try_from(fit).unwrap_or(u64::MAX).clamp(FEWEST, REQUESTS * clients as u64);
-        let turns = Turns { arms, block: load(requests), warm_up: probe.warm_up.0 };
+        // What a new connection costs is nothing beside answers of which few fit into a block.
+        let settling = if requests < REQUESTS { 1 } else { SETTLING };
+        let turns = Turns { arms, block: load(requests), warm_up: probe.warm_up.0, settling };
         let turns = Blocks::start(turns).await?;
         Ok(Measured { turns, begun: Instant::now(), blocks: Vec::new(), rotations: 0, medians: Vec::new() })
     }

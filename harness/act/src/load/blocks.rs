@@ -10,9 +10,6 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Extent, Load, Measured, Pace, Subject, generator};
 
-/// Requests on new connections before those that count.
-const SETTLING: u64 = 5;
-
 /// What is measured in turn, and how.
 #[derive(Clone, Debug)]
 pub struct Turns {
@@ -22,6 +19,8 @@ pub struct Turns {
     pub block: Load,
     /// How long each arm is asked before anything counts.
     pub warm_up: Duration,
+    /// Requests on the new connections of each block before those that count.
+    pub settling: u64,
 }
 
 /// A running measurement: gives one rotation after the other for as long as it is asked.
@@ -85,20 +84,21 @@ async fn serve(
     let began = Instant::now();
     let mut rotation = 0;
     while let Some(tell) = asked.recv().await {
-        let blocks = rotate(&arms, turns.block, rotation, began).await;
+        let blocks = rotate(&arms, &turns, rotation, began).await;
         rotation += 1;
         // Nobody waits any more: the measurement was given up.
         let _ = tell.send(blocks);
     }
 }
 
-async fn rotate(arms: &[(Arm, Subject)], load: Load, rotation: u32, began: Instant) -> io::Result<Vec<Block>> {
+async fn rotate(arms: &[(Arm, Subject)], turns: &Turns, rotation: u32, began: Instant) -> io::Result<Vec<Block>> {
+    let load = turns.block;
     let names: Vec<Arm> = arms.iter().map(|(arm, _)| *arm).collect();
     let mut blocks = Vec::with_capacity(arms.len());
     for arm in order(&names, rotation) {
         let Some((_, subject)) = arms.iter().find(|(name, _)| *name == arm) else { continue };
         let mut clients = generator::clients(subject, load.pace.connections()).await;
-        generator::stretch(&mut clients, Load { extent: Extent::Requests(SETTLING), ..load }).await?;
+        generator::stretch(&mut clients, Load { extent: Extent::Requests(turns.settling), ..load }).await?;
         let intended = Instant::now();
         let measured = generator::stretch(&mut clients, load).await?;
         blocks.push(block(arm, rotation, &measured, load.pace, [began, intended]));

@@ -211,7 +211,8 @@ async fn blocks_take_turns_on_kept_connections() {
     });
     let reference = Reference::start().unwrap();
     let arms = vec![(Arm::Candidate, ask(slow)), (Arm::Control, ask(fast)), (Arm::Reference, reference.subject())];
-    let mut blocks = Blocks::start(Turns { arms, block: closed_loop(1, 20), warm_up: 10 * MS }).await.unwrap();
+    let mut blocks =
+        Blocks::start(Turns { arms, block: closed_loop(1, 20), warm_up: 10 * MS, settling: 5 }).await.unwrap();
     let mut all = Vec::new();
     for _ in 0..3 {
         all.extend(blocks.rotation().await.unwrap());

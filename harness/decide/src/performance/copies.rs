@@ -63,7 +63,10 @@ pub fn over_copies(pairs: &[Comparison]) -> Option<Comparison> {
     let judged = match last.judgement {
         Judgement::NoSlower => last.clone(),
         // Its time was over before anything was known: no other pair has any left.
-        Judgement::NoSamples if pairs.len() == 1 => last.clone(),
+        Judgement::NoSamples => match pairs.iter().rfind(|pair| pair.judgement != Judgement::NoSamples) {
+            Some(open) => Comparison { judgement: Judgement::Undecided, ..open.clone() },
+            None => last.clone(),
+        },
         _ if pairs.len() < PAIRS => return None,
         _ => together(pairs, last),
     };
@@ -83,9 +86,6 @@ fn together(pairs: &[Comparison], last: &Comparison) -> Comparison {
     let whole = Comparison { p50: Some(p50.ratio()), p95: Some(p95.ratio()), least, ..last.clone() };
     let judged = |judgement| Comparison { judgement, ..whole.clone() };
     let of_tail = has(Judgement::SlowerTail);
-    if has(Judgement::NoSamples) {
-        return judged(Judgement::Undecided);
-    }
     if p50.least() > least.ln_1p() {
         return judged(Judgement::Slower);
     }
@@ -186,7 +186,6 @@ mod tests {
     #[case::one_open([(Slower, 1.1), (Undecided, 1.08), (Slower, 1.11)], Slower)]
     #[case::open_and_far_apart([(Slower, 1.3), (Undecided, 1.02), (Slower, 1.2)], CopiesDiffer)]
     #[case::one_noisy([(Slower, 1.1), (TooNoisy, 1.1), (Slower, 1.1)], TooNoisy)]
-    #[case::no_time_for_the_last([(Slower, 1.2), (Slower, 1.2), (NoSamples, 1.2)], Undecided)]
     #[case::tails([(SlowerTail, 1.3), (SlowerTail, 1.31), (SlowerTail, 1.29)], SlowerTail)]
     #[case::a_tail_and_slower([(Slower, 1.2), (SlowerTail, 1.2), (Slower, 1.2)], SlowerTail)]
     #[case::small_tails([(SlowerTail, 1.12), (SlowerTail, 1.13), (Undecided, 1.01)], NoSlower)]
@@ -198,9 +197,18 @@ mod tests {
         assert_eq!((ended.judgement, ended.copies), (want, PAIRS), "{ended:?}");
     }
 
-    #[test]
-    fn a_pair_of_which_nothing_is_known_for_want_of_time_ends_it() {
-        assert_eq!(over_copies(&[pair(NoSamples, 1.0)]).unwrap().judgement, NoSamples);
+    #[rstest]
+    #[case::first(&[(NoSamples, 1.0)], NoSamples)]
+    #[case::second(&[(Slower, 1.2), (NoSamples, 1.1)], Undecided)]
+    #[case::last(&[(Slower, 1.2), (Undecided, 1.2), (NoSamples, 1.1)], Undecided)]
+    fn a_pair_of_which_nothing_is_known_for_want_of_time_ends_it(
+        #[case] pairs: &[(Judgement, f64)],
+        #[case] want: Judgement,
+    ) {
+        let pairs: Vec<Comparison> = pairs.iter().map(|(judgement, estimate)| pair(*judgement, *estimate)).collect();
+        let ended = over_copies(&pairs).unwrap();
+        assert_eq!((ended.judgement, ended.copies), (want, pairs.len()));
+        assert!(want == NoSamples || ended.p50.unwrap().estimate > 1.19, "it tells what was seen: {ended:?}");
     }
 
     #[test]
