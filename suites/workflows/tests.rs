@@ -7,7 +7,7 @@ use rstest::rstest;
 use stagegate_decide::{config::Config, record::Severity};
 
 use super::*;
-use crate::{fixtures, trial::Effect};
+use crate::{fixtures, performance, trial::Effect};
 
 const CONFIG: &str = "[project]\nname = \"shop\"\n[environments.open]\n[environments.shut]\nprotected = true\n\
     [services.web]\nport = 80\nhealth = \"/\"\n";
@@ -29,8 +29,12 @@ impl Release {
         Release(folder)
     }
 
+    fn config(&self, more: &str) -> Config {
+        Config::parse(&self.0.join("stagegate.toml"), &format!("{CONFIG}{more}")).unwrap()
+    }
+
     fn trials(&self, environment: &str) -> Vec<(String, Effect, Severity)> {
-        let config = Config::parse(&self.0.join("stagegate.toml"), CONFIG).unwrap();
+        let config = self.config("");
         let scope = Scope { config: &config, environment: config.environment(environment).unwrap() };
         trials(scope).into_iter().map(|trial| (trial.name, trial.effect, trial.severity)).collect()
     }
@@ -73,6 +77,34 @@ fn each_file_is_a_trial_whatever_is_in_it() {
 fn what_cannot_run_in_a_protected_environment_does_not_hold_a_release(#[case] text: String, #[case] want: Severity) {
     let release = Release::new(&[("a.toml", text.as_bytes())]);
     assert_eq!(release.trials("shut"), [("workflows::a::completes".to_owned(), Effect::Reads, want)]);
+}
+
+#[test]
+fn a_probe_finds_its_workflow_and_is_told_why_it_cannot_be_run() {
+    let release = Release::new(&[("look.toml", SAFE_STEP.as_bytes()), ("broken.toml", b"nope")]);
+    let config = release.config("");
+    let found = |file: &str| find(&config, config.environment("open").unwrap(), Path::new(file));
+    assert_eq!(found("workflows/look.toml").unwrap().name, "look");
+    let broken = found("workflows/broken.toml").unwrap_err();
+    assert!(broken.contains("workflows/broken.toml:1:"), "{broken}");
+    let unknown = found("workflows/gone.toml").unwrap_err();
+    assert!(unknown.contains("`workflows/gone.toml` is no workflow file"), "{unknown}");
+    assert!(unknown.contains("(known: workflows/look.toml)"), "{unknown}");
+}
+
+#[test]
+fn a_probe_of_a_workflow_writes_where_one_of_its_steps_may() {
+    let both = format!("{SAFE_STEP}{STEP}");
+    let release = Release::new(&[("look.toml", SAFE_STEP.as_bytes()), ("both.toml", both.as_bytes())]);
+    let probe =
+        |name| format!("[[performance]]\nname = \"{name}\"\nworkflow = \"workflows/{name}.toml\"\nmax = \"5s\"\n");
+    let config = release.config(&["look", "both", "gone"].map(probe).concat());
+    let scope = Scope { config: &config, environment: config.environment("open").unwrap() };
+    let effects: Vec<(String, Effect)> =
+        (performance::SUITE.trials)(scope).into_iter().map(|trial| (trial.name, trial.effect)).collect();
+    let named = |name: &str| format!("performance::{name}::budget");
+    let want = [(named("look"), Effect::Reads), (named("both"), Effect::Writes), (named("gone"), Effect::Writes)];
+    assert_eq!(effects, want);
 }
 
 #[test]
