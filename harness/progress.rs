@@ -144,3 +144,22 @@ pub(crate) fn clear() {
         let _ = write!(std::io::stderr(), "\r\u{1b}[2K");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_each_probe_came_to_stands_in_a_line_of_its_own() {
+        let data = json!({ "services": ["api"], "performance": [
+            { "probe": "orders", "said": "no slower than 2 %", "seconds": 6.6 },
+            { "probe": "items", "said": "undecided after 60 s: between -1.0 to +3.0 %" },
+        ] });
+        let want = "\n     orders: no slower than 2 %\n     items: undecided after 60 s: between -1.0 to +3.0 %";
+        assert_eq!(compared(&data), want);
+        assert_eq!(compared(&json!({ "services": ["api"], "performance": null })), "");
+        assert_eq!(shown(&data), "services: api");
+    }
+}
