@@ -76,8 +76,9 @@ pub fn over_copies(pairs: &[Comparison]) -> Option<Comparison> {
 
 /// Judges pairs of which none was found to be no slower.
 fn together(pairs: &[Comparison], last: &Comparison) -> Comparison {
-    if let Some(noisy) = pairs.iter().find(|pair| pair.judgement == Judgement::TooNoisy) {
-        return noisy.clone();
+    let noisy: Vec<&Comparison> = pairs.iter().filter(|pair| pair.judgement == Judgement::TooNoisy).collect();
+    if let [first, _, ..] = noisy[..] {
+        return first.clone();
     }
     let has = |judgement| pairs.iter().any(|pair| pair.judgement == judgement);
     let least = pairs.iter().map(|pair| pair.least).fold(0.0, f64::max);
@@ -91,6 +92,10 @@ fn together(pairs: &[Comparison], last: &Comparison) -> Comparison {
     }
     if of_tail && p95.least() > (TAIL * least).ln_1p() {
         return judged(Judgement::SlowerTail);
+    }
+    // One pair that was measured in noise may add to what the others agree on, and takes nothing away.
+    if let [noisy] = noisy[..] {
+        return noisy.clone();
     }
     // What cannot be told from the copies' own differences does not count, and is said.
     let tail = if of_tail { p95.most().exp_m1() / TAIL } else { 0.0 };
@@ -185,7 +190,9 @@ mod tests {
     #[case::all_open_and_slower([(Undecided, 1.19), (Undecided, 1.2), (Undecided, 1.22)], Slower)]
     #[case::one_open([(Slower, 1.1), (Undecided, 1.08), (Slower, 1.11)], Slower)]
     #[case::open_and_far_apart([(Slower, 1.3), (Undecided, 1.02), (Slower, 1.2)], CopiesDiffer)]
-    #[case::one_noisy([(Slower, 1.1), (TooNoisy, 1.1), (Slower, 1.1)], TooNoisy)]
+    #[case::one_noisy([(Slower, 1.1), (TooNoisy, 1.12), (Slower, 1.1)], Slower)]
+    #[case::one_noisy_and_open([(Slower, 1.1), (TooNoisy, 0.8), (Undecided, 1.02)], TooNoisy)]
+    #[case::two_noisy([(TooNoisy, 1.1), (TooNoisy, 1.1), (Slower, 1.1)], TooNoisy)]
     #[case::tails([(SlowerTail, 1.3), (SlowerTail, 1.31), (SlowerTail, 1.29)], SlowerTail)]
     #[case::a_tail_and_slower([(Slower, 1.2), (SlowerTail, 1.2), (Slower, 1.2)], SlowerTail)]
     #[case::small_tails([(SlowerTail, 1.12), (SlowerTail, 1.13), (Undecided, 1.01)], NoSlower)]
