@@ -23,7 +23,15 @@ const COSTLY: &str = "soak = \"1s\"\n[[performance]]\nname = \"orders\"\nservice
 async fn alone_a_release_that_is_slower_is_held_before_the_target_is_touched() {
     let world = World::new("slower", PROBES);
     let before = world.state().await;
-    let ended = promoted(&world, "v1-slow", 20);
+    let mut ended = promoted(&world, "v1-slow", 20);
+    // What the gate says to do where it cannot tell; a release that it cannot judge is not promoted either.
+    for _ in 0..3 {
+        if !ended.text.contains("host too noisy") {
+            break;
+        }
+        assert!(matches!(ended.code, Some(3 | 4)), "{}", ended.text);
+        ended = world.promote();
+    }
     assert_eq!(ended.code, Some(3), "{}", ended.text);
     assert!(ended.text.contains("orders of v1-slow against v1: slower by"), "{}", ended.text);
     assert_eq!(world.state().await, before);
