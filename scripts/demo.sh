@@ -7,43 +7,49 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=scripts/lib.sh
 . "$root/scripts/lib.sh"
 
-readonly demo=$root/.stagegate/demo pid_file=$root/.stagegate/demo.pid
+# With another name, scripts/test.sh runs a demo of its own next to one that somebody keeps.
+readonly demo=$root/.stagegate/${DEMO_NAME:-demo} project=shop-${DEMO_NAME:-demo}
+readonly pid_file=$demo.pid
 readonly shop=$demo/shop log=$demo/client.jsonl
 readonly target=${CARGO_TARGET_DIR:-$root/target}/debug
 readonly gate=$target/gate client=$target/shop-client
-# As fixtures/demo/stagegate.toml has it.
-readonly project=shop-demo
 readonly environments=(staging production)
-readonly releases=(v1 v2 v3-contract v3-rowloss v3-unhealthy v3-crashloop)
-# What is expected of each: the exit code, and where the release is stopped.
-readonly expected=('v2 0 -' 'v3-contract 3 validate' 'v3-rowloss 3 rehearse' 'v3-unhealthy 5 verify' 'v3-crashloop 5 verify')
+# What is expected of each release: the exit code, and where it is stopped.
+expected=('v2 0 -' 'v3-contract 3 validate' 'v3-rowloss 3 rehearse' 'v3-unhealthy 5 verify' 'v3-crashloop 5 verify')
+readonly short=('v2 0 -' 'v3-unhealthy 5 verify')
 
 keep=no go_on=yes gate_pid='' client_pid='' url=''
 problems=() rows=()
 
 usage() {
   cat <<'TEXT'
-usage: scripts/demo.sh [--keep]
+usage: scripts/demo.sh [--short] [--keep]
        scripts/demo.sh --down
 
 Brings a sample shop up twice on this machine, as staging and as production, and keeps reading and ordering in
-production while releases are promoted to it: one that is good, and four that fail in different ways. Then it tells
+production while releases are promoted to it: one that is good, and four that fail in different ways. Then it reports
 where each one was stopped, how long production was away, and whether a row was lost. Ends with 0 if all went as it
 should.
 
+  --short   only the good release and one bad release, which is rolled back with code and data
   --keep    leave both environments running at the end
   --down    take away what --keep, or a run that was killed, left behind
   --help    print this text
 
 It needs Docker, Compose v2 and cargo (scripts/setup.sh is run first). All it makes is in .stagegate/demo and in the
 compose projects shop-demo-staging and shop-demo-production, and is taken away at the end, also after Ctrl-C. Images
-of the shop stay, as a cache: docker image ls stagegate-shop/api
+of the shop stay, as a cache: docker image ls stagegate-shop/api. Before one is used again, its binary has to report
+that it was compiled from the sources of now.
+
+Variables for a demo that shares nothing with another one: DEMO_NAME instead of `demo` in these names, SHOP_IMAGE
+instead of stagegate-shop/api, SHOP_TARGET_DIR for the shop's compiled code (~/.cache/stagegate-shop).
 TEXT
 }
 
 main() {
   while [ $# -gt 0 ]; do
     case $1 in
+      --short) expected=("${short[@]}") ;;
       --keep) keep=yes ;;
       --down) only_one; take_away; rm -f "$pid_file"; exit 0 ;;
       -h | --help) usage; exit 0 ;;
@@ -124,7 +130,7 @@ tell_kept() {
   note "$gate status --env production"
   note "$gate history --env production"
   note "curl '$url/api/orders?limit=2'"
-  note "from the root of this repository: cargo test -- --env staging --config .stagegate/demo/shop/stagegate.toml"
+  note "from the root of this repository: cargo test -- --env staging --config ${demo#"$root"/}/shop/stagegate.toml"
   note "to take it away: scripts/demo.sh --down"
 }
 
@@ -219,18 +225,26 @@ provide() {
 }
 
 make_product() {
-  heading "a product of its own in .stagegate/demo: a repository with six releases, two environments"
+  heading "a product of its own in ${demo#"$root"/}: a repository with six releases, two environments"
   mkdir -p "$demo/trees"
   "$root/fixtures/shop/releases/make-repo.sh" "$shop" 2>&1 | indent
   cp "$root/.stagegate/images.env" "$demo/images.env"
-  local environment release
+  local environment
   for environment in "${environments[@]}"; do write_env "$environment"; done
-  cp "$root/fixtures/demo/stagegate.toml" "$shop/stagegate.toml"
-  for release in "${releases[@]}"; do
+  sed "s/^name = \"shop-demo\"/name = \"$project\"/" "$root/fixtures/demo/stagegate.toml" >"$shop/stagegate.toml"
+  build_images
+}
+
+# Builds the images of v1 and of the releases that are tried.
+build_images() {
+  local release line trees=()
+  for line in v1 "${expected[@]}"; do
+    release=${line%% *}
     mkdir "$demo/trees/$release"
     git -C "$shop" archive "$release" | tar -C "$demo/trees/$release" -x
-    "$root/fixtures/shop/build.sh" "$demo/trees/$release" 2>&1 | indent
+    trees+=("$demo/trees/$release")
   done
+  "$root/fixtures/shop/build.sh" "${trees[@]}" 2>&1 | indent
 }
 
 # Writes an environment's settings: the example's, with passwords of this run and a port that is free.

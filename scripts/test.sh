@@ -24,6 +24,8 @@ for option in "$@"; do
   esac
 done
 
+# A name that no image has yet.
+fresh=stagegate-shop-$$
 begun=$SECONDS
 step() {
   local title=$1 from=$SECONDS
@@ -40,18 +42,25 @@ lints() {
 
 docs() { RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet; }
 
-# Images of all releases of the sample stack, from a scratch repository of its own.
+# The demo on a machine that has no image and no compiled code of the sample stack yet: whatever lies about here, right
+# or wrong, is neither used nor changed.
+demo() { DEMO_NAME=demo-test-$$ SHOP_IMAGE=$fresh/api scripts/demo.sh --short; }
+
+# Images of all releases of the sample stack: those of the demo get their usual names; build.sh, which asks each image
+# what it is, makes the others.
 releases() {
-  local scratch release
-  scratch=$(mktemp -d)
-  # shellcheck disable=SC2064 # the value of now is meant
-  trap "rm -rf '$scratch'" RETURN
+  local image release trees=()
+  for image in $(fresh_images); do docker tag "$image" "stagegate-shop/api:${image##*:}"; done
   fixtures/shop/releases/make-repo.sh "$scratch/shop" >&2
   for release in $(git -C "$scratch/shop" tag); do
-    git -C "$scratch/shop" checkout --quiet "$release"
-    "$scratch/shop/build.sh" >&2
+    mkdir -p "$scratch/trees/$release"
+    git -C "$scratch/shop" archive "$release" | tar -C "$scratch/trees/$release" -x
+    trees+=("$scratch/trees/$release")
   done
+  fixtures/shop/build.sh "${trees[@]}"
 }
+
+fresh_images() { docker image ls --format '{{.Repository}}:{{.Tag}}' "$fresh/api"; }
 
 # The command of the README, the same with a filter, and the list: each as a user types it.
 suites() {
@@ -62,6 +71,8 @@ suites() {
 
 # Takes away what a test that failed or was killed left; a test's stacks are named after its process.
 tidy() {
+  fresh_images | xargs --no-run-if-empty docker image rm >/dev/null
+  rm -rf "$scratch"
   [ "$keep" = no ] || return 0
   local project
   for project in $(docker ps --all --quiet --filter label=com.docker.compose.project |
@@ -73,6 +84,10 @@ tidy() {
 }
 
 if [ "$quick" = no ]; then
+  scratch=$(mktemp -d)
+  trap tidy EXIT
+  # Compiled code of the sample stack, of this run alone.
+  export SHOP_TARGET_DIR=$scratch/target
   # The schema's proofs run on the oldest and the newest major, too.
   step 'set-up' scripts/setup.sh --postgres 15,17,18
 fi
@@ -85,9 +100,9 @@ else
   printf '==> no valgrind here: instructions are not counted; scripts/setup.sh installs it\n' >&2
 fi
 if [ "$quick" = no ]; then
-  trap tidy EXIT
-  step 'images of the sample releases' releases
   step 'build' cargo build --workspace --locked --quiet
+  step 'the demo, short, without any image or compiled code of the sample stack' demo
+  step 'images of the sample releases' releases
   step 'suites against a throw-away copy' suites
   step 'the gate on the real stack' cargo proof --locked
   step 'the gate under load, alone' cargo proof --locked -- --ignored --test-threads 1 alone_

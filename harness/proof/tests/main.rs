@@ -23,5 +23,6 @@ mod refuse;
 mod schema;
 mod scratch;
 mod seed;
+mod shop;
 mod workflows;
 mod world;

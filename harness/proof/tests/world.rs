@@ -329,7 +329,8 @@ pub(crate) fn ended(output: &Output) -> Ended {
     Ended { code: output.status.code(), text: String::from_utf8_lossy(&text).into_owned() }
 }
 
-fn run(command: &mut Command) -> Output {
+/// Runs a program that has to end well.
+pub(crate) fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}:\n{}", ended(&output).text);
     output
