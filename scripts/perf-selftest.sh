@@ -15,11 +15,13 @@ case ${1:-} in
 esac
 rounds=${1:-100} within=${2:-20}
 cargo build --release --locked --quiet --package stagegate-proof --bin perf-selftest
+# Where cargo put it, and not where another build may have left one.
+program=${CARGO_TARGET_DIR:-target}/release/perf-selftest
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 loads=()
 begun=$SECONDS
-target/release/perf-selftest record --rounds "$rounds" --within "$within" --out "$scratch/rounds.jsonl" &
+"$program" record --rounds "$rounds" --within "$within" --out "$scratch/rounds.jsonl" &
 recorder=$!
 while kill -0 "$recorder" 2>/dev/null; do
   read -r load _ </proc/loadavg
@@ -30,4 +32,4 @@ wait "$recorder"
 printf '%s\n' "${loads[@]}" | sort -n | awk -v date="$(date -u +%F)" -v cores="$(nproc)" -v took=$((SECONDS - begun)) '
   { load[NR] = $1 }
   END { printf "%s, %d processors, load %s to %s (median %s), %d s\n\n", date, cores, load[1], load[NR], load[int((NR + 1) / 2)], took }'
-target/release/perf-selftest judge --within "$within" --log "$scratch/rounds.jsonl"
+"$program" judge --within "$within" --log "$scratch/rounds.jsonl"

@@ -38,7 +38,7 @@ main() {
   has jq || die "jq is missing" "apt-get install jq"
   if [ -z "${GATE:-}" ]; then
     (cd "$root" && cargo build --release --quiet --bin gate)
-    GATE=$root/target/release/gate
+    GATE=${CARGO_TARGET_DIR:-$root/target}/release/gate
   fi
   # One file of zksync-era is a simple migration among reversible ones: sqlx applies it too, and it has no way back.
   if [ -n "$zksync" ]; then

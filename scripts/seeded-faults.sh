@@ -5,15 +5,15 @@
 # --clean N  runs the suites N times on the sound stack instead: every run has to pass
 # --keep     leaves the stacks and the folder with the records
 #
-# Needs scripts/setup.sh and a built `gate` (GATE names another one). Exits 1 where a fault is not found; one that needs
-# a program which is not installed here is told as untried.
+# Needs scripts/setup.sh. It builds the gate of this checkout (GATE names another one). Exits 1 where a fault is not
+# found; one that needs a program which is not installed here is told as untried.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/lib.sh
 . "$root/scripts/lib.sh"
 faults=$root/fixtures/faults
-gate=${GATE:-$root/target/debug/gate}
+gate=${GATE:-${CARGO_TARGET_DIR:-$root/target}/debug/gate}
 keep=no clean=0 names=()
 while [ $# -gt 0 ]; do
   case $1 in
@@ -25,7 +25,9 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ -x "$gate" ] || die "$gate is not there" "cargo build --bin gate"
+# A program that an earlier build left would be asked about faults that it does not know.
+[ -n "${GATE:-}" ] || (cd "$root" && cargo build --locked --quiet --bin gate)
+[ -x "$gate" ] || die "$gate is not there"
 has openssl || die "openssl is not there" "apt-get install openssl"
 [ ${#names[@]} -gt 0 ] || mapfile -t names < <(cd "$faults" && for fault in */fault.sh; do dirname "$fault"; done)
 

@@ -1,6 +1,7 @@
 //! Proofs on the real sample stack: real Docker, real PostgreSQL, the shipped program, killed for real.
 //!
-//! They need `scripts/setup.sh`, the images of all releases and a built `gate` (`scripts/test.sh` sees to it).
+//! They need `scripts/setup.sh` and the images of all releases (`scripts/test.sh` sees to both), and build the `gate`
+//! themselves.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a proof that cannot be set up has failed")]
 

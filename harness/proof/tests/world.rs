@@ -7,6 +7,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::LazyLock,
 };
 
 use serde_json::Value;
@@ -352,10 +353,28 @@ pub(crate) fn image_of(major: u32) -> String {
         .to_owned()
 }
 
-/// Returns the gate that was built beside this test.
+/// Returns the gate of the sources as they are now, built if need be.
+///
+/// `cargo test` builds only the programs of the tests' own package: the gate next to them may be of an earlier day.
 pub(crate) fn gate() -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    let gate = tests.ancestors().nth(2).unwrap().join("gate");
-    assert!(gate.is_file(), "{} is not there; run `cargo build` first", gate.display());
-    gate
+    static GATE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let tests = std::env::current_exe().unwrap();
+        let folder = tests.ancestors().nth(2).unwrap();
+        let mut build = Command::new(env!("CARGO"));
+        build.current_dir(checkout()).args(["build", "--workspace", "--bin", "gate", "--locked", "--quiet"]);
+        build.arg("--target-dir").arg(folder.parent().unwrap());
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        // Cargo set these for this process; build scripts that watch them would run again.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"].iter().any(|p| text.starts_with(p)) {
+                build.env_remove(&name);
+            }
+        }
+        run(&mut build);
+        folder.join("gate")
+    });
+    GATE.clone()
 }
