@@ -169,9 +169,9 @@ check_toolchain() {
   if ! has git; then provide_package git git; fi
   if ! has cc; then provide_package cc gcc libc6-dev; fi
   # Certificates and passwords of the stacks that scripts/seeded-faults.sh breaks.
-  if ! has openssl; then provide_package openssl openssl; fi
+  if ! has openssl; then offer_package openssl 'scripts/seeded-faults.sh needs it'; fi
   # Counts the instructions of the hot paths: scripts/instructions.sh.
-  if ! has valgrind; then provide_package valgrind valgrind; fi
+  if ! has valgrind; then offer_package valgrind 'scripts/instructions.sh needs it, scripts/test.sh leaves that out'; fi
   has cargo || die "cargo is not installed" "https://rustup.rs, or: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
   local version
   version=$(cd "$root" && cargo --version | cut -d ' ' -f 2)
@@ -186,6 +186,12 @@ provide_package() {
   can_apt || die "\`$command\` is not installed" "Debian, Ubuntu: sudo apt-get install $*"
   say "$command is not installed: installing $*"
   apt_install "$@" || die "$* could not be installed"
+}
+
+# Installs a package that the sample stack does not need, where that can be done.
+offer_package() {
+  if can_apt && say "$1 is not installed: installing it" && apt_install "$1"; then return; fi
+  note "$1 is not installed, and not needed for the sample stack: $2"
 }
 
 # --- images
