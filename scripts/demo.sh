@@ -221,7 +221,7 @@ provide() {
     fi
   done
   heading "building the gate and the client (some minutes the first time)"
-  (cd "$root" && cargo build --locked --package stagegate --bin gate --package stagegate-proof --bin shop-client) 2>&1 | indent
+  (cd "$root" && cargo build --workspace --locked) 2>&1 | indent
 }
 
 make_product() {

@@ -27,12 +27,71 @@ done
 # A name that no image has yet.
 fresh=stagegate-shop-$$
 begun=$SECONDS
+work=$(mktemp -d)
+
+# --- steps: a table of them at the end, and the same as JSON in target/test-steps.json
+
+# Runs a step in the foreground; its output is shown as it comes.
 step() {
-  local title=$1 from=$SECONDS
+  local title=$1 from=$SECONDS code=0
   shift
   printf '==> %s\n' "$title" >&2
-  "$@"
+  # Not behind "||": there, a command that fails inside would go unseen.
+  set +e
+  (set -e; "$@")
+  code=$?
+  set -e
+  ended "$title" "$from" "$code" alone
+}
+
+# Starts a step in the background, next to those that follow until `join`; its output is kept for `join`.
+start() {
+  lane_title=$1 lane_from=$SECONDS
+  shift
+  printf '==> %s (in the background)\n' "$lane_title" >&2
+  (set -e; trap - EXIT; "$@"; ) >"$work/lane.log" 2>&1 &
+  lane=$!
+}
+
+# Waits for the step in the background.
+join() {
+  local code=0
+  wait "$lane" || code=$?
+  lane=''
+  cat "$work/lane.log" >&2
+  ended "$lane_title" "$lane_from" "$code" parallel
+}
+
+ended() {
+  local title=$1 from=$2 code=$3 how=$4
+  printf '%s\t%d\t%d\t%s\n' "$title" $((SECONDS - from)) "$code" "$how" >>"$work/steps"
   printf '==> %s: %d s (%d s in all)\n' "$title" $((SECONDS - from)) $((SECONDS - begun)) >&2
+  [ "$code" -eq 0 ] || exit "$code"
+}
+
+# Writes the table of the steps and, for programs, target/test-steps.json.
+table() {
+  [ -s "$work/steps" ] || return 0
+  awk -F '\t' -v all=$((SECONDS - begun)) '
+    { printf "%6d s  %s%s%s\n", $2, $1, $4 == "parallel" ? "  (next to others)" : "", $3 == 0 ? "" : "  FAILED" }
+    END { printf "%6d s  in all\n", all }' "$work/steps" >&2
+  mkdir -p "${CARGO_TARGET_DIR:-target}"
+  awk -F '\t' -v all=$((SECONDS - begun)) '
+    BEGIN { printf "{\"steps\":[" }
+    { printf "%s{\"step\":\"%s\",\"seconds\":%d,\"exit\":%d,\"parallel\":%s}", NR > 1 ? "," : "", $1, $2, $3, $4 == "parallel" ? "true" : "false" }
+    END { printf "],\"seconds\":%d}\n", all }' "$work/steps" >"${CARGO_TARGET_DIR:-target}/test-steps.json"
+}
+
+# --- what the steps do
+
+# Tools first: the builds need a compiler. Images come next to the builds.
+tools() { scripts/setup.sh --no-images; }
+images() { scripts/setup.sh --postgres 15,17,18; }
+
+# All that is run later, in one call: parts of the workspace that are built one by one would be built again.
+build() {
+  cargo build --workspace --locked --quiet
+  cargo test --workspace --locked --no-run --quiet
 }
 
 lints() {
@@ -71,37 +130,52 @@ suites() {
 
 # Takes away what a test that failed or was killed left; a test's stacks are named after its process.
 tidy() {
-  fresh_images | xargs --no-run-if-empty docker image rm >/dev/null
-  rm -rf "$scratch"
-  [ "$keep" = no ] || return 0
+  local code=$?
+  [ -z "$lane" ] || { kill "$lane" 2>/dev/null; wait "$lane" 2>/dev/null; cat "$work/lane.log" >&2; } || true
+  table
+  fresh_images | xargs --no-run-if-empty docker image rm >/dev/null || true
+  rm -rf "$work"
+  [ "$keep" = no ] || exit "$code"
   local project
-  for project in $(docker ps --all --quiet --filter label=com.docker.compose.project |
+  for project in $(docker ps --all --quiet --filter label=com.docker.compose.project 2>/dev/null |
     xargs --no-run-if-empty docker inspect --format '{{index .Config.Labels "com.docker.compose.project"}}' |
-    grep -E '^proof-[a-z-]+-[0-9]+-(staging|production)$' | sort -u); do
-    [ -e "/proc/$(sed -E 's/^proof-[a-z-]+-([0-9]+)-.*/\1/' <<<"$project")" ] ||
+    grep -E '^proof-[a-z0-9-]+-[0-9]+-(staging|production)$' | sort -u); do
+    [ -e "/proc/$(sed -E 's/^proof-[a-z0-9-]+-([0-9]+)-.*/\1/' <<<"$project")" ] ||
       docker compose --project-name "$project" down --volumes --remove-orphans --timeout 1 >/dev/null 2>&1 || true
   done
+  exit "$code"
 }
 
+instructions() {
+  if command -v valgrind >/dev/null 2>&1; then
+    scripts/instructions.sh
+  else
+    printf '    no valgrind here: instructions are not counted; scripts/setup.sh installs it\n' >&2
+  fi
+}
+
+lane=''
+trap tidy EXIT
 if [ "$quick" = no ]; then
-  scratch=$(mktemp -d)
-  trap tidy EXIT
+  scratch=$work/shop
+  mkdir -p "$scratch"
   # Compiled code of the sample stack, of this run alone.
   export SHOP_TARGET_DIR=$scratch/target
+  step 'tools' tools
   # The schema's proofs run on the oldest and the newest major, too.
-  step 'set-up' scripts/setup.sh --postgres 15,17,18
+  start 'images' images
+  step 'build' build
+  join
+  # The demo mostly waits for containers: what needs a processor runs next to it.
+  start 'the demo, short, without any image or compiled code of the sample stack' demo
 fi
-step 'format and lints' lints
+# Unit tests first: they need no lock of cargo's, which the demo takes for a moment.
 step 'unit tests' cargo unit --locked --quiet
+step 'format and lints' lints
 step 'docs' docs
-if command -v valgrind >/dev/null 2>&1; then
-  step 'instructions of the hot paths' scripts/instructions.sh
-else
-  printf '==> no valgrind here: instructions are not counted; scripts/setup.sh installs it\n' >&2
-fi
+step 'instructions of the hot paths' instructions
 if [ "$quick" = no ]; then
-  step 'build' cargo build --workspace --locked --quiet
-  step 'the demo, short, without any image or compiled code of the sample stack' demo
+  join
   step 'images of the sample releases' releases
   step 'suites against a throw-away copy' suites
   step 'the gate on the real stack' cargo proof --locked

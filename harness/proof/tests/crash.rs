@@ -1,8 +1,9 @@
 //! The gate is killed for real, right after a line of its journal was synced; the next command ends the run. The
 //! target is then all as before or all new.
 //!
-//! `STAGEGATE_PROOF_LINES` (`all`, or `7,12`) says after which lines; without it, after the begin of every step and
-//! around the commit line.
+//! `STAGEGATE_PROOF_LINES` says after which lines: `all`, `begun` (the begin of every step and around the point of no
+//! return), or `7,12`. Without it a sample of `begun` is drawn, whose seed is printed; `STAGEGATE_PROOF_SEED` draws it
+//! again. `scripts/kill-sweep.sh` takes all.
 
 use serde_json::Value;
 
@@ -10,6 +11,9 @@ use crate::world::{Snapshot, World};
 
 const KILL: &str = "STAGEGATE_KILL_AFTER_LINE";
 const LINES: &str = "STAGEGATE_PROOF_LINES";
+const SEED: &str = "STAGEGATE_PROOF_SEED";
+/// How many lines a sample has.
+const SAMPLE: usize = 4;
 
 /// Returns the lines of a whole run, as `(number, entry, step)`.
 fn journal(world: &World) -> Vec<(u64, String, String)> {
@@ -22,16 +26,32 @@ fn journal(world: &World) -> Vec<(u64, String, String)> {
 
 /// Chooses the lines to be killed after, of the whole run's journal.
 fn chosen(lines: &[(u64, String, String)]) -> Vec<u64> {
-    let wanted = std::env::var(LINES).unwrap_or_default();
-    let all = lines.iter().map(|(seq, _, _)| *seq);
-    match wanted.as_str() {
-        "" => {
-            let tells = |entry: &str| matches!(entry, "begun" | "undo_begun" | "decided");
-            lines.iter().filter(|(_, entry, _)| tells(entry)).map(|(seq, _, _)| *seq).collect()
-        }
-        "all" => all.collect(),
+    let begun = || {
+        let is_begin = |entry: &str| matches!(entry, "begun" | "undo_begun" | "decided");
+        lines.iter().filter(|(_, entry, _)| is_begin(entry)).map(|(seq, _, _)| *seq).collect::<Vec<u64>>()
+    };
+    match std::env::var(LINES).unwrap_or_default().as_str() {
+        "" => sample(&begun(), seed()),
+        "begun" => begun(),
+        "all" => lines.iter().map(|(seq, _, _)| *seq).collect(),
         list => list.split(',').filter_map(|number| number.trim().parse().ok()).collect(),
     }
+}
+
+/// Draws [`SAMPLE`] lines that lie evenly over the run, from a place that the seed says.
+fn sample(lines: &[u64], seed: u64) -> Vec<u64> {
+    let count = SAMPLE.min(lines.len());
+    let from = usize::try_from(seed % lines.len().max(1) as u64).unwrap();
+    let mut drawn: Vec<u64> = (0..count).map(|n| lines[(from + n * lines.len() / count) % lines.len()]).collect();
+    drawn.sort_unstable();
+    eprintln!("killing after lines {drawn:?} of {lines:?}; {SEED}={seed} draws them again");
+    drawn
+}
+
+/// Returns the seed of this run: the one that was given, else another one each time.
+fn seed() -> u64 {
+    let given = std::env::var(SEED).ok().map(|text| text.parse().expect("the seed is a number"));
+    given.unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().unwrap().as_secs())
 }
 
 /// Kills a promotion after line `seq`, lets another command finish it, and returns how the run ended.
@@ -83,8 +103,9 @@ async fn a_failing_promotion_that_is_killed_ends_all_old() {
     let decided = lines.iter().find(|(_, entry, _)| entry == "decided").map(|(seq, _, _)| *seq).unwrap();
     same(&world.state().await, &old, 0);
     // What comes before the decision is the same as in a good promotion, which the other test kills.
-    let whole = std::env::var(LINES).is_ok();
-    for seq in chosen(&lines).into_iter().filter(|seq| whole || *seq >= decided) {
+    let behind: Vec<_> =
+        lines.into_iter().filter(|(seq, _, _)| std::env::var(LINES).is_ok() || *seq >= decided).collect();
+    for seq in chosen(&behind) {
         let end = kill_and_resume(&mut world, seq).await;
         assert!(["rolled_back", "aborted", "held"].contains(&end.as_str()), "line {seq}: {end}");
         same(&world.state().await, &old, seq);
