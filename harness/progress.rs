@@ -32,14 +32,16 @@ pub(crate) fn tell(line: &Line, took: Duration) {
         Entry::Begun { step } => return while_it_lasts(step.title()),
         Entry::Done { step, data } => {
             let line = format!("{} {:<28} {seconds:>6.1} s  {}", painted("32", "ok  "), step.title(), shown(data));
-            format!("{line}{}", compared(data))
+            format!("{line}{}{}", compared(data), left(data))
         }
         Entry::Failed { step, reason, .. } => {
             format!("{} {:<28} {seconds:>6.1} s\n     {reason}", painted("31", "FAIL"), step.title())
         }
         Entry::UndoBegun { step } => return while_it_lasts(&format!("undo: {}", step.title())),
-        Entry::Undone { step, data } if seconds >= 0.1 => {
-            format!("{} undo: {:<22} {seconds:>6.1} s  {}", painted("33", "back"), step.title(), shown(data))
+        Entry::Undone { step, data } if seconds >= 0.1 || data["left"].is_array() => {
+            let line =
+                format!("{} undo: {:<22} {seconds:>6.1} s  {}", painted("33", "back"), step.title(), shown(data));
+            format!("{line}{}", left(data))
         }
         Entry::Undone { .. } => return,
         Entry::UndoFailed { step, reason } => {
@@ -118,6 +120,15 @@ fn compared(data: &Value) -> String {
     let probes = data["performance"].as_array().into_iter().flatten();
     let said = probes.filter_map(|probe| probe["probe"].as_str().zip(probe["said"].as_str()));
     said.map(|(probe, said)| format!("\n     {probe}: {said}")).collect()
+}
+
+/// Returns the databases that stay, with the reason and the statement that drops each by hand, two lines each.
+fn left(data: &Value) -> String {
+    let one = |left: &Value| {
+        let text = |key: &str| left[key].as_str().map(str::to_owned);
+        Some(format!("\n     database `{}` stays: {}\n       {};", text("database")?, text("why")?, text("command")?))
+    };
+    data["left"].as_array().into_iter().flatten().filter_map(one).collect()
 }
 
 /// Shows on a terminal what is being done; the line is written over when it ended.

@@ -1,8 +1,13 @@
 //! Where things are kept on this machine.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use stagegate_decide::config::Config;
+
+use crate::files;
 
 /// The folders of one compose project's state.
 ///
@@ -33,6 +38,31 @@ impl StateDir {
         &self.root
     }
 
+    /// Returns the id of this very folder, 16 hexadecimal digits, which marks what its runs make elsewhere; made where
+    /// there is none.
+    ///
+    /// # Errors
+    /// The system's, and where the file holds something else: what is marked with the id could not be told any more.
+    pub fn id(&self) -> io::Result<String> {
+        let path = self.root.join("id");
+        if !path.exists() {
+            files::private_dir(&self.root)?;
+            let draft = self.root.join(format!(".id.{}", std::process::id()));
+            files::write_whole(&draft, random()?.as_bytes())?;
+            // A link is not made over another process's file.
+            let linked = fs::hard_link(&draft, &path);
+            fs::remove_file(&draft)?;
+            match linked {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => files::sync_dir(&self.root)?,
+            }
+        }
+        let id = fs::read_to_string(&path)?;
+        let is_id = id.len() == 16 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let text = || format!("{} does not hold 16 hexadecimal digits", path.display());
+        is_id.then_some(id).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, text()))
+    }
+
     /// Returns the folder of the runs, one folder each.
     #[must_use]
     pub fn runs(&self) -> PathBuf {
@@ -50,6 +80,13 @@ impl StateDir {
     pub fn tests(&self) -> PathBuf {
         self.root.join("tests")
     }
+}
+
+fn random() -> io::Result<String> {
+    use io::Read;
+    let mut bytes = [0_u8; 8];
+    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
 }
 
 fn base(config: &Config) -> PathBuf {
@@ -70,4 +107,22 @@ fn base(config: &Config) -> PathBuf {
 #[must_use]
 pub fn find_config(start: &Path) -> Option<PathBuf> {
     start.ancestors().map(|dir| dir.join(stagegate_decide::config::FILE_NAME)).find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_keeps_its_id_and_a_damaged_one_is_refused() {
+        let dir = std::env::temp_dir().join(format!("stagegate-id-{}", std::process::id()));
+        let id = StateDir::at(&dir).id().unwrap();
+        assert_eq!(StateDir::at(&dir).id().unwrap(), id);
+        let other = StateDir::at(&dir.join("other")).id().unwrap();
+        fs::write(dir.join("id"), "").unwrap();
+        let refused = StateDir::at(&dir).id().unwrap_err().to_string();
+        fs::remove_dir_all(&dir).unwrap();
+        assert!(id.len() == 16 && id != other, "{id} {other}");
+        assert!(refused.contains("16 hexadecimal digits"), "{refused}");
+    }
 }

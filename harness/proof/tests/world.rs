@@ -321,7 +321,7 @@ impl Drop for World {
     }
 }
 
-const IDENTITY: [&str; 6] =
+pub(crate) const IDENTITY: [&str; 6] =
     ["-c", "user.name=proof", "-c", "user.email=proof@example.org", "-c", "commit.gpgsign=false"];
 
 /// Returns what a program that was run left.

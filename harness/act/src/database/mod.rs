@@ -5,12 +5,14 @@
 
 mod catalog;
 mod facts;
+mod kept;
 pub mod statistics;
 mod swap;
 pub mod waits;
 
 pub use catalog::{Catalog, schema, schema_by_two, schema_in_transaction};
 pub use facts::{DATA_FACTS_SETTINGS, data_facts};
+pub use kept::Dropped;
 pub use swap::Locale;
 
 use std::{

@@ -2,10 +2,17 @@
 
 use std::{path::Path, time::Duration};
 
-use stagegate_decide::units::Size;
+use stagegate_decide::{
+    promotion::{Mark, Sessions},
+    units::Size,
+};
 use tokio_postgres::Client;
 
-use super::{DatabaseError, MAINTENANCE, Server, failed, identifier, literal};
+use super::{
+    DatabaseError, Dropped, MAINTENANCE, Server, failed, identifier,
+    kept::{comment_on, create_marked, keeps},
+    literal,
+};
 use crate::process::Runner;
 
 /// From this size on the files are copied; below, the copy goes through the write-ahead log and needs no checkpoint.
@@ -45,17 +52,6 @@ impl Server {
         has(&client, database).await
     }
 
-    /// Returns the databases whose names begin with `beginning`.
-    ///
-    /// # Errors
-    /// [`DatabaseError`] where the server does not say.
-    pub async fn beginning_with(&self, beginning: &str) -> Result<Vec<String>, DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
-        let sql = "select datname::text from pg_database where starts_with(datname::text, $1) order by 1";
-        let rows = client.query(sql, &[&beginning]).await.map_err(|e| failed("list databases", &e))?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
-    }
-
     /// Ends all sessions of the gate's earlier runs and waits until they are gone: a killed client's statements go on.
     ///
     /// # Errors
@@ -86,11 +82,11 @@ impl Server {
         client.batch_execute(&sql).await.map_err(|e| failed(&format!("open database `{database}`"), &e))
     }
 
-    /// Copies `database` to `copy`, its owner, rights and settings included. Nobody may be in `database`.
+    /// Copies `database` to that of `copy`, its owner, rights and settings included. Nobody may be in `database`.
     ///
     /// # Errors
     /// [`DatabaseError`]; a part of the copy may be there then, under its name.
-    pub async fn copy(&self, database: &str, copy: &str) -> Result<(), DatabaseError> {
+    pub async fn copy(&self, database: &str, copy: &Mark) -> Result<(), DatabaseError> {
         let client = self.connect(MAINTENANCE).await?;
         let what = format!("copy database `{database}`");
         let sql = "select current_setting('server_version_num')::int4, pg_database_size($1)::int8";
@@ -98,9 +94,9 @@ impl Server {
         let (version, size): (i32, i64) = (row.get(0), row.get(1));
         let by_files = version >= STRATEGY_SINCE && u64::try_from(size).unwrap_or_default() >= FILE_COPY_FROM.0;
         let strategy = if by_files { " strategy file_copy" } else { "" };
-        let sql = format!("create database {} template {}{strategy}", identifier(copy), identifier(database));
-        client.batch_execute(&sql).await.map_err(|e| failed(&what, &e))?;
-        carry_over(&client, database, copy).await
+        let clauses = format!("template {}{strategy}", identifier(database));
+        create_marked(&client, copy, &clauses, &what).await?;
+        carry_over(&client, database, &copy.name).await
     }
 
     /// Returns how a database sorts and encodes.
@@ -134,10 +130,11 @@ impl Server {
     ///
     /// # Errors
     /// [`DatabaseError`] where the server refuses.
-    pub async fn create_like(&self, fresh: &str, like: &str) -> Result<(), DatabaseError> {
-        self.create_fresh(fresh, &self.locale(like).await?).await?;
+    pub async fn create_like(&self, fresh: &Mark, like: &str) -> Result<(), DatabaseError> {
+        let clauses = format!("template template0 {}", self.locale(like).await?.clauses());
         let client = self.connect(MAINTENANCE).await?;
-        carry_over(&client, like, fresh).await
+        create_marked(&client, fresh, &clauses, &format!("make database `{}`", fresh.name)).await?;
+        carry_over(&client, like, &fresh.name).await
     }
 
     /// Returns the names of the server's roles, its own ones left out.
@@ -165,58 +162,79 @@ impl Server {
         Ok(())
     }
 
-    /// Makes the empty database `fresh`, restores a dump into it and leaves it under that name.
+    /// Makes the empty database of `fresh`, restores a dump into it and leaves it under that name; `live` are the plan's.
     ///
     /// # Errors
-    /// [`DatabaseError`]; a part may be there then, under the name `fresh`.
+    /// [`DatabaseError`]; a part may be there then, under its name.
     pub async fn restore_beside(
         &self,
         runner: &Runner,
         like: &str,
-        fresh: &str,
-        dump: &Path,
-        within: Duration,
+        fresh: &Mark,
+        (dump, within): (&Path, Duration),
+        live: &[String],
     ) -> Result<(), DatabaseError> {
-        self.drop_database(fresh).await?;
+        // What an earlier try left.
+        if let Dropped::Stays(why) = self.drop_marked(fresh, live, Sessions::End).await? {
+            let text = format!("database `{}` is there already and is not dropped: {why}", fresh.name);
+            return Err(DatabaseError::Unexpected(text));
+        }
         self.create_like(fresh, like).await?;
-        self.restore(runner, fresh, dump, within).await
+        self.restore(runner, &fresh.name, dump, within).await
     }
 
-    /// Drops a database; that it is gone already is fine.
+    /// Gives a database another name, whoever is in it. Nothing of it is lost.
     ///
     /// # Errors
     /// [`DatabaseError`] where the server refuses.
-    pub async fn drop_database(&self, database: &str) -> Result<(), DatabaseError> {
+    pub async fn set_aside(&self, database: &str, aside: &str) -> Result<(), DatabaseError> {
         let client = self.connect(MAINTENANCE).await?;
-        let sql = format!("drop database if exists {} with (force)", identifier(database));
-        client.batch_execute(&sql).await.map_err(|e| failed(&format!("drop database `{database}`"), &e))
+        shut(&client, database).await?;
+        let sql = format!("alter database {} rename to {}", identifier(database), identifier(aside));
+        client.batch_execute(&sql).await.map_err(|e| failed(&format!("set database `{database}` aside"), &e))
     }
 
-    /// Puts `good` in the place of `database`, which is kept as `aside`, in one transaction.
+    /// Puts the database of `good` in the place of `database`, which is kept as that of `aside`, in one transaction.
     ///
-    /// That it was done already (`good` is gone, `aside` is there) is fine.
+    /// `database` has `comment` then, and the other one its mark. That it was done already (`good` is gone, `aside` is
+    /// there) is fine.
     ///
     /// # Errors
     /// [`DatabaseError`]; both names are unchanged then.
-    pub async fn exchange(&self, database: &str, good: &str, aside: &str) -> Result<(), DatabaseError> {
+    pub async fn exchange(
+        &self,
+        database: &str,
+        good: &Mark,
+        aside: &Mark,
+        comment: Option<&str>,
+    ) -> Result<(), DatabaseError> {
         let client = self.connect(MAINTENANCE).await?;
-        let there = [has(&client, database).await?, has(&client, good).await?, has(&client, aside).await?];
-        match there {
-            [true, true, false] => {}
-            [true, false, true] => return self.open(database).await,
+        let names = [database, &good.name, &aside.name];
+        let there = [has(&client, names[0]).await?, has(&client, names[1]).await?, has(&client, names[2]).await?];
+        let ours = match there {
+            [true, true, false] => good,
+            [true, false, true] => aside,
             _ => {
-                let names = [database, good, aside];
                 let told: Vec<String> =
                     names.iter().zip(there).map(|(name, there)| format!("`{name}`: {there}")).collect();
                 return Err(DatabaseError::Unexpected(format!("cannot exchange databases ({})", told.join(", "))));
             }
+        };
+        if !keeps(&client, ours).await? {
+            let text = format!("database `{}` does not carry the mark that the gate gave it", ours.name);
+            return Err(DatabaseError::Unexpected(text));
+        }
+        if ours == aside {
+            return self.open(database).await;
         }
         shut(&client, database).await?;
-        shut(&client, good).await?;
-        let [name, good, aside] = [database, good, aside].map(identifier);
+        shut(&client, &good.name).await?;
+        let [name, good_name, aside_name] = names.map(identifier);
+        let comments = [comment_on(&aside.name, aside.comment().as_deref()), comment_on(database, comment)].join("; ");
         let sql = format!(
-            "begin; alter database {name} rename to {aside}; alter database {good} rename to {name}; commit; \
-             alter database {name} allow_connections true; alter database {aside} allow_connections true"
+            "begin; alter database {name} rename to {aside_name}; alter database {good_name} rename to {name}; \
+             {comments}; commit; \
+             alter database {name} allow_connections true; alter database {aside_name} allow_connections true"
         );
         let done = client.batch_execute(&sql).await;
         done.map_err(|e| failed(&format!("exchange database `{database}` by name"), &e))

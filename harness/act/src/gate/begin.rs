@@ -7,11 +7,14 @@ use stagegate_decide::{
     config::{Config, ConfigError, Database, Environment, Integrity},
     container::{Container, State},
     data::DataFacts,
-    promotion::{Environments, Facts, Kind, Plan, PlanDatabase, Release, ServiceChange, rollback_tag},
+    promotion::{
+        Environments, Facts, Kind, NAME_BYTES, Plan, PlanDatabase, Release, Role, ServiceChange, rollback_tag,
+    },
     redact::Secret,
     units::Size,
 };
 
+use super::data::earlier;
 use crate::{
     database::{DatabaseError, Server},
     engine::{Engine, EngineError},
@@ -63,6 +66,15 @@ pub enum BeginError {
     /// The journal.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The state folder.
+    #[error("the state folder {} has no id", path.display())]
+    State {
+        /// The folder.
+        path: std::path::PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
     /// There is nothing to put in the place of.
     #[error(
         "nothing runs in `{environment}` yet; bring the first release up with `gate up --env {environment} --release REV`"
@@ -135,6 +147,8 @@ pub async fn prepare_plan(
     facts.free_state = files::free_space(state.root()).unwrap_or(u64::MAX);
     facts.free_volumes = files::free_space(Path::new(&engine.about().await?.0));
     let mut plan = plan(config, request, run, &git, &target, &source, &old, release, databases);
+    plan.state = state.id().map_err(|source| BeginError::State { path: state.root().to_path_buf(), source })?;
+    facts.taken = taken(&plan, &target, &old.model).await?;
     if let Kind::Rollback { run, data: true } = &request.kind {
         plan.rows_since = rows_since(&plan, &state.run(run), &target, &old.model).await?;
     }
@@ -229,6 +243,10 @@ async fn databases(
             facts.others.push(format!("service `{}` of database `{}` does not run", database.service, database.id));
             continue;
         };
+        if database.name.len() > NAME_BYTES {
+            facts.others.push(format!("`{}` has more than {NAME_BYTES} bytes: PostgreSQL would cut it", database.name));
+            continue;
+        }
         match server.sizes(&database.name).await {
             Ok((size, wal)) => {
                 facts.databases += size;
@@ -258,6 +276,21 @@ fn planned(database: &Database, model: &Model) -> PlanDatabase {
     }
 }
 
+/// Returns the databases that are there already under names that the run would give.
+async fn taken(plan: &Plan, target: &Found, model: &Model) -> Result<Vec<String>, BeginError> {
+    let mut taken = Vec::new();
+    for database in &plan.databases {
+        let Some(server) = server(target, database, model) else { continue };
+        for role in [Role::Copy, Role::Failed, Role::Left, Role::Restored] {
+            let name = plan.kept(&database.name, role).name;
+            if server.has(&name).await? {
+                taken.push(name);
+            }
+        }
+    }
+    Ok(taken)
+}
+
 /// Compares what an earlier run kept of each database with what is served now.
 async fn rows_since(
     plan: &Plan,
@@ -268,9 +301,9 @@ async fn rows_since(
     let mut changes = Vec::new();
     for database in &plan.databases {
         let Some(server) = server(target, database, model) else { continue };
-        let earlier = Plan { run: dir.file_name().unwrap_or_default().to_string_lossy().into_owned(), ..plan.clone() };
-        let frozen_is_there = server.has(&earlier.copy_of(&database.name)).await?
-            || dir.join(format!("frozen-{}.dump", database.id)).is_file();
+        let run = dir.file_name().unwrap_or_default().to_string_lossy();
+        let copy = earlier(dir, &run, plan).kept(&database.name, Role::Copy);
+        let frozen_is_there = server.keeps(&copy).await? || dir.join(format!("frozen-{}.dump", database.id)).is_file();
         let kept = if frozen_is_there { frozen_facts(dir, &database.id) } else { dumped_facts(dir, &database.id) };
         let Some(kept) = kept else { continue };
         let now = server.facts(&database.name, Integrity::Counts).await?;
@@ -323,6 +356,7 @@ fn plan(
     Plan {
         kind: request.kind.clone(),
         run: run.to_owned(),
+        state: String::new(),
         environments: Environments { source: request.from.clone(), target: request.to.clone() },
         project: target.environment.project.clone(),
         tag: rollback_tag(run),

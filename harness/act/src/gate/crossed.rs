@@ -11,7 +11,7 @@ use stagegate_decide::{
     command::compose::{self, Source},
     compose::Model,
     config::{CrossVersions, Environment},
-    promotion::{Kind, PlanDatabase, Tier},
+    promotion::{Kind, PlanDatabase, Role, Tier},
     verdict::{Verdict, VerdictKind},
 };
 
@@ -55,10 +55,6 @@ fn word(verdict: &Verdict) -> &'static str {
     }
 }
 
-fn before(database: &PlanDatabase) -> String {
-    format!("{}__before", database.name.chars().take(54).collect::<String>())
-}
-
 impl Run {
     fn crosses(&self) -> bool {
         self.plan.cross_versions != CrossVersions::Off && self.plan.kind == Kind::Promote
@@ -71,7 +67,7 @@ impl Run {
         }
         let server = self.rehearsal_server(database).await?;
         server.shut(&database.name).await?;
-        let copied = server.copy(&database.name, &before(database)).await;
+        let copied = server.copy(&database.name, &self.plan.kept(&database.name, Role::Before)).await;
         server.open(&database.name).await?;
         Ok(copied?)
     }
@@ -161,8 +157,8 @@ impl Run {
     async fn swap_schemas(&self) -> Result<(), Stop> {
         for database in self.plan.databases.iter().filter(|database| database.migrations.is_some()) {
             let server = self.rehearsal_server(database).await?;
-            let aside = format!("{}__after", database.name.chars().take(54).collect::<String>());
-            server.exchange(&database.name, &before(database), &aside).await.map_err(|error| {
+            let [before, after] = [Role::Before, Role::After].map(|role| self.plan.kept(&database.name, role));
+            server.exchange(&database.name, &before, &after, None).await.map_err(|error| {
                 Stop::held(format!("cannot put the earlier schema in place: {}", with_causes(&error)))
             })?;
         }

@@ -7,10 +7,11 @@ use stagegate_decide::{
     command::compose,
     config::Integrity,
     data::{DataFacts, differences, row_changes},
-    promotion::{Kind, PlanDatabase, Step, Tier},
+    promotion::{Entry, Kind, Left, Plan, PlanDatabase, Role, Sessions, Step, Tier},
 };
 
-use super::{Run, Stop};
+use super::{Run, Stop, kept::told_left};
+use crate::database::{Dropped, Server};
 
 /// How long a server may take to take sessions again, crash recovery included.
 const SERVERS_WITHIN: Duration = Duration::from_secs(120);
@@ -45,7 +46,8 @@ impl Run {
         let started = Instant::now();
         for database in &self.plan.databases {
             let server = self.server(database).await?;
-            let copy = self.plan.copy_of(&database.name);
+            let copy = self.plan.kept(&database.name, Role::Copy);
+            self.save(&comment_name(database), &server.comment(&database.name).await?)?;
             let facts = match self.tier() {
                 Tier::Restore => {
                     server.open(&database.name).await?;
@@ -58,7 +60,7 @@ impl Run {
                 Tier::Code | Tier::Swap => {
                     server.copy(&database.name, &copy).await?;
                     // The copy is read, not the original: nobody else knows it.
-                    server.facts(&copy, self.plan.integrity).await?
+                    server.facts(&copy.name, self.plan.integrity).await?
                 }
             };
             self.save(&frozen_name(database), &facts)?;
@@ -71,15 +73,24 @@ impl Run {
     }
 
     /// Drops copies that were never needed. A copy that took the original's place has another name by now.
+    ///
+    /// One without its mark is somebody else's: it is told, and fails nothing.
     pub(super) async fn undo_clone(&mut self) -> Result<Value, Stop> {
+        let mut left = Vec::new();
         for database in &self.plan.databases {
             let server = self.server(database).await?;
             server.end_gate_sessions().await?;
-            if server.has(&database.name).await? {
-                server.drop_database(&self.plan.copy_of(&database.name)).await?;
+            if !server.has(&database.name).await? {
+                continue;
+            }
+            for role in [Role::Copy, Role::Restored] {
+                let mark = self.plan.kept(&database.name, role);
+                if let Dropped::Stays(why) = server.drop_marked(&mark, &self.plan.live(), Sessions::End).await? {
+                    left.push(Left { name: mark.name, why });
+                }
             }
         }
-        Ok(Value::Null)
+        Ok(told_left(&left))
     }
 
     /// Applies the release's migrations, or puts the data of an earlier run in place.
@@ -108,23 +119,29 @@ impl Run {
 
     /// Exchanges the database with the copy, or the dump, that `run` kept of it.
     async fn put_back(&self, run: &str, database: &PlanDatabase) -> Result<(), Stop> {
-        let earlier = stagegate_decide::promotion::Plan { run: run.to_owned(), ..self.plan.clone() };
+        let dir = self.state.run(run);
         let server = self.server(database).await?;
-        let mut good = earlier.copy_of(&database.name);
-        if !server.has(&good).await? {
-            good = format!("{}_r", self.plan.copy_of(&database.name).chars().take(60).collect::<String>());
-            let dir = self.state.run(run);
+        let mut good = earlier(&dir, run, &self.plan).kept(&database.name, Role::Copy);
+        if !server.keeps(&good).await? {
+            good = self.plan.kept(&database.name, Role::Restored);
             let frozen = dir.join(format!("frozen-{}.dump", database.id));
             let dump = if frozen.is_file() { frozen } else { dir.join(format!("backup/{}.dump", database.id)) };
-            let within = self.plan.backup_within.0;
-            server.restore_beside(&self.runner, &database.name, &good, &dump, within).await?;
+            let (source, live) = ((dump.as_path(), self.plan.backup_within.0), self.plan.live());
+            server.restore_beside(&self.runner, &database.name, &good, source, &live).await?;
         }
-        Ok(server.exchange(&database.name, &good, &self.replaced(database)).await?)
+        let aside = self.plan.kept(&database.name, Role::Left);
+        // What the user says of the database now: it may have been written since that run.
+        let comment = server.comment(&database.name).await?;
+        Ok(server.exchange(&database.name, &good, &aside, comment.as_deref()).await?)
     }
 
-    fn replaced(&self, database: &PlanDatabase) -> String {
-        let failed = self.plan.failed_of(&database.name);
-        failed.replacen("__failed_", "__left_", 1)
+    /// Returns the user's comment on a database as it was when it was frozen.
+    async fn frozen_comment(&self, database: &PlanDatabase, server: &Server) -> Result<Option<String>, Stop> {
+        match self.load(&comment_name(database)) {
+            Ok(comment) => Ok(comment),
+            // A run that an earlier version began kept none.
+            Err(_) => Ok(server.comment(&database.name).await?),
+        }
     }
 
     /// Puts the rows from before the migration back and proves that they are the same.
@@ -136,16 +153,18 @@ impl Run {
         for database in &self.plan.databases {
             let server = self.server(database).await?;
             server.end_gate_sessions().await?;
-            let (copy, failed) = (self.plan.copy_of(&database.name), self.plan.failed_of(&database.name));
-            if self.tier() == Tier::Restore && !server.has(&failed).await? {
-                let (dump, within) = (self.frozen_dump(database), self.plan.backup_within.0);
-                server.restore_beside(&self.runner, &database.name, &copy, &dump, within).await?;
+            let [copy, failed] = [Role::Copy, Role::Failed].map(|role| self.plan.kept(&database.name, role));
+            if self.tier() == Tier::Restore && !server.has(&failed.name).await? {
+                let dump = self.frozen_dump(database);
+                let (source, live) = ((dump.as_path(), self.plan.backup_within.0), self.plan.live());
+                server.restore_beside(&self.runner, &database.name, &copy, source, &live).await?;
             }
+            let comment = self.frozen_comment(database, &server).await?;
             let started = Instant::now();
-            server.exchange(&database.name, &copy, &failed).await?;
+            server.exchange(&database.name, &copy, &failed, comment.as_deref()).await?;
             exchange += started.elapsed();
             self.prove_back(database, &server).await?;
-            told.push(json!({ "database": database.name, "kept": failed }));
+            told.push(json!({ "database": database.name, "kept": failed.name }));
         }
         Ok(json!({ "databases": told, "exchange_s": exchange.as_secs_f64() }))
     }
@@ -161,7 +180,7 @@ impl Run {
         Ok(())
     }
 
-    async fn prove_back(&self, database: &PlanDatabase, server: &crate::database::Server) -> Result<(), Stop> {
+    async fn prove_back(&self, database: &PlanDatabase, server: &Server) -> Result<(), Stop> {
         let before: DataFacts = self.load(&frozen_name(database))?;
         let now = server.facts(&database.name, self.plan.integrity).await?;
         let differs = differences(&before, &now);
@@ -196,4 +215,18 @@ impl Run {
 
 fn frozen_name(database: &PlanDatabase) -> String {
     format!("frozen-{}.json", database.id)
+}
+
+fn comment_name(database: &PlanDatabase) -> String {
+    format!("comment-{}.json", database.id)
+}
+
+/// Returns the plan of an earlier run, by which its databases are known; where its journal cannot be read, what is
+/// known without.
+pub(super) fn earlier(dir: &std::path::Path, run: &str, plan: &Plan) -> Plan {
+    let lines = crate::journal::lines(dir).unwrap_or_default();
+    match lines.into_iter().next().map(|line| line.entry) {
+        Some(Entry::Started { plan }) => *plan,
+        _ => Plan { run: run.to_owned(), ..plan.clone() },
+    }
 }

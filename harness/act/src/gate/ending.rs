@@ -8,7 +8,7 @@ use stagegate_decide::{
     promotion::{End, Entry, Line},
 };
 
-use super::{Run, Stop};
+use super::{Run, Stop, kept::told_left};
 use crate::{
     http::{Http, Request},
     journal,
@@ -72,9 +72,13 @@ impl Run {
             self.prune_point(&dir).await?;
             pruned.push(dir.file_name().unwrap_or_default().to_string_lossy().into_owned());
         }
-        self.drop_old_databases().await?;
         self.prune_leftovers()?;
-        Ok(json!({ "rollback_points_removed": pruned }))
+        let mut told = json!({ "rollback_points_removed": pruned });
+        let left = self.drop_old_databases().await?;
+        if !left.is_empty() {
+            told["left"] = told_left(&left)["left"].take();
+        }
+        Ok(told)
     }
 
     /// Returns the runs whose backups are too many: the oldest rollback points, and all but the newest backup of
@@ -126,24 +130,6 @@ impl Run {
             }
         }
         keep_newest(&self.state.tests(), KEPT_RECORDS);
-        Ok(())
-    }
-
-    /// Drops the copies of earlier runs; this run's copy, and the newest database that failed or was left, stay.
-    async fn drop_old_databases(&self) -> Result<(), Stop> {
-        for database in &self.plan.databases {
-            let server = self.server(database).await?;
-            let own = self.plan.copy_of(&database.name);
-            for word in ["__pre_", "__failed_", "__left_"] {
-                let beginning = own.split_once("__pre_").map_or("", |(name, _)| name);
-                let mut found = server.beginning_with(&format!("{beginning}{word}")).await?;
-                // Names end with the run's time, so the last one is the newest.
-                let newest = if word == "__pre_" { Some(own.clone()) } else { found.pop() };
-                for old in found.into_iter().filter(|name| Some(name) != newest.as_ref()) {
-                    server.drop_database(&old).await?;
-                }
-            }
-        }
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ mod data;
 mod deploy;
 mod ending;
 mod felt;
+mod kept;
 mod performance;
 mod prepare;
 mod readiness;

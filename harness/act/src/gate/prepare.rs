@@ -11,7 +11,7 @@ use stagegate_decide::{
     compose::{Model, short},
     config::Environment,
     data::{DataFacts, differences},
-    promotion::{Kind, Step},
+    promotion::{Kind, Role, Step},
 };
 
 use super::{Run, Stop};
@@ -150,8 +150,19 @@ impl Run {
             self.make_roles(database, &server).await?;
             let path = backup.join(format!("{}.dump", database.id));
             let copy = &database.name;
-            server.drop_database(copy).await?;
-            let locale = self.server(database).await?.locale(copy).await?;
+            let live = self.server(database).await?;
+            // The names are the same on both.
+            if server.identity().await? == live.identity().await? {
+                return Err(Stop::held(format!(
+                    "the rehearsal's server of `{}` is the live one; nothing was done in it",
+                    database.service
+                )));
+            }
+            // The image makes it. It is not dropped: nothing is, by its name.
+            if server.has(copy).await? {
+                server.set_aside(copy, &self.plan.kept(copy, Role::Left).name).await?;
+            }
+            let locale = live.locale(copy).await?;
             server.create_fresh(copy, &locale).await?;
             server.restore(&self.runner, copy, &path, self.plan.backup_within.0).await?;
             let found = server.facts(copy, self.plan.integrity).await?;

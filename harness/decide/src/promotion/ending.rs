@@ -58,6 +58,9 @@ pub fn by_hand(plan: &Plan, dir: &Path, end: End) -> Vec<String> {
                     "#   begin; alter database \"{name}\" rename to \"{failed}\"; alter database \"{copy}\" rename to \"{name}\"; commit;"
                 ));
                 lines.push(format!("#   alter database \"{name}\" allow_connections true;"));
+                lines.push(format!(
+                    "#   comment on database \"{name}\" is null;  -- the gate's mark; or your own comment"
+                ));
             }
             lines.push(command::compose::up(&plan.project, &dir.join("old/model.json")).line());
             lines.push(format!("gate unlock --env {target} --run {}", plan.run));

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use super::{Mark, Role, mark::NAME_BYTES};
 use crate::{
     config::{CrossVersions, Door, Integrity},
     data::RowChange,
@@ -82,6 +84,9 @@ pub struct Plan {
     pub kind: Kind,
     /// The run's id, `YYYYMMDD-HHMMSS-xxxx` (UTC): the key of all that the run makes.
     pub run: String,
+    /// The id of the state folder, part of every mark; empty in a plan of a version that set no marks.
+    #[serde(default)]
+    pub state: String,
     /// Source and target.
     pub environments: Environments,
     /// The target's compose project.
@@ -139,27 +144,50 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Returns the mark, with the name, of what the run makes of `database` for `role`.
+    #[must_use]
+    pub fn kept(&self, database: &str, role: Role) -> Mark {
+        Mark {
+            name: self.beside(database, role.infix()),
+            of: database.to_owned(),
+            role,
+            run: self.run.clone(),
+            state: self.state.clone(),
+        }
+    }
+
     /// Returns the name of the copy that is made of `database` before it is migrated.
     #[must_use]
     pub fn copy_of(&self, database: &str) -> String {
-        self.beside(database, "pre")
+        self.kept(database, Role::Copy).name
     }
 
     /// Returns the name under which a failed `database` is kept.
     #[must_use]
     pub fn failed_of(&self, database: &str) -> String {
-        self.beside(database, "failed")
+        self.kept(database, Role::Failed).name
     }
 
-    /// Returns a name of at most 63 bytes, PostgreSQL's limit; a longer one would be cut without an error.
-    fn beside(&self, database: &str, word: &str) -> String {
-        let ending = format!("__{word}_{}", self.run.replace('-', "_"));
-        let mut kept = database;
-        while kept.len() + ending.len() > 63 {
-            let cut = kept.char_indices().next_back().map_or(0, |(at, _)| at);
-            kept = &kept[..cut];
+    /// Returns the names of the plan's databases, which are never dropped.
+    #[must_use]
+    pub fn live(&self) -> Vec<String> {
+        self.databases.iter().map(|database| database.name.clone()).collect()
+    }
+
+    /// Returns a name of at most 63 bytes. Of a longer one the end of the database's part becomes a hash of all of it, so
+    /// that two databases that begin alike stay apart.
+    fn beside(&self, database: &str, infix: &str) -> String {
+        let ending = format!("__{infix}_{}", self.run.replace('-', "_"));
+        if database.len() + ending.len() <= NAME_BYTES {
+            return format!("{database}{ending}");
         }
-        format!("{kept}{ending}")
+        // A plan of a version that set no marks names its copies as that version did.
+        let hash = if self.state.is_empty() { String::new() } else { format!("_{}", short_hash(database)) };
+        let mut kept = NAME_BYTES.saturating_sub(ending.len() + hash.len());
+        while !database.is_char_boundary(kept) {
+            kept -= 1;
+        }
+        format!("{}{hash}{ending}", &database[..kept])
     }
 
     /// Returns the plan as the operator reads it before saying yes.
@@ -210,6 +238,10 @@ impl Plan {
             crate::config::Tier::Restore => "a dump made while frozen, restored into a fresh database, and a rename",
         }
     }
+}
+
+fn short_hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn change_text(change: &ServiceChange) -> String {

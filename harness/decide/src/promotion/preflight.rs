@@ -35,6 +35,8 @@ pub struct Facts {
     pub databases: u64,
     /// Bytes of write-ahead logs.
     pub wal: u64,
+    /// Databases that are there already under a name that the run would give.
+    pub taken: Vec<String>,
     /// Two containers or anonymous volumes that hold data, and the like: told as found.
     pub others: Vec<String>,
 }
@@ -67,6 +69,11 @@ pub fn refusals(kind: &Kind, facts: &Facts) -> Vec<String> {
     told(&mut refusals, "the target does not run", &facts.target_down);
     for image in &facts.missing_images {
         refusals.push(format!("image {image} is not on this host, and the way back needs it"));
+    }
+    for name in &facts.taken {
+        refusals.push(format!(
+            "database `{name}` is there already, and the run would make one of that name; rename it, or start again"
+        ));
     }
     space(&mut refusals, facts);
     refusals

@@ -10,11 +10,12 @@ use crate::{
     units::{Size, Span},
 };
 
-fn plan(kind: Kind) -> Plan {
+pub(super) fn plan(kind: Kind) -> Plan {
     let seconds = |n| Span(std::time::Duration::from_secs(n));
     Plan {
         kind,
         run: "20260102-030405-ab12".into(),
+        state: "00112233445566aa".into(),
         environments: Environments { source: "staging".into(), target: "production".into() },
         project: "shop-production".into(),
         release: Release { commit: "b".repeat(40), name: "v2".into() },
@@ -320,15 +321,6 @@ fn a_journal_of_another_version_is_refused_by_name() {
     assert_eq!(read(text), Err(JournalError::Version { found: 7 }));
 }
 
-#[test]
-fn names_beside_a_database_fit_and_stay_apart() {
-    let plan = plan(Kind::Promote);
-    assert_eq!(plan.copy_of("shop"), "shop__pre_20260102_030405_ab12");
-    let long = "ü".repeat(40);
-    let (copy, failed) = (plan.copy_of(&long), plan.failed_of(&long));
-    assert!(copy.len() <= 63 && failed.len() <= 63 && copy != failed);
-}
-
 #[rstest]
 #[case::sound(Facts::default(), &[])]
 #[case::dirty(Facts { repository_changes: vec![" M api/main.rs".into()], ..Facts::default() }, &["uncommitted", "api/main.rs", "commit or stash"])]
@@ -339,6 +331,7 @@ fn names_beside_a_database_fit_and_stay_apart() {
 #[case::disk(Facts { databases: 100 << 20, wal: 16 << 20, free_volumes: Some(200 << 20), ..Facts::default() }, &["200.0 MiB free", "236.0 MiB"])]
 #[case::image(Facts { missing_images: vec!["sha256:1".into()], ..Facts::default() }, &["sha256:1"])]
 #[case::drift(Facts { target_drift: vec!["api runs another image".into()], ..Facts::default() }, &["api runs another image"])]
+#[case::taken(Facts { taken: vec!["shop__pre_x".into()], ..Facts::default() }, &["`shop__pre_x`", "is there already", "rename it"])]
 fn a_run_is_refused_with_what_was_found_and_the_way_out(#[case] facts: Facts, #[case] words: &[&str]) {
     let source_runs = if words.first() == Some(&"runs cccc") || words.first() == Some(&"nothing is deployed") {
         facts.source_runs.clone()

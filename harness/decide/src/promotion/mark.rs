@@ -1,0 +1,272 @@
+//! Which databases of a server the gate made: known by a mark in the database itself, never by a name.
+//!
+//! The mark is the database's comment, which every owner may write. It names the database that it lies in, so that one
+//! that was renamed is the gate's no more, and the state folder, so that another installation's is left alone. Until
+//! the comment is written, right after `CREATE DATABASE`, the limit of connections stands for it: PostgreSQL sets that
+//! one in the very statement. Nothing without the mark is dropped, and no database of the plan, whatever it carries.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use super::{Plan, PlanDatabase};
+
+/// How every mark begins.
+const BEGINNING: &str = "stagegate: ";
+/// PostgreSQL's limit of a name, in bytes; it cuts a longer one without an error.
+// Source: PostgreSQL manual 4.1.1, NAMEDATALEN - 1.
+pub const NAME_BYTES: usize = 63;
+
+/// What a database of the gate's is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// The copy from before a migration.
+    Copy,
+    /// What a failed release made of the database.
+    Failed,
+    /// What a rollback with data replaced.
+    Left,
+    /// A dump, restored to be put in the database's place.
+    Restored,
+    /// In a rehearsal: the copy from before the migrations.
+    Before,
+    /// In a rehearsal: the migrated copy, once the one from before is in its place.
+    After,
+}
+
+impl Role {
+    const ALL: [(Role, &'static str, &'static str); 6] = [
+        (Role::Copy, "copy", "pre"),
+        (Role::Failed, "failed", "failed"),
+        (Role::Left, "left", "left"),
+        (Role::Restored, "restored", "restored"),
+        (Role::Before, "before", "before"),
+        (Role::After, "after", "after"),
+    ];
+
+    fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(role, ..)| *role == self).map_or("", |(_, word, _)| word)
+    }
+
+    /// Returns the part of the database's name that tells a person what it is for.
+    pub(super) fn infix(self) -> &'static str {
+        Self::ALL.iter().find(|(role, ..)| *role == self).map_or("", |(.., infix)| infix)
+    }
+}
+
+/// What a database of the gate's says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The database's own name.
+    pub name: String,
+    /// The database of the plan that it was made of.
+    pub of: String,
+    /// What it is for.
+    pub role: Role,
+    /// The run that made it.
+    pub run: String,
+    /// The id of that run's state folder: 16 hexadecimal digits; empty for a run of a version that set no marks.
+    pub state: String,
+}
+
+impl Mark {
+    /// Returns the mark as the database's comment; `None` for a run of a version that set no marks.
+    #[must_use]
+    pub fn comment(&self) -> Option<String> {
+        let Mark { name, of, role, run, state } = self;
+        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        is_state(state).then(|| {
+            format!("{BEGINNING}{} of {}, run {run}, state {state}, named {}", role.word(), quoted(of), quoted(name))
+        })
+    }
+
+    /// Reads a comment; `None` where it is anything but a whole mark.
+    #[must_use]
+    pub fn parse(comment: &str) -> Option<Self> {
+        let (word, rest) = comment.strip_prefix(BEGINNING)?.split_once(" of ")?;
+        let role = Role::ALL.iter().find(|(_, known, _)| *known == word)?.0;
+        let (of, rest) = unquoted(rest)?;
+        let (run, rest) = rest.strip_prefix(", run ")?.split_once(", state ")?;
+        let (state, rest) = rest.split_once(", named ")?;
+        let (name, rest) = unquoted(rest)?;
+        let is_run = !run.is_empty() && run.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        (rest.is_empty() && is_run && is_state(state)).then(|| Mark {
+            name,
+            of,
+            role,
+            run: run.to_owned(),
+            state: state.to_owned(),
+        })
+    }
+
+    /// Returns the limit of connections that the database is created with, a number of this mark alone: it stands for
+    /// the comment until that is written.
+    #[must_use]
+    pub fn limit(&self) -> i32 {
+        let hash = Sha256::digest(self.comment().unwrap_or_default().as_bytes());
+        let number = hash.iter().take(4).fold(0_u32, |all, byte| (all << 8) | u32::from(*byte));
+        1_000_000_000 + i32::try_from(number % 1_000_000_000).unwrap_or_default()
+    }
+
+    /// Tells whether `found` is the very database that the mark speaks of.
+    ///
+    /// A run of a version that set no marks is taken at its journal's word, for names only: nothing of it is dropped.
+    #[must_use]
+    pub fn is_of(&self, found: &FoundDatabase) -> bool {
+        let has_mark = match (self.comment(), &found.comment) {
+            (None, _) => true,
+            (Some(mark), Some(comment)) => *comment == mark,
+            (Some(_), None) => found.limit == self.limit(),
+        };
+        has_mark && self.name == found.name
+    }
+}
+
+fn is_state(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Reads a name in quotes, two of which stand for one; returns what follows too.
+fn unquoted(text: &str) -> Option<(String, &str)> {
+    let mut rest = text.strip_prefix('"')?;
+    let mut name = String::new();
+    loop {
+        let (part, after) = rest.split_once('"')?;
+        name.push_str(part);
+        match after.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return Some((name, after)),
+        }
+    }
+}
+
+/// A database as its server shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundDatabase {
+    /// Its name.
+    pub name: String,
+    /// Its comment.
+    pub comment: Option<String>,
+    /// Its limit of connections.
+    pub limit: i32,
+    /// Who is in it, the gate's own sessions left out.
+    pub sessions: Vec<String>,
+}
+
+impl FoundDatabase {
+    /// Returns the comment that is the user's own.
+    #[must_use]
+    pub fn own_comment(&self) -> Option<&str> {
+        self.comment.as_deref().filter(|comment| Mark::parse(comment).is_none())
+    }
+}
+
+/// What becomes of sessions in a database that is to be dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sessions {
+    /// They are ended. For a copy of the run at work: the database that it was made of holds every row of it.
+    End,
+    /// They keep the database. For what was kept for people: who is in it may be saving rows.
+    Respect,
+}
+
+/// Returns why a database must not be dropped; `None` where it may. `live` are the databases of the plan.
+#[must_use]
+pub fn refuses_drop(mark: &Mark, found: &FoundDatabase, live: &[String], sessions: Sessions) -> Option<String> {
+    if live.contains(&found.name) {
+        return Some("it is a database that the plan names".to_owned());
+    }
+    if mark.comment().is_none() {
+        return Some("a version that set no marks made it, or somebody else did".to_owned());
+    }
+    if !mark.is_of(found) {
+        return Some(not_ours(found).to_owned());
+    }
+    if sessions == Sessions::Respect && !found.sessions.is_empty() {
+        return Some(format!("sessions are in it: {}", found.sessions.join(", ")));
+    }
+    None
+}
+
+fn not_ours(found: &FoundDatabase) -> &'static str {
+    match found.comment.as_deref().map(Mark::parse) {
+        Some(Some(_)) => "its mark is of another run, name or state folder",
+        _ => "it carries no mark of the gate",
+    }
+}
+
+/// A database that stays, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Its name.
+    pub name: String,
+    /// Why it stays.
+    pub why: String,
+}
+
+impl Left {
+    /// Returns the statement that drops it by hand.
+    #[must_use]
+    pub fn command(&self) -> String {
+        format!("drop database \"{}\"", self.name.replace('"', "\"\""))
+    }
+}
+
+/// What a successful run removes from one server, and what looks like the gate's and is not touched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pruning {
+    /// To be dropped.
+    pub drop: Vec<Mark>,
+    /// What an earlier version may have made, or another state folder's run did.
+    pub unknown: Vec<Left>,
+}
+
+/// Returns what may go of the databases of one server, `databases` being those of the plan on it.
+///
+/// Earlier runs' copies go. Of failed and of replaced databases the newest of each stays, and all of this run's.
+#[must_use]
+pub fn pruning(plan: &Plan, databases: &[&PlanDatabase], found: &[FoundDatabase]) -> Pruning {
+    let live = plan.live();
+    let (mut marks, mut unknown) = (Vec::new(), Vec::new());
+    for one in found.iter().filter(|one| !live.contains(&one.name)) {
+        let parsed = one.comment.as_deref().and_then(Mark::parse);
+        match parsed.filter(|mark| databases.iter().any(|database| database.name == mark.of)) {
+            Some(mark) if mark.state == plan.state && mark.is_of(one) => marks.push(mark),
+            Some(_) => unknown.push(Left { name: one.name.clone(), why: not_ours(one).to_owned() }),
+            None if databases.iter().any(|database| looks_made_of(&one.name, &database.name)) => {
+                let why = "an earlier version of the gate may have made it; it carries no mark";
+                unknown.push(Left { name: one.name.clone(), why: why.to_owned() });
+            }
+            None => {}
+        }
+    }
+    let mut newest: BTreeMap<(String, Role), String> = BTreeMap::new();
+    for mark in marks.iter().filter(|mark| matches!(mark.role, Role::Failed | Role::Left)) {
+        let run = newest.entry((mark.of.clone(), mark.role)).or_default();
+        // A run's id begins with its time, so the greatest is the newest.
+        *run = run.clone().max(mark.run.clone());
+    }
+    let is_newest = |mark: &Mark| newest.get(&(mark.of.clone(), mark.role)) == Some(&mark.run);
+    let drop = marks.iter().filter(|mark| mark.run != plan.run && !is_newest(mark)).cloned().collect();
+    Pruning { drop, unknown }
+}
+
+/// Tells whether a name is of the form that the gate gives: for what a person is told, never for what is dropped.
+fn looks_made_of(name: &str, database: &str) -> bool {
+    let is_number =
+        |text: &str, length: usize, digit: fn(&u8) -> bool| text.len() == length && text.as_bytes().iter().all(digit);
+    Role::ALL.iter().any(|(.., infix)| {
+        let Some((beginning, rest)) = name.rsplit_once(&format!("__{infix}_")) else { return false };
+        let parts: Vec<&str> = rest.strip_suffix("_r").unwrap_or(rest).split('_').collect();
+        let is_run = matches!(parts[..], [day, time, id] if is_number(day, 8, u8::is_ascii_digit)
+            && is_number(time, 6, u8::is_ascii_digit) && is_number(id, 4, u8::is_ascii_hexdigit));
+        is_run && !beginning.is_empty() && database.starts_with(beginning)
+    })
+}
+
+#[cfg(test)]
+#[path = "mark_tests.rs"]
+mod tests;
