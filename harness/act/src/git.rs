@@ -113,7 +113,8 @@ impl Git {
     /// [`GitError`] with what git said.
     pub async fn check_out(&self, workdir: &Path, commit: &str) -> Result<(), GitError> {
         if !workdir.exists() {
-            self.runner.run_ok(&command::prune_worktrees(&self.repository), WITHIN).await?;
+            // That git knows none there is fine. `worktree prune` would forget the user's too, on a disk that is away.
+            self.runner.run(&command::forget_worktree(&self.repository, workdir), WITHIN).await?;
             self.runner.run_ok(&command::add_worktree(&self.repository, workdir, commit), WITHIN).await?;
             return Ok(());
         }
@@ -129,13 +130,12 @@ impl Git {
     /// # Errors
     /// [`GitError`] with what git said.
     pub async fn remove_worktree(&self, workdir: &Path) -> Result<(), GitError> {
-        if workdir.exists()
-            && self.runner.run(&command::remove_worktree(&self.repository, workdir), WITHIN).await?.code != 0
-        {
-            // Half-made by a killed run: git does not know it.
+        let remove = command::remove_worktree(&self.repository, workdir);
+        if self.runner.run(&remove, WITHIN).await?.code != 0 && workdir.exists() {
+            // Half-made by a killed run: git does not know it, or not well enough.
             let _ = std::fs::remove_dir_all(workdir);
+            self.runner.run(&remove, WITHIN).await?;
         }
-        self.runner.run_ok(&command::prune_worktrees(&self.repository), WITHIN).await?;
         Ok(())
     }
 
@@ -151,12 +151,14 @@ impl Git {
         Ok(())
     }
 
-    /// Takes a tag away; that it is gone already is fine.
+    /// Takes a tag away that was set with `message`; that it is gone already is fine. One of that name with another
+    /// message is somebody else's, and stays.
     ///
     /// # Errors
     /// [`GitError`] with what git said.
-    pub async fn untag(&self, name: &str) -> Result<(), GitError> {
-        if self.release(&format!("refs/tags/{name}")).await.is_ok() {
+    pub async fn untag(&self, name: &str, message: &str) -> Result<(), GitError> {
+        let found = self.runner.run_ok(&command::message_of(&self.repository, name), WITHIN).await?;
+        if found.trim() == message {
             self.runner.run_ok(&command::untag(&self.repository, name), WITHIN).await?;
         }
         Ok(())
@@ -167,5 +169,85 @@ fn same_folder(a: &Path, b: &Path) -> bool {
     match (a.canonicalize(), b.canonicalize()) {
         (Ok(a), Ok(b)) => a == b,
         _ => a == b,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    struct Repository(PathBuf);
+
+    impl Repository {
+        fn new(name: &str) -> Self {
+            let root = std::env::temp_dir().join(format!("stagegate-git-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(root.join("product")).unwrap();
+            let repository = Repository(root);
+            repository.git(&["init", "--quiet"]);
+            repository.git(&["commit", "--quiet", "--allow-empty", "--message", "first"]);
+            repository
+        }
+
+        fn product(&self) -> PathBuf {
+            self.0.join("product")
+        }
+
+        fn git(&self, args: &[&str]) -> String {
+            let who = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"];
+            let output = Command::new("git").arg("-C").arg(self.product()).args(who).args(args).output().unwrap();
+            assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        }
+
+        async fn open(&self) -> Git {
+            Git::open(&Runner::default(), &self.product()).await.unwrap()
+        }
+    }
+
+    impl Drop for Repository {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_tag_with_our_message_is_taken_away() {
+        let repository = Repository::new("tag");
+        let git = repository.open().await;
+        let head = repository.git(&["rev-parse", "HEAD"]);
+        repository.git(&["tag", "light"]);
+        repository.git(&["tag", "--annotate", "--message", "before the fair", "theirs"]);
+        git.tag("ours", &head, "production before run r1").await.unwrap();
+        for name in ["light", "theirs", "ours", "none"] {
+            git.untag(name, "production before run r1").await.unwrap();
+        }
+        assert_eq!(repository.git(&["tag"]), "light\ntheirs");
+    }
+
+    #[tokio::test]
+    async fn worktrees_of_others_are_not_forgotten_where_their_folder_is_away() {
+        let repository = Repository::new("worktree");
+        let git = repository.open().await;
+        let head = repository.git(&["rev-parse", "HEAD"]);
+        let [theirs, ours] = ["theirs", "ours"].map(|name| repository.0.join(name));
+        git.check_out(&theirs, &head).await.unwrap();
+        std::fs::rename(&theirs, repository.0.join("away")).unwrap();
+
+        git.check_out(&ours, &head).await.unwrap();
+        // The folder is lost, and is made anew at the same place.
+        std::fs::remove_dir_all(&ours).unwrap();
+        git.check_out(&ours, &head).await.unwrap();
+        git.remove_worktree(&ours).await.unwrap();
+        // As a killed `worktree add` leaves it: locked, and without its files.
+        git.check_out(&ours, &head).await.unwrap();
+        repository.git(&["worktree", "lock", "--reason", "initializing", &ours.to_string_lossy()]);
+        std::fs::remove_file(ours.join(".git")).unwrap();
+        git.remove_worktree(&ours).await.unwrap();
+        git.remove_worktree(&ours).await.unwrap();
+        assert!(!ours.exists());
+        let known = repository.git(&["worktree", "list", "--porcelain"]);
+        assert!(known.contains("/theirs") && !known.contains("/ours"), "{known}");
     }
 }

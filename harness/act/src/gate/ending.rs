@@ -98,7 +98,7 @@ impl Run {
     async fn prune_point(&self, dir: &std::path::Path) -> Result<(), Stop> {
         let lines = journal::lines(dir)?;
         if let Some(Entry::Started { plan }) = lines.first().map(|line| &line.entry) {
-            self.git().await?.untag(&plan.tag).await?;
+            self.git().await?.untag(&plan.tag, &plan.tag_message()).await?;
             self.drop_kept_names(dir, &plan.run).await;
         }
         // The journal stays: it is the history.

@@ -131,8 +131,7 @@ impl Run {
         }
         std::fs::rename(&partial, self.dir.join("backup"))?;
         files::sync_dir(&self.dir)?;
-        let message = format!("{} before run {}", self.plan.environments.target, self.plan.run);
-        self.git().await?.tag(&self.plan.tag, &self.plan.previous.commit, &message).await?;
+        self.git().await?.tag(&self.plan.tag, &self.plan.previous.commit, &self.plan.tag_message()).await?;
         let rows: i64 = all_facts.iter().map(|(_, facts)| facts.rows()).sum();
         let bytes: u64 = objects.iter().filter_map(|object| object["bytes"].as_u64()).sum();
         Ok(json!({ "rows": rows, "bytes": bytes, "tag": self.plan.tag }))
@@ -181,7 +180,7 @@ impl Run {
     pub(super) async fn undo_back_up(&mut self) -> Result<Value, Stop> {
         let _ = std::fs::remove_dir_all(self.dir.join("backup.partial"));
         self.end_rehearsal().await?;
-        self.git().await?.untag(&self.plan.tag).await?;
+        self.git().await?.untag(&self.plan.tag, &self.plan.tag_message()).await?;
         Ok(Value::Null)
     }
 }

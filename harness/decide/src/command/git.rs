@@ -65,16 +65,24 @@ pub fn untag(repository: &Path, name: &str) -> Command {
     git(repository).args(["tag", "--delete"]).arg(name)
 }
 
-/// Takes a worktree away, whatever it holds.
+/// Prints the message of an annotated tag; nothing where there is none, or it is of another kind.
 #[must_use]
-pub fn remove_worktree(repository: &Path, workdir: &Path) -> Command {
-    git(repository).args(["worktree", "remove", "--force"]).path(workdir)
+pub fn message_of(repository: &Path, tag: &str) -> Command {
+    git(repository)
+        .args(["for-each-ref", "--format=%(if:equals=tag)%(objecttype)%(then)%(contents)%(end)"])
+        .arg(format!("refs/tags/{tag}"))
 }
 
-/// Forgets worktrees whose folders are gone.
+/// Takes a worktree away, whatever it holds, also one that a killed `worktree add` left locked.
 #[must_use]
-pub fn prune_worktrees(repository: &Path) -> Command {
-    git(repository).args(["worktree", "prune"])
+pub fn remove_worktree(repository: &Path, workdir: &Path) -> Command {
+    git(repository).args(["worktree", "remove", "--force", "--force"]).path(workdir)
+}
+
+/// Forgets the worktree at `workdir`, whose folder is gone; others are none of our business. One that is locked stays.
+#[must_use]
+pub fn forget_worktree(repository: &Path, workdir: &Path) -> Command {
+    git(repository).args(["worktree", "remove", "--force"]).path(workdir)
 }
 
 /// Prints how a person calls a commit: its tag, the nearest one and the distance (`v2-3-gab12cd34ef`), else its short id.

@@ -190,6 +190,12 @@ impl Plan {
         format!("{}{hash}{ending}", &database[..kept])
     }
 
+    /// Returns the message of the rollback point's git tag, by which it is known as this run's.
+    #[must_use]
+    pub fn tag_message(&self) -> String {
+        format!("{} before run {}", self.environments.target, self.run)
+    }
+
     /// Returns the plan as the operator reads it before saying yes.
     #[must_use]
     pub fn text(&self) -> String {
