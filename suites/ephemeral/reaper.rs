@@ -59,7 +59,7 @@ fn reap(owner: &Owner, project: &str) {
     }
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
     for _ in 0..TRIES {
-        if runtime.block_on(taken_away(project)) {
+        if runtime.block_on(taken_away(project, owner)) {
             break;
         }
         std::thread::sleep(LOOK_EVERY);
@@ -69,9 +69,9 @@ fn reap(owner: &Owner, project: &str) {
     }
 }
 
-async fn taken_away(name: &str) -> bool {
+async fn taken_away(name: &str, owner: &Owner) -> bool {
     if name.starts_with(scratch::NAME) {
-        return scratch::remove(name).await.is_ok();
+        return scratch::remove(name, owner).await.is_ok();
     }
     teardown::take_down(name).await.is_ok()
 }

@@ -159,6 +159,18 @@ impl Engine {
         self.remove_and(id, false).await
     }
 
+    /// Removes the container of a name that `docker compose run` made in one of `projects`; that it is gone already is
+    /// fine. Another container of that name is somebody else's, and stays.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer.
+    pub async fn remove_one_off(&self, name: &str, projects: &[&str]) -> Result<(), EngineError> {
+        let Some(found) = self.inspect(name).await? else { return Ok(()) };
+        let project = found.labels.get(PROJECT_LABEL).map(String::as_str);
+        let is_ours = found.one_off && project.is_some_and(|project| projects.contains(&project));
+        if is_ours { self.remove(&found.id).await } else { Ok(()) }
+    }
+
     /// Removes a container with its anonymous volumes, by id or name, by force; that it is gone already is fine.
     ///
     /// # Errors

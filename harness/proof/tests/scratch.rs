@@ -93,11 +93,20 @@ async fn on_a_server_of_the_users_only_our_databases_are_touched() {
     let url = format!("postgres://shop:{password}@{}/postgres", at(0));
     let named = Scratch::named(&Scratch::new_name().unwrap(), &claim(), URL, &url).await.unwrap();
     named.create(None).await.unwrap();
+    // One that took the run's name, and one that lost its claim: whoever did that may need them.
+    let given = named.create(None).await.unwrap().name;
+    let client = host.connect("postgres").await.unwrap();
+    for sql in [format!("create database \"{given}-mine\""), format!("comment on database \"{given}\" is 'mine'")] {
+        client.batch_execute(&sql).await.unwrap();
+    }
     named.end().await;
     let client = host.connect("postgres").await.unwrap();
     let names = "select datname::text from pg_database where datname like 'stagegate%'";
     let rows = client.query(names, &[]).await.unwrap();
-    let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    assert_eq!(names, [theirs.name]);
+    let mut names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    names.sort();
+    let mut kept = [theirs.name, given.clone(), format!("{given}-mine")];
+    kept.sort();
+    assert_eq!(names, kept);
     host.end().await;
 }

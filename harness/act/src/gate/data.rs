@@ -147,7 +147,7 @@ impl Run {
     /// Puts the rows from before the migration back and proves that they are the same.
     pub(super) async fn undo_migrate(&mut self) -> Result<Value, Stop> {
         // A migration that outlived a killed run must not write into what is put back.
-        self.gate.engine.remove(&self.migrations_container()).await?;
+        self.remove_migrations().await?;
         self.start_old_servers().await?;
         let (mut told, mut exchange) = (Vec::new(), Duration::ZERO);
         for database in &self.plan.databases {

@@ -160,13 +160,20 @@ impl Run {
         service: &str,
     ) -> Result<(), Stop> {
         let name = self.migrations_container();
-        self.gate.engine.remove(&name).await?;
+        self.remove_migrations().await?;
         let run = compose::run_once(project, model, service, &name);
         self.runner.run_ok(&run, self.plan.migrate_within.0).await?;
         Ok(())
     }
 
-    pub(super) fn migrations_container(&self) -> String {
+    /// Removes the container of migrations that a killed run left in the rehearsal or in the target.
+    pub(super) async fn remove_migrations(&self) -> Result<(), Stop> {
+        let projects = [self.rehearsal_project(), self.plan.project.clone()];
+        let projects: Vec<&str> = projects.iter().map(String::as_str).collect();
+        Ok(self.gate.engine.remove_one_off(&self.migrations_container(), &projects).await?)
+    }
+
+    fn migrations_container(&self) -> String {
         format!("stagegate-migrate-{}", self.plan.run)
     }
 
@@ -209,7 +216,7 @@ impl Run {
     }
 
     pub(super) async fn undo_rehearse(&mut self) -> Result<Value, Stop> {
-        self.gate.engine.remove(&self.migrations_container()).await?;
+        self.remove_migrations().await?;
         self.end_rehearsal().await?;
         Ok(Value::Null)
     }

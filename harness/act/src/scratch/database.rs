@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio_postgres::Client;
 
-use super::{How, MAINTENANCE, Scratch, ScratchError};
+use super::{How, MAINTENANCE, Scratch, ScratchError, named};
 use crate::database::{identifier, literal, said};
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -37,11 +37,15 @@ impl Scratch {
         Ok(database)
     }
 
-    /// Drops a database, whoever is connected to it.
+    /// Drops a database, whoever is connected to it; on a server of the user's only one that carries this run's claim.
     ///
     /// # Errors
     /// [`ScratchError`] with what the server said.
     pub async fn drop(&self, database: &Database) -> Result<(), ScratchError> {
+        if matches!(self.how, Some(How::Named { .. })) {
+            named::drop_one(&self.connect(MAINTENANCE).await?, &database.name, &self.claim).await;
+            return Ok(());
+        }
         let sql = format!("drop database if exists {} with (force)", identifier(&database.name));
         self.command("drop a database", &sql).await
     }

@@ -8,7 +8,10 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{engine::Engine, owner::Claim};
+use crate::{
+    engine::Engine,
+    owner::{Claim, Owner},
+};
 
 /// How the names begin.
 pub const NAME: &str = "stagegate-scratch-";
@@ -47,18 +50,26 @@ pub async fn sweep() -> Vec<String> {
     left
 }
 
-/// Takes one server away by its name; that it is gone already is fine.
+/// Takes one server of `owner` away by its name; that it is gone already is fine. What carries no claim of that owner
+/// stays.
 ///
 /// # Errors
 /// [`crate::engine::EngineError`] where the Engine refused.
-pub async fn remove(name: &str) -> Result<(), crate::engine::EngineError> {
-    if !name.starts_with(NAME) {
+pub async fn remove(name: &str, owner: &Owner) -> Result<(), crate::engine::EngineError> {
+    if !name.starts_with(NAME) || name.contains('/') {
         return Ok(());
     }
-    remove_folder(&folder(name));
-    match Engine::connect().await {
-        Ok(engine) => engine.remove_with_volumes(name).await,
-        Err(_) => Ok(()),
+    let is_theirs = |label: &str| Claim::parse(label).is_some_and(|claim| claim.owner == *owner);
+    let dir = folder(name);
+    if fs::read_to_string(dir.join(CLAIM)).is_ok_and(|label| is_theirs(&label)) {
+        remove_folder(&dir);
+    }
+    let Ok(engine) = Engine::connect().await else { return Ok(()) };
+    match engine.inspect(name).await? {
+        Some(found) if found.labels.get(LABEL).is_some_and(|label| is_theirs(label)) => {
+            engine.remove_with_volumes(&found.id).await
+        }
+        _ => Ok(()),
     }
 }
 

@@ -275,7 +275,7 @@ impl Scratch {
         match self.how.take() {
             Some(How::Docker { container, .. }) => drop(container.rm().await),
             Some(How::Programs(cluster)) => cluster.end().await,
-            Some(How::Named { .. }) => named::drop_all(&self.access, &self.name).await,
+            Some(How::Named { .. }) => named::drop_all(&self.access, &self.name, &self.claim).await,
             None => {}
         }
     }
