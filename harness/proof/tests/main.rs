@@ -22,6 +22,7 @@ mod performance;
 mod policy;
 mod promote;
 mod refuse;
+mod same_schema;
 mod schema;
 mod scratch;
 mod seed;

@@ -16,19 +16,20 @@ use stagegate_decide::{
 use crate::world::image_of;
 
 const EVERY_KIND: &str = include_str!("../../../fixtures/schema/every-kind.sql");
+const OPTIONS: &str = include_str!("../../../fixtures/schema/options.sql");
 /// One change a line: what differs, its class, the statement.
 const MUTATIONS: &str = include_str!("../../../fixtures/schema/mutations.txt");
 const PASSWORD: &str = "only-for-this-test-run";
 
 /// A server in a container of its own, which goes with it.
-struct Scratch {
-    name: String,
+pub(crate) struct Scratch {
+    pub(crate) name: String,
     container: Container,
-    server: Server,
+    pub(crate) server: Server,
 }
 
 impl Scratch {
-    async fn start(major: u32) -> Self {
+    pub(crate) async fn start(major: u32) -> Self {
         let name = format!("proof-schema-{major}-{}-{:?}", std::process::id(), std::thread::current().id());
         let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
         let (password, image) = (format!("POSTGRES_PASSWORD={PASSWORD}"), image_of(major));
@@ -48,7 +49,7 @@ impl Scratch {
         scratch
     }
 
-    async fn run(&self, database: &str, sql: &str) {
+    pub(crate) async fn run(&self, database: &str, sql: &str) {
         // The image's first start ends its server once: a statement that meets that end is given again.
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
@@ -60,10 +61,11 @@ impl Scratch {
         }
     }
 
-    /// Makes a database with the schema of every kind and reads it.
-    async fn every_kind(&self, database: &str) -> Facts {
+    /// Makes a database with the schema of every kind, with options of every kind, and reads it.
+    pub(crate) async fn every_kind(&self, database: &str) -> Facts {
         self.run("postgres", &format!("create database {database}")).await;
         self.run(database, EVERY_KIND).await;
+        self.run(database, OPTIONS).await;
         self.server.schema(database).await.unwrap()
     }
 }
@@ -74,13 +76,13 @@ impl Drop for Scratch {
     }
 }
 
-fn docker(args: &[&str]) -> String {
+pub(crate) fn docker(args: &[&str]) -> String {
     let output = Command::new("docker").args(args).output().unwrap();
     assert!(output.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn told(differences: &[Difference]) -> Vec<String> {
+pub(crate) fn told(differences: &[Difference]) -> Vec<String> {
     differences.iter().map(|d| format!("{} {:?} {:?}", d.id, d.severity, d.change)).collect()
 }
 

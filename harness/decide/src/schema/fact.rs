@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use super::Kind;
+use super::{Kind, options};
 
 /// The address of a thing: its kind and its qualified name, such as `column public.orders.note`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,12 +81,14 @@ pub struct Facts {
 impl Facts {
     /// Builds the tree.
     ///
-    /// `unmodelled` counts user objects that no fact tells of, by catalog. A fact whose parent is not there stands at
-    /// the top. Two facts of one address are both kept; the later one is numbered.
+    /// `unmodelled` counts user objects that no fact tells of, by catalog. Storage options that no user is known to set
+    /// are taken out of the facts and counted there too. A fact whose parent is not there stands at the top. Two facts
+    /// of one address are both kept; the later one is numbered.
     #[must_use]
-    pub fn new(facts: Vec<Fact>, unmodelled: BTreeMap<String, u64>) -> Self {
+    pub fn new(facts: Vec<Fact>, mut unmodelled: BTreeMap<String, u64>) -> Self {
         let mut nodes: BTreeMap<Id, Node> = BTreeMap::new();
         for mut fact in facts {
+            options::settle(&mut fact, &mut unmodelled);
             let name = fact.id.name.clone();
             let mut number = 1;
             while nodes.contains_key(&fact.id) {
@@ -164,10 +166,17 @@ impl Facts {
         self.nodes.is_empty()
     }
 
-    /// Returns how many user objects no fact tells of, by catalog.
+    /// Returns how many user objects no fact tells of, by catalog, and how many options, by name.
     #[must_use]
     pub fn unmodelled(&self) -> &BTreeMap<String, u64> {
         &self.unmodelled
+    }
+
+    /// Returns how many user objects no fact tells of, by catalog. An unknown option is none: a minor release of the
+    /// server may bring one to every column, and nothing of the user's is missed.
+    pub fn unmodelled_objects(&self) -> impl Iterator<Item = (&str, u64)> {
+        let objects = self.unmodelled.iter().filter(|(what, _)| !options::is_count_of_options(what));
+        objects.map(|(what, count)| (what.as_str(), *count))
     }
 
     /// Returns the parts of a thing, or what stands at the top, sorted.

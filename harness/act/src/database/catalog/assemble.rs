@@ -52,7 +52,7 @@ pub(super) fn facts(
     let mut found = Vec::with_capacity(lines.len());
     for line in lines {
         let Some(kind) = line.kind else { continue };
-        if known.is_of_extension(line.key) || known.is_of_extension(line.parent) {
+        if known.is_brought(line.key) || known.is_brought(line.parent) {
             continue;
         }
         let parent = known.address(line.parent).cloned();
@@ -124,15 +124,15 @@ impl Known {
         }
     }
 
-    /// Tells whether an extension brought it, or what it is a part of. A schema does not count: what a user puts into
+    /// Tells whether an extension or a type brought it, or what it is a part of. A schema does not count: what a user puts into
     /// an extension's schema is the user's.
-    fn is_of_extension(&self, key: Key) -> bool {
+    fn is_brought(&self, key: Key) -> bool {
         if key == NOTHING {
             return false;
         }
         let is_member = self.members.contains(&(key.0, key.1));
         let parent = self.parents.get(&key).copied().filter(|parent| parent.0 != self.namespaces);
-        is_member || parent.is_some_and(|parent| self.is_of_extension(parent))
+        is_member || parent.is_some_and(|parent| self.is_brought(parent))
     }
 }
 

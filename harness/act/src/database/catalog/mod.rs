@@ -40,8 +40,10 @@ const SETTINGS: &str = "set local search_path = ''; set local quote_all_identifi
 /// Begins what sees one moment of the database and changes nothing.
 const SNAPSHOT: &str = "begin transaction isolation level repeatable read read only";
 
-/// What belongs to an extension.
-const MEMBERS: &str = "select classid, objid from pg_depend where deptype = 'e'";
+/// What belongs to an extension, and the functions that a range type brings: `pg_dump` writes neither, nor who may call
+/// them.
+const MEMBERS: &str = "select classid, objid from pg_depend \
+     where deptype = 'e' or (deptype = 'i' and classid = 'pg_proc'::regclass)";
 
 /// The catalog queries, prepared in one session: to read again costs no parsing and no planning then.
 pub struct Catalog {

@@ -44,7 +44,8 @@ select 'pg_subscription'::regclass::oid, s.oid, 0, 'subscription', array[s.subna
              'publications', array_to_string(s.subpublications, ', '), 'enabled', case when s.subenabled then 'yes' else 'no' end,
              'slot', s.subslotname::text, 'synchronous commit', nullif(s.subsynccommit, 'off'),
              'binary', case when s.subbinary then 'yes' end, 'streaming', nullif(nullif(to_jsonb(s) ->> 'substream', 'false'), 'f'),
-             'two phase', nullif(s.subtwophasestate::text, 'd'), 'disable on error', case when s.subdisableonerr then 'yes' end,
+             -- The server goes from pending to enabled by itself.
+             'two phase', case when s.subtwophasestate <> 'd' then 'on' end, 'disable on error', case when s.subdisableonerr then 'yes' end,
              'origin', nullif(to_jsonb(s) ->> 'suborigin', 'any'), 'failover', nullif(to_jsonb(s) ->> 'subfailover', 'false'),
              'run as owner', nullif(to_jsonb(s) ->> 'subrunasowner', 'false'), 'password required', nullif(to_jsonb(s) ->> 'subpasswordrequired', 'true')]::text[]
 from pg_subscription s join pg_database d on d.oid = s.subdbid where d.datname = current_database()
