@@ -6,8 +6,8 @@ use stagegate_decide::{
     data::{DataFacts, TableFacts},
     performance::{Arm, Block, Latencies},
     promotion::{Decision, Entry, Line, Plan, Step, VERSION, chained},
+    record::Planned,
     record::{Outcome, Record, Severity},
-    verdict::Planned,
 };
 
 /// Writes the journal of a run that was taken up again and again while an undo kept failing.

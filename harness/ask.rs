@@ -7,7 +7,7 @@ use std::{
 
 use stagegate_decide::config::Environment;
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// What begins a consent for one protected environment, as `--yes-really-production`.
 pub(crate) const CONSENT: &str = "--yes-really-";

@@ -13,8 +13,9 @@ use stagegate_act::{
 };
 use stagegate_decide::{
     config::Config,
+    record::Planned,
     record::Record,
-    verdict::{Planned, Verdict, verdict},
+    verdict::{Verdict, verdict},
 };
 use stagegate_suites::{Scope, Trial, records::Records, run, session::Session};
 

@@ -58,7 +58,7 @@ pub(crate) fn tell(line: &Line, took: Duration) {
         Entry::Ended { .. } => return,
     };
     clear();
-    crate::say(&text);
+    crate::failure::say(&text);
 }
 
 /// Tells how a run ended, how long its way back took, why, and what a person can do.
@@ -69,17 +69,17 @@ pub(crate) fn tell_end(plan: &Plan, lines: &[Line], dir: &Path) {
         End::RolledBack | End::Aborted => "33",
         _ => "31",
     };
-    crate::say(&painted(code, &end_text(plan, *end, *exit)));
+    crate::failure::say(&painted(code, &end_text(plan, *end, *exit)));
     if *end == End::RolledBack {
-        crate::say(&way_back(lines));
+        crate::failure::say(&way_back(lines));
     }
     if let Some(reason) = reason(lines).filter(|_| *end != End::Promoted) {
-        crate::say(&format!("reason: {reason}"));
+        crate::failure::say(&format!("reason: {reason}"));
     }
     let by_hand = by_hand(plan, dir, *end);
     if !by_hand.is_empty() {
-        crate::say("what to do now:");
-        by_hand.iter().for_each(|line| crate::say(&format!("  {line}")));
+        crate::failure::say("what to do now:");
+        by_hand.iter().for_each(|line| crate::failure::say(&format!("  {line}")));
     }
 }
 

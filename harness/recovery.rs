@@ -12,7 +12,11 @@ use stagegate_act::{
 use stagegate_decide::{config::Config, exit::Exit, promotion::Entry};
 use tokio::sync::watch;
 
-use crate::{Failure, examine::Suites, progress, say};
+use crate::{
+    examine::Suites,
+    failure::{Failure, say},
+    progress,
+};
 
 /// Makes what runs of the gate work with.
 pub(crate) fn gate(config: &Arc<Config>, engine: &Engine, observe: Observer, interrupt: watch::Receiver<bool>) -> Gate {

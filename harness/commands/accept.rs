@@ -9,7 +9,10 @@ use stagegate_decide::{
     exit::Exit,
 };
 
-use crate::{Failure, cli, give};
+use crate::{
+    cli,
+    failure::{Failure, give},
+};
 
 pub(super) fn run(config: &Arc<Config>, args: &cli::Accept) -> Result<Exit, Failure> {
     let environment = super::named(config, args.env.as_ref())?;

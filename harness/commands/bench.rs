@@ -17,13 +17,17 @@ use stagegate_act::{
 use stagegate_decide::{
     config::{Config, EPHEMERAL, Environment, Probe},
     exit::Exit,
-    performance::{self, Arm, BASELINE_VERSION, Baseline, Block, Compared, Latencies, time},
-    promotion::Release,
+    performance::{self, Arm, BASELINE_VERSION, Baseline, Block, Compared, median, time},
+    release::Release,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{criterion::Keep, pictures};
-use crate::{Failure, ask, cli, give, progress, say};
+use crate::{
+    ask, cli,
+    failure::{Failure, give, say},
+    progress,
+};
 
 /// How long the end of another measurement is waited for.
 const WAIT: Duration = Duration::from_secs(1_800);
@@ -115,11 +119,6 @@ fn tell(measurement: &Measurement) {
     let p50 = |arm: Arm| time(median(&measurement.blocks, arm));
     let figures = format!("p50 {}, {control} {}", p50(Arm::Candidate), p50(Arm::Control));
     give(&format!("{probe:<20} {}  [{figures}; {seconds:.0} s]", measurement.compared.words()));
-}
-
-pub(super) fn median(blocks: &[Block], arm: Arm) -> u64 {
-    let medians: Vec<u64> = blocks.iter().filter(|b| b.arm == arm).map(|b| b.latencies.p50).collect();
-    Latencies::of(&medians).p50
 }
 
 fn ended(measured: Vec<Measurement>, as_json: bool) -> Exit {

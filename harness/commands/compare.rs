@@ -11,7 +11,11 @@ use stagegate_decide::{
     verdict::{Verdict, verdict},
 };
 
-use crate::{Failure, cli, examine::Suites, give, say};
+use crate::{
+    cli,
+    examine::Suites,
+    failure::{Failure, give, say},
+};
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Compare) -> Result<Exit, Failure> {
     let (a, b) = (config.environment(&args.a)?.name.clone(), config.environment(&args.b)?.name.clone());
@@ -46,7 +50,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Compare) -> Result<Exit
 }
 
 /// Asks the suites of one side, keeps what they found there, and returns what should have run.
-async fn examined(suites: &Suites, config: &Config, side: &mut Side) -> Vec<stagegate_decide::verdict::Planned> {
+async fn examined(suites: &Suites, config: &Config, side: &mut Side) -> Vec<stagegate_decide::record::Planned> {
     let found = suites.examine(&side.environment, config.gate.soak.0.min(crate::examine::SHORT_SOAK)).await;
     side.records = found.records;
     side.verdict = Some(found.verdict);

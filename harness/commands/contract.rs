@@ -12,7 +12,10 @@ use stagegate_decide::{
     report::contract::Comparison,
 };
 
-use crate::{Failure, cli, give};
+use crate::{
+    cli,
+    failure::{Failure, give},
+};
 
 pub(super) async fn diff(args: cli::ContractDiff, config: Option<&Path>) -> Result<Exit, Failure> {
     let runner = Runner::default();

@@ -14,7 +14,10 @@ use stagegate_suites::{
 };
 
 use super::schema::{chosen, ended, modelled, written};
-use crate::{Failure, cli, give};
+use crate::{
+    cli,
+    failure::{Failure, give},
+};
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Checked) -> Result<Exit, Failure> {
     let (file, args) = (args.sarif, args.of);

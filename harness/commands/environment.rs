@@ -16,7 +16,10 @@ use stagegate_decide::{
     exit::Exit,
 };
 
-use crate::{Failure, ask, cli, say};
+use crate::{
+    ask, cli,
+    failure::{Failure, say},
+};
 
 const DOWN_WITHIN: Duration = Duration::from_secs(120);
 

@@ -11,10 +11,15 @@ use stagegate_act::{
 use stagegate_decide::{
     config::{Config, Environment},
     exit::Exit,
-    promotion::{End, Entry, Kind, Line, Plan, Release, end_text, reason},
+    promotion::{End, Entry, Kind, Line, Plan, end_text, reason},
+    release::Release,
 };
 
-use crate::{Failure, cli, give, recovery, say};
+use crate::{
+    cli,
+    failure::{Failure, give, say},
+    recovery,
+};
 
 /// A promotion that can be taken back.
 pub(super) struct Point {

@@ -20,7 +20,10 @@ use stagegate_decide::{
     record::Severity,
 };
 
-use crate::{Failure, cli, give, say};
+use crate::{
+    cli,
+    failure::{Failure, give, say},
+};
 
 /// The names that Compose looks for, in its order.
 const FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];

@@ -7,16 +7,20 @@ use stagegate_act::{
     scratch::{Way, Wish},
 };
 use stagegate_decide::{
+    config::Tool,
     exit::Exit,
     locks::{Sizes, Thresholds, of_chain},
-    migration::{Chain, Exceptions, Extent, Finding, Tool, chain, report},
+    migration::{Chain, Exceptions, Extent, Finding, chain, report},
     record::Severity,
     round_trip::{Counts, OnRows, Report, Trip, findings, least, line, markdown, summary, told_finding, whole_line},
     units::Span,
 };
 use stagegate_suites::scratch;
 
-use crate::{Failure, cli, give, say};
+use crate::{
+    cli,
+    failure::{Failure, give, say},
+};
 
 pub(super) async fn run(args: cli::Migrations) -> Result<Exit, Failure> {
     match args.command {

@@ -65,7 +65,7 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
         | Command::Compare(_)
         | Command::Schema(_) => {
             if let Err(failure) = recovery::finish_all(&config).await {
-                crate::say(&failure.message);
+                crate::failure::say(&failure.message);
             }
         }
         _ => {

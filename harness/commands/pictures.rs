@@ -8,14 +8,14 @@ use stagegate_decide::{
     report::html::{self, Plot},
 };
 
-use crate::{Failure, cli};
+use crate::{cli, failure::Failure};
 
 /// Writes the table of all probes: baseline, now, ratio with its interval, verdict.
 ///
 /// `baseline` gives a probe's median before, in nanoseconds, where it was not measured beside.
 pub(super) fn table(measured: &[Measurement], baseline: impl Fn(&str) -> Option<u64>) -> String {
     let row = |measurement: &Measurement| {
-        let median = |arm| Some(super::bench::median(&measurement.blocks, arm)).filter(|ns| *ns > 0);
+        let median = |arm| Some(performance::median(&measurement.blocks, arm)).filter(|ns| *ns > 0);
         let compared = &measurement.compared;
         Row {
             probe: compared.probe.clone(),

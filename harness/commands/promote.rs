@@ -20,7 +20,11 @@ use tokio::{
 };
 
 use super::history::{Point, points};
-use crate::{Failure, ask, cli, give, progress, recovery, say};
+use crate::{
+    ask, cli,
+    failure::{Failure, give, say},
+    progress, recovery,
+};
 
 /// How a run is shown and confirmed.
 struct Manner {

@@ -17,7 +17,10 @@ use stagegate_decide::{
     },
 };
 
-use crate::{Failure, cli, give, say};
+use crate::{
+    cli,
+    failure::{Failure, give, say},
+};
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Schema) -> Result<Exit, Failure> {
     match args.command {

@@ -9,10 +9,13 @@ use stagegate_decide::{
     config::{Config, HostKind},
     exit::Exit,
     redact::{Secret, names_a_secret},
-    report,
+    text,
 };
 
-use crate::{Failure, cli, give, say};
+use crate::{
+    cli,
+    failure::{Failure, give, say},
+};
 
 pub(super) async fn logs(config: &Arc<Config>, args: cli::Logs) -> Result<Exit, Failure> {
     let environment = super::named(config, args.env.as_ref())?;
@@ -26,7 +29,7 @@ pub(super) async fn logs(config: &Arc<Config>, args: cli::Logs) -> Result<Exit, 
     };
     let command = compose::logs(&environment.project, &deployed.model_file(), &args.services, args.tail, args.follow);
     let runner = Runner::default().with_mask(stagegate_decide::redact::Mask::new(deployed.model.secrets()));
-    let code = runner.run_through(&command, |line| give(&report::clean(line))).await?;
+    let code = runner.run_through(&command, |line| give(&text::clean(line))).await?;
     Ok(if code == 0 { Exit::Passed } else { Exit::Usage })
 }
 

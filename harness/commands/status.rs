@@ -15,11 +15,14 @@ use stagegate_decide::{
     container::{Container, Health},
     exit::Exit,
     performance::Usage,
-    report,
+    text,
     units::Size,
 };
 
-use crate::{Failure, cli, give};
+use crate::{
+    cli,
+    failure::{Failure, give},
+};
 
 /// Time from one picture to the next one.
 const EVERY: Duration = Duration::from_secs(2);
@@ -83,7 +86,7 @@ async fn picture(config: &Config, environment: &Environment, engine: &Engine) ->
     }
     lines.extend(containers.iter().map(|container| line(container, usage.get(&container.service))));
     lines.extend(containers.iter().filter(|c| c.health == Health::Unhealthy).map(|container| {
-        let output = report::clean(&container.health_output).replace('\n', " ");
+        let output = text::clean(&container.health_output).replace('\n', " ");
         format!("  {} says: {output}", container.service)
     }));
     lines.extend(drift.iter().map(|told| format!("  differs from what was deployed: {told}")));

@@ -15,7 +15,11 @@ use stagegate_decide::{
 use stagegate_suites::{Scope, Trial, ephemeral::Stack, records::Records, run, session::Session};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Failure, cli, examine::planned, give, say};
+use crate::{
+    cli,
+    examine::planned,
+    failure::{Failure, give, say},
+};
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Test, consents: &[String]) -> Result<Exit, Failure> {
     let with_majors = on_majors(config, &args.pg);

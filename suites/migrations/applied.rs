@@ -8,9 +8,9 @@ use stagegate_act::{
     migration::{applied, files},
 };
 use stagegate_decide::{
-    config::Migrations,
+    config::{Migrations, Tool},
     migration::{
-        Extent, Tool,
+        Extent,
         applied::{drift, query},
         chain,
     },

@@ -11,7 +11,7 @@ use stagegate_decide::{
     compose::{Model, drift},
     config::{Config, Environment},
     container::{Container, Health, State},
-    promotion::Release,
+    release::Release,
 };
 
 use crate::{

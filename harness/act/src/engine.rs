@@ -21,8 +21,8 @@ use bollard::{
 use futures_util::{StreamExt, future::try_join_all};
 use serde_json::Value;
 use stagegate_decide::{
+    container::Counters,
     container::{Container, Health, State},
-    performance::Snapshot,
 };
 
 /// Label by which Compose marks what belongs to a project.
@@ -223,7 +223,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError`] where the Engine does not answer.
-    pub async fn counters(&self, id: &str) -> Result<Option<Snapshot>, EngineError> {
+    pub async fn counters(&self, id: &str) -> Result<Option<Counters>, EngineError> {
         // One shot: the Engine would else wait a second to tell the use since the look before.
         let options = StatsOptionsBuilder::new().stream(false).one_shot(true).build();
         match self.docker.stats(id, Some(options)).next().await {

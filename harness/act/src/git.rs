@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use stagegate_decide::{command::git as command, promotion::Release};
+use stagegate_decide::{command::git as command, release::Release};
 
 use crate::process::{RunError, Runner};
 

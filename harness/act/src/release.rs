@@ -13,7 +13,7 @@ use stagegate_decide::{
     compose::Model,
     config::Environment,
     container::Container,
-    promotion::Release,
+    release::Release,
 };
 
 use crate::{

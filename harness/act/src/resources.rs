@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use stagegate_decide::{
+    container::Counters,
     container::{Container, State},
-    performance::{Snapshot, Usage, resources::usage},
+    performance::{Usage, resources::usage},
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -18,12 +19,12 @@ const EVERY: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// [`EngineError`] where the Engine does not answer. A container that went away meanwhile is left out.
-pub async fn snapshot(engine: &Engine, containers: &[Container], began: Instant) -> Result<Vec<Snapshot>, EngineError> {
+pub async fn snapshot(engine: &Engine, containers: &[Container], began: Instant) -> Result<Vec<Counters>, EngineError> {
     let at_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let running = containers.iter().filter(|container| container.state == State::Running);
     let counters = try_join_all(running.map(|container| async move {
         let counters = engine.counters(&container.id).await?;
-        Ok(counters.map(|counters| Snapshot {
+        Ok(counters.map(|counters| Counters {
             id: container.id.clone(),
             service: container.service.clone(),
             at_ms,
@@ -48,7 +49,7 @@ pub async fn now(engine: &Engine, containers: &[Container]) -> Result<Vec<Usage>
 /// A look at the counters every half second, until it is stopped or dropped.
 pub struct Watch {
     stop: oneshot::Sender<()>,
-    watching: JoinHandle<Result<Vec<Snapshot>, EngineError>>,
+    watching: JoinHandle<Result<Vec<Counters>, EngineError>>,
 }
 
 impl Watch {
@@ -77,7 +78,7 @@ impl Watch {
     ///
     /// # Errors
     /// [`EngineError`] where the Engine stopped answering.
-    pub async fn stop(self) -> Result<Vec<Snapshot>, EngineError> {
+    pub async fn stop(self) -> Result<Vec<Counters>, EngineError> {
         drop(self.stop);
         // The watching neither panics nor is aborted before here.
         self.watching.await.unwrap_or_else(|_| Ok(Vec::new()))

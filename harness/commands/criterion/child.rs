@@ -21,7 +21,7 @@ use stagegate_decide::{
 };
 use tokio::runtime::Handle;
 
-use crate::{Failure, ask, cli};
+use crate::{ask, cli, failure::Failure};
 
 /// How long criterion measures a probe that is quick enough for all its samples.
 const MEASURED: Duration = Duration::from_secs(3);

@@ -20,7 +20,7 @@ use stagegate_decide::{
 
 pub(super) use child::run;
 
-use crate::{Failure, give, say};
+use crate::failure::{Failure, give, say};
 
 /// What connecting, analysing and writing may take for one probe, beside the measuring.
 const BESIDE: Duration = Duration::from_secs(30);

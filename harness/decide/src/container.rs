@@ -83,3 +83,30 @@ impl Container {
         published.chain(direct).collect()
     }
 }
+
+/// Counters of one container at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Engine id of the container.
+    pub id: String,
+    /// Its compose service.
+    pub service: String,
+    /// When it was taken, in milliseconds from the first one; the same for all containers that were asked together.
+    pub at_ms: u64,
+    /// Processor time since its start, in nanoseconds.
+    pub cpu_ns: u64,
+    /// Memory that it holds, in bytes, without the file cache that the kernel may take back.
+    pub memory: u64,
+    /// Its memory limit in bytes; `None` where it has none.
+    pub memory_limit: Option<u64>,
+    /// Bytes read from block devices since its start.
+    pub read: u64,
+    /// Bytes written to block devices since its start.
+    pub written: u64,
+    /// Bytes received on its networks since its start.
+    pub received: u64,
+    /// Bytes sent on its networks since its start.
+    pub sent: u64,
+    /// Processes and threads.
+    pub processes: u64,
+}

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{Readiness, begins},
+    record::Planned,
     record::{Record, Severity, Status},
-    verdict::Planned,
 };
 
 /// What a score allows.

@@ -142,3 +142,12 @@ impl Record {
         self.trial.split("::").next().unwrap_or(&self.trial)
     }
 }
+
+/// A trial that should run, and how much it weighs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// The trial's full name.
+    pub trial: String,
+    /// How much it weighs.
+    pub severity: Severity,
+}

@@ -35,6 +35,29 @@ pub fn names_a_secret(key: &str) -> bool {
         || key.ends_with("DATABASE_URL")
 }
 
+/// Tells whether a variable holds a secret itself, and not where it is or how it is used.
+#[must_use]
+pub fn is_secret_name(key: &str) -> bool {
+    let key = key.to_ascii_uppercase();
+    let about = ["_FILE", "_PATH", "_DIR", "_ID", "_TTL", "_EXPIRY", "_EXPIRES", "_ALGORITHM", "_LENGTH", "_TYPE"];
+    names_a_secret(&key) && !key.contains("PUBLIC") && !about.iter().any(|end| key.ends_with(end))
+}
+
+/// Paths, addresses without a password and switches are no secrets.
+#[must_use]
+pub fn is_harmless(text: &str) -> bool {
+    let switch = matches!(text.to_ascii_lowercase().as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "none");
+    switch || text.starts_with('/') || text.contains("://")
+}
+
+/// Returns the password in `scheme://user:password@host`.
+#[must_use]
+pub fn password_of_url(text: &str) -> Option<&str> {
+    let authority = text.split_once("://")?.1.split(['/', '?', '#']).next()?;
+    let (_, password) = authority.rsplit_once('@')?.0.split_once(':')?;
+    Some(password).filter(|password| !password.is_empty() && !password.contains('$'))
+}
+
 /// Texts to be masked wherever they appear.
 #[derive(Clone, Debug, Default)]
 pub struct Mask {

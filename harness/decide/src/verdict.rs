@@ -11,20 +11,11 @@ use crate::{
     config::Readiness,
     exit::Exit,
     readiness::{Band, band, weigh},
-    record::{Record, Severity, Status},
+    record::{Planned, Record, Severity, Status},
 };
 
 /// From this number on trials that share a reason are told together.
 const MANY: usize = 3;
-
-/// A trial that should run, and how much it weighs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Planned {
-    /// The trial's full name.
-    pub trial: String,
-    /// How much it weighs.
-    pub severity: Severity,
-}
 
 /// What a run lets a release do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,10 @@
 //! Proofs that the books of each tool are read as the tool writes them: its own tables on a real server.
 
 use stagegate_act::migration::applied;
-use stagegate_decide::migration::{Chain, File, Tool, applied::drift, chain};
+use stagegate_decide::{
+    config::Tool,
+    migration::{Chain, File, applied::drift, chain},
+};
 
 use crate::integrity::start;
 

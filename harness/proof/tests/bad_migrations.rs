@@ -9,7 +9,8 @@ use stagegate_act::{
     scratch::{Scratch, Way, Wish},
 };
 use stagegate_decide::{
-    migration::{Chain, File, Finding, Tool, chain},
+    config::Tool,
+    migration::{Chain, File, Finding, chain},
     round_trip::{Verdict, findings},
 };
 

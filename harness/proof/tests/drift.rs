@@ -9,7 +9,8 @@ use stagegate_act::{
     scratch::{Scratch, Way, Wish},
 };
 use stagegate_decide::{
-    migration::{Chain, File, Tool, chain},
+    config::Tool,
+    migration::{Chain, File, chain},
     round_trip::without_bookkeeping,
     schema::drift,
 };

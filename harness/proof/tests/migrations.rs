@@ -8,8 +8,9 @@ use stagegate_act::{
     scratch::{Scratch, Way, Wish},
 };
 use stagegate_decide::{
+    config::Tool,
     locks::{Sizes, Thresholds, of_chain},
-    migration::{Chain, File, Finding, Route, Tool, chain},
+    migration::{Chain, File, Finding, Route, chain},
     round_trip::{Verdict, findings},
 };
 

@@ -16,7 +16,7 @@ use stagegate_decide::{
         criterion::{self, Asked, Kept},
         plot,
     },
-    promotion::Release,
+    release::Release,
 };
 use tokio::io::AsyncReadExt;
 

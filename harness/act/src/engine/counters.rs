@@ -1,16 +1,16 @@
 //! The Engine's counters of a container, as facts.
 
 use bollard::models::{ContainerBlkioStats, ContainerMemoryStats, ContainerStatsResponse};
-use stagegate_decide::performance::Snapshot;
+use stagegate_decide::container::Counters;
 
 /// Above this a limit is none: the kernel writes "no limit" as a number of pages that no machine has.
 const NO_LIMIT: u64 = 1 << 60;
 
-pub(super) fn snapshot(stats: ContainerStatsResponse) -> Snapshot {
+pub(super) fn snapshot(stats: ContainerStatsResponse) -> Counters {
     let memory = stats.memory_stats.unwrap_or_default();
     let io = stats.blkio_stats.unwrap_or_default();
     let networks = stats.networks.unwrap_or_default();
-    Snapshot {
+    Counters {
         id: String::new(),
         service: String::new(),
         at_ms: 0,
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn what_the_engine_does_not_tell_is_nothing() {
-        assert_eq!(snapshot(ContainerStatsResponse::default()), Snapshot::default());
+        assert_eq!(snapshot(ContainerStatsResponse::default()), Counters::default());
         let endless = serde_json::json!({"memory_stats": {"usage": 1, "limit": 9_223_372_036_854_771_712_u64}});
         assert_eq!(snapshot(serde_json::from_value(endless).unwrap()).memory_limit, None);
     }

@@ -8,9 +8,10 @@ use stagegate_decide::{
     container::{Container, State},
     data::DataFacts,
     promotion::{
-        Environments, Facts, Kind, NAME_BYTES, Plan, PlanDatabase, Release, Role, ServiceChange, rollback_tag,
+        Environments, Facts, Kind, NAME_BYTES, Plan, PlanDatabase, Role, ServiceChange, rollback_tag,
     },
     redact::Secret,
+    release::Release,
     units::Size,
 };
 

@@ -30,8 +30,8 @@ use stagegate_decide::{
     exit::Exit,
     performance::Gone,
     promotion::{Decision, End, Entry, Facts, Kind, Line, Move, Plan, PlanDatabase, Step, Tier, next},
-    record::Record,
-    verdict::{Planned, Verdict},
+    record::{Planned, Record},
+    verdict::Verdict,
 };
 use tokio::sync::watch;
 

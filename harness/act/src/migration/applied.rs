@@ -1,8 +1,8 @@
 //! What a tool noted of the migrations that it applied, read from its own table.
 
-use stagegate_decide::migration::{
-    Tool,
-    applied::{Applied, query},
+use stagegate_decide::{
+    config::Tool,
+    migration::applied::{Applied, query},
 };
 use tokio_postgres::{Client, error::SqlState};
 

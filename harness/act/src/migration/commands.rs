@@ -14,8 +14,8 @@ use std::{
 use stagegate_decide::{
     command::{Command, compose, docker, postgres::Reach},
     compose::Model,
-    config::Commands as Config,
-    migration::{Chain, Direction, Listed, Script, Step, Tool, listed, of_steps, version_of},
+    config::{Commands as Config, Tool},
+    migration::{Chain, Direction, Listed, Script, Step, listed, of_steps, version_of},
     redact::{Mask, Secret},
     round_trip::{Failure, Why},
 };

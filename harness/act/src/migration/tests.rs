@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use stagegate_decide::migration::{Tool, chain, codes, lint};
+use stagegate_decide::{
+    config::Tool,
+    migration::{chain, codes, lint},
+};
 
 use super::files;
 

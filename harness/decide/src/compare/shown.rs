@@ -6,7 +6,7 @@ use super::{Comparison, Row, Section};
 use crate::{
     readiness::Band,
     record::Status,
-    report::{escaped, one_line},
+    text::{markdown_escaped, one_line},
     verdict::Verdict,
 };
 
@@ -68,8 +68,8 @@ fn readiness(names: Names<'_>, verdict: &Verdict) -> String {
 /// Returns the lines of the readiness as a list under its headline.
 fn told(readiness: &str) -> String {
     let mut lines = readiness.lines();
-    let head = escaped(lines.next().unwrap_or_default());
-    let rest: String = lines.map(|line| format!("- {}\n", escaped(line.trim()))).collect();
+    let head = markdown_escaped(lines.next().unwrap_or_default());
+    let rest: String = lines.map(|line| format!("- {}\n", markdown_escaped(line.trim()))).collect();
     if rest.is_empty() { head + "\n" } else { format!("{head}\n\n{rest}") }
 }
 
@@ -110,16 +110,27 @@ pub fn json(names: Names<'_>, comparison: &Comparison, verdict: &Verdict) -> Val
 #[must_use]
 pub fn markdown(names: Names<'_>, comparison: &Comparison, verdict: &Verdict) -> String {
     let (a, b) = names;
-    let mut text = format!("## `{}` and `{}`\n\n{}\n", escaped(a), escaped(b), told(&readiness(names, verdict)));
+    let mut text =
+        format!("## `{}` and `{}`\n\n{}\n", markdown_escaped(a), markdown_escaped(b), told(&readiness(names, verdict)));
     for (section, rows) in sections(comparison) {
-        text += &format!("\n### {}\n\n|  | {} | {} |\n|---|---|---|\n", section.word(), escaped(a), escaped(b));
+        text += &format!(
+            "\n### {}\n\n|  | {} | {} |\n|---|---|---|\n",
+            section.word(),
+            markdown_escaped(a),
+            markdown_escaped(b)
+        );
         for row in rows {
-            let thing = if row.differs { format!("**{}**", escaped(&row.thing)) } else { escaped(&row.thing) };
-            text += &format!("| {thing} | {} | {} |\n", escaped(&row.a), escaped(&row.b));
+            let thing = if row.differs {
+                format!("**{}**", markdown_escaped(&row.thing))
+            } else {
+                markdown_escaped(&row.thing)
+            };
+            text += &format!("| {thing} | {} | {} |\n", markdown_escaped(&row.a), markdown_escaped(&row.b));
         }
     }
     let asked = comparison.records.iter().filter(|record| record.status != Status::Pass);
-    let told: String =
-        asked.map(|record| format!("- `{}`: {}\n", record.trial, escaped(&one_line(&record.message)))).collect();
+    let told: String = asked
+        .map(|record| format!("- `{}`: {}\n", record.trial, markdown_escaped(&one_line(&record.message))))
+        .collect();
     if told.is_empty() { text } else { format!("{text}\n{told}") }
 }

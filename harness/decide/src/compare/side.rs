@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use crate::{
-    promotion::Release,
     record::Record,
     redact::{Secret, names_a_secret},
+    release::Release,
     schema::Facts,
     verdict::Verdict,
 };

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::{Model, unescaped};
 use crate::{
-    policy::{is_harmless, is_secret_name, password_of_url},
     redact::Secret,
+    redact::{is_harmless, is_secret_name, password_of_url},
 };
 
 /// A variable of a service whose value is a secret.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Config;
+use crate::suggest::{closest, suggestion};
 
 /// A configuration that cannot be used. Nothing was touched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,25 +54,4 @@ impl ConfigError {
             hint: Some(format!("{meant}add [environments.{name}] or pass another --env")),
         }
     }
-}
-
-/// Finds the known name that a mistyped one was probably meant to be.
-pub(crate) fn closest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
-    known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(found, name), *name))
-        .filter(|(distance, name)| *distance <= 2.max(name.len() / 3))
-        .min()
-        .map(|(_, name)| name)
-}
-
-/// Finds a near name in serde's "unknown field `x`, expected one of `a`, `b`".
-fn suggestion(message: &str) -> Option<String> {
-    if !message.starts_with("unknown ") {
-        return None;
-    }
-    let mut names = message.split('`').skip(1).step_by(2);
-    let found = names.next()?;
-    let known: Vec<&str> = names.collect();
-    closest(found, &known).map(|near| format!("did you mean `{near}`?"))
 }

@@ -6,12 +6,11 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::{
-    Commands, Database, LockLimits,
+    Commands, Database, LockLimits, Tool,
     commands::{Written, commands},
-    error::closest,
     locks::RawLocks,
 };
-use crate::{migration::Tool, units::Span};
+use crate::{suggest::closest, units::Span};
 
 /// How the migrations of one database are tried.
 #[derive(Clone, Debug, PartialEq, Serialize)]

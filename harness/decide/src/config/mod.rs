@@ -16,10 +16,12 @@ mod raw;
 mod readiness;
 mod security;
 mod token;
+mod tool;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -33,7 +35,6 @@ pub use choice::{BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier
 pub use commands::Commands;
 pub use compare::Compare;
 pub use error::ConfigError;
-pub(crate) use error::closest;
 pub use growth::Growth;
 pub use locks::LockLimits;
 pub use migrations::Migrations;
@@ -41,11 +42,17 @@ pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;
 pub use security::{Jwt, Security, Tls};
 pub use token::TokenSource;
+pub use tool::Tool;
 
 /// The name of the file, looked for in the current folder and above.
 pub const FILE_NAME: &str = "stagegate.toml";
 /// The environment that is there without being named: a throw-away copy of the stack.
 pub const EPHEMERAL: &str = "ephemeral";
+
+/// The folder of the workflow files, in the environment's workdir.
+pub const WORKFLOWS: &str = "workflows";
+/// How long all steps of a workflow may take together where its file says nothing.
+pub const WORKFLOW_WITHIN: Duration = Duration::from_secs(30);
 
 /// How much of an answer's body is read where nothing is said.
 pub const MAX_BODY: Size = Size(1 << 20);

@@ -9,10 +9,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::{Config, ConfigError, Database, Growth, Kind, Service, error::closest, growth::RawGrowth};
+use super::{Config, ConfigError, Database, Growth, Kind, Service, WORKFLOW_WITHIN, WORKFLOWS, growth::RawGrowth};
 use crate::{
+    suggest::closest,
     units::{Share, Size, Span},
-    workflow::{FOLDER, WITHIN},
 };
 
 /// One thing that is measured.
@@ -212,7 +212,7 @@ fn probe(raw: &RawPerformance, known: &Known<'_>) -> Result<Probe, Wrong> {
         return Err((format!("probe name `{name}` cannot be part of a file's name"), "use a-z, 0-9, - and _".into()));
     }
     let seconds = |span: Option<Span>, or: u64| span.unwrap_or(Span(Duration::from_secs(or)));
-    let timeout = if raw.workflow.is_some() { WITHIN } else { Duration::from_secs(5) };
+    let timeout = if raw.workflow.is_some() { WORKFLOW_WITHIN } else { Duration::from_secs(5) };
     Ok(Probe {
         name: name.clone(),
         target: target(raw, known)?,
@@ -289,10 +289,10 @@ fn sql(raw: &RawPerformance, database: &str, known: &Known<'_>) -> Result<Target
 
 fn workflow(raw: &RawPerformance, file: &Path) -> Result<Target, Wrong> {
     let name = raw.name.get_ref();
-    let is_one = file.parent() == Some(Path::new(FOLDER)) && file.extension().is_some_and(|ending| ending == "toml");
+    let is_one = file.parent() == Some(Path::new(WORKFLOWS)) && file.extension().is_some_and(|ending| ending == "toml");
     if !is_one {
         let message = format!("probe `{name}`: `{}` is no workflow file", file.display());
-        return Err((message, format!("write \"{FOLDER}/<name>.toml\"")));
+        return Err((message, format!("write \"{WORKFLOWS}/<name>.toml\"")));
     }
     if raw.memory.is_some() || raw.cpu.is_some() || raw.queries_per_request.is_some() {
         let message = format!("probe `{name}` is a workflow, which asks no single service, and limits what one uses");
@@ -432,7 +432,7 @@ workflow = "workflows/checkout.toml"
         assert!(newest.limits.is_empty());
         let checkout = config.probe("checkout").unwrap();
         assert!(matches!(&checkout.target, Target::Workflow { file } if file == Path::new("workflows/checkout.toml")));
-        assert_eq!((newest.timeout.0, checkout.timeout.0), (Duration::from_secs(5), WITHIN));
+        assert_eq!((newest.timeout.0, checkout.timeout.0), (Duration::from_secs(5), WORKFLOW_WITHIN));
     }
 
     #[rstest]

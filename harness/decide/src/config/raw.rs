@@ -12,7 +12,6 @@ use toml::Spanned;
 use super::{
     BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, Door, EPHEMERAL, Environment, Gate,
     HostKind, Integrity, Kind, MAX_BODY, Readiness, Service, Tier, TokenSource,
-    error::closest,
     migrations::{self, RawMigrations},
     performance::{self, Known, RawPerformance},
     readiness::RawReadiness,
@@ -20,6 +19,7 @@ use super::{
 };
 use crate::{
     record::Severity,
+    suggest::closest,
     units::{Size, Span},
 };
 

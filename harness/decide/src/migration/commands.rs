@@ -54,7 +54,7 @@ pub fn listed(printed: &str) -> Result<Vec<Listed>, ListError> {
     let found: Vec<Listed> = printed.lines().filter_map(|line| one(line.trim())).collect();
     if found.is_empty() {
         let first = printed.lines().map(str::trim).find(|line| !line.is_empty());
-        let found = first.map_or_else(|| "nothing".to_owned(), |line| format!("`{}`", crate::report::clean(line)));
+        let found = first.map_or_else(|| "nothing".to_owned(), |line| format!("`{}`", crate::text::clean(line)));
         return Err(ListError { found });
     }
     Ok(found)

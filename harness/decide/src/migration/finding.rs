@@ -131,5 +131,5 @@ pub(crate) fn shortened(statement: &str) -> String {
             break;
         }
     }
-    crate::report::clean(&words)
+    crate::text::clean(&words)
 }

@@ -17,9 +17,9 @@ pub mod report;
 mod script;
 mod split;
 mod token;
-mod tool;
 mod touched;
 
+use crate::config::Tool;
 use serde::Serialize;
 
 pub use asked::{Asked, asked_for};
@@ -31,7 +31,6 @@ pub use finding::{Code, Finding};
 pub use lint::lint;
 pub use read::{File, ReadError, chain, detected};
 pub use script::{Route, Script, Statement, Trait, Transaction};
-pub use tool::Tool;
 pub use touched::{Tables, Touched, touched};
 
 /// All migrations of a folder.

@@ -5,10 +5,8 @@ use serde_json::{Value, json};
 use super::{Code, Finding, codes};
 use crate::{
     record::Severity,
-    report::{
-        clean,
-        sarif::{self, Hit, Rule},
-    },
+    sarif::{self, Hit, Rule},
+    text::clean,
 };
 
 /// Writes findings, the gravest first, each with why it hurts and how to mend it; what is waived stands at the end.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Block;
-use crate::promotion::Release;
+use crate::release::Release;
 
 /// The machine that something was measured on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

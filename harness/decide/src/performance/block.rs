@@ -129,6 +129,13 @@ pub fn order(arms: &[Arm], rotation: u32) -> Vec<Arm> {
     order
 }
 
+/// Returns the median of the medians of one arm's blocks, in nanoseconds; 0 where it has none.
+#[must_use]
+pub fn median(blocks: &[Block], arm: Arm) -> u64 {
+    let medians: Vec<u64> = blocks.iter().filter(|b| b.arm == arm).map(|b| b.latencies.p50).collect();
+    Latencies::of(&medians).p50
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,14 +21,14 @@ mod words;
 
 pub use crate::config::{Budget, Growth, Limits, Load, Probe, ResourceLimits, Target};
 pub use baseline::{BASELINE_VERSION, Baseline, Host};
-pub use block::{Arm, Block, Latencies, order};
+pub use block::{Arm, Block, Latencies, median, order};
 pub use budget::{budget, faults, seen, time};
 pub use comparison::{Comparison, Judgement, Next, Ratio, Rules, next, next_stored};
 pub use copies::{Allowance, PAIRS, over_copies};
 pub use cost::{Cost, Grown, StatementCost, grown_over_copies};
 pub use database::{DatabaseUse, Figures, LockWaits, StatementFigures, TableFigures, database_use};
 pub use fitness::{Unfit, changed_size, changed_size_stored, unfit, unfit_stored};
-pub use resources::{Snapshot, Usage};
+pub use resources::Usage;
 pub use shown::{Gone, Row, progress, table};
 pub use words::{Compared, exit};
 

@@ -3,6 +3,7 @@
 //! In: blocks. Out: text that stands alone or in an HTML page; it loads nothing and holds no script. Every text that
 //! the user wrote is escaped.
 
+use crate::text::xml_escaped;
 use std::fmt::Write;
 
 use super::{Arm, Block};
@@ -42,7 +43,7 @@ pub fn svg(probe: &str, blocks: &[Block]) -> String {
          font-family=\"system-ui, sans-serif\" font-size=\"11\">\n<title>{}</title>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
         2.0 * HEIGHT,
-        escaped(probe)
+        xml_escaped(probe)
     );
     if good.is_empty() {
         text.push_str(&label(WIDTH / 2.0, HEIGHT, "middle", "no request was answered well"));
@@ -224,7 +225,7 @@ fn line(arm: Arm, points: &[(f64, f64)]) -> String {
 }
 
 fn label(x: f64, y: f64, anchor: &str, text: &str) -> String {
-    format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"#444\">{}</text>\n", escaped(text))
+    format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"#444\">{}</text>\n", xml_escaped(text))
 }
 
 fn colour(arm: Arm) -> &'static str {
@@ -243,22 +244,6 @@ fn name(arm: Arm) -> &'static str {
         Arm::ControlAgain => "control again",
         Arm::Reference => "reference",
     }
-}
-
-/// Escapes what XML and HTML would take as their own, and takes out what harms.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in crate::report::clean(text).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a place in a picture")]

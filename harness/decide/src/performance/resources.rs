@@ -8,34 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ResourceLimits;
-use crate::{record::Finding, units::Size};
-
-/// Counters of one container at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// Engine id of the container.
-    pub id: String,
-    /// Its compose service.
-    pub service: String,
-    /// When it was taken, in milliseconds from the first one; the same for all containers that were asked together.
-    pub at_ms: u64,
-    /// Processor time since its start, in nanoseconds.
-    pub cpu_ns: u64,
-    /// Memory that it holds, in bytes, without the file cache that the kernel may take back.
-    pub memory: u64,
-    /// Its memory limit in bytes; `None` where it has none.
-    pub memory_limit: Option<u64>,
-    /// Bytes read from block devices since its start.
-    pub read: u64,
-    /// Bytes written to block devices since its start.
-    pub written: u64,
-    /// Bytes received on its networks since its start.
-    pub received: u64,
-    /// Bytes sent on its networks since its start.
-    pub sent: u64,
-    /// Processes and threads.
-    pub processes: u64,
-}
+use crate::{container::Counters, record::Finding, units::Size};
 
 /// What a service's containers used together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -62,22 +35,22 @@ pub struct Usage {
 
 /// Returns what each service used, by its name; a service with a single moment has memory only.
 #[must_use]
-pub fn usage(snapshots: &[Snapshot]) -> Vec<Usage> {
-    let mut services: BTreeMap<&str, Vec<&Snapshot>> = BTreeMap::new();
+pub fn usage(snapshots: &[Counters]) -> Vec<Usage> {
+    let mut services: BTreeMap<&str, Vec<&Counters>> = BTreeMap::new();
     for snapshot in snapshots {
         services.entry(&snapshot.service).or_default().push(snapshot);
     }
     services.into_iter().map(|(service, snapshots)| of_service(service, &snapshots)).collect()
 }
 
-fn of_service(service: &str, snapshots: &[&Snapshot]) -> Usage {
-    let mut containers: BTreeMap<&str, Vec<&Snapshot>> = BTreeMap::new();
+fn of_service(service: &str, snapshots: &[&Counters]) -> Usage {
+    let mut containers: BTreeMap<&str, Vec<&Counters>> = BTreeMap::new();
     let mut memory: BTreeMap<u64, u64> = BTreeMap::new();
     for snapshot in snapshots {
         containers.entry(&snapshot.id).or_default().push(snapshot);
         *memory.entry(snapshot.at_ms).or_default() += snapshot.memory;
     }
-    let grown = |of: fn(&Snapshot) -> u64| containers.values().map(|series| growth(series, of)).sum::<u64>();
+    let grown = |of: fn(&Counters) -> u64| containers.values().map(|series| growth(series, of)).sum::<u64>();
     let over_ms = memory.keys().next_back().zip(memory.keys().next()).map_or(0, |(last, first)| last - first);
     #[expect(clippy::cast_precision_loss, reason = "a share that is shown to two digits")]
     let cpu = if over_ms == 0 { 0.0 } else { grown(|s| s.cpu_ns) as f64 / (over_ms as f64 * 1e6) };
@@ -95,7 +68,7 @@ fn of_service(service: &str, snapshots: &[&Snapshot]) -> Usage {
 }
 
 /// Returns by how much a counter grew; where it fell, its container was started again and it began at 0.
-fn growth(series: &[&Snapshot], of: fn(&Snapshot) -> u64) -> u64 {
+fn growth(series: &[&Counters], of: fn(&Counters) -> u64) -> u64 {
     series.windows(2).map(|pair| of(pair[1]).checked_sub(of(pair[0])).unwrap_or(of(pair[1]))).sum()
 }
 
@@ -144,8 +117,8 @@ pub fn unchecked(usage: Option<&Usage>, queries: Option<f64>, limits: &ResourceL
 mod tests {
     use super::*;
 
-    fn snapshot(id: &str, service: &str, at_ms: u64, cpu_ns: u64, memory: u64) -> Snapshot {
-        Snapshot { id: id.into(), service: service.into(), at_ms, cpu_ns, memory, ..Snapshot::default() }
+    fn snapshot(id: &str, service: &str, at_ms: u64, cpu_ns: u64, memory: u64) -> Counters {
+        Counters { id: id.into(), service: service.into(), at_ms, cpu_ns, memory, ..Counters::default() }
     }
 
     #[test]
@@ -169,14 +142,14 @@ mod tests {
     fn a_container_that_was_started_again_counts_from_nothing() {
         let series =
             [snapshot("a", "api", 0, 500, 1), snapshot("a", "api", 10, 100, 1), snapshot("a", "api", 20, 300, 1)];
-        let refs: Vec<&Snapshot> = series.iter().collect();
+        let refs: Vec<&Counters> = series.iter().collect();
         assert_eq!(growth(&refs, |s| s.cpu_ns), 300);
     }
 
     #[test]
     fn a_memory_limit_is_that_of_all_containers_or_none() {
-        let one = Snapshot { memory_limit: Some(5), ..snapshot("a", "api", 0, 0, 0) };
-        let two = Snapshot { memory_limit: Some(7), ..snapshot("b", "api", 0, 0, 0) };
+        let one = Counters { memory_limit: Some(5), ..snapshot("a", "api", 0, 0, 0) };
+        let two = Counters { memory_limit: Some(7), ..snapshot("b", "api", 0, 0, 0) };
         assert_eq!(usage(&[one.clone(), two])[0].memory_limit, Some(12));
         assert_eq!(usage(&[one, snapshot("b", "api", 0, 0, 0)])[0].memory_limit, None);
     }

@@ -4,7 +4,7 @@ use super::{
     Ratio,
     plot::{duration, sparkline},
 };
-use crate::report::clean;
+use crate::text::clean;
 
 /// Blocks that the line while measuring shows.
 const SPARKS: usize = 32;

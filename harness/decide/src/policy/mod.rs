@@ -34,7 +34,7 @@ pub use fix::lines_to_add;
 pub use place::SourceFile;
 pub use report::{explained, json, text};
 pub use sarif::sarif;
-pub(crate) use secrets::{is_from_an_example, is_harmless, is_secret_name, password_of_url};
+pub(crate) use secrets::is_from_an_example;
 pub(crate) use subject::{Mount, Port, Subject};
 pub use waiver::{WAIVERS_FILE, Waivers};
 
@@ -217,7 +217,7 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
 #[must_use]
 pub fn nearest(id: &str) -> Option<&'static str> {
     let known: Vec<&'static str> = rules().iter().map(|rule| rule.id).collect();
-    crate::config::closest(id, &known)
+    crate::suggest::closest(id, &known)
 }
 
 /// Asks every rule, and then the waivers which findings they cover on the day `today` (`2026-01-31`).

@@ -25,7 +25,7 @@ pub fn text(findings: &[Finding]) -> String {
         }
     }
     out.push_str(&counted(findings));
-    crate::report::clean(&out)
+    crate::text::clean(&out)
 }
 
 fn one(finding: &Finding) -> String {

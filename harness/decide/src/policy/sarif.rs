@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Finding, rules};
-use crate::report::sarif::{self, Hit, Rule};
+use crate::sarif::{self, Hit, Rule};
 
 /// Returns findings as one SARIF run; what is waived is there as suppressed.
 #[must_use]

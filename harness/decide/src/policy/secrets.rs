@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::{Ask, Facts, Hit, Place, Rule, place, subject::Subject};
-use crate::{record::Severity, redact::names_a_secret};
+use crate::{
+    record::Severity,
+    redact::{is_harmless, is_secret_name, password_of_url},
+};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -54,19 +57,6 @@ fn is_literal_secret(key: &str, value: &Value) -> bool {
     in_url || is_secret_name(key) && !is_harmless(text)
 }
 
-/// Tells whether a variable holds a secret itself, and not where it is or how it is used.
-pub(crate) fn is_secret_name(key: &str) -> bool {
-    let key = key.to_ascii_uppercase();
-    let about = ["_FILE", "_PATH", "_DIR", "_ID", "_TTL", "_EXPIRY", "_EXPIRES", "_ALGORITHM", "_LENGTH", "_TYPE"];
-    names_a_secret(&key) && !key.contains("PUBLIC") && !about.iter().any(|end| key.ends_with(end))
-}
-
-/// Paths, addresses without a password and switches are no secrets.
-pub(crate) fn is_harmless(text: &str) -> bool {
-    let switch = matches!(text.to_ascii_lowercase().as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "none");
-    switch || text.starts_with('/') || text.contains("://")
-}
-
 fn default_password(subject: &Subject) -> Vec<Hit> {
     let mut hits = Vec::new();
     for (key, value) in &subject.environment {
@@ -77,13 +67,6 @@ fn default_password(subject: &Subject) -> Vec<Hit> {
         }
     }
     hits
-}
-
-/// Returns the password in `scheme://user:password@host`.
-pub(crate) fn password_of_url(text: &str) -> Option<&str> {
-    let authority = text.split_once("://")?.1.split(['/', '?', '#']).next()?;
-    let (_, password) = authority.rsplit_once('@')?.0.split_once(':')?;
-    Some(password).filter(|password| !password.is_empty() && !password.contains('$'))
 }
 
 const EXAMPLES: [&str; 36] = [

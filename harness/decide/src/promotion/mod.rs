@@ -15,7 +15,7 @@ pub use ending::{by_hand, end_text, reason};
 pub use journal::{Decision, End, Entry, JournalError, Line, VERSION, chained, read};
 pub use mark::{FoundDatabase, Left, Mark, NAME_BYTES, Pruning, Role, Sessions, pruning, refuses_drop};
 pub use next::{Move, next};
-pub use plan::{Environments, Kind, Plan, PlanDatabase, Release, ServiceChange, rollback_tag};
+pub use plan::{Environments, Kind, Plan, PlanDatabase, ServiceChange, rollback_tag};
 pub use preflight::{Facts, refusals};
 
 use serde::{Deserialize, Serialize};

@@ -9,6 +9,7 @@ use super::{Mark, Role, mark::NAME_BYTES};
 use crate::{
     config::{CrossVersions, Door, Integrity},
     data::RowChange,
+    release::Release,
     units::{Size, Span},
 };
 
@@ -25,15 +26,6 @@ pub enum Kind {
         /// Whether data goes back as well, or only code and configuration.
         data: bool,
     },
-}
-
-/// A git commit, and how a person calls it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Release {
-    /// Full commit id.
-    pub commit: String,
-    /// Tag or short id.
-    pub name: String,
 }
 
 /// Source and target by name.

@@ -7,6 +7,7 @@ use super::*;
 use crate::{
     config::{Door, Integrity},
     exit::Exit,
+    release::Release,
     units::{Size, Span},
 };
 

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use super::{clean, json, markdown::escaped};
-use crate::contract::diff::{Change, Judged, Judgement, Level, Spot};
+use crate::{
+    contract::diff::{Change, Judged, Judgement, Level, Spot},
+    text::{cut, json_escaped, markdown_escaped, one_line},
+};
 
 /// How many changes a summary shows.
 const SHOWN: usize = 200;
@@ -50,7 +52,7 @@ impl Comparison<'_> {
                 waiver.finding, waiver.place, waiver.terms.owner, waiver.terms.expires
             );
             text +=
-                &format!("{:<8}{}, line {}: {}\n", stale.level.word(), stale.id, waiver.terms.line, clean::line(&told));
+                &format!("{:<8}{}, line {}: {}\n", stale.level.word(), stale.id, waiver.terms.line, one_line(&told));
         }
         text + &self.counts() + "\n"
     }
@@ -63,14 +65,14 @@ impl Comparison<'_> {
                 "        waived by {} until {}: {}\n",
                 waiver.terms.owner,
                 waiver.terms.expires,
-                clean::line(&waiver.terms.reason)
+                one_line(&waiver.terms.reason)
             )
         });
         format!(
             "{level:<8}{}  {}\n        {}\n        old {}   new {}\n{}",
             change.id,
-            clean::line(&change.place),
-            clean::line(&told(change)),
+            one_line(&change.place),
+            one_line(&told(change)),
             at(self.old, &change.old),
             at(self.new, &change.new),
             waived.unwrap_or_default()
@@ -101,7 +103,7 @@ impl Comparison<'_> {
             waived: judgement.changes.iter().filter(|judged| judged.waived.is_some()).count(),
             judgement,
         };
-        Ok(json::escaped(&serde_json::to_string(&whole)?))
+        Ok(json_escaped(&serde_json::to_string(&whole)?))
     }
 
     /// Writes a table in Markdown.
@@ -117,7 +119,7 @@ impl Comparison<'_> {
             .judgement
             .stale
             .iter()
-            .map(|s| format!("\n- {}: {} at {}", s.id, s.waiver.finding, escaped(&s.waiver.place)))
+            .map(|s| format!("\n- {}: {} at {}", s.id, s.waiver.finding, markdown_escaped(&s.waiver.place)))
             .collect();
         let title = if self.judgement.holds(Level::Error) { "Contract: breaking" } else { "Contract: compatible" };
         format!(
@@ -132,10 +134,10 @@ impl Comparison<'_> {
         format!(
             "| {level} | {}: {} | {} | {} | {} |\n",
             change.id,
-            escaped(&told(change)),
-            escaped(&change.place),
-            escaped(&at(self.old, &change.old)),
-            escaped(&at(self.new, &change.new))
+            markdown_escaped(&told(change)),
+            markdown_escaped(&change.place),
+            markdown_escaped(&at(self.old, &change.old)),
+            markdown_escaped(&at(self.new, &change.new))
         )
     }
 }
@@ -145,15 +147,10 @@ impl Comparison<'_> {
 pub fn reasons(judgement: &Judgement, file: &str) -> Vec<String> {
     let broken = judgement
         .open(Level::Error)
-        .map(|change| format!("{} at {} ({})", change.id, clean::line(&change.place), at(file, &change.new)));
+        .map(|change| format!("{} at {} ({})", change.id, one_line(&change.place), at(file, &change.new)));
     let expired = judgement.stale.iter().filter(|stale| stale.level == Level::Error).map(|stale| {
         let waiver = &stale.waiver;
-        format!(
-            "the waiver of {} at {} expired on {}",
-            waiver.finding,
-            clean::line(&waiver.place),
-            waiver.terms.expires
-        )
+        format!("the waiver of {} at {} expired on {}", waiver.finding, one_line(&waiver.place), waiver.terms.expires)
     });
     let all: Vec<String> = broken.chain(expired).collect();
     let more = all.len().saturating_sub(REASONS);
@@ -168,11 +165,11 @@ fn told(change: &Change) -> String {
         ("", after) => format!(" (now {after})"),
         (before, after) => format!(" ({before} -> {after})"),
     };
-    clean::cut(&format!("{}{sides}", change.text), 300)
+    cut(&format!("{}{sides}", change.text), 300)
 }
 
 fn at(file: &str, spot: &Spot) -> String {
-    clean::line(&format!("{file}:{}", spot.line))
+    one_line(&format!("{file}:{}", spot.line))
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use crate::{
     record::{Record, Severity, Status},
+    text::one_line,
     verdict::VerdictKind,
 };
 
-use super::{Run, clean, columns};
+use super::{Run, columns};
 
 /// How many annotations are written: GitHub keeps ten of a kind for a step and drops the rest in silence.
 const KEPT: usize = 10;
@@ -28,7 +29,7 @@ pub fn text(run: &Run) -> String {
 
 /// Tells that nothing can be said: trials that did not run have no record that could tell it.
 fn inconclusive(run: &Run) -> Option<String> {
-    let reasons: Vec<String> = run.verdict.reasons.iter().take(FINDINGS).map(|reason| clean::line(reason)).collect();
+    let reasons: Vec<String> = run.verdict.reasons.iter().take(FINDINGS).map(|reason| one_line(reason)).collect();
     let told = run.verdict.kind == VerdictKind::Inconclusive;
     told.then(|| format!("::error title=inconclusive::{}\n", data(&reasons.join("\n"))))
 }
@@ -56,8 +57,8 @@ fn annotation(record: &Record) -> String {
         Level::Notice => "notice",
     };
     let findings = columns(&record.findings[..record.findings.len().min(FINDINGS)]);
-    let lines: Vec<String> = std::iter::once(clean::line(&record.message)).chain(findings).collect();
-    format!("::{command} title={}::{}\n", property(&clean::line(&record.trial)), data(&lines.join("\n")))
+    let lines: Vec<String> = std::iter::once(one_line(&record.message)).chain(findings).collect();
+    format!("::{command} title={}::{}\n", property(&one_line(&record.trial)), data(&lines.join("\n")))
 }
 
 /// Escapes the text of a workflow command.

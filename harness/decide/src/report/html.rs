@@ -5,10 +5,10 @@
 
 use std::fmt::Write;
 
-use super::{Run, clean, counted, seconds, word};
+use super::{Run, counted, seconds, word};
 use crate::{
-    performance::plot::escaped,
     record::{Record, Severity, Status},
+    text::{clean, cut, one_line, xml_escaped},
     verdict::VerdictKind,
 };
 
@@ -45,7 +45,7 @@ pub fn text(run: &Run, plots: &[Plot]) -> String {
         "<h1><span class=\"{}\">{}</span>: {}</h1>",
         word(run.verdict.kind),
         word(run.verdict.kind),
-        escaped(&run.subject())
+        xml_escaped(&run.subject())
     );
     let score = run.verdict.score.map(|score| format!("; score {score} of 100")).unwrap_or_default();
     let _ = writeln!(page, "<p>{}{score}; begun {}</p>", counted(run.verdict.counts), inline(&run.started));
@@ -124,9 +124,9 @@ fn details(record: &Record) -> String {
         out.push_str("</table>");
     }
     for evidence in &record.evidence {
-        let text = clean::cut(&clean::block(&evidence.text), EVIDENCE);
+        let text = cut(&clean(&evidence.text), EVIDENCE);
         let name = inline(&evidence.name);
-        let _ = write!(out, "<details><summary>{name}</summary><pre>{}</pre></details>", escaped(&text));
+        let _ = write!(out, "<details><summary>{name}</summary><pre>{}</pre></details>", xml_escaped(&text));
     }
     if let Some(hint) = &record.hint {
         let _ = write!(out, "<p class=\"hint\">{}</p>", inline(hint));
@@ -135,5 +135,5 @@ fn details(record: &Record) -> String {
 }
 
 fn inline(text: &str) -> String {
-    escaped(&clean::line(text))
+    xml_escaped(&one_line(text))
 }

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::verdict::Verdict;
+use crate::{text::json_escaped, verdict::Verdict};
 
-use super::{Run, clean};
+use super::Run;
 
 /// The last line: what was judged, and how.
 #[derive(Serialize)]
@@ -29,12 +29,5 @@ pub fn text(run: &Run) -> Result<String, serde_json::Error> {
         verdict: &run.verdict,
     };
     let records = run.records.iter().map(serde_json::to_string);
-    records.chain([serde_json::to_string(&end)]).map(|line| line.map(|line| escaped(&line) + "\n")).collect()
-}
-
-/// Escapes what JSON lets through bare: marks of direction, DEL, control characters above ASCII.
-pub(super) fn escaped(line: &str) -> String {
-    line.chars()
-        .map(|c| if clean::is_harmful(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() })
-        .collect()
+    records.chain([serde_json::to_string(&end)]).map(|line| line.map(|line| json_escaped(&line) + "\n")).collect()
 }

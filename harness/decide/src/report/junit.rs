@@ -4,10 +4,11 @@
 
 use crate::{
     record::{Record, Severity, Status},
+    text::{clean, one_line},
     verdict::VerdictKind,
 };
 
-use super::{Run, clean, columns};
+use super::{Run, columns};
 
 /// Writes a run.
 #[must_use]
@@ -25,7 +26,7 @@ pub fn text(run: &Run) -> String {
 
 /// Makes a run without failures red where a required trial did not run: the missing one leaves no testcase.
 fn inconclusive(run: &Run) -> String {
-    let reasons: Vec<String> = run.verdict.reasons.iter().map(|reason| clean::line(reason)).collect();
+    let reasons: Vec<String> = run.verdict.reasons.iter().map(|reason| one_line(reason)).collect();
     format!(
         "  <testsuite name=\"gate\"{} timestamp=\"{}\">\n    <testcase classname=\"gate\" name=\"verdict\" time=\"0.000\">\n      \
          <error message=\"inconclusive\" type=\"inconclusive\">{}</error>\n    </testcase>\n  </testsuite>\n",
@@ -97,7 +98,7 @@ impl As {
 }
 
 fn outcome(record: &Record) -> String {
-    let message = attribute(&clean::line(&record.message));
+    let message = attribute(&one_line(&record.message));
     let findings = || content(&columns(&record.findings).join("\n"));
     let told = match record.severity {
         Severity::Required => "",
@@ -132,7 +133,7 @@ fn time(ms: u64) -> String {
 /// Escapes text between tags.
 // Source: XML 1.0, 2.2 and 2.4: `clean` takes out what no reference can express, `>` is escaped for `]]>`.
 fn content(text: &str) -> String {
-    clean::block(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    clean(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// Escapes the text of an attribute; a parser would turn bare breaks into blanks.

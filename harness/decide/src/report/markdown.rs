@@ -1,8 +1,11 @@
 //! A run for the summary of a CI job: headline, table of suites, and each failure to unfold.
 
-use crate::record::{Record, Status};
+use crate::{
+    record::{Record, Status},
+    text::{angles_escaped, clean, cut, markdown_escaped, one_line},
+};
 
-use super::{Run, clean, columns, counted, seconds, word};
+use super::{Run, columns, counted, seconds, word};
 
 /// How much of one failure is shown, in characters: GitHub refuses a summary above 1 MiB.
 const SHOWN: usize = 4000;
@@ -18,11 +21,11 @@ pub fn text(run: &Run) -> String {
 fn headline(run: &Run) -> String {
     let verdict = &run.verdict;
     let score = verdict.score.map(|score| format!(" Score {score} of 100.")).unwrap_or_default();
-    let reasons: String = verdict.reasons.iter().map(|reason| format!("- {}\n", escaped(reason))).collect();
+    let reasons: String = verdict.reasons.iter().map(|reason| format!("- {}\n", markdown_escaped(reason))).collect();
     format!(
         "## {}: {}\n\n{}.{score}\n\n{reasons}",
         capital(word(verdict.kind)),
-        escaped(&run.subject()),
+        markdown_escaped(&run.subject()),
         counted(verdict.counts)
     )
 }
@@ -36,7 +39,7 @@ fn row(name: &str, records: &[&Record]) -> String {
     let of = |status: Status| records.iter().filter(|record| record.status == status).count();
     format!(
         "| {} | {} | {} | {} | {} | {} s |\n",
-        escaped(name),
+        markdown_escaped(name),
         of(Status::Pass),
         of(Status::Fail),
         of(Status::Skip),
@@ -55,12 +58,12 @@ fn failures(run: &Run) -> String {
 
 fn failure(record: &Record) -> String {
     let status = if record.status == Status::Fail { "FAIL" } else { "BROKEN" };
-    let mut parts = vec![clean::line(&record.message)];
+    let mut parts = vec![one_line(&record.message)];
     parts.extend(columns(&record.findings));
-    parts.extend(record.evidence.iter().map(|e| format!("\n{}:\n{}", clean::line(&e.name), clean::block(&e.text))));
-    parts.extend(record.hint.iter().map(|hint| format!("\nhint: {}", clean::line(hint))));
-    let text = html(&clean::cut(&parts.join("\n"), SHOWN));
-    let name = html(&clean::line(&record.trial));
+    parts.extend(record.evidence.iter().map(|e| format!("\n{}:\n{}", one_line(&e.name), clean(&e.text))));
+    parts.extend(record.hint.iter().map(|hint| format!("\nhint: {}", one_line(hint))));
+    let text = angles_escaped(&cut(&parts.join("\n"), SHOWN));
+    let name = angles_escaped(&one_line(&record.trial));
     // The blank lines end one HTML block and let the next begin; inside <pre> they are text.
     format!("<details><summary>{status} {name}</summary>\n\n<pre>\n{text}\n</pre>\n\n</details>\n\n")
 }
@@ -68,21 +71,4 @@ fn failure(record: &Record) -> String {
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
-/// Escapes what HTML takes as its own.
-fn html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
-/// Escapes a line for Markdown, table cells included.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for c in html(&clean::line(text)).chars() {
-        if r"\`*_[]|~#!".contains(c) {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
 }

@@ -3,25 +3,21 @@
 //! What services said is not trusted: escape sequences, control characters and those that turn the direction of
 //! writing are taken out, and each format escapes what it would take as its own.
 
-mod clean;
 pub mod contract;
 pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
-pub mod sarif;
 pub mod terminal;
 #[cfg(test)]
 mod tests;
 
-pub use clean::block as clean;
-pub(crate) use clean::line as one_line;
-pub(crate) use markdown::escaped;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     record::{Finding, Record, Status},
+    text::one_line,
     verdict::{Counts, Verdict, VerdictKind},
 };
 
@@ -61,7 +57,7 @@ impl Run {
     /// Tells what was judged: `staging`, or `staging, release 2.15.0`.
     fn subject(&self) -> String {
         let release = self.release.as_ref().map(|release| format!(", release {release}")).unwrap_or_default();
-        clean::line(&format!("{}{release}", self.environment))
+        one_line(&format!("{}{release}", self.environment))
     }
 }
 
@@ -95,7 +91,7 @@ fn seconds(ms: u64) -> String {
 /// Writes findings in columns, one line each.
 fn columns(findings: &[Finding]) -> Vec<String> {
     let cleaned: Vec<[String; 3]> =
-        findings.iter().map(|f| [&f.at, &f.expected, &f.found].map(|text| clean::line(text))).collect();
+        findings.iter().map(|f| [&f.at, &f.expected, &f.found].map(|text| one_line(text))).collect();
     let width = |column: usize| cleaned.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).min(60);
     let (at, expected) = (width(0), width(1));
     cleaned.iter().map(|[a, e, f]| format!("{a:at$}   expected {e:expected$}   got {f}")).collect()

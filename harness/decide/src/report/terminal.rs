@@ -2,10 +2,11 @@
 
 use crate::{
     record::{Record, Severity, Status},
+    text::{clean, one_line},
     verdict::VerdictKind,
 };
 
-use super::{Run, clean, columns, counted, seconds, word};
+use super::{Run, columns, counted, seconds, word};
 
 /// Whether the text is for eyes that see colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ const YELLOW: u8 = 33;
 pub fn text(run: &Run, colour: Colour) -> String {
     let mut text = String::new();
     for (suite, records) in run.suites() {
-        text.push_str(&format!("{} ({})\n", clean::line(suite), clean::line(&run.environment)));
+        text.push_str(&format!("{} ({})\n", one_line(suite), one_line(&run.environment)));
         records.iter().for_each(|one| text.push_str(&record(one, colour)));
         text.push('\n');
     }
@@ -49,10 +50,10 @@ pub fn record(record: &Record, colour: Colour) -> String {
     let head = format!(
         "{} {} ({} s{weight})",
         painted(status, code, colour),
-        clean::line(&record.trial),
+        one_line(&record.trial),
         seconds(record.duration_ms)
     );
-    let message = clean::line(&record.message);
+    let message = one_line(&record.message);
     match record.status {
         Status::Pass | Status::Skip => format!("{} {message}", head).trim_end().to_owned() + "\n",
         Status::Fail | Status::Broken => format!("{head}\n  {}\n{}", inert(&message), details(record)),
@@ -62,12 +63,10 @@ pub fn record(record: &Record, colour: Colour) -> String {
 fn details(record: &Record) -> String {
     let mut lines: Vec<String> = columns(&record.findings).iter().map(|line| format!("  {}", inert(line))).collect();
     for evidence in &record.evidence {
-        lines.push(format!("  {}:", clean::line(&evidence.name)));
-        lines.extend(
-            clean::block(&evidence.text).lines().map(|line| format!("    {}", inert(line)).trim_end().to_owned()),
-        );
+        lines.push(format!("  {}:", one_line(&evidence.name)));
+        lines.extend(clean(&evidence.text).lines().map(|line| format!("    {}", inert(line)).trim_end().to_owned()));
     }
-    lines.extend(record.hint.iter().map(|hint| format!("  hint: {}", clean::line(hint))));
+    lines.extend(record.hint.iter().map(|hint| format!("  hint: {}", one_line(hint))));
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
@@ -82,7 +81,7 @@ pub fn summary(run: &Run, colour: Colour) -> String {
     };
     let score = verdict.score.map(|score| format!("; score {score} of 100")).unwrap_or_default();
     let head = painted(word(verdict.kind), code, colour);
-    let reasons: String = verdict.reasons.iter().map(|reason| format!("  {}\n", clean::line(reason))).collect();
+    let reasons: String = verdict.reasons.iter().map(|reason| format!("  {}\n", one_line(reason))).collect();
     format!("{head}: {} ({}){score}\n{reasons}", counted(verdict.counts), run.subject())
 }
 

@@ -3,8 +3,8 @@ use rstest::rstest;
 
 use super::{Run, github, html, json, junit, markdown, terminal};
 use crate::{
-    record::{Evidence, Finding, Outcome, Record, Severity},
-    verdict::{Planned, verdict},
+    record::{Evidence, Finding, Outcome, Planned, Record, Severity},
+    verdict::verdict,
 };
 
 fn fail(message: &str, findings: &[(&str, &str, &str)], evidence: &[(&str, &str)]) -> Outcome {

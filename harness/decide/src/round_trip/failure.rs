@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     migration::{Code, Finding, Script, Statement, codes, shortened},
-    report::one_line,
+    text::one_line,
 };
 
 /// Why a statement did not run to its end.

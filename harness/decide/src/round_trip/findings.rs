@@ -177,7 +177,7 @@ pub(super) fn told(differences: &[Difference]) -> String {
     if differences.len() > NAMED {
         told.push(format!("{} more", differences.len() - NAMED));
     }
-    crate::report::clean(&told.join("; "))
+    crate::text::clean(&told.join("; "))
 }
 
 fn one(difference: &Difference) -> String {

@@ -6,7 +6,7 @@ use super::{Report, Trip, Whole, summary};
 use crate::{
     migration::{Finding, Route, report},
     record::Severity,
-    report::{clean, one_line},
+    text::{clean, one_line},
 };
 
 /// Returns one line about a migration: verdict, way and time.

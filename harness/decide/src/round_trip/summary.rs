@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Trip, Verdict, Whole};
-use crate::migration::{Chain, Finding, Route, Tool};
+use crate::{
+    config::Tool,
+    migration::{Chain, Finding, Route},
+};
 
 /// How many migrations got which verdict.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -5,10 +5,8 @@ use serde_json::Value;
 use super::{Difference, Severity, shown};
 use crate::{
     record,
-    report::{
-        one_line,
-        sarif::{self, Hit, Rule},
-    },
+    sarif::{self, Hit, Rule},
+    text::one_line,
 };
 
 /// Where a difference is shown, and what is told beside it.

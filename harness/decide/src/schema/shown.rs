@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::report::{clean, one_line};
+use crate::text::{clean, one_line};
 
 use super::{Attribute, Change, Difference, Effect, Facts, Severity, Toward};
 

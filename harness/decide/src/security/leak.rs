@@ -2,12 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{
-    compose::HeldSecret,
-    policy::{is_from_an_example, is_secret_name},
-    record::Finding,
-    redact::forms,
-};
+use crate::{compose::HeldSecret, policy::is_from_an_example, record::Finding, redact::forms, redact::is_secret_name};
 
 /// Shorter ones are found in ordinary words.
 const SHORTEST: usize = 8;

@@ -13,10 +13,7 @@ use super::{
     Action, Assertion, Known, LONGEST, Login, Step, Template, Until,
     raw::{RawStep, RawUntil},
 };
-use crate::{
-    config::{ConfigError, closest},
-    units::Span,
-};
+use crate::{config::ConfigError, suggest::closest, units::Span};
 
 /// The first pause between two questions where the step says nothing.
 const EVERY: Duration = Duration::from_millis(100);

@@ -28,12 +28,9 @@ pub use ran::{Ran, State, StepRan, outcome, waited};
 pub use source::{Source, SourceError};
 pub use template::{Template, TemplateError, Unset, Vars};
 
+pub use crate::config::{WORKFLOW_WITHIN as WITHIN, WORKFLOWS as FOLDER};
 use crate::{record::Severity, units::Span};
 
-/// The folder of the workflow files, in the environment's workdir.
-pub const FOLDER: &str = "workflows";
-/// How long all steps may take together where the file says nothing.
-pub const WITHIN: Duration = Duration::from_secs(30);
 /// The longest time that a file may ask for: a trial is given up after 60 s, and clean-up needs its own time.
 pub const LONGEST: Duration = Duration::from_secs(45);
 /// How long the clean-up steps may take together.

@@ -48,7 +48,7 @@ pub fn is_of_applied(id: &str) -> bool {
 #[must_use]
 pub fn nearest(id: &str) -> Option<&'static str> {
     let known: Vec<&'static str> = codes().iter().map(|code| code.id).collect();
-    crate::config::closest(id, &known)
+    crate::suggest::closest(id, &known)
 }
 
 /// Writes codes as constants with documentation, and as the list `CODES`.

@@ -1,15 +1,16 @@
-//! Text of unknown origin, made harmless.
+//! Text of unknown origin, made harmless and escaped for what it is written into.
 
 use std::{iter::Peekable, str::Chars};
 
 /// Returns a text on one line: breaks become blanks.
-pub(crate) fn line(text: &str) -> String {
-    block(text).split(['\n', '\t']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    clean(text).split(['\n', '\t']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns a text of lines without escape sequences, control characters and marks of direction.
 #[must_use]
-pub fn block(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
@@ -26,7 +27,8 @@ pub fn block(text: &str) -> String {
 }
 
 /// Tells whether a character is taken out: all of them lie in the basic plane, below U+10000.
-pub(super) fn is_harmful(c: char) -> bool {
+#[must_use]
+pub fn is_harmful(c: char) -> bool {
     let control = c.is_control() && !matches!(c, '\n' | '\t');
     // Marks that turn the direction of writing make a text read as another one; U+FFFE and U+FFFF are no XML.
     let unseen = matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -68,11 +70,54 @@ fn skip_string(rest: &mut Peekable<Chars<'_>>) {
 }
 
 /// Returns at most `chars` characters, and says how many there were more.
-pub(super) fn cut(text: &str, chars: usize) -> String {
+#[must_use]
+pub fn cut(text: &str, chars: usize) -> String {
     match text.char_indices().nth(chars) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}\n... ({} more characters)", &text[..end], text[end..].chars().count()),
     }
+}
+
+/// Escapes `&`, `<` and `>`, which HTML takes as its own between tags.
+#[must_use]
+pub fn angles_escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Escapes a line for Markdown, table cells included.
+#[must_use]
+pub fn markdown_escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in angles_escaped(&one_line(text)).chars() {
+        if r"\`*_[]|~#!".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Escapes what JSON lets through bare: marks of direction, DEL, control characters above ASCII.
+#[must_use]
+pub fn json_escaped(line: &str) -> String {
+    line.chars().map(|c| if is_harmful(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }).collect()
+}
+
+/// Escapes what XML and HTML would take as their own, and takes out what harms.
+#[must_use]
+pub fn xml_escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in clean(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -92,12 +137,12 @@ mod tests {
     #[case::breaks("a\r\nb\rc\u{2028}d", "a\nb\nc\nd")]
     #[case::words("häuser 家 👨\u{200d}👩", "häuser 家 👨\u{200d}👩")]
     fn what_harms_is_taken_out(#[case] text: &str, #[case] want: &str) {
-        assert_eq!(super::block(text), want);
+        assert_eq!(super::clean(text), want);
     }
 
     #[test]
     fn a_line_has_no_breaks() {
-        assert_eq!(super::line(" a\n\n b\tc\r"), "a b c");
+        assert_eq!(super::one_line(" a\n\n b\tc\r"), "a b c");
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl FromStr for Tool {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Tool::ALL.into_iter().find(|tool| tool.name() == text).ok_or_else(|| {
             let known: Vec<&str> = Tool::ALL.iter().map(|tool| tool.name()).collect();
-            let near = crate::config::closest(text, &known).map(|near| format!("; did you mean `{near}`?"));
+            let near = crate::suggest::closest(text, &known).map(|near| format!("; did you mean `{near}`?"));
             format!("there is no tool `{text}` (known: {}){}", known.join(", "), near.unwrap_or_default())
         })
     }
