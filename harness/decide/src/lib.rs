@@ -16,6 +16,7 @@ pub mod health;
 pub mod integrity;
 pub mod isolation;
 pub mod locks;
+pub mod mark;
 pub mod migration;
 pub mod performance;
 pub mod policy;

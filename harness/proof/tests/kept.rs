@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use stagegate_act::database::Dropped;
-use stagegate_decide::promotion::{Mark, Role, Sessions};
+use stagegate_decide::mark::{Mark, Role, Sessions};
 
 use crate::{small::Small, world::Ended};
 

@@ -1,6 +1,6 @@
 //! Databases that the gate keeps on a server: marked as they are made, and dropped by their mark alone.
 
-use stagegate_decide::promotion::{FoundDatabase, Mark, Sessions, refuses_drop};
+use stagegate_decide::mark::{FoundDatabase, Mark, Sessions, refuses_drop};
 use tokio_postgres::Client;
 
 use super::{DatabaseError, MAINTENANCE, Server, failed, identifier, literal};

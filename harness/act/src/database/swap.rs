@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use stagegate_decide::{
-    promotion::{Mark, Sessions},
+    mark::{Mark, Sessions},
     units::Size,
 };
 use tokio_postgres::Client;

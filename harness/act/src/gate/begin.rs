@@ -7,9 +7,8 @@ use stagegate_decide::{
     config::{Config, ConfigError, Database, Environment, Integrity},
     container::{Container, State},
     data::DataFacts,
-    promotion::{
-        Environments, Facts, Kind, NAME_BYTES, Plan, PlanDatabase, Role, ServiceChange, rollback_tag,
-    },
+    mark::{NAME_BYTES, Role},
+    promotion::{Environments, Facts, Kind, Plan, PlanDatabase, ServiceChange, rollback_tag},
     redact::Secret,
     release::Release,
     units::Size,

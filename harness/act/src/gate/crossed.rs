@@ -11,7 +11,8 @@ use stagegate_decide::{
     command::compose::{self, Source},
     compose::Model,
     config::{CrossVersions, Environment},
-    promotion::{Kind, PlanDatabase, Role, Tier},
+    mark::Role,
+    promotion::{Kind, PlanDatabase, Tier},
     verdict::{Verdict, VerdictKind},
 };
 

@@ -7,7 +7,8 @@ use stagegate_decide::{
     command::compose,
     config::Integrity,
     data::{DataFacts, differences, row_changes},
-    promotion::{Entry, Kind, Left, Plan, PlanDatabase, Role, Sessions, Step, Tier},
+    mark::{Role, Sessions},
+    promotion::{Entry, Kind, Left, Plan, PlanDatabase, Step, Tier},
 };
 
 use super::{Run, Stop, kept::told_left};

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use stagegate_decide::promotion::{Entry, Left, PlanDatabase, Sessions, Step, pruning};
+use stagegate_decide::{
+    mark::Sessions,
+    promotion::{Entry, Left, PlanDatabase, Step, pruning},
+};
 
 use super::{Run, Stop};
 use crate::{database::Dropped, error::with_causes, journal};

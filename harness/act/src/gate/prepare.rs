@@ -11,7 +11,8 @@ use stagegate_decide::{
     compose::{Model, short},
     config::Environment,
     data::{DataFacts, differences},
-    promotion::{Kind, Role, Step},
+    mark::Role,
+    promotion::{Kind, Step},
 };
 
 use super::{Run, Stop};

@@ -6,17 +6,17 @@
 
 mod ending;
 mod journal;
-mod mark;
 mod next;
 mod plan;
 mod preflight;
+mod pruning;
 
 pub use ending::{by_hand, end_text, reason};
 pub use journal::{Decision, End, Entry, JournalError, Line, VERSION, chained, read};
-pub use mark::{FoundDatabase, Left, Mark, NAME_BYTES, Pruning, Role, Sessions, pruning, refuses_drop};
 pub use next::{Move, next};
 pub use plan::{Environments, Kind, Plan, PlanDatabase, ServiceChange, rollback_tag};
 pub use preflight::{Facts, refusals};
+pub use pruning::{Left, Pruning, pruning};
 
 use serde::{Deserialize, Serialize};
 

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Mark, Role, mark::NAME_BYTES};
 use crate::{
     config::{CrossVersions, Door, Integrity},
     data::RowChange,
+    mark::{Mark, NAME_BYTES, Role},
     release::Release,
     units::{Size, Span},
 };

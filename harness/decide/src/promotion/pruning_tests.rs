@@ -1,7 +1,10 @@
 use rstest::rstest;
 
 use super::{super::tests::plan, *};
-use crate::promotion::Kind;
+use crate::{
+    mark::{NAME_BYTES, Sessions, refuses_drop},
+    promotion::Kind,
+};
 
 const EARLIER: &str = "20250101-000000-0001";
 const LATER: &str = "20250202-000000-0002";

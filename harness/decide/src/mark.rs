@@ -5,11 +5,7 @@
 //! the comment is written, right after `CREATE DATABASE`, the limit of connections stands for it: PostgreSQL sets that
 //! one in the very statement. Nothing without the mark is dropped, and no database of the plan, whatever it carries.
 
-use std::collections::BTreeMap;
-
 use sha2::{Digest, Sha256};
-
-use super::{Plan, PlanDatabase};
 
 /// How every mark begins.
 const BEGINNING: &str = "stagegate: ";
@@ -35,7 +31,8 @@ pub enum Role {
 }
 
 impl Role {
-    const ALL: [(Role, &'static str, &'static str); 6] = [
+    /// Each role, its word in a mark, and the part of the database's name that tells a person what it is for.
+    pub const ALL: [(Role, &'static str, &'static str); 6] = [
         (Role::Copy, "copy", "pre"),
         (Role::Failed, "failed", "failed"),
         (Role::Left, "left", "left"),
@@ -49,7 +46,8 @@ impl Role {
     }
 
     /// Returns the part of the database's name that tells a person what it is for.
-    pub(super) fn infix(self) -> &'static str {
+    #[must_use]
+    pub fn infix(self) -> &'static str {
         Self::ALL.iter().find(|(role, ..)| *role == self).map_or("", |(.., infix)| infix)
     }
 }
@@ -191,82 +189,11 @@ pub fn refuses_drop(mark: &Mark, found: &FoundDatabase, live: &[String], session
     None
 }
 
-fn not_ours(found: &FoundDatabase) -> &'static str {
+/// Says why a database is not the one of a mark.
+#[must_use]
+pub fn not_ours(found: &FoundDatabase) -> &'static str {
     match found.comment.as_deref().map(Mark::parse) {
         Some(Some(_)) => "its mark is of another run, name or state folder",
         _ => "it carries no mark of the gate",
     }
 }
-
-/// A database that stays, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
-    /// Its name.
-    pub name: String,
-    /// Why it stays.
-    pub why: String,
-}
-
-impl Left {
-    /// Returns the statement that drops it by hand.
-    #[must_use]
-    pub fn command(&self) -> String {
-        format!("drop database \"{}\"", self.name.replace('"', "\"\""))
-    }
-}
-
-/// What a successful run removes from one server, and what looks like the gate's and is not touched.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pruning {
-    /// To be dropped.
-    pub drop: Vec<Mark>,
-    /// What an earlier version may have made, or another state folder's run did.
-    pub unknown: Vec<Left>,
-}
-
-/// Returns what may go of the databases of one server, `databases` being those of the plan on it.
-///
-/// Earlier runs' copies go. Of failed and of replaced databases the newest of each stays, and all of this run's.
-#[must_use]
-pub fn pruning(plan: &Plan, databases: &[&PlanDatabase], found: &[FoundDatabase]) -> Pruning {
-    let live = plan.live();
-    let (mut marks, mut unknown) = (Vec::new(), Vec::new());
-    for one in found.iter().filter(|one| !live.contains(&one.name)) {
-        let parsed = one.comment.as_deref().and_then(Mark::parse);
-        match parsed.filter(|mark| databases.iter().any(|database| database.name == mark.of)) {
-            Some(mark) if mark.state == plan.state && mark.is_of(one) => marks.push(mark),
-            Some(_) => unknown.push(Left { name: one.name.clone(), why: not_ours(one).to_owned() }),
-            None if databases.iter().any(|database| looks_made_of(&one.name, &database.name)) => {
-                let why = "an earlier version of the gate may have made it; it carries no mark";
-                unknown.push(Left { name: one.name.clone(), why: why.to_owned() });
-            }
-            None => {}
-        }
-    }
-    let mut newest: BTreeMap<(String, Role), String> = BTreeMap::new();
-    for mark in marks.iter().filter(|mark| matches!(mark.role, Role::Failed | Role::Left)) {
-        let run = newest.entry((mark.of.clone(), mark.role)).or_default();
-        // A run's id begins with its time, so the greatest is the newest.
-        *run = run.clone().max(mark.run.clone());
-    }
-    let is_newest = |mark: &Mark| newest.get(&(mark.of.clone(), mark.role)) == Some(&mark.run);
-    let drop = marks.iter().filter(|mark| mark.run != plan.run && !is_newest(mark)).cloned().collect();
-    Pruning { drop, unknown }
-}
-
-/// Tells whether a name is of the form that the gate gives: for what a person is told, never for what is dropped.
-fn looks_made_of(name: &str, database: &str) -> bool {
-    let is_number =
-        |text: &str, length: usize, digit: fn(&u8) -> bool| text.len() == length && text.as_bytes().iter().all(digit);
-    Role::ALL.iter().any(|(.., infix)| {
-        let Some((beginning, rest)) = name.rsplit_once(&format!("__{infix}_")) else { return false };
-        let parts: Vec<&str> = rest.strip_suffix("_r").unwrap_or(rest).split('_').collect();
-        let is_run = matches!(parts[..], [day, time, id] if is_number(day, 8, u8::is_ascii_digit)
-            && is_number(time, 6, u8::is_ascii_digit) && is_number(id, 4, u8::is_ascii_hexdigit));
-        is_run && !beginning.is_empty() && database.starts_with(beginning)
-    })
-}
-
-#[cfg(test)]
-#[path = "mark_tests.rs"]
-mod tests;
