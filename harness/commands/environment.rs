@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use stagegate_act::{
     deployment,
     engine::Engine,
-    lock::{self, Lock},
+    lock::{self, Lock, LockError},
     paths::StateDir,
     process::Runner,
     release,
@@ -89,11 +89,16 @@ async fn take_down(environment: &Environment, volumes: bool) -> Result<(), Failu
 }
 
 fn taken(state: &StateDir, environment: &Environment, what: &str) -> Result<Lock, Failure> {
+    // The lock first: the run of a live process has not ended either, and is no case for `gate resume`.
+    let lock = Lock::take(state, &environment.project, what).map_err(|error| match error {
+        LockError::Held { .. } => Failure::new(Exit::Locked, error.to_string()),
+        error => error.into(),
+    })?;
     if let Some(run) = stagegate_act::gate::unfinished(state)? {
         let text = format!("run {} has not ended; finish it with `gate resume --env {}`", run.run, environment.name);
         return Err(Failure::new(Exit::PersonNeeded, text));
     }
-    Lock::take(state, &environment.project, what).map_err(|error| Failure::new(Exit::Locked, error.to_string()))
+    Ok(lock)
 }
 
 /// Refuses the throw-away environment, which only lives as long as a run of the suites.

@@ -88,7 +88,7 @@ async fn conduct(config: &Arc<Config>, request: Request, manner: &Manner) -> Res
     if manner.plan_only {
         return plan_only(config, &engine, &request, manner).await;
     }
-    let lock = locked(&state, &target.project, &request)?;
+    let locks = locked(config, &state, &target.project, &request)?;
     let open = unfinished(&state).map_err(|error| {
         let text = format!("{}; `gate unlock --env {} --run RUN` puts it aside", with_causes(&error), target.name);
         Failure::new(Exit::PersonNeeded, text)
@@ -108,7 +108,7 @@ async fn conduct(config: &Arc<Config>, request: Request, manner: &Manner) -> Res
     let observe: Observer = if manner.json { Arc::new(both) } else { Arc::new(progress::tell) };
     let gate = recovery::gate(config, &engine, observe, interrupt);
     let dir = state.run(&plan.run);
-    let mut run = Run::begin(gate, (state, lock), plan, facts, &old)?;
+    let mut run = Run::begin(gate, (state, locks), plan, facts, &old)?;
     let completed = run.complete().await;
     listening.abort();
     let (_, exit) = completed.map_err(|error| {
@@ -127,12 +127,21 @@ async fn plan_only(config: &Arc<Config>, engine: &Engine, request: &Request, man
     Ok(if refused.is_empty() { Exit::Passed } else { Exit::Held })
 }
 
-fn locked(state: &StateDir, project: &str, request: &Request) -> Result<Lock, Failure> {
-    let what = format!("gate {} to {}", if request.kind == Kind::Promote { "promote" } else { "rollback" }, request.to);
-    Lock::take(state, project, &what).map_err(|error| match error {
+/// Takes the target's lock, and shares that of the source: it must not become another one while it is tested and read.
+fn locked(config: &Config, state: &StateDir, project: &str, request: &Request) -> Result<Vec<Lock>, Failure> {
+    let held = |error| match error {
         LockError::Held { .. } => Failure::new(Exit::Locked, error.to_string()),
         error => error.into(),
-    })
+    };
+    let verb = if request.kind == Kind::Promote { "promote" } else { "rollback" };
+    let what = format!("gate {verb} to {}", request.to);
+    let mut locks = vec![Lock::take(state, project, &what).map_err(held)?];
+    let source = config.environment(&request.from)?;
+    if source.project != project {
+        let what = format!("gate promote from {} to {}", request.from, request.to);
+        locks.push(Lock::share(&StateDir::of(config, &source.project), &source.project, &what).map_err(held)?);
+    }
+    Ok(locks)
 }
 
 fn shown(plan: &stagegate_decide::promotion::Plan, refused: &[String], json: bool) -> Result<(), Failure> {

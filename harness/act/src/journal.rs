@@ -109,7 +109,7 @@ impl Journal {
         self.file.write_all(text.as_bytes()).map_err(at(&self.path, "write a line"))?;
         self.file.sync_data().map_err(at(&self.path, "sync a line"))?;
         self.prev = hash;
-        crate::failpoint::after_line(line.seq);
+        crate::failpoint::after_line(&line);
         self.lines.push(line);
         Ok(&self.lines[self.lines.len() - 1])
     }

@@ -1,11 +1,12 @@
-//! One run at a time for a compose project on a machine.
+//! One run at a time for a compose project on a machine, or several that only read it.
 //!
 //! The kernel holds the lock and drops it when its holder dies, so it cannot stick. What a dead holder left running
-//! is ended by the next one, before it does anything else.
+//! is ended by the next one, before it does anything else. No lock is ever waited for, so that two runs that want each
+//! other's project are both refused and never wait for one another.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io,
+    io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -30,12 +31,12 @@ pub struct Owner {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process holds it.
-    #[error("`{project}` is locked by {}; wait for it, or look at it with `gate status`", owner_text(owner.as_ref()))]
+    #[error("`{project}` is locked by {}; wait for it, or look at it with `gate status`", owners_text(owners))]
     Held {
         /// The compose project.
         project: String,
-        /// Who holds it, as far as it said so.
-        owner: Option<Owner>,
+        /// Who holds it, as far as they said so.
+        owners: Vec<Owner>,
     },
     /// The file.
     #[error("cannot lock {}", path.display())]
@@ -48,17 +49,20 @@ pub enum LockError {
     },
 }
 
-fn owner_text(owner: Option<&Owner>) -> String {
-    owner.map_or_else(
-        || "another process".to_owned(),
-        |owner| format!("process {} ({}, since {})", owner.pid, owner.what, owner.since),
-    )
+fn owners_text(owners: &[Owner]) -> String {
+    let one = |owner: &Owner| format!("process {} ({}, since {})", owner.pid, owner.what, owner.since);
+    match owners {
+        [] => "another process".to_owned(),
+        owners => owners.iter().map(one).collect::<Vec<_>>().join(" and "),
+    }
 }
 
 /// A held lock; dropping it lets go.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
+    /// Of a reader: the file that names it. It is locked as long as the reader lives.
+    reader: Option<(PathBuf, File)>,
 }
 
 impl Lock {
@@ -67,35 +71,75 @@ impl Lock {
     /// # Errors
     /// [`LockError::Held`] where another process holds it.
     pub fn take(state: &StateDir, project: &str, what: &str) -> Result<Self, LockError> {
-        let path = state.root().join("lock");
-        let error = |source| LockError::Io { path: path.clone(), source };
-        files::private_dir(state.root()).map_err(error)?;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(error)?;
+        let file = opened(state)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(LockError::Held { project: project.to_owned(), owner: owner(state) });
-            }
-            Err(TryLockError::Error(source)) => return Err(error(source)),
+            Err(error) => return Err(refused(state, project, error, readers(state))),
         }
-        let since = format!("{:.0}", jiff::Timestamp::now());
-        let owner = Owner { pid: std::process::id(), what: what.to_owned(), since };
-        let text = serde_json::to_vec(&owner).map_err(|e| error(e.into()))?;
-        files::write_whole(&owner_path(state), &text).map_err(error)?;
+        let path = owner_path(state);
+        files::write_whole(&path, &owner_json(what).map_err(at(&path))?).map_err(at(&path))?;
         end_leftovers(state.root());
-        Ok(Lock { file })
+        Ok(Lock { file, reader: None })
     }
+
+    /// Takes the lock of a project that is only read, together with any other reader, or says who changes it; then ends
+    /// what a dead holder left running.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] where another process changes the project.
+    pub fn share(state: &StateDir, project: &str, what: &str) -> Result<Self, LockError> {
+        let file = opened(state)?;
+        match file.try_lock_shared() {
+            Ok(()) => {}
+            Err(error) => return Err(refused(state, project, error, owner(state).into_iter().collect())),
+        }
+        let dir = readers_dir(state);
+        files::private_dir(&dir).map_err(at(&dir))?;
+        let path = dir.join(format!("{}.json", std::process::id()));
+        let mut options = OpenOptions::new();
+        let mut reader = options.write(true).create(true).truncate(true).mode(0o600).open(&path).map_err(at(&path))?;
+        // Locked before it says anything: a file that nobody has locked is one of a dead reader.
+        let _ = reader.try_lock();
+        reader.write_all(&owner_json(what).map_err(at(&path))?).map_err(at(&path))?;
+        // Nobody who changes the project is alive, so what still runs for one is a leftover.
+        end_leftovers(state.root());
+        Ok(Lock { file, reader: Some((path, reader)) })
+    }
+}
+
+fn opened(state: &StateDir) -> Result<File, LockError> {
+    let path = state.root().join("lock");
+    files::private_dir(state.root()).map_err(at(&path))?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(at(&path))
+}
+
+fn refused(state: &StateDir, project: &str, error: TryLockError, readers: Vec<Owner>) -> LockError {
+    match error {
+        TryLockError::WouldBlock => {
+            // Where nobody reads, it is somebody who changes the project.
+            let owners = if readers.is_empty() { owner(state).into_iter().collect() } else { readers };
+            LockError::Held { project: project.to_owned(), owners }
+        }
+        TryLockError::Error(source) => at(&state.root().join("lock"))(source),
+    }
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> LockError {
+    let path = path.to_path_buf();
+    move |source| LockError::Io { path: path.clone(), source }
+}
+
+fn owner_json(what: &str) -> io::Result<Vec<u8>> {
+    let since = format!("{:.0}", jiff::Timestamp::now());
+    Ok(serde_json::to_vec(&Owner { pid: std::process::id(), what: what.to_owned(), since })?)
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
+        if let Some((path, _)) = &self.reader {
+            let _ = std::fs::remove_file(path);
+        }
         let _ = self.file.unlock();
     }
 }
@@ -104,6 +148,23 @@ impl Drop for Lock {
 #[must_use]
 pub fn owner(state: &StateDir) -> Option<Owner> {
     serde_json::from_slice(&std::fs::read(owner_path(state)).ok()?).ok()
+}
+
+/// Returns who reads the project now; the files of readers that died are removed.
+fn readers(state: &StateDir) -> Vec<Owner> {
+    let mut found = Vec::new();
+    for path in std::fs::read_dir(readers_dir(state)).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        let Ok(file) = File::open(&path) else { continue };
+        match file.try_lock_shared() {
+            Ok(()) => drop(std::fs::remove_file(&path)),
+            Err(_) => found.extend(std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok())),
+        }
+    }
+    found
+}
+
+fn readers_dir(state: &StateDir) -> PathBuf {
+    state.root().join("lock-readers")
 }
 
 /// Returns the mark of a run's children.
@@ -128,6 +189,53 @@ fn end_leftovers(root: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn fresh(name: &str) -> (PathBuf, StateDir) {
+        let dir = std::env::temp_dir().join(format!("stagegate-lock-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        (dir.clone(), StateDir::at(&dir))
+    }
+
+    #[test]
+    fn readers_share_a_project_and_whoever_changes_it_is_told_who_they_are() {
+        let (dir, state) = fresh("readers");
+        let first = Lock::share(&state, "shop", "gate promote from shop to east").unwrap();
+        let second = Lock::share(&state, "shop", "gate promote from shop to west").unwrap();
+        let error = Lock::take(&state, "shop", "gate up").unwrap_err().to_string();
+        assert!(error.contains("gate promote from shop to"), "{error}");
+        drop(first);
+        assert!(matches!(Lock::take(&state, "shop", "gate up"), Err(LockError::Held { .. })));
+        drop(second);
+        let writer = Lock::take(&state, "shop", "gate up").unwrap();
+        let error = Lock::share(&state, "shop", "gate promote").unwrap_err().to_string();
+        assert!(error.contains("gate up"), "{error}");
+        drop(writer);
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_reader_that_died_is_not_named() {
+        let (dir, state) = fresh("dead");
+        let reader = Lock::share(&state, "shop", "gate promote").unwrap();
+        let dead = readers_dir(&state).join("1.json");
+        std::fs::write(&dead, br#"{"pid":1,"what":"gate gone","since":"2026-01-01T00:00:00Z"}"#).unwrap();
+        let error = Lock::take(&state, "shop", "gate up").unwrap_err().to_string();
+        assert!(error.contains("gate promote") && !error.contains("gate gone"), "{error}");
+        assert!(!dead.exists());
+        drop(reader);
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn two_runs_that_want_each_others_project_are_refused_and_do_not_wait() {
+        let ((a_dir, a), (b_dir, b)) = (fresh("a"), fresh("b"));
+        let (to_b, to_a) = (Lock::take(&b, "b", "a to b").unwrap(), Lock::take(&a, "a", "b to a").unwrap());
+        assert!(matches!(Lock::share(&a, "a", "a to b"), Err(LockError::Held { .. })));
+        assert!(matches!(Lock::share(&b, "b", "b to a"), Err(LockError::Held { .. })));
+        drop((to_a, to_b));
+        std::fs::remove_dir_all(&a_dir).unwrap();
+        std::fs::remove_dir_all(&b_dir).unwrap();
+    }
 
     #[test]
     fn the_second_is_told_who_holds_the_lock_and_the_third_gets_it() {

@@ -106,6 +106,12 @@ impl Model {
         self.service(name).get("image").and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// Returns the release's label that a service's containers carry; `None` in a model that was not pinned.
+    #[must_use]
+    pub fn release_label(&self, name: &str) -> Option<&str> {
+        self.service(name)["labels"][RELEASE_LABEL].as_str()
+    }
+
     /// Tells whether a service is built from source by Compose.
     #[must_use]
     pub fn is_built(&self, name: &str) -> bool {

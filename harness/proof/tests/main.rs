@@ -28,5 +28,7 @@ mod scratch;
 mod seed;
 mod shop;
 mod small;
+mod source;
+mod two_services;
 mod workflows;
 mod world;

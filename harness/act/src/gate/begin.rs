@@ -8,7 +8,7 @@ use stagegate_decide::{
     container::{Container, State},
     data::DataFacts,
     mark::{NAME_BYTES, Role},
-    promotion::{Environments, Facts, Kind, Plan, PlanDatabase, ServiceChange, rollback_tag},
+    promotion::{Environments, Facts, Kind, Plan, PlanDatabase, ServiceChange, rollback_tag, source_services},
     redact::Secret,
     release::Release,
     units::Size,
@@ -137,6 +137,11 @@ pub async fn prepare_plan(
         ..Facts::default()
     };
     worktree_facts(&git, &target.environment, &mut facts).await?;
+    if request.kind == Kind::Promote {
+        facts.source_worktree = super::source::worktree_changes(&git, &source.environment.workdir, &release).await;
+        let state = StateDir::of(config, &source.environment.project);
+        facts.source_unfinished = super::unfinished(&state)?.map(|run| run.run);
+    }
     facts.others.extend(unknown_freeze(config, &old.model));
     facts.others.extend(unnamed(&old.release));
     if request.kind == Kind::Promote && old.release == release && has_same_env_files(&old) {
@@ -365,6 +370,10 @@ fn plan(
         workdir: target.environment.workdir.clone(),
         env_files: target.environment.env_files.clone(),
         services: changes(&old.model, source, &request.kind),
+        source: match request.kind {
+            Kind::Promote => source_services(source.deployed.as_ref().map(|s| &s.model), &source.containers),
+            Kind::Rollback { .. } => std::collections::BTreeMap::new(),
+        },
         rows_since: Vec::new(),
         door: services.iter().filter(|s| old.model.publishes(s) && !stateful(s)).cloned().collect(),
         release,

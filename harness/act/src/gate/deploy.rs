@@ -44,7 +44,9 @@ impl Run {
         let late = || Stop::held(format!("not verified within {} of the deploy", self.plan.verify_within));
         let examined = self.examine_or_stop(&self.plan.environments.target, self.plan.soak.0);
         let found = tokio::time::timeout(self.time_left(), examined).await.map_err(|_| late())??;
-        self.stop_at_drift(&self.snapshot("new")?.model).await?;
+        let new = self.snapshot("new")?.model;
+        self.stop_at_drift(&new).await?;
+        self.stop_at_another_release(&new).await?;
         // A machine that slept meanwhile has watched nothing, and a timeout does not count sleep.
         if self.time_left().is_zero() { Err(late()) } else { Ok(found) }
     }
@@ -66,6 +68,7 @@ impl Run {
         release::record_deployed(&self.state, &new.dir)?;
         self.up(&new.model_file(), UP_WITHIN).await?;
         self.wait_until_sound(&new.model).await?;
+        self.stop_at_another_release(&new.model).await?;
         Ok(Value::Null)
     }
 

@@ -15,6 +15,7 @@ mod prepare;
 mod readiness;
 mod recover;
 mod rehearsal;
+mod source;
 
 use std::{
     error::Error,
@@ -123,17 +124,19 @@ pub struct Run {
     facts: Option<Facts>,
     /// When this process began the deploy, since the machine was started.
     deploy_began: Option<Duration>,
-    _lock: Lock,
+    /// The target's lock, and that of the source, which is only read.
+    _locks: Vec<Lock>,
 }
 
 impl Run {
-    /// Begins a run: makes its folder, log and journal.
+    /// Begins a run: makes its folder, log and journal. `locks` are the target's and, where it is another one, the
+    /// source's.
     ///
     /// # Errors
     /// [`BeginError`] where the journal cannot be made to last; nothing was touched then.
     pub fn begin(
         gate: Gate,
-        (state, lock): (StateDir, Lock),
+        (state, locks): (StateDir, Vec<Lock>),
         plan: Plan,
         facts: Facts,
         old: &Snapshot,
@@ -142,7 +145,8 @@ impl Run {
         old.copy_to(&dir.join("old"))?;
         let journal = Journal::create(&dir, &plan)?;
         let runner = runner(&state, &plan.run, &dir);
-        let run = Run { gate, state, dir, plan, journal, runner, facts: Some(facts), deploy_began: None, _lock: lock };
+        let run =
+            Run { gate, state, dir, plan, journal, runner, facts: Some(facts), deploy_began: None, _locks: locks };
         if let Some(line) = run.journal.lines().first() {
             (run.gate.observe)(line, Duration::ZERO);
         }
@@ -160,7 +164,8 @@ impl Run {
             return Err(StoreError::Text { path: dir, source });
         };
         let runner = runner(&state, &plan.run, &dir);
-        let mut run = Run { gate, state, dir, plan, journal, runner, facts: None, deploy_began: None, _lock: lock };
+        let mut run =
+            Run { gate, state, dir, plan, journal, runner, facts: None, deploy_began: None, _locks: vec![lock] };
         run.write(Entry::Resumed { reason: reason.to_owned() }, Duration::ZERO)?;
         Ok(run)
     }
@@ -301,6 +306,7 @@ impl Run {
         let mut told = passed_or_stop(&found.verdict)?;
         told["contracts"] = self.compare_contracts().await?;
         told["readiness"] = self.ready(&found).await?;
+        self.stop_at_changed_source("while it was validated").await?;
         Ok(told)
     }
 

@@ -1,6 +1,7 @@
 //! Prepare and back up: everything that can be done while the target serves.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -18,7 +19,7 @@ use stagegate_decide::{
 use super::{Run, Stop};
 use crate::{
     files,
-    release::{Resolver, Snapshot, images_of},
+    release::{Resolver, Snapshot},
 };
 
 const TAG_WITHIN: Duration = Duration::from_secs(30);
@@ -40,23 +41,43 @@ impl Run {
         git.remove_worktree(&tree).await?;
         git.check_out(&tree, &self.plan.release.commit).await?;
         let environment = self.target()?;
-        let source = self.gate.config.environment(&self.plan.environments.source)?.project.clone();
+        self.stop_at_changed_source("since it was validated").await?;
+        let env_files = read_all(&self.plan.env_files)?;
         let resolver = Resolver {
             runner: &self.runner,
             engine: &self.gate.engine,
             environment: &environment,
             tree: &tree,
             release: &self.plan.release,
-            // The very images that were tested there.
-            images: images_of(&self.gate.engine.project(&source).await?),
+            // The very images that were tested: the plan's, not those that run there by now.
+            images: self.tested_images().await?,
             old: Some(&old.model),
         };
         let resolved = resolver.resolve().await?;
         files::write_whole(&self.dir.join("in-tree.json"), resolved.in_tree.to_json().as_bytes())?;
         let new = Snapshot::write(&self.dir.join("new"), &self.plan.release, &resolved.model, &self.plan.env_files)?;
+        if read_all(&self.plan.env_files)? != env_files {
+            return Err(Stop::held("an env file of the target was changed while it was read; promote again"));
+        }
+        // A clean-up of unnamed images must not take what was tested before it is deployed.
+        self.keep_images(&new.model).await?;
         let mut told = self.write_closed(&new.model)?;
         told["performance"] = self.compare_performance().await?;
         Ok(told)
+    }
+
+    /// Returns the image ids of the plan that this host has; the source's running ones can't be missing.
+    async fn tested_images(&self) -> Result<BTreeMap<String, String>, Stop> {
+        let mut images = BTreeMap::new();
+        for (service, tested) in &self.plan.source {
+            if self.gate.engine.image(&tested.image).await?.is_some() {
+                images.insert(service.clone(), tested.image.clone());
+            } else if tested.config.is_some() {
+                let image = &tested.image;
+                return Err(Stop::held(format!("image {image} of service `{service}` was removed from this host")));
+            }
+        }
+        Ok(images)
     }
 
     fn write_closed(&self, model: &Model) -> Result<Value, Stop> {
@@ -189,4 +210,11 @@ impl Run {
 /// Returns the name by which a run keeps an image. The id is part of it: old and new release have the same services.
 fn kept_name(run: &str, service: &str, image: &str) -> String {
     format!("stagegate/rollback:{run}-{service}-{}", short(image))
+}
+
+fn read_all(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, Stop> {
+    let read = |path: &PathBuf| {
+        std::fs::read(path).map_err(|error| Stop::held(format!("cannot read {}: {error}", path.display())))
+    };
+    files.iter().map(read).collect()
 }

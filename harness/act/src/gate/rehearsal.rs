@@ -120,6 +120,8 @@ impl Run {
         let rehearsed = self.rehearse_each().await;
         self.end_rehearsal().await?;
         let Rehearsed { changed, took, crossed, felt } = rehearsed?;
+        // The last look before the target is touched.
+        self.stop_at_changed_target().await?;
         let tier = if changed { self.tier_where_crossed(crossed.as_ref()) } else { Tier::Code };
         let mut found = json!({ "tier": tier, "migrations_s": took.as_secs_f64() });
         felt.iter().for_each(|(database, told)| told.tell(database, &mut found));

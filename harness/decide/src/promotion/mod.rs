@@ -10,6 +10,7 @@ mod next;
 mod plan;
 mod preflight;
 mod pruning;
+mod source;
 
 pub use ending::{by_hand, end_text, reason};
 pub use journal::{Decision, End, Entry, JournalError, Line, VERSION, chained, read};
@@ -17,6 +18,7 @@ pub use next::{Move, next};
 pub use plan::{Environments, Kind, Plan, PlanDatabase, ServiceChange, rollback_tag};
 pub use preflight::{Facts, refusals};
 pub use pruning::{Left, Pruning, pruning};
+pub use source::{SourceService, release_differences, source_changes, source_services};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,10 +1,11 @@
 //! What a run is going to do, frozen in its journal before it begins.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::SourceService;
 use crate::{
     config::{CrossVersions, Door, Integrity},
     data::RowChange,
@@ -109,6 +110,9 @@ pub struct Plan {
     pub integrity: Integrity,
     /// What becomes of each service.
     pub services: Vec<ServiceChange>,
+    /// What the source ran when the plan was made: the images that are validated and deployed, and no others.
+    #[serde(default)]
+    pub source: BTreeMap<String, SourceService>,
     /// In a rollback with data: tables whose rows were added or taken away since, `before` being what comes back.
     #[serde(default)]
     pub rows_since: Vec<RowChange>,

@@ -19,6 +19,10 @@ pub struct Facts {
     pub release: String,
     /// What differs between the source's containers and what was deployed there.
     pub source_drift: Vec<String>,
+    /// How the source's worktree differs from the release: another commit, uncommitted changes.
+    pub source_worktree: Vec<String>,
+    /// A run of the source that has not ended.
+    pub source_unfinished: Option<String>,
     /// What differs between the target's containers and what was deployed there.
     pub target_drift: Vec<String>,
     /// Services of the target whose container does not run.
@@ -105,6 +109,10 @@ fn source(refusals: &mut Vec<String>, facts: &Facts) {
         Some(_) => {}
     }
     told(refusals, "the source is not what was deployed there", &facts.source_drift);
+    told(refusals, "the source's files are not those of the release", &facts.source_worktree);
+    if let Some(run) = &facts.source_unfinished {
+        refusals.push(format!("run {run} of the source has not ended; finish it with `gate resume` there"));
+    }
 }
 
 fn space(refusals: &mut Vec<String>, facts: &Facts) {

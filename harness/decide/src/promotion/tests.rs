@@ -41,6 +41,7 @@ pub(super) fn plan(kind: Kind) -> Plan {
         tier: crate::config::Tier::Auto,
         integrity: Integrity::Checksums,
         services: vec![],
+        source: std::collections::BTreeMap::new(),
         rows_since: vec![],
         verify_within: seconds(300),
         ready_within: seconds(60),
