@@ -21,8 +21,8 @@ use bollard::{
 use futures_util::{StreamExt, future::try_join_all};
 use serde_json::Value;
 use stagegate_decide::{
-    container::Counters,
-    container::{Container, Health, State},
+    compose::SEALED_NETWORK,
+    container::{Container, Counters, Health, State},
 };
 
 /// Label by which Compose marks what belongs to a project.
@@ -261,8 +261,10 @@ fn container(answer: ContainerInspectResponse) -> Container {
     let mut addresses: Vec<IpAddr> = network
         .networks
         .unwrap_or_default()
-        .into_values()
-        .filter_map(|endpoint| endpoint.ip_address?.parse().ok())
+        .into_iter()
+        // On that network of a copy the host has no address: nothing there can be reached from here.
+        .filter(|(network, _)| !network.ends_with(SEALED_NETWORK))
+        .filter_map(|(_, endpoint)| endpoint.ip_address?.parse().ok())
         .collect();
     addresses.sort();
     let (health, health_output) = health(&state);

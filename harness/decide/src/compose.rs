@@ -5,6 +5,7 @@
 
 mod beside;
 mod crossed;
+mod enclosed;
 mod sealed;
 mod secrets;
 
@@ -16,6 +17,7 @@ use crate::{
     container::Container,
     redact::{Secret, names_a_secret},
 };
+pub use enclosed::{SEALED_NETWORK, WAY_IN_NETWORK};
 pub use secrets::HeldSecret;
 
 /// Label with the git commit that a container was deployed from.
@@ -283,6 +285,9 @@ impl Model {
                     entry.remove("name");
                     entry.remove("external");
                     entry.remove("ipam");
+                    // A volume that lies on a named folder or server would be the original's.
+                    entry.remove("driver_opts");
+                    entry.remove("driver");
                 }
             }
         }

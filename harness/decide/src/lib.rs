@@ -15,6 +15,7 @@ pub mod exit;
 pub mod health;
 pub mod integrity;
 pub mod isolation;
+pub mod live;
 pub mod locks;
 pub mod mark;
 pub mod migration;

@@ -25,6 +25,7 @@ mod refuse;
 mod same_schema;
 mod schema;
 mod scratch;
+mod sealed;
 mod seed;
 mod shop;
 mod small;

@@ -208,7 +208,9 @@ impl Bench<'_> {
 
     async fn start(&self, side: &str, release: &Side) -> Result<Model, BenchError> {
         let project = self.project_of(side);
-        let model = release.model.isolated(&project).sealed(&stores(self.config)).labelled(RUN_LABEL, &self.label);
+        let (stores, asked) = (stores(self.config), self.config.services.keys().cloned());
+        let asked = asked.chain(stores.iter().cloned()).collect();
+        let model = release.model.sealed(&stores).enclosed(&project, &asked).labelled(RUN_LABEL, &self.label);
         let file = self.dir.join(format!("{side}.json"));
         files::write_whole(&file, model.to_json().as_bytes())?;
         let failed = |source| BenchError::Up { what: format!("`{}`", release.name), source };

@@ -6,6 +6,7 @@
 mod catalog;
 mod facts;
 mod kept;
+mod live;
 pub mod statistics;
 mod swap;
 pub mod waits;

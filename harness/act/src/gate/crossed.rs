@@ -119,15 +119,16 @@ impl Run {
     fn crossed_model(&self, which: Release) -> Result<Model, Stop> {
         let rehearsal = release::read_model(&self.rehearsal_file())?;
         let servers = self.servers();
+        let asked = self.gate.config.services.keys().chain(&servers).cloned().collect();
         Ok(match which {
             // With its migrations, as a way back of the code would start it.
             Release::Serving => {
-                self.snapshot("old")?.model.sealed(&servers).beside(&rehearsal, &servers, &BTreeSet::new())
+                self.snapshot("old")?.model.sealed(&servers).beside(&rehearsal, &servers, &BTreeSet::new(), &asked)
             }
             Release::Coming => {
                 let left_out = self.plan.databases.iter().filter_map(|database| database.migrations.clone()).collect();
                 let model = release::read_model(&self.dir.join("in-tree.json"))?;
-                model.sealed(&servers).beside(&rehearsal, &servers, &left_out)
+                model.sealed(&servers).beside(&rehearsal, &servers, &left_out, &asked)
             }
         })
     }

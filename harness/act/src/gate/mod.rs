@@ -10,6 +10,7 @@ mod deploy;
 mod ending;
 mod felt;
 mod kept;
+mod live;
 mod performance;
 mod prepare;
 mod readiness;

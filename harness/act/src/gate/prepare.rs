@@ -62,6 +62,7 @@ impl Run {
         // A clean-up of unnamed images must not take what was tested before it is deployed.
         self.keep_images(&new.model).await?;
         let mut told = self.write_closed(&new.model)?;
+        self.keep_live_facts().await?;
         told["performance"] = self.compare_performance().await?;
         Ok(told)
     }

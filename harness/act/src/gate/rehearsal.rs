@@ -1,5 +1,5 @@
 //! The rehearsal: a server of its own, from the same image, with a copy of the data; the release's migrations run
-//! there first. It shares no network, no volume and no port with the target.
+//! there first. It shares no network, no volume and no port with the target, and has no way to this host.
 
 use std::{
     collections::BTreeSet,
@@ -55,11 +55,8 @@ impl Run {
         let migrations = self.plan.databases.iter().filter_map(|d| d.migrations.clone()).filter(|m| model.has(m));
         let keep: BTreeSet<String> = servers.iter().cloned().chain(migrations).collect();
         let copy = self.with_the_running_servers(&model)?.reduced(&keep, &servers);
-        let copy = copy
-            .sealed(&servers)
-            .joined(&servers)
-            .isolated(&self.rehearsal_project())
-            .labelled(RUN_LABEL, &self.plan.run);
+        let copy =
+            copy.sealed(&servers).enclosed(&self.rehearsal_project(), &servers).labelled(RUN_LABEL, &self.plan.run);
         files::write_whole(&self.rehearsal_file(), copy.to_json().as_bytes())?;
         let services: Vec<String> = servers.into_iter().collect();
         let up = compose::up_services(&self.rehearsal_project(), &self.rehearsal_file(), &services);
@@ -119,7 +116,9 @@ impl Run {
     pub(super) async fn rehearse(&mut self) -> Result<Value, Stop> {
         let rehearsed = self.rehearse_each().await;
         self.end_rehearsal().await?;
-        let Rehearsed { changed, took, crossed, felt } = rehearsed?;
+        // Whether the rehearsal ended well or not: this is worse than whatever else it found.
+        self.stop_at_changed_live_data().await?;
+        let Rehearsed { changed, took, crossed, felt } = rehearsed.map_err(sealed_off)?;
         // The last look before the target is touched.
         self.stop_at_changed_target().await?;
         let tier = if changed { self.tier_where_crossed(crossed.as_ref()) } else { Tier::Code };
@@ -222,4 +221,31 @@ impl Run {
         self.end_rehearsal().await?;
         Ok(Value::Null)
     }
+}
+
+/// Words of programs that did not reach another host.
+const UNREACHED: [&str; 12] = [
+    "could not connect",
+    "connection to server",
+    "could not translate host",
+    "no route to host",
+    "network is unreachable",
+    "connection refused",
+    "timed out",
+    "timeout",
+    "name resolution",
+    "name or service not known",
+    "getaddrinfo",
+    "enotfound",
+];
+
+/// Adds what a rehearsal cannot reach where that may be why it failed.
+fn sealed_off(stop: Stop) -> Stop {
+    let said = stop.reason.to_lowercase();
+    if !UNREACHED.iter().any(|word| said.contains(word)) {
+        return stop;
+    }
+    let hint = "a rehearsal reaches nothing but its own copy, neither this host nor any other: let migrations use the \
+                database by its service's name and port";
+    Stop { reason: format!("{}; {hint}", stop.reason), ..stop }
 }

@@ -2,50 +2,32 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Model;
 
-/// The network on which a rehearsal's services meet: an internal one, since they work on a copy of real data.
-pub(super) const SEALED_NETWORK: &str = "stagegate-sealed";
-
 impl Model {
-    /// Returns the model with the network `SEALED_NETWORK`, and `services` on it beside their own networks.
-    ///
-    /// A service that has no networks of its own (`network_mode`) is left as it is.
-    #[must_use]
-    pub fn joined(&self, services: &BTreeSet<String>) -> Model {
-        let mut model = self.changed(|name, service| {
-            if services.contains(name) && service.get("network_mode").is_none() {
-                let networks = service.entry("networks").or_insert_with(|| json!({ "default": null }));
-                networks[SEALED_NETWORK] = Value::Null;
-            }
-        });
-        model.0["networks"][SEALED_NETWORK] = json!({ "internal": true });
-        model
-    }
-
     /// Returns this release's services beside the servers of a `rehearsal`, which stay as they are there.
     ///
-    /// The services are only on `SEALED_NETWORK`; those in `left_out`, and those with a profile, are not started and
-    /// nobody waits for them.
+    /// The services are enclosed with the servers, and those in `asked` can be reached; those in `left_out`, and those
+    /// with a profile, are not started and nobody waits for them.
     #[must_use]
-    pub fn beside(&self, rehearsal: &Model, servers: &BTreeSet<String>, left_out: &BTreeSet<String>) -> Model {
+    pub fn beside(
+        &self,
+        rehearsal: &Model,
+        servers: &BTreeSet<String>,
+        left_out: &BTreeSet<String>,
+        asked: &BTreeSet<String>,
+    ) -> Model {
         let absent: BTreeSet<String> = self
             .services()
             .into_iter()
             .filter(|name| left_out.contains(name) || (self.has_profile(name) && !servers.contains(name)))
             .collect();
-        let mut model = self.isolated(rehearsal.project()).changed(|name, service| {
+        let mut model = self.enclosed(rehearsal.project(), asked).changed(|_, service| {
             if let Some(depends) = service.get_mut("depends_on").and_then(Value::as_object_mut) {
                 depends.retain(|other, _| !absent.contains(other));
             }
-            service.remove("network_mode");
-            let known = service.get("networks").and_then(Value::as_object);
-            let also = known.into_iter().flatten().filter_map(|(_, network)| network["aliases"].as_array()).flatten();
-            let mut aliases: Vec<Value> = also.cloned().collect();
-            aliases.push(json!(name));
-            service.insert("networks".to_owned(), json!({ SEALED_NETWORK: { "aliases": aliases } }));
         });
         let theirs = |kind: &str| rehearsal.0[kind].as_object().cloned().unwrap_or_default();
         let (from, volumes) = (theirs("services"), theirs("volumes"));
@@ -62,7 +44,9 @@ impl Model {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
+
+    use super::{super::SEALED_NETWORK, *};
 
     fn set(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -73,22 +57,12 @@ mod tests {
     }
 
     #[test]
-    fn a_service_on_no_network_is_not_put_on_one() {
-        let joined =
-            model(r#"{"services":{"db":{"network_mode":"host"},"own":{},"web":{}}}"#).joined(&set(&["db", "own"]));
-        assert_eq!(joined.service("db").get("networks"), None);
-        assert_eq!(joined.service("own")["networks"], json!({"default": null, SEALED_NETWORK: null}));
-        assert_eq!(joined.service("web").get("networks"), None);
-        assert_eq!(joined.0["networks"][SEALED_NETWORK]["internal"], true);
-    }
-
-    #[test]
     fn a_release_stands_beside_the_rehearsals_server_and_has_no_way_out() {
         let rehearsal = model(
             r#"{"name":"r","services":{"db":{"image":"pg:rehearsed","networks":{"back":null}},"migrate":{}},
                 "networks":{"back":{}},"volumes":{"db-data":{"labels":{"x":"y"}}}}"#,
         )
-        .joined(&set(&["db"]));
+        .enclosed("r", &set(&["db"]));
         let release = model(
             r#"{"name":"shop","services":{
                 "api":{"ports":[{"target":80}],"networks":{"front":null,"back":{"aliases":["backend"]}},
@@ -98,12 +72,12 @@ mod tests {
                 "db":{"image":"pg:release"},"migrate":{}},
                 "networks":{"front":{},"back":{}},"volumes":{"uploads":{}}}"#,
         );
-        let both = release.beside(&rehearsal, &set(&["db"]), &set(&["migrate"]));
+        let both = release.beside(&rehearsal, &set(&["db"]), &set(&["migrate"]), &set(&[]));
         assert_eq!(both.project(), "r");
         assert_eq!(both.services(), ["api", "db", "host"]);
         assert_eq!(both.service("db")["image"], "pg:rehearsed");
         let api = both.service("api");
-        assert_eq!(api["networks"], json!({SEALED_NETWORK: {"aliases": ["backend", "api"]}}));
+        assert_eq!(api["networks"], json!({SEALED_NETWORK: {"aliases": ["api", "backend"], "priority": 1000}}));
         assert_eq!(api["depends_on"].as_object().unwrap().keys().collect::<Vec<_>>(), ["db"]);
         assert!(api.get("ports").is_none() && both.service("host").get("network_mode").is_none());
         assert_eq!(both.0["volumes"], json!({"uploads": {}, "db-data": {"labels": {"x": "y"}}}));

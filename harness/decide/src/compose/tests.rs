@@ -67,6 +67,13 @@ fn an_isolated_copy_shares_no_name_with_the_original() {
 }
 
 #[test]
+fn a_copy_has_no_volume_on_a_folder_or_server_of_the_original() {
+    let text =
+        r#"{"services":{"db":{}},"volumes":{"d":{"driver":"local","driver_opts":{"o":"bind","device":"/srv/pg"}}}}"#;
+    assert_eq!(Model::parse(text).unwrap().isolated("copy").json()["volumes"], json!({"d": {}}));
+}
+
+#[test]
 fn a_reduced_copy_has_an_empty_database_and_no_dangling_dependency() {
     let model = shop().reduced(&set(&["db", "migrate"]), &set(&["db"]));
     assert_eq!(model.services(), ["db", "migrate"]);
