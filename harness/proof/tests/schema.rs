@@ -179,6 +179,21 @@ async fn a_server_with_room_for_one_session_only_is_read_by_that_one() {
 }
 
 #[tokio::test]
+async fn a_role_that_may_not_read_how_subscriptions_connect_reads_the_rest() {
+    let scratch = Scratch::start(17).await;
+    let expected = scratch.every_kind("one").await;
+    scratch.run("postgres", &format!("create role plain login password '{PASSWORD}'")).await;
+    let server = Server::new(&scratch.container, "plain", Secret::new(PASSWORD), "proof");
+    let found = server.schema("one").await.unwrap();
+    let subscription = |facts: &Facts| {
+        let fact = facts.iter().find(|fact| fact.id.kind == Kind::Subscription).unwrap().clone();
+        (fact.payload.get("publications").cloned(), fact.payload.contains_key("connection"))
+    };
+    assert_eq!(subscription(&expected), (Some("outgoing".to_owned()), true));
+    assert_eq!(subscription(&found), (Some("outgoing".to_owned()), false));
+}
+
+#[tokio::test]
 async fn an_object_that_no_fact_tells_of_is_counted() {
     let scratch = Scratch::start(17).await;
     scratch.run("postgres", "create database one").await;

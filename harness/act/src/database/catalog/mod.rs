@@ -40,6 +40,10 @@ const SETTINGS: &str = "set local search_path = ''; set local quote_all_identifi
 /// Begins what sees one moment of the database and changes nothing.
 const SNAPSHOT: &str = "begin transaction isolation level repeatable read read only";
 
+/// The server's version, and whether the role may read how subscriptions connect: superusers may, others need a grant.
+const SERVER: &str = "select current_setting('server_version_num')::int, \
+     has_column_privilege('pg_catalog.pg_subscription', 'subconninfo', 'select')";
+
 /// What belongs to an extension, and the functions that a range type brings: `pg_dump` writes neither, nor who may call
 /// them.
 const MEMBERS: &str = "select classid, objid from pg_depend \
@@ -70,12 +74,12 @@ impl Catalog {
         let query = async |what: &str, sql: &str| -> Result<Vec<Row>, DatabaseError> {
             client.query(sql, &[]).await.map_err(|e| failed(&format!("read {what}"), &e))
         };
-        let version = query("the server's version", "select current_setting('server_version_num')::int").await?;
-        let version: i32 = version.first().map_or(0, |row| row.get(0));
+        let server = query("the server's version", SERVER).await?;
+        let (version, subscriptions) = server.first().map_or((0, false), |row| (row.get(0), row.get(1)));
         let catalogs = query("the list of catalogs", probe::CATALOGS).await?;
         let everything = probe::query(&catalogs);
         let (families, members, objects) = futures_util::try_join!(
-            families(client, wanted),
+            families(client, wanted, subscriptions),
             prepared(client, "the members of extensions", MEMBERS),
             prepared(client, "the user's objects", &everything),
         )?;
@@ -136,8 +140,19 @@ async fn prepared(client: &Client, what: &str, sql: &str) -> Result<Statement, D
     client.prepare(sql).await.map_err(|e| failed(&format!("read {what}"), &e))
 }
 
-async fn families(client: &Client, wanted: impl Fn(&str) -> bool) -> Result<Vec<Family>, DatabaseError> {
-    let one = async |(what, sql): &(&'static str, &str)| Ok((*what, prepared(client, what, sql).await?));
+/// Prepares the families that are `wanted`; without connection and transfer options of `subscriptions` where the role may
+/// not read them.
+async fn families(
+    client: &Client,
+    wanted: impl Fn(&str) -> bool,
+    subscriptions: bool,
+) -> Result<Vec<Family>, DatabaseError> {
+    let one = async |(what, sql): &(&'static str, &str)| {
+        // A whole row is refused too: with what not every version has, the connection would be asked for.
+        let without = || sql.replace("s.subconninfo", "null::text").replace("to_jsonb(s)", "null::jsonb");
+        let sql = if subscriptions { (*sql).to_owned() } else { without() };
+        Ok((*what, prepared(client, what, &sql).await?))
+    };
     try_join_all(FAMILIES.iter().filter(|(what, _)| wanted(what)).map(one)).await
 }
 
@@ -161,7 +176,7 @@ async fn lines(client: &Client, families: &[Family]) -> Result<Vec<Line>, Databa
 pub async fn schema_by_two(first: &Client, second: &Client) -> Result<Facts, DatabaseError> {
     let (catalog, beside) = futures_util::try_join!(
         Catalog::prepare_of(first, |what| what != BESIDE),
-        families(second, |what| what == BESIDE)
+        families(second, |what| what == BESIDE, true)
     )?;
     first.batch_execute(&format!("{SNAPSHOT}; {SETTINGS}")).await.map_err(|e| failed("begin a snapshot", &e))?;
     let snapshot = first.query_one("select pg_export_snapshot()", &[]).await;

@@ -5,10 +5,12 @@ use std::fmt::Write;
 
 use tokio_postgres::Row;
 
-/// Lists the catalogs of a database whose rows are objects.
+/// Lists the catalogs of a database whose rows are objects and that the role may read: until PostgreSQL 18 all but
+/// pg_user_mapping, which a view tells of.
 pub(super) const CATALOGS: &str = "select c.relname::text, c.oid from pg_class c \
      join pg_attribute a on a.attrelid = c.oid and a.attname = 'oid' \
-     where c.relnamespace = 'pg_catalog'::regnamespace and c.relkind = 'r' and not c.relisshared order by 1";
+     where c.relnamespace = 'pg_catalog'::regnamespace and c.relkind = 'r' and not c.relisshared \
+     and has_column_privilege(a.attrelid, a.attnum, 'select') order by 1";
 
 /// Objects that come with others, and those of other sessions' temporary tables.
 const IMPLIED: &[(&str, &str)] = &[
