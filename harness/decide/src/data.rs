@@ -4,6 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    report::one_line,
+    schema::{Change, Difference, Severity, diff, dumped, parse},
+};
+
+/// How many differences of a schema are named.
+const NAMED: usize = 5;
+
 /// One table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableFacts {
@@ -18,7 +26,7 @@ pub struct TableFacts {
 pub struct DataFacts {
     /// Tables by `schema.table`.
     pub tables: BTreeMap<String, TableFacts>,
-    /// A hash of the catalogue: tables, columns, constraints, indexes, views, functions, triggers, types, sequences.
+    /// The schema, as a snapshot is written. Versions before wrote a hash, which names nothing that differs.
     pub schema: String,
 }
 
@@ -69,11 +77,13 @@ pub fn row_changes(before: &DataFacts, after: &DataFacts) -> Vec<RowChange> {
 }
 
 /// Returns in words how two states of one database differ; empty where they are equal.
+///
+/// Of the schema that is compared which a dump carries, so that a restore can be equal. The order of columns is not.
 #[must_use]
 pub fn differences(expected: &DataFacts, found: &DataFacts) -> Vec<String> {
     let mut told = Vec::new();
     if expected.schema != found.schema {
-        told.push("the schema differs".to_owned());
+        told.extend(schema_differences(&expected.schema, &found.schema));
     }
     for (table, facts) in &expected.tables {
         match found.tables.get(table) {
@@ -89,6 +99,37 @@ pub fn differences(expected: &DataFacts, found: &DataFacts) -> Vec<String> {
         told.push(format!("table {table} was not there before ({} rows)", facts.rows));
     }
     told
+}
+
+/// Returns how a schema differs from the expected one, with the things that do and both texts.
+fn schema_differences(expected: &str, found: &str) -> Vec<String> {
+    let (Ok(expected), Ok(found)) = (parse(expected), parse(found)) else {
+        return vec!["the schema differs, or was noted by another version of stagegate".to_owned()];
+    };
+    let mut differences = diff(&dumped(&expected), &dumped(&found));
+    differences.retain(|difference| difference.severity != Severity::Order);
+    let mut told: Vec<String> = differences.iter().take(NAMED).flat_map(schema_difference).collect();
+    if differences.len() > NAMED {
+        told.push(format!("{} more differences of the schema", differences.len() - NAMED));
+    }
+    told
+}
+
+fn schema_difference(difference: &Difference) -> Vec<String> {
+    let id = &difference.id;
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+    let told = match &difference.change {
+        Change::Added { .. } => vec![format!("{id} is new")],
+        Change::Removed { .. } => vec![format!("{id} is missing")],
+        Change::Renamed { to } => vec![format!("{id} is now {}", to.name)],
+        Change::Changed { attributes } => {
+            let of =
+                |a: &crate::schema::Attribute| format!("{id}: {} was {}, is {}", a.name, text(&a.old), text(&a.new));
+            attributes.iter().map(of).collect()
+        }
+    };
+    // Names and texts are of unknown origin.
+    told.iter().map(|told| one_line(told)).collect()
 }
 
 /// Returns the sentence that names the losses, such as `public.orders: 50000 -> 43750 rows (6250 lost)`.
@@ -127,5 +168,32 @@ mod tests {
         let told = differences(&facts(&[("public.a", 2, "1")]), &facts(&[("public.a", 2, "9")]));
         assert_eq!(told, ["table public.a: contents differ"]);
         assert!(differences(&facts(&[("public.a", 2, "1")]), &facts(&[("public.a", 2, "1")])).is_empty());
+    }
+
+    fn of_schema(text: &str) -> DataFacts {
+        DataFacts { tables: BTreeMap::new(), schema: format!("# schema snapshot of stagegate, format 1\n{text}") }
+    }
+
+    #[test]
+    fn a_schema_that_differs_is_told_with_the_thing_and_both_texts() {
+        let before = of_schema("[table public.t]\n  [constraint public.t.c]\n    definition: CHECK ((a > 1))\n");
+        let after = of_schema("[table public.t]\n  [constraint public.t.c]\n    definition: CHECK ((a > 2))\n");
+        let want = ["constraint public.t.c: definition was CHECK ((a > 1)), is CHECK ((a > 2))"];
+        assert_eq!(differences(&before, &after), want);
+        assert_eq!(differences(&before, &of_schema("[table public.t]\n")), ["constraint public.t.c is missing"]);
+        let noted_before = DataFacts { schema: "d41d8cd98f00b204e9800998ecf8427e".into(), ..DataFacts::default() };
+        assert_eq!(differences(&noted_before, &after).len(), 1);
+    }
+
+    #[test]
+    fn a_restore_writes_a_check_on_a_varchar_column_otherwise_and_means_the_same() {
+        let check = |list: &str| {
+            of_schema(&format!(
+                "[table public.t]\n  [constraint public.t.c]\n    definition: CHECK (((s)::text = ANY ({list})))\n"
+            ))
+        };
+        let dumped = check("(ARRAY['new'::character varying, 'paid'::character varying])::text[]");
+        let restored = check("ARRAY[('new'::character varying)::text, ('paid'::character varying)::text]");
+        assert_eq!(differences(&dumped, &restored), Vec::<String>::new());
     }
 }

@@ -5,7 +5,11 @@
 use std::collections::BTreeMap;
 
 use rstest::rstest;
-use stagegate_decide::schema::{Facts, Kind, diff, dumped, parse, write};
+use stagegate_decide::{
+    config::Integrity,
+    data::differences,
+    schema::{Facts, Kind, diff, dumped, parse, write},
+};
 
 use crate::schema::{Scratch, docker, told};
 
@@ -62,6 +66,12 @@ async fn a_schema_that_was_rewritten_or_restored_is_the_same(#[case] major: u32)
     assert_eq!(*restored.unmodelled(), BTreeMap::new());
     let read_back = parse(&write(&restored)).unwrap();
     assert_eq!(told(&diff(&restored, &read_back)), Vec::<String>::new(), "read back");
+    let facts = async |database: &str| scratch.server.facts(database, Integrity::Checksums).await.unwrap();
+    let (live, copy) = (facts("rewritten").await, facts("rewritten_restored").await);
+    assert_eq!(differences(&live, &copy), Vec::<String>::new(), "what a backup is proven by");
+    scratch.run("rewritten_restored", "alter table app.worded drop constraint worded_status_check").await;
+    let damaged = differences(&live, &facts("rewritten_restored").await);
+    assert_eq!(damaged, ["constraint app.worded.worded_status_check is missing"]);
 }
 
 /// What a later release of the server might keep in the catalogs: an option that this program does not know, on each

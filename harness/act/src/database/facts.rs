@@ -1,12 +1,13 @@
-//! Counts, sums and a hash of the catalogue, all read in one snapshot.
+//! Counts, checksums and the schema, all read in one snapshot.
 
 use stagegate_decide::{
     config::Integrity,
     data::{DataFacts, TableFacts},
+    schema::write,
 };
 use tokio_postgres::Client;
 
-use super::{DatabaseError, failed};
+use super::{DatabaseError, failed, schema_in_transaction};
 
 /// Settings under which rows become text: a database's or role's own ones would give other sums for equal rows.
 pub const DATA_FACTS_SETTINGS: &str = "set search_path = ''; set timezone = 'UTC'; set datestyle = 'ISO, YMD'; \
@@ -18,9 +19,6 @@ const TABLES: &str = "select format('%I.%I', n.nspname, c.relname) \
      where c.relkind = 'r' and c.relpersistence <> 't' \
        and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)' \
      order by 1";
-
-/// One line a thing of the catalogue, by the server's own deparsers; extension members are told by their extension.
-const SCHEMA: &str = include_str!("schema.sql");
 
 /// Reads what the database of `client` holds, in a snapshot of its own.
 ///
@@ -38,7 +36,7 @@ pub async fn data_facts(client: &Client, integrity: Integrity) -> Result<DataFac
 pub(super) async fn in_snapshot(client: &Client, integrity: Integrity) -> Result<DataFacts, DatabaseError> {
     client.batch_execute(DATA_FACTS_SETTINGS).await.map_err(|e| failed("fix the settings of a session", &e))?;
     let tables = client.query(TABLES, &[]).await.map_err(|e| failed("list tables", &e))?;
-    let schema = client.query_one(SCHEMA, &[]).await.map_err(|e| failed("read the catalogue", &e))?.get(0);
+    let schema = write(&schema_in_transaction(client).await?);
     let mut facts = DataFacts { schema, ..DataFacts::default() };
     for row in tables {
         let table: String = row.get(0);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use super::{Kind, options};
+use super::{Kind, casts, options};
 
 /// The address of a thing: its kind and its qualified name, such as `column public.orders.note`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,13 +82,14 @@ impl Facts {
     /// Builds the tree.
     ///
     /// `unmodelled` counts user objects that no fact tells of, by catalog. Storage options that no user is known to set
-    /// are taken out of the facts and counted there too. A fact whose parent is not there stands at the top. Two facts
+    /// are taken out of the facts and counted there too; expressions are brought to the form that a restore gives. A fact whose parent is not there stands at the top. Two facts
     /// of one address are both kept; the later one is numbered.
     #[must_use]
     pub fn new(facts: Vec<Fact>, mut unmodelled: BTreeMap<String, u64>) -> Self {
         let mut nodes: BTreeMap<Id, Node> = BTreeMap::new();
         for mut fact in facts {
             options::settle(&mut fact, &mut unmodelled);
+            casts::settle(&mut fact);
             let name = fact.id.name.clone();
             let mut number = 1;
             while nodes.contains_key(&fact.id) {

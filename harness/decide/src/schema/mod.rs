@@ -4,6 +4,7 @@
 //! one database, as a tree with a hash rolled up from each thing's parts; [`diff`] goes down only where the hashes
 //! differ. No clock, no I/O.
 
+mod casts;
 mod compatibility;
 mod cosmetic;
 mod diff;
