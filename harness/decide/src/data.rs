@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    report::one_line,
     schema::{Change, Difference, Severity, diff, dumped, parse},
+    text::one_line,
 };
 
 /// How many differences of a schema are named.

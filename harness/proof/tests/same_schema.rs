@@ -66,7 +66,9 @@ async fn a_schema_that_was_rewritten_or_restored_is_the_same(#[case] major: u32)
     assert_eq!(*restored.unmodelled(), BTreeMap::new());
     let read_back = parse(&write(&restored)).unwrap();
     assert_eq!(told(&diff(&restored, &read_back)), Vec::<String>::new(), "read back");
-    let facts = async |database: &str| scratch.server.facts(database, Integrity::Checksums).await.unwrap();
+    let facts = async |database: &str| {
+        stagegate_act::database::facts::facts(&scratch.server, database, Integrity::Checksums).await.unwrap()
+    };
     let (live, copy) = (facts("rewritten").await, facts("rewritten_restored").await);
     assert_eq!(differences(&live, &copy), Vec::<String>::new(), "what a backup is proven by");
     scratch.run("rewritten_restored", "alter table app.worded drop constraint worded_status_check").await;

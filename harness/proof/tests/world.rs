@@ -251,7 +251,9 @@ impl World {
         let head = run(Command::new("git").arg("-C").arg(self.workdir("production")).args(["rev-parse", "HEAD"]));
         Snapshot {
             images,
-            data: self.server().await.facts("shop", Integrity::Checksums).await.unwrap(),
+            data: stagegate_act::database::facts::facts(&self.server().await, "shop", Integrity::Checksums)
+                .await
+                .unwrap(),
             env: fs::read_to_string(self.env_file("production")).unwrap(),
             commit: String::from_utf8(head.stdout).unwrap(),
             version: answer.text(),

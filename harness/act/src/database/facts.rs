@@ -1,24 +1,59 @@
-//! Counts, checksums and the schema, all read in one snapshot.
+//! Counts, checksums and the schema of a database, all read in one snapshot; and the dump of that snapshot.
+
+use std::{path::Path, time::Duration};
 
 use stagegate_decide::{
+    command::postgres as command,
     config::Integrity,
     data::{DataFacts, TableFacts},
     schema::write,
 };
 use tokio_postgres::Client;
 
-use super::{DatabaseError, failed, schema_in_transaction};
-
-/// Settings under which rows become text: a database's or role's own ones would give other sums for equal rows.
-pub const DATA_FACTS_SETTINGS: &str = "set search_path = ''; set timezone = 'UTC'; set datestyle = 'ISO, YMD'; \
-     set intervalstyle = 'iso_8601'; set bytea_output = 'hex'; set extra_float_digits = 1; set lc_monetary = 'C'; \
-     set xmloption = 'content'; set row_security = off";
+use super::{DATA_FACTS_SETTINGS, DatabaseError, Server, failed, schema_in_transaction};
+use crate::{files, process::Runner};
 
 const TABLES: &str = "select format('%I.%I', n.nspname, c.relname) \
      from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
      where c.relkind = 'r' and c.relpersistence <> 't' \
        and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)' \
      order by 1";
+
+/// Reads what a database holds, in a snapshot of its own.
+///
+/// # Errors
+/// [`DatabaseError`] with the table that cannot be read.
+pub async fn facts(server: &Server, database: &str, integrity: Integrity) -> Result<DataFacts, DatabaseError> {
+    data_facts(&server.connect(database).await?, integrity).await
+}
+
+/// Writes a dump of `database` to `path` and returns what the database held in the very snapshot of the dump.
+///
+/// # Errors
+/// [`DatabaseError`]; the file is incomplete then.
+pub async fn dump(
+    server: &Server,
+    runner: &Runner,
+    database: &str,
+    path: &Path,
+    integrity: Integrity,
+    within: Duration,
+) -> Result<DataFacts, DatabaseError> {
+    let client = server.connect(database).await?;
+    let begin = "begin transaction isolation level repeatable read read only";
+    client.batch_execute(begin).await.map_err(|e| failed("begin a snapshot", &e))?;
+    let row = client.query_one("select pg_export_snapshot()", &[]).await;
+    let snapshot: String = row.map_err(|e| failed("export a snapshot", &e))?.get(0);
+    let what = || format!("dump database `{database}`");
+    let file = files::private_file(path).map_err(|source| DatabaseError::File { what: what(), source })?;
+    let handle = file.try_clone().map_err(|source| DatabaseError::File { what: what(), source })?;
+    let dump = command::dump(server.inside(), database, Some(&snapshot));
+    let facts = in_snapshot(&client, integrity);
+    let (dumped, facts) = tokio::join!(runner.run_to_file(&dump, within, file), facts);
+    dumped.map_err(|source| DatabaseError::Program { what: what(), source })?;
+    handle.sync_all().map_err(|source| DatabaseError::File { what: what(), source })?;
+    facts
+}
 
 /// Reads what the database of `client` holds, in a snapshot of its own.
 ///
@@ -33,7 +68,7 @@ pub async fn data_facts(client: &Client, integrity: Integrity) -> Result<DataFac
 }
 
 /// Reads what the database holds within the transaction that `client` is in.
-pub(super) async fn in_snapshot(client: &Client, integrity: Integrity) -> Result<DataFacts, DatabaseError> {
+async fn in_snapshot(client: &Client, integrity: Integrity) -> Result<DataFacts, DatabaseError> {
     client.batch_execute(DATA_FACTS_SETTINGS).await.map_err(|e| failed("fix the settings of a session", &e))?;
     let tables = client.query(TABLES, &[]).await.map_err(|e| failed("list tables", &e))?;
     let schema = write(&schema_in_transaction(client).await?);

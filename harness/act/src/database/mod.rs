@@ -4,15 +4,14 @@
 //! it, so that program and server have one version.
 
 mod catalog;
-mod facts;
+pub mod facts;
 mod kept;
-mod live;
+pub mod live;
 pub mod statistics;
 mod swap;
 pub mod waits;
 
 pub use catalog::{Catalog, schema, schema_by_two, schema_in_transaction};
-pub use facts::{DATA_FACTS_SETTINGS, data_facts};
 pub use kept::Dropped;
 pub use swap::Locale;
 
@@ -24,21 +23,23 @@ use std::{
 
 use stagegate_decide::{
     command::postgres::{self as command, Inside},
-    config::{Database, Integrity},
+    config::Database,
     container::{Container, State},
-    data::DataFacts,
     redact::Secret,
 };
 use tokio_postgres::{Client, Config as PgConfig, NoTls};
 
 use crate::{
     engine::Engine,
-    files,
     probe::postgres::Login,
     process::{RunError, Runner},
     project::Project,
 };
 
+/// Settings under which rows become text: a database's or role's own ones would give other sums for equal rows.
+pub const DATA_FACTS_SETTINGS: &str = "set search_path = ''; set timezone = 'UTC'; set datestyle = 'ISO, YMD'; \
+     set intervalstyle = 'iso_8601'; set bytea_output = 'hex'; set extra_float_digits = 1; set lc_monetary = 'C'; \
+     set xmloption = 'content'; set row_security = off";
 /// The database in which commands about other databases are given.
 const MAINTENANCE: &str = "postgres";
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -210,41 +211,10 @@ impl Server {
         Ok((bytes(0), bytes(1)))
     }
 
-    /// Counts and sums up a database, in one snapshot.
-    ///
-    /// # Errors
-    /// [`DatabaseError`] with the table that cannot be read.
-    pub async fn facts(&self, database: &str, integrity: Integrity) -> Result<DataFacts, DatabaseError> {
-        let client = self.connect(database).await?;
-        data_facts(&client, integrity).await
-    }
-
-    /// Writes a dump of `database` to `path` and returns what the database held in the very snapshot of the dump.
-    ///
-    /// # Errors
-    /// [`DatabaseError`]; the file is incomplete then.
-    pub async fn dump(
-        &self,
-        runner: &Runner,
-        database: &str,
-        path: &Path,
-        integrity: Integrity,
-        within: Duration,
-    ) -> Result<DataFacts, DatabaseError> {
-        let client = self.connect(database).await?;
-        let begin = "begin transaction isolation level repeatable read read only";
-        client.batch_execute(begin).await.map_err(|e| failed("begin a snapshot", &e))?;
-        let row = client.query_one("select pg_export_snapshot()", &[]).await;
-        let snapshot: String = row.map_err(|e| failed("export a snapshot", &e))?.get(0);
-        let what = || format!("dump database `{database}`");
-        let file = files::private_file(path).map_err(|source| DatabaseError::File { what: what(), source })?;
-        let handle = file.try_clone().map_err(|source| DatabaseError::File { what: what(), source })?;
-        let dump = command::dump(&self.inside, database, Some(&snapshot));
-        let facts = facts::in_snapshot(&client, integrity);
-        let (dumped, facts) = tokio::join!(runner.run_to_file(&dump, within, file), facts);
-        dumped.map_err(|source| DatabaseError::Program { what: what(), source })?;
-        handle.sync_all().map_err(|source| DatabaseError::File { what: what(), source })?;
-        facts
+    /// Returns how programs are run inside of the server's container.
+    #[must_use]
+    pub fn inside(&self) -> &Inside {
+        &self.inside
     }
 
     /// Restores a dump into `database`, which is fresh and empty.

@@ -311,7 +311,7 @@ async fn rows_since(
         let frozen_is_there = server.keeps(&copy).await? || dir.join(format!("frozen-{}.dump", database.id)).is_file();
         let kept = if frozen_is_there { frozen_facts(dir, &database.id) } else { dumped_facts(dir, &database.id) };
         let Some(kept) = kept else { continue };
-        let now = server.facts(&database.name, Integrity::Counts).await?;
+        let now = crate::database::facts::facts(&server, &database.name, Integrity::Counts).await?;
         changes.extend(stagegate_decide::data::row_changes(&kept, &now));
     }
     Ok(changes)

@@ -54,14 +54,22 @@ impl Run {
                     server.open(&database.name).await?;
                     let path = self.frozen_dump(database);
                     let within = self.plan.backup_within.0;
-                    let facts = server.dump(&self.runner, &database.name, &path, self.plan.integrity, within).await?;
+                    let facts = crate::database::facts::dump(
+                        &server,
+                        &self.runner,
+                        &database.name,
+                        &path,
+                        self.plan.integrity,
+                        within,
+                    )
+                    .await?;
                     server.shut(&database.name).await?;
                     facts
                 }
                 Tier::Code | Tier::Swap => {
                     server.copy(&database.name, &copy).await?;
                     // The copy is read, not the original: nobody else knows it.
-                    server.facts(&copy.name, self.plan.integrity).await?
+                    crate::database::facts::facts(&server, &copy.name, self.plan.integrity).await?
                 }
             };
             self.save(&frozen_name(database), &facts)?;
@@ -114,7 +122,8 @@ impl Run {
         let Some(service) = &database.migrations else { return Ok(()) };
         self.run_migrations(&self.plan.project, &self.dir.join("in-tree.json"), service).await?;
         let before: DataFacts = self.load(&frozen_name(database))?;
-        let after = self.server(database).await?.facts(&database.name, self.plan.integrity).await?;
+        let after =
+            crate::database::facts::facts(&self.server(database).await?, &database.name, self.plan.integrity).await?;
         self.stop_at_losses(database, &before, &after)
     }
 
@@ -183,7 +192,7 @@ impl Run {
 
     async fn prove_back(&self, database: &PlanDatabase, server: &Server) -> Result<(), Stop> {
         let before: DataFacts = self.load(&frozen_name(database))?;
-        let now = server.facts(&database.name, self.plan.integrity).await?;
+        let now = crate::database::facts::facts(&server, &database.name, self.plan.integrity).await?;
         let differs = differences(&before, &now);
         if differs.is_empty() {
             return Ok(());
@@ -199,7 +208,7 @@ impl Run {
             let failed = self.plan.failed_of(&database.name);
             let server = self.server(database).await?;
             let before: DataFacts = self.load(&frozen_name(database))?;
-            let kept = server.facts(&failed, Integrity::Counts).await?;
+            let kept = crate::database::facts::facts(&server, &failed, Integrity::Counts).await?;
             for change in row_changes(&before, &kept) {
                 let rows = change.after.map_or_else(|| "gone".to_owned(), |rows| rows.to_string());
                 told.push(format!("{failed}: {} {} -> {rows}", change.table, change.before));

@@ -12,7 +12,7 @@ impl Run {
     /// Keeps what the live databases are like before any copy runs the release's code.
     pub(super) async fn keep_live_facts(&self) -> Result<(), Stop> {
         for database in &self.plan.databases {
-            let facts = self.server(database).await?.live_facts(&database.name).await?;
+            let facts = crate::database::live::live_facts(&self.server(database).await?, &database.name).await?;
             self.save(&live_name(database), &facts)?;
         }
         Ok(())
@@ -27,8 +27,8 @@ impl Run {
         for database in &self.plan.databases {
             let server = self.server(database).await?;
             let before: LiveFacts = self.load(&live_name(database))?;
-            let after = server.live_facts(&database.name).await?;
-            let rows = server.count_rows(&database.name, &suspects(&before, &after)).await?;
+            let after = crate::database::live::live_facts(&server, &database.name).await?;
+            let rows = crate::database::live::count_rows(&server, &database.name, &suspects(&before, &after)).await?;
             let changed = changes(&before, &after, &self.dumped(database)?, &rows);
             if !changed.is_empty() {
                 told.push(format!("database `{}`: {}", database.name, changed.join("; ")));

@@ -142,7 +142,9 @@ impl Run {
             let server = self.server(database).await?;
             let path = partial.join(format!("{}.dump", database.id));
             let within = self.plan.backup_within.0;
-            let facts = server.dump(&self.runner, &database.name, &path, self.plan.integrity, within).await?;
+            let facts =
+                crate::database::facts::dump(&server, &self.runner, &database.name, &path, self.plan.integrity, within)
+                    .await?;
             let (hash, size) = files::hash_file(&path)?;
             objects.push(json!({ "database": database.id, "sha256": hash, "bytes": size, "facts": facts }));
             all_facts.push((database.clone(), facts));
@@ -187,7 +189,7 @@ impl Run {
             let locale = live.locale(copy).await?;
             server.create_fresh(copy, &locale).await?;
             server.restore(&self.runner, copy, &path, self.plan.backup_within.0).await?;
-            let found = server.facts(copy, self.plan.integrity).await?;
+            let found = crate::database::facts::facts(&server, copy, self.plan.integrity).await?;
             let differs = differences(facts, &found);
             if !differs.is_empty() {
                 return Err(Stop::held(format!(

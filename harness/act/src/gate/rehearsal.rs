@@ -136,7 +136,7 @@ impl Run {
             let Some(service) = &database.migrations else { continue };
             let server = self.rehearsal_server(database).await?;
             // Always with contents: a migration that only changes values must not look like one that changes nothing.
-            let before = server.facts(&database.name, Integrity::Checksums).await?;
+            let before = crate::database::facts::facts(&server, &database.name, Integrity::Checksums).await?;
             self.keep_before(database).await?;
             let started = Instant::now();
             let (project, model) = (self.rehearsal_project(), self.rehearsal_file());
@@ -145,7 +145,7 @@ impl Run {
             took += started.elapsed();
             self.stop_at_stall(database, &told)?;
             felt.push((database.id.clone(), told));
-            let after = server.facts(&database.name, Integrity::Checksums).await?;
+            let after = crate::database::facts::facts(&server, &database.name, Integrity::Checksums).await?;
             self.stop_at_losses(database, &before, &after)?;
             changed |= before != after;
         }

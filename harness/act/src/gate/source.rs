@@ -7,7 +7,8 @@ use std::path::Path;
 
 use stagegate_decide::{
     compose::{Model, drift},
-    promotion::{Kind, Release, release_differences, source_changes},
+    promotion::{Kind, release_differences, source_changes},
+    release::Release,
 };
 
 use super::{Run, Stop};
