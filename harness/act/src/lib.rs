@@ -35,6 +35,7 @@ pub mod resources;
 pub mod scratch;
 pub mod seed;
 pub mod shapes;
+pub mod sockets;
 pub mod tls;
 pub mod token;
 pub mod workflow;

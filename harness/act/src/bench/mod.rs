@@ -28,6 +28,7 @@ use crate::{
     files,
     load::{self, NoSubject, Subject},
     process::{RunError, Runner},
+    sockets,
 };
 pub use alone::{Alone, AloneError};
 pub use stored::{StoredError, against, host, read, record, write};
@@ -210,7 +211,8 @@ impl Bench<'_> {
         let project = self.project_of(side);
         let (stores, asked) = (stores(self.config), self.config.services.keys().cloned());
         let asked = asked.chain(stores.iter().cloned()).collect();
-        let model = release.model.sealed(&stores).enclosed(&project, &asked).labelled(RUN_LABEL, &self.label);
+        let open = release.model.without_binds(&sockets::mounted(&release.model));
+        let model = open.sealed(&stores).enclosed(&project, &asked).labelled(RUN_LABEL, &self.label);
         let file = self.dir.join(format!("{side}.json"));
         files::write_whole(&file, model.to_json().as_bytes())?;
         let failed = |source| BenchError::Up { what: format!("`{}`", release.name), source };

@@ -17,7 +17,7 @@ use stagegate_decide::{
 };
 
 use super::{Run, Stop};
-use crate::{deployment, error::with_causes, files, project::Project, release};
+use crate::{deployment, error::with_causes, files, project::Project, release, sockets};
 
 /// The suites that tell whether a release gets on with a schema.
 const SUITES: &[&str] = &["health", "contracts", "workflows"];
@@ -123,11 +123,14 @@ impl Run {
         Ok(match which {
             // With its migrations, as a way back of the code would start it.
             Release::Serving => {
-                self.snapshot("old")?.model.sealed(&servers).beside(&rehearsal, &servers, &BTreeSet::new(), &asked)
+                let model = self.snapshot("old")?.model;
+                let model = model.without_binds(&sockets::mounted(&model));
+                model.sealed(&servers).beside(&rehearsal, &servers, &BTreeSet::new(), &asked)
             }
             Release::Coming => {
                 let left_out = self.plan.databases.iter().filter_map(|database| database.migrations.clone()).collect();
                 let model = release::read_model(&self.dir.join("in-tree.json"))?;
+                let model = model.without_binds(&sockets::mounted(&model));
                 model.sealed(&servers).beside(&rehearsal, &servers, &left_out, &asked)
             }
         })

@@ -18,7 +18,7 @@ use stagegate_decide::{
 };
 
 use super::{Run, Stop, crossed::Crossed, felt::Told};
-use crate::{database::Server, files, release};
+use crate::{database::Server, files, release, sockets};
 
 const UP_WITHIN: Duration = Duration::from_secs(180);
 /// How long the rehearsal's server may take to be made and to take sessions.
@@ -55,6 +55,7 @@ impl Run {
         let migrations = self.plan.databases.iter().filter_map(|d| d.migrations.clone()).filter(|m| model.has(m));
         let keep: BTreeSet<String> = servers.iter().cloned().chain(migrations).collect();
         let copy = self.with_the_running_servers(&model)?.reduced(&keep, &servers);
+        let copy = copy.without_binds(&sockets::mounted(&copy));
         let copy =
             copy.sealed(&servers).enclosed(&self.rehearsal_project(), &servers).labelled(RUN_LABEL, &self.plan.run);
         files::write_whole(&self.rehearsal_file(), copy.to_json().as_bytes())?;

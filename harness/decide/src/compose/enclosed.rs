@@ -71,6 +71,16 @@ impl Model {
         model
     }
 
+    /// Returns the model without the bind mounts of `sources`, paths of this host that hold sockets.
+    #[must_use]
+    pub fn without_binds(&self, sources: &BTreeSet<String>) -> Model {
+        self.changed(|_, service| {
+            retain(service, "volumes", |mount| {
+                mount["type"] != "bind" || !mount["source"].as_str().is_some_and(|source| sources.contains(source))
+            });
+        })
+    }
+
     /// Returns the model in which no service is a part of the host; networks are left as they are.
     #[must_use]
     pub fn cut_off(&self) -> Model {
@@ -194,6 +204,16 @@ mod tests {
     #[case::uts(r#"{"uts":"host"}"#, "uts")]
     fn what_makes_a_service_a_part_of_the_host_is_taken_away(#[case] service: &str, #[case] key: &str) {
         assert_eq!(one(service).enclosed("copy", &set(&[])).service("api").get(key), None);
+    }
+
+    #[test]
+    fn a_folder_with_a_socket_in_it_is_not_mounted() {
+        let model = one(
+            r#"{"volumes":[{"type":"bind","source":"/srv/pg","target":"/p"},{"type":"bind","source":"/srv/m","target":"/m"}]}"#,
+        );
+        let copy = model.without_binds(&set(&["/srv/pg"]));
+        assert_eq!(copy.binds("api").len(), 1);
+        assert_eq!(copy.binds("api")[0].target, "/m");
     }
 
     #[test]
