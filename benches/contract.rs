@@ -5,7 +5,7 @@
 use std::{fmt::Write, hint::black_box};
 
 use criterion::{Criterion, Throughput};
-use stagegate_decide::contract::{
+use stagegate_contract::{
     Format,
     diff::{Contract, compare},
 };

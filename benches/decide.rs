@@ -9,14 +9,16 @@ use std::{hint::black_box, path::Path};
 
 use criterion::{Criterion, Throughput};
 use inputs::{blocks, facts, journal_text, must, records};
-use stagegate_decide::{
+use stagegate_base::{
     config::Config,
-    data::differences,
-    performance::{self, Rules},
-    promotion::{Entry, next, read},
     redact::{Mask, Secret},
+};
+use stagegate_data_decide::differences;
+use stagegate_gate_decide::{
+    promotion::{Entry, next, read},
     verdict,
 };
+use stagegate_performance_decide::{self as performance, Rules};
 
 const JOURNAL_LINES: u64 = 1_000;
 const TABLES: i64 = 1_000;

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use stagegate_decide::{
-    data::{DataFacts, TableFacts},
-    performance::{Arm, Block, Latencies},
-    promotion::{Decision, Entry, Line, Plan, Step, VERSION, chained},
-    record::Planned,
-    record::{Outcome, Record, Severity},
-};
+use stagegate_base::record::{Outcome, Planned, Record, Severity};
+use stagegate_data_decide::{DataFacts, TableFacts};
+use stagegate_gate_decide::promotion::{Decision, Entry, Line, Plan, Step, VERSION, chained};
+use stagegate_performance_decide::{Arm, Block, Latencies};
 
 /// Writes the journal of a run that was taken up again and again while an undo kept failing.
 pub(crate) fn journal_text(lines: u64) -> String {

@@ -1,4 +1,4 @@
-//! The hot paths of `decide`, each once, for callgrind to count: `scripts/instructions.sh` runs it.
+//! The hot paths of the pure crates, each once, for callgrind to count: `scripts/instructions.sh` runs it.
 //!
 //! `instructions CASE` makes the case's input and runs it in [`measured`], which is all that is counted; `--list` prints
 //! the cases. Inputs are small: a count does not vary, so that no case has to be long to be told apart.
@@ -9,15 +9,15 @@ mod inputs;
 use std::{hint::black_box, io::Write, path::Path};
 
 use inputs::{blocks, facts, journal_text, must, records};
-use stagegate_decide::{
-    config::Config,
-    data::differences,
-    performance::{
-        self, Rules,
-        statistics::{Random, resampled},
-    },
+use stagegate_base::config::Config;
+use stagegate_data_decide::differences;
+use stagegate_gate_decide::{
     promotion::{Entry, next, read},
     verdict,
+};
+use stagegate_performance_decide::{
+    self as performance, Rules,
+    statistics::{Random, resampled},
 };
 
 const CASES: [(&str, fn()); 5] = [

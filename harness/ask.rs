@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, IsTerminal, Write},
 };
 
-use stagegate_decide::config::Environment;
+use stagegate_base::config::Environment;
 
 use crate::failure::Failure;
 

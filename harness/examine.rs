@@ -3,20 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use stagegate_act::{
-    engine::Engine,
-    error::with_causes,
-    gate::{Examination, Examine},
-    paths::StateDir,
-    process::Runner,
-    project::Project,
-};
-use stagegate_decide::{
+use stagegate_base::{
     config::Config,
-    record::Planned,
-    record::Record,
-    verdict::{Verdict, verdict},
+    record::{Planned, Record},
 };
+use stagegate_gate_act::{Examination, Examine};
+use stagegate_gate_decide::verdict::{Verdict, verdict};
+use stagegate_host::{engine::Engine, error::with_causes, paths::StateDir, process::Runner, project::Project};
 use stagegate_suites::{Scope, Trial, records::Records, run, session::Session};
 
 /// How long a run that is no promotion watches that nothing restarts.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use stagegate_decide::exit::Exit;
+use stagegate_base::exit::Exit;
 
 /// Why a command did not do its work.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl Failure {
 
 impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::new(Exit::Usage, stagegate_act::error::with_causes(&error))
+        Self::new(Exit::Usage, stagegate_host::error::with_causes(&error))
     }
 }
 

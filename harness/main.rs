@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use failure::{Failure, say};
-use stagegate_decide::exit::Exit;
+use stagegate_base::exit::Exit;
 
 fn main() -> ExitCode {
     if stagegate_suites::ephemeral::reap_if_asked() {

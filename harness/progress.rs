@@ -7,8 +7,8 @@ use std::{
 };
 
 use serde_json::Value;
-use stagegate_decide::performance::{self, Gone};
-use stagegate_decide::promotion::{Decision, End, Entry, Line, Plan, Step, by_hand, end_text, reason};
+use stagegate_gate_decide::promotion::{Decision, End, Entry, Line, Plan, Step, by_hand, end_text, reason};
+use stagegate_performance_decide::{self as performance, Gone};
 
 /// Columns that every terminal has.
 const WIDTH: usize = 79;
@@ -88,7 +88,7 @@ fn way_back(lines: &[Line]) -> String {
     let wall = |wanted: &dyn Fn(&Entry) -> bool| lines.iter().find(|line| wanted(&line.entry)).map(|line| &line.wall);
     let decided = wall(&|entry| matches!(entry, Entry::Decided { .. }));
     let verified = wall(&|entry| matches!(entry, Entry::Done { step: Step::VerifyBack, .. }));
-    let seconds = decided.zip(verified).and_then(|(from, to)| stagegate_act::clock::seconds_between(from, to));
+    let seconds = decided.zip(verified).and_then(|(from, to)| stagegate_host::clock::seconds_between(from, to));
     let exchanges = lines.iter().filter_map(|line| match &line.entry {
         Entry::Undone { data, .. } => data["exchange_s"].as_f64(),
         _ => None,

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use stagegate_act::{
+use stagegate_base::{config::Config, exit::Exit};
+use stagegate_gate_act::{self as gate, Gate, Observer};
+use stagegate_gate_decide::promotion::Entry;
+use stagegate_host::{
     engine::Engine,
     error::with_causes,
-    gate::{self, Gate, Observer},
     lock::{Lock, LockError},
     paths::StateDir,
 };
-use stagegate_decide::{config::Config, exit::Exit, promotion::Entry};
 use tokio::sync::watch;
 
 use crate::{

@@ -23,16 +23,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stagegate_act::{
+use stagegate_base::{
+    command::compose,
+    compose::{Model, RUN_LABEL},
+    config::{Config, EPHEMERAL, Kind},
+};
+use stagegate_host::{
     engine::{Engine, EngineError},
     owner::{Claim, Owner},
     process::{MARK, RunError, Runner},
     project::{Project, ProjectError},
-};
-use stagegate_decide::{
-    command::compose,
-    compose::{Model, RUN_LABEL},
-    config::{Config, EPHEMERAL, Kind},
 };
 use testcontainers::compose::DockerCompose;
 use tokio::{
@@ -302,7 +302,7 @@ async fn on_signal(name: String, is_ending: Arc<AtomicBool>) {
     is_ending.store(true, Ordering::SeqCst);
     tell(&format!("taking down {name}"));
     if let Err(error) = teardown::take_down(&name).await {
-        tell(&stagegate_act::error::with_causes(&error));
+        tell(&stagegate_host::error::with_causes(&error));
     }
     let _ = home::remove(&name);
     std::process::exit(code);

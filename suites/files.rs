@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use stagegate_act::{error::with_causes, process::Runner, project::Project};
-use stagegate_decide::{compose::Model, config::EPHEMERAL};
+use stagegate_base::{compose::Model, config::EPHEMERAL};
+use stagegate_host::{error::with_causes, process::Runner, project::Project};
 
 /// The environments with their resolved files, by name.
 pub(crate) struct Files {

@@ -12,17 +12,17 @@ use std::{
 
 use clap::Parser;
 use libtest_mimic::{Arguments, Completion, Conclusion, Failed};
-use stagegate_act::{
+use stagegate_base::{
+    config::{Config, EPHEMERAL, Environment},
+    record::{Record, Severity, Status},
+};
+use stagegate_gate_decide::report::terminal::{self, Colour};
+use stagegate_host::{
     engine::Engine,
     error::with_causes,
     paths::StateDir,
     process::Runner,
     project::{Project, read_config},
-};
-use stagegate_decide::{
-    config::{Config, EPHEMERAL, Environment},
-    record::{Record, Severity, Status},
-    report::terminal::{self, Colour},
 };
 use stagegate_suites::{
     Scope, Trial,
@@ -143,7 +143,7 @@ impl Target {
             EPHEMERAL => self.throw_away(&engine).await.map_err(|error| with_causes(&error))?,
             name => {
                 // A throw-away copy handles signals itself; here the environment stays, and what was made in it goes.
-                self.runtime.spawn(stagegate_act::workflow::settle_on_signal());
+                self.runtime.spawn(stagegate_workflow_act::settle_on_signal());
                 let loaded = Project::load(&Runner::default(), &self.config, name).await;
                 loaded.map_err(|error| with_causes(&error))?
             }

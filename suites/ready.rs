@@ -5,12 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stagegate_act::{engine::Engine, error::with_causes, project::Project};
-use stagegate_decide::{
-    container::Container,
-    health::{Expected, Readiness, Seen, readiness},
-    record::Evidence,
-};
+use stagegate_base::{container::Container, record::Evidence};
+use stagegate_host::{engine::Engine, error::with_causes, project::Project};
+use stagegate_policy_decide::health::{Expected, Readiness, Seen, readiness};
 
 use crate::session::Session;
 

@@ -8,7 +8,7 @@ use std::{
     sync::Mutex,
 };
 
-use stagegate_decide::record::Record;
+use stagegate_base::record::Record;
 
 /// An open file of records.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ fn is_plain(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use stagegate_decide::record::{Outcome, Severity};
+    use stagegate_base::record::{Outcome, Severity};
 
     use super::*;
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, StreamExt, stream};
-use stagegate_decide::{
+use stagegate_base::{
     config::{Config, Environment},
     record::{Evidence, Finding, Outcome, Record},
     redact::Mask,

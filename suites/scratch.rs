@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-use stagegate_act::{
+use stagegate_host::{
     error::with_causes,
     owner::{Claim, Owner},
-    scratch::{self, Scratch, Wish},
 };
+use stagegate_migration_act::scratch::{self, Scratch, Wish};
 
 use crate::ephemeral::reaper;
 

@@ -9,8 +9,9 @@ use std::{
     time::Duration,
 };
 
-use stagegate_act::{engine::Engine, process::Runner, project::Project, workflow::Place};
-use stagegate_decide::{config::Service, container::Container};
+use stagegate_base::{config::Service, container::Container};
+use stagegate_host::{engine::Engine, process::Runner, project::Project};
+use stagegate_workflow_act::Place;
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::{

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use stagegate_decide::config::Config;
+use stagegate_base::config::Config;
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! The token that a service's secured operations are called with.
 
-use stagegate_decide::{
+use stagegate_base::{
     config::{Service, TokenSource},
     redact::Secret,
 };

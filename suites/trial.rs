@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use stagegate_decide::{
+use stagegate_base::{
     config::{Config, Environment},
     record::{Outcome, Severity},
 };

@@ -10,8 +10,8 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use stagegate_act::http::{Http, Request};
-use stagegate_decide::contract::{Answer, Document, Format, check};
+use stagegate_contract::{Answer, Document, Format, check};
+use stagegate_host::http::{Http, Request};
 use tokio::runtime::Runtime;
 
 use super::{Ended, median, own, say, server::Server};

@@ -2,11 +2,11 @@
 
 use std::{fs, net::SocketAddr, process::Stdio, time::Instant};
 
-use stagegate_act::{
+use stagegate_contract::{Answer, Document, Format, check};
+use stagegate_host::{
     error::with_causes,
     http::{Http, Request},
 };
-use stagegate_decide::contract::{Answer, Document, Format, check};
 use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,

@@ -2,12 +2,9 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use stagegate_act::{paths::StateDir, shapes};
-use stagegate_decide::{
-    config::Config,
-    contract::{Shape, shape_path},
-    exit::Exit,
-};
+use stagegate_base::{config::Config, exit::Exit};
+use stagegate_contract::{Shape, shape_path};
+use stagegate_host::{paths::StateDir, shapes};
 
 use crate::{
     cli,

@@ -3,22 +3,20 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::json;
-use stagegate_act::{
-    bench::{self, Alone, Bench, Measurement, Side},
-    clock,
-    engine::Engine,
-    error::with_causes,
-    load,
-    paths::StateDir,
-    process::Runner,
-    project::Project,
-    release,
-};
-use stagegate_decide::{
+use stagegate_base::{
     config::{Config, EPHEMERAL, Environment, Probe},
     exit::Exit,
-    performance::{self, Arm, BASELINE_VERSION, Baseline, Block, Compared, median, time},
     release::Release,
+};
+use stagegate_host::{
+    clock, engine::Engine, error::with_causes, paths::StateDir, process::Runner, project::Project, release,
+};
+use stagegate_performance_act::{
+    bench::{self, Alone, Bench, Measurement, Side},
+    load,
+};
+use stagegate_performance_decide::{
+    self as performance, Arm, BASELINE_VERSION, Baseline, Block, Compared, median, time,
 };
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use stagegate_act::{clock, compare as read, engine::Engine, gate::Examine};
-use stagegate_decide::{
+use stagegate_base::{config::Config, exit::Exit};
+use stagegate_gate_act::{Examine, compare as read};
+use stagegate_gate_decide::{
     compare::{Rules, Side, compare, json, markdown, terminal},
-    config::Config,
-    exit::Exit,
     readiness::Band,
     verdict::{Verdict, verdict},
 };
+use stagegate_host::{clock, engine::Engine};
 
 use crate::{
     cli,
@@ -50,7 +50,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Compare) -> Result<Exit
 }
 
 /// Asks the suites of one side, keeps what they found there, and returns what should have run.
-async fn examined(suites: &Suites, config: &Config, side: &mut Side) -> Vec<stagegate_decide::record::Planned> {
+async fn examined(suites: &Suites, config: &Config, side: &mut Side) -> Vec<stagegate_base::record::Planned> {
     let found = suites.examine(&side.environment, config.gate.soak.0.min(crate::examine::SHORT_SOAK)).await;
     side.records = found.records;
     side.verdict = Some(found.verdict);

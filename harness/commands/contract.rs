@@ -2,15 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use stagegate_act::{contract, process::Runner};
-use stagegate_decide::{
-    contract::{
-        Format,
-        diff::{self, Contract, Level, Waiver},
-    },
-    exit::Exit,
-    report::contract::Comparison,
+use stagegate_base::exit::Exit;
+use stagegate_contract::{
+    Format,
+    diff::{self, Contract, Level, Waiver},
+    report::Comparison,
 };
+use stagegate_host::{contract, process::Runner};
 
 use crate::{
     cli,
@@ -21,7 +19,7 @@ pub(super) async fn diff(args: cli::ContractDiff, config: Option<&Path>) -> Resu
     let runner = Runner::default();
     let old = contract::read(&runner, &args.old).await?;
     let new = contract::read(&runner, &args.new).await?;
-    let today = stagegate_act::clock::today();
+    let today = stagegate_host::clock::today();
     let waivers = waivers(args.waivers.as_deref(), config)?;
     let (before, after) = (document(&args.old, &old)?, document(&args.new, &new)?);
     let judgement = diff::judge(diff::compare(&before, &after, &today), &waivers, &today);
@@ -47,7 +45,7 @@ fn document<'t>(name: &str, text: &'t str) -> Result<Contract<'t>, Failure> {
 fn waivers(named: Option<&Path>, config: Option<&Path>) -> Result<Vec<Waiver>, Failure> {
     let beside = || -> Option<PathBuf> {
         let here = std::env::current_dir().ok()?;
-        let config = config.map(|path| here.join(path)).or_else(|| stagegate_act::paths::find_config(&here))?;
+        let config = config.map(|path| here.join(path)).or_else(|| stagegate_host::paths::find_config(&here))?;
         Some(config.with_file_name(diff::FILE_NAME)).filter(|path| path.is_file())
     };
     let Some(path) = named.map(Path::to_path_buf).or_else(beside) else { return Ok(Vec::new()) };

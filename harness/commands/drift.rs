@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use stagegate_act::{engine::Engine, process::Runner, project::Project};
-use stagegate_decide::{
+use stagegate_base::{
     config::{Config, Database, Migrations},
     exit::Exit,
-    schema::{Place, drift_markdown, drift_terminal, json, summary},
 };
+use stagegate_host::{engine::Engine, process::Runner, project::Project};
+use stagegate_migration_decide::schema::{Place, drift_markdown, drift_terminal, json, summary};
 use stagegate_suites::{
     schema::{Drift, drift},
     session::Session,

@@ -2,18 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use stagegate_act::{
+use stagegate_base::{
+    command::compose,
+    config::{Config, EPHEMERAL, Environment},
+    exit::Exit,
+};
+use stagegate_host::{
     deployment,
     engine::Engine,
     lock::{self, Lock, LockError},
     paths::StateDir,
     process::Runner,
     release,
-};
-use stagegate_decide::{
-    command::compose,
-    config::{Config, EPHEMERAL, Environment},
-    exit::Exit,
 };
 
 use crate::{
@@ -46,13 +46,13 @@ async fn come_up(
     let id = format!("{}-up", super::new_run());
     let state = StateDir::of(config, &environment.project);
     let dir = state.run(&id);
-    stagegate_act::files::private_dir(&dir)?;
+    stagegate_host::files::private_dir(&dir)?;
     let runner = Runner::default().with_mark(&lock::mark(&state, &id)).with_log(&dir.join("run.log"))?;
     say(&format!("bringing `{}` up ({})", environment.name, environment.project));
     let started = std::time::Instant::now();
     let came = deployment::bring_up(&runner, engine, config, environment, revision, &id).await;
     drop(lock);
-    let release = came.map_err(|error| Failure::new(Exit::Held, stagegate_act::error::with_causes(&error)))?;
+    let release = came.map_err(|error| Failure::new(Exit::Held, stagegate_host::error::with_causes(&error)))?;
     say(&format!("`{}` runs {} after {:.1} s", environment.name, release.name, started.elapsed().as_secs_f64()));
     Ok(Exit::Passed)
 }
@@ -76,7 +76,7 @@ pub(super) async fn reset(config: &Arc<Config>, args: cli::Reset, consents: &[St
     let lock = taken(&state, environment, "gate reset")?;
     let engine = Engine::connect().await?;
     // What is deleted comes back only if the release can be resolved, so that is tried first.
-    stagegate_act::project::Project::load(&Runner::default(), config, &environment.name).await?;
+    stagegate_host::project::Project::load(&Runner::default(), config, &environment.name).await?;
     take_down(environment, true).await?;
     come_up(config, environment, &engine, None, lock).await
 }
@@ -94,7 +94,7 @@ fn taken(state: &StateDir, environment: &Environment, what: &str) -> Result<Lock
         LockError::Held { .. } => Failure::new(Exit::Locked, error.to_string()),
         error => error.into(),
     })?;
-    if let Some(run) = stagegate_act::gate::unfinished(state)? {
+    if let Some(run) = stagegate_gate_act::unfinished(state)? {
         let text = format!("run {} has not ended; finish it with `gate resume --env {}`", run.run, environment.name);
         return Err(Failure::new(Exit::PersonNeeded, text));
     }

@@ -2,18 +2,17 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use stagegate_act::{
-    gate::unfinished,
-    journal::{self, StoreError},
-    lock::Lock,
-    paths::StateDir,
-};
-use stagegate_decide::{
+use stagegate_base::{
     config::{Config, Environment},
     exit::Exit,
-    promotion::{End, Entry, Kind, Line, Plan, end_text, reason},
     release::Release,
 };
+use stagegate_gate_act::{
+    journal::{self, StoreError},
+    unfinished,
+};
+use stagegate_gate_decide::promotion::{End, Entry, Kind, Line, Plan, end_text, reason};
+use stagegate_host::{lock::Lock, paths::StateDir};
 
 use crate::{
     cli,
@@ -92,7 +91,7 @@ fn as_text(dir: &std::path::Path, plan: &Plan, lines: &[Line]) -> String {
     };
     let began = lines.first().map(|line| line.wall.as_str()).unwrap_or_default();
     let took =
-        lines.last().and_then(|last| stagegate_act::clock::seconds_between(began, &last.wall)).unwrap_or_default();
+        lines.last().and_then(|last| stagegate_host::clock::seconds_between(began, &last.wall)).unwrap_or_default();
     let (from, to) = (&plan.environments.source, &plan.environments.target);
     let mut text = format!(
         "{}  {from} -> {to}  {} -> {}  {end}  {took:.1} s  {}",
@@ -161,7 +160,7 @@ fn put_aside(state: &StateDir, run: &str, error: &StoreError) -> Result<Exit, Fa
     let journal = state.run(run).join(journal::FILE_NAME);
     let is_it = matches!(error, StoreError::Text { path, .. } if *path == journal);
     if !is_it {
-        return Err(Failure::new(Exit::PersonNeeded, stagegate_act::error::with_causes(error)));
+        return Err(Failure::new(Exit::PersonNeeded, stagegate_host::error::with_causes(error)));
     }
     let aside = journal.with_extension("jsonl.damaged");
     std::fs::rename(&journal, &aside)?;

@@ -5,20 +5,15 @@ use std::{
     sync::Arc,
 };
 
-use stagegate_act::{
-    audit,
+use stagegate_base::{command::compose::Source, config::Config, exit::Exit, record::Severity};
+use stagegate_host::{
     engine::Engine,
     error::with_causes,
     process::Runner,
     project::{self, read_config},
 };
-use stagegate_decide::{
-    command::compose::Source,
-    config::Config,
-    exit::Exit,
-    policy::{self, Facts, Finding, Waivers},
-    record::Severity,
-};
+use stagegate_policy_act::audit;
+use stagegate_policy_decide::rules::{self as policy, Facts, Finding, Waivers};
 
 use crate::{
     cli,
@@ -39,7 +34,7 @@ pub(super) async fn run(config: Option<&Path>, args: cli::Lint) -> Result<Exit, 
     if let Some(refusal) = facts.refusal.as_ref().filter(|_| !facts.is_judged()) {
         return Err(Failure::usage(format!("Compose cannot resolve the files: {refusal}")));
     }
-    let mut findings = policy::audit(&facts, &waivers, &stagegate_act::clock::today());
+    let mut findings = policy::audit(&facts, &waivers, &stagegate_host::clock::today());
     if let Some(config) = &config {
         for finding in &mut findings {
             let trial = format!("policy::stack::{}", finding.rule.replace('-', "_"));

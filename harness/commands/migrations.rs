@@ -2,18 +2,16 @@
 
 use std::{path::Path, time::Instant};
 
-use stagegate_act::{
-    migration::{Manner, Options, Proven, Rows, files, prove},
+use stagegate_base::{config::Tool, exit::Exit, record::Severity, units::Span};
+use stagegate_migration_act::{
+    Manner, Options, Proven, Rows, files, prove,
     scratch::{Way, Wish},
 };
-use stagegate_decide::{
-    config::Tool,
-    exit::Exit,
+use stagegate_migration_decide::{
+    Chain, Exceptions, Extent, Finding, chain,
     locks::{Sizes, Thresholds, of_chain},
-    migration::{Chain, Exceptions, Extent, Finding, chain, report},
-    record::Severity,
+    report,
     round_trip::{Counts, OnRows, Report, Trip, findings, least, line, markdown, summary, told_finding, whole_line},
-    units::Span,
 };
 use stagegate_suites::scratch;
 
@@ -34,7 +32,7 @@ async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
     let within: Span = args.statement_timeout.parse()?;
     let options = Options {
         manner: Manner { statement_within: within.0, search_path: None },
-        before: stagegate_act::migration::roles(&args.roles),
+        before: stagegate_migration_act::roles(&args.roles),
         always_clone: args.always_clone,
         ways_back: true,
         commands: None,
@@ -103,7 +101,8 @@ async fn on_one(
     };
     let (told, major) = (server.told(), server.major());
     server.end().await;
-    let proven = proven.map_err(|error| Failure::new(Exit::Inconclusive, stagegate_act::error::with_causes(&error)))?;
+    let proven =
+        proven.map_err(|error| Failure::new(Exit::Inconclusive, stagegate_host::error::with_causes(&error)))?;
     let mut found = findings(chain, &proven.trips, &proven.whole);
     found.extend(proven.rows.integrity.iter().chain(&proven.rows.seeds).cloned());
     if options.rows.is_some() {
@@ -111,7 +110,7 @@ async fn on_one(
     }
     if let Some(path) = &args.exceptions {
         let text = std::fs::read_to_string(path)?;
-        Exceptions::parse(path, &text)?.apply(&mut found, &stagegate_act::clock::today(), Extent::Run);
+        Exceptions::parse(path, &text)?.apply(&mut found, &stagegate_host::clock::today(), Extent::Run);
     }
     let mut report = Report::new(chain, &told, &proven.trips, &proven.whole, found);
     let on_rows = &proven.rows;
@@ -163,7 +162,7 @@ fn way(way: cli::ScratchWay) -> Way {
 fn images(args: &cli::MigrationsCheck, major: Option<u32>) -> Vec<String> {
     match &args.image {
         Some(image) => vec![image.clone()],
-        None => stagegate_act::scratch::images(Path::new("."), major),
+        None => stagegate_migration_act::scratch::images(Path::new("."), major),
     }
 }
 

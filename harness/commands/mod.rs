@@ -20,11 +20,11 @@ mod test;
 use std::sync::Arc;
 
 use clap::CommandFactory;
-use stagegate_act::project::read_config;
-use stagegate_decide::{
+use stagegate_base::{
     config::{Config, Environment},
     exit::Exit,
 };
+use stagegate_host::project::read_config;
 
 use crate::{
     Failure,
@@ -110,6 +110,6 @@ fn named<'a>(config: &'a Config, option: Option<&String>) -> Result<&'a Environm
 
 /// Returns the id of a new run: time (UTC) and four hex digits that tell runs of one second apart.
 fn new_run() -> String {
-    let now = stagegate_act::clock::stamp();
+    let now = stagegate_host::clock::stamp();
     format!("{now}-{:04x}", std::process::id() & 0xffff)
 }

@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use stagegate_act::bench::Measurement;
-use stagegate_decide::{
-    performance::{self, Arm, Row, plot},
-    report::html::{self, Plot},
-};
+use stagegate_gate_decide::report::html::{self, Plot};
+use stagegate_performance_act::bench::Measurement;
+use stagegate_performance_decide::{self as performance, Arm, Row, plot};
 
 use crate::{cli, failure::Failure};
 

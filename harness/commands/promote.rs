@@ -2,17 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use stagegate_act::{
+use stagegate_base::{config::Config, exit::Exit};
+use stagegate_gate_act::{Observer, Request, Run, prepare_plan, unfinished};
+use stagegate_gate_decide::promotion::{Kind, Line, refusals};
+use stagegate_host::{
     engine::Engine,
     error::with_causes,
-    gate::{Observer, Request, Run, prepare_plan, unfinished},
     lock::{Lock, LockError},
     paths::StateDir,
-};
-use stagegate_decide::{
-    config::Config,
-    exit::Exit,
-    promotion::{Kind, Line, refusals},
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -144,7 +141,7 @@ fn locked(config: &Config, state: &StateDir, project: &str, request: &Request) -
     Ok(locks)
 }
 
-fn shown(plan: &stagegate_decide::promotion::Plan, refused: &[String], json: bool) -> Result<(), Failure> {
+fn shown(plan: &stagegate_gate_decide::promotion::Plan, refused: &[String], json: bool) -> Result<(), Failure> {
     if json {
         give(&serde_json::json!({ "plan": serde_json::to_value(plan)?, "refusals": refused }).to_string());
         return Ok(());

@@ -7,14 +7,14 @@ use std::{
 };
 
 use serde_json::json;
-use stagegate_act::{database::Server, engine::Engine, process::Runner, project::Project};
-use stagegate_decide::{
+use stagegate_base::{
     config::{Config, Database},
     exit::Exit,
-    schema::{
-        Difference, Facts, Place, Sides, diff, json, line_of, markdown, parse, sarif, snapshot_path, summary, terminal,
-        write,
-    },
+};
+use stagegate_host::{database::Server, engine::Engine, process::Runner, project::Project};
+use stagegate_migration_decide::schema::{
+    Difference, Facts, Place, Sides, diff, json, line_of, markdown, parse, sarif, snapshot_path, summary, terminal,
+    write,
 };
 
 use crate::{
@@ -161,7 +161,7 @@ fn of_file(path: &Path) -> Result<Facts, Failure> {
 async fn of_environment(config: &Arc<Config>, name: &str, database: &Database) -> Result<Facts, Failure> {
     let project = Project::load(&Runner::default(), config, name).await?;
     let server = Server::of(&project, &Engine::connect().await?, database, "stagegate/schema").await?;
-    Ok(server.schema(&database.name).await?)
+    Ok(stagegate_migration_act::catalog::schema_of(&server, &database.name).await?)
 }
 
 pub(super) fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<Vec<&'a Database>, Failure> {

@@ -3,14 +3,15 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use serde_json::{Value, json};
-use stagegate_act::{compare::env_file, engine::Engine, host, paths::StateDir, process::Runner, release};
-use stagegate_decide::{
+use stagegate_base::{
     command::compose,
     config::{Config, HostKind},
     exit::Exit,
     redact::{Secret, names_a_secret},
     text,
 };
+use stagegate_gate_act::compare::env_file;
+use stagegate_host::{engine::Engine, host, paths::StateDir, process::Runner, release};
 
 use crate::{
     cli,
@@ -28,7 +29,7 @@ pub(super) async fn logs(config: &Arc<Config>, args: cli::Logs) -> Result<Exit, 
         return Err(Failure::usage(text));
     };
     let command = compose::logs(&environment.project, &deployed.model_file(), &args.services, args.tail, args.follow);
-    let runner = Runner::default().with_mask(stagegate_decide::redact::Mask::new(deployed.model.secrets()));
+    let runner = Runner::default().with_mask(stagegate_base::redact::Mask::new(deployed.model.secrets()));
     let code = runner.run_through(&command, |line| give(&text::clean(line))).await?;
     Ok(if code == 0 { Exit::Passed } else { Exit::Usage })
 }

@@ -8,16 +8,18 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use stagegate_act::{engine::Engine, gate::unfinished, lock, paths::StateDir, release, resources};
-use stagegate_decide::{
+use stagegate_base::{
     compose::{drift, short},
     config::{Config, Environment},
     container::{Container, Health},
     exit::Exit,
-    performance::Usage,
     text,
     units::Size,
 };
+use stagegate_gate_act::unfinished;
+use stagegate_host::{engine::Engine, lock, paths::StateDir, release};
+use stagegate_performance_act::resources;
+use stagegate_performance_decide::Usage;
 
 use crate::{
     cli,

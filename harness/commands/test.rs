@@ -2,17 +2,18 @@
 
 use std::{fs, io::IsTerminal, path::Path, sync::Arc};
 
-use stagegate_act::{
-    engine::Engine, error::with_causes, paths::StateDir, process::Runner, project::Project, release, workflow::settle,
-};
-use stagegate_decide::{
+use stagegate_base::{
     config::{Config, EPHEMERAL, Environment},
     exit::Exit,
     record::Record,
+};
+use stagegate_gate_decide::{
     report::{self, terminal::Colour},
     verdict::verdict,
 };
+use stagegate_host::{engine::Engine, error::with_causes, paths::StateDir, process::Runner, project::Project, release};
 use stagegate_suites::{Scope, Trial, ephemeral::Stack, records::Records, run, session::Session};
+use stagegate_workflow_act::settle;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -38,7 +39,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test, consents: &[Strin
         }
         return Ok(Exit::Passed);
     }
-    let started = stagegate_act::clock::now();
+    let started = stagegate_host::clock::now();
     let full_load = consents.contains(&environment.name);
     let records = asked(config, environment, &trials, (full_load, !args.json)).await;
     let run = report::Run {

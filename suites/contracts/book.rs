@@ -5,14 +5,11 @@
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use stagegate_act::{
+use stagegate_base::{config::Service, record::Outcome};
+use stagegate_contract::{Answer, Call, Document, Given, Parameter, Request, Shape, Supply, Values};
+use stagegate_host::{
     error::with_causes,
     http::{self, Http, HttpError},
-};
-use stagegate_decide::{
-    config::Service,
-    contract::{Answer, Call, Document, Given, Parameter, Request, Shape, Supply, Values},
-    record::Outcome,
 };
 use tokio::sync::OnceCell;
 

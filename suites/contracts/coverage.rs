@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
-use stagegate_decide::{
-    contract::{code, hollow},
-    record::Outcome,
-};
+use stagegate_base::record::Outcome;
+use stagegate_contract::{code, hollow};
 
 use super::{book::Book, wire::Wire};
 use crate::{

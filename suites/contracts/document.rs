@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use stagegate_decide::{
-    contract::{Call, Method, code},
-    record::{Finding, Outcome},
-};
+use stagegate_base::record::{Finding, Outcome};
+use stagegate_contract::{Call, Method, code};
 
 use super::{
     book::Book,

@@ -7,11 +7,8 @@ use std::{
 };
 
 use rstest::rstest;
-use stagegate_decide::{
-    config::Config,
-    contract::{Document, Format, Shape, code},
-    record::Outcome,
-};
+use stagegate_base::{config::Config, record::Outcome};
+use stagegate_contract::{Document, Format, Shape, code};
 
 use super::{book::Book, coverage, document, probe, served, shapes, source, wire::Wire};
 use crate::{

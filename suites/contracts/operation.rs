@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
-use stagegate_act::http::Answer;
-use stagegate_decide::{
+use stagegate_base::{
     config::TokenSource,
-    contract::{self, Checked, Operation, Request, code},
     record::{Evidence, Finding, Outcome},
 };
+use stagegate_contract::{self as contract, Checked, Operation, Request, code};
+use stagegate_host::http::Answer;
 
 use super::book::Book;
 use crate::{

@@ -3,13 +3,11 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::{StreamExt, stream};
-use stagegate_act::{
+use stagegate_base::record::{Evidence, Finding, Outcome, Severity};
+use stagegate_contract::{Answer, Operation, Probe, Refused, can_be_probed, code, probes, refused};
+use stagegate_host::{
     error::with_causes,
     http::{Http, HttpError},
-};
-use stagegate_decide::{
-    contract::{Answer, Operation, Probe, Refused, can_be_probed, code, probes, refused},
-    record::{Evidence, Finding, Outcome, Severity},
 };
 
 use super::{book::Book, operation, wire::Wire};
@@ -83,16 +81,9 @@ async fn sent(book: &Book, wire: &Wire, http: &Http, operation: &Operation, prob
 }
 
 /// Tells a service that closes the connection, or hangs, instead of refusing.
-fn no_answer(probe: &Probe, found: String) -> stagegate_decide::contract::Difference {
+fn no_answer(probe: &Probe, found: String) -> stagegate_contract::Difference {
     let (at, expected) = (probe.wrong.to_string(), "4xx".to_owned());
-    stagegate_decide::contract::Difference {
-        code: &code::NO_ANSWER,
-        at,
-        expected,
-        found,
-        schema: String::new(),
-        places: 1,
-    }
+    stagegate_contract::Difference { code: &code::NO_ANSWER, at, expected, found, schema: String::new(), places: 1 }
 }
 
 fn judged(book: &Book, wire: &Wire, all: &[Probed]) -> Outcome {

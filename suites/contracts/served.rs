@@ -4,19 +4,19 @@
 use std::{path::PathBuf, sync::Arc};
 
 use futures_util::{StreamExt, stream};
-use stagegate_act::{
+use stagegate_base::{
+    config::Service,
+    record::{Finding, Outcome},
+};
+use stagegate_contract::{
+    Document, Format, code,
+    diff::{Change, Contract, Level, compare},
+    hollow,
+};
+use stagegate_host::{
     clock,
     error::with_causes,
     http::{Http, Request},
-};
-use stagegate_decide::{
-    config::Service,
-    contract::{
-        Document, Format, code,
-        diff::{Change, Contract, Level, compare},
-        hollow,
-    },
-    record::{Finding, Outcome},
 };
 
 use super::{book::Book, document, wire::Wire};

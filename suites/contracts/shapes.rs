@@ -4,12 +4,12 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use stagegate_act::{paths::StateDir, shapes};
-use stagegate_decide::{
+use stagegate_base::{
     config::Config,
-    contract::{Shape, code, shape_path},
     record::{Finding, Outcome, Severity},
 };
+use stagegate_contract::{Shape, code, shape_path};
+use stagegate_host::{paths::StateDir, shapes};
 
 use super::{book::Book, operation, wire::Wire};
 use crate::trial::{Effect, Trial};

@@ -7,10 +7,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use stagegate_decide::{
-    config::Service,
-    contract::{ContractError, Document, Format},
-};
+use stagegate_base::config::Service;
+use stagegate_contract::{ContractError, Document, Format};
 
 use super::book::Book;
 use crate::trial::Scope;

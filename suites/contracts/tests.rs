@@ -6,7 +6,7 @@ use std::{
 };
 
 use rstest::rstest;
-use stagegate_decide::{
+use stagegate_base::{
     config::Config,
     record::Outcome,
     redact::{Mask, Secret},
@@ -189,7 +189,7 @@ fn book(document: &str, service: &str) -> Book {
         "[project]\nname = \"shop\"\n[environments.staging]\n[services.api]\nport = 80\ncontract = \"openapi.json\"\n{service}"
     );
     let config = Config::parse(Path::new("/srv/stagegate.toml"), &text).unwrap();
-    let document = stagegate_decide::contract::Document::parse(document, stagegate_decide::contract::Format::Json);
+    let document = stagegate_contract::Document::parse(document, stagegate_contract::Format::Json);
     Book::new(&config.services["api"], "staging", "openapi.json", std::sync::Arc::new(document.unwrap()))
 }
 

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use stagegate_act::http;
-use stagegate_decide::{
+use stagegate_base::{
     config::Service,
-    contract::{Place, Request},
     record::Outcome,
     redact::{Mask, Secret},
 };
+use stagegate_contract::{Place, Request};
+use stagegate_host::http;
 
 use crate::{session::Session, token};
 

@@ -9,10 +9,8 @@ use std::{
     time::Duration,
 };
 
-use stagegate_act::{
-    owner::{Claim, Owner},
-    scratch,
-};
+use stagegate_host::owner::{Claim, Owner};
+use stagegate_migration_act::scratch;
 
 use super::{home, teardown};
 

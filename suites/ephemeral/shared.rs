@@ -6,15 +6,15 @@
 use std::{fs::File, path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
-use stagegate_act::{
+use stagegate_base::{
+    compose::Model,
+    config::{Config, EPHEMERAL},
+};
+use stagegate_host::{
     engine::Engine,
     error::with_causes,
     owner::Owner,
     project::{self, Project},
-};
-use stagegate_decide::{
-    compose::Model,
-    config::{Config, EPHEMERAL},
 };
 
 use super::{EphemeralError, NAME, home, isolated, reaper, teardown, tell, up};

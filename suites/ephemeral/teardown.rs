@@ -3,15 +3,15 @@
 use std::{path::Path, time::Duration};
 
 use futures_util::future::join_all;
-use stagegate_act::{
+use stagegate_base::{
+    command::{Command, compose},
+    compose::RUN_LABEL,
+};
+use stagegate_host::{
     engine::{Engine, PROJECT_LABEL},
     error::with_causes,
     owner::Claim,
     process::{self, RunError, Runner},
-};
-use stagegate_decide::{
-    command::{Command, compose},
-    compose::RUN_LABEL,
 };
 
 const DOWN_WITHIN: Duration = Duration::from_secs(60);

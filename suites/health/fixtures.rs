@@ -6,12 +6,9 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use stagegate_act::probe::redis::{self, Answer};
-use stagegate_decide::{
-    container::Container,
-    health::{self, Expected, Readiness, Seen},
-    record::Outcome,
-};
+use stagegate_base::{container::Container, record::Outcome};
+use stagegate_host::probe::redis::{self, Answer};
+use stagegate_policy_decide::health::{self, Expected, Readiness, Seen};
 
 use super::{http, version};
 use crate::fixtures::{files, folder, served_by};

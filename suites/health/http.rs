@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use stagegate_act::{
+use stagegate_base::{config::Service, container::Container, record::Outcome};
+use stagegate_host::{
     error::with_causes,
     http::{Answer, Http, Request},
 };
-use stagegate_decide::{config::Service, container::Container, record::Outcome};
 
 use super::{Wrong, each};
 use crate::{

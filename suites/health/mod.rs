@@ -14,12 +14,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stagegate_decide::{
+use stagegate_base::{
     config::{Config, Kind, Service},
     container::{Container, Health, State},
-    health::Readiness,
     record::{Evidence, Finding, Outcome},
 };
+use stagegate_policy_decide::health::Readiness;
 
 use crate::{
     ready,
@@ -57,7 +57,7 @@ fn services(config: &Config) -> Vec<Service> {
             contract: None,
             served_contract: None,
             token: None,
-            max_body: stagegate_decide::config::MAX_BODY,
+            max_body: stagegate_base::config::MAX_BODY,
             breaking_changes: Default::default(),
             base_path: String::new(),
         });

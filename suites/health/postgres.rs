@@ -2,18 +2,18 @@
 
 use std::{sync::Arc, time::Instant};
 
-use stagegate_act::{
+use stagegate_base::{
+    compose::Model,
+    config::{Config, Database, Service},
+    container::Container,
+    record::Outcome,
+};
+use stagegate_host::{
     error::with_causes,
     probe::{
         ProbeError,
         postgres::{self, Login},
     },
-};
-use stagegate_decide::{
-    compose::Model,
-    config::{Config, Database, Service},
-    container::Container,
-    record::Outcome,
 };
 
 use super::{Wrong, each};

@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Instant};
 
-use stagegate_act::{
+use stagegate_base::{config::Service, record::Outcome};
+use stagegate_host::{
     error::with_causes,
     probe::redis::{self, Answer},
 };
-use stagegate_decide::{config::Service, record::Outcome};
 
 use super::{Wrong, each};
 use crate::{

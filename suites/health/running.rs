@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use stagegate_decide::{health, record::Outcome};
+use stagegate_base::record::Outcome;
+use stagegate_policy_decide::health;
 
 use crate::{
     ready::{self, Ready},

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use stagegate_decide::{
-    health::{self, Readiness},
-    record::Outcome,
-};
+use stagegate_base::record::Outcome;
+use stagegate_policy_decide::health::{self, Readiness};
 
 use crate::{
     ready,

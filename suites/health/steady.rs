@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use stagegate_decide::{health, record::Outcome};
+use stagegate_base::record::Outcome;
+use stagegate_policy_decide::health;
 use tokio::time::Instant;
 
 use crate::{

@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Instant};
 
-use stagegate_act::{error::with_causes, probe::tcp};
-use stagegate_decide::{config::Service, record::Outcome};
+use stagegate_base::{config::Service, record::Outcome};
+use stagegate_host::{error::with_causes, probe::tcp};
 
 use super::{Wrong, each};
 use crate::{

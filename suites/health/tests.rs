@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use stagegate_decide::config::Config;
+use stagegate_base::config::Config;
 
 use super::*;
 

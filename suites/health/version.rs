@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stagegate_decide::{config::Service, record::Outcome};
+use stagegate_base::{config::Service, record::Outcome};
 
 use super::{Wrong, each, http};
 use crate::{

@@ -5,8 +5,9 @@
 
 use std::{io::Read, sync::Arc};
 
-use stagegate_act::{error::with_causes, isolation as act, project::Project};
-use stagegate_decide::record::{Finding, Outcome, Severity};
+use stagegate_base::record::{Finding, Outcome, Severity};
+use stagegate_host::{error::with_causes, project::Project};
+use stagegate_policy_act::isolation as act;
 
 use super::{
     Neighbours, judged,

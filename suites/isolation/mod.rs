@@ -12,7 +12,7 @@ mod stores;
 
 use std::sync::Arc;
 
-use stagegate_decide::{
+use stagegate_base::{
     config::EPHEMERAL,
     record::{Finding, Outcome},
 };

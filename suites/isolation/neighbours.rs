@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use stagegate_act::{error::with_causes, isolation as act};
-use stagegate_decide::{
-    config::{Config, Database, EPHEMERAL, Kind, Service},
-    isolation::{Asked, Contained, Place, Stack, doors, listeners},
-};
+use stagegate_base::config::{Config, Database, EPHEMERAL, Kind, Service};
+use stagegate_host::error::with_causes;
+use stagegate_policy_act::isolation as act;
+use stagegate_policy_decide::isolation::{Asked, Contained, Place, Stack, doors, listeners};
 use tokio::sync::OnceCell;
 
 use crate::session::Session;

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use stagegate_decide::{
-    isolation::{self, Stack},
-    record::{Finding, Outcome},
-};
+use stagegate_base::record::{Finding, Outcome};
+use stagegate_policy_decide::isolation::{self, Stack};
 
 use super::{Neighbours, judged};
 use crate::{

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use stagegate_decide::{
-    isolation::{self, Asked, Place},
-    record::Outcome,
-};
+use stagegate_base::record::Outcome;
+use stagegate_policy_decide::isolation::{self, Asked, Place};
 
 use super::{
     Neighbours, judged,

@@ -2,12 +2,12 @@
 
 use std::{io::Read, sync::Arc};
 
-use stagegate_decide::{
+use stagegate_base::{
     compose::{HeldSecret, Model},
-    isolation,
     record::{Outcome, Severity},
     redact::Secret,
 };
+use stagegate_policy_decide::isolation;
 
 use super::judged;
 use crate::{

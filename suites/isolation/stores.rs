@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use stagegate_act::{engine::Engine, error::with_causes, isolation as act, project::Project};
-use stagegate_decide::{
-    isolation::{self, Identity},
-    record::Outcome,
-};
+use stagegate_base::record::Outcome;
+use stagegate_host::{engine::Engine, error::with_causes, project::Project};
+use stagegate_policy_act::isolation as act;
+use stagegate_policy_decide::isolation::{self, Identity};
 
 use super::{
     Neighbours, judged,

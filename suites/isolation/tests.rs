@@ -3,10 +3,8 @@
 use std::path::Path;
 
 use serde_json::json;
-use stagegate_decide::{
-    config::Config,
-    isolation::{Contained, Stack},
-};
+use stagegate_base::config::Config;
+use stagegate_policy_decide::isolation::{Contained, Stack};
 
 use super::*;
 use crate::run::select;

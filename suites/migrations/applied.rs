@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use stagegate_act::{
-    database::Server,
-    error::with_causes,
-    migration::{applied, files},
-};
-use stagegate_decide::{
+use stagegate_base::{
     config::{Migrations, Tool},
-    migration::{
-        Extent,
-        applied::{drift, query},
-        chain,
-    },
     record::Outcome,
+};
+use stagegate_host::{database::Server, error::with_causes};
+use stagegate_migration_act::{applied, files};
+use stagegate_migration_decide::{
+    Extent,
+    applied::{drift, query},
+    chain,
 };
 
 use super::{SUITE, judged, proof};
@@ -65,7 +62,7 @@ async fn told(session: &Session, migrations: &Migrations) -> Result<Outcome, Str
     let mut found = drift(&chain, &rows);
     proof::exceptions(session.project.config.root())?.apply(
         &mut found,
-        &stagegate_act::clock::today(),
+        &stagegate_host::clock::today(),
         Extent::Applied,
     );
     let message = match (tool, rows.as_slice()) {

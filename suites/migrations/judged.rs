@@ -1,10 +1,12 @@
 //! What a proof lets each question answer.
 
-use stagegate_decide::{
+use stagegate_base::{
     config::{LockLimits, Migrations},
-    locks::{self, Sizes, Thresholds},
-    migration::{Extent, Finding, codes},
     record::{self, Evidence, Outcome, Severity},
+};
+use stagegate_migration_decide::{
+    Extent, Finding, codes,
+    locks::{self, Sizes, Thresholds},
     round_trip::{Counts, least, of_chain, of_files, of_trips, summary, told_finding, whole_line},
 };
 
@@ -117,7 +119,7 @@ fn accepted(proof: &Proof, on: &On, target: &Sizes, limits: &LockLimits) -> Part
     ];
     let sizes: Vec<usize> = parts.iter().map(Vec::len).collect();
     let mut all: Vec<Finding> = parts.into_iter().flatten().collect();
-    proof.exceptions.apply(&mut all, &stagegate_act::clock::today(), Extent::Run);
+    proof.exceptions.apply(&mut all, &stagegate_host::clock::today(), Extent::Run);
     let mut rest = all.into_iter();
     let mut part = |nth: usize| -> Vec<Finding> { rest.by_ref().take(sizes[nth]).collect() };
     let (mut files, trips, chain) = (part(0), part(1), part(2));

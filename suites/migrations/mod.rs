@@ -8,7 +8,8 @@ pub(crate) mod proof;
 
 use std::{sync::Arc, time::Duration};
 
-use stagegate_decide::{config::Migrations, locks::Sizes, record::Outcome};
+use stagegate_base::{config::Migrations, record::Outcome};
+use stagegate_migration_decide::locks::Sizes;
 
 use crate::{
     session::Session,

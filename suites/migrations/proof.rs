@@ -9,19 +9,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use stagegate_act::{
-    database::Server,
-    error::with_causes,
-    migration::{Commands, Manner, Options, ProveError, Proven, Rows, files, prove, roles},
-    probe::postgres::Login,
+use stagegate_base::config::Migrations;
+use stagegate_host::{database::Server, error::with_causes, probe::postgres::Login};
+use stagegate_migration_act::{
+    Commands, Manner, Options, ProveError, Proven, Rows, files, prove,
     recorder::rows,
+    roles,
     scratch::{Scratch, Wish, images},
 };
-use stagegate_decide::{
-    config::Migrations,
-    locks::Sizes,
-    migration::{Chain, EXCEPTIONS_FILE, Exceptions, chain, of_steps},
-};
+use stagegate_migration_decide::{Chain, EXCEPTIONS_FILE, Exceptions, chain, locks::Sizes, of_steps};
 use tokio::sync::OnceCell;
 
 use crate::{scratch, session::Session};

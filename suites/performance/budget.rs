@@ -6,18 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stagegate_act::{
-    error::with_causes,
-    load::{self, Extent, Flow, Load, Pace, Subject},
-    project::Project,
-    workflow,
-};
-use stagegate_decide::{
+use stagegate_base::{
     config::{Budget, Probe, Target},
-    performance::{Arm, budget},
     record::Outcome,
-    workflow::outcome,
 };
+use stagegate_host::{error::with_causes, project::Project};
+use stagegate_performance_act::load::{self, Extent, Flow, Load, Pace, Subject};
+use stagegate_performance_decide::{Arm, budget};
+use stagegate_workflow_act as workflow;
+use stagegate_workflow_decide::outcome;
 
 use super::resources;
 use crate::{

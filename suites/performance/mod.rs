@@ -5,7 +5,7 @@
 mod budget;
 mod resources;
 
-use stagegate_decide::config::ResourceLimits;
+use stagegate_base::config::ResourceLimits;
 
 use crate::trial::{Scope, Suite, Trial};
 

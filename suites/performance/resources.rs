@@ -2,17 +2,14 @@
 
 use std::{sync::Arc, time::Instant};
 
-use stagegate_act::{
-    database::{Server, statistics},
-    error::with_causes,
-    resources::Watch,
-};
-use stagegate_decide::{
+use stagegate_base::{
     config::{Probe, ResourceLimits, Target},
     container::Container,
-    performance::{Figures, LockWaits, database_use, resources},
     record::Outcome,
 };
+use stagegate_host::{database::Server, error::with_causes};
+use stagegate_performance_act::{resources::Watch, statistics};
+use stagegate_performance_decide::{Figures, LockWaits, database_use, resources};
 
 use crate::session::Session;
 
@@ -64,7 +61,7 @@ impl Looking {
 }
 
 /// Puts what was found of resources to what was found of latencies: a failure first, then what could not be asked.
-fn joined(outcome: Outcome, beyond: Vec<stagegate_decide::record::Finding>, unchecked: Vec<String>) -> Outcome {
+fn joined(outcome: Outcome, beyond: Vec<stagegate_base::record::Finding>, unchecked: Vec<String>) -> Outcome {
     match outcome {
         Outcome::Fail { message, mut findings, evidence, hint } => {
             findings.extend(beyond);
@@ -108,7 +105,7 @@ async fn figures(session: &Session, probe: &Probe) -> Result<Vec<Figures>, Strin
 
 #[cfg(test)]
 mod tests {
-    use stagegate_decide::record::Finding;
+    use stagegate_base::record::Finding;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! Policy: are the compose files, and the containers made from them, as rules of operation want them?
 //!
-//! One trial a rule, over all services. The rules are in `decide::policy`; here they are asked of an environment.
+//! One trial a rule, over all services. The rules are in `stagegate_policy_decide::rules`; here they are asked of an environment.
 
 mod rule;
 
@@ -13,14 +13,14 @@ pub(crate) const SUITE: Suite = Suite { name: "policy", trials };
 
 fn trials(_: Scope<'_>) -> Vec<Trial> {
     let audit = Arc::default();
-    stagegate_decide::policy::rules().into_iter().map(|rule| rule::trial(rule, &audit)).collect()
+    stagegate_policy_decide::rules::rules().into_iter().map(|rule| rule::trial(rule, &audit)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use stagegate_decide::{config::Config, record::Severity};
+    use stagegate_base::{config::Config, record::Severity};
 
     use super::*;
 
@@ -32,6 +32,6 @@ mod tests {
         let of = |name: &str| trials.iter().find(|trial| trial.name == name).map(|trial| trial.severity);
         assert_eq!(of("policy::stack::healthcheck_missing"), Some(Severity::Warning));
         assert_eq!(of("policy::stack::privileged"), Some(Severity::Required));
-        assert_eq!(trials.len(), stagegate_decide::policy::rules().len());
+        assert_eq!(trials.len(), stagegate_policy_decide::rules::rules().len());
     }
 }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use stagegate_act::{audit, error::with_causes};
-use stagegate_decide::{
-    policy::{self, Finding, Rule},
-    record::{self, Evidence, Outcome},
-};
+use stagegate_base::record::{self, Evidence, Outcome};
+use stagegate_host::error::with_causes;
+use stagegate_policy_act::audit;
+use stagegate_policy_decide::rules::{self as policy, Finding, Rule};
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -37,7 +36,7 @@ async fn audited(session: &Session) -> Result<Vec<Finding>, String> {
     audit::look_at_images(&mut facts, engine).await.map_err(|error| with_causes(&error))?;
     let looked = audit::look_at_containers(&mut facts, engine, project.compose_name()).await;
     looked.map_err(|error| with_causes(&error))?;
-    Ok(policy::audit(&facts, &waivers, &stagegate_act::clock::today()))
+    Ok(policy::audit(&facts, &waivers, &stagegate_host::clock::today()))
 }
 
 fn judged(rule: &Rule, findings: &[Finding]) -> Outcome {

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use rstest::rstest;
-use stagegate_decide::{
+use stagegate_base::{
     record::{Severity, Status},
     redact::Secret,
 };

@@ -4,10 +4,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use stagegate_act::database::Server;
-use stagegate_decide::{
+use stagegate_base::{
     config::{Config, Database, Migrations},
     record::{Evidence, Finding, Outcome},
+};
+use stagegate_host::database::Server;
+use stagegate_migration_decide::{
     round_trip::{Down, Trip, without_bookkeeping},
     schema::{Difference, Drifted, Facts, Severity, Sides, drift, drift_terminal, summary},
 };
@@ -70,7 +72,7 @@ pub async fn of(session: &Session, database: &Database, migrations: &Migrations)
     }
     let read = async {
         let server = Server::of(&session.project, &session.engine, database, "stagegate/schema").await?;
-        server.schema(&database.name).await
+        stagegate_migration_act::catalog::schema_of(&server, &database.name).await
     };
     let found = read.await.map_err(|error| error.to_string())?;
     let own = migrations.commands.iter().flat_map(|commands| &commands.books).map(String::as_str);

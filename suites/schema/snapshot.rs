@@ -5,12 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use stagegate_act::database::Server;
-use stagegate_decide::{
+use stagegate_base::{
     config::{Config, Database},
     record::{Evidence, Outcome},
-    schema::{Facts, Severity, Sides, diff, parse, snapshot_path, summary, terminal},
 };
+use stagegate_host::database::Server;
+use stagegate_migration_decide::schema::{Facts, Severity, Sides, diff, parse, snapshot_path, summary, terminal};
 
 use super::told::{FINDINGS, findings};
 use crate::{
@@ -40,7 +40,7 @@ async fn ask(session: Arc<Session>, database: Database, path: PathBuf) -> Outcom
     };
     let read = async {
         let server = Server::of(&session.project, &session.engine, &database, "stagegate/schema").await?;
-        server.schema(&database.name).await
+        stagegate_migration_act::catalog::schema_of(&server, &database.name).await
     };
     match read.await {
         Ok(found) => judged(&session.project.environment.name, &path, &expected, &found),
@@ -80,7 +80,7 @@ fn judged(environment: &str, path: &Path, expected: &Facts, found: &Facts) -> Ou
 
 #[cfg(test)]
 mod tests {
-    use stagegate_decide::record::Finding;
+    use stagegate_base::record::Finding;
 
     use super::*;
 

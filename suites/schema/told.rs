@@ -1,9 +1,7 @@
 //! A difference as findings of a record.
 
-use stagegate_decide::{
-    record::Finding,
-    schema::{Change, Difference},
-};
+use stagegate_base::record::Finding;
+use stagegate_migration_decide::schema::{Change, Difference};
 
 /// How many differences are told one by one; the evidence has all.
 pub(super) const FINDINGS: usize = 20;

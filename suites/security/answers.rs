@@ -3,15 +3,13 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use futures_util::{StreamExt, future::join_all, stream};
-use stagegate_act::{
+use stagegate_base::config::{Kind, Service};
+use stagegate_contract::Document;
+use stagegate_host::{
     error::with_causes,
     http::{Answer, Http, Request},
 };
-use stagegate_decide::{
-    config::{Kind, Service},
-    contract::Document,
-    security::{self, ORIGINS, Seen},
-};
+use stagegate_policy_decide::security::{self, ORIGINS, Seen};
 use tokio::sync::OnceCell;
 
 use crate::{session::Session, trial::Scope};

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use stagegate_act::{
+use stagegate_base::{
+    config::Service,
+    record::{Finding, Outcome},
+};
+use stagegate_contract::Document;
+use stagegate_host::{
     error::with_causes,
     http::{Http, Request},
 };
-use stagegate_decide::{
-    config::Service,
-    contract::Document,
-    record::{Finding, Outcome},
-    security::{self, Secured},
-};
+use stagegate_policy_decide::security::{self, Secured};
 
 use super::judged;
 use crate::{

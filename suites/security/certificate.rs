@@ -2,16 +2,13 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use stagegate_act::{
-    clock,
-    error::with_causes,
-    tls::{self, Shown},
-};
-use stagegate_decide::{
+use stagegate_base::{
     config::Tls,
     record::{Outcome, Severity},
-    security::{self, Certificate},
 };
+use stagegate_host::{clock, error::with_causes};
+use stagegate_policy_act::tls::{self, Shown};
+use stagegate_policy_decide::security::{self, Certificate};
 
 use super::judged;
 use crate::{

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use stagegate_decide::{record::Outcome, security};
+use stagegate_base::record::Outcome;
+use stagegate_policy_decide::security;
 
 use super::{answers::Answers, judged};
 use crate::{

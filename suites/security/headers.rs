@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use stagegate_decide::{
-    record::{Outcome, Severity},
-    security,
-};
+use stagegate_base::record::{Outcome, Severity};
+use stagegate_policy_decide::security;
 
 use super::{answers::Answers, judged};
 use crate::{

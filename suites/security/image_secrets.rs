@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use stagegate_act::error::with_causes;
-use stagegate_decide::{record::Outcome, security};
+use stagegate_base::record::Outcome;
+use stagegate_host::error::with_causes;
+use stagegate_policy_decide::security;
 
 use super::judged;
 use crate::{

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use stagegate_act::error::with_causes;
-use stagegate_decide::{record::Outcome, security};
+use stagegate_base::record::Outcome;
+use stagegate_host::error::with_causes;
+use stagegate_policy_decide::security;
 
 use super::judged;
 use crate::{

@@ -1,13 +1,13 @@
 //! What tokens of a service are made of: a key of the resolved files, or a token that the service's login gave.
 
-use stagegate_act::token::{KeyError, Pair, unwrapped};
-use stagegate_decide::{
+use stagegate_base::{
     compose::Model,
     config::{Algorithm, Jwt, Service},
     record::Outcome,
     redact::Secret,
-    security::token::{self, Claims},
 };
+use stagegate_policy_act::token::{KeyError, Pair, unwrapped};
+use stagegate_policy_decide::security::token::{self, Claims};
 
 use crate::{session::Session, token::of as token_of};
 

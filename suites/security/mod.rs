@@ -19,7 +19,7 @@ mod traces;
 
 use std::sync::Arc;
 
-use stagegate_decide::{
+use stagegate_base::{
     config::Kind,
     record::{Finding, Outcome},
 };

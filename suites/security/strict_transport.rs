@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use stagegate_decide::{
+use stagegate_base::{
     config::Tls,
     record::{Outcome, Severity},
-    security,
 };
+use stagegate_policy_decide::security;
 
 use super::{certificate::shown, judged};
 use crate::{

@@ -5,16 +5,17 @@
 
 use std::sync::Arc;
 
-use stagegate_act::{clock, token::Pair};
-use stagegate_decide::{
+use stagegate_base::{
     config::{Algorithm, Config, EPHEMERAL, Jwt, Service},
-    contract::Document,
     record::{Finding, Outcome, Severity},
     redact::Secret,
-    security::{
-        self, Secured,
-        token::{self, Claims},
-    },
+};
+use stagegate_contract::Document;
+use stagegate_host::clock;
+use stagegate_policy_act::token::Pair;
+use stagegate_policy_decide::security::{
+    self, Secured,
+    token::{self, Claims},
 };
 
 use super::{

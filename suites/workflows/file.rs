@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use stagegate_decide::{record::Outcome, workflow::FOLDER};
+use stagegate_base::record::Outcome;
+use stagegate_workflow_decide::FOLDER;
 
 use crate::trial::{Effect, Trial, word};
 

@@ -2,11 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use stagegate_act::workflow;
-use stagegate_decide::{
-    record::{Outcome, Severity},
-    workflow::hurl,
-};
+use stagegate_base::record::{Outcome, Severity};
+use stagegate_workflow_act as workflow;
+use stagegate_workflow_decide::hurl;
 
 use crate::trial::{Effect, Scope, Trial};
 

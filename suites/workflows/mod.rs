@@ -12,10 +12,8 @@ use std::{
     sync::Arc,
 };
 
-use stagegate_decide::{
-    config::{Config, Environment},
-    workflow::{self, Book, FOLDER, Known, Workflow},
-};
+use stagegate_base::config::{Config, Environment};
+use stagegate_workflow_decide::{self as workflow, Book, FOLDER, Known, Workflow};
 
 use crate::trial::{Scope, Suite, Trial};
 use file::File;

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use stagegate_act::workflow;
-use stagegate_decide::{
-    record::{Outcome, Severity},
-    workflow::{Book, Policy, Workflow, outcome, select},
-};
+use stagegate_base::record::{Outcome, Severity};
+use stagegate_workflow_act as workflow;
+use stagegate_workflow_decide::{Book, Policy, Workflow, outcome, select};
 
 use crate::{
     session::Session,

@@ -4,7 +4,7 @@ use std::{
 };
 
 use rstest::rstest;
-use stagegate_decide::{config::Config, record::Severity};
+use stagegate_base::{config::Config, record::Severity};
 
 use super::*;
 use crate::{fixtures, performance, trial::Effect};

@@ -7,18 +7,16 @@ use std::{
 };
 
 use criterion::Criterion;
-use stagegate_act::{
-    bench::{self, criterion::write_asked},
-    engine::Engine,
-    load::{self, Extent, Load, Measured, Pace, Subject},
-    process::Runner,
-    project::Project,
-};
-use stagegate_decide::{
+use stagegate_base::{
     config::{Config, Load as Wanted, Probe},
     exit::Exit,
-    performance::{Arm, criterion::Asked, faults},
 };
+use stagegate_host::{engine::Engine, process::Runner, project::Project};
+use stagegate_performance_act::{
+    bench::{self, criterion::write_asked},
+    load::{self, Extent, Load, Measured, Pace, Subject},
+};
+use stagegate_performance_decide::{Arm, criterion::Asked, faults};
 use tokio::runtime::Handle;
 
 use crate::{ask, cli, failure::Failure};

@@ -7,16 +7,13 @@ mod child;
 use std::{path::Path, time::Duration};
 
 use serde_json::json;
-use stagegate_act::{
-    bench::{self, criterion},
-    error::with_causes,
-    process::Runner,
-};
-use stagegate_decide::{
+use stagegate_base::{
     command::Command,
     config::{Config, Environment},
-    performance::criterion::Kept,
 };
+use stagegate_host::{error::with_causes, process::Runner};
+use stagegate_performance_act::bench::{self, criterion};
+use stagegate_performance_decide::criterion::Kept;
 
 pub(super) use child::run;
 

@@ -13,7 +13,7 @@ mod shop;
 use std::{error::Error, io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use stagegate_decide::units::Span;
+use stagegate_base::units::Span;
 
 /// Polls the sample shop and reports what became of its requests.
 #[derive(Debug, Parser)]

@@ -3,8 +3,8 @@
 use std::{error::Error, path::Path};
 
 use serde::Serialize;
-use stagegate_act::clock::seconds_between;
-use stagegate_decide::promotion::{Decision, End, Entry, Line, Step, read};
+use stagegate_gate_decide::promotion::{Decision, End, Entry, Line, Step, read};
+use stagegate_host::clock::seconds_between;
 
 #[derive(Debug, PartialEq, Serialize)]
 struct Outcome {
@@ -60,7 +60,7 @@ fn wall(lines: &[Line], wanted: impl Fn(&Entry) -> bool) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use stagegate_decide::exit::Exit;
+    use stagegate_base::exit::Exit;
 
     use super::*;
 

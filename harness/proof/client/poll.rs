@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use stagegate_act::http::{Answer, HttpError};
+use stagegate_host::http::{Answer, HttpError};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
@@ -77,7 +77,7 @@ fn attempt(kind: Kind, at_ms: u64, took: Duration, answer: Result<Answer, HttpEr
     let none = Attempt { at_ms, kind, ok: false, status: None, error: None, id: None, order: None, took_ms };
     let answer = match answer {
         Ok(answer) => answer,
-        Err(error) => return Attempt { error: Some(stagegate_act::error::with_causes(&error)), ..none },
+        Err(error) => return Attempt { error: Some(stagegate_host::error::with_causes(&error)), ..none },
     };
     let (expected, order) = match kind {
         Kind::Read => (200, None),

@@ -4,7 +4,7 @@ use std::{error::Error, path::Path, time::Duration};
 
 use serde::Serialize;
 use serde_json::Value;
-use stagegate_act::http::HttpError;
+use stagegate_host::http::HttpError;
 
 use super::{
     attempt::{self, Attempt},
@@ -101,7 +101,7 @@ async fn is_there(shop: &Shop, id: i64, acknowledged: &Value) -> Result<bool, Bo
         tokio::time::sleep(PAUSE).await;
         answer = shop.order(id).await;
     }
-    let answer = answer.map_err(|error: HttpError| stagegate_act::error::with_causes(&error))?;
+    let answer = answer.map_err(|error: HttpError| stagegate_host::error::with_causes(&error))?;
     match answer.status {
         200 => Ok(shop::order_of(&answer).is_some_and(|found| holds(&found, acknowledged))),
         404 => Ok(false),

@@ -3,7 +3,7 @@
 use std::{error::Error, time::Duration};
 
 use serde_json::{Value, json};
-use stagegate_act::http::{Answer, Http, HttpError, Request};
+use stagegate_host::http::{Answer, Http, HttpError, Request};
 
 /// How long a customer waits.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -11,11 +11,11 @@ use std::{
 };
 
 use clap::Parser;
-use stagegate_act::{
-    database::schema_by_two,
+use stagegate_migration_act::{
+    catalog::schema_by_two,
     integrity::{Ask, content},
 };
-use stagegate_decide::schema::{Facts, Kind, diff};
+use stagegate_migration_decide::schema::{Facts, Kind, diff};
 use tokio_postgres::{Client, Config, NoTls};
 
 /// The environment variable that holds the server's password.

@@ -9,11 +9,10 @@ use std::{
     time::Duration,
 };
 
-use stagegate_act::{
-    http::{Http, Request},
-    load::{Aim, Call, Extent, Load, Pace, Subject},
-};
-use stagegate_decide::{performance::Latencies, units::Span};
+use stagegate_base::units::Span;
+use stagegate_host::http::{Http, Request};
+use stagegate_performance_act::load::{Aim, Call, Extent, Load, Pace, Subject};
+use stagegate_performance_decide::Latencies;
 
 use crate::{Done, ROUND, seconds, wrk};
 
@@ -121,7 +120,7 @@ async fn our_round(server: &Server, path: &str, args: &Args) -> Result<Round, Bo
         timeout: Duration::from_secs(5),
     };
     server.log().await?;
-    let measured = stagegate_act::load::run(&subject, load, 1).await?;
+    let measured = stagegate_performance_act::load::run(&subject, load, 1).await?;
     if !measured.faults.is_empty() {
         return Err(format!("requests failed: {:?}", measured.errors()).into());
     }

@@ -10,7 +10,7 @@ mod wrk;
 use std::{error::Error, io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use stagegate_decide::units::Span;
+use stagegate_base::units::Span;
 
 /// Measures the load generator.
 #[derive(Debug, Parser)]

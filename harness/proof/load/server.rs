@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stagegate_decide::performance::Latencies;
+use stagegate_performance_decide::Latencies;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},

@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::Args;
-use stagegate_decide::performance::{
+use stagegate_performance_decide::{
     Allowance, Arm, Block, Comparison, Judgement, Latencies, Next, PAIRS, Rules, next, over_copies,
 };
 

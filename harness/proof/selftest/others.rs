@@ -1,7 +1,7 @@
 //! What simpler rules say of the same rounds: a mean or a 95th percentile that is 10 % higher, and criterion's estimate
 //! of a change.
 
-use stagegate_decide::performance::{Latencies, statistics::Random};
+use stagegate_performance_decide::{Latencies, statistics::Random};
 
 /// Draws of criterion's resampling here; criterion itself draws 100,000, which moves no verdict of this size.
 const DRAWS: usize = 2_000;

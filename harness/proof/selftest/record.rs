@@ -4,7 +4,7 @@ use std::{error::Error, fs::File, io::BufWriter, io::Write, path::PathBuf};
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use stagegate_decide::performance::{Latencies, PAIRS};
+use stagegate_performance_decide::{Latencies, PAIRS};
 
 use super::{client::Client, judge::Following, server::Server};
 

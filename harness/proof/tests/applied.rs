@@ -1,10 +1,8 @@
 //! Proofs that the books of each tool are read as the tool writes them: its own tables on a real server.
 
-use stagegate_act::migration::applied;
-use stagegate_decide::{
-    config::Tool,
-    migration::{Chain, File, applied::drift, chain},
-};
+use stagegate_base::config::Tool;
+use stagegate_migration_act::applied;
+use stagegate_migration_decide::{Chain, File, applied::drift, chain};
 
 use crate::integrity::start;
 

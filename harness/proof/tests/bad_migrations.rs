@@ -3,14 +3,14 @@
 
 use std::{process::Command, time::Duration};
 
-use stagegate_act::{
-    migration::{Manner, Options, Proven, prove},
-    owner::{Claim, Owner},
+use stagegate_base::config::Tool;
+use stagegate_host::owner::{Claim, Owner};
+use stagegate_migration_act::{
+    Manner, Options, Proven, prove,
     scratch::{Scratch, Way, Wish},
 };
-use stagegate_decide::{
-    config::Tool,
-    migration::{Chain, File, Finding, chain},
+use stagegate_migration_decide::{
+    Chain, File, Finding, chain,
     round_trip::{Verdict, findings},
 };
 

@@ -2,15 +2,11 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
-use stagegate_act::{
-    migration::{Commands, Manner, Options, Proven, Rows, prove},
-    scratch::Scratch,
-};
-use stagegate_decide::{
-    compose::Model,
-    config,
+use stagegate_base::{compose::Model, config};
+use stagegate_migration_act::{Commands, Manner, Options, Proven, Rows, prove, scratch::Scratch};
+use stagegate_migration_decide::{
+    Chain, Finding,
     locks::{Sizes, Thresholds, of_chain},
-    migration::{Chain, Finding},
     round_trip::{Verdict, findings},
 };
 
@@ -129,7 +125,7 @@ async fn proven(server: &Scratch, commands: Commands, rows: bool) -> (Chain, Pro
 }
 
 fn verdicts(proven: &Proven) -> Vec<Verdict> {
-    proven.trips.iter().map(stagegate_decide::round_trip::Trip::verdict).collect()
+    proven.trips.iter().map(stagegate_migration_decide::round_trip::Trip::verdict).collect()
 }
 
 fn all(chain: &Chain, proven: &Proven) -> Vec<Finding> {

@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use stagegate_act::{
-    database::schema,
-    migration::{Manner, Options, prove},
-    owner::{Claim, Owner},
+use stagegate_base::config::Tool;
+use stagegate_host::owner::{Claim, Owner};
+use stagegate_migration_act::{
+    Manner, Options,
+    catalog::schema,
+    prove,
     scratch::{Scratch, Way, Wish},
 };
-use stagegate_decide::{
-    config::Tool,
-    migration::{Chain, File, chain},
-    round_trip::without_bookkeeping,
-    schema::drift,
-};
+use stagegate_migration_decide::{Chain, File, chain, round_trip::without_bookkeeping, schema::drift};
 
 use crate::world::image_of;
 

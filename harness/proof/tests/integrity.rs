@@ -1,13 +1,13 @@
 //! Proofs that no change of rows goes unseen: on real servers of three majors, one change at a time.
 
 use rstest::rstest;
-use stagegate_act::{
-    database::schema_in_transaction,
+use stagegate_host::owner::{Claim, Owner};
+use stagegate_migration_act::{
+    catalog::schema_in_transaction,
     integrity::{Ask, content_in_transaction},
-    owner::{Claim, Owner},
     scratch::{Scratch, Way, Wish},
 };
-use stagegate_decide::{
+use stagegate_migration_decide::{
     integrity::{Content, Difference, Renames, compare},
     schema::diff,
 };
@@ -158,7 +158,7 @@ async fn every_change_of_rows_is_seen_and_nothing_else(#[case] major: u32) {
         client
             .batch_execute(change)
             .await
-            .unwrap_or_else(|e| panic!("{change}: {}", stagegate_act::database::said(&e)));
+            .unwrap_or_else(|e| panic!("{change}: {}", stagegate_host::database::said(&e)));
         let renames = match old {
             Some(old) => Renames::of(&diff(&old, &schema_in_transaction(&client).await.unwrap())),
             None => Renames::default(),

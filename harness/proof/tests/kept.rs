@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use stagegate_act::database::Dropped;
-use stagegate_decide::mark::{Mark, Role, Sessions};
+use stagegate_base::mark::{Mark, Role, Sessions};
+use stagegate_host::database::Dropped;
 
 use crate::{small::Small, world::Ended};
 

@@ -5,18 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stagegate_act::{
-    database::{Server, statistics, waits::LockWatch},
-    engine::Engine,
+use stagegate_base::{container::Container, redact::Secret};
+use stagegate_host::{database::Server, engine::Engine, probe::postgres::Login};
+use stagegate_performance_act::{
     load::{self, Aim, Extent, Load, Meanwhile, Pace, Query, Subject},
-    probe::postgres::Login,
     resources::Watch,
+    statistics,
+    waits::LockWatch,
 };
-use stagegate_decide::{
-    container::Container,
-    performance::{LockWaits, ResourceLimits, database_use, resources, stall},
-    redact::Secret,
-};
+use stagegate_performance_decide::{LockWaits, ResourceLimits, database_use, resources, stall};
 
 use crate::world::image_of;
 

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use rstest::rstest;
-use stagegate_act::{
-    database::schema,
+use stagegate_migration_act::{
+    catalog::schema,
     recorder::{Probe, Sampler, Taken, install, mark, uninstall},
     scratch::{Database, Scratch},
 };
-use stagegate_decide::{
+use stagegate_migration_decide::{
     locks::{Hurt, Observed, Samples, Sizes, Thresholds, Trouble, findings, statements, without_recorder},
     schema::diff,
 };
@@ -86,7 +86,7 @@ async fn each_statement_is_told_with_its_locks_and_rewrites(#[case] major: u32) 
             client
                 .batch_execute(statement)
                 .await
-                .unwrap_or_else(|e| panic!("{statement}: {}", stagegate_act::database::said(&e)));
+                .unwrap_or_else(|e| panic!("{statement}: {}", stagegate_host::database::said(&e)));
         }
         let observed = statements(&taken.take(&watcher).await.unwrap());
         if told(&observed) != *expected {

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use stagegate_act::{
-    migration::{Manner, Options, Proven, Rows, files, prove},
-    owner::{Claim, Owner},
+use stagegate_base::config::Tool;
+use stagegate_host::owner::{Claim, Owner};
+use stagegate_migration_act::{
+    Manner, Options, Proven, Rows, files, prove,
     scratch::{Scratch, Way, Wish},
 };
-use stagegate_decide::{
-    config::Tool,
+use stagegate_migration_decide::{
+    Chain, File, Finding, Route, chain,
     locks::{Sizes, Thresholds, of_chain},
-    migration::{Chain, File, Finding, Route, chain},
     round_trip::{Verdict, findings},
 };
 
@@ -41,7 +41,7 @@ fn of(steps: &[(&str, &str)]) -> Chain {
 }
 
 fn verdicts(proven: &Proven) -> Vec<Verdict> {
-    proven.trips.iter().map(stagegate_decide::round_trip::Trip::verdict).collect()
+    proven.trips.iter().map(stagegate_migration_decide::round_trip::Trip::verdict).collect()
 }
 
 /// One of each verdict, and what each server must say of it.
@@ -121,7 +121,7 @@ async fn odd_names_and_rows_of_a_copy_are_no_trouble() {
     let copy =
         "create table rows (a int, b text);\ncopy rows from stdin;\n1\ta;b\n2\t\\N\n\\.\ncreate table last (a int);\n";
     let files = [file("1_a.up.sql", copy), file("1_a.down.sql", "drop table rows, last;")];
-    let chain = stagegate_decide::migration::chain(&files, Some(Tool::Plain)).unwrap();
+    let chain = stagegate_migration_decide::chain(&files, Some(Tool::Plain)).unwrap();
     let proven = prove(&server, &chain, &options(false), |_| {}).await.unwrap();
     assert_eq!(verdicts(&proven), [Verdict::Exact], "{:#?}", proven.trips);
     server.end().await;

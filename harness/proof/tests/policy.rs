@@ -6,11 +6,10 @@ use std::{
     process::Command,
 };
 
-use stagegate_act::{audit, engine::Engine, process::Runner};
-use stagegate_decide::{
-    command::compose::Source,
-    policy::{self, Facts, Finding, Rule},
-};
+use stagegate_base::command::compose::Source;
+use stagegate_host::{engine::Engine, process::Runner};
+use stagegate_policy_act::audit;
+use stagegate_policy_decide::rules::{self as policy, Facts, Finding, Rule};
 
 use crate::world::checkout;
 

@@ -5,11 +5,9 @@
 use std::collections::BTreeMap;
 
 use rstest::rstest;
-use stagegate_decide::{
-    config::Integrity,
-    data::differences,
-    schema::{Facts, Kind, diff, dumped, parse, write},
-};
+use stagegate_base::config::Integrity;
+use stagegate_data_decide::differences;
+use stagegate_migration_decide::schema::{Facts, Kind, diff, dumped, parse, write};
 
 use crate::schema::{Scratch, docker, told};
 
@@ -21,7 +19,7 @@ async fn zoo(scratch: &Scratch, database: &str) -> Facts {
     scratch.every_kind(database).await;
     // pg_dump takes a language with a handler of pg_catalog for an extension, and its dump can't be restored.
     scratch.run(database, "drop language plother").await;
-    let facts = scratch.server.schema(database).await.unwrap();
+    let facts = stagegate_migration_act::catalog::schema_of(&scratch.server, database).await.unwrap();
     assert_eq!(*facts.unmodelled(), BTreeMap::new());
     facts
 }
@@ -43,7 +41,7 @@ async fn restored(scratch: &Scratch, database: &str) -> Facts {
     );
     docker(&["exec", &scratch.name, "bash", "-c", &script]);
     scratch.run(&into, "refresh materialized view app.totals; refresh materialized view app.stored_totals").await;
-    scratch.server.schema(&into).await.unwrap()
+    stagegate_migration_act::catalog::schema_of(&scratch.server, &into).await.unwrap()
 }
 
 #[rstest]
@@ -58,7 +56,7 @@ async fn a_schema_that_was_rewritten_or_restored_is_the_same(#[case] major: u32)
     for statement in REWRITES.lines().filter(|line| !line.starts_with("--") && !line.is_empty()) {
         scratch.run("rewritten", statement).await;
     }
-    let rewritten = scratch.server.schema("rewritten").await.unwrap();
+    let rewritten = stagegate_migration_act::catalog::schema_of(&scratch.server, "rewritten").await.unwrap();
     assert_eq!(told(&diff(&once, &rewritten)), Vec::<String>::new(), "rewritten");
     assert_eq!(write(&once), write(&rewritten), "rewritten, as a snapshot");
     let restored = restored(&scratch, "rewritten").await;
@@ -67,7 +65,7 @@ async fn a_schema_that_was_rewritten_or_restored_is_the_same(#[case] major: u32)
     let read_back = parse(&write(&restored)).unwrap();
     assert_eq!(told(&diff(&restored, &read_back)), Vec::<String>::new(), "read back");
     let facts = async |database: &str| {
-        stagegate_act::database::facts::facts(&scratch.server, database, Integrity::Checksums).await.unwrap()
+        stagegate_data_act::facts::facts(&scratch.server, database, Integrity::Checksums).await.unwrap()
     };
     let (live, copy) = (facts("rewritten").await, facts("rewritten_restored").await);
     assert_eq!(differences(&live, &copy), Vec::<String>::new(), "what a backup is proven by");
@@ -95,7 +93,7 @@ async fn an_option_that_a_later_server_keeps_for_itself_is_counted_and_no_differ
     let scratch = Scratch::start(major).await;
     let before = zoo(&scratch, "once").await;
     scratch.run("once", UNKNOWN).await;
-    let after = scratch.server.schema("once").await.unwrap();
+    let after = stagegate_migration_act::catalog::schema_of(&scratch.server, "once").await.unwrap();
     assert_eq!(told(&diff(&before, &after)), Vec::<String>::new());
     let counted: Vec<String> = after.unmodelled().iter().map(|(what, count)| format!("{what}: {count}")).collect();
     let want = [
@@ -141,7 +139,7 @@ async fn every_parameter_that_pg_dump_writes_of_a_table_is_a_fact(#[case] major:
     let scratch = Scratch::start(major).await;
     scratch.run("postgres", "create database one").await;
     scratch.run("one", EVERY_PARAMETER).await;
-    let facts = scratch.server.schema("one").await.unwrap();
+    let facts = stagegate_migration_act::catalog::schema_of(&scratch.server, "one").await.unwrap();
     assert_eq!(*facts.unmodelled(), BTreeMap::new());
     let dump = pg_dump(&scratch, "one");
     let with = dump.lines().find_map(|line| line.strip_prefix("WITH (")).unwrap().trim_end_matches(");");

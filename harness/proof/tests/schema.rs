@@ -6,12 +6,10 @@ use std::{
 };
 
 use rstest::rstest;
-use stagegate_act::database::{Server, schema, schema_in_transaction};
-use stagegate_decide::{
-    container::Container,
-    redact::Secret,
-    schema::{Change, Difference, Facts, Kind, Severity, diff, parse, write},
-};
+use stagegate_base::{container::Container, redact::Secret};
+use stagegate_host::database::Server;
+use stagegate_migration_act::catalog::{schema, schema_in_transaction};
+use stagegate_migration_decide::schema::{Change, Difference, Facts, Kind, Severity, diff, parse, write};
 
 use crate::world::image_of;
 
@@ -66,7 +64,7 @@ impl Scratch {
         self.run("postgres", &format!("create database {database}")).await;
         self.run(database, EVERY_KIND).await;
         self.run(database, OPTIONS).await;
-        self.server.schema(database).await.unwrap()
+        stagegate_migration_act::catalog::schema_of(&self.server, database).await.unwrap()
     }
 }
 
@@ -123,7 +121,7 @@ async fn every_change_is_found_with_its_object_and_class(#[case] major: u32) {
         changes += 1;
         client.batch_execute("begin").await.unwrap();
         if let Err(error) = client.batch_execute(sql).await {
-            missed.push(format!("{line}\n    refused: {}", stagegate_act::database::said(&error)));
+            missed.push(format!("{line}\n    refused: {}", stagegate_host::database::said(&error)));
             client.batch_execute("rollback").await.unwrap();
             continue;
         }
@@ -163,12 +161,12 @@ async fn a_server_with_room_for_one_session_only_is_read_by_that_one() {
     scratch.run("postgres", &role).await;
     let server = Server::new(&scratch.container, "alone", Secret::new(PASSWORD), "proof");
     let held = server.connect("one").await.unwrap();
-    let refused = server.schema("one").await.unwrap_err().to_string();
+    let refused = stagegate_migration_act::catalog::schema_of(&server, "one").await.unwrap_err().to_string();
     assert!(refused.contains("too many connections"), "{refused}");
     drop(held);
     let deadline = Instant::now() + Duration::from_secs(10);
     let found = loop {
-        match server.schema("one").await {
+        match stagegate_migration_act::catalog::schema_of(&server, "one").await {
             Ok(found) => break found,
             Err(error) => assert!(Instant::now() < deadline, "{error}"),
         }
@@ -184,7 +182,7 @@ async fn a_role_that_may_not_read_how_subscriptions_connect_reads_the_rest() {
     let expected = scratch.every_kind("one").await;
     scratch.run("postgres", &format!("create role plain login password '{PASSWORD}'")).await;
     let server = Server::new(&scratch.container, "plain", Secret::new(PASSWORD), "proof");
-    let found = server.schema("one").await.unwrap();
+    let found = stagegate_migration_act::catalog::schema_of(&server, "one").await.unwrap();
     let subscription = |facts: &Facts| {
         let fact = facts.iter().find(|fact| fact.id.kind == Kind::Subscription).unwrap().clone();
         (fact.payload.get("publications").cloned(), fact.payload.contains_key("connection"))
@@ -198,6 +196,6 @@ async fn an_object_that_no_fact_tells_of_is_counted() {
     let scratch = Scratch::start(17).await;
     scratch.run("postgres", "create database one").await;
     scratch.run("one", "select lo_create(0), lo_create(0)").await;
-    let found = scratch.server.schema("one").await.unwrap();
+    let found = stagegate_migration_act::catalog::schema_of(&scratch.server, "one").await.unwrap();
     assert_eq!(found.unmodelled().get("pg_largeobject_metadata"), Some(&2));
 }

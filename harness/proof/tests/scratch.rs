@@ -3,10 +3,8 @@
 use std::process::Command;
 
 use rstest::rstest;
-use stagegate_act::{
-    owner::{Claim, Owner},
-    scratch::{Scratch, Way, Wish, sweep},
-};
+use stagegate_host::owner::{Claim, Owner};
+use stagegate_migration_act::scratch::{Scratch, Way, Wish, sweep};
 
 use crate::world::image_of;
 

@@ -1,7 +1,7 @@
 //! Proofs that every table gets rows, on real servers: what constraints ask is met, or the reason is told.
 
 use rstest::rstest;
-use stagegate_act::{
+use stagegate_migration_act::{
     integrity::{Ask, content},
     seed::{Plan, fill},
 };

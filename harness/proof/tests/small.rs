@@ -8,8 +8,8 @@ use std::{
     process::Command,
 };
 
-use stagegate_act::{database::Server, engine::Engine};
-use stagegate_decide::redact::Secret;
+use stagegate_base::redact::Secret;
+use stagegate_host::{database::Server, engine::Engine};
 
 use crate::world::{Ended, IDENTITY, PASSWORD, checkout, ended, gate, image_of, run};
 

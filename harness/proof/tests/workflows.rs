@@ -8,12 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stagegate_act::{
+use stagegate_base::redact::Secret;
+use stagegate_host::{
     database::Server,
     engine::Engine,
     http::{Http, Request},
 };
-use stagegate_decide::redact::Secret;
 
 use crate::world::{Ended, PASSWORD, World};
 

@@ -11,8 +11,9 @@ use std::{
 };
 
 use serde_json::Value;
-use stagegate_act::{database::Server, engine::Engine};
-use stagegate_decide::{config::Integrity, container::State, data::DataFacts, redact::Secret};
+use stagegate_base::{config::Integrity, container::State, redact::Secret};
+use stagegate_data_decide::DataFacts;
+use stagegate_host::{database::Server, engine::Engine};
 
 /// A password for stacks that live for minutes on this machine's own addresses.
 pub(crate) const PASSWORD: &str = "only-for-this-test-run";
@@ -245,15 +246,13 @@ impl World {
         let containers = engine.project(&self.project("production")).await.unwrap();
         let images = containers.iter().filter(|c| !c.one_off).map(|c| (c.service.clone(), c.image.clone())).collect();
         let api = containers.iter().find(|c| c.service == "api" && c.state == State::Running).expect("the api runs");
-        let http = stagegate_act::http::Http::shared().unwrap();
+        let http = stagegate_host::http::Http::shared().unwrap();
         let (_, answer) =
-            http.send_first(&api.reach(8080), &stagegate_act::http::Request::get("/version")).await.unwrap();
+            http.send_first(&api.reach(8080), &stagegate_host::http::Request::get("/version")).await.unwrap();
         let head = run(Command::new("git").arg("-C").arg(self.workdir("production")).args(["rev-parse", "HEAD"]));
         Snapshot {
             images,
-            data: stagegate_act::database::facts::facts(&self.server().await, "shop", Integrity::Checksums)
-                .await
-                .unwrap(),
+            data: stagegate_data_act::facts::facts(&self.server().await, "shop", Integrity::Checksums).await.unwrap(),
             env: fs::read_to_string(self.env_file("production")).unwrap(),
             commit: String::from_utf8(head.stdout).unwrap(),
             version: answer.text(),

@@ -1,0 +1,80 @@
+//! Commands as plain values: a program and its arguments. Only `stagegate_host::process` runs them.
+
+pub mod compose;
+pub mod docker;
+pub mod git;
+pub mod postgres;
+
+use std::path::{Path, PathBuf};
+
+use crate::redact::Secret;
+
+/// A program to run, with arguments; never a shell string.
+///
+/// Secrets travel in `env`, never in `args`: arguments are seen by every user of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The program's name, looked up on PATH.
+    pub program: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Variables that are set for it beside those of this process.
+    pub env: Vec<(String, Secret)>,
+    /// The folder it runs in; that of this process where `None`.
+    pub dir: Option<PathBuf>,
+}
+
+impl Command {
+    /// Starts a command without arguments.
+    #[must_use]
+    pub fn new(program: &str) -> Self {
+        Command { program: program.to_owned(), args: Vec::new(), env: Vec::new(), dir: None }
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments in order.
+    #[must_use]
+    pub fn args<I: IntoIterator<Item = S>, S: Into<String>>(mut self, args: I) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds a path as one argument.
+    #[must_use]
+    pub fn path(self, path: &Path) -> Self {
+        self.arg(path.to_string_lossy().into_owned())
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.env.push((key.to_owned(), Secret::new(value)));
+        self
+    }
+
+    /// Runs it in `dir`.
+    #[must_use]
+    pub fn in_dir(mut self, dir: &Path) -> Self {
+        self.dir = Some(dir.to_path_buf());
+        self
+    }
+
+    /// Returns the line that a person would type, without variables.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let mut words = vec![self.program.clone()];
+        words.extend(self.args.iter().map(|arg| quoted(arg)));
+        words.join(" ")
+    }
+}
+
+fn quoted(arg: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
+    if !arg.is_empty() && arg.chars().all(plain) { arg.to_owned() } else { format!("'{}'", arg.replace('\'', "'\\''")) }
+}

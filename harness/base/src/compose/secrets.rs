@@ -1,0 +1,60 @@
+//! The secrets that a model's services hold, by name.
+
+use std::path::PathBuf;
+
+use super::{Model, unescaped};
+use crate::redact::{Secret, is_harmless, is_secret_name, password_of_url};
+
+/// A variable of a service whose value is a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldSecret {
+    /// The service.
+    pub service: String,
+    /// The variable.
+    pub variable: String,
+    /// The secret: the value, or the password in it where it is an address.
+    pub value: Secret,
+}
+
+impl Model {
+    /// Returns the secrets that the services' variables hold, ordered by service and name.
+    #[must_use]
+    pub fn held_secrets(&self) -> Vec<HeldSecret> {
+        let mut all = Vec::new();
+        for (service, body) in self.services_map() {
+            for (variable, value) in body["environment"].as_object().into_iter().flatten() {
+                let text = unescaped(value.as_str().unwrap_or_default());
+                let own =
+                    (is_secret_name(variable) && !is_harmless(&text) && !text.is_empty()).then_some(text.as_str());
+                if let Some(secret) = password_of_url(&text).or(own) {
+                    let (service, variable) = (service.clone(), variable.clone());
+                    all.push(HeldSecret { service, variable, value: Secret::new(secret) });
+                }
+            }
+        }
+        all.sort_by(|a, b| (&a.service, &a.variable).cmp(&(&b.service, &b.variable)));
+        all
+    }
+
+    /// Returns the files that the model's `secrets` are read from, by the secrets' names.
+    #[must_use]
+    pub fn secret_files(&self) -> Vec<(String, PathBuf)> {
+        let secrets = self.json()["secrets"].as_object().into_iter().flatten();
+        secrets.filter_map(|(name, secret)| Some((name.clone(), PathBuf::from(secret["file"].as_str()?)))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_held_by_name_or_as_a_password_in_an_address() {
+        let text = r#"{ "name": "shop", "services": { "api": { "environment": {
+            "JWT_SECRET": "a$$b", "QUEUE": "amqp://u:pw@mq", "DATABASE_URL": "postgres://db/shop", "LEVEL": "debug",
+            "TOKEN_TTL": "60", "API_KEY": "" } } } }"#;
+        let held = Model::parse(text).unwrap().held_secrets();
+        let told: Vec<(&str, &str)> = held.iter().map(|s| (s.variable.as_str(), s.value.expose())).collect();
+        assert_eq!(told, [("JWT_SECRET", "a$b"), ("QUEUE", "pw")]);
+    }
+}

@@ -1,0 +1,247 @@
+//! `stagegate.toml`: what the user writes, with every default filled in.
+//!
+//! Unknown keys, wrong units and unknown names are errors with file, line and what is known instead. The
+//! annotated example is `docs/stagegate.toml`; a test parses it.
+
+mod algorithm;
+mod choice;
+mod commands;
+mod compare;
+mod error;
+mod growth;
+mod locks;
+mod migrations;
+mod performance;
+mod raw;
+mod readiness;
+mod security;
+mod token;
+mod tool;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    record::Severity,
+    units::{Size, Span},
+};
+pub use algorithm::Algorithm;
+pub use choice::{BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier};
+pub use commands::Commands;
+pub use compare::Compare;
+pub use error::ConfigError;
+pub use growth::Growth;
+pub use locks::LockLimits;
+pub use migrations::Migrations;
+pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
+pub use readiness::Readiness;
+pub use security::{Jwt, Security, Tls};
+pub use token::TokenSource;
+pub use tool::Tool;
+
+/// The name of the file, looked for in the current folder and above.
+pub const FILE_NAME: &str = "stagegate.toml";
+/// The environment that is there without being named: a throw-away copy of the stack.
+pub const EPHEMERAL: &str = "ephemeral";
+
+/// The folder of the workflow files, in the environment's workdir.
+pub const WORKFLOWS: &str = "workflows";
+/// How long all steps of a workflow may take together where its file says nothing.
+pub const WORKFLOW_WITHIN: Duration = Duration::from_secs(30);
+
+/// How much of an answer's body is read where nothing is said.
+pub const MAX_BODY: Size = Size(1 << 20);
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Config {
+    /// The file it was read from.
+    #[serde(skip)]
+    pub path: PathBuf,
+    /// The product's name; environments' compose projects are named after it.
+    pub name: String,
+    /// Where runs, backups and logs are kept; the machine's usual state folder where `None`.
+    pub state_dir: Option<PathBuf>,
+    /// The environments, by name. `ephemeral` is always there.
+    pub environments: BTreeMap<String, Environment>,
+    /// The services that checks ask, by compose service name.
+    pub services: BTreeMap<String, Service>,
+    /// The databases, by a name of the user's.
+    pub databases: BTreeMap<String, Database>,
+    /// Severity by the beginning of a trial's name; the longest one counts.
+    pub severity: BTreeMap<String, Severity>,
+    /// What is measured, in the order of the file.
+    pub performance: Vec<Probe>,
+    /// How migrations are tried, by the database's id.
+    pub migrations: BTreeMap<String, Migrations>,
+    /// What the suite security asks for.
+    pub security: Security,
+    /// How the gate works.
+    pub gate: Gate,
+    /// How ready a release has to be.
+    pub readiness: Readiness,
+    /// How environments are compared.
+    pub compare: Compare,
+}
+
+/// One environment: a named compose project.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Environment {
+    /// Its name.
+    #[serde(skip)]
+    pub name: String,
+    /// The compose project's name.
+    pub project: String,
+    /// The folder that holds the release: absolute.
+    pub workdir: PathBuf,
+    /// Compose files, relative to `workdir`.
+    pub compose: Vec<PathBuf>,
+    /// Env files: absolute, later ones win.
+    pub env_files: Vec<PathBuf>,
+    /// The kind of machine it lives on.
+    pub host: HostKind,
+    /// Destructive commands are refused, and checks only read.
+    pub protected: bool,
+    /// How long the services may take to become ready.
+    pub ready_within: Span,
+}
+
+/// What answers at a service's port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// HTTP.
+    Http,
+    /// Anything that accepts a connection.
+    Tcp,
+    /// PostgreSQL.
+    Postgres,
+    /// Redis.
+    Redis,
+}
+
+/// A service that checks ask.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Service {
+    /// The compose service's name.
+    #[serde(skip)]
+    pub name: String,
+    /// What answers.
+    pub kind: Kind,
+    /// The port inside the container.
+    pub port: u16,
+    /// Path that answers 2xx while the service is sound.
+    pub health: Option<String>,
+    /// Path that tells the running version.
+    pub version: Option<String>,
+    /// OpenAPI document, relative to the environment's workdir.
+    pub contract: Option<PathBuf>,
+    /// Path at which the running service gives its OpenAPI document.
+    pub served_contract: Option<String>,
+    /// Where the token for operations that need one comes from.
+    pub token: Option<TokenSource>,
+    /// How much of an answer's body is read.
+    pub max_body: Size,
+    /// What becomes of a release whose contract breaks callers.
+    pub breaking_changes: BreakingChanges,
+    /// Path in front of the contract's paths.
+    pub base_path: String,
+}
+
+/// A PostgreSQL database.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Database {
+    /// The user's name for it.
+    #[serde(skip)]
+    pub id: String,
+    /// The compose service that runs the server.
+    pub service: String,
+    /// The database's name.
+    pub name: String,
+    /// The role to work as, a superuser; the service's POSTGRES_USER where `None`.
+    pub role: Option<String>,
+    /// The variable of the compose service that holds the role's password.
+    pub password_variable: String,
+    /// The one-shot compose service that applies the migrations.
+    pub migrations: Option<String>,
+    /// Tables whose rows may become fewer by a migration, as `schema.table`.
+    pub rows_may_fall: Vec<String>,
+}
+
+/// How the gate works.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Gate {
+    /// A deploy that is not verified within this time is a failure.
+    pub verify_within: Span,
+    /// How long the services must stay healthy.
+    pub soak: Span,
+    /// How long the release's migrations may take.
+    pub migrate_within: Span,
+    /// How long a dump or a restore may take.
+    pub backup_within: Span,
+    /// The way back for data; chosen from facts where `auto`.
+    pub tier: Tier,
+    /// What proves that rows are whole.
+    pub integrity: Integrity,
+    /// Whether users get in before the commit line.
+    pub door: Door,
+    /// What is made of each release's run on the other one's schema.
+    pub cross_versions: CrossVersions,
+    /// How long the migrations may hold up those who read and write the copy; told only where `None`.
+    pub longest_stall: Option<Span>,
+    /// The services that are stopped while data is frozen; all but databases and caches where `None`.
+    pub freeze: Option<Vec<String>>,
+    /// How many rollback points are kept.
+    pub keep: usize,
+    /// A program that is told the end of a run (JSON on its standard input).
+    pub notify_command: Vec<String>,
+    /// A URL that the end of a run is posted to as JSON.
+    pub notify_webhook: Option<String>,
+}
+
+impl Config {
+    /// Reads the configuration from the text of the file at `path`, which is absolute.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with line and column, what was found, and what is known.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        raw::parse(path, text)
+    }
+
+    /// Returns the folder that the file stands in.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// Returns an environment by name.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the names that are known.
+    pub fn environment(&self, name: &str) -> Result<&Environment, ConfigError> {
+        self.environments.get(name).ok_or_else(|| ConfigError::unknown_environment(self, name))
+    }
+
+    /// Returns the severity of a trial; `own` is the check's, which counts where the user says nothing.
+    #[must_use]
+    pub fn severity_of(&self, trial: &str, own: Severity) -> Severity {
+        self.severity
+            .iter()
+            .filter(|(prefix, _)| begins(trial, prefix))
+            .max_by_key(|(prefix, _)| prefix.len())
+            .map_or(own, |(_, severity)| *severity)
+    }
+}
+
+/// Tells whether `prefix` is `trial` or some of its first parts.
+pub fn begins(trial: &str, prefix: &str) -> bool {
+    trial.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+#[cfg(test)]
+mod tests;

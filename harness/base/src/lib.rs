@@ -1,0 +1,20 @@
+//! What every part of stagegate speaks of: values, and the texts made of them.
+//!
+//! Configuration, compose models, commands as values, containers, records, units, secrets. Pure: no clock, no
+//! environment, no files, no network. The manifest holds nothing to do them with, and `clippy.toml` bans what the
+//! standard library offers.
+
+pub mod command;
+pub mod compose;
+pub mod config;
+pub mod container;
+pub mod exit;
+pub mod mark;
+pub mod record;
+pub mod redact;
+pub mod release;
+pub mod sarif;
+pub mod suggest;
+pub mod text;
+pub mod units;
+pub mod waiver;

@@ -1,0 +1,244 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::{super::Format, *};
+
+const SCHEMAS: &str = include_str!("../../../../fixtures/contracts/diff/schemas.json");
+const OPERATIONS: &str = include_str!("../../../../fixtures/contracts/diff/operations.json");
+const TODAY: &str = "2026-03-01";
+
+fn cases(text: &str, group: &str) -> Vec<Value> {
+    let all: Value = serde_json::from_str(text).unwrap();
+    all[group].as_array().unwrap().clone()
+}
+
+/// Writes a document: what a case gives, and what every document has.
+fn document(given: &Value) -> String {
+    let mut whole = json!({ "openapi": "3.1.0", "info": { "title": "things", "version": "1" }, "paths": {} });
+    for (key, value) in given.as_object().unwrap() {
+        whole[key] = value.clone();
+    }
+    let animal =
+        |name: &str| json!({ "type": "object", "required": [name], "properties": { name: { "type": "string" } } });
+    let tree = json!({ "type": "object", "properties": {
+        "children": { "type": "array", "items": { "$ref": "#/components/schemas/Tree" } }
+    } });
+    whole["components"]["schemas"] = json!({
+        "Cat": animal("name"), "Dog": animal("bark"), "Puppy": animal("bark"), "Bird": animal("wings"), "Tree": tree
+    });
+    serde_json::to_string_pretty(&whole).unwrap()
+}
+
+/// Writes a document in which one schema is sent or comes.
+fn around(schema: &Value, version: &Value, direction: &str) -> String {
+    let content = json!({ "application/json": { "schema": schema } });
+    let operation = match direction {
+        "request" => json!({ "requestBody": { "required": true, "content": content }, "responses": {} }),
+        _ => json!({ "responses": { "200": { "description": "ok", "content": content } } }),
+    };
+    let version = version.as_str().unwrap_or("3.1.0");
+    document(&json!({ "openapi": version, "paths": { "/things": { "post": operation } } }))
+}
+
+fn changes(old: &str, new: &str) -> Vec<Change> {
+    let (old, new) = (Contract::read(old, Format::Json).unwrap(), Contract::read(new, Format::Json).unwrap());
+    compare(&old, &new, TODAY)
+}
+
+fn levels(changes: &[Change]) -> BTreeMap<String, String> {
+    changes.iter().map(|change| (change.id.to_owned(), change.level.word().to_owned())).collect()
+}
+
+fn one(id: String, level: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([(id, level.to_owned())])
+}
+
+/// Classifies every labelled pair in every direction; returns the rules that were met and how many pairs there were.
+fn classified() -> (BTreeSet<String>, usize, Vec<String>) {
+    let (mut met, mut pairs, mut wrong) = (BTreeSet::new(), 0, Vec::new());
+    let mut judge = |what: String, old: &str, new: &str, want: BTreeMap<String, String>| {
+        let found = levels(&changes(old, new));
+        pairs += 1;
+        met.extend(found.keys().cloned());
+        if found != want {
+            wrong.push(format!("{what}\n  expected {want:?}\n  got      {found:?}"));
+        }
+    };
+    for case in cases(SCHEMAS, "ordered") {
+        for direction in ["request", "response"] {
+            let aspect = case["aspect"].as_str().unwrap();
+            let of = |side: &str| around(&case[side], &case["openapi"], direction);
+            let (breaks, free) = (case["response_widened"].as_str().unwrap_or("error"), "info");
+            let (narrowed, widened) = if direction == "request" { ("error", free) } else { (free, breaks) };
+            let id = |effect: &str| format!("{direction}-{aspect}-{effect}");
+            let is_set = direction == "request" && case["limit"] == true;
+            let want = if is_set { one(id("set"), "warning") } else { one(id("narrowed"), narrowed) };
+            judge(format!("{case} {direction} narrowed"), &of("wide"), &of("narrow"), want);
+            judge(format!("{case} {direction} widened"), &of("narrow"), &of("wide"), one(id("widened"), widened));
+        }
+    }
+    for case in cases(SCHEMAS, "other") {
+        for direction in ["request", "response"] {
+            let of = |side: &str| around(&case[side], &case["openapi"], direction);
+            let want = one(
+                format!("{direction}-{}-changed", case["aspect"].as_str().unwrap()),
+                case["level"].as_str().unwrap(),
+            );
+            judge(format!("{case} {direction}"), &of("old"), &of("new"), want.clone());
+            judge(format!("{case} {direction} back"), &of("new"), &of("old"), want);
+        }
+    }
+    for case in cases(SCHEMAS, "same") {
+        for direction in ["request", "response"] {
+            let old = around(&case["old"], &case["openapi"][0], direction);
+            let new = around(&case["new"], &case["openapi"][1], direction);
+            judge(format!("{case} {direction}"), &old, &new, BTreeMap::new());
+            judge(format!("{case} {direction} back"), &new, &old, BTreeMap::new());
+        }
+    }
+    for case in cases(SCHEMAS, "judged") {
+        for direction in ["request", "response"] {
+            let of = |side: &str| around(&case[side], &case["openapi"], direction);
+            let want = |at: usize| serde_json::from_value(case[direction][at].clone()).unwrap();
+            judge(format!("{case} {direction}"), &of("old"), &of("new"), want(0));
+            judge(format!("{case} {direction} back"), &of("new"), &of("old"), want(1));
+        }
+    }
+    for case in cases(OPERATIONS, "pairs") {
+        let (old, new) = (document(&case["old"]), document(&case["new"]));
+        let want = |key: &str| serde_json::from_value(case[key].clone()).unwrap();
+        judge(format!("{case} forward"), &old, &new, want("forward"));
+        judge(format!("{case} back"), &new, &old, want("back"));
+    }
+    (met, pairs, wrong)
+}
+
+#[test]
+fn every_labelled_pair_is_classified() {
+    let (_, pairs, wrong) = classified();
+    assert!(wrong.is_empty(), "{} of {pairs} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(pairs >= 120, "{pairs}");
+}
+
+#[test]
+fn every_rule_is_met_by_a_labelled_pair() {
+    let (met, ..) = classified();
+    let never: Vec<_> = rules().iter().map(|rule| rule.id).filter(|id| !met.contains(*id)).collect();
+    // The depth has a test of its own.
+    assert_eq!(never, ["not-compared"]);
+}
+
+#[test]
+fn ids_are_kebab_case_and_given_once() {
+    let ids: Vec<_> = rules().iter().map(|rule| rule.id).collect();
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
+    assert!(ids.iter().all(|id| id.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')), "{ids:?}");
+}
+
+#[test]
+fn the_manual_has_every_rule() {
+    let manual = include_str!("../../../../docs/contracts.md");
+    let row = |rule: &Rule| {
+        let plain = format!("| {} | `{}` | {} |", rule.level.word(), rule.id, rule.text);
+        let aspect =
+            rule.id.split_once('-').and_then(|(_, rest)| rest.rsplit_once('-')).map_or("", |(aspect, _)| aspect);
+        manual.contains(&plain) || manual.contains(&format!("| `{aspect}` | "))
+    };
+    let missing: Vec<_> = rules().into_iter().filter(|rule| !row(rule)).map(|rule| rule.id).collect();
+    assert!(missing.is_empty(), "docs/contracts.md lacks {missing:?}");
+}
+
+const YAML: &str = "\
+openapi: 3.1.0
+paths:
+  /orders/{id}:
+    get:
+      responses:
+        '200':
+          description: ok
+          content:
+            application/json:
+              schema:
+                type: object
+                required: [total]
+                properties:
+                  total:
+                    type: number
+                    maximum: 10
+";
+
+#[test]
+fn a_change_names_its_place_in_both_files() {
+    let json = r#"{
+  "openapi": "3.1.0",
+  "paths": {
+    "/orders/{id}": { "get": { "responses": { "200": { "description": "ok", "content": {
+      "application/json": { "schema": {
+        "type": "object", "required": ["total"],
+        "properties": {
+          "total": { "type": "number",
+            "maximum": 20 }
+        }
+      } } } } } } }
+  }
+}"#;
+    let (old, new) = (Contract::read(YAML, Format::Yaml).unwrap(), Contract::read(json, Format::Json).unwrap());
+    let found = compare(&old, &new, TODAY);
+    let [change] = found.as_slice() else { panic!("{found:?}") };
+    let pointer = "/paths/~1orders~1{id}/get/responses/200/content/application~1json/schema/properties/total/maximum";
+    assert_eq!(change.id, "response-maximum-widened");
+    assert_eq!(change.place, "GET /orders/{id} response 200 application/json $.total");
+    assert_eq!((change.before.as_str(), change.after.as_str()), ("10", "20"));
+    assert_eq!(change.old, Spot { pointer: pointer.to_owned(), line: 16 });
+    assert_eq!(change.new, Spot { pointer: pointer.to_owned(), line: 9 });
+}
+
+#[rstest]
+#[case::json_syntax("{\n  \"openapi\": \"3.1.0\",\n}", Format::Json, "line 3")]
+#[case::yaml_syntax("openapi: 3.1.0\npaths: [", Format::Yaml, "line ")]
+#[case::twice("openapi: 3.1.0\npaths: {}\npaths: {}", Format::Yaml, "line 3, column 1: the key `paths` is there twice")]
+#[case::swagger("swagger: '2.0'", Format::Yaml, "Swagger 2.0 is not read")]
+#[case::remote(
+    r##"{"openapi":"3.1.0","paths":{"/a":{"$ref":"b.json#/x"}}}"##,
+    Format::Json,
+    "#/paths/~1a: `b.json#/x` leads out"
+)]
+#[case::dangling(
+    r##"{"openapi":"3.1.0","paths":{"/a":{"$ref":"#/x"}}}"##,
+    Format::Json,
+    "`#/x` is not in the document"
+)]
+#[case::circle(r##"{"openapi":"3.1.0","x":{"$ref":"#/y"},"y":{"$ref":"#/x"}}"##, Format::Json, "leads to itself")]
+#[case::empty("", Format::Yaml, "the file is empty")]
+fn a_text_that_is_no_contract_says_why(#[case] text: &str, #[case] format: Format, #[case] why: &str) {
+    let error = Contract::read(text, format).unwrap_err().to_string();
+    assert!(error.contains(why), "{error}");
+}
+
+#[test]
+fn anchors_aliases_and_merge_keys_are_followed() {
+    let text = "openapi: 3.1.0\nx: &base {type: object, properties: {a: {type: string}}}\npaths:\n  /a:\n    post:\n      requestBody:\n        content:\n          application/json:\n            schema:\n              <<: *base\n              required: [a]\n";
+    let contract = Contract::read(text, Format::Yaml).unwrap();
+    let wider = text.replace("required: [a]", "required: []");
+    let wider = Contract::read(&wider, Format::Yaml).unwrap();
+    let found = levels(&compare(&wider, &contract, TODAY));
+    assert_eq!(found, one("request-property-became-required".to_owned(), "error"));
+}
+
+#[test]
+fn schemas_that_lie_too_deep_are_told() {
+    let nested = |inner: &str| {
+        let schemas: String = (0..210)
+            .map(|n| {
+                format!("\"S{n}\":{{\"type\":\"array\",\"items\":{{\"$ref\":\"#/components/schemas/S{}\"}}}},", n + 1)
+            })
+            .collect();
+        format!(
+            "{{\"openapi\":\"3.1.0\",\"paths\":{{\"/a\":{{\"post\":{{\"requestBody\":{{\"content\":{{\"application/json\":{{\"schema\":{{\"$ref\":\"#/components/schemas/S0\"}}}}}}}}}}}}}},\"components\":{{\"schemas\":{{{schemas}\"S210\":{inner}}}}}}}"
+        )
+    };
+    let found = changes(&nested("{}"), &nested("{\"type\":\"string\"}"));
+    assert_eq!(levels(&found), one("not-compared".to_owned(), "warning"));
+}

@@ -1,0 +1,43 @@
+//! OpenAPI documents: what a service promises, and whether an answer keeps it.
+//!
+//! In: the text of a document (3.0 or 3.1, JSON or YAML) and answers. Out: operations, calls that can be made with
+//! the document's values or with those of earlier answers, and differences, each with a code. Invariant: a part of an answer that was not looked at is told as
+//! unchecked, never as sound. References lead inside the document only; nothing is fetched.
+
+mod answer;
+mod body;
+mod call;
+mod capture;
+pub mod code;
+mod curl;
+mod dialect;
+pub mod diff;
+mod difference;
+mod document;
+mod expected;
+mod found;
+mod hollow;
+mod media;
+mod operation;
+mod probe;
+mod property;
+mod reading;
+mod reference;
+pub mod report;
+mod sample;
+mod schema;
+mod shape;
+#[cfg(test)]
+mod tests;
+
+pub use answer::{Answer, Checked, check};
+pub use call::{Call, Refusal, Request, Values};
+pub use capture::{Given, Producer, Supply};
+pub use difference::Difference;
+pub use document::{ContractError, Document, Format};
+pub use hollow::hollow;
+pub use operation::{
+    Content, Credential, Header, Link, Method, Operation, Parameter, Place, Response, Security, Target,
+};
+pub use probe::{Probe, Refused, Wrong, can_be_probed, probes, refused};
+pub use shape::{Shape, ShapeError, shape_path};

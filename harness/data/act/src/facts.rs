@@ -1,0 +1,96 @@
+//! Counts, checksums and the schema of a database, all read in one snapshot; and the dump of that snapshot.
+
+use std::{path::Path, time::Duration};
+
+use stagegate_base::{command::postgres as command, config::Integrity};
+use stagegate_data_decide::{DataFacts, TableFacts};
+use stagegate_migration_decide::schema::write;
+use tokio_postgres::Client;
+
+use stagegate_host::{
+    database::{DATA_FACTS_SETTINGS, DatabaseError, Server, failed},
+    files,
+    process::Runner,
+};
+use stagegate_migration_act::catalog::schema_in_transaction;
+
+const TABLES: &str = "select format('%I.%I', n.nspname, c.relname) \
+     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
+     where c.relkind = 'r' and c.relpersistence <> 't' \
+       and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)' \
+     order by 1";
+
+/// Reads what a database holds, in a snapshot of its own.
+///
+/// # Errors
+/// [`DatabaseError`] with the table that cannot be read.
+pub async fn facts(server: &Server, database: &str, integrity: Integrity) -> Result<DataFacts, DatabaseError> {
+    data_facts(&server.connect(database).await?, integrity).await
+}
+
+/// Writes a dump of `database` to `path` and returns what the database held in the very snapshot of the dump.
+///
+/// # Errors
+/// [`DatabaseError`]; the file is incomplete then.
+pub async fn dump(
+    server: &Server,
+    runner: &Runner,
+    database: &str,
+    path: &Path,
+    integrity: Integrity,
+    within: Duration,
+) -> Result<DataFacts, DatabaseError> {
+    let client = server.connect(database).await?;
+    let begin = "begin transaction isolation level repeatable read read only";
+    client.batch_execute(begin).await.map_err(|e| failed("begin a snapshot", &e))?;
+    let row = client.query_one("select pg_export_snapshot()", &[]).await;
+    let snapshot: String = row.map_err(|e| failed("export a snapshot", &e))?.get(0);
+    let what = || format!("dump database `{database}`");
+    let file = files::private_file(path).map_err(|source| DatabaseError::File { what: what(), source })?;
+    let handle = file.try_clone().map_err(|source| DatabaseError::File { what: what(), source })?;
+    let dump = command::dump(server.inside(), database, Some(&snapshot));
+    let facts = in_snapshot(&client, integrity);
+    let (dumped, facts) = tokio::join!(runner.run_to_file(&dump, within, file), facts);
+    dumped.map_err(|source| DatabaseError::Program { what: what(), source })?;
+    handle.sync_all().map_err(|source| DatabaseError::File { what: what(), source })?;
+    facts
+}
+
+/// Reads what the database of `client` holds, in a snapshot of its own.
+///
+/// # Errors
+/// [`DatabaseError`] with the table that cannot be read.
+pub async fn data_facts(client: &Client, integrity: Integrity) -> Result<DataFacts, DatabaseError> {
+    let begin = "begin transaction isolation level repeatable read read only";
+    client.batch_execute(begin).await.map_err(|e| failed("begin a snapshot", &e))?;
+    let facts = in_snapshot(client, integrity).await;
+    client.batch_execute("rollback").await.map_err(|e| failed("end a snapshot", &e))?;
+    facts
+}
+
+/// Reads what the database holds within the transaction that `client` is in.
+async fn in_snapshot(client: &Client, integrity: Integrity) -> Result<DataFacts, DatabaseError> {
+    client.batch_execute(DATA_FACTS_SETTINGS).await.map_err(|e| failed("fix the settings of a session", &e))?;
+    let tables = client.query(TABLES, &[]).await.map_err(|e| failed("list tables", &e))?;
+    let schema = write(&schema_in_transaction(client).await?);
+    let mut facts = DataFacts { schema, ..DataFacts::default() };
+    for row in tables {
+        let table: String = row.get(0);
+        let found = table_facts(client, &table, integrity).await?;
+        facts.tables.insert(table, found);
+    }
+    Ok(facts)
+}
+
+async fn table_facts(client: &Client, table: &str, integrity: Integrity) -> Result<TableFacts, DatabaseError> {
+    let sum = match integrity {
+        Integrity::Checksums => {
+            "coalesce(sum(pg_catalog.hashtextextended(whole_row::text, 20260101)::numeric), 0)::text"
+        }
+        Integrity::Counts => "null::text",
+    };
+    // `table` was quoted by the server (`%I.%I`).
+    let sql = format!("select count(*), {sum} from only {table} as whole_row");
+    let row = client.query_one(&sql, &[]).await.map_err(|e| failed(&format!("count {table}"), &e))?;
+    Ok(TableFacts { rows: row.get(0), checksum: row.get(1) })
+}

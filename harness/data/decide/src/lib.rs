@@ -1,0 +1,200 @@
+//! What a database holds, as numbers that can be compared: rows and contents per table, and the schema.
+
+pub mod live;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use stagegate_base::text::one_line;
+use stagegate_migration_decide::schema::{Change, Difference, Severity, diff, dumped, parse};
+
+/// How many differences of a schema are named.
+const NAMED: usize = 5;
+
+/// One table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableFacts {
+    /// Number of rows.
+    pub rows: i64,
+    /// Sum over all rows of a hash of the row, independent of order; `None` where only rows were counted.
+    pub checksum: Option<String>,
+}
+
+/// A database at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFacts {
+    /// Tables by `schema.table`.
+    pub tables: BTreeMap<String, TableFacts>,
+    /// The schema, as a snapshot is written. Versions before wrote a hash, which names nothing that differs.
+    pub schema: String,
+}
+
+impl DataFacts {
+    /// Returns the number of rows of all tables.
+    #[must_use]
+    pub fn rows(&self) -> i64 {
+        self.tables.values().map(|table| table.rows).sum()
+    }
+}
+
+/// Rows of one table before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowChange {
+    /// `schema.table`.
+    pub table: String,
+    /// Rows before.
+    pub before: i64,
+    /// Rows after; `None` where the table is gone.
+    pub after: Option<i64>,
+}
+
+/// Returns the tables that have fewer rows after than before, tables in `may_fall` left out.
+///
+/// A table that went away and was empty lost nothing.
+#[must_use]
+pub fn losses(before: &DataFacts, after: &DataFacts, may_fall: &[String]) -> Vec<RowChange> {
+    before
+        .tables
+        .iter()
+        .filter(|(table, _)| !may_fall.contains(table))
+        .map(|(table, facts)| {
+            let after = after.tables.get(table).map(|facts| facts.rows);
+            RowChange { table: table.clone(), before: facts.rows, after }
+        })
+        .filter(|change| change.after.unwrap_or(0) < change.before)
+        .collect()
+}
+
+/// Returns the tables whose number of rows differs.
+#[must_use]
+pub fn row_changes(before: &DataFacts, after: &DataFacts) -> Vec<RowChange> {
+    let change = |(table, facts): (&String, &TableFacts)| {
+        let after = after.tables.get(table).map(|facts| facts.rows);
+        RowChange { table: table.clone(), before: facts.rows, after }
+    };
+    before.tables.iter().map(change).filter(|change| change.after != Some(change.before)).collect()
+}
+
+/// Returns in words how two states of one database differ; empty where they are equal.
+///
+/// Of the schema that is compared which a dump carries, so that a restore can be equal. The order of columns is not.
+#[must_use]
+pub fn differences(expected: &DataFacts, found: &DataFacts) -> Vec<String> {
+    let mut told = Vec::new();
+    if expected.schema != found.schema {
+        told.extend(schema_differences(&expected.schema, &found.schema));
+    }
+    for (table, facts) in &expected.tables {
+        match found.tables.get(table) {
+            None => told.push(format!("table {table} is missing ({} rows)", facts.rows)),
+            Some(other) if other.rows != facts.rows => {
+                told.push(format!("table {table}: expected {} rows, found {}", facts.rows, other.rows));
+            }
+            Some(other) if other.checksum != facts.checksum => told.push(format!("table {table}: contents differ")),
+            Some(_) => {}
+        }
+    }
+    for (table, facts) in found.tables.iter().filter(|(table, _)| !expected.tables.contains_key(*table)) {
+        told.push(format!("table {table} was not there before ({} rows)", facts.rows));
+    }
+    told
+}
+
+/// Returns how a schema differs from the expected one, with the things that do and both texts.
+fn schema_differences(expected: &str, found: &str) -> Vec<String> {
+    let (Ok(expected), Ok(found)) = (parse(expected), parse(found)) else {
+        return vec!["the schema differs, or was noted by another version of stagegate".to_owned()];
+    };
+    let mut differences = diff(&dumped(&expected), &dumped(&found));
+    differences.retain(|difference| difference.severity != Severity::Order);
+    let mut told: Vec<String> = differences.iter().take(NAMED).flat_map(schema_difference).collect();
+    if differences.len() > NAMED {
+        told.push(format!("{} more differences of the schema", differences.len() - NAMED));
+    }
+    told
+}
+
+fn schema_difference(difference: &Difference) -> Vec<String> {
+    let id = &difference.id;
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+    let told = match &difference.change {
+        Change::Added { .. } => vec![format!("{id} is new")],
+        Change::Removed { .. } => vec![format!("{id} is missing")],
+        Change::Renamed { to } => vec![format!("{id} is now {}", to.name)],
+        Change::Changed { attributes } => {
+            let of = |a: &stagegate_migration_decide::schema::Attribute| {
+                format!("{id}: {} was {}, is {}", a.name, text(&a.old), text(&a.new))
+            };
+            attributes.iter().map(of).collect()
+        }
+    };
+    // Names and texts are of unknown origin.
+    told.iter().map(|told| one_line(told)).collect()
+}
+
+/// Returns the sentence that names the losses, such as `public.orders: 50000 -> 43750 rows (6250 lost)`.
+#[must_use]
+pub fn told(losses: &[RowChange]) -> String {
+    let one = |change: &RowChange| match change.after {
+        Some(after) => format!("{}: {} -> {after} rows ({} lost)", change.table, change.before, change.before - after),
+        None => format!("{}: {} rows, the table is gone", change.table, change.before),
+    };
+    losses.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(tables: &[(&str, i64, &str)]) -> DataFacts {
+        let table = |(name, rows, sum): &(&str, i64, &str)| {
+            ((*name).to_owned(), TableFacts { rows: *rows, checksum: Some((*sum).to_owned()) })
+        };
+        DataFacts { tables: tables.iter().map(table).collect(), schema: "s".into() }
+    }
+
+    #[test]
+    fn fewer_rows_and_a_gone_table_are_losses_and_more_rows_are_not() {
+        let before =
+            facts(&[("public.a", 10, "1"), ("public.b", 5, "1"), ("public.c", 1, "1"), ("public.empty", 0, "0")]);
+        let after = facts(&[("public.a", 8, "1"), ("public.c", 3, "1")]);
+        let found = losses(&before, &after, &[]);
+        assert_eq!(told(&found), "public.a: 10 -> 8 rows (2 lost); public.b: 5 rows, the table is gone");
+        assert!(losses(&before, &after, &["public.a".into(), "public.b".into()]).is_empty());
+    }
+
+    #[test]
+    fn equal_counts_with_other_contents_differ() {
+        let told = differences(&facts(&[("public.a", 2, "1")]), &facts(&[("public.a", 2, "9")]));
+        assert_eq!(told, ["table public.a: contents differ"]);
+        assert!(differences(&facts(&[("public.a", 2, "1")]), &facts(&[("public.a", 2, "1")])).is_empty());
+    }
+
+    fn of_schema(text: &str) -> DataFacts {
+        DataFacts { tables: BTreeMap::new(), schema: format!("# schema snapshot of stagegate, format 1\n{text}") }
+    }
+
+    #[test]
+    fn a_schema_that_differs_is_told_with_the_thing_and_both_texts() {
+        let before = of_schema("[table public.t]\n  [constraint public.t.c]\n    definition: CHECK ((a > 1))\n");
+        let after = of_schema("[table public.t]\n  [constraint public.t.c]\n    definition: CHECK ((a > 2))\n");
+        let want = ["constraint public.t.c: definition was CHECK ((a > 1)), is CHECK ((a > 2))"];
+        assert_eq!(differences(&before, &after), want);
+        assert_eq!(differences(&before, &of_schema("[table public.t]\n")), ["constraint public.t.c is missing"]);
+        let noted_before = DataFacts { schema: "d41d8cd98f00b204e9800998ecf8427e".into(), ..DataFacts::default() };
+        assert_eq!(differences(&noted_before, &after).len(), 1);
+    }
+
+    #[test]
+    fn a_restore_writes_a_check_on_a_varchar_column_otherwise_and_means_the_same() {
+        let check = |list: &str| {
+            of_schema(&format!(
+                "[table public.t]\n  [constraint public.t.c]\n    definition: CHECK (((s)::text = ANY ({list})))\n"
+            ))
+        };
+        let dumped = check("(ARRAY['new'::character varying, 'paid'::character varying])::text[]");
+        let restored = check("ARRAY[('new'::character varying)::text, ('paid'::character varying)::text]");
+        assert_eq!(differences(&dumped, &restored), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,82 @@
+//! The contracts of the release that serves and of the one that comes: does a caller of today still get on tomorrow?
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use stagegate_base::config::{BreakingChanges, Service};
+use stagegate_contract::{
+    Format,
+    diff::{self, Contract, Judgement, Level, Waiver},
+    report::reasons,
+};
+use stagegate_gate_decide::promotion::Kind;
+
+use super::{Run, Stop};
+use crate::compare::contract_waivers;
+use stagegate_host::{
+    clock,
+    contract::{ContractSourceError, read_at},
+    error::with_causes,
+};
+
+impl Run {
+    /// Compares every service's contract with the one that serves now. A way back is never held by it.
+    pub(super) async fn compare_contracts(&self) -> Result<Value, Stop> {
+        let mut all = serde_json::Map::new();
+        if self.plan.kind != Kind::Promote {
+            return Ok(Value::Object(all));
+        }
+        let waivers = contract_waivers(self.gate.config.root())?;
+        let mut held = Vec::new();
+        for service in self.gate.config.services.values() {
+            let Some(path) = service.contract.as_deref() else { continue };
+            if service.breaking_changes == BreakingChanges::Ignore {
+                continue;
+            }
+            match self.compared(path, &waivers).await {
+                Ok(judgement) => {
+                    all.insert(service.name.clone(), summary(&judgement, path));
+                    if service.breaking_changes == BreakingChanges::Hold && judgement.holds(Level::Error) {
+                        held.push(reason(service, path, &judgement));
+                    }
+                }
+                Err(why) => drop(all.insert(service.name.clone(), json!({ "not_compared": why }))),
+            }
+        }
+        if held.is_empty() { Ok(Value::Object(all)) } else { Err(Stop::held(held.join("; "))) }
+    }
+
+    /// Compares one contract; the reason where there is nothing to compare. Whether the candidate's own contract is
+    /// sound is asked by the suites, which ran before.
+    async fn compared(&self, path: &Path, waivers: &[Waiver]) -> Result<Judgement, String> {
+        let read = async |commit: &str| read_at(&self.runner, &self.plan.repository, commit, path).await;
+        let text = |error: ContractSourceError| with_causes(&error);
+        let old = read(&self.plan.previous.commit).await.map_err(text)?;
+        let new = read(&self.plan.release.commit).await.map_err(text)?;
+        let format = Format::of(path);
+        let parsed = |release: &str, error| format!("{} of {release}: {error}", path.display());
+        let before = Contract::read(&old, format).map_err(|error| parsed(&self.plan.previous.name, error))?;
+        let after = Contract::read(&new, format).map_err(|error| parsed(&self.plan.release.name, error))?;
+        let today = clock::today();
+        Ok(diff::judge(diff::compare(&before, &after, &today), waivers, &today))
+    }
+}
+
+fn summary(judgement: &Judgement, path: &Path) -> Value {
+    json!({
+        "breaking": judgement.count(Level::Error),
+        "warnings": judgement.count(Level::Warning),
+        "compatible": judgement.count(Level::Info),
+        "first": reasons(judgement, &path.display().to_string()),
+    })
+}
+
+fn reason(service: &Service, path: &Path, judgement: &Judgement) -> String {
+    let name = &service.name;
+    format!(
+        "the contract of `{name}` breaks its callers: {}; keep it compatible, waive it in {} beside stagegate.toml, or \
+         set breaking_changes = \"warn\" for [services.{name}]",
+        reasons(judgement, &path.display().to_string()).join("; "),
+        diff::FILE_NAME
+    )
+}

@@ -1,0 +1,243 @@
+//! Freeze, clone, migrate, and their ways back: what happens to rows.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use stagegate_base::{
+    command::compose,
+    config::Integrity,
+    mark::{Role, Sessions},
+};
+use stagegate_data_decide::{DataFacts, differences, row_changes};
+use stagegate_gate_decide::promotion::{Entry, Kind, Left, Plan, PlanDatabase, Step, Tier};
+
+use super::{Run, Stop, kept::told_left};
+use stagegate_host::database::{Dropped, Server};
+
+/// How long a server may take to take sessions again, crash recovery included.
+const SERVERS_WITHIN: Duration = Duration::from_secs(120);
+const STOP_WITHIN: Duration = Duration::from_secs(120);
+
+impl Run {
+    /// Closes the door, stops whatever writes, and keeps everybody else out of the databases.
+    pub(super) async fn freeze(&mut self) -> Result<Value, Stop> {
+        let model = self.dir.join("old/model.json");
+        // One after the other: the door first, so that requests under way still find what they need.
+        for service in &self.plan.freeze {
+            let stop = compose::stop(&self.plan.project, &model, std::slice::from_ref(service));
+            self.runner.run_ok(&stop, STOP_WITHIN).await?;
+        }
+        for database in &self.plan.databases {
+            self.server(database).await?.shut(&database.name).await?;
+        }
+        Ok(json!({ "stopped": self.plan.freeze }))
+    }
+
+    pub(super) async fn undo_freeze(&mut self) -> Result<Value, Stop> {
+        for database in &self.plan.databases {
+            let server = self.server(database).await?;
+            server.end_gate_sessions().await?;
+            server.open(&database.name).await?;
+        }
+        Ok(Value::Null)
+    }
+
+    /// Keeps every row as it is at this moment: a copy on the server, or a dump.
+    pub(super) async fn clone_databases(&mut self) -> Result<Value, Stop> {
+        let started = Instant::now();
+        for database in &self.plan.databases {
+            let server = self.server(database).await?;
+            let copy = self.plan.kept(&database.name, Role::Copy);
+            self.save(&comment_name(database), &server.comment(&database.name).await?)?;
+            let facts = match self.tier() {
+                Tier::Restore => {
+                    server.open(&database.name).await?;
+                    let path = self.frozen_dump(database);
+                    let within = self.plan.backup_within.0;
+                    let facts = stagegate_data_act::facts::dump(
+                        &server,
+                        &self.runner,
+                        &database.name,
+                        &path,
+                        self.plan.integrity,
+                        within,
+                    )
+                    .await?;
+                    server.shut(&database.name).await?;
+                    facts
+                }
+                Tier::Code | Tier::Swap => {
+                    server.copy(&database.name, &copy).await?;
+                    // The copy is read, not the original: nobody else knows it.
+                    stagegate_data_act::facts::facts(&server, &copy.name, self.plan.integrity).await?
+                }
+            };
+            self.save(&frozen_name(database), &facts)?;
+        }
+        Ok(json!({ "tier": self.tier(), "seconds": started.elapsed().as_secs_f64() }))
+    }
+
+    fn frozen_dump(&self, database: &PlanDatabase) -> std::path::PathBuf {
+        self.dir.join(format!("frozen-{}.dump", database.id))
+    }
+
+    /// Drops copies that were never needed. A copy that took the original's place has another name by now.
+    ///
+    /// One without its mark is somebody else's: it is told, and fails nothing.
+    pub(super) async fn undo_clone(&mut self) -> Result<Value, Stop> {
+        let mut left = Vec::new();
+        for database in &self.plan.databases {
+            let server = self.server(database).await?;
+            server.end_gate_sessions().await?;
+            if !server.has(&database.name).await? {
+                continue;
+            }
+            for role in [Role::Copy, Role::Restored] {
+                let mark = self.plan.kept(&database.name, role);
+                if let Dropped::Stays(why) = server.drop_marked(&mark, &self.plan.live(), Sessions::End).await? {
+                    left.push(Left { name: mark.name, why });
+                }
+            }
+        }
+        Ok(told_left(&left))
+    }
+
+    /// Applies the release's migrations, or puts the data of an earlier run in place.
+    pub(super) async fn migrate(&mut self) -> Result<Value, Stop> {
+        let started = Instant::now();
+        for database in &self.plan.databases {
+            let server = self.server(database).await?;
+            match &self.plan.kind {
+                Kind::Promote => {
+                    server.open(&database.name).await?;
+                    self.migrate_one(database).await?;
+                }
+                Kind::Rollback { run, .. } => self.put_back(run, database).await?,
+            }
+        }
+        Ok(json!({ "seconds": started.elapsed().as_secs_f64() }))
+    }
+
+    async fn migrate_one(&self, database: &PlanDatabase) -> Result<(), Stop> {
+        let Some(service) = &database.migrations else { return Ok(()) };
+        self.run_migrations(&self.plan.project, &self.dir.join("in-tree.json"), service).await?;
+        let before: DataFacts = self.load(&frozen_name(database))?;
+        let after =
+            stagegate_data_act::facts::facts(&self.server(database).await?, &database.name, self.plan.integrity)
+                .await?;
+        self.stop_at_losses(database, &before, &after)
+    }
+
+    /// Exchanges the database with the copy, or the dump, that `run` kept of it.
+    async fn put_back(&self, run: &str, database: &PlanDatabase) -> Result<(), Stop> {
+        let dir = self.state.run(run);
+        let server = self.server(database).await?;
+        let mut good = earlier(&dir, run, &self.plan).kept(&database.name, Role::Copy);
+        if !server.keeps(&good).await? {
+            good = self.plan.kept(&database.name, Role::Restored);
+            let frozen = dir.join(format!("frozen-{}.dump", database.id));
+            let dump = if frozen.is_file() { frozen } else { dir.join(format!("backup/{}.dump", database.id)) };
+            let (source, live) = ((dump.as_path(), self.plan.backup_within.0), self.plan.live());
+            server.restore_beside(&self.runner, &database.name, &good, source, &live).await?;
+        }
+        let aside = self.plan.kept(&database.name, Role::Left);
+        // What the user says of the database now: it may have been written since that run.
+        let comment = server.comment(&database.name).await?;
+        Ok(server.exchange(&database.name, &good, &aside, comment.as_deref()).await?)
+    }
+
+    /// Returns the user's comment on a database as it was when it was frozen.
+    async fn frozen_comment(&self, database: &PlanDatabase, server: &Server) -> Result<Option<String>, Stop> {
+        match self.load(&comment_name(database)) {
+            Ok(comment) => Ok(comment),
+            // A run that an earlier version began kept none.
+            Err(_) => Ok(server.comment(&database.name).await?),
+        }
+    }
+
+    /// Puts the rows from before the migration back and proves that they are the same.
+    pub(super) async fn undo_migrate(&mut self) -> Result<Value, Stop> {
+        // A migration that outlived a killed run must not write into what is put back.
+        self.remove_migrations().await?;
+        self.start_old_servers().await?;
+        let (mut told, mut exchange) = (Vec::new(), Duration::ZERO);
+        for database in &self.plan.databases {
+            let server = self.server(database).await?;
+            server.end_gate_sessions().await?;
+            let [copy, failed] = [Role::Copy, Role::Failed].map(|role| self.plan.kept(&database.name, role));
+            if self.tier() == Tier::Restore && !server.has(&failed.name).await? {
+                let dump = self.frozen_dump(database);
+                let (source, live) = ((dump.as_path(), self.plan.backup_within.0), self.plan.live());
+                server.restore_beside(&self.runner, &database.name, &copy, source, &live).await?;
+            }
+            let comment = self.frozen_comment(database, &server).await?;
+            let started = Instant::now();
+            server.exchange(&database.name, &copy, &failed, comment.as_deref()).await?;
+            exchange += started.elapsed();
+            self.prove_back(database, &server).await?;
+            told.push(json!({ "database": database.name, "kept": failed.name }));
+        }
+        Ok(json!({ "databases": told, "exchange_s": exchange.as_secs_f64() }))
+    }
+
+    /// Starts the database servers as they were: the release may have replaced one by another that does not start.
+    async fn start_old_servers(&self) -> Result<(), Stop> {
+        let services: Vec<String> = self.plan.databases.iter().map(|database| database.service.clone()).collect();
+        let up = compose::up_services(&self.plan.project, &self.dir.join("old/model.json"), &services);
+        self.runner.run_ok(&up, SERVERS_WITHIN).await?;
+        for database in &self.plan.databases {
+            self.server(database).await?.wait(SERVERS_WITHIN).await?;
+        }
+        Ok(())
+    }
+
+    async fn prove_back(&self, database: &PlanDatabase, server: &Server) -> Result<(), Stop> {
+        let before: DataFacts = self.load(&frozen_name(database))?;
+        let now = stagegate_data_act::facts::facts(server, &database.name, self.plan.integrity).await?;
+        let differs = differences(&before, &now);
+        if differs.is_empty() {
+            return Ok(());
+        }
+        Err(Stop::held(format!("database `{}` is back but not as it was: {}", database.name, differs.join("; "))))
+    }
+
+    /// Tells which rows the failed databases hold beyond, or short of, what was frozen: written by the migration, or
+    /// by somebody who came past the door. They are kept beside.
+    pub(super) async fn rows_kept_beside(&self) -> Result<Vec<String>, Stop> {
+        let mut told = Vec::new();
+        for database in self.plan.databases.iter().filter(|_| self.has_begun(Step::Migrate)) {
+            let failed = self.plan.failed_of(&database.name);
+            let server = self.server(database).await?;
+            let before: DataFacts = self.load(&frozen_name(database))?;
+            let kept = stagegate_data_act::facts::facts(&server, &failed, Integrity::Counts).await?;
+            for change in row_changes(&before, &kept) {
+                let rows = change.after.map_or_else(|| "gone".to_owned(), |rows| rows.to_string());
+                told.push(format!("{failed}: {} {} -> {rows}", change.table, change.before));
+            }
+        }
+        Ok(told)
+    }
+
+    /// Tells whether data was frozen in this run, so that the way back must not start the old release too early.
+    pub(super) fn froze_data(&self) -> bool {
+        self.has_begun(Step::Freeze)
+    }
+}
+
+fn frozen_name(database: &PlanDatabase) -> String {
+    format!("frozen-{}.json", database.id)
+}
+
+fn comment_name(database: &PlanDatabase) -> String {
+    format!("comment-{}.json", database.id)
+}
+
+/// Returns the plan of an earlier run, by which its databases are known; where its journal cannot be read, what is
+/// known without.
+pub(super) fn earlier(dir: &std::path::Path, run: &str, plan: &Plan) -> Plan {
+    let lines = crate::journal::lines(dir).unwrap_or_default();
+    match lines.into_iter().next().map(|line| line.entry) {
+        Some(Entry::Started { plan }) => *plan,
+        _ => Plan { run: run.to_owned(), ..plan.clone() },
+    }
+}

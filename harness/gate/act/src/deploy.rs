@@ -1,0 +1,119 @@
+//! Deploy, verify, open the door, and the way back of code and configuration.
+
+use std::{path::Path, time::Duration};
+
+use serde_json::{Value, json};
+use stagegate_base::{
+    command::compose,
+    compose::{Model, drift},
+    config::Door,
+    exit::Exit,
+};
+use stagegate_gate_decide::promotion::{Kind, Tier};
+
+use super::{Run, Stop};
+use stagegate_host::{clock, deployment, release};
+
+const UP_WITHIN: Duration = Duration::from_secs(300);
+const STOP_WITHIN: Duration = Duration::from_secs(120);
+
+impl Run {
+    /// Puts the release's files in place and starts it; the door stays closed where data may be rolled back.
+    pub(super) async fn deploy(&mut self) -> Result<Value, Stop> {
+        self.git().await?.check_out(&self.plan.workdir, &self.plan.release.commit).await?;
+        if matches!(self.plan.kind, Kind::Rollback { .. }) {
+            self.snapshot("new")?.put_env_files_back(&format!("before-{}", self.plan.run))?;
+        }
+        let model = if self.door_is_closed() { self.dir.join("closed.json") } else { self.dir.join("new/model.json") };
+        self.deploy_began = Some(clock::since_boot());
+        let within = self.plan.verify_within.0;
+        self.up(&model, within).await?;
+        Ok(json!({ "door": if self.door_is_closed() { "closed" } else { "open" } }))
+    }
+
+    fn door_is_closed(&self) -> bool {
+        self.plan.door_policy == Door::Closed && self.tier() != Tier::Code
+    }
+
+    async fn up(&self, model: &Path, within: Duration) -> Result<(), Stop> {
+        Ok(deployment::up(&self.runner, &self.gate.engine, &self.plan.project, model, within).await?)
+    }
+
+    /// Runs the suites against the target within the time that a deploy has.
+    pub(super) async fn verify(&mut self) -> Result<Value, Stop> {
+        let late = || Stop::held(format!("not verified within {} of the deploy", self.plan.verify_within));
+        let examined = self.examine_or_stop(&self.plan.environments.target, self.plan.soak.0);
+        let found = tokio::time::timeout(self.time_left(), examined).await.map_err(|_| late())??;
+        let new = self.snapshot("new")?.model;
+        self.stop_at_drift(&new).await?;
+        self.stop_at_another_release(&new).await?;
+        // A machine that slept meanwhile has watched nothing, and a timeout does not count sleep.
+        if self.time_left().is_zero() { Err(late()) } else { Ok(found) }
+    }
+
+    /// Returns what is left of the time that a deploy has until it is verified; sleep of the machine counts.
+    fn time_left(&self) -> Duration {
+        let used = self.deploy_began.map(|began| clock::since_boot().saturating_sub(began)).unwrap_or_default();
+        self.plan.verify_within.0.saturating_sub(used)
+    }
+
+    async fn stop_at_drift(&self, model: &Model) -> Result<(), Stop> {
+        let differs = drift(model, &self.gate.engine.project(&self.plan.project).await?);
+        if differs.is_empty() { Ok(()) } else { Err(Stop::held(differs.join("; "))) }
+    }
+
+    /// Records the release as what is deployed, and lets users in.
+    pub(super) async fn thaw(&mut self) -> Result<Value, Stop> {
+        let new = self.snapshot("new")?;
+        release::record_deployed(&self.state, &new.dir)?;
+        self.up(&new.model_file(), UP_WITHIN).await?;
+        self.wait_until_sound(&new.model).await?;
+        self.stop_at_another_release(&new.model).await?;
+        Ok(Value::Null)
+    }
+
+    async fn wait_until_sound(&self, model: &Model) -> Result<(), Stop> {
+        let within = self.plan.ready_within.0;
+        Ok(deployment::wait_until_sound(&self.gate.engine, &self.plan.project, model, within).await?)
+    }
+
+    /// Takes the release's code away: stops it where data is to be put back, and puts files and variables back.
+    pub(super) async fn undo_deploy(&mut self) -> Result<Value, Stop> {
+        if self.froze_data() {
+            let new = self.snapshot("new")?;
+            let databases: Vec<&String> = self.plan.databases.iter().map(|d| &d.service).collect();
+            let services: Vec<String> = new.model.services().into_iter().filter(|s| !databases.contains(&s)).collect();
+            let stop = compose::stop(&self.plan.project, &new.model_file(), &services);
+            self.runner.run_ok(&stop, STOP_WITHIN).await?;
+        }
+        self.put_configuration_back().await
+    }
+
+    async fn put_configuration_back(&self) -> Result<Value, Stop> {
+        self.git().await?.check_out(&self.plan.workdir, &self.plan.previous.commit).await?;
+        let changed = self.snapshot("old")?.put_env_files_back(&format!("failed-{}", self.plan.run))?;
+        Ok(json!({ "env_files_put_back": changed }))
+    }
+
+    /// Starts the release that served before, from its frozen model.
+    pub(super) async fn reopen(&mut self) -> Result<Value, Stop> {
+        let old = self.snapshot("old")?;
+        self.up(&old.model_file(), UP_WITHIN).await?;
+        self.wait_until_sound(&old.model).await?;
+        Ok(Value::Null)
+    }
+
+    /// Verifies the way back as strictly as a deploy.
+    pub(super) async fn verify_back(&mut self) -> Result<Value, Stop> {
+        let within = self.plan.verify_within.0;
+        let examined = self.examine_or_stop(&self.plan.environments.target, self.plan.soak.0);
+        let found = tokio::time::timeout(within, examined).await;
+        let stop =
+            || Stop { reason: format!("not verified within {}", self.plan.verify_within), exit: Exit::PersonNeeded };
+        let found = found.map_err(|_| stop())??;
+        self.stop_at_drift(&self.snapshot("old")?.model).await?;
+        let dir = self.dir.clone();
+        self.drop_kept_names(&dir, &self.plan.run).await;
+        Ok(json!({ "checks": found["checks"], "rows_kept_beside": self.rows_kept_beside().await? }))
+    }
+}

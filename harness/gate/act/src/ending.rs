@@ -1,0 +1,155 @@
+//! What comes last: telling whoever wants to know, and taking away what is no longer needed.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde_json::{Value, json};
+use stagegate_base::command::Command;
+use stagegate_gate_decide::promotion::{End, Entry, Line};
+
+use super::{Run, Stop, kept::told_left};
+use crate::journal;
+use stagegate_host::http::{Http, Request};
+
+/// How many files with records of tests stay.
+const KEPT_RECORDS: usize = 200;
+const NOTIFY_WITHIN: Duration = Duration::from_secs(10);
+
+impl Run {
+    /// Hands the run's end to the configured program and URL. Their failure never fails the run.
+    pub(super) async fn notify(&mut self) -> Result<Value, Stop> {
+        let gate = &self.gate.config.gate;
+        let (command, webhook) = (gate.notify_command.clone(), gate.notify_webhook.clone());
+        if command.is_empty() && webhook.is_none() {
+            return Ok(Value::Null);
+        }
+        let message = self.message();
+        let mut failures = Vec::new();
+        if let Some((program, args)) = command.split_first()
+            && let Err(stop) = self.notify_program(program, args, &message).await
+        {
+            failures.push(stop.reason);
+        }
+        if let Some(url) = webhook
+            && let Err(stop) = notify_url(&url, &message).await
+        {
+            failures.push(stop.reason);
+        }
+        if failures.is_empty() { Ok(Value::Null) } else { Err(Stop::held(failures.join("; "))) }
+    }
+
+    async fn notify_program(&self, program: &str, args: &[String], message: &Value) -> Result<(), Stop> {
+        self.save("notification.json", message)?;
+        let file = std::fs::File::open(self.dir.join("notification.json"))?;
+        let command = Command::new(program).args(args.to_vec()).in_dir(self.gate.config.root());
+        Ok(self.runner.run_from_file(&command, NOTIFY_WITHIN, file).await?)
+    }
+
+    fn message(&self) -> Value {
+        let reason = self.lines().iter().rev().find_map(|line| match &line.entry {
+            Entry::Decided { reason, .. } => Some(reason.clone()),
+            _ => None,
+        });
+        json!({
+            "run": self.plan.run,
+            "environment": self.plan.environments.target,
+            "release": self.plan.release,
+            "previous": self.plan.previous,
+            "promoted": self.is_committed(),
+            "reason": reason,
+        })
+    }
+
+    /// Takes away what neither this rollback point nor a kept earlier one needs.
+    pub(super) async fn prune(&mut self) -> Result<Value, Stop> {
+        self.end_rehearsal().await?;
+        self.git().await?.remove_worktree(&self.tree()).await?;
+        let mut pruned = Vec::new();
+        for dir in self.points_to_prune() {
+            self.prune_point(&dir).await?;
+            pruned.push(dir.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        }
+        self.prune_leftovers()?;
+        let mut told = json!({ "rollback_points_removed": pruned });
+        let left = self.drop_old_databases().await?;
+        if !left.is_empty() {
+            told["left"] = told_left(&left)["left"].take();
+        }
+        Ok(told)
+    }
+
+    /// Returns the runs whose backups are too many: the oldest rollback points, and all but the newest backup of
+    /// runs that promoted nothing. This run's own stays; so does that of a run that has not ended.
+    fn points_to_prune(&self) -> Vec<PathBuf> {
+        let runs = journal::runs(&self.state.runs()).into_iter();
+        let with_backup = runs.filter(|dir| *dir != self.dir && dir.join("backup").is_dir());
+        let ended = with_backup.filter_map(|dir| Some((end_of(&journal::lines(&dir).ok()?)?, dir)));
+        let (points, others): (Vec<_>, Vec<_>) = ended.partition(|(end, _)| *end == End::Promoted);
+        let oldest = |mut runs: Vec<(End, PathBuf)>, keep: usize| {
+            runs.truncate(runs.len().saturating_sub(keep));
+            runs.into_iter().map(|(_, dir)| dir)
+        };
+        oldest(points, self.plan.keep.saturating_sub(1)).chain(oldest(others, 1)).collect()
+    }
+
+    async fn prune_point(&self, dir: &std::path::Path) -> Result<(), Stop> {
+        let lines = journal::lines(dir)?;
+        if let Some(Entry::Started { plan }) = lines.first().map(|line| &line.entry) {
+            self.git().await?.untag(&plan.tag, &plan.tag_message()).await?;
+            self.drop_kept_names(dir, &plan.run).await;
+        }
+        // The journal stays: it is the history.
+        std::fs::remove_dir_all(dir.join("backup"))?;
+        let dumps = std::fs::read_dir(dir)?.flatten().map(|entry| entry.path());
+        for dump in dumps.filter(|path| path.extension().is_some_and(|ending| ending == "dump")) {
+            std::fs::remove_file(dump)?;
+        }
+        Ok(())
+    }
+
+    /// Removes what ended runs kept of models and env files, where it is no rollback point and not what is deployed.
+    /// Journals and logs stay. Records of tests stay for a while.
+    fn prune_leftovers(&self) -> Result<(), Stop> {
+        let deployed = stagegate_host::release::deployed(&self.state)?.map(|snapshot| snapshot.dir);
+        for dir in std::fs::read_dir(self.state.runs())?.flatten().map(|entry| entry.path()) {
+            let is_needed =
+                dir == self.dir || dir.join("backup").is_dir() || deployed.as_deref() == Some(&dir.join("new"));
+            let is_open = dir.join(journal::FILE_NAME).is_file()
+                && journal::lines(&dir).map_or(true, |lines| end_of(&lines).is_none());
+            if is_needed || is_open {
+                continue;
+            }
+            for name in ["old", "new", "adopted", "tree"] {
+                let _ = std::fs::remove_dir_all(dir.join(name));
+            }
+            for name in ["closed.json", "in-tree.json", "rehearsal.json", "old-on-new.json", "new-on-old.json"] {
+                let _ = std::fs::remove_file(dir.join(name));
+            }
+        }
+        keep_newest(&self.state.tests(), KEPT_RECORDS);
+        Ok(())
+    }
+}
+
+/// Removes all but the newest files of a folder; their names begin with their time.
+fn keep_newest(dir: &std::path::Path, keep: usize) {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    files.sort();
+    files.truncate(files.len().saturating_sub(keep));
+    for old in files {
+        let _ = std::fs::remove_file(old);
+    }
+}
+
+async fn notify_url(url: &str, message: &Value) -> Result<(), Stop> {
+    let request = Request::new("POST", "/").header("content-type", "application/json").body(message.to_string());
+    let answer = Http::new()?.deadline(NOTIFY_WITHIN).send_url(url, &request).await?;
+    if answer.status < 300 { Ok(()) } else { Err(Stop::held(format!("the webhook answered {}", answer.status))) }
+}
+
+/// Returns how a run ended; `None` where it has not, or waits for a person.
+fn end_of(lines: &[Line]) -> Option<End> {
+    match lines.last().map(|line| &line.entry) {
+        Some(Entry::Ended { end, .. }) if end.is_final() => Some(*end),
+        _ => None,
+    }
+}

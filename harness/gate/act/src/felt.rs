@@ -1,0 +1,168 @@
+//! What users would feel of the release's migrations: requests that read and write the copy while they are applied.
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use stagegate_gate_decide::promotion::PlanDatabase;
+use stagegate_performance_decide::stall::{Felt, Request, felt};
+use tokio_postgres::Client;
+
+use super::{Run, Stop};
+use stagegate_host::{database::Server, error::with_causes, probe::postgres::Login};
+use stagegate_performance_act::{
+    load::{Aim, Meanwhile, Query, Subject},
+    waits::{LockWatch, Seen},
+};
+
+/// Tables that are read and written, those with the most rows first: it is their locks that are felt.
+const TABLES: i64 = 4;
+/// Requests a second for each table and purpose: a stall of 100 ms is hit by one at least.
+const RATE: f64 = 10.0;
+/// Connections for each: so many requests may wait for a lock at once.
+const CONNECTIONS: usize = 8;
+/// How long a request waits; what takes longer has failed for those who sent it.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Names are quoted by the server. Partitioned tables are asked as wholes.
+const LARGEST: &str = "
+    select format('%I.%I', n.nspname, c.relname)
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence <> 't'
+      and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+    order by greatest(c.reltuples, pg_catalog.pg_relation_size(c.oid) / 100) desc, 1 limit $1";
+
+/// What was felt, or why nobody knows.
+pub(super) enum Told {
+    Felt(Felt),
+    Unknown(String),
+}
+
+/// A probe that runs.
+struct Probing {
+    began: Instant,
+    asking: Vec<Meanwhile>,
+    locks: LockWatch,
+}
+
+impl Run {
+    /// Applies a database's migrations to the copy while it is read and written.
+    ///
+    /// That the probe cannot be started is told, and stops nothing.
+    pub(super) async fn migrated_and_felt(
+        &self,
+        database: &PlanDatabase,
+        server: &Server,
+        migrations: impl Future<Output = Result<(), Stop>>,
+    ) -> Result<Told, Stop> {
+        let probing = self.probe(database, server).await;
+        let began = Instant::now();
+        let migrated = migrations.await;
+        let ended = began.elapsed();
+        let told = match probing {
+            Ok(probing) => probing.end(began, ended).await.map_or_else(Told::Unknown, Told::Felt),
+            Err(reason) => Told::Unknown(reason),
+        };
+        migrated.map(|()| told)
+    }
+
+    async fn probe(&self, database: &PlanDatabase, server: &Server) -> Result<Probing, String> {
+        let connected = || async { server.connect(&database.name).await.map_err(|error| with_causes(&error)) };
+        let tables = largest(&connected().await?).await?;
+        if tables.is_empty() {
+            return Err("the copy has no tables yet".to_owned());
+        }
+        let containers = self.gate.engine.project(&self.rehearsal_project()).await;
+        let containers = containers.map_err(|error| with_causes(&error))?;
+        let aim = Aim::at_service(&containers, &database.service, 5432).map_err(|error| with_causes(&error))?;
+        let login = self.rehearsal_login(database).map_err(|stop| stop.reason)?;
+        let began = Instant::now();
+        let mut asking = Vec::new();
+        for statement in tables.iter().flat_map(|table| statements(table)) {
+            let subject = Subject::Sql(Query::new(&aim, &login, &statement));
+            let started = Meanwhile::start(&subject, RATE, CONNECTIONS, TIMEOUT).await;
+            asking.push(started.map_err(|error| with_causes(&error))?);
+        }
+        Ok(Probing { began, asking, locks: LockWatch::start(connected().await?, began) })
+    }
+
+    fn rehearsal_login(&self, database: &PlanDatabase) -> Result<Login, Stop> {
+        let model = stagegate_host::release::read_model(&self.rehearsal_file())?;
+        Ok(Login {
+            user: database.role.clone(),
+            password: model.variable(&database.service, &database.password_variable),
+            database: database.name.clone(),
+        })
+    }
+
+    /// Stops where a stall is longer than the configuration allows.
+    pub(super) fn stop_at_stall(&self, database: &PlanDatabase, told: &Told) -> Result<(), Stop> {
+        let Some(most) = self.plan.longest_stall else { return Ok(()) };
+        let limit = format!("{most}, `longest_stall` of [gate]");
+        match told {
+            Told::Felt(felt) if felt.longest() <= most.0 => Ok(()),
+            Told::Felt(felt) => Err(Stop::held(format!(
+                "the migrations of {} would hold up those who use database `{}` for {} ms (at most {limit}): {}",
+                self.plan.release.name,
+                database.name,
+                felt.longest().as_millis(),
+                felt.words()
+            ))),
+            Told::Unknown(reason) => Err(Stop {
+                reason: format!("whether the migrations hold up anybody for {limit}, is not known: {reason}"),
+                exit: stagegate_base::exit::Exit::Inconclusive,
+            }),
+        }
+    }
+}
+
+impl Probing {
+    /// Ends the probe and judges the requests that were due while the migrations ran.
+    async fn end(self, migrations: Instant, took: Duration) -> Result<Felt, String> {
+        let seen: Seen = self.locks.stop().await.map_err(|error| with_causes(&error))?;
+        let mut requests: Vec<Request> = Vec::new();
+        for asking in self.asking {
+            let measured = asking.stop().await.map_err(|error| with_causes(&error))?;
+            let each = measured.requests(self.began);
+            if each.is_empty() && measured.sent > 0 {
+                return Err("the migrations took so long that not every request was kept".to_owned());
+            }
+            requests.extend(each);
+        }
+        let from = micros(migrations.saturating_duration_since(self.began));
+        requests.retain(|request| (from..from + micros(took)).contains(&request.intended_us));
+        Ok(felt(&requests, &seen.blocking))
+    }
+}
+
+impl Told {
+    /// Puts it to what the rehearsal found.
+    pub(super) fn tell(&self, database: &str, found: &mut Value) {
+        let said = match self {
+            Told::Felt(felt) => felt.words(),
+            Told::Unknown(reason) => format!("not known: {reason}"),
+        };
+        found[format!("felt_of_{database}")] = said.into();
+        if let Told::Felt(felt) = self {
+            found[format!("longest_stall_ms_of_{database}")] =
+                u64::try_from(felt.longest().as_millis()).unwrap_or(u64::MAX).into();
+        }
+    }
+}
+
+/// Returns a read of a row, and what INSERT, UPDATE and DELETE lock, which changes nothing.
+fn statements(table: &str) -> [String; 2] {
+    // Two statements, so that they are sent as one transaction and nothing is prepared ahead.
+    [format!("select 1 from {table} limit 1; select 1"), format!("lock table {table} in row exclusive mode; select 1")]
+}
+
+async fn largest(client: &Client) -> Result<Vec<String>, String> {
+    let rows = client.query(LARGEST, &[&TABLES]).await.map_err(|error| with_causes(&error))?;
+    rows.iter().map(|row| row.try_get(0).map_err(|error| with_causes(&error))).collect()
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

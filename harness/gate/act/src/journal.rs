@@ -1,0 +1,164 @@
+//! The journal on disk: one line is written and synced before and after each act.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Seek, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FallocateFlags, fallocate};
+use stagegate_gate_decide::promotion::{Entry, JournalError, Line, Plan, VERSION, chained, read};
+
+use stagegate_host::files;
+
+/// The file's name within a run's folder.
+pub const FILE_NAME: &str = "journal.jsonl";
+/// Reserved at the start, so that a full disk does not keep a run from telling how it went.
+const RESERVED: u64 = 1 << 20;
+
+/// A journal that cannot be written or read. A run stops at it: no act without its line.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file.
+    #[error("journal {}: cannot {what}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        what: &'static str,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// Its text.
+    #[error("journal {}", path.display())]
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: JournalError,
+    },
+}
+
+/// An open journal.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    lines: Vec<Line>,
+    prev: String,
+    boot: String,
+}
+
+impl Journal {
+    /// Makes the journal of a new run in `dir`, which is made too, with the plan as its first line.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be made to last.
+    pub fn create(dir: &Path, plan: &Plan) -> Result<Self, StoreError> {
+        let path = dir.join(FILE_NAME);
+        let error = |what| at(&path, what);
+        files::private_dir(dir).map_err(error("make its folder"))?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(error("make it"))?;
+        // Not every file system can reserve; then a full disk is met at the first line that does not fit.
+        let _ = fallocate(&file, FallocateFlags::KEEP_SIZE, 0, RESERVED);
+        files::sync_dir(dir).map_err(error("sync its folder"))?;
+        if let Some(parent) = dir.parent() {
+            files::sync_dir(parent).map_err(error("sync the folder above"))?;
+        }
+        let mut journal = Journal { path, file, lines: Vec::new(), prev: String::new(), boot: boot_id() };
+        journal.append(Entry::Started { plan: Box::new(plan.clone()) })?;
+        Ok(journal)
+    }
+
+    /// Opens the journal of an earlier run to go on with it; a torn last line is cut off.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it is damaged or of another version.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        let path = dir.join(FILE_NAME);
+        let text = fs::read(&path).map_err(at(&path, "read it"))?;
+        let (lines, good) = read(&text).map_err(|source| StoreError::Text { path: path.clone(), source })?;
+        let mut file = OpenOptions::new().write(true).open(&path).map_err(at(&path, "open it"))?;
+        file.set_len(good as u64).map_err(at(&path, "cut its torn end off"))?;
+        file.seek(SeekFrom::End(0)).map_err(at(&path, "seek"))?;
+        let prev = match lines.last() {
+            Some(line) => hash_of(line, &path)?,
+            None => String::new(),
+        };
+        Ok(Journal { path, file, lines, prev, boot: boot_id() })
+    }
+
+    /// Writes a line and waits until it lasts.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the caller must not act then. A failed sync is never tried again: the kernel may have
+    /// dropped the pages.
+    pub fn append(&mut self, entry: Entry) -> Result<&Line, StoreError> {
+        let run = match (&entry, self.lines.first()) {
+            (_, Some(first)) => first.run.clone(),
+            (Entry::Started { plan }, None) => plan.run.clone(),
+            (_, None) => String::new(),
+        };
+        let seq = self.lines.len() as u64;
+        let wall = format!("{:.3}", jiff::Timestamp::now());
+        let line = Line { v: VERSION, seq, run, boot: self.boot.clone(), wall, entry, prev: self.prev.clone() };
+        let (text, hash) = chained(&line).map_err(|e| at(&self.path, "write a line")(e.into()))?;
+        self.file.write_all(text.as_bytes()).map_err(at(&self.path, "write a line"))?;
+        self.file.sync_data().map_err(at(&self.path, "sync a line"))?;
+        self.prev = hash;
+        crate::failpoint::after_line(&line);
+        self.lines.push(line);
+        Ok(&self.lines[self.lines.len() - 1])
+    }
+
+    /// Returns all lines.
+    #[must_use]
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// Returns the run's plan; `None` where a crash left not even the first line.
+    #[must_use]
+    pub fn plan(&self) -> Option<&Plan> {
+        match self.lines.first().map(|line| &line.entry) {
+            Some(Entry::Started { plan }) => Some(plan),
+            _ => None,
+        }
+    }
+}
+
+/// Reads the lines of a run's journal without taking hold of it.
+///
+/// # Errors
+/// [`StoreError`] where it is damaged or of another version.
+pub fn lines(dir: &Path) -> Result<Vec<Line>, StoreError> {
+    let path = dir.join(FILE_NAME);
+    let text = fs::read(&path).map_err(at(&path, "read it"))?;
+    read(&text).map(|(lines, _)| lines).map_err(|source| StoreError::Text { path, source })
+}
+
+/// Returns the folders of all runs below `runs`, oldest first: a run's id begins with its time.
+#[must_use]
+pub fn runs(runs: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(runs).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> =
+        entries.map(|entry| entry.path()).filter(|dir| dir.join(FILE_NAME).is_file()).collect();
+    found.sort();
+    found
+}
+
+fn hash_of(line: &Line, path: &Path) -> Result<String, StoreError> {
+    chained(line).map(|(_, hash)| hash).map_err(|e| at(path, "read a line")(e.into()))
+}
+
+fn at(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_path_buf();
+    move |source| StoreError::Io { path, what, source }
+}
+
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+}

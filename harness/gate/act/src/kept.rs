@@ -1,0 +1,56 @@
+//! Which databases that runs kept may go: those that carry the mark. What stays is told, and fails nothing.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use stagegate_base::mark::Sessions;
+use stagegate_gate_decide::promotion::{Entry, Left, PlanDatabase, Step, pruning};
+
+use super::{Run, Stop};
+use crate::journal;
+use stagegate_host::{database::Dropped, error::with_causes};
+
+impl Run {
+    /// Drops what earlier runs kept and nobody needs any more, and returns what stays.
+    pub(super) async fn drop_old_databases(&self) -> Result<Vec<Left>, Stop> {
+        let services: BTreeSet<&String> = self.plan.databases.iter().map(|database| &database.service).collect();
+        let reported = self.reported();
+        let mut left = Vec::new();
+        for service in services {
+            let databases: Vec<&PlanDatabase> =
+                self.plan.databases.iter().filter(|database| database.service == *service).collect();
+            let Some(first) = databases.first() else { continue };
+            let server = self.server(first).await?;
+            let found = pruning(&self.plan, &databases, &server.databases().await?);
+            for mark in found.drop {
+                match server.drop_marked(&mark, &self.plan.live(), Sessions::Respect).await {
+                    Ok(Dropped::Gone) => {}
+                    Ok(Dropped::Stays(why)) => left.push(Left { name: mark.name, why }),
+                    Err(error) => left.push(Left { name: mark.name, why: with_causes(&error) }),
+                }
+            }
+            // Nobody wants to read of them after each promotion.
+            left.extend(found.unknown.into_iter().filter(|unknown| !reported.contains(&unknown.name)));
+        }
+        Ok(left)
+    }
+
+    /// Returns the databases that an earlier run told of.
+    fn reported(&self) -> BTreeSet<String> {
+        let lines = journal::runs(&self.state.runs()).into_iter().filter_map(|dir| journal::lines(&dir).ok()).flatten();
+        let told = lines.filter_map(|line| match line.entry {
+            Entry::Done { step: Step::Prune, data } => data["left"].as_array().cloned(),
+            _ => None,
+        });
+        told.flatten().filter_map(|one| one["database"].as_str().map(str::to_owned)).collect()
+    }
+}
+
+/// Returns what stays as a step's data, with the command to drop each by hand.
+pub(super) fn told_left(left: &[Left]) -> Value {
+    if left.is_empty() {
+        return Value::Null;
+    }
+    let one = |left: &Left| json!({ "database": left.name, "why": left.why, "command": left.command() });
+    json!({ "left": left.iter().map(one).collect::<Vec<_>>() })
+}

@@ -1,0 +1,392 @@
+//! The gate at work: it asks `stagegate_gate_decide` for the next move, writes its intent, makes the move, writes the end.
+//!
+//! Steps do their work here and in the modules below; each can be repeated and undone, whether it ended or not.
+
+mod begin;
+pub mod compare;
+mod contracts;
+mod crossed;
+mod data;
+mod deploy;
+mod ending;
+mod failpoint;
+mod felt;
+pub mod journal;
+mod kept;
+mod live;
+mod performance;
+mod prepare;
+mod readiness;
+mod recover;
+mod rehearsal;
+mod source;
+
+use std::{
+    error::Error,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use stagegate_base::{
+    config::Config,
+    exit::Exit,
+    record::{Planned, Record},
+};
+use stagegate_gate_decide::{
+    promotion::{Decision, End, Entry, Facts, Kind, Line, Move, Plan, PlanDatabase, Step, Tier, next},
+    verdict::Verdict,
+};
+use stagegate_performance_decide::Gone;
+use tokio::sync::watch;
+
+use crate::journal::{Journal, StoreError};
+pub use begin::{BeginError, Request, prepare_plan};
+pub use recover::{Unfinished, finish, unfinished};
+use stagegate_host::{
+    database::Server,
+    engine::Engine,
+    files,
+    git::Git,
+    lock::{self, Lock},
+    paths::StateDir,
+    process::{self, Runner},
+    project::Project,
+    release::{ReleaseError, Snapshot},
+};
+
+/// What the suites said of an environment.
+#[derive(Clone, Debug)]
+pub struct Examination {
+    /// Whether the environment is sound, and why.
+    pub verdict: Verdict,
+    /// What became of each trial.
+    pub records: Vec<Record>,
+    /// The trials that should have run.
+    pub planned: Vec<Planned>,
+}
+
+/// Runs the suites. The gate knows only this of them.
+pub trait Examine: Send + Sync {
+    /// Examines an environment: waits until its services are ready, runs every check and watches it for `soak`.
+    fn examine<'a>(&'a self, environment: &'a str, soak: Duration) -> BoxFuture<'a, Examination>;
+
+    /// Examines a stack that is no environment by `suites` alone; nothing is recorded on disk.
+    fn examine_project<'a>(&'a self, project: Project, suites: &'a [&'a str]) -> BoxFuture<'a, Examination>;
+}
+
+/// Sees every line as it is written, with the time that its step took.
+pub type Observer = Arc<dyn Fn(&Line, Duration) + Send + Sync>;
+
+/// Sees how far a probe's comparison has come: its name, medians of the candidate's blocks in nanoseconds, time.
+pub type Watcher = Arc<dyn Fn(&str, &[u64], Gone) + Send + Sync>;
+
+/// What every run works with.
+#[derive(Clone)]
+pub struct Gate {
+    /// Today's configuration. Recovery reads plans, not this.
+    pub config: Arc<Config>,
+    /// The Engine.
+    pub engine: Engine,
+    /// Runs the suites.
+    pub examine: Arc<dyn Examine>,
+    /// Sees every line.
+    pub observe: Observer,
+    /// Sees every block of a comparison.
+    pub measuring: Watcher,
+    /// Becomes true when somebody asks to stop: the run is taken back then, in order.
+    pub interrupt: watch::Receiver<bool>,
+}
+
+/// Why a step did not end well.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop {
+    reason: String,
+    exit: Exit,
+}
+
+impl Stop {
+    fn held(reason: impl Into<String>) -> Self {
+        Stop { reason: reason.into(), exit: Exit::Held }
+    }
+}
+
+impl<E: Error + 'static> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Stop::held(stagegate_host::error::with_causes(&error))
+    }
+}
+
+/// One run, from its first line to its last.
+pub struct Run {
+    gate: Gate,
+    state: StateDir,
+    dir: PathBuf,
+    plan: Plan,
+    journal: Journal,
+    runner: Runner,
+    facts: Option<Facts>,
+    /// When this process began the deploy, since the machine was started.
+    deploy_began: Option<Duration>,
+    /// The target's lock, and that of the source, which is only read.
+    _locks: Vec<Lock>,
+}
+
+impl Run {
+    /// Begins a run: makes its folder, log and journal. `locks` are the target's and, where it is another one, the
+    /// source's.
+    ///
+    /// # Errors
+    /// [`BeginError`] where the journal cannot be made to last; nothing was touched then.
+    pub fn begin(
+        gate: Gate,
+        (state, locks): (StateDir, Vec<Lock>),
+        plan: Plan,
+        facts: Facts,
+        old: &Snapshot,
+    ) -> Result<Self, BeginError> {
+        let dir = state.run(&plan.run);
+        old.copy_to(&dir.join("old"))?;
+        let journal = Journal::create(&dir, &plan)?;
+        let runner = runner(&state, &plan.run, &dir);
+        let run =
+            Run { gate, state, dir, plan, journal, runner, facts: Some(facts), deploy_began: None, _locks: locks };
+        if let Some(line) = run.journal.lines().first() {
+            (run.gate.observe)(line, Duration::ZERO);
+        }
+        Ok(run)
+    }
+
+    /// Takes an earlier run up again.
+    ///
+    /// # Errors
+    /// [`StoreError`] where its journal cannot be read or written.
+    pub fn resume(gate: Gate, state: StateDir, lock: Lock, dir: PathBuf, reason: &str) -> Result<Self, StoreError> {
+        let journal = Journal::open(&dir)?;
+        let Some(plan) = journal.plan().cloned() else {
+            let source = stagegate_gate_decide::promotion::JournalError::NoPlan;
+            return Err(StoreError::Text { path: dir, source });
+        };
+        let runner = runner(&state, &plan.run, &dir);
+        let mut run =
+            Run { gate, state, dir, plan, journal, runner, facts: None, deploy_began: None, _locks: vec![lock] };
+        run.write(Entry::Resumed { reason: reason.to_owned() }, Duration::ZERO)?;
+        Ok(run)
+    }
+
+    /// Returns the run's plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Returns the lines written so far.
+    #[must_use]
+    pub fn lines(&self) -> &[Line] {
+        self.journal.lines()
+    }
+
+    /// Makes move after move until the run rests.
+    ///
+    /// # Errors
+    /// [`StoreError`] where a line cannot be written; the run is taken up by the next `gate` command then.
+    pub async fn complete(&mut self) -> Result<(End, Exit), StoreError> {
+        self.mask_secrets();
+        loop {
+            match next(&self.plan, self.journal.lines()) {
+                Move::Do(step) => self.make(step).await?,
+                Move::Undo(step) => self.unmake(step).await?,
+                Move::Decide(decision, reason) => {
+                    self.write(Entry::Decided { decision, reason }, Duration::ZERO)?;
+                }
+                Move::End(end, exit) => self.write(Entry::Ended { end, exit }, Duration::ZERO)?,
+                Move::Rest(end, exit) => return Ok((end, exit)),
+            }
+        }
+    }
+
+    async fn make(&mut self, step: Step) -> Result<(), StoreError> {
+        self.write(Entry::Begun { step }, Duration::ZERO)?;
+        let started = Instant::now();
+        let outcome = if self.can_be_interrupted() { self.act_or_stop(step).await } else { self.act(step).await };
+        self.mask_secrets();
+        let entry = match outcome {
+            Ok(data) => Entry::Done { step, data },
+            Err(stop) => Entry::Failed { step, reason: self.runner.mask().apply(&stop.reason), exit: stop.exit },
+        };
+        self.write(entry, started.elapsed())
+    }
+
+    /// Tells whether the run is still on its way to the commit line; behind it, and on the way back, it goes on.
+    fn can_be_interrupted(&self) -> bool {
+        !self.journal.lines().iter().any(|line| matches!(line.entry, Entry::Decided { .. }))
+    }
+
+    async fn act_or_stop(&mut self, step: Step) -> Result<Value, Stop> {
+        let mut interrupt = self.gate.interrupt.clone();
+        let mark = lock::mark(&self.state, &self.plan.run);
+        let asked = async {
+            // A sender that is gone can never ask.
+            if interrupt.wait_for(|asked| *asked).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            outcome = self.act(step) => outcome,
+            () = asked => {
+                let _ = process::end_marked(|found| found == mark);
+                Err(Stop::held("somebody asked to stop"))
+            }
+        }
+    }
+
+    async fn unmake(&mut self, step: Step) -> Result<(), StoreError> {
+        self.write(Entry::UndoBegun { step }, Duration::ZERO)?;
+        let started = Instant::now();
+        let entry = match self.undo(step).await {
+            Ok(data) => Entry::Undone { step, data },
+            Err(stop) => Entry::UndoFailed { step, reason: self.runner.mask().apply(&stop.reason) },
+        };
+        self.write(entry, started.elapsed())
+    }
+
+    fn write(&mut self, entry: Entry, took: Duration) -> Result<(), StoreError> {
+        let line = self.journal.append(entry)?;
+        (self.gate.observe)(line, took);
+        self.runner.note(&format!("journal {}", serde_json::to_string(&line.entry).unwrap_or_default()));
+        Ok(())
+    }
+
+    /// Masks what the models hold, as soon as they are there.
+    fn mask_secrets(&mut self) {
+        let secrets: Vec<_> =
+            ["old", "new"].iter().filter_map(|name| self.snapshot(name).ok()).flat_map(|s| s.model.secrets()).collect();
+        self.runner = self.runner.clone().with_mask(stagegate_base::redact::Mask::new(secrets));
+    }
+
+    async fn act(&mut self, step: Step) -> Result<Value, Stop> {
+        match step {
+            Step::Preflight => self.preflight(),
+            Step::Validate => self.validate().await,
+            Step::Prepare => self.prepare().await,
+            Step::BackUp => self.back_up().await,
+            Step::Rehearse => self.rehearse().await,
+            Step::Freeze => self.freeze().await,
+            Step::Clone => self.clone_databases().await,
+            Step::Migrate => self.migrate().await,
+            Step::Deploy => self.deploy().await,
+            Step::Verify => self.verify().await,
+            Step::Thaw => self.thaw().await,
+            Step::Reopen => self.reopen().await,
+            Step::VerifyBack => self.verify_back().await,
+            Step::Notify => self.notify().await,
+            Step::Prune => self.prune().await,
+        }
+    }
+
+    async fn undo(&mut self, step: Step) -> Result<Value, Stop> {
+        match step {
+            Step::Prepare => self.undo_prepare().await,
+            Step::BackUp => self.undo_back_up().await,
+            Step::Rehearse => self.undo_rehearse().await,
+            Step::Freeze => self.undo_freeze().await,
+            Step::Clone => self.undo_clone().await,
+            Step::Migrate => self.undo_migrate().await,
+            Step::Deploy => self.undo_deploy().await,
+            // The others leave nothing behind.
+            _ => Ok(Value::Null),
+        }
+    }
+
+    fn preflight(&mut self) -> Result<Value, Stop> {
+        let facts = self.facts.take().unwrap_or_default();
+        let refusals = stagegate_gate_decide::promotion::refusals(&self.plan.kind, &facts);
+        if refusals.is_empty() { Ok(Value::Null) } else { Err(Stop::held(refusals.join("; "))) }
+    }
+
+    /// Examines the source first: a release that is not sound needs no other reason to be held.
+    async fn validate(&self) -> Result<Value, Stop> {
+        let found = self.gate.examine.examine(&self.plan.environments.source, Duration::ZERO).await;
+        let mut told = passed_or_stop(&found.verdict)?;
+        told["contracts"] = self.compare_contracts().await?;
+        told["readiness"] = self.ready(&found).await?;
+        self.stop_at_changed_source("while it was validated").await?;
+        Ok(told)
+    }
+
+    async fn examine_or_stop(&self, environment: &str, soak: Duration) -> Result<Value, Stop> {
+        passed_or_stop(&self.gate.examine.examine(environment, soak).await.verdict)
+    }
+
+    /// Returns the snapshot `old` (what served when the run began) or `new` (what goes in).
+    fn snapshot(&self, name: &str) -> Result<Snapshot, ReleaseError> {
+        Snapshot::read(&self.dir.join(name))
+    }
+
+    async fn git(&self) -> Result<Git, Stop> {
+        Ok(Git::open(&self.runner, &self.plan.repository).await?)
+    }
+
+    /// Describes the server of a database by the container that runs now; the password is that of `model`'s snapshot.
+    async fn server(&self, database: &PlanDatabase) -> Result<Server, Stop> {
+        let containers = self.gate.engine.project(&self.plan.project).await?;
+        let old = self.snapshot("old")?;
+        let container = containers.iter().find(|c| c.service == database.service && !c.one_off);
+        let container =
+            container.ok_or_else(|| Stop::held(format!("service `{}` has no container", database.service)))?;
+        let password = old.model.variable(&database.service, &database.password_variable);
+        let password = password.unwrap_or_else(|| stagegate_base::redact::Secret::new(""));
+        Ok(Server::new(container, &database.role, password, &self.application()))
+    }
+
+    fn application(&self) -> String {
+        format!("stagegate/{}", self.plan.run)
+    }
+
+    /// Returns the way back that the rehearsal chose; a rollback of data always copies.
+    fn tier(&self) -> Tier {
+        let chosen = self.journal.lines().iter().rev().find_map(|line| match &line.entry {
+            Entry::Done { step: Step::Rehearse, data } => serde_json::from_value(data["tier"].clone()).ok(),
+            _ => None,
+        });
+        match &self.plan.kind {
+            Kind::Promote if self.plan.databases.is_empty() => Tier::Code,
+            Kind::Promote => chosen.unwrap_or(Tier::Swap),
+            Kind::Rollback { data: false, .. } => Tier::Code,
+            Kind::Rollback { .. } => Tier::Swap,
+        }
+    }
+
+    fn has_begun(&self, step: Step) -> bool {
+        self.journal.lines().iter().any(|line| matches!(line.entry, Entry::Begun { step: s } if s == step))
+    }
+
+    fn is_committed(&self) -> bool {
+        let commit = |line: &Line| matches!(line.entry, Entry::Decided { decision: Decision::Commit, .. });
+        self.journal.lines().iter().any(commit)
+    }
+
+    fn save<T: serde::Serialize>(&self, name: &str, value: &T) -> Result<(), Stop> {
+        let text = serde_json::to_vec_pretty(value)?;
+        Ok(files::write_whole(&self.dir.join(name), &text)?)
+    }
+
+    fn load<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, Stop> {
+        let text = std::fs::read(self.dir.join(name))?;
+        Ok(serde_json::from_slice(&text)?)
+    }
+}
+
+fn runner(state: &StateDir, run: &str, dir: &std::path::Path) -> Runner {
+    let runner = Runner::default().with_mark(&lock::mark(state, run));
+    runner.clone().with_log(&dir.join("run.log")).unwrap_or(runner)
+}
+
+fn passed_or_stop(verdict: &Verdict) -> Result<Value, Stop> {
+    match verdict.exit() {
+        Exit::Passed => Ok(serde_json::json!({ "checks": verdict.reasons })),
+        exit => Err(Stop { reason: verdict.reasons.join("; "), exit }),
+    }
+}

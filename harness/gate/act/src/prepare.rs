@@ -1,0 +1,229 @@
+//! Prepare and back up: everything that can be done while the target serves.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use stagegate_base::{
+    command::docker,
+    compose::{Model, short},
+    config::Environment,
+    mark::Role,
+};
+use stagegate_data_decide::{DataFacts, differences};
+use stagegate_gate_decide::promotion::{Kind, Step};
+
+use super::{Run, Stop};
+use stagegate_host::{
+    files,
+    release::{Resolver, Snapshot},
+};
+
+const TAG_WITHIN: Duration = Duration::from_secs(30);
+
+impl Run {
+    /// Checks the release out beside, resolves its model, pins its images, and keeps what the way back needs.
+    pub(super) async fn prepare(&mut self) -> Result<Value, Stop> {
+        let old = self.snapshot("old")?;
+        self.keep_images(&old.model).await?;
+        self.save("volumes-root.json", &self.gate.engine.about().await?.0)?;
+        if let Kind::Rollback { run, .. } = &self.plan.kind {
+            let before = Snapshot::read(&self.state.run(run).join("old"))?;
+            self.keep_images(&before.model).await?;
+            let new = before.copy_to(&self.dir.join("new"))?;
+            return self.write_closed(&new.model);
+        }
+        let tree = self.tree();
+        let git = self.git().await?;
+        git.remove_worktree(&tree).await?;
+        git.check_out(&tree, &self.plan.release.commit).await?;
+        let environment = self.target()?;
+        self.stop_at_changed_source("since it was validated").await?;
+        let env_files = read_all(&self.plan.env_files)?;
+        let resolver = Resolver {
+            runner: &self.runner,
+            engine: &self.gate.engine,
+            environment: &environment,
+            tree: &tree,
+            release: &self.plan.release,
+            // The very images that were tested: the plan's, not those that run there by now.
+            images: self.tested_images().await?,
+            old: Some(&old.model),
+        };
+        let resolved = resolver.resolve().await?;
+        files::write_whole(&self.dir.join("in-tree.json"), resolved.in_tree.to_json().as_bytes())?;
+        let new = Snapshot::write(&self.dir.join("new"), &self.plan.release, &resolved.model, &self.plan.env_files)?;
+        if read_all(&self.plan.env_files)? != env_files {
+            return Err(Stop::held("an env file of the target was changed while it was read; promote again"));
+        }
+        // A clean-up of unnamed images must not take what was tested before it is deployed.
+        self.keep_images(&new.model).await?;
+        let mut told = self.write_closed(&new.model)?;
+        self.keep_live_facts().await?;
+        told["performance"] = self.compare_performance().await?;
+        Ok(told)
+    }
+
+    /// Returns the image ids of the plan that this host has; the source's running ones can't be missing.
+    async fn tested_images(&self) -> Result<BTreeMap<String, String>, Stop> {
+        let mut images = BTreeMap::new();
+        for (service, tested) in &self.plan.source {
+            if self.gate.engine.image(&tested.image).await?.is_some() {
+                images.insert(service.clone(), tested.image.clone());
+            } else if tested.config.is_some() {
+                let image = &tested.image;
+                return Err(Stop::held(format!("image {image} of service `{service}` was removed from this host")));
+            }
+        }
+        Ok(images)
+    }
+
+    fn write_closed(&self, model: &Model) -> Result<Value, Stop> {
+        let closed = model.closed(&self.plan.door.iter().cloned().collect());
+        files::write_whole(&self.dir.join("closed.json"), closed.to_json().as_bytes())?;
+        Ok(json!({ "services": model.services() }))
+    }
+
+    /// Names the images of the way back, so that no clean-up of unnamed images takes them meanwhile.
+    async fn keep_images(&self, model: &Model) -> Result<(), Stop> {
+        for service in model.services() {
+            let name = kept_name(&self.plan.run, &service, model.image(&service));
+            self.runner.run_ok(&docker::tag(model.image(&service), &name), TAG_WITHIN).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn tree(&self) -> PathBuf {
+        self.dir.join("tree")
+    }
+
+    fn target(&self) -> Result<Environment, Stop> {
+        let environment = self.gate.config.environment(&self.plan.environments.target)?;
+        Ok(Environment {
+            project: self.plan.project.clone(),
+            workdir: self.plan.workdir.clone(),
+            env_files: self.plan.env_files.clone(),
+            ..environment.clone()
+        })
+    }
+
+    pub(super) async fn undo_prepare(&mut self) -> Result<Value, Stop> {
+        self.end_comparison().await?;
+        self.git().await?.remove_worktree(&self.tree()).await?;
+        // Once the target was touched, such a name may be the last one that an image of the way back has.
+        if !Step::FORWARD.into_iter().any(|step| step.touches_target() && self.has_begun(step)) {
+            self.drop_kept_names(&self.dir, &self.plan.run).await;
+        }
+        Ok(Value::Null)
+    }
+
+    /// Takes the names away by which the run in `dir` kept images; those in use stay by their other names.
+    pub(super) async fn drop_kept_names(&self, dir: &Path, run: &str) {
+        for snapshot in ["old", "new"].iter().filter_map(|name| Snapshot::read(&dir.join(name)).ok()) {
+            for service in snapshot.model.services() {
+                let name = kept_name(run, &service, snapshot.model.image(&service));
+                // That it has no such name any more is fine.
+                let _ = self.runner.run(&docker::untag(&name), TAG_WITHIN).await;
+            }
+        }
+    }
+
+    /// Dumps every database, then proves each dump: restored into a fresh server, it holds the same.
+    pub(super) async fn back_up(&mut self) -> Result<Value, Stop> {
+        let partial = self.dir.join("backup.partial");
+        let _ = std::fs::remove_dir_all(&partial);
+        files::private_dir(&partial)?;
+        let mut objects = Vec::new();
+        let mut all_facts = Vec::new();
+        for database in &self.plan.databases {
+            let server = self.server(database).await?;
+            let path = partial.join(format!("{}.dump", database.id));
+            let within = self.plan.backup_within.0;
+            let facts = stagegate_data_act::facts::dump(
+                &server,
+                &self.runner,
+                &database.name,
+                &path,
+                self.plan.integrity,
+                within,
+            )
+            .await?;
+            let (hash, size) = files::hash_file(&path)?;
+            objects.push(json!({ "database": database.id, "sha256": hash, "bytes": size, "facts": facts }));
+            all_facts.push((database.clone(), facts));
+        }
+        let manifest = json!({ "v": 1, "run": self.plan.run, "release": self.plan.previous, "objects": objects });
+        files::write_whole(&partial.join("manifest.json"), &serde_json::to_vec_pretty(&manifest)?)?;
+        if !all_facts.is_empty() {
+            self.prove(&partial, &all_facts).await?;
+        }
+        std::fs::rename(&partial, self.dir.join("backup"))?;
+        files::sync_dir(&self.dir)?;
+        self.git().await?.tag(&self.plan.tag, &self.plan.previous.commit, &self.plan.tag_message()).await?;
+        let rows: i64 = all_facts.iter().map(|(_, facts)| facts.rows()).sum();
+        let bytes: u64 = objects.iter().filter_map(|object| object["bytes"].as_u64()).sum();
+        Ok(json!({ "rows": rows, "bytes": bytes, "tag": self.plan.tag }))
+    }
+
+    async fn prove(
+        &self,
+        backup: &Path,
+        expected: &[(stagegate_gate_decide::promotion::PlanDatabase, DataFacts)],
+    ) -> Result<(), Stop> {
+        self.start_rehearsal().await?;
+        for (database, facts) in expected {
+            let server = self.rehearsal_server(database).await?;
+            self.wait_for_rehearsal(database, &server).await?;
+            self.make_roles(database, &server).await?;
+            let path = backup.join(format!("{}.dump", database.id));
+            let copy = &database.name;
+            let live = self.server(database).await?;
+            // The names are the same on both.
+            if server.identity().await? == live.identity().await? {
+                return Err(Stop::held(format!(
+                    "the rehearsal's server of `{}` is the live one; nothing was done in it",
+                    database.service
+                )));
+            }
+            // The image makes it. It is not dropped: nothing is, by its name.
+            if server.has(copy).await? {
+                server.set_aside(copy, &self.plan.kept(copy, Role::Left).name).await?;
+            }
+            let locale = live.locale(copy).await?;
+            server.create_fresh(copy, &locale).await?;
+            server.restore(&self.runner, copy, &path, self.plan.backup_within.0).await?;
+            let found = stagegate_data_act::facts::facts(&server, copy, self.plan.integrity).await?;
+            let differs = differences(facts, &found);
+            if !differs.is_empty() {
+                return Err(Stop::held(format!(
+                    "the dump of database `{}` does not restore to what was dumped: {}",
+                    database.name,
+                    differs.join("; ")
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn undo_back_up(&mut self) -> Result<Value, Stop> {
+        let _ = std::fs::remove_dir_all(self.dir.join("backup.partial"));
+        self.end_rehearsal().await?;
+        self.git().await?.untag(&self.plan.tag, &self.plan.tag_message()).await?;
+        Ok(Value::Null)
+    }
+}
+
+/// Returns the name by which a run keeps an image. The id is part of it: old and new release have the same services.
+fn kept_name(run: &str, service: &str, image: &str) -> String {
+    format!("stagegate/rollback:{run}-{service}-{}", short(image))
+}
+
+fn read_all(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, Stop> {
+    let read = |path: &PathBuf| {
+        std::fs::read(path).map_err(|error| Stop::held(format!("cannot read {}: {error}", path.display())))
+    };
+    files.iter().map(read).collect()
+}

@@ -1,0 +1,252 @@
+//! The rehearsal: a server of its own, from the same image, with a copy of the data; the release's migrations run
+//! there first. It shares no network, no volume and no port with the target, and has no way to this host.
+
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use stagegate_base::{
+    command::compose,
+    compose::{Model, RUN_LABEL},
+    config::{self, Integrity},
+    redact::Secret,
+};
+use stagegate_data_decide::{self as data, DataFacts};
+use stagegate_gate_decide::promotion::{Kind, PlanDatabase, Tier};
+
+use super::{Run, Stop, crossed::Crossed, felt::Told};
+use stagegate_host::{database::Server, files, release, sockets};
+
+const UP_WITHIN: Duration = Duration::from_secs(180);
+/// How long the rehearsal's server may take to be made and to take sessions.
+const SERVER_WITHIN: Duration = Duration::from_secs(60);
+const DOWN_WITHIN: Duration = Duration::from_secs(60);
+
+/// What the migrations did to the copies.
+struct Rehearsed {
+    /// Schema or rows are others than before.
+    changed: bool,
+    took: Duration,
+    crossed: Option<Crossed>,
+    /// By the database's id.
+    felt: Vec<(String, Told)>,
+}
+
+impl Run {
+    pub(super) fn rehearsal_project(&self) -> String {
+        format!("stagegate-rehearsal-{}", self.plan.run)
+    }
+
+    pub(super) fn rehearsal_file(&self) -> PathBuf {
+        self.dir.join("rehearsal.json")
+    }
+
+    /// Starts the database services alone, empty, under a project of their own.
+    pub(super) async fn start_rehearsal(&self) -> Result<(), Stop> {
+        self.end_rehearsal().await?;
+        let model = match self.plan.kind {
+            Kind::Promote => release::read_model(&self.dir.join("in-tree.json"))?,
+            Kind::Rollback { .. } => self.snapshot("old")?.model,
+        };
+        let servers: BTreeSet<String> = self.plan.databases.iter().map(|d| d.service.clone()).collect();
+        let migrations = self.plan.databases.iter().filter_map(|d| d.migrations.clone()).filter(|m| model.has(m));
+        let keep: BTreeSet<String> = servers.iter().cloned().chain(migrations).collect();
+        let copy = self.with_the_running_servers(&model)?.reduced(&keep, &servers);
+        let copy = copy.without_binds(&sockets::mounted(&copy));
+        let copy =
+            copy.sealed(&servers).enclosed(&self.rehearsal_project(), &servers).labelled(RUN_LABEL, &self.plan.run);
+        files::write_whole(&self.rehearsal_file(), copy.to_json().as_bytes())?;
+        let services: Vec<String> = servers.into_iter().collect();
+        let up = compose::up_services(&self.rehearsal_project(), &self.rehearsal_file(), &services);
+        self.runner.run_ok(&up, UP_WITHIN).await?;
+        Ok(())
+    }
+
+    /// A dump is proven on the server that it is to be restored on: the image that runs now.
+    fn with_the_running_servers(&self, model: &Model) -> Result<Model, Stop> {
+        let old = self.snapshot("old")?.model;
+        let images =
+            self.plan.databases.iter().map(|d| (d.service.clone(), old.image(&d.service).to_owned())).collect();
+        Ok(model.pinned(&self.plan.release.commit, &images, &std::collections::BTreeMap::new()))
+    }
+
+    pub(super) async fn rehearsal_server(&self, database: &PlanDatabase) -> Result<Server, Stop> {
+        let containers = self.gate.engine.project(&self.rehearsal_project()).await?;
+        let container = containers.iter().find(|c| c.service == database.service && !c.one_off);
+        let container = container.ok_or_else(|| Stop::held("the rehearsal's database did not start"))?;
+        let model = release::read_model(&self.rehearsal_file())?;
+        let password = model.variable(&database.service, &database.password_variable);
+        let password = password.unwrap_or_else(|| Secret::new(""));
+        Ok(Server::new(container, &database.role, password, &self.application()))
+    }
+
+    /// Waits until the rehearsal's server takes sessions; one that does not is told with its last words.
+    pub(super) async fn wait_for_rehearsal(&self, database: &PlanDatabase, server: &Server) -> Result<(), Stop> {
+        let Err(error) = server.wait(SERVER_WITHIN).await else { return Ok(()) };
+        let containers = self.gate.engine.project(&self.rehearsal_project()).await?;
+        let container = containers.iter().find(|c| c.service == database.service);
+        let logs = match container {
+            Some(container) => self.gate.engine.last_logs(&container.id, 5).await?,
+            None => String::new(),
+        };
+        let last: Vec<&str> = logs.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        Err(Stop::held(format!(
+            "with the release's settings the server of `{}` does not start on a copy: {}; its last words: {}",
+            database.service,
+            stagegate_host::error::with_causes(&error),
+            last.join(" | ")
+        )))
+    }
+
+    /// Makes the target's roles on the rehearsal's server, so that owners and rights can be restored.
+    pub(super) async fn make_roles(&self, database: &PlanDatabase, rehearsal: &Server) -> Result<(), Stop> {
+        let roles = self.server(database).await?.roles().await?;
+        Ok(rehearsal.make_roles(&roles).await?)
+    }
+
+    /// Takes the rehearsal's project away, volumes included; that it is gone already is fine.
+    pub(super) async fn end_rehearsal(&self) -> Result<(), Stop> {
+        self.runner.run_ok(&compose::down(&self.rehearsal_project(), true), DOWN_WITHIN).await?;
+        Ok(())
+    }
+
+    /// Applies the release's migrations to the restored copies and counts what became of the rows.
+    pub(super) async fn rehearse(&mut self) -> Result<Value, Stop> {
+        let rehearsed = self.rehearse_each().await;
+        self.end_rehearsal().await?;
+        // Whether the rehearsal ended well or not: this is worse than whatever else it found.
+        self.stop_at_changed_live_data().await?;
+        let Rehearsed { changed, took, crossed, felt } = rehearsed.map_err(sealed_off)?;
+        // The last look before the target is touched.
+        self.stop_at_changed_target().await?;
+        let tier = if changed { self.tier_where_crossed(crossed.as_ref()) } else { Tier::Code };
+        let mut found = json!({ "tier": tier, "migrations_s": took.as_secs_f64() });
+        felt.iter().for_each(|(database, told)| told.tell(database, &mut found));
+        if let Some(crossed) = crossed {
+            crossed.tell(&mut found);
+        }
+        Ok(found)
+    }
+
+    async fn rehearse_each(&self) -> Result<Rehearsed, Stop> {
+        let (mut changed, mut took, mut felt) = (false, Duration::ZERO, Vec::new());
+        for database in &self.plan.databases {
+            let Some(service) = &database.migrations else { continue };
+            let server = self.rehearsal_server(database).await?;
+            // Always with contents: a migration that only changes values must not look like one that changes nothing.
+            let before = stagegate_data_act::facts::facts(&server, &database.name, Integrity::Checksums).await?;
+            self.keep_before(database).await?;
+            let started = Instant::now();
+            let (project, model) = (self.rehearsal_project(), self.rehearsal_file());
+            let migrations = self.run_migrations(&project, &model, service);
+            let told = self.migrated_and_felt(database, &server, migrations).await?;
+            took += started.elapsed();
+            self.stop_at_stall(database, &told)?;
+            felt.push((database.id.clone(), told));
+            let after = stagegate_data_act::facts::facts(&server, &database.name, Integrity::Checksums).await?;
+            self.stop_at_losses(database, &before, &after)?;
+            changed |= before != after;
+        }
+        let crossed = if changed { self.cross().await } else { None };
+        Ok(Rehearsed { changed, took, crossed, felt })
+    }
+
+    /// Runs a one-shot migrations service of a model under a name of this run.
+    pub(super) async fn run_migrations(
+        &self,
+        project: &str,
+        model: &std::path::Path,
+        service: &str,
+    ) -> Result<(), Stop> {
+        let name = self.migrations_container();
+        self.remove_migrations().await?;
+        let run = compose::run_once(project, model, service, &name);
+        self.runner.run_ok(&run, self.plan.migrate_within.0).await?;
+        Ok(())
+    }
+
+    /// Removes the container of migrations that a killed run left in the rehearsal or in the target.
+    pub(super) async fn remove_migrations(&self) -> Result<(), Stop> {
+        let projects = [self.rehearsal_project(), self.plan.project.clone()];
+        let projects: Vec<&str> = projects.iter().map(String::as_str).collect();
+        Ok(self.gate.engine.remove_one_off(&self.migrations_container(), &projects).await?)
+    }
+
+    fn migrations_container(&self) -> String {
+        format!("stagegate-migrate-{}", self.plan.run)
+    }
+
+    pub(super) fn stop_at_losses(
+        &self,
+        database: &PlanDatabase,
+        before: &DataFacts,
+        after: &DataFacts,
+    ) -> Result<(), Stop> {
+        let losses = data::losses(before, after, &database.rows_may_fall);
+        if losses.is_empty() {
+            return Ok(());
+        }
+        Err(Stop::held(format!(
+            "the migrations of {} lose rows of database `{}`: {}; if that is meant, name the table in \
+             `rows_may_fall` of [databases.{}]",
+            self.plan.release.name,
+            database.name,
+            data::told(&losses),
+            database.id
+        )))
+    }
+
+    /// A copy on the server is quickest; where its disk has no room for one, a dump is made instead.
+    pub(super) fn tier_for_data(&self) -> Tier {
+        match self.plan.tier {
+            config::Tier::Swap => Tier::Swap,
+            config::Tier::Restore => Tier::Restore,
+            config::Tier::Auto => {
+                let needed: u64 = self.plan.databases.iter().map(|database| database.size.0).sum();
+                let free = self.volumes_free();
+                if free.is_some_and(|free| free < needed.saturating_mul(6) / 5) { Tier::Restore } else { Tier::Swap }
+            }
+        }
+    }
+
+    fn volumes_free(&self) -> Option<u64> {
+        let root: String = self.load("volumes-root.json").ok()?;
+        files::free_space(std::path::Path::new(&root))
+    }
+
+    pub(super) async fn undo_rehearse(&mut self) -> Result<Value, Stop> {
+        self.remove_migrations().await?;
+        self.end_rehearsal().await?;
+        Ok(Value::Null)
+    }
+}
+
+/// Words of programs that did not reach another host.
+const UNREACHED: [&str; 12] = [
+    "could not connect",
+    "connection to server",
+    "could not translate host",
+    "no route to host",
+    "network is unreachable",
+    "connection refused",
+    "timed out",
+    "timeout",
+    "name resolution",
+    "name or service not known",
+    "getaddrinfo",
+    "enotfound",
+];
+
+/// Adds what a rehearsal cannot reach where that may be why it failed.
+fn sealed_off(stop: Stop) -> Stop {
+    let said = stop.reason.to_lowercase();
+    if !UNREACHED.iter().any(|word| said.contains(word)) {
+        return stop;
+    }
+    let hint = "a rehearsal reaches nothing but its own copy, neither this host nor any other: let migrations use the \
+                database by its service's name and port";
+    Stop { reason: format!("{}; {hint}", stop.reason), ..stop }
+}

@@ -1,0 +1,86 @@
+//! The source of a promotion: what was tested there must be what runs there, from the plan until it was all read.
+//!
+//! The lock keeps other runs of the gate away. A plain `docker compose up`, `git checkout` or editor knows no lock, so
+//! the source is compared with the plan after each time that something was read from it.
+
+use std::path::Path;
+
+use stagegate_base::{
+    compose::{Model, drift},
+    release::Release,
+};
+use stagegate_gate_decide::promotion::{Kind, release_differences, source_changes};
+
+use super::{Run, Stop};
+use stagegate_host::{error::with_causes, git::Git, paths::StateDir, release};
+
+impl Run {
+    /// Stops where the source is no longer what the plan says; `when` says what was done meanwhile.
+    pub(super) async fn stop_at_changed_source(&self, when: &str) -> Result<(), Stop> {
+        if self.plan.kind != Kind::Promote {
+            return Ok(());
+        }
+        let name = &self.plan.environments.source;
+        let environment = self.gate.config.environment(name)?;
+        let mut changes = source_changes(&self.plan.source, &self.gate.engine.project(&environment.project).await?);
+        changes.extend(worktree_changes(&self.git().await?, &environment.workdir, &self.plan.release).await);
+        let deployed = release::deployed(&StateDir::of(&self.gate.config, &environment.project))?;
+        if deployed.as_ref().is_none_or(|deployed| deployed.release.commit != self.plan.release.commit) {
+            let other = deployed.map_or_else(|| "nothing".to_owned(), |deployed| deployed.release.name);
+            changes.push(format!("expected {} to be deployed, found {other}", self.plan.release.name));
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        Err(Stop::held(format!(
+            "`{name}` changed {when}: {}; what was tested is no longer what runs there, so nothing was taken from it: \
+             bring {} up there again (`gate up --env {name} --release {}`) and promote",
+            changes.join("; "),
+            self.plan.release.name,
+            self.plan.release.name
+        )))
+    }
+
+    /// Stops where somebody changed the target since the plan was made: the way back leads to what the plan says.
+    pub(super) async fn stop_at_changed_target(&self) -> Result<(), Stop> {
+        let old = self.snapshot("old")?.model;
+        let changes = drift(&old, &self.gate.engine.project(&self.plan.project).await?);
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let target = &self.plan.environments.target;
+        let changes = changes.join("; ");
+        Err(Stop::held(format!("`{target}` was changed by somebody else since this run began: {changes}")))
+    }
+
+    /// Stops where the target does not run, service by service, the images and labels that the plan promises.
+    pub(super) async fn stop_at_another_release(&self, model: &Model) -> Result<(), Stop> {
+        let containers = self.gate.engine.project(&self.plan.project).await?;
+        let differences = release_differences(&self.plan, model, &containers);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let (target, release) = (&self.plan.environments.target, &self.plan.release.name);
+        Err(Stop::held(format!("`{target}` does not run {release} as planned: {}", differences.join("; "))))
+    }
+}
+
+/// Returns in words how a worktree differs from a release; a folder that git does not know differs too.
+pub(super) async fn worktree_changes(git: &Git, workdir: &Path, release: &Release) -> Vec<String> {
+    let found = async {
+        let at = git.release_of(workdir).await?;
+        Ok::<_, stagegate_host::git::GitError>((at, git.changes(workdir).await?))
+    };
+    match found.await {
+        Err(error) => vec![with_causes(&error)],
+        Ok((at, changes)) => {
+            let other = (at.commit != release.commit)
+                .then(|| format!("{} is at {}, expected {}", workdir.display(), at.name, release.name));
+            let shown: Vec<&str> = changes.iter().take(10).map(String::as_str).collect();
+            let changed = (!changes.is_empty()).then(|| {
+                format!("{} has {} uncommitted changes ({})", workdir.display(), changes.len(), shown.join(", "))
+            });
+            other.into_iter().chain(changed).collect()
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Contracts of the services on both sides.
+
+use super::{ContractText, Row, Rules, Section, Side, record};
+use stagegate_base::{
+    config::BreakingChanges,
+    record::{Finding, Outcome, Record, Severity},
+};
+use stagegate_contract::{
+    Format,
+    diff::{self, Contract, Judgement, Level},
+    report::reasons,
+};
+
+/// Tells what changed between the contracts; asks that no caller of the target's is hurt by the source's.
+pub(super) fn contracts(a: &Side, b: &Side, rules: Rules<'_>) -> (Vec<Row>, Vec<Record>) {
+    let mut rows = Vec::new();
+    let mut records = Vec::new();
+    for service in rules.config.services.values() {
+        let name = &service.name;
+        let (Some(left), Some(right)) = (a.contracts.get(name), b.contracts.get(name)) else { continue };
+        let own = match service.breaking_changes {
+            BreakingChanges::Hold => Severity::Required,
+            BreakingChanges::Warn => Severity::Warning,
+            BreakingChanges::Ignore => continue,
+        };
+        let (row, outcome) = match (left, right) {
+            (Ok(new), Ok(old)) => both(name, old, new, rules),
+            _ => {
+                let told = |side: &Result<ContractText, String>| side.as_ref().err().cloned().unwrap_or_default();
+                let row = Row { differs: true, ..Row::new(Section::Contracts, name, told(left), told(right)) };
+                let why = [told(left), told(right)].into_iter().filter(|why| !why.is_empty());
+                // A release that has no contract yet breaks nobody.
+                (row, Outcome::Skip(why.collect::<Vec<_>>().join("; ")))
+            }
+        };
+        rows.push(row);
+        // Skipped where there is nothing to compare: that must not keep a first release from going.
+        let own = if matches!(outcome, Outcome::Skip(_)) { Severity::Info } else { own };
+        records.push(record(a, rules, name, "contract", own, outcome));
+    }
+    (rows, records)
+}
+
+fn both(name: &str, old: &ContractText, new: &ContractText, rules: Rules<'_>) -> (Row, Outcome) {
+    match judged(old, new, rules) {
+        Err(why) => {
+            (Row { differs: true, ..Row::new(Section::Contracts, name, why.clone(), "") }, Outcome::Broken(why))
+        }
+        Ok(judgement) => {
+            let counts = format!(
+                "{} breaking, {} warnings, {} compatible changes",
+                judgement.count(Level::Error),
+                judgement.count(Level::Warning),
+                judgement.count(Level::Info)
+            );
+            let row = Row { differs: !judgement.changes.is_empty(), ..Row::new(Section::Contracts, name, &counts, "") };
+            (row, outcome(&judgement, &counts, new))
+        }
+    }
+}
+
+fn judged(old: &ContractText, new: &ContractText, rules: Rules<'_>) -> Result<Judgement, String> {
+    let read = |contract: &ContractText| format!("{} cannot be read", contract.path.display());
+    let before = Contract::read(&old.text, Format::of(&old.path)).map_err(|e| format!("{}: {e}", read(old)))?;
+    let after = Contract::read(&new.text, Format::of(&new.path)).map_err(|e| format!("{}: {e}", read(new)))?;
+    Ok(diff::judge(diff::compare(&before, &after, rules.today), rules.waivers, rules.today))
+}
+
+fn outcome(judgement: &Judgement, counts: &str, new: &ContractText) -> Outcome {
+    if !judgement.holds(Level::Error) {
+        return Outcome::Pass(counts.to_owned());
+    }
+    let reasons = reasons(judgement, &new.path.display().to_string());
+    let finding = |reason: String| Finding {
+        at: new.path.display().to_string(),
+        expected: "callers of the release that serves get on".to_owned(),
+        found: reason,
+    };
+    Outcome::Fail {
+        message: format!("it breaks callers: {counts}"),
+        findings: reasons.into_iter().map(finding).collect(),
+        evidence: Vec::new(),
+        hint: Some(format!("keep it compatible, or waive it in {}", diff::FILE_NAME)),
+    }
+}

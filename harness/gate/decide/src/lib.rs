@@ -1,0 +1,9 @@
+//! Decides promotions: plan, preflight, the lines of the journal, the next move; verdicts, readiness, reports.
+//!
+//! Pure: `promotion::next` is a function of a plan and the lines so far.
+
+pub mod compare;
+pub mod promotion;
+pub mod readiness;
+pub mod report;
+pub mod verdict;

@@ -1,0 +1,178 @@
+//! What to do next: a pure function of the journal.
+
+use super::{Decision, End, Entry, Kind, Line, Plan, Step, Tier};
+use stagegate_base::exit::Exit;
+
+/// How often an undo, or a step that must succeed, is tried before a person is asked.
+const TRIES: usize = 3;
+
+/// The next thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// Do a step.
+    Do(Step),
+    /// Undo a step that was begun.
+    Undo(Step),
+    /// Write a decision.
+    Decide(Decision, String),
+    /// Write the end.
+    End(End, Exit),
+    /// Nothing: the end is written.
+    Rest(End, Exit),
+}
+
+/// Returns what to do next in a run whose journal is `lines`, the first of which holds `plan`.
+///
+/// It is asked between two actions only, so a step that was begun and never ended was interrupted: it is undone
+/// before the commit line, and done again behind it and on the way back, where every step can be repeated.
+#[must_use]
+pub fn next(plan: &Plan, lines: &[Line]) -> Move {
+    let run = Run { plan, lines };
+    if let Some(Entry::Ended { end, exit }) = lines.last().map(|line| &line.entry) {
+        return Move::Rest(*end, *exit);
+    }
+    match run.decision() {
+        None => run.forward(),
+        Some(Decision::Commit) => run.after_commit(),
+        Some(Decision::Rollback) => run.back(),
+    }
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    lines: &'a [Line],
+}
+
+impl Run<'_> {
+    fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.lines.iter().map(|line| &line.entry)
+    }
+
+    fn decision(&self) -> Option<Decision> {
+        self.entries().rev().find_map(|entry| match entry {
+            Entry::Decided { decision, .. } => Some(*decision),
+            _ => None,
+        })
+    }
+
+    fn begun(&self, step: Step) -> bool {
+        self.entries().any(|entry| matches!(entry, Entry::Begun { step: s } if *s == step))
+    }
+
+    fn done(&self, step: Step) -> bool {
+        self.entries().any(|entry| matches!(entry, Entry::Done { step: s, .. } if *s == step))
+    }
+
+    fn undone(&self, step: Step) -> bool {
+        self.entries().any(|entry| matches!(entry, Entry::Undone { step: s, .. } if *s == step))
+    }
+
+    fn failure(&self) -> Option<(Step, &str, Exit)> {
+        self.entries().find_map(|entry| match entry {
+            Entry::Failed { step, reason, exit } => Some((*step, reason.as_str(), *exit)),
+            _ => None,
+        })
+    }
+
+    fn tier(&self) -> Option<Tier> {
+        self.entries().find_map(|entry| match entry {
+            Entry::Done { step: Step::Rehearse, data } => serde_json::from_value(data["tier"].clone()).ok(),
+            _ => None,
+        })
+    }
+
+    /// Tells whether a step has a place in this run.
+    fn applies(&self, step: Step) -> bool {
+        match (&self.plan.kind, step) {
+            (Kind::Rollback { .. }, Step::Validate | Step::Rehearse) => false,
+            (Kind::Rollback { data, .. }, step) if step.is_for_data() => *data,
+            (Kind::Promote, step) if step.is_for_data() => {
+                !self.plan.databases.is_empty() && self.tier() != Some(Tier::Code)
+            }
+            _ => true,
+        }
+    }
+
+    fn forward(&self) -> Move {
+        if let Some((step, reason, _)) = self.failure() {
+            return Move::Decide(Decision::Rollback, format!("{} failed: {reason}", step.title()));
+        }
+        let open = Step::FORWARD.into_iter().filter(|step| self.applies(*step)).find(|step| !self.done(*step));
+        match open {
+            Some(step) if self.begun(step) => {
+                Move::Decide(Decision::Rollback, format!("the run was interrupted in: {}", step.title()))
+            }
+            Some(_) if self.was_resumed() => {
+                Move::Decide(Decision::Rollback, "the run was interrupted before its commit line".to_owned())
+            }
+            Some(step) => Move::Do(step),
+            None => Move::Decide(Decision::Commit, "every step ended well".to_owned()),
+        }
+    }
+
+    /// Tells whether another process took the run over; then nobody watched the target for an unknown time.
+    fn was_resumed(&self) -> bool {
+        self.entries().any(|entry| matches!(entry, Entry::Resumed { .. }))
+    }
+
+    fn after_commit(&self) -> Move {
+        for step in Step::AFTER_COMMIT {
+            // What is missed by a failing notification or clean-up is told, and harms nobody.
+            let spent = if step == Step::Thaw { self.failures(step) >= TRIES } else { self.failures(step) >= 1 };
+            if self.done(step) || (spent && step != Step::Thaw) {
+                continue;
+            }
+            return if spent { Move::End(End::Stuck, Exit::PersonNeeded) } else { Move::Do(step) };
+        }
+        Move::End(End::Promoted, Exit::Passed)
+    }
+
+    fn back(&self) -> Move {
+        for step in Step::FORWARD.into_iter().rev().filter(|step| self.begun(*step)) {
+            if self.undone(step) {
+                continue;
+            }
+            let spent = self.failed_undos(step) >= TRIES;
+            return if spent { Move::End(End::Stuck, Exit::PersonNeeded) } else { Move::Undo(step) };
+        }
+        let touched = Step::FORWARD.into_iter().any(|step| step.touches_target() && self.begun(step));
+        for step in Step::AFTER_UNDO.into_iter().filter(|step| touched || *step == Step::Notify) {
+            let failures = self.failures(step);
+            match step {
+                _ if self.done(step) => {}
+                Step::Reopen if failures >= TRIES => return Move::End(End::Stuck, Exit::PersonNeeded),
+                Step::VerifyBack | Step::Notify if failures >= 1 => {}
+                _ => return Move::Do(step),
+            }
+        }
+        self.end_of_way_back(touched)
+    }
+
+    fn end_of_way_back(&self, touched: bool) -> Move {
+        if touched && !self.done(Step::VerifyBack) {
+            return Move::End(End::BackNotVerified, Exit::PersonNeeded);
+        }
+        match (touched, self.failure_before_decision()) {
+            (true, _) => Move::End(End::RolledBack, Exit::RolledBack),
+            (false, Some(exit)) => Move::End(End::Held, exit),
+            (false, None) => Move::End(End::Aborted, Exit::Held),
+        }
+    }
+
+    fn failure_before_decision(&self) -> Option<Exit> {
+        self.failure().filter(|(step, _, _)| Step::FORWARD.contains(step)).map(|(_, _, exit)| exit)
+    }
+
+    /// Counts failures of a step since the run was last taken up: a person who resumes gives new tries.
+    fn failures(&self, step: Step) -> usize {
+        self.since_resumed().filter(|entry| matches!(entry, Entry::Failed { step: s, .. } if *s == step)).count()
+    }
+
+    fn failed_undos(&self, step: Step) -> usize {
+        self.since_resumed().filter(|entry| matches!(entry, Entry::UndoFailed { step: s, .. } if *s == step)).count()
+    }
+
+    fn since_resumed(&self) -> impl Iterator<Item = &Entry> {
+        self.entries().rev().take_while(|entry| !matches!(entry, Entry::Resumed { .. }))
+    }
+}

@@ -1,0 +1,271 @@
+//! What a run is going to do, frozen in its journal before it begins.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::SourceService;
+use stagegate_base::{
+    config::{CrossVersions, Door, Integrity},
+    mark::{Mark, NAME_BYTES, Role},
+    release::Release,
+    units::{Size, Span},
+};
+use stagegate_data_decide::RowChange;
+
+/// Whether a run goes to a newer release or back to an earlier one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Kind {
+    /// A release goes from one environment to the next.
+    Promote,
+    /// A person takes back an earlier run.
+    Rollback {
+        /// The run that is taken back.
+        run: String,
+        /// Whether data goes back as well, or only code and configuration.
+        data: bool,
+    },
+}
+
+/// Source and target by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environments {
+    /// Where the release was tested; the target itself in a rollback.
+    pub source: String,
+    /// Where it goes.
+    pub target: String,
+}
+
+/// A database of the target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanDatabase {
+    /// The user's name for it.
+    pub id: String,
+    /// The compose service that runs the server.
+    pub service: String,
+    /// The database's name.
+    pub name: String,
+    /// The role to work as.
+    pub role: String,
+    /// The variable of the service that holds the role's password.
+    pub password_variable: String,
+    /// The one-shot service that migrates it.
+    pub migrations: Option<String>,
+    /// Tables whose rows may become fewer.
+    pub rows_may_fall: Vec<String>,
+    /// Its size when the plan was made.
+    pub size: Size,
+}
+
+/// What becomes of one service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceChange {
+    /// The service.
+    pub service: String,
+    /// Image id now; `None` where it does not run yet.
+    pub from: Option<String>,
+    /// Image id or reference then; `None` where it goes away.
+    pub to: Option<String>,
+}
+
+/// What a run is going to do. It holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Forward or back.
+    pub kind: Kind,
+    /// The run's id, `YYYYMMDD-HHMMSS-xxxx` (UTC): the key of all that the run makes.
+    pub run: String,
+    /// The id of the state folder, part of every mark; empty in a plan of a version that set no marks.
+    #[serde(default)]
+    pub state: String,
+    /// Source and target.
+    pub environments: Environments,
+    /// The target's compose project.
+    pub project: String,
+    /// The release that goes in.
+    pub release: Release,
+    /// The release that serves now.
+    pub previous: Release,
+    /// The git repository.
+    pub repository: PathBuf,
+    /// The target's worktree.
+    pub workdir: PathBuf,
+    /// The target's env files.
+    pub env_files: Vec<PathBuf>,
+    /// The git tag of the rollback point.
+    pub tag: String,
+    /// The target's databases.
+    pub databases: Vec<PlanDatabase>,
+    /// Services that are stopped while data is frozen.
+    pub freeze: Vec<String>,
+    /// Services whose ports stay unpublished until the commit line.
+    pub door: Vec<String>,
+    /// Whether the door is closed at all.
+    pub door_policy: Door,
+    /// The way back that the configuration asks for.
+    pub tier: stagegate_base::config::Tier,
+    /// What proves that rows are whole.
+    pub integrity: Integrity,
+    /// What becomes of each service.
+    pub services: Vec<ServiceChange>,
+    /// What the source ran when the plan was made: the images that are validated and deployed, and no others.
+    #[serde(default)]
+    pub source: BTreeMap<String, SourceService>,
+    /// In a rollback with data: tables whose rows were added or taken away since, `before` being what comes back.
+    #[serde(default)]
+    pub rows_since: Vec<RowChange>,
+    /// A deploy that is not verified within this time is a failure.
+    pub verify_within: Span,
+    /// How long services may take to become ready.
+    pub ready_within: Span,
+    /// How long services must stay healthy.
+    pub soak: Span,
+    /// How long migrations may take.
+    pub migrate_within: Span,
+    /// How long a dump or a restore may take.
+    pub backup_within: Span,
+    /// How many rollback points are kept.
+    pub keep: usize,
+    /// What is made of each release's run on the other one's schema.
+    #[serde(default)]
+    pub cross_versions: CrossVersions,
+    /// How long the migrations may hold up those who use the copy; told only where `None`.
+    #[serde(default)]
+    pub longest_stall: Option<Span>,
+    /// Go on where the readiness score is in the band of caution.
+    #[serde(default)]
+    pub accept_caution: bool,
+}
+
+impl Plan {
+    /// Returns the mark, with the name, of what the run makes of `database` for `role`.
+    #[must_use]
+    pub fn kept(&self, database: &str, role: Role) -> Mark {
+        Mark {
+            name: self.beside(database, role.infix()),
+            of: database.to_owned(),
+            role,
+            run: self.run.clone(),
+            state: self.state.clone(),
+        }
+    }
+
+    /// Returns the name of the copy that is made of `database` before it is migrated.
+    #[must_use]
+    pub fn copy_of(&self, database: &str) -> String {
+        self.kept(database, Role::Copy).name
+    }
+
+    /// Returns the name under which a failed `database` is kept.
+    #[must_use]
+    pub fn failed_of(&self, database: &str) -> String {
+        self.kept(database, Role::Failed).name
+    }
+
+    /// Returns the names of the plan's databases, which are never dropped.
+    #[must_use]
+    pub fn live(&self) -> Vec<String> {
+        self.databases.iter().map(|database| database.name.clone()).collect()
+    }
+
+    /// Returns a name of at most 63 bytes. Of a longer one the end of the database's part becomes a hash of all of it, so
+    /// that two databases that begin alike stay apart.
+    fn beside(&self, database: &str, infix: &str) -> String {
+        let ending = format!("__{infix}_{}", self.run.replace('-', "_"));
+        if database.len() + ending.len() <= NAME_BYTES {
+            return format!("{database}{ending}");
+        }
+        // A plan of a version that set no marks names its copies as that version did.
+        let hash = if self.state.is_empty() { String::new() } else { format!("_{}", short_hash(database)) };
+        let mut kept = NAME_BYTES.saturating_sub(ending.len() + hash.len());
+        while !database.is_char_boundary(kept) {
+            kept -= 1;
+        }
+        format!("{}{hash}{ending}", &database[..kept])
+    }
+
+    /// Returns the message of the rollback point's git tag, by which it is known as this run's.
+    #[must_use]
+    pub fn tag_message(&self) -> String {
+        format!("{} before run {}", self.environments.target, self.run)
+    }
+
+    /// Returns the plan as the operator reads it before saying yes.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut lines = vec![self.headline()];
+        lines.push(format!("  release   {} -> {}", self.previous.name, self.release.name));
+        for change in &self.services {
+            lines.push(format!("  service   {:<12} {}", change.service, change_text(change)));
+        }
+        for database in &self.databases {
+            lines.push(format!("  database  {:<12} {}", database.name, database.size));
+        }
+        for change in &self.rows_since {
+            let now = change.after.map_or_else(|| "gone".to_owned(), |rows| rows.to_string());
+            lines.push(format!("  rows      {}: {now} now, {} will be served", change.table, change.before));
+        }
+        lines.push(format!("  frozen    {}", list(&self.freeze)));
+        match self.door_policy {
+            Door::Closed => lines.push(format!(
+                "  door      {} closed until the release is verified, where data changes",
+                list(&self.door)
+            )),
+            Door::Open => {
+                lines.push("  door      open: rows written before the verdict are counted on a rollback".into())
+            }
+        }
+        lines.push(format!("  way back  {} (git tag {})", self.way_back(), self.tag));
+        lines.push(format!("  verified within {}, healthy for {}", self.verify_within, self.soak));
+        lines.join("\n")
+    }
+
+    fn headline(&self) -> String {
+        let Environments { source, target } = &self.environments;
+        match &self.kind {
+            Kind::Promote => format!("promote {source} -> {target} (run {})", self.run),
+            Kind::Rollback { run, data: true } => format!("roll {target} back, data included, to before run {run}"),
+            Kind::Rollback { run, data: false } => format!("roll {target} back, code only, to before run {run}"),
+        }
+    }
+
+    fn way_back(&self) -> &'static str {
+        match self.tier {
+            stagegate_base::config::Tier::Auto => {
+                "code only where the rehearsal changes no schema and no row; else a copy and a rename"
+            }
+            stagegate_base::config::Tier::Swap => "a copy of the database and a rename",
+            stagegate_base::config::Tier::Restore => {
+                "a dump made while frozen, restored into a fresh database, and a rename"
+            }
+        }
+    }
+}
+
+fn short_hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn change_text(change: &ServiceChange) -> String {
+    let short = |id: &str| id.strip_prefix("sha256:").map_or(id, |hex| &hex[..12.min(hex.len())]).to_owned();
+    match (&change.from, &change.to) {
+        (Some(from), Some(to)) if from == to => format!("{} (same image)", short(from)),
+        (Some(from), Some(to)) => format!("{} -> {}", short(from), short(to)),
+        (None, Some(to)) => format!("new: {}", short(to)),
+        (Some(from), None) => format!("{} goes away", short(from)),
+        (None, None) => "not there".to_owned(),
+    }
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+/// Returns the git tag of a rollback point from a run's id, whose first parts are date and time.
+#[must_use]
+pub fn rollback_tag(run: &str) -> String {
+    let stamp: Vec<&str> = run.splitn(3, '-').take(2).collect();
+    format!("rollback-{}", stamp.join("-"))
+}

@@ -1,0 +1,139 @@
+//! A run as one HTML page that loads nothing: no script, no font, no picture from elsewhere.
+//!
+//! A policy in the page forbids scripts and any request, and every text is escaped: a page of a hostile service's
+//! answers can be opened.
+
+use std::fmt::Write;
+
+use super::{Run, counted, seconds, word};
+use crate::verdict::VerdictKind;
+use stagegate_base::{
+    record::{Record, Severity, Status},
+    text::{clean, cut, one_line, xml_escaped},
+};
+
+/// How many characters of an evidence are kept.
+const EVIDENCE: usize = 20_000;
+
+const STYLE: &str = "\
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1f2937}\
+h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}\
+table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;border-bottom:1px solid #e5e7eb;text-align:left;\
+vertical-align:top}td.n{text-align:right;white-space:nowrap}\
+.pass{color:#15803d}.fail,.broken,.held{color:#b91c1c}.skip,.inconclusive{color:#a16207}.passed{color:#15803d}\
+pre{background:#f3f4f6;padding:.6rem;overflow:auto;white-space:pre-wrap}svg{max-width:100%;height:auto}\
+code{font-size:.9em}.hint{color:#374151;font-style:italic}";
+
+/// A picture for the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plot {
+    /// What it shows, such as a probe's name.
+    pub title: String,
+    /// What it means, in a sentence.
+    pub words: String,
+    /// The picture, as `performance::plot::svg` made it: it is put into the page as it is.
+    pub svg: String,
+}
+
+/// Writes a run, and the pictures of what was measured in it.
+#[must_use]
+pub fn text(run: &Run, plots: &[Plot]) -> String {
+    let title = format!("{}: {}", word(run.verdict.kind), run.subject());
+    let mut page = head(&title);
+    let _ = writeln!(
+        page,
+        "<h1><span class=\"{}\">{}</span>: {}</h1>",
+        word(run.verdict.kind),
+        word(run.verdict.kind),
+        xml_escaped(&run.subject())
+    );
+    let score = run.verdict.score.map(|score| format!("; score {score} of 100")).unwrap_or_default();
+    let _ = writeln!(page, "<p>{}{score}; begun {}</p>", counted(run.verdict.counts), inline(&run.started));
+    if run.verdict.kind != VerdictKind::Promote && !run.verdict.reasons.is_empty() {
+        page.push_str("<ul>\n");
+        run.verdict.reasons.iter().for_each(|reason| {
+            let _ = writeln!(page, "<li>{}</li>", inline(reason));
+        });
+        page.push_str("</ul>\n");
+    }
+    if !plots.is_empty() {
+        page.push_str("<h2>measured</h2>\n");
+        plots.iter().for_each(|one| page.push_str(&plot(one)));
+    }
+    for (suite, records) in run.suites() {
+        let _ = writeln!(page, "<h2>{}</h2>\n<table>", inline(suite));
+        records.iter().for_each(|one| page.push_str(&record(one)));
+        page.push_str("</table>\n");
+    }
+    page + "</body>\n</html>\n"
+}
+
+/// Writes a page of pictures alone, as for measurements that belong to no run of suites.
+#[must_use]
+pub fn plots(title: &str, plots: &[Plot]) -> String {
+    let mut page = head(title);
+    let _ = writeln!(page, "<h1>{}</h1>", inline(title));
+    plots.iter().for_each(|one| page.push_str(&plot(one)));
+    page + "</body>\n</html>\n"
+}
+
+// Source: Content Security Policy Level 3, 3.3: a policy may stand in a `meta` element.
+fn head(title: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{}</title>\n<style>{STYLE}</style>\n</head>\n\
+         <body>\n",
+        inline(title)
+    )
+}
+
+fn plot(plot: &Plot) -> String {
+    format!("<h3>{}</h3>\n<p>{}</p>\n{}", inline(&plot.title), inline(&plot.words), plot.svg)
+}
+
+fn record(record: &Record) -> String {
+    let status = match record.status {
+        Status::Pass => "pass",
+        Status::Fail => "fail",
+        Status::Skip => "skip",
+        Status::Broken => "broken",
+    };
+    let weight = match record.severity {
+        Severity::Required => "",
+        Severity::Warning => " (warning)",
+        Severity::Info => " (info)",
+    };
+    format!(
+        "<tr><td class=\"{status}\">{status}{weight}</td><td><code>{}</code></td><td>{}{}</td><td class=\"n\">{} s</td></tr>\n",
+        inline(&record.trial),
+        inline(&record.message),
+        details(record),
+        seconds(record.duration_ms)
+    )
+}
+
+fn details(record: &Record) -> String {
+    let mut out = String::new();
+    if !record.findings.is_empty() {
+        out.push_str("<table><tr><th>at</th><th>expected</th><th>found</th></tr>");
+        for f in &record.findings {
+            let cells = [&f.at, &f.expected, &f.found].map(|text| format!("<td>{}</td>", inline(text))).concat();
+            let _ = write!(out, "<tr>{cells}</tr>");
+        }
+        out.push_str("</table>");
+    }
+    for evidence in &record.evidence {
+        let text = cut(&clean(&evidence.text), EVIDENCE);
+        let name = inline(&evidence.name);
+        let _ = write!(out, "<details><summary>{name}</summary><pre>{}</pre></details>", xml_escaped(&text));
+    }
+    if let Some(hint) = &record.hint {
+        let _ = write!(out, "<p class=\"hint\">{}</p>", inline(hint));
+    }
+    out
+}
+
+fn inline(text: &str) -> String {
+    xml_escaped(&one_line(text))
+}

@@ -1,0 +1,100 @@
+//! A run for a person at a terminal.
+
+use crate::verdict::VerdictKind;
+use stagegate_base::{
+    record::{Record, Severity, Status},
+    text::{clean, one_line},
+};
+
+use super::{Run, columns, counted, seconds, word};
+
+/// Whether the text is for eyes that see colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// No escape sequences: a pipe, a file, NO_COLOR.
+    Plain,
+    /// Status words and the verdict are coloured.
+    Coloured,
+}
+
+const GREEN: u8 = 32;
+const RED: u8 = 31;
+const YELLOW: u8 = 33;
+
+/// Writes a run: its records by suite, and the summary.
+#[must_use]
+pub fn text(run: &Run, colour: Colour) -> String {
+    let mut text = String::new();
+    for (suite, records) in run.suites() {
+        text.push_str(&format!("{} ({})\n", one_line(suite), one_line(&run.environment)));
+        records.iter().for_each(|one| text.push_str(&record(one, colour)));
+        text.push('\n');
+    }
+    text + &summary(run, colour)
+}
+
+/// Writes one record: a line, and for a failure what, where, expected against found, evidence and hint.
+#[must_use]
+pub fn record(record: &Record, colour: Colour) -> String {
+    let (status, code) = match record.status {
+        Status::Pass => ("PASS", GREEN),
+        Status::Fail => ("FAIL", RED),
+        Status::Skip => ("SKIP", YELLOW),
+        Status::Broken => ("BROKEN", RED),
+    };
+    let weight = match record.severity {
+        Severity::Required => "",
+        Severity::Warning => ", warning",
+        Severity::Info => ", info",
+    };
+    let head = format!(
+        "{} {} ({} s{weight})",
+        painted(status, code, colour),
+        one_line(&record.trial),
+        seconds(record.duration_ms)
+    );
+    let message = one_line(&record.message);
+    match record.status {
+        Status::Pass | Status::Skip => format!("{} {message}", head).trim_end().to_owned() + "\n",
+        Status::Fail | Status::Broken => format!("{head}\n  {}\n{}", inert(&message), details(record)),
+    }
+}
+
+fn details(record: &Record) -> String {
+    let mut lines: Vec<String> = columns(&record.findings).iter().map(|line| format!("  {}", inert(line))).collect();
+    for evidence in &record.evidence {
+        lines.push(format!("  {}:", one_line(&evidence.name)));
+        lines.extend(clean(&evidence.text).lines().map(|line| format!("    {}", inert(line)).trim_end().to_owned()));
+    }
+    lines.extend(record.hint.iter().map(|hint| format!("  hint: {}", one_line(hint))));
+    lines.into_iter().map(|line| line + "\n").collect()
+}
+
+/// Writes the verdict, the counts and, unless all is well, the reasons.
+#[must_use]
+pub fn summary(run: &Run, colour: Colour) -> String {
+    let verdict = &run.verdict;
+    let code = match verdict.kind {
+        VerdictKind::Promote => GREEN,
+        VerdictKind::Hold => RED,
+        VerdictKind::Inconclusive => YELLOW,
+    };
+    let score = verdict.score.map(|score| format!("; score {score} of 100")).unwrap_or_default();
+    let head = painted(word(verdict.kind), code, colour);
+    let reasons: String = verdict.reasons.iter().map(|reason| format!("  {}\n", one_line(reason))).collect();
+    format!("{head}: {} ({}){score}\n{reasons}", counted(verdict.counts), run.subject())
+}
+
+/// Keeps a line from being a workflow command, which a CI server obeys wherever a job prints it.
+// Source: actions/runner, ActionCommand.cs: `::` counts after blanks, the older `##[` anywhere in a line.
+fn inert(line: &str) -> String {
+    let bar = if line.trim_start().starts_with("::") { "| " } else { "" };
+    format!("{bar}{}", line.replace("##[", "## ["))
+}
+
+fn painted(text: &str, code: u8, colour: Colour) -> String {
+    match colour {
+        Colour::Plain => text.to_owned(),
+        Colour::Coloured => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+    }
+}

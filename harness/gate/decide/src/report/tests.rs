@@ -1,0 +1,163 @@
+use insta::Settings;
+use rstest::rstest;
+
+use super::{Run, github, html, json, junit, markdown, terminal};
+use crate::verdict::verdict;
+use stagegate_base::record::{Evidence, Finding, Outcome, Planned, Record, Severity};
+
+fn fail(message: &str, findings: &[(&str, &str, &str)], evidence: &[(&str, &str)]) -> Outcome {
+    let text = str::to_owned;
+    Outcome::Fail {
+        message: text(message),
+        findings: findings.iter().map(|(a, e, f)| Finding { at: text(a), expected: text(e), found: text(f) }).collect(),
+        evidence: evidence.iter().map(|(name, t)| Evidence { name: text(name), text: text(t) }).collect(),
+        hint: Some(text("if the change is meant, change the contract")),
+    }
+}
+
+fn run(records: Vec<Record>, planned: &[Planned]) -> Run {
+    let verdict = verdict(&records, planned, &stagegate_base::config::Readiness::default());
+    Run {
+        environment: "staging".to_owned(),
+        release: Some("2.15.0".to_owned()),
+        started: "2026-01-02T03:04:05Z".to_owned(),
+        records,
+        verdict,
+    }
+}
+
+fn record(trial: &str, severity: Severity, ms: u64, outcome: Outcome) -> Record {
+    Record::new("staging", trial, severity, ms, outcome)
+}
+
+/// A run in which each status comes once, and a failure has all that a failure can have.
+fn mixed() -> Run {
+    let differences = [("$.items[0].total", "number", r#"string "19.90""#), ("$.items[0].id", "integer", "missing")];
+    let curl = [("reproduce", "curl -i 'http://172.18.0.3:8080/orders'")];
+    let contract = fail("response 200 does not match contracts/openapi.json", &differences, &curl);
+    let planned = [Planned { trial: "health::db::sql".to_owned(), severity: Severity::Required }];
+    run(
+        vec![
+            record("health::api::http", Severity::Required, 12, Outcome::Pass("200 in 3 ms".to_owned())),
+            record("contracts::api::get_orders", Severity::Required, 840, contract),
+            record("health::cache::tcp", Severity::Warning, 3, Outcome::fail("connection refused by 172.18.0.4:6379")),
+            record(
+                "contracts::api::get_items",
+                Severity::Required,
+                0,
+                Outcome::Skip("the service is stopped".to_owned()),
+            ),
+            record(
+                "contracts::web::document",
+                Severity::Info,
+                1,
+                Outcome::Broken("openapi.json is not there".to_owned()),
+            ),
+        ],
+        &planned,
+    )
+}
+
+/// A run of texts that would be taken as markup, commands or escape sequences.
+fn hostile() -> Run {
+    let text = "]]> & <b>\"x\"</b> | `a` \u{1b}[31mred\u{1b}[0m \u{202e}drawkcab\u{202c} \0 100%\n::error::injected";
+    let evidence =
+        [("log | <pre>", "line one\r\n</pre></details>\n\n::stop-commands::x\n##[error]y\n\u{1b}]0;title\u{7}end")];
+    let findings = [("$[\"a|b\"]", "one of `x`, <y>", "string \"]]>\u{2066}\"\nsecond line")];
+    let name = "contracts::a,b%::|`<x>`\n";
+    let mut run = run(vec![record(name, Severity::Required, 1999, fail(text, &findings, &evidence))], &[]);
+    run.environment = "sta\"ging\n<&>|".to_owned();
+    run.release = Some("v1`|\u{1b}[2J".to_owned());
+    run
+}
+
+fn sound() -> Run {
+    run(vec![record("health::api::http", Severity::Required, 12, Outcome::Pass("200 in 3 ms".to_owned()))], &[])
+}
+
+fn nothing() -> Run {
+    run(Vec::new(), &[Planned { trial: "health::api::http".to_owned(), severity: Severity::Required }])
+}
+
+fn compare(name: &str, text: &str) {
+    let mut settings = Settings::clone_current();
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../snapshots"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+#[rstest]
+#[case::mixed("mixed", mixed())]
+#[case::hostile("hostile", hostile())]
+#[case::sound("sound", sound())]
+#[case::nothing("nothing", nothing())]
+fn a_run_reads_as_reviewed(#[case] name: &str, #[case] run: Run) {
+    let formats = [
+        ("terminal", terminal::text(&run, terminal::Colour::Plain)),
+        ("json", json::text(&run).unwrap()),
+        ("junit", junit::text(&run)),
+        ("markdown", markdown::text(&run)),
+        ("github", github::text(&run)),
+        ("html", html::text(&run, &[])),
+    ];
+    for (format, text) in formats {
+        compare(&format!("report_{format}_{name}"), &text);
+    }
+}
+
+#[rstest]
+#[case::terminal(terminal::text(&hostile(), terminal::Colour::Plain))]
+#[case::json(json::text(&hostile()).unwrap())]
+#[case::junit(junit::text(&hostile()))]
+#[case::markdown(markdown::text(&hostile()))]
+#[case::github(github::text(&hostile()))]
+#[case::html(html::text(&hostile(), &[]))]
+fn no_escape_sequence_comes_through(#[case] text: String) {
+    assert!(!text.contains(['\u{1b}', '\0', '\u{7}', '\u{202e}', '\u{2066}']), "{text:?}");
+}
+
+#[test]
+fn colour_comes_only_where_it_is_asked_for() {
+    assert!(terminal::text(&sound(), terminal::Colour::Coloured).contains("\u{1b}[32mPASS\u{1b}[0m"));
+}
+
+#[test]
+fn what_a_service_said_begins_no_workflow_command() {
+    let text = github::text(&hostile());
+    assert_eq!(text.lines().filter(|line| line.starts_with("::")).count(), text.lines().count());
+    assert_eq!(text.lines().count(), 1);
+}
+
+#[test]
+fn what_a_terminal_shows_is_no_workflow_command() {
+    let text = terminal::text(&hostile(), terminal::Colour::Plain);
+    assert!(!text.lines().any(|line| line.trim_start().starts_with("::")) && !text.contains("##["), "{text}");
+}
+
+#[test]
+fn ten_annotations_are_written_and_the_rest_counted() {
+    let one = |i: usize| record(&format!("health::s{i}::http"), Severity::Required, 1, Outcome::fail("no"));
+    let text = github::text(&run((0..25).map(one).collect(), &[]));
+    assert_eq!(text.lines().count(), 10);
+    assert!(text.ends_with("::16 more trials failed or could not be asked\n"), "{text}");
+}
+
+#[test]
+fn each_line_of_json_reads_back() {
+    let run = mixed();
+    let text = json::text(&run).unwrap();
+    let (records, end) = text.trim_end().rsplit_once('\n').unwrap();
+    let read: Vec<Record> = records.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(read, run.records);
+    let end: serde_json::Value = serde_json::from_str(end).unwrap();
+    assert_eq!(end["verdict"]["kind"], "hold");
+}
+
+#[test]
+fn a_page_loads_nothing_and_runs_nothing() {
+    let plot = html::Plot { title: "<img src=x>".into(), words: "slower & \"worse\"".into(), svg: "<svg/>".into() };
+    let page = html::text(&hostile(), &[plot]);
+    assert!(page.contains("default-src 'none'") && page.contains("&lt;img src=x&gt;") && page.contains("<svg/>"));
+    assert!(!page.contains("<script") && !page.contains("src=\"") && !page.contains("http://"), "{page}");
+}

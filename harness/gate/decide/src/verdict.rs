@@ -1,0 +1,261 @@
+//! Decides whether a run of trials lets a release through.
+//!
+//! In: the records of one run and the trials that should have run. Out: one [`Verdict`] with its reasons.
+//! Invariant: a required trial that did not run never lets a release through. No clock, no I/O.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::readiness::{Band, band, weigh};
+use stagegate_base::{
+    config::Readiness,
+    exit::Exit,
+    record::{Planned, Record, Severity, Status},
+};
+
+/// From this number on trials that share a reason are told together.
+const MANY: usize = 3;
+
+/// What a run lets a release do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VerdictKind {
+    /// It may go on.
+    Promote,
+    /// A required trial failed.
+    Hold,
+    /// Nothing failed, but a required trial did not run, so nothing can be said.
+    Inconclusive,
+}
+
+/// How many trials ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Passed.
+    pub pass: usize,
+    /// Failed.
+    pub fail: usize,
+    /// Skipped.
+    pub skip: usize,
+    /// Could not be asked.
+    pub broken: usize,
+    /// Should have run and left no record.
+    pub missing: usize,
+}
+
+/// What a run lets a release do, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// What it lets it do.
+    pub kind: VerdictKind,
+    /// One line a reason, the gravest first.
+    pub reasons: Vec<String>,
+    /// How many trials ended how.
+    pub counts: Counts,
+    /// The readiness score: share of what passed, 0 to 100, weighed as the configuration says. `None` where too little
+    /// was asked.
+    pub score: Option<u8>,
+    /// What the score allows; not ready wherever the run holds a release.
+    pub band: Option<Band>,
+}
+
+impl Verdict {
+    /// Returns the verdict of a run that could not even begin.
+    #[must_use]
+    pub fn unknown(reason: String) -> Self {
+        let (kind, reasons) = (VerdictKind::Inconclusive, vec![reason]);
+        Verdict { kind, reasons, counts: Counts::default(), score: None, band: None }
+    }
+
+    /// Returns how `gate test` ends.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self.kind {
+            VerdictKind::Promote => Exit::Passed,
+            VerdictKind::Hold => Exit::Held,
+            VerdictKind::Inconclusive => Exit::Inconclusive,
+        }
+    }
+}
+
+/// Judges a run. A trial with several records is judged by each of them.
+#[must_use]
+pub fn verdict(records: &[Record], planned: &[Planned], policy: &Readiness) -> Verdict {
+    let missing = missing(records, planned);
+    let (vetoes, doubts) = (vetoes(records), doubts(records, &missing));
+    let kind = match (vetoes.is_empty(), doubts.is_empty() && !records.is_empty()) {
+        (false, _) => VerdictKind::Hold,
+        (true, false) => VerdictKind::Inconclusive,
+        (true, true) => VerdictKind::Promote,
+    };
+    let reasons = match kind {
+        VerdictKind::Promote => passed(records),
+        _ if records.is_empty() => std::iter::once("no trial ran".to_owned()).chain(doubts).collect(),
+        _ => vetoes.into_iter().chain(doubts).collect(),
+    };
+    let weighed = || weigh(records, &missing, policy).score(policy);
+    let score = if kind == VerdictKind::Inconclusive { None } else { weighed() };
+    let band = match kind {
+        VerdictKind::Hold => Some(Band::NotReady),
+        _ => score.map(|score| band(score, policy)),
+    };
+    Verdict { kind, reasons, counts: counts(records, missing.len()), score, band }
+}
+
+fn missing<'a>(records: &[Record], planned: &'a [Planned]) -> Vec<&'a Planned> {
+    let ran: BTreeSet<&str> = records.iter().map(|record| record.trial.as_str()).collect();
+    planned.iter().filter(|planned| !ran.contains(planned.trial.as_str())).collect()
+}
+
+/// Tells the required trials that failed.
+fn vetoes(records: &[Record]) -> Vec<String> {
+    let failed = records.iter().filter(|r| r.severity == Severity::Required && r.status == Status::Fail);
+    failed.map(|record| told(record, "failed")).collect()
+}
+
+/// Tells the required trials that did not run.
+fn doubts(records: &[Record], missing: &[&Planned]) -> Vec<String> {
+    let required = records.iter().filter(|record| record.severity == Severity::Required);
+    let not_asked = required.filter_map(|record| {
+        let what = match record.status {
+            Status::Skip => "was skipped",
+            Status::Broken => "could not be asked",
+            Status::Pass | Status::Fail => return None,
+        };
+        Some((record.trial.as_str(), what, record.message.clone()))
+    });
+    let absent = missing.iter().filter(|planned| planned.severity == Severity::Required);
+    grouped(not_asked.collect())
+        .into_iter()
+        .chain(absent.map(|planned| format!("{} did not run", planned.trial)))
+        .collect()
+}
+
+/// Tells one reason that many trials share once.
+fn grouped(reasons: Vec<(&str, &str, String)>) -> Vec<String> {
+    let mut told: Vec<String> = Vec::new();
+    let mut seen: BTreeSet<(&str, String)> = BTreeSet::new();
+    for (trial, what, why) in &reasons {
+        let same = reasons.iter().filter(|(_, w, y)| w == what && y == why).count();
+        if same < MANY {
+            told.push(format!("{trial} {what}: {why}"));
+        } else if seen.insert((what, why.clone())) {
+            told.push(format!("{same} trials {}: {why}", what.replacen("was ", "were ", 1)));
+        }
+    }
+    told
+}
+
+fn told(record: &Record, what: &str) -> String {
+    // A message may say it already.
+    let first = record.findings.first().filter(|f| !record.message.contains(&f.found));
+    let first = first.map(|f| format!(" ({}: expected {}, got {})", f.at, f.expected, f.found));
+    format!("{} {what}: {}{}", record.trial, record.message, first.unwrap_or_default())
+}
+
+fn passed(records: &[Record]) -> Vec<String> {
+    let required = records.iter().filter(|record| record.severity == Severity::Required).count();
+    let all = match required {
+        0 => "no trial is required here".to_owned(),
+        1 => "the required trial passed".to_owned(),
+        count => format!("all {count} required trials passed"),
+    };
+    let warnings = records.iter().filter(|r| r.severity == Severity::Warning && r.status == Status::Fail);
+    std::iter::once(all).chain(warnings.map(|record| told(record, "failed (warning)"))).collect()
+}
+
+fn counts(records: &[Record], missing: usize) -> Counts {
+    let of = |status: Status| records.iter().filter(|record| record.status == status).count();
+    Counts {
+        pass: of(Status::Pass),
+        fail: of(Status::Fail),
+        skip: of(Status::Skip),
+        broken: of(Status::Broken),
+        missing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use stagegate_base::record::Outcome;
+
+    fn record(severity: Severity, status: Status) -> Record {
+        let record = Record::new("staging", "health::api::http", severity, 1, Outcome::Pass("text".to_owned()));
+        Record { status, ..record }
+    }
+
+    fn planned(severity: Severity) -> Planned {
+        Planned { trial: "contracts::api::document".to_owned(), severity }
+    }
+
+    #[rstest]
+    #[case::pass(Severity::Required, Status::Pass, VerdictKind::Promote, Some(100))]
+    #[case::fail(Severity::Required, Status::Fail, VerdictKind::Hold, Some(0))]
+    #[case::skip(Severity::Required, Status::Skip, VerdictKind::Inconclusive, None)]
+    #[case::broken(Severity::Required, Status::Broken, VerdictKind::Inconclusive, None)]
+    #[case::warning_fails(Severity::Warning, Status::Fail, VerdictKind::Promote, Some(0))]
+    #[case::warning_skipped(Severity::Warning, Status::Skip, VerdictKind::Promote, None)]
+    #[case::warning_broken(Severity::Warning, Status::Broken, VerdictKind::Promote, None)]
+    #[case::info_fails(Severity::Info, Status::Fail, VerdictKind::Promote, None)]
+    fn one_trial_alone(
+        #[case] severity: Severity,
+        #[case] status: Status,
+        #[case] kind: VerdictKind,
+        #[case] score: Option<u8>,
+    ) {
+        let verdict = verdict(&[record(severity, status)], &[], &Readiness::default());
+        assert_eq!((verdict.kind, verdict.score), (kind, score), "{:?}", verdict.reasons);
+    }
+
+    #[rstest]
+    #[case::required(Severity::Required, VerdictKind::Inconclusive)]
+    #[case::warning(Severity::Warning, VerdictKind::Promote)]
+    fn a_trial_that_left_no_record_counts_as_not_run(#[case] severity: Severity, #[case] kind: VerdictKind) {
+        let verdict = verdict(&[record(Severity::Required, Status::Pass)], &[planned(severity)], &Readiness::default());
+        assert_eq!((verdict.kind, verdict.counts.missing), (kind, 1));
+    }
+
+    #[rstest]
+    #[case::nothing_planned(&[])]
+    #[case::only_warnings_planned(&[planned(Severity::Warning)])]
+    fn a_run_of_nothing_is_inconclusive(#[case] planned: &[Planned]) {
+        let verdict = verdict(&[], planned, &Readiness::default());
+        assert_eq!((verdict.kind, verdict.score), (VerdictKind::Inconclusive, None));
+        assert_eq!(verdict.reasons, ["no trial ran"]);
+    }
+
+    #[test]
+    fn a_failure_holds_whatever_did_not_run_and_both_are_told() {
+        let records = [record(Severity::Required, Status::Broken), record(Severity::Required, Status::Fail)];
+        let verdict = verdict(&records, &[planned(Severity::Required)], &Readiness::default());
+        assert_eq!(verdict.kind, VerdictKind::Hold);
+        assert_eq!(
+            verdict.reasons,
+            [
+                "health::api::http failed: text",
+                "health::api::http could not be asked: text",
+                "contracts::api::document did not run",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_warning_weighs_half_and_the_score_is_rounded_down() {
+        let mut records = vec![record(Severity::Required, Status::Pass); 16];
+        records.push(record(Severity::Warning, Status::Fail));
+        // 32 of 33 halves.
+        assert_eq!(verdict(&records, &[], &Readiness::default()).score, Some(96));
+    }
+
+    #[rstest]
+    #[case(Status::Pass, Exit::Passed)]
+    #[case(Status::Fail, Exit::Held)]
+    #[case(Status::Broken, Exit::Inconclusive)]
+    fn the_exit_code_follows(#[case] status: Status, #[case] exit: Exit) {
+        assert_eq!(verdict(&[record(Severity::Required, status)], &[], &Readiness::default()).exit(), exit);
+    }
+}

@@ -1,0 +1,250 @@
+//! PostgreSQL of a target: sessions, copies, renames.
+//!
+//! Sessions are made from this host to the container of the database's service; dumps and restores are run inside
+//! it, so that program and server have one version.
+
+mod kept;
+mod swap;
+
+pub use kept::Dropped;
+pub use swap::Locale;
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use stagegate_base::{
+    command::postgres::{self as command, Inside},
+    config::Database,
+    container::{Container, State},
+    redact::Secret,
+};
+use tokio_postgres::{Client, Config as PgConfig, NoTls};
+
+use crate::{
+    engine::Engine,
+    probe::postgres::Login,
+    process::{RunError, Runner},
+    project::Project,
+};
+
+/// Settings under which rows become text: a database's or role's own ones would give other sums for equal rows.
+pub const DATA_FACTS_SETTINGS: &str = "set search_path = ''; set timezone = 'UTC'; set datestyle = 'ISO, YMD'; \
+     set intervalstyle = 'iso_8601'; set bytea_output = 'hex'; set extra_float_digits = 1; set lc_monetary = 'C'; \
+     set xmloption = 'content'; set row_security = off";
+/// The database in which commands about other databases are given.
+const MAINTENANCE: &str = "postgres";
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// What PostgreSQL refused.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// No session could be made.
+    #[error("database `{database}` of service `{service}` does not answer at {addresses}: {reason}")]
+    Connect {
+        /// The compose service.
+        service: String,
+        /// The database.
+        database: String,
+        /// Addresses that were tried.
+        addresses: String,
+        /// The server's or the system's answer.
+        reason: String,
+    },
+    /// A statement failed.
+    #[error("cannot {what}: {reason}")]
+    Statement {
+        /// What was tried.
+        what: String,
+        /// The server's code and message.
+        reason: String,
+    },
+    /// A dump or restore failed.
+    #[error("cannot {what}")]
+    Program {
+        /// What was tried.
+        what: String,
+        /// What the program said.
+        #[source]
+        source: RunError,
+    },
+    /// A file.
+    #[error("cannot {what}")]
+    File {
+        /// What was tried.
+        what: String,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Found something that should not be.
+    #[error("{0}")]
+    Unexpected(String),
+}
+
+/// Returns what PostgreSQL said, with its code, instead of the library's bare "db error".
+#[must_use]
+pub fn said(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(db) => format!("{} {}: {}", db.severity(), db.code().code(), db.message()),
+        None => {
+            let cause = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+            format!("{error}{cause}")
+        }
+    }
+}
+
+/// A PostgreSQL server in a container.
+#[derive(Clone, Debug)]
+pub struct Server {
+    service: String,
+    addresses: Vec<SocketAddr>,
+    password: Secret,
+    inside: Inside,
+}
+
+impl Server {
+    /// Describes the server that runs in `container`; its sessions are named `application`.
+    #[must_use]
+    pub fn new(container: &Container, role: &str, password: Secret, application: &str) -> Self {
+        let inside =
+            Inside { container: container.id.clone(), role: role.to_owned(), application: application.to_owned() };
+        Server { service: container.service.clone(), addresses: container.reach(5432), password, inside }
+    }
+
+    /// Describes the server of a configured database by the container that runs now.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Unexpected`] where its service has no running container.
+    pub async fn of(
+        project: &Project,
+        engine: &Engine,
+        database: &Database,
+        application: &str,
+    ) -> Result<Self, DatabaseError> {
+        let containers =
+            project.containers(engine).await.map_err(|error| DatabaseError::Unexpected(error.to_string()))?;
+        let runs = |c: &&Container| c.service == database.service && !c.one_off && c.state == State::Running;
+        let container = containers.iter().find(runs).ok_or_else(|| {
+            let (service, name) = (&database.service, &project.environment.name);
+            DatabaseError::Unexpected(format!(
+                "service `{service}` of `{name}` has no running container; bring it up with `gate up --env {name}`"
+            ))
+        })?;
+        let login = Login::of(&project.model, database);
+        let password = login.password.unwrap_or_else(|| Secret::new(""));
+        Ok(Server::new(container, &login.user, password, application))
+    }
+
+    /// Makes a session with `database`.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Connect`] with the addresses and the last answer.
+    pub async fn connect(&self, database: &str) -> Result<Client, DatabaseError> {
+        let mut reason = "its container has no address".to_owned();
+        for address in &self.addresses {
+            match self.connect_at(*address, database).await {
+                Ok(client) => return Ok(client),
+                Err(why) => reason = why,
+            }
+        }
+        let addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
+        Err(DatabaseError::Connect {
+            service: self.service.clone(),
+            database: database.to_owned(),
+            addresses: addresses.join(", "),
+            reason,
+        })
+    }
+
+    async fn connect_at(&self, address: SocketAddr, database: &str) -> Result<Client, String> {
+        let mut config = PgConfig::new();
+        config
+            .host(address.ip().to_string())
+            .port(address.port())
+            .user(&self.inside.role)
+            .password(self.password.expose())
+            .dbname(database)
+            .application_name(&self.inside.application)
+            .connect_timeout(CONNECT_WITHIN);
+        let connecting = tokio::time::timeout(CONNECT_WITHIN, config.connect(NoTls));
+        let (client, connection) = connecting
+            .await
+            .map_err(|_| format!("no answer within {CONNECT_WITHIN:?}"))?
+            .map_err(|error| said(&error))?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    /// Waits until the server takes sessions.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Connect`] with the last answer, once `within` is over.
+    pub async fn wait(&self, within: Duration) -> Result<(), DatabaseError> {
+        let deadline = Instant::now() + within;
+        loop {
+            match self.connect(MAINTENANCE).await {
+                Ok(_) => return Ok(()),
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    /// Returns the bytes of a database and of the server's write-ahead log.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the server does not say.
+    pub async fn sizes(&self, database: &str) -> Result<(u64, u64), DatabaseError> {
+        let client = self.connect(MAINTENANCE).await?;
+        let sql = "select pg_database_size($1)::int8, (select coalesce(sum(size), 0)::int8 from pg_ls_waldir())";
+        let row = client.query_one(sql, &[&database]).await.map_err(|e| failed("measure the database", &e))?;
+        let bytes = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or_default();
+        Ok((bytes(0), bytes(1)))
+    }
+
+    /// Returns how programs are run inside of the server's container.
+    #[must_use]
+    pub fn inside(&self) -> &Inside {
+        &self.inside
+    }
+
+    /// Restores a dump into `database`, which is fresh and empty.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Program`] with what `pg_restore` said.
+    pub async fn restore(
+        &self,
+        runner: &Runner,
+        database: &str,
+        path: &Path,
+        within: Duration,
+    ) -> Result<(), DatabaseError> {
+        let what = || format!("restore {} into database `{database}`", path.display());
+        let file = std::fs::File::open(path).map_err(|source| DatabaseError::File { what: what(), source })?;
+        let restore = command::restore(&self.inside, database);
+        runner
+            .run_from_file(&restore, within, file)
+            .await
+            .map_err(|source| DatabaseError::Program { what: what(), source })
+    }
+}
+
+/// Makes an error of what the server refused; `what` says what was tried.
+#[must_use]
+pub fn failed(what: &str, error: &tokio_postgres::Error) -> DatabaseError {
+    DatabaseError::Statement { what: what.to_owned(), reason: said(error) }
+}
+
+/// Returns `name` as an SQL identifier.
+// Source: PostgreSQL manual 4.1.1: a quote within a quoted identifier is written twice.
+pub fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Returns `text` as an SQL string; the E form takes a backslash for itself whatever the server's settings.
+pub fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}

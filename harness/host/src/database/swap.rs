@@ -1,0 +1,318 @@
+//! Copies of a database on its server, and the exchange of two by their names.
+
+use std::{path::Path, time::Duration};
+
+use stagegate_base::{
+    mark::{Mark, Sessions},
+    units::Size,
+};
+use tokio_postgres::Client;
+
+use super::{
+    DatabaseError, Dropped, MAINTENANCE, Server, failed, identifier,
+    kept::{comment_on, create_marked, keeps},
+    literal,
+};
+use crate::process::Runner;
+
+/// From this size on the files are copied; below, the copy goes through the write-ahead log and needs no checkpoint.
+const FILE_COPY_FROM: Size = Size(64 << 20);
+/// The first major that can be told how to copy.
+const STRATEGY_SINCE: i32 = 150_000;
+
+/// How a database sorts and encodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Locale {
+    encoding: String,
+    collate: String,
+    ctype: String,
+    provider: String,
+    provider_locale: Option<String>,
+}
+
+impl Locale {
+    fn clauses(&self) -> String {
+        let [encoding, collate, ctype] = [&self.encoding, &self.collate, &self.ctype].map(|text| literal(text));
+        let provider = match (self.provider.as_str(), &self.provider_locale) {
+            ("i", Some(locale)) => format!(" locale_provider icu icu_locale {}", literal(locale)),
+            ("b", Some(locale)) => format!(" locale_provider builtin builtin_locale {}", literal(locale)),
+            _ => String::new(),
+        };
+        format!("encoding {encoding} lc_collate {collate} lc_ctype {ctype}{provider}")
+    }
+}
+
+impl Server {
+    /// Tells whether a database is there.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the server does not say.
+    pub async fn has(&self, database: &str) -> Result<bool, DatabaseError> {
+        let client = self.connect(MAINTENANCE).await?;
+        has(&client, database).await
+    }
+
+    /// Ends all sessions of the gate's earlier runs and waits until they are gone: a killed client's statements go on.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where one does not end.
+    pub async fn end_gate_sessions(&self) -> Result<(), DatabaseError> {
+        let client = self.connect(MAINTENANCE).await?;
+        let sql = "select coalesce(bool_and(pg_terminate_backend(pid, 5000)), true) from pg_stat_activity \
+                   where starts_with(application_name, 'stagegate/') and pid <> pg_backend_pid()";
+        all_ended(&client, sql, &[]).await
+    }
+
+    /// Keeps everybody out of a database and ends the sessions that are in it.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where a session does not end within 5 s.
+    pub async fn shut(&self, database: &str) -> Result<(), DatabaseError> {
+        let client = self.connect(MAINTENANCE).await?;
+        shut(&client, database).await
+    }
+
+    /// Lets sessions into a database again.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the server refuses.
+    pub async fn open(&self, database: &str) -> Result<(), DatabaseError> {
+        let client = self.connect(MAINTENANCE).await?;
+        let sql = format!("alter database {} allow_connections true", identifier(database));
+        client.batch_execute(&sql).await.map_err(|e| failed(&format!("open database `{database}`"), &e))
+    }
+
+    /// Copies `database` to that of `copy`, its owner, rights and settings included. Nobody may be in `database`.
+    ///
+    /// # Errors
+    /// [`DatabaseError`]; a part of the copy may be there then, under its name.
+    pub async fn copy(&self, database: &str, copy: &Mark) -> Result<(), DatabaseError> {
+        let client = self.connect(MAINTENANCE).await?;
+        let what = format!("copy database `{database}`");
+        let sql = "select current_setting('server_version_num')::int4, pg_database_size($1)::int8";
+        let row = client.query_one(sql, &[&database]).await.map_err(|e| failed(&what, &e))?;
+        let (version, size): (i32, i64) = (row.get(0), row.get(1));
+        let by_files = version >= STRATEGY_SINCE && u64::try_from(size).unwrap_or_default() >= FILE_COPY_FROM.0;
+        let strategy = if by_files { " strategy file_copy" } else { "" };
+        let clauses = format!("template {}{strategy}", identifier(database));
+        create_marked(&client, copy, &clauses, &what).await?;
+        carry_over(&client, database, &copy.name).await
+    }
+
+    /// Returns how a database sorts and encodes.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the server does not say.
+    pub async fn locale(&self, database: &str) -> Result<Locale, DatabaseError> {
+        let client = self.connect(MAINTENANCE).await?;
+        // The column with the provider's locale has another name before 17, so it is read through JSON.
+        let sql = "select pg_encoding_to_char(encoding)::text, datcollate::text, datctype::text, \
+                   coalesce(to_jsonb(d)->>'datlocprovider', 'c'), \
+                   coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') \
+                   from pg_database d where datname::text = $1";
+        let what = format!("read the locale of database `{database}`");
+        let row = client.query_one(sql, &[&database]).await.map_err(|e| failed(&what, &e))?;
+        let [encoding, collate, ctype, provider] = [0, 1, 2, 3].map(|column| row.get::<_, String>(column));
+        Ok(Locale { encoding, collate, ctype, provider, provider_locale: row.get(4) })
+    }
+
+    /// Makes an empty database.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the server refuses.
+    pub async fn create_fresh(&self, fresh: &str, locale: &Locale) -> Result<(), DatabaseError> {
+        let client = self.connect(MAINTENANCE).await?;
+        let sql = format!("create database {} template template0 {}", identifier(fresh), locale.clauses());
+        client.batch_execute(&sql).await.map_err(|e| failed(&format!("make database `{fresh}`"), &e))
+    }
+
+    /// Makes an empty database with the locale, owner, rights and settings of `like`.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the server refuses.
+    pub async fn create_like(&self, fresh: &Mark, like: &str) -> Result<(), DatabaseError> {
+        let clauses = format!("template template0 {}", self.locale(like).await?.clauses());
+        let client = self.connect(MAINTENANCE).await?;
+        create_marked(&client, fresh, &clauses, &format!("make database `{}`", fresh.name)).await?;
+        carry_over(&client, like, &fresh.name).await
+    }
+
+    /// Returns the names of the server's roles, its own ones left out.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the server does not say.
+    pub async fn roles(&self) -> Result<Vec<String>, DatabaseError> {
+        let client = self.connect(MAINTENANCE).await?;
+        let sql = "select rolname::text from pg_roles where rolname !~ '^pg_' order by 1";
+        let rows = client.query(sql, &[]).await.map_err(|e| failed("list roles", &e))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Makes roles that may not log in, where they are not there yet.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the server refuses.
+    pub async fn make_roles(&self, roles: &[String]) -> Result<(), DatabaseError> {
+        let there = self.roles().await?;
+        let client = self.connect(MAINTENANCE).await?;
+        for role in roles.iter().filter(|role| !there.contains(role)) {
+            let sql = format!("create role {}", identifier(role));
+            client.batch_execute(&sql).await.map_err(|e| failed(&format!("make role `{role}`"), &e))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the empty database of `fresh`, restores a dump into it and leaves it under that name; `live` are the plan's.
+    ///
+    /// # Errors
+    /// [`DatabaseError`]; a part may be there then, under its name.
+    pub async fn restore_beside(
+        &self,
+        runner: &Runner,
+        like: &str,
+        fresh: &Mark,
+        (dump, within): (&Path, Duration),
+        live: &[String],
+    ) -> Result<(), DatabaseError> {
+        // What an earlier try left.
+        if let Dropped::Stays(why) = self.drop_marked(fresh, live, Sessions::End).await? {
+            let text = format!("database `{}` is there already and is not dropped: {why}", fresh.name);
+            return Err(DatabaseError::Unexpected(text));
+        }
+        self.create_like(fresh, like).await?;
+        self.restore(runner, &fresh.name, dump, within).await
+    }
+
+    /// Gives a database another name, whoever is in it. Nothing of it is lost.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the server refuses.
+    pub async fn set_aside(&self, database: &str, aside: &str) -> Result<(), DatabaseError> {
+        let client = self.connect(MAINTENANCE).await?;
+        shut(&client, database).await?;
+        let sql = format!("alter database {} rename to {}", identifier(database), identifier(aside));
+        client.batch_execute(&sql).await.map_err(|e| failed(&format!("set database `{database}` aside"), &e))
+    }
+
+    /// Puts the database of `good` in the place of `database`, which is kept as that of `aside`, in one transaction.
+    ///
+    /// `database` has `comment` then, and the other one its mark. That it was done already (`good` is gone, `aside` is
+    /// there) is fine.
+    ///
+    /// # Errors
+    /// [`DatabaseError`]; both names are unchanged then.
+    pub async fn exchange(
+        &self,
+        database: &str,
+        good: &Mark,
+        aside: &Mark,
+        comment: Option<&str>,
+    ) -> Result<(), DatabaseError> {
+        let client = self.connect(MAINTENANCE).await?;
+        let names = [database, &good.name, &aside.name];
+        let there = [has(&client, names[0]).await?, has(&client, names[1]).await?, has(&client, names[2]).await?];
+        let ours = match there {
+            [true, true, false] => good,
+            [true, false, true] => aside,
+            _ => {
+                let told: Vec<String> =
+                    names.iter().zip(there).map(|(name, there)| format!("`{name}`: {there}")).collect();
+                return Err(DatabaseError::Unexpected(format!("cannot exchange databases ({})", told.join(", "))));
+            }
+        };
+        if !keeps(&client, ours).await? {
+            let text = format!("database `{}` does not carry the mark that the gate gave it", ours.name);
+            return Err(DatabaseError::Unexpected(text));
+        }
+        if ours == aside {
+            return self.open(database).await;
+        }
+        shut(&client, database).await?;
+        shut(&client, &good.name).await?;
+        let [name, good_name, aside_name] = names.map(identifier);
+        let comments = [comment_on(&aside.name, aside.comment().as_deref()), comment_on(database, comment)].join("; ");
+        let sql = format!(
+            "begin; alter database {name} rename to {aside_name}; alter database {good_name} rename to {name}; \
+             {comments}; commit; \
+             alter database {name} allow_connections true; alter database {aside_name} allow_connections true"
+        );
+        let done = client.batch_execute(&sql).await;
+        done.map_err(|e| failed(&format!("exchange database `{database}` by name"), &e))
+    }
+}
+
+async fn has(client: &Client, database: &str) -> Result<bool, DatabaseError> {
+    let sql = "select exists (select from pg_database where datname::text = $1)";
+    Ok(client.query_one(sql, &[&database]).await.map_err(|e| failed("look for a database", &e))?.get(0))
+}
+
+async fn shut(client: &Client, database: &str) -> Result<(), DatabaseError> {
+    let sql = format!("alter database {} allow_connections false", identifier(database));
+    client.batch_execute(&sql).await.map_err(|e| failed(&format!("shut database `{database}`"), &e))?;
+    let sql = "select coalesce(bool_and(pg_terminate_backend(pid, 5000)), true) from pg_stat_activity \
+               where datname::text = $1 and pid <> pg_backend_pid()";
+    all_ended(client, sql, &[&database]).await
+}
+
+async fn all_ended(
+    client: &Client,
+    sql: &str,
+    values: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+) -> Result<(), DatabaseError> {
+    let row = client.query_one(sql, values).await.map_err(|e| failed("end sessions", &e))?;
+    if row.get(0) {
+        return Ok(());
+    }
+    let sql = "select coalesce(string_agg(format('pid %s of %s (%s)', pid, usename, left(query, 80)), '; '), '') \
+               from pg_stat_activity where datname is not null and pid <> pg_backend_pid()";
+    let row = client.query_one(sql, &[]).await.map_err(|e| failed("list sessions", &e))?;
+    Err(DatabaseError::Unexpected(format!("a session did not end within 5 s: {}", row.get::<_, String>(0))))
+}
+
+/// Gives `copy` what `create database` leaves out: owner, limit of connections, rights, settings.
+async fn carry_over(client: &Client, from: &str, copy: &str) -> Result<(), DatabaseError> {
+    let what = format!("give database `{copy}` the rights and settings of `{from}`");
+    let refused = |e: tokio_postgres::Error| failed(&what, &e);
+    let name = identifier(copy);
+    let sql =
+        "select pg_get_userbyid(datdba)::text, datconnlimit, datacl is not null from pg_database where datname = $1";
+    let row = client.query_one(sql, &[&from]).await.map_err(refused)?;
+    let (owner, limit, has_acl): (String, i32, bool) = (row.get(0), row.get(1), row.get(2));
+    let mut statements = vec![
+        format!("alter database {name} owner to {}", identifier(&owner)),
+        format!("alter database {name} connection limit {limit}"),
+    ];
+    if has_acl {
+        statements.push(format!("revoke all on database {name} from public, {}", identifier(&owner)));
+        let sql = "select format('grant %s on database %s to %s%s', a.privilege_type, $2::text, \
+                          case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end, \
+                          case when a.is_grantable then ' with grant option' else '' end) \
+                   from pg_database d, aclexplode(d.datacl) a where d.datname = $1";
+        let rows = client.query(sql, &[&from, &name]).await.map_err(refused)?;
+        statements.extend(rows.iter().map(|row| row.get::<_, String>(0)));
+    }
+    client.batch_execute(&statements.join(";")).await.map_err(refused)?;
+    carry_settings(client, from, &name).await.map_err(refused)
+}
+
+async fn carry_settings(client: &Client, from: &str, name: &str) -> Result<(), tokio_postgres::Error> {
+    let sql = "select case s.setrole when 0 then null else quote_ident(pg_get_userbyid(s.setrole)) end, \
+                      split_part(c, '=', 1), substr(c, strpos(c, '=') + 1) \
+               from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase, unnest(s.setconfig) c \
+               where d.datname = $1";
+    for row in client.query(sql, &[&from]).await? {
+        let (role, key, value): (Option<String>, String, String) = (row.get(0), row.get(1), row.get(2));
+        let target = match role {
+            Some(role) => format!("alter role {role} in database {name}"),
+            None => format!("alter database {name}"),
+        };
+        // A value goes through the session, so that a list of names stays a list.
+        let in_session = client.query("select set_config($1, $2, false)", &[&key, &value]).await.is_ok();
+        let value = if in_session { "from current".to_owned() } else { format!("to {}", literal(&value)) };
+        client.batch_execute(&format!("{target} set {key} {value}")).await?;
+        if in_session {
+            client.batch_execute(&format!("reset {key}")).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! Starting a frozen model, and bringing an environment up without a promotion.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use stagegate_base::{
+    command::compose,
+    compose::{Model, drift},
+    config::{Config, Environment},
+    container::{Container, Health, State},
+    release::Release,
+};
+
+use crate::{
+    engine::{Engine, EngineError},
+    git::{Git, GitError},
+    paths::StateDir,
+    process::{RunError, Runner},
+    release::{self, ReleaseError, Resolver, Snapshot},
+};
+
+const UP_WITHIN: Duration = Duration::from_secs(600);
+
+/// A stack that did not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum DeploymentError {
+    /// The release.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// Git.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// Compose.
+    #[error("the services cannot be started")]
+    Up(#[from] RunError),
+    /// The Engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The containers are there, but not as they should be.
+    #[error("after {} s: {}", within.as_secs(), reasons.join("; "))]
+    NotSound {
+        /// The time they had.
+        within: Duration,
+        /// What is wrong, one reason a container.
+        reasons: Vec<String>,
+    },
+    /// The workdir cannot be changed.
+    #[error("workdir {} is your own working copy; give `{environment}` a `workdir` of its own to deploy a --release there", workdir.display())]
+    WorkingCopy {
+        /// The environment.
+        environment: String,
+        /// Its workdir.
+        workdir: PathBuf,
+    },
+}
+
+/// Starts the services of a frozen model and takes away those that it does not have.
+///
+/// # Errors
+/// [`DeploymentError`] with what Compose said.
+pub async fn up(
+    runner: &Runner,
+    engine: &Engine,
+    project: &str,
+    model: &Path,
+    within: Duration,
+) -> Result<(), DeploymentError> {
+    sweep_renamed(runner, engine, project).await?;
+    runner.run_ok(&compose::up(project, model), within).await?;
+    Ok(())
+}
+
+/// Removes the containers that a killed `up` left half way between two names: `<hex>_<name>`.
+///
+/// They make the next `up` fail, or keep the wrong name. Volumes are left alone.
+async fn sweep_renamed(runner: &Runner, engine: &Engine, project: &str) -> Result<(), EngineError> {
+    for container in engine.project(project).await? {
+        if is_renamed(&container.name) {
+            runner.note(&format!("removing half-made container {}", container.name));
+            engine.remove(&container.id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until every service runs as the model says and no healthcheck says otherwise.
+///
+/// # Errors
+/// [`DeploymentError::NotSound`] with each container that is not, once the time is over.
+pub async fn wait_until_sound(
+    engine: &Engine,
+    project: &str,
+    model: &Model,
+    within: Duration,
+) -> Result<(), DeploymentError> {
+    let deadline = Instant::now() + within;
+    loop {
+        let containers = engine.project(project).await?;
+        let mut reasons: Vec<String> = containers.iter().filter_map(|c| unsound(model, c)).collect();
+        reasons.extend(drift(model, &containers));
+        if reasons.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(DeploymentError::NotSound { within, reasons });
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn unsound(model: &Model, container: &Container) -> Option<String> {
+    let Container { name, state, health, exit_code, health_output, .. } = container;
+    let is_oneshot = model.is_oneshot(&container.service);
+    match (state, health) {
+        _ if container.one_off => None,
+        (State::Exited, _) if is_oneshot && *exit_code == 0 => None,
+        (State::Running, Health::Healthy | Health::None) => None,
+        (State::Running, Health::Starting) => Some(format!("{name} is not healthy yet")),
+        (State::Running, Health::Unhealthy) => Some(format!("{name} is unhealthy ({health_output})")),
+        (State::Exited, _) => Some(format!("{name} ended with code {exit_code}")),
+        (state, _) => Some(format!("{name} is {}", format!("{state:?}").to_lowercase())),
+    }
+}
+
+// Source: Compose 2.26 makes the new container as `<first 12 digits of the old id>_<name>` and renames it at the end.
+fn is_renamed(name: &str) -> bool {
+    name.split_once('_').is_some_and(|(id, rest)| {
+        id.len() == 12 && !rest.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase())
+    })
+}
+
+/// Brings an environment up from its workdir, or from a release that is checked out there first, and records it.
+///
+/// The caller holds the environment's lock. `id` names the snapshot that is kept of it.
+///
+/// # Errors
+/// [`DeploymentError`] with what did not come up; what runs then is left for looking at.
+pub async fn bring_up(
+    runner: &Runner,
+    engine: &Engine,
+    config: &Arc<Config>,
+    environment: &Environment,
+    revision: Option<&str>,
+    id: &str,
+) -> Result<Release, DeploymentError> {
+    let release = release_for(runner, config, environment, revision).await?;
+    let state = StateDir::of(config, &environment.project);
+    let old = release::deployed(&state)?;
+    let resolver = Resolver {
+        runner,
+        engine,
+        environment,
+        tree: &environment.workdir,
+        release: &release,
+        images: std::collections::BTreeMap::new(),
+        old: old.as_ref().map(|snapshot| &snapshot.model),
+    };
+    let model = resolver.resolve().await?.model;
+    let dir = state.run(id).join("new");
+    let snapshot = Snapshot::write(&dir, &release, &model, &environment.env_files)?;
+    let runner = runner.clone().with_mask(stagegate_base::redact::Mask::new(model.secrets()));
+    up(&runner, engine, &environment.project, &snapshot.model_file(), UP_WITHIN).await?;
+    migrate(&runner, config, environment, &snapshot).await?;
+    wait_until_sound(engine, &environment.project, &model, environment.ready_within.0).await?;
+    release::record_deployed(&state, &dir)?;
+    Ok(release)
+}
+
+async fn release_for(
+    runner: &Runner,
+    config: &Config,
+    environment: &Environment,
+    revision: Option<&str>,
+) -> Result<Release, DeploymentError> {
+    let git = Git::open(runner, config.root()).await?;
+    let Some(revision) = revision else {
+        let mut release = git.release_of(&environment.workdir).await?;
+        if !git.changes(&environment.workdir).await?.is_empty() {
+            // What is not committed has no name, so it can never be promoted.
+            release.commit.push_str("-changed");
+            release.name.push_str("-changed");
+        }
+        return Ok(release);
+    };
+    let release = git.release(revision).await?;
+    let workdir = &environment.workdir;
+    if workdir.exists() && !git.is_own_worktree(workdir).await? {
+        return Err(DeploymentError::WorkingCopy { environment: environment.name.clone(), workdir: workdir.clone() });
+    }
+    git.check_out(workdir, &release.commit).await?;
+    Ok(release)
+}
+
+/// Runs migrations whose service a plain `up` leaves out, since it has a profile.
+async fn migrate(
+    runner: &Runner,
+    config: &Config,
+    environment: &Environment,
+    snapshot: &Snapshot,
+) -> Result<(), RunError> {
+    for service in config.databases.values().filter_map(|database| database.migrations.as_ref()) {
+        if snapshot.model.has_profile(service) {
+            let name = format!("{}-{service}-once", environment.project);
+            let run = compose::run_once(&environment.project, &snapshot.model_file(), service, &name);
+            runner.run_ok(&run, config.gate.migrate_within.0).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_renamed;
+
+    #[test]
+    fn only_a_name_that_begins_with_an_id_is_half_made() {
+        assert!(is_renamed("0123456789ab_shop-api-1"));
+        assert!(!is_renamed("shop_api_1"));
+        assert!(!is_renamed("0123456789ab_"));
+        assert!(!is_renamed("0123456789AB_shop"));
+    }
+}

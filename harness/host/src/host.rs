@@ -1,0 +1,38 @@
+//! What kind of machine this is.
+
+use std::{fs, path::Path};
+
+use stagegate_base::config::HostKind;
+
+/// Variable that says what kind of machine this is, where the guess is wrong: `laptop` or `server`.
+pub const HOST_VARIABLE: &str = "STAGEGATE_HOST";
+
+/// Returns the kind of this machine, and how it was told.
+#[must_use]
+pub fn kind() -> (HostKind, String) {
+    if let Ok(said) = std::env::var(HOST_VARIABLE) {
+        match said.as_str() {
+            "laptop" => return (HostKind::Laptop, format!("{HOST_VARIABLE} says so")),
+            "server" => return (HostKind::Server, format!("{HOST_VARIABLE} says so")),
+            _ => {}
+        }
+    }
+    if has_battery() {
+        return (HostKind::Laptop, "it has a battery".to_owned());
+    }
+    if std::env::var_os("DISPLAY").is_some() || std::env::var_os("WAYLAND_DISPLAY").is_some() {
+        return (HostKind::Laptop, "it has a desktop".to_owned());
+    }
+    if cfg!(target_os = "macos") {
+        return (HostKind::Laptop, "it runs macOS".to_owned());
+    }
+    (HostKind::Server, "it has neither battery nor desktop".to_owned())
+}
+
+fn has_battery() -> bool {
+    let supplies = fs::read_dir(Path::new("/sys/class/power_supply"));
+    supplies.into_iter().flatten().flatten().any(|supply| {
+        fs::read_to_string(supply.path().join("type")).is_ok_and(|kind| kind.trim() == "Battery")
+            && fs::read_to_string(supply.path().join("scope")).map_or(true, |scope| scope.trim() == "System")
+    })
+}

@@ -1,0 +1,128 @@
+//! Where things are kept on this machine.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use stagegate_base::config::Config;
+
+use crate::files;
+
+/// The folders of one compose project's state.
+///
+/// They are keyed by the project and belong to the machine, not to a checkout: two checkouts that speak of the same
+/// project share its lock and its history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateDir {
+    root: PathBuf,
+}
+
+impl StateDir {
+    /// Returns the state folder of `project`: `STAGEGATE_STATE_DIR`, else the configuration's `state_dir`, else
+    /// `/var/lib/stagegate` for root and `~/.local/state/stagegate` for others.
+    #[must_use]
+    pub fn of(config: &Config, project: &str) -> Self {
+        StateDir { root: base(config).join(project) }
+    }
+
+    /// Returns the state that is kept in `root`.
+    #[must_use]
+    pub fn at(root: &Path) -> Self {
+        StateDir { root: root.to_path_buf() }
+    }
+
+    /// Returns the folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the id of this very folder, 16 hexadecimal digits, which marks what its runs make elsewhere; made where
+    /// there is none.
+    ///
+    /// # Errors
+    /// The system's, and where the file holds something else: what is marked with the id could not be told any more.
+    pub fn id(&self) -> io::Result<String> {
+        let path = self.root.join("id");
+        if !path.exists() {
+            files::private_dir(&self.root)?;
+            let draft = self.root.join(format!(".id.{}", std::process::id()));
+            files::write_whole(&draft, random()?.as_bytes())?;
+            // A link is not made over another process's file.
+            let linked = fs::hard_link(&draft, &path);
+            fs::remove_file(&draft)?;
+            match linked {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => files::sync_dir(&self.root)?,
+            }
+        }
+        let id = fs::read_to_string(&path)?;
+        let is_id = id.len() == 16 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let text = || format!("{} does not hold 16 hexadecimal digits", path.display());
+        is_id.then_some(id).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, text()))
+    }
+
+    /// Returns the folder of the runs, one folder each.
+    #[must_use]
+    pub fn runs(&self) -> PathBuf {
+        self.root.join("runs")
+    }
+
+    /// Returns the folder of one run.
+    #[must_use]
+    pub fn run(&self, id: &str) -> PathBuf {
+        self.runs().join(id)
+    }
+
+    /// Returns the folder of test runs' records.
+    #[must_use]
+    pub fn tests(&self) -> PathBuf {
+        self.root.join("tests")
+    }
+}
+
+fn random() -> io::Result<String> {
+    use io::Read;
+    let mut bytes = [0_u8; 8];
+    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
+}
+
+fn base(config: &Config) -> PathBuf {
+    if let Some(dir) = std::env::var_os("STAGEGATE_STATE_DIR").filter(|dir| !dir.is_empty()) {
+        return PathBuf::from(dir);
+    }
+    if let Some(dir) = &config.state_dir {
+        return dir.clone();
+    }
+    if rustix::process::geteuid().is_root() {
+        return PathBuf::from("/var/lib/stagegate");
+    }
+    let home = || std::env::var_os("HOME").map_or_else(std::env::temp_dir, PathBuf::from);
+    std::env::var_os("XDG_STATE_HOME").map_or_else(|| home().join(".local/state"), PathBuf::from).join("stagegate")
+}
+
+/// Finds `stagegate.toml` in `start` or a folder above it.
+#[must_use]
+pub fn find_config(start: &Path) -> Option<PathBuf> {
+    start.ancestors().map(|dir| dir.join(stagegate_base::config::FILE_NAME)).find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_keeps_its_id_and_a_damaged_one_is_refused() {
+        let dir = std::env::temp_dir().join(format!("stagegate-id-{}", std::process::id()));
+        let id = StateDir::at(&dir).id().unwrap();
+        assert_eq!(StateDir::at(&dir).id().unwrap(), id);
+        let other = StateDir::at(&dir.join("other")).id().unwrap();
+        fs::write(dir.join("id"), "").unwrap();
+        let refused = StateDir::at(&dir).id().unwrap_err().to_string();
+        fs::remove_dir_all(&dir).unwrap();
+        assert!(id.len() == 16 && id != other, "{id} {other}");
+        assert!(refused.contains("16 hexadecimal digits"), "{refused}");
+    }
+}

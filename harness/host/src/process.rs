@@ -1,0 +1,343 @@
+//! The one place that runs programs.
+//!
+//! Each child is the leader of its own process group, so that Ctrl-C reaches the gate and not a half-done
+//! `docker compose up`, and so that a deadline ends its whole group. Each carries the mark of the run in its
+//! environment: the next run finds and ends what outlived a killed gate.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    process::Stdio,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use stagegate_base::{command::Command, redact::Mask};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
+    process::{ChildStdin, ChildStdout},
+};
+
+/// Variable that marks the children of a run: `<state folder>#<run>`.
+pub const MARK: &str = "STAGEGATE_RUN";
+/// How much of a child's output is kept in memory, from its end.
+const KEPT: usize = 8 << 20;
+
+/// What a program that ended left.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Exit code; 128 + signal where a signal ended it.
+    pub code: i32,
+    /// Standard output; empty where it went to a file.
+    pub stdout: String,
+    /// Standard error, masked.
+    pub stderr: String,
+}
+
+/// Why a program did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// It is not there or may not be run.
+    #[error("cannot run `{program}`; is it installed and on PATH?")]
+    Start {
+        /// The program.
+        program: String,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It ended with another code than 0.
+    #[error("`{line}` ended with code {code}: {reason}")]
+    Failed {
+        /// The command, masked.
+        line: String,
+        /// Its exit code.
+        code: i32,
+        /// The last lines of its standard error, masked.
+        reason: String,
+    },
+    /// It was ended because its time was up.
+    #[error("`{line}` was ended after {within:?}, its time limit")]
+    TimedOut {
+        /// The command, masked.
+        line: String,
+        /// Its time.
+        within: Duration,
+    },
+    /// Reading or writing its streams failed.
+    #[error("the output of `{line}` could not be handled")]
+    Stream {
+        /// The command, masked.
+        line: String,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A program that runs beside this one; its whole group is killed with this value.
+#[derive(Debug)]
+pub struct Started(tokio::process::Child);
+
+impl Started {
+    /// Returns what it reads and what it writes; nothing the second time.
+    pub fn streams(&mut self) -> Option<(ChildStdin, ChildStdout)> {
+        self.0.stdin.take().zip(self.0.stdout.take())
+    }
+
+    /// Kills its group and waits until it is gone.
+    pub async fn end(mut self) {
+        kill_group(self.0.id());
+        let _ = self.0.wait().await;
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        kill_group(self.0.id());
+    }
+}
+
+/// Runs programs, masks what they say and writes it to the run's log.
+#[derive(Clone, Debug, Default)]
+pub struct Runner {
+    mask: Mask,
+    mark: Option<String>,
+    log: Option<Arc<Mutex<File>>>,
+}
+
+impl Runner {
+    /// Returns a runner that masks `mask` in all that it hands on.
+    #[must_use]
+    pub fn with_mask(mut self, mask: Mask) -> Self {
+        self.mask = mask;
+        self
+    }
+
+    /// Returns a runner whose children carry `mark`.
+    #[must_use]
+    pub fn with_mark(mut self, mark: &str) -> Self {
+        self.mark = Some(mark.to_owned());
+        self
+    }
+
+    /// Returns a runner that writes to the log at `path`, which only its owner may read.
+    ///
+    /// # Errors
+    /// The system's, where the file cannot be opened.
+    pub fn with_log(mut self, path: &Path) -> std::io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        self.log = Some(Arc::new(Mutex::new(file)));
+        Ok(self)
+    }
+
+    /// Returns the mask.
+    #[must_use]
+    pub fn mask(&self) -> &Mask {
+        &self.mask
+    }
+
+    /// Writes lines to the run's log, masked. A log that cannot be written never stops a run.
+    pub fn note(&self, text: &str) {
+        let Some(log) = &self.log else { return };
+        let text = self.mask.apply(text);
+        if let Ok(mut file) = log.lock() {
+            let now = jiff::Timestamp::now();
+            for line in text.lines() {
+                let _ = writeln!(file, "{now:.3} {line}");
+            }
+        }
+    }
+
+    /// Runs a program to its end and returns what it left, whatever its exit code.
+    ///
+    /// # Errors
+    /// [`RunError`] where it cannot be started, or its time is up; its process group is killed then.
+    pub async fn run(&self, command: &Command, within: Duration) -> Result<Output, RunError> {
+        self.run_with(command, within, Stdio::null(), Stdio::piped()).await
+    }
+
+    /// Runs a program and returns its standard output.
+    ///
+    /// # Errors
+    /// [`RunError`], also where it ends with another code than 0.
+    pub async fn run_ok(&self, command: &Command, within: Duration) -> Result<String, RunError> {
+        let output = self.run(command, within).await?;
+        self.checked(command, output).map(|output| output.stdout)
+    }
+
+    /// Runs a program with its standard output in `file`.
+    ///
+    /// # Errors
+    /// As [`Runner::run_ok`].
+    pub async fn run_to_file(&self, command: &Command, within: Duration, file: File) -> Result<(), RunError> {
+        let output = self.run_with(command, within, Stdio::null(), file.into()).await?;
+        self.checked(command, output).map(drop)
+    }
+
+    /// Runs a program with its standard input from `file`.
+    ///
+    /// # Errors
+    /// As [`Runner::run_ok`].
+    pub async fn run_from_file(&self, command: &Command, within: Duration, file: File) -> Result<(), RunError> {
+        let output = self.run_with(command, within, file.into(), Stdio::piped()).await?;
+        self.checked(command, output).map(drop)
+    }
+
+    /// Runs a program and hands each line of its output to `sink`, masked, as it comes; returns its exit code.
+    ///
+    /// It stays in this process's group, so that Ctrl-C ends both.
+    ///
+    /// # Errors
+    /// [`RunError`] where it cannot be started or read.
+    pub async fn run_through(&self, command: &Command, mut sink: impl FnMut(&str)) -> Result<i32, RunError> {
+        let line = self.mask.apply(&command.line());
+        let mut prepared = self.prepared(command);
+        prepared.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let start = |source| RunError::Start { program: command.program.clone(), source };
+        let mut child = prepared.spawn().map_err(start)?;
+        let stream = |source| RunError::Stream { line: line.clone(), source };
+        if let Some(stdout) = child.stdout.take() {
+            let mut lines = BufReader::new(stdout).lines();
+            while let Some(text) = lines.next_line().await.map_err(stream)? {
+                sink(&self.mask.apply(&text));
+            }
+        }
+        Ok(code(child.wait().await.map_err(stream)?))
+    }
+
+    /// Starts a program that runs beside this one and is talked to over its streams.
+    ///
+    /// # Errors
+    /// [`RunError::Start`] where it cannot be started.
+    pub fn start(&self, command: &Command) -> Result<Started, RunError> {
+        self.note(&format!("start {}", self.mask.apply(&command.line())));
+        let mut prepared = self.prepared(command);
+        prepared.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        let start = |source| RunError::Start { program: command.program.clone(), source };
+        prepared.spawn().map(Started).map_err(start)
+    }
+
+    fn checked(&self, command: &Command, output: Output) -> Result<Output, RunError> {
+        if output.code == 0 {
+            return Ok(output);
+        }
+        let said = if output.stderr.trim().is_empty() { self.mask.apply(&output.stdout) } else { output.stderr };
+        let lines: Vec<&str> = said.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+        let reason = lines[lines.len().saturating_sub(4)..].join(" | ");
+        Err(RunError::Failed { line: self.mask.apply(&command.line()), code: output.code, reason })
+    }
+
+    async fn run_with(
+        &self,
+        command: &Command,
+        within: Duration,
+        stdin: Stdio,
+        stdout: Stdio,
+    ) -> Result<Output, RunError> {
+        let line = self.mask.apply(&command.line());
+        self.note(&format!("run {line}"));
+        let started = Instant::now();
+        let mut child = self
+            .prepared(command)
+            .process_group(0)
+            .stdin(stdin)
+            .stdout(stdout)
+            .spawn()
+            .map_err(|source| RunError::Start { program: command.program.clone(), source })?;
+        let group = child.id();
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let whole = async { tokio::join!(child.wait(), drain(out), drain(err)) };
+        let Ok((status, stdout, stderr)) = tokio::time::timeout(within, whole).await else {
+            kill_group(group);
+            let _ = child.wait().await;
+            self.note(&format!("end {line}: killed after {within:?}"));
+            return Err(RunError::TimedOut { line, within });
+        };
+        let stream = |source| RunError::Stream { line: line.clone(), source };
+        let status = status.map_err(stream)?;
+        let stderr = self.mask.apply(&stderr.map_err(stream)?);
+        let output = Output { code: code(status), stdout: stdout.map_err(stream)?, stderr };
+        self.note(&format!("end {line}: code {} after {:.3} s", output.code, started.elapsed().as_secs_f64()));
+        if !output.stderr.trim().is_empty() {
+            self.note(&output.stderr);
+        }
+        Ok(output)
+    }
+
+    fn prepared(&self, command: &Command) -> tokio::process::Command {
+        let mut prepared = tokio::process::Command::new(&command.program);
+        prepared.args(&command.args).stderr(Stdio::piped()).kill_on_drop(false);
+        if let Some(dir) = &command.dir {
+            prepared.current_dir(dir);
+        }
+        if let Some(mark) = &self.mark {
+            prepared.env(MARK, mark);
+        }
+        for (key, value) in &command.env {
+            prepared.env(key, value.expose());
+        }
+        prepared
+    }
+}
+
+async fn drain<R: AsyncRead + Unpin>(stream: Option<R>) -> std::io::Result<String> {
+    let Some(mut stream) = stream else { return Ok(String::new()) };
+    let mut kept = Vec::new();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let read = stream.read(&mut buffer).await?;
+        if read == 0 {
+            return Ok(String::from_utf8_lossy(&kept).into_owned());
+        }
+        kept.extend_from_slice(&buffer[..read]);
+        if kept.len() > 2 * KEPT {
+            kept.drain(..kept.len() - KEPT);
+        }
+    }
+}
+
+fn kill_group(group: Option<u32>) {
+    let pid = group.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    if let Some(pid) = pid {
+        let _ = kill_process_group(pid, Signal::KILL);
+    }
+}
+
+fn code(status: std::process::ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+}
+
+/// Ends every process that carries one of the marks that `is_old` accepts, and returns how many there were.
+///
+/// Only processes of this user are seen, which is whom a run of this user left behind.
+#[must_use]
+pub fn end_marked(is_old: impl Fn(&str) -> bool) -> usize {
+    let own = std::process::id();
+    let mut ended = 0;
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        if pid == own {
+            continue;
+        }
+        let Ok(environ) = std::fs::read(entry.path().join("environ")) else { continue };
+        let marked = environ
+            .split(|byte| *byte == 0)
+            .filter_map(|pair| std::str::from_utf8(pair).ok()?.strip_prefix(MARK)?.strip_prefix('='))
+            .any(&is_old);
+        if marked
+            && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
+            && rustix::process::kill_process(pid, Signal::KILL).is_ok()
+        {
+            ended += 1;
+        }
+    }
+    ended
+}
+
+#[cfg(test)]
+mod tests;

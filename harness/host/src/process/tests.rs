@@ -1,0 +1,42 @@
+use std::time::Duration;
+
+use stagegate_base::{command::Command, redact::Secret};
+
+use super::*;
+
+const SOON: Duration = Duration::from_secs(10);
+
+fn sh(script: &str) -> Command {
+    Command::new("sh").arg("-c").arg(script)
+}
+
+#[tokio::test]
+async fn a_failed_program_is_told_with_its_code_and_last_words_and_no_secret() {
+    let runner = Runner::default().with_mask(Mask::new([Secret::new("hunter2-hunter2")]));
+    let error = runner.run_ok(&sh("echo 'bad hunter2-hunter2' >&2; exit 3"), SOON).await.unwrap_err().to_string();
+    assert!(error.contains("code 3"), "{error}");
+    assert!(error.contains("bad ***"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_program_that_is_too_slow_is_ended_with_its_children() {
+    let error = Runner::default().run(&sh("sleep 60 & wait"), Duration::from_millis(200)).await.unwrap_err();
+    assert!(matches!(error, RunError::TimedOut { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_outlived_its_run_is_found_by_its_mark_and_ended() {
+    let mark = format!("test/{}", std::process::id());
+    let runner = Runner::default().with_mark(&mark);
+    let command = sh("setsid sleep 60 > /dev/null 2>&1 & echo $!");
+    let pid = runner.run_ok(&command, SOON).await.unwrap();
+    assert!(Path::new("/proc").join(pid.trim()).exists());
+    assert!(end_marked(|found| found == mark) >= 1);
+}
+
+#[tokio::test]
+async fn a_missing_program_is_named() {
+    let error = Runner::default().run(&Command::new("no-such-program"), SOON).await.unwrap_err().to_string();
+    assert!(error.contains("no-such-program"), "{error}");
+}

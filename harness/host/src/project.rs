@@ -1,0 +1,175 @@
+//! An environment made real: its configuration, its resolved compose model and its containers.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use stagegate_base::{
+    command::compose::{self as command, Source},
+    compose::{Model, ModelError},
+    config::{Config, ConfigError, Environment},
+    container::Container,
+    redact::Mask,
+};
+
+use crate::{
+    engine::{Engine, EngineError},
+    process::{RunError, Runner},
+};
+
+/// How long Compose may take to resolve its files.
+const RESOLVE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Why an environment could not be resolved.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    /// The configuration does not know it.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The configuration file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// There is no configuration file.
+    #[error("no stagegate.toml in {} or above; run in your project's folder, or write one (docs/stagegate.toml)", start.display())]
+    NoConfig {
+        /// Where the search began.
+        start: PathBuf,
+    },
+    /// A file or folder that the configuration names is not there.
+    #[error("environment `{environment}`: {what} {} is not there; {way_out}", path.display())]
+    Missing {
+        /// The environment.
+        environment: String,
+        /// What kind of file.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What to do.
+        way_out: String,
+    },
+    /// Compose could not resolve the files.
+    #[error(
+        "environment `{environment}`: Compose cannot resolve its files (`docker compose version` must tell 2 or later)"
+    )]
+    Resolve {
+        /// The environment.
+        environment: String,
+        /// What Compose said.
+        #[source]
+        source: RunError,
+    },
+    /// Compose resolved them to something else than a model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The Engine does not answer.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// Reads the configuration at `path`, or the one found from the current folder upwards.
+///
+/// # Errors
+/// [`ProjectError`] where there is none or it cannot be used.
+pub fn read_config(path: Option<&std::path::Path>) -> Result<Config, ProjectError> {
+    let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let path = match path {
+        Some(path) => here.join(path),
+        None => crate::paths::find_config(&here).ok_or(ProjectError::NoConfig { start: here })?,
+    };
+    let text =
+        std::fs::read_to_string(&path).map_err(|source| ProjectError::Unreadable { path: path.clone(), source })?;
+    Ok(Config::parse(&path, &text)?)
+}
+
+/// An environment with its resolved compose model.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The whole configuration.
+    pub config: Arc<Config>,
+    /// The environment.
+    pub environment: Environment,
+    /// The files that Compose resolved.
+    pub source: Source,
+    /// What it resolved them to.
+    pub model: Model,
+}
+
+impl Project {
+    /// Resolves an environment: checks that its files are there and lets Compose read them.
+    ///
+    /// # Errors
+    /// [`ProjectError`] that names the missing file or holds what Compose said.
+    pub async fn load(runner: &Runner, config: &Arc<Config>, name: &str) -> Result<Self, ProjectError> {
+        let environment = config.environment(name)?.clone();
+        let source = source(&environment)?;
+        let model = resolve(runner, name, &source).await?;
+        Ok(Project { config: Arc::clone(config), environment, source, model })
+    }
+
+    /// Returns the compose project's name.
+    #[must_use]
+    pub fn compose_name(&self) -> &str {
+        &self.environment.project
+    }
+
+    /// Returns the mask of all secrets that the model holds.
+    #[must_use]
+    pub fn mask(&self) -> Mask {
+        Mask::new(self.model.secrets())
+    }
+
+    /// Returns the containers of the project, ended ones included.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer.
+    pub async fn containers(&self, engine: &Engine) -> Result<Vec<Container>, EngineError> {
+        engine.project(self.compose_name()).await
+    }
+}
+
+/// Returns the files that Compose is to resolve for an environment.
+///
+/// # Errors
+/// [`ProjectError::Missing`] with the first file or folder that is not there.
+pub fn source(environment: &Environment) -> Result<Source, ProjectError> {
+    let missing = |what, path: &std::path::Path, way_out: String| ProjectError::Missing {
+        environment: environment.name.clone(),
+        what,
+        path: path.to_path_buf(),
+        way_out,
+    };
+    if !environment.workdir.is_dir() {
+        let way_out = format!("make it with `gate up --env {} --release REV`", environment.name);
+        return Err(missing("workdir", &environment.workdir, way_out));
+    }
+    let files: Vec<PathBuf> = environment.compose.iter().map(|file| environment.workdir.join(file)).collect();
+    if let Some(file) = files.iter().find(|file| !file.is_file()) {
+        let way_out = format!("name its files in `compose` of [environments.{}]", environment.name);
+        return Err(missing("compose file", file, way_out));
+    }
+    if let Some(file) = environment.env_files.iter().find(|file| !file.is_file()) {
+        return Err(missing("env file", file, "write it (one NAME=value a line)".to_owned()));
+    }
+    Ok(Source {
+        project: environment.project.clone(),
+        dir: environment.workdir.clone(),
+        files,
+        env_files: environment.env_files.clone(),
+    })
+}
+
+/// Lets Compose resolve files to a model.
+///
+/// # Errors
+/// [`ProjectError`] with what Compose said.
+pub async fn resolve(runner: &Runner, environment: &str, source: &Source) -> Result<Model, ProjectError> {
+    let text = runner
+        .run_ok(&command::config(source), RESOLVE_WITHIN)
+        .await
+        .map_err(|source| ProjectError::Resolve { environment: environment.to_owned(), source })?;
+    Ok(Model::parse(&text)?)
+}

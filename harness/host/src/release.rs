@@ -1,0 +1,329 @@
+//! A release made ready for one environment: its frozen model, its env files, and the record of what is deployed.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use stagegate_base::{
+    command::{compose, docker},
+    compose::Model,
+    config::Environment,
+    container::Container,
+    release::Release,
+};
+
+use crate::{
+    engine::{Engine, EngineError},
+    files,
+    paths::StateDir,
+    process::{RunError, Runner},
+    project::{self, ProjectError},
+};
+
+const PULL_WITHIN: Duration = Duration::from_secs(600);
+const BUILD_WITHIN: Duration = Duration::from_secs(1_800);
+
+/// A release that could not be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// The environment's files.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// The Engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// An image can be had nowhere.
+    #[error("image {image} of service `{service}` is not on this host and cannot be pulled; build or load it first")]
+    NoImage {
+        /// The service.
+        service: String,
+        /// The image.
+        image: String,
+        /// What the pull said.
+        #[source]
+        source: RunError,
+    },
+    /// Compose could not build.
+    #[error("the release's images cannot be built")]
+    Build(#[source] RunError),
+    /// A file.
+    #[error("cannot {what} {}", path.display())]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// The record of what is deployed.
+    #[error("{} is damaged; deploy again with `gate up`", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// A copy of an env file as it was when a release was deployed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvCopy {
+    /// Where the file belongs.
+    pub path: PathBuf,
+    /// The copy's name within the snapshot's folder.
+    pub copy: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Contents {
+    release: Release,
+    env_files: Vec<EnvCopy>,
+}
+
+/// All that is needed to start a release again, whatever became of files, tags and variables meanwhile.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// The release.
+    pub release: Release,
+    /// The model, every image by its id.
+    pub model: Model,
+    /// Copies of the env files.
+    pub env_files: Vec<EnvCopy>,
+}
+
+impl Snapshot {
+    /// Writes a snapshot into `dir`: the model, and copies of the env files as they are now.
+    ///
+    /// # Errors
+    /// [`ReleaseError::File`].
+    pub fn write(dir: &Path, release: &Release, model: &Model, env_files: &[PathBuf]) -> Result<Self, ReleaseError> {
+        files::private_dir(dir).map_err(at("make", dir))?;
+        let mut copies = Vec::new();
+        for (number, path) in env_files.iter().enumerate() {
+            let copy = format!("env-{number}");
+            let bytes = fs::read(path).map_err(at("read", path))?;
+            files::write_whole(&dir.join(&copy), &bytes).map_err(at("write", dir))?;
+            copies.push(EnvCopy { path: path.clone(), copy });
+        }
+        Self::finish(dir, release, model, copies)
+    }
+
+    /// Writes a copy of this snapshot into `dir`.
+    ///
+    /// # Errors
+    /// [`ReleaseError::File`].
+    pub fn copy_to(&self, dir: &Path) -> Result<Self, ReleaseError> {
+        files::private_dir(dir).map_err(at("make", dir))?;
+        for env in &self.env_files {
+            let bytes = self.env_bytes(env)?;
+            files::write_whole(&dir.join(&env.copy), &bytes).map_err(at("write", dir))?;
+        }
+        Self::finish(dir, &self.release, &self.model, self.env_files.clone())
+    }
+
+    fn finish(dir: &Path, release: &Release, model: &Model, env_files: Vec<EnvCopy>) -> Result<Self, ReleaseError> {
+        let contents = Contents { release: release.clone(), env_files: env_files.clone() };
+        let path = dir.join("release.json");
+        let text = serde_json::to_vec_pretty(&contents)
+            .map_err(|source| ReleaseError::Record { path: path.clone(), source })?;
+        files::write_whole(&dir.join("model.json"), model.to_json().as_bytes()).map_err(at("write", dir))?;
+        // Last, since a folder with this file is a whole snapshot.
+        files::write_whole(&path, &text).map_err(at("write", &path))?;
+        Ok(Snapshot { dir: dir.to_path_buf(), release: release.clone(), model: model.clone(), env_files })
+    }
+
+    /// Reads the snapshot in `dir`.
+    ///
+    /// # Errors
+    /// [`ReleaseError`] where it is missing or damaged.
+    pub fn read(dir: &Path) -> Result<Self, ReleaseError> {
+        let path = dir.join("release.json");
+        let text = fs::read(&path).map_err(at("read", &path))?;
+        let contents: Contents =
+            serde_json::from_slice(&text).map_err(|source| ReleaseError::Record { path: path.clone(), source })?;
+        let model = read_model(&dir.join("model.json"))?;
+        Ok(Snapshot { dir: dir.to_path_buf(), release: contents.release, model, env_files: contents.env_files })
+    }
+
+    /// Returns the file of the model.
+    #[must_use]
+    pub fn model_file(&self) -> PathBuf {
+        self.dir.join("model.json")
+    }
+
+    /// Returns the contents of an env file as they were.
+    ///
+    /// # Errors
+    /// [`ReleaseError::File`].
+    pub fn env_bytes(&self, env: &EnvCopy) -> Result<Vec<u8>, ReleaseError> {
+        let path = self.dir.join(&env.copy);
+        fs::read(&path).map_err(at("read", &path))
+    }
+
+    /// Puts the env files back as they were; what is there now and differs is kept beside, with `ending`.
+    ///
+    /// # Errors
+    /// [`ReleaseError::File`].
+    pub fn put_env_files_back(&self, ending: &str) -> Result<Vec<PathBuf>, ReleaseError> {
+        let mut changed = Vec::new();
+        for env in &self.env_files {
+            let before = self.env_bytes(env)?;
+            let now = fs::read(&env.path).ok();
+            if now.as_ref() == Some(&before) {
+                continue;
+            }
+            if let Some(now) = now {
+                let kept = PathBuf::from(format!("{}.{ending}", env.path.display()));
+                if !kept.exists() {
+                    files::write_whole(&kept, &now).map_err(at("write", &kept))?;
+                }
+            }
+            files::write_whole(&env.path, &before).map_err(at("write", &env.path))?;
+            changed.push(env.path.clone());
+        }
+        Ok(changed)
+    }
+}
+
+/// Reads a model that was written before.
+///
+/// # Errors
+/// [`ReleaseError`] where it is missing or damaged.
+pub fn read_model(path: &Path) -> Result<Model, ReleaseError> {
+    let text = fs::read_to_string(path).map_err(at("read", path))?;
+    Model::parse(&text).map_err(|error| ReleaseError::Project(error.into()))
+}
+
+/// Returns what is deployed in the project of `state`, as far as the gate did it.
+///
+/// # Errors
+/// [`ReleaseError`] where the record is damaged.
+pub fn deployed(state: &StateDir) -> Result<Option<Snapshot>, ReleaseError> {
+    let path = state.root().join("deployed");
+    match fs::read_to_string(&path) {
+        Ok(dir) => Snapshot::read(&state.root().join(dir.trim())).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ReleaseError::File { what: "read", path, source }),
+    }
+}
+
+/// Records that the snapshot in `dir`, below the state's folder, is what is deployed.
+///
+/// # Errors
+/// [`ReleaseError::File`].
+pub fn record_deployed(state: &StateDir, dir: &Path) -> Result<(), ReleaseError> {
+    let path = state.root().join("deployed");
+    let inside = dir.strip_prefix(state.root()).unwrap_or(dir).to_string_lossy().into_owned();
+    files::write_whole(&path, inside.as_bytes()).map_err(at("write", &path))
+}
+
+/// Resolves a release for an environment: its model as it will stand in `environment.workdir`, images by id.
+pub struct Resolver<'a> {
+    /// Runs programs.
+    pub runner: &'a Runner,
+    /// The Engine.
+    pub engine: &'a Engine,
+    /// The environment that the release is for.
+    pub environment: &'a Environment,
+    /// A checkout of the release; the environment's workdir itself, or another folder.
+    pub tree: &'a Path,
+    /// The release.
+    pub release: &'a Release,
+    /// Image ids that are to be used, by service: those that were tested.
+    pub images: BTreeMap<String, String>,
+    /// What is deployed now, so that what does not change is not recreated.
+    pub old: Option<&'a Model>,
+}
+
+/// A resolved release.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The model for the environment's workdir.
+    pub model: Model,
+    /// The same with the paths of the tree that it was resolved in.
+    pub in_tree: Model,
+}
+
+impl Resolver<'_> {
+    /// Resolves the release; images that are missing are built or pulled.
+    ///
+    /// # Errors
+    /// [`ReleaseError`] that names the file or the image.
+    pub async fn resolve(mut self) -> Result<Resolved, ReleaseError> {
+        let in_tree = Environment { workdir: self.tree.to_path_buf(), ..self.environment.clone() };
+        let source = project::source(&in_tree)?;
+        let model = project::resolve(self.runner, &self.environment.name, &source).await?;
+        let missing = |service: &String| !self.images.contains_key(service);
+        if model.services().iter().any(|service| missing(service) && model.is_built(service)) {
+            self.runner.run_ok(&compose::build(&source), BUILD_WITHIN).await.map_err(ReleaseError::Build)?;
+        }
+        for service in model.services().into_iter().filter(missing).collect::<Vec<_>>() {
+            let id = self.image_id(&model, &service).await?;
+            self.images.insert(service, id);
+        }
+        let pinned = model.pinned(&self.release.commit, &self.images, &self.mounts(&model)?);
+        let (tree, workdir) = (self.tree.to_string_lossy(), self.environment.workdir.to_string_lossy());
+        let placed = pinned.rebased(&tree, &workdir);
+        let placed = match self.old {
+            Some(old) => placed.carried(old),
+            None => placed,
+        };
+        Ok(Resolved { model: placed, in_tree: pinned })
+    }
+
+    async fn image_id(&self, model: &Model, service: &str) -> Result<String, ReleaseError> {
+        let built = format!("{}-{service}", model.project());
+        let image = if model.image(service).is_empty() { &built } else { model.image(service) };
+        if let Some(id) = self.engine.image(image).await? {
+            return Ok(id);
+        }
+        let no_image = |source| ReleaseError::NoImage { service: service.to_owned(), image: image.to_owned(), source };
+        self.runner.run_ok(&docker::pull(image), PULL_WITHIN).await.map_err(no_image)?;
+        self.engine.image(image).await?.ok_or_else(|| {
+            let line = docker::pull(image).line();
+            no_image(RunError::Failed { line, code: 0, reason: "the image is not there afterwards".to_owned() })
+        })
+    }
+
+    /// Hashes what each service mounts from the release's tree.
+    fn mounts(&self, model: &Model) -> Result<BTreeMap<String, String>, ReleaseError> {
+        let mut hashes = BTreeMap::new();
+        for service in model.services() {
+            let inside = |bind: &&stagegate_base::compose::Bind| Path::new(&bind.source).starts_with(self.tree);
+            let mut all = String::new();
+            for bind in model.binds(&service).iter().filter(inside) {
+                let path = Path::new(&bind.source);
+                all.push_str(&files::hash_tree(path).map_err(at("read", path))?);
+            }
+            if !all.is_empty() {
+                hashes.insert(service, combine(&all));
+            }
+        }
+        Ok(hashes)
+    }
+}
+
+/// Shortens several hashes, one after another, to one of 16 digits each.
+fn combine(hashes: &str) -> String {
+    hashes.as_bytes().chunks(64).map(|hash| String::from_utf8_lossy(&hash[..16]).into_owned()).collect()
+}
+
+/// Returns the image ids that the containers of a project run, by service.
+#[must_use]
+pub fn images_of(containers: &[Container]) -> BTreeMap<String, String> {
+    containers.iter().filter(|c| !c.one_off).map(|c| (c.service.clone(), c.image.clone())).collect()
+}
+
+fn at(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ReleaseError {
+    let path = path.to_path_buf();
+    move |source| ReleaseError::File { what, path, source }
+}

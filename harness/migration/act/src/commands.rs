@@ -1,0 +1,291 @@
+//! Steps that commands of the user's take: any tool, on this host or in a service's image.
+//!
+//! A command finds its database in variables, never in its arguments. What it did is asked of `status`, not of its exit
+//! code alone: a tool that ends with 0 and did nothing, or too much, is told.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use stagegate_base::{
+    command::{Command, compose, docker, postgres::Reach},
+    compose::Model,
+    config::{Commands as Config, Tool},
+    redact::{Mask, Secret},
+};
+use stagegate_migration_decide::{
+    Chain, Direction, Listed, Script, Step, listed, of_steps,
+    round_trip::{Failure, Why},
+    version_of,
+};
+
+use super::bench::ProveError;
+use crate::scratch::{Database, Scratch};
+use stagegate_host::{
+    error::with_causes,
+    files,
+    process::{RunError, Runner},
+};
+
+/// More steps than any chain has; a list that grows with each `up` would never end.
+const MOST: usize = 20_000;
+const REMOVED_WITHIN: Duration = Duration::from_secs(30);
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+/// A tool by its commands, and where they run.
+#[derive(Clone, Debug)]
+pub struct Commands {
+    /// What the user wrote.
+    pub config: Config,
+    /// The folder that they run in, where they run on this host.
+    pub dir: PathBuf,
+    /// The environment's compose model, where they run in a service of it.
+    pub model: Option<Model>,
+    /// How long one command may take.
+    pub within: Duration,
+    /// What is masked in all that they say.
+    pub secrets: Vec<Secret>,
+}
+
+/// A command that did not do its work.
+struct Stopped {
+    line: String,
+    said: String,
+    why: Why,
+}
+
+impl Commands {
+    /// Returns the tables in which tools keep their books.
+    #[must_use]
+    pub fn books(&self) -> Vec<&str> {
+        let own = self.config.books.iter().map(String::as_str);
+        Tool::Command.bookkeeping_tables().iter().copied().chain(own).collect()
+    }
+
+    /// Takes all steps up on a database of its own, and returns them: which migrations each `up` applies.
+    ///
+    /// Those behind a step that fails are steps of one migration each.
+    ///
+    /// # Errors
+    /// [`ProveError`] where there is no database, or `status` tells nothing.
+    pub async fn chain(&self, scratch: &Scratch, before: &str) -> Result<Chain, ProveError> {
+        let database = scratch.create(None).await?;
+        if !before.is_empty() {
+            let client = scratch.session(&database).await?;
+            client
+                .batch_execute(before)
+                .await
+                .map_err(|error| ProveError::Before(stagegate_host::database::said(&error)))?;
+        }
+        let steps = self.steps(scratch, &database).await;
+        scratch.drop(&database).await?;
+        let steps = steps.map_err(|stopped| ProveError::Commands(format!("`{}`: {}", stopped.line, stopped.said)))?;
+        Ok(of_steps(&steps, !self.config.down.is_empty()))
+    }
+
+    async fn steps(&self, scratch: &Scratch, database: &Database) -> Result<Vec<Vec<String>>, Stopped> {
+        let mut steps: Vec<Vec<String>> = Vec::new();
+        let mut pending = names(&self.list(scratch, database).await?, false);
+        // With the next one named in its arguments, `up` applies that one.
+        let is_named = self.config.up.iter().any(|word| word.contains("{version}") || word.contains("{name}"));
+        while !is_named && !pending.is_empty() && steps.len() < MOST {
+            if self.execute(scratch, database, &self.config.up, pending.first()).await.is_err() {
+                break;
+            }
+            let left = names(&self.list(scratch, database).await?, false);
+            let applied: Vec<String> = pending.iter().filter(|name| !left.contains(name)).cloned().collect();
+            if applied.is_empty() {
+                break;
+            }
+            steps.push(applied);
+            pending = left;
+        }
+        steps.extend(pending.into_iter().map(|name| vec![name]));
+        Ok(steps)
+    }
+
+    /// Takes one step on a database, and sees to it that the tool did this step and no other.
+    pub(super) async fn step(&self, scratch: &Scratch, database: &Database, script: &Script) -> Result<(), Failure> {
+        let Some(step) = &script.step else { return Ok(()) };
+        let done = match step.direction {
+            Direction::Up => self.up(scratch, database, step).await,
+            Direction::Down => self.down(scratch, database, step).await,
+        };
+        let Err(stopped) = done else { return Ok(()) };
+        if stopped.why == Why::TimedOut {
+            self.end_sessions(scratch, database).await;
+        }
+        Err(Failure::of_command(script, &stopped.line, &stopped.said, stopped.why))
+    }
+
+    async fn up(&self, scratch: &Scratch, database: &Database, step: &Step) -> Result<(), Stopped> {
+        let argv = &self.config.up;
+        let before: BTreeSet<String> = names(&self.list(scratch, database).await?, true).into_iter().collect();
+        self.execute(scratch, database, argv, step.names.first()).await?;
+        let after = names(&self.list(scratch, database).await?, true);
+        let new: Vec<String> = after.into_iter().filter(|name| !before.contains(name)).collect();
+        if new == step.names {
+            return Ok(());
+        }
+        Err(did(argv, &format!("it applied {}; expected {}", told(&new), told(&step.names))))
+    }
+
+    /// Goes back until nothing of the step is applied: a tool may take back one migration at a time that it applied
+    /// together.
+    async fn down(&self, scratch: &Scratch, database: &Database, step: &Step) -> Result<(), Stopped> {
+        let argv = &self.config.down;
+        let mut applied = names(&self.list(scratch, database).await?, true);
+        let kept: Vec<String> = applied.iter().filter(|name| !step.names.contains(name)).cloned().collect();
+        while applied != kept {
+            self.execute(scratch, database, argv, step.names.last()).await?;
+            let now = names(&self.list(scratch, database).await?, true);
+            if now.len() >= applied.len() {
+                return Err(did(argv, &format!("it took back nothing; expected {}", told(&step.names))));
+            }
+            let lost: Vec<String> = kept.iter().filter(|name| !now.contains(name)).cloned().collect();
+            if !lost.is_empty() {
+                let message = format!("it took back {} too; expected {} only", told(&lost), told(&step.names));
+                return Err(did(argv, &message));
+            }
+            applied = now;
+        }
+        Ok(())
+    }
+
+    async fn list(&self, scratch: &Scratch, database: &Database) -> Result<Vec<Listed>, Stopped> {
+        let printed = self.execute(scratch, database, &self.config.status, None).await?;
+        listed(&printed).map_err(|error| did(&self.config.status, &error.to_string()))
+    }
+
+    /// Runs a command and returns what it printed.
+    async fn execute(
+        &self,
+        scratch: &Scratch,
+        database: &Database,
+        argv: &[String],
+        next: Option<&String>,
+    ) -> Result<String, Stopped> {
+        let argv = filled(argv, next);
+        let line = argv.join(" ");
+        let cannot = |said: String| Stopped { line: line.clone(), said, why: Why::Unreadable };
+        let ran = match (&self.config.service, &self.model) {
+            (Some(service), Some(model)) => {
+                let none = "commands run in a service need a scratch server in a container; start Docker";
+                let (container, reach) = scratch.reach_inside(database).ok_or_else(|| cannot(none.to_owned()))?;
+                if !model.has(service) {
+                    return Err(cannot(format!("there is no service `{service}` in the compose model")));
+                }
+                let (key, value) = scratch.label();
+                let project = format!("{container}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+                let model = model.within(service, container, &project).labelled(key, value);
+                self.in_service(&model, service, &project, &argv, &reach).await
+            }
+            _ => {
+                let reach = scratch.reach(database);
+                let reach = reach.ok_or_else(|| cannot("the scratch server has no address".to_owned()))?;
+                self.on_host(&argv, &reach).await
+            }
+        };
+        let output = ran.map_err(|error| stopped(&line, &error))?;
+        if output.code == 0 {
+            return Ok(output.stdout);
+        }
+        let said = self.mask_for(scratch, database).apply(&last_words(&output));
+        let why = Why::of_words(&said);
+        Err(Stopped { said: format!("ended with code {}: {said}", output.code), line, why })
+    }
+
+    async fn on_host(&self, argv: &[String], reach: &Reach) -> Result<stagegate_host::process::Output, RunError> {
+        let (program, arguments) = argv.split_first().map_or(("", argv), |(program, rest)| (program.as_str(), rest));
+        // A path with a slash is meant from the folder that the command runs in.
+        let inside = self.dir.join(program);
+        let program = if program.contains('/') { inside.to_string_lossy().into_owned() } else { program.to_owned() };
+        let mut command = Command::new(&program).args(arguments.iter().cloned()).in_dir(&self.dir);
+        command.env = reach.variables(&self.config.url_variable);
+        Runner::default().with_mask(self.mask(reach)).run(&command, self.within).await
+    }
+
+    async fn in_service(
+        &self,
+        model: &Model,
+        service: &str,
+        project: &str,
+        argv: &[String],
+        reach: &Reach,
+    ) -> Result<stagegate_host::process::Output, RunError> {
+        let runner = Runner::default().with_mask(self.mask(reach));
+        let path = std::env::temp_dir().join(format!("{project}.json"));
+        let variables = reach.variables(&self.config.url_variable);
+        let names: Vec<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
+        let mut command = compose::run_command(project, &path, service, project, &names, argv);
+        command.env.clone_from(&variables);
+        let written = private(&path, &model.to_json());
+        let ran = match written {
+            Ok(()) => runner.run(&command, self.within).await,
+            Err(source) => Err(RunError::Stream { line: path.display().to_string(), source }),
+        };
+        let _ = fs::remove_file(&path);
+        if matches!(ran, Err(RunError::TimedOut { .. })) {
+            // The client is dead, its container is not.
+            let _ = runner.run(&docker::remove(project), REMOVED_WITHIN).await;
+        }
+        ran
+    }
+
+    fn mask(&self, reach: &Reach) -> Mask {
+        Mask::new(self.secrets.iter().cloned().chain(reach.password.clone()).chain([reach.url()]))
+    }
+
+    fn mask_for(&self, scratch: &Scratch, database: &Database) -> Mask {
+        scratch.reach(database).map_or_else(|| Mask::new(self.secrets.clone()), |reach| self.mask(&reach))
+    }
+
+    /// Ends what a killed command left in the server.
+    async fn end_sessions(&self, scratch: &Scratch, database: &Database) {
+        let Ok(client) = scratch.session(database).await else { return };
+        let end = "select pg_terminate_backend(pid) from pg_stat_activity \
+                   where datname = current_database() and application_name <> 'stagegate/scratch'";
+        // A session that stays is ended with its database.
+        let _ = client.batch_execute(end).await;
+    }
+}
+
+fn private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    files::private_file(path)?.write_all(text.as_bytes())
+}
+
+fn names(listed: &[Listed], applied: bool) -> Vec<String> {
+    listed.iter().filter(|one| one.is_applied == applied).map(|one| one.name.clone()).collect()
+}
+
+fn told(names: &[String]) -> String {
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+/// Says what a command did that it was not meant to do.
+fn did(argv: &[String], said: &str) -> Stopped {
+    Stopped { line: argv.join(" "), said: said.to_owned(), why: Why::Refused }
+}
+
+fn filled(argv: &[String], next: Option<&String>) -> Vec<String> {
+    let Some(name) = next else { return argv.to_vec() };
+    argv.iter().map(|word| word.replace("{version}", version_of(name)).replace("{name}", name)).collect()
+}
+
+fn stopped(line: &str, error: &RunError) -> Stopped {
+    let why = if matches!(error, RunError::TimedOut { .. }) { Why::TimedOut } else { Why::Unreadable };
+    Stopped { line: line.to_owned(), said: with_causes(error), why }
+}
+
+/// Returns the last lines that say something.
+fn last_words(output: &stagegate_host::process::Output) -> String {
+    let said = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(4)..].join(" | ")
+}

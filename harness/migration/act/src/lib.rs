@@ -1,0 +1,31 @@
+//! Migrations on the disk, and on a scratch server: each one up, down and up again, and the whole chain.
+//!
+//! The facts are made here; what they mean is decided in `stagegate_migration_decide::round_trip`.
+
+mod applied;
+mod bench;
+pub mod catalog;
+mod chain;
+mod commands;
+pub mod integrity;
+mod probes;
+mod prove;
+pub mod recorder;
+mod rows;
+mod run;
+pub mod scratch;
+pub mod seed;
+mod source;
+mod touched;
+mod trip;
+
+pub use applied::applied;
+pub use bench::{OnRows, Options, ProveError, Proven, roles};
+pub use commands::Commands;
+pub use prove::prove;
+pub use rows::Rows;
+pub use run::Manner;
+pub use source::{SourceError, files};
+
+#[cfg(test)]
+mod tests;

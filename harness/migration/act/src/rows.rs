@@ -1,0 +1,333 @@
+//! The same trip on tables with rows: seeded, counted and summed up around each step, locks recorded on the way up.
+//!
+//! All of it happens in a transaction that is taken back, or on a copy: the trip without rows sees nothing of it.
+
+use stagegate_migration_decide::{
+    Asked, Migration, Route, Script, Touched, asked_for,
+    integrity::Content,
+    locks::{Observed, Request, Sizes, statements},
+    round_trip::{Failure, Moments, Step},
+    schema::{Facts, Kind},
+    touched,
+};
+use tokio_postgres::Client;
+
+use super::{
+    bench::{Bench, ProveError, Session},
+    run::{self, Manner},
+    touched::tables,
+    trip::is_of_transaction,
+};
+use crate::{
+    integrity::{Ask, content, content_in_transaction, sizes},
+    recorder::{self, Taken},
+    seed::{Plan, Unfilled, fill_in_transaction},
+};
+use stagegate_host::database::{DatabaseError, failed, said};
+
+/// How rows are made.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// Statements of the user's that go first; where they do not run yet on a schema, they are left out.
+    pub seed: Option<String>,
+    /// What the generator makes of the tables that are empty after that.
+    pub plan: Plan,
+    /// How many of the newest migrations are tried with rows in all tables and with their locks watched. The others,
+    /// applied long ago, are tried with rows in the tables that they may change.
+    pub newest: usize,
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Rows { seed: None, plan: Plan::default(), newest: 20 }
+    }
+}
+
+/// How much of a database gets rows.
+#[derive(Clone, Debug)]
+pub(super) enum Share {
+    /// All tables; locks are watched too.
+    All,
+    /// What the migration may change.
+    Touched,
+}
+
+/// What came of a trip with rows.
+#[derive(Debug)]
+pub(super) enum OnRows {
+    /// There is no table yet, or the script cannot be read.
+    Nothing,
+    /// No table that was there can change.
+    Untouched,
+    /// It was tried.
+    Tried(Box<WithRows>),
+}
+
+/// What a migration showed on tables with rows.
+#[derive(Debug, Default)]
+pub(super) struct WithRows {
+    /// Whether all tables had rows and locks were watched.
+    pub(super) is_whole: bool,
+    pub(super) moments: Moments,
+    pub(super) unfilled: Vec<Unfilled>,
+    /// Why the user's statements did not run; none where they did, or there are none.
+    pub(super) seed_refused: Option<String>,
+    pub(super) observed: Vec<Observed>,
+    pub(super) sizes: Sizes,
+    /// What probes asked while it went up for good.
+    pub(super) requests: Vec<Request>,
+}
+
+const MOMENT: &str = "savepoint stagegate_moment";
+const BACK_TO_MOMENT: &str = "rollback to savepoint stagegate_moment";
+
+impl Bench<'_> {
+    /// Tries a migration on rows, before it goes up for good.
+    pub(super) async fn with_rows(
+        &mut self,
+        migration: &Migration,
+        before: &Facts,
+        share: &Share,
+    ) -> Result<OnRows, ProveError> {
+        let Some(mut rows) = self.options.rows.clone() else { return Ok(OnRows::Nothing) };
+        let manner = self.options.manner.clone();
+        let has_tables = before.iter().any(|fact| fact.id.kind == Kind::Table);
+        if !has_tables || matches!(migration.up.route(), Route::Unreadable(_)) {
+            return Ok(OnRows::Nothing);
+        }
+        let mut without = Vec::new();
+        if matches!(share, Share::Touched) {
+            let tables = tables(&self.session().await?.client).await?;
+            if let Touched::Some { watched, seeded } = touched(migration, &tables) {
+                if watched.is_empty() {
+                    return Ok(OnRows::Untouched);
+                }
+                rows.plan.only = Some(seeded.into_iter().collect());
+                without = tables.all.into_keys().filter(|table| !watched.contains(table)).collect();
+            }
+        }
+        if matches!(self.route(migration), Route::Session) {
+            let mut taken = std::mem::take(&mut self.taken);
+            let session = self.session().await?;
+            let ran = Run {
+                session,
+                client: &session.client,
+                migration,
+                manner: &manner,
+                rows: &rows,
+                share,
+                without: &without,
+                inside: true,
+            };
+            let tried = ran.all(&mut taken).await;
+            // A server that is gone is told by the trip that follows.
+            let _ = session.client.batch_execute("rollback").await;
+            self.taken = taken;
+            let tried = tried?;
+            if !tried.moments.stopped.as_ref().is_some_and(|(_, failure)| is_of_transaction(failure)) {
+                return Ok(OnRows::Tried(Box::new(tried)));
+            }
+        }
+        let copy = self.copy().await?;
+        let session = self.open(&copy).await?;
+        let ran = Run {
+            session: &session,
+            client: &session.client,
+            migration,
+            manner: &manner,
+            rows: &rows,
+            share,
+            without: &without,
+            inside: false,
+        };
+        let mut taken = std::mem::take(&mut self.taken);
+        let tried = ran.all(&mut taken).await;
+        self.taken = taken;
+        drop(session);
+        self.scratch.drop(&copy).await?;
+        tried.map(|tried| OnRows::Tried(Box::new(tried)))
+    }
+}
+
+struct Run<'a> {
+    session: &'a Session<'a>,
+    client: &'a Client,
+    migration: &'a Migration,
+    manner: &'a Manner,
+    rows: &'a Rows,
+    share: &'a Share,
+    /// Tables that are not looked at.
+    without: &'a [String],
+    /// In one transaction that the caller takes back; else as the tool would.
+    inside: bool,
+}
+
+impl Run<'_> {
+    async fn all(&self, taken: &mut Taken) -> Result<WithRows, ProveError> {
+        let mut found = self.seeded().await?;
+        let client = self.client;
+        found.moments.before = self.content(&self.migration.up).await?;
+        found.is_whole = matches!(self.share, Share::All);
+        let rows = sizes(&found.moments.before).into_iter();
+        found.sizes = rows.map(|(table, rows)| (table, rows.unsigned_abs())).collect();
+        if found.is_whole {
+            recorder::install(client).await?;
+            recorder::mark(client).await?;
+            taken.take(client).await?;
+        }
+        if self.inside {
+            self.execute(MOMENT).await?;
+        }
+        self.steps(&mut found, taken).await?;
+        if self.inside {
+            self.blame(&mut found.moments).await?;
+        }
+        Ok(found)
+    }
+
+    /// Goes up, down and up again, until a step does not run to its end.
+    async fn steps(&self, found: &mut WithRows, taken: &mut Taken) -> Result<(), ProveError> {
+        let Migration { up, .. } = self.migration;
+        let moments = &mut found.moments;
+        if let Err(failure) = self.script(up).await {
+            moments.stopped = Some((Step::Up, failure));
+            return Ok(());
+        }
+        moments.up = Some(self.content(up).await?);
+        if found.is_whole {
+            found.observed = statements(&taken.take(self.client).await?);
+        }
+        for observed in &mut found.observed {
+            observed.locks.retain(|(table, _)| !self.session.is_books(table));
+            observed.rewrites.retain(|(table, _)| !self.session.is_books(table));
+        }
+        let Some(down) = self.migration.usable_down() else { return Ok(()) };
+        if matches!(down.route(), Route::Unreadable(_)) {
+            return Ok(());
+        }
+        if let Err(failure) = self.script(down).await {
+            moments.stopped = Some((Step::Down, failure));
+            return Ok(());
+        }
+        moments.down = Some(self.content(down).await?);
+        if let Err(failure) = self.script(up).await {
+            moments.stopped = Some((Step::Again, failure));
+            return Ok(());
+        }
+        moments.again = Some(self.content(up).await?);
+        Ok(())
+    }
+
+    async fn script(&self, script: &Script) -> Result<(), Failure> {
+        if self.inside {
+            return run::inside(self.client, script, self.manner).await;
+        }
+        self.session.as_the_tool(script).await.map(drop)
+    }
+
+    /// Reads what is there, as the session's own user, whatever role the script took.
+    async fn content(&self, script: &Script) -> Result<Content, DatabaseError> {
+        let ask = Ask { without: self.without, ..Ask::columns() };
+        let fresh = run::freshen(self.client, self.manner, script).await;
+        fresh.map_err(|failure| {
+            DatabaseError::Unexpected(format!("cannot make a session as new: {}", failure.told()))
+        })?;
+        let mut found = match self.inside {
+            true => content_in_transaction(self.client, &ask).await?,
+            false => content(self.client, &ask).await?,
+        };
+        found.tables.retain(|table, _| !self.session.is_books(table));
+        found.invalid.retain(|kept| !self.session.is_books(&kept.table));
+        Ok(found)
+    }
+
+    /// Makes rows: the user's, the generator's, and those that the script's conditions ask for.
+    async fn seeded(&self) -> Result<WithRows, ProveError> {
+        let mut found = WithRows::default();
+        self.execute("begin").await?;
+        if let Some(seed) = &self.rows.seed {
+            self.execute(MOMENT).await?;
+            if let Err(error) = self.client.batch_execute(seed).await {
+                found.seed_refused = Some(said(&error));
+                self.execute(BACK_TO_MOMENT).await?;
+            }
+            self.execute("reset session authorization; reset role; reset all; release savepoint stagegate_moment")
+                .await?;
+        }
+        found.unfilled = fill_in_transaction(self.client, &self.plan().await?).await?.unfilled;
+        for (nth, asked) in asked_for(&self.migration.up).iter().enumerate() {
+            self.ask_for(nth, asked).await?;
+        }
+        if !self.inside {
+            self.execute("commit").await?;
+        }
+        Ok(found)
+    }
+
+    /// Returns what is to be filled: not the tables in which the tool keeps its books.
+    async fn plan(&self) -> Result<Plan, ProveError> {
+        let mut plan = self.rows.plan.clone();
+        if self.session.has_books() {
+            let tables = "select format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class c \
+                 join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p') and c.oid >= 16384";
+            let found = self.client.query(tables, &[]).await.map_err(|e| failed("list tables", &e))?;
+            let names = found.iter().map(|row| row.get::<_, String>(0));
+            plan.leave_out.extend(names.filter(|table| self.session.is_books(table)));
+        }
+        Ok(plan)
+    }
+
+    /// Gives one row of each table that is meant the value; where the table refuses it, nothing.
+    async fn ask_for(&self, nth: usize, asked: &Asked) -> Result<(), ProveError> {
+        let tables = "select format('%I.%I', n.nspname, c.relname), format('%I', a.attname) \
+             from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid \
+             join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
+             where c.oid >= 16384 and c.relkind in ('r', 'p') and a.attnum > 0 and a.attname = $1 and c.relname::text = any($2)";
+        let rows = self.client.query(tables, &[&asked.column, &asked.names]).await;
+        for row in rows.map_err(|e| failed("find the tables that are meant", &e))? {
+            let (table, column): (String, String) = (row.get(0), row.get(1));
+            let place = nth % self.rows.plan.rows.max(1);
+            let sql = format!(
+                "update {table} set {column} = {} where (tableoid, ctid) = \
+                 (select tableoid, ctid from {table} order by tableoid, ctid offset {place} limit 1)",
+                asked.value
+            );
+            self.execute(MOMENT).await?;
+            if self.client.batch_execute(&sql).await.is_err() {
+                self.execute(BACK_TO_MOMENT).await?;
+            }
+            self.execute("release savepoint stagegate_moment").await?;
+        }
+        Ok(())
+    }
+
+    /// Runs the way up once more, statement by statement, and notes the first that changes a table's rows.
+    async fn blame(&self, moments: &mut Moments) -> Result<(), ProveError> {
+        let Some(up) = &moments.up else { return Ok(()) };
+        let tables = moments.changed(up);
+        let script = &self.migration.up;
+        if tables.is_empty() || script.statements.len() < 2 {
+            return Ok(());
+        }
+        self.execute(BACK_TO_MOMENT).await?;
+        for nth in 0..script.statements.len() {
+            if run::nth(self.client, script, nth, self.manner).await.is_err() {
+                return Ok(());
+            }
+            let open: Vec<String> =
+                tables.iter().filter(|table| !moments.blamed.contains_key(*table)).cloned().collect();
+            if open.is_empty() {
+                return Ok(());
+            }
+            let now = content_in_transaction(self.client, &Ask { only: Some(&open), ..Ask::columns() }).await?;
+            for table in moments.changed(&now).into_iter().filter(|table| open.contains(table)) {
+                moments.blamed.insert(table, nth);
+            }
+        }
+        Ok(())
+    }
+
+    async fn execute(&self, sql: &str) -> Result<(), ProveError> {
+        Ok(self.client.batch_execute(sql).await.map_err(|e| failed("make rows", &e))?)
+    }
+}

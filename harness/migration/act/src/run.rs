@@ -1,0 +1,241 @@
+//! Runs scripts as their tools do, and says which statement did not run to its end.
+
+use std::{ops::Range, pin::pin, time::Duration};
+
+use futures_util::{SinkExt, StreamExt};
+use stagegate_migration_decide::{
+    Script, Statement, Transaction,
+    round_trip::{Failure, Why},
+};
+use tokio_postgres::{Client, Error, NoTls, SimpleQueryMessage};
+
+use stagegate_host::database::literal;
+
+/// What a server's own limit may take longer until the statement is ended from here.
+const BESIDE_LIMIT: Duration = Duration::from_secs(3);
+
+/// How scripts are run.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    /// How long one statement may take.
+    pub statement_within: Duration,
+    /// The search path of the product's sessions; the server's own where `None`.
+    pub search_path: Option<String>,
+}
+
+impl Manner {
+    /// Returns the statements that make a session as new: what an earlier script set is gone.
+    fn fresh(&self) -> String {
+        let limit = self.statement_within.as_millis();
+        let path = self.search_path.as_ref().map(|path| {
+            let schemas: Vec<String> = path.split(',').map(|part| literal(part.trim())).collect();
+            format!("; set search_path = {}", schemas.join(", "))
+        });
+        format!(
+            "reset session authorization; reset role; reset all; set client_min_messages = error; \
+             set statement_timeout = {limit}{}",
+            path.unwrap_or_default()
+        )
+    }
+}
+
+/// Why a statement did not end well, before its place is known.
+struct Stop {
+    sqlstate: Option<String>,
+    message: String,
+    /// Byte of the message that was sent, where the server named one.
+    position: Option<usize>,
+    is_over: bool,
+}
+
+impl Stop {
+    fn of(error: &Error, sent: &str) -> Self {
+        let Some(said) = error.as_db_error() else {
+            let source = std::error::Error::source(error);
+            let cause = source.map(|cause| format!(": {cause}")).unwrap_or_default();
+            // A text that cannot be sent, such as one with a zero byte, says nothing about the server.
+            let is_text = source
+                .and_then(|cause| cause.downcast_ref::<std::io::Error>())
+                .is_some_and(|cause| cause.kind() == std::io::ErrorKind::InvalidInput);
+            let is_there = !error.is_closed() && (cause.is_empty() || is_text);
+            let sqlstate = is_there.then(|| "XX000".to_owned());
+            return Stop { sqlstate, message: format!("{error}{cause}"), position: None, is_over: false };
+        };
+        let position = match said.position() {
+            Some(tokio_postgres::error::ErrorPosition::Original(place)) => byte_of(sent, *place),
+            _ => None,
+        };
+        let detail = said.detail().map(|detail| format!(" ({})", detail.replace('\n', "; "))).unwrap_or_default();
+        Stop {
+            sqlstate: Some(said.code().code().to_owned()),
+            message: format!("{}{detail}", said.message()),
+            position,
+            is_over: false,
+        }
+    }
+
+    fn failure(self, script: &Script, statement: Option<&Statement>, manner: &Manner) -> Failure {
+        let mut failure = Failure::of(script, statement, self.sqlstate.as_deref(), &self.message);
+        if self.is_over || failure.why == Why::TimedOut {
+            failure.why = Why::TimedOut;
+            failure.message = format!("{}; the limit is {:?}", failure.message, manner.statement_within);
+        }
+        failure
+    }
+}
+
+/// Turns the server's position, in characters from 1, into a byte.
+fn byte_of(text: &str, position: u32) -> Option<usize> {
+    let place = usize::try_from(position).ok()?.checked_sub(1)?;
+    text.char_indices().nth(place).map(|(byte, _)| byte)
+}
+
+/// Makes the session as new for the next script; inside of a transaction too.
+pub(super) async fn freshen(client: &Client, manner: &Manner, script: &Script) -> Result<(), Failure> {
+    let done = client.batch_execute(&manner.fresh()).await;
+    done.map_err(|error| Stop::of(&error, "").failure(script, None, manner))
+}
+
+/// Begins or commits a transaction for a script.
+pub(super) async fn control(client: &Client, what: &str, script: &Script, manner: &Manner) -> Result<(), Failure> {
+    let done = client.batch_execute(what).await;
+    done.map_err(|error| Stop::of(&error, "").failure(script, script.statements.last(), manner))
+}
+
+/// Runs a script statement by statement in the transaction that `client` is in.
+pub(super) async fn inside(client: &Client, script: &Script, manner: &Manner) -> Result<(), Failure> {
+    freshen(client, manner, script).await?;
+    for statement in &script.statements {
+        one(client, script, statement, manner).await?;
+    }
+    Ok(())
+}
+
+/// Runs one statement of a script inside of the transaction that the client is in.
+pub(super) async fn nth(client: &Client, script: &Script, nth: usize, manner: &Manner) -> Result<(), Failure> {
+    match script.statements.get(nth) {
+        Some(statement) => one(client, script, statement, manner).await,
+        None => Ok(()),
+    }
+}
+
+/// How a script that ended well left its session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ran {
+    /// It had begun a transaction and not ended it; that is taken back now, as at a session's end.
+    pub(super) left_open: bool,
+}
+
+/// Runs a script as its tool would, with the tool's transaction or without.
+pub(super) async fn as_the_tool(client: &Client, script: &Script, manner: &Manner) -> Result<Ran, Failure> {
+    freshen(client, manner, script).await?;
+    if script.transaction != Transaction::Wrapped {
+        let ran = batches(client, script, manner).await;
+        ended(client, ran).await?;
+        return Ok(Ran { left_open: is_left_open(client).await });
+    }
+    control(client, "begin", script, manner).await?;
+    let ran = batches(client, script, manner).await;
+    ended(client, ran).await?;
+    control(client, "commit", script, manner).await?;
+    Ok(Ran::default())
+}
+
+/// Tells whether the session is still in a transaction, and takes that back.
+// Source: PostgreSQL manual, SAVEPOINT: outside of a transaction it is an error (25P01).
+async fn is_left_open(client: &Client) -> bool {
+    let Err(error) = client.batch_execute("savepoint stagegate_end").await else {
+        let _ = client.batch_execute("rollback").await;
+        return true;
+    };
+    let is_failed = error.code().is_some_and(|code| code.code() == "25P02");
+    if is_failed {
+        let _ = client.batch_execute("rollback").await;
+    }
+    is_failed
+}
+
+/// Leaves the transaction that a script left open, on an error or by mistake.
+async fn ended(client: &Client, ran: Result<(), Failure>) -> Result<(), Failure> {
+    if ran.is_err() {
+        // Outside of a transaction this is a warning, and a server that is gone has been told.
+        let _ = client.batch_execute("rollback").await;
+    }
+    ran
+}
+
+async fn batches(client: &Client, script: &Script, manner: &Manner) -> Result<(), Failure> {
+    for batch in &script.batches {
+        batch_of(client, script, batch, manner).await?;
+    }
+    Ok(())
+}
+
+/// Sends one message of the tool's; rows of a COPY have to be sent by themselves.
+async fn batch_of(client: &Client, script: &Script, batch: &Range<usize>, manner: &Manner) -> Result<(), Failure> {
+    let members: Vec<&Statement> =
+        script.statements.iter().filter(|s| batch.start <= s.range.start && s.range.start < batch.end).collect();
+    if members.len() <= 1 || members.iter().any(|statement| statement.copy_data().is_some()) {
+        for statement in members {
+            one(client, script, statement, manner).await?;
+        }
+        return Ok(());
+    }
+    let sent = script.text.get(batch.clone()).unwrap_or_default();
+    let mut done = 0;
+    let Err(stop) = limited(client, manner, simple(client, sent, &mut done)).await else { return Ok(()) };
+    let named = stop.position.and_then(|byte| script.statement_at(batch.start + byte));
+    let statement = named.or_else(|| members.get(done).copied()).or_else(|| members.last().copied());
+    Err(stop.failure(script, statement, manner))
+}
+
+async fn one(client: &Client, script: &Script, statement: &Statement, manner: &Manner) -> Result<(), Failure> {
+    let text = script.text_of(statement);
+    let mut done = 0;
+    let ran = match statement.copy_data() {
+        Some(data) => {
+            let rows = script.text.get(data).unwrap_or_default();
+            limited(client, manner, copy(client, text, rows)).await
+        }
+        None => limited(client, manner, simple(client, text, &mut done)).await,
+    };
+    ran.map_err(|stop| stop.failure(script, Some(statement), manner))
+}
+
+/// Sends a message and counts the statements that ended.
+async fn simple(client: &Client, text: &str, done: &mut usize) -> Result<(), Stop> {
+    let stop = |error: Error| Stop::of(&error, text);
+    let mut messages = pin!(client.simple_query_raw(text).await.map_err(stop)?);
+    while let Some(message) = messages.next().await {
+        if let SimpleQueryMessage::CommandComplete(_) = message.map_err(stop)? {
+            *done += 1;
+        }
+    }
+    Ok(())
+}
+
+async fn copy(client: &Client, text: &str, rows: &str) -> Result<(), Stop> {
+    let stop = |error: Error| Stop::of(&error, text);
+    let mut sink = pin!(client.copy_in(text).await.map_err(stop)?);
+    let data = std::io::Cursor::new(rows.as_bytes().to_vec());
+    sink.send(data).await.map_err(stop)?;
+    sink.finish().await.map_err(stop).map(drop)
+}
+
+/// Ends a statement from here where the script took the server's own limit away.
+async fn limited(
+    client: &Client,
+    manner: &Manner,
+    running: impl Future<Output = Result<(), Stop>>,
+) -> Result<(), Stop> {
+    let cancel = client.cancel_token();
+    match tokio::time::timeout(manner.statement_within + BESIDE_LIMIT, running).await {
+        Ok(ran) => ran,
+        Err(_) => {
+            // Where the server does not answer to this either, the session's end is what ends the statement.
+            let _ = cancel.cancel_query(NoTls).await;
+            let message = "ended from here, since the script had lifted the server's own limit".to_owned();
+            Err(Stop { sqlstate: Some("57014".to_owned()), message, position: None, is_over: true })
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! One migration: up for good, then down and up again, in a transaction that is taken back or on a copy.
+
+use std::time::Instant;
+
+use stagegate_migration_decide::{
+    Migration, Route,
+    locks::Request,
+    round_trip::{Down, Failure, Trip, Why},
+    schema::{Difference, Facts, diff},
+};
+
+use super::{
+    bench::{Bench, ProveError, Session},
+    probes,
+    run::{self, Manner},
+};
+
+/// What down and up again showed.
+struct Back {
+    down: Down,
+    left_open: Vec<String>,
+    second_up: Option<Failure>,
+    second_differs: Vec<Difference>,
+}
+
+impl Back {
+    fn of(down: Down) -> Self {
+        Back { down, left_open: Vec::new(), second_up: None, second_differs: Vec::new() }
+    }
+}
+
+/// Refusals that a session's one transaction may be to blame for: an object in use, a command that wants no
+/// transaction, an enum's value that is too new.
+// Source: PostgreSQL manual, appendix A: 55006, 25001, 55P04.
+const OF_THE_TRANSACTION: [&str; 3] = ["55006", "25001", "55P04"];
+
+impl Bench<'_> {
+    /// Takes one migration up for good, and tries its way back; returns the schema after the way up too.
+    ///
+    /// With `probed`, probes read and write the tables that it names meanwhile; their requests are returned as well.
+    pub(super) async fn trip(
+        &mut self,
+        migration: &Migration,
+        before: &Facts,
+        probed: bool,
+    ) -> Result<(Trip, Facts, Vec<Request>), ProveError> {
+        let begun = Instant::now();
+        let mut route = self.route(migration);
+        let probe = if probed { self.probe(migration, before).await? } else { None };
+        let went = self.up(migration).await;
+        let requests = match probe {
+            Some(probe) => probes::answered(probe.end().await),
+            None => Vec::new(),
+        };
+        let (up, left_open) = went?;
+        // With the server gone there is nothing to read, and the statement that it went with has to be told.
+        let is_gone = up.as_ref().is_some_and(|failure| failure.why == Why::ServerGone);
+        let after = if is_gone { before.clone() } else { self.session().await?.facts().await? };
+        let mut back = match (&up, self.options.ways_back) {
+            (Some(_), _) => Back::of(Down::NotTried("its way up failed".to_owned())),
+            (None, false) => Back::of(Down::NotTried("the ways back were not asked for".to_owned())),
+            (None, true) => self.back(migration, before, &after, &mut route).await?,
+        };
+        if left_open {
+            back.left_open.insert(0, migration.up.file.clone());
+        }
+        let trip = Trip {
+            version: migration.version.clone(),
+            label: migration.label(),
+            route,
+            up,
+            down: back.down,
+            left_open: back.left_open,
+            second_up: back.second_up,
+            second_differs: back.second_differs,
+            longest_stall: requests.iter().map(|request| request.took).max(),
+            took: begun.elapsed(),
+        };
+        Ok((trip, after, requests))
+    }
+
+    /// Chooses the way: the copy where one of the scripts needs it.
+    pub(super) fn route(&self, migration: &Migration) -> Route {
+        let up = migration.up.route();
+        let down = migration.down.as_ref().map_or(Route::Session, |down| down.route());
+        match (up, down) {
+            (Route::Unreadable(reason), _) | (_, Route::Unreadable(reason)) => Route::Unreadable(reason),
+            (Route::Clone(reason), _) | (_, Route::Clone(reason)) => Route::Clone(reason),
+            (Route::Session, Route::Session) if self.options.always_clone => {
+                Route::Clone("it was asked for".to_owned())
+            }
+            (Route::Session, Route::Session) => Route::Session,
+        }
+    }
+
+    pub(super) async fn up(&mut self, migration: &Migration) -> Result<(Option<Failure>, bool), ProveError> {
+        let manner = self.options.manner.clone();
+        if let Route::Unreadable(reason) = migration.up.route() {
+            return Ok((Some(Failure::unreadable(&migration.up, &reason)), false));
+        }
+        let session = self.session().await?;
+        let ran = match migration.up.route() {
+            Route::Session => in_a_transaction(&session.client, migration, &manner).await.map(|()| run::Ran::default()),
+            _ => session.as_the_tool(&migration.up).await,
+        };
+        Ok(match ran {
+            Ok(ran) => (None, ran.left_open),
+            Err(failure) => (Some(failure), false),
+        })
+    }
+
+    async fn back(
+        &mut self,
+        migration: &Migration,
+        before: &Facts,
+        after: &Facts,
+        route: &mut Route,
+    ) -> Result<Back, ProveError> {
+        let Some(down) = &migration.down else {
+            return Ok(Back::of(Down::NotUsable { is_there: false, left: diff(before, after) }));
+        };
+        if let Route::Unreadable(reason) = down.route() {
+            return Ok(Back::of(Down::Failed(Failure::unreadable(down, &reason))));
+        }
+        if matches!(route, Route::Session) {
+            let manner = self.options.manner.clone();
+            let session = self.session().await?;
+            let back = in_session(session, migration, before, after, &manner).await?;
+            match doubtful(&back) {
+                None => return Ok(back),
+                Some(reason) => *route = Route::Clone(reason),
+            }
+        }
+        let copy = self.copy().await?;
+        let back = on_copy(&self.open(&copy).await?, migration, before, after, &self.options.manner).await;
+        self.scratch.drop(&copy).await?;
+        back
+    }
+}
+
+/// Tells whether a session's one transaction may be to blame.
+pub(super) fn is_of_transaction(failure: &Failure) -> bool {
+    failure.sqlstate.as_deref().is_some_and(|state| OF_THE_TRANSACTION.contains(&state))
+}
+
+/// Says why a session's verdict is to be confirmed on a copy.
+fn doubtful(back: &Back) -> Option<String> {
+    match (&back.down, &back.second_up) {
+        (Down::Failed(failure), _) if is_of_transaction(failure) => Some(format!("in one session: {}", failure.told())),
+        (_, Some(failure)) => Some(format!("in one session its second way up failed: {}", failure.told())),
+        _ => None,
+    }
+}
+
+async fn in_a_transaction(
+    client: &tokio_postgres::Client,
+    migration: &Migration,
+    manner: &Manner,
+) -> Result<(), Failure> {
+    run::control(client, "begin", &migration.up, manner).await?;
+    match run::inside(client, &migration.up, manner).await {
+        Ok(()) => run::control(client, "commit", &migration.up, manner).await,
+        Err(failure) => {
+            // A server that is gone has been told.
+            let _ = client.batch_execute("rollback").await;
+            Err(failure)
+        }
+    }
+}
+
+/// Tries down and up in one transaction that is taken back.
+async fn in_session(
+    session: &Session<'_>,
+    migration: &Migration,
+    before: &Facts,
+    after: &Facts,
+    manner: &Manner,
+) -> Result<Back, ProveError> {
+    let client = &session.client;
+    let back = match run::control(client, "begin", &migration.up, manner).await {
+        Ok(()) => both_ways(session, migration, before, after, manner, true).await,
+        Err(failure) => Ok(Back::of(Down::Failed(failure))),
+    };
+    let _ = client.batch_execute("rollback").await;
+    back
+}
+
+/// Tries down and up on a copy, each as the tool would.
+async fn on_copy(
+    session: &Session<'_>,
+    migration: &Migration,
+    before: &Facts,
+    after: &Facts,
+    manner: &Manner,
+) -> Result<Back, ProveError> {
+    both_ways(session, migration, before, after, manner, false).await
+}
+
+async fn both_ways(
+    session: &Session<'_>,
+    migration: &Migration,
+    before: &Facts,
+    after: &Facts,
+    manner: &Manner,
+    inside: bool,
+) -> Result<Back, ProveError> {
+    let Some(down) = &migration.down else { return Ok(Back::of(Down::NotTried("there is none".to_owned()))) };
+    let run = async |script| {
+        if inside {
+            run::inside(&session.client, script, manner).await.map(|()| run::Ran::default())
+        } else {
+            session.as_the_tool(script).await
+        }
+    };
+    let read = async || if inside { session.facts_inside().await } else { session.facts().await };
+    let ran = match run(down).await {
+        Ok(ran) => ran,
+        Err(failure) => return Ok(Back::of(Down::Failed(failure))),
+    };
+    let found = read().await?;
+    let left = diff(before, &found);
+    // A transaction that is never committed is as good as no way back.
+    let is_lost = ran.left_open && !left.is_empty() && diff(after, &found).is_empty();
+    let mut back = Back::of(match migration.usable_down() {
+        Some(_) if !is_lost => Down::Ran(left),
+        _ => Down::NotUsable { is_there: true, left },
+    });
+    if ran.left_open {
+        back.left_open.push(down.file.clone());
+    }
+    match run(&migration.up).await {
+        Err(failure) => back.second_up = Some(failure),
+        Ok(_) => back.second_differs = diff(after, &read().await?),
+    }
+    Ok(back)
+}

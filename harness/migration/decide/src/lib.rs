@@ -1,0 +1,105 @@
+//! Migrations as their tools read them: which scripts there are, in which order, and what their texts tell.
+//!
+//! In: the files of a folder as bytes ([`File`]). Out: a [`Chain`] of [`Migration`]s in the tool's own order, each with
+//! its [`Script`]s, and [`Finding`]s. What is observed on a server is told with the same [`Finding`]s; every code
+//! stands in [`codes`]. No file is read here and no server asked.
+
+pub mod applied;
+mod asked;
+mod books;
+pub mod codes;
+mod commands;
+mod exceptions;
+mod finding;
+pub mod integrity;
+mod lint;
+pub mod locks;
+mod read;
+pub mod report;
+pub mod round_trip;
+pub mod schema;
+mod script;
+pub mod seed;
+mod split;
+mod token;
+mod touched;
+
+use serde::Serialize;
+use stagegate_base::config::Tool;
+
+pub use asked::{Asked, asked_for};
+pub use books::named_books;
+pub use commands::{Direction, ListError, Listed, Step, listed, of_steps, version_of};
+pub use exceptions::{EXCEPTIONS_FILE, Exceptions, Extent};
+pub(crate) use finding::shortened;
+pub use finding::{Code, Finding};
+pub use lint::lint;
+pub use read::{File, ReadError, chain, detected};
+pub use script::{Route, Script, Statement, Trait, Transaction};
+pub use touched::{Tables, Touched, touched};
+
+/// All migrations of a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Chain {
+    /// The tool whose rules were followed.
+    pub tool: Tool,
+    /// The migrations, in the order in which the tool applies them.
+    pub migrations: Vec<Migration>,
+    /// What the files themselves tell, in the order of the migrations.
+    pub findings: Vec<Finding>,
+}
+
+impl Chain {
+    /// Returns a migration by its version.
+    #[must_use]
+    pub fn migration(&self, version: &str) -> Option<&Migration> {
+        self.migrations.iter().find(|migration| migration.version == version)
+    }
+}
+
+/// Whether a migration runs once, or whenever its text changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Once.
+    #[default]
+    Versioned,
+    /// Whenever its text changes, after the others (Flyway).
+    Repeatable,
+}
+
+/// One migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Migration {
+    /// The version as the tool compares it; the name where it has none.
+    pub version: String,
+    /// What it is called, as its file says.
+    pub name: String,
+    /// Whether it runs once.
+    pub kind: Kind,
+    /// The way there.
+    pub up: Script,
+    /// The way back, where a file or a section for it is there, empty or not.
+    pub down: Option<Script>,
+    /// The checksum that the tool itself keeps, as text, where it keeps one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+}
+
+impl Migration {
+    /// Returns the way back, where it does anything.
+    #[must_use]
+    pub fn usable_down(&self) -> Option<&Script> {
+        self.down.as_ref().filter(|down| down.does_something())
+    }
+
+    /// Returns `20240131_add_orders`, as people name it.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match (self.version.is_empty(), self.name.is_empty() || self.name == self.version) {
+            (true, _) => self.name.clone(),
+            (_, true) => self.version.clone(),
+            _ => format!("{}_{}", self.version, self.name),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What files and the chain of them tell, whatever the tool.
+
+use super::{
+    super::{Finding, Kind, Migration, Script, Tool, Trait, Transaction, codes, split},
+    File, Reading, dbmate, goose,
+    name::number,
+};
+use stagegate_base::record::Severity;
+
+/// The size from which a file is told: every tool holds it in memory whole.
+const LARGE_BYTES: usize = 10 << 20;
+
+/// Looks at the bytes of each file that the tool reads, and tells which it does not read.
+pub(super) fn files(reading: &mut Reading<'_>) {
+    let mut crlf: Vec<&str> = Vec::new();
+    for file in reading.files.clone() {
+        if !reading.used.contains(file.path.as_str()) {
+            unread(reading, file);
+            continue;
+        }
+        bytes(reading, file);
+        let text = file.text();
+        if text.contains("\r\n") {
+            crlf.push(&file.path);
+        }
+        let other = match reading.tool {
+            Tool::Goose => dbmate::is_marked(&text).then_some("dbmate"),
+            Tool::Dbmate => goose::is_marked(&text).then_some("goose"),
+            _ if !file.is_sql() => None,
+            _ => dbmate::is_marked(&text).then_some("dbmate").or(goose::is_marked(&text).then_some("goose")),
+        };
+        if let Some(other) = other {
+            let message = format!("read as {}, but marked for {other}", reading.tool);
+            reading.tell(&codes::MIXED_TOOLS, file, 0, message);
+        }
+    }
+    if let Some(first) = crlf.first() {
+        let message = format!("{} of {} files, the first is {first}", crlf.len(), reading.used.len());
+        let finding = Finding::new(&codes::CARRIAGE_RETURNS, message).at(first, 1);
+        reading.findings.push(finding);
+    }
+}
+
+fn unread(reading: &mut Reading<'_>, file: &File) {
+    let callback = reading.tool == Tool::Flyway && !file.name().contains("__");
+    if !file.is_sql() || !file.is_at_top() || callback {
+        return;
+    }
+    let message = format!("{} passes over a file of this name", reading.tool);
+    reading.tell(&codes::IGNORED_FILE, file, 0, message);
+}
+
+fn bytes(reading: &mut Reading<'_>, file: &File) {
+    let line_of = |at: usize| file.bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+    let bytes = &file.bytes;
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return reading.tell(&codes::NOT_UTF8, file, 1, "the file is in UTF-16, expected UTF-8");
+    }
+    if let Err(error) = std::str::from_utf8(bytes) {
+        let at = error.valid_up_to();
+        let message = format!("byte 0x{:02x} at offset {at} is no UTF-8", bytes.get(at).copied().unwrap_or_default());
+        reading.tell(&codes::NOT_UTF8, file, line_of(at), message);
+    }
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+        reading.tell(&codes::NUL_BYTE, file, line_of(at), format!("a zero byte at offset {at}"));
+    }
+    if bytes.starts_with(&[0xef, 0xbb, 0xbf]) {
+        reading.tell(&codes::BYTE_ORDER_MARK, file, 1, "expected SQL, found a byte order mark (EF BB BF)");
+    }
+    if bytes.len() > LARGE_BYTES {
+        let message = format!("{} MB, expected 10 MB at most", bytes.len() >> 20);
+        reading.tell(&codes::LARGE_FILE, file, 0, message);
+    }
+}
+
+/// Looks at the migrations: versions, ways back, and what their tool does with their statements.
+pub(super) fn chain(reading: &mut Reading<'_>, migrations: &[Migration]) {
+    if migrations.is_empty() {
+        let message = format!("no migration as {} names them", reading.tool);
+        reading.findings.push(Finding::new(&codes::NO_MIGRATIONS, message));
+    }
+    versions(reading, migrations);
+    ways_back(reading, migrations);
+    for migration in migrations {
+        if !migration.up.does_something() {
+            let finding = Finding::new(&codes::UP_EMPTY, "nothing but comments and selections of constants");
+            reading.findings.push(finding.of(&migration.version).at(&migration.up.file, migration.up.first_line));
+        }
+        for script in [Some(&migration.up), migration.down.as_ref()].into_iter().flatten() {
+            let told = statements(reading.tool, script);
+            reading.findings.extend(told.into_iter().map(|finding| finding.of(&migration.version)));
+        }
+    }
+}
+
+fn versions(reading: &mut Reading<'_>, migrations: &[Migration]) {
+    let versioned: Vec<&Migration> = migrations.iter().filter(|found| found.kind == Kind::Versioned).collect();
+    let same = |a: &str, b: &str| a == b || reading.tool != Tool::Diesel && is_number(a) && number(a) == number(b);
+    let mut told = Vec::new();
+    for pair in versioned.windows(2) {
+        if same(&pair[0].version, &pair[1].version) {
+            let message = format!("`{}` has the same version {}", pair[0].up.file, pair[0].version);
+            let finding = Finding::new(&codes::DUPLICATE_VERSION, message);
+            told.push(finding.of(&pair[1].version).at(&pair[1].up.file, 0));
+        }
+    }
+    told.extend(gaps(&versioned));
+    reading.findings.extend(told);
+}
+
+fn is_number(version: &str) -> bool {
+    !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Tells numbers that are missing, where nearly all versions follow each other by one.
+fn gaps(migrations: &[&Migration]) -> Vec<Finding> {
+    let numbers: Vec<u64> = migrations.iter().filter_map(|found| found.version.parse().ok()).collect();
+    let steps = numbers.windows(2).filter(|pair| pair[1] == pair[0] + 1).count();
+    if numbers.len() != migrations.len() || steps * 5 < numbers.len().saturating_sub(1) * 4 {
+        return Vec::new();
+    }
+    let gap = |(pair, migration): (&[u64], &&Migration)| {
+        let missing = match pair[1].saturating_sub(pair[0]) {
+            0 | 1 => return None,
+            2 => format!("number {} is missing", pair[0] + 1),
+            _ => format!("numbers {} to {} are missing", pair[0] + 1, pair[1] - 1),
+        };
+        let finding = Finding::new(&codes::VERSION_GAP, missing);
+        Some(finding.of(&migration.version).at(&migration.up.file, 0))
+    };
+    numbers.windows(2).zip(migrations.iter().skip(1)).filter_map(gap).collect()
+}
+
+/// Tells missing and empty ways back; once for the folder where it has none at all.
+fn ways_back(reading: &mut Reading<'_>, migrations: &[Migration]) {
+    let versioned: Vec<&Migration> = migrations.iter().filter(|found| found.kind == Kind::Versioned).collect();
+    if versioned.len() > 1 && versioned.iter().all(|found| found.down.is_none()) {
+        let why = if reading.tool == Tool::Refinery { "refinery knows no way back" } else { "no way back is there" };
+        let message = format!("none of {} migrations has one: {why}", versioned.len());
+        return reading.findings.push(Finding::new(&codes::DOWN_MISSING, message));
+    }
+    for migration in versioned {
+        let (code, file, line, message) = match &migration.down {
+            None => (&codes::DOWN_MISSING, &migration.up.file, 0, "no way back is there"),
+            Some(down) if !down.does_something() => {
+                let message = "nothing but comments and selections of constants";
+                (&codes::DOWN_EMPTY, &down.file, down.first_line, message)
+            }
+            Some(_) => continue,
+        };
+        reading.findings.push(Finding::new(code, message).of(&migration.version).at(file, line));
+    }
+}
+
+/// Tells the statements that this tool can't run as they stand.
+fn statements(tool: Tool, script: &Script) -> Vec<Finding> {
+    let by_psql = matches!(tool, Tool::Plain | Tool::Sqitch);
+    let is_wrapped = script.transaction == Transaction::Wrapped;
+    let in_transaction = match script.transaction {
+        Transaction::Wrapped => true,
+        Transaction::Implicit => script.statements.len() > 1,
+        // One message with several statements is one transaction, whatever its mark says.
+        Transaction::Bare => script.batches.len() == 1 && script.statements.len() > 1,
+    };
+    let mut told = Vec::new();
+    for statement in &script.statements {
+        let mut tell = |finding: Finding| told.push(finding.at_statement(script, statement));
+        for found in &statement.traits {
+            match found {
+                Trait::MetaCommand(_) if tool == Tool::Sqitch => {}
+                Trait::MetaCommand(name) => {
+                    let finding = Finding::new(&codes::META_COMMAND, format!("`\\{name}` is a command of psql"));
+                    tell(if by_psql { finding.weighing(Severity::Warning) } else { finding });
+                }
+                Trait::CopyFromStdin(_) if !by_psql => {
+                    let message = format!("{tool} sends the rows of COPY .. FROM STDIN as SQL");
+                    tell(Finding::new(&codes::COPY_DATA, message));
+                }
+                Trait::Unterminated(what) => {
+                    tell(Finding::new(&codes::UNTERMINATED, format!("a {what} in this statement never ends")));
+                }
+                Trait::TransactionControl if is_wrapped && split::is_idle(script.text_of(statement)) => {
+                    let message = format!("{tool} opens the transaction itself");
+                    tell(Finding::new(&codes::TRANSACTION_IN_TRANSACTION, message));
+                }
+                Trait::Concurrently if in_transaction => {
+                    tell(Finding::new(&codes::CONCURRENTLY_IN_TRANSACTION, wrapped_by(tool, script)));
+                }
+                Trait::OutsideTransaction if in_transaction => {
+                    tell(Finding::new(&codes::OUTSIDE_TRANSACTION, wrapped_by(tool, script)));
+                }
+                _ => {}
+            }
+        }
+    }
+    told
+}
+
+fn wrapped_by(tool: Tool, script: &Script) -> String {
+    match script.transaction {
+        Transaction::Wrapped => format!("{tool} runs the script in a transaction"),
+        Transaction::Implicit | Transaction::Bare => {
+            format!("{tool} sends all statements in one message, which the server runs as one transaction")
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What is told of a trip: one finding a class of residue, at the statement that should have taken care of it.
+
+use super::{Down, Failure, Trip, Whole, trip::is_order_only};
+use crate::{
+    Chain, Code, Finding, Migration, Script, Statement,
+    codes::{
+        DOWN_EMPTY, DOWN_MISSING,
+        round_trip::{
+            CHAIN_NOT_RESTORED, COSMETIC_RESIDUE, DOWN_FAILS, ENUM_VALUE_LEFT, NAME_NOT_RESTORED, NOT_RUN, ORDER_ONLY,
+            SCHEMA_NOT_RESTORED, SECOND_UP_DIFFERS, SECOND_UP_FAILS, TRANSACTION_LEFT_OPEN, UP_FAILS,
+        },
+    },
+    schema::{Change, Difference, Id, Kind, Severity},
+};
+
+/// How many differences a message names.
+const NAMED: usize = 4;
+
+/// Returns all that is to be told of a chain: what its files say, what each trip showed, and the whole.
+#[must_use]
+pub fn findings(chain: &Chain, trips: &[Trip], whole: &Whole) -> Vec<Finding> {
+    let mut found = of_files(chain);
+    found.extend(of_trips(chain, trips));
+    found.extend(of_chain(whole));
+    found
+}
+
+/// Returns what the files say. A way back that is missing is told by its trip, which knows what it leaves.
+#[must_use]
+pub fn of_files(chain: &Chain) -> Vec<Finding> {
+    let is_told_by_trip = |finding: &&Finding| finding.code == DOWN_MISSING.id || finding.code == DOWN_EMPTY.id;
+    chain.findings.iter().filter(|finding| !is_told_by_trip(finding)).cloned().collect()
+}
+
+/// Returns what the trips showed. Migrations that were not tried for one reason are told together.
+#[must_use]
+pub fn of_trips(chain: &Chain, trips: &[Trip]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let (mut reason_before, mut silent) = (None, 0);
+    for (trip, migration) in trips.iter().zip(&chain.migrations) {
+        let reason = match (&trip.up, &trip.down) {
+            (None, Down::NotTried(reason)) => Some(reason),
+            _ => None,
+        };
+        if reason.is_some() && reason == reason_before {
+            silent += 1;
+            continue;
+        }
+        reason_before = reason;
+        found.extend(of_trip(trip, migration));
+    }
+    if silent > 0 {
+        found.push(Finding::new(&NOT_RUN, format!("{silent} more were not tried for the same reason")));
+    }
+    found
+}
+
+/// Returns the findings of one migration's trip.
+#[must_use]
+pub fn of_trip(trip: &Trip, migration: &Migration) -> Vec<Finding> {
+    let version = trip.version.as_str();
+    if let Some(failure) = &trip.up {
+        return vec![failure.finding(&UP_FAILS, version, "")];
+    }
+    let mut found = match &trip.down {
+        Down::NotUsable { is_there, left } => vec![not_usable(*is_there, left, migration)],
+        Down::Failed(failure) => vec![failure.finding(&DOWN_FAILS, version, "")],
+        Down::Ran(differences) => residue(differences, migration),
+        Down::NotTried(reason) => {
+            vec![Finding::new(&NOT_RUN, reason.clone()).of(version).at(&migration.up.file, 0)]
+        }
+    };
+    for file in &trip.left_open {
+        let message = "the script ends inside of a transaction that it began, so that what it did was taken back";
+        found.push(Finding::new(&TRANSACTION_LEFT_OPEN, message).of(version).at(file, 0));
+    }
+    if let Some(failure) = &trip.second_up {
+        found.push(failure.finding(&SECOND_UP_FAILS, version, "after the way back: "));
+    } else if is_order_only_of(&trip.down) && !is_order_only(&trip.second_differs) {
+        let message = format!("after down and up again: {}", told(&trip.second_differs));
+        found.push(placed(&SECOND_UP_DIFFERS, message, &migration.up, &trip.second_differs).of(version));
+    }
+    found
+}
+
+fn is_order_only_of(down: &Down) -> bool {
+    matches!(down, Down::Ran(differences) if is_order_only(differences))
+}
+
+fn not_usable(is_there: bool, left: &[Difference], migration: &Migration) -> Finding {
+    let leaves = if left.is_empty() { String::new() } else { format!("; it leaves {}", told(left)) };
+    match (&migration.down, is_there) {
+        (Some(down), true) => {
+            let nothing = if down.does_something() {
+                "the way back never commits what it does"
+            } else {
+                "the way back holds no statement that does anything"
+            };
+            Finding::new(&DOWN_EMPTY, format!("{nothing}{leaves}"))
+                .of(&migration.version)
+                .at(&down.file, down.first_line)
+        }
+        _ => Finding::new(&DOWN_MISSING, format!("there is no way back{leaves}"))
+            .of(&migration.version)
+            .at(&migration.up.file, 0),
+    }
+}
+
+/// Tells whether a difference belongs to a class.
+type Belongs = fn(&Difference) -> bool;
+
+/// The classes of residue, the gravest first.
+const CLASSES: [(&Code, Belongs); 5] = [
+    (&SCHEMA_NOT_RESTORED, |d| d.severity == Severity::Semantic && !is_enum_value_left(d)),
+    (&ENUM_VALUE_LEFT, is_enum_value_left),
+    (&NAME_NOT_RESTORED, |d| d.severity == Severity::NameOnly),
+    (&COSMETIC_RESIDUE, |d| d.severity == Severity::Cosmetic),
+    (&ORDER_ONLY, |d| d.severity == Severity::Order),
+];
+
+fn residue(differences: &[Difference], migration: &Migration) -> Vec<Finding> {
+    let of_class = |(code, belongs): &(&Code, Belongs)| {
+        let members: Vec<Difference> = differences.iter().filter(|d| belongs(d)).cloned().collect();
+        let script = migration.down.as_ref().unwrap_or(&migration.up);
+        (!members.is_empty()).then(|| placed(code, told(&members), script, &members).of(&migration.version))
+    };
+    CLASSES.iter().filter_map(of_class).collect()
+}
+
+/// Tells whether an enum has a value more than before, which no statement takes away.
+fn is_enum_value_left(difference: &Difference) -> bool {
+    let Change::Changed { attributes } = &difference.change else { return false };
+    difference.id.kind == Kind::Enum
+        && attributes.iter().all(|attribute| {
+            let lines = |text: &Option<String>| -> Vec<String> {
+                text.iter().flat_map(|text| text.lines()).map(str::to_owned).collect()
+            };
+            let (old, new) = (lines(&attribute.old), lines(&attribute.new));
+            attribute.name == "values" && new.len() > old.len() && old.iter().all(|value| new.contains(value))
+        })
+}
+
+/// Makes a finding at the statement of `script` that names what differs, else at the script's beginning.
+fn placed(code: &Code, message: String, script: &Script, differences: &[Difference]) -> Finding {
+    let statement = differences.iter().find_map(|difference| naming(script, &difference.id));
+    let finding = Finding::new(code, message);
+    match statement {
+        Some(statement) => finding.at_statement(script, statement),
+        None => finding.at(&script.file, script.first_line),
+    }
+}
+
+/// Finds the last statement that names a thing, or what the thing is a part of.
+pub(super) fn naming<'a>(script: &'a Script, id: &Id) -> Option<&'a Statement> {
+    let parts: Vec<String> = id.name.split(['.', '(', ' ']).map(|part| part.trim_matches('"').to_lowercase()).collect();
+    let names = parts.iter().rev().filter(|part| part.len() > 2 && *part != "public");
+    names.into_iter().find_map(|name| {
+        script.statements.iter().rev().find(|statement| has_word(&script.text_of(statement).to_lowercase(), name))
+    })
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let before = text[..at].chars().next_back().is_some_and(is_part);
+        let after = text[at + word.len()..].chars().next().is_some_and(is_part);
+        !before && !after
+    })
+}
+
+/// Tells differences as residue of a way back: what is still there, what is missing, what is otherwise.
+#[must_use]
+pub(super) fn told(differences: &[Difference]) -> String {
+    let mut told: Vec<String> = differences.iter().take(NAMED).map(one).collect();
+    if differences.len() > NAMED {
+        told.push(format!("{} more", differences.len() - NAMED));
+    }
+    stagegate_base::text::clean(&told.join("; "))
+}
+
+fn one(difference: &Difference) -> String {
+    let id = &difference.id;
+    match &difference.change {
+        Change::Added { .. } => format!("{id} is there, was not"),
+        Change::Removed { .. } => format!("{id} is missing, was there"),
+        Change::Renamed { to } => format!("{id} is now {}", to.name),
+        Change::Changed { attributes } => {
+            let changes: Vec<String> = attributes
+                .iter()
+                .map(|a| format!("{} is {}, was {}", a.name, short(a.new.as_ref()), short(a.old.as_ref())))
+                .collect();
+            format!("{id}: {}", changes.join(", "))
+        }
+    }
+}
+
+fn short(value: Option<&String>) -> String {
+    const LENGTH: usize = 60;
+    let Some(value) = value else { return "none".to_owned() };
+    let line = value.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= LENGTH {
+        return format!("`{line}`");
+    }
+    format!("`{}..`", line.chars().take(LENGTH).collect::<String>())
+}
+
+/// Returns the findings of the whole chain's trip; what single trips told already is not told again.
+#[must_use]
+pub fn of_chain(whole: &Whole) -> Vec<Finding> {
+    if let Some(reason) = &whole.not_tried {
+        return vec![Finding::new(&NOT_RUN, format!("the whole chain was not taken down and up: {reason}"))];
+    }
+    let stopped = |way: &str, code: &Code, stop: &(String, Failure)| {
+        stop.1.finding(code, &stop.0, &format!("the way {way} of the whole chain stops here: "))
+    };
+    let mut found = Vec::new();
+    match &whole.down {
+        Some(stop) => found.push(stopped("down", &DOWN_FAILS, stop)),
+        None if !whole.bottom.is_empty() && !is_order_only(&whole.bottom) => {
+            found.push(Finding::new(&CHAIN_NOT_RESTORED, format!("at the bottom: {}", told(&whole.bottom))));
+        }
+        None => {}
+    }
+    match &whole.up {
+        Some(stop) => found.push(stopped("up", &SECOND_UP_FAILS, stop)),
+        None if !is_order_only(&whole.top) => {
+            found.push(Finding::new(&SECOND_UP_DIFFERS, format!("at the top: {}", told(&whole.top))));
+        }
+        None => {}
+    }
+    found
+}

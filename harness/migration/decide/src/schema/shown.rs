@@ -1,0 +1,215 @@
+//! Differences as a person reads them, and as JSON.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use serde_json::json;
+
+use stagegate_base::text::{clean, one_line};
+
+use super::{Attribute, Change, Difference, Effect, Facts, Severity, Toward};
+
+/// What the two sides are called, such as `staging` and `snapshots/schema/shop.txt`.
+#[derive(Clone, Debug)]
+pub struct Sides {
+    /// The first.
+    pub old: String,
+    /// The second.
+    pub new: String,
+}
+
+/// How wide the first of two columns may be before the second stands below it.
+const BESIDE: usize = 48;
+
+/// Returns the differences grouped by object, old and new side by side.
+#[must_use]
+pub fn terminal(sides: &Sides, differences: &[Difference]) -> String {
+    told(sides, differences, |_| None)
+}
+
+/// Returns the differences grouped by object, each with a line of its own from `note`, where there is one.
+pub(super) fn told(sides: &Sides, differences: &[Difference], note: impl Fn(&Difference) -> Option<String>) -> String {
+    let mut out = String::new();
+    let mut object = None;
+    for difference in differences {
+        if object != Some(&difference.object) {
+            let _ = writeln!(out, "{}{}", if object.is_some() { "\n" } else { "" }, difference.object);
+            object = Some(&difference.object);
+        }
+        let _ = writeln!(out, "  {}", headline(difference));
+        if let Change::Changed { attributes } = &difference.change {
+            attributes.iter().for_each(|attribute| out.push_str(&beside(attribute, sides)));
+        }
+        out.push_str(&compatibility(difference));
+        if let Some(note) = note(difference) {
+            let _ = writeln!(out, "      {note}");
+        }
+    }
+    // Names and bodies are of unknown origin.
+    clean(&out)
+}
+
+pub(super) fn headline(difference: &Difference) -> String {
+    let id = if difference.id == difference.object { "it".to_owned() } else { difference.id.to_string() };
+    let told = match &difference.change {
+        Change::Added { parts } => format!("+ {id} is new{}", with_parts(*parts)),
+        Change::Removed { parts } => format!("- {id} is gone{}", with_parts(*parts)),
+        Change::Renamed { to } => format!("~ {id} is gone and {to} is new with the same content: renamed?"),
+        Change::Changed { .. } => format!("* {id} differs"),
+    };
+    match difference.severity {
+        Severity::Semantic => told,
+        severity => format!("{told}  ({})", word(severity)),
+    }
+}
+
+/// Returns a difference as one line, with the values of both sides.
+pub(super) fn line(difference: &Difference) -> String {
+    let id = &difference.id;
+    let told = match &difference.change {
+        Change::Added { parts } => format!("{id} is new{}", with_parts(*parts)),
+        Change::Removed { parts } => format!("{id} is gone{}", with_parts(*parts)),
+        Change::Renamed { to } => format!("{id} is gone and {to} is new with the same content"),
+        Change::Changed { attributes } => {
+            let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
+            let one = |a: &Attribute| format!("{}: {} -> {}", a.name, value(&a.old), value(&a.new));
+            format!("{id} differs: {}", attributes.iter().map(one).collect::<Vec<_>>().join("; "))
+        }
+    };
+    one_line(&told)
+}
+
+fn with_parts(parts: usize) -> String {
+    match parts {
+        0 => String::new(),
+        1 => ", with 1 part".to_owned(),
+        parts => format!(", with {parts} parts"),
+    }
+}
+
+/// Returns the word for a severity.
+pub(super) fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Semantic => "semantic",
+        Severity::NameOnly => "name only",
+        Severity::Cosmetic => "cosmetic",
+        Severity::Order => "order only",
+    }
+}
+
+fn beside(attribute: &Attribute, sides: &Sides) -> String {
+    let name = &attribute.name;
+    let (old, new) = (attribute.old.as_deref().unwrap_or("(none)"), attribute.new.as_deref().unwrap_or("(none)"));
+    if !old.contains('\n') && !new.contains('\n') && old.chars().count() <= BESIDE {
+        return format!("      {name:<14} {old}  ->  {new}\n");
+    }
+    let (before, after): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let same_head = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
+    let left = before.len().min(after.len()) - same_head;
+    let same_tail = before.iter().rev().zip(after.iter().rev()).take(left).take_while(|(a, b)| a == b).count();
+    let mut out = format!("      {name}  (- {}, + {})\n", sides.old, sides.new);
+    for line in &before[same_head..before.len() - same_tail] {
+        let _ = writeln!(out, "        - {line}");
+    }
+    for line in &after[same_head..after.len() - same_tail] {
+        let _ = writeln!(out, "        + {line}");
+    }
+    out
+}
+
+fn compatibility(difference: &Difference) -> String {
+    let found = &difference.compatibility;
+    let worst = |toward: &Toward| toward.reads.max(toward.writes);
+    if worst(&found.old_on_new).max(worst(&found.new_on_old)) == Effect::Safe {
+        return String::new();
+    }
+    let toward = |toward: &Toward| format!("reads {}, writes {}", toward.reads.word(), toward.writes.word());
+    let mut out = format!(
+        "      old release on new schema: {}; new release on old schema: {}\n",
+        toward(&found.old_on_new),
+        toward(&found.new_on_old)
+    );
+    for reason in &found.reasons {
+        let _ = writeln!(out, "      because {reason}");
+    }
+    out
+}
+
+/// Returns the last line: how many differences there are, of which severity.
+#[must_use]
+pub fn summary(differences: &[Difference]) -> String {
+    let count = |severity| differences.iter().filter(|difference| difference.severity == severity).count();
+    let told: Vec<String> = [Severity::Semantic, Severity::NameOnly, Severity::Cosmetic, Severity::Order]
+        .into_iter()
+        .filter(|severity| count(*severity) > 0)
+        .map(|severity| format!("{} {}", count(severity), word(severity)))
+        .collect();
+    match differences.len() {
+        0 => "no differences".to_owned(),
+        1 => format!("1 difference: {}", told.join(", ")),
+        n => format!("{n} differences: {}", told.join(", ")),
+    }
+}
+
+/// Returns the differences as JSON.
+#[must_use]
+pub fn json(sides: &Sides, old: &Facts, new: &Facts, differences: &[impl Serialize]) -> serde_json::Value {
+    json!({
+        "v": 1,
+        "old": { "name": sides.old, "facts": old.len(), "unmodelled": old.unmodelled() },
+        "new": { "name": sides.new, "facts": new.len(), "unmodelled": new.unmodelled() },
+        "differences": differences,
+    })
+}
+
+/// Returns the differences as a table and, below it, as the terminal shows them.
+#[must_use]
+pub fn markdown(sides: &Sides, differences: &[Difference]) -> String {
+    let mut out = format!("## Schema: {} against {}\n\n{}\n", cell(&sides.old), cell(&sides.new), summary(differences));
+    if differences.is_empty() {
+        return out;
+    }
+    out.push_str("\n| thing | change | severity | old release on new schema | new release on old schema |\n|---|---|---|---|---|\n");
+    for difference in differences {
+        let change = match &difference.change {
+            Change::Added { .. } => "new".to_owned(),
+            Change::Removed { .. } => "gone".to_owned(),
+            Change::Renamed { to } => format!("renamed to {}?", cell(&to.name)),
+            Change::Changed { attributes } => {
+                cell(&attributes.iter().map(|attribute| attribute.name.as_str()).collect::<Vec<_>>().join(", "))
+            }
+        };
+        let toward = |toward: &Toward| format!("reads {}, writes {}", toward.reads.word(), toward.writes.word());
+        let _ = writeln!(
+            out,
+            "| {} | {change} | {} | {} | {} |",
+            cell(&difference.id.to_string()),
+            word(difference.severity),
+            toward(&difference.compatibility.old_on_new),
+            toward(&difference.compatibility.new_on_old)
+        );
+    }
+    // Indented by four, a text is code, whatever fences it holds.
+    let body: String = terminal(sides, differences).lines().map(|line| format!("    {line}\n")).collect();
+    let _ = write!(out, "\n{body}");
+    out
+}
+
+/// Escapes a text for a cell of a Markdown table.
+pub(super) fn cell(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '\n' => out.push(' '),
+            '<' => out.push_str("&lt;"),
+            '&' => out.push_str("&amp;"),
+            c => {
+                if r"\`*_[]|~#".contains(c) {
+                    out.push('\\');
+                }
+                out.push(c);
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,141 @@
+//! One measurement at a time on a machine: two at once would each measure the other one's load.
+//!
+//! The lock is the kernel's and goes with its holder. It is one for all users and projects of the machine.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use stagegate_host::lock::Owner;
+
+/// Folders in which every user may make a file, the usual one first.
+const FOLDERS: [&str; 2] = ["/run/lock", "/tmp"];
+const FILE: &str = "stagegate-bench.lock";
+/// Between two tries.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// Why nothing may be measured now.
+#[derive(Debug, thiserror::Error)]
+pub enum AloneError {
+    /// Somebody measures for longer than anybody wants to wait.
+    #[error("{who} measures on this machine for more than {waited:?}; two at once would measure each other")]
+    Busy {
+        /// Who.
+        who: String,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The file.
+    #[error("cannot lock {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// The right to measure; dropping it lets the next one measure.
+#[derive(Debug)]
+pub struct Alone {
+    // Held for its lock, which the kernel drops when it is closed.
+    _file: File,
+}
+
+impl Alone {
+    /// Waits, at most `within`, until nobody else of this machine measures.
+    ///
+    /// `on_wait` is told once who does, where somebody does; `what` is what others are told meanwhile.
+    ///
+    /// # Errors
+    /// [`AloneError`].
+    pub async fn wait(what: &str, within: Duration, on_wait: impl FnOnce(&str)) -> Result<Self, AloneError> {
+        let dir = FOLDERS.into_iter().map(Path::new).find(|dir| dir.is_dir());
+        Self::wait_at(&dir.map_or_else(std::env::temp_dir, Path::to_path_buf).join(FILE), what, within, on_wait).await
+    }
+
+    async fn wait_at(
+        path: &Path,
+        what: &str,
+        within: Duration,
+        on_wait: impl FnOnce(&str),
+    ) -> Result<Self, AloneError> {
+        let failed = |source| AloneError::Io { path: path.to_owned(), source };
+        let file = open(path).map_err(failed)?;
+        let begun = Instant::now();
+        let mut on_wait = Some(on_wait);
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            if let Some(tell) = on_wait.take() {
+                tell(&owner(path));
+            }
+            if begun.elapsed() >= within {
+                return Err(AloneError::Busy { who: owner(path), waited: within });
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+        note(path, what);
+        Ok(Alone { _file: file })
+    }
+}
+
+/// Opens the file. Another user's cannot be written, and in a folder for all not be opened for making; it can be locked.
+fn open(path: &Path) -> io::Result<File> {
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(path)
+        }
+        opened => opened,
+    }
+}
+
+/// Says who holds it, for people to read; another user's file keeps what it says.
+fn note(path: &Path, what: &str) {
+    let since = format!("{:.0}", jiff::Timestamp::now());
+    let owner = Owner { pid: std::process::id(), what: what.to_owned(), since };
+    if let (Ok(file), Ok(text)) = (OpenOptions::new().write(true).truncate(true).open(path), serde_json::to_vec(&owner))
+    {
+        let _ = io::Write::write_all(&mut &file, &text);
+    }
+}
+
+/// Tells who holds it, as far as the file tells of somebody who lives.
+fn owner(path: &Path) -> String {
+    let owner = std::fs::read(path).ok().and_then(|text| serde_json::from_slice::<Owner>(&text).ok());
+    match owner.filter(|owner| Path::new("/proc").join(owner.pid.to_string()).exists()) {
+        Some(Owner { pid, what, since }) => format!("process {pid} ({what}, since {since})"),
+        None => "another process".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_second_waits_is_told_who_measures_and_gets_its_turn() {
+        let path = std::env::temp_dir().join(format!("stagegate-alone-{}", std::process::id()));
+        let first = Alone::wait_at(&path, "gate bench", Duration::ZERO, |_| panic!("nobody measures")).await.unwrap();
+        let busy = Alone::wait_at(&path, "gate promote", Duration::from_millis(300), |_| {}).await.unwrap_err();
+        let said = busy.to_string();
+        assert!(said.contains("gate bench") && said.contains(&std::process::id().to_string()), "{said}");
+
+        let mut told = String::new();
+        let second = Alone::wait_at(&path, "gate promote", Duration::from_secs(20), |who| told = who.to_owned());
+        let (second, ()) = tokio::join!(second, async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            drop(first);
+        });
+        assert!(second.is_ok() && told.contains("gate bench"), "{told}");
+        std::fs::remove_file(&path).unwrap();
+    }
+}

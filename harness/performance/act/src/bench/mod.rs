@@ -1,0 +1,295 @@
+//! Measures probes: two releases side by side, or one environment against a baseline of another day.
+//!
+//! Two releases are started in throw-away projects of their own on this host, with empty databases to which each
+//! applies its own migrations, and are measured in turn. They are taken down at the end, however it comes; what a killed
+//! run left is taken down by the next one of the same name. Whether one is slower is decided elsewhere.
+
+mod alone;
+mod cost;
+pub mod criterion;
+mod pairs;
+mod stored;
+mod turns;
+
+use std::{collections::BTreeSet, io, path::PathBuf, time::Duration};
+
+use stagegate_base::{
+    command::compose,
+    compose::{Model, RUN_LABEL},
+    config::{Config, Kind, Probe, Target},
+};
+use stagegate_performance_decide::{
+    Allowance, Arm, Block, Compared, Comparison, Cost, Gone, Next, PAIRS, Rules, Unfit, changed_size, next, unfit,
+};
+
+use crate::load::{self, NoSubject, Subject};
+pub use alone::{Alone, AloneError};
+use stagegate_host::{
+    deployment::{self, DeploymentError},
+    engine::{Engine, EngineError},
+    files,
+    process::{RunError, Runner},
+    sockets,
+};
+pub use stored::{StoredError, against, host, read, record, write};
+
+const UP_WITHIN: Duration = Duration::from_secs(300);
+const DOWN_WITHIN: Duration = Duration::from_secs(60);
+
+/// Why nothing could be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// One of the releases did not come up.
+    #[error("{what} does not come up for the comparison")]
+    Up {
+        /// Which one.
+        what: String,
+        /// What was wrong.
+        #[source]
+        source: DeploymentError,
+    },
+    /// The Engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A program.
+    #[error("the throw-away projects of the comparison cannot be taken down")]
+    Run(#[from] RunError),
+    /// There is nothing to ask.
+    #[error(transparent)]
+    Subject(#[from] NoSubject),
+    /// A file or a thread.
+    #[error("the comparison needs files and threads of its own")]
+    System(#[from] io::Error),
+}
+
+/// One of two releases.
+#[derive(Clone, Debug)]
+pub struct Side {
+    /// What it is called, such as `v2`.
+    pub name: String,
+    /// Its model, every image by its id.
+    pub model: Model,
+}
+
+/// What was measured of one probe.
+#[derive(Clone, Debug)]
+pub struct Measurement {
+    /// What it came to.
+    pub compared: Compared,
+    /// All blocks.
+    pub blocks: Vec<Block>,
+}
+
+/// Is told after each block how far a probe has come: its name, medians of the candidate's blocks in nanoseconds, time.
+pub type Live<'a> = &'a (dyn Fn(&str, &[u64], Gone) + Send + Sync);
+
+/// A comparison of two releases on this host.
+pub struct Bench<'a> {
+    /// The Engine.
+    pub engine: &'a Engine,
+    /// Runs Compose.
+    pub runner: &'a Runner,
+    /// The configuration, with its probes.
+    pub config: &'a Config,
+    /// Folder for the models and blocks of this comparison.
+    pub dir: PathBuf,
+    /// How the two projects' names begin.
+    pub project: String,
+    /// Who they belong to.
+    pub label: String,
+    /// How long each may take to become ready.
+    pub ready_within: Duration,
+    /// Is told after each block.
+    pub live: Live<'a>,
+}
+
+impl Bench<'_> {
+    /// Starts both releases, measures every probe that is no workflow, and takes both down. Where one looks slower or
+    /// costs more, both are started anew and it is measured again: a slowdown of the release is one of all its copies.
+    ///
+    /// `on_probe` is told each result as it is there.
+    ///
+    /// # Errors
+    /// [`BenchError`]; both projects are taken down then too.
+    pub async fn compare(
+        &self,
+        candidate: &Side,
+        control: &Side,
+        mut on_probe: impl FnMut(&Measurement) + Send,
+    ) -> Result<Vec<Measurement>, BenchError> {
+        self.end().await?;
+        let compared = self.compared(candidate, control, &mut on_probe).await;
+        self.end().await?;
+        compared
+    }
+
+    /// Takes both projects down with their volumes; that they are gone already is fine.
+    ///
+    /// # Errors
+    /// [`BenchError::Run`].
+    pub async fn end(&self) -> Result<(), BenchError> {
+        for side in ["candidate", "control"] {
+            self.runner.run_ok(&compose::down(&self.project_of(side), true), DOWN_WITHIN).await?;
+        }
+        Ok(())
+    }
+
+    fn project_of(&self, side: &str) -> String {
+        format!("{}-{side}", self.project)
+    }
+
+    async fn compared(
+        &self,
+        candidate: &Side,
+        control: &Side,
+        on_probe: &mut (impl FnMut(&Measurement) + Send),
+    ) -> Result<Vec<Measurement>, BenchError> {
+        files::private_dir(&self.dir)?;
+        let probes: Vec<&Probe> = measurable(self.config).collect();
+        let mut open: Vec<pairs::Pairs<'_>> = probes.iter().map(|probe| pairs::Pairs::of(probe)).collect();
+        let mut all = Vec::with_capacity(probes.len());
+        for pair in 0..PAIRS {
+            if pair > 0 {
+                self.end().await?;
+            }
+            let models = self.start_both([candidate, control], pair % 2 == 1).await?;
+            let (mut left, mut found) = (Vec::new(), 0);
+            for mut of_probe in open {
+                if of_probe.wants_blocks() {
+                    let arms = self.subjects(&models, of_probe.probe).await?;
+                    let rules = Rules::of_pair(of_probe.probe.minimum_effect.0, probes.len(), found);
+                    let measurement = measured(&of_probe, arms, rules, &control.name, self.live).await?;
+                    found += usize::from(measurement.compared.is_slower());
+                    of_probe.add(measurement);
+                }
+                // What fails or has nothing to be compared with costs nothing that could be compared.
+                if of_probe.is_fit() {
+                    of_probe.cost(self.costs(&models, of_probe.probe).await?);
+                }
+                match of_probe.ended() {
+                    Some(measurement) => {
+                        let blocks = serde_json::to_vec(&measurement.blocks).map_err(io::Error::other)?;
+                        files::write_whole(&self.dir.join(format!("{}.json", measurement.compared.probe)), &blocks)?;
+                        on_probe(&measurement);
+                        all.push(measurement);
+                    }
+                    None => left.push(of_probe),
+                }
+            }
+            open = left;
+            if open.is_empty() {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Starts both releases, the control first where `swapped`: neither is always the one that came second.
+    async fn start_both(&self, [candidate, control]: [&Side; 2], swapped: bool) -> Result<[Model; 2], BenchError> {
+        if swapped {
+            let control = self.start("control", control).await?;
+            return Ok([self.start("candidate", candidate).await?, control]);
+        }
+        Ok([self.start("candidate", candidate).await?, self.start("control", control).await?])
+    }
+
+    async fn subjects(&self, models: &[Model; 2], probe: &Probe) -> Result<Vec<Subject>, BenchError> {
+        Ok(vec![self.subject("candidate", &models[0], probe).await?, self.subject("control", &models[1], probe).await?])
+    }
+
+    async fn costs(&self, models: &[Model; 2], probe: &Probe) -> Result<[Cost; 2], BenchError> {
+        let running = async |side: &str, model| {
+            let containers = self.engine.project(&self.project_of(side)).await?;
+            let subject = load::subject(self.config, probe, &containers, model)?;
+            Ok::<_, BenchError>(cost::Running { containers, model, subject })
+        };
+        let sides = [running("candidate", &models[0]).await?, running("control", &models[1]).await?];
+        cost::costs(self.engine, self.config, probe, sides).await
+    }
+
+    async fn start(&self, side: &str, release: &Side) -> Result<Model, BenchError> {
+        let project = self.project_of(side);
+        let (stores, asked) = (stores(self.config), self.config.services.keys().cloned());
+        let asked = asked.chain(stores.iter().cloned()).collect();
+        let open = release.model.without_binds(&sockets::mounted(&release.model));
+        let model = open.sealed(&stores).enclosed(&project, &asked).labelled(RUN_LABEL, &self.label);
+        let file = self.dir.join(format!("{side}.json"));
+        files::write_whole(&file, model.to_json().as_bytes())?;
+        let failed = |source| BenchError::Up { what: format!("`{}`", release.name), source };
+        let up = || deployment::up(self.runner, self.engine, &project, &file, UP_WITHIN);
+        if up().await.is_err() {
+            // On a busy host a database may take longer than its healthcheck grants; that is not about the release.
+            up().await.map_err(failed)?;
+        }
+        let ready = deployment::wait_until_sound(self.engine, &project, &model, self.ready_within).await;
+        ready.map_err(failed)?;
+        Ok(model)
+    }
+
+    async fn subject(&self, side: &str, model: &Model, probe: &Probe) -> Result<Subject, BenchError> {
+        let containers = self.engine.project(&self.project_of(side)).await?;
+        Ok(load::subject(self.config, probe, &containers, model)?)
+    }
+}
+
+/// Returns the probes that can be measured in blocks; a workflow is run as a whole.
+pub fn measurable(config: &Config) -> impl Iterator<Item = &Probe> {
+    config.performance.iter().filter(|probe| !matches!(probe.target, Target::Workflow { .. }))
+}
+
+/// Returns the services that keep data: the copies' ones begin empty.
+fn stores(config: &Config) -> BTreeSet<String> {
+    let by_kind = config.services.values().filter(|s| matches!(s.kind, Kind::Postgres | Kind::Redis));
+    let by_database = config.databases.values().map(|database| &database.service);
+    by_kind.map(|service| &service.name).chain(by_database).cloned().collect()
+}
+
+/// Measures candidate and control in turn until it is decided or the time of this pair of copies is over.
+async fn measured(
+    pairs: &pairs::Pairs<'_>,
+    sides: Vec<Subject>,
+    rules: Rules,
+    control: &str,
+    live: Live<'_>,
+) -> Result<Measurement, BenchError> {
+    let arms = [Arm::Candidate, Arm::Control].into_iter().zip(sides.iter().cloned());
+    let arms = arms.chain(sides.get(1).cloned().map(|again| (Arm::ControlAgain, again))).collect();
+    let mut turns = turns::Measured::start(pairs.probe, arms).await?;
+    let next = &|blocks: &[Block], is_over: bool| next(blocks, &rules, is_over);
+    let judge = Judge { allowance: pairs.allowance(), rules: &rules, unfit: &unfit, next };
+    let decided = decided(&mut turns, pairs.probe, live, judge).await?;
+    let notes = changed_size(&turns.blocks);
+    Ok(turns.ended(pairs.probe, control, decided, notes))
+}
+
+/// How blocks are judged: until when, whether they can be compared at all, and what they come to.
+struct Judge<'a> {
+    allowance: Allowance,
+    rules: &'a Rules,
+    unfit: &'a (dyn Fn(&[Block]) -> Option<Unfit> + Send + Sync),
+    next: &'a (dyn Fn(&[Block], bool) -> Next + Send + Sync),
+}
+
+/// Measures on until it is decided, or until it shows that the answers cannot be compared at all.
+async fn decided(
+    turns: &mut turns::Measured,
+    probe: &Probe,
+    live: Live<'_>,
+    judge: Judge<'_>,
+) -> Result<Result<Comparison, Unfit>, BenchError> {
+    let mut wanted = 1;
+    loop {
+        let is_over = judge.allowance.is_over(turns.elapsed(), judge.rules.can_judge(turns.rotations));
+        if turns.rotations >= wanted || is_over {
+            if let Some(unfit) = (judge.unfit)(&turns.blocks) {
+                return Ok(Err(unfit));
+            }
+            match (judge.next)(&turns.blocks, is_over) {
+                Next::Decided(comparison) => return Ok(Ok(comparison)),
+                Next::Measure(rotations) => wanted = rotations,
+            }
+        }
+        turns.rotate().await?;
+        turns.tell(probe, judge.allowance.gone(turns.elapsed()), live);
+    }
+}

@@ -1,0 +1,148 @@
+//! What a comparison came to, in words.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Comparison, Cost, Grown, Judgement, Ratio, Unfit, budget::time};
+use stagegate_base::exit::Exit;
+
+/// What was found of one probe: a comparison, or why there is none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Compared {
+    /// The probe.
+    pub probe: String,
+    /// What the control is, such as `the release that serves production (v2)`.
+    pub control: String,
+    /// The least effect that counts.
+    pub minimum_effect: f64,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// The comparison; `None` where the arms cannot be compared.
+    pub comparison: Option<Comparison>,
+    /// Why they cannot be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfit: Option<Unfit>,
+    /// What the same load cost, with the candidate and with the control; `None` where it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub costs: Option<[Cost; 2]>,
+    /// What of it grew by more than it may: the release is held for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grown: Vec<Grown>,
+    /// What else is to be known, such as answers of another size.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl Compared {
+    /// Returns whether the release may go on: passed, held, or inconclusive.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match (&self.unfit, self.comparison.as_ref().map(|c| c.judgement)) {
+            (Some(Unfit::MoreFailures { .. }), _) => Exit::Held,
+            _ if !self.grown.is_empty() => Exit::Held,
+            (None, Some(Judgement::NoSlower)) => Exit::Passed,
+            (None, Some(Judgement::Slower | Judgement::SlowerTail)) => Exit::Held,
+            _ => Exit::Inconclusive,
+        }
+    }
+
+    /// Tells whether the candidate, or its tail, was found slower.
+    #[must_use]
+    pub fn is_slower(&self) -> bool {
+        let judgement = self.comparison.as_ref().map(|comparison| comparison.judgement);
+        matches!(judgement, Some(Judgement::Slower | Judgement::SlowerTail))
+    }
+
+    /// Says what was found in one line, without the probe's name.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let said = match (&self.unfit, &self.comparison) {
+            (Some(unfit), _) => unfit_words(unfit),
+            (None, Some(comparison)) => self.judged(comparison),
+            (None, None) => "no samples: nothing was measured".to_owned(),
+        };
+        let said = self.grown.iter().fold(said, |said, grown| format!("{said}; {}", grown.words()));
+        self.notes.iter().fold(said, |said, note| format!("{said}; {note}"))
+    }
+
+    /// Says what the least effect was, and why it was more than the configured one.
+    fn least(&self, comparison: &Comparison) -> String {
+        let why = match comparison.least_of_copies {
+            _ if comparison.least <= self.minimum_effect + 1e-9 => return percent(self.minimum_effect),
+            true => "copies of one release differ by as much here",
+            false => "what is less cannot be told of answers as quick as these",
+        };
+        format!("{} ({why})", percent(comparison.least))
+    }
+
+    fn judged(&self, comparison: &Comparison) -> String {
+        let more = |ratio: Option<Ratio>| ratio.map_or_else(|| "?".to_owned(), range);
+        match comparison.judgement {
+            Judgement::NoSlower => format!("no slower than {}", self.least(comparison)),
+            Judgement::Slower => format!("slower by {}", more(comparison.p50)),
+            Judgement::SlowerTail => format!("its slowest twentieth is slower by {}", more(comparison.p95)),
+            Judgement::Undecided => {
+                format!("undecided after {:.0} s: between {}", self.seconds, more(comparison.p50))
+            }
+            Judgement::CopiesDiffer => format!(
+                "host too noisy: {} pairs of copies differ too much from each other ({}); measure again when less else runs",
+                comparison.copies,
+                more(comparison.p50)
+            ),
+            Judgement::TooNoisy => format!(
+                "host too noisy: the same release differed from itself by {}; measure again when less else runs",
+                more(comparison.noise)
+            ),
+            Judgement::NoSamples => {
+                format!("no verdict: {} rotations are too few; raise `compare_within`", comparison.rotations)
+            }
+        }
+    }
+}
+
+fn unfit_words(unfit: &Unfit) -> String {
+    match unfit {
+        Unfit::MoreFailures { candidate, control } => {
+            format!("fails more often than the control: {candidate}; of the control {control}")
+        }
+        Unfit::NoControl { control } => format!("nothing to compare with: the control answers nothing well, {control}"),
+        Unfit::NotInBaseline => {
+            "nothing to compare with: the baseline has no such probe; save one that has, with --save-baseline"
+                .to_owned()
+        }
+        Unfit::FasterThanTheClock { p50_ns } => {
+            format!("quicker than this clock can compare ({})", time(*p50_ns))
+        }
+    }
+}
+
+/// Writes a ratio's bounds as percent of change: `8-14 %`, `-3 to +4 %`.
+fn range(ratio: Ratio) -> String {
+    let (low, high) = (100.0 * (ratio.low - 1.0), 100.0 * (ratio.high - 1.0));
+    match low >= 0.0 {
+        true => format!("{}-{} %", short(low), short(high)),
+        false => format!("{low:+.1} to {high:+.1} %"),
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{} %", short(100.0 * share))
+}
+
+fn short(percent: f64) -> String {
+    if percent >= 3.0 || (percent - percent.round()).abs() < 1e-9 {
+        format!("{percent:.0}")
+    } else {
+        format!("{percent:.1}")
+    }
+}
+
+/// Returns the end of a whole run: held where one probe is, else inconclusive where one is.
+#[must_use]
+pub fn exit(compared: &[Compared]) -> Exit {
+    let has = |exit: Exit| compared.iter().any(|compared| compared.exit() == exit);
+    match (has(Exit::Held), has(Exit::Inconclusive) || compared.is_empty()) {
+        (true, _) => Exit::Held,
+        (false, true) => Exit::Inconclusive,
+        (false, false) => Exit::Passed,
+    }
+}

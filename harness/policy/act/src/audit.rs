@@ -1,0 +1,118 @@
+//! Facts for the compose audit: files, resolved model, images and containers. Judged in `stagegate_policy_decide::rules`.
+
+use std::path::{Path, PathBuf};
+
+use stagegate_base::{
+    command::compose::Source,
+    compose::Model,
+    config::{Config, ConfigError},
+};
+use stagegate_policy_decide::rules::{Facts, Image, Running, SourceFile, WAIVERS_FILE, Waivers};
+
+use stagegate_host::{
+    engine::{Engine, EngineError},
+    process::{RunError, Runner},
+    project::{self, ProjectError},
+};
+
+/// Reads compose files as they are written and lets Compose resolve them; what Compose refused is a fact too.
+///
+/// # Errors
+/// [`ProjectError`] where a file cannot be read, or Compose did not answer at all.
+pub async fn of_source(runner: &Runner, name: &str, source: &Source) -> Result<Facts, ProjectError> {
+    let files = read(&source.files)?;
+    let (model, refusal) = match project::resolve(runner, name, source).await {
+        Ok(model) => (Some(model), None),
+        Err(ProjectError::Resolve { source: RunError::Failed { reason, .. }, .. }) => (None, Some(reason)),
+        Err(error) => return Err(error),
+    };
+    Ok(Facts { model, refusal, files, ..Facts::default() })
+}
+
+/// Returns the facts of a model that is resolved already.
+///
+/// # Errors
+/// [`ProjectError`] where one of its files cannot be read.
+pub fn of_model(model: &Model, source: &Source) -> Result<Facts, ProjectError> {
+    Ok(Facts { model: Some(model.clone()), files: read(&source.files)?, ..Facts::default() })
+}
+
+fn read(files: &[PathBuf]) -> Result<Vec<SourceFile>, ProjectError> {
+    let one = |path: &PathBuf| {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ProjectError::Unreadable { path: path.clone(), source })?;
+        Ok(SourceFile { path: shown(path).display().to_string(), text })
+    };
+    files.iter().map(one).collect()
+}
+
+/// Returns a path as seen from the current folder, as code hosts and editors want it.
+fn shown(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).unwrap_or(path).to_path_buf()
+}
+
+/// Adds what this host knows of the services' images.
+///
+/// # Errors
+/// [`EngineError`] where the Engine does not answer.
+pub async fn look_at_images(facts: &mut Facts, engine: &Engine) -> Result<(), EngineError> {
+    let Some(model) = facts.model.clone() else { return Ok(()) };
+    for service in model.services() {
+        let reference = model.image(&service);
+        if !reference.is_empty()
+            && let Some(image) = engine.image_details(reference).await?
+        {
+            facts.images.insert(service, Image::of_inspect(&image));
+        }
+    }
+    Ok(())
+}
+
+/// Adds the containers of a compose project.
+///
+/// # Errors
+/// [`EngineError`] where the Engine does not answer.
+pub async fn look_at_containers(facts: &mut Facts, engine: &Engine, project: &str) -> Result<(), EngineError> {
+    let containers = engine.project_details(project).await?;
+    facts.containers = Some(containers.iter().map(Running::of_inspect).collect());
+    Ok(())
+}
+
+/// Why the waivers of a stack are not known.
+#[derive(Debug, thiserror::Error)]
+pub enum WaiversError {
+    /// The file is there and cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What it says cannot be used.
+    #[error(transparent)]
+    Wrong(#[from] ConfigError),
+}
+
+/// Reads the waivers that stand beside a configuration or a compose file; none where there is no such file.
+///
+/// # Errors
+/// [`WaiversError`] where the file is there and cannot be used.
+pub fn waivers_in(folder: &Path) -> Result<Waivers, WaiversError> {
+    let path = folder.join(WAIVERS_FILE);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Waivers::parse(&shown(&path), &text)?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Waivers::default()),
+        Err(source) => Err(WaiversError::Unreadable { path, source }),
+    }
+}
+
+/// Reads the waivers that stand beside a configuration.
+///
+/// # Errors
+/// As [`waivers_in`].
+pub fn waivers_of(config: &Config) -> Result<Waivers, WaiversError> {
+    waivers_in(config.root())
+}

@@ -1,0 +1,140 @@
+//! What the Engine says of a container and of an image (`docker inspect`), in the shape that rules ask.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::subject::{Healthcheck, Mount, Port, Subject, any_as_empty, list, tested, text, texts_by_key};
+use stagegate_base::redact::Secret;
+
+/// An image that this host has.
+#[derive(Clone, Debug)]
+pub struct Image {
+    pub(crate) id: String,
+    pub(crate) user: String,
+    pub(crate) volumes: Vec<String>,
+    pub(crate) healthcheck: Healthcheck,
+    pub(crate) variables: BTreeSet<String>,
+    pub(crate) command: Vec<String>,
+}
+
+impl Image {
+    /// Reads the answer of `docker image inspect`.
+    #[must_use]
+    pub fn of_inspect(image: &Value) -> Self {
+        let config = &image["Config"];
+        Image {
+            id: text(&image["Id"]),
+            user: text(&config["User"]),
+            volumes: config["Volumes"].as_object().into_iter().flatten().map(|(path, _)| path.clone()).collect(),
+            healthcheck: tested(list(&config["Healthcheck"]["Test"])),
+            variables: variables(&config["Env"]).into_keys().collect(),
+            command: list(&config["Cmd"]),
+        }
+    }
+}
+
+/// A container of the stack.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// Its name.
+    pub name: String,
+    pub(crate) one_off: bool,
+    pub(crate) image_id: String,
+    pub(crate) subject: Subject,
+}
+
+impl Running {
+    /// Reads the answer of `docker container inspect`.
+    #[must_use]
+    pub fn of_inspect(container: &Value) -> Self {
+        let (config, host) = (&container["Config"], &container["HostConfig"]);
+        Running {
+            name: text(&container["Name"]).trim_start_matches('/').to_owned(),
+            one_off: config["Labels"]["com.docker.compose.oneoff"] == "True",
+            image_id: text(&container["Image"]),
+            subject: Subject {
+                service: text(&config["Labels"]["com.docker.compose.service"]),
+                image: text(&config["Image"]),
+                is_built: false,
+                is_oneshot: has_ended(&container["State"]),
+                has_profile: false,
+                container_name: None,
+                healthcheck: tested(list(&config["Healthcheck"]["Test"])),
+                restart: text(&host["RestartPolicy"]["Name"]),
+                memory_bytes: host["Memory"].as_u64().unwrap_or_default(),
+                cpus: cpus(host),
+                pids: host["PidsLimit"].as_i64().unwrap_or_default(),
+                log_driver: text(&host["LogConfig"]["Type"]),
+                log_options: texts_by_key(&host["LogConfig"]["Config"]),
+                privileged: host["Privileged"] == true,
+                namespaces: NAMESPACES.into_iter().map(|(key, field)| (key, text(&host[field]))).collect(),
+                mounts: mounts(&container["Mounts"]),
+                granted: Vec::new(),
+                image_volumes: Vec::new(),
+                capabilities: list(&host["CapAdd"]),
+                security_options: list(&host["SecurityOpt"]),
+                ports: ports(&host["PortBindings"]),
+                user: Some(text(&config["User"])),
+                environment: variables(&config["Env"]),
+                command: Some(list(&config["Cmd"])),
+                entrypoint: Some(list(&config["Entrypoint"])),
+            },
+        }
+    }
+}
+
+const NAMESPACES: [(&str, &str); 5] = [
+    ("network_mode", "NetworkMode"),
+    ("pid", "PidMode"),
+    ("ipc", "IpcMode"),
+    ("uts", "UTSMode"),
+    ("userns_mode", "UsernsMode"),
+];
+
+/// A container that ended well is one that runs once: it needs neither a healthcheck nor a restart.
+fn has_ended(state: &Value) -> bool {
+    state["Status"] == "exited" && state["ExitCode"] == 0
+}
+
+fn cpus(host: &Value) -> f64 {
+    let nano = host["NanoCpus"].as_f64().unwrap_or_default() / 1e9;
+    let (quota, period) = (host["CpuQuota"].as_f64().unwrap_or_default(), host["CpuPeriod"].as_f64());
+    if nano > 0.0 { nano } else { quota.max(0.0) / period.filter(|p| *p > 0.0).unwrap_or(100_000.0) }
+}
+
+fn mounts(value: &Value) -> Vec<Mount> {
+    let mount = |mount: &Value| {
+        let kind = text(&mount["Type"]);
+        let source = if kind == "volume" { named(&text(&mount["Name"])) } else { text(&mount["Source"]) };
+        Mount { kind, source, target: text(&mount["Destination"]), read_only: mount["RW"] == false }
+    };
+    value.as_array().into_iter().flatten().map(mount).collect()
+}
+
+/// Returns a volume's name; empty where it is one of the Engine's own making, 64 hex digits.
+fn named(volume: &str) -> String {
+    let anonymous = volume.len() == 64 && volume.bytes().all(|b| b.is_ascii_hexdigit());
+    if anonymous { String::new() } else { volume.to_owned() }
+}
+
+fn ports(value: &Value) -> Vec<Port> {
+    let mut ports = Vec::new();
+    for (port, bindings) in value.as_object().into_iter().flatten() {
+        let (target, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
+        for binding in bindings.as_array().into_iter().flatten() {
+            ports.push(Port {
+                host_ip: any_as_empty(&text(&binding["HostIp"])),
+                published: text(&binding["HostPort"]),
+                target: target.parse().unwrap_or_default(),
+                protocol: protocol.to_owned(),
+            });
+        }
+    }
+    ports
+}
+
+fn variables(value: &Value) -> BTreeMap<String, Secret> {
+    let pairs = value.as_array().into_iter().flatten().filter_map(|line| line.as_str()?.split_once('='));
+    pairs.map(|(key, value)| (key.to_owned(), Secret::new(value))).collect()
+}

@@ -1,0 +1,154 @@
+//! Is there a healthcheck, and can it fail?
+
+use serde_json::{Value, json};
+
+use super::{
+    Ask, Hit, Rule,
+    subject::{Healthcheck, Subject},
+};
+use stagegate_base::record::Severity;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "healthcheck-missing",
+        severity: Severity::Warning,
+        title: "a service that keeps running has no healthcheck",
+        why: "Docker and Compose take it for sound as soon as its process is there; a hang or a broken start stays unseen",
+        mend: "add `healthcheck:` with a command that asks the service what its users ask it",
+        ask: Ask::Service(missing),
+    },
+    Rule {
+        id: "healthcheck-cannot-fail",
+        severity: Severity::Warning,
+        title: "a healthcheck is switched off or always succeeds",
+        why: "`healthy` then says nothing: what waits for it starts too early, and a bad release is taken for a good one",
+        mend: "let the command's own exit code through: no `|| true`, no `exit 0` at the end, no `NONE`",
+        ask: Ask::Service(cannot_fail),
+    },
+];
+
+fn missing(subject: &Subject) -> Vec<Hit> {
+    if subject.healthcheck != Healthcheck::Missing || subject.is_oneshot || subject.has_profile {
+        return Vec::new();
+    }
+    vec![Hit::new("", "a healthcheck", "none, in the file or in the image").with_fix(fix(subject))]
+}
+
+fn fix(subject: &Subject) -> Value {
+    let image = subject.image.rsplit('/').next().unwrap_or_default();
+    let test = match image {
+        i if i.starts_with("postgres") => "pg_isready -q -h 127.0.0.1 -U \"$$POSTGRES_USER\"".to_owned(),
+        i if i.starts_with("redis") || i.starts_with("valkey") => "redis-cli ping | grep -q PONG".to_owned(),
+        i if i.starts_with("mysql") || i.starts_with("mariadb") => "mysqladmin ping -h 127.0.0.1".to_owned(),
+        _ => {
+            let port = subject.ports.first().map_or(80, |port| port.target);
+            format!("wget -q -O /dev/null http://127.0.0.1:{port}/ || exit 1")
+        }
+    };
+    json!({"healthcheck": {
+        "test": ["CMD-SHELL", test], "interval": "10s", "timeout": "3s", "retries": 5, "start_period": "10s"
+    }})
+}
+
+fn cannot_fail(subject: &Subject) -> Vec<Hit> {
+    let found = match &subject.healthcheck {
+        Healthcheck::Missing => return Vec::new(),
+        Healthcheck::Off => "it is switched off".to_owned(),
+        Healthcheck::Test(test) => match shell(test) {
+            Some(text) if always_succeeds(&text) => format!("`{}` always succeeds", ending(&text)),
+            _ => return Vec::new(),
+        },
+    };
+    vec![Hit::new("healthcheck", "a healthcheck that can fail", found)]
+}
+
+/// Returns the shell text of a test, or its words where no shell runs it.
+fn shell(test: &[String]) -> Option<String> {
+    let (kind, words) = test.split_first()?;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match (kind.as_str(), words.as_slice()) {
+        ("CMD-SHELL", [text, ..]) => Some((*text).to_owned()),
+        ("CMD", [shell, "-c", text, ..]) if shell.ends_with("sh") => Some((*text).to_owned()),
+        ("CMD", [program, rest @ ..]) => {
+            // Words are no shell: only the programs themselves count.
+            let quiet = matches!(program.rsplit('/').next(), Some("true" | "echo"));
+            let line = [&[*program], rest].concat().join(" ");
+            if quiet { Some(line) } else { None }
+        }
+        _ => None,
+    }
+}
+
+/// The end of a text is enough to recognise it, and holds no password that a longer command may.
+fn ending(text: &str) -> String {
+    parts(text).last().cloned().unwrap_or_default()
+}
+
+fn always_succeeds(text: &str) -> bool {
+    let parts = parts(text);
+    let Some((last, before)) = parts.split_last() else { return true };
+    let leaves_early = before.iter().any(|part| {
+        let mut words = part.split_whitespace().skip_while(|word| *word != "exit");
+        words.next().is_some() && words.next() != Some("0") || part.starts_with("set -e")
+    });
+    is_success(last) && !leaves_early
+}
+
+fn is_success(command: &str) -> bool {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let alone = !command.contains(['|', '&', '$', '`']);
+    match words.as_slice() {
+        [] | ["true" | ":" | "/bin/true" | "/usr/bin/true"] | ["exit", "0"] => true,
+        ["echo", ..] => alone,
+        _ => false,
+    }
+}
+
+/// Splits a shell text at `;`, line breaks and `||`, quotes respected: the last part gives the exit code unless an
+/// earlier one leaves.
+fn parts(text: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let (mut quote, mut rest) = (None, text.trim().trim_end_matches(';').chars().peekable());
+    while let Some(c) = rest.next() {
+        let is_end = quote.is_none() && (matches!(c, ';' | '\n') || c == '|' && rest.next_if_eq(&'|').is_some());
+        match c {
+            _ if is_end => parts.push(String::new()),
+            c => {
+                quote = match quote {
+                    Some(open) if open == c => None,
+                    None if c == '"' || c == '\'' => Some(c),
+                    kept => kept,
+                };
+                parts.last_mut().into_iter().for_each(|part| part.push(c));
+            }
+        }
+    }
+    parts.into_iter().map(|part| part.trim().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("exit 0", true)]
+    #[case("true", true)]
+    #[case(":", true)]
+    #[case("curl -f http://x || true", true)]
+    #[case("curl -f http://x||exit 0", true)]
+    #[case("curl -f http://x; true;", true)]
+    #[case("curl -f http://x\nexit 0", true)]
+    #[case("curl -f http://x || echo down", true)]
+    #[case("echo ok", true)]
+    #[case("curl -f http://x || exit 1", false)]
+    #[case("curl -f http://x || exit 1; exit 0", false)]
+    #[case("curl -f http://x || exit", false)]
+    #[case("redis-cli ping | grep -q PONG", false)]
+    #[case("echo ruok | nc 127.0.0.1 2181", false)]
+    #[case("echo 'a; true'", true)]
+    #[case("test \"a || true\" = b", false)]
+    #[case("set -e; curl -f http://x; true", false)]
+    fn only_a_test_whose_end_always_succeeds_is_told(#[case] text: &str, #[case] want: bool) {
+        assert_eq!(super::always_succeeds(text), want);
+    }
+}

@@ -1,0 +1,81 @@
+//! Is it known which image runs?
+
+use super::{Ask, Hit, Rule, subject::Subject};
+use stagegate_base::record::Severity;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "image-tag-mutable",
+        severity: Severity::Warning,
+        title: "an image has no tag, or `latest`",
+        why: "the next pull may bring another version, and nobody can say which one runs or go back to it",
+        mend: "name a version: `postgres:17.2`",
+        ask: Ask::Service(tag),
+    },
+    Rule {
+        id: "image-digest-missing",
+        severity: Severity::Info,
+        title: "an image is not pinned by digest",
+        why: "a tag can be moved; only `name:tag@sha256:...` is the image that was tested",
+        mend: "add the digest (`docker image inspect --format '{{index .RepoDigests 0}}' IMAGE`); `gate promote` pins ids itself",
+        ask: Ask::Service(digest),
+    },
+    Rule {
+        id: "build-without-image",
+        severity: Severity::Warning,
+        title: "a service is built but its image has no name of its own",
+        why: "Compose names it after the project, so that each environment builds another one: what was tested is not what runs",
+        mend: "add `image: NAME:VERSION` beside `build`",
+        ask: Ask::Service(build),
+    },
+    Rule {
+        id: "container-name-fixed",
+        severity: Severity::Info,
+        title: "a container has a fixed name",
+        why: "two environments on one machine, or two replicas, cannot run then",
+        mend: "remove `container_name`; services reach each other by their service names",
+        ask: Ask::Service(container_name),
+    },
+];
+
+fn tag(subject: &Subject) -> Vec<Hit> {
+    let found = mutable(&subject.image).into_iter();
+    found.map(|found| Hit::new("image", "a tag that names a version", found)).collect()
+}
+
+/// Tells which image has no tag that lasts; `None` where it has one, or a digest.
+fn mutable(image: &str) -> Option<String> {
+    if image.is_empty() || is_digest(image) {
+        return None;
+    }
+    match image.rsplit('/').next().and_then(|name| name.split_once(':')) {
+        None => Some(format!("`{image}` without a tag, which means `latest`")),
+        Some((_, "latest")) => Some(format!("`{image}`")),
+        Some(_) => None,
+    }
+}
+
+fn digest(subject: &Subject) -> Vec<Hit> {
+    // What is built here has no digest before it is pushed; what has no lasting tag is told for that.
+    let image = &subject.image;
+    if image.is_empty() || subject.is_built || is_digest(image) || mutable(image).is_some() {
+        return Vec::new();
+    }
+    vec![Hit::new("image", "name:tag@sha256:...", format!("`{image}`"))]
+}
+
+fn is_digest(image: &str) -> bool {
+    image.contains("@sha256:") || image.starts_with("sha256:")
+}
+
+fn build(subject: &Subject) -> Vec<Hit> {
+    if subject.is_built && subject.image.is_empty() {
+        return vec![Hit::new("build", "`image` beside `build`", "only `build`")];
+    }
+    Vec::new()
+}
+
+fn container_name(subject: &Subject) -> Vec<Hit> {
+    let named = subject.container_name.iter();
+    named.map(|name| Hit::new("container_name", "no `container_name`", format!("`{name}`"))).collect()
+}

@@ -1,0 +1,52 @@
+//! Can one service take the whole machine?
+
+use serde_json::{Value, json};
+
+use super::{Ask, Hit, Rule, subject::Subject};
+use stagegate_base::record::Severity;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "memory-limit-missing",
+        severity: Severity::Warning,
+        title: "a service may take all memory",
+        why: "a leak in it makes the kernel end other services, the database among them",
+        mend: "set `deploy.resources.limits.memory`, a good part above what `docker stats` shows",
+        ask: Ask::Service(memory),
+    },
+    Rule {
+        id: "cpu-limit-missing",
+        severity: Severity::Warning,
+        title: "a service may take all processors",
+        why: "a busy loop in it slows every other service down, healthchecks too",
+        mend: "set `deploy.resources.limits.cpus`",
+        ask: Ask::Service(cpus),
+    },
+    Rule {
+        id: "pids-limit-missing",
+        severity: Severity::Warning,
+        title: "a service may start processes without end",
+        why: "processes are counted for the whole machine: when they run out, nobody can log in to mend it",
+        mend: "set `deploy.resources.limits.pids`",
+        ask: Ask::Service(pids),
+    },
+];
+
+fn memory(subject: &Subject) -> Vec<Hit> {
+    told(subject.memory_bytes > 0, "a memory limit", json!({"memory": "256M"}))
+}
+
+fn cpus(subject: &Subject) -> Vec<Hit> {
+    told(subject.cpus > 0.0, "a limit of processors", json!({"cpus": "1.0"}))
+}
+
+fn pids(subject: &Subject) -> Vec<Hit> {
+    told(subject.pids > 0, "a limit of processes", json!({"pids": 256}))
+}
+
+fn told(is_limited: bool, expected: &str, limit: Value) -> Vec<Hit> {
+    if is_limited {
+        return Vec::new();
+    }
+    vec![Hit::new("deploy", expected, "none").with_fix(json!({"deploy": {"resources": {"limits": limit}}}))]
+}

@@ -1,0 +1,91 @@
+//! Which doors does the host open?
+
+use super::{
+    Ask, Facts, Hit, Rule,
+    subject::{Port, Subject},
+};
+use stagegate_base::record::Severity;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "port-on-all-interfaces",
+        severity: Severity::Warning,
+        title: "a port is open on every address of the host",
+        why: "Docker's rules come before the host's firewall: the port is open to whoever reaches the machine",
+        mend: "publish on one address: `127.0.0.1:8080:80`; waive it for the service that is meant to face the world",
+        ask: Ask::Service(all_interfaces),
+    },
+    Rule {
+        id: "database-port-published",
+        severity: Severity::Warning,
+        title: "a database or cache is reachable from outside its network",
+        why: "only a password stands between its data and whoever reaches the port; services do not need it published",
+        mend: "remove it from `ports`; for a look, use `docker compose exec`",
+        ask: Ask::Service(database),
+    },
+    Rule {
+        id: "duplicate-port",
+        severity: Severity::Required,
+        title: "one port of the host is published twice",
+        why: "the second container cannot start: `port is already allocated`",
+        mend: "publish one of them on another port; leave the host's port out where a service has replicas",
+        ask: Ask::Stack(duplicates),
+    },
+];
+
+fn all_interfaces(subject: &Subject) -> Vec<Hit> {
+    let open = subject.ports.iter().filter(|port| port.host_ip.is_empty());
+    open.map(|port| Hit::new("ports", "an address of the host before the port", port.shown())).collect()
+}
+
+/// Ports of databases, caches and queues that take commands, by what listens there.
+const STORES: [(u64, &str); 13] = [
+    (5432, "PostgreSQL"),
+    (6432, "PgBouncer"),
+    (3306, "MySQL"),
+    (1433, "SQL Server"),
+    (1521, "Oracle"),
+    (27017, "MongoDB"),
+    (6379, "Redis"),
+    (11211, "memcached"),
+    (9200, "Elasticsearch"),
+    (9042, "Cassandra"),
+    (5984, "CouchDB"),
+    (8086, "InfluxDB"),
+    (2379, "etcd"),
+];
+
+fn database(subject: &Subject) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    for port in subject.ports.iter().filter(|port| port.protocol == "tcp") {
+        if let Some((_, name)) = STORES.iter().find(|(number, _)| *number == port.target) {
+            hits.push(Hit::new("ports", "not published", format!("{name}: {}", port.shown())));
+        }
+    }
+    hits
+}
+
+fn duplicates(facts: &Facts) -> Vec<Hit> {
+    let subjects = facts.subjects();
+    let open: Vec<(&Subject, &Port)> =
+        subjects.iter().flat_map(|subject| subject.ports.iter().map(move |port| (subject, port))).collect();
+    let mut hits = Vec::new();
+    for (at, (subject, port)) in open.iter().enumerate() {
+        let rival = open[..at].iter().find(|(other, earlier)| {
+            // Services of which one has a profile may never run together.
+            other.has_profile == subject.has_profile && earlier.collides(port)
+        });
+        if let Some((other, _)) = rival {
+            let found = format!("{}, which `{}` publishes too", port.shown(), other.service);
+            hits.push(Hit::new("ports", "a port of its own", found).of(&subject.service));
+        }
+    }
+    let replicas = |subject: &Subject| facts.model.as_ref().map_or(1, |model| model.replicas(&subject.service));
+    for (subject, port) in open.iter().filter(|(_, port)| port.is_one()) {
+        if replicas(subject) > 1 {
+            let found = format!("{} by {} replicas", port.shown(), replicas(subject));
+            hits.push(Hit::new("ports", "a port for each replica", found).of(&subject.service));
+        }
+    }
+    hits
+}

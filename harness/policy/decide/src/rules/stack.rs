@@ -1,0 +1,58 @@
+//! Do the files say each thing once?
+
+use std::collections::BTreeSet;
+
+use super::{Ask, Facts, Hit, Place, Rule, SourceFile, place};
+use stagegate_base::record::Severity;
+
+pub(super) const RULES: &[Rule] = &[Rule {
+    id: "duplicate-key",
+    severity: Severity::Required,
+    title: "a key is given twice",
+    why: "Compose refuses a key that is twice in a map, and takes the last of a variable that is twice in a list",
+    mend: "remove one of the two lines",
+    ask: Ask::Stack(duplicate_keys),
+}];
+
+/// Finds keys that Compose refused, and variables that it silently took the last of.
+pub(super) fn duplicate_keys(facts: &Facts) -> Vec<Hit> {
+    let refused = facts.refusal.as_deref().map(|said| refused(said, &facts.files)).unwrap_or_default();
+    refused.into_iter().chain(facts.files.iter().flat_map(repeated)).collect()
+}
+
+/// Reads Compose's refusal.
+// Source: Compose 2.26: `yaml: unmarshal errors:` and `line 4: mapping key "image" already defined at line 3`.
+fn refused(said: &str, files: &[SourceFile]) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    for part in said.split("line ").skip(1) {
+        let Some((line, rest)) = part.split_once(": mapping key \"") else { continue };
+        let (Ok(line), Some((key, _))) = (line.parse::<usize>(), rest.split_once('"')) else { continue };
+        // Compose names no file: it is the one that has the key in that line.
+        let has_it =
+            |file: &&SourceFile| file.text.lines().nth(line.saturating_sub(1)).is_some_and(|l| l.contains(key));
+        let file = files.iter().find(has_it);
+        let mut hit =
+            Hit::new("", "each key once", format!("`{key}` a second time in line {line}; Compose refuses it"));
+        hit.place = file.map(|file| Place { file: file.path.clone(), line });
+        hits.push(hit.of(&file.and_then(|file| file.service_at(line)).unwrap_or_default()));
+    }
+    hits
+}
+
+fn repeated(file: &SourceFile) -> Vec<Hit> {
+    let Some(yaml) = file.yaml() else { return Vec::new() };
+    let mut hits = Vec::new();
+    for (service, body) in yaml["services"].as_object().into_iter().flatten() {
+        let mut seen = BTreeSet::new();
+        for (key, _) in place::variables(&body["environment"]) {
+            if !seen.insert(key.clone()) {
+                let found = format!("{key} twice in `environment`; Compose takes the last");
+                let mut hit = Hit::new("environment", "each variable once", found);
+                let line = file.line_of_variable(service, &key);
+                hit.place = line.map(|line| Place { file: file.path.clone(), line });
+                hits.push(hit.of(service));
+            }
+        }
+    }
+    hits
+}

@@ -1,0 +1,28 @@
+//! What a question gave: an answer, or why there is none.
+
+use stagegate_base::record::{Evidence, Finding};
+use stagegate_workflow_decide::Observed;
+
+/// An answer, with what is wrong with it before any assertion is asked.
+pub(crate) struct Answer {
+    pub(crate) observed: Observed,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) evidence: Vec<Evidence>,
+}
+
+impl From<Observed> for Answer {
+    fn from(observed: Observed) -> Self {
+        Answer { observed, findings: Vec::new(), evidence: Vec::new() }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// What was asked did not answer, or refused.
+    Failed(String),
+    /// It could not be asked.
+    Broken(String),
+    /// This machine lacks what it would be asked with, and may.
+    Lacking(String),
+}

@@ -1,0 +1,105 @@
+//! Takes the steps of workflows: asks services, databases, caches, programs and pages, and returns what became of it.
+//!
+//! Clean-up steps run whatever happened: a failure, the end of the time, a caller that gave up, Ctrl-C. Therefore a
+//! run is a task of its own, which outlives its caller by as long as clean-up takes; [`settle`] waits for that.
+
+pub(crate) mod answer;
+mod browser;
+mod exec;
+mod http;
+pub mod hurl;
+mod open;
+mod place;
+mod redis;
+mod sql;
+mod walk;
+
+use std::{sync::Arc, time::Instant};
+
+use stagegate_workflow_decide::{CLEAN_UP_WITHIN, Policy, Ran, State, Step, StepRan, Workflow, select};
+use tokio::{runtime::Handle, sync::oneshot};
+
+pub use open::{over, settle, settle_on_signal};
+pub use place::Place;
+
+use open::Open;
+use walk::Walk;
+
+/// Runs a workflow to its end, clean-up included.
+///
+/// Where the environment is protected only the steps run that may. The time is bounded by the workflow's `within` and
+/// [`CLEAN_UP_WITHIN`]. A caller that drops the future stops the steps, and clean-up runs all the same.
+pub async fn run(place: &Arc<Place>, workflow: &Arc<Workflow>) -> Ran {
+    begin(&Handle::current(), place, workflow, 0).await
+}
+
+/// Begins a workflow as [`run`] does, on a runtime that has to be there until clean-up is over.
+///
+/// `nth` is the number of the run in one place, from 1: its `run.id` is another one each time.
+pub fn begin(
+    runtime: &Handle,
+    place: &Arc<Place>,
+    workflow: &Arc<Workflow>,
+    nth: u64,
+) -> impl Future<Output = Ran> + Send + use<> {
+    let (alive, gone) = oneshot::channel::<()>();
+    let begun = Instant::now();
+    let workflow = Arc::clone(workflow);
+    let run = Run { place: Arc::clone(place), workflow: Arc::clone(&workflow), nth };
+    let taken = runtime.spawn(taken(run, gone, Open::new()));
+    async move {
+        let ran = taken.await;
+        drop(alive);
+        ran.unwrap_or_else(|error| {
+            let state = State::Broken(format!("the step itself failed: {error}"));
+            let name = workflow.name.clone();
+            let took = begun.elapsed();
+            let step = StepRan { name, line: 1, cleanup: false, attempts: 0, took, state, screenshot: None };
+            ran_of(&workflow, vec![step], String::new(), begun)
+        })
+    }
+}
+
+/// What is run, where, and for which time there.
+struct Run {
+    place: Arc<Place>,
+    workflow: Arc<Workflow>,
+    nth: u64,
+}
+
+async fn taken(run: Run, gone: oneshot::Receiver<()>, _open: Open) -> Ran {
+    let Run { place, workflow, nth } = run;
+    let begun = Instant::now();
+    let policy = if place.project.environment.protected { Policy::Protected } else { Policy::Open };
+    let selection = select(&workflow.steps, place.logins(), policy);
+    let (clean_up, steps): (Vec<Step>, Vec<Step>) = selection.steps.iter().cloned().partition(|step| step.cleanup);
+    if steps.is_empty() {
+        return ran_of(&workflow, Vec::new(), selection.told(), begun);
+    }
+    let mut walk = match Walk::new(&place, &workflow.secrets, nth) {
+        Ok(walk) => walk,
+        Err(reason) => return ran_of(&workflow, vec![unasked(&steps[0], reason)], selection.told(), begun),
+    };
+    let cut = tokio::select! {
+        () = walk.take(&steps) => None,
+        () = tokio::time::sleep(workflow.within.0) => Some(format!("the workflow's {} are over", workflow.within)),
+        () = open::stopped(gone) => Some("somebody asked to stop".to_owned()),
+    };
+    if let Some(reason) = cut {
+        walk.cut(&reason);
+    }
+    walk.clean_up(&clean_up, CLEAN_UP_WITHIN).await;
+    let steps = walk.into_steps();
+    ran_of(&workflow, steps, selection.told(), begun)
+}
+
+fn unasked(step: &Step, reason: String) -> StepRan {
+    let (name, state) = (step.name.clone(), State::Broken(reason));
+    let (line, took) = (step.line, std::time::Duration::ZERO);
+    StepRan { name, line, cleanup: false, attempts: 0, took, state, screenshot: None }
+}
+
+fn ran_of(workflow: &Workflow, steps: Vec<StepRan>, left_out: String, begun: Instant) -> Ran {
+    let (name, file) = (workflow.name.clone(), workflow.file.clone());
+    Ran { workflow: name, file, steps, left_out, took: begun.elapsed() }
+}

@@ -1,0 +1,174 @@
+//! Where workflows run, and what those of one run share: the environment, logins, secrets.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde_json::Value;
+use stagegate_base::{
+    container::State,
+    redact::{Mask, Secret},
+};
+use stagegate_workflow_decide::{Login, Vars, env_file};
+use tokio::sync::OnceCell;
+
+use super::walk::Walk;
+use stagegate_host::{engine::Engine, error::with_causes, paths::StateDir, process::Runner, project::Project};
+
+type LoggedIn = OnceCell<Result<Vars, String>>;
+
+/// An environment in which workflows run. One is made for each run of the suites.
+pub struct Place {
+    /// The environment and its compose model.
+    pub project: Project,
+    /// The Engine.
+    pub engine: Engine,
+    /// Runs programs.
+    pub runner: Runner,
+    logins: BTreeMap<String, Arc<Login>>,
+    logged_in: BTreeMap<String, LoggedIn>,
+    secrets: Mutex<Vec<Secret>>,
+    id: String,
+}
+
+impl Place {
+    /// Makes the place of one run; `logins` are those of all its workflow files.
+    #[must_use]
+    pub fn new(project: Project, engine: Engine, runner: Runner, logins: BTreeMap<String, Arc<Login>>) -> Arc<Self> {
+        let logged_in = logins.keys().map(|name| (name.clone(), OnceCell::new())).collect();
+        let secrets = Mutex::new(project.model.secrets());
+        let id = format!("{}-{}", stagegate_host::clock::stamp(), std::process::id());
+        Arc::new(Place { project, engine, runner, logins, logged_in, secrets, id })
+    }
+
+    /// Returns the logins.
+    #[must_use]
+    pub fn logins(&self) -> &BTreeMap<String, Arc<Login>> {
+        &self.logins
+    }
+
+    /// Returns the mask of all secrets that are known by now: those of the model, named ones, captures of logins.
+    #[must_use]
+    pub fn mask(&self) -> Mask {
+        Mask::new(self.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    /// Returns the folder in which pictures are kept.
+    #[must_use]
+    pub fn evidence(&self) -> PathBuf {
+        StateDir::of(&self.project.config, self.project.compose_name()).tests()
+    }
+
+    /// Returns the addresses of a configured service, the best one first.
+    ///
+    /// # Errors
+    /// A text that names the service and what is missing.
+    pub async fn addresses(&self, service: &str) -> Result<Vec<SocketAddr>, String> {
+        let configured = self.project.config.services.get(service);
+        let port = configured.ok_or_else(|| format!("service `{service}` is not in stagegate.toml"))?.port;
+        let containers = self.project.containers(&self.engine).await.map_err(|error| with_causes(&error))?;
+        let running = containers.iter().filter(|c| c.service == service && !c.one_off && c.state == State::Running);
+        let addresses: Vec<SocketAddr> = running.flat_map(|c| c.reach(port)).collect();
+        if addresses.is_empty() {
+            let name = self.project.compose_name();
+            return Err(format!("service `{service}` of project `{name}` has no running container"));
+        }
+        Ok(addresses)
+    }
+
+    /// Returns what every template may name, in the `nth` run of one workflow; 0 where there is but one.
+    pub(super) fn vars(&self, nth: u64) -> Vars {
+        let id = if nth == 0 { self.id.clone() } else { format!("{}-{nth}", self.id) };
+        Vars::from([
+            ("run.id".to_owned(), Value::from(id)),
+            ("run.environment".to_owned(), Value::from(self.project.environment.name.as_str())),
+        ])
+    }
+
+    /// Reads named secrets: a variable of this process, else a key of the env files, the last file first.
+    ///
+    /// # Errors
+    /// A text that names the variable which is nowhere.
+    pub(super) fn read_secrets(&self, names: &BTreeMap<String, String>) -> Result<Vars, String> {
+        let mut vars = Vars::new();
+        for (name, variable) in names {
+            let value = self.variable(variable).ok_or_else(|| {
+                format!(
+                    "secret `{name}`: {variable} is neither a variable of this process nor in an env file of `{}`; set it",
+                    self.project.environment.name
+                )
+            })?;
+            self.keep_secret(&value);
+            vars.insert(format!("secrets.{name}"), Value::from(value));
+        }
+        Ok(vars)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        let set = std::env::var(name).ok().filter(|value| !value.is_empty());
+        let in_file = |path: &PathBuf| env_file::value(&std::fs::read_to_string(path).ok()?, name);
+        set.or_else(|| self.project.environment.env_files.iter().rev().find_map(in_file))
+    }
+
+    fn keep_secret(&self, text: &str) {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).push(Secret::new(text));
+    }
+
+    /// Returns one text that a login captures: a token that others call the environment with.
+    ///
+    /// The login is done once a run, for workflows and others alike.
+    ///
+    /// # Errors
+    /// A text that says why there is none: no such login or capture, a step that failed, an environment that is
+    /// protected and a login that may write.
+    pub async fn token(self: &Arc<Self>, login: &str, capture: &str) -> Result<Secret, String> {
+        let known = self.logins.get(login).ok_or_else(|| {
+            let names: Vec<&str> = self.logins.keys().map(String::as_str).collect();
+            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            format!("login `{login}` is in no workflow file that can be read (known: {known})")
+        })?;
+        if self.project.environment.protected && !known.steps.iter().all(|step| step.safe) {
+            let environment = &self.project.environment.name;
+            return Err(format!(
+                "login `{login}` ({}) has steps that are not marked safe, and `{environment}` is protected",
+                known.file.display()
+            ));
+        }
+        let captured = self.login(login).await.map_err(|reason| self.mask().apply(&reason))?;
+        match captured.get(&format!("login.{login}.{capture}")) {
+            Some(Value::String(text)) if !text.is_empty() => Ok(Secret::new(text.as_str())),
+            Some(_) => Err(format!("login `{login}` captures a `{capture}` that is no text")),
+            None => Err(format!("login `{login}` ({}) captures no `{capture}`", known.file.display())),
+        }
+    }
+
+    /// Returns what a login captures, as `login.<name>.<capture>`; its steps are taken once a run.
+    pub(super) async fn login(self: &Arc<Self>, name: &str) -> Result<Vars, String> {
+        let known = self.logins.get(name).zip(self.logged_in.get(name));
+        let (login, cell) = known.ok_or_else(|| format!("login `{name}` is in no workflow file"))?;
+        let place = Arc::clone(self);
+        // Boxed, since a login's steps are taken by what asks for logins.
+        let taken = || Box::pin(async move { place.log_in(login).await });
+        cell.get_or_init(taken).await.clone()
+    }
+
+    async fn log_in(self: Arc<Self>, login: &Login) -> Result<Vars, String> {
+        let mut walk = Walk::new(&self, &login.secrets, 0)?;
+        walk.take(&login.steps).await;
+        let captured = walk.captured().clone();
+        let sound = walk.failure();
+        if let Some(reason) = sound {
+            return Err(format!("login `{}` ({}): {reason}", login.name, login.file.display()));
+        }
+        let named = captured.into_iter().map(|(name, value)| {
+            if let Some(text) = value.as_str() {
+                self.keep_secret(text);
+            }
+            (format!("login.{}.{name}", login.name), value)
+        });
+        Ok(named.collect())
+    }
+}

@@ -1,0 +1,310 @@
+//! Steps, one after the other: fills templates in, asks, compares, captures, asks again until it holds.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use stagegate_base::{
+    record::{Evidence, Finding},
+    redact::Mask,
+};
+use stagegate_workflow_decide::{Ask, State, Step, StepRan, Until, Vars, waited};
+use tokio_postgres::Client;
+
+use super::{
+    Place,
+    answer::{Answer, Silence},
+    exec, http, redis, sql,
+};
+use crate::browser;
+
+/// How much of an answer is shown, in characters.
+const SHOWN: usize = 600;
+
+/// How long the last question of an `until` may take: it begins when the time is over.
+const LAST_ANSWER: Duration = Duration::from_secs(1);
+
+/// Why a step does not hold, at its last question.
+#[derive(Clone, Default)]
+struct Wrong {
+    message: String,
+    findings: Vec<Finding>,
+    evidence: Vec<Evidence>,
+}
+
+/// A step that is being taken.
+struct Current {
+    step: Step,
+    begun: Instant,
+    attempts: u32,
+    wrong: Option<Wrong>,
+    screenshot: Option<String>,
+}
+
+/// A way through steps.
+pub(super) struct Walk {
+    place: Arc<Place>,
+    vars: Vars,
+    captured: Vars,
+    clients: BTreeMap<String, Client>,
+    steps: Vec<StepRan>,
+    current: Option<Current>,
+}
+
+impl Walk {
+    /// Begins; `secrets` are those of the file, `nth` tells this run from others in the same place.
+    ///
+    /// # Errors
+    /// A text that names the secret which is nowhere.
+    pub(super) fn new(place: &Arc<Place>, secrets: &BTreeMap<String, String>, nth: u64) -> Result<Self, String> {
+        let mut vars = place.vars(nth);
+        vars.extend(place.read_secrets(secrets)?);
+        let (captured, clients) = (Vars::new(), BTreeMap::new());
+        Ok(Walk { place: Arc::clone(place), vars, captured, clients, steps: Vec::new(), current: None })
+    }
+
+    /// Takes steps until one does not pass.
+    pub(super) async fn take(&mut self, steps: &[Step]) {
+        for step in steps {
+            let state = self.step(step).await;
+            let is_passed = state == State::Passed;
+            self.ended(state);
+            if !is_passed {
+                return;
+            }
+        }
+    }
+
+    /// Takes clean-up steps, each whatever became of the others, within `within` for all.
+    pub(super) async fn clean_up(&mut self, steps: &[Step], within: Duration) {
+        let ends = tokio::time::Instant::now() + within;
+        for step in steps {
+            if let Some(name) = self.unset(step) {
+                self.begin(step);
+                self.ended(State::Skipped(format!("nothing to clean up: `{name}` was never captured")));
+                continue;
+            }
+            match tokio::time::timeout_at(ends, self.step(step)).await {
+                Ok(state) => self.ended(state),
+                Err(_) => self.cut(&format!("clean-up was given up after {} s", within.as_secs())),
+            }
+        }
+    }
+
+    /// Returns a name that a step needs and nobody captured.
+    fn unset(&self, step: &Step) -> Option<String> {
+        let missing = |name: &&str| !name.starts_with("login.") && !self.vars.contains_key(*name);
+        step.needs().into_iter().find(missing).map(str::to_owned)
+    }
+
+    /// Ends the step that is being taken as failed.
+    pub(super) fn cut(&mut self, reason: &str) {
+        let Some(current) = self.current.take() else { return };
+        let Wrong { message, findings, evidence } = current.wrong.clone().unwrap_or_default();
+        let last = if message.is_empty() { String::new() } else { format!("; at last: {message}") };
+        let message = format!("{reason} after {:.1} s in it{last}", current.begun.elapsed().as_secs_f64());
+        self.keep(&current, State::Failed { message, findings, evidence });
+    }
+
+    /// Returns what was captured.
+    pub(super) fn captured(&self) -> &Vars {
+        &self.captured
+    }
+
+    /// Returns why the last step did not pass, where it did not.
+    pub(super) fn failure(&self) -> Option<String> {
+        let last = self.steps.last()?;
+        match &last.state {
+            State::Passed => None,
+            State::Failed { message, findings, .. } => {
+                let found = findings.first().map(|f| format!(": {} is {}, not {}", f.at, f.found, f.expected));
+                Some(format!("step `{}`: {message}{}", last.name, found.unwrap_or_default()))
+            }
+            State::Broken(reason) | State::Skipped(reason) => Some(format!("step `{}`: {reason}", last.name)),
+        }
+    }
+
+    /// Returns what became of the steps, secrets masked.
+    pub(super) fn into_steps(self) -> Vec<StepRan> {
+        let mask = self.place.mask();
+        self.steps.into_iter().map(|step| StepRan { state: masked(step.state, &mask), ..step }).collect()
+    }
+
+    fn begin(&mut self, step: &Step) {
+        self.current =
+            Some(Current { step: step.clone(), begun: Instant::now(), attempts: 0, wrong: None, screenshot: None });
+    }
+
+    fn ended(&mut self, state: State) {
+        if let Some(current) = self.current.take() {
+            self.keep(&current, state);
+        }
+    }
+
+    fn keep(&mut self, current: &Current, state: State) {
+        let Current { step, begun, attempts, screenshot, .. } = current;
+        self.steps.push(StepRan {
+            name: step.name.clone(),
+            line: step.line,
+            cleanup: step.cleanup,
+            attempts: *attempts,
+            took: begun.elapsed(),
+            state,
+            screenshot: screenshot.clone(),
+        });
+    }
+
+    async fn step(&mut self, step: &Step) -> State {
+        self.begin(step);
+        if let Err(reason) = self.log_in(step).await {
+            return State::Failed { message: reason, findings: Vec::new(), evidence: Vec::new() };
+        }
+        let begun = Instant::now();
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let asked = match step.until {
+                None => self.attempt(step).await,
+                Some(until) => {
+                    self.attempt_within(step, until.within.saturating_sub(begun.elapsed()).max(LAST_ANSWER)).await
+                }
+            };
+            let wrong = match asked {
+                Ok(None) => return State::Passed,
+                Ok(Some(wrong)) => wrong,
+                Err(Silence::Failed(message)) => Wrong { message, ..Wrong::default() },
+                Err(Silence::Broken(reason)) => return State::Broken(reason),
+                Err(Silence::Lacking(reason)) => return State::Skipped(reason),
+            };
+            if let Some(current) = &mut self.current {
+                (current.attempts, current.wrong) = (attempts, Some(wrong.clone()));
+            }
+            match next_pause(step.until, attempts, begun.elapsed()) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return failed(wrong, step.until.map(|_| waited(begun.elapsed(), attempts))),
+            }
+        }
+    }
+
+    async fn log_in(&mut self, step: &Step) -> Result<(), String> {
+        for name in step.needs() {
+            let login = name.strip_prefix("login.").and_then(|rest| rest.split('.').next());
+            if let Some(login) = login
+                && !self.vars.contains_key(name)
+            {
+                self.vars.extend(self.place.login(login).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks once, with the last answer's fault where the time is over meanwhile.
+    async fn attempt_within(&mut self, step: &Step, within: Duration) -> Result<Option<Wrong>, Silence> {
+        let last = self.current.as_ref().and_then(|current| current.wrong.clone());
+        match tokio::time::timeout(within, self.attempt(step)).await {
+            Ok(asked) => asked,
+            Err(_) => {
+                let message = format!("no answer within {:.1} s", within.as_secs_f64());
+                Ok(Some(last.unwrap_or(Wrong { message, ..Wrong::default() })))
+            }
+        }
+    }
+
+    /// Asks once: nothing where everything holds, and what was to be captured is.
+    async fn attempt(&mut self, step: &Step) -> Result<Option<Wrong>, Silence> {
+        let unset = |unset: stagegate_workflow_decide::Unset| Silence::Broken(unset.to_string());
+        let ask = step.action.ask(&self.vars, step.safe).map_err(unset)?;
+        let answer = self.asked(&ask).await?;
+        if let Some(current) = &mut self.current {
+            let picture = answer.evidence.iter().find(|evidence| evidence.name == browser::SCREENSHOT);
+            current.screenshot = picture.map(|evidence| evidence.text.clone());
+        }
+        let mut findings = answer.findings;
+        if let Some(status) = answer.observed.status.filter(|status| !step.action.is_expected(*status)) {
+            let (expected, found) = (step.action.expected(), format!("integer {status}"));
+            findings.push(Finding { at: "status".to_owned(), expected, found });
+        }
+        for assertion in &step.assertions {
+            findings.extend(assertion.differences(&answer.observed, &self.vars).map_err(unset)?);
+        }
+        let mut captured = Vars::new();
+        for (name, source) in &step.capture {
+            let found = match source.of(&answer.observed) {
+                Ok(Some(value)) => {
+                    captured.insert(name.clone(), value);
+                    continue;
+                }
+                Ok(None) => "missing".to_owned(),
+                Err(reason) => reason,
+            };
+            let expected = format!("to be there, as `{name}`");
+            findings.push(Finding { at: source.to_string(), expected, found });
+        }
+        // What was made has to be cleaned up, also where the rest of the answer is wrong.
+        self.captured.extend(captured.clone());
+        self.vars.extend(captured);
+        if findings.is_empty() {
+            return Ok(None);
+        }
+        let mut evidence = answer.evidence;
+        evidence.extend(shown(&ask, &answer.observed));
+        let message = format!("{} is not answered as it should be", ask.line());
+        Ok(Some(Wrong { message, findings, evidence }))
+    }
+
+    async fn asked(&mut self, ask: &Ask) -> Result<Answer, Silence> {
+        match ask {
+            Ask::Http { .. } => http::asked(&self.place, ask).await,
+            Ask::Sql { database, .. } => {
+                let client = match self.clients.remove(database) {
+                    Some(client) if !client.is_closed() => client,
+                    _ => sql::connect(&self.place, database).await?,
+                };
+                let answer = sql::asked(&client, ask).await?;
+                self.clients.insert(database.clone(), client);
+                Ok(answer)
+            }
+            Ask::Redis { .. } => redis::asked(&self.place, ask).await,
+            Ask::Exec { .. } => exec::asked(&self.place, ask).await,
+            Ask::Browser { .. } => browser::asked(&self.place, ask).await,
+        }
+    }
+}
+
+fn next_pause(until: Option<Until>, attempts: u32, elapsed: Duration) -> Option<Duration> {
+    let left = until?.within.checked_sub(elapsed).filter(|left| !left.is_zero())?;
+    // Not longer than what is left: what came in time is seen by the last question.
+    Some(until?.pause(attempts).min(left))
+}
+
+fn failed(wrong: Wrong, waited: Option<String>) -> State {
+    let message = match waited {
+        Some(waited) => format!("{waited}: {}", wrong.message),
+        None => wrong.message,
+    };
+    State::Failed { message, findings: wrong.findings, evidence: wrong.evidence }
+}
+
+fn shown(ask: &Ask, observed: &stagegate_workflow_decide::Observed) -> [Evidence; 2] {
+    let status = observed.status.map(|status| format!("{status}, ")).unwrap_or_default();
+    let body: String = observed.text.chars().take(SHOWN).collect();
+    let text = format!("{status}{} ms\n{body}", observed.took.as_millis());
+    [Evidence { name: "asked".to_owned(), text: ask.line() }, Evidence { name: "last answer".to_owned(), text }]
+}
+
+fn masked(state: State, mask: &Mask) -> State {
+    let finding =
+        |f: Finding| Finding { at: mask.apply(&f.at), expected: mask.apply(&f.expected), found: mask.apply(&f.found) };
+    match state {
+        State::Passed => State::Passed,
+        State::Broken(reason) => State::Broken(mask.apply(&reason)),
+        State::Skipped(reason) => State::Skipped(mask.apply(&reason)),
+        State::Failed { message, findings, evidence } => State::Failed {
+            message: mask.apply(&message),
+            findings: findings.into_iter().map(finding).collect(),
+            evidence: evidence.into_iter().map(|e| Evidence { text: mask.apply(&e.text), ..e }).collect(),
+        },
+    }
+}
