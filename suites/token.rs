@@ -4,6 +4,7 @@ use stagegate_base::{
     config::{Service, TokenSource},
     redact::Secret,
 };
+use stagegate_workflow_act as workflow;
 
 use crate::session::Session;
 
@@ -15,7 +16,7 @@ pub(crate) async fn of(session: &Session, service: &Service, source: &TokenSourc
     match source {
         TokenSource::Variable(variable) => of_variable(session, service, variable),
         TokenSource::Login { name, capture } => {
-            session.place().await.token(name, capture).await.map_err(|reason| {
+            workflow::token(&session.place().await, name, capture).await.map_err(|reason| {
                 format!("there is no token: {reason}; see `token_login` of [services.{}]", service.name)
             })
         }

@@ -12,6 +12,7 @@ mod open;
 mod place;
 mod redis;
 mod sql;
+mod token;
 mod walk;
 
 use std::{sync::Arc, time::Instant};
@@ -21,6 +22,7 @@ use tokio::{runtime::Handle, sync::oneshot};
 
 pub use open::{over, settle, settle_on_signal};
 pub use place::Place;
+pub use token::token;
 
 use open::Open;
 use walk::Walk;

@@ -15,10 +15,10 @@ use stagegate_base::{
 use stagegate_workflow_decide::{Login, Vars, env_file};
 use tokio::sync::OnceCell;
 
-use super::walk::Walk;
 use stagegate_host::{engine::Engine, error::with_causes, paths::StateDir, process::Runner, project::Project};
 
-type LoggedIn = OnceCell<Result<Vars, String>>;
+/// What the steps of a login gave, which are taken once a run.
+pub(super) type LoggedIn = OnceCell<Result<Vars, String>>;
 
 /// An environment in which workflows run. One is made for each run of the suites.
 pub struct Place {
@@ -48,6 +48,11 @@ impl Place {
     #[must_use]
     pub fn logins(&self) -> &BTreeMap<String, Arc<Login>> {
         &self.logins
+    }
+
+    /// Returns a login with what it captured, once its steps were taken; `None` where no workflow file has it.
+    pub(super) fn known_login(&self, name: &str) -> Option<(&Arc<Login>, &LoggedIn)> {
+        self.logins.get(name).zip(self.logged_in.get(name))
     }
 
     /// Returns the mask of all secrets that are known by now: those of the model, named ones, captures of logins.
@@ -113,62 +118,7 @@ impl Place {
         set.or_else(|| self.project.environment.env_files.iter().rev().find_map(in_file))
     }
 
-    fn keep_secret(&self, text: &str) {
+    pub(super) fn keep_secret(&self, text: &str) {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner).push(Secret::new(text));
-    }
-
-    /// Returns one text that a login captures: a token that others call the environment with.
-    ///
-    /// The login is done once a run, for workflows and others alike.
-    ///
-    /// # Errors
-    /// A text that says why there is none: no such login or capture, a step that failed, an environment that is
-    /// protected and a login that may write.
-    pub async fn token(self: &Arc<Self>, login: &str, capture: &str) -> Result<Secret, String> {
-        let known = self.logins.get(login).ok_or_else(|| {
-            let names: Vec<&str> = self.logins.keys().map(String::as_str).collect();
-            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            format!("login `{login}` is in no workflow file that can be read (known: {known})")
-        })?;
-        if self.project.environment.protected && !known.steps.iter().all(|step| step.safe) {
-            let environment = &self.project.environment.name;
-            return Err(format!(
-                "login `{login}` ({}) has steps that are not marked safe, and `{environment}` is protected",
-                known.file.display()
-            ));
-        }
-        let captured = self.login(login).await.map_err(|reason| self.mask().apply(&reason))?;
-        match captured.get(&format!("login.{login}.{capture}")) {
-            Some(Value::String(text)) if !text.is_empty() => Ok(Secret::new(text.as_str())),
-            Some(_) => Err(format!("login `{login}` captures a `{capture}` that is no text")),
-            None => Err(format!("login `{login}` ({}) captures no `{capture}`", known.file.display())),
-        }
-    }
-
-    /// Returns what a login captures, as `login.<name>.<capture>`; its steps are taken once a run.
-    pub(super) async fn login(self: &Arc<Self>, name: &str) -> Result<Vars, String> {
-        let known = self.logins.get(name).zip(self.logged_in.get(name));
-        let (login, cell) = known.ok_or_else(|| format!("login `{name}` is in no workflow file"))?;
-        let place = Arc::clone(self);
-        // Boxed, since a login's steps are taken by what asks for logins.
-        let taken = || Box::pin(async move { place.log_in(login).await });
-        cell.get_or_init(taken).await.clone()
-    }
-
-    async fn log_in(self: Arc<Self>, login: &Login) -> Result<Vars, String> {
-        let mut walk = Walk::new(&self, &login.secrets, 0)?;
-        walk.take(&login.steps).await;
-        let captured = walk.captured().clone();
-        let sound = walk.failure();
-        if let Some(reason) = sound {
-            return Err(format!("login `{}` ({}): {reason}", login.name, login.file.display()));
-        }
-        let named = captured.into_iter().map(|(name, value)| {
-            if let Some(text) = value.as_str() {
-                self.keep_secret(text);
-            }
-            (format!("login.{}.{name}", login.name), value)
-        });
-        Ok(named.collect())
     }
 }

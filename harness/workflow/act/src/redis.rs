@@ -6,17 +6,14 @@ use std::{
 };
 
 use serde_json::Value;
-use stagegate_base::redact::Secret;
+use stagegate_base::{compose::Model, redact::Secret};
 use stagegate_workflow_decide::{Ask, Observed};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
 };
 
-use super::{
-    Place,
-    answer::{Answer, Silence},
-};
+use super::answer::{Answer, Silence};
 use stagegate_host::http::BODY_CAP;
 
 /// How long a command may take.
@@ -29,14 +26,17 @@ const PASSWORD_VARIABLE: &str = "REDIS_PASSWORD";
 const VALUES: usize = 10_000;
 const DEPTH: usize = 8;
 
-pub(super) async fn asked(place: &Place, ask: &Ask) -> Result<Answer, Silence> {
+/// Returns the password of a compose service's server, where it has one.
+pub(super) fn password(model: &Model, service: &str) -> Option<Secret> {
+    model.variable(service, PASSWORD_VARIABLE)
+}
+
+pub(super) async fn asked(addresses: &[SocketAddr], password: Option<Secret>, ask: &Ask) -> Result<Answer, Silence> {
     let Ask::Redis { service, words } = ask else {
         return Err(Silence::Broken("not a Redis step".to_owned()));
     };
-    let addresses = place.addresses(service).await.map_err(Silence::Failed)?;
-    let password = place.project.model.variable(service, PASSWORD_VARIABLE);
     let begun = Instant::now();
-    let said = tokio::time::timeout(WITHIN, say(&addresses, password.as_ref(), words)).await;
+    let said = tokio::time::timeout(WITHIN, say(addresses, password.as_ref(), words)).await;
     match said {
         Ok(Ok(value)) => Ok(Observed::of_value(value, begun.elapsed()).into()),
         Ok(Err(reason)) => Err(Silence::Failed(format!("Redis service `{service}`: {reason}"))),

@@ -14,14 +14,13 @@ use tokio_postgres::{
     types::{Format, IsNull, ToSql, Type, to_sql_checked},
 };
 
-use super::{
-    Place,
-    answer::{Answer, Silence},
-};
+use super::answer::{Answer, Silence};
 use stagegate_host::{
     database::{Server, said},
+    engine::Engine,
     error::with_causes,
     http::BODY_CAP,
+    project::Project,
 };
 
 /// How many rows are read.
@@ -65,11 +64,11 @@ impl ToSql for Parameter {
 }
 
 /// Makes a session with a configured database.
-pub(super) async fn connect(place: &Place, database: &str) -> Result<Client, Silence> {
-    let configured = place.project.config.databases.get(database);
+pub(super) async fn connect(project: &Project, engine: &Engine, database: &str) -> Result<Client, Silence> {
+    let configured = project.config.databases.get(database);
     let configured =
         configured.ok_or_else(|| Silence::Broken(format!("database `{database}` is not in stagegate.toml")))?;
-    let server = Server::of(&place.project, &place.engine, configured, "stagegate workflows").await;
+    let server = Server::of(project, engine, configured, "stagegate workflows").await;
     let client = async { server?.connect(&configured.name).await }.await;
     client.map_err(|error| Silence::Failed(with_causes(&error)))
 }

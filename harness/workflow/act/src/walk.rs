@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use stagegate_base::{
     record::{Evidence, Finding},
     redact::Mask,
 };
-use stagegate_workflow_decide::{Ask, State, Step, StepRan, Until, Vars, waited};
+use stagegate_workflow_decide::{Ask, Login, State, Step, StepRan, Until, Vars, waited};
 use tokio_postgres::Client;
 
 use super::{
@@ -18,7 +19,7 @@ use super::{
     answer::{Answer, Silence},
     exec, http, redis, sql,
 };
-use crate::browser;
+use crate::browser::{self, PageContext};
 
 /// How much of an answer is shown, in characters.
 const SHOWN: usize = 600;
@@ -194,7 +195,7 @@ impl Walk {
             if let Some(login) = login
                 && !self.vars.contains_key(name)
             {
-                self.vars.extend(self.place.login(login).await?);
+                self.vars.extend(self::login(&self.place, login).await?);
             }
         }
         Ok(())
@@ -256,21 +257,59 @@ impl Walk {
 
     async fn asked(&mut self, ask: &Ask) -> Result<Answer, Silence> {
         match ask {
-            Ask::Http { .. } => http::asked(&self.place, ask).await,
+            Ask::Http { service, .. } => http::asked(&self.addresses(service).await?, ask).await,
             Ask::Sql { database, .. } => {
                 let client = match self.clients.remove(database) {
                     Some(client) if !client.is_closed() => client,
-                    _ => sql::connect(&self.place, database).await?,
+                    _ => sql::connect(&self.place.project, &self.place.engine, database).await?,
                 };
                 let answer = sql::asked(&client, ask).await?;
                 self.clients.insert(database.clone(), client);
                 Ok(answer)
             }
-            Ask::Redis { .. } => redis::asked(&self.place, ask).await,
+            Ask::Redis { service, .. } => {
+                let addresses = self.addresses(service).await?;
+                redis::asked(&addresses, redis::password(&self.place.project.model, service), ask).await
+            }
             Ask::Exec { .. } => exec::asked(&self.place, ask).await,
-            Ask::Browser { .. } => browser::asked(&self.place, ask).await,
+            Ask::Browser { service, .. } => {
+                let program = browser::program()?;
+                let (addresses, evidence) = (self.addresses(service).await?, self.place.evidence());
+                let context = PageContext { runner: &self.place.runner, program, addresses, evidence };
+                browser::asked(&context, ask).await
+            }
         }
     }
+
+    async fn addresses(&self, service: &str) -> Result<Vec<SocketAddr>, Silence> {
+        self.place.addresses(service).await.map_err(Silence::Failed)
+    }
+}
+
+/// Returns what a login captures, as `login.<name>.<capture>`; its steps are taken once a run.
+pub(super) async fn login(place: &Arc<Place>, name: &str) -> Result<Vars, String> {
+    let known = place.known_login(name);
+    let (login, cell) = known.ok_or_else(|| format!("login `{name}` is in no workflow file"))?;
+    // Boxed, since a login's steps are taken by what asks for logins.
+    let taken = || Box::pin(log_in(Arc::clone(place), login));
+    cell.get_or_init(taken).await.clone()
+}
+
+async fn log_in(place: Arc<Place>, login: &Login) -> Result<Vars, String> {
+    let mut walk = Walk::new(&place, &login.secrets, 0)?;
+    walk.take(&login.steps).await;
+    let captured = walk.captured().clone();
+    let sound = walk.failure();
+    if let Some(reason) = sound {
+        return Err(format!("login `{}` ({}): {reason}", login.name, login.file.display()));
+    }
+    let named = captured.into_iter().map(|(name, value)| {
+        if let Some(text) = value.as_str() {
+            place.keep_secret(text);
+        }
+        (format!("login.{}.{name}", login.name), value)
+    });
+    Ok(named.collect())
 }
 
 fn next_pause(until: Option<Until>, attempts: u32, elapsed: Duration) -> Option<Duration> {

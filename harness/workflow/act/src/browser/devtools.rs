@@ -15,8 +15,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{Place, answer::Silence};
-use stagegate_host::{error::with_causes, process::Started};
+use crate::answer::Silence;
+use stagegate_host::{
+    error::with_causes,
+    process::{Runner, Started},
+};
 
 /// The longest message that is read; a picture of a page takes a few MiB.
 const LONGEST: u64 = 32 << 20;
@@ -37,10 +40,10 @@ pub(super) struct Devtools {
 
 impl Devtools {
     /// Starts a browser with a profile of its own.
-    pub(super) async fn start(place: &Place, program: &Path) -> Result<Self, Silence> {
+    pub(super) async fn start(runner: &Runner, program: &Path) -> Result<Self, Silence> {
         let profile =
             Profile::new().map_err(|error| Silence::Broken(format!("no profile for the browser: {error}")))?;
-        let browser = place.runner.start(&command(program, &profile.0));
+        let browser = runner.start(&command(program, &profile.0));
         let mut browser = browser.map_err(|error| Silence::Broken(with_causes(&error)))?;
         let streams = browser.streams();
         let (commands, events) = streams.ok_or_else(|| Silence::Broken("no pipe to the browser".to_owned()))?;

@@ -8,6 +8,7 @@ mod program;
 
 use std::{
     io::Write,
+    net::SocketAddr,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
@@ -23,11 +24,10 @@ use stagegate_workflow_decide::{
 };
 use tokio::{sync::Semaphore, time::Instant};
 
-use crate::{
-    Place,
-    answer::{Answer, Silence},
-};
+use crate::answer::{Answer, Silence};
 use devtools::Devtools;
+pub(crate) use program::found as program;
+use stagegate_host::process::Runner;
 
 /// One browser at a time: several would slow each other down, and the load time is measured.
 static ONE: Semaphore = Semaphore::const_new(1);
@@ -43,19 +43,30 @@ const LOOK: &str = "({title: document.title, text: document.body ? document.body
 /// The name of the evidence that is the path of a page's picture.
 pub(crate) const SCREENSHOT: &str = "screenshot";
 
-pub(crate) async fn asked(place: &Place, ask: &Ask) -> Result<Answer, Silence> {
+/// What a page is opened with.
+pub(crate) struct PageContext<'a> {
+    /// Runs the browser.
+    pub(crate) runner: &'a Runner,
+    /// The browser, of [`program`].
+    pub(crate) program: PathBuf,
+    /// Where the page's service answers, the best address first.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// The folder for its picture.
+    pub(crate) evidence: PathBuf,
+}
+
+pub(crate) async fn asked(context: &PageContext<'_>, ask: &Ask) -> Result<Answer, Silence> {
     let Ask::Browser { service, path, load_within } = ask else {
         return Err(Silence::Broken("not a page's step".to_owned()));
     };
-    let program = program::found()?;
-    let addresses = place.addresses(service).await.map_err(Silence::Failed)?;
-    let address = addresses.first().ok_or_else(|| Silence::Failed(format!("service `{service}` has no address")))?;
+    let address =
+        context.addresses.first().ok_or_else(|| Silence::Failed(format!("service `{service}` has no address")))?;
     let slash = if path.starts_with('/') { "" } else { "/" };
     let url = format!("http://{address}{slash}{path}");
     let _one = ONE.acquire().await.map_err(|error| Silence::Broken(error.to_string()))?;
-    let mut devtools = Devtools::start(place, &program).await?;
+    let mut devtools = Devtools::start(context.runner, &context.program).await?;
     let page = seen(&mut devtools, &url, *load_within).await;
-    let picture = picture(&mut devtools).await.and_then(|bytes| kept(&place.evidence(), service, &bytes));
+    let picture = picture(&mut devtools).await.and_then(|bytes| kept(&context.evidence, service, &bytes));
     devtools.end().await;
     let page = page.map_err(Silence::Broken)?;
     let evidence = match picture {

@@ -10,7 +10,7 @@ const VARIABLE: &str = "STAGEGATE_BROWSER";
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /// Returns the browser: the named one, else the first that PATH has.
-pub(super) fn found() -> Result<PathBuf, Silence> {
+pub(crate) fn found() -> Result<PathBuf, Silence> {
     let named = std::env::var_os(VARIABLE).filter(|name| !name.is_empty());
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = |name: &str| std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file());
