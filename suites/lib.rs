@@ -25,6 +25,7 @@ mod policy;
 pub mod schema;
 mod security;
 mod token;
+mod word;
 mod workflows;
 
 #[cfg(test)]

@@ -5,11 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stagegate_base::{container::Container, record::Evidence};
+use stagegate_base::{container::Container, record::Evidence, redact::Mask};
 use stagegate_host::{engine::Engine, error::with_causes, project::Project};
 use stagegate_policy_decide::health::{Expected, Readiness, Seen, readiness};
-
-use crate::session::Session;
 
 /// Time between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -48,11 +46,6 @@ impl Ready {
     fn is_lost(&self) -> bool {
         self.services.values().any(|readiness| matches!(readiness, Readiness::Never(_)))
     }
-}
-
-/// Looks until all services are ready, one never will be, or the environment's `ready_within` is over.
-pub(crate) async fn wait(session: &Session) -> Result<Ready, String> {
-    until_ready(&session.project, &session.engine).await
 }
 
 /// Looks at a project until all services are ready, one never will be, or its `ready_within` is over.
@@ -106,14 +99,13 @@ pub(crate) fn up_for(container: &Container) -> Duration {
 }
 
 /// Collects what helps to understand a container: its healthcheck's last words and its last log lines, masked.
-pub(crate) async fn evidence(session: &Session, container: &Container) -> Vec<Evidence> {
-    let mask = session.runner.mask();
+pub(crate) async fn evidence(engine: &Engine, mask: &Mask, container: &Container) -> Vec<Evidence> {
     let mut all = Vec::new();
     if !container.health_output.is_empty() {
         let name = format!("last healthcheck of {}", container.name);
         all.push(Evidence { name, text: mask.apply(&container.health_output) });
     }
-    let text = match session.engine.last_logs(&container.id, LOG_LINES).await {
+    let text = match engine.last_logs(&container.id, LOG_LINES).await {
         Ok(text) if text.trim().is_empty() => "(it wrote nothing)".to_owned(),
         Ok(text) => text,
         Err(error) => format!("(cannot be read: {})", with_causes(&error)),

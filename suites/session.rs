@@ -17,7 +17,7 @@ use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::{
     files::Files,
     ready::{self, Ready},
-    workflows,
+    workflows::book,
 };
 
 /// How long a plain run watches that nothing restarts; the gate's own runs watch for `gate.soak`.
@@ -108,7 +108,7 @@ impl Session {
     /// # Errors
     /// A text that says what to do, where the Engine does not answer.
     pub async fn ready(&self) -> Result<&Ready, String> {
-        self.ready.get_or_init(|| ready::wait(self)).await.as_ref().map_err(Clone::clone)
+        self.ready.get_or_init(|| ready::until_ready(&self.project, &self.engine)).await.as_ref().map_err(Clone::clone)
     }
 
     /// Returns what every environment's files say, as Compose resolves them; they are read once a session.
@@ -120,7 +120,7 @@ impl Session {
     pub(crate) async fn place(&self) -> Arc<Place> {
         let made = || async {
             let Session { project, engine, runner, .. } = self;
-            let logins = workflows::book(&project.config, &project.environment).logins;
+            let logins = book::read(&project.config, &project.environment).logins;
             Place::new(project.clone(), engine.clone(), runner.clone(), logins)
         };
         Arc::clone(self.place.get_or_init(made).await)

@@ -15,11 +15,9 @@ use crate::session::Session;
 pub(crate) async fn of(session: &Session, service: &Service, source: &TokenSource) -> Result<Secret, String> {
     match source {
         TokenSource::Variable(variable) => of_variable(session, service, variable),
-        TokenSource::Login { name, capture } => {
-            workflow::token(&session.place().await, name, capture).await.map_err(|reason| {
-                format!("there is no token: {reason}; see `token_login` of [services.{}]", service.name)
-            })
-        }
+        TokenSource::Login { name, capture } => workflow::token(&session.place().await, name, capture)
+            .await
+            .map_err(|reason| format!("there is no token: {reason}; see `token_login` of [services.{}]", service.name)),
     }
 }
 

@@ -8,7 +8,7 @@ use stagegate_base::{
     record::{Outcome, Severity},
 };
 
-use crate::session::Session;
+use crate::{session::Session, word::word};
 
 /// Whether asking the question changes something in the environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,11 +74,6 @@ impl Trial {
     pub fn within(self, within: Duration) -> Self {
         Trial { within, ..self }
     }
-}
-
-/// Returns a text as it stands in a name.
-pub(crate) fn word(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect()
 }
 
 /// What a suite may look at to list its trials: files, never the network.

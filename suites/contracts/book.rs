@@ -1,19 +1,12 @@
-//! The answers of one service: each operation is asked once a run, and every trial looks at the same answer.
-//!
-//! What the trials need of an answer is taken out of it as it comes; its body is not kept.
+//! The answers of one service: what every trial looks at. How they are asked for stands in `asking`.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
-use futures_util::future::BoxFuture;
 use stagegate_base::{config::Service, record::Outcome};
-use stagegate_contract::{Answer, Call, Document, Given, Parameter, Request, Shape, Supply, Values};
-use stagegate_host::{
-    error::with_causes,
-    http::{self, Http, HttpError},
-};
+use stagegate_contract::{Call, Document, Shape, Values};
 use tokio::sync::OnceCell;
 
-use super::{operation, wire::Wire};
+use super::wire::Wire;
 use crate::session::Session;
 
 /// A service's document and what came of asking its operations.
@@ -24,9 +17,9 @@ pub(super) struct Book {
     pub(super) contract: String,
     pub(super) document: Arc<Document>,
     pub(super) calls: Vec<Call>,
-    cells: Vec<OnceCell<Asked>>,
+    pub(super) cells: Vec<OnceCell<Asked>>,
     /// For each call the calls and parameters that it may give values to.
-    wanting: Vec<Vec<(usize, String)>>,
+    pub(super) wanting: Vec<Vec<(usize, String)>>,
     wire: OnceCell<Result<Wire, String>>,
 }
 
@@ -38,19 +31,19 @@ pub(super) struct Asked {
     pub(super) status: Option<u16>,
     /// The shape of an answer of success.
     pub(super) shape: Option<Shape>,
-    values: Values,
+    pub(super) values: Values,
     /// Values for other calls: by call and parameter.
-    given: BTreeMap<(usize, String), serde_json::Value>,
+    pub(super) given: BTreeMap<(usize, String), serde_json::Value>,
 }
 
 impl Asked {
-    fn unasked(reason: String) -> Self {
+    pub(super) fn unasked(reason: String) -> Self {
         let (values, given) = (Values::new(), BTreeMap::new());
         Asked { outcome: Outcome::Broken(reason), status: None, shape: None, values, given }
     }
 
     /// Tells an answer of "there is no such thing", which another value may mend.
-    fn is_unknown(&self) -> bool {
+    pub(super) fn is_unknown(&self) -> bool {
         matches!(self.status, Some(404 | 410))
     }
 }
@@ -88,125 +81,9 @@ impl Book {
         self.wire.get_or_init(|| Wire::of(session, &self.service)).await.as_ref().map_err(Clone::clone)
     }
 
-    /// Asks an operation, or returns what came of it before.
-    pub(super) fn ask<'a>(&'a self, wire: &'a Wire, index: usize) -> BoxFuture<'a, &'a Asked> {
-        Box::pin(async move { self.cells[index].get_or_init(|| self.asked(wire, index)).await })
-    }
-
-    /// Asks with the document's values, and with captured ones where it has none or they are of nothing that is there.
-    async fn asked(&self, wire: &Wire, index: usize) -> Asked {
-        let call = &self.calls[index];
-        let lacks = |parameter: &Parameter| parameter.required && parameter.value.is_none();
-        let asked = match self.captured(wire, index, lacks).await {
-            Ok(values) => self.sent(wire, index, values).await,
-            Err(reason) => return Asked::unasked(reason),
-        };
-        let has_other = call.supplies.iter().any(|supply| !asked.values.contains_key(&supply.parameter));
-        if !asked.is_unknown() || !has_other {
-            return asked;
-        }
-        match self.captured(wire, index, |_| true).await {
-            Ok(values) => self.sent(wire, index, values).await,
-            Err(_) => asked,
-        }
-    }
-
-    /// Collects values for the parameters that `is_meant` names.
-    async fn captured(
-        &self,
-        wire: &Wire,
-        index: usize,
-        is_meant: impl Fn(&Parameter) -> bool,
-    ) -> Result<Values, String> {
-        let call = &self.calls[index];
-        let mut values = Values::new();
-        for supply in &call.supplies {
-            let known = call.operation.parameters.iter().find(|parameter| parameter.name == supply.parameter);
-            if known.is_some_and(&is_meant) {
-                self.supplied(wire, index, supply, &mut values).await?;
-            }
-        }
-        Ok(values)
-    }
-
-    async fn supplied(&self, wire: &Wire, index: usize, supply: &Supply, values: &mut Values) -> Result<(), String> {
-        let call = &self.calls[index];
-        let key = (index, supply.parameter.clone());
-        for producer in &supply.producers {
-            let asked = self.ask(wire, producer.call).await;
-            let Some(value) = asked.given.get(&key) else { continue };
-            values.insert(supply.parameter.clone(), value.clone());
-            // An order of a customer is asked for at that same customer.
-            if call.operation.path.starts_with(&self.calls[producer.call].operation.path) {
-                values.extend(asked.values.clone());
-            }
-            return Ok(());
-        }
-        let asked: Vec<String> = supply.producers.iter().map(|producer| self.title(producer.call)).collect();
-        Err(format!(
-            "parameter `{}` has no value that is known to exist: {} gave none; fill `{}` with data, or give the parameter \
-             an example in {}",
-            supply.parameter,
-            asked.join(", "),
-            self.environment,
-            self.contract
-        ))
-    }
-
     /// Names a call: `GET /orders`.
     pub(super) fn title(&self, index: usize) -> String {
         let operation = &self.calls[index].operation;
         format!("{} {}", operation.method, operation.path)
-    }
-
-    async fn sent(&self, wire: &Wire, index: usize, values: Values) -> Asked {
-        let request = match self.calls[index].with(&values) {
-            Ok(request) => request,
-            Err(refusal) => return Asked::unasked(refusal.to_string()),
-        };
-        let http = match Http::shared() {
-            Ok(http) => http.body_cap(usize::try_from(self.service.max_body.0).unwrap_or(usize::MAX)),
-            Err(error) => return Asked::unasked(with_causes(&error)),
-        };
-        match http.send_first(&wire.addresses, &wire.dressed(&self.service.base_path, &request)).await {
-            Ok((address, answer)) => self.looked_at(wire, index, (address, &answer), request, values),
-            Err(error @ (HttpError::Request { .. } | HttpError::NoAddress)) => {
-                // The request is told with its query, which may hold the token.
-                let outcome = wire.masked(Outcome::Broken(with_causes(&error)));
-                Asked { outcome, ..Asked::unasked(String::new()) }
-            }
-            Err(error) => {
-                let outcome = operation::failed(self, wire.addresses.first(), &request, with_causes(&error));
-                Asked { outcome: wire.masked(outcome), ..Asked::unasked(String::new()) }
-            }
-        }
-    }
-
-    /// Takes out of an answer what the trials and the other calls need.
-    fn looked_at(
-        &self,
-        wire: &Wire,
-        index: usize,
-        (address, answer): (SocketAddr, &http::Answer),
-        request: Request,
-        values: Values,
-    ) -> Asked {
-        let facts =
-            Answer { status: answer.status, headers: &answer.headers, body: &answer.body, truncated: answer.truncated };
-        let operation = &self.calls[index].operation;
-        let outcome = wire.masked(operation::judged(self, operation, (address, answer), &request));
-        let given = Given { operation, request: &request, values: &values, answer: &facts };
-        let given = self.wanting[index].iter().filter_map(|key| Some((key.clone(), self.given(index, key, &given)?)));
-        let shape = (200..300).contains(&answer.status).then(|| Shape::of(&facts));
-        Asked { outcome, status: Some(answer.status), shape, given: given.collect(), values }
-    }
-
-    fn given(&self, from: usize, (to, parameter): &(usize, String), given: &Given<'_>) -> Option<serde_json::Value> {
-        let call = &self.calls[*to];
-        let supply = call.supplies.iter().find(|supply| supply.parameter == *parameter)?;
-        let own = supply.producers.iter().filter(|producer| producer.call == from);
-        own.into_iter().find_map(|producer| {
-            self.document.captured(&call.operation, parameter, producer, given, &self.service.base_path)
-        })
     }
 }

@@ -4,9 +4,11 @@
 //! that earlier answers gave. Only safe methods are called so. A document of which nothing can be called, or of which
 //! only refusals were seen, is not green. Where the environment is not protected, bad requests are sent as well.
 
+mod asking;
 mod book;
 mod coverage;
 mod document;
+mod judged;
 mod operation;
 mod probe;
 mod served;

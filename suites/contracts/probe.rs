@@ -10,7 +10,7 @@ use stagegate_host::{
     http::{Http, HttpError},
 };
 
-use super::{book::Book, operation, wire::Wire};
+use super::{book::Book, judged, operation, wire::Wire};
 use crate::trial::{Effect, Trial};
 
 /// How many probes of one operation are on their way at the same time.
@@ -100,7 +100,7 @@ fn judged(book: &Book, wire: &Wire, all: &[Probed]) -> Outcome {
     }
     let lines = wire.addresses.first().into_iter().flat_map(|address| {
         badly.iter().take(LINES).map(|(probe, _)| {
-            let line = operation::reproduce(book, address, &probe.request);
+            let line = judged::reproduce(book, address, &probe.request);
             Evidence { name: format!("reproduce {}", probe.wrong), ..line }
         })
     });

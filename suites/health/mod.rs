@@ -110,7 +110,11 @@ where
             Err(wrong) => {
                 // The log of a service that is not ready is shown by its `state` trial.
                 let is_ready = matches!(ready.services.get(service), Some(Readiness::Ready(_)));
-                let evidence = if is_ready { ready::evidence(session, container).await } else { Vec::new() };
+                let evidence = if is_ready {
+                    ready::evidence(&session.engine, session.runner.mask(), container).await
+                } else {
+                    Vec::new()
+                };
                 return failed(service, container, wrong, evidence);
             }
         }

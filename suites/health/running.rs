@@ -29,7 +29,7 @@ async fn ask(session: Arc<Session>) -> Outcome {
     // Services with a trial of their own show their log there.
     for (service, _) in missing.iter().filter(|(service, _)| !session.project.config.services.contains_key(*service)) {
         for container in ready.of(service) {
-            evidence.extend(ready::evidence(&session, container).await);
+            evidence.extend(ready::evidence(&session.engine, session.runner.mask(), container).await);
         }
     }
     let names: Vec<&str> = missing.iter().map(|(service, _)| *service).collect();

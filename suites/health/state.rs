@@ -28,7 +28,7 @@ async fn ask(session: Arc<Session>, service: String) -> Outcome {
     let mut evidence = Vec::new();
     if !matches!(readiness, Readiness::Ready(_)) {
         for container in ready.of(&service) {
-            evidence.extend(ready::evidence(&session, container).await);
+            evidence.extend(ready::evidence(&session.engine, session.runner.mask(), container).await);
         }
     }
     health::state(session.project.compose_name(), &service, readiness, evidence)

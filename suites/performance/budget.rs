@@ -20,7 +20,7 @@ use super::resources;
 use crate::{
     session::Session,
     trial::{Effect, Scope, Trial},
-    workflows,
+    workflows::book,
 };
 
 /// Requests a second that a protected environment gets at most: it serves others meanwhile.
@@ -45,7 +45,7 @@ fn effect(scope: Scope<'_>, probe: &Probe) -> Effect {
             let first = sql.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
             ["select", "show", "values", "table"].contains(&first.as_str())
         }
-        Target::Workflow { file } => workflows::find(scope.config, scope.environment, file)
+        Target::Workflow { file } => book::find(scope.config, scope.environment, file)
             .is_ok_and(|workflow| workflow.steps.iter().all(|step| step.safe)),
     };
     if is_reading { Effect::Reads } else { Effect::Writes }
@@ -94,7 +94,7 @@ async fn measured(session: &Arc<Session>, probe: &Probe) -> Result<Outcome, Stri
 /// Runs a workflow once, and makes it ready to be timed where it passes; else the outcome is what became of it.
 async fn flow(session: &Arc<Session>, file: &Path) -> Result<Result<Flow, Outcome>, String> {
     let Project { config, environment, .. } = &session.project;
-    let workflow = workflows::find(config, environment, file)?;
+    let workflow = book::find(config, environment, file)?;
     let place = session.place().await;
     let ran = workflow::run(&place, &workflow).await;
     Ok(match outcome(&ran, &environment.name) {

@@ -1,14 +1,13 @@
-//! The files of the folder, and trials of those that cannot be used.
+//! The files of the folder, and what is wrong with those that cannot be used.
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-use stagegate_base::record::Outcome;
 use stagegate_workflow_decide::FOLDER;
 
-use crate::trial::{Effect, Trial, word};
+use crate::word::word;
 
 /// The longest file that is read.
 const LONGEST_BYTES: u64 = 1 << 20;
@@ -28,15 +27,13 @@ pub(super) fn all(folder: &Path) -> Vec<File> {
     paths.into_iter().map(|path| File { text: text(&path), path }).collect()
 }
 
-/// Makes the trials of files whose checks would have one name; they are taken out of `files`.
-pub(super) fn twins(files: &mut Vec<File>) -> Vec<Trial> {
-    clashes(files).into_iter().map(|(name, question, reason)| broken(&name, question, reason)).collect()
-}
+/// A file that cannot be used: its name, what it would be asked, what is wrong.
+pub(super) type Unusable = (String, &'static str, String);
 
-/// Takes the files out whose checks would have one name, and returns `(name, question, what is wrong)` for each name.
+/// Takes the files out whose checks would have one name, and returns what is wrong for each name.
 ///
 /// None of them runs: which one a record means could not be told.
-pub(super) fn clashes(files: &mut Vec<File>) -> Vec<(String, &'static str, String)> {
+pub(super) fn clashes(files: &mut Vec<File>) -> Vec<Unusable> {
     let mut named: BTreeMap<(String, &'static str), Vec<PathBuf>> = BTreeMap::new();
     for File { path, .. } in files.iter() {
         if let Some(question) = question(path) {
@@ -48,7 +45,7 @@ pub(super) fn clashes(files: &mut Vec<File>) -> Vec<(String, &'static str, Strin
     named.into_iter().map(|((name, question), paths)| clash(name, question, &paths)).collect()
 }
 
-fn clash(name: String, question: &'static str, paths: &[PathBuf]) -> (String, &'static str, String) {
+fn clash(name: String, question: &'static str, paths: &[PathBuf]) -> Unusable {
     let list: Vec<String> = paths.iter().map(|path| format!("`{}`", shown(path).display())).collect();
     let reason = format!(
         "{} would have one name, workflows::{name}::{question}; rename all but one: in names of checks there are \
@@ -85,10 +82,18 @@ fn text(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("it cannot be read: {error}"))
 }
 
-/// Makes the trial of a file that cannot be used: it fails, with what is wrong and where.
-pub(super) fn broken(name: &str, question: &str, reason: String) -> Trial {
-    Trial::new("workflows", name, question, Effect::Reads, move |_| {
-        let outcome = Outcome::fail(reason.clone());
-        async move { outcome }
-    })
+/// Returns the files with an ending, each with its text, and what is wrong with those that cannot be read.
+pub(super) fn texts(files: &[File], ending: &str) -> (Vec<(PathBuf, String)>, Vec<Unusable>) {
+    let (mut read, mut unreadable) = (Vec::new(), Vec::new());
+    for file in files.iter().filter(|file| file.path.extension().is_some_and(|found| found == ending)) {
+        let shown = shown(&file.path);
+        match &file.text {
+            Ok(text) => read.push((shown, text.clone())),
+            Err(reason) => {
+                let (name, question) = (stem(&shown), question(&shown).unwrap_or_default());
+                unreadable.push((name, question, format!("{}: {reason}", shown.display())));
+            }
+        }
+    }
+    (read, unreadable)
 }
