@@ -1,99 +1,28 @@
 //! The place where a chain is tried: one database that goes up step by step, and copies of it where they are needed.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use stagegate_migration_decide::{
-    Chain, Finding, Script,
-    locks::Watched,
-    named_books,
-    round_trip::{Failure, Trip, Whole, is_bookkeeping, without_bookkeeping},
+    Chain, Script, named_books,
+    round_trip::{Failure, is_bookkeeping, without_bookkeeping},
     schema::{Facts, Id, Kind},
 };
 use tokio_postgres::Client;
 
 use super::{
-    commands::Commands,
-    rows::Rows,
-    run::{self, Manner, Ran},
+    error::ProveError,
+    options::Options,
+    run::{self, Ran},
 };
 use crate::{
     catalog::Catalog,
     recorder::Taken,
-    scratch::{Database, Scratch, ScratchError},
+    scratch::{Database, Scratch},
 };
-use stagegate_host::database::{DatabaseError, identifier, literal};
+use stagegate_host::database::{identifier, literal};
 
 const LEFT_WITHIN: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(2);
-
-/// How a chain is tried.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// How scripts are run.
-    pub manner: Manner,
-    /// Statements that are run before the first migration, such as for roles.
-    pub before: String,
-    /// Whether each migration is tried on a copy, whatever its scripts say.
-    pub always_clone: bool,
-    /// Whether the ways back are tried, or the ways up only.
-    pub ways_back: bool,
-    /// The commands that take the chain's steps, where it has steps and no scripts.
-    pub commands: Option<Commands>,
-    /// How rows are made, to prove that they stay; none where that is not asked for.
-    pub rows: Option<Rows>,
-}
-
-/// What a chain showed.
-#[derive(Debug, Default)]
-pub struct Proven {
-    /// Each migration, in the chain's order.
-    pub trips: Vec<Trip>,
-    /// The whole chain down and up.
-    pub whole: Whole,
-    /// The schema after the last way up.
-    pub top: Facts,
-    /// The migration that last changed a thing, by its label.
-    pub touched: BTreeMap<Id, String>,
-    /// What rows showed; nothing where they were not asked for.
-    pub rows: OnRows,
-}
-
-/// What a chain showed on tables with rows.
-#[derive(Debug, Default)]
-pub struct OnRows {
-    /// Migrations that were tried on rows.
-    pub tried: usize,
-    /// Of these, the newest ones: with rows in all tables, and with their locks watched.
-    pub whole: usize,
-    /// Migrations that can change no table that was there before them.
-    pub untouched: usize,
-    /// What became of the rows.
-    pub integrity: Vec<Finding>,
-    /// Where no rows could be made.
-    pub seeds: Vec<Finding>,
-    /// What the ways up locked and rewrote, with the rows that tables had; by version.
-    pub locks: Vec<Watched>,
-}
-
-/// Why a chain could not be tried at all.
-#[derive(Debug, thiserror::Error)]
-pub enum ProveError {
-    /// The scratch server refused.
-    #[error(transparent)]
-    Scratch(#[from] ScratchError),
-    /// The schema cannot be read.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-    /// What is run before the first migration failed.
-    #[error("what is run before the first migration failed: {0}")]
-    Before(String),
-    /// The tool's commands do not tell its migrations.
-    #[error("the migrations cannot be listed: {0}; check `up` and `status` of [migrations]")]
-    Commands(String),
-}
 
 /// A session with what it has prepared.
 pub(super) struct Session<'a> {

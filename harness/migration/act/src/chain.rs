@@ -8,7 +8,7 @@ use stagegate_migration_decide::{
     schema::{Facts, diff},
 };
 
-use super::bench::{Bench, ProveError};
+use super::{bench::Bench, error::ProveError};
 
 impl Bench<'_> {
     /// Goes from the top to the bottom and up again, as the tool would. Migrations that have no usable way back, or

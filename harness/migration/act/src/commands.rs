@@ -23,7 +23,7 @@ use stagegate_migration_decide::{
     version_of,
 };
 
-use super::bench::ProveError;
+use super::error::ProveError;
 use crate::scratch::{Database, Scratch};
 use stagegate_host::{
     error::with_causes,

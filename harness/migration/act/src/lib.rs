@@ -7,9 +7,12 @@ mod bench;
 pub mod catalog;
 mod chain;
 mod commands;
+mod error;
 pub mod integrity;
+mod options;
 mod probes;
 mod prove;
+mod proven;
 pub mod recorder;
 mod rows;
 mod run;
@@ -20,10 +23,12 @@ mod touched;
 mod trip;
 
 pub use applied::applied;
-pub use bench::{OnRows, Options, ProveError, Proven, roles};
+pub use bench::roles;
 pub use commands::Commands;
+pub use error::ProveError;
+pub use options::{Options, Rows};
 pub use prove::prove;
-pub use rows::Rows;
+pub use proven::{OnRows, Proven};
 pub use run::Manner;
 pub use source::{SourceError, files};
 

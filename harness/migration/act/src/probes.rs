@@ -8,7 +8,7 @@ use stagegate_migration_decide::{
     schema::{Facts, Kind},
 };
 
-use super::bench::{Bench, ProveError};
+use super::{bench::Bench, error::ProveError};
 use crate::recorder::{ABSENT, Probe};
 
 /// The tables that are probed at most: more would be asked too seldom each.

@@ -11,7 +11,10 @@ use stagegate_migration_decide::{
 };
 
 use super::{
-    bench::{Bench, OnRows, Options, ProveError, Proven},
+    bench::Bench,
+    error::ProveError,
+    options::Options,
+    proven::{OnRows, Proven},
     rows::{OnRows as Shown, Share, WithRows},
 };
 use crate::scratch::Scratch;

@@ -13,7 +13,9 @@ use stagegate_migration_decide::{
 use tokio_postgres::Client;
 
 use super::{
-    bench::{Bench, ProveError, Session},
+    bench::{Bench, Session},
+    error::ProveError,
+    options::Rows,
     run::{self, Manner},
     touched::tables,
     trip::is_of_transaction,
@@ -24,24 +26,6 @@ use crate::{
     seed::{Plan, Unfilled, fill_in_transaction},
 };
 use stagegate_host::database::{DatabaseError, failed, said};
-
-/// How rows are made.
-#[derive(Clone, Debug)]
-pub struct Rows {
-    /// Statements of the user's that go first; where they do not run yet on a schema, they are left out.
-    pub seed: Option<String>,
-    /// What the generator makes of the tables that are empty after that.
-    pub plan: Plan,
-    /// How many of the newest migrations are tried with rows in all tables and with their locks watched. The others,
-    /// applied long ago, are tried with rows in the tables that they may change.
-    pub newest: usize,
-}
-
-impl Default for Rows {
-    fn default() -> Self {
-        Rows { seed: None, plan: Plan::default(), newest: 20 }
-    }
-}
 
 /// How much of a database gets rows.
 #[derive(Clone, Debug)]

@@ -10,7 +10,8 @@ use stagegate_migration_decide::{
 };
 
 use super::{
-    bench::{Bench, ProveError, Session},
+    bench::{Bench, Session},
+    error::ProveError,
     probes,
     run::{self, Manner},
 };
