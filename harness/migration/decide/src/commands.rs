@@ -3,9 +3,10 @@
 //! In: what `status` printed. Out: names with whether they are applied, and a [`Chain`] whose steps are commands.
 // Source: dbmate, main.go `status`; diesel_cli, migrations `list`; sqlx-cli, migrate.rs `info`; goose, status.go.
 
-use serde::Serialize;
-
-use super::{Chain, Finding, Kind, Migration, Script, Tool, codes};
+use super::{
+    Chain, Finding, Kind, Migration, Script, Tool, codes,
+    step::{Direction, Step},
+};
 
 /// A migration as the tool lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,25 +15,6 @@ pub struct Listed {
     pub name: String,
     /// Whether the database has it.
     pub is_applied: bool,
-}
-
-/// Which way a step goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// There.
-    Up,
-    /// Back.
-    Down,
-}
-
-/// One run of a command, or as many as it takes to go back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Step {
-    /// The migrations that one `up` applies, in order.
-    pub names: Vec<String>,
-    /// Which way it goes.
-    pub direction: Direction,
 }
 
 /// A list that no migration can be read from.

@@ -2,23 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Script, Statement};
+use super::{Code, Script, Statement};
 use stagegate_base::record::Severity;
-
-/// A kind of finding, with what it means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Code {
-    /// Its name in reports and exceptions: lowercase words and dashes.
-    pub id: &'static str,
-    /// How much it weighs where nobody says otherwise.
-    pub severity: Severity,
-    /// What is the case where it is told.
-    pub title: &'static str,
-    /// Why it hurts.
-    pub why: &'static str,
-    /// How to mend it.
-    pub mend: &'static str,
-}
 
 /// One thing that was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -7,6 +7,7 @@
 pub mod applied;
 mod asked;
 mod books;
+mod code;
 pub mod codes;
 mod commands;
 mod exceptions;
@@ -21,6 +22,8 @@ pub mod schema;
 mod script;
 pub mod seed;
 mod split;
+mod statement;
+mod step;
 mod token;
 mod touched;
 
@@ -29,13 +32,16 @@ use stagegate_base::config::Tool;
 
 pub use asked::{Asked, asked_for};
 pub use books::named_books;
-pub use commands::{Direction, ListError, Listed, Step, listed, of_steps, version_of};
+pub use code::Code;
+pub use commands::{ListError, Listed, listed, of_steps, version_of};
 pub use exceptions::{EXCEPTIONS_FILE, Exceptions, Extent};
+pub use finding::Finding;
 pub(crate) use finding::shortened;
-pub use finding::{Code, Finding};
 pub use lint::lint;
 pub use read::{File, ReadError, chain, detected};
-pub use script::{Route, Script, Statement, Trait, Transaction};
+pub use script::{Route, Script, Transaction};
+pub use statement::{Statement, Trait};
+pub use step::{Direction, Step};
 pub use touched::{Tables, Touched, touched};
 
 /// All migrations of a folder.

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::{
-    script::{Statement, Trait},
+    statement::{Statement, Trait},
     token::{Kind, Lexer, Token},
 };
 

@@ -1,6 +1,6 @@
 //! What shows when the folder is held against the tool's own table of what it applied.
 
-super::define! {
+crate::code::define! {
     EDITED_AFTER_APPLIED = "edited-after-applied", Required,
         "a migration was changed after it was applied",
         "the database has what it said then; a new server gets what it says now, and the tool may refuse to start",

@@ -1,6 +1,6 @@
 //! What shows when rows are counted and summed up before, after up, after down and after the second up.
 
-super::define! {
+crate::code::define! {
     ROWS_LOST = "rows-lost", Required,
         "rows are gone after the migration",
         "nobody can bring them back but from a backup, and the application never says a word",

@@ -1,6 +1,6 @@
 //! What is wrong with the exceptions themselves.
 
-super::define! {
+crate::code::define! {
     EXCEPTION_EXPIRED = "exception-expired", Required,
         "an exception is over",
         "what it accepted for a time is told again; somebody has to look at it once more",

@@ -1,6 +1,6 @@
 //! What the files tell by themselves.
 
-super::define! {
+crate::code::define! {
     DOWN_MISSING = "down-missing", Required,
         "a migration has no way back",
         "a rollback can bring back the code and not the schema",

@@ -1,6 +1,6 @@
 //! What the text of a migration tells about locks, rewrites and the release that still runs.
 
-super::define! {
+crate::code::define! {
     LOCK_TIMEOUT_MISSING = "lock-timeout-missing", Info,
         "a table is locked against readers and no lock_timeout is set before",
         "while it waits for a long query, every later query waits behind it: the application stands still",

@@ -9,7 +9,7 @@ mod observed;
 pub mod round_trip;
 
 pub use self::{applied::*, content::*, exceptions::*, files::*, lint::*, observed::*};
-use super::Code;
+use super::code::Code;
 
 /// Lists the codes, in the order in which they are explained.
 #[must_use]
@@ -50,22 +50,3 @@ pub fn nearest(id: &str) -> Option<&'static str> {
     let known: Vec<&'static str> = codes().iter().map(|code| code.id).collect();
     stagegate_base::suggest::closest(id, &known)
 }
-
-/// Writes codes as constants with documentation, and as the list `CODES`.
-macro_rules! define {
-    ($($name:ident = $id:literal, $severity:ident, $title:literal, $why:literal, $mend:literal;)+) => {
-        $(
-            #[doc = concat!("`", $id, "`: ", $title, ".")]
-            pub const $name: $crate::Code = $crate::Code {
-                id: $id,
-                severity: stagegate_base::record::Severity::$severity,
-                title: $title,
-                why: $why,
-                mend: $mend,
-            };
-        )+
-
-        pub(super) const CODES: &[$crate::Code] = &[$($name),+];
-    };
-}
-use define;

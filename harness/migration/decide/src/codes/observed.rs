@@ -1,6 +1,6 @@
 //! What shows when locks, rewrites and waits are watched while a migration runs.
 
-super::define! {
+crate::code::define! {
     TABLE_REWRITTEN = "table-rewritten", Warning,
         "a statement wrote an older table anew",
         "nobody can read or write the table until it is done, and it needs its size again on disk",

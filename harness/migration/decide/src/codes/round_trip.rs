@@ -1,6 +1,6 @@
 //! What shows when migrations are run up, down and up again.
 
-super::define! {
+crate::code::define! {
     UP_FAILS = "up-fails", Required,
         "a migration ends with an error",
         "the release cannot be deployed; a server that already has it was migrated by other means",

@@ -5,6 +5,7 @@
 //! differ. No clock, no I/O.
 
 mod casts;
+mod change;
 mod compatibility;
 mod cosmetic;
 mod diff;
@@ -21,9 +22,10 @@ mod shown;
 mod tests;
 mod text;
 
+pub use change::{Attribute, Change, Severity};
 pub use compatibility::{Compatibility, Effect, Rule, Toward, rules};
 pub use cosmetic::single_relation_view;
-pub use diff::{Attribute, Change, Difference, Severity, diff};
+pub use diff::{Difference, diff};
 pub use drift::{Drifted, drift, drift_markdown, drift_terminal};
 pub use dumped::dumped;
 pub use fact::{Fact, Facts, Id};
