@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use stagegate_contract::{Answer, Document, Format, check};
+use stagegate_contract::{Answer, Document, Format, calls, check};
 use stagegate_host::http::{Http, Request};
 use tokio::runtime::Runtime;
 
@@ -67,7 +67,7 @@ fn contract(schemas: Schemas) -> String {
 pub(super) fn run(address: &str, schemas: Schemas) -> Ended {
     let address: SocketAddr = address.parse()?;
     let document = Document::parse(&contract(schemas), Format::Json)?;
-    let calls = document.calls();
+    let calls = calls(&document, false);
     let http = Http::new()?;
     let sound = Runtime::new()?.block_on(async {
         let asked = stream::iter(&calls).map(|call| {

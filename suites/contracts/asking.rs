@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use futures_util::future::BoxFuture;
 use stagegate_base::record::Outcome;
-use stagegate_contract::{Answer, Given, Parameter, Request, Shape, Supply, Values};
+use stagegate_contract::{self as contract, Answer, Given, Parameter, Request, Shape, Supply, Values};
 use stagegate_host::{
     error::with_causes,
     http::{self, Http, HttpError},
@@ -131,7 +131,7 @@ impl Book {
         let supply = call.supplies.iter().find(|supply| supply.parameter == *parameter)?;
         let own = supply.producers.iter().filter(|producer| producer.call == from);
         own.into_iter().find_map(|producer| {
-            self.document.captured(&call.operation, parameter, producer, given, &self.service.base_path)
+            contract::captured(&self.document, &call.operation, parameter, producer, given, &self.service.base_path)
         })
     }
 }

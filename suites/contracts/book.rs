@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use stagegate_base::{config::Service, record::Outcome};
-use stagegate_contract::{Call, Document, Shape, Values};
+use stagegate_contract::{self as contract, Call, Document, Shape, Values};
 use tokio::sync::OnceCell;
 
 use super::wire::Wire;
@@ -50,7 +50,7 @@ impl Asked {
 
 impl Book {
     pub(super) fn new(service: &Service, environment: &str, contract: &str, document: Arc<Document>) -> Self {
-        let calls = document.calls_with(service.token.is_some());
+        let calls = contract::calls(&document, service.token.is_some());
         let mut wanting: Vec<Vec<(usize, String)>> = vec![Vec::new(); calls.len()];
         for (index, call) in calls.iter().enumerate() {
             for supply in &call.supplies {

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use futures_util::{StreamExt, future::join_all, stream};
 use stagegate_base::config::{Kind, Service};
-use stagegate_contract::Document;
+use stagegate_contract::{Document, calls};
 use stagegate_host::{
     error::with_causes,
     http::{Answer, Http, Request},
@@ -111,7 +111,7 @@ async fn is_front(session: &Session, service: &Service) -> bool {
 /// Lists the requests that anybody makes: the root first, then what the configuration and the contract name.
 fn usual(service: &Service, document: Option<&Document>) -> Vec<Request> {
     let named = ["/".to_owned()].into_iter().chain(service.health.clone()).chain(service.version.clone());
-    let calls = document.map(Document::calls).unwrap_or_default();
+    let calls = document.map(|document| calls(document, false)).unwrap_or_default();
     let calls = calls.into_iter().filter_map(|call| call.request.ok()).take(OPERATIONS);
     let mut paths: Vec<String> =
         named.chain(calls.map(|call| format!("{}{}", service.base_path, call.target))).collect();

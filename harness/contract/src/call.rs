@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt};
 use serde_json::Value;
 
 use super::{
-    capture::Supply,
     operation::{Credential, Method, Operation, Parameter, Place, Security},
+    supply::Supply,
 };
 
 /// Values of parameters, by their names.

@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    answer::Answer,
-    answer::header,
-    call::{Call, Refusal, Request, Values, word},
+    answer::{Answer, header},
+    call::{self, Call, Refusal, Request, Values, word},
+    document::Document,
     operation::{Operation, Parameter, Place, Target},
     property::{Property, Step, properties},
     reference::{escaped, percent_decoded},
     schema,
+    supply::{By, Producer, Supply},
 };
 
 /// How many requests may give each other values in a row.
@@ -23,36 +24,19 @@ const STEPS: usize = 5;
 /// How many answers are asked for one value.
 const PRODUCERS: usize = 4;
 
-/// A parameter and who can give its value, the best one first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Supply {
-    /// The parameter.
-    pub parameter: String,
-    /// Who can give it.
-    pub producers: Vec<Producer>,
-}
-
-/// An answer that can give a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Producer {
-    /// Which of the document's calls.
-    pub call: usize,
-    by: By,
-}
-
-/// How a value is found in an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum By {
-    /// A runtime expression of a link.
-    Link(String),
-    /// A property at this path.
-    Property(Vec<Step>),
-    /// The `Location` header, read by the path's template.
-    Location,
+/// Tells for each operation of a document how it is called, or why it is not called.
+///
+/// `has_token`: there is a token, so that operations are called for which one token is enough.
+#[must_use]
+pub fn calls(document: &Document, has_token: bool) -> Vec<Call> {
+    let mut calls: Vec<Call> =
+        document.operations().iter().map(|operation| call::of(operation.clone(), has_token)).collect();
+    plan(document.root(), &mut calls);
+    calls
 }
 
 /// Fills in who can give values to whom, and at which step each call can be made.
-pub(super) fn plan(root: &Value, calls: &mut [Call]) {
+fn plan(root: &Value, calls: &mut [Call]) {
     for call in calls.iter_mut() {
         call.step = (call.request.is_ok() && wanted(&call.operation).next().is_none()).then_some(0);
     }
@@ -232,14 +216,16 @@ pub struct Given<'a> {
 /// Takes the value of `parameter` out of an answer; `None` where it has none that fits the parameter's schema.
 ///
 /// `base` is what stands before the document's paths, as in a `Location`.
-pub(super) fn captured(
-    root: &Value,
+#[must_use]
+pub fn captured(
+    document: &Document,
     to: &Operation,
     parameter: &str,
     producer: &Producer,
     given: &Given<'_>,
     base: &str,
 ) -> Option<Value> {
+    let root = document.root();
     let is_success = (200..400).contains(&given.answer.status);
     let body = || serde_json::from_slice::<Value>(given.answer.body).ok();
     let found = match &producer.by {

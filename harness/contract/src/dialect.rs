@@ -5,7 +5,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::Version;
+/// The dialect that a document's schemas are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    V3_0,
+    V3_1,
+}
 
 /// Rewrites every schema of the document.
 pub(super) fn translate(root: &mut Value, version: Version) {

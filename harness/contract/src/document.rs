@@ -10,9 +10,8 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 use super::{
-    call::{self, Call},
-    capture::{self, Given, Producer},
-    dialect,
+    dialect::{self, Version},
+    error::ContractError,
     operation::Operation,
     reading, reference, schema,
 };
@@ -35,59 +34,6 @@ impl Format {
             _ => Format::Json,
         }
     }
-}
-
-/// Why a text is no document that can be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ContractError {
-    /// It is not JSON, or not YAML.
-    #[error("line {line}, column {column}: {message}")]
-    Syntax {
-        /// Line, from 1.
-        line: u64,
-        /// Column, from 1.
-        column: u64,
-        /// What is wrong there.
-        message: String,
-    },
-    /// It is no OpenAPI document, or one of another version.
-    #[error("{found}; an OpenAPI document begins with `openapi: 3.0.x` or `openapi: 3.1.x`")]
-    Version {
-        /// What it says about itself.
-        found: String,
-    },
-    /// A reference leads out of the document.
-    #[error("{at}: `{reference}` leads out of the document and is not fetched; bundle the document into one file")]
-    Remote {
-        /// JSON pointer of the reference.
-        at: String,
-        /// The reference.
-        reference: String,
-    },
-    /// A reference uses an anchor.
-    #[error("{at}: `{reference}` names an anchor; write the place as `#/components/...`")]
-    Anchor {
-        /// JSON pointer of the reference.
-        at: String,
-        /// The reference.
-        reference: String,
-    },
-    /// A reference leads to nothing.
-    #[error("{at}: `{reference}` is not in the document")]
-    Dangling {
-        /// JSON pointer of the reference.
-        at: String,
-        /// The reference.
-        reference: String,
-    },
-    /// References lead to each other and to nothing else.
-    #[error("{at}: `{reference}` leads to itself and to no value")]
-    Circle {
-        /// JSON pointer of the reference.
-        at: String,
-        /// The reference.
-        reference: String,
-    },
 }
 
 /// An OpenAPI document, 3.0 or 3.1.
@@ -131,38 +77,6 @@ impl Document {
         self.operations.get_or_init(|| reading::operations(&self.root))
     }
 
-    /// Tells for each operation how it is called, or why it is not called; those that need a token are not.
-    #[must_use]
-    pub fn calls(&self) -> Vec<Call> {
-        self.calls_with(false)
-    }
-
-    /// Tells for each operation how it is called, or why it is not called.
-    ///
-    /// `has_token`: there is a token, so that operations are called for which one token is enough.
-    #[must_use]
-    pub fn calls_with(&self, has_token: bool) -> Vec<Call> {
-        let mut calls: Vec<Call> =
-            self.operations().iter().map(|operation| call::of(operation.clone(), has_token)).collect();
-        capture::plan(&self.root, &mut calls);
-        calls
-    }
-
-    /// Takes the value of a parameter of `to` out of an answer; `None` where it has none that fits.
-    ///
-    /// `base` is what stands before the document's paths, as in a `Location`.
-    #[must_use]
-    pub fn captured(
-        &self,
-        to: &Operation,
-        parameter: &str,
-        producer: &Producer,
-        given: &Given<'_>,
-        base: &str,
-    ) -> Option<Value> {
-        capture::captured(&self.root, to, parameter, producer, given, base)
-    }
-
     pub(super) fn root(&self) -> &Value {
         &self.root
     }
@@ -179,13 +93,6 @@ impl Document {
         known.insert(pointer.to_owned(), made.clone());
         made
     }
-}
-
-/// The dialect that a document's schemas are written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Version {
-    V3_0,
-    V3_1,
 }
 
 fn version(root: &Value) -> Result<Version, ContractError> {

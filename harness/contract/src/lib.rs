@@ -8,12 +8,14 @@ mod answer;
 mod body;
 mod call;
 mod capture;
+mod check;
 pub mod code;
 mod curl;
 mod dialect;
 pub mod diff;
 mod difference;
 mod document;
+mod error;
 mod expected;
 mod found;
 mod hollow;
@@ -27,17 +29,21 @@ pub mod report;
 mod sample;
 mod schema;
 mod shape;
+mod supply;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Checked, check};
+pub use answer::Answer;
 pub use call::{Call, Refusal, Request, Values};
-pub use capture::{Given, Producer, Supply};
+pub use capture::{Given, calls, captured};
+pub use check::{Checked, check};
 pub use difference::Difference;
-pub use document::{ContractError, Document, Format};
+pub use document::{Document, Format};
+pub use error::ContractError;
 pub use hollow::hollow;
 pub use operation::{
     Content, Credential, Header, Link, Method, Operation, Parameter, Place, Response, Security, Target,
 };
 pub use probe::{Probe, Refused, Wrong, can_be_probed, probes, refused};
 pub use shape::{Shape, ShapeError, shape_path};
+pub use supply::{Producer, Supply};

@@ -8,8 +8,9 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Answer, check},
+    answer::Answer,
     call::{Request, Values, written},
+    check::check,
     code,
     difference::Difference,
     document::Document,

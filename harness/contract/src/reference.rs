@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::document::ContractError;
+use super::error::ContractError;
 
 /// How many references may lead to references before it is called a circle.
 const HOPS: usize = 32;

@@ -10,7 +10,11 @@ use std::{
 
 use serde_json::Value;
 
-use super::{answer::Answer, answer::header, found, media::Media};
+use super::{
+    answer::{Answer, header},
+    found,
+    media::Media,
+};
 use stagegate_base::record::Finding;
 
 /// How many places a shape has at most.

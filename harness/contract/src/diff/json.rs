@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 
 use super::{
-    super::document::ContractError,
+    super::error::ContractError,
     tree::{Datum, Node},
 };
 

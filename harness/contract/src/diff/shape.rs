@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    super::document::Version,
+    super::dialect::Version,
     keywords::{Keywords, asks},
     source::View,
     tree::{Datum, Node},

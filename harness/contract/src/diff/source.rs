@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    super::document::{ContractError, Format, Version},
+    super::{dialect::Version, document::Format, error::ContractError},
     json,
     tree::{Datum, Node},
     yaml,

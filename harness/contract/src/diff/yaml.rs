@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashMap};
 use granit_parser::{Event, Parser, ScalarStyle, ScanError};
 
 use super::{
-    super::document::ContractError,
+    super::error::ContractError,
     tree::{Datum, Node},
 };
 
