@@ -1,38 +1,11 @@
-//! What the Engine says of a container and of an image (`docker inspect`), in the shape that rules ask.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! What the Engine says of a container (`docker inspect`), in the shape that rules ask.
 
 use serde_json::Value;
 
-use super::subject::{Healthcheck, Mount, Port, Subject, any_as_empty, list, tested, text, texts_by_key};
-use stagegate_base::redact::Secret;
-
-/// An image that this host has.
-#[derive(Clone, Debug)]
-pub struct Image {
-    pub(crate) id: String,
-    pub(crate) user: String,
-    pub(crate) volumes: Vec<String>,
-    pub(crate) healthcheck: Healthcheck,
-    pub(crate) variables: BTreeSet<String>,
-    pub(crate) command: Vec<String>,
-}
-
-impl Image {
-    /// Reads the answer of `docker image inspect`.
-    #[must_use]
-    pub fn of_inspect(image: &Value) -> Self {
-        let config = &image["Config"];
-        Image {
-            id: text(&image["Id"]),
-            user: text(&config["User"]),
-            volumes: config["Volumes"].as_object().into_iter().flatten().map(|(path, _)| path.clone()).collect(),
-            healthcheck: tested(list(&config["Healthcheck"]["Test"])),
-            variables: variables(&config["Env"]).into_keys().collect(),
-            command: list(&config["Cmd"]),
-        }
-    }
-}
+use super::{
+    inspected::{any_as_empty, list, tested, text, texts_by_key, variables},
+    subject::{Mount, Port, Subject},
+};
 
 /// A container of the stack.
 #[derive(Clone, Debug)]
@@ -132,9 +105,4 @@ fn ports(value: &Value) -> Vec<Port> {
         }
     }
     ports
-}
-
-fn variables(value: &Value) -> BTreeMap<String, Secret> {
-    let pairs = value.as_array().into_iter().flatten().filter_map(|line| line.as_str()?.split_once('='));
-    pairs.map(|(key, value)| (key.to_owned(), Secret::new(value))).collect()
 }

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use super::{
     Ask, Facts, Hit, Rule,
-    container::{Image, Running},
+    container::Running,
+    inspected::Image,
     subject::{Mount, Port, Subject},
 };
 use stagegate_base::{compose::short, record::Severity};

@@ -2,10 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Ask, Hit, Rule,
-    subject::{Healthcheck, Subject},
-};
+use super::{Ask, Hit, Rule, inspected::Healthcheck, subject::Subject};
 use stagegate_base::record::Severity;
 
 pub(super) const RULES: &[Rule] = &[

@@ -10,6 +10,7 @@ mod fix;
 mod healthcheck;
 mod host;
 mod image;
+mod inspected;
 mod lifecycle;
 mod limits;
 mod mounts;
@@ -28,8 +29,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
-pub use container::{Image, Running};
+pub use container::Running;
 pub use fix::lines_to_add;
+pub use inspected::Image;
 pub use place::SourceFile;
 pub use report::{explained, json, text};
 pub use sarif::sarif;

@@ -4,22 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::container::Image;
+use super::inspected::{Healthcheck, Image, any_as_empty, list, tested, text, texts_by_key};
 use stagegate_base::{
     compose::{Model, unescaped},
     redact::Secret,
 };
-
-/// What tells whether a container is sound.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Healthcheck {
-    /// There is none, neither in the file nor in the image.
-    Missing,
-    /// Switched off.
-    Off,
-    /// A command: `CMD` and words, or `CMD-SHELL` and a text.
-    Test(Vec<String>),
-}
 
 /// What is mounted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,16 +127,6 @@ impl Subject {
     }
 }
 
-/// Returns a scalar as text; empty for what is none.
-pub(crate) fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(truth) => truth.to_string(),
-        _ => String::new(),
-    }
-}
-
 /// Compose writes numbers as numbers or as texts, by key.
 fn number(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.parse().ok())
@@ -158,16 +137,8 @@ fn quota(service: &Value) -> f64 {
     number(&service["cpu_quota"]).map_or(0.0, |quota| quota.max(0.0) / period)
 }
 
-pub(crate) fn list(value: &Value) -> Vec<String> {
-    value.as_array().into_iter().flatten().map(text).collect()
-}
-
 fn words(value: &Value) -> Vec<String> {
     list(value).iter().map(|word| unescaped(word)).collect()
-}
-
-pub(crate) fn texts_by_key(value: &Value) -> BTreeMap<String, String> {
-    value.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect()
 }
 
 fn healthcheck(check: &Value, image: Option<&Image>) -> Healthcheck {
@@ -177,15 +148,6 @@ fn healthcheck(check: &Value, image: Option<&Image>) -> Healthcheck {
     match words(&check["test"]) {
         test if test.is_empty() => image.map_or(Healthcheck::Missing, |image| image.healthcheck.clone()),
         test => tested(test),
-    }
-}
-
-/// Reads the words of a test: an empty one inherits nothing, `NONE` switches off.
-pub(crate) fn tested(test: Vec<String>) -> Healthcheck {
-    match test.first().map(String::as_str) {
-        None => Healthcheck::Missing,
-        Some("NONE") => Healthcheck::Off,
-        Some(_) => Healthcheck::Test(test),
     }
 }
 
@@ -257,11 +219,6 @@ fn ports(value: &Value) -> Vec<Port> {
         protocol: port["protocol"].as_str().unwrap_or("tcp").to_owned(),
     };
     value.as_array().into_iter().flatten().map(port).collect()
-}
-
-/// Returns an address; empty where it stands for all addresses.
-pub(crate) fn any_as_empty(ip: &str) -> String {
-    if matches!(ip, "0.0.0.0" | "::" | "[::]") { String::new() } else { ip.to_owned() }
 }
 
 fn environment(value: &Value) -> BTreeMap<String, Secret> {
