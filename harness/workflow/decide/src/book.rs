@@ -1,42 +1,13 @@
 //! All workflow files of a release, read together: logins are shared between them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use super::{LONGEST, Login, WITHIN, Workflow, check::Checker, raw::RawFile};
-use stagegate_base::{
-    config::{Config, ConfigError, Kind},
-    units::Span,
-};
-
-/// What the configuration has that steps may name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    /// Services that answer HTTP, or may.
-    pub services: BTreeSet<String>,
-    /// Services of the kind redis.
-    pub caches: BTreeSet<String>,
-    /// Databases.
-    pub databases: BTreeSet<String>,
-}
-
-impl Known {
-    /// Returns what a configuration has.
-    #[must_use]
-    pub fn of(config: &Config) -> Self {
-        let named = |wanted: fn(Kind) -> bool| {
-            config.services.values().filter(|s| wanted(s.kind)).map(|s| s.name.clone()).collect()
-        };
-        Known {
-            services: named(|kind| matches!(kind, Kind::Http | Kind::Tcp)),
-            caches: named(|kind| kind == Kind::Redis),
-            databases: config.databases.keys().cloned().collect(),
-        }
-    }
-}
+use super::{Known, LONGEST, Login, WITHIN, Workflow, check::Checker, raw::RawFile};
+use stagegate_base::{config::ConfigError, units::Span};
 
 /// A file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]

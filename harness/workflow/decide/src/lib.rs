@@ -9,6 +9,7 @@ mod book;
 mod check;
 pub mod env_file;
 pub mod hurl;
+mod known;
 mod observed;
 pub mod page;
 mod protected;
@@ -21,7 +22,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 pub use action::{Action, Ask, Browser, Exec, Http, Redis, Sql};
 pub use assertion::{Assertion, Type};
-pub use book::{Book, BrokenFile, Known, read};
+pub use book::{Book, BrokenFile, read};
+pub use known::Known;
 pub use observed::Observed;
 pub use protected::{Policy, Selection, select};
 pub use ran::{Ran, State, StepRan, outcome, waited};
