@@ -13,7 +13,7 @@ use stagegate_suites::{
     session::Session,
 };
 
-use super::schema::{chosen, ended, modelled, written};
+use super::differences::{chosen, ended, modelled, written};
 use crate::{
     cli,
     failure::{Failure, give},

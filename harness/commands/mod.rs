@@ -5,6 +5,7 @@ mod bench;
 mod compare;
 mod contract;
 mod criterion;
+mod differences;
 mod drift;
 mod environment;
 mod history;

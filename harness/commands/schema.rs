@@ -13,13 +13,13 @@ use stagegate_base::{
 };
 use stagegate_host::{database::Server, engine::Engine, process::Runner, project::Project};
 use stagegate_migration_decide::schema::{
-    Difference, Facts, Place, Sides, diff, json, line_of, markdown, parse, sarif, snapshot_path, summary, terminal,
-    write,
+    Difference, Facts, Place, Sides, diff, json, line_of, markdown, parse, snapshot_path, summary, terminal, write,
 };
 
+use super::differences::{chosen, ended, modelled, only, written};
 use crate::{
     cli,
-    failure::{Failure, give, say},
+    failure::{Failure, give},
 };
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Schema) -> Result<Exit, Failure> {
@@ -90,12 +90,6 @@ fn at(file: &str, text: &str, difference: &Difference) -> Place {
     Place { file: Some(file.to_owned()), line: line_of(text, &difference.id).unwrap_or_default(), note: None }
 }
 
-/// Writes SARIF, where it was asked for.
-pub(super) fn written(file: Option<&Path>, placed: &[(Difference, Place)]) -> Result<(), Failure> {
-    let Some(path) = file else { return Ok(()) };
-    super::test::write(path, &format!("{:#}\n", sarif(placed, env!("CARGO_PKG_VERSION"))))
-}
-
 async fn accept(config: &Arc<Config>, args: cli::OneDatabase) -> Result<Exit, Failure> {
     let environment = &super::named(config, args.env.as_ref())?.name;
     for database in chosen(config, args.database.as_deref())? {
@@ -121,18 +115,6 @@ fn tell(sides: &Sides, old: &Facts, new: &Facts, found: &[Difference], form: &cl
         give(&format!("{}{} against {}: {}", terminal(sides, found), sides.old, sides.new, summary(found)));
     }
     Ok(())
-}
-
-/// Says which objects no fact tells of: an empty diff does not speak for them.
-pub(super) fn modelled(name: &str, facts: &Facts, strict: bool) -> Exit {
-    for (what, count) in facts.unmodelled() {
-        say(&format!("{name}: {count} in {what} not modelled, and so not compared"));
-    }
-    if strict && !facts.unmodelled().is_empty() { Exit::Held } else { Exit::Passed }
-}
-
-pub(super) fn ended<T>(found: &[T], modelled: &[Exit]) -> Exit {
-    if found.is_empty() && modelled.iter().all(|exit| *exit == Exit::Passed) { Exit::Passed } else { Exit::Held }
 }
 
 /// Reads an environment, where `side` names one, else a file.
@@ -162,33 +144,6 @@ async fn of_environment(config: &Arc<Config>, name: &str, database: &Database) -
     let project = Project::load(&Runner::default(), config, name).await?;
     let server = Server::of(&project, &Engine::connect().await?, database, "stagegate/schema").await?;
     Ok(stagegate_migration_act::catalog::schema_of(&server, &database.name).await?)
-}
-
-pub(super) fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<Vec<&'a Database>, Failure> {
-    match name {
-        Some(_) => Ok(vec![only(config, name)?]),
-        None if config.databases.is_empty() => Err(none()),
-        None => Ok(config.databases.values().collect()),
-    }
-}
-
-fn only<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a Database, Failure> {
-    let known: Vec<&str> = config.databases.keys().map(String::as_str).collect();
-    let known = known.join(", ");
-    match name {
-        Some(name) => config
-            .databases
-            .get(name)
-            .ok_or_else(|| Failure::usage(format!("database `{name}` is not in [databases] (it has {known})"))),
-        None if config.databases.len() > 1 => {
-            Err(Failure::usage(format!("there are several databases; add --database NAME (known: {known})")))
-        }
-        None => config.databases.values().next().ok_or_else(none),
-    }
-}
-
-fn none() -> Failure {
-    Failure::usage("no database; add [databases.NAME] with its `service` and `name` to stagegate.toml")
 }
 
 fn shown(config: &Config, path: &Path) -> String {
