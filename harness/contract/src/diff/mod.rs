@@ -5,9 +5,11 @@
 //! may come. Descriptions, examples and where a schema is written are no changes. What was not compared is told.
 
 mod choice;
+mod conditions;
 mod differ;
 mod json;
 mod keywords;
+mod lifecycle;
 mod object;
 mod operations;
 mod parameters;
@@ -21,6 +23,7 @@ mod tests;
 mod tree;
 mod waiver;
 mod webhooks;
+mod written;
 mod yaml;
 
 pub use differ::{Change, Spot};

@@ -1,4 +1,7 @@
 //! Two schemas: what one allows and the other does not.
+//!
+//! A schema holds schemas: what is compared of its keywords, members and choices comes back to [`Differ::schemas`].
+//! These files extend [`Differ`] and meet in its methods; in what they import none needs another in a circle.
 
 use super::{
     differ::Differ,

@@ -6,7 +6,7 @@ use super::{
     super::dialect::Version,
     keywords::{Keywords, asks},
     source::View,
-    tree::{Datum, Node},
+    tree::{Datum, Node, Parts},
 };
 
 pub(super) const STRING: u8 = 1;
@@ -20,9 +20,6 @@ pub(super) const ANY: u8 = 63;
 
 /// How deep `allOf` may lie in `allOf`.
 const DEPTH: usize = 32;
-
-/// Schemas that hold all together.
-pub(super) type Parts<'a> = Vec<&'a Node<'a>>;
 
 /// A limit of numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]

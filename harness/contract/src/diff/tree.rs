@@ -26,6 +26,9 @@ pub(super) enum Datum<'t> {
     Map(Vec<(Cow<'t, str>, Node<'t>)>),
 }
 
+/// Schemas that hold all together.
+pub(super) type Parts<'a> = Vec<&'a Node<'a>>;
+
 impl<'t> Node<'t> {
     pub(super) fn get(&self, key: &str) -> Option<&Node<'t>> {
         // The last one counts where a JSON file has a key twice, as with every JSON reader.

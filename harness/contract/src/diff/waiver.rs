@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::{Change, Level, operations::is_day, rules};
+use super::{Change, Level, lifecycle::is_day, rules};
 use stagegate_base::waiver::{Fault, Terms, empty_key, line_at};
 
 /// The name of the file, beside `stagegate.toml`.
