@@ -13,6 +13,8 @@ pub mod scratch;
 pub mod session;
 pub mod trial;
 
+#[cfg(test)]
+mod circles;
 mod contracts;
 mod files;
 #[cfg(test)]

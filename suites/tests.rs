@@ -26,7 +26,7 @@ fn named(faults: &Path) -> Vec<String> {
     lists.flat_map(|list| list.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
