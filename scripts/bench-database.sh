@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Measures what reads a database beside pg_dump, in turns on one server, and prints the table of docs/performance.md.
+# Compares reading a database by the gate and by pg_dump, in turns on one server, and prints the table of
+# docs/performance.md.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -10,16 +11,17 @@ usage() {
   cat <<'TEXT'
 usage: scripts/bench-database.sh [--rounds N] [--tables N] [--rows N] [--profile NAME] [--gate FILE] [--record]
 
-Brings a PostgreSQL of its own up (no host ports), makes tables of 12 columns each, and in turns reads their schema and
-lets `pg_dump --schema-only` read it inside of the container. Then the difference of two such schemas, the peak memory of
-`gate schema dump`, and the counts and sums of one large table, alone and with two workers. Takes the server away again.
+Starts its own PostgreSQL (no host ports), creates tables of 12 columns each, and reads their schema in turns by the gate
+and by `pg_dump --schema-only` inside of the container. Then measures the difference of two such schemas, the peak memory
+of `gate schema dump`, and the row count and checksums of one large table, alone and with two workers. Removes the server
+at the end.
 
   --rounds N      rounds (default 5)
   --tables N      tables (default 1000)
-  --rows N        rows of the large table, some 200 bytes each (default 2000000; 0 leaves it out)
-  --profile NAME  how it is built: release (default) or dev
-  --gate FILE     another `gate`, whose peak memory is measured beside
-  --record        put the table into docs/performance.md
+  --rows N        rows of the large table, about 200 bytes each (default 2000000; 0 skips it)
+  --profile NAME  build profile: release (default) or dev
+  --gate FILE     another `gate`, whose peak memory is measured as well
+  --record        write the table to docs/performance.md
 TEXT
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures HTTP checks beside curl (and hurl, where HURL names the program), a list of 2,000 trials, and the memory that
-# hostile answers take. usage: scripts/bench-http.sh
+# Compares HTTP checks with curl (and hurl, if HURL names the program), times a list of 2,000 checks, and measures the
+# memory that hostile responses use. usage: scripts/bench-http.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -15,5 +15,5 @@ echo
 echo "gate test --list:"
 "$bench" list "$target/gate"
 echo
-echo "Hostile answers (end, time, most memory of the asking process):"
+echo "Hostile responses (end, time, peak memory of the requesting process):"
 "$bench" memory

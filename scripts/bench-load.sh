@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures the load generator beside wrk, in turns on one server, and prints the table of docs/performance.md.
+# Compares the load generator with wrk, in turns on one server, and prints the table of docs/performance.md.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -10,14 +10,14 @@ usage() {
   cat <<'TEXT'
 usage: scripts/bench-load.sh [--rounds N] [--round TIME] [--connections N] [--record]
 
-Starts a small server on the loopback that logs how long each answer took it, and puts load on it by the gate's own
-generator and by wrk in turns: one thread each, as many connections. Without wrk (Debian: apt-get install wrk) the
+Starts a small server on the loopback that logs how long each response took, and puts load on it with the gate's own
+generator and with wrk in turns: one thread and the same number of connections each. Without wrk (Debian: apt-get install wrk) the
 generator is measured alone.
 
   --rounds N        rounds for each path (default 7)
   --round TIME      how long a round lasts (default 3s)
   --connections N   connections (default 32)
-  --record          put the table into docs/performance.md
+  --record          write the table to docs/performance.md
 TEXT
 }
 

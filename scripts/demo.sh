@@ -26,23 +26,18 @@ usage() {
 usage: scripts/demo.sh [--short] [--keep]
        scripts/demo.sh --down
 
-Brings a sample shop up twice on this machine, as staging and as production, and keeps reading and ordering in
-production while releases are promoted to it: one that is good, and four that fail in different ways. Then it reports
-where each one was stopped, how long production was away, and whether a row was lost. Ends with 0 if all went as it
-should.
+Starts a sample shop twice on this machine, as staging and as production, and keeps reading and ordering in production
+while releases are promoted to it: one good release, and four that fail in different ways. Then it reports where each one
+was stopped, how long production was down, and whether a row was lost. Exits with 0 if everything was as expected.
 
   --short   only the good release and one bad release, which is rolled back with code and data
   --keep    leave both environments running at the end
-  --down    take away what --keep, or a run that was killed, left behind
+  --down    remove what --keep, or a run that was killed, left behind
   --help    print this text
 
-It needs Docker, Compose v2 and cargo (scripts/setup.sh is run first). All it makes is in .stagegate/demo and in the
-compose projects shop-demo-staging and shop-demo-production, and is taken away at the end, also after Ctrl-C. Images
-of the shop stay, as a cache: docker image ls stagegate-shop/api. Before one is used again, its binary has to report
-that it was compiled from the sources of now.
-
-Variables for a demo that shares nothing with another one: DEMO_NAME instead of `demo` in these names, SHOP_IMAGE
-instead of stagegate-shop/api, SHOP_TARGET_DIR for the shop's compiled code (~/.cache/stagegate-shop).
+Requires Docker, Compose v2 and cargo (scripts/setup.sh runs first). Everything it creates is in .stagegate/demo and in the
+compose projects shop-demo-staging and shop-demo-production, and is removed at the end, also after Ctrl-C. Images of the
+shop stay, as a cache: docker image ls stagegate-shop/api
 TEXT
 }
 
@@ -125,13 +120,13 @@ leave() {
 }
 
 tell_kept() {
-  heading "kept; to look around:"
+  heading "kept; to inspect it:"
   note "cd ${shop#"$PWD"/}"
   note "$gate status --env production"
   note "$gate history --env production"
   note "curl '$url/api/orders?limit=2'"
-  note "from the root of this repository: cargo test -- --env staging --config ${demo#"$root"/}/shop/stagegate.toml"
-  note "to take it away: scripts/demo.sh --down"
+  note "from the root of this repository: cargo test -- --env staging --config .stagegate/demo/shop/stagegate.toml"
+  note "to remove it: scripts/demo.sh --down"
 }
 
 # Ends a process of an earlier or of this run: asked first, so that the gate takes back what it began.
@@ -182,7 +177,7 @@ down() {
     note "$1: containers, volumes and networks are gone"
   else
     printf '%s\n' "$told" | indent
-    die "compose project \`$1\` could not be taken away" "later: scripts/demo.sh --down"
+    die "compose project \`$1\` could not be removed" "later: scripts/demo.sh --down"
   fi
 }
 
@@ -198,7 +193,7 @@ projects() {
 has_own_objects() {
   local folder
   while read -r folder; do
-    [[ $folder == "$demo"/* ]] || die "compose project \`$1\` runs already, and this demo did not make it (it is of $folder)" \
+    [[ $folder == "$demo"/* ]] || die "compose project \`$1\` runs already, and this demo did not make it (it belongs to $folder)" \
       "if it is a demo of another checkout: scripts/demo.sh --down there" \
       "else, if nobody needs it: docker compose --project-name $1 down --volumes"
   done < <(docker ps --all --filter "label=com.docker.compose.project=$1" \
@@ -211,13 +206,13 @@ has_own_objects() {
 provide() {
   heading "tools and images (scripts/setup.sh)"
   "$root/scripts/setup.sh" 2>&1 | indent
-  [ ! -d "$demo" ] || note "an earlier demo was left behind: taking it away"
+  [ ! -d "$demo" ] || note "an earlier demo was left behind: removing it"
   take_away
   local environment
   for environment in "${environments[@]}"; do
     if has_own_objects "$project-$environment"; then
-      die "volumes or networks of compose project \`$project-$environment\` are here, and this demo did not make them" \
-        "if nobody needs them: docker compose --project-name $project-$environment down --volumes"
+      die "volumes or networks of compose project \`$project-$environment\` exist, and this demo did not create them" \
+        "if they are not needed: docker compose --project-name $project-$environment down --volumes"
     fi
   done
   heading "building the gate and the client (some minutes the first time)"
@@ -335,7 +330,7 @@ try() {
   run_gate "$demo/$release.journal" promote --from staging --to production --yes --json || status=$?
   until=$(now_ms)
   "$client" outcome --journal "$demo/$release.journal" >"$demo/$release.outcome" ||
-    die "$release: the gate ended with $status and told nothing of a run"
+    die "$release: the gate exited with $status and reported no run"
   rows+=("$release $status $since $until")
   stopped=$(field stopped_at "$demo/$release.outcome")
   [ "${stopped:--}" = "$expected_stop" ] || problem "$release was stopped at \`${stopped:--}\`, expected \`$expected_stop\`"
@@ -351,7 +346,7 @@ try() {
 # Brings staging to a release on top of v2, without what the release tried before left in its database.
 stage() {
   if [ "$1" != v2 ]; then
-    run_gate '' down --env staging --volumes --yes || die "staging cannot be taken down"
+    run_gate '' down --env staging --volumes --yes || die "staging cannot be stopped"
     run_gate '' up --env staging --release v2 || die "staging did not come up"
   fi
   run_gate '' up --env staging --release "$1" || die "staging did not come up with $1"
@@ -417,15 +412,15 @@ compare() {
     go_on=no
   fi
   [ "$go_on" = yes ] || return 0
-  note "production serves v2; $(awk -F '|' '{ rows += $2 } END { print rows }' "$demo/$release.tables.after") rows as before$(
+  note "v2 is live in production; $(awk -F '|' '{ rows += $2 } END { print rows }' "$demo/$release.tables.after") rows unchanged$(
     [ "$release" = v2 ] || echo ", schema, images, code and settings too")"
 }
 
 # --- the end
 
 tell() {
-  heading "production, as a customer saw it"
-  local row text='release|where it was stopped|exit|serves again (s)|verified (s)|requests|failed|longest gap (s)|rows lost'
+  heading "production, from a customer's point of view"
+  local row text='release|where it was stopped|exit|live again (s)|verified (s)|requests|failed|longest gap (s)|rows lost'
   for row in "${rows[@]}"; do
     # shellcheck disable=SC2086 # four words
     text+=$'\n'$(table_row $row)
@@ -485,7 +480,7 @@ tell_whole() {
   "$client" report --log "$log" --url "$url" >"$report"
   acknowledged=$(field writes_acknowledged "$report") lost=$(field writes_lost "$report")
   if [ "$lost" = 0 ]; then
-    printf 'all the time: %s requests, %s failed; %s orders were acknowledged, and all of them are there\n' \
+    printf 'in total: %s requests, %s failed; %s orders were acknowledged, and none is missing\n' \
       "$(field requests "$report")" "$(field failed "$report")" "$acknowledged"
   else
     problem "$lost of $acknowledged acknowledged orders are gone or changed: $(sed 's/.*"lost":\(.*\)}/\1/' "$report")"

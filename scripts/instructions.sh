@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Counts the instructions of the hot paths by callgrind, and compares them with the counts of benches/instructions.txt.
-# A count does not depend on what else the machine does: 2 % more is work that somebody added (10 % for the start, which
-# grows with each option). Ends with 1 there; where compiler, valgrind, libc or processor are others than the
-# baseline's, the counts are only shown.
-# usage: scripts/instructions.sh [--write]   (--write makes the counts of now the baseline)
+# A count does not depend on the load of the machine: an increase of 2 % is added work (10 % for the startup, which grows
+# with each option), and exits with 1. If compiler, valgrind, libc or processor differ from the baseline's, the counts
+# are only shown.
+# usage: scripts/instructions.sh [--write]   (--write makes the current counts the baseline)
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -45,7 +45,7 @@ count() {
     >/dev/null 2>"$scratch/said" || { tail -n 5 "$scratch/said" >&2; die "callgrind could not run $name"; }
   local found
   found=$(sed -n 's/^\(summary\|totals\): //p' "$scratch/out" | head -n 1)
-  [ "${found:-0}" -gt 0 ] || die "callgrind counted nothing of $name" "is there still a function \`measured\` in benches/instructions.rs?"
+  [ "${found:-0}" -gt 0 ] || die "callgrind counted nothing for $name" "does benches/instructions.rs still have a function \`measured\`?"
   printf '%s %s\n' "$name" "$found" >>"$scratch/now"
 }
 
@@ -62,7 +62,7 @@ if [ "$write" = yes ]; then
   { printf '# Instructions of the hot paths, counted by callgrind: scripts/instructions.sh --write\n# tools: %s\n' "$tools"; cat "$scratch/now"; } >"$baseline"
   note "written to $baseline"
 fi
-[ -r "$baseline" ] || die "there is no $baseline" 'scripts/instructions.sh --write makes it'
+[ -r "$baseline" ] || die "$baseline is missing" 'scripts/instructions.sh --write creates it'
 then_tools=$(sed -n 's/^# tools: //p' "$baseline")
 
 worse=0
@@ -77,11 +77,11 @@ awk -v margin="$margin" -v start="$margin_of_start" '
     worse += change > most
     seen[$1] = 1
   }
-  END { for (name in was) if (!(name in seen)) { printf "%-32s %12d  is not counted any more\n", name, was[name] }; exit worse > 0 }
+  END { for (name in was) if (!(name in seen)) { printf "%-32s %12d  is no longer counted\n", name, was[name] }; exit worse > 0 }
 ' "$baseline" "$scratch/now" || worse=1
 
 if [ "$then_tools" != "$tools" ]; then
   note "only shown, since the baseline is of other tools: $then_tools; here: $tools"
 elif [ "$worse" = 1 ]; then
-  die "instructions grew by more than $margin % (the start: $margin_of_start %)" 'if that is meant: scripts/instructions.sh --write, with the reason in the commit'
+  die "instructions grew by more than $margin % (the startup: $margin_of_start %)" 'if that is intended: scripts/instructions.sh --write, with the reason in the commit'
 fi

@@ -4,7 +4,7 @@
 say() { printf '==> %s\n' "$*" >&2; }
 note() { printf '    %s\n' "$*" >&2; }
 
-# Ends the script with a message; further arguments are lines that say the way out.
+# Ends the script with a message; further arguments are lines with the next action.
 die() {
   printf 'error: %s\n' "$1" >&2
   shift

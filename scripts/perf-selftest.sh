@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Publishes how often the comparison of releases is wrong on this machine: servers that cost the same, 5, 10 and 20 %
-# more are measured in rounds, each with processes of its own, and judged by the gate's rules and by simpler ones on
-# the same rounds. Prints the tables of docs/performance.md. Takes about forty minutes, since a comparison may
-# measure for 20 s here and not for 60.
+# Measures how often the comparison of releases is wrong on this machine: servers that cost the same, 5, 10 and 20 % more
+# are measured in rounds, each with its own processes, and evaluated by the gate's rules and by simpler ones on the same
+# rounds. Prints the tables of docs/performance.md. Takes about forty minutes, because a comparison may measure for 20 s
+# here and not for 60.
 # usage: scripts/perf-selftest.sh [ROUNDS [SECONDS]] (default 100 20)
 set -euo pipefail
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Draws a text as the picture of a terminal.
+# Draws a text as a picture of a terminal.
 #
 # usage: scripts/picture.sh [--title TEXT] [--width COLUMNS] [FILE] > picture.svg
 #
-# Reads FILE, else standard input. Lines are wrapped at COLUMNS (100); their colour follows how they begin, as `gate`
-# writes them: `$` a command, `ok`, `FAIL`, `back`, `commit`, `held`. Bytes are taken as UTF-8; colour codes are removed.
+# Reads FILE, else standard input. Lines are wrapped at COLUMNS (100); their first word, as `gate` prints it, determines
+# their colour: `$` a command, `ok`, `FAIL`, `back`, `commit`, `blocked`. Bytes are read as UTF-8; colour codes are removed.
 set -euo pipefail
 
 title=gate width=100
@@ -38,7 +38,7 @@ function escaped(text) {
 function colour(text) {
   if (text ~ /^\$ /) return "command"
   if (text ~ /^(ok |PASS |commit:|promoted)/) return "good"
-  if (text ~ /^(FAIL|BROKEN|held|STUCK|error)/) return "bad"
+  if (text ~ /^(FAIL|BROKEN|held|blocked|STUCK|error)/) return "bad"
   if (text ~ /^(back|SKIP|rolled back|cut short)/) return "way-back"
   if (text ~ /^(run |hint)/) return "dim"
   return "plain"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Proves the migrations of two public projects and compares with what is known of them.
+# Checks the migrations of two public projects and compares the results with the known ones.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -10,12 +10,12 @@ usage() {
   cat <<'TEXT'
 usage: scripts/real-world.sh [--zksync DIR] [--minder DIR] [--pg MAJOR]
 
-Runs `gate migrations check` over the migrations of two public projects, where their sources are at hand, and compares
-the verdicts with the expected ones. Nothing is downloaded. DIR is a checkout of the project, or its folder of migrations.
+Runs `gate migrations check` over the migrations of two public projects, if their sources are available, and compares the
+verdicts with the expected ones. Nothing is downloaded. DIR is a checkout of the project, or its folder of migrations.
 
   --zksync DIR   matter-labs/zksync-era at 3e29e4a08d (core/lib/dal/migrations, sqlx)
   --minder DIR   mindersec/minder at 2853b8dc7 (database/migrations, golang-migrate)
-  --pg MAJOR     major of PostgreSQL [default: 17]
+  --pg MAJOR     PostgreSQL major version [default: 17]
   --help         print this text
 
 GATE names the program [default: a release build of this checkout].
@@ -34,7 +34,7 @@ main() {
     esac
     shift
   done
-  [ -n "$zksync$minder" ] || { usage >&2; die "no sources were named"; }
+  [ -n "$zksync$minder" ] || { usage >&2; die "no sources were given"; }
   has jq || die "jq is missing" "apt-get install jq"
   if [ -z "${GATE:-}" ]; then
     (cd "$root" && cargo build --release --quiet --bin gate)
@@ -57,7 +57,7 @@ compare() {
   report=$(mktemp)
   "$GATE" migrations check "$dir" --tool "$tool" --pg "$major" --json >"$report" || code=$?
   # 3: something was found, as is expected.
-  [ "$code" = 3 ] || { rm -f "$report"; die "$name: gate ended with code $code"; }
+  [ "$code" = 3 ] || { rm -f "$report"; die "$name: gate exited with code $code"; }
   found=$(jq -c --arg left_out "$left_out" '.[0].migrations | map(select(.version != $left_out)) | . as $all
     | ["exact", "order_only", "another_schema", "sql_error", "no_usable_down"]
     | map(. as $verdict | $all | map(select(.verdict == $verdict)) | length)' "$report")

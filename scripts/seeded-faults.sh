@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Seeds one fault after the other into a running copy of the sample stack and asks whether the suites find it, by the
+# Seeds one fault after the other into a running copy of the sample stack and verifies that the suites detect it, with the
 # name of the service and the cause. usage: scripts/seeded-faults.sh [--keep] [--clean N] [FAULT ..]
 #
-# --clean N  runs the suites N times on the sound stack instead: every run has to pass
+# --clean N  runs the suites N times on the healthy stack instead: every run has to pass
 # --keep     leaves the stacks and the folder with the records
 #
-# Needs scripts/setup.sh. It builds the gate of this checkout (GATE names another one). Exits 1 where a fault is not
-# found; one that needs a program which is not installed here is told as untried.
+# Requires scripts/setup.sh and a built `gate` (GATE names another one). Exits with 1 if a fault is not detected; one that
+# needs a program which is not installed here is reported as untried.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -21,14 +21,12 @@ while [ $# -gt 0 ]; do
     --clean) clean=${2:?a number}; shift ;;
     -h | --help) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
     -*) die "unknown option $1" ;;
-    *) [ -f "$faults/$1/fault.sh" ] || die "there is no fault $1 in fixtures/faults"; names+=("$1") ;;
+    *) [ -f "$faults/$1/fault.sh" ] || die "fixtures/faults has no fault $1"; names+=("$1") ;;
   esac
   shift
 done
-# A program that an earlier build left would be asked about faults that it does not know.
-[ -n "${GATE:-}" ] || (cd "$root" && cargo build --locked --quiet --bin gate)
-[ -x "$gate" ] || die "$gate is not there"
-has openssl || die "openssl is not there" "apt-get install openssl"
+[ -x "$gate" ] || die "$gate is missing" "cargo build --bin gate"
+has openssl || die "openssl is not installed" "apt-get install openssl"
 [ ${#names[@]} -gt 0 ] || mapfile -t names < <(cd "$faults" && for fault in */fault.sh; do dirname "$fault"; done)
 
 unset STAGEGATE_ENV STAGEGATE_STATE_DIR "${!COMPOSE_@}" "${!POSTGRES_@}" WEB_PORT SHOP_ENV JWT_SECRET MAIL_FROM LOG_LEVEL
@@ -228,7 +226,7 @@ TEXT
   # What the migrations make is what the schema has to be from here on.
   examine "$scratch/sound.jsonl" || true
   (cd "$scratch" && "$gate" schema accept --env staging >/dev/null 2>&1) || die "the schema could not be read"
-  examine "$scratch/sound.jsonl" || { told "$scratch/sound.jsonl" >&2; die "the sound stack does not pass"; }
+  examine "$scratch/sound.jsonl" || { told "$scratch/sound.jsonl" >&2; die "the healthy stack does not pass"; }
 }
 
 # Prints what did not pass, one line each.
@@ -282,7 +280,7 @@ seed() { # NAME: breaks, asks, mends; adds a line to the table
       printf 'found   %-26s %s\n' "$name" "${hit/$'\t'/: }"
     else
       missed=yes
-      printf 'MISSED  %-26s %s should fail and say `%s` (%s)\n' "$name" "$pattern" "$says" "$about"
+      printf 'MISSED  %-26s %s should fail and report `%s` (%s)\n' "$name" "$pattern" "$says" "$about"
       told "$records" | sed 's/^/        instead: /'
     fi
   done
@@ -309,7 +307,7 @@ mend() {
   [ "$had" -eq 0 ] || reload web
 }
 
-say "bringing staging and production up"
+say "starting staging and production"
 bring_up
 if [ "$clean" -gt 0 ]; then
   passed=0 from=$SECONDS
@@ -320,7 +318,7 @@ if [ "$clean" -gt 0 ]; then
     fi
   done
   trials=$(grep -c '"trial"' "$scratch/clean-1.jsonl")
-  printf '%s of %s runs of %s trials passed, %s s\n' "$passed" "$clean" "$trials" $((SECONDS - from))
+  printf '%s of %s runs of %s checks passed, %s s\n' "$passed" "$clean" "$trials" $((SECONDS - from))
   [ "$passed" = "$clean" ]
   exit
 fi
@@ -328,5 +326,5 @@ missing=() untried=()
 for name in "${names[@]}"; do seed "$name" || missing+=("$name"); done
 tried=$((${#names[@]} - ${#untried[@]}))
 printf '%s of %s faults found\n' $((tried - ${#missing[@]})) $tried
-examine "$scratch/after.jsonl" || { told "$scratch/after.jsonl" >&2; die "after the last fault the stack is not sound"; }
+examine "$scratch/after.jsonl" || { told "$scratch/after.jsonl" >&2; die "after the last fault the stack is not healthy"; }
 [ ${#missing[@]} -eq 0 ] || die "not found: ${missing[*]}"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes this machine able to build the project and to run the sample stack. Safe to run again at any time.
+# Prepares this machine to build the project and to run the sample stack. Safe to rerun at any time.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -13,14 +13,14 @@ usage() {
   cat <<'TEXT'
 usage: scripts/setup.sh [--postgres LIST] [--no-images]
 
-Checks Docker Engine, Compose v2 and the Rust toolchain, installs what is missing where it can (root and apt),
-provides the images of the sample stack and writes their names to .stagegate/images.env.
+Checks Docker Engine, Compose v2 and the Rust toolchain, installs what is missing if possible (root and apt), provides
+the images of the sample stack and writes their names to .stagegate/images.env.
 
-  --postgres LIST   PostgreSQL majors to provide next to 17, for example 15,17,18
+  --postgres LIST   PostgreSQL major versions to provide in addition to 17, for example 15,17,18
   --no-images       check the tools only: no image is pulled or built, .stagegate/images.env stays as it is
   --help            print this text
 
-Images come from a registry where one answers, else they are built from Debian packages (fixtures/images).
+Images come from a registry if one is reachable, else they are built from Debian packages (fixtures/images).
 TEXT
 }
 
@@ -67,7 +67,7 @@ die_unreachable() {
     *"Cannot connect"* | *"Is the docker daemon running"* | *"no such file"*)
       die "the Docker daemon is not running" \
         "with systemd: sudo systemctl start docker" "without:      sudo service docker start   # or: sudo dockerd &" ;;
-    *) die "the Docker daemon does not answer" "$1" ;;
+    *) die "the Docker daemon is unreachable" "$1" ;;
   esac
 }
 

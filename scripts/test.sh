@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# All set-up and all tests: format, lints, unit tests, docs, the suites against a throw-away copy of the sample
-# stack, and the gate on the real thing. usage: scripts/test.sh [--keep] [--quick]
+# All setup and all tests: format, lints, unit tests, docs, the suites against an ephemeral copy of the sample stack, and
+# the gate on the real sample stack. usage: scripts/test.sh [--keep] [--quick]
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -9,7 +9,7 @@ cd "$root"
 usage() {
   cat <<'TEXT'
 usage: scripts/test.sh [--keep] [--quick]
-  --keep   leave what a failed test brought up, to look at
+  --keep   keep the stacks of failed tests, for inspection
   --quick  only what needs no Docker: format, lints, unit tests, docs
 TEXT
 }
@@ -173,7 +173,11 @@ fi
 step 'unit tests' cargo unit --locked --quiet
 step 'format and lints' lints
 step 'docs' docs
-step 'instructions of the hot paths' instructions
+if command -v valgrind >/dev/null 2>&1; then
+  step 'instructions of the hot paths' scripts/instructions.sh
+else
+  printf '==> valgrind is not installed: instructions are not counted; scripts/setup.sh installs it\n' >&2
+fi
 if [ "$quick" = no ]; then
   join
   step 'images of the sample releases' releases
