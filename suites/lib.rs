@@ -32,6 +32,8 @@ mod workflows;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod words;
 
 pub use trial::{Effect, Scope, Suite, Trial};
 
