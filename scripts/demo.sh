@@ -37,7 +37,11 @@ was stopped, how long production was down, and whether a row was lost. Exits wit
 
 Requires Docker, Compose v2 and cargo (scripts/setup.sh runs first). Everything it creates is in .stagegate/demo and in the
 compose projects shop-demo-staging and shop-demo-production, and is removed at the end, also after Ctrl-C. Images of the
-shop stay, as a cache: docker image ls stagegate-shop/api
+shop stay, as a cache: docker image ls stagegate-shop/api. Before one is reused, its binary has to report that it was
+compiled from the current sources.
+
+Variables for a demo that shares nothing with another one: DEMO_NAME instead of `demo` in these names, SHOP_IMAGE
+instead of stagegate-shop/api, SHOP_TARGET_DIR for the shop's compiled code (~/.cache/stagegate-shop).
 TEXT
 }
 
@@ -125,7 +129,7 @@ tell_kept() {
   note "$gate status --env production"
   note "$gate history --env production"
   note "curl '$url/api/orders?limit=2'"
-  note "from the root of this repository: cargo test -- --env staging --config .stagegate/demo/shop/stagegate.toml"
+  note "from the root of this repository: cargo test -- --env staging --config ${demo#"$root"/}/shop/stagegate.toml"
   note "to remove it: scripts/demo.sh --down"
 }
 

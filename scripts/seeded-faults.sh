@@ -25,7 +25,8 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ -x "$gate" ] || die "$gate is missing" "cargo build --bin gate"
+[ -n "${GATE:-}" ] || (cd "$root" && cargo build --locked --quiet --bin gate)
+[ -x "$gate" ] || die "$gate is missing"
 has openssl || die "openssl is not installed" "apt-get install openssl"
 [ ${#names[@]} -gt 0 ] || mapfile -t names < <(cd "$faults" && for fault in */fault.sh; do dirname "$fault"; done)
 

@@ -173,11 +173,7 @@ fi
 step 'unit tests' cargo unit --locked --quiet
 step 'format and lints' lints
 step 'docs' docs
-if command -v valgrind >/dev/null 2>&1; then
-  step 'instructions of the hot paths' scripts/instructions.sh
-else
-  printf '==> valgrind is not installed: instructions are not counted; scripts/setup.sh installs it\n' >&2
-fi
+step 'instructions of the hot paths' instructions
 if [ "$quick" = no ]; then
   join
   step 'images of the sample releases' releases
