@@ -43,3 +43,6 @@ pub fn compare<'a>(old: &'a Contract<'a>, new: &'a Contract<'a>, today: &'a str)
     differ.security_schemes();
     differ.changes()
 }
+
+#[cfg(test)]
+mod properties;

@@ -125,3 +125,6 @@ impl Step {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod properties;

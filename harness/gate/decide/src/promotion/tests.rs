@@ -364,3 +364,5 @@ fn an_inconclusive_end_is_not_called_held() {
     assert!(end_text(&plan, End::Held, Exit::Inconclusive).starts_with("inconclusive"));
     assert!(end_text(&plan, End::Held, Exit::Held).starts_with("held"));
 }
+
+mod properties;
