@@ -108,11 +108,11 @@ impl<'a> Cutter<'a> {
     /// A command of psql stands by itself; `\g` and its kin end the statement before them.
     fn meta(&mut self, range: &Range<usize>) {
         let line = self.word(range);
-        let name: String = line[1..].chars().take_while(|c| !c.is_whitespace()).collect();
+        let name: String = line[1..].chars().take_while(|c| !c.is_ascii_whitespace()).collect();
         if matches!(name.as_str(), "g" | "gx" | "gset" | "gexec" | "gdesc" | "crosstabview" | "watch") {
             self.end(range.start);
         }
-        let text = line.trim_end();
+        let text = line.trim_ascii_end();
         let line = self.line(range.start);
         self.found.push(Statement {
             range: range.start..range.start + text.len(),
@@ -149,7 +149,7 @@ impl<'a> Cutter<'a> {
             self.text.get(behind..).and_then(|rest| rest.find('\n')).map_or(self.text.len(), |at| behind + at + 1);
         let mut at = start;
         for line in self.text[start..].split_inclusive('\n') {
-            if line.trim_end() == "\\." {
+            if line.trim_end_matches(['\r', '\n']) == "\\." {
                 self.lexer.jump(at + line.len());
                 return start..at;
             }
@@ -257,3 +257,6 @@ pub(super) fn is_idle(statement: &str) -> bool {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod properties;
