@@ -144,7 +144,9 @@ impl Chunks {
             State::Trailer => Ok(State::Trailer),
             State::Size => {
                 let size = line.split(|&b| b == b';').next().unwrap_or_default().trim_ascii();
-                let size = std::str::from_utf8(size).map_err(|_| Fault::Malformed)?;
+                // Source: RFC 9112, 7.1: digits, to which no sign belongs.
+                let digits = Some(size).filter(|size| size.iter().all(u8::is_ascii_hexdigit));
+                let size = digits.and_then(|size| std::str::from_utf8(size).ok()).ok_or(Fault::Malformed)?;
                 match u64::from_str_radix(size, 16).map_err(|_| Fault::Malformed)? {
                     0 => Ok(State::Trailer),
                     size => Ok(State::Content(size)),
@@ -219,3 +221,6 @@ mod tests {
         assert_eq!(Chunks::default().feed(text.as_bytes()), Err(Fault::Malformed));
     }
 }
+
+#[cfg(test)]
+mod properties;
