@@ -113,9 +113,16 @@ fn time(part: &Part<'_>) -> Option<(i64, String)> {
         GENERALIZED_TIME => text.to_owned(),
         _ => return None,
     };
+    if text.len() != 14 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
     let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
-    let seconds = number(8, 10)? * 3_600 + number(10, 12)? * 60 + number(12, 14)?;
+    let (hour, minute, second) = (number(8, 10)?, number(10, 12)?, number(12, 14)?);
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let seconds = hour * 3_600 + minute * 60 + second;
     Some((days_from_1970(year, month, day) * DAY + seconds, format!("{year:04}-{month:02}-{day:02}")))
 }
 
@@ -162,9 +169,51 @@ pub fn expiry(service: &str, shown: &Certificate, days: u32, now: i64) -> Option
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = Certificate::parse(&bytes);
+        }
+
+        // Source: RFC 5280, 4.1.2.5: digits and a Z, nothing else.
+        #[test]
+        fn a_time_is_one_of_the_calendar_or_refused(text in "[-+0-9]{2}[-+01][0-9][0-3][0-9][0-2][0-9][-+0-9]{4}Z") {
+            let read = Certificate::parse(&der(true, (UTC_TIME, "700101000000Z"), (UTC_TIME, &text)));
+            let in_order = |at: usize, range: std::ops::RangeInclusive<u32>| {
+                text[at..at + 2].parse().is_ok_and(|number| range.contains(&number)) && !text[at..].starts_with('+')
+            };
+            let fits = in_order(0, 0..=99)
+                && in_order(2, 1..=12)
+                && in_order(4, 1..=31)
+                && in_order(6, 0..=23)
+                && in_order(8, 0..=59)
+                && in_order(10, 0..=59);
+            prop_assert_eq!(read.is_ok(), fits, "{}", text);
+        }
+
+        #[test]
+        fn times_are_read_as_they_were_written(days in 0..29_000_i64, second in 0..DAY) {
+            let (mut year, mut left) = (1970, days);
+            let length = |year: i64| if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) { 366 } else { 365 };
+            while left >= length(year) {
+                (left, year) = (left - length(year), year + 1);
+            }
+            let months = [31, length(year) - 337, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+            let mut month = 0;
+            while left >= months[month] {
+                (left, month) = (left - months[month], month + 1);
+            }
+            let (hour, minute, second_of) = (second / 3_600, second / 60 % 60, second % 60);
+            let text = format!("{year:04}{:02}{:02}{hour:02}{minute:02}{second_of:02}Z", month + 1, left + 1);
+            let read = Certificate::parse(&der(true, (UTC_TIME, "700101000000Z"), (GENERALIZED_TIME, &text))).unwrap();
+            prop_assert_eq!(read.not_after, days * DAY + second, "{}", text);
+        }
+    }
 
     /// The outside of a certificate, which is all that is read: `30 len { 30 len { [a0 ..] 02 .. 30 .. 30 .. 30 .. } }`.
     fn der(version: bool, before: (u8, &str), after: (u8, &str)) -> Vec<u8> {

@@ -1,61 +1,59 @@
 //! HMAC with SHA-2, and base64 as tokens write it.
 // Source: RFC 2104; RFC 7515, appendix C.
 
-use sha2::{Digest, Sha256, Sha384, Sha512};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use hmac::{Hmac, Mac, digest::KeyInit};
+use sha2::{Sha256, Sha384, Sha512};
 
 use stagegate_base::config::Algorithm;
 
 /// Signs a text with a shared key; `None` for an algorithm that has a key pair.
 pub(super) fn signature(algorithm: Algorithm, key: &[u8], text: &[u8]) -> Option<Vec<u8>> {
     match algorithm {
-        Algorithm::HS256 => Some(hmac::<Sha256>(64, key, text)),
-        Algorithm::HS384 => Some(hmac::<Sha384>(128, key, text)),
-        Algorithm::HS512 => Some(hmac::<Sha512>(128, key, text)),
+        Algorithm::HS256 => hmac::<Hmac<Sha256>>(key, text),
+        Algorithm::HS384 => hmac::<Hmac<Sha384>>(key, text),
+        Algorithm::HS512 => hmac::<Hmac<Sha512>>(key, text),
         _ => None,
     }
 }
 
-/// Computes the HMAC of `text`; `block` is the hash's block size in bytes.
-fn hmac<D: Digest>(block: usize, key: &[u8], text: &[u8]) -> Vec<u8> {
-    let mut padded = if key.len() > block { D::digest(key).to_vec() } else { key.to_vec() };
-    padded.resize(block, 0);
-    let with = |pad: u8| padded.iter().map(|byte| byte ^ pad).collect::<Vec<u8>>();
-    let inner = D::new().chain_update(with(0x36)).chain_update(text).finalize();
-    D::new().chain_update(with(0x5c)).chain_update(inner).finalize().to_vec()
+/// Computes the HMAC of `text`; `None` where the hash takes no such key, which none of these does.
+fn hmac<M: Mac + KeyInit>(key: &[u8], text: &[u8]) -> Option<Vec<u8>> {
+    let mac = <M as Mac>::new_from_slice(key).ok()?;
+    Some(mac.chain_update(text).finalize().into_bytes().to_vec())
 }
 
 /// Writes bytes in base64 for URLs, without padding.
 pub(super) fn base64url(bytes: &[u8]) -> String {
-    let text = stagegate_base::redact::base64(bytes);
-    text.trim_end_matches('=').replace('+', "-").replace('/', "_")
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Reads what [`base64url`] writes.
+/// Reads what [`base64url`] writes, and nothing else: bits behind the last byte have to be none.
+// Source: RFC 4648, 3.5.
 pub(super) fn from_base64url(text: &str) -> Option<Vec<u8>> {
-    let digit = |c: u8| match c {
-        b'A'..=b'Z' => Some(u32::from(c - b'A')),
-        b'a'..=b'z' => Some(u32::from(c - b'a') + 26),
-        b'0'..=b'9' => Some(u32::from(c - b'0') + 52),
-        b'-' => Some(62),
-        b'_' => Some(63),
-        _ => None,
-    };
-    let mut bytes = Vec::new();
-    for four in text.as_bytes().chunks(4) {
-        let missing = 4 - four.len();
-        let bits = four.iter().try_fold(0, |bits, c| Some(bits << 6 | digit(*c)?))? << (6 * missing);
-        // One digit alone holds no byte.
-        let count = 3_usize.checked_sub(missing).filter(|count| *count > 0)?;
-        bytes.extend(bits.to_be_bytes().into_iter().skip(1).take(count));
-    }
-    Some(bytes)
+    BASE64_URL_SAFE_NO_PAD.decode(text).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn bytes_are_read_as_they_were_written(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            prop_assert_eq!(from_base64url(&base64url(&bytes)), Some(bytes));
+        }
+
+        #[test]
+        fn a_text_is_read_only_where_it_is_the_one_of_its_bytes(text in "[A-Za-z0-9_=+-]{0,7}") {
+            if let Some(bytes) = from_base64url(&text) {
+                prop_assert_eq!(base64url(&bytes), text);
+            }
+        }
+    }
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
