@@ -13,6 +13,7 @@ pub mod mark;
 pub mod record;
 pub mod redact;
 pub mod release;
+pub mod resp;
 pub mod sarif;
 pub mod suggest;
 pub mod text;

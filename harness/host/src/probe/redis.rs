@@ -1,19 +1,22 @@
-//! Does a Redis server answer PING? Over its text protocol (RESP), so that no client library is needed.
+//! Does a Redis server answer? One command after the other, over its text protocol.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr};
 
-use stagegate_base::redact::Secret;
+use stagegate_base::{
+    redact::Secret,
+    resp::{self, Limits, Reply, RespError},
+};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
 use super::{DEADLINE, ProbeError, first, tcp};
 
-/// The longest answer that is read: a status line is short, and something else may be talking here.
-const LONGEST: u64 = 512;
-/// The longest text that is read, in bytes.
-const LONGEST_TEXT: u64 = 64 * 1024;
+/// What a probe reads of a reply: a status, a number or a short text.
+const SHORT: Limits = Limits { bytes: 64 * 1024, values: 16 };
+/// Bytes that are read at once.
+const PIECE: usize = 16 * 1024;
 
 /// What a Redis server said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,94 +27,109 @@ pub enum Answer {
     Secured,
 }
 
+/// Why a command has no reply.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The connection, or its early end.
+    #[error("the connection broke off")]
+    Broken(#[source] io::Error),
+    /// Something that is no reply, or too much of one.
+    #[error(transparent)]
+    Reply(#[from] RespError),
+    /// The password is refused, in the server's words.
+    #[error("{0}")]
+    Password(String),
+}
+
+/// A connection to a Redis server.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    /// Bytes that were read and belong to no reply yet.
+    read: Vec<u8>,
+    limits: Limits,
+}
+
+impl Connection {
+    /// Takes a connection and gives the password, where there is one; `limits` hold for each reply.
+    ///
+    /// # Errors
+    /// [`CommandError`] where the password is refused or nothing sensible is replied.
+    pub async fn open(stream: TcpStream, password: Option<&Secret>, limits: Limits) -> Result<Self, CommandError> {
+        let mut connection = Connection { stream, read: Vec::new(), limits };
+        let Some(password) = password else { return Ok(connection) };
+        match connection.command(&["AUTH", password.expose()]).await? {
+            // A server without a password refuses AUTH with this; what comes behind it is the question, so it goes on.
+            Reply::Refusal(text) if !text.contains("without any password") => Err(CommandError::Password(text)),
+            _ => Ok(connection),
+        }
+    }
+
+    /// Sends a command and waits for its whole reply.
+    ///
+    /// # Errors
+    /// [`CommandError`]; that the server refuses is a reply.
+    pub async fn command(&mut self, words: &[&str]) -> Result<Reply, CommandError> {
+        self.stream.write_all(&resp::request(words)).await.map_err(CommandError::Broken)?;
+        loop {
+            if let Some((reply, length)) = resp::reply(&self.read, self.limits)? {
+                self.read.drain(..length);
+                return Ok(reply);
+            }
+            self.read.reserve(PIECE);
+            if self.stream.read_buf(&mut self.read).await.map_err(CommandError::Broken)? == 0 {
+                return Err(CommandError::Broken(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+    }
+}
+
 /// Sends PING, after AUTH where there is a password.
 ///
 /// # Errors
 /// [`ProbeError`] where nothing answers, the password is wrong, or the server is loading its data.
 pub async fn ping(addresses: &[SocketAddr], password: Option<&Secret>) -> Result<Answer, ProbeError> {
-    first(addresses, DEADLINE, async |address| ask(address, password).await).await
+    first(addresses, DEADLINE, async |address| match reply(address, password, &["PING"]).await? {
+        Reply::Status(text) if text == "PONG" => Ok(Answer::Pong),
+        Reply::Refusal(text) if text.starts_with("NOAUTH") => Ok(Answer::Secured),
+        other => Err(ProbeError::Answer { address, answer: other.to_string(), expected: "+PONG to PING" }),
+    })
+    .await
 }
 
 /// Sends one command, after AUTH where there is a password, and returns the reply: a status, a number or a text; empty
 /// for none.
 ///
 /// # Errors
-/// [`ProbeError`] where nothing answers, the password is wrong, or the server refuses.
+/// [`ProbeError`] where nothing answers, the password is wrong, the server refuses, or the text is too long.
 pub async fn command(
     addresses: &[SocketAddr],
     password: Option<&Secret>,
     words: &[&str],
 ) -> Result<String, ProbeError> {
-    first(addresses, DEADLINE, async |address| {
-        let mut stream = opened(address, password).await?;
-        let said = say(&mut stream, address, words).await?;
-        let expected = "a status, a number or a text";
-        match said.split_at_checked(1) {
-            Some(("+" | ":", rest)) => Ok(rest.to_owned()),
-            Some(("$", length)) => text(&mut stream, address, length).await,
-            _ => Err(ProbeError::Answer { address, answer: said, expected }),
+    first(addresses, DEADLINE, async |address| match reply(address, password, words).await? {
+        Reply::Status(text) => Ok(text),
+        Reply::Integer(number) => Ok(number.to_string()),
+        Reply::Bulk(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Reply::Nil => Ok(String::new()),
+        other => {
+            Err(ProbeError::Answer { address, answer: other.to_string(), expected: "a status, a number or a text" })
         }
     })
     .await
 }
 
-/// Reads a text of a length that was told; -1 is none.
-async fn text(stream: &mut BufReader<TcpStream>, address: SocketAddr, length: &str) -> Result<String, ProbeError> {
-    let Ok(length) = length.parse::<u64>() else { return Ok(String::new()) };
-    let mut bytes = Vec::new();
-    let read = stream.take(length.min(LONGEST_TEXT)).read_to_end(&mut bytes).await;
-    read.map_err(|source| ProbeError::Broken { address, source })?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-async fn opened(address: SocketAddr, password: Option<&Secret>) -> Result<BufReader<TcpStream>, ProbeError> {
-    let mut stream = BufReader::new(tcp::open(address).await?);
-    if let Some(password) = password {
-        let said = say(&mut stream, address, &["AUTH", password.expose()]).await?;
-        // A server without a password refuses AUTH with this; what comes behind it is the question, so it goes on.
-        if !said.starts_with("+OK") && !said.contains("without any password") {
-            return Err(ProbeError::Answer { address, answer: said, expected: "+OK to AUTH" });
+async fn reply(address: SocketAddr, password: Option<&Secret>, words: &[&str]) -> Result<Reply, ProbeError> {
+    let told = |error: CommandError| match error {
+        CommandError::Broken(source) => ProbeError::Broken { address, source },
+        CommandError::Password(text) => {
+            ProbeError::Answer { address, answer: Reply::Refusal(text).to_string(), expected: "+OK to AUTH" }
         }
-    }
-    Ok(stream)
-}
-
-async fn ask(address: SocketAddr, password: Option<&Secret>) -> Result<Answer, ProbeError> {
-    let mut stream = opened(address, password).await?;
-    let said = say(&mut stream, address, &["PING"]).await?;
-    match said.as_str() {
-        "+PONG" => Ok(Answer::Pong),
-        other if other.starts_with("-NOAUTH") => Ok(Answer::Secured),
-        _ => Err(ProbeError::Answer { address, answer: said, expected: "+PONG to PING" }),
-    }
-}
-
-async fn say(stream: &mut BufReader<TcpStream>, address: SocketAddr, words: &[&str]) -> Result<String, ProbeError> {
-    let broken = |source| ProbeError::Broken { address, source };
-    stream.get_mut().write_all(request(words).as_bytes()).await.map_err(broken)?;
-    let mut line = Vec::new();
-    stream.take(LONGEST).read_until(b'\n', &mut line).await.map_err(broken)?;
-    if line.is_empty() {
-        return Err(broken(std::io::ErrorKind::UnexpectedEof.into()));
-    }
-    Ok(String::from_utf8_lossy(&line).trim().chars().take(120).collect())
-}
-
-/// Writes a command as an array of bulk strings, the one form that carries any byte.
-fn request(words: &[&str]) -> String {
-    let mut text = format!("*{}\r\n", words.len());
-    for word in words {
-        text.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_counts_bytes_not_characters() {
-        assert_eq!(request(&["AUTH", "pä"]), "*2\r\n$4\r\nAUTH\r\n$3\r\npä\r\n");
-    }
+        CommandError::Reply(error) => {
+            ProbeError::Answer { address, answer: error.to_string(), expected: "a reply of Redis" }
+        }
+    };
+    let stream = tcp::open(address).await?;
+    let mut connection = Connection::open(stream, password, SHORT).await.map_err(told)?;
+    connection.command(words).await.map_err(told)
 }

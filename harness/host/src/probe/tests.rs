@@ -53,6 +53,22 @@ async fn redis_is_told_from_what_it_answers(
     }
 }
 
+#[rstest]
+#[case::whole("$5\r\nmagic\r\n", Ok("magic"))]
+#[case::nothing("$-1\r\n", Ok(""))]
+#[case::text("$5\r\nmag", Err("broke off"))]
+#[case::length("$1", Err("broke off"))]
+#[case::status("+O", Err("broke off"))]
+#[tokio::test]
+async fn a_reply_that_is_cut_is_none(#[case] text: &'static str, #[case] want: Result<&str, &str>) {
+    let answers: &'static [&'static str] = Box::leak(Box::new([text]));
+    let got = redis::command(&[server(answers).await], None, &["GET", "x"]).await;
+    match want {
+        Ok(want) => assert_eq!(got.unwrap(), want),
+        Err(want) => assert!(with_causes(&got.unwrap_err()).contains(want)),
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_hangs_up_is_told_so() {
     let error = redis::ping(&[server(&[]).await], None).await.unwrap_err();
