@@ -19,3 +19,6 @@ pub mod suggest;
 pub mod text;
 pub mod units;
 pub mod waiver;
+
+#[cfg(test)]
+mod properties;

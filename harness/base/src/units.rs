@@ -39,6 +39,11 @@ impl FromStr for Span {
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let error = || UnitError { found: text.to_owned(), what: "a duration", example: "\"30s\" or \"5m\"" };
         let (number, unit) = split(text).ok_or_else(error)?;
+        // Whole milliseconds are taken as they are: in seconds they are no number that a float holds.
+        let whole = text.trim().strip_suffix("ms").and_then(|number| number.trim().parse().ok());
+        if let Some(millis) = whole {
+            return Ok(Span(Duration::from_millis(millis)));
+        }
         let seconds = match unit {
             "ms" => number / 1e3,
             "s" => number,
@@ -125,6 +130,27 @@ impl fmt::Display for Size {
     }
 }
 
+impl Share {
+    fn exact(self) -> String {
+        format!("{}%", self.0 * 100.0)
+    }
+}
+
+impl Span {
+    fn exact(self) -> String {
+        match self.0.subsec_nanos() {
+            nanos if nanos % 1_000_000 == 0 => format!("{}ms", self.0.as_millis()),
+            _ => format!("{}s", self.0.as_secs_f64()),
+        }
+    }
+}
+
+impl Size {
+    fn exact(self) -> String {
+        format!("{}B", self.0)
+    }
+}
+
 macro_rules! as_text {
     ($type:ty) => {
         impl<'de> Deserialize<'de> for $type {
@@ -142,9 +168,12 @@ macro_rules! as_text {
                 deserializer.deserialize_any(Text)
             }
         }
+        // What is shown is rounded; what is written is read again, by a run that goes on, so it has to be the same.
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(&self.to_string().replace(' ', ""))
+                let shown = self.to_string().replace(' ', "");
+                let same = shown.parse::<$type>().is_ok_and(|read| read == *self);
+                serializer.collect_str(&if same { shown } else { self.exact() })
             }
         }
     };
