@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
+
 /// A text that is not shown by `{:?}` or `{}`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Secret(String);
@@ -105,7 +107,7 @@ pub fn forms(secret: &str) -> Vec<String> {
     // A secret may start at any of three places of a base64 group; the group cut at the ends is left out.
     for shift in 0..3 {
         let padded = [vec![0_u8; shift], secret.as_bytes().to_vec()].concat();
-        let text = base64(&padded);
+        let text = BASE64.encode(&padded);
         let start = if shift == 0 { 0 } else { 4 };
         let end = text.len().saturating_sub(4);
         if end > start + 7 {
@@ -120,24 +122,6 @@ fn url_encoded(text: &str) -> String {
         .map(|b| match b {
             b if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) => char::from(b).to_string(),
             b => format!("%{b:02X}"),
-        })
-        .collect()
-}
-
-/// Returns bytes in base64, with padding.
-// Source: RFC 4648, 4.
-#[must_use]
-pub fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    bytes
-        .chunks(3)
-        .flat_map(|group| {
-            let word = group.iter().enumerate().fold(0_u32, |word, (i, b)| word | u32::from(*b) << (16 - 8 * i));
-            (0..4).map(
-                move |i| {
-                    if i <= group.len() { char::from(ALPHABET[(word >> (18 - 6 * i)) as usize & 63]) } else { '=' }
-                },
-            )
         })
         .collect()
 }
@@ -188,13 +172,7 @@ mod tests {
     #[case(b"us:tr0ub4dor-and-more")]
     fn base64_of_a_secret_is_masked_at_any_alignment(#[case] plain: &[u8]) {
         let mask = Mask::new([Secret::new("tr0ub4dor-and-more")]);
-        assert!(mask.apply(&base64(plain)).contains("***"));
-    }
-
-    #[test]
-    fn base64_follows_the_standard() {
-        // Source: RFC 4648, section 10.
-        assert_eq!(["f", "fo", "foo", "foobar"].map(|t| base64(t.as_bytes())), ["Zg==", "Zm8=", "Zm9v", "Zm9vYmFy"]);
+        assert!(mask.apply(&BASE64.encode(plain)).contains("***"));
     }
 
     #[test]
