@@ -105,12 +105,6 @@ pub fn dump(inside: &Inside, database: &str, snapshot: Option<&str>) -> Command 
     }
 }
 
-/// Writes the roles of the server, without their passwords, to standard output.
-#[must_use]
-pub fn dump_roles(inside: &Inside) -> Command {
-    exec(inside, "postgres", false).args(["pg_dumpall", "--roles-only", "--no-role-passwords"])
-}
-
 /// Restores a custom-format dump from standard input into `database`, which is fresh; stops at the first error.
 #[must_use]
 pub fn restore(inside: &Inside, database: &str) -> Command {

@@ -67,12 +67,6 @@ impl Weight {
         }
         u8::try_from((100 * self.good).checked_div(self.counted)?).ok()
     }
-
-    /// Tells how much was asked, in percent of all weight.
-    #[must_use]
-    pub fn asked_percent(self) -> u64 {
-        (100 * self.asked).checked_div(self.all).unwrap_or_default()
-    }
 }
 
 /// Weighs a run; `missing` should have run and left no record.

@@ -38,7 +38,7 @@ pub use exceptions::{EXCEPTIONS_FILE, Exceptions, Extent};
 pub use finding::Finding;
 pub(crate) use finding::shortened;
 pub use lint::lint;
-pub use read::{File, ReadError, chain, detected};
+pub use read::{File, ReadError, chain};
 pub use script::{Route, Script, Transaction};
 pub use statement::{Statement, Trait};
 pub use step::{Direction, Step};

@@ -7,13 +7,6 @@ use super::{
     refinery,
 };
 
-/// Returns the tool whose files a folder holds; `None` where no migration is seen.
-#[must_use]
-pub fn detected(files: &[File]) -> Option<Tool> {
-    let files: Vec<&File> = files.iter().filter(|file| !super::is_hidden(&file.path)).collect();
-    told(&files)
-}
-
 /// Returns the first tool whose marks are seen; marks inside of files weigh more than names.
 pub(super) fn told(files: &[&File]) -> Option<Tool> {
     if files.iter().any(|file| file.name() == "sqitch.plan") {

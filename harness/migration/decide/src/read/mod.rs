@@ -13,8 +13,6 @@ mod sqitch;
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-pub use detect::detected;
-
 use super::{Chain, Code, Finding, Migration, Script, Tool, codes};
 
 /// A file of the folder, as it stands on the disk.

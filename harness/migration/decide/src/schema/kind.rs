@@ -96,12 +96,6 @@ impl Kind {
         matches!(self, Kind::Owner | Kind::Privilege | Kind::Comment | Kind::SecurityLabel)
     }
 
-    /// Tells whether an application reads rows from it.
-    #[must_use]
-    pub fn is_relation(self) -> bool {
-        matches!(self, Kind::Table | Kind::ForeignTable | Kind::View | Kind::MaterializedView)
-    }
-
     /// Tells whether no statement of an application names it but in rare ones.
     #[must_use]
     pub fn is_unnamed_in_use(self) -> bool {

@@ -1,6 +1,6 @@
 //! Where load may go: an environment's own addresses, and this machine's loopback. Nowhere else.
 
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::net::SocketAddr;
 
 use stagegate_base::container::Container;
 
@@ -27,14 +27,6 @@ pub enum AimError {
         /// The port.
         port: u16,
     },
-    /// Somebody else's address.
-    #[error("{address} is no address of this environment (they are {own}); load goes to no other machine")]
-    NotOurs {
-        /// The address.
-        address: SocketAddr,
-        /// The environment's own addresses.
-        own: String,
-    },
 }
 
 impl Aim {
@@ -56,24 +48,6 @@ impl Aim {
         let address = of_service.find_map(|c| best(c.reach(port)));
         let address = address.ok_or_else(|| AimError::NoAddress { service: service.to_owned(), port })?;
         Ok(Aim { address })
-    }
-
-    /// Aims at an address that was found otherwise, where it is one of the environment's own.
-    ///
-    /// # Errors
-    /// [`AimError::NotOurs`] where no container of the environment has it.
-    pub fn at_address(containers: &[Container], address: SocketAddr) -> Result<Self, AimError> {
-        let published: BTreeSet<SocketAddr> =
-            containers.iter().flat_map(|c| c.published.values().flatten().copied()).collect();
-        let direct = containers.iter().flat_map(|c| &c.addresses).any(|ip| *ip == address.ip());
-        if direct || published.contains(&address) {
-            return Ok(Aim { address });
-        }
-        let own = published.iter().map(ToString::to_string);
-        let own = own.chain(containers.iter().flat_map(|c| c.addresses.iter().map(ToString::to_string)));
-        let own: Vec<String> = own.collect();
-        let own = if own.is_empty() { "none".to_owned() } else { own.join(", ") };
-        Err(AimError::NotOurs { address, own })
     }
 
     /// Aims at a port of this machine's loopback; `None` where the address is another one.

@@ -190,12 +190,6 @@ impl Measured {
     pub fn timeouts(&self) -> u64 {
         self.faults.get(&Fault::Timeout).copied().unwrap_or_default()
     }
-
-    /// Tells whether not one request was answered well.
-    #[must_use]
-    pub fn nothing_but_faults(&self) -> bool {
-        self.latencies.is_empty()
-    }
 }
 
 fn histogram() -> Histogram<u64> {

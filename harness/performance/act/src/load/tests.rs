@@ -129,7 +129,7 @@ async fn a_closed_loop_sends_exactly_so_many_requests_from_all_its_threads() {
     let address = server(|stream, _| says(stream, 200, "hello"));
     let measured = run(&ask(address), closed_loop(5, 203), 3).await.unwrap();
     assert_eq!((measured.sent, measured.bytes, measured.sizes), (203, 203 * 5, Some((5, 5))));
-    assert!(measured.nothing_but_faults().eq(&false) && measured.lag.is_empty());
+    assert!(!measured.latencies.is_empty() && measured.lag.is_empty());
 }
 
 #[rstest]
@@ -140,7 +140,7 @@ async fn a_closed_loop_sends_exactly_so_many_requests_from_all_its_threads() {
 async fn a_bad_answer_is_counted_by_its_kind(#[case] answer: &'static str, #[case] fault: Fault) {
     let address = server(move |stream, _| stream.write_all(answer.as_bytes()).is_ok());
     let measured = run(&ask(address), closed_loop(2, 6), 1).await.unwrap();
-    assert!(measured.nothing_but_faults());
+    assert!(measured.latencies.is_empty());
     assert_eq!(measured.faults.into_iter().collect::<Vec<_>>(), [(fault, 6)]);
 }
 
@@ -231,8 +231,6 @@ async fn blocks_take_turns_on_kept_connections() {
 #[test]
 fn load_goes_only_to_the_loopback_and_to_the_environment() {
     assert_eq!(Aim::at_loopback("192.0.2.1:80".parse().unwrap()), None);
-    let foreign = Aim::at_address(&[], "192.0.2.1:80".parse().unwrap()).unwrap_err();
-    assert!(foreign.to_string().contains("192.0.2.1:80 is no address of this environment"), "{foreign}");
     let down = Aim::at_service(&[], "api", 80).unwrap_err();
     assert!(down.to_string().contains("`api` has no running container"), "{down}");
 }

@@ -74,12 +74,6 @@ pub(super) struct Held<T> {
 }
 
 impl Stack {
-    /// Tells whether nothing of the environment is on this machine.
-    #[must_use]
-    pub fn is_elsewhere(&self) -> bool {
-        self.model.is_none() && self.containers.is_empty()
-    }
-
     /// Tells whether one of its containers runs here.
     #[must_use]
     pub fn is_running(&self) -> bool {
