@@ -84,3 +84,5 @@ fn each_check_of_security_and_isolation_has_a_fault_that_it_finds() {
     let unproven: Vec<&String> = checks.filter(|name| !named.contains(name)).collect();
     assert!(unproven.is_empty(), "no fault of fixtures/faults is for {unproven:?}");
 }
+
+mod house;
