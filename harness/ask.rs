@@ -5,32 +5,65 @@ use std::{
     io::{BufRead, IsTerminal, Write},
 };
 
+use clap::CommandFactory;
 use stagegate_base::config::Environment;
 
-use crate::failure::Failure;
+use crate::{
+    cli::Cli,
+    failure::{Failure, say},
+};
 
-/// What begins a consent for one protected environment, as `--yes-really-production`.
-pub(crate) const CONSENT: &str = "--yes-really-";
+/// What began the confirmation of one protected environment before there was `--confirm`.
+const FORMER: &str = "--yes-really-";
 
-/// Takes the consents out of the arguments: their names end with an environment's, which the parser cannot know.
-pub(crate) fn without_consents(args: impl Iterator<Item = OsString>) -> (Vec<OsString>, Vec<String>) {
-    let (mut rest, mut consents) = (Vec::new(), Vec::new());
-    for arg in args {
-        match arg.to_str().and_then(|text| text.strip_prefix(CONSENT)) {
-            Some(name) => consents.push(name.to_owned()),
-            None => rest.push(arg),
+/// Writes `--yes-really-NAME` as `--confirm NAME`, and tells that it was there.
+///
+/// The parser cannot know an option whose name ends with an environment's, and it stood anywhere on the line.
+pub(crate) fn with_confirm(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let (former, mut args): (Vec<_>, Vec<_>) = args.partition(|arg| former_name(arg).is_some());
+    let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
+    let program = Cli::command();
+    let command = args.iter().skip(1).find_map(|arg| program.find_subcommand(arg));
+    let takes_it = command.is_some_and(|command| command.get_arguments().any(|option| option.get_id() == "confirm"));
+    for name in former.iter().filter_map(former_name) {
+        say(&format!("notice: {FORMER}{name} is now written --confirm {name}"));
+        // Commands that have nothing to confirm let it pass, and still do.
+        if takes_it {
+            args.splice(end..end, ["--confirm".into(), name.into()]);
         }
     }
-    (rest, consents)
+    args
 }
 
-/// Refuses what would destroy something in a protected environment, unless its very name was given as consent.
-pub(crate) fn refuse_if_protected(environment: &Environment, consents: &[String], what: &str) -> Result<(), Failure> {
+fn former_name(arg: &OsString) -> Option<&str> {
+    arg.to_str().and_then(|text| text.strip_prefix(FORMER))
+}
+
+/// Returns whether the environment was confirmed by its very name.
+///
+/// # Errors
+/// Refuses a name that is not this environment's: whoever wrote it meant another one.
+pub(crate) fn confirmed(environment: &Environment, confirm: Option<&str>) -> Result<bool, Failure> {
     let name = &environment.name;
-    if !environment.protected || consents.contains(name) {
+    match confirm {
+        None => Ok(false),
+        Some(given) if given == name => Ok(true),
+        Some(given) => Err(Failure::usage(format!(
+            "--confirm names `{given}`, and the environment of this command is `{name}`; nothing was changed"
+        ))),
+    }
+}
+
+/// Refuses what would destroy something in a protected environment, unless its very name was given.
+///
+/// # Errors
+/// As [`confirmed`], protected or not.
+pub(crate) fn refuse_if_protected(environment: &Environment, confirm: Option<&str>, what: &str) -> Result<(), Failure> {
+    let name = &environment.name;
+    if confirmed(environment, confirm)? || !environment.protected {
         return Ok(());
     }
-    Err(Failure::usage(format!("`{name}` is protected: {what} is refused; if you are sure, add {CONSENT}{name}")))
+    Err(Failure::usage(format!("`{name}` is protected: {what} is refused; if you are sure, add --confirm {name}")))
 }
 
 /// Asks a yes-or-no question; without a terminal only `--yes` is an answer.

@@ -18,13 +18,12 @@ fn main() -> ExitCode {
     if stagegate_suites::ephemeral::reap_if_asked() {
         return ExitCode::SUCCESS;
     }
-    let (args, consents) = ask::without_consents(std::env::args_os());
-    let cli = cli::Cli::parse_from(args);
+    let cli = cli::Cli::parse_from(ask::with_confirm(std::env::args_os()));
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return ended(Err(Failure::new(Exit::PersonNeeded, format!("no runtime: {error}")))),
     };
-    let end = runtime.block_on(commands::run(cli, consents));
+    let end = runtime.block_on(commands::run(cli));
     // A child that hangs must not keep the process: its output is in the log, and its mark is found by the next run.
     runtime.shutdown_background();
     ended(end)

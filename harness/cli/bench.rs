@@ -18,6 +18,9 @@ pub(crate) struct Bench {
     /// Compare with what was kept under this name
     #[arg(long, value_name = "BASELINE")]
     pub(crate) baseline: Option<String>,
+    /// Put load on a protected environment: the name of the environment, to confirm that it is meant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) confirm: Option<String>,
     /// Print JSON lines, with every block
     #[arg(long)]
     pub(crate) json: bool,
@@ -35,6 +38,9 @@ pub(crate) struct Criterion {
     /// Environment
     #[arg(long, value_name = "NAME")]
     pub(crate) env: String,
+    /// For a protected environment: the name of the environment, to confirm that it is meant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) confirm: Option<String>,
     /// Folder for criterion's files
     #[arg(long, value_name = "FOLDER")]
     pub(crate) dir: PathBuf,

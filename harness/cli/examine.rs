@@ -16,6 +16,9 @@ pub(crate) struct Test {
     /// environment's own]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) pg: Vec<u32>,
+    /// Load at the full rate on a protected environment: the name of the environment, to confirm that it is meant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) confirm: Option<String>,
     /// List the trials and run none
     #[arg(long)]
     pub(crate) list: bool,

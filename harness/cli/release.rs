@@ -55,9 +55,12 @@ pub(crate) struct Up {
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Option<String>,
     /// Git revision to check out in the environment's workdir first [default: the workdir as it is]; a protected
-    /// environment in which something runs needs --yes-really-NAME as well
+    /// environment in which something runs needs --confirm as well
     #[arg(long, value_name = "REV")]
     pub(crate) release: Option<String>,
+    /// For a protected environment: the name of the environment, to confirm that it is meant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) confirm: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -68,9 +71,12 @@ pub(crate) struct Down {
     /// Delete the volumes too, and with them all data
     #[arg(long, short = 'v')]
     pub(crate) volumes: bool,
-    /// Do not ask (a protected environment needs --yes-really-NAME as well)
+    /// Do not ask (a protected environment needs --confirm as well)
     #[arg(long)]
     pub(crate) yes: bool,
+    /// For a protected environment: the name of the environment, to confirm that it is meant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) confirm: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -78,7 +84,10 @@ pub(crate) struct Reset {
     /// Environment [default: $STAGEGATE_ENV]
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Option<String>,
-    /// Do not ask (a protected environment needs --yes-really-NAME as well)
+    /// Do not ask (a protected environment needs --confirm as well)
     #[arg(long)]
     pub(crate) yes: bool,
+    /// For a protected environment: the name of the environment, to confirm that it is meant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) confirm: Option<String>,
 }

@@ -30,7 +30,7 @@ use crate::{
 /// How long the end of another measurement is waited for.
 const WAIT: Duration = Duration::from_secs(1_800);
 
-pub(super) async fn run(config: &Arc<Config>, args: cli::Bench, consents: &[String]) -> Result<Exit, Failure> {
+pub(super) async fn run(config: &Arc<Config>, args: cli::Bench) -> Result<Exit, Failure> {
     let environment = super::named(config, args.env.as_ref())?;
     if environment.name == EPHEMERAL {
         return Err(Failure::usage("`ephemeral` lives only while `gate test` runs; name another environment"));
@@ -38,8 +38,10 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Bench, consents: &[Stri
     if bench::measurable(config).next().is_none() {
         return Err(Failure::usage("stagegate.toml has no [[performance]] that could be measured; add one"));
     }
+    let confirm = args.confirm.as_deref();
+    ask::confirmed(environment, confirm)?;
     if args.against.is_none() {
-        ask::refuse_if_protected(environment, consents, "putting as much load on it as it answers")?;
+        ask::refuse_if_protected(environment, confirm, "putting as much load on it as it answers")?;
     }
     let what = format!("gate bench --env {}", environment.name);
     let waiting = |who: &str| say(&format!("{who} measures on this machine; waiting for its end"));
@@ -48,7 +50,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Bench, consents: &[Stri
     if let Some(other) = &args.against {
         return against(config, environment, config.environment(other)?, &args).await;
     }
-    let asked = Asked::of(config, environment, consents).await?;
+    let asked = Asked::of(config, environment, confirm).await?;
     match (&args.save_baseline, &args.baseline) {
         (_, Some(name)) => asked.compare(name, &args).await,
         (name, None) => asked.measure(name.as_deref(), &args).await,
@@ -146,19 +148,19 @@ struct Asked<'a> {
     engine: Engine,
     /// Folder of what was measured of it.
     dir: PathBuf,
-    consents: &'a [String],
+    confirm: Option<&'a str>,
 }
 
 impl<'a> Asked<'a> {
     async fn of(
         config: &'a Arc<Config>,
         environment: &'a Environment,
-        consents: &'a [String],
+        confirm: Option<&'a str>,
     ) -> Result<Self, Failure> {
         let engine = Engine::connect().await?;
         let project = Project::load(&Runner::default(), config, &environment.name).await?;
         let dir = StateDir::of(config, &environment.project).root().join("bench");
-        Ok(Asked { config, environment, project, engine, dir, consents })
+        Ok(Asked { config, environment, project, engine, dir, confirm })
     }
 
     async fn subjects(&self) -> Result<Vec<(&'a Probe, load::Subject)>, Failure> {
@@ -198,8 +200,8 @@ impl<'a> Asked<'a> {
 
     async fn by_criterion(&self, release: Option<&Release>, keep: Keep<'_>, args: &cli::Bench) {
         let dir = bench::criterion::dir(&self.dir, release);
-        let Asked { config, environment, consents, .. } = *self;
-        super::criterion::Run { config, environment, dir: &dir, keep, consents, json: args.json }.told().await;
+        let Asked { config, environment, confirm, .. } = *self;
+        super::criterion::Run { config, environment, dir: &dir, keep, confirm, json: args.json }.told().await;
     }
 
     async fn baseline(&self, probes: std::collections::BTreeMap<String, Vec<Block>>) -> Result<Baseline, Failure> {

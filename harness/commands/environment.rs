@@ -23,15 +23,17 @@ use crate::{
 
 const DOWN_WITHIN: Duration = Duration::from_secs(120);
 
-pub(super) async fn up(config: &Arc<Config>, args: cli::Up, consents: &[String]) -> Result<Exit, Failure> {
+pub(super) async fn up(config: &Arc<Config>, args: cli::Up) -> Result<Exit, Failure> {
     let environment = lasting(super::named(config, args.env.as_ref())?)?;
+    let confirm = args.confirm.as_deref();
+    ask::confirmed(environment, confirm)?;
     let state = StateDir::of(config, &environment.project);
     let lock = taken(&state, environment, "gate up")?;
     let engine = Engine::connect().await?;
     let runs_already = release::deployed(&state)?.is_some() && !engine.project(&environment.project).await?.is_empty();
     if runs_already && args.release.is_some() {
         let what = "putting a release in place of the one that serves, without tests, backup or way back (`gate promote` does)";
-        ask::refuse_if_protected(environment, consents, what)?;
+        ask::refuse_if_protected(environment, confirm, what)?;
     }
     come_up(config, environment, &engine, args.release.as_deref(), lock).await
 }
@@ -57,9 +59,9 @@ async fn come_up(
     Ok(Exit::Passed)
 }
 
-pub(super) async fn down(config: &Arc<Config>, args: cli::Down, consents: &[String]) -> Result<Exit, Failure> {
+pub(super) async fn down(config: &Arc<Config>, args: cli::Down) -> Result<Exit, Failure> {
     let environment = lasting(super::named(config, args.env.as_ref())?)?;
-    ask::refuse_if_protected(environment, consents, "taking it down")?;
+    ask::refuse_if_protected(environment, args.confirm.as_deref(), "taking it down")?;
     let what = if args.volumes { "containers, networks and ALL DATA" } else { "containers and networks (data stays)" };
     ask::confirm(&format!("Take {what} of `{}` ({}) away?", environment.name, environment.project), args.yes)?;
     let state = StateDir::of(config, &environment.project);
@@ -68,9 +70,9 @@ pub(super) async fn down(config: &Arc<Config>, args: cli::Down, consents: &[Stri
     Ok(Exit::Passed)
 }
 
-pub(super) async fn reset(config: &Arc<Config>, args: cli::Reset, consents: &[String]) -> Result<Exit, Failure> {
+pub(super) async fn reset(config: &Arc<Config>, args: cli::Reset) -> Result<Exit, Failure> {
     let environment = lasting(super::named(config, args.env.as_ref())?)?;
-    ask::refuse_if_protected(environment, consents, "deleting all its data")?;
+    ask::refuse_if_protected(environment, args.confirm.as_deref(), "deleting all its data")?;
     ask::confirm(&format!("Delete ALL DATA of `{}` ({})?", environment.name, environment.project), args.yes)?;
     let state = StateDir::of(config, &environment.project);
     let lock = taken(&state, environment, "gate reset")?;

@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// Runs a command. What an earlier run left is finished first, but for commands that only look at files.
-pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure> {
+pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     if let Command::Completions { shell } = cli.command {
         clap_complete::generate(shell, &mut Cli::command(), "gate", &mut std::io::stdout());
         return Ok(Exit::Passed);
@@ -76,15 +76,15 @@ pub(crate) async fn run(cli: Cli, consents: Vec<String>) -> Result<Exit, Failure
         }
     }
     match cli.command {
-        Command::Test(args) => test::run(&config, args, &consents).await,
-        Command::Bench(args) => bench::run(&config, args, &consents).await,
-        Command::Criterion(args) => criterion::run(&config, args, &consents).await,
+        Command::Test(args) => test::run(&config, args).await,
+        Command::Bench(args) => bench::run(&config, args).await,
+        Command::Criterion(args) => criterion::run(&config, args).await,
         Command::Compare(args) => compare::run(&config, args).await,
         Command::Promote(args) => promote::promote(&config, args).await,
         Command::Rollback(args) => promote::rollback(&config, args).await,
-        Command::Up(args) => environment::up(&config, args, &consents).await,
-        Command::Down(args) => environment::down(&config, args, &consents).await,
-        Command::Reset(args) => environment::reset(&config, args, &consents).await,
+        Command::Up(args) => environment::up(&config, args).await,
+        Command::Down(args) => environment::down(&config, args).await,
+        Command::Reset(args) => environment::reset(&config, args).await,
         Command::Status(args) => status::status(&config, args).await,
         Command::Logs(args) => show::logs(&config, args).await,
         Command::History(args) => history::show(&config, args),

@@ -17,16 +17,17 @@ use stagegate_workflow_act::settle;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    cli,
+    ask, cli,
     examine::planned,
     failure::{Failure, give, say},
 };
 
-pub(super) async fn run(config: &Arc<Config>, args: cli::Test, consents: &[String]) -> Result<Exit, Failure> {
+pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, Failure> {
     let with_majors = on_majors(config, &args.pg);
     let config = with_majors.as_ref().unwrap_or(config);
     let name = args.env.clone().or_else(|| std::env::var("STAGEGATE_ENV").ok()).filter(|name| !name.is_empty());
     let environment = config.environment(name.as_deref().unwrap_or(EPHEMERAL))?;
+    let full_load = ask::confirmed(environment, args.confirm.as_deref())?;
     let trials = stagegate_suites::trials(Scope { config, environment });
     for prefix in config.severity.keys().filter(|prefix| !trials.iter().any(|t| t.name.starts_with(prefix.as_str()))) {
         say(&format!("warning: [severity] names `{prefix}`, and no trial's name begins with it"));
@@ -40,7 +41,6 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test, consents: &[Strin
         return Ok(Exit::Passed);
     }
     let started = stagegate_host::clock::now();
-    let full_load = consents.contains(&environment.name);
     let records = asked(config, environment, &trials, (full_load, !args.json)).await;
     let run = report::Run {
         environment: environment.name.clone(),

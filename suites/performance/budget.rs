@@ -117,7 +117,7 @@ fn capped(load: Load, is_protected: bool) -> (Load, bool) {
 fn told(outcome: Outcome, is_capped: bool) -> Outcome {
     match outcome {
         Outcome::Pass(seen) if is_capped => Outcome::Pass(format!(
-            "{seen} (at most {PROTECTED_RATE}/s: the environment is protected; `gate test` with --yes-really-NAME \
+            "{seen} (at most {PROTECTED_RATE}/s: the environment is protected; `gate test` with --confirm NAME \
                  asks for all of it)"
         )),
         other => other,

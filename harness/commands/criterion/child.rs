@@ -31,21 +31,17 @@ const DRAWS: usize = 10_000;
 const TRIED: u64 = 20;
 
 /// Measures every probe by criterion. It ends when its standard input does: with the process that started it.
-pub(in crate::commands) async fn run(
-    config: &Arc<Config>,
-    args: cli::Criterion,
-    consents: &[String],
-) -> Result<Exit, Failure> {
+pub(in crate::commands) async fn run(config: &Arc<Config>, args: cli::Criterion) -> Result<Exit, Failure> {
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         std::process::exit(i32::from(Exit::Inconclusive.code()));
     });
-    measured(config, args, consents).await.map_err(super::ended)
+    measured(config, args).await.map_err(super::ended)
 }
 
-async fn measured(config: &Arc<Config>, args: cli::Criterion, consents: &[String]) -> Result<Exit, Failure> {
+async fn measured(config: &Arc<Config>, args: cli::Criterion) -> Result<Exit, Failure> {
     let environment = config.environment(&args.env)?;
-    ask::refuse_if_protected(environment, consents, "putting as much load on it as it answers")?;
+    ask::refuse_if_protected(environment, args.confirm.as_deref(), "putting as much load on it as it answers")?;
     let engine = Engine::connect().await?;
     let project = Project::load(&Runner::default(), config, &environment.name).await?;
     let containers = project.containers(&engine).await?;

@@ -40,8 +40,8 @@ pub(super) struct Run<'a> {
     /// Folder for the files of this environment and release.
     pub(super) dir: &'a Path,
     pub(super) keep: Keep<'a>,
-    /// What was consented to; the child asks for it again.
-    pub(super) consents: &'a [String],
+    /// The name that confirms a protected environment; the child asks for it again.
+    pub(super) confirm: Option<&'a str>,
     pub(super) json: bool,
 }
 
@@ -92,9 +92,9 @@ impl Run<'_> {
             Keep::As(name) => command.args(["--save-baseline", name]),
             Keep::Compared(name, _) => command.args(["--baseline", name]),
         };
-        let consents = self.consents.iter().map(|name| format!("{}{name}", crate::ask::CONSENT));
+        let confirm = self.confirm.into_iter().flat_map(|name| ["--confirm", name]);
         // Criterion otherwise asks cargo where its folder is.
-        Ok(command.args(consents).env("CRITERION_HOME", self.dir.to_string_lossy()))
+        Ok(command.args(confirm).env("CRITERION_HOME", self.dir.to_string_lossy()))
     }
 
     fn within(&self) -> Duration {

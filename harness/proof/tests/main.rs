@@ -8,6 +8,7 @@
 mod applied;
 mod bad_migrations;
 mod commands;
+mod confirm;
 mod contract;
 mod crash;
 mod drift;

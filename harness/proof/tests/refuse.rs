@@ -30,7 +30,7 @@ async fn what_cannot_go_well_is_refused_with_the_way_out() {
     refused(&world, &[&PROMOTE[..], &["--release", "nonsense"]].concat(), 2, &["`nonsense` is not in the repository"]);
     refused(&world, &PROMOTE, 3, &["v1 serves in `production` already"]);
     refused(&world, &[&PROMOTE[..], &["--release", "v2"]].concat(), 3, &["only what was tested there"]);
-    refused(&world, &["down", "--env", "production", "--yes"], 2, &["protected", "--yes-really-production"]);
+    refused(&world, &["down", "--env", "production", "--yes"], 2, &["protected", "--confirm production"]);
     refused(&world, &["reset", "--env", "production", "--yes"], 2, &["protected"]);
     refused(&world, &["up", "--env", "production", "--release", "v2"], 2, &["protected"]);
 

@@ -1,0 +1,84 @@
+//! A protected environment is changed only by a command that names it; no container is needed to prove that.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use crate::world::{Ended, ended, gate};
+
+const CONFIG: &str = "[project]\nname = \"shop\"\nstate_dir = \"state\"\n[environments.staging]\n\
+                      [environments.production]\nprotected = true\n";
+/// What is said once the environment is confirmed and nobody can be asked.
+const PASSED_ON: &str = "add --yes";
+
+/// A folder with a configuration; gone with this value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("proof-confirm-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join("stagegate.toml"), CONFIG).unwrap();
+        Folder(path)
+    }
+
+    fn gate(&self, args: &[&str]) -> Ended {
+        ended(&Command::new(gate()).args(args).current_dir(&self.0).env_remove("STAGEGATE_ENV").output().unwrap())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_protected_environment_is_refused_until_it_is_confirmed_by_name() {
+    let folder = Folder::new("name");
+    let refused = folder.gate(&["down", "--env", "production"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.text);
+    assert!(refused.text.contains("add --confirm production"), "{}", refused.text);
+
+    let confirmed = folder.gate(&["down", "--env", "production", "--confirm", "production"]);
+    assert!(confirmed.text.contains(PASSED_ON) && !confirmed.text.contains("notice"), "{}", confirmed.text);
+}
+
+#[test]
+fn the_former_option_does_the_same_and_says_how_it_is_written_now() {
+    let folder = Folder::new("former");
+    for args in [
+        ["down", "--env", "production", "--yes-really-production"],
+        ["--yes-really-production", "down", "--env", "production"],
+    ] {
+        let confirmed = folder.gate(&args);
+        assert!(confirmed.text.contains(PASSED_ON), "{}", confirmed.text);
+        let notices: Vec<&str> = confirmed.text.lines().filter(|line| line.starts_with("notice")).collect();
+        assert_eq!(notices, ["notice: --yes-really-production is now written --confirm production"]);
+    }
+    let nothing_to_confirm = folder.gate(&["config", "--env", "production", "--yes-really-production"]);
+    assert!(!nothing_to_confirm.text.contains("--confirm' found"), "{}", nothing_to_confirm.text);
+}
+
+#[test]
+fn a_name_of_another_environment_is_refused_in_one_sentence() {
+    let folder = Folder::new("other");
+    let want =
+        "error: --confirm names `staging`, and the environment of this command is `production`; nothing was changed";
+    for command in ["down", "reset", "up", "test"] {
+        for confirm in [&["--confirm", "staging"][..], &["--yes-really-staging"]] {
+            let refused = folder.gate(&[&[command, "--env", "production"], confirm].concat());
+            assert_eq!(refused.code, Some(2), "{command}: {}", refused.text);
+            let errors: Vec<&str> = refused.text.lines().filter(|line| !line.starts_with("notice")).collect();
+            assert_eq!(errors, [want], "{command}");
+        }
+    }
+}
+
+#[test]
+fn help_and_completions_know_the_option() {
+    let folder = Folder::new("help");
+    for command in ["down", "reset", "up", "test", "bench"] {
+        assert!(folder.gate(&[command, "--help"]).text.contains("--confirm <NAME>"), "{command}");
+    }
+    let completions = folder.gate(&["completions", "bash"]).text;
+    assert!(completions.contains("--confirm"), "{completions}");
+}
