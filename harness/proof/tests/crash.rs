@@ -39,6 +39,7 @@ fn chosen(lines: &[(u64, String, String)]) -> Vec<u64> {
 }
 
 /// Draws [`SAMPLE`] lines that lie evenly over the run, from a place that the seed says.
+#[expect(clippy::print_stderr, reason = "who reads a failed run needs the seed to draw the same lines again")]
 fn sample(lines: &[u64], seed: u64) -> Vec<u64> {
     let count = SAMPLE.min(lines.len());
     let from = usize::try_from(seed % lines.len().max(1) as u64).unwrap();
