@@ -1,7 +1,6 @@
 //! `gate`: parse, wire, map the end to an exit code.
 
 mod ask;
-mod cli;
 mod commands;
 mod examine;
 mod failure;
@@ -13,6 +12,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use failure::{Failure, say};
 use stagegate_base::exit::Exit;
+use stagegate_cli as cli;
 
 fn main() -> ExitCode {
     if stagegate_suites::ephemeral::reap_if_asked() {
@@ -21,7 +21,9 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse_from(ask::with_confirm(std::env::args_os()));
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return ended(Err(Failure::new(Exit::PersonNeeded, format!("no runtime: {error}")))),
+        Err(error) => {
+            return ended(Err(Failure::new(Exit::PersonNeeded, format!("cannot start the async runtime: {error}"))));
+        }
     };
     let end = runtime.block_on(commands::run(cli));
     // A child that hangs must not keep the process: its output is in the log, and its mark is found by the next run.

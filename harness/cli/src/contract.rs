@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Contract {
-    /// Show what changed between two OpenAPI documents; exit 3 where a caller of the old one is hurt
+pub enum Contract {
+    /// Compare two OpenAPI documents; exit 3 if a change breaks clients of the old one
     #[command(after_help = "\
 Examples:
   gate contract diff old.yaml new.yaml
@@ -16,27 +16,27 @@ Examples:
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ContractDiff {
-    /// The contract that callers know: a file, or git:REV:PATH
-    pub(crate) old: String,
-    /// The contract that replaces it: a file, or git:REV:PATH
-    pub(crate) new: String,
+pub struct ContractDiff {
+    /// Old contract: a file, or git:REV:PATH
+    pub old: String,
+    /// New contract: a file, or git:REV:PATH
+    pub new: String,
     /// Print JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    pub json: bool,
     /// Print Markdown
     #[arg(long, conflicts_with = "json")]
-    pub(crate) markdown: bool,
-    /// The least level that makes the exit code 3
+    pub markdown: bool,
+    /// Minimum level that exits with 3
     #[arg(long, value_name = "LEVEL", value_enum, default_value = "error")]
-    pub(crate) fail_on: BreakingLevel,
-    /// Waivers [default: contract-waivers.toml beside stagegate.toml]
+    pub fail_on: BreakingLevel,
+    /// Waiver file [default: contract-waivers.toml next to stagegate.toml]
     #[arg(long, value_name = "FILE")]
-    pub(crate) waivers: Option<PathBuf>,
+    pub waivers: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub(crate) enum BreakingLevel {
+pub enum BreakingLevel {
     Error,
     Warning,
 }

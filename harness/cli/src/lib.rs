@@ -1,4 +1,8 @@
-//! The command line of `gate`.
+//! The command line of `gate`: commands, options and their help. It reads no file and runs nothing.
+#![expect(
+    missing_docs,
+    reason = "clap takes a doc comment of a struct of options as its command's help, in place of the command's own"
+)]
 
 mod accept;
 mod bench;
@@ -9,36 +13,43 @@ mod look;
 mod migrations;
 mod release;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use accept::Accept;
-pub(crate) use bench::{Bench, Criterion};
-pub(crate) use compare::Compare;
-pub(crate) use contract::{BreakingLevel, Contract, ContractDiff};
-pub(crate) use examine::{FailOn, Lint, Test};
-pub(crate) use look::{History, Logs, OneEnvironment, ShowConfig, Status, Unlock};
-pub(crate) use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
-pub(crate) use release::{Down, Promote, Reset, Rollback, Up};
-pub(crate) use schema::{Checked, Form, OneDatabase, Schema, SchemaCommand, SchemaDiff};
+pub use accept::Accept;
+pub use bench::{Bench, Criterion};
+pub use compare::Compare;
+pub use contract::{BreakingLevel, Contract, ContractDiff};
+pub use examine::{FailOn, Lint, Test};
+pub use look::{History, Logs, OneEnvironment, ShowConfig, Status, Unlock};
+pub use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
+pub use release::{Down, Promote, Reset, Rollback, Up};
+pub use schema::{Checked, Form, OneDatabase, Schema, SchemaCommand, SchemaDiff};
 
-/// Validates environments of a Docker Compose product and promotes releases between them.
+/// Checks Docker Compose environments and gates releases between them.
 #[derive(Debug, Parser)]
 #[command(name = "gate", version, max_term_width = 110, after_help = EXIT_CODES)]
-pub(crate) struct Cli {
-    /// Configuration file [default: stagegate.toml in this folder or above]
+pub struct Cli {
+    /// Configuration file [default: stagegate.toml in this folder or a parent folder]
     #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    pub config: Option<PathBuf>,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub command: Command,
 }
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0 passed or promoted    2 usage or configuration    3 held by a failed check    4 inconclusive
-  5 rolled back and verified    6 a person is needed    7 locked by another run
+  0  passed or promoted
+  2  usage or configuration error
+  3  blocked by a failed check
+  4  inconclusive: a required check did not run
+  5  rolled back and verified
+  6  manual action required
+  7  locked by another run
 
 Examples:
   gate up --env staging --release v2
@@ -46,8 +57,8 @@ Examples:
   gate promote --from staging --to production";
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Run the suites against an environment
+pub enum Command {
+    /// Run the suites of checks against an environment
     #[command(after_help = "\
 Examples:
   gate test --env staging
@@ -55,15 +66,15 @@ Examples:
   gate test --env production --json
   gate test --env staging --junit target/junit.xml --markdown summary.md")]
     Test(Test),
-    /// Audit compose files, and the containers made from them; needs no stagegate.toml
+    /// Audit compose files and their running containers; needs no stagegate.toml
     #[command(after_help = "\
 Examples:
   gate lint docker-compose.yml
-  gate lint docker-compose.yml --fix > docker-compose.mended.yml
+  gate lint docker-compose.yml --fix > docker-compose.fixed.yml
   gate lint --env staging --sarif lint.sarif
   gate lint --explain healthcheck-cannot-fail")]
     Lint(Lint),
-    /// Set two environments side by side, and score how ready A's release is for B
+    /// Compare two environments and score how ready A's release is for B
     #[command(after_help = "\
 Examples:
   gate compare staging production
@@ -71,42 +82,42 @@ Examples:
 
 Exit codes: 0 ready, 3 not ready or caution, 4 too little evidence")]
     Compare(Compare),
-    /// Measure the probes of stagegate.toml, and compare with another environment's release or with an earlier day
+    /// Measure the [[performance]] probes; compare with another environment or a saved baseline
     #[command(after_help = "\
 Examples:
   gate bench --env staging --against production
   gate bench --env staging --save-baseline v1
   gate bench --env staging --baseline v1 --json")]
     Bench(Bench),
-    /// Measure by criterion; `gate bench` starts it
+    /// Measure with criterion; started by `gate bench`
     #[command(hide = true)]
     Criterion(Criterion),
-    /// Take a release from one environment to the next, or back where it fails
+    /// Promote a release to the next environment; roll back on failure
     #[command(after_help = "\
 Examples:
   gate promote --from staging --to production --plan
   gate promote --from staging --to production --release v2 --yes")]
     Promote(Promote),
-    /// Take an earlier promotion back
+    /// Roll back an earlier promotion
     #[command(after_help = "\
 Examples:
   gate rollback --env production --list
   gate rollback --env production
   gate rollback --env production --to rollback-20260102-030405 --with-data")]
     Rollback(Rollback),
-    /// Bring an environment up, or say why it did not come up (exit code 3)
+    /// Start an environment; exit 3 with the reason if it does not become healthy
     #[command(after_help = "\
 Examples:
   gate up --env laptop
   gate up --env staging --release v2")]
     Up(Up),
-    /// Take an environment's containers away; its data stays
+    /// Stop and remove an environment's containers; its data is kept
     #[command(after_help = "Example:\n  gate down --env laptop")]
     Down(Down),
-    /// Take an environment down with its data, and bring it up again
+    /// Delete an environment's containers and data, and start it again
     #[command(after_help = "Example:\n  gate reset --env laptop")]
     Reset(Reset),
-    /// Show what runs in an environment: health, restarts, CPU, memory
+    /// Show an environment's containers: health, restarts, CPU, memory
     #[command(after_help = "\
 Examples:
   gate status --env production
@@ -115,25 +126,25 @@ Examples:
     /// Show the last log lines of an environment's services
     #[command(after_help = "Example:\n  gate logs --env staging api --tail 100 --follow")]
     Logs(Logs),
-    /// Show the runs of the gate
+    /// Show past promotions and rollbacks
     #[command(after_help = "Example:\n  gate history --env production")]
     History(History),
-    /// Finish a run that was cut short or needs a person
+    /// Resume an interrupted or stuck promotion
     #[command(after_help = "Example:\n  gate resume --env production")]
     Resume(OneEnvironment),
-    /// Declare a run over that cannot be finished; its evidence stays
+    /// Abandon a stuck run; its files are kept
     #[command(after_help = "Example:\n  gate unlock --env production --run 20260102-030405-ab12")]
     Unlock(Unlock),
-    /// Keep what the last run saw of answers as what is expected from now on
+    /// Accept the API responses of the last run as the new baseline
     #[command(after_help = "\
 Examples:
   gate accept contracts::api::get_orders --env staging
   gate accept contracts --env staging")]
     Accept(Accept),
-    /// Compare two contracts
+    /// Compare two OpenAPI contracts
     #[command(subcommand)]
     Contract(Contract),
-    /// Read, compare and keep the schema of databases
+    /// Dump, compare and accept database schemas
     #[command(after_help = "\
 Examples:
   gate schema dump --env staging
@@ -141,17 +152,17 @@ Examples:
   gate schema diff production snapshots/schema/shop.txt --markdown
   gate schema accept --env staging")]
     Schema(Schema),
-    /// Prove migrations up, down and up again on a scratch server
+    /// Test migrations up, down and up again on a scratch server
     #[command(after_help = "\
 Examples:
   gate migrations check migrations
   gate migrations check db/migrate --tool goose --pg 15,17,18
   gate migrations check migrations --verbose")]
     Migrations(Migrations),
-    /// Show the configuration with every default, secrets masked
+    /// Show the effective configuration with all defaults, secrets masked
     #[command(after_help = "Example:\n  gate config --env production")]
     Config(ShowConfig),
-    /// Show which environments there are and what kind of machine this is
+    /// List the environments and show the kind of this machine
     #[command(after_help = "Example:\n  gate env")]
     Env,
     /// Print a completion script for a shell

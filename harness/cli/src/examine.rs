@@ -1,0 +1,72 @@
+//! `gate test` and `gate lint`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+#[derive(Debug, Args)]
+pub struct Test {
+    /// Environment [default: $STAGEGATE_ENV, else `ephemeral`, a temporary copy of the stack]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Run only checks whose name contains one of these
+    #[arg(value_name = "FILTER")]
+    pub filters: Vec<String>,
+    /// PostgreSQL major versions to test migrations on, such as 15,17,18 [default: `pg` of `[migrations]`, else the
+    /// environment's version]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub pg: Vec<u32>,
+    /// Put the full load on a protected environment: its name, to confirm that it is meant
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Option<String>,
+    /// List the checks without running them
+    #[arg(long)]
+    pub list: bool,
+    /// Print results and verdict as JSON lines
+    #[arg(long)]
+    pub json: bool,
+    /// Write JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write Markdown, for example for a CI job summary
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// Write one HTML page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Lint {
+    /// Compose files, later ones override [default: those of the environment, else the one in this folder]
+    #[arg(value_name = "FILE", conflicts_with = "env")]
+    pub files: Vec<PathBuf>,
+    /// Environment of stagegate.toml, including its running containers [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Env file for the compose files [default: .env next to the first one]
+    #[arg(long, value_name = "FILE", conflicts_with = "env")]
+    pub env_file: Vec<PathBuf>,
+    /// Minimum severity that exits with 3
+    #[arg(long, value_name = "SEVERITY", default_value = "warning")]
+    pub fail_on: FailOn,
+    /// Print JSON
+    #[arg(long, conflicts_with = "fix")]
+    pub json: bool,
+    /// Write SARIF 2.1.0, for code scanning
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<PathBuf>,
+    /// Print the fixes as a compose file to merge over the others; no file is changed
+    #[arg(long)]
+    pub fix: bool,
+    /// Explain a rule; `all` lists them
+    #[arg(long, value_name = "RULE")]
+    pub explain: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum FailOn {
+    Required,
+    Warning,
+    Info,
+}

@@ -1,0 +1,69 @@
+//! Commands that show environments and runs.
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub struct OneEnvironment {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Refresh every two seconds until Ctrl-C
+    #[arg(long, short = 'w')]
+    pub watch: bool,
+    /// Print JSON; with --watch one line per refresh
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Services [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+    /// Number of lines for each service
+    #[arg(long, default_value_t = 50)]
+    pub tail: u32,
+    /// Follow new lines
+    #[arg(long, short = 'f')]
+    pub follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct History {
+    /// Environment [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Print JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Unlock {
+    /// Environment
+    #[arg(long, value_name = "NAME")]
+    pub env: String,
+    /// Run ID, as `gate history` shows it
+    #[arg(long, value_name = "RUN")]
+    pub run: String,
+}
+
+#[derive(Debug, Args)]
+pub struct ShowConfig {
+    /// Environment whose variables are shown as well
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+}

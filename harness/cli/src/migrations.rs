@@ -1,0 +1,77 @@
+//! `gate migrations`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+#[derive(Debug, Args)]
+pub struct Migrations {
+    #[command(subcommand)]
+    pub command: MigrationsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MigrationsCommand {
+    /// Run each migration of a folder up, down and up again on a scratch server; needs no stagegate.toml
+    Check(MigrationsCheck),
+}
+
+#[derive(Debug, Args)]
+pub struct MigrationsCheck {
+    /// Folder of migrations
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Migration tool: sqlx, dbmate, golang-migrate, goose, diesel, refinery, flyway, sqitch or
+    /// plain [default: detected from the files]
+    #[arg(long, value_name = "TOOL")]
+    pub tool: Option<String>,
+    /// PostgreSQL major versions to test on, such as 15,17,18 [default: the one available]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub pg: Vec<u32>,
+    /// Image of the scratch server [default: the one built by scripts/setup.sh, else postgres:MAJOR]
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// How to start the scratch PostgreSQL: docker, programs or server [default: the first that works]
+    #[arg(long, value_name = "HOW", hide_possible_values = true)]
+    pub scratch: Option<ScratchWay>,
+    /// Environment variable with the connection string of your own server, for --scratch server
+    #[arg(long, value_name = "VARIABLE")]
+    pub server_variable: Option<String>,
+    /// Time limit for one statement
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    pub statement_timeout: String,
+    /// Roles that the migrations refer to; they are created on the scratch server
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub roles: Vec<String>,
+    /// Test every migration on a copy of the database, even if one session is enough
+    #[arg(long)]
+    pub always_clone: bool,
+    /// Skip the checks that need rows: data loss, locks and table rewrites
+    #[arg(long, conflicts_with = "seed")]
+    pub no_rows: bool,
+    /// SQL file with seed rows; tables left empty get generated rows
+    #[arg(long, value_name = "FILE")]
+    pub seed: Option<PathBuf>,
+    /// Report every migration, how it was tested and how long it took
+    #[arg(long)]
+    pub verbose: bool,
+    /// Waiver file [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub exceptions: Option<PathBuf>,
+    /// Write SARIF 2.1.0, for code scanning
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, conflicts_with_all = ["verbose", "markdown"])]
+    pub json: bool,
+    /// Print Markdown
+    #[arg(long, conflicts_with = "verbose")]
+    pub markdown: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ScratchWay {
+    Docker,
+    Programs,
+    Server,
+}

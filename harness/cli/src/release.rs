@@ -1,0 +1,93 @@
+//! Commands that change an environment.
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub struct Promote {
+    /// Environment that the release was tested in
+    #[arg(long, value_name = "NAME")]
+    pub from: String,
+    /// Environment to promote to
+    #[arg(long, value_name = "NAME")]
+    pub to: String,
+    /// Git revision [default: the current release of the source environment]
+    #[arg(long, value_name = "REV")]
+    pub release: Option<String>,
+    /// Show the plan and what blocks it; change nothing
+    #[arg(long)]
+    pub plan: bool,
+    /// Continue if the readiness score is in the caution band
+    #[arg(long)]
+    pub accept_caution: bool,
+    /// Do not ask for confirmation
+    #[arg(long)]
+    pub yes: bool,
+    /// Print the journal as JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// Environment
+    #[arg(long, value_name = "NAME")]
+    pub env: String,
+    /// List the rollback points; change nothing
+    #[arg(long)]
+    pub list: bool,
+    /// Rollback point [default: the latest]
+    #[arg(long, value_name = "TAG")]
+    pub to: Option<String>,
+    /// Also restore the data; newer rows move to database NAME__left_RUN
+    #[arg(long)]
+    pub with_data: bool,
+    /// Do not ask for confirmation
+    #[arg(long)]
+    pub yes: bool,
+    /// Print the journal as JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Git revision to check out in the environment's workdir first [default: the workdir as it is]; a protected
+    /// environment with running containers also needs --confirm
+    #[arg(long, value_name = "REV")]
+    pub release: Option<String>,
+    /// For a protected environment: its name, to confirm that it is meant
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Down {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Also delete the volumes, with all data
+    #[arg(long, short = 'v')]
+    pub volumes: bool,
+    /// Do not ask for confirmation (a protected environment also needs --confirm)
+    #[arg(long)]
+    pub yes: bool,
+    /// For a protected environment: its name, to confirm that it is meant
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Reset {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Do not ask for confirmation (a protected environment also needs --confirm)
+    #[arg(long)]
+    pub yes: bool,
+    /// For a protected environment: its name, to confirm that it is meant
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Option<String>,
+}
