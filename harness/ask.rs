@@ -63,7 +63,7 @@ pub(crate) fn refuse_if_protected(environment: &Environment, confirm: Option<&st
     if confirmed(environment, confirm)? || !environment.protected {
         return Ok(());
     }
-    Err(Failure::usage(format!("`{name}` is protected: {what} is refused; if you are sure, add --confirm {name}")))
+    Err(Failure::usage(format!("`{name}` is protected against {what}; to do it anyway, add --confirm {name}")))
 }
 
 /// Asks a yes-or-no question; without a terminal only `--yes` is an answer.
@@ -72,7 +72,7 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
         return Ok(());
     }
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage("nobody can be asked here; look at the plan and add --yes"));
+        return Err(Failure::usage("no terminal to confirm on; check the plan and add --yes"));
     }
     let mut stderr = std::io::stderr();
     let _ = write!(stderr, "{question} [y/N] ");

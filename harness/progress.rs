@@ -27,7 +27,7 @@ pub(crate) fn tell(line: &Line, took: Duration) {
     let seconds = took.as_secs_f64();
     let text = match &line.entry {
         Entry::Started { plan } => {
-            format!("run {} begins (log and journal: gate history --env {})", plan.run, plan.environments.target)
+            format!("run {} started (log and journal: gate history --env {})", plan.run, plan.environments.target)
         }
         Entry::Begun { step } => return while_it_lasts(step.title()),
         Entry::Done { step, data } => {
@@ -40,20 +40,24 @@ pub(crate) fn tell(line: &Line, took: Duration) {
         Entry::UndoBegun { step } => return while_it_lasts(&format!("undo: {}", step.title())),
         Entry::Undone { step, data } if seconds >= 0.1 || data["left"].is_array() => {
             let line =
-                format!("{} undo: {:<22} {seconds:>6.1} s  {}", painted("33", "back"), step.title(), shown(data));
+                format!("{} undo: {:<22} {seconds:>6.1} s  {}", painted("33", "undo"), step.title(), shown(data));
             format!("{line}{}", left(data))
         }
         Entry::Undone { .. } => return,
         Entry::UndoFailed { step, reason } => {
             format!("{} undo: {:<22} {seconds:>6.1} s\n     {reason}", painted("31", "FAIL"), step.title())
         }
-        Entry::Decided { decision: Decision::Commit, .. } => painted("32", "commit: the release stays"),
+        Entry::Decided { decision: Decision::Commit, .. } => painted(
+            "32",
+            "point of no return passed: the release \
+                                                                            stays",
+        ),
         Entry::Decided { decision: Decision::Rollback, reason } => {
             // What failed was told in the line before, with its reason.
             let what = reason.split_once(" failed: ").map_or(reason.clone(), |(step, _)| format!("{step} failed"));
-            painted("33", &format!("back: {what}"))
+            painted("33", &format!("rolling back: {what}"))
         }
-        Entry::Resumed { reason } => format!("the run is taken up again ({reason})"),
+        Entry::Resumed { reason } => format!("resuming the run ({reason})"),
         // Told with its reason, once the run rests.
         Entry::Ended { .. } => return,
     };
@@ -78,7 +82,7 @@ pub(crate) fn tell_end(plan: &Plan, lines: &[Line], dir: &Path) {
     }
     let by_hand = by_hand(plan, dir, *end);
     if !by_hand.is_empty() {
-        crate::failure::say("what to do now:");
+        crate::failure::say("next steps:");
         by_hand.iter().for_each(|line| crate::failure::say(&format!("  {line}")));
     }
 }
@@ -94,7 +98,7 @@ fn way_back(lines: &[Line]) -> String {
         _ => None,
     });
     let exchange = exchanges.fold(0.0, |all, one| all + one);
-    format!("back {:.1} s after the decision, {exchange:.2} s of them for the database", seconds.unwrap_or_default())
+    format!("rolled back in {:.1} s (database switched in {exchange:.2} s)", seconds.unwrap_or_default())
 }
 
 /// Returns what a step left, short: numbers and names, in one line.

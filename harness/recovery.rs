@@ -38,14 +38,14 @@ pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
         });
         let Some(run) = open else { continue };
         if run.stuck {
-            say(&format!("run {} of `{}` needs a person: `gate resume --env {0}`", run.run, environment.name));
+            say(&format!("run {} of `{}`: manual action required: `gate resume --env {1}`", run.run, environment.name));
             continue;
         }
         match Lock::take(&state, &environment.project, &format!("finishing run {}", run.run)) {
             Ok(lock) => {
                 // It may have ended between the two looks.
                 if let Some(run) = gate::unfinished(&state)?.filter(|run| !run.stuck) {
-                    say(&format!("run {} of `{}` was cut short; finishing it first", run.run, environment.name));
+                    say(&format!("run {} of `{}` was interrupted; finishing it first", run.run, environment.name));
                     well &= finish(config, state, lock, &run).await? != Exit::PersonNeeded;
                 }
             }

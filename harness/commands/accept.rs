@@ -21,7 +21,8 @@ pub(super) fn run(config: &Arc<Config>, args: &cli::Accept) -> Result<Exit, Fail
         let known: Vec<String> = seen.iter().map(shapes::Seen::trial).collect();
         let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
         return Err(Failure::usage(format!(
-            "no answer of `{}` was seen in `{name}` (seen: {known}); run `gate test --env {name} contracts` first",
+            "no response of `{}` was recorded in `{name}` (recorded: {known}); run `gate test --env {name} \
+             contracts` first",
             args.name,
             name = environment.name
         )));
@@ -41,12 +42,12 @@ fn accepted(path: &Path, text: &str) -> Result<String, Failure> {
     let new = Shape::parse(text)?;
     let old = fs::read_to_string(path).ok().and_then(|old| Shape::parse(&old).ok());
     let told = match old {
-        None => "accepted, the first one".to_owned(),
-        Some(old) if old == new => return Ok("as it was accepted before".to_owned()),
+        None => "accepted (first snapshot)".to_owned(),
+        Some(old) if old == new => return Ok("unchanged".to_owned()),
         Some(old) => {
             let lines: Vec<String> =
                 old.differences(&new).iter().map(|f| format!("{} {} -> {}", f.at, f.expected, f.found)).collect();
-            let told = if lines.is_empty() { "more was seen".to_owned() } else { lines.join("; ") };
+            let told = if lines.is_empty() { "more values recorded".to_owned() } else { lines.join("; ") };
             format!("accepted: {told}")
         }
     };

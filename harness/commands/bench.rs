@@ -33,18 +33,18 @@ const WAIT: Duration = Duration::from_secs(1_800);
 pub(super) async fn run(config: &Arc<Config>, args: cli::Bench) -> Result<Exit, Failure> {
     let environment = super::named(config, args.env.as_ref())?;
     if environment.name == EPHEMERAL {
-        return Err(Failure::usage("`ephemeral` lives only while `gate test` runs; name another environment"));
+        return Err(Failure::usage("`ephemeral` exists only while `gate test` runs; name another environment"));
     }
     if bench::measurable(config).next().is_none() {
-        return Err(Failure::usage("stagegate.toml has no [[performance]] that could be measured; add one"));
+        return Err(Failure::usage("stagegate.toml has no [[performance]] probe to measure; add one"));
     }
     let confirm = args.confirm.as_deref();
     ask::confirmed(environment, confirm)?;
     if args.against.is_none() {
-        ask::refuse_if_protected(environment, confirm, "putting as much load on it as it answers")?;
+        ask::refuse_if_protected(environment, confirm, "putting full load on it")?;
     }
     let what = format!("gate bench --env {}", environment.name);
-    let waiting = |who: &str| say(&format!("{who} measures on this machine; waiting for its end"));
+    let waiting = |who: &str| say(&format!("{who} is measuring on this machine; waiting for it to finish"));
     let alone = Alone::wait(&what, WAIT, waiting).await;
     let _alone = alone.map_err(|error| Failure::new(Exit::Inconclusive, with_causes(&error)))?;
     if let Some(other) = &args.against {
@@ -89,7 +89,7 @@ async fn against(
         measured = bench.compare(&candidate, &control, |m| if !args.json { tell(m) }) => measured?,
         () = stopped => {
             bench.end().await?;
-            return Err(Failure::new(Exit::Inconclusive, "somebody asked to stop; the throw-away projects are down"));
+            return Err(Failure::new(Exit::Inconclusive, "interrupted; the temporary projects are removed"));
         }
     };
     let title = format!("{} against {}", environment.name, other.name);
@@ -106,7 +106,7 @@ fn side(config: &Config, environment: &Environment) -> Result<Side, Failure> {
     let deployed = release::deployed(&StateDir::of(config, &environment.project))?;
     let snapshot = deployed.ok_or_else(|| {
         Failure::usage(format!(
-            "`{name}` was not brought up by the gate, so its release is not known; run `gate up --env {name}`",
+            "`{name}` was not started by gate, so its release is unknown; run `gate up --env {name}`",
             name = environment.name
         ))
     })?;
@@ -131,7 +131,7 @@ fn ended(measured: Vec<Measurement>, as_json: bool) -> Exit {
     }
     let count = |exit: Exit| compared.iter().filter(|c| c.exit() == exit).count();
     say(&format!(
-        "{} of {} probes no slower, {} slower, {} open",
+        "{} of {} probes no slower, {} slower, {} undecided",
         count(Exit::Passed),
         compared.len(),
         count(Exit::Held),
@@ -187,11 +187,14 @@ impl<'a> Asked<'a> {
             |blocks: &&Vec<Block>| !blocks.iter().any(|b| b.arm == Arm::Candidate && b.latencies.count > 0);
         if let Some(blocks) = baseline.probes.values().find(unanswered) {
             let said = blocks.first().map(performance::faults).unwrap_or_default();
-            return Err(Failure::new(Exit::Held, format!("a probe was not answered once: {said}; nothing was kept")));
+            return Err(Failure::new(
+                Exit::Held,
+                format!("a probe got no successful response: {said}; nothing was saved"),
+            ));
         }
         if let Some(name) = name {
             let path = bench::write(&self.dir.join("baselines"), name, &baseline)?;
-            say(&format!("kept as `{name}`: {}", path.display()));
+            say(&format!("saved as `{name}`: {}", path.display()));
         }
         let keep = name.map_or(Keep::Nothing, Keep::As);
         self.by_criterion(baseline.release.as_ref(), keep, args).await;
@@ -227,9 +230,9 @@ impl<'a> Asked<'a> {
         let baseline = bench::read(&self.dir.join("baselines"), name, &self.environment.name)?;
         if let Some(reason) = baseline.foreign(&bench::host()) {
             for (probe, blocks) in &baseline.probes {
-                give(&format!("{probe:<20} p50 {} then", time(median(blocks, Arm::Candidate))));
+                give(&format!("{probe:<20} p50 {} at that time", time(median(blocks, Arm::Candidate))));
             }
-            let text = format!("baseline `{name}` can only be shown: {reason}; save one on this machine");
+            let text = format!("baseline `{name}` cannot be compared: {reason}; save a baseline on this machine");
             return Err(Failure::new(Exit::Inconclusive, text));
         }
         let control = format!("`{name}` of {}{}", baseline.taken, release_of(&baseline));
@@ -265,6 +268,6 @@ fn tell_stored(measurement: &Measurement, then: &[Block]) {
     progress::clear();
     let Compared { probe, control, seconds, .. } = &measurement.compared;
     let (now, was) = (median(&measurement.blocks, Arm::Candidate), median(then, Arm::Candidate));
-    let figures = format!("p50 {}, {control} {}, by the reference", time(now), time(was));
+    let figures = format!("p50 {}, {control} {}, corrected by the reference", time(now), time(was));
     give(&format!("{probe:<20} {}  [{figures}; {seconds:.0} s]", measurement.compared.words()));
 }

@@ -29,7 +29,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Compare) -> Result<Exit
     let mut planned = Vec::new();
     if !args.no_suites {
         let suites = Suites { config: Arc::clone(config), engine };
-        say(&format!("asking the suites of `{a}` and `{b}`"));
+        say(&format!("running the suites against `{a}` and `{b}`"));
         planned = examined(&suites, config, &mut left).await;
         examined(&suites, config, &mut right).await;
     }

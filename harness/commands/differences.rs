@@ -6,7 +6,7 @@ use stagegate_base::{
     config::{Config, Database},
     exit::Exit,
 };
-use stagegate_migration_decide::schema::{Difference, Facts, Place, sarif};
+use stagegate_migration_decide::schema::{Difference, Facts, Place, not_compared, sarif};
 
 use crate::failure::{Failure, say};
 
@@ -29,14 +29,14 @@ pub(super) fn only<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a Dat
             .get(name)
             .ok_or_else(|| Failure::usage(format!("database `{name}` is not in [databases] (it has {known})"))),
         None if config.databases.len() > 1 => {
-            Err(Failure::usage(format!("there are several databases; add --database NAME (known: {known})")))
+            Err(Failure::usage(format!("more than one database is configured; add --database NAME (known: {known})")))
         }
         None => config.databases.values().next().ok_or_else(none),
     }
 }
 
 fn none() -> Failure {
-    Failure::usage("no database; add [databases.NAME] with its `service` and `name` to stagegate.toml")
+    Failure::usage("no database is configured; add [databases.NAME] with its `service` and `name` to stagegate.toml")
 }
 
 /// Writes SARIF, where it was asked for.
@@ -45,10 +45,10 @@ pub(super) fn written(file: Option<&Path>, placed: &[(Difference, Place)]) -> Re
     super::test::write(path, &format!("{:#}\n", sarif(placed, env!("CARGO_PKG_VERSION"))))
 }
 
-/// Says which objects no fact tells of: an empty diff does not speak for them.
+/// Reports which objects no fact tells of: an empty diff does not speak for them.
 pub(super) fn modelled(name: &str, facts: &Facts, strict: bool) -> Exit {
     for (what, count) in facts.unmodelled() {
-        say(&format!("{name}: {count} in {what} not modelled, and so not compared"));
+        say(&format!("{name}: {}", not_compared(what, *count)));
     }
     if strict && !facts.unmodelled().is_empty() { Exit::Held } else { Exit::Passed }
 }

@@ -29,7 +29,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Checked) -> Result<Exit
     for (database, migrations) in chosen {
         let found = tokio::select! {
             found = drift(&session, database, migrations) => found,
-            () = super::test::interrupted() => Err("somebody asked to stop".to_owned()),
+            () = super::test::interrupted() => Err("interrupted".to_owned()),
         };
         let found = found.map_err(|reason| Failure::new(Exit::Inconclusive, format!("{}: {reason}", database.id)))?;
         tell(&found, &args.form)?;
@@ -52,7 +52,8 @@ fn with_migrations<'a>(config: &'a Config, name: Option<&str>) -> Result<Vec<(&'
     if with.is_empty() {
         let id = chosen.first().map_or("NAME", |database| database.id.as_str());
         return Err(Failure::usage(format!(
-            "no migrations are known of `{id}`; add [migrations.{id}] with its `source` to stagegate.toml"
+            "no migrations are configured for database `{id}`; add [migrations.{id}] with its `source` to \
+             stagegate.toml"
         )));
     }
     Ok(with)

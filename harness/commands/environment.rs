@@ -32,7 +32,7 @@ pub(super) async fn up(config: &Arc<Config>, args: cli::Up) -> Result<Exit, Fail
     let engine = Engine::connect().await?;
     let runs_already = release::deployed(&state)?.is_some() && !engine.project(&environment.project).await?.is_empty();
     if runs_already && args.release.is_some() {
-        let what = "putting a release in place of the one that serves, without tests, backup or way back (`gate promote` does)";
+        let what = "replacing the live release without checks, backup or rollback (`gate promote` has all three)";
         ask::refuse_if_protected(environment, confirm, what)?;
     }
     come_up(config, environment, &engine, args.release.as_deref(), lock).await
@@ -50,20 +50,26 @@ async fn come_up(
     let dir = state.run(&id);
     stagegate_host::files::private_dir(&dir)?;
     let runner = Runner::default().with_mark(&lock::mark(&state, &id)).with_log(&dir.join("run.log"))?;
-    say(&format!("bringing `{}` up ({})", environment.name, environment.project));
+    say(&format!("starting `{}` ({})", environment.name, environment.project));
     let started = std::time::Instant::now();
     let came = deployment::bring_up(&runner, engine, config, environment, revision, &id).await;
     drop(lock);
     let release = came.map_err(|error| Failure::new(Exit::Held, stagegate_host::error::with_causes(&error)))?;
-    say(&format!("`{}` runs {} after {:.1} s", environment.name, release.name, started.elapsed().as_secs_f64()));
+    say(&format!(
+        "`{}` is up with release {} ({:.1} s)",
+        environment.name,
+        release.name,
+        started.elapsed().as_secs_f64()
+    ));
     Ok(Exit::Passed)
 }
 
 pub(super) async fn down(config: &Arc<Config>, args: cli::Down) -> Result<Exit, Failure> {
     let environment = lasting(super::named(config, args.env.as_ref())?)?;
     ask::refuse_if_protected(environment, args.confirm.as_deref(), "taking it down")?;
-    let what = if args.volumes { "containers, networks and ALL DATA" } else { "containers and networks (data stays)" };
-    ask::confirm(&format!("Take {what} of `{}` ({}) away?", environment.name, environment.project), args.yes)?;
+    let what =
+        if args.volumes { "containers, networks and ALL DATA" } else { "containers and networks (data is kept)" };
+    ask::confirm(&format!("Remove {what} of `{}` ({})?", environment.name, environment.project), args.yes)?;
     let state = StateDir::of(config, &environment.project);
     let _lock = taken(&state, environment, "gate down")?;
     take_down(environment, args.volumes).await?;
@@ -97,7 +103,7 @@ fn taken(state: &StateDir, environment: &Environment, what: &str) -> Result<Lock
         error => error.into(),
     })?;
     if let Some(run) = stagegate_gate_act::unfinished(state)? {
-        let text = format!("run {} has not ended; finish it with `gate resume --env {}`", run.run, environment.name);
+        let text = format!("run {} is unfinished; finish it with `gate resume --env {}`", run.run, environment.name);
         return Err(Failure::new(Exit::PersonNeeded, text));
     }
     Ok(lock)
@@ -106,7 +112,7 @@ fn taken(state: &StateDir, environment: &Environment, what: &str) -> Result<Lock
 /// Refuses the throw-away environment, which only lives as long as a run of the suites.
 fn lasting(environment: &Environment) -> Result<&Environment, Failure> {
     if environment.name == EPHEMERAL {
-        return Err(Failure::usage("`ephemeral` lives only while `gate test` runs; name another environment"));
+        return Err(Failure::usage("`ephemeral` exists only while `gate test` runs; name another environment"));
     }
     Ok(environment)
 }

@@ -151,7 +151,7 @@ pub(super) fn unlock(config: &Config, args: cli::Unlock) -> Result<Exit, Failure
     };
     let mut open = journal::Journal::open(&run.dir)?;
     open.append(Entry::Ended { end: End::Abandoned, exit: Exit::PersonNeeded })?;
-    say(&format!("run {} is declared over; its files stay in {}", run.run, run.dir.display()));
+    say(&format!("run {} is abandoned; its files are kept in {}", run.run, run.dir.display()));
     Ok(Exit::Passed)
 }
 
@@ -164,6 +164,6 @@ fn put_aside(state: &StateDir, run: &str, error: &StoreError) -> Result<Exit, Fa
     }
     let aside = journal.with_extension("jsonl.damaged");
     std::fs::rename(&journal, &aside)?;
-    say(&format!("the journal of run {run} cannot be read; it is kept as {}", aside.display()));
+    say(&format!("the journal of run {run} cannot be read; it was moved to {}", aside.display()));
     Ok(Exit::Passed)
 }

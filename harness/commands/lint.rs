@@ -90,7 +90,7 @@ async fn of_files(files: &[PathBuf], env_files: &[PathBuf]) -> Result<(Facts, Wa
         Err(error) => Err(error),
     };
     if let Err(error) = looked {
-        say(&format!("what images declare is not known: {error}"));
+        say(&format!("image metadata is not available: {error}"));
     }
     Ok((facts, audit::waivers_in(&dir)?, None))
 }
@@ -106,7 +106,7 @@ async fn of_environment(
     audit::look_at_images(&mut facts, &engine).await?;
     audit::look_at_containers(&mut facts, &engine, &environment.project).await?;
     if facts.containers.as_ref().is_some_and(Vec::is_empty) {
-        say(&format!("nothing runs in `{}`: only its files were looked at", environment.name));
+        say(&format!("no containers are running in `{}`: only its files were checked", environment.name));
     }
     let waivers = audit::waivers_of(&config).map_err(|error| Failure::usage(with_causes(&error)))?;
     Ok((facts, waivers, Some(config)))
@@ -127,10 +127,10 @@ fn written(findings: &[Finding], args: &cli::Lint) -> Result<(), Failure> {
         return Ok(());
     }
     match policy::lines_to_add(findings) {
-        lines if lines.is_empty() => say("there is nothing to add"),
+        lines if lines.is_empty() => say("nothing to fix"),
         lines => {
             give(&lines);
-            say("merge these lines into the file, or name them as a second --file; check the numbers first");
+            say("review the values, then merge these lines into the file or pass them as a second --file");
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Instant};
 
-use stagegate_base::{config::Tool, exit::Exit, record::Severity, units::Span};
+use stagegate_base::{config::Tool, exit::Exit, record::Severity, text, units::Span};
 use stagegate_migration_act::{
     Manner, Options, Proven, Rows, files, prove,
     scratch::{Way, Wish},
@@ -80,9 +80,9 @@ async fn on_one(
     let begun = Instant::now();
     let server = scratch::start(&wish).await.map_err(|reason| Failure::new(Exit::Inconclusive, reason))?;
     say(&format!(
-        "{}, {} migrations of {}, up in {:.1} s",
+        "{}, {} of {}, ready in {:.1} s",
         server.told(),
-        chain.migrations.len(),
+        text::counted(chain.migrations.len(), "migration"),
         chain.tool,
         begun.elapsed().as_secs_f64()
     ));
@@ -96,7 +96,7 @@ async fn on_one(
         proven = prove(&server, chain, options, verbose) => proven,
         () = super::test::interrupted() => {
             server.end().await;
-            return Err(Failure::new(Exit::Inconclusive, "somebody asked to stop"));
+            return Err(Failure::new(Exit::Inconclusive, "interrupted"));
         }
     };
     let (told, major) = (server.told(), server.major());
@@ -109,8 +109,8 @@ async fn on_one(
         found.extend(of_chain(chain, &proven.rows.locks, &Sizes::new(), &Thresholds::default()));
     }
     if let Some(path) = &args.exceptions {
-        let text = std::fs::read_to_string(path)?;
-        Exceptions::parse(path, &text)?.apply(&mut found, &stagegate_host::clock::today(), Extent::Run);
+        let written = std::fs::read_to_string(path)?;
+        Exceptions::parse(path, &written)?.apply(&mut found, &stagegate_host::clock::today(), Extent::Run);
     }
     let mut report = Report::new(chain, &told, &proven.trips, &proven.whole, found);
     let on_rows = &proven.rows;
@@ -145,8 +145,9 @@ fn tell(report: &Report, proven: &Proven, seconds: f64) {
     give(&whole_line(whole));
     if let Some(rows) = report.rows {
         give(&format!(
-            "rows were tried on {} migrations; {} more can change no table that was there",
-            rows.tried, rows.untouched
+            "{} tested with rows; {} more cannot change an existing table",
+            text::counted(rows.tried, "migration"),
+            rows.untouched
         ));
     }
 }

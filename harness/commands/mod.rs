@@ -71,7 +71,11 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         }
         _ => {
             if !recovery::finish_all(&config).await? {
-                return Err(Failure::new(Exit::PersonNeeded, "an earlier run did not end well; nothing else was done"));
+                return Err(Failure::new(
+                    Exit::PersonNeeded,
+                    "an earlier run could not be finished; nothing else was \
+                                                             done",
+                ));
             }
         }
     }
@@ -104,8 +108,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
 fn named<'a>(config: &'a Config, option: Option<&String>) -> Result<&'a Environment, Failure> {
     let name = option.cloned().or_else(|| std::env::var("STAGEGATE_ENV").ok()).filter(|name| !name.is_empty());
     let known: Vec<&str> = config.environments.keys().map(String::as_str).collect();
-    let name =
-        name.ok_or_else(|| Failure::usage(format!("no environment; add --env NAME (known: {})", known.join(", "))))?;
+    let name = name
+        .ok_or_else(|| Failure::usage(format!("no environment given; add --env NAME (known: {})", known.join(", "))))?;
     Ok(config.environment(&name)?)
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn rollback(config: &Arc<Config>, args: cli::Rollback) -> Resul
     let environment = config.environment(&args.env)?;
     let points = points(config, environment)?;
     if args.list {
-        list(&points);
+        list(&args.env, &points);
         return Ok(Exit::Passed);
     }
     let chosen = match &args.to {
@@ -56,8 +56,7 @@ pub(super) async fn rollback(config: &Arc<Config>, args: cli::Rollback) -> Resul
         None => points.last(),
     };
     let Some(point) = chosen else {
-        let known: Vec<&str> = points.iter().map(|point| point.tag.as_str()).collect();
-        return Err(Failure::usage(format!("no such rollback point (known: {})", known.join(", "))));
+        return Err(Failure::usage(no_point(&args.env, args.to.as_deref(), &points)));
     };
     let kind = Kind::Rollback { run: point.run.clone(), data: args.with_data };
     let release = Some(point.previous.commit.clone());
@@ -65,13 +64,24 @@ pub(super) async fn rollback(config: &Arc<Config>, args: cli::Rollback) -> Resul
     conduct(config, request, &Manner { plan_only: false, yes: args.yes, json: args.json }).await
 }
 
-fn list(points: &[Point]) {
+/// Says that the rollback point that was named does not exist, or that there is none at all.
+fn no_point(environment: &str, wanted: Option<&str>, points: &[Point]) -> String {
+    let known: Vec<&str> = points.iter().map(|point| point.tag.as_str()).collect();
+    match wanted {
+        Some(tag) if !known.is_empty() => {
+            format!("{environment} has no rollback point `{tag}` (it has {})", known.join(", "))
+        }
+        _ => format!("{environment} has no rollback point yet; the first promotion makes one"),
+    }
+}
+
+fn list(environment: &str, points: &[Point]) {
     if points.is_empty() {
-        say("no rollback points yet: the first promotion makes one");
+        say(&no_point(environment, None, points));
     }
     for point in points {
         give(&format!(
-            "{}  back to {}  (before {}, run {})",
+            "{}  restores {}  (promoted: {}, run {})",
             point.tag, point.previous.name, point.release.name, point.run
         ));
     }
@@ -87,18 +97,19 @@ async fn conduct(config: &Arc<Config>, request: Request, manner: &Manner) -> Res
     }
     let locks = locked(config, &state, &target.project, &request)?;
     let open = unfinished(&state).map_err(|error| {
-        let text = format!("{}; `gate unlock --env {} --run RUN` puts it aside", with_causes(&error), target.name);
+        let text = format!("{}; `gate unlock --env {} --run RUN` moves it aside", with_causes(&error), target.name);
         Failure::new(Exit::PersonNeeded, text)
     })?;
     if let Some(run) = open {
-        let text = format!("run {} of `{}` has not ended; `gate resume --env {1}`", run.run, target.name);
+        let text =
+            format!("run {} of `{}` is unfinished; finish it with `gate resume --env {1}`", run.run, target.name);
         return Err(Failure::new(Exit::PersonNeeded, text));
     }
     let (plan, facts, old) = prepare_plan(config, &engine, &request, &super::new_run()).await?;
     let refused = refusals(&plan.kind, &facts);
     say(&plan.text());
     if refused.is_empty() {
-        ask::confirm("Go on?", manner.yes)?;
+        ask::confirm("Continue?", manner.yes)?;
     }
     let (sender, interrupt) = watch::channel(false);
     let listening = tokio::spawn(listen(sender));
@@ -109,7 +120,7 @@ async fn conduct(config: &Arc<Config>, request: Request, manner: &Manner) -> Res
     let completed = run.complete().await;
     listening.abort();
     let (_, exit) = completed.map_err(|error| {
-        let text = format!("{}; the next `gate` command takes the run up", with_causes(&error));
+        let text = format!("{}; the next `gate` command resumes the run", with_causes(&error));
         Failure::new(Exit::PersonNeeded, text)
     })?;
     progress::tell_end(run.plan(), run.lines(), &dir);
@@ -148,7 +159,7 @@ fn shown(plan: &stagegate_gate_decide::promotion::Plan, refused: &[String], json
     }
     give(&plan.text());
     for reason in refused {
-        give(&format!("  refused   {reason}"));
+        give(&format!("  blocked   {reason}"));
     }
     Ok(())
 }
@@ -173,7 +184,7 @@ async fn listen(sender: watch::Sender<bool>) {
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
         }
-        say("asked to stop: taking back what was begun; this goes on to its end");
+        say("interrupted: rolling back; please wait until it has finished");
         let _ = sender.send(true);
     }
 }

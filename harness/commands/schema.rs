@@ -10,6 +10,7 @@ use serde_json::json;
 use stagegate_base::{
     config::{Config, Database},
     exit::Exit,
+    text,
 };
 use stagegate_host::{database::Server, engine::Engine, process::Runner, project::Project};
 use stagegate_migration_decide::schema::{
@@ -101,7 +102,11 @@ async fn accept(config: &Arc<Config>, args: cli::OneDatabase) -> Result<Exit, Fa
         let failed = |error: std::io::Error| Failure::usage(format!("cannot write {}: {error}", path.display()));
         path.parent().map(fs::create_dir_all).transpose().map_err(failed)?;
         fs::write(&path, write(&facts)).map_err(failed)?;
-        give(&format!("{}: {} facts of `{environment}`; commit it", shown(config, &path), facts.len()));
+        give(&format!(
+            "{}: {} of `{environment}`; commit the file",
+            shown(config, &path),
+            text::counted(facts.len(), "fact")
+        ));
     }
     Ok(Exit::Passed)
 }
@@ -127,17 +132,17 @@ async fn of_side(config: &Arc<Config>, side: &str, database: Option<&str>) -> Re
         return of_file(&path);
     }
     let known: Vec<&str> = config.environments.keys().map(String::as_str).collect();
-    Err(Failure::usage(format!("`{side}` is no environment and no file (environments: {})", known.join(", "))))
+    Err(Failure::usage(format!("`{side}` is neither an environment nor a file (environments: {})", known.join(", "))))
 }
 
 fn of_file(path: &Path) -> Result<Facts, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| {
+    let read = fs::read_to_string(path).map_err(|error| {
         Failure::usage(format!(
             "cannot read {}: {error}; write it with `gate schema accept --env NAME`",
             path.display()
         ))
     })?;
-    parse(&text).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+    parse(&read).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
 async fn of_environment(config: &Arc<Config>, name: &str, database: &Database) -> Result<Facts, Failure> {

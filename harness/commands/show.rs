@@ -66,8 +66,8 @@ pub(super) async fn environments(config: &Arc<Config>) -> Result<Exit, Failure> 
     let engine = Engine::connect().await;
     for environment in config.environments.values() {
         let running = match &engine {
-            Ok(engine) => format!("{} containers", engine.project(&environment.project).await?.len()),
-            Err(_) => "Docker does not answer".to_owned(),
+            Ok(engine) => text::counted(engine.project(&environment.project).await?.len(), "container"),
+            Err(_) => "Docker is not reachable".to_owned(),
         };
         let here = environment.host == kind || environment.host == HostKind::Any;
         give(&format!(
@@ -76,7 +76,7 @@ pub(super) async fn environments(config: &Arc<Config>) -> Result<Exit, Failure> 
             environment.project,
             word(environment.host),
             if environment.protected { "protected, " } else { "" },
-            if here { "" } else { "not meant for this machine, " },
+            if here { "" } else { "not for this kind of machine, " },
         ));
     }
     if let Err(error) = engine {

@@ -52,7 +52,7 @@ pub(super) async fn status(config: &Arc<Config>, args: cli::Status) -> Result<Ex
 /// Draws over the picture before on a terminal; elsewhere one follows the other.
 fn redraw(text: &str) {
     if std::io::stdout().is_terminal() {
-        let _ = write!(std::io::stdout(), "\u{1b}[H\u{1b}[2J{text}\n\n(every {EVERY:?}; Ctrl-C ends it)\n");
+        let _ = write!(std::io::stdout(), "\u{1b}[H\u{1b}[2J{text}\n\n(every {EVERY:?}; stop with Ctrl-C)\n");
         let _ = std::io::stdout().flush();
     } else {
         give(&format!("{text}\n"));
@@ -79,7 +79,7 @@ async fn picture(config: &Config, environment: &Environment, engine: &Engine) ->
     let name = deployed.as_ref().map_or("unknown (not deployed by gate)", |d| d.release.name.as_str());
     let mut lines = vec![format!("{}  project {}  release {name}", environment.name, environment.project)];
     if containers.is_empty() {
-        lines.push("  nothing runs".to_owned());
+        lines.push("  no containers".to_owned());
     } else {
         lines.push(format!(
             "  {:<12} {:<10} {:<10} {:>8} {:>7} {:>20}  {:<12}  ports",
@@ -89,13 +89,15 @@ async fn picture(config: &Config, environment: &Environment, engine: &Engine) ->
     lines.extend(containers.iter().map(|container| line(container, usage.get(&container.service))));
     lines.extend(containers.iter().filter(|c| c.health == Health::Unhealthy).map(|container| {
         let output = text::clean(&container.health_output).replace('\n', " ");
-        format!("  {} says: {output}", container.service)
+        format!("  {}: healthcheck output: {output}", container.service)
     }));
-    lines.extend(drift.iter().map(|told| format!("  differs from what was deployed: {told}")));
+    lines.extend(drift.iter().map(|told| format!("  drift since deployment: {told}")));
     if let Some(run) = open {
         lines.push(match lock::owner(&state) {
-            Some(owner) if !run.stuck => format!("  run {} is open ({}, process {})", run.run, owner.what, owner.pid),
-            _ => format!("  run {} needs a person: gate resume --env {}", run.run, environment.name),
+            Some(owner) if !run.stuck => {
+                format!("  run {} is in progress ({}, process {})", run.run, owner.what, owner.pid)
+            }
+            _ => format!("  run {}: manual action required: gate resume --env {}", run.run, environment.name),
         });
     }
     Ok((lines.join("\n"), value))

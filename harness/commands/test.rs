@@ -30,7 +30,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
     let full_load = ask::confirmed(environment, args.confirm.as_deref())?;
     let trials = stagegate_suites::trials(Scope { config, environment });
     for prefix in config.severity.keys().filter(|prefix| !trials.iter().any(|t| t.name.starts_with(prefix.as_str()))) {
-        say(&format!("warning: [severity] names `{prefix}`, and no trial's name begins with it"));
+        say(&format!("warning: [severity] lists `{prefix}`, but no check's name begins with it"));
     }
     let trials = run::select(trials, environment, &args.filters);
     if args.list {
@@ -69,7 +69,7 @@ async fn asked(
 ) -> Vec<Record> {
     let reached = tokio::select! {
         reached = reach(config, environment, full_load) => reached,
-        () = interrupted() => Err("somebody asked to stop".to_owned()),
+        () = interrupted() => Err("interrupted".to_owned()),
     };
     let (session, stack) = match reached {
         Ok(reached) => reached,
@@ -111,7 +111,7 @@ async fn reach(
 ) -> Result<(Arc<Session>, Option<Stack>), String> {
     let engine = Engine::connect().await.map_err(|error| with_causes(&error))?;
     if environment.name == EPHEMERAL {
-        say("bringing a throw-away copy of the stack up");
+        say("starting a temporary copy of the stack");
         let stack = Stack::bring_up(config, &engine).await.map_err(|error| with_causes(&error))?;
         let project = stack.project().clone();
         return Ok((Session::new(project, engine, Runner::default()), Some(stack)));

@@ -8,9 +8,12 @@ use std::{
 use stagegate_base::{
     config::{Config, Database},
     record::{Evidence, Outcome},
+    text,
 };
 use stagegate_host::database::Server;
-use stagegate_migration_decide::schema::{Facts, Severity, Sides, diff, parse, snapshot_path, summary, terminal};
+use stagegate_migration_decide::schema::{
+    Facts, Severity, Sides, diff, not_compared, parse, snapshot_path, summary, terminal,
+};
 
 use super::told::{FINDINGS, findings};
 use crate::{
@@ -59,14 +62,14 @@ fn judged(environment: &str, path: &Path, expected: &Facts, found: &Facts) -> Ou
     if differences.iter().all(|difference| difference.severity != Severity::Semantic) {
         return match found.unmodelled_objects().find(|(what, _)| !expected.unmodelled().contains_key(*what)) {
             Some((what, count)) => Outcome::Fail {
-                message: format!("{count} in {what} not modelled, and so not compared with {name}"),
+                message: format!("{}, and {name} does not list them", not_compared(what, *count)),
                 findings: Vec::new(),
                 evidence: Vec::new(),
                 hint: Some(format!(
                     "if they are meant, run `gate schema accept --env {environment}` and commit the file"
                 )),
             },
-            None => Outcome::Pass(format!("{} facts, {}", found.len(), summary(&differences))),
+            None => Outcome::Pass(format!("{}, {}", text::counted(found.len(), "fact"), summary(&differences))),
         };
     }
     let sides = Sides { old: name.clone(), new: environment.to_owned() };

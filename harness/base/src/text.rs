@@ -1,6 +1,6 @@
 //! Text of unknown origin, made harmless and escaped for what it is written into.
 
-use std::{iter::Peekable, str::Chars};
+use std::{fmt::Display, iter::Peekable, str::Chars};
 
 /// Returns a text on one line: breaks become blanks.
 #[must_use]
@@ -74,7 +74,30 @@ fn skip_string(rest: &mut Peekable<Chars<'_>>) {
 pub fn cut(text: &str, chars: usize) -> String {
     match text.char_indices().nth(chars) {
         None => text.to_owned(),
-        Some((end, _)) => format!("{}\n... ({} more characters)", &text[..end], text[end..].chars().count()),
+        Some((end, _)) => {
+            let more = counted(text[end..].chars().count(), "more character");
+            format!("{}\n... ({more})", &text[..end])
+        }
+    }
+}
+
+/// Returns a count with its noun: `1 migration`, `2 migrations`, `0 entries`.
+///
+/// `noun` is the singular; its last word is the one that changes.
+#[must_use]
+pub fn counted(count: impl Display, noun: &str) -> String {
+    let count = count.to_string();
+    if count == "1" { format!("1 {noun}") } else { format!("{count} {}", plural(noun)) }
+}
+
+/// Returns the plural of a regular noun.
+#[must_use]
+pub fn plural(noun: &str) -> String {
+    let before_y = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u']));
+    match before_y {
+        Some(stem) => format!("{stem}ies"),
+        None if noun.ends_with(['s', 'x']) || noun.ends_with("ch") || noun.ends_with("sh") => format!("{noun}es"),
+        None => format!("{noun}s"),
     }
 }
 
@@ -145,9 +168,21 @@ mod tests {
         assert_eq!(super::one_line(" a\n\n b\tc\r"), "a b c");
     }
 
+    #[rstest]
+    #[case("migration", "1 migration, 2 migrations, 0 migrations")]
+    #[case("rollback point", "1 rollback point, 2 rollback points, 0 rollback points")]
+    #[case("entry", "1 entry, 2 entries, 0 entries")]
+    #[case("key", "1 key, 2 keys, 0 keys")]
+    #[case("index", "1 index, 2 indexes, 0 indexes")]
+    #[case("class", "1 class, 2 classes, 0 classes")]
+    #[case("match", "1 match, 2 matches, 0 matches")]
+    fn one_thing_is_singular(#[case] noun: &str, #[case] want: &str) {
+        assert_eq!([1, 2, 0].map(|count| super::counted(count, noun)).join(", "), want);
+    }
+
     #[test]
     fn what_is_cut_is_counted() {
-        assert_eq!(super::cut("äöü", 2), "äö\n... (1 more characters)");
+        assert_eq!(super::cut("äöü", 2), "äö\n... (1 more character)");
         assert_eq!(super::cut("äöü", 3), "äöü");
     }
 }

@@ -41,7 +41,7 @@ pub(in crate::commands) async fn run(config: &Arc<Config>, args: cli::Criterion)
 
 async fn measured(config: &Arc<Config>, args: cli::Criterion) -> Result<Exit, Failure> {
     let environment = config.environment(&args.env)?;
-    ask::refuse_if_protected(environment, args.confirm.as_deref(), "putting as much load on it as it answers")?;
+    ask::refuse_if_protected(environment, args.confirm.as_deref(), "putting full load on it")?;
     let engine = Engine::connect().await?;
     let project = Project::load(&Runner::default(), config, &environment.name).await?;
     let containers = project.containers(&engine).await?;

@@ -62,7 +62,7 @@ impl Run<'_> {
             _ => None,
         };
         criterion::prepare(self.dir, baseline).map_err(said)?;
-        say("criterion measures the same probes");
+        say("criterion is measuring the same probes");
         let command = self.command().map_err(|error| error.to_string())?;
         let name = baseline.map(|(_, name)| name);
         let kept = criterion::measure(&Runner::default(), &command, self.dir, name, self.within()).await;
@@ -77,7 +77,7 @@ impl Run<'_> {
                 false => give(&format!("{:<20} {}", kept.probe, kept.words(baseline))),
             }
         }
-        say(&format!("criterion's samples, baselines and pictures: {}", self.dir.display()));
+        say(&format!("criterion's samples, baselines and plots: {}", self.dir.display()));
     }
 
     fn command(&self) -> std::io::Result<Command> {

@@ -91,7 +91,7 @@ async fn a_second_gate_is_told_who_is_at_work_and_a_stopped_one_takes_back_what_
     assert!(interrupted.success());
     let first = ended(&first.wait_with_output().unwrap());
     assert_eq!(first.code, Some(5), "{}", first.text);
-    assert!(first.text.contains("somebody asked to stop"), "{}", first.text);
+    assert!(first.text.contains("interrupted"), "{}", first.text);
     assert_eq!(world.state().await, before);
     world.assert_tidy("after it was stopped").await;
 }

@@ -31,5 +31,5 @@ pub use dumped::dumped;
 pub use fact::{Fact, Facts, Id};
 pub use kind::Kind;
 pub use sarif::{Place, sarif};
-pub use shown::{Sides, json, markdown, summary, terminal};
+pub use shown::{Sides, json, markdown, not_compared, summary, terminal};
 pub use text::{SnapshotError, line_of, parse, snapshot_path, write};

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::json;
 
-use stagegate_base::text::{clean, one_line};
+use stagegate_base::text::{clean, counted, one_line};
 
 use super::{Attribute, Change, Difference, Effect, Facts, Severity, Toward};
 
@@ -146,9 +146,22 @@ pub fn summary(differences: &[Difference]) -> String {
         .collect();
     match differences.len() {
         0 => "no differences".to_owned(),
-        1 => format!("1 difference: {}", told.join(", ")),
-        n => format!("{n} differences: {}", told.join(", ")),
+        n => format!("{}: {}", counted(n, "difference"), told.join(", ")),
     }
+}
+
+/// Returns that some objects are not compared, since no fact covers them.
+///
+/// `what` is a catalog (`pg_largeobject_metadata`), or a property of a catalog's objects (`owner on pg_namespace`).
+#[must_use]
+pub fn not_compared(what: &str, count: u64) -> String {
+    let (objects, catalog) = match what.split_once(" on ") {
+        Some(("owner", catalog)) => (counted(count, "ownership entry"), catalog),
+        Some((property, catalog)) => (counted(count, &format!("{property} entry")), catalog),
+        None => (counted(count, "object"), what),
+    };
+    let verb = if count == 1 { "is" } else { "are" };
+    format!("{objects} ({catalog}) {verb} not compared")
 }
 
 /// Returns the differences as JSON.

@@ -180,3 +180,11 @@ table public.orders
     assert_eq!(value["differences"][0]["compatibility"]["old_on_new"]["writes"], "unsafe");
     assert!(markdown(&sides, &found).contains("| column public.orders.note | not null, type | semantic |"));
 }
+
+#[rstest]
+#[case("owner on pg_namespace", 20, "20 ownership entries (pg_namespace) are not compared")]
+#[case("comment on pg_type", 1, "1 comment entry (pg_type) is not compared")]
+#[case("pg_largeobject_metadata", 3, "3 objects (pg_largeobject_metadata) are not compared")]
+fn what_is_not_compared_is_counted(#[case] what: &str, #[case] count: u64, #[case] want: &str) {
+    assert_eq!(not_compared(what, count), want);
+}
