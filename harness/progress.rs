@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
-use stagegate_gate_decide::promotion::{Decision, End, Entry, Line, Plan, Step, by_hand, end_text, reason};
+use stagegate_gate_decide::promotion::{Decision, End, Entry, Line, Plan, Step, by_hand, done_text, end_text, reason};
 use stagegate_performance_decide::{self as performance, Gone};
 
 /// Columns that every terminal has.
@@ -31,7 +31,8 @@ pub(crate) fn tell(line: &Line, took: Duration) {
         }
         Entry::Begun { step } => return while_it_lasts(step.title()),
         Entry::Done { step, data } => {
-            let line = format!("{} {:<28} {seconds:>6.1} s  {}", painted("32", "ok  "), step.title(), shown(data));
+            let line =
+                format!("{} {:<28} {seconds:>6.1} s  {}", painted("32", "ok  "), step.title(), done_text(*step, data));
             format!("{line}{}{}", compared(data), left(data))
         }
         Entry::Failed { step, reason, .. } => {
@@ -39,19 +40,21 @@ pub(crate) fn tell(line: &Line, took: Duration) {
         }
         Entry::UndoBegun { step } => return while_it_lasts(&format!("undo: {}", step.title())),
         Entry::Undone { step, data } if seconds >= 0.1 || data["left"].is_array() => {
-            let line =
-                format!("{} undo: {:<22} {seconds:>6.1} s  {}", painted("33", "undo"), step.title(), shown(data));
+            let line = format!(
+                "{} undo: {:<22} {seconds:>6.1} s  {}",
+                painted("33", "undo"),
+                step.title(),
+                done_text(*step, data)
+            );
             format!("{line}{}", left(data))
         }
         Entry::Undone { .. } => return,
         Entry::UndoFailed { step, reason } => {
             format!("{} undo: {:<22} {seconds:>6.1} s\n     {reason}", painted("31", "FAIL"), step.title())
         }
-        Entry::Decided { decision: Decision::Commit, .. } => painted(
-            "32",
-            "point of no return passed: the release \
-                                                                            stays",
-        ),
+        Entry::Decided { decision: Decision::Commit, .. } => {
+            painted("32", "point of no return passed: the release stays")
+        }
         Entry::Decided { decision: Decision::Rollback, reason } => {
             // What failed was told in the line before, with its reason.
             let what = reason.split_once(" failed: ").map_or(reason.clone(), |(step, _)| format!("{step} failed"));
@@ -65,7 +68,7 @@ pub(crate) fn tell(line: &Line, took: Duration) {
     crate::failure::say(&text);
 }
 
-/// Tells how a run ended, how long its way back took, why, and what a person can do.
+/// Tells how a run ended, how long its rollback took, why, and what a person can do.
 pub(crate) fn tell_end(plan: &Plan, lines: &[Line], dir: &Path) {
     let Some(Entry::Ended { end, exit }) = lines.last().map(|line| &line.entry) else { return };
     let code = match end {
@@ -75,7 +78,7 @@ pub(crate) fn tell_end(plan: &Plan, lines: &[Line], dir: &Path) {
     };
     crate::failure::say(&painted(code, &end_text(plan, *end, *exit)));
     if *end == End::RolledBack {
-        crate::failure::say(&way_back(lines));
+        crate::failure::say(&rolled_back(lines));
     }
     if let Some(reason) = reason(lines).filter(|_| *end != End::Promoted) {
         crate::failure::say(&format!("reason: {reason}"));
@@ -87,8 +90,8 @@ pub(crate) fn tell_end(plan: &Plan, lines: &[Line], dir: &Path) {
     }
 }
 
-/// Returns how long the way back took, from the decision to its verification.
-fn way_back(lines: &[Line]) -> String {
+/// Returns how long the rollback took, from the decision to its verification.
+fn rolled_back(lines: &[Line]) -> String {
     let wall = |wanted: &dyn Fn(&Entry) -> bool| lines.iter().find(|line| wanted(&line.entry)).map(|line| &line.wall);
     let decided = wall(&|entry| matches!(entry, Entry::Decided { .. }));
     let verified = wall(&|entry| matches!(entry, Entry::Done { step: Step::VerifyBack, .. }));
@@ -99,24 +102,6 @@ fn way_back(lines: &[Line]) -> String {
     });
     let exchange = exchanges.fold(0.0, |all, one| all + one);
     format!("rolled back in {:.1} s (database switched in {exchange:.2} s)", seconds.unwrap_or_default())
-}
-
-/// Returns what a step left, short: numbers and names, in one line.
-fn shown(data: &Value) -> String {
-    let Some(entries) = data.as_object() else { return String::new() };
-    let one = |(key, value): (&String, &Value)| {
-        let value = match value {
-            Value::String(text) => text.clone(),
-            Value::Number(number) if number.is_f64() => format!("{:.2}", number.as_f64().unwrap_or_default()),
-            Value::Number(number) => number.to_string(),
-            Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_string) => {
-                items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
-            }
-            _ => return None,
-        };
-        Some(format!("{}: {value}", key.replace('_', " ")))
-    };
-    entries.iter().filter_map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns what the comparison of each probe came to, a line each.
@@ -175,6 +160,5 @@ mod tests {
         let want = "\n     orders: no slower than 2 %\n     items: undecided after 60 s: between -1.0 to +3.0 %";
         assert_eq!(compared(&data), want);
         assert_eq!(compared(&json!({ "services": ["api"], "performance": null })), "");
-        assert_eq!(shown(&data), "services: api");
     }
 }

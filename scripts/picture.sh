@@ -38,8 +38,8 @@ function escaped(text) {
 function colour(text) {
   if (text ~ /^\$ /) return "command"
   if (text ~ /^(ok |PASS |commit:|promoted)/) return "good"
-  if (text ~ /^(FAIL|BROKEN|held|blocked|STUCK|error)/) return "bad"
-  if (text ~ /^(back|SKIP|rolled back|cut short)/) return "way-back"
+  if (text ~ /^(FAIL|BROKEN|BLOCKED|blocked|STUCK|error)/) return "bad"
+  if (text ~ /^(undo|rolling back|SKIP|WARN|rolled back|interrupted)/) return "way-back"
   if (text ~ /^(run |hint)/) return "dim"
   return "plain"
 }

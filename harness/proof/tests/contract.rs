@@ -24,7 +24,7 @@ async fn a_contract_that_takes_less_holds_its_release_until_it_is_waived() {
         "contract of `api`",
         "request-maximum-narrowed at POST /orders",
         "openapi.json:",
-        "production was not touched",
+        "production was not changed",
     ];
     for word in wanted {
         assert!(held.text.contains(word), "`{word}` is missing in:\n{}", held.text);

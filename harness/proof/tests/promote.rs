@@ -26,7 +26,7 @@ async fn a_good_release_is_promoted_and_bad_ones_are_held_or_undone() {
     world.stage("v3-contract");
     let held = world.promote();
     assert_eq!(held.code, Some(3), "{}", held.text);
-    words(&held.text, &["$.orders[0].total_cents", "contracts/openapi.json", "production was not touched"]);
+    words(&held.text, &["$.orders[0].total_cents", "contracts/openapi.json", "production was not changed"]);
     assert_eq!(world.state().await, v2);
 
     world.stage("v3-rowloss");

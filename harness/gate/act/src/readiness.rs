@@ -30,20 +30,23 @@ impl Run {
     fn judged(&self, verdict: &Verdict) -> Result<Value, Stop> {
         let found = json!({ "score": verdict.score, "band": verdict.band });
         let policy = &self.gate.config.readiness;
-        let why = verdict.reasons.join("; ");
-        let score = verdict.score.map(|score| format!("readiness {score} of 100")).unwrap_or_default();
+        let score =
+            verdict.score.map(|score| format!("readiness {score}, {} needed", policy.ready)).unwrap_or_default();
+        let checks = format!("{score}. {}", verdict.tally.sentence());
+        let list = format!("gate test --env {} lists them", self.plan.environments.source);
         match verdict.band {
             Some(Band::Ready) => Ok(found),
             Some(Band::Caution) if self.plan.accept_caution => Ok(found),
-            Some(Band::Caution) => Err(Stop::held(format!(
-                "{score} is caution ({} is ready): {why}; mend it, or go on with --accept-caution",
-                policy.ready
-            ))),
+            Some(Band::Caution) => Err(Stop::held(format!("{checks} ({list}). Continue anyway: --accept-caution"))),
             Some(Band::NotReady) => {
-                Err(Stop::held(format!("{score} is not ready ({} is the least): {why}", policy.caution)))
+                let why = verdict.reasons.join("; ");
+                Err(Stop::held(format!(
+                    "{checks} ({list}). With less than {}, nothing overrides this: {why}",
+                    policy.caution
+                )))
             }
             None => Err(Stop {
-                reason: format!("too little was asked for a readiness score: {why}"),
+                reason: format!("too few checks ran for a readiness score: {}", verdict.reasons.join("; ")),
                 exit: Exit::Inconclusive,
             }),
         }

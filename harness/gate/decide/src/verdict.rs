@@ -12,6 +12,7 @@ use stagegate_base::{
     config::Readiness,
     exit::Exit,
     record::{Planned, Record, Severity, Status},
+    text::counted,
 };
 
 /// From this number on trials that share a reason are told together.
@@ -58,6 +59,66 @@ pub struct Verdict {
     pub score: Option<u8>,
     /// What the score allows; not ready wherever the run holds a release.
     pub band: Option<Band>,
+    /// The counts as a person reads them; `counts` and `score` are what programs read.
+    #[serde(skip)]
+    pub tally: Tally,
+}
+
+/// How a run went by severity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Required checks, those that left no record included.
+    pub required: usize,
+    /// Required checks that passed.
+    pub passed: usize,
+    /// Checks of severity `warning` that failed.
+    pub warnings: usize,
+    /// Checks of severity `info` that failed.
+    pub notices: usize,
+    /// Checks of any severity that were skipped, broke or left no record.
+    pub not_run: usize,
+    /// The score that a promotion needs.
+    pub needed: u8,
+}
+
+impl Tally {
+    fn of(records: &[Record], missing: &[&Planned], needed: u8) -> Self {
+        let count = |severity, wanted: &[Status]| {
+            records.iter().filter(|r| r.severity == severity && wanted.contains(&r.status)).count()
+        };
+        let required = records.iter().filter(|r| r.severity == Severity::Required).count();
+        let absent = missing.iter().filter(|planned| planned.severity == Severity::Required).count();
+        let ran = records.iter().filter(|r| matches!(r.status, Status::Pass | Status::Fail)).count();
+        Tally {
+            required: required + absent,
+            passed: count(Severity::Required, &[Status::Pass]),
+            warnings: count(Severity::Warning, &[Status::Fail]),
+            notices: count(Severity::Info, &[Status::Fail]),
+            not_run: records.len() - ran + missing.len(),
+            needed,
+        }
+    }
+
+    /// Writes the counts: `21/21 required, 10 warnings, 3 notices, 1 not run`.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.counted("required")
+    }
+
+    /// Writes the counts within a sentence: `21/21 required checks passed, 10 warnings`.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        self.counted("required checks passed")
+    }
+
+    fn counted(&self, of_required: &str) -> String {
+        let Tally { required, passed, warnings, notices, not_run, .. } = *self;
+        let first =
+            if required == 0 { "no required checks".to_owned() } else { format!("{passed}/{required} {of_required}") };
+        let rest = [counted(warnings, "warning"), counted(notices, "notice"), format!("{not_run} not run")];
+        let rest = rest.into_iter().zip([warnings, notices, not_run]).filter(|(_, count)| *count > 0);
+        std::iter::once(first).chain(rest.map(|(text, _)| text)).collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl Verdict {
@@ -65,7 +126,7 @@ impl Verdict {
     #[must_use]
     pub fn unknown(reason: String) -> Self {
         let (kind, reasons) = (VerdictKind::Inconclusive, vec![reason]);
-        Verdict { kind, reasons, counts: Counts::default(), score: None, band: None }
+        Verdict { kind, reasons, counts: Counts::default(), score: None, band: None, tally: Tally::default() }
     }
 
     /// Returns how `gate test` ends.
@@ -91,7 +152,7 @@ pub fn verdict(records: &[Record], planned: &[Planned], policy: &Readiness) -> V
     };
     let reasons = match kind {
         VerdictKind::Promote => passed(records),
-        _ if records.is_empty() => std::iter::once("no trial ran".to_owned()).chain(doubts).collect(),
+        _ if records.is_empty() => std::iter::once("no check ran".to_owned()).chain(doubts).collect(),
         _ => vetoes.into_iter().chain(doubts).collect(),
     };
     let weighed = || weigh(records, &missing, policy).score(policy);
@@ -100,7 +161,8 @@ pub fn verdict(records: &[Record], planned: &[Planned], policy: &Readiness) -> V
         VerdictKind::Hold => Some(Band::NotReady),
         _ => score.map(|score| band(score, policy)),
     };
-    Verdict { kind, reasons, counts: counts(records, missing.len()), score, band }
+    let tally = Tally::of(records, &missing, policy.ready);
+    Verdict { kind, reasons, counts: counts(records, missing.len()), score, band, tally }
 }
 
 fn missing<'a>(records: &[Record], planned: &'a [Planned]) -> Vec<&'a Planned> {
@@ -120,7 +182,7 @@ fn doubts(records: &[Record], missing: &[&Planned]) -> Vec<String> {
     let not_asked = required.filter_map(|record| {
         let what = match record.status {
             Status::Skip => "was skipped",
-            Status::Broken => "could not be asked",
+            Status::Broken => "could not run",
             Status::Pass | Status::Fail => return None,
         };
         Some((record.trial.as_str(), what, record.message.clone()))
@@ -141,7 +203,7 @@ fn grouped(reasons: Vec<(&str, &str, String)>) -> Vec<String> {
         if same < MANY {
             told.push(format!("{trial} {what}: {why}"));
         } else if seen.insert((what, why.clone())) {
-            told.push(format!("{same} trials {}: {why}", what.replacen("was ", "were ", 1)));
+            told.push(format!("{same} checks {}: {why}", what.replacen("was ", "were ", 1)));
         }
     }
     told
@@ -157,9 +219,9 @@ fn told(record: &Record, what: &str) -> String {
 fn passed(records: &[Record]) -> Vec<String> {
     let required = records.iter().filter(|record| record.severity == Severity::Required).count();
     let all = match required {
-        0 => "no trial is required here".to_owned(),
-        1 => "the required trial passed".to_owned(),
-        count => format!("all {count} required trials passed"),
+        0 => "no check is required here".to_owned(),
+        1 => "1/1 required check passed".to_owned(),
+        count => format!("{count}/{count} required checks passed"),
     };
     let warnings = records.iter().filter(|r| r.severity == Severity::Warning && r.status == Status::Fail);
     std::iter::once(all).chain(warnings.map(|record| told(record, "failed (warning)"))).collect()
@@ -219,13 +281,32 @@ mod tests {
         assert_eq!((verdict.kind, verdict.counts.missing), (kind, 1));
     }
 
+    #[test]
+    fn the_counts_name_what_is_required_first_and_leave_out_what_is_zero() {
+        let of = |severity, status, count: usize| vec![record(severity, status); count];
+        let many = [
+            of(Severity::Required, Status::Pass, 21),
+            of(Severity::Warning, Status::Fail, 10),
+            of(Severity::Info, Status::Fail, 3),
+            of(Severity::Warning, Status::Skip, 1),
+        ];
+        let judged = |records: &[Record], planned: &[Planned]| verdict(records, planned, &Readiness::default());
+        let text = judged(&many.concat(), &[]).tally.text();
+        assert_eq!(text, "21/21 required, 10 warnings, 3 notices, 1 not run");
+        let sentence = judged(&many[..2].concat(), &[]).tally.sentence();
+        assert_eq!(sentence, "21/21 required checks passed, 10 warnings");
+        let one = [of(Severity::Required, Status::Fail, 1), of(Severity::Warning, Status::Fail, 1)].concat();
+        assert_eq!(judged(&one, &[planned(Severity::Required)]).tally.text(), "0/2 required, 1 warning, 1 not run");
+        assert_eq!(judged(&of(Severity::Info, Status::Pass, 1), &[]).tally.text(), "no required checks");
+    }
+
     #[rstest]
     #[case::nothing_planned(&[])]
     #[case::only_warnings_planned(&[planned(Severity::Warning)])]
     fn a_run_of_nothing_is_inconclusive(#[case] planned: &[Planned]) {
         let verdict = verdict(&[], planned, &Readiness::default());
         assert_eq!((verdict.kind, verdict.score), (VerdictKind::Inconclusive, None));
-        assert_eq!(verdict.reasons, ["no trial ran"]);
+        assert_eq!(verdict.reasons, ["no check ran"]);
     }
 
     #[test]
@@ -237,7 +318,7 @@ mod tests {
             verdict.reasons,
             [
                 "health::api::http failed: text",
-                "health::api::http could not be asked: text",
+                "health::api::http could not run: text",
                 "contracts::api::document did not run",
             ]
         );

@@ -4,6 +4,7 @@ use super::{ContractText, Row, Rules, Section, Side, record};
 use stagegate_base::{
     config::BreakingChanges,
     record::{Finding, Outcome, Record, Severity},
+    text::counted,
 };
 use stagegate_contract::{
     Format,
@@ -48,10 +49,10 @@ fn both(name: &str, old: &ContractText, new: &ContractText, rules: Rules<'_>) ->
         }
         Ok(judgement) => {
             let counts = format!(
-                "{} breaking, {} warnings, {} compatible changes",
+                "{} breaking, {}, {}",
                 judgement.count(Level::Error),
-                judgement.count(Level::Warning),
-                judgement.count(Level::Info)
+                counted(judgement.count(Level::Warning), "warning"),
+                counted(judgement.count(Level::Info), "compatible change")
             );
             let row = Row { differs: !judgement.changes.is_empty(), ..Row::new(Section::Contracts, name, &counts, "") };
             (row, outcome(&judgement, &counts, new))
@@ -73,13 +74,13 @@ fn outcome(judgement: &Judgement, counts: &str, new: &ContractText) -> Outcome {
     let reasons = reasons(judgement, &new.path.display().to_string());
     let finding = |reason: String| Finding {
         at: new.path.display().to_string(),
-        expected: "callers of the release that serves get on".to_owned(),
+        expected: "clients of the live release keep working".to_owned(),
         found: reason,
     };
     Outcome::Fail {
-        message: format!("it breaks callers: {counts}"),
+        message: format!("it breaks clients: {counts}"),
         findings: reasons.into_iter().map(finding).collect(),
         evidence: Vec::new(),
-        hint: Some(format!("keep it compatible, or waive it in {}", diff::FILE_NAME)),
+        hint: Some(format!("keep the contract compatible, or add a waiver to {}", diff::FILE_NAME)),
     }
 }

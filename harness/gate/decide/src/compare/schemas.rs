@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{Row, Rules, Section, Side, record};
-use stagegate_base::record::{Finding, Outcome, Record, Severity};
+use stagegate_base::{
+    record::{Finding, Outcome, Record, Severity},
+    text::counted,
+};
 use stagegate_migration_decide::schema::{self, Change, Difference, Facts};
 
 /// How many differences a row names.
@@ -19,9 +22,9 @@ pub(super) fn schemas(a: &Side, b: &Side, rules: Rules<'_>) -> (Vec<Row>, Vec<Re
             (Some(Ok(left)), Some(Ok(right))) => both(name, left, right, a, b),
             (left, right) => {
                 let told = |side: Option<&Result<Facts, String>>| match side {
-                    None => "not there".to_owned(),
+                    None => "does not exist".to_owned(),
                     Some(Err(why)) => format!("not read: {why}"),
-                    Some(Ok(facts)) => format!("{} facts", facts.len()),
+                    Some(Ok(facts)) => counted(facts.len(), "fact"),
                 };
                 let row = Row::new(Section::Schema, name, told(left), told(right));
                 let why = format!("`{}`: {}; `{}`: {}", a.environment, row.a, b.environment, row.b);
@@ -38,8 +41,8 @@ fn both(name: &str, left: &Facts, right: &Facts, a: &Side, b: &Side) -> (Row, Ou
     // From the target to the source: what the release brings is "added", what it takes away is "removed".
     let found = schema::diff(right, left);
     let told = |facts: &Facts, side: &[String]| match side {
-        [] => format!("{} facts", facts.len()),
-        side => format!("{} facts; {}", facts.len(), side.join("; ")),
+        [] => counted(facts.len(), "fact"),
+        side => format!("{}; {}", counted(facts.len(), "fact"), side.join("; ")),
     };
     let brought: Vec<String> = named(&found, |change| !matches!(change, Change::Removed { .. }));
     let only: Vec<String> = named(&found, |change| matches!(change, Change::Removed { .. }));
@@ -50,15 +53,19 @@ fn both(name: &str, left: &Facts, right: &Facts, a: &Side, b: &Side) -> (Row, Ou
         .filter(|d| matches!(d.change, Change::Removed { .. }) && d.severity == schema::Severity::Semantic)
         .map(|d| Finding {
             at: d.id.to_string(),
-            expected: format!("in `{}`, too", a.environment),
+            expected: format!("also in `{}`", a.environment),
             found: format!("only in `{}`", b.environment),
         })
         .collect();
     let outcome = match (found.len(), ahead.is_empty()) {
         (0, _) => Outcome::Pass("the schemas are equal".to_owned()),
-        (count, true) => Outcome::Pass(format!("{count} differences, none of them something that only the target has")),
+        (count, true) => Outcome::Pass(format!("{}, none of them only in the target", counted(count, "difference"))),
         (_, false) => Outcome::Fail {
-            message: format!("`{}` has {} things that the release's schema lacks", b.environment, ahead.len()),
+            message: format!(
+                "`{}` has {} missing in the release's schema",
+                b.environment,
+                counted(ahead.len(), "object")
+            ),
             findings: ahead,
             evidence: Vec::new(),
             hint: Some(format!("gate schema diff {} {}", b.environment, a.environment)),

@@ -7,6 +7,7 @@ use stagegate_base::{
     compose::short,
     record::{Finding, Outcome, Record, Severity},
     redact::{Secret, names_a_secret},
+    text,
     units::Size,
 };
 
@@ -31,14 +32,14 @@ pub(super) fn versions(a: &Side, b: &Side, rules: Rules<'_>) -> (Vec<Row>, Vec<R
             }
         };
         add("image", |s| s.image.as_deref().map(|image| short(image).to_owned()));
-        add("version", |s| s.version.as_ref().map(|v| v.clone().unwrap_or_else(|why| format!("no answer: {why}"))));
+        add("version", |s| s.version.as_ref().map(|v| v.clone().unwrap_or_else(|why| format!("no response: {why}"))));
         add("commit", |s| s.commit.clone());
     }
     let lacking: Vec<&String> = names(a, b).into_iter().filter(|name| runs(b, name) && !runs(a, name)).collect();
     let outcome = match lacking.as_slice() {
-        [] => Outcome::Pass(format!("every service that runs in `{}` runs in `{}`, too", b.environment, a.environment)),
+        [] => Outcome::Pass(format!("all services running in `{}` also run in `{}`", b.environment, a.environment)),
         lacking => Outcome::fail(format!(
-            "{} runs in `{}` and not in `{}`, so it was not tested there",
+            "{} runs in `{}` but not in `{}`, so it was not tested there",
             lacking.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
             b.environment,
             a.environment
@@ -122,12 +123,17 @@ fn judged(
         })
         .collect();
     let outcome = match missing.first() {
-        None => Outcome::Pass(format!("`{}` sets all of {} keys", b.environment, left.len())),
+        None => Outcome::Pass(format!("`{}` sets all of {}", b.environment, text::counted(left.len(), "key"))),
         Some(_) => Outcome::Fail {
-            message: format!("{} of {} keys are not set in `{}`", missing.len(), left.len(), b.environment),
+            message: format!(
+                "{} of {} not set in `{}`",
+                missing.len(),
+                text::counted(left.len(), "key"),
+                b.environment
+            ),
             findings: missing,
             evidence: Vec::new(),
-            hint: Some(format!("set them for `{}`, or take them out of `{}`", b.environment, a.environment)),
+            hint: Some(format!("set them for `{}`, or remove them from `{}`", b.environment, a.environment)),
         },
     };
     record(a, rules, owner, "configuration", Severity::Warning, outcome)
@@ -159,7 +165,9 @@ pub(super) fn performance(a: &Side, b: &Side) -> Vec<Row> {
     let told = |side: &Side, probe: &String| match side.times.get(probe) {
         None => NOTHING.to_owned(),
         Some(Err(why)) => format!("not measured: {why}"),
-        Some(Ok(t)) => format!("p50 {:.2} ms, p95 {:.2} ms ({} answers)", t.p50_ms, t.p95_ms, t.count),
+        Some(Ok(t)) => {
+            format!("p50 {:.2} ms, p95 {:.2} ms ({})", t.p50_ms, t.p95_ms, text::counted(t.count, "response"))
+        }
     };
     probes.into_iter().map(|probe| Row::new(Section::Performance, probe, told(a, probe), told(b, probe))).collect()
 }

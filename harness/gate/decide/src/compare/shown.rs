@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Comparison, Row, Section};
 use crate::{readiness::Band, verdict::Verdict};
 use stagegate_base::{
-    record::Status,
+    record::{Severity, Status},
     text::{markdown_escaped, one_line},
 };
 
@@ -35,7 +35,12 @@ pub fn terminal(names: Names<'_>, comparison: &Comparison, verdict: &Verdict) ->
         text.push('\n');
     }
     for record in comparison.records.iter().filter(|record| record.status != Status::Pass) {
-        let status = if record.status == Status::Fail { "FAIL" } else { "not asked" };
+        let status = match (record.status, record.severity) {
+            (Status::Fail, Severity::Required) => "FAIL",
+            (Status::Fail, Severity::Warning) => "WARN",
+            (Status::Fail, Severity::Info) => "NOTE",
+            _ => "SKIP",
+        };
         text += &format!("{status} {}: {}\n", record.trial, one_line(&record.message));
         for finding in &record.findings {
             let found = one_line(&format!("{}: expected {}, got {}", finding.at, finding.expected, finding.found));
@@ -51,14 +56,16 @@ pub fn terminal(names: Names<'_>, comparison: &Comparison, verdict: &Verdict) ->
 fn readiness(names: Names<'_>, verdict: &Verdict) -> String {
     let (a, b) = names;
     let head = match (verdict.band, verdict.score) {
-        (Some(band), Some(score)) => format!("readiness of `{a}` for `{b}`: {score} of 100, {}", band.word()),
+        (Some(band), Some(score)) => {
+            format!("readiness of `{a}` for `{b}`: {score} ({} needed), {}", verdict.tally.needed, band.word())
+        }
         (Some(band), None) => format!("readiness of `{a}` for `{b}`: {}", band.word()),
-        (None, _) => format!("readiness of `{a}` for `{b}`: inconclusive, too little was asked"),
+        (None, _) => format!("readiness of `{a}` for `{b}`: inconclusive, too few checks ran"),
     };
     let why = verdict.reasons.iter().map(|reason| format!("\n  {}", one_line(reason)));
     let why: String = if verdict.band == Some(Band::Ready) { String::new() } else { why.collect() };
     let way_out = match verdict.band {
-        Some(Band::Caution) => "\n  to go on all the same: --accept-caution",
+        Some(Band::Caution) => "\n  continue anyway: --accept-caution",
         _ => "",
     };
     format!("{head}{why}{way_out}\n")

@@ -10,15 +10,15 @@ use stagegate_base::{command, exit::Exit};
 pub fn end_text(plan: &Plan, end: End, exit: Exit) -> String {
     let (target, release, previous) = (&plan.environments.target, &plan.release.name, &plan.previous.name);
     match (end, &plan.kind) {
-        (End::Promoted, Kind::Promote) => format!("promoted: {target} runs {release}"),
-        (End::Promoted, Kind::Rollback { .. }) => format!("taken back: {target} runs {release} again"),
-        (End::Held, _) if exit == Exit::Inconclusive => format!("inconclusive: {target} was not touched"),
-        (End::Held, _) => format!("held: {target} was not touched"),
-        (End::Aborted, _) => format!("cut short: {target} was not touched"),
-        (End::RolledBack, _) => format!("rolled back: {target} runs {previous} as before, and is verified"),
-        (End::BackNotVerified, _) => format!("back, but NOT verified: look at {target} now"),
-        (End::Stuck, _) => "STUCK: a person is needed".to_owned(),
-        (End::Abandoned, _) => "declared over".to_owned(),
+        (End::Promoted, Kind::Promote) => format!("promoted: {release} is live in {target}"),
+        (End::Promoted, Kind::Rollback { .. }) => format!("rolled back: {release} is live in {target} again"),
+        (End::Held, _) if exit == Exit::Inconclusive => format!("inconclusive: {target} was not changed"),
+        (End::Held, _) => format!("blocked: {target} was not changed"),
+        (End::Aborted, _) => format!("interrupted: {target} was not changed"),
+        (End::RolledBack, _) => format!("rolled back and verified: {previous} is live in {target} again"),
+        (End::BackNotVerified, _) => format!("rolled back but NOT verified: check {target} now"),
+        (End::Stuck, _) => "STUCK: manual action required".to_owned(),
+        (End::Abandoned, _) => "abandoned".to_owned(),
     }
 }
 
@@ -49,11 +49,11 @@ pub fn by_hand(plan: &Plan, dir: &Path, end: End) -> Vec<String> {
         ],
         End::Stuck => {
             let mut lines = vec![format!("gate status --env {target}"), format!("gate resume --env {target}")];
-            lines.push(format!("# or by hand; the log is {}", dir.join("run.log").display()));
+            lines.push(format!("# or manually; the log is {}", dir.join("run.log").display()));
             for database in &plan.databases {
                 let (name, copy, failed) =
                     (&database.name, plan.copy_of(&database.name), plan.failed_of(&database.name));
-                lines.push(format!("# database: if `{copy}` is there, it holds the rows from before:"));
+                lines.push(format!("# database: if `{copy}` exists, it holds the rows from before the migration:"));
                 lines.push(format!(
                     "#   begin; alter database \"{name}\" rename to \"{failed}\"; alter database \"{copy}\" rename to \"{name}\"; commit;"
                 ));

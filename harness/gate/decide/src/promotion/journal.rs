@@ -144,7 +144,7 @@ pub struct Line {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
     /// A line other than the last is damaged.
-    #[error("line {line} of the journal is damaged ({reason}); nothing is done by a guess: see docs/recovery.md")]
+    #[error("line {line} of the journal is damaged ({reason}); nothing was changed, see docs/recovery.md")]
     Damaged {
         /// Number of the line, from 1.
         line: usize,
@@ -153,14 +153,14 @@ pub enum JournalError {
     },
     /// It was written by another version.
     #[error(
-        "the journal has format {found}, this program reads {VERSION}; finish the run with the version that began it"
+        "the journal has format {found}, this version of gate reads format {VERSION}; finish the run with the version that started it"
     )]
     Version {
         /// The format found.
         found: u32,
     },
     /// It does not begin with a plan.
-    #[error("the journal does not begin with a plan")]
+    #[error("the journal does not start with a plan")]
     NoPlan,
 }
 
@@ -189,10 +189,10 @@ pub fn read(text: &[u8]) -> Result<(Vec<Line>, usize), JournalError> {
             return Err(JournalError::Version { found: line.v });
         }
         if line.seq != lines.len() as u64 {
-            return Err(damaged(format!("number {} instead of {}", line.seq, lines.len())));
+            return Err(damaged(format!("line number is {} instead of {}", line.seq, lines.len())));
         }
         if line.prev != prev {
-            return Err(damaged("it does not follow the line before".to_owned()));
+            return Err(damaged("its checksum does not match the previous line".to_owned()));
         }
         prev = hash(raw);
         good += end + 1;

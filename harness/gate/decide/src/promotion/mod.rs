@@ -4,6 +4,7 @@
 //! of the journal: a run that was killed goes on, or back, by asking it again. Until the commit line is written a
 //! run can only be taken back; from then on it only goes forward.
 
+mod done;
 mod ending;
 mod journal;
 mod next;
@@ -12,6 +13,7 @@ mod preflight;
 mod pruning;
 mod source;
 
+pub use done::done_text;
 pub use ending::{by_hand, end_text, reason};
 pub use journal::{Decision, End, Entry, JournalError, Line, VERSION, chained, read};
 pub use next::{Move, next};
@@ -95,18 +97,18 @@ impl Step {
     pub fn title(self) -> &'static str {
         match self {
             Step::Preflight => "preflight",
-            Step::Validate => "validate the source",
+            Step::Validate => "check the source",
             Step::Prepare => "prepare the release",
-            Step::BackUp => "back up and prove it",
+            Step::BackUp => "back up and verify",
             Step::Rehearse => "rehearse on a copy",
             Step::Freeze => "freeze writes",
             Step::Clone => "clone the database",
             Step::Migrate => "migrate",
             Step::Deploy => "deploy",
             Step::Verify => "verify",
-            Step::Thaw => "open the door",
-            Step::Reopen => "start the release from before",
-            Step::VerifyBack => "verify the way back",
+            Step::Thaw => "turn traffic on",
+            Step::Reopen => "start the previous release",
+            Step::VerifyBack => "verify the rollback",
             Step::Notify => "notify",
             Step::Prune => "prune",
         }

@@ -100,13 +100,13 @@ impl Run<'_> {
         let open = Step::FORWARD.into_iter().filter(|step| self.applies(*step)).find(|step| !self.done(*step));
         match open {
             Some(step) if self.begun(step) => {
-                Move::Decide(Decision::Rollback, format!("the run was interrupted in: {}", step.title()))
+                Move::Decide(Decision::Rollback, format!("the run was interrupted during: {}", step.title()))
             }
             Some(_) if self.was_resumed() => {
-                Move::Decide(Decision::Rollback, "the run was interrupted before its commit line".to_owned())
+                Move::Decide(Decision::Rollback, "the run was interrupted before the point of no return".to_owned())
             }
             Some(step) => Move::Do(step),
-            None => Move::Decide(Decision::Commit, "every step ended well".to_owned()),
+            None => Move::Decide(Decision::Commit, "all steps succeeded".to_owned()),
         }
     }
 

@@ -205,20 +205,20 @@ impl Plan {
         }
         for change in &self.rows_since {
             let now = change.after.map_or_else(|| "gone".to_owned(), |rows| rows.to_string());
-            lines.push(format!("  rows      {}: {now} now, {} will be served", change.table, change.before));
+            lines.push(format!("  rows      {}: {now} now, {} after the rollback", change.table, change.before));
         }
-        lines.push(format!("  frozen    {}", list(&self.freeze)));
+        lines.push(format!("  freeze    {} stopped while data is copied and migrated", list(&self.freeze)));
         match self.door_policy {
             Door::Closed => lines.push(format!(
-                "  door      {} closed until the release is verified, where data changes",
-                list(&self.door)
+                "  traffic   {} offline from migration to verification (only if data changes)",
+                are(&self.door)
             )),
             Door::Open => {
-                lines.push("  door      open: rows written before the verdict are counted on a rollback".into())
+                lines.push("  traffic   stays on: rows written before verification are counted on a rollback".into())
             }
         }
-        lines.push(format!("  way back  {} (git tag {})", self.way_back(), self.tag));
-        lines.push(format!("  verified within {}, healthy for {}", self.verify_within, self.soak));
+        lines.push(format!("  rollback  {} (git tag {})", self.rollback(), self.tag));
+        lines.push(format!("  verify    within {}, then healthy for {}", self.verify_within, self.soak));
         lines.join("\n")
     }
 
@@ -226,20 +226,18 @@ impl Plan {
         let Environments { source, target } = &self.environments;
         match &self.kind {
             Kind::Promote => format!("promote {source} -> {target} (run {})", self.run),
-            Kind::Rollback { run, data: true } => format!("roll {target} back, data included, to before run {run}"),
-            Kind::Rollback { run, data: false } => format!("roll {target} back, code only, to before run {run}"),
+            Kind::Rollback { run, data: true } => format!("roll back {target} with data to the state before run {run}"),
+            Kind::Rollback { run, data: false } => {
+                format!("roll back {target}, code only, to the state before run {run}")
+            }
         }
     }
 
-    fn way_back(&self) -> &'static str {
+    fn rollback(&self) -> &'static str {
         match self.tier {
-            stagegate_base::config::Tier::Auto => {
-                "code only where the rehearsal changes no schema and no row; else a copy and a rename"
-            }
-            stagegate_base::config::Tier::Swap => "a copy of the database and a rename",
-            stagegate_base::config::Tier::Restore => {
-                "a dump made while frozen, restored into a fresh database, and a rename"
-            }
+            stagegate_base::config::Tier::Auto => "code only if data stays unchanged, else instant database swap",
+            stagegate_base::config::Tier::Swap => "instant database swap",
+            stagegate_base::config::Tier::Restore => "restore of a dump made during the freeze, then a database swap",
         }
     }
 }
@@ -254,13 +252,21 @@ fn change_text(change: &ServiceChange) -> String {
         (Some(from), Some(to)) if from == to => format!("{} (same image)", short(from)),
         (Some(from), Some(to)) => format!("{} -> {}", short(from), short(to)),
         (None, Some(to)) => format!("new: {}", short(to)),
-        (Some(from), None) => format!("{} goes away", short(from)),
-        (None, None) => "not there".to_owned(),
+        (Some(from), None) => format!("{} is removed", short(from)),
+        (None, None) => "does not exist".to_owned(),
     }
 }
 
 fn list(names: &[String]) -> String {
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+fn are(names: &[String]) -> String {
+    match names {
+        [] => "nothing is".to_owned(),
+        [one] => format!("{one} is"),
+        several => format!("{} are", several.join(", ")),
+    }
 }
 
 /// Returns the git tag of a rollback point from a run's id, whose first parts are date and time.

@@ -1,6 +1,6 @@
 //! What must be so before a run may begin.
 
-use stagegate_base::units::Size;
+use stagegate_base::{text::counted, units::Size};
 
 use super::Kind;
 
@@ -53,30 +53,30 @@ pub struct Facts {
 pub fn refusals(kind: &Kind, facts: &Facts) -> Vec<String> {
     let mut refusals = facts.others.clone();
     if let Some(run) = &facts.unfinished_run {
-        refusals.push(format!("run {run} has not ended; finish it with `gate resume`"));
+        refusals.push(format!("run {run} is unfinished; finish it with `gate resume`"));
     }
     if facts.workdir_is_working_copy {
         refusals
-            .push("the target's workdir is your own working copy; give the environment a `workdir` of its own".into());
+            .push("the target's workdir is your own working copy; set a separate `workdir` for the environment".into());
     }
     changes(&mut refusals, "your working copy", &facts.repository_changes, "commit or stash them");
     changes(
         &mut refusals,
         "the target's worktree",
         &facts.target_changes,
-        "the gate checks releases out there: move them away",
+        "gate checks out releases there: move the changes elsewhere",
     );
     if *kind == Kind::Promote {
         source(&mut refusals, facts);
     }
-    told(&mut refusals, "the target is not what was deployed there", &facts.target_drift);
-    told(&mut refusals, "the target does not run", &facts.target_down);
+    told(&mut refusals, "the target has drifted from what was deployed", &facts.target_drift);
+    told(&mut refusals, "the target is not healthy", &facts.target_down);
     for image in &facts.missing_images {
-        refusals.push(format!("image {image} is not on this host, and the way back needs it"));
+        refusals.push(format!("image {image}, needed for rollback, is missing on this host"));
     }
     for name in &facts.taken {
         refusals.push(format!(
-            "database `{name}` is there already, and the run would make one of that name; rename it, or start again"
+            "database `{name}` already exists, and the run would create one of that name; rename it, or start again"
         ));
     }
     space(&mut refusals, facts);
@@ -86,7 +86,11 @@ pub fn refusals(kind: &Kind, facts: &Facts) -> Vec<String> {
 fn changes(refusals: &mut Vec<String>, place: &str, changes: &[String], way_out: &str) {
     if !changes.is_empty() {
         let shown: Vec<&str> = changes.iter().take(10).map(String::as_str).collect();
-        refusals.push(format!("{place} has {} uncommitted changes ({}); {way_out}", changes.len(), shown.join(", ")));
+        refusals.push(format!(
+            "{place} has {} ({}); {way_out}",
+            counted(changes.len(), "uncommitted change"),
+            shown.join(", ")
+        ));
     }
 }
 
@@ -100,28 +104,28 @@ fn source(refusals: &mut Vec<String>, facts: &Facts) {
     let short = |commit: &str| commit.chars().take(10).collect::<String>();
     match &facts.source_runs {
         None => refusals
-            .push("nothing is deployed in the source environment; deploy the release there and test it first".into()),
+            .push("the source environment has no release deployed; deploy and test the release there first".into()),
         Some(running) if *running != facts.release => refusals.push(format!(
-            "the source environment runs {}, not {}; only what was tested there can be promoted",
+            "the source environment runs {}, not {}; only a release that was tested there can be promoted",
             short(running),
             short(&facts.release)
         )),
         Some(_) => {}
     }
-    told(refusals, "the source is not what was deployed there", &facts.source_drift);
+    told(refusals, "the source has drifted from what was deployed", &facts.source_drift);
     told(refusals, "the source's files are not those of the release", &facts.source_worktree);
     if let Some(run) = &facts.source_unfinished {
-        refusals.push(format!("run {run} of the source has not ended; finish it with `gate resume` there"));
+        refusals.push(format!("run {run} of the source is unfinished; finish it with `gate resume` there"));
     }
 }
 
 fn space(refusals: &mut Vec<String>, facts: &Facts) {
     let needed = facts.databases.saturating_mul(11) / 5 + facts.wal;
     if let Some(free) = facts.free_volumes.filter(|free| *free < needed) {
-        refusals.push(format!("the disk of Docker's volumes has {} free, {} are needed", Size(free), Size(needed)));
+        refusals.push(format!("the disk of Docker's volumes has {} free, but {} is needed", Size(free), Size(needed)));
     }
     if facts.free_state < facts.databases {
         let (free, needed) = (Size(facts.free_state), Size(facts.databases));
-        refusals.push(format!("the disk of the state folder has {free} free, a dump needs up to {needed}"));
+        refusals.push(format!("the disk of the state folder has {free} free, but a dump needs up to {needed}"));
     }
 }

@@ -328,14 +328,14 @@ fn a_journal_of_another_version_is_refused_by_name() {
 #[case::dirty(Facts { repository_changes: vec![" M api/main.rs".into()], ..Facts::default() }, &["uncommitted", "api/main.rs", "commit or stash"])]
 #[case::working_copy(Facts { workdir_is_working_copy: true, ..Facts::default() }, &["working copy", "`workdir`"])]
 #[case::not_tested(Facts { source_runs: Some("cccc".into()), ..Facts::default() }, &["runs cccc"])]
-#[case::no_source(Facts { source_runs: None, ..Facts::default() }, &["nothing is deployed"])]
+#[case::no_source(Facts { source_runs: None, ..Facts::default() }, &["no release deployed"])]
 #[case::unfinished(Facts { unfinished_run: Some("r1".into()), ..Facts::default() }, &["r1", "gate resume"])]
 #[case::disk(Facts { databases: 100 << 20, wal: 16 << 20, free_volumes: Some(200 << 20), ..Facts::default() }, &["200.0 MiB free", "236.0 MiB"])]
 #[case::image(Facts { missing_images: vec!["sha256:1".into()], ..Facts::default() }, &["sha256:1"])]
 #[case::drift(Facts { target_drift: vec!["api runs another image".into()], ..Facts::default() }, &["api runs another image"])]
 #[case::taken(Facts { taken: vec!["shop__pre_x".into()], ..Facts::default() }, &["`shop__pre_x`", "is there already", "rename it"])]
 fn a_run_is_refused_with_what_was_found_and_the_way_out(#[case] facts: Facts, #[case] words: &[&str]) {
-    let source_runs = if words.first() == Some(&"runs cccc") || words.first() == Some(&"nothing is deployed") {
+    let source_runs = if words.first() == Some(&"runs cccc") || words.first() == Some(&"no release deployed") {
         facts.source_runs.clone()
     } else {
         Some("abcd".to_owned())
@@ -359,10 +359,10 @@ fn where_the_gate_can_go_no_further_it_says_what_to_type() {
 }
 
 #[test]
-fn an_inconclusive_end_is_not_called_held() {
+fn an_inconclusive_end_is_not_called_blocked() {
     let plan = plan(Kind::Promote);
     assert!(end_text(&plan, End::Held, Exit::Inconclusive).starts_with("inconclusive"));
-    assert!(end_text(&plan, End::Held, Exit::Held).starts_with("held"));
+    assert!(end_text(&plan, End::Held, Exit::Held).starts_with("blocked"));
 }
 
 mod properties;

@@ -22,7 +22,7 @@ pub fn text(run: &Run) -> String {
     if lines.len() > KEPT {
         let more = lines.len() - (KEPT - 1);
         lines.truncate(KEPT - 1);
-        lines.push(format!("::error title=stagegate::{more} more trials failed or could not be asked\n"));
+        lines.push(format!("::error title=stagegate::{more} more checks failed or could not run\n"));
     }
     lines.concat()
 }

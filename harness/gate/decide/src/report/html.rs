@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::{Run, counted, seconds, word};
+use super::{Run, score, seconds, status, word};
 use crate::verdict::VerdictKind;
 use stagegate_base::{
     record::{Record, Severity, Status},
@@ -20,7 +20,7 @@ body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding
 h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}\
 table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;border-bottom:1px solid #e5e7eb;text-align:left;\
 vertical-align:top}td.n{text-align:right;white-space:nowrap}\
-.pass{color:#15803d}.fail,.broken,.held{color:#b91c1c}.skip,.inconclusive{color:#a16207}.passed{color:#15803d}\
+.pass{color:#15803d}.fail,.broken,.blocked{color:#b91c1c}.skip,.warn,.note,.inconclusive{color:#a16207}.passed{color:#15803d}\
 pre{background:#f3f4f6;padding:.6rem;overflow:auto;white-space:pre-wrap}svg{max-width:100%;height:auto}\
 code{font-size:.9em}.hint{color:#374151;font-style:italic}";
 
@@ -47,8 +47,8 @@ pub fn text(run: &Run, plots: &[Plot]) -> String {
         word(run.verdict.kind),
         xml_escaped(&run.subject())
     );
-    let score = run.verdict.score.map(|score| format!("; score {score} of 100")).unwrap_or_default();
-    let _ = writeln!(page, "<p>{}{score}; begun {}</p>", counted(run.verdict.counts), inline(&run.started));
+    let score = score(&run.verdict).map(|score| format!(". {score}")).unwrap_or_default();
+    let _ = writeln!(page, "<p>{}{score}. Started {}</p>", run.verdict.tally.text(), inline(&run.started));
     if run.verdict.kind != VerdictKind::Promote && !run.verdict.reasons.is_empty() {
         page.push_str("<ul>\n");
         run.verdict.reasons.iter().for_each(|reason| {
@@ -57,7 +57,7 @@ pub fn text(run: &Run, plots: &[Plot]) -> String {
         page.push_str("</ul>\n");
     }
     if !plots.is_empty() {
-        page.push_str("<h2>measured</h2>\n");
+        page.push_str("<h2>measurements</h2>\n");
         plots.iter().for_each(|one| page.push_str(&plot(one)));
     }
     for (suite, records) in run.suites() {
@@ -93,19 +93,15 @@ fn plot(plot: &Plot) -> String {
 }
 
 fn record(record: &Record) -> String {
-    let status = match record.status {
-        Status::Pass => "pass",
-        Status::Fail => "fail",
-        Status::Skip => "skip",
-        Status::Broken => "broken",
-    };
-    let weight = match record.severity {
+    let status = status(record).to_lowercase();
+    let severity = match record.severity {
+        _ if record.status == Status::Fail => "",
         Severity::Required => "",
         Severity::Warning => " (warning)",
-        Severity::Info => " (info)",
+        Severity::Info => " (notice)",
     };
     format!(
-        "<tr><td class=\"{status}\">{status}{weight}</td><td><code>{}</code></td><td>{}{}</td><td class=\"n\">{} s</td></tr>\n",
+        "<tr><td class=\"{status}\">{status}{severity}</td><td><code>{}</code></td><td>{}{}</td><td class=\"n\">{} s</td></tr>\n",
         inline(&record.trial),
         inline(&record.message),
         details(record),

@@ -103,7 +103,7 @@ fn outcome(record: &Record) -> String {
     let told = match record.severity {
         Severity::Required => "",
         Severity::Warning => "warning: ",
-        Severity::Info => "info: ",
+        Severity::Info => "notice: ",
     };
     match As::of(record) {
         As::Pass => String::new(),

@@ -5,7 +5,7 @@ use stagegate_base::{
     text::{angles_escaped, clean, cut, markdown_escaped, one_line},
 };
 
-use super::{Run, columns, counted, seconds, word};
+use super::{Run, columns, reasons, score, seconds, status, word};
 
 /// How much of one failure is shown, in characters: GitHub refuses a summary above 1 MiB.
 const SHOWN: usize = 4000;
@@ -20,13 +20,13 @@ pub fn text(run: &Run) -> String {
 
 fn headline(run: &Run) -> String {
     let verdict = &run.verdict;
-    let score = verdict.score.map(|score| format!(" Score {score} of 100.")).unwrap_or_default();
-    let reasons: String = verdict.reasons.iter().map(|reason| format!("- {}\n", markdown_escaped(reason))).collect();
+    let score = score(verdict).map(|score| format!(" {score}.")).unwrap_or_default();
+    let reasons: String = reasons(verdict).iter().map(|reason| format!("- {}\n", markdown_escaped(reason))).collect();
     format!(
         "## {}: {}\n\n{}.{score}\n\n{reasons}",
         capital(word(verdict.kind)),
         markdown_escaped(&run.subject()),
-        counted(verdict.counts)
+        verdict.tally.text()
     )
 }
 
@@ -52,12 +52,12 @@ fn failures(run: &Run) -> String {
     let shown: String = run.troubles().take(UNFOLDED).map(failure).collect();
     match run.troubles().count().saturating_sub(UNFOLDED) {
         0 => shown,
-        more => format!("{shown}\n{more} more failed or could not be asked.\n"),
+        more => format!("{shown}\n{more} more failed or could not run.\n"),
     }
 }
 
 fn failure(record: &Record) -> String {
-    let status = if record.status == Status::Fail { "FAIL" } else { "BROKEN" };
+    let status = status(record);
     let mut parts = vec![one_line(&record.message)];
     parts.extend(columns(&record.findings));
     parts.extend(record.evidence.iter().map(|e| format!("\n{}:\n{}", one_line(&e.name), clean(&e.text))));

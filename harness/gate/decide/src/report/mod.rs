@@ -14,9 +14,9 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::verdict::{Counts, Verdict, VerdictKind};
+use crate::verdict::{Verdict, VerdictKind};
 use stagegate_base::{
-    record::{Finding, Record, Status},
+    record::{Finding, Record, Severity, Status},
     text::one_line,
 };
 
@@ -53,33 +53,45 @@ impl Run {
         self.records.iter().filter(|record| matches!(record.status, Status::Fail | Status::Broken))
     }
 
-    /// Tells what was judged: `staging`, or `staging, release 2.15.0`.
+    /// Returns what was checked: `staging`, or `staging 2.15.0`.
     fn subject(&self) -> String {
-        let release = self.release.as_ref().map(|release| format!(", release {release}")).unwrap_or_default();
+        let release = self.release.as_ref().map(|release| format!(" {release}")).unwrap_or_default();
         one_line(&format!("{}{release}", self.environment))
     }
 }
 
-/// The verdict's word.
+/// Returns the verdict's word, which is the class of its colour in a page too.
 fn word(kind: VerdictKind) -> &'static str {
     match kind {
         VerdictKind::Promote => "passed",
-        VerdictKind::Hold => "held",
+        VerdictKind::Hold => "blocked",
         VerdictKind::Inconclusive => "inconclusive",
     }
 }
 
-/// Tells the counts, those that are zero left out.
-fn counted(counts: Counts) -> String {
-    let all = [
-        (counts.pass, "passed"),
-        (counts.fail, "failed"),
-        (counts.skip, "skipped"),
-        (counts.broken, "broken"),
-        (counts.missing, "missing"),
-    ];
-    let told: Vec<String> = all.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    if told.is_empty() { "no trials".to_owned() } else { told.join(", ") }
+/// Returns the score in a sentence: `Score 84 (promotion needs 90)`; nothing where there is too little for a score.
+fn score(verdict: &Verdict) -> Option<String> {
+    verdict.score.map(|score| format!("Score {score} (promotion needs {})", verdict.tally.needed))
+}
+
+/// Returns the reasons that say more than the counts: of a run that passed, not the one that counts what was required.
+fn reasons(verdict: &Verdict) -> &[String] {
+    match verdict.kind {
+        VerdictKind::Promote => verdict.reasons.get(1..).unwrap_or_default(),
+        VerdictKind::Hold | VerdictKind::Inconclusive => &verdict.reasons,
+    }
+}
+
+/// Returns the word of a record's status; a failure that blocks nothing has a word of its own.
+fn status(record: &Record) -> &'static str {
+    match (record.status, record.severity) {
+        (Status::Pass, _) => "PASS",
+        (Status::Fail, Severity::Required) => "FAIL",
+        (Status::Fail, Severity::Warning) => "WARN",
+        (Status::Fail, Severity::Info) => "NOTE",
+        (Status::Skip, _) => "SKIP",
+        (Status::Broken, _) => "BROKEN",
+    }
 }
 
 /// Writes milliseconds as seconds.

@@ -6,7 +6,7 @@ use stagegate_base::{
     text::{clean, one_line},
 };
 
-use super::{Run, columns, counted, seconds, word};
+use super::{Run, columns, reasons, score, seconds, status, word};
 
 /// Whether the text is for eyes that see colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,7 @@ pub enum Colour {
 const GREEN: u8 = 32;
 const RED: u8 = 31;
 const YELLOW: u8 = 33;
+const CYAN: u8 = 36;
 
 /// Writes a run: its records by suite, and the summary.
 #[must_use]
@@ -36,20 +37,22 @@ pub fn text(run: &Run, colour: Colour) -> String {
 /// Writes one record: a line, and for a failure what, where, expected against found, evidence and hint.
 #[must_use]
 pub fn record(record: &Record, colour: Colour) -> String {
-    let (status, code) = match record.status {
-        Status::Pass => ("PASS", GREEN),
-        Status::Fail => ("FAIL", RED),
-        Status::Skip => ("SKIP", YELLOW),
-        Status::Broken => ("BROKEN", RED),
+    let code = match (record.status, record.severity) {
+        (Status::Pass, _) => GREEN,
+        (Status::Fail | Status::Broken, Severity::Required) => RED,
+        (Status::Fail | Status::Broken, Severity::Info) => CYAN,
+        (Status::Fail | Status::Broken | Status::Skip, _) => YELLOW,
     };
-    let weight = match record.severity {
+    // The word of a failure says its severity already.
+    let severity = match record.severity {
+        _ if record.status == Status::Fail => "",
         Severity::Required => "",
         Severity::Warning => ", warning",
-        Severity::Info => ", info",
+        Severity::Info => ", notice",
     };
     let head = format!(
-        "{} {} ({} s{weight})",
-        painted(status, code, colour),
+        "{} {} ({} s{severity})",
+        painted(status(record), code, colour),
         one_line(&record.trial),
         seconds(record.duration_ms)
     );
@@ -70,7 +73,7 @@ fn details(record: &Record) -> String {
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
-/// Writes the verdict, the counts and, unless all is well, the reasons.
+/// Writes the verdict with the counts, and the reasons.
 #[must_use]
 pub fn summary(run: &Run, colour: Colour) -> String {
     let verdict = &run.verdict;
@@ -79,10 +82,10 @@ pub fn summary(run: &Run, colour: Colour) -> String {
         VerdictKind::Hold => RED,
         VerdictKind::Inconclusive => YELLOW,
     };
-    let score = verdict.score.map(|score| format!("; score {score} of 100")).unwrap_or_default();
-    let head = painted(word(verdict.kind), code, colour);
-    let reasons: String = verdict.reasons.iter().map(|reason| format!("  {}\n", one_line(reason))).collect();
-    format!("{head}: {} ({}){score}\n{reasons}", counted(verdict.counts), run.subject())
+    let score = score(verdict).map(|score| format!(". {score}")).unwrap_or_default();
+    let head = painted(&word(verdict.kind).to_uppercase(), code, colour);
+    let reasons: String = reasons(verdict).iter().map(|reason| format!("  {}\n", one_line(reason))).collect();
+    format!("{head} {}: {}{score}\n{reasons}", run.subject(), verdict.tally.text())
 }
 
 /// Keeps a line from being a workflow command, which a CI server obeys wherever a job prints it.

@@ -140,7 +140,7 @@ fn ten_annotations_are_written_and_the_rest_counted() {
     let one = |i: usize| record(&format!("health::s{i}::http"), Severity::Required, 1, Outcome::fail("no"));
     let text = github::text(&run((0..25).map(one).collect(), &[]));
     assert_eq!(text.lines().count(), 10);
-    assert!(text.ends_with("::16 more trials failed or could not be asked\n"), "{text}");
+    assert!(text.ends_with("::16 more checks failed or could not run\n"), "{text}");
 }
 
 #[test]
