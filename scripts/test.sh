@@ -73,12 +73,12 @@ ended() {
 table() {
   [ -s "$work/steps" ] || return 0
   awk -F '\t' -v all=$((SECONDS - begun)) '
-    { printf "%6d s  %s%s%s\n", $2, $1, $4 == "parallel" ? "  (next to others)" : "", $3 == 0 ? "" : "  FAILED" }
+    { printf "%6d s  %s%s%s\n", $2, $1, ($4 == "parallel" ? "  (next to others)" : ""), ($3 == 0 ? "" : "  FAILED") }
     END { printf "%6d s  in all\n", all }' "$work/steps" >&2
   mkdir -p "${CARGO_TARGET_DIR:-target}"
   awk -F '\t' -v all=$((SECONDS - begun)) '
     BEGIN { printf "{\"steps\":[" }
-    { printf "%s{\"step\":\"%s\",\"seconds\":%d,\"exit\":%d,\"parallel\":%s}", NR > 1 ? "," : "", $1, $2, $3, $4 == "parallel" ? "true" : "false" }
+    { printf "%s{\"step\":\"%s\",\"seconds\":%d,\"exit\":%d,\"parallel\":%s}", (NR > 1 ? "," : ""), $1, $2, $3, ($4 == "parallel" ? "true" : "false") }
     END { printf "],\"seconds\":%d}\n", all }' "$work/steps" >"${CARGO_TARGET_DIR:-target}/test-steps.json"
 }
 

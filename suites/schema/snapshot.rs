@@ -62,7 +62,7 @@ fn judged(environment: &str, path: &Path, expected: &Facts, found: &Facts) -> Ou
     if differences.iter().all(|difference| difference.severity != Severity::Semantic) {
         return match found.unmodelled_objects().find(|(what, _)| !expected.unmodelled().contains_key(*what)) {
             Some((what, count)) => Outcome::Fail {
-                message: format!("{}, and {name} does not list them", not_compared(what, *count)),
+                message: format!("{}, and {name} does not list them", not_compared(what, count)),
                 findings: Vec::new(),
                 evidence: Vec::new(),
                 hint: Some(format!(
