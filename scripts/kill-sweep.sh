@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Kills the gate after every single journal line of a good and of a failing promotion, on the real sample stack, lets the
-# next command finish the run, and compares the target with the states before and after. Takes about half an hour. usage: scripts/kill-sweep.sh [LINE,LINE,...]
+# next command finish the run, and compares the target with the states before and after. Takes about half an hour.
+# usage: scripts/kill-sweep.sh [all | begun | LINE,LINE,...]   (begun: the begin of each step)
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

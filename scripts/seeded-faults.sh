@@ -5,8 +5,8 @@
 # --clean N  runs the suites N times on the healthy stack instead: every run has to pass
 # --keep     leaves the stacks and the folder with the records
 #
-# Requires scripts/setup.sh and a built `gate` (GATE names another one). Exits with 1 if a fault is not detected; one that
-# needs a program which is not installed here is reported as untried.
+# Requires scripts/setup.sh. Builds the gate of this checkout (GATE names another one). Exits with 1 if a fault is not
+# detected; one that needs a program which is not installed here is reported as untried.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -25,6 +25,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+# A program from an earlier build may not know the faults of this checkout.
 [ -n "${GATE:-}" ] || (cd "$root" && cargo build --locked --quiet --bin gate)
 [ -x "$gate" ] || die "$gate is missing"
 has openssl || die "openssl is not installed" "apt-get install openssl"
