@@ -333,7 +333,7 @@ fn a_journal_of_another_version_is_refused_by_name() {
 #[case::disk(Facts { databases: 100 << 20, wal: 16 << 20, free_volumes: Some(200 << 20), ..Facts::default() }, &["200.0 MiB free", "236.0 MiB"])]
 #[case::image(Facts { missing_images: vec!["sha256:1".into()], ..Facts::default() }, &["sha256:1"])]
 #[case::drift(Facts { target_drift: vec!["api runs another image".into()], ..Facts::default() }, &["api runs another image"])]
-#[case::taken(Facts { taken: vec!["shop__pre_x".into()], ..Facts::default() }, &["`shop__pre_x`", "is there already", "rename it"])]
+#[case::taken(Facts { taken: vec!["shop__pre_x".into()], ..Facts::default() }, &["`shop__pre_x`", "already exists", "rename it"])]
 fn a_run_is_refused_with_what_was_found_and_the_way_out(#[case] facts: Facts, #[case] words: &[&str]) {
     let source_runs = if words.first() == Some(&"runs cccc") || words.first() == Some(&"no release deployed") {
         facts.source_runs.clone()
