@@ -101,10 +101,10 @@ async fn databases_that_the_gate_did_not_make_outlive_it_whatever_their_names() 
     assert_eq!(marked(&small, Role::Failed).await.len(), 1);
 
     let back = small.gate(&["rollback", "--env", "production", "--with-data", "--yes"]);
-    ended(&back, 0, &["taken back"]);
+    ended(&back, 0, &["rolled back"]);
     whole(&small, "after the rollback of v3", true).await;
     let back = small.gate(&["rollback", "--env", "production", "--with-data", "--yes"]);
-    ended(&back, 0, &["taken back"]);
+    ended(&back, 0, &["rolled back"]);
     whole(&small, "after the rollback of v2", false).await;
     // The gate's own are gone, but for the last run's copy and the newest of each kind.
     for (role, count) in [(Role::Copy, 1), (Role::Failed, 1), (Role::Left, 1), (Role::Restored, 0)] {

@@ -38,7 +38,7 @@ async fn a_good_release_is_promoted_and_bad_ones_are_held_or_undone() {
     world.stage("v3-unhealthy");
     let undone = world.promote();
     assert_eq!(undone.code, Some(5), "{}", undone.text);
-    words(&undone.text, &["verify failed", "rolled back", "s of them for the database"]);
+    words(&undone.text, &["verify failed", "rolled back", "database switched in"]);
     assert_eq!(world.state().await, v2);
 
     world.stage("v3-crashloop");
@@ -75,7 +75,7 @@ async fn where_no_copy_can_be_made_a_dump_brings_the_rows_back() {
     std::fs::write(world.shop().join("notes.txt"), "not in git, and none of the gate's business").unwrap();
     let undone = world.promote();
     assert_eq!(undone.code, Some(5), "{}", undone.text);
-    words(&undone.text, &["tier: restore", "readyz", "rolled back"]);
+    words(&undone.text, &["rollback: restore of a dump", "readyz", "rolled back"]);
     assert_eq!(world.state().await, v1);
     world.assert_tidy("after the dump was restored").await;
 }
@@ -109,7 +109,7 @@ async fn a_release_whose_database_server_does_not_start_is_undone() {
     std::fs::write(&file, format!("{text}DB_PORT={}\n", taken.local_addr().unwrap().port())).unwrap();
     let undone = world.promote();
     assert_eq!(undone.code, Some(5), "{}", undone.text);
-    words(&undone.text, &["tier: swap", "rolled back"]);
+    words(&undone.text, &["rollback: instant database swap", "rolled back"]);
     assert_eq!(world.state().await, v1);
     world.assert_tidy("after the server was put back").await;
 }
@@ -122,7 +122,10 @@ async fn where_the_release_that_serves_is_proven_on_the_new_schema_the_way_back_
     let promoted = world.promote();
     assert_eq!(promoted.code, Some(0), "{}", promoted.text);
     // v2's api writes a column that v1's schema does not have; v1's api does not mind it.
-    words(&promoted.text, &["tier: code", "old on new: sound", "new on old: unsound"]);
+    words(
+        &promoted.text,
+        &["rollback: code only", "live release on the new schema: healthy", "candidate on the old schema: not healthy"],
+    );
     assert!(!promoted.text.contains("freeze"), "{}", promoted.text);
     assert_ne!(world.state().await, v1);
     world.assert_tidy("after a promotion without data").await;

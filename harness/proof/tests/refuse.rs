@@ -28,8 +28,8 @@ async fn what_cannot_go_well_is_refused_with_the_way_out() {
     let before = world.state().await;
 
     refused(&world, &[&PROMOTE[..], &["--release", "nonsense"]].concat(), 2, &["`nonsense` is not in the repository"]);
-    refused(&world, &PROMOTE, 3, &["v1 serves in `production` already"]);
-    refused(&world, &[&PROMOTE[..], &["--release", "v2"]].concat(), 3, &["only what was tested there"]);
+    refused(&world, &PROMOTE, 3, &["v1 is live in `production` already"]);
+    refused(&world, &[&PROMOTE[..], &["--release", "v2"]].concat(), 3, &["only a release that was tested there"]);
     refused(&world, &["down", "--env", "production", "--yes"], 2, &["protected", "--confirm production"]);
     refused(&world, &["reset", "--env", "production", "--yes"], 2, &["protected"]);
     refused(&world, &["up", "--env", "production", "--release", "v2"], 2, &["protected"]);
@@ -50,7 +50,7 @@ async fn what_cannot_go_well_is_refused_with_the_way_out() {
     refused(&world, &PROMOTE, 6, &["is damaged"]);
     let run = journal.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
     world.gate_ok(&["unlock", "--env", "production", "--run", &run]);
-    refused(&world, &PROMOTE, 3, &["v1 serves in `production` already"]);
+    refused(&world, &PROMOTE, 3, &["v1 is live in `production` already"]);
 }
 
 fn run_git(world: &World, args: &[&str]) {
@@ -74,7 +74,7 @@ async fn a_second_gate_is_told_who_is_at_work_and_a_stopped_one_takes_back_what_
     let world = World::new("stop", "soak = \"8s\"");
     let before = world.state().await;
     world.stage("v2");
-    refused(&world, &PROMOTE[..5], 2, &["nobody can be asked here", "--yes"]);
+    refused(&world, &PROMOTE[..5], 2, &["no terminal to confirm on", "--yes"]);
     let mut command = world.command(&PROMOTE);
     let first = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);

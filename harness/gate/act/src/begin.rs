@@ -147,7 +147,7 @@ pub async fn prepare_plan(
     facts.others.extend(unknown_freeze(config, &old.model));
     facts.others.extend(unnamed(&old.release));
     if request.kind == Kind::Promote && old.release == release && has_same_env_files(&old) {
-        facts.others.push(format!("{} serves in `{}` already, with the same env files", release.name, request.to));
+        facts.others.push(format!("{} is live in `{}` already, with the same env files", release.name, request.to));
     }
     let databases = databases(config, &target, &old.model, &mut facts).await?;
     let state = StateDir::of(config, &target.environment.project);

@@ -17,10 +17,10 @@ pub use done::done_text;
 pub use ending::{by_hand, end_text, reason};
 pub use journal::{Decision, End, Entry, JournalError, Line, VERSION, chained, read};
 pub use next::{Move, next};
-pub use plan::{Environments, Kind, Plan, PlanDatabase, ServiceChange, rollback_tag};
+pub use plan::{Environments, Kind, Plan, PlanDatabase, ServiceChange, SourceService, rollback_tag};
 pub use preflight::{Facts, refusals};
 pub use pruning::{Left, Pruning, pruning};
-pub use source::{SourceService, release_differences, source_changes, source_services};
+pub use source::{release_differences, source_changes, source_services};
 
 use serde::{Deserialize, Serialize};
 

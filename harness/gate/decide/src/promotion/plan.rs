@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::SourceService;
 use stagegate_base::{
     config::{CrossVersions, Door, Integrity},
     mark::{Mark, NAME_BYTES, Role},
@@ -27,6 +26,15 @@ pub enum Kind {
         /// Whether data goes back as well, or only code and configuration.
         data: bool,
     },
+}
+
+/// One service of the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceService {
+    /// The image id that it runs.
+    pub image: String,
+    /// Compose's hash of its configuration; `None` where the service had no container.
+    pub config: Option<String>,
 }
 
 /// Source and target by name.

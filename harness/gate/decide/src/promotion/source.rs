@@ -5,9 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
-use super::{Kind, Plan};
+use super::{Kind, Plan, SourceService};
 use stagegate_base::{
     compose::{Model, RELEASE_LABEL, short},
     container::Container,
@@ -15,15 +13,6 @@ use stagegate_base::{
 
 /// Label by which Compose tells whether a container was made from the same configuration.
 const CONFIG_LABEL: &str = "com.docker.compose.config-hash";
-
-/// One service of the source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceService {
-    /// The image id that it runs.
-    pub image: String,
-    /// Compose's hash of its configuration; `None` where the service had no container.
-    pub config: Option<String>,
-}
 
 /// Returns what the source runs, by service.
 ///

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Facts, Id, Kind, fact::Rollup};
+use super::{Facts, Id, Kind, facts::Rollup};
 
 /// What went and what came of one parent.
 #[derive(Default)]
