@@ -82,7 +82,7 @@ Examples:
 
 Exit codes: 0 ready, 3 not ready or caution, 4 too little evidence")]
     Compare(Compare),
-    /// Measure the [[performance]] probes; compare with another environment or a saved baseline
+    /// Measure the `[[performance]]` probes; compare with another environment or a saved baseline
     #[command(after_help = "\
 Examples:
   gate bench --env staging --against production
