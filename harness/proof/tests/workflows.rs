@@ -403,6 +403,6 @@ async fn protected(shop: &Shop) {
     let ended = shop.ask("workflows");
     assert_eq!(ended.code, Some(0), "{}", ended.text);
     assert_told(&ended, "items", &["PASS"]);
-    assert_told(&ended, "order", &["SKIP", "info", "`place an order at the front` (not marked safe)"]);
+    assert_told(&ended, "order", &["SKIP", "notice", "`place an order at the front` (not marked safe)"]);
     assert_eq!(shop.orders("true").await, orders);
 }
