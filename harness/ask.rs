@@ -21,6 +21,10 @@ const FORMER: &str = "--yes-really-";
 /// The parser cannot know an option whose name ends with an environment's, and it stood anywhere on the line.
 pub(crate) fn with_confirm(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let (former, mut args): (Vec<_>, Vec<_>) = args.partition(|arg| former_name(arg).is_some());
+    // The commands are described once more only where somebody wrote it the former way.
+    if former.is_empty() {
+        return args;
+    }
     let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
     let program = Cli::command();
     let command = args.iter().skip(1).find_map(|arg| program.find_subcommand(arg));
