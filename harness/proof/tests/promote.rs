@@ -126,7 +126,7 @@ async fn where_the_release_that_serves_is_proven_on_the_new_schema_the_way_back_
         &promoted.text,
         &["rollback: code only", "live release on the new schema: healthy", "candidate on the old schema: not healthy"],
     );
-    assert!(!promoted.text.contains("freeze"), "{}", promoted.text);
+    assert!(!promoted.text.contains("freeze writes"), "{}", promoted.text);
     assert_ne!(world.state().await, v1);
     world.assert_tidy("after a promotion without data").await;
 }
