@@ -166,16 +166,14 @@ if [ "$quick" = no ]; then
   start 'images' images
   step 'build' build
   join
-  # The demo mostly waits for containers: what needs a processor runs next to it.
-  start 'the demo, short, without any image or compiled code of the sample stack' demo
+  # By itself: what it promotes is timed, and builds next to it would be measured with it.
+  step 'the demo, short, without any image or compiled code of the sample stack' demo
 fi
-# Unit tests first: they need no lock of cargo's, which the demo takes for a moment.
 step 'unit tests' cargo unit --locked --quiet
 step 'format and lints' lints
 step 'docs' docs
 step 'instructions of the hot paths' instructions
 if [ "$quick" = no ]; then
-  join
   step 'images of the sample releases' releases
   step 'suites against a throw-away copy' suites
   step 'the gate on the real stack' cargo proof --locked
