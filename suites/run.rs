@@ -9,7 +9,8 @@ use std::{
 use futures_util::{FutureExt, StreamExt, stream};
 use stagegate_base::{
     config::{Config, Environment},
-    record::{Evidence, Finding, Outcome, Record},
+    finding::Finding,
+    record::{Evidence, Outcome, Record},
     redact::Mask,
 };
 
@@ -101,8 +102,7 @@ fn said(panic: &(dyn std::any::Any + Send)) -> &str {
 }
 
 fn masked(record: Record, mask: &Mask) -> Record {
-    let finding =
-        |f: Finding| Finding { at: mask.apply(&f.at), expected: mask.apply(&f.expected), found: mask.apply(&f.found) };
+    let finding = |f: Finding| Finding::new(mask.apply(&f.place.object), mask.apply(&f.expected), mask.apply(&f.found));
     Record {
         message: mask.apply(&record.message),
         findings: record.findings.into_iter().map(finding).collect(),

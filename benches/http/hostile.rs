@@ -62,7 +62,8 @@ pub(super) fn ask(address: &str, kind: &str) -> Ended {
             };
             let checked = check(&document, &document.operations()[0], &facts);
             let first = checked.findings.first().map(|one| one.finding());
-            let first = first.map(|one| format!("{}: expected {}, found {}", one.at, one.expected, one.found));
+            let first =
+                first.map(|one| format!("{}: expected {}, found {}", one.place.object, one.expected, one.found));
             first.or(checked.unchecked).ok_or_else(|| format!("{kind} was taken for sound"))?
         }
     };

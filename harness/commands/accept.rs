@@ -45,8 +45,11 @@ fn accepted(path: &Path, text: &str) -> Result<String, Failure> {
         None => "accepted (first snapshot)".to_owned(),
         Some(old) if old == new => return Ok("unchanged".to_owned()),
         Some(old) => {
-            let lines: Vec<String> =
-                old.differences(&new).iter().map(|f| format!("{} {} -> {}", f.at, f.expected, f.found)).collect();
+            let lines: Vec<String> = old
+                .differences(&new)
+                .iter()
+                .map(|f| format!("{} {} -> {}", f.place.object, f.expected, f.found))
+                .collect();
             let told = if lines.is_empty() { "more values recorded".to_owned() } else { lines.join("; ") };
             format!("accepted: {told}")
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stagegate_base::record::{Finding, Outcome};
+use stagegate_base::{finding::Finding, record::Outcome};
 use stagegate_contract::{Call, Method, code};
 
 use super::{
@@ -29,7 +29,7 @@ pub(super) fn judged(source: &Source) -> Outcome {
 /// Tells a document that cannot be used.
 pub(super) fn unusable(name: &str, error: &str) -> Outcome {
     let at = format!("{} {name}", code::UNUSABLE.id);
-    let finding = Finding { at, expected: "an OpenAPI document".to_owned(), found: error.to_owned() };
+    let finding = Finding::new(at, "an OpenAPI document", error.to_owned());
     let message = format!("{name}: {error}");
     Outcome::Fail { message, findings: vec![finding], evidence: Vec::new(), hint: Some(code::UNUSABLE.mend.to_owned()) }
 }

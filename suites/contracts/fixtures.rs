@@ -76,7 +76,7 @@ async fn of_shapes(book: &Book, wire: &Wire) -> Outcome {
 fn codes(outcome: &Outcome) -> BTreeSet<String> {
     let first = |text: &String| text.split([' ', ':']).next().unwrap_or_default().to_owned();
     match outcome {
-        Outcome::Fail { findings, .. } => findings.iter().map(|finding| first(&finding.at)).collect(),
+        Outcome::Fail { findings, .. } => findings.iter().map(|finding| first(&finding.place.object)).collect(),
         Outcome::Broken(reason) => BTreeSet::from([first(reason)]),
         Outcome::Pass(_) | Outcome::Skip(_) => BTreeSet::new(),
     }

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use stagegate_base::{
     config::TokenSource,
-    record::{Evidence, Finding, Outcome},
+    finding::Finding,
+    record::{Evidence, Outcome},
 };
 use stagegate_contract::{self as contract, Checked, Operation, Request, code};
 use stagegate_host::http::Answer;
@@ -63,11 +64,11 @@ fn unable(book: &Book, address: &SocketAddr, request: &Request, answer: &Answer)
     let path = request.target.split('?').next().unwrap_or_default();
     Outcome::Fail {
         message: format!("{} {path} answers {}: documented, but it cannot serve", request.method, answer.status),
-        findings: vec![Finding {
-            at: format!("{} status", code::UNABLE.id),
-            expected: "an answer of success".to_owned(),
-            found: answer.status.to_string(),
-        }],
+        findings: vec![Finding::new(
+            format!("{} status", code::UNABLE.id),
+            "an answer of success",
+            answer.status.to_string(),
+        )],
         evidence: vec![reproduce(book, address, request), body],
         hint: None,
     }
@@ -77,7 +78,7 @@ fn unable(book: &Book, address: &SocketAddr, request: &Request, answer: &Answer)
 pub(super) fn failed(book: &Book, address: Option<&SocketAddr>, request: &Request, message: String) -> Outcome {
     let evidence = address.map(|address| reproduce(book, address, request)).into_iter().collect();
     let at = format!("{} answer", code::NO_ANSWER.id);
-    let finding = Finding { at, expected: "a whole HTTP answer".to_owned(), found: message.clone() };
+    let finding = Finding::new(at, "a whole HTTP answer", message.clone());
     Outcome::Fail { message, findings: vec![finding], evidence, hint: None }
 }
 

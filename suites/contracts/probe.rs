@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::{StreamExt, stream};
-use stagegate_base::record::{Evidence, Finding, Outcome, Severity};
+use stagegate_base::{
+    finding::Finding,
+    record::{Evidence, Outcome, Severity},
+};
 use stagegate_contract::{Answer, Operation, Probe, Refused, can_be_probed, code, probes, refused};
 use stagegate_host::{
     error::with_causes,

@@ -6,7 +6,8 @@ use std::{path::PathBuf, sync::Arc};
 use futures_util::{StreamExt, stream};
 use stagegate_base::{
     config::Service,
-    record::{Finding, Outcome},
+    finding::{Finding, Place},
+    record::Outcome,
 };
 use stagegate_contract::{
     Document, Format, code,
@@ -96,7 +97,7 @@ async fn fetched(path: &str, wire: &Wire) -> Result<String, String> {
 
 fn missing(path: &str, reason: String) -> Outcome {
     let at = format!("{} {path}", code::SERVED_MISSING.id);
-    let finding = Finding { at, expected: "an OpenAPI document".to_owned(), found: reason.clone() };
+    let finding = Finding::new(at, "an OpenAPI document", reason.clone());
     let hint = Some(code::SERVED_MISSING.mend.to_owned());
     Outcome::Fail { message: reason, findings: vec![finding], evidence: Vec::new(), hint }
 }
@@ -139,11 +140,11 @@ fn compared(served: &Served, file: &std::path::Path, text: &str) -> Outcome {
 
 fn finding(change: &Change) -> Finding {
     let or = |text: &str| if text.is_empty() { "nothing".to_owned() } else { text.to_owned() };
-    Finding {
-        at: format!("{} {} at {}", code::SERVED_DIFFERS.id, change.id, change.place),
-        expected: or(&change.before),
-        found: or(&change.after),
-    }
+    Finding::new(
+        format!("{} {} at {}", code::SERVED_DIFFERS.id, change.id, change.place),
+        or(&change.before),
+        or(&change.after),
+    )
 }
 
 /// Asks every operation of a document that only the service has.
@@ -177,8 +178,10 @@ fn gathered(path: &str, failed: &[(String, &Outcome)]) -> Outcome {
     let (mut all, mut lines) = (Vec::new(), Vec::new());
     for (title, outcome) in failed {
         let Outcome::Fail { findings, evidence, .. } = outcome else { continue };
-        let named =
-            findings.iter().map(|finding| Finding { at: format!("{} of {title}", finding.at), ..finding.clone() });
+        let named = findings.iter().map(|finding| Finding {
+            place: Place::of(format!("{} of {title}", finding.place.object)),
+            ..finding.clone()
+        });
         all.extend(named);
         lines.extend(evidence.iter().filter(|evidence| evidence.name == "reproduce").cloned());
     }

@@ -6,7 +6,8 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use stagegate_base::{
     config::Config,
-    record::{Finding, Outcome, Severity},
+    finding::{Finding, Place},
+    record::{Outcome, Severity},
 };
 use stagegate_contract::{Shape, code, shape_path};
 use stagegate_host::{paths::StateDir, shapes};
@@ -68,7 +69,10 @@ fn compared(book: &Book, root: &Path, seen: &BTreeMap<String, (String, &Shape)>)
         };
         let found = accepted.differences(shape);
         alike += usize::from(found.is_empty());
-        let named = |f: Finding| Finding { at: format!("{} {title} {}", code::SHAPE_CHANGED.id, f.at), ..f };
+        let named = |f: Finding| Finding {
+            place: Place::of(format!("{} {title} {}", code::SHAPE_CHANGED.id, f.place.object)),
+            ..f
+        };
         findings.extend(found.into_iter().map(named));
     }
     told(book, findings, alike, without)

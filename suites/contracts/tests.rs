@@ -251,7 +251,7 @@ async fn a_secured_operation_is_called_with_the_token_and_never_shows_it() {
     };
     assert!(heads.lock().unwrap()[0].contains("authorization: Bearer hunter2-hunter2"));
     let line = format!(r#"curl -i -H "authorization: Bearer $API_TOKEN" 'http://{address}/me'"#);
-    assert_eq!((evidence[0].text.as_str(), findings[0].at.as_str()), (line.as_str(), "SGC010 status"));
+    assert_eq!((evidence[0].text.as_str(), findings[0].place.object.as_str()), (line.as_str(), "SGC010 status"));
 }
 
 #[test]
@@ -279,7 +279,9 @@ async fn the_served_document_is_the_repositorys(#[case] text: String, #[case] wa
     let outcome = served::asked(&of_service(Some(&folder.0.join("openapi.json"))), &wire(&[address])).await;
     match (outcome, want) {
         (Outcome::Pass(_), None) => {}
-        (Outcome::Fail { findings, .. }, Some(want)) => assert!(findings[0].at.starts_with(want), "{findings:?}"),
+        (Outcome::Fail { findings, .. }, Some(want)) => {
+            assert!(findings[0].place.object.starts_with(want), "{findings:?}")
+        }
         (outcome, _) => panic!("{outcome:?}"),
     }
 }
@@ -305,7 +307,7 @@ async fn what_only_the_service_documents_is_asked_as_it_says() {
         panic!()
     };
     assert_eq!(message, "GET /orders do not match /openapi.json");
-    assert_eq!(findings[0].at, "SGC031 $[0].id of GET /orders");
+    assert_eq!(findings[0].place.object, "SGC031 $[0].id of GET /orders");
 }
 
 #[tokio::test]
@@ -321,7 +323,7 @@ async fn an_answer_that_breaks_it_says_where_and_how_to_see_it() {
     let (address, _) = server(answer("200 OK", r#"{"total": "hunter2-hunter2"}"#));
     let Outcome::Fail { message, findings, evidence, hint } = asked(&[address]).await else { panic!() };
     assert_eq!(message, "response 200 does not match openapi.json");
-    assert_eq!((findings[0].at.as_str(), findings[0].found.as_str()), ("SGC031 $.total", r#"string "***""#));
+    assert_eq!((findings[0].place.object.as_str(), findings[0].found.as_str()), ("SGC031 $.total", r#"string "***""#));
     assert_eq!(evidence[0].text, format!("curl -i -H 'accept: application/json' 'http://{address}/api/orders'"));
     assert!(hint.unwrap().contains("gate test --env staging contracts"));
 }

@@ -17,7 +17,8 @@ use std::{
 use stagegate_base::{
     config::{Config, Kind, Service},
     container::{Container, Health, State},
-    record::{Evidence, Finding, Outcome},
+    finding::Finding,
+    record::{Evidence, Outcome},
 };
 use stagegate_policy_decide::health::Readiness;
 
@@ -153,7 +154,7 @@ where
 fn failed(service: &str, container: &Container, wrong: Wrong, evidence: Vec<Evidence>) -> Outcome {
     Outcome::Fail {
         message: format!("service `{service}`: {}", wrong.found),
-        findings: vec![Finding { at: container.name.clone(), expected: wrong.expected, found: wrong.found }],
+        findings: vec![Finding::new(container.name.clone(), wrong.expected, wrong.found)],
         evidence,
         hint: wrong.hint,
     }

@@ -5,7 +5,10 @@
 
 use std::{io::Read, sync::Arc};
 
-use stagegate_base::record::{Finding, Outcome, Severity};
+use stagegate_base::{
+    finding::Finding,
+    record::{Outcome, Severity},
+};
 use stagegate_host::{error::with_causes, project::Project};
 use stagegate_policy_act::isolation as act;
 
@@ -76,11 +79,11 @@ async fn seen(session: &Session, other: &Project, name: &str) -> Result<(Vec<Fin
 }
 
 fn finding(service: &str, what: &str, other: &str) -> Finding {
-    Finding {
-        at: service.to_owned(),
-        expected: format!("a {what} that is seen here only"),
-        found: format!("the {what} is in `{other}` too"),
-    }
+    Finding::new(
+        service.to_owned(),
+        format!("a {what} that is seen here only"),
+        format!("the {what} is in `{other}` too"),
+    )
 }
 
 fn random() -> std::io::Result<String> {

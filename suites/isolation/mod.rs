@@ -12,10 +12,7 @@ mod stores;
 
 use std::sync::Arc;
 
-use stagegate_base::{
-    config::EPHEMERAL,
-    record::{Finding, Outcome},
-};
+use stagegate_base::{config::EPHEMERAL, finding::Finding, record::Outcome};
 
 use crate::trial::{Scope, Suite, Trial};
 use neighbours::Neighbours;
@@ -50,7 +47,7 @@ fn judged(message: &str, findings: Vec<Finding>, sound: String, hint: &str) -> O
         None => Outcome::Pass(sound),
         Some(first) => {
             let more = if findings.len() > 1 { format!(" and {} more", findings.len() - 1) } else { String::new() };
-            let message = format!("{message}: {}: {}{more}", first.at, first.found);
+            let message = format!("{message}: {}: {}{more}", first.place.object, first.found);
             Outcome::Fail { message, findings, evidence: Vec::new(), hint: Some(hint.to_owned()) }
         }
     }

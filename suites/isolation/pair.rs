@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stagegate_base::record::{Finding, Outcome};
+use stagegate_base::{finding::Finding, record::Outcome};
 use stagegate_policy_decide::isolation::{self, Stack};
 
 use super::{Neighbours, judged};

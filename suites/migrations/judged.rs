@@ -2,7 +2,8 @@
 
 use stagegate_base::{
     config::{LockLimits, Migrations},
-    record::{self, Evidence, Outcome, Severity},
+    finding,
+    record::{Evidence, Outcome, Severity},
 };
 use stagegate_migration_decide::{
     Extent, Finding, codes,
@@ -188,12 +189,12 @@ fn at(finding: &Finding) -> String {
     if place.is_empty() { String::new() } else { format!("{place} ") }
 }
 
-fn told(finding: &Finding) -> record::Finding {
+fn told(finding: &Finding) -> finding::Finding {
     let title = finding.code().map_or("", |code| code.title);
     let statement = if finding.statement.is_empty() { String::new() } else { format!(": {}", finding.statement) };
-    record::Finding {
-        at: format!("{}{statement}", finding.place()),
-        expected: format!("no {}", finding.code),
-        found: format!("{title}: {}", finding.message),
-    }
+    finding::Finding::new(
+        format!("{}{statement}", finding.place()),
+        format!("no {}", finding.code),
+        format!("{title}: {}", finding.message),
+    )
 }

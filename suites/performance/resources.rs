@@ -61,14 +61,14 @@ impl Looking {
 }
 
 /// Puts what was found of resources to what was found of latencies: a failure first, then what could not be asked.
-fn joined(outcome: Outcome, beyond: Vec<stagegate_base::record::Finding>, unchecked: Vec<String>) -> Outcome {
+fn joined(outcome: Outcome, beyond: Vec<stagegate_base::finding::Finding>, unchecked: Vec<String>) -> Outcome {
     match outcome {
         Outcome::Fail { message, mut findings, evidence, hint } => {
             findings.extend(beyond);
             Outcome::Fail { message, findings, evidence, hint }
         }
         _ if !beyond.is_empty() => Outcome::Fail {
-            message: format!("{} is {}, {} is allowed", beyond[0].at, beyond[0].found, beyond[0].expected),
+            message: format!("{} is {}, {} is allowed", beyond[0].place.object, beyond[0].found, beyond[0].expected),
             findings: beyond,
             evidence: Vec::new(),
             hint: None,
@@ -105,13 +105,13 @@ async fn figures(session: &Session, probe: &Probe) -> Result<Vec<Figures>, Strin
 
 #[cfg(test)]
 mod tests {
-    use stagegate_base::record::Finding;
+    use stagegate_base::finding::Finding;
 
     use super::*;
 
     fn beyond() -> Vec<Finding> {
         let [at, expected, found] = ["api: memory", "at most 1.0 MiB", "2.0 MiB"].map(str::to_owned);
-        vec![Finding { at, expected, found }]
+        vec![Finding::new(at, expected, found)]
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use stagegate_base::record::{self, Evidence, Outcome};
+use stagegate_base::{
+    finding,
+    record::{Evidence, Outcome},
+};
 use stagegate_host::error::with_causes;
 use stagegate_policy_act::audit;
 use stagegate_policy_decide::rules::{self as policy, Finding, Rule};
@@ -58,12 +61,8 @@ fn judged(rule: &Rule, findings: &[Finding]) -> Outcome {
     }
 }
 
-fn told(finding: &Finding) -> record::Finding {
+fn told(finding: &Finding) -> finding::Finding {
     let place = finding.place.as_ref().map(|place| format!(" ({}:{})", place.file, place.line));
     let at = finding.container.clone().unwrap_or_else(|| finding.subject().to_owned());
-    record::Finding {
-        at: format!("{at}{}", place.unwrap_or_default()),
-        expected: finding.expected.clone(),
-        found: finding.found.clone(),
-    }
+    finding::Finding::new(format!("{at}{}", place.unwrap_or_default()), finding.expected.clone(), finding.found.clone())
 }

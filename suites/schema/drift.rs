@@ -6,7 +6,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use stagegate_base::{
     config::{Config, Database, Migrations},
-    record::{Evidence, Finding, Outcome},
+    finding::{Finding, Place},
+    record::{Evidence, Outcome},
 };
 use stagegate_host::database::Server;
 use stagegate_migration_decide::{
@@ -122,6 +123,6 @@ fn judged(drift: &Drift) -> Outcome {
 
 fn told(drifted: &Drifted) -> Vec<Finding> {
     let by = drifted.migration.as_ref().map_or_else(String::new, |by| format!(" (last changed by {by})"));
-    let one = |finding: Finding| Finding { at: format!("{}{by}", finding.at), ..finding };
+    let one = |finding: Finding| Finding { place: Place::of(format!("{}{by}", finding.place.object)), ..finding };
     findings(&drifted.difference).into_iter().map(one).collect()
 }

@@ -83,7 +83,7 @@ fn judged(environment: &str, path: &Path, expected: &Facts, found: &Facts) -> Ou
 
 #[cfg(test)]
 mod tests {
-    use stagegate_base::record::Finding;
+    use stagegate_base::finding::Finding;
 
     use super::*;
 
@@ -100,8 +100,7 @@ mod tests {
             panic!("it passed")
         };
         assert_eq!(message, "the schema is not that of main.txt: 1 difference: 1 semantic");
-        let want =
-            Finding { at: "column public.orders.id, type".into(), expected: "bigint".into(), found: "integer".into() };
+        let want = Finding::new("column public.orders.id, type", "bigint", "integer");
         assert_eq!(findings, [want]);
     }
 

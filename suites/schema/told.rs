@@ -1,6 +1,6 @@
 //! A difference as findings of a record.
 
-use stagegate_base::record::Finding;
+use stagegate_base::finding::Finding;
 use stagegate_migration_decide::schema::{Change, Difference};
 
 /// How many differences are told one by one; the evidence has all.
@@ -9,17 +9,19 @@ pub(super) const FINDINGS: usize = 20;
 /// Returns a finding for the difference, or for each of its attributes.
 pub(super) fn findings(difference: &Difference) -> Vec<Finding> {
     let at = difference.id.to_string();
-    let one = |expected: &str, found: &str| Finding { at: at.clone(), expected: expected.into(), found: found.into() };
+    let one = |expected: &str, found: &str| Finding::new(at.clone(), expected, found);
     match &difference.change {
         Change::Added { .. } => vec![one("not there", "there")],
         Change::Removed { .. } => vec![one("there", "not there")],
         Change::Renamed { to } => vec![one(&difference.id.name, &to.name)],
         Change::Changed { attributes } => attributes
             .iter()
-            .map(|a| Finding {
-                at: format!("{at}, {}", a.name),
-                expected: a.old.clone().unwrap_or_else(|| "(none)".into()),
-                found: a.new.clone().unwrap_or_else(|| "(none)".into()),
+            .map(|a| {
+                Finding::new(
+                    format!("{at}, {}", a.name),
+                    a.old.clone().unwrap_or_else(|| "(none)".into()),
+                    a.new.clone().unwrap_or_else(|| "(none)".into()),
+                )
             })
             .collect(),
     }

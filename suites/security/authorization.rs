@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use stagegate_base::{
-    config::Service,
-    record::{Finding, Outcome},
-};
+use stagegate_base::{config::Service, finding::Finding, record::Outcome};
 use stagegate_contract::Document;
 use stagegate_host::{
     error::with_causes,
@@ -46,11 +43,11 @@ async fn ask(session: Arc<Session>, service: Service, operations: Arc<Vec<Secure
     for operation in operations.iter() {
         match status(&session, &service, operation, None).await {
             Ok(status) if security::refused(status) => {}
-            Ok(status) => findings.push(Finding {
-                at: format!("{} {} {}", service.name, operation.method, operation.path),
-                expected: "401 or 403 without a token".to_owned(),
-                found: format!("{status}"),
-            }),
+            Ok(status) => findings.push(Finding::new(
+                format!("{} {} {}", service.name, operation.method, operation.path),
+                "401 or 403 without a token",
+                format!("{status}"),
+            )),
             Err(reason) => return Outcome::Broken(reason),
         }
     }

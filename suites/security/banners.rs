@@ -32,7 +32,7 @@ async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
             looked_at += 1;
             for mut finding in security::banners(seen) {
                 if told.insert(finding.found.clone()) {
-                    finding.at = format!("{} {}", answered.service, finding.at);
+                    finding.place.object = format!("{} {}", answered.service, finding.place.object);
                     findings.push(finding);
                 }
             }

@@ -30,7 +30,7 @@ async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
         for seen in answered.usual.iter().chain(&answered.provoked) {
             looked_at += 1;
             for mut finding in security::cookies(seen) {
-                finding.at = format!("{} {}", answered.service, finding.at);
+                finding.place.object = format!("{} {}", answered.service, finding.place.object);
                 findings.push(finding);
             }
         }

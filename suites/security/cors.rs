@@ -29,7 +29,7 @@ async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
         looked_at += answered.foreign.len();
         for (origin, seen) in &answered.foreign {
             if let Some(mut finding) = security::cors(seen, origin) {
-                finding.at = format!("{} {}", answered.service, finding.at);
+                finding.place.object = format!("{} {}", answered.service, finding.place.object);
                 findings.push(finding);
             }
         }

@@ -36,9 +36,9 @@ async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
         // One answer that lacks a header is enough to find where all of them are made.
         let mut told = BTreeSet::new();
         for mut finding in answered.usual.iter().flat_map(|seen| security::headers(seen, expected)) {
-            let header = finding.at.rsplit(' ').next().unwrap_or_default().to_owned();
+            let header = finding.place.object.rsplit(' ').next().unwrap_or_default().to_owned();
             if told.insert(header) {
-                finding.at = format!("{} {}", answered.service, finding.at);
+                finding.place.object = format!("{} {}", answered.service, finding.place.object);
                 findings.push(finding);
             }
         }

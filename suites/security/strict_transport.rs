@@ -31,6 +31,6 @@ async fn ask(session: Arc<Session>, service: String, tls: Tls) -> Outcome {
         return Outcome::fail(format!("service `{service}` speaks TLS at port {}, and no HTTP over it", tls.port));
     };
     let mut findings = security::headers(&answer, &[]);
-    findings.iter_mut().for_each(|finding| finding.at = format!("{service} {}", finding.at));
+    findings.iter_mut().for_each(|finding| finding.place.object = format!("{service} {}", finding.place.object));
     judged("browsers may come back over plain HTTP", findings, "strict-transport-security".to_owned(), HINT)
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use stagegate_base::{
     config::{Algorithm, Config, EPHEMERAL, Jwt, Service},
-    record::{Finding, Outcome, Severity},
+    finding::Finding,
+    record::{Outcome, Severity},
     redact::Secret,
 };
 use stagegate_contract::Document;
@@ -128,7 +129,7 @@ async fn ask(session: &Arc<Session>, case: &Case, sent: Sent) -> Result<Outcome,
         if !security::refused(status) {
             let at = format!("{} {operation}", case.service.name);
             let found = format!("{status} to a token {what}");
-            findings.push(Finding { at, expected: "401 or 403".to_owned(), found });
+            findings.push(Finding::new(at, "401 or 403", found));
         }
     }
     let (count, name) = (tokens.len(), own.algorithm.name());

@@ -29,7 +29,7 @@ async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
         provoked += answered.provoked.len();
         for seen in answered.provoked.iter().chain(&answered.usual) {
             if let Some(mut finding) = security::traces(seen) {
-                finding.at = format!("{} {}", answered.service, finding.at);
+                finding.place.object = format!("{} {}", answered.service, finding.place.object);
                 findings.push(finding);
             }
         }

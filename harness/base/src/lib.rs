@@ -9,6 +9,7 @@ pub mod compose;
 pub mod config;
 pub mod container;
 pub mod exit;
+pub mod finding;
 pub mod mark;
 pub mod record;
 pub mod redact;

@@ -2,17 +2,44 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How much a trial weighs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+use crate::finding::Finding;
+
+/// How grave a failed check or a finding is; the gravest comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Vetoes: a failure holds the release, and so does not having run.
+    /// Vetoes: a failure blocks the release, and so does not having run.
     #[default]
     Required,
     /// Counts half.
     Warning,
-    /// Is only told.
+    /// Is only reported.
     Info,
+}
+
+impl Severity {
+    /// All of them, the gravest first.
+    pub const ALL: [Severity; 3] = [Severity::Required, Severity::Warning, Severity::Info];
+
+    /// Returns the word in configuration, options and JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Required => "required",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        }
+    }
+
+    /// Returns the word at the head of a finding or a failed check.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Severity::Required => "FAIL",
+            Severity::Warning => "WARN",
+            Severity::Info => "NOTE",
+        }
+    }
 }
 
 /// What became of a trial.
@@ -27,17 +54,6 @@ pub enum Status {
     Skip,
     /// The question could not be asked: no Docker, no file, no answer from ourselves.
     Broken,
-}
-
-/// One difference between what was expected and what was found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// Where: a JSON path, a service, a header.
-    pub at: String,
-    /// What was expected, with its type or unit.
-    pub expected: String,
-    /// What was found, with its type or unit.
-    pub found: String,
 }
 
 /// What a check gives back.
@@ -112,7 +128,7 @@ impl Record {
     #[must_use]
     pub fn new(environment: &str, trial: &str, severity: Severity, duration_ms: u64, outcome: Outcome) -> Self {
         let mut record = Record {
-            v: 1,
+            v: 2,
             environment: environment.to_owned(),
             trial: trial.to_owned(),
             status: Status::Pass,
@@ -133,6 +149,7 @@ impl Record {
                 (record.evidence, record.hint) = (evidence, hint);
             }
         }
+        record.findings.iter_mut().for_each(|finding| finding.severity = severity);
         record
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stagegate_base::record::Finding;
+use stagegate_base::finding::Finding;
 
 use super::code::Code;
 
@@ -40,11 +40,7 @@ impl Difference {
             0 | 1 => String::new(),
             places => format!(" (and at {} more places)", places - 1),
         };
-        Finding {
-            at: format!("{} {}", self.code.id, self.at),
-            expected: self.expected.clone(),
-            found: format!("{}{more}", self.found),
-        }
+        Finding::new(format!("{} {}", self.code.id, self.at), self.expected.clone(), format!("{}{more}", self.found))
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     found,
     media::Media,
 };
-use stagegate_base::record::Finding;
+use stagegate_base::finding::Finding;
 
 /// How many places a shape has at most.
 const PLACES: usize = 2_000;
@@ -116,7 +116,7 @@ impl Shape {
     /// fine: the data of the moment decides about both.
     #[must_use]
     pub fn differences(&self, now: &Shape) -> Vec<Finding> {
-        let finding = |at: &str, expected: String, found: String| Finding { at: at.to_owned(), expected, found };
+        let finding = |at: &str, expected: String, found: String| Finding::new(at.to_owned(), expected, found);
         let mut all = Vec::new();
         if self.head != now.head {
             all.push(finding("answer", self.head.clone(), now.head.clone()));

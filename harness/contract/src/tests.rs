@@ -221,7 +221,7 @@ fn one_part_of_the_document_is_told_once_whatever_how_often_it_is_broken() {
     let checked = asked(&shop(), 200, "application/json", &json!({"items": items}).to_string());
     let [one] = checked.findings.as_slice() else { panic!("{:?}", checked.findings) };
     assert_eq!((one.schema.as_str(), one.places), ("/components/schemas/Money/type", 50));
-    assert_eq!(one.finding().at, "SGC031 $.items[0].total");
+    assert_eq!(one.finding().place.object, "SGC031 $.items[0].total");
     assert_eq!(one.finding().found, "string \"x\" (and at 49 more places)");
 }
 

@@ -113,7 +113,7 @@ fn a_probe_is_refused_as_documented(#[case] status: u16, #[case] body: &str, #[c
     let found = match refused(&document, operation, &probes(&document, operation)[0], &answer) {
         Refused::Well => "well".to_owned(),
         Refused::Unseen(status) => format!("unseen {status}"),
-        Refused::Badly(all) => all[0].finding().at,
+        Refused::Badly(all) => all[0].finding().place.object,
     };
     assert_eq!(found, want);
 }

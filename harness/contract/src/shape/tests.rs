@@ -49,7 +49,7 @@ fn a_broken_snapshot_says_where() {
 #[case::no_object(json!([]), "$: object -> array")]
 fn another_shape_is_told_and_other_data_is_not(#[case] now: Value, #[case] want: &str) {
     let told = shape(&orders()).differences(&shape(&now));
-    let told: Vec<String> = told.iter().map(|f| format!("{}: {} -> {}", f.at, f.expected, f.found)).collect();
+    let told: Vec<String> = told.iter().map(|f| format!("{}: {} -> {}", f.place.object, f.expected, f.found)).collect();
     assert_eq!(told.join(", "), want);
 }
 

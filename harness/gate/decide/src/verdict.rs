@@ -212,7 +212,7 @@ fn grouped(reasons: Vec<(&str, &str, String)>) -> Vec<String> {
 fn told(record: &Record, what: &str) -> String {
     // A message may say it already.
     let first = record.findings.first().filter(|f| !record.message.contains(&f.found));
-    let first = first.map(|f| format!(" ({}: expected {}, got {})", f.at, f.expected, f.found));
+    let first = first.map(|f| format!(" ({}: expected {}, got {})", f.place.object, f.expected, f.found));
     format!("{} {what}: {}{}", record.trial, record.message, first.unwrap_or_default())
 }
 

@@ -1,10 +1,7 @@
 //! Does a probe keep its absolute limits?
 
 use super::{Block, Probe};
-use stagegate_base::{
-    record::{Finding, Outcome},
-    units::Span,
-};
+use stagegate_base::{finding::Finding, record::Outcome, units::Span};
 use std::time::Duration;
 
 /// A generator that sends less than this share of what was meant has measured another load than the one meant.
@@ -30,7 +27,7 @@ pub fn budget(probe: &Probe, block: &Block) -> Outcome {
     let findings: Vec<Finding> = latencies(probe, block).chain(errors).collect();
     if !findings.is_empty() {
         let first = &findings[0];
-        let message = format!("{} is {}, above its limit of {}", first.at, first.found, first.expected);
+        let message = format!("{} is {}, above its limit of {}", first.place.object, first.found, first.expected);
         return Outcome::Fail { message, findings, evidence: Vec::new(), hint: late };
     }
     match too_few(probe, block) {
@@ -107,11 +104,7 @@ fn measured(probe: &Probe, block: &Block) -> [(&'static str, Option<Span>, u64, 
 fn latencies(probe: &Probe, block: &Block) -> impl Iterator<Item = Finding> {
     measured(probe, block).into_iter().filter_map(|(at, limit, found, _)| {
         let limit = limit?;
-        (Duration::from_nanos(found) > limit.0).then(|| Finding {
-            at: at.to_owned(),
-            expected: limit.to_string(),
-            found: time(found),
-        })
+        (Duration::from_nanos(found) > limit.0).then(|| Finding::new(at.to_owned(), limit.to_string(), time(found)))
     })
 }
 
@@ -119,11 +112,8 @@ fn errors(probe: &Probe, block: &Block) -> Option<Finding> {
     let limit = probe.limits.error_rate?;
     #[expect(clippy::cast_precision_loss, reason = "a share is shown with two digits")]
     let share = block.failed() as f64 / block.sent as f64;
-    (share > limit.0).then(|| Finding {
-        at: "error rate".to_owned(),
-        expected: limit.to_string(),
-        found: format!("{:.2}% ({})", share * 100.0, faults(block)),
-    })
+    (share > limit.0)
+        .then(|| Finding::new("error rate", limit.to_string(), format!("{:.2}% ({})", share * 100.0, faults(block))))
 }
 
 /// Says where the load was another one than the one meant: its latencies are the generator's then, not the service's.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ResourceLimits;
-use stagegate_base::{container::Counters, record::Finding, units::Size};
+use stagegate_base::{container::Counters, finding::Finding, units::Size};
 
 /// What a service's containers used together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -92,7 +92,7 @@ pub fn beyond(usage: &Usage, queries: Option<f64>, limits: &ResourceLimits) -> V
 }
 
 fn finding(service: &str, what: &str, most: &str, found: &str) -> Finding {
-    Finding { at: format!("{service}: {what}"), expected: format!("at most {most}"), found: found.to_owned() }
+    Finding::new(format!("{service}: {what}"), format!("at most {most}"), found.to_owned())
 }
 
 /// Returns the limits that were set and cannot be checked, with the reason. They make the answer inconclusive.
@@ -160,7 +160,7 @@ mod tests {
         let limits = ResourceLimits { memory: Some(Size(400 << 20)), cpu: Some(1.0), queries_per_request: Some(3.0) };
         let told: Vec<String> = beyond(&used, Some(11.0), &limits)
             .into_iter()
-            .map(|f| format!("{}: {}, {}", f.at, f.expected, f.found))
+            .map(|f| format!("{}: {}, {}", f.place.object, f.expected, f.found))
             .collect();
         assert_eq!(
             told,

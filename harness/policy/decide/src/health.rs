@@ -10,7 +10,8 @@ use stagegate_base::{
     compose::Model,
     config::Config,
     container::{Container, Health, State},
-    record::{Evidence, Finding, Outcome},
+    finding::Finding,
+    record::{Evidence, Outcome},
 };
 
 /// A start after which the Engine takes a process for stable and forgets its restart delays.
@@ -212,7 +213,7 @@ pub fn state(project: &str, service: &str, readiness: &Readiness, evidence: Vec<
 #[must_use]
 pub fn unready(service: &str, readiness: &Readiness) -> Finding {
     let expected = "running and healthy, or ended with code 0".to_owned();
-    Finding { at: service.to_owned(), expected, found: readiness.reason().to_owned() }
+    Finding::new(service.to_owned(), expected, readiness.reason().to_owned())
 }
 
 /// Compares two looks at a project and tells whether nothing was restarted, replaced or lost between them.
@@ -229,7 +230,12 @@ pub fn steady(before: &[Container], after: &[Container], soak: Duration) -> Outc
         n => format!(" and {} more", n - 1),
     };
     Outcome::Fail {
-        message: format!("{} did not stay as it was for {:.1} s: {}{more}", first.at, soak.as_secs_f64(), first.found),
+        message: format!(
+            "{} did not stay as it was for {:.1} s: {}{more}",
+            first.place.object,
+            soak.as_secs_f64(),
+            first.found
+        ),
         hint: Some("a service that starts again and again is not ready; read its log from the first start".to_owned()),
         evidence: Vec::new(),
         findings,
@@ -238,7 +244,7 @@ pub fn steady(before: &[Container], after: &[Container], soak: Duration) -> Outc
 
 /// Finds what changed about one container, the most telling thing first.
 fn unrest(old: &Container, after: &[Container]) -> Option<Finding> {
-    let finding = |expected: String, found: String| Some(Finding { at: old.name.clone(), expected, found });
+    let finding = |expected: String, found: String| Some(Finding::new(old.name.clone(), expected, found));
     let Some(new) = after.iter().find(|c| c.id == old.id) else {
         let replaced = after.iter().any(|c| c.name == old.name);
         let found = if replaced { "was replaced by another container" } else { "is gone" };

@@ -1,6 +1,6 @@
 //! What a question gave: an answer, or why there is none.
 
-use stagegate_base::record::{Evidence, Finding};
+use stagegate_base::{finding::Finding, record::Evidence};
 use stagegate_workflow_decide::Observed;
 
 /// An answer, with what is wrong with it before any assertion is asked.

@@ -7,10 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stagegate_base::{
-    record::{Evidence, Finding},
-    redact::Mask,
-};
+use stagegate_base::{finding::Finding, record::Evidence, redact::Mask};
 use stagegate_workflow_decide::{Ask, Login, State, Step, StepRan, Until, Vars, waited};
 use tokio_postgres::Client;
 
@@ -120,7 +117,8 @@ impl Walk {
         match &last.state {
             State::Passed => None,
             State::Failed { message, findings, .. } => {
-                let found = findings.first().map(|f| format!(": {} is {}, not {}", f.at, f.found, f.expected));
+                let found =
+                    findings.first().map(|f| format!(": {} is {}, not {}", f.place.object, f.found, f.expected));
                 Some(format!("step `{}`: {message}{}", last.name, found.unwrap_or_default()))
             }
             State::Broken(reason) | State::Skipped(reason) => Some(format!("step `{}`: {reason}", last.name)),
@@ -225,7 +223,7 @@ impl Walk {
         let mut findings = answer.findings;
         if let Some(status) = answer.observed.status.filter(|status| !step.action.is_expected(*status)) {
             let (expected, found) = (step.action.expected(), format!("integer {status}"));
-            findings.push(Finding { at: "status".to_owned(), expected, found });
+            findings.push(Finding::new("status", expected, found));
         }
         for assertion in &step.assertions {
             findings.extend(assertion.differences(&answer.observed, &self.vars).map_err(unset)?);
@@ -241,7 +239,7 @@ impl Walk {
                 Err(reason) => reason,
             };
             let expected = format!("to be there, as `{name}`");
-            findings.push(Finding { at: source.to_string(), expected, found });
+            findings.push(Finding::new(source.to_string(), expected, found));
         }
         // What was made has to be cleaned up, also where the rest of the answer is wrong.
         self.captured.extend(captured.clone());
@@ -334,8 +332,7 @@ fn shown(ask: &Ask, observed: &stagegate_workflow_decide::Observed) -> [Evidence
 }
 
 fn masked(state: State, mask: &Mask) -> State {
-    let finding =
-        |f: Finding| Finding { at: mask.apply(&f.at), expected: mask.apply(&f.expected), found: mask.apply(&f.found) };
+    let finding = |f: Finding| Finding::new(mask.apply(&f.place.object), mask.apply(&f.expected), mask.apply(&f.found));
     match state {
         State::Passed => State::Passed,
         State::Broken(reason) => State::Broken(mask.apply(&reason)),

@@ -13,7 +13,7 @@ use super::{
     source::regex,
     template::{filled, names_of},
 };
-use stagegate_base::record::Finding;
+use stagegate_base::finding::Finding;
 
 /// How much of a value is shown, in characters.
 const SHOWN: usize = 200;
@@ -179,7 +179,7 @@ impl Assertion {
                 Err(reason) => (false, reason.clone()),
             };
             if !holds {
-                findings.push(Finding { at: self.of.to_string(), expected: predicate.expected(), found });
+                findings.push(Finding::new(self.of.to_string(), predicate.expected(), found));
             }
         }
         Ok(findings)

@@ -4,7 +4,8 @@ use std::{path::Path, time::Duration};
 
 use stagegate_base::{
     command::Command,
-    record::{Evidence, Finding, Outcome},
+    finding::Finding,
+    record::{Evidence, Outcome},
 };
 
 /// The major version whose files and options are known.
@@ -105,7 +106,7 @@ impl Told {
             Some(expected) => format!("{}: {expected}", self.source),
             None => self.source.clone(),
         };
-        Finding { at: format!("{file}:{}{step}", self.line), expected, found: self.found.join("; ") }
+        Finding::new(format!("{file}:{}{step}", self.line), expected, self.found.join("; "))
     }
 }
 
@@ -251,7 +252,8 @@ error: Invalid JSON
         #[case] findings: &[&str],
     ) {
         let Outcome::Fail { message, findings: found, .. } = outcome("workflows/a.hurl", code, said) else { panic!() };
-        let found: Vec<String> = found.iter().map(|f| format!("{}|{}|{}", f.at, f.expected, f.found)).collect();
+        let found: Vec<String> =
+            found.iter().map(|f| format!("{}|{}|{}", f.place.object, f.expected, f.found)).collect();
         assert_eq!((message.as_str(), found), (want, findings.iter().map(|f| (*f).to_owned()).collect()));
     }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Observed;
 pub use sight::Sight;
-use stagegate_base::record::Finding;
+use stagegate_base::finding::Finding;
 
 /// How many problems of one kind are told.
 const TOLD: usize = 10;
@@ -36,7 +36,7 @@ impl Page {
     pub fn findings(&self, load_within: Duration) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut find = |at: &str, expected: &str, found: String| {
-            findings.push(Finding { at: at.to_owned(), expected: expected.to_owned(), found });
+            findings.push(Finding::new(at.to_owned(), expected.to_owned(), found));
         };
         match self.status {
             Some(200..300) => {}
@@ -87,8 +87,11 @@ mod tests {
             failed: vec![("http://web/app.js".to_owned(), "status 404".to_owned())],
             ..Page::default()
         };
-        let found: Vec<String> =
-            page.findings(Duration::from_secs(5)).into_iter().map(|f| format!("{}: {}", f.at, f.found)).collect();
+        let found: Vec<String> = page
+            .findings(Duration::from_secs(5))
+            .into_iter()
+            .map(|f| format!("{}: {}", f.place.object, f.found))
+            .collect();
         assert_eq!(
             found,
             ["load time: 6000 ms", "http://web/app.js: status 404", "console: TypeError: x is undefined"]

@@ -4,7 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::Serialize;
 
-use stagegate_base::record::{Evidence, Finding, Outcome};
+use stagegate_base::{
+    finding::Finding,
+    record::{Evidence, Outcome},
+};
 
 /// A run of a workflow.
 #[derive(Clone, Debug, PartialEq, Serialize)]

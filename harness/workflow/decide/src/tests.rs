@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use rstest::rstest;
 
 use super::*;
-use stagegate_base::record::{Finding, Outcome};
+use stagegate_base::{finding::Finding, record::Outcome};
 
 const ORDER: &str = r#"
 title = "an order arrives"
@@ -202,7 +202,7 @@ fn ran(states: &[(bool, State)]) -> Ran {
 }
 
 fn failed() -> State {
-    let finding = Finding { at: "$[0]".to_owned(), expected: "to be there".to_owned(), found: "missing".to_owned() };
+    let finding = Finding::new("$[0]", "to be there", "missing");
     let message = ran::waited(Duration::from_secs(5), 12);
     State::Failed { message, findings: vec![finding], evidence: Vec::new() }
 }

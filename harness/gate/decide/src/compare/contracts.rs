@@ -3,7 +3,8 @@
 use super::{ContractText, Row, Rules, Section, Side, record};
 use stagegate_base::{
     config::BreakingChanges,
-    record::{Finding, Outcome, Record, Severity},
+    finding::Finding,
+    record::{Outcome, Record, Severity},
     text::counted,
 };
 use stagegate_contract::{
@@ -72,10 +73,8 @@ fn outcome(judgement: &Judgement, counts: &str, new: &ContractText) -> Outcome {
         return Outcome::Pass(counts.to_owned());
     }
     let reasons = reasons(judgement, &new.path.display().to_string());
-    let finding = |reason: String| Finding {
-        at: new.path.display().to_string(),
-        expected: "clients of the live release keep working".to_owned(),
-        found: reason,
+    let finding = |reason: String| {
+        Finding::new(new.path.display().to_string(), "clients of the live release keep working", reason)
     };
     Outcome::Fail {
         message: format!("it breaks clients: {counts}"),

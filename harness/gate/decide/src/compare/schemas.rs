@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{Row, Rules, Section, Side, record};
 use stagegate_base::{
-    record::{Finding, Outcome, Record, Severity},
+    finding::Finding,
+    record::{Outcome, Record, Severity},
     text::counted,
 };
 use stagegate_migration_decide::schema::{self, Change, Difference, Facts};
@@ -51,10 +52,12 @@ fn both(name: &str, left: &Facts, right: &Facts, a: &Side, b: &Side) -> (Row, Ou
     let ahead: Vec<Finding> = found
         .iter()
         .filter(|d| matches!(d.change, Change::Removed { .. }) && d.severity == schema::Severity::Semantic)
-        .map(|d| Finding {
-            at: d.id.to_string(),
-            expected: format!("also in `{}`", a.environment),
-            found: format!("only in `{}`", b.environment),
+        .map(|d| {
+            Finding::new(
+                d.id.to_string(),
+                format!("also in `{}`", a.environment),
+                format!("only in `{}`", b.environment),
+            )
         })
         .collect();
     let outcome = match (found.len(), ahead.is_empty()) {

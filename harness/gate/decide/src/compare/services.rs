@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Row, Rules, Section, ServiceSide, Side, record};
 use stagegate_base::{
     compose::short,
-    record::{Finding, Outcome, Record, Severity},
+    finding::Finding,
+    record::{Outcome, Record, Severity},
     redact::{Secret, names_a_secret},
     text,
     units::Size,
@@ -116,10 +117,12 @@ fn judged(
     let missing: Vec<Finding> = left
         .iter()
         .filter(|(key, value)| has(Some(value)) && !has(right.get(*key)))
-        .map(|(key, _)| Finding {
-            at: format!("{owner} {key}"),
-            expected: format!("set, as in `{}`", a.environment),
-            found: format!("not set in `{}`", b.environment),
+        .map(|(key, _)| {
+            Finding::new(
+                format!("{owner} {key}"),
+                format!("set, as in `{}`", a.environment),
+                format!("not set in `{}`", b.environment),
+            )
         })
         .collect();
     let outcome = match missing.first() {

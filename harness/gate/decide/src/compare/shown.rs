@@ -43,7 +43,8 @@ pub fn terminal(names: Names<'_>, comparison: &Comparison, verdict: &Verdict) ->
         };
         text += &format!("{status} {}: {}\n", record.trial, one_line(&record.message));
         for finding in &record.findings {
-            let found = one_line(&format!("{}: expected {}, got {}", finding.at, finding.expected, finding.found));
+            let found =
+                one_line(&format!("{}: expected {}, got {}", finding.place.object, finding.expected, finding.found));
             text += &format!("  {found}\n");
         }
         text += &record.hint.iter().map(|hint| format!("  hint: {}\n", one_line(hint))).collect::<String>();

@@ -55,7 +55,7 @@ fn a_key_that_the_target_lacks_is_named_and_an_empty_one_counts_as_lacking() {
     let compared = compared(&a, &b);
     let record = of(&compared, "compare::api::configuration");
     assert_eq!(record.status, Status::Fail);
-    assert_eq!(record.findings.iter().map(|f| f.at.as_str()).collect::<Vec<_>>(), ["api MAIL_FROM"]);
+    assert_eq!(record.findings.iter().map(|f| f.place.object.as_str()).collect::<Vec<_>>(), ["api MAIL_FROM"]);
 }
 
 #[test]

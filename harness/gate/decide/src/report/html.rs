@@ -114,7 +114,8 @@ fn details(record: &Record) -> String {
     if !record.findings.is_empty() {
         out.push_str("<table><tr><th>at</th><th>expected</th><th>found</th></tr>");
         for f in &record.findings {
-            let cells = [&f.at, &f.expected, &f.found].map(|text| format!("<td>{}</td>", inline(text))).concat();
+            let cells =
+                [&f.place.object, &f.expected, &f.found].map(|text| format!("<td>{}</td>", inline(text))).concat();
             let _ = write!(out, "<tr>{cells}</tr>");
         }
         out.push_str("</table>");

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::verdict::{Verdict, VerdictKind};
 use stagegate_base::{
-    record::{Finding, Record, Severity, Status},
+    finding::Finding,
+    record::{Record, Severity, Status},
     text::one_line,
 };
 
@@ -102,7 +103,7 @@ fn seconds(ms: u64) -> String {
 /// Writes findings in columns, one line each.
 fn columns(findings: &[Finding]) -> Vec<String> {
     let cleaned: Vec<[String; 3]> =
-        findings.iter().map(|f| [&f.at, &f.expected, &f.found].map(|text| one_line(text))).collect();
+        findings.iter().map(|f| [&f.place.object, &f.expected, &f.found].map(|text| one_line(text))).collect();
     let width = |column: usize| cleaned.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).min(60);
     let (at, expected) = (width(0), width(1));
     cleaned.iter().map(|[a, e, f]| format!("{a:at$}   expected {e:expected$}   got {f}")).collect()

@@ -3,13 +3,16 @@ use rstest::rstest;
 
 use super::{Run, github, html, json, junit, markdown, terminal};
 use crate::verdict::verdict;
-use stagegate_base::record::{Evidence, Finding, Outcome, Planned, Record, Severity};
+use stagegate_base::{
+    finding::Finding,
+    record::{Evidence, Outcome, Planned, Record, Severity},
+};
 
 fn fail(message: &str, findings: &[(&str, &str, &str)], evidence: &[(&str, &str)]) -> Outcome {
     let text = str::to_owned;
     Outcome::Fail {
         message: text(message),
-        findings: findings.iter().map(|(a, e, f)| Finding { at: text(a), expected: text(e), found: text(f) }).collect(),
+        findings: findings.iter().map(|(a, e, f)| Finding::new(text(a), text(e), text(f))).collect(),
         evidence: evidence.iter().map(|(name, t)| Evidence { name: text(name), text: text(t) }).collect(),
         hint: Some(text("if the change is meant, change the contract")),
     }

@@ -126,7 +126,7 @@ fn a_failed_state_names_service_reason_and_the_next_command() {
     let outcome = state("shop-staging", "api", &Readiness::Never("shop-api-1 is paused".into()), Vec::new());
     let Outcome::Fail { message, findings, hint, .. } = outcome else { panic!("{outcome:?}") };
     assert_eq!(message, "service `api` is not sound: shop-api-1 is paused");
-    assert_eq!(findings[0].at, "api");
+    assert_eq!(findings[0].place.object, "api");
     assert!(hint.unwrap().contains("docker compose -p shop-staging logs api"));
 }
 

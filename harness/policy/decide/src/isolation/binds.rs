@@ -5,7 +5,7 @@ use super::{
     stack::{Held, shared},
 };
 use crate::rules::Mount;
-use stagegate_base::record::Finding;
+use stagegate_base::finding::Finding;
 
 /// What belongs to the host and to every container alike; policy tells which of it should not be mounted.
 const OF_THE_HOST: [&str; 8] = [
@@ -34,10 +34,12 @@ pub fn binds(own: &Stack, other: &Stack) -> Vec<Finding> {
     };
     shared(&bound(own), &bound(other), meet)
         .into_iter()
-        .map(|(mine, theirs)| Finding {
-            at: format!("{} at {}", mine.by, mine.what.target),
-            expected: "a folder of its own".to_owned(),
-            found: told(&mine.what, &theirs, &other.environment),
+        .map(|(mine, theirs)| {
+            Finding::new(
+                format!("{} at {}", mine.by, mine.what.target),
+                "a folder of its own",
+                told(&mine.what, &theirs, &other.environment),
+            )
         })
         .collect()
 }

@@ -4,7 +4,7 @@ use super::{
     Stack,
     stack::{Held, shared},
 };
-use stagegate_base::{compose::Model, record::Finding};
+use stagegate_base::{compose::Model, finding::Finding};
 
 /// Returns the compose project and the fixed container names that both environments have: the one that starts later
 /// takes the other's containers for its own, or cannot start.
@@ -12,18 +12,20 @@ use stagegate_base::{compose::Model, record::Finding};
 pub fn names(own: &Stack, other: &Stack) -> Vec<Finding> {
     let mut findings = Vec::new();
     if own.project == other.project {
-        findings.push(Finding {
-            at: "project".to_owned(),
-            expected: "a compose project of its own".to_owned(),
-            found: format!("{}, which is that of `{}`", own.project, other.environment),
-        });
+        findings.push(Finding::new(
+            "project",
+            "a compose project of its own",
+            format!("{}, which is that of `{}`", own.project, other.environment),
+        ));
     }
     let fixed = |stack: &Stack| stack.model.as_ref().map(fixed).unwrap_or_default();
     let both = shared(&fixed(own), &fixed(other), |a, b| a == b);
-    findings.extend(both.into_iter().map(|(mine, theirs)| Finding {
-        at: mine.by,
-        expected: "a container name of its own".to_owned(),
-        found: format!("container_name {}, which {} of `{}` has too", mine.what, theirs.by, other.environment),
+    findings.extend(both.into_iter().map(|(mine, theirs)| {
+        Finding::new(
+            mine.by,
+            "a container name of its own",
+            format!("container_name {}, which {} of `{}` has too", mine.what, theirs.by, other.environment),
+        )
     }));
     findings
 }
@@ -48,7 +50,7 @@ mod tests {
     fn one_project_and_one_container_name_are_told() {
         let own = with("staging", "shop", json!("db"));
         let found = names(&own, &with("production", "shop", json!("db")));
-        assert_eq!(found.iter().map(|f| f.at.as_str()).collect::<Vec<_>>(), ["project", "db"]);
+        assert_eq!(found.iter().map(|f| f.place.object.as_str()).collect::<Vec<_>>(), ["project", "db"]);
         assert_eq!(names(&own, &with("production", "shop-production", json!(null))), []);
     }
 }

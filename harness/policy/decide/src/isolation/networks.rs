@@ -1,17 +1,19 @@
 //! Are two environments in one network?
 
 use super::{Stack, stack::shared};
-use stagegate_base::record::Finding;
+use stagegate_base::finding::Finding;
 
 /// Returns the networks that containers of both environments are in, or would be.
 #[must_use]
 pub fn networks(own: &Stack, other: &Stack) -> Vec<Finding> {
     shared(&own.networks(), &other.networks(), |a, b| a == b)
         .into_iter()
-        .map(|(mine, theirs)| Finding {
-            at: mine.by,
-            expected: "networks of its own".to_owned(),
-            found: format!("network {}, in which {} of `{}` is too", mine.what, theirs.by, other.environment),
+        .map(|(mine, theirs)| {
+            Finding::new(
+                mine.by,
+                "networks of its own",
+                format!("network {}, in which {} of `{}` is too", mine.what, theirs.by, other.environment),
+            )
         })
         .collect()
 }
@@ -50,7 +52,7 @@ mod tests {
             "Name": "/shop-staging-api-1", "Config": { "Labels": { "com.docker.compose.service": "api" } },
             "NetworkSettings": { "Networks": { "shop-staging_back": {}, "shop-production_back": {} } } })));
         let found = networks(&own, &with("production", json!({})));
-        assert_eq!(found[0].at, "shop-staging-api-1");
+        assert_eq!(found[0].place.object, "shop-staging-api-1");
         assert_eq!(found[0].found, "network shop-production_back, in which api of `production` is too");
     }
 }

@@ -2,17 +2,19 @@
 
 use super::{Stack, stack::shared};
 use crate::rules::Port;
-use stagegate_base::record::Finding;
+use stagegate_base::finding::Finding;
 
 /// Returns the ports of the host that both environments publish: only one of them can run.
 #[must_use]
 pub fn ports(own: &Stack, other: &Stack) -> Vec<Finding> {
     shared(&own.ports(), &other.ports(), Port::collides)
         .into_iter()
-        .map(|(mine, theirs)| Finding {
-            at: mine.by,
-            expected: "a port of its own".to_owned(),
-            found: format!("{}, which {} of `{}` publishes too", mine.what.shown(), theirs.by, other.environment),
+        .map(|(mine, theirs)| {
+            Finding::new(
+                mine.by,
+                "a port of its own",
+                format!("{}, which {} of `{}` publishes too", mine.what.shown(), theirs.by, other.environment),
+            )
         })
         .collect()
 }

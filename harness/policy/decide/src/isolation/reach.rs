@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use super::{Contained, Stack};
-use stagegate_base::record::Finding;
+use stagegate_base::finding::Finding;
 
 /// Where a server may be found: a name or an address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,11 +103,11 @@ pub fn reached(
                 (false, true) => format!("{} has an address", place.host),
                 (false, false) => continue,
             };
-            findings.push(Finding {
-                at: format!("{} of `{environment}`, from {}", place.service, asked.from),
-                expected: "not to be found".to_owned(),
+            findings.push(Finding::new(
+                format!("{} of `{environment}`, from {}", place.service, asked.from),
+                "not to be found",
                 found,
-            });
+            ));
         }
     }
     Ok(findings)
@@ -158,7 +158,7 @@ mod tests {
         let found = reached(&[asked(said)], &places, &own(), "production").unwrap();
         let told: Vec<&str> = found.iter().map(|finding| finding.found.as_str()).collect();
         assert_eq!(told, ["shop-production-db-1 has an address", "172.20.0.2:5432 accepts a connection"]);
-        assert_eq!(found[0].at, "db of `production`, from shop-staging-api-1");
+        assert_eq!(found[0].place.object, "db of `production`, from shop-staging-api-1");
     }
 
     #[test]

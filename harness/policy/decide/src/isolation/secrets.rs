@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::rules::is_from_an_example;
-use stagegate_base::{compose::HeldSecret, record::Finding, redact::Secret};
+use stagegate_base::{compose::HeldSecret, finding::Finding, redact::Secret};
 
 /// How long the salt is that secrets are hashed with.
 pub const SALT_BYTES: usize = 16;
@@ -24,11 +24,11 @@ pub fn secrets(own: &[HeldSecret], other: &[HeldSecret], environment: &str, salt
         if let Some(theirs) = theirs.get(&hash).filter(|_| told.insert(hash)) {
             let same = theirs.service == secret.service && theirs.variable == secret.variable;
             let place = if same { String::new() } else { format!(" as {} of {}", theirs.variable, theirs.service) };
-            findings.push(Finding {
-                at: format!("{} of {}", secret.variable, secret.service),
-                expected: "a value of its own".to_owned(),
-                found: format!("the value that `{environment}` has{place}"),
-            });
+            findings.push(Finding::new(
+                format!("{} of {}", secret.variable, secret.service),
+                "a value of its own",
+                format!("the value that `{environment}` has{place}"),
+            ));
         }
     }
     findings
@@ -53,7 +53,7 @@ mod tests {
         let other = [held("db", "POSTGRES_PASSWORD", "kT9fQ2"), held("api", "JWT", "b")];
         let found = secrets(&own, &other, "production", &[7; SALT_BYTES]);
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].at, "PGPASSWORD of api");
+        assert_eq!(found[0].place.object, "PGPASSWORD of api");
         assert_eq!(found[0].found, "the value that `production` has as POSTGRES_PASSWORD of db");
         assert!(!format!("{found:?}").contains("kT9fQ2"));
     }

@@ -1,7 +1,7 @@
 //! Do two environments work on one database, or one Redis?
 
 use super::Stack;
-use stagegate_base::record::Finding;
+use stagegate_base::finding::Finding;
 
 /// What tells a running server, and a database in it, from every other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,18 +25,20 @@ pub fn stores(own: &[Identity], other: &[Identity], environment: &str) -> Vec<Fi
         (a.kind, &a.server, &a.started, &a.database) == (b.kind, &b.server, &b.started, &b.database)
     };
     let both = own.iter().filter_map(|mine| Some((mine, other.iter().find(|theirs| same(mine, theirs))?)));
-    both.map(|(mine, theirs)| Finding {
-        at: mine.service.clone(),
-        expected: format!("a {} of its own", mine.kind),
-        found: match mine.database.as_str() {
-            "" => format!("the server that {} of `{environment}` is (run {})", theirs.service, mine.server),
-            name => {
-                format!(
-                    "database {name} of the cluster that {} of `{environment}` is ({})",
-                    theirs.service, mine.server
-                )
-            }
-        },
+    both.map(|(mine, theirs)| {
+        Finding::new(
+            mine.service.clone(),
+            format!("a {} of its own", mine.kind),
+            match mine.database.as_str() {
+                "" => format!("the server that {} of `{environment}` is (run {})", theirs.service, mine.server),
+                name => {
+                    format!(
+                        "database {name} of the cluster that {} of `{environment}` is ({})",
+                        theirs.service, mine.server
+                    )
+                }
+            },
+        )
     })
     .collect()
 }
@@ -46,7 +48,7 @@ pub fn stores(own: &[Identity], other: &[Identity], environment: &str) -> Vec<Fi
 pub fn data(own: &Stack, other: &Stack, named: &[String]) -> Vec<Finding> {
     let all = super::volumes(own, other).into_iter().chain(super::binds(own, other));
     let of_a_store = |finding: &Finding| {
-        let by = finding.at.split(" at ").next().unwrap_or_default();
+        let by = finding.place.object.split(" at ").next().unwrap_or_default();
         named.iter().any(|service| by == service || by.starts_with(&format!("{}-{service}-", own.project)))
     };
     all.filter(of_a_store).collect()

@@ -5,7 +5,7 @@ use super::{
     stack::{Held, shared},
 };
 use crate::rules::Mount;
-use stagegate_base::record::Finding;
+use stagegate_base::finding::Finding;
 
 /// Returns the volumes that both environments mount.
 #[must_use]
@@ -15,10 +15,12 @@ pub fn volumes(own: &Stack, other: &Stack) -> Vec<Finding> {
     };
     shared(&named(own), &named(other), |a, b| a.source == b.source)
         .into_iter()
-        .map(|(mine, theirs)| Finding {
-            at: format!("{} at {}", mine.by, mine.what.target),
-            expected: "a volume of its own".to_owned(),
-            found: format!("volume {}, which {} of `{}` mounts too", mine.what.source, theirs.by, other.environment),
+        .map(|(mine, theirs)| {
+            Finding::new(
+                format!("{} at {}", mine.by, mine.what.target),
+                "a volume of its own",
+                format!("volume {}, which {} of `{}` mounts too", mine.what.source, theirs.by, other.environment),
+            )
         })
         .collect()
 }
@@ -42,7 +44,7 @@ mod tests {
     fn a_volume_of_one_name_is_shared() {
         let (own, other) = (with("staging", json!({ "name": "data" })), with("production", json!({ "name": "data" })));
         let found = volumes(&own, &other);
-        assert_eq!(found[0].at, "db at /data");
+        assert_eq!(found[0].place.object, "db at /data");
         assert_eq!(found[0].found, "volume data, which db of `production` mounts too");
         assert_eq!(volumes(&with("staging", json!({})), &with("production", json!({}))), []);
     }

@@ -3,7 +3,7 @@
 //! Whether the chain leads to a known authority is asked of a TLS library in `stagegate_policy_act`; here its answer is
 //! told, and the certificate's own times are read.
 
-use stagegate_base::record::Finding;
+use stagegate_base::finding::Finding;
 
 const DAY: i64 = 86_400;
 
@@ -149,21 +149,23 @@ pub fn certificate(service: &str, name: &str, trust: &Trust, shown: &Certificate
         Trust::Refused(reason) => reason.clone(),
     };
     let expected = format!("good for `{name}`, from an authority that is trusted");
-    Some(Finding { at: format!("certificate of {service}"), expected, found })
+    Some(Finding::new(format!("certificate of {service}"), expected, found))
 }
 
 /// Tells that a certificate ends within `days` from `now`, which is in seconds since 1970.
 #[must_use]
 pub fn expiry(service: &str, shown: &Certificate, days: u32, now: i64) -> Option<Finding> {
     let left = (shown.not_after - now).div_euclid(DAY);
-    (left < i64::from(days)).then(|| Finding {
-        at: format!("certificate of {service}"),
-        expected: format!("good for {days} days more"),
-        found: if left < 0 {
-            format!("it expired on {}", shown.last_day)
-        } else {
-            format!("{left} days, until {}", shown.last_day)
-        },
+    (left < i64::from(days)).then(|| {
+        Finding::new(
+            format!("certificate of {service}"),
+            format!("good for {days} days more"),
+            if left < 0 {
+                format!("it expired on {}", shown.last_day)
+            } else {
+                format!("{left} days, until {}", shown.last_day)
+            },
+        )
     })
 }
 

@@ -1,7 +1,7 @@
 //! Are cookies kept from scripts, from plain HTTP and from other sites?
 
 use super::Seen;
-use stagegate_base::record::Finding;
+use stagegate_base::finding::Finding;
 
 /// Parts of the names of cookies that let their owner in.
 const SESSION: [&str; 9] = ["sess", "sid", "auth", "token", "jwt", "login", "remember", "identity", "ticket"];
@@ -34,7 +34,7 @@ fn judged(answer: &Seen, line: &str) -> Vec<Finding> {
     }
     let at = format!("{}: cookie {name}", answer.request);
     let told = lacks.into_iter().filter(|_| !is_removed);
-    told.map(|(flag, found)| Finding { at: at.clone(), expected: flag.to_owned(), found: found.to_owned() }).collect()
+    told.map(|(flag, found)| Finding::new(at.clone(), flag.to_owned(), found.to_owned())).collect()
 }
 
 fn is_session(name: &str) -> bool {

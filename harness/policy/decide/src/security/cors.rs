@@ -1,7 +1,7 @@
 //! May any site read what a signed-in user sees?
 
 use super::Seen;
-use stagegate_base::record::Finding;
+use stagegate_base::finding::Finding;
 
 /// The origins that a request pretends to come from: a site that nobody knows, and a sandboxed page.
 // Source: RFC 2606: nothing under `.invalid` will ever be a site.
@@ -20,7 +20,7 @@ pub fn cors(answer: &Seen, origin: &str) -> Option<Finding> {
         _ => return None,
     };
     let expected = "credentials for known origins only".to_owned();
-    credentials.then(|| Finding { at: format!("{} from `{origin}`", answer.request), expected, found })
+    credentials.then(|| Finding::new(format!("{} from `{origin}`", answer.request), expected, found))
 }
 
 #[cfg(test)]

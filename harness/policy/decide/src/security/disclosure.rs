@@ -1,7 +1,7 @@
 //! Does an error tell a stranger how the service is built?
 
 use super::Seen;
-use stagegate_base::record::Finding;
+use stagegate_base::finding::Finding;
 
 /// What stack traces and database errors look like, and what writes them.
 const TRACES: [(&str, &str); 20] = [
@@ -47,11 +47,11 @@ pub fn traces(answer: &Seen) -> Option<Finding> {
     let known = TRACES.iter().map(|known| (known, "a stack trace of"));
     let known = known.chain(DATABASE_ERRORS.iter().map(|known| (known, "an error of")));
     let ((mark, by), what) = known.into_iter().find(|((mark, _), _)| answer.body.contains(mark))?;
-    Some(Finding {
-        at: format!("{} ({})", answer.request, answer.status),
-        expected: "an error that says what the caller can do".to_owned(),
-        found: format!("{what} {by} (`{}`)", mark.trim()),
-    })
+    Some(Finding::new(
+        format!("{} ({})", answer.request, answer.status),
+        "an error that says what the caller can do",
+        format!("{what} {by} (`{}`)", mark.trim()),
+    ))
 }
 
 /// Returns the versions that an answer tells in its headers, and on the error page of a web server.
@@ -61,10 +61,12 @@ pub fn banners(answer: &Seen) -> Vec<Finding> {
     let told = in_headers.filter(|(_, value)| has_version(value)).map(|(name, value)| (name.to_owned(), value));
     let page = (answer.status >= 400).then(|| page_banner(&answer.body)).flatten();
     let told = told.chain(page.map(|text| ("error page".to_owned(), text)));
-    told.map(|(place, text)| Finding {
-        at: format!("{}: {place}", answer.request),
-        expected: "no version".to_owned(),
-        found: format!("`{}`", text.chars().take(SHOWN).collect::<String>()),
+    told.map(|(place, text)| {
+        Finding::new(
+            format!("{}: {place}", answer.request),
+            "no version",
+            format!("`{}`", text.chars().take(SHOWN).collect::<String>()),
+        )
     })
     .collect()
 }

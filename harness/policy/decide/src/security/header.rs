@@ -1,7 +1,7 @@
 //! Do answers that reach browsers carry the headers that protect their users?
 
 use super::Seen;
-use stagegate_base::record::Finding;
+use stagegate_base::finding::Finding;
 
 /// Half a year, below which HSTS is of little use.
 // Source: RFC 6797, section 11.2 leaves the time open; browsers' preload lists ask for a year, audits for half of one.
@@ -38,7 +38,7 @@ fn judged(answer: &Seen, name: &str) -> Option<Finding> {
         (_, Some(value)) => !value.trim().is_empty(),
     };
     let found = value.map_or("no such header".to_owned(), |value| format!("`{}`", shortened(value)));
-    (!good).then(|| Finding { at: format!("{}: {name}", answer.request), expected: wanted.to_owned(), found })
+    (!good).then(|| Finding::new(format!("{}: {name}", answer.request), wanted.to_owned(), found))
 }
 
 fn wanted(name: &str) -> &'static str {
@@ -81,7 +81,7 @@ mod tests {
     fn missing(headers: &[(&str, &str)], encrypted: bool) -> Vec<String> {
         let expected = ["content-security-policy", "x-content-type-options", "x-frame-options"].map(str::to_owned);
         let answer = Seen { encrypted, ..seen(headers, "") };
-        super::headers(&answer, &expected).into_iter().map(|f| f.at.replace("GET /: ", "")).collect()
+        super::headers(&answer, &expected).into_iter().map(|f| f.place.object.replace("GET /: ", "")).collect()
     }
 
     #[rstest]

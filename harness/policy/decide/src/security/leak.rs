@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::rules::is_from_an_example;
 use stagegate_base::{
     compose::HeldSecret,
-    record::Finding,
+    finding::Finding,
     redact::{forms, is_secret_name},
 };
 
@@ -42,7 +42,7 @@ fn told(service: &str, what: &str, key: &str, value: &str, secrets: &[HeldSecret
         None => return None,
     };
     let expected = "no secret: whoever has the image can read it".to_owned();
-    Some(Finding { at: place.trim_end().to_owned(), expected, found })
+    Some(Finding::new(place.trim_end().to_owned(), expected, found))
 }
 
 fn is_certain(key: &str) -> bool {
@@ -59,7 +59,7 @@ pub fn log(container: &str, text: &str, secrets: &[HeldSecret]) -> Vec<Finding> 
             let found = format!("the value of {} of {}", secret.variable, secret.service);
             if !findings.iter().any(|finding| finding.found == found) {
                 let at = format!("log of {container}, line {}", number + 1);
-                findings.push(Finding { at, expected: "no secret: logs are copied and kept".to_owned(), found });
+                findings.push(Finding::new(at, "no secret: logs are copied and kept", found));
             }
         }
     }
@@ -97,7 +97,7 @@ mod tests {
             "Cmd": ["serve", "--db=postgres://u:tr0ub4dor%263@db/shop"],
         } });
         let found = image("api", &inspected, &secrets());
-        let places: Vec<&str> = found.iter().map(|finding| finding.at.as_str()).collect();
+        let places: Vec<&str> = found.iter().map(|finding| finding.place.object.as_str()).collect();
         let want = ["image of api: label build.args", "image of api: label org.deploy-token", "image of api: command"];
         assert_eq!(places, want);
         assert!(!format!("{found:?}").contains("tr0ub"), "a value is told");
@@ -108,7 +108,7 @@ mod tests {
         let text = "starting\nconnecting as shop:tr0ub4dor&3@db\nadministrator logged in: abc\nagain tr0ub4dor&3";
         let found = log("shop-api-1", text, &secrets());
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].at, "log of shop-api-1, line 2");
+        assert_eq!(found[0].place.object, "log of shop-api-1, line 2");
         assert_eq!(found[0].found, "the value of POSTGRES_PASSWORD of db");
     }
 }
