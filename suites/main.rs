@@ -66,6 +66,9 @@ fn main() -> ExitCode {
 
 fn tested(cli: Cli) -> Result<Conclusion, String> {
     let config = Arc::new(read_config(cli.config.as_deref()).map_err(|error| with_causes(&error))?);
+    for notice in &config.notices {
+        tell(&format!("notice: {}: {notice}", config.path.display()));
+    }
     let name = cli.env.or_else(|| std::env::var(ENV_VARIABLE).ok()).filter(|name| !name.is_empty());
     let name = name.unwrap_or_else(|| EPHEMERAL.to_owned());
     let environment = config.environment(&name).map_err(|error| error.to_string())?.clone();

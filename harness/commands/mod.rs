@@ -50,6 +50,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         return migrations::run(args).await;
     }
     let config = Arc::new(read_config(cli.config.as_deref())?);
+    for notice in &config.notices {
+        crate::failure::say(&format!("notice: {}: {notice}", config.path.display()));
+    }
     match &cli.command {
         Command::Config(_)
         | Command::Env

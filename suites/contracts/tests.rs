@@ -355,5 +355,5 @@ async fn a_port_that_refuses_is_passed_over_and_named_where_it_is_the_last() {
     let (open, _) = server(answer("200 OK", r#"{"total": 1}"#));
     assert!(matches!(asked(&[closed, open]).await, Outcome::Pass(_)));
     let Outcome::Fail { message, .. } = asked(&[closed]).await else { panic!() };
-    assert_eq!(message, format!("connection refused by {closed}"));
+    assert_eq!(message, format!("cannot connect to {closed}: connection refused"));
 }

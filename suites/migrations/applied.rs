@@ -20,10 +20,10 @@ use crate::{
     trial::{Effect, Trial},
 };
 
-/// Asks where the tool may keep books that are known.
+/// Returns a trial for each tool whose history table is known.
 pub(super) fn trial(migrations: &Migrations) -> Option<Trial> {
-    let is_without_books = |tool: Tool| query(tool).is_none();
-    if migrations.commands.is_some() || migrations.tool.is_some_and(is_without_books) {
+    let has_no_history_table = |tool: Tool| query(tool).is_none();
+    if migrations.commands.is_some() || migrations.tool.is_some_and(has_no_history_table) {
         return None;
     }
     let (id, migrations) = (migrations.database.clone(), migrations.clone());
@@ -40,9 +40,7 @@ async fn told(session: &Session, migrations: &Migrations) -> Result<Outcome, Str
     let chain = chain(&files, migrations.tool).map_err(|error| format!("{}: {error}", source.display()))?;
     let tool = chain.tool;
     if query(tool).is_none() {
-        return Ok(Outcome::Pass(format!(
-            "{tool} keeps no books that are known: there is nothing to hold against the folder"
-        )));
+        return Ok(Outcome::Pass(format!("{tool} has no known history table to compare the folder with")));
     }
     let databases = &session.project.config.databases;
     let database = databases

@@ -61,7 +61,7 @@ async fn ask(session: Arc<Session>, database: Database, migrations: Migrations) 
 
 /// Compares an environment's schema with what its migrations give on an empty database.
 ///
-/// The tables in which the migrations' tool keeps its books are on neither side.
+/// The tables in which the migrations' tool records what it applied are on neither side.
 ///
 /// # Errors
 /// A text that says what could not be read, or which migration could not be run: then it is not known what they give.
@@ -76,11 +76,11 @@ pub async fn of(session: &Session, database: &Database, migrations: &Migrations)
         stagegate_migration_act::catalog::schema_of(&server, &database.name).await
     };
     let found = read.await.map_err(|error| error.to_string())?;
-    let own = migrations.commands.iter().flat_map(|commands| &commands.books).map(String::as_str);
-    let books: Vec<&str> = proof.chain.tool.bookkeeping_tables().iter().copied().chain(own).collect();
-    let books = books.as_slice();
-    let migrated = without_bookkeeping(on.proven.top.clone(), books);
-    let found = without_bookkeeping(found, books);
+    let own = migrations.commands.iter().flat_map(|commands| &commands.history_tables).map(String::as_str);
+    let history_tables: Vec<&str> = proof.chain.tool.bookkeeping_tables().iter().copied().chain(own).collect();
+    let history_tables = history_tables.as_slice();
+    let migrated = without_bookkeeping(on.proven.top.clone(), history_tables);
+    let found = without_bookkeeping(found, history_tables);
     let file = |script: &str| migrations.source.join(script).to_string_lossy().into_owned();
     Ok(Drift {
         sides: Sides {

@@ -3,9 +3,9 @@
 //! Source: compose-spec, and the output of Compose 2.26. No YAML is read here: Compose resolves files, variables
 //! and overrides, and this module changes only what pinning, closing the door or isolating a copy needs.
 
-mod beside;
-mod crossed;
+mod cross_version;
 mod enclosed;
+mod in_network;
 mod sealed;
 mod secrets;
 

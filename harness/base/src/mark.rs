@@ -175,16 +175,16 @@ pub enum Sessions {
 #[must_use]
 pub fn refuses_drop(mark: &Mark, found: &FoundDatabase, live: &[String], sessions: Sessions) -> Option<String> {
     if live.contains(&found.name) {
-        return Some("it is a database that the plan names".to_owned());
+        return Some("the plan names this database".to_owned());
     }
     if mark.comment().is_none() {
-        return Some("a version that set no marks made it, or somebody else did".to_owned());
+        return Some("it was created by a version that set no marks, or not by stagegate".to_owned());
     }
     if !mark.is_of(found) {
         return Some(not_ours(found).to_owned());
     }
     if sessions == Sessions::Respect && !found.sessions.is_empty() {
-        return Some(format!("sessions are in it: {}", found.sessions.join(", ")));
+        return Some(format!("it has open sessions: {}", found.sessions.join(", ")));
     }
     None
 }
@@ -193,7 +193,7 @@ pub fn refuses_drop(mark: &Mark, found: &FoundDatabase, live: &[String], session
 #[must_use]
 pub fn not_ours(found: &FoundDatabase) -> &'static str {
     match found.comment.as_deref().map(Mark::parse) {
-        Some(Some(_)) => "its mark is of another run, name or state folder",
-        _ => "it carries no mark of the gate",
+        Some(Some(_)) => "its mark belongs to another run, name or state folder",
+        _ => "it has no mark of stagegate",
     }
 }

@@ -47,7 +47,7 @@ impl fmt::Display for Reply {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RespError {
     /// Something else speaks here; the line, shortened.
-    #[error("`{0}` is no reply of Redis")]
+    #[error("`{0}` is not a Redis reply")]
     Foreign(String),
     /// It holds more than is read.
     #[error("the reply is longer than {bytes} bytes or {values} values")]
@@ -152,7 +152,7 @@ impl Reader<'_> {
         let rest = &self.bytes[self.at..];
         let Some((value, end)) = rest.get(..length + 2).map(|whole| whole.split_at(length)) else { return Ok(None) };
         if end != b"\r\n" {
-            return Err(RespError::Foreign("a value that is longer than it says".to_owned()));
+            return Err(RespError::Foreign("a value longer than its announced length".to_owned()));
         }
         self.at += length + 2;
         Ok(Some(Reply::Bulk(value.to_vec())))
@@ -235,14 +235,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case::other("HTTP/1.1 400 Bad Request\r\n", "`HTTP/1.1 400 Bad Request` is no reply of Redis")]
-    #[case::empty("\r\n", "`` is no reply of Redis")]
-    #[case::sign(":+5\r\n", "`:+5` is no reply of Redis")]
-    #[case::length("$-2\r\n", "`$-2` is no reply of Redis")]
+    #[case::other("HTTP/1.1 400 Bad Request\r\n", "`HTTP/1.1 400 Bad Request` is not a Redis reply")]
+    #[case::empty("\r\n", "`` is not a Redis reply")]
+    #[case::sign(":+5\r\n", "`:+5` is not a Redis reply")]
+    #[case::length("$-2\r\n", "`$-2` is not a Redis reply")]
     #[case::huge("$99999999999\r\n", "is longer than 1000 bytes")]
     #[case::many("*101\r\n", "is longer than 1000 bytes or 100 values")]
     #[case::deep("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n", "nested deeper than 8")]
-    #[case::longer("$2\r\nabcd\r\n", "longer than it says")]
+    #[case::longer("$2\r\nabcd\r\n", "longer than its announced length")]
     fn what_is_no_reply_is_refused(#[case] text: &str, #[case] want: &str) {
         let error = reply(text.as_bytes(), LIMITS).unwrap_err().to_string();
         assert!(error.contains(want), "{error}");

@@ -25,13 +25,13 @@ pub enum ContractSourceError {
         source: std::io::Error,
     },
     /// What is no `git:REV:PATH`.
-    #[error("`{text}` names no file of a commit; write git:REV:PATH, as in git:v1.2:contracts/api.yaml")]
+    #[error("`{text}` does not name a file of a commit; write git:REV:PATH, as in git:v1.2:contracts/api.yaml")]
     NoPlace {
         /// What was given.
         text: String,
     },
     /// The commit has no such file, or there is no such commit.
-    #[error("`{place}` is not in the git repository {}; look with `git show {place}`", repository.display())]
+    #[error("`{place}` is not in the git repository {}; check with `git show {place}`", repository.display())]
     NotThere {
         /// `REV:PATH`.
         place: String,

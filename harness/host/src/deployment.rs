@@ -34,7 +34,7 @@ pub enum DeploymentError {
     #[error(transparent)]
     Git(#[from] GitError),
     /// Compose.
-    #[error("the services cannot be started")]
+    #[error("docker compose could not start the services")]
     Up(#[from] RunError),
     /// The Engine.
     #[error(transparent)]
@@ -48,7 +48,7 @@ pub enum DeploymentError {
         reasons: Vec<String>,
     },
     /// The workdir cannot be changed.
-    #[error("workdir {} is your own working copy; give `{environment}` a `workdir` of its own to deploy a --release there", workdir.display())]
+    #[error("workdir {} is your own working copy; give `{environment}` its own `workdir` to deploy a --release there", workdir.display())]
     WorkingCopy {
         /// The environment.
         environment: String,
@@ -79,7 +79,7 @@ pub async fn up(
 async fn sweep_renamed(runner: &Runner, engine: &Engine, project: &str) -> Result<(), EngineError> {
     for container in engine.project(project).await? {
         if is_renamed(&container.name) {
-            runner.note(&format!("removing half-made container {}", container.name));
+            runner.note(&format!("removing half-created container {}", container.name));
             engine.remove(&container.id).await?;
         }
     }
@@ -120,7 +120,7 @@ fn unsound(model: &Model, container: &Container) -> Option<String> {
         (State::Running, Health::Healthy | Health::None) => None,
         (State::Running, Health::Starting) => Some(format!("{name} is not healthy yet")),
         (State::Running, Health::Unhealthy) => Some(format!("{name} is unhealthy ({health_output})")),
-        (State::Exited, _) => Some(format!("{name} ended with code {exit_code}")),
+        (State::Exited, _) => Some(format!("{name} exited (code {exit_code})")),
         (state, _) => Some(format!("{name} is {}", format!("{state:?}").to_lowercase())),
     }
 }

@@ -35,7 +35,7 @@ const ONE_OFF_LABEL: &str = "com.docker.compose.oneoff";
 pub enum EngineError {
     /// No answer at all.
     #[error(
-        "Docker Engine does not answer; start it (`systemctl start docker`) and check that this user may use it \
+        "cannot reach Docker Engine; start it (`systemctl start docker`) and check that this user may use it \
          (`docker version`, group `docker`)"
     )]
     Unreachable(#[source] BollardError),
@@ -230,7 +230,7 @@ impl Engine {
             None => Ok(None),
             Some(Ok(stats)) => Ok(Some(counters::snapshot(stats))),
             Some(Err(error)) if is_missing(&error) => Ok(None),
-            Some(Err(source)) => Err(refused("tell what a container uses")(source)),
+            Some(Err(source)) => Err(refused("report a container's resource usage")(source)),
         }
     }
 
@@ -239,7 +239,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] where the Engine does not answer.
     pub async fn about(&self) -> Result<(String, String), EngineError> {
-        let info = self.docker.info().await.map_err(refused("describe itself"))?;
+        let info = self.docker.info().await.map_err(refused("report its version"))?;
         Ok((info.docker_root_dir.unwrap_or_default(), info.server_version.unwrap_or_default()))
     }
 }

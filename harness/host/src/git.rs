@@ -23,7 +23,7 @@ pub struct Git {
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
     /// There is no such commit.
-    #[error("revision `{revision}` is not in the repository {}; look with `git log` or fetch it", repository.display())]
+    #[error("revision `{revision}` is not in the repository {}; `git log` lists what is, `git fetch` gets more", repository.display())]
     UnknownRevision {
         /// What was asked for.
         revision: String,

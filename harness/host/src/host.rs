@@ -12,8 +12,8 @@ pub const HOST_VARIABLE: &str = "STAGEGATE_HOST";
 pub fn kind() -> (HostKind, String) {
     if let Ok(said) = std::env::var(HOST_VARIABLE) {
         match said.as_str() {
-            "laptop" => return (HostKind::Laptop, format!("{HOST_VARIABLE} says so")),
-            "server" => return (HostKind::Server, format!("{HOST_VARIABLE} says so")),
+            "laptop" => return (HostKind::Laptop, format!("set by {HOST_VARIABLE}")),
+            "server" => return (HostKind::Server, format!("set by {HOST_VARIABLE}")),
             _ => {}
         }
     }

@@ -31,7 +31,7 @@ pub struct Owner {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process holds it.
-    #[error("`{project}` is locked by {}; wait for it, or look at it with `gate status`", owners_text(owners))]
+    #[error("`{project}` is locked by {}; wait for it to end (`gate status` shows it)", owners_text(owners))]
     Held {
         /// The compose project.
         project: String,

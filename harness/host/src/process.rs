@@ -50,7 +50,7 @@ pub enum RunError {
         source: std::io::Error,
     },
     /// It ended with another code than 0.
-    #[error("`{line}` ended with code {code}: {reason}")]
+    #[error("`{line}` failed with exit code {code}: {reason}")]
     Failed {
         /// The command, masked.
         line: String,
@@ -60,7 +60,7 @@ pub enum RunError {
         reason: String,
     },
     /// It was ended because its time was up.
-    #[error("`{line}` was ended after {within:?}, its time limit")]
+    #[error("`{line}` timed out after {within:?}")]
     TimedOut {
         /// The command, masked.
         line: String,
@@ -68,7 +68,7 @@ pub enum RunError {
         within: Duration,
     },
     /// Reading or writing its streams failed.
-    #[error("the output of `{line}` could not be handled")]
+    #[error("the output of `{line}` could not be read")]
     Stream {
         /// The command, masked.
         line: String,

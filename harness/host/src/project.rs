@@ -34,13 +34,13 @@ pub enum ProjectError {
         source: std::io::Error,
     },
     /// There is no configuration file.
-    #[error("no stagegate.toml in {} or above; run in your project's folder, or write one (docs/stagegate.toml)", start.display())]
+    #[error("no stagegate.toml in {} or above; change to your project's folder, or write one (example: docs/stagegate.toml)", start.display())]
     NoConfig {
         /// Where the search began.
         start: PathBuf,
     },
     /// A file or folder that the configuration names is not there.
-    #[error("environment `{environment}`: {what} {} is not there; {way_out}", path.display())]
+    #[error("environment `{environment}`: {what} {} does not exist; {way_out}", path.display())]
     Missing {
         /// The environment.
         environment: String,
@@ -53,7 +53,7 @@ pub enum ProjectError {
     },
     /// Compose could not resolve the files.
     #[error(
-        "environment `{environment}`: Compose cannot resolve its files (`docker compose version` must tell 2 or later)"
+        "environment `{environment}`: Compose cannot resolve its files (`docker compose version` must report 2 or later)"
     )]
     Resolve {
         /// The environment.
@@ -143,7 +143,7 @@ pub fn source(environment: &Environment) -> Result<Source, ProjectError> {
         way_out,
     };
     if !environment.workdir.is_dir() {
-        let way_out = format!("make it with `gate up --env {} --release REV`", environment.name);
+        let way_out = format!("create it with `gate up --env {} --release REV`", environment.name);
         return Err(missing("workdir", &environment.workdir, way_out));
     }
     let files: Vec<PathBuf> = environment.compose.iter().map(|file| environment.workdir.join(file)).collect();

@@ -290,7 +290,7 @@ impl Resolver<'_> {
         self.runner.run_ok(&docker::pull(image), PULL_WITHIN).await.map_err(no_image)?;
         self.engine.image(image).await?.ok_or_else(|| {
             let line = docker::pull(image).line();
-            no_image(RunError::Failed { line, code: 0, reason: "the image is not there afterwards".to_owned() })
+            no_image(RunError::Failed { line, code: 0, reason: "the image does not exist afterwards".to_owned() })
         })
     }
 

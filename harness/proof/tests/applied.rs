@@ -1,4 +1,4 @@
-//! Proofs that the books of each tool are read as the tool writes them: its own tables on a real server.
+//! Proofs that the history table of each tool is read as the tool writes them: its own tables on a real server.
 
 use stagegate_base::config::Tool;
 use stagegate_migration_act::applied;
@@ -121,7 +121,7 @@ const CASES: &[Case] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_books_of_each_tool_are_read_as_it_writes_them() {
+async fn the_history_table_of_each_tool_is_read_as_it_writes_it() {
     let server = start(17).await;
     for case in CASES {
         let database = server.create(None).await.unwrap();

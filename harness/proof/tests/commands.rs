@@ -12,7 +12,7 @@ use stagegate_migration_decide::{
 
 use crate::{integrity::start, world::image_of};
 
-/// A tool of ours: psql in a shell script, with books of its own. `up` takes one step, `all` takes all of them.
+/// A tool of ours: psql in a shell script, with a history table of its own. `up` takes one step, `all` takes all of them.
 const TOOL: &str = r#"#!/bin/sh
 set -eu
 cd "$(dirname "$0")"
@@ -82,7 +82,7 @@ fn commands(folder: &Folder, up: &str, down: &str) -> Commands {
             status: command("status"),
             service: None,
             url_variable: "LEDGER_URL".to_owned(),
-            books: vec!["ledger_versions".to_owned()],
+            history_tables: vec!["ledger_versions".to_owned()],
         },
         dir: folder.0.clone(),
         model: None,

@@ -20,7 +20,7 @@ const UPS: [&str; 3] = [
     "drop table old; create index orders_note on orders (note);",
 ];
 
-/// What somebody did by hand, besides the books of the migrations' tool.
+/// What somebody did by hand, next to the history table of the migrations' tool.
 const BY_HAND: &str = "create table _sqlx_migrations (version bigint primary key);
     alter table orders alter column id type int; drop index orders_note; create table old (id int);
     create table by_hand (id int); alter table orders alter column note set default 'x'";
@@ -47,10 +47,10 @@ async fn what_was_done_by_hand_is_named_with_the_migration_that_last_changed_the
     for up in UPS {
         client.batch_execute(up).await.unwrap();
     }
-    let books = chain.tool.bookkeeping_tables();
-    let as_migrated = without_bookkeeping(schema(&client).await.unwrap(), books);
+    let history_tables = chain.tool.bookkeeping_tables();
+    let as_migrated = without_bookkeeping(schema(&client).await.unwrap(), history_tables);
     client.batch_execute(BY_HAND).await.unwrap();
-    let by_hand = without_bookkeeping(schema(&client).await.unwrap(), books);
+    let by_hand = without_bookkeeping(schema(&client).await.unwrap(), history_tables);
     server.end().await;
 
     assert_eq!(drift(&proven.top, &as_migrated, &proven.touched), []);

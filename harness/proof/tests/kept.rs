@@ -90,7 +90,7 @@ async fn databases_that_the_gate_did_not_make_outlive_it_whatever_their_names() 
     // Somebody saves rows from the copy meanwhile.
     let saving = small.server().await.connect(&first[0]).await.unwrap();
     let promoted = small.promote("v3");
-    ended(&promoted, 0, &[&format!("database `{}` stays: sessions are in it: proof of app", first[0])]);
+    ended(&promoted, 0, &[&format!("database `{}` stays: it has open sessions: proof of app", first[0])]);
     assert!(!promoted.text.contains("20250101"), "told twice:\n{}", promoted.text);
     whole(&small, "after v3", true).await;
     drop(saving);

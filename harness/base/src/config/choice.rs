@@ -15,14 +15,14 @@ pub enum HostKind {
     Server,
 }
 
-/// The way back for data.
+/// The rollback tier for data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
     /// Chosen from facts, and shown in the plan.
     #[default]
     Auto,
-    /// A copy made on the server while data is frozen; the way back is a rename.
+    /// A copy made on the server while data is frozen; the rollback is a rename.
     Swap,
     /// A dump made while data is frozen, restored into a fresh database; then a rename.
     Restore,
@@ -32,14 +32,14 @@ pub enum Tier {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Integrity {
-    /// Rows counted and contents summed, per table.
+    /// Row counts and checksums, per table.
     #[default]
     Checksums,
     /// Rows counted, per table.
     Counts,
 }
 
-/// Whether users get in before the commit line.
+/// Whether users get in before the point of no return.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Door {
@@ -50,27 +50,29 @@ pub enum Door {
     Open,
 }
 
-/// What is made of each release's run on the other one's schema, in the rehearsal.
+/// What each release's run on the other one's schema decides, in the rehearsal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CrossVersions {
-    /// It is told, and stands in the journal.
+    /// Nothing: it is reported and recorded in the journal.
     #[default]
+    #[serde(rename = "report", alias = "tell")]
     Tell,
-    /// Where the release that serves is proven on the new schema, the way back is its code alone.
+    /// Where the live release is proven on the new schema, the rollback is its code alone.
     Decide,
     /// It is not run.
     Off,
 }
 
-/// What becomes of a release whose contract breaks the callers of the one that serves.
+/// What becomes of a release whose contract breaks the callers of the live one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BreakingChanges {
-    /// It is held.
+    /// It is blocked.
     #[default]
+    #[serde(rename = "block", alias = "hold")]
     Hold,
-    /// It goes on; the changes stand in the journal.
+    /// It continues; the changes are in the journal.
     Warn,
     /// The contracts are not compared.
     Ignore,

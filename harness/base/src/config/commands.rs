@@ -10,7 +10,7 @@ const VARIABLE: &str = "DATABASE_URL";
 pub struct Commands {
     /// Applies the next migration.
     pub up: Vec<String>,
-    /// Takes the last one back; empty where there is no way back.
+    /// Reverts the last one; empty where there is no down migration.
     pub down: Vec<String>,
     /// Lists all migrations, those that are applied and those that are not.
     pub status: Vec<String>,
@@ -18,8 +18,8 @@ pub struct Commands {
     pub service: Option<String>,
     /// The variable in which they find the database's URL.
     pub url_variable: String,
-    /// Tables in which the tool keeps its books, beside those of the tools that are known.
-    pub books: Vec<String>,
+    /// The tables in which the tool records what it applied, in addition to those of the known tools.
+    pub history_tables: Vec<String>,
 }
 
 /// What is written, as far as it concerns commands.
@@ -29,7 +29,7 @@ pub(super) struct Written<'a> {
     pub(super) status: &'a [String],
     pub(super) service: Option<&'a String>,
     pub(super) url_variable: Option<&'a String>,
-    pub(super) books: &'a [String],
+    pub(super) history_tables: &'a [String],
     pub(super) has_source: bool,
     pub(super) has_tool: bool,
 }
@@ -39,26 +39,29 @@ pub(super) fn commands(written: &Written<'_>) -> Result<Option<Commands>, (Strin
     let wrong = |text: &str, way_out: &str| Err((text.to_owned(), way_out.to_owned()));
     if written.up.is_empty() {
         if !written.has_source {
-            return wrong("it has neither `source` nor `up`", "name the folder of migrations, or the tool's commands");
+            return wrong(
+                "neither `source` nor `up` is set",
+                "set `source` to the folder of migrations, or `up`, `down` and `status` to the tool's commands",
+            );
         }
         let is_alone = written.down.is_empty()
             && written.status.is_empty()
             && written.service.is_none()
             && written.url_variable.is_none()
-            && written.books.is_empty();
+            && written.history_tables.is_empty();
         return match is_alone {
             true => Ok(None),
             false => wrong(
-                "`down`, `status`, `service`, `url_variable` and `books` belong to commands, and there is no `up`",
-                "add up = [\"program\", \"argument\"], or remove them",
+                "`down`, `status`, `service`, `url_variable` and `history_tables` need `up`, which is not set",
+                "add up = [\"program\", \"argument\"], or remove these keys",
             ),
         };
     }
     if written.status.is_empty() {
-        return wrong("`up` is there and `status` is not", "add the command that lists all migrations");
+        return wrong("`up` is set and `status` is not", "add the command that lists all migrations");
     }
     if written.has_tool {
-        return wrong("`tool` is for a folder that is read, and `up` is a command", "remove one of them");
+        return wrong("`tool` names the format of a folder, and `up` is a command", "remove one of them");
     }
     Ok(Some(Commands {
         up: written.up.to_vec(),
@@ -66,7 +69,7 @@ pub(super) fn commands(written: &Written<'_>) -> Result<Option<Commands>, (Strin
         status: written.status.to_vec(),
         service: written.service.cloned(),
         url_variable: written.url_variable.cloned().unwrap_or_else(|| VARIABLE.to_owned()),
-        books: written.books.to_vec(),
+        history_tables: written.history_tables.to_vec(),
     }))
 }
 
@@ -98,7 +101,7 @@ mod tests {
     #[rstest]
     #[case::nothing("", "neither `source` nor `up`")]
     #[case::no_list("up = [\"m\"]", "`status` is not")]
-    #[case::no_up("source = \"m\"\ndown = [\"m\"]", "there is no `up`")]
+    #[case::no_up("source = \"m\"\ndown = [\"m\"]", "need `up`, which is not set")]
     #[case::both("up = [\"m\"]\nstatus = [\"m\"]\ntool = \"sqlx\"", "remove one of them")]
     fn half_a_set_of_commands_is_refused(#[case] lines: &str, #[case] want: &str) {
         let error = read(lines).unwrap_err();

@@ -54,7 +54,7 @@ impl ConfigError {
             path: config.path.clone(),
             line: 0,
             column: 0,
-            message: format!("environment `{name}` is not there (known: {})", known.join(", ")),
+            message: format!("unknown environment `{name}` (known: {})", known.join(", ")),
             hint: Some(format!("{meant}add [environments.{name}] or pass another --env")),
         }
     }

@@ -55,8 +55,8 @@ pub(super) struct RawMigrations {
     status: Vec<String>,
     service: Option<String>,
     url_variable: Option<String>,
-    #[serde(default)]
-    books: Vec<String>,
+    #[serde(default, alias = "books")]
+    history_tables: Vec<String>,
     statement_timeout: Option<Span>,
     within: Option<Span>,
     search_path: Option<String>,
@@ -80,7 +80,7 @@ pub(super) fn migrations<E>(
     let mut all = BTreeMap::new();
     for (id, raw) in raw {
         if !databases.contains_key(id) {
-            let text = format!("[migrations.{id}]: there is no database `{id}` (known: {})", known.join(", "));
+            let text = format!("[migrations.{id}]: unknown database `{id}` (known: {})", known.join(", "));
             let way_out = match closest(id, &known) {
                 Some(near) => format!("did you mean [migrations.{near}]?"),
                 None => format!("add [databases.{id}] with its `service` and `name`"),
@@ -102,7 +102,7 @@ fn written(raw: &RawMigrations) -> Written<'_> {
         status: &raw.status,
         service: raw.service.as_ref(),
         url_variable: raw.url_variable.as_ref(),
-        books: &raw.books,
+        history_tables: &raw.history_tables,
         has_source: raw.source.is_some(),
         has_tool: raw.tool.is_some(),
     }
@@ -138,7 +138,7 @@ mod tests {
     fn migrations_of_a_database_that_is_not_there_are_refused() {
         let text = format!("{GOOD}[migrations.mian]\nsource = \"migrations\"\n");
         let error = Config::parse(Path::new("/srv/stagegate.toml"), &text).unwrap_err().to_string();
-        assert!(error.contains("no database `mian`") && error.contains("[migrations.main]"), "{error}");
+        assert!(error.contains("unknown database `mian`") && error.contains("[migrations.main]"), "{error}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod choice;
 mod commands;
 mod compare;
 mod error;
+mod former;
 mod growth;
 mod locks;
 mod migrations;
@@ -46,15 +47,15 @@ pub use tool::Tool;
 
 /// The name of the file, looked for in the current folder and above.
 pub const FILE_NAME: &str = "stagegate.toml";
-/// The environment that is there without being named: a throw-away copy of the stack.
+/// The environment that exists without being named: a temporary copy of the stack.
 pub const EPHEMERAL: &str = "ephemeral";
 
 /// The folder of the workflow files, in the environment's workdir.
 pub const WORKFLOWS: &str = "workflows";
-/// How long all steps of a workflow may take together where its file says nothing.
+/// How long all steps of a workflow may take together by default.
 pub const WORKFLOW_WITHIN: Duration = Duration::from_secs(30);
 
-/// How much of an answer's body is read where nothing is said.
+/// How much of a response's body is read by default.
 pub const MAX_BODY: Size = Size(1 << 20);
 
 /// The whole configuration.
@@ -69,17 +70,17 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// The environments, by name. `ephemeral` is always there.
     pub environments: BTreeMap<String, Environment>,
-    /// The services that checks ask, by compose service name.
+    /// The services that are checked, by compose service name.
     pub services: BTreeMap<String, Service>,
     /// The databases, by a name of the user's.
     pub databases: BTreeMap<String, Database>,
-    /// Severity by the beginning of a trial's name; the longest one counts.
+    /// Severity by the beginning of a check's name; the longest one counts.
     pub severity: BTreeMap<String, Severity>,
     /// What is measured, in the order of the file.
     pub performance: Vec<Probe>,
     /// How migrations are tried, by the database's id.
     pub migrations: BTreeMap<String, Migrations>,
-    /// What the suite security asks for.
+    /// What the suite security needs.
     pub security: Security,
     /// How the gate works.
     pub gate: Gate,
@@ -87,6 +88,9 @@ pub struct Config {
     pub readiness: Readiness,
     /// How environments are compared.
     pub compare: Compare,
+    /// Earlier names of keys and values that the file uses, each with the new one.
+    #[serde(skip)]
+    pub notices: Vec<String>,
 }
 
 /// One environment: a named compose project.
@@ -111,7 +115,7 @@ pub struct Environment {
     pub ready_within: Span,
 }
 
-/// What answers at a service's port.
+/// What listens at a service's port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -125,19 +129,19 @@ pub enum Kind {
     Redis,
 }
 
-/// A service that checks ask.
+/// A service that is checked.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Service {
     /// The compose service's name.
     #[serde(skip)]
     pub name: String,
-    /// What answers.
+    /// What listens there.
     pub kind: Kind,
     /// The port inside the container.
     pub port: u16,
-    /// Path that answers 2xx while the service is sound.
+    /// Path that answers 2xx while the service is healthy.
     pub health: Option<String>,
-    /// Path that tells the running version.
+    /// Path that reports the running version.
     pub version: Option<String>,
     /// OpenAPI document, relative to the environment's workdir.
     pub contract: Option<PathBuf>,
@@ -145,7 +149,7 @@ pub struct Service {
     pub served_contract: Option<String>,
     /// Where the token for operations that need one comes from.
     pub token: Option<TokenSource>,
-    /// How much of an answer's body is read.
+    /// How much of a response's body is read.
     pub max_body: Size,
     /// What becomes of a release whose contract breaks callers.
     pub breaking_changes: BreakingChanges,
@@ -184,21 +188,22 @@ pub struct Gate {
     pub migrate_within: Span,
     /// How long a dump or a restore may take.
     pub backup_within: Span,
-    /// The way back for data; chosen from facts where `auto`.
+    /// The rollback tier for data; chosen from facts where `auto`.
     pub tier: Tier,
     /// What proves that rows are whole.
     pub integrity: Integrity,
-    /// Whether users get in before the commit line.
+    /// Whether users get in before the point of no return.
+    #[serde(rename = "ports")]
     pub door: Door,
-    /// What is made of each release's run on the other one's schema.
+    /// What each release's run on the other one's schema decides.
     pub cross_versions: CrossVersions,
-    /// How long the migrations may hold up those who read and write the copy; told only where `None`.
+    /// How long the migrations may delay those who read and write the copy; only reported where `None`.
     pub longest_stall: Option<Span>,
     /// The services that are stopped while data is frozen; all but databases and caches where `None`.
     pub freeze: Option<Vec<String>>,
     /// How many rollback points are kept.
     pub keep: usize,
-    /// A program that is told the end of a run (JSON on its standard input).
+    /// A program that receives the end of a run (JSON on its standard input).
     pub notify_command: Vec<String>,
     /// A URL that the end of a run is posted to as JSON.
     pub notify_webhook: Option<String>,

@@ -196,7 +196,9 @@ pub(super) fn probes(
     let mut probes: Vec<Probe> = Vec::with_capacity(raw.len());
     for entry in raw {
         let read = probe(entry.get_ref(), known).and_then(|probe| match probes.iter().any(|p| p.name == probe.name) {
-            true => Err((format!("two probes are called `{}`", probe.name), "give each its own `name`".to_owned())),
+            true => {
+                Err((format!("two probes have the name `{}`", probe.name), "give each probe its own `name`".to_owned()))
+            }
             false => Ok(probe),
         });
         probes.push(read.map_err(|(message, hint)| error(entry.get_ref().name.span().start, message, hint))?);
@@ -209,7 +211,7 @@ fn probe(raw: &RawPerformance, known: &Known<'_>) -> Result<Probe, Wrong> {
     let is_good = !name.is_empty()
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
     if !is_good {
-        return Err((format!("probe name `{name}` cannot be part of a file's name"), "use a-z, 0-9, - and _".into()));
+        return Err((format!("probe name `{name}` cannot be used in a file name"), "use a-z, 0-9, - and _".into()));
     }
     let seconds = |span: Option<Span>, or: u64| span.unwrap_or(Span(Duration::from_secs(or)));
     let timeout = if raw.workflow.is_some() { WORKFLOW_WITHIN } else { Duration::from_secs(5) };
@@ -226,8 +228,8 @@ fn probe(raw: &RawPerformance, known: &Known<'_>) -> Result<Probe, Wrong> {
         minimum_effect: raw.minimum_effect.unwrap_or(Share(0.02)),
         grow: raw.grow.read().ok_or_else(|| {
             (
-                format!("probe `{name}`: grow.queries is no number of statements"),
-                "write 0 or a number above it".to_owned(),
+                format!("probe `{name}`: grow.queries must be a number of statements, 0 or more"),
+                "write 0 or a higher number".to_owned(),
             )
         })?,
     })
@@ -240,12 +242,12 @@ fn target(raw: &RawPerformance, known: &Known<'_>) -> Result<Target, Wrong> {
         (None, Some(database), None) => sql(raw, database, known),
         (None, None, Some(file)) => workflow(raw, file),
         (None, None, None) => Err((
-            format!("probe `{name}` asks nothing"),
+            format!("probe `{name}` has nothing to measure"),
             "add `service` and `path`, or `database` and `sql`, or `workflow`".to_owned(),
         )),
         _ => Err((
             format!("probe `{name}` names more than one of `service`, `database` and `workflow`"),
-            "keep one of them; write a second [[performance]] for the other".to_owned(),
+            "keep one of them, and add a second [[performance]] for the other".to_owned(),
         )),
     }
 }
@@ -255,11 +257,14 @@ fn http(raw: &RawPerformance, service: &str, known: &Known<'_>) -> Result<Target
     let names: Vec<&str> =
         known.services.values().filter(|s| s.kind == Kind::Http).map(|service| service.name.as_str()).collect();
     if !names.contains(&service) {
-        let message = format!("probe `{name}`: `{service}` is no HTTP service (known: {})", names.join(", "));
+        let message = format!("probe `{name}`: `{service}` is not an HTTP service (known: {})", names.join(", "));
         return Err((message, near(service, &names, &format!("add [services.{service}] with kind = \"http\""))));
     }
     let Some(path) = &raw.path else {
-        return Err((format!("probe `{name}` has a service and no path"), "add `path = \"/...\"`".to_owned()));
+        return Err((
+            format!("probe `{name}`: `service` is set and `path` is not"),
+            "add `path = \"/...\"`".to_owned(),
+        ));
     };
     if !path.starts_with('/') {
         let message = format!("probe `{name}`: path `{path}` does not begin with `/`");
@@ -278,12 +283,15 @@ fn sql(raw: &RawPerformance, database: &str, known: &Known<'_>) -> Result<Target
     let name = raw.name.get_ref();
     let names: Vec<&str> = known.databases.keys().map(String::as_str).collect();
     if !names.contains(&database) {
-        let message = format!("probe `{name}`: database `{database}` is not there (known: {})", names.join(", "));
+        let message = format!("probe `{name}`: unknown database `{database}` (known: {})", names.join(", "));
         return Err((message, near(database, &names, &format!("add [databases.{database}]"))));
     }
     match &raw.sql {
         Some(sql) => Ok(Target::Sql { database: database.to_owned(), sql: sql.clone() }),
-        None => Err((format!("probe `{name}` has a database and no sql"), "add `sql = \"SELECT ...\"`".to_owned())),
+        None => Err((
+            format!("probe `{name}`: `database` is set and `sql` is not"),
+            "add `sql = \"SELECT ...\"`".to_owned(),
+        )),
     }
 }
 
@@ -291,12 +299,12 @@ fn workflow(raw: &RawPerformance, file: &Path) -> Result<Target, Wrong> {
     let name = raw.name.get_ref();
     let is_one = file.parent() == Some(Path::new(WORKFLOWS)) && file.extension().is_some_and(|ending| ending == "toml");
     if !is_one {
-        let message = format!("probe `{name}`: `{}` is no workflow file", file.display());
+        let message = format!("probe `{name}`: `{}` is not a workflow file", file.display());
         return Err((message, format!("write \"{WORKFLOWS}/<name>.toml\"")));
     }
     if raw.memory.is_some() || raw.cpu.is_some() || raw.queries_per_request.is_some() {
-        let message = format!("probe `{name}` is a workflow, which asks no single service, and limits what one uses");
-        return Err((message, "limit that in a probe of the service".to_owned()));
+        let message = format!("probe `{name}` is a workflow, and its limits on resources apply to one service");
+        return Err((message, "move these limits to a probe of the service".to_owned()));
     }
     Ok(Target::Workflow { file: file.to_owned() })
 }
@@ -309,15 +317,17 @@ fn load(raw: &RawPerformance) -> Result<Load, Wrong> {
     let name = raw.name.get_ref();
     match (raw.rate, raw.concurrency) {
         (Some(_), Some(_)) => Err((
-            format!("probe `{name}` has a rate and a concurrency"),
-            "keep `rate` to ask at fixed times, or `concurrency` to ask as fast as answers come".to_owned(),
+            format!("probe `{name}` sets both `rate` and `concurrency`"),
+            "keep `rate` for requests at fixed times, or `concurrency` for the next request after each response"
+                .to_owned(),
         )),
-        (Some(rate), None) if !(rate.is_finite() && rate > 0.0) => {
-            Err((format!("probe `{name}`: a rate of {rate} asks nothing"), "write requests a second, above 0".into()))
-        }
+        (Some(rate), None) if !(rate.is_finite() && rate > 0.0) => Err((
+            format!("probe `{name}`: rate must be above 0, found {rate}"),
+            "write requests per second, such as 20".into(),
+        )),
         (Some(rate), None) => Ok(Load::Rate(rate)),
         (None, Some(0)) => {
-            Err((format!("probe `{name}`: a concurrency of 0 asks nothing"), "write a number above 0".into()))
+            Err((format!("probe `{name}`: concurrency must be above 0, found 0"), "write a number above 0".into()))
         }
         (None, Some(concurrency)) => Ok(Load::Concurrency(concurrency)),
         (None, None) => Ok(Load::Concurrency(1)),
@@ -328,13 +338,16 @@ fn budget(raw: &RawPerformance) -> Result<Budget, Wrong> {
     let name = raw.name.get_ref();
     match (raw.samples, raw.duration) {
         (Some(_), Some(_)) => {
-            Err((format!("probe `{name}` has `samples` and `duration`"), "keep one of them".to_owned()))
+            Err((format!("probe `{name}` sets both `samples` and `duration`"), "keep one of them".to_owned()))
         }
-        (Some(0), None) => Err((format!("probe `{name}`: 0 samples prove nothing"), "write a number above 0".into())),
+        (Some(0), None) => {
+            Err((format!("probe `{name}`: samples must be above 0, found 0"), "write a number above 0".into()))
+        }
         (Some(samples), None) => Ok(Budget::Samples(samples)),
-        (None, Some(Span(Duration::ZERO))) => {
-            Err((format!("probe `{name}`: a duration of 0s measures nothing"), "write some seconds".to_owned()))
-        }
+        (None, Some(Span(Duration::ZERO))) => Err((
+            format!("probe `{name}`: duration must be above 0s, found 0s"),
+            "write a duration such as \"30s\"".to_owned(),
+        )),
         (None, duration) => Ok(Budget::Time(duration.unwrap_or(Span(Duration::from_secs(5))))),
     }
 }
@@ -348,7 +361,7 @@ fn limits(raw: &RawPerformance) -> Result<Limits, Wrong> {
     match set.windows(2).find(|pair| pair[0].1 > pair[1].1) {
         Some(pair) => Err((
             format!("probe `{name}`: {} = \"{}\" is above {} = \"{}\"", pair[0].0, pair[0].1, pair[1].0, pair[1].1),
-            "a higher percentile is never the smaller one".to_owned(),
+            "a higher percentile needs a limit at least as high".to_owned(),
         )),
         None => Ok(limits),
     }
@@ -363,7 +376,7 @@ fn resources(raw: &RawPerformance) -> Result<ResourceLimits, Wrong> {
     let is_wrong = |most: Option<f64>| most.is_some_and(|most| !(most.is_finite() && most > 0.0));
     match is_wrong(limits.cpu) || is_wrong(limits.queries_per_request) {
         true => Err((
-            format!("probe `{}`: a limit that nothing can keep", raw.name.get_ref()),
+            format!("probe `{}`: limits must be above 0", raw.name.get_ref()),
             "write a number above 0".to_owned(),
         )),
         false => Ok(limits),
@@ -437,24 +450,24 @@ workflow = "workflows/checkout.toml"
 
     #[rstest]
     #[case::name("\"orders\"", "\"GET /orders\"", ":12:8: probe name `GET /orders`", "a-z")]
-    #[case::twice("\"newest\"", "\"orders\"", ":23:8: two probes are called `orders`", "its own `name`")]
-    #[case::service("service = \"api\"", "service = \"apo\"", "`apo` is no HTTP service", "did you mean `api`?")]
-    #[case::database("database = \"main\"", "database = \"x\"", "`x` is not there (known: main)", "[databases.x]")]
+    #[case::twice("\"newest\"", "\"orders\"", ":23:8: two probes have the name `orders`", "its own `name`")]
+    #[case::service("service = \"api\"", "service = \"apo\"", "`apo` is not an HTTP service", "did you mean `api`?")]
+    #[case::database("database = \"main\"", "database = \"x\"", "unknown database `x` (known: main)", "[databases.x]")]
     #[case::path("\"/orders\"", "\"orders\"", "does not begin with `/`", "\"/orders\"")]
-    #[case::nothing("service = \"api\"\n", "", "probe `orders` asks nothing", "`service` and `path`")]
-    #[case::both("rate = 50", "rate = 50\nconcurrency = 2", "a rate and a concurrency", "keep `rate`")]
-    #[case::still("rate = 50", "rate = 0", "a rate of 0 asks nothing", "above 0")]
-    #[case::budget("samples = 500", "samples = 0", "0 samples prove nothing", "above 0")]
+    #[case::nothing("service = \"api\"\n", "", "probe `orders` has nothing to measure", "`service` and `path`")]
+    #[case::both("rate = 50", "rate = 50\nconcurrency = 2", "both `rate` and `concurrency`", "keep `rate`")]
+    #[case::still("rate = 50", "rate = 0", "rate must be above 0, found 0", "such as 20")]
+    #[case::budget("samples = 500", "samples = 0", "samples must be above 0, found 0", "above 0")]
     #[case::order("p50 = \"20ms\"", "p50 = \"3s\"", "p50 = \"3s\" is above p95 = \"2s\"", "higher percentile")]
     #[case::share("\"0.1%\"", "0.1", ":19:14: ", "a text with a number and a unit")]
     #[case::size("\"400MiB\"", "\"400\"", "`400` is not a size", "\"400MiB\"")]
     #[case::workflow(
         "\"workflows/checkout",
         "\"checkout",
-        "`checkout.toml` is no workflow file",
+        "`checkout.toml` is not a workflow file",
         "workflows/<name>.toml"
     )]
-    #[case::used("workflow =", "cpu.max = 1.0\nworkflow =", "asks no single service", "in a probe of the service")]
+    #[case::used("workflow =", "cpu.max = 1.0\nworkflow =", "apply to one service", "to a probe of the service")]
     #[case::key("samples", "sampels", "unknown field `sampels`", "did you mean `samples`?")]
     fn a_mistake_in_a_probe_is_told_with_its_place_and_the_way_out(
         #[case] good: &str,

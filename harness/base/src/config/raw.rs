@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::{
     BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, Door, EPHEMERAL, Environment, Gate,
-    HostKind, Integrity, Kind, MAX_BODY, Readiness, Service, Tier, TokenSource,
+    HostKind, Integrity, Kind, MAX_BODY, Readiness, Service, Tier, TokenSource, former,
     migrations::{self, RawMigrations},
     performance::{self, Known, RawPerformance},
     readiness::RawReadiness,
@@ -119,8 +119,8 @@ struct RawGate {
     tier: Tier,
     #[serde(default)]
     integrity: Integrity,
-    #[serde(default)]
-    door: Door,
+    #[serde(default, alias = "door")]
+    ports: Door,
     #[serde(default)]
     cross_versions: CrossVersions,
     longest_stall: Option<Span>,
@@ -176,6 +176,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         gate: gate(raw.gate),
         readiness: reader.readiness(raw.readiness.as_ref())?,
         compare: raw.compare,
+        notices: former::notices(text),
     })
 }
 
@@ -218,7 +219,7 @@ impl Reader<'_> {
         if good {
             return Ok(());
         }
-        let message = format!("{what} `{text}` cannot be a compose project's name");
+        let message = format!("{what} `{text}` cannot be used as a compose project name");
         Err(self.error(name.span().start, message, "use a-z, 0-9, - and _, with a letter or digit first"))
     }
 
@@ -251,8 +252,8 @@ impl Reader<'_> {
             let Some(other) = seen.insert(&environment.project, name) else { continue };
             let offset = raw.keys().find(|key| key.get_ref() == name).map_or(0, |key| key.span().start);
             let message =
-                format!("environments `{other}` and `{name}` are both compose project `{}`", environment.project);
-            return Err(self.error(offset, message, "give each its own `project`"));
+                format!("environments `{other}` and `{name}` have the same compose project `{}`", environment.project);
+            return Err(self.error(offset, message, "give each environment its own `project`"));
         }
         Ok(())
     }
@@ -313,8 +314,7 @@ impl Reader<'_> {
         if known.is_empty() || known.contains(&name.as_str()) {
             return Ok(());
         }
-        let message =
-            format!("database `{id}`: service `{name}` is not a PostgreSQL service (known: {})", known.join(", "));
+        let message = format!("database `{id}`: `{name}` is not a PostgreSQL service (known: {})", known.join(", "));
         let hint = match closest(name, &known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("add [services.{name}] with kind = \"postgres\""),
@@ -344,7 +344,7 @@ fn gate(raw: RawGate) -> Gate {
         backup_within: or(raw.backup_within, 1_800),
         tier: raw.tier,
         integrity: raw.integrity,
-        door: raw.door,
+        door: raw.ports,
         cross_versions: raw.cross_versions,
         longest_stall: raw.longest_stall,
         freeze: raw.freeze,

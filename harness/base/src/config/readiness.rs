@@ -53,7 +53,10 @@ impl RawReadiness {
         let percents =
             [("ready", read.ready), ("caution", read.caution), ("warning", read.warning), ("evidence", read.evidence)];
         if let Some((key, value)) = percents.into_iter().find(|(_, value)| *value > 100) {
-            return Err((format!("[readiness] `{key}` is {value}"), "write a number from 0 to 100"));
+            return Err((
+                format!("[readiness] `{key}` must be a number from 0 to 100, found {value}"),
+                "write a number from 0 to 100",
+            ));
         }
         if read.caution > read.ready {
             let text = format!("[readiness] `caution` ({}) is above `ready` ({})", read.caution, read.ready);

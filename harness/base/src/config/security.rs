@@ -140,19 +140,20 @@ impl RawJwt {
             claims: self.claims,
         };
         if jwt.algorithm.is_some_and(Algorithm::is_shared) && jwt.signing_key_variable.is_some() {
-            let message = "a shared key both signs and verifies: there is no `signing_key_variable`".to_owned();
+            let message =
+                "`signing_key_variable` does not apply to a shared key, which both signs and verifies".to_owned();
             return Err((
                 message,
                 "name the key in `key_variable`, or an algorithm with a key pair, such as \"RS256\"",
             ));
         }
         if jwt.signing_key_variable.is_some() && jwt.algorithm.is_none() && !has_token {
-            let message = "`signing_key_variable` without `algorithm`".to_owned();
-            return Err((message, "add algorithm = \"RS256\", or what your tokens are signed with"));
+            let message = "`signing_key_variable` is set and `algorithm` is not".to_owned();
+            return Err((message, "add algorithm = \"RS256\", or the algorithm of your tokens"));
         }
         if !has_token && !jwt.can_sign() {
-            let message = "no token can be made, and none is given".to_owned();
-            let hint = "name `key_variable` (a shared key) or `signing_key_variable` (a private one) here, or \
+            let message = "no token can be created, and none is configured".to_owned();
+            let hint = "set `key_variable` (a shared key) or `signing_key_variable` (a private one) here, or \
                         `token_login` of the service";
             return Err((message, hint));
         }

@@ -81,7 +81,7 @@ fn the_longest_beginning_of_a_name_gives_its_severity(#[case] trial: &str, #[cas
 #[case::shared(
     "protected = true",
     "project = \"shop-staging\"",
-    "both compose project `shop-staging`",
+    "the same compose project `shop-staging`",
     "its own `project`"
 )]
 fn a_mistake_is_told_with_its_place_and_the_way_out(
@@ -151,7 +151,7 @@ fn the_manual_writes_the_defaults_of_the_gate() {
 #[case(&["auto", "swap", "restore"])]
 #[case(&["checksums", "counts"])]
 #[case(&["closed", "open"])]
-#[case(&["hold", "warn", "ignore"])]
+#[case(&["block", "warn", "ignore"])]
 #[case(&["http", "tcp", "postgres", "redis"])]
 #[case(&["required", "warning", "info"])]
 fn the_manual_names_every_word_that_a_key_takes(#[case] words: &[&str]) {

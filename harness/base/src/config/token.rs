@@ -35,10 +35,10 @@ impl TokenSource {
             (None, None) => Ok(None),
             (Some(variable), None) => Ok(Some(TokenSource::Variable(variable.to_owned()))),
             (Some(_), Some(_)) => {
-                Err(("both `token_variable` and `token_login` are there".to_owned(), "keep one of the two"))
+                Err(("both `token_variable` and `token_login` are set".to_owned(), "keep one of the two"))
             }
             (None, Some(text)) => named(text).map(Some).ok_or_else(|| {
-                let message = format!("token_login `{text}` is not a login and what it captures");
+                let message = format!("token_login `{text}` must be LOGIN.CAPTURE");
                 (message, "write \"owner.token\" for `token` of [[login.owner.step]]")
             }),
         }

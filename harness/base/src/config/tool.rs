@@ -100,7 +100,7 @@ impl FromStr for Tool {
         Tool::ALL.into_iter().find(|tool| tool.name() == text).ok_or_else(|| {
             let known: Vec<&str> = Tool::ALL.iter().map(|tool| tool.name()).collect();
             let near = crate::suggest::closest(text, &known).map(|near| format!("; did you mean `{near}`?"));
-            format!("there is no tool `{text}` (known: {}){}", known.join(", "), near.unwrap_or_default())
+            format!("unknown migration tool `{text}` (known: {}){}", known.join(", "), near.unwrap_or_default())
         })
     }
 }

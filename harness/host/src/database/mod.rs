@@ -30,7 +30,7 @@ use crate::{
     project::Project,
 };
 
-/// Settings under which rows become text: a database's or role's own ones would give other sums for equal rows.
+/// Settings under which rows become text: a database's or role's own ones would give other checksums for equal rows.
 pub const DATA_FACTS_SETTINGS: &str = "set search_path = ''; set timezone = 'UTC'; set datestyle = 'ISO, YMD'; \
      set intervalstyle = 'iso_8601'; set bytea_output = 'hex'; set extra_float_digits = 1; set lc_monetary = 'C'; \
      set xmloption = 'content'; set row_security = off";
@@ -42,7 +42,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// No session could be made.
-    #[error("database `{database}` of service `{service}` does not answer at {addresses}: {reason}")]
+    #[error("database `{database}` of service `{service}` does not accept a session at {addresses}: {reason}")]
     Connect {
         /// The compose service.
         service: String,
@@ -172,7 +172,7 @@ impl Server {
         let connecting = tokio::time::timeout(CONNECT_WITHIN, config.connect(NoTls));
         let (client, connection) = connecting
             .await
-            .map_err(|_| format!("no answer within {CONNECT_WITHIN:?}"))?
+            .map_err(|_| format!("no response within {CONNECT_WITHIN:?}"))?
             .map_err(|error| said(&error))?;
         tokio::spawn(connection);
         Ok(client)

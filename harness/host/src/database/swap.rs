@@ -79,7 +79,7 @@ impl Server {
     pub async fn open(&self, database: &str) -> Result<(), DatabaseError> {
         let client = self.connect(MAINTENANCE).await?;
         let sql = format!("alter database {} allow_connections true", identifier(database));
-        client.batch_execute(&sql).await.map_err(|e| failed(&format!("open database `{database}`"), &e))
+        client.batch_execute(&sql).await.map_err(|e| failed(&format!("allow sessions in database `{database}`"), &e))
     }
 
     /// Copies `database` to that of `copy`, its owner, rights and settings included. Nobody may be in `database`.
@@ -123,7 +123,7 @@ impl Server {
     pub async fn create_fresh(&self, fresh: &str, locale: &Locale) -> Result<(), DatabaseError> {
         let client = self.connect(MAINTENANCE).await?;
         let sql = format!("create database {} template template0 {}", identifier(fresh), locale.clauses());
-        client.batch_execute(&sql).await.map_err(|e| failed(&format!("make database `{fresh}`"), &e))
+        client.batch_execute(&sql).await.map_err(|e| failed(&format!("create database `{fresh}`"), &e))
     }
 
     /// Makes an empty database with the locale, owner, rights and settings of `like`.
@@ -133,7 +133,7 @@ impl Server {
     pub async fn create_like(&self, fresh: &Mark, like: &str) -> Result<(), DatabaseError> {
         let clauses = format!("template template0 {}", self.locale(like).await?.clauses());
         let client = self.connect(MAINTENANCE).await?;
-        create_marked(&client, fresh, &clauses, &format!("make database `{}`", fresh.name)).await?;
+        create_marked(&client, fresh, &clauses, &format!("create database `{}`", fresh.name)).await?;
         carry_over(&client, like, &fresh.name).await
     }
 
@@ -157,7 +157,7 @@ impl Server {
         let client = self.connect(MAINTENANCE).await?;
         for role in roles.iter().filter(|role| !there.contains(role)) {
             let sql = format!("create role {}", identifier(role));
-            client.batch_execute(&sql).await.map_err(|e| failed(&format!("make role `{role}`"), &e))?;
+            client.batch_execute(&sql).await.map_err(|e| failed(&format!("create role `{role}`"), &e))?;
         }
         Ok(())
     }
@@ -176,7 +176,7 @@ impl Server {
     ) -> Result<(), DatabaseError> {
         // What an earlier try left.
         if let Dropped::Stays(why) = self.drop_marked(fresh, live, Sessions::End).await? {
-            let text = format!("database `{}` is there already and is not dropped: {why}", fresh.name);
+            let text = format!("database `{}` exists already and is not dropped: {why}", fresh.name);
             return Err(DatabaseError::Unexpected(text));
         }
         self.create_like(fresh, like).await?;
@@ -191,7 +191,7 @@ impl Server {
         let client = self.connect(MAINTENANCE).await?;
         shut(&client, database).await?;
         let sql = format!("alter database {} rename to {}", identifier(database), identifier(aside));
-        client.batch_execute(&sql).await.map_err(|e| failed(&format!("set database `{database}` aside"), &e))
+        client.batch_execute(&sql).await.map_err(|e| failed(&format!("rename database `{database}`"), &e))
     }
 
     /// Puts the database of `good` in the place of `database`, which is kept as that of `aside`, in one transaction.
@@ -217,7 +217,7 @@ impl Server {
             _ => {
                 let told: Vec<String> =
                     names.iter().zip(there).map(|(name, there)| format!("`{name}`: {there}")).collect();
-                return Err(DatabaseError::Unexpected(format!("cannot exchange databases ({})", told.join(", "))));
+                return Err(DatabaseError::Unexpected(format!("cannot switch databases ({})", told.join(", "))));
             }
         };
         if !keeps(&client, ours).await? {
@@ -237,7 +237,7 @@ impl Server {
              alter database {name} allow_connections true; alter database {aside_name} allow_connections true"
         );
         let done = client.batch_execute(&sql).await;
-        done.map_err(|e| failed(&format!("exchange database `{database}` by name"), &e))
+        done.map_err(|e| failed(&format!("switch database `{database}` by name"), &e))
     }
 }
 
@@ -248,7 +248,7 @@ async fn has(client: &Client, database: &str) -> Result<bool, DatabaseError> {
 
 async fn shut(client: &Client, database: &str) -> Result<(), DatabaseError> {
     let sql = format!("alter database {} allow_connections false", identifier(database));
-    client.batch_execute(&sql).await.map_err(|e| failed(&format!("shut database `{database}`"), &e))?;
+    client.batch_execute(&sql).await.map_err(|e| failed(&format!("refuse sessions in database `{database}`"), &e))?;
     let sql = "select coalesce(bool_and(pg_terminate_backend(pid, 5000)), true) from pg_stat_activity \
                where datname::text = $1 and pid <> pg_backend_pid()";
     all_ended(client, sql, &[&database]).await
@@ -271,7 +271,7 @@ async fn all_ended(
 
 /// Gives `copy` what `create database` leaves out: owner, limit of connections, rights, settings.
 async fn carry_over(client: &Client, from: &str, copy: &str) -> Result<(), DatabaseError> {
-    let what = format!("give database `{copy}` the rights and settings of `{from}`");
+    let what = format!("copy the privileges and settings of database `{from}` to `{copy}`");
     let refused = |e: tokio_postgres::Error| failed(&what, &e);
     let name = identifier(copy);
     let sql =

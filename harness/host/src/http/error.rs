@@ -8,13 +8,13 @@ use reqwest::Url;
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// Nobody listens there.
-    #[error("connection refused by {target}")]
+    #[error("cannot connect to {target}: connection refused")]
     Refused {
         /// Host and port.
         target: String,
     },
     /// No connection came about.
-    #[error("no connection to {target}{}", within.map(|t| format!(" within {t:?}")).unwrap_or_default())]
+    #[error("cannot connect to {target}{}", within.map(|t| format!(" within {t:?}")).unwrap_or_default())]
     NoConnection {
         /// Host and port.
         target: String,
@@ -25,10 +25,10 @@ pub enum HttpError {
         source: reqwest::Error,
     },
     /// There was no address to ask.
-    #[error("there is no address to send the request to")]
+    #[error("the service has no address to send the request to")]
     NoAddress,
     /// The deadline came first.
-    #[error("{target} gave no whole answer within {within:?}{}", so_far(*.read))]
+    #[error("{target} sent no complete response within {within:?}{}", so_far(*.read))]
     TooSlow {
         /// Host and port.
         target: String,
@@ -38,7 +38,7 @@ pub enum HttpError {
         read: Option<usize>,
     },
     /// The connection was closed before the status and headers were there, or they were no HTTP.
-    #[error("{target} gave no HTTP answer")]
+    #[error("{target} sent no HTTP response")]
     NotHttp {
         /// Host and port.
         target: String,
@@ -47,7 +47,7 @@ pub enum HttpError {
         source: reqwest::Error,
     },
     /// The body is shorter than announced, or its chunks are broken.
-    #[error("the answer of {target} broke off after {read} bytes of the body")]
+    #[error("the response of {target} ended early, after {read} bytes of the body")]
     BrokeOff {
         /// Host and port.
         target: String,
@@ -58,7 +58,7 @@ pub enum HttpError {
         source: reqwest::Error,
     },
     /// The request itself is wrong: method, URL or a header.
-    #[error("`{line}` is no request that can be sent")]
+    #[error("`{line}` cannot be sent as a request")]
     Request {
         /// Method and URL.
         line: String,
@@ -67,7 +67,7 @@ pub enum HttpError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// No client could be made.
-    #[error("the HTTP client could not be made")]
+    #[error("the HTTP client could not be created")]
     Client(#[source] reqwest::Error),
 }
 
@@ -94,8 +94,8 @@ impl HttpError {
 
 fn so_far(read: Option<usize>) -> String {
     match read {
-        None => "; no status came".to_owned(),
-        Some(bytes) => format!("; {bytes} bytes of the body were there"),
+        None => "; no status was received".to_owned(),
+        Some(bytes) => format!("; {bytes} bytes of the body were received"),
     }
 }
 

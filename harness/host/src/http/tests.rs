@@ -106,10 +106,13 @@ async fn headers_that_drip_end_at_the_deadline() {
 }
 
 #[rstest]
-#[case::too_short("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "broke off after 3 bytes")]
-#[case::broken_chunk("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz", "broke off after 3 bytes")]
-#[case::no_http("SSH-2.0-OpenSSH_9.2\r\n", "gave no HTTP answer")]
-#[case::no_word("", "gave no HTTP answer")]
+#[case::too_short("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "ended early, after 3 bytes")]
+#[case::broken_chunk(
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz",
+    "ended early, after 3 bytes"
+)]
+#[case::no_http("SSH-2.0-OpenSSH_9.2\r\n", "sent no HTTP response")]
+#[case::no_word("", "sent no HTTP response")]
 #[tokio::test]
 async fn a_broken_answer_says_how(#[case] answer: &'static str, #[case] want: &str) {
     let error = get(&http(), says(answer)).await.unwrap_err().to_string();
@@ -129,7 +132,7 @@ async fn too_many_headers_are_no_answer() {
 async fn a_refused_port_is_named() {
     let address = closed();
     let error = get(&http(), address).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("connection refused by {address}"));
+    assert_eq!(error.to_string(), format!("cannot connect to {address}: connection refused"));
 }
 
 #[tokio::test]
@@ -157,9 +160,9 @@ async fn a_path_cannot_lead_to_another_host() {
 }
 
 #[rstest]
-#[case::url("GET", "http://u:hush@[bad/", "x", "`GET [bad/` is no request")]
+#[case::url("GET", "http://u:hush@[bad/", "x", "`GET [bad/` cannot be sent")]
 #[case::method("G T", "http://127.0.0.1/", "x", "`G T http://127.0.0.1/`")]
-#[case::header("GET", "http://127.0.0.1/", "a\nb", "is no request")]
+#[case::header("GET", "http://127.0.0.1/", "a\nb", "cannot be sent")]
 #[tokio::test]
 async fn a_request_that_cannot_be_sent_is_told_without_a_password(
     #[case] method: &str,

@@ -15,7 +15,7 @@ pub const DEADLINE: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
     /// There is no address to ask.
-    #[error("no address to ask: the container has no network address and publishes no port")]
+    #[error("no address to connect to: the container has no network address and publishes no port")]
     NoAddress,
     /// Nothing accepts connections there.
     #[error("{address} does not accept a connection")]
@@ -27,7 +27,7 @@ pub enum ProbeError {
         source: std::io::Error,
     },
     /// Reading or writing failed.
-    #[error("{address} broke off")]
+    #[error("the connection to {address} was closed early")]
     Broken {
         /// The address.
         address: SocketAddr,
@@ -36,7 +36,7 @@ pub enum ProbeError {
         source: std::io::Error,
     },
     /// It answered, but with something else.
-    #[error("{address} answered {answer}, {expected} was expected")]
+    #[error("{address}: expected {expected}, received {answer}")]
     Answer {
         /// The address.
         address: SocketAddr,
@@ -56,7 +56,7 @@ pub enum ProbeError {
         message: String,
     },
     /// PostgreSQL's protocol failed before the server said anything.
-    #[error("PostgreSQL at {address} could not be asked")]
+    #[error("PostgreSQL at {address}: the connection failed")]
     Protocol {
         /// The address.
         address: SocketAddr,
@@ -65,7 +65,7 @@ pub enum ProbeError {
         source: tokio_postgres::Error,
     },
     /// The deadline passed.
-    #[error("{address} did not answer within {within:?}")]
+    #[error("{address} did not respond within {within:?}")]
     TooSlow {
         /// The address that was asked last.
         address: SocketAddr,

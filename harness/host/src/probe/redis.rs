@@ -31,7 +31,7 @@ pub enum Answer {
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// The connection, or its early end.
-    #[error("the connection broke off")]
+    #[error("the connection was closed early")]
     Broken(#[source] io::Error),
     /// Something that is no reply, or too much of one.
     #[error(transparent)]
@@ -126,7 +126,7 @@ async fn reply(address: SocketAddr, password: Option<&Secret>, words: &[&str]) -
             ProbeError::Answer { address, answer: Reply::Refusal(text).to_string(), expected: "+OK to AUTH" }
         }
         CommandError::Reply(error) => {
-            ProbeError::Answer { address, answer: error.to_string(), expected: "a reply of Redis" }
+            ProbeError::Answer { address, answer: error.to_string(), expected: "a Redis reply" }
         }
     };
     let stream = tcp::open(address).await?;

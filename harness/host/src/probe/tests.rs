@@ -56,9 +56,9 @@ async fn redis_is_told_from_what_it_answers(
 #[rstest]
 #[case::whole("$5\r\nmagic\r\n", Ok("magic"))]
 #[case::nothing("$-1\r\n", Ok(""))]
-#[case::text("$5\r\nmag", Err("broke off"))]
-#[case::length("$1", Err("broke off"))]
-#[case::status("+O", Err("broke off"))]
+#[case::text("$5\r\nmag", Err("closed early"))]
+#[case::length("$1", Err("closed early"))]
+#[case::status("+O", Err("closed early"))]
 #[tokio::test]
 async fn a_reply_that_is_cut_is_none(#[case] text: &'static str, #[case] want: Result<&str, &str>) {
     let answers: &'static [&'static str] = Box::leak(Box::new([text]));
@@ -72,7 +72,7 @@ async fn a_reply_that_is_cut_is_none(#[case] text: &'static str, #[case] want: R
 #[tokio::test]
 async fn a_server_that_hangs_up_is_told_so() {
     let error = redis::ping(&[server(&[]).await], None).await.unwrap_err();
-    assert!(with_causes(&error).contains("broke off"), "{error}");
+    assert!(with_causes(&error).contains("closed early"), "{error}");
 }
 
 #[tokio::test]

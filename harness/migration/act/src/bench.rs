@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use stagegate_migration_decide::{
-    Chain, Script, named_books,
+    Chain, Script, history_table,
     round_trip::{Failure, is_bookkeeping, without_bookkeeping},
     schema::{Facts, Id, Kind},
 };
@@ -31,33 +31,34 @@ pub(super) struct Session<'a> {
     scratch: &'a Scratch,
     options: &'a Options,
     database: Database,
-    /// The tables in which the tool keeps its books, where they are there.
-    books: Vec<&'a str>,
+    /// The tables in which the tool records what it applied, where they are there.
+    history_tables: Vec<&'a str>,
 }
 
 impl<'a> Session<'a> {
-    /// Reads the schema; what the tool keeps its books in is no part of it.
+    /// Reads the schema; the tool's history table is no part of it.
     pub(super) async fn facts(&self) -> Result<Facts, ProveError> {
-        Ok(self.without_books(self.catalog.read_in_snapshot(&self.client).await?))
+        Ok(self.without_history_tables(self.catalog.read_in_snapshot(&self.client).await?))
     }
 
     /// The same, in the transaction that the session is in.
     pub(super) async fn facts_inside(&self) -> Result<Facts, ProveError> {
-        Ok(self.without_books(self.catalog.read_in_transaction(&self.client).await?))
+        Ok(self.without_history_tables(self.catalog.read_in_transaction(&self.client).await?))
     }
 
-    fn without_books(&self, facts: Facts) -> Facts {
-        if self.books.is_empty() { facts } else { without_bookkeeping(facts, &self.books) }
+    fn without_history_tables(&self, facts: Facts) -> Facts {
+        if self.history_tables.is_empty() { facts } else { without_bookkeeping(facts, &self.history_tables) }
     }
 
-    /// Tells whether a table, `schema.table` as the server quotes it, is one in which the tool keeps its books.
-    pub(super) fn is_books(&self, table: &str) -> bool {
-        !self.books.is_empty() && is_bookkeeping(&Id { kind: Kind::Table, name: table.to_owned() }, &self.books)
+    /// Tells whether a table, `schema.table` as the server quotes it, is one in which the tool records what it applied.
+    pub(super) fn is_history_table(&self, table: &str) -> bool {
+        !self.history_tables.is_empty()
+            && is_bookkeeping(&Id { kind: Kind::Table, name: table.to_owned() }, &self.history_tables)
     }
 
     /// Tells whether there may be such tables.
-    pub(super) fn has_books(&self) -> bool {
-        !self.books.is_empty()
+    pub(super) fn has_history_tables(&self) -> bool {
+        !self.history_tables.is_empty()
     }
 
     /// Runs a script as its tool would: its statements in this session, or the command that takes its step.
@@ -80,20 +81,20 @@ pub(super) struct Bench<'a> {
     pub(super) session: Option<Session<'a>>,
     /// What was read of the locks' records.
     pub(super) taken: Taken,
-    books: Vec<&'a str>,
+    history_tables: Vec<&'a str>,
 }
 
 impl<'a> Bench<'a> {
     pub(super) async fn new(scratch: &'a Scratch, chain: &Chain, options: &'a Options) -> Result<Self, ProveError> {
         let main = scratch.create(None).await?;
         let service = scratch.connect("postgres").await?;
-        let made = named_books(chain);
-        let books = match (&options.commands, made) {
-            (Some(commands), _) => commands.books(),
+        let made = history_table(chain);
+        let history_tables = match (&options.commands, made) {
+            (Some(commands), _) => commands.history_tables(),
             (None, Some(_)) => chain.tool.bookkeeping_tables().to_vec(),
             (None, None) => Vec::new(),
         };
-        let bench = Bench { scratch, options, main, service, session: None, taken: Taken::default(), books };
+        let bench = Bench { scratch, options, main, service, session: None, taken: Taken::default(), history_tables };
         let before = [options.before.as_str(), made.unwrap_or_default()];
         if before.iter().any(|sql| !sql.is_empty()) {
             let client = scratch.session(&bench.main).await?;
@@ -109,8 +110,8 @@ impl<'a> Bench<'a> {
     pub(super) async fn open(&self, database: &Database) -> Result<Session<'a>, ProveError> {
         let client = self.scratch.session(database).await?;
         let catalog = Catalog::prepare(&client).await?;
-        let (scratch, options, books) = (self.scratch, self.options, self.books.clone());
-        Ok(Session { client, catalog, scratch, options, database: database.clone(), books })
+        let (scratch, options, history_tables) = (self.scratch, self.options, self.history_tables.clone());
+        Ok(Session { client, catalog, scratch, options, database: database.clone(), history_tables })
     }
 
     /// Returns the session with the database that goes up.

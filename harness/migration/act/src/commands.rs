@@ -60,10 +60,10 @@ struct Stopped {
 }
 
 impl Commands {
-    /// Returns the tables in which tools keep their books.
+    /// Returns the tables in which tools record what they applied.
     #[must_use]
-    pub fn books(&self) -> Vec<&str> {
-        let own = self.config.books.iter().map(String::as_str);
+    pub fn history_tables(&self) -> Vec<&str> {
+        let own = self.config.history_tables.iter().map(String::as_str);
         Tool::Command.bookkeeping_tables().iter().copied().chain(own).collect()
     }
 

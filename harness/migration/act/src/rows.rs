@@ -182,8 +182,8 @@ impl Run<'_> {
             found.observed = statements(&taken.take(self.client).await?);
         }
         for observed in &mut found.observed {
-            observed.locks.retain(|(table, _)| !self.session.is_books(table));
-            observed.rewrites.retain(|(table, _)| !self.session.is_books(table));
+            observed.locks.retain(|(table, _)| !self.session.is_history_table(table));
+            observed.rewrites.retain(|(table, _)| !self.session.is_history_table(table));
         }
         let Some(down) = self.migration.usable_down() else { return Ok(()) };
         if matches!(down.route(), Route::Unreadable(_)) {
@@ -220,8 +220,8 @@ impl Run<'_> {
             true => content_in_transaction(self.client, &ask).await?,
             false => content(self.client, &ask).await?,
         };
-        found.tables.retain(|table, _| !self.session.is_books(table));
-        found.invalid.retain(|kept| !self.session.is_books(&kept.table));
+        found.tables.retain(|table, _| !self.session.is_history_table(table));
+        found.invalid.retain(|kept| !self.session.is_history_table(&kept.table));
         Ok(found)
     }
 
@@ -248,15 +248,15 @@ impl Run<'_> {
         Ok(found)
     }
 
-    /// Returns what is to be filled: not the tables in which the tool keeps its books.
+    /// Returns what is to be filled: not the tables in which the tool records what it applied.
     async fn plan(&self) -> Result<Plan, ProveError> {
         let mut plan = self.rows.plan.clone();
-        if self.session.has_books() {
+        if self.session.has_history_tables() {
             let tables = "select format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class c \
                  join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p') and c.oid >= 16384";
             let found = self.client.query(tables, &[]).await.map_err(|e| failed("list tables", &e))?;
             let names = found.iter().map(|row| row.get::<_, String>(0));
-            plan.leave_out.extend(names.filter(|table| self.session.is_books(table)));
+            plan.leave_out.extend(names.filter(|table| self.session.is_history_table(table)));
         }
         Ok(plan)
     }

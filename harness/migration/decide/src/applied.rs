@@ -100,7 +100,7 @@ pub fn drift(chain: &Chain, rows: &[Applied]) -> Vec<Finding> {
     found
 }
 
-/// Returns the filter of the rows that are this folder's: Sqitch keeps the books of several projects in one table, and
+/// Returns the filter of the rows that are this folder's: Sqitch keeps the history of several projects in one table, and
 /// one of which the folder has no change is another's.
 fn own_projects<'a>(chain: &Chain, rows: &'a [Applied]) -> impl Fn(&Applied) -> bool + use<'a> {
     let is_sqitch = chain.tool == Tool::Sqitch;

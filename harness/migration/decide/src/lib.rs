@@ -6,12 +6,12 @@
 
 pub mod applied;
 mod asked;
-mod books;
 mod code;
 pub mod codes;
 mod commands;
 mod exceptions;
 mod finding;
+mod history_table;
 pub mod integrity;
 mod lint;
 pub mod locks;
@@ -31,12 +31,12 @@ use serde::Serialize;
 use stagegate_base::config::Tool;
 
 pub use asked::{Asked, asked_for};
-pub use books::named_books;
 pub use code::Code;
 pub use commands::{ListError, Listed, listed, of_steps, version_of};
 pub use exceptions::{EXCEPTIONS_FILE, Exceptions, Extent};
 pub use finding::Finding;
 pub(crate) use finding::shortened;
+pub use history_table::history_table;
 pub use lint::lint;
 pub use read::{File, ReadError, chain};
 pub use script::{Route, Script, Transaction};

@@ -101,12 +101,12 @@ mod tests {
 
     #[rstest]
     #[case::error("-WRONGTYPE no\r\n".to_owned(), "WRONGTYPE no")]
-    #[case::other("HTTP/1.1 400\r\n".to_owned(), "is no reply of Redis")]
+    #[case::other("HTTP/1.1 400\r\n".to_owned(), "is not a Redis reply")]
     #[case::huge("$99999999999\r\n".to_owned(), "is longer than")]
     #[case::many(format!("*99999999\r\n{}", ":1\r\n".repeat(20_000)), "is longer than")]
     #[case::deep("*1\r\n".repeat(50), "nested deeper")]
-    #[case::cut("$5\r\nab".to_owned(), "broke off")]
-    #[case::nothing(String::new(), "broke off")]
+    #[case::cut("$5\r\nab".to_owned(), "closed early")]
+    #[case::nothing(String::new(), "closed early")]
     #[tokio::test]
     async fn what_is_no_answer_is_told(#[case] text: String, #[case] want: &str) {
         let address = server(text.into_bytes()).await;

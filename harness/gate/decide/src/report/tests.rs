@@ -43,7 +43,12 @@ fn mixed() -> Run {
         vec![
             record("health::api::http", Severity::Required, 12, Outcome::Pass("200 in 3 ms".to_owned())),
             record("contracts::api::get_orders", Severity::Required, 840, contract),
-            record("health::cache::tcp", Severity::Warning, 3, Outcome::fail("connection refused by 172.18.0.4:6379")),
+            record(
+                "health::cache::tcp",
+                Severity::Warning,
+                3,
+                Outcome::fail("cannot connect to 172.18.0.4:6379: connection refused"),
+            ),
             record(
                 "contracts::api::get_items",
                 Severity::Required,

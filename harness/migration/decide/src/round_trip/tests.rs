@@ -139,11 +139,11 @@ fn migrations_that_were_not_tried_for_one_reason_are_told_together() {
 
 #[test]
 fn the_books_of_the_tool_are_no_part_of_the_schema() {
-    let books = format!(
+    let history_tables = format!(
         "[table public.schema_migrations]\n  [column public.schema_migrations.version]\n    type: bigint\n{TABLE}"
     );
-    assert!(diff(&facts(TABLE), &without_bookkeeping(facts(&books), &["schema_migrations"])).is_empty());
-    assert!(!diff(&facts(TABLE), &without_bookkeeping(facts(&books), &["other"])).is_empty());
+    assert!(diff(&facts(TABLE), &without_bookkeeping(facts(&history_tables), &["schema_migrations"])).is_empty());
+    assert!(!diff(&facts(TABLE), &without_bookkeeping(facts(&history_tables), &["other"])).is_empty());
 }
 
 #[test]

@@ -150,7 +150,7 @@ pub(super) fn is_order_only(differences: &[Difference]) -> bool {
     differences.iter().all(|difference| difference.severity == Severity::Order)
 }
 
-/// Tells whether an outermost thing is a table in which the tool keeps its books, or the table's sequence.
+/// Tells whether an outermost thing is a table in which the tool records what it applied, or the table's sequence.
 #[must_use]
 pub fn is_bookkeeping(object: &Id, tables: &[&str]) -> bool {
     let name = object.name.rsplit('.').next().unwrap_or_default().trim_matches('"');
@@ -163,13 +163,13 @@ pub fn is_bookkeeping(object: &Id, tables: &[&str]) -> bool {
     })
 }
 
-/// Returns the facts without the tables in which the tool keeps its books.
+/// Returns the facts without the tables in which the tool records what it applied.
 #[must_use]
 pub fn without_bookkeeping(facts: Facts, tables: &[&str]) -> Facts {
-    let is_books = |id: &Id| is_bookkeeping(&facts.object(id), tables);
-    if !facts.iter().any(|fact| is_books(&fact.id)) {
+    let is_history_table = |id: &Id| is_bookkeeping(&facts.object(id), tables);
+    if !facts.iter().any(|fact| is_history_table(&fact.id)) {
         return facts;
     }
-    let kept = facts.iter().filter(|fact| !is_books(&fact.id)).cloned().collect();
+    let kept = facts.iter().filter(|fact| !is_history_table(&fact.id)).cloned().collect();
     Facts::new(kept, facts.unmodelled().clone())
 }

@@ -1,4 +1,4 @@
-//! The table in which a tool keeps its books, as it makes it before the first migration.
+//! The table in which a tool records what it applied, as it makes it before the first migration.
 
 use super::{Chain, Script, Tool};
 
@@ -7,7 +7,7 @@ use super::{Chain, Script, Tool};
 /// `None` where no migration names the table, or one of them makes it; for Sqitch, plain folders and commands.
 // Source: the same as for `applied`.
 #[must_use]
-pub fn named_books(chain: &Chain) -> Option<&'static str> {
+pub fn history_table(chain: &Chain) -> Option<&'static str> {
     let (name, made) = table(chain.tool)?;
     let mut is_named = false;
     for script in chain.migrations.iter().flat_map(|migration| std::iter::once(&migration.up).chain(&migration.down)) {
@@ -82,6 +82,6 @@ mod tests {
         let file = |path: &str, text: &str| File { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
         let files = [file("2024-01-01-000000_a/up.sql", up), file("2024-01-01-000000_a/down.sql", "select 1;")];
         let chain = chain(&files, Some(Tool::Diesel)).unwrap();
-        assert_eq!(named_books(&chain).is_some(), want);
+        assert_eq!(history_table(&chain).is_some(), want);
     }
 }
