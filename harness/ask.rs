@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     io::{BufRead, IsTerminal, Write},
+    path::Path,
 };
 
 use clap::CommandFactory;
@@ -82,7 +83,10 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
     let _ = write!(stderr, "{question} [y/N] ");
     let _ = stderr.flush();
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(Failure::reading(Path::new("the answer from standard input")))?;
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(()),
         _ => Err(Failure::usage("not confirmed; nothing was changed")),

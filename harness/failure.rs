@@ -1,38 +1,138 @@
 //! Why a command did not do its work, and what a person reads of it.
 
-use std::io::Write;
+use std::{error::Error, io::Write, path::Path};
 
+pub(crate) use stagegate_base::exit::Cause;
 use stagegate_base::exit::Exit;
+use stagegate_host::error::chain;
 
-/// Why a command did not do its work.
+/// What wraps the text or error that a command failed with.
+type Source = Box<dyn Error + Send + Sync>;
+
+/// Why a command did not do its work: the cause decides the exit code, the error is what a person reads.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    pub(crate) exit: Exit,
-    pub(crate) message: String,
+    cause: Cause,
+    error: Source,
+}
+
+/// Names the cause of an error. Without it `?` does not take an error, so that none gets an exit code by accident.
+pub(crate) trait Classify {
+    /// Returns what made it happen.
+    fn class(&self) -> Cause;
+}
+
+/// A file that cannot be used, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {verb} {path}")]
+struct FileError {
+    verb: &'static str,
+    path: String,
+    source: std::io::Error,
+}
+
+/// A text with the error that it is about.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct Context {
+    text: String,
+    source: Source,
 }
 
 impl Failure {
-    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Failure { exit, message: message.into() }
+    pub(crate) fn new(cause: Cause, error: impl Into<Source>) -> Self {
+        Failure { cause, error: error.into() }
     }
 
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self::new(Exit::Usage, message)
+    pub(crate) fn usage(error: impl Into<Source>) -> Self {
+        Self::new(Cause::Usage, error)
+    }
+
+    pub(crate) fn configuration(error: impl Into<Source>) -> Self {
+        Self::new(Cause::Configuration, error)
+    }
+
+    pub(crate) fn not_run(error: impl Into<Source>) -> Self {
+        Self::new(Cause::NotRun, error)
+    }
+
+    pub(crate) fn blocked(error: impl Into<Source>) -> Self {
+        Self::new(Cause::Blocked, error)
+    }
+
+    pub(crate) fn manual(error: impl Into<Source>) -> Self {
+        Self::new(Cause::ManualAction, error)
+    }
+
+    pub(crate) fn interrupted(error: impl Into<Source>) -> Self {
+        Self::new(Cause::Interrupted, error)
+    }
+
+    pub(crate) fn unexpected(error: impl Into<Source>) -> Self {
+        Self::new(Cause::Unexpected, error)
+    }
+
+    /// Makes the failure of a file that somebody named for reading: one that does not exist is a wrong command line.
+    pub(crate) fn reading(path: &Path) -> impl Fn(std::io::Error) -> Failure {
+        Self::with_file("read", path)
+    }
+
+    /// Makes the failure of a file that cannot be written.
+    pub(crate) fn writing(path: &Path) -> impl Fn(std::io::Error) -> Failure {
+        Self::with_file("write", path)
+    }
+
+    fn with_file(verb: &'static str, path: &Path) -> impl Fn(std::io::Error) -> Failure {
+        let path = path.display().to_string();
+        move |source| {
+            let is_wrong = verb == "read" && source.kind() == std::io::ErrorKind::NotFound;
+            let cause = if is_wrong { Cause::Usage } else { Cause::File };
+            Failure::new(cause, FileError { verb, path: path.clone(), source })
+        }
+    }
+
+    /// Returns the failure with what it means in front; the error becomes its cause.
+    pub(crate) fn context(self, text: impl Into<String>) -> Self {
+        Failure { cause: self.cause, error: Box::new(Context { text: text.into(), source: self.error }) }
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        self.cause.exit()
+    }
+
+    /// Returns the error and its causes, indented; for a bug also what to report.
+    pub(crate) fn text(&self) -> String {
+        let text = chain(self.error.as_ref());
+        if self.cause == Cause::Unexpected { format!("{text}\n{}", what_to_report()) } else { text }
     }
 }
 
-impl<E: std::error::Error + 'static> From<E> for Failure {
+impl<E: Classify + Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::new(Exit::Usage, stagegate_host::error::with_causes(&error))
+        Failure::new(error.class(), error)
     }
 }
 
-/// Says something to the person: on standard error, since standard output is for what was asked for.
+/// Returns what a person who met a bug is to report: the command and the version. No option of gate takes a secret.
+pub(crate) fn what_to_report() -> String {
+    let command: Vec<String> = std::env::args().skip(1).collect();
+    format!(
+        "this is a bug in gate; please report it with the lines above at {}/issues\n  command: gate {}\n  version: {} \
+         ({}, {})",
+        env!("CARGO_PKG_REPOSITORY"),
+        command.join(" "),
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    )
+}
+
+/// Prints something for the person: on standard error, since standard output is for what was requested.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Gives what was asked for. A reader that went away (`| head`) is no error.
+/// Prints what was requested. A reader that went away (`| head`) is no error.
 pub(crate) fn give(text: &str) {
     let _ = writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n'));
 }

@@ -1,16 +1,20 @@
 //! `gate`: parse, wire, map the end to an exit code.
 
 mod ask;
+mod causes;
 mod commands;
 mod examine;
 mod failure;
 mod progress;
 mod recovery;
 
-use std::process::ExitCode;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+};
 
 use clap::Parser;
-use failure::{Failure, say};
+use failure::{Cause, Failure, say};
 use stagegate_base::exit::Exit;
 use stagegate_cli as cli;
 
@@ -19,22 +23,21 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let cli = cli::Cli::parse_from(ask::with_confirm(std::env::args_os()));
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            return ended(Err(Failure::new(Exit::PersonNeeded, format!("cannot start the async runtime: {error}"))));
-        }
-    };
+    // The default hook has printed what happened and where; the exit code must not be one that means something else.
+    let end = catch_unwind(AssertUnwindSafe(|| run(cli)))
+        .unwrap_or_else(|_| Err(Failure::unexpected("gate panicked; where and why is in the lines above")));
+    let exit = end.unwrap_or_else(|failure| {
+        say(&format!("error: {}", failure.text()));
+        failure.exit()
+    });
+    ExitCode::from(exit.code())
+}
+
+fn run(cli: cli::Cli) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::new(Cause::File, error).context("cannot start the threads that gate needs"))?;
     let end = runtime.block_on(commands::run(cli));
     // A child that hangs must not keep the process: its output is in the log, and its mark is found by the next run.
     runtime.shutdown_background();
-    ended(end)
-}
-
-fn ended(end: Result<Exit, Failure>) -> ExitCode {
-    let exit = end.unwrap_or_else(|failure| {
-        say(&format!("error: {}", failure.message));
-        failure.exit
-    });
-    ExitCode::from(exit.code())
+    end
 }

@@ -68,7 +68,7 @@ pub(crate) async fn finish(
     let gate = gate(config, &engine, Arc::new(progress::tell), interrupt);
     let reason = format!("by process {}", std::process::id());
     let finished = gate::finish(gate, state, lock, run, &reason).await;
-    let (_, exit, lines) = finished.map_err(|error| Failure::new(Exit::PersonNeeded, with_causes(&error)))?;
+    let (_, exit, lines) = finished.map_err(Failure::manual)?;
     if let Some(Entry::Started { plan }) = lines.first().map(|line| &line.entry) {
         progress::tell_end(plan, &lines, &run.dir);
     }

@@ -13,7 +13,8 @@ use crate::{
 
 pub(super) fn run(config: &Arc<Config>, args: &cli::Accept) -> Result<Exit, Failure> {
     let environment = super::named(config, args.env.as_ref())?;
-    let seen = shapes::seen(&StateDir::of(config, &environment.project))?;
+    let state = StateDir::of(config, &environment.project);
+    let seen = shapes::seen(&state).map_err(Failure::reading(state.root()))?;
     let is_meant =
         |trial: &str| trial.strip_prefix(&args.name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
     let chosen: Vec<_> = seen.iter().filter(|seen| is_meant(&seen.trial())).collect();
@@ -38,7 +39,7 @@ pub(super) fn run(config: &Arc<Config>, args: &cli::Accept) -> Result<Exit, Fail
 
 /// Writes a snapshot and tells what is new in it.
 fn accepted(path: &Path, text: &str) -> Result<String, Failure> {
-    let failed = |error: std::io::Error| Failure::usage(format!("cannot write {}: {error}", path.display()));
+    let failed = Failure::writing(path);
     let new = Shape::parse(text)?;
     let old = fs::read_to_string(path).ok().and_then(|old| Shape::parse(&old).ok());
     let told = match old {
@@ -54,7 +55,7 @@ fn accepted(path: &Path, text: &str) -> Result<String, Failure> {
             format!("accepted: {told}")
         }
     };
-    path.parent().map(fs::create_dir_all).transpose().map_err(failed)?;
+    path.parent().map(fs::create_dir_all).transpose().map_err(&failed)?;
     fs::write(path, text).map_err(failed)?;
     Ok(told)
 }

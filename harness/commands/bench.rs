@@ -8,9 +8,7 @@ use stagegate_base::{
     exit::Exit,
     release::Release,
 };
-use stagegate_host::{
-    clock, engine::Engine, error::with_causes, paths::StateDir, process::Runner, project::Project, release,
-};
+use stagegate_host::{clock, engine::Engine, paths::StateDir, process::Runner, project::Project, release};
 use stagegate_performance_act::{
     bench::{self, Alone, Bench, Measurement, Side},
     load,
@@ -23,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{criterion::Keep, pictures};
 use crate::{
     ask, cli,
-    failure::{Failure, give, say},
+    failure::{Cause, Failure, give, say},
     progress,
 };
 
@@ -46,7 +44,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Bench) -> Result<Exit, 
     let what = format!("gate bench --env {}", environment.name);
     let waiting = |who: &str| say(&format!("{who} is measuring on this machine; waiting for it to finish"));
     let alone = Alone::wait(&what, WAIT, waiting).await;
-    let _alone = alone.map_err(|error| Failure::new(Exit::Inconclusive, with_causes(&error)))?;
+    let _alone = alone?;
     if let Some(other) = &args.against {
         return against(config, environment, config.environment(other)?, &args).await;
     }
@@ -78,7 +76,7 @@ async fn against(
         ready_within: environment.ready_within.0,
         live: &progress::measuring,
     };
-    let system = |error: std::io::Error| Failure::new(Exit::Inconclusive, error.to_string());
+    let system = |error: std::io::Error| Failure::new(Cause::File, error).context("cannot wait for signals");
     let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(system)?;
     let stopped = async {
@@ -89,7 +87,7 @@ async fn against(
         measured = bench.compare(&candidate, &control, |m| if !args.json { tell(m) }) => measured?,
         () = stopped => {
             bench.end().await?;
-            return Err(Failure::new(Exit::Inconclusive, "interrupted; the temporary projects are removed"));
+            return Err(Failure::interrupted("interrupted; the temporary projects are removed"));
         }
     };
     let title = format!("{} against {}", environment.name, other.name);
@@ -187,10 +185,7 @@ impl<'a> Asked<'a> {
             |blocks: &&Vec<Block>| !blocks.iter().any(|b| b.arm == Arm::Candidate && b.latencies.count > 0);
         if let Some(blocks) = baseline.probes.values().find(unanswered) {
             let said = blocks.first().map(performance::faults).unwrap_or_default();
-            return Err(Failure::new(
-                Exit::Held,
-                format!("a probe got no successful response: {said}; nothing was saved"),
-            ));
+            return Err(Failure::blocked(format!("a probe got no successful response: {said}; nothing was saved")));
         }
         if let Some(name) = name {
             let path = bench::write(&self.dir.join("baselines"), name, &baseline)?;
@@ -233,7 +228,7 @@ impl<'a> Asked<'a> {
                 give(&format!("{probe:<20} p50 {} at that time", time(median(blocks, Arm::Candidate))));
             }
             let text = format!("baseline `{name}` cannot be compared: {reason}; save a baseline on this machine");
-            return Err(Failure::new(Exit::Inconclusive, text));
+            return Err(Failure::not_run(text));
         }
         let control = format!("`{name}` of {}{}", baseline.taken, release_of(&baseline));
         let mut measured: Vec<Measurement> = Vec::new();

@@ -38,7 +38,8 @@ pub(super) async fn diff(args: cli::ContractDiff, config: Option<&Path>) -> Resu
 
 fn document<'t>(name: &str, text: &'t str) -> Result<Contract<'t>, Failure> {
     let format = Format::of(Path::new(name));
-    Contract::read(text, format).map_err(|error| Failure::usage(format!("{name}: {error}")))
+    Contract::read(text, format)
+        .map_err(|error| Failure::usage(error).context(format!("contract {name} is not usable")))
 }
 
 /// Reads the waivers that are named, else those beside stagegate.toml where there are any.
@@ -49,7 +50,7 @@ fn waivers(named: Option<&Path>, config: Option<&Path>) -> Result<Vec<Waiver>, F
         Some(config.with_file_name(diff::FILE_NAME)).filter(|path| path.is_file())
     };
     let Some(path) = named.map(Path::to_path_buf).or_else(beside) else { return Ok(Vec::new()) };
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
-    diff::waivers(&text).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+    let text = std::fs::read_to_string(&path).map_err(Failure::reading(&path))?;
+    diff::waivers(&text)
+        .map_err(|error| Failure::configuration(error).context(format!("waivers in {}", path.display())))
 }

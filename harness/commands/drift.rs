@@ -31,7 +31,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Checked) -> Result<Exit
             found = drift(&session, database, migrations) => found,
             () = super::test::interrupted() => Err("interrupted".to_owned()),
         };
-        let found = found.map_err(|reason| Failure::new(Exit::Inconclusive, format!("{}: {reason}", database.id)))?;
+        let found = found.map_err(|reason| Failure::not_run(format!("{}: {reason}", database.id)))?;
         tell(&found, &args.form)?;
         exits.push(modelled(environment, &found.found, args.form.strict));
         placed.extend(found.drifted.iter().map(|drifted| {

@@ -10,7 +10,7 @@ use stagegate_base::{
 use stagegate_host::{
     deployment,
     engine::Engine,
-    lock::{self, Lock, LockError},
+    lock::{self, Lock},
     paths::StateDir,
     process::Runner,
     release,
@@ -48,13 +48,15 @@ async fn come_up(
     let id = format!("{}-up", super::new_run());
     let state = StateDir::of(config, &environment.project);
     let dir = state.run(&id);
-    stagegate_host::files::private_dir(&dir)?;
-    let runner = Runner::default().with_mark(&lock::mark(&state, &id)).with_log(&dir.join("run.log"))?;
+    stagegate_host::files::private_dir(&dir).map_err(Failure::writing(&dir))?;
+    let log = dir.join("run.log");
+    let runner =
+        Runner::default().with_mark(&lock::mark(&state, &id)).with_log(&log).map_err(Failure::writing(&log))?;
     say(&format!("starting `{}` ({})", environment.name, environment.project));
     let started = std::time::Instant::now();
     let came = deployment::bring_up(&runner, engine, config, environment, revision, &id).await;
     drop(lock);
-    let release = came.map_err(|error| Failure::new(Exit::Held, stagegate_host::error::with_causes(&error)))?;
+    let release = came?;
     say(&format!(
         "`{}` is up with release {} ({:.1} s)",
         environment.name,
@@ -98,13 +100,10 @@ async fn take_down(environment: &Environment, volumes: bool) -> Result<(), Failu
 
 fn taken(state: &StateDir, environment: &Environment, what: &str) -> Result<Lock, Failure> {
     // The lock first: the run of a live process has not ended either, and is no case for `gate resume`.
-    let lock = Lock::take(state, &environment.project, what).map_err(|error| match error {
-        LockError::Held { .. } => Failure::new(Exit::Locked, error.to_string()),
-        error => error.into(),
-    })?;
+    let lock = Lock::take(state, &environment.project, what)?;
     if let Some(run) = stagegate_gate_act::unfinished(state)? {
         let text = format!("run {} is unfinished; finish it with `gate resume --env {}`", run.run, environment.name);
-        return Err(Failure::new(Exit::PersonNeeded, text));
+        return Err(Failure::manual(text));
     }
     Ok(lock)
 }

@@ -127,8 +127,7 @@ fn as_json(plan: &Plan, lines: &[Line]) -> Result<String, Failure> {
 pub(super) async fn resume(config: &Arc<Config>, args: cli::OneEnvironment) -> Result<Exit, Failure> {
     let environment = super::named(config, args.env.as_ref())?;
     let state = StateDir::of(config, &environment.project);
-    let lock = Lock::take(&state, &environment.project, "gate resume")
-        .map_err(|error| Failure::new(Exit::Locked, error.to_string()))?;
+    let lock = Lock::take(&state, &environment.project, "gate resume")?;
     let Some(run) = unfinished(&state)? else {
         say(&format!("nothing to resume in `{}`", environment.name));
         return Ok(Exit::Passed);
@@ -139,8 +138,7 @@ pub(super) async fn resume(config: &Arc<Config>, args: cli::OneEnvironment) -> R
 pub(super) fn unlock(config: &Config, args: cli::Unlock) -> Result<Exit, Failure> {
     let environment = config.environment(&args.env)?;
     let state = StateDir::of(config, &environment.project);
-    let _lock = Lock::take(&state, &environment.project, "gate unlock")
-        .map_err(|error| Failure::new(Exit::Locked, error.to_string()))?;
+    let _lock = Lock::take(&state, &environment.project, "gate unlock")?;
     let run = match unfinished(&state) {
         Ok(run) => run.filter(|run| run.run == args.run),
         Err(error @ StoreError::Text { .. }) => return put_aside(&state, &args.run, &error),
@@ -160,10 +158,10 @@ fn put_aside(state: &StateDir, run: &str, error: &StoreError) -> Result<Exit, Fa
     let journal = state.run(run).join(journal::FILE_NAME);
     let is_it = matches!(error, StoreError::Text { path, .. } if *path == journal);
     if !is_it {
-        return Err(Failure::new(Exit::PersonNeeded, stagegate_host::error::with_causes(error)));
+        return Err(Failure::manual(stagegate_host::error::chain(error)));
     }
     let aside = journal.with_extension("jsonl.damaged");
-    std::fs::rename(&journal, &aside)?;
+    std::fs::rename(&journal, &aside).map_err(Failure::writing(&aside))?;
     say(&format!("the journal of run {run} cannot be read; it was moved to {}", aside.display()));
     Ok(Exit::Passed)
 }

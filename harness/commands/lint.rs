@@ -8,7 +8,6 @@ use std::{
 use stagegate_base::{command::compose::Source, config::Config, exit::Exit, record::Severity};
 use stagegate_host::{
     engine::Engine,
-    error::with_causes,
     process::Runner,
     project::{self, read_config},
 };
@@ -32,7 +31,7 @@ pub(super) async fn run(config: Option<&Path>, args: cli::Lint) -> Result<Exit, 
         Asked::Environment(config) => of_environment(config, args.env.as_ref()).await?,
     };
     if let Some(refusal) = facts.refusal.as_ref().filter(|_| !facts.is_judged()) {
-        return Err(Failure::usage(format!("Compose cannot resolve the files: {refusal}")));
+        return Err(Failure::configuration(format!("Compose cannot resolve the files: {refusal}")));
     }
     let mut findings = policy::audit(&facts, &waivers, &stagegate_host::clock::today());
     if let Some(config) = &config {
@@ -74,7 +73,7 @@ fn asked(config: Option<&Path>, args: &cli::Lint) -> Result<Asked, Failure> {
 }
 
 async fn of_files(files: &[PathBuf], env_files: &[PathBuf]) -> Result<(Facts, Waivers, Option<Arc<Config>>), Failure> {
-    let here = std::env::current_dir()?;
+    let here = std::env::current_dir().map_err(Failure::reading(Path::new("the current folder")))?;
     let files: Vec<PathBuf> = files.iter().map(|file| here.join(file)).collect();
     let dir = files.first().and_then(|file| file.parent()).unwrap_or(&here).to_path_buf();
     let source = Source {
@@ -108,7 +107,7 @@ async fn of_environment(
     if facts.containers.as_ref().is_some_and(Vec::is_empty) {
         say(&format!("no containers are running in `{}`: only its files were checked", environment.name));
     }
-    let waivers = audit::waivers_of(&config).map_err(|error| Failure::usage(with_causes(&error)))?;
+    let waivers = audit::waivers_of(&config)?;
     Ok((facts, waivers, Some(config)))
 }
 

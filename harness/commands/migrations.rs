@@ -78,7 +78,7 @@ async fn on_one(
         ..Wish::default()
     };
     let begun = Instant::now();
-    let server = scratch::start(&wish).await.map_err(|reason| Failure::new(Exit::Inconclusive, reason))?;
+    let server = scratch::start(&wish).await.map_err(|reason| Failure::not_run(reason))?;
     say(&format!(
         "{}, {} of {}, ready in {:.1} s",
         server.told(),
@@ -96,20 +96,19 @@ async fn on_one(
         proven = prove(&server, chain, options, verbose) => proven,
         () = super::test::interrupted() => {
             server.end().await;
-            return Err(Failure::new(Exit::Inconclusive, "interrupted"));
+            return Err(Failure::interrupted("interrupted; the scratch server was removed"));
         }
     };
     let (told, major) = (server.told(), server.major());
     server.end().await;
-    let proven =
-        proven.map_err(|error| Failure::new(Exit::Inconclusive, stagegate_host::error::with_causes(&error)))?;
+    let proven = proven?;
     let mut found = findings(chain, &proven.trips, &proven.whole);
     found.extend(proven.rows.integrity.iter().chain(&proven.rows.seeds).cloned());
     if options.rows.is_some() {
         found.extend(of_chain(chain, &proven.rows.locks, &Sizes::new(), &Thresholds::default()));
     }
     if let Some(path) = &args.exceptions {
-        let written = std::fs::read_to_string(path)?;
+        let written = std::fs::read_to_string(path).map_err(Failure::reading(path))?;
         Exceptions::parse(path, &written)?.apply(&mut found, &stagegate_host::clock::today(), Extent::Run);
     }
     let mut report = Report::new(chain, &told, &proven.trips, &proven.whole, found);
@@ -131,7 +130,7 @@ fn rows(args: &cli::MigrationsCheck) -> Result<Option<Rows>, Failure> {
     }
     let read = |path: &std::path::PathBuf| {
         std::fs::read_to_string(path)
-            .map_err(|error| Failure::usage(format!("cannot read the seed file {}: {error}", path.display())))
+            .map_err(|error| Failure::reading(path)(error).context("the seed file is not usable"))
     };
     Ok(Some(Rows { seed: args.seed.as_ref().map(read).transpose()?, ..Rows::default() }))
 }

@@ -69,13 +69,12 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         | Command::Compare(_)
         | Command::Schema(_) => {
             if let Err(failure) = recovery::finish_all(&config).await {
-                crate::failure::say(&failure.message);
+                crate::failure::say(&failure.text());
             }
         }
         _ => {
             if !recovery::finish_all(&config).await? {
-                return Err(Failure::new(
-                    Exit::PersonNeeded,
+                return Err(Failure::manual(
                     "an earlier run could not be finished; nothing else was \
                                                              done",
                 ));

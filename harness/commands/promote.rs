@@ -5,12 +5,7 @@ use std::{sync::Arc, time::Duration};
 use stagegate_base::{config::Config, exit::Exit};
 use stagegate_gate_act::{Observer, Request, Run, prepare_plan, unfinished};
 use stagegate_gate_decide::promotion::{Kind, Line, refusals};
-use stagegate_host::{
-    engine::Engine,
-    error::with_causes,
-    lock::{Lock, LockError},
-    paths::StateDir,
-};
+use stagegate_host::{engine::Engine, lock::Lock, paths::StateDir};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -97,13 +92,14 @@ async fn conduct(config: &Arc<Config>, request: Request, manner: &Manner) -> Res
     }
     let locks = locked(config, &state, &target.project, &request)?;
     let open = unfinished(&state).map_err(|error| {
-        let text = format!("{}; `gate unlock --env {} --run RUN` moves it aside", with_causes(&error), target.name);
-        Failure::new(Exit::PersonNeeded, text)
+        let text =
+            format!("a run of `{0}` cannot be read; `gate unlock --env {0} --run RUN` moves it aside", target.name);
+        Failure::manual(error).context(text)
     })?;
     if let Some(run) = open {
         let text =
             format!("run {} of `{}` is unfinished; finish it with `gate resume --env {1}`", run.run, target.name);
-        return Err(Failure::new(Exit::PersonNeeded, text));
+        return Err(Failure::manual(text));
     }
     let (plan, facts, old) = prepare_plan(config, &engine, &request, &super::new_run()).await?;
     let refused = refusals(&plan.kind, &facts);
@@ -119,10 +115,8 @@ async fn conduct(config: &Arc<Config>, request: Request, manner: &Manner) -> Res
     let mut run = Run::begin(gate, (state, locks), plan, facts, &old)?;
     let completed = run.complete().await;
     listening.abort();
-    let (_, exit) = completed.map_err(|error| {
-        let text = format!("{}; the next `gate` command resumes the run", with_causes(&error));
-        Failure::new(Exit::PersonNeeded, text)
-    })?;
+    let (_, exit) = completed
+        .map_err(|error| Failure::manual(error).context("the run cannot go on; the next `gate` command resumes it"))?;
     progress::tell_end(run.plan(), run.lines(), &dir);
     Ok(exit)
 }
@@ -137,17 +131,13 @@ async fn plan_only(config: &Arc<Config>, engine: &Engine, request: &Request, man
 
 /// Takes the target's lock, and shares that of the source: it must not become another one while it is tested and read.
 fn locked(config: &Config, state: &StateDir, project: &str, request: &Request) -> Result<Vec<Lock>, Failure> {
-    let held = |error| match error {
-        LockError::Held { .. } => Failure::new(Exit::Locked, error.to_string()),
-        error => error.into(),
-    };
     let verb = if request.kind == Kind::Promote { "promote" } else { "rollback" };
     let what = format!("gate {verb} to {}", request.to);
-    let mut locks = vec![Lock::take(state, project, &what).map_err(held)?];
+    let mut locks = vec![Lock::take(state, project, &what)?];
     let source = config.environment(&request.from)?;
     if source.project != project {
         let what = format!("gate promote from {} to {}", request.from, request.to);
-        locks.push(Lock::share(&StateDir::of(config, &source.project), &source.project, &what).map_err(held)?);
+        locks.push(Lock::share(&StateDir::of(config, &source.project), &source.project, &what)?);
     }
     Ok(locks)
 }

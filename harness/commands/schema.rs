@@ -55,7 +55,8 @@ async fn compare(config: &Arc<Config>, args: cli::SchemaDiff) -> Result<Exit, Fa
     tell(&sides, &old, &new, &found, &args.form)?;
     // A file is a place to show it at; the old side's where both are files.
     let file = [&sides.old, &sides.new].into_iter().find(|side| Path::new(side).is_file());
-    let text = file.map(fs::read_to_string).transpose()?.unwrap_or_default();
+    let read = |file: &String| fs::read_to_string(file).map_err(Failure::reading(Path::new(file)));
+    let text = file.map(read).transpose()?.unwrap_or_default();
     let place = |difference: &Difference| file.map(|file| at(file, &text, difference)).unwrap_or_default();
     let placed: Vec<_> = found.iter().map(|difference| (difference.clone(), place(difference))).collect();
     written(args.sarif.as_deref(), &placed)?;
@@ -71,7 +72,7 @@ async fn snapshot(config: &Arc<Config>, args: cli::Checked) -> Result<Exit, Fail
     for database in chosen(config, args.database.as_deref())? {
         let path = snapshot_path(config.root(), &database.id);
         let expected = of_file(&path)?;
-        let text = fs::read_to_string(&path)?;
+        let text = fs::read_to_string(&path).map_err(Failure::reading(&path))?;
         let facts = of_environment(config, environment, database).await?;
         let sides = Sides { old: shown(config, &path), new: environment.clone() };
         let found = diff(&expected, &facts);
@@ -99,8 +100,8 @@ async fn accept(config: &Arc<Config>, args: cli::OneDatabase) -> Result<Exit, Fa
             return Ok(Exit::Held);
         }
         let path = snapshot_path(config.root(), &database.id);
-        let failed = |error: std::io::Error| Failure::usage(format!("cannot write {}: {error}", path.display()));
-        path.parent().map(fs::create_dir_all).transpose().map_err(failed)?;
+        let failed = Failure::writing(&path);
+        path.parent().map(fs::create_dir_all).transpose().map_err(&failed)?;
         fs::write(&path, write(&facts)).map_err(failed)?;
         give(&format!(
             "{}: {} of `{environment}`; commit the file",
@@ -137,12 +138,11 @@ async fn of_side(config: &Arc<Config>, side: &str, database: Option<&str>) -> Re
 
 fn of_file(path: &Path) -> Result<Facts, Failure> {
     let read = fs::read_to_string(path).map_err(|error| {
-        Failure::usage(format!(
-            "cannot read {}: {error}; write it with `gate schema accept --env NAME`",
-            path.display()
-        ))
+        Failure::reading(path)(error).context("no accepted schema; write it with `gate schema accept --env NAME`")
     })?;
-    parse(&read).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+    parse(&read).map_err(|error| {
+        Failure::configuration(error).context(format!("{} is not a snapshot of a schema", path.display()))
+    })
 }
 
 async fn of_environment(config: &Arc<Config>, name: &str, database: &Database) -> Result<Facts, Failure> {

@@ -15,7 +15,7 @@ use stagegate_host::{engine::Engine, host, paths::StateDir, process::Runner, rel
 
 use crate::{
     cli,
-    failure::{Failure, give, say},
+    failure::{Cause, Failure, give, say},
 };
 
 pub(super) async fn logs(config: &Arc<Config>, args: cli::Logs) -> Result<Exit, Failure> {
@@ -31,7 +31,10 @@ pub(super) async fn logs(config: &Arc<Config>, args: cli::Logs) -> Result<Exit, 
     let command = compose::logs(&environment.project, &deployed.model_file(), &args.services, args.tail, args.follow);
     let runner = Runner::default().with_mask(stagegate_base::redact::Mask::new(deployed.model.secrets()));
     let code = runner.run_through(&command, |line| give(&text::clean(line))).await?;
-    Ok(if code == 0 { Exit::Passed } else { Exit::Usage })
+    match code {
+        0 => Ok(Exit::Passed),
+        code => Err(Failure::new(Cause::Program, format!("`docker compose logs` ended with code {code}"))),
+    }
 }
 
 pub(super) fn config(config: &Arc<Config>, args: cli::ShowConfig) -> Result<Exit, Failure> {
@@ -54,8 +57,7 @@ pub(super) fn config(config: &Arc<Config>, args: cli::ShowConfig) -> Result<Exit
 }
 
 fn masked_variables(file: &Path) -> Result<BTreeMap<String, Value>, Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
+    let text = std::fs::read_to_string(file).map_err(Failure::reading(file))?;
     let masked = |key: &str, value: &Secret| json!(if names_a_secret(key) { "***" } else { value.expose() });
     Ok(env_file(&text).into_iter().map(|(key, value)| (key.clone(), masked(&key, &value))).collect())
 }

@@ -161,7 +161,7 @@ fn written(run: &report::Run, args: &cli::Test) -> Result<(), Failure> {
 
 pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-        fs::create_dir_all(dir).map_err(|error| Failure::usage(format!("cannot make {}: {error}", dir.display())))?;
+        fs::create_dir_all(dir).map_err(Failure::writing(dir))?;
     }
-    fs::write(path, text).map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))
+    fs::write(path, text).map_err(Failure::writing(path))
 }

@@ -53,10 +53,10 @@ async fn measured(config: &Arc<Config>, args: cli::Criterion) -> Result<Exit, Fa
     // Criterion waits for its answers itself, which a thread of the runtime may not.
     let criterion = std::thread::spawn(move || all(&subjects, &args, &runtime));
     let asked = tokio::task::spawn_blocking(move || criterion.join())
-        .await
-        .map_err(|error| Failure::new(Exit::Inconclusive, error.to_string()))?
-        .map_err(|_| Failure::new(Exit::Inconclusive, "criterion panicked"))??;
-    write_asked(&dir, &asked)?;
+        .await?
+        .map_err(|_| Failure::unexpected("criterion panicked"))?
+        .map_err(Failure::writing(&dir))?;
+    write_asked(&dir, &asked).map_err(Failure::writing(&dir))?;
     Ok(Exit::Passed)
 }
 

@@ -104,6 +104,6 @@ impl Run<'_> {
 
 /// Why the child could do nothing: its last line on standard output, which is kept.
 fn ended(failure: Failure) -> Failure {
-    give(&failure.message);
+    give(&failure.text());
     failure
 }

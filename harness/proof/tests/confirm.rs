@@ -10,10 +10,10 @@ const CONFIG: &str = "[project]\nname = \"shop\"\nstate_dir = \"state\"\n[enviro
 const PASSED_ON: &str = "add --yes";
 
 /// A folder with a configuration; gone with this value.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("proof-confirm-{name}-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         fs::write(path.join("stagegate.toml"), CONFIG).unwrap();
@@ -21,7 +21,18 @@ impl Folder {
     }
 
     fn gate(&self, args: &[&str]) -> Ended {
-        ended(&Command::new(gate()).args(args).current_dir(&self.0).env_remove("STAGEGATE_ENV").output().unwrap())
+        ended(&self.command(args).output().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    /// Returns a command of the gate that runs in the folder.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(gate());
+        command.args(args).current_dir(&self.0).env_remove("STAGEGATE_ENV");
+        command
     }
 }
 

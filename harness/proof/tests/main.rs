@@ -12,6 +12,7 @@ mod confirm;
 mod contract;
 mod crash;
 mod drift;
+mod errors;
 mod faults;
 mod integrity;
 mod kept;

@@ -1,0 +1,233 @@
+//! The cause of each error that a command can end with. What to print and which exit code follow from it.
+
+use stagegate_base::{compose::ModelError, config::ConfigError, exit::Cause, units::UnitError};
+use stagegate_contract::{ContractError, ShapeError, diff::WaiverError};
+use stagegate_gate_act::{BeginError, compare::CompareError, journal::StoreError};
+use stagegate_host::{
+    contract::ContractSourceError, database::DatabaseError, deployment::DeploymentError, engine::EngineError,
+    git::GitError, lock::LockError, process::RunError, project::ProjectError, release::ReleaseError,
+};
+use stagegate_migration_act::{ProveError, SourceError};
+use stagegate_migration_decide::ReadError;
+use stagegate_performance_act::{
+    bench::{AloneError, BenchError, StoredError},
+    load::{AimError, NoSubject},
+};
+use stagegate_policy_act::audit::WaiversError;
+
+use crate::failure::Classify;
+
+/// Gives all errors of a type one cause.
+macro_rules! always {
+    ($($error:ty => $cause:ident),* $(,)?) => {
+        $(impl Classify for $error {
+            fn class(&self) -> Cause {
+                Cause::$cause
+            }
+        })*
+    };
+}
+
+always! {
+    ConfigError => Configuration,
+    ModelError => Configuration,
+    UnitError => Usage,
+    ContractError => Usage,
+    WaiverError => Configuration,
+    EngineError => Docker,
+    RunError => Program,
+    ReadError => Usage,
+    AimError => NotRun,
+    // What a run of the suites recorded.
+    ShapeError => File,
+    // The gate's own values always have a JSON form.
+    serde_json::Error => Unexpected,
+    tokio::task::JoinError => Unexpected,
+}
+
+/// Returns the cause of a file that somebody named and that cannot be read: one that does not exist was misspelt.
+fn of_named(error: &std::io::Error, is_missing: Cause) -> Cause {
+    if error.kind() == std::io::ErrorKind::NotFound { is_missing } else { Cause::File }
+}
+
+impl Classify for ProjectError {
+    fn class(&self) -> Cause {
+        match self {
+            ProjectError::Config(error) => error.class(),
+            ProjectError::Unreadable { source, .. } => of_named(source, Cause::Configuration),
+            ProjectError::NoConfig { .. } | ProjectError::Missing { .. } => Cause::Configuration,
+            // Compose ran, and refused the files.
+            ProjectError::Resolve { source: RunError::Failed { .. }, .. } => Cause::Configuration,
+            ProjectError::Resolve { source, .. } => source.class(),
+            ProjectError::Model(error) => error.class(),
+            ProjectError::Engine(error) => error.class(),
+        }
+    }
+}
+
+impl Classify for ReleaseError {
+    fn class(&self) -> Cause {
+        match self {
+            ReleaseError::Project(error) => error.class(),
+            ReleaseError::Engine(error) => error.class(),
+            ReleaseError::NoImage { .. } | ReleaseError::Build(_) => Cause::Program,
+            ReleaseError::File { .. } | ReleaseError::Record { .. } => Cause::File,
+        }
+    }
+}
+
+impl Classify for DeploymentError {
+    fn class(&self) -> Cause {
+        match self {
+            DeploymentError::Release(error) => error.class(),
+            DeploymentError::Git(error) => error.class(),
+            DeploymentError::Engine(error) => error.class(),
+            DeploymentError::Up(_) | DeploymentError::NotSound { .. } => Cause::Blocked,
+            DeploymentError::WorkingCopy { .. } => Cause::Configuration,
+        }
+    }
+}
+
+impl Classify for GitError {
+    fn class(&self) -> Cause {
+        match self {
+            GitError::UnknownRevision { .. } => Cause::Usage,
+            GitError::NoRepository { .. } => Cause::Configuration,
+            GitError::Run(error) => error.class(),
+        }
+    }
+}
+
+impl Classify for LockError {
+    fn class(&self) -> Cause {
+        match self {
+            LockError::Held { .. } => Cause::Locked,
+            LockError::Io { .. } => Cause::File,
+        }
+    }
+}
+
+impl Classify for DatabaseError {
+    fn class(&self) -> Cause {
+        match self {
+            DatabaseError::Connect { .. } | DatabaseError::Statement { .. } | DatabaseError::Unexpected(_) => {
+                Cause::Database
+            }
+            DatabaseError::Program { source, .. } => source.class(),
+            DatabaseError::File { .. } => Cause::File,
+        }
+    }
+}
+
+impl Classify for StoreError {
+    fn class(&self) -> Cause {
+        match self {
+            StoreError::Io { .. } => Cause::File,
+            StoreError::Text { .. } => Cause::ManualAction,
+        }
+    }
+}
+
+impl Classify for BeginError {
+    fn class(&self) -> Cause {
+        match self {
+            BeginError::Config(error) => error.class(),
+            BeginError::Project(error) => error.class(),
+            BeginError::Git(error) => error.class(),
+            BeginError::Engine(error) => error.class(),
+            BeginError::Database(error) => error.class(),
+            BeginError::Release(error) => error.class(),
+            BeginError::Store(error) => error.class(),
+            BeginError::State { .. } => Cause::File,
+            BeginError::NothingDeployed { .. } | BeginError::SourceUnknown { .. } => Cause::Usage,
+        }
+    }
+}
+
+impl Classify for CompareError {
+    fn class(&self) -> Cause {
+        match self {
+            CompareError::Project(error) => error.class(),
+            CompareError::Engine(error) => error.class(),
+            CompareError::Release(error) => error.class(),
+            CompareError::File { .. } => Cause::File,
+            CompareError::Waivers(error) => error.class(),
+        }
+    }
+}
+
+impl Classify for ContractSourceError {
+    fn class(&self) -> Cause {
+        match self {
+            ContractSourceError::File { source, .. } => of_named(source, Cause::Usage),
+            ContractSourceError::NoPlace { .. } | ContractSourceError::NotThere { .. } => Cause::Usage,
+            ContractSourceError::Run(error) => error.class(),
+        }
+    }
+}
+
+impl Classify for SourceError {
+    fn class(&self) -> Cause {
+        match self {
+            SourceError::Unreadable { source, .. } => of_named(source, Cause::Usage),
+            SourceError::TooLarge { .. } => Cause::Usage,
+        }
+    }
+}
+
+impl Classify for ProveError {
+    fn class(&self) -> Cause {
+        match self {
+            ProveError::Scratch(_) | ProveError::Database(_) => Cause::Database,
+            ProveError::Before(_) | ProveError::Commands(_) => Cause::NotRun,
+        }
+    }
+}
+
+impl Classify for WaiversError {
+    fn class(&self) -> Cause {
+        match self {
+            WaiversError::Unreadable { .. } => Cause::File,
+            WaiversError::Wrong(error) => error.class(),
+        }
+    }
+}
+
+impl Classify for NoSubject {
+    fn class(&self) -> Cause {
+        match self {
+            NoSubject::Aim(error) => error.class(),
+            NoSubject::Unknown { .. } | NoSubject::Workflow { .. } => Cause::Configuration,
+        }
+    }
+}
+
+impl Classify for AloneError {
+    fn class(&self) -> Cause {
+        match self {
+            AloneError::Busy { .. } => Cause::NotRun,
+            AloneError::Io { .. } => Cause::File,
+        }
+    }
+}
+
+impl Classify for StoredError {
+    fn class(&self) -> Cause {
+        match self {
+            StoredError::None { .. } | StoredError::Name(_) => Cause::Usage,
+            StoredError::File { .. } => Cause::File,
+        }
+    }
+}
+
+impl Classify for BenchError {
+    fn class(&self) -> Cause {
+        match self {
+            BenchError::Up { source, .. } => source.class(),
+            BenchError::Engine(error) => error.class(),
+            BenchError::Run(error) => error.class(),
+            BenchError::Subject(error) => error.class(),
+            BenchError::System(_) => Cause::File,
+        }
+    }
+}
