@@ -43,7 +43,7 @@ fn main() {
 
 fn journal(criterion: &mut Criterion) {
     let text = journal_text(JOURNAL_LINES);
-    let (lines, _) = must(read(text.as_bytes()));
+    let lines = must(read(text.as_bytes())).lines;
     let Some(Entry::Started { plan }) = lines.first().map(|line| line.entry.clone()) else { return };
     let mut group = criterion.benchmark_group("journal");
     group.throughput(Throughput::Bytes(text.len() as u64));

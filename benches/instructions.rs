@@ -62,11 +62,11 @@ fn judging() {
 
 fn journal() {
     let text = journal_text(200);
-    let (lines, _) = must(read(text.as_bytes()));
+    let lines = must(read(text.as_bytes())).lines;
     let Some(Entry::Started { plan }) = lines.first().map(|line| line.entry.clone()) else { return };
     measured(|| {
         let read = must(read(black_box(text.as_bytes())));
-        (next(&plan, &read.0), read)
+        (next(&plan, &read.lines), read)
     });
 }
 

@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
-use stagegate_gate_decide::promotion::{Decision, End, Entry, Line, Plan, Step, by_hand, done_text, end_text, reason};
+use stagegate_gate_decide::promotion::{
+    Decision, End, Entry, Left, Line, PerformanceReport, Plan, Step, StepReport, UndoReport, by_hand, end_text, reason,
+};
 use stagegate_performance_decide::{self as performance, Gone};
 
 /// Columns that every terminal has.
@@ -30,23 +31,24 @@ pub(crate) fn tell(line: &Line, took: Duration) {
             format!("run {} started (log and journal: gate history --env {})", plan.run, plan.environments.target)
         }
         Entry::Begun { step } => return while_it_lasts(step.title()),
-        Entry::Done { step, data } => {
-            let line =
-                format!("{} {:<28} {seconds:>6.1} s  {}", painted("32", "ok  "), step.title(), done_text(*step, data));
-            format!("{line}{}{}", compared(data), left(data))
+        Entry::Done { report } => {
+            let title = report.step().title();
+            let line = format!("{} {title:<28} {seconds:>6.1} s  {}", painted("32", "ok  "), report.text());
+            let probes = if let StepReport::Prepare(prepared) = report {
+                compared(&prepared.performance)
+            } else {
+                String::new()
+            };
+            format!("{line}{probes}{}", left(report.left()))
         }
         Entry::Failed { step, reason, .. } => {
             format!("{} {:<28} {seconds:>6.1} s\n     {reason}", painted("31", "FAIL"), step.title())
         }
         Entry::UndoBegun { step } => return while_it_lasts(&format!("undo: {}", step.title())),
-        Entry::Undone { step, data } if seconds >= 0.1 || data["left"].is_array() => {
-            let line = format!(
-                "{} undo: {:<22} {seconds:>6.1} s  {}",
-                painted("33", "undo"),
-                step.title(),
-                done_text(*step, data)
-            );
-            format!("{line}{}", left(data))
+        Entry::Undone { report } if seconds >= 0.1 || !report.left().is_empty() => {
+            let title = report.step().title();
+            let line = format!("{} undo: {title:<22} {seconds:>6.1} s  {}", painted("33", "undo"), report.text());
+            format!("{line}{}", left(report.left()))
         }
         Entry::Undone { .. } => return,
         Entry::UndoFailed { step, reason } => {
@@ -94,10 +96,11 @@ pub(crate) fn tell_end(plan: &Plan, lines: &[Line], dir: &Path) {
 fn rolled_back(lines: &[Line]) -> String {
     let wall = |wanted: &dyn Fn(&Entry) -> bool| lines.iter().find(|line| wanted(&line.entry)).map(|line| &line.wall);
     let decided = wall(&|entry| matches!(entry, Entry::Decided { .. }));
-    let verified = wall(&|entry| matches!(entry, Entry::Done { step: Step::VerifyBack, .. }));
+    let is_verified = |entry: &Entry| matches!(entry, Entry::Done { report } if report.step() == Step::VerifyRollback);
+    let verified = wall(&is_verified);
     let seconds = decided.zip(verified).and_then(|(from, to)| stagegate_host::clock::seconds_between(from, to));
     let exchanges = lines.iter().filter_map(|line| match &line.entry {
-        Entry::Undone { data, .. } => data["exchange_s"].as_f64(),
+        Entry::Undone { report: UndoReport::Migrate(rollback) } => Some(rollback.switch_seconds),
         _ => None,
     });
     let exchange = exchanges.fold(0.0, |all, one| all + one);
@@ -105,19 +108,14 @@ fn rolled_back(lines: &[Line]) -> String {
 }
 
 /// Returns what the comparison of each probe came to, a line each.
-fn compared(data: &Value) -> String {
-    let probes = data["performance"].as_array().into_iter().flatten();
-    let said = probes.filter_map(|probe| probe["probe"].as_str().zip(probe["said"].as_str()));
-    said.map(|(probe, said)| format!("\n     {probe}: {said}")).collect()
+fn compared(probes: &[PerformanceReport]) -> String {
+    probes.iter().map(|report| format!("\n     {}: {}", report.probe, report.result)).collect()
 }
 
 /// Returns the databases that stay, with the reason and the statement that drops each by hand, two lines each.
-fn left(data: &Value) -> String {
-    let one = |left: &Value| {
-        let text = |key: &str| left[key].as_str().map(str::to_owned);
-        Some(format!("\n     database `{}` stays: {}\n       {};", text("database")?, text("why")?, text("command")?))
-    };
-    data["left"].as_array().into_iter().flatten().filter_map(one).collect()
+fn left(left: &[Left]) -> String {
+    let one = |left: &Left| format!("\n     database `{}` stays: {}\n       {};", left.name, left.why, left.command());
+    left.iter().map(one).collect()
 }
 
 /// Shows on a terminal what is being done; the line is written over when it ended.
@@ -147,18 +145,20 @@ pub(crate) fn clear() {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn what_each_probe_came_to_stands_in_a_line_of_its_own() {
-        let data = json!({ "services": ["api"], "performance": [
-            { "probe": "orders", "said": "no slower than 2 %", "seconds": 6.6 },
-            { "probe": "items", "said": "undecided after 60 s: between -1.0 to +3.0 %" },
-        ] });
+        let report = |probe: &str, result: &str| PerformanceReport {
+            probe: probe.to_owned(),
+            result: result.to_owned(),
+            seconds: 6.6,
+            costs: None,
+        };
+        let probes =
+            [report("orders", "no slower than 2 %"), report("items", "undecided after 60 s: between -1.0 to +3.0 %")];
         let want = "\n     orders: no slower than 2 %\n     items: undecided after 60 s: between -1.0 to +3.0 %";
-        assert_eq!(compared(&data), want);
-        assert_eq!(compared(&json!({ "services": ["api"], "performance": null })), "");
+        assert_eq!(compared(&probes), want);
+        assert_eq!(compared(&[]), "");
     }
 }

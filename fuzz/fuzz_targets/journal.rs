@@ -5,8 +5,8 @@ use libfuzzer_sys::fuzz_target;
 use stagegate_gate_decide::promotion::read;
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok((lines, good)) = read(bytes) {
-        assert!(good <= bytes.len());
-        assert_eq!(bytes[..good].iter().filter(|byte| **byte == b'\n').count(), lines.len());
+    if let Ok(chain) = read(bytes) {
+        assert!(chain.bytes <= bytes.len());
+        assert_eq!(bytes[..chain.bytes].iter().filter(|byte| **byte == b'\n').count(), chain.lines.len());
     }
 });

@@ -165,3 +165,33 @@ fn put_aside(state: &StateDir, run: &str, error: &StoreError) -> Result<Exit, Fa
     say(&format!("the journal of run {run} cannot be read; it was moved to {}", aside.display()));
     Ok(Exit::Passed)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use stagegate_gate_decide::promotion::read;
+
+    use super::*;
+
+    const PROMOTED: &[u8] = include_bytes!("../../fixtures/journals/format-1/promoted.jsonl");
+    const ROLLED_BACK: &[u8] = include_bytes!("../../fixtures/journals/format-1/rolled-back.jsonl");
+    const KILLED: &[u8] = include_bytes!("../../fixtures/journals/format-1/killed.jsonl");
+
+    #[test]
+    fn a_run_of_an_earlier_version_is_in_the_history() {
+        for (text, want, has_reason) in [
+            (PROMOTED, "v1 -> v2  promoted: v2 is live in production", false),
+            (ROLLED_BACK, "v2 -> v3  rolled back and verified: v2 is live in production again", true),
+            (KILLED, "v1 -> v2  unfinished", false),
+        ] {
+            let lines = read(text).unwrap().lines;
+            let Entry::Started { plan } = &lines[0].entry else { panic!("no plan") };
+            let shown = as_text(Path::new("/runs/r"), plan, &lines);
+            assert!(shown.contains(want), "{shown}");
+            assert_eq!(shown.contains("\n    health::web::http failed"), has_reason, "{shown}");
+            let json: serde_json::Value = serde_json::from_str(&as_json(plan, &lines).unwrap()).unwrap();
+            assert_eq!(json["end"].is_null(), want.contains("unfinished"));
+        }
+    }
+}

@@ -25,7 +25,7 @@ struct Outcome {
 /// Where there is no journal that can be relied on.
 pub(crate) fn outcome(journal: &Path) -> Result<String, Box<dyn Error>> {
     let text = std::fs::read(journal).map_err(|error| format!("{}: {error}", journal.display()))?;
-    let (lines, _) = read(&text)?;
+    let lines = read(&text)?.lines;
     Ok(serde_json::to_string(&of(&lines).ok_or("the journal is empty: the run did not begin")?)?)
 }
 
@@ -40,7 +40,7 @@ fn of(lines: &[Line]) -> Option<Outcome> {
     });
     let decided = wall(lines, |entry| matches!(entry, Entry::Decided { decision: Decision::Rollback, .. }));
     let until = |wanted: Step| {
-        let done = wall(lines, |entry| matches!(entry, Entry::Done { step, .. } if *step == wanted));
+        let done = wall(lines, |entry| matches!(entry, Entry::Done { report } if report.step() == wanted));
         decided.zip(done).and_then(|(from, to)| seconds_between(from, to))
     };
     Some(Outcome {
@@ -48,8 +48,8 @@ fn of(lines: &[Line]) -> Option<Outcome> {
         end: ended.map(|(end, _)| end),
         exit: ended.map(|(_, exit)| exit),
         stopped_at,
-        serving_s: until(Step::Reopen),
-        verified_s: until(Step::VerifyBack),
+        serving_s: until(Step::StartPrevious),
+        verified_s: until(Step::VerifyRollback),
     })
 }
 
@@ -61,6 +61,7 @@ fn wall(lines: &[Line], wanted: impl Fn(&Entry) -> bool) -> Option<&str> {
 mod tests {
     use rstest::rstest;
     use stagegate_base::exit::Exit;
+    use stagegate_gate_decide::promotion::{RollbackChecks, StepReport};
 
     use super::*;
 
@@ -81,8 +82,8 @@ mod tests {
         Entry::Failed { step, reason: "it was so".to_owned(), exit: Exit::Held }
     }
 
-    fn done(step: Step) -> Entry {
-        Entry::Done { step, data: serde_json::Value::Null }
+    fn done(report: StepReport) -> Entry {
+        Entry::Done { report }
     }
 
     fn decided(decision: Decision) -> Entry {
@@ -98,16 +99,16 @@ mod tests {
         &[
             ("01.000", failed(Step::Rehearse)),
             ("01.000", decided(Decision::Rollback)),
-            ("02.000", Entry::Ended { end: End::Held, exit: Exit::Held }),
+            ("02.000", Entry::Ended { end: End::Blocked, exit: Exit::Held }),
         ],
-        Outcome { run: "r1".into(), end: Some(End::Held), exit: Some(3), stopped_at: Some(Step::Rehearse), serving_s: None, verified_s: None }
+        Outcome { run: "r1".into(), end: Some(End::Blocked), exit: Some(3), stopped_at: Some(Step::Rehearse), serving_s: None, verified_s: None }
     )]
     #[case::rolled_back(
         &[
             ("01.000", failed(Step::Verify)),
             ("01.500", decided(Decision::Rollback)),
-            ("03.000", done(Step::Reopen)),
-            ("13.250", done(Step::VerifyBack)),
+            ("03.000", done(StepReport::StartPrevious)),
+            ("13.250", done(StepReport::VerifyRollback(RollbackChecks::default()))),
             ("13.300", Entry::Ended { end: End::RolledBack, exit: Exit::RolledBack }),
         ],
         Outcome { run: "r1".into(), end: Some(End::RolledBack), exit: Some(5), stopped_at: Some(Step::Verify), serving_s: Some(1.5), verified_s: Some(11.75) }

@@ -87,7 +87,7 @@ async fn a_good_promotion_that_is_killed_ends_all_old_or_all_new() {
             same(&now.without_migration_times(), &new, seq);
             back_to(&world, &old).await;
         } else {
-            assert!(["rolled_back", "aborted", "held"].contains(&end.as_str()), "line {seq}: {end}");
+            assert!(["rolled_back", "aborted", "blocked"].contains(&end.as_str()), "line {seq}: {end}");
             same(&now, &old, seq);
         }
     }
@@ -108,7 +108,7 @@ async fn a_failing_promotion_that_is_killed_ends_all_old() {
         lines.into_iter().filter(|(seq, _, _)| std::env::var(LINES).is_ok() || *seq >= decided).collect();
     for seq in chosen(&behind) {
         let end = kill_and_resume(&mut world, seq).await;
-        assert!(["rolled_back", "aborted", "held"].contains(&end.as_str()), "line {seq}: {end}");
+        assert!(["rolled_back", "aborted", "blocked"].contains(&end.as_str()), "line {seq}: {end}");
         same(&world.state().await, &old, seq);
     }
 }

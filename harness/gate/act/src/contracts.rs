@@ -1,15 +1,14 @@
 //! The contracts of the release that serves and of the one that comes: does a caller of today still get on tomorrow?
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
-use serde_json::{Value, json};
 use stagegate_base::config::{BreakingChanges, Service};
 use stagegate_contract::{
     Format,
     diff::{self, Contract, Judgement, Level, Waiver},
     report::reasons,
 };
-use stagegate_gate_decide::promotion::Kind;
+use stagegate_gate_decide::promotion::{ContractReport, Kind};
 
 use super::{Run, Stop};
 use crate::compare::contract_waivers;
@@ -21,10 +20,10 @@ use stagegate_host::{
 
 impl Run {
     /// Compares every service's contract with the one that serves now. A way back is never held by it.
-    pub(super) async fn compare_contracts(&self) -> Result<Value, Stop> {
-        let mut all = serde_json::Map::new();
+    pub(super) async fn compare_contracts(&self) -> Result<BTreeMap<String, ContractReport>, Stop> {
+        let mut all = BTreeMap::new();
         if self.plan.kind != Kind::Promote {
-            return Ok(Value::Object(all));
+            return Ok(all);
         }
         let waivers = contract_waivers(self.gate.config.root())?;
         let mut held = Vec::new();
@@ -40,10 +39,10 @@ impl Run {
                         held.push(reason(service, path, &judgement));
                     }
                 }
-                Err(why) => drop(all.insert(service.name.clone(), json!({ "not_compared": why }))),
+                Err(reason) => drop(all.insert(service.name.clone(), ContractReport::NotCompared { reason })),
             }
         }
-        if held.is_empty() { Ok(Value::Object(all)) } else { Err(Stop::held(held.join("; "))) }
+        if held.is_empty() { Ok(all) } else { Err(Stop::held(held.join("; "))) }
     }
 
     /// Compares one contract; the reason where there is nothing to compare. Whether the candidate's own contract is
@@ -62,13 +61,13 @@ impl Run {
     }
 }
 
-fn summary(judgement: &Judgement, path: &Path) -> Value {
-    json!({
-        "breaking": judgement.count(Level::Error),
-        "warnings": judgement.count(Level::Warning),
-        "compatible": judgement.count(Level::Info),
-        "first": reasons(judgement, &path.display().to_string()),
-    })
+fn summary(judgement: &Judgement, path: &Path) -> ContractReport {
+    ContractReport::Compared {
+        breaking: judgement.count(Level::Error),
+        warnings: judgement.count(Level::Warning),
+        compatible: judgement.count(Level::Info),
+        first: reasons(judgement, &path.display().to_string()),
+    }
 }
 
 fn reason(service: &Service, path: &Path, judgement: &Judgement) -> String {

@@ -6,7 +6,6 @@
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
-use serde_json::{Value, json};
 use stagegate_base::{
     command::compose::{self, Source},
     compose::Model,
@@ -14,7 +13,7 @@ use stagegate_base::{
     mark::Role,
 };
 use stagegate_gate_decide::{
-    promotion::{Kind, PlanDatabase, Tier},
+    promotion::{Compatibility, CrossVersionReport, Health, Kind, PlanDatabase, Tier},
     verdict::{Verdict, VerdictKind},
 };
 
@@ -27,35 +26,13 @@ const SUITES: &[&str] = &["health", "contracts", "workflows"];
 const UP_WITHIN: Duration = Duration::from_secs(120);
 const STOP_WITHIN: Duration = Duration::from_secs(60);
 
-/// What became of both.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Crossed {
-    old_on_new: Option<Verdict>,
-    new_on_old: Option<Verdict>,
-}
-
-impl Crossed {
-    /// Adds the facts to what the rehearsal leaves in the journal.
-    pub(super) fn tell(&self, found: &mut Value) {
-        for (key, verdict) in [("old_on_new", &self.old_on_new), ("new_on_old", &self.new_on_old)] {
-            let Some(verdict) = verdict else { continue };
-            found[key] = json!(word(verdict));
-            found[format!("{key}_because")] = json!({ "reasons": verdict.reasons });
-        }
-    }
-
-    /// Tells whether the release that serves was proven on the new schema.
-    fn is_proven(&self) -> bool {
-        self.old_on_new.as_ref().is_some_and(|verdict| verdict.kind == VerdictKind::Promote)
-    }
-}
-
-fn word(verdict: &Verdict) -> &'static str {
-    match verdict.kind {
-        VerdictKind::Promote => "sound",
-        VerdictKind::Hold => "unsound",
-        VerdictKind::Inconclusive => "not known",
-    }
+fn compatibility(verdict: &Verdict) -> Compatibility {
+    let health = match verdict.kind {
+        VerdictKind::Promote => Health::Healthy,
+        VerdictKind::Hold => Health::Unhealthy,
+        VerdictKind::Inconclusive => Health::Unknown,
+    };
+    Compatibility { health, reasons: verdict.reasons.clone() }
 }
 
 impl Run {
@@ -76,7 +53,7 @@ impl Run {
     }
 
     /// Runs each release on the other one's schema, the copies being rehearsed on; `None` where that is not asked.
-    pub(super) async fn cross(&self) -> Option<Crossed> {
+    pub(super) async fn cross(&self) -> Option<CrossVersionReport> {
         if !self.crosses() {
             return None;
         }
@@ -86,12 +63,15 @@ impl Run {
             Ok(()) => self.crossed(Release::Coming).await,
             Err(stop) => Verdict::unknown(stop.reason),
         };
-        Some(Crossed { old_on_new: Some(old_on_new), new_on_old: Some(new_on_old) })
+        Some(CrossVersionReport {
+            live_on_new: compatibility(&old_on_new),
+            candidate_on_old: compatibility(&new_on_old),
+        })
     }
 
     /// Returns the way back where data changed: the code alone, where that was proven and the user lets it decide.
-    pub(super) fn tier_where_crossed(&self, crossed: Option<&Crossed>) -> Tier {
-        let proven = crossed.is_some_and(Crossed::is_proven);
+    pub(super) fn tier_where_crossed(&self, crossed: Option<&CrossVersionReport>) -> Tier {
+        let proven = crossed.is_some_and(|crossed| crossed.live_on_new.health == Health::Healthy);
         if proven && self.plan.cross_versions == CrossVersions::Decide { Tier::Code } else { self.tier_for_data() }
     }
 

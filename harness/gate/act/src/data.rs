@@ -2,16 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
 use stagegate_base::{
     command::compose,
     config::Integrity,
     mark::{Role, Sessions},
 };
 use stagegate_data_decide::{DataFacts, differences, row_changes};
-use stagegate_gate_decide::promotion::{Entry, Kind, Left, Plan, PlanDatabase, Step, Tier};
+use stagegate_gate_decide::promotion::{
+    Copies, DataRollback, Entry, Freeze, KeptCopies, Kind, Left, Migrations, Plan, PlanDatabase, Step,
+    SwitchedDatabase, Tier,
+};
 
-use super::{Run, Stop, kept::told_left};
+use super::{Run, Stop};
 use stagegate_host::database::{Dropped, Server};
 
 /// How long a server may take to take sessions again, crash recovery included.
@@ -20,7 +22,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(120);
 
 impl Run {
     /// Closes the door, stops whatever writes, and keeps everybody else out of the databases.
-    pub(super) async fn freeze(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn freeze(&mut self) -> Result<Freeze, Stop> {
         let model = self.dir.join("old/model.json");
         // One after the other: the door first, so that requests under way still find what they need.
         for service in &self.plan.freeze {
@@ -30,20 +32,20 @@ impl Run {
         for database in &self.plan.databases {
             self.server(database).await?.shut(&database.name).await?;
         }
-        Ok(json!({ "stopped": self.plan.freeze }))
+        Ok(Freeze { stopped: self.plan.freeze.clone() })
     }
 
-    pub(super) async fn undo_freeze(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn undo_freeze(&mut self) -> Result<(), Stop> {
         for database in &self.plan.databases {
             let server = self.server(database).await?;
             server.end_gate_sessions().await?;
             server.open(&database.name).await?;
         }
-        Ok(Value::Null)
+        Ok(())
     }
 
     /// Keeps every row as it is at this moment: a copy on the server, or a dump.
-    pub(super) async fn clone_databases(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn clone_databases(&mut self) -> Result<Copies, Stop> {
         let started = Instant::now();
         for database in &self.plan.databases {
             let server = self.server(database).await?;
@@ -74,7 +76,7 @@ impl Run {
             };
             self.save(&frozen_name(database), &facts)?;
         }
-        Ok(json!({ "tier": self.tier(), "seconds": started.elapsed().as_secs_f64() }))
+        Ok(Copies { tier: self.tier(), seconds: started.elapsed().as_secs_f64() })
     }
 
     fn frozen_dump(&self, database: &PlanDatabase) -> std::path::PathBuf {
@@ -84,7 +86,7 @@ impl Run {
     /// Drops copies that were never needed. A copy that took the original's place has another name by now.
     ///
     /// One without its mark is somebody else's: it is told, and fails nothing.
-    pub(super) async fn undo_clone(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn undo_clone(&mut self) -> Result<KeptCopies, Stop> {
         let mut left = Vec::new();
         for database in &self.plan.databases {
             let server = self.server(database).await?;
@@ -99,11 +101,11 @@ impl Run {
                 }
             }
         }
-        Ok(told_left(&left))
+        Ok(KeptCopies { left })
     }
 
     /// Applies the release's migrations, or puts the data of an earlier run in place.
-    pub(super) async fn migrate(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn migrate(&mut self) -> Result<Migrations, Stop> {
         let started = Instant::now();
         for database in &self.plan.databases {
             let server = self.server(database).await?;
@@ -115,7 +117,7 @@ impl Run {
                 Kind::Rollback { run, .. } => self.put_back(run, database).await?,
             }
         }
-        Ok(json!({ "seconds": started.elapsed().as_secs_f64() }))
+        Ok(Migrations { seconds: started.elapsed().as_secs_f64() })
     }
 
     async fn migrate_one(&self, database: &PlanDatabase) -> Result<(), Stop> {
@@ -156,11 +158,11 @@ impl Run {
     }
 
     /// Puts the rows from before the migration back and proves that they are the same.
-    pub(super) async fn undo_migrate(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn undo_migrate(&mut self) -> Result<DataRollback, Stop> {
         // A migration that outlived a killed run must not write into what is put back.
         self.remove_migrations().await?;
         self.start_old_servers().await?;
-        let (mut told, mut exchange) = (Vec::new(), Duration::ZERO);
+        let (mut databases, mut switch) = (Vec::new(), Duration::ZERO);
         for database in &self.plan.databases {
             let server = self.server(database).await?;
             server.end_gate_sessions().await?;
@@ -173,11 +175,11 @@ impl Run {
             let comment = self.frozen_comment(database, &server).await?;
             let started = Instant::now();
             server.exchange(&database.name, &copy, &failed, comment.as_deref()).await?;
-            exchange += started.elapsed();
+            switch += started.elapsed();
             self.prove_back(database, &server).await?;
-            told.push(json!({ "database": database.name, "kept": failed.name }));
+            databases.push(SwitchedDatabase { database: database.name.clone(), kept_as: failed.name });
         }
-        Ok(json!({ "databases": told, "exchange_s": exchange.as_secs_f64() }))
+        Ok(DataRollback { databases, switch_seconds: switch.as_secs_f64() })
     }
 
     /// Starts the database servers as they were: the release may have replaced one by another that does not start.

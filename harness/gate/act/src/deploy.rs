@@ -2,14 +2,13 @@
 
 use std::{path::Path, time::Duration};
 
-use serde_json::{Value, json};
 use stagegate_base::{
     command::compose,
     compose::{Model, drift},
     config::Door,
     exit::Exit,
 };
-use stagegate_gate_decide::promotion::{Kind, Tier};
+use stagegate_gate_decide::promotion::{Checks, ConfigurationRollback, Deployment, Kind, Ports, RollbackChecks, Tier};
 
 use super::{Run, Stop};
 use stagegate_host::{clock, deployment, release};
@@ -19,7 +18,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(120);
 
 impl Run {
     /// Puts the release's files in place and starts it; the door stays closed where data may be rolled back.
-    pub(super) async fn deploy(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn deploy(&mut self) -> Result<Deployment, Stop> {
         self.git().await?.check_out(&self.plan.workdir, &self.plan.release.commit).await?;
         if matches!(self.plan.kind, Kind::Rollback { .. }) {
             self.snapshot("new")?.put_env_files_back(&format!("before-{}", self.plan.run))?;
@@ -28,7 +27,7 @@ impl Run {
         self.deploy_began = Some(clock::since_boot());
         let within = self.plan.verify_within.0;
         self.up(&model, within).await?;
-        Ok(json!({ "door": if self.door_is_closed() { "closed" } else { "open" } }))
+        Ok(Deployment { ports: if self.door_is_closed() { Ports::Closed } else { Ports::Open } })
     }
 
     fn door_is_closed(&self) -> bool {
@@ -40,7 +39,7 @@ impl Run {
     }
 
     /// Runs the suites against the target within the time that a deploy has.
-    pub(super) async fn verify(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn verify(&mut self) -> Result<Checks, Stop> {
         let late = || Stop::held(format!("not verified within {} of the deploy", self.plan.verify_within));
         let examined = self.examine_or_stop(&self.plan.environments.target, self.plan.soak.0);
         let found = tokio::time::timeout(self.time_left(), examined).await.map_err(|_| late())??;
@@ -63,13 +62,12 @@ impl Run {
     }
 
     /// Records the release as what is deployed, and lets users in.
-    pub(super) async fn thaw(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn open_ports(&mut self) -> Result<(), Stop> {
         let new = self.snapshot("new")?;
         release::record_deployed(&self.state, &new.dir)?;
         self.up(&new.model_file(), UP_WITHIN).await?;
         self.wait_until_sound(&new.model).await?;
-        self.stop_at_another_release(&new.model).await?;
-        Ok(Value::Null)
+        self.stop_at_another_release(&new.model).await
     }
 
     async fn wait_until_sound(&self, model: &Model) -> Result<(), Stop> {
@@ -78,7 +76,7 @@ impl Run {
     }
 
     /// Takes the release's code away: stops it where data is to be put back, and puts files and variables back.
-    pub(super) async fn undo_deploy(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn undo_deploy(&mut self) -> Result<ConfigurationRollback, Stop> {
         if self.froze_data() {
             let new = self.snapshot("new")?;
             let databases: Vec<&String> = self.plan.databases.iter().map(|d| &d.service).collect();
@@ -86,34 +84,33 @@ impl Run {
             let stop = compose::stop(&self.plan.project, &new.model_file(), &services);
             self.runner.run_ok(&stop, STOP_WITHIN).await?;
         }
-        self.put_configuration_back().await
+        self.restore_configuration().await
     }
 
-    async fn put_configuration_back(&self) -> Result<Value, Stop> {
+    async fn restore_configuration(&self) -> Result<ConfigurationRollback, Stop> {
         self.git().await?.check_out(&self.plan.workdir, &self.plan.previous.commit).await?;
-        let changed = self.snapshot("old")?.put_env_files_back(&format!("failed-{}", self.plan.run))?;
-        Ok(json!({ "env_files_put_back": changed }))
+        let env_files = self.snapshot("old")?.put_env_files_back(&format!("failed-{}", self.plan.run))?;
+        Ok(ConfigurationRollback { env_files })
     }
 
     /// Starts the release that served before, from its frozen model.
-    pub(super) async fn reopen(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn start_previous(&mut self) -> Result<(), Stop> {
         let old = self.snapshot("old")?;
         self.up(&old.model_file(), UP_WITHIN).await?;
-        self.wait_until_sound(&old.model).await?;
-        Ok(Value::Null)
+        self.wait_until_sound(&old.model).await
     }
 
     /// Verifies the way back as strictly as a deploy.
-    pub(super) async fn verify_back(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn verify_rollback(&mut self) -> Result<RollbackChecks, Stop> {
         let within = self.plan.verify_within.0;
         let examined = self.examine_or_stop(&self.plan.environments.target, self.plan.soak.0);
         let found = tokio::time::timeout(within, examined).await;
         let stop =
             || Stop { reason: format!("not verified within {}", self.plan.verify_within), exit: Exit::PersonNeeded };
-        let found = found.map_err(|_| stop())??;
+        let checks = found.map_err(|_| stop())??;
         self.stop_at_drift(&self.snapshot("old")?.model).await?;
         let dir = self.dir.clone();
         self.drop_kept_names(&dir, &self.plan.run).await;
-        Ok(json!({ "checks": found["checks"], "rows_kept_beside": self.rows_kept_beside().await? }))
+        Ok(RollbackChecks { checks, kept_rows: self.rows_kept_beside().await? })
     }
 }

@@ -4,9 +4,9 @@ use std::{path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
 use stagegate_base::command::Command;
-use stagegate_gate_decide::promotion::{End, Entry, Line};
+use stagegate_gate_decide::promotion::{End, Entry, Line, Pruned};
 
-use super::{Run, Stop, kept::told_left};
+use super::{Run, Stop};
 use crate::journal;
 use stagegate_host::http::{Http, Request};
 
@@ -16,11 +16,11 @@ const NOTIFY_WITHIN: Duration = Duration::from_secs(10);
 
 impl Run {
     /// Hands the run's end to the configured program and URL. Their failure never fails the run.
-    pub(super) async fn notify(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn notify(&mut self) -> Result<(), Stop> {
         let gate = &self.gate.config.gate;
         let (command, webhook) = (gate.notify_command.clone(), gate.notify_webhook.clone());
         if command.is_empty() && webhook.is_none() {
-            return Ok(Value::Null);
+            return Ok(());
         }
         let message = self.message();
         let mut failures = Vec::new();
@@ -34,7 +34,7 @@ impl Run {
         {
             failures.push(stop.reason);
         }
-        if failures.is_empty() { Ok(Value::Null) } else { Err(Stop::held(failures.join("; "))) }
+        if failures.is_empty() { Ok(()) } else { Err(Stop::held(failures.join("; "))) }
     }
 
     async fn notify_program(&self, program: &str, args: &[String], message: &Value) -> Result<(), Stop> {
@@ -60,21 +60,16 @@ impl Run {
     }
 
     /// Takes away what neither this rollback point nor a kept earlier one needs.
-    pub(super) async fn prune(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn prune(&mut self) -> Result<Pruned, Stop> {
         self.end_rehearsal().await?;
         self.git().await?.remove_worktree(&self.tree()).await?;
-        let mut pruned = Vec::new();
+        let mut rollback_points = Vec::new();
         for dir in self.points_to_prune() {
             self.prune_point(&dir).await?;
-            pruned.push(dir.file_name().unwrap_or_default().to_string_lossy().into_owned());
+            rollback_points.push(dir.file_name().unwrap_or_default().to_string_lossy().into_owned());
         }
         self.prune_leftovers()?;
-        let mut told = json!({ "rollback_points_removed": pruned });
-        let left = self.drop_old_databases().await?;
-        if !left.is_empty() {
-            told["left"] = told_left(&left)["left"].take();
-        }
-        Ok(told)
+        Ok(Pruned { rollback_points, left: self.drop_old_databases().await? })
     }
 
     /// Returns the runs whose backups are too many: the oldest rollback points, and all but the newest backup of

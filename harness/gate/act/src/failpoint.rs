@@ -25,7 +25,7 @@ pub(crate) fn after_line(line: &Line) {
     let (Ok(wanted), Ok(command)) = (std::env::var(RUN_AFTER), std::env::var(RUN_COMMAND)) else { return };
     let reached = match &line.entry {
         Entry::Begun { step } => format!("begun {step:?}"),
-        Entry::Done { step, .. } => format!("done {step:?}"),
+        Entry::Done { report } => format!("done {:?}", report.step()),
         _ => return,
     };
     if reached.eq_ignore_ascii_case(&wanted) {

@@ -5,8 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
-use stagegate_gate_decide::promotion::PlanDatabase;
+use stagegate_gate_decide::promotion::{Impact, PlanDatabase};
 use stagegate_performance_decide::stall::{Felt, Request, felt};
 use tokio_postgres::Client;
 
@@ -138,17 +137,13 @@ impl Probing {
 }
 
 impl Told {
-    /// Puts it to what the rehearsal found.
-    pub(super) fn tell(&self, database: &str, found: &mut Value) {
-        let said = match self {
-            Told::Felt(felt) => felt.words(),
-            Told::Unknown(reason) => format!("not known: {reason}"),
+    /// Returns what the report of the rehearsal says of a database.
+    pub(super) fn impact(&self, database: &str) -> Impact {
+        let (summary, longest_stall_ms) = match self {
+            Told::Felt(felt) => (felt.words(), Some(u64::try_from(felt.longest().as_millis()).unwrap_or(u64::MAX))),
+            Told::Unknown(reason) => (format!("impact not measured: {reason}"), None),
         };
-        found[format!("felt_of_{database}")] = said.into();
-        if let Told::Felt(felt) = self {
-            found[format!("longest_stall_ms_of_{database}")] =
-                u64::try_from(felt.longest().as_millis()).unwrap_or(u64::MAX).into();
-        }
+        Impact { database: database.to_owned(), summary, longest_stall_ms }
     }
 }
 

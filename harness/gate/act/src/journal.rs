@@ -80,15 +80,11 @@ impl Journal {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
         let text = fs::read(&path).map_err(at(&path, "read it"))?;
-        let (lines, good) = read(&text).map_err(|source| StoreError::Text { path: path.clone(), source })?;
+        let chain = read(&text).map_err(|source| StoreError::Text { path: path.clone(), source })?;
         let mut file = OpenOptions::new().write(true).open(&path).map_err(at(&path, "open it"))?;
-        file.set_len(good as u64).map_err(at(&path, "cut its torn end off"))?;
+        file.set_len(chain.bytes as u64).map_err(at(&path, "cut its torn end off"))?;
         file.seek(SeekFrom::End(0)).map_err(at(&path, "seek"))?;
-        let prev = match lines.last() {
-            Some(line) => hash_of(line, &path)?,
-            None => String::new(),
-        };
-        Ok(Journal { path, file, lines, prev, boot: boot_id() })
+        Ok(Journal { path, file, lines: chain.lines, prev: chain.head, boot: boot_id() })
     }
 
     /// Writes a line and waits until it lasts.
@@ -137,7 +133,7 @@ impl Journal {
 pub fn lines(dir: &Path) -> Result<Vec<Line>, StoreError> {
     let path = dir.join(FILE_NAME);
     let text = fs::read(&path).map_err(at(&path, "read it"))?;
-    read(&text).map(|(lines, _)| lines).map_err(|source| StoreError::Text { path, source })
+    read(&text).map(|chain| chain.lines).map_err(|source| StoreError::Text { path, source })
 }
 
 /// Returns the folders of all runs below `runs`, oldest first: a run's id begins with its time.
@@ -148,10 +144,6 @@ pub fn runs(runs: &Path) -> Vec<PathBuf> {
         entries.map(|entry| entry.path()).filter(|dir| dir.join(FILE_NAME).is_file()).collect();
     found.sort();
     found
-}
-
-fn hash_of(line: &Line, path: &Path) -> Result<String, StoreError> {
-    chained(line).map(|(_, hash)| hash).map_err(|e| at(path, "read a line")(e.into()))
 }
 
 fn at(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> StoreError {

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
 use stagegate_base::mark::Sessions;
-use stagegate_gate_decide::promotion::{Entry, Left, PlanDatabase, Step, pruning};
+use stagegate_gate_decide::promotion::{Entry, Left, PlanDatabase, StepReport, pruning};
 
 use super::{Run, Stop};
 use crate::journal;
@@ -38,19 +37,10 @@ impl Run {
     /// Returns the databases that an earlier run told of.
     fn reported(&self) -> BTreeSet<String> {
         let lines = journal::runs(&self.state.runs()).into_iter().filter_map(|dir| journal::lines(&dir).ok()).flatten();
-        let told = lines.filter_map(|line| match line.entry {
-            Entry::Done { step: Step::Prune, data } => data["left"].as_array().cloned(),
+        let pruned = lines.filter_map(|line| match line.entry {
+            Entry::Done { report: StepReport::Prune(pruned) } => Some(pruned.left),
             _ => None,
         });
-        told.flatten().filter_map(|one| one["database"].as_str().map(str::to_owned)).collect()
+        pruned.flatten().map(|left| left.name).collect()
     }
-}
-
-/// Returns what stays as a step's data, with the command to drop each by hand.
-pub(super) fn told_left(left: &[Left]) -> Value {
-    if left.is_empty() {
-        return Value::Null;
-    }
-    let one = |left: &Left| json!({ "database": left.name, "why": left.why, "command": left.command() });
-    json!({ "left": left.iter().map(one).collect::<Vec<_>>() })
 }

@@ -29,14 +29,16 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use serde_json::Value;
 use stagegate_base::{
     config::Config,
     exit::Exit,
     record::{Planned, Record},
 };
 use stagegate_gate_decide::{
-    promotion::{Decision, End, Entry, Facts, Kind, Line, Move, Plan, PlanDatabase, Step, Tier, next},
+    promotion::{
+        Checks, Decision, End, Entry, Facts, Kind, Line, Move, Plan, PlanDatabase, Step, StepReport, Tier, UndoReport,
+        Validation, next,
+    },
     verdict::Verdict,
 };
 use stagegate_performance_decide::Gone;
@@ -213,7 +215,7 @@ impl Run {
         let outcome = if self.can_be_interrupted() { self.act_or_stop(step).await } else { self.act(step).await };
         self.mask_secrets();
         let entry = match outcome {
-            Ok(data) => Entry::Done { step, data },
+            Ok(report) => Entry::Done { report },
             Err(stop) => Entry::Failed { step, reason: self.runner.mask().apply(&stop.reason), exit: stop.exit },
         };
         self.write(entry, started.elapsed())
@@ -224,7 +226,7 @@ impl Run {
         !self.journal.lines().iter().any(|line| matches!(line.entry, Entry::Decided { .. }))
     }
 
-    async fn act_or_stop(&mut self, step: Step) -> Result<Value, Stop> {
+    async fn act_or_stop(&mut self, step: Step) -> Result<StepReport, Stop> {
         let mut interrupt = self.gate.interrupt.clone();
         let mark = lock::mark(&self.state, &self.plan.run);
         let asked = async {
@@ -246,7 +248,7 @@ impl Run {
         self.write(Entry::UndoBegun { step }, Duration::ZERO)?;
         let started = Instant::now();
         let entry = match self.undo(step).await {
-            Ok(data) => Entry::Undone { step, data },
+            Ok(report) => Entry::Undone { report },
             Err(stop) => Entry::UndoFailed { step, reason: self.runner.mask().apply(&stop.reason) },
         };
         self.write(entry, started.elapsed())
@@ -266,57 +268,64 @@ impl Run {
         self.runner = self.runner.clone().with_mask(stagegate_base::redact::Mask::new(secrets));
     }
 
-    async fn act(&mut self, step: Step) -> Result<Value, Stop> {
-        match step {
-            Step::Preflight => self.preflight(),
-            Step::Validate => self.validate().await,
-            Step::Prepare => self.prepare().await,
-            Step::BackUp => self.back_up().await,
-            Step::Rehearse => self.rehearse().await,
-            Step::Freeze => self.freeze().await,
-            Step::Clone => self.clone_databases().await,
-            Step::Migrate => self.migrate().await,
-            Step::Deploy => self.deploy().await,
-            Step::Verify => self.verify().await,
-            Step::Thaw => self.thaw().await,
-            Step::Reopen => self.reopen().await,
-            Step::VerifyBack => self.verify_back().await,
-            Step::Notify => self.notify().await,
-            Step::Prune => self.prune().await,
-        }
+    async fn act(&mut self, step: Step) -> Result<StepReport, Stop> {
+        Ok(match step {
+            Step::Preflight => self.preflight().map(|()| StepReport::Preflight)?,
+            Step::Validate => StepReport::Validate(self.validate().await?),
+            Step::Prepare => StepReport::Prepare(self.prepare().await?),
+            Step::BackUp => StepReport::BackUp(self.back_up().await?),
+            Step::Rehearse => StepReport::Rehearse(self.rehearse().await?),
+            Step::Freeze => StepReport::Freeze(self.freeze().await?),
+            Step::Clone => StepReport::Clone(self.clone_databases().await?),
+            Step::Migrate => StepReport::Migrate(self.migrate().await?),
+            Step::Deploy => StepReport::Deploy(self.deploy().await?),
+            Step::Verify => StepReport::Verify(self.verify().await?),
+            Step::OpenPorts => self.open_ports().await.map(|()| StepReport::OpenPorts)?,
+            Step::StartPrevious => self.start_previous().await.map(|()| StepReport::StartPrevious)?,
+            Step::VerifyRollback => StepReport::VerifyRollback(self.verify_rollback().await?),
+            Step::Notify => self.notify().await.map(|()| StepReport::Notify)?,
+            Step::Prune => StepReport::Prune(self.prune().await?),
+        })
     }
 
-    async fn undo(&mut self, step: Step) -> Result<Value, Stop> {
-        match step {
-            Step::Prepare => self.undo_prepare().await,
-            Step::BackUp => self.undo_back_up().await,
-            Step::Rehearse => self.undo_rehearse().await,
-            Step::Freeze => self.undo_freeze().await,
-            Step::Clone => self.undo_clone().await,
-            Step::Migrate => self.undo_migrate().await,
-            Step::Deploy => self.undo_deploy().await,
-            // The others leave nothing behind.
-            _ => Ok(Value::Null),
-        }
+    async fn undo(&mut self, step: Step) -> Result<UndoReport, Stop> {
+        Ok(match step {
+            Step::Prepare => self.undo_prepare().await.map(|()| UndoReport::Prepare)?,
+            Step::BackUp => self.undo_back_up().await.map(|()| UndoReport::BackUp)?,
+            Step::Rehearse => self.undo_rehearse().await.map(|()| UndoReport::Rehearse)?,
+            Step::Freeze => self.undo_freeze().await.map(|()| UndoReport::Freeze)?,
+            Step::Clone => UndoReport::Clone(self.undo_clone().await?),
+            Step::Migrate => UndoReport::Migrate(self.undo_migrate().await?),
+            Step::Deploy => UndoReport::Deploy(self.undo_deploy().await?),
+            // These leave nothing behind.
+            Step::Validate => UndoReport::Validate,
+            Step::Verify => UndoReport::Verify,
+            Step::Preflight
+            | Step::OpenPorts
+            | Step::StartPrevious
+            | Step::VerifyRollback
+            | Step::Notify
+            | Step::Prune => UndoReport::Preflight,
+        })
     }
 
-    fn preflight(&mut self) -> Result<Value, Stop> {
+    fn preflight(&mut self) -> Result<(), Stop> {
         let facts = self.facts.take().unwrap_or_default();
         let refusals = stagegate_gate_decide::promotion::refusals(&self.plan.kind, &facts);
-        if refusals.is_empty() { Ok(Value::Null) } else { Err(Stop::held(refusals.join("; "))) }
+        if refusals.is_empty() { Ok(()) } else { Err(Stop::held(refusals.join("; "))) }
     }
 
     /// Examines the source first: a release that is not sound needs no other reason to be held.
-    async fn validate(&self) -> Result<Value, Stop> {
+    async fn validate(&self) -> Result<Validation, Stop> {
         let found = self.gate.examine.examine(&self.plan.environments.source, Duration::ZERO).await;
-        let mut told = passed_or_stop(&found.verdict)?;
-        told["contracts"] = self.compare_contracts().await?;
-        told["readiness"] = self.ready(&found).await?;
+        let checks = passed_or_stop(&found.verdict)?;
+        let contracts = self.compare_contracts().await?;
+        let readiness = Some(self.ready(&found).await?);
         self.stop_at_changed_source("while it was validated").await?;
-        Ok(told)
+        Ok(Validation { checks, contracts, readiness })
     }
 
-    async fn examine_or_stop(&self, environment: &str, soak: Duration) -> Result<Value, Stop> {
+    async fn examine_or_stop(&self, environment: &str, soak: Duration) -> Result<Checks, Stop> {
         passed_or_stop(&self.gate.examine.examine(environment, soak).await.verdict)
     }
 
@@ -348,7 +357,7 @@ impl Run {
     /// Returns the way back that the rehearsal chose; a rollback of data always copies.
     fn tier(&self) -> Tier {
         let chosen = self.journal.lines().iter().rev().find_map(|line| match &line.entry {
-            Entry::Done { step: Step::Rehearse, data } => serde_json::from_value(data["tier"].clone()).ok(),
+            Entry::Done { report: StepReport::Rehearse(rehearsal) } => Some(rehearsal.tier),
             _ => None,
         });
         match &self.plan.kind {
@@ -384,9 +393,9 @@ fn runner(state: &StateDir, run: &str, dir: &std::path::Path) -> Runner {
     runner.clone().with_log(&dir.join("run.log")).unwrap_or(runner)
 }
 
-fn passed_or_stop(verdict: &Verdict) -> Result<Value, Stop> {
+fn passed_or_stop(verdict: &Verdict) -> Result<Checks, Stop> {
     match verdict.exit() {
-        Exit::Passed => Ok(serde_json::json!({ "checks": verdict.reasons })),
+        Exit::Passed => Ok(Checks::from(verdict)),
         exit => Err(Stop { reason: verdict.reasons.join("; "), exit }),
     }
 }

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use stagegate_base::{exit::Exit, record::Severity};
-use stagegate_gate_decide::promotion::Kind;
+use stagegate_gate_decide::promotion::{Kind, PerformanceReport};
 use stagegate_performance_decide::Compared;
 
 use super::{Run, Stop};
@@ -16,9 +15,9 @@ const WAIT: Duration = Duration::from_secs(1_800);
 
 impl Run {
     /// Compares both releases on copies of their own. A way back is never held by its speed.
-    pub(super) async fn compare_performance(&self) -> Result<Value, Stop> {
+    pub(super) async fn compare_performance(&self) -> Result<Vec<PerformanceReport>, Stop> {
         if self.plan.kind != Kind::Promote || measurable(&self.gate.config).next().is_none() {
-            return Ok(Value::Null);
+            return Ok(Vec::new());
         }
         let candidate =
             Side { name: self.plan.release.name.clone(), model: read_model(&self.dir.join("in-tree.json"))? };
@@ -29,9 +28,7 @@ impl Run {
         let measured = self.bench().compare(&candidate, &control, |_| {}).await?;
         let compared: Vec<Compared> = measured.into_iter().map(|measurement| measurement.compared).collect();
         self.stop_at_slower(&compared)?;
-        let told =
-            |c: &Compared| json!({ "probe": c.probe, "said": c.words(), "seconds": c.seconds, "costs": c.costs });
-        Ok(compared.iter().map(told).collect())
+        Ok(compared.into_iter().map(report).collect())
     }
 
     /// Holds the release for each required probe that is slower, or could not be decided.
@@ -71,4 +68,10 @@ impl Run {
         }
         Ok(())
     }
+}
+
+fn report(compared: Compared) -> PerformanceReport {
+    let result = compared.words();
+    let Compared { probe, seconds, costs, .. } = compared;
+    PerformanceReport { probe, result, seconds, costs }
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 use stagegate_base::{
     command::docker,
     compose::{Model, short},
@@ -14,7 +14,7 @@ use stagegate_base::{
     mark::Role,
 };
 use stagegate_data_decide::{DataFacts, differences};
-use stagegate_gate_decide::promotion::{Kind, Step};
+use stagegate_gate_decide::promotion::{Backup, Kind, Preparation, Step};
 
 use super::{Run, Stop};
 use stagegate_host::{
@@ -26,7 +26,7 @@ const TAG_WITHIN: Duration = Duration::from_secs(30);
 
 impl Run {
     /// Checks the release out beside, resolves its model, pins its images, and keeps what the way back needs.
-    pub(super) async fn prepare(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn prepare(&mut self) -> Result<Preparation, Stop> {
         let old = self.snapshot("old")?;
         self.keep_images(&old.model).await?;
         self.save("volumes-root.json", &self.gate.engine.about().await?.0)?;
@@ -61,10 +61,9 @@ impl Run {
         }
         // A clean-up of unnamed images must not take what was tested before it is deployed.
         self.keep_images(&new.model).await?;
-        let mut told = self.write_closed(&new.model)?;
+        let prepared = self.write_closed(&new.model)?;
         self.keep_live_facts().await?;
-        told["performance"] = self.compare_performance().await?;
-        Ok(told)
+        Ok(Preparation { performance: self.compare_performance().await?, ..prepared })
     }
 
     /// Returns the image ids of the plan that this host has; the source's running ones can't be missing.
@@ -81,10 +80,10 @@ impl Run {
         Ok(images)
     }
 
-    fn write_closed(&self, model: &Model) -> Result<Value, Stop> {
+    fn write_closed(&self, model: &Model) -> Result<Preparation, Stop> {
         let closed = model.closed(&self.plan.door.iter().cloned().collect());
         files::write_whole(&self.dir.join("closed.json"), closed.to_json().as_bytes())?;
-        Ok(json!({ "services": model.services() }))
+        Ok(Preparation { services: model.services(), performance: Vec::new() })
     }
 
     /// Names the images of the way back, so that no clean-up of unnamed images takes them meanwhile.
@@ -110,14 +109,14 @@ impl Run {
         })
     }
 
-    pub(super) async fn undo_prepare(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn undo_prepare(&mut self) -> Result<(), Stop> {
         self.end_comparison().await?;
         self.git().await?.remove_worktree(&self.tree()).await?;
         // Once the target was touched, such a name may be the last one that an image of the way back has.
         if !Step::FORWARD.into_iter().any(|step| step.touches_target() && self.has_begun(step)) {
             self.drop_kept_names(&self.dir, &self.plan.run).await;
         }
-        Ok(Value::Null)
+        Ok(())
     }
 
     /// Takes the names away by which the run in `dir` kept images; those in use stay by their other names.
@@ -132,7 +131,7 @@ impl Run {
     }
 
     /// Dumps every database, then proves each dump: restored into a fresh server, it holds the same.
-    pub(super) async fn back_up(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn back_up(&mut self) -> Result<Backup, Stop> {
         let partial = self.dir.join("backup.partial");
         let _ = std::fs::remove_dir_all(&partial);
         files::private_dir(&partial)?;
@@ -163,9 +162,9 @@ impl Run {
         std::fs::rename(&partial, self.dir.join("backup"))?;
         files::sync_dir(&self.dir)?;
         self.git().await?.tag(&self.plan.tag, &self.plan.previous.commit, &self.plan.tag_message()).await?;
-        let rows: i64 = all_facts.iter().map(|(_, facts)| facts.rows()).sum();
+        let rows = all_facts.iter().map(|(_, facts)| u64::try_from(facts.rows()).unwrap_or_default()).sum();
         let bytes: u64 = objects.iter().filter_map(|object| object["bytes"].as_u64()).sum();
-        Ok(json!({ "rows": rows, "bytes": bytes, "tag": self.plan.tag }))
+        Ok(Backup { rows, bytes, tag: self.plan.tag.clone() })
     }
 
     async fn prove(
@@ -208,11 +207,10 @@ impl Run {
         Ok(())
     }
 
-    pub(super) async fn undo_back_up(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn undo_back_up(&mut self) -> Result<(), Stop> {
         let _ = std::fs::remove_dir_all(self.dir.join("backup.partial"));
         self.end_rehearsal().await?;
-        self.git().await?.untag(&self.plan.tag, &self.plan.tag_message()).await?;
-        Ok(Value::Null)
+        Ok(self.git().await?.untag(&self.plan.tag, &self.plan.tag_message()).await?)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Is the release ready for the target? The suites on the source, weighed together with how the two sides differ.
 
-use serde_json::{Value, json};
 use stagegate_base::exit::Exit;
 use stagegate_gate_decide::{
     compare::{Rules, Side, compare},
+    promotion::ReadinessReport,
     readiness::Band,
     verdict::{Verdict, verdict},
 };
@@ -16,7 +16,7 @@ impl Run {
     /// Scores what the suites found on the source, and stops below "ready" unless the plan accepts caution.
     ///
     /// Contracts are left out: they are compared by commit, see `contracts`.
-    pub(super) async fn ready(&self, source: &Examination) -> Result<Value, Stop> {
+    pub(super) async fn ready(&self, source: &Examination) -> Result<ReadinessReport, Stop> {
         let (engine, config) = (&self.gate.engine, &self.gate.config);
         let environments = &self.plan.environments;
         let a = Side { contracts: Default::default(), ..side(engine, config, &environments.source).await? };
@@ -27,8 +27,8 @@ impl Run {
         self.judged(&verdict)
     }
 
-    fn judged(&self, verdict: &Verdict) -> Result<Value, Stop> {
-        let found = json!({ "score": verdict.score, "band": verdict.band });
+    fn judged(&self, verdict: &Verdict) -> Result<ReadinessReport, Stop> {
+        let found = ReadinessReport { score: verdict.score, band: verdict.band };
         let policy = &self.gate.config.readiness;
         let score =
             verdict.score.map(|score| format!("readiness {score}, {} needed", policy.ready)).unwrap_or_default();

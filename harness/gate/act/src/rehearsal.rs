@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Value, json};
 use stagegate_base::{
     command::compose,
     compose::{Model, RUN_LABEL},
@@ -15,9 +14,9 @@ use stagegate_base::{
     redact::Secret,
 };
 use stagegate_data_decide::{self as data, DataFacts};
-use stagegate_gate_decide::promotion::{Kind, PlanDatabase, Tier};
+use stagegate_gate_decide::promotion::{CrossVersionReport, Kind, PlanDatabase, Rehearsal, Tier};
 
-use super::{Run, Stop, crossed::Crossed, felt::Told};
+use super::{Run, Stop, felt::Told};
 use stagegate_host::{database::Server, files, release, sockets};
 
 const UP_WITHIN: Duration = Duration::from_secs(180);
@@ -30,7 +29,7 @@ struct Rehearsed {
     /// Schema or rows are others than before.
     changed: bool,
     took: Duration,
-    crossed: Option<Crossed>,
+    crossed: Option<CrossVersionReport>,
     /// By the database's id.
     felt: Vec<(String, Told)>,
 }
@@ -114,7 +113,7 @@ impl Run {
     }
 
     /// Applies the release's migrations to the restored copies and counts what became of the rows.
-    pub(super) async fn rehearse(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn rehearse(&mut self) -> Result<Rehearsal, Stop> {
         let rehearsed = self.rehearse_each().await;
         self.end_rehearsal().await?;
         // Whether the rehearsal ended well or not: this is worse than whatever else it found.
@@ -123,12 +122,8 @@ impl Run {
         // The last look before the target is touched.
         self.stop_at_changed_target().await?;
         let tier = if changed { self.tier_where_crossed(crossed.as_ref()) } else { Tier::Code };
-        let mut found = json!({ "tier": tier, "migrations_s": took.as_secs_f64() });
-        felt.iter().for_each(|(database, told)| told.tell(database, &mut found));
-        if let Some(crossed) = crossed {
-            crossed.tell(&mut found);
-        }
-        Ok(found)
+        let impacts = felt.iter().map(|(database, told)| told.impact(database)).collect();
+        Ok(Rehearsal { tier, migration_seconds: took.as_secs_f64(), impacts, cross_versions: crossed })
     }
 
     async fn rehearse_each(&self) -> Result<Rehearsed, Stop> {
@@ -217,10 +212,9 @@ impl Run {
         files::free_space(std::path::Path::new(&root))
     }
 
-    pub(super) async fn undo_rehearse(&mut self) -> Result<Value, Stop> {
+    pub(super) async fn undo_rehearse(&mut self) -> Result<(), Stop> {
         self.remove_migrations().await?;
-        self.end_rehearsal().await?;
-        Ok(Value::Null)
+        self.end_rehearsal().await
     }
 }
 

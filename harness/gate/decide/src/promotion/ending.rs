@@ -12,11 +12,11 @@ pub fn end_text(plan: &Plan, end: End, exit: Exit) -> String {
     match (end, &plan.kind) {
         (End::Promoted, Kind::Promote) => format!("promoted: {release} is live in {target}"),
         (End::Promoted, Kind::Rollback { .. }) => format!("rolled back: {release} is live in {target} again"),
-        (End::Held, _) if exit == Exit::Inconclusive => format!("inconclusive: {target} was not changed"),
-        (End::Held, _) => format!("blocked: {target} was not changed"),
+        (End::Blocked, _) if exit == Exit::Inconclusive => format!("inconclusive: {target} was not changed"),
+        (End::Blocked, _) => format!("blocked: {target} was not changed"),
         (End::Aborted, _) => format!("interrupted: {target} was not changed"),
         (End::RolledBack, _) => format!("rolled back and verified: {previous} is live in {target} again"),
-        (End::BackNotVerified, _) => format!("rolled back but NOT verified: check {target} now"),
+        (End::NotVerified, _) => format!("rolled back but NOT verified: check {target} now"),
         (End::Stuck, _) => "STUCK: manual action required".to_owned(),
         (End::Abandoned, _) => "abandoned".to_owned(),
     }
@@ -42,7 +42,7 @@ pub fn reason(lines: &[Line]) -> Option<&str> {
 pub fn by_hand(plan: &Plan, dir: &Path, end: End) -> Vec<String> {
     let target = &plan.environments.target;
     match end {
-        End::BackNotVerified => vec![
+        End::NotVerified => vec![
             format!("gate status --env {target}"),
             format!("gate test --env {target}"),
             format!("gate logs --env {target} --tail 100"),

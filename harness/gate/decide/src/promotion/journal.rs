@@ -1,14 +1,14 @@
 //! The journal's lines: an intent log, chained by hashes.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Plan, Step};
+use super::{Plan, Step, StepReport, UndoReport, format1};
 use stagegate_base::exit::Exit;
 
-/// The format's version. A journal of another version is refused, not guessed.
-pub const VERSION: u32 = 1;
+/// The format that is written. Format 1 is read too, line by line: a run that an earlier version began is finished in
+/// today's format.
+pub const VERSION: u32 = 2;
 
 /// Where a run turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,19 +24,21 @@ pub enum Decision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
-    /// The release serves.
+    /// The release is live.
     Promoted,
-    /// The release was held; the target was not touched.
-    Held,
-    /// The run was cut short; the target was not touched.
+    /// The release was blocked; the target was not changed. Format 1 calls it `held`.
+    #[serde(alias = "held")]
+    Blocked,
+    /// The run was interrupted; the target was not changed.
     Aborted,
-    /// The target was changed, put back and verified.
+    /// The target was changed, rolled back and verified.
     RolledBack,
-    /// The target was put back, but the suites do not pass on it.
-    BackNotVerified,
-    /// A way back, or a step behind the commit line, keeps failing.
+    /// The target was rolled back, but the suites do not pass on it.
+    #[serde(alias = "back_not_verified")]
+    NotVerified,
+    /// A rollback, or a step after the point of no return, keeps failing.
     Stuck,
-    /// A person declared an unfinished run over.
+    /// The operator abandoned an unfinished run.
     Abandoned,
 }
 
@@ -64,11 +66,9 @@ pub enum Entry {
     },
     /// It ended well.
     Done {
-        /// The step.
-        step: Step,
         /// What later steps and the report need of it.
-        #[serde(default, skip_serializing_if = "Value::is_null")]
-        data: Value,
+        #[serde(flatten)]
+        report: StepReport,
     },
     /// It ended badly.
     Failed {
@@ -86,11 +86,9 @@ pub enum Entry {
     },
     /// It was undone.
     Undone {
-        /// The step.
-        step: Step,
         /// What the report needs of it.
-        #[serde(default, skip_serializing_if = "Value::is_null")]
-        data: Value,
+        #[serde(flatten)]
+        report: UndoReport,
     },
     /// Undoing it failed.
     UndoFailed {
@@ -151,9 +149,9 @@ pub enum JournalError {
         /// What is wrong.
         reason: String,
     },
-    /// It was written by another version.
+    /// A later version wrote it.
     #[error(
-        "the journal has format {found}, this version of gate reads format {VERSION}; finish the run with the version that started it"
+        "the journal has format {found}, this version of gate reads formats 1 to {VERSION}; use the version that wrote it"
     )]
     Version {
         /// The format found.
@@ -164,52 +162,75 @@ pub enum JournalError {
     NoPlan,
 }
 
+/// A journal's lines, and where the next one follows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chain {
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// The bytes that they take.
+    pub bytes: usize,
+    /// SHA-256 of the last one as it was written, hex: what the next line carries.
+    pub head: String,
+}
+
 /// Reads a journal's text.
 ///
-/// A torn last line (a crash while it was written) is dropped: its action never began. Returns the lines and the
-/// number of bytes that they take.
+/// A torn last line (a crash while it was written) is dropped: its action never began.
 ///
 /// # Errors
 /// [`JournalError`] where any other line is damaged, out of order, or not chained to the one before.
-pub fn read(text: &[u8]) -> Result<(Vec<Line>, usize), JournalError> {
-    let mut lines: Vec<Line> = Vec::new();
-    let (mut good, mut prev) = (0, String::new());
+pub fn read(text: &[u8]) -> Result<Chain, JournalError> {
+    let mut chain = Chain::default();
     let mut rest = text;
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
         let raw = &rest[..end];
         rest = &rest[end + 1..];
-        let number = lines.len() + 1;
+        let number = chain.lines.len() + 1;
         let damaged = |reason: String| JournalError::Damaged { line: number, reason };
-        let line: Line = match serde_json::from_slice(raw) {
+        let line = match line(raw) {
             Ok(line) => line,
-            Err(_) if rest.iter().all(|byte| matches!(byte, 0 | b'\n')) => break,
-            Err(error) => return Err(version_or(raw, damaged(error.to_string()))),
+            Err(Unread::Version(found)) => return Err(JournalError::Version { found }),
+            Err(Unread::Text(_)) if rest.iter().all(|byte| matches!(byte, 0 | b'\n')) => break,
+            Err(Unread::Text(error)) => return Err(damaged(error.to_string())),
         };
-        if line.v != VERSION {
-            return Err(JournalError::Version { found: line.v });
+        if line.seq != chain.lines.len() as u64 {
+            return Err(damaged(format!("line number is {} instead of {}", line.seq, chain.lines.len())));
         }
-        if line.seq != lines.len() as u64 {
-            return Err(damaged(format!("line number is {} instead of {}", line.seq, lines.len())));
-        }
-        if line.prev != prev {
+        if line.prev != chain.head {
             return Err(damaged("its checksum does not match the previous line".to_owned()));
         }
-        prev = hash(raw);
-        good += end + 1;
-        lines.push(line);
+        chain.head = hash(raw);
+        chain.bytes += end + 1;
+        chain.lines.push(line);
     }
-    match lines.first() {
-        None => Ok((lines, 0)),
-        Some(Line { entry: Entry::Started { .. }, .. }) => Ok((lines, good)),
+    match chain.lines.first() {
+        None => Ok(Chain::default()),
+        Some(Line { entry: Entry::Started { .. }, .. }) => Ok(chain),
         Some(_) => Err(JournalError::NoPlan),
     }
 }
 
-fn version_or(raw: &[u8], otherwise: JournalError) -> JournalError {
-    let found = serde_json::from_slice::<Value>(raw).ok().and_then(|line| line["v"].as_u64());
-    match found.and_then(|v| u32::try_from(v).ok()) {
-        Some(found) if found != VERSION => JournalError::Version { found },
-        _ => otherwise,
+enum Unread {
+    Version(u32),
+    Text(serde_json::Error),
+}
+
+impl From<serde_json::Error> for Unread {
+    fn from(error: serde_json::Error) -> Self {
+        Unread::Text(error)
+    }
+}
+
+/// Reads one line by the format that it says it has.
+fn line(raw: &[u8]) -> Result<Line, Unread> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    match serde_json::from_slice::<Version>(raw)?.v {
+        VERSION => Ok(serde_json::from_slice(raw)?),
+        1 => Ok(format1::line(raw)?),
+        found => Err(Unread::Version(found)),
     }
 }
 

@@ -4,22 +4,28 @@
 //! of the journal: a run that was killed goes on, or back, by asking it again. Until the commit line is written a
 //! run can only be taken back; from then on it only goes forward.
 
-mod done;
 mod ending;
+mod format1;
 mod journal;
 mod next;
 mod plan;
 mod preflight;
 mod pruning;
+mod report;
+mod report_text;
 mod source;
 
-pub use done::done_text;
 pub use ending::{by_hand, end_text, reason};
-pub use journal::{Decision, End, Entry, JournalError, Line, VERSION, chained, read};
+pub use journal::{Chain, Decision, End, Entry, JournalError, Line, VERSION, chained, read};
 pub use next::{Move, next};
 pub use plan::{Environments, Kind, Plan, PlanDatabase, ServiceChange, SourceService, rollback_tag};
 pub use preflight::{Facts, refusals};
 pub use pruning::{Left, Pruning, pruning};
+pub use report::{
+    Backup, Checks, Compatibility, ConfigurationRollback, ContractReport, Copies, CrossVersionReport, DataRollback,
+    Deployment, Freeze, Health, Impact, KeptCopies, Migrations, PerformanceReport, Ports, Preparation, Pruned,
+    ReadinessReport, Rehearsal, RollbackChecks, StepReport, SwitchedDatabase, UndoReport, Validation,
+};
 pub use source::{release_differences, source_changes, source_services};
 
 use serde::{Deserialize, Serialize};
@@ -49,12 +55,15 @@ pub enum Step {
     Deploy,
     /// Run the suites against the target.
     Verify,
-    /// Open the door.
-    Thaw,
-    /// On the way back: start the release that was there before.
-    Reopen,
-    /// On the way back: run the suites against it.
-    VerifyBack,
+    /// Open the ports. Format 1 of the journal calls it `thaw`.
+    #[serde(alias = "thaw")]
+    OpenPorts,
+    /// In a rollback: start the previous release.
+    #[serde(alias = "reopen")]
+    StartPrevious,
+    /// In a rollback: run the suites against it.
+    #[serde(alias = "verify_back")]
+    VerifyRollback,
     /// Tell whoever wants to know.
     Notify,
     /// Take away what is no longer needed.
@@ -76,9 +85,9 @@ impl Step {
         Step::Verify,
     ];
     /// The steps behind the commit line, in order.
-    pub const AFTER_COMMIT: [Step; 3] = [Step::Thaw, Step::Notify, Step::Prune];
+    pub const AFTER_COMMIT: [Step; 3] = [Step::OpenPorts, Step::Notify, Step::Prune];
     /// The steps of a way back, once everything is undone, in order.
-    pub const AFTER_UNDO: [Step; 3] = [Step::Reopen, Step::VerifyBack, Step::Notify];
+    pub const AFTER_UNDO: [Step; 3] = [Step::StartPrevious, Step::VerifyRollback, Step::Notify];
 
     /// Tells whether the step changes the target environment.
     #[must_use]
@@ -106,9 +115,9 @@ impl Step {
             Step::Migrate => "migrate",
             Step::Deploy => "deploy",
             Step::Verify => "verify",
-            Step::Thaw => "turn traffic on",
-            Step::Reopen => "start the previous release",
-            Step::VerifyBack => "verify the rollback",
+            Step::OpenPorts => "turn traffic on",
+            Step::StartPrevious => "start the previous release",
+            Step::VerifyRollback => "verify the rollback",
             Step::Notify => "notify",
             Step::Prune => "prune",
         }

@@ -1,6 +1,6 @@
 //! What to do next: a pure function of the journal.
 
-use super::{Decision, End, Entry, Kind, Line, Plan, Step, Tier};
+use super::{Decision, End, Entry, Kind, Line, Plan, Step, StepReport, Tier};
 use stagegate_base::exit::Exit;
 
 /// How often an undo, or a step that must succeed, is tried before a person is asked.
@@ -60,11 +60,11 @@ impl Run<'_> {
     }
 
     fn done(&self, step: Step) -> bool {
-        self.entries().any(|entry| matches!(entry, Entry::Done { step: s, .. } if *s == step))
+        self.entries().any(|entry| matches!(entry, Entry::Done { report } if report.step() == step))
     }
 
     fn undone(&self, step: Step) -> bool {
-        self.entries().any(|entry| matches!(entry, Entry::Undone { step: s, .. } if *s == step))
+        self.entries().any(|entry| matches!(entry, Entry::Undone { report } if report.step() == step))
     }
 
     fn failure(&self) -> Option<(Step, &str, Exit)> {
@@ -76,7 +76,7 @@ impl Run<'_> {
 
     fn tier(&self) -> Option<Tier> {
         self.entries().find_map(|entry| match entry {
-            Entry::Done { step: Step::Rehearse, data } => serde_json::from_value(data["tier"].clone()).ok(),
+            Entry::Done { report: StepReport::Rehearse(rehearsal) } => Some(rehearsal.tier),
             _ => None,
         })
     }
@@ -118,8 +118,8 @@ impl Run<'_> {
     fn after_commit(&self) -> Move {
         for step in Step::AFTER_COMMIT {
             // What is missed by a failing notification or clean-up is told, and harms nobody.
-            let spent = if step == Step::Thaw { self.failures(step) >= TRIES } else { self.failures(step) >= 1 };
-            if self.done(step) || (spent && step != Step::Thaw) {
+            let spent = if step == Step::OpenPorts { self.failures(step) >= TRIES } else { self.failures(step) >= 1 };
+            if self.done(step) || (spent && step != Step::OpenPorts) {
                 continue;
             }
             return if spent { Move::End(End::Stuck, Exit::PersonNeeded) } else { Move::Do(step) };
@@ -140,8 +140,8 @@ impl Run<'_> {
             let failures = self.failures(step);
             match step {
                 _ if self.done(step) => {}
-                Step::Reopen if failures >= TRIES => return Move::End(End::Stuck, Exit::PersonNeeded),
-                Step::VerifyBack | Step::Notify if failures >= 1 => {}
+                Step::StartPrevious if failures >= TRIES => return Move::End(End::Stuck, Exit::PersonNeeded),
+                Step::VerifyRollback | Step::Notify if failures >= 1 => {}
                 _ => return Move::Do(step),
             }
         }
@@ -149,12 +149,12 @@ impl Run<'_> {
     }
 
     fn end_of_way_back(&self, touched: bool) -> Move {
-        if touched && !self.done(Step::VerifyBack) {
-            return Move::End(End::BackNotVerified, Exit::PersonNeeded);
+        if touched && !self.done(Step::VerifyRollback) {
+            return Move::End(End::NotVerified, Exit::PersonNeeded);
         }
         match (touched, self.failure_before_decision()) {
             (true, _) => Move::End(End::RolledBack, Exit::RolledBack),
-            (false, Some(exit)) => Move::End(End::Held, exit),
+            (false, Some(exit)) => Move::End(End::Blocked, exit),
             (false, None) => Move::End(End::Aborted, Exit::Held),
         }
     }

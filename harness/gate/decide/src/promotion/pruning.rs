@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Plan, PlanDatabase};
 use stagegate_base::mark::{FoundDatabase, Mark, Role, not_ours};
 
 /// A database that stays, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Left {
     /// Its name.
+    #[serde(rename = "database")]
     pub name: String,
     /// Why it stays.
+    #[serde(rename = "reason", alias = "why")]
     pub why: String,
 }
 

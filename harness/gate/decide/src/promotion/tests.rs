@@ -1,7 +1,6 @@
 use std::path::PathBuf;
 
 use rstest::rstest;
-use serde_json::{Value, json};
 
 use super::*;
 use stagegate_base::{
@@ -55,6 +54,44 @@ pub(super) fn plan(kind: Kind) -> Plan {
     }
 }
 
+/// Returns a report as small as a step's report can be.
+fn report(step: Step, tier: Tier) -> StepReport {
+    let rehearsal = Rehearsal { tier, migration_seconds: 1.0, impacts: vec![], cross_versions: None };
+    let backup = Backup { rows: 1, bytes: 1, tag: "rollback-1".into() };
+    match step {
+        Step::Preflight => StepReport::Preflight,
+        Step::Validate => StepReport::Validate(Validation::default()),
+        Step::Prepare => StepReport::Prepare(Preparation::default()),
+        Step::BackUp => StepReport::BackUp(backup),
+        Step::Rehearse => StepReport::Rehearse(rehearsal),
+        Step::Freeze => StepReport::Freeze(Freeze::default()),
+        Step::Clone => StepReport::Clone(Copies { tier, seconds: 1.0 }),
+        Step::Migrate => StepReport::Migrate(Migrations { seconds: 1.0 }),
+        Step::Deploy => StepReport::Deploy(Deployment { ports: Ports::Closed }),
+        Step::Verify => StepReport::Verify(Checks::default()),
+        Step::OpenPorts => StepReport::OpenPorts,
+        Step::StartPrevious => StepReport::StartPrevious,
+        Step::VerifyRollback => StepReport::VerifyRollback(RollbackChecks::default()),
+        Step::Notify => StepReport::Notify,
+        Step::Prune => StepReport::Prune(Pruned::default()),
+    }
+}
+
+fn undo_report(step: Step) -> UndoReport {
+    match step {
+        Step::Validate => UndoReport::Validate,
+        Step::Prepare => UndoReport::Prepare,
+        Step::BackUp => UndoReport::BackUp,
+        Step::Rehearse => UndoReport::Rehearse,
+        Step::Freeze => UndoReport::Freeze,
+        Step::Clone => UndoReport::Clone(KeptCopies::default()),
+        Step::Migrate => UndoReport::Migrate(DataRollback { databases: vec![], switch_seconds: 1.0 }),
+        Step::Deploy => UndoReport::Deploy(ConfigurationRollback::default()),
+        Step::Verify => UndoReport::Verify,
+        _ => UndoReport::Preflight,
+    }
+}
+
 /// A world that answers each move; `fails` says which steps end badly, and how often.
 struct World {
     plan: Plan,
@@ -95,8 +132,7 @@ impl World {
                     if Self::ends_badly(&mut self.fails, step) {
                         self.write(Entry::Failed { step, reason: "broke".into(), exit: Exit::Held });
                     } else {
-                        let data = if step == Step::Rehearse { json!({"tier": self.tier}) } else { Value::Null };
-                        self.write(Entry::Done { step, data });
+                        self.write(Entry::Done { report: report(step, self.tier) });
                     }
                 }
                 Move::Undo(step) => {
@@ -104,7 +140,7 @@ impl World {
                     if Self::ends_badly(&mut self.undo_fails, step) {
                         self.write(Entry::UndoFailed { step, reason: "broke".into() });
                     } else {
-                        self.write(Entry::Undone { step, data: Value::Null });
+                        self.write(Entry::Undone { report: undo_report(step) });
                     }
                 }
                 Move::Decide(decision, reason) => self.write(Entry::Decided { decision, reason }),
@@ -124,7 +160,7 @@ impl World {
     }
 
     fn has_undone(&self, step: Step) -> bool {
-        self.has(|e| matches!(e, Entry::Undone { step: s, .. } if *s == step))
+        self.has(|e| matches!(e, Entry::Undone { report } if report.step() == step))
     }
 }
 
@@ -151,11 +187,11 @@ fn a_release_that_changes_no_data_neither_freezes_nor_migrates() {
 }
 
 #[rstest]
-#[case(Step::Preflight, End::Held, Exit::Held)]
-#[case(Step::Validate, End::Held, Exit::Held)]
-#[case(Step::Prepare, End::Held, Exit::Held)]
-#[case(Step::BackUp, End::Held, Exit::Held)]
-#[case(Step::Rehearse, End::Held, Exit::Held)]
+#[case(Step::Preflight, End::Blocked, Exit::Held)]
+#[case(Step::Validate, End::Blocked, Exit::Held)]
+#[case(Step::Prepare, End::Blocked, Exit::Held)]
+#[case(Step::BackUp, End::Blocked, Exit::Held)]
+#[case(Step::Rehearse, End::Blocked, Exit::Held)]
 #[case(Step::Freeze, End::RolledBack, Exit::RolledBack)]
 #[case(Step::Clone, End::RolledBack, Exit::RolledBack)]
 #[case(Step::Migrate, End::RolledBack, Exit::RolledBack)]
@@ -172,7 +208,7 @@ fn a_step_that_fails_before_the_commit_line_is_undone_with_all_before_it(
     for earlier in Step::FORWARD.into_iter().take_while(|s| *s != step).chain([step]) {
         assert!(world.has_undone(earlier), "{earlier:?} was begun and is not undone");
     }
-    assert_eq!(world.has_begun(Step::Reopen), end == End::RolledBack);
+    assert_eq!(world.has_begun(Step::StartPrevious), end == End::RolledBack);
     assert!(world.has_begun(Step::Notify));
 }
 
@@ -189,7 +225,7 @@ fn after_the_commit_line_nothing_is_undone() {
 #[test]
 fn a_door_that_does_not_open_needs_a_person_and_new_tries_may_end_it_well() {
     let mut world = World::new(Kind::Promote, Tier::Swap);
-    world.fails = vec![(Step::Thaw, 3)];
+    world.fails = vec![(Step::OpenPorts, 3)];
     assert_eq!(world.run(), (End::Stuck, Exit::PersonNeeded));
     world.write(Entry::Resumed { reason: "by a person".into() });
     assert_eq!(world.run(), (End::Promoted, Exit::Passed));
@@ -211,8 +247,8 @@ fn an_undo_is_tried_again_and_then_a_person_is_needed() {
 #[test]
 fn back_but_not_verified_is_never_called_rolled_back() {
     let mut world = World::new(Kind::Promote, Tier::Swap);
-    world.fails = vec![(Step::Deploy, 1), (Step::VerifyBack, 1)];
-    assert_eq!(world.run(), (End::BackNotVerified, Exit::PersonNeeded));
+    world.fails = vec![(Step::Deploy, 1), (Step::VerifyRollback, 1)];
+    assert_eq!(world.run(), (End::NotVerified, Exit::PersonNeeded));
 }
 
 /// The heart of it: wherever a run is killed, also twice, the next one ends it, all forward or all back.
@@ -252,7 +288,7 @@ fn assert_is_whole(world: &World) {
         assert!(!world.has(|e| matches!(e, Entry::UndoBegun { .. })));
         return;
     }
-    assert!(matches!(end, End::RolledBack | End::Held | End::Aborted), "{end:?}");
+    assert!(matches!(end, End::RolledBack | End::Blocked | End::Aborted), "{end:?}");
     for step in Step::FORWARD.into_iter().filter(|step| world.has_begun(*step)) {
         assert!(world.has_undone(step), "{step:?} was begun and is not undone");
     }
@@ -292,8 +328,8 @@ fn journal_of(kind: Kind) -> (Vec<u8>, usize) {
 #[case(Kind::Rollback { run: "20260101-000000-aaaa".into(), data: true })]
 fn a_journal_is_read_as_it_was_written(#[case] kind: Kind) {
     let (text, count) = journal_of(kind);
-    let (lines, bytes) = read(&text).unwrap();
-    assert_eq!((lines.len(), bytes), (count, text.len()));
+    let chain = read(&text).unwrap();
+    assert_eq!((chain.lines.len(), chain.bytes), (count, text.len()));
 }
 
 #[test]
@@ -301,8 +337,8 @@ fn a_torn_last_line_is_dropped_at_any_byte() {
     let (text, count) = journal();
     let start = text[..text.len() - 1].iter().rposition(|b| *b == b'\n').unwrap() + 1;
     for cut in start..text.len() {
-        let (lines, bytes) = read(&text[..cut]).unwrap();
-        assert_eq!((lines.len(), bytes), (count - 1, start));
+        let chain = read(&text[..cut]).unwrap();
+        assert_eq!((chain.lines.len(), chain.bytes), (count - 1, start));
     }
 }
 
@@ -318,9 +354,12 @@ fn a_changed_missing_or_swapped_line_is_found() {
 }
 
 #[test]
-fn a_journal_of_another_version_is_refused_by_name() {
+fn a_journal_of_a_later_version_is_refused_in_one_sentence() {
     let text = b"{\"v\":7,\"seq\":0,\"what\":\"ever\"}\n{}\n";
-    assert_eq!(read(text), Err(JournalError::Version { found: 7 }));
+    let error = read(text).unwrap_err();
+    assert_eq!(error, JournalError::Version { found: 7 });
+    let sentence = "the journal has format 7, this version of gate reads formats 1 to 2; use the version that wrote it";
+    assert_eq!(error.to_string(), sentence);
 }
 
 #[rstest]
@@ -361,8 +400,9 @@ fn where_the_gate_can_go_no_further_it_says_what_to_type() {
 #[test]
 fn an_inconclusive_end_is_not_called_blocked() {
     let plan = plan(Kind::Promote);
-    assert!(end_text(&plan, End::Held, Exit::Inconclusive).starts_with("inconclusive"));
-    assert!(end_text(&plan, End::Held, Exit::Held).starts_with("blocked"));
+    assert!(end_text(&plan, End::Blocked, Exit::Inconclusive).starts_with("inconclusive"));
+    assert!(end_text(&plan, End::Blocked, Exit::Held).starts_with("blocked"));
 }
 
+mod format1;
 mod properties;

@@ -3,26 +3,139 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::readiness::Band;
+use stagegate_performance_decide::Cost;
 
-/// Evidence as steps give it, with numbers that no short text holds.
-fn data() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<u64>().prop_map(Value::from),
-        (-1e12..1e12).prop_map(|number: f64| Value::from(number)),
-        "\\PC{0,12}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(2, 8, 4, |inner| {
-        prop::collection::btree_map("[a-z_]{1,6}", inner, 0..4)
-            .prop_map(|map| Value::from(map.into_iter().collect::<serde_json::Map<_, _>>()))
+fn texts() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec("\\PC{0,12}", 0..3)
+}
+
+/// Seconds as a clock gives them, with digits that no short text holds.
+fn seconds() -> impl Strategy<Value = f64> {
+    -1e12..1e12
+}
+
+fn tier() -> impl Strategy<Value = Tier> {
+    prop::sample::select(vec![Tier::Code, Tier::Swap, Tier::Restore])
+}
+
+fn checks() -> impl Strategy<Value = Checks> {
+    ("\\PC{0,12}", texts()).prop_map(|(summary, warnings)| Checks { summary, warnings })
+}
+
+fn contract() -> impl Strategy<Value = ContractReport> {
+    prop_oneof![
+        "\\PC{0,12}".prop_map(|reason| ContractReport::NotCompared { reason }),
+        (any::<[usize; 3]>(), texts()).prop_map(|([breaking, warnings, compatible], first)| {
+            ContractReport::Compared { breaking, warnings, compatible, first }
+        }),
+    ]
+}
+
+fn validation() -> impl Strategy<Value = Validation> {
+    let contracts = prop::collection::btree_map("[a-z]{1,6}", contract(), 0..3);
+    let band = prop::option::of(prop::sample::select(vec![Band::Ready, Band::Caution, Band::NotReady]));
+    let score = prop::option::of(0..=100_u8);
+    let readiness = prop::option::of((score, band).prop_map(|(score, band)| ReadinessReport { score, band }));
+    (checks(), contracts, readiness).prop_map(|(checks, contracts, readiness)| Validation {
+        checks,
+        contracts,
+        readiness,
     })
+}
+
+fn cost() -> impl Strategy<Value = Cost> {
+    (any::<u64>(), prop::option::of(any::<u64>()), prop::option::of(seconds()))
+        .prop_map(|(requests, memory, cpu_ns)| Cost { requests, memory, cpu_ns, ..Cost::default() })
+}
+
+fn preparation() -> impl Strategy<Value = Preparation> {
+    let probe = ("[a-z]{1,6}", "\\PC{0,12}", seconds(), prop::option::of([cost(), cost()]))
+        .prop_map(|(probe, result, seconds, costs)| PerformanceReport { probe, result, seconds, costs });
+    (texts(), prop::collection::vec(probe, 0..3))
+        .prop_map(|(services, performance)| Preparation { services, performance })
+}
+
+fn compatibility() -> impl Strategy<Value = Compatibility> {
+    let health = prop::sample::select(vec![Health::Healthy, Health::Unhealthy, Health::Unknown]);
+    (health, texts()).prop_map(|(health, reasons)| Compatibility { health, reasons })
+}
+
+fn rehearsal() -> impl Strategy<Value = Rehearsal> {
+    let impact = ("[a-z]{1,6}", "\\PC{0,12}", prop::option::of(any::<u64>()))
+        .prop_map(|(database, summary, longest_stall_ms)| Impact { database, summary, longest_stall_ms });
+    let cross_versions = (compatibility(), compatibility())
+        .prop_map(|(live_on_new, candidate_on_old)| CrossVersionReport { live_on_new, candidate_on_old });
+    (tier(), seconds(), prop::collection::vec(impact, 0..3), prop::option::of(cross_versions)).prop_map(
+        |(tier, migration_seconds, impacts, cross_versions)| Rehearsal {
+            tier,
+            migration_seconds,
+            impacts,
+            cross_versions,
+        },
+    )
+}
+
+fn left() -> impl Strategy<Value = Vec<Left>> {
+    prop::collection::vec(("\\PC{0,12}", "\\PC{0,12}").prop_map(|(name, why)| Left { name, why }), 0..3)
+}
+
+fn step_report() -> impl Strategy<Value = StepReport> {
+    prop_oneof![
+        prop::sample::select(vec![
+            StepReport::Preflight,
+            StepReport::OpenPorts,
+            StepReport::StartPrevious,
+            StepReport::Notify
+        ]),
+        validation().prop_map(StepReport::Validate),
+        preparation().prop_map(StepReport::Prepare),
+        (any::<u64>(), any::<u64>(), "\\PC{0,12}").prop_map(|(rows, bytes, tag)| StepReport::BackUp(Backup {
+            rows,
+            bytes,
+            tag
+        })),
+        rehearsal().prop_map(StepReport::Rehearse),
+        texts().prop_map(|stopped| StepReport::Freeze(Freeze { stopped })),
+        (tier(), seconds()).prop_map(|(tier, seconds)| StepReport::Clone(Copies { tier, seconds })),
+        seconds().prop_map(|seconds| StepReport::Migrate(Migrations { seconds })),
+        prop::sample::select(vec![Ports::Closed, Ports::Open])
+            .prop_map(|ports| StepReport::Deploy(Deployment { ports })),
+        checks().prop_map(StepReport::Verify),
+        (checks(), texts())
+            .prop_map(|(checks, kept_rows)| StepReport::VerifyRollback(RollbackChecks { checks, kept_rows })),
+        (texts(), left()).prop_map(|(rollback_points, left)| StepReport::Prune(Pruned { rollback_points, left })),
+    ]
+}
+
+fn undo_report() -> impl Strategy<Value = UndoReport> {
+    let switched = ("\\PC{0,12}", "\\PC{0,12}").prop_map(|(database, kept_as)| SwitchedDatabase { database, kept_as });
+    prop_oneof![
+        prop::sample::select(vec![
+            UndoReport::Preflight,
+            UndoReport::Validate,
+            UndoReport::Prepare,
+            UndoReport::BackUp,
+            UndoReport::Rehearse,
+            UndoReport::Freeze,
+            UndoReport::Verify
+        ]),
+        left().prop_map(|left| UndoReport::Clone(KeptCopies { left })),
+        (prop::collection::vec(switched, 0..3), seconds())
+            .prop_map(|(databases, switch_seconds)| UndoReport::Migrate(DataRollback { databases, switch_seconds })),
+        texts().prop_map(|files| {
+            let env_files = files.into_iter().map(PathBuf::from).collect();
+            UndoReport::Deploy(ConfigurationRollback { env_files })
+        }),
+    ]
 }
 
 fn entry() -> impl Strategy<Value = Entry> {
     let step = prop::sample::select(vec![Step::Prepare, Step::BackUp, Step::Freeze, Step::Migrate, Step::Verify]);
     prop_oneof![
         step.clone().prop_map(|step| Entry::Begun { step }),
-        (step.clone(), data()).prop_map(|(step, data)| Entry::Done { step, data }),
+        step_report().prop_map(|report| Entry::Done { report }),
+        undo_report().prop_map(|report| Entry::Undone { report }),
         (step.clone(), "\\PC{0,20}").prop_map(|(step, reason)| Entry::Failed { step, reason, exit: Exit::Held }),
         (step, "\\PC{0,20}\n").prop_map(|(step, reason)| Entry::UndoFailed { step, reason }),
         "\\PC{0,20}".prop_map(|reason| Entry::Decided { decision: Decision::Rollback, reason }),
@@ -47,8 +160,8 @@ fn written(entries: Vec<Entry>) -> (String, Vec<Line>, Vec<usize>) {
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        if let Ok((lines, good)) = read(&bytes) {
-            prop_assert!(lines.is_empty() && good == 0);
+        if let Ok(chain) = read(&bytes) {
+            prop_assert_eq!(chain, Chain::default());
         }
     }
 
@@ -57,12 +170,12 @@ proptest! {
         entries in prop::collection::vec(entry(), 0..8),
     ) {
         let (text, lines, _) = written(entries);
-        let (found, good) = read(text.as_bytes()).unwrap();
-        prop_assert_eq!(&found, &lines);
-        prop_assert_eq!(good, text.len());
-        // Who takes a run up again hashes the line that it read: it has to be the text that was written.
-        let again: String = found.iter().map(|line| chained(line).unwrap().0).collect();
-        prop_assert_eq!(again, text);
+        let found = read(text.as_bytes()).unwrap();
+        prop_assert_eq!(&found.lines, &lines);
+        prop_assert_eq!(found.bytes, text.len());
+        // Who resumes a run continues the chain: its head is the hash of the last line as it was written.
+        let (_, head) = chained(lines.last().unwrap()).unwrap();
+        prop_assert_eq!(found.head, head);
     }
 
     #[test]
@@ -73,9 +186,9 @@ proptest! {
         let (text, lines, ends) = written(entries);
         let cut = cut.index(text.len() + 1);
         let whole = ends.iter().filter(|end| **end <= cut).count();
-        let (found, good) = read(&text.as_bytes()[..cut]).unwrap();
-        prop_assert_eq!(&found[..], &lines[..whole]);
-        prop_assert_eq!(good, if whole == 0 { 0 } else { ends[whole - 1] });
+        let found = read(&text.as_bytes()[..cut]).unwrap();
+        prop_assert_eq!(&found.lines[..], &lines[..whole]);
+        prop_assert_eq!(found.bytes, if whole == 0 { 0 } else { ends[whole - 1] });
     }
 
     #[test]

@@ -1,0 +1,206 @@
+//! What a step left, as the operator reads it in one line.
+
+use super::{
+    Backup, Checks, Compatibility, CrossVersionReport, DataRollback, Deployment, Health, Impact, Ports, Rehearsal,
+    RollbackChecks, StepReport, Tier, UndoReport, Validation,
+};
+use stagegate_base::{text::counted, units::Size};
+
+impl StepReport {
+    /// Returns what the step left, in one line; empty where that it ended well is all.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            StepReport::Validate(validation) => validation.text(),
+            StepReport::Prepare(preparation) => named("services", &preparation.services),
+            StepReport::BackUp(backup) => backup.text(),
+            StepReport::Rehearse(rehearsal) => rehearsal.text(),
+            StepReport::Freeze(freeze) => named("stopped", &freeze.stopped),
+            StepReport::Clone(copies) => {
+                let what = if copies.tier == Tier::Restore { "dumped" } else { "copied" };
+                format!("{what} in {:.1} s", copies.seconds)
+            }
+            StepReport::Migrate(migrations) => format!("migrations {:.1} s", migrations.seconds),
+            StepReport::Deploy(deployment) => deployment.text().to_owned(),
+            StepReport::Verify(checks) => checks.summary.clone(),
+            StepReport::VerifyRollback(rollback) => rollback.text(),
+            StepReport::Prune(pruned) if !pruned.rollback_points.is_empty() => {
+                format!("{} removed", counted(pruned.rollback_points.len(), "old rollback point"))
+            }
+            StepReport::Prune(_)
+            | StepReport::Preflight
+            | StepReport::OpenPorts
+            | StepReport::StartPrevious
+            | StepReport::Notify => String::new(),
+        }
+    }
+}
+
+impl UndoReport {
+    /// Returns what the undo left, in one line; empty where that it ended well is all.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            UndoReport::Migrate(rollback) => rollback.text(),
+            UndoReport::Deploy(configuration) => {
+                let files: Vec<String> =
+                    configuration.env_files.iter().map(|path| path.display().to_string()).collect();
+                named("env files restored", &files)
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+fn named(what: &str, names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!("{what}: {}", names.join(", ")) }
+}
+
+impl Validation {
+    fn text(&self) -> String {
+        let Checks { summary, .. } = &self.checks;
+        match self.readiness.and_then(|readiness| readiness.score) {
+            Some(score) => format!("{summary}, readiness {score}"),
+            None => summary.clone(),
+        }
+    }
+}
+
+impl RollbackChecks {
+    fn text(&self) -> String {
+        let Checks { summary, .. } = &self.checks;
+        match &self.kept_rows[..] {
+            [] => summary.clone(),
+            rows => format!("{summary}, rows of the failed release are kept in {}", rows.join(", ")),
+        }
+    }
+}
+
+impl Backup {
+    fn text(&self) -> String {
+        let Backup { rows, bytes, tag } = self;
+        match bytes {
+            0 => format!("no database; rollback point {tag}"),
+            _ => format!("{}, {}, restored and compared; rollback point {tag}", Size(*bytes), counted(*rows, "row")),
+        }
+    }
+}
+
+impl Rehearsal {
+    fn text(&self) -> String {
+        let mut parts = vec![format!("migrations {:.1} s", self.migration_seconds)];
+        let several = self.impacts.len() > 1;
+        parts.extend(self.impacts.iter().map(|impact| impact.text(several)));
+        let cross_versions = self.cross_versions.as_ref().map(CrossVersionReport::text).unwrap_or_default();
+        format!("{}; rollback: {}{cross_versions}", parts.join(", "), self.tier.text())
+    }
+}
+
+impl Impact {
+    fn text(&self, with_name: bool) -> String {
+        if with_name { format!("{}: {}", self.database, self.summary) } else { self.summary.clone() }
+    }
+}
+
+impl Tier {
+    /// Returns the tier as the operator reads it.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Tier::Code => "code only",
+            Tier::Swap => "instant database swap",
+            Tier::Restore => "restore of a dump",
+        }
+    }
+}
+
+impl CrossVersionReport {
+    fn text(&self) -> String {
+        let word = |of: &Compatibility| match of.health {
+            Health::Healthy => "healthy",
+            Health::Unhealthy => "not healthy",
+            Health::Unknown => "unknown",
+        };
+        format!(
+            "; live release on the new schema: {}; candidate on the old schema: {}",
+            word(&self.live_on_new),
+            word(&self.candidate_on_old)
+        )
+    }
+}
+
+impl Deployment {
+    fn text(self) -> &'static str {
+        match self.ports {
+            Ports::Closed => "traffic off until verified",
+            Ports::Open => "traffic on",
+        }
+    }
+}
+
+impl DataRollback {
+    fn text(&self) -> String {
+        let kept: Vec<&str> = self.databases.iter().map(|database| database.kept_as.as_str()).collect();
+        let kept = if kept.is_empty() { String::new() } else { format!("; failed state kept as {}", kept.join(", ")) };
+        format!("database switched in {:.2} s{kept}", self.switch_seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::promotion::{ConfigurationRollback, Migrations, Pruned, ReadinessReport, SwitchedDatabase};
+
+    fn impact(database: &str, summary: &str) -> Impact {
+        Impact { database: database.into(), summary: summary.into(), longest_stall_ms: Some(0) }
+    }
+
+    fn rehearsal(tier: Tier, impacts: Vec<Impact>, cross_versions: Option<CrossVersionReport>) -> StepReport {
+        StepReport::Rehearse(Rehearsal { tier, migration_seconds: 2.63, impacts, cross_versions })
+    }
+
+    fn crossed(live: Health, candidate: Health) -> Option<CrossVersionReport> {
+        let found = |health| Compatibility { health, reasons: Vec::new() };
+        Some(CrossVersionReport { live_on_new: found(live), candidate_on_old: found(candidate) })
+    }
+
+    fn validation() -> Validation {
+        let checks = Checks { summary: "21/21 required checks passed, 1 warning".into(), warnings: vec!["a".into()] };
+        Validation { checks, readiness: Some(ReadinessReport { score: Some(95), band: None }), ..Validation::default() }
+    }
+
+    #[rstest]
+    #[case::backup(StepReport::BackUp(Backup { bytes: 2669, rows: 1, tag: "rollback-1".into() }),
+        "2.6 KiB, 1 row, restored and compared; rollback point rollback-1")]
+    #[case::no_database(StepReport::BackUp(Backup { bytes: 0, rows: 0, tag: "rollback-1".into() }),
+        "no database; rollback point rollback-1")]
+    #[case::rehearsal(rehearsal(Tier::Code, vec![impact("main", "0 of 42 requests failed, longest stall 0 ms")], None),
+        "migrations 2.6 s, 0 of 42 requests failed, longest stall 0 ms; rollback: code only")]
+    #[case::cross_version(
+        rehearsal(Tier::Swap, vec![impact("a", "x"), impact("b", "y")], crossed(Health::Healthy, Health::Unknown)),
+        "migrations 2.6 s, a: x, b: y; rollback: instant database swap; live release on the new schema: healthy; \
+         candidate on the old schema: unknown")]
+    #[case::checks(StepReport::Validate(validation()), "21/21 required checks passed, 1 warning, readiness 95")]
+    #[case::closed(StepReport::Deploy(Deployment { ports: Ports::Closed }), "traffic off until verified")]
+    #[case::migrated(StepReport::Migrate(Migrations { seconds: 2.64 }), "migrations 2.6 s")]
+    #[case::pruned(StepReport::Prune(Pruned { rollback_points: vec!["x".into()], left: Vec::new() }),
+        "1 old rollback point removed")]
+    #[case::nothing(StepReport::OpenPorts, "")]
+    fn a_step_reads_as_a_sentence(#[case] report: StepReport, #[case] want: &str) {
+        assert_eq!(report.text(), want);
+    }
+
+    #[rstest]
+    #[case::switched(UndoReport::Migrate(DataRollback {
+            switch_seconds: 0.42,
+            databases: vec![SwitchedDatabase { database: "shop".into(), kept_as: "shop__failed_1".into() }],
+        }), "database switched in 0.42 s; failed state kept as shop__failed_1")]
+    #[case::files(UndoReport::Deploy(ConfigurationRollback { env_files: vec!["/srv/.env".into()] }),
+        "env files restored: /srv/.env")]
+    #[case::nothing(UndoReport::Freeze, "")]
+    fn an_undo_reads_as_a_sentence(#[case] report: UndoReport, #[case] want: &str) {
+        assert_eq!(report.text(), want);
+    }
+}
