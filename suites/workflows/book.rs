@@ -28,5 +28,5 @@ pub(crate) fn find(config: &Config, environment: &Environment, file: &Path) -> R
     }
     let known: Vec<String> = book.workflows.iter().map(|workflow| workflow.file.display().to_string()).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    Err(format!("`{}` is no workflow file in {} (known: {known})", file.display(), environment.workdir.display()))
+    Err(format!("`{}` is not a workflow file in {} (known: {known})", file.display(), environment.workdir.display()))
 }

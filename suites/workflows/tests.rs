@@ -88,7 +88,7 @@ fn a_probe_finds_its_workflow_and_is_told_why_it_cannot_be_run() {
     let broken = found("workflows/broken.toml").unwrap_err();
     assert!(broken.contains("workflows/broken.toml:1:"), "{broken}");
     let unknown = found("workflows/gone.toml").unwrap_err();
-    assert!(unknown.contains("`workflows/gone.toml` is no workflow file"), "{unknown}");
+    assert!(unknown.contains("`workflows/gone.toml` is not a workflow file"), "{unknown}");
     assert!(unknown.contains("(known: workflows/look.toml)"), "{unknown}");
 }
 

@@ -167,7 +167,7 @@ async fn a_tool_that_applies_all_at_once_is_one_step_and_one_that_lies_is_told()
     let (chain, lies) = proven(&server, commands(&folder, "up", "nothing"), false).await;
     assert_eq!(verdicts(&lies), [Verdict::SqlError; 2]);
     let told = findings(&chain, &lies.trips, &lies.whole);
-    assert!(told[0].message.contains("it took back nothing; expected 1_accounts"), "{told:#?}");
+    assert!(told[0].message.contains("it reverted nothing; expected 1_accounts"), "{told:#?}");
 
     let (chain, slow) = proven(&server, commands(&folder, "sleep", "down"), false).await;
     assert_eq!(verdicts(&slow), [Verdict::UpFails; 2]);

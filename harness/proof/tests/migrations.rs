@@ -229,7 +229,7 @@ async fn what_rows_show_is_told_alike_in_a_session_and_on_copies() {
     assert_eq!(findings(&chain, &bare.trips, &bare.whole), findings(&chain, &in_session.trips, &in_session.whole));
     let told = told_of_rows(&in_session);
     for part in [
-        "2_step.up.sql:2 values-changed public.t: other values in b",
+        "2_step.up.sql:2 values-changed public.t: different values in b",
         "2_step.up.sql:3 rows-lost public.other: 8 -> 0 rows (8 lost",
         "3_step.up.sql:1 column-dropped-with-data public.t.a: 8 values",
         "3_step.down.sql:1 data-not-restored",

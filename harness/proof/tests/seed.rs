@@ -52,11 +52,11 @@ async fn every_table_is_filled_alike_twice_or_the_reason_is_told(#[case] major: 
     let reasons = told(&client, &Plan::default()).await;
     scratch.end().await;
     for part in [
-        "public.circle_a: b_key closes a circle of foreign keys that take no null and cannot be deferred",
+        "public.circle_a: b_key closes a cycle of foreign keys that are not nullable and not deferrable",
         "public.circle_b: public.circle_a has no row that foreign key",
         "public.guarded: ERROR P0001: not by you",
         "public.impossible: ERROR 23514: new row for relation \"impossible\" violates check constraint",
-        "public.swallowed: a trigger or rule took the row away",
+        "public.swallowed: a trigger or rule removed the row",
         "public.without_partitions: ERROR 23514: no partition of relation",
     ] {
         assert!(reasons.contains(part), "`{part}` is not in:\n{reasons}");

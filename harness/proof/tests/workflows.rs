@@ -326,7 +326,7 @@ async fn timed(shop: &Shop) {
         "above its limit of 1ms",
         "FAIL performance::long::budget",
         "none of 2 requests was answered well: no answer in time (2)",
-        "`workflows/gone.toml` is no workflow file",
+        "`workflows/gone.toml` is not a workflow file",
         "(known: workflows/items.toml, workflows/long.toml, workflows/order.toml)",
     ];
     for words in said {

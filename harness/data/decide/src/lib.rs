@@ -96,7 +96,7 @@ pub fn differences(expected: &DataFacts, found: &DataFacts) -> Vec<String> {
         }
     }
     for (table, facts) in found.tables.iter().filter(|(table, _)| !expected.tables.contains_key(*table)) {
-        told.push(format!("table {table} was not there before ({} rows)", facts.rows));
+        told.push(format!("table {table} is new ({} rows)", facts.rows));
     }
     told
 }
@@ -104,13 +104,13 @@ pub fn differences(expected: &DataFacts, found: &DataFacts) -> Vec<String> {
 /// Returns how a schema differs from the expected one, with the things that do and both texts.
 fn schema_differences(expected: &str, found: &str) -> Vec<String> {
     let (Ok(expected), Ok(found)) = (parse(expected), parse(found)) else {
-        return vec!["the schema differs, or was noted by another version of stagegate".to_owned()];
+        return vec!["the schema differs, or was recorded by another version of stagegate".to_owned()];
     };
     let mut differences = diff(&dumped(&expected), &dumped(&found));
     differences.retain(|difference| difference.severity != Severity::Order);
     let mut told: Vec<String> = differences.iter().take(NAMED).flat_map(schema_difference).collect();
     if differences.len() > NAMED {
-        told.push(format!("{} more differences of the schema", differences.len() - NAMED));
+        told.push(format!("{} more differences in the schema", differences.len() - NAMED));
     }
     told
 }
@@ -138,7 +138,7 @@ fn schema_difference(difference: &Difference) -> Vec<String> {
 pub fn told(losses: &[RowChange]) -> String {
     let one = |change: &RowChange| match change.after {
         Some(after) => format!("{}: {} -> {after} rows ({} lost)", change.table, change.before, change.before - after),
-        None => format!("{}: {} rows, the table is gone", change.table, change.before),
+        None => format!("{}: {} rows lost, the table was dropped", change.table, change.before),
     };
     losses.iter().map(one).collect::<Vec<_>>().join("; ")
 }
@@ -160,7 +160,7 @@ mod tests {
             facts(&[("public.a", 10, "1"), ("public.b", 5, "1"), ("public.c", 1, "1"), ("public.empty", 0, "0")]);
         let after = facts(&[("public.a", 8, "1"), ("public.c", 3, "1")]);
         let found = losses(&before, &after, &[]);
-        assert_eq!(told(&found), "public.a: 10 -> 8 rows (2 lost); public.b: 5 rows, the table is gone");
+        assert_eq!(told(&found), "public.a: 10 -> 8 rows (2 lost); public.b: 5 rows lost, the table was dropped");
         assert!(losses(&before, &after, &["public.a".into(), "public.b".into()]).is_empty());
     }
 

@@ -15,7 +15,7 @@ pub async fn applied(client: &Client, tool: Tool) -> Result<Option<Vec<Applied>>
     let rows = match client.query(sql, &[]).await {
         Ok(rows) => rows,
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
-        Err(error) => return Err(failed(&format!("read what {tool} noted of its migrations"), &error)),
+        Err(error) => return Err(failed(&format!("read the history table of {tool}"), &error)),
     };
     let one = |row: &tokio_postgres::Row| Applied {
         version: row.get(0),

@@ -145,11 +145,11 @@ impl Commands {
             self.execute(scratch, database, argv, step.names.last()).await?;
             let now = names(&self.list(scratch, database).await?, true);
             if now.len() >= applied.len() {
-                return Err(did(argv, &format!("it took back nothing; expected {}", told(&step.names))));
+                return Err(did(argv, &format!("it reverted nothing; expected {}", told(&step.names))));
             }
             let lost: Vec<String> = kept.iter().filter(|name| !now.contains(name)).cloned().collect();
             if !lost.is_empty() {
-                let message = format!("it took back {} too; expected {} only", told(&lost), told(&step.names));
+                let message = format!("it also reverted {}; expected only {}", told(&lost), told(&step.names));
                 return Err(did(argv, &message));
             }
             applied = now;
@@ -175,10 +175,10 @@ impl Commands {
         let cannot = |said: String| Stopped { line: line.clone(), said, why: Why::Unreadable };
         let ran = match (&self.config.service, &self.model) {
             (Some(service), Some(model)) => {
-                let none = "commands run in a service need a scratch server in a container; start Docker";
+                let none = "commands in a service need a scratch server in a container; start Docker";
                 let (container, reach) = scratch.reach_inside(database).ok_or_else(|| cannot(none.to_owned()))?;
                 if !model.has(service) {
-                    return Err(cannot(format!("there is no service `{service}` in the compose model")));
+                    return Err(cannot(format!("the compose model has no service `{service}`")));
                 }
                 let (key, value) = scratch.label();
                 let project = format!("{container}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -197,7 +197,7 @@ impl Commands {
         }
         let said = self.mask_for(scratch, database).apply(&last_words(&output));
         let why = Why::of_words(&said);
-        Err(Stopped { said: format!("ended with code {}: {said}", output.code), line, why })
+        Err(Stopped { said: format!("exit code {}: {said}", output.code), line, why })
     }
 
     async fn on_host(&self, argv: &[String], reach: &Reach) -> Result<stagegate_host::process::Output, RunError> {

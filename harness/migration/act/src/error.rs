@@ -13,9 +13,9 @@ pub enum ProveError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     /// What is run before the first migration failed.
-    #[error("what is run before the first migration failed: {0}")]
+    #[error("the statements before the first migration failed: {0}")]
     Before(String),
     /// The tool's commands do not tell its migrations.
-    #[error("the migrations cannot be listed: {0}; check `up` and `status` of [migrations]")]
+    #[error("cannot list the migrations: {0}; check `up` and `status` of [migrations]")]
     Commands(String),
 }

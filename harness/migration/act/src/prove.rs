@@ -73,7 +73,8 @@ pub async fn prove(
         first.end().await;
     }
     let top = part.after.unwrap_or_else(|| bottom.clone());
-    let untried = part.lost.or_else(|| (!options.ways_back).then(|| "the ways back were not asked for".to_owned()));
+    let untried =
+        part.lost.or_else(|| (!options.ways_back).then(|| "the down migrations were not requested".to_owned()));
     let whole = match untried {
         Some(reason) => Whole { not_tried: Some(reason), ..Whole::default() },
         None => match bench.whole(chain, &part.trips, &bottom, &top).await {
@@ -252,7 +253,7 @@ struct SeedRuns {
 impl SeedRuns {
     fn finding(self) -> Option<Finding> {
         let refused = self.refused.filter(|_| !self.ran)?;
-        let message = format!("the seed file ran to its end before no migration; the last time: {refused}");
+        let message = format!("the seed file failed before every migration; the last error: {refused}");
         Some(Finding::new(&codes::TABLE_UNFILLED, message))
     }
 }
@@ -279,7 +280,7 @@ impl OnRows {
             }
             Ok(Shown::Tried(rows)) => rows,
             Err(reason) => {
-                let message = format!("it was not tried on rows: {reason}");
+                let message = format!("not tested with rows: {reason}");
                 self.seeds.push(Finding::new(&codes::TABLE_UNFILLED, message).of(version).at(&migration.up.file, 0));
                 return;
             }
@@ -309,14 +310,14 @@ impl OnRows {
 /// Says why the server is of no use any more.
 async fn unusable(scratch: &Scratch, error: &ProveError) -> String {
     let reason = scratch.has_ended().await.unwrap_or_else(|| error.to_string());
-    format!("the scratch server cannot be used any more: {reason}")
+    format!("the scratch server is no longer usable: {reason}")
 }
 
 /// Says why nothing can be tried after this trip, where that is so.
 async fn over(scratch: &Scratch, trip: &Trip) -> Option<String> {
     let failures = [trip.up.as_ref(), trip.second_up.as_ref(), failure_of(&trip.down)];
     if let Some(failure) = trip.up.as_ref().filter(|failure| failure.is_ours() && failure.why != Why::ServerGone) {
-        return Some(format!("it comes after {}, which could not be run: {}", trip.label, failure.told()));
+        return Some(format!("it depends on {}, which could not be run: {}", trip.label, failure.told()));
     }
     if !failures.into_iter().flatten().any(|failure| failure.why == Why::ServerGone) {
         return None;

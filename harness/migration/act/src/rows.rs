@@ -213,9 +213,7 @@ impl Run<'_> {
     async fn content(&self, script: &Script) -> Result<Content, DatabaseError> {
         let ask = Ask { without: self.without, ..Ask::columns() };
         let fresh = run::freshen(self.client, self.manner, script).await;
-        fresh.map_err(|failure| {
-            DatabaseError::Unexpected(format!("cannot make a session as new: {}", failure.told()))
-        })?;
+        fresh.map_err(|failure| DatabaseError::Unexpected(format!("cannot reset the session: {}", failure.told())))?;
         let mut found = match self.inside {
             true => content_in_transaction(self.client, &ask).await?,
             false => content(self.client, &ask).await?,
@@ -268,7 +266,7 @@ impl Run<'_> {
              join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
              where c.oid >= 16384 and c.relkind in ('r', 'p') and a.attnum > 0 and a.attname = $1 and c.relname::text = any($2)";
         let rows = self.client.query(tables, &[&asked.column, &asked.names]).await;
-        for row in rows.map_err(|e| failed("find the tables that are meant", &e))? {
+        for row in rows.map_err(|e| failed("find the tables of the waiver", &e))? {
             let (table, column): (String, String) = (row.get(0), row.get(1));
             let place = nth % self.rows.plan.rows.max(1);
             let sql = format!(
@@ -312,6 +310,6 @@ impl Run<'_> {
     }
 
     async fn execute(&self, sql: &str) -> Result<(), ProveError> {
-        Ok(self.client.batch_execute(sql).await.map_err(|e| failed("make rows", &e))?)
+        Ok(self.client.batch_execute(sql).await.map_err(|e| failed("generate rows", &e))?)
     }
 }

@@ -234,7 +234,7 @@ async fn limited(
         Err(_) => {
             // Where the server does not answer to this either, the session's end is what ends the statement.
             let _ = cancel.cancel_query(NoTls).await;
-            let message = "ended from here, since the script had lifted the server's own limit".to_owned();
+            let message = "cancelled by stagegate, because the script had removed the server's own limit".to_owned();
             Err(Stop { sqlstate: Some("57014".to_owned()), message, position: None, is_over: true })
         }
     }

@@ -17,7 +17,7 @@ const MOST_BYTES: u64 = 256 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The system refused it.
-    #[error("the migrations at {path} can't be read; check `source` and the rights of the folder")]
+    #[error("cannot read the migrations at {path}; check `source` and the folder's permissions")]
     Unreadable {
         /// The folder or file.
         path: PathBuf,
@@ -25,7 +25,7 @@ pub enum SourceError {
         source: io::Error,
     },
     /// A file that no tool would hold in memory.
-    #[error("{path} has {size_bytes} bytes, more than a migration may have ({MOST_BYTES}); move it out of the folder")]
+    #[error("{path} has {size_bytes} bytes, the maximum for a migration is {MOST_BYTES}; move it out of the folder")]
     TooLarge {
         /// The file.
         path: PathBuf,

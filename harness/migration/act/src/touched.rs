@@ -28,7 +28,7 @@ const EDGES: &str = "select format('%I.%I', n.nspname, c.relname), format('%I.%I
 /// [`DatabaseError`] where the catalog cannot be read.
 pub(super) async fn tables(client: &Client) -> Result<Tables, DatabaseError> {
     let (things, edges) = futures_util::try_join!(client.query(THINGS, &[]), client.query(EDGES, &[]))
-        .map_err(|e| failed("read how tables hang together", &e))?;
+        .map_err(|e| failed("read the references between tables", &e))?;
     let mut tables = Tables::default();
     for row in things {
         let (name, bare): (String, String) = (row.get(0), row.get(1));

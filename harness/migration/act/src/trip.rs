@@ -58,8 +58,8 @@ impl Bench<'_> {
         let is_gone = up.as_ref().is_some_and(|failure| failure.why == Why::ServerGone);
         let after = if is_gone { before.clone() } else { self.session().await?.facts().await? };
         let mut back = match (&up, self.options.ways_back) {
-            (Some(_), _) => Back::of(Down::NotTried("its way up failed".to_owned())),
-            (None, false) => Back::of(Down::NotTried("the ways back were not asked for".to_owned())),
+            (Some(_), _) => Back::of(Down::NotTried("its up migration failed".to_owned())),
+            (None, false) => Back::of(Down::NotTried("the down migrations were not requested".to_owned())),
             (None, true) => self.back(migration, before, &after, &mut route).await?,
         };
         if left_open {
@@ -88,7 +88,7 @@ impl Bench<'_> {
             (Route::Unreadable(reason), _) | (_, Route::Unreadable(reason)) => Route::Unreadable(reason),
             (Route::Clone(reason), _) | (_, Route::Clone(reason)) => Route::Clone(reason),
             (Route::Session, Route::Session) if self.options.always_clone => {
-                Route::Clone("it was asked for".to_owned())
+                Route::Clone("set by the caller".to_owned())
             }
             (Route::Session, Route::Session) => Route::Session,
         }
@@ -148,7 +148,7 @@ pub(super) fn is_of_transaction(failure: &Failure) -> bool {
 fn doubtful(back: &Back) -> Option<String> {
     match (&back.down, &back.second_up) {
         (Down::Failed(failure), _) if is_of_transaction(failure) => Some(format!("in one session: {}", failure.told())),
-        (_, Some(failure)) => Some(format!("in one session its second way up failed: {}", failure.told())),
+        (_, Some(failure)) => Some(format!("in one session its second up migration failed: {}", failure.told())),
         _ => None,
     }
 }

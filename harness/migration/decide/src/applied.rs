@@ -65,7 +65,7 @@ pub fn query(tool: Tool) -> Option<&'static str> {
 #[must_use]
 pub fn drift(chain: &Chain, rows: &[Applied]) -> Vec<Finding> {
     let dirty = rows.iter().filter(|row| !row.is_done).map(|row| {
-        let message = format!("version {} is noted as not ended", row.version);
+        let message = format!("version {} is recorded as failed half-way", row.version);
         placed(Finding::new(&codes::APPLIED_DIRTY, message).of(&row.version), of_row(chain, row))
     });
     let mut found: Vec<Finding> = dirty.collect();
@@ -145,7 +145,7 @@ fn is_of(tool: Tool, migration: &Migration, row: &Applied) -> bool {
 
 fn lost(row: &Applied) -> Finding {
     let name = row.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
-    let message = format!("version {}{name} was applied, and no file of it is there", row.version);
+    let message = format!("version {}{name} was applied and has no file", row.version);
     Finding::new(&codes::APPLIED_NOT_IN_FOLDER, message).of(&row.version)
 }
 
@@ -156,7 +156,7 @@ fn edited(migration: &Migration, row: &Applied) -> Option<Finding> {
         return None;
     }
     let line_ends = match migration.up.text.contains('\r') {
-        true => "; its lines end with CR LF, which may be all that changed",
+        true => "; its lines end with CR LF, which may be the only change",
         false => "",
     };
     let short = |sum: &str| sum.chars().take(16).collect::<String>();

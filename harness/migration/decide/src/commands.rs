@@ -116,7 +116,7 @@ pub fn of_steps(steps: &[Vec<String>], has_down: bool) -> Chain {
     };
     let together = |names: &&Vec<String>| names.len() > 1;
     let told = |names: &Vec<String>| {
-        let message = format!("one `up` applies {} migrations: {}", names.len(), names.join(", "));
+        let message = format!("one `up` command applied {} migrations: {}", names.len(), names.join(", "));
         Finding::new(&codes::SEVERAL_AT_ONCE, message).of(&migration(names).version)
     };
     Chain {

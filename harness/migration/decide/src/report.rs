@@ -168,7 +168,11 @@ mod tests {
         waived.waived = Some("values can't be unmerged (ada, until 2027-01-31)".to_owned());
         let mut begin = Finding::new(&codes::TRANSACTION_IN_TRANSACTION, "sqlx opens it").of("8").at("8_c.up.sql", 3);
         begin.statement = "BEGIN | <b>".to_owned();
-        vec![begin, waived, Finding::new(&codes::DOWN_MISSING, "no way back is there").of("9").at("9 d.up.sql", 0)]
+        vec![
+            begin,
+            waived,
+            Finding::new(&codes::DOWN_MISSING, "there is no down migration").of("9").at("9 d.up.sql", 0),
+        ]
     }
 
     #[test]

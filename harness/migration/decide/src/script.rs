@@ -164,26 +164,26 @@ impl Script {
             return Route::Unreadable(reason.clone());
         }
         if self.step.is_some() {
-            return Route::Clone("it is a command's".to_owned());
+            return Route::Clone("a command".to_owned());
         }
         let first = |wanted: fn(&Trait) -> bool| {
             self.statements.iter().find(|statement| statement.traits.iter().any(wanted)).map(|found| found.line)
         };
         let told = |line: usize, what: &str| format!("{}:{line} {what}", self.file);
         if let Some(line) = first(|found| matches!(found, Trait::MetaCommand(_))) {
-            return Route::Unreadable(told(line, "is a command of psql"));
+            return Route::Unreadable(told(line, "is a psql command"));
         }
         if let Some(line) = first(|found| *found == Trait::TransactionControl) {
             return Route::Clone(told(line, "has its own transaction control"));
         }
         if let Some(line) = first(|found| *found == Trait::Concurrently) {
-            return Route::Clone(told(line, "says CONCURRENTLY"));
+            return Route::Clone(told(line, "uses CONCURRENTLY"));
         }
         if let Some(line) = first(|found| *found == Trait::OutsideTransaction) {
-            return Route::Clone(told(line, "can't run inside of a transaction"));
+            return Route::Clone(told(line, "cannot run inside a transaction"));
         }
         match self.transaction {
-            Transaction::Bare => Route::Clone(format!("{} is to run without a transaction", self.file)),
+            Transaction::Bare => Route::Clone(format!("{} is set to run without a transaction", self.file)),
             Transaction::Wrapped | Transaction::Implicit => Route::Session,
         }
     }

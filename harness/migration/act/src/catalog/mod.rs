@@ -97,7 +97,7 @@ impl Catalog {
         client.batch_execute(&begin).await.map_err(|e| failed("set a savepoint", &e))?;
         let facts = self.read(client).await;
         let back = "rollback to savepoint stagegate_schema; release savepoint stagegate_schema";
-        client.batch_execute(back).await.map_err(|e| failed("go back to a savepoint", &e))?;
+        client.batch_execute(back).await.map_err(|e| failed("roll back to a savepoint", &e))?;
         facts
     }
 

@@ -77,7 +77,7 @@ pub async fn content_in_transaction(client: &Client, ask: &Ask<'_>) -> Result<Co
     client.batch_execute("savepoint stagegate_integrity").await.map_err(|e| failed("set a savepoint", &e))?;
     let content = read(client, ask).await;
     let back = "rollback to savepoint stagegate_integrity; release savepoint stagegate_integrity";
-    client.batch_execute(back).await.map_err(|e| failed("go back to a savepoint", &e))?;
+    client.batch_execute(back).await.map_err(|e| failed("roll back to a savepoint", &e))?;
     content
 }
 
@@ -103,7 +103,7 @@ async fn read(client: &Client, ask: &Ask<'_>) -> Result<Content, DatabaseError> 
 
 async fn table(client: &Client, shape: Shape, detail: Detail) -> Result<TableContent, DatabaseError> {
     let examples = query::examples(&shape).filter(|_| detail == Detail::Columns);
-    let what = format!("count and sum {}", shape.name);
+    let what = format!("compute the row count and checksum of {}", shape.name);
     let (sums, examples) = futures_util::try_join!(lines(client, &what, query::sums(&shape, detail)), async {
         match examples {
             Some(sql) => lines(client, &what, sql).await,
@@ -112,7 +112,7 @@ async fn table(client: &Client, shape: Shape, detail: Detail) -> Result<TableCon
     },)?;
     let answer = sums.first().map_or("", String::as_str);
     query::read_sums(shape, answer, &examples)
-        .ok_or_else(|| DatabaseError::Unexpected(format!("cannot {what}: the server answered `{answer}`")))
+        .ok_or_else(|| DatabaseError::Unexpected(format!("cannot {what}: the server returned `{answer}`")))
 }
 
 /// Asks without a prepared statement: one way to the server and back instead of three.

@@ -52,7 +52,7 @@ pub async fn uninstall(client: &Client) -> Result<(), DatabaseError> {
 /// # Errors
 /// [`DatabaseError`] where the recorder is not installed.
 pub async fn mark(client: &Client) -> Result<(), DatabaseError> {
-    client.batch_execute(KNOWN).await.map_err(|e| failed("note the tables that are there", &e))
+    client.batch_execute(KNOWN).await.map_err(|e| failed("list the existing tables", &e))
 }
 
 /// What was recorded so far, so that it is not told twice.
@@ -67,7 +67,7 @@ impl Taken {
     /// # Errors
     /// [`DatabaseError`] where the files cannot be read, or one is no event.
     pub async fn take(&mut self, client: &Client) -> Result<Vec<Event>, DatabaseError> {
-        let rows = client.query(TAKE, &[]).await.map_err(|e| failed("list what was recorded", &e))?;
+        let rows = client.query(TAKE, &[]).await.map_err(|e| failed("list the recorded locks", &e))?;
         let mut events = Vec::new();
         for row in rows {
             let file: String = row.get(0);
@@ -75,9 +75,11 @@ impl Taken {
                 continue;
             }
             let read = client.query_one("select pg_read_file($1)", &[&file]).await;
-            let text: String = read.map_err(|e| failed("read what was recorded", &e))?.get(0);
+            let text: String = read.map_err(|e| failed("read the recorded locks", &e))?.get(0);
             let event: Event = serde_json::from_str(text.trim()).map_err(|error| {
-                DatabaseError::Unexpected(format!("{file} in the server's data folder is no event: {error}"))
+                DatabaseError::Unexpected(format!(
+                    "{file} in the server's data folder is not a recorded event: {error}"
+                ))
             })?;
             events.push(event);
         }

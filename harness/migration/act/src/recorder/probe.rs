@@ -9,7 +9,7 @@ use tokio_postgres::{Client, error::SqlState};
 use stagegate_host::database::said;
 
 /// What is told of a request for a table that is gone, or has another name now.
-pub const ABSENT: &str = "the table is not there";
+pub const ABSENT: &str = "the table does not exist";
 /// Between two requests.
 const PAUSE: Duration = Duration::from_millis(5);
 

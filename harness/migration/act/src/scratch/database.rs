@@ -29,7 +29,7 @@ impl Scratch {
             None => format!("create database {name}"),
             Some(template) => format!("create database {name} template {}", identifier(&template.name)),
         };
-        self.command("make a database", &sql).await?;
+        self.command("create a database", &sql).await?;
         if matches!(self.how, Some(How::Named { .. })) {
             let claim = format!("comment on database {name} is {}", literal(&self.claim));
             self.command("mark a database", &claim).await?;

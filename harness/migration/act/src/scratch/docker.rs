@@ -24,7 +24,7 @@ pub(super) async fn start(name: &str, claim: &Claim, wish: &Wish) -> Result<Star
     let container = request(&image, name, claim, wish, &password)
         .start()
         .await
-        .map_err(|error| format!("no container of {image}: {}", with_causes(&error)))?;
+        .map_err(|error| format!("cannot start a container of {image}: {}", with_causes(&error)))?;
     let found = engine.inspect(name).await.map_err(|error| with_causes(&error))?;
     let addresses = found.map(|found| found.reach(5432)).unwrap_or_default();
     if addresses.is_empty() {
@@ -45,7 +45,7 @@ async fn chosen(engine: &Engine, images: &[String]) -> Result<String, String> {
             return Ok(image.clone());
         }
     }
-    images.first().cloned().ok_or_else(|| "no image of PostgreSQL is known".to_owned())
+    images.first().cloned().ok_or_else(|| "no PostgreSQL image is known".to_owned())
 }
 
 fn request(

@@ -81,7 +81,7 @@ impl Wish {
 pub enum ScratchError {
     /// No way led to one.
     #[error(
-        "there is no scratch PostgreSQL{}: {}; start Docker with an image of PostgreSQL, or install its programs \
+        "cannot start a scratch PostgreSQL{}: {}; start Docker with a PostgreSQL image, or install its programs \
          (`initdb`), or name a server's connection string by `server_variable`",
         wanted(*major),
         reasons.join("; ")
@@ -93,7 +93,7 @@ pub enum ScratchError {
         reasons: Vec<String>,
     },
     /// The server does not take a session.
-    #[error("the scratch server does not take a session with database `{database}`: {reason}")]
+    #[error("the scratch server does not accept a session in database `{database}`: {reason}")]
     Connect {
         /// The database.
         database: String,
@@ -223,7 +223,7 @@ impl Scratch {
         match &self.how {
             Some(How::Docker { image, .. }) => {
                 let engine = Engine::connect().await.ok()?;
-                docker::ended(&engine, &self.name).await.map(|said| format!("its container of {image} ended: {said}"))
+                docker::ended(&engine, &self.name).await.map(|said| format!("its container of {image} exited: {said}"))
             }
             Some(How::Programs(cluster)) => cluster.ended(),
             Some(How::Named { .. }) | None => None,

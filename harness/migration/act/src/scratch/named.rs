@@ -6,14 +6,14 @@ use super::{How, MAINTENANCE, Scratch, Started, Wish, leftover::NAME};
 use stagegate_host::{database::identifier, owner::Claim};
 
 pub(super) fn of_variable(wish: &Wish) -> Result<Started, String> {
-    let Some(variable) = &wish.variable else { return Err("no server is named".to_owned()) };
+    let Some(variable) = &wish.variable else { return Err("no server is configured".to_owned()) };
     let url = std::env::var(variable).map_err(|_| format!("variable {variable} is not set"))?;
     start(variable, &url)
 }
 
 pub(super) fn start(variable: &str, url: &str) -> Result<Started, String> {
     // What the library says of a text that it cannot read may quote it.
-    let access: PgConfig = url.parse().map_err(|_| format!("{variable} holds no connection string of PostgreSQL"))?;
+    let access: PgConfig = url.parse().map_err(|_| format!("{variable} is not a PostgreSQL connection string"))?;
     Ok(Started { access, how: How::Named { variable: variable.to_owned() } })
 }
 

@@ -36,7 +36,7 @@ impl Cluster {
         }
         let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        Some(format!("its server ended: {}", lines[lines.len().saturating_sub(3)..].join(" | ")))
+        Some(format!("the server exited: {}", lines[lines.len().saturating_sub(3)..].join(" | ")))
     }
 
     pub(super) async fn end(mut self) {
@@ -58,7 +58,7 @@ impl Drop for Cluster {
 pub(super) async fn start(name: &str, claim: &Claim, wish: &Wish) -> Result<Started, String> {
     let bin = found(wish.major)?;
     let dir = leftover::folder(name);
-    DirBuilder::new().mode(0o700).create(&dir).map_err(|error| format!("cannot make {}: {error}", dir.display()))?;
+    DirBuilder::new().mode(0o700).create(&dir).map_err(|error| format!("cannot create {}: {error}", dir.display()))?;
     let cluster = Cluster { dir, bin, ended: false };
     prepare(&cluster, claim).map_err(|error| format!("cannot use {}: {error}", cluster.dir.display()))?;
     let data = cluster.dir.join("data");
@@ -122,7 +122,7 @@ fn found(major: Option<u32>) -> Result<PathBuf, String> {
     let fits = |(found, _): &&(u32, PathBuf)| major.is_none_or(|wanted| wanted == *found);
     match all.iter().rfind(fits) {
         Some((_, bin)) => Ok(bin.clone()),
-        None => Err(format!("this host has no programs of PostgreSQL{} (`initdb`)", super::wanted(major))),
+        None => Err(format!("this host has no PostgreSQL{} programs (`initdb`)", super::wanted(major))),
     }
 }
 

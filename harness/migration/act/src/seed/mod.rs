@@ -62,10 +62,10 @@ pub struct Filled {
 /// # Errors
 /// [`DatabaseError`] where the catalog cannot be read, or the session ended.
 pub async fn fill(client: &Client, plan: &Plan) -> Result<Filled, DatabaseError> {
-    client.batch_execute("begin").await.map_err(|e| failed("begin to fill tables", &e))?;
+    client.batch_execute("begin").await.map_err(|e| failed("begin generating rows", &e))?;
     let filled = fill_in_transaction(client, plan).await;
     let end = if filled.is_ok() { "commit" } else { "rollback" };
-    client.batch_execute(end).await.map_err(|e| failed("end to fill tables", &e))?;
+    client.batch_execute(end).await.map_err(|e| failed("end generating rows", &e))?;
     filled
 }
 
@@ -99,22 +99,26 @@ pub async fn fill_in_transaction(client: &Client, plan: &Plan) -> Result<Filled,
         client
             .batch_execute("rollback to savepoint stagegate_seed; release savepoint stagegate_seed")
             .await
-            .map_err(|e| failed("go back to a savepoint", &e))?;
-        let Some(table) = blamed else { return Err(failed("check the filled tables", &error)) };
+            .map_err(|e| failed("roll back to a savepoint", &e))?;
+        let Some(table) = blamed else { return Err(failed("check the generated rows", &error)) };
         refused.push(Unfilled { table, reason: said(&error) });
     }
 }
 
 async fn read(client: &Client, plan: &Plan) -> Result<Schema, DatabaseError> {
-    let row = client.query_one(SCHEMA, &[&plan.only]).await.map_err(|e| failed("read what tables are made of", &e))?;
-    serde_json::from_str(row.get(0))
-        .map_err(|error| DatabaseError::Unexpected(format!("cannot read what tables are made of: {error}")))
+    let row = client
+        .query_one(SCHEMA, &[&plan.only])
+        .await
+        .map_err(|e| failed("read the columns and constraints of tables", &e))?;
+    serde_json::from_str(row.get(0)).map_err(|error| {
+        DatabaseError::Unexpected(format!("cannot read the columns and constraints of tables: {error}"))
+    })
 }
 
 async fn has_rows(client: &Client, schema: &mut Schema) -> Result<(), DatabaseError> {
     let each: Vec<String> = schema.tables.keys().map(|name| format!("exists (select from {name})")).collect();
     let sql = format!("select array[{}]::bool[]", each.join(", "));
-    let row = client.query_one(&sql, &[]).await.map_err(|e| failed("see which tables have rows", &e))?;
+    let row = client.query_one(&sql, &[]).await.map_err(|e| failed("list the tables with rows", &e))?;
     let found: Vec<bool> = row.get(0);
     schema.tables.values_mut().zip(found).for_each(|(table, has_rows)| table.has_rows = has_rows);
     Ok(())
@@ -193,7 +197,7 @@ impl Run<'_> {
         let back = "rollback to savepoint stagegate_row; release savepoint stagegate_row";
         match self.client.batch_execute(back).await {
             Ok(()) => Ok(()),
-            Err(_) => Err(failed("fill tables", cause)),
+            Err(_) => Err(failed("generate rows", cause)),
         }
     }
 }

@@ -102,7 +102,7 @@ impl Run<'_> {
                     Put::In(values, place)
                 }
                 None => Put::Refused(Refusal {
-                    message: "a trigger or rule took the row away".to_owned(),
+                    message: "a trigger or rule removed the row".to_owned(),
                     ..Refusal::default()
                 }),
             }),

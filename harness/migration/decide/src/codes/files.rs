@@ -2,53 +2,53 @@
 
 crate::code::define! {
     DOWN_MISSING = "down-missing", Required,
-        "a migration has no way back",
-        "a rollback can bring back the code and not the schema",
-        "write the down, or declare the migration irreversible with the reason";
+        "a migration has no down migration",
+        "a rollback restores the code and not the schema",
+        "write the down migration, or declare the migration irreversible with the reason";
     DOWN_EMPTY = "down-empty", Required,
-        "the way back does nothing",
-        "it looks like one: a rollback ends well, leaves the new schema, and the next up may fail",
-        "write the down, or declare the migration irreversible with the reason";
+        "the down migration does nothing",
+        "a rollback looks successful, leaves the new schema, and the next up migration may fail",
+        "write the down migration, or declare the migration irreversible with the reason";
     UP_EMPTY = "up-empty", Warning,
         "a migration does nothing",
-        "it takes up a version, and a file that was lost or cut off looks the same",
-        "remove it where it was applied nowhere; else say in a comment why it is empty";
+        "it uses up a version, and a lost or truncated file looks the same",
+        "remove it if it was never applied; else explain in a comment why it is empty";
     DOWN_WITHOUT_UP = "down-without-up", Required,
-        "a way back belongs to no migration",
-        "its up was lost or renamed: on a new server something will be missing",
-        "bring the up back, or remove the down";
+        "a down migration has no up migration",
+        "the up migration was lost or renamed: on a new server something will be missing",
+        "restore the up migration, or remove the down migration";
     NO_MIGRATIONS = "no-migrations", Required,
-        "the folder holds no migration of this tool",
-        "nothing would be applied, and nothing was proven",
+        "the folder has no migration of this tool",
+        "nothing would be applied, and nothing was tested",
         "check the folder and the tool";
     DUPLICATE_VERSION = "duplicate-version", Required,
-        "two migrations have one version",
-        "the tool refuses to start, or applies one of them only",
-        "give the newer one a new version";
+        "two migrations have the same version",
+        "the tool refuses to start, or applies only one of them",
+        "give the newer one another version";
     VERSION_GAP = "version-gap", Info,
         "a number is missing in the sequence",
-        "a file may have been lost on the way, or sits on another branch",
-        "look for it; nothing, where it was never merged";
+        "a file may be lost, or on another branch",
+        "find it; nothing, if it was never merged";
     BAD_NAME = "bad-name", Required,
-        "a file has a name that the tool refuses",
-        "the tool stops with an error before it does anything",
-        "rename it as the tool wants it";
+        "a file name is rejected by the tool",
+        "the tool fails before it applies anything",
+        "rename it in the tool's format";
     IGNORED_FILE = "ignored-file", Warning,
-        "a file of SQL is not read by the tool",
-        "somebody wrote it and believes that it runs",
-        "rename it as the tool wants it, or move it elsewhere";
+        "an SQL file is ignored by the tool",
+        "its author expects it to run",
+        "rename it in the tool's format, or move it out of the folder";
     MIXED_TOOLS = "mixed-tools", Warning,
-        "the folder holds files of two tools",
-        "each tool passes over the other's files, or reads their marks as comments",
+        "the folder has files of two tools",
+        "each tool ignores the other's files, or reads their annotations as comments",
         "keep one folder for each tool";
     BAD_ANNOTATION = "bad-annotation", Required,
-        "the marks of the tool are wrong",
-        "the tool refuses the file, or takes the way back for the way there",
-        "write the marks as the tool's manual has them";
+        "the tool's annotations are wrong",
+        "the tool rejects the file, or runs the down migration as part of the up migration",
+        "write the annotations as in the tool's manual";
     FOREIGN_STEP = "foreign-step", Warning,
-        "a step is written in another language than SQL",
-        "it can't be tried here: what it does to schema and rows is not known",
-        "try it by the tool itself on a copy; steps in SQL are tried here";
+        "a migration is not written in SQL",
+        "it cannot be tested: what it does to schema and rows is unknown",
+        "set `up`, `down` and `status` of [migrations] to the tool's commands, which run every migration";
     PLACEHOLDER = "placeholder", Warning,
         "the tool fills in a part of the script",
         "what runs is not what stands here, and the text alone can't be tried",

@@ -53,7 +53,8 @@ pub fn after_second_up(first: &Content, second: &Content) -> Vec<Finding> {
 /// Makes the finding of a table that no rows could be made for.
 #[must_use]
 pub fn unfilled(table: &str, reason: &str) -> Finding {
-    Finding::new(&codes::TABLE_UNFILLED, format!("{table} has no rows: {reason}")).about(format!("{table}/rows"))
+    Finding::new(&codes::TABLE_UNFILLED, format!("{table} could not be filled: {reason}"))
+        .about(format!("{table}/rows"))
 }
 
 fn finding(code: &crate::Code, difference: &Difference) -> Finding {
@@ -65,23 +66,23 @@ fn finding(code: &crate::Code, difference: &Difference) -> Finding {
 #[must_use]
 pub fn told(difference: &Difference) -> (&str, String) {
     match difference {
-        Difference::TableGone { table, rows } => (table, format!("{table}: {rows} rows, the table is gone")),
+        Difference::TableGone { table, rows } => (table, format!("{table}: {rows} rows lost, the table was dropped")),
         Difference::Rows { table, before, after, keys } => {
             let (count, word) = if after < before { (before - after, "lost") } else { (after - before, "more") };
             (table, format!("{table}: {before} -> {after} rows ({count} {word}{})", such_as(keys)))
         }
         Difference::ColumnGone { table, column, filled } => {
-            (table, format!("{table}.{column}: {filled} values, the column is gone"))
+            (table, format!("{table}.{column}: {filled} values lost, the column was dropped"))
         }
         Difference::Values { table, columns, keys } if columns.is_empty() => {
-            (table, format!("{table}: as many rows, other values{}", such_as(keys)))
+            (table, format!("{table}: same row count, different values{}", such_as(keys)))
         }
         Difference::Values { table, columns, keys } => {
             let columns: Vec<String> = columns.iter().map(changed).collect();
-            (table, format!("{table}: other values in {}{}", columns.join(", "), such_as(keys)))
+            (table, format!("{table}: different values in {}{}", columns.join(", "), such_as(keys)))
         }
         Difference::NotCompared { table } => {
-            (table, format!("{table}: values were not compared, since its columns are others"))
+            (table, format!("{table}: values were not compared, because its columns differ"))
         }
     }
 }
@@ -117,7 +118,7 @@ fn sequences(before: &Content, after: &Content) -> Vec<Finding> {
             if !was_behind(name, &column.name) {
                 let column = &column.name;
                 let message = format!(
-                    "{} would give {} next, and {name}.{column} has {end} already",
+                    "the next value of {} is {}, and {name}.{column} already has {end}",
                     sequence.name, sequence.next
                 );
                 found.push(Finding::new(&codes::SEQUENCE_BEHIND, message).about(format!("{name}/sequence")));
@@ -180,7 +181,9 @@ mod tests {
         let found = after_down(&content(8, 8, "5", 9), &content(8, 0, "", 9), true);
         assert_eq!(
             told(&found),
-            ["data-not-restored schema restored, data lost: public.t: other values in note (8 -> 0 that are not null)"]
+            [
+                "data-not-restored schema restored, data lost: public.t: different values in note (8 -> 0 that are not null)"
+            ]
         );
     }
 
@@ -194,13 +197,13 @@ mod tests {
             told(&found),
             [
                 "rows-lost public.t: 8 -> 6 rows (2 lost)",
-                "sequence-behind public.t_id_seq would give 6 next, and public.t.note has 6 already",
+                "sequence-behind the next value of public.t_id_seq is 6, and public.t.note already has 6",
                 "left-invalid index t_n of public.t is invalid",
             ]
         );
         assert_eq!(
             told(&after_up(&content(8, 8, "5", 9), &Content::default(), &Renames::default())),
-            ["rows-lost public.t: 8 rows, the table is gone"]
+            ["rows-lost public.t: 8 rows lost, the table was dropped"]
         );
     }
 }

@@ -32,7 +32,7 @@ fn action(words: &Words<'_>, table: &str, range: Range<usize>) -> Option<Told> {
     let at = range.start;
     let lower = |word: &str| words.has(word, range.clone());
     if words.is(at, "rename") && !words.is(at + 1, "constraint") {
-        let message = format!("`{table}` or a column of it gets another name");
+        let message = format!("`{table}` or one of its columns is renamed");
         return Some(Told::new(&codes::RENAMED, table, "rename", message, true));
     }
     if words.is(at, "drop") {
@@ -45,7 +45,7 @@ fn action(words: &Words<'_>, table: &str, range: Range<usize>) -> Option<Told> {
         let named = at + 1 + usize::from(words.is(at + 1, "column"));
         let rest = named + 1;
         if words.is(rest, "type") || words.are(rest, &["set", "data", "type"]) {
-            let message = format!("a column of `{table}` gets another type");
+            let message = format!("the type of a column of `{table}` is changed");
             return Some(Told::new(&codes::TYPE_CHANGE, table, "rewrite", message, true));
         }
         if words.are(rest, &["set", "not", "null"]) {
@@ -84,7 +84,7 @@ fn constraint(words: &Words<'_>, table: &str, range: &Range<usize>) -> Option<To
     let open = words.position("(", range.start).unwrap_or(range.end).min(range.end);
     let kind = |word: &str| words.has(word, range.start..open);
     if kind("unique") || kind("primary") || kind("exclude") {
-        let message = format!("a key of `{table}` builds its index at once");
+        let message = format!("a key of `{table}` builds its index under the lock");
         return Some(Told::new(&codes::UNIQUE_WITHOUT_INDEX, table, "index", message, true));
     }
     let validated = !(has("valid") && words_in_order(words, range, &["not", "valid"]));
@@ -105,6 +105,6 @@ fn worked_out(words: &Words<'_>, table: &str, range: &Range<usize>) -> Option<To
     if !(serial || stored || volatile) {
         return None;
     }
-    let message = format!("the new column's values are worked out for each row of `{table}`");
+    let message = format!("the new column's values are computed for each row of `{table}`");
     Some(Told::new(&codes::VOLATILE_DEFAULT, table, "rewrite", message, true))
 }

@@ -144,7 +144,7 @@ fn why(bits: i32) -> String {
     let reasons = [
         (1, "it becomes logged or unlogged"),
         (2, "a new column's default has to be computed for each row"),
-        (4, "a column gets a type of another form"),
+        (4, "a column's type changes its storage form"),
         (8, "it gets another access method"),
     ];
     let told: Vec<&str> = reasons.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, words)| *words).collect();

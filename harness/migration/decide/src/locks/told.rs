@@ -138,7 +138,7 @@ impl Judge<'_> {
             let (lasts, told) = self.lasts(table, statement.took);
             if is_index && lasts.is_none_or(|lasts| lasts > self.thresholds.index) {
                 let (rows, mode) = (self.rows(table), mode.words());
-                let message = format!("an index on {table}{rows} was built under {mode}: writes wait{told}");
+                let message = format!("an index on {table}{rows} was built under {mode}, which blocks writes{told}");
                 hurt(Trouble::IndexBlocksWrites, table, message);
             }
             if let Some(message) = self.waits_too_long(statement, table, *mode) {
@@ -152,13 +152,13 @@ impl Judge<'_> {
     }
 
     fn waits_too_long(&self, statement: &Observed, table: &str, mode: Mode) -> Option<String> {
-        let (limit, behind) = (statement.lock_timeout, "behind a long read it waits, and all others behind it");
+        let (limit, behind) = (statement.lock_timeout, "it waits behind a long read, and all others behind it");
         let is_told = limit.is_zero() || limit > self.thresholds.lock_timeout;
         let (tag, allowed) = (&statement.tag, self.thresholds.lock_timeout.as_secs_f64());
-        let beside = if limit.is_zero() { String::new() } else { format!(" (at most {allowed:.1} s are allowed)") };
+        let allowed = if limit.is_zero() { String::new() } else { format!(" (allowed: {allowed:.1} s)") };
         let told = if limit.is_zero() { "0".to_owned() } else { format!("{:.1} s", limit.as_secs_f64()) };
         (mode == Mode::AccessExclusive && is_told)
-            .then(|| format!("{tag} took {} on {table} with lock_timeout = {told}{beside}: {behind}", mode.words()))
+            .then(|| format!("{tag} took {} on {table} with lock_timeout = {told}{allowed}: {behind}", mode.words()))
     }
 
     /// Tells of a lock that is held for long: by its own statement, else by those of its transaction after it.
@@ -173,11 +173,11 @@ impl Judge<'_> {
         let (own, held) = (self.scaled(table, statement.took), self.scaled(table, statement.took + after));
         let (does, lasted) = match () {
             () if own > allowed => ("took", own),
-            () if held > allowed => ("and what follows in its transaction took", held),
+            () if held > allowed => ("and the rest of its transaction took", held),
             () => return None,
         };
         Some(format!(
-            "{} {does} {:.1} s under {} on {table}{}; at most {:.1} s are allowed",
+            "{} {does} {:.1} s under {} on {table}{}; allowed: {:.1} s",
             statement.tag,
             lasted.as_secs_f64(),
             mode.words(),
@@ -239,7 +239,7 @@ impl Judge<'_> {
             }
             None if request.took > self.thresholds.stall => (
                 Trouble::Stalled,
-                format!("{does} of {} was held up for {:.1} s", request.table, request.took.as_secs_f64()),
+                format!("{does} of {} was delayed for {:.1} s", request.table, request.took.as_secs_f64()),
             ),
             None => return None,
         };

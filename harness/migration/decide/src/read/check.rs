@@ -30,7 +30,7 @@ pub(super) fn files(reading: &mut Reading<'_>) {
             _ => dbmate::is_marked(&text).then_some("dbmate").or(goose::is_marked(&text).then_some("goose")),
         };
         if let Some(other) = other {
-            let message = format!("read as {}, but marked for {other}", reading.tool);
+            let message = format!("read as {}, but annotated for {other}", reading.tool);
             reading.tell(&codes::MIXED_TOOLS, file, 0, message);
         }
     }
@@ -46,7 +46,7 @@ fn unread(reading: &mut Reading<'_>, file: &File) {
     if !file.is_sql() || !file.is_at_top() || callback {
         return;
     }
-    let message = format!("{} passes over a file of this name", reading.tool);
+    let message = format!("{} ignores a file of this name", reading.tool);
     reading.tell(&codes::IGNORED_FILE, file, 0, message);
 }
 
@@ -58,7 +58,7 @@ fn bytes(reading: &mut Reading<'_>, file: &File) {
     }
     if let Err(error) = std::str::from_utf8(bytes) {
         let at = error.valid_up_to();
-        let message = format!("byte 0x{:02x} at offset {at} is no UTF-8", bytes.get(at).copied().unwrap_or_default());
+        let message = format!("byte 0x{:02x} at offset {at} is not UTF-8", bytes.get(at).copied().unwrap_or_default());
         reading.tell(&codes::NOT_UTF8, file, line_of(at), message);
     }
     if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
@@ -76,14 +76,14 @@ fn bytes(reading: &mut Reading<'_>, file: &File) {
 /// Looks at the migrations: versions, ways back, and what their tool does with their statements.
 pub(super) fn chain(reading: &mut Reading<'_>, migrations: &[Migration]) {
     if migrations.is_empty() {
-        let message = format!("no migration as {} names them", reading.tool);
+        let message = format!("no file with a migration name of {}", reading.tool);
         reading.findings.push(Finding::new(&codes::NO_MIGRATIONS, message));
     }
     versions(reading, migrations);
     ways_back(reading, migrations);
     for migration in migrations {
         if !migration.up.does_something() {
-            let finding = Finding::new(&codes::UP_EMPTY, "nothing but comments and selections of constants");
+            let finding = Finding::new(&codes::UP_EMPTY, "only comments and selects of constants");
             reading.findings.push(finding.of(&migration.version).at(&migration.up.file, migration.up.first_line));
         }
         for script in [Some(&migration.up), migration.down.as_ref()].into_iter().flatten() {
@@ -135,15 +135,19 @@ fn gaps(migrations: &[&Migration]) -> Vec<Finding> {
 fn ways_back(reading: &mut Reading<'_>, migrations: &[Migration]) {
     let versioned: Vec<&Migration> = migrations.iter().filter(|found| found.kind == Kind::Versioned).collect();
     if versioned.len() > 1 && versioned.iter().all(|found| found.down.is_none()) {
-        let why = if reading.tool == Tool::Refinery { "refinery knows no way back" } else { "no way back is there" };
-        let message = format!("none of {} migrations has one: {why}", versioned.len());
+        let why = if reading.tool == Tool::Refinery {
+            "refinery has no down migrations"
+        } else {
+            "there is no down migration"
+        };
+        let message = format!("none of {} migrations has a down migration: {why}", versioned.len());
         return reading.findings.push(Finding::new(&codes::DOWN_MISSING, message));
     }
     for migration in versioned {
         let (code, file, line, message) = match &migration.down {
-            None => (&codes::DOWN_MISSING, &migration.up.file, 0, "no way back is there"),
+            None => (&codes::DOWN_MISSING, &migration.up.file, 0, "there is no down migration"),
             Some(down) if !down.does_something() => {
-                let message = "nothing but comments and selections of constants";
+                let message = "only comments and selects of constants";
                 (&codes::DOWN_EMPTY, &down.file, down.first_line, message)
             }
             Some(_) => continue,
@@ -169,7 +173,7 @@ fn statements(tool: Tool, script: &Script) -> Vec<Finding> {
             match found {
                 Trait::MetaCommand(_) if tool == Tool::Sqitch => {}
                 Trait::MetaCommand(name) => {
-                    let finding = Finding::new(&codes::META_COMMAND, format!("`\\{name}` is a command of psql"));
+                    let finding = Finding::new(&codes::META_COMMAND, format!("`\\{name}` is a psql command"));
                     tell(if by_psql { finding.weighing(Severity::Warning) } else { finding });
                 }
                 Trait::CopyFromStdin(_) if !by_psql => {
@@ -177,7 +181,7 @@ fn statements(tool: Tool, script: &Script) -> Vec<Finding> {
                     tell(Finding::new(&codes::COPY_DATA, message));
                 }
                 Trait::Unterminated(what) => {
-                    tell(Finding::new(&codes::UNTERMINATED, format!("a {what} in this statement never ends")));
+                    tell(Finding::new(&codes::UNTERMINATED, format!("a {what} in this statement is not closed")));
                 }
                 Trait::TransactionControl if is_wrapped && split::is_idle(script.text_of(statement)) => {
                     let message = format!("{tool} opens the transaction itself");

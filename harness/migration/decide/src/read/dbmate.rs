@@ -56,12 +56,12 @@ fn sections(reading: &mut Reading<'_>, file: &File) -> Option<(Script, Option<Sc
     };
     let down = mark(&text, "migrate:down");
     if let Some(down) = down.as_ref().filter(|down| down.at < up.at) {
-        reading.tell(&codes::BAD_ANNOTATION, file, down.line, "`-- migrate:down` stands before `-- migrate:up`");
+        reading.tell(&codes::BAD_ANNOTATION, file, down.line, "`-- migrate:down` comes before `-- migrate:up`");
         return None;
     }
     let before = Script::new(&file.path, 1, &text[..up.at], Transaction::Wrapped, Sending::Whole);
     if let Some(statement) = before.statements.first() {
-        reading.tell(&codes::BAD_ANNOTATION, file, statement.line, "a statement stands before `-- migrate:up`");
+        reading.tell(&codes::BAD_ANNOTATION, file, statement.line, "a statement comes before `-- migrate:up`");
     }
     let end = down.as_ref().map_or(text.len(), |down| down.at);
     let script = |mark: &Mark<'_>, end: usize| {

@@ -37,7 +37,7 @@ fn of_folder<'a>(reading: &mut Reading<'a>, folder: &str, files: &[&'a File]) ->
     let version = version.replace('-', "");
     let Some(up) = named("up.sql") else {
         if let Some(first) = files.iter().find(|file| file.is_sql()) {
-            let message = format!("expected `{folder}/up.sql`, found none: diesel refuses the folder");
+            let message = format!("expected `{folder}/up.sql`, found none: diesel rejects the folder");
             reading.tell(&codes::BAD_NAME, first, 0, message);
         }
         return None;

@@ -30,7 +30,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
         found.push(step);
     }
     for file in downs.into_values() {
-        reading.tell(&codes::DOWN_WITHOUT_UP, file, 0, "no migration of this version is there");
+        reading.tell(&codes::DOWN_WITHOUT_UP, file, 0, "there is no migration of this version");
     }
     for (name, file) in repeatable {
         let mut step = migration("", name, script(reading, file), None);
@@ -79,7 +79,7 @@ fn script(reading: &mut Reading<'_>, file: &File) -> Script {
         script.transaction = Transaction::Bare;
     }
     if let Some(at) = text.find("${") {
-        let message = "a placeholder `${..}`, which Flyway fills in from its configuration";
+        let message = "a placeholder `${..}`, which Flyway substitutes from its configuration";
         reading.tell(&codes::PLACEHOLDER, file, script.line_of(at), message);
     }
     script

@@ -108,7 +108,7 @@ impl Parser {
         }
         if self.section().is_none() {
             if self.wrong.is_empty() {
-                self.wrong.push((number, "a statement stands before `-- +goose Up`".to_owned()));
+                self.wrong.push((number, "a statement comes before `-- +goose Up`".to_owned()));
             }
             return;
         }
@@ -136,9 +136,9 @@ impl Parser {
                 }
                 self.down = begun(range.end);
             }
-            Mark::Up => self.wrong.push((number, "`-- +goose Up` stands there twice".to_owned())),
+            Mark::Up => self.wrong.push((number, "`-- +goose Up` occurs twice".to_owned())),
             Mark::Down => {
-                self.wrong.push((number, "`-- +goose Down` stands there twice, or before `-- +goose Up`".to_owned()));
+                self.wrong.push((number, "`-- +goose Down` occurs twice, or before `-- +goose Up`".to_owned()));
             }
             Mark::Begin => self.block = Some(number),
             Mark::End => {
@@ -150,7 +150,9 @@ impl Parser {
             }
             Mark::NoTransaction => self.bare = true,
             Mark::Substitute => self.substituted = Some(number),
-            Mark::Unknown => self.wrong.push((number, "the mark `+goose` is followed by an unknown word".to_owned())),
+            Mark::Unknown => {
+                self.wrong.push((number, "the annotation `+goose` is followed by an unknown word".to_owned()))
+            }
         }
     }
 
@@ -160,7 +162,7 @@ impl Parser {
             self.wrong.push((line, "`-- +goose StatementBegin` has no `-- +goose StatementEnd`".to_owned()));
         }
         if let Some((_, line)) = self.open.take() {
-            let told = "a statement does not end with a line that ends in `;`, so that goose refuses it";
+            let told = "no line ends with `;` after this statement, so goose rejects it";
             self.wrong.push((line, told.to_owned()));
         }
     }
@@ -189,7 +191,7 @@ fn sections(reading: &mut Reading<'_>, file: &File) -> Option<(Script, Option<Sc
         reading.tell(&codes::BAD_ANNOTATION, file, line, message);
     }
     if let Some(line) = parser.substituted {
-        reading.tell(&codes::PLACEHOLDER, file, line, "goose fills in variables of the environment from here on");
+        reading.tell(&codes::PLACEHOLDER, file, line, "goose substitutes environment variables from here on");
     }
     let transaction = if parser.bare { Transaction::Bare } else { Transaction::Wrapped };
     let script = |section: Section| {

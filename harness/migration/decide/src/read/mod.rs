@@ -57,7 +57,7 @@ impl File {
 pub enum ReadError {
     /// No tool's files are there.
     #[error(
-        "no migrations are in the folder ({found}); name the folder that holds them, or `tool` where their names are unusual"
+        "the folder has no migrations ({found}); set `source` to their folder, or `tool` if their names are unusual"
     )]
     Unknown {
         /// What is there instead.
@@ -120,7 +120,7 @@ impl<'a> Reading<'a> {
     /// Tells that the tool refuses a file's name.
     fn refuses(&mut self, file: &'a File, expected: &str) {
         self.uses(file);
-        let message = format!("{} refuses the name; expected {expected}", self.tool);
+        let message = format!("{} rejects the name; expected {expected}", self.tool);
         self.tell(&codes::BAD_NAME, file, 0, message);
     }
 }

@@ -122,7 +122,7 @@ fn plain(file: &str) -> Option<Named<'_>> {
 fn joined(reading: &mut Reading<'_>, version: &str, name: &str, pair: &Pair<'_>) -> Option<Migration> {
     let Some(up) = pair.up else {
         if let Some(down) = pair.down {
-            reading.tell(&codes::DOWN_WITHOUT_UP, down, 0, format!("no up of version {version} is there"));
+            reading.tell(&codes::DOWN_WITHOUT_UP, down, 0, format!("version {version} has no up migration"));
         }
         return None;
     };

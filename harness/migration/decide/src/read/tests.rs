@@ -86,13 +86,9 @@ fn goose_cuts_at_lines_that_end_in_a_semicolon_and_keeps_blocks_whole() {
 
 #[rstest]
 #[case::no_up("SELECT 1;\n", "expected a line `-- +goose Up`", 1)]
-#[case::no_semicolon(
-    "-- +goose Up\nSELECT f()\n-- +goose Down\nSELECT g();\n",
-    "does not end with a line that ends",
-    2
-)]
+#[case::no_semicolon("-- +goose Up\nSELECT f()\n-- +goose Down\nSELECT g();\n", "no line ends with", 2)]
 #[case::no_end("-- +goose Up\n-- +goose StatementBegin\nSELECT f();\n", "has no `-- +goose StatementEnd`", 2)]
-#[case::twice("-- +goose Up\nSELECT f();\n-- +goose Up\n", "stands there twice", 3)]
+#[case::twice("-- +goose Up\nSELECT f();\n-- +goose Up\n", "occurs twice", 3)]
 fn wrong_marks_of_goose_are_told_with_their_line(#[case] text: &str, #[case] want: &str, #[case] line: usize) {
     let found = read(Some(Tool::Goose), &[("1_a.sql", text)]);
     let told: Vec<_> = found.findings.iter().filter(|finding| finding.code == "bad-annotation").collect();

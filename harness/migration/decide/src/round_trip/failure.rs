@@ -122,8 +122,8 @@ impl Failure {
             Why::Unavailable if self.message.starts_with("role ") => {
                 format!("{said}; name it in `roles` of [migrations]")
             }
-            Why::Unavailable => format!("{said}: the scratch server has not what it needs"),
-            Why::ServerGone => format!("the server ended meanwhile: {said}"),
+            Why::Unavailable => format!("{said}: missing on the scratch server"),
+            Why::ServerGone => format!("the server ended: {said}"),
             Why::Refused | Why::TimedOut | Why::Unreadable => said,
         }
     }

@@ -71,11 +71,11 @@ pub fn of_trip(trip: &Trip, migration: &Migration) -> Vec<Finding> {
         }
     };
     for file in &trip.left_open {
-        let message = "the script ends inside of a transaction that it began, so that what it did was taken back";
+        let message = "the script ends inside a transaction that it began, so its changes were rolled back";
         found.push(Finding::new(&TRANSACTION_LEFT_OPEN, message).of(version).at(file, 0));
     }
     if let Some(failure) = &trip.second_up {
-        found.push(failure.finding(&SECOND_UP_FAILS, version, "after the way back: "));
+        found.push(failure.finding(&SECOND_UP_FAILS, version, "after the down migration: "));
     } else if is_order_only_of(&trip.down) && !is_order_only(&trip.second_differs) {
         let message = format!("after down and up again: {}", told(&trip.second_differs));
         found.push(placed(&SECOND_UP_DIFFERS, message, &migration.up, &trip.second_differs).of(version));
@@ -92,15 +92,15 @@ fn not_usable(is_there: bool, left: &[Difference], migration: &Migration) -> Fin
     match (&migration.down, is_there) {
         (Some(down), true) => {
             let nothing = if down.does_something() {
-                "the way back never commits what it does"
+                "the down migration never commits"
             } else {
-                "the way back holds no statement that does anything"
+                "the down migration has no statement that does anything"
             };
             Finding::new(&DOWN_EMPTY, format!("{nothing}{leaves}"))
                 .of(&migration.version)
                 .at(&down.file, down.first_line)
         }
-        _ => Finding::new(&DOWN_MISSING, format!("there is no way back{leaves}"))
+        _ => Finding::new(&DOWN_MISSING, format!("there is no down migration{leaves}"))
             .of(&migration.version)
             .at(&migration.up.file, 0),
     }
@@ -181,13 +181,13 @@ pub(super) fn told(differences: &[Difference]) -> String {
 fn one(difference: &Difference) -> String {
     let id = &difference.id;
     match &difference.change {
-        Change::Added { .. } => format!("{id} is there, was not"),
-        Change::Removed { .. } => format!("{id} is missing, was there"),
+        Change::Added { .. } => format!("{id} was added"),
+        Change::Removed { .. } => format!("{id} is missing"),
         Change::Renamed { to } => format!("{id} is now {}", to.name),
         Change::Changed { attributes } => {
             let changes: Vec<String> = attributes
                 .iter()
-                .map(|a| format!("{} is {}, was {}", a.name, short(a.new.as_ref()), short(a.old.as_ref())))
+                .map(|a| format!("{} is {}, expected {}", a.name, short(a.new.as_ref()), short(a.old.as_ref())))
                 .collect();
             format!("{id}: {}", changes.join(", "))
         }
@@ -208,23 +208,24 @@ fn short(value: Option<&String>) -> String {
 #[must_use]
 pub fn of_chain(whole: &Whole) -> Vec<Finding> {
     if let Some(reason) = &whole.not_tried {
-        return vec![Finding::new(&NOT_RUN, format!("the whole chain was not taken down and up: {reason}"))];
+        return vec![Finding::new(&NOT_RUN, format!("the whole chain was not run down and up: {reason}"))];
     }
     let stopped = |way: &str, code: &Code, stop: &(String, Failure)| {
-        stop.1.finding(code, &stop.0, &format!("the way {way} of the whole chain stops here: "))
+        stop.1.finding(code, &stop.0, &format!("the whole chain {way} fails here: "))
     };
     let mut found = Vec::new();
     match &whole.down {
         Some(stop) => found.push(stopped("down", &DOWN_FAILS, stop)),
         None if !whole.bottom.is_empty() && !is_order_only(&whole.bottom) => {
-            found.push(Finding::new(&CHAIN_NOT_RESTORED, format!("at the bottom: {}", told(&whole.bottom))));
+            found
+                .push(Finding::new(&CHAIN_NOT_RESTORED, format!("after all down migrations: {}", told(&whole.bottom))));
         }
         None => {}
     }
     match &whole.up {
         Some(stop) => found.push(stopped("up", &SECOND_UP_FAILS, stop)),
         None if !is_order_only(&whole.top) => {
-            found.push(Finding::new(&SECOND_UP_DIFFERS, format!("at the top: {}", told(&whole.top))));
+            found.push(Finding::new(&SECOND_UP_DIFFERS, format!("after all up migrations: {}", told(&whole.top))));
         }
         None => {}
     }

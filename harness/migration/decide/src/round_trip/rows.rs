@@ -71,12 +71,12 @@ pub fn of_rows(moments: &Moments, migration: &Migration, trip: &Trip) -> Vec<Fin
     }
     if let Some((step, failure)) = &moments.stopped {
         let (code, is_told, way) = match step {
-            Step::Up => (&codes::UP_FAILS_WITH_ROWS, trip.up.is_some(), "the way up"),
-            Step::Down => (&codes::DOWN_FAILS_WITH_ROWS, matches!(trip.down, Down::Failed(_)), "the way back"),
-            Step::Again => (&codes::UP_FAILS_WITH_ROWS, trip.second_up.is_some(), "the second way up"),
+            Step::Up => (&codes::UP_FAILS_WITH_ROWS, trip.up.is_some(), "up migration"),
+            Step::Down => (&codes::DOWN_FAILS_WITH_ROWS, matches!(trip.down, Down::Failed(_)), "down migration"),
+            Step::Again => (&codes::UP_FAILS_WITH_ROWS, trip.second_up.is_some(), "second up migration"),
         };
         if !is_told && trip.up.is_none() {
-            let before = format!("{way} runs on empty tables and not on tables with rows: ");
+            let before = format!("the {way} succeeds on empty tables and fails on tables with rows: ");
             found.push(failure.finding(code, version, &before).weighing(code.severity));
         }
     }

@@ -51,7 +51,7 @@ pub fn told_finding(finding: &Finding) -> String {
 #[must_use]
 pub fn whole_line(whole: &Whole) -> String {
     if let Some(reason) = &whole.not_tried {
-        return clean(&format!("the whole chain was not taken down and up: {reason}"));
+        return clean(&format!("the whole chain was not run down and up: {reason}"));
     }
     let left_out = match whole.left_out.len() {
         0 => String::new(),

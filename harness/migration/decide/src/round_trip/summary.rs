@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Trip, Verdict, Whole};
 use crate::{Chain, Finding, Route};
-use stagegate_base::config::Tool;
+use stagegate_base::{config::Tool, text::counted};
 
 /// How many migrations got which verdict.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -35,12 +35,11 @@ impl Counts {
 /// Returns one line, such as `268 migrations: 204 exact, 9 order only`.
 #[must_use]
 pub fn summary(counts: &Counts) -> String {
-    let told: Vec<String> =
+    let verdicts: Vec<String> =
         counts.verdicts.iter().filter(|(_, n)| **n > 0).map(|(verdict, n)| format!("{n} {}", verdict.word())).collect();
-    let noun = if counts.migrations == 1 { "migration" } else { "migrations" };
-    let mut line = format!("{} {noun}: {}", counts.migrations, told.join(", "));
+    let mut line = format!("{}: {}", counted(counts.migrations, "migration"), verdicts.join(", "));
     if counts.second_up_fails > 0 {
-        line.push_str(&format!("; {} fail when run again", counts.second_up_fails));
+        line.push_str(&format!("; second up fails: {}", counts.second_up_fails));
     }
     line
 }

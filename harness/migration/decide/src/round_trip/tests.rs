@@ -105,7 +105,7 @@ fn residue_is_placed_at_the_statement_that_names_it() {
     let left = differences(TABLE, "[table public.orders]\n  [column public.orders.id]\n    type: bigint\n");
     let found = of_trip(&trip(Down::Ran(left)), &migration);
     assert_eq!(found[0].place(), "1_orders.down.sql:4");
-    assert_eq!(found[0].message, "column public.orders.note is missing, was there");
+    assert_eq!(found[0].message, "column public.orders.note is missing");
 }
 
 #[test]

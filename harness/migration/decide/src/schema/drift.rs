@@ -48,7 +48,8 @@ fn toucher(difference: &Difference, sides: [&Facts; 2], touched: &BTreeMap<Id, S
 }
 
 fn note(migration: Option<&String>) -> String {
-    migration.map_or_else(|| "no migration made it".to_owned(), |migration| format!("last changed by {migration}"))
+    migration
+        .map_or_else(|| "not created by a migration".to_owned(), |migration| format!("last changed by {migration}"))
 }
 
 /// Returns the differences as the terminal shows them, each with the migration that last changed it.
@@ -69,15 +70,15 @@ pub fn drift_markdown(sides: &Sides, drifted: &[Drifted]) -> String {
     if drifted.is_empty() {
         return out;
     }
-    out.push_str("\n| thing | in the environment | severity | last changed by |\n|---|---|---|---|\n");
+    out.push_str("\n| object | in the environment | severity | last changed by |\n|---|---|---|---|\n");
     for Drifted { difference, migration } in drifted {
         let change = match &difference.change {
-            Change::Added { .. } => "not of the migrations".to_owned(),
+            Change::Added { .. } => "not from the migrations".to_owned(),
             Change::Removed { .. } => "missing".to_owned(),
             Change::Renamed { to } => format!("renamed to {}?", shown::cell(&to.name)),
             Change::Changed { attributes } => {
                 let names: Vec<&str> = attributes.iter().map(|attribute| attribute.name.as_str()).collect();
-                format!("another {}", shown::cell(&names.join(", ")))
+                format!("different {}", shown::cell(&names.join(", ")))
             }
         };
         let thing = shown::cell(&difference.id.to_string());

@@ -86,7 +86,7 @@ kinds! {
 
 /// A word that names no kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no kind of schema object that this version knows; it may be of a newer one")]
+#[error("`{0}` is not a kind of schema object that this version knows; a newer version may know it")]
 pub struct UnknownKind(String);
 
 impl Kind {

@@ -79,7 +79,10 @@ fn a_snapshot_reads_back_as_it_was_written() {
 #[rstest]
 #[case::no_head("[table public.a]\n", "line 1: a snapshot begins with")]
 #[case::unknown_kind("# schema snapshot of stagegate, format 1\n[teapot public.a]\n", "line 2: `teapot public.a`")]
-#[case::conflict("# schema snapshot of stagegate, format 1\n<<<<<<< HEAD\n", "line 2: `<<<<<<< HEAD` is no attribute")]
+#[case::conflict(
+    "# schema snapshot of stagegate, format 1\n<<<<<<< HEAD\n",
+    "line 2: `<<<<<<< HEAD` is not an attribute"
+)]
 #[case::depth("# schema snapshot of stagegate, format 1\n    [table public.a]\n", "line 2: it is indented more")]
 fn a_text_that_is_no_snapshot_is_told_with_its_line(#[case] text: &str, #[case] want: &str) {
     let error = parse(text).unwrap_err().to_string();

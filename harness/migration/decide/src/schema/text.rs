@@ -16,7 +16,7 @@ const UNMODELLED: &str = "# not modelled: ";
 
 /// A snapshot that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {reason}; write it anew with `gate schema accept`")]
+#[error("line {line}: {reason}; write it again with `gate schema accept`")]
 pub struct SnapshotError {
     line: usize,
     reason: String,
@@ -126,14 +126,14 @@ impl Reader {
 
     fn count(&mut self, text: &str) -> Result<(), String> {
         let (catalog, count) = text.rsplit_once(' ').ok_or("a count is missing")?;
-        self.unmodelled.insert(catalog.to_owned(), count.parse().map_err(|_| format!("`{count}` is no count"))?);
+        self.unmodelled.insert(catalog.to_owned(), count.parse().map_err(|_| format!("`{count}` is not a number"))?);
         Ok(())
     }
 
     fn fact(&mut self, text: &str, depth: usize) -> Result<(), String> {
         let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).ok_or("`]` is missing")?;
         let kind = Kind::ALL.iter().filter(|kind| begins(inner, kind.word())).max_by_key(|kind| kind.word().len());
-        let kind = *kind.ok_or_else(|| format!("`{inner}` begins with no known kind"))?;
+        let kind = *kind.ok_or_else(|| format!("`{inner}` does not start with a known kind"))?;
         if depth > self.open.len() {
             return Err("it is indented more than a part of the line above".to_owned());
         }
@@ -145,8 +145,8 @@ impl Reader {
     }
 
     fn attribute(&mut self, text: &str) -> Result<(), String> {
-        let (key, value) = text.split_once(':').ok_or_else(|| format!("`{text}` is no attribute"))?;
-        let fact = self.facts.last_mut().ok_or("an attribute stands before the first thing")?;
+        let (key, value) = text.split_once(':').ok_or_else(|| format!("`{text}` is not an attribute"))?;
+        let fact = self.facts.last_mut().ok_or("an attribute comes before the first object")?;
         fact.payload.insert(unescaped(key), unescaped(value.strip_prefix(' ').unwrap_or(value)));
         if value.is_empty() {
             self.block = Some((unescaped(key), Vec::new()));

@@ -30,10 +30,10 @@ pub fn row(
     attempt: &Attempt,
     known: &Known,
 ) -> Result<Values, String> {
-    let table = schema.tables.get(&turn.table).ok_or("there is no such table")?;
+    let table = schema.tables.get(&turn.table).ok_or("the table does not exist")?;
     if !turn.stuck.is_empty() {
         return Err(format!(
-            "{} closes a circle of foreign keys that take no null and cannot be deferred",
+            "{} closes a cycle of foreign keys that are not nullable and not deferrable",
             turn.stuck.join(", ")
         ));
     }
@@ -109,7 +109,7 @@ fn references(
                 none(table, key, values);
                 continue;
             }
-            return Err(format!("{} has no row that foreign key {} can refer to", key.to, key.name));
+            return Err(format!("{} has no row for foreign key {} to reference", key.to, key.name));
         };
         let place = number + nth * (number / size) + usize::try_from(shift.unsigned_abs()).unwrap_or(0);
         let chosen = fitting[place % size];
@@ -146,9 +146,9 @@ fn foresee(schema: &Schema, turn: &Ordered, (seed, number): (u64, usize), values
 
 /// Returns the value that a column will have in the first attempt for a row.
 fn usual(schema: &Schema, name: &Name, column: &str, (seed, number): (u64, usize)) -> Result<String, String> {
-    let table = schema.tables.get(name).ok_or("there is no such table")?;
+    let table = schema.tables.get(name).ok_or("the table does not exist")?;
     let own = limits(schema, table, 0).remove(column).unwrap_or_default();
-    let column = table.column(column).ok_or("there is no such column")?;
+    let column = table.column(column).ok_or("the column does not exist")?;
     let salt = salt(seed, name, &column.name);
     Maker { schema, number: i64::try_from(number).unwrap_or(0), form: 0, salt }.value(column, &own)
 }

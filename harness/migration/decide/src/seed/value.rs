@@ -55,7 +55,7 @@ impl Maker<'_> {
     /// Returns a column's value as text, or the name of the type that no value is known of.
     pub(super) fn value(self, column: &Column, limits: &Limits) -> Result<String, String> {
         let (found, modifier, _) = self.schema.base(column);
-        let found = found.ok_or("a type that the catalog does not tell of")?;
+        let found = found.ok_or("a type that is not in the catalog")?;
         if let Some(one) = pick(&limits.one_of, self.number) {
             return Ok(one.to_owned());
         }
@@ -77,7 +77,7 @@ impl Maker<'_> {
     fn of_oid(self, oid: u32, name: &str) -> Result<String, String> {
         let column = Column { name: name.to_owned(), of_type: oid, modifier: -1, ..Column::default() };
         let (found, modifier, _) = self.schema.base(&column);
-        self.of_type(found.ok_or("a type that the catalog does not tell of")?, modifier, name, &Limits::default())
+        self.of_type(found.ok_or("a type that is not in the catalog")?, modifier, name, &Limits::default())
     }
 
     fn of_type(self, found: &Type, modifier: i32, name: &str, limits: &Limits) -> Result<String, String> {
@@ -173,7 +173,7 @@ impl Maker<'_> {
             "isn" | "regclass" => "pg_class".to_owned(),
             "regtype" => "int4".to_owned(),
             "regproc" => "now".to_owned(),
-            other => return Err(format!("no value of type {other} is known")),
+            other => return Err(format!("no generated value of type {other} is known")),
         })
     }
 
