@@ -82,7 +82,7 @@ impl Classify for DeploymentError {
             DeploymentError::Release(error) => error.class(),
             DeploymentError::Git(error) => error.class(),
             DeploymentError::Engine(error) => error.class(),
-            DeploymentError::Up(_) | DeploymentError::NotSound { .. } => Cause::Blocked,
+            DeploymentError::Up(_) | DeploymentError::NotReady(_) => Cause::Blocked,
             DeploymentError::WorkingCopy { .. } => Cause::Configuration,
         }
     }

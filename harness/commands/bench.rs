@@ -6,6 +6,7 @@ use serde_json::json;
 use stagegate_base::{
     config::{Config, EPHEMERAL, Environment, Probe},
     exit::Exit,
+    lifetime::time_to_start,
     release::Release,
 };
 use stagegate_host::{clock, engine::Engine, paths::StateDir, process::Runner, project::Project, release};
@@ -73,7 +74,7 @@ async fn against(
         dir: state.root().join("bench").join("last"),
         project: format!("stagegate-bench-{}", environment.project),
         label: format!("bench-{}", environment.project),
-        ready_within: environment.ready_within.0,
+        ready_within: longest_start(environment, [&candidate, &control]),
         live: &progress::measuring,
     };
     let system = |error: std::io::Error| Failure::new(Cause::File, error).context("cannot wait for signals");
@@ -109,6 +110,11 @@ fn side(config: &Config, environment: &Environment) -> Result<Side, Failure> {
         ))
     })?;
     Ok(Side { name: format!("{} ({})", snapshot.release.name, environment.name), model: snapshot.model })
+}
+
+/// Returns how long both releases may take to become ready.
+fn longest_start(environment: &Environment, sides: [&Side; 2]) -> Duration {
+    sides.map(|side| time_to_start(environment, &side.model)).into_iter().max().unwrap_or_default()
 }
 
 fn tell(measurement: &Measurement) {

@@ -1,14 +1,15 @@
 //! `gate up`, `gate down`, `gate reset`.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use stagegate_base::{
     command::compose,
     config::{Config, EPHEMERAL, Environment},
     exit::Exit,
+    text,
 };
 use stagegate_host::{
-    deployment,
+    deployment::{self, DeploymentError},
     engine::Engine,
     lock::{self, Lock},
     paths::StateDir,
@@ -52,11 +53,21 @@ async fn come_up(
     let log = dir.join("run.log");
     let runner =
         Runner::default().with_mark(&lock::mark(&state, &id)).with_log(&log).map_err(Failure::writing(&log))?;
+    let runner = runner.with_progress(|line| say(&format!("  {}", text::clean(line))));
     say(&format!("starting `{}` ({})", environment.name, environment.project));
     let started = std::time::Instant::now();
-    let came = deployment::bring_up(&runner, engine, config, environment, revision, &id).await;
+    let came = tokio::select! {
+        came = deployment::bring_up(&runner, engine, config, environment, revision, &id) => came,
+        () = super::test::interrupted() => {
+            let mark = lock::mark(&state, &id);
+            // A half-done `docker compose up` would go on otherwise, and start what is told of as not started.
+            let _ = stagegate_host::process::end_marked(|of| of == mark);
+            drop(lock);
+            return Err(interrupted(environment, engine).await);
+        }
+    };
     drop(lock);
-    let release = came?;
+    let release = came.map_err(|error| not_up(error, &log))?;
     say(&format!(
         "`{}` is up with release {} ({:.1} s)",
         environment.name,
@@ -64,6 +75,29 @@ async fn come_up(
         started.elapsed().as_secs_f64()
     ));
     Ok(Exit::Passed)
+}
+
+/// Tells what an interrupted `gate up` left, and how to go on.
+async fn interrupted(environment: &Environment, engine: &Engine) -> Failure {
+    let containers = engine.project(&environment.project).await.unwrap_or_default();
+    let left: Vec<String> =
+        containers.iter().map(|c| format!("{} is {}", c.name, format!("{:?}", c.state).to_lowercase())).collect();
+    let left = if left.is_empty() { "no container was created".to_owned() } else { left.join(", ") };
+    let name = &environment.name;
+    let next = format!("`gate up --env {name}` continues, `gate down --env {name}` removes what is there");
+    Failure::interrupted(format!("interrupted: {left}; {next}"))
+}
+
+/// Tells what did not come up, with the last log lines of each service that failed and the name of the whole log.
+fn not_up(error: DeploymentError, log: &Path) -> Failure {
+    if let DeploymentError::NotReady(failure) = &error {
+        for words in failure.logs.iter().filter(|words| !words.lines.is_empty()) {
+            say(&format!("last log lines of {}:", words.container));
+            words.lines.iter().for_each(|line| say(&format!("  {}", text::clean(line))));
+        }
+    }
+    say(&format!("log of this run: {}", log.display()));
+    error.into()
 }
 
 pub(super) async fn down(config: &Arc<Config>, args: cli::Down) -> Result<Exit, Failure> {

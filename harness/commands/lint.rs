@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use stagegate_base::{command::compose::Source, config::Config, exit::Exit, record::Severity};
+use stagegate_base::{command::compose::Source, config::Config, exit::Exit, lifetime::one_shots, record::Severity};
 use stagegate_host::{
     engine::Engine,
     process::Runner,
@@ -102,6 +102,7 @@ async fn of_environment(
     let source = project::source(environment)?;
     let mut facts = audit::of_source(&Runner::default(), &environment.name, &source).await?;
     let engine = Engine::connect().await?;
+    facts.one_shots = facts.model.as_ref().map(|model| one_shots(&config, model)).unwrap_or_default();
     audit::look_at_images(&mut facts, &engine).await?;
     audit::look_at_containers(&mut facts, &engine, &environment.project).await?;
     if facts.containers.as_ref().is_some_and(Vec::is_empty) {

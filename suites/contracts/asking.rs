@@ -93,7 +93,7 @@ impl Book {
             Ok(http) => http.body_cap(usize::try_from(self.service.max_body.0).unwrap_or(usize::MAX)),
             Err(error) => return Asked::unasked(with_causes(&error)),
         };
-        match http.send_first(&wire.addresses, &wire.dressed(&self.service.base_path, &request)).await {
+        match http.send_first(&wire.addresses, &wire.dressed(self.service.base(), &request)).await {
             Ok((address, answer)) => self.looked_at(wire, index, (address, &answer), request, values),
             Err(error @ (HttpError::Request { .. } | HttpError::NoAddress)) => {
                 // The request is told with its query, which may hold the token.
@@ -131,7 +131,7 @@ impl Book {
         let supply = call.supplies.iter().find(|supply| supply.parameter == *parameter)?;
         let own = supply.producers.iter().filter(|producer| producer.call == from);
         own.into_iter().find_map(|producer| {
-            contract::captured(&self.document, &call.operation, parameter, producer, given, &self.service.base_path)
+            contract::captured(&self.document, &call.operation, parameter, producer, given, self.service.base())
         })
     }
 }

@@ -60,7 +60,7 @@ impl Book {
             }
         }
         Book {
-            service: service.clone(),
+            service: service.below(&document.base_path()),
             environment: environment.to_owned(),
             contract: contract.to_owned(),
             cells: calls.iter().map(|_| OnceCell::new()).collect(),

@@ -84,7 +84,7 @@ pub(super) fn failed(book: &Book, address: Option<&SocketAddr>, request: &Reques
 
 /// Writes the request as a line for a shell.
 pub(super) fn reproduce(book: &Book, address: &SocketAddr, request: &Request) -> Evidence {
-    let base = format!("http://{address}{}", book.service.base_path);
+    let base = format!("http://{address}{}", book.service.base());
     let text = request.curl(&base, book.service.token.as_ref().map(TokenSource::variable));
     Evidence { name: "reproduce".to_owned(), text }
 }

@@ -66,7 +66,7 @@ pub(super) async fn asked(book: &Book, wire: &Wire, index: usize) -> Outcome {
 }
 
 async fn sent(book: &Book, wire: &Wire, http: &Http, operation: &Operation, probe: Probe) -> Probed {
-    let request = wire.dressed(&book.service.base_path, &probe.request);
+    let request = wire.dressed(book.service.base(), &probe.request);
     let end = match http.send_first(&wire.addresses, &request).await {
         Ok((_, answer)) => {
             let facts = Answer {

@@ -84,7 +84,8 @@ pub(super) async fn asked(served: &Served, wire: &Wire) -> Outcome {
 
 async fn fetched(path: &str, wire: &Wire) -> Result<String, String> {
     let http = Http::shared().map_err(|error| with_causes(&error))?.body_cap(DOCUMENT);
-    let asked = http.send_first(&wire.addresses, &Request::get(path)).await;
+    let asked =
+        http.send_first(&wire.addresses, &Request { headers: wire.headers.clone(), ..Request::get(path) }).await;
     let (_, answer) = asked.map_err(|error| with_causes(&error))?;
     if answer.status != 200 {
         return Err(format!("GET {path} answers {}", answer.status));

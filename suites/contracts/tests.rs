@@ -139,7 +139,8 @@ fn answer(status: &str, body: &str) -> String {
 
 fn wire(addresses: &[SocketAddr]) -> Wire {
     let secret = Secret::new("hunter2-hunter2");
-    Wire { addresses: addresses.to_vec(), token: Some(secret.clone()), masks: vec![Mask::new([secret])] }
+    let masks = vec![Mask::new([secret.clone()])];
+    Wire { addresses: addresses.to_vec(), headers: Vec::new(), token: Some(secret), masks }
 }
 
 /// Asks `GET /orders` of the shop.

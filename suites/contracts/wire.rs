@@ -16,6 +16,8 @@ use crate::{session::Session, token};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wire {
     pub(super) addresses: Vec<SocketAddr>,
+    /// What every request carries.
+    pub(super) headers: Vec<(String, String)>,
     pub(super) token: Option<Secret>,
     /// Masks of the environment's secrets, and of the token.
     pub(super) masks: Vec<Mask>,
@@ -30,13 +32,14 @@ impl Wire {
             Some(source) => Some(token::of(session, service, source).await?),
         };
         let own = Mask::new(token.clone());
-        Ok(Wire { addresses, token, masks: vec![session.runner.mask().clone(), own] })
+        Ok(Wire { addresses, headers: service.headers(), token, masks: vec![session.runner.mask().clone(), own] })
     }
 
     /// Makes a contract's request one that can be sent, with the token where it needs one.
     pub(super) fn dressed(&self, base: &str, request: &Request) -> http::Request {
         let mut path = format!("{base}{}", request.target);
-        let mut headers = request.headers.clone();
+        let mut headers = self.headers.clone();
+        headers.extend(request.headers.clone());
         if let Some((credential, token)) = request.credential.as_ref().zip(self.token.as_ref()) {
             let value = format!("{}{}", credential.prefix, token.expose());
             match credential.place {

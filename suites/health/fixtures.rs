@@ -6,9 +6,15 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use stagegate_base::{container::Container, record::Outcome};
+use stagegate_base::{
+    config::{Kind, Service},
+    container::Container,
+    lifetime::Lifetime,
+    readiness::{self, Expected, Port, Readiness, Seen},
+    record::Outcome,
+};
 use stagegate_host::probe::redis::{self, Answer};
-use stagegate_policy_decide::health::{self, Expected, Readiness, Seen};
+use stagegate_policy_decide::health;
 
 use super::{http, version};
 use crate::fixtures::{files, folder, served_by};
@@ -37,13 +43,15 @@ fn state(case: &Value) -> bool {
     let expected = Expected {
         service: "api".to_owned(),
         replicas: case["replicas"].as_u64().unwrap_or(1),
-        oneshot: case["oneshot"] == true,
+        lifetime: if case["oneshot"] == true { Lifetime::OneShot } else { Lifetime::LongRunning },
         healthcheck: case["healthcheck"] == true,
         optional: false,
+        configured: false,
         ready_within: Duration::from_secs(60),
     };
-    let seen: Vec<Seen> = containers(case).into_iter().map(|container| Seen { container, up_for: UP_FOR }).collect();
-    let readiness = health::readiness(&expected, &seen);
+    let seen = |container| Seen { container, up_for: UP_FOR, port: Port::Unasked, started_last: true };
+    let seen: Vec<Seen> = containers(case).into_iter().map(seen).collect();
+    let readiness = readiness::readiness(&expected, &seen);
     let passes = matches!(health::state("shop", "api", &readiness, Vec::new()), Outcome::Pass(_));
     assert_eq!(passes, matches!(readiness, Readiness::Ready(_)));
     passes
@@ -51,7 +59,10 @@ fn state(case: &Value) -> bool {
 
 fn steady(case: &Value) -> bool {
     let before = container(&json!({"health": "healthy"}));
-    matches!(health::steady(&[before], &containers(case), Duration::from_secs(1)), Outcome::Pass(_))
+    matches!(
+        health::steady(&[before], &containers(case), |_| Lifetime::LongRunning, Duration::from_secs(1)),
+        Outcome::Pass(_)
+    )
 }
 
 async fn passes(check: &str, file: &Path) -> bool {
@@ -61,8 +72,9 @@ async fn passes(check: &str, file: &Path) -> bool {
         "steady" => steady(&case()),
         "redis" => matches!(redis::ping(&[served_by(file)], None).await, Ok(Answer::Pong)),
         _ => {
+            let service = Service::plain("web", Kind::Http, 80);
             let published = BTreeMap::from([(80, vec![served_by(file)])]);
-            let answer = http::get(&Container { published, ..container(&json!({})) }, 80, "/").await;
+            let answer = http::get(&Container { published, ..container(&json!({})) }, &service, "/").await;
             match check {
                 "http" => answer.is_ok(),
                 "version" => answer.is_ok_and(|answer| version::shown(&answer.text()).is_some()),

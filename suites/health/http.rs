@@ -25,25 +25,41 @@ pub(super) fn trial(service: &Service) -> Trial {
 async fn ask(session: Arc<Session>, service: Service) -> Outcome {
     let path = service.health.clone().unwrap_or_default();
     each(&session, &service.name, async |container| {
-        let answer = get(&container, service.port, &path).await?;
+        let answer = get(&container, &service, &path).await?;
         Ok(format!("GET {path}: {} in {} ms", answer.status, answer.took.as_millis()))
     })
     .await
 }
 
 /// Gets a path from a container and refuses what is not 2xx; a redirect is no answer to "are you sound?".
-pub(super) async fn get(container: &Container, port: u16, path: &str) -> Result<Answer, Wrong> {
+pub(super) async fn get(container: &Container, service: &Service, path: &str) -> Result<Answer, Wrong> {
+    let port = service.port;
     let expected = format!("2xx to GET {path} at port {port}");
     let wrong = |found: String| Wrong { hint: hint(path), ..Wrong::new(&expected, found) };
     let http = Http::shared().map_err(|error| wrong(with_causes(&error)))?;
-    let asked = http.send_first(&container.reach(port), &Request::get(path)).await;
+    let asked =
+        http.send_first(&container.reach(port), &Request { headers: service.headers(), ..Request::get(path) }).await;
     let (_, answer) = asked.map_err(|error| wrong(with_causes(&error)))?;
     if (200..300).contains(&answer.status) {
         return Ok(answer);
     }
     let body: String = answer.text().trim().chars().take(SHOWN).collect();
     let said = if body.is_empty() { String::new() } else { format!(", {body}") };
-    Err(wrong(format!("GET {path}: {}{said}", answer.status)))
+    let host = host_hint(service, answer.status);
+    Err(Wrong { hint: host.or_else(|| hint(path)), ..wrong(format!("GET {path}: {}{said}", answer.status)) })
+}
+
+/// Names the key behind the refusals that a service makes which answers to its own names only.
+// Source: Django (ALLOWED_HOSTS) and nginx answer 400, Rails' HostAuthorization 403, HTTP says 421.
+fn host_hint(service: &Service, status: u16) -> Option<String> {
+    let by_address = service.host.is_none() && matches!(status, 400 | 403 | 421);
+    by_address.then(|| {
+        format!(
+            "the Host header was an address; if the service answers to its own names only, set `host = \"shop.example\"` \
+             in [services.{}]",
+            service.name
+        )
+    })
 }
 
 fn hint(path: &str) -> Option<String> {

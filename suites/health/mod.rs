@@ -18,9 +18,11 @@ use stagegate_base::{
     config::{Config, Kind, Service},
     container::{Container, Health, State},
     finding::Finding,
+    lifetime::time_to_start,
+    readiness::Readiness,
     record::{Evidence, Outcome},
 };
-use stagegate_policy_decide::health::Readiness;
+use stagegate_host::ready::up_for;
 
 use crate::{
     ready,
@@ -49,19 +51,8 @@ fn trials(scope: Scope<'_>) -> Vec<Trial> {
 fn services(config: &Config) -> Vec<Service> {
     let mut all = config.services.clone();
     for database in config.databases.values() {
-        all.entry(database.service.clone()).or_insert_with(|| Service {
-            name: database.service.clone(),
-            kind: Kind::Postgres,
-            port: 5432,
-            health: None,
-            version: None,
-            contract: None,
-            served_contract: None,
-            token: None,
-            max_body: stagegate_base::config::MAX_BODY,
-            breaking_changes: Default::default(),
-            base_path: String::new(),
-        });
+        let plain = || Service::plain(&database.service, Kind::Postgres, 5432);
+        all.entry(database.service.clone()).or_insert_with(plain);
     }
     all.into_values().collect()
 }
@@ -135,12 +126,9 @@ async fn patiently<F>(session: &Session, container: &Container, ask: impl Fn(Con
 where
     F: Future<Output = Result<String, Wrong>>,
 {
-    let may_start = session.project.environment.ready_within.0.min(START_WITHIN);
-    let left = if container.health == Health::None {
-        may_start.saturating_sub(ready::up_for(container))
-    } else {
-        Duration::ZERO
-    };
+    let may_start = time_to_start(&session.project.environment, &session.project.model).min(START_WITHIN);
+    let left =
+        if container.health == Health::None { may_start.saturating_sub(up_for(container)) } else { Duration::ZERO };
     let begun = Instant::now();
     loop {
         let answer = ask(container.clone()).await;

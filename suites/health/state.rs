@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use stagegate_base::record::Outcome;
-use stagegate_policy_decide::health::{self, Readiness};
+use stagegate_base::{readiness::Readiness, record::Outcome};
+use stagegate_policy_decide::health;
 
 use crate::{
     ready,

@@ -7,7 +7,7 @@ use stagegate_policy_decide::health;
 use tokio::time::Instant;
 
 use crate::{
-    ready::look,
+    ready::{lifetime, look},
     session::Session,
     trial::{Effect, Trial},
 };
@@ -32,7 +32,10 @@ async fn ask(session: Arc<Session>) -> Outcome {
     loop {
         tokio::time::sleep_until(end.min(Instant::now() + LOOK_EVERY)).await;
         let outcome = match look(&session.project, &session.engine).await {
-            Ok(later) => health::steady(&ready.containers, &later.containers, session.soak),
+            Ok(later) => {
+                let lifetime = |service: &str| lifetime(&session.project, service);
+                health::steady(&ready.containers, &later, lifetime, session.soak)
+            }
             Err(reason) => return Outcome::Broken(reason),
         };
         // The first change is the answer: a door may be closed meanwhile.

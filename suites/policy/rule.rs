@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use stagegate_base::{
     finding,
+    lifetime::one_shots,
     record::{Evidence, Outcome},
 };
 use stagegate_host::error::with_causes;
@@ -36,6 +37,7 @@ async fn audited(session: &Session) -> Result<Vec<Finding>, String> {
     let Session { project, engine, .. } = session;
     let waivers = audit::waivers_of(&project.config).map_err(|error| with_causes(&error))?;
     let mut facts = audit::of_model(&project.model, &project.source).map_err(|error| with_causes(&error))?;
+    facts.one_shots = one_shots(&project.config, &project.model);
     audit::look_at_images(&mut facts, engine).await.map_err(|error| with_causes(&error))?;
     let looked = audit::look_at_containers(&mut facts, engine, project.compose_name()).await;
     looked.map_err(|error| with_causes(&error))?;

@@ -78,9 +78,10 @@ impl Answers {
 async fn of_service(session: &Session, target: &Target) -> Result<Answered, String> {
     let Target { service, document } = target;
     let addresses = session.addresses(service).await?;
-    let base = &service.base_path;
-    let provoking =
-        security::probes(document.as_deref()).into_iter().map(|path| Request::get(&format!("{base}{path}")));
+    let base = service.base();
+    let provoking = security::probes(document.as_deref())
+        .into_iter()
+        .map(|path| Request { headers: service.headers(), ..Request::get(&format!("{base}{path}")) });
     let foreign = ORIGINS.into_iter().flat_map(|origin| {
         let front = usual(service, None).into_iter().take(2).map(move |request| request.header("origin", origin));
         front.flat_map(move |request| [(origin, preflight(&request)), (origin, request)])
@@ -113,11 +114,10 @@ fn usual(service: &Service, document: Option<&Document>) -> Vec<Request> {
     let named = ["/".to_owned()].into_iter().chain(service.health.clone()).chain(service.version.clone());
     let calls = document.map(|document| calls(document, false)).unwrap_or_default();
     let calls = calls.into_iter().filter_map(|call| call.request.ok()).take(OPERATIONS);
-    let mut paths: Vec<String> =
-        named.chain(calls.map(|call| format!("{}{}", service.base_path, call.target))).collect();
+    let mut paths: Vec<String> = named.chain(calls.map(|call| format!("{}{}", service.base(), call.target))).collect();
     let mut seen = std::collections::BTreeSet::new();
     paths.retain(|path| seen.insert(path.clone()));
-    paths.iter().map(|path| Request::get(path)).collect()
+    paths.iter().map(|path| Request { headers: service.headers(), ..Request::get(path) }).collect()
 }
 
 /// Makes the question that a browser asks before it sends another site's request.

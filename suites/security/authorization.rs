@@ -63,7 +63,8 @@ pub(super) async fn status(
     token: Option<&str>,
 ) -> Result<u16, String> {
     let http = Http::shared().map_err(|error| with_causes(&error))?;
-    let mut request = Request::new(operation.method.name(), &format!("{}{}", service.base_path, operation.target));
+    let mut request = Request::new(operation.method.name(), &format!("{}{}", service.base(), operation.target));
+    request.headers = service.headers();
     if !operation.method.is_safe() {
         request = request.header("content-type", "application/json").body("{}");
     }

@@ -8,6 +8,7 @@ mod enclosed;
 mod in_network;
 mod sealed;
 mod secrets;
+mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -126,19 +127,6 @@ impl Model {
     #[must_use]
     pub fn has_profile(&self, name: &str) -> bool {
         self.service(name).get("profiles").and_then(Value::as_array).is_some_and(|p| !p.is_empty())
-    }
-
-    /// Tells whether a service has a healthcheck that is not switched off.
-    #[must_use]
-    pub fn has_healthcheck(&self, name: &str) -> bool {
-        let check = &self.service(name)["healthcheck"];
-        check.is_object() && check["disable"] != Value::Bool(true) && check["test"][0] != "NONE"
-    }
-
-    /// Tells whether a service runs once and ends: another service waits for it to have completed well.
-    #[must_use]
-    pub fn is_oneshot(&self, name: &str) -> bool {
-        self.services_map().any(|(_, other)| other["depends_on"][name]["condition"] == "service_completed_successfully")
     }
 
     /// Returns how many containers of a service `up` starts.

@@ -71,6 +71,9 @@ pub struct Container {
     pub addresses: Vec<std::net::IpAddr>,
     /// Host addresses by container port (TCP).
     pub published: BTreeMap<u16, Vec<SocketAddr>>,
+    /// The container whose network it is in, where it has none of its own.
+    #[serde(default)]
+    pub network_of: Option<String>,
 }
 
 impl Container {

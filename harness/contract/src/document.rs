@@ -77,6 +77,23 @@ impl Document {
         self.operations.get_or_init(|| reading::operations(&self.root))
     }
 
+    /// Returns the path that the document's paths lie below: that of its first server, `/` for none left away.
+    // Source: OpenAPI 3.1, "Server Object": variables take their defaults; a path is appended to the URL.
+    #[must_use]
+    pub fn base_path(&self) -> String {
+        let server = &self.root["servers"][0];
+        let mut url = server["url"].as_str().unwrap_or_default().to_owned();
+        for (name, variable) in server["variables"].as_object().into_iter().flatten() {
+            url = url.replace(&format!("{{{name}}}"), variable["default"].as_str().unwrap_or_default());
+        }
+        let path = match url.split_once("://") {
+            Some((_, rest)) => rest.find('/').map_or("", |at| &rest[at..]),
+            None => url.as_str(),
+        };
+        let path = path.split(['?', '#']).next().unwrap_or_default().trim_matches('/');
+        if path.is_empty() || path.contains(['{', '}']) { String::new() } else { format!("/{path}") }
+    }
+
     pub(super) fn root(&self) -> &Value {
         &self.root
     }

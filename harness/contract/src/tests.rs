@@ -423,3 +423,18 @@ fn what_is_not_called_says_why(#[case] method: &str, #[case] operation: Value, #
         calls(&document, false)[0].request.clone().map_or_else(|reason| reason.to_string(), |request| request.target);
     assert_eq!(got, want);
 }
+
+#[rstest]
+#[case::relative(r#"[{"url": "/api/v1"}]"#, "/api/v1")]
+#[case::absolute(r#"[{"url": "https://api.example.com/v1/"}]"#, "/v1")]
+#[case::variable(r#"[{"url": "/{base}", "variables": {"base": {"default": "v2"}}}]"#, "/v2")]
+#[case::the_root(r#"[{"url": "/"}]"#, "")]
+#[case::a_host_alone(r#"[{"url": "https://api.example.com"}]"#, "")]
+#[case::no_default(r#"[{"url": "/{base}"}]"#, "")]
+#[case::none("[]", "")]
+fn the_paths_lie_below_the_path_of_the_first_server(#[case] servers: &str, #[case] want: &str) {
+    let text = format!(
+        r#"{{"openapi": "3.0.3", "info": {{"title": "x", "version": "1"}}, "servers": {servers}, "paths": {{}}}}"#
+    );
+    assert_eq!(Document::parse(&text, Format::Json).unwrap().base_path(), want);
+}

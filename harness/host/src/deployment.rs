@@ -1,5 +1,7 @@
 //! Starting a frozen model, and bringing an environment up without a promotion.
 
+mod failure;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -8,9 +10,9 @@ use std::{
 
 use stagegate_base::{
     command::compose,
-    compose::{Model, drift},
+    compose::drift,
     config::{Config, Environment},
-    container::{Container, Health, State},
+    lifetime::time_to_start,
     release::Release,
 };
 
@@ -19,8 +21,11 @@ use crate::{
     git::{Git, GitError},
     paths::StateDir,
     process::{RunError, Runner},
+    ready::{self, Stack},
     release::{self, ReleaseError, Resolver, Snapshot},
 };
+
+pub use failure::{LastWords, NotReady};
 
 const UP_WITHIN: Duration = Duration::from_secs(600);
 
@@ -39,14 +44,9 @@ pub enum DeploymentError {
     /// The Engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The containers are there, but not as they should be.
-    #[error("after {} s: {}", within.as_secs(), reasons.join("; "))]
-    NotSound {
-        /// The time they had.
-        within: Duration,
-        /// What is wrong, one reason a container.
-        reasons: Vec<String>,
-    },
+    /// Services failed, or were not ready in time.
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
     /// The workdir cannot be changed.
     #[error("workdir {} is your own working copy; give `{environment}` its own `workdir` to deploy a --release there", workdir.display())]
     WorkingCopy {
@@ -59,18 +59,36 @@ pub enum DeploymentError {
 
 /// Starts the services of a frozen model and takes away those that it does not have.
 ///
+/// It ends as soon as a service has failed for good: Compose would wait for it until its time is over.
+///
 /// # Errors
-/// [`DeploymentError`] with what Compose said.
+/// [`DeploymentError`] with what Compose said, or with the last words of the service that failed.
 pub async fn up(
     runner: &Runner,
     engine: &Engine,
-    project: &str,
+    stack: &Stack<'_>,
     model: &Path,
     within: Duration,
 ) -> Result<(), DeploymentError> {
-    sweep_renamed(runner, engine, project).await?;
-    runner.run_ok(&compose::up(project, model), within).await?;
-    Ok(())
+    sweep_renamed(runner, engine, stack.project).await?;
+    let (since, began) = (jiff::Timestamp::now(), Instant::now());
+    let mut lost = Vec::new();
+    let stop = async {
+        match ready::until_lost(engine, stack, since).await {
+            Ok(found) => lost = found,
+            // Compose meets the same Engine, and says what is wrong with it.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let ended = runner.run_unless(&compose::up(stack.project, model), within, stop).await;
+    let Err(error) = ended else { return Ok(()) };
+    if lost.is_empty() {
+        lost = ready::lost_since(engine, stack, since).await.unwrap_or_default();
+    }
+    if lost.is_empty() {
+        return Err(error.into());
+    }
+    Err(NotReady::of_containers(runner, engine, &lost, began.elapsed()).await.into())
 }
 
 /// Removes the containers that a killed `up` left half way between two names: `<hex>_<name>`.
@@ -86,42 +104,28 @@ async fn sweep_renamed(runner: &Runner, engine: &Engine, project: &str) -> Resul
     Ok(())
 }
 
-/// Waits until every service runs as the model says and no healthcheck says otherwise.
+/// Waits until every service is ready and the containers are those of the model.
 ///
 /// # Errors
-/// [`DeploymentError::NotSound`] with each container that is not, once the time is over.
-pub async fn wait_until_sound(
-    engine: &Engine,
-    project: &str,
-    model: &Model,
-    within: Duration,
-) -> Result<(), DeploymentError> {
-    let deadline = Instant::now() + within;
+/// [`DeploymentError::NotReady`] with each service that is not and its last words: once the time is over, or as soon as
+/// one has failed for good.
+pub async fn wait_until_ready(runner: &Runner, engine: &Engine, stack: &Stack<'_>) -> Result<(), DeploymentError> {
+    let began = Instant::now();
     loop {
-        let containers = engine.project(project).await?;
-        let mut reasons: Vec<String> = containers.iter().filter_map(|c| unsound(model, c)).collect();
-        reasons.extend(drift(model, &containers));
-        if reasons.is_empty() {
+        let left = stack.within.saturating_sub(began.elapsed());
+        let found = ready::until_ready(engine, &Stack { within: left, ..*stack }).await?;
+        if !found.missing().is_empty() {
+            return Err(NotReady::of(runner, engine, stack, &found, began.elapsed()).await.into());
+        }
+        let differs = drift(stack.model, &found.containers);
+        if differs.is_empty() {
             return Ok(());
         }
-        if Instant::now() >= deadline {
-            return Err(DeploymentError::NotSound { within, reasons });
+        if began.elapsed() >= stack.within {
+            return Err(NotReady::because(differs, began.elapsed()).into());
         }
+        // Between a container and its successor there are two, or none.
         tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
-fn unsound(model: &Model, container: &Container) -> Option<String> {
-    let Container { name, state, health, exit_code, health_output, .. } = container;
-    let is_oneshot = model.is_oneshot(&container.service);
-    match (state, health) {
-        _ if container.one_off => None,
-        (State::Exited, _) if is_oneshot && *exit_code == 0 => None,
-        (State::Running, Health::Healthy | Health::None) => None,
-        (State::Running, Health::Starting) => Some(format!("{name} is not healthy yet")),
-        (State::Running, Health::Unhealthy) => Some(format!("{name} is unhealthy ({health_output})")),
-        (State::Exited, _) => Some(format!("{name} exited (code {exit_code})")),
-        (state, _) => Some(format!("{name} is {}", format!("{state:?}").to_lowercase())),
     }
 }
 
@@ -162,9 +166,11 @@ pub async fn bring_up(
     let dir = state.run(id).join("new");
     let snapshot = Snapshot::write(&dir, &release, &model, &environment.env_files)?;
     let runner = runner.clone().with_mask(stagegate_base::redact::Mask::new(model.secrets()));
-    up(&runner, engine, &environment.project, &snapshot.model_file(), UP_WITHIN).await?;
+    let within = time_to_start(environment, &model);
+    let stack = Stack { config, project: &environment.project, model: &model, within };
+    up(&runner, engine, &stack, &snapshot.model_file(), UP_WITHIN.max(within)).await?;
     migrate(&runner, config, environment, &snapshot).await?;
-    wait_until_sound(engine, &environment.project, &model, environment.ready_within.0).await?;
+    wait_until_ready(&runner, engine, &stack).await?;
     release::record_deployed(&state, &dir)?;
     Ok(release)
 }

@@ -28,6 +28,8 @@ use stagegate_base::{
 /// Label by which Compose marks what belongs to a project.
 pub const PROJECT_LABEL: &str = "com.docker.compose.project";
 const SERVICE_LABEL: &str = "com.docker.compose.service";
+/// The network of a service with `network_mode: host`.
+const HOST_NETWORK: &str = "host";
 const ONE_OFF_LABEL: &str = "com.docker.compose.oneoff";
 
 /// What the Engine refused, or that it is not there.
@@ -83,6 +85,7 @@ impl Engine {
         let ids = self.ids(label).await?;
         let mut containers: Vec<Container> =
             try_join_all(ids.iter().map(|id| self.inspect(id))).await?.into_iter().flatten().collect();
+        share_networks(&mut containers);
         containers.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(containers)
     }
@@ -244,6 +247,18 @@ impl Engine {
     }
 }
 
+/// Gives a container that is in the network of another one (`network_mode: service:..`) that one's addresses.
+fn share_networks(containers: &mut [Container]) {
+    let owners: BTreeMap<String, Container> = containers.iter().map(|c| (c.id.clone(), c.clone())).collect();
+    for container in containers {
+        let owner = container.network_of.as_ref().and_then(|id| owners.get(id));
+        if let Some(owner) = owner {
+            container.addresses.clone_from(&owner.addresses);
+            container.published.clone_from(&owner.published);
+        }
+    }
+}
+
 fn refused(what: &str) -> impl FnOnce(BollardError) -> EngineError {
     let what = what.to_owned();
     move |source| EngineError::Refused { what, source }
@@ -257,14 +272,17 @@ fn container(answer: ContainerInspectResponse) -> Container {
     let state = answer.state.unwrap_or_default();
     let labels: BTreeMap<String, String> =
         answer.config.and_then(|c| c.labels).unwrap_or_default().into_iter().collect();
+    let mode = answer.host_config.and_then(|config| config.network_mode).unwrap_or_default();
     let network = answer.network_settings.unwrap_or_default();
-    let mut addresses: Vec<IpAddr> = network
-        .networks
-        .unwrap_or_default()
+    let networks = network.networks.unwrap_or_default();
+    // In the host's network a container listens at the host's own addresses.
+    let host = networks.contains_key(HOST_NETWORK).then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let mut addresses: Vec<IpAddr> = networks
         .into_iter()
         // On that network of a copy the host has no address: nothing there can be reached from here.
         .filter(|(network, _)| !network.ends_with(SEALED_NETWORK))
         .filter_map(|(_, endpoint)| endpoint.ip_address?.parse().ok())
+        .chain(host)
         .collect();
     addresses.sort();
     let (health, health_output) = health(&state);
@@ -284,6 +302,7 @@ fn container(answer: ContainerInspectResponse) -> Container {
         labels,
         addresses,
         published: published(network.ports.unwrap_or_default()),
+        network_of: mode.strip_prefix("container:").map(str::to_owned),
     }
 }
 

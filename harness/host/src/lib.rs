@@ -16,6 +16,7 @@ pub mod paths;
 pub mod probe;
 pub mod process;
 pub mod project;
+pub mod ready;
 pub mod release;
 pub mod shapes;
 pub mod sockets;

@@ -4,8 +4,12 @@
 //! `docker compose up`, and so that a deadline ends its whole group. Each carries the mark of the run in its
 //! environment: the next run finds and ends what outlived a killed gate.
 
+mod live;
+mod reason;
+
 use std::{
     fs::{File, OpenOptions},
+    future::pending,
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::Path,
@@ -67,6 +71,12 @@ pub enum RunError {
         /// Its time.
         within: Duration,
     },
+    /// It was ended because what it was to do had failed already.
+    #[error("`{line}` was ended early")]
+    Stopped {
+        /// The command, masked.
+        line: String,
+    },
     /// Reading or writing its streams failed.
     #[error("the output of `{line}` could not be read")]
     Stream {
@@ -107,6 +117,17 @@ pub struct Runner {
     mask: Mask,
     mark: Option<String>,
     log: Option<Arc<Mutex<File>>>,
+    progress: Option<Progress>,
+}
+
+/// Who is told how a program that takes long gets on.
+#[derive(Clone)]
+struct Progress(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Progress")
+    }
 }
 
 impl Runner {
@@ -134,6 +155,13 @@ impl Runner {
         Ok(self)
     }
 
+    /// Returns a runner that hands lines of programs that take long to `tell`, masked, one every few seconds.
+    #[must_use]
+    pub fn with_progress(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Progress(Arc::new(tell)));
+        self
+    }
+
     /// Returns the mask.
     #[must_use]
     pub fn mask(&self) -> &Mask {
@@ -157,7 +185,7 @@ impl Runner {
     /// # Errors
     /// [`RunError`] where it cannot be started, or its time is up; its process group is killed then.
     pub async fn run(&self, command: &Command, within: Duration) -> Result<Output, RunError> {
-        self.run_with(command, within, Stdio::null(), Stdio::piped()).await
+        self.run_with(command, within, (Stdio::null(), Stdio::piped()), pending()).await
     }
 
     /// Runs a program and returns its standard output.
@@ -169,12 +197,26 @@ impl Runner {
         self.checked(command, output).map(|output| output.stdout)
     }
 
+    /// Runs a program to its end, and kills its process group where `stop` comes first.
+    ///
+    /// # Errors
+    /// As [`Runner::run_ok`], and [`RunError::Stopped`].
+    pub async fn run_unless(
+        &self,
+        command: &Command,
+        within: Duration,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), RunError> {
+        let output = self.run_with(command, within, (Stdio::null(), Stdio::piped()), stop).await?;
+        self.checked(command, output).map(drop)
+    }
+
     /// Runs a program with its standard output in `file`.
     ///
     /// # Errors
     /// As [`Runner::run_ok`].
     pub async fn run_to_file(&self, command: &Command, within: Duration, file: File) -> Result<(), RunError> {
-        let output = self.run_with(command, within, Stdio::null(), file.into()).await?;
+        let output = self.run_with(command, within, (Stdio::null(), file.into()), pending()).await?;
         self.checked(command, output).map(drop)
     }
 
@@ -183,7 +225,7 @@ impl Runner {
     /// # Errors
     /// As [`Runner::run_ok`].
     pub async fn run_from_file(&self, command: &Command, within: Duration, file: File) -> Result<(), RunError> {
-        let output = self.run_with(command, within, file.into(), Stdio::piped()).await?;
+        let output = self.run_with(command, within, (file.into(), Stdio::piped()), pending()).await?;
         self.checked(command, output).map(drop)
     }
 
@@ -226,8 +268,7 @@ impl Runner {
             return Ok(output);
         }
         let said = if output.stderr.trim().is_empty() { self.mask.apply(&output.stdout) } else { output.stderr };
-        let lines: Vec<&str> = said.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-        let reason = lines[lines.len().saturating_sub(4)..].join(" | ");
+        let reason = reason::of(&said);
         Err(RunError::Failed { line: self.mask.apply(&command.line()), code: output.code, reason })
     }
 
@@ -235,8 +276,8 @@ impl Runner {
         &self,
         command: &Command,
         within: Duration,
-        stdin: Stdio,
-        stdout: Stdio,
+        (stdin, stdout): (Stdio, Stdio),
+        stop: impl Future<Output = ()>,
     ) -> Result<Output, RunError> {
         let line = self.mask.apply(&command.line());
         self.note(&format!("run {line}"));
@@ -251,11 +292,18 @@ impl Runner {
         let group = child.id();
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let whole = async { tokio::join!(child.wait(), drain(out), drain(err)) };
-        let Ok((status, stdout, stderr)) = tokio::time::timeout(within, whole).await else {
-            kill_group(group);
-            let _ = child.wait().await;
-            self.note(&format!("end {line}: killed after {within:?}"));
-            return Err(RunError::TimedOut { line, within });
+        let ended = tokio::select! {
+            ended = tokio::time::timeout(within, whole) => ended.map_err(|_| true),
+            () = stop => Err(false),
+        };
+        let (status, stdout, stderr) = match ended {
+            Ok(ended) => ended,
+            Err(is_late) => {
+                kill_group(group);
+                let _ = child.wait().await;
+                self.note(&format!("end {line}: killed after {:?}", started.elapsed()));
+                return Err(if is_late { RunError::TimedOut { line, within } } else { RunError::Stopped { line } });
+            }
         };
         let stream = |source| RunError::Stream { line: line.clone(), source };
         let status = status.map_err(stream)?;

@@ -264,7 +264,7 @@ impl Resolver<'_> {
         let model = project::resolve(self.runner, &self.environment.name, &source).await?;
         let missing = |service: &String| !self.images.contains_key(service);
         if model.services().iter().any(|service| missing(service) && model.is_built(service)) {
-            self.runner.run_ok(&compose::build(&source), BUILD_WITHIN).await.map_err(ReleaseError::Build)?;
+            self.runner.run_aloud(&compose::build(&source), BUILD_WITHIN).await.map_err(ReleaseError::Build)?;
         }
         for service in model.services().into_iter().filter(missing).collect::<Vec<_>>() {
             let id = self.image_id(&model, &service).await?;
@@ -287,7 +287,7 @@ impl Resolver<'_> {
             return Ok(id);
         }
         let no_image = |source| ReleaseError::NoImage { service: service.to_owned(), image: image.to_owned(), source };
-        self.runner.run_ok(&docker::pull(image), PULL_WITHIN).await.map_err(no_image)?;
+        self.runner.run_aloud(&docker::pull(image), PULL_WITHIN).await.map_err(no_image)?;
         self.engine.image(image).await?.ok_or_else(|| {
             let line = docker::pull(image).line();
             no_image(RunError::Failed { line, code: 0, reason: "the image does not exist afterwards".to_owned() })

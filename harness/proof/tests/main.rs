@@ -23,6 +23,7 @@ mod migrations;
 mod performance;
 mod policy;
 mod promote;
+mod ready;
 mod refuse;
 mod same_schema;
 mod schema;

@@ -45,7 +45,7 @@ pub fn config(source: &Source) -> Command {
 /// Builds the images of all services that have a `build` section.
 #[must_use]
 pub fn build(source: &Source) -> Command {
-    of_source(source).args(["build", "--quiet"])
+    of_source(source).arg("build")
 }
 
 /// Starts the services of a frozen model: nothing is built or pulled, containers of gone services are removed.

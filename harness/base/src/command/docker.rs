@@ -5,7 +5,7 @@ use super::Command;
 /// Pulls an image.
 #[must_use]
 pub fn pull(image: &str) -> Command {
-    Command::new("docker").args(["pull", "--quiet", image])
+    Command::new("docker").args(["pull", image])
 }
 
 /// Gives an image a name, so that a prune of unnamed images leaves it.

@@ -22,10 +22,10 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_service_that_another_waits_for_to_complete_is_a_one_shot() {
+fn a_service_that_another_waits_for_to_complete_is_awaited() {
     let model = shop();
-    assert!(model.is_oneshot("migrate"));
-    assert!(!model.is_oneshot("db"));
+    assert!(model.is_awaited("migrate"));
+    assert!(!model.is_awaited("db"));
 }
 
 #[test]

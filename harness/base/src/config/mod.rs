@@ -72,6 +72,8 @@ pub struct Config {
     pub environments: BTreeMap<String, Environment>,
     /// The services that are checked, by compose service name.
     pub services: BTreeMap<String, Service>,
+    /// Whether a compose service runs once and ends, where somebody says so; those that do are not in `services`.
+    pub one_shot: BTreeMap<String, bool>,
     /// The databases, by a name of the user's.
     pub databases: BTreeMap<String, Database>,
     /// Severity by the beginning of a check's name; the longest one counts.
@@ -111,8 +113,8 @@ pub struct Environment {
     pub host: HostKind,
     /// Destructive commands are refused, and checks only read.
     pub protected: bool,
-    /// How long the services may take to become ready.
-    pub ready_within: Span,
+    /// How long the services may take to become ready; 60 s and their healthchecks' longest `start_period` where `None`.
+    pub ready_within: Option<Span>,
 }
 
 /// What listens at a service's port.
@@ -153,8 +155,10 @@ pub struct Service {
     pub max_body: Size,
     /// What becomes of a release whose contract breaks callers.
     pub breaking_changes: BreakingChanges,
-    /// Path in front of the contract's paths.
-    pub base_path: String,
+    /// Path in front of the contract's paths; the document's own (`servers`) where `None`.
+    pub base_path: Option<String>,
+    /// The name that requests carry in their Host header; the address where `None`.
+    pub host: Option<String>,
 }
 
 /// A PostgreSQL database.
@@ -207,6 +211,46 @@ pub struct Gate {
     pub notify_command: Vec<String>,
     /// A URL that the end of a run is posted to as JSON.
     pub notify_webhook: Option<String>,
+}
+
+impl Service {
+    /// Makes a service of a kind whose port is known and that no section describes.
+    #[must_use]
+    pub fn plain(name: &str, kind: Kind, port: u16) -> Self {
+        Service {
+            name: name.to_owned(),
+            kind,
+            port,
+            health: None,
+            version: None,
+            contract: None,
+            served_contract: None,
+            token: None,
+            max_body: MAX_BODY,
+            breaking_changes: BreakingChanges::default(),
+            base_path: None,
+            host: None,
+        }
+    }
+
+    /// Returns what stands in front of the contract's paths.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        self.base_path.as_deref().unwrap_or_default()
+    }
+
+    /// Returns the service with the path that its contract's document names, where the configuration names none.
+    #[must_use]
+    pub fn below(&self, base_path: &str) -> Self {
+        let base_path = self.base_path.clone().unwrap_or_else(|| base_path.to_owned());
+        Service { base_path: Some(base_path), ..self.clone() }
+    }
+
+    /// Returns the headers that every request to the service carries.
+    #[must_use]
+    pub fn headers(&self) -> Vec<(String, String)> {
+        self.host.iter().map(|host| ("host".to_owned(), host.clone())).collect()
+    }
 }
 
 impl Config {

@@ -92,8 +92,17 @@ struct RawService {
     max_body: Option<Size>,
     #[serde(default)]
     breaking_changes: BreakingChanges,
-    #[serde(default)]
-    base_path: String,
+    base_path: Option<String>,
+    host: Option<String>,
+    one_shot: Option<bool>,
+}
+
+impl RawService {
+    /// Tells whether a check would ask the service something.
+    fn is_asked(&self) -> bool {
+        let paths = [&self.health, &self.version, &self.served_contract, &self.host, &self.base_path];
+        self.kind.is_some() || self.port.is_some() || self.contract.is_some() || paths.iter().any(|path| path.is_some())
+    }
 }
 
 #[derive(Deserialize)]
@@ -149,9 +158,10 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         .or_insert_with(|| reader.environment(EPHEMERAL, &RawEnvironment::default(), &raw.project));
     reader.one_project_each(&raw.environments, &environments)?;
     let mut services = BTreeMap::new();
-    for (name, service) in &raw.services {
+    for (name, service) in raw.services.iter().filter(|(_, service)| service.get_ref().one_shot != Some(true)) {
         services.insert(name.clone(), reader.service(name, service)?);
     }
+    let one_shot = reader.one_shot(&raw.services)?;
     let databases: BTreeMap<String, Database> =
         raw.databases.iter().map(|(id, raw)| (id.clone(), database(id, raw.get_ref()))).collect();
     for (id, database) in &raw.databases {
@@ -168,6 +178,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         name: raw.project.name.into_inner(),
         environments,
         services,
+        one_shot,
         databases,
         severity: raw.severity,
         performance,
@@ -237,7 +248,7 @@ impl Reader<'_> {
             env_files,
             host: raw.host,
             protected: raw.protected,
-            ready_within: raw.ready_within.unwrap_or(Span(Duration::from_secs(60))),
+            ready_within: raw.ready_within,
         }
     }
 
@@ -283,6 +294,14 @@ impl Reader<'_> {
                 return Err(self.error(raw.span().start, message, format!("write \"/{path}\"")));
             }
         }
+        if let Some(host) = service.host.as_deref().filter(|host| !is_host(host)) {
+            let message = format!("service `{name}`: `{host}` is no host name");
+            return Err(self.error(
+                raw.span().start,
+                message,
+                "write a name such as \"shop.example\", with its port where it has one",
+            ));
+        }
         let token = TokenSource::read(service.token_variable.as_deref(), service.token_login.as_deref());
         let token = token
             .map_err(|(message, hint)| self.error(raw.span().start, format!("service `{name}`: {message}"), hint))?;
@@ -297,8 +316,23 @@ impl Reader<'_> {
             token,
             max_body: service.max_body.unwrap_or(MAX_BODY),
             breaking_changes: service.breaking_changes,
-            base_path: service.base_path.trim_end_matches('/').to_owned(),
+            base_path: service.base_path.as_ref().map(|path| path.trim_end_matches('/').to_owned()),
+            host: service.host.clone(),
         })
+    }
+
+    /// Returns which services somebody calls one-shot, or says that they are not; one that ends answers nobody.
+    fn one_shot(&self, raw: &BTreeMap<String, Spanned<RawService>>) -> Result<BTreeMap<String, bool>, ConfigError> {
+        let mut all = BTreeMap::new();
+        for (name, service) in raw {
+            let Some(one_shot) = service.get_ref().one_shot else { continue };
+            if one_shot && service.get_ref().is_asked() {
+                let message = format!("service `{name}` is one_shot, so that nothing answers there when it has ended");
+                return Err(self.error(service.span().start, message, "remove its other keys, or `one_shot`"));
+            }
+            all.insert(name.clone(), one_shot);
+        }
+        Ok(all)
     }
 
     /// Refuses a database whose service is there under another kind, or is only mistyped.
@@ -321,6 +355,11 @@ impl Reader<'_> {
         };
         Err(self.error(raw.span().start, message, hint))
     }
+}
+
+/// Tells whether a text can stand in a Host header.
+fn is_host(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c))
 }
 
 fn database(id: &str, raw: &RawDatabase) -> Database {

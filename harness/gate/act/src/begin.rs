@@ -6,10 +6,11 @@ use stagegate_base::{
     compose::{Model, drift},
     config::{Config, ConfigError, Database, Environment, Integrity},
     container::{Container, State},
+    lifetime::{Lifetime, time_to_start},
     mark::{NAME_BYTES, Role},
     redact::Secret,
     release::Release,
-    units::Size,
+    units::{Size, Span},
 };
 use stagegate_data_decide::DataFacts;
 use stagegate_gate_decide::promotion::{
@@ -134,7 +135,7 @@ pub async fn prepare_plan(
         release: release.commit.clone(),
         source_drift: source.deployed.as_ref().map(|s| drift(&s.model, &source.containers)).unwrap_or_default(),
         target_drift: drift(&old.model, &target.containers),
-        target_down: down(&old.model, &target.containers),
+        target_down: down(config, &old.model, &target.containers),
         missing_images: missing_images(engine, &old.model).await?,
         ..Facts::default()
     };
@@ -208,10 +209,11 @@ async fn adopt(
     Ok(Snapshot::write(&dir, &release, &model, &target.environment.env_files)?)
 }
 
-fn down(model: &Model, containers: &[Container]) -> Vec<String> {
+fn down(config: &Config, model: &Model, containers: &[Container]) -> Vec<String> {
+    let is_over = |c: &Container| Lifetime::of(config, model, &c.service).is_over(c);
     containers
         .iter()
-        .filter(|c| !c.one_off && !model.is_oneshot(&c.service) && c.state != State::Running)
+        .filter(|c| !c.one_off && !is_over(c) && c.state != State::Running)
         .map(|c| format!("container {} is {:?}", c.name, c.state).to_lowercase())
         .collect()
 }
@@ -357,7 +359,8 @@ fn plan(
         // The door first, so that what is under way may end.
         let (door, rest): (Vec<String>, Vec<String>) =
             services.iter().filter(|s| !stateful(s)).cloned().partition(|s| old.model.publishes(s));
-        let running = |s: &String| !old.model.is_oneshot(s) && !old.model.has_profile(s);
+        let one_shots = stagegate_base::lifetime::one_shots(config, &old.model);
+        let running = |s: &String| !one_shots.contains(s) && !old.model.has_profile(s);
         door.into_iter().chain(rest).filter(running).collect()
     });
     Plan {
@@ -385,7 +388,7 @@ fn plan(
         tier: gate.tier,
         integrity: gate.integrity,
         verify_within: gate.verify_within,
-        ready_within: target.environment.ready_within,
+        ready_within: Span(time_to_start(&target.environment, &old.model)),
         soak: gate.soak,
         migrate_within: gate.migrate_within,
         backup_within: gate.backup_within,

@@ -118,15 +118,17 @@ async fn service(
     side.image = Some(container.image.clone());
     let image = engine.image_details(&container.image).await?.unwrap_or_default();
     side.commit = image["Config"]["Labels"][REVISION_LABEL].as_str().map(str::to_owned);
-    if let Some(path) = project.config.services.get(name).and_then(|s| Some((s.port, s.version.clone()?))) {
+    if let Some(path) = project.config.services.get(name).and_then(|s| Some((s, s.version.clone()?))) {
         side.version = Some(version(container, path.0, &path.1).await);
     }
     Ok(side)
 }
 
-async fn version(container: &Container, port: u16, path: &str) -> Result<String, String> {
+async fn version(container: &Container, service: &Service, path: &str) -> Result<String, String> {
     let http = Http::shared().map_err(|error| with_causes(&error))?.deadline(WITHIN);
-    let asked = http.send_first(&container.reach(port), &Request::get(path)).await;
+    let asked = http
+        .send_first(&container.reach(service.port), &Request { headers: service.headers(), ..Request::get(path) })
+        .await;
     let (_, answer) = asked.map_err(|error| with_causes(&error))?;
     if !(200..300).contains(&answer.status) {
         return Err(format!("GET {path}: {}", answer.status));
@@ -216,12 +218,17 @@ fn probes(config: &Config) -> Vec<(String, &Service, Request)> {
     let of_probe = |probe: &Probe| {
         let Target::Http { service, method, path, headers, .. } = &probe.target else { return None };
         let service = config.services.get(service).filter(|_| method == "GET")?;
-        let request = headers.iter().fold(Request::get(path), |request, (name, value)| request.header(name, value));
+        let request = headers
+            .iter()
+            .fold(Request { headers: service.headers(), ..Request::get(path) }, |request, (name, value)| {
+                request.header(name, value)
+            });
         Some((probe.name.clone(), service, request))
     };
     let of_health = |service: &'_ Service| {
         let path = service.health.as_ref()?;
-        Some((format!("{} GET {path}", service.name), Request::get(path)))
+        let request = Request { headers: service.headers(), ..Request::get(path) };
+        Some((format!("{} GET {path}", service.name), request))
     };
     let measured = config.performance.iter().filter_map(of_probe);
     let healthy = config.services.values().filter_map(|s| of_health(s).map(|(name, request)| (name, s, request)));

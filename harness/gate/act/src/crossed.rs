@@ -18,7 +18,7 @@ use stagegate_gate_decide::{
 };
 
 use super::{Run, Stop};
-use stagegate_host::{deployment, error::with_causes, files, project::Project, release, sockets};
+use stagegate_host::{deployment, error::with_causes, files, project::Project, ready::Stack, release, sockets};
 
 /// The suites that tell whether a release gets on with a schema.
 const SUITES: &[&str] = &["health", "contracts", "workflows"];
@@ -86,8 +86,10 @@ impl Run {
         let (project, file) = (self.rehearsal_project(), self.dir.join(which.file()));
         let model = self.crossed_model(which)?;
         files::write_whole(&file, model.to_json().as_bytes())?;
-        deployment::up(&self.runner, &self.gate.engine, &project, &file, UP_WITHIN).await?;
-        let found = self.gate.examine.examine_project(self.as_project(which, model, &file)?, SUITES).await;
+        let crossed = self.as_project(which, model, &file)?;
+        let stack = Stack { within: self.plan.ready_within.0, project: &project, ..Stack::of(&crossed) };
+        deployment::up(&self.runner, &self.gate.engine, &stack, &file, UP_WITHIN).await?;
+        let found = self.gate.examine.examine_project(crossed, SUITES).await;
         let servers = self.servers();
         let rest = release::read_model(&file)?.services().into_iter().filter(|name| !servers.contains(name));
         self.runner.run_ok(&compose::stop(&project, &file, &rest.collect::<Vec<_>>()), STOP_WITHIN).await?;

@@ -11,7 +11,7 @@ use stagegate_base::{
 use stagegate_gate_decide::promotion::{Checks, ConfigurationRollback, Deployment, Kind, Ports, RollbackChecks, Tier};
 
 use super::{Run, Stop};
-use stagegate_host::{clock, deployment, release};
+use stagegate_host::{clock, deployment, ready::Stack, release};
 
 const UP_WITHIN: Duration = Duration::from_secs(300);
 const STOP_WITHIN: Duration = Duration::from_secs(120);
@@ -23,10 +23,11 @@ impl Run {
         if matches!(self.plan.kind, Kind::Rollback { .. }) {
             self.snapshot("new")?.put_env_files_back(&format!("before-{}", self.plan.run))?;
         }
-        let model = if self.door_is_closed() { self.dir.join("closed.json") } else { self.dir.join("new/model.json") };
+        let file = if self.door_is_closed() { self.dir.join("closed.json") } else { self.dir.join("new/model.json") };
+        let model = release::read_model(&file)?;
         self.deploy_began = Some(clock::since_boot());
         let within = self.plan.verify_within.0;
-        self.up(&model, within).await?;
+        self.up(&file, &model, within).await?;
         Ok(Deployment { ports: if self.door_is_closed() { Ports::Closed } else { Ports::Open } })
     }
 
@@ -34,8 +35,8 @@ impl Run {
         self.plan.door_policy == Door::Closed && self.tier() != Tier::Code
     }
 
-    async fn up(&self, model: &Path, within: Duration) -> Result<(), Stop> {
-        Ok(deployment::up(&self.runner, &self.gate.engine, &self.plan.project, model, within).await?)
+    async fn up(&self, file: &Path, model: &Model, within: Duration) -> Result<(), Stop> {
+        Ok(deployment::up(&self.runner, &self.gate.engine, &self.stack(model), file, within).await?)
     }
 
     /// Runs the suites against the target within the time that a deploy has.
@@ -65,14 +66,18 @@ impl Run {
     pub(super) async fn open_ports(&mut self) -> Result<(), Stop> {
         let new = self.snapshot("new")?;
         release::record_deployed(&self.state, &new.dir)?;
-        self.up(&new.model_file(), UP_WITHIN).await?;
-        self.wait_until_sound(&new.model).await?;
+        self.up(&new.model_file(), &new.model, UP_WITHIN).await?;
+        self.wait_until_ready(&new.model).await?;
         self.stop_at_another_release(&new.model).await
     }
 
-    async fn wait_until_sound(&self, model: &Model) -> Result<(), Stop> {
-        let within = self.plan.ready_within.0;
-        Ok(deployment::wait_until_sound(&self.gate.engine, &self.plan.project, model, within).await?)
+    async fn wait_until_ready(&self, model: &Model) -> Result<(), Stop> {
+        Ok(deployment::wait_until_ready(&self.runner, &self.gate.engine, &self.stack(model)).await?)
+    }
+
+    fn stack<'a>(&'a self, model: &'a Model) -> Stack<'a> {
+        let (config, project) = (self.gate.config.as_ref(), self.plan.project.as_str());
+        Stack { config, project, model, within: self.plan.ready_within.0 }
     }
 
     /// Takes the release's code away: stops it where data is to be put back, and puts files and variables back.
@@ -96,8 +101,8 @@ impl Run {
     /// Starts the release that served before, from its frozen model.
     pub(super) async fn start_previous(&mut self) -> Result<(), Stop> {
         let old = self.snapshot("old")?;
-        self.up(&old.model_file(), UP_WITHIN).await?;
-        self.wait_until_sound(&old.model).await
+        self.up(&old.model_file(), &old.model, UP_WITHIN).await?;
+        self.wait_until_ready(&old.model).await
     }
 
     /// Verifies the way back as strictly as a deploy.

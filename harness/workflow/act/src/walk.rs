@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stagegate_base::{finding::Finding, record::Evidence, redact::Mask};
+use stagegate_base::{config::Service, finding::Finding, record::Evidence, redact::Mask};
 use stagegate_workflow_decide::{Ask, Login, State, Step, StepRan, Until, Vars, waited};
 use tokio_postgres::Client;
 
@@ -255,7 +255,11 @@ impl Walk {
 
     async fn asked(&mut self, ask: &Ask) -> Result<Answer, Silence> {
         match ask {
-            Ask::Http { service, .. } => http::asked(&self.addresses(service).await?, ask).await,
+            Ask::Http { service, .. } => {
+                let known = self.place.project.config.services.get(service);
+                let own = known.map(Service::headers).unwrap_or_default();
+                http::asked(&self.addresses(service).await?, own, ask).await
+            }
             Ask::Sql { database, .. } => {
                 let client = match self.clients.remove(database) {
                     Some(client) if !client.is_closed() => client,

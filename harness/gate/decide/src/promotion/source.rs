@@ -107,6 +107,7 @@ mod tests {
             labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
             addresses: Vec::new(),
             published: BTreeMap::new(),
+            network_of: None,
         }
     }
 

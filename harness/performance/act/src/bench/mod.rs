@@ -29,6 +29,7 @@ use stagegate_host::{
     engine::{Engine, EngineError},
     files,
     process::{RunError, Runner},
+    ready::Stack,
     sockets,
 };
 pub use stored::{StoredError, against, host, read, record, write};
@@ -216,12 +217,14 @@ impl Bench<'_> {
         let file = self.dir.join(format!("{side}.json"));
         files::write_whole(&file, model.to_json().as_bytes())?;
         let failed = |source| BenchError::Up { what: format!("`{}`", release.name), source };
-        let up = || deployment::up(self.runner, self.engine, &project, &file, UP_WITHIN);
+        let within = self.ready_within;
+        let stack = Stack { config: self.config, project: &project, model: &model, within };
+        let up = || deployment::up(self.runner, self.engine, &stack, &file, UP_WITHIN);
         if up().await.is_err() {
             // On a busy host a database may take longer than its healthcheck grants; that is not about the release.
             up().await.map_err(failed)?;
         }
-        let ready = deployment::wait_until_sound(self.engine, &project, &model, self.ready_within).await;
+        let ready = deployment::wait_until_ready(self.runner, self.engine, &stack).await;
         ready.map_err(failed)?;
         Ok(model)
     }

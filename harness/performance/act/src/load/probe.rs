@@ -42,9 +42,11 @@ pub fn subject(config: &Config, probe: &Probe, containers: &[Container], model: 
     let unknown = |named: &str| NoSubject::Unknown { probe: probe.name.clone(), named: named.to_owned() };
     match &probe.target {
         Target::Http { service, method, path, headers, body } => {
-            let port = config.services.get(service).ok_or_else(|| unknown(service))?.port;
+            let known = config.services.get(service).ok_or_else(|| unknown(service))?;
+            let port = known.port;
             let mut request = Request::new(method, path);
-            request.headers = headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+            request.headers = known.headers();
+            request.headers.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
             request.body = body.as_ref().map(|text| text.clone().into_bytes());
             Ok(Subject::Http(Call::new(&Aim::at_service(containers, service, port)?, &request, None)))
         }

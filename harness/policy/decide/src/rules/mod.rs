@@ -158,6 +158,8 @@ pub struct Facts {
     pub files: Vec<SourceFile>,
     /// The services' images that this host has, by service.
     pub images: BTreeMap<String, Image>,
+    /// Services that the configuration says run once; the files themselves say it of others.
+    pub one_shots: BTreeSet<String>,
     /// The stack's containers; `None` where nobody looked.
     pub containers: Option<Vec<Running>>,
 }
@@ -171,7 +173,12 @@ impl Facts {
 
     fn subjects(&self) -> Vec<Subject> {
         let Some(model) = &self.model else { return Vec::new() };
-        model.services().iter().map(|name| Subject::of_service(model, name, self.images.get(name))).collect()
+        let subject = |name: &String| {
+            let subject = Subject::of_service(model, name, self.images.get(name));
+            let is_oneshot = subject.is_oneshot || self.one_shots.contains(name);
+            Subject { is_oneshot, ..subject }
+        };
+        model.services().iter().map(subject).collect()
     }
 
     /// Returns the services' own containers, which run once or on demand where the file says so.

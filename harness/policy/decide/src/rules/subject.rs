@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::inspected::{Healthcheck, Image, any_as_empty, list, tested, text, texts_by_key};
 use stagegate_base::{
     compose::{Model, unescaped},
+    lifetime::Lifetime,
     redact::Secret,
 };
 
@@ -98,7 +99,7 @@ impl Subject {
             service: name.to_owned(),
             image: text(&service["image"]),
             is_built: model.is_built(name),
-            is_oneshot: model.is_oneshot(name),
+            is_oneshot: Lifetime::of_model(model, name) == Lifetime::OneShot,
             has_profile: model.has_profile(name),
             container_name: service["container_name"].as_str().map(str::to_owned),
             healthcheck: healthcheck(&service["healthcheck"], image),

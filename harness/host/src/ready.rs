@@ -1,0 +1,228 @@
+//! Waits for the services of a compose project to become ready: the one wait, for `gate up`, the suites, a promotion
+//! and a rollback.
+//!
+//! It looks at the containers and asks their ports; what that means is decided in `stagegate_base::readiness`.
+
+mod port;
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use stagegate_base::{
+    compose::Model,
+    config::Config,
+    container::{Container, Health, State},
+    lifetime::{Lifetime, time_to_start},
+    readiness::{EXITS_OF_A_LOOP, Expected, Port, Readiness, STABLE_AFTER, Seen, readiness},
+};
+
+use crate::{
+    engine::{Engine, EngineError},
+    project::Project,
+};
+use port::Ports;
+
+/// Time between two looks.
+const PAUSE: Duration = Duration::from_millis(250);
+/// How long a service must look lost before the wait ends: between a container and its successor there is none for a
+/// moment, and one that is unhealthy since long may be about to recover.
+const LOST_FOR: Duration = Duration::from_secs(2);
+/// How long a container that cannot be asked is taken for one that others still wait for.
+const SETTLED_AFTER: Duration = Duration::from_secs(15);
+/// While other services start, one that exits may only be waiting for them: it has so many tries.
+const EXITS_WHILE_STARTING: i64 = 8;
+
+/// A compose project whose services are waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Stack<'a> {
+    /// What answers where, and which services run once.
+    pub config: &'a Config,
+    /// The compose project's name.
+    pub project: &'a str,
+    /// What it should be.
+    pub model: &'a Model,
+    /// How long its services may take.
+    pub within: Duration,
+}
+
+impl<'a> Stack<'a> {
+    /// Returns what is waited for of a resolved environment.
+    #[must_use]
+    pub fn of(project: &'a Project) -> Self {
+        let (config, model) = (project.config.as_ref(), &project.model);
+        Stack { config, project: project.compose_name(), model, within: time_to_start(&project.environment, model) }
+    }
+}
+
+/// What the wait found.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// Every service of the compose model.
+    pub services: BTreeMap<String, Readiness>,
+    /// The containers at the last look, those of `docker compose run` left out.
+    pub containers: Vec<Container>,
+    /// How long was waited.
+    pub waited: Duration,
+}
+
+impl Ready {
+    /// Returns the services that are not ready, with the reason.
+    #[must_use]
+    pub fn missing(&self) -> Vec<(&str, &Readiness)> {
+        let missing = self.services.iter().filter(|(_, readiness)| !readiness.is_ready());
+        missing.map(|(service, readiness)| (service.as_str(), readiness)).collect()
+    }
+
+    /// Returns the containers of one service.
+    pub fn of<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a Container> {
+        self.containers.iter().filter(move |c| c.service == service)
+    }
+
+    fn is_lost(&self) -> bool {
+        self.services.values().any(|readiness| matches!(readiness, Readiness::Never(_)))
+    }
+}
+
+/// Looks at a stack until all services are ready, one never will be, or its time is over.
+///
+/// # Errors
+/// [`EngineError`] where the Engine does not answer.
+pub async fn until_ready(engine: &Engine, stack: &Stack<'_>) -> Result<Ready, EngineError> {
+    let begun = Instant::now();
+    let mut sound_at = begun;
+    let mut watch = Watch::new();
+    loop {
+        let mut found = watch.look(engine, stack).await?;
+        found.waited = begun.elapsed();
+        // Between two exits a crash loop runs for a moment, which is no recovery.
+        if !found.is_lost() && !watch.is_loop(&found.containers) {
+            sound_at = Instant::now();
+        }
+        let is_over = found.waited + PAUSE > stack.within;
+        if found.missing().is_empty() || sound_at.elapsed() > LOST_FOR || is_over {
+            return Ok(found);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Returns the containers of a project, those of `docker compose run` left out.
+///
+/// # Errors
+/// [`EngineError`] where the Engine does not answer.
+pub async fn containers(engine: &Engine, project: &str) -> Result<Vec<Container>, EngineError> {
+    let mut containers = engine.project(project).await?;
+    containers.retain(|c| !c.one_off);
+    Ok(containers)
+}
+
+/// Returns how long a container's process has run; zero where that is not known.
+#[must_use]
+pub fn up_for(container: &Container) -> Duration {
+    let since = started(container).map(|at| Timestamp::now().duration_since(at));
+    since.and_then(|since| Duration::try_from(since).ok()).unwrap_or_default()
+}
+
+fn started(container: &Container) -> Option<Timestamp> {
+    container.started_at.parse().ok()
+}
+
+/// What is remembered from look to look.
+struct Watch {
+    ports: Ports,
+    /// Since when all services are ready but those that exit again and again.
+    rest_ready_at: Option<Timestamp>,
+}
+
+impl Watch {
+    fn new() -> Self {
+        Watch { ports: Ports::default(), rest_ready_at: None }
+    }
+
+    /// Tells whether a container exits again although everything else is ready.
+    fn is_loop(&self, containers: &[Container]) -> bool {
+        let Some(rest) = self.rest_ready_at else { return false };
+        let is_new = |c: &Container| started(c).is_some_and(|own| own > rest);
+        containers.iter().any(|c| is_exiting(c) && c.restarts >= EXITS_OF_A_LOOP && is_new(c))
+    }
+
+    async fn look(&mut self, engine: &Engine, stack: &Stack<'_>) -> Result<Ready, EngineError> {
+        let containers = containers(engine, stack.project).await?;
+        let answers = self.ports.ask(stack, &containers).await;
+        let seen = |container: &Container| Seen {
+            up_for: up_for(container),
+            port: answers.get(&container.id).cloned().unwrap_or(Port::Unasked),
+            started_last: self.rest_ready_at.zip(started(container)).is_some_and(|(rest, own)| own > rest),
+            container: container.clone(),
+        };
+        let of_service = |service: String| {
+            let expected = Expected::of(stack.model, stack.config, &service, stack.within);
+            let seen: Vec<Seen> = containers.iter().filter(|c| c.service == service).map(seen).collect();
+            let readiness = readiness(&expected, &seen);
+            (service, readiness)
+        };
+        let services: BTreeMap<String, Readiness> = stack.model.services().into_iter().map(of_service).collect();
+        let is_settled = |container: &Container| {
+            let answers = answers.get(&container.id) == Some(&Port::Answers);
+            container.state != State::Running
+                || container.health == Health::Healthy
+                || answers
+                || up_for(container) > SETTLED_AFTER
+        };
+        let rest_is_ready = services.iter().all(|(service, readiness)| {
+            let own = || containers.iter().filter(|c| c.service == *service);
+            own().any(is_exiting) || (readiness.is_ready() && own().all(is_settled))
+        });
+        self.rest_ready_at = rest_is_ready.then(|| self.rest_ready_at.unwrap_or_else(Timestamp::now));
+        Ok(Ready { services, containers, waited: Duration::ZERO })
+    }
+}
+
+/// Tells whether a container exits again and again, or did so until a moment ago.
+fn is_exiting(container: &Container) -> bool {
+    let is_young = container.state == State::Running && up_for(container) < STABLE_AFTER;
+    container.restarts > 0 && (container.state == State::Restarting || is_young)
+}
+
+/// Watches a stack that Compose is starting, and returns what failed for good once something did.
+///
+/// Only containers that were started after `since` count: others belong to what is being replaced.
+///
+/// # Errors
+/// [`EngineError`] where the Engine does not answer.
+pub async fn until_lost(engine: &Engine, stack: &Stack<'_>, since: Timestamp) -> Result<Vec<Container>, EngineError> {
+    let mut lost_at: Option<Instant> = None;
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        let lost = lost_since(engine, stack, since).await?;
+        lost_at = (!lost.is_empty()).then(|| lost_at.unwrap_or_else(Instant::now));
+        if lost_at.is_some_and(|at| at.elapsed() > LOST_FOR) {
+            return Ok(lost);
+        }
+    }
+}
+
+/// Returns the containers that were started after `since` and failed for good.
+///
+/// # Errors
+/// [`EngineError`] where the Engine does not answer.
+pub async fn lost_since(engine: &Engine, stack: &Stack<'_>, since: Timestamp) -> Result<Vec<Container>, EngineError> {
+    let all = containers(engine, stack.project).await?;
+    Ok(all.iter().filter(|c| is_lost(stack, c, &all, since)).cloned().collect())
+}
+
+fn is_lost(stack: &Stack<'_>, container: &Container, all: &[Container], since: Timestamp) -> bool {
+    let lifetime = Lifetime::of(stack.config, stack.model, &container.service);
+    if started(container).is_none_or(|at| at <= since) {
+        return false;
+    }
+    if container.state == State::Exited {
+        return !lifetime.is_over(container);
+    }
+    // What it may wait for: all that runs, and is not known to be ready.
+    let waits = all.iter().any(|c| c.id != container.id && c.state == State::Running && c.health != Health::Healthy);
+    is_exiting(container) && container.restarts >= if waits { EXITS_WHILE_STARTING } else { EXITS_OF_A_LOOP }
+}

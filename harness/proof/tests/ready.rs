@@ -1,0 +1,78 @@
+//! Products that nobody here wrote: slow to listen, without healthchecks, with jobs that end. They come up, are promoted,
+//! and one that cannot come up says why.
+
+use std::{fs, time::Instant};
+
+use crate::small::Small;
+
+/// Changes the product's compose file, and makes that its newest release.
+fn change(small: &Small, tag: &str, change: impl Fn(&str) -> String) {
+    let compose = small.product().join("docker-compose.yml");
+    let text = fs::read_to_string(&compose).unwrap();
+    let changed = change(&text);
+    assert_ne!(changed, text, "nothing was changed");
+    fs::write(&compose, changed).unwrap();
+    small.release(tag, "select 1;\n", "");
+}
+
+#[test]
+fn a_release_without_a_healthcheck_that_listens_late_is_waited_for_everywhere() {
+    let small = Small::new("late", "app");
+    let slow = r#"    command: ["sh", "-c", "sleep 6; exec nginx -g 'daemon off;'"]"#;
+    change(&small, "v2", |text| text.replace("    ports: [\"127", &format!("{slow}\n    ports: [\"127")));
+    small.up("production", "v2");
+    small.up("staging", "v2");
+    let test = small.gate(&["test", "--env", "staging"]);
+    assert_eq!(test.code, Some(0), "{}", test.text);
+    small.release("v3", "alter table item add column price int not null default 1;\n", "");
+    let promoted = small.promote("v3");
+    assert_eq!(promoted.code, Some(0), "{}", promoted.text);
+}
+
+#[test]
+fn jobs_that_end_block_nothing_whatever_says_that_they_are_jobs() {
+    let small = Small::new("jobs", "app");
+    let [awaited, job] = ["      migrate: { condition: service_completed_successfully }", "    image: NGINX"];
+    // Nobody waits for the migrations, nor for a set-up job; a third has its word in stagegate.toml alone.
+    change(&small, "v2", |text| {
+        let nginx = text.lines().find(|line| line.contains("nginx")).unwrap_or(job).to_owned();
+        let jobs = format!(
+            "  buckets:\n{nginx}\n    restart: \"no\"\n    command: [\"sh\", \"-c\", \"sleep 1\"]\n  seed:\n{nginx}\n    \
+             command: [\"true\"]\nvolumes:\n  db-data:"
+        );
+        text.replace(awaited, "      db: { condition: service_healthy }").replace("volumes:\n  db-data:", &jobs)
+    });
+    let without = small.gate(&["up", "--env", "staging", "--release", "v2"]);
+    assert_eq!(without.code, Some(3), "{}", without.text);
+    assert!(without.text.contains("one_shot = true"), "{}", without.text);
+    let config = small.product().join("stagegate.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}[services.seed]\none_shot = true\n")).unwrap();
+    small.release("v3", "select 1;\n", "");
+    small.up("production", "v3");
+    small.release("v4", "alter table item add column price int not null default 1;\n", "");
+    let promoted = small.promote("v4");
+    assert_eq!(promoted.code, Some(0), "{}", promoted.text);
+}
+
+#[test]
+fn a_service_that_cannot_start_ends_the_wait_with_its_own_last_words() {
+    let small = Small::new("loops", "app");
+    let broken = "  broken:\n    image: NGINX\n    restart: always\n    command: [\"sh\", \"-c\", \"echo cannot import shop; exit 1\"]\n";
+    change(&small, "v2", |text| {
+        let nginx = text.lines().find(|line| line.contains("nginx")).unwrap_or_default();
+        text.replace(
+            "volumes:\n  db-data:",
+            &format!("{}volumes:\n  db-data:", broken.replace("    image: NGINX", nginx)),
+        )
+    });
+    let began = Instant::now();
+    let up = small.gate(&["up", "--env", "staging", "--release", "v2"]);
+    assert_eq!(up.code, Some(3), "{}", up.text);
+    assert!(up.text.contains("cannot import shop") && up.text.contains("run.log"), "{}", up.text);
+    // Its `ready_within` is 60 s, the start of the database included.
+    assert!(began.elapsed().as_secs() < 50, "{:?}", began.elapsed());
+    let log =
+        fs::read_dir(small.state("staging").join("runs")).unwrap().next().unwrap().unwrap().path().join("run.log");
+    assert!(fs::read_to_string(log).unwrap().contains("cannot import shop"));
+}
