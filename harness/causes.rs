@@ -5,7 +5,7 @@ use stagegate_contract::{ContractError, ShapeError, diff::WaiverError};
 use stagegate_gate_act::{BeginError, compare::CompareError, journal::StoreError};
 use stagegate_host::{
     contract::ContractSourceError, database::DatabaseError, deployment::DeploymentError, engine::EngineError,
-    git::GitError, lock::LockError, process::RunError, project::ProjectError, release::ReleaseError,
+    git::GitError, lock::LockError, process::RunError, project::ProjectError, release::ReleaseError, tree::TreeError,
 };
 use stagegate_migration_act::{ProveError, SourceError};
 use stagegate_migration_decide::ReadError;
@@ -55,7 +55,10 @@ impl Classify for ProjectError {
         match self {
             ProjectError::Config(error) => error.class(),
             ProjectError::Unreadable { source, .. } => of_named(source, Cause::Configuration),
-            ProjectError::NoConfig { .. } | ProjectError::Missing { .. } => Cause::Configuration,
+            ProjectError::NoConfig { .. } | ProjectError::Missing { .. } | ProjectError::NoValue { .. } => {
+                Cause::Configuration
+            }
+            ProjectError::Temporary { .. } => Cause::File,
             // Compose ran, and refused the files.
             ProjectError::Resolve { source: RunError::Failed { .. }, .. } => Cause::Configuration,
             ProjectError::Resolve { source, .. } => source.class(),
@@ -69,9 +72,20 @@ impl Classify for ReleaseError {
     fn class(&self) -> Cause {
         match self {
             ReleaseError::Project(error) => error.class(),
+            ReleaseError::Tree(error) => error.class(),
             ReleaseError::Engine(error) => error.class(),
             ReleaseError::NoImage { .. } | ReleaseError::Build(_) => Cause::Program,
             ReleaseError::File { .. } | ReleaseError::Record { .. } => Cause::File,
+        }
+    }
+}
+
+impl Classify for TreeError {
+    fn class(&self) -> Cause {
+        match self {
+            TreeError::Project(error) => error.class(),
+            TreeError::NoFile { .. } => Cause::Configuration,
+            TreeError::File { .. } => Cause::File,
         }
     }
 }

@@ -30,6 +30,7 @@ use stagegate_base::{
 };
 use stagegate_host::{
     engine::{Engine, EngineError},
+    mounts,
     owner::{Claim, Owner},
     process::{MARK, RunError, Runner},
     project::{Project, ProjectError},
@@ -191,6 +192,7 @@ async fn isolated(config: &Arc<Config>, name: &str, owner: &Owner) -> Result<Pro
     let runner = runner.with_mask(project.mask());
     let built = build(&runner, &project).await?;
     let label = Claim::from_now(owner.clone()).label();
+    let built = built.with_read_only(&mounts::settings(&built));
     project.model = built.isolated(name).sealed(&stores(config)).labelled(RUN_LABEL, &label);
     rename(&mut project, name);
     Ok(project)
@@ -216,11 +218,11 @@ async fn build(runner: &Runner, project: &Project) -> Result<Model, EphemeralErr
         image => image.to_owned(),
     };
     let images: BTreeMap<String, String> =
-        model.services().iter().filter(|s| model.is_built(s)).map(|s| (s.clone(), name_of(s))).collect();
+        model.with_images().iter().filter(|s| model.is_built(s)).map(|s| (s.clone(), name_of(s))).collect();
     if images.is_empty() {
         return Ok(model.clone());
     }
-    runner.run_ok(&compose::build(&project.source), UP_WITHIN).await?;
+    runner.run_ok(&compose::build(&project.source, &images.keys().cloned().collect::<Vec<_>>()), UP_WITHIN).await?;
     Ok(model.pinned(EPHEMERAL, &images, &BTreeMap::new()))
 }
 
@@ -247,6 +249,8 @@ async fn compose_up(name: &str, path: &Path) -> Result<(), String> {
     let mut stack = DockerCompose::with_local_client(&[path])
         .with_project_name(name)
         .with_wait(false)
+        // The model names its services itself; a profile of the shell must not add one.
+        .with_env("COMPOSE_PROFILES", "")
         .with_env(MARK, teardown::mark(name));
     let ended = tokio::time::timeout(UP_WITHIN, stack.up()).await;
     // Its drop would take the stack down now, and slowly: it grants each service its time to stop.

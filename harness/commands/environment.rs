@@ -28,6 +28,7 @@ pub(super) async fn up(config: &Arc<Config>, args: cli::Up) -> Result<Exit, Fail
     let environment = lasting(super::named(config, args.env.as_ref())?)?;
     let confirm = args.confirm.as_deref();
     ask::confirmed(environment, confirm)?;
+    super::report_shell(environment);
     let state = StateDir::of(config, &environment.project);
     let lock = taken(&state, environment, "gate up")?;
     let engine = Engine::connect().await?;

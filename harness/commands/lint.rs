@@ -83,6 +83,7 @@ async fn of_files(files: &[PathBuf], env_files: &[PathBuf]) -> Result<(Facts, Wa
         env_files: env_files.iter().map(|file| here.join(file)).collect(),
         files,
     };
+    super::report_ignored(&source, "these files");
     let mut facts = audit::of_source(&Runner::default(), "files", &source).await?;
     let looked = match Engine::connect().await {
         Ok(engine) => audit::look_at_images(&mut facts, &engine).await,
@@ -100,6 +101,7 @@ async fn of_environment(
 ) -> Result<(Facts, Waivers, Option<Arc<Config>>), Failure> {
     let environment = super::named(&config, env)?;
     let source = project::source(environment)?;
+    super::report_ignored(&source, &format!("`{}`", environment.name));
     let mut facts = audit::of_source(&Runner::default(), &environment.name, &source).await?;
     let engine = Engine::connect().await?;
     facts.one_shots = facts.model.as_ref().map(|model| one_shots(&config, model)).unwrap_or_default();

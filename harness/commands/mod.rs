@@ -22,14 +22,17 @@ use std::sync::Arc;
 
 use clap::CommandFactory;
 use stagegate_base::{
+    command::compose::Source,
     config::{Config, Environment},
     exit::Exit,
+    text::counted,
 };
-use stagegate_host::project::read_config;
+use stagegate_host::project::{self, read_config};
 
 use crate::{
     Failure,
     cli::{self, Cli, Command},
+    failure::say,
     recovery,
 };
 
@@ -113,6 +116,26 @@ fn named<'a>(config: &'a Config, option: Option<&String>) -> Result<&'a Environm
     let name = name
         .ok_or_else(|| Failure::usage(format!("no environment given; add --env NAME (known: {})", known.join(", "))))?;
     Ok(config.environment(&name)?)
+}
+
+/// Reports the variables of this shell that Compose would use for an environment, and does not get.
+fn report_shell(environment: &Environment) {
+    let Ok(source) = project::source(environment) else { return };
+    report_ignored(&source, &format!("`{}`", environment.name));
+}
+
+fn report_ignored(source: &Source, of: &str) {
+    let ignored = project::ignored_variables(source);
+    if ignored.is_empty() {
+        return;
+    }
+    let files: Vec<String> = source.env_files.iter().map(|file| file.display().to_string()).collect();
+    let files = if files.is_empty() { "env files, and it has none (`env_file`)".to_owned() } else { files.join(", ") };
+    say(&format!(
+        "note: {} of this shell ignored: {}. Compose gets the variables of {of} from {files}",
+        counted(ignored.len(), "variable"),
+        ignored.join(", ")
+    ));
 }
 
 /// Returns the id of a new run: time (UTC) and four hex digits that tell runs of one second apart.

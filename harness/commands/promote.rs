@@ -84,7 +84,11 @@ fn list(environment: &str, points: &[Point]) {
 
 async fn conduct(config: &Arc<Config>, request: Request, manner: &Manner) -> Result<Exit, Failure> {
     let target = config.environment(&request.to)?;
-    config.environment(&request.from)?;
+    let source = config.environment(&request.from)?;
+    super::report_shell(target);
+    if request.kind == Kind::Promote {
+        super::report_shell(source);
+    }
     let state = StateDir::of(config, &target.project);
     let engine = Engine::connect().await?;
     if manner.plan_only {

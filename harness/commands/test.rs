@@ -109,6 +109,7 @@ async fn reach(
     environment: &Environment,
     full_load: bool,
 ) -> Result<(Arc<Session>, Option<Stack>), String> {
+    super::report_shell(environment);
     let engine = Engine::connect().await.map_err(|error| with_causes(&error))?;
     if environment.name == EPHEMERAL {
         say("starting a temporary copy of the stack");

@@ -4,6 +4,7 @@ pub mod compose;
 pub mod docker;
 pub mod git;
 pub mod postgres;
+pub mod variables;
 
 use std::path::{Path, PathBuf};
 
@@ -22,13 +23,31 @@ pub struct Command {
     pub env: Vec<(String, Secret)>,
     /// The folder it runs in; that of this process where `None`.
     pub dir: Option<PathBuf>,
+    /// Which variables of this process it gets.
+    pub inherits: Inherits,
+}
+
+/// Which variables of the caller a program gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Inherits {
+    /// All.
+    #[default]
+    Everything,
+    /// Those by which Docker finds its Engine and its files ([`variables::is_passed_on`]): the rest would be configuration.
+    DockerOnly,
 }
 
 impl Command {
     /// Starts a command without arguments.
     #[must_use]
     pub fn new(program: &str) -> Self {
-        Command { program: program.to_owned(), args: Vec::new(), env: Vec::new(), dir: None }
+        Command {
+            program: program.to_owned(),
+            args: Vec::new(),
+            env: Vec::new(),
+            dir: None,
+            inherits: Inherits::Everything,
+        }
     }
 
     /// Adds one argument.
@@ -55,6 +74,13 @@ impl Command {
     #[must_use]
     pub fn env(mut self, key: &str, value: impl Into<String>) -> Self {
         self.env.push((key.to_owned(), Secret::new(value)));
+        self
+    }
+
+    /// Hands on only what Docker needs of the caller's variables.
+    #[must_use]
+    pub fn without_caller(mut self) -> Self {
+        self.inherits = Inherits::DockerOnly;
         self
     }
 

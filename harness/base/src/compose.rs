@@ -5,10 +5,12 @@
 
 mod cross_version;
 mod enclosed;
+mod frozen;
 mod in_network;
 mod sealed;
 mod secrets;
 mod start;
+mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +21,7 @@ use crate::{
     redact::{Secret, names_a_secret},
 };
 pub use enclosed::{SEALED_NETWORK, WAY_IN_NETWORK};
+pub use frozen::FromVariable;
 pub use secrets::HeldSecret;
 
 /// Label with the git commit that a container was deployed from.
@@ -27,6 +30,9 @@ pub const RELEASE_LABEL: &str = "dev.stagegate.release";
 pub const MOUNTS_LABEL: &str = "dev.stagegate.mounts";
 /// Label with the id of the run that made a resource.
 pub const RUN_LABEL: &str = "dev.stagegate.run";
+
+/// What a service says of its addresses on a network.
+const FIXED_ADDRESSES: [&str; 4] = ["ipv4_address", "ipv6_address", "link_local_ips", "mac_address"];
 
 /// A resolved compose model.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +56,8 @@ pub struct Bind {
     pub source: String,
     /// Path in the container.
     pub target: String,
+    /// The container cannot write it.
+    pub read_only: bool,
 }
 
 impl Model {
@@ -123,7 +131,7 @@ impl Model {
         self.service(name).get("build").is_some_and(|b| !b.is_null())
     }
 
-    /// Tells whether a service is started only with a profile, so that a plain `up` leaves it out.
+    /// Tells whether a plain `up` leaves a service out: it has a profile that is not active ([`Model::activated`]).
     #[must_use]
     pub fn has_profile(&self, name: &str) -> bool {
         self.service(name).get("profiles").and_then(Value::as_array).is_some_and(|p| !p.is_empty())
@@ -151,7 +159,7 @@ impl Model {
             .into_iter()
             .flatten()
             .filter(|v| v["type"] == "bind")
-            .map(|v| Bind { source: text(&v["source"]), target: text(&v["target"]) })
+            .map(|v| Bind { source: text(&v["source"]), target: text(&v["target"]), read_only: v["read_only"] == true })
             .collect()
     }
 
@@ -191,16 +199,17 @@ impl Model {
         all.filter_map(|(key, _)| Some((key.clone(), self.variable(service, key)?))).collect()
     }
 
-    /// Returns the values of all variables whose names say that they hold a secret.
+    /// Returns the values of all variables whose names say that they hold a secret, and the contents of secrets.
     #[must_use]
     pub fn secrets(&self) -> Vec<Secret> {
-        self.services_map()
+        let variables = self
+            .services_map()
             .filter_map(|(_, service)| service["environment"].as_object())
             .flatten()
             .filter(|(key, _)| names_a_secret(key))
             .filter_map(|(_, value)| value.as_str())
-            .map(|text| Secret::new(unescaped(text)))
-            .collect()
+            .map(|text| Secret::new(unescaped(text)));
+        variables.chain(self.secret_contents()).collect()
     }
 
     /// Returns the model with every image replaced by the id in `images`, nothing left to build or pull, and the
@@ -250,16 +259,6 @@ impl Model {
         })
     }
 
-    /// Returns the model without the published ports of `door`: the services run, but nobody from outside gets in.
-    #[must_use]
-    pub fn closed(&self, door: &BTreeSet<String>) -> Model {
-        self.changed(|name, service| {
-            if door.contains(name) {
-                service.remove("ports");
-            }
-        })
-    }
-
     /// Returns a copy of the model that shares nothing with the original: another project, own networks and
     /// volumes, no host ports, no fixed container names.
     #[must_use]
@@ -267,6 +266,13 @@ impl Model {
         let mut model = self.changed(|_, service| {
             service.remove("ports");
             service.remove("container_name");
+            // Addresses are those of the original's subnets, which a copy does not have.
+            service.remove("mac_address");
+            for (_, network) in service.get_mut("networks").and_then(Value::as_object_mut).into_iter().flatten() {
+                if let Some(network) = network.as_object_mut() {
+                    FIXED_ADDRESSES.iter().for_each(|key| drop(network.remove(*key)));
+                }
+            }
         });
         model.0["name"] = json!(project);
         for kind in ["networks", "volumes"] {
@@ -275,6 +281,7 @@ impl Model {
                     entry.remove("name");
                     entry.remove("external");
                     entry.remove("ipam");
+                    entry.remove("enable_ipv6");
                     // A volume that lies on a named folder or server would be the original's.
                     entry.remove("driver_opts");
                     entry.remove("driver");

@@ -160,6 +160,7 @@ pub async fn bring_up(
         tree: &environment.workdir,
         release: &release,
         images: std::collections::BTreeMap::new(),
+        jobs: config.databases.values().filter_map(|database| database.migrations.clone()).collect(),
         old: old.as_ref().map(|snapshot| &snapshot.model),
     };
     let model = resolver.resolve().await?.model;

@@ -4,7 +4,7 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
@@ -74,6 +74,24 @@ pub fn hash_tree(path: &Path) -> io::Result<String> {
     let mut hasher = Sha256::new();
     walk(path, path, &mut hasher)?;
     Ok(hex(hasher))
+}
+
+/// Returns SHA-256 (hex) over names, modes and contents of some files below `top`; those that are gone are left out.
+///
+/// # Errors
+/// The system's.
+pub fn hash_files(top: &Path, paths: &[PathBuf]) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut paths: Vec<&PathBuf> = paths.iter().filter(|path| path.symlink_metadata().is_ok()).collect();
+    paths.sort();
+    paths.into_iter().try_for_each(|path| walk(top, path, &mut hasher))?;
+    Ok(hex(hasher))
+}
+
+/// Returns SHA-256 (hex) of a text.
+#[must_use]
+pub fn hash_text(text: &str) -> String {
+    hex(Sha256::new_with_prefix(text.as_bytes()))
 }
 
 fn walk(top: &Path, path: &Path, hasher: &mut Sha256) -> io::Result<()> {

@@ -8,6 +8,7 @@ mod live;
 mod reason;
 
 use std::{
+    ffi::OsString,
     fs::{File, OpenOptions},
     future::pending,
     io::Write,
@@ -19,7 +20,10 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use stagegate_base::{command::Command, redact::Mask};
+use stagegate_base::{
+    command::{Command, Inherits, variables},
+    redact::Mask,
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
     process::{ChildStdin, ChildStdout},
@@ -319,8 +323,14 @@ impl Runner {
     fn prepared(&self, command: &Command) -> tokio::process::Command {
         let mut prepared = tokio::process::Command::new(&command.program);
         prepared.args(&command.args).stderr(Stdio::piped()).kill_on_drop(false);
+        if command.inherits == Inherits::DockerOnly {
+            prepared.env_clear();
+            let passed_on = |(name, _): &(OsString, OsString)| name.to_str().is_some_and(variables::is_passed_on);
+            prepared.envs(std::env::vars_os().filter(passed_on));
+        }
         if let Some(dir) = &command.dir {
-            prepared.current_dir(dir);
+            // A program that reads its folder from PWD must not find the caller's there.
+            prepared.current_dir(dir).env("PWD", dir);
         }
         if let Some(mark) = &self.mark {
             prepared.env(MARK, mark);

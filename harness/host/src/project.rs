@@ -1,9 +1,20 @@
 //! An environment made real: its configuration, its resolved compose model and its containers.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use stagegate_base::{
-    command::compose::{self as command, Source},
+    command::{
+        compose::{self as command, Source},
+        variables,
+    },
     compose::{Model, ModelError},
     config::{Config, ConfigError, Environment},
     container::Container,
@@ -17,6 +28,8 @@ use crate::{
 
 /// How long Compose may take to resolve its files.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(30);
+/// Keeps temporary files of one process apart.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// Why an environment could not be resolved.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +75,32 @@ pub enum ProjectError {
         #[source]
         source: RunError,
     },
+    /// A secret or config has no value.
+    #[error(
+        "environment `{environment}`: {what} `{name}` takes its value from variable {variable}, which no env file sets; \
+         add {variable}=... to {}", file.as_ref().map_or("an `env_file` of the environment".to_owned(), |f| f.display().to_string())
+    )]
+    NoValue {
+        /// The environment.
+        environment: String,
+        /// `secret` or `config`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The variable.
+        variable: String,
+        /// The env file to write it into.
+        file: Option<PathBuf>,
+    },
+    /// A temporary file.
+    #[error("cannot write {}", path.display())]
+    Temporary {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
     /// Compose resolved them to something else than a model.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -106,7 +145,7 @@ impl Project {
     pub async fn load(runner: &Runner, config: &Arc<Config>, name: &str) -> Result<Self, ProjectError> {
         let environment = config.environment(name)?.clone();
         let source = source(&environment)?;
-        let model = resolve(runner, name, &source).await?;
+        let model = whole(runner, name, &source).await?;
         Ok(Project { config: Arc::clone(config), environment, source, model })
     }
 
@@ -162,14 +201,72 @@ pub fn source(environment: &Environment) -> Result<Source, ProjectError> {
     })
 }
 
-/// Lets Compose resolve files to a model.
+/// Lets Compose resolve files to a model in which the services of active profiles have no profile any more.
 ///
 /// # Errors
 /// [`ProjectError`] with what Compose said.
 pub async fn resolve(runner: &Runner, environment: &str, source: &Source) -> Result<Model, ProjectError> {
-    let text = runner
-        .run_ok(&command::config(source), RESOLVE_WITHIN)
-        .await
-        .map_err(|source| ProjectError::Resolve { environment: environment.to_owned(), source })?;
-    Ok(Model::parse(&text)?)
+    let failed = |source| ProjectError::Resolve { environment: environment.to_owned(), source };
+    let (config, active) = (command::config(source), command::active(source));
+    let (text, active) = tokio::join!(runner.run_ok(&config, RESOLVE_WITHIN), runner.run_ok(&active, RESOLVE_WITHIN));
+    let (text, active) = (text.map_err(failed)?, active.map_err(failed)?);
+    Ok(Model::parse(&text)?.activated(&active.lines().map(|line| line.trim().to_owned()).collect()))
+}
+
+/// Resolves files to a model that holds all that Compose reads at `up`, the values of variables in secrets and configs
+/// included.
+///
+/// # Errors
+/// [`ProjectError::NoValue`] where one has none; what Compose said.
+pub async fn whole(runner: &Runner, environment: &str, source: &Source) -> Result<Model, ProjectError> {
+    let model = resolve(runner, environment, source).await?;
+    let wanted = model.from_variables();
+    if wanted.is_empty() {
+        return Ok(model);
+    }
+    let names: BTreeSet<&str> = wanted.iter().map(|from| from.variable.as_str()).collect();
+    let values = values(runner, environment, source, &names).await?;
+    if let Some(from) = wanted.into_iter().find(|from| !values.contains_key(&from.variable)) {
+        return Err(ProjectError::NoValue {
+            environment: environment.to_owned(),
+            what: from.kind.trim_end_matches('s'),
+            name: from.name,
+            variable: from.variable,
+            file: source.env_files.last().cloned(),
+        });
+    }
+    Ok(model.with_contents(&values))
+}
+
+/// Returns what Compose takes variables for in the environment of `source`, escaped; those without a value are left out.
+///
+/// Compose is asked itself: what quotes, `$` and lines mean in an env file is its own affair.
+async fn values(
+    runner: &Runner,
+    environment: &str,
+    source: &Source,
+    names: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, String>, ProjectError> {
+    const SERVICE: &str = "variables";
+    let text = serde_json::json!({ "services": { SERVICE: { "image": "none", "environment": names } } }).to_string();
+    let name = format!("stagegate-variables-{}-{}.json", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, text).map_err(|source| ProjectError::Temporary { path: path.clone(), source })?;
+    let printed = runner.run_ok(&command::config_of(source, &path), RESOLVE_WITHIN).await;
+    let _ = std::fs::remove_file(&path);
+    let printed = printed.map_err(|source| ProjectError::Resolve { environment: environment.to_owned(), source })?;
+    let model = Model::parse(&printed)?;
+    let variables = model.json()["services"][SERVICE]["environment"].as_object().into_iter().flatten();
+    Ok(variables.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect())
+}
+
+/// Returns the variables of the caller's shell that Compose would use for these files, and does not get.
+#[must_use]
+pub fn ignored_variables(source: &Source) -> Vec<String> {
+    let texts = |files: &[PathBuf]| files.iter().filter_map(|file| std::fs::read_to_string(file).ok()).collect();
+    let (compose, env): (Vec<String>, Vec<String>) = (texts(&source.files), texts(&source.env_files));
+    let shell: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    variables::ignored(shell.iter().map(|(name, value)| (name.as_str(), value.as_str())), &compose, &env)
 }

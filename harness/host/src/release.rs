@@ -1,7 +1,7 @@
 //! A release made ready for one environment: its frozen model, its env files, and the record of what is deployed.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
@@ -22,6 +22,7 @@ use crate::{
     paths::StateDir,
     process::{RunError, Runner},
     project::{self, ProjectError},
+    tree::{Read, Tree, TreeError},
 };
 
 const PULL_WITHIN: Duration = Duration::from_secs(600);
@@ -33,6 +34,9 @@ pub enum ReleaseError {
     /// The environment's files.
     #[error(transparent)]
     Project(#[from] ProjectError),
+    /// The release's files.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
     /// The Engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -240,6 +244,8 @@ pub struct Resolver<'a> {
     pub release: &'a Release,
     /// Image ids that are to be used, by service: those that were tested.
     pub images: BTreeMap<String, String>,
+    /// Services that are run once by the gate, whatever their profiles: migrations.
+    pub jobs: BTreeSet<String>,
     /// What is deployed now, so that what does not change is not recreated.
     pub old: Option<&'a Model>,
 }
@@ -251,6 +257,8 @@ pub struct Resolved {
     pub model: Model,
     /// The same with the paths of the tree that it was resolved in.
     pub in_tree: Model,
+    /// Files of the environment's workdir, not in git, that Compose read for it.
+    pub beside: Vec<PathBuf>,
 }
 
 impl Resolver<'_> {
@@ -259,25 +267,33 @@ impl Resolver<'_> {
     /// # Errors
     /// [`ReleaseError`] that names the file or the image.
     pub async fn resolve(mut self) -> Result<Resolved, ReleaseError> {
-        let in_tree = Environment { workdir: self.tree.to_path_buf(), ..self.environment.clone() };
-        let source = project::source(&in_tree)?;
-        let model = project::resolve(self.runner, &self.environment.name, &source).await?;
-        let missing = |service: &String| !self.images.contains_key(service);
-        if model.services().iter().any(|service| missing(service) && model.is_built(service)) {
-            self.runner.run_aloud(&compose::build(&source), BUILD_WITHIN).await.map_err(ReleaseError::Build)?;
+        let tree = Tree { runner: self.runner, environment: self.environment, dir: self.tree };
+        let Read { model, beside } = tree.read().await?;
+        // What is never started needs no image.
+        let missing: Vec<String> = model
+            .services()
+            .into_iter()
+            .filter(|service| !model.has_profile(service) || self.jobs.contains(service))
+            .filter(|service| !self.images.contains_key(service))
+            .collect();
+        let built: Vec<String> = missing.iter().filter(|service| model.is_built(service)).cloned().collect();
+        if !built.is_empty() {
+            let source =
+                project::source(&Environment { workdir: self.tree.to_path_buf(), ..self.environment.clone() })?;
+            self.runner.run_aloud(&compose::build(&source, &built), BUILD_WITHIN).await.map_err(ReleaseError::Build)?;
         }
-        for service in model.services().into_iter().filter(missing).collect::<Vec<_>>() {
+        for service in missing {
             let id = self.image_id(&model, &service).await?;
             self.images.insert(service, id);
         }
-        let pinned = model.pinned(&self.release.commit, &self.images, &self.mounts(&model)?);
+        let pinned = model.pinned(&self.release.commit, &self.images, &tree.mounts(&model).await?);
         let (tree, workdir) = (self.tree.to_string_lossy(), self.environment.workdir.to_string_lossy());
         let placed = pinned.rebased(&tree, &workdir);
         let placed = match self.old {
             Some(old) => placed.carried(old),
             None => placed,
         };
-        Ok(Resolved { model: placed, in_tree: pinned })
+        Ok(Resolved { model: placed, in_tree: pinned, beside })
     }
 
     async fn image_id(&self, model: &Model, service: &str) -> Result<String, ReleaseError> {
@@ -293,28 +309,6 @@ impl Resolver<'_> {
             no_image(RunError::Failed { line, code: 0, reason: "the image does not exist afterwards".to_owned() })
         })
     }
-
-    /// Hashes what each service mounts from the release's tree.
-    fn mounts(&self, model: &Model) -> Result<BTreeMap<String, String>, ReleaseError> {
-        let mut hashes = BTreeMap::new();
-        for service in model.services() {
-            let inside = |bind: &&stagegate_base::compose::Bind| Path::new(&bind.source).starts_with(self.tree);
-            let mut all = String::new();
-            for bind in model.binds(&service).iter().filter(inside) {
-                let path = Path::new(&bind.source);
-                all.push_str(&files::hash_tree(path).map_err(at("read", path))?);
-            }
-            if !all.is_empty() {
-                hashes.insert(service, combine(&all));
-            }
-        }
-        Ok(hashes)
-    }
-}
-
-/// Shortens several hashes, one after another, to one of 16 digits each.
-fn combine(hashes: &str) -> String {
-    hashes.as_bytes().chunks(64).map(|hash| String::from_utf8_lossy(&hash[..16]).into_owned()).collect()
 }
 
 /// Returns the image ids that the containers of a project run, by service.

@@ -18,7 +18,8 @@ pub struct Source {
 }
 
 fn compose(project: &str) -> Command {
-    Command::new("docker").args(["compose", "--ansi", "never", "--progress", "plain", "--project-name", project])
+    let command = Command::new("docker").without_caller();
+    command.args(["compose", "--ansi", "never", "--progress", "plain", "--project-name", project])
 }
 
 fn of_source(source: &Source) -> Command {
@@ -42,10 +43,22 @@ pub fn config(source: &Source) -> Command {
     of_source(source).args(["--profile", "*", "config", "--format", "json"])
 }
 
-/// Builds the images of all services that have a `build` section.
+/// Prints the names of the services that `up` starts: those without a profile, and those of active profiles.
 #[must_use]
-pub fn build(source: &Source) -> Command {
-    of_source(source).arg("build")
+pub fn active(source: &Source) -> Command {
+    of_source(source).args(["config", "--services"])
+}
+
+/// Prints the model of one file with the environment of another source, as JSON.
+#[must_use]
+pub fn config_of(source: &Source, file: &Path) -> Command {
+    config(&Source { files: vec![file.to_path_buf()], ..source.clone() })
+}
+
+/// Builds the images of some services, whatever their profiles.
+#[must_use]
+pub fn build(source: &Source, services: &[String]) -> Command {
+    of_source(source).args(["--profile", "*", "build"]).args(services.iter().cloned())
 }
 
 /// Starts the services of a frozen model: nothing is built or pulled, containers of gone services are removed.
@@ -90,7 +103,8 @@ pub fn run_command(project: &str, model: &Path, service: &str, name: &str, names
 /// Takes the project's containers and networks away, and its volumes where asked.
 #[must_use]
 pub fn down(project: &str, volumes: bool) -> Command {
-    let command = compose(project).args(["down", "--remove-orphans"]);
+    // A compose file of the caller's folder would be read, and may be another product's.
+    let command = compose(project).in_dir(Path::new("/")).args(["down", "--remove-orphans"]);
     if volumes { command.arg("--volumes") } else { command }
 }
 

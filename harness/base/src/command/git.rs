@@ -24,6 +24,12 @@ pub fn changes(dir: &Path) -> Command {
     git(dir).args(["status", "--porcelain", "--untracked-files=no"])
 }
 
+/// Prints the tracked files at and below `path`, from the top of `dir`, each ended by a zero byte.
+#[must_use]
+pub fn tracked(dir: &Path, path: &Path) -> Command {
+    git(dir).args(["ls-files", "-z", "--cached", "--"]).path(path)
+}
+
 /// Prints the folder that all worktrees of a repository share.
 #[must_use]
 pub fn common_dir(dir: &Path) -> Command {

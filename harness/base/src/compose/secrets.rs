@@ -1,6 +1,11 @@
 //! The secrets that a model's services hold, by name.
 
-use std::path::PathBuf;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use serde_json::Value;
 
 use super::{Model, unescaped};
 use crate::redact::{Secret, is_harmless, is_secret_name, password_of_url};
@@ -34,6 +39,45 @@ impl Model {
         }
         all.sort_by(|a, b| (&a.service, &a.variable).cmp(&(&b.service, &b.variable)));
         all
+    }
+
+    /// Returns the paths of this host that active services mount, and the files of their secrets and configs.
+    #[must_use]
+    pub fn sources(&self) -> BTreeSet<String> {
+        let binds = self.services().into_iter().flat_map(|service| self.binds(&service)).map(|bind| bind.source);
+        binds.chain(self.files_of_secrets()).collect()
+    }
+
+    /// Returns the files that the secrets and configs of active services are read from.
+    #[must_use]
+    pub fn files_of_secrets(&self) -> BTreeSet<String> {
+        let active = || self.services_map().filter(|(name, _)| !self.has_profile(name));
+        let of_kind = |kind: &'static str| {
+            let used = active().flat_map(move |(_, service)| service[kind].as_array().into_iter().flatten());
+            used.filter_map(move |entry| self.json()[kind][entry["source"].as_str()?]["file"].as_str())
+        };
+        of_kind("secrets").chain(of_kind("configs")).map(str::to_owned).collect()
+    }
+
+    /// Returns the model with the sources of mounts and the files of secrets and configs that `moved` names replaced.
+    #[must_use]
+    pub fn with_sources(&self, moved: &BTreeMap<String, String>) -> Model {
+        let replace = |value: &mut Value| {
+            if let Some(new) = value.as_str().and_then(|path| moved.get(path)) {
+                *value = Value::String(new.clone());
+            }
+        };
+        let mut model = self.changed(|_, service| {
+            let volumes = service.get_mut("volumes").and_then(Value::as_array_mut);
+            let binds = volumes.into_iter().flatten().filter(|mount| mount["type"] == "bind");
+            binds.for_each(|mount| replace(&mut mount["source"]));
+        });
+        for kind in ["secrets", "configs"] {
+            for (_, entry) in model.0.get_mut(kind).and_then(Value::as_object_mut).into_iter().flatten() {
+                entry.get_mut("file").into_iter().for_each(replace);
+            }
+        }
+        model
     }
 
     /// Returns the files that the model's `secrets` are read from, by the secrets' names.

@@ -67,6 +67,16 @@ fn an_isolated_copy_shares_no_name_with_the_original() {
 }
 
 #[test]
+fn a_copy_has_no_fixed_address_since_it_has_other_subnets() {
+    let text = r#"{"services":{"db":{"mac_address":"02:42:ac:11:00:02","networks":{"back":{"aliases":["store"],
+        "ipv4_address":"10.9.0.2","ipv6_address":"fd00::2","link_local_ips":["169.254.1.1"]}}}},
+        "networks":{"back":{"enable_ipv6":true,"ipam":{"config":[{"subnet":"10.9.0.0/24"},{"subnet":"fd00::/64"}]}}}}"#;
+    let copy = Model::parse(text).unwrap().isolated("copy");
+    assert_eq!(copy.json()["services"], json!({"db": {"networks": {"back": {"aliases": ["store"]}}}}));
+    assert_eq!(copy.json()["networks"], json!({"back": {}}));
+}
+
+#[test]
 fn a_copy_has_no_volume_on_a_folder_or_server_of_the_original() {
     let text =
         r#"{"services":{"db":{}},"volumes":{"d":{"driver":"local","driver_opts":{"o":"bind","device":"/srv/pg"}}}}"#;

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use stagegate_base::{
     compose::{Model, drift},
-    config::{Config, ConfigError, Database, Environment, Integrity},
+    config::{Config, ConfigError, Database, Environment, Integrity, Tier},
     container::{Container, State},
     lifetime::{Lifetime, time_to_start},
     mark::{NAME_BYTES, Role},
@@ -17,7 +17,7 @@ use stagegate_gate_decide::promotion::{
     Environments, Facts, Kind, Plan, PlanDatabase, ServiceChange, rollback_tag, source_services,
 };
 
-use super::data::earlier;
+use super::{candidate, data::earlier};
 use crate::journal::StoreError;
 use stagegate_host::{
     database::{DatabaseError, Server},
@@ -140,10 +140,21 @@ pub async fn prepare_plan(
         ..Facts::default()
     };
     worktree_facts(&git, &target.environment, &mut facts).await?;
+    let state = StateDir::of(config, &target.environment.project);
+    for (found, model) in [(&target, Some(&old.model)), (&source, source.deployed.as_ref().map(|s| &s.model))] {
+        let Some(model) = model else { continue };
+        facts.others.extend(candidate::running_inactive(&found.environment.name, model, &found.containers));
+    }
+    facts.others.dedup();
+    let mut coming = old.model.clone();
     if request.kind == Kind::Promote {
+        match candidate::read(&runner, &git, &state, &target.environment, &release, run).await? {
+            Ok(read) => coming = read.model,
+            Err(why) => facts.others.push(why),
+        }
         facts.source_worktree = super::source::worktree_changes(&git, &source.environment.workdir, &release).await;
-        let state = StateDir::of(config, &source.environment.project);
-        facts.source_unfinished = super::unfinished(&state)?.map(|run| run.run);
+        let of_source = StateDir::of(config, &source.environment.project);
+        facts.source_unfinished = super::unfinished(&of_source)?.map(|run| run.run);
     }
     facts.others.extend(unknown_freeze(config, &old.model));
     facts.others.extend(unnamed(&old.release));
@@ -151,10 +162,10 @@ pub async fn prepare_plan(
         facts.others.push(format!("{} is live in `{}` already, with the same env files", release.name, request.to));
     }
     let databases = databases(config, &target, &old.model, &mut facts).await?;
-    let state = StateDir::of(config, &target.environment.project);
     facts.free_state = files::free_space(state.root()).unwrap_or(u64::MAX);
     facts.free_volumes = files::free_space(Path::new(&engine.about().await?.0));
     let mut plan = plan(config, request, run, &git, &target, &source, &old, release, databases);
+    (plan.door, plan.reachable) = candidate::traffic(&coming, |service| is_stateful(config, &plan, service));
     plan.state = state.id().map_err(|source| BeginError::State { path: state.root().to_path_buf(), source })?;
     facts.taken = taken(&plan, &target, &old.model).await?;
     if let Kind::Rollback { run, data: true } = &request.kind {
@@ -220,7 +231,7 @@ fn down(config: &Config, model: &Model, containers: &[Container]) -> Vec<String>
 
 async fn missing_images(engine: &Engine, model: &Model) -> Result<Vec<String>, EngineError> {
     let mut missing = Vec::new();
-    for service in model.services() {
+    for service in model.with_images() {
         let image = model.image(&service);
         if engine.image(image).await?.is_none() {
             missing.push(format!("{image} ({service})"));
@@ -258,6 +269,11 @@ async fn databases(
         }
         match server.sizes(&database.name).await {
             Ok((size, wal)) => {
+                if config.gate.tier != Tier::Restore
+                    && let Some(differs) = server.collation_mismatch(&database.name).await?
+                {
+                    facts.others.push(differs);
+                }
                 facts.databases += size;
                 facts.wal += wal;
                 databases.push(PlanDatabase { size: Size(size), ..planned });
@@ -380,7 +396,8 @@ fn plan(
             Kind::Rollback { .. } => std::collections::BTreeMap::new(),
         },
         rows_since: Vec::new(),
-        door: services.iter().filter(|s| old.model.publishes(s) && !stateful(s)).cloned().collect(),
+        door: Vec::new(),
+        reachable: Vec::new(),
         release,
         databases,
         freeze,
@@ -397,6 +414,11 @@ fn plan(
         cross_versions: gate.cross_versions,
         longest_stall: gate.longest_stall,
     }
+}
+
+fn is_stateful(config: &Config, plan: &Plan, service: &str) -> bool {
+    plan.databases.iter().any(|database| database.service == service)
+        || config.services.get(service).is_some_and(is_store)
 }
 
 fn is_store(service: &stagegate_base::config::Service) -> bool {

@@ -18,7 +18,7 @@ use stagegate_gate_decide::{
 };
 
 use super::{Run, Stop};
-use stagegate_host::{deployment, error::with_causes, files, project::Project, ready::Stack, release, sockets};
+use stagegate_host::{deployment, error::with_causes, files, mounts, project::Project, ready::Stack, release, sockets};
 
 /// The suites that tell whether a release gets on with a schema.
 const SUITES: &[&str] = &["health", "contracts", "workflows"];
@@ -100,7 +100,7 @@ impl Run {
         self.plan.databases.iter().map(|database| database.service.clone()).collect()
     }
 
-    fn crossed_model(&self, which: Release) -> Result<Model, Stop> {
+    pub(super) fn crossed_model(&self, which: Release) -> Result<Model, Stop> {
         let rehearsal = release::read_model(&self.rehearsal_file())?;
         let servers = self.servers();
         let asked = self.gate.config.services.keys().chain(&servers).cloned().collect();
@@ -108,19 +108,19 @@ impl Run {
             // With its migrations, as a way back of the code would start it.
             Release::Serving => {
                 let model = self.snapshot("old")?.model;
-                let model = model.without_binds(&sockets::mounted(&model));
+                let model = model.without_binds(&sockets::mounted(&model)).with_read_only(&mounts::settings(&model));
                 model.sealed(&servers).beside(&rehearsal, &servers, &BTreeSet::new(), &asked)
             }
             Release::Coming => {
                 let left_out = self.plan.databases.iter().filter_map(|database| database.migrations.clone()).collect();
                 let model = release::read_model(&self.dir.join("in-tree.json"))?;
-                let model = model.without_binds(&sockets::mounted(&model));
+                let model = model.without_binds(&sockets::mounted(&model)).with_read_only(&mounts::settings(&model));
                 model.sealed(&servers).beside(&rehearsal, &servers, &left_out, &asked)
             }
         })
     }
 
-    fn as_project(&self, which: Release, model: Model, file: &std::path::Path) -> Result<Project, Stop> {
+    pub(super) fn as_project(&self, which: Release, model: Model, file: &std::path::Path) -> Result<Project, Stop> {
         let target = self.gate.config.environment(&self.plan.environments.target)?;
         let workdir: PathBuf = match which {
             Release::Serving => self.plan.workdir.clone(),
@@ -157,7 +157,7 @@ impl Run {
 
 /// Whose code runs.
 #[derive(Clone, Copy, Debug)]
-enum Release {
+pub(super) enum Release {
     /// The release that serves the target, on the migrated schema.
     Serving,
     /// The release that comes, on the schema from before.

@@ -28,7 +28,9 @@ impl Run {
         self.deploy_began = Some(clock::since_boot());
         let within = self.plan.verify_within.0;
         self.up(&file, &model, within).await?;
-        Ok(Deployment { ports: if self.door_is_closed() { Ports::Closed } else { Ports::Open } })
+        let reachable = self.plan.reachable.iter().map(|(service, network)| format!("{service} ({network})"));
+        let ports = if self.door_is_closed() { Ports::Closed } else { Ports::Open };
+        Ok(Deployment { ports, reachable: reachable.collect() })
     }
 
     fn door_is_closed(&self) -> bool {

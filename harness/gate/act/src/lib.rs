@@ -3,6 +3,7 @@
 //! Steps do their work here and in the modules below; each can be repeated and undone, whether it ended or not.
 
 mod begin;
+mod candidate;
 pub mod compare;
 mod contracts;
 mod crossed;
@@ -20,6 +21,7 @@ mod readiness;
 mod recover;
 mod rehearsal;
 mod source;
+mod start;
 
 use std::{
     error::Error,

@@ -42,7 +42,7 @@ impl Run {
         git.check_out(&tree, &self.plan.release.commit).await?;
         let environment = self.target()?;
         self.stop_at_changed_source("since it was validated").await?;
-        let env_files = read_all(&self.plan.env_files)?;
+        let before = read_all(&self.plan.env_files)?;
         let resolver = Resolver {
             runner: &self.runner,
             engine: &self.gate.engine,
@@ -51,12 +51,14 @@ impl Run {
             release: &self.plan.release,
             // The very images that were tested: the plan's, not those that run there by now.
             images: self.tested_images().await?,
+            jobs: self.plan.databases.iter().filter_map(|database| database.migrations.clone()).collect(),
             old: Some(&old.model),
         };
         let resolved = resolver.resolve().await?;
         files::write_whole(&self.dir.join("in-tree.json"), resolved.in_tree.to_json().as_bytes())?;
-        let new = Snapshot::write(&self.dir.join("new"), &self.plan.release, &resolved.model, &self.plan.env_files)?;
-        if read_all(&self.plan.env_files)? != env_files {
+        let env_files: Vec<PathBuf> = self.plan.env_files.iter().chain(&resolved.beside).cloned().collect();
+        let new = Snapshot::write(&self.dir.join("new"), &self.plan.release, &resolved.model, &env_files)?;
+        if read_all(&self.plan.env_files)? != before {
             return Err(Stop::held("an env file of the target was changed while it was read; promote again"));
         }
         // A clean-up of unnamed images must not take what was tested before it is deployed.
@@ -88,7 +90,7 @@ impl Run {
 
     /// Names the images of the way back, so that no clean-up of unnamed images takes them meanwhile.
     async fn keep_images(&self, model: &Model) -> Result<(), Stop> {
-        for service in model.services() {
+        for service in model.with_images() {
             let name = kept_name(&self.plan.run, &service, model.image(&service));
             self.runner.run_ok(&docker::tag(model.image(&service), &name), TAG_WITHIN).await?;
         }
@@ -122,7 +124,7 @@ impl Run {
     /// Takes the names away by which the run in `dir` kept images; those in use stay by their other names.
     pub(super) async fn drop_kept_names(&self, dir: &Path, run: &str) {
         for snapshot in ["old", "new"].iter().filter_map(|name| Snapshot::read(&dir.join(name)).ok()) {
-            for service in snapshot.model.services() {
+            for service in snapshot.model.with_images() {
                 let name = kept_name(run, &service, snapshot.model.image(&service));
                 // That it has no such name any more is fine.
                 let _ = self.runner.run(&docker::untag(&name), TAG_WITHIN).await;

@@ -11,17 +11,20 @@ use stagegate_base::{
     command::compose,
     compose::{Model, RUN_LABEL},
     config::{self, Integrity},
+    container::State,
     redact::Secret,
 };
 use stagegate_data_decide::{self as data, DataFacts};
-use stagegate_gate_decide::promotion::{CrossVersionReport, Kind, PlanDatabase, Rehearsal, Tier};
+use stagegate_gate_decide::promotion::{CrossVersionReport, Kind, PlanDatabase, Rehearsal, StartReport, Tier};
 
 use super::{Run, Stop, felt::Told};
-use stagegate_host::{database::Server, files, release, sockets};
+use stagegate_host::{database::Server, files, mounts, release, sockets};
 
 const UP_WITHIN: Duration = Duration::from_secs(180);
 /// How long the rehearsal's server may take to be made and to take sessions.
 const SERVER_WITHIN: Duration = Duration::from_secs(60);
+/// How often it is looked at whether that server has ended.
+const EXIT_POLL: Duration = Duration::from_millis(500);
 const DOWN_WITHIN: Duration = Duration::from_secs(60);
 
 /// What the migrations did to the copies.
@@ -32,6 +35,8 @@ struct Rehearsed {
     crossed: Option<CrossVersionReport>,
     /// By the database's id.
     felt: Vec<(String, Told)>,
+    /// What the candidate's start did.
+    start: Option<StartReport>,
 }
 
 impl Run {
@@ -53,7 +58,8 @@ impl Run {
         let servers: BTreeSet<String> = self.plan.databases.iter().map(|d| d.service.clone()).collect();
         let migrations = self.plan.databases.iter().filter_map(|d| d.migrations.clone()).filter(|m| model.has(m));
         let keep: BTreeSet<String> = servers.iter().cloned().chain(migrations).collect();
-        let copy = self.with_the_running_servers(&model)?.reduced(&keep, &servers);
+        let model = self.with_the_running_servers(&model)?;
+        let copy = model.with_read_only(&mounts::settings(&model)).reduced(&keep, &servers);
         let copy = copy.without_binds(&sockets::mounted(&copy));
         let copy =
             copy.sealed(&servers).enclosed(&self.rehearsal_project(), &servers).labelled(RUN_LABEL, &self.plan.run);
@@ -84,7 +90,12 @@ impl Run {
 
     /// Waits until the rehearsal's server takes sessions; one that does not is told with its last words.
     pub(super) async fn wait_for_rehearsal(&self, database: &PlanDatabase, server: &Server) -> Result<(), Stop> {
-        let Err(error) = server.wait(SERVER_WITHIN).await else { return Ok(()) };
+        let exited = self.until_it_exits(&database.service);
+        let waited = tokio::select! {
+            waited = server.wait(SERVER_WITHIN) => waited.map_err(|error| stagegate_host::error::with_causes(&error)),
+            code = exited => Err(format!("it exited with code {code}")),
+        };
+        let Err(error) = waited else { return Ok(()) };
         let containers = self.gate.engine.project(&self.rehearsal_project()).await?;
         let container = containers.iter().find(|c| c.service == database.service);
         let logs = match container {
@@ -95,9 +106,21 @@ impl Run {
         Err(Stop::held(format!(
             "with the release's settings the server of `{}` does not start on a copy: {}; its last words: {}",
             database.service,
-            stagegate_host::error::with_causes(&error),
+            error,
             last.join(" | ")
         )))
+    }
+
+    /// Waits until a container of the rehearsal has ended for good, and returns its exit code: nobody needs to wait on.
+    async fn until_it_exits(&self, service: &str) -> i64 {
+        loop {
+            tokio::time::sleep(EXIT_POLL).await;
+            let containers = self.gate.engine.project(&self.rehearsal_project()).await.unwrap_or_default();
+            let ended = |c: &&stagegate_base::container::Container| c.service == service && c.state == State::Exited;
+            if let Some(container) = containers.iter().find(ended) {
+                return container.exit_code;
+            }
+        }
     }
 
     /// Makes the target's roles on the rehearsal's server, so that owners and rights can be restored.
@@ -118,12 +141,17 @@ impl Run {
         self.end_rehearsal().await?;
         // Whether the rehearsal ended well or not: this is worse than whatever else it found.
         self.stop_at_changed_live_data().await?;
-        let Rehearsed { changed, took, crossed, felt } = rehearsed.map_err(sealed_off)?;
+        let Rehearsed { changed, took, crossed, felt, start } = rehearsed.map_err(sealed_off)?;
         // The last look before the target is touched.
         self.stop_at_changed_target().await?;
-        let tier = if changed { self.tier_where_crossed(crossed.as_ref()) } else { Tier::Code };
+        let tier = match start {
+            // What a start changes, or may change, only the data from before undoes.
+            Some(StartReport::Changed | StartReport::Unknown { .. }) => self.tier_for_data(),
+            _ if changed => self.tier_where_crossed(crossed.as_ref()),
+            _ => Tier::Code,
+        };
         let impacts = felt.iter().map(|(database, told)| told.impact(database)).collect();
-        Ok(Rehearsal { tier, migration_seconds: took.as_secs_f64(), impacts, cross_versions: crossed })
+        Ok(Rehearsal { tier, migration_seconds: took.as_secs_f64(), impacts, cross_versions: crossed, start })
     }
 
     async fn rehearse_each(&self) -> Result<Rehearsed, Stop> {
@@ -145,8 +173,9 @@ impl Run {
             self.stop_at_losses(database, &before, &after)?;
             changed |= before != after;
         }
+        let start = self.rehearse_start().await?;
         let crossed = if changed { self.cross().await } else { None };
-        Ok(Rehearsed { changed, took, crossed, felt })
+        Ok(Rehearsed { changed, took, crossed, felt, start })
     }
 
     /// Runs a one-shot migrations service of a model under a name of this run.
@@ -184,8 +213,10 @@ impl Run {
         if losses.is_empty() {
             return Ok(());
         }
+        let (what, verb) =
+            if database.migrations.is_some() { ("the migrations of", "lose") } else { ("the start of", "loses") };
         Err(Stop::held(format!(
-            "the migrations of {} lose rows of database `{}`: {}; if that is meant, name the table in \
+            "{what} {} {verb} rows of database `{}`: {}; if that is meant, name the table in \
              `rows_may_fall` of [databases.{}]",
             self.plan.release.name,
             database.name,

@@ -205,6 +205,35 @@ impl Server {
         Ok((bytes(0), bytes(1)))
     }
 
+    /// Returns in words that the database's collation has another version than the server provides, with the way out.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the server does not say.
+    // Source: PostgreSQL manual, CREATE DATABASE: from 15 on it refuses a template whose version is another one.
+    pub async fn collation_mismatch(&self, database: &str) -> Result<Option<String>, DatabaseError> {
+        const FIRST: i32 = 150_000;
+        let client = self.connect(MAINTENANCE).await?;
+        let what = "read the collation's version";
+        let version = "select current_setting('server_version_num')::int4";
+        let row = client.query_one(version, &[]).await.map_err(|e| failed(what, &e))?;
+        if row.get::<_, i32>(0) < FIRST {
+            return Ok(None);
+        }
+        let sql =
+            "select datcollversion, pg_database_collation_actual_version(oid) from pg_database where datname = $1";
+        let row = client.query_opt(sql, &[&database]).await.map_err(|e| failed(what, &e))?;
+        let versions = row.map(|row| (row.get::<_, Option<String>>(0), row.get::<_, Option<String>>(1)));
+        Ok(match versions {
+            Some((Some(recorded), Some(provided))) if recorded != provided => Some(format!(
+                "database `{database}` was created with collation version {recorded}, and its server provides {provided}: \
+                 PostgreSQL does not copy it, and its indexes may be wrong. REINDEX DATABASE {0}; ALTER DATABASE {0} \
+                 REFRESH COLLATION VERSION; or set `tier = \"restore\"` in [gate]",
+                identifier(database)
+            )),
+            _ => None,
+        })
+    }
+
     /// Returns how programs are run inside of the server's container.
     #[must_use]
     pub fn inside(&self) -> &Inside {

@@ -40,3 +40,19 @@ async fn a_missing_program_is_named() {
     let error = Runner::default().run(&Command::new("no-such-program"), SOON).await.unwrap_err().to_string();
     assert!(error.contains("no-such-program"), "{error}");
 }
+
+#[tokio::test]
+async fn a_program_without_the_caller_gets_no_variable_of_the_shell_but_those_of_docker() {
+    let said = Runner::default().run_ok(&sh("env").without_caller().env("OWN", "1"), SOON).await.unwrap();
+    // Cargo sets these for every test.
+    assert!(!said.contains("CARGO_MANIFEST_DIR"), "{said}");
+    assert!(said.contains("PATH=") && said.contains("OWN=1"), "{said}");
+}
+
+#[tokio::test]
+async fn a_program_finds_its_own_folder_in_pwd() {
+    let dir = std::env::temp_dir();
+    let command = Command::new("env").in_dir(&dir);
+    let said = Runner::default().run_ok(&command, SOON).await.unwrap();
+    assert!(said.lines().any(|line| line == format!("PWD={}", dir.display())), "{said}");
+}

@@ -79,7 +79,7 @@ fn report(step: Step, data: &Value) -> StepReport {
         Step::Migrate => StepReport::Migrate(Migrations { seconds: seconds(&data["seconds"]) }),
         Step::Deploy => {
             let ports = if data["door"] == "closed" { Ports::Closed } else { Ports::Open };
-            StepReport::Deploy(Deployment { ports })
+            StepReport::Deploy(Deployment { ports, reachable: Vec::new() })
         }
         Step::Verify => StepReport::Verify(checks(data)),
         Step::OpenPorts => StepReport::OpenPorts,
@@ -171,6 +171,7 @@ fn rehearsal(data: &Value) -> Rehearsal {
         impacts: impacts.collect(),
         cross_versions: cross_versions
             .map(|(live_on_new, candidate_on_old)| CrossVersionReport { live_on_new, candidate_on_old }),
+        start: None,
     }
 }
 

@@ -24,7 +24,7 @@ pub use pruning::{Left, Pruning, pruning};
 pub use report::{
     Backup, Checks, Compatibility, ConfigurationRollback, ContractReport, Copies, CrossVersionReport, DataRollback,
     Deployment, Freeze, Health, Impact, KeptCopies, Migrations, PerformanceReport, Ports, Preparation, Pruned,
-    ReadinessReport, Rehearsal, RollbackChecks, StepReport, SwitchedDatabase, UndoReport, Validation,
+    ReadinessReport, Rehearsal, RollbackChecks, StartReport, StepReport, SwitchedDatabase, UndoReport, Validation,
 };
 pub use source::{release_differences, source_changes, source_services};
 

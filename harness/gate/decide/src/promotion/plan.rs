@@ -108,8 +108,11 @@ pub struct Plan {
     pub databases: Vec<PlanDatabase>,
     /// Services that are stopped while data is frozen.
     pub freeze: Vec<String>,
-    /// Services whose ports stay unpublished until the commit line.
+    /// Services whose ports stay unpublished until the commit line, and that leave the networks of other stacks.
     pub door: Vec<String>,
+    /// Services that stay reachable from outside all the same, and by what.
+    #[serde(default)]
+    pub reachable: Vec<(String, String)>,
     /// Whether the door is closed at all.
     pub door_policy: Door,
     /// The way back that the configuration asks for.
@@ -224,6 +227,12 @@ impl Plan {
             Door::Open => {
                 lines.push("  traffic   stays on: rows written before verification are counted on a rollback".into())
             }
+        }
+        for (service, network) in self.reachable.iter().filter(|_| self.door_policy == Door::Closed) {
+            lines.push(format!(
+                "  traffic   {service} stays reachable through {network} (rows written before verification are counted \
+                 on a rollback)"
+            ));
         }
         lines.push(format!("  rollback  {} (git tag {})", self.rollback(), self.tag));
         lines.push(format!("  verify    within {}, then healthy for {}", self.verify_within, self.soak));

@@ -243,6 +243,24 @@ pub struct Rehearsal {
     /// Each release on the other one's schema; `None` where the schema did not change or it is switched off.
     #[serde(default)]
     pub cross_versions: Option<CrossVersionReport>,
+    /// What the candidate's start did to the copies of databases without a migrations service; `None` without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartReport>,
+}
+
+/// What the candidate's start did to a copy of the data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartReport {
+    /// Schema and rows are as before.
+    Unchanged,
+    /// Schema or rows changed: the product migrates itself.
+    Changed,
+    /// The candidate did not become healthy on the copy, so what it changes is not known.
+    Unknown {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What requests met while a database was migrated.
@@ -311,10 +329,13 @@ pub struct Migrations {
 }
 
 /// How the release was started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
     /// Whether users reach it before it is verified.
     pub ports: Ports,
+    /// Services that are reached from outside all the same, with the network by which they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reachable: Vec<String>,
 }
 
 /// Whether the ports of the target are published.

@@ -2,7 +2,7 @@
 
 use super::{
     Backup, Checks, Compatibility, CrossVersionReport, DataRollback, Deployment, Health, Impact, Ports, Rehearsal,
-    RollbackChecks, StepReport, Tier, UndoReport, Validation,
+    RollbackChecks, StartReport, StepReport, Tier, UndoReport, Validation,
 };
 use stagegate_base::{text::counted, units::Size};
 
@@ -21,7 +21,7 @@ impl StepReport {
                 format!("{what} in {:.1} s", copies.seconds)
             }
             StepReport::Migrate(migrations) => format!("migrations {:.1} s", migrations.seconds),
-            StepReport::Deploy(deployment) => deployment.text().to_owned(),
+            StepReport::Deploy(deployment) => deployment.text(),
             StepReport::Verify(checks) => checks.summary.clone(),
             StepReport::VerifyRollback(rollback) => rollback.text(),
             StepReport::Prune(pruned) if !pruned.rollback_points.is_empty() => {
@@ -92,7 +92,18 @@ impl Rehearsal {
         let several = self.impacts.len() > 1;
         parts.extend(self.impacts.iter().map(|impact| impact.text(several)));
         let cross_versions = self.cross_versions.as_ref().map(CrossVersionReport::text).unwrap_or_default();
-        format!("{}; rollback: {}{cross_versions}", parts.join(", "), self.tier.text())
+        let start = self.start.as_ref().map_or("", StartReport::text);
+        format!("{}{start}; rollback: {}{cross_versions}", parts.join(", "), self.tier.text())
+    }
+}
+
+impl StartReport {
+    fn text(&self) -> &'static str {
+        match self {
+            StartReport::Unchanged => "; the candidate's start changes no data",
+            StartReport::Changed => "; the candidate's start changes data",
+            StartReport::Unknown { .. } => "; the candidate did not become healthy on the copy",
+        }
     }
 }
 
@@ -130,10 +141,11 @@ impl CrossVersionReport {
 }
 
 impl Deployment {
-    fn text(self) -> &'static str {
-        match self.ports {
-            Ports::Closed => "traffic off until verified",
-            Ports::Open => "traffic on",
+    fn text(&self) -> String {
+        match (self.ports, &self.reachable[..]) {
+            (Ports::Closed, []) => "traffic off until verified".to_owned(),
+            (Ports::Closed, open) => format!("traffic off until verified, except to {}", open.join(", ")),
+            (Ports::Open, _) => "traffic on".to_owned(),
         }
     }
 }
@@ -158,7 +170,7 @@ mod tests {
     }
 
     fn rehearsal(tier: Tier, impacts: Vec<Impact>, cross_versions: Option<CrossVersionReport>) -> StepReport {
-        StepReport::Rehearse(Rehearsal { tier, migration_seconds: 2.63, impacts, cross_versions })
+        StepReport::Rehearse(Rehearsal { tier, migration_seconds: 2.63, impacts, cross_versions, start: None })
     }
 
     fn crossed(live: Health, candidate: Health) -> Option<CrossVersionReport> {
@@ -183,7 +195,13 @@ mod tests {
         "migrations 2.6 s, a: x, b: y; rollback: instant database swap; live release on the new schema: healthy; \
          candidate on the old schema: unknown")]
     #[case::checks(StepReport::Validate(validation()), "21/21 required checks passed, 1 warning, readiness 95")]
-    #[case::closed(StepReport::Deploy(Deployment { ports: Ports::Closed }), "traffic off until verified")]
+    #[case::closed(StepReport::Deploy(Deployment { ports: Ports::Closed, reachable: Vec::new() }),
+        "traffic off until verified")]
+    #[case::reachable(StepReport::Deploy(Deployment { ports: Ports::Closed, reachable: vec!["api (network p)".into()] }),
+        "traffic off until verified, except to api (network p)")]
+    #[case::start(StepReport::Rehearse(Rehearsal {
+            tier: Tier::Swap, migration_seconds: 0.0, impacts: vec![], cross_versions: None, start: Some(StartReport::Changed),
+        }), "migrations 0.0 s; the candidate's start changes data; rollback: instant database swap")]
     #[case::migrated(StepReport::Migrate(Migrations { seconds: 2.64 }), "migrations 2.6 s")]
     #[case::pruned(StepReport::Prune(Pruned { rollback_points: vec!["x".into()], left: Vec::new() }),
         "1 old rollback point removed")]

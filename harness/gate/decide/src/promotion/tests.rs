@@ -36,6 +36,7 @@ pub(super) fn plan(kind: Kind) -> Plan {
         }],
         freeze: vec!["web".into(), "api".into()],
         door: vec!["web".into()],
+        reachable: Vec::new(),
         door_policy: Door::Closed,
         tier: stagegate_base::config::Tier::Auto,
         integrity: Integrity::Checksums,
@@ -56,7 +57,7 @@ pub(super) fn plan(kind: Kind) -> Plan {
 
 /// Returns a report as small as a step's report can be.
 fn report(step: Step, tier: Tier) -> StepReport {
-    let rehearsal = Rehearsal { tier, migration_seconds: 1.0, impacts: vec![], cross_versions: None };
+    let rehearsal = Rehearsal { tier, migration_seconds: 1.0, impacts: vec![], cross_versions: None, start: None };
     let backup = Backup { rows: 1, bytes: 1, tag: "rollback-1".into() };
     match step {
         Step::Preflight => StepReport::Preflight,
@@ -67,7 +68,7 @@ fn report(step: Step, tier: Tier) -> StepReport {
         Step::Freeze => StepReport::Freeze(Freeze::default()),
         Step::Clone => StepReport::Clone(Copies { tier, seconds: 1.0 }),
         Step::Migrate => StepReport::Migrate(Migrations { seconds: 1.0 }),
-        Step::Deploy => StepReport::Deploy(Deployment { ports: Ports::Closed }),
+        Step::Deploy => StepReport::Deploy(Deployment { ports: Ports::Closed, reachable: Vec::new() }),
         Step::Verify => StepReport::Verify(Checks::default()),
         Step::OpenPorts => StepReport::OpenPorts,
         Step::StartPrevious => StepReport::StartPrevious,
@@ -406,3 +407,10 @@ fn an_inconclusive_end_is_not_called_blocked() {
 
 mod format1;
 mod properties;
+
+#[test]
+fn the_plan_names_what_stays_reachable_while_traffic_is_off() {
+    let open = Plan { reachable: vec![("api".into(), "network proxy".into())], ..plan(Kind::Promote) };
+    assert!(open.text().contains("traffic   api stays reachable through network proxy"), "{}", open.text());
+    assert!(!plan(Kind::Promote).text().contains("stays reachable"));
+}

@@ -27,7 +27,7 @@ pub use alone::{Alone, AloneError};
 use stagegate_host::{
     deployment::{self, DeploymentError},
     engine::{Engine, EngineError},
-    files,
+    files, mounts,
     process::{RunError, Runner},
     ready::Stack,
     sockets,
@@ -213,6 +213,7 @@ impl Bench<'_> {
         let (stores, asked) = (stores(self.config), self.config.services.keys().cloned());
         let asked = asked.chain(stores.iter().cloned()).collect();
         let open = release.model.without_binds(&sockets::mounted(&release.model));
+        let open = open.with_read_only(&mounts::settings(&open));
         let model = open.sealed(&stores).enclosed(&project, &asked).labelled(RUN_LABEL, &self.label);
         let file = self.dir.join(format!("{side}.json"));
         files::write_whole(&file, model.to_json().as_bytes())?;

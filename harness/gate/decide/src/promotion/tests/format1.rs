@@ -146,6 +146,7 @@ fn line(entry: Value) -> Entry {
             longest_stall_ms: None,
         }],
         cross_versions: None,
+        start: None,
     }))]
 #[case::verify_back(json!({ "entry": "done", "step": "verify_back", "data": {
         "checks": ["1/1 required check passed"], "rows_kept_beside": ["a: b 1 -> 2"] } }),

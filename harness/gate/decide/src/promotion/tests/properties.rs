@@ -66,12 +66,19 @@ fn rehearsal() -> impl Strategy<Value = Rehearsal> {
         .prop_map(|(database, summary, longest_stall_ms)| Impact { database, summary, longest_stall_ms });
     let cross_versions = (compatibility(), compatibility())
         .prop_map(|(live_on_new, candidate_on_old)| CrossVersionReport { live_on_new, candidate_on_old });
-    (tier(), seconds(), prop::collection::vec(impact, 0..3), prop::option::of(cross_versions)).prop_map(
-        |(tier, migration_seconds, impacts, cross_versions)| Rehearsal {
+    let start = prop_oneof![
+        Just(StartReport::Unchanged),
+        Just(StartReport::Changed),
+        "\\PC{0,12}".prop_map(|reason| StartReport::Unknown { reason }),
+    ];
+    let (impacts, start) = (prop::collection::vec(impact, 0..3), prop::option::of(start));
+    (tier(), seconds(), impacts, prop::option::of(cross_versions), start).prop_map(
+        |(tier, migration_seconds, impacts, cross_versions, start)| Rehearsal {
             tier,
             migration_seconds,
             impacts,
             cross_versions,
+            start,
         },
     )
 }
@@ -99,8 +106,8 @@ fn step_report() -> impl Strategy<Value = StepReport> {
         texts().prop_map(|stopped| StepReport::Freeze(Freeze { stopped })),
         (tier(), seconds()).prop_map(|(tier, seconds)| StepReport::Clone(Copies { tier, seconds })),
         seconds().prop_map(|seconds| StepReport::Migrate(Migrations { seconds })),
-        prop::sample::select(vec![Ports::Closed, Ports::Open])
-            .prop_map(|ports| StepReport::Deploy(Deployment { ports })),
+        (prop::sample::select(vec![Ports::Closed, Ports::Open]), texts())
+            .prop_map(|(ports, reachable)| StepReport::Deploy(Deployment { ports, reachable })),
         checks().prop_map(StepReport::Verify),
         (checks(), texts())
             .prop_map(|(checks, kept_rows)| StepReport::VerifyRollback(RollbackChecks { checks, kept_rows })),

@@ -1,0 +1,104 @@
+//! How requests reach a service from outside of its stack, and the model in which they do not.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::Model;
+
+impl Model {
+    /// Returns the networks of a service that other stacks share, such as that of a reverse proxy.
+    #[must_use]
+    pub fn external_networks(&self, name: &str) -> Vec<&str> {
+        let keys = self.service(name)["networks"].as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+        keys.filter(|key| self.is_external(key)).collect()
+    }
+
+    fn is_external(&self, network: &str) -> bool {
+        self.json()["networks"][network]["external"] == true
+    }
+
+    /// Tells whether something from outside of the stack can reach a service in a way that [`Model::closed`] closes.
+    #[must_use]
+    pub fn can_be_closed(&self, name: &str) -> bool {
+        self.publishes(name) || (!self.external_networks(name).is_empty() && self.has_own_network(name))
+    }
+
+    fn has_own_network(&self, name: &str) -> bool {
+        self.service(name)["networks"].as_object().is_some_and(|all| all.keys().any(|key| !self.is_external(key)))
+    }
+
+    /// Returns by which networks a service can still be reached from outside where its traffic is closed.
+    ///
+    /// The host's own network cannot be closed, nor an external one that is the only one a service has: it would not
+    /// find the rest of its stack.
+    #[must_use]
+    pub fn reached_while_closed(&self, name: &str) -> Vec<String> {
+        if self.service(name)["network_mode"] == "host" {
+            return vec!["the host's network".to_owned()];
+        }
+        if self.has_own_network(name) {
+            return Vec::new();
+        }
+        let shown = |key: &str| format!("network {}", self.json()["networks"][key]["name"].as_str().unwrap_or(key));
+        self.external_networks(name).into_iter().map(shown).collect()
+    }
+
+    /// Returns the model in which nobody from outside reaches the services of `door`: they run without published ports,
+    /// and not on networks of other stacks.
+    #[must_use]
+    pub fn closed(&self, door: &BTreeSet<String>) -> Model {
+        self.changed(|name, service| {
+            if !door.contains(name) {
+                return;
+            }
+            service.remove("ports");
+            if self.has_own_network(name)
+                && let Some(networks) = service.get_mut("networks").and_then(Value::as_object_mut)
+            {
+                leave_external(networks, |key| self.is_external(key));
+            }
+        })
+    }
+}
+
+fn leave_external(networks: &mut Map<String, Value>, is_external: impl Fn(&str) -> bool) {
+    networks.retain(|key, _| !is_external(key));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model() -> Model {
+        Model::parse(
+            r#"{"name":"shop","services":{
+                "web":{"networks":{"default":null,"edge":{"aliases":["shop"]}}},
+                "api":{"networks":{"edge":null}},
+                "host":{"network_mode":"host"},
+                "old":{"ports":[{"target":80}],"networks":{"default":null}},
+                "db":{"networks":{"default":null}}},
+              "networks":{"default":{"name":"shop_default"},"edge":{"name":"proxy","external":true}}}"#,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_service_that_a_proxy_reaches_leaves_the_proxys_network_while_traffic_is_closed() {
+        let model = model();
+        let open: Vec<String> = model.services().into_iter().filter(|name| model.can_be_closed(name)).collect();
+        assert_eq!(open, ["old", "web"]);
+        let closed = model.closed(&open.into_iter().collect());
+        assert_eq!(closed.networks("web"), ["shop_default"]);
+        assert!(!closed.publishes("old"));
+        assert_eq!(closed.networks("api"), ["proxy"]);
+    }
+
+    #[test]
+    fn what_stays_reachable_is_named_with_the_network() {
+        let model = model();
+        assert_eq!(model.reached_while_closed("api"), ["network proxy"]);
+        assert_eq!(model.reached_while_closed("host"), ["the host's network"]);
+        assert!(model.reached_while_closed("web").is_empty() && model.reached_while_closed("db").is_empty());
+    }
+}

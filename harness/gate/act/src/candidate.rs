@@ -1,0 +1,94 @@
+//! The candidate as it would run in the target, resolved before anything is touched: what the target's files and
+//! variables lack is known in the plan, not in the middle of a promotion.
+
+use stagegate_base::{compose::Model, config::Environment, container::Container, container::State, release::Release};
+use stagegate_host::{
+    error::with_causes,
+    git::{Git, GitError},
+    paths::StateDir,
+    process::Runner,
+    tree::{Read, Tree},
+};
+
+/// Resolves the release for the target in a checkout aside; `Err` holds why it cannot be.
+pub(super) async fn read(
+    runner: &Runner,
+    git: &Git,
+    state: &StateDir,
+    target: &Environment,
+    release: &Release,
+    run: &str,
+) -> Result<Result<Read, String>, GitError> {
+    let dir = state.run(run).join("plan-tree");
+    git.check_out(&dir, &release.commit).await?;
+    let read = Tree { runner, environment: target, dir: &dir }.read().await;
+    git.remove_worktree(&dir).await?;
+    // Of a plan that is only shown nothing is left; the folder of a run is not empty.
+    let _ = std::fs::remove_dir(state.run(run));
+    let (tree, workdir) = (dir.display().to_string(), target.workdir.display().to_string());
+    Ok(read.map_err(|error| with_causes(&error).replace(&tree, &workdir)))
+}
+
+/// Returns the services whose traffic can be turned off, and those that stay reachable all the same with their network.
+pub(super) fn traffic(model: &Model, is_stateful: impl Fn(&str) -> bool) -> (Vec<String>, Vec<(String, String)>) {
+    let services: Vec<String> =
+        model.services().into_iter().filter(|name| !model.has_profile(name) && !is_stateful(name)).collect();
+    let reached = services
+        .iter()
+        .flat_map(|name| model.reached_while_closed(name).into_iter().map(move |network| (name.clone(), network)));
+    (services.iter().filter(|name| model.can_be_closed(name)).cloned().collect(), reached.collect())
+}
+
+/// Returns in words which services run although no active profile starts them: they would be neither frozen nor replaced.
+pub(super) fn running_inactive(environment: &str, model: &Model, containers: &[Container]) -> Vec<String> {
+    let runs = |c: &&Container| !c.one_off && c.state == State::Running && model.has_profile(&c.service);
+    let told = containers.iter().filter(runs).map(|container| {
+        let profiles = model.profiles(&container.service).join(", ");
+        format!(
+            "service `{}` of `{environment}` runs, but none of its profiles ({profiles}) is active: the release would \
+             not replace it. Set COMPOSE_PROFILES in an `env_file` of the environment, or stop it",
+            container.service
+        )
+    });
+    told.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use stagegate_base::container::Health;
+
+    use super::*;
+
+    fn container(service: &str, state: State) -> Container {
+        Container {
+            id: String::new(),
+            name: service.to_owned(),
+            service: service.to_owned(),
+            one_off: false,
+            image: String::new(),
+            state,
+            exit_code: 0,
+            oom_killed: false,
+            restarts: 0,
+            started_at: String::new(),
+            health: Health::None,
+            health_output: String::new(),
+            labels: BTreeMap::new(),
+            addresses: Vec::new(),
+            published: BTreeMap::new(),
+            network_of: None,
+        }
+    }
+
+    #[test]
+    fn a_service_that_runs_without_an_active_profile_is_named_with_its_profiles() {
+        let text = r#"{"services":{"web":{"profiles":["full"]},"once":{"profiles":["x"]},"db":{}}}"#;
+        let containers =
+            [container("web", State::Running), container("once", State::Exited), container("db", State::Running)];
+        let told = running_inactive("production", &Model::parse(text).unwrap(), &containers);
+        assert_eq!(told.len(), 1);
+        assert!(told[0].contains("`web`") && told[0].contains("full") && told[0].contains("COMPOSE_PROFILES"));
+    }
+}

@@ -1,0 +1,117 @@
+use std::process::Command;
+
+use stagegate_base::config::Config;
+
+use super::*;
+
+/// A repository with one commit, its checkout aside, and an environment's workdir.
+struct Folders(PathBuf);
+
+impl Folders {
+    fn new(name: &str, compose: &str) -> Self {
+        let root = std::env::temp_dir().join(format!("stagegate-tree-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        let folders = Folders(root);
+        for top in ["tree", "work"] {
+            folders.write(&format!("{top}/docker-compose.yml"), compose);
+        }
+        folders
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.0.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn environment(&self) -> Environment {
+        let text = "[project]\nname = \"tree\"\n[environments.staging]\nworkdir = \"work\"\n";
+        Config::parse(&self.0.join("stagegate.toml"), text).unwrap().environment("staging").unwrap().clone()
+    }
+
+    fn git(&self, args: &[&str]) {
+        let run = Command::new("git").arg("-C").arg(self.0.join("tree")).args(args).output().unwrap();
+        assert!(run.status.success(), "{run:?}");
+    }
+
+    async fn read(&self) -> Result<Read, TreeError> {
+        let (runner, environment) = (Runner::default(), self.environment());
+        Tree { runner: &runner, environment: &environment, dir: &self.0.join("tree") }.read().await
+    }
+
+    async fn mounts(&self) -> BTreeMap<String, String> {
+        let (runner, environment) = (Runner::default(), self.environment());
+        let tree = Tree { runner: &runner, environment: &environment, dir: &self.0.join("tree") };
+        tree.mounts(&tree.read().await.unwrap().model).await.unwrap()
+    }
+}
+
+impl Drop for Folders {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const BESIDE: &str = "services:\n  web:\n    image: none\n    env_file: [conf/web.env, .env]\n    volumes: \
+                      ['./data:/data', './html:/html:ro']\n    secrets: [key]\nsecrets:\n  key: {file: ./keys/key}\n";
+
+#[tokio::test]
+async fn what_git_does_not_have_is_taken_from_the_workdir_and_named() {
+    let folders = Folders::new("beside", BESIDE);
+    for (path, text) in [(".env", "A=1\n"), ("conf/web.env", "B=2\n"), ("keys/key", "k"), ("data/x", "rows")] {
+        folders.write(&format!("work/{path}"), text);
+    }
+    let read = folders.read().await.unwrap();
+    let work = folders.0.join("work");
+    let mut beside = read.beside.clone();
+    beside.sort();
+    assert_eq!(beside, [work.join(".env"), work.join("conf/web.env")]);
+    assert_eq!(read.model.variable("web", "B").unwrap().expose(), "2");
+    let sources: Vec<String> = read.model.binds("web").into_iter().map(|bind| bind.source).collect();
+    // The folder that nobody has stays the checkout's: Compose makes it where the release is put.
+    assert_eq!(sources[0], work.join("data").to_string_lossy());
+    assert_eq!(sources[1], folders.0.join("tree/html").to_string_lossy());
+    assert!(read.model.files_of_secrets().contains(work.join("keys/key").to_str().unwrap()));
+}
+
+#[tokio::test]
+async fn a_file_that_is_nowhere_is_named_as_it_would_be_in_the_workdir() {
+    let folders = Folders::new("nowhere", BESIDE);
+    let said = folders.read().await.unwrap_err().to_string();
+    assert!(said.contains(folders.0.join("work/conf/web.env").to_str().unwrap()), "{said}");
+    folders.write("work/.env", "");
+    folders.write("work/conf/web.env", "");
+    let said = folders.read().await.unwrap_err().to_string();
+    assert!(said.contains(folders.0.join("work/keys/key").to_str().unwrap()), "{said}");
+}
+
+#[tokio::test]
+async fn data_in_the_release_s_folder_does_not_change_its_hash_and_a_file_of_the_release_does() {
+    let compose = "services:\n  db:\n    image: none\n    volumes: ['./pg:/pg', './conf:/conf:ro', './none:/none']\n";
+    let folders = Folders::new("mounts", compose);
+    folders.git(&["init", "--quiet"]);
+    folders.write("tree/conf/a.conf", "one");
+    folders.git(&["add", "conf"]);
+    let before = folders.mounts().await;
+    folders.write("tree/pg/base", "rows");
+    folders.write("tree/conf/cache", "not the release's");
+    assert_eq!(folders.mounts().await, before);
+    folders.write("tree/conf/a.conf", "two");
+    assert_ne!(folders.mounts().await, before);
+}
+
+#[tokio::test]
+async fn values_of_secrets_are_those_of_the_env_file_and_a_missing_one_is_named() {
+    let compose = "services:\n  web:\n    image: none\n    secrets: [key]\n  tool:\n    image: none\n    profiles: [tools]\n\
+                   secrets:\n  key: {environment: API_KEY}\n";
+    let folders = Folders::new("values", compose);
+    let said = folders.read().await.unwrap_err().to_string();
+    assert!(said.contains("secret `key`") && said.contains("API_KEY"), "{said}");
+    folders.write("work.env", "API_KEY=\"a$$b c\"\nCOMPOSE_PROFILES=tools\n");
+    let environment = Environment { env_files: vec![folders.0.join("work.env")], ..folders.environment() };
+    let runner = Runner::default();
+    let tree = Tree { runner: &runner, environment: &environment, dir: &folders.0.join("tree") };
+    let model = tree.read().await.unwrap().model;
+    assert!(model.secrets().iter().any(|secret| secret.expose().ends_with(" c")), "{:?}", model.json()["configs"]);
+    assert!(!model.has_profile("tool"));
+}
