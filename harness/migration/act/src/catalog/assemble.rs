@@ -29,6 +29,8 @@ struct Known {
     told: HashMap<Key, Result<Id, Key>>,
     parents: HashMap<Key, Key>,
     members: HashSet<(u32, u32)>,
+    /// Of these, what a range type brought.
+    of_types: HashSet<(u32, u32)>,
     namespaces: u32,
 }
 
@@ -52,7 +54,14 @@ pub(super) fn facts(
     let mut found = Vec::with_capacity(lines.len());
     for line in lines {
         let Some(kind) = line.kind else { continue };
-        if known.is_brought(line.key) || known.is_brought(line.parent) {
+        // Of an extension's members a dump writes what was done to them since: privileges, labels, policies.
+        // Source: pg_dump.c, checkExtensionMembership.
+        let is_since = matches!(kind, Kind::Privilege | Kind::SecurityLabel | Kind::Policy);
+        let is_brought = match is_since {
+            true => known.is_of_type(line.parent),
+            false => known.is_brought(line.key) || known.is_brought(line.parent),
+        };
+        if is_brought {
             continue;
         }
         let parent = known.address(line.parent).cloned();
@@ -100,6 +109,7 @@ fn known(lines: &[Line], members: &[Row]) -> Known {
         told: HashMap::with_capacity(lines.len()),
         parents: HashMap::with_capacity(lines.len()),
         members: members.iter().map(|row| (row.get(0), row.get(1))).collect(),
+        of_types: members.iter().filter(|row| !row.get::<_, bool>(2)).map(|row| (row.get(0), row.get(1))).collect(),
         namespaces: 0,
     };
     for line in lines.iter().filter(|line| line.key != NOTHING) {
@@ -122,6 +132,11 @@ impl Known {
             Ok(id) => Some(id),
             Err(other) => self.address(*other),
         }
+    }
+
+    /// Tells whether a range type brought it.
+    fn is_of_type(&self, key: Key) -> bool {
+        self.of_types.contains(&(key.0, key.1))
     }
 
     /// Tells whether an extension or a type brought it, or what it is a part of. A schema does not count: what a user puts into

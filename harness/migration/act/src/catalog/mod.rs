@@ -44,9 +44,9 @@ const SNAPSHOT: &str = "begin transaction isolation level repeatable read read o
 const SERVER: &str = "select current_setting('server_version_num')::int, \
      has_column_privilege('pg_catalog.pg_subscription', 'subconninfo', 'select')";
 
-/// What belongs to an extension, and the functions that a range type brings: `pg_dump` writes neither, nor who may call
-/// them.
-const MEMBERS: &str = "select classid, objid from pg_depend \
+/// What belongs to an extension, and the functions that a range type brings, each with whether it is an extension's:
+/// `pg_dump` writes neither, and of the latter not even who may call them.
+const MEMBERS: &str = "select classid, objid, deptype = 'e' from pg_depend \
      where deptype = 'e' or (deptype = 'i' and classid = 'pg_proc'::regclass)";
 
 /// The catalog queries, prepared in one session: to read again costs no parsing and no planning then.
