@@ -4,6 +4,7 @@ use stagegate_base::{
     config::{LockLimits, Migrations},
     finding,
     record::{Evidence, Outcome, Severity},
+    text::counted,
 };
 use stagegate_migration_decide::{
     Extent, Finding, codes,
@@ -50,17 +51,22 @@ pub(super) fn outcome(proof: &Proof, migrations: &Migrations, asked: Asked, targ
         let Parts { files, trips, chain, integrity, seeds, locks } = accepted(proof, on, target, &migrations.locks);
         let rows = &on.proven.rows;
         let (message, found) = match asked {
-            Asked::Files => (format!("{} migrations of {}", proof.chain.migrations.len(), proof.chain.tool), files),
+            Asked::Files => {
+                (format!("{} of {}", counted(proof.chain.migrations.len(), "migration"), proof.chain.tool), files)
+            }
             Asked::RoundTrip => (format!("{}: {}", on.server, summary(&Counts::of(&on.proven.trips))), trips),
             Asked::Chain => (format!("{}: {}", on.server, whole_line(&on.proven.whole)), chain),
+            Asked::Integrity if rows.tried + rows.untouched == 0 && !on.proven.trips.is_empty() => {
+                return Outcome::Broken(without_rows(on));
+            }
             Asked::Integrity => (with_rows(on, &seeds), integrity),
-            Asked::Seeds => (format!("{}: {} migrations were tried on rows", on.server, rows.tried), seeds),
+            Asked::Seeds => (format!("{}: {} tested with rows", on.server, counted(rows.tried, "migration")), seeds),
             Asked::Locks => {
                 let stall = on.proven.trips.iter().filter_map(|trip| trip.longest_stall).max().unwrap_or_default();
                 let watched = format!(
-                    "{}: the ways up of {} migrations were watched, the longest stall of a probe was {} ms",
+                    "{}: locks of {} recorded, longest stall of a probe {} ms",
                     on.server,
-                    rows.locks.len(),
+                    counted(rows.locks.len(), "up migration"),
                     stall.as_millis()
                 );
                 (watched, locks)
@@ -83,15 +89,27 @@ pub(super) fn outcome(proof: &Proof, migrations: &Migrations, asked: Asked, targ
     }
 }
 
+/// Says why nothing is known of rows: no migration was run on tables that have some.
+fn without_rows(on: &On) -> String {
+    let several = on.proven.trips.iter().filter(|trip| trip.label.contains(" .. ")).count();
+    let why = if several > 0 {
+        "one command applied several migrations on an empty database; let `up` in [migrations] apply one at a time"
+    } else {
+        "none of them could be run on tables with rows; see `round_trip`"
+    };
+    let all = counted(on.proven.trips.len(), "migration");
+    format!("{}: row counts and checksums were compared around none of {all}: {why}", on.server)
+}
+
 /// Says on how many tables and migrations it rests.
 fn with_rows(on: &On, seeds: &[Finding]) -> String {
     let rows = &on.proven.rows;
     let beside = if seeds.is_empty() { String::new() } else { format!(", {} not: see `seeds`", seeds.len()) };
     format!(
-        "{}: rows were counted and summed up around {} of {} migrations, {} more can change no table that was there{beside}",
+        "{}: row counts and checksums compared around {} of {}, {} more cannot change an existing table{beside}",
         on.server,
         rows.tried,
-        on.proven.trips.len(),
+        counted(on.proven.trips.len(), "migration"),
         rows.untouched
     )
 }
@@ -137,7 +155,7 @@ fn unproven(message: String, found: &[Finding]) -> Outcome {
         [] => Outcome::Pass(format!("{message}, with rows in every table")),
         [first, rest @ ..] => {
             let more = if rest.is_empty() { String::new() } else { format!("; {} more", rest.len()) };
-            Outcome::Skip(format!("{message}; of these rows nothing is proven: {first}{more}"))
+            Outcome::Skip(format!("{message}; not proven for: {first}{more}"))
         }
     }
 }
@@ -156,7 +174,8 @@ fn judged(message: String, found: &[Finding], migrations: &Migrations, from: Sev
     let grave: Vec<&Finding> = found.iter().filter(is_grave).filter(|f| f.waived.is_none()).collect();
     let Some(first) = grave.iter().find(|finding| finding.code != "not-run").or(grave.first()) else {
         let others = found.len();
-        let beside = if others > 0 { format!("; {others} findings of less weight") } else { String::new() };
+        let beside =
+            if others > 0 { format!("; {} of lower severity", counted(others, "finding")) } else { String::new() };
         return Outcome::Pass(format!("{message}{beside}"));
     };
     let headline = format!("{}{}: {}", at(first), first.code, first.message);
@@ -197,4 +216,54 @@ fn told(finding: &Finding) -> finding::Finding {
         format!("no {}", finding.code),
         format!("{title}: {}", finding.message),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, time::Duration};
+
+    use stagegate_base::config::Config;
+    use stagegate_migration_act::{OnRows, Proven};
+    use stagegate_migration_decide::{
+        Exceptions, Route, of_steps,
+        round_trip::{Down, Trip},
+    };
+
+    use super::*;
+
+    fn integrity(names: &[&str], rows: OnRows) -> Outcome {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let chain = of_steps(&[names], false);
+        let trip = Trip {
+            version: chain.migrations[0].version.clone(),
+            label: chain.migrations[0].label(),
+            route: Route::Session,
+            up: None,
+            down: Down::Ran(Vec::new()),
+            left_open: Vec::new(),
+            second_up: None,
+            second_differs: Vec::new(),
+            longest_stall: None,
+            took: Duration::ZERO,
+        };
+        let proven = Proven { trips: vec![trip], rows, ..Proven::default() };
+        let servers = vec![On { server: "PostgreSQL 17".to_owned(), major: 17, proven }];
+        let text = "[project]\nname = \"shop\"\n[databases.main]\nservice = \"db\"\nname = \"shop\"\n\
+                    [migrations.main]\nsource = \"migrations\"\n";
+        let config = Config::parse(Path::new("/srv/stagegate.toml"), text).unwrap();
+        let proof = Proof { chain, exceptions: Exceptions::default(), servers };
+        outcome(&proof, &config.migrations["main"], Asked::Integrity, &Sizes::new())
+    }
+
+    #[test]
+    fn no_migration_on_tables_with_rows_is_no_pass() {
+        let Outcome::Broken(reason) = integrity(&["0001_initial", "0002_clean_up"], OnRows::default()) else {
+            panic!("what was not tried passed");
+        };
+        assert!(reason.contains("none of 1 migration") && reason.contains("one at a time"), "{reason}");
+        let tried = OnRows { tried: 1, ..OnRows::default() };
+        assert!(matches!(integrity(&["0001_initial"], tried), Outcome::Pass(_)));
+        let first = OnRows { untouched: 1, ..OnRows::default() };
+        assert!(matches!(integrity(&["0001_initial"], first), Outcome::Pass(_)), "there was no table before it");
+    }
 }

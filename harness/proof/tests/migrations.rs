@@ -281,3 +281,38 @@ async fn what_holds_requests_up_while_migrations_go_up_is_told_with_the_statemen
     }
     server.end().await;
 }
+
+/// A key that is checked at the end of a transaction, and what commits with it or not.
+const DEFERRED: [(&str, &str); 4] = [
+    (
+        "create table p (id int primary key); create table c (id int primary key, p int not null references p \
+         deferrable initially deferred);",
+        "drop table c, p;",
+    ),
+    ("create table u (id int); delete from p; delete from c;", "drop table u;"),
+    ("create table v (id int);\ndelete from p;", "drop table v;"),
+    (
+        "create table w (p int references p deferrable initially deferred); insert into w values (-1); delete from w;",
+        "drop table w;",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deferred_keys_are_checked_at_the_end_of_a_migration_and_no_earlier() {
+    let (server, chain) = (server().await, of(&DEFERRED));
+    for always_clone in [false, true] {
+        let proven = prove(&server, &chain, &with_rows(always_clone), |_| {}).await.unwrap();
+        let told = told_of_rows(&proven);
+        for part in [
+            "2_step.up.sql:1 rows-lost public.c: 8 -> 0 rows",
+            "2_step.up.sql:1 rows-lost public.p: 8 -> 0 rows",
+            "3_step.up.sql:2 up-fails-with-rows",
+        ] {
+            assert!(told.iter().any(|line| line.starts_with(part)), "{always_clone}: `{part}` is not in {told:#?}");
+        }
+        let others = told.iter().filter(|line| line.starts_with("2_") && !line.contains("not-restored"));
+        assert_eq!(others.count(), 2, "{told:#?}");
+        assert!(!told.iter().any(|line| line.starts_with("4_")), "{always_clone}: {told:#?}");
+    }
+    server.end().await;
+}

@@ -7,6 +7,7 @@ mod bench;
 pub mod catalog;
 mod chain;
 mod commands;
+mod deferred;
 mod error;
 pub mod integrity;
 mod options;

@@ -9,6 +9,7 @@ use stagegate_migration_decide::{
 };
 use tokio_postgres::{Client, Error, NoTls, SimpleQueryMessage};
 
+use crate::deferred;
 use stagegate_host::database::literal;
 
 /// What a server's own limit may take longer until the statement is ended from here.
@@ -102,13 +103,34 @@ pub(super) async fn control(client: &Client, what: &str, script: &Script, manner
     done.map_err(|error| Stop::of(&error, "").failure(script, script.statements.last(), manner))
 }
 
+/// Refuses a script that is not UTF-8, as the tool or the server does.
+// Source: PostgreSQL manual, appendix A: 22021, character_not_in_repertoire.
+fn sendable(script: &Script, manner: &Manner) -> Result<(), Failure> {
+    let Some(byte) = script.not_utf8 else { return Ok(()) };
+    let message = "invalid byte sequence for encoding \"UTF8\"".to_owned();
+    let stop = Stop { sqlstate: Some("22021".to_owned()), message, position: None, is_over: false };
+    Err(stop.failure(script, script.statement_at(byte), manner))
+}
+
 /// Runs a script statement by statement in the transaction that `client` is in.
 pub(super) async fn inside(client: &Client, script: &Script, manner: &Manner) -> Result<(), Failure> {
+    sendable(script, manner)?;
     freshen(client, manner, script).await?;
     for statement in &script.statements {
         one(client, script, statement, manner).await?;
     }
     Ok(())
+}
+
+/// Runs a script as a transaction of its own would, inside of the one that `client` is in.
+pub(super) async fn as_a_transaction(client: &Client, script: &Script, manner: &Manner) -> Result<(), Failure> {
+    inside(client, script, manner).await?;
+    let own = client.batch_execute("reset session authorization; reset role").await;
+    let checked = match own {
+        Ok(()) => deferred::check(client).await,
+        Err(error) => Err(error),
+    };
+    checked.map_err(|error| Stop::of(&error, "").failure(script, script.statements.last(), manner))
 }
 
 /// Runs one statement of a script inside of the transaction that the client is in.
@@ -128,6 +150,7 @@ pub(super) struct Ran {
 
 /// Runs a script as its tool would, with the tool's transaction or without.
 pub(super) async fn as_the_tool(client: &Client, script: &Script, manner: &Manner) -> Result<Ran, Failure> {
+    sendable(script, manner)?;
     freshen(client, manner, script).await?;
     if script.transaction != Transaction::Wrapped {
         let ran = batches(client, script, manner).await;

@@ -208,7 +208,7 @@ async fn both_ways(
     let Some(down) = &migration.down else { return Ok(Back::of(Down::NotTried("there is none".to_owned()))) };
     let run = async |script| {
         if inside {
-            run::inside(&session.client, script, manner).await.map(|()| run::Ran::default())
+            run::as_a_transaction(&session.client, script, manner).await.map(|()| run::Ran::default())
         } else {
             session.as_the_tool(script).await
         }

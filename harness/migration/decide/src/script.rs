@@ -63,6 +63,9 @@ pub struct Script {
     pub batches: Vec<Range<usize>>,
     /// What the tool does about a transaction.
     pub transaction: Transaction,
+    /// The first byte of the text that stands for one that is not UTF-8: no server takes it.
+    #[serde(skip)]
+    pub not_utf8: Option<usize>,
     /// Why the script can't be read as SQL: a step in another language.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub foreign: Option<String>,
@@ -87,6 +90,7 @@ impl Script {
             statements,
             batches,
             transaction,
+            not_utf8: None,
             foreign: None,
             step: None,
         }
@@ -126,6 +130,23 @@ impl Script {
         let mut script = Script::new(name, 1, "", Transaction::Bare, Sending::Whole);
         script.step = Some(step);
         script
+    }
+
+    /// Lets each statement begin with the byte order mark in front of it, as the tool sends it; without the one at the
+    /// beginning of the text, where the tool cuts that one off.
+    pub(super) fn keep_marks(&mut self, is_cut: bool) {
+        const MARK: char = '\u{feff}';
+        let mut end = if is_cut && self.text.starts_with(MARK) { MARK.len_utf8() } else { 0 };
+        for statement in &mut self.statements {
+            let old = statement.range.clone();
+            let between = self.text.get(end..old.start).unwrap_or_default();
+            if between.contains(MARK) {
+                statement.range.start = end + usize::from(between.starts_with(';'));
+                let own = self.batches.iter_mut().filter(|batch| batch.start == old.start);
+                own.for_each(|batch| batch.start = statement.range.start);
+            }
+            end = old.end;
+        }
     }
 
     /// Returns the text of a statement.

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stagegate_migration_decide::seed::{Break, Known, Name, Ordered, Schema, Values, literal, order};
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
+use crate::deferred;
 use stagegate_host::database::{DatabaseError, failed, said};
 
 const SCHEMA: &str = include_str!("schema.sql");
@@ -69,8 +70,8 @@ pub async fn fill(client: &Client, plan: &Plan) -> Result<Filled, DatabaseError>
     filled
 }
 
-/// Fills within the transaction that `client` is in. Settings that it changes end with the transaction; until then
-/// constraints that can be deferred are checked at once.
+/// Fills within the transaction that `client` is in. Settings that it changes end with the transaction;
+/// constraints that can be deferred are checked at the end and have their defaults again.
 ///
 /// # Errors
 /// [`DatabaseError`] where the catalog cannot be read, or the session ended.
@@ -89,7 +90,7 @@ pub async fn fill_in_transaction(client: &Client, plan: &Plan) -> Result<Filled,
         let mut run = Run { client, plan, schema: &schema, known: Known::new(), filled: Filled::default() };
         run.all(&refused).await?;
         // What is checked at the end of a transaction is checked here, so that the blame can be told.
-        let Err(error) = client.batch_execute("set constraints all immediate").await else {
+        let Err(error) = deferred::check(client).await else {
             run.filled.unfilled.extend(refused);
             let release = "release savepoint stagegate_seed";
             client.batch_execute(release).await.map_err(|e| failed("release a savepoint", &e))?;
@@ -137,8 +138,7 @@ impl Run<'_> {
         let ordered = order(self.schema);
         let is_foreseen = |turn: &Ordered| turn.broken.iter().any(|(_, way)| *way == Break::Foreseen);
         if ordered.iter().any(is_foreseen) {
-            let defer = "set constraints all deferred";
-            self.client.batch_execute(defer).await.map_err(|e| failed("defer constraints", &e))?;
+            deferred::defer(self.client).await.map_err(|e| failed("defer constraints", &e))?;
         }
         let mut late = Vec::new();
         for turn in &ordered {

@@ -1,5 +1,6 @@
 //! Reads a folder of migrations as its tool does: names, order, marks, transactions.
 
+mod bytes;
 mod check;
 mod dbmate;
 mod detect;
@@ -79,7 +80,7 @@ pub fn chain(files: &[File], tool: Option<Tool>) -> Result<Chain, ReadError> {
         None => return Err(ReadError::Unknown { found: detect::shown(&seen) }),
     };
     let mut reading = Reading { tool, files: seen, used: BTreeSet::new(), findings: Vec::new() };
-    let migrations = match tool {
+    let mut migrations = match tool {
         Tool::Sqlx | Tool::GolangMigrate | Tool::Plain => pairs::read(&mut reading),
         Tool::Dbmate => dbmate::read(&mut reading),
         Tool::Goose => goose::read(&mut reading),
@@ -89,6 +90,7 @@ pub fn chain(files: &[File], tool: Option<Tool>) -> Result<Chain, ReadError> {
         Tool::Sqitch => sqitch::read(&mut reading),
         Tool::Command => Vec::new(),
     };
+    bytes::keep(&reading, &mut migrations);
     check::files(&mut reading);
     check::chain(&mut reading, &migrations);
     let findings = reading.findings;

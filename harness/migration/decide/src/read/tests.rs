@@ -215,3 +215,29 @@ fn statements_keep_their_place_in_a_long_script() {
     assert_eq!((up.statements.len(), up.statements[1_999].line), (2_000, 2_000));
     assert_eq!(up.statement_at(row.len() * 1_500 + 3).unwrap().line, 1_501);
 }
+
+#[rstest]
+#[case::sqlx(Tool::Sqlx, true)]
+#[case::golang_migrate(Tool::GolangMigrate, true)]
+#[case::psql(Tool::Plain, false)]
+fn a_byte_order_mark_is_sent_by_the_tools_that_send_it(#[case] tool: Tool, #[case] is_sent: bool) {
+    let chain = read(Some(tool), &[("1_a.up.sql", "\u{feff}-- first\ncreate table a ();\n\u{feff}create table b ();")]);
+    let up = &chain.migrations[0].up;
+    let sent: Vec<bool> = up.statements.iter().map(|statement| up.text_of(statement).contains('\u{feff}')).collect();
+    assert_eq!(sent, [is_sent, true], "one in the middle of a file is cut off by nobody");
+}
+
+#[rstest]
+#[case::sqlx(Tool::Sqlx)]
+#[case::golang_migrate(Tool::GolangMigrate)]
+fn bytes_that_are_not_utf8_are_not_repaired(#[case] tool: Tool) {
+    let file = |path: &str, bytes: &[u8]| File { path: path.to_owned(), bytes: bytes.to_vec() };
+    let both = file("1_a.sql", b"-- +goose Up\nselect 1;\n-- +goose Down\nselect '\xff';\n");
+    let goose = chain(&[both], Some(Tool::Goose)).unwrap();
+    let down = goose.migrations[0].down.as_ref().unwrap();
+    assert!(goose.migrations[0].up.not_utf8.is_none() && down.not_utf8.is_some());
+    let files = [file("1_a.up.sql", b"select '\xef\xbf\xbd';"), file("2_b.up.sql", b"select '\xff';")];
+    let chain = chain(&files, Some(tool)).unwrap();
+    let found: Vec<Option<usize>> = chain.migrations.iter().map(|migration| migration.up.not_utf8).collect();
+    assert_eq!(found, [None, Some(8)], "a replacement character of its own is text");
+}
