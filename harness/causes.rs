@@ -2,7 +2,7 @@
 
 use stagegate_base::{compose::ModelError, config::ConfigError, exit::Cause, units::UnitError};
 use stagegate_contract::{ContractError, ShapeError, diff::WaiverError};
-use stagegate_gate_act::{BeginError, compare::CompareError, journal::StoreError};
+use stagegate_gate_act::{PlanError, compare::CompareError, journal::StoreError};
 use stagegate_host::{
     contract::ContractSourceError, database::DatabaseError, deployment::DeploymentError, engine::EngineError,
     git::GitError, lock::LockError, process::RunError, project::ProjectError, release::ReleaseError, tree::TreeError,
@@ -142,18 +142,18 @@ impl Classify for StoreError {
     }
 }
 
-impl Classify for BeginError {
+impl Classify for PlanError {
     fn class(&self) -> Cause {
         match self {
-            BeginError::Config(error) => error.class(),
-            BeginError::Project(error) => error.class(),
-            BeginError::Git(error) => error.class(),
-            BeginError::Engine(error) => error.class(),
-            BeginError::Database(error) => error.class(),
-            BeginError::Release(error) => error.class(),
-            BeginError::Store(error) => error.class(),
-            BeginError::State { .. } => Cause::File,
-            BeginError::NothingDeployed { .. } | BeginError::SourceUnknown { .. } => Cause::Usage,
+            PlanError::Config(error) => error.class(),
+            PlanError::Project(error) => error.class(),
+            PlanError::Git(error) => error.class(),
+            PlanError::Engine(error) => error.class(),
+            PlanError::Database(error) => error.class(),
+            PlanError::Release(error) => error.class(),
+            PlanError::Store(error) => error.class(),
+            PlanError::State { .. } => Cause::File,
+            PlanError::NothingDeployed { .. } | PlanError::SourceUnknown { .. } => Cause::Usage,
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use stagegate_base::{config::Config, exit::Exit};
-use stagegate_gate_act::{Observer, Request, Run, prepare_plan, unfinished};
-use stagegate_gate_decide::promotion::{Kind, Line, refusals};
+use stagegate_gate_act::{Observer, Run, prepare_plan, unfinished};
+use stagegate_gate_decide::promotion::{Kind, Line, Request, refusals};
 use stagegate_host::{engine::Engine, lock::Lock, paths::StateDir};
 use tokio::{
     signal::unix::{SignalKind, signal},

@@ -29,16 +29,6 @@ pub(super) async fn read(
     Ok(read.map_err(|error| with_causes(&error).replace(&tree, &workdir)))
 }
 
-/// Returns the services whose traffic can be turned off, and those that stay reachable all the same with their network.
-pub(super) fn traffic(model: &Model, is_stateful: impl Fn(&str) -> bool) -> (Vec<String>, Vec<(String, String)>) {
-    let services: Vec<String> =
-        model.services().into_iter().filter(|name| !model.has_profile(name) && !is_stateful(name)).collect();
-    let reached = services
-        .iter()
-        .flat_map(|name| model.reached_while_closed(name).into_iter().map(move |network| (name.clone(), network)));
-    (services.iter().filter(|name| model.can_be_closed(name)).cloned().collect(), reached.collect())
-}
-
 /// Returns in words which services run although no active profile starts them: they would be neither frozen nor replaced.
 pub(super) fn running_inactive(environment: &str, model: &Model, containers: &[Container]) -> Vec<String> {
     let runs = |c: &&Container| !c.one_off && c.state == State::Running && model.has_profile(&c.service);

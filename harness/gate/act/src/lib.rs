@@ -2,7 +2,6 @@
 //!
 //! Steps do their work here and in the modules below; each can be repeated and undone, whether it ended or not.
 
-mod begin;
 mod candidate;
 pub mod compare;
 mod contracts;
@@ -10,6 +9,7 @@ mod crossed;
 mod data;
 mod deploy;
 mod ending;
+mod facts;
 mod failpoint;
 mod felt;
 pub mod journal;
@@ -47,7 +47,7 @@ use stagegate_performance_decide::Gone;
 use tokio::sync::watch;
 
 use crate::journal::{Journal, StoreError};
-pub use begin::{BeginError, Request, prepare_plan};
+pub use facts::{PlanError, prepare_plan};
 pub use recover::{Unfinished, finish, unfinished};
 use stagegate_host::{
     database::Server,
@@ -143,14 +143,14 @@ impl Run {
     /// source's.
     ///
     /// # Errors
-    /// [`BeginError`] where the journal cannot be made to last; nothing was touched then.
+    /// [`PlanError`] where the journal cannot be made to last; nothing was touched then.
     pub fn begin(
         gate: Gate,
         (state, locks): (StateDir, Vec<Lock>),
         plan: Plan,
         facts: Facts,
         old: &Snapshot,
-    ) -> Result<Self, BeginError> {
+    ) -> Result<Self, PlanError> {
         let dir = state.run(&plan.run);
         old.copy_to(&dir.join("old"))?;
         let journal = Journal::create(&dir, &plan)?;

@@ -9,6 +9,7 @@ mod format1;
 mod journal;
 mod next;
 mod plan;
+mod planning;
 mod preflight;
 mod pruning;
 mod report;
@@ -19,6 +20,7 @@ pub use ending::{by_hand, end_text, reason};
 pub use journal::{Chain, Decision, End, Entry, JournalError, Line, VERSION, chained, read};
 pub use next::{Move, next};
 pub use plan::{Environments, Kind, Plan, PlanDatabase, ServiceChange, SourceService, rollback_tag};
+pub use planning::{PlanFacts, Request, plan, plan_database, stopped_services, uncommitted, unknown_freeze};
 pub use preflight::{Facts, refusals};
 pub use pruning::{Left, Pruning, pruning};
 pub use report::{

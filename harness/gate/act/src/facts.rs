@@ -1,20 +1,20 @@
-//! Before a run: what is there, and the plan that follows from it. Nothing of the environments is touched here.
+//! Gathers what is known before a run: the facts that its plan is made of, and those that may refuse it. Nothing of the
+//! environments is changed here.
 
 use std::{path::Path, sync::Arc};
 
 use stagegate_base::{
     compose::{Model, drift},
-    config::{Config, ConfigError, Database, Environment, Integrity, Tier},
+    config::{Config, ConfigError, Environment, Integrity, Tier},
     container::{Container, State},
-    lifetime::{Lifetime, time_to_start},
     mark::{NAME_BYTES, Role},
     redact::Secret,
-    release::Release,
-    units::{Size, Span},
+    units::Size,
 };
 use stagegate_data_decide::DataFacts;
 use stagegate_gate_decide::promotion::{
-    Environments, Facts, Kind, Plan, PlanDatabase, ServiceChange, rollback_tag, source_services,
+    Facts, Kind, Plan, PlanDatabase, PlanFacts, Request, plan, plan_database, stopped_services, uncommitted,
+    unknown_freeze,
 };
 
 use super::{candidate, data::earlier};
@@ -30,24 +30,9 @@ use stagegate_host::{
     release::{self, ReleaseError, Snapshot, images_of},
 };
 
-/// What is asked of the gate.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Forward or back.
-    pub kind: Kind,
-    /// The source environment; the target itself in a rollback.
-    pub from: String,
-    /// The target environment.
-    pub to: String,
-    /// The release; what the source runs where `None`.
-    pub release: Option<String>,
-    /// Go on where the readiness score is in the band of caution.
-    pub accept_caution: bool,
-}
-
 /// Why no plan can be made. Nothing was touched.
 #[derive(Debug, thiserror::Error)]
-pub enum BeginError {
+pub enum PlanError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -105,19 +90,19 @@ struct Found {
 /// Makes the plan of a run, and gathers the facts that may refuse it.
 ///
 /// # Errors
-/// [`BeginError`] where there is nothing to make a plan of.
+/// [`PlanError`] where there is nothing to make a plan of.
 pub async fn prepare_plan(
     config: &Arc<Config>,
     engine: &Engine,
     request: &Request,
     run: &str,
-) -> Result<(Plan, Facts, Snapshot), BeginError> {
+) -> Result<(Plan, Facts, Snapshot), PlanError> {
     let runner = Runner::default();
     let git = Git::open(&runner, config.root()).await?;
     let target = find(config, engine, &request.to).await?;
     let source = find(config, engine, &request.from).await?;
     if target.containers.is_empty() {
-        return Err(BeginError::NothingDeployed { environment: request.to.clone() });
+        return Err(PlanError::NothingDeployed { environment: request.to.clone() });
     }
     let old = match &target.deployed {
         Some(snapshot) => snapshot.clone(),
@@ -127,7 +112,7 @@ pub async fn prepare_plan(
     let release = match (&request.release, &source_runs) {
         (Some(revision), _) => git.release(revision).await?,
         (None, Some(commit)) => git.release(commit).await?,
-        (None, None) => return Err(BeginError::SourceUnknown { environment: request.from.clone() }),
+        (None, None) => return Err(PlanError::SourceUnknown { environment: request.from.clone() }),
     };
     let mut facts = Facts {
         repository_changes: git.changes(git.repository()).await?,
@@ -135,7 +120,7 @@ pub async fn prepare_plan(
         release: release.commit.clone(),
         source_drift: source.deployed.as_ref().map(|s| drift(&s.model, &source.containers)).unwrap_or_default(),
         target_drift: drift(&old.model, &target.containers),
-        target_down: down(config, &old.model, &target.containers),
+        target_down: stopped_services(config, &old.model, &target.containers),
         missing_images: missing_images(engine, &old.model).await?,
         ..Facts::default()
     };
@@ -146,10 +131,10 @@ pub async fn prepare_plan(
         facts.others.extend(candidate::running_inactive(&found.environment.name, model, &found.containers));
     }
     facts.others.dedup();
-    let mut coming = old.model.clone();
+    let mut candidate_model = old.model.clone();
     if request.kind == Kind::Promote {
         match candidate::read(&runner, &git, &state, &target.environment, &release, run).await? {
-            Ok(read) => coming = read.model,
+            Ok(read) => candidate_model = read.model,
             Err(why) => facts.others.push(why),
         }
         facts.source_worktree = super::source::worktree_changes(&git, &source.environment.workdir, &release).await;
@@ -157,37 +142,34 @@ pub async fn prepare_plan(
         facts.source_unfinished = super::unfinished(&of_source)?.map(|run| run.run);
     }
     facts.others.extend(unknown_freeze(config, &old.model));
-    facts.others.extend(unnamed(&old.release));
+    facts.others.extend(uncommitted(&old.release));
     if request.kind == Kind::Promote && old.release == release && has_same_env_files(&old) {
         facts.others.push(format!("{} is live in `{}` already, with the same env files", release.name, request.to));
     }
     let databases = databases(config, &target, &old.model, &mut facts).await?;
     facts.free_state = files::free_space(state.root()).unwrap_or(u64::MAX);
     facts.free_volumes = files::free_space(Path::new(&engine.about().await?.0));
-    let mut plan = plan(config, request, run, &git, &target, &source, &old, release, databases);
-    (plan.door, plan.reachable) = candidate::traffic(&coming, |service| is_stateful(config, &plan, service));
-    plan.state = state.id().map_err(|source| BeginError::State { path: state.root().to_path_buf(), source })?;
+    let id = state.id().map_err(|source| PlanError::State { path: state.root().to_path_buf(), source })?;
+    let mut plan = plan(PlanFacts {
+        request,
+        run,
+        state: id,
+        config,
+        target: &target.environment,
+        repository: git.repository().to_path_buf(),
+        release,
+        live: old.release.clone(),
+        live_model: &old.model,
+        candidate_model: &candidate_model,
+        source_model: source.deployed.as_ref().map(|snapshot| &snapshot.model),
+        source_containers: &source.containers,
+        databases,
+    });
     facts.taken = taken(&plan, &target, &old.model).await?;
     if let Kind::Rollback { run, data: true } = &request.kind {
         plan.rows_since = rows_since(&plan, &state.run(run), &target, &old.model).await?;
     }
     Ok((plan, facts, old))
-}
-
-fn unknown_freeze(config: &Config, model: &Model) -> Option<String> {
-    let unknown: Vec<&str> =
-        config.gate.freeze.iter().flatten().filter(|name| !model.has(name)).map(String::as_str).collect();
-    let (unknown, known) = (unknown.join(", "), model.services().join(", "));
-    (!unknown.is_empty())
-        .then(|| format!("`freeze` of [gate] names {unknown}, which the target has not (known: {known})"))
-}
-
-/// What was deployed from uncommitted changes cannot be put back from git.
-fn unnamed(release: &Release) -> Option<String> {
-    let changed = release.commit.ends_with("-changed");
-    changed.then(|| {
-        format!("the target runs {}, which is no commit; deploy one with `gate up --release REV`", release.name)
-    })
 }
 
 fn has_same_env_files(deployed: &Snapshot) -> bool {
@@ -197,7 +179,7 @@ fn has_same_env_files(deployed: &Snapshot) -> bool {
     })
 }
 
-async fn find(config: &Arc<Config>, engine: &Engine, name: &str) -> Result<Found, BeginError> {
+async fn find(config: &Arc<Config>, engine: &Engine, name: &str) -> Result<Found, PlanError> {
     let environment = config.environment(name)?.clone();
     let containers = engine.project(&environment.project).await?;
     let deployed = release::deployed(&StateDir::of(config, &environment.project))?;
@@ -211,22 +193,13 @@ async fn adopt(
     git: &Git,
     target: &Found,
     run: &str,
-) -> Result<Snapshot, BeginError> {
+) -> Result<Snapshot, PlanError> {
     let project = Project::load(runner, config, &target.environment.name).await?;
     let release = git.release_of(&target.environment.workdir).await?;
     let images = images_of(&target.containers);
     let model = project.model.pinned(&release.commit, &images, &std::collections::BTreeMap::new());
     let dir = StateDir::of(config, &target.environment.project).run(run).join("adopted");
     Ok(Snapshot::write(&dir, &release, &model, &target.environment.env_files)?)
-}
-
-fn down(config: &Config, model: &Model, containers: &[Container]) -> Vec<String> {
-    let is_over = |c: &Container| Lifetime::of(config, model, &c.service).is_over(c);
-    containers
-        .iter()
-        .filter(|c| !c.one_off && !is_over(c) && c.state != State::Running)
-        .map(|c| format!("container {} is {:?}", c.name, c.state).to_lowercase())
-        .collect()
 }
 
 async fn missing_images(engine: &Engine, model: &Model) -> Result<Vec<String>, EngineError> {
@@ -240,7 +213,7 @@ async fn missing_images(engine: &Engine, model: &Model) -> Result<Vec<String>, E
     Ok(missing)
 }
 
-async fn worktree_facts(git: &Git, environment: &Environment, facts: &mut Facts) -> Result<(), BeginError> {
+async fn worktree_facts(git: &Git, environment: &Environment, facts: &mut Facts) -> Result<(), PlanError> {
     let workdir = &environment.workdir;
     if git.is_own_worktree(workdir).await? {
         facts.target_changes = git.changes(workdir).await?;
@@ -255,10 +228,10 @@ async fn databases(
     target: &Found,
     model: &Model,
     facts: &mut Facts,
-) -> Result<Vec<PlanDatabase>, BeginError> {
+) -> Result<Vec<PlanDatabase>, PlanError> {
     let mut databases = Vec::new();
     for database in config.databases.values() {
-        let planned = planned(database, model);
+        let planned = plan_database(database, model);
         let Some(server) = server(target, &planned, model) else {
             facts.others.push(format!("service `{}` of database `{}` does not run", database.service, database.id));
             continue;
@@ -284,25 +257,8 @@ async fn databases(
     Ok(databases)
 }
 
-fn planned(database: &Database, model: &Model) -> PlanDatabase {
-    let role = database
-        .role
-        .clone()
-        .or_else(|| model.variable(&database.service, "POSTGRES_USER").map(|user| user.expose().to_owned()));
-    PlanDatabase {
-        id: database.id.clone(),
-        service: database.service.clone(),
-        name: database.name.clone(),
-        role: role.unwrap_or_else(|| "postgres".to_owned()),
-        password_variable: database.password_variable.clone(),
-        migrations: database.migrations.clone(),
-        rows_may_fall: database.rows_may_fall.clone(),
-        size: Size(0),
-    }
-}
-
 /// Returns the databases that are there already under names that the run would give.
-async fn taken(plan: &Plan, target: &Found, model: &Model) -> Result<Vec<String>, BeginError> {
+async fn taken(plan: &Plan, target: &Found, model: &Model) -> Result<Vec<String>, PlanError> {
     let mut taken = Vec::new();
     for database in &plan.databases {
         let Some(server) = server(target, database, model) else { continue };
@@ -322,7 +278,7 @@ async fn rows_since(
     dir: &Path,
     target: &Found,
     model: &Model,
-) -> Result<Vec<stagegate_data_decide::RowChange>, BeginError> {
+) -> Result<Vec<stagegate_data_decide::RowChange>, PlanError> {
     let mut changes = Vec::new();
     for database in &plan.databases {
         let Some(server) = server(target, database, model) else { continue };
@@ -353,91 +309,4 @@ fn server(target: &Found, database: &PlanDatabase, model: &Model) -> Option<Serv
     let container = target.containers.iter().find(|c| c.service == database.service && c.state == State::Running)?;
     let password = model.variable(&database.service, &database.password_variable);
     Some(Server::new(container, &database.role, password.unwrap_or_else(|| Secret::new("")), "stagegate/preflight"))
-}
-
-#[expect(clippy::too_many_arguments, reason = "each is a fact of its own that the plan freezes; they share no life")]
-fn plan(
-    config: &Config,
-    request: &Request,
-    run: &str,
-    git: &Git,
-    target: &Found,
-    source: &Found,
-    old: &Snapshot,
-    release: Release,
-    databases: Vec<PlanDatabase>,
-) -> Plan {
-    let gate = &config.gate;
-    let is_database = |service: &String| databases.iter().any(|database| database.service == *service);
-    let services = old.model.services();
-    let stateful = |service: &String| is_database(service) || config.services.get(service).is_some_and(is_store);
-    let freeze = gate.freeze.clone().unwrap_or_else(|| {
-        // The door first, so that what is under way may end.
-        let (door, rest): (Vec<String>, Vec<String>) =
-            services.iter().filter(|s| !stateful(s)).cloned().partition(|s| old.model.publishes(s));
-        let one_shots = stagegate_base::lifetime::one_shots(config, &old.model);
-        let running = |s: &String| !one_shots.contains(s) && !old.model.has_profile(s);
-        door.into_iter().chain(rest).filter(running).collect()
-    });
-    Plan {
-        kind: request.kind.clone(),
-        run: run.to_owned(),
-        state: String::new(),
-        environments: Environments { source: request.from.clone(), target: request.to.clone() },
-        project: target.environment.project.clone(),
-        tag: rollback_tag(run),
-        previous: old.release.clone(),
-        repository: git.repository().to_path_buf(),
-        workdir: target.environment.workdir.clone(),
-        env_files: target.environment.env_files.clone(),
-        services: changes(&old.model, source, &request.kind),
-        source: match request.kind {
-            Kind::Promote => source_services(source.deployed.as_ref().map(|s| &s.model), &source.containers),
-            Kind::Rollback { .. } => std::collections::BTreeMap::new(),
-        },
-        rows_since: Vec::new(),
-        door: Vec::new(),
-        reachable: Vec::new(),
-        release,
-        databases,
-        freeze,
-        door_policy: gate.door,
-        tier: gate.tier,
-        integrity: gate.integrity,
-        verify_within: gate.verify_within,
-        ready_within: Span(time_to_start(&target.environment, &old.model)),
-        soak: gate.soak,
-        migrate_within: gate.migrate_within,
-        backup_within: gate.backup_within,
-        keep: gate.keep,
-        accept_caution: request.accept_caution,
-        cross_versions: gate.cross_versions,
-        longest_stall: gate.longest_stall,
-    }
-}
-
-fn is_stateful(config: &Config, plan: &Plan, service: &str) -> bool {
-    plan.databases.iter().any(|database| database.service == service)
-        || config.services.get(service).is_some_and(is_store)
-}
-
-fn is_store(service: &stagegate_base::config::Service) -> bool {
-    use stagegate_base::config::Kind;
-    matches!(service.kind, Kind::Postgres | Kind::Redis)
-}
-
-fn changes(old: &Model, source: &Found, kind: &Kind) -> Vec<ServiceChange> {
-    let next = match (kind, &source.deployed) {
-        (Kind::Promote, Some(snapshot)) => &snapshot.model,
-        _ => return Vec::new(),
-    };
-    let mut names: Vec<String> = old.services();
-    names.extend(next.services());
-    names.sort();
-    names.dedup();
-    let image = |model: &Model, name: &str| model.has(name).then(|| model.image(name).to_owned());
-    names
-        .into_iter()
-        .map(|service| ServiceChange { from: image(old, &service), to: image(next, &service), service })
-        .collect()
 }
