@@ -20,7 +20,7 @@ use crate::{
     recovery,
 };
 
-/// A promotion that can be taken back.
+/// A promotion that can be rolled back.
 pub(super) struct Point {
     pub(super) tag: String,
     pub(super) run: String,
@@ -28,8 +28,8 @@ pub(super) struct Point {
     pub(super) previous: Release,
 }
 
-/// Lists the rollback points of an environment, the newest last: promotions that serve still, in the order in which
-/// they came, and whose backup is there. A promotion that was taken back is none any more.
+/// Lists the rollback points of an environment, the newest last: promotions that are not rolled back, in their
+/// order, whose backup is there.
 pub(super) fn points(config: &Config, environment: &Environment) -> Result<Vec<Point>, Failure> {
     let mut points: Vec<Point> = Vec::new();
     for (dir, plan, lines) in runs(config, environment)? {
@@ -153,7 +153,7 @@ pub(super) fn unlock(config: &Config, args: cli::Unlock) -> Result<Exit, Failure
     Ok(Exit::Passed)
 }
 
-/// Takes a journal that cannot be read out of the way; it stays beside, for whoever looks into it.
+/// Moves a journal that cannot be read out of the way; it is kept next to its place, for an analysis.
 fn put_aside(state: &StateDir, run: &str, error: &StoreError) -> Result<Exit, Failure> {
     let journal = state.run(run).join(journal::FILE_NAME);
     let is_it = matches!(error, StoreError::Text { path, .. } if *path == journal);

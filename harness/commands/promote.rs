@@ -18,8 +18,8 @@ use crate::{
     progress, recovery,
 };
 
-/// How a run is shown and confirmed.
-struct Manner {
+/// How a run is printed and confirmed.
+struct RunOptions {
     plan_only: bool,
     yes: bool,
     json: bool,
@@ -36,7 +36,7 @@ pub(super) async fn promote(config: &Arc<Config>, args: cli::Promote) -> Result<
         release: args.release,
         accept_caution: args.accept_caution,
     };
-    conduct(config, request, &Manner { plan_only: args.plan, yes: args.yes, json: args.json }).await
+    conduct(config, request, &RunOptions { plan_only: args.plan, yes: args.yes, json: args.json }).await
 }
 
 pub(super) async fn rollback(config: &Arc<Config>, args: cli::Rollback) -> Result<Exit, Failure> {
@@ -56,10 +56,10 @@ pub(super) async fn rollback(config: &Arc<Config>, args: cli::Rollback) -> Resul
     let kind = Kind::Rollback { run: point.run.clone(), data: args.with_data };
     let release = Some(point.previous.commit.clone());
     let request = Request { kind, from: args.env.clone(), to: args.env, release, accept_caution: false };
-    conduct(config, request, &Manner { plan_only: false, yes: args.yes, json: args.json }).await
+    conduct(config, request, &RunOptions { plan_only: false, yes: args.yes, json: args.json }).await
 }
 
-/// Says that the rollback point that was named does not exist, or that there is none at all.
+/// Returns that the named rollback point does not exist, or that there is none at all.
 fn no_point(environment: &str, wanted: Option<&str>, points: &[Point]) -> String {
     let known: Vec<&str> = points.iter().map(|point| point.tag.as_str()).collect();
     match wanted {
@@ -82,7 +82,7 @@ fn list(environment: &str, points: &[Point]) {
     }
 }
 
-async fn conduct(config: &Arc<Config>, request: Request, manner: &Manner) -> Result<Exit, Failure> {
+async fn conduct(config: &Arc<Config>, request: Request, options: &RunOptions) -> Result<Exit, Failure> {
     let target = config.environment(&request.to)?;
     let source = config.environment(&request.from)?;
     super::report_shell(target);
@@ -91,8 +91,8 @@ async fn conduct(config: &Arc<Config>, request: Request, manner: &Manner) -> Res
     }
     let state = StateDir::of(config, &target.project);
     let engine = Engine::connect().await?;
-    if manner.plan_only {
-        return plan_only(config, &engine, &request, manner).await;
+    if options.plan_only {
+        return plan_only(config, &engine, &request, options).await;
     }
     let locks = locked(config, &state, &target.project, &request)?;
     let open = unfinished(&state).map_err(|error| {
@@ -109,11 +109,11 @@ async fn conduct(config: &Arc<Config>, request: Request, manner: &Manner) -> Res
     let refused = refusals(&plan.kind, &facts);
     say(&plan.text());
     if refused.is_empty() {
-        ask::confirm("Continue?", manner.yes)?;
+        ask::confirm("Continue?", options.yes)?;
     }
     let (sender, interrupt) = watch::channel(false);
     let listening = tokio::spawn(listen(sender));
-    let observe: Observer = if manner.json { Arc::new(both) } else { Arc::new(progress::tell) };
+    let observe: Observer = if options.json { Arc::new(both) } else { Arc::new(progress::tell) };
     let gate = recovery::gate(config, &engine, observe, interrupt);
     let dir = state.run(&plan.run);
     let mut run = Run::begin(gate, (state, locks), plan, facts, &old)?;
@@ -125,11 +125,16 @@ async fn conduct(config: &Arc<Config>, request: Request, manner: &Manner) -> Res
     Ok(exit)
 }
 
-/// Shows what would be done and what would refuse it. It takes no lock: a live run is none of its business.
-async fn plan_only(config: &Arc<Config>, engine: &Engine, request: &Request, manner: &Manner) -> Result<Exit, Failure> {
+/// Prints what would be done and what would refuse it. It takes no lock: a live run is no obstacle.
+async fn plan_only(
+    config: &Arc<Config>,
+    engine: &Engine,
+    request: &Request,
+    options: &RunOptions,
+) -> Result<Exit, Failure> {
     let (plan, facts, _) = prepare_plan(config, engine, request, &super::new_run()).await?;
     let refused = refusals(&plan.kind, &facts);
-    shown(&plan, &refused, manner.json)?;
+    shown(&plan, &refused, options.json)?;
     Ok(if refused.is_empty() { Exit::Passed } else { Exit::Held })
 }
 
@@ -165,7 +170,7 @@ fn both(line: &Line, took: Duration) {
     }
 }
 
-/// Waits for Ctrl-C, SIGTERM or SIGHUP. The run is taken back then, in order; asking again changes nothing.
+/// Waits for Ctrl-C, SIGTERM or SIGHUP. The run is rolled back then, in order; a second signal changes nothing.
 async fn listen(sender: watch::Sender<bool>) {
     let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))

@@ -91,7 +91,7 @@ async fn picture(config: &Config, environment: &Environment, engine: &Engine) ->
         let output = text::clean(&container.health_output).replace('\n', " ");
         format!("  {}: healthcheck output: {output}", container.service)
     }));
-    lines.extend(drift.iter().map(|told| format!("  drift since deployment: {told}")));
+    lines.extend(drift.iter().map(|change| format!("  drift since deployment: {change}")));
     if let Some(run) = open {
         lines.push(match lock::owner(&state) {
             Some(owner) if !run.stuck => {

@@ -62,7 +62,7 @@ async fn migrations_that_hold_up_those_who_read_and_write_are_told_and_held() {
     let before = world.state().await;
     let ended = world.promote();
     assert_eq!(ended.code, Some(3), "{}", ended.text);
-    for said in ["would hold up those who use database `shop`", "AccessExclusiveLock on orders", "`longest_stall`"] {
+    for said in ["stall requests to database `shop`", "AccessExclusiveLock on orders", "`longest_stall`"] {
         assert!(ended.text.contains(said), "{said} in {}", ended.text);
     }
     assert_eq!(world.state().await, before);

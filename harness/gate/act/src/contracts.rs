@@ -1,4 +1,4 @@
-//! The contracts of the release that serves and of the one that comes: does a caller of today still get on tomorrow?
+//! The contracts of the live release and of the candidate: do its callers of today still work tomorrow?
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -10,7 +10,7 @@ use stagegate_contract::{
 };
 use stagegate_gate_decide::promotion::{ContractReport, Kind};
 
-use super::{Run, Stop};
+use super::{Run, StepError};
 use crate::compare::contract_waivers;
 use stagegate_host::{
     clock,
@@ -19,14 +19,14 @@ use stagegate_host::{
 };
 
 impl Run {
-    /// Compares every service's contract with the one that serves now. A way back is never held by it.
-    pub(super) async fn compare_contracts(&self) -> Result<BTreeMap<String, ContractReport>, Stop> {
+    /// Compares every service's contract with the live one. A rollback is never blocked by it.
+    pub(super) async fn compare_contracts(&self) -> Result<BTreeMap<String, ContractReport>, StepError> {
         let mut all = BTreeMap::new();
         if self.plan.kind != Kind::Promote {
             return Ok(all);
         }
         let waivers = contract_waivers(self.gate.config.root())?;
-        let mut held = Vec::new();
+        let mut breaking = Vec::new();
         for service in self.gate.config.services.values() {
             let Some(path) = service.contract.as_deref() else { continue };
             if service.breaking_changes == BreakingChanges::Ignore {
@@ -36,17 +36,17 @@ impl Run {
                 Ok(judgement) => {
                     all.insert(service.name.clone(), summary(&judgement, path));
                     if service.breaking_changes == BreakingChanges::Hold && judgement.holds(Level::Error) {
-                        held.push(reason(service, path, &judgement));
+                        breaking.push(reason(service, path, &judgement));
                     }
                 }
                 Err(reason) => drop(all.insert(service.name.clone(), ContractReport::NotCompared { reason })),
             }
         }
-        if held.is_empty() { Ok(all) } else { Err(Stop::held(held.join("; "))) }
+        if breaking.is_empty() { Ok(all) } else { Err(StepError::blocked(breaking.join("; "))) }
     }
 
     /// Compares one contract; the reason where there is nothing to compare. Whether the candidate's own contract is
-    /// sound is asked by the suites, which ran before.
+    /// valid is checked by the suites, which ran before.
     async fn compared(&self, path: &Path, waivers: &[Waiver]) -> Result<Judgement, String> {
         let read = async |commit: &str| read_at(&self.runner, &self.plan.repository, commit, path).await;
         let text = |error: ContractSourceError| with_causes(&error);
@@ -73,7 +73,7 @@ fn summary(judgement: &Judgement, path: &Path) -> ContractReport {
 fn reason(service: &Service, path: &Path, judgement: &Judgement) -> String {
     let name = &service.name;
     format!(
-        "the contract of `{name}` breaks its callers: {}; keep it compatible, waive it in {} beside stagegate.toml, or \
+        "the contract of `{name}` breaks its callers: {}; keep it compatible, waive it in {} next to stagegate.toml, or \
          set breaking_changes = \"warn\" for [services.{name}]",
         reasons(judgement, &path.display().to_string()).join("; "),
         diff::FILE_NAME

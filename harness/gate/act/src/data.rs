@@ -1,4 +1,4 @@
-//! Freeze, clone, migrate, and their ways back: what happens to rows.
+//! Freeze, clone, migrate, and their undo: what happens to rows.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use stagegate_gate_decide::promotion::{
     SwitchedDatabase, Tier,
 };
 
-use super::{Run, Stop};
+use super::{Run, StepError};
 use stagegate_host::database::{Dropped, Server};
 
 /// How long a server may take to take sessions again, crash recovery included.
@@ -21,10 +21,10 @@ const SERVERS_WITHIN: Duration = Duration::from_secs(120);
 const STOP_WITHIN: Duration = Duration::from_secs(120);
 
 impl Run {
-    /// Closes the door, stops whatever writes, and keeps everybody else out of the databases.
-    pub(super) async fn freeze(&mut self) -> Result<Freeze, Stop> {
+    /// Stops whatever writes, and keeps everybody else out of the databases.
+    pub(super) async fn freeze(&mut self) -> Result<Freeze, StepError> {
         let model = self.dir.join("old/model.json");
-        // One after the other: the door first, so that requests under way still find what they need.
+        // One after the other, those with users first, so that requests under way still find what they need.
         for service in &self.plan.freeze {
             let stop = compose::stop(&self.plan.project, &model, std::slice::from_ref(service));
             self.runner.run_ok(&stop, STOP_WITHIN).await?;
@@ -35,7 +35,7 @@ impl Run {
         Ok(Freeze { stopped: self.plan.freeze.clone() })
     }
 
-    pub(super) async fn undo_freeze(&mut self) -> Result<(), Stop> {
+    pub(super) async fn undo_freeze(&mut self) -> Result<(), StepError> {
         for database in &self.plan.databases {
             let server = self.server(database).await?;
             server.end_gate_sessions().await?;
@@ -45,11 +45,11 @@ impl Run {
     }
 
     /// Keeps every row as it is at this moment: a copy on the server, or a dump.
-    pub(super) async fn clone_databases(&mut self) -> Result<Copies, Stop> {
+    pub(super) async fn clone_databases(&mut self) -> Result<Copies, StepError> {
         let started = Instant::now();
         for database in &self.plan.databases {
             let server = self.server(database).await?;
-            let copy = self.plan.kept(&database.name, Role::Copy);
+            let copy = self.plan.mark(&database.name, Role::Copy);
             self.save(&comment_name(database), &server.comment(&database.name).await?)?;
             let facts = match self.tier() {
                 Tier::Restore => {
@@ -85,8 +85,8 @@ impl Run {
 
     /// Drops copies that were never needed. A copy that took the original's place has another name by now.
     ///
-    /// One without its mark is somebody else's: it is told, and fails nothing.
-    pub(super) async fn undo_clone(&mut self) -> Result<KeptCopies, Stop> {
+    /// One without its mark is somebody else's: it is reported, and fails nothing.
+    pub(super) async fn undo_clone(&mut self) -> Result<KeptCopies, StepError> {
         let mut left = Vec::new();
         for database in &self.plan.databases {
             let server = self.server(database).await?;
@@ -95,7 +95,7 @@ impl Run {
                 continue;
             }
             for role in [Role::Copy, Role::Restored] {
-                let mark = self.plan.kept(&database.name, role);
+                let mark = self.plan.mark(&database.name, role);
                 if let Dropped::Stays(why) = server.drop_marked(&mark, &self.plan.live(), Sessions::End).await? {
                     left.push(Left { name: mark.name, why });
                 }
@@ -105,7 +105,7 @@ impl Run {
     }
 
     /// Applies the release's migrations, or puts the data of an earlier run in place.
-    pub(super) async fn migrate(&mut self) -> Result<Migrations, Stop> {
+    pub(super) async fn migrate(&mut self) -> Result<Migrations, StepError> {
         let started = Instant::now();
         for database in &self.plan.databases {
             let server = self.server(database).await?;
@@ -114,13 +114,13 @@ impl Run {
                     server.open(&database.name).await?;
                     self.migrate_one(database).await?;
                 }
-                Kind::Rollback { run, .. } => self.put_back(run, database).await?,
+                Kind::Rollback { run, .. } => self.restore_from(run, database).await?,
             }
         }
         Ok(Migrations { seconds: started.elapsed().as_secs_f64() })
     }
 
-    async fn migrate_one(&self, database: &PlanDatabase) -> Result<(), Stop> {
+    async fn migrate_one(&self, database: &PlanDatabase) -> Result<(), StepError> {
         let Some(service) = &database.migrations else { return Ok(()) };
         self.run_migrations(&self.plan.project, &self.dir.join("in-tree.json"), service).await?;
         let before: DataFacts = self.load(&frozen_name(database))?;
@@ -131,25 +131,25 @@ impl Run {
     }
 
     /// Exchanges the database with the copy, or the dump, that `run` kept of it.
-    async fn put_back(&self, run: &str, database: &PlanDatabase) -> Result<(), Stop> {
+    async fn restore_from(&self, run: &str, database: &PlanDatabase) -> Result<(), StepError> {
         let dir = self.state.run(run);
         let server = self.server(database).await?;
-        let mut good = earlier(&dir, run, &self.plan).kept(&database.name, Role::Copy);
+        let mut good = earlier(&dir, run, &self.plan).mark(&database.name, Role::Copy);
         if !server.keeps(&good).await? {
-            good = self.plan.kept(&database.name, Role::Restored);
+            good = self.plan.mark(&database.name, Role::Restored);
             let frozen = dir.join(format!("frozen-{}.dump", database.id));
             let dump = if frozen.is_file() { frozen } else { dir.join(format!("backup/{}.dump", database.id)) };
             let (source, live) = ((dump.as_path(), self.plan.backup_within.0), self.plan.live());
             server.restore_beside(&self.runner, &database.name, &good, source, &live).await?;
         }
-        let aside = self.plan.kept(&database.name, Role::Left);
+        let aside = self.plan.mark(&database.name, Role::Left);
         // What the user says of the database now: it may have been written since that run.
         let comment = server.comment(&database.name).await?;
         Ok(server.exchange(&database.name, &good, &aside, comment.as_deref()).await?)
     }
 
     /// Returns the user's comment on a database as it was when it was frozen.
-    async fn frozen_comment(&self, database: &PlanDatabase, server: &Server) -> Result<Option<String>, Stop> {
+    async fn frozen_comment(&self, database: &PlanDatabase, server: &Server) -> Result<Option<String>, StepError> {
         match self.load(&comment_name(database)) {
             Ok(comment) => Ok(comment),
             // A run that an earlier version began kept none.
@@ -157,16 +157,16 @@ impl Run {
         }
     }
 
-    /// Puts the rows from before the migration back and proves that they are the same.
-    pub(super) async fn undo_migrate(&mut self) -> Result<DataRollback, Stop> {
-        // A migration that outlived a killed run must not write into what is put back.
+    /// Restores the rows from before the migration and proves that they are the same.
+    pub(super) async fn undo_migrate(&mut self) -> Result<DataRollback, StepError> {
+        // A migration that outlived a killed run must not write into what is restored.
         self.remove_migrations().await?;
         self.start_old_servers().await?;
         let (mut databases, mut switch) = (Vec::new(), Duration::ZERO);
         for database in &self.plan.databases {
             let server = self.server(database).await?;
             server.end_gate_sessions().await?;
-            let [copy, failed] = [Role::Copy, Role::Failed].map(|role| self.plan.kept(&database.name, role));
+            let [copy, failed] = [Role::Copy, Role::Failed].map(|role| self.plan.mark(&database.name, role));
             if self.tier() == Tier::Restore && !server.has(&failed.name).await? {
                 let dump = self.frozen_dump(database);
                 let (source, live) = ((dump.as_path(), self.plan.backup_within.0), self.plan.live());
@@ -176,14 +176,14 @@ impl Run {
             let started = Instant::now();
             server.exchange(&database.name, &copy, &failed, comment.as_deref()).await?;
             switch += started.elapsed();
-            self.prove_back(database, &server).await?;
+            self.compare_with_frozen(database, &server).await?;
             databases.push(SwitchedDatabase { database: database.name.clone(), kept_as: failed.name });
         }
         Ok(DataRollback { databases, switch_seconds: switch.as_secs_f64() })
     }
 
     /// Starts the database servers as they were: the release may have replaced one by another that does not start.
-    async fn start_old_servers(&self) -> Result<(), Stop> {
+    async fn start_old_servers(&self) -> Result<(), StepError> {
         let services: Vec<String> = self.plan.databases.iter().map(|database| database.service.clone()).collect();
         let up = compose::up_services(&self.plan.project, &self.dir.join("old/model.json"), &services);
         self.runner.run_ok(&up, SERVERS_WITHIN).await?;
@@ -193,34 +193,38 @@ impl Run {
         Ok(())
     }
 
-    async fn prove_back(&self, database: &PlanDatabase, server: &Server) -> Result<(), Stop> {
+    async fn compare_with_frozen(&self, database: &PlanDatabase, server: &Server) -> Result<(), StepError> {
         let before: DataFacts = self.load(&frozen_name(database))?;
         let now = stagegate_data_act::facts::facts(server, &database.name, self.plan.integrity).await?;
         let differs = differences(&before, &now);
         if differs.is_empty() {
             return Ok(());
         }
-        Err(Stop::held(format!("database `{}` is back but not as it was: {}", database.name, differs.join("; "))))
+        Err(StepError::blocked(format!(
+            "database `{}` was rolled back, but it differs from its frozen state: {}",
+            database.name,
+            differs.join("; ")
+        )))
     }
 
-    /// Tells which rows the failed databases hold beyond, or short of, what was frozen: written by the migration, or
-    /// by somebody who came past the door. They are kept beside.
-    pub(super) async fn rows_kept_beside(&self) -> Result<Vec<String>, Stop> {
-        let mut told = Vec::new();
+    /// Returns which rows of the failed databases, which are kept, differ from what was frozen: the migration wrote them,
+    /// or somebody who got in all the same.
+    pub(super) async fn changed_rows(&self) -> Result<Vec<String>, StepError> {
+        let mut rows = Vec::new();
         for database in self.plan.databases.iter().filter(|_| self.has_begun(Step::Migrate)) {
             let failed = self.plan.failed_of(&database.name);
             let server = self.server(database).await?;
             let before: DataFacts = self.load(&frozen_name(database))?;
             let kept = stagegate_data_act::facts::facts(&server, &failed, Integrity::Counts).await?;
             for change in row_changes(&before, &kept) {
-                let rows = change.after.map_or_else(|| "gone".to_owned(), |rows| rows.to_string());
-                told.push(format!("{failed}: {} {} -> {rows}", change.table, change.before));
+                let after = change.after.map_or_else(|| "gone".to_owned(), |rows| rows.to_string());
+                rows.push(format!("{failed}: {} {} -> {after}", change.table, change.before));
             }
         }
-        Ok(told)
+        Ok(rows)
     }
 
-    /// Tells whether data was frozen in this run, so that the way back must not start the old release too early.
+    /// Tells whether data was frozen in this run, so that a rollback must not start the old release too early.
     pub(super) fn froze_data(&self) -> bool {
         self.has_begun(Step::Freeze)
     }

@@ -1,4 +1,4 @@
-//! Deploy, verify, open the door, and the way back of code and configuration.
+//! Deploy, verify, open the ports, and the rollback of code and configuration.
 
 use std::{path::Path, time::Duration};
 
@@ -10,41 +10,41 @@ use stagegate_base::{
 };
 use stagegate_gate_decide::promotion::{Checks, ConfigurationRollback, Deployment, Kind, Ports, RollbackChecks, Tier};
 
-use super::{Run, Stop};
+use super::{Run, StepError};
 use stagegate_host::{clock, deployment, ready::Stack, release};
 
 const UP_WITHIN: Duration = Duration::from_secs(300);
 const STOP_WITHIN: Duration = Duration::from_secs(120);
 
 impl Run {
-    /// Puts the release's files in place and starts it; the door stays closed where data may be rolled back.
-    pub(super) async fn deploy(&mut self) -> Result<Deployment, Stop> {
+    /// Puts the release's files in place and starts it; its ports stay closed where data may be rolled back.
+    pub(super) async fn deploy(&mut self) -> Result<Deployment, StepError> {
         self.git().await?.check_out(&self.plan.workdir, &self.plan.release.commit).await?;
         if matches!(self.plan.kind, Kind::Rollback { .. }) {
             self.snapshot("new")?.put_env_files_back(&format!("before-{}", self.plan.run))?;
         }
-        let file = if self.door_is_closed() { self.dir.join("closed.json") } else { self.dir.join("new/model.json") };
+        let file = if self.ports_are_closed() { self.dir.join("closed.json") } else { self.dir.join("new/model.json") };
         let model = release::read_model(&file)?;
         self.deploy_began = Some(clock::since_boot());
         let within = self.plan.verify_within.0;
         self.up(&file, &model, within).await?;
         let reachable = self.plan.reachable.iter().map(|(service, network)| format!("{service} ({network})"));
-        let ports = if self.door_is_closed() { Ports::Closed } else { Ports::Open };
+        let ports = if self.ports_are_closed() { Ports::Closed } else { Ports::Open };
         Ok(Deployment { ports, reachable: reachable.collect() })
     }
 
-    fn door_is_closed(&self) -> bool {
-        self.plan.door_policy == Door::Closed && self.tier() != Tier::Code
+    fn ports_are_closed(&self) -> bool {
+        self.plan.ports == Door::Closed && self.tier() != Tier::Code
     }
 
-    async fn up(&self, file: &Path, model: &Model, within: Duration) -> Result<(), Stop> {
+    async fn up(&self, file: &Path, model: &Model, within: Duration) -> Result<(), StepError> {
         Ok(deployment::up(&self.runner, &self.gate.engine, &self.stack(model), file, within).await?)
     }
 
     /// Runs the suites against the target within the time that a deploy has.
-    pub(super) async fn verify(&mut self) -> Result<Checks, Stop> {
-        let late = || Stop::held(format!("not verified within {} of the deploy", self.plan.verify_within));
-        let examined = self.examine_or_stop(&self.plan.environments.target, self.plan.soak.0);
+    pub(super) async fn verify(&mut self) -> Result<Checks, StepError> {
+        let late = || StepError::blocked(format!("not verified within {} of the deploy", self.plan.verify_within));
+        let examined = self.examine(&self.plan.environments.target, self.plan.soak.0);
         let found = tokio::time::timeout(self.time_left(), examined).await.map_err(|_| late())??;
         let new = self.snapshot("new")?.model;
         self.stop_at_drift(&new).await?;
@@ -59,13 +59,13 @@ impl Run {
         self.plan.verify_within.0.saturating_sub(used)
     }
 
-    async fn stop_at_drift(&self, model: &Model) -> Result<(), Stop> {
+    async fn stop_at_drift(&self, model: &Model) -> Result<(), StepError> {
         let differs = drift(model, &self.gate.engine.project(&self.plan.project).await?);
-        if differs.is_empty() { Ok(()) } else { Err(Stop::held(differs.join("; "))) }
+        if differs.is_empty() { Ok(()) } else { Err(StepError::blocked(differs.join("; "))) }
     }
 
     /// Records the release as what is deployed, and lets users in.
-    pub(super) async fn open_ports(&mut self) -> Result<(), Stop> {
+    pub(super) async fn open_ports(&mut self) -> Result<(), StepError> {
         let new = self.snapshot("new")?;
         release::record_deployed(&self.state, &new.dir)?;
         self.up(&new.model_file(), &new.model, UP_WITHIN).await?;
@@ -73,7 +73,7 @@ impl Run {
         self.stop_at_another_release(&new.model).await
     }
 
-    async fn wait_until_ready(&self, model: &Model) -> Result<(), Stop> {
+    async fn wait_until_ready(&self, model: &Model) -> Result<(), StepError> {
         Ok(deployment::wait_until_ready(&self.runner, &self.gate.engine, &self.stack(model)).await?)
     }
 
@@ -82,8 +82,8 @@ impl Run {
         Stack { config, project, model, within: self.plan.ready_within.0 }
     }
 
-    /// Takes the release's code away: stops it where data is to be put back, and puts files and variables back.
-    pub(super) async fn undo_deploy(&mut self) -> Result<ConfigurationRollback, Stop> {
+    /// Stops the release where its data is to be rolled back, and restores files and variables.
+    pub(super) async fn undo_deploy(&mut self) -> Result<ConfigurationRollback, StepError> {
         if self.froze_data() {
             let new = self.snapshot("new")?;
             let databases: Vec<&String> = self.plan.databases.iter().map(|d| &d.service).collect();
@@ -94,30 +94,32 @@ impl Run {
         self.restore_configuration().await
     }
 
-    async fn restore_configuration(&self) -> Result<ConfigurationRollback, Stop> {
+    async fn restore_configuration(&self) -> Result<ConfigurationRollback, StepError> {
         self.git().await?.check_out(&self.plan.workdir, &self.plan.previous.commit).await?;
         let env_files = self.snapshot("old")?.put_env_files_back(&format!("failed-{}", self.plan.run))?;
         Ok(ConfigurationRollback { env_files })
     }
 
-    /// Starts the release that served before, from its frozen model.
-    pub(super) async fn start_previous(&mut self) -> Result<(), Stop> {
+    /// Starts the previous release from its frozen model.
+    pub(super) async fn start_previous(&mut self) -> Result<(), StepError> {
         let old = self.snapshot("old")?;
         self.up(&old.model_file(), &old.model, UP_WITHIN).await?;
         self.wait_until_ready(&old.model).await
     }
 
-    /// Verifies the way back as strictly as a deploy.
-    pub(super) async fn verify_rollback(&mut self) -> Result<RollbackChecks, Stop> {
+    /// Verifies the rollback as strictly as a deploy.
+    pub(super) async fn verify_rollback(&mut self) -> Result<RollbackChecks, StepError> {
         let within = self.plan.verify_within.0;
-        let examined = self.examine_or_stop(&self.plan.environments.target, self.plan.soak.0);
+        let examined = self.examine(&self.plan.environments.target, self.plan.soak.0);
         let found = tokio::time::timeout(within, examined).await;
-        let stop =
-            || Stop { reason: format!("not verified within {}", self.plan.verify_within), exit: Exit::PersonNeeded };
+        let stop = || StepError {
+            reason: format!("not verified within {}", self.plan.verify_within),
+            exit: Exit::PersonNeeded,
+        };
         let checks = found.map_err(|_| stop())??;
         self.stop_at_drift(&self.snapshot("old")?.model).await?;
         let dir = self.dir.clone();
         self.drop_kept_names(&dir, &self.plan.run).await;
-        Ok(RollbackChecks { checks, kept_rows: self.rows_kept_beside().await? })
+        Ok(RollbackChecks { checks, kept_rows: self.changed_rows().await? })
     }
 }

@@ -59,11 +59,11 @@ pub enum PlanError {
     State {
         /// The folder.
         path: std::path::PathBuf,
-        /// The system's answer.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
-    /// There is nothing to put in the place of.
+    /// Nothing is live in the target.
     #[error(
         "nothing runs in `{environment}` yet; bring the first release up with `gate up --env {environment} --release REV`"
     )]
@@ -81,7 +81,7 @@ pub enum PlanError {
     },
 }
 
-struct Found {
+struct Side {
     environment: Environment,
     containers: Vec<Container>,
     deployed: Option<Snapshot>,
@@ -179,11 +179,11 @@ fn has_same_env_files(deployed: &Snapshot) -> bool {
     })
 }
 
-async fn find(config: &Arc<Config>, engine: &Engine, name: &str) -> Result<Found, PlanError> {
+async fn find(config: &Arc<Config>, engine: &Engine, name: &str) -> Result<Side, PlanError> {
     let environment = config.environment(name)?.clone();
     let containers = engine.project(&environment.project).await?;
     let deployed = release::deployed(&StateDir::of(config, &environment.project))?;
-    Ok(Found { environment, containers, deployed })
+    Ok(Side { environment, containers, deployed })
 }
 
 /// Describes a stack that was brought up without the gate: its files as they are, its images as they run.
@@ -191,7 +191,7 @@ async fn adopt(
     config: &Arc<Config>,
     runner: &Runner,
     git: &Git,
-    target: &Found,
+    target: &Side,
     run: &str,
 ) -> Result<Snapshot, PlanError> {
     let project = Project::load(runner, config, &target.environment.name).await?;
@@ -225,7 +225,7 @@ async fn worktree_facts(git: &Git, environment: &Environment, facts: &mut Facts)
 
 async fn databases(
     config: &Config,
-    target: &Found,
+    target: &Side,
     model: &Model,
     facts: &mut Facts,
 ) -> Result<Vec<PlanDatabase>, PlanError> {
@@ -258,12 +258,12 @@ async fn databases(
 }
 
 /// Returns the databases that are there already under names that the run would give.
-async fn taken(plan: &Plan, target: &Found, model: &Model) -> Result<Vec<String>, PlanError> {
+async fn taken(plan: &Plan, target: &Side, model: &Model) -> Result<Vec<String>, PlanError> {
     let mut taken = Vec::new();
     for database in &plan.databases {
         let Some(server) = server(target, database, model) else { continue };
         for role in [Role::Copy, Role::Failed, Role::Left, Role::Restored] {
-            let name = plan.kept(&database.name, role).name;
+            let name = plan.mark(&database.name, role).name;
             if server.has(&name).await? {
                 taken.push(name);
             }
@@ -276,14 +276,14 @@ async fn taken(plan: &Plan, target: &Found, model: &Model) -> Result<Vec<String>
 async fn rows_since(
     plan: &Plan,
     dir: &Path,
-    target: &Found,
+    target: &Side,
     model: &Model,
 ) -> Result<Vec<stagegate_data_decide::RowChange>, PlanError> {
     let mut changes = Vec::new();
     for database in &plan.databases {
         let Some(server) = server(target, database, model) else { continue };
         let run = dir.file_name().unwrap_or_default().to_string_lossy();
-        let copy = earlier(dir, &run, plan).kept(&database.name, Role::Copy);
+        let copy = earlier(dir, &run, plan).mark(&database.name, Role::Copy);
         let frozen_is_there = server.keeps(&copy).await? || dir.join(format!("frozen-{}.dump", database.id)).is_file();
         let kept = if frozen_is_there { frozen_facts(dir, &database.id) } else { dumped_facts(dir, &database.id) };
         let Some(kept) = kept else { continue };
@@ -305,7 +305,7 @@ fn dumped_facts(dir: &Path, database: &str) -> Option<DataFacts> {
     serde_json::from_value(object["facts"].clone()).ok()
 }
 
-fn server(target: &Found, database: &PlanDatabase, model: &Model) -> Option<Server> {
+fn server(target: &Side, database: &PlanDatabase, model: &Model) -> Option<Server> {
     let container = target.containers.iter().find(|c| c.service == database.service && c.state == State::Running)?;
     let password = model.variable(&database.service, &database.password_variable);
     Some(Server::new(container, &database.role, password.unwrap_or_else(|| Secret::new("")), "stagegate/preflight"))

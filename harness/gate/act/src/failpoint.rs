@@ -30,7 +30,7 @@ pub(crate) fn after_line(line: &Line) {
     };
     if reached.eq_ignore_ascii_case(&wanted) {
         let mut meanwhile = std::process::Command::new("sh");
-        // What the command runs is a process of its own, with no such wish.
+        // What the command runs is a process of its own, without these variables.
         let _ = meanwhile.args(["-c", &command]).env_remove(RUN_AFTER).env_remove(RUN_COMMAND).status();
     }
 }

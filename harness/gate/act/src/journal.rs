@@ -14,7 +14,7 @@ use stagegate_host::files;
 
 /// The file's name within a run's folder.
 pub const FILE_NAME: &str = "journal.jsonl";
-/// Reserved at the start, so that a full disk does not keep a run from telling how it went.
+/// Reserved at the start, so that a full disk does not keep a run from recording its end.
 const RESERVED: u64 = 1 << 20;
 
 /// A journal that cannot be written or read. A run stops at it: no act without its line.
@@ -27,7 +27,7 @@ pub enum StoreError {
         path: PathBuf,
         /// What was tried.
         what: &'static str,
-        /// The system's answer.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
@@ -126,7 +126,7 @@ impl Journal {
     }
 }
 
-/// Reads the lines of a run's journal without taking hold of it.
+/// Reads the lines of a run's journal without opening it for writing.
 ///
 /// # Errors
 /// [`StoreError`] where it is damaged or of another version.

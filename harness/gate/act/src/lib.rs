@@ -1,26 +1,26 @@
-//! The gate at work: it asks `stagegate_gate_decide` for the next move, writes its intent, makes the move, writes the end.
+//! The gate at work: it takes the next move from `stagegate_gate_decide`, writes its intent, makes the move, writes the end.
 //!
 //! Steps do their work here and in the modules below; each can be repeated and undone, whether it ended or not.
 
 mod candidate;
 pub mod compare;
 mod contracts;
-mod crossed;
+mod cross_version;
 mod data;
 mod deploy;
-mod ending;
 mod facts;
 mod failpoint;
-mod felt;
+mod finish;
 pub mod journal;
-mod kept;
 mod live;
 mod performance;
 mod prepare;
 mod readiness;
 mod recover;
 mod rehearsal;
+mod retention;
 mod source;
+mod stall_probe;
 mod start;
 
 use std::{
@@ -61,14 +61,14 @@ use stagegate_host::{
     release::{ReleaseError, Snapshot},
 };
 
-/// What the suites said of an environment.
+/// What the suites found of an environment.
 #[derive(Clone, Debug)]
 pub struct Examination {
-    /// Whether the environment is sound, and why.
+    /// Whether the environment is healthy, and why.
     pub verdict: Verdict,
-    /// What became of each trial.
+    /// What became of each check.
     pub records: Vec<Record>,
-    /// The trials that should have run.
+    /// The checks that should have run.
     pub planned: Vec<Planned>,
 }
 
@@ -100,26 +100,26 @@ pub struct Gate {
     pub observe: Observer,
     /// Sees every block of a comparison.
     pub measuring: Watcher,
-    /// Becomes true when somebody asks to stop: the run is taken back then, in order.
+    /// Becomes true when the operator interrupts: the run is rolled back then, in order.
     pub interrupt: watch::Receiver<bool>,
 }
 
-/// Why a step did not end well.
+/// Why a step failed.
 #[derive(Clone, Debug)]
-pub(crate) struct Stop {
+pub(crate) struct StepError {
     reason: String,
     exit: Exit,
 }
 
-impl Stop {
-    fn held(reason: impl Into<String>) -> Self {
-        Stop { reason: reason.into(), exit: Exit::Held }
+impl StepError {
+    fn blocked(reason: impl Into<String>) -> Self {
+        StepError { reason: reason.into(), exit: Exit::Held }
     }
 }
 
-impl<E: Error + 'static> From<E> for Stop {
+impl<E: Error + 'static> From<E> for StepError {
     fn from(error: E) -> Self {
-        Stop::held(stagegate_host::error::with_causes(&error))
+        StepError::blocked(stagegate_host::error::with_causes(&error))
     }
 }
 
@@ -163,7 +163,7 @@ impl Run {
         Ok(run)
     }
 
-    /// Takes an earlier run up again.
+    /// Resumes an earlier run.
     ///
     /// # Errors
     /// [`StoreError`] where its journal cannot be read or written.
@@ -195,7 +195,7 @@ impl Run {
     /// Makes move after move until the run rests.
     ///
     /// # Errors
-    /// [`StoreError`] where a line cannot be written; the run is taken up by the next `gate` command then.
+    /// [`StoreError`] where a line cannot be written; the next `gate` command resumes the run then.
     pub async fn complete(&mut self) -> Result<(End, Exit), StoreError> {
         self.mask_secrets();
         loop {
@@ -218,30 +218,30 @@ impl Run {
         self.mask_secrets();
         let entry = match outcome {
             Ok(report) => Entry::Done { report },
-            Err(stop) => Entry::Failed { step, reason: self.runner.mask().apply(&stop.reason), exit: stop.exit },
+            Err(error) => Entry::Failed { step, reason: self.runner.mask().apply(&error.reason), exit: error.exit },
         };
         self.write(entry, started.elapsed())
     }
 
-    /// Tells whether the run is still on its way to the commit line; behind it, and on the way back, it goes on.
+    /// Tells whether the run is before its point of no return; after it, and in a rollback, it cannot be interrupted.
     fn can_be_interrupted(&self) -> bool {
         !self.journal.lines().iter().any(|line| matches!(line.entry, Entry::Decided { .. }))
     }
 
-    async fn act_or_stop(&mut self, step: Step) -> Result<StepReport, Stop> {
+    async fn act_or_stop(&mut self, step: Step) -> Result<StepReport, StepError> {
         let mut interrupt = self.gate.interrupt.clone();
         let mark = lock::mark(&self.state, &self.plan.run);
-        let asked = async {
-            // A sender that is gone can never ask.
-            if interrupt.wait_for(|asked| *asked).await.is_err() {
+        let requested = async {
+            // A sender that is gone can never send it.
+            if interrupt.wait_for(|requested| *requested).await.is_err() {
                 std::future::pending::<()>().await;
             }
         };
         tokio::select! {
             outcome = self.act(step) => outcome,
-            () = asked => {
+            () = requested => {
                 let _ = process::end_marked(|found| found == mark);
-                Err(Stop::held("somebody asked to stop"))
+                Err(StepError::blocked("interrupted"))
             }
         }
     }
@@ -251,7 +251,7 @@ impl Run {
         let started = Instant::now();
         let entry = match self.undo(step).await {
             Ok(report) => Entry::Undone { report },
-            Err(stop) => Entry::UndoFailed { step, reason: self.runner.mask().apply(&stop.reason) },
+            Err(error) => Entry::UndoFailed { step, reason: self.runner.mask().apply(&error.reason) },
         };
         self.write(entry, started.elapsed())
     }
@@ -270,7 +270,7 @@ impl Run {
         self.runner = self.runner.clone().with_mask(stagegate_base::redact::Mask::new(secrets));
     }
 
-    async fn act(&mut self, step: Step) -> Result<StepReport, Stop> {
+    async fn act(&mut self, step: Step) -> Result<StepReport, StepError> {
         Ok(match step {
             Step::Preflight => self.preflight().map(|()| StepReport::Preflight)?,
             Step::Validate => StepReport::Validate(self.validate().await?),
@@ -290,7 +290,7 @@ impl Run {
         })
     }
 
-    async fn undo(&mut self, step: Step) -> Result<UndoReport, Stop> {
+    async fn undo(&mut self, step: Step) -> Result<UndoReport, StepError> {
         Ok(match step {
             Step::Prepare => self.undo_prepare().await.map(|()| UndoReport::Prepare)?,
             Step::BackUp => self.undo_back_up().await.map(|()| UndoReport::BackUp)?,
@@ -311,42 +311,42 @@ impl Run {
         })
     }
 
-    fn preflight(&mut self) -> Result<(), Stop> {
+    fn preflight(&mut self) -> Result<(), StepError> {
         let facts = self.facts.take().unwrap_or_default();
         let refusals = stagegate_gate_decide::promotion::refusals(&self.plan.kind, &facts);
-        if refusals.is_empty() { Ok(()) } else { Err(Stop::held(refusals.join("; "))) }
+        if refusals.is_empty() { Ok(()) } else { Err(StepError::blocked(refusals.join("; "))) }
     }
 
-    /// Examines the source first: a release that is not sound needs no other reason to be held.
-    async fn validate(&self) -> Result<Validation, Stop> {
+    /// Examines the source first: a release that is not healthy needs no other reason to be blocked.
+    async fn validate(&self) -> Result<Validation, StepError> {
         let found = self.gate.examine.examine(&self.plan.environments.source, Duration::ZERO).await;
-        let checks = passed_or_stop(&found.verdict)?;
+        let checks = passed(&found.verdict)?;
         let contracts = self.compare_contracts().await?;
         let readiness = Some(self.ready(&found).await?);
         self.stop_at_changed_source("while it was validated").await?;
         Ok(Validation { checks, contracts, readiness })
     }
 
-    async fn examine_or_stop(&self, environment: &str, soak: Duration) -> Result<Checks, Stop> {
-        passed_or_stop(&self.gate.examine.examine(environment, soak).await.verdict)
+    async fn examine(&self, environment: &str, soak: Duration) -> Result<Checks, StepError> {
+        passed(&self.gate.examine.examine(environment, soak).await.verdict)
     }
 
-    /// Returns the snapshot `old` (what served when the run began) or `new` (what goes in).
+    /// Returns the snapshot `old` (the live release when the run began) or `new` (the candidate).
     fn snapshot(&self, name: &str) -> Result<Snapshot, ReleaseError> {
         Snapshot::read(&self.dir.join(name))
     }
 
-    async fn git(&self) -> Result<Git, Stop> {
+    async fn git(&self) -> Result<Git, StepError> {
         Ok(Git::open(&self.runner, &self.plan.repository).await?)
     }
 
     /// Describes the server of a database by the container that runs now; the password is that of `model`'s snapshot.
-    async fn server(&self, database: &PlanDatabase) -> Result<Server, Stop> {
+    async fn server(&self, database: &PlanDatabase) -> Result<Server, StepError> {
         let containers = self.gate.engine.project(&self.plan.project).await?;
         let old = self.snapshot("old")?;
         let container = containers.iter().find(|c| c.service == database.service && !c.one_off);
         let container =
-            container.ok_or_else(|| Stop::held(format!("service `{}` has no container", database.service)))?;
+            container.ok_or_else(|| StepError::blocked(format!("service `{}` has no container", database.service)))?;
         let password = old.model.variable(&database.service, &database.password_variable);
         let password = password.unwrap_or_else(|| stagegate_base::redact::Secret::new(""));
         Ok(Server::new(container, &database.role, password, &self.application()))
@@ -356,7 +356,7 @@ impl Run {
         format!("stagegate/{}", self.plan.run)
     }
 
-    /// Returns the way back that the rehearsal chose; a rollback of data always copies.
+    /// Returns the tier that the rehearsal chose; a rollback of data always copies.
     fn tier(&self) -> Tier {
         let chosen = self.journal.lines().iter().rev().find_map(|line| match &line.entry {
             Entry::Done { report: StepReport::Rehearse(rehearsal) } => Some(rehearsal.tier),
@@ -379,12 +379,12 @@ impl Run {
         self.journal.lines().iter().any(commit)
     }
 
-    fn save<T: serde::Serialize>(&self, name: &str, value: &T) -> Result<(), Stop> {
+    fn save<T: serde::Serialize>(&self, name: &str, value: &T) -> Result<(), StepError> {
         let text = serde_json::to_vec_pretty(value)?;
         Ok(files::write_whole(&self.dir.join(name), &text)?)
     }
 
-    fn load<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, Stop> {
+    fn load<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, StepError> {
         let text = std::fs::read(self.dir.join(name))?;
         Ok(serde_json::from_slice(&text)?)
     }
@@ -395,9 +395,9 @@ fn runner(state: &StateDir, run: &str, dir: &std::path::Path) -> Runner {
     runner.clone().with_log(&dir.join("run.log")).unwrap_or(runner)
 }
 
-fn passed_or_stop(verdict: &Verdict) -> Result<Checks, Stop> {
+fn passed(verdict: &Verdict) -> Result<Checks, StepError> {
     match verdict.exit() {
         Exit::Passed => Ok(Checks::from(verdict)),
-        exit => Err(Stop { reason: verdict.reasons.join("; "), exit }),
+        exit => Err(StepError { reason: verdict.reasons.join("; "), exit }),
     }
 }

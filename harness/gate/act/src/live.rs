@@ -6,11 +6,11 @@ use stagegate_data_decide::{
 };
 use stagegate_gate_decide::promotion::{Kind, PlanDatabase};
 
-use super::{Run, Stop};
+use super::{Run, StepError};
 
 impl Run {
     /// Keeps what the live databases are like before any copy runs the release's code.
-    pub(super) async fn keep_live_facts(&self) -> Result<(), Stop> {
+    pub(super) async fn keep_live_facts(&self) -> Result<(), StepError> {
         for database in &self.plan.databases {
             let facts = stagegate_data_act::live::live_facts(&self.server(database).await?, &database.name).await?;
             self.save(&live_name(database), &facts)?;
@@ -19,37 +19,37 @@ impl Run {
     }
 
     /// Stops where a live database changed as a migration would change it, while copies ran the release's code.
-    pub(super) async fn stop_at_changed_live_data(&self) -> Result<(), Stop> {
+    pub(super) async fn stop_at_changed_live_data(&self) -> Result<(), StepError> {
         if self.plan.kind != Kind::Promote {
             return Ok(());
         }
-        let mut told = Vec::new();
+        let mut changed_databases = Vec::new();
         for database in &self.plan.databases {
             let server = self.server(database).await?;
             let before: LiveFacts = self.load(&live_name(database))?;
             let after = stagegate_data_act::live::live_facts(&server, &database.name).await?;
             let rows =
                 stagegate_data_act::live::count_rows(&server, &database.name, &suspects(&before, &after)).await?;
-            let changed = changes(&before, &after, &self.dumped(database)?, &rows);
+            let changed = changes(&before, &after, &self.dump_facts(database)?, &rows);
             if !changed.is_empty() {
-                told.push(format!("database `{}`: {}", database.name, changed.join("; ")));
+                changed_databases.push(format!("database `{}`: {}", database.name, changed.join("; ")));
             }
         }
-        if told.is_empty() {
+        if changed_databases.is_empty() {
             return Ok(());
         }
         let target = &self.plan.environments.target;
-        Err(Stop::held(format!(
+        Err(StepError::blocked(format!(
             "the live data of `{target}` changed while {} was rehearsed: {}; no step of the gate touches it before the \
              freeze, and a rehearsal cannot reach it, so look for what else changes it (a migration by hand, a job, a \
              host outside of the copy that the release asked to do it); the backup of this run holds the rows from before",
             self.plan.release.name,
-            told.join("; ")
+            changed_databases.join("; ")
         )))
     }
 
     /// Returns what the backup of this run holds of a database.
-    fn dumped(&self, database: &PlanDatabase) -> Result<DataFacts, Stop> {
+    fn dump_facts(&self, database: &PlanDatabase) -> Result<DataFacts, StepError> {
         let manifest: serde_json::Value = self.load("backup/manifest.json")?;
         let objects = manifest["objects"].as_array();
         let object = objects.into_iter().flatten().find(|object| object["database"] == *database.id);

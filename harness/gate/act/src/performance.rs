@@ -1,4 +1,4 @@
-//! The release that serves and the one that comes, measured side by side: does it become slower?
+//! The live release and the candidate, measured side by side: does it become slower?
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use stagegate_base::{exit::Exit, record::Severity};
 use stagegate_gate_decide::promotion::{Kind, PerformanceReport};
 use stagegate_performance_decide::Compared;
 
-use super::{Run, Stop};
+use super::{Run, StepError};
 use stagegate_host::{error::with_causes, release::read_model};
 use stagegate_performance_act::bench::{Alone, Bench, Side, measurable};
 
@@ -14,8 +14,8 @@ use stagegate_performance_act::bench::{Alone, Bench, Side, measurable};
 const WAIT: Duration = Duration::from_secs(1_800);
 
 impl Run {
-    /// Compares both releases on copies of their own. A way back is never held by its speed.
-    pub(super) async fn compare_performance(&self) -> Result<Vec<PerformanceReport>, Stop> {
+    /// Compares both releases on copies of their own. A rollback is never blocked by its speed.
+    pub(super) async fn compare_performance(&self) -> Result<Vec<PerformanceReport>, StepError> {
         if self.plan.kind != Kind::Promote || measurable(&self.gate.config).next().is_none() {
             return Ok(Vec::new());
         }
@@ -24,15 +24,15 @@ impl Run {
         let control = Side { name: self.plan.previous.name.clone(), model: self.snapshot("old")?.model };
         let noted = |who: &str| self.runner.note(&format!("{who} measures on this machine; waiting for its end"));
         let alone = Alone::wait(&format!("run {}", self.plan.run), WAIT, noted).await;
-        let _alone = alone.map_err(|error| Stop { reason: with_causes(&error), exit: Exit::Inconclusive })?;
+        let _alone = alone.map_err(|error| StepError { reason: with_causes(&error), exit: Exit::Inconclusive })?;
         let measured = self.bench().compare(&candidate, &control, |_| {}).await?;
         let compared: Vec<Compared> = measured.into_iter().map(|measurement| measurement.compared).collect();
         self.stop_at_slower(&compared)?;
         Ok(compared.into_iter().map(report).collect())
     }
 
-    /// Holds the release for each required probe that is slower, or could not be decided.
-    fn stop_at_slower(&self, compared: &[Compared]) -> Result<(), Stop> {
+    /// Blocks the release for each required probe that is slower, or is undecided.
+    fn stop_at_slower(&self, compared: &[Compared]) -> Result<(), StepError> {
         let trial = |c: &Compared| format!("performance::{}::comparison", c.probe.replace('-', "_"));
         let severity = |c: &Compared| self.gate.config.severity_of(&trial(c), Severity::Required);
         let open: Vec<&Compared> =
@@ -45,7 +45,7 @@ impl Run {
             .map(|c| format!("{} of {} against {}: {}", c.probe, self.plan.release.name, c.control, c.words()))
             .collect();
         let exit = if open.iter().any(|c| c.exit() == Exit::Held) { Exit::Held } else { Exit::Inconclusive };
-        Err(Stop { reason: reasons.join("; "), exit })
+        Err(StepError { reason: reasons.join("; "), exit })
     }
 
     fn bench(&self) -> Bench<'_> {
@@ -61,8 +61,8 @@ impl Run {
         }
     }
 
-    /// Takes away what an interrupted comparison left.
-    pub(super) async fn end_comparison(&self) -> Result<(), Stop> {
+    /// Removes what an interrupted comparison left.
+    pub(super) async fn end_comparison(&self) -> Result<(), StepError> {
         if self.dir.join("bench").exists() {
             self.bench().end().await?;
         }

@@ -1,4 +1,4 @@
-//! Prepare and back up: everything that can be done while the target serves.
+//! Prepare and back up: everything that can be done while the target is live.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use stagegate_base::{
 use stagegate_data_decide::{DataFacts, differences};
 use stagegate_gate_decide::promotion::{Backup, Kind, Preparation, Step};
 
-use super::{Run, Stop};
+use super::{Run, StepError};
 use stagegate_host::{
     files,
     release::{Resolver, Snapshot},
@@ -25,8 +25,8 @@ use stagegate_host::{
 const TAG_WITHIN: Duration = Duration::from_secs(30);
 
 impl Run {
-    /// Checks the release out beside, resolves its model, pins its images, and keeps what the way back needs.
-    pub(super) async fn prepare(&mut self) -> Result<Preparation, Stop> {
+    /// Checks the release out separately, resolves its model, pins its images, and keeps what a rollback needs.
+    pub(super) async fn prepare(&mut self) -> Result<Preparation, StepError> {
         let old = self.snapshot("old")?;
         self.keep_images(&old.model).await?;
         self.save("volumes-root.json", &self.gate.engine.about().await?.0)?;
@@ -59,7 +59,7 @@ impl Run {
         let env_files: Vec<PathBuf> = self.plan.env_files.iter().chain(&resolved.beside).cloned().collect();
         let new = Snapshot::write(&self.dir.join("new"), &self.plan.release, &resolved.model, &env_files)?;
         if read_all(&self.plan.env_files)? != before {
-            return Err(Stop::held("an env file of the target was changed while it was read; promote again"));
+            return Err(StepError::blocked("an env file of the target was changed while it was read; promote again"));
         }
         // A clean-up of unnamed images must not take what was tested before it is deployed.
         self.keep_images(&new.model).await?;
@@ -69,27 +69,29 @@ impl Run {
     }
 
     /// Returns the image ids of the plan that this host has; the source's running ones can't be missing.
-    async fn tested_images(&self) -> Result<BTreeMap<String, String>, Stop> {
+    async fn tested_images(&self) -> Result<BTreeMap<String, String>, StepError> {
         let mut images = BTreeMap::new();
         for (service, tested) in &self.plan.source {
             if self.gate.engine.image(&tested.image).await?.is_some() {
                 images.insert(service.clone(), tested.image.clone());
             } else if tested.config.is_some() {
                 let image = &tested.image;
-                return Err(Stop::held(format!("image {image} of service `{service}` was removed from this host")));
+                return Err(StepError::blocked(format!(
+                    "image {image} of service `{service}` was removed from this host"
+                )));
             }
         }
         Ok(images)
     }
 
-    fn write_closed(&self, model: &Model) -> Result<Preparation, Stop> {
-        let closed = model.closed(&self.plan.door.iter().cloned().collect());
+    fn write_closed(&self, model: &Model) -> Result<Preparation, StepError> {
+        let closed = model.closed(&self.plan.public.iter().cloned().collect());
         files::write_whole(&self.dir.join("closed.json"), closed.to_json().as_bytes())?;
         Ok(Preparation { services: model.services(), performance: Vec::new() })
     }
 
-    /// Names the images of the way back, so that no clean-up of unnamed images takes them meanwhile.
-    async fn keep_images(&self, model: &Model) -> Result<(), Stop> {
+    /// Names the images that a rollback needs, so that no clean-up of unnamed images takes them meanwhile.
+    async fn keep_images(&self, model: &Model) -> Result<(), StepError> {
         for service in model.with_images() {
             let name = kept_name(&self.plan.run, &service, model.image(&service));
             self.runner.run_ok(&docker::tag(model.image(&service), &name), TAG_WITHIN).await?;
@@ -101,7 +103,7 @@ impl Run {
         self.dir.join("tree")
     }
 
-    fn target(&self) -> Result<Environment, Stop> {
+    fn target(&self) -> Result<Environment, StepError> {
         let environment = self.gate.config.environment(&self.plan.environments.target)?;
         Ok(Environment {
             project: self.plan.project.clone(),
@@ -111,17 +113,17 @@ impl Run {
         })
     }
 
-    pub(super) async fn undo_prepare(&mut self) -> Result<(), Stop> {
+    pub(super) async fn undo_prepare(&mut self) -> Result<(), StepError> {
         self.end_comparison().await?;
         self.git().await?.remove_worktree(&self.tree()).await?;
-        // Once the target was touched, such a name may be the last one that an image of the way back has.
+        // Once the target was touched, such a name may be the last one that an image has that a rollback needs.
         if !Step::FORWARD.into_iter().any(|step| step.touches_target() && self.has_begun(step)) {
             self.drop_kept_names(&self.dir, &self.plan.run).await;
         }
         Ok(())
     }
 
-    /// Takes the names away by which the run in `dir` kept images; those in use stay by their other names.
+    /// Removes the names by which the run in `dir` kept images; those in use stay by their other names.
     pub(super) async fn drop_kept_names(&self, dir: &Path, run: &str) {
         for snapshot in ["old", "new"].iter().filter_map(|name| Snapshot::read(&dir.join(name)).ok()) {
             for service in snapshot.model.with_images() {
@@ -133,7 +135,7 @@ impl Run {
     }
 
     /// Dumps every database, then proves each dump: restored into a fresh server, it holds the same.
-    pub(super) async fn back_up(&mut self) -> Result<Backup, Stop> {
+    pub(super) async fn back_up(&mut self) -> Result<Backup, StepError> {
         let partial = self.dir.join("backup.partial");
         let _ = std::fs::remove_dir_all(&partial);
         files::private_dir(&partial)?;
@@ -173,7 +175,7 @@ impl Run {
         &self,
         backup: &Path,
         expected: &[(stagegate_gate_decide::promotion::PlanDatabase, DataFacts)],
-    ) -> Result<(), Stop> {
+    ) -> Result<(), StepError> {
         self.start_rehearsal().await?;
         for (database, facts) in expected {
             let server = self.rehearsal_server(database).await?;
@@ -184,14 +186,14 @@ impl Run {
             let live = self.server(database).await?;
             // The names are the same on both.
             if server.identity().await? == live.identity().await? {
-                return Err(Stop::held(format!(
+                return Err(StepError::blocked(format!(
                     "the rehearsal's server of `{}` is the live one; nothing was done in it",
                     database.service
                 )));
             }
             // The image makes it. It is not dropped: nothing is, by its name.
             if server.has(copy).await? {
-                server.set_aside(copy, &self.plan.kept(copy, Role::Left).name).await?;
+                server.set_aside(copy, &self.plan.mark(copy, Role::Left).name).await?;
             }
             let locale = live.locale(copy).await?;
             server.create_fresh(copy, &locale).await?;
@@ -199,7 +201,7 @@ impl Run {
             let found = stagegate_data_act::facts::facts(&server, copy, self.plan.integrity).await?;
             let differs = differences(facts, &found);
             if !differs.is_empty() {
-                return Err(Stop::held(format!(
+                return Err(StepError::blocked(format!(
                     "the dump of database `{}` does not restore to what was dumped: {}",
                     database.name,
                     differs.join("; ")
@@ -209,7 +211,7 @@ impl Run {
         Ok(())
     }
 
-    pub(super) async fn undo_back_up(&mut self) -> Result<(), Stop> {
+    pub(super) async fn undo_back_up(&mut self) -> Result<(), StepError> {
         let _ = std::fs::remove_dir_all(self.dir.join("backup.partial"));
         self.end_rehearsal().await?;
         Ok(self.git().await?.untag(&self.plan.tag, &self.plan.tag_message()).await?)
@@ -221,9 +223,9 @@ fn kept_name(run: &str, service: &str, image: &str) -> String {
     format!("stagegate/rollback:{run}-{service}-{}", short(image))
 }
 
-fn read_all(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, Stop> {
+fn read_all(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, StepError> {
     let read = |path: &PathBuf| {
-        std::fs::read(path).map_err(|error| Stop::held(format!("cannot read {}: {error}", path.display())))
+        std::fs::read(path).map_err(|error| StepError::blocked(format!("cannot read {}: {error}", path.display())))
     };
     files.iter().map(read).collect()
 }

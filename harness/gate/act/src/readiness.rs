@@ -1,4 +1,4 @@
-//! Is the release ready for the target? The suites on the source, weighed together with how the two sides differ.
+//! Is the release ready for the target? The suites on the source, scored together with how the two sides differ.
 
 use stagegate_base::exit::Exit;
 use stagegate_gate_decide::{
@@ -8,7 +8,7 @@ use stagegate_gate_decide::{
     verdict::{Verdict, verdict},
 };
 
-use super::{Examination, Run, Stop};
+use super::{Examination, Run, StepError};
 use crate::compare::side;
 use stagegate_host::clock;
 
@@ -16,7 +16,7 @@ impl Run {
     /// Scores what the suites found on the source, and stops below "ready" unless the plan accepts caution.
     ///
     /// Contracts are left out: they are compared by commit, see `contracts`.
-    pub(super) async fn ready(&self, source: &Examination) -> Result<ReadinessReport, Stop> {
+    pub(super) async fn ready(&self, source: &Examination) -> Result<ReadinessReport, StepError> {
         let (engine, config) = (&self.gate.engine, &self.gate.config);
         let environments = &self.plan.environments;
         let a = Side { contracts: Default::default(), ..side(engine, config, &environments.source).await? };
@@ -24,10 +24,10 @@ impl Run {
         let compared = compare(&a, &b, Rules { config, waivers: &[], today: &clock::today() });
         let records: Vec<_> = source.records.iter().chain(&compared.records).cloned().collect();
         let verdict = verdict(&records, &source.planned, &config.readiness);
-        self.judged(&verdict)
+        self.within_bounds(&verdict)
     }
 
-    fn judged(&self, verdict: &Verdict) -> Result<ReadinessReport, Stop> {
+    fn within_bounds(&self, verdict: &Verdict) -> Result<ReadinessReport, StepError> {
         let found = ReadinessReport { score: verdict.score, band: verdict.band };
         let policy = &self.gate.config.readiness;
         let score =
@@ -37,15 +37,17 @@ impl Run {
         match verdict.band {
             Some(Band::Ready) => Ok(found),
             Some(Band::Caution) if self.plan.accept_caution => Ok(found),
-            Some(Band::Caution) => Err(Stop::held(format!("{checks} ({list}). Continue anyway: --accept-caution"))),
+            Some(Band::Caution) => {
+                Err(StepError::blocked(format!("{checks} ({list}). Continue anyway: --accept-caution")))
+            }
             Some(Band::NotReady) => {
                 let why = verdict.reasons.join("; ");
-                Err(Stop::held(format!(
+                Err(StepError::blocked(format!(
                     "{checks} ({list}). With less than {}, nothing overrides this: {why}",
                     policy.caution
                 )))
             }
-            None => Err(Stop {
+            None => Err(StepError {
                 reason: format!("too few checks ran for a readiness score: {}", verdict.reasons.join("; ")),
                 exit: Exit::Inconclusive,
             }),

@@ -1,4 +1,4 @@
-//! Finishing what a killed run left: forward behind its commit line, back before it.
+//! Finishes what a killed run left: forward after its point of no return, back before it.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ pub struct Unfinished {
     pub dir: PathBuf,
     /// Its id.
     pub run: String,
-    /// It asked for a person.
+    /// Manual action is required.
     pub stuck: bool,
 }
 

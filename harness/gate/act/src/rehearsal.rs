@@ -17,7 +17,7 @@ use stagegate_base::{
 use stagegate_data_decide::{self as data, DataFacts};
 use stagegate_gate_decide::promotion::{CrossVersionReport, Kind, PlanDatabase, Rehearsal, StartReport, Tier};
 
-use super::{Run, Stop, felt::Told};
+use super::{Run, StepError, stall_probe::Measured};
 use stagegate_host::{database::Server, files, mounts, release, sockets};
 
 const UP_WITHIN: Duration = Duration::from_secs(180);
@@ -28,13 +28,13 @@ const EXIT_POLL: Duration = Duration::from_millis(500);
 const DOWN_WITHIN: Duration = Duration::from_secs(60);
 
 /// What the migrations did to the copies.
-struct Rehearsed {
-    /// Schema or rows are others than before.
+struct Changes {
+    /// Schema or rows differ from before.
     changed: bool,
     took: Duration,
-    crossed: Option<CrossVersionReport>,
+    cross_versions: Option<CrossVersionReport>,
     /// By the database's id.
-    felt: Vec<(String, Told)>,
+    impacts: Vec<(String, Measured)>,
     /// What the candidate's start did.
     start: Option<StartReport>,
 }
@@ -49,7 +49,7 @@ impl Run {
     }
 
     /// Starts the database services alone, empty, under a project of their own.
-    pub(super) async fn start_rehearsal(&self) -> Result<(), Stop> {
+    pub(super) async fn start_rehearsal(&self) -> Result<(), StepError> {
         self.end_rehearsal().await?;
         let model = match self.plan.kind {
             Kind::Promote => release::read_model(&self.dir.join("in-tree.json"))?,
@@ -71,17 +71,17 @@ impl Run {
     }
 
     /// A dump is proven on the server that it is to be restored on: the image that runs now.
-    fn with_the_running_servers(&self, model: &Model) -> Result<Model, Stop> {
+    fn with_the_running_servers(&self, model: &Model) -> Result<Model, StepError> {
         let old = self.snapshot("old")?.model;
         let images =
             self.plan.databases.iter().map(|d| (d.service.clone(), old.image(&d.service).to_owned())).collect();
         Ok(model.pinned(&self.plan.release.commit, &images, &std::collections::BTreeMap::new()))
     }
 
-    pub(super) async fn rehearsal_server(&self, database: &PlanDatabase) -> Result<Server, Stop> {
+    pub(super) async fn rehearsal_server(&self, database: &PlanDatabase) -> Result<Server, StepError> {
         let containers = self.gate.engine.project(&self.rehearsal_project()).await?;
         let container = containers.iter().find(|c| c.service == database.service && !c.one_off);
-        let container = container.ok_or_else(|| Stop::held("the rehearsal's database did not start"))?;
+        let container = container.ok_or_else(|| StepError::blocked("the rehearsal's database did not start"))?;
         let model = release::read_model(&self.rehearsal_file())?;
         let password = model.variable(&database.service, &database.password_variable);
         let password = password.unwrap_or_else(|| Secret::new(""));
@@ -89,7 +89,7 @@ impl Run {
     }
 
     /// Waits until the rehearsal's server takes sessions; one that does not is told with its last words.
-    pub(super) async fn wait_for_rehearsal(&self, database: &PlanDatabase, server: &Server) -> Result<(), Stop> {
+    pub(super) async fn wait_for_rehearsal(&self, database: &PlanDatabase, server: &Server) -> Result<(), StepError> {
         let exited = self.until_it_exits(&database.service);
         let waited = tokio::select! {
             waited = server.wait(SERVER_WITHIN) => waited.map_err(|error| stagegate_host::error::with_causes(&error)),
@@ -103,8 +103,8 @@ impl Run {
             None => String::new(),
         };
         let last: Vec<&str> = logs.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        Err(Stop::held(format!(
-            "with the release's settings the server of `{}` does not start on a copy: {}; its last words: {}",
+        Err(StepError::blocked(format!(
+            "with the release's settings the server of `{}` does not start on a copy: {}; its last log lines: {}",
             database.service,
             error,
             last.join(" | ")
@@ -124,38 +124,38 @@ impl Run {
     }
 
     /// Makes the target's roles on the rehearsal's server, so that owners and rights can be restored.
-    pub(super) async fn make_roles(&self, database: &PlanDatabase, rehearsal: &Server) -> Result<(), Stop> {
+    pub(super) async fn make_roles(&self, database: &PlanDatabase, rehearsal: &Server) -> Result<(), StepError> {
         let roles = self.server(database).await?.roles().await?;
         Ok(rehearsal.make_roles(&roles).await?)
     }
 
-    /// Takes the rehearsal's project away, volumes included; that it is gone already is fine.
-    pub(super) async fn end_rehearsal(&self) -> Result<(), Stop> {
+    /// Removes the rehearsal's project, volumes included; that it is gone already is fine.
+    pub(super) async fn end_rehearsal(&self) -> Result<(), StepError> {
         self.runner.run_ok(&compose::down(&self.rehearsal_project(), true), DOWN_WITHIN).await?;
         Ok(())
     }
 
     /// Applies the release's migrations to the restored copies and counts what became of the rows.
-    pub(super) async fn rehearse(&mut self) -> Result<Rehearsal, Stop> {
+    pub(super) async fn rehearse(&mut self) -> Result<Rehearsal, StepError> {
         let rehearsed = self.rehearse_each().await;
         self.end_rehearsal().await?;
         // Whether the rehearsal ended well or not: this is worse than whatever else it found.
         self.stop_at_changed_live_data().await?;
-        let Rehearsed { changed, took, crossed, felt, start } = rehearsed.map_err(sealed_off)?;
+        let Changes { changed, took, cross_versions, impacts, start } = rehearsed.map_err(with_reach_hint)?;
         // The last look before the target is touched.
         self.stop_at_changed_target().await?;
         let tier = match start {
             // What a start changes, or may change, only the data from before undoes.
             Some(StartReport::Changed | StartReport::Unknown { .. }) => self.tier_for_data(),
-            _ if changed => self.tier_where_crossed(crossed.as_ref()),
+            _ if changed => self.tier_after_data_change(cross_versions.as_ref()),
             _ => Tier::Code,
         };
-        let impacts = felt.iter().map(|(database, told)| told.impact(database)).collect();
-        Ok(Rehearsal { tier, migration_seconds: took.as_secs_f64(), impacts, cross_versions: crossed, start })
+        let impacts = impacts.iter().map(|(database, measured)| measured.impact(database)).collect();
+        Ok(Rehearsal { tier, migration_seconds: took.as_secs_f64(), impacts, cross_versions, start })
     }
 
-    async fn rehearse_each(&self) -> Result<Rehearsed, Stop> {
-        let (mut changed, mut took, mut felt) = (false, Duration::ZERO, Vec::new());
+    async fn rehearse_each(&self) -> Result<Changes, StepError> {
+        let (mut changed, mut took, mut impacts) = (false, Duration::ZERO, Vec::new());
         for database in &self.plan.databases {
             let Some(service) = &database.migrations else { continue };
             let server = self.rehearsal_server(database).await?;
@@ -165,17 +165,17 @@ impl Run {
             let started = Instant::now();
             let (project, model) = (self.rehearsal_project(), self.rehearsal_file());
             let migrations = self.run_migrations(&project, &model, service);
-            let told = self.migrated_and_felt(database, &server, migrations).await?;
+            let measured = self.migrate_under_load(database, &server, migrations).await?;
             took += started.elapsed();
-            self.stop_at_stall(database, &told)?;
-            felt.push((database.id.clone(), told));
+            self.stop_at_stall(database, &measured)?;
+            impacts.push((database.id.clone(), measured));
             let after = stagegate_data_act::facts::facts(&server, &database.name, Integrity::Checksums).await?;
             self.stop_at_losses(database, &before, &after)?;
             changed |= before != after;
         }
         let start = self.rehearse_start().await?;
-        let crossed = if changed { self.cross().await } else { None };
-        Ok(Rehearsed { changed, took, crossed, felt, start })
+        let cross_versions = if changed { self.cross_version_report().await } else { None };
+        Ok(Changes { changed, took, cross_versions, impacts, start })
     }
 
     /// Runs a one-shot migrations service of a model under a name of this run.
@@ -184,7 +184,7 @@ impl Run {
         project: &str,
         model: &std::path::Path,
         service: &str,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), StepError> {
         let name = self.migrations_container();
         self.remove_migrations().await?;
         let run = compose::run_once(project, model, service, &name);
@@ -193,7 +193,7 @@ impl Run {
     }
 
     /// Removes the container of migrations that a killed run left in the rehearsal or in the target.
-    pub(super) async fn remove_migrations(&self) -> Result<(), Stop> {
+    pub(super) async fn remove_migrations(&self) -> Result<(), StepError> {
         let projects = [self.rehearsal_project(), self.plan.project.clone()];
         let projects: Vec<&str> = projects.iter().map(String::as_str).collect();
         Ok(self.gate.engine.remove_one_off(&self.migrations_container(), &projects).await?)
@@ -208,14 +208,14 @@ impl Run {
         database: &PlanDatabase,
         before: &DataFacts,
         after: &DataFacts,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), StepError> {
         let losses = data::losses(before, after, &database.rows_may_fall);
         if losses.is_empty() {
             return Ok(());
         }
         let (what, verb) =
             if database.migrations.is_some() { ("the migrations of", "lose") } else { ("the start of", "loses") };
-        Err(Stop::held(format!(
+        Err(StepError::blocked(format!(
             "{what} {} {verb} rows of database `{}`: {}; if that is meant, name the table in \
              `rows_may_fall` of [databases.{}]",
             self.plan.release.name,
@@ -243,13 +243,13 @@ impl Run {
         files::free_space(std::path::Path::new(&root))
     }
 
-    pub(super) async fn undo_rehearse(&mut self) -> Result<(), Stop> {
+    pub(super) async fn undo_rehearse(&mut self) -> Result<(), StepError> {
         self.remove_migrations().await?;
         self.end_rehearsal().await
     }
 }
 
-/// Words of programs that did not reach another host.
+/// What programs print that could not reach another host.
 const UNREACHED: [&str; 12] = [
     "could not connect",
     "connection to server",
@@ -266,12 +266,12 @@ const UNREACHED: [&str; 12] = [
 ];
 
 /// Adds what a rehearsal cannot reach where that may be why it failed.
-fn sealed_off(stop: Stop) -> Stop {
-    let said = stop.reason.to_lowercase();
-    if !UNREACHED.iter().any(|word| said.contains(word)) {
-        return stop;
+fn with_reach_hint(error: StepError) -> StepError {
+    let text = error.reason.to_lowercase();
+    if !UNREACHED.iter().any(|word| text.contains(word)) {
+        return error;
     }
     let hint = "a rehearsal reaches nothing but its own copy, neither this host nor any other: let migrations use the \
                 database by its service's name and port";
-    Stop { reason: format!("{}; {hint}", stop.reason), ..stop }
+    StepError { reason: format!("{}; {hint}", error.reason), ..error }
 }

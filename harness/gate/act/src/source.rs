@@ -11,12 +11,12 @@ use stagegate_base::{
 };
 use stagegate_gate_decide::promotion::{Kind, release_differences, source_changes};
 
-use super::{Run, Stop};
+use super::{Run, StepError};
 use stagegate_host::{error::with_causes, git::Git, paths::StateDir, release};
 
 impl Run {
     /// Stops where the source is no longer what the plan says; `when` says what was done meanwhile.
-    pub(super) async fn stop_at_changed_source(&self, when: &str) -> Result<(), Stop> {
+    pub(super) async fn stop_at_changed_source(&self, when: &str) -> Result<(), StepError> {
         if self.plan.kind != Kind::Promote {
             return Ok(());
         }
@@ -32,17 +32,17 @@ impl Run {
         if changes.is_empty() {
             return Ok(());
         }
-        Err(Stop::held(format!(
-            "`{name}` changed {when}: {}; what was tested is no longer what runs there, so nothing was taken from it: \
-             bring {} up there again (`gate up --env {name} --release {}`) and promote",
+        Err(StepError::blocked(format!(
+            "`{name}` changed {when}: {}; what was tested is no longer what runs there. \
+             Bring {} up there again (`gate up --env {name} --release {}`) and promote",
             changes.join("; "),
             self.plan.release.name,
             self.plan.release.name
         )))
     }
 
-    /// Stops where somebody changed the target since the plan was made: the way back leads to what the plan says.
-    pub(super) async fn stop_at_changed_target(&self) -> Result<(), Stop> {
+    /// Stops where somebody changed the target since the plan was made: a rollback restores what the plan says.
+    pub(super) async fn stop_at_changed_target(&self) -> Result<(), StepError> {
         let old = self.snapshot("old")?.model;
         let changes = drift(&old, &self.gate.engine.project(&self.plan.project).await?);
         if changes.is_empty() {
@@ -50,18 +50,18 @@ impl Run {
         }
         let target = &self.plan.environments.target;
         let changes = changes.join("; ");
-        Err(Stop::held(format!("`{target}` was changed by somebody else since this run began: {changes}")))
+        Err(StepError::blocked(format!("`{target}` was changed since this run began: {changes}")))
     }
 
     /// Stops where the target does not run, service by service, the images and labels that the plan promises.
-    pub(super) async fn stop_at_another_release(&self, model: &Model) -> Result<(), Stop> {
+    pub(super) async fn stop_at_another_release(&self, model: &Model) -> Result<(), StepError> {
         let containers = self.gate.engine.project(&self.plan.project).await?;
         let differences = release_differences(&self.plan, model, &containers);
         if differences.is_empty() {
             return Ok(());
         }
         let (target, release) = (&self.plan.environments.target, &self.plan.release.name);
-        Err(Stop::held(format!("`{target}` does not run {release} as planned: {}", differences.join("; "))))
+        Err(StepError::blocked(format!("`{target}` does not run {release} as planned: {}", differences.join("; "))))
     }
 }
 

@@ -16,7 +16,7 @@ use stagegate_gate_decide::{
 };
 use stagegate_host::{deployment, error::with_causes, files, ready::Stack, release};
 
-use super::{Run, Stop, crossed::Release};
+use super::{Run, StepError, cross_version::Side};
 
 /// How long Compose may take to start the candidate's services.
 const UP_WITHIN: Duration = Duration::from_secs(180);
@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 impl Run {
     /// Starts the candidate on the copies, where a database has no migrations service, and compares these before and
     /// after; `None` where every database has one.
-    pub(super) async fn rehearse_start(&self) -> Result<Option<StartReport>, Stop> {
+    pub(super) async fn rehearse_start(&self) -> Result<Option<StartReport>, StepError> {
         let databases: Vec<&PlanDatabase> =
             self.plan.databases.iter().filter(|database| database.migrations.is_none()).collect();
         if databases.is_empty() || self.plan.kind != Kind::Promote {
@@ -41,7 +41,7 @@ impl Run {
             before.push(self.facts_of_copy(database).await?);
         }
         let file = self.dir.join("start.json");
-        let model = self.crossed_model(Release::Coming)?;
+        let model = self.side_model(Side::Candidate)?;
         files::write_whole(&file, model.to_json().as_bytes())?;
         let started = Instant::now();
         let unhealthy = self.start_candidate(model, &file).await?;
@@ -63,8 +63,8 @@ impl Run {
         &self,
         model: stagegate_base::compose::Model,
         file: &Path,
-    ) -> Result<Option<String>, Stop> {
-        let (name, project) = (self.rehearsal_project(), self.as_project(Release::Coming, model, file)?);
+    ) -> Result<Option<String>, StepError> {
+        let (name, project) = (self.rehearsal_project(), self.as_project(Side::Candidate, model, file)?);
         let stack = Stack { within: self.plan.ready_within.0, project: &name, ..Stack::of(&project) };
         if let Err(error) = deployment::up(&self.runner, &self.gate.engine, &stack, file, UP_WITHIN).await {
             return Ok(Some(self.runner.mask().apply(&with_causes(&error))));
@@ -79,7 +79,7 @@ impl Run {
         databases: &[&PlanDatabase],
         before: &[DataFacts],
         started: Instant,
-    ) -> Result<Vec<DataFacts>, Stop> {
+    ) -> Result<Vec<DataFacts>, StepError> {
         let mut last: Vec<DataFacts> = Vec::new();
         loop {
             let mut now = Vec::new();
@@ -95,13 +95,13 @@ impl Run {
         }
     }
 
-    async fn facts_of_copy(&self, database: &PlanDatabase) -> Result<DataFacts, Stop> {
+    async fn facts_of_copy(&self, database: &PlanDatabase) -> Result<DataFacts, StepError> {
         let server = self.rehearsal_server(database).await?;
         // Always with contents: a start that only changes values must not look like one that changes nothing.
         Ok(stagegate_data_act::facts::facts(&server, &database.name, Integrity::Checksums).await?)
     }
 
-    async fn stop_candidate(&self, file: &Path) -> Result<(), Stop> {
+    async fn stop_candidate(&self, file: &Path) -> Result<(), StepError> {
         let servers: BTreeSet<&String> = self.plan.databases.iter().map(|database| &database.service).collect();
         let services = release::read_model(file)?.services();
         let rest: Vec<String> = services.into_iter().filter(|name| !servers.contains(name)).collect();

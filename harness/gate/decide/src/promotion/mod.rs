@@ -1,10 +1,10 @@
 //! A promotion as a list of steps, its journal, and what to do next.
 //!
 //! Before an action its intent is written to the journal and synced, after it the end. [`next`] is a pure function
-//! of the journal: a run that was killed goes on, or back, by asking it again. Until the commit line is written a
-//! run can only be taken back; from then on it only goes forward.
+//! of the journal: a run that was killed continues, or rolls back, by calling it again. Until the point of no return is
+//! written a run can only roll back; from then on it only goes forward.
 
-mod ending;
+mod end;
 mod format1;
 mod journal;
 mod next;
@@ -16,7 +16,7 @@ mod report;
 mod report_text;
 mod source;
 
-pub use ending::{by_hand, end_text, reason};
+pub use end::{by_hand, end_text, reason};
 pub use journal::{Chain, Decision, End, Entry, JournalError, Line, VERSION, chained, read};
 pub use next::{Move, next};
 pub use plan::{Environments, Kind, Plan, PlanDatabase, ServiceChange, SourceService, rollback_tag};
@@ -42,18 +42,17 @@ pub enum Step {
     Validate,
     /// Resolve the release: images by id, models, space.
     Prepare,
-    /// Dump data, keep configuration, and prove the dump by restoring it.
+    /// Dump data, store the configuration, and prove the dump by restoring it.
     BackUp,
     /// Apply the release's migrations to the restored copy and count rows.
     Rehearse,
-    // An approval by a person has its place here.
-    /// Close the door and stop whatever writes.
+    /// Stop whatever writes.
     Freeze,
     /// Copy the database on its server, or dump it again where it cannot be copied.
     Clone,
     /// Apply the release's migrations; in a rollback, put the earlier data in place.
     Migrate,
-    /// Start the release, its door still closed.
+    /// Start the release, its ports still closed.
     Deploy,
     /// Run the suites against the target.
     Verify,
@@ -66,14 +65,14 @@ pub enum Step {
     /// In a rollback: run the suites against it.
     #[serde(alias = "verify_back")]
     VerifyRollback,
-    /// Tell whoever wants to know.
+    /// Notify the configured receivers.
     Notify,
-    /// Take away what is no longer needed.
+    /// Remove what is no longer needed.
     Prune,
 }
 
 impl Step {
-    /// The steps up to the commit line, in order.
+    /// The steps up to the point of no return, in order.
     pub const FORWARD: [Step; 10] = [
         Step::Preflight,
         Step::Validate,
@@ -86,9 +85,9 @@ impl Step {
         Step::Deploy,
         Step::Verify,
     ];
-    /// The steps behind the commit line, in order.
+    /// The steps after the point of no return, in order.
     pub const AFTER_COMMIT: [Step; 3] = [Step::OpenPorts, Step::Notify, Step::Prune];
-    /// The steps of a way back, once everything is undone, in order.
+    /// The steps of a rollback, once everything is undone, in order.
     pub const AFTER_UNDO: [Step; 3] = [Step::StartPrevious, Step::VerifyRollback, Step::Notify];
 
     /// Tells whether the step changes the target environment.
@@ -126,7 +125,7 @@ impl Step {
     }
 }
 
-/// The way back for data, as chosen for one run.
+/// The rollback of data, as chosen for one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {

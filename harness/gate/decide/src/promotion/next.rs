@@ -3,7 +3,7 @@
 use super::{Decision, End, Entry, Kind, Line, Plan, Step, StepReport, Tier};
 use stagegate_base::exit::Exit;
 
-/// How often an undo, or a step that must succeed, is tried before a person is asked.
+/// How often an undo, or a step that must succeed, is tried before manual action is required.
 const TRIES: usize = 3;
 
 /// The next thing to do.
@@ -23,8 +23,8 @@ pub enum Move {
 
 /// Returns what to do next in a run whose journal is `lines`, the first of which holds `plan`.
 ///
-/// It is asked between two actions only, so a step that was begun and never ended was interrupted: it is undone
-/// before the commit line, and done again behind it and on the way back, where every step can be repeated.
+/// It is called between two actions only, so a step that was begun and never ended was interrupted: it is undone before
+/// the point of no return, and done again after it and in a rollback, where every step can be repeated.
 #[must_use]
 pub fn next(plan: &Plan, lines: &[Line]) -> Move {
     let run = Run { plan, lines };
@@ -117,7 +117,7 @@ impl Run<'_> {
 
     fn after_commit(&self) -> Move {
         for step in Step::AFTER_COMMIT {
-            // What is missed by a failing notification or clean-up is told, and harms nobody.
+            // What a failing notification or clean-up misses is reported, and harms nobody.
             let spent = if step == Step::OpenPorts { self.failures(step) >= TRIES } else { self.failures(step) >= 1 };
             if self.done(step) || (spent && step != Step::OpenPorts) {
                 continue;
@@ -145,10 +145,10 @@ impl Run<'_> {
                 _ => return Move::Do(step),
             }
         }
-        self.end_of_way_back(touched)
+        self.end_of_rollback(touched)
     }
 
-    fn end_of_way_back(&self, touched: bool) -> Move {
+    fn end_of_rollback(&self, touched: bool) -> Move {
         if touched && !self.done(Step::VerifyRollback) {
             return Move::End(End::NotVerified, Exit::PersonNeeded);
         }
@@ -163,7 +163,7 @@ impl Run<'_> {
         self.failure().filter(|(step, _, _)| Step::FORWARD.contains(step)).map(|(_, _, exit)| exit)
     }
 
-    /// Counts failures of a step since the run was last taken up: a person who resumes gives new tries.
+    /// Counts failures of a step since the run was last resumed: each resume gives new tries.
     fn failures(&self, step: Step) -> usize {
         self.since_resumed().filter(|entry| matches!(entry, Entry::Failed { step: s, .. } if *s == step)).count()
     }

@@ -19,11 +19,11 @@ use stagegate_data_decide::RowChange;
 pub enum Kind {
     /// A release goes from one environment to the next.
     Promote,
-    /// A person takes back an earlier run.
+    /// The operator rolls an earlier run back.
     Rollback {
-        /// The run that is taken back.
+        /// The run that is rolled back.
         run: String,
-        /// Whether data goes back as well, or only code and configuration.
+        /// Whether data is rolled back as well, or only code and configuration.
         data: bool,
     },
 }
@@ -94,7 +94,7 @@ pub struct Plan {
     pub project: String,
     /// The release that goes in.
     pub release: Release,
-    /// The release that serves now.
+    /// The live release.
     pub previous: Release,
     /// The git repository.
     pub repository: PathBuf,
@@ -108,13 +108,16 @@ pub struct Plan {
     pub databases: Vec<PlanDatabase>,
     /// Services that are stopped while data is frozen.
     pub freeze: Vec<String>,
-    /// Services whose ports stay unpublished until the commit line, and that leave the networks of other stacks.
-    pub door: Vec<String>,
+    /// Services with users, whose ports stay unpublished until the point of no return, and that leave the networks of
+    /// other stacks. Earlier plans call it `door`.
+    #[serde(alias = "door")]
+    pub public: Vec<String>,
     /// Services that stay reachable from outside all the same, and by what.
     #[serde(default)]
     pub reachable: Vec<(String, String)>,
-    /// Whether the door is closed at all.
-    pub door_policy: Door,
+    /// Whether their ports are closed at all. Earlier plans call it `door_policy`.
+    #[serde(alias = "door_policy")]
+    pub ports: Door,
     /// The way back that the configuration asks for.
     pub tier: stagegate_base::config::Tier,
     /// What proves that rows are whole.
@@ -139,13 +142,13 @@ pub struct Plan {
     pub backup_within: Span,
     /// How many rollback points are kept.
     pub keep: usize,
-    /// What is made of each release's run on the other one's schema.
+    /// What is done with each release's run on the other one's schema.
     #[serde(default)]
     pub cross_versions: CrossVersions,
-    /// How long the migrations may hold up those who use the copy; told only where `None`.
+    /// How long the migrations may stall requests to the copy; only reported where `None`.
     #[serde(default)]
     pub longest_stall: Option<Span>,
-    /// Go on where the readiness score is in the band of caution.
+    /// Continue where the readiness score is in the band of caution.
     #[serde(default)]
     pub accept_caution: bool,
 }
@@ -153,9 +156,9 @@ pub struct Plan {
 impl Plan {
     /// Returns the mark, with the name, of what the run makes of `database` for `role`.
     #[must_use]
-    pub fn kept(&self, database: &str, role: Role) -> Mark {
+    pub fn mark(&self, database: &str, role: Role) -> Mark {
         Mark {
-            name: self.beside(database, role.infix()),
+            name: self.database_name(database, role.infix()),
             of: database.to_owned(),
             role,
             run: self.run.clone(),
@@ -166,13 +169,13 @@ impl Plan {
     /// Returns the name of the copy that is made of `database` before it is migrated.
     #[must_use]
     pub fn copy_of(&self, database: &str) -> String {
-        self.kept(database, Role::Copy).name
+        self.mark(database, Role::Copy).name
     }
 
     /// Returns the name under which a failed `database` is kept.
     #[must_use]
     pub fn failed_of(&self, database: &str) -> String {
-        self.kept(database, Role::Failed).name
+        self.mark(database, Role::Failed).name
     }
 
     /// Returns the names of the plan's databases, which are never dropped.
@@ -183,7 +186,7 @@ impl Plan {
 
     /// Returns a name of at most 63 bytes. Of a longer one the end of the database's part becomes a hash of all of it, so
     /// that two databases that begin alike stay apart.
-    fn beside(&self, database: &str, infix: &str) -> String {
+    fn database_name(&self, database: &str, infix: &str) -> String {
         let ending = format!("__{infix}_{}", self.run.replace('-', "_"));
         if database.len() + ending.len() <= NAME_BYTES {
             return format!("{database}{ending}");
@@ -203,7 +206,7 @@ impl Plan {
         format!("{} before run {}", self.environments.target, self.run)
     }
 
-    /// Returns the plan as the operator reads it before saying yes.
+    /// Returns the plan as the operator reads it before the confirmation.
     #[must_use]
     pub fn text(&self) -> String {
         let mut lines = vec![self.headline()];
@@ -219,16 +222,16 @@ impl Plan {
             lines.push(format!("  rows      {}: {now} now, {} after the rollback", change.table, change.before));
         }
         lines.push(format!("  freeze    {} stopped while data is copied and migrated", list(&self.freeze)));
-        match self.door_policy {
+        match self.ports {
             Door::Closed => lines.push(format!(
                 "  traffic   {} offline from migration to verification (only if data changes)",
-                are(&self.door)
+                are(&self.public)
             )),
             Door::Open => {
                 lines.push("  traffic   stays on: rows written before verification are counted on a rollback".into())
             }
         }
-        for (service, network) in self.reachable.iter().filter(|_| self.door_policy == Door::Closed) {
+        for (service, network) in self.reachable.iter().filter(|_| self.ports == Door::Closed) {
             lines.push(format!(
                 "  traffic   {service} stays reachable through {network} (rows written before verification are counted \
                  on a rollback)"

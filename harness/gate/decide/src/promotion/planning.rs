@@ -81,10 +81,10 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         services: service_changes(&facts),
         source,
         rows_since: Vec::new(),
-        door: closable(&facts),
+        public: closable(&facts),
         reachable: reachable(&facts),
         freeze: freeze(&facts),
-        door_policy: gate.door,
+        ports: gate.door,
         tier: gate.tier,
         integrity: gate.integrity,
         verify_within: gate.verify_within,
@@ -184,8 +184,8 @@ fn stopped_text(container: &Container) -> String {
     let (service, state) = (&container.service, format!("{:?}", container.state).to_lowercase());
     match (container.state, container.exit_code) {
         (State::Exited, 0) => format!(
-            "{service} exited (code 0). If it is a one-shot job, set `lifetime = \"one-shot\"` in [services.{service}], or \
-             name it in `migrations` of its database"
+            "{service} exited (code 0). If it is a one-shot job, set `one_shot = true` in [services.{service}], \
+             or name it as `migrations` of its database"
         ),
         (State::Exited, code) => format!("{service} exited (code {code})"),
         _ => format!("{service} is {state}"),
@@ -258,7 +258,7 @@ mod tests {
     fn what_keeps_data_runs_on_and_what_users_reach_is_stopped_first() {
         let plan = plan_with(&config(""), Kind::Promote, None);
         assert_eq!(plan.freeze, ["web", "worker"]);
-        assert_eq!(plan.door, ["web"], "a database's port is no way in for users");
+        assert_eq!(plan.public, ["web"], "a database's port is no way in for users");
         assert_eq!(plan_with(&config("[gate]\nfreeze = [\"worker\"]\n"), Kind::Promote, None).freeze, ["worker"]);
     }
 

@@ -27,7 +27,7 @@ pub struct Facts {
     pub target_drift: Vec<String>,
     /// Services of the target whose container does not run.
     pub target_down: Vec<String>,
-    /// Images that the way back needs and this host does not have.
+    /// Images that a rollback needs and this host does not have.
     pub missing_images: Vec<String>,
     /// An earlier run that has not ended.
     pub unfinished_run: Option<String>,
@@ -41,7 +41,7 @@ pub struct Facts {
     pub wal: u64,
     /// Databases that are there already under a name that the run would give.
     pub taken: Vec<String>,
-    /// Two containers or anonymous volumes that hold data, and the like: told as found.
+    /// Two containers or anonymous volumes that hold data, and the like: reported as found.
     pub others: Vec<String>,
 }
 
@@ -69,8 +69,8 @@ pub fn refusals(kind: &Kind, facts: &Facts) -> Vec<String> {
     if *kind == Kind::Promote {
         source(&mut refusals, facts);
     }
-    told(&mut refusals, "the target has drifted from what was deployed", &facts.target_drift);
-    told(&mut refusals, "the target is not healthy", &facts.target_down);
+    refuse(&mut refusals, "the target has drifted from what was deployed", &facts.target_drift);
+    refuse(&mut refusals, "the target is not healthy", &facts.target_down);
     for image in &facts.missing_images {
         refusals.push(format!("image {image}, needed for rollback, is missing on this host"));
     }
@@ -94,7 +94,7 @@ fn changes(refusals: &mut Vec<String>, place: &str, changes: &[String], way_out:
     }
 }
 
-fn told(refusals: &mut Vec<String>, what: &str, found: &[String]) {
+fn refuse(refusals: &mut Vec<String>, what: &str, found: &[String]) {
     if !found.is_empty() {
         refusals.push(format!("{what}: {}", found.join("; ")));
     }
@@ -112,8 +112,8 @@ fn source(refusals: &mut Vec<String>, facts: &Facts) {
         )),
         Some(_) => {}
     }
-    told(refusals, "the source has drifted from what was deployed", &facts.source_drift);
-    told(refusals, "the source's files are not those of the release", &facts.source_worktree);
+    refuse(refusals, "the source has drifted from what was deployed", &facts.source_drift);
+    refuse(refusals, "the source's files are not those of the release", &facts.source_worktree);
     if let Some(run) = &facts.source_unfinished {
         refusals.push(format!("run {run} of the source is unfinished; finish it with `gate resume` there"));
     }

@@ -65,7 +65,7 @@ pub fn pruning(plan: &Plan, databases: &[&PlanDatabase], found: &[FoundDatabase]
     Pruning { drop, unknown }
 }
 
-/// Tells whether a name is of the form that the gate gives: for what a person is told, never for what is dropped.
+/// Tells whether a name is of the form that the gate gives: for what is reported, never for what is dropped.
 fn looks_made_of(name: &str, database: &str) -> bool {
     let is_number =
         |text: &str, length: usize, digit: fn(&u8) -> bool| text.len() == length && text.as_bytes().iter().all(digit);

@@ -8,7 +8,7 @@ const EARLIER: &str = "20250101-000000-0001";
 const LATER: &str = "20250202-000000-0002";
 
 fn mark(role: Role, run: &str) -> Mark {
-    Plan { run: run.into(), ..plan(Kind::Promote) }.kept("shop", role)
+    Plan { run: run.into(), ..plan(Kind::Promote) }.mark("shop", role)
 }
 
 fn marked(mark: &Mark) -> FoundDatabase {
@@ -27,7 +27,7 @@ fn named(name: &str) -> FoundDatabase {
 #[case::not_ascii("größe")]
 fn a_mark_is_read_as_it_was_written(#[case] of: &str) {
     for role in [Role::Copy, Role::Failed, Role::Left, Role::Restored, Role::Before, Role::After] {
-        let mark = plan(Kind::Promote).kept(of, role);
+        let mark = plan(Kind::Promote).mark(of, role);
         assert_eq!(Mark::parse(&mark.comment().unwrap()), Some(mark));
     }
 }
@@ -117,7 +117,7 @@ fn earlier_copies_go_and_the_newest_failed_one_stays() {
     let marks = [
         mark(Role::Copy, EARLIER),
         mark(Role::Restored, EARLIER),
-        plan.kept("shop", Role::Copy),
+        plan.mark("shop", Role::Copy),
         mark(Role::Failed, EARLIER),
         mark(Role::Failed, LATER),
         mark(Role::Left, EARLIER),
@@ -165,7 +165,7 @@ fn names_that_are_too_long_fit_in_bytes_and_stay_apart(#[case] letter: &str) {
         let mut names = Vec::new();
         for of in [letter.repeat(length), format!("{}a", letter.repeat(length)), format!("{}b", letter.repeat(length))]
         {
-            names.extend(Role::ALL.iter().map(|(role, ..)| plan.kept(&of, *role).name));
+            names.extend(Role::ALL.iter().map(|(role, ..)| plan.mark(&of, *role).name));
         }
         assert!(names.iter().all(|name| name.len() <= NAME_BYTES), "{names:?}");
         names.sort();

@@ -35,9 +35,9 @@ pub(super) fn plan(kind: Kind) -> Plan {
             size: Size(1 << 20),
         }],
         freeze: vec!["web".into(), "api".into()],
-        door: vec!["web".into()],
+        public: vec!["web".into()],
         reachable: Vec::new(),
-        door_policy: Door::Closed,
+        ports: Door::Closed,
         tier: stagegate_base::config::Tier::Auto,
         integrity: Integrity::Checksums,
         services: vec![],
@@ -224,7 +224,7 @@ fn after_the_commit_line_nothing_is_undone() {
 }
 
 #[test]
-fn a_door_that_does_not_open_needs_a_person_and_new_tries_may_end_it_well() {
+fn ports_that_do_not_open_need_manual_action_and_new_tries_may_end_it_well() {
     let mut world = World::new(Kind::Promote, Tier::Swap);
     world.fails = vec![(Step::OpenPorts, 3)];
     assert_eq!(world.run(), (End::Stuck, Exit::PersonNeeded));

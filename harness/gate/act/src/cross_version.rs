@@ -1,8 +1,8 @@
-//! Each release on the other one's schema, in the rehearsal: the release that serves on the migrated copy, and the one
-//! that comes on a copy from before its migrations.
+//! Each release on the other one's schema, in the rehearsal: the live release on the migrated copy, and the candidate on
+//! a copy from before its migrations.
 //!
-//! The first answers whether a way back of the code alone would serve; the second, whether the code may come before its
-//! migrations. What is found is a fact in the journal; a failure here holds nothing.
+//! The first shows whether a rollback of code alone would work; the second, whether the code may be deployed before its
+//! migrations. What is found is a fact in the journal; a failure here blocks nothing.
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
@@ -17,12 +17,12 @@ use stagegate_gate_decide::{
     verdict::{Verdict, VerdictKind},
 };
 
-use super::{Run, Stop};
+use super::{Run, StepError};
 use stagegate_host::{deployment, error::with_causes, files, mounts, project::Project, ready::Stack, release, sockets};
 
-/// The suites that tell whether a release gets on with a schema.
+/// The suites that show whether a release works with a schema.
 const SUITES: &[&str] = &["health", "contracts", "workflows"];
-/// How long the services of one release may take to be started beside the rehearsal's server.
+/// How long the services of one release may take to be started next to the rehearsal's server.
 const UP_WITHIN: Duration = Duration::from_secs(120);
 const STOP_WITHIN: Duration = Duration::from_secs(60);
 
@@ -36,32 +36,32 @@ fn compatibility(verdict: &Verdict) -> Compatibility {
 }
 
 impl Run {
-    fn crosses(&self) -> bool {
+    fn has_cross_versions(&self) -> bool {
         self.plan.cross_versions != CrossVersions::Off && self.plan.kind == Kind::Promote
     }
 
     /// Keeps a copy of a rehearsed database as it is before its migrations.
-    pub(super) async fn keep_before(&self, database: &PlanDatabase) -> Result<(), Stop> {
-        if !self.crosses() {
+    pub(super) async fn keep_before(&self, database: &PlanDatabase) -> Result<(), StepError> {
+        if !self.has_cross_versions() {
             return Ok(());
         }
         let server = self.rehearsal_server(database).await?;
         server.shut(&database.name).await?;
-        let copied = server.copy(&database.name, &self.plan.kept(&database.name, Role::Before)).await;
+        let copied = server.copy(&database.name, &self.plan.mark(&database.name, Role::Before)).await;
         server.open(&database.name).await?;
         Ok(copied?)
     }
 
-    /// Runs each release on the other one's schema, the copies being rehearsed on; `None` where that is not asked.
-    pub(super) async fn cross(&self) -> Option<CrossVersionReport> {
-        if !self.crosses() {
+    /// Runs each release on the other one's schema, on the copies of the rehearsal; `None` where it is switched off.
+    pub(super) async fn cross_version_report(&self) -> Option<CrossVersionReport> {
+        if !self.has_cross_versions() {
             return None;
         }
-        let old_on_new = self.crossed(Release::Serving).await;
+        let old_on_new = self.verdict(Side::Live).await;
         let swapped = self.swap_schemas().await;
         let new_on_old = match swapped {
-            Ok(()) => self.crossed(Release::Coming).await,
-            Err(stop) => Verdict::unknown(stop.reason),
+            Ok(()) => self.verdict(Side::Candidate).await,
+            Err(error) => Verdict::unknown(error.reason),
         };
         Some(CrossVersionReport {
             live_on_new: compatibility(&old_on_new),
@@ -69,27 +69,27 @@ impl Run {
         })
     }
 
-    /// Returns the way back where data changed: the code alone, where that was proven and the user lets it decide.
-    pub(super) fn tier_where_crossed(&self, crossed: Option<&CrossVersionReport>) -> Tier {
-        let proven = crossed.is_some_and(|crossed| crossed.live_on_new.health == Health::Healthy);
-        if proven && self.plan.cross_versions == CrossVersions::Decide { Tier::Code } else { self.tier_for_data() }
+    /// Returns the tier where data changed: code only, where that was proven and the configuration lets it decide.
+    pub(super) fn tier_after_data_change(&self, report: Option<&CrossVersionReport>) -> Tier {
+        let is_proven = report.is_some_and(|report| report.live_on_new.health == Health::Healthy);
+        if is_proven && self.plan.cross_versions == CrossVersions::Decide { Tier::Code } else { self.tier_for_data() }
     }
 
-    async fn crossed(&self, which: Release) -> Verdict {
-        match self.asked(which).await {
+    async fn verdict(&self, side: Side) -> Verdict {
+        match self.examine_side(side).await {
             Ok(verdict) => verdict,
-            Err(stop) => Verdict::unknown(self.runner.mask().apply(&stop.reason)),
+            Err(error) => Verdict::unknown(self.runner.mask().apply(&error.reason)),
         }
     }
 
-    async fn asked(&self, which: Release) -> Result<Verdict, Stop> {
-        let (project, file) = (self.rehearsal_project(), self.dir.join(which.file()));
-        let model = self.crossed_model(which)?;
+    async fn examine_side(&self, side: Side) -> Result<Verdict, StepError> {
+        let (project, file) = (self.rehearsal_project(), self.dir.join(side.file()));
+        let model = self.side_model(side)?;
         files::write_whole(&file, model.to_json().as_bytes())?;
-        let crossed = self.as_project(which, model, &file)?;
-        let stack = Stack { within: self.plan.ready_within.0, project: &project, ..Stack::of(&crossed) };
+        let copy = self.as_project(side, model, &file)?;
+        let stack = Stack { within: self.plan.ready_within.0, project: &project, ..Stack::of(&copy) };
         deployment::up(&self.runner, &self.gate.engine, &stack, &file, UP_WITHIN).await?;
-        let found = self.gate.examine.examine_project(crossed, SUITES).await;
+        let found = self.gate.examine.examine_project(copy, SUITES).await;
         let servers = self.servers();
         let rest = release::read_model(&file)?.services().into_iter().filter(|name| !servers.contains(name));
         self.runner.run_ok(&compose::stop(&project, &file, &rest.collect::<Vec<_>>()), STOP_WITHIN).await?;
@@ -100,36 +100,36 @@ impl Run {
         self.plan.databases.iter().map(|database| database.service.clone()).collect()
     }
 
-    pub(super) fn crossed_model(&self, which: Release) -> Result<Model, Stop> {
+    pub(super) fn side_model(&self, side: Side) -> Result<Model, StepError> {
         let rehearsal = release::read_model(&self.rehearsal_file())?;
         let servers = self.servers();
-        let asked = self.gate.config.services.keys().chain(&servers).cloned().collect();
-        Ok(match which {
-            // With its migrations, as a way back of the code would start it.
-            Release::Serving => {
+        let checked = self.gate.config.services.keys().chain(&servers).cloned().collect();
+        Ok(match side {
+            // With its migrations, as a rollback of the code would start it.
+            Side::Live => {
                 let model = self.snapshot("old")?.model;
                 let model = model.without_binds(&sockets::mounted(&model)).with_read_only(&mounts::settings(&model));
-                model.sealed(&servers).beside(&rehearsal, &servers, &BTreeSet::new(), &asked)
+                model.sealed(&servers).beside(&rehearsal, &servers, &BTreeSet::new(), &checked)
             }
-            Release::Coming => {
+            Side::Candidate => {
                 let left_out = self.plan.databases.iter().filter_map(|database| database.migrations.clone()).collect();
                 let model = release::read_model(&self.dir.join("in-tree.json"))?;
                 let model = model.without_binds(&sockets::mounted(&model)).with_read_only(&mounts::settings(&model));
-                model.sealed(&servers).beside(&rehearsal, &servers, &left_out, &asked)
+                model.sealed(&servers).beside(&rehearsal, &servers, &left_out, &checked)
             }
         })
     }
 
-    pub(super) fn as_project(&self, which: Release, model: Model, file: &std::path::Path) -> Result<Project, Stop> {
+    pub(super) fn as_project(&self, side: Side, model: Model, file: &std::path::Path) -> Result<Project, StepError> {
         let target = self.gate.config.environment(&self.plan.environments.target)?;
-        let workdir: PathBuf = match which {
-            Release::Serving => self.plan.workdir.clone(),
-            Release::Coming => self.tree(),
+        let workdir: PathBuf = match side {
+            Side::Live => self.plan.workdir.clone(),
+            Side::Candidate => self.tree(),
         };
         let environment = Environment {
             project: self.rehearsal_project(),
             workdir: workdir.clone(),
-            // A copy, of which nothing is left: checks may write.
+            // A copy, of side nothing is left: checks may write.
             protected: false,
             ..target.clone()
         };
@@ -143,32 +143,32 @@ impl Run {
     }
 
     /// Puts the copies from before the migrations in the place of the migrated ones.
-    async fn swap_schemas(&self) -> Result<(), Stop> {
+    async fn swap_schemas(&self) -> Result<(), StepError> {
         for database in self.plan.databases.iter().filter(|database| database.migrations.is_some()) {
             let server = self.rehearsal_server(database).await?;
-            let [before, after] = [Role::Before, Role::After].map(|role| self.plan.kept(&database.name, role));
+            let [before, after] = [Role::Before, Role::After].map(|role| self.plan.mark(&database.name, role));
             server.exchange(&database.name, &before, &after, None).await.map_err(|error| {
-                Stop::held(format!("cannot put the earlier schema in place: {}", with_causes(&error)))
+                StepError::blocked(format!("cannot restore the earlier schema on the copy: {}", with_causes(&error)))
             })?;
         }
         Ok(())
     }
 }
 
-/// Whose code runs.
+/// Whose code runs on side schema.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Release {
-    /// The release that serves the target, on the migrated schema.
-    Serving,
-    /// The release that comes, on the schema from before.
-    Coming,
+pub(super) enum Side {
+    /// The live release, on the migrated schema.
+    Live,
+    /// The candidate, on the schema from before.
+    Candidate,
 }
 
-impl Release {
+impl Side {
     fn file(self) -> &'static str {
         match self {
-            Release::Serving => "old-on-new.json",
-            Release::Coming => "new-on-old.json",
+            Side::Live => "old-on-new.json",
+            Side::Candidate => "new-on-old.json",
         }
     }
 }

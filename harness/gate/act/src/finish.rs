@@ -1,4 +1,4 @@
-//! What comes last: telling whoever wants to know, and taking away what is no longer needed.
+//! What comes last: notifications, and the removal of what is no longer needed.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stagegate_base::command::Command;
 use stagegate_gate_decide::promotion::{End, Entry, Line, Pruned};
 
-use super::{Run, Stop};
+use super::{Run, StepError};
 use crate::journal;
 use stagegate_host::http::{Http, Request};
 
@@ -16,7 +16,7 @@ const NOTIFY_WITHIN: Duration = Duration::from_secs(10);
 
 impl Run {
     /// Hands the run's end to the configured program and URL. Their failure never fails the run.
-    pub(super) async fn notify(&mut self) -> Result<(), Stop> {
+    pub(super) async fn notify(&mut self) -> Result<(), StepError> {
         let gate = &self.gate.config.gate;
         let (command, webhook) = (gate.notify_command.clone(), gate.notify_webhook.clone());
         if command.is_empty() && webhook.is_none() {
@@ -25,19 +25,19 @@ impl Run {
         let message = self.message();
         let mut failures = Vec::new();
         if let Some((program, args)) = command.split_first()
-            && let Err(stop) = self.notify_program(program, args, &message).await
+            && let Err(error) = self.notify_program(program, args, &message).await
         {
-            failures.push(stop.reason);
+            failures.push(error.reason);
         }
         if let Some(url) = webhook
-            && let Err(stop) = notify_url(&url, &message).await
+            && let Err(error) = notify_url(&url, &message).await
         {
-            failures.push(stop.reason);
+            failures.push(error.reason);
         }
-        if failures.is_empty() { Ok(()) } else { Err(Stop::held(failures.join("; "))) }
+        if failures.is_empty() { Ok(()) } else { Err(StepError::blocked(failures.join("; "))) }
     }
 
-    async fn notify_program(&self, program: &str, args: &[String], message: &Value) -> Result<(), Stop> {
+    async fn notify_program(&self, program: &str, args: &[String], message: &Value) -> Result<(), StepError> {
         self.save("notification.json", message)?;
         let file = std::fs::File::open(self.dir.join("notification.json"))?;
         let command = Command::new(program).args(args.to_vec()).in_dir(self.gate.config.root());
@@ -59,8 +59,8 @@ impl Run {
         })
     }
 
-    /// Takes away what neither this rollback point nor a kept earlier one needs.
-    pub(super) async fn prune(&mut self) -> Result<Pruned, Stop> {
+    /// Removes what neither this rollback point nor a kept earlier one needs.
+    pub(super) async fn prune(&mut self) -> Result<Pruned, StepError> {
         self.end_rehearsal().await?;
         self.git().await?.remove_worktree(&self.tree()).await?;
         let mut rollback_points = Vec::new();
@@ -86,7 +86,7 @@ impl Run {
         oldest(points, self.plan.keep.saturating_sub(1)).chain(oldest(others, 1)).collect()
     }
 
-    async fn prune_point(&self, dir: &std::path::Path) -> Result<(), Stop> {
+    async fn prune_point(&self, dir: &std::path::Path) -> Result<(), StepError> {
         let lines = journal::lines(dir)?;
         if let Some(Entry::Started { plan }) = lines.first().map(|line| &line.entry) {
             self.git().await?.untag(&plan.tag, &plan.tag_message()).await?;
@@ -103,7 +103,7 @@ impl Run {
 
     /// Removes what ended runs kept of models and env files, where it is no rollback point and not what is deployed.
     /// Journals and logs stay. Records of tests stay for a while.
-    fn prune_leftovers(&self) -> Result<(), Stop> {
+    fn prune_leftovers(&self) -> Result<(), StepError> {
         let deployed = stagegate_host::release::deployed(&self.state)?.map(|snapshot| snapshot.dir);
         for dir in std::fs::read_dir(self.state.runs())?.flatten().map(|entry| entry.path()) {
             let is_needed =
@@ -135,13 +135,17 @@ fn keep_newest(dir: &std::path::Path, keep: usize) {
     }
 }
 
-async fn notify_url(url: &str, message: &Value) -> Result<(), Stop> {
+async fn notify_url(url: &str, message: &Value) -> Result<(), StepError> {
     let request = Request::new("POST", "/").header("content-type", "application/json").body(message.to_string());
-    let answer = Http::new()?.deadline(NOTIFY_WITHIN).send_url(url, &request).await?;
-    if answer.status < 300 { Ok(()) } else { Err(Stop::held(format!("the webhook answered {}", answer.status))) }
+    let response = Http::new()?.deadline(NOTIFY_WITHIN).send_url(url, &request).await?;
+    if response.status < 300 {
+        Ok(())
+    } else {
+        Err(StepError::blocked(format!("the webhook responded with status {}", response.status)))
+    }
 }
 
-/// Returns how a run ended; `None` where it has not, or waits for a person.
+/// Returns how a run ended; `None` where it has not, or manual action is required.
 fn end_of(lines: &[Line]) -> Option<End> {
     match lines.last().map(|line| &line.entry) {
         Some(Entry::Ended { end, .. }) if end.is_final() => Some(*end),

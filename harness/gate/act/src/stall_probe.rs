@@ -1,4 +1,4 @@
-//! What users would feel of the release's migrations: requests that read and write the copy while they are applied.
+//! The impact of the release's migrations: requests that read and write the copy while they are applied.
 
 use std::{
     future::Future,
@@ -9,14 +9,14 @@ use stagegate_gate_decide::promotion::{Impact, PlanDatabase};
 use stagegate_performance_decide::stall::{Felt, Request, felt};
 use tokio_postgres::Client;
 
-use super::{Run, Stop};
+use super::{Run, StepError};
 use stagegate_host::{database::Server, error::with_causes, probe::postgres::Login};
 use stagegate_performance_act::{
     load::{Aim, Meanwhile, Query, Subject},
     waits::{LockWatch, Seen},
 };
 
-/// Tables that are read and written, those with the most rows first: it is their locks that are felt.
+/// Tables that are read and written, those with the most rows first: it is their locks that requests wait for.
 const TABLES: i64 = 4;
 /// Requests a second for each table and purpose: a stall of 100 ms is hit by one at least.
 const RATE: f64 = 10.0;
@@ -25,7 +25,7 @@ const CONNECTIONS: usize = 8;
 /// How long a request waits; what takes longer has failed for those who sent it.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Names are quoted by the server. Partitioned tables are asked as wholes.
+/// Names are quoted by the server. Partitioned tables are read as wholes.
 const LARGEST: &str = "
     select format('%I.%I', n.nspname, c.relname)
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -33,41 +33,41 @@ const LARGEST: &str = "
       and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
     order by greatest(c.reltuples, pg_catalog.pg_relation_size(c.oid) / 100) desc, 1 limit $1";
 
-/// What was felt, or why nobody knows.
-pub(super) enum Told {
-    Felt(Felt),
+/// What requests met, or why it is unknown.
+pub(super) enum Measured {
+    Impact(Felt),
     Unknown(String),
 }
 
-/// A probe that runs.
-struct Probing {
+/// A probe that is running.
+struct StallProbe {
     began: Instant,
-    asking: Vec<Meanwhile>,
+    sending: Vec<Meanwhile>,
     locks: LockWatch,
 }
 
 impl Run {
     /// Applies a database's migrations to the copy while it is read and written.
     ///
-    /// That the probe cannot be started is told, and stops nothing.
-    pub(super) async fn migrated_and_felt(
+    /// A probe that cannot be started is reported, and fails nothing.
+    pub(super) async fn migrate_under_load(
         &self,
         database: &PlanDatabase,
         server: &Server,
-        migrations: impl Future<Output = Result<(), Stop>>,
-    ) -> Result<Told, Stop> {
+        migrations: impl Future<Output = Result<(), StepError>>,
+    ) -> Result<Measured, StepError> {
         let probing = self.probe(database, server).await;
         let began = Instant::now();
         let migrated = migrations.await;
         let ended = began.elapsed();
-        let told = match probing {
-            Ok(probing) => probing.end(began, ended).await.map_or_else(Told::Unknown, Told::Felt),
-            Err(reason) => Told::Unknown(reason),
+        let measured = match probing {
+            Ok(probing) => probing.end(began, ended).await.map_or_else(Measured::Unknown, Measured::Impact),
+            Err(reason) => Measured::Unknown(reason),
         };
-        migrated.map(|()| told)
+        migrated.map(|()| measured)
     }
 
-    async fn probe(&self, database: &PlanDatabase, server: &Server) -> Result<Probing, String> {
+    async fn probe(&self, database: &PlanDatabase, server: &Server) -> Result<StallProbe, String> {
         let connected = || async { server.connect(&database.name).await.map_err(|error| with_causes(&error)) };
         let tables = largest(&connected().await?).await?;
         if tables.is_empty() {
@@ -76,18 +76,18 @@ impl Run {
         let containers = self.gate.engine.project(&self.rehearsal_project()).await;
         let containers = containers.map_err(|error| with_causes(&error))?;
         let aim = Aim::at_service(&containers, &database.service, 5432).map_err(|error| with_causes(&error))?;
-        let login = self.rehearsal_login(database).map_err(|stop| stop.reason)?;
+        let login = self.rehearsal_login(database).map_err(|error| error.reason)?;
         let began = Instant::now();
-        let mut asking = Vec::new();
+        let mut sending = Vec::new();
         for statement in tables.iter().flat_map(|table| statements(table)) {
             let subject = Subject::Sql(Query::new(&aim, &login, &statement));
             let started = Meanwhile::start(&subject, RATE, CONNECTIONS, TIMEOUT).await;
-            asking.push(started.map_err(|error| with_causes(&error))?);
+            sending.push(started.map_err(|error| with_causes(&error))?);
         }
-        Ok(Probing { began, asking, locks: LockWatch::start(connected().await?, began) })
+        Ok(StallProbe { began, sending, locks: LockWatch::start(connected().await?, began) })
     }
 
-    fn rehearsal_login(&self, database: &PlanDatabase) -> Result<Login, Stop> {
+    fn rehearsal_login(&self, database: &PlanDatabase) -> Result<Login, StepError> {
         let model = stagegate_host::release::read_model(&self.rehearsal_file())?;
         Ok(Login {
             user: database.role.clone(),
@@ -97,36 +97,36 @@ impl Run {
     }
 
     /// Stops where a stall is longer than the configuration allows.
-    pub(super) fn stop_at_stall(&self, database: &PlanDatabase, told: &Told) -> Result<(), Stop> {
-        let Some(most) = self.plan.longest_stall else { return Ok(()) };
-        let limit = format!("{most}, `longest_stall` of [gate]");
-        match told {
-            Told::Felt(felt) if felt.longest() <= most.0 => Ok(()),
-            Told::Felt(felt) => Err(Stop::held(format!(
-                "the migrations of {} would hold up those who use database `{}` for {} ms (at most {limit}): {}",
+    pub(super) fn stop_at_stall(&self, database: &PlanDatabase, measured: &Measured) -> Result<(), StepError> {
+        let Some(maximum) = self.plan.longest_stall else { return Ok(()) };
+        let limit = format!("{maximum}, `longest_stall` of [gate]");
+        match measured {
+            Measured::Impact(felt) if felt.longest() <= maximum.0 => Ok(()),
+            Measured::Impact(felt) => Err(StepError::blocked(format!(
+                "the migrations of {} stall requests to database `{}` for {} ms (maximum {limit}): {}",
                 self.plan.release.name,
                 database.name,
                 felt.longest().as_millis(),
                 felt.words()
             ))),
-            Told::Unknown(reason) => Err(Stop {
-                reason: format!("whether the migrations hold up anybody for {limit}, is not known: {reason}"),
+            Measured::Unknown(reason) => Err(StepError {
+                reason: format!("the stalls of the migrations could not be measured (maximum {limit}): {reason}"),
                 exit: stagegate_base::exit::Exit::Inconclusive,
             }),
         }
     }
 }
 
-impl Probing {
-    /// Ends the probe and judges the requests that were due while the migrations ran.
+impl StallProbe {
+    /// Ends the probe and evaluates the requests that were due while the migrations ran.
     async fn end(self, migrations: Instant, took: Duration) -> Result<Felt, String> {
         let seen: Seen = self.locks.stop().await.map_err(|error| with_causes(&error))?;
         let mut requests: Vec<Request> = Vec::new();
-        for asking in self.asking {
-            let measured = asking.stop().await.map_err(|error| with_causes(&error))?;
-            let each = measured.requests(self.began);
-            if each.is_empty() && measured.sent > 0 {
-                return Err("the migrations took so long that not every request was kept".to_owned());
+        for sending in self.sending {
+            let sent = sending.stop().await.map_err(|error| with_causes(&error))?;
+            let each = sent.requests(self.began);
+            if each.is_empty() && sent.sent > 0 {
+                return Err("the migrations took too long to record every request".to_owned());
             }
             requests.extend(each);
         }
@@ -136,12 +136,14 @@ impl Probing {
     }
 }
 
-impl Told {
-    /// Returns what the report of the rehearsal says of a database.
+impl Measured {
+    /// Returns the impact as the rehearsal's report has it.
     pub(super) fn impact(&self, database: &str) -> Impact {
         let (summary, longest_stall_ms) = match self {
-            Told::Felt(felt) => (felt.words(), Some(u64::try_from(felt.longest().as_millis()).unwrap_or(u64::MAX))),
-            Told::Unknown(reason) => (format!("impact not measured: {reason}"), None),
+            Measured::Impact(felt) => {
+                (felt.words(), Some(u64::try_from(felt.longest().as_millis()).unwrap_or(u64::MAX)))
+            }
+            Measured::Unknown(reason) => (format!("impact not measured: {reason}"), None),
         };
         Impact { database: database.to_owned(), summary, longest_stall_ms }
     }

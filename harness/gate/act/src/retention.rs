@@ -1,17 +1,17 @@
-//! Which databases that runs kept may go: those that carry the mark. What stays is told, and fails nothing.
+//! Which databases that runs kept may go: those that carry the mark. What stays is reported, and fails nothing.
 
 use std::collections::BTreeSet;
 
 use stagegate_base::mark::Sessions;
 use stagegate_gate_decide::promotion::{Entry, Left, PlanDatabase, StepReport, pruning};
 
-use super::{Run, Stop};
+use super::{Run, StepError};
 use crate::journal;
 use stagegate_host::{database::Dropped, error::with_causes};
 
 impl Run {
-    /// Drops what earlier runs kept and nobody needs any more, and returns what stays.
-    pub(super) async fn drop_old_databases(&self) -> Result<Vec<Left>, Stop> {
+    /// Drops what earlier runs kept and that are no longer needed, and returns what stays.
+    pub(super) async fn drop_old_databases(&self) -> Result<Vec<Left>, StepError> {
         let services: BTreeSet<&String> = self.plan.databases.iter().map(|database| &database.service).collect();
         let reported = self.reported();
         let mut left = Vec::new();
@@ -34,7 +34,7 @@ impl Run {
         Ok(left)
     }
 
-    /// Returns the databases that an earlier run told of.
+    /// Returns the databases that an earlier run reported.
     fn reported(&self) -> BTreeSet<String> {
         let lines = journal::runs(&self.state.runs()).into_iter().filter_map(|dir| journal::lines(&dir).ok()).flatten();
         let pruned = lines.filter_map(|line| match line.entry {
