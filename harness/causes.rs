@@ -10,7 +10,7 @@ use stagegate_host::{
 use stagegate_migration_act::{ProveError, SourceError};
 use stagegate_migration_decide::ReadError;
 use stagegate_performance_act::{
-    bench::{AloneError, BenchError, StoredError},
+    bench::{BenchError, MeasurementLockError, StoredError},
     load::{AimError, NoSubject},
 };
 use stagegate_policy_act::audit::WaiversError;
@@ -216,11 +216,11 @@ impl Classify for NoSubject {
     }
 }
 
-impl Classify for AloneError {
+impl Classify for MeasurementLockError {
     fn class(&self) -> Cause {
         match self {
-            AloneError::Busy { .. } => Cause::NotRun,
-            AloneError::Io { .. } => Cause::File,
+            MeasurementLockError::Busy { .. } => Cause::NotRun,
+            MeasurementLockError::Io { .. } => Cause::File,
         }
     }
 }

@@ -67,20 +67,20 @@ pub enum EphemeralError {
         way_out: String,
     },
     /// Compose did not bring up anything.
-    #[error("Compose did not bring up the throw-away stack: {reason}")]
+    #[error("the ephemeral stack did not start: {reason}")]
     Up {
         /// Its last words, masked.
         reason: String,
     },
     /// A program failed.
-    #[error("the throw-away stack cannot be built or taken down")]
+    #[error("cannot build or remove the ephemeral stack")]
     Run(#[from] RunError),
     /// A file or process that it needs cannot be made.
-    #[error("the throw-away stack needs a folder and a process of its own")]
+    #[error("cannot create the folder or process of the ephemeral stack")]
     System(#[from] std::io::Error),
     /// Another process of the same run tried and failed.
     #[error("{0}")]
-    Told(String),
+    Reported(String),
 }
 
 fn are(images: &[String]) -> String {
@@ -132,7 +132,7 @@ impl Stack {
     pub async fn bring_up(config: &Arc<Config>, engine: &Engine) -> Result<Self, EphemeralError> {
         let begun = Instant::now();
         for project in teardown::sweep().await {
-            tell(&format!("took down {project}, which a killed run had left"));
+            tell(&format!("removed {project}, left behind by a killed run"));
         }
         let owner = Owner::living(std::process::id())?;
         let name = format!("{NAME}{}", random_digits()?);
@@ -258,7 +258,7 @@ async fn compose_up(name: &str, path: &Path) -> Result<(), String> {
     match ended {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(last_words(&error.to_string())),
-        Err(_) => Err(format!("it did not end within {} s", UP_WITHIN.as_secs())),
+        Err(_) => Err(format!("docker compose timed out after {} s", UP_WITHIN.as_secs())),
     }
 }
 
@@ -304,7 +304,7 @@ async fn on_signal(name: String, is_ending: Arc<AtomicBool>) {
     });
     let (code, ..) = futures_util::future::select_all(arrivals).await;
     is_ending.store(true, Ordering::SeqCst);
-    tell(&format!("taking down {name}"));
+    tell(&format!("removing {name}"));
     if let Err(error) = teardown::take_down(&name).await {
         tell(&stagegate_host::error::with_causes(&error));
     }

@@ -43,7 +43,7 @@ pub(crate) async fn evidence(engine: &Engine, mask: &Mask, container: &Container
         all.push(Evidence { name, text: mask.apply(&container.health_output) });
     }
     let text = match engine.last_logs(&container.id, LOG_LINES).await {
-        Ok(text) if text.trim().is_empty() => "(it wrote nothing)".to_owned(),
+        Ok(text) if text.trim().is_empty() => "(no output)".to_owned(),
         Ok(text) => text,
         Err(error) => format!("(cannot be read: {})", with_causes(&error)),
     };

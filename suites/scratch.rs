@@ -16,11 +16,11 @@ use crate::ephemeral::reaper;
 /// A text that says why there is none and what to do.
 pub async fn start(wish: &Wish) -> Result<Scratch, String> {
     for name in scratch::sweep().await {
-        let _ = writeln!(std::io::stderr(), "stagegate: took away {name}, which a killed run had left");
+        let _ = writeln!(std::io::stderr(), "stagegate: removed {name}, left behind by a killed run");
     }
     let owner = Owner::living(std::process::id()).map_err(|error| error.to_string())?;
     let name = Scratch::new_name().map_err(|error| error.to_string())?;
     // Never waited for: it ends by itself after this process.
-    drop(reaper::start(&name, &owner).map_err(|error| format!("no reaper can be started: {error}"))?);
+    drop(reaper::start(&name, &owner).map_err(|error| format!("cannot start the reaper: {error}"))?);
     Scratch::start(&name, &Claim::from_now(owner), wish).await.map_err(|error| with_causes(&error))
 }

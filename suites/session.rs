@@ -17,7 +17,7 @@ use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::{
     files::Files,
     ready::{self, Ready},
-    workflows::book,
+    workflows::files,
 };
 
 /// How long a plain run watches that nothing restarts; the gate's own runs watch for `gate.soak`.
@@ -120,7 +120,7 @@ impl Session {
     pub(crate) async fn place(&self) -> Arc<Place> {
         let made = || async {
             let Session { project, engine, runner, .. } = self;
-            let logins = book::read(&project.config, &project.environment).logins;
+            let logins = files::read(&project.config, &project.environment).logins;
             Place::new(project.clone(), engine.clone(), runner.clone(), logins)
         };
         Arc::clone(self.place.get_or_init(made).await)

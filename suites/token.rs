@@ -17,7 +17,7 @@ pub(crate) async fn of(session: &Session, service: &Service, source: &TokenSourc
         TokenSource::Variable(variable) => of_variable(session, service, variable),
         TokenSource::Login { name, capture } => workflow::token(&session.place().await, name, capture)
             .await
-            .map_err(|reason| format!("there is no token: {reason}; see `token_login` of [services.{}]", service.name)),
+            .map_err(|reason| format!("no token: {reason}; see `token_login` of [services.{}]", service.name)),
     }
 }
 
@@ -25,8 +25,8 @@ fn of_variable(session: &Session, service: &Service, variable: &str) -> Result<S
     let own = std::env::var(variable).ok().filter(|value| !value.is_empty()).map(Secret::new);
     own.or_else(|| session.project.model.variable(&service.name, variable)).ok_or_else(|| {
         format!(
-            "there is no token: variable `{variable}` is set neither here nor for compose service `{name}`; set it, or take \
-             `token_variable` out of [services.{name}]",
+            "no token: variable `{variable}` is set neither in this process nor for compose service `{name}`; set it, or \
+             remove `token_variable` from [services.{name}]",
             name = service.name
         )
     })

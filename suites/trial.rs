@@ -59,7 +59,7 @@ impl Trial {
 
     /// Returns the trial with another severity than `required`, for where the configuration says nothing.
     #[must_use]
-    pub fn weighing(self, severity: Severity) -> Self {
+    pub fn with_severity(self, severity: Severity) -> Self {
         Trial { severity, ..self }
     }
 

@@ -11,7 +11,7 @@ use stagegate_base::{
 };
 use stagegate_host::{clock, engine::Engine, paths::StateDir, process::Runner, project::Project, release};
 use stagegate_performance_act::{
-    bench::{self, Alone, Bench, Measurement, Side},
+    bench::{self, Bench, Measurement, MeasurementLock, Side},
     load,
 };
 use stagegate_performance_decide::{
@@ -44,7 +44,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Bench) -> Result<Exit, 
     }
     let what = format!("gate bench --env {}", environment.name);
     let waiting = |who: &str| say(&format!("{who} is measuring on this machine; waiting for it to finish"));
-    let alone = Alone::wait(&what, WAIT, waiting).await;
+    let alone = MeasurementLock::wait(&what, WAIT, waiting).await;
     let _alone = alone?;
     if let Some(other) = &args.against {
         return against(config, environment, config.environment(other)?, &args).await;

@@ -3,35 +3,35 @@
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
-use stagegate_base::record::Outcome;
+use stagegate_base::{record::Outcome, text::counted};
 use stagegate_contract::{code, hollow};
 
-use super::{book::Book, wire::Wire};
+use super::{service_calls::ServiceCalls, wire::Wire};
 use crate::{
     run::AT_A_TIME,
     trial::{Effect, Trial},
 };
 
-pub(super) fn trial(book: &Arc<Book>) -> Trial {
-    let shared = Arc::clone(book);
-    Trial::new("contracts", &book.service.name, "coverage", Effect::Reads, move |session| {
-        let book = Arc::clone(&shared);
+pub(super) fn trial(calls: &Arc<ServiceCalls>) -> Trial {
+    let shared = Arc::clone(calls);
+    Trial::new("contracts", &calls.service.name, "coverage", Effect::Reads, move |session| {
+        let calls = Arc::clone(&shared);
         async move {
-            match book.wire(&session).await {
-                Ok(wire) => judged(&book, wire).await,
+            match calls.wire(&session).await {
+                Ok(wire) => outcome(&calls, wire).await,
                 Err(reason) => Outcome::Broken(reason),
             }
         }
     })
 }
 
-pub(super) async fn judged(book: &Book, wire: &Wire) -> Outcome {
-    let asked = stream::iter(book.possible()).map(|index| async move { book.ask(wire, index).await.status });
+pub(super) async fn outcome(calls: &ServiceCalls, wire: &Wire) -> Outcome {
+    let asked = stream::iter(calls.possible()).map(|index| async move { calls.call(wire, index).await.status });
     let all: Vec<Option<u16>> = asked.buffer_unordered(AT_A_TIME).collect().await;
     let statuses: Vec<u16> = all.iter().flatten().copied().collect();
     if let Some(reason) = hollow(&statuses) {
         return Outcome::Broken(format!("{}: {reason}; {}", code::HOLLOW.id, code::HOLLOW.mend));
     }
     let seen = statuses.iter().filter(|status| (200..400).contains(*status)).count();
-    Outcome::Pass(format!("{seen} of {} operations gave what they promise something about", book.calls.len()))
+    Outcome::Pass(format!("{seen} of {} returned a documented success", counted(calls.calls.len(), "operation")))
 }

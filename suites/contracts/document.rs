@@ -1,26 +1,27 @@
 //! Is the document there, can it be read, and can anything of it be called?
 
+use stagegate_base::text::counted;
 use std::collections::BTreeMap;
 
 use stagegate_base::{finding::Finding, record::Outcome};
 use stagegate_contract::{Call, Method, code};
 
 use super::{
-    book::Book,
+    service_calls::ServiceCalls,
     source::{Source, Unusable},
 };
 use crate::trial::{Effect, Trial};
 
 pub(super) fn trial(source: &Source) -> Trial {
-    let outcome = judged(source);
+    let outcome = outcome(source);
     Trial::new("contracts", &source.service.name, "document", Effect::Reads, move |_| {
         std::future::ready(outcome.clone())
     })
 }
 
-pub(super) fn judged(source: &Source) -> Outcome {
-    match &source.book {
-        Ok(book) => coverage(book),
+pub(super) fn outcome(source: &Source) -> Outcome {
+    match &source.calls {
+        Ok(calls) => coverage(calls),
         Err(Unusable::Wrong(error)) => unusable(&source.name, &error.to_string()),
         Err(error) => Outcome::Broken(error.to_string()),
     }
@@ -34,18 +35,18 @@ pub(super) fn unusable(name: &str, error: &str) -> Outcome {
     Outcome::Fail { message, findings: vec![finding], evidence: Vec::new(), hint: Some(code::UNUSABLE.mend.to_owned()) }
 }
 
-fn coverage(book: &Book) -> Outcome {
-    let (name, calls) = (&book.contract, &book.calls);
-    if calls.is_empty() {
-        return Outcome::Broken(format!("{name} has no operations, so nothing could be called"));
+fn coverage(calls: &ServiceCalls) -> Outcome {
+    let (name, all) = (&calls.contract, &calls.calls);
+    if all.is_empty() {
+        return Outcome::Broken(format!("{name} has no operations: nothing could be called"));
     }
-    let called = book.possible().count();
-    let left_out = reasons(calls);
+    let called = calls.possible().count();
+    let left_out = reasons(all);
     if called == 0 {
         return Outcome::Broken(format!("{}: nothing of {name} could be called: {left_out}", code::HOLLOW.id));
     }
     let rest = if left_out.is_empty() { String::new() } else { format!("; not called: {left_out}") };
-    Outcome::Pass(format!("{called} of {} operations are called{rest}", calls.len()))
+    Outcome::Pass(format!("{called} of {} called{rest}", counted(all.len(), "operation")))
 }
 
 /// Tells why operations are not called, each reason with its operations.

@@ -10,7 +10,7 @@ use rstest::rstest;
 use stagegate_base::{config::Config, record::Outcome};
 use stagegate_contract::{Document, Format, Shape, code};
 
-use super::{book::Book, coverage, document, probe, served, shapes, source, wire::Wire};
+use super::{coverage, document, probe, served, service_calls::ServiceCalls, shapes, source, wire::Wire};
 use crate::{
     fixtures::{files, folder, served_by},
     trial::Scope,
@@ -20,12 +20,12 @@ fn of(check: &str) -> PathBuf {
     folder("contracts").join(check)
 }
 
-fn book(check: &str) -> Book {
+fn calls(check: &str) -> ServiceCalls {
     let config =
         Config::parse(Path::new("/srv/stagegate.toml"), "[project]\nname = \"shop\"\n[services.api]\nport = 80\n");
     let text = std::fs::read_to_string(of(check).join("openapi.json")).unwrap();
     let document = Document::parse(&text, Format::Json).unwrap();
-    Book::new(&config.unwrap().services["api"], "staging", "openapi.json", Arc::new(document))
+    ServiceCalls::new(&config.unwrap().services["api"], "staging", "openapi.json", Arc::new(document))
 }
 
 async fn outcome(check: &str, file: &Path) -> Outcome {
@@ -33,16 +33,16 @@ async fn outcome(check: &str, file: &Path) -> Outcome {
         return of_document(file);
     }
     let wire = Wire { addresses: vec![served_by(file)], ..Wire::default() };
-    let book = book(check);
+    let calls = calls(check);
     match check {
-        "operation" => book.ask(&wire, 0).await.outcome.clone(),
-        "coverage" => coverage::judged(&book, &wire).await,
-        "probe" => probe::asked(&book, &wire, 0).await,
-        "shapes" => of_shapes(&book, &wire).await,
+        "operation" => calls.call(&wire, 0).await.outcome.clone(),
+        "coverage" => coverage::outcome(&calls, &wire).await,
+        "probe" => probe::run(&calls, &wire, 0).await,
+        "shapes" => of_shapes(&calls, &wire).await,
         "served" => {
-            let (service, environment) = (book.service.clone(), "staging".to_owned());
+            let (service, environment) = (calls.service.clone(), "staging".to_owned());
             let file = Some(of(check).join("openapi.json"));
-            served::asked(&served::Served { service, environment, path: "/openapi.json".to_owned(), file }, &wire).await
+            served::run(&served::Served { service, environment, path: "/openapi.json".to_owned(), file }, &wire).await
         }
         other => panic!("no check `{other}`"),
     }
@@ -55,11 +55,11 @@ fn of_document(file: &Path) -> Outcome {
     );
     let config = Config::parse(&file.with_file_name("stagegate.toml"), &text).unwrap();
     let scope = Scope { config: &config, environment: config.environment("staging").unwrap() };
-    document::judged(&source::all(scope)[0])
+    document::outcome(&source::all(scope)[0])
 }
 
 /// Asks in a folder of its own, which has the accepted shape.
-async fn of_shapes(book: &Book, wire: &Wire) -> Outcome {
+async fn of_shapes(calls: &ServiceCalls, wire: &Wire) -> Outcome {
     let root =
         std::env::temp_dir().join(format!("stagegate-shapes-{}-{}", std::process::id(), wire.addresses[0].port()));
     let accepted = root.join("snapshots/staging/contracts/api");
@@ -67,7 +67,7 @@ async fn of_shapes(book: &Book, wire: &Wire) -> Outcome {
     std::fs::copy(of("shapes").join("accepted.snap"), accepted.join("get_order.snap")).unwrap();
     let text = "[project]\nname = \"shop\"\nstate_dir = \"state\"\n[environments.staging]\n";
     let config = Config::parse(&root.join("stagegate.toml"), text).unwrap();
-    let outcome = shapes::asked(book, wire, &config).await;
+    let outcome = shapes::run(calls, wire, &config).await;
     std::fs::remove_dir_all(&root).unwrap();
     outcome
 }

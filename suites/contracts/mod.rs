@@ -4,14 +4,14 @@
 //! that earlier answers gave. Only safe methods are called so. A document of which nothing can be called, or of which
 //! only refusals were seen, is not green. Where the environment is not protected, bad requests are sent as well.
 
-mod asking;
-mod book;
+mod calling;
 mod coverage;
 mod document;
-mod judged;
 mod operation;
+mod outcome;
 mod probe;
 mod served;
+mod service_calls;
 mod shapes;
 mod source;
 mod wire;
@@ -27,15 +27,15 @@ fn trials(scope: Scope<'_>) -> Vec<Trial> {
     let mut all = Vec::new();
     for source in source::all(scope) {
         all.push(document::trial(&source));
-        if let Ok(book) = &source.book
-            && book.possible().next().is_some()
+        if let Ok(calls) = &source.calls
+            && calls.possible().next().is_some()
         {
-            all.extend(operation::trials(book));
-            all.push(coverage::trial(book));
-            all.push(shapes::trial(book));
+            all.extend(operation::trials(calls));
+            all.push(coverage::trial(calls));
+            all.push(shapes::trial(calls));
         }
-        if let Ok(book) = &source.book {
-            all.extend(probe::trials(book));
+        if let Ok(calls) = &source.calls {
+            all.extend(probe::trials(calls));
         }
     }
     all.extend(served::trials(scope));

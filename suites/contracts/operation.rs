@@ -5,33 +5,33 @@ use std::{collections::BTreeSet, sync::Arc};
 use stagegate_base::record::Outcome;
 use stagegate_contract::Operation;
 
-use super::book::Book;
+use super::service_calls::ServiceCalls;
 use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
 
 /// Lists a trial for each operation that can be called.
-pub(super) fn trials(book: &Arc<Book>) -> Vec<Trial> {
+pub(super) fn trials(calls: &Arc<ServiceCalls>) -> Vec<Trial> {
     let trial = |(index, name): (usize, String)| {
-        let shared = Arc::clone(book);
-        Trial::new("contracts", &book.service.name, &name, Effect::Reads, move |session: Arc<Session>| {
-            let book = Arc::clone(&shared);
+        let shared = Arc::clone(calls);
+        Trial::new("contracts", &calls.service.name, &name, Effect::Reads, move |session: Arc<Session>| {
+            let calls = Arc::clone(&shared);
             async move {
-                match book.wire(&session).await {
-                    Ok(wire) => book.ask(wire, index).await.outcome.clone(),
+                match calls.wire(&session).await {
+                    Ok(wire) => calls.call(wire, index).await.outcome.clone(),
                     Err(reason) => Outcome::Broken(reason),
                 }
             }
         })
     };
-    names(book).into_iter().map(trial).collect()
+    names(calls).into_iter().map(trial).collect()
 }
 
 /// Lists the calls that can be made, each with a name of its own.
-pub(super) fn names(book: &Book) -> Vec<(usize, String)> {
+pub(super) fn names(calls: &ServiceCalls) -> Vec<(usize, String)> {
     let mut taken = BTreeSet::new();
-    book.possible().map(|index| (index, free(&mut taken, name(&book.calls[index].operation)))).collect()
+    calls.possible().map(|index| (index, free(&mut taken, name(&calls.calls[index].operation)))).collect()
 }
 
 /// Names an operation: `GET /orders/{id}` is `get_orders_id`.

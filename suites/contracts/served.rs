@@ -8,6 +8,7 @@ use stagegate_base::{
     config::Service,
     finding::{Finding, Place},
     record::Outcome,
+    text::counted,
 };
 use stagegate_contract::{
     Document, Format, code,
@@ -20,7 +21,7 @@ use stagegate_host::{
     http::{Http, Request},
 };
 
-use super::{book::Book, document, wire::Wire};
+use super::{document, service_calls::ServiceCalls, wire::Wire};
 use crate::{
     run::AT_A_TIME,
     session::Session,
@@ -64,36 +65,36 @@ fn trial(served: Served) -> Trial {
         let served = Arc::clone(&served);
         async move {
             match Wire::of(&session, &served.service).await {
-                Ok(wire) => asked(&served, &wire).await,
+                Ok(wire) => run(&served, &wire).await,
                 Err(reason) => Outcome::Broken(reason),
             }
         }
     })
 }
 
-pub(super) async fn asked(served: &Served, wire: &Wire) -> Outcome {
-    let text = match fetched(&served.path, wire).await {
+pub(super) async fn run(served: &Served, wire: &Wire) -> Outcome {
+    let text = match fetch(&served.path, wire).await {
         Ok(text) => text,
         Err(reason) => return missing(&served.path, reason),
     };
     match &served.file {
-        Some(file) => compared(served, file, &text),
-        None => kept(served, wire, &text).await,
+        Some(file) => comparison(served, file, &text),
+        None => call_all(served, wire, &text).await,
     }
 }
 
-async fn fetched(path: &str, wire: &Wire) -> Result<String, String> {
+async fn fetch(path: &str, wire: &Wire) -> Result<String, String> {
     let http = Http::shared().map_err(|error| with_causes(&error))?.body_cap(DOCUMENT);
     let asked =
         http.send_first(&wire.addresses, &Request { headers: wire.headers.clone(), ..Request::get(path) }).await;
     let (_, answer) = asked.map_err(|error| with_causes(&error))?;
     if answer.status != 200 {
-        return Err(format!("GET {path} answers {}", answer.status));
+        return Err(format!("GET {path} returned {}", answer.status));
     }
     if answer.truncated {
-        return Err(format!("GET {path} gives more than {} MiB", DOCUMENT >> 20));
+        return Err(format!("GET {path} returned more than {} MiB", DOCUMENT >> 20));
     }
-    String::from_utf8(answer.body).map_err(|_| format!("GET {path} gives no UTF-8"))
+    String::from_utf8(answer.body).map_err(|_| format!("GET {path} returned invalid UTF-8"))
 }
 
 fn missing(path: &str, reason: String) -> Outcome {
@@ -109,10 +110,10 @@ fn format(text: &str) -> Format {
 }
 
 /// Compares the served document with the repository's, by the rules of `gate contract diff`.
-fn compared(served: &Served, file: &std::path::Path, text: &str) -> Outcome {
+fn comparison(served: &Served, file: &std::path::Path, text: &str) -> Outcome {
     let own = match std::fs::read_to_string(file) {
         Ok(own) => own,
-        Err(error) => return Outcome::Broken(format!("{} cannot be read: {error}", file.display())),
+        Err(error) => return Outcome::Broken(format!("cannot read {}: {error}", file.display())),
     };
     let (old, new) = match (Contract::read(&own, Format::of(file)), Contract::read(text, format(text))) {
         (Ok(old), Ok(new)) => (old, new),
@@ -123,16 +124,19 @@ fn compared(served: &Served, file: &std::path::Path, text: &str) -> Outcome {
     let changes = compare(&old, &new, &today);
     let (open, fine): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| change.level > Level::Info);
     if open.is_empty() {
-        let more =
-            if fine.is_empty() { String::new() } else { format!(", but for {} that hurt no caller", fine.len()) };
-        return Outcome::Pass(format!("{} is the repository's{more}", served.path));
+        let more = if fine.is_empty() {
+            String::new()
+        } else {
+            format!(", with {}", counted(fine.len(), "compatible difference"))
+        };
+        return Outcome::Pass(format!("{} matches the repository's document{more}", served.path));
     }
     Outcome::Fail {
-        message: format!("{} is not the repository's document: {} differences", served.path, open.len()),
+        message: format!("{} differs from the repository's document in {}", served.path, counted(open.len(), "place")),
         findings: open.iter().take(TOLD).map(|change| finding(change)).collect(),
         evidence: Vec::new(),
         hint: Some(format!(
-            "{}; save what is served and run `gate contract diff {} FILE`",
+            "{}; to compare them, save the served document and run `gate contract diff {} FILE`",
             code::SERVED_DIFFERS.mend,
             file.display()
         )),
@@ -149,33 +153,37 @@ fn finding(change: &Change) -> Finding {
 }
 
 /// Asks every operation of a document that only the service has.
-async fn kept(served: &Served, wire: &Wire, text: &str) -> Outcome {
+async fn call_all(served: &Served, wire: &Wire, text: &str) -> Outcome {
     let parsed = match Document::parse(text, format(text)) {
         Ok(parsed) => Arc::new(parsed),
         Err(error) => return document::unusable(&served.path, &error.to_string()),
     };
-    let book = Book::new(&served.service, &served.environment, &served.path, parsed);
-    let (shared, wire) = (&book, wire);
-    let asked = stream::iter(book.possible()).map(|index| async move { (index, shared.ask(wire, index).await) });
+    let calls = ServiceCalls::new(&served.service, &served.environment, &served.path, parsed);
+    let (shared, wire) = (&calls, wire);
+    let asked = stream::iter(calls.possible()).map(|index| async move { (index, shared.call(wire, index).await) });
     let mut all: Vec<_> = asked.buffer_unordered(AT_A_TIME).collect().await;
     all.sort_by_key(|(index, _)| *index);
     let statuses: Vec<u16> = all.iter().filter_map(|(_, asked)| asked.status).collect();
     let failed: Vec<(String, &Outcome)> = all
         .iter()
         .filter(|(_, asked)| matches!(asked.outcome, Outcome::Fail { .. }))
-        .map(|(index, asked)| (book.title(*index), &asked.outcome))
+        .map(|(index, asked)| (calls.title(*index), &asked.outcome))
         .collect();
     if failed.is_empty() {
         return match hollow(&statuses) {
             Some(reason) => Outcome::Broken(format!("{}: {reason}; {}", code::HOLLOW.id, code::HOLLOW.mend)),
-            None => Outcome::Pass(format!("{} of {} operations were asked and keep it", all.len(), book.calls.len())),
+            None => Outcome::Pass(format!(
+                "{} of {} called, all as documented",
+                all.len(),
+                counted(calls.calls.len(), "operation")
+            )),
         };
     }
-    gathered(&served.path, &failed)
+    joined_failure(&served.path, &failed)
 }
 
 /// Makes one failure of those of several operations.
-fn gathered(path: &str, failed: &[(String, &Outcome)]) -> Outcome {
+fn joined_failure(path: &str, failed: &[(String, &Outcome)]) -> Outcome {
     let (mut all, mut lines) = (Vec::new(), Vec::new());
     for (title, outcome) in failed {
         let Outcome::Fail { findings, evidence, .. } = outcome else { continue };

@@ -8,53 +8,57 @@ use stagegate_base::{
     config::Config,
     finding::{Finding, Place},
     record::{Outcome, Severity},
+    text::counted,
 };
 use stagegate_contract::{Shape, code, shape_path};
 use stagegate_host::{paths::StateDir, shapes};
 
-use super::{book::Book, operation, wire::Wire};
+use super::{operation, service_calls::ServiceCalls, wire::Wire};
 use crate::trial::{Effect, Trial};
 
 /// How many differences are told one by one.
 const TOLD: usize = 20;
 
-pub(super) fn trial(book: &Arc<Book>) -> Trial {
-    let shared = Arc::clone(book);
-    let trial = Trial::new("contracts", &book.service.name, "shapes", Effect::Reads, move |session| {
-        let book = Arc::clone(&shared);
+pub(super) fn trial(calls: &Arc<ServiceCalls>) -> Trial {
+    let shared = Arc::clone(calls);
+    let trial = Trial::new("contracts", &calls.service.name, "shapes", Effect::Reads, move |session| {
+        let calls = Arc::clone(&shared);
         async move {
-            match book.wire(&session).await {
-                Ok(wire) => asked(&book, wire, &session.project.config).await,
+            match calls.wire(&session).await {
+                Ok(wire) => run(&calls, wire, &session.project.config).await,
                 Err(reason) => Outcome::Broken(reason),
             }
         }
     });
-    trial.weighing(Severity::Info)
+    trial.with_severity(Severity::Info)
 }
 
-pub(super) async fn asked(book: &Book, wire: &Wire, config: &Config) -> Outcome {
+pub(super) async fn run(calls: &ServiceCalls, wire: &Wire, config: &Config) -> Outcome {
     let mut seen = BTreeMap::new();
-    for (index, name) in operation::names(book) {
-        if let Some(shape) = &book.ask(wire, index).await.shape {
-            seen.insert(name, (book.title(index), shape));
+    for (index, name) in operation::names(calls) {
+        if let Some(shape) = &calls.call(wire, index).await.shape {
+            seen.insert(name, (calls.title(index), shape));
         }
     }
-    if let Some(environment) = config.environments.get(&book.environment) {
+    if let Some(environment) = config.environments.get(&calls.environment) {
         let state = StateDir::of(config, &environment.project);
         for (name, (title, shape)) in &seen {
-            let text = shape.snapshot(&format!("contracts::{}::{name}", book.service.name), title);
-            if let Err(error) = shapes::keep(&state, &book.service.name, name, &text) {
-                return Outcome::Broken(format!("cannot keep what was seen in {}: {error}", state.root().display()));
+            let text = shape.snapshot(&format!("contracts::{}::{name}", calls.service.name), title);
+            if let Err(error) = shapes::keep(&state, &calls.service.name, name, &text) {
+                return Outcome::Broken(format!(
+                    "cannot store the shapes of this run in {}: {error}",
+                    state.root().display()
+                ));
             }
         }
     }
-    compared(book, config.root(), &seen)
+    comparison(calls, config.root(), &seen)
 }
 
-fn compared(book: &Book, root: &Path, seen: &BTreeMap<String, (String, &Shape)>) -> Outcome {
+fn comparison(calls: &ServiceCalls, root: &Path, seen: &BTreeMap<String, (String, &Shape)>) -> Outcome {
     let (mut findings, mut alike, mut without) = (Vec::new(), 0, 0);
     for (name, (title, shape)) in seen {
-        let path = shape_path(root, &book.environment, &book.service.name, name);
+        let path = shape_path(root, &calls.environment, &calls.service.name, name);
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -75,31 +79,28 @@ fn compared(book: &Book, root: &Path, seen: &BTreeMap<String, (String, &Shape)>)
         };
         findings.extend(found.into_iter().map(named));
     }
-    told(book, findings, alike, without)
+    outcome(calls, findings, alike, without)
 }
 
-fn told(book: &Book, mut findings: Vec<Finding>, alike: usize, without: usize) -> Outcome {
-    let accept = format!("`gate accept contracts::{} --env {}`", book.service.name, book.environment);
+fn outcome(calls: &ServiceCalls, mut findings: Vec<Finding>, alike: usize, without: usize) -> Outcome {
+    let accept = format!("`gate accept contracts::{} --env {}`", calls.service.name, calls.environment);
     if !findings.is_empty() {
-        let places = counted(findings.len(), "place differs", "places differ");
+        let places = counted(findings.len(), "difference");
         findings.truncate(TOLD);
         return Outcome::Fail {
             message: format!("{places} from the accepted shapes"),
             findings,
             evidence: Vec::new(),
-            hint: Some(format!("where they are meant, keep them with {accept}")),
+            hint: Some(format!("if they are intended, accept them with {accept}")),
         };
     }
-    let fine = counted(alike, "answer is as it was accepted", "answers are as they were accepted");
-    let open = counted(without, "answer has no accepted shape yet", "answers have no accepted shape yet");
+    let fine = format!("{} as accepted", counted(alike, "response"));
+    let has = if without == 1 { "has" } else { "have" };
+    let open = format!("{} {has} no accepted shape yet", counted(without, "response"));
     match (alike, without) {
-        (0, 0) => Outcome::Skip("no answer of success was seen".to_owned()),
+        (0, 0) => Outcome::Skip("no successful response was seen".to_owned()),
         (0, _) => Outcome::Skip(format!("{open}; keep them with {accept}")),
         (_, 0) => Outcome::Pass(fine),
         _ => Outcome::Pass(format!("{fine}, {open} ({accept})")),
     }
-}
-
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -10,7 +10,7 @@ use std::{
 use stagegate_base::config::Service;
 use stagegate_contract::{ContractError, Document, Format};
 
-use super::book::Book;
+use super::service_calls::ServiceCalls;
 use crate::trial::Scope;
 
 /// A service and its document.
@@ -18,7 +18,7 @@ pub(super) struct Source {
     pub(super) service: Service,
     /// The file, as the configuration names it.
     pub(super) name: String,
-    pub(super) book: Result<Arc<Book>, Unusable>,
+    pub(super) calls: Result<Arc<ServiceCalls>, Unusable>,
 }
 
 /// Why there is no document.
@@ -26,11 +26,11 @@ pub(super) struct Source {
 pub(super) enum Unusable {
     /// There is no such file.
     #[error(
-        "{path} is not there; build it with the release, or take `contract` of service `{service}` out of stagegate.toml"
+        "{path} does not exist; build it with the release, or remove `contract` of service `{service}` from stagegate.toml"
     )]
     Missing { path: String, service: String },
     /// The file cannot be read.
-    #[error("{path} cannot be read: {reason}")]
+    #[error("cannot read {path}: {reason}")]
     Unreadable { path: String, reason: String },
     /// The file is read and is no document.
     #[error("{0}")]
@@ -42,8 +42,8 @@ pub(super) fn all(scope: Scope<'_>) -> Vec<Source> {
     let source = |(service, contract): (&Service, &PathBuf)| {
         let (name, environment) = (contract.display().to_string(), &scope.environment.name);
         let document = read(&scope.environment.workdir.join(contract), &service.name);
-        let book = document.map(|document| Arc::new(Book::new(service, environment, &name, document)));
-        Source { service: service.clone(), name, book }
+        let calls = document.map(|document| Arc::new(ServiceCalls::new(service, environment, &name, document)));
+        Source { service: service.clone(), name, calls }
     };
     with_contract(scope).map(source).collect()
 }

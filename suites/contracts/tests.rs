@@ -12,7 +12,7 @@ use stagegate_base::{
     redact::{Mask, Secret},
 };
 
-use super::{book::Book, coverage, served, source, source::Source, wire::Wire};
+use super::{coverage, served, service_calls::ServiceCalls, source, source::Source, wire::Wire};
 use crate::trial::Scope;
 
 const SHOP: &str = r#"{"openapi": "3.1.0", "paths": {
@@ -85,16 +85,16 @@ fn each_callable_operation_is_a_trial_with_a_name_of_its_own() {
 
 #[test]
 fn the_document_trial_tells_what_is_not_called() {
-    let Outcome::Pass(text) = super::document::judged(&Folder::new(Some(SHOP)).source()) else { panic!() };
+    let Outcome::Pass(text) = super::document::outcome(&Folder::new(Some(SHOP)).source()) else { panic!() };
     assert_eq!(
         text,
-        "4 of 6 operations are called; not called: POST /orders (changes data); \
+        "4 of 6 operations called; not called: POST /orders (changes data); \
          GET /items/{id} (parameter `id` has no example)"
     );
 }
 
 #[rstest]
-#[case::missing(None, "openapi.json is not there")]
+#[case::missing(None, "openapi.json does not exist")]
 #[case::empty(Some(r#"{"openapi": "3.1.0", "paths": {}}"#), "openapi.json has no operations")]
 #[case::hollow(
     Some(r#"{"openapi": "3.1.0", "paths": {"/a": {"post": {}}}}"#),
@@ -103,7 +103,7 @@ fn the_document_trial_tells_what_is_not_called() {
 fn a_document_of_which_nothing_can_be_asked_is_broken(#[case] document: Option<&str>, #[case] want: &str) {
     let folder = Folder::new(document);
     assert_eq!(folder.names(), ["contracts::api::document"]);
-    let Outcome::Broken(text) = super::document::judged(&folder.source()) else { panic!() };
+    let Outcome::Broken(text) = super::document::outcome(&folder.source()) else { panic!() };
     assert!(text.contains(want), "{text}");
 }
 
@@ -111,7 +111,7 @@ fn a_document_of_which_nothing_can_be_asked_is_broken(#[case] document: Option<&
 fn a_document_that_does_not_parse_fails_with_its_place() {
     let folder = Folder::new(Some("{\n  nope"));
     assert_eq!(folder.names(), ["contracts::api::document"]);
-    let Outcome::Fail { message, .. } = super::document::judged(&folder.source()) else { panic!() };
+    let Outcome::Fail { message, .. } = super::document::outcome(&folder.source()) else { panic!() };
     assert_eq!(message, "openapi.json: line 2, column 3: key must be a string");
 }
 
@@ -144,15 +144,15 @@ fn wire(addresses: &[SocketAddr]) -> Wire {
 }
 
 /// Asks `GET /orders` of the shop.
-async fn asked(addresses: &[SocketAddr]) -> Outcome {
+async fn run(addresses: &[SocketAddr]) -> Outcome {
     let source = Folder::new(Some(SHOP)).source();
-    let Ok(book) = &source.book else { panic!() };
-    let index = index_of(book, "GET /orders");
-    book.ask(&wire(addresses), index).await.outcome.clone()
+    let Ok(calls) = &source.calls else { panic!() };
+    let index = index_of(calls, "GET /orders");
+    calls.call(&wire(addresses), index).await.outcome.clone()
 }
 
-fn index_of(book: &Book, title: &str) -> usize {
-    (0..book.calls.len()).find(|index| book.title(*index) == title).unwrap()
+fn index_of(calls: &ServiceCalls, title: &str) -> usize {
+    (0..calls.calls.len()).find(|index| calls.title(*index) == title).unwrap()
 }
 
 /// Answers every request as `routes` says, by the request's first line; what is not there is a 404 without a body.
@@ -185,13 +185,13 @@ fn lines(heads: &Heads) -> Vec<String> {
     heads.iter().map(|head| head.lines().next().unwrap().replace(" HTTP/1.1", "")).collect()
 }
 
-fn book(document: &str, service: &str) -> Book {
+fn calls(document: &str, service: &str) -> ServiceCalls {
     let text = format!(
         "[project]\nname = \"shop\"\n[environments.staging]\n[services.api]\nport = 80\ncontract = \"openapi.json\"\n{service}"
     );
     let config = Config::parse(Path::new("/srv/stagegate.toml"), &text).unwrap();
     let document = stagegate_contract::Document::parse(document, stagegate_contract::Format::Json);
-    Book::new(&config.services["api"], "staging", "openapi.json", std::sync::Arc::new(document.unwrap()))
+    ServiceCalls::new(&config.services["api"], "staging", "openapi.json", std::sync::Arc::new(document.unwrap()))
 }
 
 const CHAIN: &str = r#"{"openapi": "3.0.3", "paths": {
@@ -205,10 +205,10 @@ const CHAIN: &str = r#"{"openapi": "3.0.3", "paths": {
 async fn an_id_of_one_answer_is_asked_for_next_and_each_operation_is_asked_once() {
     let (address, heads) =
         service(&[("GET /orders", "200 OK", r#"[{"id": 7}]"#), ("GET /orders/7", "200 OK", r#"{"id": 7}"#)]);
-    let (book, wire) = (book(CHAIN, ""), wire(&[address]));
-    let one = index_of(&book, "GET /orders/{id}");
-    assert!(matches!(book.ask(&wire, one).await.outcome, Outcome::Pass(_)));
-    assert!(matches!(coverage::judged(&book, &wire).await, Outcome::Pass(_)));
+    let (calls, wire) = (calls(CHAIN, ""), wire(&[address]));
+    let one = index_of(&calls, "GET /orders/{id}");
+    assert!(matches!(calls.call(&wire, one).await.outcome, Outcome::Pass(_)));
+    assert!(matches!(coverage::outcome(&calls, &wire).await, Outcome::Pass(_)));
     assert_eq!(lines(&heads), ["GET /orders", "GET /orders/7"]);
 }
 
@@ -217,27 +217,27 @@ async fn an_example_that_is_not_there_gives_way_to_a_value_that_is() {
     let with_example = CHAIN.replace(r#""required": true,"#, r#""required": true, "example": 1,"#);
     let (address, heads) =
         service(&[("GET /orders", "200 OK", r#"[{"id": 7}]"#), ("GET /orders/7", "200 OK", r#"{"id": 7}"#)]);
-    let (book, wire) = (book(&with_example, ""), wire(&[address]));
-    assert!(matches!(book.ask(&wire, 1).await.outcome, Outcome::Pass(_)));
+    let (calls, wire) = (calls(&with_example, ""), wire(&[address]));
+    assert!(matches!(calls.call(&wire, 1).await.outcome, Outcome::Pass(_)));
     assert_eq!(lines(&heads), ["GET /orders/1", "GET /orders", "GET /orders/7"]);
 }
 
 #[tokio::test]
 async fn no_value_that_exists_is_told_with_who_was_asked() {
     let (address, _) = service(&[("GET /orders", "200 OK", "[]")]);
-    let book = book(CHAIN, "");
-    let Outcome::Broken(text) = book.ask(&wire(&[address]), 1).await.outcome.clone() else { panic!() };
-    assert!(text.contains("parameter `id` has no value that is known to exist: GET /orders gave none"), "{text}");
+    let calls = calls(CHAIN, "");
+    let Outcome::Broken(text) = calls.call(&wire(&[address]), 1).await.outcome.clone() else { panic!() };
+    assert!(text.contains("parameter `id` has no value that is known to exist: GET /orders returned none"), "{text}");
 }
 
 #[tokio::test]
 async fn answers_that_only_refuse_are_hollow() {
     let (address, _) = service(&[]);
-    let Outcome::Broken(text) = coverage::judged(&book(CHAIN, ""), &wire(&[address])).await else { panic!() };
-    assert!(text.starts_with("SGC002: 1 of 1 answers only refused (1 with 404)"), "{text}");
+    let Outcome::Broken(text) = coverage::outcome(&calls(CHAIN, ""), &wire(&[address])).await else { panic!() };
+    assert!(text.starts_with("SGC002: 1 of 1 response only refused (1 with 404)"), "{text}");
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let Outcome::Broken(text) = coverage::judged(&book(CHAIN, ""), &wire(&[closed])).await else { panic!() };
-    assert!(text.starts_with("SGC002: nothing was answered"), "{text}");
+    let Outcome::Broken(text) = coverage::outcome(&calls(CHAIN, ""), &wire(&[closed])).await else { panic!() };
+    assert!(text.starts_with("SGC002: no response was received"), "{text}");
 }
 
 const SECURED: &str = r#"{"openapi": "3.1.0", "security": [{"bearer": []}], "paths": {"/me": {"get": {"responses": {"200": {}}}}},
@@ -246,8 +246,8 @@ const SECURED: &str = r#"{"openapi": "3.1.0", "security": [{"bearer": []}], "pat
 #[tokio::test]
 async fn a_secured_operation_is_called_with_the_token_and_never_shows_it() {
     let (address, heads) = service(&[("GET /me", "418 hunter2-hunter2", "")]);
-    let book = book(SECURED, "token_variable = \"API_TOKEN\"");
-    let Outcome::Fail { evidence, findings, .. } = book.ask(&wire(&[address]), 0).await.outcome.clone() else {
+    let calls = calls(SECURED, "token_variable = \"API_TOKEN\"");
+    let Outcome::Fail { evidence, findings, .. } = calls.call(&wire(&[address]), 0).await.outcome.clone() else {
         panic!()
     };
     assert!(heads.lock().unwrap()[0].contains("authorization: Bearer hunter2-hunter2"));
@@ -257,7 +257,7 @@ async fn a_secured_operation_is_called_with_the_token_and_never_shows_it() {
 
 #[test]
 fn a_secured_operation_is_not_called_without_a_token() {
-    assert_eq!(book(SECURED, "").possible().count(), 0);
+    assert_eq!(calls(SECURED, "").possible().count(), 0);
 }
 
 fn of_service(contract: Option<&Path>) -> served::Served {
@@ -277,7 +277,7 @@ fn of_service(contract: Option<&Path>) -> served::Served {
 async fn the_served_document_is_the_repositorys(#[case] text: String, #[case] want: Option<&str>) {
     let folder = Folder::new(Some(CHAIN));
     let (address, _) = server(answer("200 OK", &text));
-    let outcome = served::asked(&of_service(Some(&folder.0.join("openapi.json"))), &wire(&[address])).await;
+    let outcome = served::run(&of_service(Some(&folder.0.join("openapi.json"))), &wire(&[address])).await;
     match (outcome, want) {
         (Outcome::Pass(_), None) => {}
         (Outcome::Fail { findings, .. }, Some(want)) => {
@@ -290,8 +290,8 @@ async fn the_served_document_is_the_repositorys(#[case] text: String, #[case] wa
 #[tokio::test]
 async fn a_document_that_is_not_served_is_told() {
     let (address, _) = service(&[]);
-    let Outcome::Fail { message, .. } = served::asked(&of_service(None), &wire(&[address])).await else { panic!() };
-    assert_eq!(message, "GET /openapi.json answers 404");
+    let Outcome::Fail { message, .. } = served::run(&of_service(None), &wire(&[address])).await else { panic!() };
+    assert_eq!(message, "GET /openapi.json returned 404");
 }
 
 #[tokio::test]
@@ -301,10 +301,10 @@ async fn what_only_the_service_documents_is_asked_as_it_says() {
         ("GET /orders", "200 OK", r#"[{"id": 7}]"#),
         ("GET /orders/7", "200 OK", r#"{"id": 7}"#),
     ]);
-    let outcome = served::asked(&of_service(None), &wire(&[sound])).await;
-    assert_eq!(outcome, Outcome::Pass("2 of 2 operations were asked and keep it".to_owned()));
+    let outcome = served::run(&of_service(None), &wire(&[sound])).await;
+    assert_eq!(outcome, Outcome::Pass("2 of 2 operations called, all as documented".to_owned()));
     let (wrong, _) = service(&[("GET /openapi.json", "200 OK", CHAIN), ("GET /orders", "200 OK", r#"[{"id": "7"}]"#)]);
-    let Outcome::Fail { message, findings, .. } = served::asked(&of_service(None), &wire(&[wrong])).await else {
+    let Outcome::Fail { message, findings, .. } = served::run(&of_service(None), &wire(&[wrong])).await else {
         panic!()
     };
     assert_eq!(message, "GET /orders do not match /openapi.json");
@@ -314,7 +314,7 @@ async fn what_only_the_service_documents_is_asked_as_it_says() {
 #[tokio::test]
 async fn an_answer_that_keeps_its_promise_passes() {
     let (address, line) = server(answer("200 OK", r#"{"total": 1}"#));
-    let Outcome::Pass(text) = asked(&[address]).await else { panic!() };
+    let Outcome::Pass(text) = run(&[address]).await else { panic!() };
     assert!(text.starts_with("200 in "), "{text}");
     assert_eq!(line.recv().unwrap(), "GET /api/orders HTTP/1.1");
 }
@@ -322,7 +322,7 @@ async fn an_answer_that_keeps_its_promise_passes() {
 #[tokio::test]
 async fn an_answer_that_breaks_it_says_where_and_how_to_see_it() {
     let (address, _) = server(answer("200 OK", r#"{"total": "hunter2-hunter2"}"#));
-    let Outcome::Fail { message, findings, evidence, hint } = asked(&[address]).await else { panic!() };
+    let Outcome::Fail { message, findings, evidence, hint } = run(&[address]).await else { panic!() };
     assert_eq!(message, "response 200 does not match openapi.json");
     assert_eq!((findings[0].place.object.as_str(), findings[0].found.as_str()), ("SGC031 $.total", r#"string "***""#));
     assert_eq!(evidence[0].text, format!("curl -i -H 'accept: application/json' 'http://{address}/api/orders'"));
@@ -332,21 +332,21 @@ async fn an_answer_that_breaks_it_says_where_and_how_to_see_it() {
 #[tokio::test]
 async fn a_service_that_cannot_serve_fails_though_it_is_documented() {
     let (address, _) = server(answer("503 Service Unavailable", "no hunter2-hunter2"));
-    let Outcome::Fail { message, evidence, .. } = asked(&[address]).await else { panic!() };
-    assert_eq!(message, "GET /orders answers 503: documented, but it cannot serve");
+    let Outcome::Fail { message, evidence, .. } = run(&[address]).await else { panic!() };
+    assert_eq!(message, "GET /orders returned 503: documented, but a server error");
     assert_eq!(evidence[1].text, "no ***");
 }
 
 #[tokio::test]
 async fn a_documented_not_found_proves_nothing() {
     let (address, _) = server(answer("404 Not Found", ""));
-    assert!(matches!(asked(&[address]).await, Outcome::Broken(_)));
+    assert!(matches!(run(&[address]).await, Outcome::Broken(_)));
 }
 
 #[tokio::test]
 async fn a_body_that_is_too_long_to_compare_is_not_green() {
     let (address, _) = server(answer("200 OK", &" ".repeat((1 << 20) + 1)));
-    let Outcome::Broken(text) = asked(&[address]).await else { panic!() };
+    let Outcome::Broken(text) = run(&[address]).await else { panic!() };
     assert!(text.contains("longer than the 1048576 bytes"), "{text}");
 }
 
@@ -354,7 +354,7 @@ async fn a_body_that_is_too_long_to_compare_is_not_green() {
 async fn a_port_that_refuses_is_passed_over_and_named_where_it_is_the_last() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (open, _) = server(answer("200 OK", r#"{"total": 1}"#));
-    assert!(matches!(asked(&[closed, open]).await, Outcome::Pass(_)));
-    let Outcome::Fail { message, .. } = asked(&[closed]).await else { panic!() };
+    assert!(matches!(run(&[closed, open]).await, Outcome::Pass(_)));
+    let Outcome::Fail { message, .. } = run(&[closed]).await else { panic!() };
     assert_eq!(message, format!("cannot connect to {closed}: connection refused"));
 }

@@ -36,7 +36,7 @@ impl Wire {
     }
 
     /// Makes a contract's request one that can be sent, with the token where it needs one.
-    pub(super) fn dressed(&self, base: &str, request: &Request) -> http::Request {
+    pub(super) fn request(&self, base: &str, request: &Request) -> http::Request {
         let mut path = format!("{base}{}", request.target);
         let mut headers = self.headers.clone();
         headers.extend(request.headers.clone());

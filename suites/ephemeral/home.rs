@@ -47,7 +47,7 @@ fn make_private(dir: &Path) -> io::Result<()> {
     if is_ours && found.permissions().mode() & 0o077 == 0 {
         return Ok(());
     }
-    let text = format!("{} belongs to somebody else or others may read it; remove it", dir.display());
+    let text = format!("{} belongs to another user or is readable by others; remove it", dir.display());
     Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
 }
 
@@ -64,7 +64,7 @@ mod tests {
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).unwrap();
         let accepted = make_private(&dir);
         fs::remove_dir_all(&dir).unwrap();
-        assert!(refused.contains("others may read it"), "{refused}");
+        assert!(refused.contains("readable by others"), "{refused}");
         accepted.unwrap();
     }
 }

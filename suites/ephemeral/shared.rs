@@ -50,13 +50,13 @@ fn name() -> Option<String> {
 /// # Errors
 /// [`EphemeralError`], the same for every process where the first one failed.
 pub async fn attach(config: &Arc<Config>, engine: &Engine) -> Result<Project, EphemeralError> {
-    let name = name().ok_or_else(|| EphemeralError::Told(format!("{RUN_ID} is not set")))?;
+    let name = name().ok_or_else(|| EphemeralError::Reported(format!("{RUN_ID} is not set")))?;
     let dir = home::make(&name)?;
     let lock = locked(dir.join("lock")).await?;
     let state = std::fs::read_to_string(dir.join(STATE)).ok().and_then(|text| serde_json::from_str(&text).ok());
     let project = match state {
         Some(State::Up) => attached(config, &dir, &name),
-        Some(State::Failed(reason)) => Err(EphemeralError::Told(reason)),
+        Some(State::Failed(reason)) => Err(EphemeralError::Reported(reason)),
         None => {
             let began = begin(config, engine, &name).await;
             let state = began.as_ref().map_or_else(|error| State::Failed(with_causes(error)), |_| State::Up);
@@ -80,7 +80,7 @@ async fn locked(path: std::path::PathBuf) -> Result<File, EphemeralError> {
 
 async fn begin(config: &Arc<Config>, engine: &Engine, name: &str) -> Result<Project, EphemeralError> {
     for project in teardown::sweep().await {
-        tell(&format!("took down {project}, which a killed run had left"));
+        tell(&format!("removed {project}, left behind by a killed run"));
     }
     let owner = Owner::living(std::os::unix::process::parent_id())?;
     let project = isolated(config, name, &owner).await?;

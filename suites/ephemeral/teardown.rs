@@ -48,7 +48,7 @@ pub(super) async fn sweep() -> Vec<String> {
     left.dedup();
     for project in &left {
         if let Err(error) = take_down(project).await {
-            super::tell(&format!("cannot take down the left-over stack {project}: {}", with_causes(&error)));
+            super::tell(&format!("cannot remove the left-over stack {project}: {}", with_causes(&error)));
         }
         let _ = super::home::remove(project);
     }

@@ -31,10 +31,10 @@ async fn ask(session: Arc<Session>, service: Service) -> Outcome {
     .await
 }
 
-/// Gets a path from a container and refuses what is not 2xx; a redirect is no answer to "are you sound?".
+/// Gets a path from a container and refuses what is not 2xx; a redirect is no answer to "are you healthy?".
 pub(super) async fn get(container: &Container, service: &Service, path: &str) -> Result<Answer, Wrong> {
     let port = service.port;
-    let expected = format!("2xx to GET {path} at port {port}");
+    let expected = format!("2xx for GET {path} at port {port}");
     let wrong = |found: String| Wrong { hint: hint(path), ..Wrong::new(&expected, found) };
     let http = Http::shared().map_err(|error| wrong(with_causes(&error)))?;
     let asked =
@@ -63,5 +63,5 @@ fn host_hint(service: &Service, status: u16) -> Option<String> {
 }
 
 fn hint(path: &str) -> Option<String> {
-    Some(format!("if {path} is not the path or this not its port, change [services] in stagegate.toml"))
+    Some(format!("if the path is not {path}, or the port another one, change [services] in stagegate.toml"))
 }

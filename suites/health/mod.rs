@@ -21,6 +21,7 @@ use stagegate_base::{
     lifetime::time_to_start,
     readiness::Readiness,
     record::{Evidence, Outcome},
+    text::counted,
 };
 use stagegate_host::ready::up_for;
 
@@ -95,7 +96,7 @@ where
     let mut seen = Vec::new();
     for container in &containers {
         if container.state != State::Running {
-            return Outcome::fail(format!("service `{service}` was not asked: {} does not run", container.name));
+            return Outcome::fail(format!("service `{service}` was not checked: {} does not run", container.name));
         }
         match patiently(session, container, &ask).await {
             Ok(text) => seen.push(text),
@@ -113,9 +114,9 @@ where
     }
     match (seen.into_iter().next_back(), containers.len()) {
         (Some(text), 1) => Outcome::Pass(text),
-        (Some(text), n) => Outcome::Pass(format!("{n} containers: {text}")),
+        (Some(text), n) => Outcome::Pass(format!("{}: {text}", counted(n, "container"))),
         (None, _) => Outcome::fail(format!(
-            "service `{service}` of project `{}` has no container to ask",
+            "service `{service}` of project `{}` has no running container",
             session.project.compose_name()
         )),
     }

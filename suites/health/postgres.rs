@@ -49,7 +49,7 @@ async fn into_all(container: &Container, port: u16, logins: &[Login]) -> Result<
     for login in logins {
         let version = postgres::version(&container.reach(port), login).await;
         let version = version.map_err(|error| wrong(&error, login))?;
-        seen = format!("PostgreSQL {version} lets {} into {}", login.user, login.database);
+        seen = format!("PostgreSQL {version} accepts {} in database {}", login.user, login.database);
     }
     Ok(format!("{seen}, {} ms", begun.elapsed().as_millis()))
 }

@@ -30,7 +30,7 @@ async fn ask(session: Arc<Session>, service: Service) -> Outcome {
         match answer.map_err(|error| Wrong::new("+PONG to PING", with_causes(&error)))? {
             Answer::Pong => Ok(format!("PONG, {} ms", begun.elapsed().as_millis())),
             Answer::Secured => Ok(format!(
-                "alive, but it wants a password (NOAUTH) and the service has no {PASSWORD_VARIABLE}, so PING was not answered"
+                "alive, but it requires a password (NOAUTH) and the service has no {PASSWORD_VARIABLE}: no PONG"
             )),
         }
     })

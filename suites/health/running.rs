@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stagegate_base::record::Outcome;
+use stagegate_base::{record::Outcome, text::counted};
 use stagegate_policy_decide::health;
 
 use crate::{
@@ -22,7 +22,11 @@ async fn ask(session: Arc<Session>) -> Outcome {
     };
     let missing = ready.missing();
     if missing.is_empty() {
-        return Outcome::Pass(format!("{} services are ready after {:.1} s", ready.services.len(), seconds(ready)));
+        return Outcome::Pass(format!(
+            "{} ready after {:.1} s",
+            counted(ready.services.len(), "service"),
+            seconds(ready)
+        ));
     }
     let project = session.project.compose_name();
     let mut evidence = Vec::new();
@@ -50,7 +54,7 @@ fn message(project: &str, ready: &Ready, names: &[&str]) -> String {
         return format!("compose project `{project}` has no containers on this host");
     }
     let (missing, all) = (names.len(), ready.services.len());
-    format!("{missing} of {all} services are not ready after {:.1} s: {}", seconds(ready), names.join(", "))
+    format!("{missing} of {} not ready after {:.1} s: {}", counted(all, "service"), seconds(ready), names.join(", "))
 }
 
 fn hint(project: &str, ready: &Ready) -> String {

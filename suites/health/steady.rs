@@ -26,7 +26,7 @@ async fn ask(session: Arc<Session>) -> Outcome {
     };
     let missing: Vec<&str> = ready.missing().iter().map(|(service, _)| *service).collect();
     if !missing.is_empty() {
-        return Outcome::fail(format!("not watched, since services are not ready: {}", missing.join(", ")));
+        return Outcome::fail(format!("not watched, because services are not ready: {}", missing.join(", ")));
     }
     let end = Instant::now() + session.soak;
     loop {

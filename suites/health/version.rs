@@ -24,7 +24,7 @@ pub(super) fn trial(service: &Service) -> Option<Trial> {
 async fn ask(session: Arc<Session>, service: Service, path: String) -> Outcome {
     each(&session, &service.name, async |container| {
         let answer = http::get(&container, &service, &path).await?;
-        shown(&answer.text()).ok_or_else(|| Wrong::new("a version as text or JSON", format!("GET {path}: no text")))
+        shown(&answer.text()).ok_or_else(|| Wrong::new("a version as text or JSON", format!("GET {path}: not a text")))
     })
     .await
 }

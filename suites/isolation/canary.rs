@@ -13,20 +13,21 @@ use stagegate_host::{error::with_causes, project::Project};
 use stagegate_policy_act::isolation as act;
 
 use super::{
-    Neighbours, judged,
+    Neighbours,
     neighbours::{caches, databases},
+    outcome,
 };
 use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
 
-const HINT: &str = "the two environments work on one server: look at `isolation::*::databases` and at the env files";
+const HINT: &str = "the two environments use one server: see `isolation::*::databases` and the env files";
 
 pub(super) fn trial(neighbours: &Arc<Neighbours>, other: &str) -> Trial {
     let (neighbours, name) = (Arc::clone(neighbours), other.to_owned());
     let ask = move |session| ask(session, Arc::clone(&neighbours), name.clone());
-    Trial::new("isolation", other, "canary", Effect::Writes, ask).weighing(Severity::Warning)
+    Trial::new("isolation", other, "canary", Effect::Writes, ask).with_severity(Severity::Warning)
 }
 
 async fn ask(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String) -> Outcome {
@@ -36,19 +37,19 @@ async fn ask(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String) 
     };
     let runs = stacks.others.get(&other).is_some_and(|stack| stack.is_running());
     let Some(project) = session.files().await.of(&other).filter(|_| runs) else {
-        return Outcome::Skip(format!("`{other}` does not run on this machine, so that it cannot be looked at"));
+        return Outcome::Skip(format!("`{other}` does not run on this machine: nothing could be read there"));
     };
-    match seen(&session, project, &other).await {
+    match read_elsewhere(&session, project, &other).await {
         Ok((findings, marks)) => {
-            let sound = format!("{marks} written here, none seen in `{other}`");
-            judged("what is written here is seen elsewhere", findings, sound, HINT)
+            let passed = format!("{marks} written here, none seen in `{other}`");
+            outcome("data written here is visible in another environment", findings, passed, HINT)
         }
         Err(reason) => Outcome::Broken(reason),
     }
 }
 
 /// Returns what was seen elsewhere, and how many marks were written.
-async fn seen(session: &Session, other: &Project, name: &str) -> Result<(Vec<Finding>, usize), String> {
+async fn read_elsewhere(session: &Session, other: &Project, name: &str) -> Result<(Vec<Finding>, usize), String> {
     let mark = format!("stagegate_canary_{}", random().map_err(|error| format!("no random bytes: {error}"))?);
     let mut findings = Vec::new();
     let mut marks = 0;
@@ -57,7 +58,7 @@ async fn seen(session: &Session, other: &Project, name: &str) -> Result<(Vec<Fin
         let own = act::session(&session.project, &session.engine, &database).await.map_err(text)?;
         act::mark(&own, &mark).await.map_err(text)?;
         if !act::is_marked(&own, &mark).await.map_err(text)? {
-            return Err(format!("the canary of `{}` is not seen where it was written", database.service));
+            return Err(format!("the canary of `{}` cannot be read back where it was written", database.service));
         }
         let theirs = act::session(other, &session.engine, &database).await.map_err(text)?;
         if act::is_marked(&theirs, &mark).await.map_err(text)? {
@@ -79,11 +80,7 @@ async fn seen(session: &Session, other: &Project, name: &str) -> Result<(Vec<Fin
 }
 
 fn finding(service: &str, what: &str, other: &str) -> Finding {
-    Finding::new(
-        service.to_owned(),
-        format!("a {what} that is seen here only"),
-        format!("the {what} is in `{other}` too"),
-    )
+    Finding::new(service.to_owned(), format!("a {what} visible only here"), format!("the {what} is also in `{other}`"))
 }
 
 fn random() -> std::io::Result<String> {

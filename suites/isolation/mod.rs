@@ -42,9 +42,9 @@ fn trials(scope: Scope<'_>) -> Vec<Trial> {
 }
 
 /// Makes a failure of findings, or a pass that says what was looked at.
-fn judged(message: &str, findings: Vec<Finding>, sound: String, hint: &str) -> Outcome {
+fn outcome(message: &str, findings: Vec<Finding>, passed: String, hint: &str) -> Outcome {
     match findings.first() {
-        None => Outcome::Pass(sound),
+        None => Outcome::Pass(passed),
         Some(first) => {
             let more = if findings.len() > 1 { format!(" and {} more", findings.len() - 1) } else { String::new() };
             let message = format!("{message}: {}: {}{more}", first.place.object, first.found);

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use stagegate_base::config::{Config, Database, EPHEMERAL, Kind, Service};
 use stagegate_host::error::with_causes;
 use stagegate_policy_act::isolation as act;
-use stagegate_policy_decide::isolation::{Asked, Contained, Place, Stack, doors, listeners};
+use stagegate_policy_decide::isolation::{Contained, Place, ReachReport, Stack, doors, listeners};
 use tokio::sync::OnceCell;
 
 use crate::session::Session;
@@ -21,7 +21,7 @@ pub(super) struct Side {
 #[derive(Default)]
 pub(super) struct Neighbours {
     stacks: OnceCell<Result<Side, String>>,
-    looked: OnceCell<Result<Vec<Asked>, String>>,
+    looked: OnceCell<Result<Vec<ReachReport>, String>>,
 }
 
 impl Neighbours {
@@ -37,7 +37,7 @@ impl Neighbours {
     ///
     /// # Errors
     /// A text, where nothing could be asked.
-    pub(super) async fn looked(&self, session: &Session) -> Result<&[Asked], String> {
+    pub(super) async fn looked(&self, session: &Session) -> Result<&[ReachReport], String> {
         let looked = self.looked.get_or_init(|| async {
             let stacks = self.stacks(session).await?;
             look(session, stacks).await
@@ -71,7 +71,7 @@ async fn read(session: &Session) -> Result<Side, String> {
 }
 
 /// Looks from one container of each set of networks that no other set holds.
-async fn look(session: &Session, stacks: &Side) -> Result<Vec<Asked>, String> {
+async fn look(session: &Session, stacks: &Side) -> Result<Vec<ReachReport>, String> {
     let config = &session.project.config;
     let image = image(session).await?;
     let stores = stores(config);
@@ -110,7 +110,7 @@ async fn image(session: &Session) -> Result<String, String> {
     let service = shell(&session.project.config).ok_or("no PostgreSQL service is configured")?;
     let containers = session.containers(&service).await?;
     let image = containers.into_iter().next().map(|container| container.image);
-    image.ok_or_else(|| format!("service `{service}` has no container, whose image would be used to look"))
+    image.ok_or_else(|| format!("service `{service}` has no container whose image could run the check"))
 }
 
 /// Returns a service whose image can be looked with.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stagegate_base::{finding::Finding, record::Outcome};
 use stagegate_policy_decide::isolation::{self, Stack};
 
-use super::{Neighbours, judged};
+use super::{Neighbours, outcome};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
@@ -24,32 +24,32 @@ const COMPARISONS: [Comparison; 5] = [
     Comparison {
         question: "names",
         ask: isolation::names,
-        message: "two environments go by one name",
-        hint: "give each environment its own `project`, and take `container_name` out of the compose file",
+        message: "two environments share a name",
+        hint: "give each environment its own `project`, and remove `container_name` from the compose file",
     },
     Comparison {
         question: "volumes",
         ask: isolation::volumes,
-        message: "two environments keep data in one volume",
-        hint: "take `name:` and `external:` out of the volume, or put the environment into its name (`${NAME}-data`)",
+        message: "two environments share a volume",
+        hint: "remove `name:` and `external:` of the volume, or put the environment into its name (`${NAME}-data`)",
     },
     Comparison {
         question: "folders",
         ask: isolation::binds,
-        message: "two environments write into one folder",
+        message: "two environments write to one folder",
         hint: "mount a folder below the environment's own `workdir`, or mount it read-only (`:ro`)",
     },
     Comparison {
         question: "networks",
         ask: isolation::networks,
-        message: "two environments are in one network",
-        hint: "give each environment networks of its own; `docker network disconnect` what was attached by hand",
+        message: "two environments share a network",
+        hint: "give each environment networks of its own; `docker network disconnect` what was attached manually",
     },
     Comparison {
         question: "ports",
         ask: isolation::ports,
         message: "two environments publish one port",
-        hint: "take the host's port from a variable of the env file (`${WEB_PORT}:80`)",
+        hint: "read the host's port from a variable of the env file (`${WEB_PORT}:80`)",
     },
 ];
 
@@ -68,8 +68,8 @@ async fn ask(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String, 
         Err(reason) => return Outcome::Broken(reason),
     };
     let Some(other) = stacks.others.get(&other) else {
-        return Outcome::Broken(format!("environment `{other}` was not looked at"));
+        return Outcome::Broken(format!("environment `{other}` was not inspected"));
     };
     let findings = (comparison.ask)(&stacks.own, other);
-    judged(comparison.message, findings, other.looked_at(), comparison.hint)
+    outcome(comparison.message, findings, other.looked_at(), comparison.hint)
 }

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use stagegate_base::record::Outcome;
-use stagegate_policy_decide::isolation::{self, Asked, Place};
+use stagegate_policy_decide::isolation::{self, Place, ReachReport};
 
 use super::{
-    Neighbours, judged,
+    Neighbours,
     neighbours::{places, stores, vantage_points},
+    outcome,
 };
 use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
 
-const HINT: &str = "take the network that both are in out of one of them, and do not publish the database";
+const HINT: &str = "detach one of them from the shared network, and do not publish the database";
 
 pub(super) fn trial(neighbours: &Arc<Neighbours>, other: &str) -> Trial {
     let (neighbours, name) = (Arc::clone(neighbours), other.to_owned());
@@ -23,16 +24,16 @@ pub(super) fn trial(neighbours: &Arc<Neighbours>, other: &str) -> Trial {
 }
 
 async fn ask(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String) -> Outcome {
-    match asked(&session, &neighbours, &other).await {
+    match check(&session, &neighbours, &other).await {
         Ok(outcome) => outcome,
         Err(reason) => Outcome::Broken(reason),
     }
 }
 
-async fn asked(session: &Session, neighbours: &Neighbours, other: &str) -> Result<Outcome, String> {
+async fn check(session: &Session, neighbours: &Neighbours, other: &str) -> Result<Outcome, String> {
     let stacks = neighbours.stacks(session).await?;
-    let theirs = stacks.others.get(other).ok_or_else(|| format!("environment `{other}` was not looked at"))?;
-    let looked: &[Asked] = neighbours.looked(session).await?;
+    let theirs = stacks.others.get(other).ok_or_else(|| format!("environment `{other}` was not inspected"))?;
+    let looked: &[ReachReport] = neighbours.looked(session).await?;
     let stores = stores(&session.project.config);
     let of = |from| places(theirs, &stores, from);
     let mut sought: Vec<Place> = vantage_points(&stacks.own).into_iter().flat_map(of).collect();
@@ -40,8 +41,8 @@ async fn asked(session: &Session, neighbours: &Neighbours, other: &str) -> Resul
     sought.dedup();
     let control = isolation::listeners(&stacks.own, &stores);
     let findings = isolation::reached(looked, &sought, &control, other)?;
-    let rest = if theirs.is_running() { "" } else { "; it does not run here, so that only its names were tried" };
+    let rest = if theirs.is_running() { "" } else { "; it does not run here: only its names were tried" };
     let from: Vec<&str> = looked.iter().map(|asked| asked.from.as_str()).collect();
-    let sound = format!("{} names and addresses, from {}{rest}", sought.len(), from.join(", "));
-    Ok(judged("another environment's database can be reached", findings, sound, HINT))
+    let passed = format!("{} names and addresses, from {}{rest}", sought.len(), from.join(", "));
+    Ok(outcome("another environment's database can be reached", findings, passed, HINT))
 }

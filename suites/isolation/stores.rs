@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use stagegate_base::record::Outcome;
+use stagegate_base::{record::Outcome, text::counted};
 use stagegate_host::{engine::Engine, error::with_causes, project::Project};
 use stagegate_policy_act::isolation as act;
 use stagegate_policy_decide::isolation::{self, Identity};
 
 use super::{
-    Neighbours, judged,
+    Neighbours,
     neighbours::{caches, databases, stores},
+    outcome,
 };
 use crate::{
     session::Session,
@@ -17,7 +18,7 @@ use crate::{
 };
 
 const HINT: &str = "give each environment a database service of its own, with a volume of its own";
-const MESSAGE: &str = "two environments work on one store";
+const MESSAGE: &str = "two environments use one database";
 
 pub(super) fn trial(neighbours: &Arc<Neighbours>, other: &str) -> Trial {
     let (neighbours, name) = (Arc::clone(neighbours), other.to_owned());
@@ -32,27 +33,27 @@ async fn ask(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String) 
         Err(reason) => return Outcome::Broken(reason),
     };
     let Some(theirs) = stacks.others.get(&other) else {
-        return Outcome::Broken(format!("environment `{other}` was not looked at"));
+        return Outcome::Broken(format!("environment `{other}` was not inspected"));
     };
     let services: Vec<String> = stores(&session.project.config).into_iter().map(|(service, _)| service).collect();
     let mut findings = isolation::data(&stacks.own, theirs, &services);
     let runs = theirs.is_running();
     let project = session.files().await.of(&other).filter(|_| runs);
     let Some(project) = project else {
-        return judged(MESSAGE, findings, format!("data lies in other volumes; {}", theirs.looked_at()), HINT);
+        return outcome(MESSAGE, findings, format!("data is in different volumes; {}", theirs.looked_at()), HINT);
     };
     let (own, others) =
         tokio::join!(identities(&session.project, &session.engine), identities(project, &session.engine));
     match (own, others) {
         (Ok(own), Ok(others)) => {
             findings.extend(isolation::stores(&own, &others, &other));
-            judged(MESSAGE, findings, told(&own, &others, &other), HINT)
+            outcome(MESSAGE, findings, summary(&own, &others, &other), HINT)
         }
         // That it does not answer is health's to tell; where the data lies is known all the same.
-        (Err(reason), _) | (_, Err(reason)) => judged(
+        (Err(reason), _) | (_, Err(reason)) => outcome(
             MESSAGE,
             findings,
-            format!("data lies in other volumes; who the servers are is not known: {reason}"),
+            format!("data is in different volumes; the identity of the servers is unknown: {reason}"),
             HINT,
         ),
     }
@@ -69,8 +70,8 @@ async fn identities(project: &Project, engine: &Engine) -> Result<Vec<Identity>,
     Ok(all)
 }
 
-fn told(own: &[Identity], others: &[Identity], other: &str) -> String {
+fn summary(own: &[Identity], others: &[Identity], other: &str) -> String {
     let copies = own.iter().filter(|mine| others.iter().any(|theirs| theirs.server == mine.server)).count();
-    let copied = if copies > 0 { "; one was made of a copy of the other's files" } else { "" };
-    format!("{} servers here, {} other ones in `{other}`{copied}", own.len(), others.len())
+    let copied = if copies > 0 { "; one was created from a copy of the other's files" } else { "" };
+    format!("{} here, {} in `{other}`, all different{copied}", counted(own.len(), "server"), others.len())
 }

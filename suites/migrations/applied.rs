@@ -5,6 +5,7 @@ use std::sync::Arc;
 use stagegate_base::{
     config::{Migrations, Tool},
     record::Outcome,
+    text::counted,
 };
 use stagegate_host::{database::Server, error::with_causes};
 use stagegate_migration_act::{applied, files};
@@ -14,7 +15,7 @@ use stagegate_migration_decide::{
     chain,
 };
 
-use super::{SUITE, judged, proof};
+use super::{SUITE, outcome, proof};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
@@ -31,10 +32,10 @@ pub(super) fn trial(migrations: &Migrations) -> Option<Trial> {
 }
 
 async fn ask(session: Arc<Session>, migrations: Migrations) -> Outcome {
-    told(&session, &migrations).await.unwrap_or_else(Outcome::Broken)
+    record_finding(&session, &migrations).await.unwrap_or_else(Outcome::Broken)
 }
 
-async fn told(session: &Session, migrations: &Migrations) -> Result<Outcome, String> {
+async fn record_finding(session: &Session, migrations: &Migrations) -> Result<Outcome, String> {
     let source = session.project.environment.workdir.join(&migrations.source);
     let files = files(&source).map_err(|error| with_causes(&error))?;
     let chain = chain(&files, migrations.tool).map_err(|error| format!("{}: {error}", source.display()))?;
@@ -45,15 +46,15 @@ async fn told(session: &Session, migrations: &Migrations) -> Result<Outcome, Str
     let databases = &session.project.config.databases;
     let database = databases
         .get(&migrations.database)
-        .ok_or_else(|| format!("[databases.{}] is not there", migrations.database))?;
+        .ok_or_else(|| format!("[databases.{}] does not exist", migrations.database))?;
     let read = async {
         let server = Server::of(&session.project, &session.engine, database, "stagegate/migrations").await?;
         applied(&server.connect(&database.name).await?, tool).await
     };
     let Some(rows) = read.await.map_err(|error| with_causes(&error))? else {
         return Ok(Outcome::Skip(format!(
-            "database `{}` has no table in which {tool} notes what it applied: nothing is known of it; name the right \
-             `tool` in [migrations.{}]",
+            "database `{}` has no history table of {tool}: the applied migrations are unknown; name the right `tool` \
+             in [migrations.{}]",
             database.name, migrations.database
         )));
     };
@@ -65,8 +66,8 @@ async fn told(session: &Session, migrations: &Migrations) -> Result<Outcome, Str
     );
     let message = match (tool, rows.as_slice()) {
         // It notes one version for all.
-        (Tool::GolangMigrate, [row]) => format!("{tool} noted version {}", row.version),
-        _ => format!("{tool} noted {} migrations; the folder has {}", rows.len(), chain.migrations.len()),
+        (Tool::GolangMigrate, [row]) => format!("{tool} recorded version {}", row.version),
+        _ => format!("{tool} recorded {}; the folder has {}", counted(rows.len(), "migration"), chain.migrations.len()),
     };
-    Ok(judged::noted(message, &found, migrations))
+    Ok(outcome::history_outcome(message, &found, migrations))
 }

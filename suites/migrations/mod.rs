@@ -3,7 +3,7 @@
 //! All questions of one database are asked of one run on a scratch server; the environment itself is not touched.
 
 mod applied;
-mod judged;
+mod outcome;
 pub(crate) mod proof;
 
 use std::{sync::Arc, time::Duration};
@@ -24,24 +24,24 @@ pub(crate) const BESIDE: Duration = Duration::from_secs(100);
 
 fn trials(scope: Scope<'_>) -> Vec<Trial> {
     let of_one = |migrations: &Migrations| {
-        judged::QUESTIONS.map(|(question, asked, severity)| {
+        outcome::QUESTIONS.map(|(name, question, severity)| {
             let (id, migrations) = (migrations.database.clone(), migrations.clone());
             let within = migrations.within.0 + BESIDE;
-            Trial::new(SUITE.name, &id, question, Effect::Reads, move |session| ask(session, migrations.clone(), asked))
+            Trial::new(SUITE.name, &id, name, Effect::Reads, move |session| ask(session, migrations.clone(), question))
                 .within(within)
-                .weighing(severity)
+                .with_severity(severity)
         })
     };
     let noted = scope.config.migrations.values().filter_map(applied::trial);
     scope.config.migrations.values().flat_map(of_one).chain(noted).collect()
 }
 
-async fn ask(session: Arc<Session>, migrations: Migrations, asked: judged::Asked) -> Outcome {
+async fn ask(session: Arc<Session>, migrations: Migrations, question: outcome::Question) -> Outcome {
     match proof::of(&session, &migrations).await {
         Ok(proof) => {
-            let is_of_target = asked == judged::Asked::Locks;
+            let is_of_target = question == outcome::Question::Locks;
             let target = if is_of_target { proof::sizes(&session, &migrations).await } else { Sizes::new() };
-            judged::outcome(&proof, &migrations, asked, &target)
+            outcome::outcome(&proof, &migrations, question, &target)
         }
         Err(reason) => Outcome::Broken(reason),
     }

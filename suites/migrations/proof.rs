@@ -117,7 +117,7 @@ fn wishes(session: &Session, migrations: &Migrations) -> Result<Vec<Wish>, Strin
     let database = config
         .databases
         .get(&migrations.database)
-        .ok_or_else(|| format!("[databases.{}] is not there", migrations.database))?;
+        .ok_or_else(|| format!("[databases.{}] does not exist", migrations.database))?;
     let model = &session.project.model;
     let wish = |images, major| Wish {
         images,
@@ -164,7 +164,7 @@ async fn proven(
         server.end().await;
         servers.push(On { server: told, major, proven: proven.map_err(|error| with_causes(&error))? });
     }
-    let chain = chain.ok_or("no scratch server was asked for")?;
+    let chain = chain.ok_or("no scratch server is configured")?;
     Ok(Arc::new(Proof { chain, exceptions, servers }))
 }
 

@@ -20,7 +20,7 @@ use super::resources;
 use crate::{
     session::Session,
     trial::{Effect, Scope, Trial},
-    workflows::book,
+    workflows::files,
 };
 
 /// Requests a second that a protected environment gets at most: it serves others meanwhile.
@@ -32,7 +32,7 @@ pub(super) fn trial(scope: Scope<'_>, probe: &Probe) -> Trial {
     let asked = probe.clone();
     let trial = Trial::new("performance", &probe.name, "budget", effect(scope, probe), move |session| {
         let probe = asked.clone();
-        async move { measured(&session, &probe).await.unwrap_or_else(Outcome::Broken) }
+        async move { measure(&session, &probe).await.unwrap_or_else(Outcome::Broken) }
     });
     trial.alone().within(within(probe))
 }
@@ -45,7 +45,7 @@ fn effect(scope: Scope<'_>, probe: &Probe) -> Effect {
             let first = sql.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
             ["select", "show", "values", "table"].contains(&first.as_str())
         }
-        Target::Workflow { file } => book::find(scope.config, scope.environment, file)
+        Target::Workflow { file } => files::find(scope.config, scope.environment, file)
             .is_ok_and(|workflow| workflow.steps.iter().all(|step| step.safe)),
     };
     if is_reading { Effect::Reads } else { Effect::Writes }
@@ -61,7 +61,7 @@ fn within(probe: &Probe) -> Duration {
     probe.warm_up.0 + measured + probe.timeout.0 + BESIDE
 }
 
-async fn measured(session: &Arc<Session>, probe: &Probe) -> Result<Outcome, String> {
+async fn measure(session: &Arc<Session>, probe: &Probe) -> Result<Outcome, String> {
     let project = &session.project;
     let containers = project.containers(&session.engine).await.map_err(|error| with_causes(&error))?;
     let subject = match &probe.target {
@@ -72,21 +72,21 @@ async fn measured(session: &Arc<Session>, probe: &Probe) -> Result<Outcome, Stri
         _ => load::subject(&project.config, probe, &containers, &project.model).map_err(|e| with_causes(&e))?,
     };
     let (load, is_capped) = capped(load::load(probe), project.environment.protected && !session.full_load);
-    let system = |error: std::io::Error| format!("no load could be sent: {error}");
+    let system = |error: std::io::Error| format!("cannot send load: {error}");
     if !probe.warm_up.0.is_zero() {
         load::run(&subject, Load { extent: Extent::For(probe.warm_up.0), ..load }, 1).await.map_err(system)?;
     }
-    let looking = resources::start(session, probe, &containers).await?;
+    let usage_watch = resources::start(session, probe, &containers).await?;
     let begun = Instant::now();
     let measured = load::run(&subject, load, 1).await.map_err(system)?;
     if workflow::over().await > 0 {
-        return Err("a run of the workflow that was given up does not end: its clean-up hangs".to_owned());
+        return Err("a workflow run that timed out has not ended: its clean-up hangs".to_owned());
     }
     let mut block = load::block(Arm::Candidate, 0, &measured, load.pace, [begun, begun]);
     block.samples_ns.clear();
-    let outcome = told(budget(probe, &block), is_capped);
-    match looking {
-        Some(looking) => looking.judged(session, probe, block.sent, outcome).await,
+    let outcome = with_cap_note(budget(probe, &block), is_capped);
+    match usage_watch {
+        Some(usage_watch) => usage_watch.outcome(session, probe, block.sent, outcome).await,
         None => Ok(outcome),
     }
 }
@@ -94,7 +94,7 @@ async fn measured(session: &Arc<Session>, probe: &Probe) -> Result<Outcome, Stri
 /// Runs a workflow once, and makes it ready to be timed where it passes; else the outcome is what became of it.
 async fn flow(session: &Arc<Session>, file: &Path) -> Result<Result<Flow, Outcome>, String> {
     let Project { config, environment, .. } = &session.project;
-    let workflow = book::find(config, environment, file)?;
+    let workflow = files::find(config, environment, file)?;
     let place = session.place().await;
     let ran = workflow::run(&place, &workflow).await;
     Ok(match outcome(&ran, &environment.name) {
@@ -114,11 +114,11 @@ fn capped(load: Load, is_protected: bool) -> (Load, bool) {
     if is_protected && pace != load.pace { (Load { pace, ..load }, true) } else { (load, false) }
 }
 
-fn told(outcome: Outcome, is_capped: bool) -> Outcome {
+fn with_cap_note(outcome: Outcome, is_capped: bool) -> Outcome {
     match outcome {
         Outcome::Pass(seen) if is_capped => Outcome::Pass(format!(
             "{seen} (at most {PROTECTED_RATE}/s: the environment is protected; `gate test` with --confirm NAME \
-                 asks for all of it)"
+                 sends the full load)"
         )),
         other => other,
     }

@@ -14,7 +14,7 @@ use stagegate_performance_decide::{Figures, LockWaits, database_use, resources};
 use crate::session::Session;
 
 /// A look at what is used, for as long as the load lasts.
-pub(super) struct Looking {
+pub(super) struct UsageWatch {
     watch: Watch,
     before: Vec<Figures>,
 }
@@ -24,18 +24,18 @@ pub(super) async fn start(
     session: &Arc<Session>,
     probe: &Probe,
     containers: &[Container],
-) -> Result<Option<Looking>, String> {
+) -> Result<Option<UsageWatch>, String> {
     if probe.resources == ResourceLimits::default() {
         return Ok(None);
     }
     let before = figures(session, probe).await?;
     let watch = Watch::start(&session.engine, containers).await.map_err(|error| with_causes(&error))?;
-    Ok(Some(Looking { watch, before }))
+    Ok(Some(UsageWatch { watch, before }))
 }
 
-impl Looking {
+impl UsageWatch {
     /// Ends looking and makes `outcome` one that is broken by what could not be checked, and failed by what was too much.
-    pub(super) async fn judged(
+    pub(super) async fn outcome(
         self,
         session: &Arc<Session>,
         probe: &Probe,
@@ -45,7 +45,7 @@ impl Looking {
         let used = resources::usage(&self.watch.stop().await.map_err(|error| with_causes(&error))?);
         let usage = used.iter().find(|usage| Some(&usage.service) == service(session, probe).as_ref());
         if probe.resources.queries_per_request.is_some() {
-            statistics::settled(Instant::now()).await;
+            statistics::settle(Instant::now()).await;
         }
         let after = figures(session, probe).await?;
         let cost = |(before, after): (&Figures, &Figures)| {

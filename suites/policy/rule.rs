@@ -23,12 +23,12 @@ pub(super) type Audit = OnceCell<Result<Vec<Finding>, String>>;
 pub(super) fn trial(rule: &'static Rule, audit: &Arc<Audit>) -> Trial {
     let audit = Arc::clone(audit);
     let ask = move |session| ask(session, rule, Arc::clone(&audit));
-    Trial::new("policy", "stack", rule.id, Effect::Reads, ask).weighing(rule.severity)
+    Trial::new("policy", "stack", rule.id, Effect::Reads, ask).with_severity(rule.severity)
 }
 
 async fn ask(session: Arc<Session>, rule: &'static Rule, audit: Arc<Audit>) -> Outcome {
     match audit.get_or_init(|| audited(&session)).await {
-        Ok(findings) => judged(rule, findings),
+        Ok(findings) => outcome(rule, findings),
         Err(reason) => Outcome::Broken(reason.clone()),
     }
 }
@@ -44,7 +44,7 @@ async fn audited(session: &Session) -> Result<Vec<Finding>, String> {
     Ok(policy::audit(&facts, &waivers, &stagegate_host::clock::today()))
 }
 
-fn judged(rule: &Rule, findings: &[Finding]) -> Outcome {
+fn outcome(rule: &Rule, findings: &[Finding]) -> Outcome {
     let own: Vec<&Finding> = findings.iter().filter(|finding| finding.rule == rule.id).collect();
     let (waived, open): (Vec<&Finding>, Vec<&Finding>) = own.into_iter().partition(|f| f.waived.is_some());
     if open.is_empty() {
@@ -57,13 +57,13 @@ fn judged(rule: &Rule, findings: &[Finding]) -> Outcome {
     services.dedup();
     Outcome::Fail {
         message: format!("{}: {}", rule.title, services.join(", ")),
-        findings: open.iter().map(|finding| told(finding)).collect(),
+        findings: open.iter().map(|finding| record_finding(finding)).collect(),
         evidence: vec![Evidence { name: "why".to_owned(), text: rule.why.to_owned() }],
         hint: Some(format!("{} (`gate lint --explain {}`)", rule.mend, rule.id)),
     }
 }
 
-fn told(finding: &Finding) -> finding::Finding {
+fn record_finding(finding: &Finding) -> finding::Finding {
     let place = finding.place.as_ref().map(|place| format!(" ({}:{})", place.file, place.line));
     let at = finding.container.clone().unwrap_or_else(|| finding.subject().to_owned());
     finding::Finding::new(format!("{at}{}", place.unwrap_or_default()), finding.expected.clone(), finding.found.clone())

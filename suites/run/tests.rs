@@ -47,7 +47,7 @@ fn a_trial_without_a_session_is_broken_and_keeps_its_severity() {
     let asked = trial("a::b::c", Effect::Reads);
     let record = broken(&config(), "ephemeral", &asked, "Docker does not answer");
     assert_eq!((record.status, record.severity), (Status::Broken, Severity::Info));
-    let other = trial("a::x::c", Effect::Reads).weighing(Severity::Warning);
+    let other = trial("a::x::c", Effect::Reads).with_severity(Severity::Warning);
     assert_eq!(broken(&config(), "ephemeral", &other, "").severity, Severity::Warning);
     assert_eq!(record.message, "Docker does not answer");
 }

@@ -8,6 +8,7 @@ use stagegate_base::{
     config::{Config, Database, Migrations},
     finding::{Finding, Place},
     record::{Evidence, Outcome},
+    text::counted,
 };
 use stagegate_host::database::Server;
 use stagegate_migration_decide::{
@@ -15,7 +16,7 @@ use stagegate_migration_decide::{
     schema::{Difference, Drifted, Facts, Severity, Sides, drift, drift_terminal, summary},
 };
 
-use super::told::{FINDINGS, findings};
+use super::findings::{FINDINGS, findings};
 use crate::{
     migrations::{BESIDE, proof},
     session::Session,
@@ -54,7 +55,7 @@ pub(super) fn trial(config: &Config, database: &Database) -> Option<Trial> {
 
 async fn ask(session: Arc<Session>, database: Database, migrations: Migrations) -> Outcome {
     match of(&session, &database, &migrations).await {
-        Ok(drift) => judged(&drift),
+        Ok(drift) => outcome(&drift),
         Err(reason) => Outcome::Broken(reason),
     }
 }
@@ -67,9 +68,9 @@ async fn ask(session: Arc<Session>, database: Database, migrations: Migrations) 
 /// A text that says what could not be read, or which migration could not be run: then it is not known what they give.
 pub async fn of(session: &Session, database: &Database, migrations: &Migrations) -> Result<Drift, String> {
     let proof = proof::of(session, migrations).await?;
-    let on = proof.servers.first().ok_or("no scratch server was asked for")?;
+    let on = proof.servers.first().ok_or("no scratch server is configured")?;
     if let Some(reason) = on.proven.trips.iter().find_map(stopped) {
-        return Err(format!("what the migrations give is not known, since not all of them ran: {reason}"));
+        return Err(format!("the schema of the migrations is unknown, because not all of them ran: {reason}"));
     }
     let read = async {
         let server = Server::of(&session.project, &session.engine, database, "stagegate/schema").await?;
@@ -104,24 +105,24 @@ fn stopped(trip: &Trip) -> Option<String> {
 }
 
 /// Judges; comments and the like alone do not fail, nor does what is not modelled: `schema::<db>::snapshot` tells it.
-fn judged(drift: &Drift) -> Outcome {
+fn outcome(drift: &Drift) -> Outcome {
     let differences = drift.differences();
     if differences.iter().all(|difference| difference.severity != Severity::Semantic) {
-        return Outcome::Pass(format!("{} facts, {}", drift.found.len(), summary(&differences)));
+        return Outcome::Pass(format!("{}, {}", counted(drift.found.len(), "fact"), summary(&differences)));
     }
     let (old, environment) = (&drift.sides.old, &drift.sides.new);
     Outcome::Fail {
-        message: format!("the schema is not that of the {old}: {}", summary(&differences)),
-        findings: drift.drifted.iter().take(FINDINGS).flat_map(told).collect(),
+        message: format!("the schema differs from the {old}: {}", summary(&differences)),
+        findings: drift.drifted.iter().take(FINDINGS).flat_map(drift_findings).collect(),
         evidence: vec![Evidence { name: "differences".to_owned(), text: drift_terminal(&drift.sides, &drift.drifted) }],
         hint: Some(format!(
-            "`gate schema drift --env {environment}` names the migration that last changed each thing; what was done by \
-             hand belongs into a migration"
+            "`gate schema drift --env {environment}` names the migration that last changed each object; move manual \
+             changes into a migration"
         )),
     }
 }
 
-fn told(drifted: &Drifted) -> Vec<Finding> {
+fn drift_findings(drifted: &Drifted) -> Vec<Finding> {
     let by = drifted.migration.as_ref().map_or_else(String::new, |by| format!(" (last changed by {by})"));
     let one = |finding: Finding| Finding { place: Place::of(format!("{}{by}", finding.place.object)), ..finding };
     findings(&drifted.difference).into_iter().map(one).collect()

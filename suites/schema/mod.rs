@@ -1,8 +1,8 @@
 //! Schema: is the database made as it was agreed on, and as its migrations make it?
 
 mod drift;
+mod findings;
 mod snapshot;
-mod told;
 
 pub use drift::{Drift, of as drift};
 

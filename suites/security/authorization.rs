@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stagegate_base::{config::Service, finding::Finding, record::Outcome};
+use stagegate_base::{config::Service, finding::Finding, record::Outcome, text::counted};
 use stagegate_contract::Document;
 use stagegate_host::{
     error::with_causes,
@@ -10,14 +10,14 @@ use stagegate_host::{
 };
 use stagegate_policy_decide::security::{self, Secured};
 
-use super::judged;
+use super::outcome;
 use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
 
 const HINT: &str =
-    "check the token before anything else; if everybody may call it, take `security` out of the contract";
+    "check the token before anything else; if the operation is public, remove `security` from the contract";
 
 /// Lists a trial for the operations that change nothing, and one that writes for the others.
 pub(super) fn trials(service: &Service, document: &Document) -> Vec<Trial> {
@@ -51,8 +51,8 @@ async fn ask(session: Arc<Session>, service: Service, operations: Arc<Vec<Secure
             Err(reason) => return Outcome::Broken(reason),
         }
     }
-    let sound = format!("{} operations refuse who has no token", operations.len());
-    judged("a secured operation answers without a token", findings, sound, HINT)
+    let passed = format!("{} refused without a token", counted(operations.len(), "operation"));
+    outcome("a secured operation responds without a token", findings, passed, HINT)
 }
 
 /// Asks an operation, with a bearer token where there is one, and returns the status.

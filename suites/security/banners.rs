@@ -1,22 +1,23 @@
 //! Does a service tell which version of what software it is?
 
+use stagegate_base::text::counted;
 use std::{collections::BTreeSet, sync::Arc};
 
 use stagegate_base::record::{Outcome, Severity};
 use stagegate_policy_decide::security;
 
-use super::{answers::Answers, judged};
+use super::{outcome, responses::Answers};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
 
-const HINT: &str = "switch it off (nginx: `server_tokens off`); it saves whoever looks for a known flaw the search";
+const HINT: &str = "switch it off (nginx: `server_tokens off`); it shows an attacker which known flaws apply";
 
 pub(super) fn trial(answers: &Arc<Answers>) -> Trial {
     let answers = Arc::clone(answers);
     let ask = move |session| ask(session, Arc::clone(&answers));
-    Trial::new("security", "stack", "banners", Effect::Reads, ask).weighing(Severity::Warning)
+    Trial::new("security", "stack", "banners", Effect::Reads, ask).with_severity(Severity::Warning)
 }
 
 async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
@@ -38,5 +39,5 @@ async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
             }
         }
     }
-    judged("a service tells its version", findings, format!("{looked_at} answers"), HINT)
+    outcome("a service reveals its version", findings, counted(looked_at, "response"), HINT)
 }

@@ -10,13 +10,13 @@ use stagegate_host::{clock, error::with_causes};
 use stagegate_policy_act::tls::{self, Shown};
 use stagegate_policy_decide::security::{self, Certificate};
 
-use super::judged;
+use super::outcome;
 use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
 
-const RENEW: &str = "renew the certificate, and let the server read the new one";
+const RENEW: &str = "renew the certificate and reload the server";
 
 pub(super) fn trial(service: &str, tls: &Tls) -> Trial {
     let (name, tls) = (service.to_owned(), tls.clone());
@@ -29,15 +29,15 @@ pub(super) fn trial(service: &str, tls: &Tls) -> Trial {
 pub(super) fn expiry(service: &str, tls: &Tls) -> Trial {
     let (name, tls) = (service.to_owned(), tls.clone());
     let ask = move |session| lasting(session, name.clone(), tls.clone());
-    Trial::new("security", service, "certificate_expiry", Effect::Reads, ask).weighing(Severity::Warning)
+    Trial::new("security", service, "certificate_expiry", Effect::Reads, ask).with_severity(Severity::Warning)
 }
 
 async fn valid(session: Arc<Session>, service: String, tls: Tls) -> Outcome {
     match shown(&session, &service, &tls).await {
         Ok((host, shown, certificate)) => {
             let finding = security::certificate(&service, &host, &shown.trust, &certificate, clock::unix_seconds());
-            let sound = format!("good for `{host}` until {}", certificate.last_day);
-            judged("clients refuse the certificate", finding.into_iter().collect(), sound, RENEW)
+            let passed = format!("valid for `{host}` until {}", certificate.last_day);
+            outcome("clients reject the certificate", finding.into_iter().collect(), passed, RENEW)
         }
         Err(outcome) => outcome,
     }
@@ -48,8 +48,8 @@ async fn lasting(session: Arc<Session>, service: String, tls: Tls) -> Outcome {
     match shown(&session, &service, &tls).await {
         Ok((_, _, certificate)) => {
             let finding = security::expiry(&service, &certificate, days, clock::unix_seconds());
-            let sound = format!("good until {}", certificate.last_day);
-            judged("the certificate ends soon", finding.into_iter().collect(), sound, RENEW)
+            let passed = format!("valid until {}", certificate.last_day);
+            outcome("the certificate expires soon", finding.into_iter().collect(), passed, RENEW)
         }
         Err(outcome) => outcome,
     }
@@ -63,12 +63,12 @@ pub(super) async fn shown(
 ) -> Result<(String, Shown, Certificate), Outcome> {
     let variable = tls.name_variable.as_ref().and_then(|key| session.project.model.variable(service, key));
     let host = variable.map(|value| value.expose().to_owned()).or_else(|| tls.name.clone()).ok_or_else(|| {
-        Outcome::Broken(format!("[security.tls.{service}] gives no host name: add `name` or `name_variable`"))
+        Outcome::Broken(format!("[security.tls.{service}] has no host name: add `name` or `name_variable`"))
     })?;
     let containers = session.containers(service).await.map_err(Outcome::Broken)?;
     let addresses = containers.iter().flat_map(|container| container.reach(tls.port)).collect::<Vec<_>>();
     let Some(address) = addresses.first() else {
-        return Err(Outcome::fail(format!("service `{service}` has no container to ask at port {}", tls.port)));
+        return Err(Outcome::fail(format!("service `{service}` has no running container with port {}", tls.port)));
     };
     let ca: Option<PathBuf> = tls.ca.as_ref().map(|path| session.project.config.root().join(path));
     match tls::ask(*address, &host, ca.as_deref()).await {

@@ -1,22 +1,23 @@
 //! Are cookies kept from scripts, from plain HTTP and from other sites?
 
+use stagegate_base::text::counted;
 use std::sync::Arc;
 
 use stagegate_base::record::{Outcome, Severity};
 use stagegate_policy_decide::security;
 
-use super::{answers::Answers, judged};
+use super::{outcome, responses::Answers};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
 
-const HINT: &str = "set `Secure; HttpOnly; SameSite=Lax` where the service makes the cookie";
+const HINT: &str = "set `Secure; HttpOnly; SameSite=Lax` where the service creates the cookie";
 
 pub(super) fn trial(answers: &Arc<Answers>) -> Trial {
     let answers = Arc::clone(answers);
     let ask = move |session| ask(session, Arc::clone(&answers));
-    Trial::new("security", "stack", "cookies", Effect::Reads, ask).weighing(Severity::Warning)
+    Trial::new("security", "stack", "cookies", Effect::Reads, ask).with_severity(Severity::Warning)
 }
 
 async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
@@ -35,5 +36,5 @@ async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
             }
         }
     }
-    judged("a cookie lacks a flag", findings, format!("{looked_at} answers"), HINT)
+    outcome("a cookie lacks a flag", findings, counted(looked_at, "response"), HINT)
 }

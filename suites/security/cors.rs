@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use stagegate_base::record::Outcome;
+use stagegate_base::{record::Outcome, text::counted};
 use stagegate_policy_decide::security;
 
-use super::{answers::Answers, judged};
+use super::{outcome, responses::Answers};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
 
-const HINT: &str = "allow credentials for a list of origins only; never send back what the request says";
+const HINT: &str = "allow credentials for a list of origins only; never reflect the `Origin` header";
 
 pub(super) fn trial(answers: &Arc<Answers>) -> Trial {
     let answers = Arc::clone(answers);
@@ -34,5 +34,10 @@ async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
             }
         }
     }
-    judged("any site may read what users see", findings, format!("{looked_at} requests of strange origins"), HINT)
+    outcome(
+        "any site can read responses as the logged-in user",
+        findings,
+        format!("{} with unknown origins", counted(looked_at, "request")),
+        HINT,
+    )
 }

@@ -5,18 +5,18 @@ use std::{collections::BTreeSet, sync::Arc};
 use stagegate_base::record::{Outcome, Severity};
 use stagegate_policy_decide::security;
 
-use super::{answers::Answers, judged};
+use super::{outcome, responses::Answers};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
 
-const HINT: &str = "add the header where the service answers, errors included (nginx: `add_header .. always`)";
+const HINT: &str = "add the header to every response, errors included (nginx: `add_header .. always`)";
 
 pub(super) fn trial(answers: &Arc<Answers>) -> Trial {
     let answers = Arc::clone(answers);
     let ask = move |session| ask(session, Arc::clone(&answers));
-    Trial::new("security", "stack", "headers", Effect::Reads, ask).weighing(Severity::Warning)
+    Trial::new("security", "stack", "headers", Effect::Reads, ask).with_severity(Severity::Warning)
 }
 
 async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
@@ -44,10 +44,5 @@ async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
         }
     }
     let names: Vec<&str> = front.iter().map(|answered| answered.service.as_str()).collect();
-    judged(
-        "headers that protect users are not there",
-        findings,
-        format!("{} of {}", expected.join(", "), names.join(", ")),
-        HINT,
-    )
+    outcome("security headers are missing", findings, format!("{} of {}", expected.join(", "), names.join(", ")), HINT)
 }

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use stagegate_base::record::Outcome;
+use stagegate_base::{record::Outcome, text::counted};
 use stagegate_host::error::with_causes;
 use stagegate_policy_decide::security;
 
-use super::judged;
+use super::outcome;
 use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
 
-const HINT: &str = "build without it (`RUN --mount=type=secret`), hand it over at run time, and change it: it is out";
+const HINT: &str = "build without it (`RUN --mount=type=secret`), pass it at run time, and rotate it: it is exposed";
 
 pub(super) fn trial() -> Trial {
     Trial::new("security", "stack", "image_secrets", Effect::Reads, ask)
@@ -33,5 +33,10 @@ async fn ask(session: Arc<Session>) -> Outcome {
             Err(error) => return Outcome::Broken(with_causes(&error)),
         }
     }
-    judged("an image holds a secret", findings, format!("{images} images, {} secrets", secrets.len()), HINT)
+    outcome(
+        "an image contains a secret",
+        findings,
+        format!("{}, {}", counted(images, "image"), counted(secrets.len(), "secret")),
+        HINT,
+    )
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use stagegate_base::record::Outcome;
+use stagegate_base::{record::Outcome, text::counted};
 use stagegate_host::error::with_causes;
 use stagegate_policy_decide::security;
 
-use super::judged;
+use super::outcome;
 use crate::{
     session::Session,
     trial::{Effect, Trial},
@@ -15,7 +15,7 @@ use crate::{
 
 /// How many of a container's last lines are read: more than any start writes.
 const LINES: u32 = 5_000;
-const HINT: &str = "take it out of what is logged, and change it: logs are copied and kept";
+const HINT: &str = "do not log it, and rotate it: logs are copied and stored";
 
 pub(super) fn trial() -> Trial {
     Trial::new("security", "stack", "log_secrets", Effect::Reads, ask)
@@ -39,5 +39,10 @@ async fn ask(session: Arc<Session>) -> Outcome {
             Err(error) => return Outcome::Broken(with_causes(&error)),
         }
     }
-    judged("a log holds a secret", findings, format!("{lines} lines, {} secrets", secrets.len()), HINT)
+    outcome(
+        "a log contains a secret",
+        findings,
+        format!("{}, {}", counted(lines, "line"), counted(secrets.len(), "secret")),
+        HINT,
+    )
 }

@@ -74,7 +74,7 @@ impl Material {
         match (&self.key, &self.real) {
             (Some(key), _) => key.token(self.algorithm, &self.claims.good(now)).map_err(Outcome::Broken),
             (None, Some(real)) => Ok(real.clone()),
-            (None, None) => Err(Outcome::Broken("there is neither a key nor a token".to_owned())),
+            (None, None) => Err(Outcome::Broken("no key and no token is configured".to_owned())),
         }
     }
 
@@ -95,11 +95,11 @@ fn algorithm(service: &Service, jwt: &Jwt, real: Option<&Secret>) -> Result<Algo
     match token::shown(real) {
         Some(shown) => shown.algorithm.ok_or_else(|| {
             Outcome::Broken(format!(
-                "the token of service `{name}` is signed in a way that is not known here; see [security.jwt.{name}]"
+                "the token of service `{name}` uses an unsupported signature algorithm; see [security.jwt.{name}]"
             ))
         }),
         None => Err(Outcome::Broken(format!(
-            "the token of service `{name}` is no JWT, so that none can be forged; take [security.jwt.{name}] out"
+            "the token of service `{name}` is not a JWT, so none can be forged; remove [security.jwt.{name}]"
         ))),
     }
 }
@@ -126,7 +126,7 @@ fn key(
     let of_services = || model.services().iter().find_map(|service| model.variable(service, name));
     let pem = set.or_else(|| model.variable(&service.name, name)).or_else(of_services).ok_or_else(|| {
         Outcome::Broken(format!(
-            "variable {name}, which [security.jwt.{}] names, is set neither here nor for a service",
+            "variable {name}, which [security.jwt.{}] names, is set neither in this process nor in a service",
             service.name
         ))
     })?;

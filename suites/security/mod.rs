@@ -3,7 +3,6 @@
 //! Services are asked as a stranger would, and as somebody with a forged token. What the compose files alone tell
 //! (privileges, published databases, plain and well-known secrets) is the suite policy's.
 
-mod answers;
 mod authorization;
 mod banners;
 mod certificate;
@@ -13,6 +12,7 @@ mod headers;
 mod image_secrets;
 mod log_secrets;
 mod material;
+mod responses;
 mod strict_transport;
 mod token;
 mod traces;
@@ -29,7 +29,7 @@ pub(crate) const SUITE: Suite = Suite { name: "security", trials };
 fn trials(scope: Scope<'_>) -> Vec<Trial> {
     let mut all = Vec::new();
     if scope.config.services.values().any(|service| service.kind == Kind::Http) {
-        let answers = Arc::new(answers::Answers::new(scope));
+        let answers = Arc::new(responses::Answers::new(scope));
         all.extend([headers::trial(&answers), cookies::trial(&answers), cors::trial(&answers)]);
         all.extend([traces::trial(&answers), banners::trial(&answers)]);
     }
@@ -49,9 +49,9 @@ fn trials(scope: Scope<'_>) -> Vec<Trial> {
 }
 
 /// Makes a failure of findings, or a pass that says what was looked at.
-fn judged(message: &str, findings: Vec<Finding>, sound: String, hint: &str) -> Outcome {
+fn outcome(message: &str, findings: Vec<Finding>, passed: String, hint: &str) -> Outcome {
     match findings.first() {
-        None => Outcome::Pass(sound),
+        None => Outcome::Pass(passed),
         Some(first) => {
             let more = if findings.len() > 1 { format!(" and {} more", findings.len() - 1) } else { String::new() };
             let message = format!("{message}: {}: {}{more}", first.place.object, first.found);

@@ -8,18 +8,18 @@ use stagegate_base::{
 };
 use stagegate_policy_decide::security;
 
-use super::{certificate::shown, judged};
+use super::{certificate::shown, outcome};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
 
-const HINT: &str = "answer with `Strict-Transport-Security: max-age=31536000`";
+const HINT: &str = "send `Strict-Transport-Security: max-age=31536000`";
 
 pub(super) fn trial(service: &str, tls: &Tls) -> Trial {
     let (name, tls) = (service.to_owned(), tls.clone());
     let ask = move |session| ask(session, name.clone(), tls.clone());
-    Trial::new("security", service, "strict_transport", Effect::Reads, ask).weighing(Severity::Warning)
+    Trial::new("security", service, "strict_transport", Effect::Reads, ask).with_severity(Severity::Warning)
 }
 
 async fn ask(session: Arc<Session>, service: String, tls: Tls) -> Outcome {
@@ -28,9 +28,9 @@ async fn ask(session: Arc<Session>, service: String, tls: Tls) -> Outcome {
         Err(outcome) => return outcome,
     };
     let Some(answer) = shown.answer else {
-        return Outcome::fail(format!("service `{service}` speaks TLS at port {}, and no HTTP over it", tls.port));
+        return Outcome::fail(format!("service `{service}` uses TLS at port {}, but no HTTP over it", tls.port));
     };
     let mut findings = security::headers(&answer, &[]);
     findings.iter_mut().for_each(|finding| finding.place.object = format!("{service} {}", finding.place.object));
-    judged("browsers may come back over plain HTTP", findings, "strict-transport-security".to_owned(), HINT)
+    outcome("browsers may return over plain HTTP", findings, "strict-transport-security".to_owned(), HINT)
 }

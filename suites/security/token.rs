@@ -21,8 +21,8 @@ use stagegate_policy_decide::security::{
 
 use super::{
     authorization::status,
-    judged,
     material::{Material, by_pair},
+    outcome,
 };
 use crate::{
     session::Session,
@@ -76,21 +76,21 @@ pub(super) fn trials(config: &Config, service: &Service, document: &Document) ->
     let mut all = vec![
         trial(&case, "token_unsigned", Sent::Unsigned),
         trial(&case, "token_of_wrong_key", Sent::WrongKey),
-        trial(&case, "token_expired", Sent::Expired).weighing(signed),
-        trial(&case, "token_of_other_environment", Sent::OtherEnvironment).weighing(other),
+        trial(&case, "token_expired", Sent::Expired).with_severity(signed),
+        trial(&case, "token_of_other_environment", Sent::OtherEnvironment).with_severity(other),
     ];
     if is_pair {
-        all.push(trial(&case, "token_key_confusion", Sent::PublicKeyAsSecret).weighing(confusion));
+        all.push(trial(&case, "token_key_confusion", Sent::PublicKeyAsSecret).with_severity(confusion));
     }
     all
 }
 
 fn unknown(service: &str) -> Trial {
     let reason = format!(
-        "no token can be made: name the variable with the signing key in [security.jwt.{service}] of stagegate.toml"
+        "cannot create a token: name the variable with the signing key in [security.jwt.{service}] of stagegate.toml"
     );
     let ask = move |_| std::future::ready(Outcome::Skip(reason.clone()));
-    Trial::new("security", service, "tokens", Effect::Reads, ask).weighing(Severity::Info)
+    Trial::new("security", service, "tokens", Effect::Reads, ask).with_severity(Severity::Info)
 }
 
 fn trial(case: &Case, question: &str, sent: Sent) -> Trial {
@@ -112,7 +112,7 @@ async fn ask(session: &Arc<Session>, case: &Case, sent: Sent) -> Result<Outcome,
     let good = answered(session, case, &real).await?;
     if security::refused(good) {
         return Err(Outcome::Broken(format!(
-            "a good token is refused with {good} ({operation}), so that other refusals prove nothing; see [security.jwt.{}]",
+            "a valid token is refused with {good} ({operation}), so other refusals prove nothing; see [security.jwt.{}]",
             case.service.name
         )));
     }
@@ -128,13 +128,13 @@ async fn ask(session: &Arc<Session>, case: &Case, sent: Sent) -> Result<Outcome,
         let status = answered(session, case, token).await?;
         if !security::refused(status) {
             let at = format!("{} {operation}", case.service.name);
-            let found = format!("{status} to a token {what}");
+            let found = format!("{status} for a token {what}");
             findings.push(Finding::new(at, "401 or 403", found));
         }
     }
     let (count, name) = (tokens.len(), own.algorithm.name());
-    let sound = format!("{count} refused at {operation}; a good one ({name}) is let in ({good})");
-    Ok(judged("a token that must be refused lets in", findings, sound, HINT))
+    let accepted = format!("{count} refused at {operation}; a valid one ({name}) is accepted ({good})");
+    Ok(outcome("a token that must be refused is accepted", findings, accepted, HINT))
 }
 
 fn named(what: &str, tokens: Vec<Secret>) -> Vec<Forged> {
@@ -163,7 +163,7 @@ fn shared(algorithm: Algorithm, key: &str, payload: &serde_json::Value) -> Optio
 fn confused(own: &Material, case: &Case, now: i64) -> Result<Vec<Forged>, Outcome> {
     let Some((public, der)) = &own.public else {
         return Err(Outcome::Skip(format!(
-            "the public key is not known: name the variable that holds it as `key_variable` of [security.jwt.{}]",
+            "the public key is unknown: name the variable that holds it as `key_variable` of [security.jwt.{}]",
             case.service.name
         )));
     };
@@ -174,21 +174,21 @@ fn confused(own: &Material, case: &Case, now: i64) -> Result<Vec<Forged>, Outcom
 fn expired(own: &Material, case: &Case, now: i64) -> Result<Vec<Forged>, Outcome> {
     let Some(key) = &own.key else { return Err(unsigned_here("an expired token", own, case)) };
     let token = key.token(own.algorithm, &own.claims.expired(now)).map_err(Outcome::Broken)?;
-    Ok(named("whose time is over", vec![token]))
+    Ok(named("that is expired", vec![token]))
 }
 
 fn unsigned_here(what: &str, own: &Material, case: &Case) -> Outcome {
     let Case { service, jwt, .. } = case;
-    // Before a token was seen, the key could as well have been a shared one: the trial weighs as if it were.
+    // Before a token was seen, the key could as well have been a shared one: its severity is that of one.
     let more = match jwt.algorithm {
         None if jwt.can_sign() => format!(
-            "; name it as `signing_key_variable` of [security.jwt.{}], or say algorithm = \"{}\" there if it is elsewhere",
+            "; name it as `signing_key_variable` of [security.jwt.{}], or set algorithm = \"{}\" there if the key is elsewhere",
             service.name,
             own.algorithm.name()
         ),
         _ => String::new(),
     };
-    Outcome::Skip(format!("{what} cannot be made: nobody here has the key that signs{more}"))
+    Outcome::Skip(format!("cannot create {what}: the signing key is not on this machine{more}"))
 }
 
 /// Makes the tokens that other environments would give, and one of this environment's key for nobody.

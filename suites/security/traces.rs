@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use stagegate_base::record::Outcome;
+use stagegate_base::{record::Outcome, text::counted};
 use stagegate_policy_decide::security;
 
-use super::{answers::Answers, judged};
+use super::{outcome, responses::Answers};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
 
-const HINT: &str = "log the cause and answer with a sentence; switch the framework's debug mode off";
+const HINT: &str = "log the cause and return a short message; switch the framework's debug mode off";
 
 pub(super) fn trial(answers: &Arc<Answers>) -> Trial {
     let answers = Arc::clone(answers);
@@ -34,5 +34,5 @@ async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
             }
         }
     }
-    judged("an error tells how the service is built", findings, format!("{provoked} errors provoked"), HINT)
+    outcome("an error response reveals internals", findings, format!("{} provoked", counted(provoked, "error")), HINT)
 }

@@ -48,7 +48,7 @@ pub(super) fn clashes(files: &mut Vec<File>) -> Vec<Unusable> {
 fn clash(name: String, question: &'static str, paths: &[PathBuf]) -> Unusable {
     let list: Vec<String> = paths.iter().map(|path| format!("`{}`", shown(path).display())).collect();
     let reason = format!(
-        "{} would have one name, workflows::{name}::{question}; rename all but one: in names of checks there are \
+        "{} would have the same name, workflows::{name}::{question}; rename all but one: names of checks contain \
          only a-z, 0-9 and _",
         list.join(" and ")
     );
@@ -77,9 +77,9 @@ pub(super) fn shown(path: &Path) -> PathBuf {
 fn text(path: &Path) -> Result<String, String> {
     let length = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
     if length > LONGEST_BYTES {
-        return Err(format!("{length} bytes are more than a workflow file may have ({LONGEST_BYTES})"));
+        return Err(format!("{length} bytes, more than the limit of a workflow file ({LONGEST_BYTES})"));
     }
-    std::fs::read_to_string(path).map_err(|error| format!("it cannot be read: {error}"))
+    std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))
 }
 
 /// Returns the files with an ending, each with its text, and what is wrong with those that cannot be read.

@@ -13,13 +13,13 @@ pub(super) fn trial(scope: Scope<'_>, path: &Path, text: &str) -> Trial {
     let is_safe = hurl::is_safe(text);
     if scope.environment.protected && !is_safe {
         let reason = format!(
-            "{} may write, and `{}` is protected; a file that only reads says so above its first request: {}",
+            "{} may write, and `{}` is protected; mark a file that only reads above its first request: {}",
             path.display(),
             scope.environment.name,
             hurl::SAFE
         );
         let skip = move |_| std::future::ready(Outcome::Skip(reason.clone()));
-        return Trial::new("workflows", &name, "hurl", Effect::Reads, skip).weighing(Severity::Info);
+        return Trial::new("workflows", &name, "hurl", Effect::Reads, skip).with_severity(Severity::Info);
     }
     let effect = if is_safe { Effect::Reads } else { Effect::Writes };
     let file = Arc::new(scope.environment.workdir.join(path));

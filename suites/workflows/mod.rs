@@ -3,8 +3,8 @@
 //! One trial a file of the release's folder `workflows`, listed without touching the network. A file that cannot be
 //! read is a trial that fails.
 
-pub(crate) mod book;
 mod file;
+pub(crate) mod files;
 mod hurl;
 mod steps;
 
@@ -22,10 +22,10 @@ fn trials(scope: Scope<'_>) -> Vec<Trial> {
     let mut files = file::all(&scope.environment.workdir.join(FOLDER));
     let twins = file::clashes(&mut files);
     let (read, unreadable) = file::texts(&files, "toml");
-    let book = Arc::new(workflow::read(&read, &Known::of(scope.config)));
-    let steps = book.workflows.iter().map(|flow| steps::trial(scope, flow, &book));
+    let release = Arc::new(workflow::read(&read, &Known::of(scope.config)));
+    let steps = release.workflows.iter().map(|flow| steps::trial(scope, flow, &release));
     let broken =
-        book.broken.iter().map(|broken| unusable((broken.name.clone(), "completes", broken.error.to_string())));
+        release.broken.iter().map(|broken| unusable((broken.name.clone(), "completes", broken.error.to_string())));
     let (hurl, unreadable_hurl) = file::texts(&files, "hurl");
     let hurl = hurl.into_iter().map(|(path, text)| hurl::trial(scope, &path, &text));
     let others = unreadable.into_iter().chain(unreadable_hurl).chain(twins).map(unusable);

@@ -4,26 +4,26 @@ use std::sync::Arc;
 
 use stagegate_base::record::{Outcome, Severity};
 use stagegate_workflow_act as workflow;
-use stagegate_workflow_decide::{Book, Policy, Workflow, outcome, select};
+use stagegate_workflow_decide::{Policy, Workflow, WorkflowFiles, outcome, select};
 
 use crate::{
     session::Session,
     trial::{Effect, Scope, Trial},
 };
 
-pub(super) fn trial(scope: Scope<'_>, workflow: &Arc<Workflow>, book: &Book) -> Trial {
+pub(super) fn trial(scope: Scope<'_>, workflow: &Arc<Workflow>, files: &WorkflowFiles) -> Trial {
     let protected = scope.environment.protected;
     // In a protected environment the steps that write are left out by the run itself, so that it can say so.
     let effect = match protected || workflow.steps.iter().all(|step| step.safe) {
         true => Effect::Reads,
         false => Effect::Writes,
     };
-    let nothing_left = protected && select(&workflow.steps, &book.logins, Policy::Protected).is_empty();
+    let nothing_left = protected && select(&workflow.steps, &files.logins, Policy::Protected).is_empty();
     // What cannot run by the environment's own policy must not hold every release to it.
     let severity = if nothing_left { Severity::Info } else { workflow.severity };
     let asked = Arc::clone(workflow);
     Trial::new("workflows", &workflow.name, "completes", effect, move |session| ask(session, Arc::clone(&asked)))
-        .weighing(severity)
+        .with_severity(severity)
 }
 
 async fn ask(session: Arc<Session>, asked: Arc<Workflow>) -> Outcome {

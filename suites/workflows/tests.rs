@@ -83,7 +83,7 @@ fn what_cannot_run_in_a_protected_environment_does_not_hold_a_release(#[case] te
 fn a_probe_finds_its_workflow_and_is_told_why_it_cannot_be_run() {
     let release = Release::new(&[("look.toml", SAFE_STEP.as_bytes()), ("broken.toml", b"nope")]);
     let config = release.config("");
-    let found = |file: &str| book::find(&config, config.environment("open").unwrap(), Path::new(file));
+    let found = |file: &str| files::find(&config, config.environment("open").unwrap(), Path::new(file));
     assert_eq!(found("workflows/look.toml").unwrap().name, "look");
     let broken = found("workflows/broken.toml").unwrap_err();
     assert!(broken.contains("workflows/broken.toml:1:"), "{broken}");
@@ -118,9 +118,9 @@ fn a_release_without_the_folder_has_no_trials() {
 fn the_sample_stacks_workflows_can_be_read() {
     let shop = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/shop");
     let files = file::all(&shop.join(FOLDER));
-    let book = workflow::read(&file::texts(&files, "toml").0, &known());
-    assert_eq!(book.broken, []);
-    assert_eq!(book.workflows.len(), 2);
+    let files = workflow::read(&file::texts(&files, "toml").0, &known());
+    assert_eq!(files.broken, []);
+    assert_eq!(files.workflows.len(), 2);
 }
 
 fn known() -> Known {
@@ -150,12 +150,12 @@ fn files_whose_checks_would_have_one_name_are_told_together_and_do_not_run() {
 #[test]
 fn every_kind_of_step_is_in_the_good_files_and_they_can_be_read() {
     let files = file::all(&fixtures::folder("workflows").join("good"));
-    let book = workflow::read(&file::texts(&files, "toml").0, &known());
-    assert_eq!(book.broken, []);
+    let files = workflow::read(&file::texts(&files, "toml").0, &known());
+    assert_eq!(files.broken, []);
     let kinds: BTreeSet<&str> =
-        book.workflows.iter().flat_map(|flow| &flow.steps).map(|step| step.action.kind()).collect();
+        files.workflows.iter().flat_map(|flow| &flow.steps).map(|step| step.action.kind()).collect();
     assert_eq!(kinds, BTreeSet::from(["browser", "exec", "http", "redis", "sql"]));
-    assert!(book.logins.contains_key("owner"));
+    assert!(files.logins.contains_key("owner"));
 }
 
 /// The first line of each bad file is what has to be told of it: `# line: text`.
@@ -166,8 +166,8 @@ fn each_bad_file_is_told_with_its_line() {
     for (path, text) in file::texts(&files, "toml").0 {
         let (line, told) = text.lines().next().unwrap().trim_start_matches("# ").split_once(": ").unwrap();
         let (line, told) = (line.parse::<usize>().unwrap(), told.to_owned());
-        let book = workflow::read(&[(path.clone(), text)], &known());
-        let [broken] = book.broken.as_slice() else { panic!("{}: {:?}", path.display(), book.broken) };
+        let files = workflow::read(&[(path.clone(), text)], &known());
+        let [broken] = files.broken.as_slice() else { panic!("{}: {:?}", path.display(), files.broken) };
         assert_eq!(broken.error.line, line, "{}", broken.error);
         assert!(broken.error.to_string().contains(&told), "{}", broken.error);
     }

@@ -4,6 +4,7 @@
 //! suites, `gate up`, a promotion and a rollback wait by it. `docker compose up --wait` is no answer to this: it exits
 //! 0 for a crash loop without a healthcheck and 1 for a one-shot service that ended well, and it never looks again.
 
+use crate::text::counted;
 use std::time::Duration;
 
 use crate::{
@@ -123,21 +124,25 @@ pub fn readiness(expected: &Expected, seen: &[Seen]) -> Readiness {
     let found = seen.len() as u64;
     let is_one_shot = expected.lifetime == Lifetime::OneShot;
     if found == 0 && expected.optional {
-        return Readiness::Ready("not started: it belongs to a profile".to_owned());
+        return Readiness::Ready("not started: it belongs to an inactive profile".to_owned());
     }
     if found == 0 && is_one_shot {
         return Readiness::Ready("runs once; its container was removed".to_owned());
     }
     if found < expected.replicas {
-        return Readiness::Never(format!("{found} of {} containers are there", expected.replicas));
+        return Readiness::Never(format!("{found} of {} found", counted(expected.replicas, "container")));
     }
     if found > expected.replicas && !is_one_shot {
-        return Readiness::Never(format!("{found} containers are there, the compose model has {}", expected.replicas));
+        return Readiness::Never(format!(
+            "{} found, the compose model has {}",
+            counted(found, "container"),
+            expected.replicas
+        ));
     }
     seen.iter()
         .map(|one| of_container(expected, one))
         .max_by_key(Readiness::rank)
-        .unwrap_or_else(|| Readiness::Ready("scaled to no container".to_owned()))
+        .unwrap_or_else(|| Readiness::Ready("scaled to zero".to_owned()))
 }
 
 fn of_container(expected: &Expected, seen: &Seen) -> Readiness {
@@ -147,17 +152,17 @@ fn of_container(expected: &Expected, seen: &Seen) -> Readiness {
         State::Created if *exit_code != 0 => {
             Readiness::Never(format!("{name} could not be started (code {exit_code})"))
         }
-        State::Created => Readiness::NotYet(format!("{name} was made but not started")),
+        State::Created => Readiness::NotYet(format!("{name} was created but not started")),
         State::Removing => Readiness::NotYet(format!("{name} is being removed")),
         State::Paused => Readiness::Never(format!("{name} is paused")),
-        State::Dead => Readiness::Never(format!("{name} is dead: the Engine could not remove it")),
+        State::Dead => Readiness::Never(format!("{name} is dead: Docker Engine could not remove it")),
         State::Restarting => restarting(seen),
         State::Exited if expected.lifetime.is_over(&seen.container) => {
-            Readiness::Ready(format!("{name} ended with code 0"))
+            Readiness::Ready(format!("{name} exited with code 0"))
         }
         State::Exited => Readiness::Never(exited(expected, &seen.container)),
         State::Running if expected.lifetime == Lifetime::OneShot => {
-            Readiness::NotYet(format!("{name} has not ended yet"))
+            Readiness::NotYet(format!("{name} is still running"))
         }
         State::Running => running(expected, seen),
     }
@@ -175,8 +180,8 @@ fn exited(expected: &Expected, container: &Container) -> String {
 
 fn out_of_memory(container: &Container) -> String {
     match container.state {
-        State::Running => "the kernel ended one of its processes for memory; look at its memory limit".to_owned(),
-        _ => format!("ended by the kernel for memory (code {}); look at its memory limit", container.exit_code),
+        State::Running => "the kernel killed one of its processes (out of memory); raise its memory limit".to_owned(),
+        _ => format!("killed by the kernel, out of memory (code {}); raise its memory limit", container.exit_code),
     }
 }
 
@@ -206,7 +211,7 @@ fn running(expected: &Expected, seen: &Seen) -> Readiness {
             Readiness::Never(format!("{name} has no healthcheck, the compose model has one; it is an older container"))
         }
         _ if *restarts > 0 && seen.up_for < STABLE_AFTER => {
-            Readiness::NotYet(format!("{name} runs for {up_for} s only, {}", times(*restarts)))
+            Readiness::NotYet(format!("{name} has been up for {up_for} s only, {}", times(*restarts)))
         }
         Health::Healthy => answering(expected, seen, "is running and healthy"),
         Health::None => answering(expected, seen, "is running; it has no healthcheck"),
@@ -247,7 +252,7 @@ fn times(restarts: i64) -> String {
 }
 
 fn since(restarts: i64) -> String {
-    if restarts == 0 { String::new() } else { format!(", {} since it was made", times(restarts)) }
+    if restarts == 0 { String::new() } else { format!(", {} since it was created", times(restarts)) }
 }
 
 /// Names the signal behind an exit code, as the shells count: 128 and the signal's number.

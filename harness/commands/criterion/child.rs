@@ -13,10 +13,10 @@ use stagegate_base::{
 };
 use stagegate_host::{engine::Engine, process::Runner, project::Project};
 use stagegate_performance_act::{
-    bench::{self, criterion::write_asked},
+    bench::{self, criterion::write_requests},
     load::{self, Extent, Load, Measured, Pace, Subject},
 };
-use stagegate_performance_decide::{Arm, criterion::Asked, faults};
+use stagegate_performance_decide::{Arm, criterion::RequestCounts, faults};
 use tokio::runtime::Handle;
 
 use crate::{ask, cli, failure::Failure};
@@ -52,11 +52,11 @@ async fn measured(config: &Arc<Config>, args: cli::Criterion) -> Result<Exit, Fa
     let runtime = Handle::current();
     // Criterion waits for its answers itself, which a thread of the runtime may not.
     let criterion = std::thread::spawn(move || all(&subjects, &args, &runtime));
-    let asked = tokio::task::spawn_blocking(move || criterion.join())
+    let requests = tokio::task::spawn_blocking(move || criterion.join())
         .await?
         .map_err(|_| Failure::unexpected("criterion panicked"))?
         .map_err(Failure::writing(&dir))?;
-    write_asked(&dir, &asked).map_err(Failure::writing(&dir))?;
+    write_requests(&dir, &requests).map_err(Failure::writing(&dir))?;
     Ok(Exit::Passed)
 }
 
@@ -64,15 +64,15 @@ fn all(
     subjects: &[(Probe, Subject)],
     args: &cli::Criterion,
     runtime: &Handle,
-) -> std::io::Result<BTreeMap<String, Asked>> {
+) -> std::io::Result<BTreeMap<String, RequestCounts>> {
     let mut all = BTreeMap::new();
     for (probe, subject) in subjects {
-        let mut asking = Asking { probe, subject, runtime, asked: Asked::default(), broken: None };
+        let mut asking = Asking { probe, subject, runtime, requests: RequestCounts::default(), broken: None };
         asking.measure(args);
         if let Some(error) = asking.broken {
             return Err(error);
         }
-        all.insert(probe.name.clone(), asking.asked);
+        all.insert(probe.name.clone(), asking.requests);
     }
     Ok(all)
 }
@@ -99,7 +99,7 @@ struct Asking<'a> {
     probe: &'a Probe,
     subject: &'a Subject,
     runtime: &'a Handle,
-    asked: Asked,
+    requests: RequestCounts,
     broken: Option<std::io::Error>,
 }
 
@@ -107,7 +107,7 @@ impl Asking<'_> {
     /// Measures it, where anything is answered well at all.
     fn measure(&mut self, args: &cli::Criterion) {
         let tried = self.ask(TRIED);
-        if self.asked.failed == self.asked.sent {
+        if self.requests.failed == self.requests.sent {
             return;
         }
         let samples = (MEASURED.as_nanos() / tried.as_nanos().max(1)).clamp(SAMPLES[1], SAMPLES[0]);
@@ -140,10 +140,10 @@ impl Asking<'_> {
 
     fn count(&mut self, measured: &Measured) -> Option<Duration> {
         let block = load::block(Arm::Candidate, 0, measured, Pace::Concurrency(1), [Instant::now(); 2]);
-        self.asked.sent += block.sent;
-        self.asked.failed += block.failed();
+        self.requests.sent += block.sent;
+        self.requests.failed += block.failed();
         if block.failed() > 0 {
-            self.asked.said = faults(&block);
+            self.requests.reasons = faults(&block);
         }
         (block.latencies.count > 0).then(|| Duration::from_nanos(block.latencies.mean))
     }

@@ -13,7 +13,7 @@ use stagegate_base::{
 };
 use stagegate_host::{error::with_causes, process::Runner};
 use stagegate_performance_act::bench::{self, criterion};
-use stagegate_performance_decide::criterion::Kept;
+use stagegate_performance_decide::criterion::CriterionResult;
 
 pub(super) use child::run;
 
@@ -65,16 +65,16 @@ impl Run<'_> {
         say("criterion is measuring the same probes");
         let command = self.command().map_err(|error| error.to_string())?;
         let name = baseline.map(|(_, name)| name);
-        let kept = criterion::measure(&Runner::default(), &command, self.dir, name, self.within()).await;
-        self.tell(&kept.map_err(said)?, name);
+        let result = criterion::measure(&Runner::default(), &command, self.dir, name, self.within()).await;
+        self.tell(&result.map_err(said)?, name);
         Ok(())
     }
 
-    fn tell(&self, kept: &[Kept], baseline: Option<&str>) {
-        for kept in kept {
+    fn tell(&self, result: &[CriterionResult], baseline: Option<&str>) {
+        for result in result {
             match self.json {
-                true => give(&json!({ "criterion": kept, "said": kept.words(baseline) }).to_string()),
-                false => give(&format!("{:<20} {}", kept.probe, kept.words(baseline))),
+                true => give(&json!({ "criterion": result, "said": result.words(baseline) }).to_string()),
+                false => give(&format!("{:<20} {}", result.probe, result.words(baseline))),
             }
         }
         say(&format!("criterion's samples, baselines and plots: {}", self.dir.display()));

@@ -54,7 +54,7 @@ fn parsed(body: &[u8]) -> Result<Value, Difference> {
 
 fn differences(document: &Document, pointer: &str, body: &Value) -> Result<Vec<Difference>, String> {
     let validator = document.validator(pointer)?;
-    let told = Told { root: document.root(), body };
+    let told = ErrorReport { root: document.root(), body };
     Ok(validator.iter_errors(body).flat_map(|error| told.differences(&error)).collect())
 }
 
@@ -67,12 +67,12 @@ pub(super) fn value(document: &Document, pointer: &str, value: &Value) -> Result
 }
 
 /// What differences are told with.
-struct Told<'a> {
+struct ErrorReport<'a> {
     root: &'a Value,
     body: &'a Value,
 }
 
-impl Told<'_> {
+impl ErrorReport<'_> {
     fn differences(&self, error: &ValidationError<'_>) -> Vec<Difference> {
         let at = found::path(self.body, error.instance_path().as_str());
         let schema = error.schema_path().as_str();

@@ -28,7 +28,7 @@ pub struct Checked {
 impl Checked {
     /// Tells whether the answer was looked at in full and has no difference.
     #[must_use]
-    pub fn is_sound(&self) -> bool {
+    pub fn is_valid(&self) -> bool {
         self.findings.is_empty() && self.unchecked.is_none()
     }
 
@@ -105,7 +105,7 @@ fn promised_header(document: &Document, answer: &Answer<'_>, promise: &Header) -
 fn packed(answer: &Answer<'_>) -> Option<Difference> {
     let encoding = header(answer, "content-encoding").filter(|name| !name.trim().eq_ignore_ascii_case("identity"))?;
     let found = found::shortened(encoding);
-    Some(Difference::new(&code::ENCODING, "header content-encoding", "none, since none was asked for", found))
+    Some(Difference::new(&code::ENCODING, "header content-encoding", "none: the request accepts no encoding", found))
 }
 
 fn has_body(operation: &Operation, answer: &Answer<'_>, response: &Response) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stagegate_base::finding::Finding;
+use stagegate_base::{finding::Finding, text::counted};
 
 use super::code::Code;
 
@@ -38,7 +38,7 @@ impl Difference {
     pub fn finding(&self) -> Finding {
         let more = match self.places {
             0 | 1 => String::new(),
-            places => format!(" (and at {} more places)", places - 1),
+            places => format!(" (and at {})", counted(places - 1, "more place")),
         };
         Finding::new(format!("{} {}", self.code.id, self.at), self.expected.clone(), format!("{}{more}", self.found))
     }

@@ -116,8 +116,8 @@ fn version(root: &Value) -> Result<Version, ContractError> {
     let found = match (root.get("openapi"), root.get("swagger")) {
         (Some(Value::String(text)), _) if text.starts_with("3.0.") => return Ok(Version::V3_0),
         (Some(Value::String(text)), _) if text.starts_with("3.1.") => return Ok(Version::V3_1),
-        (Some(other), _) => format!("version {other} is not read"),
-        (None, Some(other)) => format!("Swagger {other} is not read"),
+        (Some(other), _) => format!("version {other} is not supported"),
+        (None, Some(other)) => format!("Swagger {other} is not supported"),
         (None, None) => "there is no key `openapi`".to_owned(),
     };
     Err(ContractError::Version { found })

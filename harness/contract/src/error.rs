@@ -20,7 +20,9 @@ pub enum ContractError {
         found: String,
     },
     /// A reference leads out of the document.
-    #[error("{at}: `{reference}` leads out of the document and is not fetched; bundle the document into one file")]
+    #[error(
+        "{at}: `{reference}` points outside of the document, which is not fetched; bundle the document into one file"
+    )]
     Remote {
         /// JSON pointer of the reference.
         at: String,
@@ -44,7 +46,7 @@ pub enum ContractError {
         reference: String,
     },
     /// References lead to each other and to nothing else.
-    #[error("{at}: `{reference}` leads to itself and to no value")]
+    #[error("{at}: `{reference}` refers to itself and to no value")]
     Circle {
         /// JSON pointer of the reference.
         at: String,

@@ -1,6 +1,7 @@
 //! How values and places are told: `string "19.90"`, `$.items[0].total`.
 
 use serde_json::Value;
+use stagegate_base::text::counted;
 
 /// How many characters of a value are told.
 const SHOWN: usize = 60;
@@ -13,8 +14,8 @@ pub(super) fn value(value: &Value) -> String {
         Value::Number(number) if number.is_f64() => format!("number {number}"),
         Value::Number(number) => format!("integer {number}"),
         Value::String(text) => format!("string {}", quoted(text)),
-        Value::Array(elements) => format!("array of {}", counted(elements.len(), "item", "items")),
-        Value::Object(members) => format!("object with {}", counted(members.len(), "property", "properties")),
+        Value::Array(elements) => format!("array of {}", counted(elements.len(), "item")),
+        Value::Object(members) => format!("object with {}", counted(members.len(), "property")),
     }
 }
 
@@ -24,10 +25,6 @@ pub(super) fn literal(value: &Value) -> String {
         Value::String(text) => quoted(text),
         other => shortened(&other.to_string()),
     }
-}
-
-pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// Returns a text in quotes, as JSON writes it, cut where it is long.

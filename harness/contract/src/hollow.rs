@@ -1,5 +1,7 @@
 //! Whether a run saw more than refusals.
 
+use stagegate_base::text::counted;
+
 /// Answers that say nothing of what an operation promises.
 const REFUSALS: [u16; 3] = [401, 403, 404];
 /// From this share of refusals on, in percent, a run is hollow.
@@ -10,9 +12,9 @@ const HOLLOW_FROM: usize = 90;
 #[must_use]
 pub fn hollow(statuses: &[u16]) -> Option<String> {
     if statuses.is_empty() {
-        return Some("nothing was answered".to_owned());
+        return Some("no response was received".to_owned());
     }
-    let told: Vec<String> = REFUSALS
+    let by_status: Vec<String> = REFUSALS
         .iter()
         .map(|status| (status, statuses.iter().filter(|found| found == &status).count()))
         .filter(|(_, count)| *count > 0)
@@ -21,9 +23,9 @@ pub fn hollow(statuses: &[u16]) -> Option<String> {
     let refused = statuses.iter().filter(|status| REFUSALS.contains(status)).count();
     (refused * 100 >= statuses.len() * HOLLOW_FROM).then(|| {
         format!(
-            "{refused} of {} answers only refused ({}): nothing of what is promised was seen",
-            statuses.len(),
-            told.join(", ")
+            "{refused} of {} only refused ({}): no documented success was seen",
+            counted(statuses.len(), "response"),
+            by_status.join(", ")
         )
     })
 }
@@ -35,9 +37,9 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::nothing(&[], Some("nothing was answered"))]
-    #[case::all_refused(&[401, 403, 404], Some("3 of 3 answers only refused (1 with 401, 1 with 403, 1 with 404)"))]
-    #[case::nine_of_ten(&[200, 401, 401, 401, 401, 401, 401, 401, 401, 401], Some("9 of 10 answers"))]
+    #[case::nothing(&[], Some("no response was received"))]
+    #[case::all_refused(&[401, 403, 404], Some("3 of 3 responses only refused (1 with 401, 1 with 403, 1 with 404)"))]
+    #[case::nine_of_ten(&[200, 401, 401, 401, 401, 401, 401, 401, 401, 401], Some("9 of 10 responses"))]
     #[case::eight_of_nine(&[200, 401, 401, 401, 401, 401, 401, 401, 401], None)]
     #[case::sound(&[200, 204, 302], None)]
     #[case::other_errors_are_findings(&[400, 500], None)]

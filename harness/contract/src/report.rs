@@ -192,7 +192,7 @@ mod tests {
         let text = Comparison { old: "v1.yaml", new: "v2.yaml", judgement: &judgement }.text();
         insta::assert_snapshot!(text, @r#"
         error   request-enum-narrowed  GET /a|b query parameter q
-                less may be sent: the listed values (was "b\u001b[31m")
+                accepts fewer values: allowed values (was "b\u001b[31m")
                 old v1.yaml:9   new v2.yaml:9
         1 breaking, 0 warnings, 1 compatible, 0 waived
         "#);
@@ -218,8 +218,8 @@ mod tests {
 
         | level | change | place | old | new |
         |---|---|---|---|---|
-        | error | request-enum-narrowed: less may be sent: the listed values (was "b\\u001b\[31m") | GET /a\|b query parameter q | v1.yaml:9 | v2.yaml:9 |
-        | info | request-enum-widened: more may be sent: the listed values (now "c") | GET /a\|b query parameter q | v1.yaml:9 | v2.yaml:9 |
+        | error | request-enum-narrowed: accepts fewer values: allowed values (was "b\\u001b\[31m") | GET /a\|b query parameter q | v1.yaml:9 | v2.yaml:9 |
+        | info | request-enum-widened: accepts more values: allowed values (now "c") | GET /a\|b query parameter q | v1.yaml:9 | v2.yaml:9 |
         "#);
     }
 

@@ -21,7 +21,7 @@ const IN_PLACE: [&str; 4] = ["not", "if", "then", "else"];
 pub(super) fn validator(root: &Value, pointer: &str) -> Result<Validator, String> {
     let unusable = |why: String| format!("the schema at #{pointer} cannot be used: {why}");
     if let Some(reference) = circle(root, pointer) {
-        return Err(unusable(format!("`{reference}` leads to itself before it asks anything of a value")));
+        return Err(unusable(format!("`{reference}` refers to itself without any condition on a value")));
     }
     let mut schema = excerpt(root, pointer);
     schema.insert("$ref".to_owned(), Value::from(format!("#{}", fragment(pointer))));

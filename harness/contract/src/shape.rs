@@ -33,7 +33,7 @@ pub struct Shape {
 
 /// Why a text is no snapshot of a shape.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: `{found}` is no part of a shape; run `gate accept` again")]
+#[error("line {line}: `{found}` is not valid in a shape; run `gate accept` again")]
 pub struct ShapeError {
     line: usize,
     found: String,

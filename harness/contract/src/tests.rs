@@ -92,7 +92,7 @@ fn a_body_that_is_no_json_is_shown(#[case] text: &str, #[case] want: &str) {
 #[case::missing("", false)]
 fn the_media_type_is_the_documented_one(#[case] media: &str, #[case] sound: bool) {
     let checked = asked(&shop(), 200, media, "{}");
-    assert_eq!(checked.is_sound(), sound, "{}", told(&checked.findings));
+    assert_eq!(checked.is_valid(), sound, "{}", told(&checked.findings));
     if !sound {
         assert_eq!(checked.findings[0].at, "header content-type");
     }
@@ -111,7 +111,7 @@ fn a_documented_type_may_be_a_range_and_may_ask_for_parameters(
     #[case] takes: bool,
 ) {
     let document = document("3.1.0", json!({"responses": {"200": {"content": {documented: {}}}}}), json!({}));
-    assert_eq!(asked(&document, 200, found, "{}").is_sound(), takes);
+    assert_eq!(asked(&document, 200, found, "{}").is_valid(), takes);
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn a_schema_that_never_ends_is_told_and_not_followed(#[case] schema: Value) {
     let components = json!({"schemas": {"A": schema, "B": {"oneOf": [{"$ref": "#/components/schemas/A"}]}}});
     let document = document("3.1.0", promise(json!({"$ref": "#/components/schemas/A"})), components);
     let reason = asked(&document, 200, "application/json", "1").unchecked.unwrap();
-    assert!(reason.contains("leads to itself"), "{reason}");
+    assert!(reason.contains("refers to itself"), "{reason}");
 }
 
 #[test]
@@ -307,7 +307,7 @@ fn a_body_that_was_cut_is_unchecked_and_not_sound() {
     let answer = Answer { status: 200, headers: &headers, body: b"{", truncated: true };
     let document = shop();
     let checked = check(&document, &document.operations()[0], &answer);
-    assert!(!checked.is_sound() && checked.unchecked.unwrap().contains("1 bytes"));
+    assert!(!checked.is_valid() && checked.unchecked.unwrap().contains("1 bytes"));
 }
 
 #[test]
@@ -321,12 +321,12 @@ fn a_schema_that_cannot_be_used_is_unchecked_and_not_sound() {
 #[case::syntax("{\n  \"openapi\": nope\n}", Format::Json, "line 2, column 15: expected ident")]
 #[case::yaml("openapi: 3.1.0\npaths: [", Format::Yaml, "line 2")]
 #[case::twice("openapi: 3.1.0\nopenapi: 3.1.0", Format::Yaml, "line 2, column 1: duplicate mapping key")]
-#[case::swagger(r#"{"swagger": "2.0"}"#, Format::Json, "Swagger \"2.0\" is not read")]
+#[case::swagger(r#"{"swagger": "2.0"}"#, Format::Json, "Swagger \"2.0\" is not supported")]
 #[case::none("{}", Format::Json, "there is no key `openapi`")]
 #[case::remote(
     r##"{"openapi": "3.1.0", "paths": {"/a": {"$ref": "other.json#/a"}}}"##,
     Format::Json,
-    "#/paths/~1a: `other.json#/a` leads out of the document"
+    "#/paths/~1a: `other.json#/a` points outside of the document"
 )]
 #[case::dangling(
     r##"{"openapi": "3.1.0", "paths": {"/a": {"$ref": "#/b"}}}"##,
@@ -336,7 +336,7 @@ fn a_schema_that_cannot_be_used_is_unchecked_and_not_sound() {
 #[case::circle(
     r##"{"openapi": "3.1.0", "paths": {"/a": {"$ref": "#/b"}}, "b": {"$ref": "#/c"}, "c": {"$ref": "#/b"}}"##,
     Format::Json,
-    "leads to itself and to no value"
+    "refers to itself and to no value"
 )]
 #[case::anchor(r##"{"openapi": "3.1.0", "b": {"$ref": "#x"}}"##, Format::Json, "`#x` names an anchor")]
 fn a_text_that_is_no_document_says_where(#[case] text: &str, #[case] format: Format, #[case] want: &str) {

@@ -97,7 +97,7 @@ async fn a_load_tells_the_statements_scans_and_memory_that_it_cost() {
     let asked = counting.ask("select count(*) from large; select 1 as one");
     let measured = load::run(&asked, requests(50), 1).await.unwrap();
     assert_eq!((measured.sent, measured.errors()), (50, Default::default()));
-    statistics::settled(Instant::now()).await;
+    statistics::settle(Instant::now()).await;
     let used = resources::usage(&watch.stop().await.unwrap());
     let after = statistics::figures(&client).await.unwrap();
 
@@ -155,11 +155,11 @@ async fn a_stall_under_a_migration_names_the_lock_that_caused_it(counting: &Coun
     let mut requests = meanwhile.stop().await.unwrap().requests(began);
     requests.retain(|request| Duration::from_micros(request.intended_us) < migrated);
 
-    let felt = stall::felt(&requests, &seen.blocking);
-    let stall = felt.stall.clone().expect("a request waits for the lock");
-    assert!(stall.until_us - stall.from_us >= 500_000, "{felt:?}");
-    let cause = stall.cause.unwrap_or_else(|| panic!("no lock explains it: {felt:?} {seen:?}"));
-    assert_eq!(cause.lock.as_deref(), Some("AccessExclusiveLock on large"), "{}", felt.words());
-    assert!(cause.text.contains("backfill") && felt.words().contains("AccessExclusiveLock on large"));
-    assert_eq!(felt.failed, 0);
+    let impact = stall::impact(&requests, &seen.blocking);
+    let stall = impact.stall.clone().expect("a request waits for the lock");
+    assert!(stall.until_us - stall.from_us >= 500_000, "{impact:?}");
+    let cause = stall.cause.unwrap_or_else(|| panic!("no lock explains it: {impact:?} {seen:?}"));
+    assert_eq!(cause.lock.as_deref(), Some("AccessExclusiveLock on large"), "{}", impact.words());
+    assert!(cause.text.contains("backfill") && impact.words().contains("AccessExclusiveLock on large"));
+    assert_eq!(impact.failed, 0);
 }

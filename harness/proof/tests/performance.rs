@@ -47,7 +47,7 @@ async fn alone_a_release_that_asks_its_database_more_often_is_held() {
     let before = world.state().await;
     let ended = world.promote();
     assert_eq!(ended.code, Some(3), "{}", ended.text);
-    assert!(ended.text.contains("transactions a request grew from"), "{}", ended.text);
+    assert!(ended.text.contains("transactions per request grew from"), "{}", ended.text);
     assert_eq!(world.state().await, before);
     world.assert_tidy("after a costly release").await;
 }

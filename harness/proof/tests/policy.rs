@@ -143,7 +143,7 @@ async fn a_container_that_is_not_as_the_file_wants_it_is_told_field_by_field() {
         "cache | false | true",
         "cache | 67108864 bytes of memory | 33554432",
         "_data:/data | ",
-        "forgotten | only containers of the files' services",
+        "forgotten | only containers of services in the files",
     ] {
         assert!(lines.contains(want), "`{want}` is missing in:\n{lines}");
     }

@@ -54,7 +54,7 @@ async fn a_good_release_is_promoted_and_bad_ones_are_held_or_undone() {
     assert_no_secret_in_logs(&world);
 }
 
-/// Looks into every log, journal and record of the runs for the stacks' password and key.
+/// Looks into every log, journal and record of the has been up for the stacks' password and key.
 fn assert_no_secret_in_logs(world: &World) {
     let mut read = 0;
     for run in std::fs::read_dir(world.runs("production")).unwrap().flatten() {

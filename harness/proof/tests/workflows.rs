@@ -353,7 +353,7 @@ async fn with_faults(shop: &Shop) {
     let ended = shop.0.gate(&["test", "--env", "staging", "workflows", "contracts::web"]);
     assert_eq!(ended.code, Some(3), "{}", ended.text);
     assert!(ended.text.contains("PASS contracts::web::get_mine"), "{}", ended.text);
-    assert_told(&ended, "order", &["FAIL", "`see it as a row`", "order.toml:15", "not so after 3.", "$[0]"]);
+    assert_told(&ended, "order", &["FAIL", "`see it as a row`", "order.toml:15", "not met after 3.", "$[0]"]);
     assert_told(&ended, "items", &["FAIL", "`show them at the front`", "$.items[0].price_cents", "got missing"]);
     assert_told(&ended, "slow", &["FAIL", "`read what comes slowly`", "no whole answer within 1s"]);
     assert_told(&ended, "broken", &["FAIL", "workflows/broken.toml:3:1", "unknown field `htp`"]);
@@ -380,7 +380,7 @@ async fn with_faults(shop: &Shop) {
     }
     let without = shop.ask("contracts::web");
     assert_eq!(without.code, Some(4), "{}", without.text);
-    assert!(without.text.contains("there is no token: login `owner` is in no workflow file"), "{}", without.text);
+    assert!(without.text.contains("no token: login `owner` is in no workflow file"), "{}", without.text);
     shop.configure(WITH_LOGIN, "");
     shop.sql(KEEPS_ORDERS).await;
     shop.front(FRONT, false).await;

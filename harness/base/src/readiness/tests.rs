@@ -90,15 +90,15 @@ fn a_service_is_ready_when_its_port_answers(
 #[case::paused(expected(), seen(State::Paused, Health::None), "Never", "paused")]
 #[case::exited(expected(), with(State::Exited, Health::None, |s| s.container.exit_code = 137), "Never", "SIGKILL")]
 #[case::exited_well(expected(), seen(State::Exited, Health::None), "Never", "exited with code 0")]
-#[case::oneshot_done(oneshot(), seen(State::Exited, Health::None), "Ready", "ended with code 0")]
-#[case::oneshot_runs(oneshot(), seen(State::Running, Health::None), "NotYet", "not ended")]
+#[case::oneshot_done(oneshot(), seen(State::Exited, Health::None), "Ready", "exited with code 0")]
+#[case::oneshot_runs(oneshot(), seen(State::Running, Health::None), "NotYet", "still running")]
 #[case::oneshot_failed(oneshot(), with(State::Exited, Health::None, |s| s.container.exit_code = 3), "Never", "code 3")]
 #[case::oom(expected(), with(State::Exited, Health::None, |s| s.container.oom_killed = true), "Never", "memory")]
 #[case::oom_child(expected(), with(State::Running, Health::Healthy, |s| s.container.oom_killed = true), "Never", "one of its")]
 #[case::first_exit(expected(), with(State::Restarting, Health::None, |s| { s.container.restarts = 1; s.started_last = true; }), "NotYet", "once")]
 #[case::second_exit(expected(), with(State::Restarting, Health::None, |s| { s.container.restarts = 2; s.started_last = true; }), "Never", "2 times")]
 #[case::waits_for_another(expected(), with(State::Restarting, Health::None, |s| s.container.restarts = 8), "NotYet", "8 times")]
-#[case::may_end(may_end(), seen(State::Exited, Health::None), "Ready", "ended with code 0")]
+#[case::may_end(may_end(), seen(State::Exited, Health::None), "Ready", "exited with code 0")]
 #[case::may_end_badly(may_end(), with(State::Exited, Health::None, |s| s.container.exit_code = 1), "Never", "code 1")]
 #[case::may_end_and_runs(may_end(), seen(State::Running, Health::None), "Ready", "running")]
 #[case::served_somebody(may_end(), seen(State::Exited, Health::Unhealthy), "Never", "exited with code 0")]
@@ -122,7 +122,7 @@ fn a_crash_loop_between_two_crashes_is_not_ready() {
         s.up_for = Duration::from_secs(2);
     });
     let got = readiness(&expected(), std::slice::from_ref(&caught_running));
-    assert_eq!(got, Readiness::NotYet("shop-api-1 runs for 2 s only, restarted 3 times".into()));
+    assert_eq!(got, Readiness::NotYet("shop-api-1 has been up for 2 s only, restarted 3 times".into()));
     let stable = Seen { up_for: Duration::from_secs(10), ..caught_running };
     assert!(matches!(readiness(&expected(), &[stable]), Readiness::Ready(_)));
 }

@@ -138,7 +138,7 @@ impl<'a> Differ<'a> {
     fn dependent(&mut self, sides: &Sides<'a>) {
         let pairs = |keywords: &Keywords<'a>| -> BTreeSet<String> {
             let all = keywords.dependent.iter();
-            all.flat_map(|(name, needs)| needs.iter().map(move |need| format!("{need} beside {name}"))).collect()
+            all.flat_map(|(name, needs)| needs.iter().map(move |need| format!("{need} with {name}"))).collect()
         };
         let (old, new) = (pairs(&sides.old.keywords), pairs(&sides.new.keywords));
         self.listed_differ(sides, Aspect::Other, "dependentRequired", (&new, &old));

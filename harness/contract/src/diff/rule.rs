@@ -70,98 +70,98 @@ macro_rules! rules {
 }
 
 rules! {
-    PATH_REMOVED Error "path-removed" "the path is gone"
-    OPERATION_REMOVED Error "operation-removed" "the operation is gone and was not deprecated"
-    OPERATION_REMOVED_BEFORE_SUNSET Error "operation-removed-before-sunset" "the operation is gone before the date it promised"
-    OPERATION_REMOVED_WITHOUT_SUNSET Warning "operation-removed-without-sunset" "the operation was deprecated without a date, and is gone"
-    OPERATION_REMOVED_AFTER_SUNSET Info "operation-removed-after-sunset" "the operation is gone after the date it promised"
+    PATH_REMOVED Error "path-removed" "the path was removed"
+    OPERATION_REMOVED Error "operation-removed" "the operation was removed without being deprecated"
+    OPERATION_REMOVED_BEFORE_SUNSET Error "operation-removed-before-sunset" "the operation was removed before its announced date"
+    OPERATION_REMOVED_WITHOUT_SUNSET Warning "operation-removed-without-sunset" "the operation was deprecated without a date, and removed"
+    OPERATION_REMOVED_AFTER_SUNSET Info "operation-removed-after-sunset" "the operation was removed after its announced date"
     OPERATION_ADDED Info "operation-added" "a new operation"
     OPERATION_DEPRECATED Info "operation-deprecated" "the operation is deprecated"
-    OPERATION_REACTIVATED Info "operation-reactivated" "the operation is not deprecated any more"
-    OPERATION_ID_CHANGED Info "operation-id-changed" "the operation has another operationId: generated clients call it otherwise"
+    OPERATION_REACTIVATED Info "operation-reactivated" "the operation is no longer deprecated"
+    OPERATION_ID_CHANGED Info "operation-id-changed" "the operation has another operationId: generated clients use another name"
     SUNSET_REMOVED Error "sunset-removed" "what is still deprecated lost its date"
-    SUNSET_EARLIER Error "sunset-earlier" "what is deprecated goes away earlier than it promised"
-    SUNSET_LATER Info "sunset-later" "what is deprecated stays longer than it promised"
+    SUNSET_EARLIER Error "sunset-earlier" "what is deprecated will be removed earlier than announced"
+    SUNSET_LATER Info "sunset-later" "what is deprecated will be removed later than announced"
     SUNSET_INVALID Error "sunset-invalid" "the date is not written YYYY-MM-DD"
     STABILITY_DECREASED Error "stability-decreased" "less stability is promised"
     STABILITY_INCREASED Info "stability-increased" "more stability is promised"
     PATH_PARAMETER_RENAMED Info "path-parameter-renamed" "the path has the same shape; a parameter has another name"
-    PARAMETER_ADDED_REQUIRED Error "parameter-added-required" "a new parameter has to be sent"
-    PARAMETER_ADDED_OPTIONAL Info "parameter-added-optional" "a new parameter may be sent"
-    PARAMETER_REMOVED Warning "parameter-removed" "the parameter is ignored now, or refused"
-    PARAMETER_REMOVED_BEFORE_SUNSET Error "parameter-removed-before-sunset" "the parameter is gone before the date it promised"
-    PARAMETER_REMOVED_AFTER_SUNSET Info "parameter-removed-after-sunset" "the parameter is gone after the date it promised"
-    PARAMETER_MOVED Error "parameter-moved" "the parameter has to be sent elsewhere"
-    PARAMETER_BECAME_REQUIRED Error "parameter-became-required" "the parameter has to be sent"
-    PARAMETER_BECAME_OPTIONAL Info "parameter-became-optional" "the parameter may be left out"
+    PARAMETER_ADDED_REQUIRED Error "parameter-added-required" "a new parameter is required"
+    PARAMETER_ADDED_OPTIONAL Info "parameter-added-optional" "a new parameter is optional"
+    PARAMETER_REMOVED Warning "parameter-removed" "the parameter is ignored now, or rejected"
+    PARAMETER_REMOVED_BEFORE_SUNSET Error "parameter-removed-before-sunset" "the parameter was removed before its announced date"
+    PARAMETER_REMOVED_AFTER_SUNSET Info "parameter-removed-after-sunset" "the parameter was removed after its announced date"
+    PARAMETER_MOVED Error "parameter-moved" "the parameter moved to another place"
+    PARAMETER_BECAME_REQUIRED Error "parameter-became-required" "the parameter became required"
+    PARAMETER_BECAME_OPTIONAL Info "parameter-became-optional" "the parameter became optional"
     PARAMETER_DEPRECATED Info "parameter-deprecated" "the parameter is deprecated"
-    PARAMETER_SERIALISATION_CHANGED Error "parameter-serialisation-changed" "the parameter is written in another way"
-    PARAMETER_EMPTY_REFUSED Error "parameter-empty-refused" "the parameter may not be empty any more"
+    PARAMETER_SERIALISATION_CHANGED Error "parameter-serialisation-changed" "the parameter is serialized differently"
+    PARAMETER_EMPTY_REFUSED Error "parameter-empty-refused" "the parameter must not be empty any more"
     PARAMETER_EMPTY_ALLOWED Info "parameter-empty-allowed" "the parameter may be empty"
-    EXPLODE_WITHOUT_EFFECT Info "explode-without-effect" "explode differs, and one value is written alike either way"
-    PARAMETER_DEFAULT_CHANGED Error "parameter-default-changed" "leaving the parameter out means something else"
-    BODY_ADDED_REQUIRED Error "request-body-added-required" "a body has to be sent"
-    BODY_ADDED_OPTIONAL Info "request-body-added-optional" "a body may be sent"
-    BODY_REMOVED Error "request-body-removed" "no body is taken any more"
-    BODY_BECAME_REQUIRED Error "request-body-became-required" "the body has to be sent"
-    BODY_BECAME_OPTIONAL Info "request-body-became-optional" "the body may be left out"
-    REQUEST_MEDIA_TYPE_REMOVED Error "request-media-type-removed" "the media type is not taken any more"
-    REQUEST_MEDIA_TYPE_ADDED Info "request-media-type-added" "another media type is taken"
-    RESPONSE_MEDIA_TYPE_REMOVED Error "response-media-type-removed" "the media type is not given any more"
-    RESPONSE_MEDIA_TYPE_ADDED Info "response-media-type-added" "another media type can be asked for"
-    REQUEST_SCHEMA_ADDED Error "request-schema-added" "the body has to meet a schema"
-    REQUEST_SCHEMA_REMOVED Info "request-schema-removed" "any body is taken"
-    RESPONSE_SCHEMA_ADDED Info "response-schema-added" "the body meets a schema"
-    RESPONSE_SCHEMA_REMOVED Warning "response-schema-removed" "any body can come"
-    RESPONSE_SUCCESS_REMOVED Error "response-success-removed" "the answer of success is gone"
-    RESPONSE_STATUS_REMOVED Info "response-status-removed" "an answer other than success is gone"
-    RESPONSE_STATUS_ADDED Info "response-status-added" "a new answer"
-    RESPONSE_HEADER_REMOVED_REQUIRED Error "response-header-removed-required" "a header that was always there is gone"
-    RESPONSE_HEADER_REMOVED_OPTIONAL Warning "response-header-removed-optional" "a header that could be there is gone"
+    EXPLODE_WITHOUT_EFFECT Info "explode-without-effect" "explode differs; a single value is serialized the same"
+    PARAMETER_DEFAULT_CHANGED Error "parameter-default-changed" "the default of the parameter changed"
+    BODY_ADDED_REQUIRED Error "request-body-added-required" "a body is required now"
+    BODY_ADDED_OPTIONAL Info "request-body-added-optional" "a body is accepted now"
+    BODY_REMOVED Error "request-body-removed" "a body is no longer accepted"
+    BODY_BECAME_REQUIRED Error "request-body-became-required" "the body became required"
+    BODY_BECAME_OPTIONAL Info "request-body-became-optional" "the body became optional"
+    REQUEST_MEDIA_TYPE_REMOVED Error "request-media-type-removed" "the media type is no longer accepted"
+    REQUEST_MEDIA_TYPE_ADDED Info "request-media-type-added" "another media type is accepted"
+    RESPONSE_MEDIA_TYPE_REMOVED Error "response-media-type-removed" "the media type is no longer returned"
+    RESPONSE_MEDIA_TYPE_ADDED Info "response-media-type-added" "another media type can be requested"
+    REQUEST_SCHEMA_ADDED Error "request-schema-added" "the body must match a schema now"
+    REQUEST_SCHEMA_REMOVED Info "request-schema-removed" "any body is accepted"
+    RESPONSE_SCHEMA_ADDED Info "response-schema-added" "the body has a schema now"
+    RESPONSE_SCHEMA_REMOVED Warning "response-schema-removed" "any body can be returned"
+    RESPONSE_SUCCESS_REMOVED Error "response-success-removed" "the success response was removed"
+    RESPONSE_STATUS_REMOVED Info "response-status-removed" "a response other than success was removed"
+    RESPONSE_STATUS_ADDED Info "response-status-added" "a new response"
+    RESPONSE_HEADER_REMOVED_REQUIRED Error "response-header-removed-required" "a header that was always sent was removed"
+    RESPONSE_HEADER_REMOVED_OPTIONAL Warning "response-header-removed-optional" "an optional header was removed"
     RESPONSE_HEADER_ADDED Info "response-header-added" "a new header"
-    RESPONSE_HEADER_BECAME_OPTIONAL Error "response-header-became-optional" "the header can be missing"
-    RESPONSE_HEADER_BECAME_REQUIRED Info "response-header-became-required" "the header is always there"
-    RESPONSE_HEADER_SERIALISATION_CHANGED Error "response-header-serialisation-changed" "the header is written in another way"
-    REQUEST_PROPERTY_ADDED_REQUIRED Error "request-property-added-required" "a new property has to be sent"
-    REQUEST_PROPERTY_ADDED_OPTIONAL Info "request-property-added-optional" "a new property may be sent"
-    REQUEST_PROPERTY_REMOVED Warning "request-property-removed" "the property is not documented any more: ignored, or refused"
-    REQUEST_PROPERTY_REFUSED Error "request-property-refused" "the property is gone and no other is taken"
-    REQUEST_PROPERTY_BECAME_REQUIRED Error "request-property-became-required" "the property has to be sent"
-    REQUEST_PROPERTY_BECAME_OPTIONAL Info "request-property-became-optional" "the property may be left out"
-    RESPONSE_PROPERTY_REMOVED_REQUIRED Error "response-property-removed-required" "a property that was always there is gone"
-    RESPONSE_PROPERTY_REMOVED_OPTIONAL Warning "response-property-removed-optional" "a property that could be there is gone"
+    RESPONSE_HEADER_BECAME_OPTIONAL Error "response-header-became-optional" "the header became optional"
+    RESPONSE_HEADER_BECAME_REQUIRED Info "response-header-became-required" "the header is always sent"
+    RESPONSE_HEADER_SERIALISATION_CHANGED Error "response-header-serialisation-changed" "the header is serialized differently"
+    REQUEST_PROPERTY_ADDED_REQUIRED Error "request-property-added-required" "a new property is required"
+    REQUEST_PROPERTY_ADDED_OPTIONAL Info "request-property-added-optional" "a new property is optional"
+    REQUEST_PROPERTY_REMOVED Warning "request-property-removed" "the property is no longer documented: ignored, or rejected"
+    REQUEST_PROPERTY_REFUSED Error "request-property-refused" "the property was removed and no other is accepted"
+    REQUEST_PROPERTY_BECAME_REQUIRED Error "request-property-became-required" "the property became required"
+    REQUEST_PROPERTY_BECAME_OPTIONAL Info "request-property-became-optional" "the property became optional"
+    RESPONSE_PROPERTY_REMOVED_REQUIRED Error "response-property-removed-required" "a property that was always sent was removed"
+    RESPONSE_PROPERTY_REMOVED_OPTIONAL Warning "response-property-removed-optional" "an optional property was removed"
     RESPONSE_PROPERTY_ADDED Info "response-property-added" "a new property"
-    RESPONSE_PROPERTY_BECAME_OPTIONAL Error "response-property-became-optional" "the property can be missing"
-    RESPONSE_PROPERTY_BECAME_REQUIRED Info "response-property-became-required" "the property is always there"
-    REQUEST_READ_ONLY_ADDED Warning "request-property-became-read-only" "the property is ignored in requests, or refused"
-    REQUEST_READ_ONLY_REMOVED Warning "request-property-became-writable" "the property counts in requests now"
-    REQUEST_READ_ONLY_REMOVED_REQUIRED Error "request-property-became-writable-required" "the property has to be sent now"
-    RESPONSE_WRITE_ONLY_ADDED Warning "response-property-became-write-only" "the property does not come in responses any more"
-    RESPONSE_WRITE_ONLY_REMOVED Info "response-property-became-readable" "the property comes in responses now"
+    RESPONSE_PROPERTY_BECAME_OPTIONAL Error "response-property-became-optional" "the property became optional"
+    RESPONSE_PROPERTY_BECAME_REQUIRED Info "response-property-became-required" "the property is always sent"
+    REQUEST_READ_ONLY_ADDED Warning "request-property-became-read-only" "the property is ignored in requests, or rejected"
+    REQUEST_READ_ONLY_REMOVED Warning "request-property-became-writable" "the property is read in requests now"
+    REQUEST_READ_ONLY_REMOVED_REQUIRED Error "request-property-became-writable-required" "the property must be sent now"
+    RESPONSE_WRITE_ONLY_ADDED Warning "response-property-became-write-only" "the property is no longer sent in responses"
+    RESPONSE_WRITE_ONLY_REMOVED Info "response-property-became-readable" "the property is sent in responses now"
     PROPERTY_DEPRECATED Info "property-deprecated" "the property is deprecated"
-    REQUEST_DEFAULT_CHANGED Warning "request-default-changed" "leaving the value out means something else"
+    REQUEST_DEFAULT_CHANGED Warning "request-default-changed" "the default of the value changed"
     RESPONSE_DEFAULT_CHANGED Info "response-default-changed" "the documented default differs"
-    XML_TYPE_CHANGED Warning "xml-type-changed" "another type, where every value is written as a text"
-    DISCRIMINATOR_CHANGED Error "discriminator-changed" "another property tells the shapes apart"
-    REQUEST_ALL_OF_ADDED Error "request-all-of-added" "another schema has to be met as well"
-    SECURITY_ADDED Error "security-added" "what was open to everybody needs credentials"
-    SECURITY_REMOVED Warning "security-removed" "what needed credentials is open to everybody"
-    SECURITY_ALTERNATIVE_REMOVED Error "security-alternative-removed" "credentials that were enough are not any more"
-    SECURITY_ALTERNATIVE_ADDED Info "security-alternative-added" "other credentials are enough too"
+    XML_TYPE_CHANGED Warning "xml-type-changed" "another type, where every value is serialized as text"
+    DISCRIMINATOR_CHANGED Error "discriminator-changed" "another property distinguishes the shapes"
+    REQUEST_ALL_OF_ADDED Error "request-all-of-added" "another schema must be matched as well"
+    SECURITY_ADDED Error "security-added" "what was public needs credentials"
+    SECURITY_REMOVED Warning "security-removed" "what needed credentials is public"
+    SECURITY_ALTERNATIVE_REMOVED Error "security-alternative-removed" "credentials that were sufficient no longer are"
+    SECURITY_ALTERNATIVE_ADDED Info "security-alternative-added" "other credentials are sufficient too"
     SECURITY_SCOPE_ADDED Error "security-scope-added" "the credentials need another scope"
     SECURITY_SCOPE_REMOVED Info "security-scope-removed" "the credentials need fewer scopes"
     SECURITY_SCHEME_CHANGED Error "security-scheme-changed" "the credentials are sent in another way"
-    SECURITY_URL_CHANGED Warning "security-url-changed" "tokens are got elsewhere"
-    SECURITY_FLOW_REMOVED Warning "security-flow-removed" "a way to get tokens is gone"
-    SECURITY_FLOW_ADDED Info "security-flow-added" "another way to get tokens"
-    BEARER_FORMAT_CHANGED Info "security-bearer-format-changed" "the hint on how a token is written differs"
-    WEBHOOK_REMOVED Error "webhook-removed" "the service does not call any more"
-    WEBHOOK_ADDED Info "webhook-added" "the service calls whoever asks for it"
-    WEBHOOK_BODY_REMOVED Error "webhook-body-removed" "no body comes any more"
-    WEBHOOK_BODY_ADDED Info "webhook-body-added" "a body comes"
-    WEBHOOK_BODY_BECAME_OPTIONAL Error "webhook-body-became-optional" "the body can be missing"
-    WEBHOOK_BODY_BECAME_REQUIRED Info "webhook-body-became-required" "the body is always there"
-    NOT_COMPARED Warning "not-compared" "schemas are nested too deeply; what is below was not compared"
+    SECURITY_URL_CHANGED Warning "security-url-changed" "tokens are issued elsewhere"
+    SECURITY_FLOW_REMOVED Warning "security-flow-removed" "a flow to get tokens was removed"
+    SECURITY_FLOW_ADDED Info "security-flow-added" "another flow to get tokens"
+    BEARER_FORMAT_CHANGED Info "security-bearer-format-changed" "the documented format of the token differs"
+    WEBHOOK_REMOVED Error "webhook-removed" "the service no longer sends the request"
+    WEBHOOK_ADDED Info "webhook-added" "the service can send a new request"
+    WEBHOOK_BODY_REMOVED Error "webhook-body-removed" "no body is sent any more"
+    WEBHOOK_BODY_ADDED Info "webhook-body-added" "a body is sent now"
+    WEBHOOK_BODY_BECAME_OPTIONAL Error "webhook-body-became-optional" "the body became optional"
+    WEBHOOK_BODY_BECAME_REQUIRED Info "webhook-body-became-required" "the body is always sent"
+    NOT_COMPARED Warning "not-compared" "schemas are nested too deeply; deeper levels were not compared"
 }
 
 /// What of a schema differs.
@@ -204,47 +204,47 @@ macro_rules! aspects {
     ($($aspect:ident $word:literal $what:literal $rn:ident $rw:ident $rc:ident, $sn:ident $sw:ident $sc:ident;)*) => {
         const SCHEMA: &[Aspects] = &[$(Aspects {
             aspect: Aspect::$aspect,
-            limited: Rule { id: concat!("request-", $word, "-set"), level: Level::Warning, text: concat!("a limit where there was none: ", $what) },
+            limited: Rule { id: concat!("request-", $word, "-set"), level: Level::Warning, text: concat!("a new limit: ", $what) },
             request: [
-                Rule { id: concat!("request-", $word, "-narrowed"), level: Level::$rn, text: concat!("less may be sent: ", $what) },
-                Rule { id: concat!("request-", $word, "-widened"), level: Level::$rw, text: concat!("more may be sent: ", $what) },
-                Rule { id: concat!("request-", $word, "-changed"), level: Level::$rc, text: concat!("something else has to be sent: ", $what) },
+                Rule { id: concat!("request-", $word, "-narrowed"), level: Level::$rn, text: concat!("accepts fewer values: ", $what) },
+                Rule { id: concat!("request-", $word, "-widened"), level: Level::$rw, text: concat!("accepts more values: ", $what) },
+                Rule { id: concat!("request-", $word, "-changed"), level: Level::$rc, text: concat!("accepts other values: ", $what) },
             ],
             response: [
-                Rule { id: concat!("response-", $word, "-narrowed"), level: Level::$sn, text: concat!("less can come: ", $what) },
-                Rule { id: concat!("response-", $word, "-widened"), level: Level::$sw, text: concat!("more can come: ", $what) },
-                Rule { id: concat!("response-", $word, "-changed"), level: Level::$sc, text: concat!("something else comes: ", $what) },
+                Rule { id: concat!("response-", $word, "-narrowed"), level: Level::$sn, text: concat!("returns fewer values: ", $what) },
+                Rule { id: concat!("response-", $word, "-widened"), level: Level::$sw, text: concat!("returns more values: ", $what) },
+                Rule { id: concat!("response-", $word, "-changed"), level: Level::$sc, text: concat!("returns other values: ", $what) },
             ],
         }),*];
     };
 }
 
 aspects! {
-    Type "type" "the type" Error Info Error, Info Error Error;
-    Format "format" "the format" Error Info Error, Info Error Error;
-    Nullable "nullable" "null" Error Info Error, Info Error Error;
-    Enum "enum" "the listed values" Error Info Error, Info Error Error;
-    Minimum "minimum" "the smallest number" Error Info Error, Info Error Error;
-    Maximum "maximum" "the largest number" Error Info Error, Info Error Error;
-    MultipleOf "multiple-of" "the step between numbers" Error Info Error, Info Error Error;
-    MinLength "min-length" "the shortest text" Error Info Error, Info Error Error;
-    MaxLength "max-length" "the longest text" Error Info Error, Info Error Error;
+    Type "type" "type" Error Info Error, Info Error Error;
+    Format "format" "format" Error Info Error, Info Error Error;
+    Nullable "nullable" "nullable" Error Info Error, Info Error Error;
+    Enum "enum" "allowed values" Error Info Error, Info Error Error;
+    Minimum "minimum" "minimum" Error Info Error, Info Error Error;
+    Maximum "maximum" "maximum" Error Info Error, Info Error Error;
+    MultipleOf "multiple-of" "multipleOf" Error Info Error, Info Error Error;
+    MinLength "min-length" "minimum length" Error Info Error, Info Error Error;
+    MaxLength "max-length" "maximum length" Error Info Error, Info Error Error;
     // Whether one pattern takes more texts than another one can't be told from the two; few clients check patterns.
-    Pattern "pattern" "the pattern" Error Info Warning, Info Warning Warning;
-    MinItems "min-items" "the shortest list" Error Info Error, Info Error Error;
-    MaxItems "max-items" "the longest list" Error Info Error, Info Error Error;
-    UniqueItems "unique-items" "equal elements" Error Info Error, Info Error Error;
-    MinProperties "min-properties" "the fewest properties" Error Info Error, Info Error Error;
-    MaxProperties "max-properties" "the most properties" Error Info Error, Info Error Error;
-    AdditionalProperties "additional-properties" "properties without a name" Error Info Error, Info Error Error;
-    Items "items" "what a list holds" Error Info Error, Info Error Error;
-    OneOf "one-of" "the shapes of oneOf" Error Info Error, Info Error Error;
+    Pattern "pattern" "pattern" Error Info Warning, Info Warning Warning;
+    MinItems "min-items" "minimum number of items" Error Info Error, Info Error Error;
+    MaxItems "max-items" "maximum number of items" Error Info Error, Info Error Error;
+    UniqueItems "unique-items" "unique items" Error Info Error, Info Error Error;
+    MinProperties "min-properties" "minimum number of properties" Error Info Error, Info Error Error;
+    MaxProperties "max-properties" "maximum number of properties" Error Info Error, Info Error Error;
+    AdditionalProperties "additional-properties" "additional properties" Error Info Error, Info Error Error;
+    Items "items" "items" Error Info Error, Info Error Error;
+    OneOf "one-of" "shapes of oneOf" Error Info Error, Info Error Error;
     // A caller of anyOf reads the shapes it knows; more of them hurt only one that refuses what it does not know.
-    AnyOf "any-of" "the shapes of anyOf" Error Info Error, Info Warning Error;
-    Content "content" "how a text is encoded" Error Info Error, Info Error Error;
+    AnyOf "any-of" "shapes of anyOf" Error Info Error, Info Warning Error;
+    Content "content" "content encoding" Error Info Error, Info Error Error;
     // Callers of a list that may grow have to be ready for what they do not know.
-    Extensible "extensible-enum" "the listed values, which may grow" Error Info Error, Info Info Info;
-    Other "constraint" "another keyword" Error Info Warning, Info Error Warning;
+    Extensible "extensible-enum" "extensible enum" Error Info Error, Info Info Info;
+    Other "constraint" "other keywords" Error Info Warning, Info Error Warning;
 }
 
 /// Returns the rule of a schema's difference.

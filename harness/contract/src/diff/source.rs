@@ -44,9 +44,9 @@ fn version(root: &Node<'_>) -> Result<Version, ContractError> {
         (Some(node), _) => match written(node) {
             text if text == "3.0" || text.starts_with("3.0.") => return Ok(Version::V3_0),
             text if text == "3.1" || text.starts_with("3.1.") => return Ok(Version::V3_1),
-            text => format!("version {text} is not read"),
+            text => format!("version {text} is not supported"),
         },
-        (None, Some(node)) => format!("Swagger {} is not read", written(node)),
+        (None, Some(node)) => format!("Swagger {} is not supported", written(node)),
         (None, None) => "there is no key `openapi`".to_owned(),
     };
     Err(ContractError::Version { found })

@@ -198,19 +198,23 @@ fn a_change_names_its_place_in_both_files() {
 #[rstest]
 #[case::json_syntax("{\n  \"openapi\": \"3.1.0\",\n}", Format::Json, "line 3")]
 #[case::yaml_syntax("openapi: 3.1.0\npaths: [", Format::Yaml, "line ")]
-#[case::twice("openapi: 3.1.0\npaths: {}\npaths: {}", Format::Yaml, "line 3, column 1: the key `paths` is there twice")]
-#[case::swagger("swagger: '2.0'", Format::Yaml, "Swagger 2.0 is not read")]
+#[case::twice(
+    "openapi: 3.1.0\npaths: {}\npaths: {}",
+    Format::Yaml,
+    "line 3, column 1: the key `paths` is defined twice"
+)]
+#[case::swagger("swagger: '2.0'", Format::Yaml, "Swagger 2.0 is not supported")]
 #[case::remote(
     r##"{"openapi":"3.1.0","paths":{"/a":{"$ref":"b.json#/x"}}}"##,
     Format::Json,
-    "#/paths/~1a: `b.json#/x` leads out"
+    "#/paths/~1a: `b.json#/x` points outside of"
 )]
 #[case::dangling(
     r##"{"openapi":"3.1.0","paths":{"/a":{"$ref":"#/x"}}}"##,
     Format::Json,
     "`#/x` is not in the document"
 )]
-#[case::circle(r##"{"openapi":"3.1.0","x":{"$ref":"#/y"},"y":{"$ref":"#/x"}}"##, Format::Json, "leads to itself")]
+#[case::circle(r##"{"openapi":"3.1.0","x":{"$ref":"#/y"},"y":{"$ref":"#/x"}}"##, Format::Json, "refers to itself")]
 #[case::empty("", Format::Yaml, "the file is empty")]
 fn a_text_that_is_no_contract_says_why(#[case] text: &str, #[case] format: Format, #[case] why: &str) {
     let error = Contract::read(text, format).unwrap_err().to_string();

@@ -75,7 +75,7 @@ impl<'t> Builder<'t> {
                     self.renumber(&mut node);
                     self.put(node, line)
                 }
-                None => Err(wrong(line, "an alias inside of what it names")),
+                None => Err(wrong(line, "an alias that refers to a node around itself")),
             },
             _ => Ok(()),
         }
@@ -88,7 +88,7 @@ impl<'t> Builder<'t> {
 
     fn begin(&mut self, line: u32, anchor: usize, content: Content<'t>) -> Result<(), ContractError> {
         if let Some(Open { content: Content::Map { key: None, .. }, .. }) = self.open.last() {
-            return Err(wrong(line, "a key that is no plain text"));
+            return Err(wrong(line, "a key that is not a plain string"));
         }
         if self.open.len() >= DEPTH {
             return Err(wrong(line, "values are nested too deeply"));
@@ -133,13 +133,15 @@ impl<'t> Builder<'t> {
             None => self.root = Some(node),
             Some(Content::List(items)) => items.push(node),
             Some(Content::Map { entries, key }) => {
-                let Some((name, line)) = key.take() else { return Err(wrong(line, "a key that is no plain text")) };
+                let Some((name, line)) = key.take() else {
+                    return Err(wrong(line, "a key that is not a plain string"));
+                };
                 if name == "<<" && node.is_map() {
                     merge(entries, node);
                     return Ok(());
                 }
                 if entries.iter().any(|(other, _)| *other == name) {
-                    return Err(wrong(line, &format!("the key `{name}` is there twice")));
+                    return Err(wrong(line, &format!("the key `{name}` is defined twice")));
                 }
                 node.line = line;
                 entries.push((name, node));

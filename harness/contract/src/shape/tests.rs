@@ -34,7 +34,7 @@ fn a_snapshot_is_read_as_it_was_written() {
 #[test]
 fn a_broken_snapshot_says_where() {
     let error = Shape::parse("---\nsource: x\n---\n200 a/b\n$: object\nnope").unwrap_err();
-    assert_eq!(error.to_string(), "line 6: `nope` is no part of a shape; run `gate accept` again");
+    assert_eq!(error.to_string(), "line 6: `nope` is not valid in a shape; run `gate accept` again");
 }
 
 #[rstest]

@@ -8,7 +8,7 @@ use stagegate_performance_decide::Compared;
 
 use super::{Run, StepError};
 use stagegate_host::{error::with_causes, release::read_model};
-use stagegate_performance_act::bench::{Alone, Bench, Side, measurable};
+use stagegate_performance_act::bench::{Bench, MeasurementLock, Side, measurable};
 
 /// How long the end of another measurement is waited for.
 const WAIT: Duration = Duration::from_secs(1_800);
@@ -23,7 +23,7 @@ impl Run {
             Side { name: self.plan.release.name.clone(), model: read_model(&self.dir.join("in-tree.json"))? };
         let control = Side { name: self.plan.previous.name.clone(), model: self.snapshot("old")?.model };
         let noted = |who: &str| self.runner.note(&format!("{who} measures on this machine; waiting for its end"));
-        let alone = Alone::wait(&format!("run {}", self.plan.run), WAIT, noted).await;
+        let alone = MeasurementLock::wait(&format!("run {}", self.plan.run), WAIT, noted).await;
         let _alone = alone.map_err(|error| StepError { reason: with_causes(&error), exit: Exit::Inconclusive })?;
         let measured = self.bench().compare(&candidate, &control, |_| {}).await?;
         let compared: Vec<Compared> = measured.into_iter().map(|measurement| measurement.compared).collect();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use stagegate_gate_decide::promotion::{Impact, PlanDatabase};
-use stagegate_performance_decide::stall::{Felt, Request, felt};
+use stagegate_performance_decide::stall::{Request, RequestImpact, impact};
 use tokio_postgres::Client;
 
 use super::{Run, StepError};
@@ -35,7 +35,7 @@ const LARGEST: &str = "
 
 /// What requests met, or why it is unknown.
 pub(super) enum Measured {
-    Impact(Felt),
+    Impact(RequestImpact),
     Unknown(String),
 }
 
@@ -119,7 +119,7 @@ impl Run {
 
 impl StallProbe {
     /// Ends the probe and evaluates the requests that were due while the migrations ran.
-    async fn end(self, migrations: Instant, took: Duration) -> Result<Felt, String> {
+    async fn end(self, migrations: Instant, took: Duration) -> Result<RequestImpact, String> {
         let seen: Seen = self.locks.stop().await.map_err(|error| with_causes(&error))?;
         let mut requests: Vec<Request> = Vec::new();
         for sending in self.sending {
@@ -132,7 +132,7 @@ impl StallProbe {
         }
         let from = micros(migrations.saturating_duration_since(self.began));
         requests.retain(|request| (from..from + micros(took)).contains(&request.intended_us));
-        Ok(felt(&requests, &seen.blocking))
+        Ok(impact(&requests, &seen.blocking))
     }
 }
 

@@ -92,6 +92,6 @@ fn counter(row: &Row, column: usize) -> Result<u64, tokio_postgres::Error> {
 pub const LAG: Duration = Duration::from_millis(1_100);
 
 /// Waits until counters hold what was done up to `since`.
-pub async fn settled(since: Instant) {
+pub async fn settle(since: Instant) {
     tokio::time::sleep_until((since + LAG).into()).await;
 }

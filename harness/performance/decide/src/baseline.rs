@@ -47,7 +47,7 @@ impl Baseline {
     #[must_use]
     pub fn foreign(&self, host: &Host) -> Option<String> {
         if self.v != BASELINE_VERSION {
-            return Some(format!("it has format {}, this `gate` knows {BASELINE_VERSION}", self.v));
+            return Some(format!("its format is {}, this version of `gate` reads {BASELINE_VERSION}", self.v));
         }
         (self.host != *host).then(|| format!("it was measured on another machine ({} instead of {host})", self.host))
     }
@@ -83,6 +83,6 @@ mod tests {
         let other = Host { processors: 4, ..host() };
         let reason = baseline.foreign(&other).unwrap();
         assert!(reason.contains("2 x Xeon") && reason.contains("4 x Xeon"), "{reason}");
-        assert!(Baseline { v: 9, ..baseline }.foreign(&host()).unwrap().contains("format 9"));
+        assert!(Baseline { v: 9, ..baseline }.foreign(&host()).unwrap().contains("format is 9"));
     }
 }

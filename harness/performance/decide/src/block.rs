@@ -87,7 +87,7 @@ pub struct Block {
     /// How many requests failed, by what became of them, such as `status 503` or `connection refused`. No timeouts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub errors: BTreeMap<String, u64>,
-    /// How many requests had no answer in time.
+    /// How many requests had no response in time.
     #[serde(default)]
     pub timeouts: u64,
     /// Bytes of all bodies that came.

@@ -1,7 +1,7 @@
 //! Does a probe keep its absolute limits?
 
 use super::{Block, Probe};
-use stagegate_base::{finding::Finding, record::Outcome, units::Span};
+use stagegate_base::{finding::Finding, record::Outcome, text::counted, units::Span};
 use std::time::Duration;
 
 /// A generator that sends less than this share of what was meant has measured another load than the one meant.
@@ -14,10 +14,10 @@ const KEPT: f64 = 0.95;
 #[must_use]
 pub fn budget(probe: &Probe, block: &Block) -> Outcome {
     if block.sent == 0 {
-        return Outcome::Broken("no request was sent, so nothing is known".to_owned());
+        return Outcome::Broken("no request was sent: nothing was measured".to_owned());
     }
     if block.latencies.count == 0 {
-        return Outcome::fail(format!("none of {} requests was answered well: {}", block.sent, faults(block)));
+        return Outcome::fail(format!("0 of {} succeeded: {}", counted(block.sent, "request"), faults(block)));
     }
     let (late, errors) = (late(block), errors(probe, block));
     if let (Some(reason), None) = (&late, &errors) {
@@ -32,13 +32,13 @@ pub fn budget(probe: &Probe, block: &Block) -> Outcome {
     }
     match too_few(probe, block) {
         Some(reason) => Outcome::Broken(reason),
-        None => Outcome::Pass(seen(block)),
+        None => Outcome::Pass(summary(block)),
     }
 }
 
 /// Writes what was measured in one line.
 #[must_use]
-pub fn seen(block: &Block) -> String {
+pub fn summary(block: &Block) -> String {
     let l = &block.latencies;
     let failed = match block.failed() {
         0 => "no errors".to_owned(),
@@ -81,7 +81,7 @@ pub fn time(ns: u64) -> String {
 pub fn faults(block: &Block) -> String {
     let mut kinds: Vec<(&str, u64)> = block.errors.iter().map(|(kind, count)| (kind.as_str(), *count)).collect();
     if block.timeouts > 0 {
-        kinds.push(("no answer in time", block.timeouts));
+        kinds.push(("no response in time", block.timeouts));
     }
     kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let told: Vec<String> = kinds.iter().take(3).map(|(kind, count)| format!("{kind} ({count})")).collect();
@@ -121,8 +121,8 @@ fn late(block: &Block) -> Option<String> {
     let meant = block.intended_rate?;
     (block.achieved_rate < KEPT * meant).then(|| {
         format!(
-            "this host sent {} of {} requests a second (up to {} late): lower `rate`, or measure from a host \
-             with more room",
+            "this host sent {} of {} requests per second (up to {} late); lower `rate`, or measure \
+             from a host with more free CPU",
             rate(block.achieved_rate),
             rate(meant),
             time(block.lag_us.saturating_mul(1_000))
@@ -133,8 +133,8 @@ fn late(block: &Block) -> Option<String> {
 fn too_few(probe: &Probe, block: &Block) -> Option<String> {
     let count = block.latencies.count;
     let lacking = measured(probe, block).into_iter().find(|(_, limit, _, least)| limit.is_some() && count < *least);
-    lacking.map(|(at, _, _, least)| {
-        format!("{count} samples are too few for {at}, which needs {least}; raise `duration` or `samples`")
+    lacking.map(|(at, _, _, needed)| {
+        format!("{at} needs {needed} samples, and {count} were measured; raise `duration` or `samples`")
     })
 }
 
@@ -204,7 +204,7 @@ mod tests {
     #[rstest]
     #[case::slow(block(200, 11, 0), "p95 is 11.0 ms, above its limit of 10ms")]
     #[case::errors(block(200, 9, 10), "error rate is 4.76% (status 503 (10)), above its limit of 1%")]
-    #[case::only_errors(block(0, 0, 50), "none of 50 requests was answered well: status 503 (50)")]
+    #[case::only_errors(block(0, 0, 50), "0 of 50 requests succeeded: status 503 (50)")]
     fn what_breaks_a_limit_fails(#[case] block: Block, #[case] want: &str) {
         let Outcome::Fail { message, .. } = budget(&probe(), &block) else { panic!("it passed") };
         assert_eq!(message, want);
@@ -212,9 +212,9 @@ mod tests {
 
     #[rstest]
     #[case::nothing(block(0, 0, 0), "no request was sent")]
-    #[case::few(block(99, 9, 0), "99 samples are too few for p99, which needs 100")]
-    #[case::late_and_slow(Block { achieved_rate: 40.0, ..block(200, 900, 0) }, "sent 40 of 50 requests a second")]
-    #[case::late(Block { achieved_rate: 40.0, lag_us: 3_000, ..block(200, 9, 0) }, "sent 40 of 50 requests a second (up to 3.00 ms late)")]
+    #[case::few(block(99, 9, 0), "p99 needs 100 samples, and 99 were measured")]
+    #[case::late_and_slow(Block { achieved_rate: 40.0, ..block(200, 900, 0) }, "sent 40 of 50 requests per second")]
+    #[case::late(Block { achieved_rate: 40.0, lag_us: 3_000, ..block(200, 9, 0) }, "sent 40 of 50 requests per second (up to 3.00 ms late)")]
     fn what_was_not_measured_is_never_a_pass(#[case] block: Block, #[case] want: &str) {
         let Outcome::Broken(reason) = budget(&probe(), &block) else { panic!("it was judged") };
         assert!(reason.contains(want), "{reason}");

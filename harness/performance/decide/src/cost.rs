@@ -128,11 +128,11 @@ impl What {
     fn name(self) -> &'static str {
         match self {
             What::Memory => "memory",
-            What::Cpu => "processor time a request",
-            What::Queries => "SQL statements a request",
-            What::Transactions => "transactions a request",
-            What::Rows => "rows a request",
-            What::Blocks => "database blocks a request",
+            What::Cpu => "processor time per request",
+            What::Queries => "SQL statements per request",
+            What::Transactions => "transactions per request",
+            What::Rows => "rows per request",
+            What::Blocks => "database blocks per request",
         }
     }
 
@@ -151,10 +151,10 @@ impl Grown {
     #[must_use]
     pub fn words(&self) -> String {
         let [control, candidate, most] = [self.control, self.candidate, self.most].map(|value| self.what.figure(value));
-        let said = format!("{} grew from {control} to {candidate} (at most {most})", self.what.name());
+        let growth = format!("{} grew from {control} to {candidate} (at most {most})", self.what.name());
         match &self.statement {
-            Some(text) => format!("{said}, most of it by `{}`", shortened(text)),
-            None => said,
+            Some(text) => format!("{growth}, most of it by `{}`", shortened(text)),
+            None => growth,
         }
     }
 }
@@ -212,11 +212,11 @@ pub fn table(rows: &[(String, [Cost; 2])]) -> String {
     let line = |(probe, [candidate, control]): &(String, [Cost; 2])| {
         let figure = |what: What| {
             let both = what.of(control).zip(what.of(candidate));
-            let said = both.map_or_else(
-                || "not known".to_owned(),
+            let figures = both.map_or_else(
+                || "unknown".to_owned(),
                 |(was, now)| format!("{} -> {}", what.figure(was), what.figure(now)),
             );
-            format!("{}: {said}", what.name())
+            format!("{}: {figures}", what.name())
         };
         format!("{probe}: {}\n", ALL.map(figure).join("; "))
     };
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(whats(&grown), [What::Queries]);
         assert_eq!(
             grown[0].words(),
-            "SQL statements a request grew from 1.0 to 21.0 (at most 1.5), most of it by `SELECT * FROM items WHERE id = $1`"
+            "SQL statements per request grew from 1.0 to 21.0 (at most 1.5), most of it by `SELECT * FROM items WHERE id = $1`"
         );
     }
 
@@ -285,7 +285,7 @@ mod tests {
         let blind = Cost { queries: None, ..n_plus_one() };
         assert!(grown(&blind, &cost(), &Growth::default()).is_empty());
         let told = table(&[("orders".to_owned(), [blind, cost()])]);
-        assert!(told.contains("SQL statements a request: not known; transactions a request: 1.0 -> 1.0"), "{told}");
+        assert!(told.contains("SQL statements per request: unknown; transactions per request: 1.0 -> 1.0"), "{told}");
     }
 
     #[test]

@@ -22,18 +22,18 @@ pub struct Estimate {
 
 /// What was asked for one probe while criterion measured it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct RequestCounts {
     /// Requests that were sent.
     pub sent: u64,
     /// How many of them failed.
     pub failed: u64,
     /// What failed, such as `status 503`; empty where nothing did.
-    pub said: String,
+    pub reasons: String,
 }
 
 /// One probe as criterion keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct CriterionResult {
     /// The probe.
     pub probe: String,
     /// The mean time of a request in nanoseconds; `None` where no request was answered well.
@@ -41,16 +41,16 @@ pub struct Kept {
     /// The change of the mean against a baseline, as a share; `None` where there was no baseline.
     pub change: Option<Estimate>,
     /// What was asked.
-    pub asked: Asked,
+    pub requests: RequestCounts,
 }
 
-impl Kept {
+impl CriterionResult {
     /// Says it in one line, without the probe's name; `baseline` is the name of what was compared with.
     #[must_use]
     pub fn words(&self, baseline: Option<&str>) -> String {
-        let Asked { sent, failed, said } = &self.asked;
+        let RequestCounts { sent, failed, reasons } = &self.requests;
         let Some(mean) = self.mean else {
-            return format!("criterion measured nothing: {failed} of {sent} requests failed ({said})");
+            return format!("criterion measured nothing: {failed} of {sent} requests failed ({reasons})");
         };
         let [value, low, high] = [mean.value, mean.low, mean.high].map(duration);
         let mut words = format!("criterion: mean {value} ({low} to {high})");
@@ -66,7 +66,7 @@ impl Kept {
             (_, None) => {}
         }
         if *failed > 0 {
-            words.push_str(&format!("; {failed} of {sent} requests failed ({said}) and are not in it"));
+            words.push_str(&format!("; {failed} of {sent} requests failed ({reasons}) and are not included"));
         }
         words
     }
@@ -170,26 +170,31 @@ mod tests {
     const BENCHMARK: &str = r#"{"group_id":"GET /","function_id":null,"value_str":null,"throughput":null,
         "full_id":"GET /","directory_name":"GET _","title":"GET /"}"#;
 
-    fn kept(change: Option<Estimate>, failed: u64) -> Kept {
-        let said = if failed > 0 { "status 503".to_owned() } else { String::new() };
-        Kept { probe: "orders".into(), mean: mean(ESTIMATES), change, asked: Asked { sent: 400, failed, said } }
+    fn result(change: Option<Estimate>, failed: u64) -> CriterionResult {
+        let reasons = if failed > 0 { "status 503".to_owned() } else { String::new() };
+        CriterionResult {
+            probe: "orders".into(),
+            mean: mean(ESTIMATES),
+            change,
+            requests: RequestCounts { sent: 400, failed, reasons },
+        }
     }
 
     #[test]
     fn a_mean_is_told_with_its_interval_and_its_change() {
-        assert_eq!(kept(None, 0).words(None), "criterion: mean 1.23 ms (1.19 ms to 1.27 ms)");
+        assert_eq!(result(None, 0).words(None), "criterion: mean 1.23 ms (1.19 ms to 1.27 ms)");
         let change = Some(Estimate { value: 0.031, low: -0.01, high: 0.072 });
         assert_eq!(
-            kept(change, 3).words(Some("v1")),
+            result(change, 3).words(Some("v1")),
             "criterion: mean 1.23 ms (1.19 ms to 1.27 ms), +3.1 % (-1.0 to +7.2) against `v1`; \
-             3 of 400 requests failed (status 503) and are not in it"
+             3 of 400 requests failed (status 503) and are not included"
         );
     }
 
     #[test]
     fn what_is_not_there_is_said_and_never_a_figure() {
-        assert!(kept(None, 0).words(Some("v1")).ends_with("no baseline `v1` of this probe"));
-        let nothing = Kept { mean: None, ..kept(None, 400) };
+        assert!(result(None, 0).words(Some("v1")).ends_with("no baseline `v1` of this probe"));
+        let nothing = CriterionResult { mean: None, ..result(None, 400) };
         assert_eq!(nothing.words(Some("v1")), "criterion measured nothing: 400 of 400 requests failed (status 503)");
         assert_eq!((mean("{}"), name("no json")), (None, None));
         assert!(blocks("", None).is_empty());

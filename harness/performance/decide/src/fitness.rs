@@ -35,7 +35,7 @@ pub enum Unfit {
 }
 
 /// Sums of one arm over all of its blocks.
-struct Sum {
+struct Totals {
     sent: u64,
     good: u64,
     failed: u64,
@@ -44,8 +44,8 @@ struct Sum {
     worst: Option<String>,
 }
 
-fn sum(blocks: &[Block], arms: &[Arm]) -> Sum {
-    let mut sum = Sum { sent: 0, good: 0, failed: 0, sizes: None, worst: None };
+fn sum(blocks: &[Block], arms: &[Arm]) -> Totals {
+    let mut sum = Totals { sent: 0, good: 0, failed: 0, sizes: None, worst: None };
     let mut most = 0;
     for block in blocks.iter().filter(|block| arms.contains(&block.arm)) {
         sum.sent += block.sent;
@@ -63,8 +63,8 @@ fn sum(blocks: &[Block], arms: &[Arm]) -> Sum {
     sum
 }
 
-impl Sum {
-    fn told(&self) -> String {
+impl Totals {
+    fn failures(&self) -> String {
         match &self.worst {
             Some(worst) => format!("{} of {} failed, such as {worst}", self.failed, self.sent),
             None => format!("none of {} failed", self.sent),
@@ -99,12 +99,12 @@ fn medians(blocks: &[Block], arm: Arm) -> Vec<u64> {
     blocks.iter().filter(|block| block.arm == arm).map(|block| block.latencies.p50).collect()
 }
 
-fn apart(candidate: &Sum, control: &Sum, mut medians: Vec<u64>) -> Option<Unfit> {
+fn apart(candidate: &Totals, control: &Totals, mut medians: Vec<u64>) -> Option<Unfit> {
     if control.sent > 0 && control.good == 0 {
-        return Some(Unfit::NoControl { control: control.told() });
+        return Some(Unfit::NoControl { control: control.failures() });
     }
     if candidate.sent > 0 && (candidate.good == 0 || candidate.per_mille() > control.per_mille() + MORE_FAILURES) {
-        return Some(Unfit::MoreFailures { candidate: candidate.told(), control: control.told() });
+        return Some(Unfit::MoreFailures { candidate: candidate.failures(), control: control.failures() });
     }
     medians.sort_unstable();
     let p50_ns = medians.get(medians.len() / 2).copied()?;
@@ -124,7 +124,10 @@ pub fn changed_size_stored(now: &[Block], then: &[Block]) -> Option<String> {
 }
 
 fn sizes_apart(candidate: (u64, u64), control: (u64, u64)) -> Option<String> {
-    let told = |(least, largest)| if least == largest { format!("{least}") } else { format!("{least}-{largest}") };
+    let range = |(smallest, largest)| match smallest == largest {
+        true => format!("{smallest}"),
+        false => format!("{smallest}-{largest}"),
+    };
     let apart = candidate.0 > control.1 || candidate.1 < control.0;
-    apart.then(|| format!("its answers have {} bytes, the control's {}", told(candidate), told(control)))
+    apart.then(|| format!("its responses have {} bytes, the control's {}", range(candidate), range(control)))
 }

@@ -21,7 +21,7 @@ mod words;
 
 pub use baseline::{BASELINE_VERSION, Baseline, Host};
 pub use block::{Arm, Block, Latencies, median, order};
-pub use budget::{budget, faults, seen, time};
+pub use budget::{budget, faults, summary, time};
 pub use comparison::{Comparison, Judgement, Next, Ratio, Rules, next, next_stored};
 pub use copies::{Allowance, PAIRS, over_copies};
 pub use cost::{Cost, Grown, StatementCost, grown_over_copies};

@@ -46,7 +46,7 @@ pub fn svg(probe: &str, blocks: &[Block]) -> String {
         xml_escaped(probe)
     );
     if good.is_empty() {
-        text.push_str(&label(WIDTH / 2.0, HEIGHT, "middle", "no request was answered well"));
+        text.push_str(&label(WIDTH / 2.0, HEIGHT, "middle", "no request succeeded"));
     } else {
         text.push_str(&spread(&good));
         let _ = write!(text, "<g transform=\"translate(0 {HEIGHT})\">\n{}</g>\n", over_time(&good));
@@ -331,7 +331,7 @@ mod tests {
     #[case::nothing(&[])]
     #[case::only_errors(&[block(Arm::Candidate, 0, &[])])]
     fn without_a_good_answer_the_picture_says_so(#[case] blocks: &[Block]) {
-        assert!(svg("orders", blocks).contains("no request was answered well"));
+        assert!(svg("orders", blocks).contains("no request succeeded"));
     }
 
     #[test]

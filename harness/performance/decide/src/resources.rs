@@ -101,7 +101,7 @@ pub fn unchecked(usage: Option<&Usage>, queries: Option<f64>, limits: &ResourceL
     let mut reasons = Vec::new();
     let wants_usage = limits.memory.is_some() || limits.cpu.is_some();
     if wants_usage && usage.is_none_or(|usage| usage.over_ms == 0) {
-        reasons.push("memory and cpu: the Engine gave no figures during the load".to_owned());
+        reasons.push("memory and cpu: Docker Engine reported no figures during the load".to_owned());
     }
     if limits.queries_per_request.is_some() && queries.is_none() {
         reasons.push(

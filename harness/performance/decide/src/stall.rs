@@ -1,4 +1,4 @@
-//! What users would have felt while migrations ran: how many requests failed, the longest stall, and what caused it.
+//! The impact on users while migrations ran: how many requests failed, the longest stall, and what caused it.
 //!
 //! In: requests at their intended times, and the statements that ran meanwhile with the locks that they took. Times are
 //! microseconds from one common beginning.
@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use stagegate_base::text::counted;
 
 /// A request is a stall from here on, in microseconds; what is shorter nobody feels.
 const FELT_US: u64 = 50_000;
@@ -35,9 +36,9 @@ pub struct Statement {
     pub until_us: u64,
 }
 
-/// What was felt.
+/// The impact of migrations on requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Felt {
+pub struct RequestImpact {
     /// Requests that were due.
     pub sent: u64,
     /// Requests that failed.
@@ -59,12 +60,12 @@ pub struct Stall {
     pub cause: Option<Statement>,
 }
 
-/// Returns what was felt of `statements` by those who sent `requests`.
+/// Returns the impact of `statements` on those who sent `requests`.
 #[must_use]
-pub fn felt(requests: &[Request], statements: &[Statement]) -> Felt {
+pub fn impact(requests: &[Request], statements: &[Statement]) -> RequestImpact {
     let took = |request: &&Request| request.ended_us.saturating_sub(request.intended_us);
     let longest = requests.iter().max_by_key(took).filter(|request| took(request) >= FELT_US);
-    Felt {
+    RequestImpact {
         sent: requests.len() as u64,
         failed: requests.iter().filter(|request| !request.good).count() as u64,
         stall: longest.map(|request| stall(request, requests, statements)),
@@ -85,8 +86,8 @@ fn stall(longest: &Request, requests: &[Request], statements: &[Statement]) -> S
     }
 }
 
-impl Felt {
-    /// Returns how long the longest stall was; zero where nobody felt one.
+impl RequestImpact {
+    /// Returns how long the longest stall was; zero without one.
     #[must_use]
     pub fn longest(&self) -> Duration {
         self.stall.as_ref().map_or(Duration::ZERO, |stall| Duration::from_micros(stall.until_us - stall.from_us))
@@ -95,19 +96,19 @@ impl Felt {
     /// Tells it in one line.
     #[must_use]
     pub fn words(&self) -> String {
-        let failed = format!("{} of {} requests failed", self.failed, self.sent);
+        let failed = format!("{} of {} failed", self.failed, counted(self.sent, "request"));
         if self.sent == 0 {
             return "no request was sent while the migrations ran".to_owned();
         }
-        let Some(stall) = &self.stall else { return format!("{failed}, none waited for 50 ms") };
+        let Some(stall) = &self.stall else { return format!("{failed}, no request waited 50 ms or longer") };
         let ms = (stall.until_us - stall.from_us) / 1_000;
         let cause = match &stall.cause {
             Some(Statement { text, lock: Some(lock), .. }) => {
-                format!("; the transaction of `{}` held {lock}", shortened(text))
+                format!("; the transaction of `{}` had {lock}", shortened(text))
             }
             _ => "; no statement's lock explains it".to_owned(),
         };
-        format!("{failed}, the longest stall took {ms} ms ({} requests){cause}", stall.waiting)
+        format!("{failed}, longest stall {ms} ms ({}){cause}", counted(stall.waiting, "request"))
     }
 }
 
@@ -156,27 +157,27 @@ mod tests {
                 399,
             ),
         ];
-        let felt = felt(&stalled(), &statements);
-        let stall = felt.stall.clone().unwrap();
-        assert_eq!((felt.failed, stall.waiting, felt.longest()), (0, 30, Duration::from_millis(300)));
+        let impact = impact(&stalled(), &statements);
+        let stall = impact.stall.clone().unwrap();
+        assert_eq!((impact.failed, stall.waiting, impact.longest()), (0, 30, Duration::from_millis(300)));
         assert_eq!(
-            felt.words(),
-            "0 of 60 requests failed, the longest stall took 300 ms (30 requests); the transaction of \
-             `ALTER TABLE orders ALTER total TYPE numeric` held AccessExclusiveLock on public.orders"
+            impact.words(),
+            "0 of 60 requests failed, longest stall 300 ms (30 requests); the transaction of \
+             `ALTER TABLE orders ALTER total TYPE numeric` had AccessExclusiveLock on public.orders"
         );
     }
 
     #[test]
     fn a_stall_that_no_lock_explains_has_no_cause() {
         let short = [statement("ALTER TABLE items ADD a int", Some("AccessExclusiveLock on items"), 100, 140)];
-        assert_eq!(felt(&stalled(), &short).stall.unwrap().cause, None);
-        assert!(felt(&stalled(), &[]).words().ends_with("no statement's lock explains it"));
+        assert_eq!(impact(&stalled(), &short).stall.unwrap().cause, None);
+        assert!(impact(&stalled(), &[]).words().ends_with("no statement's lock explains it"));
     }
 
     #[test]
     fn failures_are_counted_and_a_quick_migration_is_not_felt() {
         let requests = [request(0, 2, true), request(10, 49, false), request(20, 2, true)];
-        assert_eq!(felt(&requests, &[]).words(), "1 of 3 requests failed, none waited for 50 ms");
-        assert_eq!(felt(&[], &[]).words(), "no request was sent while the migrations ran");
+        assert_eq!(impact(&requests, &[]).words(), "1 of 3 requests failed, no request waited 50 ms or longer");
+        assert_eq!(impact(&[], &[]).words(), "no request was sent while the migrations ran");
     }
 }

@@ -276,14 +276,18 @@ fn compared(judgement: Judgement) -> Compared {
 #[case(
     Judgement::TooNoisy,
     Exit::Inconclusive,
-    "host too noisy: the same release differed from itself by 3-5 %; measure again when less else runs"
+    "host too noisy: the same release differed from itself by 3-5 %; measure again when the host is less busy"
 )]
 #[case(
     Judgement::CopiesDiffer,
     Exit::Inconclusive,
-    "host too noisy: 1 pairs of copies differ too much from each other (8-14 %); measure again when less else runs"
+    "host too noisy: 1 pair of copies differ too much from each other (8-14 %); measure again when the host is less busy"
 )]
-#[case(Judgement::NoSamples, Exit::Inconclusive, "no verdict: 12 rotations are too few; raise `compare_within`")]
+#[case(
+    Judgement::NoSamples,
+    Exit::Inconclusive,
+    "no verdict: 12 rotations of the arms, too few; raise `compare_within`"
+)]
 fn a_judgement_has_words_and_an_end(#[case] judgement: Judgement, #[case] exit: Exit, #[case] words: &str) {
     let compared = compared(judgement);
     assert_eq!((compared.exit(), compared.words().as_str()), (exit, words));
@@ -302,7 +306,7 @@ fn a_release_that_is_as_quick_and_costs_more_is_held() {
     assert_eq!(compared.exit(), Exit::Held);
     assert_eq!(
         compared.words(),
-        "no slower than 2 %; SQL statements a request grew from 2.0 to 12.0 (at most 2.5), most of it by `SELECT 1`"
+        "no slower than 2 %; SQL statements per request grew from 2.0 to 12.0 (at most 2.5), most of it by `SELECT 1`"
     );
 }
 
@@ -379,7 +383,7 @@ fn answers_of_another_size_than_in_the_baseline_are_told() {
     let (mut now, then) = (of_a_baseline(), of_a_baseline());
     assert_eq!(changed_size_stored(&now, &then), None);
     now.iter_mut().for_each(|block| (block.smallest, block.largest) = (900, 900));
-    assert_eq!(changed_size_stored(&now, &then).unwrap(), "its answers have 900 bytes, the control's 16");
+    assert_eq!(changed_size_stored(&now, &then).unwrap(), "its responses have 900 bytes, the control's 16");
 }
 
 #[test]
@@ -394,5 +398,5 @@ fn answers_of_another_size_are_told() {
     let mut blocks = made(24, 0.05, 1.0, 1.0);
     assert_eq!(changed_size(&blocks), None);
     blocks.iter_mut().filter(|b| b.arm == Arm::Candidate).for_each(|b| (b.smallest, b.largest) = (18, 20));
-    assert_eq!(changed_size(&blocks).unwrap(), "its answers have 18-20 bytes, the control's 16");
+    assert_eq!(changed_size(&blocks).unwrap(), "its responses have 18-20 bytes, the control's 16");
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Comparison, Cost, Grown, Judgement, Ratio, Unfit, budget::time};
-use stagegate_base::exit::Exit;
+use stagegate_base::{exit::Exit, text::counted};
 
 /// What was found of one probe: a comparison, or why there is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,13 +55,13 @@ impl Compared {
     /// Says what was found in one line, without the probe's name.
     #[must_use]
     pub fn words(&self) -> String {
-        let said = match (&self.unfit, &self.comparison) {
+        let text = match (&self.unfit, &self.comparison) {
             (Some(unfit), _) => unfit_words(unfit),
-            (None, Some(comparison)) => self.judged(comparison),
+            (None, Some(comparison)) => self.verdict(comparison),
             (None, None) => "no samples: nothing was measured".to_owned(),
         };
-        let said = self.grown.iter().fold(said, |said, grown| format!("{said}; {}", grown.words()));
-        self.notes.iter().fold(said, |said, note| format!("{said}; {note}"))
+        let text = self.grown.iter().fold(text, |text, grown| format!("{text}; {}", grown.words()));
+        self.notes.iter().fold(text, |text, note| format!("{text}; {note}"))
     }
 
     /// Says what the least effect was, and why it was more than the configured one.
@@ -69,12 +69,12 @@ impl Compared {
         let why = match comparison.least_of_copies {
             _ if comparison.least <= self.minimum_effect + 1e-9 => return percent(self.minimum_effect),
             true => "copies of one release differ by as much here",
-            false => "what is less cannot be told of answers as quick as these",
+            false => "a smaller difference cannot be measured in responses this fast",
         };
         format!("{} ({why})", percent(comparison.least))
     }
 
-    fn judged(&self, comparison: &Comparison) -> String {
+    fn verdict(&self, comparison: &Comparison) -> String {
         let more = |ratio: Option<Ratio>| ratio.map_or_else(|| "?".to_owned(), range);
         match comparison.judgement {
             Judgement::NoSlower => format!("no slower than {}", self.least(comparison)),
@@ -84,16 +84,19 @@ impl Compared {
                 format!("undecided after {:.0} s: between {}", self.seconds, more(comparison.p50))
             }
             Judgement::CopiesDiffer => format!(
-                "host too noisy: {} pairs of copies differ too much from each other ({}); measure again when less else runs",
-                comparison.copies,
+                "host too noisy: {} of copies differ too much from each other ({}); measure again when the host is less busy",
+                counted(comparison.copies, "pair"),
                 more(comparison.p50)
             ),
             Judgement::TooNoisy => format!(
-                "host too noisy: the same release differed from itself by {}; measure again when less else runs",
+                "host too noisy: the same release differed from itself by {}; measure again when the host is less busy",
                 more(comparison.noise)
             ),
             Judgement::NoSamples => {
-                format!("no verdict: {} rotations are too few; raise `compare_within`", comparison.rotations)
+                format!(
+                    "no verdict: {} of the arms, too few; raise `compare_within`",
+                    counted(comparison.rotations, "rotation")
+                )
             }
         }
     }
@@ -102,15 +105,17 @@ impl Compared {
 fn unfit_words(unfit: &Unfit) -> String {
     match unfit {
         Unfit::MoreFailures { candidate, control } => {
-            format!("fails more often than the control: {candidate}; of the control {control}")
+            format!("fails more often than the control: {candidate}; control: {control}")
         }
-        Unfit::NoControl { control } => format!("nothing to compare with: the control answers nothing well, {control}"),
+        Unfit::NoControl { control } => {
+            format!("nothing to compare with: every request to the control failed: {control}")
+        }
         Unfit::NotInBaseline => {
             "nothing to compare with: the baseline has no such probe; save one that has, with --save-baseline"
                 .to_owned()
         }
         Unfit::FasterThanTheClock { p50_ns } => {
-            format!("quicker than this clock can compare ({})", time(*p50_ns))
+            format!("faster than this clock can compare ({})", time(*p50_ns))
         }
     }
 }

@@ -9,7 +9,7 @@ use stagegate_base::{
     config::{Database, Service},
     redact::Secret,
 };
-use stagegate_policy_decide::isolation::{Asked, Contained, Identity, Place, script};
+use stagegate_policy_decide::isolation::{Contained, Identity, Place, ReachReport, script};
 use tokio_postgres::Client;
 
 use stagegate_host::{
@@ -48,8 +48,10 @@ pub async fn database(project: &Project, engine: &Engine, database: &Database) -
     let client = session(project, engine, database).await?;
     let text = "select system_identifier::text, pg_postmaster_start_time()::text, current_database()::text \
                 from pg_control_system()";
-    let row = client.query_one(text, &[]).await.map_err(|error| statement("ask a cluster who it is", &error))?;
-    let column = |at: usize| row.try_get::<_, String>(at).map_err(|error| statement("read who a cluster is", &error));
+    let row =
+        client.query_one(text, &[]).await.map_err(|error| statement("query the identity of a cluster", &error))?;
+    let column =
+        |at: usize| row.try_get::<_, String>(at).map_err(|error| statement("read the identity of a cluster", &error));
     Ok(Identity {
         service: database.service.clone(),
         kind: "PostgreSQL",
@@ -66,7 +68,7 @@ pub async fn database(project: &Project, engine: &Engine, database: &Database) -
 pub async fn redis(project: &Project, engine: &Engine, service: &Service) -> Result<Identity, String> {
     let info = command(project, engine, service, &["INFO", "server"]).await?;
     let line = |key: &str| info.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).map(str::trim);
-    let server = line("run_id").ok_or_else(|| format!("`{}` did not tell its run_id", service.name))?;
+    let server = line("run_id").ok_or_else(|| format!("`{}` did not report its run_id", service.name))?;
     Ok(Identity {
         service: service.name.clone(),
         kind: "Redis",
@@ -121,18 +123,18 @@ pub async fn command(project: &Project, engine: &Engine, service: &Service, word
 /// As [`command`].
 pub async fn mark_key(project: &Project, engine: &Engine, service: &Service, key: &str) -> Result<(), String> {
     let reply = command(project, engine, service, &["SET", key, "1", "EX", KEY_SECONDS]).await?;
-    if reply == "OK" { Ok(()) } else { Err(format!("`{}` answered {reply} to SET", service.name)) }
+    if reply == "OK" { Ok(()) } else { Err(format!("`{}` replied {reply} to SET", service.name)) }
 }
 
 /// Looks from inside of `from`'s network whether `places` can be found, with a short-lived container of `image`.
 ///
 /// # Errors
 /// [`RunError`] where the container could not be run.
-pub async fn look(runner: &Runner, from: &Contained, image: &str, places: &[Place]) -> Result<Asked, RunError> {
+pub async fn look(runner: &Runner, from: &Contained, image: &str, places: &[Place]) -> Result<ReachReport, RunError> {
     let arguments = places.iter().flat_map(|place| [place.host.clone(), place.port.to_string()]);
     let command = docker::inside(&from.id, image, script(), arguments);
-    let said = runner.run_ok(&command, LOOK_WITHIN).await?;
-    Ok(Asked { from: from.name.clone(), said })
+    let output = runner.run_ok(&command, LOOK_WITHIN).await?;
+    Ok(ReachReport { from: from.name.clone(), output })
 }
 
 fn statement(what: &str, error: &tokio_postgres::Error) -> DatabaseError {

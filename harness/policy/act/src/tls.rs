@@ -20,7 +20,7 @@ use rustls::{
     crypto::{CryptoProvider, ring::default_provider, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
-use stagegate_policy_decide::security::{Seen, Trust};
+use stagegate_policy_decide::security::{Response, Trust};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -40,7 +40,7 @@ pub struct Shown {
     /// What a client that asks for the name thinks of it.
     pub trust: Trust,
     /// What it answered to `GET /`; `None` where that was no HTTP.
-    pub answer: Option<Seen>,
+    pub answer: Option<Response>,
 }
 
 /// Why nothing was shown.
@@ -66,13 +66,13 @@ pub enum TlsError {
         within: Duration,
     },
     /// The name cannot be asked for.
-    #[error("`{name}` is neither a host name nor an address; change it in [security.tls] of stagegate.toml")]
+    #[error("`{name}` is neither a host name nor an IP address; change it in [security.tls] of stagegate.toml")]
     Name {
         /// The name.
         name: String,
     },
     /// The authorities cannot be read.
-    #[error("{} holds no certificates that can be read (PEM is expected): {reason}", path.display())]
+    #[error("{} contains no readable certificates (PEM is expected): {reason}", path.display())]
     Authorities {
         /// The file.
         path: PathBuf,
@@ -80,7 +80,7 @@ pub enum TlsError {
         reason: String,
     },
     /// The TLS library refuses its own settings.
-    #[error("no TLS client can be made")]
+    #[error("cannot create a TLS client")]
     Client(#[from] Error),
 }
 
@@ -116,13 +116,13 @@ pub async fn ask(address: SocketAddr, name: &str, ca: Option<&Path>) -> Result<S
 }
 
 /// Reads status and headers of an HTTP/1 answer.
-fn answer(text: &str) -> Option<Seen> {
+fn answer(text: &str) -> Option<Response> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let mut lines = head.split("\r\n");
     let status = lines.next()?.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
     let header = |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
     let headers = lines.filter_map(header).collect();
-    Some(Seen { request: "GET /".to_owned(), status, headers, body: body.to_owned(), encrypted: true })
+    Some(Response { request: "GET /".to_owned(), status, headers, body: body.to_owned(), encrypted: true })
 }
 
 /// Lets every certificate pass, and keeps it with what a careful client thinks of it.
@@ -153,7 +153,7 @@ impl Recorder {
 
     fn taken(&self) -> (Vec<u8>, Trust) {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
-        seen.unwrap_or_else(|| (Vec::new(), Trust::Refused("no certificate was shown".to_owned())))
+        seen.unwrap_or_else(|| (Vec::new(), Trust::Refused("the server sent no certificate".to_owned())))
     }
 }
 

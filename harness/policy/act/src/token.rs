@@ -14,13 +14,13 @@ const STRANGER: &[u8] = include_bytes!("token/stranger.der");
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The text is no private key in PEM.
-    #[error("it is no private key in PEM (it begins with `-----BEGIN PRIVATE KEY-----`)")]
+    #[error("not a private key in PEM (which begins with `-----BEGIN PRIVATE KEY-----`)")]
     NoPem,
     /// The key is written in a way that is not read.
-    #[error("it is an `EC PRIVATE KEY`, which is not read; `openssl pkcs8 -topk8 -nodes` makes a `PRIVATE KEY` of it")]
+    #[error("an `EC PRIVATE KEY` is not supported; convert it with `openssl pkcs8 -topk8 -nodes`")]
     Sec1,
     /// The key is of another kind, or damaged.
-    #[error("it cannot sign {algorithm}: {reason}")]
+    #[error("the key cannot sign with {algorithm}: {reason}")]
     Refused {
         /// The algorithm's name.
         algorithm: &'static str,
@@ -69,7 +69,7 @@ fn refused(algorithm: Algorithm, reason: &dyn std::fmt::Display) -> KeyError {
 }
 
 fn shared(algorithm: Algorithm) -> KeyError {
-    refused(algorithm, &"it has one shared key, and no pair")
+    refused(algorithm, &"it has one shared key, and no key pair")
 }
 
 impl Pair {

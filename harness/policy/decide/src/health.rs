@@ -10,6 +10,7 @@ use stagegate_base::{
     lifetime::Lifetime,
     readiness::{Readiness, after_colon},
     record::{Evidence, Outcome},
+    text::counted,
 };
 
 /// Returns the outcome of asking whether `service` is as it should be.
@@ -20,7 +21,7 @@ pub fn state(project: &str, service: &str, readiness: &Readiness, evidence: Vec<
     let message = match readiness {
         Readiness::Ready(text) => return Outcome::Pass(text.clone()),
         Readiness::NotYet(text) => format!("service `{service}` is not ready: {text}"),
-        Readiness::Never(text) => format!("service `{service}` is not sound: {text}"),
+        Readiness::Never(text) => format!("service `{service}` is not healthy: {text}"),
     };
     let finding = unready(service, readiness);
     let hint = format!("`docker compose -p {project} ps --all` and `docker compose -p {project} logs {service}`");
@@ -30,7 +31,7 @@ pub fn state(project: &str, service: &str, readiness: &Readiness, evidence: Vec<
 /// Returns what was expected of a service that is not ready, and what was found.
 #[must_use]
 pub fn unready(service: &str, readiness: &Readiness) -> Finding {
-    let expected = "running and healthy, or ended with code 0".to_owned();
+    let expected = "running and healthy, or exited with code 0".to_owned();
     Finding::new(service.to_owned(), expected, readiness.reason().to_owned())
 }
 
@@ -49,7 +50,7 @@ pub fn steady(
     let findings: Vec<Finding> =
         before.iter().filter(|old| !is_over(old)).filter_map(|old| unrest(old, after)).collect();
     let Some(first) = findings.first() else {
-        return Outcome::Pass(format!("{} containers were steady for {:.1} s", before.len(), soak.as_secs_f64()));
+        return Outcome::Pass(format!("{} steady for {:.1} s", counted(before.len(), "container"), soak.as_secs_f64()));
     };
     let more = match findings.len() {
         1 => String::new(),
@@ -57,12 +58,12 @@ pub fn steady(
     };
     Outcome::Fail {
         message: format!(
-            "{} did not stay as it was for {:.1} s: {}{more}",
+            "{} did not stay unchanged for {:.1} s: {}{more}",
             first.place.object,
             soak.as_secs_f64(),
             first.found
         ),
-        hint: Some("a service that starts again and again is not ready; read its log from the first start".to_owned()),
+        hint: Some("a service that keeps restarting is not ready; read its log from the first start".to_owned()),
         evidence: Vec::new(),
         findings,
     }
@@ -73,11 +74,11 @@ fn unrest(old: &Container, after: &[Container]) -> Option<Finding> {
     let finding = |expected: String, found: String| Some(Finding::new(old.name.clone(), expected, found));
     let Some(new) = after.iter().find(|c| c.id == old.id) else {
         let replaced = after.iter().any(|c| c.name == old.name);
-        let found = if replaced { "was replaced by another container" } else { "is gone" };
+        let found = if replaced { "was replaced by another container" } else { "was removed" };
         return finding("the same container".to_owned(), found.to_owned());
     };
     if new.restarts != old.restarts {
-        return finding(format!("{} restarts", old.restarts), format!("{} restarts", new.restarts));
+        return finding(counted(old.restarts, "restart"), counted(new.restarts, "restart"));
     }
     if new.state != old.state {
         let found = format!("{} (code {})", word(new.state), new.exit_code);

@@ -3,20 +3,20 @@
 use std::time::Instant;
 
 use stagegate_base::{command::Command, record::Evidence};
-use stagegate_workflow_decide::{Ask, Observed};
+use stagegate_workflow_decide::{Observed, StepRequest};
 
 use super::{
     Place,
-    answer::{Answer, Silence},
+    result::{StepError, StepResult},
 };
 use stagegate_host::{error::with_causes, http::BODY_CAP, process::RunError};
 
 /// How much of its standard error is shown, in characters.
 const SHOWN: usize = 600;
 
-pub(super) async fn asked(place: &Place, ask: &Ask) -> Result<Answer, Silence> {
-    let Ask::Exec { program, args, env, within } = ask else {
-        return Err(Silence::Broken("not a program's step".to_owned()));
+pub(super) async fn run(place: &Place, ask: &StepRequest) -> Result<StepResult, StepError> {
+    let StepRequest::Exec { program, args, env, within } = ask else {
+        return Err(StepError::Broken("not a program's step".to_owned()));
     };
     let workdir = &place.project.environment.workdir;
     // A name is looked for on PATH, a path in the release.
@@ -27,15 +27,15 @@ pub(super) async fn asked(place: &Place, ask: &Ask) -> Result<Answer, Silence> {
     }
     let begun = Instant::now();
     let output = place.runner.run(&command, *within).await.map_err(|error| match error {
-        RunError::TimedOut { .. } => Silence::Failed(with_causes(&error)),
-        error => Silence::Broken(with_causes(&error)),
+        RunError::TimedOut { .. } => StepError::Failed(with_causes(&error)),
+        error => StepError::Broken(with_causes(&error)),
     })?;
     let bytes = output.stdout.as_bytes();
     let (kept, cut) = (&bytes[..bytes.len().min(BODY_CAP)], bytes.len() > BODY_CAP);
     let observed = Observed::new(i64::from(output.code), Vec::new(), kept, cut, begun.elapsed());
-    let said = output.stderr.trim().chars().take(SHOWN).collect::<String>();
-    let evidence = (!said.is_empty()).then(|| Evidence { name: "standard error".to_owned(), text: said });
-    Ok(Answer { observed, findings: Vec::new(), evidence: evidence.into_iter().collect() })
+    let stderr = output.stderr.trim().chars().take(SHOWN).collect::<String>();
+    let evidence = (!stderr.is_empty()).then(|| Evidence { name: "standard error".to_owned(), text: stderr });
+    Ok(StepResult { observed, findings: Vec::new(), evidence: evidence.into_iter().collect() })
 }
 
 /// Returns the variables that every program gets: the environment, and where each service answers.

@@ -19,8 +19,8 @@ pub async fn run(place: &Place, file: &Path) -> Outcome {
             return Outcome::Skip(format!("{name}: no `hurl` is installed; install version {} or later", hurl::MAJOR));
         }
         Err(error) => return Outcome::Broken(with_causes(&error)),
-        Ok(said) if hurl::major(&said).is_none_or(|major| major < hurl::MAJOR) => {
-            let found = said.lines().next().unwrap_or_default();
+        Ok(version) if hurl::major(&version).is_none_or(|major| major < hurl::MAJOR) => {
+            let found = version.lines().next().unwrap_or_default();
             return Outcome::Skip(format!("{name} needs hurl {} or later, and this is `{found}`", hurl::MAJOR));
         }
         Ok(_) => {}

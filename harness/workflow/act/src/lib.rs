@@ -3,7 +3,6 @@
 //! Clean-up steps run whatever happened: a failure, the end of the time, a caller that gave up, Ctrl-C. Therefore a
 //! run is a task of its own, which outlives its caller by as long as clean-up takes; [`settle`] waits for that.
 
-pub(crate) mod answer;
 mod browser;
 mod exec;
 mod http;
@@ -11,9 +10,10 @@ pub mod hurl;
 mod open;
 mod place;
 mod redis;
+pub(crate) mod result;
 mod sql;
+mod step_runner;
 mod token;
-mod walk;
 
 use std::{sync::Arc, time::Instant};
 
@@ -25,7 +25,7 @@ pub use place::Place;
 pub use token::token;
 
 use open::Open;
-use walk::Walk;
+use step_runner::StepRunner;
 
 /// Runs a workflow to its end, clean-up included.
 ///
@@ -48,12 +48,12 @@ pub fn begin(
     let begun = Instant::now();
     let workflow = Arc::clone(workflow);
     let run = Run { place: Arc::clone(place), workflow: Arc::clone(&workflow), nth };
-    let taken = runtime.spawn(taken(run, gone, Open::new()));
+    let taken = runtime.spawn(run_in_order(run, gone, Open::new()));
     async move {
         let ran = taken.await;
         drop(alive);
         ran.unwrap_or_else(|error| {
-            let state = State::Broken(format!("the step itself failed: {error}"));
+            let state = State::Broken(format!("the step crashed: {error}"));
             let name = workflow.name.clone();
             let took = begun.elapsed();
             let step = StepRan { name, line: 1, cleanup: false, attempts: 0, took, state, screenshot: None };
@@ -69,33 +69,33 @@ struct Run {
     nth: u64,
 }
 
-async fn taken(run: Run, gone: oneshot::Receiver<()>, _open: Open) -> Ran {
+async fn run_in_order(run: Run, gone: oneshot::Receiver<()>, _open: Open) -> Ran {
     let Run { place, workflow, nth } = run;
     let begun = Instant::now();
     let policy = if place.project.environment.protected { Policy::Protected } else { Policy::Open };
     let selection = select(&workflow.steps, place.logins(), policy);
     let (clean_up, steps): (Vec<Step>, Vec<Step>) = selection.steps.iter().cloned().partition(|step| step.cleanup);
     if steps.is_empty() {
-        return ran_of(&workflow, Vec::new(), selection.told(), begun);
+        return ran_of(&workflow, Vec::new(), selection.left_out_steps(), begun);
     }
-    let mut walk = match Walk::new(&place, &workflow.secrets, nth) {
-        Ok(walk) => walk,
-        Err(reason) => return ran_of(&workflow, vec![unasked(&steps[0], reason)], selection.told(), begun),
+    let mut runner = match StepRunner::new(&place, &workflow.secrets, nth) {
+        Ok(runner) => runner,
+        Err(reason) => return ran_of(&workflow, vec![not_run(&steps[0], reason)], selection.left_out_steps(), begun),
     };
     let cut = tokio::select! {
-        () = walk.take(&steps) => None,
-        () = tokio::time::sleep(workflow.within.0) => Some(format!("the workflow's {} are over", workflow.within)),
-        () = open::stopped(gone) => Some("somebody asked to stop".to_owned()),
+        () = runner.take(&steps) => None,
+        () = tokio::time::sleep(workflow.within.0) => Some(format!("the workflow timed out after {}", workflow.within)),
+        () = open::stopped(gone) => Some("interrupted".to_owned()),
     };
     if let Some(reason) = cut {
-        walk.cut(&reason);
+        runner.cut(&reason);
     }
-    walk.clean_up(&clean_up, CLEAN_UP_WITHIN).await;
-    let steps = walk.into_steps();
-    ran_of(&workflow, steps, selection.told(), begun)
+    runner.clean_up(&clean_up, CLEAN_UP_WITHIN).await;
+    let steps = runner.into_steps();
+    ran_of(&workflow, steps, selection.left_out_steps(), begun)
 }
 
-fn unasked(step: &Step, reason: String) -> StepRan {
+fn not_run(step: &Step, reason: String) -> StepRan {
     let (name, state) = (step.name.clone(), State::Broken(reason));
     let (line, took) = (step.line, std::time::Duration::ZERO);
     StepRan { name, line, cleanup: false, attempts: 0, took, state, screenshot: None }

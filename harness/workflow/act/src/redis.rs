@@ -12,10 +12,10 @@ use stagegate_base::{
     resp::{Limits, Reply},
 };
 use stagegate_host::{error::with_causes, http::BODY_CAP, probe::redis::Connection};
-use stagegate_workflow_decide::{Ask, Observed};
+use stagegate_workflow_decide::{Observed, StepRequest};
 use tokio::net::TcpStream;
 
-use super::answer::{Answer, Silence};
+use super::result::{StepError, StepResult};
 
 /// How long a command may take.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -29,23 +29,27 @@ pub(super) fn password(model: &Model, service: &str) -> Option<Secret> {
     model.variable(service, PASSWORD_VARIABLE)
 }
 
-pub(super) async fn asked(addresses: &[SocketAddr], password: Option<Secret>, ask: &Ask) -> Result<Answer, Silence> {
-    let Ask::Redis { service, words } = ask else {
-        return Err(Silence::Broken("not a Redis step".to_owned()));
+pub(super) async fn run(
+    addresses: &[SocketAddr],
+    password: Option<Secret>,
+    ask: &StepRequest,
+) -> Result<StepResult, StepError> {
+    let StepRequest::Redis { service, words } = ask else {
+        return Err(StepError::Broken("not a Redis step".to_owned()));
     };
     let begun = Instant::now();
-    let said = tokio::time::timeout(WITHIN, say(addresses, password.as_ref(), words)).await;
-    match said {
+    let reply = tokio::time::timeout(WITHIN, send(addresses, password.as_ref(), words)).await;
+    match reply {
         Ok(Ok(value)) => Ok(Observed::of_value(value, begun.elapsed()).into()),
-        Ok(Err(reason)) => Err(Silence::Failed(format!("Redis service `{service}`: {reason}"))),
+        Ok(Err(reason)) => Err(StepError::Failed(format!("Redis service `{service}`: {reason}"))),
         Err(_) => {
-            Err(Silence::Failed(format!("Redis service `{service}` gave no answer within {} s", WITHIN.as_secs())))
+            Err(StepError::Failed(format!("Redis service `{service}` did not respond within {} s", WITHIN.as_secs())))
         }
     }
 }
 
-async fn say(addresses: &[SocketAddr], password: Option<&Secret>, words: &[String]) -> Result<Value, String> {
-    let stream = TcpStream::connect(addresses).await.map_err(|error| format!("no connection: {error}"))?;
+async fn send(addresses: &[SocketAddr], password: Option<&Secret>, words: &[String]) -> Result<Value, String> {
+    let stream = TcpStream::connect(addresses).await.map_err(|error| format!("cannot connect: {error}"))?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut connection = Connection::open(stream, password, LIMITS).await.map_err(|error| with_causes(&error))?;
     value(connection.command(&words).await.map_err(|error| with_causes(&error))?)
@@ -96,7 +100,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_becomes_a_value(#[case] text: &str, #[case] want: Value) {
         let address = server(text.as_bytes().to_vec()).await;
-        assert_eq!(say(&[address], None, &["GET".to_owned(), "x".to_owned()]).await, Ok(want));
+        assert_eq!(send(&[address], None, &["GET".to_owned(), "x".to_owned()]).await, Ok(want));
     }
 
     #[rstest]
@@ -110,7 +114,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_answer_is_told(#[case] text: String, #[case] want: &str) {
         let address = server(text.into_bytes()).await;
-        let error = say(&[address], None, &["GET".to_owned()]).await.unwrap_err();
+        let error = send(&[address], None, &["GET".to_owned()]).await.unwrap_err();
         assert!(error.contains(want), "{error}");
     }
 }

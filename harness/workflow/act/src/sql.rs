@@ -8,13 +8,13 @@ use std::{
 
 use bytes::BytesMut;
 use serde_json::{Value, json};
-use stagegate_workflow_decide::{Ask, Observed, STEP_WITHIN};
+use stagegate_workflow_decide::{Observed, STEP_WITHIN, StepRequest};
 use tokio_postgres::{
     Client, Statement,
     types::{Format, IsNull, ToSql, Type, to_sql_checked},
 };
 
-use super::answer::{Answer, Silence};
+use super::result::{StepError, StepResult};
 use stagegate_host::{
     database::{Server, said},
     engine::Engine,
@@ -64,74 +64,76 @@ impl ToSql for Parameter {
 }
 
 /// Makes a session with a configured database.
-pub(super) async fn connect(project: &Project, engine: &Engine, database: &str) -> Result<Client, Silence> {
+pub(super) async fn connect(project: &Project, engine: &Engine, database: &str) -> Result<Client, StepError> {
     let configured = project.config.databases.get(database);
     let configured =
-        configured.ok_or_else(|| Silence::Broken(format!("database `{database}` is not in stagegate.toml")))?;
+        configured.ok_or_else(|| StepError::Broken(format!("database `{database}` is not in stagegate.toml")))?;
     let server = Server::of(project, engine, configured, "stagegate workflows").await;
     let client = async { server?.connect(&configured.name).await }.await;
-    client.map_err(|error| Silence::Failed(with_causes(&error)))
+    client.map_err(|error| StepError::Failed(with_causes(&error)))
 }
 
-pub(super) async fn asked(client: &Client, ask: &Ask) -> Result<Answer, Silence> {
-    let Ask::Sql { query, params, read_only, .. } = ask else {
-        return Err(Silence::Broken("not an SQL step".to_owned()));
+pub(super) async fn run(client: &Client, request: &StepRequest) -> Result<StepResult, StepError> {
+    let StepRequest::Sql { query, params, read_only, .. } = request else {
+        return Err(StepError::Broken("not an SQL step".to_owned()));
     };
     let begun = Instant::now();
     let begin = if *read_only { "begin read only" } else { "begin" };
     let limit = format!("{begin}; set local statement_timeout = {}", STEP_WITHIN.as_millis());
-    client.batch_execute(&limit).await.map_err(silence)?;
-    match tokio::time::timeout(STEP_WITHIN + Duration::from_secs(1), answered(client, query, params)).await {
+    client.batch_execute(&limit).await.map_err(step_error)?;
+    match tokio::time::timeout(STEP_WITHIN + Duration::from_secs(1), response(client, query, params)).await {
         Ok(Ok(value)) => {
-            client.batch_execute("commit").await.map_err(silence)?;
+            client.batch_execute("commit").await.map_err(step_error)?;
             Ok(Observed::of_value(value, begun.elapsed()).into())
         }
         // The caller gives the session up with the error, and the server rolls back.
         Ok(Err(error)) => Err(error),
-        Err(_) => Err(Silence::Failed(format!("the database gave no answer within {} s", STEP_WITHIN.as_secs()))),
+        Err(_) => Err(StepError::Failed(format!("the database did not respond within {} s", STEP_WITHIN.as_secs()))),
     }
 }
 
-async fn answered(client: &Client, query: &str, params: &[Value]) -> Result<Value, Silence> {
+async fn response(client: &Client, query: &str, params: &[Value]) -> Result<Value, StepError> {
     let query = query.trim().trim_end_matches(';');
-    let asked = client.prepare(query).await.map_err(silence)?;
+    let asked = client.prepare(query).await.map_err(step_error)?;
     let given: Vec<Parameter> = params.iter().map(Parameter::of).collect();
     if asked.params().len() != given.len() {
         let (wanted, found) = (asked.params().len(), given.len());
-        return Err(Silence::Broken(format!("the statement has {wanted} parameters, and `params` has {found} values")));
+        return Err(StepError::Broken(format!(
+            "the statement has {wanted} parameters, and `params` has {found} values"
+        )));
     }
     let given: Vec<&(dyn ToSql + Sync)> = given.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
     if asked.columns().is_empty() {
-        let affected = client.execute(&asked, &given).await.map_err(silence)?;
+        let affected = client.execute(&asked, &given).await.map_err(step_error)?;
         return Ok(json!({ "affected": affected }));
     }
     let rows = rows(client, query, &asked).await?;
-    let row = client.query_one(&rows, &given).await.map_err(silence)?;
-    let text: &str = row.try_get(0).map_err(silence)?;
+    let row = client.query_one(&rows, &given).await.map_err(step_error)?;
+    let text: &str = row.try_get(0).map_err(step_error)?;
     if text.len() > BODY_CAP {
-        return Err(Silence::Failed(format!(
-            "the rows are longer than {BODY_CAP} bytes; ask for fewer rows or columns"
+        return Err(StepError::Failed(format!(
+            "the rows are longer than {BODY_CAP} bytes; select fewer rows or columns"
         )));
     }
-    serde_json::from_str(text).map_err(|error| Silence::Broken(format!("the rows are no JSON: {error}")))
+    serde_json::from_str(text).map_err(|error| StepError::Broken(format!("the rows are not valid JSON: {error}")))
 }
 
 /// Lets the server write the rows as JSON, so that every type has a text form here.
-async fn rows(client: &Client, query: &str, asked: &Statement) -> Result<Statement, Silence> {
+async fn rows(client: &Client, query: &str, asked: &Statement) -> Result<Statement, StepError> {
     // A line end, since the statement may end in a comment. One byte more than is taken tells that there was more.
     let sql = format!(
         "with stagegate_rows as (\n{query}\n) select left(coalesce(json_agg(r), '[]')::text, {}) \
          from (select * from stagegate_rows limit {ROWS}) r",
         BODY_CAP + 1
     );
-    client.prepare_typed(&sql, asked.params()).await.map_err(silence)
+    client.prepare_typed(&sql, asked.params()).await.map_err(step_error)
 }
 
-fn silence(error: tokio_postgres::Error) -> Silence {
+fn step_error(error: tokio_postgres::Error) -> StepError {
     let text = said(&error);
     match error.code().map(|code| code.code()) {
         // Source: PostgreSQL manual, appendix A, class 42: syntax error or access rule violation.
-        Some("42601") => Silence::Broken(format!("the statement cannot be read: {text}")),
-        _ => Silence::Failed(text),
+        Some("42601") => StepError::Broken(format!("the server rejects the statement: {text}")),
+        _ => StepError::Failed(text),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use stagegate_base::redact::Secret;
 
-use super::{Place, walk};
+use super::{Place, step_runner};
 
 /// Returns one text that a login captures: a token that others call the environment with.
 ///
@@ -27,10 +27,10 @@ pub async fn token(place: &Arc<Place>, login: &str, capture: &str) -> Result<Sec
             known.file.display()
         ));
     }
-    let captured = walk::login(place, login).await.map_err(|reason| place.mask().apply(&reason))?;
+    let captured = step_runner::login(place, login).await.map_err(|reason| place.mask().apply(&reason))?;
     match captured.get(&format!("login.{login}.{capture}")) {
         Some(Value::String(text)) if !text.is_empty() => Ok(Secret::new(text.as_str())),
-        Some(_) => Err(format!("login `{login}` captures a `{capture}` that is no text")),
+        Some(_) => Err(format!("login `{login}` captures a `{capture}` that is not a string")),
         None => Err(format!("login `{login}` ({}) captures no `{capture}`", known.file.display())),
     }
 }

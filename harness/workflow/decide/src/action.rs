@@ -141,7 +141,7 @@ pub struct Browser {
 /// A question that is ready to be asked.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the fields are those of the actions")]
-pub enum Ask {
+pub enum StepRequest {
     Http {
         service: String,
         method: String,
@@ -234,26 +234,26 @@ impl Action {
     ///
     /// # Errors
     /// [`Unset`] with the first name that has no value.
-    pub fn ask(&self, vars: &Vars, safe: bool) -> Result<Ask, Unset> {
+    pub fn request(&self, vars: &Vars, safe: bool) -> Result<StepRequest, Unset> {
         match self {
-            Action::Http(http) => http.ask(vars),
-            Action::Sql(sql) => Ok(Ask::Sql {
+            Action::Http(http) => http.request(vars),
+            Action::Sql(sql) => Ok(StepRequest::Sql {
                 database: sql.database.clone(),
                 query: sql.query.clone(),
                 params: sql.params.iter().map(|param| filled(param, vars)).collect::<Result<_, _>>()?,
                 read_only: safe,
             }),
-            Action::Redis(redis) => Ok(Ask::Redis {
+            Action::Redis(redis) => Ok(StepRequest::Redis {
                 service: redis.service.clone(),
                 words: redis.command.iter().map(|word| word.text(vars)).collect::<Result<_, _>>()?,
             }),
-            Action::Exec(exec) => Ok(Ask::Exec {
+            Action::Exec(exec) => Ok(StepRequest::Exec {
                 program: exec.program.clone(),
                 args: exec.args.iter().map(|arg| arg.text(vars)).collect::<Result<_, _>>()?,
                 env: texts(&exec.env, vars)?,
                 within: exec.within.map_or(STEP_WITHIN, |span| span.0),
             }),
-            Action::Browser(browser) => Ok(Ask::Browser {
+            Action::Browser(browser) => Ok(StepRequest::Browser {
                 service: browser.service.clone(),
                 path: browser.path.text(vars)?,
                 load_within: browser.load_within.map_or(LOAD_WITHIN, |span| span.0),
@@ -263,7 +263,7 @@ impl Action {
 }
 
 impl Http {
-    fn ask(&self, vars: &Vars) -> Result<Ask, Unset> {
+    fn request(&self, vars: &Vars) -> Result<StepRequest, Unset> {
         let mut headers = texts(&self.headers, vars)?;
         let json = self.json.as_ref().map(|value| filled(value, vars)).transpose()?;
         if json.is_some() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
@@ -273,7 +273,14 @@ impl Http {
         let body = json.map(|value| value.to_string()).or(text).map(String::into_bytes);
         let method = self.method.clone().unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
         let within = self.within.map_or(STEP_WITHIN, |span| span.0);
-        Ok(Ask::Http { service: self.service.clone(), method, path: self.path.text(vars)?, headers, body, within })
+        Ok(StepRequest::Http {
+            service: self.service.clone(),
+            method,
+            path: self.path.text(vars)?,
+            headers,
+            body,
+            within,
+        })
     }
 }
 
@@ -290,20 +297,22 @@ fn texts(map: &BTreeMap<String, Template>, vars: &Vars) -> Result<Vec<(String, S
     map.iter().map(|(key, text)| Ok((key.clone(), text.text(vars)?))).collect()
 }
 
-impl Ask {
+impl StepRequest {
     /// Says in one line what was asked; statements and arguments only, since values may be personal.
     #[must_use]
     pub fn line(&self) -> String {
         match self {
-            Ask::Http { service, method, path, .. } => format!("{method} {path} at {service}"),
-            Ask::Sql { database, query, params, .. } => {
+            StepRequest::Http { service, method, path, .. } => format!("{method} {path} at {service}"),
+            StepRequest::Sql { database, query, params, .. } => {
                 let values: Vec<String> = params.iter().map(plain).collect();
                 let with = if values.is_empty() { String::new() } else { format!(" with {}", values.join(", ")) };
                 format!("{} in {database}{with}", query.split_whitespace().collect::<Vec<_>>().join(" "))
             }
-            Ask::Redis { service, words } => format!("{} at {service}", words.join(" ")),
-            Ask::Exec { program, args, .. } => stagegate_base::command::Command::new(program).args(args.clone()).line(),
-            Ask::Browser { service, path, .. } => format!("open {path} at {service}"),
+            StepRequest::Redis { service, words } => format!("{} at {service}", words.join(" ")),
+            StepRequest::Exec { program, args, .. } => {
+                stagegate_base::command::Command::new(program).args(args.clone()).line()
+            }
+            StepRequest::Browser { service, path, .. } => format!("open {path} at {service}"),
         }
     }
 }

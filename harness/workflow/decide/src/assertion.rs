@@ -129,13 +129,17 @@ impl TryFrom<Raw> for Assertion {
         }
         for (bound, value) in bounds.into_iter().filter_map(|(bound, value)| Some((bound, value?))) {
             if !value.is_number() && names_of(&value).is_empty() {
-                return Err(format!("{} is not a number: {} has to be compared with one", shown(&value), raw.of));
+                return Err(format!(
+                    "{} is not a number, and {} is compared with it; write a number",
+                    display(&value),
+                    raw.of
+                ));
             }
             predicates.push(Predicate::Compares(bound, value));
         }
         if predicates.is_empty() {
             return Err(format!(
-                "nothing is said of `{}`; add equals, not_equals, contains, matches, exists, is, count, less_than, \
+                "the assertion on `{}` compares nothing; add equals, not_equals, contains, matches, exists, is, count, less_than, \
                  at_most, greater_than or at_least",
                 raw.of
             ));
@@ -175,7 +179,7 @@ impl Assertion {
         for predicate in &self.predicates {
             let predicate = predicate.filled(vars)?;
             let (holds, found) = match &found {
-                Ok(value) => (predicate.holds(value.as_ref()), predicate.told(value.as_ref())),
+                Ok(value) => (predicate.holds(value.as_ref()), predicate.found(value.as_ref())),
                 Err(reason) => (false, reason.clone()),
             };
             if !holds {
@@ -214,25 +218,25 @@ impl Predicate {
 
     fn expected(&self) -> String {
         match self {
-            Predicate::Equals(value) => shown(value),
-            Predicate::NotEquals(value) => format!("not {}", shown(value)),
-            Predicate::Contains(value) => format!("to contain {}", shown(value)),
+            Predicate::Equals(value) => display(value),
+            Predicate::NotEquals(value) => format!("not {}", display(value)),
+            Predicate::Contains(value) => format!("to contain {}", display(value)),
             Predicate::Matches(regex) => format!("a string that matches {regex}"),
-            Predicate::Exists(true) => "to be there".to_owned(),
-            Predicate::Exists(false) => "not to be there".to_owned(),
+            Predicate::Exists(true) => "present".to_owned(),
+            Predicate::Exists(false) => "absent".to_owned(),
             Predicate::Is(wanted) => format!("{wanted:?}").to_ascii_lowercase(),
             Predicate::Count(wanted) => format!("{wanted} items"),
-            Predicate::Compares(bound, limit) => format!("{} {}", bound.words(), shown(limit)),
+            Predicate::Compares(bound, limit) => format!("{} {}", bound.words(), display(limit)),
         }
     }
 
-    fn told(&self, found: Option<&Value>) -> String {
+    fn found(&self, found: Option<&Value>) -> String {
         match (self, found) {
             (_, None) => "missing".to_owned(),
             (Predicate::Count(_), Some(value)) if count(value).is_some() => {
-                format!("{} items: {}", count(value).unwrap_or_default(), shown(value))
+                format!("{} items: {}", count(value).unwrap_or_default(), display(value))
             }
-            (_, Some(value)) => shown(value),
+            (_, Some(value)) => display(value),
         }
     }
 }
@@ -288,7 +292,7 @@ fn count(value: &Value) -> Option<u64> {
 }
 
 /// Shows a value with its type.
-pub(super) fn shown(value: &Value) -> String {
+pub(super) fn display(value: &Value) -> String {
     let kind = match value {
         Value::Null => return "null".to_owned(),
         Value::Bool(_) => "boolean",
@@ -298,7 +302,7 @@ pub(super) fn shown(value: &Value) -> String {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    format!("{kind} {}", super::ran::shortened(&value.to_string(), SHOWN))
+    format!("{kind} {}", super::ran::truncated(&value.to_string(), SHOWN))
 }
 
 #[cfg(test)]
@@ -346,8 +350,8 @@ mod tests {
     #[case::count("of = \"$.tags\"\ncount = 3", "3 items", "2 items: array [\"a\",\"b\"]")]
     #[case::count_of_no_list("of = \"$.id\"\ncount = 3", "3 items", "integer 7")]
     #[case::bound("of = \"$.name\"\nless_than = 3", "less than integer 3", "string \"seven\"")]
-    #[case::there("of = \"$.id\"\nexists = false", "not to be there", "integer 7")]
-    #[case::none("of = \"$.none[*]\"\nexists = true", "to be there", "array []")]
+    #[case::there("of = \"$.id\"\nexists = false", "absent", "integer 7")]
+    #[case::none("of = \"$.none[*]\"\nexists = true", "present", "array []")]
     #[case::not("of = \"$.id\"\nnot_equals = 7", "not integer 7", "integer 7")]
     #[case::matches("of = \"$.id\"\nmatches = \"7\"", "a string that matches 7", "integer 7")]
     fn what_does_not_hold_is_told_with_both_types(#[case] text: &str, #[case] expected: &str, #[case] found: &str) {
@@ -355,9 +359,9 @@ mod tests {
     }
 
     #[rstest]
-    #[case("of = \"$.id\"", "nothing is said of `$.id`")]
+    #[case("of = \"$.id\"", "the assertion on `$.id` compares nothing")]
     #[case("of = \"$.id\"\nat_least = \"7\"", "string \"7\" is not a number")]
-    #[case("of = \"$.id\"\nmatches = \"(\"", "is no regular expression")]
+    #[case("of = \"$.id\"\nmatches = \"(\"", "is not a valid regular expression")]
     #[case("of = \"$.id\"\nis = \"text\"", "unknown variant `text`")]
     #[case("of = \"$.id\"\nequal = 1", "unknown field `equal`")]
     fn an_assertion_that_says_nothing_is_refused(#[case] text: &str, #[case] want: &str) {

@@ -40,7 +40,7 @@ impl Checker<'_> {
         if !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
             return Ok(());
         }
-        let message = format!("{what} `{text}` cannot be written in a template");
+        let message = format!("{what} `{text}` is not a valid name in a template");
         Err(self.error(name.span().start, message, "use a-z, A-Z, 0-9, - and _"))
     }
 
@@ -98,11 +98,11 @@ impl Checker<'_> {
         if let (Action::Redis(redis), true) = (&action, raw.safe)
             && !redis.only_reads()
         {
-            let message = format!("step `{name}` is marked safe, and its command is not known to change nothing");
+            let message = format!("step `{name}` is marked safe, and its command is not known to be read-only");
             return Err(self.error(
                 offset,
                 message,
-                "take safe = true out, or ask with GET, EXISTS, TTL, HGETALL, LRANGE ..",
+                "remove safe = true, or use a read command such as GET, EXISTS, TTL, HGETALL, LRANGE",
             ));
         }
         let capture = raw.capture.into_iter().map(|(name, source)| (name.into_inner(), source)).collect();
@@ -114,7 +114,7 @@ impl Checker<'_> {
     fn until(&self, offset: usize, raw: &RawUntil) -> Result<Until, ConfigError> {
         let every = raw.every.map_or(EVERY, |span| span.0);
         if raw.within.0 > LONGEST || every < LEAST_PAUSE {
-            let message = format!("until = {} every {} cannot be", raw.within, Span(every));
+            let message = format!("until: within = {} with every = {} is out of range", raw.within, Span(every));
             let hint = format!("within is at most {}, every is at least {}", Span(LONGEST), Span(LEAST_PAUSE));
             return Err(self.error(offset, message, hint));
         }
@@ -133,7 +133,7 @@ impl Checker<'_> {
         .flatten()
         .collect();
         let Ok([mut action]) = <[Action; 1]>::try_from(actions) else {
-            let message = format!("step `{}` has to ask one thing", raw.name);
+            let message = format!("step `{}` needs exactly one action", raw.name);
             return Err(self.error(offset, message, "write one of http, sql, redis, exec and browser"));
         };
         let known = self.known;
@@ -156,14 +156,14 @@ impl Checker<'_> {
             Action::Sql(sql) => self.is_known(offset, &mut sql.database, "database", &known.databases)?,
             Action::Exec(exec) => {
                 // Arguments are seen by every user of the machine.
-                let shown = exec
+                let secret = exec
                     .args
                     .iter()
                     .flat_map(Template::names)
                     .find(|n| n.starts_with("secrets.") || n.starts_with("login."));
-                if let Some(name) = shown {
+                if let Some(name) = secret {
                     let message = format!("`{{{{ {name} }}}}` is secret and cannot be an argument");
-                    return Err(self.error(self.place_of(offset, name), message, "hand it over in `env`"));
+                    return Err(self.error(self.place_of(offset, name), message, "pass it in `env`"));
                 }
             }
         }

@@ -62,33 +62,33 @@ pub fn run(file: &Path, urls: &[(String, String)]) -> Command {
 /// Says what an end means.
 // Source: hurl, manual page, "Exit codes": 1 options, 2 input, 3 runtime, 4 assertion.
 #[must_use]
-pub fn outcome(file: &str, code: i32, said: &str) -> Outcome {
-    let shown = super::ran::shortened(said.trim(), SHOWN);
-    let told = told(said);
+pub fn outcome(file: &str, code: i32, output: &str) -> Outcome {
+    let shown = super::ran::truncated(output.trim(), SHOWN);
+    let errors = errors(output);
     let failed = |what: &str| Outcome::Fail {
-        message: match told.first() {
+        message: match errors.first() {
             None => format!("{file}: {what}"),
-            Some(Told { step: Some(step), line, title, .. }) => {
+            Some(HurlError { step: Some(step), line, title, .. }) => {
                 format!("step `{step}` ({file}:{line}): {title}: {what}")
             }
-            Some(Told { line, title, .. }) => format!("{file}:{line}: {title}: {what}"),
+            Some(HurlError { line, title, .. }) => format!("{file}:{line}: {title}: {what}"),
         },
-        findings: told.iter().map(|told| told.finding(file)).collect(),
+        findings: errors.iter().map(|error| error.finding(file)).collect(),
         evidence: vec![Evidence { name: "hurl".to_owned(), text: shown.clone() }],
         hint: None,
     };
     match code {
         0 => Outcome::Pass(format!("{file} passes")),
-        2 => failed("it is no Hurl file"),
-        3 => failed("the request could not be made, or got no answer"),
-        4 => failed("the answer is not as it should be"),
-        other => Outcome::Broken(format!("hurl ended with code {other}: {shown}")),
+        2 => failed("not a valid Hurl file"),
+        3 => failed("the request failed, or got no response"),
+        4 => failed("the response is not the expected one"),
+        other => Outcome::Broken(format!("hurl exited with code {other}: {shown}")),
     }
 }
 
 /// An error as hurl tells it.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Told {
+struct HurlError {
     title: String,
     line: String,
     /// The request's line of the file.
@@ -99,7 +99,7 @@ struct Told {
     found: Vec<String>,
 }
 
-impl Told {
+impl HurlError {
     fn finding(&self, file: &str) -> Finding {
         let step = self.step.as_ref().map_or_else(String::new, |step| format!(" {step}"));
         let expected = match &self.expected {
@@ -113,26 +113,26 @@ impl Told {
 /// Reads the errors out of what hurl says; what is written otherwise is left to the evidence.
 // Source: hurl 8.0.1: `error: TITLE`, `  --> FILE:LINE:COLUMN`, then the file's lines behind `|`: the request's, with no
 // number, then the one that does not hold, with its number, then what was found, with no number.
-fn told(said: &str) -> Vec<Told> {
-    let mut all: Vec<Told> = Vec::new();
-    for line in said.lines() {
+fn errors(output: &str) -> Vec<HurlError> {
+    let mut all: Vec<HurlError> = Vec::new();
+    for line in output.lines() {
         if let Some(title) = line.strip_prefix("error: ") {
-            all.push(Told { title: title.to_owned(), ..Told::default() });
+            all.push(HurlError { title: title.to_owned(), ..HurlError::default() });
             continue;
         }
-        let Some(told) = all.last_mut() else { continue };
+        let Some(error) = all.last_mut() else { continue };
         if let Some(place) = line.trim_start().strip_prefix("--> ") {
             let mut parts = place.rsplit(':').skip(1);
-            told.line = parts.next().unwrap_or_default().to_owned();
+            error.line = parts.next().unwrap_or_default().to_owned();
         } else if let Some((number, text)) = line.split_once('|') {
-            told.read(number.trim(), text.trim());
+            error.read(number.trim(), text.trim());
         }
     }
-    all.retain(|told| !told.line.is_empty());
+    all.retain(|error| !error.line.is_empty());
     all
 }
 
-impl Told {
+impl HurlError {
     fn read(&mut self, number: &str, text: &str) {
         let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
         if is_number && number == self.line {
@@ -225,13 +225,13 @@ error: Invalid JSON
     #[case(
         4,
         STATUS,
-        "step `GET {{web_url}}/nope` (workflows/a.hurl:6): Assert status code: the answer is not as it should be",
+        "step `GET {{web_url}}/nope` (workflows/a.hurl:6): Assert status code: the response is not the expected one",
         &["workflows/a.hurl:6 GET {{web_url}}/nope|HTTP 200|actual value is <404>"]
     )]
     #[case(
         4,
         ASSERTS,
-        "step `GET {{web_url}}/nope` (workflows/a.hurl:8): Assert failure: the answer is not as it should be",
+        "step `GET {{web_url}}/nope` (workflows/a.hurl:8): Assert failure: the response is not the expected one",
         &[
             "workflows/a.hurl:8 GET {{web_url}}/nope|header \"content-type\" contains \"json\": contains string <json>\
              |string <text/html;charset=utf-8>",
@@ -241,17 +241,19 @@ error: Invalid JSON
     #[case(
         3,
         CONNECTION,
-        "step `GET {{web_url}}/` (workflows/a.hurl:2): HTTP connection: the request could not be made, or got no answer",
+        "step `GET {{web_url}}/` (workflows/a.hurl:2): HTTP connection: the request failed, or got no response",
         &["workflows/a.hurl:2 GET {{web_url}}/|GET {{web_url}}/|(7) Failed to connect to 127.0.0.1 port 18999"]
     )]
-    #[case(2, "something else | here", "workflows/a.hurl: it is no Hurl file", &[])]
+    #[case(2, "something else | here", "workflows/a.hurl: not a valid Hurl file", &[])]
     fn a_failure_names_file_line_and_step(
         #[case] code: i32,
-        #[case] said: &str,
+        #[case] output: &str,
         #[case] want: &str,
         #[case] findings: &[&str],
     ) {
-        let Outcome::Fail { message, findings: found, .. } = outcome("workflows/a.hurl", code, said) else { panic!() };
+        let Outcome::Fail { message, findings: found, .. } = outcome("workflows/a.hurl", code, output) else {
+            panic!()
+        };
         let found: Vec<String> =
             found.iter().map(|f| format!("{}|{}|{}", f.place.object, f.expected, f.found)).collect();
         assert_eq!((message.as_str(), found), (want, findings.iter().map(|f| (*f).to_owned()).collect()));

@@ -5,9 +5,9 @@
 
 mod action;
 mod assertion;
-mod book;
 mod check;
 pub mod env_file;
+mod files;
 pub mod hurl;
 mod known;
 mod observed;
@@ -20,9 +20,9 @@ mod template;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-pub use action::{Action, Ask, Browser, Exec, Http, Redis, Sql};
+pub use action::{Action, Browser, Exec, Http, Redis, Sql, StepRequest};
 pub use assertion::{Assertion, Type};
-pub use book::{Book, BrokenFile, read};
+pub use files::{BrokenFile, WorkflowFiles, read};
 pub use known::Known;
 pub use observed::Observed;
 pub use protected::{Policy, Selection, select};

@@ -23,8 +23,7 @@ impl Observed {
     /// Makes an answer of bytes; `truncated` says that there were more.
     #[must_use]
     pub fn new(status: i64, headers: Vec<(String, String)>, body: &[u8], truncated: bool, took: Duration) -> Self {
-        let json =
-            if truncated { Err(format!("it is longer than {} bytes and was cut", body.len())) } else { json(body) };
+        let json = if truncated { Err(format!("longer than {} bytes, and truncated", body.len())) } else { json(body) };
         let text = String::from_utf8_lossy(body).into_owned();
         Observed { status: Some(status), headers, text, json, took }
     }
@@ -43,10 +42,10 @@ impl Observed {
 
 fn json(body: &[u8]) -> Result<Value, String> {
     if body.is_empty() {
-        return Err("it is empty".to_owned());
+        return Err("empty".to_owned());
     }
-    let text = std::str::from_utf8(body).map_err(|error| format!("byte {} is no UTF-8", error.valid_up_to()))?;
-    serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"))
+    let text = std::str::from_utf8(body).map_err(|error| format!("not UTF-8 at byte {}", error.valid_up_to()))?;
+    serde_json::from_str(text).map_err(|error| format!("not valid JSON: {error}"))
 }
 
 #[cfg(test)]
@@ -57,10 +56,10 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::empty(b"", false, "it is empty")]
-    #[case::bytes(b"\"\xff\"", false, "byte 1 is no UTF-8")]
-    #[case::text(b"nope", false, "it is no JSON")]
-    #[case::cut(b"[1", true, "it is longer than 2 bytes and was cut")]
+    #[case::empty(b"", false, "empty")]
+    #[case::bytes(b"\"\xff\"", false, "not UTF-8 at byte 1")]
+    #[case::text(b"nope", false, "not valid JSON")]
+    #[case::cut(b"[1", true, "longer than 2 bytes, and truncated")]
     #[case::deep(&[b'['; 100_000], false, "recursion limit")]
     fn a_body_that_is_no_json_says_why(#[case] body: &[u8], #[case] cut: bool, #[case] want: &str) {
         let observed = Observed::new(200, Vec::new(), body, cut, Duration::ZERO);

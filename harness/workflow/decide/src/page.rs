@@ -1,17 +1,17 @@
 //! A page as a browser saw it: what a visitor would call broken.
 
-mod sight;
+mod observer;
 
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::Observed;
-pub use sight::Sight;
+pub use observer::PageObserver;
 use stagegate_base::finding::Finding;
 
-/// How many problems of one kind are told.
-const TOLD: usize = 10;
+/// How many problems of one kind are reported.
+const REPORTED: usize = 10;
 
 /// What a browser saw of a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Page {
         match self.status {
             Some(200..300) => {}
             Some(status) => find("status", "2xx", format!("integer {status}")),
-            None => find("status", "2xx", "no answer".to_owned()),
+            None => find("status", "2xx", "no response".to_owned()),
         }
         let budget = format!("at most {} ms", load_within.as_millis());
         match self.loaded {
@@ -49,11 +49,11 @@ impl Page {
             Some(took) => find("load time", &budget, format!("{} ms", took.as_millis())),
             None => find("load time", &budget, "no load event".to_owned()),
         }
-        for (url, reason) in self.failed.iter().take(TOLD) {
-            find(url, "an answer below 400", reason.clone());
+        for (url, reason) in self.failed.iter().take(REPORTED) {
+            find(url, "a status below 400", reason.clone());
         }
-        for text in self.console.iter().take(TOLD) {
-            find("console", "no error", super::ran::shortened(text, 300));
+        for text in self.console.iter().take(REPORTED) {
+            find("console", "no error", super::ran::truncated(text, 300));
         }
         findings
     }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sound_page_has_no_findings() {
+    fn a_healthy_page_has_no_findings() {
         let page = Page { status: Some(200), loaded: Some(Duration::from_secs(1)), ..Page::default() };
         assert_eq!(page.findings(Duration::from_secs(5)), []);
     }

@@ -34,9 +34,9 @@ impl Selection {
 
     /// Says which steps do not run, and why; nothing where all do.
     #[must_use]
-    pub fn told(&self) -> String {
-        let told: Vec<String> = self.left_out.iter().map(|(step, reason)| format!("`{step}` ({reason})")).collect();
-        told.join(", ")
+    pub fn left_out_steps(&self) -> String {
+        let steps: Vec<String> = self.left_out.iter().map(|(step, reason)| format!("`{step}` ({reason})")).collect();
+        steps.join(", ")
     }
 }
 
@@ -71,6 +71,6 @@ fn hindrance(step: &Step, captured: &BTreeSet<String>, logins: &BTreeMap<String,
             return (!is_safe).then(|| format!("login `{login}` has steps that are not marked safe"));
         }
         let is_given = name.contains('.') || captured.contains(name);
-        (!is_given).then(|| format!("needs `{name}` of a step that is left out"))
+        (!is_given).then(|| format!("needs `{name}`, captured by a step that is left out"))
     })
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use stagegate_base::{
     finding::Finding,
     record::{Evidence, Outcome},
+    text::counted,
 };
 
 /// A run of a workflow.
@@ -68,13 +69,13 @@ pub enum State {
 impl Ran {
     /// Returns the first step that did not pass; a clean-up step that had nothing to clean up is none.
     #[must_use]
-    pub fn first_unsound(&self) -> Option<&StepRan> {
-        let is_sound = |step: &&StepRan| match &step.state {
+    pub fn first_not_passed(&self) -> Option<&StepRan> {
+        let has_passed = |step: &&StepRan| match &step.state {
             State::Passed => true,
             State::Skipped(_) => step.cleanup,
             State::Failed { .. } | State::Broken(_) => false,
         };
-        self.steps.iter().find(|step| !is_sound(step))
+        self.steps.iter().find(|step| !has_passed(step))
     }
 }
 
@@ -87,8 +88,8 @@ pub fn outcome(ran: &Ran, environment: &str) -> Outcome {
     let skipped = ran.steps.iter().position(|step| !step.cleanup && matches!(step.state, State::Skipped(_)));
     match (failed, broken, skipped) {
         (Some(at), ..) => failure(ran, at, environment),
-        (None, Some(at), _) => Outcome::Broken(said(ran, at)),
-        (None, None, Some(at)) => Outcome::Skip(said(ran, at)),
+        (None, Some(at), _) => Outcome::Broken(description(ran, at)),
+        (None, None, Some(at)) => Outcome::Skip(description(ran, at)),
         (None, None, None) if ran.steps.iter().all(|step| step.cleanup) => {
             Outcome::Skip(format!("no step may run in `{environment}`, which is protected: {}", ran.left_out))
         }
@@ -101,10 +102,10 @@ fn passed(ran: &Ran) -> String {
     let rest = if ran.left_out.is_empty() { String::new() } else { format!("; not run here: {}", ran.left_out) };
     let pictures = ran.steps.iter().filter_map(|step| step.screenshot.as_ref());
     let pictures: String = pictures.map(|path| format!("; screenshot {path}")).collect();
-    format!("{steps} steps in {} ms{rest}{pictures}", ran.took.as_millis())
+    format!("{} in {} ms{rest}{pictures}", counted(steps, "step"), ran.took.as_millis())
 }
 
-fn said(ran: &Ran, at: usize) -> String {
+fn description(ran: &Ran, at: usize) -> String {
     let step = &ran.steps[at];
     let what = match &step.state {
         State::Passed => "",
@@ -116,15 +117,17 @@ fn said(ran: &Ran, at: usize) -> String {
 }
 
 fn failure(ran: &Ran, at: usize, environment: &str) -> Outcome {
-    let State::Failed { findings, evidence, .. } = &ran.steps[at].state else { return Outcome::fail(said(ran, at)) };
+    let State::Failed { findings, evidence, .. } = &ran.steps[at].state else {
+        return Outcome::fail(description(ran, at));
+    };
     let mut evidence = evidence.clone();
     evidence.push(Evidence { name: "steps".to_owned(), text: steps(ran) });
     let hint = format!(
-        "if the step is what has to change, change {} and run `gate test --env {environment} workflows::{}` again",
+        "if the change is intended, change the step in {} and run `gate test --env {environment} workflows::{}` again",
         ran.file.display(),
         ran.workflow
     );
-    Outcome::Fail { message: said(ran, at), findings: findings.clone(), evidence, hint: Some(hint) }
+    Outcome::Fail { message: description(ran, at), findings: findings.clone(), evidence, hint: Some(hint) }
 }
 
 /// Lists the steps, one a line.
@@ -133,7 +136,7 @@ fn steps(ran: &Ran) -> String {
         let became = match &step.state {
             State::Passed => "passed".to_owned(),
             State::Failed { message, .. } => format!("FAILED: {message}"),
-            State::Broken(reason) => format!("could not be asked: {reason}"),
+            State::Broken(reason) => format!("could not run: {reason}"),
             State::Skipped(reason) => format!("skipped: {reason}"),
         };
         let kind = if step.cleanup { ", clean-up" } else { "" };
@@ -143,7 +146,7 @@ fn steps(ran: &Ran) -> String {
 }
 
 /// Cuts a text at `length` characters, and says so.
-pub(super) fn shortened(text: &str, length: usize) -> String {
+pub(super) fn truncated(text: &str, length: usize) -> String {
     match text.char_indices().nth(length) {
         Some((at, _)) => format!("{}.. ({} bytes)", &text[..at], text.len()),
         None => text.to_owned(),
@@ -153,6 +156,5 @@ pub(super) fn shortened(text: &str, length: usize) -> String {
 /// Says how long was waited for what did not come.
 #[must_use]
 pub fn waited(waited: Duration, attempts: u32) -> String {
-    let times = if attempts == 1 { "asked once".to_owned() } else { format!("asked {attempts} times") };
-    format!("not so after {:.1} s ({times})", waited.as_secs_f64())
+    format!("not met after {:.1} s ({})", waited.as_secs_f64(), counted(attempts, "attempt"))
 }

@@ -13,10 +13,10 @@ use super::Observed;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// None of the known words.
-    #[error("`{0}` names no part of an answer (known: status, body, header:NAME, regex:PATTERN, $ and a JSONPath)")]
+    #[error("`{0}` names no part of a result (known: status, body, header:NAME, regex:PATTERN, $ and a JSONPath)")]
     Unknown(String),
     /// Not RFC 9535.
-    #[error("`{path}` is no JSONPath: {reason}")]
+    #[error("`{path}` is not a valid JSONPath: {reason}")]
     Path {
         /// The text.
         path: String,
@@ -24,7 +24,7 @@ pub enum SourceError {
         reason: String,
     },
     /// Not a regular expression.
-    #[error("`{pattern}` is no regular expression: {reason}")]
+    #[error("`{pattern}` is not a valid regular expression: {reason}")]
     Pattern {
         /// The text.
         pattern: String,
@@ -180,8 +180,8 @@ mod tests {
 
     #[rstest]
     #[case("headers", "known: status, body")]
-    #[case("$.[", "is no JSONPath")]
-    #[case("regex:(", "is no regular expression")]
+    #[case("$.[", "is not a valid JSONPath")]
+    #[case("regex:(", "is not a valid regular expression")]
     fn a_text_that_names_nothing_is_refused(#[case] text: &str, #[case] want: &str) {
         let error = Source::try_from(text.to_owned()).unwrap_err().to_string();
         assert!(error.contains(want), "{error}");

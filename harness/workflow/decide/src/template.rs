@@ -16,7 +16,7 @@ pub enum TemplateError {
     #[error("`{{{{` is not closed in `{0}`; write {{{{ name }}}}")]
     Open(String),
     /// What stands between the braces is no name.
-    #[error("`{{{{{0}}}}}` holds no name; write {{{{ name }}}} with a-z, A-Z, 0-9, `_`, `-` and `.`")]
+    #[error("`{{{{{0}}}}}` contains no name; write {{{{ name }}}} with a-z, A-Z, 0-9, `_`, `-` and `.`")]
     NoName(String),
 }
 
@@ -167,8 +167,8 @@ mod tests {
 
     #[rstest]
     #[case("{{ id", "is not closed")]
-    #[case("{{ }}", "holds no name")]
-    #[case("{{ a b }}", "holds no name")]
+    #[case("{{ }}", "contains no name")]
+    #[case("{{ a b }}", "contains no name")]
     fn braces_that_hold_no_name_are_refused(#[case] text: &str, #[case] want: &str) {
         assert!(Template::parse(text).unwrap_err().to_string().contains(want));
     }

@@ -51,7 +51,7 @@ fn known() -> Known {
     Known { services: set(&["api", "web"]), caches: set(&["cache"]), databases: set(&["main"]) }
 }
 
-fn book(files: &[(&str, &str)]) -> Book {
+fn files(files: &[(&str, &str)]) -> WorkflowFiles {
     let files: Vec<(PathBuf, String)> = files
         .iter()
         .map(|(name, text)| (PathBuf::from(format!("workflows/{name}.toml")), (*text).to_owned()))
@@ -61,12 +61,12 @@ fn book(files: &[(&str, &str)]) -> Book {
 
 #[test]
 fn a_file_is_steps_with_clean_up_last_and_logins_of_other_files() {
-    let book = book(&[("order", ORDER), ("login", LOGIN)]);
-    assert_eq!(book.broken, []);
-    let names: Vec<(&str, usize)> = book.workflows[0].steps.iter().map(|s| (s.name.as_str(), s.line)).collect();
+    let files = files(&[("order", ORDER), ("login", LOGIN)]);
+    assert_eq!(files.broken, []);
+    let names: Vec<(&str, usize)> = files.workflows[0].steps.iter().map(|s| (s.name.as_str(), s.line)).collect();
     assert_eq!(names, [("place it", 13), ("look", 18), ("see the row", 24), ("take the order away", 8)]);
-    assert_eq!(book.workflows.len(), 1);
-    assert_eq!(book.logins["owner"].steps.len(), 1);
+    assert_eq!(files.workflows.len(), 1);
+    assert_eq!(files.logins["owner"].steps.len(), 1);
 }
 
 #[rstest]
@@ -80,14 +80,14 @@ fn a_file_is_steps_with_clean_up_last_and_logins_of_other_files() {
 #[case::bad_path(
     "[[step]]\nname = \"a\"\nhttp = { service = \"web\", path = \"/\" }\ncapture = { id = \"$.[\" }\n",
     4,
-    "is no JSONPath"
+    "is not a valid JSONPath"
 )]
 #[case::two_questions(
     "\n[[step]]\nname = \"a\"\nhttp = { service = \"web\", path = \"/\" }\nexec = { program = \"x\" }\n",
     2,
-    "has to ask one thing"
+    "needs exactly one action"
 )]
-#[case::no_question("[[step]]\nname = \"a\"\n", 1, "has to ask one thing")]
+#[case::no_question("[[step]]\nname = \"a\"\n", 1, "needs exactly one action")]
 #[case::service("[[step]]\nname = \"a\"\nhttp = { service = \"wbe\", path = \"/\" }\n", 3, "did you mean `web`?")]
 #[case::unknown_name(
     "[[step]]\nname = \"a\"\nhttp = { service = \"web\", path = \"/{{ di }}\" }\n",
@@ -113,19 +113,23 @@ fn a_file_is_steps_with_clean_up_last_and_logins_of_other_files() {
 #[case::assertion(
     "[[step]]\nname = \"a\"\nhttp = { service = \"web\", path = \"/\" }\nassert = [\n  { of = \"body\" },\n]\n",
     5,
-    "nothing is said of `body`"
+    "the assertion on `body`"
 )]
 #[case::writing_cache(
     "[[step]]\nname = \"a\"\nsafe = true\nredis = { command = [\"DEL\", \"x\"] }\n",
     1,
-    "not known to change nothing"
+    "not known to be read-only"
 )]
 #[case::too_long(
     "within = \"2m\"\n[[step]]\nname = \"a\"\nexec = { program = \"x\" }\n",
     1,
-    "longer than a check may take"
+    "longer than the limit of a check"
 )]
-#[case::long_until("[[step]]\nname = \"a\"\nexec = { program = \"x\" }\nuntil = { within = \"5m\" }\n", 1, "cannot be")]
+#[case::long_until(
+    "[[step]]\nname = \"a\"\nexec = { program = \"x\" }\nuntil = { within = \"5m\" }\n",
+    1,
+    "is out of range"
+)]
 #[case::empty("title = \"x\"\n", 1, "has no steps")]
 #[case::only_clean_up("[[step]]\nname = \"a\"\ncleanup = true\nexec = { program = \"x\" }\n", 1, "only clean-up steps")]
 #[case::two_bodies(
@@ -136,48 +140,52 @@ fn a_file_is_steps_with_clean_up_last_and_logins_of_other_files() {
 #[case::hollow_login("[[login.a.step]]\nname = \"a\"\nexec = { program = \"x\" }\n", 1, "captures nothing")]
 #[case::no_toml("[[step]\n", 1, "")]
 fn a_file_that_cannot_work_is_told_with_its_line(#[case] text: &str, #[case] line: usize, #[case] want: &str) {
-    let book = book(&[("bad", text)]);
-    assert!(book.workflows.is_empty());
-    let [broken] = book.broken.as_slice() else { panic!("{:?}", book.broken) };
+    let files = files(&[("bad", text)]);
+    assert!(files.workflows.is_empty());
+    let [broken] = files.broken.as_slice() else { panic!("{:?}", files.broken) };
     assert_eq!((broken.name.as_str(), broken.error.line), ("bad", line), "{}", broken.error);
     assert!(broken.error.to_string().contains(want), "{}", broken.error);
 }
 
 #[test]
 fn one_broken_file_leaves_the_others_alone_and_a_login_is_there_once() {
-    let book = book(&[("a", LOGIN), ("b", LOGIN), ("c", "nope"), ("order", ORDER)]);
-    let broken: Vec<String> = book.broken.iter().map(|broken| broken.error.to_string()).collect();
+    let files = files(&[("a", LOGIN), ("b", LOGIN), ("c", "nope"), ("order", ORDER)]);
+    let broken: Vec<String> = files.broken.iter().map(|broken| broken.error.to_string()).collect();
     assert_eq!(broken.len(), 2);
-    assert!(broken[1].contains("login `owner` is in workflows/a.toml already"), "{broken:?}");
-    assert_eq!(book.workflows.len(), 1);
+    assert!(broken[1].contains("login `owner` is already defined in workflows/a.toml"), "{broken:?}");
+    assert_eq!(files.workflows.len(), 1);
 }
 
 #[test]
 fn a_protected_environment_gets_the_safe_steps_that_need_nothing_of_the_others() {
-    let book = book(&[("order", ORDER), ("login", LOGIN)]);
-    let selection = select(&book.workflows[0].steps, &book.logins, Policy::Protected);
+    let files = files(&[("order", ORDER), ("login", LOGIN)]);
+    let selection = select(&files.workflows[0].steps, &files.logins, Policy::Protected);
     let names: Vec<&str> = selection.steps.iter().map(|step| step.name.as_str()).collect();
     assert_eq!(names, ["look"]);
     assert_eq!(
-        selection.told(),
-        "`place it` (not marked safe), `see the row` (needs `id` of a step that is left out), \
+        selection.left_out_steps(),
+        "`place it` (not marked safe), `see the row` (needs `id`, captured by a step that is left out), \
          `take the order away` (not marked safe)"
     );
-    assert_eq!(select(&book.workflows[0].steps, &book.logins, Policy::Open).steps.len(), 4);
+    assert_eq!(select(&files.workflows[0].steps, &files.logins, Policy::Open).steps.len(), 4);
 }
 
 #[test]
 fn a_step_becomes_a_question_with_its_values_typed() {
-    let book = book(&[("order", ORDER), ("login", LOGIN)]);
-    let steps = &book.workflows[0].steps;
+    let files = files(&[("order", ORDER), ("login", LOGIN)]);
+    let steps = &files.workflows[0].steps;
     let vars = Vars::from([("id".to_owned(), 7.into()), ("run.id".to_owned(), "r1".into())]);
-    let Ask::Http { method, headers, body, .. } = steps[0].action.ask(&vars, false).unwrap() else { panic!() };
+    let StepRequest::Http { method, headers, body, .. } = steps[0].action.request(&vars, false).unwrap() else {
+        panic!()
+    };
     assert_eq!(method, "POST");
     assert_eq!(headers, [("content-type".to_owned(), "application/json".to_owned())]);
     assert_eq!(body.unwrap(), br#"{"note":"r1","quantity":2}"#);
-    let Ask::Sql { database, params, read_only, .. } = steps[2].action.ask(&vars, true).unwrap() else { panic!() };
+    let StepRequest::Sql { database, params, read_only, .. } = steps[2].action.request(&vars, true).unwrap() else {
+        panic!()
+    };
     assert_eq!((database.as_str(), params, read_only), ("main", vec![7.into()], true));
-    assert_eq!(steps[3].action.ask(&Vars::new(), false), Err(Unset("id".to_owned())));
+    assert_eq!(steps[3].action.request(&Vars::new(), false), Err(Unset("id".to_owned())));
 }
 
 #[test]
@@ -202,7 +210,7 @@ fn ran(states: &[(bool, State)]) -> Ran {
 }
 
 fn failed() -> State {
-    let finding = Finding::new("$[0]", "to be there", "missing");
+    let finding = Finding::new("$[0]", "present", "missing");
     let message = ran::waited(Duration::from_secs(5), 12);
     State::Failed { message, findings: vec![finding], evidence: Vec::new() }
 }
@@ -211,7 +219,7 @@ fn failed() -> State {
 fn a_failure_says_the_step_its_line_and_how_long_was_waited() {
     let ran = ran(&[(false, State::Passed), (false, failed()), (true, State::Passed)]);
     let Outcome::Fail { message, findings, evidence, .. } = outcome(&ran, "staging") else { panic!() };
-    assert_eq!(message, "step `see it` (workflows/order.toml:7): not so after 5.0 s (asked 12 times)");
+    assert_eq!(message, "step `see it` (workflows/order.toml:7): not met after 5.0 s (12 attempts)");
     assert_eq!(findings.len(), 1);
     assert!(evidence[0].text.contains("see it (0.25 s, clean-up): passed"), "{}", evidence[0].text);
 }

@@ -80,7 +80,7 @@ pub(super) async fn costs(
 /// once more when a second is over.
 // Source: PostgreSQL 15 and later, pgstat.c: PGSTAT_MIN_INTERVAL, PGSTAT_IDLE_INTERVAL.
 async fn written_down(probe: &Probe, sides: &[Running<'_>; 2]) -> Result<[u64; 2], BenchError> {
-    statistics::settled(Instant::now()).await;
+    statistics::settle(Instant::now()).await;
     let load = Load { pace: Pace::Concurrency(1), extent: Extent::Requests(NUDGES), timeout: probe.timeout.0 };
     let nudged = [load::run(&sides[0].subject, load, 1).await?, load::run(&sides[1].subject, load, 1).await?];
     Ok(nudged.map(|measured| measured.sent))

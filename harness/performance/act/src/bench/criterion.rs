@@ -12,7 +12,7 @@ use std::{
 
 use stagegate_base::{command::Command, release::Release};
 use stagegate_performance_decide::{
-    criterion::{self, Asked, Kept},
+    criterion::{self, CriterionResult, RequestCounts},
     plot,
 };
 use tokio::io::AsyncReadExt;
@@ -23,7 +23,7 @@ use stagegate_host::{
 };
 
 /// What the child writes last: what it asked, for each probe.
-const ASKED: &str = "asked.json";
+const ASKED: &str = "requests.json";
 /// What criterion printed.
 const LOG: &str = "criterion.log";
 
@@ -34,7 +34,7 @@ pub enum CriterionError {
     #[error(transparent)]
     Run(#[from] RunError),
     /// It took too long.
-    #[error("criterion was ended after {within:?}, its time limit; what it printed is in {}", log.display())]
+    #[error("criterion was stopped after its time limit of {within:?}; its output is in {}", log.display())]
     TimedOut {
         /// Its time.
         within: Duration,
@@ -42,7 +42,7 @@ pub enum CriterionError {
         log: PathBuf,
     },
     /// It ended before it was done.
-    #[error("criterion ended early: {reason}; what it printed is in {}", log.display())]
+    #[error("criterion failed: {reason}; its output is in {}", log.display())]
     Ended {
         /// Its last line.
         reason: String,
@@ -84,9 +84,9 @@ pub fn prepare(dir: &Path, baseline: Option<(&Path, &str)>) -> Result<(), Criter
         let _ = std::fs::remove_file(dir.join(ASKED));
         let Some((from, name)) = baseline.filter(|(from, _)| *from != dir && from.is_dir()) else { return Ok(()) };
         for folder in folders(from)? {
-            let (kept, Some(probe)) = (folder.join(name), folder.file_name()) else { continue };
-            if kept.is_dir() {
-                copy(&kept, &dir.join(probe).join(name))?;
+            let (result, Some(probe)) = (folder.join(name), folder.file_name()) else { continue };
+            if result.is_dir() {
+                copy(&result, &dir.join(probe).join(name))?;
             }
         }
         Ok(())
@@ -106,7 +106,7 @@ pub async fn measure(
     dir: &Path,
     baseline: Option<&str>,
     within: Duration,
-) -> Result<Vec<Kept>, CriterionError> {
+) -> Result<Vec<CriterionResult>, CriterionError> {
     let files = |source| CriterionError::Files { dir: dir.to_owned(), source };
     let mut child = runner.start(command)?;
     let mut printed = Vec::new();
@@ -134,13 +134,13 @@ pub async fn measure(
 ///
 /// # Errors
 /// The system's.
-pub fn write_asked(dir: &Path, asked: &BTreeMap<String, Asked>) -> io::Result<()> {
-    files::write_whole(&dir.join(ASKED), &serde_json::to_vec(asked).map_err(io::Error::other)?)
+pub fn write_requests(dir: &Path, requests: &BTreeMap<String, RequestCounts>) -> io::Result<()> {
+    files::write_whole(&dir.join(ASKED), &serde_json::to_vec(requests).map_err(io::Error::other)?)
 }
 
 /// Reads what criterion kept of each probe that was asked, and draws a picture of it beside its files.
-fn read(dir: &Path, baseline: Option<&str>) -> io::Result<Vec<Kept>> {
-    let asked: BTreeMap<String, Asked> =
+fn read(dir: &Path, baseline: Option<&str>) -> io::Result<Vec<CriterionResult>> {
+    let requests: BTreeMap<String, RequestCounts> =
         serde_json::from_slice(&std::fs::read(dir.join(ASKED))?).map_err(io::Error::other)?;
     let mut by_name = BTreeMap::new();
     for folder in folders(dir)? {
@@ -148,20 +148,20 @@ fn read(dir: &Path, baseline: Option<&str>) -> io::Result<Vec<Kept>> {
             by_name.insert(name, folder);
         }
     }
-    let kept = |(probe, asked): (String, Asked)| {
+    let result = |(probe, requests): (String, RequestCounts)| {
         // What an earlier run measured of it is not what was measured now.
-        let folder = by_name.get(&probe).filter(|_| asked.failed < asked.sent);
+        let folder = by_name.get(&probe).filter(|_| requests.failed < requests.sent);
         let estimate = |file: &str| folder.and_then(|folder| criterion::mean(&text(folder, file)));
-        let kept = Kept {
+        let result = CriterionResult {
             mean: estimate("new/estimates.json"),
             change: baseline.and_then(|_| estimate("change/estimates.json")),
             probe,
-            asked,
+            requests,
         };
-        folder.map_or(Ok(()), |folder| draw(folder, &kept.probe, baseline))?;
-        Ok(kept)
+        folder.map_or(Ok(()), |folder| draw(folder, &result.probe, baseline))?;
+        Ok(result)
     };
-    asked.into_iter().map(kept).collect()
+    requests.into_iter().map(result).collect()
 }
 
 fn draw(folder: &Path, probe: &str, baseline: Option<&str>) -> io::Result<()> {
@@ -234,8 +234,8 @@ mod tests {
         }
     }
 
-    fn asked(sent: u64, failed: u64) -> BTreeMap<String, Asked> {
-        [("orders".to_owned(), Asked { sent, failed, said: String::new() })].into()
+    fn requests(sent: u64, failed: u64) -> BTreeMap<String, RequestCounts> {
+        [("orders".to_owned(), RequestCounts { sent, failed, reasons: String::new() })].into()
     }
 
     #[test]
@@ -245,14 +245,14 @@ mod tests {
         folder.put("a-folder/new/estimates.json", ESTIMATES);
         folder.put("a-folder/new/sample.json", r#"{"iters":[1.0],"times":[100.0]}"#);
         folder.put("a-folder/change/estimates.json", ESTIMATES);
-        write_asked(&folder.0, &asked(10, 0)).unwrap();
-        let kept = read(&folder.0, Some("v1")).unwrap();
-        assert_eq!((kept[0].mean.unwrap().value, kept[0].change.is_some()), (100.0, true));
+        write_requests(&folder.0, &requests(10, 0)).unwrap();
+        let result = read(&folder.0, Some("v1")).unwrap();
+        assert_eq!((result[0].mean.unwrap().value, result[0].change.is_some()), (100.0, true));
         assert!(text(&folder.0.join("a-folder"), "samples.svg").contains("<svg"));
 
         prepare(&folder.0, None).unwrap();
         assert!(!folder.0.join("a-folder/change").exists() && !folder.0.join(ASKED).exists());
-        write_asked(&folder.0, &asked(10, 10)).unwrap();
+        write_requests(&folder.0, &requests(10, 10)).unwrap();
         assert_eq!(read(&folder.0, None).unwrap()[0].mean, None, "nothing was answered: what is there is of before");
     }
 
@@ -275,7 +275,7 @@ mod tests {
             async move { measure(&Runner::default(), &command, &dir, None, within).await.unwrap_err().to_string() }
         };
         let early = run("echo", "the probe is not there", Duration::from_secs(20)).await;
-        assert!(early.contains("ended early: the probe is not there"), "{early}");
+        assert!(early.contains("failed: the probe is not there"), "{early}");
         let hung = run("sleep", "60", Duration::from_millis(100)).await;
         assert!(hung.contains("time limit"), "{hung}");
     }

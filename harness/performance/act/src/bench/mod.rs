@@ -4,9 +4,9 @@
 //! applies its own migrations, and are measured in turn. They are taken down at the end, however it comes; what a killed
 //! run left is taken down by the next one of the same name. Whether one is slower is decided elsewhere.
 
-mod alone;
 mod cost;
 pub mod criterion;
+mod measurement_lock;
 mod pairs;
 mod stored;
 mod turns;
@@ -23,7 +23,7 @@ use stagegate_performance_decide::{
 };
 
 use crate::load::{self, NoSubject, Subject};
-pub use alone::{Alone, AloneError};
+pub use measurement_lock::{MeasurementLock, MeasurementLockError};
 use stagegate_host::{
     deployment::{self, DeploymentError},
     engine::{Engine, EngineError},
@@ -41,7 +41,7 @@ const DOWN_WITHIN: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
     /// One of the releases did not come up.
-    #[error("{what} does not come up for the comparison")]
+    #[error("the copy of {what} did not start for the comparison")]
     Up {
         /// Which one.
         what: String,
@@ -53,13 +53,13 @@ pub enum BenchError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// A program.
-    #[error("the throw-away projects of the comparison cannot be taken down")]
+    #[error("cannot remove the temporary projects of the comparison")]
     Run(#[from] RunError),
     /// There is nothing to ask.
     #[error(transparent)]
     Subject(#[from] NoSubject),
     /// A file or a thread.
-    #[error("the comparison needs files and threads of its own")]
+    #[error("cannot create the files or threads of the comparison")]
     System(#[from] io::Error),
 }
 

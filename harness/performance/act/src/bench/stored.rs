@@ -24,7 +24,7 @@ const ROTATIONS: usize = 72;
 #[derive(Debug, thiserror::Error)]
 pub enum StoredError {
     /// It was never saved.
-    #[error("no baseline `{name}` ({}); make it with `gate bench --env {environment} --save-baseline {name}`", path.display())]
+    #[error("no baseline `{name}` ({}); create it with `gate bench --env {environment} --save-baseline {name}`", path.display())]
     None {
         /// Its name.
         name: String,

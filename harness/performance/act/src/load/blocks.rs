@@ -39,11 +39,11 @@ impl Blocks {
     /// # Errors
     /// An error of the system where a thread or timer cannot be made; never one of a service, those are counted.
     pub async fn start(turns: Turns) -> io::Result<Self> {
-        let (ask, asked) = mpsc::channel(1);
+        let (ask, sent_requests) = mpsc::channel(1);
         let (tell, told) = oneshot::channel();
         std::thread::Builder::new().name("load".to_owned()).spawn(move || {
             match generator::runtime() {
-                Ok(runtime) => runtime.block_on(serve(turns, tell, asked)),
+                Ok(runtime) => runtime.block_on(serve(turns, tell, sent_requests)),
                 Err(error) => drop(tell.send(Err(error))),
             };
         })?;
@@ -65,7 +65,7 @@ impl Blocks {
 async fn serve(
     turns: Turns,
     ready: oneshot::Sender<io::Result<()>>,
-    mut asked: mpsc::Receiver<oneshot::Sender<io::Result<Vec<Block>>>>,
+    mut sent_requests: mpsc::Receiver<oneshot::Sender<io::Result<Vec<Block>>>>,
 ) {
     let mut arms = Vec::new();
     for (arm, subject) in &turns.arms {
@@ -83,7 +83,7 @@ async fn serve(
     }
     let began = Instant::now();
     let mut rotation = 0;
-    while let Some(tell) = asked.recv().await {
+    while let Some(tell) = sent_requests.recv().await {
         let blocks = rotate(&arms, &turns, rotation, began).await;
         rotation += 1;
         // Nobody waits any more: the measurement was given up.

@@ -47,7 +47,7 @@ impl Client {
         }
     }
 
-    /// Gives the connection up, as after a request that had no answer in time.
+    /// Gives the connection up, as after a request that had no response in time.
     pub(super) fn reset(&mut self) {
         match self {
             Client::Http(client) => client.reset(),

@@ -15,10 +15,10 @@ pub enum Fault {
     #[error("connection closed")]
     Closed,
     /// Reading or writing failed.
-    #[error("connection broken")]
+    #[error("connection reset")]
     Broken,
     /// What came is no HTTP/1.1.
-    #[error("no HTTP/1.1 answer")]
+    #[error("no HTTP/1.1 response")]
     Malformed,
     /// An answer, but not one that the probe takes for good.
     #[error("status {0}")]
@@ -27,7 +27,7 @@ pub enum Fault {
     #[error("SQLSTATE {}", String::from_utf8_lossy(.0))]
     Sql([u8; 5]),
     /// A step of a workflow did not hold; its line in the file.
-    #[error("the step in line {0} does not hold")]
+    #[error("the step in line {0} failed")]
     Workflow(u32),
     /// No whole answer in time, counted from the intended start.
     #[error("timeout")]

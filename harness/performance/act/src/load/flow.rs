@@ -38,7 +38,7 @@ impl Flow {
     pub(super) async fn once(&self) -> Result<u64, Fault> {
         let nth = self.taken.fetch_add(1, Ordering::Relaxed) + 1;
         let ran = workflow::begin(&self.runtime, &self.place, &self.workflow, nth).await;
-        match ran.first_unsound() {
+        match ran.first_not_passed() {
             Some(step) => Err(Fault::Workflow(u32::try_from(step.line).unwrap_or(u32::MAX))),
             None => Ok(0),
         }

@@ -17,7 +17,7 @@ const SAMPLES: usize = 20_000;
 
 /// One request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct SentRequest {
     /// When it should have been sent, or was sent in a closed loop.
     pub from: Instant,
     /// Nanoseconds until its answer was whole, or until it was given up.
@@ -51,7 +51,7 @@ pub struct Measured {
     pub queued: u64,
     /// What the generator's threads did meanwhile.
     pub own: Own,
-    asked: Vec<Asked>,
+    sent_requests: Vec<SentRequest>,
 }
 
 impl Measured {
@@ -68,7 +68,7 @@ impl Measured {
             lag: histogram(),
             queued: 0,
             own: Own::default(),
-            asked: Vec::new(),
+            sent_requests: Vec::new(),
         }
     }
 
@@ -76,8 +76,8 @@ impl Measured {
     pub(super) fn add(&mut self, from: Instant, end: Instant, answer: Result<u64, Fault>) {
         self.sent += 1;
         let ns = nanoseconds(end.saturating_duration_since(from));
-        if self.asked.len() < SAMPLES {
-            self.asked.push(Asked { from, ns, fault: answer.err() });
+        if self.sent_requests.len() < SAMPLES {
+            self.sent_requests.push(SentRequest { from, ns, fault: answer.err() });
         }
         let size = match answer {
             Ok(size) => size,
@@ -114,36 +114,40 @@ impl Measured {
         };
         self.queued += other.queued;
         self.own.add(other.own);
-        self.asked.extend(other.asked);
+        self.sent_requests.extend(other.sent_requests);
     }
 
     /// Returns the good answers' latencies in nanoseconds in the order of their start; empty where there were too
     /// many to keep each.
     #[must_use]
     pub fn samples(&self) -> Vec<u64> {
-        self.asked().into_iter().filter(|asked| asked.fault.is_none()).map(|asked| asked.ns).collect()
+        self.sent_requests()
+            .into_iter()
+            .filter(|sent_requests| sent_requests.fault.is_none())
+            .map(|sent_requests| sent_requests.ns)
+            .collect()
     }
 
     /// Returns each request in the order of its start; empty where there were too many to keep each.
     #[must_use]
-    pub fn asked(&self) -> Vec<Asked> {
-        if self.asked.len() as u64 != self.sent {
+    pub fn sent_requests(&self) -> Vec<SentRequest> {
+        if self.sent_requests.len() as u64 != self.sent {
             return Vec::new();
         }
-        let mut asked = self.asked.clone();
-        asked.sort_by_key(|asked| asked.from);
-        asked
+        let mut sent_requests = self.sent_requests.clone();
+        sent_requests.sort_by_key(|sent_requests| sent_requests.from);
+        sent_requests
     }
 
     /// Returns each request with its times in microseconds from `began`; empty where there were too many to keep each.
     #[must_use]
     pub fn requests(&self, began: Instant) -> Vec<Request> {
-        let request = |asked: Asked| {
-            let intended = nanoseconds(asked.from.saturating_duration_since(began));
-            let (intended_us, ended_us) = (intended / 1_000, intended.saturating_add(asked.ns) / 1_000);
-            Request { intended_us, ended_us, good: asked.fault.is_none() }
+        let request = |sent_requests: SentRequest| {
+            let intended = nanoseconds(sent_requests.from.saturating_duration_since(began));
+            let (intended_us, ended_us) = (intended / 1_000, intended.saturating_add(sent_requests.ns) / 1_000);
+            Request { intended_us, ended_us, good: sent_requests.fault.is_none() }
         };
-        self.asked().into_iter().map(request).collect()
+        self.sent_requests().into_iter().map(request).collect()
     }
 
     /// Summarises the latencies: exactly where each was kept, else to 0.1 %.
@@ -185,7 +189,7 @@ impl Measured {
         errors.map(|(fault, count)| (fault.to_string(), *count)).collect()
     }
 
-    /// Returns how many requests had no answer in time.
+    /// Returns how many requests had no response in time.
     #[must_use]
     pub fn timeouts(&self) -> u64 {
         self.faults.get(&Fault::Timeout).copied().unwrap_or_default()

@@ -28,7 +28,7 @@ pub use fault::Fault;
 pub use flow::Flow;
 pub use generator::{Meanwhile, run};
 pub use http::Call;
-pub use measured::{Asked, Measured};
+pub use measured::{Measured, SentRequest};
 pub use own::Own;
 pub use pace::{Extent, Load, Pace};
 pub use probe::{NoSubject, load, subject};

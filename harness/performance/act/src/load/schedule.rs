@@ -107,7 +107,7 @@ mod linux {
             let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
             #[expect(
                 deprecated,
-                reason = "its successor is unsafe, which is forbidden here; what it asks for holds: the descriptor is \
+                reason = "its successor is unsafe, which is forbidden here; what it requires is true: the descriptor is \
                           owned by the registration and stays open as long as it"
             )]
             Ok(Alarm(AsyncFd::new(timer)?))

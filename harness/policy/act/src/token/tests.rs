@@ -69,10 +69,10 @@ fn an_rsa_key_has_the_public_key_that_openssl_tells() {
 }
 
 #[rstest]
-#[case::no_pem(Algorithm::RS256, "a secret text", "no private key in PEM")]
-#[case::public(Algorithm::ES256, P256[1], "no private key in PEM")]
-#[case::another_kind(Algorithm::RS256, P256[0], "cannot sign RS256")]
-#[case::another_curve(Algorithm::ES384, P256[0], "cannot sign ES384")]
+#[case::no_pem(Algorithm::RS256, "a secret text", "not a private key in PEM")]
+#[case::public(Algorithm::ES256, P256[1], "not a private key in PEM")]
+#[case::another_kind(Algorithm::RS256, P256[0], "cannot sign with RS256")]
+#[case::another_curve(Algorithm::ES384, P256[0], "cannot sign with ES384")]
 #[case::shared(Algorithm::HS256, P256[0], "one shared key")]
 #[case::sec1(Algorithm::ES256, "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n", "openssl pkcs8")]
 fn a_key_that_cannot_sign_is_told_without_the_key(#[case] algorithm: Algorithm, #[case] pem: &str, #[case] want: &str) {

@@ -2,7 +2,7 @@
 
 use super::{
     Stack,
-    stack::{Held, shared},
+    stack::{Owned, shared},
 };
 use crate::rules::Mount;
 use stagegate_base::finding::Finding;
@@ -23,7 +23,7 @@ const OF_THE_HOST: [&str; 8] = [
 /// them may write to it. What both only read, such as a release's settings in one checkout, passes nothing on.
 #[must_use]
 pub fn binds(own: &Stack, other: &Stack) -> Vec<Finding> {
-    let bound = |stack: &Stack| -> Vec<Held<Mount>> {
+    let bound = |stack: &Stack| -> Vec<Owned<Mount>> {
         let is_meant =
             |mount: &Mount| mount.kind == "bind" && !OF_THE_HOST.iter().any(|path| within(&mount.source, path));
         stack.mounts().into_iter().filter(|held| is_meant(&held.what)).collect()
@@ -38,17 +38,17 @@ pub fn binds(own: &Stack, other: &Stack) -> Vec<Finding> {
             Finding::new(
                 format!("{} at {}", mine.by, mine.what.target),
                 "a folder of its own",
-                told(&mine.what, &theirs, &other.environment),
+                shared_folder(&mine.what, &theirs, &other.environment),
             )
         })
         .collect()
 }
 
-fn told(mine: &Mount, theirs: &Held<Mount>, environment: &str) -> String {
-    let Held { by, what } = theirs;
+fn shared_folder(mine: &Mount, theirs: &Owned<Mount>, environment: &str) -> String {
+    let Owned { by, what } = theirs;
     let place = if mine.source == what.source { String::new() } else { format!(" as {}", what.source) };
     let who = if mine.read_only { "writes to" } else { "mounts" };
-    format!("{}, which {by} of `{environment}` {who} too{place}", mine.source)
+    format!("{}, which {by} of `{environment}` also {who}{place}", mine.source)
 }
 
 /// Tells whether `path` is `folder` or lies in it.

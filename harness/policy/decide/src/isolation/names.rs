@@ -2,7 +2,7 @@
 
 use super::{
     Stack,
-    stack::{Held, shared},
+    stack::{Owned, shared},
 };
 use stagegate_base::{compose::Model, finding::Finding};
 
@@ -15,7 +15,7 @@ pub fn names(own: &Stack, other: &Stack) -> Vec<Finding> {
         findings.push(Finding::new(
             "project",
             "a compose project of its own",
-            format!("{}, which is that of `{}`", own.project, other.environment),
+            format!("{}, the project of `{}` too", own.project, other.environment),
         ));
     }
     let fixed = |stack: &Stack| stack.model.as_ref().map(fixed).unwrap_or_default();
@@ -24,14 +24,14 @@ pub fn names(own: &Stack, other: &Stack) -> Vec<Finding> {
         Finding::new(
             mine.by,
             "a container name of its own",
-            format!("container_name {}, which {} of `{}` has too", mine.what, theirs.by, other.environment),
+            format!("container_name {}, which {} of `{}` also has", mine.what, theirs.by, other.environment),
         )
     }));
     findings
 }
 
-fn fixed(model: &Model) -> Vec<Held<String>> {
-    let named = |by: String| model.container_name(&by).map(|what| Held { by, what });
+fn fixed(model: &Model) -> Vec<Owned<String>> {
+    let named = |by: String| model.container_name(&by).map(|what| Owned { by, what });
     model.services().into_iter().filter_map(named).collect()
 }
 

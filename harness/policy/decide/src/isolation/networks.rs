@@ -12,7 +12,7 @@ pub fn networks(own: &Stack, other: &Stack) -> Vec<Finding> {
             Finding::new(
                 mine.by,
                 "networks of its own",
-                format!("network {}, in which {} of `{}` is too", mine.what, theirs.by, other.environment),
+                format!("network {}, to which {} of `{}` is also attached", mine.what, theirs.by, other.environment),
             )
         })
         .collect()
@@ -41,7 +41,7 @@ mod tests {
         let outside = json!({ "name": "shared", "external": true });
         let found = networks(&with("staging", outside.clone()), &with("production", outside));
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].found, "network shared, in which api of `production` is too");
+        assert_eq!(found[0].found, "network shared, to which api of `production` is also attached");
         assert_eq!(networks(&with("staging", json!({})), &with("production", json!({}))), []);
     }
 
@@ -53,6 +53,6 @@ mod tests {
             "NetworkSettings": { "Networks": { "shop-staging_back": {}, "shop-production_back": {} } } })));
         let found = networks(&own, &with("production", json!({})));
         assert_eq!(found[0].place.object, "shop-staging-api-1");
-        assert_eq!(found[0].found, "network shop-production_back, in which api of `production` is too");
+        assert_eq!(found[0].found, "network shop-production_back, to which api of `production` is also attached");
     }
 }

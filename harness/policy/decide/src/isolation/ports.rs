@@ -13,7 +13,7 @@ pub fn ports(own: &Stack, other: &Stack) -> Vec<Finding> {
             Finding::new(
                 mine.by,
                 "a port of its own",
-                format!("{}, which {} of `{}` publishes too", mine.what.shown(), theirs.by, other.environment),
+                format!("{}, which {} of `{}` also publishes", mine.what.shown(), theirs.by, other.environment),
             )
         })
         .collect()

@@ -18,11 +18,11 @@ pub struct Place {
 
 /// What was asked from inside of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct ReachReport {
     /// The container whose network was used.
     pub from: String,
     /// Hosts whose names were resolved, or that accepted a connection, one line each (see [`script`]).
-    pub said: String,
+    pub output: String,
 }
 
 /// Returns where the servers of `services` (name and port) listen: by the names of their containers, and by their
@@ -83,29 +83,29 @@ echo asked"#
 /// A text, where the answer is not whole, or `control` (this environment's own servers) was not found from anywhere:
 /// then nothing is proven.
 pub fn reached(
-    asked: &[Asked],
+    asked: &[ReachReport],
     places: &[Place],
     control: &[Place],
     environment: &str,
 ) -> Result<Vec<Finding>, String> {
-    if let Some(broken) = asked.iter().find(|asked| !asked.said.lines().any(|line| line == "asked")) {
-        return Err(format!("from inside of {} nothing could be asked", broken.from));
+    if let Some(broken) = asked.iter().find(|asked| !asked.output.lines().any(|line| line == "asked")) {
+        return Err(format!("nothing could be checked from inside of {}", broken.from));
     }
-    let is_open = |asked: &Asked, place: &Place| said(asked, &format!("open {} {}", place.host, place.port));
+    let is_open = |asked: &ReachReport, place: &Place| has_line(asked, &format!("open {} {}", place.host, place.port));
     if !control.is_empty() && !asked.iter().any(|asked| control.iter().any(|place| is_open(asked, place))) {
-        return Err("its own databases were not found from inside either, so that nothing is proven".to_owned());
+        return Err("not even its own databases can be reached from inside, so the check proves nothing".to_owned());
     }
     let mut findings = Vec::new();
     for asked in asked {
         for place in places {
-            let found = match (is_open(asked, place), said(asked, &format!("known {}", place.host))) {
+            let found = match (is_open(asked, place), has_line(asked, &format!("known {}", place.host))) {
                 (true, _) => format!("{}:{} accepts a connection", place.host, place.port),
                 (false, true) => format!("{} has an address", place.host),
                 (false, false) => continue,
             };
             findings.push(Finding::new(
                 format!("{} of `{environment}`, from {}", place.service, asked.from),
-                "not to be found",
+                "unreachable",
                 found,
             ));
         }
@@ -113,8 +113,8 @@ pub fn reached(
     Ok(findings)
 }
 
-fn said(asked: &Asked, line: &str) -> bool {
-    asked.said.lines().any(|said| said == line)
+fn has_line(asked: &ReachReport, line: &str) -> bool {
+    asked.output.lines().any(|found| found == line)
 }
 
 #[cfg(test)]
@@ -136,8 +136,8 @@ mod tests {
         }
     }
 
-    fn asked(said: &str) -> Asked {
-        Asked { from: "shop-staging-api-1".to_owned(), said: said.to_owned() }
+    fn report(output: &str) -> ReachReport {
+        ReachReport { from: "shop-staging-api-1".to_owned(), output: output.to_owned() }
     }
 
     fn own() -> Vec<Place> {
@@ -154,8 +154,8 @@ mod tests {
     #[test]
     fn what_is_found_from_inside_is_told_with_where_from() {
         let places = listeners(&production(), &[("db".to_owned(), 5432)]);
-        let said = "open shop-staging-db-1 5432\nopen 172.20.0.2 5432\nknown shop-production-db-1\nasked\n";
-        let found = reached(&[asked(said)], &places, &own(), "production").unwrap();
+        let output = "open shop-staging-db-1 5432\nopen 172.20.0.2 5432\nknown shop-production-db-1\nasked\n";
+        let found = reached(&[report(output)], &places, &own(), "production").unwrap();
         let told: Vec<&str> = found.iter().map(|finding| finding.found.as_str()).collect();
         assert_eq!(told, ["shop-production-db-1 has an address", "172.20.0.2:5432 accepts a connection"]);
         assert_eq!(found[0].place.object, "db of `production`, from shop-staging-api-1");
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn an_answer_that_proves_nothing_is_no_pass() {
         let places = listeners(&production(), &[("db".to_owned(), 5432)]);
-        assert!(reached(&[asked("open shop-staging-db-1 5432\n")], &places, &own(), "production").is_err());
-        assert!(reached(&[asked("asked\n")], &places, &own(), "production").is_err());
+        assert!(reached(&[report("open shop-staging-db-1 5432\n")], &places, &own(), "production").is_err());
+        assert!(reached(&[report("asked\n")], &places, &own(), "production").is_err());
     }
 }

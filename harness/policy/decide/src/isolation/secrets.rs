@@ -27,7 +27,7 @@ pub fn secrets(own: &[HeldSecret], other: &[HeldSecret], environment: &str, salt
             findings.push(Finding::new(
                 format!("{} of {}", secret.variable, secret.service),
                 "a value of its own",
-                format!("the value that `{environment}` has{place}"),
+                format!("the value of `{environment}`{place}"),
             ));
         }
     }
@@ -54,7 +54,7 @@ mod tests {
         let found = secrets(&own, &other, "production", &[7; SALT_BYTES]);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].place.object, "PGPASSWORD of api");
-        assert_eq!(found[0].found, "the value that `production` has as POSTGRES_PASSWORD of db");
+        assert_eq!(found[0].found, "the value of `production` as POSTGRES_PASSWORD of db");
         assert!(!format!("{found:?}").contains("kT9fQ2"));
     }
 

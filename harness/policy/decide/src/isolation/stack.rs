@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use serde_json::Value;
 
 use crate::rules::{Mount, Port, Running, Subject};
-use stagegate_base::compose::Model;
+use stagegate_base::{compose::Model, text::counted};
 
 /// An environment, as far as this machine knows it.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +67,7 @@ impl Contained {
 
 /// Something that a service of an environment has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Held<T> {
+pub(super) struct Owned<T> {
     /// The service, or the container where no file says so.
     pub(super) by: String,
     pub(super) what: T,
@@ -86,33 +86,35 @@ impl Stack {
         let containers = self.containers.len();
         match (&self.model, containers) {
             (None, 0) => format!("nothing of `{}` is on this machine", self.environment),
-            (None, n) => format!("{n} containers of `{}`; its files are not here", self.environment),
-            (Some(_), 0) => format!("the files of `{}`; it does not run here", self.environment),
-            (Some(_), n) => format!("the files and {n} containers of `{}`", self.environment),
+            (None, n) => {
+                format!("{} of `{}`; its files are not on this machine", counted(n, "container"), self.environment)
+            }
+            (Some(_), 0) => format!("the files of `{}`; it does not run on this machine", self.environment),
+            (Some(_), n) => format!("the files and {} of `{}`", counted(n, "container"), self.environment),
         }
     }
 
-    pub(super) fn mounts(&self) -> Vec<Held<Mount>> {
+    pub(super) fn mounts(&self) -> Vec<Owned<Mount>> {
         self.each(|subject| subject.mounts.clone())
     }
 
-    pub(super) fn ports(&self) -> Vec<Held<Port>> {
+    pub(super) fn ports(&self) -> Vec<Owned<Port>> {
         self.each(|subject| subject.ports.clone())
     }
 
-    fn each<T: PartialEq>(&self, of: impl Fn(&Subject) -> Vec<T>) -> Vec<Held<T>> {
-        let mut all: Vec<Held<T>> = Vec::new();
+    fn each<T: PartialEq>(&self, of: impl Fn(&Subject) -> Vec<T>) -> Vec<Owned<T>> {
+        let mut all: Vec<Owned<T>> = Vec::new();
         if let Some(model) = &self.model {
             for name in model.services() {
                 let subject = Subject::of_service(model, &name, None);
-                all.extend(of(&subject).into_iter().map(|what| Held { by: name.clone(), what }));
+                all.extend(of(&subject).into_iter().map(|what| Owned { by: name.clone(), what }));
             }
         }
         for container in &self.containers {
             for what in of(&container.subject) {
                 let is_told = all.iter().any(|held| held.by == container.service && held.what == what);
                 if !is_told {
-                    all.push(Held { by: container.name.clone(), what });
+                    all.push(Owned { by: container.name.clone(), what });
                 }
             }
         }
@@ -120,17 +122,17 @@ impl Stack {
     }
 
     /// Returns the networks of services and containers, by the name that the Engine knows them by.
-    pub(super) fn networks(&self) -> Vec<Held<String>> {
-        let mut all: Vec<Held<String>> = Vec::new();
+    pub(super) fn networks(&self) -> Vec<Owned<String>> {
+        let mut all: Vec<Owned<String>> = Vec::new();
         if let Some(model) = &self.model {
             for by in model.services() {
-                all.extend(model.networks(&by).into_iter().map(|what| Held { by: by.clone(), what }));
+                all.extend(model.networks(&by).into_iter().map(|what| Owned { by: by.clone(), what }));
             }
         }
         for container in &self.containers {
             for what in container.networks.keys() {
                 if !all.iter().any(|held| held.by == container.service && held.what == *what) {
-                    all.push(Held { by: container.name.clone(), what: what.clone() });
+                    all.push(Owned { by: container.name.clone(), what: what.clone() });
                 }
             }
         }
@@ -139,11 +141,15 @@ impl Stack {
 }
 
 /// Returns what both hold, each thing once, with who holds it.
-pub(super) fn shared<T>(own: &[Held<T>], other: &[Held<T>], same: impl Fn(&T, &T) -> bool) -> Vec<(Held<T>, Held<T>)>
+pub(super) fn shared<T>(
+    own: &[Owned<T>],
+    other: &[Owned<T>],
+    same: impl Fn(&T, &T) -> bool,
+) -> Vec<(Owned<T>, Owned<T>)>
 where
     T: Clone + PartialEq,
 {
-    let mut found: Vec<(Held<T>, Held<T>)> = Vec::new();
+    let mut found: Vec<(Owned<T>, Owned<T>)> = Vec::new();
     for mine in own {
         let theirs = other.iter().find(|theirs| same(&mine.what, &theirs.what));
         if let Some(theirs) = theirs.filter(|_| !found.iter().any(|(told, _)| told.what == mine.what)) {

@@ -30,12 +30,9 @@ pub fn stores(own: &[Identity], other: &[Identity], environment: &str) -> Vec<Fi
             mine.service.clone(),
             format!("a {} of its own", mine.kind),
             match mine.database.as_str() {
-                "" => format!("the server that {} of `{environment}` is (run {})", theirs.service, mine.server),
+                "" => format!("the server of {} of `{environment}` (run {})", theirs.service, mine.server),
                 name => {
-                    format!(
-                        "database {name} of the cluster that {} of `{environment}` is ({})",
-                        theirs.service, mine.server
-                    )
+                    format!("database {name} of the cluster of {} of `{environment}` ({})", theirs.service, mine.server)
                 }
             },
         )

@@ -2,7 +2,7 @@
 
 use super::{
     Stack,
-    stack::{Held, shared},
+    stack::{Owned, shared},
 };
 use crate::rules::Mount;
 use stagegate_base::finding::Finding;
@@ -10,7 +10,7 @@ use stagegate_base::finding::Finding;
 /// Returns the volumes that both environments mount.
 #[must_use]
 pub fn volumes(own: &Stack, other: &Stack) -> Vec<Finding> {
-    let named = |stack: &Stack| -> Vec<Held<Mount>> {
+    let named = |stack: &Stack| -> Vec<Owned<Mount>> {
         stack.mounts().into_iter().filter(|held| held.what.kind == "volume" && !held.what.source.is_empty()).collect()
     };
     shared(&named(own), &named(other), |a, b| a.source == b.source)
@@ -19,7 +19,7 @@ pub fn volumes(own: &Stack, other: &Stack) -> Vec<Finding> {
             Finding::new(
                 format!("{} at {}", mine.by, mine.what.target),
                 "a volume of its own",
-                format!("volume {}, which {} of `{}` mounts too", mine.what.source, theirs.by, other.environment),
+                format!("volume {}, which {} of `{}` also mounts", mine.what.source, theirs.by, other.environment),
             )
         })
         .collect()
@@ -45,7 +45,7 @@ mod tests {
         let (own, other) = (with("staging", json!({ "name": "data" })), with("production", json!({ "name": "data" })));
         let found = volumes(&own, &other);
         assert_eq!(found[0].place.object, "db at /data");
-        assert_eq!(found[0].found, "volume data, which db of `production` mounts too");
+        assert_eq!(found[0].found, "volume data, which db of `production` also mounts");
         assert_eq!(volumes(&with("staging", json!({})), &with("production", json!({}))), []);
     }
 }

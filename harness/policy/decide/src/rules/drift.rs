@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Ask, Facts, Hit, Rule,
+    Check, Facts, Hit, Rule,
     container::Running,
     inspected::Image,
     subject::{Mount, Port, Subject},
@@ -17,9 +17,9 @@ pub(super) const RULES: &[Rule] = &[Rule {
     id: "drift",
     severity: Severity::Warning,
     title: "a running container is not what the file wants",
-    why: "what was tested or reviewed is not what serves; the next `up` changes it, at a time that nobody chose",
-    mend: "bring the file to what is meant, then `gate up` or `docker compose up -d`",
-    ask: Ask::Stack(drift),
+    why: "what was tested or reviewed is not what runs; the next `up` changes it, at a time that nobody chose",
+    mend: "correct the file, then `gate up` or `docker compose up -d`",
+    check: Check::Stack(drift),
 }];
 
 fn drift(facts: &Facts) -> Vec<Hit> {
@@ -42,7 +42,7 @@ fn drift(facts: &Facts) -> Vec<Hit> {
     }
     for container in own.iter().filter(|c| !subjects.iter().any(|s| s.service == c.subject.service)) {
         let found = format!("{} of service `{}`", container.name, container.subject.service);
-        hits.push(Hit::new("", "only containers of the files' services", found).of(&container.subject.service));
+        hits.push(Hit::new("", "only containers of services in the files", found).of(&container.subject.service));
     }
     hits
 }
@@ -99,7 +99,7 @@ fn of_environment(file: &Subject, running: &Subject, image: Option<&Image>) -> V
     let Some(image) = image else { return told };
     let extra = running.environment.keys().filter(|key| !file.environment.contains_key(*key));
     for key in extra.filter(|key| !image.variables.contains(*key)) {
-        told.push(("environment", format!("{key} not set"), "it is set".to_owned()));
+        told.push(("environment", format!("{key} not set"), "set".to_owned()));
     }
     told
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Ask, Hit, Rule, inspected::Healthcheck, subject::Subject};
+use super::{Check, Hit, Rule, inspected::Healthcheck, subject::Subject};
 use stagegate_base::record::Severity;
 
 pub(super) const RULES: &[Rule] = &[
@@ -10,17 +10,17 @@ pub(super) const RULES: &[Rule] = &[
         id: "healthcheck-missing",
         severity: Severity::Warning,
         title: "a service that keeps running has no healthcheck",
-        why: "Docker and Compose take it for sound as soon as its process is there; a hang or a broken start stays unseen",
-        mend: "add `healthcheck:` with a command that asks the service what its users ask it",
-        ask: Ask::Service(missing),
+        why: "Docker and Compose consider it healthy as soon as its process exists; a hang or a broken start goes unnoticed",
+        mend: "add `healthcheck:` with a command that sends the service a request like those of its users",
+        check: Check::Service(missing),
     },
     Rule {
         id: "healthcheck-cannot-fail",
         severity: Severity::Warning,
         title: "a healthcheck is switched off or always succeeds",
-        why: "`healthy` then says nothing: what waits for it starts too early, and a bad release is taken for a good one",
+        why: "`healthy` then means nothing: what waits for it starts too early, and a bad release counts as a good one",
         mend: "let the command's own exit code through: no `|| true`, no `exit 0` at the end, no `NONE`",
-        ask: Ask::Service(cannot_fail),
+        check: Check::Service(cannot_fail),
     },
 ];
 
@@ -50,7 +50,7 @@ fn fix(subject: &Subject) -> Value {
 fn cannot_fail(subject: &Subject) -> Vec<Hit> {
     let found = match &subject.healthcheck {
         Healthcheck::Missing => return Vec::new(),
-        Healthcheck::Off => "it is switched off".to_owned(),
+        Healthcheck::Off => "switched off".to_owned(),
         Healthcheck::Test(test) => match shell(test) {
             Some(text) if always_succeeds(&text) => format!("`{}` always succeeds", ending(&text)),
             _ => return Vec::new(),

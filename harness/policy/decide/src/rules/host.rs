@@ -1,6 +1,6 @@
 //! Is a container walled off from its host?
 
-use super::{Ask, Hit, Rule, subject::Subject};
+use super::{Check, Hit, Rule, subject::Subject};
 use stagegate_base::record::Severity;
 
 pub(super) const RULES: &[Rule] = &[
@@ -8,9 +8,9 @@ pub(super) const RULES: &[Rule] = &[
         id: "privileged",
         severity: Severity::Required,
         title: "a container is privileged",
-        why: "it has every capability and every device: who gets into it has the machine",
+        why: "it has every capability and every device: whoever compromises it controls the machine",
         mend: "remove `privileged`; add the one capability or device that is needed (`cap_add`, `devices`)",
-        ask: Ask::Service(privileged),
+        check: Check::Service(privileged),
     },
     Rule {
         id: "host-network",
@@ -18,7 +18,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "a container is in the host's network",
         why: "it reaches what listens only on 127.0.0.1, every port of it is open, and environments of one machine collide",
         mend: "remove `network_mode: host` and publish the ports that are needed",
-        ask: Ask::Service(|subject| shared(subject, "network_mode")),
+        check: Check::Service(|subject| shared(subject, "network_mode")),
     },
     Rule {
         id: "host-pid",
@@ -26,7 +26,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "a container sees the host's processes",
         why: "it reads the command lines and environments of all of them, and may end them",
         mend: "remove `pid: host`",
-        ask: Ask::Service(|subject| shared(subject, "pid")),
+        check: Check::Service(|subject| shared(subject, "pid")),
     },
     Rule {
         id: "host-ipc",
@@ -34,7 +34,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "a container shares the host's memory segments",
         why: "it reads and changes shared memory of every other program, PostgreSQL's among them",
         mend: "remove `ipc: host`; raise `shm_size` where shared memory is short",
-        ask: Ask::Service(|subject| shared(subject, "ipc")),
+        check: Check::Service(|subject| shared(subject, "ipc")),
     },
     Rule {
         id: "host-uts",
@@ -42,15 +42,15 @@ pub(super) const RULES: &[Rule] = &[
         title: "a container may rename the host",
         why: "with the host's UTS namespace it sets the machine's host name",
         mend: "remove `uts: host`; set `hostname` where one is needed",
-        ask: Ask::Service(|subject| shared(subject, "uts")),
+        check: Check::Service(|subject| shared(subject, "uts")),
     },
     Rule {
         id: "host-userns",
         severity: Severity::Warning,
         title: "a container opts out of the user namespace",
-        why: "where Docker remaps users, its root is the machine's root again",
+        why: "if Docker remaps users, its root is the machine's root again",
         mend: "remove `userns_mode: host`",
-        ask: Ask::Service(|subject| shared(subject, "userns_mode")),
+        check: Check::Service(|subject| shared(subject, "userns_mode")),
     },
 ];
 

@@ -1,6 +1,6 @@
 //! Is it known which image runs?
 
-use super::{Ask, Hit, Rule, subject::Subject};
+use super::{Check, Hit, Rule, subject::Subject};
 use stagegate_base::record::Severity;
 
 pub(super) const RULES: &[Rule] = &[
@@ -8,9 +8,9 @@ pub(super) const RULES: &[Rule] = &[
         id: "image-tag-mutable",
         severity: Severity::Warning,
         title: "an image has no tag, or `latest`",
-        why: "the next pull may bring another version, and nobody can say which one runs or go back to it",
+        why: "the next pull may bring another version, and nobody knows which one runs or can return to it",
         mend: "name a version: `postgres:17.2`",
-        ask: Ask::Service(tag),
+        check: Check::Service(tag),
     },
     Rule {
         id: "image-digest-missing",
@@ -18,23 +18,23 @@ pub(super) const RULES: &[Rule] = &[
         title: "an image is not pinned by digest",
         why: "a tag can be moved; only `name:tag@sha256:...` is the image that was tested",
         mend: "add the digest (`docker image inspect --format '{{index .RepoDigests 0}}' IMAGE`); `gate promote` pins ids itself",
-        ask: Ask::Service(digest),
+        check: Check::Service(digest),
     },
     Rule {
         id: "build-without-image",
         severity: Severity::Warning,
         title: "a service is built but its image has no name of its own",
-        why: "Compose names it after the project, so that each environment builds another one: what was tested is not what runs",
-        mend: "add `image: NAME:VERSION` beside `build`",
-        ask: Ask::Service(build),
+        why: "Compose names it after the project, so that each environment builds its own: what was tested is not what runs",
+        mend: "add `image: NAME:VERSION` next to `build`",
+        check: Check::Service(build),
     },
     Rule {
         id: "container-name-fixed",
         severity: Severity::Info,
         title: "a container has a fixed name",
-        why: "two environments on one machine, or two replicas, cannot run then",
+        why: "two environments on one machine, or two replicas, cannot run",
         mend: "remove `container_name`; services reach each other by their service names",
-        ask: Ask::Service(container_name),
+        check: Check::Service(container_name),
     },
 ];
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Ask, Hit, Rule, subject::Subject};
+use super::{Check, Hit, Rule, subject::Subject};
 use stagegate_base::record::Severity;
 
 pub(super) const RULES: &[Rule] = &[
@@ -12,7 +12,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "a service that keeps running has no restart policy",
         why: "after a crash, or a restart of the machine or of Docker, it stays down until somebody starts it",
         mend: "add `restart: unless-stopped`; a service that others wait for with `service_completed_successfully` needs none",
-        ask: Ask::Service(restart),
+        check: Check::Service(restart),
     },
     Rule {
         id: "log-rotation-missing",
@@ -21,7 +21,7 @@ pub(super) const RULES: &[Rule] = &[
         // Source: Docker manual, "Configure logging drivers": json-file does not rotate unless told; `local` does.
         why: "the driver json-file keeps every line; the disk fills, and with it every service of the machine stops",
         mend: "set `logging.options.max-size` and `max-file`, or use the driver `local`, which rotates by itself",
-        ask: Ask::Service(log_rotation),
+        check: Check::Service(log_rotation),
     },
 ];
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Ask, Hit, Rule, subject::Subject};
+use super::{Check, Hit, Rule, subject::Subject};
 use stagegate_base::record::Severity;
 
 pub(super) const RULES: &[Rule] = &[
@@ -12,7 +12,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "a service may take all memory",
         why: "a leak in it makes the kernel end other services, the database among them",
         mend: "set `deploy.resources.limits.memory`, a good part above what `docker stats` shows",
-        ask: Ask::Service(memory),
+        check: Check::Service(memory),
     },
     Rule {
         id: "cpu-limit-missing",
@@ -20,31 +20,31 @@ pub(super) const RULES: &[Rule] = &[
         title: "a service may take all processors",
         why: "a busy loop in it slows every other service down, healthchecks too",
         mend: "set `deploy.resources.limits.cpus`",
-        ask: Ask::Service(cpus),
+        check: Check::Service(cpus),
     },
     Rule {
         id: "pids-limit-missing",
         severity: Severity::Warning,
         title: "a service may start processes without end",
-        why: "processes are counted for the whole machine: when they run out, nobody can log in to mend it",
+        why: "processes are counted for the whole machine: when they run out, nobody can log in to fix it",
         mend: "set `deploy.resources.limits.pids`",
-        ask: Ask::Service(pids),
+        check: Check::Service(pids),
     },
 ];
 
 fn memory(subject: &Subject) -> Vec<Hit> {
-    told(subject.memory_bytes > 0, "a memory limit", json!({"memory": "256M"}))
+    hits(subject.memory_bytes > 0, "a memory limit", json!({"memory": "256M"}))
 }
 
 fn cpus(subject: &Subject) -> Vec<Hit> {
-    told(subject.cpus > 0.0, "a limit of processors", json!({"cpus": "1.0"}))
+    hits(subject.cpus > 0.0, "a limit of processors", json!({"cpus": "1.0"}))
 }
 
 fn pids(subject: &Subject) -> Vec<Hit> {
-    told(subject.pids > 0, "a limit of processes", json!({"pids": 256}))
+    hits(subject.pids > 0, "a limit of processes", json!({"pids": 256}))
 }
 
-fn told(is_limited: bool, expected: &str, limit: Value) -> Vec<Hit> {
+fn hits(is_limited: bool, expected: &str, limit: Value) -> Vec<Hit> {
     if is_limited {
         return Vec::new();
     }

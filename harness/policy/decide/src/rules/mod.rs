@@ -53,11 +53,11 @@ pub struct Rule {
     pub why: &'static str,
     /// What to write instead.
     pub mend: &'static str,
-    ask: Ask,
+    check: Check,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Ask {
+enum Check {
     /// Of a service, as the file wants it and as a container has it.
     Service(fn(&Subject) -> Vec<Hit>),
     /// Of all that is known.
@@ -238,10 +238,10 @@ pub fn audit(facts: &Facts, waivers: &Waivers, today: &str) -> Vec<Finding> {
     let running = facts.running(&subjects);
     let mut findings = Vec::new();
     for rule in rules() {
-        match rule.ask {
-            Ask::Stack(ask) => findings.extend(ask(facts).into_iter().map(|hit| finding(facts, rule, hit, None))),
-            Ask::Service(ask) => findings.extend(of_services(facts, rule, ask, &subjects, &running)),
-            Ask::Waivers => {}
+        match rule.check {
+            Check::Stack(check) => findings.extend(check(facts).into_iter().map(|hit| finding(facts, rule, hit, None))),
+            Check::Service(check) => findings.extend(of_services(facts, rule, check, &subjects, &running)),
+            Check::Waivers => {}
         }
     }
     let told = waivers.applied(&mut findings, today, facts.containers.is_some());
@@ -253,11 +253,11 @@ pub fn audit(facts: &Facts, waivers: &Waivers, today: &str) -> Vec<Finding> {
 fn of_services(
     facts: &Facts,
     rule: &'static Rule,
-    ask: fn(&Subject) -> Vec<Hit>,
+    check: fn(&Subject) -> Vec<Hit>,
     subjects: &[Subject],
     running: &[Running],
 ) -> Vec<Finding> {
-    let named = |subject: &Subject| ask(subject).into_iter().map(|hit| hit.of(&subject.service)).collect::<Vec<_>>();
+    let named = |subject: &Subject| check(subject).into_iter().map(|hit| hit.of(&subject.service)).collect::<Vec<_>>();
     let mut findings: Vec<Finding> =
         subjects.iter().flat_map(&named).map(|hit| finding(facts, rule, hit, None)).collect();
     let mut told: BTreeSet<String> = findings.iter().map(|finding| finding.service.clone()).collect();

@@ -1,7 +1,7 @@
 //! What of the host does a container see, and is what it writes kept under a name?
 
 use super::{
-    Ask, Hit, Rule,
+    Check, Hit, Rule,
     subject::{Mount, Subject},
 };
 use stagegate_base::record::Severity;
@@ -11,17 +11,17 @@ pub(super) const RULES: &[Rule] = &[
         id: "docker-socket",
         severity: Severity::Required,
         title: "the socket of the container engine is mounted",
-        why: "who can write to it starts a privileged container: it is root on the machine, read-only mount or not",
-        mend: "remove it, or put a proxy between that lets only the needed requests through; else waive it with a reason",
-        ask: Ask::Service(socket),
+        why: "whoever can write to it can start a privileged container: it is root on the machine, read-only mount or not",
+        mend: "remove it, or put a proxy in between that allows only the needed requests; otherwise waive it with a reason",
+        check: Check::Service(socket),
     },
     Rule {
         id: "sensitive-mount",
         severity: Severity::Warning,
         title: "a sensitive folder of the host is mounted",
-        why: "keys, users, devices or other containers' data can be read there, and changed where it is writable",
+        why: "keys, users, devices or other containers' data can be read there, and changed if the mount is writable",
         mend: "mount only the file or folder that is needed, read-only",
-        ask: Ask::Service(sensitive),
+        check: Check::Service(sensitive),
     },
     Rule {
         id: "anonymous-volume",
@@ -29,7 +29,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "data goes to a volume without a name",
         why: "a new container gets a new, empty one: the data seems lost, no backup finds it, and old ones fill the disk",
         mend: "mount a named volume at the path (`NAME:/path`), or a `tmpfs` where nothing needs to be kept",
-        ask: Ask::Service(anonymous),
+        check: Check::Service(anonymous),
     },
 ];
 

@@ -1,7 +1,7 @@
 //! Which doors does the host open?
 
 use super::{
-    Ask, Facts, Hit, Rule,
+    Check, Facts, Hit, Rule,
     subject::{Port, Subject},
 };
 use stagegate_base::record::Severity;
@@ -12,24 +12,24 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         title: "a port is open on every address of the host",
         why: "Docker's rules come before the host's firewall: the port is open to whoever reaches the machine",
-        mend: "publish on one address: `127.0.0.1:8080:80`; waive it for the service that is meant to face the world",
-        ask: Ask::Service(all_interfaces),
+        mend: "publish on one address: `127.0.0.1:8080:80`; waive it for the service that is meant to be public",
+        check: Check::Service(all_interfaces),
     },
     Rule {
         id: "database-port-published",
         severity: Severity::Warning,
         title: "a database or cache is reachable from outside its network",
         why: "only a password stands between its data and whoever reaches the port; services do not need it published",
-        mend: "remove it from `ports`; for a look, use `docker compose exec`",
-        ask: Ask::Service(database),
+        mend: "remove it from `ports`; for manual access, use `docker compose exec`",
+        check: Check::Service(database),
     },
     Rule {
         id: "duplicate-port",
         severity: Severity::Required,
         title: "one port of the host is published twice",
         why: "the second container cannot start: `port is already allocated`",
-        mend: "publish one of them on another port; leave the host's port out where a service has replicas",
-        ask: Ask::Stack(duplicates),
+        mend: "publish one of them on another port; omit the host port if a service has replicas",
+        check: Check::Stack(duplicates),
     },
 ];
 
@@ -76,7 +76,7 @@ fn duplicates(facts: &Facts) -> Vec<Hit> {
             other.has_profile == subject.has_profile && earlier.collides(port)
         });
         if let Some((other, _)) = rival {
-            let found = format!("{}, which `{}` publishes too", port.shown(), other.service);
+            let found = format!("{}, which `{}` also publishes", port.shown(), other.service);
             hits.push(Hit::new("ports", "a port of its own", found).of(&subject.service));
         }
     }

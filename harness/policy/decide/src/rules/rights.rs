@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Ask, Hit, Rule, subject::Subject};
+use super::{Check, Hit, Rule, subject::Subject};
 use stagegate_base::record::Severity;
 
 pub(super) const RULES: &[Rule] = &[
@@ -10,9 +10,9 @@ pub(super) const RULES: &[Rule] = &[
         id: "capability-added",
         severity: Severity::Warning,
         title: "a dangerous capability is added",
-        why: "with it a process gets past the container's walls, or reads and changes what belongs to the host",
+        why: "with it a process escapes the container's isolation, or reads and changes what belongs to the host",
         mend: "remove it from `cap_add`, or name the smaller one that is needed",
-        ask: Ask::Service(capabilities),
+        check: Check::Service(capabilities),
     },
     Rule {
         id: "new-privileges",
@@ -20,31 +20,31 @@ pub(super) const RULES: &[Rule] = &[
         title: "processes may gain privileges",
         why: "a set-uid program inside the image makes any user root in the container",
         mend: "add `security_opt: [\"no-new-privileges:true\"]`",
-        ask: Ask::Service(new_privileges),
+        check: Check::Service(new_privileges),
     },
     Rule {
         id: "seccomp-unconfined",
         severity: Severity::Warning,
         title: "the filter of system calls is off",
-        why: "calls that Docker keeps from containers, for flaws found in them before, are open",
+        why: "system calls that Docker blocks because of earlier vulnerabilities are allowed",
         mend: "remove `seccomp:unconfined`, or name a profile that adds the one call that is needed",
-        ask: Ask::Service(|subject| unconfined(subject, "seccomp")),
+        check: Check::Service(|subject| unconfined(subject, "seccomp")),
     },
     Rule {
         id: "apparmor-unconfined",
         severity: Severity::Warning,
         title: "AppArmor is off for a container",
-        why: "nothing keeps it from writing to /proc and /sys where it has the capability",
+        why: "nothing prevents it from writing to /proc and /sys if it has the capability",
         mend: "remove `apparmor:unconfined`, or name a profile",
-        ask: Ask::Service(|subject| unconfined(subject, "apparmor")),
+        check: Check::Service(|subject| unconfined(subject, "apparmor")),
     },
     Rule {
         id: "user-root",
         severity: Severity::Info,
         title: "a service runs as root",
-        why: "a flaw in it or in the kernel starts from root; files that it writes to mounts belong to root",
+        why: "an exploit of it or of the kernel starts as root; files that it writes to mounts belong to root",
         mend: "set `user: \"UID:GID\"`; official database images start as root and step down by themselves: waive those",
-        ask: Ask::Service(root),
+        check: Check::Service(root),
     },
 ];
 
@@ -97,7 +97,7 @@ fn unconfined(subject: &Subject, profile: &str) -> Vec<Hit> {
 
 fn root(subject: &Subject) -> Vec<Hit> {
     let found = match subject.user.as_deref() {
-        None => "`user` is not set, and the image is not on this host to be asked",
+        None => "`user` is not set, and the image is not on this host to be inspected",
         Some("") => "`user` is set neither in the file nor in the image",
         Some(user) if matches!(user.split(':').next(), Some("root" | "0")) => "root",
         Some(_) => return Vec::new(),

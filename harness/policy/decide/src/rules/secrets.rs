@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Ask, Facts, Hit, Place, Rule, place, subject::Subject};
+use super::{Check, Facts, Hit, Place, Rule, place, subject::Subject};
 use stagegate_base::{
     record::Severity,
     redact::{is_harmless, is_secret_name, password_of_url},
@@ -15,15 +15,15 @@ pub(super) const RULES: &[Rule] = &[
         title: "a secret is written into the compose file",
         why: "it is in git, in every copy and every backup of it, and the same in all environments",
         mend: "write `${NAME:?}` and keep the value in an env file outside of git, or use `secrets:`",
-        ask: Ask::Stack(plain),
+        check: Check::Stack(plain),
     },
     Rule {
         id: "default-password",
         severity: Severity::Warning,
         title: "a secret has a value from an example",
-        why: "it is among the first that anybody tries",
-        mend: "make one: `openssl rand -base64 24`; change it in the database too, which keeps its first one",
-        ask: Ask::Service(default_password),
+        why: "it is among the first that an attacker tries",
+        mend: "generate one: `openssl rand -base64 24`; change it in the database too, which keeps its first one",
+        check: Check::Service(default_password),
     },
 ];
 

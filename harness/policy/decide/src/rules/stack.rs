@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Ask, Facts, Hit, Place, Rule, SourceFile, place};
+use super::{Check, Facts, Hit, Place, Rule, SourceFile, place};
 use stagegate_base::record::Severity;
 
 pub(super) const RULES: &[Rule] = &[Rule {
@@ -11,7 +11,7 @@ pub(super) const RULES: &[Rule] = &[Rule {
     title: "a key is given twice",
     why: "Compose refuses a key that is twice in a map, and takes the last of a variable that is twice in a list",
     mend: "remove one of the two lines",
-    ask: Ask::Stack(duplicate_keys),
+    check: Check::Stack(duplicate_keys),
 }];
 
 /// Finds keys that Compose refused, and variables that it silently took the last of.
@@ -32,7 +32,7 @@ fn refused(said: &str, files: &[SourceFile]) -> Vec<Hit> {
             |file: &&SourceFile| file.text.lines().nth(line.saturating_sub(1)).is_some_and(|l| l.contains(key));
         let file = files.iter().find(has_it);
         let mut hit =
-            Hit::new("", "each key once", format!("`{key}` a second time in line {line}; Compose refuses it"));
+            Hit::new("", "each key once", format!("`{key}` is defined again in line {line}; Compose rejects it"));
         hit.place = file.map(|file| Place { file: file.path.clone(), line });
         hits.push(hit.of(&file.and_then(|file| file.service_at(line)).unwrap_or_default()));
     }
@@ -46,7 +46,7 @@ fn repeated(file: &SourceFile) -> Vec<Hit> {
         let mut seen = BTreeSet::new();
         for (key, _) in place::variables(&body["environment"]) {
             if !seen.insert(key.clone()) {
-                let found = format!("{key} twice in `environment`; Compose takes the last");
+                let found = format!("{key} is defined twice in `environment`; Compose takes the last");
                 let mut hit = Hit::new("environment", "each variable once", found);
                 let line = file.line_of_variable(service, &key);
                 hit.place = line.map(|line| Place { file: file.path.clone(), line });

@@ -153,7 +153,11 @@ fn a_variable_that_is_twice_in_a_list_is_told_with_its_line() {
     let file = SourceFile { path: "docker-compose.yml".into(), text: text.into() };
     let facts = Facts { files: vec![file], ..facts(json!({"web": {"image": "w:1"}})) };
     let findings = audit(&facts, &Waivers::default(), "2026-01-01");
-    assert!(findings.iter().any(|finding| finding.rule == "duplicate-key" && finding.found.starts_with("A twice")));
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding.rule == "duplicate-key" && finding.found.starts_with("A is defined twice"))
+    );
 }
 
 #[rstest]

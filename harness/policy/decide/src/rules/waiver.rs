@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Ask, Finding, Hit, Place, Rule, nearest, rule};
+use super::{Check, Finding, Hit, Place, Rule, nearest, rule};
 use stagegate_base::{
     config::ConfigError,
     record::Severity,
@@ -19,9 +19,9 @@ const EXPIRED: Rule = Rule {
     id: "waiver-expired",
     severity: Severity::Warning,
     title: "a waiver is over",
-    why: "what it accepted for a time is told again; somebody has to look at it once more",
-    mend: "mend what it covers and remove it, or give it a new date with its owner's consent",
-    ask: Ask::Waivers,
+    why: "what it accepted for a time is reported again and needs another review",
+    mend: "fix what it covers and remove it, or give it a new date with its owner's consent",
+    check: Check::Waivers,
 };
 const UNUSED: Rule = Rule {
     id: "waiver-unused",
@@ -29,7 +29,7 @@ const UNUSED: Rule = Rule {
     title: "a waiver covers nothing",
     why: "it would hide the next finding of its kind, which nobody has accepted",
     mend: "remove it",
-    ask: Ask::Waivers,
+    check: Check::Waivers,
 };
 
 pub(super) const RULES: &[Rule] = &[EXPIRED, UNUSED];
@@ -94,12 +94,12 @@ impl Waivers {
             let covered: Vec<&mut Finding> = findings.iter_mut().filter(|finding| waiver.covers(finding)).collect();
             match waiver.terms.fault(today, !covered.is_empty()) {
                 Some(Fault::Expired) => {
-                    let found = format!("{} of `{}` ended on {}", waiver.rule, waiver.service, waiver.terms.expires);
+                    let found = format!("{} of `{}` expired on {}", waiver.rule, waiver.service, waiver.terms.expires);
                     told.push((&RULES[0], self.hit(waiver, format!("a date from {today} on"), found)));
                 }
                 Some(Fault::Unused) if looked_at_containers || waiver.rule != "drift" => {
-                    let found = format!("{} of `{}`, where nothing is told", waiver.rule, waiver.service);
-                    told.push((&RULES[1], self.hit(waiver, "a finding that it covers".to_owned(), found)));
+                    let found = format!("{} of `{}`, which has no such finding", waiver.rule, waiver.service);
+                    told.push((&RULES[1], self.hit(waiver, "a finding to cover".to_owned(), found)));
                 }
                 Some(Fault::Unused) => {}
                 None => covered.into_iter().for_each(|finding| finding.waived = Some(waiver.terms.told())),

@@ -3,7 +3,7 @@
 //! Whether the chain leads to a known authority is asked of a TLS library in `stagegate_policy_act`; here its answer is
 //! told, and the certificate's own times are read.
 
-use stagegate_base::finding::Finding;
+use stagegate_base::{finding::Finding, text::counted};
 
 const DAY: i64 = 86_400;
 
@@ -37,7 +37,7 @@ pub struct Certificate {
 
 /// Bytes that should be a certificate and are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what the service showed is no X.509 certificate that can be read")]
+#[error("the service sent no readable X.509 certificate")]
 pub struct CertificateError;
 
 impl Certificate {
@@ -139,16 +139,16 @@ fn days_from_1970(year: i64, month: i64, day: i64) -> i64 {
 pub fn certificate(service: &str, name: &str, trust: &Trust, shown: &Certificate, now: i64) -> Option<Finding> {
     let found = match trust {
         // A library may stop at an unknown authority before it looks at the time.
-        _ if now > shown.not_after => format!("it expired on {}", shown.last_day),
+        _ if now > shown.not_after => format!("expired on {}", shown.last_day),
         Trust::Trusted => return None,
-        Trust::Expired => format!("it expired on {}", shown.last_day),
-        Trust::NotYet => "its time has not come yet".to_owned(),
-        Trust::OtherNames(names) if names.is_empty() => "it is good for no name".to_owned(),
-        Trust::OtherNames(names) => format!("it is good for {}", names.join(", ")),
-        Trust::UnknownIssuer => "no authority that is trusted stands behind it".to_owned(),
+        Trust::Expired => format!("expired on {}", shown.last_day),
+        Trust::NotYet => "not valid yet".to_owned(),
+        Trust::OtherNames(names) if names.is_empty() => "valid for no name".to_owned(),
+        Trust::OtherNames(names) => format!("valid for {}", names.join(", ")),
+        Trust::UnknownIssuer => "not signed by a trusted authority".to_owned(),
         Trust::Refused(reason) => reason.clone(),
     };
-    let expected = format!("good for `{name}`, from an authority that is trusted");
+    let expected = format!("valid for `{name}`, signed by a trusted authority");
     Some(Finding::new(format!("certificate of {service}"), expected, found))
 }
 
@@ -159,11 +159,11 @@ pub fn expiry(service: &str, shown: &Certificate, days: u32, now: i64) -> Option
     (left < i64::from(days)).then(|| {
         Finding::new(
             format!("certificate of {service}"),
-            format!("good for {days} days more"),
+            format!("valid for {} more", counted(days, "day")),
             if left < 0 {
-                format!("it expired on {}", shown.last_day)
+                format!("expired on {}", shown.last_day)
             } else {
-                format!("{left} days, until {}", shown.last_day)
+                format!("{}, until {}", counted(left, "day"), shown.last_day)
             },
         )
     })
@@ -258,9 +258,9 @@ mod tests {
 
     #[rstest]
     #[case::sound(Trust::Trusted, 0, None)]
-    #[case::nobody_knows_it(Trust::UnknownIssuer, 0, Some("no authority that is trusted stands behind it"))]
-    #[case::over_and_unknown(Trust::UnknownIssuer, i64::MAX, Some("it expired on 2038-01-19"))]
-    #[case::other(Trust::OtherNames(vec!["old.example.org".to_owned()]), 0, Some("it is good for old.example.org"))]
+    #[case::nobody_knows_it(Trust::UnknownIssuer, 0, Some("not signed by a trusted authority"))]
+    #[case::over_and_unknown(Trust::UnknownIssuer, i64::MAX, Some("expired on 2038-01-19"))]
+    #[case::other(Trust::OtherNames(vec!["old.example.org".to_owned()]), 0, Some("valid for old.example.org"))]
     fn a_certificate_that_clients_refuse_is_told(#[case] trust: Trust, #[case] now: i64, #[case] want: Option<&str>) {
         let found = certificate("web", "shop.example.org", &trust, &shown(), now);
         assert_eq!(found.map(|finding| finding.found), want.map(str::to_owned));
@@ -271,7 +271,7 @@ mod tests {
     #[case::the_last_day(21, None)]
     #[case::a_day_less(20, Some("20 days, until 2038-01-19"))]
     #[case::today(0, Some("0 days, until 2038-01-19"))]
-    #[case::over(-1, Some("it expired on 2038-01-19"))]
+    #[case::over(-1, Some("expired on 2038-01-19"))]
     fn an_end_that_is_near_is_told(#[case] left: i64, #[case] want: Option<&str>) {
         let shown = shown();
         let found = expiry("web", &shown, 21, shown.not_after - left * DAY);

@@ -1,6 +1,6 @@
 //! Are cookies kept from scripts, from plain HTTP and from other sites?
 
-use super::Seen;
+use super::Response;
 use stagegate_base::finding::Finding;
 
 /// Parts of the names of cookies that let their owner in.
@@ -12,11 +12,11 @@ const READ_BY_SCRIPTS: [&str; 2] = ["csrf", "xsrf"];
 ///
 /// The values of cookies are never told.
 #[must_use]
-pub fn cookies(answer: &Seen) -> Vec<Finding> {
-    answer.all("set-cookie").flat_map(|line| judged(answer, line)).collect()
+pub fn cookies(answer: &Response) -> Vec<Finding> {
+    answer.all("set-cookie").flat_map(|line| findings(answer, line)).collect()
 }
 
-fn judged(answer: &Seen, line: &str) -> Vec<Finding> {
+fn findings(answer: &Response, line: &str) -> Vec<Finding> {
     let mut parts = line.split(';');
     let name = parts.next().and_then(|pair| pair.split_once('=')).map_or("", |(name, _)| name.trim());
     let flags: Vec<String> = parts.map(|part| part.trim().to_ascii_lowercase()).collect();
@@ -24,10 +24,10 @@ fn judged(answer: &Seen, line: &str) -> Vec<Finding> {
     let is_removed = has("max-age") && flags.iter().any(|flag| flag == "max-age=0");
     let mut lacks = Vec::new();
     if !has("secure") {
-        lacks.push(("Secure", "it is sent over plain HTTP too"));
+        lacks.push(("Secure", "sent over plain HTTP too"));
     }
     if is_session(name) && !has("httponly") {
-        lacks.push(("HttpOnly", "scripts can read it"));
+        lacks.push(("HttpOnly", "readable by scripts"));
     }
     if !has("samesite") {
         lacks.push(("SameSite=Lax or Strict", "the browser decides when other sites send it"));
@@ -47,7 +47,7 @@ fn is_session(name: &str) -> bool {
 mod tests {
     use rstest::rstest;
 
-    use super::super::answer::seen;
+    use super::super::response::response;
 
     #[rstest]
     #[case::bare_session("sid=31d4d96e407aad42; Path=/", &["Secure", "HttpOnly", "SameSite=Lax or Strict"])]
@@ -58,7 +58,7 @@ mod tests {
     #[case::plain_http("theme=dark; samesite=lax", &["Secure"])]
     #[case::taken_away("sid=; Max-Age=0", &[])]
     fn a_cookie_lacks_what_its_kind_needs(#[case] line: &str, #[case] want: &[&str]) {
-        let found = super::cookies(&seen(&[("Set-Cookie", line)], ""));
+        let found = super::cookies(&response(&[("Set-Cookie", line)], ""));
         assert_eq!(found.iter().map(|f| f.expected.as_str()).collect::<Vec<_>>(), want);
         assert!(!format!("{found:?}").contains("31d4d96e407aad42"), "a cookie's value is told");
     }

@@ -1,6 +1,6 @@
 //! May any site read what a signed-in user sees?
 
-use super::Seen;
+use super::Response;
 use stagegate_base::finding::Finding;
 
 /// The origins that a request pretends to come from: a site that nobody knows, and a sandboxed page.
@@ -9,13 +9,13 @@ pub const ORIGINS: [&str; 2] = ["https://stagegate.invalid", "null"];
 
 /// Returns what an answer to a request from `origin` lets that site do with a user's cookies.
 #[must_use]
-pub fn cors(answer: &Seen, origin: &str) -> Option<Finding> {
+pub fn cors(answer: &Response, origin: &str) -> Option<Finding> {
     let allowed = answer.header("access-control-allow-origin")?.trim();
     let credentials = answer.header("access-control-allow-credentials")?.trim().eq_ignore_ascii_case("true");
     let found = match allowed {
-        "*" => "`*` with credentials: browsers refuse it, and what is meant is every site".to_owned(),
+        "*" => "`*` with credentials: browsers refuse it, and it would mean every site".to_owned(),
         _ if allowed.eq_ignore_ascii_case(origin) => {
-            format!("origin `{origin}` is allowed with credentials: it was sent back without being known")
+            format!("origin `{origin}` is allowed with credentials: it is reflected, though unknown")
         }
         _ => return None,
     };
@@ -27,7 +27,7 @@ pub fn cors(answer: &Seen, origin: &str) -> Option<Finding> {
 mod tests {
     use rstest::rstest;
 
-    use super::{super::answer::seen, *};
+    use super::{super::response::response, *};
 
     #[rstest]
     #[case::nothing(None, Some("true"), false)]
@@ -41,6 +41,6 @@ mod tests {
         let mut headers = Vec::new();
         headers.extend(allowed.map(|value| ("access-control-allow-origin", value)));
         headers.extend(sent.map(|value| ("access-control-allow-credentials", value)));
-        assert_eq!(cors(&seen(&headers, ""), ORIGINS[0]).is_some(), told);
+        assert_eq!(cors(&response(&headers, ""), ORIGINS[0]).is_some(), told);
     }
 }

@@ -1,6 +1,6 @@
 //! Does an error tell a stranger how the service is built?
 
-use super::Seen;
+use super::Response;
 use stagegate_base::finding::Finding;
 
 /// What stack traces and database errors look like, and what writes them.
@@ -43,20 +43,20 @@ const SHOWN: usize = 60;
 
 /// Returns the stack traces and database errors that an answer shows.
 #[must_use]
-pub fn traces(answer: &Seen) -> Option<Finding> {
+pub fn traces(answer: &Response) -> Option<Finding> {
     let known = TRACES.iter().map(|known| (known, "a stack trace of"));
     let known = known.chain(DATABASE_ERRORS.iter().map(|known| (known, "an error of")));
     let ((mark, by), what) = known.into_iter().find(|((mark, _), _)| answer.body.contains(mark))?;
     Some(Finding::new(
         format!("{} ({})", answer.request, answer.status),
-        "an error that says what the caller can do",
+        "an error without internals",
         format!("{what} {by} (`{}`)", mark.trim()),
     ))
 }
 
 /// Returns the versions that an answer tells in its headers, and on the error page of a web server.
 #[must_use]
-pub fn banners(answer: &Seen) -> Vec<Finding> {
+pub fn banners(answer: &Response) -> Vec<Finding> {
     let in_headers = BANNERS.iter().flat_map(|name| answer.all(name).map(move |value| (*name, value)));
     let told = in_headers.filter(|(_, value)| has_version(value)).map(|(name, value)| (name.to_owned(), value));
     let page = (answer.status >= 400).then(|| page_banner(&answer.body)).flatten();
@@ -93,7 +93,7 @@ fn page_banner(body: &str) -> Option<&str> {
 mod tests {
     use rstest::rstest;
 
-    use super::{super::answer::seen, *};
+    use super::{super::response::response, *};
 
     #[rstest]
     #[case("Traceback (most recent call last):\n  File \"/app/main.py\", line 3", Some("Python"))]
@@ -103,7 +103,7 @@ mod tests {
     #[case("{\"error\":{\"code\":\"not_found\",\"message\":\"there is no such path\"}}", None)]
     #[case("<p>The panic buying of paper is over</p>", None)]
     fn a_trace_is_told_with_what_wrote_it(#[case] body: &str, #[case] by: Option<&str>) {
-        let found = traces(&seen(&[], body));
+        let found = traces(&response(&[], body));
         assert_eq!(found.is_some(), by.is_some(), "{found:?}");
         assert!(by.is_none_or(|by| found.unwrap().found.contains(by)));
     }
@@ -117,14 +117,14 @@ mod tests {
     #[case("Via", "1.1 proxy", 0)]
     #[case("X-Api-Version", "v1/2", 0)]
     fn a_version_in_a_header_is_told(#[case] name: &str, #[case] value: &str, #[case] want: usize) {
-        assert_eq!(banners(&seen(&[(name, value)], "")).len(), want);
+        assert_eq!(banners(&response(&[(name, value)], "")).len(), want);
     }
 
     #[test]
     fn the_line_below_an_error_page_is_told() {
         let page = "<center><h1>404 Not Found</h1></center><hr><center>nginx/1.27.3</center>";
-        let answer = Seen { status: 404, ..seen(&[], page) };
+        let answer = Response { status: 404, ..response(&[], page) };
         assert_eq!(banners(&answer)[0].found, "`nginx/1.27.3`");
-        assert_eq!(banners(&seen(&[], page)), [], "a page about nginx is no error page");
+        assert_eq!(banners(&response(&[], page)), [], "a page about nginx is no error page");
     }
 }

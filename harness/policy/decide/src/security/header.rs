@@ -1,6 +1,6 @@
 //! Do answers that reach browsers carry the headers that protect their users?
 
-use super::Seen;
+use super::Response;
 use stagegate_base::finding::Finding;
 
 /// Half a year, below which HSTS is of little use.
@@ -12,13 +12,13 @@ const HSTS_SECONDS: u64 = 15_552_000;
 /// `content-security-policy` and `x-frame-options` are asked of HTML only: nothing else is shown as a page. An answer
 /// over TLS also needs `strict-transport-security`.
 #[must_use]
-pub fn headers(answer: &Seen, expected: &[String]) -> Vec<Finding> {
+pub fn headers(answer: &Response, expected: &[String]) -> Vec<Finding> {
     let hsts = answer.encrypted.then_some("strict-transport-security");
     let expected = expected.iter().map(String::as_str).filter(|name| applies(answer, name)).chain(hsts);
-    expected.filter_map(|name| judged(answer, name)).collect()
+    expected.filter_map(|name| finding(answer, name)).collect()
 }
 
-fn applies(answer: &Seen, name: &str) -> bool {
+fn applies(answer: &Response, name: &str) -> bool {
     match name {
         "content-security-policy" | "x-frame-options" => answer.is_html(),
         "strict-transport-security" => false,
@@ -26,7 +26,7 @@ fn applies(answer: &Seen, name: &str) -> bool {
     }
 }
 
-fn judged(answer: &Seen, name: &str) -> Option<Finding> {
+fn finding(answer: &Response, name: &str) -> Option<Finding> {
     let wanted = wanted(name);
     let value = answer.header(name);
     let good = match (name, value) {
@@ -51,7 +51,7 @@ fn wanted(name: &str) -> &'static str {
     }
 }
 
-fn frames_are_ruled(answer: &Seen) -> bool {
+fn frames_are_ruled(answer: &Response) -> bool {
     answer
         .all("content-security-policy")
         .any(|policy| policy.split(';').any(|rule| rule.trim().to_ascii_lowercase().starts_with("frame-ancestors")))
@@ -70,7 +70,7 @@ fn shortened(value: &str) -> String {
 mod tests {
     use rstest::rstest;
 
-    use super::{super::answer::seen, *};
+    use super::{super::response::response, *};
 
     const HTML: (&str, &str) = ("Content-Type", "text/html; charset=utf-8");
     const JSON: (&str, &str) = ("content-type", "application/json");
@@ -80,7 +80,7 @@ mod tests {
 
     fn missing(headers: &[(&str, &str)], encrypted: bool) -> Vec<String> {
         let expected = ["content-security-policy", "x-content-type-options", "x-frame-options"].map(str::to_owned);
-        let answer = Seen { encrypted, ..seen(headers, "") };
+        let answer = Response { encrypted, ..response(headers, "") };
         super::headers(&answer, &expected).into_iter().map(|f| f.place.object.replace("GET /: ", "")).collect()
     }
 

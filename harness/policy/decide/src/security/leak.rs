@@ -30,15 +30,15 @@ pub fn image(service: &str, inspected: &Value, secrets: &[HeldSecret]) -> Vec<Fi
     labels
         .chain(variables)
         .chain(words)
-        .filter_map(|(what, key, value)| told(service, what, &key, &value, secrets))
+        .filter_map(|(what, key, value)| finding(service, what, &key, &value, secrets))
         .collect()
 }
 
-fn told(service: &str, what: &str, key: &str, value: &str, secrets: &[HeldSecret]) -> Option<Finding> {
+fn finding(service: &str, what: &str, key: &str, value: &str, secrets: &[HeldSecret]) -> Option<Finding> {
     let place = format!("image of {service}: {what} {key}");
-    let found = match held(value, secrets) {
-        Some(secret) => format!("it holds the value of {} of {}", secret.variable, secret.service),
-        None if is_certain(key) && !value.is_empty() => "its name says that its value is a secret".to_owned(),
+    let found = match secret_in(value, secrets) {
+        Some(secret) => format!("it contains the value of {} of {}", secret.variable, secret.service),
+        None if is_certain(key) && !value.is_empty() => "by its name, the value is a secret".to_owned(),
         None => return None,
     };
     let expected = "no secret: whoever has the image can read it".to_owned();
@@ -55,7 +55,7 @@ fn is_certain(key: &str) -> bool {
 pub fn log(container: &str, text: &str, secrets: &[HeldSecret]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for (number, line) in text.lines().enumerate() {
-        if let Some(secret) = held(line, secrets) {
+        if let Some(secret) = secret_in(line, secrets) {
             let found = format!("the value of {} of {}", secret.variable, secret.service);
             if !findings.iter().any(|finding| finding.found == found) {
                 let at = format!("log of {container}, line {}", number + 1);
@@ -67,7 +67,7 @@ pub fn log(container: &str, text: &str, secrets: &[HeldSecret]) -> Vec<Finding> 
 }
 
 /// Returns the secret that a text holds in whatever form; well-known values are told elsewhere, and are words.
-fn held<'a>(text: &str, secrets: &'a [HeldSecret]) -> Option<&'a HeldSecret> {
+fn secret_in<'a>(text: &str, secrets: &'a [HeldSecret]) -> Option<&'a HeldSecret> {
     secrets.iter().filter(|secret| !is_from_an_example(secret.value.expose())).find(|secret| {
         forms(secret.value.expose()).iter().any(|form| form.len() >= SHORTEST && text.contains(form.as_str()))
     })

@@ -4,7 +4,6 @@
 //! made here too, as values. What the compose files alone tell is judged in [`crate::rules`], and not again here. No
 //! finding holds a secret's value.
 
-mod answer;
 mod certificate;
 mod cookie;
 mod cors;
@@ -13,9 +12,9 @@ mod header;
 mod hmac;
 mod leak;
 mod request;
+mod response;
 pub mod token;
 
-pub use answer::Seen;
 pub use certificate::{Certificate, CertificateError, Trust, certificate, expiry};
 pub use cookie::cookies;
 pub use cors::{ORIGINS, cors};
@@ -23,3 +22,4 @@ pub use disclosure::{banners, traces};
 pub use header::headers;
 pub use leak::{image, log};
 pub use request::{Secured, probes, refused, secured};
+pub use response::Response;

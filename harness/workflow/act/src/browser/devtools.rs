@@ -8,14 +8,14 @@ use std::{
 
 use serde_json::{Value, json};
 use stagegate_base::command::Command;
-use stagegate_workflow_decide::page::Sight;
+use stagegate_workflow_decide::page::PageObserver;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::{ChildStdin, ChildStdout},
     time::{Instant, timeout_at},
 };
 
-use crate::answer::Silence;
+use crate::result::StepError;
 use stagegate_host::{
     error::with_causes,
     process::{Runner, Started},
@@ -32,7 +32,7 @@ pub(super) struct Devtools {
     partial: Vec<u8>,
     next: u64,
     session: Option<String>,
-    sight: Sight,
+    observer: PageObserver,
     since: Instant,
     browser: Started,
     profile: Profile,
@@ -40,20 +40,21 @@ pub(super) struct Devtools {
 
 impl Devtools {
     /// Starts a browser with a profile of its own.
-    pub(super) async fn start(runner: &Runner, program: &Path) -> Result<Self, Silence> {
-        let profile =
-            Profile::new().map_err(|error| Silence::Broken(format!("no profile for the browser: {error}")))?;
+    pub(super) async fn start(runner: &Runner, program: &Path) -> Result<Self, StepError> {
+        let profile = Profile::new()
+            .map_err(|error| StepError::Broken(format!("cannot create a profile for the browser: {error}")))?;
         let browser = runner.start(&command(program, &profile.0));
-        let mut browser = browser.map_err(|error| Silence::Broken(with_causes(&error)))?;
+        let mut browser = browser.map_err(|error| StepError::Broken(with_causes(&error)))?;
         let streams = browser.streams();
-        let (commands, events) = streams.ok_or_else(|| Silence::Broken("no pipe to the browser".to_owned()))?;
+        let (commands, events) =
+            streams.ok_or_else(|| StepError::Broken("cannot open the pipes of the browser".to_owned()))?;
         Ok(Devtools {
             commands,
             events: BufReader::new(events),
             partial: Vec::new(),
             next: 1,
             session: None,
-            sight: Sight::default(),
+            observer: PageObserver::default(),
             since: Instant::now(),
             browser,
             profile,
@@ -72,14 +73,14 @@ impl Devtools {
     }
 
     /// Begins to watch; times count from now on.
-    pub(super) fn watch(&mut self, sight: Sight) {
-        (self.sight, self.since) = (sight, Instant::now());
+    pub(super) fn watch(&mut self, observer: PageObserver) {
+        (self.observer, self.since) = (observer, Instant::now());
     }
 
     /// Returns what was seen, up to now.
-    pub(super) fn sight(&mut self) -> &mut Sight {
-        self.sight.now(self.since.elapsed());
-        &mut self.sight
+    pub(super) fn observer(&mut self) -> &mut PageObserver {
+        self.observer.now(self.since.elapsed());
+        &mut self.observer
     }
 
     /// Sends a command and returns its result; events that come before it are seen.
@@ -91,14 +92,14 @@ impl Devtools {
             message["sessionId"] = Value::from(session.as_str());
         }
         let ends = Instant::now() + within;
-        let slow = || format!("the browser did not answer {method} within {within:?}");
+        let slow = || format!("the browser did not respond to {method} within {within:?}");
         let bytes = [message.to_string().into_bytes(), vec![0]].concat();
         let sent = timeout_at(ends, self.commands.write_all(&bytes)).await.map_err(|_| slow())?;
-        sent.map_err(|error| format!("the browser is gone: {error}"))?;
+        sent.map_err(|error| format!("the browser has exited: {error}"))?;
         loop {
             let message = timeout_at(ends, self.message()).await.map_err(|_| slow())??;
             if message["id"].as_u64() != Some(id) {
-                self.see(&message);
+                self.observe(&message);
                 continue;
             }
             return match message["error"]["message"].as_str() {
@@ -109,33 +110,37 @@ impl Devtools {
     }
 
     /// Sees events until `enough`, or until the time is over.
-    pub(super) async fn see_until(&mut self, ends: Instant, enough: impl Fn(&Sight) -> bool) -> Result<(), String> {
-        while !enough(&self.sight) {
+    pub(super) async fn see_until(
+        &mut self,
+        ends: Instant,
+        enough: impl Fn(&PageObserver) -> bool,
+    ) -> Result<(), String> {
+        while !enough(&self.observer) {
             match timeout_at(ends, self.message()).await {
-                Ok(message) => self.see(&message?),
+                Ok(message) => self.observe(&message?),
                 Err(_) => break,
             }
         }
         Ok(())
     }
 
-    fn see(&mut self, message: &Value) {
+    fn observe(&mut self, message: &Value) {
         if let Some(method) = message["method"].as_str() {
-            self.sight.see(method, &message["params"], self.since.elapsed());
+            self.observer.observe(method, &message["params"], self.since.elapsed());
         }
     }
 
     /// Reads one message. What came of it before a deadline is kept for the next call.
     async fn message(&mut self) -> Result<Value, String> {
         let room = LONGEST.saturating_sub(self.partial.len() as u64);
-        let gone = |error: std::io::Error| format!("the browser is gone: {error}");
+        let gone = |error: std::io::Error| format!("the browser has exited: {error}");
         (&mut self.events).take(room).read_until(0, &mut self.partial).await.map_err(gone)?;
         if self.partial.pop() != Some(0) {
-            return Err("the browser ended, or said more than can be read".to_owned());
+            return Err("the browser exited, or its message is too long to read".to_owned());
         }
         let message = serde_json::from_slice(&self.partial);
         self.partial.clear();
-        message.map_err(|error| format!("the browser speaks no JSON: {error}"))
+        message.map_err(|error| format!("the browser sent invalid JSON: {error}"))
     }
 }
 

@@ -19,12 +19,12 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use stagegate_base::record::Evidence;
 use stagegate_workflow_decide::{
-    Ask,
-    page::{Page, Sight},
+    StepRequest,
+    page::{Page, PageObserver},
 };
 use tokio::{sync::Semaphore, time::Instant};
 
-use crate::answer::{Answer, Silence};
+use crate::result::{StepError, StepResult};
 use devtools::Devtools;
 pub(crate) use program::found as program;
 use stagegate_host::process::Runner;
@@ -55,25 +55,25 @@ pub(crate) struct PageContext<'a> {
     pub(crate) evidence: PathBuf,
 }
 
-pub(crate) async fn asked(context: &PageContext<'_>, ask: &Ask) -> Result<Answer, Silence> {
-    let Ask::Browser { service, path, load_within } = ask else {
-        return Err(Silence::Broken("not a page's step".to_owned()));
+pub(crate) async fn run(context: &PageContext<'_>, ask: &StepRequest) -> Result<StepResult, StepError> {
+    let StepRequest::Browser { service, path, load_within } = ask else {
+        return Err(StepError::Broken("not a page's step".to_owned()));
     };
     let address =
-        context.addresses.first().ok_or_else(|| Silence::Failed(format!("service `{service}` has no address")))?;
+        context.addresses.first().ok_or_else(|| StepError::Failed(format!("service `{service}` has no address")))?;
     let slash = if path.starts_with('/') { "" } else { "/" };
     let url = format!("http://{address}{slash}{path}");
-    let _one = ONE.acquire().await.map_err(|error| Silence::Broken(error.to_string()))?;
+    let _one = ONE.acquire().await.map_err(|error| StepError::Broken(error.to_string()))?;
     let mut devtools = Devtools::start(context.runner, &context.program).await?;
     let page = seen(&mut devtools, &url, *load_within).await;
     let picture = picture(&mut devtools).await.and_then(|bytes| kept(&context.evidence, service, &bytes));
     devtools.end().await;
-    let page = page.map_err(Silence::Broken)?;
+    let page = page.map_err(StepError::Broken)?;
     let evidence = match picture {
         Ok(path) => Evidence { name: SCREENSHOT.to_owned(), text: path.display().to_string() },
         Err(reason) => Evidence { name: "no screenshot".to_owned(), text: reason },
     };
-    Ok(Answer { findings: page.findings(*load_within), observed: page.observed(), evidence: vec![evidence] })
+    Ok(StepResult { findings: page.findings(*load_within), observed: page.observed(), evidence: vec![evidence] })
 }
 
 /// Opens a page and watches it until it is loaded and quiet, or its time is over.
@@ -85,24 +85,24 @@ async fn seen(devtools: &mut Devtools, url: &str, load_within: Duration) -> Resu
     for domain in ["Page.enable", "Network.enable", "Runtime.enable", "Log.enable"] {
         devtools.call(domain, json!({}), ANSWER_WITHIN).await?;
     }
-    devtools.watch(Sight::default());
+    devtools.watch(PageObserver::default());
     let navigated = devtools.call("Page.navigate", json!({"url": url}), load_within).await;
     match navigated {
         Ok(answer) => {
             if let Some(reason) = answer["errorText"].as_str() {
-                devtools.sight().unreached(url, reason);
+                devtools.observer().unreached(url, reason);
             }
         }
         // A server that sends nothing keeps even this answer back; what was seen says the rest.
-        Err(_) if devtools.sight().elapsed() >= load_within => {}
+        Err(_) if devtools.observer().elapsed() >= load_within => {}
         Err(reason) => return Err(reason),
     }
-    let begun = Instant::now() - devtools.sight().elapsed();
-    devtools.see_until(begun + load_within, |sight| sight.is_loaded() || sight.is_unreached()).await?;
-    if devtools.sight().is_loaded() {
+    let begun = Instant::now() - devtools.observer().elapsed();
+    devtools.see_until(begun + load_within, |observer| observer.is_loaded() || observer.is_unreached()).await?;
+    if devtools.observer().is_loaded() {
         quiet(devtools).await?;
     }
-    let mut page = devtools.sight().page();
+    let mut page = devtools.observer().page();
     let look = json!({"expression": LOOK, "returnByValue": true});
     if let Ok(looked) = devtools.call("Runtime.evaluate", look, ANSWER_WITHIN).await {
         let text = |key: &str| looked["result"]["value"][key].as_str().unwrap_or_default().to_owned();
@@ -115,10 +115,10 @@ async fn seen(devtools: &mut Devtools, url: &str, load_within: Duration) -> Resu
 async fn quiet(devtools: &mut Devtools) -> Result<(), String> {
     let ends = Instant::now() + QUIET_WITHIN;
     loop {
-        devtools.see_until(ends, |sight| !sight.is_busy()).await?;
+        devtools.see_until(ends, |observer| !observer.is_busy()).await?;
         let until = (Instant::now() + QUIET_FOR).min(ends);
-        devtools.see_until(until, Sight::is_busy).await?;
-        if !devtools.sight().is_busy() || Instant::now() >= ends {
+        devtools.see_until(until, PageObserver::is_busy).await?;
+        if !devtools.observer().is_busy() || Instant::now() >= ends {
             return Ok(());
         }
     }
@@ -126,8 +126,8 @@ async fn quiet(devtools: &mut Devtools) -> Result<(), String> {
 
 async fn picture(devtools: &mut Devtools) -> Result<Vec<u8>, String> {
     let taken: Value = devtools.call("Page.captureScreenshot", json!({"format": "png"}), ANSWER_WITHIN).await?;
-    let data = taken["data"].as_str().ok_or("the browser gave no picture")?;
-    BASE64_STANDARD.decode(data).map_err(|error| format!("the picture cannot be read: {error}"))
+    let data = taken["data"].as_str().ok_or("the browser returned no screenshot")?;
+    BASE64_STANDARD.decode(data).map_err(|error| format!("cannot read the screenshot: {error}"))
 }
 
 /// Writes a picture for its owner alone.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::answer::Silence;
+use crate::result::StepError;
 
 /// Variable that names the browser.
 const VARIABLE: &str = "STAGEGATE_BROWSER";
@@ -10,7 +10,7 @@ const VARIABLE: &str = "STAGEGATE_BROWSER";
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /// Returns the browser: the named one, else the first that PATH has.
-pub(crate) fn found() -> Result<PathBuf, Silence> {
+pub(crate) fn found() -> Result<PathBuf, StepError> {
     let named = std::env::var_os(VARIABLE).filter(|name| !name.is_empty());
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = |name: &str| std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file());
@@ -18,11 +18,15 @@ pub(crate) fn found() -> Result<PathBuf, Silence> {
         Some(name) => {
             let given = PathBuf::from(&name);
             let found = if given.is_file() { Some(given) } else { on_path(&name.to_string_lossy()) };
-            found.ok_or_else(|| Silence::Broken(format!("{VARIABLE} names `{}`, which is not there", name.display())))
+            found.ok_or_else(|| {
+                StepError::Broken(format!("{VARIABLE} names `{}`, which does not exist", name.display()))
+            })
         }
         None => NAMES.iter().find_map(|name| on_path(name)).ok_or_else(|| {
             let names = NAMES.join(", ");
-            Silence::Lacking(format!("no browser is installed ({names}); install Chromium, or name one in {VARIABLE}"))
+            StepError::Lacking(format!(
+                "no browser is installed ({names}); install Chromium, or name one in {VARIABLE}"
+            ))
         }),
     }
 }

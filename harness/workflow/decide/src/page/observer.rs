@@ -14,7 +14,7 @@ const KEPT: usize = 50;
 
 /// A page that is being watched.
 #[derive(Clone, Debug, Default)]
-pub struct Sight {
+pub struct PageObserver {
     page: Page,
     open: BTreeSet<String>,
     urls: BTreeMap<String, String>,
@@ -22,10 +22,10 @@ pub struct Sight {
     elapsed: Duration,
 }
 
-impl Sight {
+impl PageObserver {
     /// Takes in an event; `elapsed` counts from the navigation.
     // Source: Chrome DevTools Protocol, domains Network, Page, Runtime and Log.
-    pub fn see(&mut self, method: &str, params: &Value, elapsed: Duration) {
+    pub fn observe(&mut self, method: &str, params: &Value, elapsed: Duration) {
         self.elapsed = elapsed;
         let id = params["requestId"].as_str().unwrap_or_default().to_owned();
         match method {
@@ -33,7 +33,7 @@ impl Sight {
                 self.urls.insert(id.clone(), text(&params["request"]["url"]));
                 self.open.insert(id);
             }
-            "Network.responseReceived" => self.answered(params),
+            "Network.responseReceived" => self.response(params),
             "Network.loadingFinished" => drop(self.open.remove(&id)),
             "Network.loadingFailed" => {
                 self.open.remove(&id);
@@ -49,23 +49,23 @@ impl Sight {
             }
             "Runtime.consoleAPICalled" if params["type"] == "error" || params["type"] == "assert" => {
                 let args = params["args"].as_array().into_iter().flatten();
-                let said: Vec<String> = args.map(argument).collect();
-                self.complain(said.join(" "));
+                let words: Vec<String> = args.map(argument).collect();
+                self.console_error(words.join(" "));
             }
             "Runtime.exceptionThrown" => {
                 let details = &params["exceptionDetails"];
                 let described = details["exception"]["description"].as_str().or(details["text"].as_str());
-                self.complain(described.unwrap_or("an exception").to_owned());
+                self.console_error(described.unwrap_or("an uncaught error").to_owned());
             }
-            // Failed requests are told by the network's own events.
+            // Failed requests are reported by the network's own events.
             "Log.entryAdded" if params["entry"]["level"] == "error" && params["entry"]["source"] != "network" => {
-                self.complain(text(&params["entry"]["text"]));
+                self.console_error(text(&params["entry"]["text"]));
             }
             _ => {}
         }
     }
 
-    fn answered(&mut self, params: &Value) {
+    fn response(&mut self, params: &Value) {
         let Some(status) = params["response"]["status"].as_i64() else { return };
         if params["type"] == "Document" && self.page.status.is_none() {
             self.page.status = Some(status);
@@ -80,7 +80,7 @@ impl Sight {
         }
     }
 
-    fn complain(&mut self, text: String) {
+    fn console_error(&mut self, text: String) {
         if self.page.console.len() < KEPT {
             self.page.console.push(text);
         }
@@ -152,24 +152,24 @@ mod tests {
 
     use super::*;
 
-    fn seen(events: &[(&str, Value)]) -> Sight {
-        let mut sight = Sight::default();
+    fn seen(events: &[(&str, Value)]) -> PageObserver {
+        let mut observer = PageObserver::default();
         for (at, (method, params)) in events.iter().enumerate() {
-            sight.see(method, params, Duration::from_millis(at as u64));
+            observer.observe(method, params, Duration::from_millis(at as u64));
         }
-        sight
+        observer
     }
 
     #[test]
     fn a_page_is_loaded_at_its_event_and_busy_while_a_request_is_open() {
         let request = json!({"requestId": "1", "request": {"url": "http://web/"}});
         let response = json!({"requestId": "1", "type": "Document", "response": {"status": 200, "url": "http://web/"}});
-        let mut sight = seen(&[("Network.requestWillBeSent", request), ("Network.responseReceived", response)]);
-        assert!(sight.is_busy() && !sight.is_loaded());
-        sight.see("Page.loadEventFired", &json!({}), Duration::from_millis(70));
-        sight.see("Network.loadingFinished", &json!({"requestId": "1"}), Duration::from_millis(80));
-        assert!(!sight.is_busy());
-        assert_eq!(sight.page().findings(Duration::from_millis(70)), []);
+        let mut observer = seen(&[("Network.requestWillBeSent", request), ("Network.responseReceived", response)]);
+        assert!(observer.is_busy() && !observer.is_loaded());
+        observer.observe("Page.loadEventFired", &json!({}), Duration::from_millis(70));
+        observer.observe("Network.loadingFinished", &json!({"requestId": "1"}), Duration::from_millis(80));
+        assert!(!observer.is_busy());
+        assert_eq!(observer.page().findings(Duration::from_millis(70)), []);
     }
 
     #[rstest]

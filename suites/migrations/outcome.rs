@@ -19,7 +19,7 @@ const FINDINGS: usize = 20;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum Question {
     /// Do the files say anything that is wrong?
     Files,
     /// Does each migration lead there, back and there again?
@@ -35,33 +35,33 @@ pub(super) enum Asked {
 }
 
 /// The questions by the last part of their trials' names.
-pub(super) const QUESTIONS: [(&str, Asked, Severity); 6] = [
-    ("files", Asked::Files, Severity::Required),
-    ("round_trip", Asked::RoundTrip, Severity::Required),
-    ("chain", Asked::Chain, Severity::Required),
-    ("integrity", Asked::Integrity, Severity::Required),
-    ("seeds", Asked::Seeds, Severity::Warning),
-    ("locks", Asked::Locks, Severity::Warning),
+pub(super) const QUESTIONS: [(&str, Question, Severity); 6] = [
+    ("files", Question::Files, Severity::Required),
+    ("round_trip", Question::RoundTrip, Severity::Required),
+    ("chain", Question::Chain, Severity::Required),
+    ("integrity", Question::Integrity, Severity::Required),
+    ("seeds", Question::Seeds, Severity::Warning),
+    ("locks", Question::Locks, Severity::Warning),
 ];
 
-pub(super) fn outcome(proof: &Proof, migrations: &Migrations, asked: Asked, target: &Sizes) -> Outcome {
+pub(super) fn outcome(proof: &Proof, migrations: &Migrations, question: Question, target: &Sizes) -> Outcome {
     let mut messages = Vec::new();
     let mut all = Vec::new();
     for on in &proof.servers {
         let Parts { files, trips, chain, integrity, seeds, locks } = accepted(proof, on, target, &migrations.locks);
         let rows = &on.proven.rows;
-        let (message, found) = match asked {
-            Asked::Files => {
+        let (message, found) = match question {
+            Question::Files => {
                 (format!("{} of {}", counted(proof.chain.migrations.len(), "migration"), proof.chain.tool), files)
             }
-            Asked::RoundTrip => (format!("{}: {}", on.server, summary(&Counts::of(&on.proven.trips))), trips),
-            Asked::Chain => (format!("{}: {}", on.server, whole_line(&on.proven.whole)), chain),
-            Asked::Integrity if rows.tried + rows.untouched == 0 && !on.proven.trips.is_empty() => {
+            Question::RoundTrip => (format!("{}: {}", on.server, summary(&Counts::of(&on.proven.trips))), trips),
+            Question::Chain => (format!("{}: {}", on.server, whole_line(&on.proven.whole)), chain),
+            Question::Integrity if rows.tried + rows.untouched == 0 && !on.proven.trips.is_empty() => {
                 return Outcome::Broken(without_rows(on));
             }
-            Asked::Integrity => (with_rows(on, &seeds), integrity),
-            Asked::Seeds => (format!("{}: {} tested with rows", on.server, counted(rows.tried, "migration")), seeds),
-            Asked::Locks => {
+            Question::Integrity => (with_rows(on, &seeds), integrity),
+            Question::Seeds => (format!("{}: {} tested with rows", on.server, counted(rows.tried, "migration")), seeds),
+            Question::Locks => {
                 let stall = on.proven.trips.iter().filter_map(|trip| trip.longest_stall).max().unwrap_or_default();
                 let watched = format!(
                     "{}: locks of {} recorded, longest stall of a probe {} ms",
@@ -77,15 +77,15 @@ pub(super) fn outcome(proof: &Proof, migrations: &Migrations, asked: Asked, targ
             all.extend(found);
         }
     }
-    if asked == Asked::RoundTrip {
+    if question == Question::RoundTrip {
         let tried: Vec<_> = proof.servers.iter().map(|on| (on.major, on.proven.trips.as_slice())).collect();
         messages.extend(least(&tried));
     }
     let message = messages.join("; ");
-    match asked {
-        Asked::Seeds => unproven(message, &all),
-        Asked::Locks => judged(message, &all, migrations, Severity::Warning),
-        _ => judged(message, &all, migrations, Severity::Required),
+    match question {
+        Question::Seeds => seeds_outcome(message, &all),
+        Question::Locks => outcome_from(message, &all, migrations, Severity::Warning),
+        _ => outcome_from(message, &all, migrations, Severity::Required),
     }
 }
 
@@ -148,7 +148,7 @@ fn accepted(proof: &Proof, on: &On, target: &Sizes, limits: &LockLimits) -> Part
 }
 
 /// Tells what no rows could be made for: nothing is known of it, which is no pass and no failure.
-fn unproven(message: String, found: &[Finding]) -> Outcome {
+fn seeds_outcome(message: String, found: &[Finding]) -> Outcome {
     let open: Vec<String> =
         found.iter().filter(|f| f.waived.is_none()).map(|f| format!("{}{}", at(f), f.message)).collect();
     match open.as_slice() {
@@ -161,12 +161,12 @@ fn unproven(message: String, found: &[Finding]) -> Outcome {
 }
 
 /// Judges what the tool noted.
-pub(super) fn noted(message: String, found: &[Finding], migrations: &Migrations) -> Outcome {
-    judged(message, found, migrations, Severity::Required)
+pub(super) fn history_outcome(message: String, found: &[Finding], migrations: &Migrations) -> Outcome {
+    outcome_from(message, found, migrations, Severity::Required)
 }
 
 /// Judges by the findings from a weight on: what could not be tried is no pass and no failure.
-fn judged(message: String, found: &[Finding], migrations: &Migrations, from: Severity) -> Outcome {
+fn outcome_from(message: String, found: &[Finding], migrations: &Migrations, from: Severity) -> Outcome {
     let is_grave = |f: &&Finding| match from {
         Severity::Required => f.severity == Severity::Required,
         _ => f.severity != Severity::Info,
@@ -185,17 +185,17 @@ fn judged(message: String, found: &[Finding], migrations: &Migrations, from: Sev
     let all: Vec<String> = found.iter().map(told_finding).collect();
     Outcome::Fail {
         message: format!("{message}; {headline}"),
-        findings: grave.iter().take(FINDINGS).map(|finding| told(finding)).collect(),
+        findings: grave.iter().take(FINDINGS).map(|finding| record_finding(finding)).collect(),
         evidence: vec![Evidence { name: "findings".to_owned(), text: all.join("\n") }],
         hint: Some(hint(migrations, found)),
     }
 }
 
 fn hint(migrations: &Migrations, found: &[Finding]) -> String {
-    let explained = "each code is explained in docs/migrations.md";
+    let explained = "docs/migrations.md explains each code";
     let is_noted = found.iter().any(|finding| codes::is_of_applied(finding.code));
     if migrations.commands.is_some() || is_noted {
-        return format!("{explained}; the evidence holds all findings");
+        return format!("{explained}; the evidence lists all findings");
     }
     let source = migrations.source.display();
     format!(
@@ -208,7 +208,7 @@ fn at(finding: &Finding) -> String {
     if place.is_empty() { String::new() } else { format!("{place} ") }
 }
 
-fn told(finding: &Finding) -> finding::Finding {
+fn record_finding(finding: &Finding) -> finding::Finding {
     let title = finding.code().map_or("", |code| code.title);
     let statement = if finding.statement.is_empty() { String::new() } else { format!(": {}", finding.statement) };
     finding::Finding::new(
@@ -252,7 +252,7 @@ mod tests {
                     [migrations.main]\nsource = \"migrations\"\n";
         let config = Config::parse(Path::new("/srv/stagegate.toml"), text).unwrap();
         let proof = Proof { chain, exceptions: Exceptions::default(), servers };
-        outcome(&proof, &config.migrations["main"], Asked::Integrity, &Sizes::new())
+        outcome(&proof, &config.migrations["main"], Question::Integrity, &Sizes::new())
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 /// What a service answered to one request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct Response {
     /// Method and target, such as `GET /orders`.
     pub request: String,
     /// Status code.
@@ -15,7 +15,7 @@ pub struct Seen {
     pub encrypted: bool,
 }
 
-impl Seen {
+impl Response {
     /// Returns the first value of a header, whatever the case of `name`.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -33,7 +33,7 @@ impl Seen {
 }
 
 #[cfg(test)]
-pub(super) fn seen(headers: &[(&str, &str)], body: &str) -> Seen {
+pub(super) fn response(headers: &[(&str, &str)], body: &str) -> Response {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Seen { request: "GET /".to_owned(), status: 200, headers, body: body.to_owned(), encrypted: false }
+    Response { request: "GET /".to_owned(), status: 200, headers, body: body.to_owned(), encrypted: false }
 }

@@ -9,7 +9,7 @@ use stagegate_host::{
     error::with_causes,
     http::{Answer, Http, Request},
 };
-use stagegate_policy_decide::security::{self, ORIGINS, Seen};
+use stagegate_policy_decide::security::{self, ORIGINS, Response};
 use tokio::sync::OnceCell;
 
 use crate::{session::Session, trial::Scope};
@@ -20,16 +20,16 @@ const OPERATIONS: usize = 5;
 const AT_A_TIME: usize = 4;
 
 /// What one service answered.
-pub(super) struct Answered {
+pub(super) struct ServiceResponses {
     pub(super) service: String,
     /// Its answers reach browsers.
     pub(super) is_front: bool,
     /// To requests as anybody makes them.
-    pub(super) usual: Vec<Seen>,
+    pub(super) usual: Vec<Response>,
     /// To requests that provoke errors.
-    pub(super) provoked: Vec<Seen>,
+    pub(super) provoked: Vec<Response>,
     /// To requests of strange origins.
-    pub(super) foreign: Vec<(&'static str, Seen)>,
+    pub(super) foreign: Vec<(&'static str, Response)>,
 }
 
 /// A service that is to be asked, with what its contract offers.
@@ -41,7 +41,7 @@ struct Target {
 /// The HTTP services, and what they answered once somebody has asked.
 pub(super) struct Answers {
     targets: Vec<Target>,
-    asked: OnceCell<Result<Vec<Answered>, String>>,
+    asked: OnceCell<Result<Vec<ServiceResponses>, String>>,
 }
 
 impl Answers {
@@ -59,15 +59,15 @@ impl Answers {
     ///
     /// # Errors
     /// A text, where no service answers.
-    pub(super) async fn get(&self, session: &Session) -> Result<&[Answered], String> {
+    pub(super) async fn get(&self, session: &Session) -> Result<&[ServiceResponses], String> {
         let asked = self.asked.get_or_init(|| self.ask(session)).await;
         asked.as_deref().map_err(Clone::clone)
     }
 
-    async fn ask(&self, session: &Session) -> Result<Vec<Answered>, String> {
+    async fn ask(&self, session: &Session) -> Result<Vec<ServiceResponses>, String> {
         let asked = join_all(self.targets.iter().map(|target| of_service(session, target))).await;
         let (answered, errors): (Vec<_>, Vec<_>) = asked.into_iter().partition(Result::is_ok);
-        let answered: Vec<Answered> = answered.into_iter().flatten().collect();
+        let answered: Vec<ServiceResponses> = answered.into_iter().flatten().collect();
         match errors.into_iter().find_map(Result::err) {
             Some(error) if answered.is_empty() => Err(error),
             _ => Ok(answered),
@@ -75,7 +75,7 @@ impl Answers {
     }
 }
 
-async fn of_service(session: &Session, target: &Target) -> Result<Answered, String> {
+async fn of_service(session: &Session, target: &Target) -> Result<ServiceResponses, String> {
     let Target { service, document } = target;
     let addresses = session.addresses(service).await?;
     let base = service.base();
@@ -90,7 +90,7 @@ async fn of_service(session: &Session, target: &Target) -> Result<Answered, Stri
     let usual = all(&addresses, usual(service, document.as_deref())).await?;
     let provoked = all(&addresses, provoking.collect()).await?;
     let foreign = all(&addresses, foreign).await?;
-    Ok(Answered {
+    Ok(ServiceResponses {
         service: service.name.clone(),
         is_front: is_front(session, service).await,
         usual,
@@ -127,21 +127,21 @@ fn preflight(request: &Request) -> Request {
 }
 
 /// Sends requests and returns the answers in their order.
-async fn all(addresses: &[SocketAddr], requests: Vec<Request>) -> Result<Vec<Seen>, String> {
+async fn all(addresses: &[SocketAddr], requests: Vec<Request>) -> Result<Vec<Response>, String> {
     let http = Http::shared().map_err(|error| with_causes(&error))?;
     let send = |request: Request| {
         let http = http.clone();
         async move {
             let answered = http.send_first(addresses, &request).await;
-            answered.map(|(_, answer)| seen(&request, &answer)).map_err(|error| with_causes(&error))
+            answered.map(|(_, answer)| response(&request, &answer)).map_err(|error| with_causes(&error))
         }
     };
     let answers: Vec<_> = stream::iter(requests.into_iter().map(send)).buffered(AT_A_TIME).collect().await;
     answers.into_iter().collect()
 }
 
-fn seen(request: &Request, answer: &Answer) -> Seen {
-    Seen {
+fn response(request: &Request, answer: &Answer) -> Response {
+    Response {
         request: format!("{} {}", request.method, request.path),
         status: answer.status,
         headers: answer.headers.clone(),

@@ -3,12 +3,12 @@
 use std::{path::Path, sync::Arc};
 
 use stagegate_base::config::{Config, Environment};
-use stagegate_workflow_decide::{self as workflow, Book, FOLDER, Known, Workflow};
+use stagegate_workflow_decide::{self as workflow, FOLDER, Known, Workflow, WorkflowFiles};
 
 use super::file::{all, clashes, stem, texts};
 
 /// Reads the workflow files of an environment's release; what cannot be used is told by the trials.
-pub(crate) fn read(config: &Config, environment: &Environment) -> Book {
+pub(crate) fn read(config: &Config, environment: &Environment) -> WorkflowFiles {
     let mut files = all(&environment.workdir.join(FOLDER));
     clashes(&mut files);
     workflow::read(&texts(&files, "toml").0, &Known::of(config))
@@ -19,14 +19,14 @@ pub(crate) fn read(config: &Config, environment: &Environment) -> Book {
 /// # Errors
 /// A text that says why it cannot be run, or which files there are.
 pub(crate) fn find(config: &Config, environment: &Environment, file: &Path) -> Result<Arc<Workflow>, String> {
-    let book = read(config, environment);
-    if let Some(workflow) = book.workflows.iter().find(|workflow| workflow.file == file) {
+    let files = read(config, environment);
+    if let Some(workflow) = files.workflows.iter().find(|workflow| workflow.file == file) {
         return Ok(Arc::clone(workflow));
     }
-    if let Some(broken) = book.broken.iter().find(|broken| broken.name == stem(file)) {
+    if let Some(broken) = files.broken.iter().find(|broken| broken.name == stem(file)) {
         return Err(broken.error.to_string());
     }
-    let known: Vec<String> = book.workflows.iter().map(|workflow| workflow.file.display().to_string()).collect();
+    let known: Vec<String> = files.workflows.iter().map(|workflow| workflow.file.display().to_string()).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     Err(format!("`{}` is not a workflow file in {} (known: {known})", file.display(), environment.workdir.display()))
 }

@@ -20,7 +20,7 @@ pub struct BrokenFile {
 
 /// The workflows of a release.
 #[derive(Clone, Debug, Default)]
-pub struct Book {
+pub struct WorkflowFiles {
     /// Those that can be used, by file name.
     pub workflows: Vec<Arc<Workflow>>,
     /// The logins of all files, by name.
@@ -31,32 +31,32 @@ pub struct Book {
 
 /// Reads workflow files: `(path, text)` each.
 #[must_use]
-pub fn read(files: &[(PathBuf, String)], known: &Known) -> Book {
-    let mut book = Book::default();
+pub fn read(texts: &[(PathBuf, String)], known: &Known) -> WorkflowFiles {
+    let mut files = WorkflowFiles::default();
     let mut parsed = Vec::new();
-    for (path, text) in files {
+    for (path, text) in texts {
         match toml::from_str::<RawFile>(text) {
             Ok(raw) => parsed.push((path, text, raw)),
-            Err(error) => book.break_off(path, ConfigError::from_toml(path, text, &error)),
+            Err(error) => files.break_off(path, ConfigError::from_toml(path, text, &error)),
         }
     }
     for (path, text, raw) in &mut parsed {
-        if let Err(error) = book.take_logins(path, text, raw, known) {
-            book.break_off(path, error);
+        if let Err(error) = files.take_logins(path, text, raw, known) {
+            files.break_off(path, error);
             raw.step.clear();
         }
     }
     for (path, text, raw) in parsed {
-        match workflow(&book, path, text, raw, known) {
-            Ok(Some(workflow)) => book.workflows.push(Arc::new(workflow)),
+        match workflow(&files, path, text, raw, known) {
+            Ok(Some(workflow)) => files.workflows.push(Arc::new(workflow)),
             Ok(None) => {}
-            Err(error) => book.break_off(path, error),
+            Err(error) => files.break_off(path, error),
         }
     }
-    book
+    files
 }
 
-impl Book {
+impl WorkflowFiles {
     fn break_off(&mut self, path: &Path, error: ConfigError) {
         self.broken.push(BrokenFile { name: stem(path), error });
     }
@@ -67,12 +67,8 @@ impl Book {
         for (name, login) in std::mem::take(&mut raw.login) {
             checker.name_of(&name, "login")?;
             if let Some(other) = self.logins.get(name.get_ref()) {
-                let message = format!("login `{}` is in {} already", name.get_ref(), other.file.display());
-                return Err(checker.error(
-                    name.span().start,
-                    message,
-                    "give it another name, or take one of the two out",
-                ));
+                let message = format!("login `{}` is already defined in {}", name.get_ref(), other.file.display());
+                return Err(checker.error(name.span().start, message, "rename it, or remove one of the two"));
             }
             let steps = checker.steps(login.step)?;
             if steps.iter().all(|step| step.capture.is_empty()) {
@@ -94,17 +90,17 @@ impl Book {
 
 /// Makes a file's workflow; none where the file holds only logins, or was found broken before.
 fn workflow(
-    book: &Book,
+    files: &WorkflowFiles,
     path: &Path,
     text: &str,
     raw: RawFile,
     known: &Known,
 ) -> Result<Option<Workflow>, ConfigError> {
-    let checker = Checker { path, text, known, secrets: &raw.secrets, logins: &book.logins };
+    let checker = Checker { path, text, known, secrets: &raw.secrets, logins: &files.logins };
     let name = stem(path);
     if raw.step.is_empty() {
-        let is_broken = book.broken.iter().any(|broken| broken.error.path == path);
-        if is_broken || book.logins.values().any(|login| login.file == path) {
+        let is_broken = files.broken.iter().any(|broken| broken.error.path == path);
+        if is_broken || files.logins.values().any(|login| login.file == path) {
             return Ok(None);
         }
         return Err(checker.error(0, "the file has no steps".to_owned(), "add [[step]]"));
@@ -113,7 +109,7 @@ fn workflow(
         None => Span(WITHIN),
         Some(span) if span.get_ref().0 <= LONGEST => *span.get_ref(),
         Some(span) => {
-            let message = format!("{} is longer than a check may take", span.get_ref());
+            let message = format!("{} is longer than the limit of a check", span.get_ref());
             return Err(checker.error(span.span().start, message, format!("at most {}", Span(LONGEST))));
         }
     };

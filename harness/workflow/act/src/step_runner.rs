@@ -8,13 +8,13 @@ use std::{
 };
 
 use stagegate_base::{config::Service, finding::Finding, record::Evidence, redact::Mask};
-use stagegate_workflow_decide::{Ask, Login, State, Step, StepRan, Until, Vars, waited};
+use stagegate_workflow_decide::{Login, State, Step, StepRan, StepRequest, Until, Vars, waited};
 use tokio_postgres::Client;
 
 use super::{
-    Place,
-    answer::{Answer, Silence},
-    exec, http, redis, sql,
+    Place, exec, http, redis,
+    result::{StepError, StepResult},
+    sql,
 };
 use crate::browser::{self, PageContext};
 
@@ -26,7 +26,7 @@ const LAST_ANSWER: Duration = Duration::from_secs(1);
 
 /// Why a step does not hold, at its last question.
 #[derive(Clone, Default)]
-struct Wrong {
+struct Mismatch {
     message: String,
     findings: Vec<Finding>,
     evidence: Vec<Evidence>,
@@ -37,12 +37,12 @@ struct Current {
     step: Step,
     begun: Instant,
     attempts: u32,
-    wrong: Option<Wrong>,
+    wrong: Option<Mismatch>,
     screenshot: Option<String>,
 }
 
 /// A way through steps.
-pub(super) struct Walk {
+pub(super) struct StepRunner {
     place: Arc<Place>,
     vars: Vars,
     captured: Vars,
@@ -51,7 +51,7 @@ pub(super) struct Walk {
     current: Option<Current>,
 }
 
-impl Walk {
+impl StepRunner {
     /// Begins; `secrets` are those of the file, `nth` tells this run from others in the same place.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl Walk {
         let mut vars = place.vars(nth);
         vars.extend(place.read_secrets(secrets)?);
         let (captured, clients) = (Vars::new(), BTreeMap::new());
-        Ok(Walk { place: Arc::clone(place), vars, captured, clients, steps: Vec::new(), current: None })
+        Ok(StepRunner { place: Arc::clone(place), vars, captured, clients, steps: Vec::new(), current: None })
     }
 
     /// Takes steps until one does not pass.
@@ -86,7 +86,7 @@ impl Walk {
             }
             match tokio::time::timeout_at(ends, self.step(step)).await {
                 Ok(state) => self.ended(state),
-                Err(_) => self.cut(&format!("clean-up was given up after {} s", within.as_secs())),
+                Err(_) => self.cut(&format!("clean-up timed out after {} s", within.as_secs())),
             }
         }
     }
@@ -100,9 +100,9 @@ impl Walk {
     /// Ends the step that is being taken as failed.
     pub(super) fn cut(&mut self, reason: &str) {
         let Some(current) = self.current.take() else { return };
-        let Wrong { message, findings, evidence } = current.wrong.clone().unwrap_or_default();
-        let last = if message.is_empty() { String::new() } else { format!("; at last: {message}") };
-        let message = format!("{reason} after {:.1} s in it{last}", current.begun.elapsed().as_secs_f64());
+        let Mismatch { message, findings, evidence } = current.wrong.clone().unwrap_or_default();
+        let last = if message.is_empty() { String::new() } else { format!("; last result: {message}") };
+        let message = format!("{reason}, {:.1} s into this step{last}", current.begun.elapsed().as_secs_f64());
         self.keep(&current, State::Failed { message, findings, evidence });
     }
 
@@ -173,9 +173,9 @@ impl Walk {
             let wrong = match asked {
                 Ok(None) => return State::Passed,
                 Ok(Some(wrong)) => wrong,
-                Err(Silence::Failed(message)) => Wrong { message, ..Wrong::default() },
-                Err(Silence::Broken(reason)) => return State::Broken(reason),
-                Err(Silence::Lacking(reason)) => return State::Skipped(reason),
+                Err(StepError::Failed(message)) => Mismatch { message, ..Mismatch::default() },
+                Err(StepError::Broken(reason)) => return State::Broken(reason),
+                Err(StepError::Lacking(reason)) => return State::Skipped(reason),
             };
             if let Some(current) = &mut self.current {
                 (current.attempts, current.wrong) = (attempts, Some(wrong.clone()));
@@ -200,22 +200,22 @@ impl Walk {
     }
 
     /// Asks once, with the last answer's fault where the time is over meanwhile.
-    async fn attempt_within(&mut self, step: &Step, within: Duration) -> Result<Option<Wrong>, Silence> {
+    async fn attempt_within(&mut self, step: &Step, within: Duration) -> Result<Option<Mismatch>, StepError> {
         let last = self.current.as_ref().and_then(|current| current.wrong.clone());
         match tokio::time::timeout(within, self.attempt(step)).await {
             Ok(asked) => asked,
             Err(_) => {
-                let message = format!("no answer within {:.1} s", within.as_secs_f64());
-                Ok(Some(last.unwrap_or(Wrong { message, ..Wrong::default() })))
+                let message = format!("no response within {:.1} s", within.as_secs_f64());
+                Ok(Some(last.unwrap_or(Mismatch { message, ..Mismatch::default() })))
             }
         }
     }
 
     /// Asks once: nothing where everything holds, and what was to be captured is.
-    async fn attempt(&mut self, step: &Step) -> Result<Option<Wrong>, Silence> {
-        let unset = |unset: stagegate_workflow_decide::Unset| Silence::Broken(unset.to_string());
-        let ask = step.action.ask(&self.vars, step.safe).map_err(unset)?;
-        let answer = self.asked(&ask).await?;
+    async fn attempt(&mut self, step: &Step) -> Result<Option<Mismatch>, StepError> {
+        let unset = |unset: stagegate_workflow_decide::Unset| StepError::Broken(unset.to_string());
+        let ask = step.action.request(&self.vars, step.safe).map_err(unset)?;
+        let answer = self.run(&ask).await?;
         if let Some(current) = &mut self.current {
             let picture = answer.evidence.iter().find(|evidence| evidence.name == browser::SCREENSHOT);
             current.screenshot = picture.map(|evidence| evidence.text.clone());
@@ -238,7 +238,7 @@ impl Walk {
                 Ok(None) => "missing".to_owned(),
                 Err(reason) => reason,
             };
-            let expected = format!("to be there, as `{name}`");
+            let expected = format!("a value to capture as `{name}`");
             findings.push(Finding::new(source.to_string(), expected, found));
         }
         // What was made has to be cleaned up, also where the rest of the answer is wrong.
@@ -248,43 +248,43 @@ impl Walk {
             return Ok(None);
         }
         let mut evidence = answer.evidence;
-        evidence.extend(shown(&ask, &answer.observed));
-        let message = format!("{} is not answered as it should be", ask.line());
-        Ok(Some(Wrong { message, findings, evidence }))
+        evidence.extend(display(&ask, &answer.observed));
+        let message = format!("{} did not return the expected result", ask.line());
+        Ok(Some(Mismatch { message, findings, evidence }))
     }
 
-    async fn asked(&mut self, ask: &Ask) -> Result<Answer, Silence> {
+    async fn run(&mut self, ask: &StepRequest) -> Result<StepResult, StepError> {
         match ask {
-            Ask::Http { service, .. } => {
+            StepRequest::Http { service, .. } => {
                 let known = self.place.project.config.services.get(service);
                 let own = known.map(Service::headers).unwrap_or_default();
-                http::asked(&self.addresses(service).await?, own, ask).await
+                http::run(&self.addresses(service).await?, own, ask).await
             }
-            Ask::Sql { database, .. } => {
+            StepRequest::Sql { database, .. } => {
                 let client = match self.clients.remove(database) {
                     Some(client) if !client.is_closed() => client,
                     _ => sql::connect(&self.place.project, &self.place.engine, database).await?,
                 };
-                let answer = sql::asked(&client, ask).await?;
+                let answer = sql::run(&client, ask).await?;
                 self.clients.insert(database.clone(), client);
                 Ok(answer)
             }
-            Ask::Redis { service, .. } => {
+            StepRequest::Redis { service, .. } => {
                 let addresses = self.addresses(service).await?;
-                redis::asked(&addresses, redis::password(&self.place.project.model, service), ask).await
+                redis::run(&addresses, redis::password(&self.place.project.model, service), ask).await
             }
-            Ask::Exec { .. } => exec::asked(&self.place, ask).await,
-            Ask::Browser { service, .. } => {
+            StepRequest::Exec { .. } => exec::run(&self.place, ask).await,
+            StepRequest::Browser { service, .. } => {
                 let program = browser::program()?;
                 let (addresses, evidence) = (self.addresses(service).await?, self.place.evidence());
                 let context = PageContext { runner: &self.place.runner, program, addresses, evidence };
-                browser::asked(&context, ask).await
+                browser::run(&context, ask).await
             }
         }
     }
 
-    async fn addresses(&self, service: &str) -> Result<Vec<SocketAddr>, Silence> {
-        self.place.addresses(service).await.map_err(Silence::Failed)
+    async fn addresses(&self, service: &str) -> Result<Vec<SocketAddr>, StepError> {
+        self.place.addresses(service).await.map_err(StepError::Failed)
     }
 }
 
@@ -298,11 +298,10 @@ pub(super) async fn login(place: &Arc<Place>, name: &str) -> Result<Vars, String
 }
 
 async fn log_in(place: Arc<Place>, login: &Login) -> Result<Vars, String> {
-    let mut walk = Walk::new(&place, &login.secrets, 0)?;
-    walk.take(&login.steps).await;
-    let captured = walk.captured().clone();
-    let sound = walk.failure();
-    if let Some(reason) = sound {
+    let mut runner = StepRunner::new(&place, &login.secrets, 0)?;
+    runner.take(&login.steps).await;
+    let captured = runner.captured().clone();
+    if let Some(reason) = runner.failure() {
         return Err(format!("login `{}` ({}): {reason}", login.name, login.file.display()));
     }
     let named = captured.into_iter().map(|(name, value)| {
@@ -320,7 +319,7 @@ fn next_pause(until: Option<Until>, attempts: u32, elapsed: Duration) -> Option<
     Some(until?.pause(attempts).min(left))
 }
 
-fn failed(wrong: Wrong, waited: Option<String>) -> State {
+fn failed(wrong: Mismatch, waited: Option<String>) -> State {
     let message = match waited {
         Some(waited) => format!("{waited}: {}", wrong.message),
         None => wrong.message,
@@ -328,11 +327,11 @@ fn failed(wrong: Wrong, waited: Option<String>) -> State {
     State::Failed { message, findings: wrong.findings, evidence: wrong.evidence }
 }
 
-fn shown(ask: &Ask, observed: &stagegate_workflow_decide::Observed) -> [Evidence; 2] {
+fn display(ask: &StepRequest, observed: &stagegate_workflow_decide::Observed) -> [Evidence; 2] {
     let status = observed.status.map(|status| format!("{status}, ")).unwrap_or_default();
     let body: String = observed.text.chars().take(SHOWN).collect();
     let text = format!("{status}{} ms\n{body}", observed.took.as_millis());
-    [Evidence { name: "asked".to_owned(), text: ask.line() }, Evidence { name: "last answer".to_owned(), text }]
+    [Evidence { name: "request".to_owned(), text: ask.line() }, Evidence { name: "last result".to_owned(), text }]
 }
 
 fn masked(state: State, mask: &Mask) -> State {

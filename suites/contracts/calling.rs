@@ -13,31 +13,31 @@ use stagegate_host::{
 };
 
 use super::{
-    book::{Asked, Book},
-    judged,
+    outcome,
+    service_calls::{CallResult, ServiceCalls},
     wire::Wire,
 };
 
-impl Book {
+impl ServiceCalls {
     /// Asks an operation, or returns what came of it before.
-    pub(super) fn ask<'a>(&'a self, wire: &'a Wire, index: usize) -> BoxFuture<'a, &'a Asked> {
-        Box::pin(async move { self.cells[index].get_or_init(|| self.asked(wire, index)).await })
+    pub(super) fn call<'a>(&'a self, wire: &'a Wire, index: usize) -> BoxFuture<'a, &'a CallResult> {
+        Box::pin(async move { self.cells[index].get_or_init(|| self.call_first(wire, index)).await })
     }
 
     /// Asks with the document's values, and with captured ones where it has none or they are of nothing that is there.
-    async fn asked(&self, wire: &Wire, index: usize) -> Asked {
+    async fn call_first(&self, wire: &Wire, index: usize) -> CallResult {
         let call = &self.calls[index];
         let lacks = |parameter: &Parameter| parameter.required && parameter.value.is_none();
         let asked = match self.captured(wire, index, lacks).await {
-            Ok(values) => self.sent(wire, index, values).await,
-            Err(reason) => return Asked::unasked(reason),
+            Ok(values) => self.send(wire, index, values).await,
+            Err(reason) => return CallResult::not_called(reason),
         };
         let has_other = call.supplies.iter().any(|supply| !asked.values.contains_key(&supply.parameter));
         if !asked.is_unknown() || !has_other {
             return asked;
         }
         match self.captured(wire, index, |_| true).await {
-            Ok(values) => self.sent(wire, index, values).await,
+            Ok(values) => self.send(wire, index, values).await,
             Err(_) => asked,
         }
     }
@@ -54,17 +54,17 @@ impl Book {
         for supply in &call.supplies {
             let known = call.operation.parameters.iter().find(|parameter| parameter.name == supply.parameter);
             if known.is_some_and(&is_meant) {
-                self.supplied(wire, index, supply, &mut values).await?;
+                self.supply(wire, index, supply, &mut values).await?;
             }
         }
         Ok(values)
     }
 
-    async fn supplied(&self, wire: &Wire, index: usize, supply: &Supply, values: &mut Values) -> Result<(), String> {
+    async fn supply(&self, wire: &Wire, index: usize, supply: &Supply, values: &mut Values) -> Result<(), String> {
         let call = &self.calls[index];
         let key = (index, supply.parameter.clone());
         for producer in &supply.producers {
-            let asked = self.ask(wire, producer.call).await;
+            let asked = self.call(wire, producer.call).await;
             let Some(value) = asked.given.get(&key) else { continue };
             values.insert(supply.parameter.clone(), value.clone());
             // An order of a customer is asked for at that same customer.
@@ -75,7 +75,7 @@ impl Book {
         }
         let asked: Vec<String> = supply.producers.iter().map(|producer| self.title(producer.call)).collect();
         Err(format!(
-            "parameter `{}` has no value that is known to exist: {} gave none; fill `{}` with data, or give the parameter \
+            "parameter `{}` has no value that is known to exist: {} returned none; fill `{}` with data, or give the parameter \
              an example in {}",
             supply.parameter,
             asked.join(", "),
@@ -84,46 +84,46 @@ impl Book {
         ))
     }
 
-    async fn sent(&self, wire: &Wire, index: usize, values: Values) -> Asked {
+    async fn send(&self, wire: &Wire, index: usize, values: Values) -> CallResult {
         let request = match self.calls[index].with(&values) {
             Ok(request) => request,
-            Err(refusal) => return Asked::unasked(refusal.to_string()),
+            Err(refusal) => return CallResult::not_called(refusal.to_string()),
         };
         let http = match Http::shared() {
             Ok(http) => http.body_cap(usize::try_from(self.service.max_body.0).unwrap_or(usize::MAX)),
-            Err(error) => return Asked::unasked(with_causes(&error)),
+            Err(error) => return CallResult::not_called(with_causes(&error)),
         };
-        match http.send_first(&wire.addresses, &wire.dressed(self.service.base(), &request)).await {
-            Ok((address, answer)) => self.looked_at(wire, index, (address, &answer), request, values),
+        match http.send_first(&wire.addresses, &wire.request(self.service.base(), &request)).await {
+            Ok((address, answer)) => self.result(wire, index, (address, &answer), request, values),
             Err(error @ (HttpError::Request { .. } | HttpError::NoAddress)) => {
                 // The request is told with its query, which may hold the token.
                 let outcome = wire.masked(Outcome::Broken(with_causes(&error)));
-                Asked { outcome, ..Asked::unasked(String::new()) }
+                CallResult { outcome, ..CallResult::not_called(String::new()) }
             }
             Err(error) => {
-                let outcome = judged::failed(self, wire.addresses.first(), &request, with_causes(&error));
-                Asked { outcome: wire.masked(outcome), ..Asked::unasked(String::new()) }
+                let outcome = outcome::no_response(self, wire.addresses.first(), &request, with_causes(&error));
+                CallResult { outcome: wire.masked(outcome), ..CallResult::not_called(String::new()) }
             }
         }
     }
 
     /// Takes out of an answer what the trials and the other calls need.
-    fn looked_at(
+    fn result(
         &self,
         wire: &Wire,
         index: usize,
         (address, answer): (SocketAddr, &http::Answer),
         request: Request,
         values: Values,
-    ) -> Asked {
+    ) -> CallResult {
         let facts =
             Answer { status: answer.status, headers: &answer.headers, body: &answer.body, truncated: answer.truncated };
         let operation = &self.calls[index].operation;
-        let outcome = wire.masked(judged::judged(self, operation, (address, answer), &request));
+        let outcome = wire.masked(outcome::outcome(self, operation, (address, answer), &request));
         let given = Given { operation, request: &request, values: &values, answer: &facts };
         let given = self.wanting[index].iter().filter_map(|key| Some((key.clone(), self.given(index, key, &given)?)));
         let shape = (200..300).contains(&answer.status).then(|| Shape::of(&facts));
-        Asked { outcome, status: Some(answer.status), shape, given: given.collect(), values }
+        CallResult { outcome, status: Some(answer.status), shape, given: given.collect(), values }
     }
 
     fn given(&self, from: usize, (to, parameter): &(usize, String), given: &Given<'_>) -> Option<serde_json::Value> {

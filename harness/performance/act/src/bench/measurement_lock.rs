@@ -20,9 +20,11 @@ const EVERY: Duration = Duration::from_millis(200);
 
 /// Why nothing may be measured now.
 #[derive(Debug, thiserror::Error)]
-pub enum AloneError {
+pub enum MeasurementLockError {
     /// Somebody measures for longer than anybody wants to wait.
-    #[error("{who} measures on this machine for more than {waited:?}; two at once would measure each other")]
+    #[error(
+        "{who} has been measuring on this machine for more than {waited:?}, and two measurements at once disturb each other; run this one again when it has ended"
+    )]
     Busy {
         /// Who.
         who: String,
@@ -42,19 +44,19 @@ pub enum AloneError {
 
 /// The right to measure; dropping it lets the next one measure.
 #[derive(Debug)]
-pub struct Alone {
+pub struct MeasurementLock {
     // Held for its lock, which the kernel drops when it is closed.
     _file: File,
 }
 
-impl Alone {
+impl MeasurementLock {
     /// Waits, at most `within`, until nobody else of this machine measures.
     ///
     /// `on_wait` is told once who does, where somebody does; `what` is what others are told meanwhile.
     ///
     /// # Errors
-    /// [`AloneError`].
-    pub async fn wait(what: &str, within: Duration, on_wait: impl FnOnce(&str)) -> Result<Self, AloneError> {
+    /// [`MeasurementLockError`].
+    pub async fn wait(what: &str, within: Duration, on_wait: impl FnOnce(&str)) -> Result<Self, MeasurementLockError> {
         let dir = FOLDERS.into_iter().map(Path::new).find(|dir| dir.is_dir());
         Self::wait_at(&dir.map_or_else(std::env::temp_dir, Path::to_path_buf).join(FILE), what, within, on_wait).await
     }
@@ -64,8 +66,8 @@ impl Alone {
         what: &str,
         within: Duration,
         on_wait: impl FnOnce(&str),
-    ) -> Result<Self, AloneError> {
-        let failed = |source| AloneError::Io { path: path.to_owned(), source };
+    ) -> Result<Self, MeasurementLockError> {
+        let failed = |source| MeasurementLockError::Io { path: path.to_owned(), source };
         let file = open(path).map_err(failed)?;
         let begun = Instant::now();
         let mut on_wait = Some(on_wait);
@@ -79,12 +81,12 @@ impl Alone {
                 tell(&owner(path));
             }
             if begun.elapsed() >= within {
-                return Err(AloneError::Busy { who: owner(path), waited: within });
+                return Err(MeasurementLockError::Busy { who: owner(path), waited: within });
             }
             tokio::time::sleep(EVERY).await;
         }
         note(path, what);
-        Ok(Alone { _file: file })
+        Ok(MeasurementLock { _file: file })
     }
 }
 
@@ -124,13 +126,16 @@ mod tests {
     #[tokio::test]
     async fn the_second_waits_is_told_who_measures_and_gets_its_turn() {
         let path = std::env::temp_dir().join(format!("stagegate-alone-{}", std::process::id()));
-        let first = Alone::wait_at(&path, "gate bench", Duration::ZERO, |_| panic!("nobody measures")).await.unwrap();
-        let busy = Alone::wait_at(&path, "gate promote", Duration::from_millis(300), |_| {}).await.unwrap_err();
+        let first =
+            MeasurementLock::wait_at(&path, "gate bench", Duration::ZERO, |_| panic!("nobody measures")).await.unwrap();
+        let busy =
+            MeasurementLock::wait_at(&path, "gate promote", Duration::from_millis(300), |_| {}).await.unwrap_err();
         let said = busy.to_string();
         assert!(said.contains("gate bench") && said.contains(&std::process::id().to_string()), "{said}");
 
         let mut told = String::new();
-        let second = Alone::wait_at(&path, "gate promote", Duration::from_secs(20), |who| told = who.to_owned());
+        let second =
+            MeasurementLock::wait_at(&path, "gate promote", Duration::from_secs(20), |who| told = who.to_owned());
         let (second, ()) = tokio::join!(second, async {
             tokio::time::sleep(Duration::from_millis(50)).await;
             drop(first);

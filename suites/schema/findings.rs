@@ -11,8 +11,8 @@ pub(super) fn findings(difference: &Difference) -> Vec<Finding> {
     let at = difference.id.to_string();
     let one = |expected: &str, found: &str| Finding::new(at.clone(), expected, found);
     match &difference.change {
-        Change::Added { .. } => vec![one("not there", "there")],
-        Change::Removed { .. } => vec![one("there", "not there")],
+        Change::Added { .. } => vec![one("missing", "there")],
+        Change::Removed { .. } => vec![one("there", "missing")],
         Change::Renamed { to } => vec![one(&difference.id.name, &to.name)],
         Change::Changed { attributes } => attributes
             .iter()

@@ -4,21 +4,21 @@ use stagegate_base::{finding::Finding, record::Evidence};
 use stagegate_workflow_decide::Observed;
 
 /// An answer, with what is wrong with it before any assertion is asked.
-pub(crate) struct Answer {
+pub(crate) struct StepResult {
     pub(crate) observed: Observed,
     pub(crate) findings: Vec<Finding>,
     pub(crate) evidence: Vec<Evidence>,
 }
 
-impl From<Observed> for Answer {
+impl From<Observed> for StepResult {
     fn from(observed: Observed) -> Self {
-        Answer { observed, findings: Vec::new(), evidence: Vec::new() }
+        StepResult { observed, findings: Vec::new(), evidence: Vec::new() }
     }
 }
 
 /// Why there is no answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Silence {
+pub(crate) enum StepError {
     /// What was asked did not answer, or refused.
     Failed(String),
     /// It could not be asked.

@@ -10,21 +10,21 @@ use super::wire::Wire;
 use crate::session::Session;
 
 /// A service's document and what came of asking its operations.
-pub(super) struct Book {
+pub(super) struct ServiceCalls {
     pub(super) service: Service,
     pub(super) environment: String,
     /// The document's name: the file, as the configuration writes it, or the path it is served at.
     pub(super) contract: String,
     pub(super) document: Arc<Document>,
     pub(super) calls: Vec<Call>,
-    pub(super) cells: Vec<OnceCell<Asked>>,
+    pub(super) cells: Vec<OnceCell<CallResult>>,
     /// For each call the calls and parameters that it may give values to.
     pub(super) wanting: Vec<Vec<(usize, String)>>,
     wire: OnceCell<Result<Wire, String>>,
 }
 
 /// What came of asking one operation.
-pub(super) struct Asked {
+pub(super) struct CallResult {
     /// What the answer is against its promise.
     pub(super) outcome: Outcome,
     /// The answer's status; `None` where none came.
@@ -36,10 +36,10 @@ pub(super) struct Asked {
     pub(super) given: BTreeMap<(usize, String), serde_json::Value>,
 }
 
-impl Asked {
-    pub(super) fn unasked(reason: String) -> Self {
+impl CallResult {
+    pub(super) fn not_called(reason: String) -> Self {
         let (values, given) = (Values::new(), BTreeMap::new());
-        Asked { outcome: Outcome::Broken(reason), status: None, shape: None, values, given }
+        CallResult { outcome: Outcome::Broken(reason), status: None, shape: None, values, given }
     }
 
     /// Tells an answer of "there is no such thing", which another value may mend.
@@ -48,7 +48,7 @@ impl Asked {
     }
 }
 
-impl Book {
+impl ServiceCalls {
     pub(super) fn new(service: &Service, environment: &str, contract: &str, document: Arc<Document>) -> Self {
         let calls = contract::calls(&document, service.token.is_some());
         let mut wanting: Vec<Vec<(usize, String)>> = vec![Vec::new(); calls.len()];
@@ -59,7 +59,7 @@ impl Book {
                 }
             }
         }
-        Book {
+        ServiceCalls {
             service: service.below(&document.base_path()),
             environment: environment.to_owned(),
             contract: contract.to_owned(),

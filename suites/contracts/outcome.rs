@@ -1,0 +1,97 @@
+//! What an answer, or its absence, is against what the document promises.
+
+use std::net::SocketAddr;
+
+use stagegate_base::{
+    config::TokenSource,
+    finding::Finding,
+    record::{Evidence, Outcome},
+    text::counted,
+};
+use stagegate_contract::{self as contract, Checked, Operation, Request, code};
+use stagegate_host::http::Answer;
+
+use super::service_calls::ServiceCalls;
+
+/// How much of a body is shown where the status alone says that something is wrong.
+const SHOWN: usize = 400;
+
+/// Judges an answer by what the operation promises.
+pub(super) fn outcome(
+    calls: &ServiceCalls,
+    operation: &Operation,
+    (address, answer): (SocketAddr, &Answer),
+    request: &Request,
+) -> Outcome {
+    let asked = contract::Answer {
+        status: answer.status,
+        headers: &answer.headers,
+        body: &answer.body,
+        truncated: answer.truncated,
+    };
+    let checked = contract::check(&calls.document, operation, &asked);
+    let status = answer.status;
+    if !checked.findings.is_empty() {
+        return differs(calls, &address, request, status, checked);
+    }
+    match (checked.unchecked, status) {
+        (Some(reason), _) => Outcome::Broken(format!("the response with status {status} was not compared: {reason}")),
+        (None, 500..) => server_error(calls, &address, request, answer),
+        // An answer that only says "not found" proves nothing of what the operation promises.
+        (None, 400..) => Outcome::Broken(format!(
+            "{status} is documented, but no successful response was seen; give the operation an example in {} that exists in `{}`",
+            calls.contract, calls.environment
+        )),
+        (None, _) => Outcome::Pass(format!("{status} in {} ms", answer.took.as_millis())),
+    }
+}
+
+fn differs(calls: &ServiceCalls, address: &SocketAddr, request: &Request, status: u16, checked: Checked) -> Outcome {
+    let more =
+        if checked.more > 0 { format!(" ({})", counted(checked.more, "more difference")) } else { String::new() };
+    Outcome::Fail {
+        message: format!("response {status} does not match {}{more}", calls.contract),
+        findings: checked.findings.iter().map(contract::Difference::finding).collect(),
+        evidence: vec![reproduce(calls, address, request)],
+        hint: Some(format!(
+            "if the change is intended, change the contract and run `gate test --env {} contracts` again",
+            calls.environment
+        )),
+    }
+}
+
+/// Tells an answer that is documented and yet no service: 500, 503.
+fn server_error(calls: &ServiceCalls, address: &SocketAddr, request: &Request, answer: &Answer) -> Outcome {
+    let body = Evidence { name: "body".to_owned(), text: answer.text().chars().take(SHOWN).collect() };
+    let path = request.target.split('?').next().unwrap_or_default();
+    Outcome::Fail {
+        message: format!("{} {path} returned {}: documented, but a server error", request.method, answer.status),
+        findings: vec![Finding::new(
+            format!("{} status", code::UNABLE.id),
+            "a successful response",
+            answer.status.to_string(),
+        )],
+        evidence: vec![reproduce(calls, address, request), body],
+        hint: None,
+    }
+}
+
+/// Tells that no whole answer came.
+pub(super) fn no_response(
+    calls: &ServiceCalls,
+    address: Option<&SocketAddr>,
+    request: &Request,
+    message: String,
+) -> Outcome {
+    let evidence = address.map(|address| reproduce(calls, address, request)).into_iter().collect();
+    let at = format!("{} response", code::NO_ANSWER.id);
+    let finding = Finding::new(at, "a complete HTTP response", message.clone());
+    Outcome::Fail { message, findings: vec![finding], evidence, hint: None }
+}
+
+/// Writes the request as a line for a shell.
+pub(super) fn reproduce(calls: &ServiceCalls, address: &SocketAddr, request: &Request) -> Evidence {
+    let base = format!("http://{address}{}", calls.service.base());
+    let text = request.curl(&base, calls.service.token.as_ref().map(TokenSource::variable));
+    Evidence { name: "reproduce".to_owned(), text }
+}
