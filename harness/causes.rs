@@ -1,8 +1,9 @@
 //! The cause of each error that a command can end with. What to print and which exit code follow from it.
 
 use stagegate_base::{compose::ModelError, config::ConfigError, exit::Cause, units::UnitError};
-use stagegate_contract::{ContractError, ShapeError, diff::WaiverError};
+use stagegate_contract::{ContractError, ShapeError};
 use stagegate_gate_act::{PlanError, compare::CompareError, journal::StoreError};
+use stagegate_host::waivers::WaiversError;
 use stagegate_host::{
     contract::ContractSourceError, database::DatabaseError, deployment::DeploymentError, engine::EngineError,
     git::GitError, lock::LockError, process::RunError, project::ProjectError, release::ReleaseError, tree::TreeError,
@@ -13,7 +14,6 @@ use stagegate_performance_act::{
     bench::{BenchError, MeasurementLockError, StoredError},
     load::{AimError, NoSubject},
 };
-use stagegate_policy_act::audit::WaiversError;
 
 use crate::failure::Classify;
 
@@ -33,7 +33,6 @@ always! {
     ModelError => Configuration,
     UnitError => Usage,
     ContractError => Usage,
-    WaiverError => Configuration,
     EngineError => Docker,
     RunError => Program,
     ReadError => Usage,

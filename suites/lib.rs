@@ -58,3 +58,12 @@ pub fn catalog() -> Vec<Suite> {
 pub fn trials(scope: Scope<'_>) -> Vec<Trial> {
     catalog().iter().flat_map(|suite| (suite.trials)(scope)).collect()
 }
+
+/// Lists the codes of all findings that a waiver can accept.
+#[must_use]
+pub fn codes() -> Vec<&'static str> {
+    let policy = stagegate_policy_decide::rules::rules().into_iter().map(|rule| rule.id);
+    let contracts = stagegate_contract::diff::rules().into_iter().map(|rule| rule.id);
+    let migrations = stagegate_migration_decide::codes::codes().into_iter().map(|code| code.id);
+    policy.chain(contracts).chain(migrations).collect()
+}

@@ -102,7 +102,8 @@ fn said(panic: &(dyn std::any::Any + Send)) -> &str {
 }
 
 fn masked(record: Record, mask: &Mask) -> Record {
-    let finding = |f: Finding| Finding::new(mask.apply(&f.place.object), mask.apply(&f.expected), mask.apply(&f.found));
+    let finding =
+        |f: Finding| Finding::differs(mask.apply(&f.place.object), mask.apply(&f.expected), mask.apply(&f.found));
     Record {
         message: mask.apply(&record.message),
         findings: record.findings.into_iter().map(finding).collect(),

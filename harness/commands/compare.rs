@@ -7,10 +7,12 @@ use stagegate_gate_act::{Examine, compare as read};
 use stagegate_gate_decide::{
     compare::{Rules, Side, compare, json, markdown, terminal},
     readiness::Band,
+    report,
     verdict::{Verdict, verdict},
 };
 use stagegate_host::{clock, engine::Engine};
 
+use super::{output, waivers};
 use crate::{
     cli,
     examine::Suites,
@@ -34,18 +36,27 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Compare) -> Result<Exit
         examined(&suites, config, &mut right).await;
     }
     let today = clock::today();
-    let waivers = read::contract_waivers(config.root())?;
+    let waivers = waivers::read(None, config.root())?;
     let compared = compare(&left, &right, Rules { config, waivers: &waivers, today: &today });
     let records: Vec<_> = left.records.iter().chain(&compared.records).cloned().collect();
     let verdict = verdict(&records, &planned, &config.readiness);
     let names = (a.as_str(), b.as_str());
-    if args.json {
+    let of_both = report::Run {
+        environment: format!("{a} and {b}"),
+        release: None,
+        started: clock::now(),
+        records,
+        verdict: verdict.clone(),
+    };
+    if args.output.json {
         give(&serde_json::to_string_pretty(&json(names, &compared, &verdict))?);
-    } else if args.markdown {
-        give(&markdown(names, &compared, &verdict));
-    } else {
+    } else if !args.output.takes_stdout() {
         give(&terminal(names, &compared, &verdict));
     }
+    output::to(args.output.markdown.as_deref(), &markdown(names, &compared, &verdict))?;
+    output::to(args.output.junit.as_deref(), &report::junit::text(&of_both))?;
+    output::to(args.output.html.as_deref(), &report::html::text(&of_both, &[]))?;
+    output::to(args.output.sarif.as_deref(), &report::findings(&of_both).sarif(env!("CARGO_PKG_VERSION")))?;
     Ok(ended(&verdict, args.accept_caution))
 }
 

@@ -1,14 +1,18 @@
 //! What commands about schemas share: which databases they are about, where findings are written, how they end.
 
-use std::path::Path;
-
+use serde_json::{Map, Value};
 use stagegate_base::{
     config::{Config, Database},
     exit::Exit,
+    finding::Finding,
 };
-use stagegate_migration_decide::schema::{Difference, Facts, Place, not_compared, sarif};
+use stagegate_migration_decide::schema::{Difference, Facts, Sides, not_compared, report, summary};
 
-use crate::failure::{Failure, say};
+use super::output;
+use crate::{
+    cli,
+    failure::{Failure, say},
+};
 
 /// Returns the databases that are meant: the named one, else all.
 pub(super) fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<Vec<&'a Database>, Failure> {
@@ -39,12 +43,6 @@ fn none() -> Failure {
     Failure::usage("no database is configured; add [databases.NAME] with its `service` and `name` to stagegate.toml")
 }
 
-/// Writes SARIF, where it was asked for.
-pub(super) fn written(file: Option<&Path>, placed: &[(Difference, Place)]) -> Result<(), Failure> {
-    let Some(path) = file else { return Ok(()) };
-    super::test::write(path, &format!("{:#}\n", sarif(placed, env!("CARGO_PKG_VERSION"))))
-}
-
 /// Reports which objects no fact tells of: an empty diff does not speak for them.
 pub(super) fn modelled(name: &str, facts: &Facts, strict: bool) -> Exit {
     for (what, count) in facts.unmodelled() {
@@ -53,7 +51,51 @@ pub(super) fn modelled(name: &str, facts: &Facts, strict: bool) -> Exit {
     if strict && !facts.unmodelled().is_empty() { Exit::Held } else { Exit::Passed }
 }
 
-/// Returns how a command ends that found so much, and may not speak for all.
-pub(super) fn ended<T>(found: &[T], modelled: &[Exit]) -> Exit {
-    if found.is_empty() && modelled.iter().all(|exit| *exit == Exit::Passed) { Exit::Passed } else { Exit::Held }
+/// What schemas show, collected over databases.
+#[derive(Default)]
+pub(super) struct Collected {
+    findings: Vec<Finding>,
+    body: String,
+    notes: Vec<String>,
+    details: Vec<Map<String, Value>>,
+    modelled: Vec<Exit>,
+}
+
+impl Collected {
+    /// Adds two sides: their differences as findings, as a text and for programs, and whether all was compared.
+    pub(super) fn add(
+        &mut self,
+        sides: &Sides,
+        (found, body): (Vec<Finding>, String),
+        differences: &[Difference],
+        details: Map<String, Value>,
+    ) {
+        self.notes.push(format!("{} against {}: {}", sides.old, sides.new, summary(differences)));
+        self.findings.extend(found);
+        self.body.push_str(&body);
+        self.details.push(details);
+    }
+
+    /// Adds how much of a side could not be compared.
+    pub(super) fn modelled(&mut self, exit: Exit) {
+        self.modelled.push(exit);
+    }
+
+    /// Writes the report; any difference fails, and so does what may not be left out.
+    pub(super) fn write(self, command: &str, output: &cli::Output) -> Result<Exit, Failure> {
+        let title = self.notes.join("; ");
+        let ended = if self.findings.is_empty() && self.modelled.iter().all(|exit| *exit == Exit::Passed) {
+            Exit::Passed
+        } else {
+            Exit::Held
+        };
+        let mut report = report(command, format!("Schema: {title}"), self.findings, self.body);
+        report.notes = self.notes;
+        report.details = match <[_; 1]>::try_from(self.details) {
+            Ok([one]) => one,
+            Err(all) => [("databases".to_owned(), all.into_iter().map(Value::Object).collect())].into_iter().collect(),
+        };
+        output::write(&report, output)?;
+        Ok(ended)
+    }
 }

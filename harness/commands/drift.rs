@@ -5,43 +5,48 @@ use std::sync::Arc;
 use stagegate_base::{
     config::{Config, Database, Migrations},
     exit::Exit,
+    finding::Place,
 };
 use stagegate_host::{engine::Engine, process::Runner, project::Project};
-use stagegate_migration_decide::schema::{Place, drift_markdown, drift_terminal, json, summary};
+use stagegate_migration_decide::schema::{Drifted, drift_terminal, finding, json};
 use stagegate_suites::{
     schema::{Drift, drift},
     session::Session,
 };
 
-use super::differences::{chosen, ended, modelled, written};
-use crate::{
-    cli,
-    failure::{Failure, give},
-};
+use super::differences::{Collected, chosen, modelled};
+use crate::{cli, failure::Failure};
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Checked) -> Result<Exit, Failure> {
-    let (file, args) = (args.sarif, args.of);
     let environment = &super::named(config, args.env.as_ref())?.name;
     let chosen = with_migrations(config, args.database.as_deref())?;
     let project = Project::load(&Runner::default(), config, environment).await?;
     let session = Session::new(project, Engine::connect().await?, Runner::default());
-    let (mut placed, mut exits) = (Vec::new(), Vec::new());
+    let mut collected = Collected::default();
     for (database, migrations) in chosen {
         let found = tokio::select! {
             found = drift(&session, database, migrations) => found,
             () = super::test::interrupted() => Err("interrupted".to_owned()),
         };
         let found = found.map_err(|reason| Failure::not_run(format!("{}: {reason}", database.id)))?;
-        tell(&found, &args.form)?;
-        exits.push(modelled(environment, &found.found, args.form.strict));
-        placed.extend(found.drifted.iter().map(|drifted| {
-            let file = drifted.migration.as_ref().and_then(|label| found.files.get(label)).cloned();
-            let note = drifted.migration.as_ref().map(|label| format!("last changed by {label}"));
-            (drifted.difference.clone(), Place { file, line: 0, note })
-        }));
+        let (sides, differences) = (&found.sides, found.differences());
+        let findings =
+            found.drifted.iter().map(|drifted| finding(&drifted.difference, place(&found, drifted))).collect();
+        let details = json(sides, &found.migrated, &found.found, &found.drifted);
+        collected.add(sides, (findings, drift_terminal(sides, &found.drifted)), &differences, details);
+        collected.modelled(modelled(environment, &found.found, args.strict));
     }
-    written(file.as_deref(), &placed)?;
-    Ok(ended(&placed, &exits))
+    collected.write("schema drift", &args.output)
+}
+
+/// Returns the migration that last changed a thing, and its file.
+fn place(found: &Drift, drifted: &Drifted) -> Place {
+    let Some(label) = &drifted.migration else { return Place::default() };
+    let place = Place::of(format!("last changed by {label}"));
+    match found.files.get(label) {
+        Some(file) => place.within(file.clone(), 0),
+        None => place,
+    }
 }
 
 /// Returns the databases of which it is known where their migrations are; the one that was named has to be one.
@@ -57,17 +62,4 @@ fn with_migrations<'a>(config: &'a Config, name: Option<&str>) -> Result<Vec<(&'
         )));
     }
     Ok(with)
-}
-
-fn tell(found: &Drift, form: &cli::Form) -> Result<(), Failure> {
-    let (sides, drifted) = (&found.sides, &found.drifted);
-    if form.json {
-        give(&serde_json::to_string_pretty(&json(sides, &found.migrated, &found.found, drifted))?);
-    } else if form.markdown {
-        give(&drift_markdown(sides, drifted));
-    } else {
-        let told = drift_terminal(sides, drifted);
-        give(&format!("{told}{} against {}: {}", sides.new, sides.old, summary(&found.differences())));
-    }
-    Ok(())
 }

@@ -5,15 +5,18 @@ use std::{
     sync::Arc,
 };
 
-use stagegate_base::{command::compose::Source, config::Config, exit::Exit, lifetime::one_shots, record::Severity};
+use stagegate_base::{
+    command::compose::Source, config::Config, exit::Exit, lifetime::one_shots, report::Report, waiver::Waivers,
+};
 use stagegate_host::{
     engine::Engine,
     process::Runner,
     project::{self, read_config},
 };
 use stagegate_policy_act::audit;
-use stagegate_policy_decide::rules::{self as policy, Facts, Finding, Waivers};
+use stagegate_policy_decide::rules::{self as policy, Facts};
 
+use super::{output, waivers};
 use crate::{
     cli,
     failure::{Failure, give, say},
@@ -36,13 +39,17 @@ pub(super) async fn run(config: Option<&Path>, args: cli::Lint) -> Result<Exit, 
     let mut findings = policy::audit(&facts, &waivers, &stagegate_host::clock::today());
     if let Some(config) = &config {
         for finding in &mut findings {
-            let trial = format!("policy::stack::{}", finding.rule.replace('-', "_"));
+            let trial = format!("policy::stack::{}", finding.code.replace('-', "_"));
             finding.severity = config.severity_of(&trial, finding.severity);
         }
     }
-    written(&findings, &args)?;
-    let held = findings.iter().any(|f| f.waived.is_none() && weighs(f.severity, args.fail_on));
-    Ok(if held { Exit::Held } else { Exit::Passed })
+    let title = match &config {
+        Some(config) => format!("Compose files of {}", super::named(config, args.env.as_ref())?.name),
+        None => "Compose files".to_owned(),
+    };
+    let report = policy::report(title, findings);
+    written(&report, &args)?;
+    Ok(if report.fails(output::severity(args.fail_on)) { Exit::Held } else { Exit::Passed })
 }
 
 fn explained(id: &str) -> Result<Exit, Failure> {
@@ -92,7 +99,7 @@ async fn of_files(files: &[PathBuf], env_files: &[PathBuf]) -> Result<(Facts, Wa
     if let Err(error) = looked {
         say(&format!("image metadata is not available: {error}"));
     }
-    Ok((facts, audit::waivers_in(&dir)?, None))
+    Ok((facts, waivers::read(None, &dir)?, None))
 }
 
 async fn of_environment(
@@ -110,25 +117,16 @@ async fn of_environment(
     if facts.containers.as_ref().is_some_and(Vec::is_empty) {
         say(&format!("no containers are running in `{}`: only its files were checked", environment.name));
     }
-    let waivers = audit::waivers_of(&config)?;
+    let waivers = waivers::read(None, config.root())?;
     Ok((facts, waivers, Some(config)))
 }
 
-fn written(findings: &[Finding], args: &cli::Lint) -> Result<(), Failure> {
+fn written(report: &Report, args: &cli::Lint) -> Result<(), Failure> {
     // No value of a variable is in a finding. Masking would hide names instead: a password may be a service's name.
-    if let Some(path) = &args.sarif {
-        let sarif = policy::sarif(findings, env!("CARGO_PKG_VERSION"));
-        super::test::write(path, &format!("{sarif:#}\n"))?;
-    }
-    if args.json {
-        give(&format!("{:#}", policy::json(findings)));
-        return Ok(());
-    }
     if !args.fix {
-        give(&policy::text(findings));
-        return Ok(());
+        return output::write(report, &args.output);
     }
-    match policy::lines_to_add(findings) {
+    match policy::lines_to_add(&report.findings) {
         lines if lines.is_empty() => say("nothing to fix"),
         lines => {
             give(&lines);
@@ -136,12 +134,4 @@ fn written(findings: &[Finding], args: &cli::Lint) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn weighs(severity: Severity, least: cli::FailOn) -> bool {
-    match least {
-        cli::FailOn::Required => severity == Severity::Required,
-        cli::FailOn::Warning => severity != Severity::Info,
-        cli::FailOn::Info => true,
-    }
 }

@@ -2,22 +2,22 @@
 
 use std::{path::Path, time::Instant};
 
-use stagegate_base::{config::Tool, exit::Exit, record::Severity, text, units::Span};
+use stagegate_base::{config::Tool, exit::Exit, record::Severity, text, units::Span, waiver::Waivers};
 use stagegate_migration_act::{
     Manner, Options, Proven, Rows, files, prove,
     scratch::{Way, Wish},
 };
 use stagegate_migration_decide::{
-    Chain, Exceptions, Extent, Finding, chain,
+    Chain, Extent, Finding, apply_waivers, chain,
     locks::{Sizes, Thresholds, of_chain},
-    report,
-    round_trip::{Counts, OnRows, Report, Trip, findings, least, line, markdown, summary, told_finding, whole_line},
+    round_trip::{Counts, OnRows, Report, Trip, findings, least, line, merged, summary, whole_line},
 };
 use stagegate_suites::scratch;
 
+use super::{output, waivers};
 use crate::{
     cli,
-    failure::{Failure, give, say},
+    failure::{Failure, say},
 };
 
 pub(super) async fn run(args: cli::Migrations) -> Result<Exit, Failure> {
@@ -28,6 +28,7 @@ pub(super) async fn run(args: cli::Migrations) -> Result<Exit, Failure> {
 
 async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
     let tool: Option<Tool> = args.tool.as_deref().map(str::parse).transpose().map_err(Failure::usage)?;
+    let waivers = waivers::read(args.waivers.as_deref(), Path::new("."))?;
     let chain = chain(&files(&args.dir)?, tool)?;
     let within: Span = args.statement_timeout.parse()?;
     let options = Options {
@@ -42,25 +43,13 @@ async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
         if args.pg.is_empty() { vec![None] } else { args.pg.iter().copied().map(Some).collect() };
     let (mut reports, mut tried, mut worst) = (Vec::new(), Vec::new(), Exit::Passed);
     for major in majors {
-        let (major, report, trips) = on_one(&args, &chain, &options, major).await?;
+        let (major, report, trips) = on_one(&args, &chain, &options, (major, &waivers)).await?;
         tried.push((major, trips));
         worst = worse(worst, ended(&report.findings));
         reports.push(report);
     }
     let least = least(&tried.iter().map(|(major, trips)| (*major, trips.as_slice())).collect::<Vec<_>>());
-    if let Some(least) = least.as_ref().filter(|_| !args.markdown) {
-        say(least);
-    }
-    if let Some(path) = &args.sarif {
-        let all: Vec<Finding> = reports.iter().flat_map(|report| report.findings.clone()).collect();
-        let sarif = report::sarif(&all, &args.dir.to_string_lossy(), env!("CARGO_PKG_VERSION"));
-        super::test::write(path, &format!("{sarif:#}\n"))?;
-    }
-    if args.json {
-        give(&serde_json::to_string_pretty(&reports)?);
-    } else if args.markdown {
-        give(&markdown(&args.dir.to_string_lossy(), &reports, least.as_deref()));
-    }
+    output::write(&merged(&args.dir.to_string_lossy(), &reports, least.as_deref()), &args.output)?;
     Ok(worst)
 }
 
@@ -68,7 +57,7 @@ async fn on_one(
     args: &cli::MigrationsCheck,
     chain: &Chain,
     options: &Options,
-    major: Option<u32>,
+    (major, waivers): (Option<u32>, &Waivers),
 ) -> Result<(u32, Report, Vec<Trip>), Failure> {
     let wish = Wish {
         images: images(args, major),
@@ -89,7 +78,7 @@ async fn on_one(
     let begun = Instant::now();
     let verbose = |trip: &Trip| {
         if args.verbose {
-            give(&line(trip));
+            say(&line(trip));
         }
     };
     let proven = tokio::select! {
@@ -107,10 +96,7 @@ async fn on_one(
     if options.rows.is_some() {
         found.extend(of_chain(chain, &proven.rows.locks, &Sizes::new(), &Thresholds::default()));
     }
-    if let Some(path) = &args.exceptions {
-        let written = std::fs::read_to_string(path).map_err(Failure::reading(path))?;
-        Exceptions::parse(path, &written)?.apply(&mut found, &stagegate_host::clock::today(), Extent::Run);
-    }
+    apply_waivers(waivers, &mut found, &stagegate_host::clock::today(), Extent::Run);
     let mut report = Report::new(chain, &told, &proven.trips, &proven.whole, found);
     let on_rows = &proven.rows;
     report.rows = options.rows.is_some().then_some(OnRows {
@@ -118,9 +104,7 @@ async fn on_one(
         whole: on_rows.whole,
         untouched: on_rows.untouched,
     });
-    if !args.json && !args.markdown {
-        tell(&report, &proven, begun.elapsed().as_secs_f64());
-    }
+    tell(&report, &proven, begun.elapsed().as_secs_f64());
     Ok((major, report, proven.trips))
 }
 
@@ -136,14 +120,11 @@ fn rows(args: &cli::MigrationsCheck) -> Result<Option<Rows>, Failure> {
 }
 
 fn tell(report: &Report, proven: &Proven, seconds: f64) {
-    for finding in &report.findings {
-        give(&told_finding(finding));
-    }
     let whole = &proven.whole;
-    give(&format!("{}: {} in {seconds:.1} s", report.server, summary(&Counts::of(&proven.trips))));
-    give(&whole_line(whole));
+    say(&format!("{}: {} in {seconds:.1} s", report.server, summary(&Counts::of(&proven.trips))));
+    say(&whole_line(whole));
     if let Some(rows) = report.rows {
-        give(&format!(
+        say(&format!(
             "{} tested with rows; {} more cannot change an existing table",
             text::counted(rows.tried, "migration"),
             rows.untouched

@@ -11,12 +11,14 @@ mod environment;
 mod history;
 mod lint;
 mod migrations;
+mod output;
 mod pictures;
 mod promote;
 mod schema;
 mod show;
 mod status;
 mod test;
+mod waivers;
 
 use std::sync::Arc;
 

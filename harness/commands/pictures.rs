@@ -42,12 +42,12 @@ pub(super) fn write(title: &str, measured: &[Measurement], args: &cli::Bench) ->
     }
     let plots: Vec<Plot> = measured.iter().map(plot).collect();
     if let Some(path) = &args.html {
-        super::test::write(path, &html::plots(title, &plots))?;
+        super::output::file(path, &html::plots(title, &plots))?;
     }
     for plot in args.svg.iter().flat_map(|dir| plots.iter().map(move |plot| (dir, plot))) {
         let (dir, plot): (&std::path::PathBuf, &Plot) = plot;
         // A probe's name is one of a-z, 0-9, - and _: the configuration sees to it.
-        super::test::write(&Path::new(dir).join(format!("{}.svg", plot.title)), &plot.svg)?;
+        super::output::file(&Path::new(dir).join(format!("{}.svg", plot.title)), &plot.svg)?;
     }
     Ok(())
 }

@@ -10,14 +10,15 @@ use serde_json::json;
 use stagegate_base::{
     config::{Config, Database},
     exit::Exit,
+    finding::Place,
     text,
 };
 use stagegate_host::{database::Server, engine::Engine, process::Runner, project::Project};
 use stagegate_migration_decide::schema::{
-    Difference, Facts, Place, Sides, diff, json, line_of, markdown, parse, snapshot_path, summary, terminal, write,
+    Difference, Facts, Sides, diff, finding, json, line_of, parse, snapshot_path, terminal, write,
 };
 
-use super::differences::{chosen, ended, modelled, only, written};
+use super::differences::{Collected, chosen, modelled, only};
 use crate::{
     cli,
     failure::{Failure, give},
@@ -37,13 +38,13 @@ async fn dump(config: &Arc<Config>, args: cli::OneDatabase) -> Result<Exit, Fail
     let environment = &super::named(config, args.env.as_ref())?.name;
     let database = only(config, args.database.as_deref())?;
     let facts = of_environment(config, environment, database).await?;
-    if args.form.json {
+    if args.json {
         let all: Vec<_> = facts.iter().collect();
         give(&serde_json::to_string_pretty(&json!({ "v": 1, "facts": all, "unmodelled": facts.unmodelled() }))?);
     } else {
         give(&write(&facts));
     }
-    Ok(modelled(environment, &facts, args.form.strict))
+    Ok(modelled(environment, &facts, args.strict))
 }
 
 async fn compare(config: &Arc<Config>, args: cli::SchemaDiff) -> Result<Exit, Failure> {
@@ -52,23 +53,24 @@ async fn compare(config: &Arc<Config>, args: cli::SchemaDiff) -> Result<Exit, Fa
     let new = of_side(config, &args.new, database).await?;
     let sides = Sides { old: args.old, new: args.new };
     let found = diff(&old, &new);
-    tell(&sides, &old, &new, &found, &args.form)?;
     // A file is a place to show it at; the old side's where both are files.
     let file = [&sides.old, &sides.new].into_iter().find(|side| Path::new(side).is_file());
-    let read = |file: &String| fs::read_to_string(file).map_err(Failure::reading(Path::new(file)));
-    let text = file.map(read).transpose()?.unwrap_or_default();
-    let place = |difference: &Difference| file.map(|file| at(file, &text, difference)).unwrap_or_default();
-    let placed: Vec<_> = found.iter().map(|difference| (difference.clone(), place(difference))).collect();
-    written(args.sarif.as_deref(), &placed)?;
-    let modelled =
-        [(&sides.old, &old), (&sides.new, &new)].map(|(name, facts)| modelled(name, facts, args.form.strict));
-    Ok(ended(&found, &modelled))
+    let text = file.map(|file| fs::read_to_string(file).map_err(Failure::reading(Path::new(file)))).transpose()?;
+    let place = |difference: &Difference| match (&file, &text) {
+        (Some(file), Some(text)) => at(file, text, difference),
+        _ => Place::default(),
+    };
+    let mut collected = Collected::default();
+    add(&mut collected, &sides, (&old, &new), &found, place);
+    for (name, facts) in [(&sides.old, &old), (&sides.new, &new)] {
+        collected.modelled(modelled(name, facts, args.strict));
+    }
+    collected.write("schema diff", &args.output)
 }
 
 async fn snapshot(config: &Arc<Config>, args: cli::Checked) -> Result<Exit, Failure> {
-    let (file, args) = (args.sarif, args.of);
     let environment = &super::named(config, args.env.as_ref())?.name;
-    let (mut placed, mut exits) = (Vec::new(), Vec::new());
+    let mut collected = Collected::default();
     for database in chosen(config, args.database.as_deref())? {
         let path = snapshot_path(config.root(), &database.id);
         let expected = of_file(&path)?;
@@ -76,27 +78,33 @@ async fn snapshot(config: &Arc<Config>, args: cli::Checked) -> Result<Exit, Fail
         let facts = of_environment(config, environment, database).await?;
         let sides = Sides { old: shown(config, &path), new: environment.clone() };
         let found = diff(&expected, &facts);
-        tell(&sides, &expected, &facts, &found, &args.form)?;
-        exits.push(modelled(environment, &facts, args.form.strict));
-        placed.extend(found.into_iter().map(|difference| {
-            let place = at(&sides.old, &text, &difference);
-            (difference, place)
-        }));
+        add(&mut collected, &sides, (&expected, &facts), &found, |difference| at(&sides.old, &text, difference));
+        collected.modelled(modelled(environment, &facts, args.strict));
     }
-    written(file.as_deref(), &placed)?;
-    Ok(ended(&placed, &exits))
+    collected.write("schema snapshot", &args.output)
 }
 
-/// Says where a snapshot tells of a thing; what it does not tell of stands at its beginning.
+fn add(
+    collected: &mut Collected,
+    sides: &Sides,
+    (old, new): (&Facts, &Facts),
+    found: &[Difference],
+    place: impl Fn(&Difference) -> Place,
+) {
+    let findings = found.iter().map(|difference| finding(difference, place(difference))).collect();
+    collected.add(sides, (findings, terminal(sides, found)), found, json(sides, old, new, found));
+}
+
+/// Returns where a snapshot states a thing; what it does not state is placed at its beginning.
 fn at(file: &str, text: &str, difference: &Difference) -> Place {
-    Place { file: Some(file.to_owned()), line: line_of(text, &difference.id).unwrap_or_default(), note: None }
+    Place::default().within(file, line_of(text, &difference.id).unwrap_or_default())
 }
 
 async fn accept(config: &Arc<Config>, args: cli::OneDatabase) -> Result<Exit, Failure> {
     let environment = &super::named(config, args.env.as_ref())?.name;
     for database in chosen(config, args.database.as_deref())? {
         let facts = of_environment(config, environment, database).await?;
-        if modelled(environment, &facts, args.form.strict) != Exit::Passed {
+        if modelled(environment, &facts, args.strict) != Exit::Passed {
             return Ok(Exit::Held);
         }
         let path = snapshot_path(config.root(), &database.id);
@@ -110,17 +118,6 @@ async fn accept(config: &Arc<Config>, args: cli::OneDatabase) -> Result<Exit, Fa
         ));
     }
     Ok(Exit::Passed)
-}
-
-fn tell(sides: &Sides, old: &Facts, new: &Facts, found: &[Difference], form: &cli::Form) -> Result<(), Failure> {
-    if form.json {
-        give(&serde_json::to_string_pretty(&json(sides, old, new, found))?);
-    } else if form.markdown {
-        give(&markdown(sides, found));
-    } else {
-        give(&format!("{}{} against {}: {}", terminal(sides, found), sides.old, sides.new, summary(found)));
-    }
-    Ok(())
 }
 
 /// Reads an environment, where `side` names one, else a file.

@@ -1,21 +1,19 @@
 //! `gate test`: the suites, told as they end, judged at the end.
 
-use std::{fs, io::IsTerminal, path::Path, sync::Arc};
+use std::sync::Arc;
 
 use stagegate_base::{
     config::{Config, EPHEMERAL, Environment},
     exit::Exit,
     record::Record,
 };
-use stagegate_gate_decide::{
-    report::{self, terminal::Colour},
-    verdict::verdict,
-};
+use stagegate_gate_decide::{report, verdict::verdict};
 use stagegate_host::{engine::Engine, error::with_causes, paths::StateDir, process::Runner, project::Project, release};
 use stagegate_suites::{Scope, Trial, ephemeral::Stack, records::Records, run, session::Session};
 use stagegate_workflow_act::settle;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::output::{self, colour};
 use crate::{
     ask, cli,
     examine::planned,
@@ -41,7 +39,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
         return Ok(Exit::Passed);
     }
     let started = stagegate_host::clock::now();
-    let records = asked(config, environment, &trials, (full_load, !args.json)).await;
+    let records = asked(config, environment, &trials, (full_load, !args.output.takes_stdout())).await;
     let run = report::Run {
         environment: environment.name.clone(),
         release: release::deployed(&StateDir::of(config, &environment.project))?.map(|deployed| deployed.release.name),
@@ -49,7 +47,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
         verdict: verdict(&records, &planned(config, &trials), &config.readiness),
         records,
     };
-    written(&run, &args)?;
+    written(&run, &args.output)?;
     Ok(run.verdict.exit())
 }
 
@@ -134,35 +132,16 @@ pub(super) async fn interrupted() {
     }
 }
 
-fn colour() -> Colour {
-    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    if wanted && std::io::stdout().is_terminal() { Colour::Coloured } else { Colour::Plain }
-}
-
-fn written(run: &report::Run, args: &cli::Test) -> Result<(), Failure> {
+fn written(run: &report::Run, args: &cli::Output) -> Result<(), Failure> {
     if args.json {
         give(&report::json::text(run)?);
-    } else {
+    } else if !args.takes_stdout() {
         give(&report::terminal::summary(run, colour()));
     }
-    if let Some(path) = &args.junit {
-        write(path, &report::junit::text(run))?;
-    }
-    if let Some(path) = &args.markdown {
-        write(path, &report::markdown::text(run))?;
-    }
-    if let Some(path) = &args.html {
-        write(path, &report::html::text(run, &[]))?;
-    }
-    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
-        say(&report::github::text(run));
-    }
+    output::to(args.junit.as_deref(), &report::junit::text(run))?;
+    output::to(args.markdown.as_deref(), &report::markdown::text(run))?;
+    output::to(args.html.as_deref(), &report::html::text(run, &[]))?;
+    output::to(args.sarif.as_deref(), &report::findings(run).sarif(env!("CARGO_PKG_VERSION")))?;
+    output::annotate(&report::github::text(run));
     Ok(())
-}
-
-pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-        fs::create_dir_all(dir).map_err(Failure::writing(dir))?;
-    }
-    fs::write(path, text).map_err(Failure::writing(path))
 }

@@ -30,7 +30,7 @@ pub(super) fn outcome(source: &Source) -> Outcome {
 /// Tells a document that cannot be used.
 pub(super) fn unusable(name: &str, error: &str) -> Outcome {
     let at = format!("{} {name}", code::UNUSABLE.id);
-    let finding = Finding::new(at, "an OpenAPI document", error.to_owned());
+    let finding = Finding::differs(at, "an OpenAPI document", error.to_owned());
     let message = format!("{name}: {error}");
     Outcome::Fail { message, findings: vec![finding], evidence: Vec::new(), hint: Some(code::UNUSABLE.mend.to_owned()) }
 }

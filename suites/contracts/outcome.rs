@@ -66,7 +66,7 @@ fn server_error(calls: &ServiceCalls, address: &SocketAddr, request: &Request, a
     let path = request.target.split('?').next().unwrap_or_default();
     Outcome::Fail {
         message: format!("{} {path} returned {}: documented, but a server error", request.method, answer.status),
-        findings: vec![Finding::new(
+        findings: vec![Finding::differs(
             format!("{} status", code::UNABLE.id),
             "a successful response",
             answer.status.to_string(),
@@ -85,7 +85,7 @@ pub(super) fn no_response(
 ) -> Outcome {
     let evidence = address.map(|address| reproduce(calls, address, request)).into_iter().collect();
     let at = format!("{} response", code::NO_ANSWER.id);
-    let finding = Finding::new(at, "a complete HTTP response", message.clone());
+    let finding = Finding::differs(at, "a complete HTTP response", message.clone());
     Outcome::Fail { message, findings: vec![finding], evidence, hint: None }
 }
 

@@ -99,7 +99,7 @@ async fn fetch(path: &str, wire: &Wire) -> Result<String, String> {
 
 fn missing(path: &str, reason: String) -> Outcome {
     let at = format!("{} {path}", code::SERVED_MISSING.id);
-    let finding = Finding::new(at, "an OpenAPI document", reason.clone());
+    let finding = Finding::differs(at, "an OpenAPI document", reason.clone());
     let hint = Some(code::SERVED_MISSING.mend.to_owned());
     Outcome::Fail { message: reason, findings: vec![finding], evidence: Vec::new(), hint }
 }
@@ -145,7 +145,7 @@ fn comparison(served: &Served, file: &std::path::Path, text: &str) -> Outcome {
 
 fn finding(change: &Change) -> Finding {
     let or = |text: &str| if text.is_empty() { "nothing".to_owned() } else { text.to_owned() };
-    Finding::new(
+    Finding::differs(
         format!("{} {} at {}", code::SERVED_DIFFERS.id, change.id, change.place),
         or(&change.before),
         or(&change.after),

@@ -143,7 +143,7 @@ where
 fn failed(service: &str, container: &Container, wrong: Wrong, evidence: Vec<Evidence>) -> Outcome {
     Outcome::Fail {
         message: format!("service `{service}`: {}", wrong.found),
-        findings: vec![Finding::new(container.name.clone(), wrong.expected, wrong.found)],
+        findings: vec![Finding::differs(container.name.clone(), wrong.expected, wrong.found)],
         evidence,
         hint: wrong.hint,
     }

@@ -80,7 +80,11 @@ async fn read_elsewhere(session: &Session, other: &Project, name: &str) -> Resul
 }
 
 fn finding(service: &str, what: &str, other: &str) -> Finding {
-    Finding::new(service.to_owned(), format!("a {what} visible only here"), format!("the {what} is also in `{other}`"))
+    Finding::differs(
+        service.to_owned(),
+        format!("a {what} visible only here"),
+        format!("the {what} is also in `{other}`"),
+    )
 }
 
 fn random() -> std::io::Result<String> {

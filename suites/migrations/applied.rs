@@ -12,7 +12,7 @@ use stagegate_migration_act::{applied, files};
 use stagegate_migration_decide::{
     Extent,
     applied::{drift, query},
-    chain,
+    apply_waivers, chain,
 };
 
 use super::{SUITE, outcome, proof};
@@ -59,11 +59,8 @@ async fn record_finding(session: &Session, migrations: &Migrations) -> Result<Ou
         )));
     };
     let mut found = drift(&chain, &rows);
-    proof::exceptions(session.project.config.root())?.apply(
-        &mut found,
-        &stagegate_host::clock::today(),
-        Extent::Applied,
-    );
+    let waivers = proof::waivers(session.project.config.root())?;
+    apply_waivers(&waivers, &mut found, &stagegate_host::clock::today(), Extent::Applied);
     let message = match (tool, rows.as_slice()) {
         // It notes one version for all.
         (Tool::GolangMigrate, [row]) => format!("{tool} recorded version {}", row.version),

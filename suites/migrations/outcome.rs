@@ -2,14 +2,14 @@
 
 use stagegate_base::{
     config::{LockLimits, Migrations},
-    finding,
     record::{Evidence, Outcome, Severity},
+    report::finding_text,
     text::counted,
 };
 use stagegate_migration_decide::{
-    Extent, Finding, codes,
+    Extent, Finding, apply_waivers, codes,
     locks::{self, Sizes, Thresholds},
-    round_trip::{Counts, least, of_chain, of_files, of_trips, summary, told_finding, whole_line},
+    round_trip::{Counts, least, of_chain, of_files, of_trips, summary, whole_line},
 };
 
 use super::proof::{On, Proof};
@@ -124,7 +124,7 @@ struct Parts {
     locks: Vec<Finding>,
 }
 
-/// Returns what was found on one server, with what was accepted marked; what is wrong with the exceptions is told with
+/// Returns what was found on one server, with what was accepted marked; what is wrong with the waivers is told with
 /// the files.
 fn accepted(proof: &Proof, on: &On, target: &Sizes, limits: &LockLimits) -> Parts {
     let rows = &on.proven.rows;
@@ -138,7 +138,7 @@ fn accepted(proof: &Proof, on: &On, target: &Sizes, limits: &LockLimits) -> Part
     ];
     let sizes: Vec<usize> = parts.iter().map(Vec::len).collect();
     let mut all: Vec<Finding> = parts.into_iter().flatten().collect();
-    proof.exceptions.apply(&mut all, &stagegate_host::clock::today(), Extent::Run);
+    apply_waivers(&proof.waivers, &mut all, &stagegate_host::clock::today(), Extent::Run);
     let mut rest = all.into_iter();
     let mut part = |nth: usize| -> Vec<Finding> { rest.by_ref().take(sizes[nth]).collect() };
     let (mut files, trips, chain) = (part(0), part(1), part(2));
@@ -150,7 +150,7 @@ fn accepted(proof: &Proof, on: &On, target: &Sizes, limits: &LockLimits) -> Part
 /// Tells what no rows could be made for: nothing is known of it, which is no pass and no failure.
 fn seeds_outcome(message: String, found: &[Finding]) -> Outcome {
     let open: Vec<String> =
-        found.iter().filter(|f| f.waived.is_none()).map(|f| format!("{}{}", at(f), f.message)).collect();
+        found.iter().filter(|f| f.waived.is_none()).map(|f| format!("{}{}", at(f), f.found)).collect();
     match open.as_slice() {
         [] => Outcome::Pass(format!("{message}, with rows in every table")),
         [first, rest @ ..] => {
@@ -178,22 +178,22 @@ fn outcome_from(message: String, found: &[Finding], migrations: &Migrations, fro
             if others > 0 { format!("; {} of lower severity", counted(others, "finding")) } else { String::new() };
         return Outcome::Pass(format!("{message}{beside}"));
     };
-    let headline = format!("{}{}: {}", at(first), first.code, first.message);
+    let headline = format!("{}{}: {}", at(first), first.code, first.found);
     if grave.iter().all(|finding| finding.code == "not-run") {
         return Outcome::Broken(format!("{message}; {headline}"));
     }
-    let all: Vec<String> = found.iter().map(told_finding).collect();
+    let all: Vec<String> = found.iter().map(|f| format!("{} {}", f.severity.label(), shown(f))).collect();
     Outcome::Fail {
         message: format!("{message}; {headline}"),
-        findings: grave.iter().take(FINDINGS).map(|finding| record_finding(finding)).collect(),
-        evidence: vec![Evidence { name: "findings".to_owned(), text: all.join("\n") }],
+        findings: grave.into_iter().take(FINDINGS).cloned().collect(),
+        evidence: vec![Evidence { name: "findings".to_owned(), text: all.join("") }],
         hint: Some(hint(migrations, found)),
     }
 }
 
 fn hint(migrations: &Migrations, found: &[Finding]) -> String {
     let explained = "docs/migrations.md explains each code";
-    let is_noted = found.iter().any(|finding| codes::is_of_applied(finding.code));
+    let is_noted = found.iter().any(|finding| codes::is_of_applied(&finding.code));
     if migrations.commands.is_some() || is_noted {
         return format!("{explained}; the evidence lists all findings");
     }
@@ -204,18 +204,14 @@ fn hint(migrations: &Migrations, found: &[Finding]) -> String {
 }
 
 fn at(finding: &Finding) -> String {
-    let place = finding.place();
+    let place = finding.place.position();
     if place.is_empty() { String::new() } else { format!("{place} ") }
 }
 
-fn record_finding(finding: &Finding) -> finding::Finding {
-    let title = finding.code().map_or("", |code| code.title);
-    let statement = if finding.statement.is_empty() { String::new() } else { format!(": {}", finding.statement) };
-    finding::Finding::new(
-        format!("{}{statement}", finding.place()),
-        format!("no {}", finding.code),
-        format!("{title}: {}", finding.message),
-    )
+/// Returns a finding with its code, its place, its statement and why it is accepted.
+fn shown(finding: &Finding) -> String {
+    let waived = finding.waived.as_ref().map(|reason| format!("    waived: {reason}\n")).unwrap_or_default();
+    format!("{}\n{}{waived}", finding.code, finding_text(finding))
 }
 
 #[cfg(test)]
@@ -225,7 +221,7 @@ mod tests {
     use stagegate_base::config::Config;
     use stagegate_migration_act::{OnRows, Proven};
     use stagegate_migration_decide::{
-        Exceptions, Route, of_steps,
+        Route, of_steps,
         round_trip::{Down, Trip},
     };
 
@@ -251,7 +247,7 @@ mod tests {
         let text = "[project]\nname = \"shop\"\n[databases.main]\nservice = \"db\"\nname = \"shop\"\n\
                     [migrations.main]\nsource = \"migrations\"\n";
         let config = Config::parse(Path::new("/srv/stagegate.toml"), text).unwrap();
-        let proof = Proof { chain, exceptions: Exceptions::default(), servers };
+        let proof = Proof { chain, waivers: stagegate_base::waiver::Waivers::default(), servers };
         outcome(&proof, &config.migrations["main"], Question::Integrity, &Sizes::new())
     }
 

@@ -9,15 +9,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use stagegate_base::config::Migrations;
-use stagegate_host::{database::Server, error::with_causes, probe::postgres::Login};
+use stagegate_base::{config::Migrations, waiver::Waivers};
+use stagegate_host::{database::Server, error::with_causes, probe::postgres::Login, waivers};
 use stagegate_migration_act::{
     Commands, Manner, Options, ProveError, Proven, Rows, files, prove,
     recorder::rows,
     roles,
     scratch::{Scratch, Wish, images},
 };
-use stagegate_migration_decide::{Chain, EXCEPTIONS_FILE, Exceptions, chain, locks::Sizes, of_steps};
+use stagegate_migration_decide::{Chain, chain, locks::Sizes, of_steps};
 use tokio::sync::OnceCell;
 
 use crate::{scratch, session::Session};
@@ -37,7 +37,7 @@ pub(crate) struct Proof {
     /// The migrations.
     pub(crate) chain: Chain,
     /// What was accepted.
-    pub(super) exceptions: Exceptions,
+    pub(super) waivers: Waivers,
     /// One server for each major that was asked for.
     pub(crate) servers: Vec<On>,
 }
@@ -56,28 +56,23 @@ pub(crate) async fn of(session: &Session, migrations: &Migrations) -> Result<Arc
             Some(chain(&files, migrations.tool).map_err(|error| format!("{}: {error}", source.display()))?)
         }
     };
-    let exceptions = exceptions(session.project.config.root())?;
+    let waivers = waivers(session.project.config.root())?;
     let wishes = wishes(session, migrations)?;
     let seed = seed(session, migrations)?;
     // What commands read is not known here: they are asked anew in each run.
     let of_run = migrations.commands.as_ref().map(|_| session.number());
     let key =
-        format!("{}\n{of_run:?}\n{chain:?}\n{exceptions:?}\n{migrations:?}\n{wishes:?}\n{seed:?}", migrations.database);
+        format!("{}\n{of_run:?}\n{chain:?}\n{waivers:?}\n{migrations:?}\n{wishes:?}\n{seed:?}", migrations.database);
     let shared = shared(key);
     let rows = Rows { seed, ..Rows::default() };
     let commands = commands(session, migrations, &source);
     let options = options(migrations, rows, commands);
-    shared.get_or_init(|| proven(chain, exceptions, options, wishes)).await.clone()
+    shared.get_or_init(|| proven(chain, waivers, options, wishes)).await.clone()
 }
 
-/// Reads what was accepted; that there is no such file is fine.
-pub(super) fn exceptions(root: &Path) -> Result<Exceptions, String> {
-    let path = root.join(EXCEPTIONS_FILE);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Exceptions::parse(&path, &text).map_err(|error| error.to_string()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Exceptions::default()),
-        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
-    }
+/// Reads the waivers; that there is no such file is fine.
+pub(super) fn waivers(root: &Path) -> Result<Waivers, String> {
+    waivers::read(root, &crate::codes()).map_err(|error| with_causes(&error))
 }
 
 /// Reads the user's own rows.
@@ -152,7 +147,7 @@ fn options(migrations: &Migrations, rows: Rows, commands: Option<Commands>) -> O
 
 async fn proven(
     mut chain: Option<Chain>,
-    exceptions: Exceptions,
+    waivers: Waivers,
     options: Options,
     wishes: Vec<Wish>,
 ) -> Result<Arc<Proof>, String> {
@@ -165,7 +160,7 @@ async fn proven(
         servers.push(On { server: told, major, proven: proven.map_err(|error| with_causes(&error))? });
     }
     let chain = chain.ok_or("no scratch server is configured")?;
-    Ok(Arc::new(Proof { chain, exceptions, servers }))
+    Ok(Arc::new(Proof { chain, waivers, servers }))
 }
 
 /// Proves on one server; commands are asked for their chain on the first one.

@@ -111,7 +111,7 @@ mod tests {
 
     fn beyond() -> Vec<Finding> {
         let [at, expected, found] = ["api: memory", "at most 1.0 MiB", "2.0 MiB"].map(str::to_owned);
-        vec![Finding::new(at, expected, found)]
+        vec![Finding::differs(at, expected, found)]
     }
 
     #[test]

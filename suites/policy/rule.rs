@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use stagegate_base::{
-    finding,
     lifetime::one_shots,
     record::{Evidence, Outcome},
 };
-use stagegate_host::error::with_causes;
+use stagegate_host::{error::with_causes, waivers};
 use stagegate_policy_act::audit;
 use stagegate_policy_decide::rules::{self as policy, Finding, Rule};
 use tokio::sync::OnceCell;
@@ -35,7 +34,7 @@ async fn ask(session: Arc<Session>, rule: &'static Rule, audit: Arc<Audit>) -> O
 
 async fn audited(session: &Session) -> Result<Vec<Finding>, String> {
     let Session { project, engine, .. } = session;
-    let waivers = audit::waivers_of(&project.config).map_err(|error| with_causes(&error))?;
+    let waivers = waivers::read(project.config.root(), &crate::codes()).map_err(|error| with_causes(&error))?;
     let mut facts = audit::of_model(&project.model, &project.source).map_err(|error| with_causes(&error))?;
     facts.one_shots = one_shots(&project.config, &project.model);
     audit::look_at_images(&mut facts, engine).await.map_err(|error| with_causes(&error))?;
@@ -45,7 +44,7 @@ async fn audited(session: &Session) -> Result<Vec<Finding>, String> {
 }
 
 fn outcome(rule: &Rule, findings: &[Finding]) -> Outcome {
-    let own: Vec<&Finding> = findings.iter().filter(|finding| finding.rule == rule.id).collect();
+    let own: Vec<&Finding> = findings.iter().filter(|finding| finding.code == rule.id).collect();
     let (waived, open): (Vec<&Finding>, Vec<&Finding>) = own.into_iter().partition(|f| f.waived.is_some());
     if open.is_empty() {
         return Outcome::Pass(match waived.len() {
@@ -53,18 +52,16 @@ fn outcome(rule: &Rule, findings: &[Finding]) -> Outcome {
             n => format!("no service, {n} waived"),
         });
     }
-    let mut services: Vec<&str> = open.iter().map(|finding| finding.subject()).collect();
+    let mut services: Vec<&str> = open
+        .iter()
+        .map(|finding| policy::service_of(finding))
+        .map(|name| if name.is_empty() { "stack" } else { name })
+        .collect();
     services.dedup();
     Outcome::Fail {
         message: format!("{}: {}", rule.title, services.join(", ")),
-        findings: open.iter().map(|finding| record_finding(finding)).collect(),
+        findings: open.into_iter().cloned().collect(),
         evidence: vec![Evidence { name: "why".to_owned(), text: rule.why.to_owned() }],
         hint: Some(format!("{} (`gate lint --explain {}`)", rule.mend, rule.id)),
     }
-}
-
-fn record_finding(finding: &Finding) -> finding::Finding {
-    let place = finding.place.as_ref().map(|place| format!(" ({}:{})", place.file, place.line));
-    let at = finding.container.clone().unwrap_or_else(|| finding.subject().to_owned());
-    finding::Finding::new(format!("{at}{}", place.unwrap_or_default()), finding.expected.clone(), finding.found.clone())
 }

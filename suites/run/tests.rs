@@ -57,7 +57,7 @@ fn every_text_of_a_record_is_masked() {
     let secret = "hunter2-hunter2";
     let outcome = Outcome::Fail {
         message: secret.into(),
-        findings: vec![Finding::new(secret, secret, secret)],
+        findings: vec![Finding::differs(secret, secret, secret)],
         evidence: vec![Evidence { name: "log".into(), text: secret.into() }],
         hint: Some(secret.into()),
     };

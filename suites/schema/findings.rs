@@ -9,7 +9,7 @@ pub(super) const FINDINGS: usize = 20;
 /// Returns a finding for the difference, or for each of its attributes.
 pub(super) fn findings(difference: &Difference) -> Vec<Finding> {
     let at = difference.id.to_string();
-    let one = |expected: &str, found: &str| Finding::new(at.clone(), expected, found);
+    let one = |expected: &str, found: &str| Finding::differs(at.clone(), expected, found);
     match &difference.change {
         Change::Added { .. } => vec![one("missing", "there")],
         Change::Removed { .. } => vec![one("there", "missing")],
@@ -17,7 +17,7 @@ pub(super) fn findings(difference: &Difference) -> Vec<Finding> {
         Change::Changed { attributes } => attributes
             .iter()
             .map(|a| {
-                Finding::new(
+                Finding::differs(
                     format!("{at}, {}", a.name),
                     a.old.clone().unwrap_or_else(|| "(none)".into()),
                     a.new.clone().unwrap_or_else(|| "(none)".into()),

@@ -102,7 +102,7 @@ mod tests {
             panic!("it passed")
         };
         assert_eq!(message, "the schema differs from main.txt: 1 difference: 1 semantic");
-        let want = Finding::new("column public.orders.id, type", "bigint", "integer");
+        let want = Finding::differs("column public.orders.id, type", "bigint", "integer");
         assert_eq!(findings, [want]);
     }
 

@@ -43,7 +43,7 @@ async fn ask(session: Arc<Session>, service: Service, operations: Arc<Vec<Secure
     for operation in operations.iter() {
         match status(&session, &service, operation, None).await {
             Ok(status) if security::refused(status) => {}
-            Ok(status) => findings.push(Finding::new(
+            Ok(status) => findings.push(Finding::differs(
                 format!("{} {} {}", service.name, operation.method, operation.path),
                 "401 or 403 without a token",
                 format!("{status}"),

@@ -129,7 +129,7 @@ async fn ask(session: &Arc<Session>, case: &Case, sent: Sent) -> Result<Outcome,
         if !security::refused(status) {
             let at = format!("{} {operation}", case.service.name);
             let found = format!("{status} for a token {what}");
-            findings.push(Finding::new(at, "401 or 403", found));
+            findings.push(Finding::differs(at, "401 or 403", found));
         }
     }
     let (count, name) = (tokens.len(), own.algorithm.name());

@@ -3,8 +3,9 @@
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::record::Severity;
+use crate::severity::Severity;
 
 /// One difference between what was expected and what was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,15 +31,67 @@ pub struct Finding {
     /// What to do.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub fix: Cow<'static, str>,
+    /// The beginning of the text that it is about, such as a statement; empty where none is meant.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub excerpt: String,
     /// Why it is accepted, by whom and until when, where a waiver covers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waived: Option<String>,
+    /// What of the object it is about, such as `public.orders/lock`: of two findings on one aspect, one may be dropped.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub aspect: String,
+    /// Other names by which a waiver may name the place.
+    #[serde(skip)]
+    pub aliases: Vec<String>,
+    /// What to add to the object in its file, where adding fixes it.
+    #[serde(skip)]
+    pub addition: Option<Value>,
 }
 
 impl Finding {
-    /// Makes a finding about `object`: a JSON path, a service, a header.
-    pub fn new(object: impl Into<String>, expected: impl Into<String>, found: impl Into<String>) -> Self {
+    /// Makes a finding of a rule; `found` says what is there, against what should be.
+    pub fn new(rule: &Rule, found: impl Into<String>) -> Self {
+        Finding {
+            code: rule.id.into(),
+            severity: rule.severity,
+            found: found.into(),
+            why: rule.why.into(),
+            fix: rule.fix.into(),
+            ..Finding::default()
+        }
+    }
+
+    /// Makes a finding about `object`, a JSON path, a service, a header, that is not as expected.
+    pub fn differs(object: impl Into<String>, expected: impl Into<String>, found: impl Into<String>) -> Self {
         Finding { place: Place::of(object), expected: expected.into(), found: found.into(), ..Finding::default() }
+    }
+
+    /// Names the object: a service, a migration.
+    #[must_use]
+    pub fn of(mut self, object: &str) -> Self {
+        object.clone_into(&mut self.place.object);
+        self
+    }
+
+    /// Names the file and the line; 0 is the whole file.
+    #[must_use]
+    pub fn at(mut self, file: &str, line: usize) -> Self {
+        (self.place.file, self.place.line) = (Some(file.to_owned()), line);
+        self
+    }
+
+    /// Names the aspect, such as a table and what becomes of it.
+    #[must_use]
+    pub fn about(mut self, aspect: impl Into<String>) -> Self {
+        self.aspect = aspect.into();
+        self
+    }
+
+    /// Sets another severity than that of the rule.
+    #[must_use]
+    pub fn with_severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
     }
 
     /// Tells whether no waiver covers it.
@@ -148,7 +201,7 @@ mod tests {
     fn a_finding_of_an_earlier_version_is_read() {
         let old = r#"{"at":"$.total","expected":"number","found":"string"}"#;
         let read: Finding = serde_json::from_str(old).unwrap();
-        assert_eq!(read, Finding::new("$.total", "number", "string"));
+        assert_eq!(read, Finding::differs("$.total", "number", "string"));
     }
 
     #[test]
@@ -158,7 +211,7 @@ mod tests {
             severity: Severity::Warning,
             place: Place::of("api").within("compose.yaml", 3),
             waived: Some("because (ada, until 2027-01-01)".to_owned()),
-            ..Finding::new("", "no", "yes")
+            ..Finding::differs("", "no", "yes")
         };
         let text = serde_json::to_string(&finding).unwrap();
         assert_eq!(serde_json::from_str::<Finding>(&text).unwrap(), finding);

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::Output;
+
 #[derive(Debug, Args)]
 pub struct Compare {
     /// Environment with the candidate release
@@ -16,10 +18,6 @@ pub struct Compare {
     /// Skip the suites; usually too little evidence is left for a score
     #[arg(long)]
     pub no_suites: bool,
-    /// Print JSON
-    #[arg(long, conflicts_with = "markdown")]
-    pub json: bool,
-    /// Print Markdown, for example for a CI job summary
-    #[arg(long)]
-    pub markdown: bool,
+    #[command(flatten)]
+    pub output: Output,
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::{FailOn, Output};
+
 #[derive(Debug, Subcommand)]
 pub enum Contract {
     /// Compare two OpenAPI documents; exit 3 if a change breaks clients of the old one
@@ -21,22 +23,12 @@ pub struct ContractDiff {
     pub old: String,
     /// New contract: a file, or git:REV:PATH
     pub new: String,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Print Markdown
-    #[arg(long, conflicts_with = "json")]
-    pub markdown: bool,
-    /// Minimum level that exits with 3
-    #[arg(long, value_name = "LEVEL", value_enum, default_value = "error")]
-    pub fail_on: BreakingLevel,
-    /// Waiver file [default: contract-waivers.toml next to stagegate.toml]
+    /// Minimum severity that exits with 3: required is a change that breaks clients
+    #[arg(long, value_name = "SEVERITY", default_value = "required")]
+    pub fail_on: FailOn,
+    /// Waiver file [default: stagegate-waivers.toml next to stagegate.toml]
     #[arg(long, value_name = "FILE")]
     pub waivers: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum BreakingLevel {
-    Error,
-    Warning,
+    #[command(flatten)]
+    pub output: Output,
 }

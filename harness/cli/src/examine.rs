@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::Output;
+
 #[derive(Debug, Args)]
 pub struct Test {
     /// Environment [default: $STAGEGATE_ENV, else `ephemeral`, a temporary copy of the stack]
@@ -22,18 +24,8 @@ pub struct Test {
     /// List the checks without running them
     #[arg(long)]
     pub list: bool,
-    /// Print results and verdict as JSON lines
-    #[arg(long)]
-    pub json: bool,
-    /// Write JUnit XML
-    #[arg(long, value_name = "FILE")]
-    pub junit: Option<PathBuf>,
-    /// Write Markdown, for example for a CI job summary
-    #[arg(long, value_name = "FILE")]
-    pub markdown: Option<PathBuf>,
-    /// Write one HTML page
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 #[derive(Debug, Args)]
@@ -50,22 +42,19 @@ pub struct Lint {
     /// Minimum severity that exits with 3
     #[arg(long, value_name = "SEVERITY", default_value = "warning")]
     pub fail_on: FailOn,
-    /// Print JSON
-    #[arg(long, conflicts_with = "fix")]
-    pub json: bool,
-    /// Write SARIF 2.1.0, for code scanning
-    #[arg(long, value_name = "FILE")]
-    pub sarif: Option<PathBuf>,
     /// Print the fixes as a compose file to merge over the others; no file is changed
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     pub fix: bool,
     /// Explain a rule; `all` lists them
     #[arg(long, value_name = "RULE")]
     pub explain: Option<String>,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum FailOn {
+    #[value(alias = "error")]
     Required,
     Warning,
     Info,

@@ -11,6 +11,7 @@ mod contract;
 mod examine;
 mod look;
 mod migrations;
+mod output;
 mod release;
 mod schema;
 #[cfg(test)]
@@ -23,12 +24,13 @@ use clap::{Parser, Subcommand};
 pub use accept::Accept;
 pub use bench::{Bench, Criterion};
 pub use compare::Compare;
-pub use contract::{BreakingLevel, Contract, ContractDiff};
+pub use contract::{Contract, ContractDiff};
 pub use examine::{FailOn, Lint, Test};
 pub use look::{History, Logs, OneEnvironment, ShowConfig, Status, Unlock};
 pub use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
+pub use output::Output;
 pub use release::{Down, Promote, Reset, Rollback, Up};
-pub use schema::{Checked, Form, OneDatabase, Schema, SchemaCommand, SchemaDiff};
+pub use schema::{Checked, OneDatabase, Schema, SchemaCommand, SchemaDiff};
 
 /// Checks Docker Compose environments and gates releases between them.
 #[derive(Debug, Parser)]

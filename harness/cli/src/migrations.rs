@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::Output;
+
 #[derive(Debug, Args)]
 pub struct Migrations {
     #[command(subcommand)]
@@ -55,18 +57,11 @@ pub struct MigrationsCheck {
     /// Report every migration, how it was tested and how long it took
     #[arg(long)]
     pub verbose: bool,
-    /// Waiver file [default: none]
-    #[arg(long, value_name = "FILE")]
-    pub exceptions: Option<PathBuf>,
-    /// Write SARIF 2.1.0, for code scanning
-    #[arg(long, value_name = "FILE")]
-    pub sarif: Option<PathBuf>,
-    /// Print JSON
-    #[arg(long, conflicts_with_all = ["verbose", "markdown"])]
-    pub json: bool,
-    /// Print Markdown
-    #[arg(long, conflicts_with = "verbose")]
-    pub markdown: bool,
+    /// Waiver file [default: stagegate-waivers.toml in the current folder]
+    #[arg(long, value_name = "FILE", alias = "exceptions")]
+    pub waivers: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

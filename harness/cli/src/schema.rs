@@ -1,8 +1,8 @@
 //! `gate schema`.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
+
+use super::Output;
 
 #[derive(Debug, Args)]
 pub struct Schema {
@@ -32,17 +32,27 @@ pub struct OneDatabase {
     /// Database, as named in `[databases]` [default: all; for `dump` the only one]
     #[arg(long, value_name = "NAME")]
     pub database: Option<String>,
-    #[command(flatten)]
-    pub form: Form,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Fail if there are objects that cannot be compared
+    #[arg(long)]
+    pub strict: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Checked {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Database, as named in `[databases]` [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub database: Option<String>,
+    /// Fail if there are objects that cannot be compared
+    #[arg(long)]
+    pub strict: bool,
     #[command(flatten)]
-    pub of: OneDatabase,
-    /// Write SARIF 2.1.0, for code scanning
-    #[arg(long, value_name = "FILE")]
-    pub sarif: Option<PathBuf>,
+    pub output: Output,
 }
 
 #[derive(Debug, Args)]
@@ -56,22 +66,9 @@ pub struct SchemaDiff {
     /// Database, as named in `[databases]` [default: the only one]
     #[arg(long, value_name = "NAME")]
     pub database: Option<String>,
-    /// Write SARIF 2.1.0, for code scanning
-    #[arg(long, value_name = "FILE")]
-    pub sarif: Option<PathBuf>,
-    #[command(flatten)]
-    pub form: Form,
-}
-
-#[derive(Debug, Args)]
-pub struct Form {
-    /// Print JSON
-    #[arg(long, conflicts_with = "markdown")]
-    pub json: bool,
-    /// Print Markdown
-    #[arg(long)]
-    pub markdown: bool,
     /// Fail if there are objects that cannot be compared
     #[arg(long)]
     pub strict: bool,
+    #[command(flatten)]
+    pub output: Output,
 }

@@ -40,7 +40,11 @@ impl Difference {
             0 | 1 => String::new(),
             places => format!(" (and at {})", counted(places - 1, "more place")),
         };
-        Finding::new(format!("{} {}", self.code.id, self.at), self.expected.clone(), format!("{}{more}", self.found))
+        Finding::differs(
+            format!("{} {}", self.code.id, self.at),
+            self.expected.clone(),
+            format!("{}{more}", self.found),
+        )
     }
 }
 

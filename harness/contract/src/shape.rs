@@ -116,7 +116,7 @@ impl Shape {
     /// fine: the data of the moment decides about both.
     #[must_use]
     pub fn differences(&self, now: &Shape) -> Vec<Finding> {
-        let finding = |at: &str, expected: String, found: String| Finding::new(at.to_owned(), expected, found);
+        let finding = |at: &str, expected: String, found: String| Finding::differs(at.to_owned(), expected, found);
         let mut all = Vec::new();
         if self.head != now.head {
             all.push(finding("answer", self.head.clone(), now.head.clone()));

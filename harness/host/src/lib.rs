@@ -22,3 +22,4 @@ pub mod release;
 pub mod shapes;
 pub mod sockets;
 pub mod tree;
+pub mod waivers;

@@ -132,7 +132,8 @@ async fn the_history_table_of_each_tool_is_read_as_it_writes_it() {
         client.batch_execute(case.rows).await.unwrap();
         let rows = applied(&client, case.tool).await.unwrap().unwrap();
         let found = drift(&folder(case.tool, case.files), &rows);
-        let told: Vec<(&str, &str)> = found.iter().map(|finding| (finding.code, finding.version.as_str())).collect();
+        let told: Vec<(&str, &str)> =
+            found.iter().map(|finding| (&*finding.code, finding.place.object.as_str())).collect();
         assert_eq!(told, case.told, "{}: {rows:#?}", case.tool);
     }
     server.end().await;

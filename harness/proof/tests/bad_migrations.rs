@@ -116,13 +116,13 @@ fn missed(case: &Case, proven: &Proven, told: &[Finding]) -> Option<String> {
     let is_meant = |finding: &&Finding| {
         let place = format!("2_bad.up.sql:{}", case.line);
         finding.code == case.code
-            && finding.place() == place
-            && finding.statement.starts_with(case.statement)
-            && finding.message.contains(case.said)
+            && finding.place.position() == place
+            && finding.excerpt.starts_with(case.statement)
+            && finding.found.contains(case.said)
     };
     let verdict = proven.trips[1].verdict();
     let is_right = told.iter().any(|finding| is_meant(&finding)) && verdict == case.verdict;
-    let clean = told.iter().all(|finding| !finding.message.contains('\n') && !finding.statement.contains('\n'));
+    let clean = told.iter().all(|finding| !finding.found.contains('\n') && !finding.excerpt.contains('\n'));
     (!is_right || !clean).then(|| format!("{}: {verdict:?}, {told:#?}", case.name))
 }
 
@@ -142,9 +142,9 @@ async fn each_bad_migration_is_told_with_code_file_line_and_statement_and_the_se
     let (proven, told) = tried(&server, &of(kill.as_bytes())).await;
     server.end().await;
     assert_eq!(proven.trips[1].verdict(), Verdict::NotRun, "{:#?}", proven.trips[1]);
-    let at = told.iter().find(|finding| finding.version == "2" && finding.code == "not-run").unwrap();
-    assert!(at.place().starts_with("2_bad.up.sql:") && !at.statement.is_empty(), "{at:#?}");
-    assert!(at.message.contains("the server ended"), "{at:#?}");
+    let at = told.iter().find(|finding| finding.place.object == "2" && finding.code == "not-run").unwrap();
+    assert!(at.place.position().starts_with("2_bad.up.sql:") && !at.excerpt.is_empty(), "{at:#?}");
+    assert!(at.found.contains("the server ended"), "{at:#?}");
     assert!(all.is_empty(), "{}", all.join("\n"));
     let list = ["ps", "--all", "--quiet", "--filter", &format!("name={name}")];
     let left = Command::new("docker").args(list).output().unwrap();

@@ -146,12 +146,12 @@ async fn a_tool_of_commands_is_tried_with_its_rows_and_locks_on_the_host_and_in_
     let found = all(&chain, &on_host);
     let of = |code: &str| -> Vec<&Finding> { found.iter().filter(|finding| finding.code == code).collect() };
     let fails = of("down-fails")[0];
-    assert_eq!((fails.place().as_str(), fails.statement.as_str()), ("4_broken", "./tool.sh down"));
-    assert!(fails.message.contains("index \"no_such\" does not exist"), "{fails:?}");
-    assert_eq!((of("rows-lost").len(), of("rows-lost")[0].place().as_str()), (1, "3_trim"), "{found:#?}");
-    assert!(of("rows-lost")[0].message.contains("public.entries: 8 -> 0 rows"), "{found:#?}");
-    assert_eq!(of("data-not-restored")[0].place(), "3_trim", "{found:#?}");
-    assert_eq!(of("index-blocked-writes")[0].place(), "4_broken", "{found:#?}");
+    assert_eq!((fails.place.position().as_str(), fails.excerpt.as_str()), ("4_broken", "./tool.sh down"));
+    assert!(fails.found.contains("index \"no_such\" does not exist"), "{fails:?}");
+    assert_eq!((of("rows-lost").len(), of("rows-lost")[0].place.position().as_str()), (1, "3_trim"), "{found:#?}");
+    assert!(of("rows-lost")[0].found.contains("public.entries: 8 -> 0 rows"), "{found:#?}");
+    assert_eq!(of("data-not-restored")[0].place.position(), "3_trim", "{found:#?}");
+    assert_eq!(of("index-blocked-writes")[0].place.position(), "4_broken", "{found:#?}");
     assert!(found.iter().all(|finding| !format!("{finding:?}").contains("ledger_versions")), "{found:#?}");
     assert_eq!(on_host.rows.tried, 3);
 }
@@ -167,11 +167,11 @@ async fn a_tool_that_applies_all_at_once_is_one_step_and_one_that_lies_is_told()
     let (chain, lies) = proven(&server, commands(&folder, "up", "nothing"), false).await;
     assert_eq!(verdicts(&lies), [Verdict::SqlError; 2]);
     let told = findings(&chain, &lies.trips, &lies.whole);
-    assert!(told[0].message.contains("it reverted nothing; expected 1_accounts"), "{told:#?}");
+    assert!(told[0].found.contains("it reverted nothing; expected 1_accounts"), "{told:#?}");
 
     let (chain, slow) = proven(&server, commands(&folder, "sleep", "down"), false).await;
     assert_eq!(verdicts(&slow), [Verdict::UpFails; 2]);
     let told = findings(&chain, &slow.trips, &slow.whole);
-    assert_eq!((told[0].code, told[0].statement.as_str()), ("took-too-long", "./tool.sh sleep"), "{told:#?}");
+    assert_eq!((&*told[0].code, told[0].excerpt.as_str()), ("took-too-long", "./tool.sh sleep"), "{told:#?}");
     server.end().await;
 }

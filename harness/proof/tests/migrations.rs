@@ -79,14 +79,17 @@ async fn a_session_and_a_copy_give_the_same_verdicts() {
     let told = |proven: &Proven| findings(&chain, &proven.trips, &proven.whole);
     assert_eq!(told(&in_session), told(&on_copies));
     let refused = told(&in_session).into_iter().find(|finding| finding.code == "down-fails").unwrap();
-    assert_eq!((refused.place().as_str(), refused.statement.as_str()), ("4_step.down.sql:1", "drop index t_b on t"));
+    assert_eq!(
+        (refused.place.position().as_str(), refused.excerpt.as_str()),
+        ("4_step.down.sql:1", "drop index t_b on t")
+    );
 }
 
 /// Proves one bad step behind a good one and returns what is told of it.
 async fn told_of(server: &Scratch, up: &str) -> Vec<Finding> {
     let chain = of(&[("create table t (id int);", "drop table t;"), (up, "select now();")]);
     let proven = prove(server, &chain, &options(false), |_| {}).await.unwrap();
-    findings(&chain, &proven.trips, &proven.whole).into_iter().filter(|f| f.version == "2").collect()
+    findings(&chain, &proven.trips, &proven.whole).into_iter().filter(|f| f.place.object == "2").collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,7 +105,7 @@ async fn bad_migrations_are_told_with_code_line_and_statement() {
     ];
     for (up, code, line, statement) in cases {
         let told = told_of(&server, up).await;
-        let is_meant = |f: &&Finding| f.code == code && f.line == line && f.statement.starts_with(statement);
+        let is_meant = |f: &&Finding| f.code == code && f.place.line == line && f.excerpt.starts_with(statement);
         assert!(told.iter().any(|f| is_meant(&f)), "{up}: {told:#?}");
     }
     server.end().await;
@@ -140,8 +143,8 @@ async fn a_server_that_dies_in_the_middle_is_no_verdict_on_anybody() {
     let proven = prove(&server, &chain, &options(false), |_| {}).await.unwrap();
     assert_eq!(verdicts(&proven), [Verdict::Exact, Verdict::NotRun, Verdict::NotRun]);
     let told = findings(&chain, &proven.trips, &proven.whole);
-    let at = told.iter().find(|finding| finding.version == "2" && finding.code == "not-run").unwrap();
-    assert!(at.message.contains("server"), "{at:#?}");
+    let at = told.iter().find(|finding| finding.place.object == "2" && finding.code == "not-run").unwrap();
+    assert!(at.found.contains("server"), "{at:#?}");
     server.end().await;
 }
 
@@ -150,7 +153,7 @@ fn with_rows(always_clone: bool) -> Options {
 }
 
 fn told_of_rows(proven: &Proven) -> Vec<String> {
-    let line = |finding: &Finding| format!("{} {} {}", finding.place(), finding.code, finding.message);
+    let line = |finding: &Finding| format!("{} {} {}", finding.place.position(), finding.code, finding.found);
     proven.rows.integrity.iter().chain(&proven.rows.seeds).map(line).collect()
 }
 
@@ -186,10 +189,14 @@ async fn the_release_that_drops_rows_is_named_with_table_count_and_statement() {
         let proven = prove(&server, &chain, &with_rows(always_clone), |_| {}).await.unwrap();
         let lost: Vec<&Finding> = proven.rows.integrity.iter().filter(|f| f.code == "rows-lost").collect();
         let [lost] = lost.as_slice() else { panic!("{:#?}", told_of_rows(&proven)) };
-        assert_eq!(lost.place(), "003_clean_up_orders.up.sql:2");
-        assert_eq!(lost.statement, "DELETE FROM orders WHERE status = 'cancelled'");
-        assert!(lost.message.contains("public.orders: 8 -> 7 rows (1 lost"), "{}", lost.message);
-        assert!(proven.rows.integrity.iter().all(|f| f.version != "001" && f.version != "002"), "{:#?}", proven.rows);
+        assert_eq!(lost.place.position(), "003_clean_up_orders.up.sql:2");
+        assert_eq!(lost.excerpt, "DELETE FROM orders WHERE status = 'cancelled'");
+        assert!(lost.found.contains("public.orders: 8 -> 7 rows (1 lost"), "{}", lost.found);
+        assert!(
+            proven.rows.integrity.iter().all(|f| f.place.object != "001" && f.place.object != "002"),
+            "{:#?}",
+            proven.rows
+        );
         assert_eq!(proven.rows.seeds, []);
     }
     server.end().await;
@@ -248,7 +255,7 @@ async fn what_rows_show_is_told_alike_in_a_session_and_on_copies() {
     }
     let locks = |proven: &Proven, target: &Sizes| -> Vec<String> {
         let found = of_chain(&chain, &proven.rows.locks, target, &Thresholds::default());
-        found.iter().map(|f| format!("{} {}", f.place(), f.code)).collect()
+        found.iter().map(|f| format!("{} {}", f.place.position(), f.code)).collect()
     };
     let at_index = |told: &[String]| -> Vec<String> { told.iter().filter(|l| l.starts_with("5_")).cloned().collect() };
     assert_eq!(at_index(&locks(&in_session, &Sizes::new())), ["5_step.up.sql:1 index-blocked-writes"]);
@@ -273,7 +280,7 @@ async fn what_holds_requests_up_while_migrations_go_up_is_told_with_the_statemen
         assert_eq!((stalls[0], stalls[2]), (None, None));
         let found = of_chain(&chain, &proven.rows.locks, &Sizes::new(), &Thresholds::default());
         let stalled: Vec<&Finding> = found.iter().filter(|finding| finding.code == "requests-stalled").collect();
-        assert!(stalled.iter().any(|finding| finding.place() == "2_step.up.sql:2"), "{found:#?}");
+        assert!(stalled.iter().any(|finding| finding.place.position() == "2_step.up.sql:2"), "{found:#?}");
         let patient = Thresholds { stall: Duration::from_secs(5), ..Thresholds::default() };
         let found = of_chain(&chain, &proven.rows.locks, &Sizes::new(), &patient);
         assert!(found.iter().all(|finding| finding.code != "requests-stalled"), "{found:#?}");

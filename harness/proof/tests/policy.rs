@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use stagegate_base::command::compose::Source;
+use stagegate_base::{command::compose::Source, waiver::Waivers};
 use stagegate_host::{engine::Engine, process::Runner};
 use stagegate_policy_act::audit;
 use stagegate_policy_decide::rules::{self as policy, Facts, Finding, Rule};
@@ -33,13 +33,13 @@ async fn facts(files: &[PathBuf], project: &str) -> Facts {
 /// Audits a folder's compose file, without an Engine: what images declare depends on the machine.
 async fn audited(folder: &Path) -> Vec<Finding> {
     let facts = facts(&[folder.join("docker-compose.yml")], "fixture").await;
-    policy::audit(&facts, &audit::waivers_in(folder).unwrap(), TODAY)
+    policy::audit(&facts, &stagegate_host::waivers::read(folder, &[]).unwrap(), TODAY)
 }
 
 /// Returns rule and service of each finding that no waiver covers, and each pair once.
 fn told(findings: &[Finding]) -> Vec<(&str, &str)> {
-    let open = findings.iter().filter(|finding| finding.waived.is_none());
-    let mut told: Vec<(&str, &str)> = open.map(|finding| (finding.rule, finding.service.as_str())).collect();
+    let open = findings.iter().filter(|finding| finding.is_open());
+    let mut told: Vec<(&str, &str)> = open.map(|finding| (&*finding.code, policy::service_of(finding))).collect();
     told.dedup();
     told
 }
@@ -56,7 +56,7 @@ async fn each_rule_fires_on_its_bad_file_alone_and_nothing_on_the_good_one() {
         let again: &[_] = if rule.id == "waiver-expired" { &[("user-root", "web")] } else { &[] };
         let want = [again, &[(rule.id, "web")]].concat();
         assert_eq!(told(&bad), want, "{}/bad", rule.id);
-        assert!(bad.iter().all(|finding| finding.place.is_some()), "{}/bad has no place", rule.id);
+        assert!(bad.iter().all(|finding| finding.place.file.is_some()), "{}/bad has no place", rule.id);
         let good = audited(&fixture(rule.id, "good")).await;
         assert_eq!(told(&good), [], "{}/good", rule.id);
     }
@@ -77,7 +77,7 @@ async fn the_lines_to_add_mend_what_they_are_for() {
         fs::write(&added, &lines).unwrap();
         let facts = facts(&[bad, added], "fixture").await;
         assert_eq!(facts.refusal, None, "{}:\n{lines}", rule.id);
-        let left = policy::audit(&facts, &policy::Waivers::default(), TODAY);
+        let left = policy::audit(&facts, &Waivers::default(), TODAY);
         // `security_opt` is a list, to which a merge adds: what is wrong in it stays to be removed.
         assert!(!told(&left).contains(&(rule.id, "web")), "{}:\n{lines}", rule.id);
         mended += 1;
@@ -118,14 +118,14 @@ async fn a_container_that_is_not_as_the_file_wants_it_is_told_field_by_field() {
         let mut facts = facts(&[fixture("drift", "good").join("docker-compose.yml")], &project).await;
         audit::look_at_images(&mut facts, &engine).await.unwrap();
         audit::look_at_containers(&mut facts, &engine, &project).await.unwrap();
-        policy::audit(&facts, &policy::Waivers::default(), TODAY)
+        policy::audit(&facts, &Waivers::default(), TODAY)
     };
     let made = make(&project, "good");
     let same = compared().await;
     let drift = |all: &[Finding]| -> Vec<String> {
         all.iter()
-            .filter(|f| f.rule == "drift")
-            .map(|f| format!("{} | {} | {}", f.service, f.expected, f.found))
+            .filter(|f| f.code == "drift")
+            .map(|f| format!("{} | {} | {}", policy::service_of(f), f.expected, f.found))
             .collect()
     };
     assert_eq!(drift(&same), [""; 0]);
@@ -149,6 +149,6 @@ async fn a_container_that_is_not_as_the_file_wants_it_is_told_field_by_field() {
     }
     assert!(!lines.contains("south-of-nowhere"), "a value is told:\n{lines}");
     assert!(!lines.contains("PRICE"), "an escaped value is taken for another one:\n{lines}");
-    let privileged = other.iter().find(|finding| finding.rule == "privileged").unwrap();
-    assert_eq!(privileged.container.as_deref(), Some(format!("{project}-cache-1").as_str()));
+    let privileged = other.iter().find(|finding| finding.code == "privileged").unwrap();
+    assert_eq!(privileged.place.object, format!("{project}-cache-1"));
 }

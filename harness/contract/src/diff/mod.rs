@@ -29,7 +29,7 @@ mod yaml;
 pub use differ::{Change, Spot};
 pub use rule::{Level, Rule, all as rules};
 pub use source::Contract;
-pub use waiver::{FILE_NAME, Judged, Judgement, Stale, Waiver, WaiverError, judge, waivers};
+pub use waiver::{catalogue, judge};
 
 /// Compares two contracts.
 ///

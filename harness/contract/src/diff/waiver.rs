@@ -1,157 +1,98 @@
-//! Waivers: changes that somebody answers for, until a day.
+//! Changes as findings, and which of them a waiver accepts.
 
-use serde::{Deserialize, Serialize};
-use toml::Spanned;
+use std::path::Path;
 
-use super::{Change, Level, lifecycle::is_day, rules};
-use stagegate_base::waiver::{Fault, Terms, empty_key, line_at};
+use super::{Change, Level, Rule, rules};
+use stagegate_base::{
+    finding::{self, Finding, Place},
+    record::Severity,
+    text::{cut, one_line},
+    waiver::{Waiver, Waivers},
+};
 
-/// The name of the file, beside `stagegate.toml`.
-pub const FILE_NAME: &str = "contract-waivers.toml";
+const EXPIRED: finding::Rule = finding::Rule {
+    id: "waiver-expired",
+    severity: Severity::Required,
+    title: "a waiver has expired",
+    why: "what it accepted for a time breaks clients again; somebody has to look at it once more",
+    fix: "keep the contract compatible and remove it, or give it a new date with its owner's consent",
+};
+const UNUSED: finding::Rule = finding::Rule {
+    id: "waiver-unused",
+    severity: Severity::Warning,
+    title: "a waiver covers nothing",
+    why: "it would hide the next change of its kind, which nobody has accepted",
+    fix: "remove it",
+};
 
-/// A change that is meant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Waiver {
-    /// The rule's id.
-    pub finding: String,
-    /// The change's place, or a JSON pointer of it in the old or the new file.
-    pub place: String,
-    /// Who answers for it, why, and until when.
-    #[serde(flatten)]
-    pub terms: Terms,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    waiver: Vec<Spanned<Raw>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Raw {
-    finding: String,
-    place: String,
-    reason: String,
-    owner: String,
-    expires: String,
-}
-
-/// A file of waivers that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {message}")]
-pub struct WaiverError {
-    /// Line, from 1.
-    pub line: usize,
-    /// What is wrong there, and the way out.
-    pub message: String,
-}
-
-/// A change and whether somebody answers for it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Judged {
-    /// The change.
-    #[serde(flatten)]
-    pub change: Change,
-    /// The waiver that covers it.
-    pub waived: Option<Waiver>,
-}
-
-/// What is wrong with a waiver.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Stale {
-    /// `waiver-expired` or `waiver-unused`.
-    pub id: &'static str,
-    /// An expired waiver holds; an unused one is told.
-    pub level: Level,
-    /// The waiver.
-    pub waiver: Waiver,
-}
-
-/// Changes, judged with their waivers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Judgement {
-    /// The changes, the worst first.
-    pub changes: Vec<Judged>,
-    /// Waivers that are past their day, or cover nothing.
-    pub stale: Vec<Stale>,
-}
-
-impl Judgement {
-    /// Tells whether anything of this level or above is left that nobody answers for.
+impl Level {
+    /// Returns how grave a change of this level is for a release.
     #[must_use]
-    pub fn holds(&self, level: Level) -> bool {
-        self.open(level).next().is_some() || self.stale.iter().any(|stale| stale.level >= level)
+    pub fn severity(self) -> Severity {
+        match self {
+            Level::Error => Severity::Required,
+            Level::Warning => Severity::Warning,
+            Level::Info => Severity::Info,
+        }
     }
+}
 
-    /// Returns the changes of this level or above that nobody answers for, the worst first.
-    pub fn open(&self, level: Level) -> impl Iterator<Item = &Change> {
-        self.changes.iter().filter(move |j| j.change.level >= level && j.waived.is_none()).map(|judged| &judged.change)
-    }
-
-    /// Counts the changes of a level, those that are waived left out.
+impl Rule {
+    /// Returns the rule as reports describe it.
     #[must_use]
-    pub fn count(&self, level: Level) -> usize {
-        self.open(level).filter(|change| change.level == level).count()
+    pub fn described(&self) -> finding::Rule {
+        finding::Rule { id: self.id, severity: self.level.severity(), title: self.text, why: "", fix: "" }
     }
 }
 
-/// Reads a file of waivers.
-///
-/// # Errors
-/// [`WaiverError`] with the line: an unknown key, an unknown rule, an empty text, a day that is none.
-pub fn waivers(text: &str) -> Result<Vec<Waiver>, WaiverError> {
-    let file: File = toml::from_str(text).map_err(|error| WaiverError {
-        line: line_at(text, error.span().map_or(0, |span| span.start)),
-        message: error.message().trim().to_owned(),
-    })?;
-    let checked = |raw: Spanned<Raw>| {
-        let line = line_at(text, raw.span().start);
-        let Raw { finding, place, reason, owner, expires } = raw.into_inner();
-        let wrong = |message: String| Err(WaiverError { line, message });
-        if !rules().iter().any(|rule| rule.id == finding) {
-            return wrong(format!("`{finding}` is no rule; the ids are in docs/contracts.md"));
-        }
-        if !is_day(&expires) || expires.len() != 10 {
-            return wrong(format!("`expires` is `{expires}`; write a day as 2026-12-31"));
-        }
-        if let Some(key) = empty_key(&[("place", &place), ("reason", &reason), ("owner", &owner)]) {
-            return wrong(format!("`{key}` is empty"));
-        }
-        Ok(Waiver { finding, place, terms: Terms { reason, owner, expires, line } })
-    };
-    file.waiver.into_iter().map(checked).collect()
-}
-
-/// Judges changes with the waivers that are there. `today` is a date, `YYYY-MM-DD`.
+/// Returns the catalogue of changes, and of what can be wrong with waivers of them.
 #[must_use]
-pub fn judge(changes: Vec<Change>, waivers: &[Waiver], today: &str) -> Judgement {
-    let mut used = vec![false; waivers.len()];
-    let mut judged: Vec<Judged> = changes
-        .into_iter()
-        .map(|change| {
-            let found = waivers.iter().position(|waiver| covers(waiver, &change));
-            found.iter().for_each(|at| used[*at] = true);
-            let waived = found.map(|at| &waivers[at]).filter(|waiver| !waiver.terms.is_over(today)).cloned();
-            Judged { change, waived }
-        })
-        .collect();
-    judged.sort_by_key(|judged| (judged.waived.is_some(), std::cmp::Reverse(judged.change.level)));
-    let stale = waivers.iter().zip(used).filter_map(|(waiver, used)| {
-        let (id, level) = match waiver.terms.fault(today, used)? {
-            Fault::Expired => ("waiver-expired", Level::Error),
-            Fault::Unused => ("waiver-unused", Level::Warning),
-        };
-        Some(Stale { id, level, waiver: waiver.clone() })
-    });
-    Judgement { changes: judged, stale: stale.collect() }
+pub fn catalogue() -> Vec<finding::Rule> {
+    rules().iter().map(Rule::described).chain([EXPIRED, UNUSED]).collect()
 }
 
-fn covers(waiver: &Waiver, change: &Change) -> bool {
-    let pointer = waiver.place.strip_prefix('#').unwrap_or(&waiver.place);
-    waiver.finding == change.id
-        && (waiver.place == change.place || pointer == change.old.pointer || pointer == change.new.pointer)
+/// Returns changes as findings, with those marked that a waiver accepts on the day `today` (`2026-01-31`), and adds
+/// what is wrong with the waivers of contracts.
+///
+/// `old` and `new` are the names of the files; a waiver names a change by its code and its place, or by a JSON pointer
+/// of it in either file.
+#[must_use]
+pub fn judge(changes: &[Change], (old, new): (&str, &str), waivers: &Waivers, today: &str) -> Vec<Finding> {
+    let known = rules();
+    let mut findings: Vec<Finding> = changes.iter().map(|change| finding(change, old, new)).collect();
+    let examined = |waiver: &Waiver| known.iter().any(|rule| rule.id == waiver.code);
+    waivers.apply(&mut findings, today, (&EXPIRED, &UNUSED), Waiver::covers, examined);
+    findings.sort_by_key(|finding| (!finding.is_open(), finding.severity));
+    findings
+}
+
+fn finding(change: &Change, old: &str, new: &str) -> Finding {
+    let pointers = [&change.old.pointer, &change.new.pointer];
+    Finding {
+        code: change.id.into(),
+        severity: change.level.severity(),
+        place: Place::of(one_line(&change.place)).within(file_of(new), change.new.line as usize),
+        found: cut(&format!("{}{}; old {}:{}", change.text, sides(change), one_line(old), change.old.line), 400),
+        aliases: pointers.into_iter().flat_map(|pointer| [pointer.clone(), format!("#{pointer}")]).collect(),
+        ..Finding::default()
+    }
+}
+
+/// Returns the file that a name stands for: of `git:REV:PATH` the path.
+fn file_of(name: &str) -> &str {
+    match name.strip_prefix("git:").and_then(|rest| rest.split_once(':')) {
+        Some((_, path)) if Path::new(path).file_name().is_some() => path,
+        _ => name,
+    }
+}
+
+fn sides(change: &Change) -> String {
+    match (change.before.as_str(), change.after.as_str()) {
+        ("", "") => String::new(),
+        (before, "") => format!(" (was {before})"),
+        ("", after) => format!(" (now {after})"),
+        (before, after) => format!(" ({before} -> {after})"),
+    }
 }
 
 #[cfg(test)]
@@ -176,6 +117,15 @@ mod tests {
         }
     }
 
+    fn judged(file: &str, changes: &[Change], today: &str) -> Vec<Finding> {
+        let waivers = Waivers::parse(Path::new("stagegate-waivers.toml"), file, &[]).unwrap();
+        judge(changes, ("v1.yaml", "git:v2:api/v2.yaml"), &waivers, today)
+    }
+
+    fn blocks(findings: &[Finding]) -> bool {
+        findings.iter().any(|finding| finding.is_open() && finding.severity == Severity::Required)
+    }
+
     #[rstest]
     #[case::in_time("2026-03-31", vec![change()], false, &[])]
     #[case::expired("2026-04-01", vec![change()], true, &["waiver-expired"])]
@@ -184,12 +134,13 @@ mod tests {
     fn a_waiver_covers_its_change_until_its_day(
         #[case] today: &str,
         #[case] changes: Vec<Change>,
-        #[case] holds: bool,
+        #[case] want: bool,
         #[case] stale: &[&str],
     ) {
-        let judged = judge(changes, &waivers(FILE).unwrap(), today);
-        assert_eq!(judged.holds(Level::Error), holds);
-        assert_eq!(judged.stale.iter().map(|stale| stale.id).collect::<Vec<_>>(), stale);
+        let found = judged(FILE, &changes, today);
+        assert_eq!(blocks(&found), want);
+        let codes: Vec<&str> = found.iter().map(|f| &*f.code).filter(|code| code.starts_with("waiver")).collect();
+        assert_eq!(codes, stale);
     }
 
     #[rstest]
@@ -197,17 +148,13 @@ mod tests {
     #[case::elsewhere("place = \"/old\"", "place = \"/other\"", false)]
     #[case::other_rule("path-removed", "operation-removed", false)]
     fn it_names_the_change_by_rule_and_place(#[case] from: &str, #[case] to: &str, #[case] covers: bool) {
-        let judged = judge(vec![change()], &waivers(&FILE.replace(from, to)).unwrap(), "2026-03-01");
-        assert_eq!(!judged.holds(Level::Error), covers);
+        assert_eq!(!blocks(&judged(&FILE.replace(from, to), &[change()], "2026-03-01")), covers);
     }
 
-    #[rstest]
-    #[case::rule("path-removed", "path-gone", "line 1: `path-gone` is no rule")]
-    #[case::day("2026-03-31", "soon", "line 1: `expires` is `soon`")]
-    #[case::no_reason("nobody calls it", " ", "line 1: `reason` is empty")]
-    #[case::key("owner", "ownr", "line 5: unknown field `ownr`")]
-    fn a_mistake_is_told_with_its_line(#[case] from: &str, #[case] to: &str, #[case] want: &str) {
-        let error = waivers(&FILE.replace(from, to)).unwrap_err().to_string();
-        assert!(error.starts_with(want), "{error}");
+    #[test]
+    fn a_change_stands_in_the_new_file_and_names_the_old_one() {
+        let found = judged("", &[change()], "2026-03-01").remove(0);
+        assert_eq!(found.place.to_string(), "/old (api/v2.yaml:3)");
+        assert_eq!(found.found, "the path is gone (was GET); old v1.yaml:3");
     }
 }

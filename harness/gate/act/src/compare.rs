@@ -6,7 +6,6 @@ use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,7 +16,6 @@ use stagegate_base::{
     container::{Container, State},
     redact::Secret,
 };
-use stagegate_contract::diff::{self, Waiver, WaiverError};
 use stagegate_gate_decide::compare::{ContractText, ServiceSide, Side, Times};
 
 use stagegate_host::{
@@ -29,6 +27,7 @@ use stagegate_host::{
     process::Runner,
     project::{Project, ProjectError},
     release::{self, ReleaseError},
+    waivers::WaiversError,
 };
 use stagegate_performance_act::resources;
 
@@ -54,7 +53,7 @@ pub enum CompareError {
     /// The record of what was deployed cannot be read.
     #[error(transparent)]
     Release(#[from] ReleaseError),
-    /// The file of waivers cannot be read.
+    /// A file cannot be read.
     #[error("cannot read {}", path.display())]
     File {
         /// The file.
@@ -63,9 +62,9 @@ pub enum CompareError {
         #[source]
         source: std::io::Error,
     },
-    /// The file of waivers is wrong.
+    /// The waivers cannot be used.
     #[error(transparent)]
-    Waivers(#[from] WaiverError),
+    Waivers(#[from] WaiversError),
 }
 
 /// Reads one environment: containers, variables, schemas, contracts, versions; neither suites nor times.
@@ -267,19 +266,6 @@ impl Timed {
     fn end(self) -> Result<Times, String> {
         self.addresses?;
         Times::of(self.durations_ms).ok_or_else(|| "no answer".to_owned())
-    }
-}
-
-/// Reads the waivers of contract changes beside `stagegate.toml`; none where there is no file.
-///
-/// # Errors
-/// [`CompareError`] where the file cannot be used.
-pub fn contract_waivers(root: &Path) -> Result<Vec<Waiver>, CompareError> {
-    let path = root.join(diff::FILE_NAME);
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(diff::waivers(&text)?),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(source) => Err(CompareError::File { path, source }),
     }
 }
 

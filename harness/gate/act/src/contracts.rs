@@ -2,20 +2,24 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use stagegate_base::config::{BreakingChanges, Service};
+use stagegate_base::{
+    config::{BreakingChanges, Service},
+    finding::Finding,
+    waiver::{self, Waivers},
+};
 use stagegate_contract::{
     Format,
-    diff::{self, Contract, Judgement, Level, Waiver},
-    report::reasons,
+    diff::{self, Contract},
+    report::{breaking, counts, reasons},
 };
 use stagegate_gate_decide::promotion::{ContractReport, Kind};
 
 use super::{Run, StepError};
-use crate::compare::contract_waivers;
 use stagegate_host::{
     clock,
     contract::{ContractSourceError, read_at},
     error::with_causes,
+    waivers,
 };
 
 impl Run {
@@ -25,29 +29,29 @@ impl Run {
         if self.plan.kind != Kind::Promote {
             return Ok(all);
         }
-        let waivers = contract_waivers(self.gate.config.root())?;
-        let mut breaking = Vec::new();
+        let waivers = waivers::read(self.gate.config.root(), &[])?;
+        let mut blocking = Vec::new();
         for service in self.gate.config.services.values() {
             let Some(path) = service.contract.as_deref() else { continue };
             if service.breaking_changes == BreakingChanges::Ignore {
                 continue;
             }
             match self.compared(path, &waivers).await {
-                Ok(judgement) => {
-                    all.insert(service.name.clone(), summary(&judgement, path));
-                    if service.breaking_changes == BreakingChanges::Hold && judgement.holds(Level::Error) {
-                        breaking.push(reason(service, path, &judgement));
+                Ok(found) => {
+                    all.insert(service.name.clone(), summary(&found));
+                    if service.breaking_changes == BreakingChanges::Hold && breaking(&found).next().is_some() {
+                        blocking.push(reason(service, &found));
                     }
                 }
                 Err(reason) => drop(all.insert(service.name.clone(), ContractReport::NotCompared { reason })),
             }
         }
-        if breaking.is_empty() { Ok(all) } else { Err(StepError::blocked(breaking.join("; "))) }
+        if blocking.is_empty() { Ok(all) } else { Err(StepError::blocked(blocking.join("; "))) }
     }
 
     /// Compares one contract; the reason where there is nothing to compare. Whether the candidate's own contract is
     /// valid is checked by the suites, which ran before.
-    async fn compared(&self, path: &Path, waivers: &[Waiver]) -> Result<Judgement, String> {
+    async fn compared(&self, path: &Path, waivers: &Waivers) -> Result<Vec<Finding>, String> {
         let read = async |commit: &str| read_at(&self.runner, &self.plan.repository, commit, path).await;
         let text = |error: ContractSourceError| with_causes(&error);
         let old = read(&self.plan.previous.commit).await.map_err(text)?;
@@ -57,25 +61,22 @@ impl Run {
         let before = Contract::read(&old, format).map_err(|error| parsed(&self.plan.previous.name, error))?;
         let after = Contract::read(&new, format).map_err(|error| parsed(&self.plan.release.name, error))?;
         let today = clock::today();
-        Ok(diff::judge(diff::compare(&before, &after, &today), waivers, &today))
+        let name = path.display().to_string();
+        Ok(diff::judge(&diff::compare(&before, &after, &today), (&name, &name), waivers, &today))
     }
 }
 
-fn summary(judgement: &Judgement, path: &Path) -> ContractReport {
-    ContractReport::Compared {
-        breaking: judgement.count(Level::Error),
-        warnings: judgement.count(Level::Warning),
-        compatible: judgement.count(Level::Info),
-        first: reasons(judgement, &path.display().to_string()),
-    }
+fn summary(found: &[Finding]) -> ContractReport {
+    let [breaking, warnings, compatible] = counts(found);
+    ContractReport::Compared { breaking, warnings, compatible, first: reasons(found) }
 }
 
-fn reason(service: &Service, path: &Path, judgement: &Judgement) -> String {
+fn reason(service: &Service, found: &[Finding]) -> String {
     let name = &service.name;
     format!(
-        "the contract of `{name}` breaks its callers: {}; keep it compatible, waive it in {} next to stagegate.toml, or \
-         set breaking_changes = \"warn\" for [services.{name}]",
-        reasons(judgement, &path.display().to_string()).join("; "),
-        diff::FILE_NAME
+        "the contract of `{name}` breaks its clients: {}; keep it compatible, add a waiver to {} next to \
+         stagegate.toml, or set breaking_changes = \"warn\" for [services.{name}]",
+        reasons(found).join("; "),
+        waiver::FILE_NAME
     )
 }

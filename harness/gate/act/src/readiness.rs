@@ -21,7 +21,11 @@ impl Run {
         let environments = &self.plan.environments;
         let a = Side { contracts: Default::default(), ..side(engine, config, &environments.source).await? };
         let b = Side { contracts: Default::default(), ..side(engine, config, &environments.target).await? };
-        let compared = compare(&a, &b, Rules { config, waivers: &[], today: &clock::today() });
+        let compared = compare(
+            &a,
+            &b,
+            Rules { config, waivers: &stagegate_base::waiver::Waivers::default(), today: &clock::today() },
+        );
         let records: Vec<_> = source.records.iter().chain(&compared.records).cloned().collect();
         let verdict = verdict(&records, &source.planned, &config.readiness);
         self.within_bounds(&verdict)

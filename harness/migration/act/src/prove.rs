@@ -264,8 +264,8 @@ impl OnRows {
         self.whole += other.whole;
         self.untouched += other.untouched;
         self.integrity.extend(other.integrity);
-        let told: Vec<String> = self.seeds.iter().map(|finding| finding.subject.clone()).collect();
-        let is_new = |finding: &Finding| finding.subject.is_empty() || !told.contains(&finding.subject);
+        let told: Vec<String> = self.seeds.iter().map(|finding| finding.aspect.clone()).collect();
+        let is_new = |finding: &Finding| finding.aspect.is_empty() || !told.contains(&finding.aspect);
         self.seeds.extend(other.seeds.into_iter().filter(is_new));
         self.locks.extend(other.locks);
     }
@@ -295,7 +295,7 @@ impl OnRows {
         for one in rows.unfilled {
             let finding = unfilled(&one.table, &one.reason).of(version).at(&migration.up.file, 0);
             // A table that stays empty is told once, where it was met first.
-            if !self.seeds.iter().any(|told| told.subject == finding.subject) {
+            if !self.seeds.iter().any(|told| told.aspect == finding.aspect) {
                 self.seeds.push(finding);
             }
         }

@@ -14,7 +14,12 @@ fn found(folder: &Path) -> Vec<&'static str> {
     let marked = files.iter().any(|file| file.name().starts_with(['1', 'V']) || file.name().starts_with("0000"));
     let chain = chain(&files, (pairs && !marked).then_some(Tool::Sqlx)).unwrap();
     let linted = lint(&chain);
-    chain.findings.into_iter().chain(linted).map(|finding| finding.code).collect()
+    chain
+        .findings
+        .into_iter()
+        .chain(linted)
+        .map(|finding| stagegate_migration_decide::codes::code(&finding.code).unwrap().id)
+        .collect()
 }
 
 #[test]

@@ -194,7 +194,10 @@ mod tests {
     }
 
     fn told(chain: &Chain, rows: &[Applied]) -> Vec<(&'static str, String)> {
-        drift(chain, rows).into_iter().map(|finding| (finding.code, finding.version)).collect()
+        drift(chain, rows)
+            .into_iter()
+            .map(|finding| (codes::code(&finding.code).unwrap().id, finding.place.object))
+            .collect()
     }
 
     #[test]

@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(chain.migrations[1].label(), "2_b .. 4_d");
         assert!(matches!(chain.migrations[0].up.route(), crate::Route::Clone(_)));
         assert!(chain.migrations[0].usable_down().is_some());
-        assert_eq!(chain.findings.iter().map(|f| f.code).collect::<Vec<_>>(), ["several-at-once"]);
+        assert_eq!(chain.findings.iter().map(|f| &*f.code).collect::<Vec<_>>(), ["several-at-once"]);
         assert!(of_steps(&[names(&["1_a"])], false).migrations[0].down.is_none());
         assert_eq!(version_of("20240101_add.sql"), "20240101");
     }

@@ -9,7 +9,6 @@ mod asked;
 mod code;
 pub mod codes;
 mod commands;
-mod exceptions;
 mod finding;
 mod history_table;
 pub mod integrity;
@@ -26,6 +25,7 @@ mod statement;
 mod step;
 mod token;
 mod touched;
+mod waiver;
 
 use serde::Serialize;
 use stagegate_base::config::Tool;
@@ -33,16 +33,16 @@ use stagegate_base::config::Tool;
 pub use asked::{Asked, asked_for};
 pub use code::Code;
 pub use commands::{ListError, Listed, listed, of_steps, version_of};
-pub use exceptions::{EXCEPTIONS_FILE, Exceptions, Extent};
-pub use finding::Finding;
-pub(crate) use finding::shortened;
+pub(crate) use finding::{AtStatement, shortened};
 pub use history_table::history_table;
 pub use lint::lint;
 pub use read::{File, ReadError, chain};
 pub use script::{Route, Script, Transaction};
+pub use stagegate_base::finding::Finding;
 pub use statement::{Statement, Trait};
 pub use step::{Direction, Step};
 pub use touched::{Tables, Touched, touched};
+pub use waiver::{Extent, apply as apply_waivers};
 
 /// All migrations of a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -104,7 +104,7 @@ fn measured(probe: &Probe, block: &Block) -> [(&'static str, Option<Span>, u64, 
 fn latencies(probe: &Probe, block: &Block) -> impl Iterator<Item = Finding> {
     measured(probe, block).into_iter().filter_map(|(at, limit, found, _)| {
         let limit = limit?;
-        (Duration::from_nanos(found) > limit.0).then(|| Finding::new(at.to_owned(), limit.to_string(), time(found)))
+        (Duration::from_nanos(found) > limit.0).then(|| Finding::differs(at.to_owned(), limit.to_string(), time(found)))
     })
 }
 
@@ -112,8 +112,9 @@ fn errors(probe: &Probe, block: &Block) -> Option<Finding> {
     let limit = probe.limits.error_rate?;
     #[expect(clippy::cast_precision_loss, reason = "a share is shown with two digits")]
     let share = block.failed() as f64 / block.sent as f64;
-    (share > limit.0)
-        .then(|| Finding::new("error rate", limit.to_string(), format!("{:.2}% ({})", share * 100.0, faults(block))))
+    (share > limit.0).then(|| {
+        Finding::differs("error rate", limit.to_string(), format!("{:.2}% ({})", share * 100.0, faults(block)))
+    })
 }
 
 /// Says where the load was another one than the one meant: its latencies are the generator's then, not the service's.

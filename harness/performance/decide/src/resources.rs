@@ -92,7 +92,7 @@ pub fn beyond(usage: &Usage, queries: Option<f64>, limits: &ResourceLimits) -> V
 }
 
 fn finding(service: &str, what: &str, most: &str, found: &str) -> Finding {
-    Finding::new(format!("{service}: {what}"), format!("at most {most}"), found.to_owned())
+    Finding::differs(format!("{service}: {what}"), format!("at most {most}"), found.to_owned())
 }
 
 /// Returns the limits that were set and cannot be checked, with the reason. They make the answer inconclusive.

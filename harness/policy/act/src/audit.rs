@@ -2,12 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use stagegate_base::{
-    command::compose::Source,
-    compose::Model,
-    config::{Config, ConfigError},
-};
-use stagegate_policy_decide::rules::{Facts, Image, Running, SourceFile, WAIVERS_FILE, Waivers};
+use stagegate_base::{command::compose::Source, compose::Model};
+use stagegate_policy_decide::rules::{Facts, Image, Running, SourceFile};
 
 use stagegate_host::{
     engine::{Engine, EngineError},
@@ -77,42 +73,4 @@ pub async fn look_at_containers(facts: &mut Facts, engine: &Engine, project: &st
     let containers = engine.project_details(project).await?;
     facts.containers = Some(containers.iter().map(Running::of_inspect).collect());
     Ok(())
-}
-
-/// Why the waivers of a stack are not known.
-#[derive(Debug, thiserror::Error)]
-pub enum WaiversError {
-    /// The file is there and cannot be read.
-    #[error("cannot read {}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        #[source]
-        source: std::io::Error,
-    },
-    /// What it says cannot be used.
-    #[error(transparent)]
-    Wrong(#[from] ConfigError),
-}
-
-/// Reads the waivers that stand beside a configuration or a compose file; none where there is no such file.
-///
-/// # Errors
-/// [`WaiversError`] where the file is there and cannot be used.
-pub fn waivers_in(folder: &Path) -> Result<Waivers, WaiversError> {
-    let path = folder.join(WAIVERS_FILE);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Waivers::parse(&shown(&path), &text)?),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Waivers::default()),
-        Err(source) => Err(WaiversError::Unreadable { path, source }),
-    }
-}
-
-/// Reads the waivers that stand beside a configuration.
-///
-/// # Errors
-/// As [`waivers_in`].
-pub fn waivers_of(config: &Config) -> Result<Waivers, WaiversError> {
-    waivers_in(config.root())
 }

@@ -32,7 +32,7 @@ pub fn state(project: &str, service: &str, readiness: &Readiness, evidence: Vec<
 #[must_use]
 pub fn unready(service: &str, readiness: &Readiness) -> Finding {
     let expected = "running and healthy, or exited with code 0".to_owned();
-    Finding::new(service.to_owned(), expected, readiness.reason().to_owned())
+    Finding::differs(service.to_owned(), expected, readiness.reason().to_owned())
 }
 
 /// Compares two looks at a project and tells whether nothing was restarted, replaced or lost between them.
@@ -71,7 +71,7 @@ pub fn steady(
 
 /// Finds what changed about one container, the most telling thing first.
 fn unrest(old: &Container, after: &[Container]) -> Option<Finding> {
-    let finding = |expected: String, found: String| Some(Finding::new(old.name.clone(), expected, found));
+    let finding = |expected: String, found: String| Some(Finding::differs(old.name.clone(), expected, found));
     let Some(new) = after.iter().find(|c| c.id == old.id) else {
         let replaced = after.iter().any(|c| c.name == old.name);
         let found = if replaced { "was replaced by another container" } else { "was removed" };

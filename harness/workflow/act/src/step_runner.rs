@@ -223,7 +223,7 @@ impl StepRunner {
         let mut findings = answer.findings;
         if let Some(status) = answer.observed.status.filter(|status| !step.action.is_expected(*status)) {
             let (expected, found) = (step.action.expected(), format!("integer {status}"));
-            findings.push(Finding::new("status", expected, found));
+            findings.push(Finding::differs("status", expected, found));
         }
         for assertion in &step.assertions {
             findings.extend(assertion.differences(&answer.observed, &self.vars).map_err(unset)?);
@@ -239,7 +239,7 @@ impl StepRunner {
                 Err(reason) => reason,
             };
             let expected = format!("a value to capture as `{name}`");
-            findings.push(Finding::new(source.to_string(), expected, found));
+            findings.push(Finding::differs(source.to_string(), expected, found));
         }
         // What was made has to be cleaned up, also where the rest of the answer is wrong.
         self.captured.extend(captured.clone());
@@ -335,7 +335,8 @@ fn display(ask: &StepRequest, observed: &stagegate_workflow_decide::Observed) ->
 }
 
 fn masked(state: State, mask: &Mask) -> State {
-    let finding = |f: Finding| Finding::new(mask.apply(&f.place.object), mask.apply(&f.expected), mask.apply(&f.found));
+    let finding =
+        |f: Finding| Finding::differs(mask.apply(&f.place.object), mask.apply(&f.expected), mask.apply(&f.found));
     match state {
         State::Passed => State::Passed,
         State::Broken(reason) => State::Broken(mask.apply(&reason)),

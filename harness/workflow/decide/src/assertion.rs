@@ -183,7 +183,7 @@ impl Assertion {
                 Err(reason) => (false, reason.clone()),
             };
             if !holds {
-                findings.push(Finding::new(self.of.to_string(), predicate.expected(), found));
+                findings.push(Finding::differs(self.of.to_string(), predicate.expected(), found));
             }
         }
         Ok(findings)

@@ -106,7 +106,7 @@ impl HurlError {
             Some(expected) => format!("{}: {expected}", self.source),
             None => self.source.clone(),
         };
-        Finding::new(format!("{file}:{}{step}", self.line), expected, self.found.join("; "))
+        Finding::differs(format!("{file}:{}{step}", self.line), expected, self.found.join("; "))
     }
 }
 

@@ -36,7 +36,7 @@ impl Page {
     pub fn findings(&self, load_within: Duration) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut find = |at: &str, expected: &str, found: String| {
-            findings.push(Finding::new(at.to_owned(), expected.to_owned(), found));
+            findings.push(Finding::differs(at.to_owned(), expected.to_owned(), found));
         };
         match self.status {
             Some(200..300) => {}

@@ -210,7 +210,7 @@ fn ran(states: &[(bool, State)]) -> Ran {
 }
 
 fn failed() -> State {
-    let finding = Finding::new("$[0]", "present", "missing");
+    let finding = Finding::differs("$[0]", "present", "missing");
     let message = ran::waited(Duration::from_secs(5), 12);
     State::Failed { message, findings: vec![finding], evidence: Vec::new() }
 }

@@ -6,11 +6,12 @@ use stagegate_base::{
     finding::Finding,
     record::{Outcome, Record, Severity},
     text::counted,
+    waiver,
 };
 use stagegate_contract::{
     Format,
-    diff::{self, Contract, Judgement, Level},
-    report::reasons,
+    diff::{self, Contract},
+    report::{breaking, counts, reasons},
 };
 
 /// Tells what changed between the contracts; asks that no caller of the target's is hurt by the source's.
@@ -48,38 +49,38 @@ fn both(name: &str, old: &ContractText, new: &ContractText, rules: Rules<'_>) ->
         Err(why) => {
             (Row { differs: true, ..Row::new(Section::Contracts, name, why.clone(), "") }, Outcome::Broken(why))
         }
-        Ok(judgement) => {
+        Ok(found) => {
+            let [breaking, warnings, compatible] = counts(&found);
             let counts = format!(
-                "{} breaking, {}, {}",
-                judgement.count(Level::Error),
-                counted(judgement.count(Level::Warning), "warning"),
-                counted(judgement.count(Level::Info), "compatible change")
+                "{breaking} breaking, {}, {}",
+                counted(warnings, "warning"),
+                counted(compatible, "compatible change")
             );
-            let row = Row { differs: !judgement.changes.is_empty(), ..Row::new(Section::Contracts, name, &counts, "") };
-            (row, outcome(&judgement, &counts, new))
+            let row = Row { differs: !found.is_empty(), ..Row::new(Section::Contracts, name, &counts, "") };
+            (row, outcome(&found, &counts, new))
         }
     }
 }
 
-fn judged(old: &ContractText, new: &ContractText, rules: Rules<'_>) -> Result<Judgement, String> {
+fn judged(old: &ContractText, new: &ContractText, rules: Rules<'_>) -> Result<Vec<Finding>, String> {
     let read = |contract: &ContractText| format!("{} cannot be read", contract.path.display());
     let before = Contract::read(&old.text, Format::of(&old.path)).map_err(|e| format!("{}: {e}", read(old)))?;
     let after = Contract::read(&new.text, Format::of(&new.path)).map_err(|e| format!("{}: {e}", read(new)))?;
-    Ok(diff::judge(diff::compare(&before, &after, rules.today), rules.waivers, rules.today))
+    let (old, new) = (old.path.display().to_string(), new.path.display().to_string());
+    Ok(diff::judge(&diff::compare(&before, &after, rules.today), (&old, &new), rules.waivers, rules.today))
 }
 
-fn outcome(judgement: &Judgement, counts: &str, new: &ContractText) -> Outcome {
-    if !judgement.holds(Level::Error) {
+fn outcome(found: &[Finding], counts: &str, new: &ContractText) -> Outcome {
+    if breaking(found).next().is_none() {
         return Outcome::Pass(counts.to_owned());
     }
-    let reasons = reasons(judgement, &new.path.display().to_string());
     let finding = |reason: String| {
-        Finding::new(new.path.display().to_string(), "clients of the live release keep working", reason)
+        Finding::differs(new.path.display().to_string(), "clients of the live release keep working", reason)
     };
     Outcome::Fail {
         message: format!("it breaks clients: {counts}"),
-        findings: reasons.into_iter().map(finding).collect(),
+        findings: reasons(found).into_iter().map(finding).collect(),
         evidence: Vec::new(),
-        hint: Some(format!("keep the contract compatible, or add a waiver to {}", diff::FILE_NAME)),
+        hint: Some(format!("keep the contract compatible, or add a waiver to {}", waiver::FILE_NAME)),
     }
 }

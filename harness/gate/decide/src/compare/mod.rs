@@ -21,7 +21,6 @@ use stagegate_base::{
     record::{Outcome, Record, Severity},
     redact::Mask,
 };
-use stagegate_contract::diff::Waiver;
 
 /// What a row is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -106,7 +105,7 @@ pub struct Rules<'a> {
     /// The configuration: services, severities, patterns of flags.
     pub config: &'a Config,
     /// Waivers of contract changes.
-    pub waivers: &'a [Waiver],
+    pub waivers: &'a stagegate_base::waiver::Waivers,
     /// The day, `YYYY-MM-DD`.
     pub today: &'a str,
 }

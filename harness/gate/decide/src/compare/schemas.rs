@@ -53,7 +53,7 @@ fn both(name: &str, left: &Facts, right: &Facts, a: &Side, b: &Side) -> (Row, Ou
         .iter()
         .filter(|d| matches!(d.change, Change::Removed { .. }) && d.severity == schema::Severity::Semantic)
         .map(|d| {
-            Finding::new(
+            Finding::differs(
                 d.id.to_string(),
                 format!("also in `{}`", a.environment),
                 format!("only in `{}`", b.environment),

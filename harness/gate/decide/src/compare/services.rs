@@ -118,7 +118,7 @@ fn judged(
         .iter()
         .filter(|(key, value)| has(Some(value)) && !has(right.get(*key)))
         .map(|(key, _)| {
-            Finding::new(
+            Finding::differs(
                 format!("{owner} {key}"),
                 format!("set, as in `{}`", a.environment),
                 format!("not set in `{}`", b.environment),

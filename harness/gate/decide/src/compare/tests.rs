@@ -28,7 +28,11 @@ fn side(environment: &str, pairs: &[(&str, &str)]) -> Side {
 }
 
 fn compared(a: &Side, b: &Side) -> Comparison {
-    compare(a, b, Rules { config: &config(), waivers: &[], today: "2026-01-02" })
+    compare(
+        a,
+        b,
+        Rules { config: &config(), waivers: &stagegate_base::waiver::Waivers::default(), today: "2026-01-02" },
+    )
 }
 
 fn of<'a>(comparison: &'a Comparison, trial: &str) -> &'a Record {

@@ -9,20 +9,12 @@ use super::{Run, score, seconds, status, word};
 use crate::verdict::VerdictKind;
 use stagegate_base::{
     record::{Record, Severity, Status},
-    text::{clean, cut, one_line, xml_escaped},
+    report::{html_escaped as inline, html_page},
+    text::{clean, cut, xml_escaped},
 };
 
 /// How many characters of an evidence are kept.
 const EVIDENCE: usize = 20_000;
-
-const STYLE: &str = "\
-body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1f2937}\
-h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}\
-table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;border-bottom:1px solid #e5e7eb;text-align:left;\
-vertical-align:top}td.n{text-align:right;white-space:nowrap}\
-.pass{color:#15803d}.fail,.broken,.blocked{color:#b91c1c}.skip,.warn,.note,.inconclusive{color:#a16207}.passed{color:#15803d}\
-pre{background:#f3f4f6;padding:.6rem;overflow:auto;white-space:pre-wrap}svg{max-width:100%;height:auto}\
-code{font-size:.9em}.hint{color:#374151;font-style:italic}";
 
 /// A picture for the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +31,7 @@ pub struct Plot {
 #[must_use]
 pub fn text(run: &Run, plots: &[Plot]) -> String {
     let title = format!("{}: {}", word(run.verdict.kind), run.subject());
-    let mut page = head(&title);
+    let mut page = String::new();
     let _ = writeln!(
         page,
         "<h1><span class=\"{}\">{}</span>: {}</h1>",
@@ -65,27 +57,16 @@ pub fn text(run: &Run, plots: &[Plot]) -> String {
         records.iter().for_each(|one| page.push_str(&record(one)));
         page.push_str("</table>\n");
     }
-    page + "</body>\n</html>\n"
+    html_page(&title, &page)
 }
 
 /// Writes a page of pictures alone, as for measurements that belong to no run of suites.
 #[must_use]
 pub fn plots(title: &str, plots: &[Plot]) -> String {
-    let mut page = head(title);
+    let mut page = String::new();
     let _ = writeln!(page, "<h1>{}</h1>", inline(title));
     plots.iter().for_each(|one| page.push_str(&plot(one)));
-    page + "</body>\n</html>\n"
-}
-
-// Source: Content Security Policy Level 3, 3.3: a policy may stand in a `meta` element.
-fn head(title: &str) -> String {
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{}</title>\n<style>{STYLE}</style>\n</head>\n\
-         <body>\n",
-        inline(title)
-    )
+    html_page(title, &page)
 }
 
 fn plot(plot: &Plot) -> String {
@@ -115,7 +96,7 @@ fn details(record: &Record) -> String {
         out.push_str("<table><tr><th>at</th><th>expected</th><th>found</th></tr>");
         for f in &record.findings {
             let cells =
-                [&f.place.object, &f.expected, &f.found].map(|text| format!("<td>{}</td>", inline(text))).concat();
+                [&f.place.to_string(), &f.expected, &f.found].map(|text| format!("<td>{}</td>", inline(text))).concat();
             let _ = write!(out, "<tr>{cells}</tr>");
         }
         out.push_str("</table>");
@@ -129,8 +110,4 @@ fn details(record: &Record) -> String {
         let _ = write!(out, "<p class=\"hint\">{}</p>", inline(hint));
     }
     out
-}
-
-fn inline(text: &str) -> String {
-    xml_escaped(&one_line(text))
 }

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::verdict::{Verdict, VerdictKind};
 use stagegate_base::{
     finding::Finding,
-    record::{Record, Severity, Status},
+    record::{Record, Status},
+    report::Report,
     text::one_line,
 };
 
@@ -85,13 +86,33 @@ fn reasons(verdict: &Verdict) -> &[String] {
 
 /// Returns the word of a record's status; a failure that blocks nothing has a word of its own.
 fn status(record: &Record) -> &'static str {
-    match (record.status, record.severity) {
-        (Status::Pass, _) => "PASS",
-        (Status::Fail, Severity::Required) => "FAIL",
-        (Status::Fail, Severity::Warning) => "WARN",
-        (Status::Fail, Severity::Info) => "NOTE",
-        (Status::Skip, _) => "SKIP",
-        (Status::Broken, _) => "BROKEN",
+    match record.status {
+        Status::Pass => "PASS",
+        Status::Fail => record.severity.label(),
+        Status::Skip => "SKIP",
+        Status::Broken => "BROKEN",
+    }
+}
+
+/// Returns what failed in a run as findings, the names of the checks as their codes: for formats that know no checks.
+#[must_use]
+pub fn findings(run: &Run) -> Report {
+    let of = |record: &Record| {
+        let whole =
+            Finding::differs(run.environment.clone(), "", record.message.clone()).with_severity(record.severity);
+        let findings = if record.findings.is_empty() { vec![whole] } else { record.findings.clone() };
+        let named = |finding: Finding| Finding {
+            code: record.trial.clone().into(),
+            fix: record.hint.clone().unwrap_or_default().into(),
+            ..finding
+        };
+        findings.into_iter().map(named).collect::<Vec<_>>()
+    };
+    Report {
+        command: "test".to_owned(),
+        title: run.subject(),
+        findings: run.troubles().flat_map(of).collect(),
+        ..Report::default()
     }
 }
 
@@ -103,7 +124,7 @@ fn seconds(ms: u64) -> String {
 /// Writes findings in columns, one line each.
 fn columns(findings: &[Finding]) -> Vec<String> {
     let cleaned: Vec<[String; 3]> =
-        findings.iter().map(|f| [&f.place.object, &f.expected, &f.found].map(|text| one_line(text))).collect();
+        findings.iter().map(|f| [&f.place.to_string(), &f.expected, &f.found].map(|text| one_line(text))).collect();
     let width = |column: usize| cleaned.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).min(60);
     let (at, expected) = (width(0), width(1));
     cleaned.iter().map(|[a, e, f]| format!("{a:at$}   expected {e:expected$}   got {f}")).collect()

@@ -1,21 +1,14 @@
 //! A run for a person at a terminal.
 
 use crate::verdict::VerdictKind;
+pub use stagegate_base::report::Colour;
 use stagegate_base::{
     record::{Record, Severity, Status},
+    report::{inert, painted},
     text::{clean, one_line},
 };
 
 use super::{Run, columns, reasons, score, seconds, status, word};
-
-/// Whether the text is for eyes that see colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colour {
-    /// No escape sequences: a pipe, a file, NO_COLOR.
-    Plain,
-    /// Status words and the verdict are coloured.
-    Coloured,
-}
 
 const GREEN: u8 = 32;
 const RED: u8 = 31;
@@ -86,18 +79,4 @@ pub fn summary(run: &Run, colour: Colour) -> String {
     let head = painted(&word(verdict.kind).to_uppercase(), code, colour);
     let reasons: String = reasons(verdict).iter().map(|reason| format!("  {}\n", one_line(reason))).collect();
     format!("{head} {}: {}{score}\n{reasons}", run.subject(), verdict.tally.text())
-}
-
-/// Keeps a line from being a workflow command, which a CI server obeys wherever a job prints it.
-// Source: actions/runner, ActionCommand.cs: `::` counts after blanks, the older `##[` anywhere in a line.
-fn inert(line: &str) -> String {
-    let bar = if line.trim_start().starts_with("::") { "| " } else { "" };
-    format!("{bar}{}", line.replace("##[", "## ["))
-}
-
-fn painted(text: &str, code: u8, colour: Colour) -> String {
-    match colour {
-        Colour::Plain => text.to_owned(),
-        Colour::Coloured => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-    }
 }

@@ -12,7 +12,7 @@ fn fail(message: &str, findings: &[(&str, &str, &str)], evidence: &[(&str, &str)
     let text = str::to_owned;
     Outcome::Fail {
         message: text(message),
-        findings: findings.iter().map(|(a, e, f)| Finding::new(text(a), text(e), text(f))).collect(),
+        findings: findings.iter().map(|(a, e, f)| Finding::differs(text(a), text(e), text(f))).collect(),
         evidence: evidence.iter().map(|(name, t)| Evidence { name: text(name), text: text(t) }).collect(),
         hint: Some(text("if the change is meant, change the contract")),
     }
@@ -148,7 +148,7 @@ fn ten_annotations_are_written_and_the_rest_counted() {
     let one = |i: usize| record(&format!("health::s{i}::http"), Severity::Required, 1, Outcome::fail("no"));
     let text = github::text(&run((0..25).map(one).collect(), &[]));
     assert_eq!(text.lines().count(), 10);
-    assert!(text.ends_with("::16 more checks failed or could not run\n"), "{text}");
+    assert!(text.ends_with("::error title=stagegate::16 more findings\n"), "{text}");
 }
 
 #[test]

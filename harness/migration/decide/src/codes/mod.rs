@@ -2,27 +2,20 @@
 
 mod applied;
 mod content;
-mod exceptions;
 mod files;
 mod lint;
 mod observed;
 pub mod round_trip;
+mod waivers;
 
-pub use self::{applied::*, content::*, exceptions::*, files::*, lint::*, observed::*};
+pub use self::{applied::*, content::*, files::*, lint::*, observed::*, waivers::*};
 use super::code::Code;
 
 /// Lists the codes, in the order in which they are explained.
 #[must_use]
 pub fn codes() -> Vec<&'static Code> {
-    let groups: [&[Code]; 7] = [
-        files::CODES,
-        lint::CODES,
-        round_trip::CODES,
-        content::CODES,
-        observed::CODES,
-        applied::CODES,
-        exceptions::CODES,
-    ];
+    let groups: [&[Code]; 7] =
+        [files::CODES, lint::CODES, round_trip::CODES, content::CODES, observed::CODES, applied::CODES, waivers::CODES];
     groups.into_iter().flatten().collect()
 }
 

@@ -22,7 +22,7 @@ pub fn after_up(before: &Content, after: &Content, renames: &Renames) -> Vec<Fin
             };
             let finding = finding(code, difference);
             // Of columns that only got another type the values may be the same in another form.
-            if is_retyped_only(difference) { finding.weighing(Severity::Info) } else { finding }
+            if is_retyped_only(difference) { finding.with_severity(Severity::Info) } else { finding }
         })
         .collect();
     found.extend(sequences(before, after));
@@ -37,7 +37,7 @@ pub fn after_down(before: &Content, after: &Content, is_schema_restored: bool) -
     let differences = compare(before, after, &Renames::default());
     let told = differences.iter().map(|difference| {
         let mut finding = finding(&codes::DATA_NOT_RESTORED, difference);
-        finding.message.insert_str(0, prefix);
+        finding.found.insert_str(0, prefix);
         finding
     });
     told.chain(sequences(before, after)).collect()
@@ -165,7 +165,7 @@ mod tests {
     }
 
     fn told(found: &[Finding]) -> Vec<String> {
-        found.iter().map(|finding| format!("{} {}", finding.code, finding.message)).collect()
+        found.iter().map(|finding| format!("{} {}", finding.code, finding.found)).collect()
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod alter;
 mod words;
 
+use crate::AtStatement;
 use std::collections::BTreeSet;
 
 use super::{Chain, Finding, Migration, Script, Statement, Transaction, codes};
@@ -54,7 +55,7 @@ fn of_migration(migration: &Migration) -> Vec<Finding> {
 }
 
 fn is_made(made: &BTreeSet<String>, told: &Told) -> bool {
-    told.finding.subject.rsplit_once('/').is_some_and(|(table, _)| made.contains(table))
+    told.finding.aspect.rsplit_once('/').is_some_and(|(table, _)| made.contains(table))
 }
 
 fn of_statement(words: &Words<'_>) -> Vec<Told> {

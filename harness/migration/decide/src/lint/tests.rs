@@ -12,7 +12,11 @@ fn linted(sql: &str) -> Vec<Finding> {
 }
 
 fn codes_of(sql: &str) -> Vec<&'static str> {
-    linted(sql).into_iter().map(|finding| finding.code).filter(|code| *code != "lock-timeout-missing").collect()
+    linted(sql)
+        .into_iter()
+        .map(|finding| crate::codes::code(&finding.code).unwrap().id)
+        .filter(|code| *code != "lock-timeout-missing")
+        .collect()
 }
 
 #[rstest]
@@ -105,7 +109,7 @@ fn a_lock_without_a_time_limit_is_told_once_a_script(#[case] sql: &str, #[case] 
 fn a_finding_names_file_line_statement_and_subject() {
     let found = linted("SET lock_timeout = '1s';\n\nALTER TABLE shop.\"Orders\"\n  DROP COLUMN a;");
     let finding = &found[0];
-    assert_eq!((finding.place(), finding.version.as_str()), ("1_a.up.sql:3".to_owned(), "1"));
-    assert_eq!(finding.statement, "ALTER TABLE shop.\"Orders\" DROP COLUMN a");
-    assert_eq!(finding.subject, "shop.Orders/drop");
+    assert_eq!((finding.place.position(), finding.place.object.as_str()), ("1_a.up.sql:3".to_owned(), "1"));
+    assert_eq!(finding.excerpt, "ALTER TABLE shop.\"Orders\" DROP COLUMN a");
+    assert_eq!(finding.aspect, "shop.Orders/drop");
 }

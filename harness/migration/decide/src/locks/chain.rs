@@ -1,6 +1,7 @@
 //! What is told of a chain's locks: what was observed, and of the texts what nobody could observe.
 
 use super::{Hurt, Observed, Request, Samples, Sizes, Thresholds, findings, told};
+use crate::AtStatement;
 use crate::{Chain, Finding, Migration, Statement, codes, lint};
 
 /// What the statements of one version did.
@@ -34,11 +35,12 @@ pub fn of_chain(chain: &Chain, watched: &[Watched], target: &Sizes, thresholds: 
         .into_iter()
         .filter(|finding| {
             let (table, aspect) = subject(finding);
-            let is_seen = found.iter().any(|seen| seen.version == finding.version && is_same(seen, table, aspect));
+            let is_seen =
+                found.iter().any(|seen| seen.place.object == finding.place.object && is_same(seen, table, aspect));
             // Where the server ran it, these are known: it was refused, or it was not; it waited without a limit, or not.
             let is_known = (finding.code == codes::ENUM_VALUE_USED_AT_ONCE.id
                 || finding.code == codes::LOCK_TIMEOUT_MISSING.id)
-                && is_watched(&finding.version);
+                && is_watched(&finding.place.object);
             let is_small = BY_SIZE.contains(&aspect) && rows(target, table).is_some_and(|rows| rows < thresholds.rows);
             !is_seen && !is_known && !is_small
         })
@@ -48,7 +50,7 @@ pub fn of_chain(chain: &Chain, watched: &[Watched], target: &Sizes, thresholds: 
 }
 
 fn subject(finding: &Finding) -> (&str, &str) {
-    finding.subject.rsplit_once('/').unwrap_or(("", &finding.subject))
+    finding.aspect.rsplit_once('/').unwrap_or(("", &finding.aspect))
 }
 
 fn is_same(seen: &Finding, table: &str, aspect: &str) -> bool {
@@ -100,7 +102,7 @@ mod tests {
         let file = |name: &str, text: &str| File { path: name.to_owned(), bytes: text.as_bytes().to_vec() };
         let chain = chain(&[file("1_a.up.sql", UP), file("1_a.down.sql", "select now();")], None).unwrap();
         let found = of_chain(&chain, watched, target, &Thresholds::default());
-        found.iter().map(|finding| format!("{} {}", finding.place(), finding.code)).collect()
+        found.iter().map(|finding| format!("{} {}", finding.place.position(), finding.code)).collect()
     }
 
     fn observed() -> Vec<Watched> {

@@ -282,6 +282,6 @@ pub fn told(hurt: &Hurt) -> Finding {
         Trouble::Failed => (&codes::REQUESTS_FAILED, "requests"),
     };
     let mut finding = Finding::new(code, &hurt.message).about(format!("{}/{aspect}", hurt.table));
-    finding.statement = hurt.query.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(160).collect();
+    finding.excerpt = hurt.query.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(160).collect();
     finding
 }

@@ -5,6 +5,7 @@ use super::{
     File, Reading, dbmate, goose,
     name::number,
 };
+use crate::AtStatement;
 use stagegate_base::record::Severity;
 
 /// The size from which a file is told: every tool holds it in memory whole.
@@ -174,7 +175,7 @@ fn statements(tool: Tool, script: &Script) -> Vec<Finding> {
                 Trait::MetaCommand(_) if tool == Tool::Sqitch => {}
                 Trait::MetaCommand(name) => {
                     let finding = Finding::new(&codes::META_COMMAND, format!("`\\{name}` is a psql command"));
-                    tell(if by_psql { finding.weighing(Severity::Warning) } else { finding });
+                    tell(if by_psql { finding.with_severity(Severity::Warning) } else { finding });
                 }
                 Trait::CopyFromStdin(_) if !by_psql => {
                     let message = format!("{tool} sends the rows of COPY .. FROM STDIN as SQL");

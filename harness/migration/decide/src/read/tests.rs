@@ -15,8 +15,8 @@ fn labels(chain: &Chain) -> Vec<String> {
     chain.migrations.iter().map(Migration::label).collect()
 }
 
-fn codes(chain: &Chain) -> Vec<&'static str> {
-    let mut found: Vec<&str> = chain.findings.iter().map(|finding| finding.code).collect();
+fn codes(chain: &Chain) -> Vec<&str> {
+    let mut found: Vec<&str> = chain.findings.iter().map(|finding| &*finding.code).collect();
     found.dedup();
     found
 }
@@ -92,7 +92,7 @@ fn goose_cuts_at_lines_that_end_in_a_semicolon_and_keeps_blocks_whole() {
 fn wrong_marks_of_goose_are_told_with_their_line(#[case] text: &str, #[case] want: &str, #[case] line: usize) {
     let found = read(Some(Tool::Goose), &[("1_a.sql", text)]);
     let told: Vec<_> = found.findings.iter().filter(|finding| finding.code == "bad-annotation").collect();
-    assert!(told.iter().any(|finding| finding.message.contains(want) && finding.line == line), "{told:?}");
+    assert!(told.iter().any(|finding| finding.found.contains(want) && finding.place.line == line), "{told:?}");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_way_back_that_does_nothing_is_told(#[case] down: Option<&str>, #[case] want
     files.extend(down.map(|text| ("1_a.down.sql", text)));
     let found = read(Some(Tool::GolangMigrate), &files);
     let told = &found.findings[0];
-    assert_eq!((told.code, told.version.as_str()), (want, "1"));
+    assert_eq!((&*told.code, told.place.object.as_str()), (want, "1"));
     assert_eq!(found.migrations.iter().filter(|migration| migration.usable_down().is_none()).count(), 1);
 }
 
@@ -163,7 +163,7 @@ fn versions_and_names_are_checked(#[case] names: &[&str], #[case] want: &str) {
 fn bad_bytes_and_statements_are_told_with_their_line(#[case] text: &[u8], #[case] want: &str, #[case] line: usize) {
     let files = [File { path: "1_a.sql".to_owned(), bytes: text.to_vec() }];
     let found = chain(&files, Some(Tool::Sqlx)).unwrap();
-    assert!(found.findings.iter().any(|told| told.code == want && told.line == line), "{:?}", found.findings);
+    assert!(found.findings.iter().any(|told| told.code == want && told.place.line == line), "{:?}", found.findings);
 }
 
 #[rstest]

@@ -1,5 +1,6 @@
 //! A statement that did not run to its end, and whose fault that is.
 
+use crate::AtStatement;
 use serde::Serialize;
 
 use crate::{Code, Finding, Script, Statement, codes, shortened};
@@ -87,9 +88,9 @@ impl Failure {
             None => Finding::new(&codes::round_trip::NOT_RUN, "").at(&script.file, 0),
         };
         Failure {
-            file: placed.file,
-            line: placed.line,
-            statement: placed.statement,
+            file: placed.place.file.unwrap_or_default(),
+            line: placed.place.line,
+            statement: placed.excerpt,
             sqlstate: sqlstate.map(str::to_owned),
             message: one_line(message),
             why,
@@ -138,7 +139,7 @@ impl Failure {
         };
         let mut finding = Finding::new(code, format!("{before}{}", self.told())).of(version);
         finding = finding.at(&self.file, self.line);
-        finding.statement.clone_from(&self.statement);
+        finding.excerpt.clone_from(&self.statement);
         finding
     }
 }

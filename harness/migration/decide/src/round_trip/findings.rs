@@ -1,6 +1,7 @@
 //! What is told of a trip: one finding a class of residue, at the statement that should have taken care of it.
 
 use super::{Down, Failure, Trip, Whole, trip::is_order_only};
+use crate::AtStatement;
 use crate::{
     Chain, Code, Finding, Migration, Script, Statement,
     codes::{

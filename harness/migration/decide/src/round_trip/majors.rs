@@ -2,7 +2,7 @@
 
 use super::{Trip, Verdict};
 
-/// Returns one line, such as `the least major is 15 for up and 17 for down`; `None` where one major alone was tried.
+/// Returns one line, such as `the minimum major version is 15 for up and 17 for down`; `None` where one major alone was tried.
 ///
 /// `tried` holds each major with what it showed. A major counts where it and all newer ones that were tried have no
 /// failure; an older one that passes below a newer one that fails says nothing.
@@ -15,8 +15,8 @@ pub fn least(tried: &[(u32, &[Trip])]) -> Option<String> {
     let down = least_of(tried, |trip| {
         matches!(trip.verdict(), Verdict::UpFails | Verdict::NotRun | Verdict::SqlError) || trip.second_up.is_some()
     });
-    let told = |major: Option<u32>| major.map_or_else(|| "none that was tried".to_owned(), |major| major.to_string());
-    Some(format!("the least major is {} for up and {} for down", told(up), told(down)))
+    let told = |major: Option<u32>| major.map_or_else(|| "none of those tested".to_owned(), |major| major.to_string());
+    Some(format!("the minimum major version is {} for up and {} for down", told(up), told(down)))
 }
 
 fn least_of(tried: &[(u32, &[Trip])], fails: impl Fn(&Trip) -> bool) -> Option<u32> {
@@ -66,7 +66,7 @@ mod tests {
     fn the_least_major_is_told_apart_for_up_and_down() {
         let (old, middle, new) = (trip(false, false), trip(true, false), trip(true, true));
         let told = least(&[(15, &old), (17, &middle), (18, &new)]);
-        assert_eq!(told.as_deref(), Some("the least major is 17 for up and 18 for down"));
+        assert_eq!(told.as_deref(), Some("the minimum major version is 17 for up and 18 for down"));
     }
 
     #[test]
@@ -75,7 +75,7 @@ mod tests {
         let told = least(&[(15, &good), (17, &bad)]);
         assert_eq!(
             told.as_deref(),
-            Some("the least major is none that was tried for up and none that was tried for down")
+            Some("the minimum major version is none of those tested for up and none of those tested for down")
         );
         assert_eq!(least(&[(15, &good)]), None);
     }

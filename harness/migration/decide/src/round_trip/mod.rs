@@ -18,6 +18,6 @@ pub use failure::{Failure, Why};
 pub use findings::{findings, of_chain, of_files, of_trip, of_trips};
 pub use majors::least;
 pub use rows::{Moments, Step, of_rows};
-pub use shown::{line, markdown, told_finding, whole_line};
+pub use shown::{line, merged, whole_line};
 pub use summary::{Counts, OnRows, Report, Tried, summary};
 pub use trip::{Down, Trip, Verdict, Whole, is_bookkeeping, without_bookkeeping};

@@ -1,5 +1,6 @@
 //! What a migration did to rows: its four moments, and findings at the statement that is to blame.
 
+use crate::AtStatement;
 use std::collections::BTreeMap;
 
 use super::{Down, Failure, Trip};
@@ -77,14 +78,14 @@ pub fn of_rows(moments: &Moments, migration: &Migration, trip: &Trip) -> Vec<Fin
         };
         if !is_told && trip.up.is_none() {
             let before = format!("the {way} succeeds on empty tables and fails on tables with rows: ");
-            found.push(failure.finding(code, version, &before).weighing(code.severity));
+            found.push(failure.finding(code, version, &before).with_severity(code.severity));
         }
     }
     found.into_iter().map(|finding| finding.of(version)).collect()
 }
 
 fn table(finding: &Finding) -> &str {
-    finding.subject.rsplit_once('/').map_or("", |(table, _)| table)
+    finding.aspect.rsplit_once('/').map_or("", |(table, _)| table)
 }
 
 /// Says where: the statement that was seen, else the only one, else the first that names the table and changes things.

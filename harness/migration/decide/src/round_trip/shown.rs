@@ -1,13 +1,9 @@
 //! Trips and findings as lines for a person.
 
-use std::fmt::Write;
-
 use super::{Report, Trip, Whole, summary};
-use crate::{Finding, Route, report};
-use stagegate_base::{
-    record::Severity,
-    text::{clean, one_line},
-};
+use crate::{Finding, Route, report::report as migrations};
+use serde_json::json;
+use stagegate_base::{report, text::clean};
 
 /// Returns one line about a migration: verdict, way and time.
 #[must_use]
@@ -22,29 +18,6 @@ pub fn line(trip: &Trip) -> String {
     let stall = trip.longest_stall.map(|stall| format!(", longest stall {} ms", stall.as_millis()));
     let stall = stall.unwrap_or_default();
     clean(&format!("{:<14} {}{again}  ({took} ms, {way}{stall})", trip.verdict().word(), trip.label))
-}
-
-/// Returns a finding with its place and statement.
-#[must_use]
-pub fn told_finding(finding: &Finding) -> String {
-    let severity = match finding.severity {
-        Severity::Required => "required",
-        Severity::Warning => "warning",
-        Severity::Info => "info",
-    };
-    let mut out = format!("{severity:<8} {}", finding.code);
-    let place = finding.place();
-    if !place.is_empty() {
-        let _ = write!(out, "  {place}");
-    }
-    let _ = write!(out, "\n         {}", finding.message);
-    if !finding.statement.is_empty() {
-        let _ = write!(out, "\n         > {}", finding.statement);
-    }
-    if let Some(reason) = &finding.waived {
-        let _ = write!(out, "\n         accepted: {reason}");
-    }
-    clean(&out)
 }
 
 /// Returns one line about the whole chain.
@@ -68,19 +41,30 @@ pub fn whole_line(whole: &Whole) -> String {
     clean(&format!("the whole chain{left_out} {end}, {:.1} s", whole.took.as_secs_f64()))
 }
 
-/// Returns what each server showed as Markdown: its verdicts and a table of what was found.
+/// Returns what was found on each server as one report: what all of them showed once, what only some did with their
+/// names. `least` says what the servers have in common.
 #[must_use]
-pub fn markdown(folder: &str, reports: &[Report], least: Option<&str>) -> String {
-    let code = |text: &str| format!("`{}`", one_line(text).replace('`', "'"));
-    let mut out = format!("## Migrations in {}\n", code(folder));
-    if let Some(least) = least {
-        let _ = write!(out, "\n{least}\n");
-    }
+pub fn merged(folder: &str, reports: &[Report], least: Option<&str>) -> report::Report {
+    let mut findings: Vec<(Finding, Vec<&str>)> = Vec::new();
     for of_one in reports {
-        let _ = write!(out, "\n### {}\n\n{}\n", code(&of_one.server), summary(&of_one.counts));
-        if !of_one.findings.is_empty() {
-            let _ = write!(out, "\n{}\n", report::markdown(&of_one.findings));
+        for finding in &of_one.findings {
+            match findings.iter_mut().find(|(known, _)| known == finding) {
+                Some((_, servers)) => servers.push(&of_one.server),
+                None => findings.push((finding.clone(), vec![&of_one.server])),
+            }
         }
     }
-    out
+    let named = |(mut finding, servers): (Finding, Vec<&str>)| {
+        if servers.len() < reports.len() {
+            finding.found = format!("{} (on {})", finding.found, servers.join(", "));
+        }
+        finding
+    };
+    let findings: Vec<Finding> = findings.into_iter().map(named).collect();
+    let of_servers = reports.iter().map(|one| format!("{}: {}", one.server, summary(&one.counts)));
+    report::Report {
+        notes: least.map(str::to_owned).into_iter().chain(of_servers).collect(),
+        details: [("servers".to_owned(), json!(reports))].into_iter().collect(),
+        ..migrations(format!("Migrations in {folder}"), &findings, folder)
+    }
 }

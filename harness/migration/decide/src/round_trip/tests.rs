@@ -93,7 +93,7 @@ const TABLE: &str = "[table public.orders]\n  [column public.orders.id]\n    typ
 )]
 fn residue_is_classed(#[case] old: &str, #[case] new: &str, #[case] want: &str) {
     let found = of_trip(&trip(Down::Ran(differences(old, new))), &migration("select now();", "select now();"));
-    assert_eq!(found.iter().map(|f| f.code).collect::<Vec<_>>(), [want]);
+    assert_eq!(found.iter().map(|f| &*f.code).collect::<Vec<_>>(), [want]);
 }
 
 #[test]
@@ -104,8 +104,8 @@ fn residue_is_placed_at_the_statement_that_names_it() {
     );
     let left = differences(TABLE, "[table public.orders]\n  [column public.orders.id]\n    type: bigint\n");
     let found = of_trip(&trip(Down::Ran(left)), &migration);
-    assert_eq!(found[0].place(), "1_orders.down.sql:4");
-    assert_eq!(found[0].message, "column public.orders.note is missing");
+    assert_eq!(found[0].place.position(), "1_orders.down.sql:4");
+    assert_eq!(found[0].found, "column public.orders.note is missing");
 }
 
 #[test]
@@ -115,9 +115,9 @@ fn a_refusal_names_file_line_and_statement() {
         &migration("", ""),
     );
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].code, found[0].place().as_str()), ("up-fails", "1_orders.up.sql:2"));
-    assert_eq!(found[0].statement, "select nonsense");
-    assert_eq!(found[0].message, "column \"nonsense\" does not exist (42703)");
+    assert_eq!((&*found[0].code, found[0].place.position().as_str()), ("up-fails", "1_orders.up.sql:2"));
+    assert_eq!(found[0].excerpt, "select nonsense");
+    assert_eq!(found[0].found, "column \"nonsense\" does not exist (42703)");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn migrations_that_were_not_tried_for_one_reason_are_told_together() {
     let chain = chain(&names.map(file), None).unwrap();
     let untried = || trip(Down::NotTried("the server ended".to_owned()));
     let found = findings(&chain, &[untried(), untried(), untried()], &Whole::default());
-    let told: Vec<&str> = found.iter().map(|finding| finding.message.as_str()).collect();
+    let told: Vec<&str> = found.iter().map(|finding| finding.found.as_str()).collect();
     assert_eq!(told, ["the server ended", "2 more were not tried for the same reason"]);
 }
 
@@ -168,7 +168,7 @@ fn what_servers_showed_reads_as_a_page_of_markdown() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| {
-        let least = Some("the least major is 15 for up and 15 for down");
-        insta::assert_snapshot!("round_trip_markdown", markdown("db/migrations", &reports, least));
+        let least = Some("the minimum major version is 15 for up and 15 for down");
+        insta::assert_snapshot!("round_trip_markdown", merged("db/migrations", &reports, least).markdown());
     });
 }

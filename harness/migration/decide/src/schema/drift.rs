@@ -1,6 +1,6 @@
 //! What a database has that its migrations do not give, and what it lacks of what they give.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -61,36 +61,6 @@ pub fn drift_terminal(sides: &Sides, drifted: &[Drifted]) -> String {
     shown::told(sides, &differences, |difference| by.get(&difference.id).map(|migration| note(*migration)))
 }
 
-/// Returns the differences as a table and, below it, as the terminal shows them.
-#[must_use]
-pub fn drift_markdown(sides: &Sides, drifted: &[Drifted]) -> String {
-    let differences: Vec<Difference> = drifted.iter().map(|drifted| drifted.difference.clone()).collect();
-    let (old, new) = (shown::cell(&sides.old), shown::cell(&sides.new));
-    let mut out = format!("## Drift: {new} against {old}\n\n{}\n", shown::summary(&differences));
-    if drifted.is_empty() {
-        return out;
-    }
-    out.push_str("\n| object | in the environment | severity | last changed by |\n|---|---|---|---|\n");
-    for Drifted { difference, migration } in drifted {
-        let change = match &difference.change {
-            Change::Added { .. } => "not from the migrations".to_owned(),
-            Change::Removed { .. } => "missing".to_owned(),
-            Change::Renamed { to } => format!("renamed to {}?", shown::cell(&to.name)),
-            Change::Changed { attributes } => {
-                let names: Vec<&str> = attributes.iter().map(|attribute| attribute.name.as_str()).collect();
-                format!("different {}", shown::cell(&names.join(", ")))
-            }
-        };
-        let thing = shown::cell(&difference.id.to_string());
-        let by = shown::cell(migration.as_deref().unwrap_or("none"));
-        let _ = writeln!(out, "| {thing} | {change} | {} | {by} |", shown::word(difference.severity));
-    }
-    // Indented by four, a text is code, whatever fences it holds.
-    let body: String = drift_terminal(sides, drifted).lines().map(|line| format!("    {line}\n")).collect();
-    let _ = write!(out, "\n{body}");
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,11 +110,10 @@ mod tests {
     }
 
     #[test]
-    fn drift_is_told_for_a_person_and_for_a_pull_request() {
+    fn drift_reads_as_reviewed() {
         let sides = Sides { old: "migrations".to_owned(), new: "staging".to_owned() };
         crate::schema::tests::snapshots().bind(|| {
             insta::assert_snapshot!("schema_drift_text", drift_terminal(&sides, &found()));
-            insta::assert_snapshot!("schema_drift_markdown", drift_markdown(&sides, &found()));
         });
     }
 }

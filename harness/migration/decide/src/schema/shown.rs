@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use stagegate_base::text::{clean, counted, one_line};
 
@@ -164,65 +164,13 @@ pub fn not_compared(what: &str, count: u64) -> String {
     format!("{objects} ({catalog}) {verb} not compared")
 }
 
-/// Returns the differences as JSON.
+/// Returns what programs get next to the findings: both sides, and the differences in whole.
 #[must_use]
-pub fn json(sides: &Sides, old: &Facts, new: &Facts, differences: &[impl Serialize]) -> serde_json::Value {
-    json!({
-        "v": 1,
-        "old": { "name": sides.old, "facts": old.len(), "unmodelled": old.unmodelled() },
-        "new": { "name": sides.new, "facts": new.len(), "unmodelled": new.unmodelled() },
-        "differences": differences,
-    })
-}
-
-/// Returns the differences as a table and, below it, as the terminal shows them.
-#[must_use]
-pub fn markdown(sides: &Sides, differences: &[Difference]) -> String {
-    let mut out = format!("## Schema: {} against {}\n\n{}\n", cell(&sides.old), cell(&sides.new), summary(differences));
-    if differences.is_empty() {
-        return out;
-    }
-    out.push_str("\n| thing | change | severity | old release on new schema | new release on old schema |\n|---|---|---|---|---|\n");
-    for difference in differences {
-        let change = match &difference.change {
-            Change::Added { .. } => "new".to_owned(),
-            Change::Removed { .. } => "gone".to_owned(),
-            Change::Renamed { to } => format!("renamed to {}?", cell(&to.name)),
-            Change::Changed { attributes } => {
-                cell(&attributes.iter().map(|attribute| attribute.name.as_str()).collect::<Vec<_>>().join(", "))
-            }
-        };
-        let toward = |toward: &Toward| format!("reads {}, writes {}", toward.reads.word(), toward.writes.word());
-        let _ = writeln!(
-            out,
-            "| {} | {change} | {} | {} | {} |",
-            cell(&difference.id.to_string()),
-            word(difference.severity),
-            toward(&difference.compatibility.old_on_new),
-            toward(&difference.compatibility.new_on_old)
-        );
-    }
-    // Indented by four, a text is code, whatever fences it holds.
-    let body: String = terminal(sides, differences).lines().map(|line| format!("    {line}\n")).collect();
-    let _ = write!(out, "\n{body}");
-    out
-}
-
-/// Escapes a text for a cell of a Markdown table.
-pub(super) fn cell(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '\n' => out.push(' '),
-            '<' => out.push_str("&lt;"),
-            '&' => out.push_str("&amp;"),
-            c => {
-                if r"\`*_[]|~#".contains(c) {
-                    out.push('\\');
-                }
-                out.push(c);
-            }
-        }
-    }
-    out
+pub fn json(sides: &Sides, old: &Facts, new: &Facts, differences: &[impl Serialize]) -> Map<String, Value> {
+    let side =
+        |name: &str, facts: &Facts| json!({ "name": name, "facts": facts.len(), "unmodelled": facts.unmodelled() });
+    [("old", side(&sides.old, old)), ("new", side(&sides.new, new)), ("differences", json!(differences))]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into_iter()
+        .collect()
 }

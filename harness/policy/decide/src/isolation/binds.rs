@@ -35,7 +35,7 @@ pub fn binds(own: &Stack, other: &Stack) -> Vec<Finding> {
     shared(&bound(own), &bound(other), meet)
         .into_iter()
         .map(|(mine, theirs)| {
-            Finding::new(
+            Finding::differs(
                 format!("{} at {}", mine.by, mine.what.target),
                 "a folder of its own",
                 shared_folder(&mine.what, &theirs, &other.environment),

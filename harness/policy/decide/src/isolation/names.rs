@@ -12,7 +12,7 @@ use stagegate_base::{compose::Model, finding::Finding};
 pub fn names(own: &Stack, other: &Stack) -> Vec<Finding> {
     let mut findings = Vec::new();
     if own.project == other.project {
-        findings.push(Finding::new(
+        findings.push(Finding::differs(
             "project",
             "a compose project of its own",
             format!("{}, the project of `{}` too", own.project, other.environment),
@@ -21,7 +21,7 @@ pub fn names(own: &Stack, other: &Stack) -> Vec<Finding> {
     let fixed = |stack: &Stack| stack.model.as_ref().map(fixed).unwrap_or_default();
     let both = shared(&fixed(own), &fixed(other), |a, b| a == b);
     findings.extend(both.into_iter().map(|(mine, theirs)| {
-        Finding::new(
+        Finding::differs(
             mine.by,
             "a container name of its own",
             format!("container_name {}, which {} of `{}` also has", mine.what, theirs.by, other.environment),

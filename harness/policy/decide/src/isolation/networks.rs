@@ -9,7 +9,7 @@ pub fn networks(own: &Stack, other: &Stack) -> Vec<Finding> {
     shared(&own.networks(), &other.networks(), |a, b| a == b)
         .into_iter()
         .map(|(mine, theirs)| {
-            Finding::new(
+            Finding::differs(
                 mine.by,
                 "networks of its own",
                 format!("network {}, to which {} of `{}` is also attached", mine.what, theirs.by, other.environment),

@@ -10,7 +10,7 @@ pub fn ports(own: &Stack, other: &Stack) -> Vec<Finding> {
     shared(&own.ports(), &other.ports(), Port::collides)
         .into_iter()
         .map(|(mine, theirs)| {
-            Finding::new(
+            Finding::differs(
                 mine.by,
                 "a port of its own",
                 format!("{}, which {} of `{}` also publishes", mine.what.shown(), theirs.by, other.environment),

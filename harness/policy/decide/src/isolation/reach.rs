@@ -103,7 +103,7 @@ pub fn reached(
                 (false, true) => format!("{} has an address", place.host),
                 (false, false) => continue,
             };
-            findings.push(Finding::new(
+            findings.push(Finding::differs(
                 format!("{} of `{environment}`, from {}", place.service, asked.from),
                 "unreachable",
                 found,

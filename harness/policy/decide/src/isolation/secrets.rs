@@ -24,7 +24,7 @@ pub fn secrets(own: &[HeldSecret], other: &[HeldSecret], environment: &str, salt
         if let Some(theirs) = theirs.get(&hash).filter(|_| told.insert(hash)) {
             let same = theirs.service == secret.service && theirs.variable == secret.variable;
             let place = if same { String::new() } else { format!(" as {} of {}", theirs.variable, theirs.service) };
-            findings.push(Finding::new(
+            findings.push(Finding::differs(
                 format!("{} of {}", secret.variable, secret.service),
                 "a value of its own",
                 format!("the value of `{environment}`{place}"),

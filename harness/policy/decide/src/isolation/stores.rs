@@ -26,7 +26,7 @@ pub fn stores(own: &[Identity], other: &[Identity], environment: &str) -> Vec<Fi
     };
     let both = own.iter().filter_map(|mine| Some((mine, other.iter().find(|theirs| same(mine, theirs))?)));
     both.map(|(mine, theirs)| {
-        Finding::new(
+        Finding::differs(
             mine.service.clone(),
             format!("a {} of its own", mine.kind),
             match mine.database.as_str() {

@@ -16,7 +16,7 @@ pub fn volumes(own: &Stack, other: &Stack) -> Vec<Finding> {
     shared(&named(own), &named(other), |a, b| a.source == b.source)
         .into_iter()
         .map(|(mine, theirs)| {
-            Finding::new(
+            Finding::differs(
                 format!("{} at {}", mine.by, mine.what.target),
                 "a volume of its own",
                 format!("volume {}, which {} of `{}` also mounts", mine.what.source, theirs.by, other.environment),

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::Finding;
+use super::{Finding, service_of};
 
 /// Returns the lines that mend what adding can mend, as a compose file to be merged over the others; empty where
 /// there is nothing to add.
 #[must_use]
 pub fn lines_to_add(findings: &[Finding]) -> String {
     let mut services: BTreeMap<&str, (Value, Vec<&str>)> = BTreeMap::new();
-    for finding in findings.iter().filter(|finding| finding.waived.is_none()) {
-        let Some(fix) = &finding.fix else { continue };
+    for finding in findings.iter().filter(|finding| finding.is_open()) {
+        let Some(fix) = &finding.addition else { continue };
         let (lines, rules) =
-            services.entry(&finding.service).or_insert_with(|| (Value::Object(Map::new()), Vec::new()));
+            services.entry(service_of(finding)).or_insert_with(|| (Value::Object(Map::new()), Vec::new()));
         merge(lines, fix);
-        rules.push(finding.rule);
+        rules.push(&finding.code);
     }
     if services.is_empty() {
         return String::new();

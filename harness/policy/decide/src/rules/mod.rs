@@ -18,7 +18,6 @@ mod place;
 mod ports;
 mod report;
 mod rights;
-mod sarif;
 mod secrets;
 mod stack;
 mod subject;
@@ -26,19 +25,17 @@ mod waiver;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
 use serde_json::Value;
 
 pub use container::Running;
 pub use fix::lines_to_add;
 pub use inspected::Image;
 pub use place::SourceFile;
-pub use report::{explained, json, text};
-pub use sarif::sarif;
+pub use report::{explained, report};
 pub(crate) use secrets::is_from_an_example;
-use stagegate_base::{compose::Model, record::Severity};
+pub use stagegate_base::finding::Finding;
+use stagegate_base::{compose::Model, finding, record::Severity, waiver::Waivers};
 pub(crate) use subject::{Mount, Port, Subject};
-pub use waiver::{WAIVERS_FILE, Waivers};
 
 /// One thing that a stack should have, or should not.
 #[derive(Clone, Copy, Debug)]
@@ -98,53 +95,27 @@ impl Hit {
 }
 
 /// A line of a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Place {
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
     /// The file, as it was given.
-    pub file: String,
+    file: String,
     /// Line, from 1.
-    pub line: usize,
+    line: usize,
 }
 
-/// A rule that fired.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Finding {
-    /// The rule's id.
-    pub rule: &'static str,
-    /// How much it weighs here.
-    pub severity: Severity,
-    /// The service; empty where the whole stack is meant.
-    pub service: String,
-    /// The container, where only that has it and not the file.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub container: Option<String>,
-    /// What should be there.
-    pub expected: String,
-    /// What is there.
-    pub found: String,
-    /// Where the file says so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
-    /// Why it was accepted, where a waiver covers it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub waived: Option<String>,
-    /// The lines to add to the service, where adding mends it.
-    #[serde(skip)]
-    fix: Option<Value>,
+impl Rule {
+    /// Returns the rule as reports describe it.
+    #[must_use]
+    pub fn described(&self) -> finding::Rule {
+        let Rule { id, severity, title, why, mend, .. } = *self;
+        finding::Rule { id, severity, title, why, fix: mend }
+    }
 }
 
-impl Finding {
-    /// Returns its rule.
-    #[must_use]
-    pub fn rule(&self) -> Option<&'static Rule> {
-        rule(self.rule)
-    }
-
-    /// Returns the service's name, or `stack`.
-    #[must_use]
-    pub fn subject(&self) -> &str {
-        if self.service.is_empty() { "stack" } else { &self.service }
-    }
+/// Returns the service that a finding is about; empty where the whole stack is meant.
+#[must_use]
+pub fn service_of(finding: &Finding) -> &str {
+    finding.aliases.first().map_or("", String::as_str)
 }
 
 /// What is known of a stack.
@@ -244,9 +215,8 @@ pub fn audit(facts: &Facts, waivers: &Waivers, today: &str) -> Vec<Finding> {
             Check::Waivers => {}
         }
     }
-    let told = waivers.applied(&mut findings, today, facts.containers.is_some());
-    findings.extend(told.into_iter().map(|(rule, hit)| finding(facts, rule, hit, None)));
-    findings.sort_by(|a, b| a.service.cmp(&b.service));
+    waiver::apply(waivers, &mut findings, today, facts.containers.is_some());
+    findings.sort_by(|a, b| service_of(a).cmp(service_of(b)));
     findings
 }
 
@@ -260,7 +230,7 @@ fn of_services(
     let named = |subject: &Subject| check(subject).into_iter().map(|hit| hit.of(&subject.service)).collect::<Vec<_>>();
     let mut findings: Vec<Finding> =
         subjects.iter().flat_map(&named).map(|hit| finding(facts, rule, hit, None)).collect();
-    let mut told: BTreeSet<String> = findings.iter().map(|finding| finding.service.clone()).collect();
+    let mut told: BTreeSet<String> = findings.iter().map(|finding| service_of(finding).to_owned()).collect();
     for container in running {
         let fresh = !told.contains(&container.subject.service);
         for hit in named(&container.subject).into_iter().filter(|_| fresh) {
@@ -274,16 +244,20 @@ fn of_services(
 
 fn finding(facts: &Facts, rule: &'static Rule, hit: Hit, container: Option<String>) -> Finding {
     let place = hit.place.or_else(|| place::of(&facts.files, &hit.service, hit.key));
-    Finding {
-        rule: rule.id,
-        severity: rule.severity,
-        service: hit.service,
-        container,
+    let object = match (container, hit.service.as_str()) {
+        (Some(container), _) => container,
+        (None, "") => "stack".to_owned(),
+        (None, service) => service.to_owned(),
+    };
+    let finding = Finding {
         expected: hit.expected,
-        found: hit.found,
-        place,
-        waived: None,
-        fix: hit.fix,
+        aliases: Some(hit.service).filter(|service| !service.is_empty()).into_iter().collect(),
+        addition: hit.fix,
+        ..Finding::new(&rule.described(), hit.found).of(&object)
+    };
+    match place {
+        Some(Place { file, line }) => finding.at(&file, line),
+        None => finding,
     }
 }
 

@@ -149,7 +149,7 @@ pub fn certificate(service: &str, name: &str, trust: &Trust, shown: &Certificate
         Trust::Refused(reason) => reason.clone(),
     };
     let expected = format!("valid for `{name}`, signed by a trusted authority");
-    Some(Finding::new(format!("certificate of {service}"), expected, found))
+    Some(Finding::differs(format!("certificate of {service}"), expected, found))
 }
 
 /// Tells that a certificate ends within `days` from `now`, which is in seconds since 1970.
@@ -157,7 +157,7 @@ pub fn certificate(service: &str, name: &str, trust: &Trust, shown: &Certificate
 pub fn expiry(service: &str, shown: &Certificate, days: u32, now: i64) -> Option<Finding> {
     let left = (shown.not_after - now).div_euclid(DAY);
     (left < i64::from(days)).then(|| {
-        Finding::new(
+        Finding::differs(
             format!("certificate of {service}"),
             format!("valid for {} more", counted(days, "day")),
             if left < 0 {

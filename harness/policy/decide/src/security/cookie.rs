@@ -34,7 +34,7 @@ fn findings(answer: &Response, line: &str) -> Vec<Finding> {
     }
     let at = format!("{}: cookie {name}", answer.request);
     let told = lacks.into_iter().filter(|_| !is_removed);
-    told.map(|(flag, found)| Finding::new(at.clone(), flag.to_owned(), found.to_owned())).collect()
+    told.map(|(flag, found)| Finding::differs(at.clone(), flag.to_owned(), found.to_owned())).collect()
 }
 
 fn is_session(name: &str) -> bool {

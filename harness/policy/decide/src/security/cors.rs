@@ -20,7 +20,7 @@ pub fn cors(answer: &Response, origin: &str) -> Option<Finding> {
         _ => return None,
     };
     let expected = "credentials for known origins only".to_owned();
-    credentials.then(|| Finding::new(format!("{} from `{origin}`", answer.request), expected, found))
+    credentials.then(|| Finding::differs(format!("{} from `{origin}`", answer.request), expected, found))
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub fn traces(answer: &Response) -> Option<Finding> {
     let known = TRACES.iter().map(|known| (known, "a stack trace of"));
     let known = known.chain(DATABASE_ERRORS.iter().map(|known| (known, "an error of")));
     let ((mark, by), what) = known.into_iter().find(|((mark, _), _)| answer.body.contains(mark))?;
-    Some(Finding::new(
+    Some(Finding::differs(
         format!("{} ({})", answer.request, answer.status),
         "an error without internals",
         format!("{what} {by} (`{}`)", mark.trim()),
@@ -62,7 +62,7 @@ pub fn banners(answer: &Response) -> Vec<Finding> {
     let page = (answer.status >= 400).then(|| page_banner(&answer.body)).flatten();
     let told = told.chain(page.map(|text| ("error page".to_owned(), text)));
     told.map(|(place, text)| {
-        Finding::new(
+        Finding::differs(
             format!("{}: {place}", answer.request),
             "no version",
             format!("`{}`", text.chars().take(SHOWN).collect::<String>()),

@@ -38,7 +38,7 @@ fn finding(answer: &Response, name: &str) -> Option<Finding> {
         (_, Some(value)) => !value.trim().is_empty(),
     };
     let found = value.map_or("no such header".to_owned(), |value| format!("`{}`", shortened(value)));
-    (!good).then(|| Finding::new(format!("{}: {name}", answer.request), wanted.to_owned(), found))
+    (!good).then(|| Finding::differs(format!("{}: {name}", answer.request), wanted.to_owned(), found))
 }
 
 fn wanted(name: &str) -> &'static str {

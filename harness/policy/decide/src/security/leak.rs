@@ -42,7 +42,7 @@ fn finding(service: &str, what: &str, key: &str, value: &str, secrets: &[HeldSec
         None => return None,
     };
     let expected = "no secret: whoever has the image can read it".to_owned();
-    Some(Finding::new(place.trim_end().to_owned(), expected, found))
+    Some(Finding::differs(place.trim_end().to_owned(), expected, found))
 }
 
 fn is_certain(key: &str) -> bool {
@@ -59,7 +59,7 @@ pub fn log(container: &str, text: &str, secrets: &[HeldSecret]) -> Vec<Finding> 
             let found = format!("the value of {} of {}", secret.variable, secret.service);
             if !findings.iter().any(|finding| finding.found == found) {
                 let at = format!("log of {container}, line {}", number + 1);
-                findings.push(Finding::new(at, "no secret: logs are copied and kept", found));
+                findings.push(Finding::differs(at, "no secret: logs are copied and kept", found));
             }
         }
     }

@@ -1,0 +1,77 @@
+//! Writes what a command found, in each format that somebody requested.
+
+use std::{fs, io::IsTerminal, path::Path};
+
+use stagegate_base::{
+    record::Severity,
+    report::{Colour, Report},
+};
+
+use crate::{
+    cli,
+    failure::{Failure, give, say},
+};
+
+/// Writes a report: text on standard output, unless a format takes it; files; annotations in a job of GitHub.
+pub(super) fn write(report: &Report, output: &cli::Output) -> Result<(), Failure> {
+    if output.json {
+        give(&report.json()?);
+    } else if !output.takes_stdout() {
+        give(&report.text(colour()));
+    }
+    let files = [
+        (&output.markdown, report.markdown()),
+        (&output.sarif, report.sarif(env!("CARGO_PKG_VERSION"))),
+        (&output.html, report.html()),
+    ];
+    for (path, text) in files {
+        to(path.as_deref(), &text)?;
+    }
+    if output.junit.is_some() {
+        to(output.junit.as_deref(), &report.junit().map_err(Failure::unexpected)?)?;
+    }
+    annotate(&report.github());
+    Ok(())
+}
+
+/// Writes a text to a file; `-` is standard output.
+pub(super) fn to(path: Option<&Path>, text: &str) -> Result<(), Failure> {
+    match path {
+        None => Ok(()),
+        Some(path) if path.as_os_str() == "-" => {
+            give(text);
+            Ok(())
+        }
+        Some(path) => file(path, text),
+    }
+}
+
+/// Writes a file, and the folders that it lies in.
+pub(super) fn file(path: &Path, text: &str) -> Result<(), Failure> {
+    if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        fs::create_dir_all(dir).map_err(Failure::writing(dir))?;
+    }
+    fs::write(path, text).map_err(Failure::writing(path))
+}
+
+/// Prints annotations where a job of GitHub runs this.
+pub(super) fn annotate(text: &str) {
+    if !text.is_empty() && std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+        say(text.trim_end());
+    }
+}
+
+/// Returns whether standard output is for eyes that see colour.
+pub(super) fn colour() -> Colour {
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if wanted && std::io::stdout().is_terminal() { Colour::Coloured } else { Colour::Plain }
+}
+
+/// Returns the severity that an option names.
+pub(super) fn severity(of: cli::FailOn) -> Severity {
+    match of {
+        cli::FailOn::Required => Severity::Required,
+        cli::FailOn::Warning => Severity::Warning,
+        cli::FailOn::Info => Severity::Info,
+    }
+}
