@@ -14,6 +14,7 @@ use stagegate_performance_act::{
     bench::{BenchError, MeasurementLockError, StoredError},
     load::{AimError, NoSubject},
 };
+use stagegate_suites::{schema::DriftError, scratch::StartError};
 
 use crate::failure::Classify;
 
@@ -184,6 +185,24 @@ impl Classify for SourceError {
         match self {
             SourceError::Unreadable { source, .. } => of_named(source, Cause::Usage),
             SourceError::TooLarge { .. } => Cause::Usage,
+        }
+    }
+}
+
+impl Classify for StartError {
+    fn class(&self) -> Cause {
+        match self {
+            StartError::Process(_) | StartError::Reaper(_) => Cause::File,
+            StartError::Scratch(_) => Cause::Database,
+        }
+    }
+}
+
+impl Classify for DriftError {
+    fn class(&self) -> Cause {
+        match self {
+            DriftError::Proof(_) | DriftError::NotAllRan(_) => Cause::NotRun,
+            DriftError::Database(error) => error.class(),
         }
     }
 }

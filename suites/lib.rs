@@ -16,6 +16,8 @@ pub mod trial;
 #[cfg(test)]
 mod circles;
 mod contracts;
+#[cfg(test)]
+mod errors;
 mod files;
 #[cfg(test)]
 mod fixtures;

@@ -3,7 +3,7 @@
 use stagegate_base::{container::Container, lifetime::Lifetime, record::Evidence, redact::Mask};
 pub use stagegate_host::ready::Ready;
 use stagegate_host::{
-    engine::Engine,
+    engine::{Engine, EngineError},
     error::with_causes,
     project::Project,
     ready::{self, Stack},
@@ -17,17 +17,17 @@ const LINE: usize = 300;
 /// Looks at a project until all services are ready, one never will be, or its `ready_within` is over.
 ///
 /// # Errors
-/// A text that says what to do, where the Engine does not answer.
-pub async fn until_ready(project: &Project, engine: &Engine) -> Result<Ready, String> {
-    ready::until_ready(engine, &Stack::of(project)).await.map_err(|error| with_causes(&error))
+/// [`EngineError`] where it does not respond.
+pub async fn until_ready(project: &Project, engine: &Engine) -> Result<Ready, EngineError> {
+    ready::until_ready(engine, &Stack::of(project)).await
 }
 
 /// Returns a project's containers as they are now, those of `docker compose run` left out.
 ///
 /// # Errors
 /// As [`until_ready`].
-pub async fn look(project: &Project, engine: &Engine) -> Result<Vec<Container>, String> {
-    ready::containers(engine, project.compose_name()).await.map_err(|error| with_causes(&error))
+pub async fn look(project: &Project, engine: &Engine) -> Result<Vec<Container>, EngineError> {
+    ready::containers(engine, project.compose_name()).await
 }
 
 /// Returns how long a service of a project is meant to run.

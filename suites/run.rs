@@ -14,6 +14,8 @@ use stagegate_base::{
     redact::Mask,
 };
 
+use stagegate_host::error::with_causes;
+
 use crate::{
     session::Session,
     trial::{Effect, Trial},
@@ -64,7 +66,7 @@ pub async fn run(
 ///
 /// A panic, a deadline and an Engine that is gone make a broken record, never none.
 pub async fn one(session: &Arc<Session>, trial: &Trial) -> Record {
-    let ready = session.ready().await.map(drop);
+    let ready = session.ready().await.map(drop).map_err(|error| with_causes(&error));
     let turn = session.turn(trial.alone).await;
     let begun = Instant::now();
     let within = TRIAL_WITHIN.max(session.soak + BESIDE_SOAK).max(trial.within);

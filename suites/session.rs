@@ -10,7 +10,11 @@ use std::{
 };
 
 use stagegate_base::{config::Service, container::Container};
-use stagegate_host::{engine::Engine, process::Runner, project::Project};
+use stagegate_host::{
+    engine::{Engine, EngineError},
+    process::Runner,
+    project::Project,
+};
 use stagegate_workflow_act::Place;
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -25,6 +29,22 @@ const SHORT_SOAK: Duration = Duration::from_secs(1);
 
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
+/// Why a check could not look at its environment. Checks of one session share it, so that it can be cloned.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The Engine does not respond.
+    #[error(transparent)]
+    Engine(#[from] Arc<EngineError>),
+    /// The service has no container that runs.
+    #[error("service `{service}` of project `{project}` has no running container")]
+    NotRunning {
+        /// The service.
+        service: String,
+        /// The compose project.
+        project: String,
+    },
+}
+
 /// A run's hold on one environment.
 pub struct Session {
     /// The environment and its compose model.
@@ -37,7 +57,7 @@ pub struct Session {
     pub soak: Duration,
     /// Whether a protected environment gets all of the load that a probe asks for: somebody said so by its name.
     pub full_load: bool,
-    ready: OnceCell<Result<Ready, String>>,
+    ready: OnceCell<Result<Ready, SessionError>>,
     files: OnceCell<Files>,
     place: OnceCell<Arc<Place>>,
     turns: RwLock<()>,
@@ -106,9 +126,10 @@ impl Session {
     /// The wait happens once a session; later callers get what it found.
     ///
     /// # Errors
-    /// A text that says what to do, where the Engine does not answer.
-    pub async fn ready(&self) -> Result<&Ready, String> {
-        self.ready.get_or_init(|| ready::until_ready(&self.project, &self.engine)).await.as_ref().map_err(Clone::clone)
+    /// [`SessionError::Engine`], the same for all callers.
+    pub async fn ready(&self) -> Result<&Ready, SessionError> {
+        let wait = || async { Ok(ready::until_ready(&self.project, &self.engine).await.map_err(Arc::new)?) };
+        self.ready.get_or_init(wait).await.as_ref().map_err(Clone::clone)
     }
 
     /// Returns what every environment's files say, as Compose resolves them; they are read once a session.
@@ -129,22 +150,22 @@ impl Session {
     /// Returns the containers of one service, those of `docker compose run` left out.
     ///
     /// # Errors
-    /// A text that says what to do, where the Engine does not answer.
-    pub async fn containers(&self, service: &str) -> Result<Vec<Container>, String> {
-        let all = self.project.containers(&self.engine).await.map_err(|error| error.to_string())?;
+    /// [`SessionError::Engine`] where it does not respond.
+    pub async fn containers(&self, service: &str) -> Result<Vec<Container>, SessionError> {
+        let all = self.project.containers(&self.engine).await.map_err(Arc::new)?;
         Ok(all.into_iter().filter(|c| c.service == service && !c.one_off).collect())
     }
 
     /// Returns the addresses at which a configured service may be reached, the best one first.
     ///
     /// # Errors
-    /// A text that names the service and what is missing.
-    pub async fn addresses(&self, service: &Service) -> Result<Vec<SocketAddr>, String> {
+    /// [`SessionError::NotRunning`] where no container has one.
+    pub async fn addresses(&self, service: &Service) -> Result<Vec<SocketAddr>, SessionError> {
         let containers = self.containers(&service.name).await?;
         let found: Vec<SocketAddr> = containers.iter().flat_map(|c| c.reach(service.port)).collect();
         if found.is_empty() {
-            let project = self.project.compose_name();
-            return Err(format!("service `{}` of project `{project}` has no running container", service.name));
+            let project = self.project.compose_name().to_owned();
+            return Err(SessionError::NotRunning { service: service.name.clone(), project });
         }
         Ok(found)
     }

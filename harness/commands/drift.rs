@@ -26,9 +26,9 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Checked) -> Result<Exit
     for (database, migrations) in chosen {
         let found = tokio::select! {
             found = drift(&session, database, migrations) => found,
-            () = super::test::interrupted() => Err("interrupted".to_owned()),
+            () = super::test::interrupted() => return Err(Failure::interrupted("interrupted")),
         };
-        let found = found.map_err(|reason| Failure::not_run(format!("{}: {reason}", database.id)))?;
+        let found = found.map_err(|error| Failure::from(error).context(format!("database `{}`", database.id)))?;
         let (sides, differences) = (&found.sides, found.differences());
         let findings =
             found.drifted.iter().map(|drifted| finding(&drifted.difference, place(&found, drifted))).collect();

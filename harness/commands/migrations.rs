@@ -67,7 +67,7 @@ async fn on_one(
         ..Wish::default()
     };
     let begun = Instant::now();
-    let server = scratch::start(&wish).await.map_err(|reason| Failure::not_run(reason))?;
+    let server = scratch::start(&wish).await?;
     say(&format!(
         "{}, {} of {}, ready in {:.1} s",
         server.told(),

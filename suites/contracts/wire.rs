@@ -8,7 +8,7 @@ use stagegate_base::{
     redact::{Mask, Secret},
 };
 use stagegate_contract::{Place, Request};
-use stagegate_host::http;
+use stagegate_host::{error::with_causes, http};
 
 use crate::{session::Session, token};
 
@@ -26,7 +26,7 @@ pub(super) struct Wire {
 impl Wire {
     /// Finds the way to a service of a session.
     pub(super) async fn of(session: &Session, service: &Service) -> Result<Self, String> {
-        let addresses = session.addresses(service).await?;
+        let addresses = session.addresses(service).await.map_err(|error| with_causes(&error))?;
         let token = match &service.token {
             None => None,
             Some(source) => Some(token::of(session, service, source).await?),

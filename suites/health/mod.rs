@@ -23,7 +23,7 @@ use stagegate_base::{
     record::{Evidence, Outcome},
     text::counted,
 };
-use stagegate_host::ready::up_for;
+use stagegate_host::{error::with_causes, ready::up_for};
 
 use crate::{
     ready,
@@ -90,7 +90,7 @@ where
 {
     let ready = match session.ready().await {
         Ok(ready) => ready,
-        Err(reason) => return Outcome::Broken(reason),
+        Err(error) => return Outcome::Broken(with_causes(&error)),
     };
     let containers: Vec<&Container> = ready.of(service).collect();
     let mut seen = Vec::new();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use stagegate_base::{record::Outcome, text::counted};
+use stagegate_host::error::with_causes;
 use stagegate_policy_decide::health;
 
 use crate::{
@@ -18,7 +19,7 @@ pub(super) fn trial() -> Trial {
 async fn ask(session: Arc<Session>) -> Outcome {
     let ready = match session.ready().await {
         Ok(ready) => ready,
-        Err(reason) => return Outcome::Broken(reason),
+        Err(error) => return Outcome::Broken(with_causes(&error)),
     };
     let missing = ready.missing();
     if missing.is_empty() {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use stagegate_base::{readiness::Readiness, record::Outcome};
+use stagegate_host::error::with_causes;
 use stagegate_policy_decide::health;
 
 use crate::{
@@ -19,7 +20,7 @@ pub(super) fn trial(service: &str) -> Trial {
 async fn ask(session: Arc<Session>, service: String) -> Outcome {
     let ready = match session.ready().await {
         Ok(ready) => ready,
-        Err(reason) => return Outcome::Broken(reason),
+        Err(error) => return Outcome::Broken(with_causes(&error)),
     };
     let Some(readiness) = ready.services.get(&service) else {
         let known = session.project.model.services().join(", ");

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use stagegate_base::record::Outcome;
+use stagegate_host::error::with_causes;
 use stagegate_policy_decide::health;
 use tokio::time::Instant;
 
@@ -22,7 +23,7 @@ pub(super) fn trial() -> Trial {
 async fn ask(session: Arc<Session>) -> Outcome {
     let ready = match session.ready().await {
         Ok(ready) => ready,
-        Err(reason) => return Outcome::Broken(reason),
+        Err(error) => return Outcome::Broken(with_causes(&error)),
     };
     let missing: Vec<&str> = ready.missing().iter().map(|(service, _)| *service).collect();
     if !missing.is_empty() {
@@ -36,7 +37,7 @@ async fn ask(session: Arc<Session>) -> Outcome {
                 let lifetime = |service: &str| lifetime(&session.project, service);
                 health::steady(&ready.containers, &later, lifetime, session.soak)
             }
-            Err(reason) => return Outcome::Broken(reason),
+            Err(error) => return Outcome::Broken(with_causes(&error)),
         };
         // The first change is the answer: a door may be closed meanwhile.
         if Instant::now() >= end || !matches!(outcome, Outcome::Pass(_)) {

@@ -66,12 +66,13 @@ async fn read_elsewhere(session: &Session, other: &Project, name: &str) -> Resul
         }
         marks += 1;
     }
+    let redis = |error: act::RedisError| with_causes(&error);
     for service in caches(&session.project.config) {
-        act::mark_key(&session.project, &session.engine, &service, &mark).await?;
+        act::mark_key(&session.project, &session.engine, &service, &mark).await.map_err(redis)?;
         let found = act::command(other, &session.engine, &service, &["EXISTS", &mark]).await;
         // Taken out before the answer is looked at: it may be an error.
-        act::command(&session.project, &session.engine, &service, &["DEL", &mark]).await?;
-        if found? != "0" {
+        act::command(&session.project, &session.engine, &service, &["DEL", &mark]).await.map_err(redis)?;
+        if found.map_err(redis)? != "0" {
             findings.push(finding(&service.name, "key", name));
         }
         marks += 1;

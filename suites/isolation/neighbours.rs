@@ -108,7 +108,7 @@ pub(super) fn vantage_points(own: &Stack) -> Vec<&Contained> {
 /// Returns the image of this environment's PostgreSQL: it is here, and has a shell that opens connections.
 async fn image(session: &Session) -> Result<String, String> {
     let service = shell(&session.project.config).ok_or("no PostgreSQL service is configured")?;
-    let containers = session.containers(&service).await?;
+    let containers = session.containers(&service).await.map_err(|error| with_causes(&error))?;
     let image = containers.into_iter().next().map(|container| container.image);
     image.ok_or_else(|| format!("service `{service}` has no container whose image could run the check"))
 }

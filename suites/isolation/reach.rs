@@ -40,7 +40,7 @@ async fn check(session: &Session, neighbours: &Neighbours, other: &str) -> Resul
     sought.sort();
     sought.dedup();
     let control = isolation::listeners(&stacks.own, &stores);
-    let findings = isolation::reached(looked, &sought, &control, other)?;
+    let findings = isolation::reached(looked, &sought, &control, other).map_err(|error| error.to_string())?;
     let rest = if theirs.is_running() { "" } else { "; it does not run here: only its names were tried" };
     let from: Vec<&str> = looked.iter().map(|asked| asked.from.as_str()).collect();
     let passed = format!("{} names and addresses, from {}{rest}", sought.len(), from.join(", "));

@@ -65,7 +65,7 @@ async fn identities(project: &Project, engine: &Engine) -> Result<Vec<Identity>,
         all.push(act::database(project, engine, &database).await.map_err(|error| with_causes(&error))?);
     }
     for service in caches(&project.config) {
-        all.push(act::redis(project, engine, &service).await?);
+        all.push(act::redis(project, engine, &service).await.map_err(|error| with_causes(&error))?);
     }
     Ok(all)
 }

@@ -153,7 +153,7 @@ async fn proven(
 ) -> Result<Arc<Proof>, String> {
     let mut servers = Vec::new();
     for wish in wishes {
-        let server = scratch::start(&wish).await?;
+        let server = scratch::start(&wish).await.map_err(|error| with_causes(&error))?;
         let proven = on(&server, &mut chain, &options).await;
         let (told, major) = (server.told(), server.major());
         server.end().await;

@@ -10,7 +10,10 @@ use stagegate_base::{
     record::{Evidence, Outcome},
     text::counted,
 };
-use stagegate_host::database::Server;
+use stagegate_host::{
+    database::{DatabaseError, Server},
+    error::with_causes,
+};
 use stagegate_migration_decide::{
     round_trip::{Down, Trip, without_bookkeeping},
     schema::{Difference, Drifted, Facts, Severity, Sides, drift, drift_terminal, summary},
@@ -22,6 +25,20 @@ use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
+
+/// Why a schema could not be compared with what its migrations give.
+#[derive(Debug, thiserror::Error)]
+pub enum DriftError {
+    /// What the migrations give could not be found out.
+    #[error("{0}")]
+    Proof(String),
+    /// A migration did not run on the scratch server.
+    #[error("the schema of the migrations is unknown, because not all of them ran: {0}")]
+    NotAllRan(String),
+    /// The environment's database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
 
 /// What an environment's schema was held against, and what came of it.
 pub struct Drift {
@@ -56,7 +73,7 @@ pub(super) fn trial(config: &Config, database: &Database) -> Option<Trial> {
 async fn ask(session: Arc<Session>, database: Database, migrations: Migrations) -> Outcome {
     match of(&session, &database, &migrations).await {
         Ok(drift) => outcome(&drift),
-        Err(reason) => Outcome::Broken(reason),
+        Err(error) => Outcome::Broken(with_causes(&error)),
     }
 }
 
@@ -65,18 +82,18 @@ async fn ask(session: Arc<Session>, database: Database, migrations: Migrations) 
 /// The tables in which the migrations' tool records what it applied are on neither side.
 ///
 /// # Errors
-/// A text that says what could not be read, or which migration could not be run: then it is not known what they give.
-pub async fn of(session: &Session, database: &Database, migrations: &Migrations) -> Result<Drift, String> {
-    let proof = proof::of(session, migrations).await?;
-    let on = proof.servers.first().ok_or("no scratch server is configured")?;
+/// [`DriftError`]: what could not be read, or which migration could not be run: then it is not known what they give.
+pub async fn of(session: &Session, database: &Database, migrations: &Migrations) -> Result<Drift, DriftError> {
+    let proof = proof::of(session, migrations).await.map_err(DriftError::Proof)?;
+    let on = proof.servers.first().ok_or_else(|| DriftError::Proof("no scratch server is configured".to_owned()))?;
     if let Some(reason) = on.proven.trips.iter().find_map(stopped) {
-        return Err(format!("the schema of the migrations is unknown, because not all of them ran: {reason}"));
+        return Err(DriftError::NotAllRan(reason));
     }
     let read = async {
         let server = Server::of(&session.project, &session.engine, database, "stagegate/schema").await?;
         stagegate_migration_act::catalog::schema_of(&server, &database.name).await
     };
-    let found = read.await.map_err(|error| error.to_string())?;
+    let found = read.await?;
     let own = migrations.commands.iter().flat_map(|commands| &commands.history_tables).map(String::as_str);
     let history_tables: Vec<&str> = proof.chain.tool.bookkeeping_tables().iter().copied().chain(own).collect();
     let history_tables = history_tables.as_slice();

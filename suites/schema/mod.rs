@@ -4,7 +4,7 @@ mod drift;
 mod findings;
 mod snapshot;
 
-pub use drift::{Drift, of as drift};
+pub use drift::{Drift, DriftError, of as drift};
 
 use crate::trial::{Scope, Suite, Trial};
 

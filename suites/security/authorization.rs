@@ -71,7 +71,7 @@ pub(super) async fn status(
     if let Some(token) = token {
         request = request.header("authorization", &format!("Bearer {token}"));
     }
-    let addresses = session.addresses(service).await?;
+    let addresses = session.addresses(service).await.map_err(|error| with_causes(&error))?;
     let (_, answer) = http.send_first(&addresses, &request).await.map_err(|error| with_causes(&error))?;
     Ok(answer.status)
 }

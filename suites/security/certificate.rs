@@ -65,7 +65,7 @@ pub(super) async fn shown(
     let host = variable.map(|value| value.expose().to_owned()).or_else(|| tls.name.clone()).ok_or_else(|| {
         Outcome::Broken(format!("[security.tls.{service}] has no host name: add `name` or `name_variable`"))
     })?;
-    let containers = session.containers(service).await.map_err(Outcome::Broken)?;
+    let containers = session.containers(service).await.map_err(|error| Outcome::Broken(with_causes(&error)))?;
     let addresses = containers.iter().flat_map(|container| container.reach(tls.port)).collect::<Vec<_>>();
     let Some(address) = addresses.first() else {
         return Err(Outcome::fail(format!("service `{service}` has no running container with port {}", tls.port)));

@@ -77,7 +77,7 @@ impl Answers {
 
 async fn of_service(session: &Session, target: &Target) -> Result<ServiceResponses, String> {
     let Target { service, document } = target;
-    let addresses = session.addresses(service).await?;
+    let addresses = session.addresses(service).await.map_err(|error| with_causes(&error))?;
     let base = service.base();
     let provoking = security::probes(document.as_deref())
         .into_iter()

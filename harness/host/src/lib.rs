@@ -20,6 +20,7 @@ pub mod project;
 pub mod ready;
 pub mod release;
 pub mod shapes;
+pub mod signal;
 pub mod sockets;
 pub mod tree;
 pub mod waivers;

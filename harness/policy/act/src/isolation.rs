@@ -15,8 +15,7 @@ use tokio_postgres::Client;
 use stagegate_host::{
     database::{DatabaseError, Server, said},
     engine::{Engine, EngineError},
-    error::with_causes,
-    probe::redis,
+    probe::{ProbeError, redis},
     process::{RunError, Runner},
     project::Project,
 };
@@ -61,14 +60,39 @@ pub async fn database(project: &Project, engine: &Engine, database: &Database) -
     })
 }
 
+/// Why a service's Redis could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RedisError {
+    /// The Engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The server.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    /// The server does not report which one it is.
+    #[error("`{service}` did not report its run_id")]
+    NoRunId {
+        /// The service.
+        service: String,
+    },
+    /// A key was not written.
+    #[error("`{service}` replied {reply} to SET")]
+    NotSet {
+        /// The service.
+        service: String,
+        /// What it replied.
+        reply: String,
+    },
+}
+
 /// Asks a Redis server who it is.
 ///
 /// # Errors
-/// A text, where it does not answer.
-pub async fn redis(project: &Project, engine: &Engine, service: &Service) -> Result<Identity, String> {
+/// [`RedisError`] where it does not respond.
+pub async fn redis(project: &Project, engine: &Engine, service: &Service) -> Result<Identity, RedisError> {
     let info = command(project, engine, service, &["INFO", "server"]).await?;
     let line = |key: &str| info.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).map(str::trim);
-    let server = line("run_id").ok_or_else(|| format!("`{}` did not report its run_id", service.name))?;
+    let server = line("run_id").ok_or_else(|| RedisError::NoRunId { service: service.name.clone() })?;
     Ok(Identity {
         service: service.name.clone(),
         kind: "Redis",
@@ -108,22 +132,27 @@ pub async fn is_marked(client: &Client, name: &str) -> Result<bool, DatabaseErro
 /// Sends a command to a service's Redis and returns its reply.
 ///
 /// # Errors
-/// A text, where it does not answer.
-pub async fn command(project: &Project, engine: &Engine, service: &Service, words: &[&str]) -> Result<String, String> {
-    let containers = project.containers(engine).await.map_err(|error| with_causes(&error))?;
+/// [`RedisError`] where it does not respond.
+pub async fn command(
+    project: &Project,
+    engine: &Engine,
+    service: &Service,
+    words: &[&str],
+) -> Result<String, RedisError> {
+    let containers = project.containers(engine).await?;
     let own = containers.iter().filter(|c| c.service == service.name && !c.one_off);
     let addresses: Vec<_> = own.flat_map(|container| container.reach(service.port)).collect();
     let password: Option<Secret> = project.model.variable(&service.name, REDIS_PASSWORD);
-    redis::command(&addresses, password.as_ref(), words).await.map_err(|error| with_causes(&error))
+    Ok(redis::command(&addresses, password.as_ref(), words).await?)
 }
 
 /// Writes a key that ends by itself.
 ///
 /// # Errors
 /// As [`command`].
-pub async fn mark_key(project: &Project, engine: &Engine, service: &Service, key: &str) -> Result<(), String> {
+pub async fn mark_key(project: &Project, engine: &Engine, service: &Service, key: &str) -> Result<(), RedisError> {
     let reply = command(project, engine, service, &["SET", key, "1", "EX", KEY_SECONDS]).await?;
-    if reply == "OK" { Ok(()) } else { Err(format!("`{}` replied {reply} to SET", service.name)) }
+    if reply == "OK" { Ok(()) } else { Err(RedisError::NotSet { service: service.name.clone(), reply }) }
 }
 
 /// Looks from inside of `from`'s network whether `places` can be found, with a short-lived container of `image`.

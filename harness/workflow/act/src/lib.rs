@@ -21,8 +21,8 @@ use stagegate_workflow_decide::{CLEAN_UP_WITHIN, Policy, Ran, State, Step, StepR
 use tokio::{runtime::Handle, sync::oneshot};
 
 pub use open::{over, settle, settle_on_signal};
-pub use place::Place;
-pub use token::token;
+pub use place::{AddressError, Place};
+pub use token::{TokenError, token};
 
 use open::Open;
 use step_runner::StepRunner;

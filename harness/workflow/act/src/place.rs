@@ -15,10 +15,37 @@ use stagegate_base::{
 use stagegate_workflow_decide::{Login, Vars, env_file};
 use tokio::sync::OnceCell;
 
-use stagegate_host::{engine::Engine, error::with_causes, paths::StateDir, process::Runner, project::Project};
+use stagegate_host::{
+    engine::{Engine, EngineError},
+    paths::StateDir,
+    process::Runner,
+    project::Project,
+};
 
 /// What the steps of a login gave, which are taken once a run.
 pub(super) type LoggedIn = OnceCell<Result<Vars, String>>;
+
+/// Why a service has no address.
+#[derive(Debug, thiserror::Error)]
+pub enum AddressError {
+    /// The configuration does not have it.
+    #[error("service `{service}` is not in stagegate.toml")]
+    Unknown {
+        /// The service.
+        service: String,
+    },
+    /// The Engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// No container of it runs.
+    #[error("service `{service}` of project `{project}` has no running container")]
+    NotRunning {
+        /// The service.
+        service: String,
+        /// The compose project.
+        project: String,
+    },
+}
 
 /// An environment in which workflows run. One is made for each run of the suites.
 pub struct Place {
@@ -70,16 +97,16 @@ impl Place {
     /// Returns the addresses of a configured service, the best one first.
     ///
     /// # Errors
-    /// A text that names the service and what is missing.
-    pub async fn addresses(&self, service: &str) -> Result<Vec<SocketAddr>, String> {
+    /// [`AddressError`], which names the service and what is missing.
+    pub async fn addresses(&self, service: &str) -> Result<Vec<SocketAddr>, AddressError> {
         let configured = self.project.config.services.get(service);
-        let port = configured.ok_or_else(|| format!("service `{service}` is not in stagegate.toml"))?.port;
-        let containers = self.project.containers(&self.engine).await.map_err(|error| with_causes(&error))?;
+        let port = configured.ok_or_else(|| AddressError::Unknown { service: service.to_owned() })?.port;
+        let containers = self.project.containers(&self.engine).await?;
         let running = containers.iter().filter(|c| c.service == service && !c.one_off && c.state == State::Running);
         let addresses: Vec<SocketAddr> = running.flat_map(|c| c.reach(port)).collect();
         if addresses.is_empty() {
-            let name = self.project.compose_name();
-            return Err(format!("service `{service}` of project `{name}` has no running container"));
+            let project = self.project.compose_name().to_owned();
+            return Err(AddressError::NotRunning { service: service.to_owned(), project });
         }
         Ok(addresses)
     }

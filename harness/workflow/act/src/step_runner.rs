@@ -8,6 +8,7 @@ use std::{
 };
 
 use stagegate_base::{config::Service, finding::Finding, record::Evidence, redact::Mask};
+use stagegate_host::error::with_causes;
 use stagegate_workflow_decide::{Login, State, Step, StepRan, StepRequest, Until, Vars, waited};
 use tokio_postgres::Client;
 
@@ -236,7 +237,7 @@ impl StepRunner {
                     continue;
                 }
                 Ok(None) => "missing".to_owned(),
-                Err(reason) => reason,
+                Err(reason) => reason.to_string(),
             };
             let expected = format!("a value to capture as `{name}`");
             findings.push(Finding::differs(source.to_string(), expected, found));
@@ -284,7 +285,7 @@ impl StepRunner {
     }
 
     async fn addresses(&self, service: &str) -> Result<Vec<SocketAddr>, StepError> {
-        self.place.addresses(service).await.map_err(StepError::Failed)
+        self.place.addresses(service).await.map_err(|error| StepError::Failed(with_causes(&error)))
     }
 }
 

@@ -180,7 +180,7 @@ impl Assertion {
             let predicate = predicate.filled(vars)?;
             let (holds, found) = match &found {
                 Ok(value) => (predicate.holds(value.as_ref()), predicate.found(value.as_ref())),
-                Err(reason) => (false, reason.clone()),
+                Err(reason) => (false, reason.to_string()),
             };
             if !holds {
                 findings.push(Finding::differs(self.of.to_string(), predicate.expected(), found));

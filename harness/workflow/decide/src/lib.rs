@@ -24,7 +24,7 @@ pub use action::{Action, Browser, Exec, Http, Redis, Sql, StepRequest};
 pub use assertion::{Assertion, Type};
 pub use files::{BrokenFile, WorkflowFiles, read};
 pub use known::Known;
-pub use observed::Observed;
+pub use observed::{NotJson, Observed};
 pub use protected::{Policy, Selection, select};
 pub use ran::{Ran, State, StepRan, outcome, waited};
 pub use source::{Source, SourceError};

@@ -4,6 +4,29 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+/// Why an answer has no JSON to look into.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotJson {
+    /// It was longer than what is read.
+    #[error("longer than {bytes} bytes, and truncated")]
+    Cut {
+        /// How much was read.
+        bytes: usize,
+    },
+    /// It has no body.
+    #[error("empty")]
+    Empty,
+    /// It is no text.
+    #[error("not UTF-8 at byte {at}")]
+    NotUtf8 {
+        /// The first such byte, from 0.
+        at: usize,
+    },
+    /// It is another text.
+    #[error("not valid JSON: {0}")]
+    Syntax(String),
+}
+
 /// An answer: of a service, a database, a cache, a program or a page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
@@ -14,7 +37,7 @@ pub struct Observed {
     /// The body, a program's output, or the rows or the value as JSON. Bytes that are no UTF-8 are U+FFFD.
     pub text: String,
     /// The same as JSON, or why it is none.
-    pub json: Result<Value, String>,
+    pub json: Result<Value, NotJson>,
     /// How long the answer took.
     pub took: Duration,
 }
@@ -23,7 +46,7 @@ impl Observed {
     /// Makes an answer of bytes; `truncated` says that there were more.
     #[must_use]
     pub fn new(status: i64, headers: Vec<(String, String)>, body: &[u8], truncated: bool, took: Duration) -> Self {
-        let json = if truncated { Err(format!("longer than {} bytes, and truncated", body.len())) } else { json(body) };
+        let json = if truncated { Err(NotJson::Cut { bytes: body.len() }) } else { json(body) };
         let text = String::from_utf8_lossy(body).into_owned();
         Observed { status: Some(status), headers, text, json, took }
     }
@@ -40,12 +63,12 @@ impl Observed {
     }
 }
 
-fn json(body: &[u8]) -> Result<Value, String> {
+fn json(body: &[u8]) -> Result<Value, NotJson> {
     if body.is_empty() {
-        return Err("empty".to_owned());
+        return Err(NotJson::Empty);
     }
-    let text = std::str::from_utf8(body).map_err(|error| format!("not UTF-8 at byte {}", error.valid_up_to()))?;
-    serde_json::from_str(text).map_err(|error| format!("not valid JSON: {error}"))
+    let text = std::str::from_utf8(body).map_err(|error| NotJson::NotUtf8 { at: error.valid_up_to() })?;
+    serde_json::from_str(text).map_err(|error| NotJson::Syntax(error.to_string()))
 }
 
 #[cfg(test)]
@@ -63,7 +86,7 @@ mod tests {
     #[case::deep(&[b'['; 100_000], false, "recursion limit")]
     fn a_body_that_is_no_json_says_why(#[case] body: &[u8], #[case] cut: bool, #[case] want: &str) {
         let observed = Observed::new(200, Vec::new(), body, cut, Duration::ZERO);
-        assert!(observed.json.unwrap_err().contains(want));
+        assert!(observed.json.unwrap_err().to_string().contains(want));
     }
 
     #[rstest]

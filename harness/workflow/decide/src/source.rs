@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::Observed;
+use super::{Observed, observed::NotJson};
 
 /// A text that names no part of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -113,8 +113,8 @@ impl Source {
     /// Returns this part of an answer; `None` where the answer does not have it.
     ///
     /// # Errors
-    /// A text that says why it cannot be looked for, such as a body that is no JSON.
-    pub fn of(&self, observed: &Observed) -> Result<Option<Value>, String> {
+    /// [`NotJson`] where a JSONPath is to look into a body that is no JSON.
+    pub fn of(&self, observed: &Observed) -> Result<Option<Value>, NotJson> {
         match self {
             Source::Status => Ok(observed.status.map(Value::from)),
             Source::Body => Ok(Some(Value::from(observed.text.as_str()))),

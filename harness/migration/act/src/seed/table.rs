@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use stagegate_migration_decide::seed::{Attempt, Name, Ordered, Refusal, Values, insert, row};
+use stagegate_migration_decide::seed::{Attempt, Name, NoRow, Ordered, Refusal, Values, insert, row};
 use tokio_postgres::error::SqlState;
 
 use super::{Run, Unfilled, rows, values};
@@ -65,7 +65,7 @@ impl Run<'_> {
             loop {
                 let values = match self.row(turn, number, &attempt) {
                     Ok(values) => values,
-                    Err(reason) => return Ok((found, Some(reason))),
+                    Err(error) => return Ok((found, Some(error.to_string()))),
                 };
                 match self.put(turn, &values).await? {
                     Put::In(values, place) => {
@@ -89,7 +89,7 @@ impl Run<'_> {
         Ok((found, None))
     }
 
-    fn row(&self, turn: &Ordered, number: usize, attempt: &Attempt) -> Result<Values, String> {
+    fn row(&self, turn: &Ordered, number: usize, attempt: &Attempt) -> Result<Values, NoRow> {
         row(self.schema, turn, (self.plan.seed, number), attempt, &self.known)
     }
 

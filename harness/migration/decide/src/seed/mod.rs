@@ -17,5 +17,5 @@ mod value;
 
 pub use attempt::{Attempt, Refusal};
 pub use order::{Break, Ordered, order};
-pub use row::{Known, Values, insert, late, literal, row};
+pub use row::{Known, NoRow, Values, insert, late, literal, row};
 pub use schema::{Check, Column, Foreign, Name, Schema, Table, Type, Unique};

@@ -17,18 +17,37 @@ pub type Known = BTreeMap<Name, Vec<Values>>;
 /// Each how many-th value of a column that takes a null is one.
 const NULL_EACH: u64 = 5;
 
+/// Why a table gets no row.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct NoRow {
+    /// The table.
+    pub table: Name,
+    /// The column or the key that has no value.
+    pub reason: String,
+}
+
 /// Makes row `number` (from 0) of a table.
 ///
 /// A column that a sequence feeds is left to it, but where another row refers to what its value will be.
 ///
 /// # Errors
-/// Why no row can be made, in words.
+/// [`NoRow`] where none can be made.
 pub fn row(
     schema: &Schema,
     turn: &Ordered,
     (seed, number): (u64, usize),
     attempt: &Attempt,
     known: &Known,
+) -> Result<Values, NoRow> {
+    made(schema, turn, (seed, number), (attempt, known)).map_err(|reason| NoRow { table: turn.table.clone(), reason })
+}
+
+fn made(
+    schema: &Schema,
+    turn: &Ordered,
+    (seed, number): (u64, usize),
+    (attempt, known): (&Attempt, &Known),
 ) -> Result<Values, String> {
     let table = schema.tables.get(&turn.table).ok_or("the table does not exist")?;
     if !turn.stuck.is_empty() {

@@ -77,23 +77,36 @@ wait
 echo asked"#
 }
 
+/// Why a look from inside proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotProven {
+    /// The script did not end.
+    #[error("nothing could be checked from inside of {from}")]
+    NotRun {
+        /// The container.
+        from: String,
+    },
+    /// What must be found was not found either.
+    #[error("not even its own databases can be reached from inside, so the check proves nothing")]
+    NoControl,
+}
+
 /// Returns which of `places` were found from inside, by name or by a connection.
 ///
 /// # Errors
-/// A text, where the answer is not whole, or `control` (this environment's own servers) was not found from anywhere:
-/// then nothing is proven.
+/// [`NotProven`] where a report is not whole, or `control` (this environment's own servers) was not found from anywhere.
 pub fn reached(
     asked: &[ReachReport],
     places: &[Place],
     control: &[Place],
     environment: &str,
-) -> Result<Vec<Finding>, String> {
+) -> Result<Vec<Finding>, NotProven> {
     if let Some(broken) = asked.iter().find(|asked| !asked.output.lines().any(|line| line == "asked")) {
-        return Err(format!("nothing could be checked from inside of {}", broken.from));
+        return Err(NotProven::NotRun { from: broken.from.clone() });
     }
     let is_open = |asked: &ReachReport, place: &Place| has_line(asked, &format!("open {} {}", place.host, place.port));
     if !control.is_empty() && !asked.iter().any(|asked| control.iter().any(|place| is_open(asked, place))) {
-        return Err("not even its own databases can be reached from inside, so the check proves nothing".to_owned());
+        return Err(NotProven::NoControl);
     }
     let mut findings = Vec::new();
     for asked in asked {
