@@ -3,14 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use stagegate_base::{
-    config::Config,
-    record::{Planned, Record},
-};
+use stagegate_base::config::Config;
 use stagegate_gate_act::{Examination, Examine};
 use stagegate_gate_decide::verdict::{Verdict, verdict};
-use stagegate_host::{engine::Engine, error::with_causes, paths::StateDir, process::Runner, project::Project};
-use stagegate_suites::{Scope, Trial, records::Records, run, session::Session};
+use stagegate_host::{error::with_causes, project::Project};
+use stagegate_suites::{
+    Scope, Trial, run,
+    suite_run::{RunOptions, SuiteRun, Target, planned},
+};
+
+use crate::failure::say;
 
 /// How long a run that is no promotion watches that nothing restarts.
 pub(crate) const SHORT_SOAK: Duration = Duration::from_secs(1);
@@ -18,36 +20,16 @@ pub(crate) const SHORT_SOAK: Duration = Duration::from_secs(1);
 /// Runs every trial of an environment and judges.
 pub(crate) struct Suites {
     pub(crate) config: Arc<Config>,
-    pub(crate) engine: Engine,
 }
 
 impl Suites {
-    async fn examined(&self, environment: &str, soak: Duration) -> Result<Examination, String> {
-        let project =
-            Project::load(&Runner::default(), &self.config, environment).await.map_err(|error| with_causes(&error))?;
-        let records =
-            Records::open(&StateDir::of(&self.config, project.compose_name()).tests(), &Records::name_of_run());
-        let scope = Scope { config: &self.config, environment: &project.environment };
-        let trials = run::select(stagegate_suites::trials(scope), &project.environment, &[]);
-        let keep = |record: &Record| {
-            // Records are kept for people; the verdict is made of those in memory.
-            if let Ok(file) = &records {
-                let _ = file.append(record);
-            }
-        };
-        Ok(self.asked(project, trials, soak, keep).await)
-    }
-
-    async fn asked(
-        &self,
-        project: Project,
-        trials: Vec<Trial>,
-        soak: Duration,
-        keep: impl FnMut(&Record) + Send,
-    ) -> Examination {
+    /// Runs checks against a target. A signal is the promotion's own business: it drops this and rolls back.
+    async fn examined(&self, target: Target, trials: Vec<Trial>, soak: Duration, keeps_records: bool) -> Examination {
         let planned = planned(&self.config, &trials);
-        let session = Session::with_soak(project, self.engine.clone(), Runner::default(), soak);
-        let records = run::run(&session, trials, &[], keep).await;
+        let options = RunOptions { soak: Some(soak), full_load: false, keeps_records, signals: None, notice: say };
+        let run = SuiteRun::new(Arc::clone(&self.config), target, options);
+        let records = run.all(trials, |_| {}).await;
+        run.finish().await;
         let verdict = verdict(&records, &planned, &self.config.readiness);
         Examination { verdict, records, planned }
     }
@@ -56,12 +38,16 @@ impl Suites {
 impl Examine for Suites {
     fn examine<'a>(&'a self, environment: &'a str, soak: Duration) -> BoxFuture<'a, Examination> {
         Box::pin(async move {
-            let examined = self.examined(environment, soak).await;
-            examined.unwrap_or_else(|reason| Examination {
-                verdict: Verdict::unknown(reason),
-                records: Vec::new(),
-                planned: Vec::new(),
-            })
+            let environment = match self.config.environment(environment) {
+                Ok(environment) => environment,
+                Err(error) => {
+                    let verdict = Verdict::unknown(with_causes(&error));
+                    return Examination { verdict, records: Vec::new(), planned: Vec::new() };
+                }
+            };
+            let scope = Scope { config: &self.config, environment };
+            let trials = run::select(stagegate_suites::trials(scope), environment, &[]);
+            self.examined(Target::Environment(environment.clone()), trials, soak, true).await
         })
     }
 
@@ -70,16 +56,8 @@ impl Examine for Suites {
             let scope = Scope { config: &self.config, environment: &project.environment };
             let mut trials = stagegate_suites::trials(scope);
             trials.retain(|trial| suites.iter().any(|suite| trial.name.split("::").next() == Some(suite)));
-            self.asked(project, trials, SHORT_SOAK, |_| {}).await
+            let trials = run::select(trials, &project.environment, &[]);
+            self.examined(Target::Project(Box::new(project)), trials, SHORT_SOAK, false).await
         })
     }
-}
-
-/// Says which trials have to leave a record, and how much each weighs.
-pub(crate) fn planned(config: &Config, trials: &[Trial]) -> Vec<Planned> {
-    let plan = |trial: &Trial| Planned {
-        trial: trial.name.clone(),
-        severity: config.severity_of(&trial.name, trial.severity),
-    };
-    trials.iter().map(plan).collect()
 }

@@ -21,7 +21,7 @@ use crate::{
 
 /// Makes what runs of the gate work with.
 pub(crate) fn gate(config: &Arc<Config>, engine: &Engine, observe: Observer, interrupt: watch::Receiver<bool>) -> Gate {
-    let examine = Arc::new(Suites { config: Arc::clone(config), engine: engine.clone() });
+    let examine = Arc::new(Suites { config: Arc::clone(config) });
     let measuring = Arc::new(progress::measuring);
     Gate { config: Arc::clone(config), engine: engine.clone(), examine, observe, measuring, interrupt }
 }

@@ -16,10 +16,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::Child,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -36,10 +33,6 @@ use stagegate_host::{
     project::{Project, ProjectError},
 };
 use testcontainers::compose::DockerCompose;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    task::JoinHandle,
-};
 
 pub use reaper::{REAP, reap_if_asked};
 pub use shared::{attach, is_shared};
@@ -78,6 +71,9 @@ pub enum EphemeralError {
     /// A file or process that it needs cannot be made.
     #[error("cannot create the folder or process of the ephemeral stack")]
     System(#[from] std::io::Error),
+    /// A signal came first; nothing is left.
+    #[error("interrupted before the temporary stack was up; it was removed")]
+    Interrupted,
     /// Another process of the same run tried and failed.
     #[error("{0}")]
     Reported(String),
@@ -95,57 +91,41 @@ pub struct Stack {
     project: Project,
     up_in: Duration,
     reaper: Child,
-    watch: Watch,
-}
-
-/// The task that waits for a signal, and whether one has come.
-struct Watch {
-    task: JoinHandle<()>,
-    is_ending: Arc<AtomicBool>,
-}
-
-impl Watch {
-    fn start(name: &str) -> Self {
-        let is_ending = Arc::new(AtomicBool::new(false));
-        let task = tokio::spawn(on_signal(name.to_owned(), Arc::clone(&is_ending)));
-        Watch { task, is_ending }
-    }
-
-    /// Stops waiting for signals. After one has come this never returns: the task ends the process, with its code.
-    async fn end(self) {
-        if self.is_ending.load(Ordering::SeqCst) {
-            std::future::pending::<()>().await;
-        }
-        self.task.abort();
-    }
 }
 
 impl Stack {
     /// Brings up a copy of the environment `ephemeral`, after what killed runs left was taken away.
     ///
     /// Returns when Compose has started it, not when it is ready. Where a service failed at its start the stack is
-    /// returned all the same: the health suite says what is wrong. From here to [`Stack::take_down`] SIGINT, SIGTERM
-    /// and SIGHUP take the stack down and end this process with 128 + signal. Needs a multi-thread runtime.
+    /// returned all the same: the health suite says what is wrong. Where `stop` ends first
+    /// nothing is left.
     ///
     /// # Errors
     /// [`EphemeralError`] where nothing came up; nothing is left then.
-    pub async fn bring_up(config: &Arc<Config>, engine: &Engine) -> Result<Self, EphemeralError> {
+    pub async fn bring_up(
+        config: &Arc<Config>,
+        engine: &Engine,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Self, EphemeralError> {
         let begun = Instant::now();
-        for project in teardown::sweep().await {
-            tell(&format!("removed {project}, left behind by a killed run"));
-        }
+        let mut stop = std::pin::pin!(stop);
         let owner = Owner::living(std::process::id())?;
         let name = format!("{NAME}{}", random_digits()?);
-        let project = isolated(config, &name, &owner).await?;
+        let project = tokio::select! {
+            biased;
+            () = &mut stop => Err(EphemeralError::Interrupted),
+            project = swept(config, &name, &owner) => project,
+        }?;
         let reaper = reaper::start(&name, &owner)?;
-        let watch = Watch::start(&name);
-        let mut stack = Stack { project, up_in: Duration::ZERO, reaper, watch };
-        if let Err(error) = up(&stack.project, engine).await {
+        let mut stack = Stack { project, up_in: Duration::ZERO, reaper };
+        let came = tokio::select! {
+            biased;
+            () = &mut stop => Err(EphemeralError::Interrupted),
+            came = up(&stack.project, engine) => came,
+        };
+        if let Err(error) = came {
             let _ = stack.take_down().await;
             return Err(error);
-        }
-        if stack.is_ending() {
-            std::future::pending::<()>().await;
         }
         stack.up_in = begun.elapsed();
         Ok(stack)
@@ -163,12 +143,6 @@ impl Stack {
         self.up_in
     }
 
-    /// Tells whether a signal has come: what is asked from then on is answered by a stack that is being taken down.
-    #[must_use]
-    pub fn is_ending(&self) -> bool {
-        self.watch.is_ending.load(Ordering::SeqCst)
-    }
-
     /// Takes the stack down with its volumes, and returns how long that took.
     ///
     /// # Errors
@@ -178,11 +152,18 @@ impl Stack {
         let name = self.project.compose_name();
         teardown::take_down(name).await?;
         let _ = home::remove(name);
-        self.watch.end().await;
         let _ = self.reaper.kill();
         let _ = self.reaper.wait();
         Ok(begun.elapsed())
     }
+}
+
+/// Takes down what killed runs left, and resolves the copy.
+async fn swept(config: &Arc<Config>, name: &str, owner: &Owner) -> Result<Project, EphemeralError> {
+    for project in teardown::sweep().await {
+        tell(&format!("removed {project}, left behind by a killed run"));
+    }
+    isolated(config, name, owner).await
 }
 
 /// Resolves the environment `ephemeral` and makes its model a copy that belongs to `owner`.
@@ -289,27 +270,6 @@ async fn missing_of(images: Vec<String>, engine: &Engine) -> Result<Vec<String>,
 fn way_out(config: &Config) -> String {
     let script: PathBuf = config.root().join("scripts/setup.sh");
     if script.is_file() { "run scripts/setup.sh".to_owned() } else { "pull or build them on this host".to_owned() }
-}
-
-async fn on_signal(name: String, is_ending: Arc<AtomicBool>) {
-    let signals = [(SignalKind::interrupt(), 130), (SignalKind::terminate(), 143), (SignalKind::hangup(), 129)];
-    let arrivals = signals.map(|(kind, code)| {
-        Box::pin(async move {
-            match signal(kind) {
-                Ok(mut signal) => signal.recv().await,
-                Err(_) => std::future::pending().await,
-            };
-            code
-        })
-    });
-    let (code, ..) = futures_util::future::select_all(arrivals).await;
-    is_ending.store(true, Ordering::SeqCst);
-    tell(&format!("removing {name}"));
-    if let Err(error) = teardown::take_down(&name).await {
-        tell(&stagegate_host::error::with_causes(&error));
-    }
-    let _ = home::remove(&name);
-    std::process::exit(code);
 }
 
 fn random_digits() -> std::io::Result<String> {

@@ -2,7 +2,7 @@
 //!
 //! A check asks one question and gives back an outcome; what the outcome lets a release do is decided elsewhere.
 //!
-//! To run them: [`trials`] lists, a [`session::Session`] holds the environment, [`run::run`] asks. The environment
+//! To run them: [`trials`] lists, a [`suite_run::SuiteRun`] reaches the environment and runs them. The environment
 //! `ephemeral` is brought up first, see [`ephemeral::Stack`].
 
 pub mod ephemeral;
@@ -11,6 +11,7 @@ pub mod records;
 pub mod run;
 pub mod scratch;
 pub mod session;
+pub mod suite_run;
 pub mod trial;
 
 #[cfg(test)]

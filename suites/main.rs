@@ -3,35 +3,26 @@
 //! libtest-mimic is the face that cargo, nextest and editors know; the records are ours, one JSON line a trial. A
 //! trial that could not be asked fails: no Docker, no stack, no answer from ourselves is never a pass.
 
-use std::{
-    io::Write,
-    path::PathBuf,
-    process::ExitCode,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{error::Error, io::Write, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Parser;
-use libtest_mimic::{Arguments, Completion, Conclusion, Failed};
+use libtest_mimic::{Arguments, Completion, Failed};
 use stagegate_base::{
-    config::{Config, EPHEMERAL, Environment},
+    config::EPHEMERAL,
+    exit::Exit,
     record::{Record, Severity, Status},
 };
 use stagegate_gate_decide::report::terminal::{self, Colour};
 use stagegate_host::{
-    engine::Engine,
-    error::with_causes,
-    paths::StateDir,
-    process::Runner,
-    project::{Project, read_config},
+    error::chain,
+    project::read_config,
+    signal::{self, Again},
 };
 use stagegate_suites::{
-    Scope, Trial,
-    ephemeral::{self, Stack},
-    records::Records,
-    run,
-    session::Session,
+    Scope, Trial, ephemeral, run,
+    suite_run::{RunOptions, SuiteRun, Target},
 };
-use tokio::{runtime::Runtime, sync::OnceCell};
+use tokio::runtime::Runtime;
 
 /// What `cargo test` says for a failed test.
 const FAILED: u8 = 101;
@@ -56,41 +47,41 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match tested(Cli::parse()) {
-        Ok(conclusion) => conclusion.exit_code(),
-        Err(reason) => {
-            tell(&reason);
+        Ok(code) => code,
+        Err(error) => {
+            tell(&chain(error.as_ref()));
             ExitCode::from(FAILED)
         }
     }
 }
 
-fn tested(cli: Cli) -> Result<Conclusion, String> {
-    let config = Arc::new(read_config(cli.config.as_deref()).map_err(|error| with_causes(&error))?);
-    for notice in &config.notices {
-        tell(&format!("notice: {}: {notice}", config.path.display()));
-    }
+fn tested(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
+    let config = Arc::new(read_config(cli.config.as_deref())?);
     let name = cli.env.or_else(|| std::env::var(ENV_VARIABLE).ok()).filter(|name| !name.is_empty());
-    let name = name.unwrap_or_else(|| EPHEMERAL.to_owned());
-    let environment = config.environment(&name).map_err(|error| error.to_string())?.clone();
+    let environment = config.environment(name.as_deref().unwrap_or(EPHEMERAL))?.clone();
     let scope = Scope { config: &config, environment: &environment };
     let trials = run::select(stagegate_suites::trials(scope), &environment, &[]);
     let mut arguments = cli.libtest;
-    // Trials wait for answers more than they work, so that their number does not follow the processor's.
+    // Checks wait for responses more than they work, so that their number does not follow the processor's.
     arguments.test_threads = arguments.test_threads.or(Some(run::AT_A_TIME));
-    let runtime = Runtime::new().map_err(|error| format!("no runtime: {error}"))?;
-    let target = Arc::new(Target::new(config, environment, runtime));
-    let tests = trials.into_iter().map(|trial| test(Arc::clone(&target), trial)).collect();
+    let runtime = Arc::new(Runtime::new()?);
+    let entered = runtime.enter();
+    let signals = Some(signal::listen(Again::Ends));
+    let options = RunOptions { soak: None, full_load: false, keeps_records: true, signals, notice: tell };
+    let run = Arc::new(SuiteRun::new(config, Target::Environment(environment), options));
+    let tests = trials.into_iter().map(|trial| test(Arc::clone(&runtime), Arc::clone(&run), trial)).collect();
     let conclusion = libtest_mimic::run(&arguments, tests);
-    target.leave();
-    Ok(conclusion)
+    drop(entered);
+    let left = runtime.block_on(run.finish());
+    if let Some(records) = left.records {
+        tell(&format!("records: {}", records.display()));
+    }
+    let interrupted = || ExitCode::from(Exit::Interrupted.code());
+    Ok(if left.is_interrupted { interrupted() } else { conclusion.exit_code() })
 }
 
-fn test(target: Arc<Target>, trial: Trial) -> libtest_mimic::Trial {
-    libtest_mimic::Trial::ignorable_test(trial.name.clone(), move || {
-        let record = target.runtime.block_on(target.ask(&trial));
-        target.keep(&record);
-        ended(&record)
-    })
+fn test(runtime: Arc<Runtime>, run: Arc<SuiteRun>, trial: Trial) -> libtest_mimic::Trial {
+    libtest_mimic::Trial::ignorable_test(trial.name.clone(), move || ended(&runtime.block_on(run.check(&trial))))
 }
 
 /// Translates a record to what libtest knows. A failure that holds no release fails no test either: it is told, as
@@ -104,94 +95,6 @@ fn ended(record: &Record) -> Result<Completion, Failed> {
         (Status::Fail, Severity::Warning | Severity::Info) => {
             tell(text.trim_end());
             Ok(Completion::ignored_with(&record.message))
-        }
-    }
-}
-
-/// The environment that this run asks, reached when the first trial asks.
-struct Target {
-    config: Arc<Config>,
-    environment: Environment,
-    runtime: Runtime,
-    session: OnceCell<Result<Arc<Session>, String>>,
-    stack: Mutex<Option<Stack>>,
-    records: OnceCell<Option<Records>>,
-}
-
-impl Target {
-    fn new(config: Arc<Config>, environment: Environment, runtime: Runtime) -> Self {
-        let (session, records) = (OnceCell::new(), OnceCell::new());
-        Target { config, environment, runtime, session, stack: Mutex::new(None), records }
-    }
-
-    async fn ask(&self, trial: &Trial) -> Record {
-        let record = match self.session.get_or_init(|| self.reach()).await {
-            Ok(session) => run::one(session, trial).await,
-            Err(reason) => run::broken(&self.config, &self.environment.name, trial, reason),
-        };
-        if self.stack().as_ref().is_some_and(Stack::is_ending) {
-            // The answer is about our own taking down; the signal's task ends this process.
-            std::future::pending::<()>().await;
-        }
-        record
-    }
-
-    fn stack(&self) -> MutexGuard<'_, Option<Stack>> {
-        self.stack.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn reach(&self) -> Result<Arc<Session>, String> {
-        let engine = Engine::connect().await.map_err(|error| with_causes(&error))?;
-        let project = match self.environment.name.as_str() {
-            EPHEMERAL => self.throw_away(&engine).await.map_err(|error| with_causes(&error))?,
-            name => {
-                // A throw-away copy handles signals itself; here the environment stays, and what was made in it goes.
-                self.runtime.spawn(stagegate_workflow_act::settle_on_signal());
-                let loaded = Project::load(&Runner::default(), &self.config, name).await;
-                loaded.map_err(|error| with_causes(&error))?
-            }
-        };
-        Ok(Session::new(project, engine, Runner::default()))
-    }
-
-    async fn throw_away(&self, engine: &Engine) -> Result<Project, ephemeral::EphemeralError> {
-        if ephemeral::is_shared() {
-            return ephemeral::attach(&self.config, engine).await;
-        }
-        let stack = Stack::bring_up(&self.config, engine).await?;
-        let project = stack.project().clone();
-        tell(&format!("{} came up in {:.1} s", project.compose_name(), stack.up_in().as_secs_f64()));
-        *self.stack() = Some(stack);
-        Ok(project)
-    }
-
-    /// Writes a record to the run's file. Where that cannot be written it is said once, and the run goes on.
-    fn keep(&self, record: &Record) {
-        let file = self.runtime.block_on(self.records.get_or_init(async || self.open()));
-        if let Some(file) = file
-            && let Err(error) = file.append(record)
-        {
-            tell(&format!("cannot write {}: {error}", file.path().display()));
-        }
-    }
-
-    fn open(&self) -> Option<Records> {
-        let dir = StateDir::of(&self.config, &self.environment.project).tests();
-        let opened = Records::open(&dir, &Records::name_of_run());
-        opened.map_err(|error| tell(&format!("records are not kept: {}: {error}", dir.display()))).ok()
-    }
-
-    /// Takes a throw-away stack down and says where the records are.
-    fn leave(&self) {
-        let stack = self.stack().take();
-        if let Some(stack) = stack {
-            match self.runtime.block_on(stack.take_down()) {
-                Ok(took) => tell(&format!("taken down in {:.1} s", took.as_secs_f64())),
-                Err(error) => tell(&with_causes(&error)),
-            }
-        }
-        if let Some(Some(file)) = self.records.get() {
-            tell(&format!("records: {}", file.path().display()));
         }
     }
 }

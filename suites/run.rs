@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::FutureExt;
 use stagegate_base::{
     config::{Config, Environment},
     finding::Finding,
@@ -35,31 +35,6 @@ pub fn select(trials: Vec<Trial>, environment: &Environment, filters: &[String])
     let is_meant = |trial: &Trial| filters.is_empty() || filters.iter().any(|filter| trial.name.contains(filter));
     let may_run = |trial: &Trial| !environment.protected || trial.effect == Effect::Reads;
     trials.into_iter().filter(|trial| is_meant(trial) && may_run(trial)).collect()
-}
-
-/// Runs the chosen trials and returns their records in the trials' order.
-///
-/// `on_record` gets each record as its trial ends. What does not match `filters` is left out, see [`select`]; no
-/// trial at all gives no record, which the caller must not take for a pass.
-pub async fn run(
-    session: &Arc<Session>,
-    trials: Vec<Trial>,
-    filters: &[String],
-    mut on_record: impl FnMut(&Record) + Send,
-) -> Vec<Record> {
-    let chosen = select(trials, &session.project.environment, filters);
-    let mut records = Vec::with_capacity(chosen.len());
-    let asked = chosen.into_iter().enumerate().map(|(place, trial)| {
-        let session = Arc::clone(session);
-        async move { (place, one(&session, &trial).await) }
-    });
-    let mut ended = stream::iter(asked).buffer_unordered(AT_A_TIME);
-    while let Some((place, record)) = ended.next().await {
-        on_record(&record);
-        records.push((place, record));
-    }
-    records.sort_by_key(|(place, _)| *place);
-    records.into_iter().map(|(_, record)| record).collect()
 }
 
 /// Runs one trial: waits for ready services (once a session), then asks.

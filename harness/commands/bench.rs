@@ -9,7 +9,15 @@ use stagegate_base::{
     lifetime::time_to_start,
     release::Release,
 };
-use stagegate_host::{clock, engine::Engine, paths::StateDir, process::Runner, project::Project, release};
+use stagegate_host::{
+    clock,
+    engine::Engine,
+    paths::StateDir,
+    process::Runner,
+    project::Project,
+    release,
+    signal::{self, Again},
+};
 use stagegate_performance_act::{
     bench::{self, Bench, Measurement, MeasurementLock, Side},
     load,
@@ -17,12 +25,11 @@ use stagegate_performance_act::{
 use stagegate_performance_decide::{
     self as performance, Arm, BASELINE_VERSION, Baseline, Block, Compared, median, time,
 };
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::{criterion::Keep, pictures};
 use crate::{
     ask, cli,
-    failure::{Cause, Failure, give, say},
+    failure::{Failure, give, say},
     progress,
 };
 
@@ -77,16 +84,11 @@ async fn against(
         ready_within: longest_start(environment, [&candidate, &control]),
         live: &progress::measuring,
     };
-    let system = |error: std::io::Error| Failure::new(Cause::File, error).context("cannot wait for signals");
-    let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(system)?;
-    let stopped = async {
-        tokio::select! { _ = tokio::signal::ctrl_c() => {}, _ = terminate.recv() => {}, _ = hangup.recv() => {} }
-    };
+    let signals = signal::listen(Again::Ends);
     say(&format!("starting {} and {} side by side", candidate.name, control.name));
     let measured = tokio::select! {
         measured = bench.compare(&candidate, &control, |m| if !args.json { tell(m) }) => measured?,
-        () = stopped => {
+        () = signals.first() => {
             bench.end().await?;
             return Err(Failure::interrupted("interrupted; the temporary projects are removed"));
         }

@@ -30,7 +30,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Compare) -> Result<Exit
     read::time(&engine, config, &mut left, &mut right).await?;
     let mut planned = Vec::new();
     if !args.no_suites {
-        let suites = Suites { config: Arc::clone(config), engine };
+        let suites = Suites { config: Arc::clone(config) };
         say(&format!("running the suites against `{a}` and `{b}`"));
         planned = examined(&suites, config, &mut left).await;
         examined(&suites, config, &mut right).await;

@@ -7,7 +7,12 @@ use stagegate_base::{
     exit::Exit,
     finding::Place,
 };
-use stagegate_host::{engine::Engine, process::Runner, project::Project};
+use stagegate_host::{
+    engine::Engine,
+    process::Runner,
+    project::Project,
+    signal::{self, Again},
+};
 use stagegate_migration_decide::schema::{Drifted, drift_terminal, finding, json};
 use stagegate_suites::{
     schema::{Drift, drift},
@@ -22,11 +27,12 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Checked) -> Result<Exit
     let chosen = with_migrations(config, args.database.as_deref())?;
     let project = Project::load(&Runner::default(), config, environment).await?;
     let session = Session::new(project, Engine::connect().await?, Runner::default());
+    let signals = signal::listen(Again::Ends);
     let mut collected = Collected::default();
     for (database, migrations) in chosen {
         let found = tokio::select! {
             found = drift(&session, database, migrations) => found,
-            () = super::test::interrupted() => return Err(Failure::interrupted("interrupted")),
+            () = signals.first() => return Err(Failure::interrupted("interrupted")),
         };
         let found = found.map_err(|error| Failure::from(error).context(format!("database `{}`", database.id)))?;
         let (sides, differences) = (&found.sides, found.differences());

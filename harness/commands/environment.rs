@@ -15,6 +15,7 @@ use stagegate_host::{
     paths::StateDir,
     process::Runner,
     release,
+    signal::{self, Again},
 };
 
 use crate::{
@@ -57,9 +58,10 @@ async fn come_up(
     let runner = runner.with_progress(|line| say(&format!("  {}", text::clean(line))));
     say(&format!("starting `{}` ({})", environment.name, environment.project));
     let started = std::time::Instant::now();
+    let signals = signal::listen(Again::Ends);
     let came = tokio::select! {
         came = deployment::bring_up(&runner, engine, config, environment, revision, &id) => came,
-        () = super::test::interrupted() => {
+        () = signals.first() => {
             let mark = lock::mark(&state, &id);
             // A half-done `docker compose up` would go on otherwise, and start what is told of as not started.
             let _ = stagegate_host::process::end_marked(|of| of == mark);

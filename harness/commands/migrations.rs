@@ -3,6 +3,7 @@
 use std::{path::Path, time::Instant};
 
 use stagegate_base::{config::Tool, exit::Exit, record::Severity, text, units::Span, waiver::Waivers};
+use stagegate_host::signal::{self, Again};
 use stagegate_migration_act::{
     Manner, Options, Proven, Rows, files, prove,
     scratch::{Way, Wish},
@@ -76,6 +77,7 @@ async fn on_one(
         begun.elapsed().as_secs_f64()
     ));
     let begun = Instant::now();
+    let signals = signal::listen(Again::Ends);
     let verbose = |trip: &Trip| {
         if args.verbose {
             say(&line(trip));
@@ -83,7 +85,7 @@ async fn on_one(
     };
     let proven = tokio::select! {
         proven = prove(&server, chain, options, verbose) => proven,
-        () = super::test::interrupted() => {
+        () = signals.first() => {
             server.end().await;
             return Err(Failure::interrupted("interrupted; the scratch server was removed"));
         }

@@ -5,11 +5,13 @@ use std::{sync::Arc, time::Duration};
 use stagegate_base::{config::Config, exit::Exit};
 use stagegate_gate_act::{Observer, Run, prepare_plan, unfinished};
 use stagegate_gate_decide::promotion::{Kind, Line, Request, refusals};
-use stagegate_host::{engine::Engine, lock::Lock, paths::StateDir};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::watch,
+use stagegate_host::{
+    engine::Engine,
+    lock::Lock,
+    paths::StateDir,
+    signal::{self, Again, Signals},
 };
+use tokio::sync::watch;
 
 use super::history::{Point, points};
 use crate::{
@@ -112,7 +114,7 @@ async fn conduct(config: &Arc<Config>, request: Request, options: &RunOptions) -
         ask::confirm("Continue?", options.yes)?;
     }
     let (sender, interrupt) = watch::channel(false);
-    let listening = tokio::spawn(listen(sender));
+    let listening = tokio::spawn(interrupt_on(signal::listen(Again::Waits), sender));
     let observe: Observer = if options.json { Arc::new(both) } else { Arc::new(progress::tell) };
     let gate = recovery::gate(config, &engine, observe, interrupt);
     let dir = state.run(&plan.run);
@@ -170,19 +172,10 @@ fn both(line: &Line, took: Duration) {
     }
 }
 
-/// Waits for Ctrl-C, SIGTERM or SIGHUP. The run is rolled back then, in order; a second signal changes nothing.
-async fn listen(sender: watch::Sender<bool>) {
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-    else {
-        return;
-    };
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
+/// Interrupts the run after a signal: it is rolled back, in order. A second signal changes nothing.
+async fn interrupt_on(signals: Signals, sender: watch::Sender<bool>) {
+    for nth in 1.. {
+        signals.nth(nth).await;
         say("interrupted: rolling back; please wait until it has finished");
         let _ = sender.send(true);
     }

@@ -7,16 +7,23 @@ use stagegate_base::{
     exit::Exit,
     record::Record,
 };
-use stagegate_gate_decide::{report, verdict::verdict};
-use stagegate_host::{engine::Engine, error::with_causes, paths::StateDir, process::Runner, project::Project, release};
-use stagegate_suites::{Scope, Trial, ephemeral::Stack, records::Records, run, session::Session};
-use stagegate_workflow_act::settle;
-use tokio::signal::unix::{SignalKind, signal};
+use stagegate_gate_decide::{
+    report,
+    verdict::{interrupted, verdict},
+};
+use stagegate_host::{
+    paths::StateDir,
+    release,
+    signal::{self, Again},
+};
+use stagegate_suites::{
+    Scope, Trial, run,
+    suite_run::{Left, RunOptions, SuiteRun, Target, planned},
+};
 
 use super::output::{self, colour};
 use crate::{
     ask, cli,
-    examine::planned,
     failure::{Failure, give, say},
 };
 
@@ -39,16 +46,20 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
         return Ok(Exit::Passed);
     }
     let started = stagegate_host::clock::now();
-    let records = asked(config, environment, &trials, (full_load, !args.output.takes_stdout())).await;
+    let (records, left) = checked(config, environment, &trials, (full_load, !args.output.takes_stdout())).await;
+    let planned = planned(config, &trials);
     let run = report::Run {
         environment: environment.name.clone(),
         release: release::deployed(&StateDir::of(config, &environment.project))?.map(|deployed| deployed.release.name),
         started,
-        verdict: verdict(&records, &planned(config, &trials), &config.readiness),
+        verdict: match left.is_interrupted {
+            true => interrupted(&records, &planned, &config.readiness),
+            false => verdict(&records, &planned, &config.readiness),
+        },
         records,
     };
     written(&run, &args.output)?;
-    Ok(run.verdict.exit())
+    Ok(if left.is_interrupted { Exit::Interrupted } else { run.verdict.exit() })
 }
 
 /// Returns the configuration with other majors for the migrations, where some were asked for.
@@ -58,78 +69,24 @@ fn on_majors(config: &Arc<Config>, majors: &[u32]) -> Option<Arc<Config>> {
     (!majors.is_empty()).then(|| Arc::new(changed))
 }
 
-/// Asks every trial; where the environment cannot be reached at all, each gets a record that says so.
-async fn asked(
+/// Runs the checks; what ran until a signal came is kept.
+async fn checked(
     config: &Arc<Config>,
     environment: &Environment,
     trials: &[Trial],
     (full_load, tell): (bool, bool),
-) -> Vec<Record> {
-    let reached = tokio::select! {
-        reached = reach(config, environment, full_load) => reached,
-        () = interrupted() => Err("interrupted".to_owned()),
-    };
-    let (session, stack) = match reached {
-        Ok(reached) => reached,
-        Err(reason) => {
-            let broken = |trial: &Trial| run::broken(config, &environment.name, trial, &reason);
-            return trials.iter().map(broken).collect();
-        }
-    };
-    let file = Records::open(&StateDir::of(config, &environment.project).tests(), &Records::name_of_run()).ok();
-    let keep = |record: &Record| {
-        // The records on disk are for later; this run judges those in memory.
-        if let Some(file) = &file {
-            let _ = file.append(record);
-        }
+) -> (Vec<Record>, Left) {
+    super::report_shell(environment);
+    let signals = Some(signal::listen(Again::Ends));
+    let options = RunOptions { soak: None, full_load, keeps_records: true, signals, notice: say };
+    let run = SuiteRun::new(Arc::clone(config), Target::Environment(environment.clone()), options);
+    let on_record = |record: &Record| {
         if tell {
             give(&report::terminal::record(record, colour()));
         }
     };
-    let records = tokio::select! {
-        records = run::run(&session, trials.to_vec(), &[], keep) => records,
-        () = interrupted() => {
-            // What workflows made is cleaned up first: this environment stays.
-            settle().await;
-            Vec::new()
-        }
-    };
-    if let Some(stack) = stack
-        && let Err(error) = stack.take_down().await
-    {
-        say(&with_causes(&error));
-    }
-    records
-}
-
-async fn reach(
-    config: &Arc<Config>,
-    environment: &Environment,
-    full_load: bool,
-) -> Result<(Arc<Session>, Option<Stack>), String> {
-    super::report_shell(environment);
-    let engine = Engine::connect().await.map_err(|error| with_causes(&error))?;
-    if environment.name == EPHEMERAL {
-        say("starting a temporary copy of the stack");
-        let stack = Stack::bring_up(config, &engine).await.map_err(|error| with_causes(&error))?;
-        let project = stack.project().clone();
-        return Ok((Session::new(project, engine, Runner::default()), Some(stack)));
-    }
-    let project =
-        Project::load(&Runner::default(), config, &environment.name).await.map_err(|error| with_causes(&error))?;
-    Ok((Session::with_load(project, engine, Runner::default(), full_load), None))
-}
-
-pub(super) async fn interrupted() {
-    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-        (Ok(mut interrupt), Ok(mut terminate)) => {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        _ => std::future::pending().await,
-    }
+    let records = run.all(trials.to_vec(), on_record).await;
+    (records, run.finish().await)
 }
 
 fn written(run: &report::Run, args: &cli::Output) -> Result<(), Failure> {

@@ -1,5 +1,10 @@
 //! How a command that fails ends: its exit code follows from the cause, and the causes are indented. No stack is needed.
 
+use std::{
+    net::TcpListener,
+    process::{Command, Stdio},
+};
+
 use crate::{confirm::Folder, world::ended};
 
 /// An address at which no Docker Engine answers.
@@ -40,4 +45,30 @@ fn a_program_that_cannot_be_run_is_inconclusive() {
     let end = ended(&folder.command(&["lint", "--env", "staging"]).env("PATH", "/nonexistent").output().unwrap());
     assert_eq!(end.code, Some(4), "{}", end.text);
     assert!(end.text.contains("cannot run `docker`"), "{}", end.text);
+}
+
+#[test]
+fn an_interrupted_run_of_the_suites_keeps_its_records_and_writes_its_reports() {
+    let folder = Folder::new("interrupt");
+    std::fs::write(folder.path().join("docker-compose.yml"), "services: { api: { image: x } }\n").unwrap();
+    // An Engine that accepts a connection and never responds: the run hangs where it begins.
+    let engine = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("tcp://{}", engine.local_addr().unwrap());
+    let mut command =
+        folder.command(&["test", "--env", "staging", "--junit", "out/junit.xml", "--html", "out/page.html"]);
+    command.env("DOCKER_HOST", address).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let _connection = engine.accept().unwrap();
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let end = ended(&child.wait_with_output().unwrap());
+    assert_eq!(end.code, Some(130), "{}", end.text);
+    assert!(end.text.contains("interrupted: 0 of ") && !end.text.contains("did not run"), "{}", end.text);
+    for report in ["out/junit.xml", "out/page.html"] {
+        let text = std::fs::read_to_string(folder.path().join(report)).unwrap();
+        assert!(text.contains("not run: interrupted"), "{report}: {text}");
+    }
+    let tests = std::fs::read_dir(folder.path().join("state/shop-staging/tests")).unwrap();
+    let records = tests.flatten().map(|file| std::fs::read_to_string(file.path()).unwrap()).collect::<String>();
+    assert!(records.contains("not run: interrupted") && !records.contains("broken"), "{records}");
 }

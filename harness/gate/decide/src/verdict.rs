@@ -165,6 +165,15 @@ pub fn verdict(records: &[Record], planned: &[Planned], policy: &Readiness) -> V
     Verdict { kind, reasons, counts: counts(records, missing.len()), score, band, tally }
 }
 
+/// Judges a run that a signal ended: what failed until then is reported, and nothing can be said of the rest.
+#[must_use]
+pub fn interrupted(records: &[Record], planned: &[Planned], policy: &Readiness) -> Verdict {
+    let ran = records.iter().filter(|record| record.status != Status::Skip).count();
+    let first = format!("interrupted: {ran} of {} ran", counted(records.len(), "check"));
+    let reasons = std::iter::once(first).chain(vetoes(records)).collect();
+    Verdict { kind: VerdictKind::Inconclusive, reasons, score: None, band: None, ..verdict(records, planned, policy) }
+}
+
 fn missing<'a>(records: &[Record], planned: &'a [Planned]) -> Vec<&'a Planned> {
     let ran: BTreeSet<&str> = records.iter().map(|record| record.trial.as_str()).collect();
     planned.iter().filter(|planned| !ran.contains(planned.trial.as_str())).collect()
@@ -252,6 +261,20 @@ mod tests {
 
     fn planned(severity: Severity) -> Planned {
         Planned { trial: "contracts::api::document".to_owned(), severity }
+    }
+
+    #[test]
+    fn an_interrupted_run_reports_what_failed_and_lets_nothing_through() {
+        let record = |name: &str, outcome| Record::new("staging", name, Severity::Required, 1, outcome);
+        let records = [
+            record("a::b::passed", Outcome::Pass("seen".to_owned())),
+            record("a::b::failed", Outcome::fail("wrong")),
+            record("a::b::waiting", Outcome::Skip("not run: interrupted".to_owned())),
+        ];
+        let judged = interrupted(&records, &[], &Readiness::default());
+        assert_eq!((judged.kind, judged.score), (VerdictKind::Inconclusive, None));
+        assert_eq!(judged.reasons, ["interrupted: 2 of 3 checks ran", "a::b::failed failed: wrong"]);
+        assert_eq!((judged.counts.skip, judged.counts.missing), (1, 0));
     }
 
     #[rstest]

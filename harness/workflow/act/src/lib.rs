@@ -20,7 +20,7 @@ use std::{sync::Arc, time::Instant};
 use stagegate_workflow_decide::{CLEAN_UP_WITHIN, Policy, Ran, State, Step, StepRan, Workflow, select};
 use tokio::{runtime::Handle, sync::oneshot};
 
-pub use open::{over, settle, settle_on_signal};
+pub use open::{over, settle};
 pub use place::{AddressError, Place};
 pub use token::{TokenError, token};
 

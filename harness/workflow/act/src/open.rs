@@ -3,10 +3,7 @@
 use std::{sync::LazyLock, time::Duration};
 
 use stagegate_workflow_decide::CLEAN_UP_WITHIN;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::{oneshot, watch},
-};
+use tokio::sync::{oneshot, watch};
 
 /// What ending takes beside the clean-up steps.
 const BESIDE: Duration = Duration::from_secs(2);
@@ -53,25 +50,4 @@ pub async fn over() -> usize {
     let mut runs = RUNS.subscribe();
     let _ = tokio::time::timeout(CLEAN_UP_WITHIN + BESIDE, runs.wait_for(|runs| *runs == 0)).await;
     *RUNS.borrow()
-}
-
-/// Waits for a signal that asks this process to end, settles, and ends it as the signal would have.
-///
-/// For programs that handle no signals themselves.
-pub async fn settle_on_signal() {
-    // Source: signal(7): 1 SIGHUP, 2 SIGINT, 15 SIGTERM; a shell tells 128 + number.
-    let code = tokio::select! {
-        () = arrival(SignalKind::interrupt()) => 130,
-        () = arrival(SignalKind::terminate()) => 143,
-        () = arrival(SignalKind::hangup()) => 129,
-    };
-    settle().await;
-    std::process::exit(code);
-}
-
-async fn arrival(kind: SignalKind) {
-    match signal(kind) {
-        Ok(mut signal) => drop(signal.recv().await),
-        Err(_) => std::future::pending().await,
-    }
 }

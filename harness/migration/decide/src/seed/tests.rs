@@ -161,10 +161,7 @@ fn a_foreign_key_takes_a_row_that_fits_all_of_its_keys() {
     .into();
     let made = |known: &Known| row(&schema, &turn("t"), (1, 0), &Attempt::default(), known);
     assert_eq!(made(&known).unwrap(), of(&[("tenant", "2"), ("user", "7")]));
-    assert_eq!(
-        made(&Known::new()).unwrap_err().to_string(),
-        "users has no row for foreign key both to reference"
-    );
+    assert_eq!(made(&Known::new()).unwrap_err().to_string(), "users has no row for foreign key both to reference");
 }
 
 #[test]
