@@ -30,7 +30,6 @@ macro_rules! always {
 }
 
 always! {
-    ConfigError => Configuration,
     ModelError => Configuration,
     UnitError => Usage,
     ContractError => Usage,
@@ -50,6 +49,16 @@ fn of_named(error: &std::io::Error, is_missing: Cause) -> Cause {
     if error.kind() == std::io::ErrorKind::NotFound { is_missing } else { Cause::File }
 }
 
+impl Classify for ConfigError {
+    fn class(&self) -> Cause {
+        Cause::Configuration
+    }
+
+    fn config(&self) -> Option<&ConfigError> {
+        Some(self)
+    }
+}
+
 impl Classify for ProjectError {
     fn class(&self) -> Cause {
         match self {
@@ -65,6 +74,10 @@ impl Classify for ProjectError {
             ProjectError::Model(error) => error.class(),
             ProjectError::Engine(error) => error.class(),
         }
+    }
+
+    fn config(&self) -> Option<&ConfigError> {
+        if let ProjectError::Config(error) = self { Some(error) } else { None }
     }
 }
 
@@ -156,6 +169,14 @@ impl Classify for PlanError {
             PlanError::NothingDeployed { .. } | PlanError::SourceUnknown { .. } => Cause::Usage,
         }
     }
+
+    fn config(&self) -> Option<&ConfigError> {
+        match self {
+            PlanError::Config(error) => Some(error),
+            PlanError::Project(error) => error.config(),
+            _ => None,
+        }
+    }
 }
 
 impl Classify for CompareError {
@@ -222,6 +243,10 @@ impl Classify for WaiversError {
             WaiversError::Unreadable { .. } => Cause::File,
             WaiversError::Wrong(error) => error.class(),
         }
+    }
+
+    fn config(&self) -> Option<&ConfigError> {
+        if let WaiversError::Wrong(error) = self { Some(error) } else { None }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{error::Error, io::Write, path::Path};
 
 pub(crate) use stagegate_base::exit::Cause;
-use stagegate_base::exit::Exit;
+use stagegate_base::{config::ConfigError, exit::Exit};
 use stagegate_host::error::chain;
 
 /// What wraps the text or error that a command failed with.
@@ -14,12 +14,19 @@ type Source = Box<dyn Error + Send + Sync>;
 pub(crate) struct Failure {
     cause: Cause,
     error: Source,
+    /// The mistakes of a configuration file with their lines, in the error's place.
+    rendered: Option<String>,
 }
 
 /// Names the cause of an error. Without it `?` does not take an error, so that none gets an exit code by accident.
 pub(crate) trait Classify {
     /// Returns what made it happen.
     fn class(&self) -> Cause;
+
+    /// Returns the error of a configuration file, where it is one: it is shown with the lines of the file.
+    fn config(&self) -> Option<&ConfigError> {
+        None
+    }
 }
 
 /// A file that cannot be used, and why.
@@ -41,7 +48,7 @@ struct Context {
 
 impl Failure {
     pub(crate) fn new(cause: Cause, error: impl Into<Source>) -> Self {
-        Failure { cause, error: error.into() }
+        Failure { cause, error: error.into(), rendered: None }
     }
 
     pub(crate) fn usage(error: impl Into<Source>) -> Self {
@@ -93,7 +100,7 @@ impl Failure {
 
     /// Returns the failure with what it means in front; the error becomes its cause.
     pub(crate) fn context(self, text: impl Into<String>) -> Self {
-        Failure { cause: self.cause, error: Box::new(Context { text: text.into(), source: self.error }) }
+        Failure { error: Box::new(Context { text: text.into(), source: self.error }), ..Failure::new(self.cause, "") }
     }
 
     pub(crate) fn exit(&self) -> Exit {
@@ -102,14 +109,15 @@ impl Failure {
 
     /// Returns the error and its causes, indented; for a bug also what to report.
     pub(crate) fn text(&self) -> String {
-        let text = chain(self.error.as_ref());
+        let text = self.rendered.clone().unwrap_or_else(|| chain(self.error.as_ref()));
         if self.cause == Cause::Unexpected { format!("{text}\n{}", what_to_report()) } else { text }
     }
 }
 
 impl<E: Classify + Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Failure::new(error.class(), error)
+        let rendered = error.config().map(ConfigError::rendered);
+        Failure { rendered, ..Failure::new(error.class(), error) }
     }
 }
 

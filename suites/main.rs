@@ -15,7 +15,7 @@ use stagegate_base::{
 use stagegate_gate_decide::report::terminal::{self, Colour};
 use stagegate_host::{
     error::chain,
-    project::read_config,
+    project::{ProjectError, read_config},
     signal::{self, Again},
 };
 use stagegate_suites::{
@@ -56,7 +56,10 @@ fn main() -> ExitCode {
 }
 
 fn tested(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
-    let config = Arc::new(read_config(cli.config.as_deref())?);
+    let config = Arc::new(read_config(cli.config.as_deref()).map_err(|error| match error {
+        ProjectError::Config(error) => error.rendered().into(),
+        other => Box::<dyn Error>::from(other),
+    })?);
     let name = cli.env.or_else(|| std::env::var(ENV_VARIABLE).ok()).filter(|name| !name.is_empty());
     let environment = config.environment(name.as_deref().unwrap_or(EPHEMERAL))?.clone();
     let scope = Scope { config: &config, environment: &environment };

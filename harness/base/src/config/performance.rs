@@ -468,7 +468,7 @@ workflow = "workflows/checkout.toml"
         "workflows/<name>.toml"
     )]
     #[case::used("workflow =", "cpu.max = 1.0\nworkflow =", "apply to one service", "to a probe of the service")]
-    #[case::key("samples", "sampels", "unknown field `sampels`", "did you mean `samples`?")]
+    #[case::key("samples", "sampels", "unknown key `sampels`", "did you mean `samples`?")]
     fn a_mistake_in_a_probe_is_told_with_its_place_and_the_way_out(
         #[case] good: &str,
         #[case] bad: &str,

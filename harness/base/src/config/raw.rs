@@ -14,6 +14,8 @@ use super::{
     HostKind, Integrity, Kind, MAX_BODY, Readiness, Service, Tier, TokenSource, former,
     migrations::{self, RawMigrations},
     performance::{self, Known, RawPerformance},
+    port::Port,
+    read,
     readiness::RawReadiness,
     security::RawSecurity,
 };
@@ -82,7 +84,7 @@ enum OneOrMany {
 #[serde(deny_unknown_fields)]
 struct RawService {
     kind: Option<Kind>,
-    port: Option<u16>,
+    port: Option<Port>,
     health: Option<String>,
     version: Option<String>,
     contract: Option<PathBuf>,
@@ -145,7 +147,7 @@ fn default_compose() -> Vec<PathBuf> {
 }
 
 pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
-    let raw: RawConfig = toml::from_str(text).map_err(|error| ConfigError::from_toml(path, text, &error))?;
+    let raw: RawConfig = read::read(path, text)?;
     let reader = Reader { path, text };
     reader.project_name(&raw.project.name)?;
     let mut environments = BTreeMap::new();
@@ -157,16 +159,12 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         .entry(EPHEMERAL.to_owned())
         .or_insert_with(|| reader.environment(EPHEMERAL, &RawEnvironment::default(), &raw.project));
     reader.one_project_each(&raw.environments, &environments)?;
-    let mut services = BTreeMap::new();
-    for (name, service) in raw.services.iter().filter(|(_, service)| service.get_ref().one_shot != Some(true)) {
-        services.insert(name.clone(), reader.service(name, service)?);
-    }
+    let services = reader.services(&raw.services)?;
     let one_shot = reader.one_shot(&raw.services)?;
     let databases: BTreeMap<String, Database> =
         raw.databases.iter().map(|(id, raw)| (id.clone(), database(id, raw.get_ref()))).collect();
-    for (id, database) in &raw.databases {
-        reader.database_service(id, database, &services)?;
-    }
+    let wrong = raw.databases.iter().filter_map(|(id, raw)| reader.database_service(id, raw, &services).err());
+    ConfigError::all(wrong.collect()).map_or(Ok(()), Err)?;
     let known = Known { services: &services, databases: &databases };
     let migrations =
         migrations::migrations(&raw.migrations, &databases, |at, text, hint| reader.error(at, text, hint))?;
@@ -274,13 +272,25 @@ impl Reader<'_> {
         raw.get_ref().read().map_err(|(message, hint)| self.error(raw.span().start, message, hint))
     }
 
+    /// Reads the services that stay; the mistakes of all of them are one error.
+    fn services(&self, raw: &BTreeMap<String, Spanned<RawService>>) -> Result<BTreeMap<String, Service>, ConfigError> {
+        let (mut services, mut wrong) = (BTreeMap::new(), Vec::new());
+        for (name, service) in raw.iter().filter(|(_, service)| service.get_ref().one_shot != Some(true)) {
+            match self.service(name, service) {
+                Ok(service) => drop(services.insert(name.clone(), service)),
+                Err(error) => wrong.push(error),
+            }
+        }
+        ConfigError::all(wrong).map_or(Ok(services), Err)
+    }
+
     fn service(&self, name: &str, raw: &Spanned<RawService>) -> Result<Service, ConfigError> {
         let service = raw.get_ref();
         let http = service.health.is_some() || service.contract.is_some() || service.version.is_some();
         let http = http || service.served_contract.is_some();
         let kind = service.kind.unwrap_or(if http { Kind::Http } else { Kind::Tcp });
         let port = match (service.port, kind) {
-            (Some(port), _) => port,
+            (Some(Port(port)), _) => port,
             (None, Kind::Postgres) => 5432,
             (None, Kind::Redis) => 6379,
             (None, _) => {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use toml::Spanned;
 
-use super::{Algorithm, ConfigError, Service};
+use super::{Algorithm, ConfigError, Service, port::Port};
 
 /// How long before its end a certificate should have been renewed, where nothing is said.
 const CERTIFICATE_DAYS: u32 = 21;
@@ -90,7 +90,7 @@ struct RawJwt {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawTls {
-    port: Option<u16>,
+    port: Option<Port>,
     name: Option<String>,
     name_variable: Option<String>,
     ca: Option<std::path::PathBuf>,
@@ -105,7 +105,7 @@ impl RawSecurity {
     ) -> Result<Security, ConfigError> {
         let headers = self.headers.unwrap_or_else(|| HEADERS.map(str::to_owned).to_vec());
         let tls = |raw: RawTls| Tls {
-            port: raw.port.unwrap_or(443),
+            port: raw.port.map_or(443, |Port(port)| port),
             name: raw.name,
             name_variable: raw.name_variable,
             ca: raw.ca,

@@ -64,19 +64,41 @@ fn the_longest_beginning_of_a_name_gives_its_severity(#[case] trial: &str, #[cas
 #[case::unknown_key(
     "protected = true",
     "protcted = true",
-    ":11:1: unknown field `protcted`",
+    ":11:1: unknown key `protcted`",
     "did you mean `protected`?"
 )]
-#[case::unknown_table("[services.api]", "[servces.api]", ":13:2: unknown field `servces`", "did you mean `services`?")]
+#[case::unknown_table("[services.api]", "[servces.api]", ":13:2: unknown key `servces`", "did you mean `services`?")]
 #[case::no_unit("\"2m\"", "2", ":29:17: ", "a text with a number and a unit")]
 #[case::wrong_unit("\"2m\"", "\"2 minutes\"", ":29:17: ", "\"30s\" or \"5m\"")]
 #[case::duplicate("[environments.production]", "[environments.staging]", ":9:15: ", "duplicate")]
-#[case::missing("name = \"shop\"\n\n[env", "\n\n[env", ":2:1: missing field `name`", "")]
-#[case::severity("\"info\"", "\"inof\"", "unknown variant `inof`", "did you mean `info`?")]
+#[case::missing("name = \"shop\"\n\n[env", "\n\n[env", ":2:1: missing key `name`", "")]
+#[case::severity("\"info\"", "\"inof\"", "must be `required`, `warning` or `info`", "did you mean `info`?")]
 #[case::service("service = \"db\"", "service = \"bd\"", "`bd` is not a PostgreSQL service", "did you mean `db`?")]
 #[case::path("\"/healthz\"", "\"healthz\"", "`healthz` does not begin with `/`", "\"/healthz\"")]
 #[case::port("port = 8080\n", "", "service `api` has no port", "port inside the container")]
-#[case::range("8080", "80800", ":14:8: ", "80800")]
+#[case::range("8080", "80800", ":14:8: `port` must be a number from 1 to 65535", "")]
+#[case::quoted_port("8080", "\"8080\"", ":14:8: `port` must be a number from 1 to 65535", "without quotes: 8080")]
+#[case::no_port("8080", "0", ":14:8: `port` must be a number from 1 to 65535", "")]
+#[case::switch(
+    "protected = true",
+    "protected = yes",
+    ":11:13: `protected` has a value that is no TOML",
+    "write `true`"
+)]
+#[case::quoted_switch(
+    "protected = true",
+    "protected = \"true\"",
+    "`protected` must be true or false",
+    "without quotes: true"
+)]
+#[case::near_severity(
+    "\"warning\"",
+    "\"warn\"",
+    "`contracts` must be `required`, `warning` or `info`",
+    "did you mean `warning`?"
+)]
+#[case::seconds("\"2m\"", "10", ":29:17: `verify_within` must be a text with a number and a unit", "\"10s\"")]
+#[case::text("health = \"/healthz\"", "health = 1", "`health` must be text in quotes", "")]
 #[case::project("name = \"shop\"\n\n[env", "name = \"My Shop\"\n\n[env", ":3:8: project name `My Shop`", "a-z")]
 #[case::shared(
     "protected = true",
@@ -95,6 +117,30 @@ fn a_mistake_is_told_with_its_place_and_the_way_out(
     assert!(error.contains(place), "{error}");
     assert!(error.contains(way_out), "{error}");
     assert!(error.starts_with("/srv/shop/stagegate.toml:"), "{error}");
+}
+
+#[test]
+fn an_empty_file_is_told_with_how_it_begins() {
+    let error = parse("\n").unwrap_err().to_string();
+    assert!(error.contains("the file is empty") && error.contains("[project]"), "{error}");
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_shown_each_with_its_line() {
+    let bad = GOOD.replace("8080", "\"8080\"").replace("protected", "protcted").replace("\"info\"", "\"inof\"");
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../snapshots"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("config_mistakes", parse(&bad).unwrap_err().rendered()));
+}
+
+#[test]
+fn mistakes_of_several_services_are_one_error() {
+    let bad = GOOD.replace("port = 8080\n", "").replace("[services.db]", "[services.web]\n[services.db]");
+    let error = parse(&bad).unwrap_err();
+    let messages: Vec<&str> = error.each().map(|error| error.message.as_str()).collect();
+    assert_eq!(messages, ["service `api` has no port", "service `web` has no port"]);
 }
 
 #[test]

@@ -70,8 +70,12 @@ fn a_file_is_steps_with_clean_up_last_and_logins_of_other_files() {
 }
 
 #[rstest]
-#[case::unknown_key("[[step]]\nname = \"a\"\nhtp = {}\n", 3, "unknown field `htp`")]
-#[case::wrong_type("[[step]]\nname = \"a\"\nhttp = { service = \"web\", path = 7 }\n", 3, "invalid type: integer")]
+#[case::unknown_key("[[step]]\nname = \"a\"\nhtp = {}\n", 3, "unknown key `htp`")]
+#[case::wrong_type(
+    "[[step]]\nname = \"a\"\nhttp = { service = \"web\", path = 7 }\n",
+    3,
+    "`path` must be text in quotes"
+)]
 #[case::bad_source(
     "[[step]]\nname = \"a\"\nhttp = { service = \"web\", path = \"/\" }\ncapture = { id = \"id\" }\n",
     4,
