@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use super::root;
 
 /// What a pure crate may be built from, beside pure crates of this house: libraries that turn values into values.
-const PURE_LIBRARIES: [&str; 18] = [
+const PURE_LIBRARIES: [&str; 20] = [
+    "annotate-snippets",
     "base64",
     "granit-parser",
     "hmac",
@@ -24,6 +25,7 @@ const PURE_LIBRARIES: [&str; 18] = [
     "strsim",
     "thiserror",
     "toml",
+    "x509-parser",
 ];
 
 /// Returns the folders of the pure crates: `base`, `contract`, and `decide` of every domain.

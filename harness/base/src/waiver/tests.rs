@@ -65,7 +65,7 @@ fn what_is_irreversible_needs_no_day() {
 #[case::no_reason("\"r\"", "\" \"", "`reason` of a waiver is empty")]
 #[case::day("2026-03-31", "\"soon\"", "`expires` is `soon`, which is no day; write a day as 2026-12-31")]
 #[case::no_day("expires = 2026-03-31\n", "", "`expires` is missing in the waiver of privileged")]
-#[case::key("owner", "ownr", "unknown field `ownr`")]
+#[case::key("owner", "ownr", "unknown key `ownr`")]
 fn a_mistake_is_reported_with_its_line(#[case] from: &str, #[case] to: &str, #[case] want: &str) {
     let error = parsed(&FILE.replacen(from, to, 1)).unwrap_err().to_string();
     assert!(error.starts_with("stagegate-waivers.toml:") && error.contains(want), "{error}");

@@ -29,6 +29,8 @@ use tokio_rustls::TlsConnector;
 
 /// How long one question may take, all of it.
 const WITHIN: Duration = Duration::from_secs(5);
+/// Most headers of a response that are read.
+const HEADERS: usize = 100;
 /// How much of an answer is read: its headers are what is asked for.
 const HEAD_BYTES: u64 = 64 * 1024;
 
@@ -112,17 +114,21 @@ pub async fn ask(address: SocketAddr, name: &str, ca: Option<&Path>) -> Result<S
         Err(_) => return Err(TlsError::TooSlow { address, within: WITHIN }),
     };
     let (certificate, trust) = recorder.taken();
-    Ok(Shown { certificate, trust, answer: answer(&String::from_utf8_lossy(&bytes)) })
+    Ok(Shown { certificate, trust, answer: answer(&bytes) })
 }
 
-/// Reads status and headers of an HTTP/1 answer.
-fn answer(text: &str) -> Option<Response> {
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    let mut lines = head.split("\r\n");
-    let status = lines.next()?.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
-    let header = |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
-    let headers = lines.filter_map(header).collect();
-    Some(Response { request: "GET /".to_owned(), status, headers, body: body.to_owned(), encrypted: true })
+/// Reads status and headers of an HTTP/1 response; `None` where its head is not whole or is none.
+fn answer(bytes: &[u8]) -> Option<Response> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut head = httparse::Response::new(&mut headers);
+    let length = match head.parse(bytes).ok()? {
+        httparse::Status::Complete(length) => length,
+        httparse::Status::Partial => return None,
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    let headers = head.headers.iter().map(|header| (header.name.to_owned(), text(header.value))).collect();
+    let body = String::from_utf8_lossy(&bytes[length..]).into_owned();
+    Some(Response { request: "GET /".to_owned(), status: head.code?, headers, body, encrypted: true })
 }
 
 /// Lets every certificate pass, and keeps it with what a careful client thinks of it.
@@ -221,9 +227,9 @@ mod tests {
 
     #[test]
     fn an_answer_has_its_status_and_headers() {
-        let seen = answer("HTTP/1.1 301 Moved\r\nServer: nginx\r\nX-A:  b:c \r\n\r\n<html>").unwrap();
+        let seen = answer(b"HTTP/1.1 301 Moved\r\nServer: nginx\r\nX-A:  b:c \r\n\r\n<html>").unwrap();
         assert_eq!((seen.status, seen.header("x-a"), seen.body.as_str()), (301, Some("b:c"), "<html>"));
-        assert_eq!(answer("SSH-2.0-OpenSSH_9.2\r\n\r\n"), None);
+        assert_eq!(answer(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), None);
     }
 
     #[test]

@@ -68,7 +68,8 @@ pub async fn token(place: &Arc<Place>, login: &str, capture: &str) -> Result<Sec
         let environment = place.project.environment.name.clone();
         return Err(TokenError::Protected { login: login.to_owned(), file: known.file.clone(), environment });
     }
-    let captured = step_runner::login(place, login).await.map_err(|reason| TokenError::Login(place.mask().apply(&reason)))?;
+    let captured =
+        step_runner::login(place, login).await.map_err(|reason| TokenError::Login(place.mask().apply(&reason)))?;
     match captured.get(&format!("login.{login}.{capture}")) {
         Some(Value::String(text)) if !text.is_empty() => Ok(Secret::new(text.as_str())),
         Some(_) => Err(TokenError::NotText { login: login.to_owned(), capture: capture.to_owned() }),

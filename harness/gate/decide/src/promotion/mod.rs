@@ -138,4 +138,6 @@ pub enum Tier {
 }
 
 #[cfg(test)]
+mod outputs;
+#[cfg(test)]
 mod tests;

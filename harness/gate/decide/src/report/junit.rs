@@ -1,6 +1,8 @@
 //! A run for CI servers: JUnit XML, one testsuite a suite.
 //!
-//! The elements are those that Jenkins, GitLab and GitHub readers share; `error` is a trial that could not be asked.
+//! Elements and attributes are those of Jenkins' `junit-10.xsd`, which GitLab's and GitHub's readers share; `error` is a check
+//! that could not run. The crate `quick-junit`, which writes lists of findings, is not used for a run: its suites have an
+//! attribute `disabled` (in 0.8 also `skipped` at `testsuites`), which that schema refuses.
 
 use crate::verdict::VerdictKind;
 use stagegate_base::{
@@ -19,7 +21,7 @@ pub fn text(run: &Run) -> String {
     let extra = usize::from(verdict.is_some());
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"stagegate\"{}>\n{suites}{}</testsuites>\n",
-        totals(&all, extra),
+        totals(&all, extra, Element::Root),
         verdict.unwrap_or_default()
     )
 }
@@ -30,22 +32,34 @@ fn inconclusive(run: &Run) -> String {
     format!(
         "  <testsuite name=\"gate\"{} timestamp=\"{}\">\n    <testcase classname=\"gate\" name=\"verdict\" time=\"0.000\">\n      \
          <error message=\"inconclusive\" type=\"inconclusive\">{}</error>\n    </testcase>\n  </testsuite>\n",
-        totals(&[], 1),
+        totals(&[], 1, Element::Suite),
         attribute(&run.started),
         content(&reasons.join("\n"))
     )
 }
 
+/// What the attributes are of.
+#[derive(Clone, Copy)]
+enum Element {
+    Root,
+    Suite,
+}
+
 /// Writes the attributes that count; `extra` errors are counted on top.
-fn totals(records: &[&Record], extra: usize) -> String {
+///
+/// The root has no `skipped`: the schema allows it in a suite only.
+fn totals(records: &[&Record], extra: usize, element: Element) -> String {
     let of = |as_what: As| records.iter().filter(|record| As::of(record) == as_what).count();
     let time = time(records.iter().map(|record| record.duration_ms).sum());
     format!(
-        " tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{time}\"",
+        " tests=\"{}\" failures=\"{}\" errors=\"{}\"{} time=\"{time}\"",
         records.len() + extra,
         of(As::Failure),
         of(As::Error) + extra,
-        of(As::Skipped)
+        match element {
+            Element::Root => String::new(),
+            Element::Suite => format!(" skipped=\"{}\"", of(As::Skipped)),
+        }
     )
 }
 
@@ -60,7 +74,7 @@ fn suite(run: &Run, name: &str, records: &[&Record]) -> String {
     format!(
         "  <testsuite name=\"{}\"{} timestamp=\"{}\">\n    <properties>\n{properties}    </properties>\n{cases}  </testsuite>\n",
         attribute(name),
-        totals(records, 0),
+        totals(records, 0, Element::Suite),
         attribute(&run.started)
     )
 }
@@ -69,7 +83,8 @@ fn case(record: &Record) -> String {
     let head = format!(
         "    <testcase classname=\"{}\" name=\"{}\" time=\"{}\"",
         attribute(record.suite()),
-        attribute(&record.trial),
+        // Readers show `classname.name`, and the suite would stand there twice.
+        attribute(record.trial.split_once("::").map_or(record.trial.as_str(), |(_, name)| name)),
         time(record.duration_ms)
     );
     let body = format!("{}{}", outcome(record), system_out(record));

@@ -4,6 +4,7 @@
 //! told, and the certificate's own times are read.
 
 use stagegate_base::{finding::Finding, text::counted};
+use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
 const DAY: i64 = 86_400;
 
@@ -45,93 +46,16 @@ impl Certificate {
     ///
     /// # Errors
     /// [`CertificateError`] where the bytes are not laid out as a certificate is.
-    // Source: RFC 5280, section 4.1: Certificate { tbsCertificate { [0] version, serialNumber, signature, issuer,
-    // validity { notBefore, notAfter }, .. }, .. }.
     pub fn parse(der: &[u8]) -> Result<Self, CertificateError> {
-        let validity = || {
-            let whole = Part::first(der)?.inside(SEQUENCE)?;
-            let mut rest = Part::first(whole)?.inside(SEQUENCE)?;
-            if Part::first(rest)?.tag == VERSION {
-                rest = Part::first(rest)?.rest;
-            }
-            // Serial number, signature algorithm, issuer.
-            for _ in 0..3 {
-                rest = Part::first(rest)?.rest;
-            }
-            let times = Part::first(rest)?.inside(SEQUENCE)?;
-            let before = Part::first(times)?;
-            let after = Part::first(before.rest)?;
-            let (not_before, _) = time(&before)?;
-            let (not_after, last_day) = time(&after)?;
-            Some(Certificate { not_before, not_after, last_day })
-        };
-        validity().ok_or(CertificateError)
+        let (_, read) = X509Certificate::from_der(der).map_err(|_| CertificateError)?;
+        let validity = read.validity();
+        let last = validity.not_after.to_datetime();
+        Ok(Certificate {
+            not_before: validity.not_before.timestamp(),
+            not_after: validity.not_after.timestamp(),
+            last_day: format!("{:04}-{:02}-{:02}", last.year(), u8::from(last.month()), last.day()),
+        })
     }
-}
-
-const SEQUENCE: u8 = 0x30;
-const VERSION: u8 = 0xa0;
-const UTC_TIME: u8 = 0x17;
-const GENERALIZED_TIME: u8 = 0x18;
-
-/// A tag, what stands in it, and what comes behind it.
-// Source: X.690, section 8.1: tag, length (short, or the number of its bytes and they), contents.
-struct Part<'a> {
-    tag: u8,
-    contents: &'a [u8],
-    rest: &'a [u8],
-}
-
-impl<'a> Part<'a> {
-    fn first(bytes: &'a [u8]) -> Option<Self> {
-        let (&tag, after) = bytes.split_first()?;
-        let (&short, after) = after.split_first()?;
-        let (length, after) = if short < 0x80 {
-            (usize::from(short), after)
-        } else {
-            let (length, after) = after.split_at_checked(usize::from(short & 0x7f))?;
-            if length.len() > 4 {
-                return None;
-            }
-            (length.iter().fold(0_usize, |all, byte| all << 8 | usize::from(*byte)), after)
-        };
-        let (contents, rest) = after.split_at_checked(length)?;
-        Some(Part { tag, contents, rest })
-    }
-
-    fn inside(&self, tag: u8) -> Option<&'a [u8]> {
-        (self.tag == tag).then_some(self.contents)
-    }
-}
-
-/// Reads a time: `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ`.
-// Source: RFC 5280, section 4.1.2.5.1: years of two digits from 50 on are in the last century.
-fn time(part: &Part<'_>) -> Option<(i64, String)> {
-    let text = std::str::from_utf8(part.contents).ok()?.strip_suffix('Z')?;
-    let text = match part.tag {
-        UTC_TIME => format!("{}{text}", if text < "50" { "20" } else { "19" }),
-        GENERALIZED_TIME => text.to_owned(),
-        _ => return None,
-    };
-    if text.len() != 14 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
-    let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
-    let (hour, minute, second) = (number(8, 10)?, number(10, 12)?, number(12, 14)?);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let seconds = hour * 3_600 + minute * 60 + second;
-    Some((days_from_1970(year, month, day) * DAY + seconds, format!("{year:04}-{month:02}-{day:02}")))
-}
-
-/// Counts the days from 1970-01-01 in the Gregorian calendar.
-fn days_from_1970(year: i64, month: i64, day: i64) -> i64 {
-    // A year that begins in March has its leap day at its end.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    days + (month * 153 + 2) / 5 + day - 1 - 719_468
 }
 
 /// Tells why a client that asks for `name` would not go on with what `service` showed.
@@ -181,73 +105,25 @@ mod tests {
         fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let _ = Certificate::parse(&bytes);
         }
-
-        // Source: RFC 5280, 4.1.2.5: digits and a Z, nothing else.
-        #[test]
-        fn a_time_is_one_of_the_calendar_or_refused(text in "[-+0-9]{2}[-+01][0-9][0-3][0-9][0-2][0-9][-+0-9]{4}Z") {
-            let read = Certificate::parse(&der(true, (UTC_TIME, "700101000000Z"), (UTC_TIME, &text)));
-            let in_order = |at: usize, range: std::ops::RangeInclusive<u32>| {
-                text[at..at + 2].parse().is_ok_and(|number| range.contains(&number)) && !text[at..].starts_with('+')
-            };
-            let fits = in_order(0, 0..=99)
-                && in_order(2, 1..=12)
-                && in_order(4, 1..=31)
-                && in_order(6, 0..=23)
-                && in_order(8, 0..=59)
-                && in_order(10, 0..=59);
-            prop_assert_eq!(read.is_ok(), fits, "{}", text);
-        }
-
-        #[test]
-        fn times_are_read_as_they_were_written(days in 0..29_000_i64, second in 0..DAY) {
-            let (mut year, mut left) = (1970, days);
-            let length = |year: i64| if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) { 366 } else { 365 };
-            while left >= length(year) {
-                (left, year) = (left - length(year), year + 1);
-            }
-            let months = [31, length(year) - 337, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-            let mut month = 0;
-            while left >= months[month] {
-                (left, month) = (left - months[month], month + 1);
-            }
-            let (hour, minute, second_of) = (second / 3_600, second / 60 % 60, second % 60);
-            let text = format!("{year:04}{:02}{:02}{hour:02}{minute:02}{second_of:02}Z", month + 1, left + 1);
-            let read = Certificate::parse(&der(true, (UTC_TIME, "700101000000Z"), (GENERALIZED_TIME, &text))).unwrap();
-            prop_assert_eq!(read.not_after, days * DAY + second, "{}", text);
-        }
     }
 
-    /// The outside of a certificate, which is all that is read: `30 len { 30 len { [a0 ..] 02 .. 30 .. 30 .. 30 .. } }`.
-    fn der(version: bool, before: (u8, &str), after: (u8, &str)) -> Vec<u8> {
-        let part = |tag: u8, inside: &[u8]| [&[tag, 0x81, u8::try_from(inside.len()).unwrap()], inside].concat();
-        let time = |(tag, text): (u8, &str)| part(tag, text.as_bytes());
-        let version = if version { part(VERSION, &[2, 1, 2]) } else { Vec::new() };
-        let validity = part(SEQUENCE, &[time(before), time(after)].concat());
-        let tbs = [version, part(2, &[1]), part(SEQUENCE, &[]), part(SEQUENCE, &[5, 0]), validity].concat();
-        part(SEQUENCE, &part(SEQUENCE, &tbs))
-    }
+    const UNTIL_2038: &[u8] = include_bytes!("../../../../../fixtures/certificates/until-2038.der");
+    const UNTIL_2100: &[u8] = include_bytes!("../../../../../fixtures/certificates/until-2100.der");
 
+    // Source: RFC 5280, 4.1.2.5: `UTCTime` until 2049, with 50 to 99 in the last century; `GeneralizedTime` after it.
     #[rstest]
-    #[case::version_1(false)]
-    #[case::version_3(true)]
-    fn the_times_are_read(#[case] version: bool) {
-        let bytes = der(version, (UTC_TIME, "700101000000Z"), (GENERALIZED_TIME, "20380119031407Z"));
-        let read = Certificate::parse(&bytes).unwrap();
-        assert_eq!((read.not_before, read.not_after), (0, i64::from(i32::MAX)));
-        assert_eq!(read.last_day, "2038-01-19");
-    }
-
-    #[test]
-    fn a_leap_day_is_counted() {
-        assert_eq!(days_from_1970(2024, 3, 1) - days_from_1970(2024, 2, 28), 2);
-        assert_eq!(days_from_1970(2100, 3, 1) - days_from_1970(2100, 2, 28), 1);
+    #[case::two_digits(UNTIL_2038, (0, i64::from(i32::MAX)), "2038-01-19")]
+    #[case::four_digits(UNTIL_2100, (2_524_607_999, 4_107_542_399), "2100-02-28")]
+    fn the_times_are_read(#[case] der: &[u8], #[case] times: (i64, i64), #[case] last_day: &str) {
+        let read = Certificate::parse(der).unwrap();
+        assert_eq!((read.not_before, read.not_after), times);
+        assert_eq!(read.last_day, last_day);
     }
 
     #[test]
     fn bytes_that_are_cut_anywhere_are_no_certificate() {
-        let bytes = der(true, (UTC_TIME, "700101000000Z"), (UTC_TIME, "380119031407Z"));
-        for length in 0..bytes.len() {
-            assert_eq!(Certificate::parse(&bytes[..length]), Err(CertificateError), "{length} bytes");
+        for length in 0..UNTIL_2038.len() {
+            assert_eq!(Certificate::parse(&UNTIL_2038[..length]), Err(CertificateError), "{length} bytes");
         }
         assert_eq!(Certificate::parse(b"-----BEGIN CERTIFICATE-----"), Err(CertificateError));
     }
