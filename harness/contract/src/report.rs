@@ -73,8 +73,8 @@ mod tests {
     #[test]
     fn a_person_reads_what_where_and_from_what_to_what() {
         insta::assert_snapshot!(report("v1.yaml", "v2.yaml", found()).text(Colour::Plain), @r#"
-        FAIL request-enum-narrowed: less may be sent: the listed values
-          v2.yaml:9  GET /a|b query parameter q: less may be sent: the listed values (was "b\u001b[31m"); old v1.yaml:9
+        FAIL request-enum-narrowed: accepts fewer values: allowed values
+          v2.yaml:9  GET /a|b query parameter q: accepts fewer values: allowed values (was "b\u001b[31m"); old v1.yaml:9
 
         1 breaking, 0 warnings, 1 compatible, 0 waived
         "#);

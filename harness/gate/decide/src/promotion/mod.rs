@@ -7,6 +7,7 @@
 mod end;
 mod format1;
 mod journal;
+mod line;
 mod next;
 mod plan;
 mod planning;
@@ -17,7 +18,8 @@ mod report_text;
 mod source;
 
 pub use end::{by_hand, end_text, reason};
-pub use journal::{Chain, Decision, End, Entry, JournalError, Line, VERSION, chained, read};
+pub use journal::{Chain, JournalError, VERSION, chained, read};
+pub use line::{Decision, End, Entry, Line};
 pub use next::{Move, next};
 pub use plan::{Environments, Kind, Plan, PlanDatabase, ServiceChange, SourceService, rollback_tag};
 pub use planning::{PlanFacts, Request, plan, plan_database, stopped_services, uncommitted, unknown_freeze};
