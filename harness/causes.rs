@@ -97,7 +97,7 @@ impl Classify for TreeError {
     fn class(&self) -> Cause {
         match self {
             TreeError::Project(error) => error.class(),
-            TreeError::NoFile { .. } => Cause::Configuration,
+            TreeError::NoFile { .. } | TreeError::External { .. } => Cause::Configuration,
             TreeError::File { .. } => Cause::File,
         }
     }

@@ -1,21 +1,22 @@
 //! `gate up`, `gate down`, `gate reset`.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use stagegate_base::{
-    command::compose,
+    command::compose::{self, Orphans},
     config::{Config, EPHEMERAL, Environment},
     exit::Exit,
-    text,
+    text::{self, counted},
 };
 use stagegate_host::{
-    deployment::{self, DeploymentError},
+    deployment::{self, DeploymentError, Started},
     engine::Engine,
     lock::{self, Lock},
     paths::StateDir,
     process::Runner,
     release,
     signal::{self, Again},
+    storage,
 };
 
 use crate::{
@@ -29,7 +30,11 @@ pub(super) async fn up(config: &Arc<Config>, args: cli::Up) -> Result<Exit, Fail
     let environment = lasting(super::named(config, args.env.as_ref())?)?;
     let confirm = args.confirm.as_deref();
     ask::confirmed(environment, confirm)?;
-    super::report_shell(environment);
+    // The first start makes the workdir, with the files that tell which variables are used.
+    let is_there = environment.workdir.is_dir();
+    if is_there {
+        super::report_shell(environment);
+    }
     let state = StateDir::of(config, &environment.project);
     let lock = taken(&state, environment, "gate up")?;
     let engine = Engine::connect().await?;
@@ -38,14 +43,19 @@ pub(super) async fn up(config: &Arc<Config>, args: cli::Up) -> Result<Exit, Fail
         let what = "replacing the live release without checks, backup or rollback (`gate promote` has all three)";
         ask::refuse_if_protected(environment, confirm, what)?;
     }
-    come_up(config, environment, &engine, args.release.as_deref(), lock).await
+    let orphans = if args.remove_orphans { Orphans::Remove } else { Orphans::Leave };
+    let ended = come_up(config, environment, &engine, (args.release.as_deref(), orphans), lock).await;
+    if !is_there {
+        super::report_shell(environment);
+    }
+    ended
 }
 
 async fn come_up(
     config: &Arc<Config>,
     environment: &Environment,
     engine: &Engine,
-    revision: Option<&str>,
+    (revision, orphans): (Option<&str>, Orphans),
     lock: Lock,
 ) -> Result<Exit, Failure> {
     let id = format!("{}-up", super::new_run());
@@ -60,7 +70,7 @@ async fn come_up(
     let started = std::time::Instant::now();
     let signals = signal::listen(Again::Ends);
     let came = tokio::select! {
-        came = deployment::bring_up(&runner, engine, config, environment, revision, &id) => came,
+        came = deployment::bring_up(&runner, engine, config, environment, revision, (&id, orphans)) => came,
         () = signals.first() => {
             let mark = lock::mark(&state, &id);
             // A half-done `docker compose up` would go on otherwise, and start what is told of as not started.
@@ -70,13 +80,21 @@ async fn come_up(
         }
     };
     drop(lock);
-    let release = came.map_err(|error| not_up(error, &log))?;
+    let Started { release, unknown } = came.map_err(|error| not_up(error, &log))?;
     say(&format!(
         "`{}` is up with release {} ({:.1} s)",
         environment.name,
         release.name,
         started.elapsed().as_secs_f64()
     ));
+    if !unknown.is_empty() {
+        say(&format!(
+            "note: not in the compose files, and left running: {}. `gate up --env {} --remove-orphans` removes them; a \
+             promotion is refused while they are there",
+            unknown.join(", "),
+            environment.name
+        ));
+    }
     Ok(Exit::Passed)
 }
 
@@ -108,31 +126,70 @@ pub(super) async fn down(config: &Arc<Config>, args: cli::Down) -> Result<Exit, 
     ask::refuse_if_protected(environment, args.confirm.as_deref(), "taking it down")?;
     let what =
         if args.volumes { "containers, networks and ALL DATA" } else { "containers and networks (data is kept)" };
-    ask::confirm(&format!("Remove {what} of `{}` ({})?", environment.name, environment.project), args.yes)?;
+    let engine = Engine::connect().await?;
+    let stays = if args.volumes { stays(&engine, environment).await? } else { String::new() };
+    ask::confirm(&format!("Remove {what} of `{}` ({})?{stays}", environment.name, environment.project), args.yes)?;
     let state = StateDir::of(config, &environment.project);
     let _lock = taken(&state, environment, "gate down")?;
-    take_down(environment, args.volumes).await?;
+    take_down(environment, &engine, args.volumes).await?;
     Ok(Exit::Passed)
 }
 
 pub(super) async fn reset(config: &Arc<Config>, args: cli::Reset) -> Result<Exit, Failure> {
     let environment = lasting(super::named(config, args.env.as_ref())?)?;
     ask::refuse_if_protected(environment, args.confirm.as_deref(), "deleting all its data")?;
-    ask::confirm(&format!("Delete ALL DATA of `{}` ({})?", environment.name, environment.project), args.yes)?;
+    let engine = Engine::connect().await?;
+    let stays = stays(&engine, environment).await?;
+    ask::confirm(&format!("Delete ALL DATA of `{}` ({})?{stays}", environment.name, environment.project), args.yes)?;
     let state = StateDir::of(config, &environment.project);
     let lock = taken(&state, environment, "gate reset")?;
-    let engine = Engine::connect().await?;
     // What is deleted comes back only if the release can be resolved, so that is tried first.
     stagegate_host::project::Project::load(&Runner::default(), config, &environment.name).await?;
-    take_down(environment, true).await?;
-    come_up(config, environment, &engine, None, lock).await
+    take_down(environment, &engine, true).await?;
+    come_up(config, environment, &engine, (None, Orphans::Leave), lock).await
 }
 
-async fn take_down(environment: &Environment, volumes: bool) -> Result<(), Failure> {
+async fn take_down(environment: &Environment, engine: &Engine, volumes: bool) -> Result<(), Failure> {
+    let storage = storage::of_project(engine, &environment.project).await?;
     let down = compose::down(&environment.project, volumes);
     Runner::default().run_ok(&down, DOWN_WITHIN).await?;
-    say(&format!("`{}` is down{}", environment.name, if volumes { ", its data is deleted" } else { "" }));
+    say(&format!("`{}` is down", environment.name));
+    if !volumes {
+        return Ok(());
+    }
+    let (gone, left) = storage::gone_and_left(engine, &storage).await?;
+    if !gone.is_empty() {
+        say(&format!("deleted: {} ({})", counted(gone.len(), "volume"), gone.join(", ")));
+    }
+    let left = left.into_iter().map(|name| format!("volume {name}, which is not of this project"));
+    let left: Vec<String> = left.chain(storage.paths.iter().map(of_host)).collect();
+    if !left.is_empty() {
+        say(&format!("not deleted: {}", left.join("; ")));
+    }
     Ok(())
+}
+
+fn of_host((path, service): &(String, String)) -> String {
+    format!("{path}, mounted by `{service}`")
+}
+
+/// Returns a sentence on data that lies outside of the project's volumes; empty where there is none.
+async fn stays(engine: &Engine, environment: &Environment) -> Result<String, Failure> {
+    let storage = storage::of_project(engine, &environment.project).await?;
+    let own: BTreeSet<String> = engine.volumes_of(&environment.project).await?.into_iter().collect();
+    let mut left: Vec<String> = Vec::new();
+    for name in storage.volumes.difference(&own) {
+        // An anonymous volume has no label; it goes with its container.
+        if !is_anonymous(name) {
+            left.push(format!("volume {name}"));
+        }
+    }
+    left.extend(storage.paths.iter().map(of_host));
+    Ok(if left.is_empty() { String::new() } else { format!(" It does not delete {}.", left.join("; ")) })
+}
+
+fn is_anonymous(volume: &str) -> bool {
+    volume.len() == 64 && volume.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn taken(state: &StateDir, environment: &Environment, what: &str) -> Result<Lock, Failure> {

@@ -58,6 +58,9 @@ pub struct Up {
     /// environment with running containers also needs --confirm
     #[arg(long, value_name = "REV")]
     pub release: Option<String>,
+    /// Also remove containers of the compose project that no service of the release has
+    #[arg(long)]
+    pub remove_orphans: bool,
     /// For a protected environment: its name, to confirm that it is meant
     #[arg(long, value_name = "NAME")]
     pub confirm: Option<String>,

@@ -3,15 +3,17 @@
 mod failure;
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use stagegate_base::{
-    command::compose,
+    command::compose::{self, Orphans},
     compose::drift,
     config::{Config, Environment},
+    container::Container,
     lifetime::time_to_start,
     release::Release,
 };
@@ -28,6 +30,7 @@ use crate::{
 pub use failure::{LastWords, NotReady};
 
 const UP_WITHIN: Duration = Duration::from_secs(600);
+const STOP_WITHIN: Duration = Duration::from_secs(120);
 
 /// A stack that did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +60,15 @@ pub enum DeploymentError {
     },
 }
 
+/// An environment that is up.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// What it runs.
+    pub release: Release,
+    /// Containers of the project that belong to no service of the release, and were left alone.
+    pub unknown: Vec<String>,
+}
+
 /// Starts the services of a frozen model and takes away those that it does not have.
 ///
 /// It ends as soon as a service has failed for good: Compose would wait for it until its time is over.
@@ -70,6 +82,16 @@ pub async fn up(
     model: &Path,
     within: Duration,
 ) -> Result<(), DeploymentError> {
+    start(runner, engine, stack, (model, Orphans::Remove), within).await
+}
+
+async fn start(
+    runner: &Runner,
+    engine: &Engine,
+    stack: &Stack<'_>,
+    (model, orphans): (&Path, Orphans),
+    within: Duration,
+) -> Result<(), DeploymentError> {
     sweep_renamed(runner, engine, stack.project).await?;
     let (since, began) = (jiff::Timestamp::now(), Instant::now());
     let mut lost = Vec::new();
@@ -80,7 +102,7 @@ pub async fn up(
             Err(_) => std::future::pending().await,
         }
     };
-    let ended = runner.run_unless(&compose::up(stack.project, model), within, stop).await;
+    let ended = runner.run_unless(&compose::up(stack.project, model, orphans), within, stop).await;
     let Err(error) = ended else { return Ok(()) };
     if lost.is_empty() {
         lost = ready::lost_since(engine, stack, since).await.unwrap_or_default();
@@ -117,7 +139,10 @@ pub async fn wait_until_ready(runner: &Runner, engine: &Engine, stack: &Stack<'_
         if !found.missing().is_empty() {
             return Err(NotReady::of(runner, engine, stack, &found, began.elapsed()).await.into());
         }
-        let differs = drift(stack.model, &found.containers);
+        // Containers of no service are for the caller to judge: waiting does not change them.
+        let known: Vec<Container> =
+            found.containers.into_iter().filter(|container| stack.model.has(&container.service)).collect();
+        let differs = drift(stack.model, &known);
         if differs.is_empty() {
             return Ok(());
         }
@@ -138,7 +163,8 @@ fn is_renamed(name: &str) -> bool {
 
 /// Brings an environment up from its workdir, or from a release that is checked out there first, and records it.
 ///
-/// The caller holds the environment's lock. `id` names the snapshot that is kept of it.
+/// The caller holds the environment's lock. `id` names the snapshot that is kept of it. Services that the release before
+/// had are removed; containers that no release had are left, unless `orphans` says otherwise.
 ///
 /// # Errors
 /// [`DeploymentError`] with what did not come up; what runs then is left for looking at.
@@ -148,8 +174,8 @@ pub async fn bring_up(
     config: &Arc<Config>,
     environment: &Environment,
     revision: Option<&str>,
-    id: &str,
-) -> Result<Release, DeploymentError> {
+    (id, orphans): (&str, Orphans),
+) -> Result<Started, DeploymentError> {
     let release = release_for(runner, config, environment, revision).await?;
     let state = StateDir::of(config, &environment.project);
     let old = release::deployed(&state)?;
@@ -169,11 +195,39 @@ pub async fn bring_up(
     let runner = runner.clone().with_mask(stagegate_base::redact::Mask::new(model.secrets()));
     let within = time_to_start(environment, &model);
     let stack = Stack { config, project: &environment.project, model: &model, within };
-    up(&runner, engine, &stack, &snapshot.model_file(), UP_WITHIN.max(within)).await?;
+    if let Some(old) = &old {
+        remove_dropped(&runner, engine, &stack, old).await?;
+    }
+    start(&runner, engine, &stack, (&snapshot.model_file(), orphans), UP_WITHIN.max(within)).await?;
     migrate(&runner, config, environment, &snapshot).await?;
     wait_until_ready(&runner, engine, &stack).await?;
     release::record_deployed(&state, &dir)?;
-    Ok(release)
+    let containers = engine.project(&environment.project).await?;
+    let unknown = containers.into_iter().filter(|c| !c.one_off && !model.has(&c.service)).map(|c| c.name).collect();
+    Ok(Started { release, unknown })
+}
+
+/// Removes the containers of services that the release before had and this one does not; what else runs in the project
+/// is not the gate's.
+async fn remove_dropped(
+    runner: &Runner,
+    engine: &Engine,
+    stack: &Stack<'_>,
+    old: &Snapshot,
+) -> Result<(), DeploymentError> {
+    let is_dropped = |service: &String| old.model.has(service) && !stack.model.has(service);
+    let mut containers = engine.project(stack.project).await?;
+    containers.retain(|container| !container.one_off && is_dropped(&container.service));
+    if containers.is_empty() {
+        return Ok(());
+    }
+    let services: BTreeSet<String> = containers.iter().map(|container| container.service.clone()).collect();
+    let stop = compose::stop(stack.project, &old.model_file(), &services.into_iter().collect::<Vec<_>>());
+    runner.run_ok(&stop, STOP_WITHIN).await?;
+    for container in &containers {
+        engine.remove(&container.id).await?;
+    }
+    Ok(())
 }
 
 async fn release_for(

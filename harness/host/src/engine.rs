@@ -14,8 +14,8 @@ use bollard::{
     errors::Error as BollardError,
     models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as Status, HealthStatusEnum, PortMap},
     query_parameters::{
-        InspectContainerOptions, ListContainersOptionsBuilder, LogsOptions, LogsOptionsBuilder,
-        RemoveContainerOptionsBuilder, StatsOptionsBuilder,
+        InspectContainerOptions, ListContainersOptionsBuilder, ListVolumesOptionsBuilder, LogsOptions,
+        LogsOptionsBuilder, RemoveContainerOptionsBuilder, StatsOptionsBuilder,
     },
 };
 use futures_util::{StreamExt, future::try_join_all};
@@ -149,6 +149,29 @@ impl Engine {
             Ok(image) => Ok(image.id),
             Err(error) if is_missing(&error) => Ok(None),
             Err(source) => Err(refused(&format!("inspect image {reference}"))(source)),
+        }
+    }
+
+    /// Returns the names of the volumes that Compose made for a project.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer.
+    pub async fn volumes_of(&self, project: &str) -> Result<Vec<String>, EngineError> {
+        let filters = HashMap::from([("label", vec![format!("{PROJECT_LABEL}={project}")])]);
+        let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
+        let listed = self.docker.list_volumes(Some(options)).await.map_err(refused("list volumes"))?;
+        Ok(listed.volumes.unwrap_or_default().into_iter().map(|volume| volume.name).collect())
+    }
+
+    /// Tells whether a volume exists.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer.
+    pub async fn has_volume(&self, name: &str) -> Result<bool, EngineError> {
+        match self.docker.inspect_volume(name).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_missing(&error) => Ok(false),
+            Err(source) => Err(refused("inspect a volume")(source)),
         }
     }
 

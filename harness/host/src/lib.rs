@@ -22,5 +22,6 @@ pub mod release;
 pub mod shapes;
 pub mod signal;
 pub mod sockets;
+pub mod storage;
 pub mod tree;
 pub mod waivers;

@@ -185,7 +185,7 @@ pub fn source(environment: &Environment) -> Result<Source, ProjectError> {
         let way_out = format!("create it with `gate up --env {} --release REV`", environment.name);
         return Err(missing("workdir", &environment.workdir, way_out));
     }
-    let files: Vec<PathBuf> = environment.compose.iter().map(|file| environment.workdir.join(file)).collect();
+    let files: Vec<PathBuf> = compose_files(environment).iter().map(|file| environment.workdir.join(file)).collect();
     if let Some(file) = files.iter().find(|file| !file.is_file()) {
         let way_out = format!("name its files in `compose` of [environments.{}]", environment.name);
         return Err(missing("compose file", file, way_out));
@@ -199,6 +199,44 @@ pub fn source(environment: &Environment) -> Result<Source, ProjectError> {
         files,
         env_files: environment.env_files.clone(),
     })
+}
+
+/// The names that Compose looks for, in its order, and those of the override files.
+// Source: compose-go 2.0, cli/options.go: DefaultFileNames, DefaultOverrideFileNames.
+const FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+const OVERRIDES: [&str; 4] =
+    ["compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml"];
+
+/// Returns the compose files that the configuration or the env files name, in the order in which they count.
+#[must_use]
+pub fn named_files(environment: &Environment) -> Vec<PathBuf> {
+    if !environment.compose.is_empty() {
+        return environment.compose.clone();
+    }
+    let env: Vec<String> = environment.env_files.iter().filter_map(|file| std::fs::read_to_string(file).ok()).collect();
+    let separator = variables::setting(&env, "COMPOSE_PATH_SEPARATOR").unwrap_or(":");
+    let named = variables::setting(&env, "COMPOSE_FILE").filter(|files| !files.is_empty());
+    named.into_iter().flat_map(|files| files.split(separator)).map(PathBuf::from).collect()
+}
+
+/// Returns the compose files of an environment, relative to its workdir, as Compose finds them where none are named.
+fn compose_files(environment: &Environment) -> Vec<PathBuf> {
+    let named = named_files(environment);
+    if !named.is_empty() {
+        return named;
+    }
+    let exists = |name: &&str| environment.workdir.join(name).is_file();
+    let first = |names: [&'static str; 4]| names.into_iter().find(exists).map(PathBuf::from);
+    // One of them has to be there; the error names the usual one.
+    let file = first(FILES).unwrap_or_else(|| PathBuf::from(FILES[2]));
+    [Some(file), first(OVERRIDES)].into_iter().flatten().collect()
+}
+
+/// Returns the names of override files that Compose would read where no files are named.
+#[must_use]
+pub fn override_files(environment: &Environment) -> Vec<PathBuf> {
+    let names = if named_files(environment).is_empty() { &OVERRIDES[..] } else { &[] };
+    names.iter().map(PathBuf::from).collect()
 }
 
 /// Lets Compose resolve files to a model in which the services of active profiles have no profile any more.

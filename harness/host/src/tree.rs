@@ -40,6 +40,16 @@ pub enum TreeError {
         /// Where it would be.
         path: PathBuf,
     },
+    /// A secret or config that only Swarm has.
+    #[error(
+        "{what} `{name}` is external, which only Swarm supports; give it a `file` or `environment` in the compose files"
+    )]
+    External {
+        /// `secret` or `config`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
     /// A file could not be handled.
     #[error("cannot read {}", path.display())]
     File {
@@ -77,8 +87,8 @@ impl Tree<'_> {
     /// # Errors
     /// [`TreeError`] that names the file or holds what Compose said.
     pub async fn read(&self) -> Result<Read, TreeError> {
+        let mut beside = self.bring_compose_files().await?;
         let source = project::source(&Environment { workdir: self.dir.to_path_buf(), ..self.environment.clone() })?;
-        let mut beside = Vec::new();
         loop {
             let error = match project::whole(self.runner, &self.environment.name, &source).await {
                 Ok(model) => return Ok(Read { model: self.with_paths_beside(&model)?, beside }),
@@ -93,6 +103,22 @@ impl Tree<'_> {
                 beside.push(self.environment.workdir.join(path));
             }
         }
+    }
+
+    /// Brings the compose files that the workdir has and git does not, such as an override file of one host.
+    async fn bring_compose_files(&self) -> Result<Vec<PathBuf>, TreeError> {
+        let mut beside = Vec::new();
+        let named = project::named_files(self.environment).into_iter().chain(project::override_files(self.environment));
+        for path in named.filter(|path| self.is_aside() && path.is_relative() && self.is_only_in_workdir(path)) {
+            // One that an earlier release has in git was removed by this one.
+            let list = git::tracked(&self.environment.workdir, &path);
+            let tracked = self.runner.run(&list, LIST_WITHIN).await.is_ok_and(|output| !output.stdout.is_empty());
+            if !tracked {
+                self.bring(&path)?;
+                beside.push(self.environment.workdir.join(path));
+            }
+        }
+        Ok(beside)
     }
 
     fn is_aside(&self) -> bool {
@@ -145,6 +171,9 @@ impl Tree<'_> {
                 moved.insert(path, other.to_string_lossy().into_owned());
             }
         }
+        if let Some((what, name)) = model.external_secret() {
+            return Err(TreeError::External { what, name });
+        }
         let model = model.with_sources(&moved);
         let mut files = model.files_of_secrets().into_iter().map(PathBuf::from);
         match files.find(|file| !file.exists()) {
@@ -156,8 +185,8 @@ impl Tree<'_> {
         }
     }
 
-    /// Hashes what each service mounts of the release, by service: files that git has, files that only it reads, and
-    /// the values of its configs. Data that lies in the same folder is none of the release's.
+    /// Hashes what each service mounts of the release, by service: files that git has, files that only it reads, its
+    /// secrets and configs. Data that lies in the same folder is none of the release's.
     ///
     /// # Errors
     /// [`TreeError::File`].
@@ -167,6 +196,10 @@ impl Tree<'_> {
             let mut all = String::new();
             for bind in model.binds(&service) {
                 all.push_str(&self.mount(&bind).await?);
+            }
+            for source in model.secret_files_of(&service) {
+                // A checkout replaces the file, and the container would keep the one that it was created with.
+                all.push_str(&self.mount(&Bind { source, target: String::new(), read_only: true }).await?);
             }
             let contents = model.contents(&service);
             if !contents.is_empty() {

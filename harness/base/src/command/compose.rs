@@ -61,13 +61,26 @@ pub fn build(source: &Source, services: &[String]) -> Command {
     of_source(source).args(["--profile", "*", "build"]).args(services.iter().cloned())
 }
 
-/// Starts the services of a frozen model: nothing is built or pulled, containers of gone services are removed.
+/// What becomes of containers of the project whose service is not in the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Orphans {
+    /// They are removed.
+    Remove,
+    /// They stay: somebody else may have started them.
+    Leave,
+}
+
+/// Starts the services of a frozen model; nothing is built or pulled.
 ///
 /// There is no `--wait`: it ends well for a crash loop without a healthcheck and ill for a one-shot service that
 /// ended well, so the caller asks the Engine instead.
 #[must_use]
-pub fn up(project: &str, model: &Path) -> Command {
-    of_model(project, model).args(["up", "--detach", "--no-build", "--pull", "never", "--remove-orphans"])
+pub fn up(project: &str, model: &Path, orphans: Orphans) -> Command {
+    let command = of_model(project, model).args(["up", "--detach", "--no-build", "--pull", "never"]);
+    match orphans {
+        Orphans::Remove => command.arg("--remove-orphans"),
+        Orphans::Leave => command,
+    }
 }
 
 /// Starts some services of a frozen model and what they depend on.

@@ -71,18 +71,21 @@ pub fn ignored<'a>(
     env: &[String],
 ) -> Vec<String> {
     let used: BTreeSet<&str> = compose.iter().flat_map(|text| used_in(text)).collect();
-    let is_ignored = |name: &str, value: &str| {
-        let set = env.iter().flat_map(|text| settings(text)).filter(|(key, _)| *key == name).map(|(_, value)| value);
-        match set.last() {
-            Some(in_file) => in_file != value,
-            None => used.contains(name) || OF_COMPOSE.contains(&name),
-        }
+    let is_ignored = |name: &str, value: &str| match setting(env, name) {
+        Some(in_file) => in_file != value,
+        None => used.contains(name) || OF_COMPOSE.contains(&name),
     };
     // PWD is set to the folder of the files, which is what they mean by it.
     let is_own = |name: &str| is_passed_on(name) || name == "PWD";
     let names = shell.into_iter().filter(|(name, value)| !is_own(name) && is_ignored(name, value));
     let names: BTreeSet<String> = names.map(|(name, _)| name.to_owned()).collect();
     names.into_iter().collect()
+}
+
+/// Returns what the last of the env files' texts sets a variable to, its quotes taken away.
+#[must_use]
+pub fn setting<'a>(env: &'a [String], name: &str) -> Option<&'a str> {
+    env.iter().flat_map(|text| settings(text)).filter(|(key, _)| *key == name).map(|(_, value)| value).last()
 }
 
 fn is_word(c: char) -> bool {

@@ -51,9 +51,28 @@ impl Model {
     /// Returns the files that the secrets and configs of active services are read from.
     #[must_use]
     pub fn files_of_secrets(&self) -> BTreeSet<String> {
-        let active = || self.services_map().filter(|(name, _)| !self.has_profile(name));
+        let active = self.services().into_iter().filter(|name| !self.has_profile(name));
+        active.flat_map(|name| self.secret_files_of(&name)).collect()
+    }
+
+    /// Returns a secret or config of an active service that Compose refuses, since it is one of Swarm's.
+    #[must_use]
+    pub fn external_secret(&self) -> Option<(&'static str, String)> {
+        let active = self.services_map().filter(|(name, _)| !self.has_profile(name));
+        active.flat_map(|(_, service)| ["secrets", "configs"].map(|kind| (kind, service))).find_map(
+            |(kind, service)| {
+                let names = service[kind].as_array().into_iter().flatten().filter_map(|entry| entry["source"].as_str());
+                let mut external = names.filter(|name| self.json()[kind][*name]["external"] == true);
+                external.next().map(|name| (kind.trim_end_matches('s'), name.to_owned()))
+            },
+        )
+    }
+
+    /// Returns the files that the secrets and configs of a service are read from.
+    #[must_use]
+    pub fn secret_files_of(&self, service: &str) -> BTreeSet<String> {
         let of_kind = |kind: &'static str| {
-            let used = active().flat_map(move |(_, service)| service[kind].as_array().into_iter().flatten());
+            let used = self.service(service)[kind].as_array().into_iter().flatten();
             used.filter_map(move |entry| self.json()[kind][entry["source"].as_str()?]["file"].as_str())
         };
         of_kind("secrets").chain(of_kind("configs")).map(str::to_owned).collect()

@@ -108,7 +108,7 @@ pub struct Environment {
     pub project: String,
     /// The folder that holds the release: absolute.
     pub workdir: PathBuf,
-    /// Compose files, relative to `workdir`.
+    /// Compose files, relative to `workdir`; found as Compose finds them where there are none.
     pub compose: Vec<PathBuf>,
     /// Env files: absolute, later ones win.
     pub env_files: Vec<PathBuf>,

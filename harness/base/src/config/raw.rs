@@ -54,7 +54,7 @@ struct RawConfig {
 #[serde(deny_unknown_fields)]
 struct RawProject {
     name: Spanned<String>,
-    #[serde(default = "default_compose")]
+    #[serde(default)]
     compose: Vec<PathBuf>,
     state_dir: Option<PathBuf>,
 }
@@ -140,10 +140,6 @@ struct RawGate {
     #[serde(default)]
     notify_command: Vec<String>,
     notify_webhook: Option<String>,
-}
-
-fn default_compose() -> Vec<PathBuf> {
-    vec![PathBuf::from("docker-compose.yml")]
 }
 
 pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {

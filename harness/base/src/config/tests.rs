@@ -45,7 +45,7 @@ fn what_is_not_said_has_a_default() {
     let staging = config.environment("staging").unwrap();
     assert_eq!(staging.project, "shop-staging");
     assert_eq!(staging.workdir, Path::new("/srv/shop-staging"));
-    assert_eq!(staging.compose, [PathBuf::from("docker-compose.yml")]);
+    assert_eq!(staging.compose, Vec::<PathBuf>::new(), "they are found as Compose finds them");
     assert_eq!(config.environment("production").unwrap().env_files.len(), 2);
     assert_eq!(config.services["db"].port, 5432);
     assert_eq!(config.gate.verify_within, Span(Duration::from_secs(120)));

@@ -115,3 +115,49 @@ async fn values_of_secrets_are_those_of_the_env_file_and_a_missing_one_is_named(
     assert!(model.secrets().iter().any(|secret| secret.expose().ends_with(" c")), "{:?}", model.json()["configs"]);
     assert!(!model.has_profile("tool"));
 }
+
+#[tokio::test]
+async fn an_override_file_is_read_as_compose_reads_it_and_one_that_git_ignores_is_the_workdirs() {
+    let folders = Folders::new("override", "services:\n  web:\n    image: none\n");
+    folders.write("work/docker-compose.override.yml", "services:\n  web:\n    environment: {FROM: workdir}\n");
+    let read = folders.read().await.unwrap();
+    assert_eq!(read.model.variable("web", "FROM").unwrap().expose(), "workdir");
+    assert_eq!(read.beside, [folders.0.join("work/docker-compose.override.yml")]);
+
+    folders.write("tree/docker-compose.override.yml", "services:\n  web:\n    environment: {FROM: release}\n");
+    let read = folders.read().await.unwrap();
+    assert_eq!(read.model.variable("web", "FROM").unwrap().expose(), "release");
+}
+
+#[tokio::test]
+async fn files_that_the_env_file_names_are_read_in_place_of_the_usual_ones() {
+    let folders = Folders::new("named", "services:\n  web:\n    image: none\n");
+    folders.write("tree/other.yml", "services:\n  api:\n    image: none\n");
+    folders.write("work.env", "COMPOSE_FILE=other.yml\n");
+    let environment = Environment { env_files: vec![folders.0.join("work.env")], ..folders.environment() };
+    let runner = Runner::default();
+    let tree = Tree { runner: &runner, environment: &environment, dir: &folders.0.join("tree") };
+    assert_eq!(tree.read().await.unwrap().model.services(), ["api"]);
+}
+
+#[tokio::test]
+async fn another_secret_or_config_file_changes_the_hash() {
+    let compose = "services:\n  web:\n    image: none\n    secrets: [key]\n    configs: [motd]\nsecrets:\n  key: {file: \
+                   ./key}\nconfigs:\n  motd: {file: ./motd}\n";
+    let folders = Folders::new("secrets", compose);
+    for name in ["key", "motd"] {
+        folders.write(&format!("tree/{name}"), "one");
+    }
+    let before = folders.mounts().await;
+    folders.write("tree/key", "two");
+    let with_key = folders.mounts().await;
+    folders.write("tree/motd", "two");
+    assert!(with_key != before && folders.mounts().await != with_key);
+}
+
+#[tokio::test]
+async fn a_secret_of_swarm_is_refused_by_its_name() {
+    let compose = "services:\n  web:\n    image: none\n    secrets: [key]\nsecrets:\n  key: {external: true}\n";
+    let said = Folders::new("external", compose).read().await.unwrap_err().to_string();
+    assert!(said.contains("secret `key` is external"), "{said}");
+}

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use super::{Decision, End, Entry, Kind, Line, Plan};
-use stagegate_base::{command, exit::Exit};
+use stagegate_base::{
+    command::{self, compose::Orphans},
+    exit::Exit,
+};
 
 /// Returns the end of a run in words.
 #[must_use]
@@ -62,7 +65,7 @@ pub fn by_hand(plan: &Plan, dir: &Path, end: End) -> Vec<String> {
                     "#   comment on database \"{name}\" is null;  -- the gate's mark; or your own comment"
                 ));
             }
-            lines.push(command::compose::up(&plan.project, &dir.join("old/model.json")).line());
+            lines.push(command::compose::up(&plan.project, &dir.join("old/model.json"), Orphans::Remove).line());
             lines.push(format!("gate unlock --env {target} --run {}", plan.run));
             lines
         }
