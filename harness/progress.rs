@@ -2,7 +2,7 @@
 
 use std::{
     io::{IsTerminal, Write},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -85,11 +85,21 @@ pub(crate) fn tell_end(plan: &Plan, lines: &[Line], dir: &Path) {
     if let Some(reason) = reason(lines).filter(|_| *end != End::Promoted) {
         crate::failure::say(&format!("reason: {reason}"));
     }
-    let by_hand = by_hand(plan, dir, *end);
+    let by_hand = by_hand(plan, dir, lines, &dumps(dir));
     if !by_hand.is_empty() {
         crate::failure::say("next steps:");
         by_hand.iter().for_each(|line| crate::failure::say(&format!("  {line}")));
     }
+}
+
+/// Returns the dumps that a run's folder holds.
+fn dumps(dir: &Path) -> Vec<PathBuf> {
+    let files = [dir.to_path_buf(), dir.join("backup")].into_iter().filter_map(|dir| std::fs::read_dir(dir).ok());
+    let paths = files.flatten().flatten().map(|entry| entry.path());
+    let mut dumps: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|ending| ending == "dump")).collect();
+    dumps.sort();
+    dumps
 }
 
 /// Returns how long the rollback took, from the decision to its verification.

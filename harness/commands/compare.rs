@@ -28,7 +28,8 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Compare) -> Result<Exit
     let mut left = read::side(&engine, config, &a).await?;
     let mut right = read::side(&engine, config, &b).await?;
     read::time(&engine, config, &mut left, &mut right).await?;
-    let mut planned = Vec::new();
+    // Checks that are not run are missing all the same: too little evidence makes no score.
+    let mut planned = required_evidence(config, &a)?;
     if !args.no_suites {
         let suites = Suites { config: Arc::clone(config) };
         say(&format!("running the suites against `{a}` and `{b}`"));
@@ -60,7 +61,16 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Compare) -> Result<Exit
     Ok(ended(&verdict, args.accept_caution))
 }
 
-/// Asks the suites of one side, keeps what they found there, and returns what should have run.
+/// Returns the checks that a score of an environment rests on.
+fn required_evidence(config: &Config, environment: &str) -> Result<Vec<stagegate_base::record::Planned>, Failure> {
+    let environment = config.environment(environment)?;
+    Ok(stagegate_suites::suite_run::planned(
+        config,
+        &stagegate_suites::trials(stagegate_suites::Scope { config, environment }),
+    ))
+}
+
+/// Runs the suites of one side, keeps what they found there, and returns what should have run.
 async fn examined(suites: &Suites, config: &Config, side: &mut Side) -> Vec<stagegate_base::record::Planned> {
     let found = suites.examine(&side.environment, config.gate.soak.0.min(crate::examine::SHORT_SOAK)).await;
     side.records = found.records;

@@ -6,6 +6,7 @@ use stagegate_base::{
     config::{Config, Environment},
     exit::Exit,
     release::Release,
+    text::one_line,
 };
 use stagegate_gate_act::{
     journal::{self, StoreError},
@@ -101,7 +102,7 @@ fn as_text(dir: &std::path::Path, plan: &Plan, lines: &[Line]) -> String {
         dir.display()
     );
     if let Some(reason) = reason(lines).filter(|_| !matches!(end_of(lines), Some((End::Promoted, _)))) {
-        text.push_str(&format!("\n    {reason}"));
+        text.push_str(&format!("\n    {}", one_line(reason)));
     }
     text
 }

@@ -58,6 +58,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     for notice in &config.notices {
         crate::failure::say(&format!("notice: {}: {notice}", config.path.display()));
     }
+    let mut recovered = true;
     match &cli.command {
         Command::Config(_)
         | Command::Env
@@ -72,11 +73,10 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         | Command::Test(_)
         | Command::Bench(_)
         | Command::Compare(_)
-        | Command::Schema(_) => {
-            if let Err(failure) = recovery::finish_all(&config).await {
-                crate::failure::say(&failure.text());
-            }
-        }
+        | Command::Schema(_) => match recovery::finish_all(&config).await {
+            Ok(well) => recovered = well,
+            Err(failure) => crate::failure::say(&failure.text()),
+        },
         _ => {
             if !recovery::finish_all(&config).await? {
                 return Err(Failure::manual(
@@ -96,7 +96,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Up(args) => environment::up(&config, args).await,
         Command::Down(args) => environment::down(&config, args).await,
         Command::Reset(args) => environment::reset(&config, args).await,
-        Command::Status(args) => status::status(&config, args).await,
+        Command::Status(args) => status::status(&config, args).await.map(|exit| after_recovery(exit, recovered)),
         Command::Logs(args) => show::logs(&config, args).await,
         Command::History(args) => history::show(&config, args),
         Command::Resume(args) => history::resume(&config, args).await,
@@ -109,6 +109,11 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
             Ok(Exit::Passed)
         }
     }
+}
+
+/// Returns how a command ends that passed after its own recovery of an earlier run: not well where that got stuck.
+fn after_recovery(exit: Exit, recovered: bool) -> Exit {
+    if exit == Exit::Passed && !recovered { Exit::PersonNeeded } else { exit }
 }
 
 /// Returns the environment that was named, by the option or by STAGEGATE_ENV.
@@ -144,4 +149,16 @@ fn report_ignored(source: &Source, of: &str) {
 fn new_run() -> String {
     let now = stagegate_host::clock::stamp();
     format!("{now}-{:04x}", std::process::id() & 0xffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_whose_own_recovery_got_stuck_does_not_end_well() {
+        assert_eq!(after_recovery(Exit::Passed, true), Exit::Passed);
+        assert_eq!(after_recovery(Exit::Passed, false), Exit::PersonNeeded);
+        assert_eq!(after_recovery(Exit::Inconclusive, false), Exit::Inconclusive);
+    }
 }

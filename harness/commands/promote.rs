@@ -37,6 +37,7 @@ pub(super) async fn promote(config: &Arc<Config>, args: cli::Promote) -> Result<
         to: args.to,
         release: args.release,
         accept_caution: args.accept_caution,
+        accept_newer_schema: false,
     };
     conduct(config, request, &RunOptions { plan_only: args.plan, yes: args.yes, json: args.json }).await
 }
@@ -57,7 +58,14 @@ pub(super) async fn rollback(config: &Arc<Config>, args: cli::Rollback) -> Resul
     };
     let kind = Kind::Rollback { run: point.run.clone(), data: args.with_data };
     let release = Some(point.previous.commit.clone());
-    let request = Request { kind, from: args.env.clone(), to: args.env, release, accept_caution: false };
+    let request = Request {
+        kind,
+        from: args.env.clone(),
+        to: args.env,
+        release,
+        accept_caution: false,
+        accept_newer_schema: args.accept_newer_schema,
+    };
     conduct(config, request, &RunOptions { plan_only: false, yes: args.yes, json: args.json }).await
 }
 

@@ -41,6 +41,9 @@ pub struct Rollback {
     /// Also restore the data; newer rows move to database NAME__left_RUN
     #[arg(long)]
     pub with_data: bool,
+    /// Roll back the code only although the release may not work on the current schema
+    #[arg(long, conflicts_with = "with_data")]
+    pub accept_newer_schema: bool,
     /// Do not ask for confirmation
     #[arg(long)]
     pub yes: bool,

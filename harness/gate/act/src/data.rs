@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use stagegate_base::{
     command::compose,
     config::Integrity,
+    container::State,
     mark::{Role, Sessions},
 };
 use stagegate_data_decide::{DataFacts, differences, row_changes};
@@ -36,6 +37,7 @@ impl Run {
     }
 
     pub(super) async fn undo_freeze(&mut self) -> Result<(), StepError> {
+        self.start_stopped_servers().await?;
         for database in &self.plan.databases {
             let server = self.server(database).await?;
             server.end_gate_sessions().await?;
@@ -87,6 +89,7 @@ impl Run {
     ///
     /// One without its mark is somebody else's: it is reported, and fails nothing.
     pub(super) async fn undo_clone(&mut self) -> Result<KeptCopies, StepError> {
+        self.start_stopped_servers().await?;
         let mut left = Vec::new();
         for database in &self.plan.databases {
             let server = self.server(database).await?;
@@ -180,6 +183,16 @@ impl Run {
             databases.push(SwitchedDatabase { database: database.name.clone(), kept_as: failed.name });
         }
         Ok(DataRollback { databases, switch_seconds: switch.as_secs_f64() })
+    }
+
+    /// Starts the database servers where one does not run: after a reboot nothing else may.
+    async fn start_stopped_servers(&self) -> Result<(), StepError> {
+        let containers = self.gate.engine.project(&self.plan.project).await?;
+        let runs = |service: &String| containers.iter().any(|c| c.service == *service && c.state == State::Running);
+        if self.plan.databases.iter().all(|database| runs(&database.service)) {
+            return Ok(());
+        }
+        self.start_old_servers().await
     }
 
     /// Starts the database servers as they were: the release may have replaced one by another that does not start.

@@ -113,8 +113,8 @@ impl Run {
         let examined = self.examine(&self.plan.environments.target, self.plan.soak.0);
         let found = tokio::time::timeout(within, examined).await;
         let stop = || StepError {
-            reason: format!("not verified within {}", self.plan.verify_within),
             exit: Exit::PersonNeeded,
+            ..StepError::blocked(format!("not verified within {}", self.plan.verify_within))
         };
         let checks = found.map_err(|_| stop())??;
         self.stop_at_drift(&self.snapshot("old")?.model).await?;

@@ -13,12 +13,12 @@ use stagegate_base::{
 };
 use stagegate_data_decide::DataFacts;
 use stagegate_gate_decide::promotion::{
-    Facts, Kind, Plan, PlanDatabase, PlanFacts, Request, plan, plan_database, stopped_services, uncommitted,
-    unknown_freeze,
+    Facts, Kind, Plan, PlanDatabase, PlanFacts, Request, SchemaFit, plan, plan_database, schema_fit, stopped_services,
+    uncommitted, unknown_freeze,
 };
 
 use super::{candidate, data::earlier};
-use crate::journal::StoreError;
+use crate::journal::{self, StoreError};
 use stagegate_host::{
     database::{DatabaseError, Server},
     engine::{Engine, EngineError},
@@ -115,6 +115,7 @@ pub async fn prepare_plan(
         (None, None) => return Err(PlanError::SourceUnknown { environment: request.from.clone() }),
     };
     let mut facts = Facts {
+        target: request.to.clone(),
         repository_changes: git.changes(git.repository()).await?,
         source_runs,
         release: release.commit.clone(),
@@ -146,6 +147,10 @@ pub async fn prepare_plan(
     if request.kind == Kind::Promote && old.release == release && has_same_env_files(&old) {
         facts.others.push(format!("{} is live in `{}` already, with the same env files", release.name, request.to));
     }
+    let schema_fit = schema_fit_of(&request.kind, &state)?;
+    if !request.accept_newer_schema {
+        facts.others.extend(schema_fit.as_ref().and_then(|fit| fit.refusal(&release.name)));
+    }
     let databases = databases(config, &target, &old.model, &mut facts).await?;
     facts.free_state = files::free_space(state.root()).unwrap_or(u64::MAX);
     facts.free_volumes = files::free_space(Path::new(&engine.about().await?.0));
@@ -163,6 +168,7 @@ pub async fn prepare_plan(
         candidate_model: &candidate_model,
         source_model: source.deployed.as_ref().map(|snapshot| &snapshot.model),
         source_containers: &source.containers,
+        schema_fit,
         databases,
     });
     facts.taken = taken(&plan, &target, &old.model).await?;
@@ -170,6 +176,14 @@ pub async fn prepare_plan(
         plan.rows_since = rows_since(&plan, &state.run(run), &target, &old.model).await?;
     }
     Ok((plan, facts, old))
+}
+
+/// Returns what is known of the release that a rollback of code alone starts, on the schema that it will meet.
+fn schema_fit_of(kind: &Kind, state: &StateDir) -> Result<Option<SchemaFit>, StoreError> {
+    let Kind::Rollback { run, data: false } = kind else { return Ok(None) };
+    let journals: Vec<_> =
+        journal::runs(&state.runs()).iter().map(|dir| journal::lines(dir)).collect::<Result<_, _>>()?;
+    Ok(Some(schema_fit(run, &journals)))
 }
 
 fn has_same_env_files(deployed: &Snapshot) -> bool {

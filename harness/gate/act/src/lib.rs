@@ -104,22 +104,32 @@ pub struct Gate {
     pub interrupt: watch::Receiver<bool>,
 }
 
+/// The pause before the second try of an undo, and the longest one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
 /// Why a step failed.
 #[derive(Clone, Debug)]
 pub(crate) struct StepError {
     reason: String,
     exit: Exit,
+    /// It may go away by itself: a server, a program or a file failed, and no decision was made.
+    is_transient: bool,
 }
 
 impl StepError {
     fn blocked(reason: impl Into<String>) -> Self {
-        StepError { reason: reason.into(), exit: Exit::Held }
+        StepError { reason: reason.into(), exit: Exit::Held, is_transient: false }
+    }
+
+    fn inconclusive(reason: impl Into<String>) -> Self {
+        StepError { exit: Exit::Inconclusive, ..StepError::blocked(reason) }
     }
 }
 
 impl<E: Error + 'static> From<E> for StepError {
     fn from(error: E) -> Self {
-        StepError::blocked(stagegate_host::error::with_causes(&error))
+        StepError { is_transient: true, ..StepError::blocked(stagegate_host::error::with_causes(&error)) }
     }
 }
 
@@ -134,6 +144,8 @@ pub struct Run {
     facts: Option<Facts>,
     /// When this process began the deploy, since the machine was started.
     deploy_began: Option<Duration>,
+    /// Until when this process tries undos again.
+    retries_end: Option<Instant>,
     /// The target's lock, and that of the source, which is only read.
     _locks: Vec<Lock>,
 }
@@ -155,8 +167,18 @@ impl Run {
         old.copy_to(&dir.join("old"))?;
         let journal = Journal::create(&dir, &plan)?;
         let runner = runner(&state, &plan.run, &dir);
-        let run =
-            Run { gate, state, dir, plan, journal, runner, facts: Some(facts), deploy_began: None, _locks: locks };
+        let run = Run {
+            gate,
+            state,
+            dir,
+            plan,
+            journal,
+            runner,
+            facts: Some(facts),
+            deploy_began: None,
+            retries_end: None,
+            _locks: locks,
+        };
         if let Some(line) = run.journal.lines().first() {
             (run.gate.observe)(line, Duration::ZERO);
         }
@@ -174,8 +196,18 @@ impl Run {
             return Err(StoreError::Text { path: dir, source });
         };
         let runner = runner(&state, &plan.run, &dir);
-        let mut run =
-            Run { gate, state, dir, plan, journal, runner, facts: None, deploy_began: None, _locks: vec![lock] };
+        let mut run = Run {
+            gate,
+            state,
+            dir,
+            plan,
+            journal,
+            runner,
+            facts: None,
+            deploy_began: None,
+            retries_end: None,
+            _locks: vec![lock],
+        };
         run.write(Entry::Resumed { reason: reason.to_owned() }, Duration::ZERO)?;
         Ok(run)
     }
@@ -249,11 +281,30 @@ impl Run {
     async fn unmake(&mut self, step: Step) -> Result<(), StoreError> {
         self.write(Entry::UndoBegun { step }, Duration::ZERO)?;
         let started = Instant::now();
-        let entry = match self.undo(step).await {
+        let entry = match self.undo_with_pauses(step).await {
             Ok(report) => Entry::Undone { report },
             Err(error) => Entry::UndoFailed { step, reason: self.runner.mask().apply(&error.reason) },
         };
         self.write(entry, started.elapsed())
+    }
+
+    /// Undoes a step. What may go away by itself is tried again, with growing pauses, within half of the time that a
+    /// rollback has: a server that crashed, or is started, needs some seconds.
+    async fn undo_with_pauses(&mut self, step: Step) -> Result<UndoReport, StepError> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match self.undo(step).await {
+                Err(error) if error.is_transient => error,
+                outcome => return outcome,
+            };
+            let ends = *self.retries_end.get_or_insert_with(|| Instant::now() + self.plan.verify_within.0 / 2);
+            if Instant::now() + pause > ends {
+                return Err(error);
+            }
+            self.runner.note(&format!("undo of {}: {}; next try in {pause:?}", step.title(), error.reason));
+            tokio::time::sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
     }
 
     fn write(&mut self, entry: Entry, took: Duration) -> Result<(), StoreError> {
@@ -320,7 +371,7 @@ impl Run {
     /// Examines the source first: a release that is not healthy needs no other reason to be blocked.
     async fn validate(&self) -> Result<Validation, StepError> {
         let found = self.gate.examine.examine(&self.plan.environments.source, Duration::ZERO).await;
-        let checks = passed(&found.verdict)?;
+        let checks = passed(&self.plan.environments.source, &found.verdict)?;
         let contracts = self.compare_contracts().await?;
         let readiness = Some(self.ready(&found).await?);
         self.stop_at_changed_source("while it was validated").await?;
@@ -328,7 +379,7 @@ impl Run {
     }
 
     async fn examine(&self, environment: &str, soak: Duration) -> Result<Checks, StepError> {
-        passed(&self.gate.examine.examine(environment, soak).await.verdict)
+        passed(environment, &self.gate.examine.examine(environment, soak).await.verdict)
     }
 
     /// Returns the snapshot `old` (the live release when the run began) or `new` (the candidate).
@@ -395,9 +446,9 @@ fn runner(state: &StateDir, run: &str, dir: &std::path::Path) -> Runner {
     runner.clone().with_log(&dir.join("run.log")).unwrap_or(runner)
 }
 
-fn passed(verdict: &Verdict) -> Result<Checks, StepError> {
+fn passed(environment: &str, verdict: &Verdict) -> Result<Checks, StepError> {
     match verdict.exit() {
         Exit::Passed => Ok(Checks::from(verdict)),
-        exit => Err(StepError { reason: verdict.reasons.join("; "), exit }),
+        exit => Err(StepError { exit, ..StepError::blocked(verdict.reason(environment)) }),
     }
 }

@@ -24,7 +24,7 @@ impl Run {
         let control = Side { name: self.plan.previous.name.clone(), model: self.snapshot("old")?.model };
         let noted = |who: &str| self.runner.note(&format!("{who} measures on this machine; waiting for its end"));
         let alone = MeasurementLock::wait(&format!("run {}", self.plan.run), WAIT, noted).await;
-        let _alone = alone.map_err(|error| StepError { reason: with_causes(&error), exit: Exit::Inconclusive })?;
+        let _alone = alone.map_err(|error| StepError::inconclusive(with_causes(&error)))?;
         let measured = self.bench().compare(&candidate, &control, |_| {}).await?;
         let compared: Vec<Compared> = measured.into_iter().map(|measurement| measurement.compared).collect();
         self.stop_at_slower(&compared)?;
@@ -45,7 +45,7 @@ impl Run {
             .map(|c| format!("{} of {} against {}: {}", c.probe, self.plan.release.name, c.control, c.words()))
             .collect();
         let exit = if open.iter().any(|c| c.exit() == Exit::Held) { Exit::Held } else { Exit::Inconclusive };
-        Err(StepError { reason: reasons.join("; "), exit })
+        Err(StepError { exit, ..StepError::blocked(reasons.join("; ")) })
     }
 
     fn bench(&self) -> Bench<'_> {

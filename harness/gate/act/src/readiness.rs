@@ -1,11 +1,10 @@
 //! Is the release ready for the target? The suites on the source, scored together with how the two sides differ.
 
-use stagegate_base::exit::Exit;
 use stagegate_gate_decide::{
     compare::{Rules, Side, compare},
     promotion::ReadinessReport,
     readiness::Band,
-    verdict::{Verdict, verdict},
+    verdict::{Verdict, VerdictKind, verdict},
 };
 
 use super::{Examination, Run, StepError};
@@ -44,17 +43,18 @@ impl Run {
             Some(Band::Caution) => {
                 Err(StepError::blocked(format!("{checks} ({list}). Continue anyway: --accept-caution")))
             }
-            Some(Band::NotReady) => {
-                let why = verdict.reasons.join("; ");
-                Err(StepError::blocked(format!(
-                    "{checks} ({list}). With less than {}, nothing overrides this: {why}",
-                    policy.caution
-                )))
+            // What failed and is required blocks by itself; its score explains nothing.
+            Some(Band::NotReady) if verdict.kind == VerdictKind::Hold => {
+                Err(StepError::blocked(verdict.reason(&self.plan.environments.source)))
             }
-            None => Err(StepError {
-                reason: format!("too few checks ran for a readiness score: {}", verdict.reasons.join("; ")),
-                exit: Exit::Inconclusive,
-            }),
+            Some(Band::NotReady) => Err(StepError::blocked(format!(
+                "{checks} ({list}). A score below {} cannot be accepted",
+                policy.caution
+            ))),
+            None => Err(StepError::inconclusive(format!(
+                "too few checks ran for a readiness score: {}",
+                verdict.reason(&self.plan.environments.source)
+            ))),
         }
     }
 }

@@ -109,10 +109,9 @@ impl Run {
                 felt.longest().as_millis(),
                 felt.words()
             ))),
-            Measured::Unknown(reason) => Err(StepError {
-                reason: format!("the stalls of the migrations could not be measured (maximum {limit}): {reason}"),
-                exit: stagegate_base::exit::Exit::Inconclusive,
-            }),
+            Measured::Unknown(reason) => Err(StepError::inconclusive(format!(
+                "the stalls of the migrations could not be measured (maximum {limit}): {reason}"
+            ))),
         }
     }
 }

@@ -89,9 +89,13 @@ pub fn weigh(records: &[Record], missing: &[&Planned], policy: &Readiness) -> We
     weight
 }
 
+/// The suite whose warnings are hygiene of compose files: they say nothing of whether the release works.
+const HYGIENE: &str = "policy";
+
 fn of(trial: &str, severity: Severity, policy: &Readiness) -> u64 {
     let fits = policy.weights.iter().filter(|(prefix, _)| begins(trial, prefix));
-    let own = fits.max_by_key(|(prefix, _)| prefix.len()).map_or(1, |(_, weight)| u64::from(*weight));
+    let usual = u64::from(!(severity == Severity::Warning && begins(trial, HYGIENE)));
+    let own = fits.max_by_key(|(prefix, _)| prefix.len()).map_or(usual, |(_, weight)| u64::from(*weight));
     own * match severity {
         Severity::Required => 100,
         Severity::Warning => u64::from(policy.warning),
@@ -128,6 +132,19 @@ mod tests {
         let policy = Readiness { weights, ..Readiness::default() };
         let weighs = |trial| of(trial, Severity::Required, &policy);
         assert_eq!([weighs("health::db::sql"), weighs("health::api::http"), weighs("healthy::x")], [300, 500, 100]);
+    }
+
+    #[test]
+    fn hygiene_of_compose_files_has_no_weight_unless_it_is_given_one() {
+        let mut records = vec![record("health::a", Severity::Required, Status::Pass); 21];
+        records.extend(vec![record("policy::stack::user_root", Severity::Warning, Status::Fail); 10]);
+        let score = |policy: &Readiness| weigh(&records, &[], policy).score(policy);
+        assert_eq!(score(&Readiness::default()), Some(100));
+        let weights = BTreeMap::from([("policy".to_owned(), 1)]);
+        assert_eq!(score(&Readiness { weights, ..Readiness::default() }), Some(80));
+        // A rule that the configuration makes required weighs as every required check does.
+        records.push(record("policy::stack::secrets", Severity::Required, Status::Fail));
+        assert_eq!(weigh(&records, &[], &Readiness::default()).score(&Readiness::default()), Some(95));
     }
 
     #[rstest]

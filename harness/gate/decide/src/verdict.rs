@@ -12,8 +12,13 @@ use stagegate_base::{
     config::Readiness,
     exit::Exit,
     record::{Planned, Record, Severity, Status},
-    text::counted,
+    text::{counted, one_line},
 };
+
+/// How many reasons a line names.
+const REASONS: usize = 3;
+/// How long each may be, in characters.
+const REASON_LENGTH: usize = 240;
 
 /// From this number on trials that share a reason are told together.
 const MANY: usize = 3;
@@ -129,6 +134,16 @@ impl Verdict {
         Verdict { kind, reasons, counts: Counts::default(), score: None, band: None, tally: Tally::default() }
     }
 
+    /// Returns in one line why the run blocks a release: the gravest reasons, how many there are, and how to see all.
+    #[must_use]
+    pub fn reason(&self, environment: &str) -> String {
+        let first: Vec<String> = self.reasons.iter().take(REASONS).map(|reason| shortened(reason)).collect();
+        match self.reasons.len().checked_sub(REASONS) {
+            Some(more) if more > 0 => format!("{}; and {more} more (gate test --env {environment})", first.join("; ")),
+            _ => first.join("; "),
+        }
+    }
+
     /// Returns how `gate test` ends.
     #[must_use]
     pub fn exit(&self) -> Exit {
@@ -137,6 +152,15 @@ impl Verdict {
             VerdictKind::Hold => Exit::Held,
             VerdictKind::Inconclusive => Exit::Inconclusive,
         }
+    }
+}
+
+/// Returns a reason on one line of bounded length.
+fn shortened(reason: &str) -> String {
+    let line = one_line(reason);
+    match line.char_indices().nth(REASON_LENGTH) {
+        Some((end, _)) => format!("{}..", &line[..end]),
+        None => line,
     }
 }
 
@@ -196,11 +220,19 @@ fn doubts(records: &[Record], missing: &[&Planned]) -> Vec<String> {
         };
         Some((record.trial.as_str(), what, record.message.clone()))
     });
-    let absent = missing.iter().filter(|planned| planned.severity == Severity::Required);
-    grouped(not_asked.collect())
-        .into_iter()
-        .chain(absent.map(|planned| format!("{} did not run", planned.trial)))
-        .collect()
+    let absent: Vec<&str> = missing
+        .iter()
+        .filter(|planned| planned.severity == Severity::Required)
+        .map(|planned| planned.trial.as_str())
+        .collect();
+    grouped(not_asked.collect()).into_iter().chain(did_not_run(&absent)).collect()
+}
+
+fn did_not_run(checks: &[&str]) -> Vec<String> {
+    match checks.len() {
+        count if count < MANY => checks.iter().map(|check| format!("{check} did not run")).collect(),
+        count => vec![format!("{count} required checks did not run ({}, ..)", checks[0])],
+    }
 }
 
 /// Tells one reason that many trials share once.
@@ -353,6 +385,27 @@ mod tests {
         records.push(record(Severity::Warning, Status::Fail));
         // 32 of 33 halves.
         assert_eq!(verdict(&records, &[], &Readiness::default()).score, Some(96));
+    }
+
+    #[test]
+    fn the_reason_is_one_line_that_says_how_many_and_how_to_see_them() {
+        let reason = |count: usize| {
+            let reasons = (0..count).map(|number| format!("check {number} failed:\n{}", "x".repeat(300))).collect();
+            Verdict { reasons, ..Verdict::unknown(String::new()) }.reason("staging")
+        };
+        assert!(reason(2).starts_with("check 0 failed: xxx") && !reason(2).contains("more"), "{}", reason(2));
+        assert!(reason(12).ends_with("; and 9 more (gate test --env staging)"), "{}", reason(12));
+        assert!(reason(12).lines().count() == 1 && reason(12).len() < 900, "{}", reason(12));
+    }
+
+    #[test]
+    fn many_checks_that_did_not_run_are_one_reason() {
+        let planned: Vec<Planned> = (0..21)
+            .map(|number| Planned { trial: format!("health::{number}::http"), severity: Severity::Required })
+            .collect();
+        let verdict = verdict(&[record(Severity::Required, Status::Pass)], &planned, &Readiness::default());
+        assert_eq!((verdict.kind, verdict.score), (VerdictKind::Inconclusive, None));
+        assert_eq!(verdict.reasons, ["21 required checks did not run (health::0::http, ..)"]);
     }
 
     #[rstest]

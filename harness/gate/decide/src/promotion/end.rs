@@ -1,8 +1,8 @@
 //! The end of a run as a person reads it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{Decision, End, Entry, Kind, Line, Plan};
+use super::{Decision, End, Entry, Kind, Line, Plan, Step, StepReport, Tier};
 use stagegate_base::{
     command::{self, compose::Orphans},
     exit::Exit,
@@ -40,9 +40,11 @@ pub fn reason(lines: &[Line]) -> Option<&str> {
     })
 }
 
-/// Returns what a person can type where the gate itself can go no further; `dir` is the run's folder.
+/// Returns the commands that are left where the gate itself can go no further; `dir` is the run's folder, `dumps` are the
+/// dumps in it. Only what the journal says exists is named.
 #[must_use]
-pub fn by_hand(plan: &Plan, dir: &Path, end: End) -> Vec<String> {
+pub fn by_hand(plan: &Plan, dir: &Path, lines: &[Line], dumps: &[PathBuf]) -> Vec<String> {
+    let Some(Entry::Ended { end, .. }) = lines.last().map(|line| &line.entry) else { return Vec::new() };
     let target = &plan.environments.target;
     match end {
         End::NotVerified => vec![
@@ -51,24 +53,69 @@ pub fn by_hand(plan: &Plan, dir: &Path, end: End) -> Vec<String> {
             format!("gate logs --env {target} --tail 100"),
         ],
         End::Stuck => {
-            let mut lines = vec![format!("gate status --env {target}"), format!("gate resume --env {target}")];
-            lines.push(format!("# or manually; the log is {}", dir.join("run.log").display()));
-            for database in &plan.databases {
-                let (name, copy, failed) =
-                    (&database.name, plan.copy_of(&database.name), plan.failed_of(&database.name));
-                lines.push(format!("# database: if `{copy}` exists, it holds the rows from before the migration:"));
-                lines.push(format!(
-                    "#   begin; alter database \"{name}\" rename to \"{failed}\"; alter database \"{copy}\" rename to \"{name}\"; commit;"
-                ));
-                lines.push(format!("#   alter database \"{name}\" allow_connections true;"));
-                lines.push(format!(
-                    "#   comment on database \"{name}\" is null;  -- the gate's mark; or your own comment"
-                ));
+            let mut text = vec![format!("gate status --env {target}"), format!("gate resume --env {target}")];
+            text.push(format!("# or manually; the log is {}", dir.join("run.log").display()));
+            let done = Progress { lines };
+            if done.is_committed() {
+                text.push(format!("# {} stays: start it with its ports", plan.release.name));
+                text.push(command::compose::up(&plan.project, &dir.join("new/model.json"), Orphans::Remove).line());
+            } else {
+                text.extend(plan.databases.iter().flat_map(|database| done.recipe(plan, &database.name)));
+                text.extend(dumps.iter().map(|dump| format!("# dump: {}", dump.display())));
+                text.push(format!("# start {} again", plan.previous.name));
+                text.push(command::compose::up(&plan.project, &dir.join("old/model.json"), Orphans::Remove).line());
             }
-            lines.push(command::compose::up(&plan.project, &dir.join("old/model.json"), Orphans::Remove).line());
-            lines.push(format!("gate unlock --env {target} --run {}", plan.run));
-            lines
+            text.push(format!("gate unlock --env {target} --run {}", plan.run));
+            text
         }
         _ => Vec::new(),
+    }
+}
+
+/// What a run has done and not undone.
+struct Progress<'a> {
+    lines: &'a [Line],
+}
+
+impl Progress<'_> {
+    fn has(&self, wanted: impl Fn(&Entry) -> bool) -> bool {
+        self.lines.iter().any(|line| wanted(&line.entry))
+    }
+
+    fn is_committed(&self) -> bool {
+        self.has(|entry| matches!(entry, Entry::Decided { decision: Decision::Commit, .. }))
+    }
+
+    /// Tells whether a step has begun and is not undone.
+    fn is_open(&self, step: Step) -> bool {
+        self.has(|entry| matches!(entry, Entry::Begun { step: begun } if *begun == step))
+            && !self.has(|entry| matches!(entry, Entry::Undone { report } if report.step() == step))
+    }
+
+    fn has_dump_only(&self) -> bool {
+        let by_dump = |report: &StepReport| matches!(report, StepReport::Clone(copies) if copies.tier == Tier::Restore);
+        self.has(|entry| matches!(entry, Entry::Done { report } if by_dump(report)))
+    }
+
+    /// Returns how the rows from before the migration are put in place, and the database is opened.
+    fn recipe(&self, plan: &Plan, database: &str) -> Vec<String> {
+        let [name, copy, failed] =
+            [database, &plan.copy_of(database), &plan.failed_of(database)].map(|name| name.replace('"', "\"\""));
+        let mut text = Vec::new();
+        if self.is_open(Step::Migrate) {
+            if self.has_dump_only() {
+                text.push(format!("# database: restore the frozen dump into a new database \"{copy}\", then rename:"));
+            } else {
+                text.push(format!("# database: \"{copy}\" holds the rows from before the migration; rename:"));
+            }
+            text.push(format!(
+                "#   begin; alter database \"{name}\" rename to \"{failed}\"; alter database \"{copy}\" rename to \"{name}\"; commit;"
+            ));
+            text.push(format!("#   comment on database \"{name}\" is null;  -- the gate's mark; or your own comment"));
+        }
+        if self.is_open(Step::Freeze) {
+            text.push(format!("#   alter database \"{name}\" allow_connections true;"));
+        }
+        text
     }
 }

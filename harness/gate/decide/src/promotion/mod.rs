@@ -15,6 +15,7 @@ mod preflight;
 mod pruning;
 mod report;
 mod report_text;
+mod schema_fit;
 mod source;
 
 pub use end::{by_hand, end_text, reason};
@@ -30,6 +31,7 @@ pub use report::{
     Deployment, Freeze, Health, Impact, KeptCopies, Migrations, PerformanceReport, Ports, Preparation, Pruned,
     ReadinessReport, Rehearsal, RollbackChecks, StartReport, StepReport, SwitchedDatabase, UndoReport, Validation,
 };
+pub use schema_fit::{SchemaFit, schema_fit};
 pub use source::{release_differences, source_changes, source_services};
 
 use serde::{Deserialize, Serialize};

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use super::SchemaFit;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -130,6 +131,12 @@ pub struct Plan {
     /// In a rollback with data: tables whose rows were added or taken away since, `before` being what comes back.
     #[serde(default)]
     pub rows_since: Vec<RowChange>,
+    /// In a rollback of code alone: what is known of the release on the schema that it will meet.
+    #[serde(default)]
+    pub schema_fit: Option<SchemaFit>,
+    /// The readiness score that the release needs; `None` in a rollback, and in plans of earlier versions.
+    #[serde(default)]
+    pub readiness_needed: Option<u8>,
     /// A deploy that is not verified within this time is a failure.
     pub verify_within: Span,
     /// How long services may take to become ready.
@@ -238,6 +245,13 @@ impl Plan {
             ));
         }
         lines.push(format!("  rollback  {} (git tag {})", self.rollback(), self.tag));
+        if let Some(fit) = &self.schema_fit {
+            lines.push(format!("  schema    {}", fit.text(&self.release.name)));
+        }
+        if let Some(needed) = self.readiness_needed {
+            let Environments { source, target } = &self.environments;
+            lines.push(format!("  readiness {needed} needed (gate compare {source} {target} prints the score)"));
+        }
         lines.push(format!("  verify    within {}, then healthy for {}", self.verify_within, self.soak));
         lines.join("\n")
     }

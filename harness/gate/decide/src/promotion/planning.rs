@@ -4,7 +4,9 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Environments, Kind, Plan, PlanDatabase, ServiceChange, SourceService, rollback_tag, source_services};
+use super::{
+    Environments, Kind, Plan, PlanDatabase, SchemaFit, ServiceChange, SourceService, rollback_tag, source_services,
+};
 use stagegate_base::{
     compose::Model,
     config::{self, Config, Database, Environment},
@@ -27,6 +29,8 @@ pub struct Request {
     pub release: Option<String>,
     /// Continue where the readiness score is in the band of caution.
     pub accept_caution: bool,
+    /// Roll code alone back although the release may not work on the current schema.
+    pub accept_newer_schema: bool,
 }
 
 /// What is known of a run before it begins.
@@ -56,6 +60,8 @@ pub struct PlanFacts<'a> {
     pub source_model: Option<&'a Model>,
     /// The source's containers.
     pub source_containers: &'a [Container],
+    /// In a rollback of code alone: what is known of the release on the schema that it will meet.
+    pub schema_fit: Option<SchemaFit>,
     /// The target's databases that could be reached, with their sizes.
     pub databases: Vec<PlanDatabase>,
 }
@@ -81,6 +87,8 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         services: service_changes(&facts),
         source,
         rows_since: Vec::new(),
+        schema_fit: facts.schema_fit.clone(),
+        readiness_needed: readiness_needed(&facts),
         public: closable(&facts),
         reachable: reachable(&facts),
         freeze: freeze(&facts),
@@ -102,6 +110,13 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         release: facts.release,
         databases: facts.databases,
     }
+}
+
+/// Returns the score that the run needs, which `--accept-caution` lowers.
+fn readiness_needed(facts: &PlanFacts<'_>) -> Option<u8> {
+    let policy = &facts.config.readiness;
+    let needed = if facts.request.accept_caution { policy.caution } else { policy.ready };
+    (facts.request.kind == Kind::Promote).then_some(needed)
 }
 
 /// Tells whether a service keeps data, so that it runs on while the others are stopped.
@@ -233,8 +248,14 @@ mod tests {
     }
 
     fn plan_with(config: &Config, kind: Kind, next: Option<&Model>) -> Plan {
-        let request =
-            Request { kind, from: "staging".into(), to: "production".into(), release: None, accept_caution: true };
+        let request = Request {
+            kind,
+            from: "staging".into(),
+            to: "production".into(),
+            release: None,
+            accept_caution: true,
+            accept_newer_schema: false,
+        };
         let live_model = Model::parse(MODEL).unwrap();
         let release = |name: &str| Release { commit: name.repeat(20), name: name.to_owned() };
         plan(PlanFacts {
@@ -250,6 +271,7 @@ mod tests {
             candidate_model: &live_model,
             source_model: next,
             source_containers: &[],
+            schema_fit: None,
             databases: config.databases.values().map(|database| plan_database(database, &live_model)).collect(),
         })
     }
@@ -280,8 +302,9 @@ mod tests {
         assert_eq!(changes.len(), 7);
         assert_eq!((of("web").from.as_deref(), of("web").to.as_deref()), (Some("sha256:ff"), Some("sha256:11")));
         assert_eq!((of("new").from.as_deref(), of("worker").to.as_deref()), (None, None));
+        assert_eq!(plan_with(&config(""), Kind::Promote, None).readiness_needed, Some(75), "caution is accepted");
         let back = plan_with(&config(""), Kind::Rollback { run: "r".into(), data: false }, Some(&next));
-        assert!(back.services.is_empty() && back.source.is_empty());
+        assert!(back.services.is_empty() && back.source.is_empty() && back.readiness_needed.is_none());
     }
 
     #[test]

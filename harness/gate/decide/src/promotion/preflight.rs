@@ -7,6 +7,8 @@ use super::Kind;
 /// What was found before a run begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
+    /// The target's name.
+    pub target: String,
     /// Uncommitted changes of the target's worktree, one a line.
     pub target_changes: Vec<String>,
     /// Uncommitted changes of the user's working copy, one a line.
@@ -70,7 +72,7 @@ pub fn refusals(kind: &Kind, facts: &Facts) -> Vec<String> {
         source(&mut refusals, facts);
     }
     refuse(&mut refusals, "the target has drifted from what was deployed", &facts.target_drift);
-    refuse(&mut refusals, "the target is not healthy", &facts.target_down);
+    refuse(&mut refusals, &format!("{} is not healthy", facts.target), &facts.target_down);
     for image in &facts.missing_images {
         refusals.push(format!("image {image}, needed for rollback, is missing on this host"));
     }

@@ -43,6 +43,8 @@ pub(super) fn plan(kind: Kind) -> Plan {
         services: vec![],
         source: std::collections::BTreeMap::new(),
         rows_since: vec![],
+        schema_fit: None,
+        readiness_needed: Some(90),
         verify_within: seconds(300),
         ready_within: seconds(60),
         soak: seconds(10),
@@ -389,13 +391,40 @@ fn a_run_is_refused_with_what_was_found_and_the_way_out(#[case] facts: Facts, #[
     }
 }
 
-#[test]
-fn where_the_gate_can_go_no_further_it_says_what_to_type() {
-    let lines = by_hand(&plan(Kind::Promote), std::path::Path::new("/var/lib/run"), End::Stuck).join("\n");
-    for word in ["gate resume --env production", "shop__pre_20260102_030405_ab12", "old/model.json", "gate unlock"] {
-        assert!(lines.contains(word), "{lines}");
+fn stuck(fails: &[(Step, usize)], undo_fails: &[(Step, usize)], tier: Tier) -> String {
+    let mut world = World::new(Kind::Promote, tier);
+    (world.fails, world.undo_fails) = (fails.to_vec(), undo_fails.to_vec());
+    assert_eq!(world.run(), (End::Stuck, Exit::PersonNeeded));
+    let dumps = [PathBuf::from("/var/lib/run/backup/main.dump")];
+    by_hand(&world.plan, std::path::Path::new("/var/lib/run"), &world.lines, &dumps).join("\n")
+}
+
+#[rstest]
+#[case::data_not_restored(&[(Step::Verify, 1)], &[(Step::Migrate, 3)], Tier::Swap,
+    &["gate resume --env production", "shop__pre_20260102_030405_ab12", "rename", "allow_connections", "old/model.json",
+      "backup/main.dump", "gate unlock"], &["new/model.json"])]
+#[case::dump_only(&[(Step::Verify, 1)], &[(Step::Migrate, 3)], Tier::Restore,
+    &["restore the frozen dump", "rename", "old/model.json"], &["holds the rows"])]
+#[case::data_restored(&[(Step::Verify, 1)], &[(Step::Freeze, 3)], Tier::Swap,
+    &["allow_connections", "old/model.json"], &["rename", "shop__pre"])]
+#[case::no_data_touched(&[(Step::Verify, 1)], &[(Step::Deploy, 3)], Tier::Code,
+    &["gate resume", "old/model.json"], &["shop__pre", "allow_connections"])]
+#[case::after_the_point_of_no_return(&[(Step::OpenPorts, 3)], &[], Tier::Swap,
+    &["v2 stays", "new/model.json", "gate unlock"], &["old/model.json", "rename", "allow_connections"])]
+fn a_stuck_run_names_the_commands_of_its_side_and_only_what_exists(
+    #[case] fails: &[(Step, usize)],
+    #[case] undo_fails: &[(Step, usize)],
+    #[case] tier: Tier,
+    #[case] has: &[&str],
+    #[case] has_not: &[&str],
+) {
+    let text = stuck(fails, undo_fails, tier);
+    for word in has {
+        assert!(text.contains(word), "no {word}: {text}");
     }
-    assert!(by_hand(&plan(Kind::Promote), std::path::Path::new("/"), End::Promoted).is_empty());
+    for word in has_not {
+        assert!(!text.contains(word), "{word}: {text}");
+    }
 }
 
 #[test]
