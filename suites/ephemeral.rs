@@ -52,7 +52,7 @@ pub enum EphemeralError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// Images are not here and could not be pulled.
-    #[error("{} not on this host and no registry answers; {way_out}", are(images))]
+    #[error("{} not on this host and no registry responds; {way_out}", are(images))]
     NoImages {
         /// The images.
         images: Vec<String>,
@@ -293,7 +293,7 @@ mod tests {
         let error =
             EphemeralError::NoImages { images: vec!["redis:7".to_owned()], way_out: "run scripts/setup.sh".to_owned() };
         let text = error.to_string();
-        assert_eq!(text, "image redis:7 is not on this host and no registry answers; run scripts/setup.sh");
+        assert_eq!(text, "image redis:7 is not on this host and no registry responds; run scripts/setup.sh");
     }
 
     #[test]

@@ -30,7 +30,7 @@ const FAILED: u8 = 101;
 const ENV_VARIABLE: &str = "STAGEGATE_ENV";
 
 #[derive(Parser)]
-#[command(about = "Asks whether an environment is sound", after_help = "Records are kept as JSON lines.")]
+#[command(about = "Checks whether an environment is healthy", after_help = "Records are kept as JSON lines.")]
 struct Cli {
     /// Environment of stagegate.toml [default: $STAGEGATE_ENV, else `ephemeral`, a throw-away copy]
     #[arg(long, value_name = "NAME")]

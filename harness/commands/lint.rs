@@ -36,6 +36,9 @@ pub(super) async fn run(config: Option<&Path>, args: cli::Lint) -> Result<Exit, 
     if let Some(refusal) = facts.refusal.as_ref().filter(|_| !facts.is_judged()) {
         return Err(Failure::configuration(format!("Compose cannot resolve the files: {refusal}")));
     }
+    if let Some(reason) = &facts.left_out {
+        say(&format!("services of inactive profiles were not checked: {reason}"));
+    }
     let mut findings = policy::audit(&facts, &waivers, &stagegate_host::clock::today());
     if let Some(config) = &config {
         for finding in &mut findings {

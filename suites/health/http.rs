@@ -55,7 +55,7 @@ fn host_hint(service: &Service, status: u16) -> Option<String> {
     let by_address = service.host.is_none() && matches!(status, 400 | 403 | 421);
     by_address.then(|| {
         format!(
-            "the Host header was an address; if the service answers to its own names only, set `host = \"shop.example\"` \
+            "the Host header was an address; if the service accepts its own host names only, set `host = \"shop.example\"` \
              in [services.{}]",
             service.name
         )

@@ -12,6 +12,7 @@ use std::{
 
 use stagegate_base::{
     command::{
+        Command,
         compose::{self as command, Source},
         variables,
     },
@@ -244,8 +245,25 @@ pub fn override_files(environment: &Environment) -> Vec<PathBuf> {
 /// # Errors
 /// [`ProjectError`] with what Compose said.
 pub async fn resolve(runner: &Runner, environment: &str, source: &Source) -> Result<Model, ProjectError> {
+    resolve_with(runner, environment, source, command::config(source)).await
+}
+
+/// Resolves only the services that `up` starts, where a file that another one names is missing.
+///
+/// # Errors
+/// [`ProjectError`] with what Compose said.
+pub async fn resolve_active(runner: &Runner, environment: &str, source: &Source) -> Result<Model, ProjectError> {
+    resolve_with(runner, environment, source, command::config_of_active(source)).await
+}
+
+async fn resolve_with(
+    runner: &Runner,
+    environment: &str,
+    source: &Source,
+    config: Command,
+) -> Result<Model, ProjectError> {
     let failed = |source| ProjectError::Resolve { environment: environment.to_owned(), source };
-    let (config, active) = (command::config(source), command::active(source));
+    let active = command::active(source);
     let (text, active) = tokio::join!(runner.run_ok(&config, RESOLVE_WITHIN), runner.run_ok(&active, RESOLVE_WITHIN));
     let (text, active) = (text.map_err(failed)?, active.map_err(failed)?);
     Ok(Model::parse(&text)?.activated(&active.lines().map(|line| line.trim().to_owned()).collect()))

@@ -86,6 +86,22 @@ async fn the_lines_to_add_mend_what_they_are_for() {
     assert!(mended >= 6, "only {mended} rules have lines to add");
 }
 
+#[tokio::test]
+async fn a_missing_env_file_of_an_inactive_profile_leaves_the_other_services_checked() {
+    let scratch = std::env::temp_dir().join(format!("proof-policy-profile-{}", std::process::id()));
+    fs::create_dir_all(&scratch).unwrap();
+    let file = scratch.join("docker-compose.yml");
+    let debug = "  debug:\n    image: example.org/web:1\n    profiles: [debug]\n    env_file: .env.debug\n";
+    fs::write(&file, format!("services:\n  web:\n    image: example.org/web:1\n    privileged: true\n{debug}"))
+        .unwrap();
+    let facts = facts(&[file], "fixture").await;
+    fs::remove_dir_all(&scratch).unwrap();
+    assert_eq!(facts.refusal, None);
+    assert!(facts.left_out.as_ref().is_some_and(|reason| reason.contains(".env.debug")), "{:?}", facts.left_out);
+    let findings = policy::audit(&facts, &Waivers::default(), TODAY);
+    assert!(told(&findings).contains(&("privileged", "web")), "{findings:?}");
+}
+
 /// Containers that are made and never started, taken away at the end.
 struct Made(String);
 

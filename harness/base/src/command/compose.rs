@@ -43,6 +43,12 @@ pub fn config(source: &Source) -> Command {
     of_source(source).args(["--profile", "*", "config", "--format", "json"])
 }
 
+/// Prints the resolved model as JSON, only with the services that `up` starts: files that others name need not exist.
+#[must_use]
+pub fn config_of_active(source: &Source) -> Command {
+    of_source(source).args(["config", "--format", "json"])
+}
+
 /// Prints the names of the services that `up` starts: those without a profile, and those of active profiles.
 #[must_use]
 pub fn active(source: &Source) -> Command {

@@ -333,7 +333,7 @@ impl Reader<'_> {
         for (name, service) in raw {
             let Some(one_shot) = service.get_ref().one_shot else { continue };
             if one_shot && service.get_ref().is_asked() {
-                let message = format!("service `{name}` is one_shot, so that nothing answers there when it has ended");
+                let message = format!("service `{name}` is one_shot, so that nothing listens there when it has exited");
                 return Err(self.error(service.span().start, message, "remove its other keys, or `one_shot`"));
             }
             all.insert(name.clone(), one_shot);

@@ -265,7 +265,7 @@ impl Timed {
 
     fn end(self) -> Result<Times, String> {
         self.addresses?;
-        Times::of(self.durations_ms).ok_or_else(|| "no answer".to_owned())
+        Times::of(self.durations_ms).ok_or_else(|| "no response".to_owned())
     }
 }
 

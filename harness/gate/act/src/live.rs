@@ -42,7 +42,7 @@ impl Run {
         Err(StepError::blocked(format!(
             "the live data of `{target}` changed while {} was rehearsed: {}; no step of the gate touches it before the \
              freeze, and a rehearsal cannot reach it, so look for what else changes it (a migration by hand, a job, a \
-             host outside of the copy that the release asked to do it); the backup of this run holds the rows from before",
+             host outside of the copy that the release requested); the backup of this run holds the rows from before",
             self.plan.release.name,
             changed_databases.join("; ")
         )))

@@ -73,7 +73,7 @@ impl Ports {
                 *count = if answer.is_ok() { *count + 1 } else { 0 };
                 let port = match answer {
                     Ok(()) if *count >= IN_A_ROW => Port::Answers,
-                    Ok(()) => Port::Silent("its port answered only once so far".to_owned()),
+                    Ok(()) => Port::Silent("its port accepted a connection only once so far".to_owned()),
                     Err(reason) => Port::Silent(reason),
                 };
                 (id, port)
@@ -111,7 +111,7 @@ async fn answer(stack: &Stack<'_>, container: &Container, question: &Question<'_
             Question::Published(ports) => any(container, ports).await,
         }
     });
-    within.await.unwrap_or_else(|_| Err(format!("its port gave no answer within {ASK_WITHIN:?}")))
+    within.await.unwrap_or_else(|_| Err(format!("its port did not respond within {ASK_WITHIN:?}")))
 }
 
 /// Any status line is an answer, but for a health path that says that what is behind it does not answer yet.
@@ -169,7 +169,7 @@ async fn any(container: &Container, ports: &[u16]) -> Result<(), String> {
         return Ok(());
     }
     let all: Vec<String> = ports.iter().map(ToString::to_string).collect();
-    Err(format!("nothing answers at port {}", all.join(", ")))
+    Err(format!("nothing listens at port {}", all.join(", ")))
 }
 
 async fn tcp(addresses: &[SocketAddr], port: u16) -> Result<(), String> {
@@ -178,7 +178,7 @@ async fn tcp(addresses: &[SocketAddr], port: u16) -> Result<(), String> {
             return Ok(());
         }
     }
-    Err(format!("nothing answers at port {port}"))
+    Err(format!("nothing listens at port {port}"))
 }
 
 /// Tells whether a connection is accepted, and is not closed at once without a word.

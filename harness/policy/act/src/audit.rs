@@ -17,12 +17,20 @@ use stagegate_host::{
 /// [`ProjectError`] where a file cannot be read, or Compose did not answer at all.
 pub async fn of_source(runner: &Runner, name: &str, source: &Source) -> Result<Facts, ProjectError> {
     let files = read(&source.files)?;
-    let (model, refusal) = match project::resolve(runner, name, source).await {
-        Ok(model) => (Some(model), None),
-        Err(ProjectError::Resolve { source: RunError::Failed { reason, .. }, .. }) => (None, Some(reason)),
+    let refused = match project::resolve(runner, name, source).await {
+        Ok(model) => return Ok(Facts { model: Some(model), files, ..Facts::default() }),
+        Err(ProjectError::Resolve { source: RunError::Failed { reason, .. }, .. }) => reason,
         Err(error) => return Err(error),
     };
-    Ok(Facts { model, refusal, files, ..Facts::default() })
+    // A service that no `up` of these files starts may lack its env file: the others are checked all the same.
+    let active = match refused.contains("env file") {
+        true => project::resolve_active(runner, name, source).await.ok(),
+        false => None,
+    };
+    Ok(match active {
+        Some(model) => Facts { model: Some(model), left_out: Some(refused), files, ..Facts::default() },
+        None => Facts { refusal: Some(refused), files, ..Facts::default() },
+    })
 }
 
 /// Returns the facts of a model that is resolved already.

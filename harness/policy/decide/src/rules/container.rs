@@ -32,6 +32,7 @@ impl Running {
                 is_built: false,
                 is_oneshot: has_ended(&container["State"]),
                 has_profile: false,
+                profiles: Vec::new(),
                 container_name: None,
                 healthcheck: tested(list(&config["Healthcheck"]["Test"])),
                 restart: text(&host["RestartPolicy"]["Name"]),

@@ -23,7 +23,13 @@ pub fn lines_to_add(findings: &[Finding]) -> String {
     }
     let mut text = "services:\n".to_owned();
     for (service, (lines, rules)) in services {
-        text.push_str(&format!("  # {}\n  {}:\n", rules.join(", "), key(service)));
+        text.push_str(&format!("  # {}\n", rules.join(", ")));
+        if rules.iter().any(|rule| rule.ends_with("-limit-missing")) {
+            text.push_str(
+                "  # the limits are guesses: measure under load with `docker stats`, then set them well above\n",
+            );
+        }
+        text.push_str(&format!("  {}:\n", key(service)));
         write(&mut text, &lines, 4);
     }
     text

@@ -8,7 +8,7 @@ use stagegate_base::record::Severity;
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "healthcheck-missing",
-        severity: Severity::Warning,
+        severity: Severity::Info,
         title: "a service that keeps running has no healthcheck",
         why: "Docker and Compose consider it healthy as soon as its process exists; a hang or a broken start goes unnoticed",
         mend: "add `healthcheck:` with a command that sends the service a request like those of its users",
@@ -25,23 +25,50 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn missing(subject: &Subject) -> Vec<Hit> {
-    if subject.healthcheck != Healthcheck::Missing || subject.is_oneshot || subject.has_profile {
+    if subject.is_oneshot || subject.has_profile {
         return Vec::new();
     }
-    vec![Hit::new("", "a healthcheck", "none, in the file or in the image").with_fix(fix(subject))]
+    let hit = match subject.healthcheck {
+        Healthcheck::Missing => Hit::new("", "a healthcheck", "none, in the file or in the image"),
+        Healthcheck::Unknown => {
+            Hit::new("", "a healthcheck", "none in the file; the image is not on this host to be inspected").unknown()
+        }
+        Healthcheck::Off | Healthcheck::Test(_) => return Vec::new(),
+    };
+    vec![match probe(&subject.image) {
+        Some(test) => hit.with_fix(fix(test)),
+        None => hit,
+    }]
 }
 
-fn fix(subject: &Subject) -> Value {
-    let image = subject.image.rsplit('/').next().unwrap_or_default();
-    let test = match image {
-        i if i.starts_with("postgres") => "pg_isready -q -h 127.0.0.1 -U \"$$POSTGRES_USER\"".to_owned(),
-        i if i.starts_with("redis") || i.starts_with("valkey") => "redis-cli ping | grep -q PONG".to_owned(),
-        i if i.starts_with("mysql") || i.starts_with("mariadb") => "mysqladmin ping -h 127.0.0.1".to_owned(),
-        _ => {
-            let port = subject.ports.first().map_or(80, |port| port.target);
-            format!("wget -q -O /dev/null http://127.0.0.1:{port}/ || exit 1")
+/// Probes that servers bring along themselves, by the image's name; `$$` is Compose's `$`. For other images none is
+/// proposed: whether they have `curl`, `wget` or a shell, and what they answer at which port, is not known.
+// Sources: PostgreSQL manual (pg_isready), Redis (`redis-cli ping`), MariaDB (`healthcheck.sh`, from 10.6 on in the official
+// image; `mysqladmin` was removed from it in 11), MongoDB (`mongosh`, from 6 on), RabbitMQ ("Monitoring": Health Checks).
+const PROBES: [(&[&str], &str); 6] = [
+    (&["postgres", "postgis", "timescaledb"], "pg_isready -q -h 127.0.0.1 -U \"$${POSTGRES_USER:-postgres}\""),
+    (&["redis"], "redis-cli ping | grep -qE 'PONG|NOAUTH'"),
+    (&["valkey"], "valkey-cli ping | grep -qE 'PONG|NOAUTH'"),
+    (&["mysql"], "mysqladmin ping -h 127.0.0.1"),
+    (&["mariadb"], "healthcheck.sh --connect --innodb_initialized"),
+    (&["rabbitmq"], "rabbitmq-diagnostics -q ping"),
+];
+
+/// Returns the probe that an image is known to have.
+fn probe(image: &str) -> Option<String> {
+    let last = image.split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let (name, tag) = last.split_once(':').unwrap_or((last, ""));
+    let known = PROBES.iter().find(|(names, _)| names.contains(&name)).map(|(_, test)| (*test).to_owned());
+    let major = || tag.split(|c: char| !c.is_ascii_digit()).next().and_then(|number| number.parse::<u32>().ok());
+    known.or_else(|| match name {
+        "mongo" if major().is_none_or(|major| major >= 6) => {
+            Some("mongosh --quiet --eval 'quit(db.adminCommand({ping: 1}).ok ? 0 : 1)'".to_owned())
         }
-    };
+        _ => None,
+    })
+}
+
+fn fix(test: String) -> Value {
     json!({"healthcheck": {
         "test": ["CMD-SHELL", test], "interval": "10s", "timeout": "3s", "retries": 5, "start_period": "10s"
     }})
@@ -49,7 +76,7 @@ fn fix(subject: &Subject) -> Value {
 
 fn cannot_fail(subject: &Subject) -> Vec<Hit> {
     let found = match &subject.healthcheck {
-        Healthcheck::Missing => return Vec::new(),
+        Healthcheck::Missing | Healthcheck::Unknown => return Vec::new(),
         Healthcheck::Off => "switched off".to_owned(),
         Healthcheck::Test(test) => match shell(test) {
             Some(text) if always_succeeds(&text) => format!("`{}` always succeeds", ending(&text)),

@@ -6,7 +6,7 @@ use stagegate_base::record::Severity;
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "image-tag-mutable",
-        severity: Severity::Warning,
+        severity: Severity::Info,
         title: "an image has no tag, or `latest`",
         why: "the next pull may bring another version, and nobody knows which one runs or can return to it",
         mend: "name a version: `postgres:17.2`",
@@ -22,7 +22,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "build-without-image",
-        severity: Severity::Warning,
+        severity: Severity::Info,
         title: "a service is built but its image has no name of its own",
         why: "Compose names it after the project, so that each environment builds its own: what was tested is not what runs",
         mend: "add `image: NAME:VERSION` next to `build`",
@@ -70,7 +70,7 @@ fn is_digest(image: &str) -> bool {
 
 fn build(subject: &Subject) -> Vec<Hit> {
     if subject.is_built && subject.image.is_empty() {
-        return vec![Hit::new("build", "`image` beside `build`", "only `build`")];
+        return vec![Hit::new("build", "`image` next to `build`", "only `build`")];
     }
     Vec::new()
 }

@@ -11,6 +11,8 @@ use stagegate_base::redact::Secret;
 pub(crate) enum Healthcheck {
     /// There is none, neither in the file nor in the image.
     Missing,
+    /// The file has none, and the image is not on this host to be inspected.
+    Unknown,
     /// Switched off.
     Off,
     /// A command: `CMD` and words, or `CMD-SHELL` and a text.

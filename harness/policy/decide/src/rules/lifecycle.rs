@@ -8,7 +8,7 @@ use stagegate_base::record::Severity;
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "restart-missing",
-        severity: Severity::Warning,
+        severity: Severity::Info,
         title: "a service that keeps running has no restart policy",
         why: "after a crash, or a restart of the machine or of Docker, it stays down until somebody starts it",
         mend: "add `restart: unless-stopped`; a service that others wait for with `service_completed_successfully` needs none",
@@ -16,7 +16,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "log-rotation-missing",
-        severity: Severity::Warning,
+        severity: Severity::Info,
         title: "the log of a service grows without end",
         // Source: Docker manual, "Configure logging drivers": json-file does not rotate unless told; `local` does.
         why: "the driver json-file keeps every line; the disk fills, and with it every service of the machine stops",

@@ -8,7 +8,7 @@ use stagegate_base::record::Severity;
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "memory-limit-missing",
-        severity: Severity::Warning,
+        severity: Severity::Info,
         title: "a service may take all memory",
         why: "a leak in it makes the kernel end other services, the database among them",
         mend: "set `deploy.resources.limits.memory`, a good part above what `docker stats` shows",
@@ -16,7 +16,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "cpu-limit-missing",
-        severity: Severity::Warning,
+        severity: Severity::Info,
         title: "a service may take all processors",
         why: "a busy loop in it slows every other service down, healthchecks too",
         mend: "set `deploy.resources.limits.cpus`",
@@ -24,7 +24,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "pids-limit-missing",
-        severity: Severity::Warning,
+        severity: Severity::Info,
         title: "a service may start processes without end",
         why: "processes are counted for the whole machine: when they run out, nobody can log in to fix it",
         mend: "set `deploy.resources.limits.pids`",

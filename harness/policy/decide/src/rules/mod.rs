@@ -73,6 +73,10 @@ struct Hit {
     key: &'static str,
     /// The lines to add to the service, where adding mends it.
     fix: Option<Value>,
+    /// Whether it holds could not be found out: a note, whatever the rule's severity is.
+    is_unknown: bool,
+    /// Texts that the entry of the list at `key` has, such as the two numbers of a port.
+    entry: Vec<String>,
     /// File and line, where the rule knows them itself.
     place: Option<Place>,
 }
@@ -80,11 +84,30 @@ struct Hit {
 impl Hit {
     fn new(key: &'static str, expected: impl Into<String>, found: impl Into<String>) -> Self {
         let (expected, found) = (expected.into(), found.into());
-        Hit { service: String::new(), expected, found, key, fix: None, place: None }
+        Hit {
+            service: String::new(),
+            expected,
+            found,
+            key,
+            fix: None,
+            is_unknown: false,
+            entry: Vec::new(),
+            place: None,
+        }
     }
 
     fn of(mut self, service: &str) -> Self {
         self.service = service.to_owned();
+        self
+    }
+
+    fn unknown(mut self) -> Self {
+        self.is_unknown = true;
+        self
+    }
+
+    fn at_entry(mut self, texts: impl IntoIterator<Item = String>) -> Self {
+        self.entry = texts.into_iter().filter(|text| !text.is_empty()).collect();
         self
     }
 
@@ -125,6 +148,8 @@ pub struct Facts {
     pub model: Option<Model>,
     /// What Compose said where it refused them.
     pub refusal: Option<String>,
+    /// Why the services of inactive profiles are not in the model, where they are not.
+    pub left_out: Option<String>,
     /// The compose files themselves, in the order in which they are merged.
     pub files: Vec<SourceFile>,
     /// The services' images that this host has, by service.
@@ -243,7 +268,7 @@ fn of_services(
 }
 
 fn finding(facts: &Facts, rule: &'static Rule, hit: Hit, container: Option<String>) -> Finding {
-    let place = hit.place.or_else(|| place::of(&facts.files, &hit.service, hit.key));
+    let place = hit.place.or_else(|| place::of(&facts.files, &hit.service, hit.key, &hit.entry));
     let object = match (container, hit.service.as_str()) {
         (Some(container), _) => container,
         (None, "") => "stack".to_owned(),
@@ -255,6 +280,7 @@ fn finding(facts: &Facts, rule: &'static Rule, hit: Hit, container: Option<Strin
         addition: hit.fix,
         ..Finding::new(&rule.described(), hit.found).of(&object)
     };
+    let finding = if hit.is_unknown { finding.with_severity(Severity::Info) } else { finding };
     match place {
         Some(Place { file, line }) => finding.at(&file, line),
         None => finding,

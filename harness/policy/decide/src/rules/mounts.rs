@@ -39,16 +39,21 @@ fn is_socket(mount: &Mount) -> bool {
     mount.kind == "bind" && SOCKETS.iter().any(|socket| mount.source.ends_with(socket))
 }
 
+/// Returns a finding at the mount's own entry of the list.
+fn hit(mount: &Mount, expected: &str) -> Hit {
+    Hit::new("volumes", expected, shown(mount)).at_entry([mount.target.clone()])
+}
+
 fn socket(subject: &Subject) -> Vec<Hit> {
     let sockets = subject.mounts.iter().filter(|mount| is_socket(mount));
-    sockets.map(|mount| Hit::new("volumes", "no engine socket", shown(mount))).collect()
+    sockets.map(|mount| hit(mount, "no engine socket")).collect()
 }
 
 fn sensitive(subject: &Subject) -> Vec<Hit> {
     let binds = subject.mounts.iter().filter(|mount| mount.kind == "bind" && !is_socket(mount));
     binds
         .filter(|mount| is_sensitive(&mount.source))
-        .map(|mount| Hit::new("volumes", "no sensitive folder of the host", shown(mount)))
+        .map(|mount| hit(mount, "no sensitive folder of the host"))
         .collect()
 }
 

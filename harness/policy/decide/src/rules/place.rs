@@ -36,11 +36,22 @@ impl SourceFile {
     pub(super) fn line_of_variable(&self, service: &str, key: &str) -> Option<usize> {
         let lines = self.lines();
         let block = self.block(service)?;
-        let is_it = |line: &str| {
-            let bare = line.trim_start().trim_start_matches("- ").trim_start_matches(['"', '\'']);
-            bare.strip_prefix(key).is_some_and(|rest| rest.starts_with(['=', ':', '"', '\'']))
-        };
-        lines[block.clone()].iter().position(|line| is_it(line)).map(|at| block.start + at + 1)
+        lines[block.clone()].iter().position(|line| gives(line, key)).map(|at| block.start + at + 1)
+    }
+
+    /// Returns the line of a service that has a text, from 1.
+    pub(super) fn line_of_text(&self, service: &str, text: &str) -> Option<usize> {
+        let lines = self.lines();
+        let block = self.block(service)?;
+        let found = lines[block.clone()].iter().position(|line| !text.is_empty() && line.contains(text));
+        found.map(|at| block.start + at + 1)
+    }
+
+    /// Returns the line outside of `services` that gives a variable, as an anchor or an extension does; from 1.
+    pub(super) fn line_of_shared(&self, key: &str) -> Option<usize> {
+        let lines = self.lines();
+        let services = below(&lines, 0..lines.len(), "services")?;
+        (0..lines.len()).filter(|at| !services.contains(at)).find(|at| gives(lines[*at], key)).map(|at| at + 1)
     }
 
     /// Returns the service in whose lines a line (from 1) stands.
@@ -56,7 +67,9 @@ impl SourceFile {
 }
 
 /// Finds where a service says `key`; the last file that does so counts, else the first that has the service.
-pub(super) fn of(files: &[SourceFile], service: &str, key: &str) -> Option<Place> {
+///
+/// Of a list the entry that has all of `entry` is named, else the key.
+pub(super) fn of(files: &[SourceFile], service: &str, key: &str, entry: &[String]) -> Option<Place> {
     if service.is_empty() {
         return None;
     }
@@ -66,6 +79,12 @@ pub(super) fn of(files: &[SourceFile], service: &str, key: &str) -> Option<Place
         let lines = file.lines();
         below(&lines, block.start + 1..block.end, key).map(|found| at(file, found.start))
     });
+    let of_entry = files.iter().rev().filter(|_| !entry.is_empty() && !key.is_empty()).find_map(|file| {
+        let (block, lines) = (file.block(service)?, file.lines());
+        let list = below(&lines, block.start + 1..block.end, key)?;
+        entry_in(&lines, &list, entry).map(|line| at(file, line))
+    });
+    let of_key = of_entry.or(of_key);
     of_key.or_else(|| files.iter().find_map(|file| file.block(service).map(|block| at(file, block.start))))
 }
 
@@ -80,6 +99,31 @@ pub(super) fn variables(environment: &Value) -> Vec<(String, Value)> {
         Value::Array(list) => list.iter().filter_map(of_list).collect(),
         _ => Vec::new(),
     }
+}
+
+/// Finds the entry of a list that has all of some texts, each as a word of its own; `list` begins with the key's line.
+fn entry_in(lines: &[&str], list: &Range<usize>, texts: &[String]) -> Option<usize> {
+    let starts: Vec<usize> = list.clone().skip(1).filter(|at| lines[*at].trim_start().starts_with("- ")).collect();
+    let depth = indent(lines[*starts.first()?]);
+    let starts: Vec<usize> = starts.into_iter().filter(|at| indent(lines[*at]) == depth).collect();
+    let ends = starts.iter().skip(1).copied().chain([list.end]);
+    let has = |range: Range<usize>, text: &String| lines[range].iter().any(|line| has_word(line, text));
+    starts.iter().zip(ends).find(|(start, end)| texts.iter().all(|text| has(**start..*end, text))).map(|(at, _)| *at)
+}
+
+/// Tells whether a line gives a variable a value, in a map or in a list.
+fn gives(line: &str, key: &str) -> bool {
+    let bare = line.trim_start().trim_start_matches("- ").trim_start_matches(['"', '\'']);
+    bare.strip_prefix(key).is_some_and(|rest| rest.starts_with(['=', ':', '"', '\'']))
+}
+
+fn has_word(line: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '/' | '.');
+    line.match_indices(word).any(|(at, _)| {
+        let (before, after) = (line[..at].chars().next_back(), line[at + word.len()..].chars().next());
+        // `8080:80/tcp` has the port 80, and `./data:/data/` the path /data.
+        !before.is_some_and(is_part) && !after.is_some_and(|c| c != '/' && is_part(c))
+    })
 }
 
 /// Finds `key:` among the least indented of some lines, with all that is indented below it.
@@ -143,7 +187,7 @@ mod tests {
         #[case] key: &str,
         #[case] want: Option<(&str, usize)>,
     ) {
-        let found = of(&files(), service, key);
+        let found = of(&files(), service, key, &[]);
         assert_eq!(found.as_ref().map(|place| (place.file.as_str(), place.line)), want);
     }
 

@@ -1,4 +1,4 @@
-//! Which doors does the host open?
+//! Which ports does the host open?
 
 use super::{
     Check, Facts, Hit, Rule,
@@ -9,7 +9,7 @@ use stagegate_base::record::Severity;
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "port-on-all-interfaces",
-        severity: Severity::Warning,
+        severity: Severity::Info,
         title: "a port is open on every address of the host",
         why: "Docker's rules come before the host's firewall: the port is open to whoever reaches the machine",
         mend: "publish on one address: `127.0.0.1:8080:80`; waive it for the service that is meant to be public",
@@ -18,7 +18,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "database-port-published",
         severity: Severity::Warning,
-        title: "a database or cache is reachable from outside its network",
+        title: "a database or cache is reachable from other machines",
         why: "only a password stands between its data and whoever reaches the port; services do not need it published",
         mend: "remove it from `ports`; for manual access, use `docker compose exec`",
         check: Check::Service(database),
@@ -33,9 +33,14 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
+/// Returns a finding at the port's own entry of the list.
+fn hit(port: &Port, expected: &str, found: String) -> Hit {
+    Hit::new("ports", expected, found).at_entry([port.published.clone(), port.target.to_string()])
+}
+
 fn all_interfaces(subject: &Subject) -> Vec<Hit> {
     let open = subject.ports.iter().filter(|port| port.host_ip.is_empty());
-    open.map(|port| Hit::new("ports", "an address of the host before the port", port.shown())).collect()
+    open.map(|port| hit(port, "an address of the host before the port", port.shown())).collect()
 }
 
 /// Ports of databases, caches and queues that take commands, by what listens there.
@@ -57,12 +62,22 @@ const STORES: [(u64, &str); 13] = [
 
 fn database(subject: &Subject) -> Vec<Hit> {
     let mut hits = Vec::new();
-    for port in subject.ports.iter().filter(|port| port.protocol == "tcp") {
+    // Whoever is on the machine already is not kept out by the port's address; `port-on-all-interfaces` advises it.
+    for port in subject.ports.iter().filter(|port| port.protocol == "tcp" && !port.is_loopback()) {
         if let Some((_, name)) = STORES.iter().find(|(number, _)| *number == port.target) {
-            hits.push(Hit::new("ports", "not published", format!("{name}: {}", port.shown())));
+            hits.push(hit(port, "not published", format!("{name}: {}", port.shown())));
         }
     }
     hits
+}
+
+/// Tells whether two services are started by one `up`: those that have no profile, or one in common. Others may be meant
+/// as alternatives, such as a proxy of each environment.
+fn may_run_together(a: &Subject, b: &Subject) -> bool {
+    match (a.has_profile, b.has_profile) {
+        (true, true) => a.profiles.iter().any(|profile| b.profiles.contains(profile)),
+        (a, b) => a == b,
+    }
 }
 
 fn duplicates(facts: &Facts) -> Vec<Hit> {
@@ -71,20 +86,18 @@ fn duplicates(facts: &Facts) -> Vec<Hit> {
         subjects.iter().flat_map(|subject| subject.ports.iter().map(move |port| (subject, port))).collect();
     let mut hits = Vec::new();
     for (at, (subject, port)) in open.iter().enumerate() {
-        let rival = open[..at].iter().find(|(other, earlier)| {
-            // Services of which one has a profile may never run together.
-            other.has_profile == subject.has_profile && earlier.collides(port)
-        });
+        let rival =
+            open[..at].iter().find(|(other, earlier)| may_run_together(other, subject) && earlier.collides(port));
         if let Some((other, _)) = rival {
             let found = format!("{}, which `{}` also publishes", port.shown(), other.service);
-            hits.push(Hit::new("ports", "a port of its own", found).of(&subject.service));
+            hits.push(hit(port, "a port of its own", found).of(&subject.service));
         }
     }
     let replicas = |subject: &Subject| facts.model.as_ref().map_or(1, |model| model.replicas(&subject.service));
     for (subject, port) in open.iter().filter(|(_, port)| port.is_one()) {
         if replicas(subject) > 1 {
             let found = format!("{} by {} replicas", port.shown(), replicas(subject));
-            hits.push(Hit::new("ports", "a port for each replica", found).of(&subject.service));
+            hits.push(hit(port, "a port for each replica", found).of(&subject.service));
         }
     }
     hits

@@ -1,8 +1,10 @@
 //! Are secrets kept out of the files, and are they secret? Values are looked at and never told.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use super::{Check, Facts, Hit, Place, Rule, place, subject::Subject};
+use super::{Check, Facts, Hit, Place, Rule, SourceFile, place, subject::Subject};
 use stagegate_base::{
     record::Severity,
     redact::{is_harmless, is_secret_name, password_of_url},
@@ -28,23 +30,163 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// Finds values in the files as they are written: where they come from a variable or an env file they are not there.
+///
+/// What services share by an anchor or an extension is written once, and is one finding.
 fn plain(facts: &Facts) -> Vec<Hit> {
     let mut hits = Vec::new();
     for file in &facts.files {
         let Some(yaml) = file.yaml() else { continue };
+        let mut shared: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
         for (service, body) in yaml["services"].as_object().into_iter().flatten() {
-            for (key, value) in place::variables(&body["environment"]) {
-                if is_literal_secret(&key, &value) {
-                    let line = file.line_of_variable(service, &key);
-                    let mut hit = Hit::new("environment", "`${NAME}`", format!("{key} has its value in the file"));
-                    hit.place = line.map(|line| Place { file: file.path.clone(), line });
-                    hits.push(hit.of(service));
+            for Literal { key, at, found, value } in literals(body) {
+                let line = file.line_of_variable(service, &key).or_else(|| file.line_of_text(service, &value));
+                if line.is_none() && file.line_of_shared(&key).is_some() {
+                    shared.entry((key, found)).or_default().push(service.clone());
+                    continue;
                 }
+                let mut hit = Hit::new(at, "`${NAME}`", found);
+                hit.place = line.map(|line| Place { file: file.path.clone(), line });
+                hits.push(hit.of(service));
             }
         }
+        hits.extend(shared.into_iter().map(|((key, found), services)| of_shared(file, &key, &found, &services)));
+        hits.extend(in_configs(file, &yaml));
     }
     hits.dedup_by(|a, b| a.service == b.service && a.found == b.found);
     hits
+}
+
+/// Returns the finding of a value that several services have from one place outside of them.
+fn of_shared(file: &SourceFile, key: &str, found: &str, services: &[String]) -> Hit {
+    let others = match services {
+        [_] => String::new(),
+        all => format!(", shared by {}", all.join(", ")),
+    };
+    let mut hit = Hit::new("environment", "`${NAME}`", format!("{found}{others}"));
+    hit.place = file.line_of_shared(key).map(|line| Place { file: file.path.clone(), line });
+    hit.of(services.first().map_or("", String::as_str))
+}
+
+/// A secret that stands in a service.
+struct Literal {
+    /// The variable, or the option before it.
+    key: String,
+    at: &'static str,
+    found: String,
+    /// The secret itself, to find its line; it is never told.
+    value: String,
+}
+
+/// Finds secrets in what a service is given: variables, arguments of its build, options of its commands.
+fn literals(service: &Value) -> Vec<Literal> {
+    let mut all = Vec::new();
+    for (at, map) in [("environment", &service["environment"]), ("build", &service["build"]["args"])] {
+        for (key, value) in place::variables(map) {
+            let what = if at == "build" { "build argument " } else { "" };
+            let text = value.as_str().unwrap_or_default().to_owned();
+            if is_literal_secret(&key, &value) {
+                all.push(Literal { found: format!("{what}{key} has its value in the file"), key, at, value: text });
+            } else if let Some(default) = literal_default(&key, &text) {
+                let found = format!("{what}{key} has a default value in the file (`${{..:-..}}`)");
+                all.push(Literal { found, key, at, value: default.to_owned() });
+            }
+        }
+    }
+    for (at, command) in [
+        ("command", &service["command"]),
+        ("entrypoint", &service["entrypoint"]),
+        ("healthcheck", &service["healthcheck"]["test"]),
+    ] {
+        all.extend(options(command).into_iter().map(|(option, value)| Literal {
+            found: format!("`{option}` of `{at}` has its value in the file"),
+            key: option,
+            at,
+            value,
+        }));
+    }
+    all
+}
+
+/// Options by which programs take a secret: redis-server, redis-cli, mysql, mongosh, pg clients' wrappers, vault ..
+const OPTIONS: [&str; 9] = [
+    "--requirepass",
+    "--masterauth",
+    "--password",
+    "--pass",
+    "--token",
+    "--secret",
+    "--secret-key",
+    "--api-key",
+    "--access-key",
+];
+
+/// Returns the options of a command that are followed by a secret, each with its value.
+fn options(command: &Value) -> Vec<(String, String)> {
+    let words: Vec<String> = match command {
+        Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
+        Value::Array(list) => {
+            list.iter().filter_map(Value::as_str).flat_map(str::split_whitespace).map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
+    };
+    let mut found = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let (option, inline) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
+        if !OPTIONS.contains(&option) {
+            continue;
+        }
+        let value = inline.or_else(|| words.get(at + 1).map(String::as_str)).unwrap_or_default();
+        let value = value.trim_matches(['"', '\'']);
+        if !value.is_empty() && !value.starts_with('-') && !value.contains('$') && !is_harmless(value) {
+            found.push((option.to_owned(), value.to_owned()));
+        }
+    }
+    found
+}
+
+/// Finds secrets in the text of inline configs: lines `NAME=value` and `name: value`.
+fn in_configs(file: &SourceFile, yaml: &Value) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    for (config, body) in yaml["configs"].as_object().into_iter().flatten() {
+        for line in body["content"].as_str().into_iter().flat_map(str::lines) {
+            let Some((name, value)) = line.split_once(['=', ':']) else { continue };
+            let (name, value) = (name.trim(), value.trim().trim_matches(['"', '\'']));
+            let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+            let key = name.replace(['-', '.'], "_");
+            if is_name && is_literal_secret(&key, &Value::from(value)) {
+                let mut hit = Hit::new(
+                    "",
+                    "`${NAME}`",
+                    format!("{name} in the content of config {config} has its value in the file"),
+                );
+                let at = file.text.lines().position(|written| written.trim() == line.trim());
+                hit.place = at.map(|at| Place { file: file.path.clone(), line: at + 1 });
+                hits.push(hit);
+            }
+        }
+    }
+    hits
+}
+
+/// Ends of names that speak about a secret and are none: `SECRET_NAME`, `API_KEY_HEADER`.
+const ABOUT: [&str; 12] = [
+    "_NAME",
+    "_HEADER",
+    "_PREFIX",
+    "_FIELD",
+    "_PARAM",
+    "_ENABLED",
+    "_REQUIRED",
+    "_POLICY",
+    "_ISSUER",
+    "_ROTATION",
+    "_COUNT",
+    "_HINT",
+];
+
+fn names_a_value(key: &str) -> bool {
+    let key = key.to_ascii_uppercase();
+    is_secret_name(&key) && !key.contains("PASSWORDLESS") && !ABOUT.iter().any(|end| key.ends_with(end))
 }
 
 fn is_literal_secret(key: &str, value: &Value) -> bool {
@@ -54,14 +196,37 @@ fn is_literal_secret(key: &str, value: &Value) -> bool {
     if text.is_empty() || is_variable {
         return false;
     }
-    in_url || is_secret_name(key) && !is_harmless(text)
+    in_url || names_a_value(key) && !is_harmless(text)
 }
+
+/// Returns the value that `${NAME:-value}` has where nobody sets it, if it could be a secret.
+// Source: compose-spec, interpolation: `:-` and `-` give a default; `:?` and `?` refuse.
+fn literal_default<'a>(key: &str, text: &'a str) -> Option<&'a str> {
+    let inner = text.strip_prefix("${")?.strip_suffix('}')?;
+    let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
+    let default = inner[end..].strip_prefix(":-").or_else(|| inner[end..].strip_prefix('-'))?;
+    (names_a_value(key) && !default.is_empty() && !default.contains('$') && !is_harmless(default)).then_some(default)
+}
+
+/// Variables by which a database lets everybody in, and the values that do.
+const OPEN: [(&str, &[&str]); 5] = [
+    ("POSTGRES_HOST_AUTH_METHOD", &["trust"]),
+    ("MYSQL_ALLOW_EMPTY_PASSWORD", &["yes", "true", "1"]),
+    ("MARIADB_ALLOW_EMPTY_ROOT_PASSWORD", &["yes", "true", "1"]),
+    ("MARIADB_ALLOW_EMPTY_PASSWORD", &["yes", "true", "1"]),
+    ("ALLOW_EMPTY_PASSWORD", &["yes", "true", "1"]),
+];
 
 fn default_password(subject: &Subject) -> Vec<Hit> {
     let mut hits = Vec::new();
     for (key, value) in &subject.environment {
         let value = value.expose();
-        let secret = password_of_url(value).or_else(|| is_secret_name(key).then_some(value));
+        let opens =
+            |(name, values): &(&str, &[&str])| name == key && values.contains(&value.to_ascii_lowercase().as_str());
+        if OPEN.iter().any(opens) {
+            hits.push(Hit::new("environment", "a password", format!("{key}={value} lets everybody in without one")));
+        }
+        let secret = password_of_url(value).or_else(|| names_a_value(key).then_some(value));
         if secret.is_some_and(is_from_an_example) {
             hits.push(Hit::new("environment", "a value of its own", format!("{key} has a well-known value")));
         }
@@ -117,7 +282,7 @@ pub(crate) fn is_from_an_example(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[rstest]
     #[case("POSTGRES_PASSWORD", "kT9fQ2", true)]
@@ -132,12 +297,37 @@ mod tests {
     #[case("CELERY_BROKER", "amqp://u:kT9fQ2@mq", true)]
     #[case("CELERY_BROKER", "amqp://u:${PW}@mq", false)]
     #[case("LOG_LEVEL", "debug", false)]
+    #[case("SECRET_NAME", "billing", false)]
+    #[case("API_KEY_HEADER", "x-api-key", false)]
+    #[case("PASSWORDLESS", "enabled", false)]
     fn a_literal_is_a_secret_by_its_name_or_as_a_password_in_an_address(
         #[case] key: &str,
         #[case] value: &str,
         #[case] want: bool,
     ) {
         assert_eq!(super::is_literal_secret(key, &json!(value)), want);
+    }
+
+    #[rstest]
+    #[case("POSTGRES_PASSWORD", "${PG_PW:-kT9fQ2}", Some("kT9fQ2"))]
+    #[case("POSTGRES_PASSWORD", "${PG_PW-kT9fQ2}", Some("kT9fQ2"))]
+    #[case("POSTGRES_PASSWORD", "${PG_PW:?set it}", None)]
+    #[case("POSTGRES_PASSWORD", "${PG_PW:-}", None)]
+    #[case("POSTGRES_PASSWORD", "${PG_PW:-${OTHER}}", None)]
+    #[case("LOG_LEVEL", "${LOG_LEVEL:-debug}", None)]
+    fn a_default_of_a_secret_is_one(#[case] key: &str, #[case] text: &str, #[case] want: Option<&str>) {
+        assert_eq!(super::literal_default(key, text), want);
+    }
+
+    #[rstest]
+    #[case(json!("redis-server --requirepass kT9fQ2 --save 60 1"), &["--requirepass"])]
+    #[case(json!(["redis-server", "--requirepass", "kT9fQ2"]), &["--requirepass"])]
+    #[case(json!(["tool", "--token=kT9fQ2"]), &["--token"])]
+    #[case(json!("redis-server --requirepass ${PW:?}"), &[])]
+    #[case(json!(["app", "--password", "--verbose"]), &[])]
+    fn an_option_with_a_secret_is_found(#[case] command: Value, #[case] want: &[&str]) {
+        let found: Vec<String> = super::options(&command).into_iter().map(|(option, _)| option).collect();
+        assert_eq!(found, want);
     }
 
     #[rstest]

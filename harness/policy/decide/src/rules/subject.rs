@@ -45,6 +45,12 @@ impl Port {
         self.published.parse::<u16>().is_ok_and(|number| number > 0)
     }
 
+    /// Tells whether only this machine reaches it.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let ip = self.host_ip.trim_start_matches('[').trim_end_matches(']');
+        ip.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+
     pub(crate) fn shown(&self) -> String {
         let ip = if self.host_ip.is_empty() { "0.0.0.0" } else { &self.host_ip };
         let published = if self.published.is_empty() { "any port" } else { &self.published };
@@ -63,6 +69,7 @@ pub(crate) struct Subject {
     pub(crate) is_oneshot: bool,
     /// Started only when asked for.
     pub(crate) has_profile: bool,
+    pub(crate) profiles: Vec<String>,
     pub(crate) container_name: Option<String>,
     pub(crate) healthcheck: Healthcheck,
     /// `no`, `always`, `unless-stopped`, `on-failure`; empty where nothing is said.
@@ -101,6 +108,7 @@ impl Subject {
             is_built: model.is_built(name),
             is_oneshot: Lifetime::of_model(model, name) == Lifetime::OneShot,
             has_profile: model.has_profile(name),
+            profiles: list(&service["profiles"]),
             container_name: service["container_name"].as_str().map(str::to_owned),
             healthcheck: healthcheck(&service["healthcheck"], image),
             restart: restart(service),
@@ -147,7 +155,7 @@ fn healthcheck(check: &Value, image: Option<&Image>) -> Healthcheck {
         return Healthcheck::Off;
     }
     match words(&check["test"]) {
-        test if test.is_empty() => image.map_or(Healthcheck::Missing, |image| image.healthcheck.clone()),
+        test if test.is_empty() => image.map_or(Healthcheck::Unknown, |image| image.healthcheck.clone()),
         test => tested(test),
     }
 }
@@ -171,11 +179,15 @@ fn mounts(model: &Model, service: &Value) -> Vec<Mount> {
         let source = text(&mount["source"]);
         if mount["type"] == "volume" { volume(model, &source) } else { source }
     };
-    let volumes = service["volumes"].as_array().into_iter().flatten().map(|mount| Mount {
-        kind: text(&mount["type"]),
-        source: named(mount),
-        target: text(&mount["target"]).trim_end_matches('/').to_owned(),
-        read_only: mount["read_only"] == true,
+    let volumes = service["volumes"].as_array().into_iter().flatten().map(|mount| {
+        let target = text(&mount["target"]).trim_end_matches('/').to_owned();
+        let read_only = mount["read_only"] == true;
+        match bound_by_driver(model, mount) {
+            Some((source, by_options)) => {
+                Mount { kind: "bind".to_owned(), source, target, read_only: read_only || by_options }
+            }
+            None => Mount { kind: text(&mount["type"]), source: named(mount), target, read_only },
+        }
     });
     let tmpfs = list(&service["tmpfs"]).into_iter().map(|line| Mount {
         kind: "tmpfs".to_owned(),
@@ -184,6 +196,18 @@ fn mounts(model: &Model, service: &Value) -> Vec<Mount> {
         read_only: false,
     });
     volumes.chain(tmpfs).collect()
+}
+
+/// Returns the folder of the host that a named volume is, and whether its options make it read-only.
+// Source: Docker manual, "Create a volume using a volume driver": `local` hands `type`, `o` and `device` to mount(8).
+fn bound_by_driver(model: &Model, mount: &Value) -> Option<(String, bool)> {
+    let volume = &model.json()["volumes"][mount["source"].as_str().filter(|_| mount["type"] == "volume")?];
+    let options = &volume["driver_opts"];
+    let is_local = matches!(volume["driver"].as_str(), None | Some("local"));
+    let flags = text(&options["o"]);
+    let has = |names: &[&str]| flags.split(',').any(|flag| names.contains(&flag.trim()));
+    let device = text(&options["device"]);
+    (is_local && has(&["bind", "rbind"]) && device.starts_with('/')).then(|| (device, has(&["ro"])))
 }
 
 /// Returns a volume's name on the host; empty for one without a key.

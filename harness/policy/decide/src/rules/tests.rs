@@ -178,3 +178,161 @@ fn a_volume_without_a_name_is_the_projects(#[case] volume: &str, #[case] drifts:
     let findings = audit(&facts, &Waivers::default(), "2026-01-01");
     assert_eq!(findings.iter().any(|finding| finding.code == "drift"), drifts);
 }
+
+/// Returns rule and line of what is found of a service.
+fn found(facts: &Facts, service: &str) -> Vec<(String, usize)> {
+    let findings = audit(facts, &Waivers::default(), "2026-01-01");
+    let own = findings.into_iter().filter(|finding| service_of(finding) == service);
+    own.map(|finding| (finding.code.into_owned(), finding.place.line)).collect()
+}
+
+fn has(facts: &Facts, service: &str, rule: &str) -> bool {
+    found(facts, service).iter().any(|(found, _)| found == rule)
+}
+
+fn written(text: &str, services: Value) -> Facts {
+    let file = SourceFile { path: "docker-compose.yml".into(), text: text.into() };
+    Facts { files: vec![file], ..facts(services) }
+}
+
+#[test]
+fn a_volume_that_is_a_folder_of_the_host_by_its_options_is_a_mount_of_it() {
+    let of = |options: Value| {
+        let model = json!({
+            "name": "shop",
+            "services": {"web": {"image": "w:1", "volumes": [{"type": "volume", "source": "conf", "target": "/x"}]}},
+            "volumes": {"conf": {"name": "shop_conf", "driver_opts": options}},
+        });
+        Facts { model: Some(Model::parse(&model.to_string()).unwrap()), ..Facts::default() }
+    };
+    assert!(has(&of(json!({"type": "none", "o": "bind", "device": "/etc"})), "web", "sensitive-mount"));
+    assert!(has(&of(json!({"o": "rbind,ro", "device": "/"})), "web", "sensitive-mount"));
+    let socket = of(json!({"o": "bind", "device": "/var/run/docker.sock"}));
+    assert!(has(&socket, "web", "docker-socket"));
+    assert!(!has(&of(json!({"type": "nfs", "o": "addr=10.0.0.1,rw", "device": ":/etc"})), "web", "sensitive-mount"));
+}
+
+#[rstest]
+#[case::every_address("", true)]
+#[case::of_the_network("10.0.0.5", true)]
+#[case::of_this_machine("127.0.0.1", false)]
+#[case::another_loopback("127.0.0.53", false)]
+#[case::of_this_machine_6("::1", false)]
+fn a_database_on_a_loopback_address_is_not_reachable_from_elsewhere(#[case] ip: &str, #[case] want: bool) {
+    let ports = json!([{"target": 5432, "published": "5432", "protocol": "tcp", "host_ip": ip}]);
+    let facts = facts(json!({"db": {"image": "postgres:17.2", "ports": ports}}));
+    assert_eq!(has(&facts, "db", "database-port-published"), want);
+}
+
+#[rstest]
+#[case::alternatives(json!(["dev"]), json!(["prod"]), "tcp", false)]
+#[case::one_in_common(json!(["dev", "ci"]), json!(["ci"]), "tcp", true)]
+#[case::without(json!([]), json!([]), "tcp", true)]
+#[case::another_protocol(json!([]), json!([]), "udp", false)]
+fn a_port_is_published_twice_where_both_services_run_together(
+    #[case] a: Value,
+    #[case] b: Value,
+    #[case] protocol: &str,
+    #[case] want: bool,
+) {
+    let port = |protocol| json!([{"target": 80, "published": "8080", "protocol": protocol, "host_ip": "127.0.0.1"}]);
+    let facts = facts(json!({
+        "one": {"image": "w:1", "profiles": a, "ports": port("tcp")},
+        "two": {"image": "w:1", "profiles": b, "ports": port(protocol)},
+    }));
+    assert_eq!(has(&facts, "two", "duplicate-port"), want);
+}
+
+#[test]
+fn an_image_that_could_not_be_inspected_is_a_note_about_it() {
+    let mut facts = facts(json!({"web": {"image": "w:1"}}));
+    let text = |facts: &Facts| {
+        let findings = audit(facts, &Waivers::default(), "2026-01-01");
+        findings.into_iter().find(|finding| finding.code == "healthcheck-missing").map(|finding| finding.found)
+    };
+    assert_eq!(text(&facts).unwrap(), "none in the file; the image is not on this host to be inspected");
+    facts.images.insert("web".into(), Image::of_inspect(&json!({"Id": "sha256:1", "Config": {}})));
+    assert_eq!(text(&facts).unwrap(), "none, in the file or in the image");
+}
+
+#[rstest]
+#[case("postgres:17.2", Some("pg_isready"))]
+#[case("registry.example:5000/stagegate/postgres:17", Some("pg_isready"))]
+#[case("postgis/postgis@sha256:aaaa", Some("pg_isready"))]
+#[case("mariadb:11", Some("healthcheck.sh"))]
+#[case("mongo:7", Some("mongosh"))]
+#[case("mongo:4.4", None)]
+#[case("postgres-exporter:1", None)]
+#[case("example.org/web:1", None)]
+fn a_healthcheck_is_proposed_where_the_server_has_a_probe_of_its_own(#[case] image: &str, #[case] want: Option<&str>) {
+    let facts = facts(json!({"m": {"image": image}}));
+    let lines = lines_to_add(&audit(&facts, &Waivers::default(), "2026-01-01"));
+    match want {
+        Some(probe) => assert!(lines.contains(probe), "{lines}"),
+        None => assert!(!lines.contains("healthcheck:") && lines.contains("the limits are guesses"), "{lines}"),
+    }
+}
+
+#[test]
+fn a_finding_about_an_entry_of_a_list_has_its_line() {
+    let text = "services:\n  db:\n    image: postgres:17.2\n    ports:\n      - \"127.0.0.1:8080:80\"\n      - target: 5432\n        published: 5433\n    volumes:\n    - data:/data\n    - /etc:/host/etc/:ro\n";
+    let services = json!({"db": {
+        "image": "postgres:17.2",
+        "ports": [
+            {"target": 80, "published": "8080", "protocol": "tcp", "host_ip": "127.0.0.1"},
+            {"target": 5432, "published": "5433", "protocol": "tcp"},
+        ],
+        "volumes": [
+            {"type": "volume", "source": "data", "target": "/data"},
+            {"type": "bind", "source": "/etc", "target": "/host/etc", "read_only": true},
+        ],
+    }});
+    let found = found(&written(text, services), "db");
+    let line = |rule: &str| found.iter().find(|(found, _)| found == rule).map(|(_, line)| *line);
+    assert_eq!(line("database-port-published"), Some(6));
+    assert_eq!(line("port-on-all-interfaces"), Some(6));
+    assert_eq!(line("sensitive-mount"), Some(10));
+}
+
+#[test]
+fn a_secret_that_services_share_is_one_finding_at_its_own_line() {
+    let text = "x-env: &env\n  API_TOKEN: kT9fQ2\nservices:\n  a:\n    image: w:1\n    environment: *env\n  b:\n    image: w:1\n    environment:\n      <<: *env\n      MODE: x\n";
+    let facts = written(text, json!({"a": {"image": "w:1"}, "b": {"image": "w:1"}}));
+    let findings = audit(&facts, &Waivers::default(), "2026-01-01");
+    let secrets: Vec<_> = findings.iter().filter(|finding| finding.code == "plain-secret").collect();
+    assert_eq!(secrets.len(), 1, "{secrets:?}");
+    assert_eq!(secrets[0].found, "API_TOKEN has its value in the file, shared by a, b");
+    assert_eq!(secrets[0].place.line, 2);
+}
+
+#[rstest]
+#[case::command("    command: redis-server --requirepass kT9fQ2\n", "`--requirepass` of `command`", 4)]
+#[case::build("    build:\n      args:\n        NPM_TOKEN: kT9fQ2\n", "build argument NPM_TOKEN", 6)]
+#[case::default("    environment:\n      DB_PASSWORD: ${DB_PASSWORD:-kT9fQ2}\n", "DB_PASSWORD has a default value", 5)]
+fn a_secret_is_found_wherever_it_is_written(#[case] lines: &str, #[case] want: &str, #[case] line: usize) {
+    let text = format!("services:\n  web:\n    image: w:1\n{lines}");
+    let findings = audit(&written(&text, json!({"web": {"image": "w:1"}})), &Waivers::default(), "2026-01-01");
+    let secret = findings.iter().find(|finding| finding.code == "plain-secret").unwrap();
+    assert!(secret.found.starts_with(want), "{secret:?}");
+    assert_eq!(secret.place.line, line);
+    assert!(!format!("{secret:?}").contains("kT9fQ2"));
+}
+
+#[test]
+fn a_secret_in_the_content_of_a_config_is_found_at_its_line() {
+    let text = "services:\n  web:\n    image: w:1\nconfigs:\n  app:\n    content: |\n      mode = x\n      db_password = kT9fQ2\n";
+    let findings = audit(&written(text, json!({"web": {"image": "w:1"}})), &Waivers::default(), "2026-01-01");
+    let secret = findings.iter().find(|finding| finding.code == "plain-secret").unwrap();
+    assert_eq!(secret.found, "db_password in the content of config app has its value in the file");
+    assert_eq!(secret.place.line, 8);
+}
+
+#[rstest]
+#[case("POSTGRES_HOST_AUTH_METHOD", "trust", true)]
+#[case("POSTGRES_HOST_AUTH_METHOD", "scram-sha-256", false)]
+#[case("MYSQL_ALLOW_EMPTY_PASSWORD", "yes", true)]
+#[case("SECRET_NAME", "admin", false)]
+fn a_database_that_lets_everybody_in_has_no_password(#[case] key: &str, #[case] value: &str, #[case] want: bool) {
+    let facts = facts(json!({"db": {"image": "postgres:17.2", "environment": {key: value}}}));
+    assert_eq!(has(&facts, "db", "default-password"), want);
+}
