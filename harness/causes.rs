@@ -119,7 +119,7 @@ impl Classify for GitError {
     fn class(&self) -> Cause {
         match self {
             GitError::UnknownRevision { .. } => Cause::Usage,
-            GitError::NoRepository { .. } => Cause::Configuration,
+            GitError::NoRepository { .. } | GitError::Refused { .. } => Cause::Configuration,
             GitError::Run(error) => error.class(),
         }
     }

@@ -29,8 +29,9 @@ use stagegate_host::{
     engine::{Engine, EngineError},
     mounts,
     owner::{Claim, Owner},
-    process::{MARK, RunError, Runner},
+    process::{self, MARK, RunError, Runner},
     project::{Project, ProjectError},
+    ready,
 };
 use testcontainers::compose::DockerCompose;
 
@@ -168,7 +169,7 @@ async fn swept(config: &Arc<Config>, name: &str, owner: &Owner) -> Result<Projec
 
 /// Resolves the environment `ephemeral` and makes its model a copy that belongs to `owner`.
 async fn isolated(config: &Arc<Config>, name: &str, owner: &Owner) -> Result<Project, EphemeralError> {
-    let runner = Runner::default();
+    let runner = Runner::default().with_progress(tell);
     let mut project = Project::load(&runner, config, EPHEMERAL).await?;
     let runner = runner.with_mask(project.mask());
     let built = build(&runner, &project).await?;
@@ -203,7 +204,7 @@ async fn build(runner: &Runner, project: &Project) -> Result<Model, EphemeralErr
     if images.is_empty() {
         return Ok(model.clone());
     }
-    runner.run_ok(&compose::build(&project.source, &images.keys().cloned().collect::<Vec<_>>()), UP_WITHIN).await?;
+    runner.run_aloud(&compose::build(&project.source, &images.keys().cloned().collect::<Vec<_>>()), UP_WITHIN).await?;
     Ok(model.pinned(EPHEMERAL, &images, &BTreeMap::new()))
 }
 
@@ -213,7 +214,7 @@ async fn up(project: &Project, engine: &Engine) -> Result<(), EphemeralError> {
     let path = home::make(name)?.join("compose.json");
     home::write(&path, &project.model.to_json())?;
     let missing = missing_images(project, engine).await?;
-    let Err(reason) = compose_up(name, &path).await else { return Ok(()) };
+    let Err(reason) = compose_up(project, engine, &path).await else { return Ok(()) };
     let reason = project.mask().apply(&reason);
     let images = missing_of(missing, engine).await?;
     if !images.is_empty() {
@@ -226,14 +227,26 @@ async fn up(project: &Project, engine: &Engine) -> Result<(), EphemeralError> {
     Ok(())
 }
 
-async fn compose_up(name: &str, path: &Path) -> Result<(), String> {
+/// Lets Compose start the services, until it has or one of them has failed for good: it would wait for that one.
+async fn compose_up(project: &Project, engine: &Engine, path: &Path) -> Result<(), String> {
+    let (name, since) = (project.compose_name(), jiff::Timestamp::now());
     let mut stack = DockerCompose::with_local_client(&[path])
         .with_project_name(name)
         .with_wait(false)
         // The model names its services itself; a profile of the shell must not add one.
         .with_env("COMPOSE_PROFILES", "")
         .with_env(MARK, teardown::mark(name));
-    let ended = tokio::time::timeout(UP_WITHIN, stack.up()).await;
+    let waited_for = ready::Stack::of(project);
+    let ended = tokio::select! {
+        ended = tokio::time::timeout(UP_WITHIN, stack.up()) => ended,
+        Ok(lost) = ready::until_lost(engine, &waited_for, since) => {
+            std::mem::forget(stack);
+            let mark = teardown::mark(name);
+            let _ = process::end_marked(|of| of == mark);
+            let names: Vec<String> = lost.into_iter().map(|c| format!("{} exited with code {}", c.name, c.exit_code)).collect();
+            return Err(names.join(", "));
+        }
+    };
     // Its drop would take the stack down now, and slowly: it grants each service its time to stop.
     std::mem::forget(stack);
     match ended {

@@ -17,6 +17,7 @@ use stagegate_base::{
 use stagegate_host::error::with_causes;
 
 use crate::{
+    ready::Ready,
     session::Session,
     trial::{Effect, Trial},
 };
@@ -41,12 +42,12 @@ pub fn select(trials: Vec<Trial>, environment: &Environment, filters: &[String])
 ///
 /// A panic, a deadline and an Engine that is gone make a broken record, never none.
 pub async fn one(session: &Arc<Session>, trial: &Trial) -> Record {
-    let ready = session.ready().await.map(drop).map_err(|error| with_causes(&error));
+    let ready = session.ready().await.map(Ready::is_down).map_err(|error| with_causes(&error));
     let turn = session.turn(trial.alone).await;
     let begun = Instant::now();
     let within = TRIAL_WITHIN.max(session.soak + BESIDE_SOAK).max(trial.within);
     let outcome = match ready {
-        Ok(()) => asked(session, trial, within).await,
+        Ok(is_down) => in_its_place(session, trial, is_down, asked(session, trial, within).await),
         Err(reason) => Outcome::Broken(reason),
     };
     drop(turn);
@@ -54,6 +55,18 @@ pub async fn one(session: &Arc<Session>, trial: &Trial) -> Record {
     let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let severity = session.project.config.severity_of(&trial.name, trial.severity);
     masked(Record::new(&environment.name, &trial.name, severity, millis, outcome), session.runner.mask())
+}
+
+/// Leaves out what failed because nothing runs: one check reports that, once for all.
+fn in_its_place(session: &Session, trial: &Trial, is_down: bool, outcome: Outcome) -> Outcome {
+    let asks_files = ["policy::", "migrations::"].iter().any(|suite| trial.name.starts_with(suite));
+    let is_cause = is_down && trial.name != crate::health::RUNNING && !asks_files;
+    match outcome {
+        Outcome::Fail { .. } | Outcome::Broken(_) if is_cause => {
+            Outcome::Skip(format!("`{}` is down ({})", session.project.environment.name, crate::health::RUNNING))
+        }
+        outcome => outcome,
+    }
 }
 
 /// Makes the record of a trial that could not be asked, where there is not even a session.

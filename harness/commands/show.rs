@@ -11,7 +11,7 @@ use stagegate_base::{
     text,
 };
 use stagegate_gate_act::compare::env_file;
-use stagegate_host::{engine::Engine, host, paths::StateDir, process::Runner, release};
+use stagegate_host::{engine::Engine, host, paths::StateDir, process::Runner, project::Project, release, secret};
 
 use crate::{
     cli,
@@ -21,15 +21,20 @@ use crate::{
 pub(super) async fn logs(config: &Arc<Config>, args: cli::Logs) -> Result<Exit, Failure> {
     let environment = super::named(config, args.env.as_ref())?;
     let state = StateDir::of(config, &environment.project);
-    let Some(deployed) = release::deployed(&state)? else {
-        let text = format!(
-            "`{}` was not deployed by gate; use `docker compose -p {} logs`",
-            environment.name, environment.project
-        );
-        return Err(Failure::usage(text));
-    };
-    let command = compose::logs(&environment.project, &deployed.model_file(), &args.services, args.tail, args.follow);
-    let runner = Runner::default().with_mask(stagegate_base::redact::Mask::new(deployed.model.secrets()));
+    // What came up half is not what was deployed last, and is what somebody wants to see.
+    let mut mask = release::deployed(&state)?.map(|deployed| secret::mask(&deployed.model)).unwrap_or_default();
+    if let Ok(project) = Project::load(&Runner::default(), config, &environment.name).await {
+        mask = mask.and(project.mask());
+    }
+    let engine = Engine::connect().await?;
+    if engine.project(&environment.project).await?.is_empty() {
+        let name = &environment.name;
+        return Err(Failure::usage(format!(
+            "`{name}` has no containers on this host; start it with `gate up --env {name}`"
+        )));
+    }
+    let command = compose::logs(&environment.project, &args.services, args.tail, args.follow);
+    let runner = Runner::default().with_mask(mask);
     let code = runner.run_through(&command, |line| give(&text::clean(line))).await?;
     match code {
         0 => Ok(Exit::Passed),

@@ -35,6 +35,9 @@ use crate::{
 const START_WITHIN: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// The check that reports a stack of which nothing runs.
+pub(crate) const RUNNING: &str = "health::stack::running";
+
 /// The suite.
 pub(crate) const SUITE: Suite = Suite { name: "health", trials };
 

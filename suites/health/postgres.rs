@@ -72,7 +72,9 @@ fn hint(error: &ProbeError, login: &Login) -> Option<String> {
             Some(format!("check `name` of [databases]: the server has no database {}", login.database))
         }
         ProbeError::Protocol { .. } if login.password.is_none() => Some(
-            "the compose service has no password variable; name it in `password_variable` of [databases]".to_owned(),
+            "no password is known: set `password_variable` of [databases] to the compose service's variable; a file that \
+             <variable>_FILE names is read where it is a secret, a config or a mount of this host"
+                .to_owned(),
         ),
         _ => None,
     }

@@ -23,7 +23,7 @@ pub(super) fn trial(service: &Service) -> Trial {
 }
 
 async fn ask(session: Arc<Session>, service: Service) -> Outcome {
-    let password = session.project.model.variable(&service.name, PASSWORD_VARIABLE);
+    let password = stagegate_host::secret::variable(&session.project.model, &service.name, PASSWORD_VARIABLE);
     each(&session, &service.name, async |container| {
         let begun = Instant::now();
         let answer = redis::ping(&container.reach(service.port), password.as_ref()).await;

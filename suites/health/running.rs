@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stagegate_base::{record::Outcome, text::counted};
+use stagegate_base::{config::EPHEMERAL, record::Outcome, text::counted};
 use stagegate_host::error::with_causes;
 use stagegate_policy_decide::health;
 
@@ -42,7 +42,7 @@ async fn ask(session: Arc<Session>) -> Outcome {
         message: message(project, ready, &names),
         findings: missing.iter().map(|(service, readiness)| health::unready(service, readiness)).collect(),
         evidence,
-        hint: Some(hint(project, ready)),
+        hint: Some(hint(&session.project.environment.name, project, ready)),
     }
 }
 
@@ -58,9 +58,9 @@ fn message(project: &str, ready: &Ready, names: &[&str]) -> String {
     format!("{missing} of {} not ready after {:.1} s: {}", counted(all, "service"), seconds(ready), names.join(", "))
 }
 
-fn hint(project: &str, ready: &Ready) -> String {
-    if ready.containers.is_empty() {
-        return format!("start it (`docker compose -p {project} ... up -d`) or pass another --env");
+fn hint(environment: &str, project: &str, ready: &Ready) -> String {
+    if ready.is_down() && environment != EPHEMERAL {
+        return format!("start it with `gate up --env {environment}`, or pass another --env");
     }
     format!("`docker compose -p {project} ps --all` shows the containers")
 }

@@ -3,6 +3,7 @@
 //! Source: compose-spec, and the output of Compose 2.26. No YAML is read here: Compose resolves files, variables
 //! and overrides, and this module changes only what pinning, closing the door or isolating a copy needs.
 
+mod behind;
 mod cross_version;
 mod enclosed;
 mod frozen;
@@ -20,6 +21,7 @@ use crate::{
     container::Container,
     redact::{Secret, names_a_secret},
 };
+pub use behind::Behind;
 pub use enclosed::{SEALED_NETWORK, WAY_IN_NETWORK};
 pub use frozen::FromVariable;
 pub use secrets::HeldSecret;

@@ -168,7 +168,9 @@ fn of_container(expected: &Expected, seen: &Seen) -> Readiness {
     }
 }
 
-fn exited(expected: &Expected, container: &Container) -> String {
+/// Returns how a container ended whose service is not one-shot, with the key that says that it is where that may be meant.
+#[must_use]
+pub fn exited(expected: &Expected, container: &Container) -> String {
     let Container { name, exit_code, .. } = container;
     let may_be_meant = *exit_code == 0 && expected.lifetime == Lifetime::LongRunning;
     let hint = match may_be_meant {

@@ -83,6 +83,15 @@ impl Mask {
         Mask { secrets: all }
     }
 
+    /// Returns the mask of the secrets of both.
+    #[must_use]
+    pub fn and(mut self, other: Mask) -> Self {
+        self.secrets.extend(other.secrets);
+        self.secrets.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
+        self.secrets.dedup();
+        self
+    }
+
     /// Returns `text` with every secret replaced by `***`.
     #[must_use]
     pub fn apply(&self, text: &str) -> String {

@@ -110,7 +110,7 @@ async fn start(
     if lost.is_empty() {
         return Err(error.into());
     }
-    Err(NotReady::of_containers(runner, engine, &lost, began.elapsed()).await.into())
+    Err(NotReady::of_containers(runner, engine, stack, &lost, began.elapsed()).await.into())
 }
 
 /// Removes the containers that a killed `up` left half way between two names: `<hex>_<name>`.
@@ -192,7 +192,7 @@ pub async fn bring_up(
     let model = resolver.resolve().await?.model;
     let dir = state.run(id).join("new");
     let snapshot = Snapshot::write(&dir, &release, &model, &environment.env_files)?;
-    let runner = runner.clone().with_mask(stagegate_base::redact::Mask::new(model.secrets()));
+    let runner = runner.clone().with_mask(crate::secret::mask(&model));
     let within = time_to_start(environment, &model);
     let stack = Stack { config, project: &environment.project, model: &model, within };
     if let Some(old) = &old {

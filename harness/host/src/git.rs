@@ -36,6 +36,14 @@ pub enum GitError {
         /// The folder.
         dir: PathBuf,
     },
+    /// There is one, and git refuses to use it.
+    #[error("git refuses the repository {}: {reason}", dir.display())]
+    Refused {
+        /// The folder.
+        dir: PathBuf,
+        /// What git reported, with its own way out.
+        reason: String,
+    },
     /// Something else.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -49,7 +57,7 @@ impl Git {
     pub async fn open(runner: &Runner, dir: &Path) -> Result<Self, GitError> {
         let output = runner.run(&command::top(dir), WITHIN).await?;
         if output.code != 0 {
-            return Err(GitError::NoRepository { dir: dir.to_path_buf() });
+            return Err(refused(dir, &output.stderr));
         }
         Ok(Git { runner: runner.clone(), repository: PathBuf::from(output.stdout.trim()) })
     }
@@ -165,6 +173,16 @@ impl Git {
     }
 }
 
+// Source: git, setup.c: "not a git repository (or any of the parent directories)"; other refusals name their way out.
+fn refused(dir: &Path, stderr: &str) -> GitError {
+    let dir = dir.to_path_buf();
+    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if lines.is_empty() || stderr.to_lowercase().contains("not a git repository") {
+        return GitError::NoRepository { dir };
+    }
+    GitError::Refused { dir, reason: lines.join(" ") }
+}
+
 fn same_folder(a: &Path, b: &Path) -> bool {
     match (a.canonicalize(), b.canonicalize()) {
         (Ok(a), Ok(b)) => a == b,
@@ -210,6 +228,16 @@ mod tests {
         fn drop(&mut self) {
             let _ = std::fs::remove_dir_all(&self.0);
         }
+    }
+
+    #[test]
+    fn what_git_refuses_is_told_in_its_own_words() {
+        let said = "fatal: detected dubious ownership in repository at '/srv/shop'\nTo add an exception for this directory, \
+                    call:\n\n\tgit config --global --add safe.directory /srv/shop\n";
+        let text = refused(Path::new("/srv/shop"), said).to_string();
+        assert!(text.contains("dubious ownership") && text.ends_with("--add safe.directory /srv/shop"), "{text}");
+        let none = "fatal: not a git repository (or any of the parent directories): .git\n";
+        assert!(matches!(refused(Path::new("/srv/shop"), none), GitError::NoRepository { .. }));
     }
 
     #[tokio::test]

@@ -19,6 +19,7 @@ pub mod process;
 pub mod project;
 pub mod ready;
 pub mod release;
+pub mod secret;
 pub mod shapes;
 pub mod signal;
 pub mod sockets;

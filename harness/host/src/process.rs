@@ -201,6 +201,23 @@ impl Runner {
         self.checked(command, output).map(|output| output.stdout)
     }
 
+    /// Runs a program and returns all that it left.
+    ///
+    /// # Errors
+    /// As [`Runner::run_ok`].
+    pub async fn run_checked(&self, command: &Command, within: Duration) -> Result<Output, RunError> {
+        let output = self.run(command, within).await?;
+        self.checked(command, output)
+    }
+
+    /// Hands a line to the run's log and to whom [`Runner::with_progress`] names, masked.
+    pub fn report(&self, text: &str) {
+        self.note(text);
+        if let Some(progress) = &self.progress {
+            (progress.0)(&self.mask.apply(text));
+        }
+    }
+
     /// Runs a program to its end, and kills its process group where `stop` comes first.
     ///
     /// # Errors

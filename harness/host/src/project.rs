@@ -159,7 +159,7 @@ impl Project {
     /// Returns the mask of all secrets that the model holds.
     #[must_use]
     pub fn mask(&self) -> Mask {
-        Mask::new(self.model.secrets())
+        crate::secret::mask(&self.model)
     }
 
     /// Returns the containers of the project, ended ones included.
@@ -264,9 +264,35 @@ async fn resolve_with(
 ) -> Result<Model, ProjectError> {
     let failed = |source| ProjectError::Resolve { environment: environment.to_owned(), source };
     let active = command::active(source);
-    let (text, active) = tokio::join!(runner.run_ok(&config, RESOLVE_WITHIN), runner.run_ok(&active, RESOLVE_WITHIN));
+    let (text, active) =
+        tokio::join!(runner.run_checked(&config, RESOLVE_WITHIN), runner.run_ok(&active, RESOLVE_WITHIN));
     let (text, active) = (text.map_err(failed)?, active.map_err(failed)?);
+    report_unset(runner, environment, &text.stderr);
+    let text = text.stdout;
     Ok(Model::parse(&text)?.activated(&active.lines().map(|line| line.trim().to_owned()).collect()))
+}
+
+/// Reports the variables that Compose takes for empty: what then fails says nothing of them.
+fn report_unset(runner: &Runner, environment: &str, stderr: &str) {
+    let names = unset(stderr);
+    if !names.is_empty() {
+        let all: Vec<&str> = names.into_iter().collect();
+        runner.report(&format!(
+            "warning: the compose files use {}, which {} not set and so empty; set `env_file` of [environments.{environment}]",
+            all.join(", "),
+            if all.len() == 1 { "is" } else { "are" },
+        ));
+    }
+}
+
+// Source: compose-go, template: `The "NAME" variable is not set. Defaulting to a blank string.`, quotes escaped in a log.
+fn unset(stderr: &str) -> BTreeSet<&str> {
+    stderr
+        .lines()
+        .filter(|line| line.contains("variable is not set"))
+        .filter_map(|line| line.split("The ").nth(1)?.split(" variable").next())
+        .map(|name| name.trim_matches(['"', '\\']))
+        .collect()
 }
 
 /// Resolves files to a model that holds all that Compose reads at `up`, the values of variables in secrets and configs
@@ -325,4 +351,17 @@ pub fn ignored_variables(source: &Source) -> Vec<String> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     variables::ignored(shell.iter().map(|(name, value)| (name.as_str(), value.as_str())), &compose, &env)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_are_not_set_are_named_once() {
+        let stderr = "time=\"2026-01-02T03:04:05Z\" level=warning msg=\"The \\\"DB_PASSWORD\\\" variable is not set. \
+                      Defaulting to a blank string.\"\nlevel=warning msg=\"The \\\"DB_PASSWORD\\\" variable is not set.\"\n\
+                      level=warning msg=\"something else\"\n";
+        assert_eq!(unset(stderr), BTreeSet::from(["DB_PASSWORD"]));
+    }
 }

@@ -81,6 +81,13 @@ impl Ready {
         self.containers.iter().filter(move |c| c.service == service)
     }
 
+    /// Tells whether nothing of the stack runs.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        let is_there = |c: &Container| matches!(c.state, State::Running | State::Restarting | State::Paused);
+        !self.containers.iter().any(is_there)
+    }
+
     fn is_lost(&self) -> bool {
         self.services.values().any(|readiness| matches!(readiness, Readiness::Never(_)))
     }
@@ -174,7 +181,9 @@ impl Watch {
         };
         let rest_is_ready = services.iter().all(|(service, readiness)| {
             let own = || containers.iter().filter(|c| c.service == *service);
-            own().any(is_exiting) || (readiness.is_ready() && own().all(is_settled))
+            // What was not started waits for others, and nobody for it.
+            let is_unstarted = own().next().is_some() && own().all(|c| c.state == State::Created);
+            is_unstarted || own().any(is_exiting) || (readiness.is_ready() && own().all(is_settled))
         });
         self.rest_ready_at = rest_is_ready.then(|| self.rest_ready_at.unwrap_or_else(Timestamp::now));
         Ok(Ready { services, containers, waited: Duration::ZERO })

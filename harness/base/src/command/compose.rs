@@ -127,10 +127,11 @@ pub fn down(project: &str, volumes: bool) -> Command {
     if volumes { command.arg("--volumes") } else { command }
 }
 
-/// Prints the last log lines of a project's services.
+/// Prints the last log lines of the containers that a project has, whoever made them.
 #[must_use]
-pub fn logs(project: &str, model: &Path, services: &[String], tail: u32, follow: bool) -> Command {
-    let command = of_model(project, model).args(["logs", "--no-color", "--tail"]).arg(tail.to_string());
+pub fn logs(project: &str, services: &[String], tail: u32, follow: bool) -> Command {
+    // Without a file Compose takes the containers' own labels; not in a folder of the user's, whose file it would take.
+    let command = compose(project).in_dir(Path::new("/")).args(["logs", "--no-color", "--tail"]).arg(tail.to_string());
     let command = if follow { command.arg("--follow") } else { command };
     command.args(services.iter().cloned())
 }

@@ -107,5 +107,6 @@ pub fn file_of(repository: &Path, revision: &str, path: &Path) -> Command {
 /// Prints the top folder of the working copy that holds `dir`.
 #[must_use]
 pub fn top(dir: &Path) -> Command {
-    git(dir).args(["rev-parse", "--path-format=absolute", "--show-toplevel"])
+    // Why it refuses is told from git's own words, which are translated otherwise.
+    git(dir).args(["rev-parse", "--path-format=absolute", "--show-toplevel"]).env("LC_ALL", "C")
 }

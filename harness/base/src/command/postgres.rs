@@ -16,6 +16,8 @@ pub struct Inside {
     pub container: String,
     /// The database role.
     pub role: String,
+    /// Its password: the server may ask for one at its socket too.
+    pub password: Option<Secret>,
     /// The name that sessions carry (`stagegate/<run>`).
     pub application: String,
 }
@@ -85,6 +87,10 @@ fn exec(inside: &Inside, database: &str, stdin: bool) -> Command {
     if stdin {
         command = command.arg("--interactive");
     }
+    if let Some(password) = &inside.password {
+        // Named alone, the value is taken from the client's environment: arguments are seen by every user.
+        command = command.args(["--env", "PGPASSWORD"]).env("PGPASSWORD", password.expose());
+    }
     command
         .arg("--env")
         .arg(format!("PGDATABASE={database}"))
@@ -115,6 +121,20 @@ pub fn restore(inside: &Inside, database: &str) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dump_gets_the_password_by_its_environment_and_never_as_an_argument() {
+        let inside = Inside {
+            container: "db-1".to_owned(),
+            role: "shop".to_owned(),
+            password: Some(Secret::new("hunter2-hunter2")),
+            application: "stagegate/r1".to_owned(),
+        };
+        let dump = dump(&inside, "shop", None);
+        assert!(dump.args.windows(2).any(|pair| pair == ["--env", "PGPASSWORD"]), "{:?}", dump.args);
+        assert!(!dump.line().contains("hunter2"));
+        assert_eq!(dump.env, [("PGPASSWORD".to_owned(), Secret::new("hunter2-hunter2"))]);
+    }
 
     #[test]
     fn a_url_is_read_alike_by_all_drivers() {

@@ -28,6 +28,7 @@ use stagegate_host::{
     process::Runner,
     project::{Project, ProjectError},
     release::{self, ReleaseError, Snapshot, images_of},
+    secret,
 };
 
 /// Why no plan can be made. Nothing was touched.
@@ -321,6 +322,6 @@ fn dumped_facts(dir: &Path, database: &str) -> Option<DataFacts> {
 
 fn server(target: &Side, database: &PlanDatabase, model: &Model) -> Option<Server> {
     let container = target.containers.iter().find(|c| c.service == database.service && c.state == State::Running)?;
-    let password = model.variable(&database.service, &database.password_variable);
+    let password = secret::variable(model, &database.service, &database.password_variable);
     Some(Server::new(container, &database.role, password.unwrap_or_else(|| Secret::new("")), "stagegate/preflight"))
 }

@@ -59,6 +59,7 @@ use stagegate_host::{
     process::{self, Runner},
     project::Project,
     release::{ReleaseError, Snapshot},
+    secret,
 };
 
 /// What the suites found of an environment.
@@ -398,7 +399,7 @@ impl Run {
         let container = containers.iter().find(|c| c.service == database.service && !c.one_off);
         let container =
             container.ok_or_else(|| StepError::blocked(format!("service `{}` has no container", database.service)))?;
-        let password = old.model.variable(&database.service, &database.password_variable);
+        let password = secret::variable(&old.model, &database.service, &database.password_variable);
         let password = password.unwrap_or_else(|| stagegate_base::redact::Secret::new(""));
         Ok(Server::new(container, &database.role, password, &self.application()))
     }

@@ -18,7 +18,7 @@ use stagegate_data_decide::{self as data, DataFacts};
 use stagegate_gate_decide::promotion::{CrossVersionReport, Kind, PlanDatabase, Rehearsal, StartReport, Tier};
 
 use super::{Run, StepError, stall_probe::Measured};
-use stagegate_host::{database::Server, files, mounts, release, sockets};
+use stagegate_host::{database::Server, files, mounts, release, secret, sockets};
 
 const UP_WITHIN: Duration = Duration::from_secs(180);
 /// How long the rehearsal's server may take to be made and to take sessions.
@@ -83,7 +83,7 @@ impl Run {
         let container = containers.iter().find(|c| c.service == database.service && !c.one_off);
         let container = container.ok_or_else(|| StepError::blocked("the rehearsal's database did not start"))?;
         let model = release::read_model(&self.rehearsal_file())?;
-        let password = model.variable(&database.service, &database.password_variable);
+        let password = secret::variable(&model, &database.service, &database.password_variable);
         let password = password.unwrap_or_else(|| Secret::new(""));
         Ok(Server::new(container, &database.role, password, &self.application()))
     }

@@ -10,7 +10,7 @@ use stagegate_performance_decide::stall::{Request, RequestImpact, impact};
 use tokio_postgres::Client;
 
 use super::{Run, StepError};
-use stagegate_host::{database::Server, error::with_causes, probe::postgres::Login};
+use stagegate_host::{database::Server, error::with_causes, probe::postgres::Login, secret};
 use stagegate_performance_act::{
     load::{Aim, Meanwhile, Query, Subject},
     waits::{LockWatch, Seen},
@@ -91,7 +91,7 @@ impl Run {
         let model = stagegate_host::release::read_model(&self.rehearsal_file())?;
         Ok(Login {
             user: database.role.clone(),
-            password: model.variable(&database.service, &database.password_variable),
+            password: secret::variable(&model, &database.service, &database.password_variable),
             database: database.name.clone(),
         })
     }

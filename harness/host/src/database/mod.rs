@@ -109,8 +109,12 @@ impl Server {
     /// Describes the server that runs in `container`; its sessions are named `application`.
     #[must_use]
     pub fn new(container: &Container, role: &str, password: Secret, application: &str) -> Self {
-        let inside =
-            Inside { container: container.id.clone(), role: role.to_owned(), application: application.to_owned() };
+        let inside = Inside {
+            container: container.id.clone(),
+            role: role.to_owned(),
+            password: Some(password.clone()).filter(|password| !password.expose().is_empty()),
+            application: application.to_owned(),
+        };
         Server { service: container.service.clone(), addresses: container.reach(5432), password, inside }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stagegate_base::{
     container::{Container, State},
-    readiness::Readiness,
+    readiness::{Expected, Readiness, exited},
 };
 
 use super::{Engine, Runner, Stack};
@@ -73,13 +73,20 @@ impl NotReady {
     }
 
     /// Makes one of containers that failed while Compose was starting the stack.
-    pub(super) async fn of_containers(runner: &Runner, engine: &Engine, lost: &[Container], waited: Duration) -> Self {
+    pub(super) async fn of_containers(
+        runner: &Runner,
+        engine: &Engine,
+        stack: &Stack<'_>,
+        lost: &[Container],
+        waited: Duration,
+    ) -> Self {
         let mut failure = Self::because(Vec::new(), waited);
         for container in lost {
-            let Container { service, name, exit_code, restarts, .. } = container;
+            let Container { service, restarts, .. } = container;
+            let expected = Expected::of(stack.model, stack.config, service, stack.within);
             let again = if *restarts > 0 { format!(", restarted {restarts} times") } else { String::new() };
             let words = failure.hear(runner, engine, container).await;
-            failure.reasons.push(format!("{service}: {name} exited with code {exit_code}{again}{words}"));
+            failure.reasons.push(format!("{service}: {}{again}{words}", exited(&expected, container)));
         }
         failure
     }
@@ -96,7 +103,8 @@ impl NotReady {
         let lines: Vec<String> =
             text.lines().map(str::trim_end).filter(|l| !l.is_empty()).map(|l| l.chars().take(LINE).collect()).collect();
         runner.note(&format!("last log lines of {}:\n{}", container.name, lines.join("\n")));
-        let last = lines[lines.len().saturating_sub(SHORT)..].join(" | ");
+        let last: Vec<&str> = lines[lines.len().saturating_sub(SHORT)..].iter().map(|line| line.trim()).collect();
+        let last = last.join(" | ");
         self.logs.push(LastWords { container: container.name.clone(), lines });
         if last.is_empty() { "; it wrote no log".to_owned() } else { format!("; its last log lines: {last}") }
     }

@@ -6,6 +6,7 @@ use stagegate_base::{compose::Model, config::Database, redact::Secret};
 use tokio_postgres::{Client, NoTls};
 
 use super::{DEADLINE, ProbeError, first};
+use crate::secret;
 
 /// Who asks which database.
 #[derive(Clone, Debug)]
@@ -24,7 +25,7 @@ impl Login {
     pub fn of(model: &Model, database: &Database) -> Self {
         Login {
             user: database.role.clone().unwrap_or_else(|| superuser(model, &database.service)),
-            password: model.variable(&database.service, &database.password_variable),
+            password: secret::variable(model, &database.service, &database.password_variable),
             database: database.name.clone(),
         }
     }
@@ -35,7 +36,7 @@ impl Login {
     pub fn of_service(model: &Model, service: &str) -> Self {
         let user = superuser(model, service);
         let database = plain(model, service, "POSTGRES_DB").unwrap_or_else(|| user.clone());
-        Login { password: model.variable(service, "POSTGRES_PASSWORD"), user, database }
+        Login { password: secret::variable(model, service, "POSTGRES_PASSWORD"), user, database }
     }
 }
 
@@ -44,7 +45,7 @@ fn superuser(model: &Model, service: &str) -> String {
 }
 
 fn plain(model: &Model, service: &str, key: &str) -> Option<String> {
-    model.variable(service, key).map(|value| value.expose().to_owned()).filter(|text| !text.is_empty())
+    secret::variable(model, service, key).map(|value| value.expose().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// Logs in, asks `select 1` and returns the server's version, such as `17.5`.

@@ -142,7 +142,7 @@ pub async fn command(
     let containers = project.containers(engine).await?;
     let own = containers.iter().filter(|c| c.service == service.name && !c.one_off);
     let addresses: Vec<_> = own.flat_map(|container| container.reach(service.port)).collect();
-    let password: Option<Secret> = project.model.variable(&service.name, REDIS_PASSWORD);
+    let password: Option<Secret> = stagegate_host::secret::variable(&project.model, &service.name, REDIS_PASSWORD);
     Ok(redis::command(&addresses, password.as_ref(), words).await?)
 }
 
