@@ -47,7 +47,9 @@ pub async fn one(session: &Arc<Session>, trial: &Trial) -> Record {
     let begun = Instant::now();
     let within = TRIAL_WITHIN.max(session.soak + BESIDE_SOAK).max(trial.within);
     let outcome = match ready {
-        Ok(is_down) => in_its_place(session, trial, is_down, asked(session, trial, within).await),
+        Ok(is_down) => {
+            in_its_place(&session.project.environment.name, &trial.name, is_down, asked(session, trial, within).await)
+        }
         Err(reason) => Outcome::Broken(reason),
     };
     drop(turn);
@@ -58,12 +60,12 @@ pub async fn one(session: &Arc<Session>, trial: &Trial) -> Record {
 }
 
 /// Leaves out what failed because nothing runs: one check reports that, once for all.
-fn in_its_place(session: &Session, trial: &Trial, is_down: bool, outcome: Outcome) -> Outcome {
-    let asks_files = ["policy::", "migrations::"].iter().any(|suite| trial.name.starts_with(suite));
-    let is_cause = is_down && trial.name != crate::health::RUNNING && !asks_files;
+fn in_its_place(environment: &str, trial: &str, is_down: bool, outcome: Outcome) -> Outcome {
+    let asks_files = ["policy::", "migrations::"].iter().any(|suite| trial.starts_with(suite));
+    let is_effect = is_down && trial != crate::health::RUNNING && !asks_files;
     match outcome {
-        Outcome::Fail { .. } | Outcome::Broken(_) if is_cause => {
-            Outcome::Skip(format!("`{}` is down ({})", session.project.environment.name, crate::health::RUNNING))
+        Outcome::Fail { .. } | Outcome::Broken(_) if is_effect => {
+            Outcome::Skip(format!("`{environment}` is down ({})", crate::health::RUNNING))
         }
         outcome => outcome,
     }

@@ -71,3 +71,13 @@ fn a_panic_is_told_with_its_text() {
     let caught = std::panic::catch_unwind(|| panic!("no row {}", 7)).unwrap_err();
     assert_eq!(said(caught.as_ref()), "no row 7");
 }
+
+#[rstest]
+#[case::cause("health::stack::running", true, "Fail")]
+#[case::effect("contracts::api::GET /orders", true, "Skip")]
+#[case::files("policy::stack::user_root", true, "Fail")]
+#[case::runs("contracts::api::GET /orders", false, "Fail")]
+fn one_check_reports_that_nothing_runs(#[case] trial: &str, #[case] is_down: bool, #[case] want: &str) {
+    let got = format!("{:?}", in_its_place("staging", trial, is_down, Outcome::fail("no container".to_owned())));
+    assert!(got.starts_with(want), "{got}");
+}
