@@ -13,6 +13,7 @@ use stagegate_base::{
 pub(super) fn plan(kind: Kind) -> Plan {
     let seconds = |n| Span(std::time::Duration::from_secs(n));
     Plan {
+        readiness_needed: (kind == Kind::Promote).then_some(90),
         kind,
         run: "20260102-030405-ab12".into(),
         state: "00112233445566aa".into(),
@@ -44,7 +45,6 @@ pub(super) fn plan(kind: Kind) -> Plan {
         source: std::collections::BTreeMap::new(),
         rows_since: vec![],
         schema_fit: None,
-        readiness_needed: Some(90),
         verify_within: seconds(300),
         ready_within: seconds(60),
         soak: seconds(10),
