@@ -30,7 +30,7 @@ mod tests {
         let environment = config.environment("ephemeral").unwrap();
         let trials = trials(Scope { config: &config, environment });
         let of = |name: &str| trials.iter().find(|trial| trial.name == name).map(|trial| trial.severity);
-        assert_eq!(of("policy::stack::healthcheck_missing"), Some(Severity::Warning));
+        assert_eq!(of("policy::stack::healthcheck_missing"), Some(Severity::Info));
         assert_eq!(of("policy::stack::privileged"), Some(Severity::Required));
         assert_eq!(trials.len(), stagegate_policy_decide::rules::rules().len());
     }

@@ -5,8 +5,10 @@
 //! written a run can only roll back; from then on it only goes forward.
 
 mod end;
+mod fit;
 mod format1;
 mod journal;
+mod left;
 mod line;
 mod next;
 mod plan;
@@ -19,19 +21,21 @@ mod schema_fit;
 mod source;
 
 pub use end::{by_hand, end_text, reason};
+pub use fit::SchemaFit;
 pub use journal::{Chain, JournalError, VERSION, chained, read};
+pub use left::Left;
 pub use line::{Decision, End, Entry, Line};
 pub use next::{Move, next};
 pub use plan::{Environments, Kind, Plan, PlanDatabase, ServiceChange, SourceService, rollback_tag};
 pub use planning::{PlanFacts, Request, plan, plan_database, stopped_services, uncommitted, unknown_freeze};
 pub use preflight::{Facts, refusals};
-pub use pruning::{Left, Pruning, pruning};
+pub use pruning::{Pruning, pruning};
 pub use report::{
     Backup, Checks, Compatibility, ConfigurationRollback, ContractReport, Copies, CrossVersionReport, DataRollback,
     Deployment, Freeze, Health, Impact, KeptCopies, Migrations, PerformanceReport, Ports, Preparation, Pruned,
     ReadinessReport, Rehearsal, RollbackChecks, StartReport, StepReport, SwitchedDatabase, UndoReport, Validation,
 };
-pub use schema_fit::{SchemaFit, schema_fit};
+pub use schema_fit::schema_fit;
 pub use source::{release_differences, source_changes, source_services};
 
 use serde::{Deserialize, Serialize};

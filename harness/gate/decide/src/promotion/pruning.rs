@@ -2,29 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Plan, PlanDatabase};
+use super::{Left, Plan, PlanDatabase};
 use stagegate_base::mark::{FoundDatabase, Mark, Role, not_ours};
-
-/// A database that stays, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Left {
-    /// Its name.
-    #[serde(rename = "database")]
-    pub name: String,
-    /// Why it stays.
-    #[serde(rename = "reason", alias = "why")]
-    pub why: String,
-}
-
-impl Left {
-    /// Returns the statement that drops it by hand.
-    #[must_use]
-    pub fn command(&self) -> String {
-        format!("drop database \"{}\"", self.name.replace('"', "\"\""))
-    }
-}
 
 /// What a successful run removes from one server, and what looks like the gate's and is not touched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
