@@ -39,8 +39,11 @@ pub(super) fn outcome(
         (None, 500..) => server_error(calls, &address, request, answer),
         // An answer that only says "not found" proves nothing of what the operation promises.
         (None, 400..) => Outcome::Broken(format!(
-            "{status} is documented, but no successful response was seen; give the operation an example in {} that exists in `{}`",
-            calls.contract, calls.environment
+            "{status} is documented, but no successful response was seen; {}",
+            base_path(calls, status).unwrap_or_else(|| {
+                let (contract, environment) = (&calls.contract, &calls.environment);
+                format!("give the operation an example in {contract} that exists in `{environment}`")
+            })
         )),
         (None, _) => Outcome::Pass(format!("{status} in {} ms", answer.took.as_millis())),
     }
@@ -53,11 +56,26 @@ fn differs(calls: &ServiceCalls, address: &SocketAddr, request: &Request, status
         message: format!("response {status} does not match {}{more}", calls.contract),
         findings: checked.findings.iter().map(contract::Difference::finding).collect(),
         evidence: vec![reproduce(calls, address, request)],
-        hint: Some(format!(
-            "if the change is intended, change the contract and run `gate test --env {} contracts` again",
-            calls.environment
-        )),
+        hint: Some(base_path(calls, status).unwrap_or_else(|| {
+            format!(
+                "if the change is intended, change the contract and run `gate test --env {} contracts` again",
+                calls.environment
+            )
+        })),
     }
+}
+
+/// Returns what to configure where the document's own server has a path that no request had: whether the service itself
+/// lies below it, or a proxy in front of it, only its operator knows.
+fn base_path(calls: &ServiceCalls, status: u16) -> Option<String> {
+    let (name, path) = (&calls.service.name, calls.document.base_path());
+    (status == 404 && calls.service.base_path.is_none() && !path.is_empty()).then(|| {
+        format!(
+            "the paths of {} lie below `{path}` (its `servers`); if `{name}` itself responds there, set base_path = \
+             \"{path}\" in [services.{name}]",
+            calls.contract
+        )
+    })
 }
 
 /// Tells an answer that is documented and yet no service: 500, 503.

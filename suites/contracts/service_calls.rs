@@ -60,7 +60,7 @@ impl ServiceCalls {
             }
         }
         ServiceCalls {
-            service: service.below(&document.base_path()),
+            service: service.clone(),
             environment: environment.to_owned(),
             contract: contract.to_owned(),
             cells: calls.iter().map(|_| OnceCell::new()).collect(),

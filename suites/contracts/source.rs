@@ -52,7 +52,7 @@ pub(super) fn all(scope: Scope<'_>) -> Vec<Source> {
 pub(crate) fn documents(scope: Scope<'_>) -> Vec<(Service, Arc<Document>)> {
     let read = |(service, contract): (&Service, &PathBuf)| {
         let document = read(&scope.environment.workdir.join(contract), &service.name).ok()?;
-        Some((service.below(&document.base_path()), document))
+        Some((service.clone(), document))
     };
     with_contract(scope).filter_map(read).collect()
 }

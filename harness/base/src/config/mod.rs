@@ -158,7 +158,7 @@ pub struct Service {
     pub max_body: Size,
     /// What becomes of a release whose contract breaks callers.
     pub breaking_changes: BreakingChanges,
-    /// Path in front of the contract's paths; the document's own (`servers`) where `None`.
+    /// Path in front of the contract's paths; none where `None`.
     pub base_path: Option<String>,
     /// The name that requests carry in their Host header; the address where `None`.
     pub host: Option<String>,
@@ -240,13 +240,6 @@ impl Service {
     #[must_use]
     pub fn base(&self) -> &str {
         self.base_path.as_deref().unwrap_or_default()
-    }
-
-    /// Returns the service with the path that its contract's document names, where the configuration names none.
-    #[must_use]
-    pub fn below(&self, base_path: &str) -> Self {
-        let base_path = self.base_path.clone().unwrap_or_else(|| base_path.to_owned());
-        Service { base_path: Some(base_path), ..self.clone() }
     }
 
     /// Returns the headers that every request to the service carries.
