@@ -446,7 +446,7 @@ table_row() {
   stopped=$(field stopped_at "$outcome" | tr _ ' ')
   case $(field end "$outcome") in
     promoted) stopped='- (promoted)' ;;
-    held) stopped+=', not touched' ;;
+    blocked) stopped+=', not touched' ;;
     rolled_back) stopped+=', rolled back' ;;
     *) stopped+=", $(field end "$outcome" | tr _ ' ')" ;;
   esac

@@ -175,7 +175,7 @@ step 'docs' docs
 step 'instructions of the hot paths' instructions
 if [ "$quick" = no ]; then
   step 'images of the sample releases' releases
-  step 'suites against a throw-away copy' suites
+  step 'suites against the ephemeral environment' suites
   step 'the gate on the real stack' cargo proof --locked
   step 'the gate under load, alone' cargo proof --locked -- --ignored --test-threads 1 alone_
 fi

@@ -24,7 +24,7 @@ pub enum Lifetime {
 
 impl Lifetime {
     /// Returns what configuration and compose files say of `service`, the clearest word first: `one_shot` of
-    /// [services], `migrations` of [databases], a service that waits for its completion, its restart policy.
+    /// `[services]`, `migrations` of `[databases]`, a service that waits for its completion, its restart policy.
     ///
     /// A restart policy counts only where nobody is served: no published port, no healthcheck, no check configured.
     #[must_use]

@@ -153,7 +153,7 @@ async fn a_container_that_is_not_as_the_file_wants_it_is_told_field_by_field() {
     let lines = drift(&other).join("\n");
     for want in [
         "cache | REGION as in the file | another value",
-        "cache | ADDED not set | it is set",
+        "cache | ADDED not set | set",
         "cache | `redis-server` and 2 arguments | other arguments",
         "cache | unless-stopped | always",
         "cache | false | true",
