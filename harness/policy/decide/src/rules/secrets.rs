@@ -205,7 +205,10 @@ fn literal_default<'a>(key: &str, text: &'a str) -> Option<&'a str> {
     let inner = text.strip_prefix("${")?.strip_suffix('}')?;
     let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
     let default = inner[end..].strip_prefix(":-").or_else(|| inner[end..].strip_prefix('-'))?;
-    (names_a_value(key) && !default.is_empty() && !default.contains('$') && !is_harmless(default)).then_some(default)
+    // A well-known one is reported by `default-password`, and no secret.
+    let is_secret =
+        !default.is_empty() && !default.contains('$') && !is_harmless(default) && !is_from_an_example(default);
+    (names_a_value(key) && is_secret).then_some(default)
 }
 
 /// Variables by which a database lets everybody in, and the values that do.
@@ -315,6 +318,7 @@ mod tests {
     #[case("POSTGRES_PASSWORD", "${PG_PW:-}", None)]
     #[case("POSTGRES_PASSWORD", "${PG_PW:-${OTHER}}", None)]
     #[case("LOG_LEVEL", "${LOG_LEVEL:-debug}", None)]
+    #[case("POSTGRES_PASSWORD", "${PG_PW:-changeme}", None)]
     fn a_default_of_a_secret_is_one(#[case] key: &str, #[case] text: &str, #[case] want: Option<&str>) {
         assert_eq!(super::literal_default(key, text), want);
     }
