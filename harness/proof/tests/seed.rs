@@ -53,7 +53,7 @@ async fn every_table_is_filled_alike_twice_or_the_reason_is_told(#[case] major: 
     scratch.end().await;
     for part in [
         "public.circle_a: b_key closes a cycle of foreign keys that are not nullable and not deferrable",
-        "public.circle_b: public.circle_a has no row that foreign key",
+        "public.circle_b: public.circle_a has no row for foreign key",
         "public.guarded: ERROR P0001: not by you",
         "public.impossible: ERROR 23514: new row for relation \"impossible\" violates check constraint",
         "public.swallowed: a trigger or rule removed the row",
