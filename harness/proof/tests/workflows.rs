@@ -325,7 +325,7 @@ async fn timed(shop: &Shop) {
         "FAIL performance::order_at_once::budget",
         "above its limit of 1ms",
         "FAIL performance::long::budget",
-        "none of 2 requests was answered well: no answer in time (2)",
+        "0 of 2 requests succeeded: no response in time (2)",
         "`workflows/gone.toml` is not a workflow file",
         "(known: workflows/items.toml, workflows/long.toml, workflows/order.toml)",
     ];
