@@ -355,7 +355,7 @@ async fn with_faults(shop: &Shop) {
     assert!(ended.text.contains("PASS contracts::web::get_mine"), "{}", ended.text);
     assert_told(&ended, "order", &["FAIL", "`see it as a row`", "order.toml:15", "not met after 3.", "$[0]"]);
     assert_told(&ended, "items", &["FAIL", "`show them at the front`", "$.items[0].price_cents", "got missing"]);
-    assert_told(&ended, "slow", &["FAIL", "`read what comes slowly`", "no whole answer within 1s"]);
+    assert_told(&ended, "slow", &["FAIL", "`read what comes slowly`", "sent no complete response within 1s"]);
     assert_told(&ended, "broken", &["FAIL", "workflows/broken.toml:3:1", "unknown key `htp`"]);
     assert_told(&ended, "mine", &["PASS"]);
     assert_told(&ended, "tells", &["FAIL", "*** and ***", "address 127.0.0.1:", "standard error"]);
