@@ -60,7 +60,11 @@ pub(crate) fn facts(tables: i64) -> DataFacts {
     let table = |n: i64| {
         (format!("public.table_{n:04}"), TableFacts { rows: n * 1_000, checksum: Some(format!("{}", n * 7_919)) })
     };
-    DataFacts { tables: (0..tables).map(table).collect::<BTreeMap<_, _>>(), schema: "d41d8cd98f00b204".to_owned() }
+    DataFacts {
+        tables: (0..tables).map(table).collect::<BTreeMap<_, _>>(),
+        schema: "d41d8cd98f00b204".to_owned(),
+        ..DataFacts::default()
+    }
 }
 
 /// Makes the blocks of so many rotations.

@@ -7,7 +7,10 @@ use std::{
 };
 
 use clap::CommandFactory;
-use stagegate_base::config::Environment;
+use stagegate_base::{
+    config::Environment,
+    report::{Colour, shown},
+};
 
 use crate::{
     cli::Cli,
@@ -80,7 +83,7 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
         return Err(Failure::usage("no terminal to confirm on; check the plan and add --yes"));
     }
     let mut stderr = std::io::stderr();
-    let _ = write!(stderr, "{question} [y/N] ");
+    let _ = write!(stderr, "{} [y/N] ", shown(question, Colour::Plain));
     let _ = stderr.flush();
     let mut answer = String::new();
     std::io::stdin()

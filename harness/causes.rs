@@ -2,7 +2,8 @@
 
 use stagegate_base::{compose::ModelError, config::ConfigError, exit::Cause, units::UnitError};
 use stagegate_contract::{ContractError, ShapeError};
-use stagegate_gate_act::{PlanError, compare::CompareError, journal::StoreError};
+use stagegate_data_act::sync::SyncError;
+use stagegate_gate_act::{PlanError, compare::CompareError, journal::StoreError, purge::PurgeError};
 use stagegate_host::waivers::WaiversError;
 use stagegate_host::{
     contract::ContractSourceError, database::DatabaseError, deployment::DeploymentError, engine::EngineError,
@@ -59,6 +60,18 @@ impl Classify for ConfigError {
     }
 }
 
+impl Classify for PurgeError {
+    fn class(&self) -> Cause {
+        match self {
+            PurgeError::Engine(error) => error.class(),
+            PurgeError::Git(error) => error.class(),
+            PurgeError::Run(error) => error.class(),
+            PurgeError::Runs { .. } => Cause::Usage,
+            PurgeError::File { .. } => Cause::File,
+        }
+    }
+}
+
 impl Classify for ProjectError {
     fn class(&self) -> Cause {
         match self {
@@ -68,8 +81,7 @@ impl Classify for ProjectError {
                 Cause::Configuration
             }
             ProjectError::Temporary { .. } => Cause::File,
-            // Compose ran, and refused the files.
-            ProjectError::Resolve { source: RunError::Failed { .. }, .. } => Cause::Configuration,
+            ProjectError::Refused { .. } => Cause::Configuration,
             ProjectError::Resolve { source, .. } => source.class(),
             ProjectError::Model(error) => error.class(),
             ProjectError::Engine(error) => error.class(),
@@ -137,11 +149,21 @@ impl Classify for LockError {
 impl Classify for DatabaseError {
     fn class(&self) -> Cause {
         match self {
-            DatabaseError::Connect { .. } | DatabaseError::Statement { .. } | DatabaseError::Unexpected(_) => {
-                Cause::Database
-            }
-            DatabaseError::Program { source, .. } => source.class(),
+            DatabaseError::Connect { .. }
+            | DatabaseError::Statement { .. }
+            | DatabaseError::Locked { .. }
+            | DatabaseError::Unexpected(_) => Cause::Database,
+            DatabaseError::Program { source, .. } | DatabaseError::NotFound { source, .. } => source.class(),
             DatabaseError::File { .. } => Cause::File,
+        }
+    }
+}
+
+impl Classify for SyncError {
+    fn class(&self) -> Cause {
+        match self {
+            SyncError::Refused { .. } | SyncError::Different { .. } | SyncError::Leak { .. } => Cause::Blocked,
+            SyncError::Database(error) => error.class(),
         }
     }
 }
@@ -195,7 +217,9 @@ impl Classify for ContractSourceError {
     fn class(&self) -> Cause {
         match self {
             ContractSourceError::File { source, .. } => of_named(source, Cause::Usage),
-            ContractSourceError::NoPlace { .. } | ContractSourceError::NotThere { .. } => Cause::Usage,
+            ContractSourceError::NoPlace { .. }
+            | ContractSourceError::NotThere { .. }
+            | ContractSourceError::Unreadable { .. } => Cause::Usage,
             ContractSourceError::Run(error) => error.class(),
         }
     }
@@ -240,7 +264,7 @@ impl Classify for ProveError {
 impl Classify for WaiversError {
     fn class(&self) -> Cause {
         match self {
-            WaiversError::Unreadable { .. } => Cause::File,
+            WaiversError::Unreadable { source, .. } => of_named(source, Cause::Usage),
             WaiversError::Wrong(error) => error.class(),
         }
     }

@@ -1,9 +1,18 @@
 //! Why a command did not do its work, and what a person reads of it.
 
-use std::{error::Error, io::Write, path::Path};
+use std::{
+    error::Error,
+    io::{IsTerminal, Write},
+    path::Path,
+};
 
 pub(crate) use stagegate_base::exit::Cause;
-use stagegate_base::{config::ConfigError, exit::Exit};
+use stagegate_base::{
+    config::ConfigError,
+    exit::Exit,
+    report::{Colour, shown},
+    text::json_escaped,
+};
 use stagegate_host::error::chain;
 
 /// What wraps the text or error that a command failed with.
@@ -136,11 +145,35 @@ pub(crate) fn what_to_report() -> String {
 }
 
 /// Prints something for the person: on standard error, since standard output is for what was requested.
+///
+/// Here, and in [`give`], whatever a service, a migration or a file put into the text loses what a terminal or a job's log
+/// would obey.
 pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", shown(text, colour(&std::io::stderr())));
+}
+
+/// Prints what was requested, for a person. A reader that went away (`| head`) is no error.
+pub(crate) fn give(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", shown(text.trim_end_matches('\n'), colour(&std::io::stdout())));
+}
+
+/// Prints what was requested, as JSON: one line, or one a value.
+pub(crate) fn give_json(text: &str) {
+    give_document(&json_escaped(text));
+}
+
+/// Prints a document of a format that made its text harmless by itself.
+pub(crate) fn give_document(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n'));
+}
+
+/// Prints a workflow command of our own, which a job of GitHub obeys.
+pub(crate) fn command_the_job(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Prints what was requested. A reader that went away (`| head`) is no error.
-pub(crate) fn give(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n'));
+/// Returns whether a stream is for eyes that see colour: a terminal, and nobody said NO_COLOR.
+pub(crate) fn colour(stream: &impl IsTerminal) -> Colour {
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if wanted && stream.is_terminal() { Colour::Coloured } else { Colour::Plain }
 }

@@ -6,6 +6,10 @@ use std::{
     time::Duration,
 };
 
+use stagegate_base::{
+    report::{self, Colour},
+    text::one_line,
+};
 use stagegate_gate_decide::promotion::{
     Decision, End, Entry, Left, Line, PerformanceReport, Plan, Step, StepReport, UndoReport, by_hand, end_text, reason,
 };
@@ -14,26 +18,34 @@ use stagegate_performance_decide::{self as performance, Gone};
 /// Columns that every terminal has.
 const WIDTH: usize = 79;
 
-/// Whether to use colour: a terminal, and nobody said NO_COLOR.
-pub(crate) fn colour() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
-fn painted(code: &str, text: &str) -> String {
-    if colour() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+/// Puts a text into a colour, which only a terminal is shown.
+fn painted(code: u8, text: &str) -> String {
+    report::painted(text, code, Colour::Coloured)
 }
 
 /// Tells a journal line on standard error.
 pub(crate) fn tell(line: &Line, took: Duration) {
+    match &line.entry {
+        Entry::Begun { step } => while_it_lasts(step.title()),
+        Entry::UndoBegun { step } => while_it_lasts(&format!("undo: {}", step.title())),
+        _ => {
+            let Some(text) = line_text(line, took, painted) else { return };
+            clear();
+            crate::failure::say(&text);
+        }
+    }
+}
+
+/// Returns a journal line as a person reads it; `None` where it tells nothing of its own.
+pub(crate) fn line_text(line: &Line, took: Duration, painted: fn(u8, &str) -> String) -> Option<String> {
     let seconds = took.as_secs_f64();
-    let text = match &line.entry {
+    Some(match &line.entry {
         Entry::Started { plan } => {
             format!("run {} started (log and journal: gate history --env {})", plan.run, plan.environments.target)
         }
-        Entry::Begun { step } => return while_it_lasts(step.title()),
         Entry::Done { report } => {
             let title = report.step().title();
-            let line = format!("{} {title:<28} {seconds:>6.1} s  {}", painted("32", "ok  "), report.text());
+            let line = format!("{} {title:<28} {seconds:>6.1} s  {}", painted(32, "ok  "), report.text());
             let probes = if let StepReport::Prepare(prepared) = report {
                 compared(&prepared.performance)
             } else {
@@ -42,54 +54,57 @@ pub(crate) fn tell(line: &Line, took: Duration) {
             format!("{line}{probes}{}", left(report.left()))
         }
         Entry::Failed { step, reason, .. } => {
-            format!("{} {:<28} {seconds:>6.1} s\n     {reason}", painted("31", "FAIL"), step.title())
+            format!("{} {:<28} {seconds:>6.1} s\n     {reason}", painted(31, "FAIL"), step.title())
         }
-        Entry::UndoBegun { step } => return while_it_lasts(&format!("undo: {}", step.title())),
         Entry::Undone { report } if seconds >= 0.1 || !report.left().is_empty() => {
             let title = report.step().title();
-            let line = format!("{} undo: {title:<22} {seconds:>6.1} s  {}", painted("33", "undo"), report.text());
+            let line = format!("{} undo: {title:<22} {seconds:>6.1} s  {}", painted(33, "undo"), report.text());
             format!("{line}{}", left(report.left()))
         }
-        Entry::Undone { .. } => return,
         Entry::UndoFailed { step, reason } => {
-            format!("{} undo: {:<22} {seconds:>6.1} s\n     {reason}", painted("31", "FAIL"), step.title())
+            format!("{} undo: {:<22} {seconds:>6.1} s\n     {reason}", painted(31, "FAIL"), step.title())
         }
         Entry::Decided { decision: Decision::Commit, .. } => {
-            painted("32", "point of no return passed: the release stays")
+            painted(32, "point of no return passed: the release stays")
         }
         Entry::Decided { decision: Decision::Rollback, reason } => {
             // What failed was told in the line before, with its reason.
             let what = reason.split_once(" failed: ").map_or(reason.clone(), |(step, _)| format!("{step} failed"));
-            painted("33", &format!("rolling back: {what}"))
+            painted(33, &format!("rolling back: {what}"))
         }
         Entry::Resumed { reason } => format!("resuming the run ({reason})"),
-        // Told with its reason, once the run rests.
-        Entry::Ended { .. } => return,
-    };
-    clear();
-    crate::failure::say(&text);
+        // The end is told with its reason, once the run rests.
+        Entry::Begun { .. } | Entry::UndoBegun { .. } | Entry::Undone { .. } | Entry::Ended { .. } => return None,
+    })
 }
 
 /// Tells how a run ended, how long its rollback took, why, and what a person can do.
 pub(crate) fn tell_end(plan: &Plan, lines: &[Line], dir: &Path) {
     let Some(Entry::Ended { end, exit }) = lines.last().map(|line| &line.entry) else { return };
     let code = match end {
-        End::Promoted => "32",
-        End::RolledBack | End::Aborted => "33",
-        _ => "31",
+        End::Promoted => 32,
+        End::RolledBack | End::Aborted => 33,
+        _ => 31,
     };
     crate::failure::say(&painted(code, &end_text(plan, *end, *exit)));
-    if *end == End::RolledBack {
-        crate::failure::say(&rolled_back(lines));
+    after_the_end(plan, *end, lines, dir).iter().for_each(|line| crate::failure::say(line));
+}
+
+/// Returns how long a rollback took, why a run did not go through, and what a person can do, a line each.
+pub(crate) fn after_the_end(plan: &Plan, end: End, lines: &[Line], dir: &Path) -> Vec<String> {
+    let mut text = Vec::new();
+    if end == End::RolledBack {
+        text.push(rolled_back(lines));
     }
-    if let Some(reason) = reason(lines).filter(|_| *end != End::Promoted) {
-        crate::failure::say(&format!("reason: {reason}"));
+    if let Some(reason) = reason(lines).filter(|_| end != End::Promoted) {
+        text.push(format!("reason: {reason}"));
     }
     let by_hand = by_hand(plan, dir, lines, &dumps(dir));
     if !by_hand.is_empty() {
-        crate::failure::say("next steps:");
-        by_hand.iter().for_each(|line| crate::failure::say(&format!("  {line}")));
+        text.push("next steps:".to_owned());
+        text.extend(by_hand.iter().map(|line| format!("  {line}")));
     }
+    text
 }
 
 /// Returns the dumps that a run's folder holds.
@@ -131,7 +146,7 @@ fn left(left: &[Left]) -> String {
 /// Shows on a terminal what is being done; the line is written over when it ended.
 fn while_it_lasts(what: &str) {
     if std::io::stderr().is_terminal() {
-        let _ = write!(std::io::stderr(), "\r\u{1b}[2K...  {what}");
+        let _ = write!(std::io::stderr(), "\r\u{1b}[2K...  {}", one_line(what));
         let _ = std::io::stderr().flush();
     }
 }
@@ -141,7 +156,7 @@ pub(crate) fn measuring(probe: &str, medians: &[u64], gone: Gone) {
     if std::io::stderr().is_terminal() {
         // A line that is broken in two would not be written over.
         let line: String = performance::progress(probe, medians, gone).chars().take(WIDTH).collect();
-        let _ = write!(std::io::stderr(), "\r\u{1b}[2K{line}");
+        let _ = write!(std::io::stderr(), "\r\u{1b}[2K{}", one_line(&line));
         let _ = std::io::stderr().flush();
     }
 }

@@ -2,14 +2,21 @@
 
 use std::sync::Arc;
 
-use stagegate_base::{config::Config, exit::Exit};
+use stagegate_base::{
+    config::{Config, Environment},
+    exit::Exit,
+};
+use stagegate_data_act::backup::restore::{self, Intent};
 use stagegate_gate_act::{self as gate, Gate, Observer};
 use stagegate_gate_decide::promotion::Entry;
 use stagegate_host::{
+    database::Server,
     engine::Engine,
     error::with_causes,
     lock::{Lock, LockError},
     paths::StateDir,
+    process::Runner,
+    project::Project,
 };
 use tokio::sync::watch;
 
@@ -29,7 +36,9 @@ pub(crate) fn gate(config: &Arc<Config>, engine: &Engine, observe: Observer, int
 /// Finishes unfinished runs of all environments; a live run and one that is stuck are left to themselves, and so is
 /// one whose journal cannot be read. Returns whether all that was finished ended well.
 pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
+    refuse_renamed(config)?;
     let mut well = true;
+    finish_restores(config).await;
     for environment in config.environments.values() {
         let state = StateDir::of(config, &environment.project);
         let open = gate::unfinished(&state).unwrap_or_else(|error| {
@@ -56,6 +65,21 @@ pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
     Ok(well)
 }
 
+/// Refuses where a run is open whose environment the configuration calls otherwise now: under the new name nothing would
+/// seem to run, and the next command would begin beside it.
+pub(crate) fn refuse_renamed(config: &Config) -> Result<(), Failure> {
+    let Some(gate::Renamed { plan, state }) = gate::renamed(config).into_iter().next() else { return Ok(()) };
+    let (target, project) = (&plan.environments.target, &plan.project);
+    Err(Failure::manual(format!(
+        "run {} of `{target}` (compose project `{project}`) has not ended, and {} has no such environment now; nothing was \
+         done. Write [environments.{target}] with project = \"{project}\" as it was, call `gate resume --env {target}`, \
+         and rename it then. Its state is in {}",
+        plan.run,
+        config.path.display(),
+        state.display()
+    )))
+}
+
 /// Finishes one run and returns how it ended.
 pub(crate) async fn finish(
     config: &Arc<Config>,
@@ -73,4 +97,43 @@ pub(crate) async fn finish(
         progress::tell_end(plan, &lines, &run.dir);
     }
     Ok(exit)
+}
+
+/// Finishes restores that were killed, in any environment: their databases go, the live ones are open.
+async fn finish_restores(config: &Arc<Config>) {
+    for environment in config.environments.values() {
+        let state = StateDir::of(config, &environment.project);
+        let Some(intent) = restore::interrupted(state.root()) else { continue };
+        match Lock::take(&state, &environment.project, "finishing a restore") {
+            Ok(_lock) => match finish_restore(config, environment, &state, &intent).await {
+                Ok(()) => say(&format!(
+                    "a restore into `{}` was interrupted; database `{}` is as before, or restored as a whole",
+                    environment.name, intent.database
+                )),
+                Err(failure) => say(&format!(
+                    "a restore into `{}` was interrupted, and its database `{}` could not be removed yet: {}",
+                    environment.name,
+                    intent.restored,
+                    failure.text()
+                )),
+            },
+            Err(LockError::Held { .. }) => {}
+            Err(error) => say(&with_causes(&error)),
+        }
+    }
+}
+
+async fn finish_restore(
+    config: &Arc<Config>,
+    environment: &Environment,
+    state: &StateDir,
+    intent: &Intent,
+) -> Result<(), Failure> {
+    let Some(database) = config.databases.get(&intent.id) else { return Ok(restore::end(state.root())?) };
+    let engine = Engine::connect().await?;
+    let project = Project::load(&Runner::default(), config, &environment.name).await?;
+    let server = Server::of(&project, &engine, database, "stagegate/clean-up").await?;
+    let id = state.id().map_err(Failure::writing(state.root()))?;
+    let live: Vec<String> = config.databases.values().map(|database| database.name.clone()).collect();
+    Ok(restore::finish(&server, (state.root(), &id), intent, &live).await?)
 }

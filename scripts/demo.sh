@@ -249,7 +249,7 @@ build_images() {
 # Writes an environment's settings: the example's, with passwords of this run and a port that is free.
 write_env() {
   local port
-  port=$(free_port)
+  free_port
   (
     umask 077
     sed -e "s/^WEB_PORT=.*/WEB_PORT=$port/" \
@@ -261,16 +261,6 @@ write_env() {
 }
 
 random() { od -An -N 24 -t x1 /dev/urandom | tr -d ' \n'; }
-
-# Prints a port of this machine on which nobody listens.
-free_port() {
-  local port
-  for _ in {1..100}; do
-    port=$((20000 + RANDOM % 10000))
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-  done
-  die "no free port was found between 20000 and 30000"
-}
 
 # --- the gate and the client
 

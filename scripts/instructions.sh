@@ -53,8 +53,9 @@ names=$("$program" --list)
 for name in $names; do
   count "$name" '--toggle-collect=instructions::measured*' -- "$program" "$name"
 done
-count gate_help -- "$gate" --help
-count gate_version -- "$gate" --version
+# From `main` on: what the dynamic linker does before depends on how the program was linked, not on what it does.
+count gate_help --toggle-collect=main -- "$gate" --help
+count gate_version --toggle-collect=main -- "$gate" --version
 
 tools="$(rustc --version), $(valgrind --version), libc $(getconf GNU_LIBC_VERSION 2>/dev/null || echo another), \
 $(uname -m)$(grep -qw avx2 /proc/cpuinfo && echo ' with avx2'), dev"

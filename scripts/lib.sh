@@ -47,3 +47,15 @@ debian_mirror() {
   # shellcheck disable=SC2016 # $(..) is apt's own format syntax
   apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | sed -n '\#/debian/*$#{s#/*$##p;q}'
 }
+
+# Sets `port` to a port of this host that nobody listens on and that no earlier call of this script gave. All lie below
+# 32768: from there on the kernel gives ports to connections, and one that is free now may be taken before a container
+# publishes it. FIRST_PORT says where the search begins.
+next_port=${FIRST_PORT:-$((20000 + $$ % 100 * 100))}
+free_port() {
+  for port in $(seq "$next_port" $((next_port + 199))); do
+    next_port=$((port + 1))
+    (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 0
+  done
+  die "no port up to $port is free on 127.0.0.1" "FIRST_PORT=24000 begins the search elsewhere"
+}

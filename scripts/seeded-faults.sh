@@ -54,17 +54,8 @@ take_down() {
 }
 trap take_down EXIT
 
-# Prints a port of this host that nobody listens on, and that no earlier call gave.
-next_port=${FAULT_PORTS:-21300}
-free_port() {
-  while [ "$next_port" -lt $((${FAULT_PORTS:-21300} + 100)) ]; do
-    next_port=$((next_port + 1))
-    (: <"/dev/tcp/127.0.0.1/$next_port") 2>/dev/null || { port=$next_port; return; }
-  done
-  die "no free port from ${FAULT_PORTS:-21300} on"
-}
-
 env_file() { # ENVIRONMENT
+  local port
   free_port
   cat >"$scratch/$1.env" <<TEXT
 SHOP_ENV=$1
@@ -209,14 +200,15 @@ examine() { # RECORDS [FILTER]
 }
 
 bring_up() {
-  local name
+  local name port
   mkdir -p "$scratch/pristine"
   for name in staging production; do env_file $name; done
+  free_port
   cat >>"$scratch/staging.env" <<TEXT
 STAGING=$staging
 PRODUCTION=$production
 FAULT_IMAGE=$prefix:fault
-FREE_PORT=$(free_port; echo "$port")
+FREE_PORT=$port
 TEXT
   cp "$scratch"/{staging,production,images}.env "$scratch/pristine/"
   config=""

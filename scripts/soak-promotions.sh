@@ -61,10 +61,6 @@ clean_up() {
   rm -rf "$folder"
 }
 
-free_port() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
 product() {
   mkdir -p "$folder/product/page"
   cd "$folder/product"
@@ -112,9 +108,12 @@ isolation = "info"
 [gate]
 soak = "1s"
 TEXT
-  local environment
+  local environment port
   for environment in staging production; do
-    printf 'WEB_PORT=%s\nSLOW_PORT=%s\n' "$(free_port)" "$(free_port)" >"$folder/$environment.env"
+    free_port
+    printf 'WEB_PORT=%s\n' "$port" >"$folder/$environment.env"
+    free_port
+    printf 'SLOW_PORT=%s\n' "$port" >>"$folder/$environment.env"
   done
   git init --quiet
   release 0

@@ -128,6 +128,13 @@ suites() {
   cargo test --locked -- --env staging --list >/dev/null
 }
 
+# A sample of the forms and of the soak; the whole of both is run before a release.
+products() {
+  local gate=${CARGO_TARGET_DIR:-target}/debug/gate
+  GATE=$(realpath "$gate") scripts/wild.sh 2-control-database 6-secret-from-a-variable 13-env-file-ignored 19-migrates-at-start
+  GATE=$(realpath "$gate") scripts/soak-promotions.sh 2
+}
+
 # Takes away what a test that failed or was killed left; a test's stacks are named after its process.
 tidy() {
   local code=$?
@@ -176,6 +183,7 @@ step 'instructions of the hot paths' instructions
 if [ "$quick" = no ]; then
   step 'images of the sample releases' releases
   step 'suites against the ephemeral environment' suites
+  step 'products in the forms of other people, a sample' products
   step 'the gate on the real stack' cargo proof --locked
   step 'the gate under load, alone' cargo proof --locked -- --ignored --test-threads 1 alone_
 fi

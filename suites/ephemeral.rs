@@ -264,7 +264,7 @@ fn last_words(text: &str) -> String {
 async fn missing_images(project: &Project, engine: &Engine) -> Result<Vec<String>, EngineError> {
     let model = &project.model;
     let mut images: Vec<String> =
-        model.services().iter().filter(|s| !model.has_profile(s)).map(|s| model.image(s).to_owned()).collect();
+        model.services().iter().filter(|s| !model.has_profile(s)).map(|s| model.image_name(s)).collect();
     images.sort();
     images.dedup();
     missing_of(images, engine).await

@@ -23,16 +23,26 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// Answers everybody with what the file holds and closes; an empty file closes at once.
 ///
-/// Lines of an HTTP head end in one byte there, and its length is added where it says none.
+/// Lines of an HTTP head end in one byte there, and its length is added where it says none. A line `----` stands between
+/// the answers to one request after the other; the last one is given to all that follow.
 pub(crate) fn served_by(file: &Path) -> SocketAddr {
-    let bytes = sent(&std::fs::read(file).unwrap());
+    let bytes = std::fs::read(file).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    let mut answers: Vec<Vec<u8>> = match text.contains("\n----\n") {
+        true => text.split("\n----\n").map(|answer| sent(answer.as_bytes())).collect(),
+        false => vec![sent(&bytes)],
+    };
+    answers.reverse();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             read_request(&mut stream);
-            let _ = stream.write_all(&bytes);
+            let _ = stream.write_all(answers.last().unwrap());
+            if answers.len() > 1 {
+                answers.pop();
+            }
         }
     });
     address

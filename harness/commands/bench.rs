@@ -29,7 +29,7 @@ use stagegate_performance_decide::{
 use super::{criterion::Keep, pictures};
 use crate::{
     ask, cli,
-    failure::{Failure, give, say},
+    failure::{Failure, give, give_json, say},
     progress,
 };
 
@@ -132,7 +132,7 @@ fn ended(measured: Vec<Measurement>, as_json: bool) -> Exit {
     let exit = performance::exit(&compared);
     if as_json {
         for Measurement { compared, blocks } in &measured {
-            give(&json!({ "compared": compared, "said": compared.words(), "blocks": blocks }).to_string());
+            give_json(&json!({ "compared": compared, "said": compared.words(), "blocks": blocks }).to_string());
         }
     }
     let count = |exit: Exit| compared.iter().filter(|c| c.exit() == exit).count();
@@ -185,7 +185,7 @@ impl<'a> Asked<'a> {
         for (probe, blocks) in &baseline.probes {
             let (now, reference) = (median(blocks, Arm::Candidate), median(blocks, Arm::Reference));
             match args.json {
-                true => give(&json!({ "probe": probe, "blocks": blocks }).to_string()),
+                true => give_json(&json!({ "probe": probe, "blocks": blocks }).to_string()),
                 false => give(&format!("{probe:<20} p50 {}  [reference {}]", time(now), time(reference))),
             }
         }

@@ -16,7 +16,7 @@ use super::{output, waivers};
 use crate::{
     cli,
     examine::Suites,
-    failure::{Failure, give, say},
+    failure::{Failure, give, give_json, say},
 };
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Compare) -> Result<Exit, Failure> {
@@ -50,7 +50,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Compare) -> Result<Exit
         verdict: verdict.clone(),
     };
     if args.output.json {
-        give(&serde_json::to_string_pretty(&json(names, &compared, &verdict))?);
+        give_json(&serde_json::to_string_pretty(&json(names, &compared, &verdict))?);
     } else if !args.output.takes_stdout() {
         give(&terminal(names, &compared, &verdict));
     }

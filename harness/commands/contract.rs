@@ -4,7 +4,7 @@ use std::path::Path;
 
 use stagegate_base::exit::Exit;
 use stagegate_contract::{
-    Format,
+    Files,
     diff::{self, Contract},
     report::report,
 };
@@ -19,15 +19,14 @@ pub(super) async fn diff(args: cli::ContractDiff, config: Option<&Path>) -> Resu
     let new = contract::read(&runner, &args.new).await?;
     let today = stagegate_host::clock::today();
     let waivers = waivers::read(args.waivers.as_deref(), &waivers::folder(config))?;
-    let (before, after) = (document(&args.old, &old)?, document(&args.new, &new)?);
+    let (before, after) = (document(&old)?, document(&new)?);
     let changes = diff::compare(&before, &after, &today);
     let report = report(&args.old, &args.new, diff::judge(&changes, (&args.old, &args.new), &waivers, &today));
     output::write(&report, &args.output)?;
     Ok(if report.fails(output::severity(args.fail_on)) { Exit::Held } else { Exit::Passed })
 }
 
-fn document<'t>(name: &str, text: &'t str) -> Result<Contract<'t>, Failure> {
-    let format = Format::of(Path::new(name));
-    Contract::read(text, format)
-        .map_err(|error| Failure::usage(error).context(format!("contract {name} is not usable")))
+fn document(files: &Files) -> Result<Contract<'_>, Failure> {
+    Contract::of(files)
+        .map_err(|error| Failure::usage(error).context(format!("contract {} is not usable", files.shown())))
 }

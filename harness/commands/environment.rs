@@ -192,7 +192,7 @@ fn is_anonymous(volume: &str) -> bool {
     volume.len() == 64 && volume.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn taken(state: &StateDir, environment: &Environment, what: &str) -> Result<Lock, Failure> {
+pub(super) fn taken(state: &StateDir, environment: &Environment, what: &str) -> Result<Lock, Failure> {
     // The lock first: the run of a live process has not ended either, and is no case for `gate resume`.
     let lock = Lock::take(state, &environment.project, what)?;
     if let Some(run) = stagegate_gate_act::unfinished(state)? {
@@ -203,7 +203,7 @@ fn taken(state: &StateDir, environment: &Environment, what: &str) -> Result<Lock
 }
 
 /// Refuses the throw-away environment, which only lives as long as a run of the suites.
-fn lasting(environment: &Environment) -> Result<&Environment, Failure> {
+pub(super) fn lasting(environment: &Environment) -> Result<&Environment, Failure> {
     if environment.name == EPHEMERAL {
         return Err(Failure::usage("`ephemeral` exists only while `gate test` runs; name another environment"));
     }

@@ -1,23 +1,26 @@
 //! `gate history`, `gate resume`, `gate unlock`: readings of the journals.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use stagegate_base::{
     config::{Config, Environment},
     exit::Exit,
     release::Release,
     text::one_line,
+    units::Span,
 };
 use stagegate_gate_act::{
     journal::{self, StoreError},
     unfinished,
 };
+use stagegate_gate_decide::history::{began_since, day};
 use stagegate_gate_decide::promotion::{End, Entry, Kind, Line, Plan, end_text, reason};
 use stagegate_host::{lock::Lock, paths::StateDir};
 
+use super::runs::{as_json, chosen, end_of, runs};
 use crate::{
     cli,
-    failure::{Failure, give, say},
+    failure::{Failure, give, give_json, say},
     recovery,
 };
 
@@ -49,40 +52,43 @@ pub(super) fn points(config: &Config, environment: &Environment) -> Result<Vec<P
     Ok(points)
 }
 
-fn runs(config: &Config, environment: &Environment) -> Result<Vec<(PathBuf, Plan, Vec<Line>)>, Failure> {
-    let mut runs = Vec::new();
-    for dir in journal::runs(&StateDir::of(config, &environment.project).runs()) {
-        let lines = journal::lines(&dir)?;
-        if let Some(Entry::Started { plan }) = lines.first().map(|line| line.entry.clone()) {
-            runs.push((dir, *plan, lines));
-        }
-    }
-    Ok(runs)
-}
-
 pub(super) fn show(config: &Config, args: cli::History) -> Result<Exit, Failure> {
-    let chosen: Vec<&Environment> = match &args.env {
-        Some(name) => vec![config.environment(name)?],
-        None => config.environments.values().collect(),
-    };
+    if let Some(run) = &args.run {
+        return super::history_run::show(config, args.env.as_ref(), run, args.json);
+    }
+    if let Some(runs) = &args.diff {
+        return super::history_run::diff(config, args.env.as_ref(), runs);
+    }
+    let from = args.since.as_deref().map(since).transpose()?;
     let mut count = 0;
-    for environment in chosen {
+    for environment in chosen(config, args.env.as_ref())? {
         for (dir, plan, lines) in runs(config, environment)? {
+            if from.as_ref().is_some_and(|from| !began_since(&plan.run, from)) {
+                continue;
+            }
             count += 1;
-            give(&if args.json { as_json(&plan, &lines)? } else { as_text(&dir, &plan, &lines) });
+            if args.json {
+                give_json(&as_json(&plan, &lines)?);
+            } else {
+                give(&as_text(&dir, &plan, &lines));
+            }
         }
     }
     if count == 0 {
-        say("no runs yet");
+        say(if from.is_some() { "no runs in that time" } else { "no runs yet" });
     }
     Ok(Exit::Passed)
 }
 
-fn end_of(lines: &[Line]) -> Option<(End, Exit)> {
-    match lines.last().map(|line| &line.entry) {
-        Some(Entry::Ended { end, exit }) => Some((*end, *exit)),
-        _ => None,
+/// Returns the moment that `--since` names, as a run's id begins.
+fn since(text: &str) -> Result<String, Failure> {
+    if let Some(day) = day(text) {
+        return Ok(day);
     }
+    let Span(back) = text.parse().map_err(|_| {
+        Failure::usage(format!("--since `{text}` is neither a time such as 7d or 12h nor a day such as 2026-01-31"))
+    })?;
+    Ok(stagegate_host::clock::stamp_before(back))
 }
 
 fn as_text(dir: &std::path::Path, plan: &Plan, lines: &[Line]) -> String {
@@ -107,26 +113,9 @@ fn as_text(dir: &std::path::Path, plan: &Plan, lines: &[Line]) -> String {
     text
 }
 
-fn as_json(plan: &Plan, lines: &[Line]) -> Result<String, Failure> {
-    let (end, exit) = end_of(lines).unzip();
-    let value = serde_json::json!({
-        "run": plan.run,
-        "from": plan.environments.source,
-        "to": plan.environments.target,
-        "release": plan.release,
-        "previous": plan.previous,
-        "began": lines.first().map(|line| &line.wall),
-        "ended": end.and(lines.last().map(|line| &line.wall)),
-        "end": end,
-        "exit": exit.map(Exit::code),
-        "reason": reason(lines),
-        "tag": plan.tag,
-    });
-    Ok(serde_json::to_string(&value)?)
-}
-
 pub(super) async fn resume(config: &Arc<Config>, args: cli::OneEnvironment) -> Result<Exit, Failure> {
     let environment = super::named(config, args.env.as_ref())?;
+    recovery::refuse_renamed(config)?;
     let state = StateDir::of(config, &environment.project);
     let lock = Lock::take(&state, &environment.project, "gate resume")?;
     let Some(run) = unfinished(&state)? else {
@@ -162,7 +151,12 @@ fn put_aside(state: &StateDir, run: &str, error: &StoreError) -> Result<Exit, Fa
         return Err(Failure::manual(stagegate_host::error::chain(error)));
     }
     let aside = journal.with_extension("jsonl.damaged");
-    std::fs::rename(&journal, &aside).map_err(Failure::writing(&aside))?;
+    let head = state.run(run).join(journal::HEAD_NAME);
+    for (from, to) in [(&journal, &aside), (&head, &head.with_extension("head.damaged"))] {
+        if from.exists() {
+            std::fs::rename(from, to).map_err(Failure::writing(to))?;
+        }
+    }
     say(&format!("the journal of run {run} cannot be read; it was moved to {}", aside.display()));
     Ok(Exit::Passed)
 }

@@ -2,16 +2,24 @@
 
 use std::{path::Path, time::Instant};
 
-use stagegate_base::{config::Tool, exit::Exit, record::Severity, text, units::Span, waiver::Waivers};
+use stagegate_base::{
+    config::{self, Tool},
+    exit::Exit,
+    record::Severity,
+    text,
+    units::Span,
+    waiver::Waivers,
+};
 use stagegate_host::signal::{self, Again};
 use stagegate_migration_act::{
-    Manner, Options, Proven, Rows, files, prove,
+    Commands, Manner, Options, Proven, Rows, files, prove,
     scratch::{Way, Wish},
 };
 use stagegate_migration_decide::{
     Chain, Extent, Finding, apply_waivers, chain,
     locks::{Sizes, Thresholds, of_chain},
-    round_trip::{Counts, OnRows, Report, Trip, findings, least, line, merged, summary, whole_line},
+    round_trip::{Counts, OnRows, Report, Trip, findings, least, line, merged, once_for_chain, summary, whole_line},
+    stand_in,
 };
 use stagegate_suites::scratch;
 
@@ -30,21 +38,25 @@ pub(super) async fn run(args: cli::Migrations) -> Result<Exit, Failure> {
 async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
     let tool: Option<Tool> = args.tool.as_deref().map(str::parse).transpose().map_err(Failure::usage)?;
     let waivers = waivers::read(args.waivers.as_deref(), Path::new("."))?;
-    let chain = chain(&files(&args.dir)?, tool)?;
     let within: Span = args.statement_timeout.parse()?;
     let options = Options {
         manner: Manner { statement_within: within.0, search_path: None },
+        history_tables: args.history_tables.clone(),
         before: stagegate_migration_act::roles(&args.roles),
         always_clone: args.always_clone,
         ways_back: true,
-        commands: None,
+        commands: commands(&args, tool, within),
         rows: rows(&args)?,
+    };
+    let mut known = match options.commands {
+        Some(_) => None,
+        None => Some(of_folder(&args, tool)?),
     };
     let majors: Vec<Option<u32>> =
         if args.pg.is_empty() { vec![None] } else { args.pg.iter().copied().map(Some).collect() };
     let (mut reports, mut tried, mut worst) = (Vec::new(), Vec::new(), Exit::Passed);
     for major in majors {
-        let (major, report, trips) = on_one(&args, &chain, &options, (major, &waivers)).await?;
+        let (major, report, trips) = on_one(&args, &mut known, &options, (major, &waivers)).await?;
         tried.push((major, trips));
         worst = worse(worst, ended(&report.findings));
         reports.push(report);
@@ -56,7 +68,7 @@ async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
 
 async fn on_one(
     args: &cli::MigrationsCheck,
-    chain: &Chain,
+    known: &mut Option<Chain>,
     options: &Options,
     (major, waivers): (Option<u32>, &Waivers),
 ) -> Result<(u32, Report, Vec<Trip>), Failure> {
@@ -69,6 +81,17 @@ async fn on_one(
     };
     let begun = Instant::now();
     let server = scratch::start(&wish).await?;
+    let chain = match (known.take(), &options.commands) {
+        (None, Some(commands)) => match commands.chain(&server, &options.before).await {
+            Ok(chain) => chain,
+            Err(error) => {
+                server.end().await;
+                return Err(error.into());
+            }
+        },
+        (chain, _) => chain.unwrap_or_else(|| stagegate_migration_decide::of_steps(&[], false)),
+    };
+    let chain = &*known.insert(chain);
     say(&format!(
         "{}, {} of {}, ready in {:.1} s",
         server.told(),
@@ -99,6 +122,7 @@ async fn on_one(
         found.extend(of_chain(chain, &proven.rows.locks, &Sizes::new(), &Thresholds::default()));
     }
     apply_waivers(waivers, &mut found, &stagegate_host::clock::today(), Extent::Run);
+    once_for_chain(chain, &mut found);
     let mut report = Report::new(chain, &told, &proven.trips, &proven.whole, found);
     let on_rows = &proven.rows;
     report.rows = options.rows.is_some().then_some(OnRows {
@@ -108,6 +132,20 @@ async fn on_one(
     });
     tell(&report, &proven, begun.elapsed().as_secs_f64());
     Ok((major, report, proven.trips))
+}
+
+fn of_folder(args: &cli::MigrationsCheck, tool: Option<Tool>) -> Result<Chain, Failure> {
+    let mut chain = chain(&files(&args.dir)?, tool)?;
+    if let Some(folder) = &args.stand_ins {
+        stand_in(&mut chain, &files(folder)?);
+    }
+    Ok(chain)
+}
+
+/// Returns the commands of a tool that runs its migrations itself.
+fn commands(args: &cli::MigrationsCheck, tool: Option<Tool>, within: Span) -> Option<Commands> {
+    let config = config::Commands::of_tool(tool?, &args.program)?;
+    Some(Commands { config, dir: args.dir.clone(), model: None, within: within.0, secrets: Vec::new() })
 }
 
 fn rows(args: &cli::MigrationsCheck) -> Result<Option<Rows>, Failure> {

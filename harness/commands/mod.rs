@@ -1,6 +1,7 @@
 //! One file a command, or a few that belong together.
 
 mod accept;
+mod backup;
 mod bench;
 mod compare;
 mod contract;
@@ -9,14 +10,21 @@ mod differences;
 mod drift;
 mod environment;
 mod history;
+mod history_run;
 mod lint;
 mod migrations;
 mod output;
 mod pictures;
 mod promote;
+mod purge;
+mod restore;
+mod runs;
+mod sanitize;
+mod schedule;
 mod schema;
 mod show;
 mod status;
+mod sync;
 mod test;
 mod waivers;
 
@@ -73,9 +81,15 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         | Command::Test(_)
         | Command::Bench(_)
         | Command::Compare(_)
+        | Command::Backup(_)
+        | Command::Schedule(_)
+        | Command::Sanitize(_)
         | Command::Schema(_) => match recovery::finish_all(&config).await {
             Ok(well) => recovered = well,
-            Err(failure) => crate::failure::say(&failure.text()),
+            Err(failure) => {
+                recovered = failure.exit() != Exit::PersonNeeded;
+                crate::failure::say(&failure.text());
+            }
         },
         _ => {
             if !recovery::finish_all(&config).await? {
@@ -93,9 +107,13 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Compare(args) => compare::run(&config, args).await,
         Command::Promote(args) => promote::promote(&config, args).await,
         Command::Rollback(args) => promote::rollback(&config, args).await,
+        Command::Backup(args) => backup::run(&config, args).await,
+        Command::Restore(args) => restore::run(&config, args).await,
+        Command::Schedule(args) => schedule::run(&config, args).await,
         Command::Up(args) => environment::up(&config, args).await,
         Command::Down(args) => environment::down(&config, args).await,
         Command::Reset(args) => environment::reset(&config, args).await,
+        Command::Purge(args) => purge::run(&config, args).await,
         Command::Status(args) => status::status(&config, args).await.map(|exit| after_recovery(exit, recovered)),
         Command::Logs(args) => show::logs(&config, args).await,
         Command::History(args) => history::show(&config, args),
@@ -103,6 +121,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Unlock(args) => history::unlock(&config, args),
         Command::Accept(args) => accept::run(&config, &args),
         Command::Schema(args) => schema::run(&config, args).await,
+        Command::Sanitize(cli::Sanitize::Suggest(args)) => sanitize::suggest(&config, args).await,
+        Command::Sync(args) => sync::run(&config, args).await,
         Command::Config(args) => show::config(&config, args),
         Command::Env => show::environments(&config).await,
         Command::Contract(_) | Command::Completions { .. } | Command::Lint(_) | Command::Migrations(_) => {

@@ -1,6 +1,6 @@
 //! Writes what a command found, in each format that somebody requested.
 
-use std::{fs, io::IsTerminal, path::Path};
+use std::{fs, path::Path};
 
 use stagegate_base::{
     record::Severity,
@@ -9,13 +9,13 @@ use stagegate_base::{
 
 use crate::{
     cli,
-    failure::{Failure, give, say},
+    failure::{Failure, command_the_job, give, give_document, give_json},
 };
 
 /// Writes a report: text on standard output, unless a format takes it; files; annotations in a job of GitHub.
 pub(super) fn write(report: &Report, output: &cli::Output) -> Result<(), Failure> {
     if output.json {
-        give(&report.json()?);
+        give_json(&report.json()?);
     } else if !output.takes_stdout() {
         give(&report.text(colour()));
     }
@@ -39,7 +39,7 @@ pub(super) fn to(path: Option<&Path>, text: &str) -> Result<(), Failure> {
     match path {
         None => Ok(()),
         Some(path) if path.as_os_str() == "-" => {
-            give(text);
+            give_document(text);
             Ok(())
         }
         Some(path) => file(path, text),
@@ -57,14 +57,13 @@ pub(super) fn file(path: &Path, text: &str) -> Result<(), Failure> {
 /// Prints annotations where a job of GitHub runs this.
 pub(super) fn annotate(text: &str) {
     if !text.is_empty() && std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
-        say(text.trim_end());
+        command_the_job(text.trim_end());
     }
 }
 
 /// Returns whether standard output is for eyes that see colour.
 pub(super) fn colour() -> Colour {
-    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    if wanted && std::io::stdout().is_terminal() { Colour::Coloured } else { Colour::Plain }
+    crate::failure::colour(&std::io::stdout())
 }
 
 /// Returns the severity that an option names.

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use super::history::{Point, points};
 use crate::{
     ask, cli,
-    failure::{Failure, give, say},
+    failure::{Failure, give, give_json, say},
     progress, recovery,
 };
 
@@ -163,7 +163,7 @@ fn locked(config: &Config, state: &StateDir, project: &str, request: &Request) -
 
 fn shown(plan: &stagegate_gate_decide::promotion::Plan, refused: &[String], json: bool) -> Result<(), Failure> {
     if json {
-        give(&serde_json::json!({ "plan": serde_json::to_value(plan)?, "refusals": refused }).to_string());
+        give_json(&serde_json::json!({ "plan": serde_json::to_value(plan)?, "refusals": refused }).to_string());
         return Ok(());
     }
     give(&plan.text());
@@ -176,7 +176,7 @@ fn shown(plan: &stagegate_gate_decide::promotion::Plan, refused: &[String], json
 fn both(line: &Line, took: Duration) {
     progress::tell(line, took);
     if let Ok(text) = serde_json::to_string(line) {
-        give(&text);
+        give_json(&text);
     }
 }
 

@@ -21,7 +21,7 @@ use stagegate_migration_decide::schema::{
 use super::differences::{Collected, chosen, modelled, only};
 use crate::{
     cli,
-    failure::{Failure, give},
+    failure::{Failure, give, give_json},
 };
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Schema) -> Result<Exit, Failure> {
@@ -40,7 +40,7 @@ async fn dump(config: &Arc<Config>, args: cli::OneDatabase) -> Result<Exit, Fail
     let facts = of_environment(config, environment, database).await?;
     if args.json {
         let all: Vec<_> = facts.iter().collect();
-        give(&serde_json::to_string_pretty(&json!({ "v": 1, "facts": all, "unmodelled": facts.unmodelled() }))?);
+        give_json(&serde_json::to_string_pretty(&json!({ "v": 1, "facts": all, "unmodelled": facts.unmodelled() }))?);
     } else {
         give(&write(&facts));
     }

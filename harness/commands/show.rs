@@ -15,7 +15,7 @@ use stagegate_host::{engine::Engine, host, paths::StateDir, process::Runner, pro
 
 use crate::{
     cli,
-    failure::{Cause, Failure, give, say},
+    failure::{Cause, Failure, give, give_json, say},
 };
 
 pub(super) async fn logs(config: &Arc<Config>, args: cli::Logs) -> Result<Exit, Failure> {
@@ -57,7 +57,7 @@ pub(super) fn config(config: &Arc<Config>, args: cli::ShowConfig) -> Result<Exit
         value["environments"][name]["variables"] = json!(variables);
         value["environments"][name]["state_dir"] = json!(StateDir::of(config, &environment.project).root());
     }
-    give(&serde_json::to_string_pretty(&value)?);
+    give_json(&serde_json::to_string_pretty(&value)?);
     Ok(Exit::Passed)
 }
 

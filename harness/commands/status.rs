@@ -13,6 +13,7 @@ use stagegate_base::{
     config::{Config, Environment},
     container::{Container, Health},
     exit::Exit,
+    report::{Colour, shown},
     text,
     units::Size,
 };
@@ -23,7 +24,7 @@ use stagegate_performance_decide::Usage;
 
 use crate::{
     cli,
-    failure::{Failure, give},
+    failure::{Failure, give, give_json},
 };
 
 /// Time from one picture to the next one.
@@ -38,8 +39,8 @@ pub(super) async fn status(config: &Arc<Config>, args: cli::Status) -> Result<Ex
         beat.tick().await;
         let (text, value) = picture(config, environment, &engine).await?;
         match (args.json, args.watch) {
-            (true, true) => give(&value.to_string()),
-            (true, false) => give(&serde_json::to_string_pretty(&value)?),
+            (true, true) => give_json(&value.to_string()),
+            (true, false) => give_json(&serde_json::to_string_pretty(&value)?),
             (false, true) => redraw(&text),
             (false, false) => give(&text),
         }
@@ -52,7 +53,11 @@ pub(super) async fn status(config: &Arc<Config>, args: cli::Status) -> Result<Ex
 /// Draws over the picture before on a terminal; elsewhere one follows the other.
 fn redraw(text: &str) {
     if std::io::stdout().is_terminal() {
-        let _ = write!(std::io::stdout(), "\u{1b}[H\u{1b}[2J{text}\n\n(every {EVERY:?}; stop with Ctrl-C)\n");
+        let _ = write!(
+            std::io::stdout(),
+            "\u{1b}[H\u{1b}[2J{}\n\n(every {EVERY:?}; stop with Ctrl-C)\n",
+            shown(text, Colour::Plain)
+        );
         let _ = std::io::stdout().flush();
     } else {
         give(&format!("{text}\n"));

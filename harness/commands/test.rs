@@ -24,7 +24,7 @@ use stagegate_suites::{
 use super::output::{self, colour};
 use crate::{
     ask, cli,
-    failure::{Failure, give, say},
+    failure::{Failure, give, give_document, say},
 };
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, Failure> {
@@ -44,6 +44,12 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
             give(&names.join("\n"));
         }
         return Ok(Exit::Passed);
+    }
+    if trials.is_empty() && !args.filters.is_empty() {
+        let (name, filters) = (&environment.name, args.filters.join("` or `"));
+        say(&format!(
+            "no check of `{name}` has `{filters}` in its name; `gate test --env {name} --list` lists all names"
+        ));
     }
     let started = stagegate_host::clock::now();
     let (records, left) = checked(config, environment, &trials, (full_load, !args.output.takes_stdout())).await;
@@ -80,9 +86,10 @@ async fn checked(
     let signals = Some(signal::listen(Again::Ends));
     let options = RunOptions { soak: None, full_load, keeps_records: true, signals, notice: say };
     let run = SuiteRun::new(Arc::clone(config), Target::Environment(environment.clone()), options);
+    let mut live = report::terminal::Live::default();
     let on_record = |record: &Record| {
         if tell {
-            give(&report::terminal::record(record, colour()));
+            give(&live.record(record, colour()));
         }
     };
     let records = run.all(trials.to_vec(), on_record).await;
@@ -91,7 +98,7 @@ async fn checked(
 
 fn written(run: &report::Run, args: &cli::Output) -> Result<(), Failure> {
     if args.json {
-        give(&report::json::text(run)?);
+        give_document(&report::json::text(run)?);
     } else if !args.takes_stdout() {
         give(&report::terminal::summary(run, colour()));
     }

@@ -9,7 +9,7 @@ use stagegate_base::record::Outcome;
 use stagegate_contract::{self as contract, Answer, Given, Parameter, Request, Shape, Supply, Values};
 use stagegate_host::{
     error::with_causes,
-    http::{self, Http, HttpError},
+    http::{self, HttpError},
 };
 
 use super::{
@@ -89,9 +89,9 @@ impl ServiceCalls {
             Ok(request) => request,
             Err(refusal) => return CallResult::not_called(refusal.to_string()),
         };
-        let http = match Http::shared() {
-            Ok(http) => http.body_cap(usize::try_from(self.service.max_body.0).unwrap_or(usize::MAX)),
-            Err(error) => return CallResult::not_called(with_causes(&error)),
+        let http = match self.http() {
+            Ok(http) => http,
+            Err(reason) => return CallResult::not_called(reason),
         };
         match http.send_first(&wire.addresses, &wire.request(self.service.base(), &request)).await {
             Ok((address, answer)) => self.result(wire, index, (address, &answer), request, values),
@@ -128,7 +128,7 @@ impl ServiceCalls {
 
     fn given(&self, from: usize, (to, parameter): &(usize, String), given: &Given<'_>) -> Option<serde_json::Value> {
         let call = &self.calls[*to];
-        let supply = call.supplies.iter().find(|supply| supply.parameter == *parameter)?;
+        let supply = call.supplies.iter().chain(&call.needs).find(|supply| supply.parameter == *parameter)?;
         let own = supply.producers.iter().filter(|producer| producer.call == from);
         own.into_iter().find_map(|producer| {
             contract::captured(&self.document, &call.operation, parameter, producer, given, self.service.base())

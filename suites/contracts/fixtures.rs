@@ -10,7 +10,10 @@ use rstest::rstest;
 use stagegate_base::{config::Config, record::Outcome};
 use stagegate_contract::{Document, Format, Shape, code};
 
-use super::{coverage, document, probe, served, service_calls::ServiceCalls, shapes, source, wire::Wire};
+use super::{
+    authorization, changes, coverage, document, limits, probe, served, service_calls::ServiceCalls, shapes, source,
+    wire::Wire,
+};
 use crate::{
     fixtures::{files, folder, served_by},
     trial::Scope,
@@ -37,12 +40,25 @@ async fn outcome(check: &str, file: &Path) -> Outcome {
     match check {
         "operation" => calls.call(&wire, 0).await.outcome.clone(),
         "coverage" => coverage::outcome(&calls, &wire).await,
+        "limits" => limits::run(&calls, &wire, 0).await,
+        "authorization" => authorization::run(&calls, &wire).await,
+        "changes" => changes::run(&calls, &wire, 0).await,
         "probe" => probe::run(&calls, &wire, 0).await,
+        "refusals" => probe::run_refusals(&calls, &wire).await,
         "shapes" => of_shapes(&calls, &wire).await,
         "served" => {
             let (service, environment) = (calls.service.clone(), "staging".to_owned());
             let file = Some(of(check).join("openapi.json"));
-            served::run(&served::Served { service, environment, path: "/openapi.json".to_owned(), file }, &wire).await
+            served::run(
+                &served::Served {
+                    service,
+                    environment,
+                    path: "/openapi.json".to_owned(),
+                    file: file.map(|file| ("/".into(), file)),
+                },
+                &wire,
+            )
+            .await
         }
         other => panic!("no check `{other}`"),
     }
@@ -85,7 +101,19 @@ fn codes(outcome: &Outcome) -> BTreeSet<String> {
 #[rstest]
 #[tokio::test]
 async fn a_check_tells_good_from_bad(
-    #[values("document", "operation", "coverage", "served", "probe", "shapes")] check: &str,
+    #[values(
+        "document",
+        "operation",
+        "limits",
+        "authorization",
+        "changes",
+        "coverage",
+        "served",
+        "probe",
+        "refusals",
+        "shapes"
+    )]
+    check: &str,
 ) {
     let (good, bad) = (files(&of(check).join("good")), files(&of(check).join("bad")));
     assert!(!good.is_empty() && !bad.is_empty());
@@ -113,7 +141,18 @@ fn an_accepted_shape_is_a_snapshot_that_insta_reads() {
 
 #[test]
 fn every_code_has_a_bad_fixture() {
-    let checks = ["document", "operation", "coverage", "served", "probe", "shapes"];
+    let checks = [
+        "document",
+        "operation",
+        "limits",
+        "authorization",
+        "changes",
+        "coverage",
+        "served",
+        "probe",
+        "refusals",
+        "shapes",
+    ];
     let names = checks.iter().flat_map(|check| files(&of(check).join("bad")));
     let shown: BTreeSet<String> =
         names.map(|file| file.file_name().unwrap().to_str().unwrap()[..6].to_owned()).collect();

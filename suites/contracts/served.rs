@@ -1,7 +1,11 @@
 //! Does the running service give the document that the repository has? Where the repository has none, does it keep
 //! the one that it gives?
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use futures_util::{StreamExt, stream};
 use stagegate_base::{
@@ -16,7 +20,7 @@ use stagegate_contract::{
     hollow,
 };
 use stagegate_host::{
-    clock,
+    clock, contract,
     error::with_causes,
     http::{Http, Request},
 };
@@ -39,8 +43,8 @@ pub(super) struct Served {
     pub(super) environment: String,
     /// Where the service gives it.
     pub(super) path: String,
-    /// The repository's document.
-    pub(super) file: Option<PathBuf>,
+    /// The environment's workdir, and the repository's document in it.
+    pub(super) file: Option<(PathBuf, PathBuf)>,
 }
 
 /// Lists a trial for each service that gives its document.
@@ -54,7 +58,7 @@ pub(super) fn served(scope: Scope<'_>, service: &Service, path: &str) -> Served 
         service: service.clone(),
         environment: scope.environment.name.clone(),
         path: path.to_owned(),
-        file: service.contract.as_ref().map(|file| scope.environment.workdir.join(file)),
+        file: service.contract.clone().map(|file| (scope.environment.workdir.clone(), file)),
     }
 }
 
@@ -78,7 +82,7 @@ pub(super) async fn run(served: &Served, wire: &Wire) -> Outcome {
         Err(reason) => return missing(&served.path, reason),
     };
     match &served.file {
-        Some(file) => comparison(served, file, &text),
+        Some((workdir, file)) => comparison(served, (workdir, file), &text),
         None => call_all(served, wire, &text).await,
     }
 }
@@ -110,19 +114,28 @@ fn format(text: &str) -> Format {
 }
 
 /// Compares the served document with the repository's, by the rules of `gate contract diff`.
-fn comparison(served: &Served, file: &std::path::Path, text: &str) -> Outcome {
-    let own = match std::fs::read_to_string(file) {
+fn comparison(served: &Served, (workdir, path): (&Path, &Path), text: &str) -> Outcome {
+    let file = &workdir.join(path);
+    let own = match contract::read_in(workdir, path) {
         Ok(own) => own,
-        Err(error) => return Outcome::Broken(format!("cannot read {}: {error}", file.display())),
+        Err(error) => return Outcome::Broken(with_causes(&error)),
     };
-    let (old, new) = match (Contract::read(&own, Format::of(file)), Contract::read(text, format(text))) {
+    let (old, new) = match (Contract::of(&own), Contract::read(text, format(text))) {
         (Ok(old), Ok(new)) => (old, new),
         (Err(error), _) => return Outcome::Broken(format!("{}: {error}", file.display())),
         (_, Err(error)) => return document::unusable(&served.path, &error.to_string()),
     };
     let today = clock::today();
     let changes = compare(&old, &new, &today);
-    let (open, fine): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| change.level > Level::Info);
+    // Each environment is served at an address of its own.
+    let mut known = BTreeSet::new();
+    // A component that changed is one difference, however many operations name it.
+    let mut is_first = |change: &Change| {
+        known.insert((change.id, change.old.reference(), change.new.reference(), change.part.clone()))
+    };
+    let changes: Vec<&Change> =
+        changes.iter().filter(|change| !change.id.starts_with("server-") && is_first(change)).collect();
+    let (open, fine): (Vec<&Change>, Vec<&Change>) = changes.into_iter().partition(|change| change.level > Level::Info);
     if open.is_empty() {
         let more = if fine.is_empty() {
             String::new()

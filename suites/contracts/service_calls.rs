@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use stagegate_base::{config::Service, record::Outcome};
-use stagegate_contract::{self as contract, Call, Document, Shape, Values};
+use stagegate_base::{
+    config::{EPHEMERAL, Service},
+    record::Outcome,
+};
+use stagegate_contract::{self as contract, Call, Change, Document, Probe, Refused, Shape, Values};
 use tokio::sync::OnceCell;
 
 use super::wire::Wire;
@@ -18,6 +21,10 @@ pub(super) struct ServiceCalls {
     pub(super) document: Arc<Document>,
     pub(super) calls: Vec<Call>,
     pub(super) cells: Vec<OnceCell<CallResult>>,
+    /// What came of the invalid requests to each operation.
+    pub(super) probed: Vec<OnceCell<Result<Vec<ProbeResult>, String>>>,
+    /// What can be created, and removed again.
+    pub(super) changes: Vec<Change>,
     /// For each call the calls and parameters that it may give values to.
     pub(super) wanting: Vec<Vec<(usize, String)>>,
     wire: OnceCell<Result<Wire, String>>,
@@ -34,6 +41,14 @@ pub(super) struct CallResult {
     pub(super) values: Values,
     /// Values for other calls: by call and parameter.
     pub(super) given: BTreeMap<(usize, String), serde_json::Value>,
+}
+
+/// What came of one probe.
+pub(super) struct ProbeResult {
+    pub(super) probe: Probe,
+    pub(super) end: Result<Refused, String>,
+    /// Address of what it made and that could not be deleted.
+    pub(super) left: Option<String>,
 }
 
 impl CallResult {
@@ -53,7 +68,7 @@ impl ServiceCalls {
         let calls = contract::calls(&document, service.token.is_some());
         let mut wanting: Vec<Vec<(usize, String)>> = vec![Vec::new(); calls.len()];
         for (index, call) in calls.iter().enumerate() {
-            for supply in &call.supplies {
+            for supply in call.supplies.iter().chain(&call.needs) {
                 for producer in &supply.producers {
                     wanting[producer.call].push((index, supply.parameter.clone()));
                 }
@@ -64,11 +79,18 @@ impl ServiceCalls {
             environment: environment.to_owned(),
             contract: contract.to_owned(),
             cells: calls.iter().map(|_| OnceCell::new()).collect(),
+            probed: calls.iter().map(|_| OnceCell::new()).collect(),
+            changes: contract::changes(&calls, service.token.is_some()),
             document,
             calls,
             wanting,
             wire: OnceCell::new(),
         }
+    }
+
+    /// Tells whether what is created may stay: the environment is removed after its run.
+    pub(super) fn is_temporary(&self) -> bool {
+        self.environment == EPHEMERAL
     }
 
     /// Lists the calls that can be made.

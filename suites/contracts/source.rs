@@ -8,7 +8,11 @@ use std::{
 };
 
 use stagegate_base::config::Service;
-use stagegate_contract::{ContractError, Document, Format};
+use stagegate_contract::{ContractError, Document, Files};
+use stagegate_host::{
+    contract::{ContractSourceError, read_in},
+    error::with_causes,
+};
 
 use super::service_calls::ServiceCalls;
 use crate::trial::Scope;
@@ -41,7 +45,7 @@ pub(super) enum Unusable {
 pub(super) fn all(scope: Scope<'_>) -> Vec<Source> {
     let source = |(service, contract): (&Service, &PathBuf)| {
         let (name, environment) = (contract.display().to_string(), &scope.environment.name);
-        let document = read(&scope.environment.workdir.join(contract), &service.name);
+        let document = read(&scope.environment.workdir, contract, &service.name);
         let calls = document.map(|document| Arc::new(ServiceCalls::new(service, environment, &name, document)));
         Source { service: service.clone(), name, calls }
     };
@@ -51,7 +55,7 @@ pub(super) fn all(scope: Scope<'_>) -> Vec<Source> {
 /// Returns the services with a document that can be used, for suites that ask more of them.
 pub(crate) fn documents(scope: Scope<'_>) -> Vec<(Service, Arc<Document>)> {
     let read = |(service, contract): (&Service, &PathBuf)| {
-        let document = read(&scope.environment.workdir.join(contract), &service.name).ok()?;
+        let document = read(&scope.environment.workdir, contract, &service.name).ok()?;
         Some((service.clone(), document))
     };
     with_contract(scope).filter_map(read).collect()
@@ -61,27 +65,35 @@ fn with_contract(scope: Scope<'_>) -> impl Iterator<Item = (&Service, &PathBuf)>
     scope.config.services.values().filter_map(|service| Some((service, service.contract.as_ref()?)))
 }
 
-/// The documents that were read so far, with the texts that they were read from: several suites ask for the same ones.
+/// The documents that were read so far, with the files that they were read from: several suites ask for the same ones.
 static READ: Mutex<Option<HashMap<PathBuf, Read>>> = Mutex::new(None);
 
-/// A text and its document.
-type Read = (String, Arc<Document>);
+/// Files and their document.
+type Read = (Files, Arc<Document>);
 
-fn read(path: &Path, service: &str) -> Result<Arc<Document>, Unusable> {
-    let shown = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Unusable::Missing { path: shown, service: service.to_owned() },
-        _ => Unusable::Unreadable { path: shown, reason: error.to_string() },
-    })?;
+fn read(workdir: &Path, contract: &Path, service: &str) -> Result<Arc<Document>, Unusable> {
+    let path = workdir.join(contract);
+    let files = read_in(workdir, contract).map_err(|error| unreadable(&path, service, &error))?;
     // What was put there before a panic is whole.
     let mut all = READ.lock().unwrap_or_else(PoisonError::into_inner);
     let all = all.get_or_insert_default();
-    match all.get(path) {
-        Some((of, document)) if *of == text => Ok(Arc::clone(document)),
+    match all.get(&path) {
+        Some((of, document)) if *of == files => Ok(Arc::clone(document)),
         _ => {
-            let document = Arc::new(Document::parse(&text, Format::of(path))?);
-            all.insert(path.to_owned(), (text, Arc::clone(&document)));
+            let document = Arc::new(Document::of(&files)?);
+            all.insert(path, (files, Arc::clone(&document)));
             Ok(document)
         }
+    }
+}
+
+fn unreadable(path: &Path, service: &str, error: &ContractSourceError) -> Unusable {
+    let path = path.display().to_string();
+    match error {
+        ContractSourceError::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            Unusable::Missing { path, service: service.to_owned() }
+        }
+        ContractSourceError::File { source, .. } => Unusable::Unreadable { path, reason: source.to_string() },
+        other => Unusable::Unreadable { path, reason: with_causes(other) },
     }
 }

@@ -79,6 +79,7 @@ fn each_callable_operation_is_a_trial_with_a_name_of_its_own() {
             "contracts::api::shapes",
             "contracts::api::probe_get_items_id",
             "contracts::api::probe_get_orders_id",
+            "contracts::api::refusals",
         ]
     );
 }
@@ -185,7 +186,7 @@ fn lines(heads: &Heads) -> Vec<String> {
     heads.iter().map(|head| head.lines().next().unwrap().replace(" HTTP/1.1", "")).collect()
 }
 
-fn calls(document: &str, service: &str) -> ServiceCalls {
+pub(super) fn calls(document: &str, service: &str) -> ServiceCalls {
     let text = format!(
         "[project]\nname = \"shop\"\n[environments.staging]\n[services.api]\nport = 80\ncontract = \"openapi.json\"\n{service}"
     );
@@ -265,13 +266,14 @@ fn of_service(contract: Option<&Path>) -> served::Served {
         Config::parse(Path::new("/srv/stagegate.toml"), "[project]\nname = \"shop\"\n[services.api]\nport = 80\n");
     let service = config.unwrap().services["api"].clone();
     let (environment, path) = ("staging".to_owned(), "/openapi.json".to_owned());
-    served::Served { service, environment, path, file: contract.map(Path::to_path_buf) }
+    served::Served { service, environment, path, file: contract.map(|file| ("/".into(), file.to_owned())) }
 }
 
 #[rstest]
 #[case::alike(CHAIN.to_owned(), None)]
 #[case::a_new_operation(CHAIN.replace(r#""/orders":"#, r#""/ping": {"get": {"responses": {"200": {}}}}, "/orders":"#), None)]
 #[case::another_type(CHAIN.replacen("\"integer\"", "\"string\"", 1), Some("SGC041 response-type-changed at GET /orders"))]
+#[case::another_address(CHAIN.replacen(r#""paths""#, r#""servers": [{"url": "http://staging:8000"}], "paths""#, 1), None)]
 #[case::no_document("{".to_owned(), Some("SGC001 /openapi.json"))]
 #[tokio::test]
 async fn the_served_document_is_the_repositorys(#[case] text: String, #[case] want: Option<&str>) {

@@ -9,7 +9,7 @@ use stagegate_base::{
 use stagegate_migration_decide::{
     Extent, Finding, apply_waivers, codes,
     locks::{self, Sizes, Thresholds},
-    round_trip::{Counts, least, of_chain, of_files, of_trips, summary, whole_line},
+    round_trip::{Counts, least, of_chain, of_files, of_trips, once_for_chain, summary, whole_line},
 };
 
 use super::proof::{On, Proof};
@@ -141,9 +141,10 @@ fn accepted(proof: &Proof, on: &On, target: &Sizes, limits: &LockLimits) -> Part
     apply_waivers(&proof.waivers, &mut all, &stagegate_host::clock::today(), Extent::Run);
     let mut rest = all.into_iter();
     let mut part = |nth: usize| -> Vec<Finding> { rest.by_ref().take(sizes[nth]).collect() };
-    let (mut files, trips, chain) = (part(0), part(1), part(2));
+    let (mut files, mut trips, chain) = (part(0), part(1), part(2));
     let (integrity, seeds, locks) = (part(3), part(4), part(5));
     files.extend(rest);
+    once_for_chain(&proof.chain, &mut trips);
     Parts { files, trips, chain, integrity, seeds, locks }
 }
 

@@ -17,7 +17,7 @@ use stagegate_migration_act::{
     roles,
     scratch::{Scratch, Wish, images},
 };
-use stagegate_migration_decide::{Chain, chain, locks::Sizes, of_steps};
+use stagegate_migration_decide::{Chain, chain, locks::Sizes, of_steps, stand_in};
 use tokio::sync::OnceCell;
 
 use crate::{scratch, session::Session};
@@ -52,8 +52,13 @@ pub(crate) async fn of(session: &Session, migrations: &Migrations) -> Result<Arc
     let chain = match migrations.commands {
         Some(_) => None,
         None => {
-            let files = files(&source).map_err(|error| with_causes(&error))?;
-            Some(chain(&files, migrations.tool).map_err(|error| format!("{}: {error}", source.display()))?)
+            let read = |folder: &Path| files(folder).map_err(|error| with_causes(&error));
+            let found = chain(&read(&source)?, migrations.tool);
+            let mut found = found.map_err(|error| format!("{}: {error}", source.display()))?;
+            if let Some(folder) = &migrations.stand_ins {
+                stand_in(&mut found, &read(&session.project.environment.workdir.join(folder))?);
+            }
+            Some(found)
         }
     };
     let waivers = waivers(session.project.config.root())?;
@@ -122,7 +127,7 @@ fn wishes(session: &Session, migrations: &Migrations) -> Result<Vec<Wish>, Strin
         ..Wish::default()
     };
     if migrations.pg.is_empty() {
-        return Ok(vec![wish(vec![model.image(&database.service).to_owned()], None)]);
+        return Ok(vec![wish(vec![model.image_name(&database.service)], None)]);
     }
     Ok(migrations.pg.iter().map(|major| wish(images(config.root(), Some(*major)), Some(*major))).collect())
 }
@@ -142,7 +147,15 @@ fn options(migrations: &Migrations, rows: Rows, commands: Option<Commands>) -> O
     let manner =
         Manner { statement_within: migrations.statement_timeout.0, search_path: migrations.search_path.clone() };
     let before = roles(&migrations.roles);
-    Options { manner, before, always_clone: false, ways_back: true, commands, rows: Some(rows) }
+    Options {
+        manner,
+        history_tables: migrations.history_tables.clone(),
+        before,
+        always_clone: false,
+        ways_back: true,
+        commands,
+        rows: Some(rows),
+    }
 }
 
 async fn proven(

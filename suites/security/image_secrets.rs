@@ -24,7 +24,7 @@ async fn ask(session: Arc<Session>) -> Outcome {
     let mut findings = Vec::new();
     let mut images = 0;
     for service in model.services() {
-        match session.engine.image_details(model.image(&service)).await {
+        match session.engine.image_details(&model.image_name(&service)).await {
             Ok(Some(inspected)) => {
                 images += 1;
                 findings.extend(security::image(&service, &inspected, &secrets));

@@ -1,5 +1,6 @@
 //! Commands as plain values: a program and its arguments. Only `stagegate_host::process` runs them.
 
+pub mod age;
 pub mod compose;
 pub mod docker;
 pub mod git;

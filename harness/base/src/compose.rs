@@ -26,12 +26,17 @@ pub use enclosed::{SEALED_NETWORK, WAY_IN_NETWORK};
 pub use frozen::FromVariable;
 pub use secrets::HeldSecret;
 
+/// Marks containers that a promotion runs without their ports until it is verified.
+pub const CLOSED_LABEL: &str = "dev.stagegate.closed";
 /// Label with the git commit that a container was deployed from.
 pub const RELEASE_LABEL: &str = "dev.stagegate.release";
 /// Label with the hash of the files that a container mounts, so that a changed file recreates it.
 pub const MOUNTS_LABEL: &str = "dev.stagegate.mounts";
 /// Label with the id of the run that made a resource.
 pub const RUN_LABEL: &str = "dev.stagegate.run";
+
+/// The profile of services that a rollback leaves as they are.
+const RESTING: &str = "stagegate-resting";
 
 /// What a service says of its addresses on a network.
 const FIXED_ADDRESSES: [&str; 4] = ["ipv4_address", "ipv6_address", "link_local_ips", "mac_address"];
@@ -119,6 +124,16 @@ impl Model {
     #[must_use]
     pub fn image(&self, name: &str) -> &str {
         self.service(name).get("image").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Returns the name of a service's image: as the file has it, else the one that Compose gives what it builds.
+    // Source: Compose v2 names an image without `image:` `<project>-<service>`.
+    #[must_use]
+    pub fn image_name(&self, name: &str) -> String {
+        match self.image(name) {
+            "" => format!("{}-{name}", self.project()),
+            image => image.to_owned(),
+        }
     }
 
     /// Returns the release's label that a service's containers carry; `None` in a model that was not pinned.
@@ -312,6 +327,35 @@ impl Model {
             services.retain(|name, _| keep.contains(name));
         }
         model
+    }
+
+    /// Returns the model without some services: what others wait for of them is dropped, too.
+    #[must_use]
+    pub fn without(&self, services: &BTreeSet<String>) -> Model {
+        let mut model = self.changed(|_, service| {
+            if let Some(depends) = service.get_mut("depends_on").and_then(Value::as_object_mut) {
+                depends.retain(|other, _| !services.contains(other));
+            }
+        });
+        if let Some(all) = model.0["services"].as_object_mut() {
+            all.retain(|name, _| !services.contains(name));
+        }
+        model
+    }
+
+    /// Returns the model in which some services stay as they are: Compose neither starts nor removes them, and nobody waits
+    /// for them.
+    #[must_use]
+    pub fn with_resting(&self, services: &BTreeSet<String>) -> Model {
+        self.changed(|name, service| {
+            if services.contains(name) {
+                // Compose takes no container of a service with an inactive profile for an orphan.
+                service.insert("profiles".to_owned(), json!([RESTING]));
+            }
+            if let Some(depends) = service.get_mut("depends_on").and_then(Value::as_object_mut) {
+                depends.retain(|other, _| !services.contains(other));
+            }
+        })
     }
 
     /// Returns the model with a label on every container, network and volume that it makes.

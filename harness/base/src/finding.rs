@@ -40,6 +40,9 @@ pub struct Finding {
     /// What of the object it is about, such as `public.orders/lock`: of two findings on one aspect, one may be dropped.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub aspect: String,
+    /// The other places at which the same one thing is met, such as the operations that name a component.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<String>,
     /// Other names by which a waiver may name the place.
     #[serde(skip)]
     pub aliases: Vec<String>,

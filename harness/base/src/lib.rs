@@ -11,6 +11,7 @@ pub mod container;
 pub mod exit;
 pub mod finding;
 pub mod lifetime;
+pub mod locale;
 pub mod mark;
 pub mod readiness;
 pub mod record;

@@ -28,17 +28,23 @@ pub enum Role {
     Before,
     /// In a rehearsal: the migrated copy, once the one from before is in its place.
     After,
+    /// What a sync copies into, until it takes the database's place.
+    Synced,
+    /// What a sync replaced; the next sync drops it.
+    Replaced,
 }
 
 impl Role {
     /// Each role, its word in a mark, and the part of the database's name that tells a person what it is for.
-    pub const ALL: [(Role, &'static str, &'static str); 6] = [
+    pub const ALL: [(Role, &'static str, &'static str); 8] = [
         (Role::Copy, "copy", "pre"),
         (Role::Failed, "failed", "failed"),
         (Role::Left, "left", "left"),
         (Role::Restored, "restored", "restored"),
         (Role::Before, "before", "before"),
         (Role::After, "after", "after"),
+        (Role::Synced, "synced", "sync"),
+        (Role::Replaced, "replaced", "presync"),
     ];
 
     fn word(self) -> &'static str {
@@ -68,6 +74,18 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// Returns the mark, with the name, of what `run` makes of `database` for `role`; `state` is its state folder's id.
+    #[must_use]
+    pub fn of(database: &str, role: Role, run: &str, state: &str) -> Self {
+        Mark {
+            name: database_name(database, role, run, !state.is_empty()),
+            of: database.to_owned(),
+            role,
+            run: run.to_owned(),
+            state: state.to_owned(),
+        }
+    }
+
     /// Returns the mark as the database's comment; `None` for a run of a version that set no marks.
     #[must_use]
     pub fn comment(&self) -> Option<String> {
@@ -118,6 +136,29 @@ impl Mark {
         };
         has_mark && self.name == found.name
     }
+}
+
+/// Returns a name of at most 63 bytes for what a run makes of `database`. Of a longer one the end of the database's part
+/// becomes a hash of all of it, so that two databases that begin alike stay apart.
+#[must_use]
+pub fn name_of(database: &str, role: Role, run: &str) -> String {
+    database_name(database, role, run, true)
+}
+
+/// As [`name_of`]; without a hash where not `hashed`.
+fn database_name(database: &str, role: Role, run: &str, hashed: bool) -> String {
+    let ending = format!("__{}_{}", role.infix(), run.replace('-', "_"));
+    if database.len() + ending.len() <= NAME_BYTES {
+        return format!("{database}{ending}");
+    }
+    let short = |text: &str| Sha256::digest(text.as_bytes()).iter().take(4).map(|b| format!("{b:02x}")).collect();
+    let hash: String = if hashed { short(database) } else { String::new() };
+    let hash = if hashed { format!("_{hash}") } else { hash };
+    let mut kept = NAME_BYTES.saturating_sub(ending.len() + hash.len());
+    while !database.is_char_boundary(kept) {
+        kept -= 1;
+    }
+    format!("{}{hash}{ending}", &database[..kept])
 }
 
 fn is_state(text: &str) -> bool {

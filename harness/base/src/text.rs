@@ -120,10 +120,23 @@ pub fn markdown_escaped(text: &str) -> String {
     out
 }
 
-/// Escapes what JSON lets through bare: marks of direction, DEL, control characters above ASCII.
+/// Escapes what JSON lets through bare: marks of direction, DEL, control characters above ASCII, and the older form of a
+/// workflow command, which counts anywhere in a line of a job's log.
 #[must_use]
 pub fn json_escaped(line: &str) -> String {
+    // Outside of its strings, JSON knows neither of them.
+    let line = line.replace("##[", "##\\u005b");
     line.chars().map(|c| if is_harmful(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }).collect()
+}
+
+/// Keeps XML and HTML from being a workflow command where a job prints the file; the text is the same.
+#[must_use]
+pub fn markup_inert(markup: &str) -> String {
+    let one = |line: &str| match line.trim_start().strip_prefix("::") {
+        Some(rest) => format!("{}&#58;:{rest}", &line[..line.len() - rest.len() - 2]),
+        None => line.to_owned(),
+    };
+    markup.replace("##[", "##&#91;").split('\n').map(one).collect::<Vec<_>>().join("\n")
 }
 
 /// Escapes what XML and HTML would take as their own, and takes out what harms.

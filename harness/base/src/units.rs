@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Span(pub Duration);
 
 /// A number of bytes such as `400MiB` or `1GiB`; `kB`, `MB`, `GB` are powers of 1,000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Size(pub u64);
 
 /// A part of a whole, written as `0.1%`; `Share(0.001)`.

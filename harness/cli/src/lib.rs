@@ -5,6 +5,7 @@
 )]
 
 mod accept;
+mod backup;
 mod bench;
 mod compare;
 mod contract;
@@ -14,6 +15,7 @@ mod migrations;
 mod output;
 mod release;
 mod schema;
+mod sync;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +24,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use accept::Accept;
+pub use backup::{
+    Backup, BackupCommand, ImportBackup, InstallSchedule, ListBackups, ListStored, MakeBackup, OneBackup, PruneBackups,
+    Restore, RunSchedule, Schedule, UninstallSchedule, UploadBackups, VerifyBackup,
+};
 pub use bench::{Bench, Criterion};
 pub use compare::Compare;
 pub use contract::{Contract, ContractDiff};
@@ -29,8 +35,9 @@ pub use examine::{FailOn, Lint, Test};
 pub use look::{History, Logs, OneEnvironment, ShowConfig, Status, Unlock};
 pub use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
 pub use output::Output;
-pub use release::{Down, Promote, Reset, Rollback, Up};
+pub use release::{Down, Promote, Purge, Reset, Rollback, Up};
 pub use schema::{Checked, OneDatabase, Schema, SchemaCommand, SchemaDiff};
+pub use sync::{Sanitize, SanitizeSuggest, Sync};
 
 /// Checks Docker Compose environments and gates releases between them.
 #[derive(Debug, Parser)]
@@ -107,6 +114,30 @@ Examples:
   gate rollback --env production
   gate rollback --env production --to rollback-20260102-030405 --with-data")]
     Rollback(Rollback),
+    /// Back up databases and configuration; a backup counts once it was restored and compared
+    #[command(after_help = "\
+Examples:
+  gate backup --env production
+  gate backup list --env production
+  gate backup verify --env production latest --restore
+  gate backup prune --env production --dry-run")]
+    Backup(Backup),
+    /// Restore a backup into a new database, verify it, and switch to it
+    #[command(after_help = "\
+Examples:
+  gate restore --env staging latest
+  gate restore --env production 20260102-030405-ab12 --database main --confirm production
+  gate restore --env production latest --into shop_check --yes --confirm production")]
+    Restore(Restore),
+    /// Back up, test restores and remove old backups on a schedule
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  gate schedule install
+  gate schedule run --dry-run"
+    )]
+    Schedule(Schedule),
     /// Start an environment; exit 3 with the reason if it does not become healthy
     #[command(after_help = "\
 Examples:
@@ -116,6 +147,9 @@ Examples:
     /// Stop and remove an environment's containers; its data is kept
     #[command(after_help = "Example:\n  gate down --env laptop")]
     Down(Down),
+    /// Delete what the gate keeps of an environment that is down: rollback points, history, image names, git tags
+    #[command(after_help = "Example:\n  gate purge --env laptop")]
+    Purge(Purge),
     /// Delete an environment's containers and data, and start it again
     #[command(after_help = "Example:\n  gate reset --env laptop")]
     Reset(Reset),
@@ -129,7 +163,11 @@ Examples:
     #[command(after_help = "Example:\n  gate logs --env staging api --tail 100 --follow")]
     Logs(Logs),
     /// Show past promotions and rollbacks
-    #[command(after_help = "Example:\n  gate history --env production")]
+    #[command(after_help = "\
+Examples:
+  gate history --env production --since 30d
+  gate history 20260102-030405-ab12
+  gate history --diff 20260102-030405-ab12 20260103-030405-cd34")]
     History(History),
     /// Resume an interrupted or stuck promotion
     #[command(after_help = "Example:\n  gate resume --env production")]
@@ -154,6 +192,15 @@ Examples:
   gate schema diff production snapshots/schema/shop.txt --markdown
   gate schema accept --env staging")]
     Schema(Schema),
+    /// Copy the data of one environment into another one
+    #[command(after_help = "\
+Examples:
+  gate sync --from production --to staging --dry-run
+  gate sync --from production --to staging --yes")]
+    Sync(Sync),
+    /// Work on the rules by which `gate sync` replaces values
+    #[command(subcommand)]
+    Sanitize(Sanitize),
     /// Test migrations up, down and up again on a scratch server
     #[command(after_help = "\
 Examples:

@@ -43,9 +43,18 @@ pub struct Logs {
 
 #[derive(Debug, Args)]
 pub struct History {
+    /// Show one run: its plan, each step with its time, how it ended and why
+    #[arg(value_name = "RUN", conflicts_with_all = ["since", "diff"])]
+    pub run: Option<String>,
     /// Environment [default: all]
     #[arg(long, value_name = "NAME")]
     pub env: Option<String>,
+    /// Only runs that began within this time, such as 7d, or since this day (UTC), such as 2026-01-31
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Compare two runs: releases, images, databases, steps
+    #[arg(long, num_args = 2, value_name = "RUN", conflicts_with = "since")]
+    pub diff: Option<Vec<String>>,
     /// Print JSON lines
     #[arg(long)]
     pub json: bool,

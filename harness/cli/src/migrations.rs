@@ -23,10 +23,13 @@ pub struct MigrationsCheck {
     /// Folder of migrations
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// Migration tool: sqlx, dbmate, golang-migrate, goose, diesel, refinery, flyway, sqitch or
-    /// plain [default: detected from the files]
+    /// Migration tool: sqlx, dbmate, golang-migrate, goose, diesel, refinery, flyway, sqitch, plain,
+    /// alembic, django or rails [default: detected from the files]
     #[arg(long, value_name = "TOOL")]
     pub tool: Option<String>,
+    /// Interpreter that runs alembic, django or rails, with its arguments [default: .venv/bin/python in DIR, else python3; ruby]
+    #[arg(long, value_name = "PROGRAM", num_args = 1.., requires = "tool")]
+    pub program: Vec<String>,
     /// PostgreSQL major versions to test on, such as 15,17,18 [default: the one available]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub pg: Vec<u32>,
@@ -45,6 +48,9 @@ pub struct MigrationsCheck {
     /// Roles that the migrations refer to; they are created on the scratch server
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub roles: Vec<String>,
+    /// Tables in which the tool records migrations, if not its default, such as app.schema_migrations
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub history_tables: Vec<String>,
     /// Test every migration on a copy of the database, even if one session is enough
     #[arg(long)]
     pub always_clone: bool,
@@ -54,6 +60,9 @@ pub struct MigrationsCheck {
     /// SQL file with seed rows; tables left empty get generated rows
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
+    /// Folder of VERSION.up.sql and VERSION.down.sql, run in the place of steps in Go or Rust
+    #[arg(long, value_name = "DIR")]
+    pub stand_ins: Option<PathBuf>,
     /// Report every migration, how it was tested and how long it took
     #[arg(long)]
     pub verbose: bool,

@@ -86,6 +86,19 @@ pub struct Down {
 }
 
 #[derive(Debug, Args)]
+pub struct Purge {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Do not ask for confirmation (a protected environment also needs --confirm)
+    #[arg(long)]
+    pub yes: bool,
+    /// For a protected environment: its name, to confirm that it is meant
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub struct Reset {
     /// Environment [default: $STAGEGATE_ENV]
     #[arg(long, value_name = "NAME")]

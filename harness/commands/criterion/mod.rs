@@ -17,7 +17,7 @@ use stagegate_performance_decide::criterion::CriterionResult;
 
 pub(super) use child::run;
 
-use crate::failure::{Failure, give, say};
+use crate::failure::{Failure, give, give_json, say};
 
 /// What connecting, analysing and writing may take for one probe, beside the measuring.
 const BESIDE: Duration = Duration::from_secs(30);
@@ -73,7 +73,7 @@ impl Run<'_> {
     fn tell(&self, result: &[CriterionResult], baseline: Option<&str>) {
         for result in result {
             match self.json {
-                true => give(&json!({ "criterion": result, "said": result.words(baseline) }).to_string()),
+                true => give_json(&json!({ "criterion": result, "said": result.words(baseline) }).to_string()),
                 false => give(&format!("{:<20} {}", result.probe, result.words(baseline))),
             }
         }

@@ -93,7 +93,7 @@ impl ErrorReport<'_> {
     fn missing(&self, at: &str, error: &ValidationError<'_>, name: &str) -> Vec<Difference> {
         let keyword = error.schema_path().as_str();
         let schema = keyword.strip_suffix("/required").unwrap_or(keyword);
-        let property = format!("{schema}/properties/{}", super::reference::escaped(name));
+        let property = format!("{schema}/properties/{}", super::fragment::escaped(name));
         let at_name = format!("{at}{}", found::member(name));
         let expected = expected::schema(self.root, &property);
         let lost = Difference::new(&code::MISSING, at_name, expected, "missing".to_owned()).of(&property);
@@ -161,6 +161,6 @@ fn additional(at: &str, schema: &str, name: &str, value: Option<&Value>) -> Diff
     let found = value.map_or_else(|| "a value".to_owned(), found::value);
     let at = format!("{at}{}", found::member(name));
     // Each name is a difference of its own, wherever it stands.
-    let part = format!("{schema}/properties/{}", super::reference::escaped(name));
+    let part = format!("{schema}/properties/{}", super::fragment::escaped(name));
     Difference::new(&code::UNDOCUMENTED, at, "no such property", found).of(part)
 }

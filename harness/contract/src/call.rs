@@ -21,6 +21,8 @@ pub struct Call {
     pub request: Result<Request, Refusal>,
     /// Which earlier answers can give values of its parameters.
     pub supplies: Vec<Supply>,
+    /// Which earlier answers can give ids that its body names; of operations that change something.
+    pub needs: Vec<Supply>,
     /// The step of a run at which it can be called: after those of which it needs values. `None` where never.
     pub step: Option<usize>,
 }
@@ -83,7 +85,7 @@ impl fmt::Display for Refusal {
 /// Makes an operation concrete; one that needs a token only where there is one.
 pub(super) fn of(operation: Operation, has_token: bool) -> Call {
     let request = allowed(&operation, has_token).and_then(|()| written(&operation, &Values::new()));
-    Call { operation, request, supplies: Vec::new(), step: None }
+    Call { operation, request, supplies: Vec::new(), needs: Vec::new(), step: None }
 }
 
 fn allowed(operation: &Operation, has_token: bool) -> Result<(), Refusal> {

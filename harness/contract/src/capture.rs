@@ -12,9 +12,11 @@ use super::{
     answer::{Answer, header},
     call::{self, Call, Refusal, Request, Values, word},
     document::Document,
-    operation::{Operation, Parameter, Place, Target},
+    foreign::{foreign, may_be},
+    fragment::{escaped, percent_decoded},
+    naming::{plain, singular},
+    operation::{Method, Operation, Parameter, Place, Target},
     property::{Property, Step, properties},
-    reference::{escaped, percent_decoded},
     schema,
     supply::{By, Producer, Supply},
 };
@@ -32,6 +34,7 @@ pub fn calls(document: &Document, has_token: bool) -> Vec<Call> {
     let mut calls: Vec<Call> =
         document.operations().iter().map(|operation| call::of(operation.clone(), has_token)).collect();
     plan(document.root(), &mut calls);
+    needs(document.root(), &mut calls);
     calls
 }
 
@@ -56,6 +59,27 @@ fn plan(root: &Value, calls: &mut [Call]) {
                 (call.supplies, call.step) = (supplies, Some(step));
             }
         }
+    }
+}
+
+/// Fills in which responses can give the ids that the bodies of changing operations name: `customer_id` of `/customers`.
+fn needs(root: &Value, calls: &mut [Call]) {
+    let changing = |call: &Call| matches!(call.operation.method, Method::Post | Method::Put | Method::Patch);
+    let wanted: Vec<(usize, Vec<(String, String)>)> = (0..calls.len())
+        .filter(|index| changing(&calls[*index]))
+        .map(|index| (index, foreign(root, &calls[index].operation)))
+        .filter(|(_, names)| !names.is_empty())
+        .collect();
+    if wanted.is_empty() {
+        return;
+    }
+    let offers = Offers::of(root, calls);
+    for (index, names) in wanted {
+        let of = |(name, noun): (String, String)| {
+            let producers = offers.ids(calls, &noun);
+            (!producers.is_empty()).then_some(Supply { parameter: name, producers })
+        };
+        calls[index].needs = names.into_iter().filter_map(of).collect();
     }
 }
 
@@ -139,6 +163,19 @@ impl Offers {
         self.linked.iter().flat_map(of).collect()
     }
 
+    /// Finds the ids of things of a kind: of collections that are called so, else properties that name both.
+    fn ids(&self, calls: &[Call], noun: &str) -> Vec<Producer> {
+        let is_collection = |call: &usize| {
+            let operation = &calls[*call].operation;
+            calls[*call].step.is_some() && !operation.path.ends_with('}') && singular(&operation.path) == noun
+        };
+        let whole = format!("{noun}id");
+        let own = self.by_name.get("id").into_iter().flatten().filter(|(call, _)| is_collection(call));
+        let far = self.by_name.get(&whole).into_iter().flatten().filter(|(call, _)| calls[*call].step.is_some());
+        let found = own.chain(far).map(|(call, property)| (*call, By::Property(property.path.clone())));
+        found.map(|(call, by)| Producer { call, by }).take(PRODUCERS).collect()
+    }
+
     /// Finds properties by name: those of the collection first, in which `id` is enough.
     fn by_properties(&self, root: &Value, operation: &Operation, parameter: &Parameter) -> Vec<Producer> {
         let own = plain(&parameter.name);
@@ -187,17 +224,7 @@ fn agree(root: &Value, parameter: &Parameter, property: &Property) -> bool {
 /// Returns the path before a parameter, and the noun that it stands behind: `/orders` and `order`.
 fn around(path: &str, parameter: &str) -> (String, String) {
     let before = path.split(&format!("{{{parameter}}}")).next().unwrap_or_default().trim_end_matches('/');
-    let word = plain(before.rsplit('/').next().unwrap_or_default());
-    let singular = match word.strip_suffix("ies") {
-        Some(stem) => format!("{stem}y"),
-        None => word.strip_suffix('s').unwrap_or(&word).to_owned(),
-    };
-    (before.to_owned(), singular)
-}
-
-/// Returns a name without case, dashes and underscores: `order_id` and `orderId` are one.
-fn plain(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    (before.to_owned(), singular(before))
 }
 
 /// A request that was answered, with the values that it was made of.
@@ -237,6 +264,7 @@ pub fn captured(
     let text = word(&found).filter(|text| !text.is_empty())?;
     let known = to.parameters.iter().find(|known| known.name == parameter);
     match known.and_then(|known| known.schema.as_deref()) {
+        None if known.is_none() => may_be(root, to, parameter, &found).then_some(found),
         None => Some(found),
         Some(pointer) => {
             let value = schema::typed(root, pointer, &text);

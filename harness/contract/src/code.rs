@@ -33,7 +33,7 @@ macro_rules! codes {
 codes! {
     UNUSABLE "SGC001" "the document cannot be used"
         "nothing of the service can be compared with it"
-        "fix the place that is named; bundle a document of several files into one";
+        "fix the place that is named; a document may refer to files of the release only";
     HOLLOW "SGC002" "nearly no documented response was seen"
         "refusals alone prove nothing"
         "give the parameters examples that exist, and `token_login` or `token_variable` where a token is needed";
@@ -91,6 +91,18 @@ codes! {
     PROBE_TAKEN "SGC051" "an invalid request was accepted"
         "invalid data gets into the system"
         "reject it with the documented 4xx, or change the document to what is accepted";
+    UNPROTECTED "SGC052" "a secured operation responded without valid credentials"
+        "anybody can read or change what it protects"
+        "check the token before anything else, or remove `security` from a public operation";
+    CRASHED "SGC053" "a valid request caused a 5xx response"
+        "a client that follows the document gets no response"
+        "handle the value, or exclude it in the document";
+    NOT_DELETED "SGC054" "it is still there after its DELETE"
+        "a client that deletes something believes that it is gone"
+        "delete it, or return 202 if that takes longer";
+    NOT_CREATED "SGC055" "what a POST created cannot be read"
+        "a client cannot use what it created"
+        "store it before the response, or return 202 if that takes longer";
     SHAPE_CHANGED "SGC060" "a response has another shape than the accepted one"
         "the document may allow it, but clients see something new"
         "review the difference; `gate accept` accepts the new shape";

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    path::Path,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -10,31 +9,16 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 use super::{
+    anchor,
     dialect::{self, Version},
+    diff::Contract,
     error::ContractError,
+    files::Files,
+    format::Format,
     operation::Operation,
     reading, reference, schema,
+    unique::Unique,
 };
-
-/// How a document is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// JSON.
-    Json,
-    /// YAML.
-    Yaml,
-}
-
-impl Format {
-    /// Returns the format that a file's name tells; JSON unless it ends in `.yaml` or `.yml`.
-    #[must_use]
-    pub fn of(path: &Path) -> Self {
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("yaml" | "yml") => Format::Yaml,
-            _ => Format::Json,
-        }
-    }
-}
 
 /// An OpenAPI document, 3.0 or 3.1.
 #[derive(Clone, Debug)]
@@ -66,9 +50,29 @@ impl Document {
             Format::Yaml => yaml(text)?,
         };
         let version = version(&root)?;
+        if anchor::may_be_in(text) {
+            reference::resolve(&mut root)?;
+        }
         reference::verify(&root)?;
+        Ok(Document::new(root, version))
+    }
+
+    /// Reads a document with the files that it refers to.
+    ///
+    /// # Errors
+    /// As [`Document::parse`]; of several files with the file and the line of the reference.
+    pub fn of(files: &Files) -> Result<Self, ContractError> {
+        if files.is_single() {
+            return Document::parse(files.text(), files.format());
+        }
+        let root = Contract::of(files)?.value();
+        let version = version(&root)?;
+        Ok(Document::new(root, version))
+    }
+
+    fn new(mut root: Value, version: Version) -> Self {
         dialect::translate(&mut root, version);
-        Ok(Document { root, validators: Arc::default(), operations: OnceLock::new() })
+        Document { root, validators: Arc::default(), operations: OnceLock::new() }
     }
 
     /// Lists the operations, ordered by path.
@@ -124,7 +128,7 @@ fn version(root: &Value) -> Result<Version, ContractError> {
 }
 
 fn json(text: &str) -> Result<Value, ContractError> {
-    serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
+    serde_json::from_str(text.trim_start_matches('\u{feff}')).map(|Unique(value)| value).map_err(|error| {
         let whole = error.to_string();
         let message = whole.split(" at line ").next().unwrap_or(&whole).to_owned();
         ContractError::Syntax { line: error.line() as u64, column: error.column() as u64, message }

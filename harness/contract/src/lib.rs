@@ -2,12 +2,14 @@
 //!
 //! In: the text of a document (3.0 or 3.1, JSON or YAML) and answers. Out: operations, calls that can be made with
 //! the document's values or with those of earlier answers, and differences, each with a code. Invariant: a part of an answer that was not looked at is told as
-//! unchecked, never as sound. References lead inside the document only; nothing is fetched.
+//! unchecked, never as sound. References lead to files of the release at most; nothing is fetched.
 
+mod anchor;
 mod answer;
 mod body;
 mod call;
 mod capture;
+mod change;
 mod check;
 pub mod code;
 mod curl;
@@ -17,10 +19,17 @@ mod difference;
 mod document;
 mod error;
 mod expected;
+mod files;
+mod foreign;
+mod format;
 mod found;
+mod fragment;
 mod hollow;
+mod limits;
 mod media;
+mod naming;
 mod operation;
+mod pages;
 mod probe;
 mod property;
 mod reading;
@@ -32,18 +41,26 @@ mod shape;
 mod supply;
 #[cfg(test)]
 mod tests;
+mod unique;
+mod walk;
+mod wanted;
 
 pub use answer::Answer;
 pub use call::{Call, Refusal, Request, Values};
 pub use capture::{Given, calls, captured};
+pub use change::{Body, Change, bodies, changes, changing, created, is_done};
 pub use check::{Checked, check};
 pub use difference::Difference;
-pub use document::{Document, Format};
-pub use error::ContractError;
+pub use document::Document;
+pub use error::{ContractError, Problem};
+pub use files::Files;
+pub use format::Format;
 pub use hollow::hollow;
+pub use limits::{Limit, limits};
 pub use operation::{
     Content, Credential, Header, Link, Method, Operation, Parameter, Place, Response, Security, Target,
 };
-pub use probe::{Probe, Refused, Wrong, can_be_probed, probes, refused};
+pub use pages::{Next, first_page, has_pages, next_page, pages};
+pub use probe::{Probe, Refused, Wrong, can_be_probed, probes, refused, unauthorized};
 pub use shape::{Shape, ShapeError, shape_path};
 pub use supply::{Producer, Supply};

@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 use super::{
     answer::Answer,
     call::{Request, Values, written},
-    check::check,
+    check::{check, promised},
     code,
     difference::Difference,
     document::Document,
-    media::Media,
-    operation::{Content, Method, Operation, Parameter, Place, Security},
-    reference::{Spot, escaped},
+    foreign::json_body,
+    fragment::escaped,
+    operation::{Credential, Method, Operation, Parameter, Place, Security},
+    reference::Spot,
     sample::sample,
     schema,
 };
@@ -99,6 +100,51 @@ pub fn probes(document: &Document, operation: &Operation) -> Vec<Probe> {
     all
 }
 
+/// Lists requests that only somebody with credentials may make, without any and with invalid ones.
+///
+/// `known` are values of its parameters; what neither they nor the document give is an id that nobody has.
+#[must_use]
+pub fn unauthorized(document: &Document, operation: &Operation, known: &Values) -> Vec<(&'static str, Request)> {
+    if operation.security == Security::Open {
+        return Vec::new();
+    }
+    let prober = Prober { root: document.root(), operation };
+    let mut values: Values = prober.unknowns();
+    values.retain(|name, _| operation.parameters.iter().any(|own| own.name == *name && own.value.is_none()));
+    values.extend(known.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let Ok(request) = written(operation, &values) else { return Vec::new() };
+    let without = Request { credential: None, ..request };
+    let mut all = vec![("without credentials", without.clone())];
+    if let Some(credential) = operation.credentials.first() {
+        all.push(("with invalid credentials", forged(&without, credential)));
+    }
+    all
+}
+
+/// Adds credentials that nobody was given.
+fn forged(request: &Request, credential: &Credential) -> Request {
+    let mut request = request.clone();
+    let value = format!("{}{UNKNOWN_TEXT}", credential.prefix);
+    match credential.place {
+        Place::Query => {
+            let mark = if request.target.contains('?') { '&' } else { '?' };
+            request.target = format!("{}{mark}{}={value}", request.target, credential.name);
+        }
+        Place::Cookie => request.headers.push(("cookie".to_owned(), format!("{}={value}", credential.name))),
+        Place::Header | Place::Path => request.headers.push((credential.name.clone(), value)),
+    }
+    request
+}
+
+/// Tells the rejection of invalid input that a framework makes by itself, whether the document has it or not.
+// Source: FastAPI, "Handling Errors": 422 with `detail`, a list of `loc`, `msg`, `type`.
+fn is_of_framework(answer: &Answer<'_>) -> bool {
+    let body = serde_json::from_slice::<Value>(answer.body).unwrap_or_default();
+    let errors = body["detail"].as_array().filter(|errors| !errors.is_empty());
+    let is_error = |error: &Value| error["loc"].is_array() && error["msg"].is_string() && error["type"].is_string();
+    answer.status == 422 && errors.is_some_and(|errors| errors.iter().all(is_error))
+}
+
 /// Judges the answer to a probe.
 #[must_use]
 pub fn refused(document: &Document, operation: &Operation, probe: &Probe, answer: &Answer<'_>) -> Refused {
@@ -107,6 +153,7 @@ pub fn refused(document: &Document, operation: &Operation, probe: &Probe, answer
     match status {
         500.. => Refused::Badly(at("4xx", &code::PROBE_CRASHED)),
         401 | 403 | 429 => Refused::Unseen(status),
+        422 if promised(operation, status).is_none() && is_of_framework(answer) => Refused::Well,
         400..500 => {
             let found = check(document, operation, answer).findings;
             let named = |d: Difference| Difference { at: format!("{}: {}", probe.wrong, d.at), ..d };
@@ -115,10 +162,6 @@ pub fn refused(document: &Document, operation: &Operation, probe: &Probe, answer
         _ if probe.may_be_taken => Refused::Well,
         _ => Refused::Badly(at("a documented 4xx", &code::PROBE_TAKEN)),
     }
-}
-
-fn json_body(operation: &Operation) -> Option<&Content> {
-    operation.body.iter().find(|content| Media::parse(&content.media).is_json())
 }
 
 struct Prober<'a> {

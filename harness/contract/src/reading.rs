@@ -3,8 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::{
+    fragment::percent_decoded,
     operation::{Content, Credential, Header, Link, Method, Operation, Parameter, Place, Response, Security, Target},
-    reference::{Spot, percent_decoded},
+    reference::Spot,
 };
 
 /// Lists the operations of a document, ordered by path and method.

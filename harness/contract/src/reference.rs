@@ -2,7 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::error::ContractError;
+use super::{
+    anchor::{self, Anchors},
+    error::ContractError,
+    fragment::{escaped, percent_decoded},
+    walk::{Tree, objects, pointer},
+};
 
 /// How many references may lead to references before it is called a circle.
 const HOPS: usize = 32;
@@ -78,34 +83,32 @@ pub(super) fn end(root: &Value, pointer: &str) -> String {
     pointer
 }
 
+/// Rewrites references to anchors and ids as pointers.
+///
+/// # Errors
+/// [`ContractError`] of a reference that leads to nothing, or to one of several schemas.
+pub(super) fn resolve(root: &mut Value) -> Result<(), ContractError> {
+    let Anchors { named, rewrites } = anchor::anchors(root)?;
+    for rewrite in rewrites {
+        if let Some(Value::Object(map)) = root.pointer_mut(&rewrite.at) {
+            map.remove(rewrite.key);
+            map.insert("$ref".to_owned(), Value::from(rewrite.to));
+        }
+    }
+    for at in named {
+        if let Some(Value::Object(map)) = root.pointer_mut(&at) {
+            map.retain(|key, value| !(anchor::NAMING.contains(&key.as_str()) && value.is_string()));
+        }
+    }
+    Ok(())
+}
+
 /// Checks every reference: it stays inside the document, leads to something, and not in a circle.
 pub(super) fn verify(root: &Value) -> Result<(), ContractError> {
-    verify_below(root, root, "")
-}
-
-fn verify_below(root: &Value, value: &Value, at: &str) -> Result<(), ContractError> {
-    match value {
-        Value::Object(map) => {
-            if let Some(reference) = map.get("$ref").and_then(Value::as_str) {
-                verify_one(root, reference, at)?;
-            }
-            // What stands in an example is data: a `$ref` there is nobody's reference.
-            map.iter()
-                .filter(|(key, value)| {
-                    !matches!(key.as_str(), "example" | "default" | "enum" | "const") || is_named(at, value)
-                })
-                .try_for_each(|(key, value)| verify_below(root, value, &format!("{at}/{}", escaped(key))))
-        }
-        Value::Array(list) => {
-            list.iter().enumerate().try_for_each(|(i, value)| verify_below(root, value, &format!("{at}/{i}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Tells whether what stands under `at` are names of the author's, such as a property called `default`.
-fn is_named(at: &str, value: &Value) -> bool {
-    value.is_object() && (at.ends_with("/properties") || at.ends_with("/responses") || at.starts_with("/components/"))
+    objects(root, &mut |node, path| match node.word_at("$ref") {
+        Some(reference) => verify_one(root, reference, &pointer(path)),
+        None => Ok(()),
+    })
 }
 
 fn verify_one(root: &Value, reference: &str, at: &str) -> Result<(), ContractError> {
@@ -124,36 +127,10 @@ fn target<'a>(root: &'a Value, reference: &str, at: &str) -> Result<&'a Value, C
     let (at, reference) = (shown(at), reference.to_owned());
     match reference.strip_prefix('#') {
         None => Err(ContractError::Remote { at, reference }),
-        Some(pointer) if !pointer.is_empty() && !pointer.starts_with('/') => {
-            Err(ContractError::Anchor { at, reference })
-        }
         Some(pointer) => root.pointer(&percent_decoded(pointer)).ok_or(ContractError::Dangling { at, reference }),
     }
 }
 
 fn shown(at: &str) -> String {
     format!("#{at}")
-}
-
-/// Escapes a key for a JSON pointer.
-// Source: RFC 6901, section 3.
-pub(super) fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
-}
-
-/// Undoes percent-encoding, which a pointer in a URI fragment may have; what is no UTF-8 then stays as it is.
-pub(super) fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let code = if first == b'%' { tail.get(..2).and_then(hex) } else { None };
-        bytes.push(code.unwrap_or(first));
-        rest = if code.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
-}
-
-fn hex(digits: &[u8]) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    u8::try_from(digit(digits[0])? * 16 + digit(digits[1])?).ok()
 }

@@ -9,26 +9,51 @@ const DEPTH: usize = 8;
 /// How many elements a list gets at most.
 const ELEMENTS: u64 = 3;
 
-/// Makes a small value that fits the schema at `pointer`; `None` where none was found.
-pub(super) fn sample(root: &Value, pointer: &str) -> Option<Value> {
-    made(root, pointer, DEPTH).filter(|value| schema::fits(root, pointer, value))
+/// Which of the values that fit a schema is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fill {
+    /// What is required, with the document's examples.
+    Required,
+    /// Every property.
+    All,
+    /// Every property, each number and text as small as it may be.
+    Low,
+    /// Every property, each number and text as large as it may be.
+    High,
 }
 
-fn made(root: &Value, pointer: &str, depth: usize) -> Option<Value> {
+/// The longest text that is made where a schema allows a longer one.
+const LONG: u64 = 10_000;
+
+/// Makes a small value that fits the schema at `pointer`; `None` where none was found.
+pub(super) fn sample(root: &Value, pointer: &str) -> Option<Value> {
+    filled(root, pointer, Fill::Required)
+}
+
+/// Makes a value that fits the schema at `pointer`; `None` where none was found.
+pub(super) fn filled(root: &Value, pointer: &str, fill: Fill) -> Option<Value> {
+    made(root, pointer, DEPTH, fill).filter(|value| schema::fits(root, pointer, value))
+}
+
+fn made(root: &Value, pointer: &str, depth: usize, fill: Fill) -> Option<Value> {
     let spot = Spot::at(root, pointer).filter(|_| depth > 0)?;
-    let first = |key: &str| spot.value.get(key)?.as_array()?.first().cloned();
+    let edge = |key: &str| {
+        let list = spot.value.get(key)?.as_array()?;
+        if fill == Fill::High { list.last().cloned() } else { list.first().cloned() }
+    };
     let at = |key: &str| spot.value.get(key).cloned();
-    let given = at("example").or_else(|| first("examples")).or_else(|| at("default")).or_else(|| at("const"));
-    if let Some(value) = given.or_else(|| first("enum")) {
+    let named = || at("example").or_else(|| edge("examples")).or_else(|| at("default"));
+    let given = if matches!(fill, Fill::Required | Fill::All) { named() } else { None };
+    if let Some(value) = given.or_else(|| at("const")).or_else(|| edge("enum")) {
         return Some(value);
     }
     let parts = |key: &str| {
         let count = spot.value.get(key).and_then(Value::as_array).map_or(0, Vec::len);
         (0..count).map(|index| format!("{}/{key}/{index}", spot.pointer)).collect::<Vec<_>>()
     };
-    let choice = parts("oneOf").into_iter().chain(parts("anyOf")).find_map(|part| made(root, &part, depth - 1));
-    let all = parts("allOf").into_iter().map(|part| made(root, &part, depth - 1));
-    let own = of_type(root, &spot, depth);
+    let choice = parts("oneOf").into_iter().chain(parts("anyOf")).find_map(|part| made(root, &part, depth - 1, fill));
+    let all = parts("allOf").into_iter().map(|part| made(root, &part, depth - 1, fill));
+    let own = of_type(root, &spot, depth, fill);
     merged(all.chain([choice, own]).flatten())
 }
 
@@ -43,26 +68,26 @@ fn merged(values: impl Iterator<Item = Value>) -> Option<Value> {
     })
 }
 
-fn of_type(root: &Value, spot: &Spot<'_>, depth: usize) -> Option<Value> {
+fn of_type(root: &Value, spot: &Spot<'_>, depth: usize, fill: Fill) -> Option<Value> {
     let types = schema::types(root, &spot.pointer);
     let is_object = spot.value.get("properties").is_some() || spot.value.get("required").is_some();
     let name = types.iter().find(|name| *name != "null").map(String::as_str);
     match name.or(is_object.then_some("object"))? {
-        "object" => object(root, spot, depth),
+        "object" => object(root, spot, depth, fill),
         "array" => {
             let count = spot.value.get("minItems").and_then(Value::as_u64).unwrap_or(0);
             let items = format!("{}/items", spot.pointer);
-            (0..count.min(ELEMENTS)).map(|_| made(root, &items, depth - 1)).collect()
+            (0..count.min(ELEMENTS)).map(|_| made(root, &items, depth - 1, fill)).collect()
         }
-        "integer" | "number" => Some(number(spot.value)),
+        "integer" | "number" => Some(number(spot.value, fill)),
         "boolean" => Some(Value::Bool(true)),
-        "string" => Some(Value::from(text(spot.value))),
+        "string" => Some(Value::from(text(spot.value, fill))),
         _ => None,
     }
 }
 
 /// Makes an object of the required properties; write-only ones are sent, read-only ones are not.
-fn object(root: &Value, spot: &Spot<'_>, depth: usize) -> Option<Value> {
+fn object(root: &Value, spot: &Spot<'_>, depth: usize, fill: Fill) -> Option<Value> {
     let required: Vec<&str> =
         spot.value.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let mut object = Map::new();
@@ -70,19 +95,28 @@ fn object(root: &Value, spot: &Spot<'_>, depth: usize) -> Option<Value> {
     for (name, property) in properties.members(root) {
         let is = |key: &str| property.value.get(key) == Some(&Value::Bool(true));
         if (required.contains(&name) && !is("readOnly")) || is("writeOnly") {
-            object.insert(name.to_owned(), made(root, &property.pointer, depth - 1)?);
+            object.insert(name.to_owned(), made(root, &property.pointer, depth - 1, fill)?);
+        } else if fill != Fill::Required && !is("readOnly") {
+            // What cannot be made is left out, as it may be.
+            object.extend(made(root, &property.pointer, depth - 1, fill).map(|value| (name.to_owned(), value)));
         }
     }
     Some(Value::Object(object))
 }
 
-fn number(schema: &Value) -> Value {
+fn number(schema: &Value, fill: Fill) -> Value {
     let at = |key: &str| schema.get(key).cloned();
+    let below = || at("exclusiveMaximum").and_then(|most| Some(Value::from(most.as_i64()? - 1)));
+    if fill == Fill::High
+        && let Some(most) = at("maximum").or_else(below)
+    {
+        return most;
+    }
     let above = at("exclusiveMinimum").and_then(|least| Some(Value::from(least.as_i64()? + 1)));
     at("minimum").or(above).or_else(|| at("maximum")).or_else(|| at("multipleOf")).unwrap_or_else(|| Value::from(1))
 }
 
-fn text(schema: &Value) -> String {
+fn text(schema: &Value, fill: Fill) -> String {
     let of_format = match schema.get("format").and_then(Value::as_str).unwrap_or_default() {
         "date-time" => "2026-01-02T03:04:05Z",
         "date" => "2026-01-02",
@@ -93,10 +127,15 @@ fn text(schema: &Value) -> String {
         "ipv4" => "192.0.2.1",
         _ => "probe",
     };
-    let least = schema.get("minLength").and_then(Value::as_u64).unwrap_or(0).min(10_000);
-    let most = schema.get("maxLength").and_then(Value::as_u64).map_or(usize::MAX, |most| most as usize);
-    let padded = (of_format.len() as u64..least).fold(of_format.to_owned(), |text, _| text + "a");
-    padded.chars().take(most).collect()
+    let least = schema.get("minLength").and_then(Value::as_u64).unwrap_or(0).min(LONG);
+    let most = schema.get("maxLength").and_then(Value::as_u64);
+    let wanted = match fill {
+        Fill::High => most.unwrap_or(0).min(LONG).max(least),
+        _ => least,
+    };
+    let padded = (of_format.len() as u64..wanted).fold(of_format.to_owned(), |text, _| text + "a");
+    let cut = if fill == Fill::Low && of_format == "probe" { least.max(1) as usize } else { usize::MAX };
+    padded.chars().take(most.map_or(cut, |most| cut.min(most as usize))).collect()
 }
 
 #[cfg(test)]

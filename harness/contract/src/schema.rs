@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use jsonschema::{Draft, Validator};
 use serde_json::{Map, Value};
 
-use super::reference::{Spot, percent_decoded};
+use super::{fragment::percent_decoded, reference::Spot};
 
 /// Keywords whose schemas speak of the same value as the schema that holds them.
 const IN_PLACE_LISTS: [&str; 3] = ["allOf", "anyOf", "oneOf"];

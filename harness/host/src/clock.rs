@@ -10,6 +10,13 @@ pub fn stamp() -> String {
     Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y%m%d-%H%M%S").to_string()
 }
 
+/// Returns the moment that was `back` ago in UTC as `YYYYMMDD-HHMMSS`; the first one that there is where that is too far.
+#[must_use]
+pub fn stamp_before(back: Duration) -> String {
+    let then = Timestamp::now().checked_sub(back).unwrap_or(Timestamp::UNIX_EPOCH);
+    then.to_zoned(TimeZone::UTC).strftime("%Y%m%d-%H%M%S").to_string()
+}
+
 /// Returns now in UTC, RFC 3339, to the second.
 #[must_use]
 pub fn now() -> String {

@@ -1,16 +1,28 @@
-//! Contracts as texts: from files, and from commits.
+//! Contracts with the files that they refer to: from a folder, and from commits.
+//!
+//! Only files of the release are read: those of the repository or of the working copy that holds the document. A
+//! symbolic link may not lead out of it.
 
 use std::{
-    path::{Path, PathBuf},
+    collections::HashMap,
+    fs, io,
+    path::{Component, Path, PathBuf},
     time::Duration,
 };
 
 use stagegate_base::command::git as command;
+use stagegate_contract::Files;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::process::{RunError, Runner};
+use crate::{
+    git::Git,
+    process::{RunError, Runner},
+};
 
-/// How long git may take to print a file.
-const WITHIN: Duration = Duration::from_secs(30);
+/// How long git may take to print files.
+const WITHIN: Duration = Duration::from_secs(60);
+/// How long a file may be that a contract refers to.
+const FILE_BYTES: u64 = 64 << 20;
 
 /// Why a contract cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +34,7 @@ pub enum ContractSourceError {
         path: PathBuf,
         /// The system's answer.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// What is no `git:REV:PATH`.
     #[error("`{text}` does not name a file of a commit; write git:REV:PATH, as in git:v1.2:contracts/api.yaml")]
@@ -38,6 +50,14 @@ pub enum ContractSourceError {
         /// Where.
         repository: PathBuf,
     },
+    /// The commit has it, and it cannot be read.
+    #[error("`{place}` {reason}")]
+    Unreadable {
+        /// `REV:PATH`.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Git cannot be run.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -46,19 +66,38 @@ pub enum ContractSourceError {
 /// Reads a contract from a file, or from a commit of this folder's repository (`git:REV:PATH`).
 ///
 /// # Errors
-/// [`ContractSourceError`] where it is not there.
-pub async fn read(runner: &Runner, place: &str) -> Result<String, ContractSourceError> {
+/// [`ContractSourceError`] where the document is not there. A file that it refers to is told by the reader.
+pub async fn read(runner: &Runner, place: &str) -> Result<Files, ContractSourceError> {
     let Some(rest) = place.strip_prefix("git:") else {
-        let path = PathBuf::from(place);
-        return std::fs::read_to_string(&path).map_err(|source| ContractSourceError::File { path, source });
+        let (release, root) = release_of(Path::new(place));
+        return in_folder(place, &release, &root);
     };
-    let Some((revision, path)) = rest.split_once(':').filter(|(rev, path)| !rev.is_empty() && !path.is_empty()) else {
+    let is_place = |(rev, path): &(&str, &str)| !rev.is_empty() && !path.is_empty() && !rest.contains(['\n', '\0']);
+    let Some((revision, path)) = rest.split_once(':').filter(is_place) else {
         return Err(ContractSourceError::NoPlace { text: place.to_owned() });
     };
-    read_at(runner, Path::new("."), revision, Path::new(path)).await
+    let root = match path.starts_with("./") || path.starts_with("../") {
+        true => from_top(runner, path).await.unwrap_or_else(|| path.to_owned()),
+        false => path.to_owned(),
+    };
+    at_commit(runner, place, (Path::new("."), revision), &root).await
 }
 
-/// Reads a file as a commit has it; the path is meant from the repository's top.
+/// Reads a contract of a release's folder; `path` is meant from there.
+///
+/// # Errors
+/// [`ContractSourceError::File`] where the document cannot be read.
+pub fn read_in(release: &Path, path: &Path) -> Result<Files, ContractSourceError> {
+    let shown = path.display().to_string();
+    let is_inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if is_inside {
+        return in_folder(&shown, release, &shown);
+    }
+    let (release, root) = release_of(&release.join(path));
+    in_folder(&shown, &release, &root)
+}
+
+/// Reads a contract as a commit has it; the path is meant from the repository's top.
 ///
 /// # Errors
 /// [`ContractSourceError::NotThere`] where the commit lacks it.
@@ -67,11 +106,171 @@ pub async fn read_at(
     repository: &Path,
     revision: &str,
     path: &Path,
-) -> Result<String, ContractSourceError> {
-    let output = runner.run(&command::file_of(repository, revision, path), WITHIN).await?;
-    if output.code != 0 {
-        let place = format!("{revision}:{}", path.display());
-        return Err(ContractSourceError::NotThere { place, repository: repository.to_path_buf() });
-    }
-    Ok(output.stdout)
+) -> Result<Files, ContractSourceError> {
+    let shown = path.display().to_string();
+    at_commit(runner, &shown, (repository, revision), &shown).await
 }
+
+/// Returns the folder that holds the release of a file, and the file's path below it: the working copy around it, else
+/// its own folder.
+fn release_of(path: &Path) -> (PathBuf, String) {
+    let name = path.file_name().unwrap_or_default();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let release = whole.ancestors().find(|dir| dir.join(".git").exists()).unwrap_or(&whole);
+    let below = whole.strip_prefix(release).unwrap_or(Path::new("")).join(name);
+    (release.to_path_buf(), below.to_string_lossy().into_owned())
+}
+
+/// Returns a path that is meant from the current folder as one from the repository's top.
+async fn from_top(runner: &Runner, path: &str) -> Option<String> {
+    let git = Git::open(runner, Path::new(".")).await.ok()?;
+    let here = Path::new(".").canonicalize().ok()?;
+    let mut below = here.strip_prefix(git.repository()).ok()?.to_path_buf();
+    for part in Path::new(path).components() {
+        match part {
+            Component::Normal(part) => below.push(part),
+            Component::ParentDir if !below.pop() => return None,
+            _ => {}
+        }
+    }
+    Some(below.to_string_lossy().into_owned())
+}
+
+fn in_folder(shown: &str, release: &Path, root: &str) -> Result<Files, ContractSourceError> {
+    let path = release.join(root);
+    let text =
+        fs::read_to_string(&path).map_err(|source| ContractSourceError::File { path: PathBuf::from(shown), source })?;
+    let mut files = Files::new(shown, root, text);
+    let top = release.canonicalize().unwrap_or_else(|_| release.to_path_buf());
+    loop {
+        let wanted = files.wanted();
+        if wanted.is_empty() {
+            return Ok(files);
+        }
+        for name in wanted {
+            let text = text_below(&top, &name);
+            files.add(&name, text);
+        }
+    }
+}
+
+/// Reads a file below a folder, and says why it cannot.
+fn text_below(top: &Path, name: &str) -> Result<String, String> {
+    let cannot = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => "does not exist".to_owned(),
+        io::ErrorKind::InvalidData => "is not text in UTF-8".to_owned(),
+        _ => format!("cannot be read ({error})"),
+    };
+    let path = top.join(name).canonicalize().map_err(cannot)?;
+    if !path.starts_with(top) {
+        return Err("is reached by a symbolic link that leads out of the release".to_owned());
+    }
+    let found = fs::metadata(&path).map_err(cannot)?;
+    match found.is_file() {
+        false => Err(if found.is_dir() { "is a folder" } else { "is no regular file" }.to_owned()),
+        true if found.len() > FILE_BYTES => Err(format!("is longer than {} MiB", FILE_BYTES >> 20)),
+        true => fs::read_to_string(&path).map_err(cannot),
+    }
+}
+
+async fn at_commit(
+    runner: &Runner,
+    shown: &str,
+    (repository, revision): (&Path, &str),
+    root: &str,
+) -> Result<Files, ContractSourceError> {
+    let place = || format!("{revision}:{root}");
+    let text = match blobs(runner, repository, revision, &[root.to_owned()]).await?.remove(root) {
+        Some(Blob::Text(text)) => text,
+        Some(Blob::Unreadable(reason)) => return Err(ContractSourceError::Unreadable { place: place(), reason }),
+        None => return Err(ContractSourceError::NotThere { place: place(), repository: repository.to_path_buf() }),
+    };
+    let mut files = Files::new(shown, root, text);
+    loop {
+        let wanted = files.wanted();
+        if wanted.is_empty() {
+            return Ok(files);
+        }
+        let mut found = blobs(runner, repository, revision, &wanted).await?;
+        for name in wanted {
+            let text = match found.remove(&name) {
+                Some(Blob::Text(text)) => Ok(text),
+                Some(Blob::Unreadable(reason)) => Err(reason),
+                None => Err(format!("is not in the commit {revision}")),
+            };
+            files.add(&name, text);
+        }
+    }
+}
+
+/// A file of a commit.
+#[derive(Debug, PartialEq)]
+enum Blob {
+    Text(String),
+    /// What is wrong with it.
+    Unreadable(String),
+}
+
+/// Reads files of a commit, all by one program; a name that the commit does not have is left out.
+async fn blobs(
+    runner: &Runner,
+    repository: &Path,
+    revision: &str,
+    names: &[String],
+) -> Result<HashMap<String, Blob>, RunError> {
+    let command = command::files_of(repository);
+    let mut started = runner.start(&command)?;
+    let Some((mut stdin, mut stdout)) = started.streams() else { return Ok(HashMap::new()) };
+    let lines: String = names.iter().map(|name| format!("{revision}:{name}\n")).collect();
+    let mut output = Vec::new();
+    let write = async {
+        // A program that ended already has said so by what it printed.
+        let _ = stdin.write_all(lines.as_bytes()).await;
+        drop(stdin);
+    };
+    let both = async { tokio::join!(write, stdout.read_to_end(&mut output)).1 };
+    let ended = tokio::time::timeout(WITHIN, both).await;
+    started.end().await;
+    let line = runner.mask().apply(&command.line());
+    match ended {
+        Err(_) => Err(RunError::TimedOut { line, within: WITHIN }),
+        Ok(Err(source)) => Err(RunError::Stream { line, source }),
+        Ok(Ok(_)) => Ok(printed(&output, names)),
+    }
+}
+
+/// Reads what `git cat-file --batch --follow-symlinks` prints about files, in their order.
+// Source: git-cat-file(1), BATCH OUTPUT.
+fn printed(output: &[u8], names: &[String]) -> HashMap<String, Blob> {
+    let mut found = HashMap::new();
+    let mut rest = output;
+    for name in names {
+        let Some(end) = rest.iter().position(|byte| *byte == b'\n') else { break };
+        let header = String::from_utf8_lossy(&rest[..end]).into_owned();
+        rest = &rest[end + 1..];
+        // Of what is missing only the name is printed.
+        let words = header.rsplit_once(' ').and_then(|(words, size)| Some((words, size.parse::<usize>().ok()?)));
+        let Some((words, size)) = words else { continue };
+        let Some(content) = rest.get(..size) else { break };
+        rest = rest.get(size + 1..).unwrap_or_default();
+        let kind = words.rsplit(' ').next().unwrap_or_default();
+        let blob = match kind {
+            "blob" => match String::from_utf8(content.to_vec()) {
+                Ok(text) => Blob::Text(text),
+                Err(_) => Blob::Unreadable("is not text in UTF-8".to_owned()),
+            },
+            "tree" => Blob::Unreadable("is a folder".to_owned()),
+            "symlink" => Blob::Unreadable("is reached by a symbolic link that leads out of the release".to_owned()),
+            "dangling" | "loop" | "notdir" => {
+                Blob::Unreadable("is reached by a symbolic link that leads to nothing".to_owned())
+            }
+            other => Blob::Unreadable(format!("is no file, but a {other}")),
+        };
+        found.insert(name.clone(), blob);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests;

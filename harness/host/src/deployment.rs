@@ -85,6 +85,20 @@ pub async fn up(
     start(runner, engine, stack, (model, Orphans::Remove), within).await
 }
 
+/// Starts a part of the services of a frozen model: the containers of the others stay as they are.
+///
+/// # Errors
+/// As [`up`].
+pub async fn up_part(
+    runner: &Runner,
+    engine: &Engine,
+    stack: &Stack<'_>,
+    model: &Path,
+    within: Duration,
+) -> Result<(), DeploymentError> {
+    start(runner, engine, stack, (model, Orphans::Leave), within).await
+}
+
 async fn start(
     runner: &Runner,
     engine: &Engine,
@@ -202,6 +216,7 @@ pub async fn bring_up(
     migrate(&runner, config, environment, &snapshot).await?;
     wait_until_ready(&runner, engine, &stack).await?;
     release::record_deployed(&state, &dir)?;
+    release::prune_deployments(&state)?;
     let containers = engine.project(&environment.project).await?;
     let unknown = containers.into_iter().filter(|c| !c.one_off && !model.has(&c.service)).map(|c| c.name).collect();
     Ok(Started { release, unknown })

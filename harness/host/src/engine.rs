@@ -14,8 +14,8 @@ use bollard::{
     errors::Error as BollardError,
     models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as Status, HealthStatusEnum, PortMap},
     query_parameters::{
-        InspectContainerOptions, ListContainersOptionsBuilder, ListVolumesOptionsBuilder, LogsOptions,
-        LogsOptionsBuilder, RemoveContainerOptionsBuilder, StatsOptionsBuilder,
+        InspectContainerOptions, ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListVolumesOptionsBuilder,
+        LogsOptions, LogsOptionsBuilder, RemoveContainerOptionsBuilder, StatsOptionsBuilder,
     },
 };
 use futures_util::{StreamExt, future::try_join_all};
@@ -150,6 +150,21 @@ impl Engine {
             Err(error) if is_missing(&error) => Ok(None),
             Err(source) => Err(refused(&format!("inspect image {reference}"))(source)),
         }
+    }
+
+    /// Returns all names (`repository:tag`) that images of this host have in a repository.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer.
+    pub async fn image_names(&self, repository: &str) -> Result<Vec<String>, EngineError> {
+        let filters = HashMap::from([("reference", vec![repository.to_owned()])]);
+        let options = ListImagesOptionsBuilder::new().filters(&filters).build();
+        let listed = self.docker.list_images(Some(options)).await.map_err(refused("list images"))?;
+        let prefix = format!("{repository}:");
+        let names = listed.into_iter().flat_map(|image| image.repo_tags);
+        let mut names: Vec<String> = names.filter(|name| name.starts_with(&prefix)).collect();
+        names.sort();
+        Ok(names)
     }
 
     /// Returns the names of the volumes that Compose made for a project.

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -25,17 +25,24 @@ pub fn private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
-/// Writes a file so that a crash leaves the old one or the new one, never a part; an existing one keeps its mode.
+/// Writes a file so that a crash leaves the old one or the new one, never a part; an existing one keeps its mode and, as
+/// far as this user may give files away, its owner. A link stays one: what it leads to is written.
 ///
 /// # Errors
 /// The system's; the old file is untouched then.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = &linked(path)?;
     let dir = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let aside = dir.join(format!(".{name}.{}", std::process::id()));
-    let mode = fs::metadata(path).map(|found| found.permissions().mode() & 0o7777).unwrap_or(0o600);
+    let found = fs::metadata(path).ok();
+    let mode = found.as_ref().map_or(0o600, |found| found.permissions().mode() & 0o7777);
     let written = (|| {
         let mut file = private_file(&aside)?;
+        // The owner first: a change of it takes special bits of the mode away.
+        if let Some(found) = &found {
+            let _ = std::os::unix::fs::fchown(&file, Some(found.uid()), Some(found.gid()));
+        }
         file.set_permissions(fs::Permissions::from_mode(mode))?;
         file.write_all(bytes)?;
         file.sync_all()?;
@@ -46,6 +53,21 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&aside);
     }
     written
+}
+
+/// Returns where a path leads to if it is a link, else the path.
+fn linked(path: &Path) -> io::Result<PathBuf> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => match path.canonicalize() {
+            // A link to what is not there yet.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let dir = path.parent().unwrap_or(Path::new("."));
+                fs::read_link(path).map(|to| dir.join(to))
+            }
+            found => found,
+        },
+        _ => Ok(path.to_path_buf()),
+    }
 }
 
 /// Makes the entries of a folder last.
@@ -128,10 +150,46 @@ fn hex(hasher: Sha256) -> String {
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Returns how many bytes the files below a folder hold; links count nothing, and neither does what cannot be read.
+#[must_use]
+pub fn size_below(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(found) if found.is_dir() => size_below(&entry.path()),
+            Ok(found) if found.is_file() => found.len(),
+            _ => 0,
+        })
+        .sum()
+}
+
 /// Returns the free bytes of the disk that holds `path` or its nearest existing parent; `None` where it can't be seen.
 #[must_use]
 pub fn free_space(path: &Path) -> Option<u64> {
     let there = path.ancestors().find(|p| p.exists())?;
     let found = rustix::fs::statvfs(there).ok()?;
     Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_stays_a_link_and_a_file_keeps_its_mode() {
+        let dir = std::env::temp_dir().join(format!("stagegate-files-{}", std::process::id()));
+        fs::create_dir_all(dir.join("shared")).unwrap();
+        let (file, link) = (dir.join("shared/settings"), dir.join("link"));
+        fs::write(&file, "old").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink("shared/settings", &link).unwrap();
+        write_whole(&link, b"new").unwrap();
+        let is_link = fs::symlink_metadata(&link).unwrap().is_symlink();
+        let (text, mode) = (fs::read_to_string(&file).unwrap(), fs::metadata(&file).unwrap().mode() & 0o777);
+        std::os::unix::fs::symlink("shared/later", dir.join("dangling")).unwrap();
+        write_whole(&dir.join("dangling"), b"there").unwrap();
+        let later = fs::read_to_string(dir.join("shared/later")).unwrap();
+        fs::remove_dir_all(&dir).unwrap();
+        assert_eq!((is_link, text.as_str(), mode, later.as_str()), (true, "new", 0o640, "there"));
+    }
 }

@@ -159,6 +159,29 @@ impl Git {
         Ok(())
     }
 
+    /// Returns those of `tags`, with their messages, that were set with exactly that message and are still there.
+    ///
+    /// # Errors
+    /// [`GitError`] where git cannot be run.
+    pub async fn tags_with(&self, tags: &[(String, String)]) -> Result<Vec<(String, String)>, GitError> {
+        let mut found = Vec::new();
+        for (name, message) in tags {
+            let told = self.runner.run_ok(&command::message_of(&self.repository, name), WITHIN).await?;
+            if told.trim() == message {
+                found.push((name.clone(), message.clone()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Tells whether a worktree holds anything that git does not have: changed, untracked or ignored files.
+    ///
+    /// # Errors
+    /// [`GitError`] where it is not one.
+    pub async fn holds_more(&self, workdir: &Path) -> Result<bool, GitError> {
+        Ok(!self.runner.run_ok(&command::all_changes(workdir), WITHIN).await?.trim().is_empty())
+    }
+
     /// Takes a tag away that was set with `message`; that it is gone already is fine. One of that name with another
     /// message is somebody else's, and stays.
     ///

@@ -122,8 +122,7 @@ impl Http {
     /// # Errors
     /// [`HttpError::Client`] where no client can be made.
     pub fn new() -> Result<Self, HttpError> {
-        // That a provider is installed already is fine, so the result says nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        install_cryptography();
         // A slim image has no CA certificates, which fails the first build; plain HTTP must work there all the same.
         let client = client().build().or_else(|_| client().tls_certs_only([]).build()).map_err(HttpError::Client)?;
         Ok(Http { client, deadline: DEADLINE, body_cap: BODY_CAP })
@@ -247,6 +246,12 @@ impl Http {
 fn url(address: SocketAddr, request: &Request) -> String {
     let slash = if request.path.starts_with('/') { "" } else { "/" };
     format!("http://{address}{slash}{}", request.path)
+}
+
+/// Names the cryptography of TLS for every client of this process.
+pub fn install_cryptography() {
+    // That one is installed already is fine, so the result says nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 fn client() -> reqwest::ClientBuilder {

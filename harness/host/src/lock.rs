@@ -61,6 +61,8 @@ fn owners_text(owners: &[Owner]) -> String {
 #[derive(Debug)]
 pub struct Lock {
     file: File,
+    /// The folder that holds the file, locked too: a file can be removed in a run, and made anew by the next one.
+    folder: Option<File>,
     /// Of a reader: the file that names it. It is locked as long as the reader lives.
     reader: Option<(PathBuf, File)>,
 }
@@ -72,14 +74,14 @@ impl Lock {
     /// [`LockError::Held`] where another process holds it.
     pub fn take(state: &StateDir, project: &str, what: &str) -> Result<Self, LockError> {
         let file = opened(state)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(error) => return Err(refused(state, project, error, readers(state))),
-        }
+        let folder = folder(state)?;
+        let refused = |error| refused(state, project, error, readers(state));
+        file.try_lock().map_err(refused)?;
+        let folder = held(folder, File::try_lock).map_err(refused)?;
         let path = owner_path(state);
         files::write_whole(&path, &owner_json(what).map_err(at(&path))?).map_err(at(&path))?;
         end_leftovers(state.root());
-        Ok(Lock { file, reader: None })
+        Ok(Lock { file, folder, reader: None })
     }
 
     /// Takes the lock of a project that is only read, together with any other reader, or says who changes it; then ends
@@ -89,10 +91,10 @@ impl Lock {
     /// [`LockError::Held`] where another process changes the project.
     pub fn share(state: &StateDir, project: &str, what: &str) -> Result<Self, LockError> {
         let file = opened(state)?;
-        match file.try_lock_shared() {
-            Ok(()) => {}
-            Err(error) => return Err(refused(state, project, error, owner(state).into_iter().collect())),
-        }
+        let folder = folder(state)?;
+        let refused = |error| refused(state, project, error, owner(state).into_iter().collect());
+        file.try_lock_shared().map_err(refused)?;
+        let folder = held(folder, File::try_lock_shared).map_err(refused)?;
         let dir = readers_dir(state);
         files::private_dir(&dir).map_err(at(&dir))?;
         let path = dir.join(format!("{}.json", std::process::id()));
@@ -103,7 +105,7 @@ impl Lock {
         reader.write_all(&owner_json(what).map_err(at(&path))?).map_err(at(&path))?;
         // Nobody who changes the project is alive, so what still runs for one is a leftover.
         end_leftovers(state.root());
-        Ok(Lock { file, reader: Some((path, reader)) })
+        Ok(Lock { file, folder, reader: Some((path, reader)) })
     }
 }
 
@@ -112,6 +114,19 @@ fn opened(state: &StateDir) -> Result<File, LockError> {
     files::private_dir(state.root()).map_err(at(&path))?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(at(&path))
+}
+
+fn folder(state: &StateDir) -> Result<File, LockError> {
+    File::open(state.root()).map_err(at(state.root()))
+}
+
+/// Locks the folder; `None` on a file system that knows no locks on folders: there the file's alone has to do.
+fn held(folder: File, lock: fn(&File) -> Result<(), TryLockError>) -> Result<Option<File>, TryLockError> {
+    match lock(&folder) {
+        Ok(()) => Ok(Some(folder)),
+        Err(TryLockError::Error(_)) => Ok(None),
+        Err(held) => Err(held),
+    }
 }
 
 fn refused(state: &StateDir, project: &str, error: TryLockError, readers: Vec<Owner>) -> LockError {
@@ -139,6 +154,9 @@ impl Drop for Lock {
     fn drop(&mut self) {
         if let Some((path, _)) = &self.reader {
             let _ = std::fs::remove_file(path);
+        }
+        if let Some(folder) = &self.folder {
+            let _ = folder.unlock();
         }
         let _ = self.file.unlock();
     }
@@ -210,6 +228,20 @@ mod tests {
         let error = Lock::share(&state, "shop", "gate promote").unwrap_err().to_string();
         assert!(error.contains("gate up"), "{error}");
         drop(writer);
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_lock_whose_file_was_removed_still_holds() {
+        let (dir, state) = fresh("removed");
+        let holder = Lock::take(&state, "shop", "gate promote").unwrap();
+        std::fs::remove_file(dir.join("lock")).unwrap();
+        for second in [Lock::take(&state, "shop", "gate up"), Lock::share(&state, "shop", "gate up")] {
+            let error = second.unwrap_err().to_string();
+            assert!(error.contains("gate promote"), "{error}");
+        }
+        drop(holder);
+        drop(Lock::take(&state, "shop", "gate up").unwrap());
         std::fs::remove_dir_all(&dir).unwrap();
     }
 

@@ -26,6 +26,17 @@ impl StateDir {
         StateDir { root: base(config).join(project) }
     }
 
+    /// Returns all state folders of this host that `config` could have made: those of other products, and of projects
+    /// that it called otherwise once, are among them.
+    #[must_use]
+    pub fn all(config: &Config) -> Vec<Self> {
+        let entries = fs::read_dir(base(config)).into_iter().flatten().flatten();
+        let mut all: Vec<Self> =
+            entries.map(|entry| entry.path()).filter(|path| path.is_dir()).map(|root| StateDir { root }).collect();
+        all.sort_by(|a, b| a.root.cmp(&b.root));
+        all
+    }
+
     /// Returns the state that is kept in `root`.
     #[must_use]
     pub fn at(root: &Path) -> Self {
@@ -99,8 +110,11 @@ fn base(config: &Config) -> PathBuf {
     if rustix::process::geteuid().is_root() {
         return PathBuf::from("/var/lib/stagegate");
     }
-    let home = || std::env::var_os("HOME").map_or_else(std::env::temp_dir, PathBuf::from);
-    std::env::var_os("XDG_STATE_HOME").map_or_else(|| home().join(".local/state"), PathBuf::from).join("stagegate")
+    let state = std::env::var_os("XDG_STATE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    // Without HOME the system's list of users tells. Never a folder that others may write: they could put a lock or a
+    // journal there.
+    let state = state.or_else(|| std::env::home_dir().map(|home| home.join(".local/state")));
+    state.map_or_else(|| PathBuf::from("/var/lib/stagegate"), |dir| dir.join("stagegate"))
 }
 
 /// Finds `stagegate.toml` in `start` or a folder above it.

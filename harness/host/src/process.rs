@@ -250,6 +250,15 @@ impl Runner {
         self.checked(command, output).map(drop)
     }
 
+    /// Runs a program with its standard input from one file and its standard output in another one.
+    ///
+    /// # Errors
+    /// As [`Runner::run_ok`].
+    pub async fn run_between(&self, command: &Command, within: Duration, from: File, to: File) -> Result<(), RunError> {
+        let output = self.run_with(command, within, (from.into(), to.into()), pending()).await?;
+        self.checked(command, output).map(drop)
+    }
+
     /// Runs a program and hands each line of its output to `sink`, masked, as it comes; returns its exit code.
     ///
     /// It stays in this process's group, so that Ctrl-C ends both.

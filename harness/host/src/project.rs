@@ -65,16 +65,26 @@ pub enum ProjectError {
         /// What to do.
         way_out: String,
     },
-    /// Compose could not resolve the files.
+    /// Compose could not be run on the files, or did not end.
     #[error(
         "environment `{environment}`: Compose cannot resolve its files (`docker compose version` must report 2 or later)"
     )]
     Resolve {
         /// The environment.
         environment: String,
-        /// What Compose said.
+        /// What went wrong.
         #[source]
         source: RunError,
+    },
+    /// Compose read the files and refused them.
+    #[error("environment `{environment}`: docker compose refuses its files: {reason}; {way_out}")]
+    Refused {
+        /// The environment.
+        environment: String,
+        /// What Compose said.
+        reason: String,
+        /// What to do.
+        way_out: String,
     },
     /// A secret or config has no value.
     #[error(
@@ -262,7 +272,7 @@ async fn resolve_with(
     source: &Source,
     config: Command,
 ) -> Result<Model, ProjectError> {
-    let failed = |source| ProjectError::Resolve { environment: environment.to_owned(), source };
+    let failed = |error| refused(environment, source, error);
     let active = command::active(source);
     let (text, active) =
         tokio::join!(runner.run_checked(&config, RESOLVE_WITHIN), runner.run_ok(&active, RESOLVE_WITHIN));
@@ -273,6 +283,25 @@ async fn resolve_with(
 }
 
 /// Reports the variables that Compose takes for empty: what then fails says nothing of them.
+/// Says what Compose refused, in its own words without the command, and what to do.
+fn refused(environment: &str, source: &Source, error: RunError) -> ProjectError {
+    let environment = environment.to_owned();
+    let RunError::Failed { reason, .. } = error else { return ProjectError::Resolve { environment, source: error } };
+    let way_out = match (required(&reason), source.env_files.last()) {
+        (Some(name), Some(file)) => format!("add {name}=... to {}", file.display()),
+        (Some(name), None) => format!("set `env_file` of [environments.{environment}] to a file with {name}=..."),
+        (None, _) if reason.contains("is not a docker command") => "install Docker Compose 2 or later".to_owned(),
+        (None, _) => "correct them, or name other ones in `compose` of stagegate.toml".to_owned(),
+    };
+    ProjectError::Refused { environment, reason, way_out }
+}
+
+/// Returns the variable that the files require and that has no value.
+// Source: compose-go, template: `required variable NAME is missing a value: MESSAGE`.
+fn required(reason: &str) -> Option<&str> {
+    reason.split("required variable ").nth(1)?.split(" is missing a value").next().filter(|name| !name.contains(' '))
+}
+
 fn report_unset(runner: &Runner, environment: &str, stderr: &str) {
     let names = unset(stderr);
     if !names.is_empty() {
@@ -336,7 +365,7 @@ async fn values(
     std::fs::write(&path, text).map_err(|source| ProjectError::Temporary { path: path.clone(), source })?;
     let printed = runner.run_ok(&command::config_of(source, &path), RESOLVE_WITHIN).await;
     let _ = std::fs::remove_file(&path);
-    let printed = printed.map_err(|source| ProjectError::Resolve { environment: environment.to_owned(), source })?;
+    let printed = printed.map_err(|error| refused(environment, source, error))?;
     let model = Model::parse(&printed)?;
     let variables = model.json()["services"][SERVICE]["environment"].as_object().into_iter().flatten();
     Ok(variables.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect())
@@ -363,5 +392,23 @@ mod tests {
                       Defaulting to a blank string.\"\nlevel=warning msg=\"The \\\"DB_PASSWORD\\\" variable is not set.\"\n\
                       level=warning msg=\"something else\"\n";
         assert_eq!(unset(stderr), BTreeSet::from(["DB_PASSWORD"]));
+    }
+
+    #[test]
+    fn what_compose_refused_is_told_with_what_to_do() {
+        let told = |reason: &str, env_files: &[&str]| {
+            let env_files = env_files.iter().map(PathBuf::from).collect();
+            let source = Source { project: "shop".to_owned(), dir: PathBuf::new(), files: Vec::new(), env_files };
+            let error = RunError::Failed { line: "docker compose ..".to_owned(), code: 15, reason: reason.to_owned() };
+            refused("staging", &source, error).to_string()
+        };
+        let reason =
+            "error while interpolating services.web.ports.[]: required variable WEB_PORT is missing a value: set it";
+        let refused = format!("environment `staging`: docker compose refuses its files: {reason}; ");
+        assert_eq!(told(reason, &[".env"]), format!("{refused}add WEB_PORT=... to .env"));
+        let way_out = "set `env_file` of [environments.staging] to a file with WEB_PORT=...";
+        assert_eq!(told(reason, &[]), format!("{refused}{way_out}"));
+        assert!(told("docker: 'compose' is not a docker command", &[]).ends_with("install Docker Compose 2 or later"));
+        assert!(told("services.web.image must be a string", &[]).ends_with("in `compose` of stagegate.toml"));
     }
 }

@@ -230,6 +230,34 @@ pub fn record_deployed(state: &StateDir, dir: &Path) -> Result<(), ReleaseError>
     files::write_whole(&path, inside.as_bytes()).map_err(at("write", &path))
 }
 
+/// How many deployments keep their log.
+const KEPT_DEPLOYMENTS: usize = 20;
+
+/// Removes what `gate up` kept of earlier deployments: models and env files hold passwords. The one that is deployed stays,
+/// the newest logs stay, and runs with a journal are not of this kind.
+///
+/// # Errors
+/// [`ReleaseError`] where the record of what is deployed is damaged, or a folder cannot be removed.
+pub fn prune_deployments(state: &StateDir) -> Result<(), ReleaseError> {
+    let deployed = deployed(state)?.map(|snapshot| snapshot.dir);
+    let entries = fs::read_dir(state.runs()).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut runs: Vec<PathBuf> = entries
+        .filter(|dir| dir.to_string_lossy().ends_with("-up") && deployed.as_ref() != Some(&dir.join("new")))
+        .collect();
+    runs.sort();
+    let keep_logs_from = runs.len().saturating_sub(KEPT_DEPLOYMENTS);
+    for (at, run) in runs.iter().enumerate() {
+        let gone = if at < keep_logs_from { run.clone() } else { run.join("new") };
+        match fs::remove_dir_all(&gone) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(ReleaseError::File { what: "remove", path: gone, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Resolves a release for an environment: its model as it will stand in `environment.workdir`, images by id.
 pub struct Resolver<'a> {
     /// Runs programs.
@@ -297,8 +325,7 @@ impl Resolver<'_> {
     }
 
     async fn image_id(&self, model: &Model, service: &str) -> Result<String, ReleaseError> {
-        let built = format!("{}-{service}", model.project());
-        let image = if model.image(service).is_empty() { &built } else { model.image(service) };
+        let image = &model.image_name(service);
         if let Some(id) = self.engine.image(image).await? {
             return Ok(id);
         }

@@ -105,8 +105,15 @@ fn of(up: &[u8]) -> Chain {
 
 async fn tried(server: &Scratch, chain: &Chain) -> (Proven, Vec<Finding>) {
     let manner = Manner { statement_within: Duration::from_secs(1), search_path: None };
-    let options =
-        Options { manner, before: String::new(), always_clone: false, ways_back: true, commands: None, rows: None };
+    let options = Options {
+        manner,
+        history_tables: Vec::new(),
+        before: String::new(),
+        always_clone: false,
+        ways_back: true,
+        commands: None,
+        rows: None,
+    };
     let proven = prove(server, chain, &options, |_| {}).await.unwrap();
     let told = findings(chain, &proven.trips, &proven.whole);
     (proven, told)

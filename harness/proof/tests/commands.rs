@@ -34,6 +34,22 @@ case $1 in
 esac
 "#;
 
+/// The same tool in the place of the Python that runs a driver: `-c DRIVER up NAME` and so on; it counts its starts and
+/// prints what is applied.
+const DRIVEN: &str = r#"#!/bin/sh
+set -eu
+cd "$(dirname "$0")"
+echo start >> starts
+export LEDGER_URL=x
+case $3 in
+  up) ./tool.sh up ;;
+  down) ./tool.sh down ;;
+  up-all) ./tool.sh all ;;
+  down-all) for name in *.up.sql; do ./tool.sh down; done ;;
+esac
+./tool.sh status
+"#;
+
 const STEPS: [(&str, &str, &str); 4] = [
     ("1_accounts", "create table accounts (id int primary key, note text);", "drop table accounts;"),
     (
@@ -83,6 +99,8 @@ fn commands(folder: &Folder, up: &str, down: &str) -> Commands {
             service: None,
             url_variable: "LEDGER_URL".to_owned(),
             history_tables: vec!["ledger_versions".to_owned()],
+            tool: None,
+            program: Vec::new(),
         },
         dir: folder.0.clone(),
         model: None,
@@ -114,6 +132,7 @@ async fn proven(server: &Scratch, commands: Commands, rows: bool) -> (Chain, Pro
     let chain = commands.chain(server, "").await.unwrap();
     let options = Options {
         manner: Manner { statement_within: Duration::from_secs(5), search_path: None },
+        history_tables: Vec::new(),
         before: String::new(),
         always_clone: false,
         ways_back: true,
@@ -174,4 +193,27 @@ async fn a_tool_that_applies_all_at_once_is_one_step_and_one_that_lies_is_told()
     let told = findings(&chain, &slow.trips, &slow.whole);
     assert_eq!((&*told[0].code, told[0].excerpt.as_str()), ("took-too-long", "./tool.sh sleep"), "{told:#?}");
     server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_with_a_driver_is_started_three_times_for_a_migration() {
+    let (server, folder) = (start(17).await, Folder::of(3));
+    fs::write(folder.0.join("python"), DRIVEN).unwrap();
+    fs::set_permissions(folder.0.join("python"), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut driven = commands(&folder, "up", "down");
+    let own = config::Commands::of_tool(config::Tool::Alembic, &["./python".to_owned()]).unwrap();
+    driven.config = config::Commands { history_tables: vec!["ledger_versions".to_owned()], ..own };
+    driven.within = Duration::from_secs(20);
+    let (chain, on_rows) = proven(&server, driven, true).await;
+    server.end().await;
+    assert_eq!(verdicts(&on_rows), [Verdict::Exact; 3], "{:#?}", on_rows.trips);
+    let found = all(&chain, &on_rows);
+    let codes: Vec<(&str, String)> = found.iter().map(|one| (&*one.code, one.place.position())).collect();
+    for code in ["rows-lost", "data-not-restored", "column-dropped-with-data"] {
+        assert!(codes.contains(&(code, "3_trim".to_owned())), "{codes:?}");
+    }
+    assert!(!codes.iter().any(|(code, _)| *code == "chain-not-restored"), "{codes:?}");
+    let starts = fs::read_to_string(folder.0.join("starts")).unwrap().lines().count();
+    // One list, three a migration, one more for the one that loses rows, and the whole chain down and up.
+    assert_eq!(starts, 1 + 3 * 3 + 1 + 2);
 }

@@ -37,8 +37,15 @@ async fn what_was_done_by_hand_is_named_with_the_migration_that_last_changed_the
     let wish = Wish { images: vec![image_of(17)], way: Some(Way::Docker), ..Wish::default() };
     let server = Scratch::start(&Scratch::new_name().unwrap(), &claim, &wish).await.unwrap();
     let manner = Manner { statement_within: Duration::from_secs(5), search_path: None };
-    let options =
-        Options { manner, before: String::new(), always_clone: false, ways_back: true, commands: None, rows: None };
+    let options = Options {
+        manner,
+        history_tables: Vec::new(),
+        before: String::new(),
+        always_clone: false,
+        ways_back: true,
+        commands: None,
+        rows: None,
+    };
     let chain = migrations();
     let proven = prove(&server, &chain, &options, |_| {}).await.unwrap();
 

@@ -14,7 +14,7 @@ fn seeded_faults_are_found_by_name_and_cause() {
     let output = Command::new(checkout().join("scripts/seeded-faults.sh"))
         .args(FAULTS)
         .env("GATE", crate::world::gate())
-        .env("FAULT_PORTS", "21300")
+        .env("FIRST_PORT", "21300")
         .output()
         .unwrap();
     let ended = ended(&output);

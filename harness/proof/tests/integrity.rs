@@ -85,6 +85,7 @@ const CHANGES: &[(&str, &str)] = &[
     ("alter table plain rename to renamed", ""),
     ("alter table plain rename to renamed; delete from renamed where id = 3", "Rows plain 50 49 [3]"),
     ("create table moved as select * from plain; drop table plain", ""),
+    ("alter table parts detach partition parts_1", "Moved parts 5 to public.parts_1"),
     ("drop table plain", "TableGone plain 50"),
     ("drop table empty", ""),
     ("truncate keyless", "Rows keyless 30 0"),
@@ -126,6 +127,7 @@ fn told(difference: &Difference) -> String {
             format!("Rows {} {before} {after}{}", short(table), listed(keys))
         }
         Difference::ColumnGone { table, column, filled } => format!("ColumnGone {} {column} {filled}", short(table)),
+        Difference::Moved { table, rows, to, .. } => format!("Moved {} {rows} to {}", short(table), to.join(" ")),
         Difference::NotCompared { table } => format!("NotCompared {}", short(table)),
         Difference::Values { table, columns, keys } => {
             let names: Vec<&str> = columns.iter().map(|column| column.column.as_str()).collect();

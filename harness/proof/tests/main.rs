@@ -6,12 +6,15 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a proof that cannot be set up has failed")]
 
 mod applied;
+mod backup;
 mod bad_migrations;
 mod commands;
 mod confirm;
 mod contract;
 mod crash;
 mod drift;
+mod edges;
+mod encrypted;
 mod errors;
 mod faults;
 mod integrity;
@@ -22,17 +25,21 @@ mod majors;
 mod migrations;
 mod performance;
 mod policy;
+mod ports;
 mod promote;
 mod ready;
 mod refuse;
 mod same_schema;
 mod schema;
 mod scratch;
+mod scripts;
 mod sealed;
 mod seed;
+mod sessions;
 mod shop;
 mod small;
 mod source;
+mod sync;
 mod two_services;
 mod workflows;
 mod world;

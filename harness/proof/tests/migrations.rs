@@ -24,7 +24,15 @@ async fn server() -> Scratch {
 
 fn options(always_clone: bool) -> Options {
     let manner = Manner { statement_within: Duration::from_secs(2), search_path: None };
-    Options { manner, before: String::new(), always_clone, ways_back: true, commands: None, rows: None }
+    Options {
+        manner,
+        history_tables: Vec::new(),
+        before: String::new(),
+        always_clone,
+        ways_back: true,
+        commands: None,
+        rows: None,
+    }
 }
 
 /// Makes a chain of ups and downs, numbered from 1.
@@ -320,6 +328,92 @@ async fn deferred_keys_are_checked_at_the_end_of_a_migration_and_no_earlier() {
         let others = told.iter().filter(|line| line.starts_with("2_") && !line.contains("not-restored"));
         assert_eq!(others.count(), 2, "{told:#?}");
         assert!(!told.iter().any(|line| line.starts_with("4_")), "{always_clone}: {told:#?}");
+    }
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_has_the_privileges_and_settings_of_its_database() {
+    let server = server().await;
+    let steps = [
+        (
+            "do $$ begin execute format('alter database %I set work_mem = ''5MB''', current_database()); \
+             execute format('revoke connect on database %I from public', current_database()); end $$;",
+            "do $$ begin execute format('alter database %I reset work_mem', current_database()); \
+             execute format('grant connect on database %I to public', current_database()); end $$;",
+        ),
+        ("create table t (id int);", "drop table t;"),
+    ];
+    let proven = prove(&server, &of(&steps), &options(true), |_| {}).await.unwrap();
+    server.end().await;
+    assert_eq!(verdicts(&proven)[1], Verdict::Exact, "{:?}", proven.trips[1].down);
+}
+
+/// A chain of goose with a step in Go: what needs its table fails, the others do not.
+const AROUND_GO: [(&str, &str); 5] = [
+    ("1_a.sql", "-- +goose Up\ncreate table a (id int primary key);\n-- +goose Down\ndrop table a;\n"),
+    ("2_b.go", "package migrations"),
+    ("3_c.sql", "-- +goose Up\ncreate table c (id int primary key);\n-- +goose Down\ndrop table c;\n"),
+    ("4_d.sql", "-- +goose Up\nalter table b add column x int;\n-- +goose Down\nalter table b drop column x;\n"),
+    ("5_e.sql", "-- +goose Up\nalter table c add column x int;\n-- +goose Down\nselect now();\n"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrations_behind_a_step_in_go_are_tried_without_it_or_with_what_stands_in() {
+    let file = |(path, text): &(&str, &str)| File { path: (*path).to_owned(), bytes: text.as_bytes().to_vec() };
+    let server = server().await;
+    let mut chain = chain(&AROUND_GO.iter().map(file).collect::<Vec<_>>(), None).unwrap();
+    let proven = prove(&server, &chain, &with_rows(false), |_| {}).await.unwrap();
+    use Verdict::{AnotherSchema, Exact, NotRun};
+    assert_eq!(verdicts(&proven), [Exact, NotRun, Exact, NotRun, AnotherSchema], "{:#?}", proven.trips);
+    let told = findings(&chain, &proven.trips, &proven.whole);
+    let line = |f: &Finding| format!("{} {} {}", f.place.position(), f.code, f.severity.label());
+    let told: Vec<String> = told.iter().map(line).collect();
+    for want in ["2_b.go not-run", "4_d.sql:2 not-run", "5_e.sql:4 schema-not-restored WARN"] {
+        assert!(told.iter().any(|line| line.starts_with(want)), "`{want}` is not in {told:#?}");
+    }
+    let with = [("2.up.sql", "create table b (id int primary key);"), ("2.down.sql", "drop table b;")];
+    stagegate_migration_decide::stand_in(&mut chain, &with.iter().map(file).collect::<Vec<_>>());
+    let proven = prove(&server, &chain, &with_rows(false), |_| {}).await.unwrap();
+    assert_eq!(verdicts(&proven), [Exact, Exact, Exact, Exact, AnotherSchema], "{:#?}", proven.trips);
+    server.end().await;
+}
+
+/// Partitions that leave and join their table, and a table that is merged into another one.
+const MOVES: [(&str, &str); 4] = [
+    (
+        "create table p (id int, k int not null) partition by list (k); create table p1 partition of p for values in (1); \
+         create table p2 partition of p default; create table old (id int, k int not null); \
+         create table plain (id int primary key, note text);",
+        "drop table plain, old, p;",
+    ),
+    ("alter table p detach partition p2;", "alter table p attach partition p2 default;"),
+    ("drop table p2;", "create table p2 (id int, k int not null);"),
+    (
+        "alter table old add check (k is not null); alter table p attach partition old default;",
+        "alter table p detach partition old; alter table old drop constraint old_k_check;",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_detached_partition_are_moved_and_those_of_a_dropped_one_lost() {
+    let (server, chain) = (server().await, of(&MOVES));
+    for always_clone in [false, true] {
+        let proven = prove(&server, &chain, &with_rows(always_clone), |_| {}).await.unwrap();
+        let told = told_of_rows(&proven);
+        let of = |step: &str| told.iter().filter(|line| line.starts_with(step)).cloned().collect::<Vec<_>>();
+        let moved = of("2_");
+        assert!(
+            moved.len() == 1 && moved[0].contains("rows-moved public.p: ") && moved[0].ends_with("to public.p2"),
+            "{told:#?}"
+        );
+        assert!(of("3_").iter().any(|line| line.contains("rows-lost public.p2")), "{told:#?}");
+        let joined = of("4_");
+        assert!(
+            joined.iter().any(|line| line.contains("rows-moved public.old: 8 rows moved to public.p")),
+            "{told:#?}"
+        );
+        assert!(!joined.iter().any(|line| line.contains("rows-lost")), "{told:#?}");
     }
     server.end().await;
 }

@@ -46,9 +46,24 @@ async fn what_cannot_go_well_is_refused_with_the_way_out() {
     run_git(&world, &["checkout", "--", "VERSION"]);
     assert_eq!(world.state().await, before);
 
-    let journal = damage_last_journal(&world);
-    refused(&world, &PROMOTE, 6, &["is damaged"]);
+    let journal = last_journal(&world);
     let run = journal.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+    let text = std::fs::read_to_string(&journal).unwrap();
+    // Without its end the run would be an open one, which the next command turns back.
+    let end = text[..text.len() - 1].rfind('\n').unwrap() + 1;
+    for cut in ["", &text[..end]] {
+        std::fs::write(&journal, cut).unwrap();
+        refused(&world, &PROMOTE, 6, &["lines at its end are gone"]);
+    }
+    std::fs::remove_file(&journal).unwrap();
+    refused(&world, &PROMOTE, 6, &["the journal has 0 lines"]);
+    std::fs::write(&journal, &text).unwrap();
+    refused(&world, &PROMOTE, 3, &["v1 is live in `production` already"]);
+
+    let damaged = text.replacen("preflight", "preflicht", 1);
+    assert_ne!(text, damaged);
+    std::fs::write(&journal, damaged).unwrap();
+    refused(&world, &PROMOTE, 6, &["is damaged"]);
     world.gate_ok(&["unlock", "--env", "production", "--run", &run]);
     refused(&world, &PROMOTE, 3, &["v1 is live in `production` already"]);
 }
@@ -58,15 +73,9 @@ fn run_git(world: &World, args: &[&str]) {
     assert!(git.unwrap().success());
 }
 
-/// Changes a word in the middle of the newest journal and returns its file.
-fn damage_last_journal(world: &World) -> std::path::PathBuf {
+fn last_journal(world: &World) -> std::path::PathBuf {
     let runs = std::fs::read_dir(world.runs("production")).unwrap().flatten();
-    let journal = runs.map(|run| run.path().join("journal.jsonl")).filter(|path| path.is_file()).max().unwrap();
-    let text = std::fs::read_to_string(&journal).unwrap();
-    let damaged = text.replacen("preflight", "preflicht", 1);
-    assert_ne!(text, damaged);
-    std::fs::write(&journal, damaged).unwrap();
-    journal
+    runs.map(|run| run.path().join("journal.jsonl")).filter(|path| path.is_file()).max().unwrap()
 }
 
 #[tokio::test]
@@ -86,6 +95,22 @@ async fn a_second_gate_is_told_who_is_at_work_and_a_stopped_one_takes_back_what_
     refused(&world, &PROMOTE, 7, &["locked by process", &first.id().to_string()]);
     // It does not wait for the lock; the rest is this machine's load.
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+
+    // Under another name the run would be hidden, and a second one begin beside it.
+    let text = std::fs::read_to_string(world.shop().join("stagegate.toml")).unwrap();
+    let renamed = text.replacen("[project]\nname = \"", "[project]\nname = \"renamed-", 1);
+    let file = world.shop().join("renamed.toml");
+    std::fs::write(&file, renamed).unwrap();
+    for command in [&["status", "--env", "production"][..], &["resume", "--env", "production"], &PROMOTE] {
+        let command = [&["--config", "renamed.toml"], command].concat();
+        refused(
+            &world,
+            &command,
+            6,
+            &["has not ended", "compose project `proof-stop-", "gate resume --env production"],
+        );
+    }
+    std::fs::remove_file(file).unwrap();
 
     let interrupted = std::process::Command::new("kill").args(["-INT", &first.id().to_string()]).status().unwrap();
     assert!(interrupted.success());

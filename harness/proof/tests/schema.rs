@@ -2,6 +2,7 @@
 
 use std::{
     process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -28,8 +29,8 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(crate) async fn start(major: u32) -> Self {
-        let name = format!("proof-schema-{major}-{}-{:?}", std::process::id(), std::thread::current().id());
-        let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("proof-schema-{major}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let (password, image) = (format!("POSTGRES_PASSWORD={PASSWORD}"), image_of(major));
         docker(&["run", "--detach", "--name", &name, "--label", "stagegate.proof=schema", "--env", &password, &image]);
         let address =

@@ -3,7 +3,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -11,6 +10,7 @@ use std::{
 use stagegate_base::redact::Secret;
 use stagegate_host::{database::Server, engine::Engine};
 
+use crate::ports::free_port;
 use crate::world::{Ended, IDENTITY, PASSWORD, checkout, ended, gate, image_of, run};
 
 const COMPOSE: &str = r#"services:
@@ -62,7 +62,7 @@ impl Small {
         fs::write(product.join("docker-compose.yml"), compose.replace("LIVE_NAME", database)).unwrap();
         fs::write(product.join("stagegate.toml"), small.config()).unwrap();
         for environment in ["staging", "production"] {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let port = free_port();
             let bad = if environment == "production" { "LATE=1\n" } else { "" };
             let text = format!("WEB_PORT={port}\nDB_PASSWORD={PASSWORD}\n{bad}");
             fs::write(small.root.join(format!("{environment}.env")), text).unwrap();
@@ -88,6 +88,17 @@ impl Small {
             environment("production"),
             self.database,
         )
+    }
+
+    /// Adds an environment whose workdir is the product's own folder; the next release has it.
+    pub(crate) fn add_environment(&self, name: &str) {
+        let file = self.product().join("stagegate.toml");
+        let section = format!("[environments.{name}]\nenv_file = \"../{name}.env\"\n[services.web]");
+        let text = fs::read_to_string(&file).unwrap().replacen("[services.web]", &section, 1);
+        fs::write(&file, text).unwrap();
+        let port = free_port();
+        let text = format!("WEB_PORT={port}\nDB_PASSWORD={PASSWORD}\n");
+        fs::write(self.root.join(format!("{name}.env")), text).unwrap();
     }
 
     /// Adds a release on top of the newest one: one migration more, and `services` below those that are there.
@@ -143,8 +154,13 @@ impl Small {
 
     /// Returns production's database server.
     pub(crate) async fn server(&self) -> Server {
-        let containers = Engine::connect().await.unwrap().project(&self.project("production")).await.unwrap();
-        let db = containers.iter().find(|c| c.service == "db").expect("production has a database");
+        self.server_of("production").await
+    }
+
+    /// Returns the database server of an environment that runs.
+    pub(crate) async fn server_of(&self, environment: &str) -> Server {
+        let containers = Engine::connect().await.unwrap().project(&self.project(environment)).await.unwrap();
+        let db = containers.iter().find(|c| c.service == "db").expect("it has a database");
         Server::new(db, "app", Secret::new(PASSWORD), "proof")
     }
 
@@ -160,7 +176,7 @@ impl Small {
 
 impl Drop for Small {
     fn drop(&mut self) {
-        for environment in ["staging", "production"] {
+        for environment in ["laptop", "staging", "production"] {
             let project = self.project(environment);
             let down =
                 ["compose", "--project-name", &project, "down", "--volumes", "--remove-orphans", "--timeout", "1"];

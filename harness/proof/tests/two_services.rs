@@ -2,11 +2,11 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::PathBuf,
     process::{Command, Output},
 };
 
+use crate::ports::free_port;
 use crate::world::{Ended, ended, gate};
 
 const WEB_BASE: &str = "stagegate/nginx:1";
@@ -208,10 +208,6 @@ volumes:
   db-data:
 "#
     )
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn inspect(args: &[&str]) -> String {

@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeMap,
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::LazyLock,
@@ -14,6 +13,8 @@ use serde_json::Value;
 use stagegate_base::{config::Integrity, container::State, redact::Secret};
 use stagegate_data_decide::DataFacts;
 use stagegate_host::{database::Server, engine::Engine};
+
+use crate::ports::free_port;
 
 /// A password for stacks that live for minutes on this machine's own addresses.
 pub(crate) const PASSWORD: &str = "only-for-this-test-run";
@@ -164,7 +165,7 @@ impl World {
     }
 
     fn write_env(&self, environment: &str, legacy: bool) {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let rest =
             if legacy { "SEED_LEGACY=1\nLATE_REDIS_URL=redis://cache:1\n" } else { "MAIL_FROM=shop@example.org\n" };
         let text = format!(

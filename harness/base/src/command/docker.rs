@@ -20,6 +20,62 @@ pub fn untag(name: &str) -> Command {
     Command::new("docker").args(["image", "rm", "--no-prune", name])
 }
 
+/// The label of the volumes that a proof unpacks an archive into; its value is the store's folder.
+pub const PROOF_LABEL: &str = "dev.stagegate.proof";
+
+/// Runs `tar` of `image` as root, without a network, on a volume or an absolute path.
+fn tar(image: &str, mount: &str, read_only: bool, stdin: bool) -> Command {
+    let kind = if mount.starts_with('/') { "bind" } else { "volume" };
+    // One field of CSV: a path may have a comma or a quote.
+    let source = format!("\"source={}\"", mount.replace('"', "\"\""));
+    let end = match (kind, read_only) {
+        (_, true) => ",readonly",
+        ("volume", false) => ",volume-nocopy",
+        _ => "",
+    };
+    let command = Command::new("docker").args(["run", "--rm", "--pull", "never", "--network", "none"]);
+    let command = if stdin { command.arg("--interactive") } else { command };
+    let command = command.args(["--user", "0:0", "--workdir", "/", "--mount"]);
+    let command = command.arg(format!("type={kind},{source},destination=/stagegate-data{end}"));
+    command.args(["--entrypoint", "tar", image, "-C", "/stagegate-data", "--numeric-owner"])
+}
+
+/// Writes a volume or folder to standard output as an archive of `tar`.
+#[must_use]
+pub fn pack(image: &str, mount: &str) -> Command {
+    tar(image, mount, true, false).args(["-c", "-f", "-", "."])
+}
+
+/// Unpacks an archive from standard input into a volume.
+#[must_use]
+pub fn unpack(image: &str, volume: &str) -> Command {
+    tar(image, volume, false, true).args(["-x", "-p", "-f", "-"])
+}
+
+/// Creates a volume; with `label` one of a proof.
+#[must_use]
+pub fn create_volume(name: &str, label: Option<&str>) -> Command {
+    let command = Command::new("docker").args(["volume", "create"]);
+    let command = match label {
+        Some(value) => command.arg("--label").arg(format!("{PROOF_LABEL}={value}")),
+        None => command,
+    };
+    command.arg(name)
+}
+
+/// Removes a volume that no container uses.
+#[must_use]
+pub fn remove_volume(name: &str) -> Command {
+    Command::new("docker").args(["volume", "rm", "--force", name])
+}
+
+/// Lists the volumes that proofs of a store left.
+#[must_use]
+pub fn proof_volumes(store: &str) -> Command {
+    let filter = format!("label={PROOF_LABEL}={store}");
+    Command::new("docker").args(["volume", "ls", "--quiet", "--filter"]).arg(filter)
+}
+
 /// Removes a container, whether it runs or not.
 #[must_use]
 pub fn remove(container: &str) -> Command {

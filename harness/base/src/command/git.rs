@@ -24,6 +24,12 @@ pub fn changes(dir: &Path) -> Command {
     git(dir).args(["status", "--porcelain", "--untracked-files=no"])
 }
 
+/// Prints what a working copy holds beside its commit, one a line: changed, untracked and ignored files.
+#[must_use]
+pub fn all_changes(dir: &Path) -> Command {
+    git(dir).args(["status", "--porcelain", "--untracked-files=all", "--ignored"])
+}
+
 /// Prints the tracked files at and below `path`, from the top of `dir`, each ended by a zero byte.
 #[must_use]
 pub fn tracked(dir: &Path, path: &Path) -> Command {
@@ -97,11 +103,10 @@ pub fn name_of(dir: &Path, commit: &str) -> Command {
     git(dir).args(["describe", "--tags", "--exclude=rollback-*", "--always", "--abbrev=10"]).arg(commit)
 }
 
-/// Prints a file as a commit has it; the path is meant from the repository's top.
+/// Prints the files of commits that it reads as `REV:PATH`, one a line; symbolic links are followed inside of a commit.
 #[must_use]
-pub fn file_of(repository: &Path, revision: &str, path: &Path) -> Command {
-    let what = format!("{revision}:{}", path.display());
-    git(repository).args(["show", "--no-textconv", "--end-of-options"]).arg(what)
+pub fn files_of(repository: &Path) -> Command {
+    git(repository).args(["cat-file", "--batch", "--follow-symlinks"])
 }
 
 /// Prints the top folder of the working copy that holds `dir`.

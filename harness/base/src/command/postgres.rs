@@ -118,6 +118,49 @@ pub fn restore(inside: &Inside, database: &str) -> Command {
     exec(inside, database, true).args(["pg_restore", "--exit-on-error", "--dbname="])
 }
 
+/// What a dump of a part holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The schema.
+    Schema,
+    /// The schema without subscriptions, which hold the passwords of their connections.
+    SchemaWithoutSubscriptions,
+    /// The large objects.
+    LargeObjects,
+}
+
+/// Writes a custom-format dump of a part of `database` to standard output, read under an exported snapshot.
+#[must_use]
+pub fn dump_part(inside: &Inside, database: &str, snapshot: &str, part: Part) -> Command {
+    let command = exec(inside, database, false)
+        .args(["pg_dump", "--format=custom", "--lock-wait-timeout=10s"])
+        .arg(format!("--snapshot={snapshot}"));
+    match part {
+        Part::Schema => command.arg("--schema-only"),
+        Part::SchemaWithoutSubscriptions => command.args(["--schema-only", "--no-subscriptions"]),
+        // `-b` has one meaning in every major version; `--large-objects` is newer than 15.
+        Part::LargeObjects => command.args(["--data-only", "-b", "--exclude-table-data=*"]),
+    }
+}
+
+/// Writes the schema of `database` as SQL to standard output.
+#[must_use]
+pub fn schema_text(inside: &Inside, database: &str) -> Command {
+    exec(inside, database, false).args(["pg_dump", "--schema-only", "--lock-wait-timeout=10s"])
+}
+
+/// Restores one section (`pre-data`, `data`, `post-data`) of a dump from standard input into `database`.
+#[must_use]
+pub fn restore_section(inside: &Inside, database: &str, section: &str) -> Command {
+    restore(inside, database).arg(format!("--section={section}"))
+}
+
+/// Writes one section of a dump from standard input as SQL to standard output; connects with no database.
+#[must_use]
+pub fn script_of_section(inside: &Inside, section: &str) -> Command {
+    exec(inside, "", true).args(["pg_restore", "--file=-"]).arg(format!("--section={section}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -118,3 +118,28 @@ fn paths_move_with_the_tree_and_look_alikes_stay() {
     let same = shop().rebased("/srv/sho", "/srv/other");
     assert_eq!(same.binds("migrate")[0].source, "/srv/shop/migrations");
 }
+
+#[test]
+fn nobody_waits_for_a_service_that_is_left_out() {
+    let model = shop().without(&set(&["migrate"]));
+    assert_eq!(model.services(), ["api", "cache", "db"]);
+    assert_eq!(
+        model.json()["services"]["api"]["depends_on"],
+        serde_json::json!({"db": {"condition": "service_healthy"}})
+    );
+}
+
+#[test]
+fn what_compose_builds_without_a_name_has_the_projects_and_the_services() {
+    let model =
+        Model::parse(r#"{"name":"shop-staging","services":{"web":{"build":{"context":"."}},"db":{"image":"pg:17"}}}"#);
+    let model = model.unwrap();
+    assert_eq!((model.image_name("web"), model.image_name("db")), ("shop-staging-web".into(), "pg:17".into()));
+}
+
+#[test]
+fn a_resting_service_is_not_started_and_nobody_waits_for_it() {
+    let model = shop().with_resting(&set(&["migrate"]));
+    assert!(model.has("migrate") && model.has_profile("migrate") && !model.has_profile("api"));
+    assert!(!model.is_awaited("migrate"));
+}

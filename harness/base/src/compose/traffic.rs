@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::Model;
+use super::{CLOSED_LABEL, Model};
 
 impl Model {
     /// Returns the networks of a service that other stacks share, such as that of a reverse proxy.
@@ -53,6 +53,7 @@ impl Model {
                 return;
             }
             service.remove("ports");
+            service.entry("labels").or_insert_with(|| json!({}))[CLOSED_LABEL] = json!("true");
             if self.has_own_network(name)
                 && let Some(networks) = service.get_mut("networks").and_then(Value::as_object_mut)
             {

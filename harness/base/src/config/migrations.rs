@@ -30,6 +30,8 @@ pub struct Migrations {
     pub within: Span,
     /// The search path of the product's sessions; the server's own where `None`.
     pub search_path: Option<String>,
+    /// The tables in which the tool records what it applied, where they are not its own by default.
+    pub history_tables: Vec<String>,
     /// Roles that the migrations name and do not make.
     pub roles: Vec<String>,
     /// Majors to try on; the one of the environment's own image where there are none.
@@ -38,6 +40,8 @@ pub struct Migrations {
     pub server_variable: Option<String>,
     /// A file of SQL that makes rows, relative to the environment's workdir.
     pub seed: Option<PathBuf>,
+    /// A folder of SQL that is run in the place of steps in Go or Rust, relative to the environment's workdir.
+    pub stand_ins: Option<PathBuf>,
     /// What locks may cost.
     pub locks: LockLimits,
 }
@@ -53,6 +57,8 @@ pub(super) struct RawMigrations {
     down: Vec<String>,
     #[serde(default)]
     status: Vec<String>,
+    #[serde(default)]
+    program: Vec<String>,
     service: Option<String>,
     url_variable: Option<String>,
     #[serde(default, alias = "books")]
@@ -66,6 +72,7 @@ pub(super) struct RawMigrations {
     pg: Vec<u32>,
     server_variable: Option<String>,
     seed: Option<PathBuf>,
+    stand_ins: Option<PathBuf>,
     #[serde(default)]
     locks: RawLocks,
 }
@@ -104,7 +111,8 @@ fn written(raw: &RawMigrations) -> Written<'_> {
         url_variable: raw.url_variable.as_ref(),
         history_tables: &raw.history_tables,
         has_source: raw.source.is_some(),
-        has_tool: raw.tool.is_some(),
+        tool: raw.tool,
+        program: &raw.program,
     }
 }
 
@@ -118,10 +126,12 @@ fn read(id: &str, raw: &RawMigrations, commands: Option<Commands>) -> Migrations
         statement_timeout: or(raw.statement_timeout, 30),
         within: or(raw.within, 600),
         search_path: raw.search_path.clone(),
+        history_tables: raw.history_tables.clone(),
         roles: raw.roles.clone(),
         pg: raw.pg.clone(),
         server_variable: raw.server_variable.clone(),
         seed: raw.seed.clone(),
+        stand_ins: raw.stand_ins.clone(),
         locks: raw.locks.limits(),
     }
 }

@@ -4,6 +4,7 @@
 //! annotated example is `docs/stagegate.toml`; a test parses it.
 
 mod algorithm;
+mod backup;
 mod choice;
 mod commands;
 mod compare;
@@ -12,13 +13,16 @@ mod explain;
 mod former;
 mod growth;
 mod locks;
+mod logs;
 mod migrations;
+mod offsite;
 mod performance;
 mod port;
 mod raw;
 mod read;
 mod readiness;
 mod security;
+mod sync;
 mod token;
 mod tool;
 
@@ -35,16 +39,20 @@ use crate::{
     units::{Size, Span},
 };
 pub use algorithm::Algorithm;
+pub use backup::{Backup, Volume};
 pub use choice::{BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier};
 pub use commands::Commands;
 pub use compare::Compare;
 pub use error::ConfigError;
 pub use growth::Growth;
 pub use locks::LockLimits;
+pub use logs::Logs;
 pub use migrations::Migrations;
+pub use offsite::{Offsite, Place};
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;
 pub use security::{Jwt, Security, Tls};
+pub use sync::Sync;
 pub use token::TokenSource;
 pub use tool::Tool;
 
@@ -89,10 +97,18 @@ pub struct Config {
     pub security: Security,
     /// How the gate works.
     pub gate: Gate,
+    /// How backups are made, and how long they stay.
+    pub backup: Backup,
+    /// The volumes and folders that backups include, by a name of the user's.
+    pub volumes: BTreeMap<String, Volume>,
+    /// How long logs and records of checks stay.
+    pub logs: Logs,
     /// How ready a release has to be.
     pub readiness: Readiness,
     /// How environments are compared.
     pub compare: Compare,
+    /// How data is copied from one environment into another one.
+    pub sync: Sync,
     /// Earlier names of keys and values that the file uses, each with the new one.
     #[serde(skip)]
     pub notices: Vec<String>,

@@ -10,14 +10,18 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, Door, EPHEMERAL, Environment, Gate,
-    HostKind, Integrity, Kind, MAX_BODY, Readiness, Service, Tier, TokenSource, former,
+    Backup, BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, Door, EPHEMERAL, Environment, Gate,
+    HostKind, Integrity, Kind, MAX_BODY, Readiness, Service, Tier, TokenSource, Volume,
+    backup::{RawBackup, RawVolume},
+    former,
+    logs::RawLogs,
     migrations::{self, RawMigrations},
     performance::{self, Known, RawPerformance},
     port::Port,
     read,
     readiness::RawReadiness,
     security::RawSecurity,
+    sync::{RawSync, Sync},
 };
 use crate::{
     record::Severity,
@@ -45,9 +49,15 @@ struct RawConfig {
     security: RawSecurity,
     #[serde(default)]
     gate: RawGate,
+    backup: Option<Spanned<RawBackup>>,
+    #[serde(default)]
+    volumes: BTreeMap<String, Spanned<RawVolume>>,
+    #[serde(default)]
+    logs: RawLogs,
     readiness: Option<Spanned<RawReadiness>>,
     #[serde(default)]
     compare: Compare,
+    sync: Option<Spanned<RawSync>>,
 }
 
 #[derive(Deserialize)]
@@ -62,7 +72,7 @@ struct RawProject {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawEnvironment {
-    project: Option<String>,
+    project: Option<Spanned<String>>,
     workdir: Option<PathBuf>,
     compose: Option<Vec<PathBuf>>,
     env_file: Option<OneOrMany>,
@@ -149,6 +159,9 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let mut environments = BTreeMap::new();
     for (name, environment) in &raw.environments {
         reader.environment_name(name)?;
+        if let Some(own) = &environment.project {
+            reader.compose_name(own, "project name")?;
+        }
         environments.insert(name.get_ref().clone(), reader.environment(name.get_ref(), environment, &raw.project));
     }
     environments
@@ -161,11 +174,13 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         raw.databases.iter().map(|(id, raw)| (id.clone(), database(id, raw.get_ref()))).collect();
     let wrong = raw.databases.iter().filter_map(|(id, raw)| reader.database_service(id, raw, &services).err());
     ConfigError::all(wrong.collect()).map_or(Ok(()), Err)?;
+    let known_environments: Vec<&str> = raw.environments.keys().map(|name| name.get_ref().as_str()).collect();
     let known = Known { services: &services, databases: &databases };
     let migrations =
         migrations::migrations(&raw.migrations, &databases, |at, text, hint| reader.error(at, text, hint))?;
     let performance = performance::probes(&raw.performance, &known, |at, text, hint| reader.error(at, text, hint))?;
     let security = raw.security.read(&services, |at, text, hint| reader.error(at, text, hint))?;
+    let sync = reader.sync(raw.sync.as_ref(), &environments)?;
     Ok(Config {
         path: path.to_path_buf(),
         state_dir: raw.project.state_dir.as_ref().map(|dir| reader.absolute(dir)),
@@ -179,8 +194,12 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         migrations,
         security,
         gate: gate(raw.gate),
+        backup: reader.backup(raw.backup.as_ref(), &known_environments)?,
+        volumes: reader.volumes(&raw.volumes)?,
+        logs: raw.logs.read(|path| reader.absolute(path)),
         readiness: reader.readiness(raw.readiness.as_ref())?,
         compare: raw.compare,
+        sync,
         notices: former::notices(text),
     })
 }
@@ -236,7 +255,10 @@ impl Reader<'_> {
         };
         Environment {
             name: name.to_owned(),
-            project: raw.project.clone().unwrap_or_else(|| format!("{}-{name}", project.name.get_ref())),
+            project: match &raw.project {
+                Some(own) => own.get_ref().clone(),
+                None => format!("{}-{name}", project.name.get_ref()),
+            },
             workdir: self.absolute(raw.workdir.as_deref().unwrap_or(Path::new("."))),
             compose: raw.compose.clone().unwrap_or_else(|| project.compose.clone()),
             env_files,
@@ -266,6 +288,32 @@ impl Reader<'_> {
     fn readiness(&self, raw: Option<&Spanned<RawReadiness>>) -> Result<Readiness, ConfigError> {
         let Some(raw) = raw else { return Ok(Readiness::default()) };
         raw.get_ref().read().map_err(|(message, hint)| self.error(raw.span().start, message, hint))
+    }
+
+    fn sync(
+        &self,
+        raw: Option<&Spanned<RawSync>>,
+        environments: &BTreeMap<String, Environment>,
+    ) -> Result<Sync, ConfigError> {
+        let known: Vec<(&str, bool)> =
+            environments.values().map(|one| (one.name.as_str(), one.host == HostKind::Laptop)).collect();
+        let default = RawSync::default();
+        let (table, at) = raw.map_or((&default, 0), |raw| (raw.get_ref(), raw.span().start));
+        table.read(&known).map_err(|(message, hint)| self.error(at, message, hint))
+    }
+
+    fn volumes(&self, raw: &BTreeMap<String, Spanned<RawVolume>>) -> Result<BTreeMap<String, Volume>, ConfigError> {
+        let one = |(id, raw): (&String, &Spanned<RawVolume>)| {
+            let read = raw.get_ref().read(id);
+            read.map(|volume| (id.clone(), volume)).map_err(|(text, hint)| self.error(raw.span().start, text, hint))
+        };
+        raw.iter().map(one).collect()
+    }
+
+    fn backup(&self, raw: Option<&Spanned<RawBackup>>, known: &[&str]) -> Result<Backup, ConfigError> {
+        let Some(raw) = raw else { return Ok(Backup::default()) };
+        let read = raw.get_ref().read(|path| self.absolute(path), known);
+        read.map_err(|(message, hint)| self.error(raw.span().start, message, hint))
     }
 
     /// Reads the services that stay; the mistakes of all of them are one error.
@@ -348,6 +396,14 @@ impl Reader<'_> {
         raw: &Spanned<RawDatabase>,
         services: &BTreeMap<String, Service>,
     ) -> Result<(), ConfigError> {
+        if !is_id(id) {
+            let message = format!("database id `{id}` cannot be used as a file name");
+            return Err(self.error(
+                raw.span().start,
+                message,
+                "use letters, digits, - and _ (`name` is the database's own)",
+            ));
+        }
         let name = &raw.get_ref().service;
         let known: Vec<&str> =
             services.values().filter(|s| s.kind == Kind::Postgres).map(|s| s.name.as_str()).collect();
@@ -361,6 +417,11 @@ impl Reader<'_> {
         };
         Err(self.error(raw.span().start, message, hint))
     }
+}
+
+/// Tells whether a text can be part of a file name wherever it stands.
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 63 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
 }
 
 /// Tells whether a text can stand in a Host header.

@@ -100,6 +100,8 @@ fn the_longest_beginning_of_a_name_gives_its_severity(#[case] trial: &str, #[cas
 #[case::seconds("\"2m\"", "10", ":29:17: `verify_within` must be a text with a number and a unit", "\"10s\"")]
 #[case::text("health = \"/healthz\"", "health = 1", "`health` must be text in quotes", "")]
 #[case::project("name = \"shop\"\n\n[env", "name = \"My Shop\"\n\n[env", ":3:8: project name `My Shop`", "a-z")]
+#[case::own_project("protected = true", "project = \"../../x\"", "project name `../../x`", "a-z")]
+#[case::database("[databases.main]", "[databases.\"../../x\"]", "database id `../../x`", "letters, digits")]
 #[case::shared(
     "protected = true",
     "project = \"shop-staging\"",

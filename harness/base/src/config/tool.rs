@@ -24,6 +24,12 @@ pub enum Tool {
     Flyway,
     /// Sqitch: `sqitch.plan` with `deploy/` and `revert/`.
     Sqitch,
+    /// Alembic (Python): run by its own API, which a driver of ours calls.
+    Alembic,
+    /// Django (Python): run by its own API, which a driver of ours calls.
+    Django,
+    /// Rails (Active Record, Ruby): run by its own API, which a driver of ours calls.
+    Rails,
     /// No tool known: `name.up.sql` and `name.down.sql`, or `.sql` alone, by name.
     Plain,
     /// Commands of the user's, whatever tool they run.
@@ -45,6 +51,9 @@ impl Tool {
         Tool::Plain,
     ];
 
+    /// All that a driver of ours runs.
+    pub const DRIVEN: [Tool; 3] = [Tool::Alembic, Tool::Django, Tool::Rails];
+
     /// Returns its name, as the configuration writes it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -57,8 +66,40 @@ impl Tool {
             Tool::Refinery => "refinery",
             Tool::Flyway => "flyway",
             Tool::Sqitch => "sqitch",
+            Tool::Alembic => "alembic",
+            Tool::Django => "django",
+            Tool::Rails => "rails",
             Tool::Plain => "plain",
             Tool::Command => "commands",
+        }
+    }
+
+    /// Returns the program, in Python or Ruby, that runs it on the scratch database alone; `None` where its files are read as SQL.
+    ///
+    /// The program takes `status`, `up NAME`, `down NAME`, `up-all` or `down-all`, and prints what is applied afterwards.
+    #[must_use]
+    pub fn driver(self) -> Option<&'static str> {
+        match self {
+            Tool::Alembic => Some(include_str!("drivers/alembic.py")),
+            Tool::Django => Some(include_str!("drivers/django.py")),
+            Tool::Rails => Some(include_str!("drivers/rails.rb")),
+            _ => None,
+        }
+    }
+
+    /// Returns the option with which the driver's language takes a program as an argument.
+    #[must_use]
+    pub fn driver_option(self) -> &'static str {
+        if self == Tool::Rails { "-e" } else { "-c" }
+    }
+
+    /// Returns what runs the driver where nothing else is set: paths below the folder, the best one first, and a program of
+    /// the host and of an image.
+    #[must_use]
+    pub fn interpreters(self) -> (&'static [&'static str], &'static str, &'static str) {
+        match self {
+            Tool::Rails => (&[], "ruby", "ruby"),
+            _ => (&[".venv/bin/python", "venv/bin/python"], "python3", "python"),
         }
     }
 
@@ -74,6 +115,9 @@ impl Tool {
             Tool::Refinery => &["refinery_schema_history"],
             Tool::Flyway => &["flyway_schema_history"],
             Tool::Sqitch => &["sqitch.*"],
+            Tool::Alembic => &["alembic_version"],
+            Tool::Django => &["django_migrations"],
+            Tool::Rails => &["schema_migrations", "ar_internal_metadata"],
             Tool::Command => &[
                 "schema_migrations",
                 "_sqlx_migrations",
@@ -82,6 +126,20 @@ impl Tool {
                 "refinery_schema_history",
                 "flyway_schema_history",
                 "sqitch.*",
+                "alembic_version",
+                "django_migrations",
+                "ar_internal_metadata",
+                "_prisma_migrations",
+                "drizzle.*",
+                "__drizzle_migrations",
+                "knex_migrations",
+                "knex_migrations_lock",
+                "databasechangelog",
+                "databasechangeloglock",
+                "SequelizeMeta",
+                "pgmigrations",
+                "atlas_schema_revisions.*",
+                "ecto_migrations",
             ],
         }
     }
@@ -97,8 +155,8 @@ impl FromStr for Tool {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Tool::ALL.into_iter().find(|tool| tool.name() == text).ok_or_else(|| {
-            let known: Vec<&str> = Tool::ALL.iter().map(|tool| tool.name()).collect();
+        Tool::ALL.into_iter().chain(Tool::DRIVEN).find(|tool| tool.name() == text).ok_or_else(|| {
+            let known: Vec<&str> = Tool::ALL.iter().chain(&Tool::DRIVEN).map(|tool| tool.name()).collect();
             let near = crate::suggest::closest(text, &known).map(|near| format!("; did you mean `{near}`?"));
             format!("unknown migration tool `{text}` (known: {}){}", known.join(", "), near.unwrap_or_default())
         })

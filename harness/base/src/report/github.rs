@@ -50,7 +50,7 @@ pub fn annotation(one: &Annotation<'_>) -> String {
 /// Escapes the text of a workflow command.
 // Source: actions/toolkit, packages/core/src/command.ts.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    text.replace("##[", "## [").replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// Escapes the value of a workflow command's property.

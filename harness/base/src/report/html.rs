@@ -8,7 +8,7 @@ use std::fmt::Write;
 use super::{Report, inert};
 use crate::{
     finding::Finding,
-    text::{clean, one_line, xml_escaped},
+    text::{clean, markup_inert, one_line, xml_escaped},
 };
 
 const STYLE: &str = "\
@@ -24,13 +24,14 @@ code{font-size:.9em}.hint{color:#374151;font-style:italic}";
 // Source: Content Security Policy Level 3, 3.3: a policy may stand in a `meta` element.
 #[must_use]
 pub fn page(title: &str, body: &str) -> String {
-    format!(
+    let text = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{}</title>\n<style>{STYLE}</style>\n</head>\n\
          <body>\n{body}</body>\n</html>\n",
         escaped(title)
-    )
+    );
+    markup_inert(&text)
 }
 
 /// Returns a text on one line, escaped for a page.

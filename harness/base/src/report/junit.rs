@@ -9,7 +9,7 @@ use super::{Report, differing, inert};
 use crate::{
     finding::Finding,
     severity::Severity,
-    text::{clean, one_line},
+    text::{clean, markup_inert, one_line},
 };
 
 pub(super) fn text(report: &Report) -> Result<String, SerializeError> {
@@ -22,7 +22,7 @@ pub(super) fn text(report: &Report) -> Result<String, SerializeError> {
     }
     let mut whole = Whole::new("stagegate");
     whole.add_test_suite(suite);
-    whole.to_string()
+    Ok(markup_inert(&whole.to_string()?))
 }
 
 fn case(report: &Report, finding: &Finding) -> TestCase {

@@ -39,7 +39,10 @@ fn row(finding: &Finding) -> String {
     let severity = if finding.is_open() { finding.severity.word() } else { "waived" };
     let excerpt = match finding.excerpt.as_str() {
         "" => String::new(),
-        excerpt => format!(": `{}`", clean(excerpt).replace('\n', " ").replace('`', "'").replace('|', "\\|")),
+        excerpt => {
+            let text = inert(&clean(excerpt).replace('\n', " "));
+            format!(": `{}`", text.replace('`', "'").replace('|', "\\|"))
+        }
     };
     format!(
         "| {severity} | {} | {} | {}{excerpt} |\n",

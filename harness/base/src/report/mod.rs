@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 
 pub use github::{Annotation, annotation, annotations};
 pub use html::{escaped as html_escaped, page as html_page};
-pub use text::{Colour, finding as finding_text, inert, painted};
+pub use text::{Colour, finding as finding_text, inert, painted, shown};
 
 use crate::{
     finding::{Finding, Rule},

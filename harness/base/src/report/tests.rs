@@ -1,7 +1,7 @@
 use insta::Settings;
 use serde_json::json;
 
-use super::{Colour, Report};
+use super::{Colour, Report, painted, shown};
 use crate::{
     finding::{Finding, Rule},
     severity::Severity,
@@ -74,7 +74,30 @@ fn no_escape_sequence_and_no_workflow_command_comes_through() {
         assert!(!text.contains(['\u{1b}', '\0', '\u{7}', '\u{202e}']), "{format}: {text:?}");
         let commands = text.lines().filter(|line| line.trim_start().starts_with("::")).count();
         assert!(commands == usize::from(format == "github"), "{format}: {text}");
+        assert!(!text.contains("##["), "{format}: {text}");
     }
+}
+
+#[test]
+fn only_our_own_colours_reach_a_terminal() {
+    let text = format!(
+        "{} \u{1b}]0;title\u{7}\u{1b}[2J\u{1b}[8mhidden \u{1b}[3{} ##[add-path]/x\n  ::error::y\r\u{9b}1A",
+        painted("FAIL", 31, Colour::Coloured),
+        painted("next", 33, Colour::Coloured)
+    );
+    let plain = "FAIL hidden next ## [add-path]/x\n|   ::error::y\n";
+    assert_eq!(shown(&text, Colour::Plain), plain);
+    let coloured = shown(&text, Colour::Coloured);
+    assert_eq!(coloured, plain.replace("FAIL", "\u{1b}[31mFAIL\u{1b}[0m").replace("next", "\u{1b}[33mnext\u{1b}[0m"));
+    assert_eq!(shown(&coloured, Colour::Coloured), coloured, "what is clean stays");
+}
+
+#[test]
+fn json_says_the_same_and_is_no_workflow_command() {
+    let text = serde_json::to_string("##[error]\u{9b}31m ::x").unwrap();
+    let escaped = crate::text::json_escaped(&text);
+    assert!(!escaped.contains("##["), "{escaped}");
+    assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), "##[error]\u{9b}31m ::x");
 }
 
 #[test]

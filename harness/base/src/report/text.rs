@@ -73,6 +73,37 @@ pub fn inert(line: &str) -> String {
     format!("{bar}{}", line.replace("##[", "## ["))
 }
 
+/// Makes a text ready for a terminal or the log of a job, whatever parts of it are of unknown origin.
+///
+/// Escape sequences, control characters and marks of direction are taken out, but for the colours of [`painted`] where colour
+/// is wanted; no line is a workflow command. What is clean already stays as it is.
+#[must_use]
+pub fn shown(text: &str, colour: Colour) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    // A colour stands between two pieces; each piece is cleaned by itself, so that no sequence reaches over it.
+    while let Some((before, code, after)) = next_colour(rest) {
+        out.push_str(&clean(before));
+        if colour == Colour::Coloured {
+            out.push_str(code);
+        }
+        rest = after;
+    }
+    out.push_str(&clean(rest));
+    out.split('\n').map(inert).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns what stands before the next sequence that [`painted`] writes, the sequence, and what stands after it.
+fn next_colour(text: &str) -> Option<(&str, &str, &str)> {
+    const CODES: [&str; 7] =
+        ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m", "\u{1b}[36m"];
+    let (at, code) = text.match_indices('\u{1b}').find_map(|(at, _)| {
+        let code = CODES.iter().find(|code| text[at..].starts_with(**code))?;
+        Some((at, code))
+    })?;
+    Some((&text[..at], &text[at..at + code.len()], &text[at + code.len()..]))
+}
+
 /// Puts a text into a colour of the terminal, by its ANSI code.
 #[must_use]
 pub fn painted(text: &str, code: u8, colour: Colour) -> String {

@@ -4,8 +4,9 @@ use super::{
     differ::Differ,
     rule::{Aspect, Direction, Effect, Level},
     schema::{Sides, list},
-    shape::{ANY, Shape},
+    shape::Shape,
     tree::Node,
+    types::ANY,
 };
 
 type Members<'a> = Vec<&'a Node<'a>>;

@@ -7,17 +7,9 @@ use serde::Serialize;
 use super::{
     rule::{Direction, Level, Rule},
     source::View,
+    spot::Spot,
     tree::Node,
 };
-
-/// Where something stands in a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Spot {
-    /// JSON pointer.
-    pub pointer: String,
-    /// Line, from 1.
-    pub line: u32,
-}
 
 /// A difference between two contracts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,6 +22,8 @@ pub struct Change {
     pub text: &'static str,
     /// Where a caller meets it: `GET /orders response 200 application/json $.total`.
     pub place: String,
+    /// What of its places in the files it is about, where they speak of several: a property in `required`.
+    pub part: String,
     /// What was there; empty where nothing was.
     pub before: String,
     /// What is there now; empty where nothing is.
@@ -109,21 +103,30 @@ impl<'a> Differ<'a> {
 
     /// Keeps a change.
     pub(super) fn found(&mut self, rule: Rule, (old, new): (&Node<'_>, &Node<'_>), before: String, after: String) {
-        let spot = |view: &View<'_>, node: &Node<'_>| Spot {
+        let spot = |view: &View<'_>, node: &Node<'_>| match self.trials {
+            0 => view.spot(node),
             // A trial is asked only how bad it is.
-            pointer: if self.trials == 0 { view.root.pointer(node.id) } else { String::new() },
-            line: node.line,
+            _ => Spot { file: None, pointer: String::new(), line: node.line },
         };
         self.changes.push(Change {
             id: rule.id,
             level: rule.level,
             text: rule.text,
             place: self.place.trim().to_owned(),
+            part: String::new(),
             before,
             after,
             old: spot(&self.old, old),
             new: spot(&self.new, new),
         });
+    }
+
+    /// Keeps a change of one of the names that a node lists.
+    pub(super) fn found_of(&mut self, part: &str, rule: Rule, spots: (&Node<'_>, &Node<'_>), told: (String, String)) {
+        self.found(rule, spots, told.0, told.1);
+        if let Some(change) = self.changes.last_mut() {
+            part.clone_into(&mut change.part);
+        }
     }
 
     /// Tells whether two nodes are written alike in one dialect, so that nothing in them has to be compared.

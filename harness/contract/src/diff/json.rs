@@ -1,6 +1,6 @@
 //! JSON with lines. The grammar is checked by `serde_json` first, so that this scanner meets sound texts only.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use serde::de::IgnoredAny;
 
@@ -17,7 +17,29 @@ pub(super) fn read(text: &str) -> Result<Node<'_>, ContractError> {
         let message = whole.split(" at line ").next().unwrap_or(&whole).to_owned();
         ContractError::Syntax { line: error.line() as u64, column: error.column() as u64, message }
     })?;
-    Ok(Scanner { text, at: 0, line: 1, next_id: 0 }.node())
+    let mut scanner = Scanner { text, at: 0, line: 1, next_id: 0, twice: None };
+    let root = scanner.node();
+    match scanner.twice {
+        None => Ok(root),
+        Some((key, line)) => {
+            let message = format!("the key `{key}` is defined twice");
+            Err(ContractError::Syntax { line: u64::from(line), column: 1, message })
+        }
+    }
+}
+
+/// How many keys are compared with each other one by one.
+const FEW: usize = 16;
+
+/// Returns the first key that a map has twice, and the line of the second one.
+pub(super) fn twice<'t>(entries: &[(Cow<'t, str>, Node<'t>)]) -> Option<(String, u32)> {
+    let mut known = HashSet::new();
+    let mut is_new = |at: usize, key: &Cow<'t, str>| match entries.len() > FEW {
+        true => known.insert(key.clone()),
+        false => entries[..at].iter().all(|(other, _)| other != key),
+    };
+    let found = entries.iter().enumerate().find(|(at, (key, _))| !is_new(*at, key));
+    found.map(|(_, (key, node))| (key.to_string(), node.line))
 }
 
 struct Scanner<'t> {
@@ -25,6 +47,8 @@ struct Scanner<'t> {
     at: usize,
     line: u32,
     next_id: u32,
+    /// A key that a map has twice, which readers of JSON take in different ways.
+    twice: Option<(String, u32)>,
 }
 
 impl<'t> Scanner<'t> {
@@ -70,6 +94,7 @@ impl<'t> Scanner<'t> {
         }
         self.at += 1;
         entries.shrink_to_fit();
+        self.twice = self.twice.take().or_else(|| twice(&entries));
         Datum::Map(entries)
     }
 

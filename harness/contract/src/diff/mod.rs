@@ -4,32 +4,44 @@
 //! caller and its places in both files. Rules know the direction: to narrow what may be sent breaks, and to widen what
 //! may come. Descriptions, examples and where a schema is written are no changes. What was not compared is told.
 
+mod block;
+mod bundle;
 mod choice;
 mod conditions;
+mod constants;
 mod differ;
+mod format;
 mod json;
 mod keywords;
 mod lifecycle;
 mod object;
 mod operations;
 mod parameters;
+mod parse;
 mod rule;
+mod scalar;
 mod schema;
 mod security;
+mod servers;
 mod shape;
 mod source;
+mod spot;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod types;
 mod waiver;
 mod webhooks;
 mod written;
 mod yaml;
 
-pub use differ::{Change, Spot};
+pub use differ::Change;
 pub use rule::{Level, Rule, all as rules};
 pub use source::Contract;
+pub use spot::Spot;
 pub use waiver::{catalogue, judge};
+
+pub(super) use parse::references;
 
 /// Compares two contracts.
 ///
@@ -38,6 +50,7 @@ pub use waiver::{catalogue, judge};
 #[must_use]
 pub fn compare<'a>(old: &'a Contract<'a>, new: &'a Contract<'a>, today: &'a str) -> Vec<Change> {
     let mut differ = differ::Differ::new(old.view(), new.view(), today);
+    differ.servers();
     differ.documents();
     differ.webhooks();
     differ.security_schemes();

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use regex::Regex;
+
 use super::{
     differ::Differ,
-    rule::{self, Direction, Rule},
+    keywords::asks,
+    rule::{self, Aspect, Direction, Effect, Rule},
     schema::{Sides, spot},
-    shape::Additional,
+    shape::{Additional, Shape},
     source::View,
-    tree::Node,
+    tree::{Node, Parts},
+    types,
 };
 
 impl<'a> Differ<'a> {
@@ -33,19 +37,63 @@ impl<'a> Differ<'a> {
             (Some(_), None) if was_hidden => {}
             (None, Some(_)) if is_hidden => {}
             (Some(old), Some(new)) if was_hidden != is_hidden => {
-                self.flipped((old, new), is_hidden, sides.new.required.contains(name), sides.direction);
+                let required = if is_hidden { &sides.old.required } else { &sides.new.required };
+                self.flipped((old, new), is_hidden, required.contains(name), sides.direction);
             }
             (Some(old), Some(new)) => {
                 self.requiredness(sides, name);
                 self.schemas(old, new, sides.direction);
             }
-            (Some(old), None) if !sides.new.required.contains(name) => self.property_removed(sides, name, old),
-            (None, Some(new)) if !sides.old.required.contains(name) => self.property_added(sides, name, new),
-            _ => self.requiredness(sides, name),
+            (Some(old), None) => match unnamed(&sides.new, name) {
+                Unnamed::Like(new) => {
+                    self.requiredness(sides, name);
+                    self.schemas(old, &new, sides.direction);
+                }
+                Unnamed::Any if sides.new.required.contains(name) => {
+                    self.requiredness(sides, name);
+                    self.schema_lost(sides, old, Effect::Widened);
+                }
+                Unnamed::Any | Unnamed::Nothing => self.property_removed(sides, name, old),
+            },
+            (None, Some(new)) => match unnamed(&sides.old, name) {
+                Unnamed::Like(old) => {
+                    let is_new = !sides.old.required.contains(name) && !sides.new.required.contains(name);
+                    if is_new {
+                        self.property_added(sides, name, new)
+                    } else {
+                        self.requiredness(sides, name)
+                    }
+                    self.schemas(&old, new, sides.direction);
+                }
+                Unnamed::Any if sides.old.required.contains(name) => {
+                    self.requiredness(sides, name);
+                    self.schema_lost(sides, new, Effect::Narrowed);
+                }
+                Unnamed::Any | Unnamed::Nothing => self.property_added(sides, name, new),
+            },
+            (None, None) => self.requiredness(sides, name),
         }
     }
 
-    /// Tells a property that became a part of one direction, or is none any more.
+    /// Reports a property that only one document has a schema for, while both name it as required.
+    ///
+    /// `parts` is the schema of that document; in the other one any value will do.
+    fn schema_lost(&mut self, sides: &Sides<'a>, parts: &[&'a Node<'a>], effect: Effect) {
+        let is_lost = effect == Effect::Widened;
+        let view = if is_lost { &self.old } else { &self.new };
+        if !parts.iter().any(|part| asks(view, part)) {
+            return;
+        }
+        let shown = types::told(Shape::of(view, parts).types);
+        let any = || "any type".to_owned();
+        let own = if shown == any() { "those of a schema".to_owned() } else { shown };
+        let other = if is_lost { &sides.parts.1 } else { &sides.parts.0 };
+        let Some(other) = spot(if is_lost { &self.new } else { &self.old }, other, "required") else { return };
+        let (spots, told) = if is_lost { ((parts[0], other), (own, any())) } else { ((other, parts[0]), (any(), own)) };
+        self.found(rule::of(Aspect::Type, effect, sides.direction), spots, told.0, told.1);
+    }
+
+    /// Tells a property that became a part of one direction, or is none any more; `is_required` where it was or is one.
     fn flipped(
         &mut self,
         (old, new): (&[&'a Node<'a>], &[&'a Node<'a>]),
@@ -54,7 +102,8 @@ impl<'a> Differ<'a> {
         direction: Direction,
     ) {
         let (keyword, rule) = match (direction, is_hidden, is_required) {
-            (Direction::Response, true, _) => ("writeOnly", rule::RESPONSE_WRITE_ONLY_ADDED),
+            (Direction::Response, true, true) => ("writeOnly", rule::RESPONSE_WRITE_ONLY_ADDED_REQUIRED),
+            (Direction::Response, true, false) => ("writeOnly", rule::RESPONSE_WRITE_ONLY_ADDED),
             (Direction::Response, false, _) => ("writeOnly", rule::RESPONSE_WRITE_ONLY_REMOVED),
             (_, true, _) => ("readOnly", rule::REQUEST_READ_ONLY_ADDED),
             (_, false, true) => ("readOnly", rule::REQUEST_READ_ONLY_REMOVED_REQUIRED),
@@ -78,14 +127,11 @@ impl<'a> Differ<'a> {
             && let (Some(old), Some(new)) =
                 (spot(&self.old, &sides.parts.0, "required"), spot(&self.new, &sides.parts.1, "required"))
         {
-            self.found(rule, (old, new), required(was), required(is));
+            self.found_of(name, rule, (old, new), (required(was), required(is)));
         }
     }
 
     fn property_removed(&mut self, sides: &Sides<'a>, name: &str, old: &[&'a Node<'a>]) {
-        if let Additional::Like(rest) = &sides.new.additional {
-            return self.schemas(old, rest, sides.direction);
-        }
         let was_required = sides.old.required.contains(name);
         let is_refused = matches!(sides.new.additional, Additional::Nothing);
         let rule = match (sides.direction, was_required, is_refused) {
@@ -109,6 +155,27 @@ impl<'a> Differ<'a> {
         if let (Some(old), Some(new)) = (spot(&self.old, &sides.parts.0, "properties"), new.first()) {
             self.found(rule, (old, new), String::new(), required(is_required));
         }
+    }
+}
+
+/// What a schema allows for a property that it does not name among its own.
+enum Unnamed<'a> {
+    Any,
+    Nothing,
+    Like(Parts<'a>),
+}
+
+/// Returns what holds for a property without a schema of its own: the patterns that match its name, else the rest.
+fn unnamed<'a>(shape: &Shape<'a>, name: &str) -> Unnamed<'a> {
+    let patterns = shape.keywords.subs.iter().filter(|((key, pattern), _)| {
+        *key == "patternProperties" && Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(name))
+    });
+    let matching: Parts<'a> = patterns.flat_map(|(_, parts)| parts.iter().copied()).collect();
+    match &shape.additional {
+        _ if !matching.is_empty() => Unnamed::Like(matching),
+        Additional::Any => Unnamed::Any,
+        Additional::Nothing => Unnamed::Nothing,
+        Additional::Like(parts) => Unnamed::Like(parts.clone()),
     }
 }
 

@@ -88,6 +88,7 @@ impl<'a> Differ<'a> {
                 differ.found(rule::PATH_PARAMETER_RENAMED, (old.item, new.item), told.0, told.1);
             });
         }
+        self.servers_of_path(old, new);
         for (method, node) in &olds {
             match news.iter().find(|(other, _)| other == method) {
                 Some((_, other)) => self.within(&title(method, old.name), |differ| {
@@ -110,6 +111,8 @@ impl<'a> Differ<'a> {
         self.parameters(both);
         self.body(both);
         self.responses(both);
+        self.callbacks(both);
+        self.servers_of_operation(both);
         self.security(both);
     }
 
@@ -245,9 +248,7 @@ impl<'a> Differ<'a> {
                 }
                 let written = (Written::of(&differ.old, before, "header"), Written::of(&differ.new, after, "header"));
                 differ.serialisation(rule::RESPONSE_HEADER_SERIALISATION_CHANGED, (before, after), &written);
-                if let (Some(old), Some(new)) = (before.get("schema"), after.get("schema")) {
-                    differ.schemas(&[old], &[new], Direction::Response);
-                }
+                differ.described((before, after), Direction::Response);
             });
         }
         for (name, node) in news.iter().filter(|(name, _)| !olds.contains_key(*name)) {

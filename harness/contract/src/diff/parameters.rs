@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use super::{
     differ::Differ,
+    keywords::asks,
     lifecycle::is_day,
     operations::{Operations, Path, slots},
-    rule::{self, Direction, Rule},
+    rule::{self, Aspect, Direction, Effect, Rule},
+    shape::Shape,
     source::View,
     tree::Node,
+    types,
     written::Written,
 };
 
@@ -91,11 +94,31 @@ impl<'a> Differ<'a> {
             let told = |is: bool| (if is { "may be empty" } else { "" }).to_owned();
             self.found(rule, (old, new), told(empty.0), told(empty.1));
         }
-        if let (Some(old), Some(new)) = (old.get("schema"), new.get("schema")) {
-            return self.schemas(&[old], &[new], Direction::Parameter);
+        match (old.get("content"), new.get("content")) {
+            (Some(_), Some(_)) => self.content((old, new), Direction::Request),
+            _ => self.described((old, new), Direction::Parameter),
         }
-        if let (Some(_), Some(_)) = (old.get("content"), new.get("content")) {
-            self.content((old, new), Direction::Request);
+    }
+
+    /// Compares the values of a parameter or a header: by its schema, or by that of its only media type; where only
+    /// one document has any, the other one takes every value.
+    pub(super) fn described(&mut self, (old, new): (&'a Node<'a>, &'a Node<'a>), direction: Direction) {
+        let of = |node: &'a Node<'a>| {
+            let media = || node.get("content")?.entries().first().and_then(|(_, media)| media.get("schema"));
+            node.get("schema").or_else(media)
+        };
+        let has = |view: &View<'a>, node| of(node).filter(|schema| asks(view, schema));
+        match (has(&self.old, old), has(&self.new, new)) {
+            (Some(old), Some(new)) => self.schemas(&[old], &[new], direction),
+            (None, None) => {}
+            (Some(was), None) => {
+                let told = types::told(Shape::of(&self.old, &[was]).types);
+                self.found(rule::of(Aspect::Type, Effect::Widened, direction), (was, new), told, types::told(None));
+            }
+            (None, Some(is)) => {
+                let told = types::told(Shape::of(&self.new, &[is]).types);
+                self.found(rule::of(Aspect::Type, Effect::Narrowed, direction), (old, is), types::told(None), told);
+            }
         }
     }
 }

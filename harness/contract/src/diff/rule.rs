@@ -137,6 +137,7 @@ rules! {
     REQUEST_READ_ONLY_REMOVED Warning "request-property-became-writable" "the property is read in requests now"
     REQUEST_READ_ONLY_REMOVED_REQUIRED Error "request-property-became-writable-required" "the property must be sent now"
     RESPONSE_WRITE_ONLY_ADDED Warning "response-property-became-write-only" "the property is no longer sent in responses"
+    RESPONSE_WRITE_ONLY_ADDED_REQUIRED Error "response-property-became-write-only-required" "the property was always sent and no longer is"
     RESPONSE_WRITE_ONLY_REMOVED Info "response-property-became-readable" "the property is sent in responses now"
     PROPERTY_DEPRECATED Info "property-deprecated" "the property is deprecated"
     REQUEST_DEFAULT_CHANGED Warning "request-default-changed" "the default of the value changed"
@@ -161,6 +162,16 @@ rules! {
     WEBHOOK_BODY_ADDED Info "webhook-body-added" "a body is sent now"
     WEBHOOK_BODY_BECAME_OPTIONAL Error "webhook-body-became-optional" "the body became optional"
     WEBHOOK_BODY_BECAME_REQUIRED Info "webhook-body-became-required" "the body is always sent"
+    CALLBACK_REMOVED Error "callback-removed" "the service no longer sends the request"
+    CALLBACK_ADDED Info "callback-added" "the service can send a new request"
+    CALLBACK_BODY_REMOVED Error "callback-body-removed" "no body is sent any more"
+    CALLBACK_BODY_ADDED Info "callback-body-added" "a body is sent now"
+    CALLBACK_BODY_BECAME_OPTIONAL Error "callback-body-became-optional" "the body became optional"
+    CALLBACK_BODY_BECAME_REQUIRED Info "callback-body-became-required" "the body is always sent"
+    SERVER_REMOVED Warning "server-removed" "the server was removed: callers that use its address must find another one"
+    SERVER_ADDED Info "server-added" "a new server"
+    SERVER_VARIABLE_NARROWED Warning "server-variable-narrowed" "a variable of the server lost a value, or has another default"
+    SERVER_VARIABLE_WIDENED Info "server-variable-widened" "a variable of the server has new values"
     NOT_COMPARED Warning "not-compared" "schemas are nested too deeply; deeper levels were not compared"
 }
 
@@ -272,7 +283,10 @@ fn can_change(aspect: Aspect) -> bool {
 
 /// Tells whether a limit where there was none is often only written down.
 fn can_be_limited(aspect: Aspect) -> bool {
-    matches!(aspect, Aspect::Minimum | Aspect::Maximum | Aspect::MaxLength | Aspect::MinItems | Aspect::MaxItems)
+    matches!(
+        aspect,
+        Aspect::Format | Aspect::Minimum | Aspect::Maximum | Aspect::MaxLength | Aspect::MinItems | Aspect::MaxItems
+    )
 }
 
 /// Lists every rule.

@@ -5,10 +5,12 @@
 
 use super::{
     differ::Differ,
+    format,
     rule::{self, Aspect, Direction, Effect},
-    shape::{self, ANY, ARRAY, Additional, Bound, LEAST, MOST, OBJECT, STRING, Shape},
+    shape::{Additional, Bound, LEAST, MOST, Shape},
     source::View,
     tree::Node,
+    types::{self, ANY, ARRAY, OBJECT, STRING},
 };
 
 /// How deep schemas may lie in each other.
@@ -86,7 +88,7 @@ impl<'a> Differ<'a> {
     fn types(&mut self, sides: &Sides<'a>) -> bool {
         let types = |shape: &Shape<'_>| if shape.is_never { 0 } else { shape.types.unwrap_or(ANY) };
         let (old, new) = (types(&sides.old), types(&sides.new));
-        let told = |types| if types == 0 { "nothing".to_owned() } else { shape::told(Some(types)) };
+        let told = |types| if types == 0 { "nothing".to_owned() } else { types::told(Some(types)) };
         if old == new {
             return true;
         }
@@ -117,7 +119,7 @@ impl<'a> Differ<'a> {
     /// Compares a plain parameter with a list: one value is written as the list of it, so the elements tell.
     fn listed(&mut self, sides: &Sides<'a>) -> bool {
         let effect = if sides.new.least[1] > 1.0 { Effect::Changed } else { Effect::Widened };
-        let told = (shape::told(sides.old.types), shape::told(sides.new.types));
+        let told = (types::told(sides.old.types), types::told(sides.new.types));
         self.differs(sides, Aspect::Type, effect, "type", told);
         self.within("[*]", |differ| differ.schemas(&sides.parts.0, &sides.new.items, sides.direction));
         false
@@ -139,18 +141,17 @@ impl<'a> Differ<'a> {
         if sides.old.types != sides.new.types {
             return;
         }
-        let effect = match (sides.old.format, sides.new.format) {
-            (old, new) if old == new => return,
-            (None, Some(_)) | (Some("int64"), Some("int32")) | (Some("double"), Some("float")) => Effect::Narrowed,
-            (Some(_), None) | (Some("int32"), Some("int64")) | (Some("float"), Some("double")) => Effect::Widened,
-            _ => Effect::Changed,
-        };
-        let told = |format: Option<&str>| format.unwrap_or("no format").to_owned();
-        self.differs(sides, Aspect::Format, effect, "format", (told(sides.old.format), told(sides.new.format)));
+        if let Some(effect) = format::effect(&sides.old, &sides.new) {
+            let told = |format: Option<&str>| format.unwrap_or("no format").to_owned();
+            self.differs(sides, Aspect::Format, effect, "format", (told(sides.old.format), told(sides.new.format)));
+        }
     }
 
     fn values(&mut self, sides: &Sides<'a>) {
-        let keyword = if spot_of(&self.new, &sides.parts.1, "const").is_some() { "const" } else { "enum" };
+        let written = ["const", "enum", "oneOf", "anyOf"].into_iter().find(|key| {
+            spot_of(&self.new, &sides.parts.1, key).or_else(|| spot_of(&self.old, &sides.parts.0, key)).is_some()
+        });
+        let keyword = written.unwrap_or("enum");
         match (&sides.old.values, &sides.new.values) {
             (None, Some(new)) => {
                 let told = (String::new(), list(new.iter()));

@@ -4,19 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     super::dialect::Version,
+    constants::{self, Constants},
     keywords::{Keywords, asks},
     source::View,
     tree::{Datum, Node, Parts},
+    types::{ANY, ARRAY, BOOLEAN, FRACTION, INTEGER, OBJECT, STRING, bits, type_of, types_in},
 };
-
-pub(super) const STRING: u8 = 1;
-pub(super) const INTEGER: u8 = 2;
-/// Numbers that are no integers: `number` is both.
-pub(super) const FRACTION: u8 = 4;
-const BOOLEAN: u8 = 8;
-pub(super) const ARRAY: u8 = 16;
-pub(super) const OBJECT: u8 = 32;
-pub(super) const ANY: u8 = 63;
 
 /// How deep `allOf` may lie in `allOf`.
 const DEPTH: usize = 32;
@@ -122,31 +115,35 @@ impl<'a> Shape<'a> {
         let Some(declared) = node.get("type") else {
             return self.values_of(node, None);
         };
-        let one = std::slice::from_ref(declared);
-        let names = if declared.items().is_empty() { one } else { declared.items() };
-        let names: Vec<&str> = names.iter().filter_map(Node::as_text).collect();
-        let types = names.iter().fold(0, |all, name| all | bits(name));
-        let null = names.contains(&"null") || (view.version == Version::V3_0 && node.is_true("nullable"));
+        let (types, null) = types_in(declared);
+        let null = null || (view.version == Version::V3_0 && node.is_true("nullable"));
         // `type: "null"` alone allows no other type; nothing but null is left.
         self.types = Some(self.types.unwrap_or(ANY) & types);
         self.null = Some(self.null.unwrap_or(true) && null);
         self.values_of(node, Some(null));
     }
 
+    /// Takes the values that a schema lists by `enum` and by `const`; with both, those that are in both.
     fn values_of(&mut self, node: &'a Node<'a>, null: Option<bool>) {
-        let listed = node.get("enum").map(|list| list.items().iter().collect::<Vec<_>>());
-        let Some(listed) = listed.or_else(|| node.get("const").map(|value| vec![value])) else { return };
-        let has_null = listed.iter().any(|value| matches!(value.value, Datum::Null));
-        if null.is_none() {
+        for key in ["enum", "const"] {
+            let Some(listed) = node.get(key) else { continue };
+            let listed = if key == "enum" { listed.items() } else { std::slice::from_ref(listed) };
             let types = listed.iter().fold(0, |all, value| all | type_of(value));
-            self.types = Some(self.types.unwrap_or(ANY) & types);
-            self.null = Some(self.null.unwrap_or(true) && has_null);
+            let (nulls, rest): (Vec<_>, Vec<_>) = listed.iter().partition(|value| matches!(value.value, Datum::Null));
+            let values = rest.into_iter().map(Node::canonical).collect();
+            self.allow(Constants { values, types, has_null: !nulls.is_empty() }, null.is_none());
         }
-        let texts: BTreeSet<String> =
-            listed.iter().filter(|v| !matches!(v.value, Datum::Null)).map(|v| v.canonical()).collect();
+    }
+
+    /// Allows no other values than these; their types count where the schema names none beside them.
+    fn allow(&mut self, constants: Constants, is_typed: bool) {
+        if is_typed {
+            self.types = Some(self.types.unwrap_or(ANY) & constants.types);
+            self.null = Some(self.null.unwrap_or(true) && constants.has_null);
+        }
         self.values = Some(match self.values.take() {
-            Some(values) => values.intersection(&texts).cloned().collect(),
-            None => texts,
+            Some(values) => values.intersection(&constants.values).cloned().collect(),
+            None => constants.values,
         });
     }
 
@@ -202,12 +199,12 @@ impl<'a> Shape<'a> {
         self.items.extend(node.get("items").filter(|items| asks(view, items)));
         let open = ["additionalProperties", "unevaluatedProperties"].into_iter().filter_map(|key| node.get(key));
         for rest in open {
-            let resolved = view.follow(rest);
-            match (&mut self.additional, resolved.as_bool(), resolved.entries().is_empty()) {
-                (Additional::Nothing, ..) | (_, Some(true), _) | (_, None, true) => {}
-                (additional, Some(false), _) => *additional = Additional::Nothing,
-                (Additional::Like(parts), ..) => parts.push(rest),
-                (additional, ..) => *additional = Additional::Like(vec![rest]),
+            match &mut self.additional {
+                Additional::Nothing => {}
+                _ if !asks(view, rest) => {}
+                additional if view.follow(rest).as_bool() == Some(false) => *additional = Additional::Nothing,
+                Additional::Like(parts) => parts.push(rest),
+                additional => *additional = Additional::Like(vec![rest]),
             }
         }
     }
@@ -227,7 +224,12 @@ impl<'a> Shape<'a> {
             let members = node.get(key).map(Node::items).unwrap_or_default();
             let (nulls, rest): (Vec<&Node<'_>>, Vec<&Node<'_>>) =
                 members.iter().partition(|member| view.follow(member).text("type") == Some("null"));
-            if let [only] = rest.as_slice() {
+            let rest = if key == "anyOf" { constants::without_absorbed(view, rest) } else { rest };
+            let all: Vec<&'a Node<'a>> = members.iter().collect();
+            if let Some(values) = constants::of_choice(view, &all, key).filter(|_| all.len() > 1) {
+                let is_nullable = self.null == Some(true) && view.version == Version::V3_0;
+                self.allow(Constants { has_null: values.has_null || is_nullable, ..values }, true);
+            } else if let [only] = rest.as_slice() {
                 let before = self.null;
                 self.add(view, only, depth - 1);
                 if !nulls.is_empty() {
@@ -247,6 +249,7 @@ impl<'a> Shape<'a> {
 
     /// Adds what a schema means that does not say its type.
     fn complete(&mut self) {
+        self.complete_values();
         if self.types.is_none() && self.one_of.is_empty() && self.any_of.is_empty() {
             let object = !self.properties.is_empty() || !self.required.is_empty();
             let array = !self.items.is_empty();
@@ -270,6 +273,29 @@ impl<'a> Shape<'a> {
     }
 }
 
+impl Shape<'_> {
+    /// Leaves out listed values that the types beside the list do not allow; a list of both booleans is their type.
+    fn complete_values(&mut self) {
+        let Some(types) = self.types else { return };
+        let Some(values) = &mut self.values else { return };
+        let is_allowed = |text: &String| {
+            let kind = match text.as_bytes().first() {
+                Some(b'"') => STRING,
+                Some(b'[') => ARRAY,
+                Some(b'{') => OBJECT,
+                Some(b't' | b'f') => BOOLEAN,
+                _ if text.parse::<f64>().is_ok_and(|number| number.fract() == 0.0) => INTEGER,
+                _ => FRACTION,
+            };
+            types & kind != 0
+        };
+        values.retain(is_allowed);
+        if types == BOOLEAN && values.len() == 2 {
+            self.values = None;
+        }
+    }
+}
+
 impl Bound {
     pub(super) fn is_above(&self, other: &Bound) -> bool {
         self.limit > other.limit || (self.limit == other.limit && self.is_excluded && !other.is_excluded)
@@ -281,18 +307,6 @@ impl Bound {
 
     pub(super) fn told(&self) -> String {
         format!("{}{}", self.limit, if self.is_excluded { " itself excluded" } else { "" })
-    }
-}
-
-fn bits(name: &str) -> u8 {
-    match name {
-        "string" => STRING,
-        "integer" => INTEGER,
-        "number" => INTEGER | FRACTION,
-        "boolean" => BOOLEAN,
-        "array" => ARRAY,
-        "object" => OBJECT,
-        _ => 0,
     }
 }
 
@@ -308,32 +322,4 @@ fn plain_types(members: &[&Node<'_>], key: &str) -> Option<u8> {
             (is_plain && (key == "anyOf" || all & types == 0)).then_some(all | types)
         })
         .filter(|types| *types != 0)
-}
-
-fn type_of(node: &Node<'_>) -> u8 {
-    match &node.value {
-        Datum::Null => 0,
-        Datum::Bool(_) => BOOLEAN,
-        Datum::Number(_) if node.as_number().is_some_and(|number| number.fract() == 0.0) => INTEGER,
-        Datum::Number(_) => INTEGER | FRACTION,
-        Datum::Text(_) => STRING,
-        Datum::List(_) => ARRAY,
-        Datum::Map(_) => OBJECT,
-    }
-}
-
-/// Writes types as a schema does.
-pub(super) fn told(types: Option<u8>) -> String {
-    let Some(types) = types.filter(|types| *types != ANY) else { return "any type".to_owned() };
-    let number = types & FRACTION != 0;
-    let all = [
-        (STRING, "string"),
-        (FRACTION, "number"),
-        (if number { 0 } else { INTEGER }, "integer"),
-        (BOOLEAN, "boolean"),
-        (ARRAY, "array"),
-        (OBJECT, "object"),
-    ];
-    let names: Vec<&str> = all.iter().filter(|(bit, _)| types & bit != 0).map(|(_, name)| *name).collect();
-    if names.is_empty() { "null only".to_owned() } else { names.join(" or ") }
 }

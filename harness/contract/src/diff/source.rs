@@ -3,10 +3,18 @@
 use std::collections::HashMap;
 
 use super::{
-    super::{dialect::Version, document::Format, error::ContractError},
-    json,
-    tree::{Datum, Node},
-    yaml,
+    super::{
+        anchor,
+        dialect::Version,
+        error::ContractError,
+        files::Files,
+        format::Format,
+        walk::{Tree, objects},
+    },
+    bundle::{self, Origin},
+    parse::{resolve, tree_of, version},
+    spot::Spot,
+    tree::Node,
 };
 
 /// How many references may lead to references before it is called a circle.
@@ -17,6 +25,8 @@ const HOPS: usize = 32;
 pub struct Contract<'t> {
     root: Node<'t>,
     version: Version,
+    /// Where its values were written, if it has several files.
+    origin: Option<Origin<'t>>,
 }
 
 impl<'t> Contract<'t> {
@@ -25,38 +35,37 @@ impl<'t> Contract<'t> {
     /// # Errors
     /// [`ContractError`] with line and column, or with the JSON pointer of the reference that cannot be followed.
     pub fn read(text: &'t str, format: Format) -> Result<Self, ContractError> {
-        let root = match format {
-            Format::Json => json::read(text)?,
-            Format::Yaml => yaml::read(text)?,
-        };
+        let mut root = tree_of(text, format)?;
         let version = version(&root)?;
-        View::of(&root, version).verify(&root)?;
-        Ok(Contract { root, version })
+        if anchor::may_be_in(text) {
+            resolve(&mut root)?;
+        }
+        let contract = Contract { root, version, origin: None };
+        contract.view().verify()?;
+        Ok(contract)
+    }
+
+    /// Reads a document with the files that it refers to.
+    ///
+    /// # Errors
+    /// As [`Contract::read`]; of several files with the file and the line of the reference.
+    pub fn of(files: &'t Files) -> Result<Self, ContractError> {
+        if files.is_single() {
+            return Contract::read(files.text(), files.format());
+        }
+        let (root, origin) = bundle::bundle(files)?;
+        let contract = Contract { version: version(&root)?, root, origin: Some(origin) };
+        contract.view().verify()?;
+        Ok(contract)
     }
 
     pub(super) fn view(&self) -> View<'_> {
-        View::of(&self.root, self.version)
+        View::of(&self.root, self.version, self.origin.as_ref())
     }
-}
 
-fn version(root: &Node<'_>) -> Result<Version, ContractError> {
-    let found = match (root.get("openapi"), root.get("swagger")) {
-        (Some(node), _) => match written(node) {
-            text if text == "3.0" || text.starts_with("3.0.") => return Ok(Version::V3_0),
-            text if text == "3.1" || text.starts_with("3.1.") => return Ok(Version::V3_1),
-            text => format!("version {text} is not supported"),
-        },
-        (None, Some(node)) => format!("Swagger {} is not supported", written(node)),
-        (None, None) => "there is no key `openapi`".to_owned(),
-    };
-    Err(ContractError::Version { found })
-}
-
-/// Returns a scalar as it stands in the file: YAML reads `openapi: 3.0` as a number.
-fn written(node: &Node<'_>) -> String {
-    match &node.value {
-        Datum::Text(text) | Datum::Number(text) => text.to_string(),
-        _ => node.canonical(),
+    /// Returns the document as a value of `serde_json`.
+    pub(in super::super) fn value(&self) -> serde_json::Value {
+        self.root.json()
     }
 }
 
@@ -66,15 +75,25 @@ pub(super) struct View<'a> {
     pub(super) root: &'a Node<'a>,
     pub(super) version: Version,
     components: HashMap<(&'a str, &'a str), &'a Node<'a>>,
+    origin: Option<&'a Origin<'a>>,
 }
 
 impl<'a> View<'a> {
-    fn of(root: &'a Node<'a>, version: Version) -> Self {
+    fn of(root: &'a Node<'a>, version: Version, origin: Option<&'a Origin<'a>>) -> Self {
         let sections = root.get("components").map(Node::entries).unwrap_or_default();
         let components = sections.iter().flat_map(|(section, node)| {
             node.entries().iter().map(move |(name, node)| ((section.as_ref(), name.as_ref()), node))
         });
-        View { root, version, components: components.collect() }
+        View { root, version, components: components.collect(), origin }
+    }
+
+    /// Returns where a node was written.
+    pub(super) fn spot(&self, node: &Node<'_>) -> Spot {
+        let (file, pointer) = match self.origin {
+            None => (None, self.root.pointer(node.id)),
+            Some(origin) => origin.of(node.id),
+        };
+        Spot { file: file.map(str::to_owned), pointer, line: node.line }
     }
 
     /// Follows the references of a node to what they name.
@@ -93,33 +112,33 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn target(&self, reference: &str) -> Option<&'a Node<'a>> {
-        let pointer = reference.strip_prefix('#')?;
+        // A fragment that is no pointer is the name of an anchor, and `resolve` knew none of that name.
+        let pointer = reference.strip_prefix('#').filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
         let parts = pointer.strip_prefix("/components/").and_then(|rest| rest.split_once('/'));
         let plain = parts.filter(|(_, name)| !name.contains(['/', '~', '%']));
         match plain {
             Some((section, name)) => self.components.get(&(section, name)).copied(),
-            None => self.root.at(&super::super::reference::percent_decoded(pointer)),
+            None => self.root.at(&super::super::fragment::percent_decoded(pointer)),
         }
     }
 
     /// Checks every reference: it stays inside the document, leads to something, and not in a circle.
-    fn verify(&self, node: &'a Node<'a>) -> Result<(), ContractError> {
-        if let Some(reference) = node.text("$ref") {
-            self.verify_one(node, reference)?;
-        }
-        let members = node.entries().iter().filter(|(key, node)| !is_data(key, node));
-        members.map(|(_, node)| node).chain(node.items()).try_for_each(|node| self.verify(node))
+    fn verify(&self) -> Result<(), ContractError> {
+        objects(self.root, &mut |node, _| match node.text("$ref") {
+            Some(reference) => self.verify_one(node, reference),
+            None => Ok(()),
+        })
     }
 
     fn verify_one(&self, node: &'a Node<'a>, reference: &str) -> Result<(), ContractError> {
-        let at = || format!("#{}", self.root.pointer(node.id));
+        let at = || match self.origin {
+            None => format!("#{}", self.root.pointer(node.id)),
+            Some(origin) => origin.place(node),
+        };
         let (mut next, mut name) = (node, reference.to_owned());
         for _ in 0..HOPS {
             let error = |reference: String| match reference.strip_prefix('#') {
                 None => ContractError::Remote { at: at(), reference },
-                Some(pointer) if !pointer.is_empty() && !pointer.starts_with('/') => {
-                    ContractError::Anchor { at: at(), reference }
-                }
                 Some(_) => ContractError::Dangling { at: at(), reference },
             };
             next = self.target(&name).ok_or_else(|| error(name.clone()))?;
@@ -133,13 +152,20 @@ impl<'a> View<'a> {
     }
 }
 
-/// Tells whether a member holds data, in which a `$ref` is nobody's reference.
-fn is_data(key: &str, node: &Node<'_>) -> bool {
-    let data = matches!(key, "example" | "default" | "enum" | "const") || key.starts_with("x-");
-    // A property may have such a name; its schema is an object that says so.
-    data && !["type", "$ref", "allOf", "properties"].iter().any(|word| node.get(word).is_some_and(is_keyword))
-}
+impl Tree for Node<'_> {
+    fn members(&self) -> impl Iterator<Item = (&str, &Self)> {
+        self.entries().iter().map(|(key, node)| (key.as_ref(), node))
+    }
 
-fn is_keyword(node: &Node<'_>) -> bool {
-    matches!(node.value, Datum::Text(_) | Datum::List(_) | Datum::Map(_))
+    fn elements(&self) -> &[Self] {
+        self.items()
+    }
+
+    fn member(&self, key: &str) -> Option<&Self> {
+        self.get(key)
+    }
+
+    fn word(&self) -> Option<&str> {
+        self.as_text()
+    }
 }

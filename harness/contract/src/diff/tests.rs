@@ -191,8 +191,8 @@ fn a_change_names_its_place_in_both_files() {
     assert_eq!(change.id, "response-maximum-widened");
     assert_eq!(change.place, "GET /orders/{id} response 200 application/json $.total");
     assert_eq!((change.before.as_str(), change.after.as_str()), ("10", "20"));
-    assert_eq!(change.old, Spot { pointer: pointer.to_owned(), line: 16 });
-    assert_eq!(change.new, Spot { pointer: pointer.to_owned(), line: 9 });
+    assert_eq!(change.old, Spot { file: None, pointer: pointer.to_owned(), line: 16 });
+    assert_eq!(change.new, Spot { file: None, pointer: pointer.to_owned(), line: 9 });
 }
 
 #[rstest]
@@ -216,9 +216,22 @@ fn a_change_names_its_place_in_both_files() {
 )]
 #[case::circle(r##"{"openapi":"3.1.0","x":{"$ref":"#/y"},"y":{"$ref":"#/x"}}"##, Format::Json, "refers to itself")]
 #[case::empty("", Format::Yaml, "the file is empty")]
+#[case::json_twice(
+    "{\n\"openapi\": \"3.1.0\",\n\"paths\": {},\n\"paths\": {}}",
+    Format::Json,
+    "line 4, column 1: the key `paths` is defined twice"
+)]
+#[case::json_twice_below(
+    "{\"openapi\": \"3.1.0\", \"paths\": {\"/a\": {\n\"get\": {},\n\"g\\u0065t\": {}}}}",
+    Format::Json,
+    "line 3, column 1: the key `get` is defined twice"
+)]
 fn a_text_that_is_no_contract_says_why(#[case] text: &str, #[case] format: Format, #[case] why: &str) {
     let error = Contract::read(text, format).unwrap_err().to_string();
     assert!(error.contains(why), "{error}");
+    let error = super::super::Document::parse(text, format).unwrap_err().to_string();
+    let line = why.split(',').next().unwrap();
+    assert!(!line.starts_with("line") || error.starts_with(line), "{error}");
 }
 
 #[test]
@@ -245,4 +258,110 @@ fn schemas_that_lie_too_deep_are_told() {
     };
     let found = changes(&nested("{}"), &nested("{\"type\":\"string\"}"));
     assert_eq!(levels(&found), one("not-compared".to_owned(), "warning"));
+}
+
+const MERGED: &str = "\
+openapi: 3.1.0
+x-base: &base {type: object, description: b, properties: {a: {type: string}}}
+x-more: &more {required: [a], description: c}
+paths:
+  /a:
+    post:
+      requestBody:
+        content:
+          application/json:
+            schema:
+              <<: *base
+              description: mine
+";
+
+#[rstest]
+#[case::own_key_after_it(MERGED.to_owned())]
+#[case::own_key_before_it(MERGED.replace("<<: *base\n              description: mine", "description: mine\n              <<: *base"))]
+#[case::several(MERGED.replace("<<: *base", "<<: [*base, *more]"))]
+#[case::in_flow_form(MERGED.replace("\n              <<: *base\n              description: mine", " {<<: *base, description: mine}"))]
+fn an_own_key_wins_over_a_merged_one(#[case] text: String) {
+    let contract = Contract::read(&text, Format::Yaml).unwrap();
+    let view = contract.view();
+    let schema = "/paths/~1a/post/requestBody/content/application~1json/schema";
+    let node = view.root.at(schema).unwrap();
+    assert_eq!(node.text("description"), Some("mine"));
+    assert_eq!(node.get("required").is_some(), text.contains("[*base, *more]"));
+    let below = view.root.at(&format!("{schema}/properties/a/type")).unwrap();
+    assert_eq!(view.root.pointer(below.id), format!("{schema}/properties/a/type"));
+    let document = super::super::Document::parse(&text, Format::Yaml).unwrap();
+    assert_eq!(document.root().pointer(schema).unwrap()["description"], "mine");
+}
+
+#[rstest]
+#[case::a_text("<<: base")]
+#[case::a_list_of_texts("<<: [base]")]
+fn a_merge_key_without_a_mapping_is_refused(#[case] merge: &str) {
+    let error = Contract::read(&MERGED.replace("<<: *base", merge), Format::Yaml).unwrap_err().to_string();
+    assert!(error.starts_with("line 11, column 1: a merge key `<<` needs a mapping"), "{error}");
+}
+
+/// A document whose response is `schema`, with these schemas as components.
+fn named(schema: &Value, schemas: &Value) -> String {
+    json!({ "openapi": "3.1.0", "paths": { "/a": { "get": { "responses": { "default": { "description": "ok", "content": {
+        "application/json": { "schema": schema }
+    } } } } } }, "components": { "schemas": schemas } })
+    .to_string()
+}
+
+#[rstest]
+#[case::anchor(json!({"$ref": "#order"}), json!({"Order": {"$anchor": "order", "type": "TYPE"}}))]
+#[case::dynamic(json!({"$dynamicRef": "#order"}), json!({"Order": {"$dynamicAnchor": "order", "type": "TYPE"}}))]
+#[case::id(json!({"$ref": "https://a.example/s/order"}), json!({"Order": {"$id": "https://a.example/s/order", "type": "TYPE"}}))]
+#[case::next_to_an_id(json!({"$ref": "#/components/schemas/Orders"}), json!({
+    "Orders": {"$id": "https://a.example/s/orders", "type": "array", "items": {"$ref": "order"}},
+    "Order": {"$id": "https://a.example/s/order", "type": "TYPE"}
+}))]
+#[case::below_an_id(json!({"$ref": "#/components/schemas/Orders"}), json!({
+    "Orders": {"$id": "urn:orders", "type": "array", "items": {"$ref": "#/$defs/one"}, "$defs": {"one": {"type": "TYPE"}}}
+}))]
+#[case::an_anchor_of_an_id(json!({"$ref": "urn:orders#one"}), json!({
+    "Orders": {"$id": "urn:orders", "$defs": {"one": {"$anchor": "one", "type": "TYPE"}}}, "Other": {"$anchor": "one"}
+}))]
+fn a_type_changes_behind_a_name(#[case] schema: Value, #[case] schemas: Value) {
+    let of = |name: &str| named(&schema, &schemas).replace("TYPE", name);
+    let found = levels(&changes(&of("string"), &of("integer")));
+    assert_eq!(found, one("response-type-changed".to_owned(), "error"));
+    let document = super::super::Document::parse(&of("integer"), Format::Json).unwrap();
+    let headers = [("content-type".to_owned(), "application/json".to_owned())];
+    let body = if schemas["Orders"]["type"] == "array" { "[\"x\"]" } else { "\"x\"" };
+    let answer = super::super::Answer { status: 200, headers: &headers, body: body.as_bytes(), truncated: false };
+    let checked = super::super::check(&document, &document.operations()[0], &answer);
+    assert_eq!(checked.findings.len(), 1, "{checked:?}");
+}
+
+#[rstest]
+#[case::anchor(json!({"$ref": "#order"}), json!({}), "`#order` is not in the document")]
+#[case::anchor_of_others(json!({"$ref": "#order"}), json!({"Order": {"$anchor": "orders"}}), "`#order` is not in the document")]
+#[case::pointer_in_a_default_response(json!({"$ref": "#/components/schemas/Nope"}), json!({}), "`#/components/schemas/Nope` is not")]
+#[case::below_a_property_called_example(
+    json!({"properties": {"example": {"oneOf": [{"$ref": "#/components/schemas/Nope"}]}}}), json!({}), "`#/components/schemas/Nope` is not")]
+#[case::dynamic(json!({"$dynamicRef": "#nope"}), json!({}), "`#nope` is not in the document")]
+#[case::dynamic_of_several(
+    json!({"$dynamicRef": "#node"}),
+    json!({"A": {"$dynamicAnchor": "node"}, "B": {"$id": "urn:b", "$dynamicAnchor": "node"}, "C": {"$dynamicAnchor": "other"}}),
+    "`$dynamicRef: #node` may lead to several schemas (#/components/schemas/A, #/components/schemas/B)")]
+#[case::recursive(json!({"$recursiveRef": "#"}), json!({}), "`$recursiveRef` is not supported here")]
+#[case::unknown_id(json!({"$ref": "urn:nope"}), json!({"A": {"$id": "urn:a"}}), "`urn:nope` points outside of the document")]
+fn a_reference_that_leads_nowhere_is_refused_by_name(#[case] schema: Value, #[case] schemas: Value, #[case] why: &str) {
+    let text = named(&schema, &schemas);
+    let error = Contract::read(&text, Format::Json).unwrap_err().to_string();
+    assert!(error.contains(why), "{error}");
+    let error = super::super::Document::parse(&text, Format::Json).unwrap_err().to_string();
+    assert!(error.contains(why), "{error}");
+}
+
+#[test]
+fn what_looks_like_a_reference_in_data_is_none() {
+    let data = json!({"$ref": "#/nope", "$id": "a", "$anchor": "b"});
+    let schema = json!({"type": "object", "default": data, "examples": [data], "x-y": data, "enum": [data]});
+    let text = named(&schema, &json!({}))
+        .replace("\"schema\"", &format!("\"examples\": {{\"a\": {{\"value\": {data}}}}}, \"schema\""));
+    Contract::read(&text, Format::Json).unwrap();
+    super::super::Document::parse(&text, Format::Json).unwrap();
 }

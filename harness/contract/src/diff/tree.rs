@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 
-use super::super::reference::escaped;
+use serde_json::{Number, Value};
+
+use super::super::fragment::escaped;
 
 /// A value of the file, where it begins, and its number.
 #[derive(Clone, Debug)]
@@ -31,8 +33,7 @@ pub(super) type Parts<'a> = Vec<&'a Node<'a>>;
 
 impl<'t> Node<'t> {
     pub(super) fn get(&self, key: &str) -> Option<&Node<'t>> {
-        // The last one counts where a JSON file has a key twice, as with every JSON reader.
-        self.entries().iter().rev().find(|(name, _)| name == key).map(|(_, node)| node)
+        self.entries().iter().find(|(name, _)| name == key).map(|(_, node)| node)
     }
 
     pub(super) fn entries(&self) -> &[(Cow<'t, str>, Node<'t>)] {
@@ -82,6 +83,18 @@ impl<'t> Node<'t> {
         })
     }
 
+    /// Returns the node at a JSON pointer, to be changed.
+    pub(super) fn at_mut(&mut self, pointer: &str) -> Option<&mut Node<'t>> {
+        pointer.split('/').skip(1).try_fold(self, |node, part| {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            match &mut node.value {
+                Datum::List(items) => items.get_mut(part.parse::<usize>().ok()?),
+                Datum::Map(entries) => entries.iter_mut().find(|(key, _)| *key == part).map(|(_, node)| node),
+                _ => None,
+            }
+        })
+    }
+
     /// Returns the JSON pointer of the node with this id, seen from this one.
     pub(super) fn pointer(&self, id: u32) -> String {
         let (mut node, mut pointer) = (self, String::new());
@@ -102,6 +115,35 @@ impl<'t> Node<'t> {
             node = child;
         }
         pointer
+    }
+
+    /// Collects what references lead to that leave the file.
+    pub(super) fn references(&self, found: &mut Vec<String>) {
+        for (key, node) in self.entries() {
+            match node.as_text() {
+                Some(text) if key == "$ref" && !text.starts_with('#') => found.push(text.to_owned()),
+                _ => node.references(found),
+            }
+        }
+        self.items().iter().for_each(|item| item.references(found));
+    }
+
+    /// Returns the value as `serde_json` has it; a number that it cannot hold stays a text.
+    pub(super) fn json(&self) -> Value {
+        match &self.value {
+            Datum::Null => Value::Null,
+            Datum::Bool(value) => Value::from(*value),
+            Datum::Number(text) => {
+                let plain = || serde_json::from_str::<Number>(text).ok();
+                let other = || Number::from_f64(text.parse().ok()?);
+                plain().or_else(other).map_or_else(|| Value::from(text.as_ref()), Value::Number)
+            }
+            Datum::Text(text) => Value::from(text.as_ref()),
+            Datum::List(items) => items.iter().map(Node::json).collect(),
+            Datum::Map(entries) => {
+                Value::Object(entries.iter().map(|(key, node)| (key.to_string(), node.json())).collect())
+            }
+        }
     }
 
     /// Tells whether both hold the same, in the same order, and no reference: nothing can differ then.

@@ -1,12 +1,15 @@
 //! Changes as findings, and which of them a waiver accepts.
 
-use std::path::Path;
+use std::collections::HashMap;
 
-use super::{Change, Level, Rule, rules};
+use super::{
+    super::files::{beside, file_of},
+    Change, Level, Rule, Spot, rules,
+};
 use stagegate_base::{
     finding::{self, Finding, Place},
     record::Severity,
-    text::{cut, one_line},
+    text::{counted, cut, one_line},
     waiver::{Waiver, Waivers},
 };
 
@@ -62,28 +65,68 @@ pub fn judge(changes: &[Change], (old, new): (&str, &str), waivers: &Waivers, to
     let mut findings: Vec<Finding> = changes.iter().map(|change| finding(change, old, new)).collect();
     let examined = |waiver: &Waiver| known.iter().any(|rule| rule.id == waiver.code);
     waivers.apply(&mut findings, today, (&EXPIRED, &UNUSED), Waiver::covers, examined);
+    let mut findings = grouped(findings);
     findings.sort_by_key(|finding| (!finding.is_open(), finding.severity));
     findings
 }
 
+/// How many of the other places are named in a finding's text.
+const NAMED: usize = 3;
+
+/// Makes one finding of those about one and the same change of both files, with all its places.
+fn grouped(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut kept: Vec<Finding> = Vec::with_capacity(findings.len());
+    let mut known = HashMap::new();
+    for finding in findings {
+        let key = (finding.code.clone(), finding.aliases.clone(), finding.aspect.clone(), finding.waived.clone());
+        match known.get(&key) {
+            // Without a pointer nobody knows whether it is the same.
+            Some(at) if !key.1.is_empty() => {
+                let first: &mut Finding = &mut kept[*at];
+                if finding.found == first.found {
+                    first.places.push(finding.place.object);
+                } else {
+                    kept.push(finding);
+                }
+            }
+            _ => {
+                known.insert(key, kept.len());
+                kept.push(finding);
+            }
+        }
+    }
+    for finding in kept.iter_mut().filter(|finding| !finding.places.is_empty()) {
+        let more = finding.places.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {}", counted(more, "more place")) } else { String::new() };
+        let named: Vec<&str> = finding.places.iter().take(NAMED).map(String::as_str).collect();
+        finding.found = format!("{}; also at {}{more}", finding.found, cut(&named.join(", "), 400));
+    }
+    kept
+}
+
 fn finding(change: &Change, old: &str, new: &str) -> Finding {
-    let pointers = [&change.old.pointer, &change.new.pointer];
+    let revision = old.strip_suffix(file_of(old)).unwrap_or_default();
+    let was = format!("{revision}{}", path(old, &change.old));
     Finding {
         code: change.id.into(),
         severity: change.level.severity(),
-        place: Place::of(one_line(&change.place)).within(file_of(new), change.new.line as usize),
-        found: cut(&format!("{}{}; old {}:{}", change.text, sides(change), one_line(old), change.old.line), 400),
-        aliases: pointers.into_iter().flat_map(|pointer| [pointer.clone(), format!("#{pointer}")]).collect(),
+        place: Place::of(one_line(&change.place)).within(path(new, &change.new), change.new.line as usize),
+        found: cut(&format!("{}{}; old {}:{}", change.text, sides(change), one_line(&was), change.old.line), 400),
+        aspect: change.part.clone(),
+        aliases: [&change.old, &change.new].into_iter().flat_map(aliases).collect(),
         ..Finding::default()
     }
 }
 
-/// Returns the file that a name stands for: of `git:REV:PATH` the path.
-fn file_of(name: &str) -> &str {
-    match name.strip_prefix("git:").and_then(|rest| rest.split_once(':')) {
-        Some((_, path)) if Path::new(path).file_name().is_some() => path,
-        _ => name,
-    }
+/// Returns what a waiver may call a place, beside what a caller calls it.
+fn aliases(spot: &Spot) -> Vec<String> {
+    let short = spot.file.is_none().then(|| spot.pointer.clone());
+    short.into_iter().chain([spot.reference()]).collect()
+}
+
+/// Returns the file of a place, of a document that somebody calls `document`.
+fn path(document: &str, spot: &Spot) -> String {
+    spot.file.as_deref().map_or_else(|| file_of(document).to_owned(), |file| beside(document, file))
 }
 
 fn sides(change: &Change) -> String {
@@ -97,6 +140,8 @@ fn sides(change: &Change) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use rstest::rstest;
 
     use super::{super::Spot, *};
@@ -104,12 +149,13 @@ mod tests {
     const FILE: &str = "[[waiver]]\nfinding = \"path-removed\"\nplace = \"/old\"\nreason = \"nobody calls it\"\nowner = \"ada\"\nexpires = \"2026-03-31\"\n";
 
     fn change() -> Change {
-        let spot = |pointer: &str| Spot { pointer: pointer.to_owned(), line: 3 };
+        let spot = |pointer: &str| Spot { file: None, pointer: pointer.to_owned(), line: 3 };
         Change {
             id: "path-removed",
             level: Level::Error,
             text: "the path is gone",
             place: "/old".to_owned(),
+            part: String::new(),
             before: "GET".to_owned(),
             after: String::new(),
             old: spot("/paths/~1old"),
@@ -149,6 +195,27 @@ mod tests {
     #[case::other_rule("path-removed", "operation-removed", false)]
     fn it_names_the_change_by_rule_and_place(#[case] from: &str, #[case] to: &str, #[case] covers: bool) {
         assert_eq!(!blocks(&judged(&FILE.replace(from, to), &[change()], "2026-03-01")), covers);
+    }
+
+    #[test]
+    fn a_change_of_one_component_is_one_finding_with_its_places() {
+        let place = |place: &str| Change { place: place.to_owned(), ..change() };
+        let other = Change { part: "b".to_owned(), ..place("/e") };
+        let found = judged("", &[place("/a"), place("/b"), place("/c"), place("/d"), place("/f"), other], "2026-03-01");
+        assert_eq!(found.iter().map(|f| f.place.object.as_str()).collect::<Vec<_>>(), ["/a", "/e"]);
+        assert_eq!(found[0].places, ["/b", "/c", "/d", "/f"]);
+        assert!(found[0].found.ends_with("; also at /b, /c, /d and 1 more place"), "{}", found[0].found);
+    }
+
+    #[test]
+    fn a_waiver_of_one_place_leaves_the_others_open() {
+        let changes =
+            [change(), Change { place: "/b".to_owned(), ..change() }, Change { place: "/c".to_owned(), ..change() }];
+        let found = judged(FILE, &changes, "2026-03-31");
+        let open: Vec<_> =
+            found.iter().filter(|f| f.is_open()).map(|f| (f.place.object.as_str(), f.places.len())).collect();
+        assert_eq!(open, [("/b", 1)]);
+        assert!(!blocks(&judged(&FILE.replace("\"/old\"", "\"#/paths/~1old\""), &changes, "2026-03-01")));
     }
 
     #[test]

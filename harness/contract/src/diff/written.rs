@@ -3,9 +3,10 @@
 use super::{
     differ::Differ,
     rule::{self, Rule},
-    shape::{ARRAY, OBJECT, Shape},
+    shape::Shape,
     source::View,
     tree::Node,
+    types::{ARRAY, OBJECT},
 };
 
 /// How a parameter or a header is written.

@@ -6,6 +6,8 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError};
 
 use super::{
     super::error::ContractError,
+    block,
+    scalar::plain,
     tree::{Datum, Node},
 };
 
@@ -16,6 +18,14 @@ const NODES: u32 = 8_000_000;
 
 /// Reads the first document of a YAML text.
 pub(super) fn read(text: &str) -> Result<Node<'_>, ContractError> {
+    match block::read(text) {
+        Some(root) => Ok(root),
+        None => parsed(text),
+    }
+}
+
+/// Reads it with the parser, which knows all of YAML.
+pub(super) fn parsed(text: &str) -> Result<Node<'_>, ContractError> {
     let mut builder = Builder::default();
     for next in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
         let (event, span) = next.map_err(|error| unreadable(&error))?;
@@ -47,7 +57,12 @@ struct Open<'t> {
 
 enum Content<'t> {
     List(Vec<Node<'t>>),
-    Map { entries: Vec<(Cow<'t, str>, Node<'t>)>, key: Option<(Cow<'t, str>, u32)> },
+    /// `merged` are the values of merge keys; their members come in at the end, where the own ones are known.
+    Map {
+        entries: Vec<(Cow<'t, str>, Node<'t>)>,
+        key: Option<(Cow<'t, str>, u32)>,
+        merged: Vec<Node<'t>>,
+    },
 }
 
 #[derive(Default)]
@@ -62,7 +77,7 @@ impl<'t> Builder<'t> {
     fn take(&mut self, event: Event<'t>, line: u32) -> Result<(), ContractError> {
         match event {
             Event::MappingStart(_, anchor, _) => {
-                self.begin(line, anchor, Content::Map { entries: Vec::new(), key: None })
+                self.begin(line, anchor, Content::Map { entries: Vec::new(), key: None, merged: Vec::new() })
             }
             Event::SequenceStart(_, anchor, _) => self.begin(line, anchor, Content::List(Vec::new())),
             Event::MappingEnd | Event::SequenceEnd => self.end(),
@@ -101,8 +116,15 @@ impl<'t> Builder<'t> {
     fn end(&mut self) -> Result<(), ContractError> {
         let Some(open) = self.open.pop() else { return Ok(()) };
         let value = match open.content {
-            Content::List(items) => Datum::List(items),
-            Content::Map { entries, .. } => Datum::Map(entries),
+            Content::List(mut items) => {
+                items.shrink_to_fit();
+                Datum::List(items)
+            }
+            Content::Map { mut entries, merged, .. } => {
+                merged.into_iter().for_each(|node| self.merge(&mut entries, node));
+                entries.shrink_to_fit();
+                Datum::Map(entries)
+            }
         };
         self.finish(Node { id: open.id, line: open.line, value }, open.anchor)
     }
@@ -132,13 +154,16 @@ impl<'t> Builder<'t> {
         match self.open.last_mut().map(|open| &mut open.content) {
             None => self.root = Some(node),
             Some(Content::List(items)) => items.push(node),
-            Some(Content::Map { entries, key }) => {
+            Some(Content::Map { entries, key, merged }) => {
                 let Some((name, line)) = key.take() else {
                     return Err(wrong(line, "a key that is not a plain string"));
                 };
-                if name == "<<" && node.is_map() {
-                    merge(entries, node);
-                    return Ok(());
+                if name == "<<" {
+                    let is_mergeable =
+                        node.is_map() || node.items().iter().all(Node::is_map) && !node.items().is_empty();
+                    merged.push(node);
+                    let expected = "a merge key `<<` needs a mapping, or a list of mappings";
+                    return if is_mergeable { Ok(()) } else { Err(wrong(line, expected)) };
                 }
                 if entries.iter().any(|(other, _)| *other == name) {
                     return Err(wrong(line, &format!("the key `{name}` is defined twice")));
@@ -150,6 +175,23 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
+    /// Adds the members of a merge key's mappings that are not there already: own keys win, then earlier mappings.
+    // Source: https://yaml.org/type/merge.html
+    fn merge(&mut self, entries: &mut Vec<(Cow<'t, str>, Node<'t>)>, node: Node<'t>) {
+        let members = match node.value {
+            Datum::List(items) => return items.into_iter().for_each(|item| self.merge(entries, item)),
+            Datum::Map(members) => members,
+            _ => return,
+        };
+        for (key, mut value) in members {
+            if !entries.iter().any(|(other, _)| *other == key) {
+                // Ids follow the order of the members, and these come last.
+                self.renumber(&mut value);
+                entries.push((key, value));
+            }
+        }
+    }
+
     fn renumber(&mut self, node: &mut Node<'t>) {
         node.id = self.id();
         match &mut node.value {
@@ -158,33 +200,4 @@ impl<'t> Builder<'t> {
             _ => {}
         }
     }
-}
-
-/// Adds the members of a merge key that are not there already.
-fn merge<'t>(entries: &mut Vec<(Cow<'t, str>, Node<'t>)>, node: Node<'t>) {
-    let Datum::Map(merged) = node.value else { return };
-    for (key, value) in merged {
-        if !entries.iter().any(|(other, _)| *other == key) {
-            entries.push((key, value));
-        }
-    }
-}
-
-/// Reads a scalar without quotes.
-// Source: YAML 1.2.2, 10.3.2 (the core schema).
-fn plain(text: Cow<'_, str>) -> Datum<'_> {
-    match text.as_ref() {
-        "" | "~" | "null" | "Null" | "NULL" => Datum::Null,
-        "true" | "True" | "TRUE" => Datum::Bool(true),
-        "false" | "False" | "FALSE" => Datum::Bool(false),
-        number if is_number(number) => Datum::Number(text),
-        _ => Datum::Text(text),
-    }
-}
-
-fn is_number(text: &str) -> bool {
-    let digits = text.trim_start_matches(['+', '-']);
-    digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        && digits.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b))
-        && text.parse::<f64>().is_ok()
 }

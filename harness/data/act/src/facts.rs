@@ -1,7 +1,5 @@
 //! Counts, checksums and the schema of a database, all read in one snapshot; and the dump of that snapshot.
 
-use std::{path::Path, time::Duration};
-
 use stagegate_base::{command::postgres as command, config::Integrity};
 use stagegate_data_decide::{DataFacts, TableFacts};
 use stagegate_migration_decide::schema::write;
@@ -9,12 +7,18 @@ use tokio_postgres::Client;
 
 use stagegate_host::{
     database::{DATA_FACTS_SETTINGS, DatabaseError, Server, failed},
-    files,
     process::Runner,
 };
 use stagegate_migration_act::catalog::schema_in_transaction;
 
-const TABLES: &str = "select format('%I.%I', n.nspname, c.relname) \
+use crate::age::{Output, StreamError};
+
+/// How long a table's rows may be locked away from reading: whoever does so keeps the product waiting, too.
+const LOCK_TIMEOUT: &str = "set lock_timeout = '10s'";
+// Source: PostgreSQL manual, appendix A: lock_not_available.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+const TABLES: &str = "select format('%I.%I', n.nspname, c.relname), c.relpersistence = 'u' \
      from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
      where c.relkind = 'r' and c.relpersistence <> 't' \
        and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)' \
@@ -25,10 +29,26 @@ const TABLES: &str = "select format('%I.%I', n.nspname, c.relname) \
 /// # Errors
 /// [`DatabaseError`] with the table that cannot be read.
 pub async fn facts(server: &Server, database: &str, integrity: Integrity) -> Result<DataFacts, DatabaseError> {
-    data_facts(&server.connect(database).await?, integrity).await
+    match data_facts(&server.connect(database).await?, integrity).await {
+        Err(error) => Err(with_lock_holders(server, database, error).await),
+        found => found,
+    }
 }
 
-/// Writes a dump of `database` to `path` and returns what the database held in the very snapshot of the dump.
+/// Names who holds the lock where one was waited for too long.
+async fn with_lock_holders(server: &Server, database: &str, error: DatabaseError) -> DatabaseError {
+    match error {
+        DatabaseError::Statement { what, reason } if reason.contains(LOCK_NOT_AVAILABLE) => {
+            match server.who_locks(database).await {
+                Ok(holders) if !holders.is_empty() => DatabaseError::Locked { what, holders: holders.join("; ") },
+                _ => DatabaseError::Statement { what, reason },
+            }
+        }
+        error => error,
+    }
+}
+
+/// Writes a dump of `database` to `output` and returns what the database held in the very snapshot of the dump.
 ///
 /// # Errors
 /// [`DatabaseError`]; the file is incomplete then.
@@ -36,24 +56,28 @@ pub async fn dump(
     server: &Server,
     runner: &Runner,
     database: &str,
-    path: &Path,
+    output: Output<'_>,
     integrity: Integrity,
-    within: Duration,
 ) -> Result<DataFacts, DatabaseError> {
     let client = server.connect(database).await?;
     let begin = "begin transaction isolation level repeatable read read only";
     client.batch_execute(begin).await.map_err(|e| failed("begin a snapshot", &e))?;
     let row = client.query_one("select pg_export_snapshot()", &[]).await;
     let snapshot: String = row.map_err(|e| failed("export a snapshot", &e))?.get(0);
-    let what = || format!("dump database `{database}`");
-    let file = files::private_file(path).map_err(|source| DatabaseError::File { what: what(), source })?;
-    let handle = file.try_clone().map_err(|source| DatabaseError::File { what: what(), source })?;
     let dump = command::dump(server.inside(), database, Some(&snapshot));
-    let facts = in_snapshot(&client, integrity);
-    let (dumped, facts) = tokio::join!(runner.run_to_file(&dump, within, file), facts);
-    dumped.map_err(|source| DatabaseError::Program { what: what(), source })?;
-    handle.sync_all().map_err(|source| DatabaseError::File { what: what(), source })?;
-    facts
+    let dumping = output.receive(runner, async |file| runner.run_to_file(&dump, output.within, file).await);
+    let (dumped, facts) = tokio::join!(dumping, in_snapshot(&client, integrity));
+    let facts = match facts {
+        // The dump waited for the same lock; this names who has it.
+        Err(error) => return Err(with_lock_holders(server, database, error).await),
+        Ok(facts) => facts,
+    };
+    let what = format!("dump database `{database}`");
+    match dumped {
+        Ok(()) => Ok(facts),
+        Err(StreamError::File(source)) => Err(DatabaseError::File { what, source }),
+        Err(StreamError::Age(source) | StreamError::Other(source)) => Err(DatabaseError::Program { what, source }),
+    }
 }
 
 /// Reads what the database of `client` holds, in a snapshot of its own.
@@ -71,11 +95,15 @@ pub async fn data_facts(client: &Client, integrity: Integrity) -> Result<DataFac
 /// Reads what the database holds within the transaction that `client` is in.
 async fn in_snapshot(client: &Client, integrity: Integrity) -> Result<DataFacts, DatabaseError> {
     client.batch_execute(DATA_FACTS_SETTINGS).await.map_err(|e| failed("fix the settings of a session", &e))?;
+    client.batch_execute(LOCK_TIMEOUT).await.map_err(|e| failed("limit the wait for locks", &e))?;
     let tables = client.query(TABLES, &[]).await.map_err(|e| failed("list tables", &e))?;
     let schema = write(&schema_in_transaction(client).await?);
     let mut facts = DataFacts { schema, ..DataFacts::default() };
     for row in tables {
         let table: String = row.get(0);
+        if row.get(1) {
+            facts.unlogged.insert(table.clone());
+        }
         let found = table_facts(client, &table, integrity).await?;
         facts.tables.insert(table, found);
     }

@@ -1,8 +1,12 @@
 //! What a database holds, as numbers that can be compared: rows and contents per table, and the schema.
 
+pub mod backup;
 pub mod live;
+pub mod rotation;
+pub mod sanitize;
+pub mod sync;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +32,9 @@ pub struct DataFacts {
     pub tables: BTreeMap<String, TableFacts>,
     /// The schema, as a snapshot is written. Versions before wrote a hash, which names nothing that differs.
     pub schema: String,
+    /// Tables that are not in the write-ahead log: PostgreSQL empties them after a crash.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unlogged: BTreeSet<String>,
 }
 
 impl DataFacts {
@@ -35,6 +42,19 @@ impl DataFacts {
     #[must_use]
     pub fn rows(&self) -> i64 {
         self.tables.values().map(|table| table.rows).sum()
+    }
+
+    /// Returns what a crash of the server leaves of these facts, and the tables that one has emptied, judging by `now`:
+    /// unlogged ones that had rows and have none.
+    #[must_use]
+    pub fn after_a_crash(mut self, now: &DataFacts) -> (DataFacts, Vec<RowChange>) {
+        let mut emptied = Vec::new();
+        for (table, facts) in self.tables.iter_mut().filter(|(table, _)| self.unlogged.contains(*table)) {
+            let Some(found) = now.tables.get(table).filter(|found| found.rows == 0 && facts.rows > 0) else { continue };
+            emptied.push(RowChange { table: table.clone(), before: facts.rows, after: Some(0) });
+            *facts = found.clone();
+        }
+        (self, emptied)
     }
 }
 
@@ -51,7 +71,8 @@ pub struct RowChange {
 
 /// Returns the tables that have fewer rows after than before, tables in `may_fall` left out.
 ///
-/// A table that went away and was empty lost nothing.
+/// A table that went away and was empty lost nothing, nor did one that is there under another name: a new table has
+/// the same rows by number and checksum.
 #[must_use]
 pub fn losses(before: &DataFacts, after: &DataFacts, may_fall: &[String]) -> Vec<RowChange> {
     before
@@ -63,7 +84,18 @@ pub fn losses(before: &DataFacts, after: &DataFacts, may_fall: &[String]) -> Vec
             RowChange { table: table.clone(), before: facts.rows, after }
         })
         .filter(|change| change.after.unwrap_or(0) < change.before)
+        .filter(|change| change.after.is_some() || !is_renamed(&change.table, before, after))
         .collect()
+}
+
+fn is_renamed(table: &str, before: &DataFacts, after: &DataFacts) -> bool {
+    let Some(facts) = before.tables.get(table).filter(|facts| facts.checksum.is_some()) else { return false };
+    // As many new tables have to hold the same as there are tables gone that did.
+    let is_gone = |name: &String| !after.tables.contains_key(name);
+    let gone = before.tables.iter().filter(|(name, other)| is_gone(name) && *other == facts).count();
+    let is_new = |name: &String| !before.tables.contains_key(name);
+    let new = after.tables.iter().filter(|(name, other)| is_new(name) && *other == facts).count();
+    (1..=new).contains(&gone)
 }
 
 /// Returns the tables whose number of rows differs.
@@ -151,7 +183,7 @@ mod tests {
         let table = |(name, rows, sum): &(&str, i64, &str)| {
             ((*name).to_owned(), TableFacts { rows: *rows, checksum: Some((*sum).to_owned()) })
         };
-        DataFacts { tables: tables.iter().map(table).collect(), schema: "s".into() }
+        DataFacts { tables: tables.iter().map(table).collect(), schema: "s".into(), ..DataFacts::default() }
     }
 
     #[test]
@@ -165,14 +197,43 @@ mod tests {
     }
 
     #[test]
+    fn a_renamed_table_has_lost_nothing() {
+        let before = facts(&[("public.a", 10, "1"), ("public.b", 5, "2"), ("public.c", 5, "2")]);
+        let renamed = facts(&[("public.a2", 10, "1"), ("public.b", 5, "2"), ("public.c", 5, "2")]);
+        assert_eq!(losses(&before, &renamed, &[]), []);
+        let other = facts(&[("public.a2", 10, "9"), ("public.b", 5, "2"), ("public.c", 5, "2")]);
+        assert_eq!(told(&losses(&before, &other, &[])), "public.a: 10 rows lost, the table was dropped");
+        let one_of_two = facts(&[("public.a", 10, "1"), ("public.d", 5, "2")]);
+        assert_eq!(losses(&before, &one_of_two, &[]).len(), 2, "one table cannot stand for two");
+        let mut counted = before.clone();
+        counted.tables.values_mut().for_each(|table| table.checksum = None);
+        let mut after = renamed;
+        after.tables.values_mut().for_each(|table| table.checksum = None);
+        assert_eq!(losses(&counted, &after, &[]).len(), 1, "a number of rows alone names no table");
+    }
+
+    #[test]
     fn equal_counts_with_other_contents_differ() {
         let told = differences(&facts(&[("public.a", 2, "1")]), &facts(&[("public.a", 2, "9")]));
         assert_eq!(told, ["table public.a: contents differ"]);
         assert!(differences(&facts(&[("public.a", 2, "1")]), &facts(&[("public.a", 2, "1")])).is_empty());
     }
 
+    #[test]
+    fn only_an_unlogged_table_may_be_empty_after_a_crash_and_it_is_named() {
+        let mut before = facts(&[("public.cache", 5, "1"), ("public.t", 2, "1")]);
+        before.unlogged = ["public.cache".to_owned()].into();
+        let now = facts(&[("public.cache", 0, "0"), ("public.t", 2, "1")]);
+        let (left, emptied) = before.clone().after_a_crash(&now);
+        assert!(differences(&left, &now).is_empty());
+        assert_eq!(emptied, [RowChange { table: "public.cache".into(), before: 5, after: Some(0) }]);
+        let lost = facts(&[("public.cache", 4, "9"), ("public.t", 0, "0")]);
+        let (left, emptied) = before.after_a_crash(&lost);
+        assert_eq!((differences(&left, &lost).len(), emptied.len()), (2, 0));
+    }
+
     fn of_schema(text: &str) -> DataFacts {
-        DataFacts { tables: BTreeMap::new(), schema: format!("# schema snapshot of stagegate, format 1\n{text}") }
+        DataFacts { schema: format!("# schema snapshot of stagegate, format 1\n{text}"), ..DataFacts::default() }
     }
 
     #[test]

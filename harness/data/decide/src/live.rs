@@ -144,7 +144,7 @@ mod tests {
     #[case::more(9_000, None)]
     fn rows_count_where_many_of_them_are_lost(#[case] now: i64, #[case] want: Option<&str>) {
         let dumped = TableFacts { rows: 5_000, checksum: None };
-        let dumped = DataFacts { tables: BTreeMap::from([("public.item".to_owned(), dumped)]), schema: String::new() };
+        let dumped = DataFacts { tables: BTreeMap::from([("public.item".to_owned(), dumped)]), ..DataFacts::default() };
         let counted = BTreeMap::from([("public.item".to_owned(), now)]);
         let told = changes(&LiveFacts::default(), &LiveFacts::default(), &dumped, &counted);
         assert_eq!(told, want.map(str::to_owned).into_iter().collect::<Vec<_>>());

@@ -16,9 +16,11 @@ use stagegate_base::{
     container::{Container, State},
     redact::Secret,
 };
-use stagegate_gate_decide::compare::{ContractText, ServiceSide, Side, Times};
+use stagegate_contract::Files;
+use stagegate_gate_decide::compare::{ServiceSide, Side, Times};
 
 use stagegate_host::{
+    contract,
     database::Server,
     engine::{Engine, EngineError},
     error::with_causes,
@@ -160,12 +162,10 @@ async fn schemas(
     all
 }
 
-fn contracts(project: &Project) -> BTreeMap<String, Result<ContractText, String>> {
+fn contracts(project: &Project) -> BTreeMap<String, Result<Files, String>> {
     let read = |service: &Service| {
-        let path = service.contract.clone()?;
-        let whole = project.environment.workdir.join(&path);
-        let text = fs::read_to_string(&whole).map_err(|error| format!("cannot read {}: {error}", path.display()));
-        Some((service.name.clone(), text.map(|text| ContractText { path, text })))
+        let files = contract::read_in(&project.environment.workdir, service.contract.as_deref()?);
+        Some((service.name.clone(), files.map_err(|error| with_causes(&error))))
     };
     project.config.services.values().filter_map(read).collect()
 }

@@ -8,7 +8,6 @@ use stagegate_base::{
     waiver::{self, Waivers},
 };
 use stagegate_contract::{
-    Format,
     diff::{self, Contract},
     report::{breaking, counts, reasons},
 };
@@ -56,10 +55,9 @@ impl Run {
         let text = |error: ContractSourceError| with_causes(&error);
         let old = read(&self.plan.previous.commit).await.map_err(text)?;
         let new = read(&self.plan.release.commit).await.map_err(text)?;
-        let format = Format::of(path);
         let parsed = |release: &str, error| format!("{} of {release}: {error}", path.display());
-        let before = Contract::read(&old, format).map_err(|error| parsed(&self.plan.previous.name, error))?;
-        let after = Contract::read(&new, format).map_err(|error| parsed(&self.plan.release.name, error))?;
+        let before = Contract::of(&old).map_err(|error| parsed(&self.plan.previous.name, error))?;
+        let after = Contract::of(&new).map_err(|error| parsed(&self.plan.release.name, error))?;
         let today = clock::today();
         let name = path.display().to_string();
         Ok(diff::judge(&diff::compare(&before, &after, &today), (&name, &name), waivers, &today))

@@ -17,7 +17,7 @@ use stagegate_gate_decide::{
     verdict::{Verdict, VerdictKind},
 };
 
-use super::{Run, StepError};
+use super::{Run, StepError, on_file};
 use stagegate_host::{deployment, error::with_causes, files, mounts, project::Project, ready::Stack, release, sockets};
 
 /// The suites that show whether a release works with a schema.
@@ -85,7 +85,7 @@ impl Run {
     async fn examine_side(&self, side: Side) -> Result<Verdict, StepError> {
         let (project, file) = (self.rehearsal_project(), self.dir.join(side.file()));
         let model = self.side_model(side)?;
-        files::write_whole(&file, model.to_json().as_bytes())?;
+        on_file(&file, files::write_whole(&file, model.to_json().as_bytes()))?;
         let copy = self.as_project(side, model, &file)?;
         let stack = Stack { within: self.plan.ready_within.0, project: &project, ..Stack::of(&copy) };
         deployment::up(&self.runner, &self.gate.engine, &stack, &file, UP_WITHIN).await?;
@@ -104,18 +104,18 @@ impl Run {
         let rehearsal = release::read_model(&self.rehearsal_file())?;
         let servers = self.servers();
         let checked = self.gate.config.services.keys().chain(&servers).cloned().collect();
+        let migrations = self.plan.databases.iter().filter_map(|database| database.migrations.clone()).collect();
         Ok(match side {
-            // With its migrations, as a rollback of the code would start it.
+            // As a rollback of the code would start it, which does not run its migrations on a newer schema.
             Side::Live => {
                 let model = self.snapshot("old")?.model;
                 let model = model.without_binds(&sockets::mounted(&model)).with_read_only(&mounts::settings(&model));
-                model.sealed(&servers).beside(&rehearsal, &servers, &BTreeSet::new(), &checked)
+                model.sealed(&servers).beside(&rehearsal, &servers, &migrations, &checked)
             }
             Side::Candidate => {
-                let left_out = self.plan.databases.iter().filter_map(|database| database.migrations.clone()).collect();
                 let model = release::read_model(&self.dir.join("in-tree.json"))?;
                 let model = model.without_binds(&sockets::mounted(&model)).with_read_only(&mounts::settings(&model));
-                model.sealed(&servers).beside(&rehearsal, &servers, &left_out, &checked)
+                model.sealed(&servers).beside(&rehearsal, &servers, &migrations, &checked)
             }
         })
     }

@@ -8,6 +8,7 @@ use stagegate_base::{
     container::State,
     mark::{Role, Sessions},
 };
+use stagegate_data_act::age::Output;
 use stagegate_data_decide::{DataFacts, differences, row_changes};
 use stagegate_gate_decide::promotion::{
     Copies, DataRollback, Entry, Freeze, KeptCopies, Kind, Left, Migrations, Plan, PlanDatabase, Step,
@@ -57,16 +58,10 @@ impl Run {
                 Tier::Restore => {
                     server.open(&database.name).await?;
                     let path = self.frozen_dump(database);
-                    let within = self.plan.backup_within.0;
-                    let facts = stagegate_data_act::facts::dump(
-                        &server,
-                        &self.runner,
-                        &database.name,
-                        &path,
-                        self.plan.integrity,
-                        within,
-                    )
-                    .await?;
+                    let output = Output { path: &path, encryption: None, within: self.plan.backup_within.0 };
+                    let (runner, integrity) = (&self.runner, self.plan.integrity);
+                    let dumped = stagegate_data_act::facts::dump(&server, runner, &database.name, output, integrity);
+                    let facts = dumped.await?;
                     server.shut(&database.name).await?;
                     facts
                 }
@@ -179,8 +174,8 @@ impl Run {
             let started = Instant::now();
             server.exchange(&database.name, &copy, &failed, comment.as_deref()).await?;
             switch += started.elapsed();
-            self.compare_with_frozen(database, &server).await?;
-            databases.push(SwitchedDatabase { database: database.name.clone(), kept_as: failed.name });
+            let emptied = self.compare_with_frozen(database, &server).await?;
+            databases.push(SwitchedDatabase { database: database.name.clone(), kept_as: failed.name, emptied });
         }
         Ok(DataRollback { databases, switch_seconds: switch.as_secs_f64() })
     }
@@ -206,12 +201,15 @@ impl Run {
         Ok(())
     }
 
-    async fn compare_with_frozen(&self, database: &PlanDatabase, server: &Server) -> Result<(), StepError> {
+    /// Compares a restored database with its frozen state, and returns the unlogged tables that a crash of the server
+    /// emptied meanwhile: nothing brings those back.
+    async fn compare_with_frozen(&self, database: &PlanDatabase, server: &Server) -> Result<Vec<String>, StepError> {
         let before: DataFacts = self.load(&frozen_name(database))?;
         let now = stagegate_data_act::facts::facts(server, &database.name, self.plan.integrity).await?;
+        let (before, emptied) = before.after_a_crash(&now);
         let differs = differences(&before, &now);
         if differs.is_empty() {
-            return Ok(());
+            return Ok(emptied.iter().map(|change| format!("{} ({} rows)", change.table, change.before)).collect());
         }
         Err(StepError::blocked(format!(
             "database `{}` was rolled back, but it differs from its frozen state: {}",

@@ -6,12 +6,14 @@ use stagegate_base::{
     command::compose,
     compose::{Model, drift},
     config::Door,
+    container::Container,
     exit::Exit,
+    lifetime::{Lifetime, one_shots},
 };
 use stagegate_gate_decide::promotion::{Checks, ConfigurationRollback, Deployment, Kind, Ports, RollbackChecks, Tier};
 
-use super::{Run, StepError};
-use stagegate_host::{clock, deployment, ready::Stack, release};
+use super::{Run, StepError, on_file};
+use stagegate_host::{clock, deployment, files, ready::Stack, release};
 
 const UP_WITHIN: Duration = Duration::from_secs(300);
 const STOP_WITHIN: Duration = Duration::from_secs(120);
@@ -68,9 +70,26 @@ impl Run {
     pub(super) async fn open_ports(&mut self) -> Result<(), StepError> {
         let new = self.snapshot("new")?;
         release::record_deployed(&self.state, &new.dir)?;
-        self.up(&new.model_file(), &new.model, UP_WITHIN).await?;
+        if self.ports_are_closed() {
+            self.open_what_was_closed(&new.model).await?;
+        } else {
+            self.up(&new.model_file(), &new.model, UP_WITHIN).await?;
+        }
         self.wait_until_ready(&new.model).await?;
         self.stop_at_another_release(&new.model).await
+    }
+
+    /// Starts the release with its ports, without what ran once and is over: Compose would run it again, and users wait.
+    async fn open_what_was_closed(&self, model: &Model) -> Result<(), StepError> {
+        let one_shots = one_shots(&self.gate.config, model);
+        let containers = self.gate.engine.project(&self.plan.project).await?;
+        let is_over = |c: &&Container| !c.one_off && one_shots.contains(&c.service) && Lifetime::OneShot.is_over(c);
+        let over = containers.iter().filter(is_over).map(|container| container.service.clone()).collect();
+        let opened = model.without(&over);
+        let file = self.dir.join("opened.json");
+        on_file(&file, files::write_whole(&file, opened.to_json().as_bytes()))?;
+        let stack = self.stack(&opened);
+        Ok(deployment::up_part(&self.runner, &self.gate.engine, &stack, &file, UP_WITHIN).await?)
     }
 
     async fn wait_until_ready(&self, model: &Model) -> Result<(), StepError> {

@@ -11,7 +11,7 @@ use stagegate_base::{
     redact::Secret,
     units::Size,
 };
-use stagegate_data_decide::DataFacts;
+use stagegate_data_decide::{DataFacts, backup::Manifest};
 use stagegate_gate_decide::promotion::{
     Facts, Kind, Plan, PlanDatabase, PlanFacts, Request, SchemaFit, plan, plan_database, schema_fit, stopped_services,
     uncommitted, unknown_freeze,
@@ -262,9 +262,11 @@ async fn databases(
                 {
                     facts.others.push(differs);
                 }
+                let ties = server.ties(&database.name).await?;
+                facts.others.extend(ties.refusal(&database.name));
                 facts.databases += size;
                 facts.wal += wal;
-                databases.push(PlanDatabase { size: Size(size), ..planned });
+                databases.push(PlanDatabase { size: Size(size), notes: ties.notes(), ..planned });
             }
             Err(error) => facts.others.push(stagegate_host::error::with_causes(&error)),
         }
@@ -314,10 +316,8 @@ fn frozen_facts(dir: &Path, database: &str) -> Option<DataFacts> {
 
 /// Returns what the dump holds that was made before the freeze: the last resort, once the copy is gone.
 fn dumped_facts(dir: &Path, database: &str) -> Option<DataFacts> {
-    let manifest: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(dir.join("backup/manifest.json")).ok()?).ok()?;
-    let object = manifest["objects"].as_array()?.iter().find(|object| object["database"] == database)?;
-    serde_json::from_value(object["facts"].clone()).ok()
+    let manifest = Manifest::parse(&std::fs::read(dir.join("backup/manifest.json")).ok()?).ok()?;
+    manifest.database(database).map(|dump| dump.facts.clone())
 }
 
 fn server(target: &Side, database: &PlanDatabase, model: &Model) -> Option<Server> {

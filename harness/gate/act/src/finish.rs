@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stagegate_base::command::Command;
 use stagegate_gate_decide::promotion::{End, Entry, Line, Pruned};
 
-use super::{Run, StepError};
+use super::{Run, StepError, on_file};
 use crate::journal;
 use stagegate_host::http::{Http, Request};
 
@@ -39,7 +39,8 @@ impl Run {
 
     async fn notify_program(&self, program: &str, args: &[String], message: &Value) -> Result<(), StepError> {
         self.save("notification.json", message)?;
-        let file = std::fs::File::open(self.dir.join("notification.json"))?;
+        let path = self.dir.join("notification.json");
+        let file = on_file(&path, std::fs::File::open(&path))?;
         let command = Command::new(program).args(args.to_vec()).in_dir(self.gate.config.root());
         Ok(self.runner.run_from_file(&command, NOTIFY_WITHIN, file).await?)
     }
@@ -93,10 +94,11 @@ impl Run {
             self.drop_kept_names(dir, &plan.run).await;
         }
         // The journal stays: it is the history.
-        std::fs::remove_dir_all(dir.join("backup"))?;
-        let dumps = std::fs::read_dir(dir)?.flatten().map(|entry| entry.path());
+        let backup = dir.join("backup");
+        on_file(&backup, std::fs::remove_dir_all(&backup))?;
+        let dumps = on_file(dir, std::fs::read_dir(dir))?.flatten().map(|entry| entry.path());
         for dump in dumps.filter(|path| path.extension().is_some_and(|ending| ending == "dump")) {
-            std::fs::remove_file(dump)?;
+            on_file(&dump, std::fs::remove_file(&dump))?;
         }
         Ok(())
     }
@@ -105,18 +107,20 @@ impl Run {
     /// Journals and logs stay. Records of tests stay for a while.
     fn prune_leftovers(&self) -> Result<(), StepError> {
         let deployed = stagegate_host::release::deployed(&self.state)?.map(|snapshot| snapshot.dir);
-        for dir in std::fs::read_dir(self.state.runs())?.flatten().map(|entry| entry.path()) {
+        let runs = self.state.runs();
+        for dir in on_file(&runs, std::fs::read_dir(&runs))?.flatten().map(|entry| entry.path()) {
             let is_needed =
                 dir == self.dir || dir.join("backup").is_dir() || deployed.as_deref() == Some(&dir.join("new"));
-            let is_open = dir.join(journal::FILE_NAME).is_file()
-                && journal::lines(&dir).map_or(true, |lines| end_of(&lines).is_none());
+            let is_open = journal::is_run(&dir) && journal::lines(&dir).map_or(true, |lines| end_of(&lines).is_none());
             if is_needed || is_open {
                 continue;
             }
             for name in ["old", "new", "adopted", "tree"] {
                 let _ = std::fs::remove_dir_all(dir.join(name));
             }
-            for name in ["closed.json", "in-tree.json", "rehearsal.json", "old-on-new.json", "new-on-old.json"] {
+            for name in
+                ["closed.json", "opened.json", "in-tree.json", "rehearsal.json", "old-on-new.json", "new-on-old.json"]
+            {
                 let _ = std::fs::remove_file(dir.join(name));
             }
         }

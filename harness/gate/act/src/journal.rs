@@ -2,18 +2,20 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
+    io::{self, ErrorKind, Write},
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
 use rustix::fs::{FallocateFlags, fallocate};
-use stagegate_gate_decide::promotion::{Entry, JournalError, Line, Plan, VERSION, chained, read};
+use stagegate_gate_decide::promotion::{Chain, Entry, Head, JournalError, Line, Plan, VERSION, chained, read};
 
 use stagegate_host::files;
 
 /// The file's name within a run's folder.
 pub const FILE_NAME: &str = "journal.jsonl";
+/// Beside it: how many lines were written, and the checksum of the last one. Lines that are gone at the end are found by it.
+pub const HEAD_NAME: &str = "journal.head";
 /// Reserved at the start, so that a full disk does not keep a run from recording its end.
 const RESERVED: u64 = 1 << 20;
 
@@ -47,6 +49,7 @@ pub enum StoreError {
 pub struct Journal {
     path: PathBuf,
     file: File,
+    head: Option<File>,
     lines: Vec<Line>,
     prev: String,
     boot: String,
@@ -61,14 +64,16 @@ impl Journal {
         let path = dir.join(FILE_NAME);
         let error = |what| at(&path, what);
         files::private_dir(dir).map_err(error("make its folder"))?;
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(error("make it"))?;
+        let file =
+            OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path).map_err(error("make it"))?;
         // Not every file system can reserve; then a full disk is met at the first line that does not fit.
         let _ = fallocate(&file, FallocateFlags::KEEP_SIZE, 0, RESERVED);
         files::sync_dir(dir).map_err(error("sync its folder"))?;
         if let Some(parent) = dir.parent() {
             files::sync_dir(parent).map_err(error("sync the folder above"))?;
         }
-        let mut journal = Journal { path, file, lines: Vec::new(), prev: String::new(), boot: boot_id() };
+        let head = head_file(dir);
+        let mut journal = Journal { path, file, head, lines: Vec::new(), prev: String::new(), boot: boot_id() };
         journal.append(Entry::Started { plan: Box::new(plan.clone()) })?;
         Ok(journal)
     }
@@ -79,12 +84,10 @@ impl Journal {
     /// [`StoreError`] where it is damaged or of another version.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
-        let text = fs::read(&path).map_err(at(&path, "read it"))?;
-        let chain = read(&text).map_err(|source| StoreError::Text { path: path.clone(), source })?;
-        let mut file = OpenOptions::new().write(true).open(&path).map_err(at(&path, "open it"))?;
+        let chain = chain(dir)?;
+        let file = OpenOptions::new().append(true).open(&path).map_err(at(&path, "open it"))?;
         file.set_len(chain.bytes as u64).map_err(at(&path, "cut its torn end off"))?;
-        file.seek(SeekFrom::End(0)).map_err(at(&path, "seek"))?;
-        Ok(Journal { path, file, lines: chain.lines, prev: chain.head, boot: boot_id() })
+        Ok(Journal { path, file, head: head_file(dir), lines: chain.lines, prev: chain.head, boot: boot_id() })
     }
 
     /// Writes a line and waits until it lasts.
@@ -105,9 +108,19 @@ impl Journal {
         self.file.write_all(text.as_bytes()).map_err(at(&self.path, "write a line"))?;
         self.file.sync_data().map_err(at(&self.path, "sync a line"))?;
         self.prev = hash;
-        crate::failpoint::after_line(&line);
         self.lines.push(line);
+        self.note_head();
+        crate::failpoint::after_line(&self.lines[self.lines.len() - 1]);
         Ok(&self.lines[self.lines.len() - 1])
+    }
+
+    /// Keeps how far the journal is written. A journal that is ahead of it is whole all the same, so a failure costs only
+    /// what it would find, and stops no run.
+    fn note_head(&self) {
+        if let Some(file) = &self.head {
+            let text = Head { lines: self.lines.len(), hash: self.prev.clone() }.text();
+            let _ = file.write_all_at(text.as_bytes(), 0);
+        }
     }
 
     /// Returns all lines.
@@ -131,19 +144,39 @@ impl Journal {
 /// # Errors
 /// [`StoreError`] where it is damaged or of another version.
 pub fn lines(dir: &Path) -> Result<Vec<Line>, StoreError> {
+    Ok(chain(dir)?.lines)
+}
+
+/// Reads a journal, and compares it with how far it was written.
+fn chain(dir: &Path) -> Result<Chain, StoreError> {
     let path = dir.join(FILE_NAME);
-    let text = fs::read(&path).map_err(at(&path, "read it"))?;
-    read(&text).map(|chain| chain.lines).map_err(|source| StoreError::Text { path, source })
+    // Read first: a run that goes on meanwhile only makes the journal longer.
+    let head = fs::read_to_string(dir.join(HEAD_NAME)).ok().and_then(|text| Head::read(&text));
+    let text = match fs::read(&path) {
+        // Its head tells that it was there.
+        Err(error) if error.kind() == ErrorKind::NotFound && head.is_some() => Vec::new(),
+        text => text.map_err(at(&path, "read it"))?,
+    };
+    read(&text).and_then(|chain| chain.whole(head.as_ref())).map_err(|source| StoreError::Text { path, source })
+}
+
+fn head_file(dir: &Path) -> Option<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join(HEAD_NAME)).ok()
 }
 
 /// Returns the folders of all runs below `runs`, oldest first: a run's id begins with its time.
 #[must_use]
 pub fn runs(runs: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(runs).into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> =
-        entries.map(|entry| entry.path()).filter(|dir| dir.join(FILE_NAME).is_file()).collect();
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|dir| is_run(dir)).collect();
     found.sort();
     found
+}
+
+/// Tells whether a folder has a run's journal, or had one.
+#[must_use]
+pub fn is_run(dir: &Path) -> bool {
+    [FILE_NAME, HEAD_NAME].iter().any(|name| dir.join(name).is_file())
 }
 
 fn at(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> StoreError {

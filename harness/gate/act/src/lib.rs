@@ -15,6 +15,7 @@ pub mod journal;
 mod live;
 mod performance;
 mod prepare;
+pub mod purge;
 mod readiness;
 mod recover;
 mod rehearsal;
@@ -25,7 +26,7 @@ mod start;
 
 use std::{
     error::Error,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -48,7 +49,7 @@ use tokio::sync::watch;
 
 use crate::journal::{Journal, StoreError};
 pub use facts::{PlanError, prepare_plan};
-pub use recover::{Unfinished, finish, unfinished};
+pub use recover::{Renamed, Unfinished, finish, renamed, unfinished};
 use stagegate_host::{
     database::Server,
     engine::Engine,
@@ -132,6 +133,12 @@ impl<E: Error + 'static> From<E> for StepError {
     fn from(error: E) -> Self {
         StepError { is_transient: true, ..StepError::blocked(stagegate_host::error::with_causes(&error)) }
     }
+}
+
+/// Names the file in what the system answered: "No space left on device" alone does not tell which disk is full.
+fn on_file<T>(path: &Path, answer: std::io::Result<T>) -> Result<T, StepError> {
+    answer
+        .map_err(|error| StepError { is_transient: true, ..StepError::blocked(format!("{}: {error}", path.display())) })
 }
 
 /// One run, from its first line to its last.
@@ -433,11 +440,13 @@ impl Run {
 
     fn save<T: serde::Serialize>(&self, name: &str, value: &T) -> Result<(), StepError> {
         let text = serde_json::to_vec_pretty(value)?;
-        Ok(files::write_whole(&self.dir.join(name), &text)?)
+        let path = self.dir.join(name);
+        on_file(&path, files::write_whole(&path, &text))
     }
 
     fn load<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, StepError> {
-        let text = std::fs::read(self.dir.join(name))?;
+        let path = self.dir.join(name);
+        let text = on_file(&path, std::fs::read(&path))?;
         Ok(serde_json::from_slice(&text)?)
     }
 }
@@ -451,5 +460,18 @@ fn passed(environment: &str, verdict: &Verdict) -> Result<Checks, StepError> {
     match verdict.exit() {
         Exit::Passed => Ok(Checks::from(verdict)),
         exit => Err(StepError { exit, ..StepError::blocked(verdict.reason(environment)) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io, path::Path};
+
+    #[test]
+    fn a_full_disk_is_told_with_the_file() {
+        let full = Err::<(), _>(io::Error::from(io::ErrorKind::StorageFull));
+        let error = super::on_file(Path::new("/state/runs/a/closed.json"), full).unwrap_err();
+        assert_eq!(error.reason, "/state/runs/a/closed.json: no storage space");
+        assert!(error.is_transient);
     }
 }

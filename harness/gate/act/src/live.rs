@@ -2,11 +2,12 @@
 
 use stagegate_data_decide::{
     DataFacts,
+    backup::Manifest,
     live::{LiveFacts, changes, suspects},
 };
 use stagegate_gate_decide::promotion::{Kind, PlanDatabase};
 
-use super::{Run, StepError};
+use super::{Run, StepError, on_file};
 
 impl Run {
     /// Keeps what the live databases are like before any copy runs the release's code.
@@ -50,10 +51,9 @@ impl Run {
 
     /// Returns what the backup of this run holds of a database.
     fn dump_facts(&self, database: &PlanDatabase) -> Result<DataFacts, StepError> {
-        let manifest: serde_json::Value = self.load("backup/manifest.json")?;
-        let objects = manifest["objects"].as_array();
-        let object = objects.into_iter().flatten().find(|object| object["database"] == *database.id);
-        Ok(object.map(|object| serde_json::from_value(object["facts"].clone())).transpose()?.unwrap_or_default())
+        let path = self.dir.join("backup/manifest.json");
+        let manifest = Manifest::parse(&on_file(&path, std::fs::read(&path))?)?;
+        Ok(manifest.database(&database.id).map(|dump| dump.facts.clone()).unwrap_or_default())
     }
 }
 

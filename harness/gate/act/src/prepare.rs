@@ -3,22 +3,25 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use serde_json::json;
 use stagegate_base::{
     command::docker,
     compose::{Model, short},
     config::Environment,
     mark::Role,
 };
-use stagegate_data_decide::{DataFacts, differences};
+use stagegate_data_act::{
+    age::{Input, Output},
+    backup::{BackupError, compare_restored, dump_one, store::seal},
+};
+use stagegate_data_decide::backup::{FORMAT, Manifest};
 use stagegate_gate_decide::promotion::{Backup, Kind, Preparation, Step};
 
-use super::{Run, StepError};
+use super::{Run, StepError, on_file};
 use stagegate_host::{
-    files,
+    clock, files,
     release::{Resolver, Snapshot},
 };
 
@@ -33,6 +36,7 @@ impl Run {
         if let Kind::Rollback { run, .. } = &self.plan.kind {
             let before = Snapshot::read(&self.state.run(run).join("old"))?;
             self.keep_images(&before.model).await?;
+            let before = Snapshot { model: before.model.with_resting(&self.plan.resting()), ..before };
             let new = before.copy_to(&self.dir.join("new"))?;
             return self.write_closed(&new.model);
         }
@@ -55,7 +59,8 @@ impl Run {
             old: Some(&old.model),
         };
         let resolved = resolver.resolve().await?;
-        files::write_whole(&self.dir.join("in-tree.json"), resolved.in_tree.to_json().as_bytes())?;
+        let file = self.dir.join("in-tree.json");
+        on_file(&file, files::write_whole(&file, resolved.in_tree.to_json().as_bytes()))?;
         let env_files: Vec<PathBuf> = self.plan.env_files.iter().chain(&resolved.beside).cloned().collect();
         let new = Snapshot::write(&self.dir.join("new"), &self.plan.release, &resolved.model, &env_files)?;
         if read_all(&self.plan.env_files)? != before {
@@ -86,7 +91,8 @@ impl Run {
 
     fn write_closed(&self, model: &Model) -> Result<Preparation, StepError> {
         let closed = model.closed(&self.plan.public.iter().cloned().collect());
-        files::write_whole(&self.dir.join("closed.json"), closed.to_json().as_bytes())?;
+        let file = self.dir.join("closed.json");
+        on_file(&file, files::write_whole(&file, closed.to_json().as_bytes()))?;
         Ok(Preparation { services: model.services(), performance: Vec::new() })
     }
 
@@ -138,50 +144,45 @@ impl Run {
     pub(super) async fn back_up(&mut self) -> Result<Backup, StepError> {
         let partial = self.dir.join("backup.partial");
         let _ = std::fs::remove_dir_all(&partial);
-        files::private_dir(&partial)?;
-        let mut objects = Vec::new();
-        let mut all_facts = Vec::new();
+        on_file(&partial, files::private_dir(&partial))?;
+        let mut manifest = Manifest {
+            v: FORMAT,
+            id: self.plan.run.clone(),
+            environment: self.plan.environments.target.clone(),
+            project: self.plan.project.clone(),
+            release: Some(self.plan.previous.clone()),
+            taken: clock::now(),
+            taken_unix: clock::unix_seconds(),
+            ..Manifest::default()
+        };
         for database in &self.plan.databases {
-            let server = self.server(database).await?;
             let path = partial.join(format!("{}.dump", database.id));
-            let within = self.plan.backup_within.0;
-            let facts = stagegate_data_act::facts::dump(
-                &server,
-                &self.runner,
-                &database.name,
-                &path,
-                self.plan.integrity,
-                within,
-            )
-            .await?;
-            let (hash, size) = files::hash_file(&path)?;
-            objects.push(json!({ "database": database.id, "sha256": hash, "bytes": size, "facts": facts }));
-            all_facts.push((database.clone(), facts));
+            let names = (database.id.as_str(), database.name.as_str());
+            // Not encrypted, whatever `[backup]` says: a rollback needs it, and has no identity.
+            let output = Output { path: &path, encryption: None, within: self.plan.backup_within.0 };
+            let server = self.server(database).await?;
+            let dump = dump_one(&server, &self.runner, names, output, self.plan.integrity).await?;
+            manifest.objects.push(dump);
         }
-        let manifest = json!({ "v": 1, "run": self.plan.run, "release": self.plan.previous, "objects": objects });
-        files::write_whole(&partial.join("manifest.json"), &serde_json::to_vec_pretty(&manifest)?)?;
-        if !all_facts.is_empty() {
-            self.prove(&partial, &all_facts).await?;
+        if !manifest.objects.is_empty() {
+            self.prove(&partial, &mut manifest).await?;
         }
-        std::fs::rename(&partial, self.dir.join("backup"))?;
-        files::sync_dir(&self.dir)?;
+        seal(&partial, &manifest)?;
+        on_file(&partial, std::fs::rename(&partial, self.dir.join("backup")))?;
+        on_file(&self.dir, files::sync_dir(&self.dir))?;
         self.git().await?.tag(&self.plan.tag, &self.plan.previous.commit, &self.plan.tag_message()).await?;
-        let rows = all_facts.iter().map(|(_, facts)| u64::try_from(facts.rows()).unwrap_or_default()).sum();
-        let bytes: u64 = objects.iter().filter_map(|object| object["bytes"].as_u64()).sum();
-        Ok(Backup { rows, bytes, tag: self.plan.tag.clone() })
+        let rows = manifest.objects.iter().map(|dump| u64::try_from(dump.facts.rows()).unwrap_or_default()).sum();
+        Ok(Backup { rows, bytes: manifest.bytes(), tag: self.plan.tag.clone() })
     }
 
-    async fn prove(
-        &self,
-        backup: &Path,
-        expected: &[(stagegate_gate_decide::promotion::PlanDatabase, DataFacts)],
-    ) -> Result<(), StepError> {
+    async fn prove(&self, backup: &Path, manifest: &mut Manifest) -> Result<(), StepError> {
         self.start_rehearsal().await?;
-        for (database, facts) in expected {
+        for database in &self.plan.databases {
+            let Some(dump) = manifest.objects.iter_mut().find(|dump| dump.database == database.id) else { continue };
+            let begun = Instant::now();
             let server = self.rehearsal_server(database).await?;
             self.wait_for_rehearsal(database, &server).await?;
             self.make_roles(database, &server).await?;
-            let path = backup.join(format!("{}.dump", database.id));
             let copy = &database.name;
             let live = self.server(database).await?;
             // The names are the same on both.
@@ -195,18 +196,12 @@ impl Run {
             if server.has(copy).await? {
                 server.set_aside(copy, &self.plan.mark(copy, Role::Left).name).await?;
             }
-            let locale = live.locale(copy).await?;
-            server.create_fresh(copy, &locale).await?;
-            server.restore(&self.runner, copy, &path, self.plan.backup_within.0).await?;
-            let found = stagegate_data_act::facts::facts(&server, copy, self.plan.integrity).await?;
-            let differs = differences(facts, &found);
-            if !differs.is_empty() {
-                return Err(StepError::blocked(format!(
-                    "the dump of database `{}` does not restore to what was dumped: {}",
-                    database.name,
-                    differs.join("; ")
-                )));
-            }
+            server.create_fresh(copy, &live.locale(copy).await?).await?;
+            let path = backup.join(&dump.file);
+            let input = Input { path: &path, identity: None, within: self.plan.backup_within.0 };
+            compare_restored(&server, &self.runner, (copy, input), &dump.facts).await.map_err(refused)?;
+            dump.restored_bytes = server.sizes(copy).await?.0;
+            dump.proof_seconds = begun.elapsed().as_secs_f64();
         }
         Ok(())
     }
@@ -220,7 +215,16 @@ impl Run {
 
 /// Returns the name by which a run keeps an image. The id is part of it: old and new release have the same services.
 fn kept_name(run: &str, service: &str, image: &str) -> String {
-    format!("stagegate/rollback:{run}-{service}-{}", short(image))
+    format!("{}:{run}-{service}-{}", crate::purge::KEPT_IMAGES, short(image))
+}
+
+/// A dump that does not restore blocks the release; what could not be tried is a fault of a server or a file.
+fn refused(error: BackupError) -> StepError {
+    match error {
+        BackupError::Differs { .. } => StepError::blocked(error.to_string()),
+        BackupError::Database(error) => error.into(),
+        error => error.into(),
+    }
 }
 
 fn read_all(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, StepError> {

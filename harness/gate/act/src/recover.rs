@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use stagegate_base::exit::Exit;
-use stagegate_gate_decide::promotion::{End, Entry, Line};
+use stagegate_base::{config::Config, exit::Exit};
+use stagegate_gate_decide::promotion::{End, Entry, Line, Plan};
 
 use super::{Gate, Run};
 use crate::journal::{self, StoreError};
@@ -37,6 +37,36 @@ pub fn unfinished(state: &StateDir) -> Result<Option<Unfinished>, StoreError> {
         }
     }
     Ok(None)
+}
+
+/// A run that has not ended, and whose environment the configuration does not have any more.
+#[derive(Clone, Debug)]
+pub struct Renamed {
+    /// Its plan, which holds the names as they were.
+    pub plan: Box<Plan>,
+    /// Its state folder.
+    pub state: PathBuf,
+}
+
+/// Finds runs that have not ended and that deploy into a worktree of `config`, though it has no such environment: its
+/// name or its project was changed meanwhile. A journal that cannot be read is one of somebody else, or told by
+/// [`unfinished`].
+#[must_use]
+pub fn renamed(config: &Config) -> Vec<Renamed> {
+    let canonical = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    let workdirs: Vec<PathBuf> = config.environments.values().map(|one| canonical(&one.workdir)).collect();
+    let open = StateDir::all(config).into_iter().filter_map(|state| {
+        let run = unfinished(&state).ok()??;
+        match journal::lines(&run.dir).ok()?.into_iter().next()?.entry {
+            Entry::Started { plan } => Some(Renamed { plan, state: state.root().to_path_buf() }),
+            _ => None,
+        }
+    });
+    let is_renamed = |plan: &Plan| {
+        let known = config.environments.get(&plan.environments.target);
+        known.is_none_or(|environment| environment.project != plan.project)
+    };
+    open.filter(|run| is_renamed(&run.plan) && workdirs.contains(&canonical(&run.plan.workdir))).collect()
 }
 
 /// Finishes a run that has not ended.

@@ -17,7 +17,7 @@ use stagegate_base::{
 use stagegate_data_decide::{self as data, DataFacts};
 use stagegate_gate_decide::promotion::{CrossVersionReport, Kind, PlanDatabase, Rehearsal, StartReport, Tier};
 
-use super::{Run, StepError, stall_probe::Measured};
+use super::{Run, StepError, on_file, stall_probe::Measured};
 use stagegate_host::{database::Server, files, mounts, release, secret, sockets};
 
 const UP_WITHIN: Duration = Duration::from_secs(180);
@@ -63,9 +63,10 @@ impl Run {
         let copy = copy.without_binds(&sockets::mounted(&copy));
         let copy =
             copy.sealed(&servers).enclosed(&self.rehearsal_project(), &servers).labelled(RUN_LABEL, &self.plan.run);
-        files::write_whole(&self.rehearsal_file(), copy.to_json().as_bytes())?;
+        let file = self.rehearsal_file();
+        on_file(&file, files::write_whole(&file, copy.to_json().as_bytes()))?;
         let services: Vec<String> = servers.into_iter().collect();
-        let up = compose::up_services(&self.rehearsal_project(), &self.rehearsal_file(), &services);
+        let up = compose::up_services(&self.rehearsal_project(), &file, &services);
         self.runner.run_ok(&up, UP_WITHIN).await?;
         Ok(())
     }

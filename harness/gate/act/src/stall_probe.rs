@@ -20,7 +20,7 @@ use stagegate_performance_act::{
 const TABLES: i64 = 4;
 /// Requests a second for each table and purpose: a stall of 100 ms is hit by one at least.
 const RATE: f64 = 10.0;
-/// Connections for each: so many requests may wait for a lock at once.
+/// Connections for each at most: so many requests may wait for a lock at once.
 const CONNECTIONS: usize = 8;
 /// How long a request waits; what takes longer has failed for those who sent it.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -32,6 +32,15 @@ const LARGEST: &str = "
     where c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence <> 't'
       and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
     order by greatest(c.reltuples, pg_catalog.pg_relation_size(c.oid) / 100) desc, 1 limit $1";
+
+/// How many sessions the server still takes from this role: the smaller one of its own limit and the role's.
+const FREE_SESSIONS: &str = "
+    select least(
+        current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+          - (select count(*) from pg_catalog.pg_stat_activity where backend_type = 'client backend'),
+        (select case when rolconnlimit < 0 then 1000000 else rolconnlimit end
+           - (select count(*) from pg_catalog.pg_stat_activity where usename = current_user)
+         from pg_catalog.pg_roles where rolname = current_user))::int8";
 
 /// What requests met, or why it is unknown.
 pub(super) enum Measured {
@@ -69,10 +78,15 @@ impl Run {
 
     async fn probe(&self, database: &PlanDatabase, server: &Server) -> Result<StallProbe, String> {
         let connected = || async { server.connect(&database.name).await.map_err(|error| with_causes(&error)) };
-        let tables = largest(&connected().await?).await?;
+        let client = connected().await?;
+        let tables = largest(&client).await?;
         if tables.is_empty() {
             return Err("the copy has no tables yet".to_owned());
         }
+        let free = client.query_one(FREE_SESSIONS, &[]).await.map_err(|error| with_causes(&error))?.get(0);
+        let Some((tables, connections)) = within(&tables, free) else {
+            return Err(format!("the server takes {free} more sessions, and the migrations need them"));
+        };
         let containers = self.gate.engine.project(&self.rehearsal_project()).await;
         let containers = containers.map_err(|error| with_causes(&error))?;
         let aim = Aim::at_service(&containers, &database.service, 5432).map_err(|error| with_causes(&error))?;
@@ -81,7 +95,7 @@ impl Run {
         let mut sending = Vec::new();
         for statement in tables.iter().flat_map(|table| statements(table)) {
             let subject = Subject::Sql(Query::new(&aim, &login, &statement));
-            let started = Meanwhile::start(&subject, RATE, CONNECTIONS, TIMEOUT).await;
+            let started = Meanwhile::start(&subject, RATE, connections, TIMEOUT).await;
             sending.push(started.map_err(|error| with_causes(&error))?);
         }
         Ok(StallProbe { began, sending, locks: LockWatch::start(connected().await?, began) })
@@ -148,6 +162,14 @@ impl Measured {
     }
 }
 
+/// Returns which tables are probed by how many connections each way where a server takes `free` more sessions: half of
+/// them are left to the migrations. `None` where that is too little for one table.
+fn within(tables: &[String], free: i64) -> Option<(&[String], usize)> {
+    let usable = usize::try_from(free / 2).unwrap_or_default();
+    let probed = tables.len().min(usable / 2);
+    (probed > 0).then(|| (&tables[..probed], (usable / (2 * probed)).min(CONNECTIONS)))
+}
+
 /// Returns a read of a row, and what INSERT, UPDATE and DELETE lock, which changes nothing.
 fn statements(table: &str) -> [String; 2] {
     // Two statements, so that they are sent as one transaction and nothing is prepared ahead.
@@ -161,4 +183,21 @@ async fn largest(client: &Client) -> Result<Vec<String>, String> {
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_leaves_half_of_the_free_sessions_to_the_migrations() {
+        let tables: Vec<String> = (0..4).map(|n| format!("public.t{n}")).collect();
+        let probed = |free| within(&tables, free).map(|(tables, connections)| (tables.len(), connections));
+        assert_eq!(probed(1_000), Some((4, 8)));
+        assert_eq!(probed(55), Some((4, 3)));
+        assert_eq!(probed(12), Some((3, 1)));
+        assert_eq!(probed(4), Some((1, 1)));
+        assert_eq!(probed(3), None);
+        assert_eq!(probed(-2), None);
+    }
 }

@@ -16,7 +16,7 @@ use stagegate_gate_decide::{
 };
 use stagegate_host::{deployment, error::with_causes, files, ready::Stack, release};
 
-use super::{Run, StepError, cross_version::Side};
+use super::{Run, StepError, cross_version::Side, on_file};
 
 /// How long Compose may take to start the candidate's services.
 const UP_WITHIN: Duration = Duration::from_secs(180);
@@ -42,7 +42,7 @@ impl Run {
         }
         let file = self.dir.join("start.json");
         let model = self.side_model(Side::Candidate)?;
-        files::write_whole(&file, model.to_json().as_bytes())?;
+        on_file(&file, files::write_whole(&file, model.to_json().as_bytes()))?;
         let started = Instant::now();
         let unhealthy = self.start_candidate(model, &file).await?;
         let after = self.settled(&databases, &before, started).await?;

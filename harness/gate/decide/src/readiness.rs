@@ -89,12 +89,13 @@ pub fn weigh(records: &[Record], missing: &[&Planned], policy: &Readiness) -> We
     weight
 }
 
-/// The suite whose warnings are hygiene of compose files: they say nothing of whether the release works.
-const HYGIENE: &str = "policy";
+/// The suites whose warnings do not say whether the release works: of compose files they are hygiene, and of contracts
+/// they are what happened to requests that no client which follows the document sends.
+const HYGIENE: [&str; 2] = ["policy", "contracts"];
 
 fn of(trial: &str, severity: Severity, policy: &Readiness) -> u64 {
     let fits = policy.weights.iter().filter(|(prefix, _)| begins(trial, prefix));
-    let usual = u64::from(!(severity == Severity::Warning && begins(trial, HYGIENE)));
+    let usual = u64::from(!(severity == Severity::Warning && HYGIENE.iter().any(|suite| begins(trial, suite))));
     let own = fits.max_by_key(|(prefix, _)| prefix.len()).map_or(usual, |(_, weight)| u64::from(*weight));
     own * match severity {
         Severity::Required => 100,
@@ -135,9 +136,10 @@ mod tests {
     }
 
     #[test]
-    fn hygiene_of_compose_files_has_no_weight_unless_it_is_given_one() {
+    fn hygiene_and_invalid_requests_have_no_weight_unless_they_are_given_one() {
         let mut records = vec![record("health::a", Severity::Required, Status::Pass); 21];
         records.extend(vec![record("policy::stack::user_root", Severity::Warning, Status::Fail); 10]);
+        records.extend(vec![record("contracts::api::probe_get_orders_id", Severity::Warning, Status::Fail); 74]);
         let score = |policy: &Readiness| weigh(&records, &[], policy).score(policy);
         assert_eq!(score(&Readiness::default()), Some(100));
         let weights = BTreeMap::from([("policy".to_owned(), 1)]);

@@ -4,10 +4,12 @@
 //! it, so that program and server have one version.
 
 mod kept;
+mod replace;
 mod swap;
+mod ties;
 
 pub use kept::Dropped;
-pub use swap::Locale;
+pub use ties::Ties;
 
 use std::{
     net::SocketAddr,
@@ -61,11 +63,30 @@ pub enum DatabaseError {
         /// The server's code and message.
         reason: String,
     },
+    /// Somebody holds a lock for longer than is waited.
+    #[error("cannot {what}: locked by {holders}; end it (`select pg_terminate_backend(PID)`), or wait until it ends")]
+    Locked {
+        /// What was tried.
+        what: String,
+        /// The sessions.
+        holders: String,
+    },
     /// A dump or restore failed.
     #[error("cannot {what}")]
     Program {
         /// What was tried.
         what: String,
+        /// What the program said.
+        #[source]
+        source: RunError,
+    },
+    /// A dump names what a restore does not find.
+    #[error("cannot {what} ({hint})")]
+    NotFound {
+        /// What was tried.
+        what: String,
+        /// The usual cause.
+        hint: &'static str,
         /// What the program said.
         #[source]
         source: RunError,
@@ -209,6 +230,18 @@ impl Server {
         Ok((bytes(0), bytes(1)))
     }
 
+    /// Returns the server's major version, such as 17, and what it loads as it starts (`shared_preload_libraries`).
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the server does not say.
+    pub async fn version(&self) -> Result<(u32, String), DatabaseError> {
+        let client = self.connect(MAINTENANCE).await?;
+        let sql =
+            "select current_setting('server_version_num')::int4 / 10000, current_setting('shared_preload_libraries')";
+        let row = client.query_one(sql, &[]).await.map_err(|e| failed("read the server's version", &e))?;
+        Ok((u32::try_from(row.get::<_, i32>(0)).unwrap_or_default(), row.get(1)))
+    }
+
     /// Returns in words that the database's collation has another version than the server provides, with the way out.
     ///
     /// # Errors
@@ -255,13 +288,32 @@ impl Server {
         path: &Path,
         within: Duration,
     ) -> Result<(), DatabaseError> {
-        let what = || format!("restore {} into database `{database}`", path.display());
-        let file = std::fs::File::open(path).map_err(|source| DatabaseError::File { what: what(), source })?;
+        let what = format!("restore {} into database `{database}`", path.display());
+        match std::fs::File::open(path) {
+            Ok(file) => self.restore_from(runner, database, (&what, file), within).await,
+            Err(source) => Err(DatabaseError::File { what, source }),
+        }
+    }
+
+    /// Restores a dump that is read from a file or pipe into `database`, which is fresh and empty; `what` says that.
+    ///
+    /// # Errors
+    /// As [`Server::restore`].
+    pub async fn restore_from(
+        &self,
+        runner: &Runner,
+        database: &str,
+        (what, file): (&str, std::fs::File),
+        within: Duration,
+    ) -> Result<(), DatabaseError> {
+        let what = || what.to_owned();
         let restore = command::restore(&self.inside, database);
-        runner
-            .run_from_file(&restore, within, file)
-            .await
-            .map_err(|source| DatabaseError::Program { what: what(), source })
+        runner.run_from_file(&restore, within, file).await.map_err(|source| {
+            match ties::restore_hint(&crate::error::with_causes(&source)) {
+                Some(hint) => DatabaseError::NotFound { what: what(), hint, source },
+                None => DatabaseError::Program { what: what(), source },
+            }
+        })
     }
 }
 

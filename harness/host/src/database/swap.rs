@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use stagegate_base::{
+    locale::Locale,
     mark::{Mark, Sessions},
     units::Size,
 };
@@ -20,26 +21,14 @@ const FILE_COPY_FROM: Size = Size(64 << 20);
 /// The first major that can be told how to copy.
 const STRATEGY_SINCE: i32 = 150_000;
 
-/// How a database sorts and encodes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Locale {
-    encoding: String,
-    collate: String,
-    ctype: String,
-    provider: String,
-    provider_locale: Option<String>,
-}
-
-impl Locale {
-    fn clauses(&self) -> String {
-        let [encoding, collate, ctype] = [&self.encoding, &self.collate, &self.ctype].map(|text| literal(text));
-        let provider = match (self.provider.as_str(), &self.provider_locale) {
-            ("i", Some(locale)) => format!(" locale_provider icu icu_locale {}", literal(locale)),
-            ("b", Some(locale)) => format!(" locale_provider builtin builtin_locale {}", literal(locale)),
-            _ => String::new(),
-        };
-        format!("encoding {encoding} lc_collate {collate} lc_ctype {ctype}{provider}")
-    }
+pub(super) fn clauses(locale: &Locale) -> String {
+    let [encoding, collate, ctype] = [&locale.encoding, &locale.collate, &locale.ctype].map(|text| literal(text));
+    let provider = match (locale.provider.as_str(), &locale.provider_locale) {
+        ("i", Some(locale)) => format!(" locale_provider icu icu_locale {}", literal(locale)),
+        ("b", Some(locale)) => format!(" locale_provider builtin builtin_locale {}", literal(locale)),
+        _ => String::new(),
+    };
+    format!("encoding {encoding} lc_collate {collate} lc_ctype {ctype}{provider}")
 }
 
 impl Server {
@@ -57,10 +46,18 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where one does not end.
     pub async fn end_gate_sessions(&self) -> Result<(), DatabaseError> {
+        self.end_sessions("stagegate/").await
+    }
+
+    /// Ends all sessions whose application's name begins with `name`, and waits until they are gone.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where one does not end.
+    pub async fn end_sessions(&self, name: &str) -> Result<(), DatabaseError> {
         let client = self.connect(MAINTENANCE).await?;
         let sql = "select coalesce(bool_and(pg_terminate_backend(pid, 5000)), true) from pg_stat_activity \
-                   where starts_with(application_name, 'stagegate/') and pid <> pg_backend_pid()";
-        all_ended(&client, sql, &[]).await
+                   where starts_with(application_name, $1) and pid <> pg_backend_pid()";
+        all_ended(&client, sql, &[&name]).await
     }
 
     /// Keeps everybody out of a database and ends the sessions that are in it.
@@ -122,7 +119,7 @@ impl Server {
     /// [`DatabaseError`] where the server refuses.
     pub async fn create_fresh(&self, fresh: &str, locale: &Locale) -> Result<(), DatabaseError> {
         let client = self.connect(MAINTENANCE).await?;
-        let sql = format!("create database {} template template0 {}", identifier(fresh), locale.clauses());
+        let sql = format!("create database {} template template0 {}", identifier(fresh), clauses(locale));
         client.batch_execute(&sql).await.map_err(|e| failed(&format!("create database `{fresh}`"), &e))
     }
 
@@ -131,10 +128,38 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server refuses.
     pub async fn create_like(&self, fresh: &Mark, like: &str) -> Result<(), DatabaseError> {
-        let clauses = format!("template template0 {}", self.locale(like).await?.clauses());
+        let clauses = format!("template template0 {}", clauses(&self.locale(like).await?));
         let client = self.connect(MAINTENANCE).await?;
         create_marked(&client, fresh, &clauses, &format!("create database `{}`", fresh.name)).await?;
         carry_over(&client, like, &fresh.name).await
+    }
+
+    /// Makes an empty marked database with a locale: there is no database of its kind to take rights and settings from.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the server refuses.
+    pub async fn create_marked(&self, fresh: &Mark, locale: &Locale) -> Result<(), DatabaseError> {
+        let what = format!("create database `{}`", fresh.name);
+        let client = self.connect(MAINTENANCE).await?;
+        let clauses = format!("template template0 {}", clauses(locale));
+        create_marked(&client, fresh, &clauses, &what).await?;
+        let sql = format!("alter database {} connection limit -1", identifier(&fresh.name));
+        client.batch_execute(&sql).await.map_err(|e| failed(&what, &e))
+    }
+
+    /// Gives the database of `good` the name `database`, which nobody has, and takes its mark away, in one transaction.
+    ///
+    /// # Errors
+    /// [`DatabaseError`]; name and mark are unchanged then.
+    pub async fn put_in_place(&self, good: &Mark, database: &str) -> Result<(), DatabaseError> {
+        let client = self.connect(MAINTENANCE).await?;
+        let renamed = if good.name == database {
+            String::new()
+        } else {
+            format!("alter database {} rename to {}; ", identifier(&good.name), identifier(database))
+        };
+        let sql = format!("begin; {renamed}{}; commit", comment_on(database, None));
+        client.batch_execute(&sql).await.map_err(|e| failed(&format!("put database `{database}` in place"), &e))
     }
 
     /// Returns the names of the server's roles, its own ones left out.
@@ -241,7 +266,7 @@ impl Server {
     }
 }
 
-async fn has(client: &Client, database: &str) -> Result<bool, DatabaseError> {
+pub(super) async fn has(client: &Client, database: &str) -> Result<bool, DatabaseError> {
     let sql = "select exists (select from pg_database where datname::text = $1)";
     Ok(client.query_one(sql, &[&database]).await.map_err(|e| failed("look for a database", &e))?.get(0))
 }
@@ -270,7 +295,7 @@ async fn all_ended(
 }
 
 /// Gives `copy` what `create database` leaves out: owner, limit of connections, rights, settings.
-async fn carry_over(client: &Client, from: &str, copy: &str) -> Result<(), DatabaseError> {
+pub(super) async fn carry_over(client: &Client, from: &str, copy: &str) -> Result<(), DatabaseError> {
     let what = format!("copy the privileges and settings of database `{from}` to `{copy}`");
     let refused = |e: tokio_postgres::Error| failed(&what, &e);
     let name = identifier(copy);

@@ -10,7 +10,11 @@ const MARKS: [&str; 4] = ["error:", "fatal:", "panic:", "error "];
 ///
 /// `pg_restore` writes PostgreSQL's error first and the whole statement behind it.
 pub(super) fn of(output: &str) -> String {
-    let lines: Vec<&str> = output.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let mut lines: Vec<&str> = output.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    // Compose warns of each variable that is not set, line after line, before it says what it refuses.
+    if lines.iter().any(|line| !is_warning(line)) {
+        lines.retain(|line| !is_warning(line));
+    }
     let tail = &lines[lines.len().saturating_sub(LINES)..];
     if tail.iter().any(|line| names_an_error(line)) {
         return tail.join(" | ");
@@ -22,6 +26,10 @@ pub(super) fn of(output: &str) -> String {
         }
         None => tail.join(" | "),
     }
+}
+
+fn is_warning(line: &str) -> bool {
+    line.contains("level=warning")
 }
 
 fn names_an_error(line: &str) -> bool {
@@ -46,6 +54,14 @@ mod tests {
         assert!(reason.contains("ERROR:  function cut(text) does not exist"), "{reason}");
         assert!(reason.contains("HINT:"), "{reason}");
         assert!(!reason.contains("NOT NULL"), "{reason}");
+    }
+
+    #[test]
+    fn warnings_do_not_hide_what_was_refused() {
+        let warning = "time=\"2026-01-02T03:04:05Z\" level=warning msg=\"The \\\"A\\\" variable is not set.\"\n";
+        let refused = "env file /srv/shop/.env not found: stat /srv/shop/.env: no such file or directory";
+        assert_eq!(of(&format!("{}{refused}\n{warning}", warning.repeat(3))), refused);
+        assert!(of(warning).contains("variable is not set"));
     }
 
     #[test]

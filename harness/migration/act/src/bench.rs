@@ -2,75 +2,22 @@
 
 use std::time::{Duration, Instant};
 
+use stagegate_base::config::Tool;
 use stagegate_migration_decide::{
-    Chain, Script, history_table,
-    round_trip::{Failure, is_bookkeeping, without_bookkeeping},
-    schema::{Facts, Id, Kind},
+    Chain, history_table,
+    round_trip::{Failure, Why},
 };
 use tokio_postgres::Client;
 
-use super::{
-    error::ProveError,
-    options::Options,
-    run::{self, Ran},
-};
+use super::{error::ProveError, options::Options, process::History, session::Session};
 use crate::{
-    catalog::Catalog,
     recorder::Taken,
-    scratch::{Database, Scratch},
+    scratch::{Database, MAINTENANCE, Scratch},
 };
 use stagegate_host::database::{identifier, literal};
 
 const LEFT_WITHIN: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(2);
-
-/// A session with what it has prepared.
-pub(super) struct Session<'a> {
-    pub(super) client: Client,
-    pub(super) catalog: Catalog,
-    scratch: &'a Scratch,
-    options: &'a Options,
-    database: Database,
-    /// The tables in which the tool records what it applied, where they are there.
-    history_tables: Vec<&'a str>,
-}
-
-impl<'a> Session<'a> {
-    /// Reads the schema; the tool's history table is no part of it.
-    pub(super) async fn facts(&self) -> Result<Facts, ProveError> {
-        Ok(self.without_history_tables(self.catalog.read_in_snapshot(&self.client).await?))
-    }
-
-    /// The same, in the transaction that the session is in.
-    pub(super) async fn facts_inside(&self) -> Result<Facts, ProveError> {
-        Ok(self.without_history_tables(self.catalog.read_in_transaction(&self.client).await?))
-    }
-
-    fn without_history_tables(&self, facts: Facts) -> Facts {
-        if self.history_tables.is_empty() { facts } else { without_bookkeeping(facts, &self.history_tables) }
-    }
-
-    /// Tells whether a table, `schema.table` as the server quotes it, is one in which the tool records what it applied.
-    pub(super) fn is_history_table(&self, table: &str) -> bool {
-        !self.history_tables.is_empty()
-            && is_bookkeeping(&Id { kind: Kind::Table, name: table.to_owned() }, &self.history_tables)
-    }
-
-    /// Tells whether there may be such tables.
-    pub(super) fn has_history_tables(&self) -> bool {
-        !self.history_tables.is_empty()
-    }
-
-    /// Runs a script as its tool would: its statements in this session, or the command that takes its step.
-    pub(super) async fn as_the_tool(&self, script: &Script) -> Result<Ran, Failure> {
-        match (&script.step, &self.options.commands) {
-            (Some(_), Some(commands)) => {
-                commands.step(self.scratch, &self.database, script).await.map(|()| Ran::default())
-            }
-            _ => run::as_the_tool(&self.client, script, &self.options.manner).await,
-        }
-    }
-}
 
 pub(super) struct Bench<'a> {
     pub(super) scratch: &'a Scratch,
@@ -82,19 +29,35 @@ pub(super) struct Bench<'a> {
     /// What was read of the locks' records.
     pub(super) taken: Taken,
     history_tables: Vec<&'a str>,
+    history: Option<History>,
+    pub(super) tool: Tool,
+    /// What the migrations so far left in the tool's session, as statements that set it again.
+    pub(super) carried: String,
 }
 
 impl<'a> Bench<'a> {
     pub(super) async fn new(scratch: &'a Scratch, chain: &Chain, options: &'a Options) -> Result<Self, ProveError> {
         let main = scratch.create(None).await?;
-        let service = scratch.connect("postgres").await?;
+        let service = scratch.connect(MAINTENANCE).await?;
         let made = history_table(chain);
         let history_tables = match (&options.commands, made) {
             (Some(commands), _) => commands.history_tables(),
             (None, Some(_)) => chain.tool.bookkeeping_tables().to_vec(),
             (None, None) => Vec::new(),
         };
-        let bench = Bench { scratch, options, main, service, session: None, taken: Taken::default(), history_tables };
+        let (session, taken, carried) = (None, Taken::default(), String::new());
+        let bench = Bench {
+            scratch,
+            options,
+            history: history(scratch, &main, chain, options).await?,
+            main,
+            service,
+            session,
+            taken,
+            history_tables,
+            tool: chain.tool,
+            carried,
+        };
         let before = [options.before.as_str(), made.unwrap_or_default()];
         if before.iter().any(|sql| !sql.is_empty()) {
             let client = scratch.session(&bench.main).await?;
@@ -108,10 +71,8 @@ impl<'a> Bench<'a> {
 
     /// Opens a session with a database of this bench.
     pub(super) async fn open(&self, database: &Database) -> Result<Session<'a>, ProveError> {
-        let client = self.scratch.session(database).await?;
-        let catalog = Catalog::prepare(&client).await?;
-        let (scratch, options, history_tables) = (self.scratch, self.options, self.history_tables.clone());
-        Ok(Session { client, catalog, scratch, options, database: database.clone(), history_tables })
+        let history = (self.history_tables.clone(), self.history.clone());
+        Session::open(self.scratch, self.options, database, history).await
     }
 
     /// Returns the session with the database that goes up.
@@ -125,6 +86,9 @@ impl<'a> Bench<'a> {
     /// Makes a copy of the database as it is now; the session with it is ended, since nobody may be connected.
     pub(super) async fn copy(&mut self) -> Result<Database, ProveError> {
         self.session = None;
+        if self.service.is_closed() {
+            self.service = self.scratch.connect(MAINTENANCE).await?;
+        }
         let count = format!("select count(*) from pg_stat_activity where datname = {}", literal(&self.main.name));
         let begun = Instant::now();
         while begun.elapsed() < LEFT_WITHIN {
@@ -136,6 +100,31 @@ impl<'a> Bench<'a> {
         }
         Ok(self.scratch.create(Some(&self.main)).await?)
     }
+}
+
+/// Returns the tool's history table where scripts can hide it: it has no schema in the tool's own configuration.
+async fn history(
+    scratch: &Scratch,
+    main: &Database,
+    chain: &Chain,
+    options: &Options,
+) -> Result<Option<History>, ProveError> {
+    if options.history_tables.iter().any(|table| table.contains('.')) {
+        return Ok(None);
+    }
+    Ok(History::of(&scratch.session(main).await?, chain.tool, &options.manner).await?)
+}
+
+/// Tells a session that a script ended from a server that ended with it: the former is the script's fault.
+pub(super) async fn blamed(scratch: &Scratch, mut failure: Failure) -> Failure {
+    let is_there = failure.why == Why::ServerGone
+        && scratch.has_ended().await.is_none()
+        && scratch.connect(MAINTENANCE).await.is_ok();
+    if is_there {
+        failure.why = Why::Refused;
+        failure.message = format!("{}; the script ended its own session", failure.message);
+    }
+    failure
 }
 
 /// Returns the statements that make roles where they are not there.

@@ -113,6 +113,7 @@ impl Commands {
     pub(super) async fn step(&self, scratch: &Scratch, database: &Database, script: &Script) -> Result<(), Failure> {
         let Some(step) = &script.step else { return Ok(()) };
         let done = match step.direction {
+            _ if self.config.tool.is_some() => self.driven(scratch, database, step).await,
             Direction::Up => self.up(scratch, database, step).await,
             Direction::Down => self.down(scratch, database, step).await,
         };
@@ -121,6 +122,53 @@ impl Commands {
             self.end_sessions(scratch, database).await;
         }
         Err(Failure::of_command(script, &stopped.line, &stopped.said, stopped.why))
+    }
+
+    /// Takes a step by the driver, which prints what is applied when it is done.
+    async fn driven(&self, scratch: &Scratch, database: &Database, step: &Step) -> Result<(), Stopped> {
+        let is_up = step.direction == Direction::Up;
+        let argv = if is_up { &self.config.up } else { &self.config.down };
+        let name = step.names.first();
+        let printed = self.execute(scratch, database, argv, name).await?;
+        let listed = self.read(argv, &printed)?;
+        let at = listed.iter().position(|one| Some(&one.name) == name);
+        let Some(at) = at else { return Err(self.did(argv, &format!("{} is not listed any more", told(&step.names)))) };
+        let more: Vec<String> =
+            listed[at + 1..].iter().filter(|one| one.is_applied).map(|one| one.name.clone()).collect();
+        match (listed[at].is_applied == is_up, more.is_empty()) {
+            (true, true) => Ok(()),
+            (true, false) => {
+                Err(self.did(argv, &format!("{} is applied too; expected only {}", told(&more), told(&step.names))))
+            }
+            (false, _) => Err(self.did(argv, &format!("it changed nothing; expected {}", told(&step.names)))),
+        }
+    }
+
+    /// Takes all steps in the direction of `script`, the first of them, by one start of the tool; `None` where it has no
+    /// command for that.
+    pub(super) async fn all(
+        &self,
+        scratch: &Scratch,
+        database: &Database,
+        script: &Script,
+    ) -> Option<Result<(), (String, Failure)>> {
+        let is_up = script.step.as_ref().is_some_and(|step| step.direction == Direction::Up);
+        let argv = self.config.all(is_up)?;
+        let Err(stopped) = self.execute(scratch, database, &argv, None).await else { return Some(Ok(())) };
+        // It stopped at the next one in its direction.
+        let listed = self.list(scratch, database).await.unwrap_or_default();
+        let next = if is_up { names(&listed, false).into_iter().next() } else { names(&listed, true).pop() };
+        let name = next.unwrap_or_else(|| script.file.clone());
+        Some(Err((name, Failure::of_command(script, &stopped.line, &stopped.said, stopped.why))))
+    }
+
+    /// Says what a command did that it was not meant to do.
+    fn did(&self, argv: &[String], said: &str) -> Stopped {
+        Stopped { line: self.config.shown(argv), said: said.to_owned(), why: Why::Refused }
+    }
+
+    fn read(&self, argv: &[String], printed: &str) -> Result<Vec<Listed>, Stopped> {
+        listed(printed).map_err(|error| self.did(argv, &error.to_string()))
     }
 
     async fn up(&self, scratch: &Scratch, database: &Database, step: &Step) -> Result<(), Stopped> {
@@ -132,7 +180,7 @@ impl Commands {
         if new == step.names {
             return Ok(());
         }
-        Err(did(argv, &format!("it applied {}; expected {}", told(&new), told(&step.names))))
+        Err(self.did(argv, &format!("it applied {}; expected {}", told(&new), told(&step.names))))
     }
 
     /// Goes back until nothing of the step is applied: a tool may take back one migration at a time that it applied
@@ -145,12 +193,12 @@ impl Commands {
             self.execute(scratch, database, argv, step.names.last()).await?;
             let now = names(&self.list(scratch, database).await?, true);
             if now.len() >= applied.len() {
-                return Err(did(argv, &format!("it reverted nothing; expected {}", told(&step.names))));
+                return Err(self.did(argv, &format!("it reverted nothing; expected {}", told(&step.names))));
             }
             let lost: Vec<String> = kept.iter().filter(|name| !now.contains(name)).cloned().collect();
             if !lost.is_empty() {
                 let message = format!("it also reverted {}; expected only {}", told(&lost), told(&step.names));
-                return Err(did(argv, &message));
+                return Err(self.did(argv, &message));
             }
             applied = now;
         }
@@ -159,7 +207,7 @@ impl Commands {
 
     async fn list(&self, scratch: &Scratch, database: &Database) -> Result<Vec<Listed>, Stopped> {
         let printed = self.execute(scratch, database, &self.config.status, None).await?;
-        listed(&printed).map_err(|error| did(&self.config.status, &error.to_string()))
+        self.read(&self.config.status, &printed)
     }
 
     /// Runs a command and returns what it printed.
@@ -171,7 +219,8 @@ impl Commands {
         next: Option<&String>,
     ) -> Result<String, Stopped> {
         let argv = filled(argv, next);
-        let line = argv.join(" ");
+        let line = self.config.shown(&argv);
+        let argv = [self.interpreter(), argv].concat();
         let cannot = |said: String| Stopped { line: line.clone(), said, why: Why::Unreadable };
         let ran = match (&self.config.service, &self.model) {
             (Some(service), Some(model)) => {
@@ -198,6 +247,19 @@ impl Commands {
         let said = self.mask_for(scratch, database).apply(&last_words(&output));
         let why = Why::of_words(&said);
         Err(Stopped { said: format!("exit code {}: {said}", output.code), line, why })
+    }
+
+    /// Returns what stands in front of a driver: the interpreter that is configured, of the folder, or of the host or image.
+    fn interpreter(&self) -> Vec<String> {
+        let Some(tool) = self.config.tool.filter(|_| self.config.program.is_empty()) else {
+            return self.config.program.clone();
+        };
+        let (own, of_host, of_image) = tool.interpreters();
+        if self.config.service.is_some() {
+            return vec![of_image.to_owned()];
+        }
+        let found = own.iter().find(|path| self.dir.join(path).exists());
+        vec![(*found.unwrap_or(&of_host)).to_owned()]
     }
 
     async fn on_host(&self, argv: &[String], reach: &Reach) -> Result<stagegate_host::process::Output, RunError> {
@@ -266,11 +328,6 @@ fn names(listed: &[Listed], applied: bool) -> Vec<String> {
 
 fn told(names: &[String]) -> String {
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
-}
-
-/// Says what a command did that it was not meant to do.
-fn did(argv: &[String], said: &str) -> Stopped {
-    Stopped { line: argv.join(" "), said: said.to_owned(), why: Why::Refused }
 }
 
 fn filled(argv: &[String], next: Option<&String>) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! How a chain is tried, and how rows are made for it.
 
-use super::{commands::Commands, run::Manner};
+use super::{commands::Commands, manner::Manner};
 use crate::seed::Plan;
 
 /// How a chain is tried.
@@ -8,6 +8,9 @@ use crate::seed::Plan;
 pub struct Options {
     /// How scripts are run.
     pub manner: Manner,
+    /// The tables in which the tool records what it applied, where its configuration names others than by default; one
+    /// that is named with its schema is found whatever search path a script leaves.
+    pub history_tables: Vec<String>,
     /// Statements that are run before the first migration, such as for roles.
     pub before: String,
     /// Whether each migration is tried on a copy, whatever its scripts say.

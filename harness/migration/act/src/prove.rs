@@ -23,7 +23,7 @@ use crate::scratch::Scratch;
 const SHARED_FROM: usize = 60;
 
 /// What all databases of a server have in common: scripts that change it cannot run in two of them.
-const OF_THE_SERVER: [&str; 19] = [
+const OF_THE_SERVER: [&str; 21] = [
     "create role",
     "alter role",
     "drop role",
@@ -41,6 +41,8 @@ const OF_THE_SERVER: [&str; 19] = [
     "alter subscription",
     "drop subscription",
     "pg_advisory",
+    "pg_terminate_backend",
+    "pg_cancel_backend",
     "drop owned",
     "reassign owned",
 ];
@@ -75,6 +77,7 @@ pub async fn prove(
     let top = part.after.unwrap_or_else(|| bottom.clone());
     let untried =
         part.lost.or_else(|| (!options.ways_back).then(|| "the down migrations were not requested".to_owned()));
+    let untried = untried.or_else(|| part.missing.map(|missing| format!("{missing} could not be run")));
     let whole = match untried {
         Some(reason) => Whole { not_tried: Some(reason), ..Whole::default() },
         None => match bench.whole(chain, &part.trips, &bottom, &top).await {
@@ -104,17 +107,24 @@ fn shared_at(chain: &Chain, options: &Options) -> usize {
 
 /// Goes up to the second part, and takes its trips.
 async fn beside(bench: &mut Bench<'_>, head: &[Migration], tail: &[Migration]) -> Result<Behind, ProveError> {
+    let mut part = Part::default();
     for (nth, migration) in head.iter().enumerate() {
-        if let (Some(failure), _) = bench.up(migration).await?
-            && failure.why == Why::ServerGone
-        {
-            return Ok(Behind::Gone(nth, failure));
+        match bench.up(migration).await? {
+            (Some(failure), _) if failure.why == Why::ServerGone => return Ok(Behind::Gone(nth, failure)),
+            (Some(failure), _) => note_missing(&mut part.missing, migration, &failure),
+            (None, _) => {}
         }
     }
     let before = bench.session().await?.facts().await?;
-    let mut part = Part::default();
     part.take(bench, tail, 0, &before, &mut |_| {}).await;
     Ok(Behind::Part(Box::new(part)))
+}
+
+/// Notes the first migration that could not be run.
+fn note_missing(missing: &mut Option<String>, migration: &Migration, failure: &Failure) {
+    if failure.is_ours() && missing.is_none() {
+        *missing = Some(migration.label());
+    }
 }
 
 /// What came of the second part.
@@ -134,6 +144,8 @@ struct Part {
     touched: BTreeMap<Id, String>,
     rows: OnRows,
     seed: SeedRuns,
+    /// The first migration that could not be run, though it may do what later ones need.
+    missing: Option<String>,
     /// Why nothing can be tried any more.
     lost: Option<String>,
 }
@@ -164,7 +176,12 @@ impl Part {
     async fn one(&mut self, bench: &mut Bench<'_>, migration: &Migration, bottom: &Facts, share: Share) -> Trip {
         let before = self.after.as_ref().unwrap_or(bottom);
         match bench.both(migration, before, share).await {
-            Ok((trip, after, rows)) => {
+            Ok((mut trip, after, rows)) => {
+                if let Some(failure) = trip.up.take() {
+                    let told = self.missing.as_deref().map(|missing| failure.clone().following(missing));
+                    note_missing(&mut self.missing, migration, &failure);
+                    trip.up = Some(told.unwrap_or(failure));
+                }
                 self.rows.add(rows, migration, &trip, &mut self.seed);
                 for difference in diff(before, &after) {
                     self.touched.insert(difference.object, migration.label());
@@ -206,6 +223,7 @@ impl Part {
         self.rows.join(other.rows);
         self.seed.ran |= other.seed.ran;
         self.seed.refused = other.seed.refused.or(self.seed.refused.take());
+        self.missing = self.missing.take().or(other.missing);
         self.lost = self.lost.take().or(other.lost);
     }
 
@@ -227,6 +245,11 @@ impl Bench<'_> {
         before: &Facts,
         share: Share,
     ) -> Result<(Trip, Facts, Result<Shown, String>), ProveError> {
+        let is_driven = self.options.commands.as_ref().is_some_and(|commands| commands.config.tool.is_some());
+        let is_merged = is_driven && self.options.ways_back && self.options.rows.is_some();
+        if is_merged && let Some((trip, after, rows)) = self.merged(migration, before).await? {
+            return Ok((trip, after, Ok(rows)));
+        }
         let mut rows = self.with_rows(migration, before, &share).await.map_err(|error| error.to_string());
         let is_watched = matches!((&share, &rows), (Share::All, Ok(Shown::Tried(_))));
         let (trip, after, requests) = self.trip(migration, before, is_watched).await?;
@@ -316,9 +339,6 @@ async fn unusable(scratch: &Scratch, error: &ProveError) -> String {
 /// Says why nothing can be tried after this trip, where that is so.
 async fn over(scratch: &Scratch, trip: &Trip) -> Option<String> {
     let failures = [trip.up.as_ref(), trip.second_up.as_ref(), failure_of(&trip.down)];
-    if let Some(failure) = trip.up.as_ref().filter(|failure| failure.is_ours() && failure.why != Why::ServerGone) {
-        return Some(format!("it depends on {}, which could not be run: {}", trip.label, failure.told()));
-    }
     if !failures.into_iter().flatten().any(|failure| failure.why == Why::ServerGone) {
         return None;
     }

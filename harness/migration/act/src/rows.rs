@@ -5,7 +5,7 @@
 use stagegate_migration_decide::{
     Asked, Migration, Route, Script, Touched, asked_for,
     integrity::Content,
-    locks::{Observed, Request, Sizes, statements},
+    locks::{Observed, Request, Sizes, statements, without_recorder},
     round_trip::{Failure, Moments, Step},
     schema::{Facts, Kind},
     touched,
@@ -13,11 +13,7 @@ use stagegate_migration_decide::{
 use tokio_postgres::Client;
 
 use super::{
-    bench::{Bench, Session},
-    error::ProveError,
-    options::Rows,
-    run::{self, Manner},
-    touched::tables,
+    bench::Bench, error::ProveError, manner::Manner, options::Rows, run, session::Session, touched::tables,
     trip::is_of_transaction,
 };
 use crate::{
@@ -55,6 +51,8 @@ pub(super) struct WithRows {
     pub(super) is_whole: bool,
     pub(super) moments: Moments,
     pub(super) unfilled: Vec<Unfilled>,
+    /// The tables that generated rows are in.
+    pub(super) filled: Vec<String>,
     /// Why the user's statements did not run; none where they did, or there are none.
     pub(super) seed_refused: Option<String>,
     pub(super) observed: Vec<Observed>,
@@ -75,7 +73,7 @@ impl Bench<'_> {
         share: &Share,
     ) -> Result<OnRows, ProveError> {
         let Some(mut rows) = self.options.rows.clone() else { return Ok(OnRows::Nothing) };
-        let manner = self.options.manner.clone();
+        let (manner, carried) = (self.options.manner.clone(), self.carried.clone());
         let has_tables = before.iter().any(|fact| fact.id.kind == Kind::Table);
         if matches!(migration.up.route(), Route::Unreadable(_)) {
             return Ok(OnRows::Nothing);
@@ -107,6 +105,7 @@ impl Bench<'_> {
                 rows: &rows,
                 share,
                 without: &without,
+                carried: &carried,
                 inside: true,
             };
             let tried = ran.all(&mut taken).await;
@@ -128,6 +127,7 @@ impl Bench<'_> {
             rows: &rows,
             share,
             without: &without,
+            carried: &carried,
             inside: false,
         };
         let mut taken = std::mem::take(&mut self.taken);
@@ -139,17 +139,21 @@ impl Bench<'_> {
     }
 }
 
-struct Run<'a> {
-    session: &'a Session<'a>,
-    client: &'a Client,
-    migration: &'a Migration,
-    manner: &'a Manner,
-    rows: &'a Rows,
-    share: &'a Share,
+pub(super) struct Run<'a> {
+    pub(super) session: &'a Session<'a>,
+    pub(super) client: &'a Client,
+    pub(super) migration: &'a Migration,
+    pub(super) manner: &'a Manner,
+    pub(super) rows: &'a Rows,
+    pub(super) share: &'a Share,
     /// Tables that are not looked at.
-    without: &'a [String],
+    pub(super) without: &'a [String],
+    /// What the migrations before it left in the tool's session, for the first way up; see [`Process`].
+    ///
+    /// [`Process`]: super::process::Process
+    pub(super) carried: &'a str,
     /// In one transaction that the caller takes back; else as the tool would.
-    inside: bool,
+    pub(super) inside: bool,
 }
 
 impl Run<'_> {
@@ -168,22 +172,29 @@ impl Run<'_> {
         if self.inside {
             self.execute(MOMENT).await?;
         }
-        self.steps(&mut found, taken).await?;
+        self.steps(&mut found, taken, &mut Vec::new()).await?;
         if self.inside {
             self.blame(&mut found.moments).await?;
         }
         Ok(found)
     }
 
-    /// Goes up, down and up again, until a step does not run to its end.
-    async fn steps(&self, found: &mut WithRows, taken: &mut Taken) -> Result<(), ProveError> {
+    /// Goes up, down and up again, until a step does not run to its end; outside of a transaction the schema after each
+    /// step is read too.
+    pub(super) async fn steps(
+        &self,
+        found: &mut WithRows,
+        taken: &mut Taken,
+        schemas: &mut Vec<Facts>,
+    ) -> Result<(), ProveError> {
         let Migration { up, .. } = self.migration;
         let moments = &mut found.moments;
-        if let Err(failure) = self.script(up).await {
+        if let Err(failure) = self.script(up, self.carried).await {
             moments.stopped = Some((Step::Up, failure));
             return Ok(());
         }
         moments.up = Some(self.content(up).await?);
+        self.schema(schemas).await?;
         if found.is_whole {
             found.observed = statements(&taken.take(self.client).await?);
         }
@@ -195,28 +206,37 @@ impl Run<'_> {
         if matches!(down.route(), Route::Unreadable(_)) {
             return Ok(());
         }
-        if let Err(failure) = self.script(down).await {
+        if let Err(failure) = self.script(down, "").await {
             moments.stopped = Some((Step::Down, failure));
             return Ok(());
         }
         moments.down = Some(self.content(down).await?);
-        if let Err(failure) = self.script(up).await {
+        self.schema(schemas).await?;
+        if let Err(failure) = self.script(up, "").await {
             moments.stopped = Some((Step::Again, failure));
             return Ok(());
         }
         moments.again = Some(self.content(up).await?);
+        self.schema(schemas).await
+    }
+
+    /// Reads the schema where steps are commands: there it is not read in a trip of its own.
+    async fn schema(&self, schemas: &mut Vec<Facts>) -> Result<(), ProveError> {
+        if self.migration.up.step.is_some() {
+            schemas.push(without_recorder(&self.session.facts().await?));
+        }
         Ok(())
     }
 
-    async fn script(&self, script: &Script) -> Result<(), Failure> {
+    async fn script(&self, script: &Script, carried: &str) -> Result<(), Failure> {
         if self.inside {
-            return run::as_a_transaction(self.client, script, self.manner).await;
+            return run::as_a_transaction(self.client, script, self.session.process(carried)).await;
         }
-        self.session.as_the_tool(script).await.map(drop)
+        self.session.as_the_tool(script, carried).await.map(drop)
     }
 
     /// Reads what is there, as the session's own user, whatever role the script took.
-    async fn content(&self, script: &Script) -> Result<Content, DatabaseError> {
+    pub(super) async fn content(&self, script: &Script) -> Result<Content, DatabaseError> {
         let ask = Ask { without: self.without, ..Ask::columns() };
         let fresh = run::freshen(self.client, self.manner, script).await;
         fresh.map_err(|failure| DatabaseError::Unexpected(format!("cannot reset the session: {}", failure.told())))?;
@@ -230,7 +250,7 @@ impl Run<'_> {
     }
 
     /// Makes rows: the user's, the generator's, and those that the script's conditions ask for.
-    async fn seeded(&self) -> Result<WithRows, ProveError> {
+    pub(super) async fn seeded(&self) -> Result<WithRows, ProveError> {
         let mut found = WithRows::default();
         self.execute("begin").await?;
         if let Some(seed) = &self.rows.seed {
@@ -242,7 +262,8 @@ impl Run<'_> {
             self.execute("reset session authorization; reset role; reset all; release savepoint stagegate_moment")
                 .await?;
         }
-        found.unfilled = fill_in_transaction(self.client, &self.plan().await?).await?.unfilled;
+        let filled = fill_in_transaction(self.client, &self.plan().await?).await?;
+        (found.unfilled, found.filled) = (filled.unfilled, filled.rows.into_keys().collect());
         for (nth, asked) in asked_for(&self.migration.up).iter().enumerate() {
             self.ask_for(nth, asked).await?;
         }
@@ -302,6 +323,7 @@ impl Run<'_> {
             return Ok(());
         }
         self.execute(BACK_TO_MOMENT).await?;
+        self.execute(self.carried).await?;
         for nth in 0..script.statements.len() {
             if run::nth(self.client, script, nth, self.manner).await.is_err() {
                 return Ok(());

@@ -9,36 +9,14 @@ use stagegate_migration_decide::{
 };
 use tokio_postgres::{Client, Error, NoTls, SimpleQueryMessage};
 
+use super::{
+    manner::{Manner, fresh},
+    process::Process,
+};
 use crate::deferred;
-use stagegate_host::database::literal;
 
 /// What a server's own limit may take longer until the statement is ended from here.
 const BESIDE_LIMIT: Duration = Duration::from_secs(3);
-
-/// How scripts are run.
-#[derive(Clone, Debug)]
-pub struct Manner {
-    /// How long one statement may take.
-    pub statement_within: Duration,
-    /// The search path of the product's sessions; the server's own where `None`.
-    pub search_path: Option<String>,
-}
-
-impl Manner {
-    /// Returns the statements that make a session as new: what an earlier script set is gone.
-    fn fresh(&self) -> String {
-        let limit = self.statement_within.as_millis();
-        let path = self.search_path.as_ref().map(|path| {
-            let schemas: Vec<String> = path.split(',').map(|part| literal(part.trim())).collect();
-            format!("; set search_path = {}", schemas.join(", "))
-        });
-        format!(
-            "reset session authorization; reset role; reset all; set client_min_messages = error; \
-             set statement_timeout = {limit}{}",
-            path.unwrap_or_default()
-        )
-    }
-}
 
 /// Why a statement did not end well, before its place is known.
 struct Stop {
@@ -93,7 +71,7 @@ fn byte_of(text: &str, position: u32) -> Option<usize> {
 
 /// Makes the session as new for the next script; inside of a transaction too.
 pub(super) async fn freshen(client: &Client, manner: &Manner, script: &Script) -> Result<(), Failure> {
-    let done = client.batch_execute(&manner.fresh()).await;
+    let done = fresh(client, manner).await;
     done.map_err(|error| Stop::of(&error, "").failure(script, None, manner))
 }
 
@@ -112,25 +90,42 @@ fn sendable(script: &Script, manner: &Manner) -> Result<(), Failure> {
     Err(stop.failure(script, script.statement_at(byte), manner))
 }
 
-/// Runs a script statement by statement in the transaction that `client` is in.
-pub(super) async fn inside(client: &Client, script: &Script, manner: &Manner) -> Result<(), Failure> {
-    sendable(script, manner)?;
-    freshen(client, manner, script).await?;
+/// Runs a script statement by statement in the transaction that `client` is in, and records it.
+pub(super) async fn inside(client: &Client, script: &Script, process: Process<'_>) -> Result<(), Failure> {
+    sendable(script, process.manner)?;
+    begin(client, script, process).await?;
     for statement in &script.statements {
-        one(client, script, statement, manner).await?;
+        one(client, script, statement, process.manner).await?;
     }
-    Ok(())
+    record(client, script, process).await
+}
+
+/// Makes the session what the tool's process has when it comes to the script.
+pub(super) async fn begin(client: &Client, script: &Script, process: Process<'_>) -> Result<(), Failure> {
+    freshen(client, process.manner, script).await?;
+    if process.carried.is_empty() {
+        return Ok(());
+    }
+    let set = client.batch_execute(process.carried).await;
+    set.map_err(|error| Stop::of(&error, "").failure(script, None, process.manner))
+}
+
+async fn record(client: &Client, script: &Script, process: Process<'_>) -> Result<(), Failure> {
+    match process.history {
+        Some(history) => history.record(client, script).await,
+        None => Ok(()),
+    }
 }
 
 /// Runs a script as a transaction of its own would, inside of the one that `client` is in.
-pub(super) async fn as_a_transaction(client: &Client, script: &Script, manner: &Manner) -> Result<(), Failure> {
-    inside(client, script, manner).await?;
+pub(super) async fn as_a_transaction(client: &Client, script: &Script, process: Process<'_>) -> Result<(), Failure> {
+    inside(client, script, process).await?;
     let own = client.batch_execute("reset session authorization; reset role").await;
     let checked = match own {
         Ok(()) => deferred::check(client).await,
         Err(error) => Err(error),
     };
-    checked.map_err(|error| Stop::of(&error, "").failure(script, script.statements.last(), manner))
+    checked.map_err(|error| Stop::of(&error, "").failure(script, script.statements.last(), process.manner))
 }
 
 /// Runs one statement of a script inside of the transaction that the client is in.
@@ -148,18 +143,23 @@ pub(super) struct Ran {
     pub(super) left_open: bool,
 }
 
-/// Runs a script as its tool would, with the tool's transaction or without.
-pub(super) async fn as_the_tool(client: &Client, script: &Script, manner: &Manner) -> Result<Ran, Failure> {
+/// Runs a script as its tool would, with the tool's transaction or without, and records it.
+pub(super) async fn as_the_tool(client: &Client, script: &Script, process: Process<'_>) -> Result<Ran, Failure> {
+    let manner = process.manner;
     sendable(script, manner)?;
-    freshen(client, manner, script).await?;
-    if script.transaction != Transaction::Wrapped {
-        let ran = batches(client, script, manner).await;
-        ended(client, ran).await?;
+    begin(client, script, process).await?;
+    let is_wrapped = script.transaction == Transaction::Wrapped;
+    if is_wrapped {
+        control(client, "begin", script, manner).await?;
+    }
+    let ran = match batches(client, script, manner).await {
+        Ok(()) => record(client, script, process).await,
+        Err(failure) => Err(failure),
+    };
+    ended(client, ran).await?;
+    if !is_wrapped {
         return Ok(Ran { left_open: is_left_open(client).await });
     }
-    control(client, "begin", script, manner).await?;
-    let ran = batches(client, script, manner).await;
-    ended(client, ran).await?;
     control(client, "commit", script, manner).await?;
     Ok(Ran::default())
 }

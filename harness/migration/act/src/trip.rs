@@ -10,11 +10,12 @@ use stagegate_migration_decide::{
 };
 
 use super::{
-    bench::{Bench, Session},
+    bench::{Bench, blamed},
     error::ProveError,
-    probes,
-    run::{self, Manner},
+    probes, process, run,
+    session::Session,
 };
+use crate::scratch::Scratch;
 
 /// What down and up again showed.
 struct Back {
@@ -28,12 +29,22 @@ impl Back {
     fn of(down: Down) -> Self {
         Back { down, left_open: Vec::new(), second_up: None, second_differs: Vec::new() }
     }
+
+    async fn blamed(mut self, scratch: &Scratch) -> Self {
+        if let Down::Failed(failure) = self.down {
+            self.down = Down::Failed(blamed(scratch, failure).await);
+        }
+        if let Some(failure) = self.second_up {
+            self.second_up = Some(blamed(scratch, failure).await);
+        }
+        self
+    }
 }
 
 /// Refusals that a session's one transaction may be to blame for: an object in use, a command that wants no
-/// transaction, an enum's value that is too new.
-// Source: PostgreSQL manual, appendix A: 55006, 25001, 55P04.
-const OF_THE_TRANSACTION: [&str; 3] = ["55006", "25001", "55P04"];
+/// transaction, an enum's value that is too new, a script before it that made the transaction read-only.
+// Source: PostgreSQL manual, appendix A: 55006, 25001, 55P04, 25006.
+const OF_THE_TRANSACTION: [&str; 4] = ["55006", "25001", "55P04", "25006"];
 
 impl Bench<'_> {
     /// Takes one migration up for good, and tries its way back; returns the schema after the way up too.
@@ -60,7 +71,7 @@ impl Bench<'_> {
         let mut back = match (&up, self.options.ways_back) {
             (Some(_), _) => Back::of(Down::NotTried("its up migration failed".to_owned())),
             (None, false) => Back::of(Down::NotTried("the down migrations were not requested".to_owned())),
-            (None, true) => self.back(migration, before, &after, &mut route).await?,
+            (None, true) => self.back(migration, before, &after, &mut route).await?.blamed(self.scratch).await,
         };
         if left_open {
             back.left_open.insert(0, migration.up.file.clone());
@@ -95,18 +106,24 @@ impl Bench<'_> {
     }
 
     pub(super) async fn up(&mut self, migration: &Migration) -> Result<(Option<Failure>, bool), ProveError> {
-        let manner = self.options.manner.clone();
         if let Route::Unreadable(reason) = migration.up.route() {
             return Ok((Some(Failure::unreadable(&migration.up, &reason)), false));
         }
+        let (tool, carried) = (self.tool, std::mem::take(&mut self.carried));
         let session = self.session().await?;
         let ran = match migration.up.route() {
-            Route::Session => in_a_transaction(&session.client, migration, &manner).await.map(|()| run::Ran::default()),
-            _ => session.as_the_tool(&migration.up).await,
+            Route::Session => in_a_transaction(session, migration, &carried).await.map(|()| run::Ran::default()),
+            _ => session.as_the_tool(&migration.up, &carried).await,
         };
         Ok(match ran {
-            Ok(ran) => (None, ran.left_open),
-            Err(failure) => (Some(failure), false),
+            Ok(ran) => {
+                self.carried = process::carried(&session.client, tool, &migration.up, &carried).await;
+                (None, ran.left_open)
+            }
+            Err(failure) => {
+                self.carried = carried;
+                (Some(blamed(self.scratch, failure).await), false)
+            }
         })
     }
 
@@ -124,16 +141,15 @@ impl Bench<'_> {
             return Ok(Back::of(Down::Failed(Failure::unreadable(down, &reason))));
         }
         if matches!(route, Route::Session) {
-            let manner = self.options.manner.clone();
             let session = self.session().await?;
-            let back = in_session(session, migration, before, after, &manner).await?;
+            let back = in_session(session, migration, before, after).await?;
             match doubtful(&back) {
                 None => return Ok(back),
                 Some(reason) => *route = Route::Clone(reason),
             }
         }
         let copy = self.copy().await?;
-        let back = on_copy(&self.open(&copy).await?, migration, before, after, &self.options.manner).await;
+        let back = on_copy(&self.open(&copy).await?, migration, before, after).await;
         self.scratch.drop(&copy).await?;
         back
     }
@@ -153,14 +169,13 @@ fn doubtful(back: &Back) -> Option<String> {
     }
 }
 
-async fn in_a_transaction(
-    client: &tokio_postgres::Client,
-    migration: &Migration,
-    manner: &Manner,
-) -> Result<(), Failure> {
-    run::control(client, "begin", &migration.up, manner).await?;
-    match run::inside(client, &migration.up, manner).await {
-        Ok(()) => run::control(client, "commit", &migration.up, manner).await,
+async fn in_a_transaction(session: &Session<'_>, migration: &Migration, carried: &str) -> Result<(), Failure> {
+    let (client, process) = (&session.client, session.process(carried));
+    // What an earlier script left may reach the transaction's beginning, such as `default_transaction_read_only`.
+    run::begin(client, &migration.up, process).await?;
+    run::control(client, "begin", &migration.up, process.manner).await?;
+    match run::inside(client, &migration.up, process).await {
+        Ok(()) => run::control(client, "commit", &migration.up, process.manner).await,
         Err(failure) => {
             // A server that is gone has been told.
             let _ = client.batch_execute("rollback").await;
@@ -175,11 +190,10 @@ async fn in_session(
     migration: &Migration,
     before: &Facts,
     after: &Facts,
-    manner: &Manner,
 ) -> Result<Back, ProveError> {
     let client = &session.client;
-    let back = match run::control(client, "begin", &migration.up, manner).await {
-        Ok(()) => both_ways(session, migration, before, after, manner, true).await,
+    let back = match run::control(client, "begin", &migration.up, session.process("").manner).await {
+        Ok(()) => both_ways(session, migration, before, after, true).await,
         Err(failure) => Ok(Back::of(Down::Failed(failure))),
     };
     let _ = client.batch_execute("rollback").await;
@@ -192,9 +206,8 @@ async fn on_copy(
     migration: &Migration,
     before: &Facts,
     after: &Facts,
-    manner: &Manner,
 ) -> Result<Back, ProveError> {
-    both_ways(session, migration, before, after, manner, false).await
+    both_ways(session, migration, before, after, false).await
 }
 
 async fn both_ways(
@@ -202,15 +215,14 @@ async fn both_ways(
     migration: &Migration,
     before: &Facts,
     after: &Facts,
-    manner: &Manner,
     inside: bool,
 ) -> Result<Back, ProveError> {
     let Some(down) = &migration.down else { return Ok(Back::of(Down::NotTried("there is none".to_owned()))) };
     let run = async |script| {
         if inside {
-            run::as_a_transaction(&session.client, script, manner).await.map(|()| run::Ran::default())
+            run::as_a_transaction(&session.client, script, session.process("")).await.map(|()| run::Ran::default())
         } else {
-            session.as_the_tool(script).await
+            session.as_the_tool(script, "").await
         }
     };
     let read = async || if inside { session.facts_inside().await } else { session.facts().await };
@@ -224,6 +236,8 @@ async fn both_ways(
     let is_lost = ran.left_open && !left.is_empty() && diff(after, &found).is_empty();
     let mut back = Back::of(match migration.usable_down() {
         Some(_) if !is_lost => Down::Ran(left),
+        // Nothing there and nothing back leads back.
+        None if migration.is_placeholder() && left.is_empty() => Down::Ran(left),
         _ => Down::NotUsable { is_there: true, left },
     });
     if ran.left_open {

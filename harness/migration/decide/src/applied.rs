@@ -57,7 +57,7 @@ pub fn query(tool: Tool) -> Option<&'static str> {
              IS NULL THEN description END, installed_rank DESC) last WHERE type NOT IN ('UNDO_SQL', 'DELETE') ORDER BY installed_rank"
         }
         Tool::Sqitch => "SELECT change, project, NULL::text, true, false FROM sqitch.changes ORDER BY committed_at",
-        Tool::Plain | Tool::Command => return None,
+        Tool::Alembic | Tool::Django | Tool::Rails | Tool::Plain | Tool::Command => return None,
     })
 }
 

@@ -119,11 +119,12 @@ pub fn of_steps(steps: &[Vec<String>], has_down: bool) -> Chain {
         let message = format!("one `up` command applied {} migrations: {}", names.len(), names.join(", "));
         Finding::new(&codes::SEVERAL_AT_ONCE, message).of(&migration(names).version)
     };
-    Chain {
-        tool: Tool::Command,
-        migrations: steps.iter().map(migration).collect(),
-        findings: steps.iter().filter(together).map(told).collect(),
+    let mut findings: Vec<Finding> = steps.iter().filter(together).map(told).collect();
+    if !has_down && steps.len() > 1 {
+        let message = format!("none of {} migrations has a down migration: `down` is not set", steps.len());
+        findings.push(Finding::new(&codes::DOWN_MISSING, message));
     }
+    Chain { tool: Tool::Command, migrations: steps.iter().map(migration).collect(), findings }
 }
 
 #[cfg(test)]

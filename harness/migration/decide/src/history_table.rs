@@ -63,7 +63,7 @@ fn table(tool: Tool) -> Option<(&'static str, &'static str)> {
              checksum integer, installed_by varchar(100) not null, installed_on timestamp not null default now(), \
              execution_time integer not null, success boolean not null)",
         ),
-        Tool::Sqitch | Tool::Plain | Tool::Command => return None,
+        Tool::Sqitch | Tool::Alembic | Tool::Django | Tool::Rails | Tool::Plain | Tool::Command => return None,
     })
 }
 

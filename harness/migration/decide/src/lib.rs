@@ -10,6 +10,7 @@ mod code;
 pub mod codes;
 mod commands;
 mod finding;
+mod habits;
 mod history_table;
 pub mod integrity;
 mod lint;
@@ -21,6 +22,7 @@ pub mod schema;
 mod script;
 pub mod seed;
 mod split;
+mod stand_in;
 mod statement;
 mod step;
 mod token;
@@ -34,11 +36,14 @@ pub use asked::{Asked, asked_for};
 pub use code::Code;
 pub use commands::{ListError, Listed, listed, of_steps, version_of};
 pub(crate) use finding::{AtStatement, shortened};
+pub use habits::{Habits, Lasts, Records};
 pub use history_table::history_table;
 pub use lint::lint;
 pub use read::{File, ReadError, chain};
 pub use script::{Route, Script, Transaction};
+pub use split::statements;
 pub use stagegate_base::finding::Finding;
+pub use stand_in::stand_in;
 pub use statement::{Statement, Trait};
 pub use step::{Direction, Step};
 pub use touched::{Tables, Touched, touched};
@@ -97,6 +102,12 @@ impl Migration {
     #[must_use]
     pub fn usable_down(&self) -> Option<&Script> {
         self.down.as_ref().filter(|down| down.does_something())
+    }
+
+    /// Tells whether it does nothing in both directions: a place that is kept, whose way back leads back.
+    #[must_use]
+    pub fn is_placeholder(&self) -> bool {
+        !self.up.does_something() && self.down.as_ref().is_some_and(|down| !down.does_something())
     }
 
     /// Returns `20240131_add_orders`, as people name it.

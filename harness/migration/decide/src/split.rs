@@ -16,7 +16,7 @@ const KEPT_WORDS: usize = 12;
 
 /// Returns the statements of a text whose first line is `first_line` of its file.
 #[must_use]
-pub(super) fn statements(text: &str, first_line: usize) -> Vec<Statement> {
+pub fn statements(text: &str, first_line: usize) -> Vec<Statement> {
     let mut cutter = Cutter::new(text, first_line);
     while let Some(token) = cutter.lexer.next() {
         cutter.take(token);

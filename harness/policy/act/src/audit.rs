@@ -7,7 +7,7 @@ use stagegate_policy_decide::rules::{Facts, Image, Running, SourceFile};
 
 use stagegate_host::{
     engine::{Engine, EngineError},
-    process::{RunError, Runner},
+    process::Runner,
     project::{self, ProjectError},
 };
 
@@ -19,7 +19,7 @@ pub async fn of_source(runner: &Runner, name: &str, source: &Source) -> Result<F
     let files = read(&source.files)?;
     let refused = match project::resolve(runner, name, source).await {
         Ok(model) => return Ok(Facts { model: Some(model), files, ..Facts::default() }),
-        Err(ProjectError::Resolve { source: RunError::Failed { reason, .. }, .. }) => reason,
+        Err(ProjectError::Refused { reason, .. }) => reason,
         Err(error) => return Err(error),
     };
     // A service that no `up` of these files starts may lack its env file: the others are checked all the same.
@@ -63,10 +63,7 @@ fn shown(path: &Path) -> PathBuf {
 pub async fn look_at_images(facts: &mut Facts, engine: &Engine) -> Result<(), EngineError> {
     let Some(model) = facts.model.clone() else { return Ok(()) };
     for service in model.services() {
-        let reference = model.image(&service);
-        if !reference.is_empty()
-            && let Some(image) = engine.image_details(reference).await?
-        {
+        if let Some(image) = engine.image_details(&model.image_name(&service)).await? {
             facts.images.insert(service, Image::of_inspect(&image));
         }
     }

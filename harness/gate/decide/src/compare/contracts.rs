@@ -1,6 +1,6 @@
 //! Contracts of the services on both sides.
 
-use super::{ContractText, Row, Rules, Section, Side, record};
+use super::{Row, Rules, Section, Side, record};
 use stagegate_base::{
     config::BreakingChanges,
     finding::Finding,
@@ -9,7 +9,7 @@ use stagegate_base::{
     waiver,
 };
 use stagegate_contract::{
-    Format,
+    Files,
     diff::{self, Contract},
     report::{breaking, counts, reasons},
 };
@@ -29,7 +29,7 @@ pub(super) fn contracts(a: &Side, b: &Side, rules: Rules<'_>) -> (Vec<Row>, Vec<
         let (row, outcome) = match (left, right) {
             (Ok(new), Ok(old)) => both(name, old, new, rules),
             _ => {
-                let told = |side: &Result<ContractText, String>| side.as_ref().err().cloned().unwrap_or_default();
+                let told = |side: &Result<Files, String>| side.as_ref().err().cloned().unwrap_or_default();
                 let row = Row { differs: true, ..Row::new(Section::Contracts, name, told(left), told(right)) };
                 let why = [told(left), told(right)].into_iter().filter(|why| !why.is_empty());
                 // A release that has no contract yet breaks nobody.
@@ -44,7 +44,7 @@ pub(super) fn contracts(a: &Side, b: &Side, rules: Rules<'_>) -> (Vec<Row>, Vec<
     (rows, records)
 }
 
-fn both(name: &str, old: &ContractText, new: &ContractText, rules: Rules<'_>) -> (Row, Outcome) {
+fn both(name: &str, old: &Files, new: &Files, rules: Rules<'_>) -> (Row, Outcome) {
     match judged(old, new, rules) {
         Err(why) => {
             (Row { differs: true, ..Row::new(Section::Contracts, name, why.clone(), "") }, Outcome::Broken(why))
@@ -62,21 +62,20 @@ fn both(name: &str, old: &ContractText, new: &ContractText, rules: Rules<'_>) ->
     }
 }
 
-fn judged(old: &ContractText, new: &ContractText, rules: Rules<'_>) -> Result<Vec<Finding>, String> {
-    let read = |contract: &ContractText| format!("{} cannot be read", contract.path.display());
-    let before = Contract::read(&old.text, Format::of(&old.path)).map_err(|e| format!("{}: {e}", read(old)))?;
-    let after = Contract::read(&new.text, Format::of(&new.path)).map_err(|e| format!("{}: {e}", read(new)))?;
-    let (old, new) = (old.path.display().to_string(), new.path.display().to_string());
-    Ok(diff::judge(&diff::compare(&before, &after, rules.today), (&old, &new), rules.waivers, rules.today))
+fn judged(old: &Files, new: &Files, rules: Rules<'_>) -> Result<Vec<Finding>, String> {
+    let unreadable = |files: &Files, error| format!("{} cannot be read: {error}", files.shown());
+    let before = Contract::of(old).map_err(|error| unreadable(old, error))?;
+    let after = Contract::of(new).map_err(|error| unreadable(new, error))?;
+    let names = (old.shown(), new.shown());
+    Ok(diff::judge(&diff::compare(&before, &after, rules.today), names, rules.waivers, rules.today))
 }
 
-fn outcome(found: &[Finding], counts: &str, new: &ContractText) -> Outcome {
+fn outcome(found: &[Finding], counts: &str, new: &Files) -> Outcome {
     if breaking(found).next().is_none() {
         return Outcome::Pass(counts.to_owned());
     }
-    let finding = |reason: String| {
-        Finding::differs(new.path.display().to_string(), "clients of the live release keep working", reason)
-    };
+    let finding =
+        |reason: String| Finding::differs(new.shown().to_owned(), "clients of the live release keep working", reason);
     Outcome::Fail {
         message: format!("it breaks clients: {counts}"),
         findings: reasons(found).into_iter().map(finding).collect(),

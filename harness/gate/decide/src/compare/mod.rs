@@ -14,7 +14,7 @@ mod tests;
 use serde::Serialize;
 
 pub use shown::{json, markdown, terminal};
-pub use side::{ContractText, ServiceSide, Side, Times};
+pub use side::{ServiceSide, Side, Times};
 
 use stagegate_base::{
     config::Config,

@@ -1,6 +1,6 @@
 //! What is known of one environment.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use crate::verdict::Verdict;
 use stagegate_base::{
@@ -8,6 +8,7 @@ use stagegate_base::{
     redact::{Secret, names_a_secret},
     release::Release,
 };
+use stagegate_contract::Files;
 use stagegate_migration_decide::schema::Facts;
 
 /// One environment, as far as it could be read.
@@ -24,7 +25,7 @@ pub struct Side {
     /// Schemas by the user's name for the database; the reason where one could not be read.
     pub schemas: BTreeMap<String, Result<Facts, String>>,
     /// Contracts by service; the reason where one could not be read.
-    pub contracts: BTreeMap<String, Result<ContractText, String>>,
+    pub contracts: BTreeMap<String, Result<Files, String>>,
     /// Times of answers, by probe.
     pub times: BTreeMap<String, Result<Times, String>>,
     /// What the suites recorded; empty where they were not run.
@@ -57,15 +58,6 @@ pub struct ServiceSide {
     pub cpu_percent: Option<f64>,
     /// Memory in bytes, caches left out.
     pub memory_bytes: Option<u64>,
-}
-
-/// An OpenAPI document.
-#[derive(Clone, Debug)]
-pub struct ContractText {
-    /// Its path in the release.
-    pub path: PathBuf,
-    /// The document.
-    pub text: String,
 }
 
 /// Times of answers.

@@ -5,6 +5,7 @@ use rstest::rstest;
 use super::{services::fits, *};
 use crate::{readiness::Band, verdict::verdict};
 use stagegate_base::{config::Readiness, record::Status, redact::Secret};
+use stagegate_contract::Files;
 use stagegate_migration_decide::schema::{Fact, Facts, Id, Kind};
 
 const CONFIG: &str = "[project]\nname = \"shop\"\n[services.api]\nport = 80\ncontract = \"api.json\"\n";
@@ -112,10 +113,10 @@ fn a_schema_that_could_not_be_read_is_not_equal() {
     assert_eq!(of(&compared(&a, &b), "compare::main::schema").status, Status::Broken);
 }
 
-fn contract(paths: &str) -> Result<ContractText, String> {
+fn contract(paths: &str) -> Result<Files, String> {
     let text =
         format!("{{\"openapi\":\"3.0.3\",\"info\":{{\"title\":\"t\",\"version\":\"1\"}},\"paths\":{{{paths}}}}}");
-    Ok(ContractText { path: "api.json".into(), text })
+    Ok(Files::new("api.json", "api.json", text))
 }
 
 #[test]

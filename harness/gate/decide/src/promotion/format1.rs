@@ -190,7 +190,7 @@ fn tier(data: &Value) -> Tier {
 }
 
 fn switched(database: &Value) -> SwitchedDatabase {
-    SwitchedDatabase { database: text(&database["database"]), kept_as: text(&database["kept"]) }
+    SwitchedDatabase { database: text(&database["database"]), kept_as: text(&database["kept"]), emptied: Vec::new() }
 }
 
 fn get<T: DeserializeOwned>(value: &Value) -> Option<T> {

@@ -28,6 +28,17 @@ pub enum JournalError {
         /// The format found.
         found: u32,
     },
+    /// Whole lines are missing at its end: it was emptied, cut, or put back from an older copy.
+    #[error(
+        "the journal has {found} lines, and {written} were written: lines at its end are gone or replaced; nothing was \
+         changed, see docs/recovery.md"
+    )]
+    Cut {
+        /// Whole lines that are there.
+        found: usize,
+        /// Lines that were written and synced, as kept beside the journal.
+        written: usize,
+    },
     /// It does not begin with a plan.
     #[error("the journal does not start with a plan")]
     NoPlan,
@@ -42,6 +53,49 @@ pub struct Chain {
     pub bytes: usize,
     /// SHA-256 of the last one as it was written, hex: what the next line carries.
     pub head: String,
+}
+
+/// How far a journal was written, as it is kept beside it: each line holds the checksum of the one before, so only lines
+/// at the end could be gone without a trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Lines that were written and synced.
+    pub lines: usize,
+    /// SHA-256 of the last of them, hex.
+    pub hash: String,
+}
+
+impl Head {
+    /// Returns the text to be kept: the same length for each, so that it is written over in place.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{:>10} {}\n", self.lines, self.hash)
+    }
+
+    /// Reads such a text; `None` where it is another one, or torn.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let (lines, hash) = text.trim().split_once(' ')?;
+        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hash.then_some(())?;
+        Some(Head { lines: lines.parse().ok()?, hash: hash.to_owned() })
+    }
+}
+
+impl Chain {
+    /// Compares the lines with how far they were written. The journal may be one line ahead: it is written first.
+    ///
+    /// # Errors
+    /// [`JournalError::Cut`] where lines are missing at the end, or are others.
+    pub fn whole(self, head: Option<&Head>) -> Result<Self, JournalError> {
+        let Some(head) = head else { return Ok(self) };
+        // What a line carries is the checksum of the one before it.
+        let hash = self.lines.get(head.lines).map_or(&self.head, |next| &next.prev);
+        if self.lines.len() < head.lines || *hash != head.hash {
+            return Err(JournalError::Cut { found: self.lines.len(), written: head.lines });
+        }
+        Ok(self)
+    }
 }
 
 /// Reads a journal's text.
@@ -61,7 +115,8 @@ pub fn read(text: &[u8]) -> Result<Chain, JournalError> {
         let line = match line(raw) {
             Ok(line) => line,
             Err(Unread::Version(found)) => return Err(JournalError::Version { found }),
-            Err(Unread::Text(_)) if rest.iter().all(|byte| matches!(byte, 0 | b'\n')) => break,
+            // The last write was torn. Two lines in one were not: the break between them is damaged, and both lasted.
+            Err(Unread::Text(_)) if rest.iter().all(|byte| matches!(byte, 0 | b'\n')) && !holds_two(raw) => break,
             Err(Unread::Text(error)) => return Err(damaged(error.to_string())),
         };
         if line.seq != chain.lines.len() as u64 {
@@ -79,6 +134,16 @@ pub fn read(text: &[u8]) -> Result<Chain, JournalError> {
         Some(Line { entry: Entry::Started { .. }, .. }) => Ok(chain),
         Some(_) => Err(JournalError::NoPlan),
     }
+}
+
+/// Tells whether a second line begins within a text; quotes within values are escaped.
+fn holds_two(raw: &[u8]) -> bool {
+    let begins = |at: &[u8]| {
+        let Some(rest) = at.strip_prefix(b"{\"v\":") else { return false };
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        digits > 0 && rest[digits..].starts_with(b",\"seq\":")
+    };
+    (1..raw.len()).any(|at| raw[at] == b'{' && begins(&raw[at..]))
 }
 
 enum Unread {

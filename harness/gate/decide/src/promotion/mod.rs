@@ -22,7 +22,7 @@ mod source;
 
 pub use end::{by_hand, end_text, reason};
 pub use fit::SchemaFit;
-pub use journal::{Chain, JournalError, VERSION, chained, read};
+pub use journal::{Chain, Head, JournalError, VERSION, chained, read};
 pub use left::Left;
 pub use line::{Decision, End, Entry, Line};
 pub use next::{Move, next};

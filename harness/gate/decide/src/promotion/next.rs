@@ -102,7 +102,8 @@ impl Run<'_> {
             Some(step) if self.begun(step) => {
                 Move::Decide(Decision::Rollback, format!("the run was interrupted during: {}", step.title()))
             }
-            Some(_) if self.was_resumed() => {
+            // Also with every step done: the decision is what was not made.
+            _ if self.was_resumed() => {
                 Move::Decide(Decision::Rollback, "the run was interrupted before the point of no return".to_owned())
             }
             Some(step) => Move::Do(step),

@@ -1,14 +1,16 @@
 //! What a run is going to do, frozen in its journal before it begins.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use super::SchemaFit;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use stagegate_base::{
     config::{CrossVersions, Door, Integrity},
-    mark::{Mark, NAME_BYTES, Role},
+    mark::{Mark, Role},
     release::Release,
     units::{Size, Span},
 };
@@ -66,6 +68,9 @@ pub struct PlanDatabase {
     pub rows_may_fall: Vec<String>,
     /// Its size when the plan was made.
     pub size: Size,
+    /// What of it does not come along into its copy, in words.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// What becomes of one service.
@@ -164,13 +169,8 @@ impl Plan {
     /// Returns the mark, with the name, of what the run makes of `database` for `role`.
     #[must_use]
     pub fn mark(&self, database: &str, role: Role) -> Mark {
-        Mark {
-            name: self.database_name(database, role.infix()),
-            of: database.to_owned(),
-            role,
-            run: self.run.clone(),
-            state: self.state.clone(),
-        }
+        // A plan of a version that set no marks has no state's id, and names its copies as that version did.
+        Mark::of(database, role, &self.run, &self.state)
     }
 
     /// Returns the name of the copy that is made of `database` before it is migrated.
@@ -191,20 +191,14 @@ impl Plan {
         self.databases.iter().map(|database| database.name.clone()).collect()
     }
 
-    /// Returns a name of at most 63 bytes. Of a longer one the end of the database's part becomes a hash of all of it, so
-    /// that two databases that begin alike stay apart.
-    fn database_name(&self, database: &str, infix: &str) -> String {
-        let ending = format!("__{infix}_{}", self.run.replace('-', "_"));
-        if database.len() + ending.len() <= NAME_BYTES {
-            return format!("{database}{ending}");
+    /// Returns the services that a rollback of code alone does not start, since a newer release changed the schema: the
+    /// earlier one's migrations, most of which end with an error on a schema that is newer than their files.
+    #[must_use]
+    pub fn resting(&self) -> BTreeSet<String> {
+        match &self.schema_fit {
+            None | Some(SchemaFit::Unchanged) => BTreeSet::new(),
+            Some(_) => self.databases.iter().filter_map(|database| database.migrations.clone()).collect(),
         }
-        // A plan of a version that set no marks names its copies as that version did.
-        let hash = if self.state.is_empty() { String::new() } else { format!("_{}", short_hash(database)) };
-        let mut kept = NAME_BYTES.saturating_sub(ending.len() + hash.len());
-        while !database.is_char_boundary(kept) {
-            kept -= 1;
-        }
-        format!("{}{hash}{ending}", &database[..kept])
     }
 
     /// Returns the message of the rollback point's git tag, by which it is known as this run's.
@@ -223,6 +217,7 @@ impl Plan {
         }
         for database in &self.databases {
             lines.push(format!("  database  {:<12} {}", database.name, database.size));
+            lines.extend(database.notes.iter().map(|note| format!("  note      {note}")));
         }
         for change in &self.rows_since {
             let now = change.after.map_or_else(|| "gone".to_owned(), |rows| rows.to_string());
@@ -247,6 +242,10 @@ impl Plan {
         lines.push(format!("  rollback  {} (git tag {})", self.rollback(), self.tag));
         if let Some(fit) = &self.schema_fit {
             lines.push(format!("  schema    {}", fit.text(&self.release.name)));
+            let resting: Vec<String> = self.resting().into_iter().collect();
+            if !resting.is_empty() {
+                lines.push(format!("  resting   {} is not run on the newer schema", resting.join(", ")));
+            }
         }
         if let Some(needed) = self.readiness_needed {
             let Environments { source, target } = &self.environments;
@@ -274,10 +273,6 @@ impl Plan {
             stagegate_base::config::Tier::Restore => "restore of a dump made during the freeze, then a database swap",
         }
     }
-}
-
-fn short_hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn change_text(change: &ServiceChange) -> String {

@@ -184,6 +184,7 @@ pub fn plan_database(database: &Database, model: &Model) -> PlanDatabase {
         migrations: database.migrations.clone(),
         rows_may_fall: database.rows_may_fall.clone(),
         size: Size(0),
+        notes: Vec::new(),
     }
 }
 

@@ -392,6 +392,9 @@ pub struct SwitchedDatabase {
     pub database: String,
     /// The name under which the failed state is kept.
     pub kept_as: String,
+    /// Unlogged tables that are empty since the server crashed, with the rows that they had.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emptied: Vec<String>,
 }
 
 /// How files and variables were rolled back.

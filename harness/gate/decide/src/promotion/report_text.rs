@@ -52,7 +52,7 @@ impl UndoReport {
     }
 }
 
-fn named(what: &str, names: &[String]) -> String {
+fn named<S: std::borrow::Borrow<str>>(what: &str, names: &[S]) -> String {
     if names.is_empty() { String::new() } else { format!("{what}: {}", names.join(", ")) }
 }
 
@@ -154,7 +154,9 @@ impl DataRollback {
     fn text(&self) -> String {
         let kept: Vec<&str> = self.databases.iter().map(|database| database.kept_as.as_str()).collect();
         let kept = if kept.is_empty() { String::new() } else { format!("; failed state kept as {}", kept.join(", ")) };
-        format!("database switched in {:.2} s{kept}", self.switch_seconds)
+        let emptied: Vec<&str> = self.databases.iter().flat_map(|d| &d.emptied).map(String::as_str).collect();
+        let emptied = named("; emptied by a crash of the server", &emptied);
+        format!("database switched in {:.2} s{kept}{emptied}", self.switch_seconds)
     }
 }
 
@@ -213,8 +215,12 @@ mod tests {
     #[rstest]
     #[case::switched(UndoReport::Migrate(DataRollback {
             switch_seconds: 0.42,
-            databases: vec![SwitchedDatabase { database: "shop".into(), kept_as: "shop__failed_1".into() }],
-        }), "database switched in 0.42 s; failed state kept as shop__failed_1")]
+            databases: vec![SwitchedDatabase {
+                database: "shop".into(),
+                kept_as: "shop__failed_1".into(),
+                emptied: vec!["public.cache (12 rows)".into()],
+            }],
+        }), "database switched in 0.42 s; failed state kept as shop__failed_1; emptied by a crash of the server: public.cache (12 rows)")]
     #[case::files(UndoReport::Deploy(ConfigurationRollback { env_files: vec!["/srv/.env".into()] }),
         "env files restored: /srv/.env")]
     #[case::nothing(UndoReport::Freeze, "")]

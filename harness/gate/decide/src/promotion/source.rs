@@ -64,7 +64,10 @@ pub fn source_changes(expected: &BTreeMap<String, SourceService>, containers: &[
 #[must_use]
 pub fn release_differences(plan: &Plan, model: &Model, containers: &[Container]) -> Vec<String> {
     let mut differences = Vec::new();
-    for container in containers.iter().filter(|c| !c.one_off && model.has(&c.service)) {
+    // What rests is still that of the release whose schema is live.
+    let resting = plan.resting();
+    let started = |c: &&Container| !c.one_off && model.has(&c.service) && !resting.contains(&c.service);
+    for container in containers.iter().filter(started) {
         let service = &container.service;
         let promised = (plan.kind == Kind::Promote).then(|| plan.source.get(service)).flatten();
         let image = promised.map_or_else(|| model.image(service), |promised| &promised.image);

@@ -34,6 +34,7 @@ pub(super) fn plan(kind: Kind) -> Plan {
             migrations: Some("migrate".into()),
             rows_may_fall: vec![],
             size: Size(1 << 20),
+            notes: vec![],
         }],
         freeze: vec!["web".into(), "api".into()],
         public: vec!["web".into()],
@@ -281,6 +282,16 @@ fn a_run_that_is_killed_after_any_line_ends_whole(
     }
 }
 
+#[test]
+fn a_run_that_is_killed_between_its_last_step_and_the_decision_turns_back() {
+    let mut world = World::new(Kind::Promote, Tier::Swap);
+    let _ = world.run();
+    let decided = world.lines.iter().position(|line| matches!(line.entry, Entry::Decided { .. })).unwrap();
+    world.lines.truncate(decided);
+    world.write(Entry::Resumed { reason: "killed".into() });
+    assert_eq!(world.run(), (End::RolledBack, Exit::RolledBack));
+}
+
 fn assert_is_whole(world: &World) {
     let committed = world.has(|e| matches!(e, Entry::Decided { decision: Decision::Commit, .. }));
     let decisions = world.lines.iter().filter(|l| matches!(l.entry, Entry::Decided { .. })).count();
@@ -333,6 +344,31 @@ fn a_journal_is_read_as_it_was_written(#[case] kind: Kind) {
     let (text, count) = journal_of(kind);
     let chain = read(&text).unwrap();
     assert_eq!((chain.lines.len(), chain.bytes), (count, text.len()));
+}
+
+/// A journal that was emptied, cut between two lines, or put back from an older copy is chained all the same.
+#[test]
+fn lines_that_are_gone_at_the_end_are_found_by_what_is_kept_beside() {
+    let (text, count) = journal();
+    let whole = read(&text).unwrap();
+    let head = |lines: usize| {
+        let hash = whole.lines.get(lines).map_or(&whole.head, |next| &next.prev).clone();
+        Head::read(&Head { lines, hash }.text()).unwrap()
+    };
+    let ends: Vec<usize> = (0..text.len()).filter(|at| text[*at] == b'\n').map(|at| at + 1).collect();
+    for left in 0..count {
+        let cut = read(&text[..left.checked_sub(1).map_or(0, |last| ends[last])]).unwrap();
+        assert_eq!(cut.lines.len(), left);
+        let refused = cut.clone().whole(Some(&head(count)));
+        assert_eq!(refused, Err(JournalError::Cut { found: left, written: count }));
+        assert!(cut.clone().whole(None).is_ok(), "of an earlier version, which kept nothing beside");
+        assert!(left == 0 || cut.whole(Some(&head(left))).is_ok());
+    }
+    // Killed between a line and its head, or right after it.
+    assert!(whole.clone().whole(Some(&head(count - 1))).is_ok() && whole.clone().whole(Some(&head(count))).is_ok());
+    let other = Head { lines: count, hash: "0".repeat(64) };
+    assert!(whole.whole(Some(&other)).is_err(), "another last line");
+    assert_eq!(["", "12", "x y"].map(Head::read), [None, None, None]);
 }
 
 #[test]

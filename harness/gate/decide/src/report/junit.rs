@@ -7,7 +7,7 @@
 use crate::verdict::VerdictKind;
 use stagegate_base::{
     record::{Record, Severity, Status},
-    text::{clean, one_line},
+    text::{clean, markup_inert, one_line},
 };
 
 use super::{Run, columns};
@@ -19,11 +19,12 @@ pub fn text(run: &Run) -> String {
     let all: Vec<&Record> = run.records.iter().collect();
     let suites: String = run.suites().into_iter().map(|(name, records)| suite(run, name, &records)).collect();
     let extra = usize::from(verdict.is_some());
-    format!(
+    let text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"stagegate\"{}>\n{suites}{}</testsuites>\n",
         totals(&all, extra, Element::Root),
         verdict.unwrap_or_default()
-    )
+    );
+    markup_inert(&text)
 }
 
 /// Makes a run without failures red where a required trial did not run: the missing one leaves no testcase.

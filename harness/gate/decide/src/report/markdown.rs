@@ -2,7 +2,7 @@
 
 use stagegate_base::{
     record::{Record, Status},
-    text::{angles_escaped, clean, cut, markdown_escaped, one_line},
+    text::{angles_escaped, clean, cut, markdown_escaped, markup_inert, one_line},
 };
 
 use super::{Run, columns, reasons, score, seconds, status, word};
@@ -62,7 +62,7 @@ fn failure(record: &Record) -> String {
     parts.extend(columns(&record.findings));
     parts.extend(record.evidence.iter().map(|e| format!("\n{}:\n{}", one_line(&e.name), clean(&e.text))));
     parts.extend(record.hint.iter().map(|hint| format!("\nhint: {}", one_line(hint))));
-    let text = angles_escaped(&cut(&parts.join("\n"), SHOWN));
+    let text = markup_inert(&angles_escaped(&cut(&parts.join("\n"), SHOWN)));
     let name = angles_escaped(&one_line(&record.trial));
     // The blank lines end one HTML block and let the next begin; inside <pre> they are text.
     format!("<details><summary>{status} {name}</summary>\n\n<pre>\n{text}\n</pre>\n\n</details>\n\n")

@@ -1,5 +1,7 @@
 //! A run for a person at a terminal.
 
+use std::collections::HashMap;
+
 use crate::verdict::VerdictKind;
 pub use stagegate_base::report::Colour;
 use stagegate_base::{
@@ -15,13 +17,36 @@ const RED: u8 = 31;
 const YELLOW: u8 = 33;
 const CYAN: u8 = 36;
 
+/// The records of a run as they end, each reason once: what kept many checks from running is told with the first.
+#[derive(Debug, Default)]
+pub struct Live {
+    /// By the reason: the check that told it.
+    told: HashMap<String, String>,
+}
+
+impl Live {
+    /// Writes one record; of one that could not run for a known reason only a line.
+    pub fn record(&mut self, one: &Record, colour: Colour) -> String {
+        if one.status != Status::Broken || !one.findings.is_empty() || !one.evidence.is_empty() {
+            return record(one, colour);
+        }
+        match self.told.get(&one.message) {
+            Some(first) => format!("{} same reason as {}\n", head(one, colour), one_line(first)),
+            None => {
+                self.told.insert(one.message.clone(), one.trial.clone());
+                record(one, colour)
+            }
+        }
+    }
+}
+
 /// Writes a run: its records by suite, and the summary.
 #[must_use]
 pub fn text(run: &Run, colour: Colour) -> String {
-    let mut text = String::new();
+    let (mut text, mut live) = (String::new(), Live::default());
     for (suite, records) in run.suites() {
         text.push_str(&format!("{} ({})\n", one_line(suite), one_line(&run.environment)));
-        records.iter().for_each(|one| text.push_str(&record(one, colour)));
+        records.iter().for_each(|one| text.push_str(&live.record(one, colour)));
         text.push('\n');
     }
     text + &summary(run, colour)
@@ -30,6 +55,16 @@ pub fn text(run: &Run, colour: Colour) -> String {
 /// Writes one record: a line, and for a failure what, where, expected against found, evidence and hint.
 #[must_use]
 pub fn record(record: &Record, colour: Colour) -> String {
+    let head = head(record, colour);
+    let message = one_line(&record.message);
+    match record.status {
+        Status::Pass | Status::Skip => format!("{} {message}", head).trim_end().to_owned() + "\n",
+        Status::Fail | Status::Broken => format!("{head}\n  {}\n{}", inert(&message), details(record)),
+    }
+}
+
+/// Writes what a record is called, how it ended and how long it took.
+fn head(record: &Record, colour: Colour) -> String {
     let code = match (record.status, record.severity) {
         (Status::Pass, _) => GREEN,
         (Status::Fail | Status::Broken, Severity::Required) => RED,
@@ -43,17 +78,12 @@ pub fn record(record: &Record, colour: Colour) -> String {
         Severity::Warning => ", warning",
         Severity::Info => ", notice",
     };
-    let head = format!(
+    format!(
         "{} {} ({} s{severity})",
         painted(status(record), code, colour),
         one_line(&record.trial),
         seconds(record.duration_ms)
-    );
-    let message = one_line(&record.message);
-    match record.status {
-        Status::Pass | Status::Skip => format!("{} {message}", head).trim_end().to_owned() + "\n",
-        Status::Fail | Status::Broken => format!("{head}\n  {}\n{}", inert(&message), details(record)),
-    }
+    )
 }
 
 fn details(record: &Record) -> String {

@@ -79,6 +79,19 @@ fn hostile() -> Run {
     run
 }
 
+#[test]
+fn a_reason_that_kept_many_checks_from_running_is_told_once() {
+    let mut live = terminal::Live::default();
+    let mut told = |name: &str, reason: &str| {
+        let broken = record(name, Severity::Required, 0, Outcome::Broken(reason.to_owned()));
+        live.record(&broken, terminal::Colour::Plain)
+    };
+    let reason = "env file .env does not exist";
+    assert_eq!(told("health::a::state", reason), "BROKEN health::a::state (0.00 s)\n  env file .env does not exist\n");
+    assert_eq!(told("health::b::state", reason), "BROKEN health::b::state (0.00 s) same reason as health::a::state\n");
+    assert!(told("health::c::state", "another one").contains("another one"));
+}
+
 fn sound() -> Run {
     run(vec![record("health::api::http", Severity::Required, 12, Outcome::Pass("200 in 3 ms".to_owned()))], &[])
 }
@@ -121,8 +134,11 @@ fn a_run_reads_as_reviewed(#[case] name: &str, #[case] run: Run) {
 #[case::markdown(markdown::text(&hostile()))]
 #[case::github(github::text(&hostile()))]
 #[case::html(html::text(&hostile(), &[]))]
-fn no_escape_sequence_comes_through(#[case] text: String) {
+fn no_escape_sequence_and_no_workflow_command_comes_through(#[case] text: String) {
     assert!(!text.contains(['\u{1b}', '\0', '\u{7}', '\u{202e}', '\u{2066}']), "{text:?}");
+    assert!(!text.contains("##["), "a workflow command of the older form: {text}");
+    let commands = text.lines().filter(|line| line.trim_start().starts_with("::")).count();
+    assert_eq!(commands, usize::from(text.starts_with("::error")), "a workflow command: {text}");
 }
 
 #[test]

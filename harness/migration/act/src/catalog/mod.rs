@@ -8,7 +8,7 @@ mod probe;
 use assemble::Line;
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all};
 use stagegate_migration_decide::schema::Facts;
-use tokio_postgres::{Client, Row, Statement, types::ToSql};
+use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement, types::ToSql};
 
 use stagegate_host::database::{DatabaseError, Server, failed, literal};
 
@@ -84,6 +84,23 @@ impl Catalog {
             prepared(client, "the user's objects", &everything),
         )?;
         Ok(Catalog { version, catalogs, families, members, objects })
+    }
+
+    /// Tells whether the queries are still prepared in the session of `client`, the one that prepared: a script may have
+    /// removed them.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the session does not say.
+    pub(super) async fn is_prepared(&self, client: &Client) -> Result<bool, DatabaseError> {
+        // Sent as it is, so that it needs no prepared statement.
+        let own = "select count(*) from pg_catalog.pg_prepared_statements where not from_sql";
+        let messages = client.simple_query(own).await.map_err(|e| failed("count the prepared statements", &e))?;
+        let count = messages.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0)?.parse::<usize>().ok(),
+            _ => None,
+        });
+        // All of them go at once: by name nobody else knows them.
+        Ok(count.is_some_and(|count| count >= self.families.len() + 2))
     }
 
     /// Reads the schema as the transaction sees it that `client` is in, and leaves its settings as they were.

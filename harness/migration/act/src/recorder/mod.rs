@@ -20,6 +20,11 @@ use stagegate_host::database::{DatabaseError, failed};
 
 const INSTALL: &str = include_str!("install.sql");
 
+/// Tells whether a table, as `schema.table`, is the recorder's own.
+pub fn is_own(table: &str) -> bool {
+    table.starts_with("stagegate_recorder.")
+}
+
 const KNOWN: &str = "truncate stagegate_recorder.known; \
      insert into stagegate_recorder.known select c.oid, format('%I.%I', n.nspname, c.relname) \
      from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \

@@ -16,6 +16,30 @@ pub struct Database {
     pub name: String,
 }
 
+/// Returns the statements that give a copy what `TEMPLATE` does not: owner, privileges, connection limit and settings.
+// Source: PostgreSQL manual, CREATE DATABASE, notes: "database-level configuration parameters and permissions are not
+// copied from the template database".
+fn like(template: &Database, copy: &Database) -> String {
+    let (old, new) = (literal(&template.name), literal(&copy.name));
+    format!(
+        "do $stagegate$ declare old pg_database; new text := {new}; one record; begin \
+         select * into strict old from pg_database where datname = {old}; \
+         execute format('alter database %I owner to %I', new, pg_get_userbyid(old.datdba)); \
+         execute format('alter database %I connection limit %s', new, old.datconnlimit); \
+         if old.datacl is not null then \
+             execute format('revoke all on database %I from public, %I', new, pg_get_userbyid(old.datdba)); \
+             for one in select privilege_type, is_grantable, grantee from aclexplode(old.datacl) loop \
+                 execute format('grant %s on database %I to %s%s', one.privilege_type, new, \
+                     case one.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(one.grantee)) end, \
+                     case when one.is_grantable then ' with grant option' else '' end); \
+             end loop; \
+         end if; \
+         insert into pg_db_role_setting select d.oid, s.setrole, s.setconfig from pg_db_role_setting s, pg_database d \
+         where s.setdatabase = old.oid and d.datname = new; \
+         end $stagegate$"
+    )
+}
+
 impl Scratch {
     /// Makes a database: a copy of `template`, which nobody may be connected to, or an empty one.
     ///
@@ -30,6 +54,9 @@ impl Scratch {
             Some(template) => format!("create database {name} template {}", identifier(&template.name)),
         };
         self.command("create a database", &sql).await?;
+        if let Some(template) = template {
+            self.command("copy a database's privileges and settings", &like(template, &database)).await?;
+        }
         if matches!(self.how, Some(How::Named { .. })) {
             let claim = format!("comment on database {name} is {}", literal(&self.claim));
             self.command("mark a database", &claim).await?;

@@ -62,7 +62,7 @@ fn request(
     };
     let settings = SETTINGS.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]);
     let command = std::iter::once("postgres".to_owned()).chain(wish.arguments.iter().cloned()).chain(settings);
-    GenericImage::new(repository, tag)
+    let request = GenericImage::new(repository, tag)
         .with_cmd(command)
         .with_container_name(name)
         .with_label(LABEL, claim.label())
@@ -71,13 +71,14 @@ fn request(
         .with_env_var("POSTGRES_PASSWORD", password)
         .with_env_var("POSTGRES_INITDB_ARGS", "--no-sync")
         .with_env_var("PGDATA", format!("{MEMORY}/data"))
-        .with_mount(Mount::tmpfs_mount(MEMORY))
         .with_startup_timeout(START_WITHIN)
         .with_host_config_modifier(|host| {
             let here = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: Some("0".to_owned()) };
             host.publish_all_ports = Some(false);
             host.port_bindings = Some(HashMap::from([(PORT.to_owned(), Some(vec![here]))]));
-        })
+        });
+    // Elsewhere the folder is part of the container's own layer, and goes with it.
+    if wish.on_disk { request } else { request.with_mount(Mount::tmpfs_mount(MEMORY)) }
 }
 
 /// Returns the last words of a container that has ended.

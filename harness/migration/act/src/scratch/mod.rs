@@ -19,14 +19,19 @@ use std::{
 
 use tokio_postgres::{Client, Config as PgConfig, NoTls};
 
-use stagegate_host::{database::said, engine::Engine, owner::Claim};
+use stagegate_base::redact::Secret;
+use stagegate_host::{
+    database::{Server, said},
+    engine::{Engine, EngineError},
+    owner::Claim,
+};
 
 pub use database::Database;
 pub use images::images;
 pub use leftover::{NAME, remove, sweep};
 
 /// The database in which commands about other databases are given.
-const MAINTENANCE: &str = "postgres";
+pub(crate) const MAINTENANCE: &str = "postgres";
 /// How long a server may take to be made and to take sessions.
 const START_WITHIN: Duration = Duration::from_secs(90);
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -68,6 +73,8 @@ pub struct Wish {
     pub variable: Option<String>,
     /// The only way that is tried, where one is said.
     pub way: Option<Way>,
+    /// A container's data goes to its disk: there is more of it than fits into memory.
+    pub on_disk: bool,
 }
 
 impl Wish {
@@ -228,6 +235,18 @@ impl Scratch {
             Some(How::Programs(cluster)) => cluster.ended(),
             Some(How::Named { .. }) | None => None,
         }
+    }
+
+    /// Returns the server as one whose own programs are run inside of its container; `None` where it is in none.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not say.
+    pub async fn in_container(&self, engine: &Engine, application: &str) -> Result<Option<Server>, EngineError> {
+        let Some(How::Docker { .. }) = &self.how else { return Ok(None) };
+        let password = String::from_utf8_lossy(self.access.get_password().unwrap_or_default()).into_owned();
+        let role = self.access.get_user().unwrap_or_default();
+        let found = engine.inspect(&self.name).await?;
+        Ok(found.map(|container| Server::new(&container, role, Secret::new(password), application)))
     }
 
     /// Makes a session with `database`.

@@ -4,6 +4,7 @@
 //! left as they are, so that a user's own statements go first, and a second call fills what is new since. A table that
 //! cannot be filled is told with the reason: of its rows nothing can be proven.
 
+mod edge;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,11 +85,12 @@ pub async fn fill_in_transaction(client: &Client, plan: &Plan) -> Result<Filled,
     if schema.tables.values().all(|table| table.has_rows) {
         return Ok(Filled::default());
     }
-    let mut refused = Vec::new();
+    // Tables whose rows stay plain: values at the edge broke what is checked at the end of a transaction.
+    let (mut refused, mut plain, mut is_plain) = (Vec::new(), Vec::new(), false);
     loop {
         client.batch_execute("savepoint stagegate_seed").await.map_err(|e| failed("set a savepoint", &e))?;
         let mut run = Run { client, plan, schema: &schema, known: Known::new(), filled: Filled::default() };
-        run.all(&refused).await?;
+        run.all(&refused, &plain, is_plain).await?;
         // What is checked at the end of a transaction is checked here, so that the blame can be told.
         let Err(error) = deferred::check(client).await else {
             run.filled.unfilled.extend(refused);
@@ -101,10 +103,54 @@ pub async fn fill_in_transaction(client: &Client, plan: &Plan) -> Result<Filled,
             .batch_execute("rollback to savepoint stagegate_seed; release savepoint stagegate_seed")
             .await
             .map_err(|e| failed("roll back to a savepoint", &e))?;
-        let Some(table) = blamed else { return Err(failed("check the generated rows", &error)) };
+        let table = match blamed {
+            Some(table) if !is_plain && !plain.contains(&table) => {
+                plain.push(table);
+                continue;
+            }
+            Some(table) => table,
+            None if !is_plain => {
+                is_plain = true;
+                continue;
+            }
+            None => return Err(failed("check the generated rows", &error)),
+        };
         refused.push(Unfilled { table, reason: said(&error) });
     }
 }
+
+/// Takes generated rows out again, with what their sequences counted; `false` where rows that were not generated may
+/// refer to them.
+pub async fn clear(client: &Client, filled: &[Name]) -> bool {
+    let mut tables = filled.to_vec();
+    // PostgreSQL empties no table that another one refers to, even if that one is empty: then both at once.
+    while !tables.is_empty() {
+        let referring = match client.query(REFERRING, &[&tables]).await {
+            Ok(rows) => rows.iter().map(|row| row.get(0)).collect::<Vec<Name>>(),
+            Err(_) => return false,
+        };
+        if referring.is_empty() {
+            let sql = format!("truncate {} restart identity", tables.join(", "));
+            return client.batch_execute(&sql).await.is_ok();
+        }
+        for table in &referring {
+            let has_rows = client.query_one(&format!("select exists (select from {table})"), &[]).await;
+            if has_rows.map_or(true, |row| row.get(0)) {
+                return false;
+            }
+        }
+        tables.extend(referring);
+    }
+    true
+}
+
+/// The tables that refer to some others and are none of them.
+const REFERRING: &str = "
+    select distinct format('%I.%I', n.nspname, c.relname)
+    from pg_catalog.pg_constraint f join pg_catalog.pg_class c on c.oid = f.conrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where f.contype = 'f' and f.confrelid = any (select to_regclass(name) from unnest($1::text[]) name)
+      and f.conrelid <> all (select to_regclass(name) from unnest($1::text[]) name)";
 
 async fn read(client: &Client, plan: &Plan) -> Result<Schema, DatabaseError> {
     let row = client
@@ -134,7 +180,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn all(&mut self, refused: &[Unfilled]) -> Result<(), DatabaseError> {
+    async fn all(&mut self, refused: &[Unfilled], plain: &[Name], is_plain: bool) -> Result<(), DatabaseError> {
         let ordered = order(self.schema);
         let is_foreseen = |turn: &Ordered| turn.broken.iter().any(|(_, way)| *way == Break::Foreseen);
         if ordered.iter().any(is_foreseen) {
@@ -145,7 +191,11 @@ impl Run<'_> {
             if self.schema.tables[&turn.table].has_rows {
                 self.load(&turn.table).await?;
             } else if !refused.iter().any(|one| one.table == turn.table) {
-                let places = self.table(turn).await?;
+                let mut places = self.table(turn).await?;
+                if !is_plain && !plain.contains(&turn.table) {
+                    let values = self.known.get(&turn.table).map_or(&[][..], Vec::as_slice);
+                    places = self.edges(turn, places, values).await?;
+                }
                 late.push((turn, places));
             }
         }

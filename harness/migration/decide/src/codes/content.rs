@@ -5,6 +5,10 @@ crate::code::define! {
         "rows are gone after the migration",
         "only a backup can restore them, and the application reports no error",
         "keep them, or move them where they belong; else accept the loss in the waiver file, with the reason";
+    ROWS_MOVED = "rows-moved", Info,
+        "rows are in another table after the migration, and none is lost",
+        "who reads the first table does not see them any more",
+        "nothing, if it is intended, such as a detached partition";
     ROWS_ADDED = "rows-added", Info,
         "an existing table has more rows after the migration",
         "a migration that runs twice may add them twice",

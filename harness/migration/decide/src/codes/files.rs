@@ -48,7 +48,7 @@ crate::code::define! {
     FOREIGN_STEP = "foreign-step", Warning,
         "a migration is not written in SQL",
         "it cannot be tested: what it does to schema and rows is unknown",
-        "set `up`, `down` and `status` of [migrations] to the tool's commands, which run every migration";
+        "write SQL that does the same, and name its folder in `stand_ins` of [migrations] (--stand-ins); or set `up`, `down` and `status` to the tool's commands";
     PLACEHOLDER = "placeholder", Warning,
         "the tool fills in a part of the script",
         "what runs is not what stands here, and the text alone can't be tried",

@@ -48,7 +48,7 @@ crate::code::define! {
     NOT_RUN = "not-run", Required,
         "a migration could not be tested",
         "nothing is known about it, so this is not a pass",
-        "see the reason: an extension, a privilege or a program is missing on the scratch server";
+        "see the reason: an extension, a privilege or a program is missing on the scratch server, or SQL for a step in Go or Rust (`stand_ins`)";
     TOOK_TOO_LONG = "took-too-long", Required,
         "a statement exceeded the time limit",
         "on a larger database it holds its locks for longer still",

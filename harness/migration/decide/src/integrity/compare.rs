@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Content, Row, TableContent};
+use super::{
+    Content, Row, TableContent,
+    moved::{Moved, moved},
+};
 use crate::schema::{Change, Difference as SchemaDifference, Kind};
 
 /// How many keys are named.
@@ -75,6 +78,17 @@ pub enum Difference {
         /// Up to three keys of rows that are gone; where none is, of those that are new.
         keys: Vec<String>,
     },
+    /// Rows are in other tables now.
+    Moved {
+        /// The table that they left.
+        table: String,
+        /// How many.
+        rows: i64,
+        /// Whether the table is gone.
+        is_gone: bool,
+        /// The tables that they are in.
+        to: Vec<String>,
+    },
     /// A column is gone, and it had values.
     ColumnGone {
         /// The table.
@@ -104,7 +118,16 @@ pub enum Difference {
 #[must_use]
 pub fn compare(before: &Content, after: &Content, renames: &Renames) -> Vec<Difference> {
     let mut found = Vec::new();
+    let moves = moves(before, after, renames);
     for (name, table) in &before.tables {
+        if let Some(one) = moves.iter().find(|one| one.to.contains(name) || one.from.contains(name)) {
+            let is_gone = !after.tables.contains_key(name);
+            let rows = if one.from.len() == 1 { one.rows } else { table.rows - rows_of(after, name) };
+            if one.from.contains(name) {
+                found.push(Difference::Moved { table: name.clone(), rows, is_gone, to: one.to.clone() });
+            }
+            continue;
+        }
         match counterpart(before, after, name, table, renames) {
             Some(other) => of_table(name, table, other, renames, &mut found),
             None if table.rows > 0 => found.push(Difference::TableGone { table: name.clone(), rows: table.rows }),
@@ -112,6 +135,21 @@ pub fn compare(before: &Content, after: &Content, renames: &Renames) -> Vec<Diff
         }
     }
     found
+}
+
+/// Finds the rows that went to other tables; a whole table under another name is none of them.
+fn moves(before: &Content, after: &Content, renames: &Renames) -> Vec<Moved> {
+    let is_renamed = |one: &Moved| match (one.from.as_slice(), one.to.as_slice()) {
+        ([from], [to]) => {
+            renames.tables.get(from) == Some(to) || !after.tables.contains_key(from) && !before.tables.contains_key(to)
+        }
+        _ => false,
+    };
+    moved(before, after).into_iter().filter(|one| !is_renamed(one)).collect()
+}
+
+fn rows_of(content: &Content, name: &str) -> i64 {
+    content.tables.get(name).map_or(0, |table| table.rows)
 }
 
 /// Finds what became of a table: by its name, by the schema's candidates, else the only new one that holds the same.

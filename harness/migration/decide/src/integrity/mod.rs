@@ -11,6 +11,7 @@
 mod compare;
 mod content;
 mod hashing;
+mod moved;
 pub mod query;
 pub mod stages;
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use super::{ColumnChange, Content, Difference, Renames, compare};
 use crate::{Finding, codes};
-use stagegate_base::record::Severity;
+use stagegate_base::{record::Severity, text::counted};
 
 /// Compares before and after up: rows must not go; the rest is told.
 #[must_use]
@@ -17,6 +17,7 @@ pub fn after_up(before: &Content, after: &Content, renames: &Renames) -> Vec<Fin
                 Difference::TableGone { .. } => &codes::ROWS_LOST,
                 Difference::Rows { before, after, .. } if after < before => &codes::ROWS_LOST,
                 Difference::Rows { .. } => &codes::ROWS_ADDED,
+                Difference::Moved { .. } => &codes::ROWS_MOVED,
                 Difference::ColumnGone { .. } => &codes::COLUMN_DROPPED_WITH_DATA,
                 Difference::Values { .. } | Difference::NotCompared { .. } => &codes::VALUES_CHANGED,
             };
@@ -71,6 +72,10 @@ pub fn told(difference: &Difference) -> (&str, String) {
             let (count, word) = if after < before { (before - after, "lost") } else { (after - before, "more") };
             (table, format!("{table}: {before} -> {after} rows ({count} {word}{})", such_as(keys)))
         }
+        Difference::Moved { table, rows, is_gone, to } => {
+            let gone = if *is_gone { ", the table is gone or a partition now" } else { "" };
+            (table, format!("{table}: {} moved to {}{gone}", counted_rows(*rows), to.join(", ")))
+        }
         Difference::ColumnGone { table, column, filled } => {
             (table, format!("{table}.{column}: {filled} values lost, the column was dropped"))
         }
@@ -85,6 +90,10 @@ pub fn told(difference: &Difference) -> (&str, String) {
             (table, format!("{table}: values were not compared, because its columns differ"))
         }
     }
+}
+
+fn counted_rows(rows: i64) -> String {
+    counted(usize::try_from(rows).unwrap_or_default(), "row")
 }
 
 fn changed(change: &ColumnChange) -> String {

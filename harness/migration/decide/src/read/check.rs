@@ -83,7 +83,7 @@ pub(super) fn chain(reading: &mut Reading<'_>, migrations: &[Migration]) {
     versions(reading, migrations);
     ways_back(reading, migrations);
     for migration in migrations {
-        if !migration.up.does_something() {
+        if !migration.up.does_something() && !migration.is_placeholder() {
             let finding = Finding::new(&codes::UP_EMPTY, "only comments and selects of constants");
             reading.findings.push(finding.of(&migration.version).at(&migration.up.file, migration.up.first_line));
         }
@@ -136,17 +136,14 @@ fn gaps(migrations: &[&Migration]) -> Vec<Finding> {
 fn ways_back(reading: &mut Reading<'_>, migrations: &[Migration]) {
     let versioned: Vec<&Migration> = migrations.iter().filter(|found| found.kind == Kind::Versioned).collect();
     if versioned.len() > 1 && versioned.iter().all(|found| found.down.is_none()) {
-        let why = if reading.tool == Tool::Refinery {
-            "refinery has no down migrations"
-        } else {
-            "there is no down migration"
-        };
-        let message = format!("none of {} migrations has a down migration: {why}", versioned.len());
+        let why = if reading.tool == Tool::Refinery { ": refinery has none" } else { "" };
+        let message = format!("none of {} migrations has a down migration{why}", versioned.len());
         return reading.findings.push(Finding::new(&codes::DOWN_MISSING, message));
     }
     for migration in versioned {
         let (code, file, line, message) = match &migration.down {
             None => (&codes::DOWN_MISSING, &migration.up.file, 0, "there is no down migration"),
+            Some(_) if migration.is_placeholder() => continue,
             Some(down) if !down.does_something() => {
                 let message = "only comments and selects of constants";
                 (&codes::DOWN_EMPTY, &down.file, down.first_line, message)

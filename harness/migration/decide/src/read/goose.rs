@@ -34,7 +34,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
 
 fn in_go(reading: &mut Reading<'_>, file: &File) -> (Script, Option<Script>) {
     reading.tell(&codes::FOREIGN_STEP, file, 0, "a step in Go");
-    let script = || Script::foreign(&file.path, "a step in Go");
+    let script = || Script::foreign(&file.path, "a step in Go, and no script stands in for it");
     (script(), Some(script()))
 }
 

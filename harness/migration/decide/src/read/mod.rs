@@ -88,7 +88,7 @@ pub fn chain(files: &[File], tool: Option<Tool>) -> Result<Chain, ReadError> {
         Tool::Refinery => refinery::read(&mut reading),
         Tool::Flyway => flyway::read(&mut reading),
         Tool::Sqitch => sqitch::read(&mut reading),
-        Tool::Command => Vec::new(),
+        Tool::Alembic | Tool::Django | Tool::Rails | Tool::Command => Vec::new(),
     };
     bytes::keep(&reading, &mut migrations);
     check::files(&mut reading);

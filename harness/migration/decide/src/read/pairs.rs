@@ -26,11 +26,15 @@ struct Pair<'a> {
 pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
     let mut pairs: BTreeMap<(&str, &str), Pair<'_>> = BTreeMap::new();
     for file in reading.files.clone() {
-        if !file.is_at_top() || !file.is_sql() {
+        let is_read = file.is_sql() || is_go(reading.tool, file);
+        if !file.is_at_top() || !is_read {
             continue;
         }
         let Some(named) = named(reading, file) else { continue };
         reading.uses(file);
+        if is_go(reading.tool, file) {
+            reading.tell(&codes::FOREIGN_STEP, file, 0, IN_GO);
+        }
         // sqlx and golang-migrate join by version alone; two names under one version are told as duplicates.
         let pair = pairs.entry((named.version, named.name)).or_default();
         let place = if named.is_down { &mut pair.down } else { &mut pair.up };
@@ -48,17 +52,26 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
     found.into_iter().filter_map(|((version, name), pair)| joined(reading, version, name, &pair)).collect()
 }
 
+/// What tools of a project's own run between scripts of these names, such as Concourse's `1_name.up.go`.
+const IN_GO: &str = "a step in Go";
+
+/// Tells whether a file is one direction of a migration, written in Go.
+fn is_go(tool: Tool, file: &File) -> bool {
+    tool != Tool::Sqlx && [".up.go", ".down.go"].iter().any(|end| file.name().ends_with(end))
+}
+
 fn order(version: &str) -> (bool, (usize, &str), &str) {
     let is_number = version.bytes().all(|b| b.is_ascii_digit());
     (!is_number, if is_number { number(version) } else { (0, "") }, version)
 }
 
-/// Joins an up and a down of one version whose names differ, as tools do that look at the version only.
+/// Joins an up and a down of one version whose names differ, as tools do that look at the version only; without a known
+/// tool, if the version is a number.
 fn join_by_version<'a>(tool: Tool, pairs: &mut BTreeMap<(&'a str, &'a str), Pair<'a>>) {
-    if tool == Tool::Plain {
-        return;
-    }
-    let alone: Vec<(&str, &str)> = pairs.iter().filter(|(_, pair)| pair.up.is_none()).map(|(key, _)| *key).collect();
+    let is_version = |version: &str| tool != Tool::Plain || version.bytes().all(|byte| byte.is_ascii_digit());
+    let is_alone = |(version, _): &(&str, &str), pair: &Pair<'_>| pair.up.is_none() && is_version(version);
+    let alone: Vec<(&str, &str)> =
+        pairs.iter().filter(|(key, pair)| is_alone(key, pair)).map(|(key, _)| *key).collect();
     for key in alone {
         let ups: Vec<(&str, &str)> = pairs
             .iter()
@@ -109,7 +122,7 @@ fn golang(file: &str) -> Option<Named<'_>> {
 }
 
 fn plain(file: &str) -> Option<Named<'_>> {
-    let stem = without(file, ".sql")?;
+    let stem = without(file, ".sql").or_else(|| without(file, ".go"))?;
     let direction = |ends: [&str; 3]| ends.iter().find_map(|end| without(stem, end));
     let down = direction([".down", "_down", "-down"]);
     let name = down.or_else(|| direction([".up", "_up", "-up"])).unwrap_or(stem);
@@ -135,6 +148,9 @@ fn joined(reading: &mut Reading<'_>, version: &str, name: &str, pair: &Pair<'_>)
 }
 
 fn script(tool: Tool, file: &File) -> Script {
+    if is_go(tool, file) {
+        return Script::foreign(&file.path, "a step in Go, and no script stands in for it");
+    }
     let text = file.text();
     match tool {
         Tool::Sqlx if text.starts_with("-- no-transaction") => {

@@ -24,7 +24,12 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
         reading.uses(file);
         if is_rust {
             reading.tell(&codes::FOREIGN_STEP, file, 0, "a step in Rust");
-            found.push(migration(version, name, Script::foreign(&file.path, "a step in Rust"), None));
+            found.push(migration(
+                version,
+                name,
+                Script::foreign(&file.path, "a step in Rust, and no script stands in for it"),
+                None,
+            ));
             continue;
         }
         let text = file.text();

@@ -70,6 +70,15 @@ fn an_up_and_a_down_of_one_version_belong_together_whatever_their_names() {
 }
 
 #[test]
+fn a_migration_that_does_nothing_in_both_directions_is_no_finding() {
+    let files =
+        [("1_a.up.sql", "SELECT 1;"), ("1_a.down.sql", "-- nothing\n"), ("2_b.up.sql", UP), ("2_b.down.sql", "")];
+    let found = read(Some(Tool::GolangMigrate), &files);
+    assert!(found.migrations[0].is_placeholder() && !found.migrations[1].is_placeholder());
+    assert_eq!(codes(&found), ["down-empty"], "only of the one that does something");
+}
+
+#[test]
 fn goose_cuts_at_lines_that_end_in_a_semicolon_and_keeps_blocks_whole() {
     let text = "-- +goose NO TRANSACTION\n-- +goose up\nSELECT f(); SELECT g();\nSELECT ';'\n  ;  -- end\n-- +goose StatementBegin\nDO $$ BEGIN\nPERFORM 1;\nEND $$\n-- +goose StatementEnd\n-- +goose Down\nDROP TABLE t;\n";
     let found = read(None, &[("1_a.sql", text)]);
@@ -109,6 +118,30 @@ fn a_step_in_go_keeps_its_place_and_is_told() {
     assert_eq!(labels(&found), ["1_a", "2_b"]);
     assert!(matches!(found.migrations[1].up.route(), super::super::Route::Unreadable(_)));
     assert_eq!(codes(&found), ["foreign-step"]);
+}
+
+#[test]
+fn without_a_tool_two_names_of_one_number_are_one_migration_and_two_names_without_are_not() {
+    let found = read(
+        Some(Tool::Plain),
+        &[("7_inputs.up.sql", UP), ("7_input.down.sql", DOWN), ("b.up.sql", UP), ("c.down.sql", DOWN)],
+    );
+    assert_eq!((labels(&found).join(" "), codes(&found).contains(&"down-without-up")), ("7_inputs b".to_owned(), true));
+    assert_eq!(found.migrations[0].down.as_ref().unwrap().file, "7_input.down.sql");
+}
+
+#[rstest]
+#[case::golang_migrate(Tool::GolangMigrate)]
+#[case::plain(Tool::Plain)]
+fn a_direction_in_go_keeps_its_place_between_scripts(#[case] tool: Tool) {
+    let names = ["1_a.up.sql", "1_a.down.sql", "2_b.up.go", "2_b.down.sql", "3_c.up.go", "3_c.down.go", "3_c_test.go"];
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (*name, UP)).collect();
+    let found = read(Some(tool), &files);
+    assert_eq!(labels(&found), ["1_a", "2_b", "3_c"]);
+    assert_eq!((codes(&found), found.findings.len()), (vec!["foreign-step"], 3));
+    let second = &found.migrations[1];
+    assert!(matches!(second.up.route(), super::super::Route::Unreadable(_)));
+    assert_eq!(second.down.as_ref().unwrap().file, "2_b.down.sql");
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub enum Why {
     ServerGone,
     /// It is no SQL, or none that can be given to a server from here.
     Unreadable,
+    /// It failed where an earlier migration is missing that could not be run.
+    Follows,
 }
 
 impl Why {
@@ -112,6 +114,18 @@ impl Failure {
         Failure { file, line: 0, statement, sqlstate, message, why: Why::Unreadable }
     }
 
+    /// Makes it the failure of a migration that may miss what `missing` does, an earlier one that could not be run.
+    #[must_use]
+    pub fn following(self, missing: &str) -> Self {
+        match self.why {
+            Why::Refused | Why::TimedOut => {
+                let message = format!("it fails without {missing}, which could not be run: {}", self.told());
+                Failure { why: Why::Follows, sqlstate: None, message, ..self }
+            }
+            Why::Unavailable | Why::ServerGone | Why::Unreadable | Why::Follows => self,
+        }
+    }
+
     /// Returns what was said, with the SQLSTATE where there is one.
     #[must_use]
     pub fn told(&self) -> String {
@@ -125,7 +139,7 @@ impl Failure {
             }
             Why::Unavailable => format!("{said}: missing on the scratch server"),
             Why::ServerGone => format!("the server ended: {said}"),
-            Why::Refused | Why::TimedOut | Why::Unreadable => said,
+            Why::Refused | Why::TimedOut | Why::Unreadable | Why::Follows => said,
         }
     }
 
@@ -135,7 +149,7 @@ impl Failure {
         let code = match self.why {
             Why::Refused => refused,
             Why::TimedOut => &codes::round_trip::TOOK_TOO_LONG,
-            Why::Unavailable | Why::ServerGone | Why::Unreadable => &codes::round_trip::NOT_RUN,
+            Why::Unavailable | Why::ServerGone | Why::Unreadable | Why::Follows => &codes::round_trip::NOT_RUN,
         };
         let mut finding = Finding::new(code, format!("{before}{}", self.told())).of(version);
         finding = finding.at(&self.file, self.line);

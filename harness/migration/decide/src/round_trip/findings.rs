@@ -1,9 +1,9 @@
 //! What is told of a trip: one finding a class of residue, at the statement that should have taken care of it.
 
-use super::{Down, Failure, Trip, Whole, trip::is_order_only};
+use super::{Down, Failure, Trip, Whole, Why, trip::is_order_only};
 use crate::AtStatement;
 use crate::{
-    Chain, Code, Finding, Migration, Script, Statement,
+    Chain, Code, Finding, Kind as MigrationKind, Migration, Script, Statement,
     codes::{
         DOWN_EMPTY, DOWN_MISSING,
         round_trip::{
@@ -13,6 +13,7 @@ use crate::{
     },
     schema::{Change, Difference, Id, Kind, Severity},
 };
+use stagegate_base::record::Severity as Weight;
 
 /// How many differences a message names.
 const NAMED: usize = 4;
@@ -33,11 +34,14 @@ pub fn of_files(chain: &Chain) -> Vec<Finding> {
     chain.findings.iter().filter(|finding| !is_told_by_trip(finding)).cloned().collect()
 }
 
-/// Returns what the trips showed. Migrations that were not tried for one reason are told together.
+/// Returns what the trips showed. Migrations that were not tried for one reason are told together, and so are those that
+/// fail without an earlier one that could not be run; what else is found without it may be its doing, and does not block.
 #[must_use]
 pub fn of_trips(chain: &Chain, trips: &[Trip]) -> Vec<Finding> {
     let mut found = Vec::new();
-    let (mut reason_before, mut silent) = (None, 0);
+    let (mut reason_before, mut silent, mut following) = (None, 0, 0);
+    let (mut foreign, mut unread) = (None, 0);
+    let mut missing: Option<&str> = None;
     for (trip, migration) in trips.iter().zip(&chain.migrations) {
         let reason = match (&trip.up, &trip.down) {
             (None, Down::NotTried(reason)) => Some(reason),
@@ -48,12 +52,44 @@ pub fn of_trips(chain: &Chain, trips: &[Trip]) -> Vec<Finding> {
             continue;
         }
         reason_before = reason;
-        found.extend(of_trip(trip, migration));
+        let why = trip.up.as_ref().map(|failure| failure.why);
+        following += usize::from(why == Some(Why::Follows));
+        if why == Some(Why::Follows) && following > 1 {
+            continue;
+        }
+        // Each one is a `foreign-step` with its file.
+        if let Some(reason) = &migration.up.foreign {
+            if foreign == Some(reason) {
+                unread += 1;
+                continue;
+            }
+            foreign = Some(reason);
+        }
+        let told = of_trip(trip, migration).into_iter();
+        found.extend(told.map(|finding| match missing {
+            Some(missing) if finding.code != NOT_RUN.id => without(finding, missing),
+            _ => finding,
+        }));
+        if trip.up.as_ref().is_some_and(Failure::is_ours) {
+            missing = missing.or(Some(&trip.label));
+        }
     }
-    if silent > 0 {
-        found.push(Finding::new(&NOT_RUN, format!("{silent} more were not tried for the same reason")));
+    let same = "not tried for the same reason";
+    for (count, why) in [(silent, same), (unread, same), (following.saturating_sub(1), FOLLOWING)] {
+        if count > 0 {
+            found.push(Finding::new(&NOT_RUN, format!("{count} more {why}")));
+        }
     }
     found
+}
+
+/// Why migrations behind one that could not be run are not told one by one.
+const FOLLOWING: &str = "failing without an earlier migration that could not be run";
+
+/// Weakens a finding that an earlier migration may explain, because it was not run.
+fn without(mut finding: Finding, missing: &str) -> Finding {
+    finding.found.push_str(&format!(" (tried without {missing}, which could not be run)"));
+    if finding.severity == Weight::Required { finding.with_severity(Weight::Warning) } else { finding }
 }
 
 /// Returns the findings of one migration's trip.
@@ -64,6 +100,8 @@ pub fn of_trip(trip: &Trip, migration: &Migration) -> Vec<Finding> {
         return vec![failure.finding(&UP_FAILS, version, "")];
     }
     let mut found = match &trip.down {
+        // What runs whenever it changes is not reverted: its next text takes its place.
+        Down::NotUsable { is_there: false, .. } if migration.kind == MigrationKind::Repeatable => Vec::new(),
         Down::NotUsable { is_there, left } => vec![not_usable(*is_there, left, migration)],
         Down::Failed(failure) => vec![failure.finding(&DOWN_FAILS, version, "")],
         Down::Ran(differences) => residue(differences, migration),

@@ -12,6 +12,7 @@ mod shown;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod together;
 mod trip;
 
 pub use failure::{Failure, Why};
@@ -20,4 +21,5 @@ pub use majors::least;
 pub use rows::{Moments, Step, of_rows};
 pub use shown::{line, merged, whole_line};
 pub use summary::{Counts, OnRows, Report, Tried, summary};
+pub use together::once_for_chain;
 pub use trip::{Down, Trip, Verdict, Whole, is_bookkeeping, without_bookkeeping};

@@ -122,7 +122,7 @@ impl Failure {
     /// Tells whether the migration is not to blame, so that nothing is known of it.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        matches!(self.why, super::Why::Unavailable | super::Why::ServerGone | super::Why::Unreadable)
+        !matches!(self.why, super::Why::Refused | super::Why::TimedOut)
     }
 }
 

@@ -6,6 +6,7 @@
 //! [`Attempt`] another one. No clock, no chance, no I/O.
 
 mod attempt;
+mod edge;
 mod expression;
 mod limits;
 mod order;
@@ -16,6 +17,7 @@ mod tests;
 mod value;
 
 pub use attempt::{Attempt, Refusal};
+pub use edge::{EDGES, edges, free_columns};
 pub use order::{Break, Ordered, order};
 pub use row::{Known, NoRow, Values, insert, late, literal, row};
 pub use schema::{Check, Column, Foreign, Name, Schema, Table, Type, Unique};

@@ -1,6 +1,7 @@
 //! What the Engine says of a container (`docker inspect`), in the shape that rules ask.
 
 use serde_json::Value;
+use stagegate_base::compose::CLOSED_LABEL;
 
 use super::{
     inspected::{any_as_empty, list, tested, text, texts_by_key, variables},
@@ -13,6 +14,8 @@ pub struct Running {
     /// Its name.
     pub name: String,
     pub(crate) one_off: bool,
+    /// A promotion runs it without its ports until it is verified.
+    pub(crate) is_closed: bool,
     pub(crate) image_id: String,
     pub(crate) subject: Subject,
 }
@@ -25,6 +28,7 @@ impl Running {
         Running {
             name: text(&container["Name"]).trim_start_matches('/').to_owned(),
             one_off: config["Labels"]["com.docker.compose.oneoff"] == "True",
+            is_closed: config["Labels"][CLOSED_LABEL] == "true",
             image_id: text(&container["Image"]),
             subject: Subject {
                 service: text(&config["Labels"]["com.docker.compose.service"]),

@@ -47,11 +47,18 @@ impl SourceFile {
         found.map(|at| block.start + at + 1)
     }
 
-    /// Returns the line outside of `services` that gives a variable, as an anchor or an extension does; from 1.
-    pub(super) fn line_of_shared(&self, key: &str) -> Option<usize> {
+    /// Returns the line from which a service has a variable that it does not write itself: of an extension outside of
+    /// `services`, else of another service whose anchor it uses; from 1.
+    pub(super) fn line_of_shared(&self, service: &str, key: &str, value: &str) -> Option<usize> {
         let lines = self.lines();
         let services = below(&lines, 0..lines.len(), "services")?;
-        (0..lines.len()).filter(|at| !services.contains(at)).find(|at| gives(lines[*at], key)).map(|at| at + 1)
+        let outside = (0..lines.len()).filter(|at| !services.contains(at)).find(|at| gives(lines[*at], key));
+        let uses_anchor = |lines: &[&str]| lines.iter().any(|line| line.contains(": *") || line.contains("[*"));
+        let of_another = || {
+            let is_it = |at: &usize| gives(lines[*at], key) && lines[*at].contains(value);
+            services.clone().find(is_it).filter(|_| self.block(service).is_some_and(|own| uses_anchor(&lines[own])))
+        };
+        outside.or_else(of_another).map(|at| at + 1)
     }
 
     /// Returns the service in whose lines a line (from 1) stands.

@@ -36,35 +36,39 @@ fn plain(facts: &Facts) -> Vec<Hit> {
     let mut hits = Vec::new();
     for file in &facts.files {
         let Some(yaml) = file.yaml() else { continue };
-        let mut shared: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        // By line and finding: who has the value, and where in the service.
+        let mut written: BTreeMap<(usize, String), (&'static str, Vec<String>)> = BTreeMap::new();
         for (service, body) in yaml["services"].as_object().into_iter().flatten() {
             for Literal { key, at, found, value } in literals(body) {
-                let line = file.line_of_variable(service, &key).or_else(|| file.line_of_text(service, &value));
-                if line.is_none() && file.line_of_shared(&key).is_some() {
-                    shared.entry((key, found)).or_default().push(service.clone());
-                    continue;
-                }
-                let mut hit = Hit::new(at, "`${NAME}`", found);
-                hit.place = line.map(|line| Place { file: file.path.clone(), line });
-                hits.push(hit.of(service));
+                let own = file.line_of_variable(service, &key).or_else(|| file.line_of_text(service, &value));
+                let line = own.or_else(|| file.line_of_shared(service, &key, &value)).unwrap_or_default();
+                written.entry((line, found)).or_insert_with(|| (at, Vec::new())).1.push(service.clone());
             }
         }
-        hits.extend(shared.into_iter().map(|((key, found), services)| of_shared(file, &key, &found, &services)));
+        for ((line, found), (at, services)) in written {
+            match line {
+                // Nobody knows whether these are the same.
+                0 => hits.extend(services.iter().map(|service| Hit::new(at, "`${NAME}`", found.clone()).of(service))),
+                line => hits.push(of_line(file, (line, at), &found, &services)),
+            }
+        }
         hits.extend(in_configs(file, &yaml));
     }
     hits.dedup_by(|a, b| a.service == b.service && a.found == b.found);
     hits
 }
 
-/// Returns the finding of a value that several services have from one place outside of them.
-fn of_shared(file: &SourceFile, key: &str, found: &str, services: &[String]) -> Hit {
+/// Returns the finding of a value that is written in one line, of a service that others may take it from.
+fn of_line(file: &SourceFile, (line, at): (usize, &'static str), found: &str, services: &[String]) -> Hit {
+    let owner = file.service_at(line).filter(|owner| services.contains(owner));
+    let service = owner.or_else(|| services.first().cloned()).unwrap_or_default();
     let others = match services {
         [_] => String::new(),
         all => format!(", shared by {}", all.join(", ")),
     };
-    let mut hit = Hit::new("environment", "`${NAME}`", format!("{found}{others}"));
-    hit.place = file.line_of_shared(key).map(|line| Place { file: file.path.clone(), line });
-    hit.of(services.first().map_or("", String::as_str))
+    let mut hit = Hit::new(at, "`${NAME}`", format!("{found}{others}"));
+    hit.place = Some(Place { file: file.path.clone(), line });
+    hit.of(&service)
 }
 
 /// A secret that stands in a service.

@@ -179,6 +179,18 @@ fn a_volume_without_a_name_is_the_projects(#[case] volume: &str, #[case] drifts:
     assert_eq!(findings.iter().any(|finding| finding.code == "drift"), drifts);
 }
 
+#[rstest]
+#[case::by_the_gate("true", false)]
+#[case::by_nobody("", true)]
+fn ports_that_a_promotion_keeps_closed_are_no_drift(#[case] closed: &str, #[case] drifts: bool) {
+    let labels = json!({"com.docker.compose.service": "web", "dev.stagegate.closed": closed});
+    let container = json!({"Name": "/shop-web-1", "Config": {"Image": "w:1", "Labels": labels}});
+    let mut facts = facts(json!({"web": {"image": "w:1", "ports": [{"target": 80, "published": "8080"}]}}));
+    facts.containers = Some(vec![Running::of_inspect(&container)]);
+    let findings = audit(&facts, &Waivers::default(), "2026-01-01");
+    assert_eq!(findings.iter().any(|finding| finding.code == "drift"), drifts);
+}
+
 /// Returns rule and line of what is found of a service.
 fn found(facts: &Facts, service: &str) -> Vec<(String, usize)> {
     let findings = audit(facts, &Waivers::default(), "2026-01-01");
@@ -303,6 +315,25 @@ fn a_secret_that_services_share_is_one_finding_at_its_own_line() {
     assert_eq!(secrets.len(), 1, "{secrets:?}");
     assert_eq!(secrets[0].found, "API_TOKEN has its value in the file, shared by a, b");
     assert_eq!(secrets[0].place.line, 2);
+}
+
+#[test]
+fn a_secret_that_a_service_takes_from_another_one_is_one_finding_of_that_one() {
+    let text = "services:\n  api:\n    image: w:1\n    environment:\n      <<: *env\n      MODE: x\n  other:\n    image: w:1\n    environment:\n      API_TOKEN: aB3dE5\n  worker:\n    image: w:1\n    environment: &env\n      API_TOKEN: ${API_TOKEN:-kT9fQ2}\n";
+    // Compose reads an anchor where it is used, so the services that use it follow.
+    let at = text.find("  api:").unwrap();
+    let (api, rest) = (&text[at..text.find("  other:").unwrap()], &text[text.find("  other:").unwrap()..]);
+    let text = format!("services:\n{rest}{api}");
+    let image = json!({"image": "w:1"});
+    let facts = written(&text, json!({"api": image, "other": image, "worker": image}));
+    let findings = audit(&facts, &Waivers::default(), "2026-01-01");
+    let told: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.code == "plain-secret")
+        .map(|finding| (finding.place.line, finding.place.object.as_str(), finding.found.as_str()))
+        .collect();
+    let shared = "API_TOKEN has a default value in the file (`${..:-..}`), shared by api, worker";
+    assert_eq!(told, [(5, "other", "API_TOKEN has its value in the file"), (9, "worker", shared)]);
 }
 
 #[rstest]

@@ -116,7 +116,8 @@ fn step_report() -> impl Strategy<Value = StepReport> {
 }
 
 fn undo_report() -> impl Strategy<Value = UndoReport> {
-    let switched = ("\\PC{0,12}", "\\PC{0,12}").prop_map(|(database, kept_as)| SwitchedDatabase { database, kept_as });
+    let switched = ("\\PC{0,12}", "\\PC{0,12}", proptest::collection::vec("\\PC{0,12}", 0..2))
+        .prop_map(|(database, kept_as, emptied)| SwitchedDatabase { database, kept_as, emptied });
     prop_oneof![
         prop::sample::select(vec![
             UndoReport::Preflight,

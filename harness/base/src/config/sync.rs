@@ -1,0 +1,71 @@
+//! How data is copied from one environment into another one.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Integrity;
+use crate::units::Span;
+
+/// How many sessions copy at a time by default.
+const WORKERS: usize = 2;
+/// How long a statement or program may take by default.
+const WITHIN: Span = Span(std::time::Duration::from_secs(4 * 3_600));
+
+/// How data is copied from one environment into another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sync {
+    /// The environments that get real values; all others get sanitised ones.
+    pub real_data: Vec<String>,
+    /// The file of the sanitisation rules, relative to the configuration file.
+    pub rules: PathBuf,
+    /// What the copy is compared by.
+    pub integrity: Integrity,
+    /// Sessions that copy and build at a time.
+    pub workers: usize,
+    /// How long a statement or program may take.
+    pub within: Span,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSync {
+    #[serde(default)]
+    real_data: Vec<String>,
+    rules: Option<PathBuf>,
+    #[serde(default)]
+    integrity: Integrity,
+    workers: Option<usize>,
+    within: Option<Span>,
+}
+
+impl RawSync {
+    /// Reads the table; `environments` are known, each with whether it is a laptop.
+    ///
+    /// # Errors
+    /// Message and hint.
+    pub(super) fn read(&self, environments: &[(&str, bool)]) -> Result<Sync, (String, String)> {
+        for name in &self.real_data {
+            let Some((_, is_laptop)) = environments.iter().find(|(known, _)| known == name) else {
+                let known: Vec<&str> = environments.iter().map(|(known, _)| *known).collect();
+                return Err((
+                    format!("[sync] real_data: no environment `{name}`"),
+                    format!("known: {}", known.join(", ")),
+                ));
+            };
+            if *is_laptop {
+                return Err((
+                    format!("[sync] real_data: `{name}` is a laptop (host = \"laptop\"), which gets no real data"),
+                    "remove it from the list".to_owned(),
+                ));
+            }
+        }
+        Ok(Sync {
+            real_data: self.real_data.clone(),
+            rules: self.rules.clone().unwrap_or_else(|| PathBuf::from("stagegate-sanitize.toml")),
+            integrity: self.integrity,
+            workers: self.workers.unwrap_or(WORKERS).clamp(1, 16),
+            within: self.within.unwrap_or(WITHIN),
+        })
+    }
+}

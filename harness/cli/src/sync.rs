@@ -1,0 +1,48 @@
+//! `gate sync`, `gate sanitize`.
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// Environment to read
+    #[arg(long, value_name = "NAME")]
+    pub from: String,
+    /// Environment to copy into; never a protected one
+    #[arg(long, value_name = "NAME")]
+    pub to: String,
+    /// Database, as named in `[databases]` [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub database: Option<String>,
+    /// Show what would be copied and what refuses it; change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask for confirmation
+    #[arg(long)]
+    pub yes: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Sanitize {
+    /// Propose rules for the columns that have none, from names, types, comments and values
+    #[command(after_help = "\
+Examples:
+  gate sanitize suggest --env production
+  gate sanitize suggest --env production --write")]
+    Suggest(SanitizeSuggest),
+}
+
+#[derive(Debug, Args)]
+pub struct SanitizeSuggest {
+    /// Environment [default: $STAGEGATE_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Database, as named in `[databases]` [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub database: Option<String>,
+    /// Write the file of rules, if there is none yet
+    #[arg(long)]
+    pub write: bool,
+}

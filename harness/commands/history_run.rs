@@ -1,0 +1,99 @@
+//! `gate history RUN` and `gate history --diff RUN RUN`: one journal as a timeline, and two side by side.
+
+use std::{path::PathBuf, time::Duration};
+
+use stagegate_base::{config::Config, exit::Exit};
+use stagegate_gate_decide::{
+    history::{Compared, differences},
+    promotion::{Entry, Line, Plan, end_text},
+};
+use stagegate_host::clock::seconds_between;
+
+use crate::{
+    failure::{Failure, give, give_json, say},
+    progress,
+};
+
+/// A run with its folder.
+struct Found {
+    dir: PathBuf,
+    plan: Plan,
+    lines: Vec<Line>,
+}
+
+/// Finds a run by its id, or by how it begins, in the environments that were asked for.
+fn find(config: &Config, env: Option<&String>, run: &str) -> Result<Found, Failure> {
+    let mut found = Vec::new();
+    for environment in super::runs::chosen(config, env)? {
+        for (dir, plan, lines) in super::runs::runs(config, environment)? {
+            if plan.run.starts_with(run) {
+                found.push(Found { dir, plan, lines });
+            }
+        }
+    }
+    match found.len() {
+        1 => found.pop().ok_or_else(|| Failure::usage("no run")),
+        0 => Err(Failure::usage(format!("no run begins with `{run}`; `gate history` lists them"))),
+        several => {
+            let ids: Vec<String> = found.into_iter().map(|found| found.plan.run).collect();
+            Err(Failure::usage(format!("{several} runs begin with `{run}`: {}", ids.join(", "))))
+        }
+    }
+}
+
+pub(super) fn show(config: &Config, env: Option<&String>, run: &str, json: bool) -> Result<Exit, Failure> {
+    let found = find(config, env, run)?;
+    if json {
+        give_json(&super::runs::as_json(&found.plan, &found.lines)?);
+        return Ok(Exit::Passed);
+    }
+    give(&found.plan.text());
+    timeline(&found.lines).iter().for_each(|line| give(line));
+    match found.lines.last().map(|line| &line.entry) {
+        Some(Entry::Ended { end, exit }) => {
+            give(&end_text(&found.plan, *end, *exit));
+            progress::after_the_end(&found.plan, *end, &found.lines, &found.dir).iter().for_each(|line| give(line));
+        }
+        _ => give(&format!("unfinished; finish it with `gate resume --env {}`", found.plan.environments.target)),
+    }
+    give(&format!("log: {}", found.dir.join("run.log").display()));
+    Ok(Exit::Passed)
+}
+
+/// Returns each line that tells something, with its time of day (UTC) in front.
+fn timeline(lines: &[Line]) -> Vec<String> {
+    let plain = |_: u8, text: &str| text.to_owned();
+    let mut began = "";
+    let mut text = Vec::new();
+    for line in lines {
+        let took = seconds_between(began, &line.wall).unwrap_or_default().max(0.0);
+        if matches!(line.entry, Entry::Begun { .. } | Entry::UndoBegun { .. }) {
+            began = &line.wall;
+        }
+        if matches!(line.entry, Entry::Started { .. }) {
+            continue;
+        }
+        let Some(told) = progress::line_text(line, Duration::from_secs_f64(took), plain) else { continue };
+        let time = line.wall.get(11..19).unwrap_or_default();
+        text.push(format!("{time}  {}", told.replace('\n', "\n          ")));
+    }
+    text
+}
+
+pub(super) fn diff(config: &Config, env: Option<&String>, runs: &[String]) -> Result<Exit, Failure> {
+    let [first, second] = runs else { return Err(Failure::usage("--diff compares two runs")) };
+    let (first, second) = (find(config, env, first)?, find(config, env, second)?);
+    let told = differences(
+        Compared { plan: &first.plan, lines: &first.lines },
+        Compared { plan: &second.plan, lines: &second.lines },
+        seconds_between,
+    );
+    let (a, b) = (&first.plan.run, &second.plan.run);
+    if told.is_empty() {
+        say(&format!("{a} and {b} do not differ"));
+    } else {
+        give(&format!("{:<22} {a} -> {b}", "run"));
+        told.iter().for_each(|line| give(line));
+    }
+    Ok(Exit::Passed)
+}

@@ -1,0 +1,233 @@
+//! `gate schedule`: a timer starts it every 15 minutes, and it decides from its own journal what is due.
+
+mod install;
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
+
+use stagegate_base::{
+    config::{Config, EPHEMERAL, Environment},
+    exit::Exit,
+    text::counted,
+    units::Size,
+};
+use stagegate_data_act::{
+    backup::{
+        journal::{self, Event},
+        store::Store,
+    },
+    rotation,
+};
+use stagegate_data_decide::{
+    backup::{
+        retention::minute,
+        schedule::{Pace, Task, due, length},
+    },
+    rotation::Removal,
+};
+use stagegate_host::{clock, error::with_causes, files, paths::StateDir};
+
+use super::backup::{self, Wanted, offsite};
+use crate::{
+    cli,
+    failure::{Failure, give, give_json, say},
+};
+
+const DAY: i64 = 24 * 3_600;
+
+pub(super) async fn run(config: &Arc<Config>, args: cli::Schedule) -> Result<Exit, Failure> {
+    match args {
+        cli::Schedule::Install(args) => install::install(config, &args).await,
+        cli::Schedule::Uninstall(args) => install::uninstall(config, &args).await,
+        cli::Schedule::Run(args) => work(config, &args).await,
+        cli::Schedule::Status(args) => status(config, &args).await,
+    }
+}
+
+/// An environment, and whether the schedule backs it up; its logs are removed in any case.
+struct Scheduled<'a> {
+    environment: &'a Environment,
+    backed_up: bool,
+}
+
+fn scheduled<'a>(config: &'a Config, option: Option<&String>) -> Result<Vec<Scheduled<'a>>, Failure> {
+    if option.is_some() {
+        return Ok(vec![Scheduled { environment: super::named(config, option)?, backed_up: true }]);
+    }
+    let backed_up = |one: &Environment| config.backup.covers(one) && one.name != EPHEMERAL;
+    let all = config.environments.values().map(|one| Scheduled { environment: one, backed_up: backed_up(one) });
+    let all: Vec<Scheduled<'_>> = all.collect();
+    if !all.iter().any(|one| one.backed_up) && backup::seconds(config.backup.every) > 0 {
+        let text = "no environment is backed up by the schedule: name them in `environments` of [backup], or write \
+                    `every = \"0s\"` there if none is to be backed up";
+        return Err(Failure::usage(text));
+    }
+    Ok(all)
+}
+
+fn paces(config: &Config, one: &Scheduled<'_>) -> Vec<Pace> {
+    let project = &one.environment.project;
+    let lines = journal::lines(Store::of(config, project).root());
+    let pace = |task, event, every| Pace { task, last: journal::last_well(&lines, event), every };
+    let drilled = journal::last_drill(&lines, config.backup.offsite.is_some()).map(|line| line.at);
+    let rotations = journal::lines(&rotations(config, one.environment));
+    let mut paces = Vec::new();
+    if one.backed_up {
+        paces.push(pace(Task::Backup, Event::Backup, backup::seconds(config.backup.every)));
+        paces.push(Pace { task: Task::Drill, last: drilled, every: backup::seconds(config.backup.drill) });
+        // Also where no backup is made any more: what is damaged goes, and the journal shows that somebody looked.
+        paces.push(pace(Task::Prune, Event::Prune, DAY));
+    }
+    paces.push(Pace { task: Task::Rotate, last: journal::last_well(&rotations, Event::Rotate), every: DAY });
+    paces
+}
+
+/// Returns the folder of the journal of removed logs: one that is there without backups, too.
+fn rotations(config: &Config, environment: &Environment) -> PathBuf {
+    StateDir::of(config, &environment.project).root().join("schedule")
+}
+
+async fn work(config: &Arc<Config>, args: &cli::RunSchedule) -> Result<Exit, Failure> {
+    let mut worst = Exit::Passed;
+    for scheduled in scheduled(config, args.env.as_ref())? {
+        let environment = scheduled.environment;
+        let tasks = tasks(config, &scheduled)?;
+        if args.dry_run {
+            let names: Vec<&str> = tasks.iter().map(|task| word(*task)).collect();
+            let what =
+                if names.is_empty() { "nothing is due".to_owned() } else { format!("due: {}", names.join(", ")) };
+            give(&format!("{}: {what}", environment.name));
+            if tasks.contains(&Task::Rotate) {
+                rotation::due(config, environment)?.iter().for_each(|one| give(&removed("would remove", one)));
+            }
+            continue;
+        }
+        for task in tasks {
+            if let Err(failure) = one(config, environment, task).await {
+                say(&format!("{}: {} failed: {}", environment.name, word(task), failure.text()));
+                // One that another run holds is done at the next tick.
+                worst = if worst == Exit::Passed { failure.exit() } else { worst };
+            }
+        }
+        if !scheduled.backed_up {
+            continue;
+        }
+        let wrong = backup::state_of(config, environment)?;
+        wrong.iter().for_each(|text| say(&format!("{}: {text}", environment.name)));
+        if !wrong.is_empty() && worst == Exit::Passed {
+            worst = Exit::Held;
+        }
+    }
+    Ok(worst)
+}
+
+/// Returns what is due, in its order.
+fn tasks(config: &Config, one: &Scheduled<'_>) -> Result<Vec<Task>, Failure> {
+    let mut tasks = due(&paces(config, one), clock::unix_seconds());
+    let is_new = tasks.contains(&Task::Backup);
+    if is_new && !tasks.contains(&Task::Prune) {
+        tasks.push(Task::Prune);
+    }
+    if one.backed_up && config.backup.offsite.is_some() && (is_new || offsite::is_behind(config, one.environment)?) {
+        tasks.push(Task::Upload);
+    }
+    tasks.sort();
+    Ok(tasks)
+}
+
+async fn one(config: &Arc<Config>, environment: &Environment, task: Task) -> Result<(), Failure> {
+    match task {
+        Task::Backup => {
+            let manifest = backup::make(config, &Wanted { environment, databases: &[], volumes: &[] }).await?;
+            say(&format!("{}: backup {}", environment.name, manifest.id));
+        }
+        Task::Upload => offsite::upload_now(config, environment, None).await?,
+        Task::Drill if config.backup.offsite.is_some() => {
+            let identity = backup::identity(config, None)?;
+            offsite::drill(config, environment, "latest", (identity.as_ref(), true)).await?;
+        }
+        Task::Drill => {
+            let identity = backup::identity(config, None)?;
+            let stored = Store::of(config, &environment.project).find("latest")?;
+            backup::drill(config, environment, &stored, identity.as_ref()).await?;
+        }
+        Task::Prune => {
+            let gone = backup::prune_now(config, environment)?;
+            gone.iter().for_each(|one| say(&format!("removed backup {}  {}", one.id, one.reason)));
+            say(&format!("{}: removed {}", environment.name, counted(gone.len(), "old backup")));
+            if config.backup.offsite.is_some() {
+                offsite::prune_now(config, environment).await?;
+            }
+        }
+        Task::Rotate => rotate(config, environment)?,
+    }
+    Ok(())
+}
+
+fn rotate(config: &Config, environment: &Environment) -> Result<(), Failure> {
+    let (begun, folder) = (Instant::now(), rotations(config, environment));
+    files::private_dir(&folder).map_err(Failure::writing(&folder))?;
+    let done = rotation::due(config, environment).and_then(|gone| {
+        rotation::remove(&gone)?;
+        Ok(gone)
+    });
+    let error = done.as_ref().err().map(|error| with_causes(error).replace('\n', " "));
+    journal::append(&folder, Event::Rotate, None, error, begun.elapsed().as_secs_f64())?;
+    let gone = done?;
+    gone.iter().for_each(|one| say(&removed("removed", one)));
+    let size = Size(gone.iter().map(|one| one.bytes).sum());
+    if !gone.is_empty() {
+        say(&format!("{}: removed {} ({size})", environment.name, counted(gone.len(), "old log")));
+    }
+    Ok(())
+}
+
+fn removed(verb: &str, one: &Removal) -> String {
+    format!("{verb} {}  {}", one.name, one.reason)
+}
+
+fn word(task: Task) -> &'static str {
+    match task {
+        Task::Backup => "backup",
+        Task::Upload => "upload",
+        Task::Drill => "restore drill",
+        Task::Prune => "prune",
+        Task::Rotate => "log rotation",
+    }
+}
+
+async fn status(config: &Config, args: &cli::ListBackups) -> Result<Exit, Failure> {
+    let (now, mut values) = (clock::unix_seconds(), Vec::new());
+    for scheduled in scheduled(config, args.env.as_ref())? {
+        let environment = scheduled.environment;
+        let paces = paces(config, &scheduled);
+        let due = due(&paces, now);
+        for pace in paces {
+            let last = pace.last.map_or_else(|| "never".to_owned(), minute);
+            let next = match (pace.every, due.contains(&pace.task)) {
+                (0, _) => "off".to_owned(),
+                (_, true) => "due now".to_owned(),
+                (every, false) => format!("due in {}", length((pace.last.unwrap_or(now) + every - now).max(0))),
+            };
+            if !args.json {
+                give(&format!("{:<12} {:<13} last {last}  {next}", environment.name, word(pace.task)));
+            }
+            values.push(serde_json::json!({
+                "environment": environment.name, "task": word(pace.task), "last": pace.last,
+                "every_seconds": pace.every, "due": due.contains(&pace.task),
+            }));
+        }
+    }
+    let (timer, json) = install::state(config).await;
+    if args.json {
+        give_json(&serde_json::to_string_pretty(&serde_json::json!({ "v": 1, "tasks": values, "timer": json }))?);
+    } else {
+        give(&format!("timer        {timer}"));
+    }
+    Ok(Exit::Passed)
+}
+
+impl crate::failure::Classify for rotation::RotationError {
+    fn class(&self) -> stagegate_base::exit::Cause {
+        stagegate_base::exit::Cause::File
+    }
+}

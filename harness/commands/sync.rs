@@ -1,0 +1,179 @@
+//! `gate sync`: the data of one environment in another one.
+
+use std::{path::Path, sync::Arc};
+
+use stagegate_base::{
+    config::{Config, Database, EPHEMERAL, Environment, Integrity},
+    exit::Exit,
+    text::{self, counted},
+    units::Size,
+};
+use stagegate_data_act::{
+    sanitize,
+    sync::{self as act, Sanitising, Side, SyncOptions, SyncPlan},
+};
+use stagegate_data_decide::sync::SyncReport;
+use stagegate_host::{
+    database::Server,
+    engine::Engine,
+    files,
+    lock::{self, Lock},
+    paths::StateDir,
+    process::Runner,
+    project::Project,
+    signal::{self, Again},
+};
+
+use super::{differences::chosen, environment::taken};
+use crate::{
+    ask, cli,
+    failure::{Failure, give, give_json, say},
+};
+
+/// How many of the largest tables a plan names.
+const NAMED: usize = 10;
+
+pub(super) async fn run(config: &Arc<Config>, args: cli::Sync) -> Result<Exit, Failure> {
+    let (source, target) = (config.environment(&args.from)?, config.environment(&args.to)?);
+    may_be_target(source, target)?;
+    let databases = chosen(config, args.database.as_deref())?;
+    let names: Vec<&str> = databases.iter().map(|database| database.name.as_str()).collect();
+    if !args.dry_run {
+        let question = format!("Replace {} of `{}` with the data of `{}`?", names.join(", "), target.name, source.name);
+        ask::confirm(&question, args.yes)?;
+    }
+    let (from, to) = (StateDir::of(config, &source.project), StateDir::of(config, &target.project));
+    let what = format!("gate sync --from {} --to {}", source.name, target.name);
+    let _target = if args.dry_run { None } else { Some(taken(&to, target, &what)?) };
+    let _source = Lock::share(&from, &source.project, &what)?;
+    let sync = Sync { config, source, target, state: to, run: format!("{}-sync", super::new_run()) };
+    let signals = signal::listen(Again::Ends);
+    for database in databases {
+        let done = tokio::select! {
+            done = sync.one(database, &args) => done,
+            () = signals.first() => {
+                sync.end_programs();
+                return Err(Failure::interrupted("interrupted; the target is as it was before"));
+            }
+        };
+        if done.map_err(|failure| failure.context(format!("database `{}`", database.id)))? != Exit::Passed {
+            return Ok(Exit::Held);
+        }
+    }
+    Ok(Exit::Passed)
+}
+
+/// Refuses a target whose data nobody can get again.
+fn may_be_target(source: &Environment, target: &Environment) -> Result<(), Failure> {
+    let name = &target.name;
+    if source.name == *name {
+        return Err(Failure::usage(format!("`{name}` cannot be copied onto itself; name another environment as --to")));
+    }
+    if target.protected {
+        return Err(Failure::usage(format!("`{name}` is protected, and so never the target of a sync")));
+    }
+    match [source, target].iter().find(|one| one.name == EPHEMERAL) {
+        Some(_) => Err(Failure::usage("`ephemeral` exists only while `gate test` runs; name another environment")),
+        None => Ok(()),
+    }
+}
+
+struct Sync<'a> {
+    config: &'a Arc<Config>,
+    source: &'a Environment,
+    target: &'a Environment,
+    state: StateDir,
+    run: String,
+}
+
+impl Sync<'_> {
+    async fn one(&self, database: &Database, args: &cli::Sync) -> Result<Exit, Failure> {
+        let dir = self.state.run(&self.run);
+        files::private_dir(&dir).map_err(Failure::writing(&dir))?;
+        let runner = self.runner(&dir)?;
+        let engine = Engine::connect().await?;
+        let source = self.side(&engine, self.source, database).await?;
+        let target = self.side(&engine, self.target, database).await?;
+        let options = SyncOptions {
+            run: self.run.clone(),
+            state: self.state.id().map_err(Failure::writing(self.state.root()))?,
+            dir: &dir,
+            workers: self.config.sync.workers,
+            with_checksums: self.config.sync.integrity == Integrity::Checksums,
+            within: self.config.sync.within.0,
+            sanitising: self.sanitising(database)?,
+        };
+        if args.dry_run {
+            let plan = act::plan(&source, &target, &options).await?;
+            give(&plan_text(&plan, (&self.source.name, &self.target.name), &database.name));
+            return Ok(if plan.refusals.is_empty() { Exit::Passed } else { Exit::Held });
+        }
+        say(&format!("copying `{}` from `{}` to `{}`", database.name, self.source.name, self.target.name));
+        let report = act::sync(&source, &target, &options, &runner).await;
+        // The schema may name what the rows do not.
+        for name in ["schema.dump", "schema.sql", "large-objects.dump"] {
+            let _ = std::fs::remove_file(dir.join(name));
+        }
+        self.show(&report?, args.json)?;
+        Ok(Exit::Passed)
+    }
+
+    /// Returns by what values are replaced; real ones only go where the configuration says so.
+    fn sanitising(&self, database: &Database) -> Result<Option<Sanitising>, Failure> {
+        if self.config.sync.real_data.contains(&self.target.name) {
+            return Ok(None);
+        }
+        let rules = super::sanitize::rules(self.config, &database.id)?;
+        let key = sanitize::key(self.state.root()).map_err(Failure::reading(self.state.root()))?;
+        Ok(Some(Sanitising { key, rules }))
+    }
+
+    fn show(&self, report: &SyncReport, json: bool) -> Result<(), Failure> {
+        if json {
+            give_json(&serde_json::to_string_pretty(report)?);
+        } else {
+            give(&report.text());
+        }
+        Ok(())
+    }
+
+    fn runner(&self, dir: &Path) -> Result<Runner, Failure> {
+        let log = dir.join("run.log");
+        let runner = Runner::default().with_mark(&self.mark()).with_log(&log).map_err(Failure::writing(&log))?;
+        Ok(runner.with_progress(|line| say(&format!("  {}", text::clean(line)))))
+    }
+
+    fn mark(&self) -> String {
+        lock::mark(&self.state, &self.run)
+    }
+
+    /// Ends the programs that a stopped run left.
+    fn end_programs(&self) {
+        let mark = self.mark();
+        let _ = stagegate_host::process::end_marked(|of| of == mark);
+    }
+
+    async fn side(&self, engine: &Engine, environment: &Environment, database: &Database) -> Result<Side, Failure> {
+        let project = Project::load(&Runner::default(), self.config, &environment.name).await?;
+        let server = Server::of(&project, engine, database, &format!("stagegate/{}", self.run)).await?;
+        Ok(Side { environment: environment.name.clone(), server, database: database.name.clone() })
+    }
+}
+
+fn plan_text(plan: &SyncPlan, (source, target): (&str, &str), database: &str) -> String {
+    let bytes: u64 = plan.tables.iter().map(|table| table.bytes).sum();
+    let mut lines =
+        vec![format!("{database}: {source} -> {target}, {}, {}", counted(plan.tables.len(), "table"), Size(bytes))];
+    let mut tables: Vec<_> = plan.tables.iter().collect();
+    tables.sort_by_key(|table| std::cmp::Reverse(table.bytes));
+    lines.extend(
+        tables.iter().take(NAMED).map(|t| format!("  {:>10}  {}", Size(t.bytes).to_string(), text::clean(&t.label()))),
+    );
+    if tables.len() > NAMED {
+        lines.push(format!("  and {} more", tables.len() - NAMED));
+    }
+    let sanitised = plan.assigned.sanitised.iter();
+    lines.extend(sanitised.map(|(column, rule)| format!("  {:>10}  {}", rule.name(), text::clean(column))));
+    lines.extend(plan.refusals.iter().map(|reason| format!("refused: {reason}")));
+    lines.join("\n")
+}

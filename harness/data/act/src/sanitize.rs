@@ -1,0 +1,129 @@
+//! The key of an environment's replacements, and values of a source by which rules are suggested.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Read, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+    time::Duration,
+};
+
+use stagegate_data_decide::{
+    sanitize::{Key, Rule, Rules, Suggestion, assign, by_name, by_samples},
+    sync::quoted,
+};
+use stagegate_host::{
+    database::{DatabaseError, Server, failed},
+    files,
+};
+
+use crate::sync::source::Snapshot;
+
+/// The file of the key, in the target's state folder.
+const FILE: &str = "sanitize.key";
+/// Values of a column that a suggestion is made from.
+const SAMPLES: usize = 200;
+
+/// Reads the key of an environment's replacements, and makes it where there is none; only its owner may read the file.
+///
+/// # Errors
+/// The system's, and where the file holds something else or others may read it.
+pub fn key(folder: &Path) -> io::Result<Key> {
+    let path = folder.join(FILE);
+    files::private_dir(folder)?;
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+        Ok(mut file) => {
+            let mut bytes = [0_u8; 16];
+            std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            file.write_all(hex.as_bytes())?;
+            file.sync_all()?;
+            files::sync_dir(folder)?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    let wrong = |reason: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {reason}", path.display()));
+    if std::fs::metadata(&path)?.permissions().mode() & 0o077 != 0 {
+        return Err(wrong("others may read the key; run chmod 600, or remove it so that a new one is made"));
+    }
+    let text = std::fs::read_to_string(&path)?;
+    let digits = text.trim();
+    let byte = |at: usize| digits.get(at * 2..at * 2 + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
+    let bytes: Option<Vec<u8>> = (0..16).map(byte).collect();
+    let bytes: Option<[u8; 16]> = bytes.filter(|_| digits.len() == 32).and_then(|bytes| bytes.try_into().ok());
+    bytes.map(Key::new).ok_or_else(|| wrong("it does not hold 32 hexadecimal digits"))
+}
+
+/// Proposes rules for the columns of a database, by their names, types, comments and some of their values.
+///
+/// # Errors
+/// [`DatabaseError`] where the database cannot be read.
+pub async fn suggestions(server: &Server, database: &str, rules: &Rules) -> Result<Vec<Suggestion>, DatabaseError> {
+    let snapshot = Snapshot::open(server, database, Duration::from_secs(300)).await?;
+    let mut tables = snapshot.tables().await?;
+    let known = assign(&mut tables.clone(), rules);
+    let mut found = Vec::new();
+    for table in &mut tables {
+        let label = table.label();
+        for column in &table.columns {
+            let name = format!("{label}.{}", column.name);
+            let own = rules.tables.get(&label).is_some_and(|columns| columns.contains_key(&column.name));
+            if own || column.references.is_some() && known.sanitised.iter().any(|(known, _)| *known == name) {
+                continue;
+            }
+            let suggestion = |rule: Option<Rule>, why: String| Suggestion {
+                table: label.clone(),
+                column: column.name.clone(),
+                rule,
+                why: why.split_whitespace().collect::<Vec<_>>().join(" "),
+            };
+            if let Some(rule) = by_name(&label, column) {
+                found.push(suggestion(Some(rule), "its name".to_owned()));
+                continue;
+            }
+            if !column.is_free_text {
+                continue;
+            }
+            let samples = samples(&snapshot, &table.sql(), &column.name).await?;
+            let by = by_samples(column, &samples)
+                .filter(|_| matches!(column.type_name.as_str(), "text" | "varchar" | "citext"));
+            found.push(match by {
+                Some((rule, why)) => suggestion(Some(rule), why),
+                None => suggestion(None, format!("type {}", column.type_name)),
+            });
+        }
+    }
+    Ok(found)
+}
+
+async fn samples(snapshot: &Snapshot, table: &str, column: &str) -> Result<Vec<String>, DatabaseError> {
+    let column = quoted(column);
+    let sql = format!(
+        "select left({column}::text, 200) from only {table} where {column} is not null and {column}::text <> '' limit {SAMPLES}"
+    );
+    let rows = snapshot.client.query(&sql, &[]).await.map_err(|e| failed(&format!("read values of {table}"), &e))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_stays_is_private_and_a_damaged_one_is_refused() {
+        let dir = std::env::temp_dir().join(format!("stagegate-key-{}", std::process::id()));
+        let made = key(&dir).unwrap();
+        assert_eq!(key(&dir).unwrap(), made);
+        let path = dir.join(FILE);
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let open = key(&dir).unwrap_err().to_string();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::write(&path, "short").unwrap();
+        let damaged = key(&dir).unwrap_err().to_string();
+        std::fs::remove_dir_all(&dir).unwrap();
+        assert_eq!(mode, 0o600);
+        assert!(open.contains("others may read") && damaged.contains("32 hexadecimal digits"), "{open} {damaged}");
+    }
+}

@@ -1,0 +1,350 @@
+//! Copies a database of one environment into another one: into a new database next to the target's, compared, then
+//! switched by name.
+//!
+//! The source is only read, in one snapshot that is closed as soon as the last row is read. The target's database is
+//! untouched until the switch, which is one transaction.
+
+mod copy;
+mod fresh;
+mod search;
+pub(crate) mod source;
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use stagegate_base::{
+    command::postgres::Part,
+    mark::{Mark, Role, Sessions, name_of},
+    text::counted,
+};
+use stagegate_data_decide::{
+    sanitize::{Assigned, Found, Key, Rules, assign},
+    sync::{Check, Ends, SequenceFound, SyncReport, Table, jobs, quoted},
+};
+use stagegate_host::{
+    database::{DatabaseError, Dropped, Server, failed},
+    process::Runner,
+};
+use tokio_postgres::Client;
+
+use copy::Copying;
+use fresh::{Build, Schema};
+use search::Search;
+use source::{SequenceState, Snapshot};
+
+/// Why a database was not synchronised. The target is as it was before.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// Found before anything was copied.
+    #[error("nothing was copied: {}", reasons.join("; "))]
+    Refused {
+        /// Each reason with its way out.
+        reasons: Vec<String>,
+    },
+    /// The copy is not what the source holds.
+    #[error("the copy differs from the source and was dropped: {}", differences.join("; "))]
+    Different {
+        /// The differences.
+        differences: Vec<String>,
+    },
+    /// Values of sanitised columns are in the copy all the same.
+    #[error(
+        "the copy holds values that the rules replace, and was dropped: {}; add rules for these places, or list a column in \
+         `not_searched`",
+        found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    Leak {
+        /// Where, and of which column.
+        found: Vec<Found>,
+    },
+    /// A server refused something.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// One side: an environment's server and the database there.
+#[derive(Clone, Debug)]
+pub struct Side {
+    /// The environment's name.
+    pub environment: String,
+    /// Its server.
+    pub server: Server,
+    /// The database's name.
+    pub database: String,
+}
+
+/// What is done, and how.
+#[derive(Clone, Debug)]
+pub struct SyncOptions<'a> {
+    /// The run's id.
+    pub run: String,
+    /// The id of the target's state folder.
+    pub state: String,
+    /// A private folder of the run.
+    pub dir: &'a Path,
+    /// Sessions that copy and build at a time.
+    pub workers: usize,
+    /// Whether contents are hashed on both sides, not only counted.
+    pub with_checksums: bool,
+    /// How long a statement, or a program, may take.
+    pub within: Duration,
+    /// The key and rules by which values are replaced; real values are copied where `None`.
+    pub sanitising: Option<Sanitising>,
+}
+
+/// By what values are replaced.
+#[derive(Clone, Debug)]
+pub struct Sanitising {
+    /// The target's key.
+    pub key: Key,
+    /// The rules of the database.
+    pub rules: Rules,
+}
+
+/// What a sync would do.
+#[derive(Clone, Debug, Default)]
+pub struct SyncPlan {
+    /// The tables.
+    pub tables: Vec<Table>,
+    /// How many large objects there are.
+    pub large_objects: i64,
+    /// What becomes of their columns.
+    pub assigned: Assigned,
+    /// What refuses it.
+    pub refusals: Vec<String>,
+}
+
+/// Reads what a sync would do and what refuses it; nothing is copied.
+///
+/// # Errors
+/// [`SyncError::Database`] where a server cannot be read.
+pub async fn plan(source: &Side, target: &Side, options: &SyncOptions<'_>) -> Result<SyncPlan, SyncError> {
+    let snapshot = Snapshot::open(&source.server, &source.database, options.within).await?;
+    Ok(plan_in(&snapshot, source, target, options).await?)
+}
+
+async fn plan_in(
+    snapshot: &Snapshot,
+    source: &Side,
+    target: &Side,
+    options: &SyncOptions<'_>,
+) -> Result<SyncPlan, DatabaseError> {
+    let ends = Ends {
+        source: snapshot.end(&source.environment).await?,
+        target: source::target_end(&target.server, &target.environment, &target.database).await?,
+    };
+    let (large_objects, mut refusals) = (ends.source.large_objects, ends.refusals());
+    let mut tables = snapshot.tables().await?;
+    let mut assigned = Assigned::default();
+    if let Some(Sanitising { rules, .. }) = &options.sanitising {
+        assigned = assign(&mut tables, rules);
+        refusals.append(&mut assigned.refusals);
+        if large_objects > 0 && !rules.keeps_large_objects {
+            refusals.push(format!(
+                "{}, which no rule replaces; write `large_objects = \"keep\"` into the rules if they may be copied",
+                counted(large_objects, "large object")
+            ));
+        }
+    }
+    Ok(SyncPlan { tables, large_objects, assigned, refusals })
+}
+
+/// Copies the source's database to the target and switches it by name.
+///
+/// # Errors
+/// [`SyncError`]; what was copied is dropped, and the target's database is untouched.
+pub async fn sync(
+    source: &Side,
+    target: &Side,
+    options: &SyncOptions<'_>,
+    runner: &Runner,
+) -> Result<SyncReport, SyncError> {
+    let live = [target.database.clone()];
+    drop_leftovers(target, options, &live).await?;
+    let mark = |role| Mark {
+        name: name_of(&target.database, role, &options.run),
+        of: target.database.clone(),
+        role,
+        run: options.run.clone(),
+        state: options.state.clone(),
+    };
+    let (good, aside) = (mark(Role::Synced), mark(Role::Replaced));
+    let filled = fill(source, target, options, runner, &good).await;
+    let switched = match filled {
+        Ok(report) => {
+            let comment = target.server.comment(&target.database).await;
+            let switch = async { target.server.replace(&target.database, &good, &aside, comment?.as_deref()).await };
+            switch.await.map(|()| report).map_err(SyncError::from)
+        }
+        Err(error) => Err(error),
+    };
+    match switched {
+        Ok(report) => Ok(SyncReport { former: aside.name, ..report }),
+        Err(error) => {
+            let _ = target.server.drop_marked(&good, &live, Sessions::End).await;
+            Err(error)
+        }
+    }
+}
+
+/// Drops what earlier syncs left: half-filled databases, and the one that the last sync replaced.
+async fn drop_leftovers(target: &Side, options: &SyncOptions<'_>, live: &[String]) -> Result<(), DatabaseError> {
+    for found in target.server.databases().await? {
+        let Some(mark) = found.comment.as_deref().and_then(Mark::parse) else { continue };
+        let is_ours = mark.state == options.state && mark.of == target.database && mark.is_of(&found);
+        let sessions = match mark.role {
+            Role::Synced => Sessions::End,
+            Role::Replaced => Sessions::Respect,
+            _ => continue,
+        };
+        if is_ours {
+            let _: Dropped = target.server.drop_marked(&mark, live, sessions).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Times the parts of a sync.
+struct Clock<'a> {
+    runner: &'a Runner,
+    since: Instant,
+}
+
+impl Clock<'_> {
+    fn took(&mut self, report: &mut SyncReport, name: &str) {
+        let time = self.since.elapsed();
+        report.took(name, time);
+        self.runner.report(&format!("{name}: {:.1} s", time.as_secs_f64()));
+        self.since = Instant::now();
+    }
+}
+
+async fn fill(
+    source: &Side,
+    target: &Side,
+    options: &SyncOptions<'_>,
+    runner: &Runner,
+    good: &Mark,
+) -> Result<SyncReport, SyncError> {
+    let mut report = SyncReport {
+        source: source.environment.clone(),
+        target: target.environment.clone(),
+        database: target.database.clone(),
+        ..SyncReport::default()
+    };
+    let mut clock = Clock { runner, since: Instant::now() };
+    let snapshot = Snapshot::open(&source.server, &source.database, options.within).await?;
+    let plan = plan_in(&snapshot, source, target, options).await?;
+    if !plan.refusals.is_empty() {
+        return Err(SyncError::Refused { reasons: plan.refusals });
+    }
+    let locale = source.server.locale(&source.database).await?;
+    target.server.create_with(good, &locale, &target.database).await?;
+    let schema = Schema { runner, path: options.dir.join("schema.dump"), within: options.within };
+    let part = if options.sanitising.is_some() { Part::SchemaWithoutSubscriptions } else { Part::Schema };
+    schema.dump(&source.server, &source.database, &snapshot.name, part).await?;
+    schema.restore(&target.server, &good.name, Part::Schema).await?;
+    if plan.large_objects > 0 {
+        let objects = Schema { path: options.dir.join("large-objects.dump"), ..schema.clone() };
+        objects.dump(&source.server, &source.database, &snapshot.name, Part::LargeObjects).await?;
+        objects.restore(&target.server, &good.name, Part::LargeObjects).await?;
+    }
+    let post = schema.post(&target.server).await?;
+    clock.took(&mut report, "schema");
+    let copying = Copying {
+        snapshot: &snapshot,
+        target: &target.server,
+        fresh: &good.name,
+        tables: &plan.tables,
+        workers: options.workers,
+        with_checksums: options.with_checksums,
+        sanitising: options.sanitising.as_ref().map(|by| (&by.key, plan.assigned.masks.as_slice())),
+    };
+    report.tables = copying.copy(&jobs(&plan.tables, options.workers as u64)).await?;
+    clock.took(&mut report, "rows");
+    report.checks = copying.check().await?;
+    clock.took(&mut report, "comparison");
+    let needles = search::needles(&snapshot, &plan.tables, &plan.assigned.sanitised).await?;
+    let state = (snapshot.sequences().await?, snapshot.materialized_views().await?);
+    // From here on production is not held: indexes and keys are built on what was copied.
+    drop(snapshot);
+    let differences: Vec<String> = report.checks.iter().filter_map(Check::difference).collect();
+    if !differences.is_empty() {
+        return Err(SyncError::Different { differences });
+    }
+    let build = Build { server: &target.server, database: &good.name, post: &post, workers: options.workers };
+    complete(&build, &state, &mut report, &mut clock).await?;
+    if let Some(Sanitising { rules, .. }) = &options.sanitising {
+        let not_searched = &rules.not_searched;
+        let search = Search { server: &target.server, database: &good.name, tables: &plan.tables, not_searched };
+        let found = search.run(&needles, runner, &options.dir.join("schema.sql")).await?;
+        if !found.is_empty() {
+            return Err(SyncError::Leak { found });
+        }
+        report.searched = Some(needles.len());
+        let names = plan.assigned.sanitised.iter().map(|(column, rule)| (column.clone(), rule.name().to_owned()));
+        report.sanitised = names.collect();
+        clock.took(&mut report, "search");
+    }
+    Ok(report)
+}
+
+/// Builds on the rows what the schema has on them; `state` are the sequences and materialized views of the source.
+async fn complete(
+    build: &Build<'_>,
+    (sequences, views): &(Vec<SequenceState>, Vec<String>),
+    report: &mut SyncReport,
+    clock: &mut Clock<'_>,
+) -> Result<(), DatabaseError> {
+    let client = build.server.connect(build.database).await?;
+    let families: BTreeMap<String, String> = fresh::families(&client).await?.into_iter().collect();
+    build.build(|table| families.get(table).cloned().unwrap_or_else(|| table.to_owned())).await?;
+    clock.took(report, "indexes");
+    report.foreign_keys = build.validate().await?;
+    clock.took(report, "foreign keys");
+    fresh::refresh(&client, views).await?;
+    report.sequences = set_sequences(&client, sequences).await?;
+    report.behind = behind(&client).await?;
+    build.finish().await?;
+    client.batch_execute("analyze").await.map_err(|e| failed("analyze the copy", &e))?;
+    clock.took(report, "statistics");
+    Ok(())
+}
+
+async fn set_sequences(client: &Client, all: &[SequenceState]) -> Result<usize, DatabaseError> {
+    for (schema, name, last, is_called) in all {
+        let sequence = format!("{}.{}", quoted(schema), quoted(name));
+        let sql = "select setval($1::text::regclass, $2, $3)";
+        let set = client.query_one(sql, &[&sequence, last, is_called]).await;
+        set.map_err(|e| failed(&format!("set sequence {schema}.{name}"), &e))?;
+    }
+    Ok(all.len())
+}
+
+/// Returns the sequences that would give a number that their column has already.
+async fn behind(client: &Client) -> Result<Vec<SequenceFound>, DatabaseError> {
+    let sql = "select format('%I.%I', sn.nspname, s.relname), format('%I.%I.%I', n.nspname, c.relname, a.attname), \
+                      format('select (select max(%I)::int8 from %I.%I), last_value::int8 from %I.%I', \
+                             a.attname, n.nspname, c.relname, sn.nspname, s.relname) \
+               from pg_depend d join pg_class s on s.oid = d.objid and s.relkind = 'S' \
+               join pg_namespace sn on sn.oid = s.relnamespace \
+               join pg_class c on c.oid = d.refobjid and c.relkind in ('r', 'p') \
+               join pg_namespace n on n.oid = c.relnamespace \
+               join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid \
+               join pg_sequence q on q.seqrelid = s.oid and q.seqincrement > 0 and not q.seqcycle \
+               where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i') \
+                     and a.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)";
+    let mut found = Vec::new();
+    for row in client.query(sql, &[]).await.map_err(|e| failed("list sequences", &e))? {
+        let (sequence, column, sql): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+        let row = client.query_one(&sql, &[]).await.map_err(|e| failed(&format!("read sequence {sequence}"), &e))?;
+        let (greatest, last): (Option<i64>, i64) = (row.get(0), row.get(1));
+        if let Some(greatest) = greatest.filter(|greatest| *greatest > last) {
+            found.push(SequenceFound { sequence, column, last, greatest });
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,18 @@
+select a.attrelid, a.attname::text, a.atttypid, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+       case when t.typname in ('varchar', 'bpchar', '_varchar', '_bpchar') and a.atttypmod > 4 then a.atttypmod - 4
+            when t.typtype = 'd' and t.typtypmod > 4 and b.typname in ('varchar', 'bpchar') then t.typtypmod - 4 end,
+       exists (select from pg_index i where i.indrelid = a.attrelid and i.indisunique and a.attnum = any(i.indkey::int2[])),
+       col_description(a.attrelid, a.attnum::int),
+       f.confrelid, f.attname
+from pg_attribute a
+join pg_type t on t.oid = a.atttypid
+left join pg_type b on b.oid = t.typbasetype
+left join lateral (
+    select k.confrelid, r.attname::text
+    from pg_constraint k
+    cross join lateral unnest(k.conkey, k.confkey) u(own, other)
+    join pg_attribute r on r.attrelid = k.confrelid and r.attnum = u.other
+    where k.contype = 'f' and k.conrelid = a.attrelid and u.own = a.attnum
+    order by k.conname limit 1) f on true
+where a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attrelid = any($1)
+order by a.attrelid, a.attnum

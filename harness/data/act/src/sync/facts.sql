@@ -1,0 +1,16 @@
+select c.oid, n.nspname::text, c.relname::text,
+       (pg_relation_size(c.oid) / current_setting('block_size')::int8)::int8,
+       pg_table_size(c.oid)::int8,
+       coalesce(c.relam = (select oid from pg_am where amname = 'heap'), false),
+       (select nullif(e.extcondition[array_position(e.extconfig, c.oid)], '')
+        from pg_depend d join pg_extension e on e.oid = d.refobjid
+        where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+              and d.refclassid = 'pg_extension'::regclass)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind = 'r' and c.relpersistence <> 't'
+  and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'
+  and not exists (
+      select from pg_depend d join pg_extension e on e.oid = d.refobjid
+      where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+            and not coalesce(c.oid = any(e.extconfig), false))
+order by n.nspname, c.relname

@@ -1,0 +1,227 @@
+//! The side that is read: one snapshot that all sessions share, in which nothing can be written.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use stagegate_data_decide::sync::{Column, End, Table, TypeFacts, Types};
+use stagegate_host::database::{DATA_FACTS_SETTINGS, DatabaseError, Server, failed, literal};
+use tokio_postgres::{Client, types::Oid};
+
+const TABLES: &str = include_str!("facts.sql");
+const COLUMNS: &str = include_str!("columns.sql");
+/// Users come first: what would hold them up, or be held up, is given up.
+const LOCK_TIMEOUT: &str = "10s";
+
+/// Schema and name of a sequence, its last number, and whether it gave that one.
+pub(crate) type SequenceState = (String, String, i64, bool);
+
+/// A snapshot of the source that is kept open.
+pub(crate) struct Snapshot {
+    server: Server,
+    database: String,
+    within: Duration,
+    pub(crate) client: Client,
+    pub(crate) name: String,
+}
+
+impl Snapshot {
+    /// Opens a snapshot; its sessions end by themselves after `within`.
+    pub(crate) async fn open(server: &Server, database: &str, within: Duration) -> Result<Self, DatabaseError> {
+        let client = server.connect(database).await?;
+        begin(&client, within, None).await?;
+        let row = client.query_one("select pg_export_snapshot()", &[]).await;
+        let name = row.map_err(|e| failed("export a snapshot of the source", &e))?.get(0);
+        Ok(Snapshot { server: server.clone(), database: database.to_owned(), within, client, name })
+    }
+
+    /// Makes one more session that sees the same rows.
+    pub(crate) async fn session(&self) -> Result<Client, DatabaseError> {
+        let client = self.server.connect(&self.database).await?;
+        begin(&client, self.within, Some(&self.name)).await?;
+        Ok(client)
+    }
+
+    /// Reads the tables with their columns.
+    pub(crate) async fn tables(&self) -> Result<Vec<Table>, DatabaseError> {
+        let types = types(&self.client).await?;
+        let read = |what: &'static str| move |error: tokio_postgres::Error| failed(what, &error);
+        let rows = self.client.query(TABLES, &[]).await.map_err(read("list the tables of the source"))?;
+        let oids: Vec<Oid> = rows.iter().map(|row| row.get(0)).collect();
+        let unsigned = |number: i64| u64::try_from(number).unwrap_or_default();
+        let mut tables: Vec<Table> = rows
+            .iter()
+            .map(|row| Table {
+                schema: row.get(1),
+                name: row.get(2),
+                columns: Vec::new(),
+                blocks: unsigned(row.get(3)),
+                bytes: unsigned(row.get(4)),
+                has_blocks: row.get(5),
+                // An extension's table begins with `where` here.
+                condition: row.get::<_, Option<String>>(6).map(|text| without_where(&text).to_owned()),
+            })
+            .collect();
+        let labels: BTreeMap<Oid, (usize, String)> =
+            oids.iter().enumerate().map(|(at, oid)| (*oid, (at, tables[at].label()))).collect();
+        for row in self.client.query(COLUMNS, &[&oids]).await.map_err(read("list the columns of the source"))? {
+            let oid: Oid = row.get(2);
+            let references: Option<Oid> = row.get(8);
+            let referenced: Option<String> = row.get(9);
+            let column = Column {
+                name: row.get(1),
+                declared: row.get(3),
+                type_name: types.name(oid),
+                max_chars: row.get::<_, Option<i32>>(5).and_then(|chars| usize::try_from(chars).ok()),
+                is_portable: types.is_portable(oid),
+                is_hashable: types.is_hashable(oid),
+                is_free_text: types.is_free_text(oid),
+                not_null: row.get(4),
+                is_unique: row.get(6),
+                references: references.and_then(|oid| labels.get(&oid)).map(|(_, label)| label.clone()).zip(referenced),
+                comment: row.get(7),
+                expression: None,
+                is_sanitised: false,
+            };
+            let (at, _) = labels[&row.get::<_, Oid>(0)];
+            tables[at].columns.push(column);
+        }
+        Ok(tables)
+    }
+
+    /// Reads what is compared with the target before anything is copied.
+    pub(crate) async fn end(&self, environment: &str) -> Result<End, DatabaseError> {
+        let mut end = base(&self.client, environment, &self.database).await?;
+        end.extensions = pairs(&self.client, "select extname::text, extversion from pg_extension order by 1").await?;
+        end.roles = names(&self.client, ROLES).await?;
+        end.hidden = names(&self.client, HIDDEN).await?;
+        end.tablespaces = names(&self.client, TABLESPACES).await?;
+        let row = self.client.query_one("select count(*) from pg_largeobject_metadata", &[]).await;
+        end.large_objects = row.map_err(|e| failed("count large objects", &e))?.get(0);
+        Ok(end)
+    }
+
+    /// Reads the last numbers of all sequences.
+    pub(crate) async fn sequences(&self) -> Result<Vec<SequenceState>, DatabaseError> {
+        let rows = self.client.query(SEQUENCES, &[]).await.map_err(|e| failed("list sequences", &e))?;
+        let mut all = Vec::new();
+        for row in rows {
+            let (schema, name, sql): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+            let row = self.client.query_one(&sql, &[]).await;
+            let row = row.map_err(|e| failed(&format!("read sequence {schema}.{name}"), &e))?;
+            all.push((schema, name, row.get(0), row.get(1)));
+        }
+        Ok(all)
+    }
+
+    /// Returns the names of the materialized views that hold rows.
+    pub(crate) async fn materialized_views(&self) -> Result<Vec<String>, DatabaseError> {
+        names(
+            &self.client,
+            "select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+             where c.relkind = 'm' and c.relispopulated and n.nspname !~ '^pg_' order by c.oid",
+        )
+        .await
+    }
+}
+
+/// Reads what is compared of the target.
+pub(crate) async fn target_end(server: &Server, environment: &str, database: &str) -> Result<End, DatabaseError> {
+    let client = server.connect(database).await?;
+    let mut end = base(&client, environment, database).await?;
+    end.extensions = pairs(&client, "select name::text, version from pg_available_extension_versions").await?;
+    end.roles = names(&client, "select rolname::text from pg_roles").await?;
+    end.tablespaces = names(&client, "select spcname::text from pg_tablespace").await?;
+    Ok(end)
+}
+
+async fn base(client: &Client, environment: &str, database: &str) -> Result<End, DatabaseError> {
+    let sql = "select (select system_identifier::text from pg_control_system()), pg_postmaster_start_time()::text, \
+               current_setting('server_version_num')::int4";
+    let row = client.query_one(sql, &[]).await.map_err(|e| failed("read the server's identity", &e))?;
+    Ok(End {
+        environment: environment.to_owned(),
+        database: database.to_owned(),
+        cluster: row.get(0),
+        started: row.get(1),
+        version: row.get(2),
+        ..End::default()
+    })
+}
+
+/// Roles that the database's objects name, in owners, rights, policies and default rights.
+const ROLES: &str = "select r.rolname::text from pg_roles r where r.oid in ( \
+        select refobjid from pg_shdepend where refclassid = 'pg_authid'::regclass \
+            and dbid = (select oid from pg_database where datname = current_database())) order by 1";
+/// Tables whose policies hold for this role too.
+const HIDDEN: &str = "select format('%I.%I', n.nspname, c.relname) from pg_class c \
+        join pg_namespace n on n.oid = c.relnamespace, pg_roles r \
+        where c.relkind = 'r' and c.relrowsecurity and r.rolname = current_user and not r.rolsuper and not r.rolbypassrls \
+            and (c.relforcerowsecurity or not pg_has_role(c.relowner, 'usage')) order by 1";
+const TABLESPACES: &str = "select distinct t.spcname::text from pg_class c join pg_tablespace t on t.oid = c.reltablespace \
+        where t.spcname not in ('pg_default', 'pg_global') order by 1";
+const SEQUENCES: &str = "select n.nspname::text, c.relname::text, \
+               format('select last_value::int8, is_called from %I.%I', n.nspname, c.relname) \
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+        where c.relkind = 'S' and c.relpersistence <> 't' and n.nspname !~ '^pg_' and not exists ( \
+            select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e') \
+        order by 1, 2";
+const TYPES: &str = "select t.oid, t.typname::text, t.typtype::text, t.typbasetype, \
+               case when t.typcategory = 'A' or t.typlen = -1 and exists (select from pg_type e where e.typarray = t.oid) \
+                    then t.typelem else 0::oid end, \
+               coalesce(r.rngsubtype, m.rngsubtype, 0::oid), t.typsend <> 0 and t.typreceive <> 0, \
+               array(select a.atttypid from pg_attribute a \
+                     where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped and t.typrelid <> 0) \
+        from pg_type t left join pg_range r on r.rngtypid = t.oid left join pg_range m on m.rngmultitypid = t.oid";
+
+async fn begin(client: &Client, within: Duration, snapshot: Option<&str>) -> Result<(), DatabaseError> {
+    let share = snapshot.map(|name| format!("set transaction snapshot {};", literal(name))).unwrap_or_default();
+    let (within, lock) = (within.as_millis(), LOCK_TIMEOUT);
+    let sql = format!(
+        "begin transaction isolation level repeatable read read only; {share} {DATA_FACTS_SETTINGS}; \
+         set lock_timeout = '{lock}'; set statement_timeout = {within}; \
+         set idle_in_transaction_session_timeout = {within}; set synchronize_seqscans = off; set jit = off"
+    );
+    client.batch_execute(&sql).await.map_err(|e| failed("begin a snapshot of the source", &e))
+}
+
+/// Lets bytes of a database without an encoding pass as they are.
+pub(crate) async fn without_conversion(client: &Client) -> Result<(), DatabaseError> {
+    let sql = "select pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) \
+               where current_setting('server_encoding') = 'SQL_ASCII'";
+    client.query(sql, &[]).await.map(drop).map_err(|e| failed("set the encoding of a session", &e))
+}
+
+async fn types(client: &Client) -> Result<Types, DatabaseError> {
+    let rows = client.query(TYPES, &[]).await.map_err(|e| failed("list types", &e))?;
+    let one = |row: &tokio_postgres::Row| {
+        let kind: String = row.get(2);
+        let facts = TypeFacts {
+            name: row.get(1),
+            kind: kind.chars().next().unwrap_or('b'),
+            base: row.get(3),
+            element: row.get(4),
+            subtype: row.get(5),
+            has_binary: row.get(6),
+            attributes: row.get(7),
+        };
+        (row.get(0), facts)
+    };
+    Ok(Types(rows.iter().map(one).collect()))
+}
+
+async fn names(client: &Client, sql: &str) -> Result<Vec<String>, DatabaseError> {
+    let rows = client.query(sql, &[]).await.map_err(|e| failed("read the catalogs", &e))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+async fn pairs(client: &Client, sql: &str) -> Result<Vec<(String, String)>, DatabaseError> {
+    let rows = client.query(sql, &[]).await.map_err(|e| failed("read the catalogs", &e))?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+fn without_where(text: &str) -> &str {
+    let trimmed = text.trim();
+    match trimmed.get(..5) {
+        Some(word) if word.eq_ignore_ascii_case("where") => trimmed[5..].trim(),
+        _ => trimmed,
+    }
+}

@@ -1,0 +1,196 @@
+//! Gives each column its rule, and refuses what the rules leave open.
+
+use std::collections::BTreeMap;
+
+use super::{
+    mask::{Mask, Wire},
+    rule::{Rule, Rules, Unknown},
+    suggest::by_name,
+};
+use crate::sync::{Column, Format, Table};
+
+/// Hexadecimal digits that keep replacements of a unique column apart.
+const APART: usize = 12;
+
+/// The rules of all columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Assigned {
+    /// For each table, for each column: what replaces its values here.
+    pub masks: Vec<Vec<Option<Mask>>>,
+    /// The columns whose values are replaced, as `schema.table.column`, each with its rule.
+    pub sanitised: Vec<(String, Rule)>,
+    /// Why nothing may be copied, each with the way out.
+    pub refusals: Vec<String>,
+}
+
+/// Gives each column of `tables` its rule: what SQL replaces is written into the table, the rest is returned.
+#[must_use]
+pub fn assign(tables: &mut [Table], rules: &Rules) -> Assigned {
+    let mut assigned = Assigned { refusals: strangers(tables, rules), ..Assigned::default() };
+    let decided = decided(tables, rules, &mut assigned.refusals);
+    let mut unknown = Vec::new();
+    for (table, decided) in tables.iter_mut().zip(decided) {
+        let (label, format) = (table.label(), table.format());
+        let mut masks = Vec::new();
+        for (column, rule) in table.columns.iter_mut().zip(decided) {
+            let name = format!("{label}.{}", column.name);
+            let Some(rule) = rule else {
+                if column.is_free_text && rules.unknown == Unknown::Refuse {
+                    unknown.push(format!("{name} ({})", column.type_name));
+                }
+                masks.push(None);
+                continue;
+            };
+            if rule == Rule::Keep {
+                masks.push(None);
+                continue;
+            }
+            match replaced(column, &rule, format) {
+                Ok(mask) => {
+                    column.is_sanitised = true;
+                    assigned.sanitised.push((name, rule));
+                    masks.push(mask);
+                }
+                Err(reason) => {
+                    assigned.refusals.push(format!("{name}: {reason}"));
+                    masks.push(None);
+                }
+            }
+        }
+        assigned.masks.push(masks);
+    }
+    if !unknown.is_empty() {
+        assigned.refusals.push(format!(
+            "no sanitisation rule for {}; run `gate sanitize suggest` and add rules (or `keep` with a reason)",
+            unknown.join(", ")
+        ));
+    }
+    assigned
+}
+
+/// Returns rules of tables and columns that do not exist: most are misspelt, and would leave values as they are.
+fn strangers(tables: &[Table], rules: &Rules) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, columns) in &rules.tables {
+        let Some(table) = tables.iter().find(|table| table.label() == *name) else {
+            found.push(format!("the rules name table {name}, which does not exist"));
+            continue;
+        };
+        for column in columns.keys().filter(|name| !table.columns.iter().any(|column| column.name == **name)) {
+            found.push(format!("the rules name column {name}.{column}, which does not exist or is computed"));
+        }
+    }
+    found
+}
+
+/// Returns the rule of each column: its own, that of the column which it references, that of the profile.
+fn decided(tables: &[Table], rules: &Rules, refusals: &mut Vec<String>) -> Vec<Vec<Option<Rule>>> {
+    let mut places = BTreeMap::new();
+    for table in tables {
+        for column in &table.columns {
+            places.insert((table.label(), column.name.clone()), column);
+        }
+    }
+    let own = |table: &str, column: &str| rules.tables.get(table).and_then(|columns| columns.get(column)).cloned();
+    let mut all = Vec::new();
+    for table in tables {
+        let label = table.label();
+        let mut of_table = Vec::new();
+        for column in &table.columns {
+            let end = referenced(&places, (label.clone(), column.name.clone()));
+            let target = places.get(&end).copied().unwrap_or(column);
+            let profile = if rules.has_profile { by_name(&end.0, target) } else { None };
+            let (mine, theirs) = (own(&label, &column.name), own(&end.0, &end.1).or(profile));
+            let is_reference = end.0 != label || end.1 != column.name;
+            // A kept column may reference a kept one that no rule names.
+            let meets = mine == theirs || theirs.is_none() && mine == Some(Rule::Keep) || mine == Some(Rule::Null);
+            if is_reference && mine.is_some() && !meets {
+                refusals.push(format!(
+                    "{label}.{} references {}.{}, which has another rule; remove one of both",
+                    column.name, end.0, end.1
+                ));
+            }
+            of_table.push(mine.or(theirs));
+        }
+        all.push(of_table);
+    }
+    all
+}
+
+/// Follows foreign keys to the column that they end at.
+fn referenced(places: &BTreeMap<(String, String), &Column>, from: (String, String)) -> (String, String) {
+    let mut at = from;
+    // A circle of keys has no end; any column of it will do.
+    for _ in 0..16 {
+        match places.get(&at).and_then(|column| column.references.clone()) {
+            Some(next) if next != at && places.contains_key(&next) => at = next,
+            _ => break,
+        }
+    }
+    at
+}
+
+/// Returns what replaces the column's values here; what SQL replaces is written into the column.
+fn replaced(column: &mut Column, rule: &Rule, format: Format) -> Result<Option<Mask>, String> {
+    let cast = |value: &str| format!("({value})::{}", column.declared);
+    match rule {
+        Rule::Null if column.not_null => {
+            return Err("rule `null`, and the column is NOT NULL; use `fixed` or another rule".to_owned());
+        }
+        Rule::Null => column.expression = Some(cast("null")),
+        Rule::Fixed(_) if column.is_unique => {
+            return Err("rule `fixed`, and the column is unique; use `hash` or another rule".to_owned());
+        }
+        Rule::Fixed(value) => column.expression = Some(cast(&literal(value))),
+        Rule::Sql(expression) => column.expression = Some(cast(expression)),
+        rule => return mask(column, rule, format).map(Some),
+    }
+    Ok(None)
+}
+
+fn mask(column: &Column, rule: &Rule, format: Format) -> Result<Mask, String> {
+    let wire = wire(&column.type_name, rule).ok_or_else(|| {
+        format!("rule `{}` does not fit type {}; use `fixed`, `null` or `sql`", rule.name(), column.type_name)
+    })?;
+    if format == Format::Text && !matches!(wire, Wire::Text | Wire::FoldedText | Wire::Json) {
+        return Err(format!(
+            "rule `{}`: the table is copied as text because of another column; use `sql`",
+            rule.name()
+        ));
+    }
+    let max_chars = column.max_chars.unwrap_or(usize::MAX);
+    let needed = match rule {
+        Rule::Email => APART + "@t.test".len(),
+        Rule::Phone => 23,
+        Rule::Uuid => 36,
+        _ => APART,
+    };
+    let is_text = matches!(wire, Wire::Text | Wire::FoldedText);
+    if is_text && max_chars < needed && (column.is_unique || *rule == Rule::Uuid) {
+        let room = format!("the column has room for {max_chars} characters, {needed} keep values apart");
+        return Err(format!("rule `{}`: {room}; use `sql`", rule.name()));
+    }
+    Ok(Mask { rule: rule.clone(), wire, is_unique: column.is_unique, max_chars })
+}
+
+fn wire(type_name: &str, rule: &Rule) -> Option<Wire> {
+    let is_words =
+        matches!(rule, Rule::Email | Rule::Phone | Rule::Name | Rule::Address | Rule::Text | Rule::Hash | Rule::Uuid);
+    Some(match (type_name, rule) {
+        ("text" | "varchar" | "bpchar" | "name", _) if is_words => Wire::Text,
+        ("citext", _) if is_words => Wire::FoldedText,
+        ("text[]" | "varchar[]" | "bpchar[]", _) if is_words => Wire::TextArray,
+        ("uuid", Rule::Uuid | Rule::Hash) => Wire::Uuid,
+        ("int2" | "int4" | "int8", Rule::Hash) => Wire::Number,
+        ("date", Rule::DateShift) => Wire::Date,
+        ("timestamp" | "timestamptz", Rule::DateShift) => Wire::Timestamp,
+        ("bytea", Rule::Hash | Rule::Text) => Wire::Bytes,
+        ("json", Rule::JsonPath(_)) => Wire::Json,
+        ("jsonb", Rule::JsonPath(_)) => Wire::Jsonb,
+        _ => return None,
+    })
+}
+
+fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}

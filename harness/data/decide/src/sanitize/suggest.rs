@@ -1,0 +1,133 @@
+//! Which rule a column probably needs: by its name, and by values of it. A suggestion is to be read by a person.
+
+use std::fmt::Write;
+
+use super::rule::Rule;
+use crate::sync::Column;
+
+/// Tables whose column `name` is that of a person.
+const PEOPLE: [&str; 14] = [
+    "user", "customer", "person", "people", "contact", "employee", "member", "patient", "student", "account", "client",
+    "author", "profile", "guest",
+];
+/// What a part of a column's name says; the first one counts.
+static WORDS: [(&[&str], Rule); 5] = [
+    (&["email", "mail", "emailaddress"], Rule::Email),
+    (&["phone", "mobile", "fax", "telephone", "phonenumber", "cellphone"], Rule::Phone),
+    (
+        &["password", "passwd", "passwordhash", "secret", "token", "apikey", "salt", "otp", "iban", "ssn", "bic"],
+        Rule::Hash,
+    ),
+    (
+        &[
+            "firstname",
+            "lastname",
+            "fullname",
+            "surname",
+            "nickname",
+            "username",
+            "realname",
+            "displayname",
+            "givenname",
+            "familyname",
+            "login",
+        ],
+        Rule::Name,
+    ),
+    (&["address", "street", "addr", "postcode", "zipcode"], Rule::Address),
+];
+
+/// What is proposed for a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suggestion {
+    /// `schema.table`.
+    pub table: String,
+    /// The column.
+    pub column: String,
+    /// The rule; `None` where a person has to decide.
+    pub rule: Option<Rule>,
+    /// What it was concluded from. It holds no value.
+    pub why: String,
+}
+
+/// Returns the rule of a column whose name speaks for itself; of types that take it only.
+#[must_use]
+pub fn by_name(table: &str, column: &Column) -> Option<Rule> {
+    if !matches!(column.type_name.as_str(), "text" | "varchar" | "bpchar" | "citext" | "text[]" | "varchar[]") {
+        return None;
+    }
+    let name = column.name.to_lowercase();
+    let parts: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).collect();
+    let joined: Vec<String> = parts.windows(2).map(|pair| pair.concat()).collect();
+    let is = |word: &str| parts.contains(&word) || joined.iter().any(|pair| pair == word);
+    let found = WORDS.iter().find(|(words, _)| words.iter().any(|word| is(word))).map(|(_, rule)| rule.clone());
+    let table = table.rsplit('.').next().unwrap_or(table).to_lowercase();
+    let of_people = || PEOPLE.iter().any(|person| table.contains(person));
+    found.or_else(|| (name == "name" && of_people()).then_some(Rule::Name))
+}
+
+/// Returns the rule that a column's comment and values speak for, and what speaks for it.
+#[must_use]
+pub fn by_samples(column: &Column, samples: &[String]) -> Option<(Rule, String)> {
+    let comment = column.comment.as_deref().unwrap_or_default().to_lowercase();
+    for (word, rule) in
+        [("e-mail", Rule::Email), ("email", Rule::Email), ("phone", Rule::Phone), ("address", Rule::Address)]
+    {
+        if comment.contains(word) {
+            return Some((rule, format!("its comment has the word {word}")));
+        }
+    }
+    let share = |test: fn(&str) -> bool| samples.iter().filter(|value| test(value)).count() * 10 >= samples.len() * 6;
+    if samples.is_empty() {
+        return None;
+    }
+    let of = samples.len();
+    if share(looks_like_email) {
+        return Some((Rule::Email, format!("most of {of} values look like e-mail addresses")));
+    }
+    if share(looks_like_phone) {
+        return Some((Rule::Phone, format!("most of {of} values look like phone numbers")));
+    }
+    if share(|value| value.len() == 36 && value.matches('-').count() == 4) {
+        return Some((Rule::Uuid, format!("most of {of} values look like UUIDs")));
+    }
+    None
+}
+
+fn looks_like_email(value: &str) -> bool {
+    value.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.') && !value.contains(' '))
+}
+
+fn looks_like_phone(value: &str) -> bool {
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    (7..=15).contains(&digits)
+        && value.chars().all(|c| c.is_ascii_digit() || " +-()./x".contains(c))
+        && value.len() > digits
+}
+
+/// Returns the file of suggestions for the database `id`; what nobody decided is a comment, and stays refused.
+#[must_use]
+pub fn file_text(id: &str, suggestions: &[Suggestion]) -> String {
+    let mut out = String::from(
+        "# Sanitisation rules of `gate sync`: read each line; docs/sync.md lists the rules. What has no rule is refused.\n\
+         profile = \"default\"\nunknown = \"refuse\"\n",
+    );
+    let mut table = "";
+    for one in suggestions {
+        if one.table != table {
+            table = &one.table;
+            let _ = write!(out, "\n[databases.{}.{}]\n", toml_key(id), toml_key(table));
+        }
+        let key = toml_key(&one.column);
+        let _ = match &one.rule {
+            Some(rule) => writeln!(out, "{key} = \"{}\" # {}", rule.name(), one.why),
+            None => writeln!(out, "# {key} = {{ rule = \"keep\", reason = \"..\" }} # to be decided: {}", one.why),
+        };
+    }
+    out
+}
+
+fn toml_key(name: &str) -> String {
+    let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    if is_bare { name.to_owned() } else { serde_json::to_string(name).unwrap_or_default() }
+}

@@ -1,0 +1,146 @@
+//! A table that is copied, and the statements that read and write it.
+
+use super::range::Range;
+
+/// How rows travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// As the types' binary forms.
+    Binary,
+    /// As text: a type has no binary form, or one that holds object ids of its database.
+    Text,
+}
+
+impl Format {
+    fn word(self) -> &'static str {
+        match self {
+            Format::Binary => "binary",
+            Format::Text => "text",
+        }
+    }
+}
+
+/// A column that is copied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type as SQL writes it, such as `character varying(80)`.
+    pub declared: String,
+    /// The name of its type, domains left out; of an array with `[]`, `enum` and `composite` of such.
+    pub type_name: String,
+    /// The maximum number of characters, where the type has one.
+    pub max_chars: Option<usize>,
+    /// Whether its binary form means the same in another database.
+    pub is_portable: bool,
+    /// Whether the hash of a value is the same in another database.
+    pub is_hashable: bool,
+    /// Whether people may write anything into it.
+    pub is_free_text: bool,
+    /// Whether a null is refused.
+    pub not_null: bool,
+    /// Whether it is part of a primary or unique key or index.
+    pub is_unique: bool,
+    /// The column that it references, as (`schema.table`, column).
+    pub references: Option<(String, String)>,
+    /// Its comment.
+    pub comment: Option<String>,
+    /// What is selected in its place, in SQL.
+    pub expression: Option<String>,
+    /// Whether its values are replaced on the way, in SQL or here.
+    pub is_sanitised: bool,
+}
+
+/// A table that is copied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// Its columns in the table's order; those that the server computes are left out.
+    pub columns: Vec<Column>,
+    /// Blocks that it has.
+    pub blocks: u64,
+    /// Bytes that it has, without indexes.
+    pub bytes: u64,
+    /// Whether it can be read by ranges of blocks.
+    pub has_blocks: bool,
+    /// Which rows are copied, in SQL; all where `None`.
+    pub condition: Option<String>,
+}
+
+impl Table {
+    /// Returns the name as people write it.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+
+    /// Returns the name in SQL.
+    #[must_use]
+    pub fn sql(&self) -> String {
+        format!("{}.{}", quoted(&self.schema), quoted(&self.name))
+    }
+
+    /// Returns how its rows travel.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        let is_portable = self.columns.iter().all(|column| column.is_portable);
+        if is_portable { Format::Binary } else { Format::Text }
+    }
+
+    fn column_list(&self) -> String {
+        let names: Vec<String> = self.columns.iter().map(|column| quoted(&column.name)).collect();
+        // A table without columns has rows too, and no list of none.
+        if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
+    }
+
+    /// Returns the statement that reads a range of its rows, or all.
+    #[must_use]
+    pub fn copy_out(&self, range: Option<&Range>) -> String {
+        let format = self.format().word();
+        let is_plain = self.columns.iter().all(|column| column.expression.is_none());
+        if range.is_none() && is_plain && self.condition.is_none() {
+            return format!("copy {}{} to stdout (format {format})", self.sql(), self.column_list());
+        }
+        let one = |column: &Column| column.expression.clone().unwrap_or_else(|| quoted(&column.name));
+        let columns: Vec<String> = self.columns.iter().map(one).collect();
+        let within = range.map(Range::condition);
+        let conditions: Vec<String> =
+            within.into_iter().chain(self.condition.as_ref().map(|condition| format!("({condition})"))).collect();
+        let filter = if conditions.is_empty() { String::new() } else { format!(" where {}", conditions.join(" and ")) };
+        format!("copy (select {} from only {}{filter}) to stdout (format {format})", columns.join(", "), self.sql())
+    }
+
+    /// Returns the statement that writes rows; `is_fresh` where the transaction emptied the table.
+    #[must_use]
+    pub fn copy_in(&self, is_fresh: bool) -> String {
+        let freeze = if is_fresh { ", freeze" } else { "" };
+        format!("copy {}{} from stdin (format {}{freeze})", self.sql(), self.column_list(), self.format().word())
+    }
+
+    /// Returns the statement that counts its rows and, where wanted, hashes the columns that are not sanitised.
+    #[must_use]
+    pub fn check(&self, with_checksum: bool) -> String {
+        let value = |column: &Column| {
+            let name = quoted(&column.name);
+            if column.is_hashable { name } else { format!("{name}::text") }
+        };
+        let columns: Vec<String> = self.columns.iter().filter(|column| !column.is_sanitised).map(value).collect();
+        let checksum = if with_checksum && !columns.is_empty() {
+            format!("coalesce(sum(hash_record_extended(row({}), 20260101)), 0)::text", columns.join(", "))
+        } else {
+            "null::text".to_owned()
+        };
+        let filter = self.condition.as_ref().map(|condition| format!(" where {condition}")).unwrap_or_default();
+        format!("select count(*), {checksum} from only {}{filter}", self.sql())
+    }
+}
+
+/// Returns a name as an SQL identifier.
+// Source: PostgreSQL manual 4.1.1: a quote within a quoted identifier is written twice.
+#[must_use]
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

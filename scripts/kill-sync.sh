@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Kills `gate sync` at random moments: the target must be as it was before, or complete, and usable each time.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/lib.sh
+. "$root/scripts/lib.sh"
+
+usage() {
+  cat <<'TEXT'
+usage: scripts/kill-sync.sh [--kills N] [--seed N] [--gate FILE]
+
+Starts two PostgreSQL containers (no host ports), and kills `gate sync` (SIGKILL) N times (default 100) at moments between its
+start and its end. After each kill the target must take sessions and hold either what it held before or the whole copy. At the
+end one sync runs through and nothing may be left of the others. Exits 1 and names each violation.
+TEXT
+}
+
+kills=100 seed=1 gate='' dir='' name="kill-sync-$$" violations=0
+
+main() {
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --kills) kills=${2:?$1 needs a value}; shift ;;
+      --seed) seed=${2:?$1 needs a value}; shift ;;
+      --gate) gate=${2:?$1 needs a value}; shift ;;
+      -h | --help) usage; exit 0 ;;
+      *) usage >&2; exit 2 ;;
+    esac
+    shift
+  done
+  [ -n "$gate" ] || { cargo build --quiet --manifest-path "$root/Cargo.toml" --bin gate && gate=$root/target/debug/gate; }
+  RANDOM=$seed
+  dir=$(mktemp -d)
+  trap take_down EXIT
+  bring_up
+  local whole number before
+  before=$(date +%s%3N)
+  run_through
+  whole=$(($(date +%s%3N) - before))
+  say "one sync takes $whole ms; killing $kills"
+  local as_before=0 complete=0
+  for number in $(seq "$kills"); do
+    mark_target
+    kill_one "$number" $((RANDOM * 32768 % (whole + 200) + RANDOM % (whole + 200)))
+  done
+  printf 'killed %s: %s as before, %s complete, %s violations\n' "$kills" "$as_before" "$complete" "$violations"
+  run_through
+  local left
+  left=$(sql staging postgres "select string_agg(datname, ' ') from pg_database where datname like 'shop\\_\\_%'")
+  [ "$(wc -w <<<"$left")" -le 1 ] || violation "left at the end: $left"
+  [ "$violations" -eq 0 ]
+}
+
+bring_up() {
+  printf 'services:\n  db:\n    image: %s\n    environment: { POSTGRES_HOST_AUTH_METHOD: trust, POSTGRES_DB: shop }\n' \
+    "$(sed -n 's/^POSTGRES_IMAGE=//p' "$root/.stagegate/images.env")" >"$dir/compose.yml"
+  {
+    printf '[project]\nname = "%s"\ncompose = ["compose.yml"]\nstate_dir = "%s/state"\n' "$name" "$dir"
+    printf '[environments.production]\nprotected = true\n[environments.staging]\n'
+    printf '[services.db]\nkind = "postgres"\n[databases.main]\nservice = "db"\nname = "shop"\nrole = "postgres"\n'
+    printf '[sync]\nreal_data = ["staging"]\n'
+  } >"$dir/stagegate.toml"
+  local environment
+  for environment in production staging; do
+    docker compose --project-name "$name-$environment" --file "$dir/compose.yml" up --detach >/dev/null 2>&1
+  done
+  for environment in production staging; do
+    until [ "$(sql "$environment" shop 'select 1' 2>/dev/null)" = 1 ] && sleep 1 && sql "$environment" shop 'select 1' >/dev/null; do sleep 0.2; done
+  done
+  sql production shop "create table t (id bigint primary key, parent bigint references t, body text);
+    insert into t select n, 1 + n / 2, repeat(md5(n::text), 4) from generate_series(1, 150000) n; create index on t (md5(body))"
+}
+
+take_down() {
+  local environment
+  for environment in production staging; do
+    docker compose --project-name "$name-$environment" --file "$dir/compose.yml" down --volumes >/dev/null 2>&1 || true
+  done
+  rm -rf "$dir"
+}
+
+sql() { docker exec "$name-$1-db-1" psql --username=postgres --no-psqlrc -qAt -v ON_ERROR_STOP=1 --dbname="$2" --command="$3"; }
+sync() { "$gate" --config "$dir/stagegate.toml" sync --from production --to staging --yes; }
+run_through() { sync >"$dir/out" 2>&1 || { cat "$dir/out" >&2; die "a sync that nobody killed failed"; }; }
+mark_target() { sql staging shop 'create table if not exists of_before (id integer)'; }
+violation() { note "violation: $*"; violations=$((violations + 1)); }
+
+kill_one() {
+  local number=$1 after=$2 pid state
+  # The very process, not a shell around it: what it started goes on, as after a real kill.
+  "$gate" --config "$dir/stagegate.toml" sync --from production --to staging --yes >"$dir/out" 2>&1 &
+  pid=$!
+  sleep "$(awk "BEGIN { print $after / 1000 }")"
+  kill -KILL "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+  state=$(sql staging shop "select case when to_regclass('of_before') is not null then 'before'
+    when (select count(*) from t) = 150000 and (select count(*) from pg_constraint where convalidated and conrelid = 't'::regclass) >= 2
+    then 'complete' else 'torn' end" 2>&1) || state="no session: $state"
+  case $state in
+    before) as_before=$((as_before + 1)) ;;
+    complete) complete=$((complete + 1)) ;;
+    *) violation "kill $number after $after ms: $state" ;;
+  esac
+}
+
+main "$@"

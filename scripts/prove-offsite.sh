@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# Proves copies of backups off this host against two S3 servers, since each forgives what the other refuses: moto (accepts any
+# key) and s3s-fs (verifies signatures). Brings a PostgreSQL of its own up and takes it away. Prints a table.
+# usage: scripts/prove-offsite.sh     needs moto_server (PyPI: moto[server]) and s3s-fs (cargo install s3s-fs --features binary)
+set -euo pipefail
+
+case ${1:-} in -h | --help) sed -n '2,4s/^# //p' "$0" && exit 0 ;; esac
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+gate=${GATE:-$root/target/debug/gate}
+image=${POSTGRES_IMAGE:-$(sed -n 's/^POSTGRES_IMAGE=//p' "$root/.stagegate/images.env")}
+for program in moto_server s3s-fs curl age-keygen; do
+  command -v "$program" >/dev/null || { echo "prove-offsite.sh: $program is not installed" >&2; exit 2; }
+done
+work=$(mktemp -d)
+project=prove-offsite-$$
+servers=()
+cd "$work"
+end() {
+  docker compose --project-name "$project-e" --env-file env down --volumes >"$work/down.log" 2>&1 || true
+  for pid in "${servers[@]}"; do kill "$pid" 2>/dev/null || true; done
+  rm -rf "$work"
+}
+trap end EXIT
+
+printf 'DB_PASSWORD=only-for-this-test\nPG_IMAGE=%s\n' "$image" >env
+cat >docker-compose.yml <<'END'
+services:
+  db:
+    image: ${PG_IMAGE:?}
+    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: "${DB_PASSWORD:?}", POSTGRES_DB: shop }
+    tmpfs: [/var/lib/postgresql]
+    healthcheck: { test: ["CMD-SHELL", "pg_isready -q -h 127.0.0.1 -U app"], interval: 1s, retries: 60 }
+END
+age-keygen -o identity 2>/dev/null
+
+# config ENDPOINT EXTRA: the configuration with a bucket at ENDPOINT.
+config() {
+  cat >stagegate.toml <<END
+[project]
+name = "$project"
+state_dir = "state"
+[environments.e]
+env_file = "env"
+[services.db]
+kind = "postgres"
+[databases.main]
+service = "db"
+name = "shop"
+[backup]
+min_keep = 1
+keep_last = 1
+hourly = 0
+daily = 0
+$2
+[backup.offsite]
+url = "s3://backups/of/shop"
+endpoint = "$1"
+END
+}
+
+failed=0
+# check NAME EXPECTED-CODE PATTERN COMMAND..: runs a command, compares its exit code and searches its output.
+check() {
+  local name=$1 want=$2 pattern=$3 code=0 result=ok
+  shift 3
+  "$@" >out 2>&1 || code=$?
+  [ "$code" = "$want" ] && grep -q -- "$pattern" out || { result=FAILED failed=1; }
+  ! grep -q -F -e "$AWS_SECRET_ACCESS_KEY" out || { result='FAILED (secret shown)' failed=1; }
+  printf '  %-58s %s\n' "$name" "$result"
+  [ "$result" = ok ] || sed 's/^/      /' out
+}
+
+# port: prints one that is free.
+port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+# answers URL: waits until a server responds.
+answers() {
+  for _ in $(seq 100); do curl -s -o /dev/null "$1" && return; sleep 0.1; done
+  echo "prove-offsite.sh: $1 does not respond" >&2 && exit 1
+}
+
+# scenario NAME ENDPOINT CODE-OF-WRONG-KEY
+scenario() {
+  echo "$1"
+  rm -rf state
+  config "$2" "$3"
+  check 'a backup is written there and read back' 0 'read back in' "$gate" backup --env e
+  check 'a second upload changes nothing' 0 'read back in' "$gate" backup upload --env e latest
+  docker compose --project-name "$project-e" --env-file env exec -T db psql -qU app shop -c 'drop table if exists later' -c 'create table later as select generate_series(1, 300000) n, md5(random()::text) t' >out 2>&1
+  check 'one of several parts' 0 'read back in' "$gate" backup --env e
+  check 'the bucket is listed' 0 'database main' "$gate" backup list --env e --offsite
+  check 'the newest copy is restored as a drill' 0 'restored and compared' "$gate" backup verify --env e --offsite --restore --identity identity
+  check 'status shows RPO and RTO' 0 'RTO if this host is lost' "$gate" backup status --env e
+  rm -rf state
+  check 'without the state folder the bucket says what there is' 0 'database main' "$gate" backup list --env e --offsite
+  check 'a backup comes back' 0 'checksums match' "$gate" backup import --env e
+  check 'and is restored' 0 'compared' "$gate" restore --env e latest --yes --identity identity
+  check 'the older one is removed, the newest is not' 0 'removed 1 backup from' "$gate" backup prune --env e --yes
+  check 'one is left' 0 'off-site' "$gate" backup prune --env e --dry-run
+  AWS_SECRET_ACCESS_KEY=another-secret-key check "a wrong key (expected exit code $4)" "$4" '' "$gate" backup list --env e --offsite
+  AWS_ACCESS_KEY_ID='' check 'no key' 2 'no access key' "$gate" backup list --env e --offsite
+}
+
+export AWS_ACCESS_KEY_ID=AKIAPROOF AWS_SECRET_ACCESS_KEY=proof-secret-$$-0123456789
+docker compose --project-name "$project-e" --env-file env up --detach --wait >up.log 2>&1 || { cat up.log >&2; exit 1; }
+moto=$(port) strict=$(port)
+moto_server -H 127.0.0.1 -p "$moto" >moto.log 2>&1 & servers+=($!)
+mkdir -p s3/backups
+s3s-fs --host 127.0.0.1 --port "$strict" --access-key "$AWS_ACCESS_KEY_ID" --secret-key "$AWS_SECRET_ACCESS_KEY" s3 >s3s.log 2>&1 & servers+=($!)
+answers "http://127.0.0.1:$moto/" && answers "http://127.0.0.1:$strict/"
+curl -s -X PUT "http://127.0.0.1:$moto/backups" >/dev/null
+scenario 'moto, plain' "http://127.0.0.1:$moto" '' 0
+curl -s -X POST "http://127.0.0.1:$moto/moto-api/reset" >/dev/null && curl -s -X PUT "http://127.0.0.1:$moto/backups" >/dev/null
+scenario 'moto, encrypted' "http://127.0.0.1:$moto" "encrypt_to = [\"$(age-keygen -y identity)\"]" 0
+scenario 's3s-fs, plain' "http://127.0.0.1:$strict" '' 4
+exit "$failed"
