@@ -22,11 +22,14 @@ const TABLES: &str = "create table t (id int primary key, n int, s text); insert
 /// Statements, each in the transaction that it is given in, and what is told of tables that were there before.
 const CHANGES: &[(&str, &str)] = &[
     ("alter table t add column a int", "t ACCESS EXCLUSIVE"),
-    ("alter table t add column b timestamptz default clock_timestamp()", "t ACCESS EXCLUSIVE; t SHARE, rewrites t"),
-    ("alter table t alter column n type bigint", "t ACCESS EXCLUSIVE; t SHARE, rewrites t"),
-    ("create index t_n on t (n)", "t SHARE"),
+    (
+        "alter table t add column b timestamptz default clock_timestamp()",
+        "t ACCESS EXCLUSIVE; t SHARE, rewrites t, touches rows",
+    ),
+    ("alter table t alter column n type bigint", "t ACCESS EXCLUSIVE; t SHARE, rewrites t, touches rows"),
+    ("create index t_n on t (n)", "t SHARE, touches rows"),
     // It has let go of its locks when the event fires: the sampler sees it.
-    ("create index concurrently t_s on t (s)", ""),
+    ("create index concurrently t_s on t (s)", ", touches rows"),
     ("drop index concurrently t_s", "t SHARE UPDATE EXCLUSIVE"),
     (
         "alter table other add foreign key (t) references t not valid",
@@ -36,8 +39,13 @@ const CHANGES: &[(&str, &str)] = &[
         "create trigger r before insert on t for each row execute function suppress_redundant_updates_trigger()",
         "t SHARE ROW EXCLUSIVE",
     ),
+    ("alter table t add check (n > 0)", "t ACCESS EXCLUSIVE, touches rows"),
+    ("alter table t add check (n > -1) not valid", "t ACCESS EXCLUSIVE"),
     ("create table new (id int); alter table new add column x int; create index on new (x)", ""),
-    ("begin; alter table t add column c int; create index t_c on t (c); commit", "t ACCESS EXCLUSIVE | t SHARE"),
+    (
+        "begin; alter table t add column c int; create index t_c on t (c); commit",
+        "t ACCESS EXCLUSIVE | t SHARE, touches rows",
+    ),
     ("begin; alter table t add column gone int; rollback", "t ACCESS EXCLUSIVE"),
     ("drop table other", "other ACCESS EXCLUSIVE; t ACCESS EXCLUSIVE"),
     ("create view v as select 1; comment on view v is 'x'; grant select on v to public", ""),
@@ -57,7 +65,8 @@ fn told(observed: &[Observed]) -> String {
             locks.filter(|lock| !lock.ends_with(" ROW EXCLUSIVE") || lock.contains("SHARE")).collect();
         let rewrites: String =
             statement.rewrites.iter().map(|(table, _)| format!(", rewrites {}", short(table))).collect();
-        strongest.join("; ") + &rewrites
+        let rows = if statement.has_touched_rows { ", touches rows" } else { "" };
+        strongest.join("; ") + &rewrites + rows
     };
     observed.iter().map(one).filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" | ")
 }

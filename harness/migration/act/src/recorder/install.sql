@@ -16,7 +16,12 @@ begin
                   from pg_catalog.pg_locks l join stagegate_recorder.known k on k.oid = l.relation
                   where l.pid = pg_catalog.pg_backend_pid() and l.granted and l.locktype = 'relation'
                     and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
-                    and l.mode in ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')));
+                    and l.mode in ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')),
+        -- Rows that the session read or wrote and has not yet reported to the server's statistics: all of this transaction's.
+        'rows', (select coalesce(sum(pg_catalog.pg_stat_get_xact_tuples_returned(k.oid)
+                    + pg_catalog.pg_stat_get_xact_tuples_fetched(k.oid) + pg_catalog.pg_stat_get_xact_tuples_inserted(k.oid)
+                    + pg_catalog.pg_stat_get_xact_tuples_updated(k.oid) + pg_catalog.pg_stat_get_xact_tuples_deleted(k.oid)), 0)::int8
+                 from stagegate_recorder.known k));
     execute pg_catalog.format('copy (select %L::text) to %L with (format csv, quote e''\x01'', delimiter e''\x02'')', event::text,
         pg_catalog.current_setting('data_directory') || '/stagegate-recorder-' || pg_catalog.pg_backend_pid() || '-'
         || (extract(epoch from pg_catalog.clock_timestamp()) * 1000000)::int8);

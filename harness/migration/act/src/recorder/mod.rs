@@ -52,12 +52,18 @@ pub async fn uninstall(client: &Client) -> Result<(), DatabaseError> {
     client.batch_execute(drop).await.map_err(|e| failed("remove the recorder of locks", &e))
 }
 
+/// Lets the server count what this session did so far, so that it is not taken for the next transaction's; before 15 the
+/// server does it by itself, after a second.
+const FLUSH: &str = "do $$ begin if exists (select from pg_catalog.pg_proc where proname = 'pg_stat_force_next_flush') \
+     then perform pg_catalog.pg_stat_force_next_flush(); end if; end $$";
+
 /// Notes which tables are there now, so that locks on them are told. Call it before each migration.
 ///
 /// # Errors
 /// [`DatabaseError`] where the recorder is not installed.
 pub async fn mark(client: &Client) -> Result<(), DatabaseError> {
-    client.batch_execute(KNOWN).await.map_err(|e| failed("list the existing tables", &e))
+    client.batch_execute(KNOWN).await.map_err(|e| failed("list the existing tables", &e))?;
+    client.batch_execute(FLUSH).await.map_err(|e| failed("count what the session did", &e))
 }
 
 /// What was recorded so far, so that it is not told twice.

@@ -73,6 +73,10 @@ pub struct Event {
     pub lock_timeout: i64,
     /// Locks that the session holds on tables that were there before.
     pub locks: Vec<(String, Mode)>,
+    /// How many rows of tables that were there before the transaction read or wrote until now. Rows of an earlier
+    /// transaction may be counted too, until the server has them in its statistics.
+    #[serde(default)]
+    pub rows: u64,
     /// The table that is about to be rewritten; none where it is a new one.
     #[serde(default)]
     pub rewritten: Option<String>,
@@ -102,6 +106,8 @@ pub struct Observed {
     pub locks: Vec<(String, Mode)>,
     /// Tables that were rewritten, and why.
     pub rewrites: Vec<(String, String)>,
+    /// Whether it read or wrote rows of tables that were there before. Else it takes as long on a table of any size.
+    pub has_touched_rows: bool,
     /// How long it would have waited for each of its locks; 0 is for ever.
     pub lock_timeout: Duration,
 }
@@ -112,6 +118,7 @@ pub fn statements(events: &[Event]) -> Vec<Observed> {
     let mut held: BTreeMap<(i32, u64), BTreeSet<(String, Mode)>> = BTreeMap::new();
     let mut before: BTreeMap<(i32, u64), (f64, usize)> = BTreeMap::new();
     let mut rewrites: BTreeMap<i32, Vec<(String, String)>> = BTreeMap::new();
+    let mut rows: BTreeMap<(i32, u64), u64> = BTreeMap::new();
     let mut found = Vec::new();
     for event in events {
         if let Some(reason) = event.reason {
@@ -119,7 +126,9 @@ pub fn statements(events: &[Event]) -> Vec<Observed> {
             rewrites.entry(event.pid).or_default().extend(table);
             continue;
         }
-        let own = held.entry((event.pid, event.transaction.to_bits())).or_default();
+        let transaction = (event.pid, event.transaction.to_bits());
+        let rows_before = rows.insert(transaction, event.rows).unwrap_or_default();
+        let own = held.entry(transaction).or_default();
         let locks = event.locks.iter().filter(|lock| own.insert((*lock).clone())).cloned().collect();
         let last = before.entry((event.pid, event.message.to_bits())).or_insert((event.message, 0));
         found.push(Observed {
@@ -132,6 +141,7 @@ pub fn statements(events: &[Event]) -> Vec<Observed> {
             took: Duration::try_from_secs_f64(event.at - last.0).unwrap_or_default(),
             locks,
             rewrites: rewrites.remove(&event.pid).unwrap_or_default(),
+            has_touched_rows: event.rows != rows_before,
             lock_timeout: Duration::from_millis(event.lock_timeout.unsigned_abs()),
         });
         *last = (event.at, last.1 + 1);

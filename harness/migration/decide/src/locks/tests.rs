@@ -26,20 +26,35 @@ fn a_lock_is_the_first_statements_that_took_it_and_time_is_counted_from_the_one_
 
 #[test]
 fn a_time_is_stretched_to_the_targets_rows_and_an_unknown_target_counts_as_large() {
-    let observed =
-        statements(&[Event { lock_timeout: 1, ..event(10.2, "ALTER TABLE", &[("t", Mode::AccessExclusive)]) }]);
-    let of = |copy: u64, target: &Sizes| {
-        findings(&observed, &Samples::default(), &[], (&sizes(copy), target), &Thresholds::default())
+    let lock = [("t", Mode::AccessExclusive)];
+    let after = |rows| statements(&[Event { lock_timeout: 1, rows, ..event(10.2, "ALTER TABLE", &lock) }]);
+    let of = |rows: u64, copy: u64, target: &Sizes| {
+        findings(&after(rows), &Samples::default(), &[], (&sizes(copy), target), &Thresholds::default())
     };
-    let slow = of(2_000, &sizes(100_000));
+    let slow = of(2_000, 2_000, &sizes(100_000));
     assert_eq!(
         slow[0].message,
         "ALTER TABLE took 10.0 s under ACCESS EXCLUSIVE on t (100000 rows on the target); allowed: 2.0 s"
     );
-    assert_eq!(of(2_000, &sizes(20_000)), []);
+    assert_eq!(of(2_000, 2_000, &sizes(20_000)), []);
+    // What reads and writes no row takes as long on a table of any size.
+    assert_eq!(of(0, 2_000, &sizes(1_000_000_000)), []);
     let observed = statements(&[event(10.2, "ALTER TABLE", &[("t", Mode::AccessExclusive)])]);
     let unknown = findings(&observed, &Samples::default(), &[], (&sizes(0), &Sizes::new()), &Thresholds::default());
     assert_eq!(unknown[0].trouble, Trouble::NoLockTimeout);
+}
+
+#[test]
+fn rows_are_those_of_the_statement_and_not_of_the_one_before_in_its_transaction() {
+    let lock = [("t", Mode::Share)];
+    let observed = statements(&[
+        Event { rows: 5, ..event(10.2, "CREATE TABLE", &lock) },
+        Event { rows: 5, ..event(10.3, "CREATE TABLE", &lock) },
+        Event { rows: 6, ..event(10.4, "CREATE TABLE", &lock) },
+        Event { rows: 6, transaction: 11.0, ..event(11.4, "CREATE TABLE", &lock) },
+    ]);
+    let touched: Vec<bool> = observed.iter().map(|statement| statement.has_touched_rows).collect();
+    assert_eq!(touched, [true, false, true, true]);
 }
 
 #[test]

@@ -170,7 +170,11 @@ impl Judge<'_> {
         let is_same = |other: &&Observed| other.pid == statement.pid && other.transaction == statement.transaction;
         let end = all.iter().filter(is_same).map(|other| other.ended).fold(statement.ended, f64::max);
         let after = Duration::try_from_secs_f64(end - statement.ended).unwrap_or_default();
-        let (own, held) = (self.scaled(table, statement.took), self.scaled(table, statement.took + after));
+        let has_touched_rows_after =
+            all.iter().filter(is_same).any(|other| other.ended > statement.ended && other.has_touched_rows);
+        let at_size = |took, has_touched_rows| if has_touched_rows { self.scaled(table, took) } else { took };
+        let own = at_size(statement.took, statement.has_touched_rows);
+        let held = own + at_size(after, has_touched_rows_after);
         let (does, lasted) = match () {
             () if own > allowed => ("took", own),
             () if held > allowed => ("and the rest of its transaction took", held),
