@@ -8,12 +8,16 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 usage() {
   cat <<'TEXT'
-usage: scripts/soak-promotions.sh N [--load]
+usage: scripts/soak-promotions.sh N [--product web|migrated|self] [--load]
 
-Promotes N good releases of a product that has no healthcheck: nginx at a published port, a service that listens after some
-seconds, and one-shot services in every spelling. Each release changes the page, which is then read from production. Prints
-a table: promotions, false blocks, false rollbacks. Exits 1 if there was one.
+Promotes N good releases of a product that has no healthcheck. Each release changes the page, which is then read from
+production. Prints a row of a table: promotions, false blocks, false rollbacks. Exits 1 if there was one.
 
+  --product web       nginx at a published port, a service that listens after some seconds, and services that run once
+                      in every spelling [default]
+            migrated  nginx and PostgreSQL, and a service that runs once, changes the schema in each release, and is
+                      awaited by nobody
+            self      the same with a service that changes the schema whenever it starts
   --load   keep 20 busy processes on the machine meanwhile
   --help   print this text
 
@@ -23,9 +27,11 @@ TEXT
 
 main() {
   local wanted='' load=''
+  kind=web
   while [ $# -gt 0 ]; do
     case $1 in
       --load) load=1 ;;
+      --product) kind=${2:?which product?} && shift ;;
       -h | --help) usage; exit 0 ;;
       [1-9]*) wanted=$1 ;;
       *) usage >&2; die "unknown option \`$1\`" ;;
@@ -33,6 +39,7 @@ main() {
     shift
   done
   [ -n "$wanted" ] || { usage >&2; die "say how many promotions"; }
+  case $kind in web | migrated | self) ;; *) usage >&2; die "unknown product \`$kind\`" ;; esac
   if [ -z "${GATE:-}" ]; then
     (cd "$root" && cargo build --quiet --bin gate)
     GATE=$root/target/debug/gate
@@ -62,9 +69,41 @@ clean_up() {
 }
 
 product() {
-  mkdir -p "$folder/product/page"
+  mkdir -p "$folder/product/page" "$folder/product/sql"
   cd "$folder/product"
-  cat >docker-compose.yml <<TEXT
+  "product_$kind" >docker-compose.yml
+  {
+    cat <<TEXT
+[project]
+name = "$name"
+state_dir = "../state"
+[environments.staging]
+workdir = "../staging"
+env_file = "../staging.env"
+[environments.production]
+workdir = "../production"
+env_file = "../production.env"
+[gate]
+soak = "1s"
+TEXT
+    "settings_$kind"
+  } >stagegate.toml
+  local environment port
+  for environment in staging production; do
+    free_port
+    printf 'WEB_PORT=%s\nDB_PASSWORD=%s\n' "$port" "$environment" >"$folder/$environment.env"
+    free_port
+    printf 'SLOW_PORT=%s\n' "$port" >>"$folder/$environment.env"
+  done
+  git init --quiet
+  release 0
+  "$GATE" up --env staging --release v0 >"$folder/log" 2>&1 || { cat "$folder/log" >&2; die "staging did not come up"; }
+  "$GATE" up --env production --release v0 >"$folder/log" 2>&1 || { cat "$folder/log" >&2; die "production did not come up"; }
+}
+
+# No health check anywhere, a service that listens late, and services that run once in every spelling.
+product_web() {
+  cat <<TEXT
 services:
   web:
     image: $NGINX_IMAGE
@@ -84,16 +123,10 @@ services:
   condition-none: { image: $NGINX_IMAGE, command: ["true"], deploy: { restart_policy: { condition: none } } }
   by-key: { image: $NGINX_IMAGE, command: ["true"] }
 TEXT
-  cat >stagegate.toml <<TEXT
-[project]
-name = "$name"
-state_dir = "../state"
-[environments.staging]
-workdir = "../staging"
-env_file = "../staging.env"
-[environments.production]
-workdir = "../production"
-env_file = "../production.env"
+}
+
+settings_web() {
+  cat <<'TEXT'
 [services.web]
 port = 80
 health = "/"
@@ -101,28 +134,78 @@ health = "/"
 port = 80
 [services.by-key]
 one_shot = true
-[severity]
-policy = "info"
-security = "info"
-isolation = "info"
-[gate]
-soak = "1s"
 TEXT
-  local environment port
-  for environment in staging production; do
-    free_port
-    printf 'WEB_PORT=%s\n' "$port" >"$folder/$environment.env"
-    free_port
-    printf 'SLOW_PORT=%s\n' "$port" >>"$folder/$environment.env"
-  done
-  git init --quiet
-  release 0
-  "$GATE" up --env staging --release v0 >"$folder/log" 2>&1 || { cat "$folder/log" >&2; die "staging did not come up"; }
-  "$GATE" up --env production --release v0 >"$folder/log" 2>&1 || { cat "$folder/log" >&2; die "production did not come up"; }
+}
+
+# A database without a health check, as many write it, and $1, which changes its schema in each release.
+with_database() {
+  cat <<TEXT
+services:
+  db:
+    image: $POSTGRES_IMAGE
+    environment: { POSTGRES_USER: shop, POSTGRES_PASSWORD: "\${DB_PASSWORD:?}", POSTGRES_DB: shop }
+    volumes: ["db-data:/var/lib/postgresql/data"]
+  web:
+    image: $NGINX_IMAGE
+    ports: ["127.0.0.1:\${WEB_PORT:?}:80"]
+    volumes: ["./page:/usr/share/nginx/html:ro"]
+$1
+volumes:
+  db-data:
+TEXT
+}
+
+# Migrations in a service that runs once and that nobody waits for.
+product_migrated() {
+  with_database "  migrate:
+    image: $POSTGRES_IMAGE
+    restart: \"no\"
+    command: [\"sh\", \"-c\", \"until pg_isready -q; do sleep 0.2; done; exec psql --quiet --set ON_ERROR_STOP=1 --file /sql/up.sql\"]
+    environment: { PGHOST: db, PGUSER: shop, PGDATABASE: shop, PGPASSWORD: \"\${DB_PASSWORD:?}\" }
+    volumes: [\"./sql:/sql:ro\"]
+    depends_on: [db]"
+}
+
+settings_migrated() {
+  settings_database
+  echo 'migrations = "migrate"'
+}
+
+# A service that migrates whenever it starts, and then works.
+product_self() {
+  with_database "  app:
+    image: $POSTGRES_IMAGE
+    init: true
+    command: [\"sh\", \"-c\", \"until pg_isready -q; do sleep 0.2; done; psql --quiet --set ON_ERROR_STOP=1 --file /sql/up.sql && exec sleep infinity\"]
+    environment: { PGHOST: db, PGUSER: shop, PGDATABASE: shop, PGPASSWORD: \"\${DB_PASSWORD:?}\" }
+    volumes: [\"./sql:/sql:ro\"]
+    depends_on: [db]"
+}
+
+settings_self() { settings_database; }
+
+settings_database() {
+  cat <<'TEXT'
+[services.web]
+port = 80
+health = "/"
+[services.db]
+kind = "postgres"
+[databases.main]
+service = "db"
+name = "shop"
+TEXT
 }
 
 release() {
   echo "release $1" >page/index.html
+  {
+    echo "create table if not exists item (id int primary key, state varchar(10) check (state in ('new', 'paid')));"
+    echo "insert into item select i, 'new' from generate_series(1, 1000) i on conflict do nothing;"
+    for ((column = 1; column <= $1; column++)); do
+      echo "alter table item add column if not exists c$column text not null default '$column';"
+    done
+  } >sql/up.sql
   git add --all
   git -c user.name=soak -c user.email=soak@example.org -c commit.gpgsign=false commit --quiet --message "release $1"
   git tag "v$1"
@@ -149,12 +232,20 @@ soak() {
       grep -E 'FAIL|reason|error|blocked' "$folder/log" >&2 || true
     elif [ "$(curl -fsS "http://127.0.0.1:$port/")" != "release $number" ]; then
       die "release $number was promoted, and production serves another one"
+    elif [ "$kind" != web ] && [ "$(columns)" != $((number + 2)) ]; then
+      die "release $number was promoted, and production's table has $(columns) columns"
     fi
   done
-  echo "| load | promotions | promoted | false blocks | false rollbacks | other | seconds each |"
-  echo "|---|---|---|---|---|---|---|"
-  echo "| ${load:+20 busy processes, }$(cut -d' ' -f1 /proc/loadavg) | $wanted | $promoted | $blocked | $rolled_back | $other | $(((SECONDS - began) / wanted)) |"
+  echo "| product | load | promotions | promoted | false blocks | false rollbacks | other | seconds each |"
+  echo "|---|---|---|---|---|---|---|---|"
+  echo "| $kind | ${load:+20 busy processes, }$(cut -d' ' -f1 /proc/loadavg) | $wanted | $promoted | $blocked | $rolled_back | $other | $(((SECONDS - began) / wanted)) |"
   [ "$promoted" = "$wanted" ]
+}
+
+# How many columns the table of production has.
+columns() {
+  docker compose --project-name "$name-production" exec -T db psql -U shop -Atc \
+    "select count(*) from information_schema.columns where table_name = 'item'" shop
 }
 
 main "$@"

@@ -137,6 +137,8 @@ products() {
   local gate=${CARGO_TARGET_DIR:-target}/debug/gate
   GATE=$(realpath "$gate") scripts/wild.sh 2-control-database 6-secret-from-a-variable 13-env-file-ignored 19-migrates-at-start
   GATE=$(realpath "$gate") scripts/soak-promotions.sh 2
+  GATE=$(realpath "$gate") scripts/soak-promotions.sh 1 --product migrated
+  GATE=$(realpath "$gate") scripts/soak-promotions.sh 1 --product self
 }
 
 # The gate on the real stack: many stacks next to each other on few cores. Of proofs that fail there, at most two are
