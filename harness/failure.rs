@@ -112,6 +112,11 @@ impl Failure {
         Failure { error: Box::new(Context { text: text.into(), source: self.error }), ..Failure::new(self.cause, "") }
     }
 
+    /// Returns what made it happen.
+    pub(crate) fn cause(&self) -> Cause {
+        self.cause
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.cause.exit()
     }

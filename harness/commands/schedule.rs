@@ -1,5 +1,6 @@
 //! `gate schedule`: a timer starts it every 15 minutes, and it decides from its own journal what is due.
 
+mod alerts;
 mod install;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
@@ -12,7 +13,7 @@ use stagegate_base::{
 };
 use stagegate_data_act::{
     backup::{
-        journal::{self, Event},
+        journal::{self, Event, Line},
         store::Store,
     },
     rotation,
@@ -20,13 +21,13 @@ use stagegate_data_act::{
 use stagegate_data_decide::{
     backup::{
         retention::minute,
-        schedule::{Pace, Task, due, length},
+        schedule::{Pace, Task, drill_waits_for, due, length},
     },
     rotation::Removal,
 };
-use stagegate_host::{clock, error::with_causes, files, paths::StateDir};
+use stagegate_host::{clock, error::with_causes, files};
 
-use super::backup::{self, Wanted, offsite};
+use super::backup::{self, Wanted, offsite, rotations};
 use crate::{
     cli,
     failure::{Failure, give, give_json, say},
@@ -68,7 +69,8 @@ fn paces(config: &Config, one: &Scheduled<'_>) -> Vec<Pace> {
     let project = &one.environment.project;
     let lines = journal::lines(Store::of(config, project).root());
     let pace = |task, event, every| Pace { task, last: journal::last_well(&lines, event), every };
-    let drilled = journal::last_drill(&lines, config.backup.offsite.is_some()).map(|line| line.at);
+    let is_offsite = config.backup.offsite.is_some();
+    let drilled = journal::last_drill(&lines, is_offsite).map(|line| line.at);
     let rotations = journal::lines(&rotations(config, one.environment));
     let mut paces = Vec::new();
     if one.backed_up {
@@ -76,14 +78,10 @@ fn paces(config: &Config, one: &Scheduled<'_>) -> Vec<Pace> {
         paces.push(Pace { task: Task::Drill, last: drilled, every: backup::seconds(config.backup.drill) });
         // Also where no backup is made any more: what is damaged goes, and the journal shows that somebody looked.
         paces.push(pace(Task::Prune, Event::Prune, DAY));
+        paces.extend(is_offsite.then(|| pace(Task::PruneOffsite, Event::PruneOffsite, DAY)));
     }
     paces.push(Pace { task: Task::Rotate, last: journal::last_well(&rotations, Event::Rotate), every: DAY });
     paces
-}
-
-/// Returns the folder of the journal of removed logs: one that is there without backups, too.
-fn rotations(config: &Config, environment: &Environment) -> PathBuf {
-    StateDir::of(config, &environment.project).root().join("schedule")
 }
 
 async fn work(config: &Arc<Config>, args: &cli::RunSchedule) -> Result<Exit, Failure> {
@@ -101,31 +99,94 @@ async fn work(config: &Arc<Config>, args: &cli::RunSchedule) -> Result<Exit, Fai
             }
             continue;
         }
-        for task in tasks {
-            if let Err(failure) = one(config, environment, task).await {
-                say(&format!("{}: {} failed: {}", environment.name, word(task), failure.text()));
-                // One that another run holds is done at the next tick.
-                worst = if worst == Exit::Passed { failure.exit() } else { worst };
-            }
-        }
-        if !scheduled.backed_up {
-            continue;
-        }
-        let wrong = backup::state_of(config, environment)?;
-        wrong.iter().for_each(|text| say(&format!("{}: {text}", environment.name)));
-        if !wrong.is_empty() && worst == Exit::Passed {
-            worst = Exit::Held;
+        worst = or_worse(worst, run_all(config, &scheduled, tasks).await?);
+        if worst == Exit::Interrupted {
+            break;
         }
     }
     Ok(worst)
+}
+
+/// Does what is due in an environment, each whatever became of those before; returns how that ended, and alerts.
+async fn run_all(config: &Arc<Config>, scheduled: &Scheduled<'_>, tasks: Vec<Task>) -> Result<Exit, Failure> {
+    let (environment, mut worst, mut failed) = (scheduled.environment, Exit::Passed, Vec::new());
+    for task in tasks {
+        let waits_for = drill_waits_for(&failed, config.backup.offsite.is_some()).filter(|_| task == Task::Drill);
+        if let Some(cause) = waits_for {
+            let (name, drill, cause) = (&environment.name, word(task), word(cause));
+            say(&format!("{name}: {drill} not run: it needs what the {cause} failed of; tried again at the next tick"));
+            continue;
+        }
+        let known = lines_of(config, environment, task).len();
+        let Err(failure) = one(config, environment, task).await else { continue };
+        if failure.exit() == Exit::Interrupted {
+            say(&format!("{}: interrupted in {}", environment.name, word(task)));
+            return Ok(Exit::Interrupted);
+        }
+        say(&format!("{}: {} failed: {}", environment.name, word(task), failure.text()));
+        note(config, environment, (task, known), &failure)?;
+        // One that another run holds is done at the next tick.
+        worst = or_worse(worst, failure.exit());
+        failed.push((task, failure.cause()));
+    }
+    let problems = match scheduled.backed_up {
+        true => backup::state_of(config, environment)?,
+        false => backup::rotation_state(config, environment).into_iter().collect(),
+    };
+    problems.iter().for_each(|problem| say(&format!("{}: {}", environment.name, problem.text)));
+    alerts::send(config, environment, &problems).await;
+    Ok(if problems.is_empty() { worst } else { or_worse(worst, Exit::Held) })
+}
+
+/// Returns the exit code of the first thing that went wrong.
+fn or_worse(worst: Exit, exit: Exit) -> Exit {
+    if worst == Exit::Passed { exit } else { worst }
+}
+
+fn journal_of(config: &Config, environment: &Environment, task: Task) -> (PathBuf, Event) {
+    let store = || Store::of(config, &environment.project).root().to_path_buf();
+    match task {
+        Task::Backup => (store(), Event::Backup),
+        Task::Upload => (store(), Event::Offsite),
+        Task::Drill => (store(), Event::Drill),
+        Task::Prune => (store(), Event::Prune),
+        Task::PruneOffsite => (store(), Event::PruneOffsite),
+        Task::Rotate => (rotations(config, environment), Event::Rotate),
+    }
+}
+
+/// Returns the failures of a task that its journal knows.
+fn lines_of(config: &Config, environment: &Environment, task: Task) -> Vec<Line> {
+    let (root, event) = journal_of(config, environment, task);
+    let lines = journal::lines(&root).into_iter();
+    lines.filter(|line| line.event == event && line.error.is_some()).collect()
+}
+
+/// Notes that a task failed, where it ended before it could do so itself (no key, a folder that is not mounted).
+fn note(
+    config: &Config,
+    environment: &Environment,
+    (task, known): (Task, usize),
+    failure: &Failure,
+) -> Result<(), Failure> {
+    let is_noted = lines_of(config, environment, task).len() > known;
+    if is_noted || failure.exit() == Exit::Locked {
+        return Ok(());
+    }
+    let (root, event) = journal_of(config, environment, task);
+    files::private_dir(&root).map_err(Failure::writing(&root))?;
+    Ok(journal::append(&root, event, None, Some(failure.text().replace('\n', " ")), 0.0)?)
 }
 
 /// Returns what is due, in its order.
 fn tasks(config: &Config, one: &Scheduled<'_>) -> Result<Vec<Task>, Failure> {
     let mut tasks = due(&paces(config, one), clock::unix_seconds());
     let is_new = tasks.contains(&Task::Backup);
-    if is_new && !tasks.contains(&Task::Prune) {
-        tasks.push(Task::Prune);
+    for task in [Task::Prune, Task::PruneOffsite] {
+        let applies = task == Task::Prune || config.backup.offsite.is_some();
+        if is_new && applies && !tasks.contains(&task) {
+            tasks.push(task);
+        }
     }
     if one.backed_up && config.backup.offsite.is_some() && (is_new || offsite::is_behind(config, one.environment)?) {
         tasks.push(Task::Upload);
@@ -154,10 +215,8 @@ async fn one(config: &Arc<Config>, environment: &Environment, task: Task) -> Res
             let gone = backup::prune_now(config, environment)?;
             gone.iter().for_each(|one| say(&format!("removed backup {}  {}", one.id, one.reason)));
             say(&format!("{}: removed {}", environment.name, counted(gone.len(), "old backup")));
-            if config.backup.offsite.is_some() {
-                offsite::prune_now(config, environment).await?;
-            }
         }
+        Task::PruneOffsite => drop(offsite::prune_now(config, environment).await?),
         Task::Rotate => rotate(config, environment)?,
     }
     Ok(())
@@ -191,6 +250,7 @@ fn word(task: Task) -> &'static str {
         Task::Upload => "upload",
         Task::Drill => "restore drill",
         Task::Prune => "prune",
+        Task::PruneOffsite => "off-site prune",
         Task::Rotate => "log rotation",
     }
 }

@@ -72,16 +72,25 @@ pub(in crate::commands) async fn upload_now(
     if chosen.is_empty() {
         say(&format!("{}: every backup is in {}", environment.name, offsite.shown()));
     }
+    let mut failed = None;
     for stored in chosen {
         let (begun, id) = (Instant::now(), &stored.manifest.id);
         let done = offsite.upload(&stored).await;
         let (took, error) = (begun.elapsed().as_secs_f64(), done.as_ref().err().map(|error| with_causes(error)));
         journal::append(store.root(), Event::Offsite, Some(id), error, took)?;
-        let bytes = done?;
-        store.noted(id, |note| note.offsite = Some(clock::now()))?;
-        give(&format!("{id}: {} written to {} and read back in {took:.1} s", Size(bytes), offsite.shown()));
+        match done {
+            Ok(bytes) => {
+                store.noted(id, |note| note.offsite = Some(clock::now()))?;
+                give(&format!("{id}: {} written to {} and read back in {took:.1} s", Size(bytes), offsite.shown()));
+            }
+            // The others would meet the same.
+            Err(error @ (OffsiteError::Store { .. } | OffsiteError::Access(_))) => return Err(error.into()),
+            // What is wrong with one backup keeps no other one here.
+            Err(error) if failed.is_none() => failed = Some(error),
+            Err(error) => say(&format!("{id} was not copied: {}", with_causes(&error))),
+        }
     }
-    Ok(())
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Lists what the place holds, by what is there alone.
@@ -239,12 +248,22 @@ async fn decided(
     Ok((decide(&listed, &policy(&config.backup), clock::unix_seconds()), all))
 }
 
-/// Removes copies that the rules let go, and goes on with removals that were interrupted; returns how many went.
+/// Removes copies that the rules let go, goes on with removals that were interrupted, and notes how that ended; returns how many
+/// went.
 pub(in crate::commands) async fn prune_now(config: &Config, environment: &Environment) -> Result<usize, Failure> {
     let (offsite, store) = (open(config, environment)?, store_of(config, environment));
     let _lock = store.lock(&environment.project, "gate backup prune")?;
+    let begun = Instant::now();
+    let done = prune_locked(config, environment, &offsite).await;
+    let error = done.as_ref().err().map(|failure| failure.text().replace('\n', " "));
+    journal::append(store.root(), Event::PruneOffsite, None, error, begun.elapsed().as_secs_f64())?;
+    done
+}
+
+async fn prune_locked(config: &Config, environment: &Environment, offsite: &Offsite) -> Result<usize, Failure> {
+    let store = store_of(config, environment);
     offsite.sweep().await?;
-    let (decisions, all) = decided(config, environment, &offsite).await?;
+    let (decisions, all) = decided(config, environment, offsite).await?;
     let gone = decisions.iter().filter(|one| !one.keep);
     let mut removed = 0;
     for copy in gone.filter_map(|one| all.iter().find(|copy| copy.manifest.id == one.id)) {

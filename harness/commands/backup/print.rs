@@ -105,6 +105,7 @@ pub(super) fn status(config: &Config, args: &cli::ListBackups) -> Result<Exit, F
         }
         let wrong = state_of(config, environment)?;
         is_well &= wrong.is_empty();
+        let wrong: Vec<String> = wrong.into_iter().map(|problem| problem.text).collect();
         let (text, value) = facts(config, environment, &wrong)?;
         values.push(value);
         if !args.json {

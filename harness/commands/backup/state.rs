@@ -1,60 +1,104 @@
 //! Whether the backups of an environment are as they should be.
 
+use std::path::{Path, PathBuf};
+
 use stagegate_base::config::{Config, Environment};
 use stagegate_data_act::backup::{
-    journal::{self, Event},
+    journal::{self, Event, Line},
     offsite::notes,
     store::Stored,
 };
-use stagegate_data_decide::backup::schedule::{drill_overdue, overdue};
-use stagegate_host::clock;
+use stagegate_data_decide::backup::{
+    alert::Problem,
+    schedule::{drill_overdue, overdue},
+};
+use stagegate_host::{clock, error::with_causes, paths::StateDir};
 
 use super::{seconds, store_of};
 use crate::failure::Failure;
 
+/// Returns the folder of the journal of removed logs: one that is there without backups, too.
+pub(in crate::commands) fn rotations(config: &Config, environment: &Environment) -> PathBuf {
+    StateDir::of(config, &environment.project).root().join("schedule")
+}
+
 /// Returns what is wrong with the backups of an environment; empty where all is well.
-pub(in crate::commands) fn state_of(config: &Config, environment: &Environment) -> Result<Vec<String>, Failure> {
+pub(in crate::commands) fn state_of(config: &Config, environment: &Environment) -> Result<Vec<Problem>, Failure> {
     let store = store_of(config, environment);
     let (all, unreadable) = store.list()?;
     let lines = journal::lines(store.root());
-    let (every, now) = (seconds(config.backup.every), clock::unix_seconds());
-    let mut wrong: Vec<String> = Vec::new();
-    for id in config.databases.keys() {
-        let newest = all.iter().filter(|one| one.is_verified() && one.manifest.database(id).is_some());
-        let newest = newest.map(|one| one.manifest.taken_unix).max();
-        wrong.extend(overdue(&format!("database {id}"), newest, every, now));
-    }
-    for id in config.volumes.keys() {
-        let has = |one: &&Stored| one.is_verified() && one.manifest.volumes.iter().any(|volume| volume.volume == *id);
-        let newest = all.iter().filter(has).map(|one| one.manifest.taken_unix).max();
-        wrong.extend(overdue(&format!("volume {id}"), newest, every, now));
-    }
-    if let Some(place) = config.backup.offsite.as_ref().map(|offsite| offsite.place.url()) {
-        for id in config.databases.keys() {
-            let has = |one: &&Stored| one.note.offsite.is_some() && one.manifest.database(id).is_some();
-            let newest = all.iter().filter(has).map(|one| one.manifest.taken_unix).max();
-            wrong.extend(overdue(&format!("database {id} in {place}"), newest, every, now));
-        }
-        let notes = notes::of(store.root())?;
-        let damaged = notes.iter().filter_map(|(id, read)| Some((id, read.damaged.as_ref()?)));
-        wrong.extend(damaged.map(|(id, why)| format!("the copy of {id} in {place} is damaged: {why}")));
-    }
+    let mut wrong = ages(config, &all);
+    wrong.extend(offsite(config, &all, &lines, store.root())?);
     let first = all.iter().map(|one| one.manifest.taken_unix).min();
     let drilled = journal::last_drill(&lines, config.backup.offsite.is_some()).map(|line| line.at);
-    wrong.extend(drill_overdue(drilled, first, seconds(config.backup.drill), now));
-    let events = [
-        (Event::Backup, "backup"),
-        (Event::Drill, "restore drill"),
-        (Event::Prune, "prune"),
-        (Event::Offsite, "upload"),
-    ];
+    let overdue = drill_overdue(drilled, first, seconds(config.backup.drill), clock::unix_seconds());
+    wrong.extend(overdue.map(|text| Problem::new("restore drill overdue", text)));
+    let events = [(Event::Backup, "backup"), (Event::Drill, "restore drill"), (Event::Prune, "prune")];
     for (event, word) in events {
-        if let Some(line) = journal::last_failure(&lines, event) {
-            wrong.push(format!("the last {word} failed: {}", line.error.clone().unwrap_or_default()));
-        }
+        wrong.extend(journal::last_failure(&lines, event).map(|line| failed(word, line)));
     }
+    wrong.extend(rotation_state(config, environment));
     let damaged = all.iter().filter_map(|one| Some((&one.manifest.id, one.note.damaged.as_ref()?)));
-    wrong.extend(damaged.map(|(id, why)| format!("{id} is damaged: {why}")));
-    wrong.extend(unreadable.iter().map(|error| stagegate_host::error::with_causes(error)));
+    wrong.extend(damaged.map(|(id, why)| Problem::new(format!("{id} damaged"), format!("{id} is damaged: {why}"))));
+    wrong.extend(unreadable.iter().map(|error| Problem::new(error.to_string(), with_causes(error))));
+    Ok(wrong)
+}
+
+/// Returns what is wrong with the removal of old logs, which every environment has.
+pub(in crate::commands) fn rotation_state(config: &Config, environment: &Environment) -> Option<Problem> {
+    let lines = journal::lines(&rotations(config, environment));
+    journal::last_failure(&lines, Event::Rotate).map(|line| failed("log rotation", line))
+}
+
+fn failed(word: &str, line: &Line) -> Problem {
+    let error = line.error.clone().unwrap_or_default();
+    Problem::new(format!("{word} failed"), format!("the last {word} failed: {error}"))
+}
+
+/// Returns which databases and volumes have no verified backup that is young enough.
+fn ages(config: &Config, all: &[Stored]) -> Vec<Problem> {
+    let (every, now) = (seconds(config.backup.every), clock::unix_seconds());
+    let age = |what: String, has: &dyn Fn(&&Stored) -> bool| {
+        let newest = all.iter().filter(|one| one.is_verified()).filter(has).map(|one| one.manifest.taken_unix).max();
+        overdue(&what, newest, every, now).map(|text| Problem::new(format!("{what} overdue"), text))
+    };
+    let databases = config
+        .databases
+        .keys()
+        .filter_map(|id| age(format!("database {id}"), &|one: &&Stored| one.manifest.database(id).is_some()));
+    let volumes = config.volumes.keys().filter_map(|id| {
+        age(format!("volume {id}"), &|one: &&Stored| one.manifest.volumes.iter().any(|volume| volume.volume == *id))
+    });
+    databases.chain(volumes).collect()
+}
+
+/// Returns what is wrong with the copies off this host.
+fn offsite(config: &Config, all: &[Stored], lines: &[Line], root: &Path) -> Result<Vec<Problem>, Failure> {
+    let Some(place) = config.backup.offsite.as_ref().map(|offsite| offsite.place.url()) else {
+        return Ok(Vec::new());
+    };
+    let (every, now, mut wrong) = (seconds(config.backup.every), clock::unix_seconds(), Vec::new());
+    for id in config.databases.keys() {
+        let has = |one: &&Stored| one.note.offsite.is_some() && one.manifest.database(id).is_some();
+        let newest = all.iter().filter(has).map(|one| one.manifest.taken_unix).max();
+        let what = format!("database {id} in {place}");
+        wrong.extend(overdue(&what, newest, every, now).map(|text| Problem::new(format!("{what} overdue"), text)));
+    }
+    let notes = notes::of(root)?;
+    let damaged = notes.iter().filter_map(|(id, read)| Some((id, read.damaged.as_ref()?)));
+    wrong.extend(damaged.map(|(id, why)| {
+        Problem::new(format!("copy of {id} damaged"), format!("the copy of {id} in {place} is damaged: {why}"))
+    }));
+    // Of a backup that is gone, or was copied since, nothing is to be done.
+    let is_open = |line: &&&Line| {
+        let copied = |id: &String| !all.iter().any(|one| one.manifest.id == *id && one.note.offsite.is_none());
+        !line.id.as_ref().is_some_and(copied)
+    };
+    wrong.extend(journal::failures(lines, Event::Offsite).iter().filter(is_open).map(|line| {
+        let of = line.id.as_ref().map_or_else(String::new, |id| format!(" of {id}"));
+        let error = line.error.clone().unwrap_or_default();
+        Problem::new(format!("upload{of} failed"), format!("the last upload{of} failed: {error}"))
+    }));
+    wrong.extend(journal::last_failure(lines, Event::PruneOffsite).map(|line| failed("off-site prune", line)));
     Ok(wrong)
 }

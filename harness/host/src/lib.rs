@@ -12,6 +12,7 @@ pub mod host;
 pub mod http;
 pub mod lock;
 pub mod mounts;
+pub mod notify;
 pub mod owner;
 pub mod paths;
 pub mod probe;

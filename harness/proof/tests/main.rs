@@ -30,6 +30,7 @@ mod promote;
 mod ready;
 mod refuse;
 mod same_schema;
+mod schedule;
 mod schema;
 mod scratch;
 mod scripts;

@@ -1,48 +1,28 @@
 //! What comes last: notifications, and the removal of what is no longer needed.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use stagegate_base::command::Command;
 use stagegate_gate_decide::promotion::{End, Entry, Line, Pruned};
 
 use super::{Run, StepError, on_file};
 use crate::journal;
-use stagegate_host::http::{Http, Request};
+use stagegate_host::{error::with_causes, notify};
 
 /// How many files with records of tests stay.
 const KEPT_RECORDS: usize = 200;
-const NOTIFY_WITHIN: Duration = Duration::from_secs(10);
 
 impl Run {
     /// Hands the run's end to the configured program and URL. Their failure never fails the run.
     pub(super) async fn notify(&mut self) -> Result<(), StepError> {
-        let gate = &self.gate.config.gate;
-        let (command, webhook) = (gate.notify_command.clone(), gate.notify_webhook.clone());
-        if command.is_empty() && webhook.is_none() {
+        let config = &self.gate.config;
+        if !notify::has_receiver(&config.gate) {
             return Ok(());
         }
-        let message = self.message();
-        let mut failures = Vec::new();
-        if let Some((program, args)) = command.split_first()
-            && let Err(error) = self.notify_program(program, args, &message).await
-        {
-            failures.push(error.reason);
-        }
-        if let Some(url) = webhook
-            && let Err(error) = notify_url(&url, &message).await
-        {
-            failures.push(error.reason);
-        }
+        let file = self.dir.join("notification.json");
+        let failures = notify::notify(&self.runner, config, &self.message(), &file).await;
+        let failures: Vec<String> = failures.iter().map(|error| with_causes(error)).collect();
         if failures.is_empty() { Ok(()) } else { Err(StepError::blocked(failures.join("; "))) }
-    }
-
-    async fn notify_program(&self, program: &str, args: &[String], message: &Value) -> Result<(), StepError> {
-        self.save("notification.json", message)?;
-        let path = self.dir.join("notification.json");
-        let file = on_file(&path, std::fs::File::open(&path))?;
-        let command = Command::new(program).args(args.to_vec()).in_dir(self.gate.config.root());
-        Ok(self.runner.run_from_file(&command, NOTIFY_WITHIN, file).await?)
     }
 
     fn message(&self) -> Value {
@@ -136,16 +116,6 @@ fn keep_newest(dir: &std::path::Path, keep: usize) {
     files.truncate(files.len().saturating_sub(keep));
     for old in files {
         let _ = std::fs::remove_file(old);
-    }
-}
-
-async fn notify_url(url: &str, message: &Value) -> Result<(), StepError> {
-    let request = Request::new("POST", "/").header("content-type", "application/json").body(message.to_string());
-    let response = Http::new()?.deadline(NOTIFY_WITHIN).send_url(url, &request).await?;
-    if response.status < 300 {
-        Ok(())
-    } else {
-        Err(StepError::blocked(format!("the webhook responded with status {}", response.status)))
     }
 }
 

@@ -24,6 +24,8 @@ pub enum Event {
     Drill,
     /// A removal of old backups.
     Prune,
+    /// A removal of old copies off this host.
+    PruneOffsite,
     /// A copy elsewhere.
     Offsite,
     /// A removal of old logs and records.
@@ -103,8 +105,43 @@ pub fn last_drill(lines: &[Line], offsite: bool) -> Option<&Line> {
     lines.iter().rfind(counts)
 }
 
+/// Returns the failures of an event that nothing made good since: of each backup its last line, and of what is about none the
+/// last line of all.
+#[must_use]
+pub fn failures(lines: &[Line], event: Event) -> Vec<&Line> {
+    let of: Vec<&Line> = lines.iter().filter(|line| line.event == event).collect();
+    let is_last = |(at, line): &(usize, &&Line)| {
+        of[at + 1..].iter().all(|later| line.id.is_some() && later.id != line.id) && line.error.is_some()
+    };
+    of.iter().enumerate().filter(is_last).map(|(_, line)| *line).collect()
+}
+
 /// Returns the last line of an event, where it tells of a failure.
 #[must_use]
 pub fn last_failure(lines: &[Line], event: Event) -> Option<&Line> {
     lines.iter().rfind(|line| line.event == event).filter(|line| line.error.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(event: Event, id: Option<&str>, error: Option<&str>) -> Line {
+        let (id, error) = (id.map(str::to_owned), error.map(str::to_owned));
+        Line { at: 0, event, id, error, seconds: 0.0, offsite: false }
+    }
+
+    #[test]
+    fn a_failure_stands_until_the_same_backup_goes_well() {
+        let upload = |id, error| line(Event::Offsite, id, error);
+        let mut lines = vec![upload(Some("a"), Some("another file")), upload(None, Some("no place"))];
+        let found = |lines: &[Line]| -> Vec<String> {
+            failures(lines, Event::Offsite).into_iter().filter_map(|line| line.error.clone()).collect()
+        };
+        assert_eq!(found(&lines), ["another file", "no place"]);
+        lines.extend([upload(Some("b"), None), line(Event::Backup, None, Some("no engine"))]);
+        assert_eq!(found(&lines), ["another file"]);
+        lines.push(upload(Some("a"), None));
+        assert!(found(&lines).is_empty());
+    }
 }

@@ -164,7 +164,7 @@ impl Offsite {
                 let dir = path.join(project);
                 files::private_dir(&dir).map_err(|source| file_error("create", &dir, source))?;
                 let store = LocalFileSystem::new_with_prefix(&dir).map_err(|error| failed(&error))?;
-                (Arc::new(store.with_fsync(true)), Key::default())
+                (Arc::new(store.with_fsync(true).with_automatic_cleanup(true)), Key::default())
             }
         };
         Ok(Offsite { store, root, shown, mask })

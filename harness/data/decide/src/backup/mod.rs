@@ -3,6 +3,7 @@
 //! A backup is a folder: the dumps, the configuration, `manifest.json`, and `SHA256SUMS` over all of them, which is written
 //! last. One format for the backup that a promotion makes and for those of `gate backup`.
 
+pub mod alert;
 pub mod archive;
 pub mod offsite;
 pub mod retention;

@@ -3,6 +3,8 @@
 //! A timer asks every 15 minutes. It is this decision that counts, never the timer's own calendar: a machine that was off
 //! catches up at the next tick, and a clock that was set back makes things due at once.
 
+use stagegate_base::exit::Cause;
+
 use super::retention::minute;
 
 /// What the schedule does.
@@ -16,6 +18,8 @@ pub enum Task {
     Drill,
     /// Remove backups that the rules let go.
     Prune,
+    /// Remove copies off this host that the rules let go.
+    PruneOffsite,
     /// Remove logs and records that the rules let go.
     Rotate,
 }
@@ -45,6 +49,24 @@ pub fn due(paces: &[Pace], now: i64) -> Vec<Task> {
     let mut tasks: Vec<Task> = paces.iter().filter(is_due).map(|pace| pace.task).collect();
     tasks.sort();
     tasks
+}
+
+/// Returns the task that failed just before of something that the restore drill needs, too: until that is removed a drill would only
+/// report the same failure again, as if a backup could not be restored. `offsite` where it restores a copy off this host.
+///
+/// A backup that failed of its own database does not stop it: what was backed up earlier can be restored without that one.
+#[must_use]
+pub fn drill_waits_for(failed: &[(Task, Cause)], offsite: bool) -> Option<Task> {
+    // The Engine or no room, no scratch server, or another run that has the store.
+    let of_host = [Cause::Docker, Cause::File, Cause::NotRun, Cause::Locked];
+    // The access key, the service, the mounted folder.
+    let of_place = [Cause::Usage, Cause::Configuration, Cause::Program, Cause::File, Cause::NotRun, Cause::Locked];
+    let concerns = |(task, cause): &&(Task, Cause)| match task {
+        Task::Backup => of_host.contains(cause),
+        Task::Upload => offsite && of_place.contains(cause),
+        _ => false,
+    };
+    failed.iter().find(concerns).map(|(task, _)| *task)
 }
 
 /// Returns in words why the backups of something are overdue: there is none, or the newest is older than one and a half

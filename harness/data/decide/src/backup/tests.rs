@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
 use rstest::rstest;
+use stagegate_base::exit::Cause;
 
 use super::{
     DatabaseDump, MANIFEST, Manifest, SUMS, file_name,
     retention::{Decision, Listed, Policy, decide, minute},
-    schedule::{Pace, Task, drill_overdue, due, overdue},
+    schedule::{Pace, Task, drill_overdue, drill_waits_for, due, overdue},
     sums::{FoundFile, problems, text},
 };
 use crate::DataFacts;
@@ -216,6 +217,25 @@ fn a_backup_is_due_by_its_last_time(#[case] last: Option<i64>, #[case] want: boo
 fn tasks_are_done_in_their_order() {
     let all = [pace(Task::Prune, None, 1), pace(Task::Drill, None, 1), pace(Task::Backup, None, 1)];
     assert_eq!(due(&all, START), [Task::Backup, Task::Drill, Task::Prune]);
+}
+
+#[rstest]
+#[case::nothing_failed(&[], true, None)]
+#[case::database_down(&[(Task::Backup, Cause::Database)], true, None)]
+#[case::dump_differs(&[(Task::Backup, Cause::Blocked)], true, None)]
+#[case::no_engine(&[(Task::Backup, Cause::Docker)], true, Some(Task::Backup))]
+#[case::no_room(&[(Task::Backup, Cause::File)], false, Some(Task::Backup))]
+#[case::no_scratch_server(&[(Task::Backup, Cause::NotRun)], false, Some(Task::Backup))]
+#[case::place_away(&[(Task::Backup, Cause::Database), (Task::Upload, Cause::NotRun)], true, Some(Task::Upload))]
+#[case::place_not_needed(&[(Task::Upload, Cause::NotRun)], false, None)]
+#[case::another_file_there(&[(Task::Upload, Cause::Blocked)], true, None)]
+#[case::prune(&[(Task::Prune, Cause::File)], true, None)]
+fn a_drill_waits_where_what_failed_before_concerns_it(
+    #[case] failed: &[(Task, Cause)],
+    #[case] offsite: bool,
+    #[case] want: Option<Task>,
+) {
+    assert_eq!(drill_waits_for(failed, offsite), want);
 }
 
 #[rstest]

@@ -111,6 +111,7 @@ async fn a_removal_that_was_cut_is_gone_on_with_and_blocks_an_upload_meanwhile()
     world.offsite.upload(&stored).await.unwrap();
     world.offsite.remove(&copy).await.unwrap();
     assert!(world.offsite.contents().await.unwrap() == Contents::default());
+    assert!(!world.there("20260101-000000-0001").exists(), "an empty folder is left");
 }
 
 #[tokio::test]
