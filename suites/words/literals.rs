@@ -12,12 +12,14 @@ use std::{
 use super::{found, glossary, root};
 
 /// Folders whose sources are searched.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 12] = [
     "harness/cli",
     "harness/contract",
     "harness/data",
-    "harness/gate/act",
+    "harness/commands",
+    "harness/gate",
     "harness/host/src",
+    "harness/migration",
     "harness/performance",
     "harness/policy",
     "harness/workflow",

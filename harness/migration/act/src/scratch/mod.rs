@@ -259,7 +259,7 @@ impl Scratch {
         access.dbname(database).application_name("stagegate/scratch").connect_timeout(CONNECT_WITHIN);
         let connecting = tokio::time::timeout(CONNECT_WITHIN, access.connect(NoTls)).await;
         let (client, connection) = connecting
-            .map_err(|_| refused(format!("no answer within {CONNECT_WITHIN:?}")))?
+            .map_err(|_| refused(format!("no response within {CONNECT_WITHIN:?}")))?
             .map_err(|error| refused(said(&error)))?;
         tokio::spawn(connection);
         Ok(client)

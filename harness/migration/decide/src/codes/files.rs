@@ -55,11 +55,11 @@ crate::code::define! {
         "write the value, or try it by the tool itself on a copy";
     META_COMMAND = "meta-command", Required,
         "a command of psql stands in the script",
-        "only psql knows it; this tool sends it to the server, which answers with a syntax error",
+        "only psql knows it; this tool sends it to the server, which rejects it with a syntax error",
         "remove it; pg_dump writes such lines, among them restrict, unrestrict and connect";
     COPY_DATA = "copy-data", Required,
         "COPY .. FROM STDIN with its rows in the script",
-        "this tool sends the rows as SQL, and the server answers with a syntax error",
+        "this tool sends the rows as SQL, and the server rejects them with a syntax error",
         "write INSERT, or dump with pg_dump --inserts";
     UNTERMINATED = "unterminated", Required,
         "a quote, comment or body never ends",
@@ -79,7 +79,7 @@ crate::code::define! {
         "save it without the mark";
     CARRIAGE_RETURNS = "carriage-returns", Info,
         "lines end with CR LF",
-        "a checkout with other line ends has another checksum, and the tool says that the migration was changed",
+        "a checkout with other line ends has another checksum, and the tool reports the migration as changed",
         "write `*.sql text eol=lf` into .gitattributes; leave files that were applied as they are";
     LARGE_FILE = "large-file", Info,
         "the file is larger than 10 MB",
@@ -87,7 +87,7 @@ crate::code::define! {
         "load rows outside of migrations, in batches";
     TRANSACTION_IN_TRANSACTION = "transaction-in-transaction", Warning,
         "a script that the tool wraps in a transaction has its own BEGIN or COMMIT",
-        "its COMMIT ends the tool's transaction: what follows is not taken back on an error, nor is the entry of it",
+        "its COMMIT ends the tool's transaction: what follows is not rolled back on an error, nor is the entry of it",
         "remove them, or mark the script as one without a transaction";
     CONCURRENTLY_IN_TRANSACTION = "concurrently-in-transaction", Required,
         "CONCURRENTLY inside of a transaction",
@@ -99,6 +99,6 @@ crate::code::define! {
         "mark the script as one without a transaction, and let it hold this statement alone";
     SEVERAL_AT_ONCE = "several-at-once", Warning,
         "one run of the command for up applies several migrations",
-        "they are tried together only: which of them does not lead back is not told, and a rollback of one is not tried",
+        "they are tried together only: which of them is not reversible is not reported, and a rollback of one is not tried",
         "name the tool's option that applies one, where it has one; `{version}` and `{name}` stand for the next one";
 }

@@ -28,11 +28,11 @@ pub fn whole_line(whole: &Whole) -> String {
     }
     let left_out = match whole.left_out.len() {
         0 => String::new(),
-        n => format!(" (without {n} that have no usable way back)"),
+        n => format!(" (without {n} that have no usable down migration)"),
     };
     let end = match (&whole.down, &whole.up) {
         (Some((version, _)), _) => format!("stops on the way down at {version}"),
-        (None, Some((version, _))) => format!("stops on the way up again at {version}"),
+        (None, Some((version, _))) => format!("stops in the second up migration at {version}"),
         (None, None) if whole.bottom.is_empty() && whole.top.is_empty() => "leads down and up again".to_owned(),
         (None, None) => {
             format!("ends with {} differences at the bottom, {} at the top", whole.bottom.len(), whole.top.len())

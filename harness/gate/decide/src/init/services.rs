@@ -1,0 +1,199 @@
+//! Which services are checked, at which port and path, and which databases they serve.
+
+use stagegate_base::{compose::Model, lifetime::Lifetime};
+
+use super::{Database, Facts, Kind, Service};
+
+/// Words in the name or command of a service that migrates a database and ends.
+const MIGRATES: [&str; 8] = ["migrate", "migration", "alembic", "flyway", "liquibase", "dbmate", "goose", "sqitch"];
+
+/// Returns the services to check; says of the others why they are left out.
+pub(super) fn services(facts: &Facts, left_out: &mut Vec<String>) -> Vec<Service> {
+    let mut found = Vec::new();
+    for name in facts.model.services() {
+        if Lifetime::of_model(&facts.model, &name) != Lifetime::LongRunning || is_migrator(facts, &name) {
+            continue;
+        }
+        let service = service(facts, &name);
+        match service.port {
+            Some(_) => found.push(service),
+            None => left_out.push(format!(
+                "service `{name}`: no port in the compose files or its image; it is watched (it must run and not \
+                 restart), and nothing is sent to it"
+            )),
+        }
+    }
+    found
+}
+
+fn service(facts: &Facts, name: &str) -> Service {
+    let model = &facts.model;
+    let image = if model.is_built(name) { "built from its Dockerfile".to_owned() } else { model.image(name).to_owned() };
+    let mut service = Service {
+        name: name.to_owned(),
+        kind: kind(model, name),
+        image,
+        port: None,
+        source: String::new(),
+        health: None,
+        health_source: "",
+        contract: None,
+    };
+    match service.kind {
+        Kind::Postgres => service.port = Some(5432),
+        Kind::Redis => service.port = Some(6379),
+        Kind::Other => {
+            let checked = http_of_healthcheck(model, name);
+            (service.port, service.source) = port(facts, name, checked.as_ref().map(|(port, _)| *port));
+            let responses = facts.responses.get(name);
+            let responded = responses.and_then(|responses| responses.health.clone());
+            (service.health, service.health_source) = match (responded, checked) {
+                (Some(path), _) => (Some(path), "returned 2xx just now"),
+                (None, Some((_, path))) if responses.is_none() => (Some(path), "from its healthcheck"),
+                _ => (None, ""),
+            };
+            service.contract = responses.and_then(|responses| responses.contract.clone());
+        }
+    }
+    service
+}
+
+/// Returns the port inside the container, and where it is known from.
+fn port(facts: &Facts, name: &str, checked: Option<u16>) -> (Option<u16>, String) {
+    let published = targets(&facts.model, name, "ports");
+    let exposed = targets(&facts.model, name, "expose");
+    let of_image = facts.exposed.get(name).cloned().unwrap_or_default();
+    let others = |all: &[u16]| {
+        let rest: Vec<String> = all.iter().skip(1).map(ToString::to_string).collect();
+        if rest.is_empty() { String::new() } else { format!("; also {}", rest.join(", ")) }
+    };
+    match (checked, published.as_slice(), exposed.as_slice(), of_image.as_slice()) {
+        (Some(port), ..) => (Some(port), "its healthcheck's".to_owned()),
+        (None, [port, ..], ..) => (Some(*port), format!("published{}", others(&published))),
+        (None, [], [port, ..], _) => (Some(*port), format!("exposed{}", others(&exposed))),
+        (None, [], [], [port]) => (Some(*port), "exposed by its image".to_owned()),
+        _ => (None, String::new()),
+    }
+}
+
+/// Returns the TCP ports of `ports` or `expose` of a service, in the order of the files.
+fn targets(model: &Model, name: &str, key: &str) -> Vec<u16> {
+    let entries = model.json()["services"][name][key].as_array().cloned().unwrap_or_default();
+    let mut found = Vec::new();
+    for entry in entries {
+        let is_tcp = entry["protocol"].as_str().is_none_or(|protocol| protocol == "tcp");
+        let text = entry.as_str().map(|text| text.trim_end_matches("/tcp").to_owned());
+        let number = entry["target"].as_u64().or_else(|| entry.as_u64()).or_else(|| text?.parse().ok());
+        if let Some(port) = number.and_then(|port| u16::try_from(port).ok()).filter(|port| is_tcp && !found.contains(port)) {
+            found.push(port);
+        }
+    }
+    found
+}
+
+/// Returns port and path of the HTTP request that a service's healthcheck sends to itself.
+#[must_use]
+pub fn http_of_healthcheck(model: &Model, name: &str) -> Option<(u16, String)> {
+    if !model.has_healthcheck(name) {
+        return None;
+    }
+    let test = model.json()["services"][name]["healthcheck"]["test"].as_array()?;
+    let text = test.iter().filter_map(|part| part.as_str()).collect::<Vec<_>>().join(" ");
+    let rest = text.split_once("http://")?.1;
+    let url = rest.split(|c: char| c.is_whitespace() || "'\"`|;)&<>".contains(c)).next()?;
+    let (authority, path) = url.split_once('/').map_or((url, ""), |(authority, path)| (authority, path));
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok()?),
+        None => (authority, 80),
+    };
+    let is_itself = ["localhost", "127.0.0.1", "0.0.0.0", "[::1]"].contains(&host) || host == name;
+    let path = path.split('#').next().unwrap_or_default();
+    (is_itself && !url.contains('$')).then(|| (port, format!("/{path}")))
+}
+
+fn kind(model: &Model, name: &str) -> Kind {
+    let image = model.image(name);
+    let repository = image.rsplit('/').next().unwrap_or_default();
+    let repository = repository.split([':', '@']).next().unwrap_or_default();
+    let is = |names: &[&str]| names.iter().any(|name| repository == *name);
+    let has_data = model.json()["services"][name]["volumes"].as_array().is_some_and(|volumes| {
+        let target = |volume: &serde_json::Value| volume["target"].as_str().unwrap_or_default().to_owned();
+        volumes.iter().any(|volume| target(volume).starts_with("/var/lib/postgresql"))
+    });
+    let has_variables = ["POSTGRES_PASSWORD", "POSTGRES_PASSWORD_FILE", "POSTGRES_HOST_AUTH_METHOD"]
+        .iter()
+        .any(|variable| model.variable(name, variable).is_some());
+    if is(&["postgres", "postgresql", "postgis", "pgvector", "timescaledb", "timescaledb-ha"]) || (has_data && has_variables) {
+        Kind::Postgres
+    } else if is(&["redis", "valkey", "keydb", "dragonfly", "redis-stack", "redis-stack-server"]) {
+        Kind::Redis
+    } else {
+        Kind::Other
+    }
+}
+
+/// Returns the databases that hold the product's data.
+pub(super) fn databases(facts: &Facts, services: &[Service], left_out: &mut Vec<String>) -> Vec<Database> {
+    let servers: Vec<&Service> = services.iter().filter(|service| service.kind == Kind::Postgres).collect();
+    let mut found = Vec::new();
+    for server in &servers {
+        let variable = |key: &str| facts.model.variable(&server.name, key).map(|value| value.expose().to_owned());
+        let name = variable("POSTGRES_DB").or_else(|| variable("POSTGRES_USER")).unwrap_or_else(|| "postgres".to_owned());
+        let key = if servers.len() == 1 { "main".to_owned() } else { server.name.clone() };
+        let migrations = migrator(facts, server, left_out);
+        found.push(Database { key, service: server.name.clone(), name, migrations });
+    }
+    if servers.is_empty() {
+        left_out.push("databases: no PostgreSQL service in the compose files; no data is backed up or rehearsed on".to_owned());
+    }
+    found
+}
+
+/// Returns the service that migrates a server's database, where the files show exactly one.
+fn migrator(facts: &Facts, server: &Service, left_out: &mut Vec<String>) -> Option<String> {
+    let all = facts.model.services();
+    let mut found: Vec<String> = all.into_iter().filter(|name| migrates(facts, name, &server.name)).collect();
+    match found.len() {
+        0 => {
+            left_out.push(format!(
+                "migrations of `{}`: no service that runs once and migrates; if the product migrates when it starts, \
+                 leave it so, else name the service in `migrations`",
+                server.name
+            ));
+            None
+        }
+        1 => found.pop(),
+        _ => {
+            left_out.push(format!(
+                "migrations of `{}`: `{}` may each be the one; name it in `migrations`",
+                server.name,
+                found.join("`, `")
+            ));
+            None
+        }
+    }
+}
+
+/// Tells whether a service migrates the database of `server`: it needs that one and nothing else.
+fn migrates(facts: &Facts, name: &str, server: &str) -> bool {
+    let needs: Vec<String> = facts.model.json()["services"][name]["depends_on"]
+        .as_object()
+        .map(|needs| needs.keys().cloned().collect())
+        .unwrap_or_default();
+    is_migrator(facts, name) && needs == [server]
+}
+
+/// Tells whether a service migrates and ends, by its shape and its words.
+fn is_migrator(facts: &Facts, name: &str) -> bool {
+    let service = &facts.model.json()["services"][name];
+    let part = |key: &str| match &service[key] {
+        serde_json::Value::Array(parts) => parts.iter().filter_map(|part| part.as_str()).collect::<Vec<_>>().join(" "),
+        other => other.as_str().unwrap_or_default().to_owned(),
+    };
+    let text = format!("{name} {} {}", part("command"), part("entrypoint")).to_lowercase();
+    let serves = facts.model.publishes(name) || facts.model.has_healthcheck(name);
+    let restarts = ["always", "unless-stopped"].contains(&service["restart"].as_str().unwrap_or_default());
+    // `migrate && serve` is a service that migrates when it starts.
+    let goes_on = text.contains("&&") && Lifetime::of_model(&facts.model, name) == Lifetime::LongRunning;
+    !serves && !restarts && !goes_on && MIGRATES.iter().any(|word| text.contains(word))
+}

@@ -1,0 +1,145 @@
+//! The proposed file's text.
+
+use std::fmt::Write as _;
+
+use super::{Database, Facts, Kind, Service, project_name};
+
+/// Writes the file.
+pub(super) fn of(
+    facts: &Facts,
+    environment: &str,
+    services: &[Service],
+    databases: &[Database],
+    left_out: &mut Vec<String>,
+) -> String {
+    let name = project_name(&facts.name);
+    let mut text = format!(
+        "# Proposed by `gate init` from the compose files and from what runs here. docs/stagegate.toml has every key.\n\n\
+         [project]\nname = {}\n",
+        quoted(&name)
+    );
+    environments(&mut text, facts, &name, environment);
+    text += "\n# Services that requests are sent to. The others are watched all the same: they must run and not restart.\n";
+    for service in services {
+        one_service(&mut text, service);
+    }
+    contracts(&mut text, facts, services);
+    for database in databases {
+        one_database(&mut text, database);
+    }
+    if let [database] = databases {
+        migrations(&mut text, facts, database, left_out);
+    }
+    text
+}
+
+fn environments(text: &mut String, facts: &Facts, name: &str, environment: &str) {
+    if let Some(file) = &facts.env_file {
+        let _ = write!(
+            text,
+            "\n# The temporary copy that `gate test` starts when no environment is named.\n[environments.ephemeral]\nenv_file = {}\n",
+            quoted(file)
+        );
+    }
+    let _ = write!(text, "\n# The stack of this folder, as `docker compose up` starts it.\n[environments.{environment}]\n");
+    if let Some(project) = facts.running.as_ref().filter(|project| **project != format!("{name}-{environment}")) {
+        let _ = writeln!(text, "project = {}    # the compose project that runs here", quoted(project));
+    }
+    if let Some(file) = &facts.env_file {
+        let _ = writeln!(text, "env_file = {}", quoted(file));
+    }
+    let _ = write!(
+        text,
+        "\n# A promotion goes from one environment to the next. Each has a folder, which gate creates, and an env file with\n\
+         # ports and passwords of its own. Write the env files, then take the `#` away.\n\
+         #[environments.staging]\n#workdir = {}\n#env_file = \".env.staging\"\n\n\
+         #[environments.production]\n#workdir = {}\n#env_file = \".env.production\"\n#protected = true\n",
+        quoted(&format!("../{name}-staging")),
+        quoted(&format!("../{name}-production")),
+    );
+}
+
+fn one_service(text: &mut String, service: &Service) {
+    let _ = write!(text, "\n[services.{}]    # {}\n", key(&service.name), service.image);
+    match service.kind {
+        Kind::Postgres => *text += "kind = \"postgres\"\n",
+        Kind::Redis => *text += "kind = \"redis\"\n",
+        Kind::Other => {
+            if let Some(port) = service.port {
+                let _ = writeln!(text, "port = {port}    # {}", service.source);
+            }
+            match &service.health {
+                Some(path) => {
+                    let _ = writeln!(text, "health = {}    # {}", quoted(path), service.health_source);
+                }
+                None => *text += "#health = \"/healthz\"    # a path that returns 2xx; without it only the port is tested\n",
+            }
+            if let Some(path) = &service.contract {
+                let _ = writeln!(
+                    text,
+                    "#served_contract = {}    # it serves an OpenAPI document; with this key every operation of it is called",
+                    quoted(path)
+                );
+            }
+        }
+    }
+}
+
+fn contracts(text: &mut String, facts: &Facts, services: &[Service]) {
+    let http: Vec<&Service> = services.iter().filter(|service| service.kind == Kind::Other).collect();
+    if facts.contracts.is_empty() || http.is_empty() {
+        return;
+    }
+    let files: Vec<String> = facts.contracts.iter().map(|file| quoted(file)).collect();
+    let _ = write!(
+        text,
+        "\n# OpenAPI documents of this folder: {}. Set `contract` in the table of the service that each describes\n\
+         # (its operations are called then, and a release that breaks callers is blocked).\n",
+        files.join(", ")
+    );
+}
+
+fn one_database(text: &mut String, database: &Database) {
+    let _ = write!(
+        text,
+        "\n# Data that is backed up, rehearsed on and restored.\n[databases.{}]\nservice = {}\nname = {}\n",
+        key(&database.key),
+        quoted(&database.service),
+        quoted(&database.name)
+    );
+    if let Some(service) = &database.migrations {
+        let _ = writeln!(text, "migrations = {}    # runs once, and applies the migrations", quoted(service));
+    }
+}
+
+fn migrations(text: &mut String, facts: &Facts, database: &Database, left_out: &mut Vec<String>) {
+    let [(folder, tool)] = facts.migrations.as_slice() else {
+        if facts.migrations.len() > 1 {
+            let all: Vec<String> = facts.migrations.iter().map(|(folder, tool)| format!("`{folder}` ({tool})")).collect();
+            left_out.push(format!(
+                "tests of migrations: {} may each be the folder; name it in `source` of [migrations.{}]",
+                all.join(", "),
+                database.key
+            ));
+        }
+        return;
+    };
+    let _ = write!(
+        text,
+        "\n# Each migration is tested up, down and up again on a scratch server.\n[migrations.{}]\nsource = {}\ntool = {}\n",
+        key(&database.key),
+        quoted(folder),
+        quoted(&tool.to_string())
+    );
+}
+
+/// Writes a text as TOML.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
+/// Writes a key as TOML.
+fn key(name: &str) -> String {
+    let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    if is_bare { name.to_owned() } else { quoted(name) }
+}
