@@ -144,7 +144,7 @@ fn left(left: &[Left]) -> String {
 }
 
 /// Shows on a terminal what is being done; the line is written over when it ended.
-fn while_it_lasts(what: &str) {
+pub(crate) fn while_it_lasts(what: &str) {
     if std::io::stderr().is_terminal() {
         let _ = write!(std::io::stderr(), "\r\u{1b}[2K...  {}", one_line(what));
         let _ = std::io::stderr().flush();

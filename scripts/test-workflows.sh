@@ -19,4 +19,4 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-logged "$environment" workflows "$GATE" test --env "$environment" workflows "${options[@]}"
+logged "$environment" workflows "$GATE" test --env "$environment" workflows --verbose "${options[@]}"

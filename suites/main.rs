@@ -77,7 +77,7 @@ fn tested(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     drop(entered);
     let left = runtime.block_on(run.finish());
     if let Some(records) = left.records {
-        tell(&format!("records: {}", records.display()));
+        tell(&format!("records, with all that each check found: {}", records.display()));
     }
     let interrupted = || ExitCode::from(Exit::Interrupted.code());
     Ok(if left.is_interrupted { interrupted() } else { conclusion.exit_code() })
@@ -87,17 +87,16 @@ fn test(runtime: Arc<Runtime>, run: Arc<SuiteRun>, trial: Trial) -> libtest_mimi
     libtest_mimic::Trial::ignorable_test(trial.name.clone(), move || ended(&runtime.block_on(run.check(&trial))))
 }
 
-/// Translates a record to what libtest knows. A failure that holds no release fails no test either: it is told, as
-/// ignored. What could not be asked fails whatever it weighs: a run without Docker must not end well.
+/// Translates a record to what libtest knows. A failure that blocks no release fails no test either: libtest prints it as
+/// ignored, with what is wrong. What could not be run fails whatever its severity: a run without Docker must not end well.
 fn ended(record: &Record) -> Result<Completion, Failed> {
-    let text = terminal::record(record, Colour::Plain);
+    let failed = || Err(Failed::from(terminal::record(record, Colour::Plain).trim_end()));
     match (record.status, record.severity) {
         (Status::Pass, _) => Ok(Completion::Completed),
         (Status::Skip, _) => Ok(Completion::ignored_with(&record.message)),
-        (Status::Broken, _) | (Status::Fail, Severity::Required) => Err(Failed::from(text.trim_end())),
-        (Status::Fail, Severity::Warning | Severity::Info) => {
-            tell(text.trim_end());
-            Ok(Completion::ignored_with(&record.message))
+        (Status::Broken, _) | (Status::Fail, Severity::Required) => failed(),
+        (Status::Fail, severity @ (Severity::Warning | Severity::Info)) => {
+            Ok(Completion::ignored_with(format!("{}: {}", severity.label(), record.message)))
         }
     }
 }

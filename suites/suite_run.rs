@@ -14,7 +14,7 @@ use std::{
 use futures_util::{StreamExt, stream};
 use stagegate_base::{
     config::{Config, EPHEMERAL, Environment},
-    record::{Outcome, Planned, Record, Status},
+    record::{INTERRUPTED, Outcome, Planned, Record},
 };
 use stagegate_host::{
     engine::Engine, error::with_causes, paths::StateDir, process::Runner, project::Project, signal::Signals,
@@ -28,9 +28,6 @@ use crate::{
     session::Session,
     trial::Trial,
 };
-
-/// Why a check has no result where a signal ended the run.
-pub const INTERRUPTED: &str = "not run: interrupted";
 
 /// What the suites run against.
 pub enum Target {
@@ -97,7 +94,7 @@ impl SuiteRun {
             trials.into_iter().enumerate().map(|(place, trial)| async move { (place, self.check(&trial).await) });
         let mut ended = stream::iter(checks).buffer_unordered(AT_A_TIME);
         while let Some((place, record)) = ended.next().await {
-            if !is_interrupted(&record) {
+            if !record.is_interrupted() {
                 on_record(&record);
             }
             records.push((place, record));
@@ -229,12 +226,6 @@ impl SuiteRun {
         let failed = |error| (self.options.notice)(&format!("records are not kept: {}: {error}", dir.display()));
         Records::open(&dir, &Records::name_of_run()).map_err(failed).ok()
     }
-}
-
-/// Returns whether a record is of a check that a signal kept from running.
-#[must_use]
-pub fn is_interrupted(record: &Record) -> bool {
-    record.status == Status::Skip && record.message == INTERRUPTED
 }
 
 /// Returns which checks have to leave a record, and their severity.

@@ -1,6 +1,6 @@
-//! `gate test`: the suites, told as they end, judged at the end.
+//! `gate test`: the suites, shown as they end, judged at the end.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use stagegate_base::{
     config::{Config, EPHEMERAL, Environment},
@@ -8,7 +8,10 @@ use stagegate_base::{
     record::Record,
 };
 use stagegate_gate_decide::{
-    report,
+    report::{
+        self,
+        terminal::{Detail, Live},
+    },
     verdict::{interrupted, verdict},
 };
 use stagegate_host::{
@@ -25,6 +28,7 @@ use super::output::{self, colour};
 use crate::{
     ask, cli,
     failure::{Failure, give, give_document, say},
+    progress,
 };
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, Failure> {
@@ -52,8 +56,10 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
         ));
     }
     let started = stagegate_host::clock::now();
-    let (records, left) = checked(config, environment, &trials, (full_load, !args.output.takes_stdout())).await;
     let planned = planned(config, &trials);
+    let detail = if args.verbose { Detail::Everything } else { Detail::Findings };
+    let live = (!args.output.takes_stdout()).then(|| Live::new(&planned, detail));
+    let (records, left) = checked(config, environment, &trials, full_load, live).await;
     let run = report::Run {
         environment: environment.name.clone(),
         release: release::deployed(&StateDir::of(config, &environment.project))?.map(|deployed| deployed.release.name),
@@ -64,7 +70,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
         },
         records,
     };
-    written(&run, &args.output)?;
+    written(&run, &args.output, detail)?;
     Ok(if left.is_interrupted { Exit::Interrupted } else { run.verdict.exit() })
 }
 
@@ -75,32 +81,49 @@ fn on_majors(config: &Arc<Config>, majors: &[u32]) -> Option<Arc<Config>> {
     (!majors.is_empty()).then(|| Arc::new(changed))
 }
 
-/// Runs the checks; what ran until a signal came is kept.
+/// Runs the checks, and shows them as they end where `live` has their lines; what ran until a signal came is kept.
 async fn checked(
     config: &Arc<Config>,
     environment: &Environment,
     trials: &[Trial],
-    (full_load, tell): (bool, bool),
+    full_load: bool,
+    mut live: Option<Live>,
 ) -> (Vec<Record>, Left) {
     super::report_shell(environment);
     let signals = Some(signal::listen(Again::Ends));
-    let options = RunOptions { soak: None, full_load, keeps_records: true, signals, notice: say };
+    let options = RunOptions { soak: None, full_load, keeps_records: true, signals, notice };
     let run = SuiteRun::new(Arc::clone(config), Target::Environment(environment.clone()), options);
-    let mut live = report::terminal::Live::default();
+    let (mut ended, began) = (0, Instant::now());
     let on_record = |record: &Record| {
-        if tell {
-            give(&live.record(record, colour()));
+        ended += 1;
+        if let Some(live) = &mut live {
+            show(&live.record(record, began.elapsed(), colour()));
+            progress::while_it_lasts(&format!("{ended} of {} checks", trials.len()));
         }
     };
     let records = run.all(trials.to_vec(), on_record).await;
+    show(&live.map(|live| live.rest(colour())).unwrap_or_default());
     (records, run.finish().await)
 }
 
-fn written(run: &report::Run, args: &cli::Output) -> Result<(), Failure> {
+/// Shows lines in the place of the one that is written over.
+fn show(text: &str) {
+    progress::clear();
+    if !text.is_empty() {
+        give(text);
+    }
+}
+
+fn notice(text: &str) {
+    progress::clear();
+    say(text);
+}
+
+fn written(run: &report::Run, args: &cli::Output, detail: Detail) -> Result<(), Failure> {
     if args.json {
         give_document(&report::json::text(run)?);
     } else if !args.takes_stdout() {
-        give(&report::terminal::summary(run, colour()));
+        give(&report::terminal::end(run, detail, colour()));
     }
     output::to(args.junit.as_deref(), &report::junit::text(run))?;
     output::to(args.markdown.as_deref(), &report::markdown::text(run))?;

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::finding::Finding;
 pub use crate::severity::Severity;
 
+/// Why a check has no result where a signal ended the run.
+pub const INTERRUPTED: &str = "not run: interrupted";
+
 /// What became of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -114,6 +117,12 @@ impl Record {
         }
         record.findings.iter_mut().for_each(|finding| finding.severity = severity);
         record
+    }
+
+    /// Returns whether a signal kept the check from running.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.status == Status::Skip && self.message == INTERRUPTED
     }
 
     /// Returns the suite's name, the first part of the trial's.

@@ -24,6 +24,9 @@ pub struct Test {
     /// List the checks without running them
     #[arg(long)]
     pub list: bool,
+    /// Print each check with all that it found, not only the suites and what failed
+    #[arg(long, short)]
+    pub verbose: bool,
     #[command(flatten)]
     pub output: Output,
 }

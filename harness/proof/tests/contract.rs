@@ -48,9 +48,9 @@ fn asked_and_accepted(world: &World) {
     let listed = |environment: &str| world.gate_ok(&["test", "--env", environment, "--list", "contracts"]);
     assert!(listed("staging").contains("contracts::api::probe_post_orders"));
     assert!(!listed("production").contains("probe_"));
-    let asked = world.gate_ok(&["test", "--env", "staging", "contracts"]);
+    let asked = world.gate_ok(&["test", "--env", "staging", "contracts", "--verbose"]);
     assert!(asked.contains("PASS contracts::api::probe_post_orders"), "{asked}");
     world.gate_ok(&["accept", "contracts::api", "--env", "staging"]);
-    let compared = world.gate_ok(&["test", "--env", "staging", "contracts::api::shapes"]);
+    let compared = world.gate_ok(&["test", "--env", "staging", "contracts::api::shapes", "--verbose"]);
     assert!(compared.contains("PASS contracts::api::shapes"), "{compared}");
 }

@@ -109,7 +109,7 @@ fn an_environment_that_is_down_is_one_failure_with_the_next_command() {
     let down = small.gate(&["down", "--env", "staging", "--yes"]);
     assert_eq!(down.code, Some(0), "{}", down.text);
     let test = small.gate(&["test", "--env", "staging"]);
-    let failed: Vec<&str> = test.text.lines().filter(|line| line.starts_with("FAIL")).collect();
+    let failed: Vec<&str> = test.text.lines().filter(|line| line.starts_with("FAIL") && line.contains("::")).collect();
     assert_eq!(failed.len(), 1, "{}", test.text);
     assert!(test.text.contains("gate up --env staging"), "{}", test.text);
     assert_eq!(test.code, Some(3), "{}", test.text);

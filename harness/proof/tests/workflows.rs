@@ -190,7 +190,7 @@ impl Shop {
     }
 
     fn ask(&self, which: &str) -> Ended {
-        self.0.gate(&["test", "--env", "staging", which])
+        self.0.gate(&["test", "--env", "staging", which, "--verbose"])
     }
 
     /// Changes the configuration.
@@ -350,7 +350,7 @@ async fn with_faults(shop: &Shop) {
     fs::write(shop.file("contracts/web.json"), CONTRACT).unwrap();
     let section = "[services.web]\n";
     shop.configure(section, &format!("{section}{WITH_LOGIN}"));
-    let ended = shop.0.gate(&["test", "--env", "staging", "workflows", "contracts::web"]);
+    let ended = shop.0.gate(&["test", "--env", "staging", "workflows", "contracts::web", "--verbose"]);
     assert_eq!(ended.code, Some(3), "{}", ended.text);
     assert!(ended.text.contains("PASS contracts::web::get_mine"), "{}", ended.text);
     assert_told(&ended, "order", &["FAIL", "`see it as a row`", "order.toml:15", "not met after 3.", "$[0]"]);

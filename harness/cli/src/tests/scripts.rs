@@ -150,10 +150,10 @@ const CALLS: [(&str, &str, &[&str]); 31] = [
         "staging --from production",
         &["compare production staging", "promote --from production --to staging --plan"],
     ),
-    ("test-workflows.sh", "", &["test --env staging workflows"]),
-    ("test-workflows.sh", "--staging", &["test --env staging workflows"]),
-    ("test-workflows.sh", "--production --json", &["test --env production workflows --json"]),
-    ("test-workflows.sh", "--env laptop", &["test --env laptop workflows"]),
+    ("test-workflows.sh", "", &["test --env staging workflows --verbose"]),
+    ("test-workflows.sh", "--staging", &["test --env staging workflows --verbose"]),
+    ("test-workflows.sh", "--production --json", &["test --env production workflows --verbose --json"]),
+    ("test-workflows.sh", "--env laptop", &["test --env laptop workflows --verbose"]),
 ];
 
 #[test]

@@ -20,6 +20,8 @@ const REASONS: usize = 3;
 /// How long each may be, in characters.
 const REASON_LENGTH: usize = 240;
 
+/// Why nothing can be said where no check ran.
+const NO_CHECK: &str = "no check ran";
 /// From this number on trials that share a reason are told together.
 const MANY: usize = 3;
 
@@ -57,6 +59,9 @@ pub struct Verdict {
     pub kind: VerdictKind,
     /// One line a reason, the gravest first.
     pub reasons: Vec<String>,
+    /// Those of the reasons that the record of no check holds: that none ran, that some left no record, a signal.
+    #[serde(skip)]
+    pub general: Vec<String>,
     /// How many trials ended how.
     pub counts: Counts,
     /// The readiness score: share of what passed, 0 to 100, weighed as the configuration says. `None` where too little
@@ -130,8 +135,15 @@ impl Verdict {
     /// Returns the verdict of a run that could not even begin.
     #[must_use]
     pub fn unknown(reason: String) -> Self {
-        let (kind, reasons) = (VerdictKind::Inconclusive, vec![reason]);
-        Verdict { kind, reasons, counts: Counts::default(), score: None, band: None, tally: Tally::default() }
+        Verdict {
+            kind: VerdictKind::Inconclusive,
+            reasons: vec![reason.clone()],
+            general: vec![reason],
+            counts: Counts::default(),
+            score: None,
+            band: None,
+            tally: Tally::default(),
+        }
     }
 
     /// Returns in one line why the run blocks a release: the gravest reasons, how many there are, and how to see all.
@@ -168,7 +180,8 @@ fn shortened(reason: &str) -> String {
 #[must_use]
 pub fn verdict(records: &[Record], planned: &[Planned], policy: &Readiness) -> Verdict {
     let missing = missing(records, planned);
-    let (vetoes, doubts) = (vetoes(records), doubts(records, &missing));
+    let absent = did_not_run(&missing);
+    let (vetoes, doubts) = (vetoes(records), not_asked(records).into_iter().chain(absent.clone()).collect::<Vec<_>>());
     let kind = match (vetoes.is_empty(), doubts.is_empty() && !records.is_empty()) {
         (false, _) => VerdictKind::Hold,
         (true, false) => VerdictKind::Inconclusive,
@@ -176,9 +189,10 @@ pub fn verdict(records: &[Record], planned: &[Planned], policy: &Readiness) -> V
     };
     let reasons = match kind {
         VerdictKind::Promote => passed(records),
-        _ if records.is_empty() => std::iter::once("no check ran".to_owned()).chain(doubts).collect(),
+        _ if records.is_empty() => std::iter::once(NO_CHECK.to_owned()).chain(doubts).collect(),
         _ => vetoes.into_iter().chain(doubts).collect(),
     };
+    let general = records.is_empty().then(|| NO_CHECK.to_owned()).into_iter().chain(absent).collect();
     let weighed = || weigh(records, &missing, policy).score(policy);
     let score = if kind == VerdictKind::Inconclusive { None } else { weighed() };
     let band = match kind {
@@ -186,7 +200,7 @@ pub fn verdict(records: &[Record], planned: &[Planned], policy: &Readiness) -> V
         _ => score.map(|score| band(score, policy)),
     };
     let tally = Tally::of(records, &missing, policy.ready);
-    Verdict { kind, reasons, counts: counts(records, missing.len()), score, band, tally }
+    Verdict { kind, reasons, general, counts: counts(records, missing.len()), score, band, tally }
 }
 
 /// Judges a run that a signal ended: what failed until then is reported, and nothing can be said of the rest.
@@ -194,8 +208,9 @@ pub fn verdict(records: &[Record], planned: &[Planned], policy: &Readiness) -> V
 pub fn interrupted(records: &[Record], planned: &[Planned], policy: &Readiness) -> Verdict {
     let ran = records.iter().filter(|record| record.status != Status::Skip).count();
     let first = format!("interrupted: {ran} of {} ran", counted(records.len(), "check"));
-    let reasons = std::iter::once(first).chain(vetoes(records)).collect();
-    Verdict { kind: VerdictKind::Inconclusive, reasons, score: None, band: None, ..verdict(records, planned, policy) }
+    let reasons = std::iter::once(first.clone()).chain(vetoes(records)).collect();
+    let (kind, general) = (VerdictKind::Inconclusive, vec![first]);
+    Verdict { kind, reasons, general, score: None, band: None, ..verdict(records, planned, policy) }
 }
 
 fn missing<'a>(records: &[Record], planned: &'a [Planned]) -> Vec<&'a Planned> {
@@ -209,8 +224,8 @@ fn vetoes(records: &[Record]) -> Vec<String> {
     failed.map(|record| told(record, "failed")).collect()
 }
 
-/// Tells the required trials that did not run.
-fn doubts(records: &[Record], missing: &[&Planned]) -> Vec<String> {
+/// Returns the required checks whose records say that they did not run, with the reasons.
+fn not_asked(records: &[Record]) -> Vec<String> {
     let required = records.iter().filter(|record| record.severity == Severity::Required);
     let not_asked = required.filter_map(|record| {
         let what = match record.status {
@@ -220,15 +235,13 @@ fn doubts(records: &[Record], missing: &[&Planned]) -> Vec<String> {
         };
         Some((record.trial.as_str(), what, record.message.clone()))
     });
-    let absent: Vec<&str> = missing
-        .iter()
-        .filter(|planned| planned.severity == Severity::Required)
-        .map(|planned| planned.trial.as_str())
-        .collect();
-    grouped(not_asked.collect()).into_iter().chain(did_not_run(&absent)).collect()
+    grouped(not_asked.collect())
 }
 
-fn did_not_run(checks: &[&str]) -> Vec<String> {
+/// Returns the required checks that left no record.
+fn did_not_run(missing: &[&Planned]) -> Vec<String> {
+    let required = missing.iter().filter(|planned| planned.severity == Severity::Required);
+    let checks: Vec<&str> = required.map(|planned| planned.trial.as_str()).collect();
     match checks.len() {
         count if count < MANY => checks.iter().map(|check| format!("{check} did not run")).collect(),
         count => vec![format!("{count} required checks did not run ({}, ..)", checks[0])],
@@ -251,10 +264,14 @@ fn grouped(reasons: Vec<(&str, &str, String)>) -> Vec<String> {
 }
 
 fn told(record: &Record, what: &str) -> String {
-    // A message may say it already.
+    format!("{} {what}: {}", record.trial, in_a_line(record))
+}
+
+/// Returns what a record reports, with its first finding unless the message has it.
+pub(crate) fn in_a_line(record: &Record) -> String {
     let first = record.findings.first().filter(|f| !record.message.contains(&f.found));
     let first = first.map(|f| format!(" ({}: expected {}, got {})", f.place.object, f.expected, f.found));
-    format!("{} {what}: {}{}", record.trial, record.message, first.unwrap_or_default())
+    format!("{}{}", record.message, first.unwrap_or_default())
 }
 
 fn passed(records: &[Record]) -> Vec<String> {

@@ -1,11 +1,16 @@
+use std::time::Duration;
+
 use insta::Settings;
 use rstest::rstest;
 
-use super::{Run, github, html, json, junit, markdown, terminal};
+use super::{
+    Run, github, html, json, junit, markdown,
+    terminal::{self, Colour, Detail, Live},
+};
 use crate::verdict::verdict;
 use stagegate_base::{
     finding::Finding,
-    record::{Evidence, Outcome, Planned, Record, Severity},
+    record::{Evidence, INTERRUPTED, Outcome, Planned, Record, Severity},
 };
 
 fn fail(message: &str, findings: &[(&str, &str, &str)], evidence: &[(&str, &str)]) -> Outcome {
@@ -79,17 +84,81 @@ fn hostile() -> Run {
     run
 }
 
+/// Writes a run as `gate test` prints it, its checks one after the other.
+fn printed(run: &Run, planned: &[Planned], detail: Detail, colour: Colour) -> String {
+    let mut live = Live::new(planned, detail);
+    let mut at = Duration::ZERO;
+    let lines = run.records.iter().filter(|record| !record.is_interrupted()).map(|record| {
+        at += Duration::from_millis(record.duration_ms);
+        live.record(record, at, colour)
+    });
+    lines.collect::<String>() + &live.rest(colour) + &terminal::end(run, detail, colour)
+}
+
+fn terminal(run: &Run, detail: Detail) -> String {
+    let of = |record: &Record| Planned { trial: record.trial.clone(), severity: record.severity };
+    printed(run, &run.records.iter().map(of).collect::<Vec<_>>(), detail, Colour::Plain)
+}
+
 #[test]
-fn a_reason_that_kept_many_checks_from_running_is_told_once() {
-    let mut live = terminal::Live::default();
-    let mut told = |name: &str, reason: &str| {
-        let broken = record(name, Severity::Required, 0, Outcome::Broken(reason.to_owned()));
-        live.record(&broken, terminal::Colour::Plain)
-    };
+fn a_reason_that_kept_many_checks_from_running_is_shown_once() {
     let reason = "env file .env does not exist";
-    assert_eq!(told("health::a::state", reason), "BROKEN health::a::state (0.00 s)\n  env file .env does not exist\n");
-    assert_eq!(told("health::b::state", reason), "BROKEN health::b::state (0.00 s) same reason as health::a::state\n");
-    assert!(told("health::c::state", "another one").contains("another one"));
+    let broken = |name: &str, reason: &str| record(name, Severity::Required, 0, Outcome::Broken(reason.to_owned()));
+    let records = vec![broken("health::a::state", reason), broken("health::b::state", reason), broken("a::b::c", "x")];
+    let run = run(records, &[]);
+    let all = terminal(&run, Detail::Everything);
+    assert!(all.starts_with(
+        "BROKEN health::a::state (0.00 s)\n  env file .env does not exist\nBROKEN health::b::state (0.00 s) same reason as health::a::state\n"
+    ));
+    assert!(all.contains("\nBROKEN a::b::c (0.00 s)\n  x\n"), "{all}");
+    let findings = terminal(&run, Detail::Findings);
+    assert!(findings.contains("\nBROKEN health::a::state and 1 more\n  env file .env does not exist\n"), "{findings}");
+    assert_eq!(findings.matches(reason).count(), 1, "{findings}");
+}
+
+#[test]
+fn of_a_run_that_a_signal_ended_each_suite_has_its_line_and_the_reason_is_shown_once() {
+    let pass = |name: &str| record(name, Severity::Required, 10, Outcome::Pass(String::new()));
+    let stopped = |name: &str| record(name, Severity::Required, 0, Outcome::Skip(INTERRUPTED.to_owned()));
+    let records = vec![pass("health::a::state"), pass("policy::a::b"), stopped("policy::a::c"), stopped("z::a::c")];
+    let mut run = run(records, &[]);
+    run.verdict = crate::verdict::interrupted(&run.records, &[], &stagegate_base::config::Readiness::default());
+    let text = terminal(&run, Detail::Findings);
+    let want = "PASS   health      1/1     0.0 s\nSKIP   policy      1/2     0.0 s  1 not run\nSKIP   z           0/1     0.0 s  1 not run\n\n\
+        INCONCLUSIVE staging 2.15.0: 2/4 required, 2 not run\n  interrupted: 2 of 4 checks ran\nagain: gate test --env staging\n";
+    assert_eq!(text, want);
+}
+
+#[test]
+fn what_is_down_because_of_a_failure_is_counted_and_not_listed() {
+    let down = |name: &str| record(name, Severity::Required, 0, Outcome::Skip("`staging` is down".to_owned()));
+    let failed = record("health::stack::running", Severity::Required, 1, Outcome::fail("0 of 3 containers run"));
+    let text = terminal(&run(vec![failed, down("health::a::b"), down("z::a::b")], &[]), Detail::Findings);
+    assert_eq!(text.matches("staging` is down").count(), 0, "{text}");
+    assert!(text.contains("\nBLOCKED staging 2.15.0: 0/3 required, 2 not run"), "{text}");
+    assert!(text.ends_with("again: gate test --env staging health::stack::running\n"), "{text}");
+}
+
+#[test]
+fn a_healthy_run_of_many_checks_is_a_line_a_suite_with_each_warning_in_one() {
+    let pass =
+        |i: usize| record(&format!("s{}::a::c{i}", i % 9), Severity::Required, 1, Outcome::Pass("seen".to_owned()));
+    let found = [("api", "1", "2"), ("web", "1", "2")];
+    let warning = |i: usize| record(&format!("s1::b::w{i}"), Severity::Warning, 1, fail("wrong", &found, &[]));
+    let notice = |i: usize| record(&format!("s2::b::n{i}"), Severity::Info, 1, fail("odd", &found, &[]));
+    let records = (0..100).map(pass).chain((0..10).map(warning)).chain((0..3).map(notice)).collect();
+    let run = run(records, &[]);
+    let text = terminal(&run, Detail::Findings);
+    assert_eq!(text.lines().count(), 9 + 1 + 10 + 1 + 2, "{text}");
+    assert!(text.contains("\nWARN s1::b::w0: wrong (api: expected 1, got 2) (and 1 more)\n"), "{text}");
+    assert!(
+        text.ends_with(
+            "10 warnings, 3 notices. Score 95 (promotion needs 90)\ndetails: gate test --env staging --verbose\n"
+        ),
+        "{text}"
+    );
+    let all = terminal(&run, Detail::Everything);
+    assert!(all.contains("NOTE s2::b::n0") && all.contains("  hint: ") && !all.contains("--verbose"), "{all}");
 }
 
 fn sound() -> Run {
@@ -115,7 +184,8 @@ fn compare(name: &str, text: &str) {
 #[case::nothing("nothing", nothing())]
 fn a_run_reads_as_reviewed(#[case] name: &str, #[case] run: Run) {
     let formats = [
-        ("terminal", terminal::text(&run, terminal::Colour::Plain)),
+        ("terminal", terminal(&run, Detail::Findings)),
+        ("verbose", terminal(&run, Detail::Everything)),
         ("json", json::text(&run).unwrap()),
         ("junit", junit::text(&run)),
         ("markdown", markdown::text(&run)),
@@ -128,7 +198,8 @@ fn a_run_reads_as_reviewed(#[case] name: &str, #[case] run: Run) {
 }
 
 #[rstest]
-#[case::terminal(terminal::text(&hostile(), terminal::Colour::Plain))]
+#[case::terminal(terminal(&hostile(), Detail::Findings))]
+#[case::verbose(terminal(&hostile(), Detail::Everything))]
 #[case::json(json::text(&hostile()).unwrap())]
 #[case::junit(junit::text(&hostile()))]
 #[case::markdown(markdown::text(&hostile()))]
@@ -143,7 +214,7 @@ fn no_escape_sequence_and_no_workflow_command_comes_through(#[case] text: String
 
 #[test]
 fn colour_comes_only_where_it_is_asked_for() {
-    assert!(terminal::text(&sound(), terminal::Colour::Coloured).contains("\u{1b}[32mPASS\u{1b}[0m"));
+    assert!(printed(&sound(), &[], Detail::Everything, Colour::Coloured).contains("\u{1b}[32mPASS\u{1b}[0m"));
 }
 
 #[test]
@@ -155,7 +226,7 @@ fn what_a_service_said_begins_no_workflow_command() {
 
 #[test]
 fn what_a_terminal_shows_is_no_workflow_command() {
-    let text = terminal::text(&hostile(), terminal::Colour::Plain);
+    let text = terminal(&hostile(), Detail::Everything);
     assert!(!text.lines().any(|line| line.trim_start().starts_with("::")) && !text.contains("##["), "{text}");
 }
 
