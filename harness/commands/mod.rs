@@ -11,6 +11,7 @@ mod drift;
 mod environment;
 mod history;
 mod history_run;
+mod init;
 mod lint;
 mod migrations;
 mod output;
@@ -55,6 +56,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     // Two files can be compared where there is no product at all.
     if let Command::Contract(cli::Contract::Diff(args)) = cli.command {
         return contract::diff(args, cli.config.as_deref()).await;
+    }
+    if let Command::Init(args) = cli.command {
+        return init::run(cli.config.as_deref(), args).await;
     }
     if let Command::Lint(args) = cli.command {
         return lint::run(cli.config.as_deref(), args).await;
@@ -125,9 +129,11 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Sync(args) => sync::run(&config, args).await,
         Command::Config(args) => show::config(&config, args),
         Command::Env => show::environments(&config).await,
-        Command::Contract(_) | Command::Completions { .. } | Command::Lint(_) | Command::Migrations(_) => {
-            Ok(Exit::Passed)
-        }
+        Command::Contract(_)
+        | Command::Completions { .. }
+        | Command::Init(_)
+        | Command::Lint(_)
+        | Command::Migrations(_) => Ok(Exit::Passed),
     }
 }
 

@@ -10,6 +10,7 @@ mod bench;
 mod compare;
 mod contract;
 mod examine;
+mod init;
 mod look;
 mod migrations;
 mod output;
@@ -32,6 +33,7 @@ pub use bench::{Bench, Criterion};
 pub use compare::Compare;
 pub use contract::{Contract, ContractDiff};
 pub use examine::{FailOn, Lint, Test};
+pub use init::Init;
 pub use look::{History, Logs, OneEnvironment, ShowConfig, Status, Unlock};
 pub use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
 pub use output::Output;
@@ -67,6 +69,12 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a first stagegate.toml from the compose files of this folder and from what runs
+    #[command(after_help = "\
+Examples:
+  gate init
+  gate init --print --no-run")]
+    Init(Init),
     /// Run the suites of checks against an environment
     #[command(after_help = "\
 Examples:

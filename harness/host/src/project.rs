@@ -48,7 +48,7 @@ pub enum ProjectError {
         source: std::io::Error,
     },
     /// There is no configuration file.
-    #[error("no stagegate.toml in {} or above; change to your project's folder, or write one (example: docs/stagegate.toml)", start.display())]
+    #[error("no stagegate.toml in {} or above; change to your project's folder, or write one with `gate init`", start.display())]
     NoConfig {
         /// Where the search began.
         start: PathBuf,
@@ -296,9 +296,10 @@ fn refused(environment: &str, source: &Source, error: RunError) -> ProjectError 
     ProjectError::Refused { environment, reason, way_out }
 }
 
-/// Returns the variable that the files require and that has no value.
+/// Returns the variable that the files require and that has no value, out of Compose's own words.
 // Source: compose-go, template: `required variable NAME is missing a value: MESSAGE`.
-fn required(reason: &str) -> Option<&str> {
+#[must_use]
+pub fn required(reason: &str) -> Option<&str> {
     reason.split("required variable ").nth(1)?.split(" is missing a value").next().filter(|name| !name.contains(' '))
 }
 

@@ -17,6 +17,7 @@ mod edges;
 mod encrypted;
 mod errors;
 mod faults;
+mod init;
 mod integrity;
 mod kept;
 mod load;

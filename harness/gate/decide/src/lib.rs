@@ -4,6 +4,7 @@
 
 pub mod compare;
 pub mod history;
+pub mod init;
 pub mod promotion;
 pub mod readiness;
 pub mod report;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use stagegate_base::{compose::Model, config::Tool};
 
-pub use services::http_of_healthcheck;
+pub use services::{http_of_healthcheck, ports};
 
 /// What is known of a product before it has a configuration.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Facts {
     pub running: Option<String>,
     /// The env file without which the files cannot be resolved, relative to the folder.
     pub env_file: Option<String>,
+    /// Variables that the files require and that no env file sets.
+    pub missing: Vec<String>,
     /// TCP ports that a service's image exposes.
     pub exposed: BTreeMap<String, Vec<u16>>,
     /// What running services responded.
@@ -93,9 +95,14 @@ struct Database {
 #[must_use]
 pub fn propose(facts: &Facts) -> Proposal {
     let mut left_out = Vec::new();
+    if let [first, ..] = facts.missing.as_slice() {
+        let names = facts.missing.join(", ");
+        let file = facts.env_file.as_deref().unwrap_or(".env");
+        left_out.push(format!("values of {names}: the compose files require them; add {first}=.. to {file}"));
+    }
     let services = services::services(facts, &mut left_out);
     let databases = services::databases(facts, &services, &mut left_out);
-    let environment = "laptop".to_owned();
+    let environment = "local".to_owned();
     let text = text::of(facts, &environment, &services, &databases, &mut left_out);
     Proposal { text, environment, services: services.len(), databases: databases.len(), left_out }
 }
@@ -104,7 +111,8 @@ pub fn propose(facts: &Facts) -> Proposal {
 #[must_use]
 pub fn project_name(name: &str) -> String {
     let lower = name.to_lowercase();
-    let kept: String = lower.chars().map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' }).collect();
+    let kept: String =
+        lower.chars().map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' }).collect();
     let kept = kept.trim_matches(['-', '_']);
     if kept.is_empty() { "product".to_owned() } else { kept.to_owned() }
 }

@@ -26,9 +26,20 @@ pub(super) fn services(facts: &Facts, left_out: &mut Vec<String>) -> Vec<Service
     found
 }
 
+/// Returns the services that may speak HTTP, with the port at which they would.
+#[must_use]
+pub fn ports(facts: &Facts) -> Vec<(String, u16)> {
+    let all = services(facts, &mut Vec::new());
+    all.into_iter()
+        .filter(|service| service.kind == Kind::Other)
+        .filter_map(|service| service.port.map(|port| (service.name, port)))
+        .collect()
+}
+
 fn service(facts: &Facts, name: &str) -> Service {
     let model = &facts.model;
-    let image = if model.is_built(name) { "built from its Dockerfile".to_owned() } else { model.image(name).to_owned() };
+    let image =
+        if model.is_built(name) { "built from its Dockerfile".to_owned() } else { model.image(name).to_owned() };
     let mut service = Service {
         name: name.to_owned(),
         kind: kind(model, name),
@@ -84,7 +95,9 @@ fn targets(model: &Model, name: &str, key: &str) -> Vec<u16> {
         let is_tcp = entry["protocol"].as_str().is_none_or(|protocol| protocol == "tcp");
         let text = entry.as_str().map(|text| text.trim_end_matches("/tcp").to_owned());
         let number = entry["target"].as_u64().or_else(|| entry.as_u64()).or_else(|| text?.parse().ok());
-        if let Some(port) = number.and_then(|port| u16::try_from(port).ok()).filter(|port| is_tcp && !found.contains(port)) {
+        if let Some(port) =
+            number.and_then(|port| u16::try_from(port).ok()).filter(|port| is_tcp && !found.contains(port))
+        {
             found.push(port);
         }
     }
@@ -115,7 +128,7 @@ fn kind(model: &Model, name: &str) -> Kind {
     let image = model.image(name);
     let repository = image.rsplit('/').next().unwrap_or_default();
     let repository = repository.split([':', '@']).next().unwrap_or_default();
-    let is = |names: &[&str]| names.iter().any(|name| repository == *name);
+    let is = |names: &[&str]| names.contains(&repository);
     let has_data = model.json()["services"][name]["volumes"].as_array().is_some_and(|volumes| {
         let target = |volume: &serde_json::Value| volume["target"].as_str().unwrap_or_default().to_owned();
         volumes.iter().any(|volume| target(volume).starts_with("/var/lib/postgresql"))
@@ -123,9 +136,13 @@ fn kind(model: &Model, name: &str) -> Kind {
     let has_variables = ["POSTGRES_PASSWORD", "POSTGRES_PASSWORD_FILE", "POSTGRES_HOST_AUTH_METHOD"]
         .iter()
         .any(|variable| model.variable(name, variable).is_some());
-    if is(&["postgres", "postgresql", "postgis", "pgvector", "timescaledb", "timescaledb-ha"]) || (has_data && has_variables) {
+    if is(&["postgres", "postgresql", "postgis", "pgvector", "timescaledb", "timescaledb-ha"])
+        || (has_data && has_variables)
+    {
         Kind::Postgres
-    } else if is(&["redis", "valkey", "keydb", "dragonfly", "redis-stack", "redis-stack-server"]) {
+    } else if is(&["redis", "valkey", "keydb", "dragonfly"])
+        || (repository.starts_with("redis") && targets(model, name, "ports").contains(&6379))
+    {
         Kind::Redis
     } else {
         Kind::Other
@@ -138,13 +155,16 @@ pub(super) fn databases(facts: &Facts, services: &[Service], left_out: &mut Vec<
     let mut found = Vec::new();
     for server in &servers {
         let variable = |key: &str| facts.model.variable(&server.name, key).map(|value| value.expose().to_owned());
-        let name = variable("POSTGRES_DB").or_else(|| variable("POSTGRES_USER")).unwrap_or_else(|| "postgres".to_owned());
+        let name =
+            variable("POSTGRES_DB").or_else(|| variable("POSTGRES_USER")).unwrap_or_else(|| "postgres".to_owned());
         let key = if servers.len() == 1 { "main".to_owned() } else { server.name.clone() };
         let migrations = migrator(facts, server, left_out);
         found.push(Database { key, service: server.name.clone(), name, migrations });
     }
     if servers.is_empty() {
-        left_out.push("databases: no PostgreSQL service in the compose files; no data is backed up or rehearsed on".to_owned());
+        left_out.push(
+            "databases: no PostgreSQL service in the compose files; no data is backed up or rehearsed on".to_owned(),
+        );
     }
     found
 }

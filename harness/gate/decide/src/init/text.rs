@@ -19,7 +19,8 @@ pub(super) fn of(
         quoted(&name)
     );
     environments(&mut text, facts, &name, environment);
-    text += "\n# Services that requests are sent to. The others are watched all the same: they must run and not restart.\n";
+    text +=
+        "\n# Services that requests are sent to. The others are watched all the same: they must run and not restart.\n";
     for service in services {
         one_service(&mut text, service);
     }
@@ -41,7 +42,8 @@ fn environments(text: &mut String, facts: &Facts, name: &str, environment: &str)
             quoted(file)
         );
     }
-    let _ = write!(text, "\n# The stack of this folder, as `docker compose up` starts it.\n[environments.{environment}]\n");
+    let _ =
+        write!(text, "\n# The stack of this folder, as `docker compose up` starts it.\n[environments.{environment}]\n");
     if let Some(project) = facts.running.as_ref().filter(|project| **project != format!("{name}-{environment}")) {
         let _ = writeln!(text, "project = {}    # the compose project that runs here", quoted(project));
     }
@@ -72,12 +74,14 @@ fn one_service(text: &mut String, service: &Service) {
                 Some(path) => {
                     let _ = writeln!(text, "health = {}    # {}", quoted(path), service.health_source);
                 }
-                None => *text += "#health = \"/healthz\"    # a path that returns 2xx; without it only the port is tested\n",
+                None => {
+                    *text += "#health = \"/healthz\"    # a path that returns 2xx; without it only the port is tested\n"
+                }
             }
             if let Some(path) = &service.contract {
                 let _ = writeln!(
                     text,
-                    "#served_contract = {}    # it serves an OpenAPI document; with this key every operation of it is called",
+                    "#served_contract = {}    # it publishes an OpenAPI document; with this key every operation of it is called",
                     quoted(path)
                 );
             }
@@ -115,7 +119,8 @@ fn one_database(text: &mut String, database: &Database) {
 fn migrations(text: &mut String, facts: &Facts, database: &Database, left_out: &mut Vec<String>) {
     let [(folder, tool)] = facts.migrations.as_slice() else {
         if facts.migrations.len() > 1 {
-            let all: Vec<String> = facts.migrations.iter().map(|(folder, tool)| format!("`{folder}` ({tool})")).collect();
+            let all: Vec<String> =
+                facts.migrations.iter().map(|(folder, tool)| format!("`{folder}` ({tool})")).collect();
             left_out.push(format!(
                 "tests of migrations: {} may each be the folder; name it in `source` of [migrations.{}]",
                 all.join(", "),

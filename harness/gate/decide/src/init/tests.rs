@@ -1,0 +1,145 @@
+use std::path::Path;
+
+use rstest::rstest;
+use stagegate_base::config::Config;
+
+use super::*;
+
+const SHOP: &str = r#"{"name":"shop","services":{
+    "db":{"image":"registry.example/library/postgres:17@sha256:00","environment":{"POSTGRES_USER":"shop","POSTGRES_DB":"orders"}},
+    "cache":{"image":"valkey/valkey:8"},
+    "migrate":{"build":{"context":"."},"image":"shop/api","command":["./api","migrate"],
+        "depends_on":{"db":{"condition":"service_healthy"}}},
+    "api":{"build":{"context":"."},"image":"shop/api","ports":[{"target":9000,"protocol":"udp"},{"target":8080,"published":"80"}],
+        "healthcheck":{"test":["CMD-SHELL","curl -fsS 'http://localhost:8080/ready?deep=1' || exit 1"]},
+        "depends_on":{"migrate":{"condition":"service_completed_successfully"}}},
+    "a.b":{"image":"nginx","expose":["81/tcp"],"ports":[]},
+    "worker":{"image":"shop/api","command":["./api","work"]}}}"#;
+
+fn facts(model: &str) -> Facts {
+    Facts {
+        name: "My.Shop".to_owned(),
+        model: Model::parse(model).unwrap(),
+        running: None,
+        env_file: None,
+        missing: Vec::new(),
+        exposed: BTreeMap::new(),
+        responses: BTreeMap::new(),
+        migrations: Vec::new(),
+        contracts: Vec::new(),
+    }
+}
+
+fn read(proposal: &Proposal) -> Config {
+    Config::parse(Path::new("/shop/stagegate.toml"), &proposal.text)
+        .unwrap_or_else(|error| panic!("{error}\n{}", proposal.text))
+}
+
+#[test]
+fn a_product_is_proposed_as_its_files_show_it() {
+    let proposal = propose(&facts(SHOP));
+    let config = read(&proposal);
+    assert_eq!(config.name, "my-shop");
+    let services: Vec<&str> = config.services.keys().map(String::as_str).collect();
+    assert_eq!(services, ["a.b", "api", "cache", "db"]);
+    let database = &config.databases["main"];
+    assert_eq!((database.service.as_str(), database.name.as_str()), ("db", "orders"));
+    assert_eq!(database.migrations.as_deref(), Some("migrate"));
+    assert_eq!(proposal.left_out.len(), 1, "{:?}", proposal.left_out);
+    assert!(proposal.left_out[0].starts_with("service `worker`: no port"), "{:?}", proposal.left_out);
+    insta::assert_snapshot!(proposal.text);
+}
+
+#[test]
+fn what_runs_is_preferred_to_what_a_healthcheck_hopes() {
+    let mut facts = facts(SHOP);
+    facts.running = Some("shop".to_owned());
+    let responses = Responses { health: Some("/up".to_owned()), contract: Some("/openapi.json".to_owned()) };
+    facts.responses.insert("api".to_owned(), responses);
+    facts.responses.insert("a.b".to_owned(), Responses::default());
+    let proposal = propose(&facts);
+    assert!(proposal.text.contains("health = \"/up\"    # returned 2xx just now"), "{}", proposal.text);
+    assert!(proposal.text.contains("#served_contract = \"/openapi.json\""), "{}", proposal.text);
+    assert_eq!(read(&proposal).environment("local").unwrap().project, "shop");
+}
+
+#[rstest]
+#[case::curl(r#"["CMD","curl","-f","http://localhost:8080/healthz"]"#, Some((8080, "/healthz")))]
+#[case::wget(r#"["CMD-SHELL","wget -qO- http://127.0.0.1/ || exit 1"]"#, Some((80, "/")))]
+#[case::six(r#"["CMD-SHELL","curl -g \"http://[::1]:3000/live\""]"#, Some((3000, "/live")))]
+#[case::no_path(r#"["CMD","curl","http://localhost:5000"]"#, Some((5000, "/")))]
+#[case::its_name(r#"["CMD","curl","http://web:5000/x"]"#, Some((5000, "/x")))]
+#[case::another_host(r#"["CMD","curl","http://db:5000/x"]"#, None)]
+#[case::a_variable(r#"["CMD-SHELL","curl http://localhost:$${PORT}/x"]"#, None)]
+#[case::a_command(r#"["CMD","pg_isready"]"#, None)]
+#[case::none(r#"["NONE"]"#, None)]
+fn the_request_of_a_healthcheck_is_read(#[case] test: &str, #[case] want: Option<(u16, &str)>) {
+    let model = format!(r#"{{"name":"x","services":{{"web":{{"image":"x","healthcheck":{{"test":{test}}}}}}}}}"#);
+    let found = http_of_healthcheck(&Model::parse(&model).unwrap(), "web");
+    assert_eq!(found, want.map(|(port, path)| (port, path.to_owned())));
+}
+
+#[rstest]
+#[case::plain(r#""command":["alembic","upgrade","head"]"#, true)]
+#[case::its_shell(r#""entrypoint":["sh","-c"],"command":["flyway migrate"]"#, true)]
+#[case::and_serves(r#""command":["sh","-c","./migrate && ./serve"]"#, false)]
+#[case::and_ends(r#""command":["sh","-c","wait-for db && ./migrate"],"restart":"no""#, true)]
+#[case::restarted(r#""command":["migrate"],"restart":"always""#, false)]
+#[case::published(r#""command":["migrate"],"ports":[{"target":80}]"#, false)]
+#[case::needs_more(r#""command":["migrate"],"depends_on":{"db":{},"queue":{}}"#, false)]
+#[case::other_work(r#""command":["seed"],"restart":"no""#, false)]
+fn a_service_that_migrates_is_known_by_its_shape(#[case] shape: &str, #[case] want: bool) {
+    let needs =
+        if shape.contains("depends_on") { "" } else { r#","depends_on":{"db":{"condition":"service_started"}}"# };
+    let model = format!(
+        r#"{{"name":"x","services":{{"queue":{{"image":"q"}},"db":{{"image":"postgis/postgis"}},"job":{{"image":"x",{shape}{needs}}}}}}}"#
+    );
+    let config = read(&propose(&facts(&model)));
+    assert_eq!(config.databases["main"].migrations.as_deref(), want.then_some("job"));
+}
+
+#[test]
+fn what_is_not_clear_is_left_out_with_its_reason() {
+    let two = r#"{"name":"x","services":{"db":{"image":"postgres"},
+        "migrate-a":{"image":"x","depends_on":{"db":{}}},"migrate-b":{"image":"x","depends_on":{"db":{}}}}}"#;
+    let mut facts = facts(two);
+    facts.migrations = vec![("a/migrations".to_owned(), Tool::Goose), ("b/migrations".to_owned(), Tool::Plain)];
+    let proposal = propose(&facts);
+    assert_eq!(
+        proposal.left_out,
+        [
+            "migrations of `db`: `migrate-a`, `migrate-b` may each be the one; name it in `migrations`",
+            "tests of migrations: `a/migrations` (goose), `b/migrations` (plain) may each be the folder; name it in \
+             `source` of [migrations.main]",
+        ]
+    );
+    facts.missing = vec!["PORT".to_owned(), "TOKEN".to_owned()];
+    assert_eq!(
+        propose(&facts).left_out[0],
+        "values of PORT, TOKEN: the compose files require them; add PORT=.. to .env"
+    );
+    facts.migrations.pop();
+    assert!(read(&propose(&facts)).migrations.contains_key("main"));
+}
+
+#[rstest]
+#[case::of_a_vendor("postgis/postgis:16", "kind = \"postgres\"")]
+#[case::with_modules("redislabs/redismod", "kind = \"redis\"")]
+#[case::only_called_so("rediscommander/redis-commander", "port = 6379")]
+#[case::another_tool("prodrigestivill/postgres-backup-local", "port = 6379")]
+fn a_server_is_known_by_its_image(#[case] image: &str, #[case] want: &str) {
+    let port = if want.contains("redis") || want.contains("port") { r#","ports":[{"target":6379}]"# } else { "" };
+    let port = if image.contains("commander") { r#","expose":["6379"]"# } else { port };
+    let model = format!(r#"{{"name":"x","services":{{"it":{{"image":"{image}"{port}}}}}}}"#);
+    let text = propose(&facts(&model)).text;
+    assert!(text.contains(want), "{text}");
+}
+
+#[rstest]
+#[case("My.Shop", "my-shop")]
+#[case("___", "product")]
+#[case("", "product")]
+#[case("läden 2", "l-den-2")]
+fn any_folder_has_a_name_that_can_be_used(#[case] folder: &str, #[case] want: &str) {
+    assert_eq!(project_name(folder), want);
+}

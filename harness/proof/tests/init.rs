@@ -1,0 +1,69 @@
+//! Proof that a product which has no configuration gets one that is true at once.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::{
+    ports::free_port,
+    world::{Ended, IDENTITY, checkout, ended, gate, image_of, run},
+};
+
+const COMPOSE: &str = r#"services:
+  db:
+    image: POSTGRES
+    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: "${DB_PASSWORD:?}", POSTGRES_DB: records }
+    volumes: ["db-data:/var/lib/postgresql/data"]
+  migrate:
+    image: POSTGRES
+    command: ["sh", "-c", "until pg_isready -q; do sleep 0.2; done; exec psql -qc 'create table if not exists t (id int)' # migrate"]
+    tmpfs: [/var/lib/postgresql/data]
+    environment: { PGHOST: db, PGUSER: app, PGPASSWORD: "${DB_PASSWORD:?}", PGDATABASE: records }
+    restart: "no"
+    depends_on: [db]
+  web:
+    image: NGINX
+    ports: ["127.0.0.1:${WEB_PORT:?}:80"]
+volumes:
+  db-data:
+"#;
+
+#[test]
+fn a_product_without_a_configuration_gets_one_and_a_true_first_result() {
+    let name = format!("proof-init-{}", std::process::id());
+    let root = std::env::temp_dir().join(&name);
+    let _ = fs::remove_dir_all(&root);
+    fs::create_dir_all(&root).unwrap();
+    let images = fs::read_to_string(checkout().join(".stagegate/images.env")).unwrap();
+    let nginx = images.lines().find_map(|line| line.strip_prefix("NGINX_IMAGE=")).expect("setup.sh names nginx");
+    let compose = COMPOSE.replace("POSTGRES\n", &format!("{}\n", image_of(17))).replace("NGINX", nginx);
+    fs::write(root.join("compose.yaml"), compose).unwrap();
+    run(Command::new("git").arg("-C").arg(&root).args(IDENTITY).args(["init", "--quiet"]));
+
+    // Before there is an env file, the variables are named.
+    let printed = in_folder(&root, &["init", "--print", "--no-run"]);
+    assert_eq!(printed.code, Some(0), "{}", printed.text);
+    assert!(!root.join("stagegate.toml").exists());
+    fs::write(root.join(".env"), format!("WEB_PORT={}\nDB_PASSWORD=x\n", free_port())).unwrap();
+    // As a user starts it: by Compose, under the name of the folder.
+    run(Command::new("docker").args(["compose", "up", "--detach", "--quiet-pull"]).current_dir(&root));
+    let made = in_folder(&root, &["init"]);
+    let text = fs::read_to_string(root.join("stagegate.toml")).unwrap_or_default();
+    let tested = in_folder(&root, &["test", "--env", "local"]);
+    let again = in_folder(&root, &["init"]);
+    run(Command::new("docker").args(["compose", "down", "--volumes", "--timeout", "1"]).current_dir(&root));
+    let after = fs::read_to_string(root.join("stagegate.toml")).unwrap_or_default();
+    fs::remove_dir_all(&root).unwrap();
+
+    assert_eq!(made.code, Some(0), "{}", made.text);
+    for part in [&format!("project = \"{name}\""), "name = \"records\"", "migrations = \"migrate\"", "health = \"/\""] {
+        assert!(text.contains(part), "no `{part}` in:\n{text}");
+    }
+    assert_eq!(tested.code, Some(0), "{}", tested.text);
+    assert!(tested.text.contains("PASSED local"), "{}", tested.text);
+    assert_eq!((again.code, after), (Some(2), text), "{}", again.text);
+}
+
+fn in_folder(root: &Path, args: &[&str]) -> Ended {
+    let mut command = Command::new(gate());
+    command.args(args).current_dir(root).env("STAGEGATE_STATE_DIR", root.join("state")).env_remove("STAGEGATE_ENV");
+    ended(&command.output().unwrap())
+}
