@@ -15,7 +15,10 @@ die() {
 
 has() { command -v "$1" >/dev/null 2>&1; }
 is_root() { [ "$(id -u)" -eq 0 ]; }
-can_apt() { is_root && has apt-get; }
+# Root, or an ordinary user whose sudo asks for no password, as on hosted runners.
+can_be_root() { is_root || { has sudo && sudo -n true 2>/dev/null; }; }
+as_root() { if is_root; then "$@"; else sudo -n "$@"; fi; }
+can_apt() { has apt-get && can_be_root; }
 
 # True where version $1 is at least version $2.
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
@@ -25,7 +28,7 @@ apt_install() {
   local log
   log=$(mktemp)
   note "apt-get install $*"
-  if apt_install_quietly "$log" "$@" || { apt-get update >>"$log" 2>&1 && apt_install_quietly "$log" "$@"; }; then
+  if apt_install_quietly "$log" "$@" || { as_root apt-get update >>"$log" 2>&1 && apt_install_quietly "$log" "$@"; }; then
     rm -f "$log"
     return 0
   fi
@@ -37,7 +40,7 @@ apt_install() {
 apt_install_quietly() {
   local log=$1
   shift
-  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >>"$log" 2>&1
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >>"$log" 2>&1
 }
 
 # Prints the address of the Debian mirror that this machine's own apt uses; nothing where it uses none.

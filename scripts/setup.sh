@@ -13,7 +13,7 @@ usage() {
   cat <<'TEXT'
 usage: scripts/setup.sh [--postgres LIST] [--no-images]
 
-Checks Docker Engine, Compose v2 and the Rust toolchain, installs what is missing if possible (root and apt), provides
+Checks Docker Engine, Compose v2 and the Rust toolchain, installs what is missing if possible (apt, and root or sudo without a password), provides
 the images of the sample stack and writes their names to .stagegate/images.env.
 
   --postgres LIST   PostgreSQL major versions to provide in addition to 17, for example 15,17,18
@@ -50,7 +50,7 @@ check_engine() {
     can_apt || die "docker is not installed" "Debian, Ubuntu: sudo apt-get install docker.io" "others: https://docs.docker.com/engine/install/"
     say "docker is not installed: installing docker.io"
     apt_install docker.io || die "docker.io could not be installed" "see https://docs.docker.com/engine/install/"
-    service docker start >/dev/null 2>&1 || true
+    as_root service docker start >/dev/null 2>&1 || true
     timeout 20 sh -c 'until docker version >/dev/null 2>&1; do sleep 0.5; done' || true
   fi
   local version
@@ -105,7 +105,7 @@ install_compose() {
   local package
   if can_apt; then
     # A fresh container has no package lists: nothing would have a candidate.
-    compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null || apt-get -qq update >&2 || true
+    compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null || as_root apt-get -qq update >&2 || true
     for package in docker-compose-v2 docker-compose-plugin; do
       has_candidate "$package" || continue
       apt_install "$package" && return 0

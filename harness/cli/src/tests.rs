@@ -12,6 +12,7 @@ use crate::Cli;
 
 mod documents;
 mod scripts;
+mod setup;
 mod variables;
 
 fn root() -> PathBuf {
