@@ -122,7 +122,7 @@ impl Classify for DeploymentError {
             DeploymentError::Git(error) => error.class(),
             DeploymentError::Engine(error) => error.class(),
             DeploymentError::Up(_) | DeploymentError::NotReady(_) => Cause::Blocked,
-            DeploymentError::WorkingCopy { .. } => Cause::Configuration,
+            DeploymentError::WorkingCopy { .. } | DeploymentError::OtherFolder { .. } => Cause::Configuration,
         }
     }
 }

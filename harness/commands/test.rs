@@ -55,6 +55,8 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
             "no check of `{name}` has `{filters}` in its name; `gate test --env {name} --list` lists all names"
         ));
     }
+    // A file that the configuration names and that is not there is a mistake in it, and nothing that a check found.
+    stagegate_host::project::env_files(environment)?;
     let started = stagegate_host::clock::now();
     let planned = planned(config, &trials);
     let detail = if args.verbose { Detail::Everything } else { Detail::Findings };

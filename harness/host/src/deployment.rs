@@ -20,7 +20,7 @@ use stagegate_base::{
 
 use crate::{
     engine::{Engine, EngineError},
-    git::{Git, GitError},
+    git::{self, Git, GitError},
     paths::StateDir,
     process::{RunError, Runner},
     ready::{self, Stack},
@@ -53,6 +53,15 @@ pub enum DeploymentError {
     /// The workdir cannot be changed.
     #[error("workdir {} is your own working copy; give `{environment}` its own `workdir` to deploy a --release there", workdir.display())]
     WorkingCopy {
+        /// The environment.
+        environment: String,
+        /// Its workdir.
+        workdir: PathBuf,
+    },
+    /// The workdir is a folder of something else.
+    #[error("workdir {} holds files and is not a worktree of this repository; move them away, or give `{environment}` another \
+             `workdir`", workdir.display())]
+    OtherFolder {
         /// The environment.
         environment: String,
         /// Its workdir.
@@ -263,8 +272,12 @@ async fn release_for(
     };
     let release = git.release(revision).await?;
     let workdir = &environment.workdir;
-    if workdir.exists() && !git.is_own_worktree(workdir).await? {
-        return Err(DeploymentError::WorkingCopy { environment: environment.name.clone(), workdir: workdir.clone() });
+    if !git::is_free(workdir) && !git.is_own_worktree(workdir).await? {
+        let (environment, workdir) = (environment.name.clone(), workdir.clone());
+        return Err(match git.is_working_copy(&workdir) {
+            true => DeploymentError::WorkingCopy { environment, workdir },
+            false => DeploymentError::OtherFolder { environment, workdir },
+        });
     }
     git.check_out(workdir, &release.commit).await?;
     Ok(release)

@@ -115,12 +115,20 @@ impl Git {
         Ok(common.code == 0 && common.stdout == shared.stdout && is_top && !same_folder(dir, &self.repository))
     }
 
-    /// Puts a worktree to a commit; makes it where it is not there.
+    /// Tells whether `dir` is the user's working copy.
+    #[must_use]
+    pub fn is_working_copy(&self, dir: &Path) -> bool {
+        same_folder(dir, &self.repository)
+    }
+
+    /// Puts a worktree to a commit; makes it where it is not there, or is an empty folder.
     ///
     /// # Errors
     /// [`GitError`] with what git said.
     pub async fn check_out(&self, workdir: &Path, commit: &str) -> Result<(), GitError> {
-        if !workdir.exists() {
+        if is_free(workdir) {
+            // git does not forget a worktree whose folder is there, empty or not.
+            let _ = std::fs::remove_dir(workdir);
             // That git knows none there is fine. `worktree prune` would forget the user's too, on a disk that is away.
             self.runner.run(&command::forget_worktree(&self.repository, workdir), WITHIN).await?;
             self.runner.run_ok(&command::add_worktree(&self.repository, workdir, commit), WITHIN).await?;
@@ -194,6 +202,12 @@ impl Git {
         }
         Ok(())
     }
+}
+
+/// Tells whether a worktree can be made at `dir`: nothing is there, or a folder without anything in it.
+#[must_use]
+pub fn is_free(dir: &Path) -> bool {
+    !dir.exists() || std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 // Source: git, setup.c: "not a git repository (or any of the parent directories)"; other refusals name their way out.
@@ -300,5 +314,25 @@ mod tests {
         assert!(!ours.exists());
         let known = repository.git(&["worktree", "list", "--porcelain"]);
         assert!(known.contains("/theirs") && !known.contains("/ours"), "{known}");
+    }
+
+    #[tokio::test]
+    async fn a_worktree_is_made_in_an_empty_folder_and_nothing_of_others_is_touched() {
+        let repository = Repository::new("empty");
+        let git = repository.open().await;
+        let head = repository.git(&["rev-parse", "HEAD"]);
+        let [made, emptied, full] = ["made", "emptied", "full"].map(|name| repository.0.join(name));
+        std::fs::create_dir_all(&made).unwrap();
+        git.check_out(&made, &head).await.unwrap();
+        assert!(git.is_own_worktree(&made).await.unwrap());
+        // git still knows a worktree whose folder was emptied by hand.
+        git.check_out(&emptied, &head).await.unwrap();
+        std::fs::remove_file(emptied.join(".git")).unwrap();
+        git.check_out(&emptied, &head).await.unwrap();
+        assert!(git.is_own_worktree(&emptied).await.unwrap());
+        std::fs::create_dir_all(&full).unwrap();
+        std::fs::write(full.join("notes"), "mine").unwrap();
+        git.check_out(&full, &head).await.unwrap_err();
+        assert_eq!(std::fs::read_dir(&full).unwrap().count(), 1);
     }
 }

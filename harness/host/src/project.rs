@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -124,7 +124,7 @@ pub enum ProjectError {
 ///
 /// # Errors
 /// [`ProjectError`] where there is none or it cannot be used.
-pub fn read_config(path: Option<&std::path::Path>) -> Result<Config, ProjectError> {
+pub fn read_config(path: Option<&Path>) -> Result<Config, ProjectError> {
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let path = match path {
         Some(path) => here.join(path),
@@ -186,12 +186,7 @@ impl Project {
 /// # Errors
 /// [`ProjectError::Missing`] with the first file or folder that is not there.
 pub fn source(environment: &Environment) -> Result<Source, ProjectError> {
-    let missing = |what, path: &std::path::Path, way_out: String| ProjectError::Missing {
-        environment: environment.name.clone(),
-        what,
-        path: path.to_path_buf(),
-        way_out,
-    };
+    let missing = |what, path: &Path, way_out: String| missing(environment, what, path, way_out);
     if !environment.workdir.is_dir() {
         let way_out = format!("create it with `gate up --env {} --release REV`", environment.name);
         return Err(missing("workdir", &environment.workdir, way_out));
@@ -201,15 +196,28 @@ pub fn source(environment: &Environment) -> Result<Source, ProjectError> {
         let way_out = format!("name its files in `compose` of [environments.{}]", environment.name);
         return Err(missing("compose file", file, way_out));
     }
-    if let Some(file) = environment.env_files.iter().find(|file| !file.is_file()) {
-        return Err(missing("env file", file, "write it (one NAME=value a line)".to_owned()));
-    }
+    env_files(environment)?;
     Ok(Source {
         project: environment.project.clone(),
         dir: environment.workdir.clone(),
         files,
         env_files: environment.env_files.clone(),
     })
+}
+
+/// Verifies that the env files are there that the configuration names.
+///
+/// # Errors
+/// [`ProjectError::Missing`] with the first one that is not.
+pub fn env_files(environment: &Environment) -> Result<(), ProjectError> {
+    match environment.env_files.iter().find(|file| !file.is_file()) {
+        None => Ok(()),
+        Some(file) => Err(missing(environment, "env file", file, "write it (one NAME=value a line)".to_owned())),
+    }
+}
+
+fn missing(environment: &Environment, what: &'static str, path: &Path, way_out: String) -> ProjectError {
+    ProjectError::Missing { environment: environment.name.clone(), what, path: path.to_path_buf(), way_out }
 }
 
 /// The names that Compose looks for, in its order, and those of the override files.

@@ -5,6 +5,10 @@ use std::{
     process::{Command, Stdio},
 };
 
+use stagegate_base::exit::Exit;
+use stagegate_gate_decide::promotion::{End, Entry, Line, VERSION, chained, read};
+use stagegate_host::{lock::Lock, paths::StateDir};
+
 use crate::{confirm::Folder, world::ended};
 
 /// An address at which no Docker Engine answers.
@@ -29,12 +33,71 @@ fn a_file_that_was_named_and_does_not_exist_is_a_wrong_command_line() {
     let folder = Folder::new("files");
     for args in [
         &["migrations", "check", "no-such-folder"][..],
+        &["migrations", "check", ".", "--waivers", "no-such-waivers.toml"],
         &["contract", "diff", "no-such-contract.yaml", "another.yaml"],
         &["schema", "diff", "no-such-file", "staging"],
     ] {
         let end = ended(&folder.command(args).output().unwrap());
         assert_eq!(end.code, Some(2), "{args:?}: {}", end.text);
         assert!(end.text.contains("no-such"), "{}", end.text);
+    }
+}
+
+#[test]
+fn an_env_file_that_is_named_and_does_not_exist_is_a_wrong_configuration() {
+    let folder = Folder::new("env-file");
+    let config = folder.path().join("stagegate.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let named = text.replacen("[environments.staging]\n", "[environments.staging]\nenv_file = \".env.none\"\n", 1);
+    std::fs::write(&config, named).unwrap();
+    let end = ended(&folder.command(&["test", "--env", "staging"]).output().unwrap());
+    assert_eq!(end.code, Some(2), "{}", end.text);
+    assert!(end.text.contains(".env.none does not exist; write it"), "{}", end.text);
+    assert!(!end.text.contains("health::"), "no check ran: {}", end.text);
+}
+
+/// Puts a run into production's state: killed, and so open, or stuck.
+fn leave_a_run(folder: &Folder, is_stuck: bool) -> StateDir {
+    let mut text = include_str!("../../../fixtures/journals/format-1/killed.jsonl").to_owned();
+    if is_stuck {
+        let read = read(text.as_bytes()).unwrap();
+        let last = read.lines.last().unwrap();
+        let entry = Entry::Ended { end: End::Stuck, exit: Exit::PersonNeeded };
+        let line = Line { v: VERSION, seq: last.seq + 1, entry, prev: read.head.clone(), ..last.clone() };
+        text.push_str(&chained(&line).unwrap().0);
+    }
+    let state = StateDir::at(&folder.path().join("state/shop-production"));
+    let dir = state.run("20261128-203607-22ff");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("journal.jsonl"), text).unwrap();
+    state
+}
+
+#[test]
+fn a_stuck_run_is_named_with_the_command_of_its_environment() {
+    let folder = Folder::new("stuck");
+    leave_a_run(&folder, true);
+    let end = ended(&folder.command(&["rollback", "--env", "production", "--list"]).output().unwrap());
+    let want = "run 20261128-203607-22ff of `production`: manual action required: `gate resume --env production`";
+    assert!(end.text.contains(want), "{}", end.text);
+    for command in ["down", "reset", "up"] {
+        let args = [command, "--env", "production", "--confirm", "production", "--yes"];
+        let end = ended(&folder.command(&args[..if command == "up" { 5 } else { 6 }]).output().unwrap());
+        assert_eq!(end.code, Some(6), "{command}: {}", end.text);
+        assert!(end.text.contains("`gate resume --env production`"), "{command}: {}", end.text);
+    }
+}
+
+#[test]
+fn a_live_run_is_a_lock_and_no_case_for_resume() {
+    let folder = Folder::new("live");
+    let state = leave_a_run(&folder, false);
+    let _lock = Lock::take(&state, "shop-production", "gate promote").unwrap();
+    for command in ["down", "reset", "up"] {
+        let args = [command, "--env", "production", "--confirm", "production", "--yes"];
+        let end = ended(&folder.command(&args[..if command == "up" { 5 } else { 6 }]).output().unwrap());
+        assert_eq!(end.code, Some(7), "{command}: {}", end.text);
+        assert!(end.text.contains("gate promote") && !end.text.contains("gate resume"), "{command}: {}", end.text);
     }
 }
 

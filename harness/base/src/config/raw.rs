@@ -330,6 +330,10 @@ impl Reader<'_> {
 
     fn service(&self, name: &str, raw: &Spanned<RawService>) -> Result<Service, ConfigError> {
         let service = raw.get_ref();
+        if !is_service(name) {
+            let message = format!("service name `{name}` cannot be used as a compose service name");
+            return Err(self.error(raw.span().start, message, "use letters, digits, `.`, - and _"));
+        }
         let http = service.health.is_some() || service.contract.is_some() || service.version.is_some();
         let http = http || service.served_contract.is_some();
         let kind = service.kind.unwrap_or(if http { Kind::Http } else { Kind::Tcp });
@@ -422,6 +426,12 @@ impl Reader<'_> {
 /// Tells whether a text can be part of a file name wherever it stands.
 fn is_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= 63 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+}
+
+/// Tells whether Compose takes a text for a service's name; it also becomes the name of a folder.
+// Source: the Compose file's schema, "^[a-zA-Z0-9._-]+$".
+fn is_service(text: &str) -> bool {
+    text.chars().any(|c| c != '.') && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
 /// Tells whether a text can stand in a Host header.

@@ -102,6 +102,8 @@ fn the_longest_beginning_of_a_name_gives_its_severity(#[case] trial: &str, #[cas
 #[case::project("name = \"shop\"\n\n[env", "name = \"My Shop\"\n\n[env", ":3:8: project name `My Shop`", "a-z")]
 #[case::own_project("protected = true", "project = \"../../x\"", "project name `../../x`", "a-z")]
 #[case::database("[databases.main]", "[databases.\"../../x\"]", "database id `../../x`", "letters, digits")]
+#[case::service_name("[services.api]", "[services.\"../api\"]", ":13:1: service name `../api`", "letters, digits")]
+#[case::dots("[services.api]", "[services.\"..\"]", "service name `..`", "letters, digits")]
 #[case::shared(
     "protected = true",
     "project = \"shop-staging\"",
@@ -143,6 +145,13 @@ fn mistakes_of_several_services_are_one_error() {
     let error = parse(&bad).unwrap_err();
     let messages: Vec<&str> = error.each().map(|error| error.message.as_str()).collect();
     assert_eq!(messages, ["service `api` has no port", "service `web` has no port"]);
+}
+
+#[test]
+fn a_service_that_responds_to_its_own_name_gets_it_in_every_request() {
+    let config = parse(&GOOD.replace("port = 8080", "port = 8080\nhost = \"shop.example\"")).unwrap();
+    assert_eq!(config.services["api"].headers(), [("host".to_owned(), "shop.example".to_owned())]);
+    assert_eq!(parse(GOOD).unwrap().services["api"].headers(), []);
 }
 
 #[test]
