@@ -49,7 +49,11 @@ async fn record_finding(session: &Session, migrations: &Migrations) -> Result<Ou
         .ok_or_else(|| format!("[databases.{}] does not exist", migrations.database))?;
     let read = async {
         let server = Server::of(&session.project, &session.engine, database, "stagegate/migrations").await?;
-        applied(&server.connect(&database.name).await?, tool).await
+        let client = server.connect_to_read(&database.name).await?;
+        match applied(&client, tool).await {
+            Err(error) => Err(server.with_lock_holders(&database.name, error).await),
+            rows => rows,
+        }
     };
     let Some(rows) = read.await.map_err(|error| with_causes(&error))? else {
         return Ok(Outcome::Skip(format!(

@@ -96,7 +96,7 @@ pub(super) async fn sizes(session: &Session, migrations: &Migrations) -> Sizes {
     let Ok(server) = Server::of(&session.project, &session.engine, database, "stagegate/migrations").await else {
         return Sizes::new();
     };
-    match server.connect(&database.name).await {
+    match server.connect_to_read(&database.name).await {
         Ok(client) => rows(&client).await.unwrap_or_default(),
         Err(_) => Sizes::new(),
     }

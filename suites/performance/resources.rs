@@ -97,7 +97,8 @@ async fn figures(session: &Session, probe: &Probe) -> Result<Vec<Figures>, Strin
     }
     for database in session.project.config.databases.values() {
         let server = Server::of(&session.project, &session.engine, database, "stagegate/performance").await;
-        let client = server.map_err(|e| with_causes(&e))?.connect(&database.name).await.map_err(|e| with_causes(&e))?;
+        let client =
+            server.map_err(|e| with_causes(&e))?.connect_to_read(&database.name).await.map_err(|e| with_causes(&e))?;
         all.push(statistics::figures(&client).await.map_err(|e| with_causes(&e))?);
     }
     Ok(all)

@@ -15,8 +15,6 @@ use crate::age::{Output, StreamError};
 
 /// How long a table's rows may be locked away from reading: whoever does so keeps the product waiting, too.
 const LOCK_TIMEOUT: &str = "set lock_timeout = '10s'";
-// Source: PostgreSQL manual, appendix A: lock_not_available.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 const TABLES: &str = "select format('%I.%I', n.nspname, c.relname), c.relpersistence = 'u' \
      from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
@@ -30,21 +28,8 @@ const TABLES: &str = "select format('%I.%I', n.nspname, c.relname), c.relpersist
 /// [`DatabaseError`] with the table that cannot be read.
 pub async fn facts(server: &Server, database: &str, integrity: Integrity) -> Result<DataFacts, DatabaseError> {
     match data_facts(&server.connect(database).await?, integrity).await {
-        Err(error) => Err(with_lock_holders(server, database, error).await),
+        Err(error) => Err(server.with_lock_holders(database, error).await),
         found => found,
-    }
-}
-
-/// Names who holds the lock where one was waited for too long.
-async fn with_lock_holders(server: &Server, database: &str, error: DatabaseError) -> DatabaseError {
-    match error {
-        DatabaseError::Statement { what, reason } if reason.contains(LOCK_NOT_AVAILABLE) => {
-            match server.who_locks(database).await {
-                Ok(holders) if !holders.is_empty() => DatabaseError::Locked { what, holders: holders.join("; ") },
-                _ => DatabaseError::Statement { what, reason },
-            }
-        }
-        error => error,
     }
 }
 
@@ -69,7 +54,7 @@ pub async fn dump(
     let (dumped, facts) = tokio::join!(dumping, in_snapshot(&client, integrity));
     let facts = match facts {
         // The dump waited for the same lock; this names who has it.
-        Err(error) => return Err(with_lock_holders(server, database, error).await),
+        Err(error) => return Err(server.with_lock_holders(database, error).await),
         Ok(facts) => facts,
     };
     let what = format!("dump database `{database}`");

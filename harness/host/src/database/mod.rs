@@ -4,6 +4,7 @@
 //! it, so that program and server have one version.
 
 mod kept;
+mod reading;
 mod replace;
 mod swap;
 mod ties;

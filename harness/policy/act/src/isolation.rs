@@ -108,7 +108,7 @@ pub async fn redis(project: &Project, engine: &Engine, service: &Service) -> Res
 /// # Errors
 /// [`DatabaseError`] where it does not answer.
 pub async fn session(project: &Project, engine: &Engine, database: &Database) -> Result<Client, DatabaseError> {
-    Server::of(project, engine, database, APPLICATION).await?.connect(&database.name).await
+    Server::of(project, engine, database, APPLICATION).await?.connect_to_read(&database.name).await
 }
 
 /// Writes a row that every session of the database can see, and that goes with this one: an empty temporary table.

@@ -225,10 +225,15 @@ pub async fn schema_in_transaction(client: &Client) -> Result<Facts, DatabaseErr
 /// Reads the schema of `database`, with a second session where the server has room for one.
 ///
 /// # Errors
-/// [`DatabaseError`] where there is no session, or with the family that cannot be read.
+/// [`DatabaseError`] where there is no session, or with the family that cannot be read; [`DatabaseError::Locked`] where
+/// somebody's lock holds it up.
 pub async fn schema_of(server: &Server, database: &str) -> Result<Facts, DatabaseError> {
-    match futures_util::join!(server.connect(database), server.connect(database)) {
+    let read = match futures_util::join!(server.connect_to_read(database), server.connect_to_read(database)) {
         (Ok(first), Ok(second)) => schema_by_two(&first, &second).await,
         (first, second) => schema(&first.or(second)?).await,
+    };
+    match read {
+        Err(error) => Err(server.with_lock_holders(database, error).await),
+        found => found,
     }
 }
