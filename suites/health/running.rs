@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stagegate_base::{config::EPHEMERAL, record::Outcome, text::counted};
+use stagegate_base::{config::EPHEMERAL, container::State, record::Outcome, text::counted};
 use stagegate_host::error::with_causes;
 use stagegate_policy_decide::health;
 
@@ -31,9 +31,11 @@ async fn ask(session: Arc<Session>) -> Outcome {
     }
     let project = session.project.compose_name();
     let mut evidence = Vec::new();
-    // Services with a trial of their own show their log there.
-    for (service, _) in missing.iter().filter(|(service, _)| !session.project.config.services.contains_key(*service)) {
-        for container in ready.of(service) {
+    // Services with a trial of their own show their log there, unless nothing runs: those trials are skipped then.
+    let is_shown = |service: &str| ready.is_down() || !session.project.config.services.contains_key(service);
+    for (service, _) in missing.iter().filter(|(service, _)| is_shown(service)) {
+        // What was never started has no log.
+        for container in ready.of(service).filter(|container| container.state != State::Created) {
             evidence.extend(ready::evidence(&session.engine, session.runner.mask(), container).await);
         }
     }

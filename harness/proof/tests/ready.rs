@@ -1,9 +1,13 @@
 //! Products that nobody here wrote: slow to listen, without healthchecks, with jobs that end. They come up, are promoted,
 //! and one that cannot come up says why.
 
-use std::fs;
+use std::{
+    fs,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
-use crate::small::Small;
+use crate::{small::Small, world::ended};
 
 /// Changes the product's compose file, and makes that its newest release.
 fn change(small: &Small, tag: &str, change: impl Fn(&str) -> String) {
@@ -27,6 +31,11 @@ fn a_release_without_a_healthcheck_that_listens_late_is_waited_for_everywhere() 
     small.release("v3", "alter table item add column if not exists price int not null default 1;\n", "");
     let promoted = small.promote("v3");
     assert_eq!(promoted.code, Some(0), "{}", promoted.text);
+
+    // Equal environments without the suites' checks are too little evidence for a score.
+    let compared = small.gate(&["compare", "staging", "production", "--no-suites"]);
+    assert_eq!(compared.code, Some(4), "{}", compared.text);
+    assert!(!compared.text.contains("100 of 100"), "{}", compared.text);
 }
 
 #[test]
@@ -76,6 +85,52 @@ fn a_service_that_cannot_start_ends_the_wait_with_its_own_last_words() {
     let log =
         fs::read_dir(small.state("staging").join("runs")).unwrap().next().unwrap().unwrap().path().join("run.log");
     assert!(fs::read_to_string(log).unwrap().contains("cannot import shop"));
+    // It never was a deployment, and its logs are there all the same.
+    let logs = small.gate(&["logs", "--env", "staging"]);
+    assert_eq!(logs.code, Some(0), "{}", logs.text);
+    assert!(logs.text.contains("cannot import shop"), "{}", logs.text);
+}
+
+#[test]
+fn a_copy_of_the_stack_that_cannot_start_ends_at_once_with_the_variable_and_the_last_words() {
+    let small = Small::new("unset", "app");
+    // README's own configuration has no env file for it, so the password is empty.
+    change(&small, "v2", |text| text.replace("${DB_PASSWORD:?}", "${DB_PASSWORD}").replace("${WEB_PORT:?}", "0"));
+    let test = small.gate(&["test", "health::"]);
+    let waited = test.text.split("came up in ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    assert!(waited.parse::<f64>().unwrap() < 40.0, "{}", test.text);
+    assert_eq!(test.code, Some(3), "{}", test.text);
+    assert!(test.text.contains("DB_PASSWORD, which is not set"), "{}", test.text);
+    assert!(test.text.contains("POSTGRES_PASSWORD is not set"), "{}", test.text);
+}
+
+#[test]
+fn an_interrupted_start_says_what_it_left_and_how_to_go_on() {
+    let small = Small::new("cut", "app");
+    small.release("v2", "select pg_sleep(600);\n", "");
+    let mut up = small.command(&["up", "--env", "staging", "--release", "v2"]);
+    let up = up.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let migrates = || {
+        let project = format!("label=com.docker.compose.project={}", small.project("staging"));
+        let list = ["ps", "--quiet", "--filter", &project, "--filter", "label=com.docker.compose.service=migrate"];
+        !Command::new("docker").args(list).output().unwrap().stdout.is_empty()
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !migrates() {
+        assert!(Instant::now() < deadline, "the migrations do not start");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let interrupted = Command::new("kill").args(["-INT", &up.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let end = ended(&up.wait_with_output().unwrap());
+    assert_eq!(end.code, Some(130), "{}", end.text);
+    for want in ["-migrate-1 is running", "`gate up --env staging` continues, `gate down --env staging` removes"] {
+        assert!(end.text.contains(want), "`{want}` is missing in {}", end.text);
+    }
+    // Nothing goes on behind it: Compose would start the rest once the migrations end.
+    let deep = Command::new("docker").args(["ps", "--all", "--filter", "status=running"]).output().unwrap();
+    let running = String::from_utf8_lossy(&deep.stdout).into_owned();
+    assert!(!running.contains(&format!("{}-web-1", small.project("staging"))), "{running}");
 }
 
 #[test]

@@ -129,15 +129,21 @@ impl Small {
         self.root.join("state").join(self.project(environment))
     }
 
-    fn project(&self, environment: &str) -> String {
+    /// Returns an environment's compose project.
+    pub(crate) fn project(&self, environment: &str) -> String {
         format!("{}-{environment}", self.name)
     }
 
     /// Runs a gate command.
     pub(crate) fn gate(&self, args: &[&str]) -> Ended {
+        ended(&self.command(args).output().unwrap())
+    }
+
+    /// Returns a command of the gate that runs in the product.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(gate());
         command.args(args).current_dir(self.product()).env_remove("STAGEGATE_STATE_DIR").env_remove("STAGEGATE_ENV");
-        ended(&command.output().unwrap())
+        command
     }
 
     /// Brings a release up in an environment.
