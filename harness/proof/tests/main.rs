@@ -42,6 +42,7 @@ mod shop;
 mod small;
 mod source;
 mod sync;
+mod ties;
 mod two_services;
 mod workflows;
 mod world;

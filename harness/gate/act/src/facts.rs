@@ -4,7 +4,7 @@
 use std::{path::Path, sync::Arc};
 
 use stagegate_base::{
-    compose::{Model, drift},
+    compose::{Model, RELEASE_LABEL, drift},
     config::{Config, ConfigError, Environment, Integrity, Tier},
     container::{Container, State},
     mark::{NAME_BYTES, Role},
@@ -144,6 +144,7 @@ pub async fn prepare_plan(
         facts.source_unfinished = super::unfinished(&of_source)?.map(|run| run.run);
     }
     facts.others.extend(unknown_freeze(config, &old.model));
+    facts.others.extend(of_another_state(&target, &state));
     facts.others.extend(uncommitted(&old.release));
     if request.kind == Kind::Promote && old.release == release && has_same_env_files(&old) {
         facts.others.push(format!("{} is live in `{}` already, with the same env files", release.name, request.to));
@@ -185,6 +186,21 @@ fn schema_fit_of(kind: &Kind, state: &StateDir) -> Result<Option<SchemaFit>, Sto
     let journals: Vec<_> =
         journal::runs(&state.runs()).iter().map(|dir| journal::lines(dir)).collect::<Result<_, _>>()?;
     Ok(Some(schema_fit(run, &journals)))
+}
+
+/// Reports a target that a gate with another state folder deployed: the lock, the open runs and the rollback points of
+/// that one are not seen from here.
+fn of_another_state(target: &Side, state: &StateDir) -> Option<String> {
+    let by_a_gate = |c: &&Container| !c.one_off && c.labels.contains_key(RELEASE_LABEL);
+    let container = target.containers.iter().find(by_a_gate).filter(|_| target.deployed.is_none())?;
+    let name = &target.environment.name;
+    Some(format!(
+        "`{name}` was deployed by a gate with another state folder ({} carries its label, and {} knows of no deployment): \
+         set STAGEGATE_STATE_DIR, or `state_dir` in [project], to that folder; if it is lost, `gate up --env {name} \
+         --release REV` records what is live",
+        container.name,
+        state.root().display()
+    ))
 }
 
 fn has_same_env_files(deployed: &Snapshot) -> bool {
