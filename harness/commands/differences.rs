@@ -5,6 +5,7 @@ use stagegate_base::{
     config::{Config, Database},
     exit::Exit,
     finding::Finding,
+    report::Report,
 };
 use stagegate_migration_decide::schema::{Difference, Facts, Sides, not_compared, report, summary};
 
@@ -83,19 +84,47 @@ impl Collected {
 
     /// Writes the report; any difference fails, and so does what may not be left out.
     pub(super) fn write(self, command: &str, output: &cli::Output) -> Result<Exit, Failure> {
-        let title = self.notes.join("; ");
         let ended = if self.findings.is_empty() && self.modelled.iter().all(|exit| *exit == Exit::Passed) {
             Exit::Passed
         } else {
             Exit::Held
         };
+        output::write(&self.report(command), output)?;
+        Ok(ended)
+    }
+
+    /// Makes one report of all databases; for programs it is one document.
+    fn report(self, command: &str) -> Report {
+        let title = self.notes.join("; ");
         let mut report = report(command, format!("Schema: {title}"), self.findings, self.body);
         report.notes = self.notes;
         report.details = match <[_; 1]>::try_from(self.details) {
             Ok([one]) => one,
             Err(all) => [("databases".to_owned(), all.into_iter().map(Value::Object).collect())].into_iter().collect(),
         };
-        output::write(&report, output)?;
-        Ok(ended)
+        report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(databases: &[&str]) -> Value {
+        let mut collected = Collected::default();
+        for name in databases {
+            let sides = Sides { old: format!("{name} of a"), new: format!("{name} of b") };
+            let details = Map::from_iter([("database".to_owned(), Value::from(*name))]);
+            collected.add(&sides, (Vec::new(), String::new()), &[], details);
+        }
+        serde_json::from_str(&collected.report("schema diff").json().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn several_databases_are_one_document() {
+        assert_eq!(written(&["main"])["database"], "main");
+        let both = written(&["main", "audit"]);
+        let names: Vec<&Value> = both["databases"].as_array().unwrap().iter().map(|one| &one["database"]).collect();
+        assert_eq!(names, ["main", "audit"]);
     }
 }

@@ -345,6 +345,24 @@ async fn a_documented_not_found_proves_nothing() {
     assert!(matches!(run(&[address]).await, Outcome::Broken(_)));
 }
 
+#[rstest]
+#[case::undocumented(&["200"], "")]
+#[case::documented(&["200", "404"], "")]
+#[case::configured(&["200"], "base_path = \"/api\"\n")]
+#[tokio::test]
+async fn a_404_below_a_server_path_names_the_key_that_is_missing(#[case] statuses: &[&str], #[case] configured: &str) {
+    let responses: Vec<String> = statuses.iter().map(|status| format!("\"{status}\": {{}}")).collect();
+    let document = format!(
+        r#"{{"openapi": "3.1.0", "servers": [{{"url": "/api"}}], "paths": {{"/items": {{"get": {{"responses": {{{}}}}}}}}}}}"#,
+        responses.join(", ")
+    );
+    let calls = calls(&document, configured);
+    let (address, _) = server(answer("404 Not Found", ""));
+    let told = format!("{:?}", calls.call(&wire(&[address]), 0).await.outcome);
+    let named = told.contains("set base_path = \\\"/api\\\" in [services.api]") && told.contains("(its `servers`)");
+    assert_eq!(named, configured.is_empty(), "{told}");
+}
+
 #[tokio::test]
 async fn a_body_that_is_too_long_to_compare_is_not_green() {
     let (address, _) = server(answer("200 OK", &" ".repeat((1 << 20) + 1)));

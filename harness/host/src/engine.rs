@@ -386,3 +386,23 @@ fn published(ports: PortMap) -> BTreeMap<u16, Vec<SocketAddr>> {
     }
     published
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_in_the_hosts_network_is_reached_at_the_host_and_its_guest_too() {
+        let answer = serde_json::json!({
+            "Id": "1", "Name": "/shop-web-1", "HostConfig": {"NetworkMode": "host"},
+            "NetworkSettings": {"Networks": {"host": {"IPAddress": ""}}},
+        });
+        let guest = serde_json::json!({"Id": "2", "HostConfig": {"NetworkMode": "container:1"}});
+        let [web, guest] = [answer, guest].map(|json| container(serde_json::from_value(json).unwrap()));
+        let mut both = [web, guest];
+        share_networks(&mut both);
+        for one in both {
+            assert_eq!(one.reach(8080), ["127.0.0.1:8080".parse().unwrap()], "{}", one.id);
+        }
+    }
+}

@@ -101,20 +101,22 @@ fn random() -> io::Result<String> {
 }
 
 fn base(config: &Config) -> PathBuf {
-    if let Some(dir) = std::env::var_os("STAGEGATE_STATE_DIR").filter(|dir| !dir.is_empty()) {
-        return PathBuf::from(dir);
+    let set = |value: Option<std::ffi::OsString>| value.filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let own = set(std::env::var_os("STAGEGATE_STATE_DIR")).or_else(|| config.state_dir.clone());
+    let is_root = rustix::process::geteuid().is_root();
+    own.unwrap_or_else(|| default_base(is_root, set(std::env::var_os("XDG_STATE_HOME")), std::env::home_dir()))
+}
+
+/// Returns the folder of all state where none is configured. Without HOME the system's list of users tells `home`.
+///
+/// Never a folder that others may write: they could put a lock or a journal there.
+fn default_base(is_root: bool, state_home: Option<PathBuf>, home: Option<PathBuf>) -> PathBuf {
+    let system = PathBuf::from("/var/lib/stagegate");
+    if is_root {
+        return system;
     }
-    if let Some(dir) = &config.state_dir {
-        return dir.clone();
-    }
-    if rustix::process::geteuid().is_root() {
-        return PathBuf::from("/var/lib/stagegate");
-    }
-    let state = std::env::var_os("XDG_STATE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    // Without HOME the system's list of users tells. Never a folder that others may write: they could put a lock or a
-    // journal there.
-    let state = state.or_else(|| std::env::home_dir().map(|home| home.join(".local/state")));
-    state.map_or_else(|| PathBuf::from("/var/lib/stagegate"), |dir| dir.join("stagegate"))
+    let state = state_home.or_else(|| home.map(|home| home.join(".local/state")));
+    state.map_or(system, |dir| dir.join("stagegate"))
 }
 
 /// Finds `stagegate.toml` in `start` or a folder above it.
@@ -125,7 +127,24 @@ pub fn find_config(start: &Path) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
+
+    #[rstest]
+    #[case::root(true, Some("/x"), Some("/root"), "/var/lib/stagegate")]
+    #[case::state_home(false, Some("/x"), Some("/home/ada"), "/x/stagegate")]
+    #[case::home(false, None, Some("/home/ada"), "/home/ada/.local/state/stagegate")]
+    #[case::nothing(false, None, None, "/var/lib/stagegate")]
+    fn state_is_never_where_others_may_write(
+        #[case] is_root: bool,
+        #[case] state_home: Option<&str>,
+        #[case] home: Option<&str>,
+        #[case] want: &str,
+    ) {
+        let found = default_base(is_root, state_home.map(PathBuf::from), home.map(PathBuf::from));
+        assert_eq!(found, Path::new(want));
+    }
 
     #[test]
     fn a_folder_keeps_its_id_and_a_damaged_one_is_refused() {

@@ -348,3 +348,32 @@ fn at(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ReleaseError
     let path = path.to_path_buf();
     move |source| ReleaseError::File { what, path, source }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_earlier_deployments_the_newest_logs_stay_and_no_model_or_env_file() {
+        let root = std::env::temp_dir().join(format!("stagegate-prune-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        let state = StateDir::at(&root);
+        let model = Model::parse(r#"{"services":{"web":{"image":"w:1"}}}"#).unwrap();
+        let release = Release { commit: "a".repeat(40), name: "v1".to_owned() };
+        let runs: Vec<String> = (0..KEPT_DEPLOYMENTS + 3).map(|n| format!("{n:03}-up")).collect();
+        for run in runs.iter().chain([&"100-promote".to_owned()]) {
+            Snapshot::write(&state.run(run).join("new"), &release, &model, &[]).unwrap();
+            fs::write(state.run(run).join("run.log"), "log").unwrap();
+        }
+        record_deployed(&state, &state.run("001-up").join("new")).unwrap();
+        prune_deployments(&state).unwrap();
+        let has = |run: &str, what: &str| state.run(run).join(what).exists();
+        let logs: Vec<&str> = runs.iter().map(String::as_str).filter(|run| has(run, "run.log")).collect();
+        let models: Vec<&str> = runs.iter().map(String::as_str).filter(|run| has(run, "new")).collect();
+        let is_kept = has("100-promote", "new") && deployed(&state).unwrap().is_some();
+        fs::remove_dir_all(&root).unwrap();
+        assert_eq!((logs.len(), logs[0], logs[1]), (KEPT_DEPLOYMENTS + 1, "001-up", "003-up"));
+        assert_eq!(models, ["001-up"]);
+        assert!(is_kept, "what is deployed, and runs with a journal");
+    }
+}

@@ -29,6 +29,7 @@ mod policy;
 mod ports;
 mod promote;
 mod ready;
+mod reboot;
 mod refuse;
 mod same_schema;
 mod schedule;

@@ -20,6 +20,7 @@ mod readiness;
 mod recover;
 mod rehearsal;
 mod retention;
+mod retry;
 mod source;
 mod stall_probe;
 mod start;
@@ -105,10 +106,6 @@ pub struct Gate {
     /// Becomes true when the operator interrupts: the run is rolled back then, in order.
     pub interrupt: watch::Receiver<bool>,
 }
-
-/// The pause before the second try of an undo, and the longest one.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Why a step failed.
 #[derive(Clone, Debug)]
@@ -299,20 +296,14 @@ impl Run {
     /// Undoes a step. What may go away by itself is tried again, with growing pauses, within half of the time that a
     /// rollback has: a server that crashed, or is started, needs some seconds.
     async fn undo_with_pauses(&mut self, step: Step) -> Result<UndoReport, StepError> {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let error = match self.undo(step).await {
-                Err(error) if error.is_transient => error,
-                outcome => return outcome,
-            };
-            let ends = *self.retries_end.get_or_insert_with(|| Instant::now() + self.plan.verify_within.0 / 2);
-            if Instant::now() + pause > ends {
-                return Err(error);
-            }
-            self.runner.note(&format!("undo of {}: {}; next try in {pause:?}", step.title(), error.reason));
-            tokio::time::sleep(pause).await;
-            pause = LONGEST_PAUSE.min(pause * 2);
-        }
+        let (within, runner) = (self.plan.verify_within.0 / 2, self.runner.clone());
+        let note = |error: &StepError, pause: Duration| {
+            runner.note(&format!("undo of {}: {}; next try in {pause:?}", step.title(), error.reason));
+        };
+        let mut ends = self.retries_end;
+        let outcome = retry::with_pauses((&mut ends, within), note, async || self.undo(step).await).await;
+        self.retries_end = ends;
+        outcome
     }
 
     fn write(&mut self, entry: Entry, took: Duration) -> Result<(), StoreError> {

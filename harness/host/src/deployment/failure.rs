@@ -63,11 +63,8 @@ impl NotReady {
             failure.reasons.push(reason);
         }
         let is_waiting = |(_, readiness): &(&str, &Readiness)| matches!(readiness, Readiness::NotYet(_));
-        if waited >= stack.within && found.missing().iter().any(is_waiting) {
-            failure.hint = format!(
-                "; a service that needs longer is granted it with `ready_within` of [environments], {} now",
-                seconds(stack.within)
-            );
+        if found.missing().iter().any(is_waiting) {
+            failure.hint = longer(stack.within, waited);
         }
         failure
     }
@@ -114,9 +111,25 @@ fn seconds(span: Duration) -> String {
     format!("{:.0} s", span.as_secs_f64())
 }
 
+/// Returns what grants services more time, where they were given all of `within`; empty where they were not.
+fn longer(within: Duration, waited: Duration) -> String {
+    if waited < within {
+        return String::new();
+    }
+    let within = seconds(within);
+    format!("; a service that needs longer is granted it with `ready_within` of [environments], {within} now")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_grants_more_time_is_named_once_the_time_is_over() {
+        let within = Duration::from_secs(60);
+        assert!(longer(within, within).contains("`ready_within` of [environments], 60 s now"));
+        assert_eq!(longer(within, Duration::from_secs(59)), "");
+    }
 
     #[test]
     fn a_failure_is_one_line_with_each_service() {

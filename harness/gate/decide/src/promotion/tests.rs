@@ -479,3 +479,17 @@ fn the_plan_names_what_stays_reachable_while_traffic_is_off() {
     assert!(open.text().contains("traffic   api stays reachable through network proxy"), "{}", open.text());
     assert!(!plan(Kind::Promote).text().contains("stays reachable"));
 }
+
+#[test]
+fn the_statements_of_a_recipe_hold_for_names_with_quotes() {
+    let mut world = World::new(Kind::Promote, Tier::Swap);
+    (world.fails, world.undo_fails) = (vec![(Step::Verify, 1)], vec![(Step::Migrate, 3)]);
+    world.plan.databases[0].name = "my\"shop".to_owned();
+    assert_eq!(world.run(), (End::Stuck, Exit::PersonNeeded));
+    let text = by_hand(&world.plan, std::path::Path::new("/run"), &world.lines, &[]).join("\n");
+    assert!(text.contains("alter database \"my\"\"shop\" allow_connections true;"), "{text}");
+    assert!(
+        text.contains("alter database \"my\"\"shop__pre_20260102_030405_ab12\" rename to \"my\"\"shop\""),
+        "{text}"
+    );
+}

@@ -236,6 +236,9 @@ fn ten_annotations_are_written_and_the_rest_counted() {
     let text = github::text(&run((0..25).map(one).collect(), &[]));
     assert_eq!(text.lines().count(), 10);
     assert!(text.ends_with("::error title=stagegate::16 more findings\n"), "{text}");
+    let warning = |i: usize| record(&format!("policy::s{i}::x"), Severity::Warning, 1, Outcome::fail("no"));
+    let text = github::text(&run((0..14).map(warning).collect(), &[]));
+    assert!(text.ends_with("::warning title=stagegate::5 more findings\n") && !text.contains("::error"), "{text}");
 }
 
 #[test]

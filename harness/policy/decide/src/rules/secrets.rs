@@ -163,7 +163,10 @@ fn in_configs(file: &SourceFile, yaml: &Value) -> Vec<Hit> {
                     "`${NAME}`",
                     format!("{name} in the content of config {config} has its value in the file"),
                 );
-                let at = file.text.lines().position(|written| written.trim() == line.trim());
+                let lines = || file.text.lines();
+                let whole = lines().position(|written| written.trim() == line.trim());
+                // `content: "..."` has its text in a line with more in it.
+                let at = whole.or_else(|| lines().position(|written| written.contains(line.trim())));
                 hit.place = at.map(|at| Place { file: file.path.clone(), line: at + 1 });
                 hits.push(hit);
             }

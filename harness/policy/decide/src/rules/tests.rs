@@ -349,13 +349,15 @@ fn a_secret_is_found_wherever_it_is_written(#[case] lines: &str, #[case] want: &
     assert!(!format!("{secret:?}").contains("kT9fQ2"));
 }
 
-#[test]
-fn a_secret_in_the_content_of_a_config_is_found_at_its_line() {
-    let text = "services:\n  web:\n    image: w:1\nconfigs:\n  app:\n    content: |\n      mode = x\n      db_password = kT9fQ2\n";
-    let findings = audit(&written(text, json!({"web": {"image": "w:1"}})), &Waivers::default(), "2026-01-01");
+#[rstest]
+#[case::a_block("  app:\n    content: |\n      mode = x\n      db_password = kT9fQ2\n", 8)]
+#[case::in_quotes("  app: {content: \"db_password = kT9fQ2\"}\n", 5)]
+fn a_secret_in_the_content_of_a_config_is_found_at_its_line(#[case] configs: &str, #[case] line: usize) {
+    let text = format!("services:\n  web:\n    image: w:1\nconfigs:\n{configs}");
+    let findings = audit(&written(&text, json!({"web": {"image": "w:1"}})), &Waivers::default(), "2026-01-01");
     let secret = findings.iter().find(|finding| finding.code == "plain-secret").unwrap();
     assert_eq!(secret.found, "db_password in the content of config app has its value in the file");
-    assert_eq!(secret.place.line, 8);
+    assert_eq!(secret.place.line, line);
 }
 
 #[rstest]
