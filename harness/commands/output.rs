@@ -23,12 +23,10 @@ pub(super) fn write(report: &Report, output: &cli::Output) -> Result<(), Failure
         (&output.markdown, report.markdown()),
         (&output.sarif, report.sarif(env!("CARGO_PKG_VERSION"))),
         (&output.html, report.html()),
+        (&output.junit, report.junit()),
     ];
     for (path, text) in files {
         to(path.as_deref(), &text)?;
-    }
-    if output.junit.is_some() {
-        to(output.junit.as_deref(), &report.junit().map_err(Failure::unexpected)?)?;
     }
     annotate(&report.github());
     Ok(())

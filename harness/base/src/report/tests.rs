@@ -1,7 +1,11 @@
 use insta::Settings;
 use serde_json::json;
 
-use super::{Colour, Report, painted, shown};
+use super::{
+    Colour, Report,
+    junit::{JunitCase, JunitOutcome, JunitSuite, document},
+    painted, shown,
+};
 use crate::{
     finding::{Finding, Rule},
     severity::Severity,
@@ -49,7 +53,7 @@ fn formats(report: &Report) -> [(&'static str, String); 7] {
         ("json", report.json().unwrap()),
         ("markdown", report.markdown()),
         ("sarif", report.sarif("0")),
-        ("junit", report.junit().unwrap()),
+        ("junit", report.junit()),
         ("html", report.html()),
         ("github", report.github()),
     ]
@@ -118,4 +122,86 @@ fn a_waived_finding_fails_nothing() {
     assert!(!report.fails(Severity::Required) && report.fails(Severity::Warning));
     report.findings.retain(|finding| !finding.is_open());
     assert!(!report.fails(Severity::Info));
+}
+
+/// What Jenkins' `junit-10.xsd` allows: by element, the attributes that it needs and those that it may have.
+const SCHEMA: [(&str, &[&str], &[&str]); 9] = [
+    ("testsuites", &[], &["name", "time", "tests", "failures", "errors"]),
+    (
+        "testsuite",
+        &["name", "tests", "failures", "errors"],
+        &["group", "time", "skipped", "timestamp", "hostname", "id"],
+    ),
+    ("testcase", &["name"], &["time", "classname", "group"]),
+    ("properties", &[], &[]),
+    ("property", &["name", "value"], &[]),
+    ("failure", &[], &["type", "message"]),
+    ("error", &[], &["type", "message"]),
+    ("skipped", &[], &["type", "message"]),
+    ("system-out", &[], &[]),
+];
+
+/// Returns each tag of a document with its attributes. `<` and quotes are escaped in texts, so that each `<` begins a tag
+/// and each second part between quotes is a value.
+fn tags(document: &str) -> Vec<(&str, Vec<(&str, &str)>)> {
+    let tags = document.split('<').skip(1).filter(|tag| !tag.starts_with(['?', '/']));
+    tags.map(|tag| {
+        let tag = tag.split('>').next().unwrap().trim_end_matches('/');
+        let (element, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
+        let quoted: Vec<&str> = attributes.split('"').collect();
+        let pairs = quoted.chunks_exact(2);
+        (element, pairs.map(|pair| (pair[0].trim().trim_end_matches('='), pair[1])).collect())
+    })
+    .collect()
+}
+
+/// A suite in which each outcome comes once, of a text that markup would take as its own.
+fn every_outcome() -> JunitSuite {
+    let text = || "]]> & <b a=\"x\">\n second".to_owned();
+    let outcomes = [
+        JunitOutcome::Passed,
+        JunitOutcome::Failed { message: text(), text: text() },
+        JunitOutcome::Error { message: text(), kind: "required", text: String::new() },
+        JunitOutcome::Skipped { message: text() },
+    ];
+    let case = |outcome| JunitCase { classname: text(), name: text(), duration_ms: 1_234_567, outcome, output: text() };
+    JunitSuite {
+        name: text(),
+        timestamp: Some("2026-01-02T03:04:05Z".to_owned()),
+        properties: vec![("environment", text())],
+        cases: outcomes.into_iter().map(case).collect(),
+    }
+}
+
+#[test]
+fn a_junit_document_has_the_elements_and_attributes_of_the_schema_and_no_other() {
+    let documents = [
+        some().junit(),
+        hostile().junit(),
+        Report::default().junit(),
+        document(&[every_outcome(), JunitSuite::default()]),
+        document(&[]),
+    ];
+    for document in documents {
+        for (element, attributes) in tags(&document) {
+            let (_, needed, allowed) = SCHEMA.iter().find(|(name, ..)| *name == element).expect(element);
+            for (name, value) in &attributes {
+                assert!(needed.contains(name) || allowed.contains(name), "<{element} {name}>: {document}");
+                let is_time = value.split_once('.').is_some_and(|(seconds, rest)| {
+                    rest.len() == 3 && format!("{seconds}{rest}").bytes().all(|byte| byte.is_ascii_digit())
+                });
+                assert!(*name != "time" || is_time, "<{element} time={value}>");
+            }
+            let has = |wanted: &&str| attributes.iter().any(|(name, _)| name == wanted);
+            assert!(needed.iter().all(has), "<{element}> lacks one of {needed:?}: {document}");
+        }
+    }
+}
+
+#[test]
+fn a_junit_document_counts_each_outcome_once() {
+    let document = document(&[every_outcome()]);
+    let counts = "tests=\"4\" failures=\"1\" errors=\"1\"";
+    assert!(document.contains(&format!("<testsuites name=\"stagegate\" {counts} time=\"4938.268\">")), "{document}");
+    assert!(document.contains(&format!("{counts} skipped=\"1\" time=\"4938.268\" timestamp")), "{document}");
 }

@@ -260,52 +260,12 @@ fn a_page_loads_nothing_and_runs_nothing() {
     assert!(!page.contains("<script") && !page.contains("src=\"") && !page.contains("http://"), "{page}");
 }
 
-/// Attributes that Jenkins' `junit-10.xsd` allows, by element.
-const SCHEMA: [(&str, &[&str]); 9] = [
-    ("testsuites", &["name", "time", "tests", "failures", "errors"]),
-    (
-        "testsuite",
-        &[
-            "name",
-            "tests",
-            "failures",
-            "errors",
-            "group",
-            "time",
-            "skipped",
-            "timestamp",
-            "hostname",
-            "id",
-            "package",
-            "file",
-            "log",
-            "url",
-        ],
-    ),
-    ("testcase", &["name", "time", "classname", "group"]),
-    ("properties", &[]),
-    ("property", &["name", "value"]),
-    ("failure", &["type", "message"]),
-    ("error", &["type", "message"]),
-    ("skipped", &["type", "message"]),
-    ("system-out", &[]),
-];
-
 #[rstest]
 #[case::mixed(mixed())]
 #[case::hostile(hostile())]
 #[case::nothing(nothing())]
-fn a_junit_file_has_the_elements_and_attributes_of_the_schema(#[case] run: Run) {
+fn a_junit_file_names_each_suite_once(#[case] run: Run) {
     let text = junit::text(&run);
-    // `<` and quotes are escaped in texts, so that each `<` begins a tag and each second part between quotes is a value.
-    let tags = text.split('<').skip(1).filter(|tag| !tag.starts_with(['?', '/']));
-    for tag in tags.map(|tag| tag.split('>').next().unwrap().trim_end_matches('/')) {
-        let (element, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
-        let (_, allowed) = SCHEMA.iter().find(|(name, _)| *name == element).unwrap_or_else(|| panic!("<{element}>"));
-        for name in attributes.split('"').step_by(2).map(|name| name.trim().trim_end_matches('=')) {
-            assert!(name.is_empty() || allowed.contains(&name), "<{element} {name}>");
-        }
-    }
     let suites: Vec<&str> =
         text.split("<testsuite name=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     let different: std::collections::BTreeSet<&str> = suites.iter().copied().collect();
