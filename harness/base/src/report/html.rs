@@ -11,14 +11,25 @@ use crate::{
     text::{clean, markup_inert, one_line, xml_escaped},
 };
 
+/// Colours are variables, of which a dark set is taken where the reader's system is dark. A word that is longer than its column
+/// is broken, so that no table is wider than the page; the name of a check only where the page is narrow.
 const STYLE: &str = "\
-body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1f2937}\
+:root{color-scheme:light dark;--text:#1f2937;--page:#fff;--line:#e5e7eb;--block:#f3f4f6;--soft:#4b5563;--good:#15803d;--bad:#b91c1c;\
+--odd:#a16207}\
+@media(prefers-color-scheme:dark){:root{--text:#e5e7eb;--page:#111827;--line:#374151;--block:#1f2937;--soft:#9ca3af;\
+--good:#4ade80;--bad:#f87171;--odd:#fbbf24}}\
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem;color:var(--text);background:var(--page);\
+overflow-wrap:anywhere}\
 h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}\
-table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;border-bottom:1px solid #e5e7eb;text-align:left;\
-vertical-align:top}td.n{text-align:right;white-space:nowrap}\
-.pass{color:#15803d}.fail,.broken,.blocked{color:#b91c1c}.skip,.warn,.note,.inconclusive{color:#a16207}.passed{color:#15803d}\
-pre{background:#f3f4f6;padding:.6rem;overflow:auto;white-space:pre-wrap}svg{max-width:100%;height:auto}\
-code{font-size:.9em}.hint{color:#374151;font-style:italic}";
+table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:left;\
+vertical-align:top}th{color:var(--soft);font-weight:600}td.n,th.n{text-align:right;white-space:nowrap}\
+th,td.status{overflow-wrap:normal}td.status{white-space:nowrap}td.name{overflow-wrap:normal;min-width:14rem}tr.has-more>td{border-bottom:0}\
+.pass{color:var(--good)}.fail,.broken,.blocked{color:var(--bad)}.skip,.warn,.note,.inconclusive{color:var(--odd)}\
+.passed{color:var(--good)}\
+pre{background:var(--block);padding:.6rem;overflow:auto;white-space:pre-wrap}svg{max-width:100%;height:auto}\
+code{font-size:.9em}.hint{color:var(--soft);font-style:italic}\
+@media(max-width:40rem){body{margin:1rem auto;padding:0 .6rem}td,th{padding:.2rem .3rem}td.status{white-space:normal}\
+td.name{overflow-wrap:anywhere;min-width:0}}";
 
 /// Returns a whole page; `body` is put into it as it is.
 // Source: Content Security Policy Level 3, 3.3: a policy may stand in a `meta` element.

@@ -16,6 +16,9 @@ use stagegate_base::{
 /// How many characters of an evidence are kept.
 const EVIDENCE: usize = 20_000;
 
+/// What the columns of a suite's table are.
+const HEAD: &str = "<thead><tr><th>status</th><th>check</th><th>result</th><th class=\"n\">time</th></tr></thead>";
+
 /// A picture for the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plot {
@@ -53,9 +56,9 @@ pub fn text(run: &Run, plots: &[Plot]) -> String {
         plots.iter().for_each(|one| page.push_str(&plot(one)));
     }
     for (suite, records) in run.suites() {
-        let _ = writeln!(page, "<h2>{}</h2>\n<table>", inline(suite));
+        let _ = writeln!(page, "<h2>{}</h2>\n<table>\n{HEAD}\n<tbody>", inline(suite));
         records.iter().for_each(|one| page.push_str(&record(one)));
-        page.push_str("</table>\n");
+        page.push_str("</tbody>\n</table>\n");
     }
     html_page(&title, &page)
 }
@@ -81,11 +84,18 @@ fn record(record: &Record) -> String {
         Severity::Warning => " (warning)",
         Severity::Info => " (notice)",
     };
+    let details = details(record);
+    let (class, more) = match details.is_empty() {
+        true => ("", String::new()),
+        // A row of its own: next to the other columns nothing would be left for it on a phone.
+        false => (" class=\"has-more\"", format!("<tr><td colspan=\"4\">{details}</td></tr>\n")),
+    };
     format!(
-        "<tr><td class=\"{status}\">{status}{severity}</td><td><code>{}</code></td><td>{}{}</td><td class=\"n\">{} s</td></tr>\n",
-        inline(&record.trial),
+        "<tr{class}><td class=\"status {status}\">{status}{severity}</td><td class=\"name\"><code>{}</code></td>\
+         <td>{}</td><td class=\"n\">{} s</td></tr>\n{more}",
+        // A line may end between the parts of a name.
+        inline(&record.trial).replace("::", "::<wbr>"),
         inline(&record.message),
-        details(record),
         seconds(record.duration_ms)
     )
 }

@@ -257,6 +257,9 @@ fn a_page_loads_nothing_and_runs_nothing() {
     let plot = html::Plot { title: "<img src=x>".into(), words: "slower & \"worse\"".into(), svg: "<svg/>".into() };
     let page = html::text(&hostile(), &[plot]);
     assert!(page.contains("default-src 'none'") && page.contains("&lt;img src=x&gt;") && page.contains("<svg/>"));
+    assert!(page.contains("@media(prefers-color-scheme:dark)"), "a page is dark where the reader's system is");
+    let mut tables = page.split("<table>").skip(1).map(str::trim_start);
+    assert!(tables.all(|table| table.starts_with("<thead><tr><th>") || table.starts_with("<tr><th>")), "{page}");
     assert!(!page.contains("<script") && !page.contains("src=\"") && !page.contains("http://"), "{page}");
 }
 
