@@ -91,6 +91,7 @@ fn are(images: &[String]) -> String {
 pub struct Stack {
     project: Project,
     up_in: Duration,
+    failure: Option<String>,
     reaper: Child,
 }
 
@@ -118,15 +119,18 @@ impl Stack {
             project = swept(config, &name, &owner) => project,
         }?;
         let reaper = reaper::start(&name, &owner)?;
-        let mut stack = Stack { project, up_in: Duration::ZERO, reaper };
+        let mut stack = Stack { project, up_in: Duration::ZERO, failure: None, reaper };
         let came = tokio::select! {
             biased;
             () = &mut stop => Err(EphemeralError::Interrupted),
             came = up(&stack.project, engine) => came,
         };
-        if let Err(error) = came {
-            let _ = stack.take_down().await;
-            return Err(error);
+        match came {
+            Ok(failure) => stack.failure = failure,
+            Err(error) => {
+                let _ = stack.take_down().await;
+                return Err(error);
+            }
         }
         stack.up_in = begun.elapsed();
         Ok(stack)
@@ -142,6 +146,12 @@ impl Stack {
     #[must_use]
     pub fn up_in(&self) -> Duration {
         self.up_in
+    }
+
+    /// Returns why a part of it did not start, masked; nothing where all of it did.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
     }
 
     /// Takes the stack down with its volumes, and returns how long that took.
@@ -208,13 +218,13 @@ async fn build(runner: &Runner, project: &Project) -> Result<Model, EphemeralErr
     Ok(model.pinned(EPHEMERAL, &images, &BTreeMap::new()))
 }
 
-/// Starts the services. That Compose failed is an error only where it left nothing to look at.
-async fn up(project: &Project, engine: &Engine) -> Result<(), EphemeralError> {
+/// Starts the services, and returns why not all of them started. That is an error only where nothing is left to look at.
+async fn up(project: &Project, engine: &Engine) -> Result<Option<String>, EphemeralError> {
     let name = project.compose_name();
     let path = home::make(name)?.join("compose.json");
     home::write(&path, &project.model.to_json())?;
     let missing = missing_images(project, engine).await?;
-    let Err(reason) = compose_up(project, engine, &path).await else { return Ok(()) };
+    let Err(reason) = compose_up(project, engine, &path).await else { return Ok(None) };
     let reason = project.mask().apply(&reason);
     let images = missing_of(missing, engine).await?;
     if !images.is_empty() {
@@ -223,8 +233,7 @@ async fn up(project: &Project, engine: &Engine) -> Result<(), EphemeralError> {
     if engine.project(name).await?.is_empty() {
         return Err(EphemeralError::Up { reason });
     }
-    tell(&format!("Compose: {reason}"));
-    Ok(())
+    Ok(Some(reason))
 }
 
 /// Lets Compose start the services, until it has or one of them has failed for good: it would wait for that one.

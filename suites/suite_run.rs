@@ -204,7 +204,7 @@ impl SuiteRun {
         (self.options.notice)("starting a temporary copy of the stack");
         let stack = Stack::bring_up(&self.config, engine, self.signal()).await?;
         let project = stack.project().clone();
-        (self.options.notice)(&format!("{} came up in {:.1} s", project.compose_name(), stack.up_in().as_secs_f64()));
+        (self.options.notice)(&came_up(project.compose_name(), stack.up_in(), stack.failure()));
         *self.stack.lock().unwrap_or_else(PoisonError::into_inner) = Some(stack);
         Ok(project)
     }
@@ -228,6 +228,15 @@ impl SuiteRun {
     }
 }
 
+/// Says how a temporary copy was started: whether it is ready is what the checks report.
+fn came_up(name: &str, took: Duration, failure: Option<&str>) -> String {
+    let seconds = took.as_secs_f64();
+    match failure {
+        None => format!("{name} was started in {seconds:.1} s"),
+        Some(reason) => format!("{name} was not started whole within {seconds:.1} s: {reason}"),
+    }
+}
+
 /// Returns which checks have to leave a record, and their severity.
 #[must_use]
 pub fn planned(config: &Config, trials: &[Trial]) -> Vec<Planned> {
@@ -236,4 +245,17 @@ pub fn planned(config: &Config, trials: &[Trial]) -> Vec<Planned> {
         severity: config.severity_of(&trial.name, trial.severity),
     };
     trials.iter().map(plan).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_which_a_service_ended_did_not_come_up() {
+        let took = Duration::from_millis(1250);
+        assert_eq!(came_up("eph-1", took, None), "eph-1 was started in 1.2 s");
+        let ended = came_up("eph-1", took, Some("eph-1-db-1 exited with code 1"));
+        assert_eq!(ended, "eph-1 was not started whole within 1.2 s: eph-1-db-1 exited with code 1");
+    }
 }

@@ -24,6 +24,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Compare) -> Result<Exit
     if a == b {
         return Err(Failure::usage(format!("both sides are `{a}`; name two environments")));
     }
+    output::writable(&args.output)?;
     let engine = Engine::connect().await?;
     let mut left = read::side(&engine, config, &a).await?;
     let mut right = read::side(&engine, config, &b).await?;

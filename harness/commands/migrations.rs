@@ -36,6 +36,7 @@ pub(super) async fn run(args: cli::Migrations) -> Result<Exit, Failure> {
 }
 
 async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
+    output::writable(&args.output)?;
     let tool: Option<Tool> = args.tool.as_deref().map(str::parse).transpose().map_err(Failure::usage)?;
     let waivers = waivers::read(args.waivers.as_deref(), Path::new("."))?;
     let within: Span = args.statement_timeout.parse()?;

@@ -32,6 +32,26 @@ pub(super) fn write(report: &Report, output: &cli::Output) -> Result<(), Failure
     Ok(())
 }
 
+/// Refuses files that cannot be written before anything runs: a report that is lost after ten minutes helps nobody.
+///
+/// Their folders are made. A file that is there keeps its contents; one that is not is not left behind empty.
+pub(super) fn writable(output: &cli::Output) -> Result<(), Failure> {
+    let files = [&output.junit, &output.markdown, &output.sarif, &output.html];
+    for path in files.into_iter().flatten().filter(|path| path.as_os_str() != "-") {
+        // A pipe that is opened and closed here would have ended for its reader.
+        if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            continue;
+        }
+        let was_there = path.symlink_metadata().is_ok();
+        folder_of(path)?;
+        fs::OpenOptions::new().create(true).append(true).open(path).map_err(Failure::writing(path))?;
+        if !was_there {
+            fs::remove_file(path).map_err(Failure::writing(path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes a text to a file; `-` is standard output.
 pub(super) fn to(path: Option<&Path>, text: &str) -> Result<(), Failure> {
     match path {
@@ -46,10 +66,16 @@ pub(super) fn to(path: Option<&Path>, text: &str) -> Result<(), Failure> {
 
 /// Writes a file, and the folders that it lies in.
 pub(super) fn file(path: &Path, text: &str) -> Result<(), Failure> {
-    if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-        fs::create_dir_all(dir).map_err(Failure::writing(dir))?;
-    }
+    folder_of(path)?;
     fs::write(path, text).map_err(Failure::writing(path))
+}
+
+/// Makes the folder that a file lies in.
+fn folder_of(path: &Path) -> Result<(), Failure> {
+    match path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        Some(dir) => fs::create_dir_all(dir).map_err(Failure::writing(dir)),
+        None => Ok(()),
+    }
 }
 
 /// Prints annotations where a job of GitHub runs this.

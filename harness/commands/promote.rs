@@ -76,7 +76,7 @@ fn no_point(environment: &str, wanted: Option<&str>, points: &[Point]) -> String
         Some(tag) if !known.is_empty() => {
             format!("{environment} has no rollback point `{tag}` (it has {})", known.join(", "))
         }
-        _ => format!("{environment} has no rollback point yet; the first promotion makes one"),
+        _ => format!("{environment} has no rollback point yet; a promotion that is not rolled back makes one"),
     }
 }
 

@@ -49,6 +49,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
         }
         return Ok(Exit::Passed);
     }
+    output::writable(&args.output)?;
     if trials.is_empty() && !args.filters.is_empty() {
         let (name, filters) = (&environment.name, args.filters.join("` or `"));
         say(&format!(

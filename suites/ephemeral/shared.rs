@@ -86,11 +86,16 @@ async fn begin(config: &Arc<Config>, engine: &Engine, name: &str) -> Result<Proj
     let project = isolated(config, name, &owner).await?;
     // Never waited for: it outlives this process and is nextest's grandchild then.
     drop(reaper::start(name, &owner)?);
-    if let Err(error) = up(&project, engine).await {
-        teardown::take_down(name).await?;
-        return Err(error);
+    match up(&project, engine).await {
+        Ok(failure) => {
+            failure.iter().for_each(|reason| tell(&format!("{name} was not started whole: {reason}")));
+            Ok(project)
+        }
+        Err(error) => {
+            teardown::take_down(name).await?;
+            Err(error)
+        }
     }
-    Ok(project)
 }
 
 /// Reads the model that the first process wrote: asking Compose again would cost each trial 0.2 s.

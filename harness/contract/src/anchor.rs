@@ -120,8 +120,7 @@ impl Names {
             uri => {
                 let whole = joined(&self.resources[here].1, uri);
                 let known = self.resources.iter().skip(1).position(|(_, own)| *own == whole);
-                // What is none of the document's own schemas is refused as a reference that leads out of it.
-                let Some(known) = known else { return Ok(None) };
+                let Some(known) = known else { return outside(key, at) };
                 known + 1
             }
         };
@@ -145,6 +144,15 @@ impl Names {
             }),
             _ => Ok(Some(target.clone())),
         }
+    }
+}
+
+/// Leaves a `$ref` to what is none of the document's own schemas: whoever follows it reads the file, or refuses it. Nobody
+/// follows a `$dynamicRef`, and without it a schema would allow anything.
+fn outside(key: &str, at: &str) -> Result<Option<String>, ContractError> {
+    match key {
+        "$dynamicRef" => Err(ContractError::Keyword { at: format!("#{at}"), keyword: "$dynamicRef" }),
+        _ => Ok(None),
     }
 }
 

@@ -32,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 const LOST_FOR: Duration = Duration::from_secs(2);
 /// How long a container that cannot be asked is taken for one that others still wait for.
 const SETTLED_AFTER: Duration = Duration::from_secs(15);
+/// How long everything else must be ready before a container that nobody starts is given up.
+const UNSTARTED_FOR: Duration = Duration::from_secs(10);
 /// While other services start, one that exits may only be waiting for them: it has so many tries.
 const EXITS_WHILE_STARTING: i64 = 8;
 
@@ -105,7 +107,8 @@ pub async fn until_ready(engine: &Engine, stack: &Stack<'_>) -> Result<Ready, En
         let mut found = watch.look(engine, stack).await?;
         found.waited = begun.elapsed();
         // Between two exits a crash loop runs for a moment, which is no recovery.
-        if !found.is_lost() && !watch.is_loop(&found.containers) {
+        let is_sound = !watch.is_loop(&found.containers) && !watch.is_left_out(&found.containers);
+        if !found.is_lost() && is_sound {
             sound_at = Instant::now();
         }
         let is_over = found.waited + PAUSE > stack.within;
@@ -154,6 +157,13 @@ impl Watch {
         let Some(rest) = self.rest_ready_at else { return false };
         let is_new = |c: &Container| started(c).is_some_and(|own| own > rest);
         containers.iter().any(|c| is_exiting(c) && c.restarts >= EXITS_OF_A_LOOP && is_new(c))
+    }
+
+    /// Tells whether a container that was created is not started, although all that it may wait for is ready since long.
+    fn is_left_out(&self, containers: &[Container]) -> bool {
+        let Some(rest) = self.rest_ready_at else { return false };
+        let since = Duration::try_from(Timestamp::now().duration_since(rest)).unwrap_or_default();
+        since > UNSTARTED_FOR && containers.iter().any(|container| container.state == State::Created)
     }
 
     async fn look(&mut self, engine: &Engine, stack: &Stack<'_>) -> Result<Ready, EngineError> {
@@ -234,4 +244,32 @@ fn is_lost(stack: &Stack<'_>, container: &Container, all: &[Container], since: T
     // What it may wait for: all that runs, and is not known to be ready.
     let waits = all.iter().any(|c| c.id != container.id && c.state == State::Running && c.health != Health::Healthy);
     is_exiting(container) && container.restarts >= if waits { EXITS_WHILE_STARTING } else { EXITS_OF_A_LOOP }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::the_rest_is_ready_since_long(State::Created, Some(20), true)]
+    #[case::the_rest_became_ready_just_now(State::Created, Some(2), false)]
+    #[case::the_rest_starts(State::Created, None, false)]
+    #[case::it_runs(State::Running, Some(20), false)]
+    fn a_container_that_nobody_starts_is_not_waited_for(
+        #[case] state: State,
+        #[case] rest_ready_for_s: Option<i64>,
+        #[case] want: bool,
+    ) {
+        let since = |seconds| Timestamp::now() - jiff::SignedDuration::from_secs(seconds);
+        let watch = Watch { rest_ready_at: rest_ready_for_s.map(since), ..Watch::new() };
+        let container: Container = serde_json::from_value(serde_json::json!({
+            "id": "a", "name": "shop-web-1", "service": "web", "one_off": false, "image": "sha256:0", "state": state,
+            "exit_code": 0, "oom_killed": false, "restarts": 0, "started_at": "", "health": "none",
+            "health_output": "", "labels": {}, "addresses": [], "published": {},
+        }))
+        .unwrap();
+        assert_eq!(watch.is_left_out(&[container]), want);
+    }
 }

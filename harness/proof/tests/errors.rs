@@ -111,6 +111,16 @@ fn a_program_that_cannot_be_run_is_inconclusive() {
 }
 
 #[test]
+fn a_report_that_cannot_be_written_is_refused_before_anything_runs() {
+    let folder = Folder::new("unwritable");
+    std::fs::write(folder.path().join("docker-compose.yml"), "services: { api: { image: x } }\n").unwrap();
+    let mut command = folder.command(&["test", "--env", "staging", "--html", "docker-compose.yml/page.html"]);
+    let end = ended(&command.env("DOCKER_HOST", "tcp://127.0.0.1:1").output().unwrap());
+    assert!(end.text.contains("cannot write docker-compose.yml"), "{}", end.text);
+    assert!(!end.text.contains("BROKEN") && !folder.path().join("state").exists(), "{}", end.text);
+}
+
+#[test]
 fn an_interrupted_run_of_the_suites_keeps_its_records_and_writes_its_reports() {
     let folder = Folder::new("interrupt");
     std::fs::write(folder.path().join("docker-compose.yml"), "services: { api: { image: x } }\n").unwrap();

@@ -346,6 +346,7 @@ fn a_type_changes_behind_a_name(#[case] schema: Value, #[case] schemas: Value) {
     json!({"$dynamicRef": "#node"}),
     json!({"A": {"$dynamicAnchor": "node"}, "B": {"$id": "urn:b", "$dynamicAnchor": "node"}, "C": {"$dynamicAnchor": "other"}}),
     "`$dynamicRef: #node` may lead to several schemas (#/components/schemas/A, #/components/schemas/B)")]
+#[case::dynamic_in_another_file(json!({"$dynamicRef": "other.yaml#node"}), json!({}), "`$dynamicRef` is not supported here")]
 #[case::recursive(json!({"$recursiveRef": "#"}), json!({}), "`$recursiveRef` is not supported here")]
 #[case::unknown_id(json!({"$ref": "urn:nope"}), json!({"A": {"$id": "urn:a"}}), "`urn:nope` points outside of the document")]
 fn a_reference_that_leads_nowhere_is_refused_by_name(#[case] schema: Value, #[case] schemas: Value, #[case] why: &str) {
