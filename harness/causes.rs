@@ -163,7 +163,7 @@ impl Classify for SyncError {
     fn class(&self) -> Cause {
         match self {
             SyncError::Refused { .. } | SyncError::Different { .. } | SyncError::Leak { .. } => Cause::Blocked,
-            SyncError::Database(error) => error.class(),
+            SyncError::Database(error) | SyncError::Stopped { error, .. } => error.class(),
         }
     }
 }

@@ -9,14 +9,15 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 usage() {
   cat <<'TEXT'
-usage: scripts/bench-sync.sh [--size MB] [--rounds N] [--profile NAME] [--gate FILE] [--image NAME] [--record]
+usage: scripts/bench-sync.sh [--size MB] [--rounds N] [--ways LIST] [--profile NAME] [--gate FILE] [--image NAME] [--record]
 
 Starts two PostgreSQL containers (no host ports), fills one with 20 tables of 129 columns, and copies it into the other one in
 turns: by `pg_dump -Fd -j2 -Z0` and `pg_restore -j2`, and by `gate sync` (row counts compared; contents compared too; 8 columns
-sanitised). Processor time is that of both containers and of `gate`. Removes the servers at the end.
+sanitised; a subset of 1 % of the three largest tables). Processor time is that of both containers and of `gate`. Removes the servers at the end.
 
   --size MB       size of the tables (default 768, which is a database of about 1 GB)
   --rounds N      rounds (default 3)
+  --ways LIST     what is measured (default "anchor counts checksums sanitised subset")
   --profile NAME  build profile: release (default) or dev
   --gate FILE     a `gate` that is built already
   --image NAME    PostgreSQL image (default: POSTGRES_IMAGE of .stagegate/images.env)
@@ -24,6 +25,7 @@ sanitised). Processor time is that of both containers and of `gate`. Removes the
 TEXT
 }
 
+ways='anchor counts checksums sanitised subset'
 size=768 rounds=3 profile=release gate='' image='' record=no dir='' name="bench-sync-$$"
 
 main() {
@@ -44,7 +46,7 @@ main() {
   local load_before text round way
   load_before=$(cut -d ' ' -f 1-3 /proc/loadavg)
   for round in $(seq "$rounds"); do
-    for way in anchor counts checksums sanitised; do
+    for way in $ways; do
       say "round $round: $way"
       "measure_$way" >>"$dir/$way"
       note "$(tail -n 1 "$dir/$way") (processor s, wall s, KiB)"
@@ -63,6 +65,7 @@ options() {
     case $1 in
       --size) size=${2:?$1 needs a value}; shift ;;
       --rounds) rounds=${2:?$1 needs a value}; shift ;;
+      --ways) ways=${2:?$1 needs a value}; shift ;;
       --profile) profile=${2:?$1 needs a value}; shift ;;
       --gate) gate=${2:?$1 needs a value}; shift ;;
       --image) image=${2:?$1 needs a value}; shift ;;
@@ -103,6 +106,8 @@ TEXT
       printf '[databases.main."public.%s"]\nemail = "email"\nname = "name"\nphone = "phone"\nnote = "text"\n' "$table"
     done
   } >"$dir/stagegate-sanitize.toml"
+  # A row of these refers to another one of its table: the way down is that of t1 alone.
+  printf 'others = "empty"\nfollow = { never = ["t2.parent", "t3.parent"] }\n[roots]\nt1 = "id %% 100 = 7"\n' >"$dir/subset.toml"
   local environment
   for environment in production staging; do
     docker compose --project-name "$name-$environment" --file "$dir/compose.yml" up --detach --quiet-pull >/dev/null 2>&1
@@ -201,23 +206,27 @@ measure_anchor() {
 measure_counts() { by_gate counts; }
 measure_checksums() { by_gate checksums; }
 measure_sanitised() { by_gate sanitised; }
+measure_subset() { by_gate checksums --subset "$dir/subset.toml"; }
 
 by_gate() {
-  measured "$gate" --config "$dir/$1.toml" sync --from production --to staging --yes
+  local config=$1
+  shift
+  measured "$gate" --config "$dir/$config.toml" sync --from production --to staging --yes "$@"
 }
 
 median() { cut -d ' ' -f "$2" "$dir/$1" | sort -n | sed -n "$(((rounds + 1) / 2))p"; }
 
 table() {
-  local cpu wall way label
-  cpu=$(median anchor 1) wall=$(median anchor 2)
+  local cpu wall way label first=${ways%% *}
+  cpu=$(median "$first" 1) wall=$(median "$first" 2)
   printf '| Way | Processor s | Ratio | Wall s | Ratio | Peak memory of the program |\n|---|---|---|---|---|---|\n'
-  for way in anchor counts checksums sanitised; do
+  for way in $ways; do
     case $way in
       anchor) label='`pg_dump -Fd -j2 -Z0`, `pg_restore -j2`' ;;
       counts) label='`gate sync`, row counts compared' ;;
       checksums) label='`gate sync`, contents compared too (default)' ;;
       sanitised) label='`gate sync`, 8 of 129 columns sanitised and searched for, row counts compared' ;;
+      subset) label='`gate sync --subset`: 1 % of the three largest tables, contents compared' ;;
     esac
     awk "BEGIN { printf \"| %s | %.1f | %.2f | %.1f | %.2f | %s |\n\", \"$label\", $(median "$way" 1), $(median "$way" 1) / $cpu, $(median "$way" 2), $(median "$way" 2) / $wall, \"$([ "$way" = anchor ] && printf -- - || printf '%s MiB' $(($(median "$way" 3) / 1024)))\" }"
   done

@@ -12,7 +12,7 @@ use stagegate_data_act::{
     sanitize,
     sync::{self as act, Sanitising, Side, SyncOptions, SyncPlan},
 };
-use stagegate_data_decide::sync::SyncReport;
+use stagegate_data_decide::sync::{Pace, SyncReport, subset::SubsetFile};
 use stagegate_host::{
     database::Server,
     engine::Engine,
@@ -37,6 +37,9 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Sync) -> Result<Exit, F
     let (source, target) = (config.environment(&args.from)?, config.environment(&args.to)?);
     may_be_target(source, target)?;
     let databases = chosen(config, args.database.as_deref())?;
+    if args.subset.is_some() && databases.len() > 1 {
+        return Err(Failure::usage("a subset is of one database; name it by --database"));
+    }
     let names: Vec<&str> = databases.iter().map(|database| database.name.as_str()).collect();
     if !args.dry_run {
         let question = format!("Replace {} of `{}` with the data of `{}`?", names.join(", "), target.name, source.name);
@@ -101,6 +104,9 @@ impl Sync<'_> {
             workers: self.config.sync.workers,
             with_checksums: self.config.sync.integrity == Integrity::Checksums,
             within: self.config.sync.within.0,
+            lock_timeout: self.config.sync.lock_timeout.0,
+            pace: self.config.sync.rate.map(|rate| Pace { bytes: rate.0 }),
+            subset: subset(args.subset.as_deref())?,
             sanitising: self.sanitising(database)?,
         };
         if args.dry_run {
@@ -160,15 +166,29 @@ impl Sync<'_> {
     }
 }
 
+/// Reads the file of a subset.
+fn subset(path: Option<&Path>) -> Result<Option<SubsetFile>, Failure> {
+    let Some(path) = path else { return Ok(None) };
+    let text = std::fs::read_to_string(path).map_err(Failure::reading(path))?;
+    let file = SubsetFile::parse(&text);
+    file.map(Some).map_err(|error| Failure::configuration(error).context(path.display().to_string()))
+}
+
 fn plan_text(plan: &SyncPlan, (source, target): (&str, &str), database: &str) -> String {
-    let bytes: u64 = plan.tables.iter().map(|table| table.bytes).sum();
+    let mut tables: Vec<_> = plan.tables.iter().enumerate().map(|(at, table)| (plan.part(at), table)).collect();
+    let bytes: u64 = tables.iter().map(|((_, bytes), _)| bytes).sum();
     let mut lines =
         vec![format!("{database}: {source} -> {target}, {}, {}", counted(plan.tables.len(), "table"), Size(bytes))];
-    let mut tables: Vec<_> = plan.tables.iter().collect();
-    tables.sort_by_key(|table| std::cmp::Reverse(table.bytes));
-    lines.extend(
-        tables.iter().take(NAMED).map(|t| format!("  {:>10}  {}", Size(t.bytes).to_string(), text::clean(&t.label()))),
-    );
+    if plan.selected.is_some() {
+        let rows: u64 = tables.iter().map(|((rows, _), _)| rows).sum();
+        let of: u64 = plan.tables.iter().map(|table| table.rows).sum();
+        lines.push(format!("  subset of about {rows} of {of} rows"));
+    }
+    tables.sort_by_key(|((rows, bytes), _)| std::cmp::Reverse((*bytes, *rows)));
+    lines.extend(tables.iter().take(NAMED).map(|((rows, bytes), table)| {
+        let rows = if plan.selected.is_some() { format!("  {rows:>10} of {} rows", table.rows) } else { String::new() };
+        format!("  {:>10}{rows}  {}", Size(*bytes).to_string(), text::clean(&table.label()))
+    }));
     if tables.len() > NAMED {
         lines.push(format!("  and {} more", tables.len() - NAMED));
     }

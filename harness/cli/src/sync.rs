@@ -1,5 +1,7 @@
 //! `gate sync`, `gate sanitize`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]
@@ -13,6 +15,9 @@ pub struct Sync {
     /// Database, as named in `[databases]` [default: all]
     #[arg(long, value_name = "NAME")]
     pub database: Option<String>,
+    /// Copy only the rows that this file names, and all that they need
+    #[arg(long, value_name = "FILE")]
+    pub subset: Option<PathBuf>,
     /// Show what would be copied and what refuses it; change nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -18,7 +18,7 @@ const EVERY_KIND: &str = include_str!("../../../fixtures/schema/every-kind.sql")
 const OPTIONS: &str = include_str!("../../../fixtures/schema/options.sql");
 /// One change a line: what differs, its class, the statement.
 const MUTATIONS: &str = include_str!("../../../fixtures/schema/mutations.txt");
-const PASSWORD: &str = "only-for-this-test-run";
+pub(crate) const PASSWORD: &str = "only-for-this-test-run";
 
 /// A server in a container of its own, which goes with it.
 pub(crate) struct Scratch {
@@ -29,10 +29,16 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(crate) async fn start(major: u32) -> Self {
+        Scratch::start_with(major, &[], &[]).await
+    }
+
+    /// Starts a server with more options of `docker run`, and of the server.
+    pub(crate) async fn start_with(major: u32, of_docker: &[&str], of_server: &[&str]) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let name = format!("proof-schema-{major}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let (password, image) = (format!("POSTGRES_PASSWORD={PASSWORD}"), image_of(major));
-        docker(&["run", "--detach", "--name", &name, "--label", "stagegate.proof=schema", "--env", &password, &image]);
+        let run = ["run", "--detach", "--name", &name, "--label", "stagegate.proof=schema", "--env", &password];
+        docker(&[&run, of_docker, &[image.as_str()], of_server].concat());
         let address =
             docker(&["inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", &name]);
         let container: Container = serde_json::from_value(serde_json::json!({
@@ -46,6 +52,11 @@ impl Scratch {
         scratch.server.wait(Duration::from_secs(60)).await.unwrap();
         scratch.run("postgres", "create role app_owner; create role app_reader; create role app_writer").await;
         scratch
+    }
+
+    /// Returns the server as another role sees it, which must have the proofs' password.
+    pub(crate) fn as_role(&self, role: &str) -> Server {
+        Server::new(&self.container, role, Secret::new(PASSWORD), "proof")
     }
 
     pub(crate) async fn run(&self, database: &str, sql: &str) {

@@ -45,6 +45,9 @@ fn options<'a>(folder: &'a Folder, run: &str) -> SyncOptions<'a> {
         workers: 2,
         with_checksums: true,
         within: Duration::from_secs(300),
+        lock_timeout: Duration::from_secs(10),
+        pace: None,
+        subset: None,
         sanitising: None,
     }
 }

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Integrity;
-use crate::units::Span;
+use crate::units::{Size, Span};
 
 /// How many sessions copy at a time by default.
 const WORKERS: usize = 2;
 /// How long a statement or program may take by default.
 const WITHIN: Span = Span(std::time::Duration::from_secs(4 * 3_600));
+/// How long a lock of the source is waited for by default: its users come first.
+const LOCK_TIMEOUT: Span = Span(std::time::Duration::from_secs(10));
 
 /// How data is copied from one environment into another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +27,10 @@ pub struct Sync {
     pub workers: usize,
     /// How long a statement or program may take.
     pub within: Span,
+    /// How long a lock of the source is waited for.
+    pub lock_timeout: Span,
+    /// How many bytes of rows are read from the source in a second; as many as possible where `None`.
+    pub rate: Option<Size>,
 }
 
 #[derive(Default, Deserialize)]
@@ -37,6 +43,8 @@ pub(super) struct RawSync {
     integrity: Integrity,
     workers: Option<usize>,
     within: Option<Span>,
+    lock_timeout: Option<Span>,
+    rate: Option<Size>,
 }
 
 impl RawSync {
@@ -60,12 +68,18 @@ impl RawSync {
                 ));
             }
         }
+        if self.rate == Some(Size(0)) {
+            let hint = "write rate = \"20MB\", or leave it out to read as fast as possible".to_owned();
+            return Err(("[sync] rate: nothing would ever be read".to_owned(), hint));
+        }
         Ok(Sync {
             real_data: self.real_data.clone(),
             rules: self.rules.clone().unwrap_or_else(|| PathBuf::from("stagegate-sanitize.toml")),
             integrity: self.integrity,
             workers: self.workers.unwrap_or(WORKERS).clamp(1, 16),
             within: self.within.unwrap_or(WITHIN),
+            lock_timeout: self.lock_timeout.unwrap_or(LOCK_TIMEOUT),
+            rate: self.rate,
         })
     }
 }

@@ -17,7 +17,10 @@ use stagegate_host::{
     files,
 };
 
-use crate::sync::source::Snapshot;
+use crate::sync::{
+    search::BYTES,
+    source::{Limits, Snapshot},
+};
 
 /// The file of the key, in the target's state folder.
 const FILE: &str = "sanitize.key";
@@ -60,7 +63,8 @@ pub fn key(folder: &Path) -> io::Result<Key> {
 /// # Errors
 /// [`DatabaseError`] where the database cannot be read.
 pub async fn suggestions(server: &Server, database: &str, rules: &Rules) -> Result<Vec<Suggestion>, DatabaseError> {
-    let snapshot = Snapshot::open(server, database, Duration::from_secs(300)).await?;
+    let limits = Limits { statement: Duration::from_secs(300), lock: Duration::from_secs(10) };
+    let snapshot = Snapshot::open(server, database, limits).await?;
     let mut tables = snapshot.tables().await?;
     let known = assign(&mut tables.clone(), rules);
     let mut found = Vec::new();
@@ -100,10 +104,10 @@ pub async fn suggestions(server: &Server, database: &str, rules: &Rules) -> Resu
 async fn samples(snapshot: &Snapshot, table: &str, column: &str) -> Result<Vec<String>, DatabaseError> {
     let column = quoted(column);
     let sql = format!(
-        "select left({column}::text, 200) from only {table} where {column} is not null and {column}::text <> '' limit {SAMPLES}"
+        "select {BYTES} from (select left({column}::text, 200) as v from only {table} where {column} is not null and {column}::text <> '' limit {SAMPLES}) s"
     );
     let rows = snapshot.client.query(&sql, &[]).await.map_err(|e| failed(&format!("read values of {table}"), &e))?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    Ok(rows.iter().map(|row| String::from_utf8_lossy(row.get(0)).into_owned()).collect())
 }
 
 #[cfg(test)]

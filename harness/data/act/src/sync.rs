@@ -6,8 +6,9 @@
 
 mod copy;
 mod fresh;
-mod search;
+pub(crate) mod search;
 pub(crate) mod source;
+mod subset;
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +23,11 @@ use stagegate_base::{
 };
 use stagegate_data_decide::{
     sanitize::{Assigned, Found, Key, Rules, assign},
-    sync::{Check, Ends, SequenceFound, SyncReport, Table, jobs, quoted},
+    sync::{
+        Check, Copied, Ends, Pace, Post, SequenceFound, Share, SyncReport, Table, jobs, quoted,
+        subset::{Selected, SubsetFile},
+        subset_jobs, way_out,
+    },
 };
 use stagegate_host::{
     database::{DatabaseError, Dropped, Server, failed},
@@ -30,10 +35,10 @@ use stagegate_host::{
 };
 use tokio_postgres::Client;
 
-use copy::Copying;
+use copy::{Copying, Throttle};
 use fresh::{Build, Schema};
 use search::Search;
-use source::{SequenceState, Snapshot};
+use source::{Limits, SequenceState, Snapshot};
 
 /// Why a database was not synchronised. The target is as it was before.
 #[derive(Debug, thiserror::Error)]
@@ -60,9 +65,30 @@ pub enum SyncError {
         /// Where, and of which column.
         found: Vec<Found>,
     },
+    /// A server refused something, and it is known what to do.
+    #[error("{error}: {hint}; the target is as it was before")]
+    Stopped {
+        /// What it refused.
+        error: DatabaseError,
+        /// What to do.
+        hint: &'static str,
+    },
     /// A server refused something.
     #[error(transparent)]
-    Database(#[from] DatabaseError),
+    Database(DatabaseError),
+}
+
+impl From<DatabaseError> for SyncError {
+    fn from(error: DatabaseError) -> Self {
+        let hint = match &error {
+            DatabaseError::Statement { what, reason } => way_out(what, reason),
+            _ => None,
+        };
+        match hint {
+            Some(hint) => SyncError::Stopped { error, hint },
+            None => SyncError::Database(error),
+        }
+    }
 }
 
 /// One side: an environment's server and the database there.
@@ -91,8 +117,20 @@ pub struct SyncOptions<'a> {
     pub with_checksums: bool,
     /// How long a statement, or a program, may take.
     pub within: Duration,
+    /// How long a lock of the source is waited for.
+    pub lock_timeout: Duration,
+    /// How fast rows are read; as fast as possible where `None`.
+    pub pace: Option<Pace>,
+    /// Which rows are copied; all where `None`.
+    pub subset: Option<SubsetFile>,
     /// The key and rules by which values are replaced; real values are copied where `None`.
     pub sanitising: Option<Sanitising>,
+}
+
+impl SyncOptions<'_> {
+    fn limits(&self) -> Limits {
+        Limits { statement: self.within, lock: self.lock_timeout }
+    }
 }
 
 /// By what values are replaced.
@@ -109,6 +147,8 @@ pub struct Sanitising {
 pub struct SyncPlan {
     /// The tables.
     pub tables: Vec<Table>,
+    /// What is copied of each table; all where `None`.
+    pub selected: Option<Vec<Selected>>,
     /// How many large objects there are.
     pub large_objects: i64,
     /// What becomes of their columns.
@@ -117,12 +157,34 @@ pub struct SyncPlan {
     pub refusals: Vec<String>,
 }
 
+impl SyncPlan {
+    /// Returns about how many rows and bytes of a table are copied.
+    #[must_use]
+    pub fn part(&self, table: usize) -> (u64, u64) {
+        let of = &self.tables[table];
+        match self.selected.as_ref().map(|selected| &selected[table]) {
+            Some(selected @ Selected::Rows(rows)) => (rows.len() as u64, selected.bytes(of)),
+            Some(Selected::Whole) | None => (of.rows, of.bytes),
+        }
+    }
+
+    /// Returns how much of the source was copied.
+    fn share(&self, copied: &[Copied]) -> Share {
+        let is_left_out = |(table, copied): &(&Table, &Copied)| copied.rows == 0 && table.rows > 0;
+        Share {
+            rows: copied.iter().map(|table| table.rows).sum(),
+            of: self.tables.iter().map(|table| table.rows).sum(),
+            empty: self.tables.iter().zip(copied).filter(is_left_out).map(|(table, _)| table.label()).collect(),
+        }
+    }
+}
+
 /// Reads what a sync would do and what refuses it; nothing is copied.
 ///
 /// # Errors
 /// [`SyncError::Database`] where a server cannot be read.
 pub async fn plan(source: &Side, target: &Side, options: &SyncOptions<'_>) -> Result<SyncPlan, SyncError> {
-    let snapshot = Snapshot::open(&source.server, &source.database, options.within).await?;
+    let snapshot = Snapshot::open(&source.server, &source.database, options.limits()).await?;
     Ok(plan_in(&snapshot, source, target, options).await?)
 }
 
@@ -149,7 +211,14 @@ async fn plan_in(
             ));
         }
     }
-    Ok(SyncPlan { tables, large_objects, assigned, refusals })
+    let mut selected = None;
+    if let Some(file) = options.subset.as_ref().filter(|_| refusals.is_empty()) {
+        match subset::selected(snapshot, &tables, file).await? {
+            Ok(found) => selected = Some(found),
+            Err(reasons) => refusals.extend(reasons),
+        }
+    }
+    Ok(SyncPlan { tables, selected, large_objects, assigned, refusals })
 }
 
 /// Copies the source's database to the target and switches it by name.
@@ -236,34 +305,31 @@ async fn fill(
         ..SyncReport::default()
     };
     let mut clock = Clock { runner, since: Instant::now() };
-    let snapshot = Snapshot::open(&source.server, &source.database, options.within).await?;
+    let snapshot = Snapshot::open(&source.server, &source.database, options.limits()).await?;
     let plan = plan_in(&snapshot, source, target, options).await?;
     if !plan.refusals.is_empty() {
         return Err(SyncError::Refused { reasons: plan.refusals });
     }
-    let locale = source.server.locale(&source.database).await?;
-    target.server.create_with(good, &locale, &target.database).await?;
-    let schema = Schema { runner, path: options.dir.join("schema.dump"), within: options.within };
-    let part = if options.sanitising.is_some() { Part::SchemaWithoutSubscriptions } else { Part::Schema };
-    schema.dump(&source.server, &source.database, &snapshot.name, part).await?;
-    schema.restore(&target.server, &good.name, Part::Schema).await?;
-    if plan.large_objects > 0 {
-        let objects = Schema { path: options.dir.join("large-objects.dump"), ..schema.clone() };
-        objects.dump(&source.server, &source.database, &snapshot.name, Part::LargeObjects).await?;
-        objects.restore(&target.server, &good.name, Part::LargeObjects).await?;
-    }
-    let post = schema.post(&target.server).await?;
+    let post = prepare(source, target, options, runner, (good, &snapshot.name, plan.large_objects)).await?;
     clock.took(&mut report, "schema");
     let copying = Copying {
         snapshot: &snapshot,
         target: &target.server,
         fresh: &good.name,
         tables: &plan.tables,
+        selected: plan.selected.as_deref(),
         workers: options.workers,
+        throttle: options.pace.map(Throttle::new),
         with_checksums: options.with_checksums,
         sanitising: options.sanitising.as_ref().map(|by| (&by.key, plan.assigned.masks.as_slice())),
     };
-    report.tables = copying.copy(&jobs(&plan.tables, options.workers as u64)).await?;
+    let workers = options.workers as u64;
+    let jobs = match &plan.selected {
+        Some(selected) => subset_jobs(&plan.tables, selected, workers),
+        None => jobs(&plan.tables, workers),
+    };
+    report.tables = copying.copy(&jobs).await?;
+    report.subset = plan.selected.as_ref().map(|_| plan.share(&report.tables));
     clock.took(&mut report, "rows");
     report.checks = copying.check().await?;
     clock.took(&mut report, "comparison");
@@ -290,6 +356,28 @@ async fn fill(
         clock.took(&mut report, "search");
     }
     Ok(report)
+}
+
+/// Makes the fresh database with the schema before the rows and the large objects; returns what comes after the rows.
+async fn prepare(
+    source: &Side,
+    target: &Side,
+    options: &SyncOptions<'_>,
+    runner: &Runner,
+    (good, snapshot, large_objects): (&Mark, &str, i64),
+) -> Result<Post, DatabaseError> {
+    let locale = source.server.locale(&source.database).await?;
+    target.server.create_with(good, &locale, &target.database).await?;
+    let schema = Schema { runner, path: options.dir.join("schema.dump"), within: options.within };
+    let part = if options.sanitising.is_some() { Part::SchemaWithoutSubscriptions } else { Part::Schema };
+    schema.dump(&source.server, &source.database, snapshot, part).await?;
+    schema.restore(&target.server, &good.name, Part::Schema).await?;
+    if large_objects > 0 {
+        let objects = Schema { path: options.dir.join("large-objects.dump"), ..schema.clone() };
+        objects.dump(&source.server, &source.database, snapshot, Part::LargeObjects).await?;
+        objects.restore(&target.server, &good.name, Part::LargeObjects).await?;
+    }
+    schema.post(&target.server).await
 }
 
 /// Builds on the rows what the schema has on them; `state` are the sequences and materialized views of the source.

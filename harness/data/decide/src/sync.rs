@@ -2,17 +2,22 @@
 //!
 //! In: facts of both servers as their catalogs report them. Out: refusals, statements, schedules, a report. No clock, no I/O.
 
+mod pace;
 mod post;
 mod range;
 mod report;
 mod schedule;
+mod stopped;
+pub mod subset;
 mod table;
 mod types;
 
+pub use pace::Pace;
 pub use post::{Post, PostStatement};
 pub use range::Range;
-pub use report::{Check, Copied, Phase, SequenceFound, SyncReport};
-pub use schedule::{Job, jobs};
+pub use report::{Check, Copied, Phase, SequenceFound, Share, SyncReport};
+pub use schedule::{Job, jobs, subset_jobs};
+pub use stopped::way_out;
 pub use table::{Column, Format, Table, quoted};
 pub use types::{TypeFacts, Types};
 

@@ -5,7 +5,8 @@ select c.oid, n.nspname::text, c.relname::text,
        (select nullif(e.extcondition[array_position(e.extconfig, c.oid)], '')
         from pg_depend d join pg_extension e on e.oid = d.refobjid
         where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
-              and d.refclassid = 'pg_extension'::regclass)
+              and d.refclassid = 'pg_extension'::regclass),
+       c.reltuples::float8
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r' and c.relpersistence <> 't'
   and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'

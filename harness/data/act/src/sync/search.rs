@@ -16,11 +16,14 @@ use stagegate_host::{
 };
 use tokio_postgres::Client;
 
-use super::source::Snapshot;
+use super::source::{Snapshot, without_conversion};
 
 /// Different values that are taken of each column, and rows that they are taken from.
 const VALUES: usize = 600;
 const ROWS: usize = 5_000;
+/// The text `v` as bytes: a database without an encoding holds some that are no text.
+pub(crate) const BYTES: &str =
+    "convert_to(v, case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end)";
 /// What pg_statistic holds of columns; pg_stats shows it as text.
 const STATISTICS: &[(&str, &str)] = &[
     (
@@ -53,16 +56,18 @@ pub(super) async fn needles(
                 format!("{name}::text")
             };
             let sql = format!(
-                "select distinct left(v, 400) from (select {value} as v from only {} where {name} is not null limit {ROWS}) s \
-                 where length(v) >= 6 limit {VALUES}",
+                "select distinct {BYTES} from (select left(s.v, 400) as v from (select {value} as v from only {} where {name} is not null limit {ROWS}) s \
+                 where length(s.v) >= 6) t limit {VALUES}",
                 table.sql()
             );
             let rows = snapshot.client.query(&sql, &[]).await;
             for row in rows.map_err(|e| failed(&format!("read values of {label}"), &e))? {
-                let value: String = row.get(0);
+                // What is no text in any encoding is searched for by its parts that are.
+                let value = String::from_utf8_lossy(row.get(0));
                 all.extend(
                     parts(&value, rule)
                         .into_iter()
+                        .flat_map(|part| part.split('\u{fffd}').map(str::to_owned).collect::<Vec<_>>())
                         .filter(|value| is_distinctive(value))
                         .map(|value| Needle { column: label.clone(), value }),
                 );
@@ -120,6 +125,7 @@ impl Search<'_> {
         note("the schema", &self.schema(runner, schema).await?);
         let client = self.server.connect(self.database).await?;
         client.batch_execute(DATA_FACTS_SETTINGS).await.map_err(|e| failed("fix the settings of a session", &e))?;
+        without_conversion(&client).await?;
         for table in self.tables {
             let label = table.label();
             let searched = |name: &str| !self.not_searched.contains(&format!("{label}.{name}"));

@@ -8,8 +8,14 @@ use tokio_postgres::{Client, types::Oid};
 
 const TABLES: &str = include_str!("facts.sql");
 const COLUMNS: &str = include_str!("columns.sql");
-/// Users come first: what would hold them up, or be held up, is given up.
-const LOCK_TIMEOUT: &str = "10s";
+/// How long the source's sessions may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// For one statement.
+    pub(crate) statement: Duration,
+    /// For one lock. Users come first: what would hold them up, or be held up, is given up.
+    pub(crate) lock: Duration,
+}
 
 /// Schema and name of a sequence, its last number, and whether it gave that one.
 pub(crate) type SequenceState = (String, String, i64, bool);
@@ -18,25 +24,25 @@ pub(crate) type SequenceState = (String, String, i64, bool);
 pub(crate) struct Snapshot {
     server: Server,
     database: String,
-    within: Duration,
+    limits: Limits,
     pub(crate) client: Client,
     pub(crate) name: String,
 }
 
 impl Snapshot {
-    /// Opens a snapshot; its sessions end by themselves after `within`.
-    pub(crate) async fn open(server: &Server, database: &str, within: Duration) -> Result<Self, DatabaseError> {
+    /// Opens a snapshot; its sessions end by themselves after the time of a statement.
+    pub(crate) async fn open(server: &Server, database: &str, limits: Limits) -> Result<Self, DatabaseError> {
         let client = server.connect(database).await?;
-        begin(&client, within, None).await?;
+        begin(&client, limits, None).await?;
         let row = client.query_one("select pg_export_snapshot()", &[]).await;
         let name = row.map_err(|e| failed("export a snapshot of the source", &e))?.get(0);
-        Ok(Snapshot { server: server.clone(), database: database.to_owned(), within, client, name })
+        Ok(Snapshot { server: server.clone(), database: database.to_owned(), limits, client, name })
     }
 
     /// Makes one more session that sees the same rows.
     pub(crate) async fn session(&self) -> Result<Client, DatabaseError> {
         let client = self.server.connect(&self.database).await?;
-        begin(&client, self.within, Some(&self.name)).await?;
+        begin(&client, self.limits, Some(&self.name)).await?;
         Ok(client)
     }
 
@@ -50,11 +56,13 @@ impl Snapshot {
         let mut tables: Vec<Table> = rows
             .iter()
             .map(|row| Table {
+                oid: row.get(0),
                 schema: row.get(1),
                 name: row.get(2),
                 columns: Vec::new(),
                 blocks: unsigned(row.get(3)),
                 bytes: unsigned(row.get(4)),
+                rows: estimate(row.get(7), unsigned(row.get(4))),
                 has_blocks: row.get(5),
                 // An extension's table begins with `where` here.
                 condition: row.get::<_, Option<String>>(6).map(|text| without_where(&text).to_owned()),
@@ -172,12 +180,12 @@ const TYPES: &str = "select t.oid, t.typname::text, t.typtype::text, t.typbasety
                      where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped and t.typrelid <> 0) \
         from pg_type t left join pg_range r on r.rngtypid = t.oid left join pg_range m on m.rngmultitypid = t.oid";
 
-async fn begin(client: &Client, within: Duration, snapshot: Option<&str>) -> Result<(), DatabaseError> {
+async fn begin(client: &Client, limits: Limits, snapshot: Option<&str>) -> Result<(), DatabaseError> {
     let share = snapshot.map(|name| format!("set transaction snapshot {};", literal(name))).unwrap_or_default();
-    let (within, lock) = (within.as_millis(), LOCK_TIMEOUT);
+    let (within, lock) = (limits.statement.as_millis(), limits.lock.as_millis());
     let sql = format!(
         "begin transaction isolation level repeatable read read only; {share} {DATA_FACTS_SETTINGS}; \
-         set lock_timeout = '{lock}'; set statement_timeout = {within}; \
+         set lock_timeout = {lock}; set statement_timeout = {within}; \
          set idle_in_transaction_session_timeout = {within}; set synchronize_seqscans = off; set jit = off"
     );
     client.batch_execute(&sql).await.map_err(|e| failed("begin a snapshot of the source", &e))
@@ -216,6 +224,12 @@ async fn names(client: &Client, sql: &str) -> Result<Vec<String>, DatabaseError>
 async fn pairs(client: &Client, sql: &str) -> Result<Vec<(String, String)>, DatabaseError> {
     let rows = client.query(sql, &[]).await.map_err(|e| failed("read the catalogs", &e))?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// Returns the number of rows of a table; one that was never analyzed has rows of 100 bytes.
+fn estimate(reported: f64, bytes: u64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate, and not below zero")]
+    if reported < 0.0 { bytes / 100 } else { reported as u64 }
 }
 
 fn without_where(text: &str) -> &str {

@@ -1,19 +1,32 @@
-//! A part of a table, by its blocks.
+//! A part of a table: some of its blocks, or some of its rows.
 
-/// Blocks of a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
-    /// The first block.
-    pub from: u64,
-    /// The block behind the last one; open at the end of the table, which may have grown since.
-    pub to: Option<u64>,
+use super::subset::RowPlace;
+
+/// Rows of a table that one statement reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// Those of some blocks.
+    Blocks {
+        /// The first block.
+        from: u64,
+        /// The block behind the last one; open at the end of the table, which may have grown since.
+        to: Option<u64>,
+    },
+    /// Those at these places.
+    Rows(Vec<RowPlace>),
 }
 
 impl Range {
     /// Returns the condition that selects its rows.
     #[must_use]
     pub fn condition(&self) -> String {
-        let from = format!("ctid >= '({},0)'::tid", self.from);
-        self.to.map_or(from.clone(), |to| format!("{from} and ctid < '({to},0)'::tid"))
+        match self {
+            Range::Blocks { from, to: None } => format!("ctid >= '({from},0)'::tid"),
+            Range::Blocks { from, to: Some(to) } => format!("ctid >= '({from},0)'::tid and ctid < '({to},0)'::tid"),
+            Range::Rows(rows) => {
+                let places: Vec<String> = rows.iter().map(|row| format!("\"{row}\"")).collect();
+                format!("ctid = any('{{{}}}'::tid[])", places.join(","))
+            }
+        }
     }
 }

@@ -64,6 +64,30 @@ pub struct SequenceFound {
     pub greatest: i64,
 }
 
+/// How much of the source a subset holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Share {
+    /// Rows of the subset.
+    pub rows: u64,
+    /// Rows of the source, as its server estimates.
+    pub of: u64,
+    /// Tables that the subset has no row of, though the source does.
+    pub empty: Vec<String>,
+}
+
+impl Share {
+    /// Returns it as the operator reads it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let percent = self.rows as f64 * 100.0 / self.of.max(1) as f64;
+        let empty = match self.empty.len() {
+            0 => String::new(),
+            count => format!(", {} left empty", counted(count, "table")),
+        };
+        format!("{} of about {} rows ({percent:.1} %){empty}", self.rows, self.of)
+    }
+}
+
 /// What a sync did.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct SyncReport {
@@ -87,6 +111,8 @@ pub struct SyncReport {
     pub sanitised: Vec<(String, String)>,
     /// How many values of sanitised columns the copy was searched for; `None` where nothing was sanitised.
     pub searched: Option<usize>,
+    /// What share of the rows a subset holds; `None` where everything was copied.
+    pub subset: Option<Share>,
     /// How long each part took.
     pub phases: Vec<Phase>,
     /// The name under which the former database is kept.
@@ -113,6 +139,9 @@ impl SyncReport {
             counted(usize::try_from(rows).unwrap_or(usize::MAX), "row"),
             Size(bytes)
         );
+        if let Some(share) = &self.subset {
+            let _ = writeln!(out, "  subset      {}", share.text());
+        }
         let with_checksum = self.checks.iter().filter(|check| check.checksums.0.is_some()).count();
         let _ = writeln!(
             out,

@@ -54,6 +54,8 @@ pub struct Column {
 /// A table that is copied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
+    /// Its object id in the source.
+    pub oid: u32,
     /// Its schema.
     pub schema: String,
     /// Its name.
@@ -64,6 +66,8 @@ pub struct Table {
     pub blocks: u64,
     /// Bytes that it has, without indexes.
     pub bytes: u64,
+    /// Rows that it has, as the server estimates.
+    pub rows: u64,
     /// Whether it can be read by ranges of blocks.
     pub has_blocks: bool,
     /// Which rows are copied, in SQL; all where `None`.
@@ -123,6 +127,17 @@ impl Table {
     /// Returns the statement that counts its rows and, where wanted, hashes the columns that are not sanitised.
     #[must_use]
     pub fn check(&self, with_checksum: bool) -> String {
+        let filter = self.condition.as_ref().map(|condition| format!(" where {condition}")).unwrap_or_default();
+        self.check_where(with_checksum, &filter)
+    }
+
+    /// Returns the same of the rows whose places the statement takes.
+    #[must_use]
+    pub fn check_places(&self, with_checksum: bool) -> String {
+        self.check_where(with_checksum, " where ctid = any($1)")
+    }
+
+    fn check_where(&self, with_checksum: bool, filter: &str) -> String {
         let value = |column: &Column| {
             let name = quoted(&column.name);
             if column.is_hashable { name } else { format!("{name}::text") }
@@ -133,7 +148,6 @@ impl Table {
         } else {
             "null::text".to_owned()
         };
-        let filter = self.condition.as_ref().map(|condition| format!(" where {condition}")).unwrap_or_default();
         format!("select count(*), {checksum} from only {}{filter}", self.sql())
     }
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use rstest::rstest;
 
 use super::*;
@@ -51,7 +53,11 @@ fn a_table_that_would_hold_one_worker_up_is_cut_into_ranges_and_the_largest_work
     assert_eq!(jobs[0].table, 2);
     let read: u64 = of(1).map(|job| job.blocks).sum();
     assert_eq!(read, 100_000);
-    assert_eq!(of(1).filter(|job| job.ranges[0].to.is_none()).count(), 1, "one range is open at the end");
+    assert_eq!(
+        of(1).filter(|job| matches!(job.ranges[0], Range::Blocks { to: None, .. })).count(),
+        1,
+        "one range is open at the end"
+    );
 }
 
 #[test]
@@ -59,7 +65,7 @@ fn statements_name_each_column_and_quote_every_name() {
     let mut one = table("a\"b", 3);
     assert_eq!(one.copy_out(None), "copy \"public\".\"a\"\"b\" (\"id\") to stdout (format binary)");
     assert_eq!(
-        one.copy_out(Some(&Range { from: 8, to: Some(16) })),
+        one.copy_out(Some(&Range::Blocks { from: 8, to: Some(16) })),
         "copy (select \"id\" from only \"public\".\"a\"\"b\" where ctid >= '(8,0)'::tid and ctid < '(16,0)'::tid) to stdout \
          (format binary)"
     );
@@ -149,4 +155,30 @@ fn what_is_bound_to_its_database_travels_as_text(
     let types = types();
     assert_eq!((types.is_portable(oid), types.is_hashable(oid)), (portable, hashable));
     assert_eq!(types.is_free_text(oid), free_text);
+}
+
+#[test]
+fn a_rate_spreads_what_is_read_and_makes_up_for_no_pause() {
+    let (pace, second) = (Pace { bytes: 1_000 }, Duration::from_secs);
+    assert_eq!(pace.after(second(0), second(0), 500), Duration::from_millis(500));
+    assert_eq!(pace.after(Duration::from_millis(500), second(0), 500), second(1), "of two sessions together");
+    assert_eq!(pace.after(second(1), second(9), 1_000), second(10), "eight idle seconds allow no burst");
+    assert_eq!(Pace { bytes: 1 }.after(second(0), second(0), u64::MAX), Duration::from_nanos(u64::MAX));
+}
+
+#[rstest]
+#[case::full("write public.t", "ERROR 53100: could not extend file", "disk of the target's server is full")]
+#[case::dropped("read public.t", "ERROR 42P01: relation does not exist", "dropped or renamed")]
+#[case::locked("read public.t", "ERROR 55P03: canceling statement due to lock timeout", "`lock_timeout` of [sync]")]
+#[case::shut_down("read public.t", "FATAL 57P01: terminating connection", "ended the session")]
+#[case::gone("read public.t", "connection closed", "ended the session")]
+#[case::cut("read public.t", "error communicating with the server: broken pipe: it ended", "ended the session")]
+fn an_error_that_ends_a_sync_names_what_to_do(#[case] what: &str, #[case] reason: &str, #[case] want: &str) {
+    assert!(way_out(what, reason).is_some_and(|hint| hint.contains(want)), "{:?}", way_out(what, reason));
+}
+
+#[test]
+fn an_error_that_is_known_only_by_its_words_gets_no_advice() {
+    assert_eq!(way_out("create index a on b", "ERROR 42P01: relation does not exist"), None);
+    assert_eq!(way_out("write public.t", "ERROR 22P02: invalid input syntax: \"a\""), None);
 }
