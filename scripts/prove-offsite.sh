@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
-# Proves copies of backups off this host against two S3 servers, since each forgives what the other refuses: moto (accepts any
-# key) and s3s-fs (verifies signatures). Brings a PostgreSQL of its own up and takes it away. Prints a table.
-# usage: scripts/prove-offsite.sh     needs moto_server (PyPI: moto[server]) and s3s-fs (cargo install s3s-fs --features binary)
+# Proves copies of backups off this host: against two S3 servers, since each forgives what the other refuses, moto (accepts any
+# key) and s3s-fs (verifies signatures); a remote of rclone; programs. Brings a PostgreSQL of its own up and takes it away.
+# Prints a table. usage: scripts/prove-offsite.sh [s3|programs]     (both by default)
+# needs for s3 moto_server (PyPI: moto[server]) and s3s-fs (cargo install s3s-fs --features binary), for programs rclone (Debian)
 set -euo pipefail
 
-case ${1:-} in -h | --help) sed -n '2,4s/^# //p' "$0" && exit 0 ;; esac
+case ${1:-all} in
+  -h | --help) sed -n '2,5s/^# //p' "$0" && exit 0 ;;
+  s3) needed=(moto_server s3s-fs) ;;
+  programs) needed=(rclone) ;;
+  *) needed=(moto_server s3s-fs rclone) ;;
+esac
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 gate=${GATE:-$root/target/debug/gate}
 image=${POSTGRES_IMAGE:-$(sed -n 's/^POSTGRES_IMAGE=//p' "$root/.stagegate/images.env")}
-for program in moto_server s3s-fs curl age-keygen; do
+for program in "${needed[@]}" curl age-keygen; do
   command -v "$program" >/dev/null || { echo "prove-offsite.sh: $program is not installed" >&2; exit 2; }
 done
 work=$(mktemp -d)
@@ -33,7 +39,7 @@ services:
 END
 age-keygen -o identity 2>/dev/null
 
-# config ENDPOINT EXTRA: the configuration with a bucket at ENDPOINT.
+# config PLACE EXTRA: the configuration with the lines PLACE in [backup.offsite].
 config() {
   cat >stagegate.toml <<END
 [project]
@@ -53,8 +59,7 @@ hourly = 0
 daily = 0
 $2
 [backup.offsite]
-url = "s3://backups/of/shop"
-endpoint = "$1"
+$1
 END
 }
 
@@ -79,7 +84,7 @@ answers() {
   echo "prove-offsite.sh: $1 does not respond" >&2 && exit 1
 }
 
-# scenario NAME ENDPOINT CODE-OF-WRONG-KEY
+# scenario NAME PLACE EXTRA [CODE-OF-WRONG-KEY]
 scenario() {
   echo "$1"
   rm -rf state
@@ -97,20 +102,41 @@ scenario() {
   check 'and is restored' 0 'compared' "$gate" restore --env e latest --yes --identity identity
   check 'the older one is removed, the newest is not' 0 'removed 1 backup from' "$gate" backup prune --env e --yes
   check 'one is left' 0 'off-site' "$gate" backup prune --env e --dry-run
+  [ -n "${4:-}" ] || return 0
   AWS_SECRET_ACCESS_KEY=another-secret-key check "a wrong key (expected exit code $4)" "$4" '' "$gate" backup list --env e --offsite
   AWS_ACCESS_KEY_ID='' check 'no key' 2 'no access key' "$gate" backup list --env e --offsite
 }
 
 export AWS_ACCESS_KEY_ID=AKIAPROOF AWS_SECRET_ACCESS_KEY=proof-secret-$$-0123456789
 docker compose --project-name "$project-e" --env-file env up --detach --wait >up.log 2>&1 || { cat up.log >&2; exit 1; }
-moto=$(port) strict=$(port)
-moto_server -H 127.0.0.1 -p "$moto" >moto.log 2>&1 & servers+=($!)
-mkdir -p s3/backups
-s3s-fs --host 127.0.0.1 --port "$strict" --access-key "$AWS_ACCESS_KEY_ID" --secret-key "$AWS_SECRET_ACCESS_KEY" s3 >s3s.log 2>&1 & servers+=($!)
-answers "http://127.0.0.1:$moto/" && answers "http://127.0.0.1:$strict/"
-curl -s -X PUT "http://127.0.0.1:$moto/backups" >/dev/null
-scenario 'moto, plain' "http://127.0.0.1:$moto" '' 0
-curl -s -X POST "http://127.0.0.1:$moto/moto-api/reset" >/dev/null && curl -s -X PUT "http://127.0.0.1:$moto/backups" >/dev/null
-scenario 'moto, encrypted' "http://127.0.0.1:$moto" "encrypt_to = [\"$(age-keygen -y identity)\"]" 0
-scenario 's3s-fs, plain' "http://127.0.0.1:$strict" '' 4
+# bucket PORT: the lines of a bucket of a server here.
+bucket() { printf 'url = "s3://backups/of/shop"\nendpoint = "http://127.0.0.1:%s"' "$1"; }
+
+s3() {
+  moto=$(port) strict=$(port)
+  moto_server -H 127.0.0.1 -p "$moto" >moto.log 2>&1 & servers+=($!)
+  mkdir -p s3/backups
+  s3s-fs --host 127.0.0.1 --port "$strict" --access-key "$AWS_ACCESS_KEY_ID" --secret-key "$AWS_SECRET_ACCESS_KEY" s3 >s3s.log 2>&1 & servers+=($!)
+  answers "http://127.0.0.1:$moto/" && answers "http://127.0.0.1:$strict/"
+  curl -s -X PUT "http://127.0.0.1:$moto/backups" >/dev/null
+  scenario 'moto, plain' "$(bucket "$moto")" '' 0
+  curl -s -X POST "http://127.0.0.1:$moto/moto-api/reset" >/dev/null && curl -s -X PUT "http://127.0.0.1:$moto/backups" >/dev/null
+  scenario 'moto, encrypted' "$(bucket "$moto")" "encrypt_to = [\"$(age-keygen -y identity)\"]" 0
+  scenario 's3s-fs, plain' "$(bucket "$strict")" '' 4
+}
+
+programs() {
+  printf '[nas]\ntype = local\n' >rclone.conf
+  scenario 'rclone' "url = \"rclone:nas:$work/by-rclone\"
+credentials = \"rclone.conf\"" ''
+  mkdir -p "by-programs/$project-e"
+  scenario 'programs' "[backup.offsite.command]
+put = ['sh', '-c', 'mkdir -p \"\$(dirname \"\$1\")\" && cat >\"\$1\"', 'sh', 'by-programs/{name}']
+get = ['cat', 'by-programs/{name}']
+list = ['sh', '-c', 'cd by-programs && find {prefix} -type f -printf \"%s %T@ %p\\n\"']
+delete = ['rm', 'by-programs/{name}']" ''
+}
+
+[ "${1:-all}" = programs ] || s3
+[ "${1:-all}" = s3 ] || programs
 exit "$failed"

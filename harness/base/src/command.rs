@@ -5,6 +5,7 @@ pub mod compose;
 pub mod docker;
 pub mod git;
 pub mod postgres;
+pub mod rclone;
 pub mod variables;
 
 use std::path::{Path, PathBuf};

@@ -13,12 +13,12 @@ use stagegate_data_act::{
     age::Identity,
     backup::{
         journal::{self, Event},
-        offsite::{Access, Copied, Offsite, OffsiteError, notes},
+        offsite::{Access, ByPrograms, Copied, Offsite, OffsiteError, notes},
         store::{Note, Stored},
     },
 };
 use stagegate_data_decide::backup::retention::{Decision, Listed, decide};
-use stagegate_host::{clock, error::with_causes, files};
+use stagegate_host::{clock, error::with_causes, files, lock, paths::StateDir, process::Runner};
 
 use super::{policy, print, proof, store_of};
 use crate::{
@@ -33,11 +33,14 @@ fn open(config: &Config, environment: &Environment) -> Result<Offsite, Failure> 
         return Err(Failure::configuration(text));
     };
     let access = match (&settings.place, &settings.credentials) {
-        (Place::Folder(_), _) => None,
+        (Place::Folder(_) | Place::Rclone(_) | Place::Programs(_), _) => None,
         (Place::S3 { .. }, Some(file)) => Some(Access::of_file(file).map_err(OffsiteError::from)?),
         (Place::S3 { .. }, None) => Access::of_variables(|name| std::env::var(name).ok()),
     };
-    Ok(Offsite::open(settings, &environment.project, access.as_ref())?)
+    // The next holder of the store's lock ends what a killed command left.
+    let mark = lock::mark(&StateDir::at(store_of(config, environment).root()), "offsite");
+    let by = ByPrograms { runner: Runner::default().with_mark(&mark), within: config.gate.backup_within.0 };
+    Ok(Offsite::open(settings, &environment.project, access.as_ref(), by)?)
 }
 
 /// Tells whether a backup is to be copied: it was never, and nothing is wrong with it.

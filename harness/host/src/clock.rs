@@ -29,6 +29,12 @@ pub fn unix_seconds() -> i64 {
     Timestamp::now().as_second()
 }
 
+/// Returns an RFC 3339 text in seconds since 1970; `None` where it is none.
+#[must_use]
+pub fn unix_seconds_of(text: &str) -> Option<i64> {
+    text.parse::<Timestamp>().ok().map(Timestamp::as_second)
+}
+
 /// Returns today in UTC as `YYYY-MM-DD`.
 #[must_use]
 pub fn today() -> String {

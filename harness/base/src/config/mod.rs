@@ -48,7 +48,7 @@ pub use growth::Growth;
 pub use locks::LockLimits;
 pub use logs::Logs;
 pub use migrations::Migrations;
-pub use offsite::{Offsite, Place};
+pub use offsite::{Offsite, Place, PlacePrograms};
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;
 pub use security::{Jwt, Security, Tls};

@@ -5,105 +5,34 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     io::{self, Read, Write},
     path::Path,
-    sync::Arc,
     time::Duration,
 };
 
-use futures_util::TryStreamExt;
-use object_store::{
-    ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig, WriteMultipart,
-    aws::AmazonS3Builder,
-    local::LocalFileSystem,
-    path::{Path as Key, PathPart},
-};
 use sha2::{Digest, Sha256};
-use stagegate_base::{
-    config::{Offsite as Settings, Place},
-    redact::Mask,
-};
+use stagegate_base::config::Offsite as Settings;
 use stagegate_data_decide::backup::{
-    MANIFEST, Manifest, ManifestError, SUMS,
-    offsite::{Contents, Files, Object, REMOVED, contents, missing, removal},
+    MANIFEST, Manifest, SUMS,
+    offsite::{Contents, Files, REMOVED, contents, missing, removal},
 };
-use stagegate_host::{clock, files, http::install_cryptography};
+use stagegate_host::{clock, files, process::Runner};
 
-pub use self::access::{Access, AccessError};
+pub use self::{
+    access::{Access, AccessError},
+    error::OffsiteError,
+};
+use self::{error::file_error, objects::Objects, programs::Programs};
 use super::store::Stored;
 
 mod access;
+mod error;
 pub mod notes;
+mod objects;
+mod programs;
 
-/// What one request carries: enough for a fast line, little for a slow one within [`REQUEST_WITHIN`].
-const PART: u64 = 8 << 20;
-/// A service takes 10,000 parts of one object.
-// Source: Amazon S3 user guide, multipart upload limits.
-const PARTS: u64 = 9_000;
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-const REQUEST_WITHIN: Duration = Duration::from_secs(300);
-const RETRY_WITHIN: Duration = Duration::from_secs(60);
-const RETRIES: usize = 4;
-const AT_A_TIME: usize = 2;
 /// A manifest that is larger is none.
 const MANIFEST_BYTES: u64 = 256 << 20;
-/// How much of what a service reports is shown.
-const REASON: usize = 400;
-
-/// Why a copy was not written, read or removed.
-#[derive(Debug, thiserror::Error)]
-pub enum OffsiteError {
-    /// The access key.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    /// The service, or the mounted folder.
-    #[error("cannot {what} {at}: {reason}")]
-    Store {
-        /// What was tried.
-        what: &'static str,
-        /// The object.
-        at: String,
-        /// What the service reported, masked.
-        reason: String,
-    },
-    /// A file of this host.
-    #[error("cannot {what} {path}")]
-    File {
-        /// What was tried.
-        what: &'static str,
-        /// The file.
-        path: String,
-        /// The system's answer.
-        #[source]
-        source: io::Error,
-    },
-    /// What was read back, or was there before, is something else.
-    #[error(
-        "{at} does not hold what was written: expected {expected}, found {found}; nothing is overwritten, remove it there"
-    )]
-    Differs {
-        /// The object.
-        at: String,
-        /// Bytes and the beginning of the checksum.
-        expected: String,
-        /// The same of what is there.
-        found: String,
-    },
-    /// The manifest.
-    #[error("the manifest {at} cannot be used")]
-    Manifest {
-        /// The object.
-        at: String,
-        /// What is wrong.
-        #[source]
-        source: ManifestError,
-    },
-    /// It is not there, or not as requested.
-    #[error("{0}")]
-    Refused(String),
-}
-
 /// A backup in a place off this host.
 #[derive(Clone, Debug)]
 pub struct Copied {
@@ -117,10 +46,24 @@ pub struct Copied {
 /// The copies of one environment's backups.
 #[derive(Debug)]
 pub struct Offsite {
-    store: Arc<dyn ObjectStore>,
-    root: Key,
+    place: Opened,
     shown: String,
-    mask: Mask,
+}
+
+/// How the objects of a place are reached. Each of the two lists, writes, reads and deletes objects by `<id>/<file>`.
+#[derive(Debug)]
+enum Opened {
+    Objects(Objects),
+    Programs(Programs),
+}
+
+/// What reaches a place by programs: who runs them, and how long each may take.
+#[derive(Clone, Debug, Default)]
+pub struct ByPrograms {
+    /// Runs them.
+    pub runner: Runner,
+    /// How long each may take.
+    pub within: Duration,
 }
 
 /// Bytes and checksum of something.
@@ -137,37 +80,24 @@ impl Fingerprint {
 }
 
 impl Offsite {
-    /// Opens the place of a compose project's backups; nothing is read yet.
+    /// Opens the place of a compose project's backups; nothing is read yet. `access` is the key of a bucket.
     ///
     /// # Errors
     /// [`OffsiteError`], also where the folder is not there: an unmounted disk must not be filled.
-    pub fn open(settings: &Settings, project: &str, access: Option<&Access>) -> Result<Self, OffsiteError> {
+    pub fn open(
+        settings: &Settings,
+        project: &str,
+        access: Option<&Access>,
+        by: ByPrograms,
+    ) -> Result<Self, OffsiteError> {
         let shown = format!("{}/{project}", settings.place.url());
-        let mask = access.map(Access::mask).unwrap_or_default();
-        let failed = |error: &object_store::Error| Self::store_error(&mask, "open", &shown, error);
-        let (store, root): (Arc<dyn ObjectStore>, Key) = match &settings.place {
-            Place::S3 { bucket, prefix, endpoint, region } => {
-                let access = access.ok_or(AccessError::None)?;
-                let builder = access.given_to(s3()).with_bucket_name(bucket).with_region(region);
-                let builder = match endpoint {
-                    Some(url) => builder.with_endpoint(url).with_allow_http(url.starts_with("http://")),
-                    None => builder,
-                };
-                let root = prefix.split('/').filter(|part| !part.is_empty()).chain([project]).map(PathPart::from);
-                (Arc::new(builder.build().map_err(|error| failed(&error))?), root.collect())
-            }
-            Place::Folder(path) => {
-                if !path.is_dir() {
-                    return Err(OffsiteError::Refused(format!("{} is not a folder; is it mounted?", path.display())));
-                }
-                // Whatever mode the files get.
-                let dir = path.join(project);
-                files::private_dir(&dir).map_err(|source| file_error("create", &dir, source))?;
-                let store = LocalFileSystem::new_with_prefix(&dir).map_err(|error| failed(&error))?;
-                (Arc::new(store.with_fsync(true).with_automatic_cleanup(true)), Key::default())
-            }
+        let credentials = settings.credentials.as_deref();
+        let programs = Programs::open(&settings.place, (project, &shown), credentials, (by.runner, by.within));
+        let place = match programs {
+            Some(programs) => Opened::Programs(programs),
+            None => Opened::Objects(Objects::open(&settings.place, (project, &shown), access)?),
         };
-        Ok(Offsite { store, root, shown, mask })
+        Ok(Offsite { place, shown })
     }
 
     /// Returns where the copies are, as a person reads it.
@@ -176,40 +106,45 @@ impl Offsite {
         &self.shown
     }
 
-    fn store_error(mask: &Mask, what: &'static str, at: &str, error: &object_store::Error) -> OffsiteError {
-        let text = mask.apply(&error.to_string());
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let mut reason: String = words.join(" ").chars().take(REASON).collect();
-        let is_refused =
-            matches!(error, object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. });
-        // Lists come back as a generic error.
-        if is_refused || text.contains("403 Forbidden") {
-            reason.push_str("; is the access key right, and may it read, write, list and delete there?");
-        }
-        OffsiteError::Store { what, at: at.to_owned(), reason }
-    }
-
-    fn failed(&self, what: &'static str, at: &str) -> impl Fn(object_store::Error) -> OffsiteError {
-        let at = format!("{}/{at}", self.shown);
-        move |error| Self::store_error(&self.mask, what, &at, &error)
-    }
-
-    fn key(&self, id: &str, file: &str) -> Key {
-        self.root.clone().join(id).join(file)
-    }
-
     /// Returns what is there.
     ///
     /// # Errors
     /// [`OffsiteError::Store`].
     pub async fn contents(&self) -> Result<Contents, OffsiteError> {
-        let listed: Vec<_> = self.store.list(Some(&self.root)).try_collect().await.map_err(self.failed("list", ""))?;
-        let object = |found: object_store::ObjectMeta| {
-            let parts: Vec<_> = found.location.prefix_match(&self.root)?.map(|part| part.as_ref().to_owned()).collect();
-            Some(Object { name: parts.join("/"), bytes: found.size, written: found.last_modified.timestamp() })
+        let objects = match &self.place {
+            Opened::Objects(place) => place.list().await?,
+            Opened::Programs(place) => place.list().await?,
         };
-        let objects: Vec<Object> = listed.into_iter().filter_map(object).collect();
         Ok(contents(&objects, clock::unix_seconds()))
+    }
+
+    async fn size(&self, name: &str) -> Result<Option<u64>, OffsiteError> {
+        match &self.place {
+            Opened::Objects(place) => place.size(name).await,
+            Opened::Programs(place) => place.size(name).await,
+        }
+    }
+
+    async fn put_new(&self, name: &str, (path, bytes): (&Path, u64)) -> Result<(), OffsiteError> {
+        match &self.place {
+            Opened::Objects(place) => place.put_new(name, (path, bytes)).await,
+            Opened::Programs(place) => place.put_new(name, path).await,
+        }
+    }
+
+    async fn delete_object(&self, name: &str) -> Result<(), OffsiteError> {
+        match &self.place {
+            Opened::Objects(place) => place.delete(name).await,
+            Opened::Programs(place) => place.delete(name).await,
+        }
+    }
+
+    async fn mark_removed(&self, id: &str) -> Result<(), OffsiteError> {
+        let name = format!("{id}/{REMOVED}");
+        match &self.place {
+            Opened::Objects(place) => place.mark(&name).await,
+            Opened::Programs(place) => place.mark(&name).await,
+        }
     }
 
     /// Returns the backups that are there, the newest first, and why others cannot be read.
@@ -235,7 +170,7 @@ impl Offsite {
             return Err(OffsiteError::Refused(format!("{at} has {bytes} bytes, which no manifest has")));
         }
         let mut text = Vec::new();
-        self.fetch(id, MANIFEST, bytes, &mut text).await?;
+        self.fetch(&format!("{id}/{MANIFEST}"), bytes, &mut text).await?;
         match Manifest::parse(&text) {
             Ok(manifest) if manifest.id == id => Ok(manifest),
             Ok(manifest) => Err(OffsiteError::Refused(format!("{at} is of the backup {}, not of {id}", manifest.id))),
@@ -263,13 +198,20 @@ impl Offsite {
 
     async fn put(&self, id: &str, file: &str, path: &Path) -> Result<u64, OffsiteError> {
         let (sha256, bytes) = files::hash_file(path).map_err(|source| file_error("read", path, source))?;
-        let (key, name, expected) = (self.key(id, file), format!("{id}/{file}"), Fingerprint { bytes, sha256 });
-        match self.store.head(&key).await {
-            Ok(_) => {}
-            Err(object_store::Error::NotFound { .. }) => self.put_new(&key, &name, (path, bytes)).await?,
-            Err(error) => return Err(self.failed("look for", &name)(error)),
+        let (name, expected) = (format!("{id}/{file}"), Fingerprint { bytes, sha256 });
+        let there = self.size(&name).await?;
+        if let (Some(there), Opened::Programs(_)) = (there, &self.place)
+            && there < bytes
+            && self.fingerprint(&name, there).await? == fingerprint_of(path, there)?
+        {
+            // What a killed program left of this very file; services write whole objects or none.
+            self.delete_object(&name).await?;
+            self.put_new(&name, (path, bytes)).await?;
+        } else if there.is_none() {
+            self.put_new(&name, (path, bytes)).await?;
         }
-        let found = self.fingerprint(&key, (id, file)).await?;
+        let size = self.size(&name).await?.unwrap_or_default();
+        let found = self.fingerprint(&name, size).await?;
         match found == expected {
             true => Ok(bytes),
             false => Err(OffsiteError::Differs {
@@ -280,64 +222,19 @@ impl Offsite {
         }
     }
 
-    /// Writes an object that is not there. Where another host wrote it meanwhile, that one stays, and is compared.
-    async fn put_new(&self, key: &Key, name: &str, (path, bytes): (&Path, u64)) -> Result<(), OffsiteError> {
-        if bytes <= PART {
-            let contents = std::fs::read(path).map_err(|source| file_error("read", path, source))?;
-            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-            return match self.store.put_opts(key, contents.into(), options).await {
-                Ok(_) | Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                    Ok(())
-                }
-                Err(error) => Err(self.failed("write", name)(error)),
-            };
-        }
-        let part = usize::try_from(PART.max(bytes / PARTS + 1)).unwrap_or(usize::MAX);
-        let upload = self.store.put_multipart(key).await.map_err(self.failed("write", name))?;
-        let mut writer = WriteMultipart::new_with_chunk_size(upload, part);
-        let mut reader = File::open(path).map_err(|source| file_error("read", path, source))?;
-        let mut buffer = vec![0; 1 << 20];
-        let sent = async {
-            loop {
-                let read = reader.read(&mut buffer).map_err(|source| file_error("read", path, source))?;
-                if read == 0 {
-                    return Ok(());
-                }
-                writer.wait_for_capacity(AT_A_TIME).await.map_err(self.failed("write", name))?;
-                writer.write(&buffer[..read]);
-            }
-        };
-        match sent.await {
-            Ok(()) => writer.finish().await.map(drop).map_err(self.failed("write", name)),
-            Err(error) => {
-                // What is left of the parts costs money until the bucket's own rule removes it.
-                let _ = writer.abort().await;
-                Err(error)
-            }
-        }
+    /// Reads an object of `bytes` to its end and returns its size and checksum.
+    async fn fingerprint(&self, name: &str, bytes: u64) -> Result<Fingerprint, OffsiteError> {
+        self.fetch(name, bytes, &mut io::sink()).await
     }
 
-    /// Reads an object to its end and returns its size and checksum.
-    async fn fingerprint(&self, key: &Key, (id, file): (&str, &str)) -> Result<Fingerprint, OffsiteError> {
-        let found = self.store.head(key).await.map_err(self.failed("read back", &format!("{id}/{file}")))?;
-        self.fetch(id, file, found.size, &mut io::sink()).await
-    }
-
-    /// Reads an object of `bytes` in parts: a line that breaks costs one of them.
-    async fn fetch(&self, id: &str, file: &str, bytes: u64, to: &mut impl Write) -> Result<Fingerprint, OffsiteError> {
-        let (key, name, mut hasher, mut at) = (self.key(id, file), format!("{id}/{file}"), Sha256::new(), 0);
-        while at < bytes {
-            let part = self.store.get_range(&key, at..bytes.min(at + PART)).await;
-            let part = part.map_err(self.failed("read", &name))?;
-            if part.is_empty() {
-                break;
-            }
-            hasher.update(&part);
-            to.write_all(&part).map_err(|source| OffsiteError::File { what: "write", path: name.clone(), source })?;
-            at += part.len() as u64;
+    /// Reads an object of `bytes` into `to`.
+    async fn fetch(&self, name: &str, bytes: u64, to: &mut impl Write) -> Result<Fingerprint, OffsiteError> {
+        let mut to = Hashed { to, hasher: Sha256::new(), bytes: 0 };
+        match &self.place {
+            Opened::Objects(place) => place.read(name, bytes, &mut to).await?,
+            Opened::Programs(place) => place.read(name, &mut to).await?,
         }
-        let sha256 = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Fingerprint { bytes: at, sha256 })
+        Ok(to.fingerprint())
     }
 
     /// Returns the newest backup that is whole, or the one of an id.
@@ -373,7 +270,7 @@ impl Offsite {
         for (file, bytes) in copy.files.iter().filter(|(file, _)| *file != REMOVED) {
             let path = draft.join(file);
             let mut to = files::private_file(&path).map_err(|source| file_error("write", &path, source))?;
-            self.fetch(&copy.manifest.id, file, *bytes, &mut to).await?;
+            self.fetch(&format!("{}/{file}", copy.manifest.id), *bytes, &mut to).await?;
             to.sync_all().map_err(|source| file_error("write", &path, source))?;
         }
         Ok(())
@@ -385,9 +282,8 @@ impl Offsite {
     /// [`OffsiteError::Store`]; the next [`Offsite::sweep`] goes on with it.
     pub async fn remove(&self, copy: &Copied) -> Result<(), OffsiteError> {
         let id = &copy.manifest.id;
-        let marked = self.store.put(&self.key(id, REMOVED), Vec::new().into()).await;
-        marked.map_err(self.failed("write", &format!("{id}/{REMOVED}")))?;
-        self.delete(id, &copy.files).await
+        self.mark_removed(id).await?;
+        self.delete_all(id, &copy.files).await
     }
 
     /// Goes on with removals that were interrupted, and removes parts of uploads that nobody goes on with.
@@ -398,32 +294,53 @@ impl Offsite {
         let contents = self.contents().await?;
         let all: BTreeMap<_, _> = contents.removed.iter().chain(&contents.abandoned).collect();
         for (id, files) in all {
-            self.delete(id, files).await?;
+            self.delete_all(id, files).await?;
         }
         Ok(())
     }
 
-    async fn delete(&self, id: &str, files: &Files) -> Result<(), OffsiteError> {
+    async fn delete_all(&self, id: &str, files: &Files) -> Result<(), OffsiteError> {
         for file in removal(files) {
-            match self.store.delete(&self.key(id, file)).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(self.failed("remove", &format!("{id}/{file}"))(error)),
-            }
+            self.delete_object(&format!("{id}/{file}")).await?;
         }
         Ok(())
     }
 }
 
-fn s3() -> AmazonS3Builder {
-    install_cryptography();
-    let options = ClientOptions::new().with_connect_timeout(CONNECT_WITHIN).with_timeout(REQUEST_WITHIN);
-    let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRY_WITHIN, ..RetryConfig::default() };
-    // Nothing of the environment's: the configuration names the place, and `Access` the key.
-    AmazonS3Builder::new().with_client_options(options).with_retry(retry).with_disable_bulk_delete(true)
+/// Passes on what is written, and counts and hashes it.
+struct Hashed<'a, W: Write> {
+    to: &'a mut W,
+    hasher: Sha256,
+    bytes: u64,
 }
 
-fn file_error(what: &'static str, path: &Path, source: io::Error) -> OffsiteError {
-    OffsiteError::File { what, path: path.display().to_string(), source }
+impl<W: Write> Hashed<'_, W> {
+    fn fingerprint(self) -> Fingerprint {
+        let sha256 = self.hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Fingerprint { bytes: self.bytes, sha256 }
+    }
+}
+
+impl<W: Write> Write for Hashed<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.to.write_all(bytes)?;
+        self.hasher.update(bytes);
+        self.bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// Returns size and checksum of the first `bytes` of a file.
+fn fingerprint_of(path: &Path, bytes: u64) -> Result<Fingerprint, OffsiteError> {
+    let failed = |source| file_error("read", path, source);
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut hashed = Hashed { to: &mut io::sink(), hasher: Sha256::new(), bytes: 0 };
+    io::copy(&mut file.take(bytes), &mut hashed).map_err(failed)?;
+    Ok(hashed.fingerprint())
 }
 
 #[cfg(test)]

@@ -66,6 +66,38 @@ pub fn contents(objects: &[Object], now: i64) -> Contents {
     contents
 }
 
+/// A line that a `list` program must not print.
+#[derive(Debug, thiserror::Error)]
+#[error("expected lines `BYTES SECONDS NAME`, found {line:?}")]
+pub struct ListError {
+    line: String,
+}
+
+/// Reads what the `list` program of a place prints: a line `BYTES SECONDS NAME` for each object, SECONDS being the time when it was
+/// written, since 1970. NAME is `<project>/<id>/<file>`; other projects' objects are left out, and so are names that are none of
+/// gate's: they would become arguments of the other programs.
+///
+/// # Errors
+/// [`ListError`] with the line that is none.
+pub fn listed_by_program(text: &str, project: &str) -> Result<Vec<Object>, ListError> {
+    let mut objects = Vec::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let mut words = line.trim().splitn(3, ' ');
+        let number = |word: Option<&str>| word?.split('.').next()?.parse::<i64>().ok();
+        let (bytes, written, name) = (number(words.next()), number(words.next()), words.next().map(str::trim));
+        let (Some(bytes), Some(written), Some(name)) = (bytes.and_then(|n| u64::try_from(n).ok()), written, name)
+        else {
+            return Err(ListError { line: line.to_owned() });
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+        let of_project = name.trim_start_matches("./").strip_prefix(project).and_then(|rest| rest.strip_prefix('/'));
+        if let Some(name) = of_project.filter(|name| name.chars().all(plain)) {
+            objects.push(Object { name: name.to_owned(), bytes, written });
+        }
+    }
+    Ok(objects)
+}
+
 /// Returns what is missing of a backup, or has another size, by the list alone.
 #[must_use]
 pub fn missing(manifest: &Manifest, files: &Files) -> Vec<String> {
@@ -118,6 +150,18 @@ mod tests {
             (ids(&found.backups), ids(&found.removed), ids(&found.abandoned)),
             (vec!["a"], vec!["c"], vec!["d"])
         );
+    }
+
+    #[test]
+    fn the_list_of_a_program_is_read_and_what_is_no_name_of_gate_is_left_out() {
+        let text = "12 1767225600.5000000000 shop/20260101-000000-0001/manifest.json\n0 1 ./shop/x/y\n\n\
+                    5 1 other/x/y\n5 1 shopping/x/y\n7 1 shop/x/a b\n7 1 shop/x/$(touch z)\n";
+        let found = listed_by_program(text, "shop").unwrap();
+        let want = [("20260101-000000-0001/manifest.json", 12, 1_767_225_600), ("x/y", 0, 1)];
+        assert_eq!(found, want.map(|(name, bytes, written)| Object { name: name.to_owned(), bytes, written }));
+        for wrong in ["total 3", "-1 1 shop/x/y", "1 then shop/x/y", "1 1"] {
+            assert!(listed_by_program(wrong, "shop").unwrap_err().to_string().contains(wrong));
+        }
     }
 
     /// A bucket may hold other things of the user's, also where the backups of a project lie.

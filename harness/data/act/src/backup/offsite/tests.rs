@@ -1,8 +1,10 @@
 use std::{fs, path::PathBuf};
 
+use rstest::rstest;
+use stagegate_base::config::{Place, PlacePrograms};
 use stagegate_data_decide::backup::{ConfigFile, FORMAT};
 
-use super::*;
+use super::{objects::PART, *};
 use crate::backup::store::Store;
 
 /// A store and a folder off this host; both go with this value.
@@ -12,14 +14,40 @@ struct World {
     offsite: Offsite,
 }
 
+/// How the folder off this host is reached.
+#[derive(Clone, Copy, Debug)]
+enum By {
+    Folder,
+    Programs,
+}
+
+fn words(of: &[&str]) -> Vec<String> {
+    of.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn programs(dir: PathBuf) -> Place {
+    Place::Programs(PlacePrograms {
+        put: words(&["sh", "-c", "mkdir -p \"$(dirname \"$1\")\" && cat >\"$1\"", "sh", "{name}"]),
+        get: words(&["cat", "{name}"]),
+        list: words(&["find", "{prefix}", "-type", "f", "-printf", "%s %T@ %p\\n"]),
+        delete: words(&["rm", "{name}"]),
+        dir,
+    })
+}
+
 impl World {
-    fn new(test: &str) -> Self {
-        let dir = std::env::temp_dir().join(format!("stagegate-offsite-{test}-{}", std::process::id()));
+    fn new(test: &str, by: By) -> Self {
+        let dir = std::env::temp_dir().join(format!("stagegate-offsite-{test}-{by:?}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&dir);
         files::private_dir(&dir.join("here")).unwrap();
-        files::private_dir(&dir.join("there")).unwrap();
-        let settings = Settings { place: Place::Folder(dir.join("there")), credentials: None };
-        let offsite = Offsite::open(&settings, "shop", None).unwrap();
+        files::private_dir(&dir.join("there/shop")).unwrap();
+        let place = match by {
+            By::Folder => Place::Folder(dir.join("there")),
+            By::Programs => programs(dir.join("there")),
+        };
+        let settings = Settings { place, credentials: None };
+        let runner = ByPrograms { within: Duration::from_secs(60), ..ByPrograms::default() };
+        let offsite = Offsite::open(&settings, "shop", None, runner).unwrap();
         World { store: Store::at(&dir.join("here")), dir, offsite }
     }
 
@@ -60,9 +88,12 @@ impl Drop for World {
     }
 }
 
+#[rstest]
+#[case::folder(By::Folder)]
+#[case::programs(By::Programs)]
 #[tokio::test]
-async fn a_copy_comes_back_as_it_was_also_where_it_took_several_parts() {
-    let world = World::new("round-trip");
+async fn a_copy_comes_back_as_it_was_also_where_it_took_several_parts(#[case] by: By) {
+    let world = World::new("round-trip", by);
     world.offsite.upload(&world.publish("20260101-000000-0001", 1, 3 * PART as usize + 17)).await.unwrap();
     world.offsite.upload(&world.publish("20260101-000000-0002", 2, 0)).await.unwrap();
     assert_eq!(world.ids().await, ["20260101-000000-0002", "20260101-000000-0001"]);
@@ -70,9 +101,12 @@ async fn a_copy_comes_back_as_it_was_also_where_it_took_several_parts() {
     world.back("latest").await.unwrap();
 }
 
+#[rstest]
+#[case::folder(By::Folder)]
+#[case::programs(By::Programs)]
 #[tokio::test]
-async fn an_upload_that_is_done_again_changes_nothing_and_another_file_there_is_never_overwritten() {
-    let world = World::new("again");
+async fn an_upload_that_is_done_again_changes_nothing_and_another_file_there_is_never_overwritten(#[case] by: By) {
+    let world = World::new("again", by);
     let stored = world.publish("20260101-000000-0001", 1, 100);
     world.offsite.upload(&stored).await.unwrap();
     world.offsite.upload(&stored).await.unwrap();
@@ -83,9 +117,12 @@ async fn an_upload_that_is_done_again_changes_nothing_and_another_file_there_is_
     assert_eq!(fs::read(&foreign).unwrap(), b"somebody else's");
 }
 
+#[rstest]
+#[case::folder(By::Folder)]
+#[case::programs(By::Programs)]
 #[tokio::test]
-async fn an_upload_that_was_cut_before_its_manifest_is_no_backup_and_is_gone_on_with() {
-    let world = World::new("cut");
+async fn an_upload_that_was_cut_before_its_manifest_is_no_backup_and_is_gone_on_with(#[case] by: By) {
+    let world = World::new("cut", by);
     let stored = world.publish("20260101-000000-0001", 1, 100);
     world.offsite.upload(&stored).await.unwrap();
     fs::remove_file(world.there("20260101-000000-0001/manifest.json")).unwrap();
@@ -96,9 +133,12 @@ async fn an_upload_that_was_cut_before_its_manifest_is_no_backup_and_is_gone_on_
     world.back("20260101-000000-0001").await.unwrap();
 }
 
+#[rstest]
+#[case::folder(By::Folder)]
+#[case::programs(By::Programs)]
 #[tokio::test]
-async fn a_removal_that_was_cut_is_gone_on_with_and_blocks_an_upload_meanwhile() {
-    let world = World::new("removal");
+async fn a_removal_that_was_cut_is_gone_on_with_and_blocks_an_upload_meanwhile(#[case] by: By) {
+    let world = World::new("removal", by);
     let stored = world.publish("20260101-000000-0001", 1, 100);
     world.offsite.upload(&stored).await.unwrap();
     let copy = world.offsite.find("latest").await.unwrap();
@@ -111,12 +151,16 @@ async fn a_removal_that_was_cut_is_gone_on_with_and_blocks_an_upload_meanwhile()
     world.offsite.upload(&stored).await.unwrap();
     world.offsite.remove(&copy).await.unwrap();
     assert!(world.offsite.contents().await.unwrap() == Contents::default());
-    assert!(!world.there("20260101-000000-0001").exists(), "an empty folder is left");
+    let is_left = world.there("20260101-000000-0001").exists();
+    assert!(!is_left || matches!(by, By::Programs), "an empty folder is left");
 }
 
+#[rstest]
+#[case::folder(By::Folder)]
+#[case::programs(By::Programs)]
 #[tokio::test]
-async fn what_is_missing_or_changed_there_is_found() {
-    let world = World::new("changed");
+async fn what_is_missing_or_changed_there_is_found(#[case] by: By) {
+    let world = World::new("changed", by);
     world.offsite.upload(&world.publish("20260101-000000-0001", 1, 100)).await.unwrap();
     world.offsite.upload(&world.publish("20260101-000000-0002", 2, 100)).await.unwrap();
     fs::write(world.there("20260101-000000-0001/config-0"), [0; 100]).unwrap();
@@ -131,8 +175,39 @@ async fn what_is_missing_or_changed_there_is_found() {
 
 #[tokio::test]
 async fn a_folder_that_is_not_mounted_is_not_filled() {
-    let world = World::new("mount");
+    let world = World::new("mount", By::Folder);
     let settings = Settings { place: Place::Folder(world.dir.join("absent")), credentials: None };
-    let error = Offsite::open(&settings, "shop", None).unwrap_err().to_string();
+    let error = Offsite::open(&settings, "shop", None, ByPrograms::default()).unwrap_err().to_string();
     assert!(error.contains("is it mounted?") && !world.dir.join("absent").exists(), "{error}");
+}
+
+/// A service has whole objects or none; a program that is killed leaves the beginning of a file under its name.
+#[rstest]
+#[case::of_a_file("config-0")]
+#[case::of_the_manifest(MANIFEST)]
+#[tokio::test]
+async fn what_a_killed_program_left_of_a_file_is_written_again(#[case] file: &str) {
+    let world = World::new(&format!("torn-{}", &file[..6]), By::Programs);
+    let stored = world.publish("20260101-000000-0001", 1, 100);
+    let whole = fs::read(stored.dir.join(file)).unwrap();
+    let there = world.there("20260101-000000-0001");
+    fs::create_dir(&there).unwrap();
+    fs::write(there.join(file), &whole[..50]).unwrap();
+    assert!(world.ids().await.is_empty(), "half a copy is listed");
+    world.offsite.upload(&stored).await.unwrap();
+    assert_eq!(fs::read(there.join(file)).unwrap(), whole);
+    world.back("latest").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_program_that_fails_is_reported_with_its_object_and_what_it_printed() {
+    let mut world = World::new("fails", By::Programs);
+    let Place::Programs(mut programs) = programs(world.dir.join("there")) else { unreachable!() };
+    programs.put = words(&["sh", "-c", "echo no room on the tape >&2; exit 9", "{name}"]);
+    let settings = Settings { place: Place::Programs(programs), credentials: None };
+    let by = ByPrograms { within: Duration::from_secs(60), ..ByPrograms::default() };
+    world.offsite = Offsite::open(&settings, "shop", None, by).unwrap();
+    let error = world.offsite.upload(&world.publish("20260101-000000-0001", 1, 9)).await.unwrap_err().to_string();
+    assert!(error.contains("cannot write command:sh/shop/20260101-000000-0001/config-0"), "{error}");
+    assert!(error.contains("no room on the tape"), "{error}");
 }
