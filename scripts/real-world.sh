@@ -58,10 +58,10 @@ compare() {
   "$GATE" migrations check "$dir" --tool "$tool" --pg "$major" --json >"$report" || code=$?
   # 3: something was found, as is expected.
   [ "$code" = 3 ] || { rm -f "$report"; die "$name: gate exited with code $code"; }
-  found=$(jq -c --arg left_out "$left_out" '.[0].migrations | map(select(.version != $left_out)) | . as $all
+  found=$(jq -c --arg left_out "$left_out" '.servers[0].migrations | map(select(.version != $left_out)) | . as $all
     | ["exact", "order_only", "another_schema", "sql_error", "no_usable_down"]
     | map(. as $verdict | $all | map(select(.verdict == $verdict)) | length)' "$report")
-  say "$name: $(jq -r '.[0] | "\(.counts.migrations) migrations, \((.migrations | map(.took_ms) | add) / 1000) s, chain \(.chain_ms / 1000) s, \(.server)"' "$report")"
+  say "$name: $(jq -r '.servers[0] | "\(.counts.migrations) migrations, \((.migrations | map(.took_ms) | add) / 1000) s, chain \(.chain_ms / 1000) s, \(.server)"' "$report")"
   say "$name: exact, order only, another schema, SQL error, no usable down: $found, expected $want"
   rm -f "$report"
   [ "$found" = "$want" ] || { note "$name: the verdicts are not the expected ones"; return 1; }

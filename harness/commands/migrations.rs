@@ -19,7 +19,7 @@ use stagegate_migration_decide::{
     Chain, Extent, Finding, apply_waivers, chain,
     locks::{Sizes, Thresholds, of_chain},
     round_trip::{Counts, OnRows, Report, Trip, findings, least, line, merged, once_for_chain, summary, whole_line},
-    stand_in,
+    schema, stand_in,
 };
 use stagegate_suites::scratch;
 
@@ -31,7 +31,7 @@ use crate::{
 
 pub(super) async fn run(args: cli::Migrations) -> Result<Exit, Failure> {
     match args.command {
-        cli::MigrationsCommand::Check(args) => check(args).await,
+        cli::MigrationsCommand::Check(args) => check(*args).await,
     }
 }
 
@@ -49,6 +49,11 @@ async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
         commands: commands(&args, tool, within),
         rows: rows(&args)?,
     };
+    if args.schema.is_some() && args.pg.len() > 1 {
+        return Err(Failure::usage(
+            "--schema writes one schema, and --pg names several major versions; name one of them",
+        ));
+    }
     let mut known = match options.commands {
         Some(_) => None,
         None => Some(of_folder(&args, tool)?),
@@ -132,6 +137,9 @@ async fn on_one(
         untouched: on_rows.untouched,
     });
     tell(&report, &proven, begun.elapsed().as_secs_f64());
+    if let Some(path) = &args.schema {
+        std::fs::write(path, schema::write(&schema::dumped(&proven.top))).map_err(Failure::writing(path))?;
+    }
     Ok((major, report, proven.trips))
 }
 

@@ -15,7 +15,7 @@ pub struct Migrations {
 #[derive(Debug, Subcommand)]
 pub enum MigrationsCommand {
     /// Run each migration of a folder up, down and up again on a scratch server; needs no stagegate.toml
-    Check(MigrationsCheck),
+    Check(Box<MigrationsCheck>),
 }
 
 #[derive(Debug, Args)]
@@ -23,8 +23,8 @@ pub struct MigrationsCheck {
     /// Folder of migrations
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// Migration tool: sqlx, dbmate, golang-migrate, goose, diesel, refinery, flyway, sqitch, plain,
-    /// alembic, django or rails [default: detected from the files]
+    /// Migration tool: sqlx, dbmate, golang-migrate, goose, diesel, refinery, flyway, sqitch, prisma, drizzle,
+    /// plain, alembic, django or rails [default: detected from the files]
     #[arg(long, value_name = "TOOL")]
     pub tool: Option<String>,
     /// Interpreter that runs alembic, django or rails, with its arguments [default: .venv/bin/python in DIR, else python3; ruby]
@@ -63,6 +63,9 @@ pub struct MigrationsCheck {
     /// Folder of VERSION.up.sql and VERSION.down.sql, run in the place of steps in Go or Rust
     #[arg(long, value_name = "DIR")]
     pub stand_ins: Option<PathBuf>,
+    /// Write the schema after the last up migration to FILE: what pg_dump -s would write, as a snapshot
+    #[arg(long, value_name = "FILE")]
+    pub schema: Option<PathBuf>,
     /// Report every migration, how it was tested and how long it took
     #[arg(long)]
     pub verbose: bool,

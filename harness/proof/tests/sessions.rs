@@ -139,6 +139,7 @@ async fn of_tool(
     let chain = chain(&steps.iter().enumerate().flat_map(files).collect::<Vec<File>>(), Some(tool)).unwrap();
     let history_tables = history_tables.iter().map(|name| (*name).to_owned()).collect();
     let proven = prove(server, &chain, &Options { history_tables, ..options(false) }, |_| {}).await.unwrap();
+    assert!(proven.top.unmodelled().is_empty(), "schemas of sessions are nobody's: {:?}", proven.top.unmodelled());
     let told = findings(&chain, &proven.trips, &proven.whole);
     let line = |f: &stagegate_migration_decide::Finding| format!("{} {} {}", f.place.position(), f.code, f.found);
     (proven.trips.iter().map(Trip::verdict).collect(), told.iter().map(line).collect())
@@ -167,6 +168,61 @@ async fn an_empty_search_path_reaches_as_far_as_in_each_tool_s_own_session() {
     }
     let (verdicts, told) = of_tool(&server, Tool::Sqlx, &DUMPED, &["public._sqlx_migrations"]).await;
     assert_eq!(verdicts, [Exact, UpFails], "a table that is named with its schema is found: {told:#?}");
+    server.end().await;
+}
+
+/// A prepared statement and a temporary table that one migration leaves, and a next one that relies on them, or that makes
+/// the same once more.
+const CARRIED: [[(&str, &str); 2]; 3] = [
+    [
+        (
+            "create table a (id int, v text); create temporary table kept (id int not null, v text default 'x'); \
+             create index kept_id on kept (id); insert into kept values (1), (2); prepare fill as insert into a select * from kept;",
+            "drop table a;",
+        ),
+        ("insert into kept values (3); execute fill;", "delete from a;"),
+    ],
+    [
+        ("create temporary table moved as select 1 as id; create table a as select * from moved;", "drop table a;"),
+        ("create temporary table moved as select 2 as id; create table b as select * from moved;", "drop table b;"),
+    ],
+    [
+        ("prepare p as select 1; create table a (id int);", "drop table a;"),
+        ("prepare p as select 2; create table b (id int);", "drop table b;"),
+    ],
+];
+
+// Measured with sqlx 0.9, diesel 2.3, goose 3.15, golang-migrate 4.15 and dbmate 2.37: "relation "moved" already exists",
+// "prepared statement "p" already exists".
+#[tokio::test(flavor = "multi_thread")]
+async fn temporary_tables_and_prepared_statements_reach_the_next_migration_of_the_run() {
+    use Verdict::{Exact, UpFails};
+    let server = start(17).await;
+    for (tool, want) in [
+        (Tool::Sqlx, [Exact, UpFails, UpFails]),
+        (Tool::GolangMigrate, [Exact, UpFails, UpFails]),
+        (Tool::Plain, [UpFails, Exact, Exact]),
+    ] {
+        for (steps, want) in CARRIED.iter().zip(want) {
+            let (verdicts, told) = of_tool(&server, tool, steps, &[]).await;
+            assert_eq!(verdicts, [Exact, want], "{tool}: {told:#?}");
+        }
+    }
+    server.end().await;
+}
+
+// Measured with dbmate 2.37 and diesel 2.3; the others send COMMIT, which the server answers with a warning.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_ends_its_tool_s_transaction_fails_where_the_tool_looks() {
+    use Verdict::{Exact, UpFails};
+    let server = start(17).await;
+    let own = [("begin;\ncreate table a (id int);\ncommit;", "drop table a;")];
+    for (tool, want) in [(Tool::Dbmate, UpFails), (Tool::Diesel, UpFails), (Tool::Sqlx, Exact)] {
+        let (verdicts, told) = of_tool(&server, tool, &own, &[]).await;
+        assert_eq!(verdicts, [want], "{tool}: {told:#?}");
+        let is_told = |line: &String| line.contains("up-fails") && line.contains("because the script ended it");
+        assert_eq!(told.iter().any(is_told), want == UpFails, "{tool}: {told:#?}");
+    }
     server.end().await;
 }
 

@@ -24,6 +24,10 @@ pub enum Tool {
     Flyway,
     /// Sqitch: `sqitch.plan` with `deploy/` and `revert/`.
     Sqitch,
+    /// Prisma (TypeScript): `T_name/migration.sql`; no down migrations.
+    Prisma,
+    /// Drizzle (TypeScript): `meta/_journal.json` and the scripts that it names; no down migrations.
+    Drizzle,
     /// Alembic (Python): run by its own API, which a driver of ours calls.
     Alembic,
     /// Django (Python): run by its own API, which a driver of ours calls.
@@ -39,7 +43,7 @@ pub enum Tool {
 
 impl Tool {
     /// All whose folders can be read.
-    pub const ALL: [Tool; 9] = [
+    pub const ALL: [Tool; 11] = [
         Tool::Sqlx,
         Tool::Dbmate,
         Tool::GolangMigrate,
@@ -48,6 +52,8 @@ impl Tool {
         Tool::Refinery,
         Tool::Flyway,
         Tool::Sqitch,
+        Tool::Prisma,
+        Tool::Drizzle,
         Tool::Plain,
     ];
 
@@ -66,12 +72,20 @@ impl Tool {
             Tool::Refinery => "refinery",
             Tool::Flyway => "flyway",
             Tool::Sqitch => "sqitch",
+            Tool::Prisma => "prisma",
+            Tool::Drizzle => "drizzle",
             Tool::Alembic => "alembic",
             Tool::Django => "django",
             Tool::Rails => "rails",
             Tool::Plain => "plain",
             Tool::Command => "commands",
         }
+    }
+
+    /// Tells whether it can run down migrations; with one that cannot, a folder without any is complete.
+    #[must_use]
+    pub fn has_downs(self) -> bool {
+        !matches!(self, Tool::Prisma | Tool::Drizzle)
     }
 
     /// Returns the program, in Python or Ruby, that runs it on the scratch database alone; `None` where its files are read as SQL.
@@ -115,6 +129,8 @@ impl Tool {
             Tool::Refinery => &["refinery_schema_history"],
             Tool::Flyway => &["flyway_schema_history"],
             Tool::Sqitch => &["sqitch.*"],
+            Tool::Prisma => &["_prisma_migrations"],
+            Tool::Drizzle => &["__drizzle_migrations", "drizzle.*"],
             Tool::Alembic => &["alembic_version"],
             Tool::Django => &["django_migrations"],
             Tool::Rails => &["schema_migrations", "ar_internal_metadata"],

@@ -72,7 +72,7 @@ impl<'a> Bench<'a> {
     /// Opens a session with a database of this bench.
     pub(super) async fn open(&self, database: &Database) -> Result<Session<'a>, ProveError> {
         let history = (self.history_tables.clone(), self.history.clone());
-        Session::open(self.scratch, self.options, database, history).await
+        Session::open(self.scratch, self.options, database, self.tool, history).await
     }
 
     /// Returns the session with the database that goes up.

@@ -4,6 +4,7 @@
 
 mod applied;
 mod bench;
+mod carried;
 pub mod catalog;
 mod chain;
 mod commands;

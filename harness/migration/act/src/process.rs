@@ -1,9 +1,7 @@
 //! The process of a tool that runs a script: what it finds in its session, and how it records the script afterwards.
 
-use std::collections::BTreeSet;
-
 use stagegate_base::config::Tool;
-use stagegate_migration_decide::{Habits, Lasts, Script, round_trip::Failure};
+use stagegate_migration_decide::{Habits, Script, round_trip::Failure};
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 use super::manner::{Manner, fresh};
@@ -15,6 +13,8 @@ pub(super) struct Process<'a> {
     pub(super) manner: &'a Manner,
     /// The tool's history table, where a script can hide it from the tool.
     pub(super) history: Option<&'a History>,
+    /// The tool whose process it is.
+    pub(super) tool: Tool,
     /// Statements that set what earlier migrations of the same run set.
     pub(super) carried: &'a str,
 }
@@ -66,52 +66,7 @@ impl History {
     }
 }
 
-/// Returns the statements that set again what `script` and those before it set in the session, as far as the tool's next
-/// migration finds it; `before` are the statements that were given to the script.
-pub(super) async fn carried(client: &Client, tool: Tool, script: &Script, before: &str) -> String {
-    // The limits are ours, whatever a script sets.
-    let (own, role) = match Habits::of(tool).lasts {
-        Lasts::Script => return String::new(),
-        Lasts::Run => ("'statement_timeout', 'client_min_messages'", "current_setting('role')"),
-        Lasts::RunWithOwnPath => ("'statement_timeout', 'client_min_messages', 'search_path'", "'none'"),
-    };
-    let custom: BTreeSet<&str> = dotted(&script.text).chain(dotted(before)).take(CUSTOM_UP_TO).collect();
-    let custom: Vec<String> = custom.into_iter().map(literal).collect();
-    let question = format!(
-        "select string_agg(format('select pg_catalog.set_config(%L, %L, false)', name, current_setting(name)), '; ' \
-         order by name), format('set session authorization %I', session_user), format('set role %I', {role}), \
-         session_user <> (select usename from pg_catalog.pg_stat_get_activity(pg_backend_pid()) a \
-             join pg_catalog.pg_user u on u.usesysid = a.usesysid), {role} <> 'none' \
-         from (select name from pg_catalog.pg_settings where source = 'session' and name not in ({own}) \
-             union select name from unnest(array[{}]::text[]) name where current_setting(name, true) <> '') settings",
-        custom.join(", ")
-    );
-    // What a session does not say, the next script does not find.
-    let Ok(messages) = client.simple_query(&question).await else { return String::new() };
-    let Some(row) = rows(&messages).next() else { return String::new() };
-    let settings = row.get(0).map(str::to_owned);
-    let user = row.get(1).filter(|_| row.get(3) == Some("t")).map(str::to_owned);
-    let role = row.get(2).filter(|_| row.get(4) == Some("t")).map(str::to_owned);
-    [settings, user, role].into_iter().flatten().collect::<Vec<_>>().join("; ")
-}
-
-/// How many names that may be settings are looked up.
-const CUSTOM_UP_TO: usize = 1_000;
-
-/// Returns the words of a text with one dot in them: a setting of the user's own may be one, and no view lists those.
-// Source: PostgreSQL manual, 19.16 Customized Options: two identifiers with a dot; pg_settings leaves placeholders out.
-fn dotted(text: &str) -> impl Iterator<Item = &str> {
-    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '.');
-    let words = text.split(move |c: char| !is_part(c));
-    words.filter(|word| {
-        word.split_once('.').is_some_and(|(class, name)| {
-            let starts = |part: &str| part.starts_with(|c: char| c.is_alphabetic() || c == '_');
-            starts(class) && starts(name) && !name.contains('.')
-        })
-    })
-}
-
-fn rows(messages: &[SimpleQueryMessage]) -> impl Iterator<Item = &SimpleQueryRow> {
+pub(super) fn rows(messages: &[SimpleQueryMessage]) -> impl Iterator<Item = &SimpleQueryRow> {
     messages.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,

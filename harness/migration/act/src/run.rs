@@ -3,8 +3,9 @@
 use std::{ops::Range, pin::pin, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
+use stagegate_base::config::Tool;
 use stagegate_migration_decide::{
-    Script, Statement, Transaction,
+    Commits, Habits, Records, Script, Statement, Trait, Transaction,
     round_trip::{Failure, Why},
 };
 use tokio_postgres::{Client, Error, NoTls, SimpleQueryMessage};
@@ -97,6 +98,9 @@ pub(super) async fn inside(client: &Client, script: &Script, process: Process<'_
     for statement in &script.statements {
         one(client, script, statement, process.manner).await?;
     }
+    if is_recorded_apart(process) {
+        return Ok(());
+    }
     record(client, script, process).await
 }
 
@@ -108,6 +112,16 @@ pub(super) async fn begin(client: &Client, script: &Script, process: Process<'_>
     }
     let set = client.batch_execute(process.carried).await;
     set.map_err(|error| Stop::of(&error, "").failure(script, None, process.manner))
+}
+
+/// Tells whether the tool records a script when its transaction is over.
+fn is_recorded_apart(process: Process<'_>) -> bool {
+    Habits::of(process.tool).records == Records::ByNameApart
+}
+
+/// Records a script whose transaction is over, where the tool does so then.
+pub(super) async fn record_apart(client: &Client, script: &Script, process: Process<'_>) -> Result<(), Failure> {
+    if is_recorded_apart(process) { record(client, script, process).await } else { Ok(()) }
 }
 
 async fn record(client: &Client, script: &Script, process: Process<'_>) -> Result<(), Failure> {
@@ -152,7 +166,13 @@ pub(super) async fn as_the_tool(client: &Client, script: &Script, process: Proce
     if is_wrapped {
         control(client, "begin", script, manner).await?;
     }
+    let is_apart = is_recorded_apart(process);
     let ran = match batches(client, script, manner).await {
+        Ok(()) if is_apart => Ok(()),
+        Ok(()) if is_wrapped => match still_open(client, script, process.tool).await {
+            Ok(()) => record(client, script, process).await,
+            Err(failure) => Err(failure),
+        },
         Ok(()) => record(client, script, process).await,
         Err(failure) => Err(failure),
     };
@@ -161,6 +181,7 @@ pub(super) async fn as_the_tool(client: &Client, script: &Script, process: Proce
         return Ok(Ran { left_open: is_left_open(client).await });
     }
     control(client, "commit", script, manner).await?;
+    record_apart(client, script, process).await?;
     Ok(Ran::default())
 }
 
@@ -176,6 +197,25 @@ async fn is_left_open(client: &Client) -> bool {
         let _ = client.batch_execute("rollback").await;
     }
     is_failed
+}
+
+/// Refuses a script that ended the tool's transaction, where the tool does.
+async fn still_open(client: &Client, script: &Script, tool: Tool) -> Result<(), Failure> {
+    let ends = |statement: &&Statement| statement.traits.contains(&Trait::TransactionControl);
+    let Some(last) = script.statements.iter().rev().find(ends) else { return Ok(()) };
+    if Habits::of(tool).commits == Commits::Unchecked {
+        return Ok(());
+    }
+    // Source: PostgreSQL manual, SAVEPOINT: outside of a transaction it is an error (25P01).
+    let Err(error) = client.batch_execute("savepoint stagegate_open; release savepoint stagegate_open").await else {
+        return Ok(());
+    };
+    let is_ended = error.code().is_some_and(|code| code.code() == "25P01");
+    let message = format!(
+        "{tool} opens a transaction around the script and ends with an error, because the script ended it; remove its \
+         BEGIN and COMMIT, or mark it as one without a transaction"
+    );
+    if is_ended { Err(Failure::of(script, Some(last), Some("25P01"), &message)) } else { Ok(()) }
 }
 
 /// Leaves the transaction that a script left open, on an error or by mistake.

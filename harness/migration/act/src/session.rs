@@ -1,5 +1,6 @@
 //! A session in which scripts are run and the schema is read; each time as a new process of the tool would find it.
 
+use stagegate_base::config::Tool;
 use stagegate_migration_decide::{
     Script,
     round_trip::{Failure, is_bookkeeping, without_bookkeeping},
@@ -28,6 +29,8 @@ pub(super) struct Session<'a> {
     scratch: &'a Scratch,
     options: &'a Options,
     database: Database,
+    /// The tool whose process the session is.
+    tool: Tool,
     /// The tables in which the tool records what it applied, where they are there.
     history_tables: Vec<&'a str>,
     history: Option<History>,
@@ -39,11 +42,12 @@ impl<'a> Session<'a> {
         scratch: &'a Scratch,
         options: &'a Options,
         database: &Database,
+        tool: Tool,
         (history_tables, history): (Vec<&'a str>, Option<History>),
     ) -> Result<Self, ProveError> {
         let client = scratch.session(database).await?;
         let catalog = Mutex::new(Catalog::prepare(&client).await?);
-        Ok(Session { client, catalog, scratch, options, database: database.clone(), history_tables, history })
+        Ok(Session { client, catalog, scratch, options, database: database.clone(), tool, history_tables, history })
     }
 
     /// Reads the schema; the tool's history table is no part of it.
@@ -87,7 +91,7 @@ impl<'a> Session<'a> {
     /// Returns the process of the tool that runs the next script; `carried` are statements that set what earlier
     /// migrations of the same run set, none for a process of its own.
     pub(super) fn process<'s>(&'s self, carried: &'s str) -> Process<'s> {
-        Process { manner: &self.options.manner, history: self.history.as_ref(), carried }
+        Process { manner: &self.options.manner, tool: self.tool, history: self.history.as_ref(), carried }
     }
 
     /// Runs a script as its tool would: its statements in this session, or the command that takes its step.

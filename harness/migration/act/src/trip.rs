@@ -11,8 +11,9 @@ use stagegate_migration_decide::{
 
 use super::{
     bench::{Bench, blamed},
+    carried,
     error::ProveError,
-    probes, process, run,
+    probes, run,
     session::Session,
 };
 use crate::scratch::Scratch;
@@ -117,7 +118,7 @@ impl Bench<'_> {
         };
         Ok(match ran {
             Ok(ran) => {
-                self.carried = process::carried(&session.client, tool, &migration.up, &carried).await;
+                self.carried = carried::carried(&session.client, tool, &migration.up, &carried).await;
                 (None, ran.left_open)
             }
             Err(failure) => {
@@ -175,7 +176,10 @@ async fn in_a_transaction(session: &Session<'_>, migration: &Migration, carried:
     run::begin(client, &migration.up, process).await?;
     run::control(client, "begin", &migration.up, process.manner).await?;
     match run::inside(client, &migration.up, process).await {
-        Ok(()) => run::control(client, "commit", &migration.up, process.manner).await,
+        Ok(()) => {
+            run::control(client, "commit", &migration.up, process.manner).await?;
+            run::record_apart(client, &migration.up, process).await
+        }
         Err(failure) => {
             // A server that is gone has been told.
             let _ = client.batch_execute("rollback").await;

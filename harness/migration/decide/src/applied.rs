@@ -6,7 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Chain, Finding, Kind, Migration, Tool, codes, read::flyway};
+use super::{
+    Chain, Finding, Kind, Migration, Tool, codes,
+    read::{flyway, prisma},
+};
 
 /// A row of the tool's table, all as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +59,14 @@ pub fn query(tool: Tool) -> Option<&'static str> {
              WHERE type IN ('SQL', 'UNDO_SQL', 'DELETE', 'BASELINE', 'SQL_BASELINE') ORDER BY version, CASE WHEN version \
              IS NULL THEN description END, installed_rank DESC) last WHERE type NOT IN ('UNDO_SQL', 'DELETE') ORDER BY installed_rank"
         }
+        // A row without an end failed; one that was resolved as rolled back counts no more.
+        Tool::Prisma => {
+            "SELECT migration_name::text, NULL::text, checksum::text, finished_at IS NOT NULL, false FROM _prisma_migrations \
+             WHERE rolled_back_at IS NULL ORDER BY started_at"
+        }
+        Tool::Drizzle => {
+            "SELECT created_at::text, NULL::text, hash::text, true, false FROM drizzle.__drizzle_migrations ORDER BY created_at, id"
+        }
         Tool::Sqitch => "SELECT change, project, NULL::text, true, false FROM sqitch.changes ORDER BY committed_at",
         Tool::Alembic | Tool::Django | Tool::Rails | Tool::Plain | Tool::Command => return None,
     })
@@ -87,7 +98,7 @@ pub fn drift(chain: &Chain, rows: &[Applied]) -> Vec<Finding> {
         }
     }
     for (at, row) in &applied {
-        found.extend(edited(&chain.migrations[*at], row));
+        found.extend(edited(chain.tool, &chain.migrations[*at], row));
     }
     let newest = applied.keys().copied().filter(|at| chain.migrations[*at].kind == Kind::Versioned).max().unwrap_or(0);
     let is_open =
@@ -136,7 +147,8 @@ fn is_of(tool: Tool, migration: &Migration, row: &Applied) -> bool {
         return migration.kind == Kind::Repeatable && row.version.is_empty() && same_name;
     }
     match tool {
-        Tool::Dbmate | Tool::Diesel => migration.version == row.version,
+        Tool::Drizzle => migration.recorded.as_ref() == Some(&row.version),
+        Tool::Dbmate | Tool::Diesel | Tool::Prisma => migration.version == row.version,
         Tool::Sqitch => migration.version.split('@').next() == Some(row.version.as_str()),
         Tool::Flyway => flyway::parts(&migration.version) == flyway::parts(&row.version),
         _ => migration.version.trim_start_matches('0') == row.version.trim_start_matches('0'),
@@ -149,10 +161,11 @@ fn lost(row: &Applied) -> Finding {
     Finding::new(&codes::APPLIED_NOT_IN_FOLDER, message).of(&row.version)
 }
 
-fn edited(migration: &Migration, row: &Applied) -> Option<Finding> {
+fn edited(tool: Tool, migration: &Migration, row: &Applied) -> Option<Finding> {
     let (Some(now), Some(then)) = (&migration.checksum, &row.checksum) else { return None };
+    let is_same = now == then || tool == Tool::Prisma && prisma::has_checksum(&migration.up.text, then);
     // A repeatable migration is meant to change.
-    if now == then || migration.kind == Kind::Repeatable {
+    if is_same || migration.kind == Kind::Repeatable {
         return None;
     }
     let line_ends = match migration.up.text.contains('\r') {

@@ -1,7 +1,8 @@
 //! Migrations of a tool that is known by its commands only: what its list tells, and the steps that its `up` takes.
 //!
 //! In: what `status` printed. Out: names with whether they are applied, and a [`Chain`] whose steps are commands.
-// Source: dbmate, main.go `status`; diesel_cli, migrations `list`; sqlx-cli, migrate.rs `info`; goose, status.go.
+// Source: dbmate, main.go `status`; diesel_cli, migrations `list`; sqlx-cli, migrate.rs `info`; goose, status.go;
+// Knex, cli-config-utils list; TypeORM, MigrationExecutor `showMigrations`.
 
 use super::{
     Chain, Finding, Kind, Migration, Script, Tool, codes,
@@ -33,7 +34,10 @@ pub struct ListError {
 /// # Errors
 /// [`ListError`] where no line tells of a migration.
 pub fn listed(printed: &str) -> Result<Vec<Listed>, ListError> {
-    let found: Vec<Listed> = printed.lines().filter_map(|line| one(line.trim())).collect();
+    let found: Vec<Listed> = match of_knex(printed) {
+        found if found.is_empty() => printed.lines().filter_map(|line| one(line.trim())).collect(),
+        found => found,
+    };
     if found.is_empty() {
         let first = printed.lines().map(str::trim).find(|line| !line.is_empty());
         let found =
@@ -51,7 +55,7 @@ fn one(line: &str) -> Option<Listed> {
     // dbmate, diesel.
     for (mark, is_applied) in [("[X]", true), ("[x]", true), ("[ ]", false)] {
         if let Some(name) = line.strip_prefix(mark) {
-            return told(name, is_applied);
+            return told(without_id(name.trim()), is_applied);
         }
     }
     for (word, is_applied) in [("applied ", true), ("pending ", false)] {
@@ -60,6 +64,27 @@ fn one(line: &str) -> Option<Listed> {
         }
     }
     of_goose(line).or_else(|| of_sqlx(line))
+}
+
+/// Takes away the number of the row that TypeORM puts in front of the name of a class: `12 AddOrders1700000000000`.
+fn without_id(name: &str) -> &str {
+    let is_id = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    name.split_once(' ').filter(|(id, class)| is_id(id) && !class.contains('.')).map_or(name, |(_, class)| class)
+}
+
+/// Reads `Found 1 Completed Migration file/files.` and `Found 1 Pending ..`, each with the files below it.
+fn of_knex(printed: &str) -> Vec<Listed> {
+    let (mut is_applied, mut found) = (None, Vec::new());
+    for line in printed.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if line.contains(" Completed Migration file") {
+            is_applied = Some(true);
+        } else if line.contains(" Pending Migration file") {
+            is_applied = Some(false);
+        } else if let Some(is_applied) = is_applied.filter(|_| !line.contains(' ')) {
+            found.push(Listed { name: line.to_owned(), is_applied });
+        }
+    }
+    found
 }
 
 /// `Pending -- 002_b.sql`, `Sun Jan  6 11:25:03 2013 -- 001_a.sql`.
@@ -112,6 +137,7 @@ pub fn of_steps(steps: &[Vec<String>], has_down: bool) -> Chain {
             up: script(Direction::Up),
             down: has_down.then(|| script(Direction::Down)),
             checksum: None,
+            recorded: None,
         }
     };
     let together = |names: &&Vec<String>| names.len() > 1;
@@ -142,10 +168,22 @@ mod tests {
     )]
     #[case::sqlx("20151129/installed users.sql\n20151130/pending posts.sql\n")]
     #[case::sqlx_edited("20151129/installed (different checksum) users.sql\n20151130/pending posts.sql\n")]
+    #[case::knex(
+        "Using environment: production\nFound 1 Completed Migration file/files.\n20151129_users.sql \nFound 1 Pending Migration \
+         file/files.\n20151130_posts.sql \n"
+    )]
     #[case::own("applied 20151129_users.sql\npending 20151130_posts.sql\n")]
     fn a_list_is_read_as_its_tool_prints_it(#[case] printed: &str) {
         let of = |name: &str, is_applied| Listed { name: name.to_owned(), is_applied };
         assert_eq!(listed(printed).unwrap(), [of("20151129_users.sql", true), of("20151130_posts.sql", false)]);
+    }
+
+    #[test]
+    fn the_row_of_typeorm_is_no_part_of_the_name() {
+        let found = listed(" [X] 12 AddUsers1700000000000\n [ ] AddPosts1700000000001\n").unwrap();
+        let names: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["AddUsers1700000000000", "AddPosts1700000000001"]);
+        assert_eq!(listed("[X] 12 old names.sql\n").unwrap()[0].name, "12 old names.sql");
     }
 
     #[test]

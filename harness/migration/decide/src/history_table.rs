@@ -63,6 +63,17 @@ fn table(tool: Tool) -> Option<(&'static str, &'static str)> {
              checksum integer, installed_by varchar(100) not null, installed_on timestamp not null default now(), \
              execution_time integer not null, success boolean not null)",
         ),
+        Tool::Prisma => (
+            "_prisma_migrations",
+            "create table _prisma_migrations (id varchar(36) primary key not null, checksum varchar(64) not null, \
+             finished_at timestamptz, migration_name varchar(255) not null, logs text, rolled_back_at timestamptz, \
+             started_at timestamptz not null default now(), applied_steps_count integer not null default 0)",
+        ),
+        Tool::Drizzle => (
+            "__drizzle_migrations",
+            "create schema drizzle; create table drizzle.__drizzle_migrations (id serial primary key, hash text not null, \
+             created_at bigint)",
+        ),
         Tool::Sqitch | Tool::Alembic | Tool::Django | Tool::Rails | Tool::Plain | Tool::Command => return None,
     })
 }

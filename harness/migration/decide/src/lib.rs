@@ -36,7 +36,7 @@ pub use asked::{Asked, asked_for};
 pub use code::Code;
 pub use commands::{ListError, Listed, listed, of_steps, version_of};
 pub(crate) use finding::{AtStatement, shortened};
-pub use habits::{Habits, Lasts, Records};
+pub use habits::{Commits, Habits, Lasts, Records};
 pub use history_table::history_table;
 pub use lint::lint;
 pub use read::{File, ReadError, chain};
@@ -61,6 +61,12 @@ pub struct Chain {
 }
 
 impl Chain {
+    /// Tells whether it only goes up: its tool has no down migrations, and the folder has none for another program.
+    #[must_use]
+    pub fn is_up_only(&self) -> bool {
+        !self.tool.has_downs() && self.migrations.iter().all(|migration| migration.down.is_none())
+    }
+
     /// Returns a migration by its version.
     #[must_use]
     pub fn migration(&self, version: &str) -> Option<&Migration> {
@@ -95,6 +101,9 @@ pub struct Migration {
     /// The checksum that the tool itself keeps, as text, where it keeps one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checksum: Option<String>,
+    /// What the tool's history table has in the place of the version, where that is another text.
+    #[serde(skip)]
+    pub recorded: Option<String>,
 }
 
 impl Migration {

@@ -6,7 +6,8 @@ with owned as (
     union all select 'pg_type'::regclass, t.oid, t.typowner from pg_type t left join pg_class c on c.oid = t.typrelid
               where t.typtype in ('e', 'd', 'r') or c.relkind = 'c'
                  or (t.typtype in ('b', 'p') and (t.typelem = 0 or t.typsubscript <> 'array_subscript_handler'::regproc))
-    union all select 'pg_namespace'::regclass, oid, nspowner from pg_namespace where oid >= 16384 or nspname = 'public'
+    union all select 'pg_namespace'::regclass, oid, nspowner from pg_namespace
+              where (oid >= 16384 and nspname !~ '^pg_(toast_)?temp_') or nspname = 'public'
     union all select 'pg_language'::regclass, oid, lanowner from pg_language
     union all select 'pg_foreign_data_wrapper'::regclass, oid, fdwowner from pg_foreign_data_wrapper
     union all select 'pg_foreign_server'::regclass, oid, srvowner from pg_foreign_server

@@ -55,13 +55,21 @@ fn sections(reading: &mut Reading<'_>, file: &File) -> Option<(Script, Option<Sc
         return None;
     };
     let down = mark(&text, "migrate:down");
+    let behind_first = text[up.at..].find('\n').map_or(text.len(), |end| up.at + end + 1);
+    if let Some(second) = mark(&text[behind_first..], "migrate:up") {
+        // Measured with dbmate 2.37: each block needs a down block of its own; earlier versions take the first mark alone.
+        let message = "`-- migrate:up` occurs twice; write one migration for each";
+        reading.tell(&codes::BAD_ANNOTATION, file, up.line + second.line, message);
+    }
     if let Some(down) = down.as_ref().filter(|down| down.at < up.at) {
         reading.tell(&codes::BAD_ANNOTATION, file, down.line, "`-- migrate:down` comes before `-- migrate:up`");
         return None;
     }
-    let before = Script::new(&file.path, 1, &text[..up.at], Transaction::Wrapped, Sending::Whole);
-    if let Some(statement) = before.statements.first() {
-        reading.tell(&codes::BAD_ANNOTATION, file, statement.line, "a statement comes before `-- migrate:up`");
+    // Blank lines and lines of comments may stand there, and nothing else: no comment between /* and */ either.
+    let is_passed_over = |line: &str| line.trim().is_empty() || line.trim_start().starts_with("--");
+    if let Some(index) = text[..up.at].lines().position(|line| !is_passed_over(line.trim_start_matches('\u{feff}'))) {
+        let message = "before `-- migrate:up` dbmate takes only lines that begin with `--`";
+        reading.tell(&codes::BAD_ANNOTATION, file, index + 1, message);
     }
     let end = down.as_ref().map_or(text.len(), |down| down.at);
     let script = |mark: &Mark<'_>, end: usize| {

@@ -2,15 +2,18 @@
 
 use super::{
     super::{Tool, Trait, split},
-    File, dbmate, flyway, goose,
+    File, dbmate, drizzle, flyway, goose,
     name::digits,
-    refinery,
+    prisma, refinery,
 };
 
 /// Returns the first tool whose marks are seen; marks inside of files weigh more than names.
 pub(super) fn told(files: &[&File]) -> Option<Tool> {
     if files.iter().any(|file| file.name() == "sqitch.plan") {
         return Some(Tool::Sqitch);
+    }
+    if let Some(tool) = of_typescript(files) {
+        return Some(tool);
     }
     let top: Vec<&File> = files.iter().copied().filter(|file| file.is_at_top() && file.is_sql()).collect();
     let marked = |is_marked: fn(&str) -> bool| top.iter().filter(|file| is_marked(&file.text())).count();
@@ -28,6 +31,17 @@ pub(super) fn told(files: &[&File]) -> Option<Tool> {
         () if numbered > 0 => Some(of_pairs(&top)),
         () if !top.is_empty() => Some(Tool::Plain),
         () => None,
+    }
+}
+
+/// Prisma and Drizzle name their scripts alike; a journal or snapshots tell Drizzle.
+fn of_typescript(files: &[&File]) -> Option<Tool> {
+    let is_there = |name: &str| files.iter().any(|file| file.name() == name);
+    match () {
+        () if files.iter().any(|file| drizzle::is_journal(file)) => Some(Tool::Drizzle),
+        () if !is_there("migration.sql") => None,
+        () if is_there(drizzle::SNAPSHOT) && !is_there(prisma::LOCK) => Some(Tool::Drizzle),
+        () => Some(Tool::Prisma),
     }
 }
 

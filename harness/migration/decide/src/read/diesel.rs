@@ -36,7 +36,7 @@ fn of_folder<'a>(reading: &mut Reading<'a>, folder: &str, files: &[&'a File]) ->
     let (version, name) = folder.split_once('_').unwrap_or((folder, ""));
     let version = version.replace('-', "");
     let Some(up) = named("up.sql") else {
-        if let Some(first) = files.iter().find(|file| file.is_sql()) {
+        if let Some(first) = files.first() {
             let message = format!("expected `{folder}/up.sql`, found none: diesel rejects the folder");
             reading.tell(&codes::BAD_NAME, first, 0, message);
         }

@@ -17,10 +17,12 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
             continue;
         }
         let stem = file.name().rsplit_once('.').map_or("", |(stem, _)| stem);
-        let Some((version, name)) = stem.split_once('_').filter(|(version, _)| fits(version)) else {
+        let Some((version, name)) =
+            stem.split_once('_').filter(|(version, _)| fits(version) && !number(version).1.is_empty())
+        else {
             // Go files without a number are helpers of the package, and passed over.
             if !is_go {
-                reading.refuses(file, "`<number>_<name>.sql`");
+                reading.refuses(file, "`<number>_<name>.sql`, the number above 0");
             }
             continue;
         };
@@ -47,28 +49,34 @@ enum Mark {
     End,
     NoTransaction,
     Substitute,
+    Literal,
     Unknown,
 }
 
+/// Reads an annotation: a comment line with `+goose`, as it is written, and one known word or two after it, in any case.
+/// goose refuses blanks in front of it and other words; a byte order mark makes the line none of its comments.
+// Source: goose internal/sqlparser/parser.go, `extractAnnotation`.
 fn mark(line: &str) -> Option<Mark> {
-    let rest = line.trim_start_matches('\u{feff}').trim().strip_prefix("--")?.trim_start();
-    let rest = rest.get(..6).filter(|word| word.eq_ignore_ascii_case("+goose")).map(|_| rest[6..].trim())?;
-    let words = rest.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase();
+    if !(line.trim().starts_with("--") && line.contains("+goose")) {
+        return None;
+    }
+    let words = line.replace("--", "").replacen("+goose", "", 1).trim().to_ascii_lowercase();
     Some(match words.as_str() {
+        _ if line.starts_with([' ', '\t']) => Mark::Unknown,
         "up" => Mark::Up,
         "down" => Mark::Down,
         "statementbegin" => Mark::Begin,
         "statementend" => Mark::End,
         "no transaction" => Mark::NoTransaction,
-        "envsub on" | "envsubst on" => Mark::Substitute,
-        "envsub off" | "envsubst off" => Mark::End,
+        "envsub on" => Mark::Substitute,
+        "envsub off" => Mark::Literal,
         _ => Mark::Unknown,
     })
 }
 
 /// Tells whether a text has a mark of goose.
 pub(super) fn is_marked(text: &str) -> bool {
-    text.lines().any(|line| mark(line).is_some())
+    text.lines().any(|line| mark(line).is_some_and(|mark| mark != Mark::Unknown))
 }
 
 /// One direction, while it is read.
@@ -140,18 +148,26 @@ impl Parser {
             Mark::Down => {
                 self.wrong.push((number, "`-- +goose Down` occurs twice, or before `-- +goose Up`".to_owned()));
             }
+            Mark::Begin if self.block.is_some() || self.section().is_none() => {
+                let told = "`-- +goose StatementBegin` occurs twice, or before `-- +goose Up`";
+                self.wrong.push((number, told.to_owned()));
+            }
             Mark::Begin => self.block = Some(number),
+            Mark::End if self.block.is_none() => {
+                self.wrong.push((number, "`-- +goose StatementEnd` has no `-- +goose StatementBegin`".to_owned()));
+            }
             Mark::End => {
-                if self.block.take().is_some()
-                    && let Some((start, _)) = self.open
-                {
+                self.block = None;
+                if let Some((start, _)) = self.open {
                     self.close(start..range.start);
                 }
             }
+            Mark::Literal => {}
             Mark::NoTransaction => self.bare = true,
             Mark::Substitute => self.substituted = Some(number),
             Mark::Unknown => {
-                self.wrong.push((number, "the annotation `+goose` is followed by an unknown word".to_owned()))
+                let told = "expected `-- +goose` at the beginning of the line and one of goose's words after it";
+                self.wrong.push((number, told.to_owned()));
             }
         }
     }

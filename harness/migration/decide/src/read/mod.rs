@@ -5,10 +5,12 @@ mod check;
 mod dbmate;
 mod detect;
 mod diesel;
+mod drizzle;
 pub(super) mod flyway;
 mod goose;
 mod name;
 mod pairs;
+pub(super) mod prisma;
 mod refinery;
 mod sqitch;
 
@@ -88,6 +90,8 @@ pub fn chain(files: &[File], tool: Option<Tool>) -> Result<Chain, ReadError> {
         Tool::Refinery => refinery::read(&mut reading),
         Tool::Flyway => flyway::read(&mut reading),
         Tool::Sqitch => sqitch::read(&mut reading),
+        Tool::Prisma => prisma::read(&mut reading),
+        Tool::Drizzle => drizzle::read(&mut reading),
         Tool::Alembic | Tool::Django | Tool::Rails | Tool::Command => Vec::new(),
     };
     bytes::keep(&reading, &mut migrations);
@@ -136,6 +140,7 @@ fn migration(version: &str, name: &str, up: Script, down: Option<Script>) -> Mig
         up,
         down,
         checksum: None,
+        recorded: None,
     }
 }
 

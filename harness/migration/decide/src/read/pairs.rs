@@ -89,7 +89,8 @@ fn named<'a>(reading: &mut Reading<'a>, file: &'a File) -> Option<Named<'a>> {
         Tool::GolangMigrate => golang(file.name()),
         Tool::Sqlx => {
             let found = sqlx(file.name());
-            if found.is_none() && file.name().contains('_') {
+            // What has another ending or no `_`, sqlx passes over.
+            if found.is_none() && file.name().ends_with(".sql") && file.name().contains('_') {
                 reading.refuses(file, "`<number>_<name>.sql`, `.up.sql` or `.down.sql`");
             }
             found

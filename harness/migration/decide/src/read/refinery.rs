@@ -4,9 +4,10 @@
 use std::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
+use stagegate_base::record::Severity;
 
 use super::{
-    super::{Migration, Script, Transaction, codes, script::Sending},
+    super::{Finding, Migration, Script, Transaction, codes, script::Sending},
     Reading, migration,
     name::{digits, number},
 };
@@ -16,12 +17,15 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
     for file in reading.files.clone() {
         let is_rust = file.name().ends_with(".rs");
         let Some((version, name)) = named(file.name()) else {
-            if file.name().ends_with(".sql") && file.name().starts_with(['V', 'U']) {
-                reading.refuses(file, "`V<number>__<name>.sql` with letters, digits and `_` in the name");
-            }
+            // Other names refinery passes over; measured with refinery 0.10.
             continue;
         };
         reading.uses(file);
+        if version.parse::<i32>().is_err() {
+            let message = "refinery takes versions of 32 bits, unless it is built with its feature `int8-versions`";
+            let finding = Finding::new(&codes::BAD_NAME, message).with_severity(Severity::Warning);
+            reading.findings.push(finding.of(version).at(&file.path, 0));
+        }
         if is_rust {
             reading.tell(&codes::FOREIGN_STEP, file, 0, "a step in Rust");
             found.push(migration(

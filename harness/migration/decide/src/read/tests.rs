@@ -1,5 +1,7 @@
 use rstest::rstest;
 
+use stagegate_base::record::Severity;
+
 use super::{super::Transaction, *};
 
 fn file(path: &str, text: &str) -> File {
@@ -26,7 +28,7 @@ const DOWN: &str = "DROP TABLE t;";
 
 #[rstest]
 #[case::sqitch(&[("sqitch.plan", "%project=x\na 2024 b <c>"), ("deploy/a.sql", UP), ("revert/a.sql", DOWN)], Tool::Sqitch)]
-#[case::goose(&[("001_a.sql", "-- +GOOSE up\nSELECT f();")], Tool::Goose)]
+#[case::goose(&[("001_a.sql", "-- +goose UP\nSELECT f();")], Tool::Goose)]
 #[case::dbmate(&[("001_a.sql", "-- migrate:up\nSELECT f();\n-- migrate:down\n")], Tool::Dbmate)]
 #[case::diesel(&[("2024-01-31-1200_a/up.sql", UP), ("2024-01-31-1200_a/down.sql", DOWN)], Tool::Diesel)]
 #[case::flyway(&[("V1__a.sql", UP), ("R__v.sql", UP)], Tool::Flyway)]
@@ -98,6 +100,13 @@ fn goose_cuts_at_lines_that_end_in_a_semicolon_and_keeps_blocks_whole() {
 #[case::no_semicolon("-- +goose Up\nSELECT f()\n-- +goose Down\nSELECT g();\n", "no line ends with", 2)]
 #[case::no_end("-- +goose Up\n-- +goose StatementBegin\nSELECT f();\n", "has no `-- +goose StatementEnd`", 2)]
 #[case::twice("-- +goose Up\nSELECT f();\n-- +goose Up\n", "occurs twice", 3)]
+#[case::upper("-- +GOOSE Up\nSELECT f();\n", "a statement comes before", 2)]
+#[case::indented(" -- +goose Up\nSELECT f();\n", "at the beginning of the line", 1)]
+#[case::byte_order_mark("\u{feff}-- +goose Up\nSELECT f();\n", "a statement comes before", 1)]
+#[case::other_words("-- about this +goose Up\n-- +goose Up\nSELECT f();\n", "one of goose's words", 1)]
+#[case::end_alone("-- +goose Up\nSELECT f();\n-- +goose StatementEnd\n", "has no `-- +goose StatementBegin`", 3)]
+#[case::nothing_in_front_of_up("SELECT f();\n-- +goose Up\n", "a statement comes before", 1)]
+#[case::begin_first("-- +goose StatementBegin\n-- +goose Up\nSELECT f();\n", "or before `-- +goose Up`", 1)]
 fn wrong_marks_of_goose_are_told_with_their_line(#[case] text: &str, #[case] want: &str, #[case] line: usize) {
     let found = read(Some(Tool::Goose), &[("1_a.sql", text)]);
     let told: Vec<_> = found.findings.iter().filter(|finding| finding.code == "bad-annotation").collect();
@@ -222,6 +231,51 @@ fn diesel_leaves_the_transaction_out_where_its_metadata_say_so() {
     );
     let of = |at: usize| found.migrations[at].up.transaction;
     assert_eq!((of(0), of(1)), (Transaction::Bare, Transaction::Wrapped));
+}
+
+// Measured: sqlx 0.9 passes over `2_b.SQL`; goose, "migration IDs must be greater than zero".
+#[rstest]
+#[case::sqlx_ending(Tool::Sqlx, "2_b.SQL", "ignored-file")]
+#[case::sqlx_number(Tool::Sqlx, "b_2.sql", "bad-name")]
+#[case::goose_zero(Tool::Goose, "000_b.sql", "bad-name")]
+fn a_name_is_refused_or_passed_over_as_by_the_tool(#[case] tool: Tool, #[case] name: &str, #[case] want: &str) {
+    let text = "-- +goose Up\nSELECT f();\n-- +goose Down\nSELECT g();\n";
+    let found = read(Some(tool), &[("1_a.sql", text), (name, text)]);
+    let of_name = found.findings.iter().filter(|finding| finding.place.file.as_deref() == Some(name));
+    assert!(of_name.clone().any(|finding| finding.code == want), "{:?}", of_name.collect::<Vec<_>>());
+    assert_eq!(found.migrations.len(), 1);
+}
+
+#[test]
+fn a_second_mark_of_dbmate_is_told_with_its_line() {
+    let text = "-- migrate:up\nSELECT f();\n-- migrate:up\nSELECT g();\n-- migrate:down\nSELECT h();\n";
+    let found = read(Some(Tool::Dbmate), &[("1_a.sql", text)]);
+    let told: Vec<_> = found.findings.iter().map(|finding| (&*finding.code, finding.place.line)).collect();
+    assert_eq!(told, [("bad-annotation", 3)]);
+}
+
+// Measured with dbmate 2.37: "does not support statements preceding the '-- migrate:up' block".
+#[rstest]
+#[case::lines("-- about\n\n  -- this\n", None)]
+#[case::block("-- about\n/* this */\n", Some(2))]
+#[case::statement("SELECT f();\n", Some(1))]
+fn dbmate_takes_lines_of_comments_before_its_mark(#[case] before: &str, #[case] want: Option<usize>) {
+    let text = format!("{before}-- migrate:up\nSELECT f();\n-- migrate:down\nSELECT g();\n");
+    let found = read(None, &[("1_a.sql", &text)]);
+    let told = found.findings.iter().find(|finding| finding.code == "bad-annotation").map(|finding| finding.place.line);
+    assert_eq!((found.tool, told), (Tool::Dbmate, want));
+}
+
+// Measured with diesel 2.3: "Attempted to run an empty migration" and "Received an empty query", in both directions.
+#[rstest]
+#[case::blank("\n", &["up-empty", "down-empty"])]
+#[case::comment("-- nothing\n", &["up-empty", "down-empty"])]
+#[case::constant("SELECT 1;\n", &[])]
+fn a_script_without_a_statement_is_refused_by_diesel(#[case] text: &str, #[case] want: &[&str]) {
+    let found = read(Some(Tool::Diesel), &[("1_a/up.sql", text), ("1_a/down.sql", text)]);
+    let required = found.findings.iter().filter(|finding| finding.severity == Severity::Required);
+    let codes: BTreeSet<&str> = required.map(|finding| &*finding.code).collect();
+    assert_eq!(codes, want.iter().copied().collect());
 }
 
 #[test]

@@ -65,7 +65,8 @@ pub fn of_trips(chain: &Chain, trips: &[Trip]) -> Vec<Finding> {
             }
             foreign = Some(reason);
         }
-        let told = of_trip(trip, migration).into_iter();
+        let is_meant = |finding: &Finding| !(chain.is_up_only() && finding.code == DOWN_MISSING.id);
+        let told = of_trip(trip, migration).into_iter().filter(is_meant);
         found.extend(told.map(|finding| match missing {
             Some(missing) if finding.code != NOT_RUN.id => without(finding, missing),
             _ => finding,
