@@ -196,7 +196,7 @@ async fn with_made_up(
     let file = std::env::temp_dir().join(format!("stagegate-init-{}.env", std::process::id()));
     // A number is a port, a name and a password.
     let text: String = missing.iter().map(|name| format!("{name}=1\n")).collect();
-    fs::write(&file, text).map_err(Failure::writing(&file))?;
+    written(&file, &text)?;
     let mut files: Vec<String> = env_file.into_iter().cloned().collect();
     files.push(file.display().to_string());
     let model = with_env_files(path, name, &files).await;
@@ -205,7 +205,8 @@ async fn with_made_up(
 }
 
 async fn with_env_files(path: &Path, name: &str, env_files: &[String]) -> Result<Model, ProjectError> {
-    let text = format!("[project]\nname = \"{name}\"\n[environments.local]\nenv_file = {env_files:?}\n");
+    let files = serde_json::Value::from(env_files);
+    let text = format!("[project]\nname = \"{name}\"\n[environments.local]\nenv_file = {files}\n");
     let config = Config::parse(path, &text)?;
     let source = project::source(config.environment("local")?)?;
     project::resolve_active(&Runner::default(), "local", &source).await
