@@ -71,19 +71,19 @@ pub(super) async fn run(config: Option<&Path>, args: cli::Init) -> Result<Exit, 
         give(proposal.text.trim_end());
         return Ok(Exit::Passed);
     }
-    written(&path, &proposal.text)?;
-    give(&told(&path, &facts, &proposal));
+    write_new(&path, &proposal.text)?;
+    give(&summary(&path, &facts, &proposal));
     Ok(Exit::Passed)
 }
 
 /// Writes a file that is not there yet; one that came meanwhile stays.
-fn written(path: &Path, text: &str) -> Result<(), Failure> {
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     let failed = Failure::writing(path);
     let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(&failed)?;
     file.write_all(text.as_bytes()).map_err(&failed)
 }
 
-fn told(path: &Path, facts: &Facts, proposal: &Proposal) -> String {
+fn summary(path: &Path, facts: &Facts, proposal: &Proposal) -> String {
     let (services, databases) = (counted(proposal.services, "service"), counted(proposal.databases, "database"));
     let mut text = format!("wrote {}: {services}, {databases}\n", path.display());
     for reason in &proposal.left_out {
@@ -100,7 +100,7 @@ fn told(path: &Path, facts: &Facts, proposal: &Proposal) -> String {
 
 async fn facts(path: &Path, folder: &Path, looks_at_containers: bool) -> Result<Facts, Failure> {
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let Resolved { model, env_file, missing } = resolved(path, folder, &project_name(&name)).await?;
+    let Resolved { model, env_file, missing } = resolve(path, folder, &project_name(&name)).await?;
     let mut facts = Facts {
         name,
         model,
@@ -136,7 +136,7 @@ struct Resolved {
 
 /// Resolves the compose files, with an example of an env file where there is no `.env`, and with values made up for what
 /// is required and set nowhere.
-async fn resolved(path: &Path, folder: &Path, name: &str) -> Result<Resolved, Failure> {
+async fn resolve(path: &Path, folder: &Path, name: &str) -> Result<Resolved, Failure> {
     let examples = EXAMPLES.iter().filter(|file| folder.join(file).is_file()).map(|file| Some((*file).to_owned()));
     let mut tries: Vec<Option<String>> = examples.collect();
     if folder.join(".env").is_file() {
@@ -146,7 +146,7 @@ async fn resolved(path: &Path, folder: &Path, name: &str) -> Result<Resolved, Fa
     }
     let mut first = None;
     for env_file in tries {
-        match with_env_files(path, name, env_file.as_slice()).await {
+        match resolve_with(path, name, env_file.as_slice()).await {
             Ok(model) => return Ok(Resolved { model, env_file, missing: Vec::new() }),
             Err(error) => first = first.or(Some((env_file, error))),
         }
@@ -157,16 +157,16 @@ async fn resolved(path: &Path, folder: &Path, name: &str) -> Result<Resolved, Fa
     let mut missing = Vec::new();
     while let Some(name_of) = required(&error).filter(|name| missing.len() < MOST_MISSING && !missing.contains(name)) {
         missing.push(name_of);
-        match with_made_up(path, name, env_file.as_ref(), &missing).await? {
+        match resolve_with_placeholders(path, name, env_file.as_ref(), &missing).await? {
             Ok(model) => return Ok(Resolved { model, env_file, missing }),
             Err(next) => error = next,
         }
     }
-    Err(refused(folder, error))
+    Err(refusal(folder, error))
 }
 
 /// Says why there is nothing to propose.
-fn refused(folder: &Path, error: ProjectError) -> Failure {
+fn refusal(folder: &Path, error: ProjectError) -> Failure {
     match error {
         ProjectError::Missing { .. } => Failure::configuration(format!(
             "{} has no compose file; change to your product's folder ({error})",
@@ -187,7 +187,7 @@ fn required(error: &ProjectError) -> Option<String> {
 }
 
 /// Resolves the files with a value made up for each variable, which is kept nowhere.
-async fn with_made_up(
+async fn resolve_with_placeholders(
     path: &Path,
     name: &str,
     env_file: Option<&String>,
@@ -196,15 +196,15 @@ async fn with_made_up(
     let file = std::env::temp_dir().join(format!("stagegate-init-{}.env", std::process::id()));
     // A number is a port, a name and a password.
     let text: String = missing.iter().map(|name| format!("{name}=1\n")).collect();
-    written(&file, &text)?;
+    write_new(&file, &text)?;
     let mut files: Vec<String> = env_file.into_iter().cloned().collect();
     files.push(file.display().to_string());
-    let model = with_env_files(path, name, &files).await;
+    let model = resolve_with(path, name, &files).await;
     fs::remove_file(&file).map_err(Failure::writing(&file))?;
     Ok(model)
 }
 
-async fn with_env_files(path: &Path, name: &str, env_files: &[String]) -> Result<Model, ProjectError> {
+async fn resolve_with(path: &Path, name: &str, env_files: &[String]) -> Result<Model, ProjectError> {
     let files = serde_json::Value::from(env_files);
     let text = format!("[project]\nname = \"{name}\"\n[environments.local]\nenv_file = {files}\n");
     let config = Config::parse(path, &text)?;
@@ -219,19 +219,19 @@ fn look_at_folder(folder: &Path, below: &str, depth: usize, facts: &mut Facts) {
     entries.sort();
     for entry in entries {
         let Some(name) = entry.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
-        let told = format!("{below}{name}");
+        let relative = format!("{below}{name}");
         let is_folder = fs::symlink_metadata(&entry).is_ok_and(|entry| entry.is_dir());
         if name.starts_with('.') || (is_folder && FOREIGN.contains(&name.as_str())) {
             continue;
         }
         if is_folder {
             if let Some(tool) = tool_of(&entry, &name) {
-                facts.migrations.push((told, tool));
+                facts.migrations.push((relative, tool));
             } else if depth > 0 {
-                look_at_folder(&entry, &format!("{told}/"), depth - 1, facts);
+                look_at_folder(&entry, &format!("{relative}/"), depth - 1, facts);
             }
         } else if is_contract(&entry, &name) {
-            facts.contracts.push(told);
+            facts.contracts.push(relative);
         }
     }
 }
@@ -239,7 +239,7 @@ fn look_at_folder(folder: &Path, below: &str, depth: usize, facts: &mut Facts) {
 /// Returns the tool of a folder that has migrations and is called so.
 fn tool_of(folder: &Path, name: &str) -> Option<Tool> {
     let name = name.to_lowercase();
-    if !["migrat", "sqitch", "deploy"].iter().any(|part| name.contains(part)) {
+    if !["migrat", "sqitch", "deploy", "drizzle"].iter().any(|part| name.contains(part)) {
         return None;
     }
     let files = stagegate_migration_act::files(folder).ok()?;
@@ -260,7 +260,7 @@ fn is_contract(path: &Path, name: &str) -> bool {
 async fn look_at_containers_of(engine: &Engine, folder: &Path, facts: &mut Facts) -> Result<(), Failure> {
     for service in facts.model.services() {
         if let Some(image) = engine.image_details(&facts.model.image_name(&service)).await? {
-            facts.exposed.insert(service, exposed(&image));
+            facts.exposed.insert(service, exposed_ports(&image));
         }
     }
     let real = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
@@ -289,7 +289,7 @@ async fn look_at_containers_of(engine: &Engine, folder: &Path, facts: &mut Facts
 }
 
 /// Returns the TCP ports that an image exposes, the lowest first.
-fn exposed(image: &serde_json::Value) -> Vec<u16> {
+fn exposed_ports(image: &serde_json::Value) -> Vec<u16> {
     let ports = image["Config"]["ExposedPorts"].as_object();
     let mut found: Vec<u16> = ports
         .into_iter()

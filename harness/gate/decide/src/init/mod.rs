@@ -103,7 +103,7 @@ pub fn propose(facts: &Facts) -> Proposal {
     let services = services::services(facts, &mut left_out);
     let databases = services::databases(facts, &services, &mut left_out);
     let environment = "local".to_owned();
-    let text = text::of(facts, &environment, &services, &databases, &mut left_out);
+    let text = text::render(facts, &environment, &services, &databases, &mut left_out);
     Proposal { text, environment, services: services.len(), databases: databases.len(), left_out }
 }
 

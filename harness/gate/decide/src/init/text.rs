@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{Database, Facts, Kind, Service, project_name};
 
 /// Writes the file.
-pub(super) fn of(
+pub(super) fn render(
     facts: &Facts,
     environment: &str,
     services: &[Service],
@@ -42,8 +42,11 @@ fn environments(text: &mut String, facts: &Facts, name: &str, environment: &str)
             quoted(file)
         );
     }
-    let _ =
-        write!(text, "\n# The stack of this folder, as `docker compose up` starts it.\n[environments.{environment}]\n");
+    let own = match facts.running {
+        Some(_) => String::new(),
+        None => format!(", as compose project {name}-{environment} with containers and volumes of its own"),
+    };
+    let _ = write!(text, "\n# The stack of this folder{own}.\n[environments.{environment}]\n");
     if let Some(project) = facts.running.as_ref().filter(|project| **project != format!("{name}-{environment}")) {
         let _ = writeln!(text, "project = {}    # the compose project that runs here", quoted(project));
     }
