@@ -8,33 +8,16 @@ set -euo pipefail
 kills=${1:-100} RANDOM=${2:-14}
 case $kills in -h | --help) sed -n '2,5s/^# //p' "$0" && exit 0 ;; esac
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/lib.sh
+. "$root/scripts/lib.sh"
 gate=${GATE:-$root/target/debug/gate}
 image=${POSTGRES_IMAGE:-$(sed -n 's/^POSTGRES_IMAGE=//p' "$root/.stagegate/images.env")}
 work=$(mktemp -d)
 project=kill-backup-$$
 cd "$work"
 trap 'docker compose --project-name "$project-e" --env-file env down --volumes >"$work/down.log" 2>&1; rm -rf "$work"' EXIT
-printf 'DB_PASSWORD=only-for-this-test\nPG_IMAGE=%s\n' "$image" >env
-cat >docker-compose.yml <<'END'
-services:
-  db:
-    image: ${PG_IMAGE:?}
-    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: "${DB_PASSWORD:?}", POSTGRES_DB: shop }
-    tmpfs: [/var/lib/postgresql]
-    healthcheck: { test: ["CMD-SHELL", "pg_isready -q -h 127.0.0.1 -U app"], interval: 1s, retries: 60 }
-END
-cat >stagegate.toml <<END
-[project]
-name = "$project"
-state_dir = "state"
-[environments.e]
-env_file = "env"
-[services.db]
-kind = "postgres"
-[databases.main]
-service = "db"
-name = "shop"
-[backup]
+backup_product "$image"
+backup_config "$project" <<END
 keep_last = 2
 hourly = 0
 daily = 0

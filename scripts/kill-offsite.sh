@@ -28,29 +28,10 @@ end() {
 }
 trap end EXIT
 
-printf 'DB_PASSWORD=only-for-this-test\nPG_IMAGE=%s\n' "$image" >env
-cat >docker-compose.yml <<'END'
-services:
-  db:
-    image: ${PG_IMAGE:?}
-    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: "${DB_PASSWORD:?}", POSTGRES_DB: shop }
-    tmpfs: [/var/lib/postgresql]
-    healthcheck: { test: ["CMD-SHELL", "pg_isready -q -h 127.0.0.1 -U app"], interval: 1s, retries: 60 }
-END
+backup_product "$image"
 # config ENDPOINT: the configuration with a bucket at ENDPOINT.
 config() {
-  cat >stagegate.toml <<END
-[project]
-name = "$project"
-state_dir = "state"
-[environments.e]
-env_file = "env"
-[services.db]
-kind = "postgres"
-[databases.main]
-service = "db"
-name = "shop"
-[backup]
+  backup_config "$project" <<END
 keep_last = 2
 hourly = 0
 daily = 0
@@ -67,10 +48,8 @@ free_port && strict=$port
 mkdir -p s3/backups
 moto_server -H 127.0.0.1 -p "$moto" >moto.log 2>&1 & servers+=($!)
 s3s-fs --host 127.0.0.1 --port "$strict" --access-key "$AWS_ACCESS_KEY_ID" --secret-key "$AWS_SECRET_ACCESS_KEY" s3 >s3s.log 2>&1 & servers+=($!)
-for url in "http://127.0.0.1:$moto/" "http://127.0.0.1:$strict/"; do
-  for _ in $(seq 200); do curl -s -o /dev/null "$url" && break; sleep 0.1; done
-  curl -s -o /dev/null "$url" || { echo "kill-offsite.sh: $url does not respond" >&2; exit 1; }
-done
+responds "http://127.0.0.1:$moto/"
+responds "http://127.0.0.1:$strict/"
 curl -s -X PUT "http://127.0.0.1:$moto/backups" >/dev/null
 
 # One real backup, of which the others are copies under other ids: its dump takes several parts.

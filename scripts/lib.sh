@@ -62,3 +62,30 @@ free_port() {
   done
   die "no port up to $port is free on 127.0.0.1" "FIRST_PORT=24000 begins the search elsewhere"
 }
+
+# backup_product IMAGE: the files of a product with one database, in the current folder, for the scripts that try backups.
+backup_product() {
+  printf 'DB_PASSWORD=only-for-this-test\nPG_IMAGE=%s\n' "$1" >env
+  cat >docker-compose.yml <<'END'
+services:
+  db:
+    image: ${PG_IMAGE:?}
+    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: "${DB_PASSWORD:?}", POSTGRES_DB: shop }
+    tmpfs: [/var/lib/postgresql]
+    healthcheck: { test: ["CMD-SHELL", "pg_isready -q -h 127.0.0.1 -U app"], interval: 1s, retries: 60 }
+END
+}
+
+# backup_config PROJECT: the configuration of that product; standard input is what stands in [backup] and below.
+backup_config() {
+  printf '%s\n' '[project]' "name = \"$1\"" 'state_dir = "state"' '[environments.e]' 'env_file = "env"' '[services.db]' \
+    'kind = "postgres"' '[databases.main]' 'service = "db"' 'name = "shop"' '[backup]' >stagegate.toml
+  cat >>stagegate.toml
+}
+
+# responds URL: waits until a server that was just started responds.
+responds() {
+  local _
+  for _ in $(seq 200); do curl -s -o /dev/null "$1" && return; sleep 0.1; done
+  die "$1 does not respond"
+}

@@ -12,6 +12,8 @@ case ${1:-all} in
   *) needed=(moto_server s3s-fs rclone) ;;
 esac
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/lib.sh
+. "$root/scripts/lib.sh"
 gate=${GATE:-$root/target/debug/gate}
 image=${POSTGRES_IMAGE:-$(sed -n 's/^POSTGRES_IMAGE=//p' "$root/.stagegate/images.env")}
 for program in "${needed[@]}" curl age-keygen; do
@@ -28,31 +30,12 @@ end() {
 }
 trap end EXIT
 
-printf 'DB_PASSWORD=only-for-this-test\nPG_IMAGE=%s\n' "$image" >env
-cat >docker-compose.yml <<'END'
-services:
-  db:
-    image: ${PG_IMAGE:?}
-    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: "${DB_PASSWORD:?}", POSTGRES_DB: shop }
-    tmpfs: [/var/lib/postgresql]
-    healthcheck: { test: ["CMD-SHELL", "pg_isready -q -h 127.0.0.1 -U app"], interval: 1s, retries: 60 }
-END
+backup_product "$image"
 age-keygen -o identity 2>/dev/null
 
 # config PLACE EXTRA: the configuration with the lines PLACE in [backup.offsite].
 config() {
-  cat >stagegate.toml <<END
-[project]
-name = "$project"
-state_dir = "state"
-[environments.e]
-env_file = "env"
-[services.db]
-kind = "postgres"
-[databases.main]
-service = "db"
-name = "shop"
-[backup]
+  backup_config "$project" <<END
 min_keep = 1
 keep_last = 1
 hourly = 0
@@ -73,15 +56,6 @@ check() {
   ! grep -q -F -e "$AWS_SECRET_ACCESS_KEY" out || { result='FAILED (secret shown)' failed=1; }
   printf '  %-58s %s\n' "$name" "$result"
   [ "$result" = ok ] || sed 's/^/      /' out
-}
-
-# port: prints one that is free.
-port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-
-# answers URL: waits until a server responds.
-answers() {
-  for _ in $(seq 100); do curl -s -o /dev/null "$1" && return; sleep 0.1; done
-  echo "prove-offsite.sh: $1 does not respond" >&2 && exit 1
 }
 
 # scenario NAME PLACE EXTRA [CODE-OF-WRONG-KEY]
@@ -113,11 +87,12 @@ docker compose --project-name "$project-e" --env-file env up --detach --wait >up
 bucket() { printf 'url = "s3://backups/of/shop"\nendpoint = "http://127.0.0.1:%s"' "$1"; }
 
 s3() {
-  moto=$(port) strict=$(port)
+  free_port && moto=$port
+  free_port && strict=$port
   moto_server -H 127.0.0.1 -p "$moto" >moto.log 2>&1 & servers+=($!)
   mkdir -p s3/backups
   s3s-fs --host 127.0.0.1 --port "$strict" --access-key "$AWS_ACCESS_KEY_ID" --secret-key "$AWS_SECRET_ACCESS_KEY" s3 >s3s.log 2>&1 & servers+=($!)
-  answers "http://127.0.0.1:$moto/" && answers "http://127.0.0.1:$strict/"
+  responds "http://127.0.0.1:$moto/" && responds "http://127.0.0.1:$strict/"
   curl -s -X PUT "http://127.0.0.1:$moto/backups" >/dev/null
   scenario 'moto, plain' "$(bucket "$moto")" '' 0
   curl -s -X POST "http://127.0.0.1:$moto/moto-api/reset" >/dev/null && curl -s -X PUT "http://127.0.0.1:$moto/backups" >/dev/null
