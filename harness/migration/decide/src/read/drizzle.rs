@@ -106,20 +106,13 @@ fn script(file: &File) -> Script {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{Chain, Tool, applied, chain};
+    use crate::{
+        Chain, Tool, applied,
+        read::tests::{self, codes_of_files},
+    };
 
     fn read(files: &[(&str, &str)]) -> Chain {
-        let file = |(path, text): &(&str, &str)| File { path: (*path).to_owned(), bytes: text.as_bytes().to_vec() };
-        chain(&files.iter().map(file).collect::<Vec<_>>(), None).unwrap()
-    }
-
-    fn told(chain: &Chain) -> Vec<String> {
-        chain
-            .findings
-            .iter()
-            .map(|finding| format!("{} {}", finding.code, finding.place.file.as_deref().unwrap_or_default()))
-            .collect()
+        tests::read(None, files)
     }
 
     fn journal(entries: &[(&str, i64)]) -> String {
@@ -148,11 +141,11 @@ mod tests {
         let up = &found.migrations[0].up;
         let sent: Vec<usize> = up.batches.iter().map(|batch| up.text[batch.clone()].matches("TABLE").count()).collect();
         assert_eq!((sent, up.statements.len(), up.statements[1].line), (vec![1, 2], 3, 2));
-        assert_eq!(told(&found), ["ignored-file 0002_forgotten.sql"]);
+        assert_eq!(codes_of_files(&found), ["ignored-file 0002_forgotten.sql"]);
     }
 
     #[test]
-    fn what_drizzle_refuses_or_passes_over_is_told() {
+    fn what_drizzle_refuses_or_passes_over_is_reported() {
         let journal = journal(&[("0000_a", 20), ("0001_b", 10), ("0002_c", 30)]);
         let found = read(&[("meta/_journal.json", &journal), ("0000_a.sql", "SELECT f();"), ("0001_b.sql", TWO)]);
         let found: Vec<String> = found
@@ -202,6 +195,6 @@ mod tests {
             (found.tool, names.as_slice()),
             (Tool::Drizzle, ["20250101000000_a".to_owned(), "20250102000000_b".to_owned()].as_slice())
         );
-        assert_eq!(told(&found), [""; 0]);
+        assert_eq!(codes_of_files(&found), [""; 0]);
     }
 }

@@ -72,21 +72,15 @@ pub(in super::super) fn has_checksum(text: &str, recorded: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Chain, Tool, applied, chain};
+    use crate::{
+        Chain, Tool, applied,
+        read::tests::{self, codes_of_files},
+    };
 
     const LOCK_TEXT: &str = "# do not edit\nprovider = \"postgresql\"\n";
 
     fn read(files: &[(&str, &str)]) -> Chain {
-        let file = |(path, text): &(&str, &str)| File { path: (*path).to_owned(), bytes: text.as_bytes().to_vec() };
-        chain(&files.iter().map(file).collect::<Vec<_>>(), None).unwrap()
-    }
-
-    fn told(chain: &Chain) -> Vec<String> {
-        chain
-            .findings
-            .iter()
-            .map(|finding| format!("{} {}", finding.code, finding.place.file.as_deref().unwrap_or_default()))
-            .collect()
+        tests::read(None, files)
     }
 
     #[test]
@@ -103,7 +97,7 @@ mod tests {
             ["20240131000000_a", "20240131000000_c", "20240201000000_b"],
             "one time stamp may stand twice"
         );
-        assert_eq!((found.tool, told(&found)), (Tool::Prisma, Vec::new()));
+        assert_eq!((found.tool, codes_of_files(&found)), (Tool::Prisma, Vec::new()));
         assert!(found.is_up_only());
         assert_eq!(found.migrations[0].up.transaction, Transaction::Implicit, "one message");
     }
@@ -117,17 +111,17 @@ mod tests {
             ("migrations/migration_lock.toml", LOCK_TEXT),
         ]);
         assert!(found.migrations[0].usable_down().is_some() && !found.is_up_only());
-        assert_eq!(told(&found), ["down-missing migrations/2_b/migration.sql"]);
+        assert_eq!(codes_of_files(&found), ["down-missing migrations/2_b/migration.sql"]);
     }
 
     #[test]
-    fn what_prisma_refuses_is_told() {
+    fn what_prisma_refuses_is_reported() {
         let found = read(&[
             ("1_a/migration.sql", "CREATE TABLE a (id int);"),
             ("2_b/notes.txt", ""),
             ("migration_lock.toml", "provider = \"mysql\"\n"),
         ]);
-        assert_eq!(told(&found), ["bad-annotation migration_lock.toml", "bad-name 2_b/notes.txt"]);
+        assert_eq!(codes_of_files(&found), ["bad-annotation migration_lock.toml", "bad-name 2_b/notes.txt"]);
     }
 
     #[test]

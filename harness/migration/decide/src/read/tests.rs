@@ -8,9 +8,15 @@ fn file(path: &str, text: &str) -> File {
     File { path: path.to_owned(), bytes: text.as_bytes().to_vec() }
 }
 
-fn read(tool: Option<Tool>, files: &[(&str, &str)]) -> Chain {
+pub(super) fn read(tool: Option<Tool>, files: &[(&str, &str)]) -> Chain {
     let files: Vec<File> = files.iter().map(|(path, text)| file(path, text)).collect();
     chain(&files, tool).unwrap()
+}
+
+/// Returns the code and the file of each finding.
+pub(super) fn codes_of_files(chain: &Chain) -> Vec<String> {
+    let one = |finding: &Finding| format!("{} {}", finding.code, finding.place.file.as_deref().unwrap_or_default());
+    chain.findings.iter().map(one).collect()
 }
 
 fn labels(chain: &Chain) -> Vec<String> {
