@@ -24,6 +24,9 @@ for option in "$@"; do
   esac
 done
 
+# Builds here are made once: what only the next build would use is not written (3 GB less on the disk).
+export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
+
 # A name that no image has yet.
 fresh=stagegate-shop-$$
 begun=$SECONDS
@@ -64,22 +67,28 @@ join() {
 
 ended() {
   local title=$1 from=$2 code=$3 how=$4
-  printf '%s\t%d\t%d\t%s\n' "$title" $((SECONDS - from)) "$code" "$how" >>"$work/steps"
-  printf '==> %s: %d s (%d s in all)\n' "$title" $((SECONDS - from)) $((SECONDS - begun)) >&2
+  printf '%s\t%d\t%d\t%s\t%d\n' "$title" $((SECONDS - from)) "$code" "$how" "$(free_mib)" >>"$work/steps"
+  printf '==> %s: %d s (%d s in all, %d MiB of disk free)\n' "$title" $((SECONDS - from)) $((SECONDS - begun)) "$(free_mib)" >&2
   [ "$code" -eq 0 ] || exit "$code"
+}
+
+# MiB free where least is: below the checkout, the temporary folder or Docker's data.
+free_mib() {
+  df --output=avail -B 1048576 . "$work" "$(docker info --format '{{.DockerRootDir}}' 2>/dev/null || echo .)" 2>/dev/null |
+    awk 'NR > 1 && (least == "" || $1 < least) { least = $1 } END { print least + 0 }'
 }
 
 # Writes the table of the steps and, for programs, target/test-steps.json.
 table() {
   [ -s "$work/steps" ] || return 0
   awk -F '\t' -v all=$((SECONDS - begun)) '
-    { printf "%6d s  %s%s%s\n", $2, $1, ($4 == "parallel" ? "  (next to others)" : ""), ($3 == 0 ? "" : "  FAILED") }
+    { printf "%6d s  %7d MiB free  %s%s%s\n", $2, $5, $1, ($4 == "parallel" ? "  (next to others)" : ""), ($3 == 0 ? "" : "  FAILED") }
     END { printf "%6d s  in all\n", all }' "$work/steps" >&2
   [ ! -s "$work/unsteady" ] || sed 's/^/UNSTEADY  failed next to others, passed alone: /' "$work/unsteady" >&2
   mkdir -p "${CARGO_TARGET_DIR:-target}"
   awk -F '\t' -v all=$((SECONDS - begun)) '
     BEGIN { printf "{\"steps\":[" }
-    { printf "%s{\"step\":\"%s\",\"seconds\":%d,\"exit\":%d,\"parallel\":%s}", (NR > 1 ? "," : ""), $1, $2, $3, ($4 == "parallel" ? "true" : "false") }
+    { printf "%s{\"step\":\"%s\",\"seconds\":%d,\"exit\":%d,\"parallel\":%s,\"free_mib\":%d}", (NR > 1 ? "," : ""), $1, $2, $3, ($4 == "parallel" ? "true" : "false"), $5 }
     END { printf "],\"unsteady\":%d,\"seconds\":%d}\n", unsteady, all }' unsteady="$(unsteady)" "$work/steps" >"${CARGO_TARGET_DIR:-target}/test-steps.json"
 }
 
