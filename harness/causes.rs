@@ -3,11 +3,14 @@
 use stagegate_base::{compose::ModelError, config::ConfigError, exit::Cause, units::UnitError};
 use stagegate_contract::{ContractError, ShapeError};
 use stagegate_data_act::sync::SyncError;
-use stagegate_gate_act::{PlanError, compare::CompareError, journal::StoreError, purge::PurgeError};
+use stagegate_gate_act::{
+    PlanError, compare::CompareError, journal::StoreError, plan_file::UseError, purge::PurgeError, watchdog::WatchError,
+};
 use stagegate_host::waivers::WaiversError;
 use stagegate_host::{
     contract::ContractSourceError, database::DatabaseError, deployment::DeploymentError, engine::EngineError,
-    git::GitError, lock::LockError, process::RunError, project::ProjectError, release::ReleaseError, tree::TreeError,
+    git::GitError, guarded::GuardError, lock::LockError, process::RunError, project::ProjectError,
+    release::ReleaseError, tree::TreeError,
 };
 use stagegate_migration_act::{ProveError, SourceError};
 use stagegate_migration_decide::ReadError;
@@ -68,6 +71,27 @@ impl Classify for PurgeError {
             PurgeError::Run(error) => error.class(),
             PurgeError::Runs { .. } => Cause::Usage,
             PurgeError::File { .. } => Cause::File,
+        }
+    }
+}
+
+impl Classify for WatchError {
+    fn class(&self) -> Cause {
+        match self {
+            WatchError::Store(error) => error.class(),
+            WatchError::Lock(error) => error.class(),
+            WatchError::Armed { .. } => Cause::File,
+        }
+    }
+}
+
+impl Classify for UseError {
+    fn class(&self) -> Cause {
+        match self {
+            UseError::File(GuardError::Io { source, .. }) => of_named(source, Cause::Usage),
+            UseError::File(_) | UseError::Text { .. } => Cause::Usage,
+            UseError::Refused { .. } | UseError::Unapproved { .. } => Cause::Blocked,
+            UseError::Config(error) => error.class(),
         }
     }
 }

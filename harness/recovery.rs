@@ -55,7 +55,7 @@ pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
                 // It may have ended between the two looks.
                 if let Some(run) = gate::unfinished(&state)?.filter(|run| !run.stuck) {
                     say(&format!("run {} of `{}` was interrupted; finishing it first", run.run, environment.name));
-                    well &= finish(config, state, lock, &run).await? != Exit::PersonNeeded;
+                    well &= finish(config, state, lock, &run, &by_this_process()).await? != Exit::PersonNeeded;
                 }
             }
             Err(LockError::Held { .. }) => {}
@@ -80,18 +80,23 @@ pub(crate) fn refuse_renamed(config: &Config) -> Result<(), Failure> {
     )))
 }
 
-/// Finishes one run and returns how it ended.
+/// Returns who takes a run over, as its journal has it.
+pub(crate) fn by_this_process() -> String {
+    format!("by process {}", std::process::id())
+}
+
+/// Finishes one run and returns how it ended; `reason` is the line of the journal that says so.
 pub(crate) async fn finish(
     config: &Arc<Config>,
     state: StateDir,
     lock: Lock,
     run: &gate::Unfinished,
+    reason: &str,
 ) -> Result<Exit, Failure> {
     let engine = Engine::connect().await?;
     let (_sender, interrupt) = watch::channel(false);
     let gate = gate(config, &engine, Arc::new(progress::tell), interrupt);
-    let reason = format!("by process {}", std::process::id());
-    let finished = gate::finish(gate, state, lock, run, &reason).await;
+    let finished = gate::finish(gate, state, lock, run, reason).await;
     let (_, exit, lines) = finished.map_err(Failure::manual)?;
     if let Some(Entry::Started { plan }) = lines.first().map(|line| &line.entry) {
         progress::tell_end(plan, &lines, &run.dir);

@@ -122,7 +122,7 @@ pub(super) async fn resume(config: &Arc<Config>, args: cli::OneEnvironment) -> R
         say(&format!("nothing to resume in `{}`", environment.name));
         return Ok(Exit::Passed);
     };
-    recovery::finish(config, state, lock, &run).await
+    recovery::finish(config, state, lock, &run, &recovery::by_this_process()).await
 }
 
 pub(super) fn unlock(config: &Config, args: cli::Unlock) -> Result<Exit, Failure> {

@@ -16,8 +16,10 @@ mod lint;
 mod migrations;
 mod output;
 mod pictures;
+mod plan_file;
 mod promote;
 mod purge;
+mod recover;
 mod restore;
 mod runs;
 mod sanitize;
@@ -66,6 +68,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     if let Command::Migrations(args) = cli.command {
         return migrations::run(args).await;
     }
+    if let Command::Approve(args) = cli.command {
+        return plan_file::run(&args);
+    }
     let config = Arc::new(read_config(cli.config.as_deref())?);
     for notice in &config.notices {
         crate::failure::say(&format!("notice: {}: {notice}", config.path.display()));
@@ -77,6 +82,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         | Command::Accept(_)
         | Command::Unlock(_)
         | Command::Resume(_)
+        | Command::Recover(_)
         | Command::Criterion(_) => {}
         // These look on, whatever became of it; the history can be read even where Docker is down.
         Command::History(_)
@@ -121,6 +127,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Status(args) => status::status(&config, args).await.map(|exit| after_recovery(exit, recovered)),
         Command::Logs(args) => show::logs(&config, args).await,
         Command::History(args) => history::show(&config, args),
+        Command::Recover(args) => recover::run(&config, args).await,
         Command::Resume(args) => history::resume(&config, args).await,
         Command::Unlock(args) => history::unlock(&config, args),
         Command::Accept(args) => accept::run(&config, &args),
@@ -131,6 +138,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Env => show::environments(&config).await,
         Command::Contract(_)
         | Command::Completions { .. }
+        | Command::Approve(_)
         | Command::Init(_)
         | Command::Lint(_)
         | Command::Migrations(_) => Ok(Exit::Passed),

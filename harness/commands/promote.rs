@@ -1,6 +1,6 @@
 //! `gate promote` and `gate rollback`.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use stagegate_base::{config::Config, exit::Exit};
 use stagegate_gate_act::{Observer, Run, prepare_plan, unfinished};
@@ -13,7 +13,10 @@ use stagegate_host::{
 };
 use tokio::sync::watch;
 
-use super::history::{Point, points};
+use super::{
+    history::{Point, points},
+    plan_file::{self, Applied, refuse_unapproved},
+};
 use crate::{
     ask, cli,
     failure::{Failure, give, give_json, say},
@@ -21,25 +24,40 @@ use crate::{
 };
 
 /// How a run is printed and confirmed.
+#[derive(Default)]
 struct RunOptions {
     plan_only: bool,
+    /// With `plan_only`: where the plan is written to.
+    out: Option<PathBuf>,
+    /// The plan file that the run applies.
+    applied: Option<Applied>,
     yes: bool,
     json: bool,
 }
 
 pub(super) async fn promote(config: &Arc<Config>, args: cli::Promote) -> Result<Exit, Failure> {
-    if args.from == args.to {
-        return Err(Failure::usage(format!("--from and --to are both `{}`", args.to)));
+    let options = RunOptions { plan_only: args.plan, out: args.out, yes: args.yes, json: args.json, applied: None };
+    if let Some(path) = &args.apply {
+        let applied = Applied::read(config, path, args.approval.as_deref())?;
+        let request = applied.request();
+        return conduct(config, request, &RunOptions { applied: Some(applied), ..options }).await;
+    }
+    let (from, to) = (args.from.unwrap_or_default(), args.to.unwrap_or_default());
+    if from == to {
+        return Err(Failure::usage(format!("--from and --to are both `{to}`")));
     }
     let request = Request {
         kind: Kind::Promote,
-        from: args.from,
-        to: args.to,
+        from,
+        to,
         release: args.release,
         accept_caution: args.accept_caution,
         accept_newer_schema: false,
     };
-    conduct(config, request, &RunOptions { plan_only: args.plan, yes: args.yes, json: args.json }).await
+    if !args.plan {
+        refuse_unapproved(config.environment(&request.to)?, &request.from)?;
+    }
+    conduct(config, request, &options).await
 }
 
 pub(super) async fn rollback(config: &Arc<Config>, args: cli::Rollback) -> Result<Exit, Failure> {
@@ -66,7 +84,7 @@ pub(super) async fn rollback(config: &Arc<Config>, args: cli::Rollback) -> Resul
         accept_caution: false,
         accept_newer_schema: args.accept_newer_schema,
     };
-    conduct(config, request, &RunOptions { plan_only: false, yes: args.yes, json: args.json }).await
+    conduct(config, request, &RunOptions { yes: args.yes, json: args.json, ..RunOptions::default() }).await
 }
 
 /// Returns that the named rollback point does not exist, or that there is none at all.
@@ -115,7 +133,10 @@ async fn conduct(config: &Arc<Config>, request: Request, options: &RunOptions) -
             format!("run {} of `{}` is unfinished; finish it with `gate resume --env {1}`", run.run, target.name);
         return Err(Failure::manual(text));
     }
-    let (plan, facts, old) = prepare_plan(config, &engine, &request, &super::new_run()).await?;
+    let (mut plan, facts, old) = prepare_plan(config, &engine, &request, &super::new_run()).await?;
+    if let Some(applied) = &options.applied {
+        plan = applied.same(config, &engine, plan, &old).await?;
+    }
     let refused = refusals(&plan.kind, &facts);
     say(&plan.text());
     if refused.is_empty() {
@@ -142,9 +163,14 @@ async fn plan_only(
     request: &Request,
     options: &RunOptions,
 ) -> Result<Exit, Failure> {
-    let (plan, facts, _) = prepare_plan(config, engine, request, &super::new_run()).await?;
+    let (plan, facts, old) = prepare_plan(config, engine, request, &super::new_run()).await?;
     let refused = refusals(&plan.kind, &facts);
     shown(&plan, &refused, options.json)?;
+    match &options.out {
+        Some(path) if refused.is_empty() => plan_file::write(config, engine, plan, &old, path).await?,
+        Some(path) => say(&format!("{} was not written: the plan is blocked", path.display())),
+        None => {}
+    }
     Ok(if refused.is_empty() { Exit::Passed } else { Exit::Held })
 }
 

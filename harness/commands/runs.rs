@@ -55,6 +55,7 @@ pub(super) fn as_json(plan: &Plan, lines: &[Line]) -> Result<String, Failure> {
         "exit": exit.map(Exit::code),
         "reason": reason(lines),
         "tag": plan.tag,
+        "plan_file": plan.file,
     });
     Ok(serde_json::to_string(&value)?)
 }

@@ -1,7 +1,7 @@
 //! `gate schedule`: a timer starts it every 15 minutes, and it decides from its own journal what is due.
 
 mod alerts;
-mod install;
+pub(super) mod install;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
 

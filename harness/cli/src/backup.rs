@@ -188,17 +188,17 @@ pub enum Schedule {
 
 #[derive(Debug, Args)]
 pub struct InstallSchedule {
-    /// Print the crontab line instead of installing a systemd timer
+    /// Print the crontab line instead of installing systemd units
     #[arg(long)]
     pub cron: bool,
-    /// Write the timer's files into this folder and do not enable it
+    /// Write the systemd units into this folder and do not enable them
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct UninstallSchedule {
-    /// Folder of the timer's files, if it was named when they were written
+    /// Folder of the systemd units, if it was named when they were written
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }

@@ -14,6 +14,7 @@ mod init;
 mod look;
 mod migrations;
 mod output;
+mod recover;
 mod release;
 mod schema;
 mod sync;
@@ -37,7 +38,8 @@ pub use init::Init;
 pub use look::{History, Logs, OneEnvironment, ShowConfig, Status, Unlock};
 pub use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
 pub use output::Output;
-pub use release::{Down, Promote, Purge, Reset, Rollback, Up};
+pub use recover::{Recover, WatchRun};
+pub use release::{Approve, Down, Promote, Purge, Reset, Rollback, Up};
 pub use schema::{Checked, OneDatabase, Schema, SchemaCommand, SchemaDiff};
 pub use sync::{Sanitize, SanitizeSuggest, Sync};
 
@@ -113,8 +115,13 @@ Examples:
     #[command(after_help = "\
 Examples:
   gate promote --from staging --to production --plan
-  gate promote --from staging --to production --release v2 --yes")]
+  gate promote --from staging --to production --release v2 --yes
+  gate promote --from staging --to production --plan --out plan.json
+  gate promote --apply plan.json --yes")]
     Promote(Promote),
+    /// Approve a plan file of another user, so that it can be applied
+    #[command(after_help = "Example:\n  gate approve plan.json")]
+    Approve(Approve),
     /// Roll back an earlier promotion
     #[command(after_help = "\
 Examples:
@@ -180,6 +187,16 @@ Examples:
     /// Resume an interrupted or stuck promotion
     #[command(after_help = "Example:\n  gate resume --env production")]
     Resume(OneEnvironment),
+    /// Finish interrupted runs, now or at every boot
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  gate recover install
+  gate recover status
+  gate recover run"
+    )]
+    Recover(Recover),
     /// Abandon a stuck run; its files are kept
     #[command(after_help = "Example:\n  gate unlock --env production --run 20260102-030405-ab12")]
     Unlock(Unlock),

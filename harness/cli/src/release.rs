@@ -1,21 +1,32 @@
 //! Commands that change an environment.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 #[derive(Debug, Args)]
 pub struct Promote {
     /// Environment that the release was tested in
-    #[arg(long, value_name = "NAME")]
-    pub from: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "apply")]
+    pub from: Option<String>,
     /// Environment to promote to
-    #[arg(long, value_name = "NAME")]
-    pub to: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "apply")]
+    pub to: Option<String>,
     /// Git revision [default: the current release of the source environment]
     #[arg(long, value_name = "REV")]
     pub release: Option<String>,
     /// Show the plan and what blocks it; change nothing
     #[arg(long)]
     pub plan: bool,
+    /// With --plan: also write the plan as a new file, to be approved and applied
+    #[arg(long, value_name = "FILE", requires = "plan")]
+    pub out: Option<PathBuf>,
+    /// Promote by a plan file; refused if anything that it was made of has changed since
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to", "release", "plan", "accept_caution"])]
+    pub apply: Option<PathBuf>,
+    /// With --apply: the approval of the plan file [default: FILE.approval]
+    #[arg(long, value_name = "FILE", requires = "apply")]
+    pub approval: Option<PathBuf>,
     /// Continue if the readiness score is in the caution band
     #[arg(long)]
     pub accept_caution: bool,
@@ -25,6 +36,19 @@ pub struct Promote {
     /// Print the journal as JSON lines
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Approve {
+    /// Plan file of `gate promote --plan --out`
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where to write the approval [default: FILE.approval]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Do not ask for confirmation
+    #[arg(long)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Args)]

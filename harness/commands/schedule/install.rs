@@ -19,13 +19,14 @@ use crate::{
     failure::{Failure, give, say},
 };
 
-const UNITS: &str = "/etc/systemd/system";
+pub(in crate::commands) const UNITS: &str = "/etc/systemd/system";
 /// Is there where systemd is the first process.
 // Source: sd_booted(3).
-const BOOTED: &str = "/run/systemd/system";
+pub(in crate::commands) const BOOTED: &str = "/run/systemd/system";
 const WITHIN: Duration = Duration::from_secs(30);
 /// Settings of the caller without which the timer would work on another state folder or Engine.
-const CARRIED: [&str; 4] = ["STAGEGATE_STATE_DIR", "XDG_STATE_HOME", "DOCKER_HOST", "DOCKER_CONFIG"];
+pub(in crate::commands) const CARRIED: [&str; 4] =
+    ["STAGEGATE_STATE_DIR", "XDG_STATE_HOME", "DOCKER_HOST", "DOCKER_CONFIG"];
 
 /// The two units of a product, in a folder.
 struct Units {
@@ -168,13 +169,13 @@ async fn shown(unit: &str, properties: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-async fn systemctl(args: &[&str]) -> Result<(), Failure> {
+pub(in crate::commands) async fn systemctl(args: &[&str]) -> Result<(), Failure> {
     let command = Command::new("systemctl").args(args.iter().copied());
     Runner::default().run_ok(&command, WITHIN).await?;
     Ok(())
 }
 
-fn config_of(config: &Config) -> String {
+pub(in crate::commands) fn config_of(config: &Config) -> String {
     format!("--config {}", exec_quoted(&config.path.display().to_string()))
 }
 
@@ -204,23 +205,23 @@ fn timer(name: &str) -> String {
 }
 
 /// Writes a word for systemd, which expands `%`.
-fn unit_quoted(text: &str) -> String {
+pub(in crate::commands) fn unit_quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%"))
 }
 
 /// Writes a word of a command line for systemd, which expands `$` there too.
-fn exec_quoted(text: &str) -> String {
+pub(in crate::commands) fn exec_quoted(text: &str) -> String {
     unit_quoted(text).replace('$', "$$")
 }
 
 fn crontab(gate: &str, config: &Config, carried: &[(&str, String)]) -> String {
-    let carried: String = carried.iter().map(|(name, value)| format!("{name}={} ", quoted(value))).collect();
-    let file = quoted(&config.path.display().to_string());
-    format!("*/15 * * * * {carried}{} --config {file} schedule run", quoted(gate))
+    let carried: String = carried.iter().map(|(name, value)| format!("{name}={} ", crontab_word(value))).collect();
+    let file = crontab_word(&config.path.display().to_string());
+    format!("*/15 * * * * {carried}{} --config {file} schedule run", crontab_word(gate))
 }
 
 /// Writes a word for cron's shell; cron itself ends a command at `%`.
-fn quoted(text: &str) -> String {
+pub(in crate::commands) fn crontab_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
     if text.chars().all(plain) {
         text.to_owned()

@@ -23,6 +23,13 @@ pub fn now() -> String {
     format!("{:.0}", Timestamp::now())
 }
 
+/// Returns the moment that is `later` from now in UTC, RFC 3339, to the second; the last one that there is where that is too
+/// far.
+#[must_use]
+pub fn after(later: Duration) -> String {
+    format!("{:.0}", Timestamp::now().checked_add(later).unwrap_or(Timestamp::MAX))
+}
+
 /// Returns now in seconds since 1970.
 #[must_use]
 pub fn unix_seconds() -> i64 {

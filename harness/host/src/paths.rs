@@ -55,10 +55,23 @@ impl StateDir {
     /// # Errors
     /// The system's, and where the file holds something else: what is marked with the id could not be told any more.
     pub fn id(&self) -> io::Result<String> {
-        let path = self.root.join("id");
+        self.kept_random("id")
+    }
+
+    /// Returns a key that never leaves this folder, 16 hexadecimal digits: a hash with it does not show what a file holds
+    /// to whoever guesses. Made where there is none.
+    ///
+    /// # Errors
+    /// As [`Self::id`].
+    pub fn key(&self) -> io::Result<String> {
+        self.kept_random("key")
+    }
+
+    fn kept_random(&self, name: &str) -> io::Result<String> {
+        let path = self.root.join(name);
         if !path.exists() {
             files::private_dir(&self.root)?;
-            let draft = self.root.join(format!(".id.{}", std::process::id()));
+            let draft = self.root.join(format!(".{name}.{}", std::process::id()));
             files::write_whole(&draft, random()?.as_bytes())?;
             // A link is not made over another process's file.
             let linked = fs::hard_link(&draft, &path);

@@ -82,7 +82,7 @@ impl Small {
              [services.web]\nport = 80\nhealth = \"/\"\n[services.db]\nkind = \"postgres\"\n\
              [databases.main]\nservice = \"db\"\nname = '{}'\nmigrations = \"migrate\"\n\
              [severity]\npolicy = \"info\"\nsecurity = \"info\"\nisolation = \"info\"\n\
-             [gate]\nsoak = \"1s\"\ncross_versions = \"off\"\n",
+             [gate]\nsoak = \"1s\"\ncross_versions = \"off\"\nwatchdog = false\n",
             self.name,
             environment("staging"),
             environment("production"),

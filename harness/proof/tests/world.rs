@@ -113,7 +113,7 @@ impl World {
              contract = \"contracts/openapi.json\"\n\
              [services.db]\nkind = \"postgres\"\n[services.cache]\nkind = \"redis\"\n\
              [databases.main]\nservice = \"db\"\nname = \"shop\"\nmigrations = \"migrate\"\n\
-             [gate]\n{cross}{gate}\n",
+             [gate]\nwatchdog = false\n{cross}{gate}\n",
             name = self.name,
             // Two more starts of the stack in each rehearsal; one proof has them.
             cross = if gate.contains("cross_versions") { "" } else { "cross_versions = \"off\"\n" },

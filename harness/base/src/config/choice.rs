@@ -28,6 +28,20 @@ pub enum Tier {
     Restore,
 }
 
+/// Whether a promotion into an environment needs an approved plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Approval {
+    /// No.
+    #[default]
+    None,
+    /// Yes, by another user of the host than the one who made the plan.
+    Required,
+    /// Yes, and the plan's maker may give it.
+    #[serde(rename = "self")]
+    OwnAllowed,
+}
+
 /// What proves that rows are whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

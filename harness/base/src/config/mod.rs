@@ -40,7 +40,7 @@ use crate::{
 };
 pub use algorithm::Algorithm;
 pub use backup::{Backup, Volume};
-pub use choice::{BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier};
+pub use choice::{Approval, BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier};
 pub use commands::Commands;
 pub use compare::Compare;
 pub use error::ConfigError;
@@ -132,6 +132,8 @@ pub struct Environment {
     pub host: HostKind,
     /// Destructive commands are refused, and checks only read.
     pub protected: bool,
+    /// Whether a promotion into it needs an approved plan.
+    pub approval: Approval,
     /// How long the services may take to become ready; 60 s and their healthchecks' longest `start_period` where `None`.
     pub ready_within: Option<Span>,
 }
@@ -226,6 +228,12 @@ pub struct Gate {
     pub freeze: Option<Vec<String>>,
     /// How many rollback points are kept.
     pub keep: usize,
+    /// How long a plan file may be applied.
+    pub plan_expires: Span,
+    /// Whether a process on the host rolls back alone where the gate dies or hangs before the point of no return.
+    pub watchdog: bool,
+    /// How long after the cut-over it waits for the point of no return; the sum of the steps' limits where `None`.
+    pub commit_within: Option<Span>,
     /// A program that receives the end of a run (JSON on its standard input).
     pub notify_command: Vec<String>,
     /// A URL that the end of a run is posted to as JSON.

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Backup, BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, Door, EPHEMERAL, Environment, Gate,
-    HostKind, Integrity, Kind, MAX_BODY, Readiness, Service, Tier, TokenSource, Volume,
+    Approval, Backup, BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, Door, EPHEMERAL,
+    Environment, Gate, HostKind, Integrity, Kind, MAX_BODY, Readiness, Service, Tier, TokenSource, Volume,
     backup::{RawBackup, RawVolume},
     former,
     logs::RawLogs,
@@ -80,6 +80,8 @@ struct RawEnvironment {
     host: HostKind,
     #[serde(default)]
     protected: bool,
+    #[serde(default)]
+    approval: Approval,
     ready_within: Option<Span>,
 }
 
@@ -147,6 +149,9 @@ struct RawGate {
     longest_stall: Option<Span>,
     freeze: Option<Vec<String>>,
     keep: Option<usize>,
+    plan_expires: Option<Span>,
+    watchdog: Option<bool>,
+    commit_within: Option<Span>,
     #[serde(default)]
     notify_command: Vec<String>,
     notify_webhook: Option<String>,
@@ -264,6 +269,7 @@ impl Reader<'_> {
             env_files,
             host: raw.host,
             protected: raw.protected,
+            approval: raw.approval,
             ready_within: raw.ready_within,
         }
     }
@@ -465,6 +471,9 @@ fn gate(raw: RawGate) -> Gate {
         longest_stall: raw.longest_stall,
         freeze: raw.freeze,
         keep: raw.keep.unwrap_or(5).max(1),
+        plan_expires: or(raw.plan_expires, 86_400),
+        watchdog: raw.watchdog.unwrap_or(true),
+        commit_within: raw.commit_within,
         notify_command: raw.notify_command,
         notify_webhook: raw.notify_webhook,
     }

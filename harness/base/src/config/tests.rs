@@ -199,7 +199,14 @@ fn the_manual_has_every_key_and_no_other() {
 #[test]
 fn the_manual_writes_the_defaults_of_the_gate() {
     let (manual, default) = (parse(MANUAL).unwrap().gate, parse("[project]\nname = \"shop\"").unwrap().gate);
-    let told = Gate { freeze: None, longest_stall: None, notify_command: Vec::new(), notify_webhook: None, ..manual };
+    let told = Gate {
+        commit_within: None,
+        freeze: None,
+        longest_stall: None,
+        notify_command: Vec::new(),
+        notify_webhook: None,
+        ..manual
+    };
     assert_eq!(told, default);
 }
 

@@ -34,7 +34,7 @@ impl Run {
         for database in &self.plan.databases {
             self.server(database).await?.shut(&database.name).await?;
         }
-        Ok(Freeze { stopped: self.plan.freeze.clone() })
+        Ok(Freeze { stopped: self.plan.freeze.clone(), watchdog: self.watchdog.clone() })
     }
 
     pub(super) async fn undo_freeze(&mut self) -> Result<(), StepError> {

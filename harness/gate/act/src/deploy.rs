@@ -10,7 +10,9 @@ use stagegate_base::{
     exit::Exit,
     lifetime::{Lifetime, one_shots},
 };
-use stagegate_gate_decide::promotion::{Checks, ConfigurationRollback, Deployment, Kind, Ports, RollbackChecks, Tier};
+use stagegate_gate_decide::promotion::{
+    Checks, ConfigurationRollback, Deployment, Kind, Ports, RollbackChecks, Step, Tier,
+};
 
 use super::{Run, StepError, on_file};
 use stagegate_host::{clock, deployment, files, ready::Stack, release};
@@ -32,7 +34,9 @@ impl Run {
         self.up(&file, &model, within).await?;
         let reachable = self.plan.reachable.iter().map(|(service, network)| format!("{service} ({network})"));
         let ports = if self.ports_are_closed() { Ports::Closed } else { Ports::Open };
-        Ok(Deployment { ports, reachable: reachable.collect() })
+        // Where data was frozen, that step has reported it.
+        let watchdog = self.watchdog.clone().filter(|_| !self.has_begun(Step::Freeze));
+        Ok(Deployment { ports, reachable: reachable.collect(), watchdog })
     }
 
     fn ports_are_closed(&self) -> bool {

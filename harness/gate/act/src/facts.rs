@@ -1,7 +1,7 @@
 //! Gathers what is known before a run: the facts that its plan is made of, and those that may refuse it. Nothing of the
 //! environments is changed here.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use stagegate_base::{
     compose::{Model, RELEASE_LABEL, drift},
@@ -16,6 +16,9 @@ use stagegate_gate_decide::promotion::{
     Facts, Kind, Plan, PlanDatabase, PlanFacts, Request, SchemaFit, plan, plan_database, schema_fit, stopped_services,
     uncommitted, unknown_freeze,
 };
+
+use stagegate_migration_act::catalog::schema_of;
+use stagegate_migration_decide::schema::write;
 
 use super::{candidate, data::earlier};
 use crate::journal::{self, StoreError};
@@ -180,6 +183,21 @@ pub async fn prepare_plan(
     Ok((plan, facts, old))
 }
 
+/// Returns SHA-256 (hex) of the schema of each of the plan's databases, by id.
+///
+/// # Errors
+/// [`PlanError`] where one cannot be read.
+pub async fn schema_hashes(engine: &Engine, plan: &Plan, model: &Model) -> Result<BTreeMap<String, String>, PlanError> {
+    let containers = engine.project(&plan.project).await?;
+    let mut hashes = BTreeMap::new();
+    for database in &plan.databases {
+        let Some(server) = server_among(&containers, database, model) else { continue };
+        let schema = write(&schema_of(&server, &database.name).await?);
+        hashes.insert(database.id.clone(), files::hash_text(&schema));
+    }
+    Ok(hashes)
+}
+
 /// Returns what is known of the release that a rollback of code alone starts, on the schema that it will meet.
 fn schema_fit_of(kind: &Kind, state: &StateDir) -> Result<Option<SchemaFit>, StoreError> {
     let Kind::Rollback { run, data: false } = kind else { return Ok(None) };
@@ -337,7 +355,11 @@ fn dumped_facts(dir: &Path, database: &str) -> Option<DataFacts> {
 }
 
 fn server(target: &Side, database: &PlanDatabase, model: &Model) -> Option<Server> {
-    let container = target.containers.iter().find(|c| c.service == database.service && c.state == State::Running)?;
+    server_among(&target.containers, database, model)
+}
+
+fn server_among(containers: &[Container], database: &PlanDatabase, model: &Model) -> Option<Server> {
+    let container = containers.iter().find(|c| c.service == database.service && c.state == State::Running)?;
     let password = secret::variable(model, &database.service, &database.password_variable);
     Some(Server::new(container, &database.role, password.unwrap_or_else(|| Secret::new("")), "stagegate/preflight"))
 }

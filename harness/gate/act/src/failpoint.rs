@@ -15,6 +15,9 @@ const RUN_AFTER: &str = "STAGEGATE_RUN_AFTER";
 #[cfg(debug_assertions)]
 const RUN_COMMAND: &str = "STAGEGATE_RUN_COMMAND";
 
+/// All of them: what belongs to one process is not handed on to another one that it starts.
+pub(crate) const VARIABLES: [&str; 3] = ["STAGEGATE_KILL_AFTER_LINE", "STAGEGATE_RUN_AFTER", "STAGEGATE_RUN_COMMAND"];
+
 /// Kills this process where the test asks for it after a journal line, or runs what the test wants to happen there.
 #[cfg(debug_assertions)]
 pub(crate) fn after_line(line: &Line) {

@@ -14,6 +14,7 @@ mod finish;
 pub mod journal;
 mod live;
 mod performance;
+pub mod plan_file;
 mod prepare;
 pub mod purge;
 mod readiness;
@@ -24,6 +25,7 @@ mod retry;
 mod source;
 mod stall_probe;
 mod start;
+pub mod watchdog;
 
 use std::{
     error::Error,
@@ -49,7 +51,7 @@ use stagegate_performance_decide::Gone;
 use tokio::sync::watch;
 
 use crate::journal::{Journal, StoreError};
-pub use facts::{PlanError, prepare_plan};
+pub use facts::{PlanError, prepare_plan, schema_hashes};
 pub use recover::{Renamed, Unfinished, finish, renamed, unfinished};
 use stagegate_host::{
     database::Server,
@@ -151,6 +153,8 @@ pub struct Run {
     deploy_began: Option<Duration>,
     /// Until when this process tries undos again.
     retries_end: Option<Instant>,
+    /// The watchdog that this process started, in words.
+    watchdog: Option<String>,
     /// The target's lock, and that of the source, which is only read.
     _locks: Vec<Lock>,
 }
@@ -182,6 +186,7 @@ impl Run {
             facts: Some(facts),
             deploy_began: None,
             retries_end: None,
+            watchdog: None,
             _locks: locks,
         };
         if let Some(line) = run.journal.lines().first() {
@@ -211,6 +216,7 @@ impl Run {
             facts: None,
             deploy_began: None,
             retries_end: None,
+            watchdog: None,
             _locks: vec![lock],
         };
         run.write(Entry::Resumed { reason: reason.to_owned() }, Duration::ZERO)?;
@@ -321,6 +327,9 @@ impl Run {
     }
 
     async fn act(&mut self, step: Step) -> Result<StepReport, StepError> {
+        if step.touches_target() {
+            self.arm_watchdog().await?;
+        }
         Ok(match step {
             Step::Preflight => self.preflight().map(|()| StepReport::Preflight)?,
             Step::Validate => StepReport::Validate(self.validate().await?),

@@ -74,12 +74,12 @@ fn report(step: Step, data: &Value) -> StepReport {
             tag: text(&data["tag"]),
         }),
         Step::Rehearse => StepReport::Rehearse(rehearsal(data)),
-        Step::Freeze => StepReport::Freeze(Freeze { stopped: texts(&data["stopped"]) }),
+        Step::Freeze => StepReport::Freeze(Freeze { stopped: texts(&data["stopped"]), watchdog: None }),
         Step::Clone => StepReport::Clone(Copies { tier: tier(data), seconds: seconds(&data["seconds"]) }),
         Step::Migrate => StepReport::Migrate(Migrations { seconds: seconds(&data["seconds"]) }),
         Step::Deploy => {
             let ports = if data["door"] == "closed" { Ports::Closed } else { Ports::Open };
-            StepReport::Deploy(Deployment { ports, reachable: Vec::new() })
+            StepReport::Deploy(Deployment { ports, reachable: Vec::new(), watchdog: None })
         }
         Step::Verify => StepReport::Verify(checks(data)),
         Step::OpenPorts => StepReport::OpenPorts,

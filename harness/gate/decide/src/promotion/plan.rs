@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::SchemaFit;
+use super::{SchemaFit, plan_origin::PlanOrigin};
 use serde::{Deserialize, Serialize};
 
 use stagegate_base::{
@@ -163,6 +163,12 @@ pub struct Plan {
     /// Continue where the readiness score is in the band of caution.
     #[serde(default)]
     pub accept_caution: bool,
+    /// How long after the cut-over the watchdog waits for the point of no return; `None` where there is none.
+    #[serde(default)]
+    pub watchdog: Option<Span>,
+    /// The plan file that is applied; `None` where the run made its plan itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PlanOrigin>,
 }
 
 impl Plan {
@@ -252,6 +258,11 @@ impl Plan {
             lines.push(format!("  readiness {needed} needed (gate compare {source} {target} prints the score)"));
         }
         lines.push(format!("  verify    within {}, then healthy for {}", self.verify_within, self.soak));
+        lines.push(self.watchdog.map_or_else(
+            || "  watchdog  off: what a killed gate leaves waits for the next command".to_owned(),
+            |within| format!("  watchdog  rolls back alone if gate dies, or {within} after the cut-over"),
+        ));
+        lines.extend(self.file.iter().map(|file| format!("  plan      {}", file.text())));
         lines.join("\n")
     }
 

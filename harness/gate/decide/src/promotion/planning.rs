@@ -102,6 +102,8 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         backup_within: gate.backup_within,
         keep: gate.keep,
         accept_caution: request.accept_caution,
+        watchdog: watchdog(&facts),
+        file: None,
         cross_versions: gate.cross_versions,
         longest_stall: gate.longest_stall,
         state: facts.state,
@@ -110,6 +112,15 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         release: facts.release,
         databases: facts.databases,
     }
+}
+
+/// Returns how long the watchdog waits: no less than the steps between the cut-over and the point of no return may take.
+fn watchdog(facts: &PlanFacts<'_>) -> Option<Span> {
+    let gate = &facts.config.gate;
+    let databases = u32::try_from(facts.databases.len()).unwrap_or(u32::MAX);
+    let of_data = gate.migrate_within.0.saturating_add(gate.backup_within.0).saturating_mul(databases);
+    let all = gate.verify_within.0.saturating_add(of_data);
+    gate.watchdog.then(|| gate.commit_within.unwrap_or(Span(all)))
 }
 
 /// Returns the score that the run needs, which `--accept-caution` lowers.

@@ -310,6 +310,9 @@ pub enum Health {
 pub struct Freeze {
     /// The services.
     pub stopped: Vec<String>,
+    /// The watchdog that was started before, in words; `None` where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watchdog: Option<String>,
 }
 
 /// How the frozen data was copied.
@@ -336,6 +339,9 @@ pub struct Deployment {
     /// Services that are reached from outside all the same, with the network by which they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reachable: Vec<String>,
+    /// The watchdog that was started before the cut-over, in words; `None` where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watchdog: Option<String>,
 }
 
 /// Whether the ports of the target are published.

@@ -1,8 +1,8 @@
 //! What a step left, as the operator reads it in one line.
 
 use super::{
-    Backup, Checks, Compatibility, CrossVersionReport, DataRollback, Deployment, Health, Impact, Ports, Rehearsal,
-    RollbackChecks, StartReport, StepReport, Tier, UndoReport, Validation,
+    Backup, Checks, Compatibility, CrossVersionReport, DataRollback, Deployment, Freeze, Health, Impact, Ports,
+    Rehearsal, RollbackChecks, StartReport, StepReport, Tier, UndoReport, Validation,
 };
 use stagegate_base::{text::counted, units::Size};
 
@@ -15,7 +15,7 @@ impl StepReport {
             StepReport::Prepare(preparation) => named("services", &preparation.services),
             StepReport::BackUp(backup) => backup.text(),
             StepReport::Rehearse(rehearsal) => rehearsal.text(),
-            StepReport::Freeze(freeze) => named("stopped", &freeze.stopped),
+            StepReport::Freeze(freeze) => freeze.text(),
             StepReport::Clone(copies) => {
                 let what = if copies.tier == Tier::Restore { "dumped" } else { "copied" };
                 format!("{what} in {:.1} s", copies.seconds)
@@ -140,14 +140,25 @@ impl CrossVersionReport {
     }
 }
 
+impl Freeze {
+    fn text(&self) -> String {
+        [named("stopped", &self.stopped), watchdog(self.watchdog.as_ref())].concat()
+    }
+}
+
 impl Deployment {
     fn text(&self) -> String {
-        match (self.ports, &self.reachable[..]) {
+        let traffic = match (self.ports, &self.reachable[..]) {
             (Ports::Closed, []) => "traffic off until verified".to_owned(),
             (Ports::Closed, open) => format!("traffic off until verified, except to {}", open.join(", ")),
             (Ports::Open, _) => "traffic on".to_owned(),
-        }
+        };
+        [traffic, watchdog(self.watchdog.as_ref())].concat()
     }
+}
+
+fn watchdog(armed: Option<&String>) -> String {
+    armed.map_or_else(String::new, |armed| format!("; watchdog: {armed}"))
 }
 
 impl DataRollback {
@@ -197,10 +208,12 @@ mod tests {
         "migrations 2.6 s, a: x, b: y; rollback: instant database swap; live release on the new schema: healthy; \
          candidate on the old schema: unknown")]
     #[case::checks(StepReport::Validate(validation()), "21/21 required checks passed, 1 warning, readiness 95")]
-    #[case::closed(StepReport::Deploy(Deployment { ports: Ports::Closed, reachable: Vec::new() }),
+    #[case::closed(StepReport::Deploy(Deployment { ports: Ports::Closed, reachable: Vec::new(), watchdog: None }),
         "traffic off until verified")]
-    #[case::reachable(StepReport::Deploy(Deployment { ports: Ports::Closed, reachable: vec!["api (network p)".into()] }),
+    #[case::reachable(StepReport::Deploy(Deployment { ports: Ports::Closed, reachable: vec!["api (network p)".into()], watchdog: None }),
         "traffic off until verified, except to api (network p)")]
+    #[case::watched(StepReport::Freeze(Freeze { stopped: vec!["web".into()], watchdog: Some("process 7, 20m".into()) }),
+        "stopped: web; watchdog: process 7, 20m")]
     #[case::start(StepReport::Rehearse(Rehearsal {
             tier: Tier::Swap, migration_seconds: 0.0, impacts: vec![], cross_versions: None, start: Some(StartReport::Changed),
         }), "migrations 0.0 s; the candidate's start changes data; rollback: instant database swap")]

@@ -53,6 +53,8 @@ pub(super) fn plan(kind: Kind) -> Plan {
         backup_within: seconds(600),
         keep: 5,
         accept_caution: false,
+        watchdog: Some(seconds(1_800)),
+        file: None,
         cross_versions: stagegate_base::config::CrossVersions::Tell,
         longest_stall: None,
     }
@@ -71,7 +73,7 @@ fn report(step: Step, tier: Tier) -> StepReport {
         Step::Freeze => StepReport::Freeze(Freeze::default()),
         Step::Clone => StepReport::Clone(Copies { tier, seconds: 1.0 }),
         Step::Migrate => StepReport::Migrate(Migrations { seconds: 1.0 }),
-        Step::Deploy => StepReport::Deploy(Deployment { ports: Ports::Closed, reachable: Vec::new() }),
+        Step::Deploy => StepReport::Deploy(Deployment { ports: Ports::Closed, reachable: Vec::new(), watchdog: None }),
         Step::Verify => StepReport::Verify(Checks::default()),
         Step::OpenPorts => StepReport::OpenPorts,
         Step::StartPrevious => StepReport::StartPrevious,

@@ -103,11 +103,12 @@ fn step_report() -> impl Strategy<Value = StepReport> {
             tag
         })),
         rehearsal().prop_map(StepReport::Rehearse),
-        texts().prop_map(|stopped| StepReport::Freeze(Freeze { stopped })),
+        (texts(), prop::option::of("\\PC{0,12}"))
+            .prop_map(|(stopped, watchdog)| StepReport::Freeze(Freeze { stopped, watchdog })),
         (tier(), seconds()).prop_map(|(tier, seconds)| StepReport::Clone(Copies { tier, seconds })),
         seconds().prop_map(|seconds| StepReport::Migrate(Migrations { seconds })),
-        (prop::sample::select(vec![Ports::Closed, Ports::Open]), texts())
-            .prop_map(|(ports, reachable)| StepReport::Deploy(Deployment { ports, reachable })),
+        (prop::sample::select(vec![Ports::Closed, Ports::Open]), texts(), prop::option::of("\\PC{0,12}"))
+            .prop_map(|(ports, reachable, watchdog)| StepReport::Deploy(Deployment { ports, reachable, watchdog })),
         checks().prop_map(StepReport::Verify),
         (checks(), texts())
             .prop_map(|(checks, kept_rows)| StepReport::VerifyRollback(RollbackChecks { checks, kept_rows })),

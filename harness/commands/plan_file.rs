@@ -1,0 +1,116 @@
+//! `gate approve`, and the plan files of `gate promote`.
+
+use std::path::{Path, PathBuf};
+
+use stagegate_base::{
+    config::{Approval, Config, Environment},
+    exit::Exit,
+};
+use stagegate_gate_act::plan_file::{self, approval_of, approve, basis, origin};
+use stagegate_gate_decide::promotion::{Kind, Plan, PlanFile, PlanOrigin, Request};
+use stagegate_host::{engine::Engine, release::Snapshot};
+
+use crate::{
+    ask, cli,
+    failure::{Failure, give, say},
+};
+
+/// A plan file that a run applies.
+pub(super) struct Applied {
+    path: PathBuf,
+    file: PlanFile,
+    origin: PlanOrigin,
+}
+
+impl Applied {
+    /// Reads a plan file and, where the target needs one, its approval.
+    pub(super) fn read(config: &Config, path: &Path, approval: Option<&Path>) -> Result<Self, Failure> {
+        let file = plan_file::read(path)?;
+        let approval = approval.map_or_else(|| approval_of(path), Path::to_path_buf);
+        let origin = origin(config, (&file, path), &approval)?;
+        Ok(Applied { path: path.to_path_buf(), file, origin })
+    }
+
+    /// Returns what its plan was made for.
+    pub(super) fn request(&self) -> Request {
+        let plan = &self.file.plan;
+        Request {
+            kind: Kind::Promote,
+            from: plan.environments.source.clone(),
+            to: plan.environments.target.clone(),
+            release: Some(plan.release.commit.clone()),
+            accept_caution: plan.accept_caution,
+            accept_newer_schema: false,
+        }
+    }
+
+    /// Returns the plan of this run, which is made of the same things as the file's.
+    ///
+    /// # Errors
+    /// Names what has moved since the file was written; nothing was touched.
+    pub(super) async fn same(
+        &self,
+        config: &Config,
+        engine: &Engine,
+        now: Plan,
+        live: &Snapshot,
+    ) -> Result<Plan, Failure> {
+        let moved = self.file.moved(&now, &basis(config, engine, &now, live).await?);
+        if moved.is_empty() {
+            return Ok(Plan { file: Some(self.origin.clone()), ..now });
+        }
+        let environments = &now.environments;
+        Err(Failure::blocked(format!(
+            "{} does not fit any more: {}. Nothing was changed; make a new plan: gate promote --from {} --to {} --plan --out FILE",
+            self.path.display(),
+            moved.join("; "),
+            environments.source,
+            environments.target
+        )))
+    }
+}
+
+/// Refuses a promotion without a plan file where the target needs an approved one.
+pub(super) fn refuse_unapproved(target: &Environment, from: &str) -> Result<(), Failure> {
+    if target.approval == Approval::None {
+        return Ok(());
+    }
+    let to = &target.name;
+    Err(Failure::blocked(format!(
+        "`{to}` needs an approved plan; nothing was changed. Write one with `gate promote --from {from} --to {to} --plan --out FILE`, \
+         have it approved with `gate approve FILE`, and apply it with `gate promote --apply FILE`"
+    )))
+}
+
+/// Writes a plan as a file and prints what to do with it.
+pub(super) async fn write(
+    config: &Config,
+    engine: &Engine,
+    plan: Plan,
+    live: &Snapshot,
+    path: &Path,
+) -> Result<(), Failure> {
+    let target = config.environment(&plan.environments.target)?;
+    let basis = basis(config, engine, &plan, live).await?;
+    let file = plan_file::write(path, plan, basis, target.approval, config.gate.plan_expires)?;
+    let path = path.display();
+    say(&format!("wrote {path}, valid until {}", file.expires));
+    match target.approval {
+        Approval::None => say(&format!("next: gate promote --apply {path}")),
+        Approval::Required => say(&format!("next: another user of this host runs `gate approve {path}`")),
+        Approval::OwnAllowed => say(&format!("next: gate approve {path}")),
+    }
+    Ok(())
+}
+
+/// Approves a plan file; needs no configuration, which belongs to whoever promotes.
+pub(super) fn run(args: &cli::Approve) -> Result<Exit, Failure> {
+    let file = plan_file::read(&args.file)?;
+    let path = args.out.clone().unwrap_or_else(|| approval_of(&args.file));
+    say(&file.plan.text());
+    say(&format!("  made      by {} (uid {}) at {}", file.made.by, file.made.uid, file.made.at));
+    ask::confirm("Approve this plan?", args.yes)?;
+    let approval = approve(&file, &path)?;
+    give(&format!("approved by {} until {}: {}", approval.approved.by, approval.expires, path.display()));
+    Ok(Exit::Passed)
+}
