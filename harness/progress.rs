@@ -108,7 +108,7 @@ pub(crate) fn after_the_end(plan: &Plan, end: End, lines: &[Line], dir: &Path) -
 }
 
 /// Returns the dumps that a run's folder holds.
-fn dumps(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn dumps(dir: &Path) -> Vec<PathBuf> {
     let files = [dir.to_path_buf(), dir.join("backup")].into_iter().filter_map(|dir| std::fs::read_dir(dir).ok());
     let paths = files.flatten().flatten().map(|entry| entry.path());
     let mut dumps: Vec<PathBuf> =

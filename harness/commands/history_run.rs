@@ -61,7 +61,7 @@ pub(super) fn show(config: &Config, env: Option<&String>, run: &str, json: bool)
 }
 
 /// Returns each line that tells something, with its time of day (UTC) in front.
-fn timeline(lines: &[Line]) -> Vec<String> {
+pub(super) fn timeline(lines: &[Line]) -> Vec<String> {
     let plain = |_: u8, text: &str| text.to_owned();
     let mut began = "";
     let mut text = Vec::new();

@@ -13,13 +13,16 @@ mod history;
 mod history_run;
 mod init;
 mod lint;
+mod metrics;
 mod migrations;
 mod output;
 mod pictures;
 mod plan_file;
 mod promote;
 mod purge;
+mod readings;
 mod recover;
+mod report;
 mod restore;
 mod runs;
 mod sanitize;
@@ -83,6 +86,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         | Command::Unlock(_)
         | Command::Resume(_)
         | Command::Recover(_)
+        | Command::Report(_)
+        | Command::Metrics(_)
         | Command::Criterion(_) => {}
         // These look on, whatever became of it; the history can be read even where Docker is down.
         Command::History(_)
@@ -128,6 +133,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Logs(args) => show::logs(&config, args).await,
         Command::History(args) => history::show(&config, args),
         Command::Recover(args) => recover::run(&config, args).await,
+        Command::Report(args) => report::run(&config, &args).await,
+        Command::Metrics(args) => metrics::run(&config, &args).await,
         Command::Resume(args) => history::resume(&config, args).await,
         Command::Unlock(args) => history::unlock(&config, args),
         Command::Accept(args) => accept::run(&config, &args),

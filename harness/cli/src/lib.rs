@@ -35,7 +35,7 @@ pub use compare::Compare;
 pub use contract::{Contract, ContractDiff};
 pub use examine::{FailOn, Lint, Test};
 pub use init::Init;
-pub use look::{History, Logs, OneEnvironment, ShowConfig, Status, Unlock};
+pub use look::{History, Logs, Metrics, OneEnvironment, Pages, ShowConfig, Status, Unlock};
 pub use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
 pub use output::Output;
 pub use recover::{Recover, WatchRun};
@@ -184,6 +184,18 @@ Examples:
   gate history 20260102-030405-ab12
   gate history --diff 20260102-030405-ab12 20260103-030405-cd34")]
     History(History),
+    /// Write the history, the delivery figures and each run as HTML pages
+    #[command(after_help = "\
+Examples:
+  gate report --out report
+  gate report --out /var/www/status --public --env production")]
+    Report(Pages),
+    /// Print the history as Prometheus metrics
+    #[command(after_help = "\
+Examples:
+  gate metrics
+  gate metrics --textfile /var/lib/prometheus/node-exporter")]
+    Metrics(Metrics),
     /// Resume an interrupted or stuck promotion
     #[command(after_help = "Example:\n  gate resume --env production")]
     Resume(OneEnvironment),

@@ -1,5 +1,7 @@
 //! Commands that show environments and runs.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -58,6 +60,35 @@ pub struct History {
     /// Print JSON lines
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Pages {
+    /// Folder for the pages; files of an earlier report in it are written over
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Environment [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Days that the delivery figures are counted over
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub days: u32,
+    /// One page for the public: no release, service, host or reason
+    #[arg(long)]
+    pub public: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Metrics {
+    /// Environment [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Days that the delivery figures are counted over
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub days: u32,
+    /// Write stagegate.prom into this folder, for node_exporter's textfile collector, and nothing to standard output
+    #[arg(long, value_name = "DIR")]
+    pub textfile: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

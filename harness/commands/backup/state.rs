@@ -44,6 +44,13 @@ pub(in crate::commands) fn state_of(config: &Config, environment: &Environment) 
     Ok(wrong)
 }
 
+/// Returns the age of the newest verified backup in seconds; `None` without one.
+pub(in crate::commands) fn newest_age(config: &Config, environment: &Environment) -> Option<i64> {
+    let (all, _) = store_of(config, environment).list().ok()?;
+    let newest = all.iter().find(|one| one.is_verified())?;
+    Some((clock::unix_seconds() - newest.manifest.taken_unix).max(0))
+}
+
 /// Returns what is wrong with the removal of old logs, which every environment has.
 pub(in crate::commands) fn rotation_state(config: &Config, environment: &Environment) -> Option<Problem> {
     let lines = journal::lines(&rotations(config, environment));

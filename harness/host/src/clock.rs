@@ -42,6 +42,12 @@ pub fn unix_seconds_of(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_second)
 }
 
+/// Returns an RFC 3339 text in seconds since 1970 with their fractions; `None` where it is none.
+#[must_use]
+pub fn unix_of(text: &str) -> Option<f64> {
+    text.parse::<Timestamp>().ok().map(|time| time.as_duration().as_secs_f64())
+}
+
 /// Returns today in UTC as `YYYY-MM-DD`.
 #[must_use]
 pub fn today() -> String {

@@ -94,6 +94,23 @@ impl Git {
         Ok(Release { commit, name })
     }
 
+    /// Returns the author's and the committer's date of the commits that the repository has, in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`GitError`] where git cannot be run, or refuses.
+    pub async fn times(&self, commits: &[String]) -> Result<Vec<(String, i64, i64)>, GitError> {
+        let mut times = Vec::new();
+        // So many at once that no argument list is too long.
+        for some in commits.chunks(500) {
+            let text = self.runner.run_ok(&command::times_of(&self.repository, some), WITHIN).await?;
+            times.extend(text.lines().filter_map(|line| {
+                let mut parts = line.split(' ');
+                Some((parts.next()?.to_owned(), parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+            }));
+        }
+        Ok(times)
+    }
+
     /// Returns the uncommitted changes of a worktree's tracked files, one a line.
     ///
     /// # Errors

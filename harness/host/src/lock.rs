@@ -168,6 +168,24 @@ pub fn owner(state: &StateDir) -> Option<Owner> {
     serde_json::from_slice(&std::fs::read(owner_path(state)).ok()?).ok()
 }
 
+/// Returns who holds the lock now, without asking the lock: a reader of files must not be in the way of a run.
+#[must_use]
+pub fn at_work(state: &StateDir) -> Option<Owner> {
+    let owner = owner(state)?;
+    let open = std::fs::read_dir(format!("/proc/{}/fd", owner.pid));
+    let lock = state.root().join("lock");
+    match open {
+        // A number that another process has by now has the file not open.
+        Ok(open) => {
+            let is_lock = |entry: std::fs::DirEntry| std::fs::read_link(entry.path()).is_ok_and(|file| file == lock);
+            open.flatten().any(is_lock).then_some(owner)
+        }
+        // Another user's process: that it lives is all that can be known.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Some(owner),
+        Err(_) => None,
+    }
+}
+
 /// Returns who reads the project now; the files of readers that died are removed.
 fn readers(state: &StateDir) -> Vec<Owner> {
     let mut found = Vec::new();

@@ -48,6 +48,13 @@ pub fn own_dir(dir: &Path) -> Command {
     git(dir).args(["rev-parse", "--path-format=absolute", "--absolute-git-dir"])
 }
 
+/// Prints commits that the repository has with the author's and the committer's date in seconds since 1970, one a line.
+#[must_use]
+pub fn times_of(dir: &Path, commits: &[String]) -> Command {
+    let list = ["log", "--no-walk=unsorted", "--ignore-missing", "--format=%H %at %ct", "--end-of-options"];
+    git(dir).args(list).args(commits)
+}
+
 /// Makes a worktree at `workdir` that holds `commit`.
 #[must_use]
 pub fn add_worktree(repository: &Path, workdir: &Path, commit: &str) -> Command {

@@ -32,13 +32,19 @@ code{font-size:.9em}.hint{color:var(--soft);font-style:italic}\
 td.name{overflow-wrap:anywhere;min-width:0}}";
 
 /// Returns a whole page; `body` is put into it as it is.
-// Source: Content Security Policy Level 3, 3.3: a policy may stand in a `meta` element.
 #[must_use]
 pub fn page(title: &str, body: &str) -> String {
+    page_with(title, "", body)
+}
+
+/// Returns a whole page with rules of its own behind those of every page; `style` and `body` are put into it as they are.
+// Source: Content Security Policy Level 3, 3.3: a policy may stand in a `meta` element.
+#[must_use]
+pub fn page_with(title: &str, style: &str, body: &str) -> String {
     let text = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{}</title>\n<style>{STYLE}</style>\n</head>\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{}</title>\n<style>{STYLE}{style}</style>\n</head>\n\
          <body>\n{body}</body>\n</html>\n",
         escaped(title)
     );

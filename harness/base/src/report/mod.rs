@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 pub use github::{Annotation, annotation, annotations};
-pub use html::{escaped as html_escaped, page as html_page};
+pub use html::{escaped as html_escaped, page as html_page, page_with as html_page_with};
 pub use text::{Colour, finding as finding_text, inert, painted, shown};
 
 use crate::{

@@ -1,0 +1,90 @@
+//! `gate report`: the history as pages that need no server.
+
+use std::{fs, path::Path};
+
+use stagegate_base::{config::Config, exit::Exit, text::counted};
+use stagegate_gate_decide::promotion::{Entry, by_hand};
+use stagegate_watch_decide::pages::{self, RunPage, Shown};
+
+use super::{
+    history_run::timeline,
+    readings::{self, Read, Reading},
+};
+use crate::{
+    cli,
+    failure::{Failure, say},
+    progress,
+};
+
+pub(super) async fn run(config: &Config, args: &cli::Pages) -> Result<Exit, Failure> {
+    let readings = readings::read(config, args.env.as_ref(), args.days).await?;
+    let (out, made) = (&args.out, readings::now());
+    fs::create_dir_all(out).map_err(Failure::writing(out))?;
+    let shown = readings.iter().map(|reading| shown(config, reading)).collect::<Result<Vec<_>, _>>()?;
+    if args.public {
+        let private = out.join("runs");
+        if private.exists() {
+            return Err(Failure::usage(format!(
+                "{} holds pages that are not public; give `--public` a folder of its own",
+                private.display()
+            )));
+        }
+        write(&out.join("index.html"), &pages::public(&config.name, &shown, made))?;
+        say(&format!("wrote {}", out.join("index.html").display()));
+        return Ok(Exit::Passed);
+    }
+    let folder = out.join("runs");
+    fs::create_dir_all(&folder).map_err(Failure::writing(&folder))?;
+    for read in readings.iter().flat_map(|reading| &reading.runs) {
+        if let Some(file) = pages::file_name(&read.facts.run) {
+            write(&folder.join(file), &pages::run(&read.facts, &page(read)))?;
+        }
+    }
+    for (shown, reading) in shown.iter().zip(&readings) {
+        let Some((_, Some(file))) = &shown.suites else { continue };
+        let environment = config.environment(&reading.environment)?;
+        if let Some((began, records)) = readings::last_records(config, environment) {
+            write(&out.join(file), &pages::checks(&reading.environment, &began, &records))?;
+        }
+    }
+    // Last, so that no link leads to a page that is not there yet.
+    write(&out.join("index.html"), &pages::index(&config.name, &shown, made))?;
+    let runs: usize = readings.iter().map(|reading| reading.runs.len()).sum();
+    say(&format!("wrote {} with {}", out.join("index.html").display(), counted(runs, "run")));
+    Ok(Exit::Passed)
+}
+
+fn shown(config: &Config, reading: &Reading) -> Result<Shown, Failure> {
+    let environment = config.environment(&reading.environment)?;
+    let suites = readings::last_records(config, environment).map(|(began, records)| {
+        (readings::records_text(&began, &records), Some(format!("checks-{}.html", reading.environment)))
+    });
+    Ok(Shown {
+        environment: reading.environment.clone(),
+        deployed: readings::deployed(config, environment),
+        at_work: readings::at_work(config, environment),
+        runs: reading.facts(),
+        figures: reading.figures.clone(),
+        backups: readings::backups(config, environment).map(|backups| backups.text()),
+        suites,
+        unread: reading.unread.clone(),
+    })
+}
+
+fn page(read: &Read) -> RunPage {
+    let Some(Entry::Started { plan }) = read.lines.first().map(|line| &line.entry) else {
+        return RunPage { plan: String::new(), timeline: timeline(&read.lines), next: Vec::new() };
+    };
+    RunPage {
+        plan: plan.text(),
+        timeline: timeline(&read.lines),
+        next: by_hand(plan, &read.dir, &read.lines, &progress::dumps(&read.dir)),
+    }
+}
+
+/// Writes a page; a reader sees the earlier one or this one.
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let draft = path.with_extension("html.tmp");
+    fs::write(&draft, text).map_err(Failure::writing(&draft))?;
+    fs::rename(&draft, path).map_err(Failure::writing(path))
+}

@@ -1,0 +1,115 @@
+use stagegate_gate_decide::promotion::{Line, read};
+
+use super::*;
+use crate::figures::figures;
+
+const PROMOTED: &[u8] = include_bytes!("../../../../../fixtures/journals/format-1/promoted.jsonl");
+const ROLLED_BACK: &[u8] = include_bytes!("../../../../../fixtures/journals/format-1/rolled-back.jsonl");
+const KILLED: &[u8] = include_bytes!("../../../../../fixtures/journals/format-1/killed.jsonl");
+
+fn lines(text: &[u8]) -> Vec<Line> {
+    read(text).unwrap().lines
+}
+
+/// The seconds of a time of day: enough for an order.
+fn facts(text: &[u8]) -> RunFacts {
+    let unix = |wall: &str| {
+        let (_, time) = wall.trim_end_matches('Z').split_once('T')?;
+        let parts: Vec<f64> = time.split(':').filter_map(|part| part.parse().ok()).collect();
+        parts.iter().copied().reduce(|all, part| all * 60.0 + part)
+    };
+    RunFacts::of(&lines(text), unix).unwrap()
+}
+
+fn shown(texts: &[&[u8]]) -> Shown {
+    let runs: Vec<RunFacts> = texts.iter().map(|text| facts(text)).collect();
+    let now = runs.last().map_or(0.0, |run| run.last);
+    Shown {
+        environment: "production".into(),
+        deployed: Some("v2 (0123456789)".into()),
+        at_work: None,
+        figures: figures(&runs, &std::collections::BTreeMap::new(), 90, now),
+        runs,
+        backups: Some("the newest verified one is 2 h old".into()),
+        suites: Some(("38 of 40 checks passed".into(), Some("checks-production.html".into()))),
+        unread: vec!["runs/x: line 3 is damaged".into()],
+    }
+}
+
+fn loads_nothing(page: &str) -> bool {
+    page.contains("default-src 'none'")
+        && !["<script", "src=", "http://", "https://", "@import", "url("].iter().any(|what| page.contains(what))
+}
+
+#[test]
+fn the_first_page_tells_what_runs_why_and_what_to_do() {
+    let page = index("shop", &[shown(&[PROMOTED, ROLLED_BACK])], 1_800_000_000.0);
+    assert!(loads_nothing(&page));
+    for told in
+        ["v2 (0123456789)", "rolled back and verified: v2 is live in production again", "health::web::http failed"]
+    {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    assert!(page.contains("line 3 is damaged") && page.contains("too few (n = "), "{page}");
+    let id = &facts(PROMOTED).run;
+    assert!(page.contains(&format!("href=\"runs/{id}.html\"")), "{page}");
+    let killed = index("shop", &[shown(&[KILLED])], 1_800_000_000.0);
+    assert!(killed.contains("gate resume --env production"), "{killed}");
+}
+
+#[test]
+fn a_page_for_strangers_names_no_release_and_no_reason() {
+    let shown = shown(&[PROMOTED, ROLLED_BACK]);
+    let page = public("shop", std::slice::from_ref(&shown), 1_800_000_000.0);
+    assert!(loads_nothing(&page) && page.contains("verified at "), "{page}");
+    for run in &shown.runs {
+        for secret in [&run.release.name, &run.release.commit, &run.run, &run.source] {
+            assert!(
+                !page.contains(&format!(">{secret}")) && !page.contains(&format!(" {secret} ")),
+                "{secret}: {page}"
+            );
+        }
+    }
+    assert!(!page.contains("health::") && !page.contains("0123456789"), "{page}");
+}
+
+#[test]
+fn what_is_hostile_is_text_on_every_page() {
+    let evil = "\"><script>alert(1)</script>\u{1b}[31m<img src=x onerror=y>";
+    let mut one = shown(&[ROLLED_BACK]);
+    one.runs[0].release.name = evil.into();
+    one.runs[0].reason = Some(evil.repeat(20_000));
+    one.runs[0].text = evil.into();
+    one.runs[0].run = format!("../../{evil}");
+    one.deployed = Some(evil.into());
+    one.unread = vec![evil.into()];
+    one.environment = "production".into();
+    let of_run =
+        run(&one.runs[0], &RunPage { plan: evil.into(), timeline: vec![evil.into()], next: vec![evil.into()] });
+    for page in [index(evil, &[one.clone()], 0.0), public(evil, &[one.clone()], 0.0), of_run] {
+        assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\u{1b}'), "{page}");
+        assert!(!page.contains("href=\"runs/.."), "{page}");
+    }
+    assert_eq!(file_name("../x"), None);
+    assert_eq!(file_name("20260102-030405-ab12").as_deref(), Some("20260102-030405-ab12.html"));
+}
+
+#[test]
+fn a_runs_page_has_each_step_that_its_journal_has() {
+    for text in [PROMOTED, ROLLED_BACK, KILLED] {
+        let facts = facts(text);
+        let page = run(&facts, &RunPage { plan: String::new(), timeline: Vec::new(), next: Vec::new() });
+        let ended = lines(text)
+            .iter()
+            .filter(|line| {
+                use stagegate_gate_decide::promotion::Entry;
+                matches!(
+                    line.entry,
+                    Entry::Done { .. } | Entry::Failed { .. } | Entry::Undone { .. } | Entry::UndoFailed { .. }
+                )
+            })
+            .count();
+        assert!(facts.steps.len() >= ended && ended > 0);
+        assert_eq!(page.matches("class=\"bar").count(), facts.steps.len());
+    }
+}
