@@ -24,8 +24,10 @@ for option in "$@"; do
   esac
 done
 
-# Builds here are made once: what only the next build would use is not written (3 GB less on the disk).
-export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
+# Builds here are made once: what only the next build, or a debugger, would use is not written (4 GB less on the disk).
+export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0} CARGO_PROFILE_DEV_DEBUG=${CARGO_PROFILE_DEV_DEBUG:-0}
+
+space_waited=0
 
 # A name that no image has yet.
 fresh=stagegate-shop-$$
@@ -38,6 +40,7 @@ work=$(mktemp -d)
 step() {
   local title=$1 from=$SECONDS code=0
   shift
+  await_space
   printf '==> %s\n' "$title" >&2
   # Not behind "||": there, a command that fails inside would go unseen.
   set +e
@@ -76,6 +79,17 @@ ended() {
 free_mib() {
   df --output=avail -B 1048576 . "$work" "$(docker info --format '{{.DockerRootDir}}' 2>/dev/null || echo .)" 2>/dev/null |
     awk 'NR > 1 && (least == "" || $1 < least) { least = $1 } END { print least + 0 }'
+}
+
+# Waits, at most ten minutes in all, for space that others on this machine may give back: a build that runs out of it fails
+# with an error that names a file of the compiler.
+await_space() {
+  local least=3072 begun=$SECONDS
+  while [ "$(free_mib)" -lt "$least" ] && [ "$space_waited" -lt 600 ]; do
+    printf '    %d MiB of disk are free, and %d are needed; waiting for space (docker system df, df -h)\n' "$(free_mib)" "$least" >&2
+    sleep 15
+    space_waited=$((space_waited + SECONDS - begun)) begun=$SECONDS
+  done
 }
 
 # Writes the table of the steps and, for programs, target/test-steps.json.
@@ -130,6 +144,8 @@ releases() {
     trees+=("$scratch/trees/$release")
   done
   fixtures/shop/build.sh "${trees[@]}"
+  # The images have it by now.
+  rm -rf "$SHOP_TARGET_DIR"
 }
 
 fresh_images() { docker image ls --format '{{.Repository}}:{{.Tag}}' "$fresh/api"; }
