@@ -1,6 +1,7 @@
 //! One file a command, or a few that belong together.
 
 mod accept;
+mod audit;
 mod backup;
 mod bench;
 mod compare;
@@ -81,6 +82,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     let mut recovered = true;
     match &cli.command {
         Command::Config(_)
+        | Command::Audit(_)
         | Command::Env
         | Command::Accept(_)
         | Command::Unlock(_)
@@ -137,6 +139,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Metrics(args) => metrics::run(&config, &args).await,
         Command::Resume(args) => history::resume(&config, args).await,
         Command::Unlock(args) => history::unlock(&config, args),
+        Command::Audit(args) => audit::run(&config, &args),
         Command::Accept(args) => accept::run(&config, &args),
         Command::Schema(args) => schema::run(&config, args).await,
         Command::Sanitize(cli::Sanitize::Suggest(args)) => sanitize::suggest(&config, args).await,

@@ -5,6 +5,7 @@
 )]
 
 mod accept;
+mod audit;
 mod backup;
 mod bench;
 mod compare;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use accept::Accept;
+pub use audit::{Audit, MakeCheckpoint, VerifyAudit};
 pub use backup::{
     Backup, BackupCommand, ImportBackup, InstallSchedule, ListBackups, ListStored, MakeBackup, OneBackup, PruneBackups,
     Restore, RunSchedule, Schedule, UninstallSchedule, UploadBackups, VerifyBackup,
@@ -196,6 +198,16 @@ Examples:
   gate metrics
   gate metrics --textfile /var/lib/prometheus/node-exporter")]
     Metrics(Metrics),
+    /// Verify the journals of past runs
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  gate audit verify --env production
+  gate audit checkpoint > audit.json
+  gate audit verify --checkpoint audit.json"
+    )]
+    Audit(Audit),
     /// Resume an interrupted or stuck promotion
     #[command(after_help = "Example:\n  gate resume --env production")]
     Resume(OneEnvironment),

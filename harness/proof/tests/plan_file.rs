@@ -82,4 +82,29 @@ async fn a_plan_is_promoted_as_approved_or_refused_with_what_moved() {
         (Some(u64::from(OTHER)), Some("promoted"))
     );
     refused(&apply(&small, &plan, &approval), 3, &["live release of the target commit"]);
+    assert_audited(&small, run["run"].as_str().unwrap());
+}
+
+/// The journal of a real run is verified; a restamped line is found, and by the checkpoint also where its end is made anew.
+fn assert_audited(small: &Small, run: &str) {
+    let checkpoint = small.command(&["audit", "checkpoint"]).output().unwrap();
+    let (file, dir) = (small.product().join("../audit.json"), small.state("production").join("runs").join(run));
+    fs::write(&file, &checkpoint.stdout).unwrap();
+    let file = file.display().to_string();
+    let verify = || small.gate(&["audit", "verify", "--env", "production", "--checkpoint", &file]);
+    refused(&verify(), 0, &["production: 1 journal verified"]);
+    let journal = dir.join("journal.jsonl");
+    let text = fs::read_to_string(&journal).unwrap();
+    let restamped = text.replacen("\"wall\":\"2", "\"wall\":\"3", 1);
+    assert_ne!(restamped, text);
+    fs::write(&journal, &restamped).unwrap();
+    refused(&verify(), 3, &[run, "line 2: expected the line as it was written"]);
+    let last = text.trim_end().rfind('\n').unwrap() + 1;
+    fs::write(&journal, &text[..last]).unwrap();
+    refused(&small.gate(&["audit", "verify"]), 3, &["by journal.head, found"]);
+    fs::remove_file(dir.join("journal.head")).unwrap();
+    refused(&small.gate(&["audit", "verify"]), 0, &["1 without journal.head"]);
+    refused(&verify(), 3, &["by the checkpoint, found"]);
+    fs::write(&journal, &text).unwrap();
+    refused(&verify(), 0, &["1 without journal.head"]);
 }

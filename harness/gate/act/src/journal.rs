@@ -147,8 +147,11 @@ pub fn lines(dir: &Path) -> Result<Vec<Line>, StoreError> {
     Ok(chain(dir)?.lines)
 }
 
-/// Reads a journal, and compares it with how far it was written.
-fn chain(dir: &Path) -> Result<Chain, StoreError> {
+/// Returns a run's journal and its head as they are on the disk; a journal that is gone and has a head is empty.
+///
+/// # Errors
+/// [`StoreError::Io`].
+pub fn files(dir: &Path) -> Result<(Vec<u8>, Option<Head>), StoreError> {
     let path = dir.join(FILE_NAME);
     // Read first: a run that goes on meanwhile only makes the journal longer.
     let head = fs::read_to_string(dir.join(HEAD_NAME)).ok().and_then(|text| Head::read(&text));
@@ -157,6 +160,13 @@ fn chain(dir: &Path) -> Result<Chain, StoreError> {
         Err(error) if error.kind() == ErrorKind::NotFound && head.is_some() => Vec::new(),
         text => text.map_err(at(&path, "read it"))?,
     };
+    Ok((text, head))
+}
+
+/// Reads a journal, and compares it with how far it was written.
+fn chain(dir: &Path) -> Result<Chain, StoreError> {
+    let path = dir.join(FILE_NAME);
+    let (text, head) = files(dir)?;
     read(&text).and_then(|chain| chain.whole(head.as_ref())).map_err(|source| StoreError::Text { path, source })
 }
 

@@ -4,6 +4,7 @@
 //! of the journal: a run that was killed continues, or rolls back, by calling it again. Until the point of no return is
 //! written a run can only roll back; from then on it only goes forward.
 
+mod audit;
 mod end;
 mod fit;
 mod format1;
@@ -22,6 +23,9 @@ mod report_text;
 mod schema_fit;
 mod source;
 
+pub use audit::{
+    Checkpoint, CheckpointError, Found as AuditFound, Mark as AuditMark, NotAsWritten, verify as verify_journal,
+};
 pub use end::{by_hand, end_text, reason};
 pub use fit::SchemaFit;
 pub use journal::{Chain, Head, JournalError, VERSION, chained, read};
