@@ -33,6 +33,7 @@ mod show;
 mod status;
 mod sync;
 mod test;
+mod version;
 mod waivers;
 
 use std::sync::Arc;
@@ -58,6 +59,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     if let Command::Completions { shell } = cli.command {
         clap_complete::generate(shell, &mut Cli::command(), "gate", &mut std::io::stdout());
         return Ok(Exit::Passed);
+    }
+    if let Command::Version(args) = cli.command {
+        return version::run(&args);
     }
     // Two files can be compared where there is no product at all.
     if let Command::Contract(cli::Contract::Diff(args)) = cli.command {
@@ -151,7 +155,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         | Command::Approve(_)
         | Command::Init(_)
         | Command::Lint(_)
-        | Command::Migrations(_) => Ok(Exit::Passed),
+        | Command::Migrations(_)
+        | Command::Version(_) => Ok(Exit::Passed),
     }
 }
 

@@ -21,6 +21,7 @@ mod schema;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod version;
 
 use std::path::PathBuf;
 
@@ -44,6 +45,7 @@ pub use recover::{Recover, WatchRun};
 pub use release::{Approve, Down, Promote, Purge, Reset, Rollback, Up};
 pub use schema::{Checked, OneDatabase, Schema, SchemaCommand, SchemaDiff};
 pub use sync::{Sanitize, SanitizeSuggest, Sync};
+pub use version::Version;
 
 /// Checks Docker Compose environments and gates releases between them.
 #[derive(Debug, Parser)]
@@ -269,4 +271,7 @@ Examples:
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Show the version, the commit that it was built from, and the target
+    #[command(after_help = "Example:\n  gate version --json")]
+    Version(Version),
 }
