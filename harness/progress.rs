@@ -129,7 +129,14 @@ fn rolled_back(lines: &[Line]) -> String {
         _ => None,
     });
     let exchange = exchanges.fold(0.0, |all, one| all + one);
-    format!("rolled back in {:.1} s (database switched in {exchange:.2} s)", seconds.unwrap_or_default())
+    let volumes = lines.iter().find_map(|line| match &line.entry {
+        Entry::Undone { report: UndoReport::CopyVolumes(rollback) } if !rollback.volumes.is_empty() => {
+            Some(format!(", volumes in {:.2} s", rollback.switch_seconds))
+        }
+        _ => None,
+    });
+    let (seconds, volumes) = (seconds.unwrap_or_default(), volumes.unwrap_or_default());
+    format!("rolled back in {seconds:.1} s (database switched in {exchange:.2} s{volumes})")
 }
 
 /// Returns what the comparison of each probe came to, a line each.
@@ -139,7 +146,8 @@ fn compared(probes: &[PerformanceReport]) -> String {
 
 /// Returns the databases that stay, with the reason and the statement that drops each by hand, two lines each.
 fn left(left: &[Left]) -> String {
-    let one = |left: &Left| format!("\n     database `{}` stays: {}\n       {};", left.name, left.why, left.command());
+    let one =
+        |left: &Left| format!("\n     {} `{}` stays: {}\n       {};", left.kind(), left.name, left.why, left.command());
     left.iter().map(one).collect()
 }
 

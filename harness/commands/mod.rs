@@ -67,6 +67,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     if let Command::Contract(cli::Contract::Diff(args)) = cli.command {
         return contract::diff(args, cli.config.as_deref()).await;
     }
+    if let Command::VolumeWorker(args) = cli.command {
+        return volume_worker(&args);
+    }
     if let Command::Init(args) = cli.command {
         return init::run(cli.config.as_deref(), args).await;
     }
@@ -154,6 +157,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         | Command::Completions { .. }
         | Command::Approve(_)
         | Command::Init(_)
+        | Command::VolumeWorker(_)
         | Command::Lint(_)
         | Command::Migrations(_)
         | Command::Version(_) => Ok(Exit::Passed),
@@ -198,6 +202,13 @@ fn report_ignored(source: &Source, of: &str) {
 fn new_run() -> String {
     let now = stagegate_host::clock::stamp();
     format!("{now}-{:04x}", std::process::id() & 0xffff)
+}
+
+/// Does what the gate asks of this program in a container that mounts volumes.
+fn volume_worker(args: &cli::VolumeWorker) -> Result<Exit, Failure> {
+    let answers = stagegate_data_act::volume::serve(&args.jobs)?;
+    crate::failure::give_json(&answers);
+    Ok(Exit::Passed)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod in_network;
 mod sealed;
 mod secrets;
 mod start;
+mod storage;
 mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ pub use behind::Behind;
 pub use enclosed::{SEALED_NETWORK, WAY_IN_NETWORK};
 pub use frozen::FromVariable;
 pub use secrets::HeldSecret;
+pub use storage::Mounting;
 
 /// Marks containers that a promotion runs without their ports until it is verified.
 pub const CLOSED_LABEL: &str = "dev.stagegate.closed";

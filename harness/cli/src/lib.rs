@@ -42,7 +42,7 @@ pub use look::{History, Logs, Metrics, OneEnvironment, Pages, ShowConfig, Status
 pub use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
 pub use output::Output;
 pub use recover::{Recover, WatchRun};
-pub use release::{Approve, Down, Promote, Purge, Reset, Rollback, Up};
+pub use release::{Approve, Down, Promote, Purge, Reset, Rollback, Up, VolumeWorker};
 pub use schema::{Checked, OneDatabase, Schema, SchemaCommand, SchemaDiff};
 pub use sync::{Sanitize, SanitizeSuggest, Sync};
 pub use version::Version;
@@ -115,6 +115,9 @@ Examples:
     /// Measure with criterion; started by `gate bench`
     #[command(hide = true)]
     Criterion(Criterion),
+    /// Work on the volumes that this container mounts; started by `gate promote`
+    #[command(hide = true)]
+    VolumeWorker(VolumeWorker),
     /// Promote a release to the next environment; roll back on failure
     #[command(after_help = "\
 Examples:

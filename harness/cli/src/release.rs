@@ -134,3 +134,9 @@ pub struct Reset {
     #[arg(long, value_name = "NAME")]
     pub confirm: Option<String>,
 }
+
+#[derive(Debug, Args)]
+pub struct VolumeWorker {
+    /// What to do, as JSON
+    pub jobs: String,
+}

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Instant};
 
 use stagegate_base::{
-    config::{Config, Database, Environment, Volume},
+    config::{Config, Database, Environment, VolumePlace},
     exit::Exit,
     text::counted,
     units::Size,
@@ -162,15 +162,15 @@ fn chosen<'a>(config: &'a Config, wanted: &Wanted<'_>) -> Result<(Vec<&'a Databa
 fn mounts(project: &Project, ids: &[&String]) -> Result<Vec<(String, String)>, Failure> {
     let model: serde_json::Value = serde_json::from_str(&project.model.to_json())?;
     let one = |id: &&String| {
-        let mount = match project.config.volumes.get(*id) {
-            Some(Volume::Named(key)) => match model["volumes"][key]["name"].as_str() {
+        let mount = match project.config.volumes.get(*id).map(|volume| &volume.place) {
+            Some(VolumePlace::Named(key)) => match model["volumes"][key]["name"].as_str() {
                 Some(name) => name.to_owned(),
                 None => {
                     let text = format!("[volumes.{id}]: the compose files have no volume `{key}`");
                     return Err(Failure::configuration(text));
                 }
             },
-            Some(Volume::Folder(path)) => folder(id, &project.environment.workdir.join(path))?,
+            Some(VolumePlace::Folder(path)) => folder(id, &project.environment.workdir.join(path))?,
             None => String::new(),
         };
         Ok(((*id).clone(), mount))

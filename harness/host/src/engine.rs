@@ -3,6 +3,7 @@
 //! Compose is run as a program (see `process`); what became of it is asked here, since its exit codes are no verdict.
 
 mod counters;
+mod volumes;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -24,6 +25,8 @@ use stagegate_base::{
     compose::SEALED_NETWORK,
     container::{Container, Counters, Health, State},
 };
+
+pub use volumes::{RunningMount, VolumeFacts};
 
 /// Label by which Compose marks what belongs to a project.
 pub const PROJECT_LABEL: &str = "com.docker.compose.project";

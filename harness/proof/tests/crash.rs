@@ -12,6 +12,8 @@ use crate::world::{Snapshot, World};
 const KILL: &str = "STAGEGATE_KILL_AFTER_LINE";
 const LINES: &str = "STAGEGATE_PROOF_LINES";
 const SEED: &str = "STAGEGATE_PROOF_SEED";
+/// With a volume, so that the lines of its steps are killed after as well.
+const WITH_VOLUME: &str = "soak = \"1s\"\n[volumes.cache]\nvolume = \"cache-data\"";
 /// How many lines a sample has.
 const SAMPLE: usize = 4;
 
@@ -73,7 +75,7 @@ async fn kill_and_resume(world: &mut World, seq: u64) -> String {
 
 #[tokio::test]
 async fn a_good_promotion_that_is_killed_ends_all_old_or_all_new() {
-    let mut world = World::new("kill-good", "soak = \"1s\"");
+    let mut world = World::new("kill-good", WITH_VOLUME);
     let old = world.state().await;
     world.stage("v2");
     assert_eq!(world.promote().code, Some(0));
@@ -95,7 +97,7 @@ async fn a_good_promotion_that_is_killed_ends_all_old_or_all_new() {
 
 #[tokio::test]
 async fn a_failing_promotion_that_is_killed_ends_all_old() {
-    let mut world = World::new("kill-bad", "soak = \"1s\"");
+    let mut world = World::new("kill-bad", WITH_VOLUME);
     let old = world.state().await;
     world.stage("v3-late");
     let undone = world.promote();

@@ -48,6 +48,7 @@ mod sync;
 mod sync_faults;
 mod ties;
 mod two_services;
+mod volumes;
 mod watchdog;
 mod workflows;
 mod world;

@@ -101,6 +101,12 @@ pub fn stop(project: &str, model: &Path, services: &[String]) -> Command {
     of_model(project, model).arg("stop").args(services.iter().cloned())
 }
 
+/// Stops services that need time to write what they hold to disk.
+#[must_use]
+pub fn stop_within(project: &str, model: &Path, services: &[String], seconds: u64) -> Command {
+    of_model(project, model).args(["stop", "--timeout"]).arg(seconds.to_string()).args(services.iter().cloned())
+}
+
 /// Runs a one-shot service under a name of ours, without starting others.
 #[must_use]
 pub fn run_once(project: &str, model: &Path, service: &str, name: &str) -> Command {

@@ -1,5 +1,7 @@
 //! Docker's own argument lists, beside Compose.
 
+use std::path::{Path, PathBuf};
+
 use super::Command;
 
 /// Pulls an image.
@@ -38,6 +40,53 @@ fn tar(image: &str, mount: &str, read_only: bool, stdin: bool) -> Command {
     let command = command.args(["--user", "0:0", "--workdir", "/", "--mount"]);
     let command = command.arg(format!("type={kind},{source},destination=/stagegate-data{end}"));
     command.args(["--entrypoint", "tar", image, "-C", "/stagegate-data", "--numeric-owner"])
+}
+
+/// A program of this host with all that it needs to run in a container of any image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnProgram {
+    /// The program.
+    pub file: PathBuf,
+    /// The dynamic loader; `None` for a static program.
+    pub loader: Option<PathBuf>,
+    /// Its libraries.
+    pub libraries: Vec<PathBuf>,
+}
+
+/// Where a container of [`with_folders`] has the folders: `/stagegate/mount/0` and so on.
+pub const FOLDERS: &str = "/stagegate/mount";
+
+/// Runs a program of this host as root in a container without a network, with folders of the host that it can write.
+#[must_use]
+pub fn with_folders(
+    image: &str,
+    name: &str,
+    program: &OwnProgram,
+    folders: &[PathBuf],
+    arguments: &[String],
+) -> Command {
+    let mount = |source: &Path, target: &str, end: &str| {
+        let source = format!("\"source={}\"", source.to_string_lossy().replace('"', "\"\""));
+        ["--mount".to_owned(), format!("type=bind,{source},destination={target}{end}")]
+    };
+    let library = |path: &PathBuf| {
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        mount(path, &format!("/stagegate/lib/{file}"), ",readonly")
+    };
+    let mut command = Command::new("docker").args(["run", "--rm", "--pull", "never", "--network", "none"]);
+    // Where SELinux confines containers, this one would be kept from the host's program and from the folders.
+    command = command.args(["--security-opt", "label=disable", "--user", "0:0", "--workdir", "/", "--name", name]);
+    command = command.args(mount(&program.file, "/stagegate/gate", ",readonly"));
+    command = command.args(program.libraries.iter().flat_map(library));
+    for (number, folder) in folders.iter().enumerate() {
+        command = command.args(mount(folder, &format!("{FOLDERS}/{number}"), ""));
+    }
+    let Some(loader) = &program.loader else {
+        return command.args(["--entrypoint", "/stagegate/gate", image]).args(arguments.iter().cloned());
+    };
+    command = command.args(mount(loader, "/stagegate/loader", ",readonly"));
+    command = command.args(["--entrypoint", "/stagegate/loader", image, "--library-path", "/stagegate/lib"]);
+    command.arg("/stagegate/gate").args(arguments.iter().cloned())
 }
 
 /// Writes a volume or folder to standard output as an archive of `tar`.

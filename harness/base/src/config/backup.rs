@@ -75,9 +75,18 @@ impl Backup {
     }
 }
 
-/// A volume or folder that backups include.
+/// A volume or folder that backups include, and that a rollback restores.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum Volume {
+pub struct Volume {
+    /// Which one it is.
+    pub place: VolumePlace,
+    /// Whether a promotion copies it while nothing writes, and a rollback of data puts the copy in place.
+    pub rollback: bool,
+}
+
+/// Where a volume's files are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum VolumePlace {
     /// A volume of the compose files, by its key there.
     Named(String),
     /// A folder, relative to the environment's workdir.
@@ -89,22 +98,26 @@ pub enum Volume {
 pub(super) struct RawVolume {
     volume: Option<String>,
     path: Option<PathBuf>,
+    rollback: Option<bool>,
 }
 
 impl RawVolume {
-    /// Returns which of the two it is.
+    /// Returns which of the two it is, and whether rollbacks include it.
     ///
     /// # Errors
     /// What is wrong, and the way out.
     pub(super) fn read(&self, id: &str) -> Result<Volume, (String, String)> {
-        match (&self.volume, &self.path) {
-            (Some(volume), None) => Ok(Volume::Named(volume.clone())),
-            (None, Some(path)) => Ok(Volume::Folder(path.clone())),
-            _ => Err((
-                format!("[volumes.{id}] must have one of `volume` and `path`"),
-                "write the volume's key in the compose files, or the folder that is mounted".to_owned(),
-            )),
-        }
+        let place = match (&self.volume, &self.path) {
+            (Some(volume), None) => VolumePlace::Named(volume.clone()),
+            (None, Some(path)) => VolumePlace::Folder(path.clone()),
+            _ => {
+                return Err((
+                    format!("[volumes.{id}] must have one of `volume` and `path`"),
+                    "write the volume's key in the compose files, or the folder that is mounted".to_owned(),
+                ));
+            }
+        };
+        Ok(Volume { place, rollback: self.rollback.unwrap_or(true) })
     }
 }
 

@@ -39,7 +39,7 @@ use crate::{
     units::{Size, Span},
 };
 pub use algorithm::Algorithm;
-pub use backup::{Backup, Volume};
+pub use backup::{Backup, Volume, VolumePlace};
 pub use choice::{Approval, BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier};
 pub use commands::Commands;
 pub use compare::Compare;
@@ -99,7 +99,7 @@ pub struct Config {
     pub gate: Gate,
     /// How backups are made, and how long they stay.
     pub backup: Backup,
-    /// The volumes and folders that backups include, by a name of the user's.
+    /// The volumes and folders that backups and rollbacks include, by a name of the user's.
     pub volumes: BTreeMap<String, Volume>,
     /// How long logs and records of checks stay.
     pub logs: Logs,

@@ -7,3 +7,4 @@ pub mod live;
 pub mod rotation;
 pub mod sanitize;
 pub mod sync;
+pub mod volume;

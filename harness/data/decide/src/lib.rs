@@ -5,6 +5,7 @@ pub mod live;
 pub mod rotation;
 pub mod sanitize;
 pub mod sync;
+pub mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -25,13 +25,12 @@ const STOP_WITHIN: Duration = Duration::from_secs(120);
 impl Run {
     /// Stops whatever writes, and keeps everybody else out of the databases.
     pub(super) async fn freeze(&mut self) -> Result<Freeze, StepError> {
-        let model = self.dir.join("old/model.json");
         // One after the other, those with users first, so that requests under way still find what they need.
         for service in &self.plan.freeze {
-            let stop = compose::stop(&self.plan.project, &model, std::slice::from_ref(service));
-            self.runner.run_ok(&stop, STOP_WITHIN).await?;
+            self.stop_service(service, STOP_WITHIN).await?;
         }
-        for database in &self.plan.databases {
+        // Where only volumes are copied, rows stay as they are, and the release is started on them as it is.
+        for database in self.plan.databases.iter().filter(|_| self.tier() != Tier::Code) {
             self.server(database).await?.shut(&database.name).await?;
         }
         Ok(Freeze { stopped: self.plan.freeze.clone(), watchdog: self.watchdog.clone() })
@@ -115,7 +114,8 @@ impl Run {
                 Kind::Rollback { run, .. } => self.restore_from(run, database).await?,
             }
         }
-        Ok(Migrations { seconds: started.elapsed().as_secs_f64() })
+        let volumes = if self.plan.kind == Kind::Promote { None } else { self.restore_volumes().await? };
+        Ok(Migrations { seconds: started.elapsed().as_secs_f64(), volumes })
     }
 
     async fn migrate_one(&self, database: &PlanDatabase) -> Result<(), StepError> {

@@ -40,7 +40,7 @@ impl Run {
     }
 
     fn ports_are_closed(&self) -> bool {
-        self.plan.ports == Door::Closed && self.tier() != Tier::Code
+        self.plan.ports == Door::Closed && (self.tier() != Tier::Code || self.plan.copies_volumes())
     }
 
     async fn up(&self, file: &Path, model: &Model, within: Duration) -> Result<(), StepError> {
@@ -143,6 +143,6 @@ impl Run {
         self.stop_at_drift(&self.snapshot("old")?.model).await?;
         let dir = self.dir.clone();
         self.drop_kept_names(&dir, &self.plan.run).await;
-        Ok(RollbackChecks { checks, kept_rows: self.changed_rows().await? })
+        Ok(RollbackChecks { checks, kept_rows: self.changed_rows().await?, volumes: self.compared_volumes() })
     }
 }

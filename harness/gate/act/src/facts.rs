@@ -20,7 +20,7 @@ use stagegate_gate_decide::promotion::{
 use stagegate_migration_act::catalog::schema_of;
 use stagegate_migration_decide::schema::write;
 
-use super::{candidate, data::earlier};
+use super::{candidate, data::earlier, volumes};
 use crate::journal::{self, StoreError};
 use stagegate_host::{
     database::{DatabaseError, Server},
@@ -176,6 +176,15 @@ pub async fn prepare_plan(
         schema_fit,
         databases,
     });
+    let volumes = volumes::facts::Lookup {
+        config,
+        engine,
+        target: &target.environment,
+        state: &state,
+        live: &old.model,
+        candidate: &candidate_model,
+    };
+    volumes::facts::add(&volumes, &mut plan, &mut facts).await?;
     facts.taken = taken(&plan, &target, &old.model).await?;
     if let Kind::Rollback { run, data: true } = &request.kind {
         plan.rows_since = rows_since(&plan, &state.run(run), &target, &old.model).await?;

@@ -50,7 +50,9 @@ impl Run {
             rollback_points.push(dir.file_name().unwrap_or_default().to_string_lossy().into_owned());
         }
         self.prune_leftovers()?;
-        Ok(Pruned { rollback_points, left: self.drop_old_databases().await? })
+        let mut left = self.drop_old_databases().await?;
+        left.extend(self.remove_old_copies().await);
+        Ok(Pruned { rollback_points, left })
     }
 
     /// Returns the runs whose backups are too many: the oldest rollback points, and all but the newest backup of

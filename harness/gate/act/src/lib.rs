@@ -25,6 +25,7 @@ mod retry;
 mod source;
 mod stall_probe;
 mod start;
+mod volumes;
 pub mod watchdog;
 
 use std::{
@@ -338,6 +339,7 @@ impl Run {
             Step::Rehearse => StepReport::Rehearse(self.rehearse().await?),
             Step::Freeze => StepReport::Freeze(self.freeze().await?),
             Step::Clone => StepReport::Clone(self.clone_databases().await?),
+            Step::CopyVolumes => StepReport::CopyVolumes(self.copy_volumes().await?),
             Step::Migrate => StepReport::Migrate(self.migrate().await?),
             Step::Deploy => StepReport::Deploy(self.deploy().await?),
             Step::Verify => StepReport::Verify(self.verify().await?),
@@ -356,6 +358,7 @@ impl Run {
             Step::Rehearse => self.undo_rehearse().await.map(|()| UndoReport::Rehearse)?,
             Step::Freeze => self.undo_freeze().await.map(|()| UndoReport::Freeze)?,
             Step::Clone => UndoReport::Clone(self.undo_clone().await?),
+            Step::CopyVolumes => UndoReport::CopyVolumes(self.undo_copy_volumes().await?),
             Step::Migrate => UndoReport::Migrate(self.undo_migrate().await?),
             Step::Deploy => UndoReport::Deploy(self.undo_deploy().await?),
             // These leave nothing behind.

@@ -167,6 +167,7 @@ impl Run {
         if !manifest.objects.is_empty() {
             self.prove(&partial, &mut manifest).await?;
         }
+        self.ready_volumes().await?;
         seal(&partial, &manifest)?;
         on_file(&partial, std::fs::rename(&partial, self.dir.join("backup")))?;
         on_file(&self.dir, files::sync_dir(&self.dir))?;
@@ -209,6 +210,7 @@ impl Run {
     pub(super) async fn undo_back_up(&mut self) -> Result<(), StepError> {
         let _ = std::fs::remove_dir_all(self.dir.join("backup.partial"));
         self.end_rehearsal().await?;
+        self.undo_ready_volumes().await?;
         Ok(self.git().await?.untag(&self.plan.tag, &self.plan.tag_message()).await?)
     }
 }

@@ -89,7 +89,7 @@ fn runs(out: &mut Text, environments: &[Measured]) {
 }
 
 /// The steps that can take long, as labels.
-const STEPS: [(Step, &str); 15] = [
+const STEPS: [(Step, &str); 16] = [
     (Step::Preflight, "preflight"),
     (Step::Validate, "validate"),
     (Step::Prepare, "prepare"),
@@ -97,6 +97,7 @@ const STEPS: [(Step, &str); 15] = [
     (Step::Rehearse, "rehearse"),
     (Step::Freeze, "freeze"),
     (Step::Clone, "clone"),
+    (Step::CopyVolumes, "copy_volumes"),
     (Step::Migrate, "migrate"),
     (Step::Deploy, "deploy"),
     (Step::Verify, "verify"),

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Decision, End, Entry, Kind, Line, Plan, Step, StepReport, Tier};
+use super::{Decision, End, Entry, Kind, Line, Plan, PlanVolume, Step, StepReport, Tier};
 use stagegate_base::{
     command::{self, compose::Orphans},
     exit::Exit,
+    mark::Role,
 };
 
 /// Returns the end of a run in words.
@@ -61,6 +62,7 @@ pub fn by_hand(plan: &Plan, dir: &Path, lines: &[Line], dumps: &[PathBuf]) -> Ve
                 text.push(command::compose::up(&plan.project, &dir.join("new/model.json"), Orphans::Remove).line());
             } else {
                 text.extend(plan.databases.iter().flat_map(|database| done.recipe(plan, &database.name)));
+                text.extend(done.volume_recipe(plan));
                 text.extend(dumps.iter().map(|dump| format!("# dump: {}", dump.display())));
                 text.push(format!("# start {} again", plan.previous.name));
                 text.push(command::compose::up(&plan.project, &dir.join("old/model.json"), Orphans::Remove).line());
@@ -97,6 +99,30 @@ impl Progress<'_> {
         self.has(|entry| matches!(entry, Entry::Done { report } if by_dump(report)))
     }
 
+    /// Tells whether the rehearsal changed no rows, so that only volumes were frozen and copied.
+    fn keeps_rows(&self) -> bool {
+        let code = |report: &StepReport| matches!(report, StepReport::Rehearse(found) if found.tier == Tier::Code);
+        self.has(|entry| matches!(entry, Entry::Done { report } if code(report)))
+    }
+
+    /// Returns how the volumes' content from before the release is put in place.
+    fn volume_recipe(&self, plan: &Plan) -> Vec<String> {
+        let is_written = [Step::Migrate, Step::Deploy]
+            .iter()
+            .any(|step| self.has(|entry| matches!(entry, Entry::Begun { step: begun } if begun == step)));
+        if !self.is_open(Step::CopyVolumes) || !is_written {
+            return Vec::new();
+        }
+        let earlier = if plan.kind == Kind::Promote { Role::Copy } else { Role::Left };
+        let quoted = |path: PathBuf| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
+        let one = |volume: &PlanVolume| {
+            let [copy, failed] = [earlier, Role::Failed].map(|role| quoted(plan.kept_path(volume, role)));
+            let live = quoted(volume.path());
+            format!("#   mv {live} {failed} && mv {copy} {live}   # volume {}, if {copy} is there", volume.id)
+        };
+        plan.copied_volumes().map(one).collect()
+    }
+
     /// Returns how the rows from before the migration are put in place, and the database is opened.
     fn recipe(&self, plan: &Plan, database: &str) -> Vec<String> {
         let [name, copy, failed] =
@@ -113,7 +139,8 @@ impl Progress<'_> {
             ));
             text.push(format!("#   comment on database \"{name}\" is null;  -- the gate's mark; or your own comment"));
         }
-        if self.is_open(Step::Freeze) {
+        // Where rows stay, the database was never closed to sessions.
+        if self.is_open(Step::Freeze) && !self.keeps_rows() {
             text.push(format!("#   alter database \"{name}\" allow_connections true;"));
         }
         text

@@ -12,7 +12,7 @@ use super::{
     Backup, Checks, Compatibility, ConfigurationRollback, ContractReport, Copies, CrossVersionReport, DataRollback,
     Deployment, Entry, Freeze, Health, Impact, KeptCopies, Line, Migrations, PerformanceReport, Ports, Preparation,
     Pruned, ReadinessReport, Rehearsal, RollbackChecks, Step, StepReport, SwitchedDatabase, Tier, UndoReport,
-    Validation,
+    Validation, VolumeCopies, VolumeRollback,
 };
 use stagegate_base::text::counted;
 
@@ -76,7 +76,9 @@ fn report(step: Step, data: &Value) -> StepReport {
         Step::Rehearse => StepReport::Rehearse(rehearsal(data)),
         Step::Freeze => StepReport::Freeze(Freeze { stopped: texts(&data["stopped"]), watchdog: None }),
         Step::Clone => StepReport::Clone(Copies { tier: tier(data), seconds: seconds(&data["seconds"]) }),
-        Step::Migrate => StepReport::Migrate(Migrations { seconds: seconds(&data["seconds"]) }),
+        // Versions that wrote this format knew no volumes.
+        Step::CopyVolumes => StepReport::CopyVolumes(VolumeCopies::default()),
+        Step::Migrate => StepReport::Migrate(Migrations { seconds: seconds(&data["seconds"]), volumes: None }),
         Step::Deploy => {
             let ports = if data["door"] == "closed" { Ports::Closed } else { Ports::Open };
             StepReport::Deploy(Deployment { ports, reachable: Vec::new(), watchdog: None })
@@ -87,6 +89,7 @@ fn report(step: Step, data: &Value) -> StepReport {
         Step::VerifyRollback => StepReport::VerifyRollback(RollbackChecks {
             checks: checks(data),
             kept_rows: texts(&data["rows_kept_beside"]),
+            volumes: Vec::new(),
         }),
         Step::Notify => StepReport::Notify,
         Step::Prune => StepReport::Prune(Pruned {
@@ -106,6 +109,7 @@ fn undo_report(step: Step, data: &Value) -> UndoReport {
         Step::Rehearse => UndoReport::Rehearse,
         Step::Freeze => UndoReport::Freeze,
         Step::Clone => UndoReport::Clone(KeptCopies { left: items(&data["left"]).filter_map(get).collect() }),
+        Step::CopyVolumes => UndoReport::CopyVolumes(VolumeRollback::default()),
         Step::Migrate => UndoReport::Migrate(DataRollback {
             databases: items(&data["databases"]).map(switched).collect(),
             switch_seconds: seconds(&data["exchange_s"]),

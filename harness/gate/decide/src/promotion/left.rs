@@ -1,11 +1,11 @@
-//! A database that the gate leaves alone.
+//! A database, or a copy of a volume, that the gate leaves alone.
 
 use serde::{Deserialize, Serialize};
 
-/// A database that stays, and why.
+/// A database, or the folder of a copy, that stays, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Left {
-    /// Its name.
+    /// Its name; of a folder its path.
     #[serde(rename = "database")]
     pub name: String,
     /// Why it stays.
@@ -14,9 +14,19 @@ pub struct Left {
 }
 
 impl Left {
-    /// Returns the statement that drops it by hand.
+    /// Returns what it is, in a word.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        if self.name.starts_with('/') { "folder" } else { "database" }
+    }
+
+    /// Returns the statement, or the command, that removes it by hand.
     #[must_use]
     pub fn command(&self) -> String {
+        // No database's name begins with a slash that the gate gave one.
+        if self.name.starts_with('/') {
+            return format!("rm -r -- '{}'", self.name.replace('\'', "'\\''"));
+        }
         format!("drop database \"{}\"", self.name.replace('"', "\"\""))
     }
 }

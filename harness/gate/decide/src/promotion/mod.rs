@@ -22,6 +22,7 @@ mod report;
 mod report_text;
 mod schema_fit;
 mod source;
+mod volume;
 
 pub use audit::{
     Checkpoint, CheckpointError, Found as AuditFound, Mark as AuditMark, NotAsWritten, verify as verify_journal,
@@ -36,7 +37,7 @@ pub use plan::{Environments, Kind, Plan, PlanDatabase, ServiceChange, SourceServ
 pub use plan_file::{ApprovalFile, Basis, PLAN_FORMAT, PlanFile, PlanFileError, refuses_approval};
 pub use plan_origin::{PlanOrigin, Signed};
 pub use planning::{PlanFacts, Request, plan, plan_database, stopped_services, uncommitted, unknown_freeze};
-pub use preflight::{Facts, refusals};
+pub use preflight::{Facts, VolumeSpace, refusals};
 pub use pruning::{Pruning, pruning};
 pub use report::{
     Backup, Checks, Compatibility, ConfigurationRollback, ContractReport, Copies, CrossVersionReport, DataRollback,
@@ -45,6 +46,7 @@ pub use report::{
 };
 pub use schema_fit::schema_fit;
 pub use source::{release_differences, source_changes, source_services};
+pub use volume::{CopiedVolume, PlanVolume, SwitchedVolume, VolumeCopies, VolumeRollback};
 
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +68,8 @@ pub enum Step {
     Freeze,
     /// Copy the database on its server, or dump it again where it cannot be copied.
     Clone,
+    /// Copy the volumes and folders that the release can write.
+    CopyVolumes,
     /// Apply the release's migrations; in a rollback, put the earlier data in place.
     Migrate,
     /// Start the release, its ports still closed.
@@ -89,7 +93,7 @@ pub enum Step {
 
 impl Step {
     /// The steps up to the point of no return, in order.
-    pub const FORWARD: [Step; 10] = [
+    pub const FORWARD: [Step; 11] = [
         Step::Preflight,
         Step::Validate,
         Step::Prepare,
@@ -97,6 +101,7 @@ impl Step {
         Step::Rehearse,
         Step::Freeze,
         Step::Clone,
+        Step::CopyVolumes,
         Step::Migrate,
         Step::Deploy,
         Step::Verify,
@@ -109,13 +114,13 @@ impl Step {
     /// Tells whether the step changes the target environment.
     #[must_use]
     pub fn touches_target(self) -> bool {
-        matches!(self, Step::Freeze | Step::Clone | Step::Migrate | Step::Deploy)
+        matches!(self, Step::Freeze | Step::Clone | Step::CopyVolumes | Step::Migrate | Step::Deploy)
     }
 
-    /// Tells whether the step is left out where the release changes neither schema nor data.
+    /// Tells whether the step is left out where the release changes neither schema nor rows.
     #[must_use]
-    pub fn is_for_data(self) -> bool {
-        matches!(self, Step::Freeze | Step::Clone | Step::Migrate)
+    pub fn is_for_databases(self) -> bool {
+        matches!(self, Step::Clone | Step::Migrate)
     }
 
     /// Returns the step as the operator reads it.
@@ -129,6 +134,7 @@ impl Step {
             Step::Rehearse => "rehearse on a copy",
             Step::Freeze => "freeze writes",
             Step::Clone => "clone the database",
+            Step::CopyVolumes => "copy volumes",
             Step::Migrate => "migrate",
             Step::Deploy => "deploy",
             Step::Verify => "verify",

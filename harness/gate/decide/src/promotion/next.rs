@@ -85,11 +85,18 @@ impl Run<'_> {
     fn applies(&self, step: Step) -> bool {
         match (&self.plan.kind, step) {
             (Kind::Rollback { .. }, Step::Validate | Step::Rehearse) => false,
-            (Kind::Rollback { data, .. }, step) if step.is_for_data() => *data,
-            (Kind::Promote, step) if step.is_for_data() => {
-                !self.plan.databases.is_empty() && self.tier() != Some(Tier::Code)
-            }
+            (_, Step::CopyVolumes) => self.plan.copies_volumes(),
+            (_, Step::Freeze) => self.plan.copies_volumes() || self.moves_rows(),
+            (_, step) if step.is_for_databases() => self.moves_rows(),
             _ => true,
+        }
+    }
+
+    /// Tells whether databases are copied and migrated, or rolled back.
+    fn moves_rows(&self) -> bool {
+        match &self.plan.kind {
+            Kind::Rollback { data, .. } => *data,
+            Kind::Promote => !self.plan.databases.is_empty() && self.tier() != Some(Tier::Code),
         }
     }
 

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{SchemaFit, plan_origin::PlanOrigin};
+use super::{PlanVolume, SchemaFit, plan_origin::PlanOrigin};
 use serde::{Deserialize, Serialize};
 
 use stagegate_base::{
@@ -14,7 +14,7 @@ use stagegate_base::{
     release::Release,
     units::{Size, Span},
 };
-use stagegate_data_decide::RowChange;
+use stagegate_data_decide::{RowChange, volume::Kept};
 
 /// Whether a run goes to a newer release or back to an earlier one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +112,9 @@ pub struct Plan {
     pub tag: String,
     /// The target's databases.
     pub databases: Vec<PlanDatabase>,
+    /// The target's volumes and folders of `[volumes]`.
+    #[serde(default)]
+    pub volumes: Vec<PlanVolume>,
     /// Services that are stopped while data is frozen.
     pub freeze: Vec<String>,
     /// Services with users, whose ports stay unpublished until the point of no return, and that leave the networks of
@@ -197,6 +200,29 @@ impl Plan {
         self.databases.iter().map(|database| database.name.clone()).collect()
     }
 
+    /// Returns what the run makes of `volume` for `role`.
+    #[must_use]
+    pub fn kept(&self, volume: &PlanVolume, role: Role) -> Kept {
+        Kept::of(&volume.live, role, &self.run, &self.state)
+    }
+
+    /// Returns the folder on this host of what the run makes of `volume` for `role`.
+    #[must_use]
+    pub fn kept_path(&self, volume: &PlanVolume, role: Role) -> PathBuf {
+        volume.parent.join(self.kept(volume, role).path())
+    }
+
+    /// Returns the volumes that are copied, or exchanged in a rollback.
+    pub fn copied_volumes(&self) -> impl Iterator<Item = &PlanVolume> {
+        self.volumes.iter().filter(|volume| volume.stays.is_none())
+    }
+
+    /// Tells whether volumes are copied, or exchanged in a rollback.
+    #[must_use]
+    pub fn copies_volumes(&self) -> bool {
+        self.copied_volumes().next().is_some()
+    }
+
     /// Returns the services that a rollback of code alone does not start, since a newer release changed the schema: the
     /// earlier one's migrations, most of which end with an error on a schema that is newer than their files.
     #[must_use]
@@ -225,6 +251,7 @@ impl Plan {
             lines.push(format!("  database  {:<12} {}", database.name, database.size));
             lines.extend(database.notes.iter().map(|note| format!("  note      {note}")));
         }
+        lines.extend(self.volumes.iter().map(|volume| format!("  volume    {}", volume.text(self.rolled_back()))));
         for change in &self.rows_since {
             let now = change.after.map_or_else(|| "gone".to_owned(), |rows| rows.to_string());
             lines.push(format!("  rows      {}: {now} now, {} after the rollback", change.table, change.before));
@@ -245,7 +272,8 @@ impl Plan {
                  on a rollback)"
             ));
         }
-        lines.push(format!("  rollback  {} (git tag {})", self.rollback(), self.tag));
+        let (rows, volumes) = (self.rollback(), self.volume_rollback());
+        lines.push(format!("  rollback  {rows}{volumes} (git tag {})", self.tag));
         if let Some(fit) = &self.schema_fit {
             lines.push(format!("  schema    {}", fit.text(&self.release.name)));
             let resting: Vec<String> = self.resting().into_iter().collect();
@@ -275,6 +303,19 @@ impl Plan {
                 format!("roll back {target}, code only, to the state before run {run}")
             }
         }
+    }
+
+    /// Returns the run that is rolled back by hand.
+    fn rolled_back(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Promote => None,
+            Kind::Rollback { run, .. } => Some(run),
+        }
+    }
+
+    /// Returns how volumes go back, as an addition to how rows do.
+    fn volume_rollback(&self) -> &'static str {
+        if self.copies_volumes() { ", volumes exchanged with their copies" } else { "" }
     }
 
     fn rollback(&self) -> &'static str {

@@ -139,7 +139,7 @@ impl PlanFile {
 
     /// Returns what has moved since the plan was made: its field, what the file expects, what was found now.
     ///
-    /// The run's id and what follows from it, sizes of databases and names of commits are no difference.
+    /// The run's id and what follows from it, sizes of databases and volumes, and names of commits are no difference.
     #[must_use]
     pub fn moved(&self, now: &Plan, basis: &Basis) -> Vec<String> {
         let mut moved = Vec::new();
@@ -208,9 +208,12 @@ fn comparable(plan: &Plan, wanted: &Plan) -> Value {
             fields.remove(field);
         }
     }
-    for database in value.get_mut("databases").and_then(Value::as_array_mut).into_iter().flatten() {
-        if let Some(fields) = database.as_object_mut() {
-            fields.remove("size");
+    for list in ["databases", "volumes"] {
+        for one in value.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(fields) = one.as_object_mut() {
+                // What users write meanwhile makes it bigger, and a copy slower.
+                fields.retain(|field, _| !["size", "entries", "expected"].contains(&field.as_str()));
+            }
         }
     }
     value
@@ -312,6 +315,8 @@ mod tests {
         let mut now =
             Plan { run: "20260102-040000-0001".into(), tag: "rollback-20260102-040000".into(), ..file.plan.clone() };
         now.databases[0].size = stagegate_base::units::Size(7);
+        now.volumes[0].size = stagegate_base::units::Size(7);
+        now.volumes[0].entries += 1;
         now.release.name = "v2-0-gbbbb".into();
         assert_eq!(file.moved(&now, &file.basis), Vec::<String>::new());
     }

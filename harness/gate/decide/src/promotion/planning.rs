@@ -68,7 +68,7 @@ pub struct PlanFacts<'a> {
 
 /// Returns the plan of a run.
 ///
-/// Rows that a rollback would undo are not in it yet: they are counted by the names that it gives.
+/// Volumes, and rows that a rollback would undo, are not in it yet: both are looked up by the names that it gives.
 #[must_use]
 pub fn plan(facts: PlanFacts<'_>) -> Plan {
     let (gate, request, target) = (&facts.config.gate, facts.request, facts.target);
@@ -85,6 +85,7 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         workdir: target.workdir.clone(),
         env_files: target.env_files.clone(),
         services: service_changes(&facts),
+        volumes: Vec::new(),
         source,
         rows_since: Vec::new(),
         schema_fit: facts.schema_fit.clone(),

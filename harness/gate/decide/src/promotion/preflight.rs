@@ -4,6 +4,22 @@ use stagegate_base::{text::counted, units::Size};
 
 use super::Kind;
 
+/// What has to stay free on a disk that volumes are copied on.
+const RESERVE: u64 = 64 << 20;
+
+/// The space on a file system that volumes are copied on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VolumeSpace {
+    /// The volumes, by the user's names.
+    pub volumes: Vec<String>,
+    /// Bytes that the copies take; 0 for those that share their blocks.
+    pub needed: u64,
+    /// Free bytes.
+    pub free: u64,
+    /// Whether it is where the Engine keeps volumes, so that copies of databases take space there, too.
+    pub has_databases: bool,
+}
+
 /// What was found before a run begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -39,6 +55,8 @@ pub struct Facts {
     pub free_state: u64,
     /// Bytes of all databases.
     pub databases: u64,
+    /// By file system: the volumes there, the bytes that their copies take, and how much is free.
+    pub volume_space: Vec<VolumeSpace>,
     /// Bytes of write-ahead logs.
     pub wal: u64,
     /// Databases that are there already under a name that the run would give.
@@ -125,6 +143,21 @@ fn space(refusals: &mut Vec<String>, facts: &Facts) {
     let needed = facts.databases.saturating_mul(11) / 5 + facts.wal;
     if let Some(free) = facts.free_volumes.filter(|free| *free < needed) {
         refusals.push(format!("the disk of Docker's volumes has {} free, but {} is needed", Size(free), Size(needed)));
+    }
+    for space in &facts.volume_space {
+        // A disk that a copy fills up stops whatever else writes there.
+        let margin = space.needed / 20 + RESERVE;
+        let databases = if space.has_databases { needed } else { 0 };
+        if space.needed > 0 && space.free < space.needed + margin + databases {
+            refusals.push(format!(
+                "the disk of volume {} has {} free, but {} is needed for a copy; free space, or set `rollback = false` in \
+                 [volumes.{}]",
+                space.volumes.join(", "),
+                Size(space.free),
+                Size(space.needed + margin + databases),
+                space.volumes.first().map_or("", String::as_str)
+            ));
+        }
     }
     if facts.free_state < facts.databases {
         let (free, needed) = (Size(facts.free_state), Size(facts.databases));

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Left, Step, Tier};
+use super::{Left, Step, SwitchedVolume, Tier, VolumeCopies, VolumeRollback};
 use crate::{readiness::Band, verdict::Verdict};
 use stagegate_performance_decide::Cost;
 
@@ -29,6 +29,8 @@ pub enum StepReport {
     Freeze(Freeze),
     /// The frozen data is copied.
     Clone(Copies),
+    /// The volumes are copied.
+    CopyVolumes(VolumeCopies),
     /// The migrations were applied.
     Migrate(Migrations),
     /// The release is started.
@@ -59,6 +61,7 @@ impl StepReport {
             StepReport::Rehearse(_) => Step::Rehearse,
             StepReport::Freeze(_) => Step::Freeze,
             StepReport::Clone(_) => Step::Clone,
+            StepReport::CopyVolumes(_) => Step::CopyVolumes,
             StepReport::Migrate(_) => Step::Migrate,
             StepReport::Deploy(_) => Step::Deploy,
             StepReport::Verify(_) => Step::Verify,
@@ -98,6 +101,8 @@ pub enum UndoReport {
     Freeze,
     /// Copies that were not needed are dropped.
     Clone(KeptCopies),
+    /// The volumes have their earlier content again, or copies that were not needed are removed.
+    CopyVolumes(VolumeRollback),
     /// The data from before the migrations is in place.
     Migrate(DataRollback),
     /// Files and variables are restored.
@@ -118,6 +123,7 @@ impl UndoReport {
             UndoReport::Rehearse => Step::Rehearse,
             UndoReport::Freeze => Step::Freeze,
             UndoReport::Clone(_) => Step::Clone,
+            UndoReport::CopyVolumes(_) => Step::CopyVolumes,
             UndoReport::Migrate(_) => Step::Migrate,
             UndoReport::Deploy(_) => Step::Deploy,
             UndoReport::Verify => Step::Verify,
@@ -129,6 +135,7 @@ impl UndoReport {
     pub fn left(&self) -> &[Left] {
         match self {
             UndoReport::Clone(copies) => &copies.left,
+            UndoReport::CopyVolumes(rollback) => &rollback.left,
             _ => &[],
         }
     }
@@ -325,10 +332,13 @@ pub struct Copies {
 }
 
 /// How the migrations went.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Migrations {
     /// How long they took, in seconds.
     pub seconds: f64,
+    /// In a rollback: the volumes that have their earlier content again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volumes: Option<VolumeRollback>,
 }
 
 /// How the release was started.
@@ -362,6 +372,9 @@ pub struct RollbackChecks {
     /// A line a table whose rows differ in the failed database, which is kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept_rows: Vec<String>,
+    /// The volumes that were compared with their copies before the previous release was started.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<SwitchedVolume>,
 }
 
 /// What was removed.

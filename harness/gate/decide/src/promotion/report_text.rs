@@ -1,8 +1,9 @@
 //! What a step left, as the operator reads it in one line.
 
 use super::{
-    Backup, Checks, Compatibility, CrossVersionReport, DataRollback, Deployment, Freeze, Health, Impact, Ports,
-    Rehearsal, RollbackChecks, StartReport, StepReport, Tier, UndoReport, Validation,
+    Backup, Checks, Compatibility, CrossVersionReport, DataRollback, Deployment, Freeze, Health, Impact, Migrations,
+    Ports, Rehearsal, RollbackChecks, StartReport, StepReport, SwitchedVolume, Tier, UndoReport, Validation,
+    VolumeRollback,
 };
 use stagegate_base::{text::counted, units::Size};
 
@@ -20,7 +21,8 @@ impl StepReport {
                 let what = if copies.tier == Tier::Restore { "dumped" } else { "copied" };
                 format!("{what} in {:.1} s", copies.seconds)
             }
-            StepReport::Migrate(migrations) => format!("migrations {:.1} s", migrations.seconds),
+            StepReport::CopyVolumes(copies) => copies.text(),
+            StepReport::Migrate(migrations) => migrations.text(),
             StepReport::Deploy(deployment) => deployment.text(),
             StepReport::Verify(checks) => checks.summary.clone(),
             StepReport::VerifyRollback(rollback) => rollback.text(),
@@ -42,6 +44,7 @@ impl UndoReport {
     pub fn text(&self) -> String {
         match self {
             UndoReport::Migrate(rollback) => rollback.text(),
+            UndoReport::CopyVolumes(rollback) => rollback.text(),
             UndoReport::Deploy(configuration) => {
                 let files: Vec<String> =
                     configuration.env_files.iter().map(|path| path.display().to_string()).collect();
@@ -66,13 +69,25 @@ impl Validation {
     }
 }
 
+impl Migrations {
+    fn text(&self) -> String {
+        let volumes = self.volumes.as_ref().map(VolumeRollback::text).filter(|text| !text.is_empty());
+        let volumes = volumes.map(|text| format!("; volumes {text}")).unwrap_or_default();
+        format!("migrations {:.1} s{volumes}", self.seconds)
+    }
+}
+
 impl RollbackChecks {
     fn text(&self) -> String {
-        let Checks { summary, .. } = &self.checks;
-        match &self.kept_rows[..] {
-            [] => summary.clone(),
-            rows => format!("{summary}, rows of the failed release are kept in {}", rows.join(", ")),
+        let mut text = self.checks.summary.clone();
+        if !self.kept_rows.is_empty() {
+            text += &format!(", rows of the failed release are kept in {}", self.kept_rows.join(", "));
         }
+        if !self.volumes.is_empty() {
+            let volumes: Vec<String> = self.volumes.iter().map(SwitchedVolume::compared).collect();
+            text += &format!(", volumes {}", volumes.join(", "));
+        }
+        text
     }
 }
 
@@ -176,7 +191,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::promotion::{ConfigurationRollback, Migrations, Pruned, ReadinessReport, SwitchedDatabase};
+    use crate::promotion::{ConfigurationRollback, Pruned, ReadinessReport, SwitchedDatabase};
 
     fn impact(database: &str, summary: &str) -> Impact {
         Impact { database: database.into(), summary: summary.into(), longest_stall_ms: Some(0) }
@@ -217,7 +232,7 @@ mod tests {
     #[case::start(StepReport::Rehearse(Rehearsal {
             tier: Tier::Swap, migration_seconds: 0.0, impacts: vec![], cross_versions: None, start: Some(StartReport::Changed),
         }), "migrations 0.0 s; the candidate's start changes data; rollback: instant database swap")]
-    #[case::migrated(StepReport::Migrate(Migrations { seconds: 2.64 }), "migrations 2.6 s")]
+    #[case::migrated(StepReport::Migrate(Migrations { seconds: 2.64, volumes: None }), "migrations 2.6 s")]
     #[case::pruned(StepReport::Prune(Pruned { rollback_points: vec!["x".into()], left: Vec::new() }),
         "1 old rollback point removed")]
     #[case::nothing(StepReport::OpenPorts, "")]

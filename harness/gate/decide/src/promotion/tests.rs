@@ -10,6 +10,8 @@ use stagegate_base::{
     units::{Size, Span},
 };
 
+use reports::{report, undo_report};
+
 pub(super) fn plan(kind: Kind) -> Plan {
     let seconds = |n| Span(std::time::Duration::from_secs(n));
     Plan {
@@ -36,6 +38,7 @@ pub(super) fn plan(kind: Kind) -> Plan {
             size: Size(1 << 20),
             notes: vec![],
         }],
+        volumes: vec![volumes::volume()],
         freeze: vec!["web".into(), "api".into()],
         public: vec!["web".into()],
         reachable: Vec::new(),
@@ -57,44 +60,6 @@ pub(super) fn plan(kind: Kind) -> Plan {
         file: None,
         cross_versions: stagegate_base::config::CrossVersions::Tell,
         longest_stall: None,
-    }
-}
-
-/// Returns a report as small as a step's report can be.
-fn report(step: Step, tier: Tier) -> StepReport {
-    let rehearsal = Rehearsal { tier, migration_seconds: 1.0, impacts: vec![], cross_versions: None, start: None };
-    let backup = Backup { rows: 1, bytes: 1, tag: "rollback-1".into() };
-    match step {
-        Step::Preflight => StepReport::Preflight,
-        Step::Validate => StepReport::Validate(Validation::default()),
-        Step::Prepare => StepReport::Prepare(Preparation::default()),
-        Step::BackUp => StepReport::BackUp(backup),
-        Step::Rehearse => StepReport::Rehearse(rehearsal),
-        Step::Freeze => StepReport::Freeze(Freeze::default()),
-        Step::Clone => StepReport::Clone(Copies { tier, seconds: 1.0 }),
-        Step::Migrate => StepReport::Migrate(Migrations { seconds: 1.0 }),
-        Step::Deploy => StepReport::Deploy(Deployment { ports: Ports::Closed, reachable: Vec::new(), watchdog: None }),
-        Step::Verify => StepReport::Verify(Checks::default()),
-        Step::OpenPorts => StepReport::OpenPorts,
-        Step::StartPrevious => StepReport::StartPrevious,
-        Step::VerifyRollback => StepReport::VerifyRollback(RollbackChecks::default()),
-        Step::Notify => StepReport::Notify,
-        Step::Prune => StepReport::Prune(Pruned::default()),
-    }
-}
-
-fn undo_report(step: Step) -> UndoReport {
-    match step {
-        Step::Validate => UndoReport::Validate,
-        Step::Prepare => UndoReport::Prepare,
-        Step::BackUp => UndoReport::BackUp,
-        Step::Rehearse => UndoReport::Rehearse,
-        Step::Freeze => UndoReport::Freeze,
-        Step::Clone => UndoReport::Clone(KeptCopies::default()),
-        Step::Migrate => UndoReport::Migrate(DataRollback { databases: vec![], switch_seconds: 1.0 }),
-        Step::Deploy => UndoReport::Deploy(ConfigurationRollback::default()),
-        Step::Verify => UndoReport::Verify,
-        _ => UndoReport::Preflight,
     }
 }
 
@@ -188,6 +153,7 @@ fn a_good_release_is_promoted_in_order() {
 #[test]
 fn a_release_that_changes_no_data_neither_freezes_nor_migrates() {
     let mut world = World::new(Kind::Promote, Tier::Code);
+    world.plan.volumes.clear();
     assert_eq!(world.run(), (End::Promoted, Exit::Passed));
     assert!(!world.has_begun(Step::Freeze) && !world.has_begun(Step::Migrate));
 }
@@ -200,6 +166,7 @@ fn a_release_that_changes_no_data_neither_freezes_nor_migrates() {
 #[case(Step::Rehearse, End::Blocked, Exit::Held)]
 #[case(Step::Freeze, End::RolledBack, Exit::RolledBack)]
 #[case(Step::Clone, End::RolledBack, Exit::RolledBack)]
+#[case(Step::CopyVolumes, End::RolledBack, Exit::RolledBack)]
 #[case(Step::Migrate, End::RolledBack, Exit::RolledBack)]
 #[case(Step::Deploy, End::RolledBack, Exit::RolledBack)]
 #[case(Step::Verify, End::RolledBack, Exit::RolledBack)]
@@ -446,7 +413,7 @@ fn stuck(fails: &[(Step, usize)], undo_fails: &[(Step, usize)], tier: Tier) -> S
 #[case::data_restored(&[(Step::Verify, 1)], &[(Step::Freeze, 3)], Tier::Swap,
     &["allow_connections", "old/model.json"], &["rename", "shop__pre"])]
 #[case::no_data_touched(&[(Step::Verify, 1)], &[(Step::Deploy, 3)], Tier::Code,
-    &["gate resume", "old/model.json"], &["shop__pre", "allow_connections"])]
+    &["gate resume", "old/model.json", "_data.pre.20260102-030405-ab12'"], &["shop__pre", "allow_connections"])]
 #[case::after_the_point_of_no_return(&[(Step::OpenPorts, 3)], &[], Tier::Swap,
     &["v2 stays", "new/model.json", "gate unlock"], &["old/model.json", "rename", "allow_connections"])]
 fn a_stuck_run_names_the_commands_of_its_side_and_only_what_exists(
@@ -474,6 +441,8 @@ fn an_inconclusive_end_is_not_called_blocked() {
 
 mod format1;
 mod properties;
+mod reports;
+mod volumes;
 
 #[test]
 fn the_plan_names_what_stays_reachable_while_traffic_is_off() {

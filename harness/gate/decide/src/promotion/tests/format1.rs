@@ -153,6 +153,7 @@ fn line(entry: Value) -> Entry {
     StepReport::VerifyRollback(RollbackChecks {
         checks: Checks { summary: "1/1 required check passed".into(), warnings: vec![] },
         kept_rows: vec!["a: b 1 -> 2".into()],
+        volumes: vec![],
     }))]
 #[case::prune(json!({ "entry": "done", "step": "prune", "data": { "rollback_points_removed": ["r1"],
         "left": [{ "database": "x", "why": "y", "command": "drop database \"x\"" }] } }),

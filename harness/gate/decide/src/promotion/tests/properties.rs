@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::readiness::Band;
+use stagegate_data_decide::volume::CopyWay;
 use stagegate_performance_decide::Cost;
 
 fn texts() -> impl Strategy<Value = Vec<String>> {
@@ -56,6 +57,21 @@ fn preparation() -> impl Strategy<Value = Preparation> {
         .prop_map(|(services, performance)| Preparation { services, performance })
 }
 
+fn volume_copies() -> impl Strategy<Value = VolumeCopies> {
+    let way = prop::sample::select(vec![CopyWay::Reflink, CopyWay::Plain]);
+    let one = ("[a-z]{1,6}", any::<u64>(), any::<u64>(), way, seconds())
+        .prop_map(|(id, bytes, entries, way, seconds)| CopiedVolume { id, bytes, entries, way, seconds });
+    (prop::collection::vec(one, 0..3), seconds()).prop_map(|(volumes, seconds)| VolumeCopies { volumes, seconds })
+}
+
+fn volume_rollback() -> impl Strategy<Value = VolumeRollback> {
+    let one = ("[a-z]{1,6}", prop::option::of("/\\PC{0,12}"), any::<u64>())
+        .prop_map(|(id, kept, entries)| SwitchedVolume { id, kept_as: kept.map(PathBuf::from), entries });
+    let left = ("\\PC{0,12}", "\\PC{0,12}").prop_map(|(name, why)| Left { name, why });
+    let lists = (prop::collection::vec(one, 0..3), prop::collection::vec(left, 0..2));
+    (lists, seconds()).prop_map(|((volumes, left), switch_seconds)| VolumeRollback { volumes, switch_seconds, left })
+}
+
 fn compatibility() -> impl Strategy<Value = Compatibility> {
     let health = prop::sample::select(vec![Health::Healthy, Health::Unhealthy, Health::Unknown]);
     (health, texts()).prop_map(|(health, reasons)| Compatibility { health, reasons })
@@ -106,12 +122,15 @@ fn step_report() -> impl Strategy<Value = StepReport> {
         (texts(), prop::option::of("\\PC{0,12}"))
             .prop_map(|(stopped, watchdog)| StepReport::Freeze(Freeze { stopped, watchdog })),
         (tier(), seconds()).prop_map(|(tier, seconds)| StepReport::Clone(Copies { tier, seconds })),
-        seconds().prop_map(|seconds| StepReport::Migrate(Migrations { seconds })),
+        (seconds(), prop::option::of(volume_rollback()))
+            .prop_map(|(seconds, volumes)| StepReport::Migrate(Migrations { seconds, volumes })),
+        volume_copies().prop_map(StepReport::CopyVolumes),
         (prop::sample::select(vec![Ports::Closed, Ports::Open]), texts(), prop::option::of("\\PC{0,12}"))
             .prop_map(|(ports, reachable, watchdog)| StepReport::Deploy(Deployment { ports, reachable, watchdog })),
         checks().prop_map(StepReport::Verify),
         (checks(), texts())
-            .prop_map(|(checks, kept_rows)| StepReport::VerifyRollback(RollbackChecks { checks, kept_rows })),
+            .prop_map(|(checks, kept_rows)| RollbackChecks { checks, kept_rows, volumes: Vec::new() })
+            .prop_map(StepReport::VerifyRollback),
         (texts(), left()).prop_map(|(rollback_points, left)| StepReport::Prune(Pruned { rollback_points, left })),
     ]
 }
@@ -132,6 +151,7 @@ fn undo_report() -> impl Strategy<Value = UndoReport> {
         left().prop_map(|left| UndoReport::Clone(KeptCopies { left })),
         (prop::collection::vec(switched, 0..3), seconds())
             .prop_map(|(databases, switch_seconds)| UndoReport::Migrate(DataRollback { databases, switch_seconds })),
+        volume_rollback().prop_map(UndoReport::CopyVolumes),
         texts().prop_map(|files| {
             let env_files = files.into_iter().map(PathBuf::from).collect();
             UndoReport::Deploy(ConfigurationRollback { env_files })

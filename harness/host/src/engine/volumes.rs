@@ -1,0 +1,81 @@
+//! Volumes as facts: where they lie, and which running containers mount them.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+};
+
+use bollard::{models::MountPoint, query_parameters::ListContainersOptionsBuilder};
+
+use super::{Engine, EngineError, PROJECT_LABEL, SERVICE_LABEL, is_missing, refused};
+
+/// A volume as the Engine describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VolumeFacts {
+    /// `local`, or the name of a plugin.
+    pub driver: String,
+    /// Its folder on the Engine's host.
+    pub mountpoint: PathBuf,
+    /// Options of the driver, such as `type`, `o` and `device`.
+    pub options: BTreeMap<String, String>,
+}
+
+/// A mount of a container that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningMount {
+    /// The container's name.
+    pub container: String,
+    /// Its compose project; empty without one.
+    pub project: String,
+    /// Its compose service; empty without one.
+    pub service: String,
+    /// The volume's name; empty where it is a folder of the host.
+    pub volume: String,
+    /// The folder of the host.
+    pub source: PathBuf,
+    /// Whether the container can write there.
+    pub writes: bool,
+}
+
+impl Engine {
+    /// Returns a volume, `None` where it does not exist.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer.
+    pub async fn volume(&self, name: &str) -> Result<Option<VolumeFacts>, EngineError> {
+        match self.docker.inspect_volume(name).await {
+            Ok(volume) => Ok(Some(VolumeFacts {
+                driver: volume.driver,
+                mountpoint: volume.mountpoint.into(),
+                options: volume.options.into_iter().collect(),
+            })),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(source) => Err(refused("inspect a volume")(source)),
+        }
+    }
+
+    /// Returns the mounts of all containers that run, paused ones included.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer.
+    pub async fn running_mounts(&self) -> Result<Vec<RunningMount>, EngineError> {
+        let filters = HashMap::from([("status", vec!["running", "paused", "restarting"])]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let listed = self.docker.list_containers(Some(options)).await.map_err(refused("list containers"))?;
+        let mut mounts = Vec::new();
+        for container in listed {
+            let label = |key: &str| container.labels.as_ref().and_then(|all| all.get(key)).cloned().unwrap_or_default();
+            let name = container.names.iter().flatten().next().cloned().unwrap_or_default();
+            let one = |mount: MountPoint| RunningMount {
+                container: name.trim_start_matches('/').to_owned(),
+                project: label(PROJECT_LABEL),
+                service: label(SERVICE_LABEL),
+                volume: mount.name.unwrap_or_default(),
+                source: mount.source.unwrap_or_default().into(),
+                writes: mount.rw.unwrap_or(true),
+            };
+            mounts.extend(container.mounts.clone().into_iter().flatten().map(one));
+        }
+        Ok(mounts)
+    }
+}
