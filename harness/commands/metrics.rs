@@ -15,8 +15,18 @@ use crate::{
 const FILE_NAME: &str = "stagegate.prom";
 
 pub(super) async fn run(config: &Config, args: &cli::Metrics) -> Result<Exit, Failure> {
+    let text = written(config, args.env.as_ref(), args.days).await?;
+    match &args.textfile {
+        None => give_document(&text),
+        Some(dir) => replace(&dir.join(FILE_NAME), &text)?,
+    }
+    Ok(Exit::Passed)
+}
+
+/// Returns the metrics of the environments that were asked for.
+pub(super) async fn written(config: &Config, env: Option<&String>, days: u32) -> Result<String, Failure> {
     let mut measured = Vec::new();
-    for reading in readings::read(config, args.env.as_ref(), args.days).await? {
+    for reading in readings::read(config, env, days).await? {
         reading.unread.iter().for_each(|line| say(&format!("not counted: {line}")));
         let environment = config.environment(&reading.environment)?;
         let backups = readings::backups(config, environment);
@@ -28,12 +38,7 @@ pub(super) async fn run(config: &Config, args: &cli::Metrics) -> Result<Exit, Fa
             backups_ok: backups.map(|backups| backups.problems.is_empty()),
         });
     }
-    let text = text(&measured);
-    match &args.textfile {
-        None => give_document(&text),
-        Some(dir) => replace(&dir.join(FILE_NAME), &text)?,
-    }
-    Ok(Exit::Passed)
+    Ok(text(&measured))
 }
 
 /// Writes a file that is read at any moment: it is whole at each, and readable by the exporter's user.

@@ -7,6 +7,7 @@ mod bench;
 mod compare;
 mod contract;
 mod criterion;
+mod dashboard;
 mod differences;
 mod drift;
 mod environment;
@@ -96,6 +97,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         | Command::Resume(_)
         | Command::Recover(_)
         | Command::Report(_)
+        | Command::Dashboard(_)
         | Command::Metrics(_)
         | Command::Criterion(_) => {}
         // These look on, whatever became of it; the history can be read even where Docker is down.
@@ -143,6 +145,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::History(args) => history::show(&config, args),
         Command::Recover(args) => recover::run(&config, args).await,
         Command::Report(args) => report::run(&config, &args).await,
+        Command::Dashboard(args) => dashboard::run(&config, args).await,
         Command::Metrics(args) => metrics::run(&config, &args).await,
         Command::Resume(args) => history::resume(&config, args).await,
         Command::Unlock(args) => history::unlock(&config, args),

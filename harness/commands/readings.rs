@@ -42,15 +42,42 @@ impl Reading {
 
 /// Reads the runs of the environments that were asked for, and counts their figures over `days`.
 pub(super) async fn read(config: &Config, env: Option<&String>, days: u32) -> Result<Vec<Reading>, Failure> {
-    let chosen = super::runs::chosen(config, env)?;
-    // What lasts for one run of the checks has no history.
-    let lasting = chosen.into_iter().filter(|one| env.is_some() || one.name != EPHEMERAL);
-    let mut readings: Vec<Reading> = lasting.map(|environment| journals(config, environment)).collect();
+    let mut readings = match env {
+        Some(_) => {
+            super::runs::chosen(config, env)?.into_iter().map(|environment| journals(config, environment)).collect()
+        }
+        None => journals_of(config),
+    };
     let commits = commit_times(config, &readings).await;
     for reading in &mut readings {
         reading.figures = figures(&reading.facts(), &commits, days, now());
     }
     Ok(readings)
+}
+
+/// Reads the runs of all environments. What lasts for one run of the checks has no history.
+pub(super) fn journals_of(config: &Config) -> Vec<Reading> {
+    let lasting = config.environments.values().filter(|one| one.name != EPHEMERAL);
+    lasting.map(|environment| journals(config, environment)).collect()
+}
+
+/// Returns a number that is another one after each line of the newest journals, each change of who works, each deployment
+/// and each run of the checks.
+pub(super) fn version(config: &Config) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    for environment in config.environments.values() {
+        let state = StateDir::of(config, &environment.project);
+        let runs = journal::runs(&state.runs());
+        runs.len().hash(&mut hasher);
+        let newest = runs.last().map(|dir| dir.join(journal::FILE_NAME));
+        let others = ["lock-owner.json", "deployed", "tests"].map(|name| state.root().join(name));
+        for path in newest.into_iter().chain(others) {
+            let found = path.metadata().ok().map(|found| (found.len(), found.modified().ok()));
+            found.hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 /// Returns now in seconds since 1970.

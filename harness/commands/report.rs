@@ -54,6 +54,25 @@ pub(super) async fn run(config: &Config, args: &cli::Pages) -> Result<Exit, Fail
     Ok(Exit::Passed)
 }
 
+/// Returns the page at a path as `gate report` would write it; `None` where it would write none.
+pub(super) async fn page_at(config: &Config, path: &str, days: u32) -> Result<Option<String>, Failure> {
+    if let Some(file) = path.strip_prefix("runs/") {
+        let is_it = |read: &&Read| pages::file_name(&read.facts.run).is_some_and(|name| name == file);
+        let readings = readings::journals_of(config);
+        let found = readings.iter().flat_map(|reading| &reading.runs).find(is_it);
+        return Ok(found.map(|read| pages::run(&read.facts, &page(read))));
+    }
+    if path == "index.html" {
+        let readings = readings::read(config, None, days).await?;
+        let shown = readings.iter().map(|reading| shown(config, reading)).collect::<Result<Vec<_>, _>>()?;
+        return Ok(Some(pages::index(&config.name, &shown, readings::now())));
+    }
+    let named = path.strip_prefix("checks-").and_then(|rest| rest.strip_suffix(".html"));
+    let environment = named.and_then(|name| config.environments.get(name));
+    let records = environment.and_then(|one| Some((one, readings::last_records(config, one)?)));
+    Ok(records.map(|(environment, (began, records))| pages::checks(&environment.name, &began, &records)))
+}
+
 fn shown(config: &Config, reading: &Reading) -> Result<Shown, Failure> {
     let environment = config.environment(&reading.environment)?;
     let suites = readings::last_records(config, environment).map(|(began, records)| {

@@ -38,7 +38,7 @@ pub use compare::Compare;
 pub use contract::{Contract, ContractDiff};
 pub use examine::{FailOn, Lint, Test};
 pub use init::Init;
-pub use look::{History, Logs, Metrics, OneEnvironment, Pages, ShowConfig, Status, Unlock};
+pub use look::{Dashboard, History, Logs, Metrics, OneEnvironment, Pages, ShowConfig, Status, Unlock};
 pub use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
 pub use output::Output;
 pub use recover::{Recover, WatchRun};
@@ -197,6 +197,12 @@ Examples:
   gate report --out report
   gate report --out /var/www/status --public --env production")]
     Report(Pages),
+    /// Serve the pages of `gate report`, renewed as journals grow; reads files only
+    #[command(after_help = "\
+Examples:
+  gate dashboard
+  gate dashboard --listen 10.0.0.5:7979 --token-file /etc/stagegate/token --host status.example.com")]
+    Dashboard(Dashboard),
     /// Print the history as Prometheus metrics
     #[command(after_help = "\
 Examples:

@@ -79,6 +79,22 @@ pub struct Pages {
 }
 
 #[derive(Debug, Args)]
+pub struct Dashboard {
+    /// Address and port to listen at; one that other machines reach needs --token-file
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7979")]
+    pub listen: std::net::SocketAddr,
+    /// File with the token that readers give as the password
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Name by which readers ask for the dashboard, such as that of a proxy in front of it; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
+    /// Days that the delivery figures are counted over
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub days: u32,
+}
+
+#[derive(Debug, Args)]
 pub struct Metrics {
     /// Environment [default: all]
     #[arg(long, value_name = "NAME")]

@@ -31,7 +31,16 @@ async fn what_outlived_its_run_is_found_by_its_mark_and_ended() {
     let runner = Runner::default().with_mark(&mark);
     let command = sh("setsid sleep 60 > /dev/null 2>&1 & echo $!");
     let pid = runner.run_ok(&command, SOON).await.unwrap();
-    assert!(Path::new("/proc").join(pid.trim()).exists());
+    let process = Path::new("/proc").join(pid.trim());
+    assert!(process.exists());
+    // Its variables cannot be read while it becomes another program.
+    let is_asleep = || std::fs::read(process.join("cmdline")).is_ok_and(|line| line.starts_with(b"sleep"));
+    let wait = async {
+        while !is_asleep() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(SOON, wait).await.unwrap();
     assert!(end_marked(|found| found == mark) >= 1);
 }
 
