@@ -64,6 +64,11 @@ struct Product {
 
 impl Product {
     fn new(name: &str) -> Self {
+        Self::with(name, "")
+    }
+
+    /// Makes the product with `more` at the end of its configuration, in [gate].
+    fn with(name: &str, more: &str) -> Self {
         let name = format!("proof-{name}-{}", std::process::id());
         let root = std::env::temp_dir().join(&name);
         let _ = fs::remove_dir_all(&root);
@@ -78,7 +83,8 @@ impl Product {
         let environment =
             |name: &str| format!("[environments.{name}]\nworkdir = \"../{name}\"\nenv_file = \"../{name}.env\"\n");
         let project = format!("[project]\nname = \"{}\"\nstate_dir = \"../state\"\n", product.name);
-        let config = [project, environment("staging"), environment("production"), CONFIG.to_owned()].concat();
+        let config =
+            [project, environment("staging"), environment("production"), CONFIG.to_owned(), more.to_owned()].concat();
         fs::write(repository.join("stagegate.toml"), config).unwrap();
         for (environment, more) in [("staging", ""), ("production", "LATE=1\n")] {
             let text = format!("WEB_PORT={}\n{more}", free_port());
@@ -234,7 +240,8 @@ fn volumes_go_back_with_a_failing_release_and_by_hand_and_stay_with_a_good_one()
 
 #[test]
 fn a_promotion_that_is_killed_while_volumes_are_copied_or_exchanged_ends_all_old() {
-    let product = Product::new("volumes-killed");
+    // Its watchdog would finish the run before the command that is tried does.
+    let product = Product::with("volumes-killed", "watchdog = false\n");
     product.inside("web", "head -c 300M /dev/urandom > /uploads/big");
     let before = product.content();
     let failed = product.promote("bad");

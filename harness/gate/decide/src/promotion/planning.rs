@@ -2,7 +2,7 @@
 //!
 //! No clock, no I/O: what a plan holds is in [`PlanFacts`], and the same facts make the same plan.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
     Environments, Kind, Plan, PlanDatabase, SchemaFit, ServiceChange, SourceService, rollback_tag, source_services,
@@ -115,12 +115,20 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
     }
 }
 
-/// Returns how long the watchdog waits: no less than the steps between the cut-over and the point of no return may take.
+/// What stopping services, starting the release and deciding may take beside the limits that the configuration has: a service
+/// gets up to 110 s to stop.
+const CUT_OVER: Duration = Duration::from_secs(180);
+
+/// Returns how long the watchdog waits: more than the steps between the cut-over and the point of no return may take, since a
+/// release that fails at the end of `verify_within` is the gate's to roll back.
 fn watchdog(facts: &PlanFacts<'_>) -> Option<Span> {
     let gate = &facts.config.gate;
-    let databases = u32::try_from(facts.databases.len()).unwrap_or(u32::MAX);
-    let of_data = gate.migrate_within.0.saturating_add(gate.backup_within.0).saturating_mul(databases);
-    let all = gate.verify_within.0.saturating_add(of_data);
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let of_data =
+        gate.migrate_within.0.saturating_add(gate.backup_within.0).saturating_mul(count(facts.databases.len()));
+    let volumes = facts.config.volumes.values().filter(|volume| volume.rollback).count();
+    let of_volumes = gate.backup_within.0.saturating_mul(count(volumes));
+    let all = CUT_OVER.saturating_add(gate.verify_within.0).saturating_add(of_data).saturating_add(of_volumes);
     gate.watchdog.then(|| gate.commit_within.unwrap_or(Span(all)))
 }
 
@@ -325,5 +333,14 @@ mod tests {
         let unknown = unknown_freeze(&config("[gate]\nfreeze = [\"web\", \"wrker\"]\n"), &Model::parse(MODEL).unwrap());
         assert!(unknown.unwrap().starts_with("`freeze` of [gate] names wrker, which the target does not have"));
         assert_eq!(unknown_freeze(&config(""), &Model::parse(MODEL).unwrap()), None);
+    }
+
+    #[test]
+    fn the_watchdog_waits_longer_than_a_failing_release_may_take() {
+        let within = |more: &str| plan_with(&config(more), Kind::Promote, None);
+        let (plain, with) = (within(""), within("[volumes.files]\nvolume = \"files\"\n"));
+        assert!(plain.watchdog.unwrap().0 >= plain.verify_within.0 + CUT_OVER, "{:?}", plain.watchdog);
+        assert_eq!(with.watchdog.unwrap().0 - plain.watchdog.unwrap().0, plain.backup_within.0);
+        assert_eq!(within("[gate]\ncommit_within = \"20s\"\n").watchdog.unwrap().0, Duration::from_secs(20));
     }
 }
