@@ -9,6 +9,7 @@ mod contract;
 mod criterion;
 mod dashboard;
 mod differences;
+mod doctor;
 mod drift;
 mod environment;
 mod history;
@@ -73,6 +74,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     }
     if let Command::Init(args) = cli.command {
         return init::run(cli.config.as_deref(), args).await;
+    }
+    if let Command::Doctor(args) = cli.command {
+        return doctor::run(cli.config.as_deref(), args).await;
     }
     if let Command::Lint(args) = cli.command {
         return lint::run(cli.config.as_deref(), args).await;
@@ -160,6 +164,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         | Command::Completions { .. }
         | Command::Approve(_)
         | Command::Init(_)
+        | Command::Doctor(_)
         | Command::VolumeWorker(_)
         | Command::Lint(_)
         | Command::Migrations(_)

@@ -10,7 +10,7 @@ use crate::{
 
 /// What the build script found out; an empty text is not known.
 const COMMIT: &str = env!("STAGEGATE_BUILD_COMMIT");
-const DATE: &str = env!("STAGEGATE_BUILD_DATE");
+pub(super) const DATE: &str = env!("STAGEGATE_BUILD_DATE");
 const TARGET: &str = env!("STAGEGATE_BUILD_TARGET");
 
 pub(super) fn run(args: &cli::Version) -> Result<Exit, Failure> {

@@ -38,7 +38,7 @@ pub use compare::Compare;
 pub use contract::{Contract, ContractDiff};
 pub use examine::{FailOn, Lint, Test};
 pub use init::Init;
-pub use look::{Dashboard, History, Logs, Metrics, OneEnvironment, Pages, ShowConfig, Status, Unlock};
+pub use look::{Dashboard, Doctor, History, Logs, Metrics, OneEnvironment, Pages, ShowConfig, Status, Unlock};
 pub use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
 pub use output::Output;
 pub use recover::{Recover, WatchRun};
@@ -81,6 +81,14 @@ Examples:
   gate init
   gate init --print --no-run")]
     Init(Init),
+    /// Examine this machine and the environments: Docker, git, disks, rights, files, variables; each fault with its fix
+    #[command(after_help = "\
+Examples:
+  gate doctor
+  gate doctor --env production --json
+
+Exit codes: 0 nothing fails, 3 something fails until it is fixed")]
+    Doctor(Doctor),
     /// Run the suites of checks against an environment
     #[command(after_help = "\
 Examples:

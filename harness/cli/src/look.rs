@@ -15,6 +15,16 @@ pub struct OneEnvironment {
 }
 
 #[derive(Debug, Args)]
+pub struct Doctor {
+    /// Environment [default: $STAGEGATE_ENV, else all]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct Status {
     /// Environment [default: $STAGEGATE_ENV]
     #[arg(long, value_name = "NAME")]

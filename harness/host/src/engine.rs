@@ -286,6 +286,11 @@ impl Engine {
         let info = self.docker.info().await.map_err(refused("report its version"))?;
         Ok((info.docker_root_dir.unwrap_or_default(), info.server_version.unwrap_or_default()))
     }
+
+    /// Returns what the Engine's clock shows, in seconds since 1970; `None` where it does not respond.
+    pub async fn time(&self) -> Option<i64> {
+        crate::clock::unix_seconds_of(&self.docker.info().await.ok()?.system_time?)
+    }
 }
 
 /// Gives a container that is in the network of another one (`network_mode: service:..`) that one's addresses.

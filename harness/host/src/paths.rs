@@ -114,8 +114,14 @@ fn random() -> io::Result<String> {
 }
 
 fn base(config: &Config) -> PathBuf {
+    state_base(config.state_dir.as_deref())
+}
+
+/// Returns the folder that holds the state of all projects; `configured` is `state_dir` of the configuration.
+#[must_use]
+pub fn state_base(configured: Option<&Path>) -> PathBuf {
     let set = |value: Option<std::ffi::OsString>| value.filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    let own = set(std::env::var_os("STAGEGATE_STATE_DIR")).or_else(|| config.state_dir.clone());
+    let own = set(std::env::var_os("STAGEGATE_STATE_DIR")).or_else(|| configured.map(Path::to_path_buf));
     let is_root = rustix::process::geteuid().is_root();
     own.unwrap_or_else(|| default_base(is_root, set(std::env::var_os("XDG_STATE_HOME")), std::env::home_dir()))
 }

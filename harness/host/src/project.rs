@@ -258,6 +258,16 @@ pub fn override_files(environment: &Environment) -> Vec<PathBuf> {
     names.iter().map(PathBuf::from).collect()
 }
 
+/// Returns the variables that the compose files use and that have no value, so that Compose takes them for empty.
+///
+/// # Errors
+/// [`ProjectError`] with what Compose refused.
+pub async fn unset_variables(runner: &Runner, environment: &str, source: &Source) -> Result<Vec<String>, ProjectError> {
+    let failed = |error| refused(environment, source, error);
+    let output = runner.run_checked(&command::config(source), RESOLVE_WITHIN).await.map_err(failed)?;
+    Ok(unset(&output.stderr).into_iter().map(str::to_owned).collect())
+}
+
 /// Lets Compose resolve files to a model in which the services of active profiles have no profile any more.
 ///
 /// # Errors

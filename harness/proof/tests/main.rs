@@ -12,6 +12,7 @@ mod commands;
 mod confirm;
 mod contract;
 mod crash;
+mod doctor;
 mod drift;
 mod edges;
 mod encrypted;

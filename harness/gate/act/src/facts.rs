@@ -85,10 +85,10 @@ pub enum PlanError {
     },
 }
 
-struct Side {
-    environment: Environment,
-    containers: Vec<Container>,
-    deployed: Option<Snapshot>,
+pub(super) struct Side {
+    pub(super) environment: Environment,
+    pub(super) containers: Vec<Container>,
+    pub(super) deployed: Option<Snapshot>,
 }
 
 /// Makes the plan of a run, and gathers the facts that may refuse it.
@@ -217,7 +217,7 @@ fn schema_fit_of(kind: &Kind, state: &StateDir) -> Result<Option<SchemaFit>, Sto
 
 /// Reports a target that a gate with another state folder deployed: the lock, the open runs and the rollback points of
 /// that one are not seen from here.
-fn of_another_state(target: &Side, state: &StateDir) -> Option<String> {
+pub(super) fn of_another_state(target: &Side, state: &StateDir) -> Option<String> {
     let by_a_gate = |c: &&Container| !c.one_off && c.labels.contains_key(RELEASE_LABEL);
     let container = target.containers.iter().find(by_a_gate).filter(|_| target.deployed.is_none())?;
     let name = &target.environment.name;
@@ -237,7 +237,7 @@ fn has_same_env_files(deployed: &Snapshot) -> bool {
     })
 }
 
-async fn find(config: &Arc<Config>, engine: &Engine, name: &str) -> Result<Side, PlanError> {
+pub(super) async fn find(config: &Arc<Config>, engine: &Engine, name: &str) -> Result<Side, PlanError> {
     let environment = config.environment(name)?.clone();
     let containers = engine.project(&environment.project).await?;
     let deployed = release::deployed(&StateDir::of(config, &environment.project))?;
@@ -260,7 +260,7 @@ async fn adopt(
     Ok(Snapshot::write(&dir, &release, &model, &target.environment.env_files)?)
 }
 
-async fn missing_images(engine: &Engine, model: &Model) -> Result<Vec<String>, EngineError> {
+pub(super) async fn missing_images(engine: &Engine, model: &Model) -> Result<Vec<String>, EngineError> {
     let mut missing = Vec::new();
     for service in model.with_images() {
         let image = model.image(&service);
@@ -271,7 +271,7 @@ async fn missing_images(engine: &Engine, model: &Model) -> Result<Vec<String>, E
     Ok(missing)
 }
 
-async fn worktree_facts(git: &Git, environment: &Environment, facts: &mut Facts) -> Result<(), PlanError> {
+pub(super) async fn worktree_facts(git: &Git, environment: &Environment, facts: &mut Facts) -> Result<(), PlanError> {
     let workdir = &environment.workdir;
     if git.is_own_worktree(workdir).await? {
         facts.target_changes = git.changes(workdir).await?;
@@ -281,7 +281,7 @@ async fn worktree_facts(git: &Git, environment: &Environment, facts: &mut Facts)
     Ok(())
 }
 
-async fn databases(
+pub(super) async fn databases(
     config: &Config,
     target: &Side,
     model: &Model,

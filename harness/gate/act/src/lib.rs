@@ -8,6 +8,7 @@ mod contracts;
 mod cross_version;
 mod data;
 mod deploy;
+pub mod doctor;
 mod facts;
 mod failpoint;
 mod finish;

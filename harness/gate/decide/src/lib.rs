@@ -3,6 +3,7 @@
 //! Pure: `promotion::next` is a function of a plan and the lines so far.
 
 pub mod compare;
+pub mod doctor;
 pub mod history;
 pub mod init;
 pub mod promotion;

@@ -29,6 +29,7 @@ use stagegate_host::{
 pub use database::Database;
 pub use images::images;
 pub use leftover::{NAME, remove, sweep};
+pub use programs::installed as installed_programs;
 
 /// The database in which commands about other databases are given.
 pub(crate) const MAINTENANCE: &str = "postgres";

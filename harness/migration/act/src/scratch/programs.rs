@@ -126,6 +126,13 @@ fn found(major: Option<u32>) -> Result<PathBuf, String> {
     }
 }
 
+/// Returns the newest PostgreSQL whose programs this host has, in words with their folder; `None` where it has none.
+#[must_use]
+pub fn installed() -> Option<String> {
+    let bin = found(None).ok()?;
+    Some(format!("PostgreSQL {} in {}", major_of(&bin)?, bin.display()))
+}
+
 fn candidates() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let of_majors = PLACES.iter().filter_map(|place| fs::read_dir(place).ok()).flatten().flatten();
