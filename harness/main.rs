@@ -5,6 +5,7 @@ mod causes;
 mod commands;
 mod examine;
 mod failure;
+mod notices;
 mod progress;
 mod recovery;
 

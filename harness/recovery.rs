@@ -23,13 +23,14 @@ use tokio::sync::watch;
 use crate::{
     examine::Suites,
     failure::{Failure, say},
-    progress,
+    notices, progress,
 };
 
 /// Makes what runs of the gate work with.
 pub(crate) fn gate(config: &Arc<Config>, engine: &Engine, observe: Observer, interrupt: watch::Receiver<bool>) -> Gate {
     let examine = Arc::new(Suites { config: Arc::clone(config) });
     let measuring = Arc::new(progress::measuring);
+    let observe = notices::observing(config, observe);
     Gate { config: Arc::clone(config), engine: engine.clone(), examine, observe, measuring, interrupt }
 }
 

@@ -18,6 +18,7 @@ mod init;
 mod lint;
 mod metrics;
 mod migrations;
+mod notify;
 mod output;
 mod pictures;
 mod plan_file;
@@ -53,7 +54,7 @@ use crate::{
     Failure,
     cli::{self, Cli, Command},
     failure::say,
-    recovery,
+    notices, recovery,
 };
 
 /// Runs a command. What an earlier run left is finished first, but for commands that only look at files.
@@ -103,6 +104,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         | Command::Report(_)
         | Command::Dashboard(_)
         | Command::Metrics(_)
+        | Command::Notify(_)
         | Command::Criterion(_) => {}
         // These look on, whatever became of it; the history can be read even where Docker is down.
         Command::History(_)
@@ -130,36 +132,70 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
             }
         }
     }
-    match cli.command {
-        Command::Test(args) => test::run(&config, args).await,
-        Command::Bench(args) => bench::run(&config, args).await,
-        Command::Criterion(args) => criterion::run(&config, args).await,
-        Command::Compare(args) => compare::run(&config, args).await,
-        Command::Promote(args) => promote::promote(&config, args).await,
-        Command::Rollback(args) => promote::rollback(&config, args).await,
-        Command::Backup(args) => backup::run(&config, args).await,
-        Command::Restore(args) => restore::run(&config, args).await,
-        Command::Schedule(args) => schedule::run(&config, args).await,
-        Command::Up(args) => environment::up(&config, args).await,
-        Command::Down(args) => environment::down(&config, args).await,
-        Command::Reset(args) => environment::reset(&config, args).await,
-        Command::Purge(args) => purge::run(&config, args).await,
-        Command::Status(args) => status::status(&config, args).await.map(|exit| after_recovery(exit, recovered)),
-        Command::Logs(args) => show::logs(&config, args).await,
-        Command::History(args) => history::show(&config, args),
-        Command::Recover(args) => recover::run(&config, args).await,
-        Command::Report(args) => report::run(&config, &args).await,
-        Command::Dashboard(args) => dashboard::run(&config, args).await,
-        Command::Metrics(args) => metrics::run(&config, &args).await,
-        Command::Resume(args) => history::resume(&config, args).await,
-        Command::Unlock(args) => history::unlock(&config, args),
-        Command::Audit(args) => audit::run(&config, &args),
-        Command::Accept(args) => accept::run(&config, &args),
-        Command::Schema(args) => schema::run(&config, args).await,
-        Command::Sanitize(cli::Sanitize::Suggest(args)) => sanitize::suggest(&config, args).await,
-        Command::Sync(args) => sync::run(&config, args).await,
-        Command::Config(args) => show::config(&config, args),
-        Command::Env => show::environments(&config).await,
+    let sender = Sender::of(&cli.command);
+    let end = conduct(&config, cli.command, recovered).await;
+    match sender {
+        Sender::None => {}
+        Sender::Here => notices::send_here(&config).await,
+        Sender::Aside => notices::dispatch(&config).await,
+    }
+    end
+}
+
+/// Who sends the messages that wait after a command.
+enum Sender {
+    /// Nobody: it looks only, or sends by itself.
+    None,
+    /// The command's own process.
+    Here,
+    /// A process of its own.
+    Aside,
+}
+
+impl Sender {
+    fn of(command: &Command) -> Self {
+        match command {
+            Command::Notify(_) | Command::Criterion(_) | Command::Dashboard(_) | Command::Config(_) | Command::Env => {
+                Sender::None
+            }
+            Command::Schedule(cli::Schedule::Run(_)) | Command::Recover(_) => Sender::Here,
+            _ => Sender::Aside,
+        }
+    }
+}
+
+async fn conduct(config: &Arc<Config>, command: Command, recovered: bool) -> Result<Exit, Failure> {
+    match command {
+        Command::Test(args) => test::run(config, args).await,
+        Command::Bench(args) => bench::run(config, args).await,
+        Command::Criterion(args) => criterion::run(config, args).await,
+        Command::Compare(args) => compare::run(config, args).await,
+        Command::Promote(args) => promote::promote(config, args).await,
+        Command::Rollback(args) => promote::rollback(config, args).await,
+        Command::Backup(args) => backup::run(config, args).await,
+        Command::Restore(args) => restore::run(config, args).await,
+        Command::Schedule(args) => schedule::run(config, args).await,
+        Command::Up(args) => environment::up(config, args).await,
+        Command::Down(args) => environment::down(config, args).await,
+        Command::Reset(args) => environment::reset(config, args).await,
+        Command::Purge(args) => purge::run(config, args).await,
+        Command::Status(args) => status::status(config, args).await.map(|exit| after_recovery(exit, recovered)),
+        Command::Logs(args) => show::logs(config, args).await,
+        Command::History(args) => history::show(config, args),
+        Command::Recover(args) => recover::run(config, args).await,
+        Command::Report(args) => report::run(config, &args).await,
+        Command::Dashboard(args) => dashboard::run(config, args).await,
+        Command::Notify(args) => notify::run(config, args).await,
+        Command::Metrics(args) => metrics::run(config, &args).await,
+        Command::Resume(args) => history::resume(config, args).await,
+        Command::Unlock(args) => history::unlock(config, args),
+        Command::Audit(args) => audit::run(config, &args),
+        Command::Accept(args) => accept::run(config, &args),
+        Command::Schema(args) => schema::run(config, args).await,
+        Command::Sanitize(cli::Sanitize::Suggest(args)) => sanitize::suggest(config, args).await,
+        Command::Sync(args) => sync::run(config, args).await,
+        Command::Config(args) => show::config(config, args),
+        Command::Env => show::environments(config).await,
         Command::Contract(_)
         | Command::Completions { .. }
         | Command::Approve(_)

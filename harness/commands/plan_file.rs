@@ -3,16 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use stagegate_base::{
-    config::{Approval, Config, Environment},
+    config::{Approval, Config, Environment, Event},
     exit::Exit,
 };
 use stagegate_gate_act::plan_file::{self, approval_of, approve, basis, origin};
 use stagegate_gate_decide::promotion::{Kind, Plan, PlanFile, PlanOrigin, Request};
-use stagegate_host::{engine::Engine, release::Snapshot};
+use stagegate_host::{clock, engine::Engine, release::Snapshot};
+use stagegate_watch_decide::notify::Message;
 
 use crate::{
     ask, cli,
     failure::{Failure, give, say},
+    notices,
 };
 
 /// A plan file that a run applies.
@@ -93,6 +95,9 @@ pub(super) async fn write(
     let target = config.environment(&plan.environments.target)?;
     let basis = basis(config, engine, &plan, live).await?;
     let file = plan_file::write(path, plan, basis, target.approval, config.gate.plan_expires)?;
+    if target.approval != Approval::None {
+        notices::put(config, target, &waits(config, &file.plan, path, &file.expires));
+    }
     let path = path.display();
     say(&format!("wrote {path}, valid until {}", file.expires));
     match target.approval {
@@ -101,6 +106,24 @@ pub(super) async fn write(
         Approval::OwnAllowed => say(&format!("next: gate approve {path}")),
     }
     Ok(())
+}
+
+/// Returns the message that a plan waits for its approval.
+fn waits(config: &Config, plan: &Plan, path: &Path, expires: &str) -> Message {
+    let (target, release, previous) = (&plan.environments.target, &plan.release.name, &plan.previous.name);
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let at = clock::now();
+    Message {
+        events: vec![Event::Approval],
+        environment: target.clone(),
+        title: format!(
+            "{}: the plan to promote {release} to {target} waits for approval until {expires}; {previous} is live",
+            config.name
+        ),
+        next: vec![format!("gate approve {}", path.display())],
+        run: Some(plan.run.clone()),
+        ..Message::test(&config.name, format!("{}-approval", plan.run), at)
+    }
 }
 
 /// Approves a plan file; needs no configuration, which belongs to whoever promotes.

@@ -14,6 +14,7 @@ mod examine;
 mod init;
 mod look;
 mod migrations;
+mod notify;
 mod output;
 mod recover;
 mod release;
@@ -40,6 +41,7 @@ pub use examine::{FailOn, Lint, Test};
 pub use init::Init;
 pub use look::{Dashboard, Doctor, History, Logs, Metrics, OneEnvironment, Pages, ShowConfig, Status, Unlock};
 pub use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
+pub use notify::{Notify, PendingNotify, SendNotify, TestNotify};
 pub use output::Output;
 pub use recover::{Recover, WatchRun};
 pub use release::{Approve, Down, Promote, Purge, Reset, Rollback, Up, VolumeWorker};
@@ -217,6 +219,16 @@ Examples:
   gate metrics
   gate metrics --textfile /var/lib/prometheus/node-exporter")]
     Metrics(Metrics),
+    /// Test the receivers of `[[notify]]`; list and send the messages that wait
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  gate notify test releases
+  gate notify pending
+  gate notify send"
+    )]
+    Notify(Notify),
     /// Verify the journals of past runs
     #[command(
         subcommand,

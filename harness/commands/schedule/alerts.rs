@@ -1,20 +1,57 @@
 //! Tells the receivers of notifications when backups go wrong, and when they are well again.
 
 use serde_json::json;
-use stagegate_base::config::{Config, Environment};
-use stagegate_data_decide::backup::alert::{Alerted, Problem, alert};
+use stagegate_base::config::{Config, Environment, Event};
+use stagegate_data_decide::backup::alert::{Alert, Alerted, Problem, alert};
 use stagegate_host::{clock, error::with_causes, files, notify, paths::StateDir, process::Runner};
+use stagegate_watch_decide::notify::Message;
 
-use crate::failure::say;
+use crate::{failure::say, notices};
 
 /// What the receivers heard last.
 const FILE: &str = "alerted.json";
 /// The message itself, which a program reads.
 const MESSAGE: &str = "notification.json";
 
+/// What was written into the outbox last.
+const NOTED: &str = "noted.json";
+
+/// Writes a message into the outbox where an alert is due: from there on it is on its way.
+fn note(config: &Config, environment: &Environment, problems: &[Problem]) {
+    if config.notify.is_empty() {
+        return;
+    }
+    let folder = StateDir::of(config, &environment.project).root().join("schedule");
+    let (file, now) = (folder.join(NOTED), clock::unix_seconds());
+    let last = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+    let Some(alert) = alert(&last, problems, now) else { return };
+    let (name, product) = (&environment.name, &config.name);
+    let title = match alert {
+        Alert::Failing => format!("{product}: backups of {name} FAIL"),
+        Alert::StillFailing => format!("{product}: backups of {name} still FAIL"),
+        Alert::Recovered => format!("{product}: backups of {name} are in order again"),
+    };
+    let message = Message {
+        events: vec![Event::Backup],
+        environment: name.clone(),
+        title: format!("{title}; what runs there was not changed"),
+        reason: problems.first().map(|problem| problem.text.clone()),
+        log: problems.iter().skip(1).map(|problem| problem.text.clone()).collect(),
+        next: vec![format!("gate backup status --env {name}")],
+        ..Message::test(product, format!("backup-{name}-{now}"), clock::now())
+    };
+    let about = problems.iter().map(|problem| problem.about.clone()).collect();
+    let text = serde_json::to_vec(&Alerted { at: now, about }).unwrap_or_default();
+    if notices::put(config, environment, &message) {
+        let written = files::private_dir(&folder).and_then(|()| files::write_whole(&file, &text));
+        let _ = written.map_err(|error| say(&format!("cannot write {}: {error}", file.display())));
+    }
+}
+
 /// Sends an alert where one is due. One that a receiver did not take is sent again at the next tick; that never changes how
 /// the schedule ends.
 pub(super) async fn send(config: &Config, environment: &Environment, problems: &[Problem]) {
+    note(config, environment, problems);
     if !notify::has_receiver(&config.gate) {
         return;
     }

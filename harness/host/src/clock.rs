@@ -42,6 +42,12 @@ pub fn unix_seconds_of(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_second)
 }
 
+/// Returns a date of HTTP, such as `Sun, 06 Nov 1994 08:49:37 GMT`, in seconds since 1970; `None` where it is none.
+#[must_use]
+pub fn unix_seconds_of_http_date(text: &str) -> Option<i64> {
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok().map(Timestamp::as_second)
+}
+
 /// Returns an RFC 3339 text in seconds since 1970 with their fractions; `None` where it is none.
 #[must_use]
 pub fn unix_of(text: &str) -> Option<f64> {

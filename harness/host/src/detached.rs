@@ -29,24 +29,30 @@ pub enum Detached {
 }
 
 /// Starts this very program with `args`, so that it outlives the terminal and this process. `files` is a folder of this run:
-/// its log, and for systemd its environment, are kept there.
+/// its log, and for systemd its environment, are kept there,
+/// as `NAME.log` and `NAME.env`.
 ///
 /// Variables in `without` are not handed on.
 ///
 /// # Errors
 /// The system's, where neither way works.
-pub async fn start(unit: &str, args: &[String], files: &Path, without: &[&str]) -> io::Result<Detached> {
+pub async fn start(
+    unit: &str,
+    args: &[String],
+    (files, name): (&Path, &str),
+    without: &[&str],
+) -> io::Result<Detached> {
     let program = std::env::current_exe()?;
     let variables = || std::env::vars_os().filter(|(name, _)| !without.iter().any(|other| name == other));
     if Path::new(BOOTED).is_dir() && rustix::process::geteuid().is_root() {
-        let file = files.join("watchdog.env");
+        let file = files.join(format!("{name}.env"));
         files::private_file(&file)?.write_all(environment_file(variables()).as_bytes())?;
         let command = transient(unit, &file, &program.display().to_string(), args);
         if Runner::default().run_ok(&command, WITHIN).await.is_ok() {
             return Ok(Detached::Unit(unit.to_owned()));
         }
     }
-    let log = files::private_file(&files.join("watchdog.log"))?;
+    let log = files::private_file(&files.join(format!("{name}.log")))?;
     let child = Child::new(program)
         .args(args)
         .env_clear()

@@ -15,6 +15,7 @@ mod growth;
 mod locks;
 mod logs;
 mod migrations;
+mod notify;
 mod offsite;
 mod performance;
 mod port;
@@ -48,6 +49,7 @@ pub use growth::Growth;
 pub use locks::LockLimits;
 pub use logs::Logs;
 pub use migrations::Migrations;
+pub use notify::{Channel, Event, Mail, MailTls, Receiver, SecretSource, UrlSource};
 pub use offsite::{Offsite, Place, PlacePrograms};
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;
@@ -109,6 +111,8 @@ pub struct Config {
     pub compare: Compare,
     /// How data is copied from one environment into another one.
     pub sync: Sync,
+    /// Who gets messages.
+    pub notify: Vec<Receiver>,
     /// Earlier names of keys and values that the file uses, each with the new one.
     #[serde(skip)]
     pub notices: Vec<String>,

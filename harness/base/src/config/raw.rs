@@ -11,11 +11,12 @@ use toml::Spanned;
 
 use super::{
     Approval, Backup, BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, Door, EPHEMERAL,
-    Environment, Gate, HostKind, Integrity, Kind, MAX_BODY, Readiness, Service, Tier, TokenSource, Volume,
+    Environment, Gate, HostKind, Integrity, Kind, MAX_BODY, Readiness, Receiver, Service, Tier, TokenSource, Volume,
     backup::{RawBackup, RawVolume},
     former,
     logs::RawLogs,
     migrations::{self, RawMigrations},
+    notify::{self, RawNotify},
     performance::{self, Known, RawPerformance},
     port::Port,
     read,
@@ -58,6 +59,8 @@ struct RawConfig {
     #[serde(default)]
     compare: Compare,
     sync: Option<Spanned<RawSync>>,
+    #[serde(default)]
+    notify: Vec<Spanned<RawNotify>>,
 }
 
 #[derive(Deserialize)]
@@ -205,6 +208,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         readiness: reader.readiness(raw.readiness.as_ref())?,
         compare: raw.compare,
         sync,
+        notify: reader.notify(&raw.notify, &known_environments)?,
         notices: former::notices(text),
     })
 }
@@ -314,6 +318,10 @@ impl Reader<'_> {
             read.map(|volume| (id.clone(), volume)).map_err(|(text, hint)| self.error(raw.span().start, text, hint))
         };
         raw.iter().map(one).collect()
+    }
+
+    fn notify(&self, raw: &[Spanned<RawNotify>], known: &[&str]) -> Result<Vec<Receiver>, ConfigError> {
+        notify::receivers(raw, |path| self.absolute(path), known).map_err(|(at, text, hint)| self.error(at, text, hint))
     }
 
     fn backup(&self, raw: Option<&Spanned<RawBackup>>, known: &[&str]) -> Result<Backup, ConfigError> {

@@ -170,6 +170,7 @@ fn keys() -> Vec<&'static str> {
         include_str!("security.rs"),
         include_str!("migrations.rs"),
         include_str!("locks.rs"),
+        include_str!("notify.rs"),
     ];
     let structs = sources.into_iter().flat_map(|source| source.split("struct Raw").skip(1));
     let bodies = structs.filter_map(|text| text.split_once(" {\n")?.1.split_once("\n}"));

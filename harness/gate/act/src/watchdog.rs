@@ -87,7 +87,7 @@ impl Run {
         ]
         .concat();
         let unit = format!("stagegate-watchdog-{}", self.plan.run);
-        let started = detached::start(&unit, &args, &self.dir, &crate::failpoint::VARIABLES).await;
+        let started = detached::start(&unit, &args, (&self.dir, "watchdog"), &crate::failpoint::VARIABLES).await;
         let started = on_file(&self.dir, started)?;
         let armed = self.dir.join(ARMED);
         let wait = async {

@@ -1,7 +1,12 @@
-//! Serves pages: read-only, to those who may, with a stream that tells when a page has changed.
+//! Serves pages: read-only, to those who may, with a stream that tells when a page has changed. Keeps messages until their
+//! receivers took them.
 
 mod access;
+mod deliver;
+mod outbox;
 mod server;
 
 pub use access::Access;
+pub use deliver::{Undelivered, WITHIN, deliver};
+pub use outbox::{Held, Outbox, Passed, Waiting};
 pub use server::{Page, Pages, Serving, serve};

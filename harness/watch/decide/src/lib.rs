@@ -4,6 +4,7 @@
 
 pub mod figures;
 pub mod metrics;
+pub mod notify;
 pub mod pages;
 mod run;
 

@@ -1,0 +1,103 @@
+//! The messages of a run, read from its journal.
+
+use std::path::{Path, PathBuf};
+
+use stagegate_base::config::Event;
+use stagegate_gate_decide::promotion::{End, Entry, Kind, Line, Plan, by_hand, end_text, reason};
+
+use super::Message;
+use crate::RunFacts;
+
+/// Returns the message that a run begins.
+#[must_use]
+pub fn begin(product: &str, plan: &Plan, at: &str) -> Message {
+    let (target, release, previous) = (&plan.environments.target, &plan.release.name, &plan.previous.name);
+    let what = match plan.kind {
+        Kind::Promote => format!("promotion of {release} to {target} begins"),
+        Kind::Rollback { .. } => format!("rollback of {target} to {release} begins"),
+    };
+    Message {
+        id: format!("{}-begin", plan.run),
+        events: vec![Event::Begin],
+        title: format!("{product}: {what}; {previous} is live"),
+        reason: None,
+        log: Vec::new(),
+        next: Vec::new(),
+        is_urgent: false,
+        ..about(product, plan, at)
+    }
+}
+
+/// Returns the message that a run has ended; `None` where it has not. `dir` is its folder, `dumps` are the dumps in it,
+/// `unix` reads an RFC 3339 text in seconds since 1970.
+#[must_use]
+pub fn end(
+    product: &str,
+    lines: &[Line],
+    (dir, dumps): (&Path, &[PathBuf]),
+    unix: impl Fn(&str) -> Option<f64>,
+) -> Option<Message> {
+    let (first, last) = (lines.first()?, lines.last()?);
+    let (Entry::Started { plan }, Entry::Ended { end, exit }) = (&first.entry, &last.entry) else { return None };
+    let special = match end {
+        End::Promoted | End::Abandoned => None,
+        End::Blocked | End::Aborted => Some(Event::Blocked),
+        End::RolledBack => Some(Event::RolledBack),
+        End::NotVerified | End::Stuck => Some(Event::Stuck),
+    };
+    let (release, previous) = (&plan.release.name, &plan.previous.name);
+    let now = match end {
+        End::Promoted | End::RolledBack => String::new(),
+        End::Blocked | End::Aborted => format!("; {previous} is live ({release} is not)"),
+        End::NotVerified => format!("; {previous} was restored"),
+        End::Stuck | End::Abandoned => format!(" in {} ({previous} -> {release})", plan.environments.target),
+    };
+    let text = end_text(plan, *end, *exit);
+    Some(Message {
+        // A stuck run that is resumed ends once more.
+        id: format!("{}-end-{}", plan.run, lines.len()),
+        events: [Event::End].into_iter().chain(special).collect(),
+        title: format!("{product}: {text}{now}"),
+        reason: reason(lines).filter(|_| *end != End::Promoted).map(str::to_owned),
+        log: log(lines, unix),
+        next: next(plan, *end, by_hand(plan, dir, lines, dumps)),
+        is_urgent: special == Some(Event::Stuck),
+        ..about(product, plan, &last.wall)
+    })
+}
+
+fn about(product: &str, plan: &Plan, at: &str) -> Message {
+    Message {
+        environment: plan.environments.target.clone(),
+        run: Some(plan.run.clone()),
+        ..Message::test(product, String::new(), at.to_owned())
+    }
+}
+
+/// Returns the steps in their order, a line each.
+fn log(lines: &[Line], unix: impl Fn(&str) -> Option<f64>) -> Vec<String> {
+    let steps = RunFacts::of(lines, unix).map(|facts| facts.steps).unwrap_or_default();
+    let line = |step: &crate::StepFacts| {
+        let how = match step.is_well {
+            Some(true) => "ok  ",
+            Some(false) => "FAIL",
+            None => "open",
+        };
+        let undo = if step.is_undo { "undo: " } else { "" };
+        let seconds = step.seconds.map(|seconds| format!(", {seconds:.1} s")).unwrap_or_default();
+        format!("{how} {undo}{}{seconds}", step.step.title())
+    };
+    steps.iter().map(line).collect()
+}
+
+fn next(plan: &Plan, end: End, by_hand: Vec<String>) -> Vec<String> {
+    let (target, run) = (&plan.environments.target, &plan.run);
+    if !by_hand.is_empty() {
+        return by_hand;
+    }
+    match (end, &plan.kind) {
+        (End::Promoted, Kind::Promote) => vec![format!("to roll back: gate rollback --env {target}")],
+        (End::Promoted, Kind::Rollback { .. }) => vec![format!("gate status --env {target}")],
+        _ => vec![format!("gate history {run} shows each step and its reason")],
+    }
+}
