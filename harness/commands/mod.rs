@@ -36,8 +36,10 @@ mod show;
 mod status;
 mod sync;
 mod test;
+mod units;
 mod version;
 mod waivers;
+mod watch;
 
 use std::sync::Arc;
 
@@ -105,6 +107,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         | Command::Dashboard(_)
         | Command::Metrics(_)
         | Command::Notify(_)
+        | Command::Watch(_)
         | Command::Criterion(_) => {}
         // These look on, whatever became of it; the history can be read even where Docker is down.
         Command::History(_)
@@ -155,9 +158,12 @@ enum Sender {
 impl Sender {
     fn of(command: &Command) -> Self {
         match command {
-            Command::Notify(_) | Command::Criterion(_) | Command::Dashboard(_) | Command::Config(_) | Command::Env => {
-                Sender::None
-            }
+            Command::Notify(_)
+            | Command::Watch(_)
+            | Command::Criterion(_)
+            | Command::Dashboard(_)
+            | Command::Config(_)
+            | Command::Env => Sender::None,
             Command::Schedule(cli::Schedule::Run(_)) | Command::Recover(_) => Sender::Here,
             _ => Sender::Aside,
         }
@@ -186,6 +192,7 @@ async fn conduct(config: &Arc<Config>, command: Command, recovered: bool) -> Res
         Command::Report(args) => report::run(config, &args).await,
         Command::Dashboard(args) => dashboard::run(config, args).await,
         Command::Notify(args) => notify::run(config, args).await,
+        Command::Watch(args) => watch::run(config, args).await,
         Command::Metrics(args) => metrics::run(config, &args).await,
         Command::Resume(args) => history::resume(config, args).await,
         Command::Unlock(args) => history::unlock(config, args),

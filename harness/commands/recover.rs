@@ -1,8 +1,7 @@
 //! `gate recover`: finishes runs that were interrupted; the boot unit that does so after a reboot; the watchdog of a run.
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,7 +13,7 @@ use stagegate_gate_act::{
 };
 use stagegate_host::{engine::Engine, paths::StateDir};
 
-use super::schedule::install::{BOOTED, CARRIED, UNITS, config_of, crontab_word, exec_quoted, systemctl, unit_quoted};
+use super::units::{BOOTED, Start, Units, only_crontab};
 use crate::{
     cli,
     failure::{Failure, give, say},
@@ -23,6 +22,8 @@ use crate::{
 
 /// How long Docker Engine may take to be there after a boot.
 const ENGINE_WITHIN: Duration = Duration::from_secs(300);
+/// What the boot unit starts `gate` with.
+const ARGS: [&str; 2] = ["recover", "run"];
 const ENGINE_EVERY: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Recover) -> Result<Exit, Failure> {
@@ -63,10 +64,10 @@ fn any_open(config: &Config) -> bool {
 }
 
 fn status(config: &Config) -> Result<Exit, Failure> {
-    let unit = Unit::of(config, None);
-    let installed = unit.path().exists();
+    let unit = units(config, None).paths().remove(0);
+    let installed = unit.exists();
     give(&match (installed, Path::new(BOOTED).is_dir()) {
-        (true, _) => format!("{} finishes interrupted runs at boot", unit.path().display()),
+        (true, _) => format!("{} finishes interrupted runs at boot", unit.display()),
         (false, true) => "no unit finishes interrupted runs at boot; `gate recover install` writes it".to_owned(),
         (false, false) => {
             "systemd does not run on this host; `gate recover install --cron` prints a line for a crontab".to_owned()
@@ -96,107 +97,37 @@ async fn watchdog(config: &Arc<Config>, args: cli::WatchRun) -> Result<Exit, Fai
     }
 }
 
-/// The unit that finishes interrupted runs of a product at boot.
-struct Unit {
-    dir: PathBuf,
-    name: String,
-}
-
-impl Unit {
-    fn of(config: &Config, dir: Option<&Path>) -> Self {
-        Unit {
-            dir: dir.unwrap_or(Path::new(UNITS)).to_path_buf(),
-            name: format!("stagegate-{}-recover.service", config.name),
-        }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.dir.join(&self.name)
-    }
-
-    /// Refuses a unit of this name that starts `gate` for another configuration.
-    fn refuse_foreign(&self, config: &Config) -> Result<(), Failure> {
-        let path = self.path();
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        if text.is_empty() || text.contains(&config_of(config)) {
-            return Ok(());
-        }
-        let (path, own) = (path.display(), config.path.display());
-        Err(Failure::usage(format!(
-            "{path} does not start gate for {own}; nothing was changed. If another product has the same `name`, rename one of \
-             them; else remove the file"
-        )))
-    }
+/// Returns the unit that finishes interrupted runs of a product at boot.
+fn units(config: &Config, dir: Option<&Path>) -> Units {
+    Units::of(dir, vec![format!("stagegate-{}-recover.service", config.name)])
 }
 
 async fn install(config: &Config, args: &cli::InstallSchedule) -> Result<Exit, Failure> {
-    let gate = std::env::current_exe().map_err(Failure::reading(Path::new("the path of gate")))?;
-    let gate = gate.display().to_string();
-    let set = |name: &&'static str| Some((*name, std::env::var(name).ok().filter(|value| !value.is_empty())?));
-    let carried: Vec<(&str, String)> = CARRIED.iter().filter_map(set).collect();
-    if args.cron {
-        give(&crontab(&gate, config, &carried));
+    let start = Start::of(config)?;
+    if only_crontab(&start.crontab("@reboot", &ARGS), args.cron, args.dir.as_ref())? {
         return Ok(Exit::Passed);
     }
-    if args.dir.is_none() && !Path::new(BOOTED).is_dir() {
-        give(&crontab(&gate, config, &carried));
-        let text = "systemd does not run on this host, so nothing was installed; add the line above to a crontab (`crontab -e`)";
-        return Err(Failure::not_run(text));
-    }
-    let unit = Unit::of(config, args.dir.as_deref());
-    unit.refuse_foreign(config)?;
-    let path = unit.path();
-    fs::write(&path, unit_text(&gate, config, &carried)).map_err(Failure::writing(&path))?;
-    give(&format!("wrote {}", path.display()));
-    if args.dir.is_none() {
-        systemctl(&["daemon-reload"]).await?;
-        systemctl(&["enable", &unit.name]).await?;
-        give(&format!("{} is enabled: it finishes an interrupted run at the next boot", unit.name));
+    let units = units(config, args.dir.as_deref());
+    if units.install(config, &[unit_text(&config.name, &start)], false).await? {
+        give(&format!("{} is enabled: it finishes an interrupted run at the next boot", units.name()));
     }
     Ok(Exit::Passed)
 }
 
 async fn uninstall(config: &Config, args: &cli::UninstallSchedule) -> Result<Exit, Failure> {
-    let unit = Unit::of(config, args.dir.as_deref());
-    unit.refuse_foreign(config)?;
-    let path = unit.path();
-    if !path.exists() {
-        say(&format!("{} is not installed in {}", unit.name, unit.dir.display()));
-        return Ok(Exit::Passed);
-    }
-    let is_live = args.dir.is_none() && Path::new(BOOTED).is_dir();
-    if is_live {
-        systemctl(&["disable", &unit.name]).await?;
-    }
-    fs::remove_file(&path).map_err(Failure::writing(&path))?;
-    give(&format!("removed {}", path.display()));
-    if is_live {
-        systemctl(&["daemon-reload"]).await?;
-    }
+    units(config, args.dir.as_deref()).uninstall(config).await?;
     Ok(Exit::Passed)
 }
 
 /// A rollback has no time limit of systemd's: it is never cut short.
-fn unit_text(gate: &str, config: &Config, carried: &[(&str, String)]) -> String {
-    let carried: String = carried
-        .iter()
-        .map(|(name, value)| format!("Environment={}\n", unit_quoted(&format!("{name}={value}"))))
-        .collect();
+fn unit_text(product: &str, start: &Start) -> String {
     format!(
-        "[Unit]\nDescription=stagegate for {}: finishes a run that a reboot interrupted\n\
+        "[Unit]\nDescription=stagegate for {product}: finishes a run that a reboot interrupted\n\
          After=docker.service network-online.target\nWants=docker.service network-online.target\n\n\
-         [Service]\nType=oneshot\nTimeoutStartSec=infinity\n{carried}ExecStart={} {} recover run\n\n\
+         [Service]\nType=oneshot\nTimeoutStartSec=infinity\n{}\n\
          [Install]\nWantedBy=multi-user.target\n",
-        config.name,
-        exec_quoted(gate),
-        config_of(config)
+        start.lines(&ARGS)
     )
-}
-
-fn crontab(gate: &str, config: &Config, carried: &[(&str, String)]) -> String {
-    let carried: String = carried.iter().map(|(name, value)| format!("{name}={} ", crontab_word(value))).collect();
-    let file = crontab_word(&config.path.display().to_string());
-    format!("@reboot {carried}{} --config {file} recover run", crontab_word(gate))
 }
 
 #[cfg(test)]
@@ -209,12 +140,12 @@ mod tests {
 
     #[test]
     fn the_boot_unit_waits_for_docker_and_has_no_time_limit() {
-        let carried = [("STAGEGATE_STATE_DIR", "/srv/50% $x".to_owned())];
-        let text = unit_text("/opt/my gate", &config("/srv/50%/$x.toml"), &carried);
+        let carried = || vec![("STAGEGATE_STATE_DIR", "/srv/50% $x".to_owned())];
+        let text = unit_text("shop", &Start::with("/opt/my gate", &config("/srv/50%/$x.toml"), carried()));
         assert!(text.contains("After=docker.service network-online.target\n"), "{text}");
         assert!(text.contains("TimeoutStartSec=infinity\n") && text.contains("WantedBy=multi-user.target\n"), "{text}");
         assert!(text.contains("ExecStart=\"/opt/my gate\" --config \"/srv/50%%/$$x.toml\" recover run\n"), "{text}");
-        let line = crontab("/opt/gate", &config("/srv/my app/50%.toml"), &carried);
+        let line = Start::with("/opt/gate", &config("/srv/my app/50%.toml"), carried()).crontab("@reboot", &ARGS);
         assert_eq!(
             line,
             "@reboot STAGEGATE_STATE_DIR='/srv/50\\% $x' /opt/gate --config '/srv/my app/50\\%.toml' recover run"
@@ -224,12 +155,12 @@ mod tests {
     #[test]
     fn a_unit_of_another_product_is_neither_replaced_nor_removed() {
         let dir = std::env::temp_dir().join(format!("stagegate-recover-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
+        std::fs::create_dir_all(&dir).unwrap();
         let own = config("/srv/shop/stagegate.toml");
-        let unit = Unit::of(&own, Some(&dir));
-        fs::write(unit.path(), unit_text("/opt/gate", &own, &[])).unwrap();
-        assert!(unit.refuse_foreign(&own).is_ok());
-        assert!(unit.refuse_foreign(&config("/srv/other/stagegate.toml")).is_err());
-        fs::remove_dir_all(&dir).unwrap();
+        let units = units(&own, Some(&dir));
+        std::fs::write(&units.paths()[0], unit_text("shop", &Start::with("/opt/gate", &own, Vec::new()))).unwrap();
+        assert!(units.refuse_foreign(&own).is_ok());
+        assert!(units.refuse_foreign(&config("/srv/other/stagegate.toml")).is_err());
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -23,6 +23,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 mod version;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -48,6 +49,7 @@ pub use release::{Approve, Down, Promote, Purge, Reset, Rollback, Up, VolumeWork
 pub use schema::{Checked, OneDatabase, Schema, SchemaCommand, SchemaDiff};
 pub use sync::{Sanitize, SanitizeSuggest, Sync};
 pub use version::Version;
+pub use watch::{InstallWatch, RunWatch, UninstallWatch, Watch, WatchCommand, WatchStatus};
 
 /// Checks Docker Compose environments and gates releases between them.
 #[derive(Debug, Parser)]
@@ -219,6 +221,13 @@ Examples:
   gate metrics
   gate metrics --textfile /var/lib/prometheus/node-exporter")]
     Metrics(Metrics),
+    /// Watch an environment and report what goes down and comes up again
+    #[command(after_help = "\
+Examples:
+  gate watch --env production --once
+  gate watch install --env production
+  gate watch status --env production")]
+    Watch(Watch),
     /// Test the receivers of `[[notify]]`; list and send the messages that wait
     #[command(
         subcommand,

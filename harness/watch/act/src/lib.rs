@@ -3,6 +3,7 @@
 
 mod access;
 mod deliver;
+pub mod events;
 mod outbox;
 mod server;
 

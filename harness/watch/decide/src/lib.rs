@@ -7,5 +7,6 @@ pub mod metrics;
 pub mod notify;
 pub mod pages;
 mod run;
+pub mod watch;
 
 pub use run::{RunFacts, StepFacts};
