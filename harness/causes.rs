@@ -19,6 +19,7 @@ use stagegate_performance_act::{
     load::{AimError, NoSubject},
 };
 use stagegate_suites::{schema::DriftError, scratch::StartError};
+use stagegate_target_act::HostError;
 
 use crate::failure::Classify;
 
@@ -60,6 +61,16 @@ impl Classify for ConfigError {
 
     fn config(&self) -> Option<&ConfigError> {
         Some(self)
+    }
+}
+
+impl Classify for HostError {
+    fn class(&self) -> Cause {
+        match self {
+            HostError::Unfit { .. } => Cause::Blocked,
+            HostError::File { .. } => Cause::File,
+            _ => Cause::NotRun,
+        }
     }
 }
 

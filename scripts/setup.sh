@@ -11,13 +11,14 @@ readonly compose_suite=trixie compose_package=docker-compose
 
 usage() {
   cat <<'TEXT'
-usage: scripts/setup.sh [--postgres LIST] [--no-images]
+usage: scripts/setup.sh [--postgres LIST] [--no-images] [--sshd]
 
 Checks Docker Engine, Compose v2 and the Rust toolchain, installs what is missing if possible (apt, and root or sudo without a password), provides
 the images of the sample stack and writes their names to .stagegate/images.env.
 
   --postgres LIST   PostgreSQL major versions to provide in addition to 17, for example 15,17,18
   --no-images       check the tools only: no image is pulled or built, .stagegate/images.env stays as it is
+  --sshd            also install openssh-server, for the proofs of hosts over SSH; Debian starts its service
   --help            print this text
 
 Images come from a registry if one is reachable, else they are built from Debian packages (fixtures/images).
@@ -25,12 +26,13 @@ TEXT
 }
 
 main() {
-  local majors=17 images=yes
+  local majors=17 images=yes sshd=no
   while [ $# -gt 0 ]; do
     case $1 in
       --postgres) majors=${2:?--postgres needs a list such as 15,17,18}; shift ;;
       --postgres=*) majors=${1#*=} ;;
       --no-images) images=no ;;
+      --sshd) sshd=yes ;;
       -h | --help) usage; exit 0 ;;
       *) usage >&2; die "unknown option \`$1\`" ;;
     esac
@@ -39,6 +41,7 @@ main() {
   check_engine
   check_compose
   check_toolchain
+  [ "$sshd" = no ] || [ -x /usr/sbin/sshd ] || apt_install openssh-server || die "openssh-server could not be installed"
   [ "$images" = no ] || provide_images "$majors"
   say "ready"
 }

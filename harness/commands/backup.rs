@@ -44,7 +44,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Backup) -> Result<Exit,
 fn chosen<'a>(config: &'a Config, option: Option<&String>) -> Result<Vec<&'a Environment>, Failure> {
     match option {
         Some(_) => Ok(vec![super::named(config, option)?]),
-        None => Ok(config.environments.values().filter(|one| one.name != EPHEMERAL).collect()),
+        None => Ok(config.environments_here().filter(|one| one.name != EPHEMERAL).collect()),
     }
 }
 

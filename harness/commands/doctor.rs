@@ -30,7 +30,7 @@ pub(super) async fn run(path: Option<&Path>, args: cli::Doctor) -> Result<Exit, 
     let found = facts::machine(configured, config.as_deref(), &engine, built).await;
     let has_compose = found.compose.is_ok();
     let mut sections = vec![Section { title: "machine".to_owned(), entries: machine(&found) }];
-    for one in config.iter().flat_map(|config| config.environments.values()) {
+    for one in config.iter().flat_map(|config| config.environments_here()) {
         if wanted.as_ref().is_some_and(|name| *name != one.name) {
             continue;
         }

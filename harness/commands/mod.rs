@@ -14,6 +14,7 @@ mod drift;
 mod environment;
 mod history;
 mod history_run;
+mod host;
 mod init;
 mod lint;
 mod metrics;
@@ -93,6 +94,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     let config = Arc::new(read_config(cli.config.as_deref())?);
     for notice in &config.notices {
         crate::failure::say(&format!("notice: {}: {notice}", config.path.display()));
+    }
+    if let Command::Host(args) = cli.command {
+        return host::run(&config, args).await;
     }
     let mut recovered = true;
     match &cli.command {
@@ -206,6 +210,7 @@ async fn conduct(config: &Arc<Config>, command: Command, recovered: bool) -> Res
         Command::Contract(_)
         | Command::Completions { .. }
         | Command::Approve(_)
+        | Command::Host(_)
         | Command::Init(_)
         | Command::Doctor(_)
         | Command::VolumeWorker(_)

@@ -57,7 +57,7 @@ pub(super) async fn read(config: &Config, env: Option<&String>, days: u32) -> Re
 
 /// Reads the runs of all environments. What lasts for one run of the checks has no history.
 pub(super) fn journals_of(config: &Config) -> Vec<Reading> {
-    let lasting = config.environments.values().filter(|one| one.name != EPHEMERAL);
+    let lasting = config.environments_here().filter(|one| one.name != EPHEMERAL);
     lasting.map(|environment| journals(config, environment)).collect()
 }
 

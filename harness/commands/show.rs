@@ -49,7 +49,7 @@ pub(super) fn config(config: &Arc<Config>, args: cli::ShowConfig) -> Result<Exit
     }
     value["file"] = json!(config.path);
     if let Some(name) = &args.env {
-        let environment = config.environment(name)?;
+        let environment = config.any_environment(name)?;
         let mut variables = BTreeMap::new();
         for file in &environment.env_files {
             variables.extend(masked_variables(file)?);
@@ -72,6 +72,14 @@ pub(super) async fn environments(config: &Arc<Config>) -> Result<Exit, Failure> 
     give(&format!("this machine: {} ({how}; {} overrides)", word(kind), host::HOST_VARIABLE));
     let engine = Engine::connect().await;
     for environment in config.environments.values() {
+        if let Some(host) = &environment.ssh {
+            let protected = if environment.protected { "protected, " } else { "" };
+            give(&format!(
+                "  {:<12} {:<20} {host}, {protected}`gate status --env {}` shows what runs there",
+                environment.name, environment.project, environment.name
+            ));
+            continue;
+        }
         let running = match &engine {
             Ok(engine) => text::counted(engine.project(&environment.project).await?.len(), "container"),
             Err(_) => "Docker is not reachable".to_owned(),

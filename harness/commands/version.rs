@@ -21,6 +21,8 @@ pub(super) fn run(args: &cli::Version) -> Result<Exit, Failure> {
             "commit": known(COMMIT),
             "commit_date": known(DATE),
             "target": known(TARGET),
+            // By it another gate sees whether the two understand each other.
+            "host_protocol": stagegate_target_decide::PROTOCOL,
         });
         give_json(&serde_json::to_string_pretty(&value)?);
     } else {

@@ -11,6 +11,7 @@ mod bench;
 mod compare;
 mod contract;
 mod examine;
+mod host;
 mod init;
 mod look;
 mod migrations;
@@ -39,6 +40,7 @@ pub use bench::{Bench, Criterion};
 pub use compare::Compare;
 pub use contract::{Contract, ContractDiff};
 pub use examine::{FailOn, Lint, Test};
+pub use host::{CheckHost, Host, OneHost};
 pub use init::Init;
 pub use look::{Dashboard, Doctor, History, Logs, Metrics, OneEnvironment, Pages, ShowConfig, Status, Unlock};
 pub use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
@@ -303,6 +305,15 @@ Examples:
     /// List the environments and show the kind of this machine
     #[command(after_help = "Example:\n  gate env")]
     Env,
+    /// Check and prepare hosts that environments are on (`host = "ssh://.."`)
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  gate host check production
+  gate host add production"
+    )]
+    Host(Host),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  gate completions bash > /etc/bash_completion.d/gate")]
     Completions {

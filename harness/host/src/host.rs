@@ -7,6 +7,15 @@ use stagegate_base::config::HostKind;
 /// Variable that says what kind of machine this is, where the guess is wrong: `laptop` or `server`.
 pub const HOST_VARIABLE: &str = "STAGEGATE_HOST";
 
+/// Variable that says, where it is set to anything, that this machine is the host of all environments.
+pub const HERE_VARIABLE: &str = "STAGEGATE_HERE";
+
+/// Tells whether this machine is the host of all environments, wherever the configuration has them.
+#[must_use]
+pub fn is_the_host() -> bool {
+    std::env::var_os(HERE_VARIABLE).is_some_and(|value| !value.is_empty())
+}
+
 /// Returns the kind of this machine, and how it was told.
 #[must_use]
 pub fn kind() -> (HostKind, String) {

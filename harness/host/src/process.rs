@@ -102,6 +102,14 @@ impl Started {
         self.0.stdin.take().zip(self.0.stdout.take())
     }
 
+    /// Waits until it has ended by itself, and returns its exit code.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn wait(mut self) -> std::io::Result<i32> {
+        self.0.wait().await.map(code)
+    }
+
     /// Kills its group and waits until it is gone.
     pub async fn end(mut self) {
         kill_group(self.0.id());
@@ -286,9 +294,17 @@ impl Runner {
     /// # Errors
     /// [`RunError::Start`] where it cannot be started.
     pub fn start(&self, command: &Command) -> Result<Started, RunError> {
+        self.start_logged(command, Stdio::null())
+    }
+
+    /// Starts a program as [`Self::start`] does, with its standard error in `errors`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_logged(&self, command: &Command, errors: impl Into<Stdio>) -> Result<Started, RunError> {
         self.note(&format!("start {}", self.mask.apply(&command.line())));
         let mut prepared = self.prepared(command);
-        prepared.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        prepared.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).kill_on_drop(true);
         let start = |source| RunError::Start { program: command.program.clone(), source };
         prepared.spawn().map(Started).map_err(start)
     }

@@ -132,7 +132,8 @@ pub fn read_config(path: Option<&Path>) -> Result<Config, ProjectError> {
     };
     let text =
         std::fs::read_to_string(&path).map_err(|source| ProjectError::Unreadable { path: path.clone(), source })?;
-    Ok(Config::parse(&path, &text)?)
+    let config = Config::parse(&path, &text)?;
+    Ok(if crate::host::is_the_host() { config.on_the_host() } else { config })
 }
 
 /// An environment with its resolved compose model.

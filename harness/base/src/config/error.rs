@@ -8,7 +8,7 @@ use std::{
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::{Config, explain::Explained};
+use super::{Config, SshHost, explain::Explained};
 use crate::suggest::closest;
 
 /// A configuration that cannot be used. Nothing was touched.
@@ -105,6 +105,20 @@ impl ConfigError {
             group = group.element(Level::HELP.message(hint.as_str()));
         }
         Renderer::plain().render(&[group])
+    }
+
+    pub(super) fn on_a_host(config: &Config, name: &str, host: &SshHost) -> Self {
+        ConfigError {
+            path: config.path.clone(),
+            line: 0,
+            column: 0,
+            message: format!("environment `{name}` is on {host}, and this command does not run on a host yet"),
+            hint: Some(format!(
+                "`ssh {}` and run it there with STAGEGATE_HERE=1 set; docs/remote.md lists the commands that need no login",
+                host.typed()
+            )),
+            detail: Box::default(),
+        }
     }
 
     pub(super) fn unknown_environment(config: &Config, name: &str) -> Self {

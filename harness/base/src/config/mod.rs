@@ -12,6 +12,7 @@ mod error;
 mod explain;
 mod former;
 mod growth;
+mod host;
 mod locks;
 mod logs;
 mod migrations;
@@ -46,6 +47,7 @@ pub use commands::Commands;
 pub use compare::Compare;
 pub use error::ConfigError;
 pub use growth::Growth;
+pub use host::{AddressError, SshHost};
 pub use locks::LockLimits;
 pub use logs::Logs;
 pub use migrations::Migrations;
@@ -134,6 +136,9 @@ pub struct Environment {
     pub env_files: Vec<PathBuf>,
     /// The kind of machine it lives on.
     pub host: HostKind,
+    /// The host that it is on, where that is another machine: commands run there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssh: Option<SshHost>,
     /// Destructive commands are refused, and checks only read.
     pub protected: bool,
     /// Whether a promotion into it needs an approved plan.
@@ -295,9 +300,34 @@ impl Config {
     /// Returns an environment by name.
     ///
     /// # Errors
-    /// [`ConfigError`] with the names that are known.
+    /// [`ConfigError`] with the names that are known, and for one on another machine: nothing here may take what runs on
+    /// this machine for it.
     pub fn environment(&self, name: &str) -> Result<&Environment, ConfigError> {
+        let environment = self.any_environment(name)?;
+        match &environment.ssh {
+            Some(host) => Err(ConfigError::on_a_host(self, name, host)),
+            None => Ok(environment),
+        }
+    }
+
+    /// Returns an environment by name, wherever it is.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the names that are known.
+    pub fn any_environment(&self, name: &str) -> Result<&Environment, ConfigError> {
         self.environments.get(name).ok_or_else(|| ConfigError::unknown_environment(self, name))
+    }
+
+    /// Returns the environments of this machine.
+    pub fn environments_here(&self) -> impl Iterator<Item = &Environment> {
+        self.environments.values().filter(|environment| environment.ssh.is_none())
+    }
+
+    /// Returns the configuration as it is read on the host of its environments: all of them are there.
+    #[must_use]
+    pub fn on_the_host(mut self) -> Self {
+        self.environments.values_mut().for_each(|environment| environment.ssh = None);
+        self
     }
 
     /// Returns the severity of a trial; `own` is the check's, which counts where the user says nothing.

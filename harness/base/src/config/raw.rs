@@ -11,9 +11,10 @@ use toml::Spanned;
 
 use super::{
     Approval, Backup, BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, Door, EPHEMERAL,
-    Environment, Gate, HostKind, Integrity, Kind, MAX_BODY, Readiness, Receiver, Service, Tier, TokenSource, Volume,
+    Environment, Gate, HostKind, Integrity, Kind, MAX_BODY, Readiness, Receiver, Service, SshHost, Tier, TokenSource,
+    Volume,
     backup::{RawBackup, RawVolume},
-    former,
+    former, host,
     logs::RawLogs,
     migrations::{self, RawMigrations},
     notify::{self, RawNotify},
@@ -79,8 +80,7 @@ struct RawEnvironment {
     workdir: Option<PathBuf>,
     compose: Option<Vec<PathBuf>>,
     env_file: Option<OneOrMany>,
-    #[serde(default)]
-    host: HostKind,
+    host: Option<Spanned<String>>,
     #[serde(default)]
     protected: bool,
     #[serde(default)]
@@ -170,11 +170,12 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         if let Some(own) = &environment.project {
             reader.compose_name(own, "project name")?;
         }
-        environments.insert(name.get_ref().clone(), reader.environment(name.get_ref(), environment, &raw.project));
+        environments.insert(name.get_ref().clone(), reader.environment(name.get_ref(), environment, &raw.project)?);
     }
-    environments
-        .entry(EPHEMERAL.to_owned())
-        .or_insert_with(|| reader.environment(EPHEMERAL, &RawEnvironment::default(), &raw.project));
+    if !environments.contains_key(EPHEMERAL) {
+        let ephemeral = reader.environment(EPHEMERAL, &RawEnvironment::default(), &raw.project)?;
+        environments.insert(EPHEMERAL.to_owned(), ephemeral);
+    }
     reader.one_project_each(&raw.environments, &environments)?;
     let services = reader.services(&raw.services)?;
     let one_shot = reader.one_shot(&raw.services)?;
@@ -256,13 +257,14 @@ impl Reader<'_> {
         Err(self.error(name.span().start, message, "use a-z, 0-9, - and _, with a letter or digit first"))
     }
 
-    fn environment(&self, name: &str, raw: &RawEnvironment, project: &RawProject) -> Environment {
+    fn environment(&self, name: &str, raw: &RawEnvironment, project: &RawProject) -> Result<Environment, ConfigError> {
+        let (host, ssh) = self.host(name, raw.host.as_ref())?;
         let env_files = match &raw.env_file {
             None => Vec::new(),
             Some(OneOrMany::One(path)) => vec![self.absolute(path)],
             Some(OneOrMany::Many(paths)) => paths.iter().map(|path| self.absolute(path)).collect(),
         };
-        Environment {
+        Ok(Environment {
             name: name.to_owned(),
             project: match &raw.project {
                 Some(own) => own.get_ref().clone(),
@@ -271,11 +273,17 @@ impl Reader<'_> {
             workdir: self.absolute(raw.workdir.as_deref().unwrap_or(Path::new("."))),
             compose: raw.compose.clone().unwrap_or_else(|| project.compose.clone()),
             env_files,
-            host: raw.host,
+            host,
+            ssh,
             protected: raw.protected,
             approval: raw.approval,
             ready_within: raw.ready_within,
-        }
+        })
+    }
+
+    fn host(&self, name: &str, raw: Option<&Spanned<String>>) -> Result<(HostKind, Option<SshHost>), ConfigError> {
+        let Some(raw) = raw else { return Ok((HostKind::Any, None)) };
+        host::read(name, raw.get_ref()).map_err(|(message, hint)| self.error(raw.span().start, message, hint))
     }
 
     /// Refuses two environments with one project: they would be the same containers and the same data.

@@ -15,7 +15,7 @@ pub(super) fn rust_files(folder: &Path, into: &mut Vec<PathBuf>) {
     for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         match path.is_dir() {
-            true if name != "tests" && name != "proof" && name != "target" => rust_files(&path, into),
+            true if !["tests", "proof"].contains(&name.as_str()) => rust_files(&path, into),
             false if name.ends_with(".rs") && name != "tests.rs" => into.push(path),
             _ => {}
         }

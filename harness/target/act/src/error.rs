@@ -1,0 +1,78 @@
+//! What can go wrong with a host.
+
+use std::time::Duration;
+
+use stagegate_host::process::RunError;
+use stagegate_target_decide::Problem;
+
+/// What did not work on a host, or on the way to it. Nothing of an environment was changed unless it reports so.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// `ssh` could not connect, or lost the connection.
+    #[error(transparent)]
+    Ssh(#[from] Problem),
+    /// It connected, or tried to, and nothing came.
+    #[error("{host} did not respond within {} s; `{login} true` shows whether a login works at all", within.as_secs())]
+    Silent {
+        /// The host.
+        host: String,
+        /// How a person logs in.
+        login: String,
+        /// How long it was waited for.
+        within: Duration,
+    },
+    /// The login runs something else than a command.
+    #[error(
+        "{host}: expected the output of a script, found `{instead}`: the login does not run commands (a ForceCommand, or a \
+         login shell that is none); `{login} echo works` must print `works`"
+    )]
+    NoAnswer {
+        /// The host.
+        host: String,
+        /// How a person logs in.
+        login: String,
+        /// The first lines of what it printed.
+        instead: String,
+    },
+    /// The program cannot run there.
+    #[error("this program cannot run on {host}: {reason}; {fix}")]
+    Unfit {
+        /// The host.
+        host: String,
+        /// Why.
+        reason: String,
+        /// What to do.
+        fix: String,
+    },
+    /// The copy did not arrive.
+    #[error(
+        "{host}: the program could not be copied: {reason}; what was there before is unchanged, `gate host check NAME` shows the \
+         free space"
+    )]
+    Copy {
+        /// The host.
+        host: String,
+        /// What the host printed.
+        reason: String,
+    },
+    /// A program on this machine.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A file on this machine.
+    #[error("cannot {what}")]
+    File {
+        /// What was done with which file.
+        what: String,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl HostError {
+    /// Makes the error of a file: `what` is "read x" or "write x".
+    pub(crate) fn file(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| HostError::File { what, source }
+    }
+}

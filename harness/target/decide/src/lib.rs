@@ -1,0 +1,22 @@
+//! Hosts that are reached by SSH: what is sent there, and what its results mean.
+//!
+//! In: configuration, and what programs printed. Out: commands, scripts, findings. No I/O.
+
+mod binary;
+mod check;
+mod facts;
+mod problem;
+mod script;
+mod ssh;
+
+pub use binary::{Fit, libc_needed, machine_of, receive_binary};
+pub use check::{Here, HostFinding, State, check_script, findings};
+pub use facts::{Facts, facts};
+pub use problem::{Problem, SshProblem, problem};
+pub use script::{Framed, NoAnswer, answer, framed};
+pub use ssh::{Ssh, login, ssh};
+
+/// The folder on a host that holds all of stagegate's but the state of environments, below the user's home.
+pub const FOLDER: &str = ".local/share/stagegate";
+/// The version by which two copies of `gate` understand each other; `gate host upgrade` replaces one that speaks another.
+pub const PROTOCOL: u32 = 1;
