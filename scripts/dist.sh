@@ -42,9 +42,11 @@ trap 'rm -rf "$work"' EXIT
 
 # Builds the program. Its panics and errors name files: `stagegate/..` and `cargo/..` in place of this machine's folders.
 build() {
-  local s=$'\x1f'
+  local s=$'\x1f' link=()
+  # Rust brings LLD for this target: functions whose code is the same are stored once.
+  case $target in x86_64-*-linux-gnu) link=(-- -Clink-arg=-Wl,--icf=all) ;; esac
   CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$root=stagegate${s}--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo${s}--remap-path-prefix=$target_dir=target" \
-    cargo build --profile dist --locked --bin gate --target "$target"
+    cargo rustc --profile dist --locked --bin gate --target "$target" "${link[@]}"
   gate=$target_dir/$target/dist/gate
 }
 
