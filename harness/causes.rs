@@ -2,7 +2,7 @@
 
 use stagegate_base::{compose::ModelError, config::ConfigError, exit::Cause, units::UnitError};
 use stagegate_contract::{ContractError, ShapeError};
-use stagegate_data_act::sync::SyncError;
+use stagegate_data_act::{salvage::SalvageError, sync::SyncError};
 use stagegate_gate_act::{
     PlanError, compare::CompareError, journal::StoreError, plan_file::UseError, purge::PurgeError, watchdog::WatchError,
 };
@@ -199,6 +199,16 @@ impl Classify for SyncError {
         match self {
             SyncError::Refused { .. } | SyncError::Different { .. } | SyncError::Leak { .. } => Cause::Blocked,
             SyncError::Database(error) | SyncError::Stopped { error, .. } => error.class(),
+        }
+    }
+}
+
+impl Classify for SalvageError {
+    fn class(&self) -> Cause {
+        match self {
+            SalvageError::NoTable(_) => Cause::Usage,
+            SalvageError::Database(error) => error.class(),
+            SalvageError::File { .. } => Cause::File,
         }
     }
 }

@@ -30,6 +30,7 @@ mod recover;
 mod report;
 mod restore;
 mod runs;
+mod salvage;
 mod sanitize;
 mod schedule;
 mod schema;
@@ -184,6 +185,7 @@ async fn conduct(config: &Arc<Config>, command: Command, recovered: bool) -> Res
         Command::Rollback(args) => promote::rollback(config, args).await,
         Command::Backup(args) => backup::run(config, args).await,
         Command::Restore(args) => restore::run(config, args).await,
+        Command::Salvage(args) => salvage::run(config, args).await,
         Command::Schedule(args) => schedule::run(config, args).await,
         Command::Up(args) => environment::up(config, args).await,
         Command::Down(args) => environment::down(config, args).await,

@@ -19,6 +19,7 @@ mod notify;
 mod output;
 mod recover;
 mod release;
+mod salvage;
 mod schema;
 mod sync;
 #[cfg(test)]
@@ -48,6 +49,7 @@ pub use notify::{Notify, PendingNotify, SendNotify, TestNotify};
 pub use output::Output;
 pub use recover::{Recover, WatchRun};
 pub use release::{Approve, Down, Promote, Purge, Reset, Rollback, Up, VolumeWorker};
+pub use salvage::Salvage;
 pub use schema::{Checked, OneDatabase, Schema, SchemaCommand, SchemaDiff};
 pub use sync::{Sanitize, SanitizeSuggest, Sync};
 pub use version::Version;
@@ -165,6 +167,16 @@ Examples:
   gate restore --env production 20260102-030405-ab12 --database main --confirm production
   gate restore --env production latest --into shop_check --yes --confirm production")]
     Restore(Restore),
+    /// Compare a database that a rollback put aside with the live one; export rows, or carry them over
+    #[command(after_help = "\
+Examples:
+  gate salvage --env production
+  gate salvage 20260102-030405-ab12 --env production
+  gate salvage 20260102-030405-ab12 --env production --csv rows
+  gate salvage 20260102-030405-ab12 --env production --carry --confirm production
+
+Exit codes: 0 compared or carried, 3 some rows could not be carried")]
+    Salvage(Salvage),
     /// Back up, test restores and remove old backups on a schedule
     #[command(
         subcommand,

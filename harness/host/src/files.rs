@@ -25,6 +25,14 @@ pub fn private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
+/// Makes a file that only its owner may read; one that is there is an error.
+///
+/// # Errors
+/// The system's.
+pub fn new_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
 /// Writes a file so that a crash leaves the old one or the new one, never a part; an existing one keeps its mode and, as
 /// far as this user may give files away, its owner. A link stays one: what it leads to is written.
 ///

@@ -34,6 +34,7 @@ mod promote;
 mod ready;
 mod reboot;
 mod refuse;
+mod salvage;
 mod same_schema;
 mod schedule;
 mod schema;

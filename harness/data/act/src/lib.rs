@@ -5,6 +5,7 @@ pub mod backup;
 pub mod facts;
 pub mod live;
 pub mod rotation;
+pub mod salvage;
 pub mod sanitize;
 pub mod sync;
 pub mod volume;

@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod live;
 pub mod rotation;
+pub mod salvage;
 pub mod sanitize;
 pub mod sync;
 pub mod volume;

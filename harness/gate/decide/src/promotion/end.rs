@@ -47,7 +47,15 @@ pub fn reason(lines: &[Line]) -> Option<&str> {
 pub fn by_hand(plan: &Plan, dir: &Path, lines: &[Line], dumps: &[PathBuf]) -> Vec<String> {
     let Some(Entry::Ended { end, .. }) = lines.last().map(|line| &line.entry) else { return Vec::new() };
     let target = &plan.environments.target;
+    let salvage = || {
+        let what = "rows that were written since and kept: compares, exports or carries them";
+        vec![format!("gate salvage --env {target} {}   # {what}", plan.run)]
+    };
     match end {
+        End::Promoted if matches!(plan.kind, Kind::Rollback { data: true, .. }) && !plan.databases.is_empty() => {
+            salvage()
+        }
+        End::RolledBack if Progress { lines }.keeps_written_rows() => salvage(),
         End::NotVerified => vec![
             format!("gate status --env {target}"),
             format!("gate test --env {target}"),
@@ -92,6 +100,13 @@ impl Progress<'_> {
     fn is_open(&self, step: Step) -> bool {
         self.has(|entry| matches!(entry, Entry::Begun { step: begun } if *begun == step))
             && !self.has(|entry| matches!(entry, Entry::Undone { report } if report.step() == step))
+    }
+
+    /// Tells whether users wrote into the failed database, which is kept.
+    fn keeps_written_rows(&self) -> bool {
+        let found =
+            |report: &StepReport| matches!(report, StepReport::VerifyRollback(found) if !found.kept_rows.is_empty());
+        self.has(|entry| matches!(entry, Entry::Done { report } if found(report)))
     }
 
     fn has_dump_only(&self) -> bool {

@@ -1,0 +1,264 @@
+//! `gate salvage`: rows of a database that a rollback, a restore or a sync put aside.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use stagegate_base::{
+    config::{Config, Database, Environment},
+    exit::Exit,
+    mark::{Mark, Role},
+    text::counted,
+    units::Size,
+};
+use stagegate_data_act::salvage::{Salvage, kept};
+use stagegate_data_decide::salvage::{Carried, TableRows};
+use stagegate_host::{
+    clock, database::Server, engine::Engine, files, paths::StateDir, process::Runner, project::Project,
+};
+
+use super::{differences, environment::taken};
+use crate::{
+    ask, cli,
+    failure::{Failure, give, give_json, say},
+};
+
+pub(super) async fn run(config: &Arc<Config>, args: cli::Salvage) -> Result<Exit, Failure> {
+    let environment = super::named(config, args.env.as_ref())?;
+    let databases = differences::chosen(config, args.database.as_deref())?;
+    let engine = Engine::connect().await?;
+    let project = Project::load(&Runner::default(), config, &environment.name).await?;
+    let mut all = Vec::new();
+    for database in databases {
+        let server = Server::of(&project, &engine, database, "stagegate/salvage").await?;
+        let marks = kept(&server).await?.into_iter().filter(|mark| mark.of == database.name);
+        all.extend(marks.map(|mark| Kept { database, server: server.clone(), mark }));
+    }
+    let Some(run) = &args.run else { return list(environment, &all, args.json).await };
+    all.retain(|kept| kept.mark.run == *run);
+    if all.is_empty() {
+        return Err(Failure::usage(format!(
+            "no database of `{}` that run {run} put aside is on its server; `gate salvage --env {0}` lists those there are",
+            environment.name
+        )));
+    }
+    let work = Work { environment, args: &args, within: config.gate.backup_within.0 };
+    if !args.carry {
+        return work.show(&all).await;
+    }
+    ask::refuse_if_protected(environment, args.confirm.as_deref(), "rows being written into its databases")?;
+    let state = StateDir::of(config, &environment.project);
+    let lock = taken(&state, environment, "gate salvage")?;
+    let done = work.carry(&all, state.root()).await;
+    drop(lock);
+    done
+}
+
+/// A database that was put aside.
+struct Kept<'a> {
+    database: &'a Database,
+    server: Server,
+    mark: Mark,
+}
+
+/// Returns what put a database of a role aside.
+fn origin(role: Role) -> &'static str {
+    match role {
+        Role::Failed => "as a release that was rolled back left it",
+        Role::Replaced => "replaced by a sync",
+        _ => "replaced by a rollback with data, or by a restore",
+    }
+}
+
+async fn list(environment: &Environment, all: &[Kept<'_>], as_json: bool) -> Result<Exit, Failure> {
+    let mut values = Vec::new();
+    for kept in all {
+        let (bytes, _) = kept.server.sizes(&kept.mark.name).await?;
+        let Mark { name, of, role, run, .. } = &kept.mark;
+        if as_json {
+            values.push(json!({"run": run, "database": of, "kept_as": name, "bytes": bytes, "origin": origin(*role)}));
+        } else {
+            give(&format!("{run}  {of}  {:>9}  {name}  ({})", Size(bytes).to_string(), origin(*role)));
+        }
+    }
+    if as_json {
+        let all = json!({"v": 1, "environment": environment.name, "kept": values});
+        give_json(&serde_json::to_string_pretty(&all)?);
+    } else if all.is_empty() {
+        say(&format!("`{}`: no database was put aside", environment.name));
+    } else {
+        say(&format!("compare one with the live database: gate salvage --env {} RUN", environment.name));
+    }
+    Ok(Exit::Passed)
+}
+
+struct Work<'a> {
+    environment: &'a Environment,
+    args: &'a cli::Salvage,
+    within: Duration,
+}
+
+impl Work<'_> {
+    async fn compare<'k>(&self, kept: &'k Kept<'_>, remember: bool) -> Result<Salvage<'k>, Failure> {
+        let names = (kept.mark.name.as_str(), kept.mark.of.as_str());
+        let begun = std::time::Instant::now();
+        // A table that takes a second is worth a line.
+        let mut noted = begun;
+        let progress = |table: &str| {
+            if noted.elapsed() >= Duration::from_secs(1) {
+                say(&format!("comparing {table} ({:.0} s)", begun.elapsed().as_secs_f64()));
+                noted = std::time::Instant::now();
+            }
+        };
+        Ok(Salvage::compare(&kept.server, names, (&self.args.table, self.within), remember, progress).await?)
+    }
+
+    async fn show(&self, all: &[Kept<'_>]) -> Result<Exit, Failure> {
+        let remember = self.args.csv.is_some() || self.args.sql.is_some();
+        let mut values = Vec::new();
+        for kept in all {
+            let salvage = self.compare(kept, remember).await?;
+            if self.args.json {
+                values.push(value(&kept.mark, salvage.found(), None));
+            } else {
+                give(&text(&kept.mark, salvage.found()));
+            }
+            self.export(kept, &salvage, all.len() > 1).await?;
+        }
+        self.end(values)?;
+        Ok(Exit::Passed)
+    }
+
+    /// Writes the files that were named; with several databases each gets a folder, or a file, of its own.
+    async fn export(&self, kept: &Kept<'_>, salvage: &Salvage<'_>, several: bool) -> Result<(), Failure> {
+        if let Some(dir) = &self.args.csv {
+            let dir = if several { dir.join(&kept.database.id) } else { dir.clone() };
+            let written = salvage.csv(&dir).await?;
+            say(&format!("{} in {}", counted(written.len(), "file"), dir.display()));
+        }
+        if let Some(file) = &self.args.sql {
+            let ending = format!("{}.sql", kept.database.id);
+            let file = if several { file.with_extension(ending) } else { file.clone() };
+            let rows = salvage.sql(&file).await?;
+            say(&format!("{} in {}", counted(rows, "statement"), file.display()));
+        }
+        Ok(())
+    }
+
+    async fn carry(&self, all: &[Kept<'_>], state: &Path) -> Result<Exit, Failure> {
+        let mut compared = Vec::new();
+        for kept in all {
+            compared.push((kept, self.compare(kept, true).await?));
+        }
+        for (kept, salvage) in &compared {
+            say(&text(&kept.mark, salvage.found()));
+        }
+        let missing: u64 = compared.iter().flat_map(|(_, salvage)| salvage.found()).map(|table| table.missing).sum();
+        if missing == 0 {
+            say("there is no row to carry");
+            return Ok(Exit::Passed);
+        }
+        let name = &self.environment.name;
+        ask::confirm(
+            &format!("Write {} into the live databases of `{name}`?", counted(missing, "row")),
+            self.args.yes,
+        )?;
+        let (mut values, mut left) = (Vec::new(), 0);
+        for (kept, salvage) in &compared {
+            let carried = salvage.carry(self.args.accept_links).await?;
+            left += carried.iter().map(Carried::left).sum::<u64>();
+            if !self.args.json {
+                carried.iter().for_each(|table| give(&table.text()));
+            }
+            values.push(value(&kept.mark, salvage.found(), Some(&carried)));
+            left += verify(self, kept, &carried).await?;
+        }
+        note(state, &values)?;
+        self.end(values)?;
+        if left > 0 {
+            say(&format!("{} stay in the kept database; --csv DIR exports them", counted(left, "row")));
+            return Ok(Exit::Held);
+        }
+        Ok(Exit::Passed)
+    }
+
+    fn end(&self, values: Vec<Value>) -> Result<(), Failure> {
+        if self.args.json {
+            let all = json!({"v": 1, "environment": self.environment.name, "databases": values});
+            give_json(&serde_json::to_string_pretty(&all)?);
+        }
+        Ok(())
+    }
+}
+
+/// Compares once more: what was reported as carried is in the live database. Returns how many rows are not.
+async fn verify(work: &Work<'_>, kept: &Kept<'_>, carried: &[Carried]) -> Result<u64, Failure> {
+    let again = work.compare(kept, false).await?;
+    let mut absent = 0;
+    for table in carried {
+        let found = again.found().iter().find(|found| found.table == table.table);
+        let more = found.map_or(0, |found| found.missing).saturating_sub(table.left());
+        if more > 0 {
+            let rows = counted(more, "row");
+            say(&format!(
+                "{}: {rows} reported as carried are not in the live table: a trigger or rule changed them, or a session deleted them",
+                table.table
+            ));
+        }
+        absent += more;
+    }
+    Ok(absent)
+}
+
+/// Keeps what was carried in the state folder.
+fn note(state: &Path, values: &[Value]) -> Result<(), Failure> {
+    let dir = state.join("salvage");
+    files::private_dir(&dir).map_err(Failure::writing(&dir))?;
+    let path = dir.join(format!("{}.json", clock::stamp()));
+    let text = serde_json::to_string_pretty(&json!({"v": 1, "databases": values}))?;
+    files::write_whole(&path, text.as_bytes()).map_err(Failure::writing(&path))?;
+    say(&format!("report: {}", path.display()));
+    Ok(())
+}
+
+fn value(mark: &Mark, found: &[TableRows], carried: Option<&[Carried]>) -> Value {
+    let differing: Vec<&TableRows> = found.iter().filter(|table| table.differs()).collect();
+    json!({
+        "run": mark.run, "database": mark.of, "kept_as": mark.name, "tables_compared": found.len(),
+        "tables": differing, "carried": carried,
+    })
+}
+
+fn text(mark: &Mark, found: &[TableRows]) -> String {
+    let Mark { name, of, role, .. } = mark;
+    let mut lines = vec![format!("{name} ({}), compared with {of}:", origin(*role))];
+    let width = found.iter().filter(|table| table.differs()).map(|table| table.table.len()).max().unwrap_or_default();
+    for table in found.iter().filter(|table| table.differs()) {
+        let mut words = vec![format!("{} only here", counted(table.missing, "row"))];
+        if table.has_key {
+            words.push(format!("{} changed", table.changed));
+        }
+        words.push(format!("{} only in the live table", table.only_live));
+        if !table.has_key && table.refusal.is_none() {
+            words.push("no key: a changed row counts as both".to_owned());
+        }
+        if !table.left_out.is_empty() {
+            words.push(format!("not in the live table: {}", table.left_out.join(", ")));
+        }
+        if !table.triggers.is_empty() {
+            words.push(format!("carrying fires {}", table.triggers.join(", ")));
+        }
+        words.extend(table.refusal.iter().map(|why| format!("cannot be carried: {why}")));
+        lines.push(format!("  {:width$}  {}", table.table, words.join("; ")));
+    }
+    let rows: u64 = found.iter().map(|table| table.kept).sum();
+    let differing = lines.len() - 1;
+    lines.push(match differing {
+        0 => format!(
+            "  nothing that the live database does not hold ({} in {})",
+            counted(rows, "row"),
+            counted(found.len(), "table")
+        ),
+        _ => format!("  {differing} of {} differ", counted(found.len(), "table")),
+    });
+    lines.join("\n")
+}

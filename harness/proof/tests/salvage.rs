@@ -1,0 +1,149 @@
+//! Rows that users wrote after a promotion, and what becomes of them when it is rolled back with its data.
+
+use std::fs;
+
+use stagegate_base::mark::{Mark, Role};
+
+use crate::{small::Small, world::Ended};
+
+/// Tables of many kinds, in the product's database before the promotion.
+const TABLES: &str = "
+    create type mood as enum ('good', 'bad');
+    create table person (id bigint generated always as identity primary key, name text not null unique,
+        mood mood, tags text[], about jsonb, photo bytea, height numeric(5, 2), ratio float8, born timestamptz,
+        upper_name text generated always as (upper(name)) stored);
+    create table friend (a bigint not null references person, b bigint not null references person, primary key (a, b));
+    create table visit (at timestamptz not null, what text);
+    create table event (id bigint not null, day date not null, what text, primary key (id, day)) partition by range (day);
+    create table event_old partition of event for values from (minvalue) to ('2026-01-01');
+    create table event_new partition of event for values from ('2026-01-01') to (maxvalue);
+    create table \"odd \"\"name\" (\"a\\b'c\" char(4) primary key, \"select\" money);
+    insert into person (name) values ('ann'), ('bob');
+    insert into visit values ('2026-01-01', 'a'), ('2026-01-01', 'a');
+";
+/// What users write under the new release.
+const WRITTEN: &str = "
+    insert into item (name, price) select 'new ' || i, i from generate_series(1, 50) i;
+    update item set name = 'renamed' where id <= 3;
+    delete from item where id = 100;
+    insert into person (name, mood, tags, about, photo, height, ratio, born)
+        values ('eve', 'bad', '{a,\"b,c\",NULL}', '{\"k\": \"v\\\\n''\"}', '\\xdeadbeef', 1.70, 'NaN', '2026-02-03 04:05:06.789+09'),
+               (E'o''neil\\t\\\\\\n\"', null, null, null, '', 0, '-Infinity', 'infinity');
+    insert into friend values (1, 3), (3, 4);
+    insert into visit values ('2026-01-01', 'a'), ('2026-03-01', null);
+    insert into event values (1, '2025-05-05', 'x'), (2, '2026-05-05', 'y');
+    insert into \"odd \"\"name\" values ('ab', 12.30);
+    create table only_new (id int primary key);
+    insert into only_new values (1);
+";
+
+fn ended(ended: &Ended, code: i32, wanted: &[&str]) {
+    assert_eq!(ended.code, Some(code), "{}", ended.text);
+    // Columns are as wide as what they hold.
+    let text = ended.text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    for word in wanted {
+        assert!(text.contains(word), "`{word}` is missing in:\n{}", ended.text);
+    }
+}
+
+async fn execute(small: &Small, database: &str, sql: &str) {
+    small.server().await.connect(database).await.unwrap().batch_execute(sql).await.unwrap();
+}
+
+/// Returns one text of all rows of a query.
+async fn texts(small: &Small, database: &str, sql: &str) -> Vec<String> {
+    let client = small.server().await.connect(database).await.unwrap();
+    let rows = client.query(&format!("select q::text from ({sql}) q order by 1"), &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Returns the newest database that a run put aside for a role, and the run.
+async fn aside(small: &Small, role: Role) -> (String, String) {
+    let found = small.server().await.databases().await.unwrap();
+    let marks = found.iter().filter_map(|found| Mark::parse(found.comment.as_deref()?));
+    let mark = marks.filter(|mark| mark.role == role).max_by_key(|mark| mark.run.clone()).unwrap();
+    (mark.name, mark.run)
+}
+
+#[tokio::test]
+async fn rows_written_after_a_promotion_are_found_exported_and_carried_back() {
+    let small = Small::new("salvage", "app");
+    small.release("v2", "alter table item add column if not exists price int not null default 1;\n", "");
+    small.up("production", "v1");
+    execute(&small, "app", TABLES).await;
+    ended(&small.promote("v2"), 0, &["promoted"]);
+    execute(&small, "app", WRITTEN).await;
+    ended(&small.gate(&["salvage", "--env", "production"]), 0, &["no database was put aside"]);
+
+    let back = small.gate(&["rollback", "--env", "production", "--with-data", "--yes"]);
+    ended(&back, 0, &["rolled back", "gate salvage --env production"]);
+    let (left, run) = aside(&small, Role::Left).await;
+    // Users went on: one took a number that the rows put aside have, one a name.
+    execute(&small, "app", "insert into item (name) values ('after'); insert into person (name) values ('eve')").await;
+
+    let list = small.gate(&["salvage", "--env", "production"]);
+    ended(&list, 0, &[&run, &left]);
+    let shown = small.gate(&["salvage", &run, "--env", "production"]);
+    ended(
+        &shown,
+        0,
+        &[
+            "public.item 49 rows only here; 4 changed; 1 only in the live table",
+            "not in the live table: price",
+            "public.visit 2 rows only here; 0 only in the live table; no key",
+            "public.only_new 1 row only here",
+            "the live database has no such table",
+        ],
+    );
+    exported(&small, &run).await;
+
+    // The live database has another third person by now: who is whose friend is not guessed.
+    // A protected environment is written only if it is named.
+    let carried = small.gate(&["salvage", &run, "--env", "production", "--carry", "--yes", "--confirm", "production"]);
+    ended(
+        &carried,
+        3,
+        &[
+            "public.friend: 0 rows carried; 2 rows not: they refer to a row whose key both databases have",
+            "public.item: 49 rows carried",
+            "public.event: 2 rows carried",
+            "public.visit: 2 rows carried",
+            "1 row not: the live database has no such table",
+        ],
+    );
+    let again = small.gate(&["salvage", &run, "--env", "production"]);
+    assert!(!again.text.contains("public.event") && !again.text.contains("public.visit"), "{}", again.text);
+    let args = ["salvage", &run, "--env", "production", "--carry", "--accept-links", "--table", "friend", "--yes"];
+    ended(&small.gate(&args), 0, &["public.friend: 2 rows carried"]);
+    for table in ["friend", "event", "visit", "\"odd \"\"name\""] {
+        let sql = format!("select * from {table}");
+        assert_eq!(texts(&small, "app", &sql).await, texts(&small, &left, &sql).await, "{table}");
+    }
+    let people = "select * from person where name like 'o%'";
+    assert_eq!(texts(&small, "app", people).await, texts(&small, &left, people).await);
+    // The next number is none that a carried row has.
+    execute(&small, "app", "insert into item (name) values ('next'); insert into person (name) values ('next')").await;
+    assert!(fs::read_dir(small.state("production").join("salvage")).unwrap().count() == 2);
+}
+
+/// Exports as CSV and as statements, and reads both back.
+async fn exported(small: &Small, run: &str) {
+    let (dir, file) = (small.product().join("out"), small.product().join("out.sql"));
+    let (dir_text, file_text) = (dir.to_str().unwrap(), file.to_str().unwrap());
+    let args = ["salvage", run, "--env", "production", "--csv", dir_text, "--sql", file_text];
+    ended(&small.gate(&args), 0, &["files in", "statements in"]);
+    ended(&small.gate(&args), 4, &["cannot write"]);
+    let items = fs::read_to_string(dir.join("public.item.missing.csv")).unwrap();
+    assert!(items.starts_with("id,name,price\n") && items.lines().count() == 50, "{items}");
+    assert!(fs::read_to_string(dir.join("public.item.changed.csv")).unwrap().contains("1,renamed,1"));
+    // In a copy of the live database every statement can be read, and takes its row or finds its number taken.
+    small.execute("create database tried template app").await;
+    let client = small.server().await.connect("tried").await.unwrap();
+    let sql = fs::read_to_string(&file).unwrap();
+    client.batch_execute(&sql).await.unwrap();
+    let row = client.query_one("select count(*) from visit", &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 4);
+    let row = client.query_one("select photo, about->>'k' from person where name = 'eve' limit 1", &[]).await.unwrap();
+    drop(row);
+    small.execute("drop database tried with (force)").await;
+}
