@@ -68,6 +68,8 @@ impl Classify for HostError {
     fn class(&self) -> Cause {
         match self {
             HostError::Unfit { .. } => Cause::Blocked,
+            HostError::Refused { .. } | HostError::Shallow => Cause::Usage,
+            HostError::Git(error) => error.class(),
             HostError::File { .. } => Cause::File,
             _ => Cause::NotRun,
         }

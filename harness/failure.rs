@@ -162,6 +162,12 @@ pub(crate) fn give(text: &str) {
     let _ = writeln!(std::io::stdout(), "{}", shown(text.trim_end_matches('\n'), colour(&std::io::stdout())));
 }
 
+/// Hands on what another machine printed, as it is but for what a terminal would obey.
+pub(crate) fn hand_on(to: &mut impl Write, text: &str) {
+    let _ = to.write_all(shown(text, Colour::Plain).as_bytes());
+    let _ = to.flush();
+}
+
 /// Prints what was requested, as JSON: one line, or one a value.
 pub(crate) fn give_json(text: &str) {
     give_document(&json_escaped(text));

@@ -6,7 +6,7 @@ use stagegate_base::{
     report::{self, Colour},
     units::Size,
 };
-use stagegate_target_act::{Checked, Connection, check, copy};
+use stagegate_target_act::{Checked, Connection, check, copy, push_env_file, send};
 use stagegate_target_decide::{HostFinding, State};
 
 use crate::{
@@ -19,6 +19,7 @@ pub(super) async fn run(config: &Config, args: cli::Host) -> Result<Exit, Failur
         cli::Host::Check(args) => checked(config, &args).await,
         cli::Host::Add(args) => add(config, &args.env, false).await,
         cli::Host::Upgrade(args) => add(config, &args.env, true).await,
+        cli::Host::Env(cli::HostEnv::Push(args)) => push(config, &args).await,
     }
 }
 
@@ -33,8 +34,8 @@ pub(super) fn host_of<'a>(config: &'a Config, name: &str) -> Result<&'a SshHost,
 }
 
 async fn checked(config: &Config, args: &cli::CheckHost) -> Result<Exit, Failure> {
-    let connection = Connection::to(host_of(config, &args.env)?);
-    let found = check(&connection, &args.env).await?;
+    let connection = Connection::to(host_of(config, &args.env)?, &args.env);
+    let found = check(&connection).await?;
     if args.json {
         let value = serde_json::json!({ "host": connection.name(), "findings": found.findings });
         give_json(&serde_json::to_string_pretty(&value)?);
@@ -59,15 +60,44 @@ fn blocked(found: &Checked) -> Vec<&HostFinding> {
     found.findings.iter().filter(|finding| finding.state == State::Blocked).collect()
 }
 
+/// Copies the program, then the product: a host with both runs any command.
 async fn add(config: &Config, name: &str, is_upgrade: bool) -> Result<Exit, Failure> {
-    let connection = Connection::to(host_of(config, name)?);
-    let host = connection.name();
-    let found = check(&connection, name).await?;
+    let connection = Connection::to(host_of(config, name)?, name);
+    copied(&connection, is_upgrade).await?;
+    sent(&connection, config, None, is_upgrade).await?;
+    Ok(Exit::Passed)
+}
+
+/// Sends HEAD and a release, and returns what the release is there.
+pub(super) async fn sent(
+    connection: &Connection,
+    config: &Config,
+    release: Option<&str>,
+    replace: bool,
+) -> Result<Option<String>, Failure> {
+    let sent = send(connection, config, release, replace).await?;
+    if !sent.note.is_empty() {
+        say(&format!("note: {}", sent.note));
+    }
+    Ok(sent.release)
+}
+
+async fn push(config: &Config, args: &cli::PushEnv) -> Result<Exit, Failure> {
+    let connection = Connection::to(host_of(config, &args.env)?, &args.env);
+    let environment = config.any_environment(&args.env)?;
+    let place = push_env_file(&connection, config, environment, &args.file).await?;
+    say(&format!("{} has {place}, readable by its user only", connection.name()));
+    Ok(Exit::Passed)
+}
+
+async fn copied(connection: &Connection, is_upgrade: bool) -> Result<(), Failure> {
+    let (host, name) = (connection.name(), connection.environment());
+    let found = check(connection).await?;
     let version = env!("CARGO_PKG_VERSION");
     let runs = found.facts.get("gate").is_some();
     if runs && found.facts.get("gate_hash") == Some(&found.hash) {
         say(&format!("{host} has this very program already ({version})"));
-        return Ok(Exit::Passed);
+        return Ok(());
     }
     if runs && !is_upgrade {
         let text =
@@ -85,8 +115,8 @@ async fn add(config: &Config, name: &str, is_upgrade: bool) -> Result<Exit, Fail
     }
     say(&format!("copying gate {version} to {host}"));
     let started = std::time::Instant::now();
-    let sent = copy(&connection, &found).await?;
+    let sent = copy(connection, &found).await?;
     let seconds = started.elapsed().as_secs_f64();
     say(&format!("{host} has gate {version} ({} sent in {seconds:.1} s, verified there)", Size(sent)));
-    Ok(Exit::Passed)
+    Ok(())
 }

@@ -27,6 +27,7 @@ mod promote;
 mod purge;
 mod readings;
 mod recover;
+mod remote;
 mod report;
 mod restore;
 mod runs;
@@ -77,6 +78,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     if let Command::VolumeWorker(args) = cli.command {
         return volume_worker(&args);
     }
+    if let Command::HostSide(args) = cli.command {
+        return remote::host_side(&args).await;
+    }
     if let Command::Init(args) = cli.command {
         return init::run(cli.config.as_deref(), args).await;
     }
@@ -98,6 +102,12 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     }
     if let Command::Host(args) = cli.command {
         return host::run(&config, args).await;
+    }
+    if let Command::Attach(args) = cli.command {
+        return remote::attached(&config, args).await;
+    }
+    if let Some(exit) = remote::run(&config, &cli.command).await? {
+        return Ok(exit);
     }
     let mut recovered = true;
     match &cli.command {
@@ -212,7 +222,9 @@ async fn conduct(config: &Arc<Config>, command: Command, recovered: bool) -> Res
         Command::Contract(_)
         | Command::Completions { .. }
         | Command::Approve(_)
+        | Command::Attach(_)
         | Command::Host(_)
+        | Command::HostSide(_)
         | Command::Init(_)
         | Command::Doctor(_)
         | Command::VolumeWorker(_)
@@ -258,6 +270,12 @@ fn report_ignored(source: &Source, of: &str) {
 
 /// Returns the id of a new run: time (UTC) and four hex digits that tell runs of one second apart.
 fn new_run() -> String {
+    // On a host the run that another machine follows has one name on both.
+    let given = std::env::var("STAGEGATE_HOST_RUN").unwrap_or_default();
+    let starter = std::os::unix::process::parent_id().to_string();
+    if let Some((run, _)) = given.split_once('@').filter(|(_, process)| *process == starter) {
+        return run.to_owned();
+    }
     let now = stagegate_host::clock::stamp();
     format!("{now}-{:04x}", std::process::id() & 0xffff)
 }

@@ -18,7 +18,7 @@ pub(super) const UNITS: &str = "/etc/systemd/system";
 pub(super) const BOOTED: &str = "/run/systemd/system";
 const WITHIN: Duration = Duration::from_secs(30);
 /// Settings of the caller without which the timer would work on another state folder or Engine.
-const CARRIED: [&str; 4] = ["STAGEGATE_STATE_DIR", "XDG_STATE_HOME", "DOCKER_HOST", "DOCKER_CONFIG"];
+const CARRIED: [&str; 5] = ["STAGEGATE_STATE_DIR", "XDG_STATE_HOME", "DOCKER_HOST", "DOCKER_CONFIG", "STAGEGATE_HERE"];
 
 /// How a unit or a crontab starts `gate`.
 pub(super) struct Start {

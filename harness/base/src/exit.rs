@@ -45,6 +45,25 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// Returns the end that a program with this code had; nothing where none has it.
+    #[must_use]
+    pub fn of_code(code: u8) -> Option<Self> {
+        let all = [
+            Exit::Passed,
+            Exit::Unexpected,
+            Exit::Usage,
+            Exit::Held,
+            Exit::Inconclusive,
+            Exit::RolledBack,
+            Exit::PersonNeeded,
+            Exit::Locked,
+            Exit::Interrupted,
+        ];
+        all.into_iter().find(|exit| exit.code() == code)
+    }
+}
+
 /// What made a command fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {

@@ -5,6 +5,7 @@
 )]
 
 mod accept;
+mod attach;
 mod audit;
 mod backup;
 mod bench;
@@ -32,6 +33,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use accept::Accept;
+pub use attach::{Attach, HostSide};
 pub use audit::{Audit, MakeCheckpoint, VerifyAudit};
 pub use backup::{
     Backup, BackupCommand, ImportBackup, InstallSchedule, ListBackups, ListStored, MakeBackup, OneBackup, PruneBackups,
@@ -41,7 +43,7 @@ pub use bench::{Bench, Criterion};
 pub use compare::Compare;
 pub use contract::{Contract, ContractDiff};
 pub use examine::{FailOn, Lint, Test};
-pub use host::{CheckHost, Host, OneHost};
+pub use host::{CheckHost, Host, HostEnv, OneHost, PushEnv};
 pub use init::Init;
 pub use look::{Dashboard, Doctor, History, Logs, Metrics, OneEnvironment, Pages, ShowConfig, Status, Unlock};
 pub use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
@@ -323,9 +325,19 @@ Examples:
         after_help = "\
 Examples:
   gate host check production
-  gate host add production"
+  gate host add production
+  gate host env push production .env.production"
     )]
     Host(Host),
+    /// Follow a run on a host again, from its beginning, or interrupt it
+    #[command(after_help = "\
+Examples:
+  gate attach --env production
+  gate attach 20260102-030405-ab12 --env production --interrupt")]
+    Attach(Attach),
+    /// Carry out a request of a gate on another machine; started over SSH
+    #[command(hide = true)]
+    HostSide(HostSide),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  gate completions bash > /etc/bash_completion.d/gate")]
     Completions {

@@ -10,10 +10,15 @@ pub const HOST_VARIABLE: &str = "STAGEGATE_HOST";
 /// Variable that says, where it is set to anything, that this machine is the host of all environments.
 pub const HERE_VARIABLE: &str = "STAGEGATE_HERE";
 
-/// Tells whether this machine is the host of all environments, wherever the configuration has them.
+/// The folder, below the home, of products that were sent to this machine by another one.
+const SENT: &str = ".local/share/stagegate/products";
+
+/// Tells whether this machine is the host of all environments of the configuration at `path`, wherever that has them: a
+/// variable has it so, or it was sent here by another machine.
 #[must_use]
-pub fn is_the_host() -> bool {
-    std::env::var_os(HERE_VARIABLE).is_some_and(|value| !value.is_empty())
+pub fn is_the_host(path: &Path) -> bool {
+    let is_sent = std::env::home_dir().is_some_and(|home| path.starts_with(home.join(SENT)));
+    is_sent || std::env::var_os(HERE_VARIABLE).is_some_and(|value| !value.is_empty())
 }
 
 /// Returns the kind of this machine, and how it was told.

@@ -133,7 +133,7 @@ pub fn read_config(path: Option<&Path>) -> Result<Config, ProjectError> {
     let text =
         std::fs::read_to_string(&path).map_err(|source| ProjectError::Unreadable { path: path.clone(), source })?;
     let config = Config::parse(&path, &text)?;
-    Ok(if crate::host::is_the_host() { config.on_the_host() } else { config })
+    Ok(if crate::host::is_the_host(&path) { config.on_the_host() } else { config })
 }
 
 /// An environment with its resolved compose model.

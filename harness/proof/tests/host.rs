@@ -4,12 +4,13 @@ use std::{
     fs,
     net::TcpListener,
     path::PathBuf,
+    process::Command,
     time::{Duration, Instant},
 };
 
 use crate::{
     sshd::{self, Sshd},
-    world::{Ended, ended, gate, run},
+    world::{Ended, IDENTITY, ended, gate, run},
 };
 
 /// A folder with a configuration whose production is on the host.
@@ -26,6 +27,10 @@ impl Laptop {
         let text =
             "[project]\nname = \"shop\"\n[environments.local]\n[environments.production]\nhost = \"ssh://web1\"\n";
         fs::write(root.join("stagegate.toml"), text).unwrap();
+        for args in [&["init", "--quiet"][..], &["add", "stagegate.toml"], &["commit", "--quiet", "--message", "first"]]
+        {
+            run(Command::new("git").arg("-C").arg(&root).args(IDENTITY).args(args));
+        }
         let sshd = Some(Sshd::start(&root));
         Laptop { root, sshd }
     }
@@ -39,7 +44,7 @@ impl Laptop {
     }
 
     fn gate(&self, args: &[&str]) -> Ended {
-        let mut command = std::process::Command::new(gate());
+        let mut command = Command::new(gate());
         command.args(args).current_dir(&self.root).env_remove("STAGEGATE_ENV");
         command.env("STAGEGATE_SSH_CONFIG", self.sshd().config()).env("STAGEGATE_STATE_DIR", self.root.join("state"));
         ended(&command.output().unwrap())
@@ -144,7 +149,7 @@ fn the_gate_is_copied_to_a_host_once_and_verified_there() {
     assert!(added.text.contains("verified there"), "{}", added.text);
     let hash = fs::read_to_string(bin.join("current")).unwrap();
     let copied = bin.join(&hash).join("gate");
-    let own = run(std::process::Command::new("sha256sum").arg(gate()));
+    let own = run(Command::new("sha256sum").arg(gate()));
     assert!(String::from_utf8_lossy(&own.stdout).starts_with(&hash));
     let files: Vec<_> =
         fs::read_dir(copied.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -19,6 +19,7 @@ mod encrypted;
 mod errors;
 mod faults;
 mod host;
+mod host_runs;
 mod init;
 mod integrity;
 mod kept;

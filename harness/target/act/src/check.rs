@@ -30,11 +30,11 @@ pub struct Checked {
     pub hash: String,
 }
 
-/// Looks whether a host can run the gate, for an environment.
+/// Looks whether a host can run the gate.
 ///
 /// # Errors
 /// [`HostError`] where it cannot be reached, or does not run scripts.
-pub async fn check(connection: &Connection, environment: &str) -> Result<Checked, HostError> {
+pub async fn check(connection: &Connection) -> Result<Checked, HostError> {
     // The program is read while ssh connects.
     let own = tokio::task::spawn_blocking(own);
     let answer = connection.script(&check_script(), None, WITHIN).await?;
@@ -47,7 +47,7 @@ pub async fn check(connection: &Connection, environment: &str) -> Result<Checked
         hash: hash.clone(),
         now: answer.now,
         took: answer.took,
-        environment: environment.to_owned(),
+        environment: connection.environment().to_owned(),
     };
     Ok(Checked { findings: findings(&facts, &here), facts, fit, hash })
 }

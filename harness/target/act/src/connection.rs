@@ -24,6 +24,7 @@ pub struct Connection {
     pub(crate) runner: Runner,
     host: SshHost,
     options: Ssh,
+    environment: String,
 }
 
 /// What a script printed, and when.
@@ -43,17 +44,28 @@ pub(crate) struct Opened {
 }
 
 impl Connection {
-    /// Returns the connection to a host; nothing is sent yet.
+    /// Returns the connection to the host of an environment; nothing is sent yet.
     #[must_use]
-    pub fn to(host: &SshHost) -> Self {
+    pub fn to(host: &SshHost, environment: &str) -> Self {
         let config = std::env::var_os(CONFIG_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
-        Connection { runner: Runner::default(), host: host.clone(), options: Ssh { config } }
+        Connection {
+            runner: Runner::default(),
+            host: host.clone(),
+            options: Ssh { config },
+            environment: environment.to_owned(),
+        }
     }
 
     /// Returns the host as it is shown.
     #[must_use]
     pub fn name(&self) -> String {
         self.host.to_string()
+    }
+
+    /// Returns the environment that the host was named by.
+    #[must_use]
+    pub fn environment(&self) -> &str {
+        &self.environment
     }
 
     /// Returns the line by which a person logs in.
@@ -118,6 +130,27 @@ impl Connection {
         let last = errors.lines().last().unwrap_or_default().trim();
         let instead = [instead, last].into_iter().find(|text| !text.is_empty()).unwrap_or("nothing");
         HostError::NoAnswer { host: self.name(), login: self.login(), instead: instead.to_owned() }
+    }
+
+    /// Makes the error of a refusal; the host does not know the environment's name and writes NAME.
+    pub(crate) fn refused(&self, reason: &str) -> HostError {
+        HostError::Refused { host: self.name(), reason: reason.replace("NAME", &self.environment) }
+    }
+
+    pub(crate) fn no_checkout(&self) -> HostError {
+        HostError::NoCheckout { host: self.name(), environment: self.environment.clone() }
+    }
+
+    pub(crate) fn absent(&self) -> HostError {
+        HostError::Absent { host: self.name(), environment: self.environment.clone() }
+    }
+
+    pub(crate) fn other_gate(&self, found: String) -> HostError {
+        HostError::OtherGate { host: self.name(), found, environment: self.environment.clone() }
+    }
+
+    pub(crate) fn lost(&self, run: String) -> HostError {
+        HostError::Lost { host: self.name(), run, environment: self.environment.clone() }
     }
 
     pub(crate) fn silent(&self, within: Duration) -> HostError {

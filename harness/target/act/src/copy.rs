@@ -30,7 +30,7 @@ pub async fn copy(connection: &Connection, checked: &Checked) -> Result<u64, Hos
     let mut lines: Vec<&str> = answer.text.lines().filter(|line| !line.trim().is_empty()).collect();
     match lines.pop() {
         Some("status=0") => Ok(size),
-        _ => Err(HostError::Copy { host, reason: lines.join(" ") }),
+        _ => Err(HostError::Copy { host, reason: lines.join(" "), environment: connection.environment().to_owned() }),
     }
 }
 

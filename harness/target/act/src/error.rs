@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stagegate_host::process::RunError;
+use stagegate_host::{git::GitError, process::RunError};
 use stagegate_target_decide::Problem;
 
 /// What did not work on a host, or on the way to it. Nothing of an environment was changed unless it reports so.
@@ -46,15 +46,71 @@ pub enum HostError {
     },
     /// The copy did not arrive.
     #[error(
-        "{host}: the program could not be copied: {reason}; what was there before is unchanged, `gate host check NAME` shows the \
-         free space"
+        "{host}: the program could not be copied: {reason}; what was there before is unchanged, `gate host check {environment}` \
+         shows the free space"
     )]
     Copy {
         /// The host.
         host: String,
         /// What the host printed.
         reason: String,
+        /// The environment, for the next command.
+        environment: String,
     },
+    /// There is no copy of the program.
+    #[error("{host} has no gate yet; `gate host add {environment}` copies this program")]
+    Absent {
+        /// The host.
+        host: String,
+        /// The environment, for the next command.
+        environment: String,
+    },
+    /// The copy of the program does not understand this one.
+    #[error(
+        "{host}: its gate does not understand this one ({found}); `gate host upgrade {environment}` copies this program"
+    )]
+    OtherGate {
+        /// The host.
+        host: String,
+        /// What it printed.
+        found: String,
+        /// The environment, for the next command.
+        environment: String,
+    },
+    /// The product was never sent there.
+    #[error("{host} has no checkout of this product yet; `gate host upgrade {environment}` sends it")]
+    NoCheckout {
+        /// The host.
+        host: String,
+        /// The environment, for the next command.
+        environment: String,
+    },
+    /// The host refused a request.
+    #[error("{host}: {reason}")]
+    Refused {
+        /// The host.
+        host: String,
+        /// Why, and the next command.
+        reason: String,
+    },
+    /// The connection ended while a run was followed; the run goes on.
+    #[error(
+        "the connection to {host} is lost; run {run} goes on there: `gate attach {run} --env {environment}` follows it again"
+    )]
+    Lost {
+        /// The host.
+        host: String,
+        /// The run.
+        run: String,
+        /// The environment, for the next command.
+        environment: String,
+    },
+    /// The repository on this machine has only a part of its history.
+    #[error("this repository is a shallow clone, and a host needs whole releases; `git fetch --unshallow` first")]
+    Shallow,
+    /// git on this machine.
+    #[error(transparent)]
+    Git(#[from] GitError),
     /// A program on this machine.
     #[error(transparent)]
     Run(#[from] RunError),

@@ -17,6 +17,13 @@ pub(crate) fn file() -> io::Result<File> {
     Ok(file)
 }
 
+/// Makes a file that holds `text`, to be read from its beginning.
+pub(crate) fn holding(text: &str) -> io::Result<File> {
+    let file = file()?;
+    file.write_all_at(text.as_bytes(), 0)?;
+    Ok(file)
+}
+
 /// Returns the last 16 KiB of a file as text, whoever writes it.
 pub(crate) fn tail(file: &File) -> String {
     const KEPT: u64 = 16 << 10;

@@ -1,5 +1,7 @@
 //! POSIX-sh scripts that run whatever the login shell is, and their output whatever that shell prints.
 
+use crate::FOLDER;
+
 /// A script, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Framed {
@@ -54,6 +56,27 @@ pub fn answer<'a>(framed: &Framed, output: &'a str) -> Result<&'a str, NoAnswer>
     found.ok_or_else(|| NoAnswer { instead: first() })
 }
 
+/// Returns the script that hands its standard input to the gate on the host; it prints `absent` where there is none.
+#[must_use]
+pub fn side_script() -> String {
+    SIDE.replace("FOLDER", FOLDER)
+}
+
+const SIDE: &str = r#"d="$HOME/FOLDER/bin"
+h=$(cat "$d/current" 2>/dev/null)
+if [ -n "$h" ] && [ -x "$d/$h/gate" ]; then exec "$d/$h/gate" host-side; else echo absent; fi"#;
+
+/// Returns how many bytes of a part are reported: those of its whole lines, and all where `is_last`.
+#[must_use]
+pub fn whole_lines(part: &[u8], is_last: bool) -> usize {
+    match part.iter().rposition(|byte| *byte == b'\n') {
+        _ if is_last && std::str::from_utf8(part).is_ok() => part.len(),
+        Some(at) => at + 1,
+        None if is_last => part.len(),
+        None => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +97,16 @@ mod tests {
         assert_eq!(forced.instead, "This service allows sftp connections only.");
         assert!(answer(&framed, "\n@@stagegate-begin-n1\na=1\n").is_err());
         assert_eq!(answer(&framed, "").unwrap_err().instead, "");
+    }
+
+    #[test]
+    fn a_line_that_is_still_written_is_not_reported_unless_it_is_the_last() {
+        assert_eq!(whole_lines(b"a\nb\nc", false), 4);
+        assert_eq!(whole_lines(b"a\nb\nc", true), 5);
+        assert_eq!(whole_lines(b"abc", false), 0);
+        assert_eq!(whole_lines(b"", true), 0);
+        // A character that is cut comes whole with the next part.
+        assert_eq!(whole_lines(b"a\n\xc3", true), 2);
     }
 
     #[test]

@@ -24,7 +24,13 @@ fn a_good_host_has_no_finding_that_needs_a_fix() {
 }
 
 #[rstest]
-#[case::no_docker("programs=docker git", "programs=git", "docker", State::Blocked, "install Docker")]
+#[case::no_docker(
+    "programs=docker git sha256sum zstd gzip timeout\ndocker=24.0.7",
+    "programs=git sha256sum zstd gzip timeout\ndocker_error=sh: docker: not found",
+    "docker",
+    State::Blocked,
+    "install Docker"
+)]
 #[case::no_rights(
     "docker=24.0.7",
     "docker_error=permission denied while trying to connect",

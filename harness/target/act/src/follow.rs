@@ -1,0 +1,154 @@
+//! Runs on a host, as this machine sees them: started, read along, interrupted.
+
+use std::time::{Duration, Instant};
+
+use stagegate_target_decide::{Event, Request};
+
+use crate::{Connection, HostError, release::unexpected, talk::Talk};
+
+/// For how long a lost connection is made anew: a minute without a network, and the time to see it.
+const RETRIES_WITHIN: Duration = Duration::from_secs(180);
+
+/// What a person is shown of a run.
+#[derive(Debug)]
+pub enum Shown<'a> {
+    /// The run was started, or found: its id and the command.
+    Run(&'a str, &'a str),
+    /// A part of its standard output.
+    Output(&'a str),
+    /// A part of its standard error.
+    Message(&'a str),
+    /// The connection was lost, and is made anew.
+    Reconnects(&'a HostError),
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Its id.
+    pub run: String,
+    /// Its exit code; `None` where it was killed, or the host was restarted.
+    pub code: Option<u8>,
+}
+
+/// Where reading goes on.
+#[derive(Default)]
+struct Place {
+    run: Option<String>,
+    output: u64,
+    messages: u64,
+}
+
+/// Starts a command on a host and shows what it prints until it ends. `environment` is STAGEGATE_ENV.
+///
+/// # Errors
+/// [`HostError::Lost`] where the connection is lost for long: the run goes on.
+pub async fn start(
+    connection: &Connection,
+    product: &str,
+    (args, environment): (Vec<String>, Option<String>),
+    mut show: impl FnMut(Shown<'_>),
+) -> Result<Ended, HostError> {
+    let talk = connection.talk(product, Request::Start { args, environment }, None).await?;
+    let mut place = Place::default();
+    let read = read(talk, &mut place, &mut show).await;
+    go_on(connection, product, (place, read), show).await
+}
+
+/// Shows what a run prints, from its beginning, until it ends; the newest run where none is named.
+///
+/// # Errors
+/// As [`start`].
+pub async fn attach(
+    connection: &Connection,
+    product: &str,
+    run: Option<String>,
+    mut show: impl FnMut(Shown<'_>),
+) -> Result<Ended, HostError> {
+    let mut place = Place { run, ..Place::default() };
+    let talk = connection.talk(product, place.request(), None).await?;
+    let read = read(talk, &mut place, &mut show).await;
+    go_on(connection, product, (place, read), show).await
+}
+
+/// Interrupts a run, the newest one where none is named: a promotion is rolled back, in order. Returns what was done.
+///
+/// # Errors
+/// [`HostError::Refused`] where it has ended already.
+pub async fn interrupt(connection: &Connection, product: &str, run: Option<String>) -> Result<String, HostError> {
+    match connection.talk(product, Request::Interrupt { run }, None).await?.only().await? {
+        Event::Done { note } => Ok(note),
+        other => Err(unexpected(connection, &other)),
+    }
+}
+
+impl Place {
+    fn request(&self) -> Request {
+        Request::Follow { run: self.run.clone(), output: self.output, messages: self.messages }
+    }
+}
+
+/// Reads on over new connections where one was lost.
+async fn go_on(
+    connection: &Connection,
+    product: &str,
+    (mut place, mut read): (Place, Result<Option<u8>, HostError>),
+    mut show: impl FnMut(Shown<'_>),
+) -> Result<Ended, HostError> {
+    let mut lost: Option<Instant> = None;
+    let mut pause = Duration::from_secs(1);
+    loop {
+        let error = match (read, &place.run) {
+            (Ok(code), Some(run)) => return Ok(Ended { run: run.clone(), code }),
+            (Ok(_), None) => return Err(connection.silent(Duration::ZERO)),
+            // Nothing was started, or it is not known whether it was.
+            (Err(error), None) => return Err(error),
+            (Err(error @ (HostError::Refused { .. } | HostError::OtherGate { .. })), _) => return Err(error),
+            (Err(error), Some(_)) => error,
+        };
+        if lost.get_or_insert_with(Instant::now).elapsed() > RETRIES_WITHIN {
+            let run = place.run.unwrap_or_default();
+            return Err(connection.lost(run));
+        }
+        show(Shown::Reconnects(&error));
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(15));
+        let before = (place.output, place.messages);
+        read = match connection.talk(product, place.request(), None).await {
+            Ok(talk) => self::read(talk, &mut place, &mut show).await,
+            Err(error) => Err(error),
+        };
+        if (place.output, place.messages) != before {
+            lost = None;
+        }
+    }
+}
+
+async fn read(
+    mut talk: Talk<'_>,
+    place: &mut Place,
+    show: &mut impl FnMut(Shown<'_>),
+) -> Result<Option<u8>, HostError> {
+    while let Some(event) = talk.next().await? {
+        match event {
+            Event::Run { run, command } => {
+                // It is named once, also where the connection is made anew.
+                if place.run.as_ref() != Some(&run) || (place.output, place.messages) == (0, 0) {
+                    show(Shown::Run(&run, &command));
+                }
+                place.run = Some(run);
+            }
+            Event::Output { text, next } => {
+                show(Shown::Output(&text));
+                place.output = next;
+            }
+            Event::Message { text, next } => {
+                show(Shown::Message(&text));
+                place.messages = next;
+            }
+            Event::Ended { code } => return Ok(code),
+            _ => {}
+        }
+    }
+    Err(talk.ended().await)
+}
