@@ -18,7 +18,7 @@ the images of the sample stack and writes their names to .stagegate/images.env.
 
   --postgres LIST   PostgreSQL major versions to provide in addition to 17, for example 15,17,18
   --no-images       check the tools only: no image is pulled or built, .stagegate/images.env stays as it is
-  --sshd            also install openssh-server, for the proofs of hosts over SSH; Debian starts its service
+  --sshd            also install openssh-server, for the proofs of hosts over SSH; its service is not started now, but after a reboot
   --help            print this text
 
 Images come from a registry if one is reachable, else they are built from Debian packages (fixtures/images).
@@ -41,9 +41,22 @@ main() {
   check_engine
   check_compose
   check_toolchain
-  [ "$sshd" = no ] || [ -x /usr/sbin/sshd ] || apt_install openssh-server || die "openssh-server could not be installed"
+  [ "$sshd" = no ] || [ -x /usr/sbin/sshd ] || install_sshd || die "openssh-server could not be installed"
   [ "$images" = no ] || provide_images "$majors"
   say "ready"
+}
+
+# Installs sshd without starting its service: the proofs start their own, on a high port of this machine.
+# Source: Debian's invoke-rc.d(8): a policy that exits with 101 forbids it.
+install_sshd() {
+  local policy=/usr/sbin/policy-rc.d made=no code=0
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null && as_root chmod 755 "$policy"
+    made=yes
+  fi
+  apt_install openssh-server openssh-client || code=$?
+  [ "$made" = no ] || as_root rm -f "$policy"
+  return "$code"
 }
 
 # --- Docker Engine

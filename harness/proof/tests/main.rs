@@ -27,6 +27,7 @@ mod load;
 mod locks;
 mod majors;
 mod migrations;
+mod notify;
 mod performance;
 mod plan_file;
 mod policy;

@@ -1,0 +1,92 @@
+//! Messages of real runs: what a receiver hears of a promotion, of one that is rolled back, and of a plan that waits.
+
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::small::Small;
+
+/// How long a message may take: its sender is a process of its own.
+const WITHIN: Duration = Duration::from_secs(30);
+const SECRET: &str = "canary-of-the-webhook";
+
+/// Adds two receivers to the configuration: a program that appends what it gets to a file, and a server that is not there.
+fn add_receivers(small: &Small) -> PathBuf {
+    let root = small.product().parent().unwrap().to_path_buf();
+    let (heard, url) = (root.join("heard"), root.join("url"));
+    fs::write(&url, format!("http://127.0.0.1:1/{SECRET}\n")).unwrap();
+    let file = small.product().join("stagegate.toml");
+    let text = format!(
+        "{}[[notify]]\nname = \"log\"\nkind = \"command\"\ncommand = [\"sh\", \"-c\", \"cat >> {heard}; echo >> {heard}\"]\n\
+         on = [\"begin\", \"end\", \"approval\"]\nenvironments = [\"production\"]\n\
+         [[notify]]\nname = \"gone\"\nkind = \"webhook\"\nurl_file = \"{}\"\n",
+        fs::read_to_string(&file).unwrap(),
+        url.display(),
+        heard = heard.display(),
+    );
+    fs::write(&file, text).unwrap();
+    heard
+}
+
+/// Returns the first `wanted` messages, in the order of their times.
+fn heard(path: &PathBuf, wanted: usize) -> Vec<Value> {
+    let deadline = Instant::now() + WITHIN;
+    loop {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let mut all: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        if all.len() >= wanted {
+            all.sort_by_key(|message| message["at"].as_str().unwrap_or_default().to_owned());
+            return all;
+        }
+        assert!(Instant::now() < deadline, "{wanted} messages are expected, and these came:\n{text}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_receiver_hears_of_each_run_and_one_that_is_gone_delays_none() {
+    let small = Small::new("notify", "app");
+    let file = add_receivers(&small);
+    small.release("v2", "alter table item add column if not exists price int not null default 1;\n", "");
+    let late = "  late:\n    image: POSTGRES\n    restart: \"no\"\n    command: [\"bash\", \"-c\", \"[ $${LATE:-0} = 0 ] && exec sleep infinity; exit 1\"]\n    \
+                environment: { LATE: \"${LATE:-0}\" }\n    tmpfs: [/var/lib/postgresql/data]\n";
+    small.release(
+        "v3",
+        "alter table item drop column price;\n",
+        &late.replace("POSTGRES", &crate::world::image_of(17)),
+    );
+    small.up("production", "v1");
+
+    let promoted = small.promote("v2");
+    assert_eq!(promoted.code, Some(0), "{}", promoted.text);
+    let messages = heard(&file, 2);
+    assert_eq!(
+        (messages[0]["event"].as_str(), messages[1]["event"].as_str()),
+        (Some("begin"), Some("end")),
+        "{messages:?}"
+    );
+    assert!(messages[1]["title"].as_str().unwrap().contains("v2 is live in production"), "{}", messages[1]);
+
+    let undone = small.promote("v3");
+    assert_eq!(undone.code, Some(5), "{}", undone.text);
+    let messages = heard(&file, 4);
+    let last = &messages[3];
+    assert_eq!(last["event"], "rolled_back", "{last}");
+    assert!(last["title"].as_str().unwrap().contains("v2 is live in production again"), "{last}");
+    assert!(last["reason"].as_str().unwrap().contains("late"), "{last}");
+
+    // The other receiver has two messages: they wait, and no text of this program holds its URL.
+    let pending = small.gate(&["notify", "pending"]);
+    assert_eq!(pending.code, Some(0), "{}", pending.text);
+    assert!(pending.text.matches("gone").count() >= 2, "{}", pending.text);
+    for text in [&pending.text, &promoted.text, &undone.text] {
+        assert!(!text.contains(SECRET), "{text}");
+    }
+    // The sender stays for them; it ends with its files.
+    let ids: Vec<&Value> = messages.iter().map(|message| &message["id"]).collect();
+    assert!((1..ids.len()).all(|at| !ids[..at].contains(&ids[at])), "{ids:?}");
+}
