@@ -3,6 +3,7 @@
 use std::fs;
 
 use stagegate_base::mark::{Mark, Role};
+use stagegate_data_act::salvage::Salvage;
 
 use crate::{small::Small, world::Ended};
 
@@ -146,4 +147,95 @@ async fn exported(small: &Small, run: &str) {
     let row = client.query_one("select photo, about->>'k' from person where name = 'eve' limit 1", &[]).await.unwrap();
     drop(row);
     small.execute("drop database tried with (force)").await;
+}
+
+/// A sequence of numbers that is the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    /// Returns a number below `sides`.
+    fn roll(&mut self, sides: u64) -> u64 {
+        // Source: Knuth's MMIX generator; the high bits are the random ones.
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+/// Returns random writes: into a parent and its child, which must refer to one that is there, and into a table without a key.
+fn writes(dice: &mut Dice, count: u64) -> String {
+    let mut sql = String::new();
+    for _ in 0..count {
+        let (id, value) = (dice.roll(20), dice.roll(4));
+        sql += &match dice.roll(7) {
+            0 | 1 => format!("insert into parent values ({id}, 'v{value}') on conflict do nothing;"),
+            2 => format!("update parent set v = 'w{value}' where id = {id};"),
+            3 => format!(
+                "insert into child select {0}, id from parent where id = {id} on conflict do nothing;",
+                dice.roll(40)
+            ),
+            4 => format!(
+                "delete from child where id = {id}; delete from parent p where id = {id} and not exists (select from child where parent = p.id);"
+            ),
+            5 => format!(
+                "insert into bag values ({value}, {});",
+                if id == 0 { "null".to_owned() } else { "'x'".to_owned() }
+            ),
+            _ => format!("delete from bag where ctid = (select ctid from bag where n = {value} limit 1);"),
+        };
+    }
+    sql
+}
+
+/// Returns for each table the rows of `kept` that `live` does not hold, recounted row by row.
+async fn recount(small: &Small, kept: &str, live: &str) -> [u64; 3] {
+    let mut counts = [0; 3];
+    for (count, sql) in counts.iter_mut().zip(["select id from parent", "select id from child", "select * from bag"]) {
+        let (kept, mut live) = (texts(small, kept, sql).await, texts(small, live, sql).await);
+        for row in kept {
+            match live.iter().position(|other| *other == row) {
+                Some(at) => drop(live.swap_remove(at)),
+                None => *count += 1,
+            }
+        }
+    }
+    counts
+}
+
+#[tokio::test]
+async fn random_rows_that_were_put_aside_are_live_or_reported() {
+    let small = Small::new("salvage-random", "app");
+    small.up("production", "v1");
+    let server = small.server().await;
+    // Rows that were missing, and rows that were refused.
+    let mut seen = (0, 0);
+    for seed in 1..=25_u64 {
+        let mut dice = Dice(seed);
+        let (kept, live) = (format!("kept_{seed}"), format!("live_{seed}"));
+        small.execute(&format!("create database {live}")).await;
+        execute(&small, &live, "create table parent (id int primary key, v text not null); \
+            create table child (id int primary key, parent int not null references parent); create table bag (n int, t text)").await;
+        execute(&small, &live, &writes(&mut dice, 60)).await;
+        small.execute(&format!("create database {kept} template {live}")).await;
+        execute(&small, &kept, &writes(&mut dice, 40)).await;
+        execute(&small, &live, &writes(&mut dice, 40)).await;
+        if dice.roll(3) == 0 {
+            execute(&small, &kept, "alter table parent add column more int not null default 1").await;
+        }
+        let expected = recount(&small, &kept, &live).await;
+        let (within, accept) = (std::time::Duration::from_secs(60), dice.roll(2) == 0);
+        let salvage = Salvage::compare(&server, (&kept, &live), (&[], within), true, |_| ()).await.unwrap();
+        let missing = |name: &str| salvage.found().iter().find(|table| table.table == name).unwrap().missing;
+        let found = ["public.parent", "public.child", "public.bag"].map(missing);
+        assert_eq!(found, expected, "seed {seed}");
+        let carried = salvage.carry(accept).await.unwrap();
+        let left = |name: &str| carried.iter().find(|table| table.table == name).map_or(0, |table| table.left());
+        let left = ["public.parent", "public.child", "public.bag"].map(left);
+        assert_eq!(recount(&small, &kept, &live).await, left, "seed {seed}: a row is neither live nor reported");
+        // A parent and a row without a key refer to nothing that could be missing.
+        assert_eq!((left[0], left[2]), (0, 0), "seed {seed}");
+        seen = (seen.0 + expected.iter().sum::<u64>(), seen.1 + left[1]);
+        drop(salvage);
+        small.execute(&format!("drop database {kept} with (force); drop database {live} with (force)")).await;
+    }
+    assert!(seen.0 > 100 && seen.1 > 0, "the writes try nothing: {seen:?}");
 }
