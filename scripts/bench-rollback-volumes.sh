@@ -31,6 +31,7 @@ main() {
     shift
   done
   [ -n "$gate" ] || { cargo build --quiet --manifest-path "$root/Cargo.toml" --bin gate && gate=$root/target/debug/gate; }
+  gate=$(readlink -f -- "$gate")
   image=$(sed -n 's/^NGINX_IMAGE=//p' "$root/.stagegate/images.env")
   dir=$(mktemp -d)
   trap take_down EXIT
@@ -70,8 +71,13 @@ volumes: { files: {} }' >compose.yml
     "exec nginx -g 'daemon off;'" >s/start.sh
   release bad
   local environment
-  for environment in staging production; do "$gate" up --env "$environment" --release v1 >/dev/null 2>&1; done
-  "$gate" up --env staging --release bad >/dev/null 2>&1
+  for environment in staging production; do up "$environment" v1; done
+  up staging bad
+}
+
+up() {
+  local text
+  text=$("$gate" up --env "$1" --release "$2" 2>&1) || die "release $2 did not come up in $1" "$text"
 }
 
 release() {

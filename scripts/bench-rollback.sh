@@ -31,6 +31,7 @@ main() {
     shift
   done
   [ -n "$gate" ] || { cargo build --quiet --manifest-path "$root/Cargo.toml" --bin gate && gate=$root/target/debug/gate; }
+  gate=$(readlink -f -- "$gate")
   nginx=$(sed -n 's/^NGINX_IMAGE=//p' "$root/.stagegate/images.env")
   postgres=$(sed -n 's/^POSTGRES_IMAGE=//p' "$root/.stagegate/images.env")
   dir=$(mktemp -d)
@@ -94,8 +95,13 @@ TEXT
   echo 'alter table filled add column if not exists size int not null default 1;' >m/2.sql
   release bad
   local environment
-  for environment in staging production; do "$gate" up --env "$environment" --release v1 >/dev/null 2>&1; done
-  "$gate" up --env staging --release bad >/dev/null 2>&1
+  for environment in staging production; do up "$environment" v1; done
+  up staging bad
+}
+
+up() {
+  local text
+  text=$("$gate" up --env "$1" --release "$2" 2>&1) || die "release $2 did not come up in $1" "$text"
 }
 
 release() {
@@ -116,7 +122,7 @@ measure() {
   local text switch back plain begun run journal
   text=$("$gate" promote --from staging --to production --yes 2>&1) || true
   grep -q 'rolled back and verified' <<<"$text" || die "the rollback failed" "$text"
-  switch=$(sed -n 's/.*database switched in \([0-9.]*\) s.*/\1/p' <<<"$text")
+  switch=$(sed -n '0,/database switched in/s/.*database switched in \([0-9.]*\) s.*/\1/p' <<<"$text")
   # From the journal: the decision, and the last line.
   journal=$(find "$dir/state/$name-production/runs" -name journal.jsonl -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2)
   back=$(python3 - "$journal" <<'PY'
