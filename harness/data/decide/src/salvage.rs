@@ -1,7 +1,7 @@
 //! Rows that are in a database which was put aside, and not in the live one: which they are, and the SQL that reads them and
 //! writes them where they are missing.
 //!
-//! Both sides give a hash of each row's key and one of its contents, in the order of the keys' hashes; [`Merge`] walks along both
+//! Both sides give a hash of each row's key and one of its contents, in the order of the keys' hashes; [`step`] walks along both
 //! at once. Contents are compared over the columns that both sides have. A table without a key is a bag of rows.
 
 use serde::Serialize;
