@@ -41,6 +41,13 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Salvage) -> Result<Exit
             environment.name
         )));
     }
+    // What a row refers to is in another table: whether that one changed is known only where it was compared too.
+    if args.carry && !args.table.is_empty() && !args.accept_links {
+        return Err(Failure::usage(
+            "--carry with --table does not compare the tables that rows refer to; leave out --table, or add --accept-links if \
+             the rows that they refer to mean the same in both databases",
+        ));
+    }
     let work = Work { environment, args: &args, within: config.gate.backup_within.0 };
     if !args.carry {
         return work.show(&all).await;
