@@ -86,3 +86,4 @@ fn each_check_of_security_and_isolation_has_a_fault_that_it_finds() {
 }
 
 mod house;
+mod user_files;

@@ -30,6 +30,8 @@ use crate::{
 };
 
 const FILE: &str = "stagegate.toml";
+/// The keys of that file for editors, next to it: what is there works without a network, and fits this version.
+const SCHEMA: &str = "stagegate.schema.json";
 /// Env files that a repository keeps as an example, the usual name first.
 const EXAMPLES: [&str; 7] =
     [".env.example", ".env.sample", ".env.template", ".env.dist", "env.example", "example.env", ".env.local"];
@@ -71,7 +73,9 @@ pub(super) async fn run(config: Option<&Path>, args: cli::Init) -> Result<Exit, 
         give(proposal.text.trim_end());
         return Ok(Exit::Passed);
     }
-    write_new(&path, &proposal.text)?;
+    write_new(&path, &format!("#:schema ./{SCHEMA}\n{}", proposal.text))?;
+    let schema = folder.join(SCHEMA);
+    fs::write(&schema, super::schema_json::text(cli::UserFile::Config)? + "\n").map_err(Failure::writing(&schema))?;
     give(&summary(&path, &facts, &proposal));
     Ok(Exit::Passed)
 }
@@ -85,7 +89,10 @@ fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
 
 fn summary(path: &Path, facts: &Facts, proposal: &Proposal) -> String {
     let (services, databases) = (counted(proposal.services, "service"), counted(proposal.databases, "database"));
-    let mut text = format!("wrote {}: {services}, {databases}\n", path.display());
+    let mut text = format!(
+        "wrote {}: {services}, {databases}\nwrote {SCHEMA} next to it: its keys with their meanings, for editors\n",
+        path.display()
+    );
     for reason in &proposal.left_out {
         text += &format!("  left out: {reason}\n");
     }

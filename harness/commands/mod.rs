@@ -35,6 +35,7 @@ mod salvage;
 mod sanitize;
 mod schedule;
 mod schema;
+mod schema_json;
 mod show;
 mod status;
 mod sync;
@@ -67,6 +68,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     if let Command::Completions { shell } = cli.command {
         clap_complete::generate(shell, &mut Cli::command(), "gate", &mut std::io::stdout());
         return Ok(Exit::Passed);
+    }
+    if let Command::SchemaJson(args) = &cli.command {
+        return schema_json::run(args);
     }
     if let Command::Version(args) = cli.command {
         return version::run(&args);
@@ -230,6 +234,7 @@ async fn conduct(config: &Arc<Config>, command: Command, recovered: bool) -> Res
         | Command::VolumeWorker(_)
         | Command::Lint(_)
         | Command::Migrations(_)
+        | Command::SchemaJson(_)
         | Command::Version(_) => Ok(Exit::Passed),
     }
 }

@@ -170,6 +170,14 @@ enum Day {
     Text(String),
 }
 
+/// Returns the JSON Schema of the file of waivers, for editors; `reference` is the text of the annotated example.
+///
+/// # Errors
+/// [`toml::de::Error`] where the reference is no TOML.
+pub fn json_schema(reference: &str) -> Result<serde_json::Value, toml::de::Error> {
+    crate::json_schema::json_schema::<Raw>(FILE_NAME, reference)
+}
+
 impl Waivers {
     /// Reads the waivers from the text of the file at `path`.
     ///

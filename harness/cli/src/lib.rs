@@ -22,6 +22,7 @@ mod recover;
 mod release;
 mod salvage;
 mod schema;
+mod schema_json;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -53,6 +54,7 @@ pub use recover::{Recover, WatchRun};
 pub use release::{Approve, Down, Promote, Purge, Reset, Rollback, Up, VolumeWorker};
 pub use salvage::Salvage;
 pub use schema::{Checked, OneDatabase, Schema, SchemaCommand, SchemaDiff};
+pub use schema_json::{SchemaJson, UserFile};
 pub use sync::{Sanitize, SanitizeSuggest, Sync};
 pub use version::Version;
 pub use watch::{InstallWatch, RunWatch, UninstallWatch, Watch, WatchCommand, WatchStatus};
@@ -316,6 +318,14 @@ Examples:
     /// Show the effective configuration with all defaults, secrets masked
     #[command(after_help = "Example:\n  gate config --env production")]
     Config(ShowConfig),
+    /// Print the JSON Schema of a file that users write, for editors
+    #[command(after_help = "\
+Examples:
+  gate schema-json > stagegate.schema.json
+  gate schema-json workflow > workflows/workflow.schema.json
+
+An editor reads it where the first line of the file names it: #:schema ./stagegate.schema.json")]
+    SchemaJson(SchemaJson),
     /// List the environments and show the kind of this machine
     #[command(after_help = "Example:\n  gate env")]
     Env,

@@ -75,8 +75,7 @@ fn commands_of_row(row: &str) -> Vec<String> {
     let mut group = String::new();
     let mut commands = Vec::new();
     for span in spans {
-        let is_word = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase());
-        let words: Vec<&str> = span.split(' ').take_while(is_word).collect();
+        let words: Vec<&str> = span.split(' ').take_while(|word| is_word(word)).collect();
         if words.first() == Some(&"gate") {
             group = words[..words.len() - 1].join(" ");
             commands.push(words.join(" "));
@@ -85,6 +84,11 @@ fn commands_of_row(row: &str) -> Vec<String> {
         }
     }
     commands
+}
+
+/// Tells whether a word can be a command's name: `schema-json`, and no option or value.
+fn is_word(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_lowercase()) && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
 }
 
 fn has_subcommands(command: &Command) -> bool {
@@ -136,7 +140,7 @@ fn unknown(call: &str) -> Option<String> {
     let mut command = &root;
     let mut seen = vec!["gate"];
     let mut words = call.split_whitespace().skip(1).peekable();
-    while let Some(word) = words.next_if(|word| word.chars().all(|c| c.is_ascii_lowercase())) {
+    while let Some(word) = words.next_if(|word| is_word(word)) {
         if !has_subcommands(command) {
             break;
         }

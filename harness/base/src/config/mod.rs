@@ -73,6 +73,14 @@ pub const WORKFLOW_WITHIN: Duration = Duration::from_secs(30);
 /// How much of a response's body is read by default.
 pub const MAX_BODY: Size = Size(1 << 20);
 
+/// Returns the JSON Schema of `stagegate.toml`, for editors; `reference` is the text of the annotated example.
+///
+/// # Errors
+/// [`toml::de::Error`] where the reference is no TOML.
+pub fn json_schema(reference: &str) -> Result<serde_json::Value, toml::de::Error> {
+    crate::json_schema::json_schema::<raw::RawConfig>("stagegate.toml", reference)
+}
+
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Config {

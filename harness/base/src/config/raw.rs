@@ -33,7 +33,7 @@ use crate::{
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawConfig {
+pub(super) struct RawConfig {
     project: RawProject,
     #[serde(default)]
     environments: BTreeMap<Spanned<String>, RawEnvironment>,

@@ -40,6 +40,14 @@ pub const CLEAN_UP_WITHIN: Duration = Duration::from_secs(10);
 /// How long one request, statement or program may take where the step says nothing.
 pub const STEP_WITHIN: Duration = Duration::from_secs(10);
 
+/// Returns the JSON Schema of workflow files, for editors; `reference` is the text of the annotated example.
+///
+/// # Errors
+/// [`toml::de::Error`] where the reference is no TOML.
+pub fn json_schema(reference: &str) -> Result<serde_json::Value, toml::de::Error> {
+    stagegate_base::json_schema::json_schema::<raw::RawFile>("a workflow file of stagegate", reference)
+}
+
 /// A file's steps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workflow {
