@@ -187,6 +187,7 @@ impl Classify for DatabaseError {
     fn class(&self) -> Cause {
         match self {
             DatabaseError::Connect { .. }
+            | DatabaseError::Silent { .. }
             | DatabaseError::Statement { .. }
             | DatabaseError::Locked { .. }
             | DatabaseError::Unexpected(_) => Cause::Database,

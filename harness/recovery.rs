@@ -1,6 +1,6 @@
 //! Before a command does its work: finish what a killed run left, in any environment of the configuration.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use stagegate_base::{
     config::{Config, Environment},
@@ -17,6 +17,7 @@ use stagegate_host::{
     paths::StateDir,
     process::Runner,
     project::Project,
+    signal::{self, Shield},
 };
 use tokio::sync::watch;
 
@@ -38,6 +39,7 @@ pub(crate) fn gate(config: &Arc<Config>, engine: &Engine, observe: Observer, int
 /// one whose journal cannot be read. Returns whether all that was finished ended well.
 pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
     refuse_renamed(config)?;
+    let shield = signal::shield();
     let mut well = true;
     finish_restores(config).await;
     for environment in config.environments.values() {
@@ -62,6 +64,9 @@ pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
             Err(LockError::Held { .. }) => {}
             Err(error) => return Err(error.into()),
         }
+    }
+    if shield.has_met_one() {
+        return Err(Failure::interrupted("interrupted; nothing was done after the earlier runs had been finished"));
     }
     Ok(well)
 }
@@ -97,12 +102,27 @@ pub(crate) async fn finish(
     let engine = Engine::connect().await?;
     let (_sender, interrupt) = watch::channel(false);
     let gate = gate(config, &engine, Arc::new(progress::tell), interrupt);
-    let finished = gate::finish(gate, state, lock, run, reason).await;
+    // A rollback is not left half done, whoever does it.
+    let shield = signal::shield();
+    let finished = tokio::select! {
+        finished = gate::finish(gate, state, lock, run, reason) => finished,
+        never = ask_for_patience(&shield, &run.run) => match never {},
+    };
     let (_, exit, lines) = finished.map_err(Failure::manual)?;
     if let Some(Entry::Started { plan }) = lines.first().map(|line| &line.entry) {
         progress::tell_end(plan, &lines, &run.dir);
     }
     Ok(exit)
+}
+
+/// Reports for each signal that the run goes on.
+async fn ask_for_patience(shield: &Shield, run: &str) -> Infallible {
+    let mut nth = 1;
+    loop {
+        shield.nth(nth).await;
+        say(&format!("run {run} is being finished, which is not interrupted; please wait until it has ended"));
+        nth += 1;
+    }
 }
 
 /// Finishes restores that were killed, in any environment: their databases go, the live ones are open.

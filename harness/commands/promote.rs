@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use stagegate_base::{config::Config, exit::Exit};
 use stagegate_gate_act::{Observer, Run, prepare_plan, unfinished};
-use stagegate_gate_decide::promotion::{Kind, Line, Request, refusals};
+use stagegate_gate_decide::promotion::{Decision, Entry, Kind, Line, Request, interrupt_text, refusals};
 use stagegate_host::{
     engine::Engine,
     lock::Lock,
@@ -143,8 +143,15 @@ async fn conduct(config: &Arc<Config>, request: Request, options: &RunOptions) -
         ask::confirm("Continue?", options.yes)?;
     }
     let (sender, interrupt) = watch::channel(false);
-    let listening = tokio::spawn(interrupt_on(signal::listen(Again::Waits), sender));
-    let observe: Observer = if options.json { Arc::new(both) } else { Arc::new(progress::tell) };
+    let (decide, decided) = watch::channel(None);
+    let listening = tokio::spawn(interrupt_on(signal::listen(Again::Waits), sender, decided));
+    let tell = if options.json { both } else { progress::tell };
+    let observe: Observer = Arc::new(move |line: &Line, took: Duration| {
+        if let Entry::Decided { decision, .. } = &line.entry {
+            decide.send_replace(Some(*decision));
+        }
+        tell(line, took);
+    });
     let gate = recovery::gate(config, &engine, observe, interrupt);
     let dir = state.run(&plan.run);
     let mut run = Run::begin(gate, (state, locks), plan, facts, &old)?;
@@ -206,11 +213,12 @@ fn both(line: &Line, took: Duration) {
     }
 }
 
-/// Interrupts the run after a signal: it is rolled back, in order. A second signal changes nothing.
-async fn interrupt_on(signals: Signals, sender: watch::Sender<bool>) {
+/// Interrupts the run after a signal: it is rolled back, in order. A second signal changes nothing, and none does once the
+/// run has decided.
+async fn interrupt_on(signals: Signals, sender: watch::Sender<bool>, decided: watch::Receiver<Option<Decision>>) {
     for nth in 1.. {
         signals.nth(nth).await;
-        say("interrupted: rolling back; please wait until it has finished");
         let _ = sender.send(true);
+        say(interrupt_text(*decided.borrow(), nth));
     }
 }

@@ -1,9 +1,13 @@
 //! The signals that ask this process to end: Ctrl-C (SIGINT), SIGTERM and SIGHUP, in one place.
 //!
 //! Once [`listen`] was called a signal ends nothing by itself: whoever waits for [`Signals::first`] stops its work, keeps
-//! what it has and returns. [`Again::Ends`] lets the second signal end the process at once.
+//! what it has and returns. [`Again::Ends`] lets the second signal end the process at once. While a [`Shield`] is held none
+//! ends it: what is under way would be left half done.
 
-use std::sync::OnceLock;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -27,22 +31,67 @@ pub enum Again {
 pub struct Signals(watch::Receiver<usize>);
 
 static ARRIVALS: OnceLock<watch::Sender<usize>> = OnceLock::new();
+/// What [`listen`] was called with first; until then a signal ends the process where no shield is held.
+static AGAIN: OnceLock<Again> = OnceLock::new();
+static SHIELDS: AtomicUsize = AtomicUsize::new(0);
+
+/// Keeps signals from ending this process, as long as it is held.
+#[derive(Debug)]
+pub struct Shield {
+    signals: Signals,
+    /// How many had come when it was taken.
+    before: usize,
+}
+
+/// Keeps signals from ending this process until the returned value is dropped.
+///
+/// Needs a tokio runtime that lives as long as the process works.
+#[must_use]
+pub fn shield() -> Shield {
+    SHIELDS.fetch_add(1, Ordering::SeqCst);
+    let signals = Signals(arrivals().subscribe());
+    let before = *signals.0.borrow();
+    Shield { signals, before }
+}
+
+impl Shield {
+    /// Waits until the `n`-th signal since the shield was taken.
+    pub async fn nth(&self, n: usize) {
+        self.signals.nth(self.before + n).await;
+    }
+
+    /// Returns whether a signal has come since the shield was taken.
+    #[must_use]
+    pub fn has_met_one(&self) -> bool {
+        *self.signals.0.borrow() > self.before
+    }
+}
+
+impl Drop for Shield {
+    fn drop(&mut self) {
+        SHIELDS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 /// Listens to the signals of this process from now on. Further calls listen to the same ones.
 ///
 /// Needs a tokio runtime that lives as long as the process works. `again` is that of the first call.
 pub fn listen(again: Again) -> Signals {
-    let arrivals = ARRIVALS.get_or_init(|| {
+    AGAIN.get_or_init(|| again);
+    Signals(arrivals().subscribe())
+}
+
+fn arrivals() -> &'static watch::Sender<usize> {
+    ARRIVALS.get_or_init(|| {
         let arrivals = watch::Sender::new(0);
         // Set here and not in the task: from the return of this function on no signal ends the process by itself.
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        tokio::spawn(count(arrivals.clone(), kinds.map(|kind| signal(kind).ok()), again));
+        tokio::spawn(count(arrivals.clone(), kinds.map(|kind| signal(kind).ok())));
         arrivals
-    });
-    Signals(arrivals.subscribe())
+    })
 }
 
-async fn count(arrivals: watch::Sender<usize>, streams: [Option<Signal>; 3], again: Again) {
+async fn count(arrivals: watch::Sender<usize>, streams: [Option<Signal>; 3]) {
     let [mut interrupt, mut terminate, mut hangup] = streams;
     loop {
         tokio::select! {
@@ -52,10 +101,22 @@ async fn count(arrivals: watch::Sender<usize>, streams: [Option<Signal>; 3], aga
             else => return,
         }
         arrivals.send_modify(|count| *count += 1);
-        if again == Again::Ends && *arrivals.borrow() > 1 {
+        let count = *arrivals.borrow();
+        if ends(AGAIN.get().copied(), SHIELDS.load(Ordering::SeqCst), count) {
             std::process::exit(EXIT_CODE);
         }
     }
+}
+
+/// Decides whether the `count`-th signal ends the process at once.
+fn ends(again: Option<Again>, shields: usize, count: usize) -> bool {
+    shields == 0
+        && match again {
+            // Nobody listens: the signal does what it does without us.
+            None => true,
+            Some(Again::Ends) => count > 1,
+            Some(Again::Waits) => false,
+        }
 }
 
 impl Signals {
@@ -98,6 +159,13 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(10), waited).await.unwrap()
     }
 
+    #[test]
+    fn under_a_shield_no_signal_ends_the_process_and_without_a_listener_the_first_does() {
+        assert!(ends(None, 0, 1) && !ends(None, 1, 9));
+        assert!(!ends(Some(Again::Ends), 0, 1) && ends(Some(Again::Ends), 0, 2) && !ends(Some(Again::Ends), 1, 2));
+        assert!(!ends(Some(Again::Waits), 0, 9));
+    }
+
     #[tokio::test]
     async fn every_waiter_sees_each_of_the_three_signals() {
         let signals = listen(Again::Waits);
@@ -108,5 +176,10 @@ mod tests {
         }
         within(listen(Again::Ends).first()).await;
         assert!(signals.have_come());
+        let shield = shield();
+        assert!(!shield.has_met_one());
+        send("INT");
+        within(shield.nth(1)).await;
+        assert!(shield.has_met_one());
     }
 }

@@ -50,6 +50,7 @@ mod small;
 mod source;
 mod sshd;
 mod subset;
+mod survive;
 mod sync;
 mod sync_faults;
 mod ties;

@@ -6,7 +6,7 @@ use stagegate_base::{
     command::compose,
     config::Integrity,
     container::State,
-    mark::{Role, Sessions},
+    mark::{Mark, Role, Sessions},
 };
 use stagegate_data_act::age::Output;
 use stagegate_data_decide::{DataFacts, differences, row_changes};
@@ -171,10 +171,10 @@ impl Run {
                 server.restore_beside(&self.runner, &database.name, &copy, source, &live).await?;
             }
             let comment = self.frozen_comment(database, &server).await?;
+            let emptied = self.compared_copy(database, &server, &copy).await?;
             let started = Instant::now();
             server.exchange(&database.name, &copy, &failed, comment.as_deref()).await?;
             switch += started.elapsed();
-            let emptied = self.compare_with_frozen(database, &server).await?;
             databases.push(SwitchedDatabase { database: database.name.clone(), kept_as: failed.name, emptied });
         }
         Ok(DataRollback { databases, switch_seconds: switch.as_secs_f64() })
@@ -201,21 +201,45 @@ impl Run {
         Ok(())
     }
 
-    /// Compares a restored database with its frozen state, and returns the unlogged tables that a crash of the server
-    /// emptied meanwhile: nothing brings those back.
-    async fn compare_with_frozen(&self, database: &PlanDatabase, server: &Server) -> Result<Vec<String>, StepError> {
+    /// Compares what is about to take the database's place with the frozen state, and returns the unlogged tables that a
+    /// crash of the server emptied meanwhile: nothing brings those back.
+    ///
+    /// It is compared under its own name, which nobody else knows: once it is live, whoever the gate does not stop writes into it.
+    async fn compared_copy(
+        &self,
+        database: &PlanDatabase,
+        server: &Server,
+        copy: &Mark,
+    ) -> Result<Vec<String>, StepError> {
+        let file = format!("compared-{}.json", database.id);
+        if !server.keeps(copy).await? {
+            // It is in place already, or cannot be put there, which the switch reports.
+            return Ok(self.load(&file).unwrap_or_default());
+        }
+        // A switch that failed half way left it closed.
+        server.open(&copy.name).await?;
         let before: DataFacts = self.load(&frozen_name(database))?;
-        let now = stagegate_data_act::facts::facts(server, &database.name, self.plan.integrity).await?;
+        let (within, integrity) = (self.plan.backup_within, self.plan.integrity);
+        let reading = stagegate_data_act::facts::facts(server, &copy.name, integrity);
+        let late = |_| StepError {
+            is_transient: true,
+            ..StepError::blocked(format!("`{}` could not be compared with the frozen state within {within}", copy.name))
+        };
+        let now = tokio::time::timeout(within.0, reading).await.map_err(late)??;
         let (before, emptied) = before.after_a_crash(&now);
         let differs = differences(&before, &now);
-        if differs.is_empty() {
-            return Ok(emptied.iter().map(|change| format!("{} ({} rows)", change.table, change.before)).collect());
+        if !differs.is_empty() {
+            return Err(StepError::blocked(format!(
+                "the copy of database `{}` differs from its frozen state, so it was not put in place: {}",
+                database.name,
+                differs.join("; ")
+            )));
         }
-        Err(StepError::blocked(format!(
-            "database `{}` was rolled back, but it differs from its frozen state: {}",
-            database.name,
-            differs.join("; ")
-        )))
+        let emptied: Vec<String> =
+            emptied.iter().map(|change| format!("{} ({} rows)", change.table, change.before)).collect();
+        // Only the report of a second try needs it, so a full disk does not hold the rollback up.
+        let _ = self.save(&file, &emptied);
+        Ok(emptied)
     }
 
     /// Returns which rows of the failed databases, which are kept, differ from what was frozen: the migration wrote them,

@@ -18,6 +18,9 @@ pub const FILE_NAME: &str = "journal.jsonl";
 pub const HEAD_NAME: &str = "journal.head";
 /// Reserved at the start, so that a full disk does not keep a run from recording its end.
 const RESERVED: u64 = 1 << 20;
+/// Takes up space until the run has decided: what opens the ports or goes back writes some small files.
+const BALLAST_NAME: &str = "ballast";
+const BALLAST: u64 = 4 << 20;
 
 /// A journal that cannot be written or read. A run stops at it: no act without its line.
 #[derive(Debug, thiserror::Error)]
@@ -172,6 +175,26 @@ fn chain(dir: &Path) -> Result<Chain, StoreError> {
 
 fn head_file(dir: &Path) -> Option<File> {
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join(HEAD_NAME)).ok()
+}
+
+/// Takes up some space in a run's folder, for [`free_ballast`]. Where it cannot be had nothing is reserved.
+pub fn take_ballast(dir: &Path) {
+    let path = dir.join(BALLAST_NAME);
+    let reserved = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|file| Ok(fallocate(&file, FallocateFlags::empty(), 0, BALLAST)?));
+    if reserved.is_err() {
+        let _ = fs::remove_file(&path);
+    }
+}
+
+/// Gives the space of [`take_ballast`] back; that it is gone already is fine.
+pub fn free_ballast(dir: &Path) {
+    let _ = fs::remove_file(dir.join(BALLAST_NAME));
 }
 
 /// Returns the folders of all runs below `runs`, oldest first: a run's id begins with its time.

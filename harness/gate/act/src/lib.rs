@@ -177,6 +177,7 @@ impl Run {
         let dir = state.run(&plan.run);
         old.copy_to(&dir.join("old"))?;
         let journal = Journal::create(&dir, &plan)?;
+        journal::take_ballast(&dir);
         let runner = runner(&state, &plan.run, &dir);
         let run = Run {
             gate,
@@ -247,6 +248,11 @@ impl Run {
             match next(&self.plan, self.journal.lines()) {
                 Move::Do(step) => self.make(step).await?,
                 Move::Undo(step) => self.unmake(step).await?,
+                // A signal that came between two steps has ended none of them.
+                Move::Decide(Decision::Commit, _) if *self.gate.interrupt.borrow() => {
+                    let reason = "interrupted before the point of no return".to_owned();
+                    self.write(Entry::Decided { decision: Decision::Rollback, reason }, Duration::ZERO)?;
+                }
                 Move::Decide(decision, reason) => {
                     self.write(Entry::Decided { decision, reason }, Duration::ZERO)?;
                 }
@@ -259,7 +265,11 @@ impl Run {
     async fn make(&mut self, step: Step) -> Result<(), StoreError> {
         self.write(Entry::Begun { step }, Duration::ZERO)?;
         let started = Instant::now();
-        let outcome = if self.can_be_interrupted() { self.act_or_stop(step).await } else { self.act(step).await };
+        let outcome = match step {
+            _ if self.can_be_interrupted() => self.act_or_stop(step).await,
+            Step::OpenPorts | Step::StartPrevious => self.with_pauses(step, async |run| run.act(step).await).await,
+            _ => self.act(step).await,
+        };
         self.mask_secrets();
         let entry = match outcome {
             Ok(report) => Entry::Done { report },
@@ -294,27 +304,35 @@ impl Run {
     async fn unmake(&mut self, step: Step) -> Result<(), StoreError> {
         self.write(Entry::UndoBegun { step }, Duration::ZERO)?;
         let started = Instant::now();
-        let entry = match self.undo_with_pauses(step).await {
+        let entry = match self.with_pauses(step, async |run| run.undo(step).await).await {
             Ok(report) => Entry::Undone { report },
             Err(error) => Entry::UndoFailed { step, reason: self.runner.mask().apply(&error.reason) },
         };
         self.write(entry, started.elapsed())
     }
 
-    /// Undoes a step. What may go away by itself is tried again, with growing pauses, within half of the time that a
-    /// rollback has: a server that crashed, or is started, needs some seconds.
-    async fn undo_with_pauses(&mut self, step: Step) -> Result<UndoReport, StepError> {
+    /// Does or undoes a step that must succeed. What may go away by itself is tried again, with growing pauses, within
+    /// half of the time that a rollback has: a server that crashed, or is started, needs some seconds, a port that is taken
+    /// may be free again.
+    async fn with_pauses<T>(
+        &mut self,
+        step: Step,
+        mut attempt: impl AsyncFnMut(&mut Self) -> Result<T, StepError>,
+    ) -> Result<T, StepError> {
         let (within, runner) = (self.plan.verify_within.0 / 2, self.runner.clone());
         let note = |error: &StepError, pause: Duration| {
-            runner.note(&format!("undo of {}: {}; next try in {pause:?}", step.title(), error.reason));
+            runner.note(&format!("{}: {}; next try in {pause:?}", step.title(), error.reason));
         };
         let mut ends = self.retries_end;
-        let outcome = retry::with_pauses((&mut ends, within), note, async || self.undo(step).await).await;
+        let outcome = retry::with_pauses((&mut ends, within), note, async || attempt(self).await).await;
         self.retries_end = ends;
         outcome
     }
 
     fn write(&mut self, entry: Entry, took: Duration) -> Result<(), StoreError> {
+        if matches!(entry, Entry::Decided { .. } | Entry::Resumed { .. }) {
+            journal::free_ballast(&self.dir);
+        }
         let line = self.journal.append(entry)?;
         (self.gate.observe)(line, took);
         self.runner.note(&format!("journal {}", serde_json::to_string(&line.entry).unwrap_or_default()));

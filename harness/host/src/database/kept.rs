@@ -1,9 +1,14 @@
 //! Databases that the gate keeps on a server: marked as they are made, and dropped by their mark alone.
 
+use std::time::Duration;
+
 use stagegate_base::mark::{FoundDatabase, Mark, Sessions, refuses_drop};
 use tokio_postgres::Client;
 
-use super::{DatabaseError, MAINTENANCE, Server, failed, identifier, literal};
+use super::{DatabaseError, MAINTENANCE, STATEMENT_WITHIN, Server, failed, identifier, limited, literal};
+
+/// How long dropping a database may take: the files of a large one are many, and the server writes a checkpoint before.
+const DROP_WITHIN: Duration = Duration::from_secs(300);
 
 /// What became of a database that was to be dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +34,8 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn comment(&self, database: &str) -> Result<Option<String>, DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
-        let found = found(&client, Some(database)).await?;
+        let looking = async { found(&self.connect(MAINTENANCE).await?, Some(database)).await };
+        let found = limited(&format!("read the comment of database `{database}`"), STATEMENT_WITHIN, looking).await?;
         Ok(found.first().and_then(FoundDatabase::own_comment).map(str::to_owned))
     }
 
@@ -39,8 +44,8 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn keeps(&self, mark: &Mark) -> Result<bool, DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
-        keeps(&client, mark).await
+        let looking = async { keeps(&self.connect(MAINTENANCE).await?, mark).await };
+        limited(&format!("look for database `{}`", mark.name), STATEMENT_WITHIN, looking).await
     }
 
     /// Drops the database of a mark, and is the only way to drop one. That it is gone already is fine.
@@ -56,6 +61,11 @@ impl Server {
         live: &[String],
         sessions: Sessions,
     ) -> Result<Dropped, DatabaseError> {
+        let what = format!("drop database `{}`", mark.name);
+        limited(&what, DROP_WITHIN, self.drop_found(mark, live, sessions)).await
+    }
+
+    async fn drop_found(&self, mark: &Mark, live: &[String], sessions: Sessions) -> Result<Dropped, DatabaseError> {
         let client = self.connect(MAINTENANCE).await?;
         let Some(found) = found(&client, Some(&mark.name)).await?.pop() else { return Ok(Dropped::Gone) };
         if let Some(why) = refuses_drop(mark, &found, live, sessions) {

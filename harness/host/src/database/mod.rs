@@ -40,6 +40,12 @@ pub const DATA_FACTS_SETTINGS: &str = "set search_path = ''; set timezone = 'UTC
 /// The database in which commands about other databases are given.
 const MAINTENANCE: &str = "postgres";
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How long a statement about databases and sessions may take. A server that hangs is a failure, which is tried again.
+const STATEMENT_WITHIN: Duration = Duration::from_secs(60);
+/// How long a server may leave what was sent to it unacknowledged, or be silent between two signs of life: packets that a
+/// firewall or a removed network drops are never refused.
+const SILENT_WITHIN: Duration = Duration::from_secs(20);
+const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(5);
 
 /// What PostgreSQL refused.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +69,16 @@ pub enum DatabaseError {
         what: String,
         /// The server's code and message.
         reason: String,
+    },
+    /// The server took a session and does not respond.
+    #[error(
+        "cannot {what}: the server did not respond within {within:?}; its container may be paused, or its disk hang"
+    )]
+    Silent {
+        /// What was tried.
+        what: String,
+        /// How long it was waited.
+        within: Duration,
     },
     /// Somebody holds a lock for longer than is waited.
     #[error("cannot {what}: locked by {holders}; end it (`select pg_terminate_backend(PID)`), or wait until it ends")]
@@ -194,7 +210,11 @@ impl Server {
             .password(self.password.expose())
             .dbname(database)
             .application_name(&self.inside.application)
-            .connect_timeout(CONNECT_WITHIN);
+            .connect_timeout(CONNECT_WITHIN)
+            .tcp_user_timeout(SILENT_WITHIN)
+            .keepalives_idle(SIGN_OF_LIFE_EVERY)
+            .keepalives_interval(SIGN_OF_LIFE_EVERY)
+            .keepalives_retries(3);
         let connecting = tokio::time::timeout(CONNECT_WITHIN, config.connect(NoTls));
         let (client, connection) = connecting
             .await
@@ -318,6 +338,19 @@ impl Server {
     }
 }
 
+/// Waits for the server within [`STATEMENT_WITHIN`]; `what` is what is tried, in words.
+///
+/// # Errors
+/// Those of `work`, and [`DatabaseError::Silent`]; whether the server does it later is not known then.
+async fn limited<T>(
+    what: &str,
+    within: Duration,
+    work: impl Future<Output = Result<T, DatabaseError>>,
+) -> Result<T, DatabaseError> {
+    let silent = |_| DatabaseError::Silent { what: what.to_owned(), within };
+    tokio::time::timeout(within, work).await.map_err(silent)?
+}
+
 /// Makes an error of what the server refused; `what` says what was tried.
 #[must_use]
 pub fn failed(what: &str, error: &tokio_postgres::Error) -> DatabaseError {
@@ -333,4 +366,21 @@ pub fn identifier(name: &str) -> String {
 /// Returns `text` as an SQL string; the E form takes a backslash for itself whatever the server's settings.
 pub fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_does_not_respond_is_an_error_in_time_and_one_that_does_is_none() {
+        let within = Duration::from_millis(20);
+        let error = limited("switch database `shop` by name", within, std::future::pending::<Result<(), _>>()).await;
+        let text = error.unwrap_err().to_string();
+        assert!(
+            text.starts_with("cannot switch database `shop` by name: the server did not respond within 20ms"),
+            "{text}"
+        );
+        assert_eq!(limited("count", within, async { Ok(7) }).await.unwrap(), 7);
+    }
 }

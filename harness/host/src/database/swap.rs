@@ -10,9 +10,9 @@ use stagegate_base::{
 use tokio_postgres::Client;
 
 use super::{
-    DatabaseError, Dropped, MAINTENANCE, Server, failed, identifier,
+    DatabaseError, Dropped, MAINTENANCE, STATEMENT_WITHIN, Server, failed, identifier,
     kept::{comment_on, create_marked, keeps},
-    literal,
+    limited, literal,
 };
 use crate::process::Runner;
 
@@ -37,8 +37,8 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn has(&self, database: &str) -> Result<bool, DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
-        has(&client, database).await
+        let looking = async { has(&self.connect(MAINTENANCE).await?, database).await };
+        limited(&format!("look for database `{database}`"), STATEMENT_WITHIN, looking).await
     }
 
     /// Ends all sessions of the gate's earlier runs and waits until they are gone: a killed client's statements go on.
@@ -57,7 +57,7 @@ impl Server {
         let client = self.connect(MAINTENANCE).await?;
         let sql = "select coalesce(bool_and(pg_terminate_backend(pid, 5000)), true) from pg_stat_activity \
                    where starts_with(application_name, $1) and pid <> pg_backend_pid()";
-        all_ended(&client, sql, &[&name]).await
+        limited("end sessions", STATEMENT_WITHIN, all_ended(&client, sql, &[&name])).await
     }
 
     /// Keeps everybody out of a database and ends the sessions that are in it.
@@ -66,7 +66,8 @@ impl Server {
     /// [`DatabaseError`] where a session does not end within 5 s.
     pub async fn shut(&self, database: &str) -> Result<(), DatabaseError> {
         let client = self.connect(MAINTENANCE).await?;
-        shut(&client, database).await
+        let what = format!("refuse sessions in database `{database}`");
+        limited(&what, STATEMENT_WITHIN, shut(&client, database)).await
     }
 
     /// Lets sessions into a database again.
@@ -76,7 +77,9 @@ impl Server {
     pub async fn open(&self, database: &str) -> Result<(), DatabaseError> {
         let client = self.connect(MAINTENANCE).await?;
         let sql = format!("alter database {} allow_connections true", identifier(database));
-        client.batch_execute(&sql).await.map_err(|e| failed(&format!("allow sessions in database `{database}`"), &e))
+        let what = format!("allow sessions in database `{database}`");
+        let opening = async { client.batch_execute(&sql).await.map_err(|e| failed(&what, &e)) };
+        limited(&what, STATEMENT_WITHIN, opening).await
     }
 
     /// Copies `database` to that of `copy`, its owner, rights and settings included. Nobody may be in `database`.
@@ -233,6 +236,17 @@ impl Server {
         aside: &Mark,
         comment: Option<&str>,
     ) -> Result<(), DatabaseError> {
+        let switching = self.exchange_once(database, good, aside, comment);
+        limited(&format!("switch database `{database}` by name"), STATEMENT_WITHIN, switching).await
+    }
+
+    async fn exchange_once(
+        &self,
+        database: &str,
+        good: &Mark,
+        aside: &Mark,
+        comment: Option<&str>,
+    ) -> Result<(), DatabaseError> {
         let client = self.connect(MAINTENANCE).await?;
         let names = [database, &good.name, &aside.name];
         let there = [has(&client, names[0]).await?, has(&client, names[1]).await?, has(&client, names[2]).await?];
@@ -250,6 +264,8 @@ impl Server {
             return Err(DatabaseError::Unexpected(text));
         }
         if ours == aside {
+            // The connection may have been lost right behind the switch, with both still closed.
+            self.open(&aside.name).await?;
             return self.open(database).await;
         }
         shut(&client, database).await?;

@@ -26,6 +26,20 @@ pub fn end_text(plan: &Plan, end: End, exit: Exit) -> String {
     }
 }
 
+/// Returns what the operator reads at the `nth` signal, by what the run has decided before it.
+#[must_use]
+pub fn interrupt_text(decided: Option<Decision>, nth: usize) -> &'static str {
+    match decided {
+        Some(Decision::Commit) => {
+            "the point of no return is passed: the release stays; please wait until the run has ended"
+        }
+        None if nth == 1 => "interrupted: rolling back; please wait until it has finished",
+        None | Some(Decision::Rollback) => {
+            "still rolling back, which is not interrupted; please wait until it has finished"
+        }
+    }
+}
+
 /// Returns why a run did not go through: what failed first, else why it turned.
 #[must_use]
 pub fn reason(lines: &[Line]) -> Option<&str> {

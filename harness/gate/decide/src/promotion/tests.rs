@@ -158,6 +158,14 @@ fn a_release_that_changes_no_data_neither_freezes_nor_migrates() {
     assert!(!world.has_begun(Step::Freeze) && !world.has_begun(Step::Migrate));
 }
 
+#[test]
+fn a_signal_is_answered_by_what_the_run_does_with_it() {
+    assert!(interrupt_text(None, 1).starts_with("interrupted: rolling back"));
+    assert!(interrupt_text(None, 2).starts_with("still rolling back"));
+    assert!(interrupt_text(Some(Decision::Rollback), 1).starts_with("still rolling back"));
+    assert!(interrupt_text(Some(Decision::Commit), 1).contains("the release stays"));
+}
+
 #[rstest]
 #[case(Step::Preflight, End::Blocked, Exit::Held)]
 #[case(Step::Validate, End::Blocked, Exit::Held)]
