@@ -13,12 +13,11 @@ use stagegate_host::{
     release::ReleaseError, tree::TreeError,
 };
 use stagegate_migration_act::{ProveError, SourceError};
-use stagegate_migration_decide::ReadError;
 use stagegate_performance_act::{
     bench::{BenchError, MeasurementLockError, StoredError},
     load::{AimError, NoSubject},
 };
-use stagegate_suites::{schema::DriftError, scratch::StartError};
+use stagegate_suites::{migrations::PipelineError, schema::DriftError, scratch::StartError};
 use stagegate_target_act::HostError;
 
 use crate::failure::Classify;
@@ -40,7 +39,6 @@ always! {
     ContractError => Usage,
     EngineError => Docker,
     RunError => Program,
-    ReadError => Usage,
     AimError => NotRun,
     // What a run of the suites recorded.
     ShapeError => File,
@@ -277,7 +275,7 @@ impl Classify for SourceError {
     fn class(&self) -> Cause {
         match self {
             SourceError::Unreadable { source, .. } => of_named(source, Cause::Usage),
-            SourceError::TooLarge { .. } => Cause::Usage,
+            SourceError::TooLarge { .. } | SourceError::Chain { .. } => Cause::Usage,
         }
     }
 }
@@ -287,6 +285,16 @@ impl Classify for StartError {
         match self {
             StartError::Process(_) | StartError::Reaper(_) => Cause::File,
             StartError::Scratch(_) => Cause::Database,
+        }
+    }
+}
+
+impl Classify for PipelineError {
+    fn class(&self) -> Cause {
+        match self {
+            PipelineError::Start(error) => error.class(),
+            PipelineError::Prove(error) => error.class(),
+            PipelineError::Interrupted => Cause::Interrupted,
         }
     }
 }

@@ -6,6 +6,7 @@
 //! `ephemeral` is brought up first, see [`ephemeral::Stack`].
 
 pub mod ephemeral;
+pub mod migrations;
 pub mod ready;
 pub mod records;
 pub mod run;
@@ -24,7 +25,6 @@ mod files;
 mod fixtures;
 mod health;
 mod isolation;
-mod migrations;
 mod performance;
 mod policy;
 pub mod schema;

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use stagegate_host::owner::{Claim, Owner};
-use stagegate_migration_act::scratch::{self, Scratch, ScratchError, Wish};
+use stagegate_migration_act::scratch::{self, Scratch, ScratchError, ServerSpec};
 
 use crate::ephemeral::reaper;
 
@@ -25,7 +25,7 @@ pub enum StartError {
 ///
 /// # Errors
 /// [`StartError`], which says what to do.
-pub async fn start(wish: &Wish) -> Result<Scratch, StartError> {
+pub async fn start(wish: &ServerSpec) -> Result<Scratch, StartError> {
     for name in scratch::sweep().await {
         let _ = writeln!(std::io::stderr(), "stagegate: removed {name}, left behind by a killed run");
     }

@@ -1,6 +1,9 @@
 //! `gate migrations`: migrations proven up, down and up again.
 
-use std::{path::Path, time::Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use stagegate_base::{
     config::{self, Tool},
@@ -12,16 +15,17 @@ use stagegate_base::{
 };
 use stagegate_host::signal::{self, Again};
 use stagegate_migration_act::{
-    Commands, Manner, Options, Proven, Rows, files, prove,
-    scratch::{Way, Wish},
+    Commands, Options, Proven, Rows, SessionOptions, chain_of_folder,
+    scratch::{ScratchMethod, ServerSpec},
 };
 use stagegate_migration_decide::{
-    Chain, Extent, Finding, apply_waivers, chain,
-    locks::{Sizes, Thresholds, of_chain},
-    round_trip::{Counts, OnRows, Report, Trip, findings, least, line, merged, once_for_chain, summary, whole_line},
-    schema, stand_in,
+    Chain, Finding,
+    locks::{Sizes, Thresholds},
+    of_steps,
+    round_trip::{Counts, OnRows, Report, Trip, least, line, merged, summary, whole_line},
+    schema,
 };
-use stagegate_suites::scratch;
+use stagegate_suites::migrations::{Progress, prove_on};
 
 use super::{output, waivers};
 use crate::{
@@ -41,7 +45,7 @@ async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
     let waivers = waivers::read(args.waivers.as_deref(), Path::new("."))?;
     let within: Span = args.statement_timeout.parse()?;
     let options = Options {
-        manner: Manner { statement_within: within.0, search_path: None },
+        manner: SessionOptions { statement_within: within.0, search_path: None },
         history_tables: args.history_tables.clone(),
         before: stagegate_migration_act::roles(&args.roles),
         always_clone: args.always_clone,
@@ -56,7 +60,7 @@ async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
     }
     let mut known = match options.commands {
         Some(_) => None,
-        None => Some(of_folder(&args, tool)?),
+        None => Some(chain_of_folder(&args.dir, tool, args.stand_ins.as_deref())?),
     };
     let majors: Vec<Option<u32>> =
         if args.pg.is_empty() { vec![None] } else { args.pg.iter().copied().map(Some).collect() };
@@ -78,77 +82,45 @@ async fn on_one(
     options: &Options,
     (major, waivers): (Option<u32>, &Waivers),
 ) -> Result<(u32, Report, Vec<Trip>), Failure> {
-    let wish = Wish {
+    let spec = ServerSpec {
         images: images(args, major),
         major,
         variable: args.server_variable.clone(),
-        way: args.scratch.map(way),
-        ..Wish::default()
+        way: args.scratch.map(method),
+        ..ServerSpec::default()
     };
-    let begun = Instant::now();
-    let server = scratch::start(&wish).await?;
-    let chain = match (known.take(), &options.commands) {
-        (None, Some(commands)) => match commands.chain(&server, &options.before).await {
-            Ok(chain) => chain,
-            Err(error) => {
-                server.end().await;
-                return Err(error.into());
-            }
-        },
-        (chain, _) => chain.unwrap_or_else(|| stagegate_migration_decide::of_steps(&[], false)),
-    };
-    let chain = &*known.insert(chain);
-    say(&format!(
-        "{}, {} of {}, ready in {:.1} s",
-        server.told(),
-        text::counted(chain.migrations.len(), "migration"),
-        chain.tool,
-        begun.elapsed().as_secs_f64()
-    ));
-    let begun = Instant::now();
+    let mut begun = Instant::now();
     let signals = signal::listen(Again::Ends);
-    let verbose = |trip: &Trip| {
-        if args.verbose {
-            say(&line(trip));
+    let shown = |progress: Progress<'_>| match progress {
+        Progress::Ready { server, chain, took } => {
+            say(&ready(&server, chain, took));
+            begun = Instant::now();
         }
+        Progress::Trip(trip) if args.verbose => say(&line(trip)),
+        Progress::Trip(_) => {}
     };
-    let proven = tokio::select! {
-        proven = prove(&server, chain, options, verbose) => proven,
-        () = signals.first() => {
-            server.end().await;
-            return Err(Failure::interrupted("interrupted; the scratch server was removed"));
-        }
-    };
-    let (told, major) = (server.told(), server.major());
-    server.end().await;
-    let proven = proven?;
-    let mut found = findings(chain, &proven.trips, &proven.whole);
-    found.extend(proven.rows.integrity.iter().chain(&proven.rows.seeds).cloned());
-    if options.rows.is_some() {
-        found.extend(of_chain(chain, &proven.rows.locks, &Sizes::new(), &Thresholds::default()));
-    }
-    apply_waivers(waivers, &mut found, &stagegate_host::clock::today(), Extent::Run);
-    once_for_chain(chain, &mut found);
-    let mut report = Report::new(chain, &told, &proven.trips, &proven.whole, found);
-    let on_rows = &proven.rows;
+    let on = prove_on(&spec, known, options, signals.first(), shown).await?;
+    let chain = &*known.get_or_insert_with(|| of_steps(&[], false));
+    let (nothing, limits) = (Sizes::new(), Thresholds::default());
+    let locks = options.rows.is_some().then_some((&nothing, &limits));
+    let found = on.proven.findings(chain, (waivers, &stagegate_host::clock::today()), locks).all();
+    let mut report = Report::new(chain, &on.server, &on.proven.trips, &on.proven.whole, found);
+    let on_rows = &on.proven.rows;
     report.rows = options.rows.is_some().then_some(OnRows {
         tried: on_rows.tried,
         whole: on_rows.whole,
         untouched: on_rows.untouched,
     });
-    tell(&report, &proven, begun.elapsed().as_secs_f64());
+    tell(&report, &on.proven, begun.elapsed().as_secs_f64());
     if let Some(path) = &args.schema {
-        std::fs::write(path, schema::write(&schema::dumped(&proven.top))).map_err(Failure::writing(path))?;
+        std::fs::write(path, schema::write(&schema::dumped(&on.proven.top))).map_err(Failure::writing(path))?;
     }
-    Ok((major, report, proven.trips))
+    Ok((on.major, report, on.proven.trips))
 }
 
-fn of_folder(args: &cli::MigrationsCheck, tool: Option<Tool>) -> Result<Chain, Failure> {
-    let mut chain = chain(&files(&args.dir)?, tool)?;
-    if let Some(folder) = &args.stand_ins {
-        stand_in(&mut chain, &files(folder)?);
-    }
-    Ok(chain)
+fn ready(server: &str, chain: &Chain, took: Duration) -> String {
+    let (migrations, seconds) = (text::counted(chain.migrations.len(), "migration"), took.as_secs_f64());
+    format!("{server}, {migrations} of {}, ready in {seconds:.1} s", chain.tool)
 }
 
 /// Returns the commands of a tool that runs its migrations itself.
@@ -181,11 +153,11 @@ fn tell(report: &Report, proven: &Proven, seconds: f64) {
     }
 }
 
-fn way(way: cli::ScratchWay) -> Way {
-    match way {
-        cli::ScratchWay::Docker => Way::Docker,
-        cli::ScratchWay::Programs => Way::Programs,
-        cli::ScratchWay::Server => Way::Named,
+fn method(method: cli::ScratchMethod) -> ScratchMethod {
+    match method {
+        cli::ScratchMethod::Docker => ScratchMethod::Docker,
+        cli::ScratchMethod::Programs => ScratchMethod::Programs,
+        cli::ScratchMethod::Server => ScratchMethod::Named,
     }
 }
 

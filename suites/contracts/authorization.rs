@@ -8,7 +8,7 @@ use stagegate_base::{record::Outcome, text::counted};
 use stagegate_contract::{self as contract, Security, code};
 
 use super::{
-    sending::{Findings, Silence, difference},
+    sending::{CallError, Findings, difference},
     service_calls::ServiceCalls,
     wire::Wire,
 };
@@ -51,8 +51,8 @@ pub(super) async fn run(calls: &ServiceCalls, wire: &Wire) -> Outcome {
             let what = format!("{} {how}", calls.title(index));
             let (address, status) = match calls.sent(wire, &request).await {
                 Ok((address, answer)) => (Some(address), answer.status),
-                Err(Silence::Unsent(reason)) => return wire.masked(Outcome::Broken(reason)),
-                Err(Silence::NoResponse(reason)) => {
+                Err(CallError::Unsent(reason)) => return wire.masked(Outcome::Broken(reason)),
+                Err(CallError::NoResponse(reason)) => {
                     findings.silent(calls, (&request, &what), wire, reason);
                     continue;
                 }

@@ -17,7 +17,7 @@ use stagegate_host::http::Answer;
 
 use super::{
     operation,
-    sending::{Findings, Silence, difference, facts},
+    sending::{CallError, Findings, difference, facts},
     service_calls::ServiceCalls,
     wire::Wire,
 };
@@ -246,11 +246,11 @@ impl<'a> Walk<'a> {
                 }
                 Some((request, answer))
             }
-            Err(Silence::Unsent(reason)) => {
+            Err(CallError::Unsent(reason)) => {
                 self.unsent = Some(reason);
                 None
             }
-            Err(Silence::NoResponse(reason)) => {
+            Err(CallError::NoResponse(reason)) => {
                 self.findings.silent(self.calls, (&request, &what), self.wire, reason);
                 None
             }

@@ -10,7 +10,7 @@ use stagegate_contract::{self as contract, Limit, Next, Operation, Request};
 
 use super::{
     operation,
-    sending::{Findings, Silence, facts},
+    sending::{CallError, Findings, facts},
     service_calls::ServiceCalls,
     wire::Wire,
 };
@@ -65,8 +65,8 @@ pub(super) async fn run(calls: &ServiceCalls, wire: &Wire, index: usize) -> Outc
             Ok((address, answer)) => {
                 findings.judge(calls, (operation, &request, &what), (address, &answer));
             }
-            Err(Silence::Unsent(reason)) => return wire.masked(Outcome::Broken(reason)),
-            Err(Silence::NoResponse(reason)) => findings.silent(calls, (&request, &what), wire, reason),
+            Err(CallError::Unsent(reason)) => return wire.masked(Outcome::Broken(reason)),
+            Err(CallError::NoResponse(reason)) => findings.silent(calls, (&request, &what), wire, reason),
         }
     }
     count += follow(calls, wire, index, &mut findings).await;

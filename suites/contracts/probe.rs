@@ -18,7 +18,7 @@ use stagegate_contract::{
 
 use super::{
     operation, outcome,
-    sending::{Silence, facts},
+    sending::{CallError, facts},
     service_calls::{ProbeResult, ServiceCalls},
     wire::Wire,
 };
@@ -165,8 +165,8 @@ async fn send(calls: &ServiceCalls, wire: &Wire, index: usize, probe: Probe) -> 
             }
             Ok(refused(&calls.document, operation, &probe, &facts))
         }
-        Err(Silence::Unsent(reason)) => Err(reason),
-        Err(Silence::NoResponse(reason)) => Ok(Refused::Badly(vec![no_answer(&probe, reason)])),
+        Err(CallError::Unsent(reason)) => Err(reason),
+        Err(CallError::NoResponse(reason)) => Ok(Refused::Badly(vec![no_answer(&probe, reason)])),
     };
     ProbeResult { probe, end, left }
 }

@@ -21,7 +21,7 @@ const LINES: usize = 5;
 const PAUSES: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
 
 /// Why there is no response.
-pub(super) enum Silence {
+pub(super) enum CallError {
     /// The request could not be sent: nothing is known of the service.
     Unsent(String),
     /// The service closed the connection, or did not respond in time.
@@ -36,12 +36,12 @@ impl ServiceCalls {
     }
 
     /// Sends a request.
-    pub(super) async fn sent(&self, wire: &Wire, request: &Request) -> Result<(SocketAddr, http::Answer), Silence> {
-        let http = self.http().map_err(Silence::Unsent)?;
+    pub(super) async fn sent(&self, wire: &Wire, request: &Request) -> Result<(SocketAddr, http::Answer), CallError> {
+        let http = self.http().map_err(CallError::Unsent)?;
         let sent = http.send_first(&wire.addresses, &wire.request(self.service.base(), request)).await;
         sent.map_err(|error| match error {
-            error @ (HttpError::Request { .. } | HttpError::NoAddress) => Silence::Unsent(with_causes(&error)),
-            error => Silence::NoResponse(with_causes(&error)),
+            error @ (HttpError::Request { .. } | HttpError::NoAddress) => CallError::Unsent(with_causes(&error)),
+            error => CallError::NoResponse(with_causes(&error)),
         })
     }
 
@@ -53,7 +53,7 @@ impl ServiceCalls {
             match self.sent(wire, request).await {
                 Ok((_, answer)) if is_gone(answer.status) => return true,
                 Ok((_, answer)) if answer.status < 500 && answer.status != 429 => return false,
-                Err(Silence::Unsent(_)) => return false,
+                Err(CallError::Unsent(_)) => return false,
                 _ => tokio::time::sleep(pause).await,
             }
         }

@@ -4,7 +4,10 @@
 
 mod applied;
 mod outcome;
+mod pipeline;
 pub(crate) mod proof;
+
+pub use pipeline::{OnServer, PipelineError, Progress, prove_on};
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,18 +1,19 @@
 //! What a proof lets each question answer.
 
 use stagegate_base::{
-    config::{LockLimits, Migrations},
+    config::Migrations,
     record::{Evidence, Outcome, Severity},
     report::finding_text,
     text::counted,
 };
+use stagegate_migration_act::ServerFindings;
 use stagegate_migration_decide::{
-    Extent, Finding, apply_waivers, codes,
-    locks::{self, Sizes, Thresholds},
-    round_trip::{Counts, least, of_chain, of_files, of_trips, once_for_chain, summary, whole_line},
+    Finding, codes,
+    locks::{Sizes, Thresholds},
+    round_trip::{Counts, least, summary, whole_line},
 };
 
-use super::proof::{On, Proof};
+use super::{pipeline::OnServer, proof::Proof};
 
 /// How many findings are told one by one; the evidence has all.
 const FINDINGS: usize = 20;
@@ -48,7 +49,10 @@ pub(super) fn outcome(proof: &Proof, migrations: &Migrations, question: Question
     let mut messages = Vec::new();
     let mut all = Vec::new();
     for on in &proof.servers {
-        let Parts { files, trips, chain, integrity, seeds, locks } = accepted(proof, on, target, &migrations.locks);
+        let limits = Thresholds::from(&migrations.locks);
+        let today = stagegate_host::clock::today();
+        let found = on.proven.findings(&proof.chain, (&proof.waivers, &today), Some((target, &limits)));
+        let ServerFindings { files, trips, chain, integrity, seeds, locks } = found;
         let rows = &on.proven.rows;
         let (message, found) = match question {
             Question::Files => {
@@ -90,7 +94,7 @@ pub(super) fn outcome(proof: &Proof, migrations: &Migrations, question: Question
 }
 
 /// Says why nothing is known of rows: no migration was run on tables that have some.
-fn without_rows(on: &On) -> String {
+fn without_rows(on: &OnServer) -> String {
     let several = on.proven.trips.iter().filter(|trip| trip.label.contains(" .. ")).count();
     let why = if several > 0 {
         "one command applied several migrations on an empty database; let `up` in [migrations] apply one at a time"
@@ -102,7 +106,7 @@ fn without_rows(on: &On) -> String {
 }
 
 /// Says on how many tables and migrations it rests.
-fn with_rows(on: &On, seeds: &[Finding]) -> String {
+fn with_rows(on: &OnServer, seeds: &[Finding]) -> String {
     let rows = &on.proven.rows;
     let beside = if seeds.is_empty() { String::new() } else { format!(", {} not: see `seeds`", seeds.len()) };
     format!(
@@ -112,40 +116,6 @@ fn with_rows(on: &On, seeds: &[Finding]) -> String {
         counted(on.proven.trips.len(), "migration"),
         rows.untouched
     )
-}
-
-/// What was found, by question.
-struct Parts {
-    files: Vec<Finding>,
-    trips: Vec<Finding>,
-    chain: Vec<Finding>,
-    integrity: Vec<Finding>,
-    seeds: Vec<Finding>,
-    locks: Vec<Finding>,
-}
-
-/// Returns what was found on one server, with what was accepted marked; what is wrong with the waivers is told with
-/// the files.
-fn accepted(proof: &Proof, on: &On, target: &Sizes, limits: &LockLimits) -> Parts {
-    let rows = &on.proven.rows;
-    let parts = [
-        of_files(&proof.chain),
-        of_trips(&proof.chain, &on.proven.trips),
-        of_chain(&on.proven.whole),
-        rows.integrity.clone(),
-        rows.seeds.clone(),
-        locks::of_chain(&proof.chain, &rows.locks, target, &Thresholds::from(limits)),
-    ];
-    let sizes: Vec<usize> = parts.iter().map(Vec::len).collect();
-    let mut all: Vec<Finding> = parts.into_iter().flatten().collect();
-    apply_waivers(&proof.waivers, &mut all, &stagegate_host::clock::today(), Extent::Run);
-    let mut rest = all.into_iter();
-    let mut part = |nth: usize| -> Vec<Finding> { rest.by_ref().take(sizes[nth]).collect() };
-    let (mut files, mut trips, chain) = (part(0), part(1), part(2));
-    let (integrity, seeds, locks) = (part(3), part(4), part(5));
-    files.extend(rest);
-    once_for_chain(&proof.chain, &mut trips);
-    Parts { files, trips, chain, integrity, seeds, locks }
 }
 
 /// Tells what no rows could be made for: nothing is known of it, which is no pass and no failure.
@@ -244,7 +214,7 @@ mod tests {
             took: Duration::ZERO,
         };
         let proven = Proven { trips: vec![trip], rows, ..Proven::default() };
-        let servers = vec![On { server: "PostgreSQL 17".to_owned(), major: 17, proven }];
+        let servers = vec![OnServer { server: "PostgreSQL 17".to_owned(), major: 17, proven }];
         let text = "[project]\nname = \"shop\"\n[databases.main]\nservice = \"db\"\nname = \"shop\"\n\
                     [migrations.main]\nsource = \"migrations\"\n";
         let config = Config::parse(Path::new("/srv/stagegate.toml"), text).unwrap();

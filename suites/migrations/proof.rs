@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    future::pending,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -12,25 +13,16 @@ use std::{
 use stagegate_base::{config::Migrations, waiver::Waivers};
 use stagegate_host::{database::Server, error::with_causes, probe::postgres::Login, waivers};
 use stagegate_migration_act::{
-    Commands, Manner, Options, ProveError, Proven, Rows, files, prove,
+    Commands, Options, Rows, SessionOptions, chain_of_folder,
     recorder::rows,
     roles,
-    scratch::{Scratch, Wish, images},
+    scratch::{ServerSpec, images},
 };
-use stagegate_migration_decide::{Chain, chain, locks::Sizes, of_steps, stand_in};
+use stagegate_migration_decide::{Chain, locks::Sizes};
 use tokio::sync::OnceCell;
 
-use crate::{scratch, session::Session};
-
-/// What one server showed.
-pub(crate) struct On {
-    /// The server, as it is told.
-    pub(super) server: String,
-    /// Its major.
-    pub(super) major: u32,
-    /// What it showed.
-    pub(crate) proven: Proven,
-}
+use super::pipeline::{OnServer, prove_on};
+use crate::session::Session;
 
 /// What all servers showed.
 pub(crate) struct Proof {
@@ -39,7 +31,7 @@ pub(crate) struct Proof {
     /// What was accepted.
     pub(super) waivers: Waivers,
     /// One server for each major that was asked for.
-    pub(crate) servers: Vec<On>,
+    pub(crate) servers: Vec<OnServer>,
 }
 
 type Shared = Arc<OnceCell<Result<Arc<Proof>, String>>>;
@@ -52,27 +44,24 @@ pub(crate) async fn of(session: &Session, migrations: &Migrations) -> Result<Arc
     let chain = match migrations.commands {
         Some(_) => None,
         None => {
-            let read = |folder: &Path| files(folder).map_err(|error| with_causes(&error));
-            let found = chain(&read(&source)?, migrations.tool);
-            let mut found = found.map_err(|error| format!("{}: {error}", source.display()))?;
-            if let Some(folder) = &migrations.stand_ins {
-                stand_in(&mut found, &read(&session.project.environment.workdir.join(folder))?);
-            }
-            Some(found)
+            let stand_ins =
+                migrations.stand_ins.as_ref().map(|folder| session.project.environment.workdir.join(folder));
+            let found = chain_of_folder(&source, migrations.tool, stand_ins.as_deref());
+            Some(found.map_err(|error| with_causes(&error))?)
         }
     };
     let waivers = waivers(session.project.config.root())?;
-    let wishes = wishes(session, migrations)?;
+    let specs = specs(session, migrations)?;
     let seed = seed(session, migrations)?;
     // What commands read is not known here: they are asked anew in each run.
     let of_run = migrations.commands.as_ref().map(|_| session.number());
     let key =
-        format!("{}\n{of_run:?}\n{chain:?}\n{waivers:?}\n{migrations:?}\n{wishes:?}\n{seed:?}", migrations.database);
+        format!("{}\n{of_run:?}\n{chain:?}\n{waivers:?}\n{migrations:?}\n{specs:?}\n{seed:?}", migrations.database);
     let shared = shared(key);
     let rows = Rows { seed, ..Rows::default() };
     let commands = commands(session, migrations, &source);
     let options = options(migrations, rows, commands);
-    shared.get_or_init(|| proven(chain, waivers, options, wishes)).await.clone()
+    shared.get_or_init(|| proven(chain, waivers, options, specs)).await.clone()
 }
 
 /// Reads the waivers; that there is no such file is fine.
@@ -112,24 +101,24 @@ fn shared(key: String) -> Shared {
 }
 
 /// Says which servers are wanted: of the environment's own image, or one of each major.
-fn wishes(session: &Session, migrations: &Migrations) -> Result<Vec<Wish>, String> {
+fn specs(session: &Session, migrations: &Migrations) -> Result<Vec<ServerSpec>, String> {
     let config = &session.project.config;
     let database = config
         .databases
         .get(&migrations.database)
         .ok_or_else(|| format!("[databases.{}] does not exist", migrations.database))?;
     let model = &session.project.model;
-    let wish = |images, major| Wish {
+    let spec = |images, major| ServerSpec {
         images,
         major,
         role: Login::of(model, database).user,
         variable: migrations.server_variable.clone(),
-        ..Wish::default()
+        ..ServerSpec::default()
     };
     if migrations.pg.is_empty() {
-        return Ok(vec![wish(vec![model.image_name(&database.service)], None)]);
+        return Ok(vec![spec(vec![model.image_name(&database.service)], None)]);
     }
-    Ok(migrations.pg.iter().map(|major| wish(images(config.root(), Some(*major)), Some(*major))).collect())
+    Ok(migrations.pg.iter().map(|major| spec(images(config.root(), Some(*major)), Some(*major))).collect())
 }
 
 fn commands(session: &Session, migrations: &Migrations, source: &Path) -> Option<Commands> {
@@ -144,8 +133,10 @@ fn commands(session: &Session, migrations: &Migrations, source: &Path) -> Option
 }
 
 fn options(migrations: &Migrations, rows: Rows, commands: Option<Commands>) -> Options {
-    let manner =
-        Manner { statement_within: migrations.statement_timeout.0, search_path: migrations.search_path.clone() };
+    let manner = SessionOptions {
+        statement_within: migrations.statement_timeout.0,
+        search_path: migrations.search_path.clone(),
+    };
     let before = roles(&migrations.roles);
     Options {
         manner,
@@ -162,27 +153,13 @@ async fn proven(
     mut chain: Option<Chain>,
     waivers: Waivers,
     options: Options,
-    wishes: Vec<Wish>,
+    specs: Vec<ServerSpec>,
 ) -> Result<Arc<Proof>, String> {
     let mut servers = Vec::new();
-    for wish in wishes {
-        let server = scratch::start(&wish).await.map_err(|error| with_causes(&error))?;
-        let proven = on(&server, &mut chain, &options).await;
-        let (told, major) = (server.told(), server.major());
-        server.end().await;
-        servers.push(On { server: told, major, proven: proven.map_err(|error| with_causes(&error))? });
+    for spec in specs {
+        let on = prove_on(&spec, &mut chain, &options, pending(), |_| {}).await;
+        servers.push(on.map_err(|error| with_causes(&error))?);
     }
     let chain = chain.ok_or("no scratch server is configured")?;
     Ok(Arc::new(Proof { chain, waivers, servers }))
-}
-
-/// Proves on one server; commands are asked for their chain on the first one.
-async fn on(server: &Scratch, chain: &mut Option<Chain>, options: &Options) -> Result<Proven, ProveError> {
-    let known = match (chain.take(), &options.commands) {
-        (None, Some(commands)) => commands.chain(server, &options.before).await?,
-        (known, _) => known.unwrap_or_else(|| of_steps(&[], false)),
-    };
-    let proven = prove(server, &known, options, |_| {}).await;
-    *chain = Some(known);
-    proven
 }

@@ -115,7 +115,7 @@ pub async fn of(session: &Session, database: &Database, migrations: &Migrations)
 /// Says why a migration is not in what the scratch server has, where that is so.
 fn stopped(trip: &Trip) -> Option<String> {
     match (&trip.up, &trip.down) {
-        (Some(failure), _) => Some(format!("{}: {}", trip.label, failure.told())),
+        (Some(failure), _) => Some(format!("{}: {}", trip.label, failure.description())),
         (None, Down::NotTried(reason)) => Some(format!("{}: {reason}", trip.label)),
         _ => None,
     }

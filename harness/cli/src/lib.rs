@@ -47,7 +47,7 @@ pub use examine::{FailOn, Lint, Test};
 pub use host::{CheckHost, Host, HostEnv, OneHost, PushEnv};
 pub use init::Init;
 pub use look::{Dashboard, Doctor, History, Logs, Metrics, OneEnvironment, Pages, ShowConfig, Status, Unlock};
-pub use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchWay};
+pub use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchMethod};
 pub use notify::{Notify, PendingNotify, SendNotify, TestNotify};
 pub use output::Output;
 pub use recover::{Recover, WatchRun};

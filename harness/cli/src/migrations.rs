@@ -38,7 +38,7 @@ pub struct MigrationsCheck {
     pub image: Option<String>,
     /// How to start the scratch PostgreSQL: docker, programs or server [default: the first that works]
     #[arg(long, value_name = "HOW", hide_possible_values = true)]
-    pub scratch: Option<ScratchWay>,
+    pub scratch: Option<ScratchMethod>,
     /// Environment variable with the connection string of your own server, for --scratch server
     #[arg(long, value_name = "VARIABLE")]
     pub server_variable: Option<String>,
@@ -77,7 +77,7 @@ pub struct MigrationsCheck {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum ScratchWay {
+pub enum ScratchMethod {
     Docker,
     Programs,
     Server,

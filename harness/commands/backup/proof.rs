@@ -112,7 +112,7 @@ async fn drill_dump(
     }
     let server = scratch::start(&wish).await?;
     let done = stagegate_data_act::backup::drill(engine, &Runner::default(), &server, (dump, input)).await;
-    let told = server.told();
+    let told = server.description();
     server.end().await;
     done?;
     Ok(told)

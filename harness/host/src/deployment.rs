@@ -27,7 +27,7 @@ use crate::{
     release::{self, ReleaseError, Resolver, Snapshot},
 };
 
-pub use failure::{LastWords, NotReady};
+pub use failure::{LastLogLines, NotReady};
 
 const UP_WITHIN: Duration = Duration::from_secs(600);
 const STOP_WITHIN: Duration = Duration::from_secs(120);

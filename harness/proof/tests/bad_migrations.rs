@@ -6,8 +6,8 @@ use std::{process::Command, time::Duration};
 use stagegate_base::config::Tool;
 use stagegate_host::owner::{Claim, Owner};
 use stagegate_migration_act::{
-    Manner, Options, Proven, prove,
-    scratch::{Scratch, Way, Wish},
+    Options, Proven, SessionOptions, prove,
+    scratch::{Scratch, ScratchMethod, ServerSpec},
 };
 use stagegate_migration_decide::{
     Chain, File, Finding, chain,
@@ -104,7 +104,7 @@ fn of(up: &[u8]) -> Chain {
 }
 
 async fn tried(server: &Scratch, chain: &Chain) -> (Proven, Vec<Finding>) {
-    let manner = Manner { statement_within: Duration::from_secs(1), search_path: None };
+    let manner = SessionOptions { statement_within: Duration::from_secs(1), search_path: None };
     let options = Options {
         manner,
         history_tables: Vec::new(),
@@ -136,7 +136,7 @@ fn missed(case: &Case, proven: &Proven, told: &[Finding]) -> Option<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_bad_migration_is_told_with_code_file_line_and_statement_and_the_server_is_gone() {
     let name = Scratch::new_name().unwrap();
-    let wish = Wish { images: vec![image_of(17)], way: Some(Way::Docker), ..Wish::default() };
+    let wish = ServerSpec { images: vec![image_of(17)], way: Some(ScratchMethod::Docker), ..ServerSpec::default() };
     let claim = Claim::from_now(Owner::of(std::process::id()).unwrap());
     let server = Scratch::start(&name, &claim, &wish).await.unwrap();
     let mut all = Vec::new();

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
 use stagegate_base::{compose::Model, config};
-use stagegate_migration_act::{Commands, Manner, Options, Proven, Rows, prove, scratch::Scratch};
+use stagegate_migration_act::{Commands, Options, Proven, Rows, SessionOptions, prove, scratch::Scratch};
 use stagegate_migration_decide::{
     Chain, Finding,
     locks::{Sizes, Thresholds, of_chain},
@@ -131,7 +131,7 @@ fn in_service(folder: &Folder) -> Commands {
 async fn proven(server: &Scratch, commands: Commands, rows: bool) -> (Chain, Proven) {
     let chain = commands.chain(server, "").await.unwrap();
     let options = Options {
-        manner: Manner { statement_within: Duration::from_secs(5), search_path: None },
+        manner: SessionOptions { statement_within: Duration::from_secs(5), search_path: None },
         history_tables: Vec::new(),
         before: String::new(),
         always_clone: false,

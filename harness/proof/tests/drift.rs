@@ -5,10 +5,10 @@ use std::time::Duration;
 use stagegate_base::config::Tool;
 use stagegate_host::owner::{Claim, Owner};
 use stagegate_migration_act::{
-    Manner, Options,
+    Options, SessionOptions,
     catalog::schema,
     prove,
-    scratch::{Scratch, Way, Wish},
+    scratch::{Scratch, ScratchMethod, ServerSpec},
 };
 use stagegate_migration_decide::{Chain, File, chain, round_trip::without_bookkeeping, schema::drift};
 
@@ -34,9 +34,9 @@ fn migrations() -> Chain {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_done_by_hand_is_named_with_the_migration_that_last_changed_the_thing() {
     let claim = Claim::from_now(Owner::of(std::process::id()).unwrap());
-    let wish = Wish { images: vec![image_of(17)], way: Some(Way::Docker), ..Wish::default() };
+    let wish = ServerSpec { images: vec![image_of(17)], way: Some(ScratchMethod::Docker), ..ServerSpec::default() };
     let server = Scratch::start(&Scratch::new_name().unwrap(), &claim, &wish).await.unwrap();
-    let manner = Manner { statement_within: Duration::from_secs(5), search_path: None };
+    let manner = SessionOptions { statement_within: Duration::from_secs(5), search_path: None };
     let options = Options {
         manner,
         history_tables: Vec::new(),

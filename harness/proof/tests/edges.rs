@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use stagegate_base::config::Tool;
-use stagegate_migration_act::{Manner, Options, Rows, prove};
+use stagegate_migration_act::{Options, Rows, SessionOptions, prove};
 use stagegate_migration_decide::{File, chain};
 
 use crate::integrity::start;
@@ -57,7 +57,7 @@ async fn every_migration_that_changes_values_is_seen_on_generated_rows() {
             [file("1_made.up.sql", &made), file("1_made.down.sql", "drop table t;"), file("2_changed.up.sql", change)];
         let chain = chain(&files, Some(Tool::Plain)).unwrap();
         let options = Options {
-            manner: Manner { statement_within: Duration::from_secs(5), search_path: None },
+            manner: SessionOptions { statement_within: Duration::from_secs(5), search_path: None },
             history_tables: Vec::new(),
             before: String::new(),
             always_clone: false,

@@ -5,7 +5,7 @@ use stagegate_host::owner::{Claim, Owner};
 use stagegate_migration_act::{
     catalog::schema_in_transaction,
     integrity::{Ask, content_in_transaction},
-    scratch::{Scratch, Way, Wish},
+    scratch::{Scratch, ScratchMethod, ServerSpec},
 };
 use stagegate_migration_decide::{
     integrity::{Content, Difference, Renames, compare},
@@ -109,7 +109,7 @@ const CHANGES: &[(&str, &str)] = &[
 ];
 
 pub(crate) async fn start(major: u32) -> Scratch {
-    let wish = Wish { images: vec![image_of(major)], way: Some(Way::Docker), ..Wish::default() };
+    let wish = ServerSpec { images: vec![image_of(major)], way: Some(ScratchMethod::Docker), ..ServerSpec::default() };
     let claim = Claim::from_now(Owner::of(std::process::id()).unwrap());
     Scratch::start(&Scratch::new_name().unwrap(), &claim, &wish).await.unwrap()
 }

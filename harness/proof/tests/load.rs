@@ -8,7 +8,7 @@ use std::{
 use stagegate_base::{container::Container, redact::Secret};
 use stagegate_host::{database::Server, engine::Engine, probe::postgres::Login};
 use stagegate_performance_act::{
-    load::{self, Aim, Extent, Load, Meanwhile, Pace, Query, Subject},
+    load::{self, Aim, BackgroundLoad, Extent, Load, Pace, Query, Subject},
     resources::Watch,
     statistics,
     waits::LockWatch,
@@ -145,7 +145,7 @@ async fn a_session_that_waits_for_a_lock_is_seen(counting: &Counting) {
 async fn a_stall_under_a_migration_names_the_lock_that_caused_it(counting: &Counting) {
     let began = Instant::now();
     let asked = counting.ask("select count(*) from large where g < 10");
-    let meanwhile = Meanwhile::start(&asked, 50.0, 8, Duration::from_secs(20)).await.unwrap();
+    let meanwhile = BackgroundLoad::start(&asked, 50.0, 8, Duration::from_secs(20)).await.unwrap();
     let watch = LockWatch::start(counting.server.connect("postgres").await.unwrap(), began);
     let migration = counting.server.connect("postgres").await.unwrap();
     migration.batch_execute("begin; alter table large alter g type bigint").await.unwrap();

@@ -9,7 +9,7 @@ use stagegate_migration_act::{
     scratch::{Database, Scratch},
 };
 use stagegate_migration_decide::{
-    locks::{Hurt, Observed, Samples, Sizes, Thresholds, Trouble, findings, statements, without_recorder},
+    locks::{Harm, HarmKind, Observed, Samples, Sizes, Thresholds, findings, statements, without_recorder},
     schema::diff,
 };
 use tokio_postgres::Client;
@@ -107,7 +107,7 @@ async fn each_statement_is_told_with_its_locks_and_rewrites(#[case] major: u32) 
     assert!(missed.is_empty(), "{}", missed.join("\n"));
 }
 
-fn troubles(found: &[Hurt]) -> Vec<(Trouble, &str)> {
+fn troubles(found: &[Harm]) -> Vec<(HarmKind, &str)> {
     found.iter().map(|hurt| (hurt.trouble, hurt.table.as_str())).collect()
 }
 
@@ -148,14 +148,14 @@ async fn what_is_held_up_is_told_with_the_statement_that_did_it() {
         findings(observed, &samples, requests, (&sizes(2_000), &sizes(rows)), &Thresholds::default())
     };
     let found = judged(&observed, &requests, 1_000_000);
-    let stalled: Vec<&Hurt> = found.iter().filter(|hurt| hurt.trouble == Trouble::Stalled).collect();
+    let stalled: Vec<&Harm> = found.iter().filter(|hurt| hurt.trouble == HarmKind::Stalled).collect();
     assert_eq!(
-        troubles(&found.iter().filter(|h| h.trouble == Trouble::NoLockTimeout).cloned().collect::<Vec<_>>()),
-        [(Trouble::NoLockTimeout, "public.t"), (Trouble::NoLockTimeout, "public.other")]
+        troubles(&found.iter().filter(|h| h.trouble == HarmKind::NoLockTimeout).cloned().collect::<Vec<_>>()),
+        [(HarmKind::NoLockTimeout, "public.t"), (HarmKind::NoLockTimeout, "public.other")]
     );
     assert!(stalled.iter().any(|hurt| hurt.table == "public.t"), "{requests:?}");
     assert!(stalled.iter().all(|hurt| hurt.query.contains("add column x")), "{stalled:?}");
-    assert!(found.iter().any(|hurt| hurt.trouble == Trouble::Failed && hurt.table == "public.other"), "{requests:?}");
+    assert!(found.iter().any(|hurt| hurt.trouble == HarmKind::Failed && hurt.table == "public.other"), "{requests:?}");
     // Small tables of the target, and statements that harm no one, are silent.
     assert_eq!(troubles(&judged(&observed, &[], 10)), []);
     assert_eq!(troubles(&judged(&harmless, &[], 1_000_000)), []);
@@ -186,6 +186,6 @@ async fn a_wait_that_no_event_tells_of_is_seen_from_outside() {
     let samples: Samples = sampler.end().await;
     scratch.end().await;
     let found = findings(&[], &samples, &[], (&Sizes::new(), &Sizes::new()), &Thresholds::default());
-    assert_eq!(troubles(&found), [(Trouble::Waited, "public.t")]);
+    assert_eq!(troubles(&found), [(HarmKind::Waited, "public.t")]);
     assert_eq!(found[0].query, "truncate t");
 }

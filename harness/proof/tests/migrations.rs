@@ -5,8 +5,8 @@ use std::time::Duration;
 use stagegate_base::config::Tool;
 use stagegate_host::owner::{Claim, Owner};
 use stagegate_migration_act::{
-    Manner, Options, Proven, Rows, files, prove,
-    scratch::{Scratch, Way, Wish},
+    Options, Proven, Rows, SessionOptions, files, prove,
+    scratch::{Scratch, ScratchMethod, ServerSpec},
 };
 use stagegate_migration_decide::{
     Chain, File, Finding, Route, chain,
@@ -18,12 +18,12 @@ use crate::world::image_of;
 
 async fn server() -> Scratch {
     let claim = Claim::from_now(Owner::of(std::process::id()).unwrap());
-    let wish = Wish { images: vec![image_of(17)], way: Some(Way::Docker), ..Wish::default() };
+    let wish = ServerSpec { images: vec![image_of(17)], way: Some(ScratchMethod::Docker), ..ServerSpec::default() };
     Scratch::start(&Scratch::new_name().unwrap(), &claim, &wish).await.unwrap()
 }
 
 fn options(always_clone: bool) -> Options {
-    let manner = Manner { statement_within: Duration::from_secs(2), search_path: None };
+    let manner = SessionOptions { statement_within: Duration::from_secs(2), search_path: None };
     Options {
         manner,
         history_tables: Vec::new(),

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use rstest::rstest;
 use stagegate_host::owner::{Claim, Owner};
-use stagegate_migration_act::scratch::{Scratch, Way, Wish, sweep};
+use stagegate_migration_act::scratch::{Scratch, ScratchMethod, ServerSpec, sweep};
 
 use crate::world::image_of;
 
@@ -22,8 +22,8 @@ fn of_a_dead_process() -> Claim {
     Claim::parse(&parts.join("/")).unwrap()
 }
 
-fn wish(way: Way) -> Wish {
-    Wish { images: vec![image_of(17)], way: Some(way), role: "shop".to_owned(), ..Wish::default() }
+fn wish(way: ScratchMethod) -> ServerSpec {
+    ServerSpec { images: vec![image_of(17)], way: Some(way), role: "shop".to_owned(), ..ServerSpec::default() }
 }
 
 fn containers(name: &str) -> String {
@@ -40,11 +40,11 @@ fn has_programs() -> bool {
 }
 
 #[rstest]
-#[case::docker(Way::Docker)]
-#[case::programs(Way::Programs)]
+#[case::docker(ScratchMethod::Docker)]
+#[case::programs(ScratchMethod::Programs)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_scratch_server_makes_copies_and_is_gone_at_its_end(#[case] way: Way) {
-    if way == Way::Programs && !has_programs() {
+async fn a_scratch_server_makes_copies_and_is_gone_at_its_end(#[case] way: ScratchMethod) {
+    if way == ScratchMethod::Programs && !has_programs() {
         return;
     }
     let name = Scratch::new_name().unwrap();
@@ -64,8 +64,8 @@ async fn a_scratch_server_makes_copies_and_is_gone_at_its_end(#[case] way: Way) 
 async fn what_a_killed_run_left_is_swept_and_what_lives_is_not() {
     let left = of_a_dead_process();
     let (name, other) = (Scratch::new_name().unwrap(), Scratch::new_name().unwrap());
-    let scratch = Scratch::start(&name, &left, &wish(Way::Docker)).await.unwrap();
-    let living = Scratch::start(&other, &claim(), &wish(Way::Docker)).await.unwrap();
+    let scratch = Scratch::start(&name, &left, &wish(ScratchMethod::Docker)).await.unwrap();
+    let living = Scratch::start(&other, &claim(), &wish(ScratchMethod::Docker)).await.unwrap();
     let swept = sweep().await;
     assert!(swept.contains(&name) && !swept.contains(&other), "{swept:?}");
     assert_eq!(containers(&name), "");
@@ -77,7 +77,7 @@ async fn what_a_killed_run_left_is_swept_and_what_lives_is_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_server_of_the_users_only_our_databases_are_touched() {
     let name = Scratch::new_name().unwrap();
-    let host = Scratch::start(&name, &claim(), &wish(Way::Docker)).await.unwrap();
+    let host = Scratch::start(&name, &claim(), &wish(ScratchMethod::Docker)).await.unwrap();
     let theirs = host.create(None).await.unwrap();
     let access = host.access();
     let at = |i: usize| match &access.get_hosts()[i] {
@@ -85,7 +85,7 @@ async fn on_a_server_of_the_users_only_our_databases_are_touched() {
         tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
     };
     let password = String::from_utf8(access.get_password().unwrap().to_vec()).unwrap();
-    let wish = Wish { variable: Some(URL.to_owned()), ..wish(Way::Named) };
+    let wish = ServerSpec { variable: Some(URL.to_owned()), ..wish(ScratchMethod::Named) };
     let refused = Scratch::start("stagegate-scratch-none", &claim(), &wish).await.unwrap_err().to_string();
     assert!(refused.contains(URL) && !refused.contains(&password), "{refused}");
     let url = format!("postgres://shop:{password}@{}/postgres", at(0));

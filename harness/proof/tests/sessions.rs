@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use stagegate_base::config::Tool;
-use stagegate_migration_act::{Manner, Options, Rows, prove};
+use stagegate_migration_act::{Options, Rows, SessionOptions, prove};
 use stagegate_migration_decide::{
     Chain, File, chain,
     round_trip::{Trip, Verdict, findings},
@@ -13,7 +13,7 @@ use stagegate_migration_decide::{
 use crate::integrity::start;
 
 fn options(always_clone: bool) -> Options {
-    let manner = Manner { statement_within: Duration::from_secs(5), search_path: None };
+    let manner = SessionOptions { statement_within: Duration::from_secs(5), search_path: None };
     let rows = Some(Rows::default());
     Options {
         manner,

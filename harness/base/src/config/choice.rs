@@ -56,7 +56,7 @@ pub enum Integrity {
 /// Whether users get in before the point of no return.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Door {
+pub enum PortsMode {
     /// No: what they wrote could be lost by a rollback.
     #[default]
     Closed,

@@ -63,7 +63,7 @@ fn notice(renamed: &Renamed, (name, table): &(String, &Table)) -> Option<String>
 mod tests {
     use std::path::Path;
 
-    use super::super::{BreakingChanges, Config, CrossVersions, Door};
+    use super::super::{BreakingChanges, Config, CrossVersions, PortsMode};
 
     const NOW: &str = "[project]\nname = \"shop\"\n[services.api]\nport = 80\nbreaking_changes = \"block\"\n\
         [databases.main]\nservice = \"db\"\nname = \"shop\"\n\
@@ -84,7 +84,7 @@ mod tests {
         let (now, before) = (config(NOW), config(&before));
         assert!(now.notices.is_empty(), "{:?}", now.notices);
         assert_eq!(Config { notices: Vec::new(), ..before.clone() }, now);
-        assert_eq!((now.gate.door, now.gate.cross_versions), (Door::Open, CrossVersions::Tell));
+        assert_eq!((now.gate.door, now.gate.cross_versions), (PortsMode::Open, CrossVersions::Tell));
         assert_eq!(now.services["api"].breaking_changes, BreakingChanges::Hold);
         assert_eq!(now.migrations["main"].commands.as_ref().unwrap().history_tables, ["ledger"]);
         assert_eq!(

@@ -42,7 +42,7 @@ use crate::{
 };
 pub use algorithm::Algorithm;
 pub use backup::{Backup, Volume, VolumePlace};
-pub use choice::{Approval, BreakingChanges, CrossVersions, Door, HostKind, Integrity, Tier};
+pub use choice::{Approval, BreakingChanges, CrossVersions, HostKind, Integrity, PortsMode, Tier};
 pub use commands::Commands;
 pub use compare::Compare;
 pub use error::ConfigError;
@@ -236,7 +236,7 @@ pub struct Gate {
     pub integrity: Integrity,
     /// Whether users get in before the point of no return.
     #[serde(rename = "ports")]
-    pub door: Door,
+    pub door: PortsMode,
     /// What each release's run on the other one's schema decides.
     pub cross_versions: CrossVersions,
     /// How long the migrations may delay those who read and write the copy; only reported where `None`.

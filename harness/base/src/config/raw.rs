@@ -10,8 +10,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Approval, Backup, BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, Door, EPHEMERAL,
-    Environment, Gate, HostKind, Integrity, Kind, MAX_BODY, Readiness, Receiver, Service, SshHost, Tier, TokenSource,
+    Approval, Backup, BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, EPHEMERAL, Environment,
+    Gate, HostKind, Integrity, Kind, MAX_BODY, PortsMode, Readiness, Receiver, Service, SshHost, Tier, TokenSource,
     Volume,
     backup::{RawBackup, RawVolume},
     former, host,
@@ -146,7 +146,7 @@ struct RawGate {
     #[serde(default)]
     integrity: Integrity,
     #[serde(default, alias = "door")]
-    ports: Door,
+    ports: PortsMode,
     #[serde(default)]
     cross_versions: CrossVersions,
     longest_stall: Option<Span>,

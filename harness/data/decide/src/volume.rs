@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use stagegate_base::mark::Role;
 
 pub use crate::backup::ArchivedEntry;
-pub use protocol::{Answer, Copied, CopyWay, Job, Outcome, Probe, Request, SwitchRequest, Switched};
+pub use protocol::{Answer, Copied, CopyMethod, Job, Outcome, Probe, Request, SwitchRequest, Switched};
 
 /// The folder next to a live one that holds its copies. It hides itself from git.
 pub const KEPT_FOLDER: &str = ".stagegate";

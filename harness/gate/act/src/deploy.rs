@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use stagegate_base::{
     command::compose,
     compose::{Model, drift},
-    config::Door,
+    config::PortsMode,
     container::Container,
     exit::Exit,
     lifetime::{Lifetime, one_shots},
@@ -40,7 +40,7 @@ impl Run {
     }
 
     fn ports_are_closed(&self) -> bool {
-        self.plan.ports == Door::Closed && (self.tier() != Tier::Code || self.plan.copies_volumes())
+        self.plan.ports == PortsMode::Closed && (self.tier() != Tier::Code || self.plan.copies_volumes())
     }
 
     async fn up(&self, file: &Path, model: &Model, within: Duration) -> Result<(), StepError> {

@@ -12,7 +12,7 @@ use tokio_postgres::Client;
 use super::{Run, StepError};
 use stagegate_host::{database::Server, error::with_causes, probe::postgres::Login, secret};
 use stagegate_performance_act::{
-    load::{Aim, Meanwhile, Query, Subject},
+    load::{Aim, BackgroundLoad, Query, Subject},
     waits::{LockWatch, Seen},
 };
 
@@ -51,7 +51,7 @@ pub(super) enum Measured {
 /// A probe that is running.
 struct StallProbe {
     began: Instant,
-    sending: Vec<Meanwhile>,
+    sending: Vec<BackgroundLoad>,
     locks: LockWatch,
 }
 
@@ -95,7 +95,7 @@ impl Run {
         let mut sending = Vec::new();
         for statement in tables.iter().flat_map(|table| statements(table)) {
             let subject = Subject::Sql(Query::new(&aim, &login, &statement));
-            let started = Meanwhile::start(&subject, RATE, connections, TIMEOUT).await;
+            let started = BackgroundLoad::start(&subject, RATE, connections, TIMEOUT).await;
             sending.push(started.map_err(|error| with_causes(&error))?);
         }
         Ok(StallProbe { began, sending, locks: LockWatch::start(connected().await?, began) })

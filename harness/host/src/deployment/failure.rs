@@ -26,14 +26,14 @@ pub struct NotReady {
     /// What is wrong, one reason a service, with the last log lines.
     pub reasons: Vec<String>,
     /// The last log lines of each service that is not ready, masked.
-    pub logs: Vec<LastWords>,
+    pub logs: Vec<LastLogLines>,
     /// What to do, behind a semicolon; empty where there is nothing to say.
     hint: String,
 }
 
 /// The last log lines of one container.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LastWords {
+pub struct LastLogLines {
     /// The container.
     pub container: String,
     /// Its lines, masked.
@@ -102,7 +102,7 @@ impl NotReady {
         runner.note(&format!("last log lines of {}:\n{}", container.name, lines.join("\n")));
         let last: Vec<&str> = lines[lines.len().saturating_sub(SHORT)..].iter().map(|line| line.trim()).collect();
         let last = last.join(" | ");
-        self.logs.push(LastWords { container: container.name.clone(), lines });
+        self.logs.push(LastLogLines { container: container.name.clone(), lines });
         if last.is_empty() { "; it wrote no log".to_owned() } else { format!("; its last log lines: {last}") }
     }
 }

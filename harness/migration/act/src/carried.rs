@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use stagegate_base::config::Tool;
-use stagegate_migration_decide::{Habits, Lasts, Script, statements};
+use stagegate_migration_decide::{Lasts, Script, SessionHabits, statements};
 use tokio_postgres::Client;
 
 use super::process::rows;
@@ -13,7 +13,7 @@ use stagegate_host::database::literal;
 /// migration finds it; `before` are the statements that were given to the script.
 pub(super) async fn carried(client: &Client, tool: Tool, script: &Script, before: &str) -> String {
     // The limits are ours, whatever a script sets.
-    let (own, role) = match Habits::of(tool).lasts {
+    let (own, role) = match SessionHabits::of(tool).lasts {
         Lasts::Script => return String::new(),
         Lasts::Run => ("'statement_timeout', 'client_min_messages'", "current_setting('role')"),
         Lasts::RunWithOwnPath => ("'statement_timeout', 'client_min_messages', 'search_path'", "'none'"),

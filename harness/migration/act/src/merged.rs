@@ -8,7 +8,7 @@ use std::time::Instant;
 use stagegate_migration_decide::{
     Migration, Route,
     integrity::{Renames, compare},
-    round_trip::{Down, Moments, Trip},
+    round_trip::{Down, RowStates, Trip},
     schema::{Facts, Kind, diff},
 };
 
@@ -152,7 +152,7 @@ impl Bench<'_> {
 
 /// Tells whether rows that were not generated are as before, and whether no rows came: then a migration does the same
 /// without the generated ones.
-fn keeps_rows(moments: &Moments, filled: &[String]) -> bool {
+fn keeps_rows(moments: &RowStates, filled: &[String]) -> bool {
     let Some(again) = &moments.again else { return false };
     let is_new = |table: &&String| !moments.before.tables.contains_key(*table) && !recorder::is_own(table);
     let has_rows = |table: &String| sizes(again).get(table).is_some_and(|rows| *rows > 0);

@@ -1,13 +1,13 @@
 //! How a chain is tried, and how rows are made for it.
 
-use super::{commands::Commands, manner::Manner};
+use super::{commands::Commands, session_options::SessionOptions};
 use crate::seed::Plan;
 
 /// How a chain is tried.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// How scripts are run.
-    pub manner: Manner,
+    pub manner: SessionOptions,
     /// The tables in which the tool records what it applied, where its configuration names others than by default; one
     /// that is named with its schema is found whatever search path a script leaves.
     pub history_tables: Vec<String>,

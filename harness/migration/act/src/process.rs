@@ -1,16 +1,16 @@
 //! The process of a tool that runs a script: what it finds in its session, and how it records the script afterwards.
 
 use stagegate_base::config::Tool;
-use stagegate_migration_decide::{Habits, Script, round_trip::Failure};
+use stagegate_migration_decide::{Script, SessionHabits, round_trip::Failure};
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
-use super::manner::{Manner, fresh};
+use super::session_options::{SessionOptions, fresh};
 use stagegate_host::database::{DatabaseError, failed, literal};
 
 /// How a script is run by the tool's process.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Process<'a> {
-    pub(super) manner: &'a Manner,
+    pub(super) manner: &'a SessionOptions,
     /// The tool's history table, where a script can hide it from the tool.
     pub(super) history: Option<&'a History>,
     /// The tool whose process it is.
@@ -29,8 +29,12 @@ pub(super) struct History {
 
 impl History {
     /// Returns the history table of a tool, before its first migration; `None` where no script can hide it.
-    pub(super) async fn of(client: &Client, tool: Tool, manner: &Manner) -> Result<Option<Self>, DatabaseError> {
-        let habits = Habits::of(tool);
+    pub(super) async fn of(
+        client: &Client,
+        tool: Tool,
+        manner: &SessionOptions,
+    ) -> Result<Option<Self>, DatabaseError> {
+        let habits = SessionHabits::of(tool);
         let Some(name) = tool.bookkeeping_tables().first().filter(|_| habits.finds_history("''").is_some()) else {
             return Ok(None);
         };

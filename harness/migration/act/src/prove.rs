@@ -207,7 +207,8 @@ impl Part {
             Behind::Part(part) if self.lost.is_none() => *part,
             Behind::Part(_) => self.unused(tail),
             Behind::Gone(nth, failure) => {
-                let reason = format!("the scratch server ended during {}: {}", head[nth].label(), failure.told());
+                let reason =
+                    format!("the scratch server ended during {}: {}", head[nth].label(), failure.description());
                 for (at, trip) in self.trips.iter_mut().enumerate().filter(|(_, trip)| is_untried(trip)) {
                     *trip = not_tried(&head[at], &reason);
                 }

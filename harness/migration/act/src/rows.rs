@@ -3,18 +3,18 @@
 //! All of it happens in a transaction that is taken back, or on a copy: the trip without rows sees nothing of it.
 
 use stagegate_migration_decide::{
-    Asked, Migration, Route, Script, Touched, asked_for,
+    Comparand, Migration, Route, Script, Touched, comparands,
     integrity::Content,
     locks::{Observed, Request, Sizes, statements, without_recorder},
-    round_trip::{Failure, Moments, Step},
+    round_trip::{Failure, RowStates, Step},
     schema::{Facts, Kind},
     touched,
 };
 use tokio_postgres::Client;
 
 use super::{
-    bench::Bench, error::ProveError, manner::Manner, options::Rows, run, session::Session, touched::tables,
-    trip::is_of_transaction,
+    bench::Bench, error::ProveError, options::Rows, run, session::Session, session_options::SessionOptions,
+    touched::tables, trip::is_of_transaction,
 };
 use crate::{
     deferred,
@@ -49,7 +49,7 @@ pub(super) enum OnRows {
 pub(super) struct WithRows {
     /// Whether all tables had rows and locks were watched.
     pub(super) is_whole: bool,
-    pub(super) moments: Moments,
+    pub(super) moments: RowStates,
     pub(super) unfilled: Vec<Unfilled>,
     /// The tables that generated rows are in.
     pub(super) filled: Vec<String>,
@@ -143,7 +143,7 @@ pub(super) struct Run<'a> {
     pub(super) session: &'a Session<'a>,
     pub(super) client: &'a Client,
     pub(super) migration: &'a Migration,
-    pub(super) manner: &'a Manner,
+    pub(super) manner: &'a SessionOptions,
     pub(super) rows: &'a Rows,
     pub(super) share: &'a Share,
     /// Tables that are not looked at.
@@ -239,7 +239,9 @@ impl Run<'_> {
     pub(super) async fn content(&self, script: &Script) -> Result<Content, DatabaseError> {
         let ask = Ask { without: self.without, ..Ask::columns() };
         let fresh = run::freshen(self.client, self.manner, script).await;
-        fresh.map_err(|failure| DatabaseError::Unexpected(format!("cannot reset the session: {}", failure.told())))?;
+        fresh.map_err(|failure| {
+            DatabaseError::Unexpected(format!("cannot reset the session: {}", failure.description()))
+        })?;
         let mut found = match self.inside {
             true => content_in_transaction(self.client, &ask).await?,
             false => content(self.client, &ask).await?,
@@ -264,7 +266,7 @@ impl Run<'_> {
         }
         let filled = fill_in_transaction(self.client, &self.plan().await?).await?;
         (found.unfilled, found.filled) = (filled.unfilled, filled.rows.into_keys().collect());
-        for (nth, asked) in asked_for(&self.migration.up).iter().enumerate() {
+        for (nth, asked) in comparands(&self.migration.up).iter().enumerate() {
             self.ask_for(nth, asked).await?;
         }
         if self.inside {
@@ -291,7 +293,7 @@ impl Run<'_> {
     }
 
     /// Gives one row of each table that is meant the value; where the table refuses it, nothing.
-    async fn ask_for(&self, nth: usize, asked: &Asked) -> Result<(), ProveError> {
+    async fn ask_for(&self, nth: usize, asked: &Comparand) -> Result<(), ProveError> {
         let tables = "select format('%I.%I', n.nspname, c.relname), format('%I', a.attname) \
              from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid \
              join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
@@ -315,7 +317,7 @@ impl Run<'_> {
     }
 
     /// Runs the way up once more, statement by statement, and notes the first that changes a table's rows.
-    async fn blame(&self, moments: &mut Moments) -> Result<(), ProveError> {
+    async fn blame(&self, moments: &mut RowStates) -> Result<(), ProveError> {
         let Some(up) = &moments.up else { return Ok(()) };
         let tables = moments.changed(up);
         let script = &self.migration.up;

@@ -5,14 +5,14 @@ use std::{ops::Range, pin::pin, time::Duration};
 use futures_util::{SinkExt, StreamExt};
 use stagegate_base::config::Tool;
 use stagegate_migration_decide::{
-    Commits, Habits, Records, Script, Statement, Trait, Transaction,
+    Commits, Records, Script, SessionHabits, Statement, Trait, Transaction,
     round_trip::{Failure, Why},
 };
 use tokio_postgres::{Client, Error, NoTls, SimpleQueryMessage};
 
 use super::{
-    manner::{Manner, fresh},
     process::Process,
+    session_options::{SessionOptions, fresh},
 };
 use crate::deferred;
 
@@ -54,7 +54,7 @@ impl Stop {
         }
     }
 
-    fn failure(self, script: &Script, statement: Option<&Statement>, manner: &Manner) -> Failure {
+    fn failure(self, script: &Script, statement: Option<&Statement>, manner: &SessionOptions) -> Failure {
         let mut failure = Failure::of(script, statement, self.sqlstate.as_deref(), &self.message);
         if self.is_over || failure.why == Why::TimedOut {
             failure.why = Why::TimedOut;
@@ -71,20 +71,25 @@ fn byte_of(text: &str, position: u32) -> Option<usize> {
 }
 
 /// Makes the session as new for the next script; inside of a transaction too.
-pub(super) async fn freshen(client: &Client, manner: &Manner, script: &Script) -> Result<(), Failure> {
+pub(super) async fn freshen(client: &Client, manner: &SessionOptions, script: &Script) -> Result<(), Failure> {
     let done = fresh(client, manner).await;
     done.map_err(|error| Stop::of(&error, "").failure(script, None, manner))
 }
 
 /// Begins or commits a transaction for a script.
-pub(super) async fn control(client: &Client, what: &str, script: &Script, manner: &Manner) -> Result<(), Failure> {
+pub(super) async fn control(
+    client: &Client,
+    what: &str,
+    script: &Script,
+    manner: &SessionOptions,
+) -> Result<(), Failure> {
     let done = client.batch_execute(what).await;
     done.map_err(|error| Stop::of(&error, "").failure(script, script.statements.last(), manner))
 }
 
 /// Refuses a script that is not UTF-8, as the tool or the server does.
 // Source: PostgreSQL manual, appendix A: 22021, character_not_in_repertoire.
-fn sendable(script: &Script, manner: &Manner) -> Result<(), Failure> {
+fn sendable(script: &Script, manner: &SessionOptions) -> Result<(), Failure> {
     let Some(byte) = script.not_utf8 else { return Ok(()) };
     let message = "invalid byte sequence for encoding \"UTF8\"".to_owned();
     let stop = Stop { sqlstate: Some("22021".to_owned()), message, position: None, is_over: false };
@@ -116,7 +121,7 @@ pub(super) async fn begin(client: &Client, script: &Script, process: Process<'_>
 
 /// Tells whether the tool records a script when its transaction is over.
 fn is_recorded_apart(process: Process<'_>) -> bool {
-    Habits::of(process.tool).records == Records::ByNameApart
+    SessionHabits::of(process.tool).records == Records::ByNameApart
 }
 
 /// Records a script whose transaction is over, where the tool does so then.
@@ -143,7 +148,7 @@ pub(super) async fn as_a_transaction(client: &Client, script: &Script, process: 
 }
 
 /// Runs one statement of a script inside of the transaction that the client is in.
-pub(super) async fn nth(client: &Client, script: &Script, nth: usize, manner: &Manner) -> Result<(), Failure> {
+pub(super) async fn nth(client: &Client, script: &Script, nth: usize, manner: &SessionOptions) -> Result<(), Failure> {
     match script.statements.get(nth) {
         Some(statement) => one(client, script, statement, manner).await,
         None => Ok(()),
@@ -203,7 +208,7 @@ async fn is_left_open(client: &Client) -> bool {
 async fn still_open(client: &Client, script: &Script, tool: Tool) -> Result<(), Failure> {
     let ends = |statement: &&Statement| statement.traits.contains(&Trait::TransactionControl);
     let Some(last) = script.statements.iter().rev().find(ends) else { return Ok(()) };
-    if Habits::of(tool).commits == Commits::Unchecked {
+    if SessionHabits::of(tool).commits == Commits::Unchecked {
         return Ok(());
     }
     // Source: PostgreSQL manual, SAVEPOINT: outside of a transaction it is an error (25P01).
@@ -227,7 +232,7 @@ async fn ended(client: &Client, ran: Result<(), Failure>) -> Result<(), Failure>
     ran
 }
 
-async fn batches(client: &Client, script: &Script, manner: &Manner) -> Result<(), Failure> {
+async fn batches(client: &Client, script: &Script, manner: &SessionOptions) -> Result<(), Failure> {
     for batch in &script.batches {
         batch_of(client, script, batch, manner).await?;
     }
@@ -235,7 +240,12 @@ async fn batches(client: &Client, script: &Script, manner: &Manner) -> Result<()
 }
 
 /// Sends one message of the tool's; rows of a COPY have to be sent by themselves.
-async fn batch_of(client: &Client, script: &Script, batch: &Range<usize>, manner: &Manner) -> Result<(), Failure> {
+async fn batch_of(
+    client: &Client,
+    script: &Script,
+    batch: &Range<usize>,
+    manner: &SessionOptions,
+) -> Result<(), Failure> {
     let members: Vec<&Statement> =
         script.statements.iter().filter(|s| batch.start <= s.range.start && s.range.start < batch.end).collect();
     if members.len() <= 1 || members.iter().any(|statement| statement.copy_data().is_some()) {
@@ -252,7 +262,7 @@ async fn batch_of(client: &Client, script: &Script, batch: &Range<usize>, manner
     Err(stop.failure(script, statement, manner))
 }
 
-async fn one(client: &Client, script: &Script, statement: &Statement, manner: &Manner) -> Result<(), Failure> {
+async fn one(client: &Client, script: &Script, statement: &Statement, manner: &SessionOptions) -> Result<(), Failure> {
     let text = script.text_of(statement);
     let mut done = 0;
     let ran = match statement.copy_data() {
@@ -288,7 +298,7 @@ async fn copy(client: &Client, text: &str, rows: &str) -> Result<(), Stop> {
 /// Ends a statement from here where the script took the server's own limit away.
 async fn limited(
     client: &Client,
-    manner: &Manner,
+    manner: &SessionOptions,
     running: impl Future<Output = Result<(), Stop>>,
 ) -> Result<(), Stop> {
     let cancel = client.cancel_token();

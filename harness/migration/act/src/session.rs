@@ -11,10 +11,10 @@ use tokio_postgres::Client;
 
 use super::{
     error::ProveError,
-    manner::fresh,
     options::Options,
     process::{History, Process},
     run::{self, Ran},
+    session_options::fresh,
 };
 use crate::{
     catalog::Catalog,

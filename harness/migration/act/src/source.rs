@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use stagegate_migration_decide::File;
+use stagegate_base::config::Tool;
+use stagegate_migration_decide::{Chain, File, ReadError, chain, stand_in};
 
 /// The number of folders below the first that are looked into: enough for Flyway's and diesel's.
 const DEPTH: usize = 8;
@@ -32,6 +33,28 @@ pub enum SourceError {
         /// Its size.
         size_bytes: u64,
     },
+    /// Its files are no chain of migrations.
+    #[error("{folder}: {source}")]
+    Chain {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong with them.
+        source: ReadError,
+    },
+}
+
+/// Reads the migrations of a folder, as `tool` or the tool that the files show applies them; a step that only its own
+/// program can run is replaced by the file of `stand_ins` with its name.
+///
+/// # Errors
+/// [`SourceError`] with the path.
+pub fn chain_of_folder(folder: &Path, tool: Option<Tool>, stand_ins: Option<&Path>) -> Result<Chain, SourceError> {
+    let unread = |source| SourceError::Chain { folder: folder.to_path_buf(), source };
+    let mut found = chain(&files(folder)?, tool).map_err(unread)?;
+    if let Some(folder) = stand_ins {
+        stand_in(&mut found, &files(folder)?);
+    }
+    Ok(found)
 }
 
 /// Reads all files of a folder and of those below it, hidden ones and links to folders left out, in order of their paths.

@@ -164,8 +164,10 @@ pub(super) fn is_of_transaction(failure: &Failure) -> bool {
 /// Says why a session's verdict is to be confirmed on a copy.
 fn doubtful(back: &Back) -> Option<String> {
     match (&back.down, &back.second_up) {
-        (Down::Failed(failure), _) if is_of_transaction(failure) => Some(format!("in one session: {}", failure.told())),
-        (_, Some(failure)) => Some(format!("in one session its second up migration failed: {}", failure.told())),
+        (Down::Failed(failure), _) if is_of_transaction(failure) => {
+            Some(format!("in one session: {}", failure.description()))
+        }
+        (_, Some(failure)) => Some(format!("in one session its second up migration failed: {}", failure.description())),
         _ => None,
     }
 }

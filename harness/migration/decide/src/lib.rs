@@ -5,12 +5,11 @@
 //! stands in [`codes`]. No file is read here and no server asked.
 
 pub mod applied;
-mod asked;
 mod code;
 pub mod codes;
 mod commands;
+mod comparand;
 mod finding;
-mod habits;
 mod history_table;
 pub mod integrity;
 mod lint;
@@ -21,6 +20,7 @@ pub mod round_trip;
 pub mod schema;
 mod script;
 pub mod seed;
+mod session_habits;
 mod split;
 mod stand_in;
 mod statement;
@@ -32,15 +32,15 @@ mod waiver;
 use serde::Serialize;
 use stagegate_base::config::Tool;
 
-pub use asked::{Asked, asked_for};
 pub use code::Code;
 pub use commands::{ListError, Listed, listed, of_steps, version_of};
+pub use comparand::{Comparand, comparands};
 pub(crate) use finding::{AtStatement, shortened};
-pub use habits::{Commits, Habits, Lasts, Records};
 pub use history_table::history_table;
 pub use lint::lint;
 pub use read::{File, ReadError, chain};
 pub use script::{Route, Script, Transaction};
+pub use session_habits::{Commits, Lasts, Records, SessionHabits};
 pub use split::statements;
 pub use stagegate_base::finding::Finding;
 pub use stand_in::stand_in;

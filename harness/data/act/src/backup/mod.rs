@@ -28,7 +28,7 @@ use stagegate_data_decide::{
     differences,
 };
 use stagegate_host::{clock, database::Server, engine::Engine, files, process::Runner, project::Project};
-use stagegate_migration_act::scratch::{Scratch, Way, Wish};
+use stagegate_migration_act::scratch::{Scratch, ScratchMethod, ServerSpec};
 
 pub use self::error::BackupError;
 use crate::{
@@ -95,7 +95,7 @@ pub async fn back_up<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     job: &Job<'_>,
     id: &str,
     draft: &Path,
-    scratch: impl AsyncFn(&Wish) -> Result<Scratch, E>,
+    scratch: impl AsyncFn(&ServerSpec) -> Result<Scratch, E>,
 ) -> Result<Manifest, BackupError> {
     let encrypted_to = job.encryption.as_ref().map_or_else(Vec::new, |one| one.recipients().to_vec());
     let mut manifest = Manifest {
@@ -133,7 +133,7 @@ async fn proven_dump<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     id: &str,
     database: &Database,
     path: &Path,
-    scratch: &impl AsyncFn(&Wish) -> Result<Scratch, E>,
+    scratch: &impl AsyncFn(&ServerSpec) -> Result<Scratch, E>,
 ) -> Result<DatabaseDump, BackupError> {
     let live = Server::of(job.project, job.engine, database, &application(id)).await?;
     let names = (database.id.as_str(), database.name.as_str());
@@ -193,15 +193,15 @@ async fn image(job: &Job<'_>, database: &Database) -> Result<String, BackupError
 
 /// Returns the scratch server that a dump is to be restored into: of the image of the server that it was made on.
 #[must_use]
-pub fn wish(dump: &DatabaseDump, image: &str) -> Wish {
+pub fn wish(dump: &DatabaseDump, image: &str) -> ServerSpec {
     let preload = (!dump.preload.is_empty()).then(|| format!("shared_preload_libraries={}", dump.preload));
-    Wish {
+    ServerSpec {
         images: vec![image.to_owned()],
         arguments: preload.into_iter().flat_map(|setting| ["-c".to_owned(), setting]).collect(),
         major: (dump.major > 0).then_some(dump.major),
-        way: Some(Way::Docker),
+        way: Some(ScratchMethod::Docker),
         on_disk: dump.restored_bytes > IN_MEMORY,
-        ..Wish::default()
+        ..ServerSpec::default()
     }
 }
 

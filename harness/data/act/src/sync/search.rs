@@ -6,7 +6,7 @@ use aho_corasick::AhoCorasick;
 use futures_util::TryStreamExt;
 use stagegate_base::command::postgres as command;
 use stagegate_data_decide::{
-    sanitize::{Found, Needle, Rule, encodings, is_distinctive, leaves},
+    sanitize::{Found, Rule, SourceValue, encodings, is_distinctive, leaves},
     sync::{Table, quoted},
 };
 use stagegate_host::{
@@ -39,7 +39,7 @@ pub(super) async fn needles(
     snapshot: &Snapshot,
     tables: &[Table],
     sanitised: &[(String, Rule)],
-) -> Result<Vec<Needle>, DatabaseError> {
+) -> Result<Vec<SourceValue>, DatabaseError> {
     let mut all = Vec::new();
     for table in tables {
         for column in table.columns.iter().filter(|column| column.is_sanitised) {
@@ -69,7 +69,7 @@ pub(super) async fn needles(
                         .into_iter()
                         .flat_map(|part| part.split('\u{fffd}').map(str::to_owned).collect::<Vec<_>>())
                         .filter(|value| is_distinctive(value))
-                        .map(|value| Needle { column: label.clone(), value }),
+                        .map(|value| SourceValue { column: label.clone(), value }),
                 );
             }
         }
@@ -104,7 +104,7 @@ impl Search<'_> {
     /// Returns where the copy holds one of `needles`.
     pub(super) async fn run(
         &self,
-        needles: &[Needle],
+        needles: &[SourceValue],
         runner: &Runner,
         schema: &Path,
     ) -> Result<Vec<Found>, DatabaseError> {

@@ -14,7 +14,7 @@ use rustix::fs::{
     AtFlags, CWD, FileType, Mode, SeekFrom, Timespec, Timestamps, XattrFlags, ioctl_ficlone, lsetxattr, mknodat, seek,
     syncfs, utimensat,
 };
-use stagegate_data_decide::volume::{Copied, CopyWay, Kept, differences};
+use stagegate_data_decide::volume::{Copied, CopyMethod, Kept, differences};
 
 use super::{at, errno, kept, tree};
 use tree::Node;
@@ -50,7 +50,7 @@ pub(super) fn copy(folder: &Path, from: &str, to: &Kept) -> io::Result<Copied> {
 
 /// What was copied, and how.
 struct Made {
-    way: CopyWay,
+    way: CopyMethod,
     hashes: HashMap<PathBuf, String>,
 }
 
@@ -61,7 +61,7 @@ fn make(source: &Path, target: &Path, nodes: &[Node]) -> io::Result<Made> {
     }
     let files = tree::first_names(nodes);
     let copied = tree::each(&files, |node| copy_file(&source.join(&node.path), &target.join(&node.path), node))?;
-    let all_shared = copied.iter().all(|(way, _)| *way == CopyWay::Reflink) && !copied.is_empty();
+    let all_shared = copied.iter().all(|(way, _)| *way == CopyMethod::Reflink) && !copied.is_empty();
     let mut first: HashMap<u64, &Node> = HashMap::new();
     for node in nodes.iter().filter(|node| !node.meta.is_dir()) {
         let of = *first.entry(node.meta.ino()).or_insert(node);
@@ -77,20 +77,20 @@ fn make(source: &Path, target: &Path, nodes: &[Node]) -> io::Result<Made> {
         describe(&source.join(&node.path), &target.join(&node.path), node)?;
     }
     let hashes = files.iter().zip(copied).map(|(node, (_, hash))| (node.path.clone(), hash)).collect();
-    Ok(Made { way: if all_shared { CopyWay::Reflink } else { CopyWay::Plain }, hashes })
+    Ok(Made { way: if all_shared { CopyMethod::Reflink } else { CopyMethod::Plain }, hashes })
 }
 
 /// Copies a file with its holes, and returns how, and the checksum of what was read.
-fn copy_file(from: &Path, to: &Path, node: &Node) -> io::Result<(CopyWay, String)> {
+fn copy_file(from: &Path, to: &Path, node: &Node) -> io::Result<(CopyMethod, String)> {
     let source = File::open(from).map_err(at(from))?;
     let target = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(at(to))?;
     // A file system that cannot share blocks refuses; it does not copy in its place.
     // Source: ioctl_ficlone(2).
     let way = match ioctl_ficlone(&target, &source) {
-        Ok(()) => CopyWay::Reflink,
-        Err(_) => CopyWay::Plain,
+        Ok(()) => CopyMethod::Reflink,
+        Err(_) => CopyMethod::Plain,
     };
-    let hash = copy_data(&source, (way == CopyWay::Plain).then_some(&target), node.meta.size()).map_err(at(to))?;
+    let hash = copy_data(&source, (way == CopyMethod::Plain).then_some(&target), node.meta.size()).map_err(at(to))?;
     describe(from, to, node)?;
     Ok((way, hash))
 }

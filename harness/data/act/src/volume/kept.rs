@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::fs::{fdatasync, ioctl_ficlone, statvfs};
-use stagegate_data_decide::volume::{CopyWay, KEPT_FOLDER, Kept, Probe};
+use stagegate_data_decide::volume::{CopyMethod, KEPT_FOLDER, Kept, Probe};
 
 use super::{at, errno, tree};
 
@@ -42,7 +42,7 @@ pub(super) fn probe(folder: &Path, live: &str) -> io::Result<Probe> {
 }
 
 /// Tries with real files whether blocks can be shared, and how fast a file is written.
-fn tried(folder: &Path) -> io::Result<(CopyWay, u64)> {
+fn tried(folder: &Path) -> io::Result<(CopyMethod, u64)> {
     let dir = create(folder)?;
     let paths = [dir.join("probe-1"), dir.join("probe-2")];
     let tried = || {
@@ -55,7 +55,7 @@ fn tried(folder: &Path) -> io::Result<(CopyWay, u64)> {
         first.write_all(&vec![0x5a; PROBED]).map_err(at(&paths[0]))?;
         fdatasync(&first).map_err(errno(&paths[0]))?;
         let rate = PROBED as f64 / begun.elapsed().as_secs_f64().max(1e-6);
-        let way = if ioctl_ficlone(&second, &first).is_ok() { CopyWay::Reflink } else { CopyWay::Plain };
+        let way = if ioctl_ficlone(&second, &first).is_ok() { CopyMethod::Reflink } else { CopyMethod::Plain };
         Ok((way, rate as u64))
     };
     let outcome = tried();

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 /// A value of the source that the copy must not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Needle {
+pub struct SourceValue {
     /// The column that it is from, as `schema.table.column`.
     pub column: String,
     /// The value.

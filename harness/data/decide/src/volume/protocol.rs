@@ -7,7 +7,7 @@ use super::{Kept, Tree};
 /// How files are copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum CopyWay {
+pub enum CopyMethod {
     /// Copy and original share their blocks until one of them is written.
     Reflink,
     /// Byte by byte, holes left out.
@@ -15,13 +15,13 @@ pub enum CopyWay {
     Plain,
 }
 
-impl CopyWay {
+impl CopyMethod {
     /// Returns the way as the operator reads it.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
-            CopyWay::Reflink => "reflink",
-            CopyWay::Plain => "plain copy",
+            CopyMethod::Reflink => "reflink",
+            CopyMethod::Plain => "plain copy",
         }
     }
 }
@@ -124,7 +124,7 @@ pub struct Probe {
     /// Free bytes there.
     pub free: u64,
     /// How files are copied there, as tried with one.
-    pub way: CopyWay,
+    pub way: CopyMethod,
     /// Bytes per second of that.
     pub rate: u64,
     /// The folders that runs kept.
@@ -139,7 +139,7 @@ pub struct Copied {
     /// The stamp of what was copied.
     pub source: String,
     /// How its files were copied: plainly if one of them had to be.
-    pub way: CopyWay,
+    pub way: CopyMethod,
     /// How long it took, in seconds, the comparison included.
     pub seconds: f64,
 }

@@ -13,7 +13,7 @@ use stagegate_base::{
     units::{Size, Span},
 };
 use stagegate_data_act::volume::{self, VolumeError, Worker};
-use stagegate_data_decide::volume::{Answer, CopyWay, Job, Kept, Probe, Request};
+use stagegate_data_decide::volume::{Answer, CopyMethod, Job, Kept, Probe, Request};
 use stagegate_gate_decide::promotion::{Facts, Kind, Plan, PlanVolume, VolumeSpace};
 use stagegate_host::{
     engine::{Engine, VolumeFacts},
@@ -75,7 +75,7 @@ type Space = Option<(u64, u64)>;
 
 fn add_space(all: &mut Vec<VolumeSpace>, one: &PlanVolume, space: Space) {
     let Some((_, free)) = space.filter(|_| one.stays.is_none()) else { return };
-    let needed = if one.way == CopyWay::Reflink { 0 } else { one.size.0 };
+    let needed = if one.way == CopyMethod::Reflink { 0 } else { one.size.0 };
     let has_databases = !one.volume.is_empty();
     // Free bytes of one file system are the same wherever they are read; a few blocks may come and go meanwhile.
     match all.iter_mut().find(|other| other.free.abs_diff(free) < 64 << 20) {
@@ -111,7 +111,7 @@ impl Lookup<'_> {
             services,
             size: Size(0),
             entries: 0,
-            way: CopyWay::Plain,
+            way: CopyMethod::Plain,
             expected: Span(Duration::ZERO),
             stays: self.reason_to_stay(&mounting, plan),
         };
@@ -255,7 +255,7 @@ fn missing_copy(one: &PlanVolume, plan: &Plan, kept: &[Kept]) -> Option<String> 
 
 fn expected(probe: &Probe) -> Span {
     // A reflink writes nothing; both are read to be compared.
-    let bytes = if probe.way == CopyWay::Reflink { probe.bytes / COMPARING } else { probe.bytes * COMPARING };
+    let bytes = if probe.way == CopyMethod::Reflink { probe.bytes / COMPARING } else { probe.bytes * COMPARING };
     Span(Duration::from_secs(1 + bytes / probe.rate.max(1)))
 }
 
@@ -309,7 +309,7 @@ mod tests {
             redis: vec![],
             size: Size(0),
             entries: 0,
-            way: CopyWay::Plain,
+            way: CopyMethod::Plain,
             expected: Span(Duration::ZERO),
             stays: None,
         };

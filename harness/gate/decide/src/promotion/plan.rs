@@ -9,7 +9,7 @@ use super::{PlanVolume, SchemaFit, plan_origin::PlanOrigin};
 use serde::{Deserialize, Serialize};
 
 use stagegate_base::{
-    config::{CrossVersions, Door, Integrity},
+    config::{CrossVersions, Integrity, PortsMode},
     mark::{Mark, Role},
     release::Release,
     units::{Size, Span},
@@ -126,7 +126,7 @@ pub struct Plan {
     pub reachable: Vec<(String, String)>,
     /// Whether their ports are closed at all. Earlier plans call it `door_policy`.
     #[serde(alias = "door_policy")]
-    pub ports: Door,
+    pub ports: PortsMode,
     /// The way back that the configuration asks for.
     pub tier: stagegate_base::config::Tier,
     /// What proves that rows are whole.
@@ -258,15 +258,15 @@ impl Plan {
         }
         lines.push(format!("  freeze    {} stopped while data is copied and migrated", list(&self.freeze)));
         match self.ports {
-            Door::Closed => lines.push(format!(
+            PortsMode::Closed => lines.push(format!(
                 "  traffic   {} offline from migration to verification (only if data changes)",
                 are(&self.public)
             )),
-            Door::Open => {
+            PortsMode::Open => {
                 lines.push("  traffic   stays on: rows written before verification are counted on a rollback".into())
             }
         }
-        for (service, network) in self.reachable.iter().filter(|_| self.ports == Door::Closed) {
+        for (service, network) in self.reachable.iter().filter(|_| self.ports == PortsMode::Closed) {
             lines.push(format!(
                 "  traffic   {service} stays reachable through {network} (rows written before verification are counted \
                  on a rollback)"

@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::*;
 use stagegate_base::{
-    config::{Door, Integrity},
+    config::{Integrity, PortsMode},
     exit::Exit,
     release::Release,
     units::{Size, Span},
@@ -42,7 +42,7 @@ pub(super) fn plan(kind: Kind) -> Plan {
         freeze: vec!["web".into(), "api".into()],
         public: vec!["web".into()],
         reachable: Vec::new(),
-        ports: Door::Closed,
+        ports: PortsMode::Closed,
         tier: stagegate_base::config::Tier::Auto,
         integrity: Integrity::Checksums,
         services: vec![],

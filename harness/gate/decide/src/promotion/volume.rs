@@ -7,7 +7,7 @@ use stagegate_base::{
     text::counted,
     units::{Size, Span},
 };
-use stagegate_data_decide::volume::CopyWay;
+use stagegate_data_decide::volume::CopyMethod;
 
 use super::Left;
 
@@ -35,7 +35,7 @@ pub struct PlanVolume {
     pub entries: u64,
     /// How it is going to be copied.
     #[serde(default)]
-    pub way: CopyWay,
+    pub way: CopyMethod,
     /// How long that takes, by what was measured when the plan was made.
     pub expected: Span,
     /// Why it is neither copied nor rolled back.
@@ -87,7 +87,7 @@ pub struct CopiedVolume {
     /// Files, folders and links.
     pub entries: u64,
     /// How they were copied.
-    pub way: CopyWay,
+    pub way: CopyMethod,
     /// How long that took, in seconds, the comparison included.
     pub seconds: f64,
 }

@@ -8,7 +8,7 @@ use testcontainers::{
 };
 use tokio_postgres::Config as PgConfig;
 
-use super::{How, SETTINGS, START_WITHIN, Started, Wish, leftover::LABEL, random};
+use super::{How, SETTINGS, START_WITHIN, ServerSpec, Started, leftover::LABEL, random};
 use stagegate_host::{engine::Engine, error::with_causes, owner::Claim};
 
 pub(super) type Container = ContainerAsync<GenericImage>;
@@ -17,7 +17,7 @@ pub(super) type Container = ContainerAsync<GenericImage>;
 const MEMORY: &str = "/stagegate-scratch";
 const PORT: &str = "5432/tcp";
 
-pub(super) async fn start(name: &str, claim: &Claim, wish: &Wish) -> Result<Started, String> {
+pub(super) async fn start(name: &str, claim: &Claim, wish: &ServerSpec) -> Result<Started, String> {
     let engine = Engine::connect().await.map_err(|error| with_causes(&error))?;
     let image = chosen(&engine, &wish.images).await?;
     let password = random().map_err(|error| error.to_string())?;
@@ -52,7 +52,7 @@ fn request(
     image: &str,
     name: &str,
     claim: &Claim,
-    wish: &Wish,
+    wish: &ServerSpec,
     password: &str,
 ) -> testcontainers::ContainerRequest<GenericImage> {
     // Digests and ids have their colon in the right place too.

@@ -50,7 +50,7 @@ const SETTINGS: &[&str] = &[
 
 /// The ways to get a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum ScratchMethod {
     /// A container.
     Docker,
     /// `initdb` and `postgres` of this host.
@@ -61,7 +61,7 @@ pub enum Way {
 
 /// What is wanted of a scratch server.
 #[derive(Clone, Debug, Default)]
-pub struct Wish {
+pub struct ServerSpec {
     /// The images to choose from, the best one first; none where no container will do.
     pub images: Vec<String>,
     /// What the server's program gets beside our own settings, such as `-c` `shared_preload_libraries=..`.
@@ -73,12 +73,12 @@ pub struct Wish {
     /// The environment variable that holds the connection string of a server of the user's.
     pub variable: Option<String>,
     /// The only way that is tried, where one is said.
-    pub way: Option<Way>,
+    pub way: Option<ScratchMethod>,
     /// A container's data goes to its disk: there is more of it than fits into memory.
     pub on_disk: bool,
 }
 
-impl Wish {
+impl ServerSpec {
     fn role(&self) -> &str {
         if self.role.is_empty() { "postgres" } else { &self.role }
     }
@@ -139,7 +139,7 @@ enum How {
 
 impl fmt::Debug for Scratch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scratch").field("name", &self.name).field("told", &self.told()).finish_non_exhaustive()
+        f.debug_struct("Scratch").field("name", &self.name).field("told", &self.description()).finish_non_exhaustive()
     }
 }
 
@@ -162,16 +162,16 @@ impl Scratch {
     ///
     /// # Errors
     /// [`ScratchError::None`] with why each way failed; nothing is left then.
-    pub async fn start(name: &str, claim: &Claim, wish: &Wish) -> Result<Self, ScratchError> {
+    pub async fn start(name: &str, claim: &Claim, wish: &ServerSpec) -> Result<Self, ScratchError> {
         let mut reasons = Vec::new();
-        for way in [Way::Docker, Way::Programs, Way::Named] {
+        for way in [ScratchMethod::Docker, ScratchMethod::Programs, ScratchMethod::Named] {
             if wish.way.is_some_and(|only| only != way) {
                 continue;
             }
             let started = match way {
-                Way::Docker => docker::start(name, claim, wish).await,
-                Way::Programs => programs::start(name, claim, wish).await,
-                Way::Named => named::of_variable(wish),
+                ScratchMethod::Docker => docker::start(name, claim, wish).await,
+                ScratchMethod::Programs => programs::start(name, claim, wish).await,
+                ScratchMethod::Named => named::of_variable(wish),
             };
             match Self::checked(name, claim, wish, started).await {
                 Ok(scratch) => return Ok(scratch),
@@ -187,18 +187,23 @@ impl Scratch {
     /// [`ScratchError::None`] with what the server said, never the string.
     pub async fn named(name: &str, claim: &Claim, variable: &str, url: &str) -> Result<Self, ScratchError> {
         let started = named::start(variable, url);
-        let checked = Self::checked(name, claim, &Wish::default(), started).await;
+        let checked = Self::checked(name, claim, &ServerSpec::default(), started).await;
         checked.map_err(|reason| ScratchError::None { major: None, reasons: vec![reason] })
     }
 
-    async fn checked(name: &str, claim: &Claim, wish: &Wish, started: Result<Started, String>) -> Result<Self, String> {
+    async fn checked(
+        name: &str,
+        claim: &Claim,
+        wish: &ServerSpec,
+        started: Result<Started, String>,
+    ) -> Result<Self, String> {
         let Started { access, how } = started?;
         let (name, version) = (name.to_owned(), String::new());
         let mut scratch = Scratch { name, claim: claim.label(), access, version, how: Some(how) };
         scratch.version = scratch.answers().await?;
         let found = scratch.major();
         match wish.major {
-            Some(major) if found != major => Err(format!("{} is not PostgreSQL {major}", scratch.told())),
+            Some(major) if found != major => Err(format!("{} is not PostgreSQL {major}", scratch.description())),
             _ => {
                 named::sweep(&scratch).await;
                 Ok(scratch)
@@ -274,7 +279,7 @@ impl Scratch {
 
     /// Returns the way and the version, such as `PostgreSQL 17.5 (container of postgres:17)`.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub fn description(&self) -> String {
         let version = self.version.split_whitespace().next().unwrap_or("of an unknown version");
         match &self.how {
             Some(How::Docker { image, .. }) => format!("PostgreSQL {version} (container of {image})"),

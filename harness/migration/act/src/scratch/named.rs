@@ -2,10 +2,10 @@
 
 use tokio_postgres::{Client, Config as PgConfig, NoTls};
 
-use super::{How, MAINTENANCE, Scratch, Started, Wish, leftover::NAME};
+use super::{How, MAINTENANCE, Scratch, ServerSpec, Started, leftover::NAME};
 use stagegate_host::{database::identifier, owner::Claim};
 
-pub(super) fn of_variable(wish: &Wish) -> Result<Started, String> {
+pub(super) fn of_variable(wish: &ServerSpec) -> Result<Started, String> {
     let Some(variable) = &wish.variable else { return Err("no server is configured".to_owned()) };
     let url = std::env::var(variable).map_err(|_| format!("variable {variable} is not set"))?;
     start(variable, &url)

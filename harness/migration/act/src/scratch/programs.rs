@@ -10,7 +10,7 @@ use std::{
 use stagegate_base::command::Command;
 use tokio_postgres::Config as PgConfig;
 
-use super::{How, SETTINGS, START_WITHIN, Started, Wish, leftover};
+use super::{How, SETTINGS, START_WITHIN, ServerSpec, Started, leftover};
 use stagegate_host::{error::with_causes, owner::Claim, process::Runner};
 
 const STOP_WITHIN: Duration = Duration::from_secs(20);
@@ -55,7 +55,7 @@ impl Drop for Cluster {
     }
 }
 
-pub(super) async fn start(name: &str, claim: &Claim, wish: &Wish) -> Result<Started, String> {
+pub(super) async fn start(name: &str, claim: &Claim, wish: &ServerSpec) -> Result<Started, String> {
     let bin = found(wish.major)?;
     let dir = leftover::folder(name);
     DirBuilder::new().mode(0o700).create(&dir).map_err(|error| format!("cannot create {}: {error}", dir.display()))?;

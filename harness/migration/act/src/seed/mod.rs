@@ -9,7 +9,7 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stagegate_migration_decide::seed::{Break, Known, Name, Ordered, Schema, Values, literal, order};
+use stagegate_migration_decide::seed::{CycleBreak, Known, Name, Ordered, Schema, Values, literal, order};
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 use crate::deferred;
@@ -182,7 +182,7 @@ struct Run<'a> {
 impl Run<'_> {
     async fn all(&mut self, refused: &[Unfilled], plain: &[Name], is_plain: bool) -> Result<(), DatabaseError> {
         let ordered = order(self.schema);
-        let is_foreseen = |turn: &Ordered| turn.broken.iter().any(|(_, way)| *way == Break::Foreseen);
+        let is_foreseen = |turn: &Ordered| turn.broken.iter().any(|(_, way)| *way == CycleBreak::Foreseen);
         if ordered.iter().any(is_foreseen) {
             deferred::defer(self.client).await.map_err(|e| failed("defer constraints", &e))?;
         }
@@ -215,7 +215,7 @@ impl Run<'_> {
     /// Sets the foreign keys that had to wait for rows of later tables. What is refused stays null.
     async fn late(&self, turn: &Ordered, places: &[String]) -> Result<(), DatabaseError> {
         let waiting: Vec<usize> =
-            turn.broken.iter().filter(|(_, way)| *way == Break::NullFirst).map(|(at, _)| *at).collect();
+            turn.broken.iter().filter(|(_, way)| *way == CycleBreak::NullFirst).map(|(at, _)| *at).collect();
         if waiting.is_empty() {
             return Ok(());
         }

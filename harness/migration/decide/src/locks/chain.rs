@@ -1,6 +1,6 @@
 //! What is told of a chain's locks: what was observed, and of the texts what nobody could observe.
 
-use super::{Hurt, Observed, Request, Samples, Sizes, Thresholds, findings, told};
+use super::{Harm, Observed, Request, Samples, Sizes, Thresholds, findings, told};
 use crate::AtStatement;
 use crate::{Chain, Finding, Migration, Statement, codes, lint};
 
@@ -68,7 +68,7 @@ fn rows(target: &Sizes, table: &str) -> Option<u64> {
 }
 
 /// Says where: the statement that the session was sent; of several that were sent at once, the command by its number.
-fn placed(hurt: &Hurt, migration: &Migration) -> Finding {
+fn placed(hurt: &Harm, migration: &Migration) -> Finding {
     let script = &migration.up;
     let text = |statement: &Statement| script.text_of(statement).trim().to_owned();
     let sent: Vec<&Statement> = script

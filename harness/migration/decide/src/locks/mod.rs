@@ -9,11 +9,11 @@ mod chain;
 mod event;
 mod sample;
 
+mod harm;
 #[cfg(test)]
 mod tests;
-mod told;
 
 pub use chain::{Watched, of_chain};
 pub use event::{Event, Mode, Observed, statements, without_recorder};
+pub use harm::{Harm, HarmKind, Sizes, Thresholds, findings, told};
 pub use sample::{Request, Sample, Samples, Use};
-pub use told::{Hurt, Sizes, Thresholds, Trouble, findings, told};

@@ -41,7 +41,7 @@ fn a_time_is_stretched_to_the_targets_rows_and_an_unknown_target_counts_as_large
     assert_eq!(of(0, 2_000, &sizes(1_000_000_000)), []);
     let observed = statements(&[event(10.2, "ALTER TABLE", &[("t", Mode::AccessExclusive)])]);
     let unknown = findings(&observed, &Samples::default(), &[], (&sizes(0), &Sizes::new()), &Thresholds::default());
-    assert_eq!(unknown[0].trouble, Trouble::NoLockTimeout);
+    assert_eq!(unknown[0].trouble, HarmKind::NoLockTimeout);
 }
 
 #[test]
@@ -115,6 +115,6 @@ fn a_rewrite_is_told_by_its_time_at_the_targets_size(
     let observed = statements(&[rewrite, Event { lock_timeout: 1, ..event(10.1, "ALTER TABLE", &[]) }]);
     let thresholds = Thresholds { rewrite: limit, ..Thresholds::default() };
     let found = findings(&observed, &Samples::default(), &[], (&sizes(8), &sizes(rows)), &thresholds);
-    assert_eq!(found.iter().any(|hurt| hurt.trouble == Trouble::Rewrite), is_told, "{found:?}");
+    assert_eq!(found.iter().any(|hurt| hurt.trouble == HarmKind::Rewrite), is_told, "{found:?}");
     assert!(found.iter().all(|hurt| hurt.message.contains("at 500000 rows a second")), "{found:?}");
 }

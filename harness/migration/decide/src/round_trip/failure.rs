@@ -119,7 +119,7 @@ impl Failure {
     pub fn following(self, missing: &str) -> Self {
         match self.why {
             Why::Refused | Why::TimedOut => {
-                let message = format!("it fails without {missing}, which could not be run: {}", self.told());
+                let message = format!("it fails without {missing}, which could not be run: {}", self.description());
                 Failure { why: Why::Follows, sqlstate: None, message, ..self }
             }
             Why::Unavailable | Why::ServerGone | Why::Unreadable | Why::Follows => self,
@@ -128,7 +128,7 @@ impl Failure {
 
     /// Returns what was said, with the SQLSTATE where there is one.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub fn description(&self) -> String {
         let said = match &self.sqlstate {
             Some(state) => format!("{} ({state})", self.message),
             None => self.message.clone(),
@@ -151,7 +151,7 @@ impl Failure {
             Why::TimedOut => &codes::round_trip::TOOK_TOO_LONG,
             Why::Unavailable | Why::ServerGone | Why::Unreadable | Why::Follows => &codes::round_trip::NOT_RUN,
         };
-        let mut finding = Finding::new(code, format!("{before}{}", self.told())).of(version);
+        let mut finding = Finding::new(code, format!("{before}{}", self.description())).of(version);
         finding = finding.at(&self.file, self.line);
         finding.excerpt.clone_from(&self.statement);
         finding

@@ -18,7 +18,7 @@ mod trip;
 pub use failure::{Failure, Why};
 pub use findings::{findings, of_chain, of_files, of_trip, of_trips};
 pub use majors::least;
-pub use rows::{Moments, Step, of_rows};
+pub use rows::{RowStates, Step, of_rows};
 pub use shown::{line, merged, whole_line};
 pub use summary::{Counts, OnRows, Report, Tried, summary};
 pub use together::once_for_chain;

@@ -14,7 +14,7 @@ use crate::{
 
 /// What rows were like before a migration and after each of its steps.
 #[derive(Clone, Debug, Default)]
-pub struct Moments {
+pub struct RowStates {
     /// Before.
     pub before: Content,
     /// After the way up; none where it failed.
@@ -40,7 +40,7 @@ pub enum Step {
     Again,
 }
 
-impl Moments {
+impl RowStates {
     /// Returns the tables whose rows are not what they were after the way up.
     #[must_use]
     pub fn changed(&self, after: &Content) -> Vec<String> {
@@ -51,7 +51,7 @@ impl Moments {
 
 /// Returns the findings of one migration's moments. What its trip without rows told is not told again.
 #[must_use]
-pub fn of_rows(moments: &Moments, migration: &Migration, trip: &Trip) -> Vec<Finding> {
+pub fn of_rows(moments: &RowStates, migration: &Migration, trip: &Trip) -> Vec<Finding> {
     let mut found = Vec::new();
     let version = migration.version.as_str();
     if let Some(up) = &moments.up {

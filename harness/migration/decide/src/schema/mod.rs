@@ -24,7 +24,7 @@ mod tests;
 mod text;
 
 pub use change::{Attribute, Change, Severity};
-pub use compatibility::{Compatibility, Effect, Rule, Toward, rules};
+pub use compatibility::{Compatibility, CompatibilityDirection, Effect, Rule, rules};
 pub use cosmetic::single_relation_view;
 pub use diff::{Difference, diff};
 pub use drift::{Drifted, drift, drift_terminal};

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use stagegate_base::text::{clean, counted, one_line};
 
-use super::{Attribute, Change, Difference, Effect, Facts, Severity, Toward};
+use super::{Attribute, Change, CompatibilityDirection, Difference, Effect, Facts, Severity};
 
 /// What the two sides are called, such as `staging` and `snapshots/schema/shop.txt`.
 #[derive(Clone, Debug)]
@@ -119,11 +119,12 @@ fn beside(attribute: &Attribute, sides: &Sides) -> String {
 
 fn compatibility(difference: &Difference) -> String {
     let found = &difference.compatibility;
-    let worst = |toward: &Toward| toward.reads.max(toward.writes);
+    let worst = |toward: &CompatibilityDirection| toward.reads.max(toward.writes);
     if worst(&found.old_on_new).max(worst(&found.new_on_old)) == Effect::Safe {
         return String::new();
     }
-    let toward = |toward: &Toward| format!("reads {}, writes {}", toward.reads.word(), toward.writes.word());
+    let toward =
+        |toward: &CompatibilityDirection| format!("reads {}, writes {}", toward.reads.word(), toward.writes.word());
     let mut out = format!(
         "      old release on new schema: {}; new release on old schema: {}\n",
         toward(&found.old_on_new),

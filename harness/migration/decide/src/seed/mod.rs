@@ -18,6 +18,6 @@ mod value;
 
 pub use attempt::{Attempt, Refusal};
 pub use edge::{EDGES, edges, free_columns};
-pub use order::{Break, Ordered, order};
+pub use order::{CycleBreak, Ordered, order};
 pub use row::{Known, NoRow, Values, insert, late, literal, row};
 pub use schema::{Check, Column, Foreign, Name, Schema, Table, Type, Unique};

@@ -6,7 +6,7 @@ use super::{Name, Schema};
 
 /// How a foreign key is met whose table has no rows yet when its own are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Break {
+pub enum CycleBreak {
     /// A null first, the reference afterwards.
     NullFirst,
     /// The key that the other row is going to have; checked at the end.
@@ -19,7 +19,7 @@ pub struct Ordered {
     /// The table.
     pub table: Name,
     /// Foreign keys, by their place, that are met in another way.
-    pub broken: Vec<(usize, Break)>,
+    pub broken: Vec<(usize, CycleBreak)>,
     /// Foreign keys, by name, of a circle that cannot be broken.
     pub stuck: Vec<String>,
 }
@@ -39,7 +39,7 @@ pub fn order(schema: &Schema) -> Vec<Ordered> {
             left.iter().copied().min_by_key(|name| {
                 let open = open(schema, name, &left);
                 let hard = open.iter().filter(|at| how(schema, name, **at).is_none()).count();
-                let foreseen = open.iter().filter(|at| how(schema, name, **at) == Some(Break::Foreseen)).count();
+                let foreseen = open.iter().filter(|at| how(schema, name, **at) == Some(CycleBreak::Foreseen)).count();
                 (hard, foreseen, open.len())
             })
         });
@@ -60,7 +60,7 @@ fn turn(schema: &Schema, name: &Name, left: &BTreeSet<&Name>) -> Ordered {
     }
     for (at, foreign) in schema.tables[name].foreign.iter().enumerate().filter(|(_, foreign)| foreign.to == *name) {
         let is_optional = schema.tables[name].is_optional(foreign);
-        broken.push((at, if is_optional { Break::NullFirst } else { Break::Foreseen }));
+        broken.push((at, if is_optional { CycleBreak::NullFirst } else { CycleBreak::Foreseen }));
     }
     Ordered { table: name.clone(), broken, stuck }
 }
@@ -72,8 +72,12 @@ fn open(schema: &Schema, name: &Name, left: &BTreeSet<&Name>) -> Vec<usize> {
     foreign.iter().enumerate().filter(|(_, key)| is_open(&key.to)).map(|(at, _)| at).collect()
 }
 
-fn how(schema: &Schema, name: &Name, at: usize) -> Option<Break> {
+fn how(schema: &Schema, name: &Name, at: usize) -> Option<CycleBreak> {
     let table = schema.tables.get(name)?;
     let foreign = table.foreign.get(at)?;
-    if table.is_optional(foreign) { Some(Break::NullFirst) } else { foreign.is_deferrable.then_some(Break::Foreseen) }
+    if table.is_optional(foreign) {
+        Some(CycleBreak::NullFirst)
+    } else {
+        foreign.is_deferrable.then_some(CycleBreak::Foreseen)
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Attempt, Break, Column, Foreign, Name, Ordered, Schema, Table,
+    Attempt, Column, CycleBreak, Foreign, Name, Ordered, Schema, Table,
     limits::{Limits, limits},
     value::Maker,
 };
@@ -58,7 +58,7 @@ fn made(
     }
     let all = limits(schema, table, attempt.turn);
     let mut values = Values::new();
-    let foreseen = turn.broken.iter().any(|(_, way)| *way == Break::Foreseen);
+    let foreseen = turn.broken.iter().any(|(_, way)| *way == CycleBreak::Foreseen);
     references(table, turn, number, attempt, known, &mut values)?;
     for column in table.columns.iter().filter(|column| !column.is_generated) {
         let is_left_out = column.is_counted && !foreseen && !is_foreseen(schema, &turn.table, &column.name);
@@ -108,11 +108,11 @@ fn references(
     keys.sort_by_key(|(_, key)| std::cmp::Reverse(key.columns.len()));
     for (nth, (at, key)) in keys.into_iter().enumerate() {
         match turn.broken.iter().find(|(broken, _)| *broken == at) {
-            Some((_, Break::NullFirst)) => {
+            Some((_, CycleBreak::NullFirst)) => {
                 none(table, key, values);
                 continue;
             }
-            Some((_, Break::Foreseen)) => continue,
+            Some((_, CycleBreak::Foreseen)) => continue,
             None => {}
         }
         let rows = known.get(&key.to).map_or(&[][..], Vec::as_slice);
@@ -149,7 +149,7 @@ fn none(table: &Table, key: &Foreign, values: &mut Values) {
 /// Gives foreign keys to rows that are made later: the row of the same number, whose values are known before.
 fn foresee(schema: &Schema, turn: &Ordered, (seed, number): (u64, usize), values: &mut Values) -> Result<(), String> {
     let Some(table) = schema.tables.get(&turn.table) else { return Ok(()) };
-    for (at, _) in turn.broken.iter().filter(|(_, way)| *way == Break::Foreseen) {
+    for (at, _) in turn.broken.iter().filter(|(_, way)| *way == CycleBreak::Foreseen) {
         let Some(key) = table.foreign.get(*at) else { continue };
         for (own, other) in key.columns.iter().zip(&key.to_columns) {
             let value = if key.to == turn.table {

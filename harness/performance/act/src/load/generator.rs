@@ -50,12 +50,12 @@ pub async fn run(subject: &Subject, load: Load, threads: usize) -> io::Result<Me
 }
 
 /// Load that goes on while something else is done, such as migrations: requests at fixed times, until it is stopped.
-pub struct Meanwhile {
+pub struct BackgroundLoad {
     stop: oneshot::Sender<()>,
     running: JoinHandle<io::Result<Measured>>,
 }
 
-impl Meanwhile {
+impl BackgroundLoad {
     /// Connects, and begins to send `per_second` requests a second over at most `connections` connections.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl Meanwhile {
             on_own_thread(work).await?
         });
         is_ready.await.map_err(io::Error::other)?;
-        Ok(Meanwhile { stop, running })
+        Ok(BackgroundLoad { stop, running })
     }
 
     /// Sends no more, waits for the answers that are due, and returns what came out.

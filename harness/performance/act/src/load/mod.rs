@@ -26,7 +26,7 @@ pub use blocks::{Blocks, Turns, block};
 pub use client::Subject;
 pub use fault::Fault;
 pub use flow::Flow;
-pub use generator::{Meanwhile, run};
+pub use generator::{BackgroundLoad, run};
 pub use http::Call;
 pub use measured::{Measured, SentRequest};
 pub use own::Own;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::readiness::Band;
-use stagegate_data_decide::volume::CopyWay;
+use stagegate_data_decide::volume::CopyMethod;
 use stagegate_performance_decide::Cost;
 
 fn texts() -> impl Strategy<Value = Vec<String>> {
@@ -58,7 +58,7 @@ fn preparation() -> impl Strategy<Value = Preparation> {
 }
 
 fn volume_copies() -> impl Strategy<Value = VolumeCopies> {
-    let way = prop::sample::select(vec![CopyWay::Reflink, CopyWay::Plain]);
+    let way = prop::sample::select(vec![CopyMethod::Reflink, CopyMethod::Plain]);
     let one = ("[a-z]{1,6}", any::<u64>(), any::<u64>(), way, seconds())
         .prop_map(|(id, bytes, entries, way, seconds)| CopiedVolume { id, bytes, entries, way, seconds });
     (prop::collection::vec(one, 0..3), seconds()).prop_map(|(volumes, seconds)| VolumeCopies { volumes, seconds })

@@ -12,7 +12,7 @@ pub(in crate::promotion) fn volume() -> PlanVolume {
         redis: vec![],
         size: Size(1 << 30),
         entries: 1200,
-        way: stagegate_data_decide::volume::CopyWay::Plain,
+        way: stagegate_data_decide::volume::CopyMethod::Plain,
         expected: Span(std::time::Duration::from_secs(4)),
         stays: None,
     }

@@ -39,7 +39,7 @@ impl Effect {
 
 /// One direction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Toward {
+pub struct CompatibilityDirection {
     /// What becomes of reads.
     pub reads: Effect,
     /// What becomes of writes.
@@ -50,9 +50,9 @@ pub struct Toward {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Compatibility {
     /// The old release on the new schema.
-    pub old_on_new: Toward,
+    pub old_on_new: CompatibilityDirection,
     /// The new release on the old schema.
-    pub new_on_old: Toward,
+    pub new_on_old: CompatibilityDirection,
     /// The rules that said so, with their reasons.
     pub reasons: Vec<&'static str>,
 }
@@ -128,8 +128,8 @@ pub(super) fn of(old: &Facts, new: &Facts, id: &Id, change: &Change, severity: S
     let mut reasons: Vec<&'static str> = told.iter().map(|rule| rule.reason).collect();
     reasons.dedup();
     Compatibility {
-        old_on_new: Toward { reads: worst(|r| r.old_on_new.0), writes: worst(|r| r.old_on_new.1) },
-        new_on_old: Toward { reads: worst(|r| r.new_on_old.0), writes: worst(|r| r.new_on_old.1) },
+        old_on_new: CompatibilityDirection { reads: worst(|r| r.old_on_new.0), writes: worst(|r| r.old_on_new.1) },
+        new_on_old: CompatibilityDirection { reads: worst(|r| r.new_on_old.0), writes: worst(|r| r.new_on_old.1) },
         reasons,
     }
 }

@@ -56,7 +56,7 @@ impl Default for Thresholds {
 
 /// What it is that hurts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trouble {
+pub enum HarmKind {
     /// A table is rewritten: nobody reads or writes it meanwhile.
     Rewrite,
     /// An index is built while writes wait.
@@ -75,9 +75,9 @@ pub enum Trouble {
 
 /// One thing that hurts.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Hurt {
+pub struct Harm {
     /// What.
-    pub trouble: Trouble,
+    pub trouble: HarmKind,
     /// The table.
     pub table: String,
     /// What the session was sent; empty where no statement is to blame.
@@ -100,9 +100,9 @@ pub fn findings(
     requests: &[Request],
     (copy, target): (&Sizes, &Sizes),
     thresholds: &Thresholds,
-) -> Vec<Hurt> {
+) -> Vec<Harm> {
     let judge = Judge { copy, target, thresholds };
-    let mut found: Vec<Hurt> = observed.iter().flat_map(|statement| judge.statement(statement, observed)).collect();
+    let mut found: Vec<Harm> = observed.iter().flat_map(|statement| judge.statement(statement, observed)).collect();
     found.extend(judge.waits(samples));
     found.extend(requests.iter().filter_map(|request| judge.request(request, observed, samples)));
     found
@@ -119,17 +119,17 @@ impl Judge<'_> {
         self.target.get(table).is_none_or(|rows| *rows >= self.thresholds.rows)
     }
 
-    fn statement(&self, statement: &Observed, all: &[Observed]) -> Vec<Hurt> {
+    fn statement(&self, statement: &Observed, all: &[Observed]) -> Vec<Harm> {
         let mut found = Vec::new();
         let mut hurt = |trouble, table: &str, message| {
             let (table, query) = (table.to_owned(), statement.query.clone());
-            found.push(Hurt { trouble, table, query, nth: statement.nth, message });
+            found.push(Harm { trouble, table, query, nth: statement.nth, message });
         };
         for (table, why) in statement.rewrites.iter().filter(|(table, _)| self.is_large(table)) {
             let (lasts, told) = self.lasts(table, statement.took);
             if lasts.is_none_or(|lasts| lasts > self.thresholds.rewrite) {
                 let rows = self.rows(table);
-                hurt(Trouble::Rewrite, table, format!("{} rewrote {table}{rows}, since {why}{told}", statement.tag));
+                hurt(HarmKind::Rewrite, table, format!("{} rewrote {table}{rows}, since {why}{told}", statement.tag));
             }
         }
         let is_index = matches!(statement.tag.as_str(), "CREATE INDEX" | "REINDEX");
@@ -139,13 +139,13 @@ impl Judge<'_> {
             if is_index && lasts.is_none_or(|lasts| lasts > self.thresholds.index) {
                 let (rows, mode) = (self.rows(table), mode.words());
                 let message = format!("an index on {table}{rows} was built under {mode}, which blocks writes{told}");
-                hurt(Trouble::IndexBlocksWrites, table, message);
+                hurt(HarmKind::IndexBlocksWrites, table, message);
             }
             if let Some(message) = self.waits_too_long(statement, table, *mode) {
-                hurt(Trouble::NoLockTimeout, table, message);
+                hurt(HarmKind::NoLockTimeout, table, message);
             }
             if let Some(message) = self.holds_too_long(statement, all, table, *mode) {
-                hurt(Trouble::Slow, table, message);
+                hurt(HarmKind::Slow, table, message);
             }
         }
         found
@@ -219,11 +219,11 @@ impl Judge<'_> {
         }
     }
 
-    fn waits(&self, samples: &Samples) -> Vec<Hurt> {
+    fn waits(&self, samples: &Samples) -> Vec<Harm> {
         let limit = self.thresholds.stall.as_secs_f64();
         let long = samples.spans.iter().filter(|(_, span)| span.waited_s > limit);
-        long.map(|(seen, span)| Hurt {
-            trouble: Trouble::Waited,
+        long.map(|(seen, span)| Harm {
+            trouble: HarmKind::Waited,
             table: seen.table.clone(),
             query: seen.query.clone(),
             nth: 0,
@@ -232,23 +232,23 @@ impl Judge<'_> {
         .collect()
     }
 
-    fn request(&self, request: &Request, observed: &[Observed], samples: &Samples) -> Option<Hurt> {
+    fn request(&self, request: &Request, observed: &[Observed], samples: &Samples) -> Option<Harm> {
         let does = match request.purpose {
             Use::Read => "a read",
             Use::Write => "a write",
         };
         let (trouble, message) = match &request.error {
             Some(error) => {
-                (Trouble::Failed, format!("{does} of {} failed: {error} ({} times)", request.table, request.count))
+                (HarmKind::Failed, format!("{does} of {} failed: {error} ({} times)", request.table, request.count))
             }
             None if request.took > self.thresholds.stall => (
-                Trouble::Stalled,
+                HarmKind::Stalled,
                 format!("{does} of {} was delayed for {:.1} s", request.table, request.took.as_secs_f64()),
             ),
             None => return None,
         };
         let (query, nth) = blamed(request, observed, samples).unwrap_or_default();
-        Some(Hurt { trouble, table: request.table.clone(), query, nth, message })
+        Some(Harm { trouble, table: request.table.clone(), query, nth, message })
     }
 }
 
@@ -275,15 +275,15 @@ fn blamed(request: &Request, observed: &[Observed], samples: &Samples) -> Option
 
 /// Makes a finding of what hurts, for the migration's report; the caller adds the version and the place.
 #[must_use]
-pub fn told(hurt: &Hurt) -> Finding {
+pub fn told(hurt: &Harm) -> Finding {
     let (code, aspect) = match hurt.trouble {
-        Trouble::Rewrite => (&codes::TABLE_REWRITTEN, "rewrite"),
-        Trouble::IndexBlocksWrites => (&codes::INDEX_BLOCKED_WRITES, "index"),
-        Trouble::NoLockTimeout => (&codes::NO_LOCK_TIMEOUT, "lock-timeout"),
-        Trouble::Slow => (&codes::SLOW_UNDER_LOCK, "time"),
-        Trouble::Waited => (&codes::WAITED_FOR_LOCK, "wait"),
-        Trouble::Stalled => (&codes::REQUESTS_STALLED, "stall"),
-        Trouble::Failed => (&codes::REQUESTS_FAILED, "requests"),
+        HarmKind::Rewrite => (&codes::TABLE_REWRITTEN, "rewrite"),
+        HarmKind::IndexBlocksWrites => (&codes::INDEX_BLOCKED_WRITES, "index"),
+        HarmKind::NoLockTimeout => (&codes::NO_LOCK_TIMEOUT, "lock-timeout"),
+        HarmKind::Slow => (&codes::SLOW_UNDER_LOCK, "time"),
+        HarmKind::Waited => (&codes::WAITED_FOR_LOCK, "wait"),
+        HarmKind::Stalled => (&codes::REQUESTS_STALLED, "stall"),
+        HarmKind::Failed => (&codes::REQUESTS_FAILED, "requests"),
     };
     let mut finding = Finding::new(code, &hurt.message).about(format!("{}/{aspect}", hurt.table));
     finding.excerpt = hurt.query.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(160).collect();

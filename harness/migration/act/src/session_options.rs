@@ -8,7 +8,7 @@ use stagegate_host::database::literal;
 
 /// How scripts are run.
 #[derive(Clone, Debug)]
-pub struct Manner {
+pub struct SessionOptions {
     /// How long one statement may take.
     pub statement_within: Duration,
     /// The search path of the product's sessions; the server's own where `None`.
@@ -25,7 +25,7 @@ const AS_NEW: &str = "reset session authorization; reset role; reset all; close 
      for one in select name from pg_catalog.pg_prepared_statements where from_sql loop \
      execute pg_catalog.format('deallocate %I', one); end loop; end $stagegate$";
 
-impl Manner {
+impl SessionOptions {
     /// Returns the statements that make a session as new: what an earlier script left in it is gone.
     fn fresh(&self) -> String {
         let limit = self.statement_within.as_millis();
@@ -41,6 +41,6 @@ impl Manner {
 }
 
 /// Makes the session as new; inside of a transaction too.
-pub(super) async fn fresh(client: &Client, manner: &Manner) -> Result<(), Error> {
+pub(super) async fn fresh(client: &Client, manner: &SessionOptions) -> Result<(), Error> {
     client.batch_execute(&manner.fresh()).await
 }

@@ -7,7 +7,7 @@ use super::{
 
 /// A value that a statement compares a column with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct Comparand {
     /// The column's name, without quotes.
     pub column: String,
     /// The value, as SQL.
@@ -22,8 +22,8 @@ const MOST: usize = 64;
 /// Returns the constants that UPDATE, DELETE, INSERT .. SELECT and WITH compare columns with: `status = 'old'`,
 /// `kind in ('a', 'b')`.
 #[must_use]
-pub fn asked_for(script: &Script) -> Vec<Asked> {
-    let mut found: Vec<Asked> = Vec::new();
+pub fn comparands(script: &Script) -> Vec<Comparand> {
+    let mut found: Vec<Comparand> = Vec::new();
     for statement in &script.statements {
         let text = script.text_of(statement);
         let tokens: Vec<Token> = Lexer::new(text).take(2_000).collect();
@@ -44,7 +44,7 @@ pub fn asked_for(script: &Script) -> Vec<Asked> {
             let is_list = from == at + 2;
             let values = (from..tokens.len()).take_while(|at| is_list && word(*at) != ")" || *at == from);
             for value in values.filter(|at| matches!(tokens[*at].kind, Kind::String | Kind::Number)) {
-                found.push(Asked { column: column.clone(), value: word(value).to_owned(), names: names.clone() });
+                found.push(Comparand { column: column.clone(), value: word(value).to_owned(), names: names.clone() });
             }
         }
     }
@@ -77,7 +77,7 @@ mod tests {
         let files = [file("1_a.up.sql", up), file("1_a.down.sql", "select 1;")];
         let chain = chain(&files, None).unwrap();
         let told: Vec<String> =
-            asked_for(&chain.migrations[0].up).iter().map(|one| format!("{}={}", one.column, one.value)).collect();
+            comparands(&chain.migrations[0].up).iter().map(|one| format!("{}={}", one.column, one.value)).collect();
         assert_eq!(told.join(" "), want);
     }
 }

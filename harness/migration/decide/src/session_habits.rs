@@ -39,7 +39,7 @@ pub enum Commits {
 
 /// A tool's habits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Habits {
+pub struct SessionHabits {
     /// How long its session lasts.
     pub lasts: Lasts,
     /// How it finds its history table.
@@ -48,7 +48,7 @@ pub struct Habits {
     pub commits: Commits,
 }
 
-impl Habits {
+impl SessionHabits {
     /// Returns those of a tool.
     // Source: sqlx-postgres migrate.rs (`INSERT INTO _sqlx_migrations`, one connection); goose provider_run.go and its
     // store; diesel_migrations migration_harness.rs; refinery_core traits/sync.rs (two transactions); golang-migrate database/postgres
@@ -73,7 +73,7 @@ impl Habits {
             Tool::Dbmate | Tool::Diesel => Commits::Checked,
             _ => Commits::Unchecked,
         };
-        Habits { lasts, records, commits }
+        SessionHabits { lasts, records, commits }
     }
 
     /// Returns the expression that is true where the tool finds its history table, which is in the schema `home` (an SQL
