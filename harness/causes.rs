@@ -175,8 +175,8 @@ impl Classify for GitError {
 impl Classify for LockError {
     fn class(&self) -> Cause {
         match self {
-            LockError::Held { .. } => Cause::Locked,
-            LockError::Io { .. } => Cause::File,
+            LockError::Held { .. } | LockError::Elsewhere { .. } => Cause::Locked,
+            LockError::Io { .. } | LockError::Machine { .. } => Cause::File,
         }
     }
 }

@@ -61,7 +61,7 @@ pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
                     well &= finish(config, state, lock, &run, &by_this_process()).await? != Exit::PersonNeeded;
                 }
             }
-            Err(LockError::Held { .. }) => {}
+            Err(LockError::Held { .. } | LockError::Elsewhere { .. }) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -143,7 +143,7 @@ async fn finish_restores(config: &Arc<Config>) {
                     failure.text()
                 )),
             },
-            Err(LockError::Held { .. }) => {}
+            Err(LockError::Held { .. } | LockError::Elsewhere { .. }) => {}
             Err(error) => say(&with_causes(&error)),
         }
     }

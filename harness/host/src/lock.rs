@@ -2,7 +2,10 @@
 //!
 //! The kernel holds the lock and drops it when its holder dies, so it cannot stick. What a dead holder left running
 //! is ended by the next one, before it does anything else. No lock is ever waited for, so that two runs that want each
-//! other's project are both refused and never wait for one another.
+//! other's project are both refused and never wait for one another. A file locks out those with the same state folder,
+//! and a name of the machine those with another one.
+
+mod machine;
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -38,6 +41,26 @@ pub enum LockError {
         /// Who holds it, as far as they said so.
         owners: Vec<Owner>,
     },
+    /// A gate with another state folder holds it.
+    #[error(
+        "`{project}` is locked by {holder}, a gate with another state folder on this machine; wait for it to end, and \
+         promote an environment from one state folder (`state_dir` of [project])"
+    )]
+    Elsewhere {
+        /// The compose project.
+        project: String,
+        /// The process and its user, for a person.
+        holder: String,
+    },
+    /// The kernel gives no name for it.
+    #[error("cannot lock `{project}` on this machine")]
+    Machine {
+        /// The compose project.
+        project: String,
+        /// The system's error.
+        #[source]
+        source: io::Error,
+    },
     /// The file.
     #[error("cannot lock {}", path.display())]
     Io {
@@ -65,14 +88,27 @@ pub struct Lock {
     folder: Option<File>,
     /// Of a reader: the file that names it. It is locked as long as the reader lives.
     reader: Option<(PathBuf, File)>,
+    /// The name that locks out gates with other state folders.
+    machine: Option<machine::Claim>,
 }
 
 impl Lock {
     /// Takes the lock of a project at once, or says who holds it; then ends what a dead holder left running.
     ///
     /// # Errors
-    /// [`LockError::Held`] where another process holds it.
+    /// [`LockError::Held`] where another process holds it, [`LockError::Elsewhere`] where one with another state folder
+    /// does.
     pub fn take(state: &StateDir, project: &str, what: &str) -> Result<Self, LockError> {
+        let mut lock = Self::take_folder(state, project, what)?;
+        lock.machine = Some(machine::change(project).map_err(elsewhere(project))?);
+        Ok(lock)
+    }
+
+    /// Takes the lock of a folder alone, such as that of a store of backups; `project` is for the message.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] where another process holds it.
+    pub fn take_folder(state: &StateDir, project: &str, what: &str) -> Result<Self, LockError> {
         let file = opened(state)?;
         let folder = folder(state)?;
         let refused = |error| refused(state, project, error, readers(state));
@@ -81,7 +117,7 @@ impl Lock {
         let path = owner_path(state);
         files::write_whole(&path, &owner_json(what).map_err(at(&path))?).map_err(at(&path))?;
         end_leftovers(state.root());
-        Ok(Lock { file, folder, reader: None })
+        Ok(Lock { file, folder, reader: None, machine: None })
     }
 
     /// Takes the lock of a project that is only read, together with any other reader, or says who changes it; then ends
@@ -105,7 +141,9 @@ impl Lock {
         reader.write_all(&owner_json(what).map_err(at(&path))?).map_err(at(&path))?;
         // Nobody who changes the project is alive, so what still runs for one is a leftover.
         end_leftovers(state.root());
-        Ok(Lock { file, folder, reader: Some((path, reader)) })
+        let mut lock = Lock { file, folder, reader: Some((path, reader)), machine: None };
+        lock.machine = Some(machine::read(project).map_err(elsewhere(project))?);
+        Ok(lock)
     }
 }
 
@@ -137,6 +175,18 @@ fn refused(state: &StateDir, project: &str, error: TryLockError, readers: Vec<Ow
             LockError::Held { project: project.to_owned(), owners }
         }
         TryLockError::Error(source) => at(&state.root().join("lock"))(source),
+    }
+}
+
+fn elsewhere(project: &str) -> impl Fn(machine::Refusal) -> LockError {
+    let project = project.to_owned();
+    move |refusal| match refusal {
+        machine::Refusal::Held(machine::Holder { pid, uid }) => {
+            let process = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+            let holder = uid.map_or_else(|| process.clone(), |uid| format!("{process} of user {uid}"));
+            LockError::Elsewhere { project: project.clone(), holder }
+        }
+        machine::Refusal::Io(source) => LockError::Machine { project: project.clone(), source },
     }
 }
 
@@ -226,6 +276,31 @@ fn end_leftovers(root: &Path) {
 mod tests {
     use super::*;
 
+    /// Names a project that no other test has.
+    fn project(name: &str) -> String {
+        format!("lock-{name}-{}", std::process::id())
+    }
+
+    #[test]
+    fn another_state_folder_does_not_open_a_second_door() {
+        let shop = &project("door");
+        let ((root_dir, root), (user_dir, user)) = (fresh("root"), fresh("user"));
+        let first = Lock::take(&root, shop, "gate promote").unwrap();
+        for second in [Lock::take(&user, shop, "gate up"), Lock::share(&user, shop, "gate promote")] {
+            let error = second.unwrap_err().to_string();
+            let process = format!("process {}", std::process::id());
+            assert!(error.contains(&process) && error.contains("another state folder"), "{error}");
+        }
+        drop(first);
+        let reader = Lock::share(&root, shop, "gate backup").unwrap();
+        drop(Lock::share(&user, shop, "gate backup").unwrap());
+        assert!(matches!(Lock::take(&user, shop, "gate up"), Err(LockError::Elsewhere { .. })));
+        drop(reader);
+        drop(Lock::take(&user, shop, "gate up").unwrap());
+        std::fs::remove_dir_all(&root_dir).unwrap();
+        std::fs::remove_dir_all(&user_dir).unwrap();
+    }
+
     fn fresh(name: &str) -> (PathBuf, StateDir) {
         let dir = std::env::temp_dir().join(format!("stagegate-lock-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
@@ -234,16 +309,17 @@ mod tests {
 
     #[test]
     fn readers_share_a_project_and_whoever_changes_it_is_told_who_they_are() {
+        let shop = &project("share");
         let (dir, state) = fresh("readers");
-        let first = Lock::share(&state, "shop", "gate promote from shop to east").unwrap();
-        let second = Lock::share(&state, "shop", "gate promote from shop to west").unwrap();
-        let error = Lock::take(&state, "shop", "gate up").unwrap_err().to_string();
+        let first = Lock::share(&state, shop, "gate promote from shop to east").unwrap();
+        let second = Lock::share(&state, shop, "gate promote from shop to west").unwrap();
+        let error = Lock::take(&state, shop, "gate up").unwrap_err().to_string();
         assert!(error.contains("gate promote from shop to"), "{error}");
         drop(first);
-        assert!(matches!(Lock::take(&state, "shop", "gate up"), Err(LockError::Held { .. })));
+        assert!(matches!(Lock::take(&state, shop, "gate up"), Err(LockError::Held { .. })));
         drop(second);
-        let writer = Lock::take(&state, "shop", "gate up").unwrap();
-        let error = Lock::share(&state, "shop", "gate promote").unwrap_err().to_string();
+        let writer = Lock::take(&state, shop, "gate up").unwrap();
+        let error = Lock::share(&state, shop, "gate promote").unwrap_err().to_string();
         assert!(error.contains("gate up"), "{error}");
         drop(writer);
         std::fs::remove_dir_all(&dir).unwrap();
@@ -251,25 +327,27 @@ mod tests {
 
     #[test]
     fn a_lock_whose_file_was_removed_still_holds() {
+        let shop = &project("lock");
         let (dir, state) = fresh("removed");
-        let holder = Lock::take(&state, "shop", "gate promote").unwrap();
+        let holder = Lock::take(&state, shop, "gate promote").unwrap();
         std::fs::remove_file(dir.join("lock")).unwrap();
-        for second in [Lock::take(&state, "shop", "gate up"), Lock::share(&state, "shop", "gate up")] {
+        for second in [Lock::take(&state, shop, "gate up"), Lock::share(&state, shop, "gate up")] {
             let error = second.unwrap_err().to_string();
             assert!(error.contains("gate promote"), "{error}");
         }
         drop(holder);
-        drop(Lock::take(&state, "shop", "gate up").unwrap());
+        drop(Lock::take(&state, shop, "gate up").unwrap());
         std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]
     fn a_reader_that_died_is_not_named() {
+        let shop = &project("reader");
         let (dir, state) = fresh("dead");
-        let reader = Lock::share(&state, "shop", "gate promote").unwrap();
+        let reader = Lock::share(&state, shop, "gate promote").unwrap();
         let dead = readers_dir(&state).join("1.json");
         std::fs::write(&dead, br#"{"pid":1,"what":"gate gone","since":"2026-01-01T00:00:00Z"}"#).unwrap();
-        let error = Lock::take(&state, "shop", "gate up").unwrap_err().to_string();
+        let error = Lock::take(&state, shop, "gate up").unwrap_err().to_string();
         assert!(error.contains("gate promote") && !error.contains("gate gone"), "{error}");
         assert!(!dead.exists());
         drop(reader);
@@ -279,9 +357,10 @@ mod tests {
     #[test]
     fn two_runs_that_want_each_others_project_are_refused_and_do_not_wait() {
         let ((a_dir, a), (b_dir, b)) = (fresh("a"), fresh("b"));
-        let (to_b, to_a) = (Lock::take(&b, "b", "a to b").unwrap(), Lock::take(&a, "a", "b to a").unwrap());
-        assert!(matches!(Lock::share(&a, "a", "a to b"), Err(LockError::Held { .. })));
-        assert!(matches!(Lock::share(&b, "b", "b to a"), Err(LockError::Held { .. })));
+        let (to_b, to_a) =
+            (Lock::take(&b, &project("b"), "a to b").unwrap(), Lock::take(&a, &project("a"), "b to a").unwrap());
+        assert!(matches!(Lock::share(&a, &project("a"), "a to b"), Err(LockError::Held { .. })));
+        assert!(matches!(Lock::share(&b, &project("b"), "b to a"), Err(LockError::Held { .. })));
         drop((to_a, to_b));
         std::fs::remove_dir_all(&a_dir).unwrap();
         std::fs::remove_dir_all(&b_dir).unwrap();
@@ -289,13 +368,14 @@ mod tests {
 
     #[test]
     fn the_second_is_told_who_holds_the_lock_and_the_third_gets_it() {
+        let shop = &project("second");
         let dir = std::env::temp_dir().join(format!("stagegate-lock-{}", std::process::id()));
         let state = StateDir::at(&dir);
-        let first = Lock::take(&state, "shop", "gate promote").unwrap();
-        let error = Lock::take(&state, "shop", "gate up").unwrap_err().to_string();
+        let first = Lock::take(&state, shop, "gate promote").unwrap();
+        let error = Lock::take(&state, shop, "gate up").unwrap_err().to_string();
         assert!(error.contains("gate promote") && error.contains(&std::process::id().to_string()), "{error}");
         drop(first);
-        drop(Lock::take(&state, "shop", "gate up").unwrap());
+        drop(Lock::take(&state, shop, "gate up").unwrap());
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -4,20 +4,25 @@ use std::{fs, path::PathBuf, process::Command};
 
 use crate::world::{Ended, ended, gate};
 
-const CONFIG: &str = "[project]\nname = \"shop\"\nstate_dir = \"state\"\n[environments.staging]\n\
+const CONFIG: &str = "[project]\nname = \"PROJECT\"\nstate_dir = \"state\"\n[environments.staging]\n\
                       [environments.production]\nprotected = true\n";
 /// What is said once the environment is confirmed and nobody can be asked.
 const PASSED_ON: &str = "add --yes";
 
 /// A folder with a configuration; gone with this value.
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct Folder {
+    path: PathBuf,
+    /// The product's name: a lock of the machine goes by it, so no two tests share one.
+    product: String,
+}
 
 impl Folder {
     pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("proof-confirm-{name}-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
-        fs::write(path.join("stagegate.toml"), CONFIG).unwrap();
-        Folder(path)
+        let product = format!("shop-{name}");
+        fs::write(path.join("stagegate.toml"), CONFIG.replace("PROJECT", &product)).unwrap();
+        Folder { path, product }
     }
 
     fn gate(&self, args: &[&str]) -> Ended {
@@ -25,20 +30,25 @@ impl Folder {
     }
 
     pub(crate) fn path(&self) -> &std::path::Path {
-        &self.0
+        &self.path
+    }
+
+    /// Returns the compose project of an environment.
+    pub(crate) fn project(&self, environment: &str) -> String {
+        format!("{}-{environment}", self.product)
     }
 
     /// Returns a command of the gate that runs in the folder.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(gate());
-        command.args(args).current_dir(&self.0).env_remove("STAGEGATE_ENV");
+        command.args(args).current_dir(&self.path).env_remove("STAGEGATE_ENV");
         command
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.path);
     }
 }
 

@@ -66,7 +66,7 @@ fn leave_a_run(folder: &Folder, is_stuck: bool) -> StateDir {
         let line = Line { v: VERSION, seq: last.seq + 1, entry, prev: read.head.clone(), ..last.clone() };
         text.push_str(&chained(&line).unwrap().0);
     }
-    let state = StateDir::at(&folder.path().join("state/shop-production"));
+    let state = StateDir::at(&folder.path().join("state").join(folder.project("production")));
     let dir = state.run("20261128-203607-22ff");
     std::fs::create_dir_all(&dir).unwrap();
     std::fs::write(dir.join("journal.jsonl"), text).unwrap();
@@ -92,13 +92,28 @@ fn a_stuck_run_is_named_with_the_command_of_its_environment() {
 fn a_live_run_is_a_lock_and_no_case_for_resume() {
     let folder = Folder::new("live");
     let state = leave_a_run(&folder, false);
-    let _lock = Lock::take(&state, "shop-production", "gate promote").unwrap();
+    let _lock = Lock::take(&state, &folder.project("production"), "gate promote").unwrap();
     for command in ["down", "reset", "up"] {
         let args = [command, "--env", "production", "--confirm", "production", "--yes"];
         let end = ended(&folder.command(&args[..if command == "up" { 5 } else { 6 }]).output().unwrap());
         assert_eq!(end.code, Some(7), "{command}: {}", end.text);
         assert!(end.text.contains("gate promote") && !end.text.contains("gate resume"), "{command}: {}", end.text);
     }
+}
+
+#[test]
+fn a_gate_with_another_state_folder_is_a_lock_too() {
+    let folder = Folder::new("elsewhere");
+    let elsewhere = StateDir::at(&folder.path().join("of-another-user"));
+    let lock = Lock::take(&elsewhere, &folder.project("production"), "gate promote").unwrap();
+    let args = ["down", "--env", "production", "--confirm", "production", "--yes"];
+    let end = ended(&folder.command(&args).output().unwrap());
+    assert_eq!(end.code, Some(7), "{}", end.text);
+    let want = format!("is locked by process {} of user", std::process::id());
+    assert!(end.text.contains(&want) && end.text.contains("another state folder"), "{}", end.text);
+    drop(lock);
+    let end = ended(&folder.command(&args).output().unwrap());
+    assert_ne!(end.code, Some(7), "the lock went with its holder: {}", end.text);
 }
 
 #[test]
@@ -141,7 +156,7 @@ fn an_interrupted_run_of_the_suites_keeps_its_records_and_writes_its_reports() {
         let text = std::fs::read_to_string(folder.path().join(report)).unwrap();
         assert!(text.contains("not run: interrupted"), "{report}: {text}");
     }
-    let tests = std::fs::read_dir(folder.path().join("state/shop-staging/tests")).unwrap();
+    let tests = std::fs::read_dir(folder.path().join("state").join(folder.project("staging")).join("tests")).unwrap();
     let records = tests.flatten().map(|file| std::fs::read_to_string(file.path()).unwrap()).collect::<String>();
     assert!(records.contains("not run: interrupted") && !records.contains("broken"), "{records}");
 }

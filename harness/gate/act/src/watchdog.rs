@@ -170,7 +170,7 @@ enum Taken {
 /// Takes the lock, and looks again under it: somebody else may have finished the run meanwhile.
 fn taken(state: &StateDir, project: &str, watch: &Watch, reason: &str) -> Result<Taken, WatchError> {
     let lock = match Lock::take(state, project, &format!("watchdog finishing run {}", watch.run)) {
-        Err(LockError::Held { .. }) => return Ok(Taken::Held),
+        Err(LockError::Held { .. } | LockError::Elsewhere { .. }) => return Ok(Taken::Held),
         lock => lock?,
     };
     Ok(match unfinished(state)?.filter(|open| open.run == watch.run && !open.stuck) {

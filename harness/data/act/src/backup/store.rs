@@ -114,7 +114,7 @@ impl Store {
     /// # Errors
     /// [`LockError::Held`] where another process has it.
     pub fn lock(&self, project: &str, what: &str) -> Result<Lock, LockError> {
-        let lock = Lock::take(&StateDir::at(&self.root), project, what)?;
+        let lock = Lock::take_folder(&StateDir::at(&self.root), project, what)?;
         for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.starts_with(DRAFT) || name.starts_with(REMOVED) {
