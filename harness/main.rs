@@ -23,6 +23,9 @@ fn main() -> ExitCode {
     if stagegate_suites::ephemeral::reap_if_asked() {
         return ExitCode::SUCCESS;
     }
+    if commands::complete::answered() {
+        return ExitCode::SUCCESS;
+    }
     let cli = cli::Cli::parse_from(ask::with_confirm(std::env::args_os()));
     // The default hook has printed what happened and where; the exit code must not be one that means something else.
     let end = catch_unwind(AssertUnwindSafe(|| run(cli)))

@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod bench;
 mod compare;
+pub(crate) mod complete;
 mod contract;
 mod criterion;
 mod dashboard;
@@ -47,7 +48,6 @@ mod watch;
 
 use std::sync::Arc;
 
-use clap::CommandFactory;
 use stagegate_base::{
     command::compose::Source,
     config::{Config, Environment},
@@ -66,7 +66,7 @@ use crate::{
 /// Runs a command. What an earlier run left is finished first, but for commands that only look at files.
 pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(shell, &mut Cli::command(), "gate", &mut std::io::stdout());
+        crate::failure::give(complete::script(shell)?.trim_end());
         return Ok(Exit::Passed);
     }
     if let Command::SchemaJson(args) = &cli.command {

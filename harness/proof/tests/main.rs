@@ -9,6 +9,7 @@ mod applied;
 mod backup;
 mod bad_migrations;
 mod commands;
+mod completions;
 mod confirm;
 mod contract;
 mod crash;
