@@ -82,16 +82,26 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::usage("no terminal to confirm on; check the plan and add --yes"));
     }
+    match line(&format!("{question} [y/N] "))?.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::usage("not confirmed; nothing was changed")),
+    }
+}
+
+/// Tells whether somebody sees questions and can answer them.
+pub(crate) fn has_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks a question and returns the line that is typed; an empty one at the end of the input.
+pub(crate) fn line(question: &str) -> Result<String, Failure> {
     let mut stderr = std::io::stderr();
-    let _ = write!(stderr, "{} [y/N] ", shown(question, Colour::Plain));
+    let _ = write!(stderr, "{}", shown(question, Colour::Plain));
     let _ = stderr.flush();
     let mut answer = String::new();
     std::io::stdin()
         .lock()
         .read_line(&mut answer)
         .map_err(Failure::reading(Path::new("the answer from standard input")))?;
-    match answer.trim() {
-        "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Failure::usage("not confirmed; nothing was changed")),
-    }
+    Ok(answer)
 }

@@ -15,7 +15,9 @@ use stagegate_base::{
     exit::Exit,
     text::counted,
 };
-use stagegate_gate_decide::init::{Facts, Proposal, Responses, ports, project_name, propose};
+use stagegate_gate_decide::init::{
+    Answers, Facts, Proposal, Question, Responses, answer, ports, project_name, propose, questions,
+};
 use stagegate_host::{
     engine::Engine,
     http::{Http, Request},
@@ -25,7 +27,7 @@ use stagegate_host::{
 use stagegate_migration_decide::chain;
 
 use crate::{
-    cli,
+    ask, cli,
     failure::{Failure, give, say},
 };
 
@@ -61,7 +63,12 @@ pub(super) async fn run(config: Option<&Path>, args: cli::Init) -> Result<Exit, 
         );
         return Err(Failure::configuration(message));
     }
-    let facts = facts(&path, &folder, !args.no_run).await?;
+    let mut facts = facts(&path, &folder, !args.no_run).await?;
+    if !args.yes && !args.print && ask::has_terminal() {
+        for question in questions(&facts) {
+            put(&mut facts, &question)?;
+        }
+    }
     let mut proposal = propose(&facts);
     // What it writes, it can read.
     Config::parse(&path, &proposal.text).map_err(Failure::unexpected)?;
@@ -78,6 +85,22 @@ pub(super) async fn run(config: Option<&Path>, args: cli::Init) -> Result<Exit, 
     fs::write(&schema, super::schema_json::text(cli::UserFile::Config)? + "\n").map_err(Failure::writing(&schema))?;
     give(&summary(&path, &facts, &proposal));
     Ok(Exit::Passed)
+}
+
+/// Asks a question until its answer can be used.
+fn put(facts: &mut Facts, question: &Question) -> Result<(), Failure> {
+    let mut prompt = format!("{} [{}]: ", question.text, question.otherwise);
+    if !question.choices.is_empty() {
+        say(&question.text);
+        question.choices.iter().enumerate().for_each(|(at, choice)| say(&format!("  {}) {choice}", at + 1)));
+        prompt = format!("Number or name [{}]: ", question.otherwise);
+    }
+    loop {
+        match answer(facts, question, &ask::line(&prompt)?) {
+            Ok(()) => return Ok(()),
+            Err(error) => say(&error.to_string()),
+        }
+    }
 }
 
 /// Writes a file that is not there yet; one that came meanwhile stays.
@@ -118,6 +141,7 @@ async fn facts(path: &Path, folder: &Path, looks_at_containers: bool) -> Result<
         responses: BTreeMap::new(),
         migrations: Vec::new(),
         contracts: Vec::new(),
+        answers: Answers::default(),
     };
     look_at_folder(folder, "", DEPTH, &mut facts);
     if looks_at_containers {

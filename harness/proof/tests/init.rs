@@ -67,3 +67,45 @@ fn in_folder(root: &Path, args: &[&str]) -> Ended {
     command.args(args).current_dir(root).env("STAGEGATE_STATE_DIR", root.join("state")).env_remove("STAGEGATE_ENV");
     ended(&command.output().unwrap())
 }
+
+/// A product whose files leave open how it is healthy, and which service migrates.
+const OPEN: &str = r#"services:
+  db: { image: "postgres:17", environment: { POSTGRES_PASSWORD: x } }
+  web: { image: "nginx:1", ports: ["127.0.0.1:8080:80"] }
+  migrate-a: { image: "x", restart: "no", command: [a], depends_on: [db] }
+  migrate-b: { image: "x", restart: "no", command: [b], depends_on: [db] }
+"#;
+
+#[test]
+fn on_a_terminal_it_asks_for_what_the_files_do_not_show() {
+    use std::{io::Write, process::Stdio};
+
+    let root = std::env::temp_dir().join(format!("proof-init-asks-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&root);
+    fs::create_dir_all(&root).unwrap();
+    fs::write(root.join("compose.yaml"), OPEN).unwrap();
+    // script(1) gives the program a terminal, and types what it gets.
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &format!("{} init --no-run", gate().display()), "/dev/null"]);
+    command.current_dir(&root).stdin(Stdio::piped()).stdout(Stdio::piped()).env_remove("STAGEGATE_ENV");
+    let mut child = command.spawn().unwrap();
+    // The first answer cannot be used, and is asked for again.
+    child.stdin.take().unwrap().write_all(b"Staging\nstaging production\n/healthz\n2\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let seen = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = fs::read_to_string(root.join("stagegate.toml")).unwrap_or_default();
+    // Elsewhere nothing is asked, and nothing waits.
+    fs::remove_file(root.join("stagegate.toml")).unwrap();
+    let silent = in_folder(&root, &["init", "--no-run"]);
+    let unasked = fs::read_to_string(root.join("stagegate.toml")).unwrap_or_default();
+    fs::remove_dir_all(&root).unwrap();
+
+    assert!(output.status.success(), "{seen}");
+    assert!(seen.contains("`Staging` is not a name for an environment"), "{seen}");
+    for part in ["\n[environments.production]\n", "health = \"/healthz\"", "migrations = \"migrate-b\"", "#:schema ./"]
+    {
+        assert!(text.contains(part), "no `{part}` in:\n{text}");
+    }
+    assert_eq!(silent.code, Some(0), "{}", silent.text);
+    assert!(unasked.contains("\n#[environments.production]\n"), "{unasked}");
+}

@@ -2,6 +2,7 @@
 //!
 //! Pure: the caller resolves the files, asks the containers and writes the text.
 
+mod questions;
 mod services;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 
 use stagegate_base::{compose::Model, config::Tool};
 
+pub use questions::{AnswerError, Answers, Question, Topic, answer, questions};
 pub use services::{http_of_healthcheck, ports};
 
 /// What is known of a product before it has a configuration.
@@ -34,6 +36,8 @@ pub struct Facts {
     pub migrations: Vec<(String, Tool)>,
     /// OpenAPI documents below this folder, relative to it.
     pub contracts: Vec<String>,
+    /// What the user answered.
+    pub answers: Answers,
 }
 
 /// What a running service responded at the paths that are usual.
@@ -99,6 +103,11 @@ pub fn propose(facts: &Facts) -> Proposal {
         let names = facts.missing.join(", ");
         let file = facts.env_file.as_deref().unwrap_or(".env");
         left_out.push(format!("values of {names}: the compose files require them; add {first}=.. to {file}"));
+    }
+    for name in &facts.answers.environments {
+        left_out.push(format!(
+            "variables of `{name}`: write ports and passwords of its own into .env.{name}, outside of git"
+        ));
     }
     let services = services::services(facts, &mut left_out);
     let databases = services::databases(facts, &services, &mut left_out);

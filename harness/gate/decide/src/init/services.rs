@@ -63,6 +63,10 @@ fn service(facts: &Facts, name: &str) -> Service {
                 (None, Some((_, path))) if responses.is_none() => (Some(path), "from its healthcheck"),
                 _ => (None, ""),
             };
+            let answered = facts.answers.health.iter().find(|(service, _)| service == name);
+            if let Some((_, path)) = answered {
+                (service.health, service.health_source) = (Some(path.clone()), "as entered");
+            }
             service.contract = responses.and_then(|responses| responses.contract.clone());
         }
     }
@@ -171,8 +175,10 @@ pub(super) fn databases(facts: &Facts, services: &[Service], left_out: &mut Vec<
 
 /// Returns the service that migrates a server's database, where the files show exactly one.
 fn migrator(facts: &Facts, server: &Service, left_out: &mut Vec<String>) -> Option<String> {
-    let all = facts.model.services();
-    let mut found: Vec<String> = all.into_iter().filter(|name| migrates(facts, name, &server.name)).collect();
+    let mut found = migrators(facts, &server.name);
+    if let Some((_, chosen)) = facts.answers.migrators.iter().find(|(of, _)| *of == server.name) {
+        return Some(chosen.clone());
+    }
     match found.len() {
         0 => {
             left_out.push(format!(
@@ -192,6 +198,11 @@ fn migrator(facts: &Facts, server: &Service, left_out: &mut Vec<String>) -> Opti
             None
         }
     }
+}
+
+/// Returns the services that may apply the migrations of a server's database.
+pub(super) fn migrators(facts: &Facts, server: &str) -> Vec<String> {
+    facts.model.services().into_iter().filter(|name| migrates(facts, name, server)).collect()
 }
 
 /// Tells whether a service migrates the database of `server`: it needs that one and nothing else.

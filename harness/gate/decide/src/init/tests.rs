@@ -27,6 +27,7 @@ fn facts(model: &str) -> Facts {
         responses: BTreeMap::new(),
         migrations: Vec::new(),
         contracts: Vec::new(),
+        answers: Answers::default(),
     }
 }
 
@@ -142,4 +143,58 @@ fn a_server_is_known_by_its_image(#[case] image: &str, #[case] want: &str) {
 #[case("läden 2", "l-den-2")]
 fn any_folder_has_a_name_that_can_be_used(#[case] folder: &str, #[case] want: &str) {
     assert_eq!(project_name(folder), want);
+}
+
+fn asked(facts: &Facts, topic: &Topic) -> Question {
+    questions(facts).into_iter().find(|question| question.topic == *topic).unwrap_or_else(|| panic!("no {topic:?}"))
+}
+
+#[test]
+fn only_what_the_files_do_not_show_is_asked_for() {
+    let topics: Vec<Topic> = questions(&facts(SHOP)).into_iter().map(|question| question.topic).collect();
+    // Of `api` the healthcheck has the path, of `db` one service is the migrator.
+    assert_eq!(topics, [Topic::Environments, Topic::Health("a.b".to_owned())]);
+}
+
+#[test]
+fn what_was_answered_is_in_the_file() {
+    let two = r#"{"name":"x","services":{"db":{"image":"postgres"},"web":{"image":"nginx","ports":[{"target":80}]},
+        "migrate-a":{"image":"x","depends_on":{"db":{}}},"migrate-b":{"image":"x","depends_on":{"db":{}}}}}"#;
+    let mut facts = facts(two);
+    facts.migrations = vec![("a/migrations".to_owned(), Tool::Goose), ("b/migrations".to_owned(), Tool::Plain)];
+    for (topic, text) in [
+        (Topic::Environments, " staging, production "),
+        (Topic::Health("web".to_owned()), "/up"),
+        (Topic::Migrator("db".to_owned()), "2"),
+        (Topic::Folder, "b/migrations"),
+    ] {
+        let question = asked(&facts, &topic);
+        answer(&mut facts, &question, text).unwrap();
+    }
+    let proposal = propose(&facts);
+    let config = read(&proposal);
+    assert!(config.environment("production").unwrap().protected && !config.environment("staging").unwrap().protected);
+    assert_eq!(config.services["web"].health.as_deref(), Some("/up"));
+    assert_eq!(config.databases["main"].migrations.as_deref(), Some("migrate-b"));
+    assert_eq!(config.migrations["main"].source, Path::new("b/migrations"));
+    let left_out = &proposal.left_out;
+    assert!(left_out.iter().any(|line| line.contains(".env.staging")), "{left_out:?}");
+    assert!(!left_out.iter().any(|line| line.contains("may each be")), "{left_out:?}");
+}
+
+#[rstest]
+#[case::no_path(Topic::Health("a.b".to_owned()), "healthz", "a path")]
+#[case::reserved(Topic::Environments, "staging local", "neither local")]
+#[case::upper(Topic::Environments, "Staging", "a-z")]
+fn an_answer_that_cannot_be_used_is_refused_and_changes_nothing(
+    #[case] topic: Topic,
+    #[case] text: &str,
+    #[case] want: &str,
+) {
+    let mut facts = facts(SHOP);
+    let question = asked(&facts, &topic);
+    let error = answer(&mut facts, &question, text).unwrap_err().to_string();
+    assert!(error.contains(want), "{error}");
+    assert_eq!(answer(&mut facts, &question, "  "), Ok(()));
+    assert_eq!(facts.answers, Answers::default());
 }

@@ -53,15 +53,23 @@ fn environments(text: &mut String, facts: &Facts, name: &str, environment: &str)
     if let Some(file) = &facts.env_file {
         let _ = writeln!(text, "env_file = {}", quoted(file));
     }
-    let _ = write!(
-        text,
-        "\n# A promotion goes from one environment to the next. Each has a folder, which gate creates, and an env file with\n\
-         # ports and passwords of its own. Write the env files, then take the `#` away.\n\
-         #[environments.staging]\n#workdir = {}\n#env_file = \".env.staging\"\n\n\
-         #[environments.production]\n#workdir = {}\n#env_file = \".env.production\"\n#protected = true\n",
-        quoted(&format!("../{name}-staging")),
-        quoted(&format!("../{name}-production")),
-    );
+    *text += "\n# A promotion goes from one environment to the next. Each has a folder, which gate creates, and an env file with\n\
+              # ports and passwords of its own.";
+    let answered = &facts.answers.environments;
+    let (names, mark): (Vec<&str>, &str) = match answered.as_slice() {
+        [] => (vec!["staging", "production"], "#"),
+        names => (names.iter().map(String::as_str).collect(), ""),
+    };
+    *text += if answered.is_empty() { " Write the env files, then take the `#` away.\n" } else { "\n" };
+    for (at, one) in names.iter().enumerate() {
+        let gap = if at == 0 { "" } else { "\n" };
+        let workdir = quoted(&format!("../{name}-{one}"));
+        let file = quoted(&format!(".env.{one}"));
+        let _ = write!(text, "{gap}{mark}[environments.{one}]\n{mark}workdir = {workdir}\n{mark}env_file = {file}\n");
+        if at > 0 && at + 1 == names.len() {
+            let _ = writeln!(text, "{mark}protected = true");
+        }
+    }
 }
 
 fn one_service(text: &mut String, service: &Service) {
