@@ -37,7 +37,7 @@ function escaped(text) {
 
 function colour(text) {
   if (text ~ /^\$ /) return "command"
-  if (text ~ /^(ok |PASS |commit:|promoted)/) return "good"
+  if (text ~ /^(ok |PASS |PASSED |commit:|promoted)/) return "good"
   if (text ~ /^(FAIL|BROKEN|BLOCKED|blocked|STUCK|error)/) return "bad"
   if (text ~ /^(undo|rolling back|SKIP|WARN|rolled back|interrupted)/) return "way-back"
   if (text ~ /^(run |hint)/) return "dim"

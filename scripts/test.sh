@@ -237,6 +237,7 @@ if [ "$quick" = no ]; then
   step 'images of the sample releases' releases
   step 'suites against the ephemeral environment' suites
   step 'products in the forms of other people, a sample' products
+  step 'the first hour, as its page has it' env GATE="$root/target/debug/gate" scripts/try-docs.sh
   step 'the gate on the real stack' proofs
   step 'the gate under load, alone' cargo proof --locked -- --ignored --test-threads 1 alone_
 fi

@@ -138,3 +138,14 @@ fn links_between_documents_lead_somewhere() {
     }
     assert_eq!(broken, [] as [String; 0]);
 }
+
+#[test]
+fn the_start_page_leads_to_every_page() {
+    let start = fs::read_to_string(root().join("docs/README.md")).unwrap();
+    let names = documents().into_iter().filter(|path| path.parent().is_some_and(|folder| folder.ends_with("docs")));
+    let names = names.map(|path| path.file_name().unwrap().to_string_lossy().into_owned());
+    let missing: Vec<String> =
+        names.filter(|name| name != "README.md" && !start.contains(&format!("({name}"))).collect();
+    assert_eq!(missing, [] as [String; 0]);
+    assert!(fs::read_to_string(root().join("README.md")).unwrap().contains("(docs/README.md)"));
+}
