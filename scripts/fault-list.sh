@@ -23,7 +23,6 @@ cut            | packets to PostgreSQL dropped for 20 s          | good     | be
 cut_undo       | the same in the rollback                        | late     | undo_begun:migrate | 0 | yes
 network        | the database loses its network for 10 s         | good     | begun:migrate | 1500 |
 full           | the disk of the state folder is full            | good     | begun:back_up begun:migrate | 0 | yes
-readonly       | the state folder becomes read-only for 5 s      | good     | begun:migrate | 500 |
 image          | the image of the release is removed             | good     | begun:freeze | 0 |
 variable       | a variable is removed from the env file         | late     | begun:deploy | 0 |
 files          | files of the release and working copy are edited | good    | begun:back_up | 0 |
@@ -94,7 +93,6 @@ fire_network() {
 
 fire_full() { head -c 1G /dev/zero >"$dir/state/filler" 2>/dev/null; [ "$(df --output=avail "$dir/state" | tail -n 1)" -lt 64 ]; }
 after_full() { rm -f "$dir/state/filler"; }
-fire_readonly() { mount -o remount,ro "$dir/state" && sleep 5; mount -o remount,rw "$dir/state"; }
 
 fire_image() {
   docker compose --project-name "$name-staging" rm --stop --force web >/dev/null 2>&1

@@ -20,6 +20,7 @@ use stagegate_host::database::{Dropped, Server};
 
 /// How long a server may take to take sessions again, crash recovery included.
 const SERVERS_WITHIN: Duration = Duration::from_secs(120);
+const LOOK_ANEW_AFTER: Duration = Duration::from_secs(3);
 const STOP_WITHIN: Duration = Duration::from_secs(120);
 
 impl Run {
@@ -196,7 +197,13 @@ impl Run {
         let up = compose::up_services(&self.plan.project, &self.dir.join("old/model.json"), &services);
         self.runner.run_ok(&up, SERVERS_WITHIN).await?;
         for database in &self.plan.databases {
-            self.server(database).await?.wait(SERVERS_WITHIN).await?;
+            let began = Instant::now();
+            // Its container may get another address meanwhile, or only then get one: it is looked at anew.
+            while let Err(error) = self.server(database).await?.wait(LOOK_ANEW_AFTER).await {
+                if began.elapsed() >= SERVERS_WITHIN {
+                    return Err(error.into());
+                }
+            }
         }
         Ok(())
     }
