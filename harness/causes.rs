@@ -116,7 +116,7 @@ impl Classify for ProjectError {
                 Cause::Configuration
             }
             ProjectError::Temporary { .. } => Cause::File,
-            ProjectError::Refused { .. } => Cause::Configuration,
+            ProjectError::Refused { .. } | ProjectError::Rollout(_) => Cause::Configuration,
             ProjectError::Resolve { source, .. } => source.class(),
             ProjectError::Model(error) => error.class(),
             ProjectError::Engine(error) => error.class(),
@@ -135,6 +135,7 @@ impl Classify for ReleaseError {
             ReleaseError::Tree(error) => error.class(),
             ReleaseError::Engine(error) => error.class(),
             ReleaseError::NoImage { .. } | ReleaseError::Build(_) => Cause::Program,
+            ReleaseError::Rollout(_) => Cause::Configuration,
             ReleaseError::File { .. } | ReleaseError::Record { .. } => Cause::File,
         }
     }
@@ -158,6 +159,7 @@ impl Classify for DeploymentError {
             DeploymentError::Engine(error) => error.class(),
             DeploymentError::Up(_) | DeploymentError::NotReady(_) => Cause::Blocked,
             DeploymentError::WorkingCopy { .. } | DeploymentError::OtherFolder { .. } => Cause::Configuration,
+            DeploymentError::Proxy(_) => Cause::File,
         }
     }
 }

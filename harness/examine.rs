@@ -47,7 +47,7 @@ impl Examine for Suites {
             };
             let scope = Scope { config: &self.config, environment };
             let trials = run::select(stagegate_suites::trials(scope), environment, &[]);
-            self.examined(Target::Environment(environment.clone()), trials, soak, true).await
+            self.examined(Target::Environment(Box::new(environment.clone())), trials, soak, true).await
         })
     }
 

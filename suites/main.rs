@@ -71,7 +71,7 @@ fn tested(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     let entered = runtime.enter();
     let signals = Some(signal::listen(Again::Ends));
     let options = RunOptions { soak: None, full_load: false, keeps_records: true, signals, notice: tell };
-    let run = Arc::new(SuiteRun::new(config, Target::Environment(environment), options));
+    let run = Arc::new(SuiteRun::new(config, Target::Environment(Box::new(environment)), options));
     let tests = trials.into_iter().map(|trial| test(Arc::clone(&runtime), Arc::clone(&run), trial)).collect();
     let conclusion = libtest_mimic::run(&arguments, tests);
     drop(entered);

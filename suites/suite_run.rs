@@ -32,7 +32,7 @@ use crate::{
 /// What the suites run against.
 pub enum Target {
     /// An environment of the configuration; `ephemeral` is started, and removed at the end.
-    Environment(Environment),
+    Environment(Box<Environment>),
     /// A resolved project, which need not be an environment.
     Project(Box<Project>),
 }

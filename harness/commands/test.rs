@@ -95,7 +95,7 @@ async fn checked(
     super::report_shell(environment);
     let signals = Some(signal::listen(Again::Ends));
     let options = RunOptions { soak: None, full_load, keeps_records: true, signals, notice };
-    let run = SuiteRun::new(Arc::clone(config), Target::Environment(environment.clone()), options);
+    let run = SuiteRun::new(Arc::clone(config), Target::Environment(Box::new(environment.clone())), options);
     let (mut ended, began) = (0, Instant::now());
     let on_record = |record: &Record| {
         ended += 1;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use stagegate_base::{
+    compose::PROXY_SERVICE,
     lifetime::one_shots,
     record::{Evidence, Outcome},
 };
@@ -15,6 +16,10 @@ use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
+
+/// What the proxy lacks that the gate starts, and nobody can configure.
+const OF_THE_PROXY: [&str; 4] =
+    ["healthcheck-missing", "memory-limit-missing", "cpu-limit-missing", "pids-limit-missing"];
 
 /// The audit of a run: its findings, or why there are none.
 pub(super) type Audit = OnceCell<Result<Vec<Finding>, String>>;
@@ -40,7 +45,11 @@ async fn audited(session: &Session) -> Result<Vec<Finding>, String> {
     audit::look_at_images(&mut facts, engine).await.map_err(|error| with_causes(&error))?;
     let looked = audit::look_at_containers(&mut facts, engine, project.compose_name()).await;
     looked.map_err(|error| with_causes(&error))?;
-    Ok(policy::audit(&facts, &waivers, &stagegate_host::clock::today()))
+    let mut findings = policy::audit(&facts, &waivers, &stagegate_host::clock::today());
+    findings.retain(|finding| {
+        policy::service_of(finding) != PROXY_SERVICE || !OF_THE_PROXY.contains(&finding.code.as_ref())
+    });
+    Ok(findings)
 }
 
 fn outcome(rule: &Rule, findings: &[Finding]) -> Outcome {

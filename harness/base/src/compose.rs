@@ -8,6 +8,7 @@ mod cross_version;
 mod enclosed;
 mod frozen;
 mod in_network;
+mod proxied;
 mod sealed;
 mod secrets;
 mod start;
@@ -25,6 +26,7 @@ use crate::{
 pub use behind::Behind;
 pub use enclosed::{SEALED_NETWORK, WAY_IN_NETWORK};
 pub use frozen::FromVariable;
+pub use proxied::{PROXY_SERVICE, ROLLOUT_LABEL, RolloutRefused};
 pub use secrets::HeldSecret;
 pub use storage::Mounting;
 
@@ -259,14 +261,15 @@ impl Model {
         Model(value)
     }
 
-    /// Returns the model in which every service that is as in `old`, but for the release's label, keeps `old`'s
-    /// label: otherwise each release would recreate every container, the database's too.
+    /// Returns the model in which every service that is as in `old`, but for the gate's labels, keeps `old`'s
+    /// labels: otherwise each release would recreate every container, the database's too.
     #[must_use]
     pub fn carried(&self, old: &Model) -> Model {
         let bare = |service: &Value| {
             let mut service = service.clone();
             if let Some(labels) = service.get_mut("labels").and_then(Value::as_object_mut) {
                 labels.remove(RELEASE_LABEL);
+                labels.remove(ROLLOUT_LABEL);
             }
             service
         };
@@ -279,10 +282,10 @@ impl Model {
     }
 
     /// Returns a copy of the model that shares nothing with the original: another project, own networks and
-    /// volumes, no host ports, no fixed container names.
+    /// volumes, no host ports and so no proxy, no fixed container names.
     #[must_use]
     pub fn isolated(&self, project: &str) -> Model {
-        let mut model = self.changed(|_, service| {
+        let mut model = self.without(&BTreeSet::from([PROXY_SERVICE.to_owned()])).changed(|_, service| {
             service.remove("ports");
             service.remove("container_name");
             // Addresses are those of the original's subnets, which a copy does not have.

@@ -4,6 +4,9 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+/// Ending of the name of a container that was replaced, and is kept until the release is verified.
+pub const RETIRED: &str = ".retired";
+
 /// What a container does now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -77,6 +80,12 @@ pub struct Container {
 }
 
 impl Container {
+    /// Tells whether it was replaced, and is kept until the release is verified.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        self.name.ends_with(RETIRED)
+    }
+
     /// Returns the addresses at which `port` of the container may be reached, the best one first: published on the
     /// host, else on a network of the container.
     #[must_use]

@@ -1,5 +1,6 @@
 //! Starting a frozen model, and bringing an environment up without a promotion.
 
+mod beside;
 mod failure;
 
 use std::{
@@ -10,7 +11,10 @@ use std::{
 };
 
 use stagegate_base::{
-    command::compose::{self, Orphans},
+    command::{
+        Command,
+        compose::{self, Orphans},
+    },
     compose::drift,
     config::{Config, Environment},
     container::Container,
@@ -23,10 +27,12 @@ use crate::{
     git::{self, Git, GitError},
     paths::StateDir,
     process::{RunError, Runner},
+    proxy::{self, ProxyError},
     ready::{self, Stack},
     release::{self, ReleaseError, Resolver, Snapshot},
 };
 
+pub use beside::{up_beside, up_named, wait_for_healthy};
 pub use failure::{LastLogLines, NotReady};
 
 const UP_WITHIN: Duration = Duration::from_secs(600);
@@ -50,6 +56,9 @@ pub enum DeploymentError {
     /// Services failed, or were not ready in time.
     #[error(transparent)]
     NotReady(#[from] NotReady),
+    /// The proxy's folder cannot be made.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// The workdir cannot be changed.
     #[error("workdir {} is your own working copy; give `{environment}` its own `workdir` to deploy a --release there", workdir.display())]
     WorkingCopy {
@@ -91,7 +100,7 @@ pub async fn up(
     model: &Path,
     within: Duration,
 ) -> Result<(), DeploymentError> {
-    start(runner, engine, stack, (model, Orphans::Remove), within).await
+    start(runner, engine, stack, &compose::up(stack.project, model, Orphans::Remove), within).await
 }
 
 /// Starts a part of the services of a frozen model: the containers of the others stay as they are.
@@ -105,16 +114,17 @@ pub async fn up_part(
     model: &Path,
     within: Duration,
 ) -> Result<(), DeploymentError> {
-    start(runner, engine, stack, (model, Orphans::Leave), within).await
+    start(runner, engine, stack, &compose::up(stack.project, model, Orphans::Leave), within).await
 }
 
 async fn start(
     runner: &Runner,
     engine: &Engine,
     stack: &Stack<'_>,
-    (model, orphans): (&Path, Orphans),
+    up: &Command,
     within: Duration,
 ) -> Result<(), DeploymentError> {
+    proxy_folder(stack)?;
     sweep_renamed(runner, engine, stack.project).await?;
     let (since, began) = (jiff::Timestamp::now(), Instant::now());
     let mut lost = Vec::new();
@@ -125,7 +135,7 @@ async fn start(
             Err(_) => std::future::pending().await,
         }
     };
-    let ended = runner.run_unless(&compose::up(stack.project, model, orphans), within, stop).await;
+    let ended = runner.run_unless(up, within, stop).await;
     let Err(error) = ended else { return Ok(()) };
     if lost.is_empty() {
         lost = ready::lost_since(engine, stack, since).await.unwrap_or_default();
@@ -134,6 +144,22 @@ async fn start(
         return Err(error.into());
     }
     Err(NotReady::of_containers(runner, engine, stack, &lost, began.elapsed()).await.into())
+}
+
+/// Makes the folder of the proxy's socket, or removes it with the proxy: it shows whether the environment has one.
+fn proxy_folder(stack: &Stack<'_>) -> Result<(), ProxyError> {
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        |source| ProxyError { path, source }
+    };
+    if let Some(folder) = stack.model.proxy_folder() {
+        return proxy::make_folder(folder).map_err(failed(folder));
+    }
+    let folder = StateDir::of(stack.config, stack.project).proxy();
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(&folder)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Removes the containers that a killed `up` left half way between two names: `<hex>_<name>`.
@@ -211,6 +237,7 @@ pub async fn bring_up(
         images: std::collections::BTreeMap::new(),
         jobs: config.databases.values().filter_map(|database| database.migrations.clone()).collect(),
         old: old.as_ref().map(|snapshot| &snapshot.model),
+        proxy: &state.proxy(),
     };
     let model = resolver.resolve().await?.model;
     let dir = state.run(id).join("new");
@@ -221,7 +248,8 @@ pub async fn bring_up(
     if let Some(old) = &old {
         remove_dropped(&runner, engine, &stack, old).await?;
     }
-    start(&runner, engine, &stack, (&snapshot.model_file(), orphans), UP_WITHIN.max(within)).await?;
+    let up = compose::up(&environment.project, &snapshot.model_file(), orphans);
+    start(&runner, engine, &stack, &up, UP_WITHIN.max(within)).await?;
     migrate(&runner, config, environment, &snapshot).await?;
     wait_until_ready(&runner, engine, &stack).await?;
     release::record_deployed(&state, &dir)?;

@@ -3,6 +3,7 @@
 //! Compose is run as a program (see `process`); what became of it is asked here, since its exit codes are no verdict.
 
 mod counters;
+mod retired;
 mod volumes;
 
 use std::{
@@ -23,7 +24,7 @@ use futures_util::{StreamExt, future::try_join_all};
 use serde_json::Value;
 use stagegate_base::{
     compose::SEALED_NETWORK,
-    container::{Container, Counters, Health, State},
+    container::{Container, Counters, Health, RETIRED, State},
 };
 
 pub use volumes::{RunningMount, VolumeFacts};
@@ -72,12 +73,15 @@ impl Engine {
         Ok(Engine { docker })
     }
 
-    /// Returns all containers of a compose project, ended ones included, ordered by name.
+    /// Returns all containers of a compose project, ended ones included, ordered by name; those that a run has replaced
+    /// and still keeps are left out ([`Engine::retired`]).
     ///
     /// # Errors
     /// [`EngineError`] where the Engine does not answer.
     pub async fn project(&self, project: &str) -> Result<Vec<Container>, EngineError> {
-        self.labelled(&format!("{PROJECT_LABEL}={project}")).await
+        let mut containers = self.labelled(&format!("{PROJECT_LABEL}={project}")).await?;
+        containers.retain(|container| !container.is_retired());
+        Ok(containers)
     }
 
     /// Returns all containers that carry `label` (`key` or `key=value`), ordered by name.
@@ -102,7 +106,7 @@ impl Engine {
 
     /// Returns all that the Engine tells of a compose project's containers, as `docker inspect` prints it.
     ///
-    /// The values of variables are in it: hand it to where they are not printed.
+    /// Those that a run has replaced are left out. The values of variables are in it: hand it to where they are not printed.
     ///
     /// # Errors
     /// [`EngineError`] where the Engine does not answer.
@@ -115,6 +119,7 @@ impl Engine {
                 Err(source) => return Err(refused("inspect a container")(source)),
             }
         }
+        details.retain(|container| !container["Name"].as_str().is_some_and(|name| name.ends_with(RETIRED)));
         details.sort_by_key(|container| container["Name"].to_string());
         Ok(details)
     }

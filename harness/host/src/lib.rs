@@ -20,6 +20,7 @@ pub mod paths;
 pub mod probe;
 pub mod process;
 pub mod project;
+pub mod proxy;
 pub mod ready;
 pub mod release;
 pub mod secret;

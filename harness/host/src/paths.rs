@@ -99,6 +99,12 @@ impl StateDir {
         self.runs().join(id)
     }
 
+    /// Returns the folder with the socket of the proxy's Runtime API.
+    #[must_use]
+    pub fn proxy(&self) -> PathBuf {
+        self.root.join("proxy")
+    }
+
     /// Returns the folder of test runs' records.
     #[must_use]
     pub fn tests(&self) -> PathBuf {

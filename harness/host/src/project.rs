@@ -16,7 +16,7 @@ use stagegate_base::{
         compose::{self as command, Source},
         variables,
     },
-    compose::{Model, ModelError},
+    compose::{Model, ModelError, RolloutRefused},
     config::{Config, ConfigError, Environment},
     container::Container,
     redact::Mask,
@@ -24,6 +24,7 @@ use stagegate_base::{
 
 use crate::{
     engine::{Engine, EngineError},
+    paths::StateDir,
     process::{RunError, Runner},
 };
 
@@ -112,6 +113,9 @@ pub enum ProjectError {
         #[source]
         source: std::io::Error,
     },
+    /// A service cannot be replaced without downtime.
+    #[error(transparent)]
+    Rollout(#[from] RolloutRefused),
     /// Compose resolved them to something else than a model.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -158,6 +162,7 @@ impl Project {
         let environment = config.environment(name)?.clone();
         let source = source(&environment)?;
         let model = whole(runner, name, &source).await?;
+        let model = proxied(&model, config, &environment)?;
         Ok(Project { config: Arc::clone(config), environment, source, model })
     }
 
@@ -180,6 +185,19 @@ impl Project {
     pub async fn containers(&self, engine: &Engine) -> Result<Vec<Container>, EngineError> {
         engine.project(self.compose_name()).await
     }
+}
+
+/// Returns the model with the proxy that the environment's `rollout` needs; as it is where that needs none, and where
+/// what was started there last has none ([`crate::deployment::up`]).
+///
+/// # Errors
+/// [`RolloutRefused`] with each service that cannot be replaced without downtime.
+pub fn proxied(model: &Model, config: &Config, environment: &Environment) -> Result<Model, RolloutRefused> {
+    let folder = StateDir::of(config, &environment.project).proxy();
+    if !folder.is_dir() {
+        return Ok(model.clone());
+    }
+    model.proxied(&environment.name, &environment.rollout, &folder)
 }
 
 /// Returns the files that Compose is to resolve for an environment.

@@ -10,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use stagegate_base::{
     command::{compose, docker},
-    compose::Model,
+    compose::{Model, PROXY_SERVICE, RolloutRefused},
     config::Environment,
     container::Container,
     release::Release,
@@ -40,6 +40,9 @@ pub enum ReleaseError {
     /// The Engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A service cannot be replaced without downtime.
+    #[error(transparent)]
+    Rollout(#[from] RolloutRefused),
     /// An image can be had nowhere.
     #[error("image {image} of service `{service}` is not on this host and cannot be pulled; build or load it first")]
     NoImage {
@@ -276,6 +279,8 @@ pub struct Resolver<'a> {
     pub jobs: BTreeSet<String>,
     /// What is deployed now, so that what does not change is not recreated.
     pub old: Option<&'a Model>,
+    /// The folder for the socket of the proxy, where the environment has one.
+    pub proxy: &'a Path,
 }
 
 /// A resolved release.
@@ -314,14 +319,33 @@ impl Resolver<'_> {
             let id = self.image_id(&model, &service).await?;
             self.images.insert(service, id);
         }
-        let pinned = model.pinned(&self.release.commit, &self.images, &tree.mounts(&model).await?);
+        let mounts = tree.mounts(&model).await?;
+        let in_tree = model.pinned(&self.release.commit, &self.images, &mounts);
+        let proxied = model.proxied(&self.environment.name, &self.environment.rollout, self.proxy)?;
+        if proxied.has_proxy() {
+            let id = self.proxy_image(&proxied).await?;
+            self.images.insert(PROXY_SERVICE.to_owned(), id);
+        }
+        let pinned = proxied.pinned(&self.release.commit, &self.images, &mounts);
         let (tree, workdir) = (self.tree.to_string_lossy(), self.environment.workdir.to_string_lossy());
         let placed = pinned.rebased(&tree, &workdir);
         let placed = match self.old {
             Some(old) => placed.carried(old),
             None => placed,
         };
-        Ok(Resolved { model: placed, in_tree: pinned, beside })
+        Ok(Resolved { model: placed, in_tree, beside })
+    }
+
+    /// Returns the id of the proxy's image: that of the live proxy while the configuration names the same one, since a new
+    /// one would replace its container.
+    async fn proxy_image(&self, model: &Model) -> Result<String, ReleaseError> {
+        let live = self.old.filter(|old| old.has_proxy() && old.proxy_image() == model.proxy_image());
+        if let Some(live) = live
+            && let Some(id) = self.engine.image(live.image(PROXY_SERVICE)).await?
+        {
+            return Ok(id);
+        }
+        self.image_id(model, PROXY_SERVICE).await
     }
 
     async fn image_id(&self, model: &Model, service: &str) -> Result<String, ReleaseError> {

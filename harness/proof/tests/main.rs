@@ -60,3 +60,4 @@ mod volumes;
 mod watchdog;
 mod workflows;
 mod world;
+mod zero_downtime;

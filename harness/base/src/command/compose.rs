@@ -95,6 +95,14 @@ pub fn up_services(project: &str, model: &Path, services: &[String]) -> Command 
     of_model(project, model).args(["up", "--detach", "--no-build", "--pull", "never"]).args(services.iter().cloned())
 }
 
+/// Starts a second container of each service, as the model has it; containers that are there stay as they are.
+#[must_use]
+pub fn up_beside(project: &str, model: &Path, services: &[String]) -> Command {
+    let command = of_model(project, model).args(["up", "--detach", "--no-build", "--pull", "never", "--no-recreate"]);
+    let scales = services.iter().flat_map(|service| ["--scale".to_owned(), format!("{service}=2")]);
+    command.args(scales).args(services.iter().cloned())
+}
+
 /// Stops services, in the model's order.
 #[must_use]
 pub fn stop(project: &str, model: &Path, services: &[String]) -> Command {

@@ -14,7 +14,7 @@ impl Model {
         keys.filter(|key| self.is_external(key)).collect()
     }
 
-    fn is_external(&self, network: &str) -> bool {
+    pub(super) fn is_external(&self, network: &str) -> bool {
         self.json()["networks"][network]["external"] == true
     }
 
@@ -24,7 +24,7 @@ impl Model {
         self.publishes(name) || (!self.external_networks(name).is_empty() && self.has_own_network(name))
     }
 
-    fn has_own_network(&self, name: &str) -> bool {
+    pub(super) fn has_own_network(&self, name: &str) -> bool {
         self.service(name)["networks"].as_object().is_some_and(|all| all.keys().any(|key| !self.is_external(key)))
     }
 

@@ -23,6 +23,7 @@ mod port;
 mod raw;
 mod read;
 mod readiness;
+mod rollout;
 mod security;
 mod sync;
 mod token;
@@ -55,6 +56,7 @@ pub use notify::{Channel, Event, Mail, MailTls, Receiver, SecretSource, UrlSourc
 pub use offsite::{Offsite, Place, PlacePrograms};
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;
+pub use rollout::{Rollout, Strategy};
 pub use security::{Jwt, Security, Tls};
 pub use sync::Sync;
 pub use token::TokenSource;
@@ -153,6 +155,8 @@ pub struct Environment {
     pub approval: Approval,
     /// How long the services may take to become ready; 60 s and their healthchecks' longest `start_period` where `None`.
     pub ready_within: Option<Span>,
+    /// Which of its services are replaced without downtime, and how.
+    pub rollout: Rollout,
 }
 
 /// What listens at a service's port.

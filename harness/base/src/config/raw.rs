@@ -1,5 +1,7 @@
 //! The file as it is written, and the way from it to [`Config`].
 
+mod service;
+
 use std::{
     collections::BTreeMap,
     path::{Component, Path, PathBuf},
@@ -10,26 +12,22 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Approval, Backup, BreakingChanges, Compare, Config, ConfigError, CrossVersions, Database, EPHEMERAL, Environment,
-    Gate, HostKind, Integrity, Kind, MAX_BODY, PortsMode, Readiness, Receiver, Service, SshHost, Tier, TokenSource,
-    Volume,
+    Approval, Backup, Compare, Config, ConfigError, CrossVersions, Database, EPHEMERAL, Environment, Gate, HostKind,
+    Integrity, Kind, PortsMode, Readiness, Receiver, Rollout, Service, SshHost, Tier, Volume,
     backup::{RawBackup, RawVolume},
     former, host,
     logs::RawLogs,
     migrations::{self, RawMigrations},
     notify::{self, RawNotify},
     performance::{self, Known, RawPerformance},
-    port::Port,
     read,
     readiness::RawReadiness,
+    rollout::{RawRollout, Strategy},
     security::RawSecurity,
     sync::{RawSync, Sync},
 };
-use crate::{
-    record::Severity,
-    suggest::closest,
-    units::{Size, Span},
-};
+use crate::{record::Severity, suggest::closest, units::Span};
+use service::RawService;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +60,8 @@ pub(super) struct RawConfig {
     sync: Option<Spanned<RawSync>>,
     #[serde(default)]
     notify: Vec<Spanned<RawNotify>>,
+    #[serde(default)]
+    rollout: RawRollout,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +86,8 @@ struct RawEnvironment {
     #[serde(default)]
     approval: Approval,
     ready_within: Option<Span>,
+    #[serde(default)]
+    rollout: BTreeMap<String, Strategy>,
 }
 
 #[derive(Deserialize)]
@@ -93,33 +95,6 @@ struct RawEnvironment {
 enum OneOrMany {
     One(PathBuf),
     Many(Vec<PathBuf>),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawService {
-    kind: Option<Kind>,
-    port: Option<Port>,
-    health: Option<String>,
-    version: Option<String>,
-    contract: Option<PathBuf>,
-    served_contract: Option<String>,
-    token_variable: Option<String>,
-    token_login: Option<String>,
-    max_body: Option<Size>,
-    #[serde(default)]
-    breaking_changes: BreakingChanges,
-    base_path: Option<String>,
-    host: Option<String>,
-    one_shot: Option<bool>,
-}
-
-impl RawService {
-    /// Tells whether a check would ask the service something.
-    fn is_asked(&self) -> bool {
-        let paths = [&self.health, &self.version, &self.served_contract, &self.host, &self.base_path];
-        self.kind.is_some() || self.port.is_some() || self.contract.is_some() || paths.iter().any(|path| path.is_some())
-    }
 }
 
 #[derive(Deserialize)]
@@ -179,6 +154,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     reader.one_project_each(&raw.environments, &environments)?;
     let services = reader.services(&raw.services)?;
     let one_shot = reader.one_shot(&raw.services)?;
+    reader.rollouts(&raw.environments, &raw.rollout, &services, &mut environments)?;
     let databases: BTreeMap<String, Database> =
         raw.databases.iter().map(|(id, raw)| (id.clone(), database(id, raw.get_ref()))).collect();
     let wrong = raw.databases.iter().filter_map(|(id, raw)| reader.database_service(id, raw, &services).err());
@@ -278,6 +254,7 @@ impl Reader<'_> {
             protected: raw.protected,
             approval: raw.approval,
             ready_within: raw.ready_within,
+            rollout: Rollout::default(),
         })
     }
 
@@ -308,6 +285,24 @@ impl Reader<'_> {
         raw.get_ref().read().map_err(|(message, hint)| self.error(raw.span().start, message, hint))
     }
 
+    fn rollouts(
+        &self,
+        raw: &BTreeMap<Spanned<String>, RawEnvironment>,
+        table: &RawRollout,
+        services: &BTreeMap<String, Service>,
+        environments: &mut BTreeMap<String, Environment>,
+    ) -> Result<(), ConfigError> {
+        for (name, environment) in raw {
+            let (at, name) = (name.span().start, name.get_ref());
+            let read = table.read(name, &environment.rollout, services);
+            let rollout = read.map_err(|(message, hint)| self.error(at, message, hint))?;
+            if let Some(environment) = environments.get_mut(name) {
+                environment.rollout = rollout;
+            }
+        }
+        Ok(())
+    }
+
     fn sync(
         &self,
         raw: Option<&Spanned<RawSync>>,
@@ -336,83 +331,6 @@ impl Reader<'_> {
         let Some(raw) = raw else { return Ok(Backup::default()) };
         let read = raw.get_ref().read(|path| self.absolute(path), known);
         read.map_err(|(message, hint)| self.error(raw.span().start, message, hint))
-    }
-
-    /// Reads the services that stay; the mistakes of all of them are one error.
-    fn services(&self, raw: &BTreeMap<String, Spanned<RawService>>) -> Result<BTreeMap<String, Service>, ConfigError> {
-        let (mut services, mut wrong) = (BTreeMap::new(), Vec::new());
-        for (name, service) in raw.iter().filter(|(_, service)| service.get_ref().one_shot != Some(true)) {
-            match self.service(name, service) {
-                Ok(service) => drop(services.insert(name.clone(), service)),
-                Err(error) => wrong.push(error),
-            }
-        }
-        ConfigError::all(wrong).map_or(Ok(services), Err)
-    }
-
-    fn service(&self, name: &str, raw: &Spanned<RawService>) -> Result<Service, ConfigError> {
-        let service = raw.get_ref();
-        if !is_service(name) {
-            let message = format!("service name `{name}` cannot be used as a compose service name");
-            return Err(self.error(raw.span().start, message, "use letters, digits, `.`, - and _"));
-        }
-        let http = service.health.is_some() || service.contract.is_some() || service.version.is_some();
-        let http = http || service.served_contract.is_some();
-        let kind = service.kind.unwrap_or(if http { Kind::Http } else { Kind::Tcp });
-        let port = match (service.port, kind) {
-            (Some(Port(port)), _) => port,
-            (None, Kind::Postgres) => 5432,
-            (None, Kind::Redis) => 6379,
-            (None, _) => {
-                let message = format!("service `{name}` has no port");
-                return Err(self.error(raw.span().start, message, "add `port = ...`, the port inside the container"));
-            }
-        };
-        for path in [&service.health, &service.version, &service.served_contract].into_iter().flatten() {
-            if !path.starts_with('/') {
-                let message = format!("service `{name}`: path `{path}` does not begin with `/`");
-                return Err(self.error(raw.span().start, message, format!("write \"/{path}\"")));
-            }
-        }
-        if let Some(host) = service.host.as_deref().filter(|host| !is_host(host)) {
-            let message = format!("service `{name}`: `{host}` is no host name");
-            return Err(self.error(
-                raw.span().start,
-                message,
-                "write a name such as \"shop.example\", with its port where it has one",
-            ));
-        }
-        let token = TokenSource::read(service.token_variable.as_deref(), service.token_login.as_deref());
-        let token = token
-            .map_err(|(message, hint)| self.error(raw.span().start, format!("service `{name}`: {message}"), hint))?;
-        Ok(Service {
-            name: name.to_owned(),
-            kind,
-            port,
-            health: service.health.clone(),
-            version: service.version.clone(),
-            contract: service.contract.clone(),
-            served_contract: service.served_contract.clone(),
-            token,
-            max_body: service.max_body.unwrap_or(MAX_BODY),
-            breaking_changes: service.breaking_changes,
-            base_path: service.base_path.as_ref().map(|path| path.trim_end_matches('/').to_owned()),
-            host: service.host.clone(),
-        })
-    }
-
-    /// Returns which services somebody calls one-shot, or says that they are not; one that ends answers nobody.
-    fn one_shot(&self, raw: &BTreeMap<String, Spanned<RawService>>) -> Result<BTreeMap<String, bool>, ConfigError> {
-        let mut all = BTreeMap::new();
-        for (name, service) in raw {
-            let Some(one_shot) = service.get_ref().one_shot else { continue };
-            if one_shot && service.get_ref().is_asked() {
-                let message = format!("service `{name}` is one_shot, so that nothing listens there when it has exited");
-                return Err(self.error(service.span().start, message, "remove its other keys, or `one_shot`"));
-            }
-            all.insert(name.clone(), one_shot);
-        }
-        Ok(all)
     }
 
     /// Refuses a database whose service is there under another kind, or is only mistyped.
@@ -448,17 +366,6 @@ impl Reader<'_> {
 /// Tells whether a text can be part of a file name wherever it stands.
 fn is_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= 63 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-}
-
-/// Tells whether Compose takes a text for a service's name; it also becomes the name of a folder.
-// Source: the Compose file's schema, "^[a-zA-Z0-9._-]+$".
-fn is_service(text: &str) -> bool {
-    text.chars().any(|c| c != '.') && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-}
-
-/// Tells whether a text can stand in a Host header.
-fn is_host(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c))
 }
 
 fn database(id: &str, raw: &RawDatabase) -> Database {

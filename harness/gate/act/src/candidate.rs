@@ -26,7 +26,11 @@ pub(super) async fn read(
     // Of a plan that is only shown nothing is left; the folder of a run is not empty.
     let _ = std::fs::remove_dir(state.run(run));
     let (tree, workdir) = (dir.display().to_string(), target.workdir.display().to_string());
-    Ok(read.map_err(|error| with_causes(&error).replace(&tree, &workdir)))
+    let read = read.map_err(|error| with_causes(&error).replace(&tree, &workdir));
+    Ok(read.and_then(|read| {
+        let proxied = read.model.proxied(&target.name, &target.rollout, &state.proxy());
+        proxied.map(|model| Read { model, ..read }).map_err(|refused| refused.to_string())
+    }))
 }
 
 /// Returns in words which services run although no active profile starts them: they would be neither frozen nor replaced.

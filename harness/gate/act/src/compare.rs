@@ -12,6 +12,7 @@ use std::{
 
 use serde_json::Value;
 use stagegate_base::{
+    compose::PROXY_SERVICE,
     config::{Config, Probe, Service, Target},
     container::{Container, State},
     redact::Secret,
@@ -78,7 +79,8 @@ pub async fn side(engine: &Engine, config: &Arc<Config>, environment: &str) -> R
     let containers = running(project.containers(engine).await?);
     let deployed = release::deployed(&StateDir::of(config, project.compose_name()))?;
     let mut services = BTreeMap::new();
-    for name in project.model.services() {
+    // The proxy is the environment's, not the release's.
+    for name in project.model.services().into_iter().filter(|name| name != PROXY_SERVICE) {
         let container = containers.iter().find(|container| container.service == name);
         services.insert(name.clone(), service(engine, &project, &name, container).await?);
     }

@@ -31,7 +31,10 @@ impl Run {
         let model = release::read_model(&file)?;
         self.deploy_began = Some(clock::since_boot());
         let within = self.plan.verify_within.0;
-        self.up(&file, &model, within).await?;
+        match self.moves_traffic() {
+            true => self.deploy_beside(within).await?,
+            false => self.up(&file, &model, within).await?,
+        }
         let reachable = self.plan.reachable.iter().map(|(service, network)| format!("{service} ({network})"));
         let ports = if self.ports_are_closed() { Ports::Closed } else { Ports::Open };
         // Where data was frozen, that step has reported it.
@@ -43,14 +46,16 @@ impl Run {
         self.plan.ports == PortsMode::Closed && (self.tier() != Tier::Code || self.plan.copies_volumes())
     }
 
-    async fn up(&self, file: &Path, model: &Model, within: Duration) -> Result<(), StepError> {
+    pub(super) async fn up(&self, file: &Path, model: &Model, within: Duration) -> Result<(), StepError> {
         Ok(deployment::up(&self.runner, &self.gate.engine, &self.stack(model), file, within).await?)
     }
 
     /// Runs the suites against the target within the time that a deploy has.
     pub(super) async fn verify(&mut self) -> Result<Checks, StepError> {
         let late = || StepError::blocked(format!("not verified within {} of the deploy", self.plan.verify_within));
-        let examined = self.examine(&self.plan.environments.target, self.plan.soak.0);
+        // Where requests are moved, that is what the release is watched after.
+        let soak = if self.moves_traffic() { Duration::ZERO } else { self.plan.soak.0 };
+        let examined = self.examine(&self.plan.environments.target, soak);
         let found = tokio::time::timeout(self.time_left(), examined).await.map_err(|_| late())??;
         let new = self.snapshot("new")?.model;
         self.stop_at_drift(&new).await?;
@@ -60,7 +65,7 @@ impl Run {
     }
 
     /// Returns what is left of the time that a deploy has until it is verified; sleep of the machine counts.
-    fn time_left(&self) -> Duration {
+    pub(super) fn time_left(&self) -> Duration {
         let used = self.deploy_began.map(|began| clock::since_boot().saturating_sub(began)).unwrap_or_default();
         self.plan.verify_within.0.saturating_sub(used)
     }
@@ -74,6 +79,9 @@ impl Run {
     pub(super) async fn open_ports(&mut self) -> Result<(), StepError> {
         let new = self.snapshot("new")?;
         release::record_deployed(&self.state, &new.dir)?;
+        if self.moves_traffic() {
+            self.remove_retired(&new.model).await?;
+        }
         if self.ports_are_closed() {
             self.open_what_was_closed(&new.model).await?;
         } else {
@@ -100,13 +108,16 @@ impl Run {
         Ok(deployment::wait_until_ready(&self.runner, &self.gate.engine, &self.stack(model)).await?)
     }
 
-    fn stack<'a>(&'a self, model: &'a Model) -> Stack<'a> {
+    pub(super) fn stack<'a>(&'a self, model: &'a Model) -> Stack<'a> {
         let (config, project) = (self.gate.config.as_ref(), self.plan.project.as_str());
         Stack { config, project, model, within: self.plan.ready_within.0 }
     }
 
     /// Stops the release where its data is to be rolled back, and restores files and variables.
     pub(super) async fn undo_deploy(&mut self) -> Result<ConfigurationRollback, StepError> {
+        if self.moves_traffic() {
+            self.undo_deploy_beside().await?;
+        }
         if self.froze_data() {
             let new = self.snapshot("new")?;
             let databases: Vec<&String> = self.plan.databases.iter().map(|d| &d.service).collect();
@@ -126,7 +137,10 @@ impl Run {
     /// Starts the previous release from its frozen model.
     pub(super) async fn start_previous(&mut self) -> Result<(), StepError> {
         let old = self.snapshot("old")?;
-        self.up(&old.model_file(), &old.model, UP_WITHIN).await?;
+        match self.moves_traffic() {
+            true => self.up_around(&old.model_file(), &old.model, UP_WITHIN).await?,
+            false => self.up(&old.model_file(), &old.model, UP_WITHIN).await?,
+        }
         self.wait_until_ready(&old.model).await
     }
 

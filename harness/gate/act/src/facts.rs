@@ -13,8 +13,8 @@ use stagegate_base::{
 };
 use stagegate_data_decide::{DataFacts, backup::Manifest};
 use stagegate_gate_decide::promotion::{
-    Facts, Kind, Plan, PlanDatabase, PlanFacts, Request, SchemaFit, plan, plan_database, schema_fit, stopped_services,
-    uncommitted, unknown_freeze,
+    Facts, Kind, Plan, PlanDatabase, PlanFacts, Request, SchemaFit, plan, plan_database, plan_rollout, schema_fit,
+    stopped_services, uncommitted, unknown_freeze,
 };
 
 use stagegate_migration_act::catalog::schema_of;
@@ -29,7 +29,7 @@ use stagegate_host::{
     git::{Git, GitError},
     paths::StateDir,
     process::Runner,
-    project::{Project, ProjectError},
+    project::{self, ProjectError},
     release::{self, ReleaseError, Snapshot, images_of},
     secret,
 };
@@ -147,6 +147,7 @@ pub async fn prepare_plan(
         facts.source_unfinished = super::unfinished(&of_source)?.map(|run| run.run);
     }
     facts.others.extend(unknown_freeze(config, &old.model));
+    facts.others.extend(retired(engine, &target.environment.project).await?);
     facts.others.extend(of_another_state(&target, &state));
     facts.others.extend(uncommitted(&old.release));
     if request.kind == Kind::Promote && old.release == release && has_same_env_files(&old) {
@@ -185,11 +186,29 @@ pub async fn prepare_plan(
         candidate: &candidate_model,
     };
     volumes::facts::add(&volumes, &mut plan, &mut facts).await?;
+    let next = rollout_next(&request.kind, &state, &candidate_model)?;
+    plan.rollout = plan_rollout(&target.environment.rollout, &old.model, &next);
     facts.taken = taken(&plan, &target, &old.model).await?;
     if let Kind::Rollback { run, data: true } = &request.kind {
         plan.rows_since = rows_since(&plan, &state.run(run), &target, &old.model).await?;
     }
     Ok((plan, facts, old))
+}
+
+/// Reports containers that an abandoned run replaced and left: the proxy has no place for a third one of a service.
+async fn retired(engine: &Engine, project: &str) -> Result<Vec<String>, EngineError> {
+    let left = engine.retired(project).await?.into_iter();
+    Ok(left
+        .map(|c| format!("container {0} is left of an abandoned run; remove it: docker rm --force {0}", c.name))
+        .collect())
+}
+
+/// Returns the model that takes the live one's place: in a rollback the one that ran before the run that is rolled back.
+fn rollout_next(kind: &Kind, state: &StateDir, candidate: &Model) -> Result<Model, ReleaseError> {
+    match kind {
+        Kind::Promote => Ok(candidate.clone()),
+        Kind::Rollback { run, .. } => Ok(Snapshot::read(&state.run(run).join("old"))?.model),
+    }
 }
 
 /// Returns SHA-256 (hex) of the schema of each of the plan's databases, by id.
@@ -252,10 +271,11 @@ async fn adopt(
     target: &Side,
     run: &str,
 ) -> Result<Snapshot, PlanError> {
-    let project = Project::load(runner, config, &target.environment.name).await?;
+    // As it runs: a proxy comes with the first release that the gate deploys.
+    let model = project::whole(runner, &target.environment.name, &project::source(&target.environment)?).await?;
     let release = git.release_of(&target.environment.workdir).await?;
     let images = images_of(&target.containers);
-    let model = project.model.pinned(&release.commit, &images, &std::collections::BTreeMap::new());
+    let model = model.pinned(&release.commit, &images, &std::collections::BTreeMap::new());
     let dir = StateDir::of(config, &target.environment.project).run(run).join("adopted");
     Ok(Snapshot::write(&dir, &release, &model, &target.environment.env_files)?)
 }

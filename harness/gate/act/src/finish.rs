@@ -100,9 +100,15 @@ impl Run {
             for name in ["old", "new", "adopted", "tree"] {
                 let _ = std::fs::remove_dir_all(dir.join(name));
             }
-            for name in
-                ["closed.json", "opened.json", "in-tree.json", "rehearsal.json", "old-on-new.json", "new-on-old.json"]
-            {
+            for name in [
+                "around.json",
+                "closed.json",
+                "opened.json",
+                "in-tree.json",
+                "rehearsal.json",
+                "old-on-new.json",
+                "new-on-old.json",
+            ] {
                 let _ = std::fs::remove_file(dir.join(name));
             }
         }

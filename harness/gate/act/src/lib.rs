@@ -23,6 +23,8 @@ mod recover;
 mod rehearsal;
 mod retention;
 mod retry;
+mod rollout;
+mod run_files;
 mod source;
 mod stall_probe;
 mod start;
@@ -58,7 +60,6 @@ pub use recover::{Renamed, Unfinished, finish, renamed, unfinished};
 use stagegate_host::{
     database::Server,
     engine::Engine,
-    files,
     git::Git,
     lock::{self, Lock},
     paths::StateDir,
@@ -362,6 +363,7 @@ impl Run {
             Step::Migrate => StepReport::Migrate(self.migrate().await?),
             Step::Deploy => StepReport::Deploy(self.deploy().await?),
             Step::Verify => StepReport::Verify(self.verify().await?),
+            Step::MoveTraffic => StepReport::MoveTraffic(self.move_traffic().await?),
             Step::OpenPorts => self.open_ports().await.map(|()| StepReport::OpenPorts)?,
             Step::StartPrevious => self.start_previous().await.map(|()| StepReport::StartPrevious)?,
             Step::VerifyRollback => StepReport::VerifyRollback(self.verify_rollback().await?),
@@ -380,6 +382,7 @@ impl Run {
             Step::CopyVolumes => UndoReport::CopyVolumes(self.undo_copy_volumes().await?),
             Step::Migrate => UndoReport::Migrate(self.undo_migrate().await?),
             Step::Deploy => UndoReport::Deploy(self.undo_deploy().await?),
+            Step::MoveTraffic => UndoReport::MoveTraffic(self.undo_move_traffic().await?),
             // These leave nothing behind.
             Step::Validate => UndoReport::Validate,
             Step::Verify => UndoReport::Verify,
@@ -458,18 +461,6 @@ impl Run {
     fn is_committed(&self) -> bool {
         let commit = |line: &Line| matches!(line.entry, Entry::Decided { decision: Decision::Commit, .. });
         self.journal.lines().iter().any(commit)
-    }
-
-    fn save<T: serde::Serialize>(&self, name: &str, value: &T) -> Result<(), StepError> {
-        let text = serde_json::to_vec_pretty(value)?;
-        let path = self.dir.join(name);
-        on_file(&path, files::write_whole(&path, &text))
-    }
-
-    fn load<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, StepError> {
-        let path = self.dir.join(name);
-        let text = on_file(&path, std::fs::read(&path))?;
-        Ok(serde_json::from_slice(&text)?)
     }
 }
 

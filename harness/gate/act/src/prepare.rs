@@ -36,7 +36,8 @@ impl Run {
         if let Kind::Rollback { run, .. } = &self.plan.kind {
             let before = Snapshot::read(&self.state.run(run).join("old"))?;
             self.keep_images(&before.model).await?;
-            let before = Snapshot { model: before.model.with_resting(&self.plan.resting()), ..before };
+            let model = self.rolled_out(&before.model.with_resting(&self.plan.resting()), &old.model);
+            let before = Snapshot { model, ..before };
             let new = before.copy_to(&self.dir.join("new"))?;
             return self.write_closed(&new.model);
         }
@@ -57,12 +58,14 @@ impl Run {
             images: self.tested_images().await?,
             jobs: self.plan.databases.iter().filter_map(|database| database.migrations.clone()).collect(),
             old: Some(&old.model),
+            proxy: &self.state.proxy(),
         };
         let resolved = resolver.resolve().await?;
         let file = self.dir.join("in-tree.json");
         on_file(&file, files::write_whole(&file, resolved.in_tree.to_json().as_bytes()))?;
         let env_files: Vec<PathBuf> = self.plan.env_files.iter().chain(&resolved.beside).cloned().collect();
-        let new = Snapshot::write(&self.dir.join("new"), &self.plan.release, &resolved.model, &env_files)?;
+        let model = self.rolled_out(&resolved.model, &old.model);
+        let new = Snapshot::write(&self.dir.join("new"), &self.plan.release, &model, &env_files)?;
         if read_all(&self.plan.env_files)? != before {
             return Err(StepError::blocked("an env file of the target was changed while it was read; promote again"));
         }

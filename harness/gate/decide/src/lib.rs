@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod history;
 pub mod init;
 pub mod promotion;
+pub mod proxy;
 pub mod readiness;
 pub mod report;
 pub mod verdict;

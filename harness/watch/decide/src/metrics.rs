@@ -89,7 +89,7 @@ fn runs(out: &mut Text, environments: &[Measured]) {
 }
 
 /// The steps that can take long, as labels.
-const STEPS: [(Step, &str); 16] = [
+const STEPS: [(Step, &str); 17] = [
     (Step::Preflight, "preflight"),
     (Step::Validate, "validate"),
     (Step::Prepare, "prepare"),
@@ -101,6 +101,7 @@ const STEPS: [(Step, &str); 16] = [
     (Step::Migrate, "migrate"),
     (Step::Deploy, "deploy"),
     (Step::Verify, "verify"),
+    (Step::MoveTraffic, "move_traffic"),
     (Step::OpenPorts, "open_ports"),
     (Step::StartPrevious, "start_previous"),
     (Step::VerifyRollback, "verify_rollback"),

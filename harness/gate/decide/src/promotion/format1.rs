@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::{
     Backup, Checks, Compatibility, ConfigurationRollback, ContractReport, Copies, CrossVersionReport, DataRollback,
-    Deployment, Entry, Freeze, Health, Impact, KeptCopies, Line, Migrations, PerformanceReport, Ports, Preparation,
-    Pruned, ReadinessReport, Rehearsal, RollbackChecks, Step, StepReport, SwitchedDatabase, Tier, UndoReport,
-    Validation, VolumeCopies, VolumeRollback,
+    Deployment, Entry, Freeze, Health, Impact, KeptCopies, Line, Migrations, MovedTraffic, PerformanceReport, Ports,
+    Preparation, Pruned, ReadinessReport, Rehearsal, RollbackChecks, Step, StepReport, SwitchedDatabase, Tier,
+    TrafficBack, UndoReport, Validation, VolumeCopies, VolumeRollback,
 };
 use stagegate_base::text::counted;
 
@@ -84,6 +84,8 @@ fn report(step: Step, data: &Value) -> StepReport {
             StepReport::Deploy(Deployment { ports, reachable: Vec::new(), watchdog: None })
         }
         Step::Verify => StepReport::Verify(checks(data)),
+        // Nor a proxy.
+        Step::MoveTraffic => StepReport::MoveTraffic(MovedTraffic::default()),
         Step::OpenPorts => StepReport::OpenPorts,
         Step::StartPrevious => StepReport::StartPrevious,
         Step::VerifyRollback => StepReport::VerifyRollback(RollbackChecks {
@@ -118,6 +120,7 @@ fn undo_report(step: Step, data: &Value) -> UndoReport {
             env_files: texts(&data["env_files_put_back"]).into_iter().map(PathBuf::from).collect(),
         }),
         Step::Verify => UndoReport::Verify,
+        Step::MoveTraffic => UndoReport::MoveTraffic(TrafficBack::default()),
         Step::Preflight | Step::OpenPorts | Step::StartPrevious | Step::VerifyRollback | Step::Notify | Step::Prune => {
             UndoReport::Preflight
         }

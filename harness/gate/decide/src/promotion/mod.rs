@@ -20,6 +20,7 @@ mod preflight;
 mod pruning;
 mod report;
 mod report_text;
+mod rollout;
 mod schema_fit;
 mod source;
 mod volume;
@@ -41,9 +42,11 @@ pub use preflight::{Facts, VolumeSpace, refusals};
 pub use pruning::{Pruning, pruning};
 pub use report::{
     Backup, Checks, Compatibility, ConfigurationRollback, ContractReport, Copies, CrossVersionReport, DataRollback,
-    Deployment, Freeze, Health, Impact, KeptCopies, Migrations, PerformanceReport, Ports, Preparation, Pruned,
-    ReadinessReport, Rehearsal, RollbackChecks, StartReport, StepReport, SwitchedDatabase, UndoReport, Validation,
+    Deployment, Freeze, Health, Impact, KeptCopies, Migrations, MovedTraffic, PerformanceReport, Ports, Preparation,
+    Pruned, ReadinessReport, Rehearsal, RollbackChecks, StartReport, StepReport, SwitchedDatabase, TrafficBack,
+    UndoReport, Validation,
 };
+pub use rollout::{PlanRollout, Recreated, plan_rollout};
 pub use schema_fit::schema_fit;
 pub use source::{release_differences, source_changes, source_services};
 pub use volume::{CopiedVolume, PlanVolume, SwitchedVolume, VolumeCopies, VolumeRollback};
@@ -76,6 +79,8 @@ pub enum Step {
     Deploy,
     /// Run the suites against the target.
     Verify,
+    /// Move the requests from the live containers to the new ones next to them, and watch these.
+    MoveTraffic,
     /// Open the ports. Format 1 of the journal calls it `thaw`.
     #[serde(alias = "thaw")]
     OpenPorts,
@@ -93,7 +98,7 @@ pub enum Step {
 
 impl Step {
     /// The steps up to the point of no return, in order.
-    pub const FORWARD: [Step; 11] = [
+    pub const FORWARD: [Step; 12] = [
         Step::Preflight,
         Step::Validate,
         Step::Prepare,
@@ -105,6 +110,7 @@ impl Step {
         Step::Migrate,
         Step::Deploy,
         Step::Verify,
+        Step::MoveTraffic,
     ];
     /// The steps after the point of no return, in order.
     pub const AFTER_COMMIT: [Step; 3] = [Step::OpenPorts, Step::Notify, Step::Prune];
@@ -114,7 +120,10 @@ impl Step {
     /// Tells whether the step changes the target environment.
     #[must_use]
     pub fn touches_target(self) -> bool {
-        matches!(self, Step::Freeze | Step::Clone | Step::CopyVolumes | Step::Migrate | Step::Deploy)
+        matches!(
+            self,
+            Step::Freeze | Step::Clone | Step::CopyVolumes | Step::Migrate | Step::Deploy | Step::MoveTraffic
+        )
     }
 
     /// Tells whether the step is left out where the release changes neither schema nor rows.
@@ -138,6 +147,7 @@ impl Step {
             Step::Migrate => "migrate",
             Step::Deploy => "deploy",
             Step::Verify => "verify",
+            Step::MoveTraffic => "move traffic",
             Step::OpenPorts => "turn traffic on",
             Step::StartPrevious => "start the previous release",
             Step::VerifyRollback => "verify the rollback",

@@ -86,6 +86,7 @@ impl Run<'_> {
         match (&self.plan.kind, step) {
             (Kind::Rollback { .. }, Step::Validate | Step::Rehearse) => false,
             (_, Step::CopyVolumes) => self.plan.copies_volumes(),
+            (_, Step::MoveTraffic) => self.plan.moves_traffic() && !self.plan.copies_volumes() && !self.moves_rows(),
             (_, Step::Freeze) => self.plan.copies_volumes() || self.moves_rows(),
             (_, step) if step.is_for_databases() => self.moves_rows(),
             _ => true,

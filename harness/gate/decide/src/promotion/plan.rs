@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{PlanVolume, SchemaFit, plan_origin::PlanOrigin};
+use super::{PlanRollout, PlanVolume, SchemaFit, plan_origin::PlanOrigin};
 use serde::{Deserialize, Serialize};
 
 use stagegate_base::{
@@ -169,6 +169,9 @@ pub struct Plan {
     /// How long after the cut-over the watchdog waits for the point of no return; `None` where there is none.
     #[serde(default)]
     pub watchdog: Option<Span>,
+    /// Which services are replaced without downtime; `None` where the environment wants none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<PlanRollout>,
     /// The plan file that is applied; `None` where the run made its plan itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PlanOrigin>,
@@ -215,6 +218,12 @@ impl Plan {
     /// Returns the volumes that are copied, or exchanged in a rollback.
     pub fn copied_volumes(&self) -> impl Iterator<Item = &PlanVolume> {
         self.volumes.iter().filter(|volume| volume.stays.is_none())
+    }
+
+    /// Tells whether requests are moved by the proxy where no data is frozen.
+    #[must_use]
+    pub fn moves_traffic(&self) -> bool {
+        self.rollout.as_ref().is_some_and(|rollout| !rollout.services.is_empty())
     }
 
     /// Tells whether volumes are copied, or exchanged in a rollback.
@@ -266,6 +275,7 @@ impl Plan {
                 lines.push("  traffic   stays on: rows written before verification are counted on a rollback".into())
             }
         }
+        lines.extend(self.rollout.iter().flat_map(PlanRollout::lines));
         for (service, network) in self.reachable.iter().filter(|_| self.ports == PortsMode::Closed) {
             lines.push(format!(
                 "  traffic   {service} stays reachable through {network} (rows written before verification are counted \

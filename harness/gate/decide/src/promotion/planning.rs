@@ -8,7 +8,7 @@ use super::{
     Environments, Kind, Plan, PlanDatabase, SchemaFit, ServiceChange, SourceService, rollback_tag, source_services,
 };
 use stagegate_base::{
-    compose::Model,
+    compose::{Model, PROXY_SERVICE},
     config::{self, Config, Database, Environment},
     container::{Container, State},
     lifetime::{Lifetime, one_shots, time_to_start},
@@ -68,7 +68,8 @@ pub struct PlanFacts<'a> {
 
 /// Returns the plan of a run.
 ///
-/// Volumes, and rows that a rollback would undo, are not in it yet: both are looked up by the names that it gives.
+/// Volumes, rows that a rollback would undo, and what is replaced without downtime are not in it yet: they are looked up by
+/// what it gives.
 #[must_use]
 pub fn plan(facts: PlanFacts<'_>) -> Plan {
     let (gate, request, target) = (&facts.config.gate, facts.request, facts.target);
@@ -105,6 +106,7 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         accept_caution: request.accept_caution,
         watchdog: watchdog(&facts),
         file: None,
+        rollout: None,
         cross_versions: gate.cross_versions,
         longest_stall: gate.longest_stall,
         state: facts.state,
@@ -185,6 +187,8 @@ fn service_changes(facts: &PlanFacts<'_>) -> Vec<ServiceChange> {
     names.extend(next.services());
     names.sort();
     names.dedup();
+    // The proxy is the environment's, not the release's.
+    names.retain(|name| name != PROXY_SERVICE);
     let image = |model: &Model, name: &str| model.has(name).then(|| model.image(name).to_owned());
     let change =
         |service: String| ServiceChange { from: image(facts.live_model, &service), to: image(next, &service), service };

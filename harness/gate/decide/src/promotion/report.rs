@@ -37,6 +37,8 @@ pub enum StepReport {
     Deploy(Deployment),
     /// The target passed its checks.
     Verify(Checks),
+    /// The new containers have the requests.
+    MoveTraffic(MovedTraffic),
     /// Users reach the release.
     OpenPorts,
     /// The previous release is started.
@@ -65,6 +67,7 @@ impl StepReport {
             StepReport::Migrate(_) => Step::Migrate,
             StepReport::Deploy(_) => Step::Deploy,
             StepReport::Verify(_) => Step::Verify,
+            StepReport::MoveTraffic(_) => Step::MoveTraffic,
             StepReport::OpenPorts => Step::OpenPorts,
             StepReport::StartPrevious => Step::StartPrevious,
             StepReport::VerifyRollback(_) => Step::VerifyRollback,
@@ -109,6 +112,8 @@ pub enum UndoReport {
     Deploy(ConfigurationRollback),
     /// Nothing had to be undone.
     Verify,
+    /// The earlier containers have the requests again.
+    MoveTraffic(TrafficBack),
 }
 
 impl UndoReport {
@@ -127,6 +132,7 @@ impl UndoReport {
             UndoReport::Migrate(_) => Step::Migrate,
             UndoReport::Deploy(_) => Step::Deploy,
             UndoReport::Verify => Step::Verify,
+            UndoReport::MoveTraffic(_) => Step::MoveTraffic,
         }
     }
 
@@ -156,6 +162,35 @@ impl From<&Verdict> for Checks {
         // The first reason of a run that passed counts the required checks.
         Checks { summary: verdict.tally.sentence(), warnings: verdict.reasons.iter().skip(1).cloned().collect() }
     }
+}
+
+/// How requests were moved to the new containers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovedTraffic {
+    /// The services.
+    pub services: Vec<String>,
+    /// How long it took until the proxy found the new containers up, in milliseconds.
+    pub ready_ms: u64,
+    /// How long requests to the earlier containers took to end, in milliseconds.
+    pub drained_ms: u64,
+    /// Connections to the earlier containers that had not ended in time.
+    #[serde(default)]
+    pub cut: u64,
+    /// The checks while the new containers had the requests.
+    #[serde(default)]
+    pub checks: Checks,
+}
+
+/// How requests were moved back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrafficBack {
+    /// The services.
+    pub services: Vec<String>,
+    /// How long the move took, in milliseconds.
+    pub moved_ms: u64,
+    /// Connections to the new containers that had not ended in time.
+    #[serde(default)]
+    pub cut: u64,
 }
 
 /// What the validation of the source found.

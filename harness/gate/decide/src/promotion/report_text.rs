@@ -1,9 +1,11 @@
 //! What a step left, as the operator reads it in one line.
 
+use std::time::Duration;
+
 use super::{
     Backup, Checks, Compatibility, CrossVersionReport, DataRollback, Deployment, Freeze, Health, Impact, Migrations,
-    Ports, Rehearsal, RollbackChecks, StartReport, StepReport, SwitchedVolume, Tier, UndoReport, Validation,
-    VolumeRollback,
+    MovedTraffic, Ports, Rehearsal, RollbackChecks, StartReport, StepReport, SwitchedVolume, Tier, TrafficBack,
+    UndoReport, Validation, VolumeRollback,
 };
 use stagegate_base::{text::counted, units::Size};
 
@@ -25,6 +27,7 @@ impl StepReport {
             StepReport::Migrate(migrations) => migrations.text(),
             StepReport::Deploy(deployment) => deployment.text(),
             StepReport::Verify(checks) => checks.summary.clone(),
+            StepReport::MoveTraffic(moved) => moved.text(),
             StepReport::VerifyRollback(rollback) => rollback.text(),
             StepReport::Prune(pruned) if !pruned.rollback_points.is_empty() => {
                 format!("{} removed", counted(pruned.rollback_points.len(), "old rollback point"))
@@ -45,6 +48,7 @@ impl UndoReport {
         match self {
             UndoReport::Migrate(rollback) => rollback.text(),
             UndoReport::CopyVolumes(rollback) => rollback.text(),
+            UndoReport::MoveTraffic(back) => back.text(),
             UndoReport::Deploy(configuration) => {
                 let files: Vec<String> =
                     configuration.env_files.iter().map(|path| path.display().to_string()).collect();
@@ -176,6 +180,37 @@ fn watchdog(armed: Option<&String>) -> String {
     armed.map_or_else(String::new, |armed| format!("; watchdog: {armed}"))
 }
 
+fn cut_text(cut: u64) -> String {
+    if cut == 0 { String::new() } else { format!(", {} had not ended in time", counted(cut, "connection")) }
+}
+
+impl MovedTraffic {
+    fn text(&self) -> String {
+        let MovedTraffic { services, drained_ms, cut, checks, .. } = self;
+        match services.is_empty() {
+            true => checks.summary.clone(),
+            false => format!(
+                "{} moved, drained in {:.1} s{}; {}",
+                services.join(", "),
+                Duration::from_millis(*drained_ms).as_secs_f64(),
+                cut_text(*cut),
+                checks.summary
+            ),
+        }
+    }
+}
+
+impl TrafficBack {
+    fn text(&self) -> String {
+        match self.services.is_empty() {
+            true => String::new(),
+            false => {
+                format!("{} moved back in {} ms{}", self.services.join(", "), self.moved_ms, cut_text(self.cut))
+            }
+        }
+    }
+}
+
 impl DataRollback {
     fn text(&self) -> String {
         let kept: Vec<&str> = self.databases.iter().map(|database| database.kept_as.as_str()).collect();
@@ -254,5 +289,25 @@ mod tests {
     #[case::nothing(UndoReport::Freeze, "")]
     fn an_undo_reads_as_a_sentence(#[case] report: UndoReport, #[case] want: &str) {
         assert_eq!(report.text(), want);
+    }
+
+    #[test]
+    fn what_was_moved_is_one_line() {
+        let checks = Checks { summary: "5/5 required checks passed".into(), warnings: Vec::new() };
+        let moved = MovedTraffic {
+            services: vec!["web".into()],
+            ready_ms: 900,
+            drained_ms: 2_040,
+            cut: 0,
+            checks: checks.clone(),
+        };
+        assert_eq!(moved.text(), "web moved, drained in 2.0 s; 5/5 required checks passed");
+        assert_eq!(
+            MovedTraffic { cut: 2, ..moved }.text(),
+            "web moved, drained in 2.0 s, 2 connections had not ended in time; 5/5 required checks passed"
+        );
+        let back = TrafficBack { services: vec!["web".into()], moved_ms: 12, cut: 0 };
+        assert_eq!((back.text().as_str(), TrafficBack::default().text()), ("web moved back in 12 ms", String::new()));
+        assert_eq!(MovedTraffic { checks, ..MovedTraffic::default() }.text(), "5/5 required checks passed");
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Kind, Plan, SourceService};
 use stagegate_base::{
-    compose::{Model, RELEASE_LABEL, short},
+    compose::{Model, PROXY_SERVICE, RELEASE_LABEL, short},
     container::Container,
 };
 
@@ -20,13 +20,14 @@ const CONFIG_LABEL: &str = "com.docker.compose.config-hash";
 #[must_use]
 pub fn source_services(deployed: Option<&Model>, containers: &[Container]) -> BTreeMap<String, SourceService> {
     let pinned = deployed.into_iter().flat_map(|model| {
-        let services = model.services().into_iter().filter(|service| model.image(service).starts_with("sha256:"));
+        let is_pinned = |service: &String| service != PROXY_SERVICE && model.image(service).starts_with("sha256:");
+        let services = model.services().into_iter().filter(is_pinned);
         services
             .map(|service| (service.clone(), SourceService { image: model.image(&service).to_owned(), config: None }))
     });
     let running = containers
         .iter()
-        .filter(|c| !c.one_off)
+        .filter(|c| is_of_release(c))
         .map(|c| (c.service.clone(), SourceService { image: c.image.clone(), config: Some(config(c)) }));
     pinned.chain(running).collect()
 }
@@ -35,7 +36,7 @@ pub fn source_services(deployed: Option<&Model>, containers: &[Container]) -> BT
 #[must_use]
 pub fn source_changes(expected: &BTreeMap<String, SourceService>, containers: &[Container]) -> Vec<String> {
     let mut changes = Vec::new();
-    let own = || containers.iter().filter(|c| !c.one_off);
+    let own = || containers.iter().filter(|c| is_of_release(c));
     let found: BTreeSet<&String> = own().map(|c| &c.service).collect();
     for (service, before) in
         expected.iter().filter(|(service, before)| before.config.is_some() && !found.contains(service))
@@ -82,6 +83,11 @@ pub fn release_differences(plan: &Plan, model: &Model, containers: &[Container])
         }
     }
     differences
+}
+
+/// The proxy is each environment's own, and `docker compose run` is nobody's service.
+fn is_of_release(container: &Container) -> bool {
+    !container.one_off && container.service != PROXY_SERVICE
 }
 
 fn config(container: &Container) -> String {

@@ -128,6 +128,9 @@ fn step_report() -> impl Strategy<Value = StepReport> {
         (prop::sample::select(vec![Ports::Closed, Ports::Open]), texts(), prop::option::of("\\PC{0,12}"))
             .prop_map(|(ports, reachable, watchdog)| StepReport::Deploy(Deployment { ports, reachable, watchdog })),
         checks().prop_map(StepReport::Verify),
+        (texts(), any::<[u64; 3]>(), checks()).prop_map(|(services, [ready_ms, drained_ms, cut], checks)| {
+            StepReport::MoveTraffic(MovedTraffic { services, ready_ms, drained_ms, cut, checks })
+        }),
         (checks(), texts())
             .prop_map(|(checks, kept_rows)| RollbackChecks { checks, kept_rows, volumes: Vec::new() })
             .prop_map(StepReport::VerifyRollback),
@@ -152,6 +155,11 @@ fn undo_report() -> impl Strategy<Value = UndoReport> {
         (prop::collection::vec(switched, 0..3), seconds())
             .prop_map(|(databases, switch_seconds)| UndoReport::Migrate(DataRollback { databases, switch_seconds })),
         volume_rollback().prop_map(UndoReport::CopyVolumes),
+        (texts(), any::<[u64; 2]>()).prop_map(|(services, [moved_ms, cut])| UndoReport::MoveTraffic(TrafficBack {
+            services,
+            moved_ms,
+            cut
+        })),
         texts().prop_map(|files| {
             let env_files = files.into_iter().map(PathBuf::from).collect();
             UndoReport::Deploy(ConfigurationRollback { env_files })

@@ -18,6 +18,7 @@ pub(super) fn report(step: Step, tier: Tier) -> StepReport {
         Step::Migrate => StepReport::Migrate(Migrations { seconds: 1.0, volumes: None }),
         Step::Deploy => StepReport::Deploy(Deployment { ports: Ports::Closed, reachable: Vec::new(), watchdog: None }),
         Step::Verify => StepReport::Verify(Checks::default()),
+        Step::MoveTraffic => StepReport::MoveTraffic(MovedTraffic::default()),
         Step::OpenPorts => StepReport::OpenPorts,
         Step::StartPrevious => StepReport::StartPrevious,
         Step::VerifyRollback => StepReport::VerifyRollback(RollbackChecks::default()),
@@ -38,6 +39,7 @@ pub(super) fn undo_report(step: Step) -> UndoReport {
         Step::Migrate => UndoReport::Migrate(DataRollback { databases: vec![], switch_seconds: 1.0 }),
         Step::Deploy => UndoReport::Deploy(ConfigurationRollback::default()),
         Step::Verify => UndoReport::Verify,
+        Step::MoveTraffic => UndoReport::MoveTraffic(TrafficBack::default()),
         _ => UndoReport::Preflight,
     }
 }
