@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Rolls production back: to the rollback point of the last promotion, or to a named one. It prompts for confirmation.
 # usage: scripts/rollback.sh [--env ENV] [--list | --tag TAG | --emergency] [gate rollback's options: --with-data,
-#        --accept-newer-schema, --yes, --json]
+#        --carry-writes, --accept-newer-schema, --yes, --json]
 #   --env ENV     another environment than `production`
 #   --list        lists the rollback points, the newest last; changes nothing
 #   --tag TAG     the rollback point with this git tag

@@ -33,10 +33,13 @@ struct RunOptions {
     applied: Option<Applied>,
     yes: bool,
     json: bool,
+    /// After a rollback with data: insert the rows that were written since.
+    carry_writes: bool,
 }
 
 pub(super) async fn promote(config: &Arc<Config>, args: cli::Promote) -> Result<Exit, Failure> {
-    let options = RunOptions { plan_only: args.plan, out: args.out, yes: args.yes, json: args.json, applied: None };
+    let options =
+        RunOptions { plan_only: args.plan, out: args.out, yes: args.yes, json: args.json, ..RunOptions::default() };
     if let Some(path) = &args.apply {
         let applied = Applied::read(config, path, args.approval.as_deref())?;
         let request = applied.request();
@@ -84,7 +87,9 @@ pub(super) async fn rollback(config: &Arc<Config>, args: cli::Rollback) -> Resul
         accept_caution: false,
         accept_newer_schema: args.accept_newer_schema,
     };
-    conduct(config, request, &RunOptions { yes: args.yes, json: args.json, ..RunOptions::default() }).await
+    let options =
+        RunOptions { yes: args.yes, json: args.json, carry_writes: args.carry_writes, ..RunOptions::default() };
+    conduct(config, request, &options).await
 }
 
 /// Returns that the named rollback point does not exist, or that there is none at all.
@@ -160,6 +165,12 @@ async fn conduct(config: &Arc<Config>, request: Request, options: &RunOptions) -
     let (_, exit) = completed
         .map_err(|error| Failure::manual(error).context("the run cannot go on; the next `gate` command resumes it"))?;
     progress::tell_end(run.plan(), run.lines(), &dir);
+    if options.carry_writes && exit == Exit::Passed {
+        let id = run.plan().run.clone();
+        // Carrying takes the target's lock itself.
+        drop(run);
+        return super::salvage::carry(config, &target.name, id).await;
+    }
     Ok(exit)
 }
 

@@ -60,6 +60,26 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Salvage) -> Result<Exit
     done
 }
 
+/// Inserts the rows that a rollback put aside into the restored databases; the rollback was confirmed, and so is this.
+pub(super) async fn carry(config: &Arc<Config>, environment: &str, run: String) -> Result<Exit, Failure> {
+    let args = cli::Salvage {
+        run: Some(run.clone()),
+        env: Some(environment.to_owned()),
+        database: None,
+        table: Vec::new(),
+        csv: None,
+        sql: None,
+        carry: true,
+        accept_links: false,
+        yes: true,
+        confirm: Some(environment.to_owned()),
+        json: false,
+    };
+    let text =
+        format!("rolled back; rows written since could not be carried: gate salvage {run} --env {environment} --carry");
+    self::run(config, args).await.map_err(|failure| failure.context(text))
+}
+
 /// A database that was put aside.
 struct Kept<'a> {
     database: &'a Database,

@@ -65,6 +65,9 @@ pub struct Rollback {
     /// Also restore the data; newer rows move to database NAME__left_RUN
     #[arg(long)]
     pub with_data: bool,
+    /// Then insert rows written since into the restored database
+    #[arg(long, requires = "with_data", conflicts_with = "json")]
+    pub carry_writes: bool,
     /// Roll back the code only although the release may not work on the current schema
     #[arg(long, conflicts_with = "with_data")]
     pub accept_newer_schema: bool,

@@ -130,6 +130,26 @@ async fn rows_written_after_a_promotion_are_found_exported_and_carried_back() {
     assert!(fs::read_dir(small.state("production").join("salvage")).unwrap().count() == 2);
 }
 
+#[tokio::test]
+async fn a_rollback_with_data_carries_what_users_wrote_since_and_reports_what_stays() {
+    let small = Small::new("carry", "app");
+    small.release("v2", "alter table item add column if not exists price int not null default 1;\n", "");
+    small.up("production", "v1");
+    ended(&small.promote("v2"), 0, &["promoted"]);
+    let written = "insert into item (name, price) select 'new ' || i, i from generate_series(1, 50) i";
+    execute(&small, "app", written).await;
+    ended(&small.gate(&["rollback", "--env", "production", "--carry-writes", "--yes"]), 2, &["--with-data"]);
+    let back = ["rollback", "--env", "production", "--with-data", "--carry-writes", "--yes"];
+    ended(&small.gate(&back), 0, &["public.item: 150 now, 100 after the rollback", "public.item: 50 rows carried"]);
+    assert_eq!(texts(&small, "app", "select count(*) from item where name like 'new %'").await, ["(50)"]);
+
+    ended(&small.promote("v2"), 0, &["promoted"]);
+    execute(&small, "app", "create table only_new (id int primary key); insert into only_new values (1)").await;
+    execute(&small, "app", "insert into item (name) values ('late')").await;
+    ended(&small.gate(&back), 3, &["rolled back", "public.item: 1 row carried", "1 row not", "no such table"]);
+    assert_eq!(texts(&small, "app", "select count(*) from item").await, ["(151)"]);
+}
+
 /// Exports as CSV and as statements, and reads both back.
 async fn exported(small: &Small, run: &str) {
     let (dir, file) = (small.product().join("out"), small.product().join("out.sql"));
