@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use stagegate_base::config::Config;
-use stagegate_gate_act::{Examination, Examine};
+use stagegate_gate_act::{Examination, Examine, schema_ahead};
 use stagegate_gate_decide::verdict::{Verdict, verdict};
-use stagegate_host::{error::with_causes, project::Project};
+use stagegate_host::{error::with_causes, paths::StateDir, project::Project};
 use stagegate_suites::{
     Scope, Trial, run,
     suite_run::{RunOptions, SuiteRun, Target, planned},
@@ -26,7 +26,13 @@ impl Suites {
     /// Runs checks against a target. A signal is the promotion's own business: it drops this and rolls back.
     async fn examined(&self, target: Target, trials: Vec<Trial>, soak: Duration, keeps_records: bool) -> Examination {
         let planned = planned(&self.config, &trials);
-        let options = RunOptions { soak: Some(soak), full_load: false, keeps_records, signals: None, notice: say };
+        // A copy is examined as what it is made of says, the environment itself as its journals do.
+        let schema_ahead = match &target {
+            Target::Environment(environment) => schema_ahead(&StateDir::of(&self.config, &environment.project)),
+            Target::Project(_) => None,
+        };
+        let soak = Some(soak);
+        let options = RunOptions { soak, full_load: false, schema_ahead, keeps_records, signals: None, notice: say };
         let run = SuiteRun::new(Arc::clone(&self.config), target, options);
         let records = run.all(trials, |_| {}).await;
         run.finish().await;

@@ -212,7 +212,7 @@ recover_product() {
 }
 
 table() {
-  echo '| Fault | During | Happened | End | Invariants | Seconds to the end | Longest time without an answer, s | Rows kept aside | Rows lost |'
+  echo '| Fault | During | Happened | End | Invariants | Seconds to the end | Longest time without a response, s | Rows kept aside | Rows lost |'
   echo '|---|---|---|---|---|---|---|---|---|'
   printf '%s\n' "${rows[@]}"
 }

@@ -15,6 +15,7 @@ use stagegate_base::{
 use stagegate_gate_decide::report::terminal::{self, Colour};
 use stagegate_host::{
     error::chain,
+    paths::StateDir,
     project::{ProjectError, read_config},
     signal::{self, Again},
 };
@@ -70,7 +71,8 @@ fn tested(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     let runtime = Arc::new(Runtime::new()?);
     let entered = runtime.enter();
     let signals = Some(signal::listen(Again::Ends));
-    let options = RunOptions { soak: None, full_load: false, keeps_records: true, signals, notice: tell };
+    let schema_ahead = stagegate_gate_act::schema_ahead(&StateDir::of(&config, &environment.project));
+    let options = RunOptions { soak: None, full_load: false, schema_ahead, keeps_records: true, signals, notice: tell };
     let run = Arc::new(SuiteRun::new(config, Target::Environment(Box::new(environment)), options));
     let tests = trials.into_iter().map(|trial| test(Arc::clone(&runtime), Arc::clone(&run), trial)).collect();
     let conclusion = libtest_mimic::run(&arguments, tests);

@@ -57,6 +57,8 @@ pub struct Session {
     pub soak: Duration,
     /// Whether a protected environment gets all of the load that a probe asks for: somebody said so by its name.
     pub full_load: bool,
+    /// Whose schema the databases have, where it is a newer release's than the live one.
+    pub schema_ahead: Option<String>,
     ready: OnceCell<Result<Ready, SessionError>>,
     files: OnceCell<Files>,
     place: OnceCell<Arc<Place>>,
@@ -70,29 +72,31 @@ pub(crate) enum Turn<'a> {
     Alone { _guard: RwLockWriteGuard<'a, ()> },
 }
 
+/// How a session differs from the usual one.
+#[derive(Clone, Debug, Default)]
+pub struct SessionOptions {
+    /// How long it watches for restarts; a second at most where `None`.
+    pub soak: Option<Duration>,
+    /// As in [`Session`].
+    pub full_load: bool,
+    /// As in [`Session`].
+    pub schema_ahead: Option<String>,
+}
+
 impl Session {
     /// Makes the session of a resolved environment; all that is said is masked with its secrets.
     ///
-    /// It watches for restarts for a second at most; see [`Session::with_soak`].
+    /// It watches for restarts for a second at most; see [`Session::with`].
     #[must_use]
     pub fn new(project: Project, engine: Engine, runner: Runner) -> Arc<Self> {
-        Self::with_load(project, engine, runner, false)
+        Self::with(project, engine, runner, SessionOptions::default())
     }
 
-    /// Makes the same, with the whole load where `full_load` says so and the environment is protected.
+    /// Makes the session of a resolved environment.
     #[must_use]
-    pub fn with_load(project: Project, engine: Engine, runner: Runner, full_load: bool) -> Arc<Self> {
-        let soak = project.config.gate.soak.0.min(SHORT_SOAK);
-        Self::made(project, engine, runner, (soak, full_load))
-    }
-
-    /// Makes the session of a resolved environment that watches for restarts for `soak`.
-    #[must_use]
-    pub fn with_soak(project: Project, engine: Engine, runner: Runner, soak: Duration) -> Arc<Self> {
-        Self::made(project, engine, runner, (soak, false))
-    }
-
-    fn made(project: Project, engine: Engine, runner: Runner, (soak, full_load): (Duration, bool)) -> Arc<Self> {
+    pub fn with(project: Project, engine: Engine, runner: Runner, options: SessionOptions) -> Arc<Self> {
+        let SessionOptions { soak, full_load, schema_ahead } = options;
+        let soak = soak.unwrap_or_else(|| project.config.gate.soak.0.min(SHORT_SOAK));
         let runner = runner.with_mask(project.mask());
         Arc::new(Session {
             project,
@@ -100,6 +104,7 @@ impl Session {
             runner,
             soak,
             full_load,
+            schema_ahead,
             ready: OnceCell::new(),
             files: OnceCell::new(),
             place: OnceCell::new(),

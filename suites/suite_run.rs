@@ -25,7 +25,7 @@ use crate::{
     ephemeral::{self, EphemeralError, Stack},
     records::Records,
     run::{self, AT_A_TIME},
-    session::Session,
+    session::{Session, SessionOptions},
     trial::Trial,
 };
 
@@ -43,6 +43,9 @@ pub struct RunOptions {
     pub soak: Option<Duration>,
     /// Whether a protected environment gets the whole load.
     pub full_load: bool,
+    /// Whose schema the databases have, for a person, where it is a newer release's than the live one: after a rollback of
+    /// the code alone what differs from the live release's migrations is no fault.
+    pub schema_ahead: Option<String>,
     /// Whether records are written to the environment's folder.
     pub keeps_records: bool,
     /// The signals that end it; `None` where the caller decides on them.
@@ -176,10 +179,9 @@ impl SuiteRun {
                 self.unless_interrupted(Project::load(&runner, &self.config, &environment.name)).await?
             }
         };
-        Ok(match self.options.soak {
-            Some(soak) => Session::with_soak(project, engine, Runner::default(), soak),
-            None => Session::with_load(project, engine, Runner::default(), self.options.full_load),
-        })
+        let RunOptions { soak, full_load, ref schema_ahead, .. } = self.options;
+        let options = SessionOptions { soak, full_load, schema_ahead: schema_ahead.clone() };
+        Ok(Session::with(project, engine, Runner::default(), options))
     }
 
     async fn unless_interrupted<T, E: Error + 'static>(

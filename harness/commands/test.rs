@@ -7,6 +7,7 @@ use stagegate_base::{
     exit::Exit,
     record::Record,
 };
+use stagegate_gate_act::schema_ahead;
 use stagegate_gate_decide::{
     report::{
         self,
@@ -94,7 +95,8 @@ async fn checked(
 ) -> (Vec<Record>, Left) {
     super::report_shell(environment);
     let signals = Some(signal::listen(Again::Ends));
-    let options = RunOptions { soak: None, full_load, keeps_records: true, signals, notice };
+    let schema_ahead = schema_ahead(&StateDir::of(config, &environment.project));
+    let options = RunOptions { soak: None, full_load, schema_ahead, keeps_records: true, signals, notice };
     let run = SuiteRun::new(Arc::clone(config), Target::Environment(Box::new(environment.clone())), options);
     let (mut ended, began) = (0, Instant::now());
     let on_record = |record: &Record| {

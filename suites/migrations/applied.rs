@@ -10,9 +10,9 @@ use stagegate_base::{
 use stagegate_host::{database::Server, error::with_causes};
 use stagegate_migration_act::{applied, files};
 use stagegate_migration_decide::{
-    Extent,
+    Extent, Finding,
     applied::{drift, query},
-    apply_waivers, chain,
+    apply_waivers, chain, codes,
 };
 
 use super::{SUITE, outcome, proof};
@@ -63,6 +63,8 @@ async fn record_finding(session: &Session, migrations: &Migrations) -> Result<Ou
         )));
     };
     let mut found = drift(&chain, &rows);
+    let ahead = session.schema_ahead.as_deref();
+    let newer = ahead.map(|newer| without_newer(&mut found, newer)).unwrap_or_default();
     let waivers = proof::waivers(session.project.config.root())?;
     apply_waivers(&waivers, &mut found, &stagegate_host::clock::today(), Extent::Applied);
     let message = match (tool, rows.as_slice()) {
@@ -70,5 +72,15 @@ async fn record_finding(session: &Session, migrations: &Migrations) -> Result<Ou
         (Tool::GolangMigrate, [row]) => format!("{tool} recorded version {}", row.version),
         _ => format!("{tool} recorded {}; the folder has {}", counted(rows.len(), "migration"), chain.migrations.len()),
     };
-    Ok(outcome::history_outcome(message, &found, migrations))
+    Ok(outcome::history_outcome(format!("{message}{newer}"), &found, migrations))
+}
+
+/// Takes out what a newer release applied, which a rollback of the code alone leaves, and returns what it says of them.
+fn without_newer(found: &mut Vec<Finding>, newer: &str) -> String {
+    let before = found.len();
+    found.retain(|finding| finding.code != codes::APPLIED_NOT_IN_FOLDER.id);
+    match before - found.len() {
+        0 => String::new(),
+        count => format!("; {} of {newer}", counted(count, "migration")),
+    }
 }

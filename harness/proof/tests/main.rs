@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a proof that cannot be set up has failed")]
 
+mod ahead;
 mod applied;
 mod backup;
 mod bad_migrations;

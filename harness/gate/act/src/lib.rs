@@ -2,6 +2,7 @@
 //!
 //! Steps do their work here and in the modules below; each can be repeated and undone, whether it ended or not.
 
+mod ahead;
 mod candidate;
 pub mod compare;
 mod contracts;
@@ -55,6 +56,7 @@ use stagegate_performance_decide::Gone;
 use tokio::sync::watch;
 
 use crate::journal::{Journal, StoreError};
+pub use ahead::schema_ahead;
 pub use facts::{PlanError, prepare_plan, schema_hashes};
 pub use recover::{Renamed, Unfinished, finish, renamed, unfinished};
 use stagegate_host::{

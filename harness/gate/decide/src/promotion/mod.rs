@@ -4,6 +4,7 @@
 //! of the journal: a run that was killed continues, or rolls back, by calling it again. Until the point of no return is
 //! written a run can only roll back; from then on it only goes forward.
 
+mod ahead;
 mod audit;
 mod end;
 mod fit;
@@ -25,6 +26,7 @@ mod schema_fit;
 mod source;
 mod volume;
 
+pub use ahead::schema_ahead;
 pub use audit::{
     Checkpoint, CheckpointError, Found as AuditFound, Mark as AuditMark, NotAsWritten, verify as verify_journal,
 };
