@@ -28,6 +28,16 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+program=$(command -v "${GATE:-gate}") ||
+  die "there is no program \`${GATE:-gate}\`" "cargo build --workspace && GATE=target/debug/gate scripts/try-docs.sh"
+program=$(realpath "$program")
+# The page's product has a fixed name, and all of it is removed at the end.
+for env in staging production; do
+  [ -z "$(docker ps --all --quiet --filter "label=com.docker.compose.project=shop-$env")$(docker volume ls --quiet \
+    --filter "label=com.docker.compose.project=shop-$env")" ] ||
+    die "a project \`shop-$env\` is here already, and the page makes one of that name" "docker compose --project-name shop-$env ps --all"
+done
+
 work=$(mktemp -d)
 named=()
 
@@ -65,7 +75,7 @@ name_image postgres:17 "${POSTGRES_IMAGE:?}"
 name_image nginx:1 "${NGINX_IMAGE:?}"
 
 mkdir "$work/bin"
-ln -s "$(command -v "${GATE:-gate}")" "$work/bin/gate"
+ln -s "$program" "$work/bin/gate"
 blocks >"$work/page.sh"
 [ "$(grep -c '^gate ' "$work/page.sh")" -ge 12 ] || die "the commands of $page were not found"
 
