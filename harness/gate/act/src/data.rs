@@ -20,6 +20,7 @@ use stagegate_host::database::{Dropped, Server};
 
 /// How long a server may take to take sessions again, crash recovery included.
 const SERVERS_WITHIN: Duration = Duration::from_secs(120);
+/// How long one address of a server is tried before its container is looked up again.
 const LOOK_ANEW_AFTER: Duration = Duration::from_secs(3);
 const STOP_WITHIN: Duration = Duration::from_secs(120);
 
@@ -198,7 +199,7 @@ impl Run {
         self.runner.run_ok(&up, SERVERS_WITHIN).await?;
         for database in &self.plan.databases {
             let began = Instant::now();
-            // Its container may get another address meanwhile, or only then get one: it is looked at anew.
+            // Its container may get another address meanwhile, so that the one known first never responds.
             while let Err(error) = self.server(database).await?.wait(LOOK_ANEW_AFTER).await {
                 if began.elapsed() >= SERVERS_WITHIN {
                     return Err(error.into());
