@@ -147,7 +147,9 @@ pub async fn prepare_plan(
         facts.source_unfinished = super::unfinished(&of_source)?.map(|run| run.run);
     }
     facts.others.extend(unknown_freeze(config, &old.model));
-    facts.others.extend(retired(engine, &target.environment.project).await?);
+    if super::unfinished(&state)?.is_none() {
+        facts.others.extend(retired(engine, &target.environment).await?);
+    }
     facts.others.extend(of_another_state(&target, &state));
     facts.others.extend(uncommitted(&old.release));
     if request.kind == Kind::Promote && old.release == release && has_same_env_files(&old) {
@@ -195,11 +197,18 @@ pub async fn prepare_plan(
     Ok((plan, facts, old))
 }
 
-/// Reports containers that an abandoned run replaced and left: the proxy has no place for a third one of a service.
-async fn retired(engine: &Engine, project: &str) -> Result<Vec<String>, EngineError> {
-    let left = engine.retired(project).await?.into_iter();
+/// Reports containers that an abandoned run replaced and left: the proxy has no place for a third one of a service. Which of
+/// the two gets the requests is not known, so neither is to be removed by itself.
+async fn retired(engine: &Engine, target: &Environment) -> Result<Vec<String>, EngineError> {
+    let (left, name) = (engine.retired(&target.project).await?.into_iter(), &target.name);
     Ok(left
-        .map(|c| format!("container {0} is left of an abandoned run; remove it: docker rm --force {0}", c.name))
+        .map(|container| {
+            format!(
+                "container {} is left of an abandoned run, and may be the one that gets the requests; `gate down --env {name}` \
+                 and `gate up --env {name}` start one container of each service, with downtime",
+                container.name
+            )
+        })
         .collect())
 }
 
