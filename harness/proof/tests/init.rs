@@ -38,6 +38,9 @@ fn a_product_without_a_configuration_gets_one_and_a_true_first_result() {
     fs::write(root.join("compose.yaml"), compose).unwrap();
     run(Command::new("git").arg("-C").arg(&root).args(IDENTITY).args(["init", "--quiet"]));
 
+    // As tools name them that know no way back: a warning, and no reason to stop a release.
+    fs::create_dir(root.join("migrations")).unwrap();
+    fs::write(root.join("migrations/0001_t.sql"), "create table if not exists t (id int);").unwrap();
     // Before there is an env file, the variables are named.
     let printed = in_folder(&root, &["init", "--print", "--no-run"]);
     assert_eq!(printed.code, Some(0), "{}", printed.text);
@@ -59,6 +62,7 @@ fn a_product_without_a_configuration_gets_one_and_a_true_first_result() {
     }
     assert_eq!(tested.code, Some(0), "{}", tested.text);
     assert!(tested.text.contains("PASSED local"), "{}", tested.text);
+    assert!(text.contains("\n[migrations.records]\n"), "{text}");
     assert_eq!((again.code, after), (Some(2), text), "{}", again.text);
 }
 

@@ -7,6 +7,7 @@
 use super::{
     Chain, Finding, Kind, Migration, Script, Tool, codes,
     step::{Direction, Step},
+    without_downs,
 };
 
 /// A migration as the tool lists it.
@@ -146,9 +147,8 @@ pub fn of_steps(steps: &[Vec<String>], has_down: bool) -> Chain {
         Finding::new(&codes::SEVERAL_AT_ONCE, message).of(&migration(names).version)
     };
     let mut findings: Vec<Finding> = steps.iter().filter(together).map(told).collect();
-    if !has_down && steps.len() > 1 {
-        let message = format!("none of {} migrations has a down migration: `down` is not set", steps.len());
-        findings.push(Finding::new(&codes::DOWN_MISSING, message));
+    if !has_down && !steps.is_empty() {
+        findings.push(without_downs(steps.len(), ": `down` is not set"));
     }
     Chain { tool: Tool::Command, migrations: steps.iter().map(migration).collect(), findings }
 }

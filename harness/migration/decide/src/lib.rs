@@ -30,7 +30,7 @@ mod touched;
 mod waiver;
 
 use serde::Serialize;
-use stagegate_base::config::Tool;
+use stagegate_base::{config::Tool, record::Severity};
 
 pub use code::Code;
 pub use commands::{ListError, Listed, listed, of_steps, version_of};
@@ -61,10 +61,17 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Tells whether it only goes up: its tool has no down migrations, and the folder has none for another program.
+    /// Tells whether it only goes up, as its tool does: it runs no down migrations, and the folder has none for another program.
     #[must_use]
     pub fn is_up_only(&self) -> bool {
         !self.tool.has_downs() && self.migrations.iter().all(|migration| migration.down.is_none())
+    }
+
+    /// Tells whether the project writes no down migrations, though its tool could run them: that is one finding of the
+    /// folder, which does not block. Where one migration has a down migration, each other one needs it.
+    #[must_use]
+    pub fn is_without_downs(&self) -> bool {
+        writes_no_downs(self.tool, &self.migrations)
     }
 
     /// Returns a migration by its version.
@@ -72,6 +79,20 @@ impl Chain {
     pub fn migration(&self, version: &str) -> Option<&Migration> {
         self.migrations.iter().find(|migration| migration.version == version)
     }
+}
+
+// dbmate is left out: it ends with an error on a file without its mark for the way back.
+fn writes_no_downs(tool: Tool, migrations: &[Migration]) -> bool {
+    let mut versioned = migrations.iter().filter(|migration| migration.kind == Kind::Versioned);
+    tool != Tool::Dbmate && tool.has_downs() && !migrations.is_empty() && versioned.all(|found| found.down.is_none())
+}
+
+/// Returns the one finding of such a project, with the reason (`: refinery has none`, or nothing). It does not block:
+/// the way back is the gate's, by data.
+fn without_downs(count: usize, why: &str) -> Finding {
+    let none = if count == 1 { "the migration has no".to_owned() } else { format!("none of {count} migrations has a") };
+    let message = format!("{none} down migration{why}; a rollback past one needs `gate rollback --with-data`");
+    Finding::new(&codes::DOWN_MISSING, message).with_severity(Severity::Warning)
 }
 
 /// Whether a migration runs once, or whenever its text changes.

@@ -1,7 +1,7 @@
 //! What files and the chain of them tell, whatever the tool.
 
 use super::{
-    super::{Finding, Kind, Migration, Script, Tool, Trait, Transaction, codes, split},
+    super::{Finding, Kind, Migration, Script, Tool, Trait, Transaction, codes, split, without_downs, writes_no_downs},
     File, Reading, dbmate, goose,
     name::number,
 };
@@ -147,13 +147,16 @@ fn gaps(migrations: &[&Migration]) -> Vec<Finding> {
 /// Tells missing and empty ways back; once for the folder where it has none at all.
 fn ways_back(reading: &mut Reading<'_>, migrations: &[Migration]) {
     let versioned: Vec<&Migration> = migrations.iter().filter(|found| found.kind == Kind::Versioned).collect();
-    let is_up_only = !reading.tool.has_downs() && versioned.iter().all(|found| found.down.is_none());
-    if is_up_only {
+    let has_none = versioned.iter().all(|found| found.down.is_none());
+    if has_none && !reading.tool.has_downs() {
         return;
     }
-    if versioned.len() > 1 && versioned.iter().all(|found| found.down.is_none()) {
+    if writes_no_downs(reading.tool, migrations) {
         let why = if reading.tool == Tool::Refinery { ": refinery has none" } else { "" };
-        let message = format!("none of {} migrations has a down migration{why}", versioned.len());
+        return reading.findings.push(without_downs(versioned.len(), why));
+    }
+    if has_none && versioned.len() > 1 {
+        let message = format!("none of {} migrations has a down migration", versioned.len());
         return reading.findings.push(Finding::new(&codes::DOWN_MISSING, message));
     }
     for migration in versioned {

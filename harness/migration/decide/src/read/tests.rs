@@ -184,6 +184,33 @@ fn a_way_back_that_does_nothing_is_told(#[case] down: Option<&str>, #[case] want
 }
 
 #[rstest]
+#[case::sqlx(Tool::Sqlx, &["1_a.sql", "2_b.sql"], Some(Severity::Warning))]
+#[case::golang_migrate(Tool::GolangMigrate, &["1_a.up.sql", "2_b.up.sql"], Some(Severity::Warning))]
+#[case::goose(Tool::Goose, &["1_a.sql"], Some(Severity::Warning))]
+#[case::flyway(Tool::Flyway, &["V1__a.sql", "R__b.sql"], Some(Severity::Warning))]
+#[case::plain(Tool::Plain, &["a.sql", "b.sql"], Some(Severity::Warning))]
+#[case::refinery(Tool::Refinery, &["V1__a.sql", "V2__b.sql"], Some(Severity::Warning))]
+#[case::prisma(Tool::Prisma, &["1_a/migration.sql"], None)]
+#[case::dbmate_refuses_it(Tool::Dbmate, &["1_a.sql", "2_b.sql"], Some(Severity::Required))]
+#[case::one_has_one(Tool::GolangMigrate, &["1_a.up.sql", "2_b.up.sql", "2_b.down.sql"], Some(Severity::Required))]
+fn a_project_that_writes_no_down_migrations_is_not_stopped_for_it(
+    #[case] tool: Tool,
+    #[case] names: &[&str],
+    #[case] want: Option<Severity>,
+) {
+    let text = match tool {
+        Tool::Goose => "-- +goose Up\nSELECT f();",
+        Tool::Dbmate => "-- migrate:up\nSELECT f();",
+        _ => UP,
+    };
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (*name, text)).collect();
+    let found = read(Some(tool), &files);
+    let told: Vec<Severity> =
+        found.findings.iter().filter(|told| told.code == "down-missing").map(|told| told.severity).collect();
+    assert_eq!(told, Vec::from_iter(want), "{:?}", found.findings);
+}
+
+#[rstest]
 #[case::duplicate(&["1_a.up.sql", "1_b.up.sql"], "duplicate-version")]
 #[case::duplicate_with_zeros(&["01_a.up.sql", "1_b.up.sql"], "duplicate-version")]
 #[case::gap(&["1_a.up.sql", "2_b.up.sql", "3_c.up.sql", "4_d.up.sql", "5_e.up.sql", "7_f.up.sql"], "version-gap")]

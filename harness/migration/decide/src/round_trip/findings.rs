@@ -66,7 +66,11 @@ pub fn of_trips(chain: &Chain, trips: &[Trip]) -> Vec<Finding> {
             foreign = Some(reason);
         }
         let is_meant = |finding: &Finding| !(chain.is_up_only() && finding.code == DOWN_MISSING.id);
-        let told = of_trip(trip, migration).into_iter().filter(is_meant);
+        let weighed = |finding: Finding| match finding.code == DOWN_MISSING.id && chain.is_without_downs() {
+            true => finding.with_severity(Weight::Warning),
+            false => finding,
+        };
+        let told = of_trip(trip, migration).into_iter().filter(is_meant).map(weighed);
         found.extend(told.map(|finding| match missing {
             Some(missing) if finding.code != NOT_RUN.id => without(finding, missing),
             _ => finding,
