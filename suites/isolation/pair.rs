@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stagegate_base::{finding::Finding, record::Outcome};
+use stagegate_base::{config::Config, finding::Finding, record::Outcome};
 use stagegate_policy_decide::isolation::{self, Stack};
 
 use super::{Neighbours, outcome};
@@ -19,6 +19,9 @@ struct Comparison {
     message: &'static str,
     hint: &'static str,
 }
+
+/// The comparison that matters only while both run.
+const PORTS: &str = "ports";
 
 const COMPARISONS: [Comparison; 5] = [
     Comparison {
@@ -46,7 +49,7 @@ const COMPARISONS: [Comparison; 5] = [
         hint: "give each environment networks of its own; `docker network disconnect` what was attached manually",
     },
     Comparison {
-        question: "ports",
+        question: PORTS,
         ask: isolation::ports,
         message: "two environments publish one port",
         hint: "read the host's port from a variable of the env file (`${WEB_PORT}:80`)",
@@ -71,5 +74,20 @@ async fn ask(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String, 
         return Outcome::Broken(format!("environment `{other}` was not inspected"));
     };
     let findings = (comparison.ask)(&stacks.own, other);
+    if comparison.question == PORTS && !findings.is_empty() && is_at_rest(&session.project.config, other) {
+        return Outcome::Pass(at_rest(&findings, &other.environment));
+    }
     outcome(comparison.message, findings, other.looked_at(), comparison.hint)
+}
+
+/// Tells whether nothing of it runs here and nothing has to: a port is then taken from nobody. A protected environment is
+/// meant to run.
+pub(super) fn is_at_rest(config: &Config, other: &Stack) -> bool {
+    let is_protected = config.environments.get(&other.environment).is_none_or(|environment| environment.protected);
+    !is_protected && other.containers.iter().all(|container| !container.is_running)
+}
+
+fn at_rest(findings: &[Finding], other: &str) -> String {
+    let each = findings.iter().map(|finding| format!("{}: {}", finding.place.object, finding.found));
+    format!("`{other}` does not run here, and cannot while this environment does: {}", each.collect::<Vec<_>>().join("; "))
 }

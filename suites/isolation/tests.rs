@@ -50,3 +50,19 @@ fn it_is_looked_from_one_container_of_each_widest_set_of_networks() {
     let from: Vec<&str> = neighbours::vantage_points(&own).iter().map(|c| c.name.as_str()).collect();
     assert_eq!(from, ["api", "mail"]);
 }
+
+#[test]
+fn a_port_of_an_unprotected_environment_that_does_not_run_is_taken_from_nobody() {
+    let config = Config::parse(Path::new("/srv/stagegate.toml"), CONFIG).unwrap();
+    let stack = |name: &str, is_running: &[bool]| Stack {
+        environment: name.to_owned(),
+        containers: is_running
+            .iter()
+            .map(|running| Contained::of_inspect(&json!({ "Name": "web", "State": { "Running": running } })))
+            .collect(),
+        ..Stack::default()
+    };
+    let is_at_rest = |name: &str, is_running: &[bool]| pair::is_at_rest(&config, &stack(name, is_running));
+    assert!(is_at_rest("staging", &[]) && is_at_rest("staging", &[false]));
+    assert!(!is_at_rest("staging", &[false, true]) && !is_at_rest("production", &[]));
+}
