@@ -158,7 +158,9 @@ impl Classify for DeploymentError {
             DeploymentError::Git(error) => error.class(),
             DeploymentError::Engine(error) => error.class(),
             DeploymentError::Up(_) | DeploymentError::NotReady(_) => Cause::Blocked,
-            DeploymentError::WorkingCopy { .. } | DeploymentError::OtherFolder { .. } => Cause::Configuration,
+            DeploymentError::WorkingCopy { .. }
+            | DeploymentError::OtherFolder { .. }
+            | DeploymentError::MovedData(_) => Cause::Configuration,
             DeploymentError::Proxy(_) => Cause::File,
         }
     }

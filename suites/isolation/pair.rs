@@ -89,5 +89,8 @@ pub(super) fn is_at_rest(config: &Config, other: &Stack) -> bool {
 
 fn at_rest(findings: &[Finding], other: &str) -> String {
     let each = findings.iter().map(|finding| format!("{}: {}", finding.place.object, finding.found));
-    format!("`{other}` does not run here, and cannot while this environment does: {}", each.collect::<Vec<_>>().join("; "))
+    format!(
+        "`{other}` does not run here, and cannot while this environment does: {}",
+        each.collect::<Vec<_>>().join("; ")
+    )
 }

@@ -8,6 +8,7 @@ mod cross_version;
 mod enclosed;
 mod frozen;
 mod in_network;
+mod places;
 mod proxied;
 mod sealed;
 mod secrets;
@@ -26,6 +27,7 @@ use crate::{
 pub use behind::Behind;
 pub use enclosed::{SEALED_NETWORK, WAY_IN_NETWORK};
 pub use frozen::FromVariable;
+pub use places::{Kept, Moved, Place};
 pub use proxied::{PROXY_SERVICE, ROLLOUT_LABEL, RolloutRefused};
 pub use secrets::HeldSecret;
 pub use storage::Mounting;

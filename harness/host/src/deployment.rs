@@ -25,6 +25,7 @@ use stagegate_base::{
 use crate::{
     engine::{Engine, EngineError},
     git::{self, Git, GitError},
+    moved::Search,
     paths::StateDir,
     process::{RunError, Runner},
     proxy::{self, ProxyError},
@@ -59,6 +60,9 @@ pub enum DeploymentError {
     /// The proxy's folder cannot be made.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// Services would start without the data that they have. Nothing was started or stopped.
+    #[error("{}", .0.join("\n"))]
+    MovedData(Vec<String>),
     /// The workdir cannot be changed.
     #[error("workdir {} is your own working copy; give `{environment}` its own `workdir` to deploy a --release there", workdir.display())]
     WorkingCopy {
@@ -240,6 +244,22 @@ pub async fn bring_up(
         proxy: &state.proxy(),
     };
     let model = resolver.resolve().await?.model;
+    let search = Search {
+        engine,
+        config,
+        project: &environment.project,
+        workdir: &environment.workdir,
+        tree: &environment.workdir,
+        before: old.as_ref().map(|snapshot| &snapshot.model),
+    };
+    let moved = search.refusals(&model).await?;
+    if !moved.is_empty() {
+        if let (Some(old), Some(_)) = (&old, revision) {
+            // The files of what runs, as they were: nothing else was touched.
+            Git::open(runner, config.root()).await?.check_out(&environment.workdir, &old.release.commit).await?;
+        }
+        return Err(DeploymentError::MovedData(moved));
+    }
     let dir = state.run(id).join("new");
     let snapshot = Snapshot::write(&dir, &release, &model, &environment.env_files)?;
     let runner = runner.clone().with_mask(crate::secret::mask(&model));

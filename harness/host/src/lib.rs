@@ -14,6 +14,7 @@ pub mod host;
 pub mod http;
 pub mod lock;
 pub mod mounts;
+pub mod moved;
 pub mod notify;
 pub mod owner;
 pub mod paths;

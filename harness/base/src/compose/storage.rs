@@ -20,6 +20,12 @@ impl Model {
         self.json()["volumes"][key]["name"].as_str()
     }
 
+    /// Returns the keys of the compose files' volumes.
+    #[must_use]
+    pub fn volume_keys(&self) -> Vec<String> {
+        self.json()["volumes"].as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect()
+    }
+
     /// Returns the services that mount the volume with a key of the compose files.
     #[must_use]
     pub fn mounting_volume(&self, key: &str) -> Vec<Mounting> {

@@ -247,6 +247,8 @@ pub struct Gate {
     pub longest_stall: Option<Span>,
     /// The services that are stopped while data is frozen; all but databases and caches where `None`.
     pub freeze: Option<Vec<String>>,
+    /// The services that a release may give an empty volume or folder in the place of the one that they have.
+    pub may_start_empty: Vec<String>,
     /// How many rollback points are kept.
     pub keep: usize,
     /// How long a plan file may be applied.

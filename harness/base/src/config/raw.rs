@@ -126,6 +126,8 @@ struct RawGate {
     cross_versions: CrossVersions,
     longest_stall: Option<Span>,
     freeze: Option<Vec<String>>,
+    #[serde(default)]
+    may_start_empty: Vec<String>,
     keep: Option<usize>,
     plan_expires: Option<Span>,
     watchdog: Option<bool>,
@@ -393,6 +395,7 @@ fn gate(raw: RawGate) -> Gate {
         cross_versions: raw.cross_versions,
         longest_stall: raw.longest_stall,
         freeze: raw.freeze,
+        may_start_empty: raw.may_start_empty,
         keep: raw.keep.unwrap_or(5).max(1),
         plan_expires: or(raw.plan_expires, 86_400),
         watchdog: raw.watchdog.unwrap_or(true),

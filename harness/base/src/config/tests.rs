@@ -203,6 +203,7 @@ fn the_manual_writes_the_defaults_of_the_gate() {
     let told = Gate {
         commit_within: None,
         freeze: None,
+        may_start_empty: Vec::new(),
         longest_stall: None,
         notify_command: Vec::new(),
         notify_webhook: None,

@@ -1,14 +1,25 @@
 //! The candidate as it would run in the target, resolved before anything is touched: what the target's files and
 //! variables lack is known in the plan, not in the middle of a promotion.
 
-use stagegate_base::{compose::Model, config::Environment, container::Container, container::State, release::Release};
+use std::path::Path;
+
+use stagegate_base::{
+    compose::Model,
+    config::{Config, Environment},
+    container::{Container, State},
+    release::Release,
+};
 use stagegate_host::{
+    engine::{Engine, EngineError},
     error::with_causes,
-    git::{Git, GitError},
+    git::Git,
+    moved::Search,
     paths::StateDir,
     process::Runner,
-    tree::{Read, Tree},
+    tree::Tree,
 };
+
+use crate::PlanError;
 
 /// Resolves the release for the target in a checkout aside; `Err` holds why it cannot be.
 pub(super) async fn read(
@@ -18,19 +29,43 @@ pub(super) async fn read(
     target: &Environment,
     release: &Release,
     run: &str,
-) -> Result<Result<Read, String>, GitError> {
+    engine_and_config: (&Engine, &Config),
+) -> Result<Result<Candidate, String>, PlanError> {
     let dir = state.run(run).join("plan-tree");
     git.check_out(&dir, &release.commit).await?;
     let read = Tree { runner, environment: target, dir: &dir }.read().await;
+    let moved = match &read {
+        Ok(read) => moved(engine_and_config, target, &dir, &read.model).await,
+        Err(_) => Ok(Vec::new()),
+    };
     git.remove_worktree(&dir).await?;
     // Of a plan that is only shown nothing is left; the folder of a run is not empty.
     let _ = std::fs::remove_dir(state.run(run));
     let (tree, workdir) = (dir.display().to_string(), target.workdir.display().to_string());
     let read = read.map_err(|error| with_causes(&error).replace(&tree, &workdir));
+    let moved = moved?;
     Ok(read.and_then(|read| {
         let proxied = read.model.proxied(&target.name, &target.rollout, &state.proxy());
-        proxied.map(|model| Read { model, ..read }).map_err(|refused| refused.to_string())
+        proxied.map(|model| Candidate { model, moved }).map_err(|refused| refused.to_string())
     }))
+}
+
+/// The candidate as it would run in the target.
+pub(super) struct Candidate {
+    /// Its model, with the paths of a checkout that is gone.
+    pub(super) model: Model,
+    /// The data that it would leave behind, in words.
+    pub(super) moved: Vec<String>,
+}
+
+async fn moved(
+    (engine, config): (&Engine, &Config),
+    target: &Environment,
+    tree: &Path,
+    model: &Model,
+) -> Result<Vec<String>, EngineError> {
+    let (project, workdir) = (target.project.as_str(), target.workdir.as_path());
+    Search { engine, config, project, workdir, tree, before: None }.refusals(model).await
 }
 
 /// Returns in words which services run although no active profile starts them: they would be neither frozen nor replaced.

@@ -29,6 +29,7 @@ impl Run {
         }
         let file = if self.ports_are_closed() { self.dir.join("closed.json") } else { self.dir.join("new/model.json") };
         let model = release::read_model(&file)?;
+        self.clusters = self.clusters().await;
         self.deploy_began = Some(clock::since_boot());
         let within = self.plan.verify_within.0;
         match self.moves_traffic() {
@@ -60,6 +61,7 @@ impl Run {
         let new = self.snapshot("new")?.model;
         self.stop_at_drift(&new).await?;
         self.stop_at_another_release(&new).await?;
+        self.stop_at_another_cluster().await?;
         // A machine that slept meanwhile has watched nothing, and a timeout does not count sleep.
         if self.time_left().is_zero() { Err(late()) } else { Ok(found) }
     }

@@ -138,8 +138,12 @@ pub async fn prepare_plan(
     facts.others.dedup();
     let mut candidate_model = old.model.clone();
     if request.kind == Kind::Promote {
-        match candidate::read(&runner, &git, &state, &target.environment, &release, run).await? {
-            Ok(read) => candidate_model = read.model,
+        let by = (engine, config.as_ref());
+        match candidate::read(&runner, &git, &state, &target.environment, &release, run, by).await? {
+            Ok(read) => {
+                candidate_model = read.model;
+                facts.others.extend(read.moved);
+            }
             Err(why) => facts.others.push(why),
         }
         facts.source_worktree = super::source::worktree_changes(&git, &source.environment.workdir, &release).await;

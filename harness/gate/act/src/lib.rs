@@ -4,6 +4,7 @@
 
 mod ahead;
 mod candidate;
+mod cluster;
 pub mod compare;
 mod contracts;
 mod cross_version;
@@ -33,6 +34,7 @@ mod volumes;
 pub mod watchdog;
 
 use std::{
+    collections::BTreeMap,
     error::Error,
     path::{Path, PathBuf},
     sync::Arc,
@@ -156,6 +158,8 @@ pub struct Run {
     facts: Option<Facts>,
     /// When this process began the deploy, since the machine was started.
     deploy_began: Option<Duration>,
+    /// The cluster of each database before this process began the deploy.
+    clusters: BTreeMap<String, String>,
     /// Until when this process tries undos again.
     retries_end: Option<Instant>,
     /// The watchdog that this process started, in words.
@@ -191,6 +195,7 @@ impl Run {
             runner,
             facts: Some(facts),
             deploy_began: None,
+            clusters: BTreeMap::new(),
             retries_end: None,
             watchdog: None,
             _locks: locks,
@@ -221,6 +226,7 @@ impl Run {
             runner,
             facts: None,
             deploy_began: None,
+            clusters: BTreeMap::new(),
             retries_end: None,
             watchdog: None,
             _locks: vec![lock],

@@ -78,6 +78,16 @@ impl Server {
         Ok(Dropped::Gone)
     }
 
+    /// Returns the id of the server's cluster, which stays as long as its files do.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the server does not say.
+    pub async fn cluster(&self) -> Result<String, DatabaseError> {
+        let client = self.connect(MAINTENANCE).await?;
+        let sql = "select system_identifier::text from pg_control_system()";
+        Ok(client.query_one(sql, &[]).await.map_err(|e| failed("read the cluster's id", &e))?.get(0))
+    }
+
     /// Returns what tells this server from every other one: its cluster's id and when it was started.
     ///
     /// # Errors
