@@ -9,7 +9,8 @@ use std::{
 };
 
 use stagegate_base::{
-    compose::Model,
+    command::git,
+    compose::{Kept, Model, Place},
     config::{Config, Tool},
     container::Container,
     exit::Exit,
@@ -45,6 +46,7 @@ const CONTRACTS: [&str; 6] =
     ["/openapi.json", "/api/openapi.json", "/v3/api-docs", "/swagger.json", "/swagger/v1/swagger.json", "/api-docs"];
 /// How long one request may take; what is up responds at once.
 const REQUEST_WITHIN: Duration = Duration::from_secs(2);
+const GIT_WITHIN: Duration = Duration::from_secs(10);
 /// How many folders deep documents and migrations are looked for.
 const DEPTH: usize = 4;
 /// How many variables may be missing before the files are called unusable.
@@ -140,10 +142,12 @@ async fn facts(path: &Path, folder: &Path, looks_at_containers: bool) -> Result<
         exposed: BTreeMap::new(),
         responses: BTreeMap::new(),
         migrations: Vec::new(),
+        folders: Vec::new(),
         contracts: Vec::new(),
         answers: Answers::default(),
     };
     look_at_folder(folder, "", DEPTH, &mut facts);
+    facts.folders = folders_of_data(folder, &facts.model).await;
     if looks_at_containers {
         match Engine::connect().await {
             Ok(engine) => look_at_containers_of(&engine, folder, &mut facts).await?,
@@ -154,6 +158,23 @@ async fn facts(path: &Path, folder: &Path, looks_at_containers: bool) -> Result<
         facts.name.clone_from(project);
     }
     Ok(facts)
+}
+
+/// Returns the folders below `folder` that services can write and of which git has nothing.
+async fn folders_of_data(folder: &Path, model: &Model) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for Kept { service, place, .. } in model.kept() {
+        let Place::Folder(path) = place else { continue };
+        let Ok(inside) = path.strip_prefix(folder) else { continue };
+        if inside.as_os_str().is_empty() || path.is_file() {
+            continue;
+        }
+        let tracked = Runner::default().run(&git::tracked(folder, inside), GIT_WITHIN).await;
+        if tracked.is_ok_and(|output| output.stdout.is_empty()) {
+            found.push((service, inside.to_string_lossy().into_owned()));
+        }
+    }
+    found
 }
 
 /// What Compose made of the files.

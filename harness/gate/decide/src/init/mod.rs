@@ -34,6 +34,8 @@ pub struct Facts {
     pub responses: BTreeMap<String, Responses>,
     /// Folders of migrations below this one, relative to it, with the tool that their files belong to.
     pub migrations: Vec<(String, Tool)>,
+    /// Folders below this one that a service can write and git does not have: the service, and the path relative to it.
+    pub folders: Vec<(String, String)>,
     /// OpenAPI documents below this folder, relative to it.
     pub contracts: Vec<String>,
     /// What the user answered.

@@ -26,6 +26,7 @@ fn facts(model: &str) -> Facts {
         exposed: BTreeMap::new(),
         responses: BTreeMap::new(),
         migrations: Vec::new(),
+        folders: Vec::new(),
         contracts: Vec::new(),
         answers: Answers::default(),
     }
@@ -97,6 +98,25 @@ fn a_service_that_migrates_is_known_by_its_shape(#[case] shape: &str, #[case] wa
     );
     let config = read(&propose(&facts(&model)));
     assert_eq!(config.databases["main"].migrations.as_deref(), want.then_some("job"));
+}
+
+#[test]
+fn files_of_services_are_backed_up_and_a_servers_are_not_listed_twice() {
+    let model = r#"{"name":"x","services":{
+        "db":{"image":"postgres","volumes":[{"type":"volume","source":"pg","target":"/d"}]},
+        "web":{"image":"x","ports":[{"target":80}],"volumes":[{"type":"volume","source":"Media.1","target":"/m"}]},
+        "worker":{"image":"x","volumes":[{"type":"volume","source":"Media.1","target":"/m"}]},
+        "proxy":{"image":"x","volumes":[{"type":"volume","source":"logs","target":"/m","read_only":true}]}},
+        "volumes":{"pg":{"name":"x_pg"},"Media.1":{"name":"x_m"},"logs":{"name":"x_l"}}}"#;
+    let mut facts = facts(model);
+    facts.folders = vec![("web".to_owned(), "uploads".to_owned()), ("db".to_owned(), "pgdata".to_owned())];
+    let proposal = propose(&facts);
+    let config = read(&proposal);
+    let volumes: Vec<(&str, bool)> = config.volumes.iter().map(|(id, one)| (id.as_str(), one.rollback)).collect();
+    assert_eq!(volumes, [("media-1", false)], "{}", proposal.text);
+    assert!(proposal.text.contains("[volumes.media-1]    # of web, worker\nvolume = \"Media.1\""), "{}", proposal.text);
+    let folders: Vec<&String> = proposal.left_out.iter().filter(|reason| reason.contains("[volumes]")).collect();
+    assert!(folders.len() == 1 && folders[0].starts_with("files of `web` in uploads:"), "{:?}", proposal.left_out);
 }
 
 #[test]

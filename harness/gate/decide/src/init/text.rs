@@ -28,6 +28,7 @@ pub(super) fn render(
     for database in databases {
         one_database(&mut text, database);
     }
+    volumes(&mut text, facts, services, left_out);
     if let [database] = databases {
         migrations(&mut text, facts, database, left_out);
     }
@@ -124,6 +125,36 @@ fn one_database(text: &mut String, database: &Database) {
     );
     if let Some(service) = &database.migrations {
         let _ = writeln!(text, "migrations = {}    # runs once, and applies the migrations", quoted(service));
+    }
+}
+
+/// Proposes the volumes in which services keep files. Databases have their own backups.
+fn volumes(text: &mut String, facts: &Facts, services: &[Service], left_out: &mut Vec<String>) {
+    let is_server = |name: &str| services.iter().any(|service| service.name == name && service.kind == Kind::Postgres);
+    let writers = |key: &String| -> Vec<String> {
+        let mounting = facts.model.mounting_volume(key).into_iter();
+        mounting.filter(|one| one.writes && !is_server(&one.service)).map(|one| one.service).collect()
+    };
+    let found: Vec<(String, Vec<String>)> =
+        facts.model.volume_keys().into_iter().map(|key| (key.clone(), writers(&key))).collect();
+    for (at, (volume, services)) in found.iter().filter(|(_, services)| !services.is_empty()).enumerate() {
+        if at == 0 {
+            *text += "\n# Files that backups include. With `rollback = true` a promotion stops their services to copy them, and a\n\
+                      # rollback with data restores them.\n";
+        }
+        let gap = if at == 0 { "" } else { "\n" };
+        let _ = write!(
+            text,
+            "{gap}[volumes.{}]    # of {}\nvolume = {}\nrollback = false\n",
+            key(&project_name(volume)),
+            services.join(", "),
+            quoted(volume)
+        );
+    }
+    for (service, source) in facts.folders.iter().filter(|(service, _)| !is_server(service)) {
+        left_out.push(format!(
+            "files of `{service}` in {source}: if they are data, a `path` in [volumes] lets backups include them"
+        ));
     }
 }
 
