@@ -82,8 +82,14 @@ pub async fn suggestions(server: &Server, database: &str, rules: &Rules) -> Resu
                 rule,
                 why: why.split_whitespace().collect::<Vec<_>>().join(" "),
             };
-            if let Some(rule) = by_name(&label, column) {
-                found.push(suggestion(Some(rule), "its name".to_owned()));
+            let by_name = match by_name(&label, column) {
+                // The profile has it.
+                Some(Rule::Keep) if rules.has_profile || !column.is_free_text => continue,
+                Some(Rule::Keep) => Some((Rule::Keep, "a table of a tool")),
+                found => found.map(|rule| (rule, "its name")),
+            };
+            if let Some((rule, why)) = by_name {
+                found.push(suggestion(Some(rule), why.to_owned()));
                 continue;
             }
             if !column.is_free_text {

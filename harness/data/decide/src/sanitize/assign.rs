@@ -9,6 +9,8 @@ use super::{
 };
 use crate::sync::{Column, Format, Table};
 
+/// How many columns without a rule are named.
+const NAMED: usize = 12;
 /// Hexadecimal digits that keep replacements of a unique column apart.
 const APART: usize = 12;
 
@@ -60,6 +62,11 @@ pub fn assign(tables: &mut [Table], rules: &Rules) -> Assigned {
         assigned.masks.push(masks);
     }
     if !unknown.is_empty() {
+        let more = unknown.len().saturating_sub(NAMED);
+        unknown.truncate(NAMED);
+        if more > 0 {
+            unknown.push(format!("and {more} more"));
+        }
         assigned.refusals.push(format!(
             "no sanitisation rule for {}; run `gate sanitize suggest` and add rules (or `keep` with a reason)",
             unknown.join(", ")

@@ -1,6 +1,6 @@
 //! Which rule a column probably needs: by its name, and by values of it. A suggestion is to be read by a person.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use super::rule::Rule;
 use crate::sync::Column;
@@ -10,12 +10,54 @@ const PEOPLE: [&str; 14] = [
     "user", "customer", "person", "people", "contact", "employee", "member", "patient", "student", "account", "client",
     "author", "profile", "guest",
 ];
+/// Tables of migration tools and frameworks, whose texts are names of files, of tables and of rights.
+// Source: the tools' own documentation; `docs/migrations.md` for those that this program reads.
+const OF_TOOLS: [&str; 21] = [
+    "_sqlx_migrations",
+    "schema_migrations",
+    "goose_db_version",
+    "__diesel_schema_migrations",
+    "refinery_schema_history",
+    "flyway_schema_history",
+    "_prisma_migrations",
+    "__drizzle_migrations",
+    "alembic_version",
+    "knex_migrations",
+    "knex_migrations_lock",
+    "sequelizemeta",
+    "databasechangelog",
+    "databasechangeloglock",
+    "ar_internal_metadata",
+    "django_migrations",
+    "django_content_type",
+    "auth_permission",
+    "applied_schema_deltas",
+    "schema_version",
+    "schema_compat_version",
+];
+/// How many values are needed, and how many different ones at most, to call a column's values codes.
+const CODES: (usize, usize) = (20, 8);
 /// What a part of a column's name says; the first one counts.
 static WORDS: [(&[&str], Rule); 5] = [
     (&["email", "mail", "emailaddress"], Rule::Email),
     (&["phone", "mobile", "fax", "telephone", "phonenumber", "cellphone"], Rule::Phone),
     (
-        &["password", "passwd", "passwordhash", "secret", "token", "apikey", "salt", "otp", "iban", "ssn", "bic"],
+        &[
+            "password",
+            "passwd",
+            "passwordhash",
+            "secret",
+            "token",
+            "apikey",
+            "salt",
+            "otp",
+            "iban",
+            "ssn",
+            "bic",
+            "sessionkey",
+            "sessiondata",
+            "cookie",
+        ],
         Rule::Hash,
     ),
     (
@@ -53,6 +95,10 @@ pub struct Suggestion {
 /// Returns the rule of a column whose name speaks for itself; of types that take it only.
 #[must_use]
 pub fn by_name(table: &str, column: &Column) -> Option<Rule> {
+    let table = table.rsplit('.').next().unwrap_or(table).to_lowercase();
+    if OF_TOOLS.contains(&table.as_str()) {
+        return Some(Rule::Keep);
+    }
     if !matches!(column.type_name.as_str(), "text" | "varchar" | "bpchar" | "citext" | "text[]" | "varchar[]") {
         return None;
     }
@@ -61,7 +107,6 @@ pub fn by_name(table: &str, column: &Column) -> Option<Rule> {
     let joined: Vec<String> = parts.windows(2).map(|pair| pair.concat()).collect();
     let is = |word: &str| parts.contains(&word) || joined.iter().any(|pair| pair == word);
     let found = WORDS.iter().find(|(words, _)| words.iter().any(|word| is(word))).map(|(_, rule)| rule.clone());
-    let table = table.rsplit('.').next().unwrap_or(table).to_lowercase();
     let of_people = || PEOPLE.iter().any(|person| table.contains(person));
     found.or_else(|| (name == "name" && of_people()).then_some(Rule::Name))
 }
@@ -91,7 +136,22 @@ pub fn by_samples(column: &Column, samples: &[String]) -> Option<(Rule, String)>
     if share(|value| value.len() == 36 && value.matches('-').count() == 4) {
         return Some((Rule::Uuid, format!("most of {of} values look like UUIDs")));
     }
-    None
+    if share(looks_like_hash) {
+        return Some((Rule::Hash, format!("most of {of} values look like checksums or keys")));
+    }
+    let different = samples.iter().collect::<BTreeSet<_>>().len();
+    let are_codes = of >= CODES.0 && different <= CODES.1 && samples.iter().all(|value| looks_like_a_code(value));
+    are_codes.then(|| (Rule::Keep, format!("{different} different words in {of} rows")))
+}
+
+fn looks_like_hash(value: &str) -> bool {
+    value.len() >= 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Tells whether it is one short word, as a state or a kind is written; a name of a person begins with a capital letter.
+fn looks_like_a_code(value: &str) -> bool {
+    value.len() <= 24
+        && value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.".contains(&byte))
 }
 
 fn looks_like_email(value: &str) -> bool {
@@ -120,6 +180,9 @@ pub fn file_text(id: &str, suggestions: &[Suggestion]) -> String {
         }
         let key = toml_key(&one.column);
         let _ = match &one.rule {
+            Some(Rule::Keep) => {
+                writeln!(out, "{key} = {{ rule = \"keep\", reason = {} }}", serde_json::Value::from(one.why.as_str()))
+            }
             Some(rule) => writeln!(out, "{key} = \"{}\" # {}", rule.name(), one.why),
             None => writeln!(out, "# {key} = {{ rule = \"keep\", reason = \"..\" }} # to be decided: {}", one.why),
         };

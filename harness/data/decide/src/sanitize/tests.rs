@@ -287,13 +287,24 @@ fn suggestions_come_from_names_and_values_and_the_file_of_them_is_read() {
     assert_eq!((by("public.users", "First_Name"), by("x.y", "mailing_status")), (Some(Rule::Name), None));
     let samples = ["a@b.de", "c@d.com"].map(str::to_owned);
     assert_eq!(by_samples(&column("x", "text"), &samples).map(|(rule, _)| rule), Some(Rule::Email));
+    let states: Vec<String> = (0..30).map(|at| ["draft", "live"][at % 2].to_owned()).collect();
+    let kept = |samples: &[String]| by_samples(&column("x", "text"), samples).map(|(rule, _)| rule);
+    assert_eq!((kept(&states), kept(&states[..10])), (Some(Rule::Keep), None));
+    assert_eq!(kept(&vec!["Alice".to_owned(); 30]), None, "a name is no code");
+    assert_eq!(kept(&["d41d8cd98f00b204e9800998ecf8427e".to_owned()]), Some(Rule::Hash));
+    assert_eq!(
+        (by("public.django_migrations", "app"), by("x.alembic_version", "version_num")),
+        (Some(Rule::Keep), Some(Rule::Keep))
+    );
+    assert_eq!(by("public.django_session", "session_data"), Some(Rule::Hash));
     let one = |column: &str, rule| Suggestion {
         table: "public.odd \"t\"".to_owned(),
         column: column.to_owned(),
         rule,
         why: "its name".to_owned(),
     };
-    let text = file_text("main", &[one("e mail", Some(Rule::Email)), one("note", None)]);
+    let text =
+        file_text("main", &[one("e mail", Some(Rule::Email)), one("note", None), one("state", Some(Rule::Keep))]);
     let rules = rules(&text);
-    assert_eq!(rules.tables["public.odd \"t\""].len(), 1, "{text}");
+    assert_eq!(rules.tables["public.odd \"t\""].len(), 2, "{text}");
 }
