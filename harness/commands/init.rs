@@ -13,6 +13,7 @@ use stagegate_base::{
     config::{Config, Tool},
     container::Container,
     exit::Exit,
+    subfolder::Subfolder,
     text::counted,
 };
 use stagegate_gate_decide::init::{
@@ -141,6 +142,7 @@ async fn facts(path: &Path, folder: &Path, looks_at_containers: bool) -> Result<
         responses: BTreeMap::new(),
         migrations: Vec::new(),
         contracts: Vec::new(),
+        subfolder: subfolder(folder),
         answers: Answers::default(),
     };
     look_at_folder(folder, "", DEPTH, &mut facts);
@@ -154,6 +156,12 @@ async fn facts(path: &Path, folder: &Path, looks_at_containers: bool) -> Result<
         facts.name.clone_from(project);
     }
     Ok(facts)
+}
+
+/// Returns where a folder lies in its repository; at the top where it is in none.
+fn subfolder(folder: &Path) -> Subfolder {
+    let top = folder.ancestors().find(|above| above.join(".git").exists());
+    top.and_then(|top| folder.strip_prefix(top).ok()).map(Subfolder::new).unwrap_or_default()
 }
 
 /// What Compose made of the files.

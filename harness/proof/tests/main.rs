@@ -29,6 +29,7 @@ mod load;
 mod locks;
 mod majors;
 mod migrations;
+mod monorepo;
 mod notify;
 mod performance;
 mod plan_file;

@@ -19,14 +19,21 @@ pub(super) async fn read(
     release: &Release,
     run: &str,
 ) -> Result<Result<Read, String>, GitError> {
-    let dir = state.run(run).join("plan-tree");
-    git.check_out(&dir, &release.commit).await?;
-    let read = Tree { runner, environment: target, dir: &dir }.read().await;
+    let dir = git.subfolder().within(&state.run(run).join("plan-tree"));
+    // What the commit or this machine lacks refuses the release as its files do.
+    let checked_out = git.check_out(&dir, &release.commit).await;
+    let tree = Tree { runner, environment: target, dir: &dir, subfolder: git.subfolder() };
+    let read = match &checked_out {
+        Ok(()) => Ok(tree.read().await),
+        Err(error) => Err(with_causes(error)),
+    };
     git.remove_worktree(&dir).await?;
     // Of a plan that is only shown nothing is left; the folder of a run is not empty.
     let _ = std::fs::remove_dir(state.run(run));
-    let (tree, workdir) = (dir.display().to_string(), target.workdir.display().to_string());
-    let read = read.map_err(|error| with_causes(&error).replace(&tree, &workdir));
+    let (tree, workdir) = tree.tops();
+    let (tree, workdir) = (tree.display().to_string(), workdir.display().to_string());
+    let read = read.and_then(|read| read.map_err(|error| with_causes(&error)));
+    let read = read.map_err(|reason| reason.replace(&tree, &workdir));
     Ok(read.and_then(|read| {
         let proxied = read.model.proxied(&target.name, &target.rollout, &state.proxy());
         proxied.map(|model| Read { model, ..read }).map_err(|refused| refused.to_string())
