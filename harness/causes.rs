@@ -66,7 +66,7 @@ impl Classify for HostError {
     fn class(&self) -> Cause {
         match self {
             HostError::Unfit { .. } => Cause::Blocked,
-            HostError::Refused { .. } | HostError::Shallow => Cause::Usage,
+            HostError::Refused { .. } | HostError::Shallow | HostError::InSubfolder { .. } => Cause::Usage,
             HostError::Git(error) => error.class(),
             HostError::File { .. } => Cause::File,
             _ => Cause::NotRun,
@@ -170,7 +170,12 @@ impl Classify for GitError {
     fn class(&self) -> Cause {
         match self {
             GitError::UnknownRevision { .. } => Cause::Usage,
-            GitError::NoRepository { .. } | GitError::Refused { .. } => Cause::Configuration,
+            GitError::NoRepository { .. }
+            | GitError::Refused { .. }
+            | GitError::OutsideSubfolder { .. }
+            | GitError::OtherProduct { .. } => Cause::Configuration,
+            GitError::NotInCommit { .. } | GitError::NoSubmodule { .. } | GitError::NoContent { .. } => Cause::Usage,
+            GitError::File { .. } => Cause::File,
             GitError::Run(error) => error.class(),
         }
     }

@@ -14,6 +14,7 @@ use stagegate_base::{
     config::{Config, Tool},
     container::Container,
     exit::Exit,
+    subfolder::Subfolder,
     text::counted,
 };
 use stagegate_gate_decide::init::{
@@ -144,6 +145,7 @@ async fn facts(path: &Path, folder: &Path, looks_at_containers: bool) -> Result<
         migrations: Vec::new(),
         folders: Vec::new(),
         contracts: Vec::new(),
+        subfolder: subfolder(folder),
         answers: Answers::default(),
     };
     look_at_folder(folder, "", DEPTH, &mut facts);
@@ -175,6 +177,12 @@ async fn folders_of_data(folder: &Path, model: &Model) -> Vec<(String, String)> 
         }
     }
     found
+}
+
+/// Returns where a folder lies in its repository; at the top where it is in none.
+fn subfolder(folder: &Path) -> Subfolder {
+    let top = folder.ancestors().find(|above| above.join(".git").exists());
+    top.and_then(|top| folder.strip_prefix(top).ok()).map(Subfolder::new).unwrap_or_default()
 }
 
 /// What Compose made of the files.

@@ -21,6 +21,7 @@ pub mod release;
 pub mod report;
 pub mod resp;
 pub mod severity;
+pub mod subfolder;
 pub mod suggest;
 pub mod text;
 pub mod units;

@@ -4,23 +4,18 @@
 //! symbolic link may not lead out of it.
 
 use std::{
-    collections::HashMap,
     fs, io,
     path::{Component, Path, PathBuf},
-    time::Duration,
 };
 
-use stagegate_base::command::git as command;
+use stagegate_base::{command::git as command, subfolder::Subfolder};
 use stagegate_contract::Files;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
-    git::Git,
+    git::{Blob, Git, blobs},
     process::{RunError, Runner},
 };
 
-/// How long git may take to print files.
-const WITHIN: Duration = Duration::from_secs(60);
 /// How long a file may be that a contract refers to.
 const FILE_BYTES: u64 = 64 << 20;
 
@@ -97,18 +92,19 @@ pub fn read_in(release: &Path, path: &Path) -> Result<Files, ContractSourceError
     in_folder(&shown, &release, &root)
 }
 
-/// Reads a contract as a commit has it; the path is meant from the repository's top.
+/// Reads a contract as a commit has it; the path is meant from the product's folder in the repository.
 ///
 /// # Errors
 /// [`ContractSourceError::NotThere`] where the commit lacks it.
 pub async fn read_at(
     runner: &Runner,
-    repository: &Path,
+    (repository, product): (&Path, &Subfolder),
     revision: &str,
     path: &Path,
 ) -> Result<Files, ContractSourceError> {
     let shown = path.display().to_string();
-    at_commit(runner, &shown, (repository, revision), &shown).await
+    let root = product.from_top(path).unwrap_or_else(|| path.to_path_buf());
+    at_commit(runner, &shown, (repository, revision), &root.to_string_lossy()).await
 }
 
 /// Returns the folder that holds the release of a file, and the file's path below it: the working copy around it, else
@@ -181,7 +177,8 @@ async fn at_commit(
     root: &str,
 ) -> Result<Files, ContractSourceError> {
     let place = || format!("{revision}:{root}");
-    let text = match blobs(runner, repository, revision, &[root.to_owned()]).await?.remove(root) {
+    let command = command::files_of(repository);
+    let text = match blobs(runner, &command, revision, &[root.to_owned()]).await?.remove(root) {
         Some(Blob::Text(text)) => text,
         Some(Blob::Unreadable(reason)) => return Err(ContractSourceError::Unreadable { place: place(), reason }),
         None => return Err(ContractSourceError::NotThere { place: place(), repository: repository.to_path_buf() }),
@@ -192,7 +189,7 @@ async fn at_commit(
         if wanted.is_empty() {
             return Ok(files);
         }
-        let mut found = blobs(runner, repository, revision, &wanted).await?;
+        let mut found = blobs(runner, &command, revision, &wanted).await?;
         for name in wanted {
             let text = match found.remove(&name) {
                 Some(Blob::Text(text)) => Ok(text),
@@ -202,74 +199,6 @@ async fn at_commit(
             files.add(&name, text);
         }
     }
-}
-
-/// A file of a commit.
-#[derive(Debug, PartialEq)]
-enum Blob {
-    Text(String),
-    /// What is wrong with it.
-    Unreadable(String),
-}
-
-/// Reads files of a commit, all by one program; a name that the commit does not have is left out.
-async fn blobs(
-    runner: &Runner,
-    repository: &Path,
-    revision: &str,
-    names: &[String],
-) -> Result<HashMap<String, Blob>, RunError> {
-    let command = command::files_of(repository);
-    let mut started = runner.start(&command)?;
-    let Some((mut stdin, mut stdout)) = started.streams() else { return Ok(HashMap::new()) };
-    let lines: String = names.iter().map(|name| format!("{revision}:{name}\n")).collect();
-    let mut output = Vec::new();
-    let write = async {
-        // A program that ended already has said so by what it printed.
-        let _ = stdin.write_all(lines.as_bytes()).await;
-        drop(stdin);
-    };
-    let both = async { tokio::join!(write, stdout.read_to_end(&mut output)).1 };
-    let ended = tokio::time::timeout(WITHIN, both).await;
-    started.end().await;
-    let line = runner.mask().apply(&command.line());
-    match ended {
-        Err(_) => Err(RunError::TimedOut { line, within: WITHIN }),
-        Ok(Err(source)) => Err(RunError::Stream { line, source }),
-        Ok(Ok(_)) => Ok(printed(&output, names)),
-    }
-}
-
-/// Reads what `git cat-file --batch --follow-symlinks` prints about files, in their order.
-// Source: git-cat-file(1), BATCH OUTPUT.
-fn printed(output: &[u8], names: &[String]) -> HashMap<String, Blob> {
-    let mut found = HashMap::new();
-    let mut rest = output;
-    for name in names {
-        let Some(end) = rest.iter().position(|byte| *byte == b'\n') else { break };
-        let header = String::from_utf8_lossy(&rest[..end]).into_owned();
-        rest = &rest[end + 1..];
-        // Of what is missing only the name is printed.
-        let words = header.rsplit_once(' ').and_then(|(words, size)| Some((words, size.parse::<usize>().ok()?)));
-        let Some((words, size)) = words else { continue };
-        let Some(content) = rest.get(..size) else { break };
-        rest = rest.get(size + 1..).unwrap_or_default();
-        let kind = words.rsplit(' ').next().unwrap_or_default();
-        let blob = match kind {
-            "blob" => match String::from_utf8(content.to_vec()) {
-                Ok(text) => Blob::Text(text),
-                Err(_) => Blob::Unreadable("is not text in UTF-8".to_owned()),
-            },
-            "tree" => Blob::Unreadable("is a folder".to_owned()),
-            "symlink" => Blob::Unreadable("is reached by a symbolic link that leads out of the release".to_owned()),
-            "dangling" | "loop" | "notdir" => {
-                Blob::Unreadable("is reached by a symbolic link that leads to nothing".to_owned())
-            }
-            other => Blob::Unreadable(format!("is no file, but a {other}")),
-        };
-        found.insert(name.clone(), blob);
-    }
-    found
 }
 
 #[cfg(test)]

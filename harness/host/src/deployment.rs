@@ -29,6 +29,7 @@ use crate::{
     paths::StateDir,
     process::{RunError, Runner},
     proxy::{self, ProxyError},
+    reach,
     ready::{self, Stack},
     release::{self, ReleaseError, Resolver, Snapshot},
 };
@@ -229,7 +230,8 @@ pub async fn bring_up(
     revision: Option<&str>,
     (id, orphans): (&str, Orphans),
 ) -> Result<Started, DeploymentError> {
-    let release = release_for(runner, config, environment, revision).await?;
+    let git = Git::open(runner, config.root()).await?;
+    let release = release_for(runner, &git, environment, revision).await?;
     let state = StateDir::of(config, &environment.project);
     let old = release::deployed(&state)?;
     let resolver = Resolver {
@@ -237,6 +239,7 @@ pub async fn bring_up(
         engine,
         environment,
         tree: &environment.workdir,
+        subfolder: git.subfolder(),
         release: &release,
         images: std::collections::BTreeMap::new(),
         jobs: config.databases.values().filter_map(|database| database.migrations.clone()).collect(),
@@ -304,14 +307,13 @@ async fn remove_dropped(
 
 async fn release_for(
     runner: &Runner,
-    config: &Config,
+    git: &Git,
     environment: &Environment,
     revision: Option<&str>,
 ) -> Result<Release, DeploymentError> {
-    let git = Git::open(runner, config.root()).await?;
     let Some(revision) = revision else {
         let mut release = git.release_of(&environment.workdir).await?;
-        if !git.changes(&environment.workdir).await?.is_empty() {
+        if !reach::changes(runner, git, environment, &environment.workdir).await?.is_empty() {
             // What is not committed has no name, so it can never be promoted.
             release.commit.push_str("-changed");
             release.name.push_str("-changed");
@@ -320,7 +322,7 @@ async fn release_for(
     };
     let release = git.release(revision).await?;
     let workdir = &environment.workdir;
-    if !git::is_free(workdir) && !git.is_own_worktree(workdir).await? {
+    if !git::is_free(&git.top_of(workdir)?) && !git.is_own_worktree(workdir).await? {
         let (environment, workdir) = (environment.name.clone(), workdir.clone());
         return Err(match git.is_working_copy(&workdir) {
             true => DeploymentError::WorkingCopy { environment, workdir },

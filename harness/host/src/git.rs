@@ -1,11 +1,19 @@
 //! Git: commits, worktrees, tags.
+//!
+//! A workdir is the product's folder, which may lie below the top of its worktree: what git does, it does at the top.
+
+mod blobs;
+mod content;
+mod products;
 
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use stagegate_base::{command::git as command, release::Release};
+use stagegate_base::{command::git as command, release::Release, subfolder::Subfolder};
+
+pub(crate) use blobs::{Blob, blobs};
 
 use crate::process::{RunError, Runner};
 
@@ -17,6 +25,7 @@ const WITHIN: Duration = Duration::from_secs(120);
 pub struct Git {
     runner: Runner,
     repository: PathBuf,
+    subfolder: Subfolder,
 }
 
 /// What git refused.
@@ -44,6 +53,73 @@ pub enum GitError {
         /// What git reported, with its own way out.
         reason: String,
     },
+    /// A workdir is not where the product lies in a checkout of its repository.
+    #[error(
+        "the product is the folder {} of its repository, so a workdir ends with that folder: expected {}, found {}; set \
+         `workdir` of the environment to it", subfolder.display(), workdir.join(subfolder).display(), workdir.display()
+    )]
+    OutsideSubfolder {
+        /// The product's folder, relative to the repository's top.
+        subfolder: PathBuf,
+        /// The workdir.
+        workdir: PathBuf,
+    },
+    /// A commit does not have the product.
+    #[error("commit {commit} has no folder {}, which is where the product lies in its repository; choose a later release", subfolder.display())]
+    NotInCommit {
+        /// The commit.
+        commit: String,
+        /// The product's folder, relative to the repository's top.
+        subfolder: PathBuf,
+    },
+    /// A worktree belongs to another product of the repository.
+    #[error(
+        "worktree {} is that of the product in {other} of this repository, whose files a release would replace; give this \
+         product a `workdir` in a worktree of its own", top.display()
+    )]
+    OtherProduct {
+        /// The worktree.
+        top: PathBuf,
+        /// The other product's folder.
+        other: String,
+    },
+    /// A submodule's commit is not on this machine.
+    #[error(
+        "submodule {} at commit {commit} is not in this repository; run `git submodule update --init --recursive -- {}` in {} \
+         with the release checked out there", path.display(), path.display(), repository.display()
+    )]
+    NoSubmodule {
+        /// Its path, from the repository's top.
+        path: PathBuf,
+        /// The commit that the release has of it.
+        commit: String,
+        /// The user's working copy.
+        repository: PathBuf,
+    },
+    /// Files of Git LFS have no content here.
+    #[error(
+        "{files} of the release in Git LFS would be deployed as pointers without their content, {} for one; {way_out}",
+        first.display()
+    )]
+    NoContent {
+        /// How many files, in words.
+        files: String,
+        /// The first of them, from the repository's top.
+        first: PathBuf,
+        /// What to do.
+        way_out: String,
+    },
+    /// A file could not be handled.
+    #[error("cannot {what} {}", path.display())]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        #[source]
+        source: std::io::Error,
+    },
     /// Something else.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -55,11 +131,44 @@ impl Git {
     /// # Errors
     /// [`GitError::NoRepository`] where there is none.
     pub async fn open(runner: &Runner, dir: &Path) -> Result<Self, GitError> {
-        let output = runner.run(&command::top(dir), WITHIN).await?;
+        let output = runner.run(&command::place(dir), WITHIN).await?;
         if output.code != 0 {
             return Err(refused(dir, &output.stderr));
         }
-        Ok(Git { runner: runner.clone(), repository: PathBuf::from(output.stdout.trim()) })
+        let (top, below) = output.stdout.split_once('\n').unwrap_or((&output.stdout, ""));
+        let subfolder = Subfolder::new(Path::new(below.trim_end_matches('\n')));
+        Ok(Git { runner: runner.clone(), repository: PathBuf::from(top), subfolder })
+    }
+
+    /// Returns it for a product in a folder that the user's working copy may not have any more.
+    #[must_use]
+    pub fn of_product(self, subfolder: &Subfolder) -> Self {
+        Git { subfolder: subfolder.clone(), ..self }
+    }
+
+    /// Returns where the product lies in the repository.
+    #[must_use]
+    pub fn subfolder(&self) -> &Subfolder {
+        &self.subfolder
+    }
+
+    /// Returns the top of the checkout that a workdir lies in.
+    ///
+    /// # Errors
+    /// [`GitError::OutsideSubfolder`] where the product would lie elsewhere in it.
+    pub fn top_of(&self, workdir: &Path) -> Result<PathBuf, GitError> {
+        let written = self.subfolder.top_of(workdir);
+        // The user may come by a symbolic link to the product's folder.
+        let real = || workdir.canonicalize().ok().and_then(|real| self.subfolder.top_of(&real));
+        written.or_else(real).ok_or_else(|| GitError::OutsideSubfolder {
+            subfolder: self.subfolder.path().to_path_buf(),
+            workdir: workdir.to_path_buf(),
+        })
+    }
+
+    /// Returns the top of the checkout around a workdir; the workdir itself where the product lies elsewhere in that.
+    fn place_of(&self, workdir: &Path) -> PathBuf {
+        self.top_of(workdir).unwrap_or_else(|_| workdir.to_path_buf())
     }
 
     /// Returns the top folder of the user's working copy.
@@ -81,7 +190,7 @@ impl Git {
     /// # Errors
     /// [`GitError`] where it is not one.
     pub async fn release_of(&self, workdir: &Path) -> Result<Release, GitError> {
-        self.release_at(workdir, "HEAD").await
+        self.release_at(&self.place_of(workdir), "HEAD").await
     }
 
     async fn release_at(&self, dir: &Path, revision: &str) -> Result<Release, GitError> {
@@ -90,7 +199,7 @@ impl Git {
         if output.code != 0 || commit.is_empty() {
             return Err(GitError::UnknownRevision { revision: revision.to_owned(), repository: dir.to_path_buf() });
         }
-        let name = self.runner.run_ok(&command::name_of(dir, &commit), WITHIN).await?.trim().to_owned();
+        let name = self.name_of(dir, &commit).await?;
         Ok(Release { commit, name })
     }
 
@@ -111,65 +220,103 @@ impl Git {
         Ok(times)
     }
 
-    /// Returns the uncommitted changes of a worktree's tracked files, one a line.
+    /// Returns the uncommitted changes of tracked files in the whole worktree of a workdir, one a line, with paths from its
+    /// top. [`crate::reach`] knows those that the product reads.
     ///
     /// # Errors
     /// [`GitError`] where it is not one.
-    pub async fn changes(&self, dir: &Path) -> Result<Vec<String>, GitError> {
-        let text = self.runner.run_ok(&command::changes(dir), WITHIN).await?;
+    pub async fn changes(&self, workdir: &Path) -> Result<Vec<String>, GitError> {
+        let text = self.runner.run_ok(&command::changes(&self.place_of(workdir)), WITHIN).await?;
         Ok(text.lines().map(|line| line.trim().to_owned()).collect())
     }
 
-    /// Tells whether `dir` is a worktree of this repository other than the user's working copy.
+    /// Tells whether a workdir lies in a worktree of this repository other than the user's working copy, where the product
+    /// does.
     ///
     /// # Errors
     /// [`GitError`] where git cannot be run.
-    pub async fn is_own_worktree(&self, dir: &Path) -> Result<bool, GitError> {
+    pub async fn is_own_worktree(&self, workdir: &Path) -> Result<bool, GitError> {
+        let Ok(dir) = self.top_of(workdir) else { return Ok(false) };
         let shared = self.runner.run(&command::common_dir(&self.repository), WITHIN).await?;
-        let (common, top) = (command::common_dir(dir), command::top(dir));
+        let (common, top) = (command::common_dir(&dir), command::top(&dir));
         let (common, top) = (self.runner.run(&common, WITHIN).await?, self.runner.run(&top, WITHIN).await?);
-        let is_top = same_folder(Path::new(top.stdout.trim()), dir);
-        Ok(common.code == 0 && common.stdout == shared.stdout && is_top && !same_folder(dir, &self.repository))
+        let is_top = same_folder(Path::new(top.stdout.trim()), &dir);
+        Ok(common.code == 0 && common.stdout == shared.stdout && is_top && !same_folder(&dir, &self.repository))
     }
 
-    /// Tells whether `dir` is the user's working copy.
+    /// Tells whether a workdir lies in the user's working copy.
     #[must_use]
-    pub fn is_working_copy(&self, dir: &Path) -> bool {
-        same_folder(dir, &self.repository)
+    pub fn is_working_copy(&self, workdir: &Path) -> bool {
+        same_folder(&self.place_of(workdir), &self.repository)
     }
 
-    /// Puts a worktree to a commit; makes it where it is not there, or is an empty folder.
+    /// Puts the worktree of a workdir to a commit, with submodules; makes it where it is not there, or is an empty folder.
     ///
     /// # Errors
-    /// [`GitError`] with what git said.
+    /// [`GitError`] that names what the commit or this machine lacks, before anything is changed; what git refused.
     pub async fn check_out(&self, workdir: &Path, commit: &str) -> Result<(), GitError> {
-        if is_free(workdir) {
-            // git does not forget a worktree whose folder is there, empty or not.
-            let _ = std::fs::remove_dir(workdir);
-            // That git knows none there is fine. `worktree prune` would forget the user's too, on a disk that is away.
-            self.runner.run(&command::forget_worktree(&self.repository, workdir), WITHIN).await?;
-            self.runner.run_ok(&command::add_worktree(&self.repository, workdir, commit), WITHIN).await?;
-            return Ok(());
+        let top = self.top_of(workdir)?;
+        self.refuse_incomplete(commit).await?;
+        self.refuse_other_product(&top).await?;
+        self.put(&top, commit).await?;
+        self.fill(&top, commit).await?;
+        self.mark(&top).await
+    }
+
+    /// As [`Git::check_out`], for a release that was deployed there before: what is missing by now stays missing.
+    ///
+    /// # Errors
+    /// [`GitError`] with what git refused.
+    pub async fn restore(&self, workdir: &Path, commit: &str) -> Result<(), GitError> {
+        let top = self.top_of(workdir)?;
+        self.put(&top, commit).await?;
+        // The rollback goes on: what runs has its images by id.
+        if let Err(error) = self.fill(&top, commit).await {
+            self.runner.report(&format!("warning: {}", crate::error::with_causes(&error)));
         }
-        let own = self.runner.run_ok(&command::own_dir(workdir), WITHIN).await?;
-        // A killed checkout leaves its lock; the environment's lock is held, so no other one is at work here.
-        let _ = std::fs::remove_file(Path::new(own.trim()).join("index.lock"));
-        self.runner.run_ok(&command::check_out(workdir, commit), WITHIN).await?;
         Ok(())
     }
 
-    /// Takes a worktree of ours away; that it is gone already is fine.
+    async fn put(&self, top: &Path, commit: &str) -> Result<(), GitError> {
+        if is_free(top) {
+            // git does not forget a worktree whose folder is there, empty or not.
+            let _ = std::fs::remove_dir(top);
+            // That git knows none there is fine. `worktree prune` would forget the user's too, on a disk that is away.
+            self.runner.run(&command::forget_worktree(&self.repository, top), WITHIN).await?;
+            self.runner.run_ok(&command::add_worktree(&self.repository, top, commit), WITHIN).await?;
+            return Ok(());
+        }
+        let own = self.own_dir(top).await?;
+        // A killed checkout leaves its lock; the environment's lock is held, so no other one is at work here.
+        let _ = std::fs::remove_file(own.join("index.lock"));
+        self.drop_submodules(top, commit).await?;
+        self.runner.run_ok(&command::check_out(top, commit), WITHIN).await?;
+        Ok(())
+    }
+
+    /// Returns the git folder of one worktree.
+    async fn own_dir(&self, top: &Path) -> Result<PathBuf, GitError> {
+        Ok(PathBuf::from(self.runner.run_ok(&command::own_dir(top), WITHIN).await?.trim()))
+    }
+
+    /// Returns the folder that all worktrees share.
+    async fn common_dir(&self) -> Result<PathBuf, GitError> {
+        Ok(PathBuf::from(self.runner.run_ok(&command::common_dir(&self.repository), WITHIN).await?.trim()))
+    }
+
+    /// Takes the worktree of a workdir away; that it is gone already is fine.
     ///
     /// # Errors
     /// [`GitError`] with what git said.
     pub async fn remove_worktree(&self, workdir: &Path) -> Result<(), GitError> {
-        let remove = command::remove_worktree(&self.repository, workdir);
-        if self.runner.run(&remove, WITHIN).await?.code != 0 && workdir.exists() {
+        let top = self.top_of(workdir)?;
+        let remove = command::remove_worktree(&self.repository, &top);
+        if self.runner.run(&remove, WITHIN).await?.code != 0 && top.exists() {
             // Half-made by a killed run: git does not know it, or not well enough.
-            let _ = std::fs::remove_dir_all(workdir);
+            let _ = std::fs::remove_dir_all(&top);
             self.runner.run(&remove, WITHIN).await?;
         }
-        Ok(())
+        self.forget_submodules(&top).await
     }
 
     /// Sets a tag with a message; one that is there already at this commit is fine.
@@ -177,7 +324,8 @@ impl Git {
     /// # Errors
     /// [`GitError`] with what git said.
     pub async fn tag(&self, name: &str, commit: &str, message: &str) -> Result<(), GitError> {
-        if self.release(name).await.is_ok_and(|there| there.commit == commit) {
+        // One of another product is of the same second, and not this run's.
+        if self.release(name).await.is_ok_and(|there| there.commit == commit) && self.is_tagged(name, message).await? {
             return Ok(());
         }
         self.runner.run_ok(&command::tag(&self.repository, name, commit, message), WITHIN).await?;
@@ -191,12 +339,26 @@ impl Git {
     pub async fn tags_with(&self, tags: &[(String, String)]) -> Result<Vec<(String, String)>, GitError> {
         let mut found = Vec::new();
         for (name, message) in tags {
-            let told = self.runner.run_ok(&command::message_of(&self.repository, name), WITHIN).await?;
-            if told.trim() == message {
+            if self.is_tagged(name, message).await? {
                 found.push((name.clone(), message.clone()));
             }
         }
         Ok(found)
+    }
+
+    async fn is_tagged(&self, name: &str, message: &str) -> Result<bool, GitError> {
+        let found = self.runner.run_ok(&command::message_of(&self.repository, name), WITHIN).await?;
+        Ok(found.trim() == message)
+    }
+
+    /// Tells whether there is a tag of a name.
+    ///
+    /// # Errors
+    /// [`GitError`] where git cannot be run.
+    pub async fn has_tag(&self, name: &str) -> Result<bool, GitError> {
+        let found =
+            self.runner.run(&command::has_object(&self.repository, &format!("refs/tags/{name}")), WITHIN).await?;
+        Ok(found.code == 0)
     }
 
     /// Tells whether a worktree holds anything that git does not have: changed, untracked or ignored files.
@@ -204,7 +366,8 @@ impl Git {
     /// # Errors
     /// [`GitError`] where it is not one.
     pub async fn holds_more(&self, workdir: &Path) -> Result<bool, GitError> {
-        Ok(!self.runner.run_ok(&command::all_changes(workdir), WITHIN).await?.trim().is_empty())
+        let all = command::all_changes(&self.place_of(workdir));
+        Ok(!self.runner.run_ok(&all, WITHIN).await?.trim().is_empty())
     }
 
     /// Takes a tag away that was set with `message`; that it is gone already is fine. One of that name with another
@@ -213,8 +376,7 @@ impl Git {
     /// # Errors
     /// [`GitError`] with what git said.
     pub async fn untag(&self, name: &str, message: &str) -> Result<(), GitError> {
-        let found = self.runner.run_ok(&command::message_of(&self.repository, name), WITHIN).await?;
-        if found.trim() == message {
+        if self.is_tagged(name, message).await? {
             self.runner.run_ok(&command::untag(&self.repository, name), WITHIN).await?;
         }
         Ok(())
@@ -245,111 +407,4 @@ fn same_folder(a: &Path, b: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::process::Command;
-
-    use super::*;
-
-    struct Repository(PathBuf);
-
-    impl Repository {
-        fn new(name: &str) -> Self {
-            let root = std::env::temp_dir().join(format!("stagegate-git-{name}-{}", std::process::id()));
-            std::fs::create_dir_all(root.join("product")).unwrap();
-            let repository = Repository(root);
-            repository.git(&["init", "--quiet"]);
-            repository.git(&["commit", "--quiet", "--allow-empty", "--message", "first"]);
-            repository
-        }
-
-        fn product(&self) -> PathBuf {
-            self.0.join("product")
-        }
-
-        fn git(&self, args: &[&str]) -> String {
-            let who = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"];
-            let output = Command::new("git").arg("-C").arg(self.product()).args(who).args(args).output().unwrap();
-            assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-            String::from_utf8(output.stdout).unwrap().trim().to_owned()
-        }
-
-        async fn open(&self) -> Git {
-            Git::open(&Runner::default(), &self.product()).await.unwrap()
-        }
-    }
-
-    impl Drop for Repository {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
-    #[test]
-    fn what_git_refuses_is_told_in_its_own_words() {
-        let said = "fatal: detected dubious ownership in repository at '/srv/shop'\nTo add an exception for this directory, \
-                    call:\n\n\tgit config --global --add safe.directory /srv/shop\n";
-        let text = refused(Path::new("/srv/shop"), said).to_string();
-        assert!(text.contains("dubious ownership") && text.ends_with("--add safe.directory /srv/shop"), "{text}");
-        let none = "fatal: not a git repository (or any of the parent directories): .git\n";
-        assert!(matches!(refused(Path::new("/srv/shop"), none), GitError::NoRepository { .. }));
-    }
-
-    #[tokio::test]
-    async fn only_a_tag_with_our_message_is_taken_away() {
-        let repository = Repository::new("tag");
-        let git = repository.open().await;
-        let head = repository.git(&["rev-parse", "HEAD"]);
-        repository.git(&["tag", "light"]);
-        repository.git(&["tag", "--annotate", "--message", "before the fair", "theirs"]);
-        git.tag("ours", &head, "production before run r1").await.unwrap();
-        for name in ["light", "theirs", "ours", "none"] {
-            git.untag(name, "production before run r1").await.unwrap();
-        }
-        assert_eq!(repository.git(&["tag"]), "light\ntheirs");
-    }
-
-    #[tokio::test]
-    async fn worktrees_of_others_are_not_forgotten_where_their_folder_is_away() {
-        let repository = Repository::new("worktree");
-        let git = repository.open().await;
-        let head = repository.git(&["rev-parse", "HEAD"]);
-        let [theirs, ours] = ["theirs", "ours"].map(|name| repository.0.join(name));
-        git.check_out(&theirs, &head).await.unwrap();
-        std::fs::rename(&theirs, repository.0.join("away")).unwrap();
-
-        git.check_out(&ours, &head).await.unwrap();
-        // The folder is lost, and is made anew at the same place.
-        std::fs::remove_dir_all(&ours).unwrap();
-        git.check_out(&ours, &head).await.unwrap();
-        git.remove_worktree(&ours).await.unwrap();
-        // As a killed `worktree add` leaves it: locked, and without its files.
-        git.check_out(&ours, &head).await.unwrap();
-        repository.git(&["worktree", "lock", "--reason", "initializing", &ours.to_string_lossy()]);
-        std::fs::remove_file(ours.join(".git")).unwrap();
-        git.remove_worktree(&ours).await.unwrap();
-        git.remove_worktree(&ours).await.unwrap();
-        assert!(!ours.exists());
-        let known = repository.git(&["worktree", "list", "--porcelain"]);
-        assert!(known.contains("/theirs") && !known.contains("/ours"), "{known}");
-    }
-
-    #[tokio::test]
-    async fn a_worktree_is_made_in_an_empty_folder_and_nothing_of_others_is_touched() {
-        let repository = Repository::new("empty");
-        let git = repository.open().await;
-        let head = repository.git(&["rev-parse", "HEAD"]);
-        let [made, emptied, full] = ["made", "emptied", "full"].map(|name| repository.0.join(name));
-        std::fs::create_dir_all(&made).unwrap();
-        git.check_out(&made, &head).await.unwrap();
-        assert!(git.is_own_worktree(&made).await.unwrap());
-        // git still knows a worktree whose folder was emptied by hand.
-        git.check_out(&emptied, &head).await.unwrap();
-        std::fs::remove_file(emptied.join(".git")).unwrap();
-        git.check_out(&emptied, &head).await.unwrap();
-        assert!(git.is_own_worktree(&emptied).await.unwrap());
-        std::fs::create_dir_all(&full).unwrap();
-        std::fs::write(full.join("notes"), "mine").unwrap();
-        git.check_out(&full, &head).await.unwrap_err();
-        assert_eq!(std::fs::read_dir(&full).unwrap().count(), 1);
-    }
-}
+mod tests;

@@ -22,6 +22,7 @@ pub mod probe;
 pub mod process;
 pub mod project;
 pub mod proxy;
+pub mod reach;
 pub mod ready;
 pub mod release;
 pub mod secret;

@@ -14,6 +14,7 @@ use stagegate_base::{
     config::Environment,
     container::Container,
     release::Release,
+    subfolder::Subfolder,
 };
 
 use crate::{
@@ -269,8 +270,10 @@ pub struct Resolver<'a> {
     pub engine: &'a Engine,
     /// The environment that the release is for.
     pub environment: &'a Environment,
-    /// A checkout of the release; the environment's workdir itself, or another folder.
+    /// The product's folder in a checkout of the release; the environment's workdir itself, or another one.
     pub tree: &'a Path,
+    /// Where the product lies from the top of its checkout.
+    pub subfolder: &'a Subfolder,
     /// The release.
     pub release: &'a Release,
     /// Image ids that are to be used, by service: those that were tested.
@@ -300,7 +303,8 @@ impl Resolver<'_> {
     /// # Errors
     /// [`ReleaseError`] that names the file or the image.
     pub async fn resolve(mut self) -> Result<Resolved, ReleaseError> {
-        let tree = Tree { runner: self.runner, environment: self.environment, dir: self.tree };
+        let tree =
+            Tree { runner: self.runner, environment: self.environment, dir: self.tree, subfolder: self.subfolder };
         let Read { model, beside } = tree.read().await?;
         // What is never started needs no image.
         let missing: Vec<String> = model
@@ -327,8 +331,8 @@ impl Resolver<'_> {
             self.images.insert(PROXY_SERVICE.to_owned(), id);
         }
         let pinned = proxied.pinned(&self.release.commit, &self.images, &mounts);
-        let (tree, workdir) = (self.tree.to_string_lossy(), self.environment.workdir.to_string_lossy());
-        let placed = pinned.rebased(&tree, &workdir);
+        let (from, to) = tree.tops();
+        let placed = pinned.rebased(&from.to_string_lossy(), &to.to_string_lossy());
         let placed = match self.old {
             Some(old) => placed.carried(old),
             None => placed,

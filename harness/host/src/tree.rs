@@ -12,6 +12,7 @@ use stagegate_base::{
     command::git,
     compose::{Bind, Model},
     config::Environment,
+    subfolder::Subfolder,
 };
 
 use crate::{
@@ -68,8 +69,10 @@ pub struct Tree<'a> {
     pub runner: &'a Runner,
     /// The environment that the release is for.
     pub environment: &'a Environment,
-    /// The checkout.
+    /// The product's folder in the checkout.
     pub dir: &'a Path,
+    /// Where that lies from the top of the checkout.
+    pub subfolder: &'a Subfolder,
 }
 
 /// A model with what was needed of the environment's folder.
@@ -100,8 +103,18 @@ impl Tree<'_> {
             }
             for path in wanted {
                 self.bring(&path)?;
-                beside.push(self.environment.workdir.join(path));
+                beside.push(self.tops().1.join(path));
             }
+        }
+    }
+
+    /// Returns the tops of the checkout and of the environment's one: a product in a subfolder may read files that lie next
+    /// to it. Where the workdir is no checkout, these are the product's folders.
+    #[must_use]
+    pub fn tops(&self) -> (PathBuf, PathBuf) {
+        match (self.subfolder.top_of(self.dir), self.subfolder.top_of(&self.environment.workdir)) {
+            (Some(tree), Some(work)) => (tree, work),
+            _ => (self.dir.to_path_buf(), self.environment.workdir.clone()),
         }
     }
 
@@ -109,13 +122,16 @@ impl Tree<'_> {
     async fn bring_compose_files(&self) -> Result<Vec<PathBuf>, TreeError> {
         let mut beside = Vec::new();
         let named = project::named_files(self.environment).into_iter().chain(project::override_files(self.environment));
-        for path in named.filter(|path| self.is_aside() && path.is_relative() && self.is_only_in_workdir(path)) {
+        let (tree, work) = self.tops();
+        let from_top = |path: PathBuf| if tree == self.dir { Some(path) } else { self.subfolder.from_top(&path) };
+        let named = named.filter(|path| self.is_aside() && path.is_relative()).filter_map(from_top);
+        for path in named.filter(|path| self.is_only_in_workdir(path)) {
             // One that an earlier release has in git was removed by this one.
-            let list = git::tracked(&self.environment.workdir, &path);
+            let list = git::tracked(&work, &path);
             let tracked = self.runner.run(&list, LIST_WITHIN).await.is_ok_and(|output| !output.stdout.is_empty());
             if !tracked {
                 self.bring(&path)?;
-                beside.push(self.environment.workdir.join(path));
+                beside.push(work.join(path));
             }
         }
         Ok(beside)
@@ -125,10 +141,11 @@ impl Tree<'_> {
         self.dir != self.environment.workdir
     }
 
-    /// Returns the files, relative to the checkout, that a message of Compose names and the checkout does not have.
+    /// Returns the files, from the checkout's top, that a message of Compose names and the checkout does not have.
     // Each version of Compose words it differently; all name the path.
     fn wanted(&self, said: &str) -> BTreeSet<PathBuf> {
-        let top = format!("{}/", self.dir.display());
+        let tree = self.tops().0;
+        let top = format!("{}/", tree.display());
         let mut wanted = BTreeSet::new();
         if !self.is_aside() {
             return wanted;
@@ -140,17 +157,19 @@ impl Tree<'_> {
                 .chain([rest.len()])
                 .map(|end| PathBuf::from(&rest[..end]))
                 .find(|path| !path.as_os_str().is_empty() && self.is_only_in_workdir(path));
-            wanted.extend(found.or_else(|| first_path(rest)).filter(|path| !self.dir.join(path).exists()));
+            wanted.extend(found.or_else(|| first_path(rest)).filter(|path| !tree.join(path).exists()));
         }
         wanted
     }
 
     fn is_only_in_workdir(&self, path: &Path) -> bool {
-        self.environment.workdir.join(path).is_file() && !self.dir.join(path).exists()
+        let (tree, work) = self.tops();
+        work.join(path).is_file() && !tree.join(path).exists()
     }
 
     fn bring(&self, path: &Path) -> Result<(), TreeError> {
-        let (from, to) = (self.environment.workdir.join(path), self.dir.join(path));
+        let (tree, work) = self.tops();
+        let (from, to) = (work.join(path), tree.join(path));
         if !from.is_file() {
             return Err(TreeError::NoFile { environment: self.environment.name.clone(), path: from });
         }
@@ -164,9 +183,10 @@ impl Tree<'_> {
     /// Returns the model in which a mount or secret that the checkout does not have is that of the environment's workdir.
     fn with_paths_beside(&self, model: &Model) -> Result<Model, TreeError> {
         let mut moved = BTreeMap::new();
+        let (tree, work) = self.tops();
         for path in model.sources() {
-            let Ok(inside) = Path::new(&path).strip_prefix(self.dir) else { continue };
-            let other = self.environment.workdir.join(inside);
+            let Ok(inside) = Path::new(&path).strip_prefix(&tree) else { continue };
+            let other = work.join(inside);
             if self.is_aside() && !Path::new(&path).exists() && other.exists() {
                 moved.insert(path, other.to_string_lossy().into_owned());
             }
@@ -178,7 +198,7 @@ impl Tree<'_> {
         let mut files = model.files_of_secrets().into_iter().map(PathBuf::from);
         match files.find(|file| !file.exists()) {
             Some(path) => {
-                let path = path.strip_prefix(self.dir).map_or(path.clone(), |path| self.environment.workdir.join(path));
+                let path = path.strip_prefix(&tree).map_or(path.clone(), |path| work.join(path));
                 Err(TreeError::NoFile { environment: self.environment.name.clone(), path })
             }
             None => Ok(model),
@@ -214,7 +234,8 @@ impl Tree<'_> {
 
     async fn mount(&self, bind: &Bind) -> Result<String, TreeError> {
         let path = Path::new(&bind.source);
-        let is_inside = [self.dir, &self.environment.workdir].iter().any(|top| path.starts_with(top));
+        let (tree, work) = self.tops();
+        let is_inside = path.starts_with(tree) || path.starts_with(work);
         if !is_inside || !path.exists() {
             return Ok(String::new());
         }
@@ -229,8 +250,9 @@ impl Tree<'_> {
 
     /// Returns the files at and below `path` that git has; `None` where it cannot say.
     async fn tracked(&self, path: &Path) -> Option<Vec<PathBuf>> {
-        let output = self.runner.run(&git::tracked(self.dir, path), LIST_WITHIN).await.ok()?;
-        let files = output.stdout.split('\0').filter(|name| !name.is_empty()).map(|name| self.dir.join(name));
+        let tree = self.tops().0;
+        let output = self.runner.run(&git::tracked(&tree, path), LIST_WITHIN).await.ok()?;
+        let files = output.stdout.split('\0').filter(|name| !name.is_empty()).map(|name| tree.join(name));
         (output.code == 0).then(|| files.collect())
     }
 }

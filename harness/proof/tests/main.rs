@@ -29,6 +29,7 @@ mod load;
 mod locks;
 mod majors;
 mod migrations;
+mod monorepo;
 mod moved;
 mod notify;
 mod performance;

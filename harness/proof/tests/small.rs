@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use stagegate_base::redact::Secret;
+use stagegate_base::{redact::Secret, subfolder::Subfolder};
 use stagegate_host::{database::Server, engine::Engine};
 
 use crate::ports::free_port;
@@ -45,15 +45,22 @@ pub(crate) struct Small {
     root: PathBuf,
     name: String,
     database: String,
+    /// Where the product lies in its repository.
+    subfolder: Subfolder,
 }
 
 impl Small {
     /// Makes the repository with release v1; `database` is the live database's name.
     pub(crate) fn new(name: &str, database: &str) -> Self {
+        Self::within(name, database, Path::new(""))
+    }
+
+    /// Makes the repository with release v1 of the product in a folder of it.
+    pub(crate) fn within(name: &str, database: &str, subfolder: &Path) -> Self {
         let name = format!("proof-{name}-{}", std::process::id());
         let root = std::env::temp_dir().join(&name);
         let _ = fs::remove_dir_all(&root);
-        let small = Small { root, name, database: database.to_owned() };
+        let small = Small { root, name, database: database.to_owned(), subfolder: Subfolder::new(subfolder) };
         let product = small.product();
         fs::create_dir_all(product.join("m")).unwrap();
         let images = fs::read_to_string(checkout().join(".stagegate/images.env")).unwrap();
@@ -69,16 +76,20 @@ impl Small {
         }
         let up = "set -eu\nfor f in /m/*.sql; do psql -qX -v ON_ERROR_STOP=1 -f \"$f\"; done\n";
         fs::write(product.join("m/up.sh"), up).unwrap();
-        small.git(&["init", "--quiet"]);
+        run(Command::new("git").args(["init", "--quiet"]).arg(small.repository()));
         small.release("v1", FIRST, "");
         small
     }
 
     fn config(&self) -> String {
-        let environment =
-            |name: &str| format!("[environments.{name}]\nworkdir = \"../{name}\"\nenv_file = \"../{name}.env\"\n");
+        let up = "../".repeat(self.subfolder.path().components().count() + 1);
+        let workdir = |name: &str| self.subfolder.within(Path::new(&format!("{up}{name}"))).display().to_string();
+        let environment = |name: &str| {
+            let workdir = workdir(name);
+            format!("[environments.{name}]\nworkdir = \"{workdir}\"\nenv_file = \"{up}{name}.env\"\n")
+        };
         format!(
-            "[project]\nname = \"{}\"\nstate_dir = \"../state\"\n{}{}\
+            "[project]\nname = \"{}\"\nstate_dir = \"{up}state\"\n{}{}\
              [services.web]\nport = 80\nhealth = \"/\"\n[services.db]\nkind = \"postgres\"\n\
              [databases.main]\nservice = \"db\"\nname = '{}'\nmigrations = \"migrate\"\n\
              [severity]\npolicy = \"info\"\nsecurity = \"info\"\nisolation = \"info\"\n\
@@ -108,7 +119,7 @@ impl Small {
         let text = fs::read_to_string(&compose).unwrap();
         fs::write(&compose, text.replacen("volumes:\n  db-data:", &format!("{services}volumes:\n  db-data:"), 1))
             .unwrap();
-        self.git(&["add", "--all"]);
+        self.git(&["add", "--all", ":/"]);
         self.git(&["commit", "--quiet", "--message", tag]);
         self.git(&["tag", tag]);
     }
@@ -119,9 +130,19 @@ impl Small {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Returns the product's repository.
+    /// Returns the folder of the product.
     pub(crate) fn product(&self) -> PathBuf {
+        self.subfolder.within(&self.repository())
+    }
+
+    /// Returns the working copy of the product's repository.
+    pub(crate) fn repository(&self) -> PathBuf {
         self.root.join("product")
+    }
+
+    /// Returns the top of an environment's worktree.
+    pub(crate) fn worktree(&self, environment: &str) -> PathBuf {
+        self.root.join(environment)
     }
 
     /// Returns the state folder of an environment.

@@ -104,16 +104,88 @@ pub fn forget_worktree(repository: &Path, workdir: &Path) -> Command {
     git(repository).args(["worktree", "remove", "--force"]).path(workdir)
 }
 
-/// Prints how a person calls a commit: its tag, the nearest one and the distance (`v2-3-gab12cd34ef`), else its short id.
+/// Prints how a person calls a commit: its tag, or the nearest one and the distance (`v2-3-gab12cd34ef`); ends with 128 where
+/// there is none. Only tags that match one of `own` are taken, where it has any; never those that match one of `theirs`.
 #[must_use]
-pub fn name_of(dir: &Path, commit: &str) -> Command {
-    git(dir).args(["describe", "--tags", "--exclude=rollback-*", "--always", "--abbrev=10"]).arg(commit)
+pub fn name_of(dir: &Path, commit: &str, (own, theirs): (&[String], &[String]), exact: &[&str]) -> Command {
+    let own = own.iter().map(|pattern| format!("--match={pattern}"));
+    let theirs = theirs.iter().map(|pattern| format!("--exclude={pattern}"));
+    let describe = git(dir).args(["describe", "--tags", "--exclude=rollback-*", "--abbrev=10"]);
+    describe.args(exact.iter().copied()).args(own).args(theirs).arg(commit)
+}
+
+/// Prints the short id of a commit.
+#[must_use]
+pub fn short_id(dir: &Path, commit: &str) -> Command {
+    git(dir).args(["rev-parse", "--short=10"]).arg(commit)
 }
 
 /// Prints the files of commits that it reads as `REV:PATH`, one a line; symbolic links are followed inside of a commit.
 #[must_use]
 pub fn files_of(repository: &Path) -> Command {
     git(repository).args(["cat-file", "--batch", "--follow-symlinks"])
+}
+
+/// Prints the entries of a commit, from the repository's top: `MODE KIND OBJECT<tab>PATH`, each ended by a zero byte.
+#[must_use]
+pub fn entries(repository: &Path, commit: &str) -> Command {
+    git(repository).args(["ls-tree", "-r", "-z", "--full-tree"]).arg(commit)
+}
+
+/// Ends with 0 where a commit has a folder.
+#[must_use]
+pub fn has_folder(repository: &Path, commit: &str, folder: &Path) -> Command {
+    git(repository).args(["cat-file", "-e"]).arg(format!("{commit}:{}/", folder.display()))
+}
+
+/// Ends with 0 where a repository has an object.
+#[must_use]
+pub fn has_object(repository: &Path, object: &str) -> Command {
+    git(repository).args(["cat-file", "-e"]).arg(object)
+}
+
+/// Prints the names and paths of a commit's submodules, `submodule.NAME.path<line feed>PATH`, each ended by a zero byte.
+#[must_use]
+pub fn submodules(repository: &Path, commit: &str) -> Command {
+    let file = format!("{commit}:.gitmodules");
+    git(repository).args(["config", "-z", "--blob"]).arg(file).args(["--get-regexp", r"^submodule\..*\.path$"])
+}
+
+/// Prints the files of a commit that hold `text`, as `COMMIT:PATH`, each ended by a zero byte; ends with 1 where none does.
+#[must_use]
+pub fn holding(repository: &Path, commit: &str, text: &str, among: &[&str]) -> Command {
+    let grep = ["grep", "-z", "-I", "--files-with-matches", "--full-name", "--fixed-strings", "-e"];
+    git(repository).args(grep).arg(text).arg(commit).arg("--").args(among.iter().copied())
+}
+
+/// Prints the filter that writes files of Git LFS into a working copy; ends with 1 where none is set.
+#[must_use]
+pub fn lfs_filter(repository: &Path) -> Command {
+    git(repository).args(["config", "--get", "filter.lfs.smudge"])
+}
+
+/// Ends with 0 where Git LFS is installed.
+#[must_use]
+pub fn lfs_version(repository: &Path) -> Command {
+    git(repository).args(["lfs", "version"])
+}
+
+/// Prints the worktrees of a repository, `worktree PATH`, with other lines, each ended by a zero byte.
+#[must_use]
+pub fn worktrees(repository: &Path) -> Command {
+    git(repository).args(["worktree", "list", "--porcelain", "-z"])
+}
+
+/// Writes the content of Git LFS that the repository has into a working copy.
+#[must_use]
+pub fn lfs_check_out(workdir: &Path) -> Command {
+    git(workdir).args(["lfs", "checkout"])
+}
+
+/// Prints the product's place: the top folder of the working copy that holds `dir`, and below it the path of `dir`.
+#[must_use]
+pub fn place(dir: &Path) -> Command {
+    git(dir).args(["rev-parse", "--path-format=absolute", "--show-toplevel", "--show-prefix"]).env("LC_ALL", "C")
 }
 
 /// Prints the top folder of the working copy that holds `dir`.

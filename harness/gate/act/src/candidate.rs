@@ -1,7 +1,7 @@
 //! The candidate as it would run in the target, resolved before anything is touched: what the target's files and
 //! variables lack is known in the plan, not in the middle of a promotion.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use stagegate_base::{
     compose::Model,
@@ -31,18 +31,25 @@ pub(super) async fn read(
     run: &str,
     engine_and_config: (&Engine, &Config),
 ) -> Result<Result<Candidate, String>, PlanError> {
-    let dir = state.run(run).join("plan-tree");
-    git.check_out(&dir, &release.commit).await?;
-    let read = Tree { runner, environment: target, dir: &dir }.read().await;
+    let dir = git.subfolder().within(&state.run(run).join("plan-tree"));
+    // What the commit or this machine lacks refuses the release as its files do.
+    let checked_out = git.check_out(&dir, &release.commit).await;
+    let tree = Tree { runner, environment: target, dir: &dir, subfolder: git.subfolder() };
+    let read = match &checked_out {
+        Ok(()) => Ok(tree.read().await),
+        Err(error) => Err(with_causes(error)),
+    };
+    let tops = tree.tops();
     let moved = match &read {
-        Ok(read) => moved(engine_and_config, target, &dir, &read.model).await,
-        Err(_) => Ok(Vec::new()),
+        Ok(Ok(read)) => moved(engine_and_config, target, &tops, &read.model).await,
+        _ => Ok(Vec::new()),
     };
     git.remove_worktree(&dir).await?;
     // Of a plan that is only shown nothing is left; the folder of a run is not empty.
     let _ = std::fs::remove_dir(state.run(run));
-    let (tree, workdir) = (dir.display().to_string(), target.workdir.display().to_string());
-    let read = read.map_err(|error| with_causes(&error).replace(&tree, &workdir));
+    let (tree, workdir) = (tops.0.display().to_string(), tops.1.display().to_string());
+    let read = read.and_then(|read| read.map_err(|error| with_causes(&error)));
+    let read = read.map_err(|reason| reason.replace(&tree, &workdir));
     let moved = moved?;
     Ok(read.and_then(|read| {
         let proxied = read.model.proxied(&target.name, &target.rollout, &state.proxy());
@@ -61,10 +68,10 @@ pub(super) struct Candidate {
 async fn moved(
     (engine, config): (&Engine, &Config),
     target: &Environment,
-    tree: &Path,
+    (tree, workdir): &(PathBuf, PathBuf),
     model: &Model,
 ) -> Result<Vec<String>, EngineError> {
-    let (project, workdir) = (target.project.as_str(), target.workdir.as_path());
+    let project = target.project.as_str();
     Search { engine, config, project, workdir, tree, before: None }.refusals(model).await
 }
 

@@ -51,7 +51,8 @@ impl Run {
     /// Compares one contract; the reason where there is nothing to compare. Whether the candidate's own contract is
     /// valid is checked by the suites, which ran before.
     async fn compared(&self, path: &Path, waivers: &Waivers) -> Result<Vec<Finding>, String> {
-        let read = async |commit: &str| read_at(&self.runner, &self.plan.repository, commit, path).await;
+        let product = (self.plan.repository.as_path(), &self.plan.subfolder);
+        let read = async |commit: &str| read_at(&self.runner, product, commit, path).await;
         let text = |error: ContractSourceError| with_causes(&error);
         let old = read(&self.plan.previous.commit).await.map_err(text)?;
         let new = read(&self.plan.release.commit).await.map_err(text)?;

@@ -131,7 +131,7 @@ impl Run {
     }
 
     async fn restore_configuration(&self) -> Result<ConfigurationRollback, StepError> {
-        self.git().await?.check_out(&self.plan.workdir, &self.plan.previous.commit).await?;
+        self.git().await?.restore(&self.plan.workdir, &self.plan.previous.commit).await?;
         let env_files = self.snapshot("old")?.put_env_files_back(&format!("failed-{}", self.plan.run))?;
         Ok(ConfigurationRollback { env_files })
     }

@@ -30,6 +30,7 @@ use stagegate_host::{
     paths::{StateDir, state_base},
     process::{RunError, Runner},
     project::{self, Project, ProjectError},
+    reach,
 };
 use stagegate_migration_act::scratch;
 
@@ -246,7 +247,7 @@ async fn target_facts(config: &Arc<Config>, engine: &Engine, name: &str) -> Resu
     let state = StateDir::of(config, &target.environment.project);
     let mut facts = Facts {
         target: name.to_owned(),
-        repository_changes: git.changes(git.repository()).await?,
+        repository_changes: reach::changes(&runner, &git, &target.environment, config.root()).await?,
         unfinished_run: unfinished(&state)?.map(|run| run.run),
         free_state: files::free_space(state.root()).unwrap_or(u64::MAX),
         free_volumes: files::free_space(Path::new(&engine.about().await?.0)),

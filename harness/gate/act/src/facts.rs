@@ -13,8 +13,8 @@ use stagegate_base::{
 };
 use stagegate_data_decide::{DataFacts, backup::Manifest};
 use stagegate_gate_decide::promotion::{
-    Facts, Kind, Plan, PlanDatabase, PlanFacts, Request, SchemaFit, plan, plan_database, plan_rollout, schema_fit,
-    stopped_services, uncommitted, unknown_freeze,
+    Facts, Kind, Plan, PlanDatabase, PlanFacts, Request, SchemaFit, plan, plan_database, plan_rollout,
+    rollback_tag_of_run, schema_fit, stopped_services, uncommitted, unknown_freeze,
 };
 
 use stagegate_migration_act::catalog::schema_of;
@@ -30,6 +30,7 @@ use stagegate_host::{
     paths::StateDir,
     process::Runner,
     project::{self, ProjectError},
+    reach,
     release::{self, ReleaseError, Snapshot, images_of},
     secret,
 };
@@ -120,7 +121,7 @@ pub async fn prepare_plan(
     };
     let mut facts = Facts {
         target: request.to.clone(),
-        repository_changes: git.changes(git.repository()).await?,
+        repository_changes: reach::changes(&runner, &git, &target.environment, config.root()).await?,
         source_runs,
         release: release.commit.clone(),
         source_drift: source.deployed.as_ref().map(|s| drift(&s.model, &source.containers)).unwrap_or_default(),
@@ -146,7 +147,7 @@ pub async fn prepare_plan(
             }
             Err(why) => facts.others.push(why),
         }
-        facts.source_worktree = super::source::worktree_changes(&git, &source.environment.workdir, &release).await;
+        facts.source_worktree = super::source::worktree_changes(&runner, &git, &source.environment, &release).await;
         let of_source = StateDir::of(config, &source.environment.project);
         facts.source_unfinished = super::unfinished(&of_source)?.map(|run| run.run);
     }
@@ -174,6 +175,7 @@ pub async fn prepare_plan(
         config,
         target: &target.environment,
         repository: git.repository().to_path_buf(),
+        subfolder: git.subfolder().clone(),
         release,
         live: old.release.clone(),
         live_model: &old.model,
@@ -193,6 +195,10 @@ pub async fn prepare_plan(
     };
     volumes::facts::add(&volumes, &mut plan, &mut facts).await?;
     let next = rollout_next(&request.kind, &state, &candidate_model)?;
+    if git.has_tag(&plan.tag).await? {
+        // A run of another product, in the same second.
+        plan.tag = rollback_tag_of_run(run);
+    }
     plan.rollout = plan_rollout(&target.environment.rollout, &old.model, &next);
     facts.taken = taken(&plan, &target, &old.model).await?;
     if let Kind::Rollback { run, data: true } = &request.kind {
@@ -306,8 +312,20 @@ pub(super) async fn missing_images(engine: &Engine, model: &Model) -> Result<Vec
 
 pub(super) async fn worktree_facts(git: &Git, environment: &Environment, facts: &mut Facts) -> Result<(), PlanError> {
     let workdir = &environment.workdir;
+    let top = match git.top_of(workdir) {
+        Ok(top) => top,
+        Err(refused) => {
+            facts.others.push(refused.to_string());
+            return Ok(());
+        }
+    };
     if git.is_own_worktree(workdir).await? {
+        // All of the worktree: a checkout replaces whatever was changed there.
         facts.target_changes = git.changes(workdir).await?;
+        match git.refuse_other_product(&top).await {
+            Err(refused @ GitError::OtherProduct { .. }) => facts.others.push(refused.to_string()),
+            others => others?,
+        }
     } else {
         facts.workdir_is_working_copy = true;
     }

@@ -429,7 +429,7 @@ impl Run {
     }
 
     async fn git(&self) -> Result<Git, StepError> {
-        Ok(Git::open(&self.runner, &self.plan.repository).await?)
+        Ok(Git::open(&self.runner, &self.plan.repository).await?.of_product(&self.plan.subfolder))
     }
 
     /// Describes the server of a database by the container that runs now; the password is that of `model`'s snapshot.

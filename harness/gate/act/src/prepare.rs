@@ -53,6 +53,7 @@ impl Run {
             engine: &self.gate.engine,
             environment: &environment,
             tree: &tree,
+            subfolder: &self.plan.subfolder,
             release: &self.plan.release,
             // The very images that were tested: the plan's, not those that run there by now.
             images: self.tested_images().await?,
@@ -108,8 +109,9 @@ impl Run {
         Ok(())
     }
 
+    /// Returns the product's folder in the separate checkout.
     pub(super) fn tree(&self) -> PathBuf {
-        self.dir.join("tree")
+        self.plan.subfolder.within(&self.dir.join("tree"))
     }
 
     fn target(&self) -> Result<Environment, StepError> {

@@ -3,16 +3,15 @@
 //! The lock keeps other runs of the gate away. A plain `docker compose up`, `git checkout` or editor knows no lock, so
 //! the source is compared with the plan after each time that something was read from it.
 
-use std::path::Path;
-
 use stagegate_base::{
     compose::{Model, drift},
+    config::Environment,
     release::Release,
 };
 use stagegate_gate_decide::promotion::{Kind, release_differences, source_changes};
 
 use super::{Run, StepError};
-use stagegate_host::{error::with_causes, git::Git, paths::StateDir, release};
+use stagegate_host::{error::with_causes, git::Git, paths::StateDir, process::Runner, reach, release};
 
 impl Run {
     /// Stops where the source is no longer what the plan says; `when` says what was done meanwhile.
@@ -23,7 +22,7 @@ impl Run {
         let name = &self.plan.environments.source;
         let environment = self.gate.config.environment(name)?;
         let mut changes = source_changes(&self.plan.source, &self.gate.engine.project(&environment.project).await?);
-        changes.extend(worktree_changes(&self.git().await?, &environment.workdir, &self.plan.release).await);
+        changes.extend(worktree_changes(&self.runner, &self.git().await?, environment, &self.plan.release).await);
         let deployed = release::deployed(&StateDir::of(&self.gate.config, &environment.project))?;
         if deployed.as_ref().is_none_or(|deployed| deployed.release.commit != self.plan.release.commit) {
             let other = deployed.map_or_else(|| "nothing".to_owned(), |deployed| deployed.release.name);
@@ -66,10 +65,17 @@ impl Run {
 }
 
 /// Returns in words how a worktree differs from a release; a folder that git does not know differs too.
-pub(super) async fn worktree_changes(git: &Git, workdir: &Path, release: &Release) -> Vec<String> {
+pub(super) async fn worktree_changes(
+    runner: &Runner,
+    git: &Git,
+    environment: &Environment,
+    release: &Release,
+) -> Vec<String> {
+    let workdir = &environment.workdir;
     let found = async {
         let at = git.release_of(workdir).await?;
-        Ok::<_, stagegate_host::git::GitError>((at, git.changes(workdir).await?))
+        let changes = reach::changes(runner, git, environment, workdir).await?;
+        Ok::<_, stagegate_host::git::GitError>((at, changes))
     };
     match found.await {
         Err(error) => vec![with_causes(&error)],

@@ -47,7 +47,8 @@ impl Folders {
         let path = Path::new("api/openapi.yaml");
         self.commit();
         let in_folder = read_in(&self.release(), path).map_err(|error| error.to_string())?;
-        let at_commit = read_at(&Runner::default(), &self.release(), "HEAD", path).await.unwrap();
+        let at_commit =
+            read_at(&Runner::default(), (&self.release(), &Subfolder::default()), "HEAD", path).await.unwrap();
         let told = [&in_folder, &at_commit].map(|files| match Contract::of(files) {
             Ok(_) => String::new(),
             // A folder says that a file does not exist, a commit that it does not have it.
@@ -110,10 +111,14 @@ async fn what_the_commit_lacks_is_told() {
     let folders = Folders::new("lacks");
     folders.commit();
     for (revision, path) in [("HEAD", "none.yaml"), ("nobody", "api/openapi.yaml")] {
-        let error = read_at(&Runner::default(), &folders.release(), revision, Path::new(path)).await.unwrap_err();
+        let error = read_at(&Runner::default(), (&folders.release(), &Subfolder::default()), revision, Path::new(path))
+            .await
+            .unwrap_err();
         assert!(matches!(error, ContractSourceError::NotThere { .. }), "{error}");
     }
-    let error = read_at(&Runner::default(), &folders.release(), "HEAD", Path::new("api")).await.unwrap_err();
+    let error = read_at(&Runner::default(), (&folders.release(), &Subfolder::default()), "HEAD", Path::new("api"))
+        .await
+        .unwrap_err();
     assert_eq!(error.to_string(), "`HEAD:api` is a folder");
 }
 

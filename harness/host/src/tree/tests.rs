@@ -36,12 +36,19 @@ impl Folders {
 
     async fn read(&self) -> Result<Read, TreeError> {
         let (runner, environment) = (Runner::default(), self.environment());
-        Tree { runner: &runner, environment: &environment, dir: &self.0.join("tree") }.read().await
+        Tree { runner: &runner, environment: &environment, dir: &self.0.join("tree"), subfolder: &Subfolder::default() }
+            .read()
+            .await
     }
 
     async fn mounts(&self) -> BTreeMap<String, String> {
         let (runner, environment) = (Runner::default(), self.environment());
-        let tree = Tree { runner: &runner, environment: &environment, dir: &self.0.join("tree") };
+        let tree = Tree {
+            runner: &runner,
+            environment: &environment,
+            dir: &self.0.join("tree"),
+            subfolder: &Subfolder::default(),
+        };
         tree.mounts(&tree.read().await.unwrap().model).await.unwrap()
     }
 }
@@ -110,7 +117,12 @@ async fn values_of_secrets_are_those_of_the_env_file_and_a_missing_one_is_named(
     folders.write("work.env", "API_KEY=\"a$$b c\"\nCOMPOSE_PROFILES=tools\n");
     let environment = Environment { env_files: vec![folders.0.join("work.env")], ..folders.environment() };
     let runner = Runner::default();
-    let tree = Tree { runner: &runner, environment: &environment, dir: &folders.0.join("tree") };
+    let tree = Tree {
+        runner: &runner,
+        environment: &environment,
+        dir: &folders.0.join("tree"),
+        subfolder: &Subfolder::default(),
+    };
     let model = tree.read().await.unwrap().model;
     assert!(model.secrets().iter().any(|secret| secret.expose().ends_with(" c")), "{:?}", model.json()["configs"]);
     assert!(!model.has_profile("tool"));
@@ -136,7 +148,12 @@ async fn files_that_the_env_file_names_are_read_in_place_of_the_usual_ones() {
     folders.write("work.env", "COMPOSE_FILE=other.yml\n");
     let environment = Environment { env_files: vec![folders.0.join("work.env")], ..folders.environment() };
     let runner = Runner::default();
-    let tree = Tree { runner: &runner, environment: &environment, dir: &folders.0.join("tree") };
+    let tree = Tree {
+        runner: &runner,
+        environment: &environment,
+        dir: &folders.0.join("tree"),
+        subfolder: &Subfolder::default(),
+    };
     assert_eq!(tree.read().await.unwrap().model.services(), ["api"]);
 }
 

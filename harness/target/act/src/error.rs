@@ -108,6 +108,15 @@ pub enum HostError {
     /// The repository on this machine has only a part of its history.
     #[error("this repository is a shallow clone, and a host needs whole releases; `git fetch --unshallow` first")]
     Shallow,
+    /// The product is a folder of a larger repository.
+    #[error(
+        "the product is the folder {subfolder} of its repository, which is supported on this machine only; run gate on the host, \
+         in a clone there"
+    )]
+    InSubfolder {
+        /// The product's folder, relative to the repository's top.
+        subfolder: String,
+    },
     /// git on this machine.
     #[error(transparent)]
     Git(#[from] GitError),

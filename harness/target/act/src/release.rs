@@ -32,6 +32,9 @@ pub async fn send(
 ) -> Result<Sent, HostError> {
     let runner = Runner::default();
     let git = Git::open(&runner, config.root()).await?;
+    if !git.subfolder().is_top() {
+        return Err(HostError::InSubfolder { subfolder: git.subfolder().path().display().to_string() });
+    }
     let dir = git.repository().to_path_buf();
     if runner.run_ok(&command::is_shallow(&dir), WITHIN).await?.trim() == "true" {
         return Err(HostError::Shallow);

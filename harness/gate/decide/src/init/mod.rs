@@ -10,7 +10,7 @@ mod text;
 
 use std::collections::BTreeMap;
 
-use stagegate_base::{compose::Model, config::Tool};
+use stagegate_base::{compose::Model, config::Tool, subfolder::Subfolder};
 
 pub use questions::{AnswerError, Answers, Question, Topic, answer, questions};
 pub use services::{http_of_healthcheck, ports};
@@ -38,6 +38,8 @@ pub struct Facts {
     pub folders: Vec<(String, String)>,
     /// OpenAPI documents below this folder, relative to it.
     pub contracts: Vec<String>,
+    /// Where the folder lies in its repository.
+    pub subfolder: Subfolder,
     /// What the user answered.
     pub answers: Answers,
 }

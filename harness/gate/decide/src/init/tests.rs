@@ -28,6 +28,7 @@ fn facts(model: &str) -> Facts {
         migrations: Vec::new(),
         folders: Vec::new(),
         contracts: Vec::new(),
+        subfolder: Subfolder::default(),
         answers: Answers::default(),
     }
 }
@@ -35,6 +36,13 @@ fn facts(model: &str) -> Facts {
 fn read(proposal: &Proposal) -> Config {
     Config::parse(Path::new("/shop/stagegate.toml"), &proposal.text)
         .unwrap_or_else(|error| panic!("{error}\n{}", proposal.text))
+}
+
+#[test]
+fn workdirs_of_a_product_in_a_larger_repository_are_its_folder_in_other_checkouts() {
+    let subfolder = Subfolder::new(Path::new("products/shop"));
+    let text = propose(&Facts { subfolder, ..facts(SHOP) }).text;
+    assert!(text.contains("workdir = \"../../../my-shop-staging/products/shop\"\n"), "{text}");
 }
 
 #[test]

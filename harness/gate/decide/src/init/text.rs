@@ -1,6 +1,8 @@
 //! The proposed file's text.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
+
+use stagegate_base::subfolder::Subfolder;
 
 use super::{Database, Facts, Kind, Service, project_name};
 
@@ -64,13 +66,19 @@ fn environments(text: &mut String, facts: &Facts, name: &str, environment: &str)
     *text += if answered.is_empty() { " Write the env files, then take the `#` away.\n" } else { "\n" };
     for (at, one) in names.iter().enumerate() {
         let gap = if at == 0 { "" } else { "\n" };
-        let workdir = quoted(&format!("../{name}-{one}"));
+        let workdir = quoted(&workdir(&facts.subfolder, &format!("{name}-{one}")));
         let file = quoted(&format!(".env.{one}"));
         let _ = write!(text, "{gap}{mark}[environments.{one}]\n{mark}workdir = {workdir}\n{mark}env_file = {file}\n");
         if at > 0 && at + 1 == names.len() {
             let _ = writeln!(text, "{mark}protected = true");
         }
     }
+}
+
+/// Returns the product's folder in a checkout of its repository next to the user's own one, from the product's folder.
+fn workdir(subfolder: &Subfolder, name: &str) -> String {
+    let up = "../".repeat(subfolder.path().components().count() + 1);
+    subfolder.within(Path::new(&format!("{up}{name}"))).display().to_string()
 }
 
 fn one_service(text: &mut String, service: &Service) {

@@ -36,7 +36,9 @@ pub use journal::{Chain, Head, JournalError, VERSION, chained, read};
 pub use left::Left;
 pub use line::{Decision, End, Entry, Line};
 pub use next::{Move, next};
-pub use plan::{Environments, Kind, Plan, PlanDatabase, ServiceChange, SourceService, rollback_tag};
+pub use plan::{
+    Environments, Kind, Plan, PlanDatabase, ServiceChange, SourceService, rollback_tag, rollback_tag_of_run,
+};
 pub use plan_file::{ApprovalFile, Basis, PLAN_FORMAT, PlanFile, PlanFileError, refuses_approval};
 pub use plan_origin::{PlanOrigin, Signed};
 pub use planning::{PlanFacts, Request, plan, plan_database, stopped_services, uncommitted, unknown_freeze};

@@ -12,6 +12,7 @@ use stagegate_base::{
     config::{CrossVersions, Integrity, PortsMode},
     mark::{Mark, Role},
     release::Release,
+    subfolder::Subfolder,
     units::{Size, Span},
 };
 use stagegate_data_decide::{RowChange, volume::Kept};
@@ -104,7 +105,10 @@ pub struct Plan {
     pub previous: Release,
     /// The git repository.
     pub repository: PathBuf,
-    /// The target's worktree.
+    /// Where the product lies in the repository and in its worktrees.
+    #[serde(default, skip_serializing_if = "Subfolder::is_top")]
+    pub subfolder: Subfolder,
+    /// The product's folder in the target's worktree.
     pub workdir: PathBuf,
     /// The target's env files.
     pub env_files: Vec<PathBuf>,
@@ -365,4 +369,10 @@ fn are(names: &[String]) -> String {
 pub fn rollback_tag(run: &str) -> String {
     let stamp: Vec<&str> = run.splitn(3, '-').take(2).collect();
     format!("rollback-{}", stamp.join("-"))
+}
+
+/// Returns the git tag of a rollback point where the repository has another one of the same second.
+#[must_use]
+pub fn rollback_tag_of_run(run: &str) -> String {
+    format!("rollback-{run}")
 }

@@ -13,6 +13,7 @@ use stagegate_base::{
     container::{Container, State},
     lifetime::{Lifetime, one_shots, time_to_start},
     release::Release,
+    subfolder::Subfolder,
     units::{Size, Span},
 };
 
@@ -48,6 +49,8 @@ pub struct PlanFacts<'a> {
     pub target: &'a Environment,
     /// The git repository.
     pub repository: PathBuf,
+    /// Where the product lies in it.
+    pub subfolder: Subfolder,
     /// The release that goes in.
     pub release: Release,
     /// The live release.
@@ -112,6 +115,7 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         state: facts.state,
         previous: facts.live,
         repository: facts.repository,
+        subfolder: facts.subfolder,
         release: facts.release,
         databases: facts.databases,
     }
@@ -290,6 +294,7 @@ mod tests {
             config,
             target: config.environment("production").unwrap(),
             repository: "/srv/shop".into(),
+            subfolder: Subfolder::default(),
             release: release("v2"),
             live: release("v1"),
             live_model: &live_model,

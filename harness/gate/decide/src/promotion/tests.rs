@@ -7,6 +7,7 @@ use stagegate_base::{
     config::{Integrity, PortsMode},
     exit::Exit,
     release::Release,
+    subfolder::Subfolder,
     units::{Size, Span},
 };
 
@@ -24,6 +25,7 @@ pub(super) fn plan(kind: Kind) -> Plan {
         release: Release { commit: "b".repeat(40), name: "v2".into() },
         previous: Release { commit: "a".repeat(40), name: "v1".into() },
         repository: PathBuf::from("/srv/shop"),
+        subfolder: Subfolder::default(),
         workdir: PathBuf::from("/srv/shop-production"),
         env_files: vec![],
         tag: rollback_tag("20260102-030405-ab12"),
