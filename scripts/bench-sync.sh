@@ -13,11 +13,12 @@ usage: scripts/bench-sync.sh [--size MB] [--rounds N] [--ways LIST] [--profile N
 
 Starts two PostgreSQL containers (no host ports), fills one with 20 tables of 129 columns, and copies it into the other one in
 turns: by `pg_dump -Fd -j2 -Z0` and `pg_restore -j2`, and by `gate sync` (row counts compared; contents compared too; 8 columns
-sanitised; a subset of 1 % of the three largest tables). Processor time is that of both containers and of `gate`. Removes the servers at the end.
+sanitised; a subset of 1 % of the three largest tables; only what changed, with nothing changed, 1 % of the rows appended, 1 % changed
+here and there). Processor time is that of both containers and of `gate`. Removes the servers at the end.
 
   --size MB       size of the tables (default 768, which is a database of about 1 GB)
   --rounds N      rounds (default 3)
-  --ways LIST     what is measured (default "anchor counts checksums sanitised subset")
+  --ways LIST     what is measured (default "anchor counts checksums sanitised subset none appended scattered")
   --profile NAME  build profile: release (default) or dev
   --gate FILE     a `gate` that is built already
   --image NAME    PostgreSQL image (default: POSTGRES_IMAGE of .stagegate/images.env)
@@ -25,7 +26,7 @@ sanitised; a subset of 1 % of the three largest tables). Processor time is that 
 TEXT
 }
 
-ways='anchor counts checksums sanitised subset'
+ways='anchor counts checksums sanitised subset none appended scattered'
 size=768 rounds=3 profile=release gate='' image='' record=no dir='' name="bench-sync-$$"
 
 main() {
@@ -206,6 +207,29 @@ measure_anchor() {
 measure_counts() { by_gate counts; }
 measure_checksums() { by_gate checksums; }
 measure_sanitised() { by_gate sanitised; }
+# A sync before it, which is not measured, leaves the copy that the measured one changes.
+measure_none() { incremental 'select 1'; }
+measure_appended() {
+  incremental "do \$\$
+    declare ahead bigint := (select 100000000 * (1 + max(id) / 100000000) from t1);
+    begin
+      for t in 1..20 loop
+        execute format('insert into t%1\$s select (jsonb_populate_record(r, jsonb_build_object(''id'', r.id + %2\$s)
+          || case when %1\$s = 1 then jsonb_build_object(''email'', %2\$s || r.email) else ''{}'' end)).* from t%1\$s r
+          where id %% 100 = 17 and id < 100000000', t, ahead);
+      end loop;
+    end \$\$"
+}
+measure_scattered() {
+  incremental "do \$\$ begin for t in 1..20 loop execute format('update t%s set created = created + interval ''1 s'' where id %% 100 = 7', t); end loop; end \$\$"
+}
+incremental() {
+  kept || by_gate checksums --incremental >/dev/null
+  sql production shop "$1" >/dev/null
+  by_gate checksums --incremental
+  grep -q '^  incremental ' "$dir/out" || { cat "$dir/out" >&2; die "everything was copied"; }
+}
+kept() { [ -n "$(sql staging postgres "select 1 from pg_database where datname like 'shop\\_\\_synced%'")" ]; }
 measure_subset() { by_gate checksums --subset "$dir/subset.toml"; }
 
 by_gate() {
@@ -227,6 +251,9 @@ table() {
       checksums) label='`gate sync`, contents compared too (default)' ;;
       sanitised) label='`gate sync`, 8 of 129 columns sanitised and searched for, row counts compared' ;;
       subset) label='`gate sync --subset`: 1 % of the three largest tables, contents compared' ;;
+      none) label='`gate sync --incremental`: nothing changed' ;;
+      appended) label='`gate sync --incremental`: 1 % of the rows of all tables are new' ;;
+      scattered) label='`gate sync --incremental`: 1 % of the rows of all tables changed, evenly scattered' ;;
     esac
     awk "BEGIN { printf \"| %s | %.1f | %.2f | %.1f | %.2f | %s |\n\", \"$label\", $(median "$way" 1), $(median "$way" 1) / $cpu, $(median "$way" 2), $(median "$way" 2) / $wall, \"$([ "$way" = anchor ] && printf -- - || printf '%s MiB' $(($(median "$way" 3) / 1024)))\" }"
   done

@@ -8,21 +8,23 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 usage() {
   cat <<'TEXT'
-usage: scripts/kill-sync.sh [--kills N] [--seed N] [--gate FILE]
+usage: scripts/kill-sync.sh [--kills N] [--seed N] [--mode full|incremental|subset] [--gate FILE]
 
 Starts two PostgreSQL containers (no host ports), and kills `gate sync` (SIGKILL) N times (default 100) at moments between its
 start and its end. After each kill the target must take sessions and hold either what it held before or the whole copy. At the
 end one sync runs through and nothing may be left of the others. Exits 1 and names each violation.
+With `--mode incremental` rows of the source change before each kill, and what is complete holds these changes.
 TEXT
 }
 
-kills=100 seed=1 gate='' dir='' name="kill-sync-$$" violations=0
+kills=100 seed=1 mode=full rows=150000 extra=() gate='' dir='' name="kill-sync-$$" violations=0
 
 main() {
   while [ $# -gt 0 ]; do
     case $1 in
       --kills) kills=${2:?$1 needs a value}; shift ;;
       --seed) seed=${2:?$1 needs a value}; shift ;;
+      --mode) mode=${2:?$1 needs a value}; shift ;;
       --gate) gate=${2:?$1 needs a value}; shift ;;
       -h | --help) usage; exit 0 ;;
       *) usage >&2; exit 2 ;;
@@ -32,9 +34,18 @@ main() {
   [ -n "$gate" ] || { cargo build --quiet --manifest-path "$root/Cargo.toml" --bin gate && gate=$root/target/debug/gate; }
   RANDOM=$seed
   dir=$(mktemp -d)
+  case $mode in
+    full) ;;
+    incremental) extra=(--incremental) ;;
+    subset) extra=(--subset "$dir/subset.toml") rows=50000 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+  printf '[roots]\nt = "id <= 50000"\n' >"$dir/subset.toml"
   trap take_down EXIT
   bring_up
   local whole number before
+  [ "$mode" != incremental ] || run_through
+  change 0
   before=$(date +%s%3N)
   run_through
   whole=$(($(date +%s%3N) - before))
@@ -42,12 +53,13 @@ main() {
   local as_before=0 complete=0
   for number in $(seq "$kills"); do
     mark_target
+    change "$number"
     kill_one "$number" $((RANDOM * 32768 % (whole + 200) + RANDOM % (whole + 200)))
   done
-  printf 'killed %s: %s as before, %s complete, %s violations\n' "$kills" "$as_before" "$complete" "$violations"
+  printf '%s: killed %s: %s as before, %s complete, %s violations\n' "$mode" "$kills" "$as_before" "$complete" "$violations"
   run_through
   local left
-  left=$(sql staging postgres "select string_agg(datname, ' ') from pg_database where datname like 'shop\\_\\_%'")
+  left=$(sql staging postgres "select string_agg(datname, ' ') from pg_database where datname like 'shop\\_\\_%' and datname not like 'shop\\_\\_synced%'")
   [ "$(wc -w <<<"$left")" -le 1 ] || violation "left at the end: $left"
   [ "$violations" -eq 0 ]
 }
@@ -81,25 +93,34 @@ take_down() {
 }
 
 sql() { docker exec "$name-$1-db-1" psql --username=postgres --no-psqlrc -qAt -v ON_ERROR_STOP=1 --dbname="$2" --command="$3"; }
-sync() { "$gate" --config "$dir/stagegate.toml" sync --from production --to staging --yes; }
+sync() { "$gate" --config "$dir/stagegate.toml" sync --from production --to staging --yes "${extra[@]}"; }
 run_through() { sync >"$dir/out" 2>&1 || { cat "$dir/out" >&2; die "a sync that nobody killed failed"; }; }
+change() {
+  [ "$mode" = incremental ] || return 0
+  sql production shop "update t set body = '$1' where id % 50 = $1 % 50; delete from t where id = 150000 - $1 % 1000;
+    insert into t values (150000 - $1 % 1000, 1, 'new $1')"
+}
+contents() { sql "$1" shop "select sum(hashtextextended(t::text, 0)) from t where id <= $rows"; }
 mark_target() { sql staging shop 'create table if not exists of_before (id integer)'; }
 violation() { note "violation: $*"; violations=$((violations + 1)); }
 
 kill_one() {
   local number=$1 after=$2 pid state
   # The very process, not a shell around it: what it started goes on, as after a real kill.
-  "$gate" --config "$dir/stagegate.toml" sync --from production --to staging --yes >"$dir/out" 2>&1 &
+  "$gate" --config "$dir/stagegate.toml" sync --from production --to staging --yes "${extra[@]}" >"$dir/out" 2>&1 &
   pid=$!
   sleep "$(awk "BEGIN { print $after / 1000 }")"
   kill -KILL "$pid" 2>/dev/null || true
   wait "$pid" 2>/dev/null || true
   state=$(sql staging shop "select case when to_regclass('of_before') is not null then 'before'
-    when (select count(*) from t) = 150000 and (select count(*) from pg_constraint where convalidated and conrelid = 't'::regclass) >= 2
+    when (select count(*) from t) = $rows and (select count(*) from pg_constraint where convalidated and conrelid = 't'::regclass) >= 2
     then 'complete' else 'torn' end" 2>&1) || state="no session: $state"
   case $state in
     before) as_before=$((as_before + 1)) ;;
-    complete) complete=$((complete + 1)) ;;
+    complete)
+      complete=$((complete + 1))
+      [ "$(contents staging)" = "$(contents production)" ] || violation "kill $number after $after ms: other rows than the source's"
+      ;;
     *) violation "kill $number after $after ms: $state" ;;
   esac
 }

@@ -1,6 +1,9 @@
 //! `gate sync`: the data of one environment in another one.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use stagegate_base::{
     config::{Config, Database, EPHEMERAL, Environment, Integrity},
@@ -10,7 +13,7 @@ use stagegate_base::{
 };
 use stagegate_data_act::{
     sanitize,
-    sync::{self as act, Sanitising, Side, SyncOptions, SyncPlan},
+    sync::{self as act, Keeping, Sanitising, Side, SyncOptions, SyncPlan},
 };
 use stagegate_data_decide::sync::{Pace, SyncReport, subset::SubsetFile};
 use stagegate_host::{
@@ -108,6 +111,7 @@ impl Sync<'_> {
             pace: self.config.sync.rate.map(|rate| Pace { bytes: rate.0 }),
             subset: subset(args.subset.as_deref())?,
             sanitising: self.sanitising(database)?,
+            keeping: if args.incremental { Some(self.keeping(database)?) } else { None },
         };
         if args.dry_run {
             let plan = act::plan(&source, &target, &options).await?;
@@ -120,8 +124,22 @@ impl Sync<'_> {
         for name in ["schema.dump", "schema.sql", "large-objects.dump"] {
             let _ = std::fs::remove_file(dir.join(name));
         }
-        self.show(&report?, args.json)?;
+        let report = report?;
+        if !args.incremental {
+            // The copy that they describe is dropped.
+            let _ = std::fs::remove_dir_all(self.kept_folder(database));
+        }
+        self.show(&report, args.json)?;
         Ok(Exit::Passed)
+    }
+
+    fn keeping(&self, database: &Database) -> Result<Keeping, Failure> {
+        let key = sanitize::key(self.state.root()).map_err(Failure::reading(self.state.root()))?;
+        Ok(Keeping { folder: self.kept_folder(database), key })
+    }
+
+    fn kept_folder(&self, database: &Database) -> PathBuf {
+        self.state.root().join("sync").join(&database.id)
     }
 
     /// Returns by what values are replaced; real ones only go where the configuration says so.

@@ -32,11 +32,13 @@ pub enum Role {
     Synced,
     /// What a sync replaced; the next sync drops it.
     Replaced,
+    /// What a sync copied, kept so that the next one copies only what changed.
+    Kept,
 }
 
 impl Role {
     /// Each role, its word in a mark, and the part of the database's name that tells a person what it is for.
-    pub const ALL: [(Role, &'static str, &'static str); 8] = [
+    pub const ALL: [(Role, &'static str, &'static str); 9] = [
         (Role::Copy, "copy", "pre"),
         (Role::Failed, "failed", "failed"),
         (Role::Left, "left", "left"),
@@ -45,6 +47,7 @@ impl Role {
         (Role::After, "after", "after"),
         (Role::Synced, "synced", "sync"),
         (Role::Replaced, "replaced", "presync"),
+        (Role::Kept, "kept", "synced"),
     ];
 
     fn word(self) -> &'static str {

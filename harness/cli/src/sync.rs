@@ -18,6 +18,9 @@ pub struct Sync {
     /// Copy only the rows that this file names, and all that they need
     #[arg(long, value_name = "FILE")]
     pub subset: Option<PathBuf>,
+    /// Copy only what changed since the last `--incremental` sync; a copy of it is kept on the target's server
+    #[arg(long, conflicts_with = "subset")]
+    pub incremental: bool,
     /// Show what would be copied and what refuses it; change nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -22,6 +22,7 @@ mod errors;
 mod faults;
 mod host;
 mod host_runs;
+mod incremental;
 mod init;
 mod integrity;
 mod kept;

@@ -118,6 +118,7 @@ fn options<'a>(dir: &'a Path, file: &str) -> SyncOptions<'a> {
         pace: None,
         subset: Some(SubsetFile::parse(file).unwrap()),
         sanitising: None,
+        keeping: None,
     }
 }
 

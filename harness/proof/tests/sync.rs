@@ -49,6 +49,7 @@ fn options<'a>(folder: &'a Folder, run: &str) -> SyncOptions<'a> {
         pace: None,
         subset: None,
         sanitising: None,
+        keeping: None,
     }
 }
 

@@ -47,6 +47,7 @@ impl Ends {
             pace,
             subset: None,
             sanitising: None,
+            keeping: None,
         }
     }
 

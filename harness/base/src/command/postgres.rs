@@ -149,6 +149,12 @@ pub fn schema_text(inside: &Inside, database: &str) -> Command {
     exec(inside, database, false).args(["pg_dump", "--schema-only", "--lock-wait-timeout=10s"])
 }
 
+/// Writes the schema of `database`, read under an exported snapshot, as SQL to standard output.
+#[must_use]
+pub fn schema_text_at(inside: &Inside, database: &str, snapshot: &str) -> Command {
+    schema_text(inside, database).arg(format!("--snapshot={snapshot}"))
+}
+
 /// Restores one section (`pre-data`, `data`, `post-data`) of a dump from standard input into `database`.
 #[must_use]
 pub fn restore_section(inside: &Inside, database: &str, section: &str) -> Command {

@@ -6,6 +6,7 @@
 
 mod copy;
 mod fresh;
+mod incremental;
 pub(crate) mod search;
 pub(crate) mod source;
 mod subset;
@@ -18,13 +19,13 @@ use std::{
 
 use stagegate_base::{
     command::postgres::Part,
-    mark::{Mark, Role, Sessions, name_of},
+    mark::{Mark, Role, Sessions},
     text::counted,
 };
 use stagegate_data_decide::{
     sanitize::{Assigned, Found, Key, Rules, assign},
     sync::{
-        Check, Copied, Ends, Pace, Post, SequenceFound, Share, SyncReport, Table, jobs, quoted,
+        Check, Copied, Ends, Pace, Post, Share, SyncReport, Table, jobs,
         subset::{Selected, SubsetFile},
         subset_jobs, way_out,
     },
@@ -33,7 +34,8 @@ use stagegate_host::{
     database::{DatabaseError, Dropped, Server, failed},
     process::Runner,
 };
-use tokio_postgres::Client;
+
+pub use incremental::Keeping;
 
 use copy::{Copying, Throttle};
 use fresh::{Build, Schema};
@@ -125,6 +127,8 @@ pub struct SyncOptions<'a> {
     pub subset: Option<SubsetFile>,
     /// The key and rules by which values are replaced; real values are copied where `None`.
     pub sanitising: Option<Sanitising>,
+    /// What is kept so that only changes are copied; everything is copied, and nothing kept, where `None`.
+    pub keeping: Option<Keeping>,
 }
 
 impl SyncOptions<'_> {
@@ -145,6 +149,8 @@ pub struct Sanitising {
 /// What a sync would do.
 #[derive(Clone, Debug, Default)]
 pub struct SyncPlan {
+    /// Both sides.
+    pub ends: Ends,
     /// The tables.
     pub tables: Vec<Table>,
     /// What is copied of each table; all where `None`.
@@ -218,7 +224,7 @@ async fn plan_in(
             Err(reasons) => refusals.extend(reasons),
         }
     }
-    Ok(SyncPlan { tables, selected, large_objects, assigned, refusals })
+    Ok(SyncPlan { ends, tables, selected, large_objects, assigned, refusals })
 }
 
 /// Copies the source's database to the target and switches it by name.
@@ -233,16 +239,9 @@ pub async fn sync(
 ) -> Result<SyncReport, SyncError> {
     let live = [target.database.clone()];
     drop_leftovers(target, options, &live).await?;
-    let mark = |role| Mark {
-        name: name_of(&target.database, role, &options.run),
-        of: target.database.clone(),
-        role,
-        run: options.run.clone(),
-        state: options.state.clone(),
-    };
-    let (good, aside) = (mark(Role::Synced), mark(Role::Replaced));
-    let filled = fill(source, target, options, runner, &good).await;
-    let switched = match filled {
+    let work = Work { source, target, options, runner };
+    let (good, aside) = (work.mark(Role::Synced), work.mark(Role::Replaced));
+    let switched = match work.filled(&good).await {
         Ok(report) => {
             let comment = target.server.comment(&target.database).await;
             let switch = async { target.server.replace(&target.database, &good, &aside, comment?.as_deref()).await };
@@ -259,7 +258,8 @@ pub async fn sync(
     }
 }
 
-/// Drops what earlier syncs left: half-filled databases, and the one that the last sync replaced.
+/// Drops what earlier syncs left: half-filled databases, the one that the last sync replaced, and what nobody copies
+/// changes into any more.
 async fn drop_leftovers(target: &Side, options: &SyncOptions<'_>, live: &[String]) -> Result<(), DatabaseError> {
     for found in target.server.databases().await? {
         let Some(mark) = found.comment.as_deref().and_then(Mark::parse) else { continue };
@@ -267,6 +267,7 @@ async fn drop_leftovers(target: &Side, options: &SyncOptions<'_>, live: &[String
         let sessions = match mark.role {
             Role::Synced => Sessions::End,
             Role::Replaced => Sessions::Respect,
+            Role::Kept if options.keeping.is_none() => Sessions::End,
             _ => continue,
         };
         if is_ours {
@@ -291,71 +292,101 @@ impl Clock<'_> {
     }
 }
 
-async fn fill(
-    source: &Side,
-    target: &Side,
-    options: &SyncOptions<'_>,
-    runner: &Runner,
-    good: &Mark,
-) -> Result<SyncReport, SyncError> {
-    let mut report = SyncReport {
-        source: source.environment.clone(),
-        target: target.environment.clone(),
-        database: target.database.clone(),
-        ..SyncReport::default()
-    };
-    let mut clock = Clock { runner, since: Instant::now() };
-    let snapshot = Snapshot::open(&source.server, &source.database, options.limits()).await?;
-    let plan = plan_in(&snapshot, source, target, options).await?;
-    if !plan.refusals.is_empty() {
-        return Err(SyncError::Refused { reasons: plan.refusals });
+/// A sync at work.
+struct Work<'a> {
+    source: &'a Side,
+    target: &'a Side,
+    options: &'a SyncOptions<'a>,
+    runner: &'a Runner,
+}
+
+impl Work<'_> {
+    fn mark(&self, role: Role) -> Mark {
+        Mark::of(&self.target.database, role, &self.options.run, &self.options.state)
     }
-    let post = prepare(source, target, options, runner, (good, &snapshot.name, plan.large_objects)).await?;
-    clock.took(&mut report, "schema");
-    let copying = Copying {
-        snapshot: &snapshot,
-        target: &target.server,
-        fresh: &good.name,
-        tables: &plan.tables,
-        selected: plan.selected.as_deref(),
-        workers: options.workers,
-        throttle: options.pace.map(Throttle::new),
-        with_checksums: options.with_checksums,
-        sanitising: options.sanitising.as_ref().map(|by| (&by.key, plan.assigned.masks.as_slice())),
-    };
-    let workers = options.workers as u64;
-    let jobs = match &plan.selected {
-        Some(selected) => subset_jobs(&plan.tables, selected, workers),
-        None => jobs(&plan.tables, workers),
-    };
-    report.tables = copying.copy(&jobs).await?;
-    report.subset = plan.selected.as_ref().map(|_| plan.share(&report.tables));
-    clock.took(&mut report, "rows");
-    report.checks = copying.check().await?;
-    clock.took(&mut report, "comparison");
-    let needles = search::needles(&snapshot, &plan.tables, &plan.assigned.sanitised).await?;
-    let state = (snapshot.sequences().await?, snapshot.materialized_views().await?);
-    // From here on production is not held: indexes and keys are built on what was copied.
-    drop(snapshot);
-    let differences: Vec<String> = report.checks.iter().filter_map(Check::difference).collect();
-    if !differences.is_empty() {
-        return Err(SyncError::Different { differences });
-    }
-    let build = Build { server: &target.server, database: &good.name, post: &post, workers: options.workers };
-    complete(&build, &state, &mut report, &mut clock).await?;
-    if let Some(Sanitising { rules, .. }) = &options.sanitising {
-        let not_searched = &rules.not_searched;
-        let search = Search { server: &target.server, database: &good.name, tables: &plan.tables, not_searched };
-        let found = search.run(&needles, runner, &options.dir.join("schema.sql")).await?;
-        if !found.is_empty() {
-            return Err(SyncError::Leak { found });
+
+    fn report(&self) -> SyncReport {
+        SyncReport {
+            source: self.source.environment.clone(),
+            target: self.target.environment.clone(),
+            database: self.target.database.clone(),
+            ..SyncReport::default()
         }
-        report.searched = Some(needles.len());
-        let names = plan.assigned.sanitised.iter().map(|(column, rule)| (column.clone(), rule.name().to_owned()));
-        report.sanitised = names.collect();
-        clock.took(&mut report, "search");
     }
-    Ok(report)
+
+    fn clock(&self) -> Clock<'_> {
+        Clock { runner: self.runner, since: Instant::now() }
+    }
+
+    /// Makes the database of `good` and fills it.
+    async fn filled(&self, good: &Mark) -> Result<SyncReport, SyncError> {
+        let (source, options) = (self.source, self.options);
+        let snapshot = Snapshot::open(&source.server, &source.database, options.limits()).await?;
+        let plan = plan_in(&snapshot, source, self.target, options).await?;
+        if !plan.refusals.is_empty() {
+            return Err(SyncError::Refused { reasons: plan.refusals });
+        }
+        match &options.keeping {
+            Some(keeping) => incremental::Run { work: self, keeping, plan: &plan, good }.run(snapshot).await,
+            None => self.fill(good, snapshot, &plan).await,
+        }
+    }
+
+    fn copying<'a>(&'a self, snapshot: &'a Snapshot, fresh: &'a str, plan: &'a SyncPlan) -> Copying<'a> {
+        let options = self.options;
+        Copying {
+            snapshot,
+            target: &self.target.server,
+            fresh,
+            tables: &plan.tables,
+            selected: plan.selected.as_deref(),
+            workers: options.workers,
+            throttle: options.pace.map(Throttle::new),
+            with_checksums: options.with_checksums,
+            sanitising: options.sanitising.as_ref().map(|by| (&by.key, plan.assigned.masks.as_slice())),
+        }
+    }
+
+    /// Copies everything.
+    async fn fill(&self, good: &Mark, snapshot: Snapshot, plan: &SyncPlan) -> Result<SyncReport, SyncError> {
+        let (mut report, mut clock) = (self.report(), self.clock());
+        let (target, options, runner) = (self.target, self.options, self.runner);
+        let post = prepare(self.source, target, options, runner, (good, &snapshot.name, plan.large_objects)).await?;
+        clock.took(&mut report, "schema");
+        let copying = self.copying(&snapshot, &good.name, plan);
+        let workers = options.workers as u64;
+        let jobs = match &plan.selected {
+            Some(selected) => subset_jobs(&plan.tables, selected, workers),
+            None => jobs(&plan.tables, workers),
+        };
+        report.tables = copying.copy(&jobs).await?;
+        report.subset = plan.selected.as_ref().map(|_| plan.share(&report.tables));
+        clock.took(&mut report, "rows");
+        report.checks = copying.check().await?;
+        clock.took(&mut report, "comparison");
+        let needles = search::needles(&snapshot, &plan.tables, &plan.assigned.sanitised).await?;
+        let state = (snapshot.sequences().await?, snapshot.materialized_views().await?);
+        // From here on production is not held: indexes and keys are built on what was copied.
+        drop(snapshot);
+        let differences: Vec<String> = report.checks.iter().filter_map(Check::difference).collect();
+        if !differences.is_empty() {
+            return Err(SyncError::Different { differences });
+        }
+        let build = Build { server: &target.server, database: &good.name, post: &post, workers: options.workers };
+        complete(&build, &state, &mut report, &mut clock).await?;
+        if let Some(Sanitising { rules, .. }) = &options.sanitising {
+            let not_searched = &rules.not_searched;
+            let search = Search { server: &target.server, database: &good.name, tables: &plan.tables, not_searched };
+            let found = search.run(&needles, runner, &options.dir.join("schema.sql")).await?;
+            if !found.is_empty() {
+                return Err(SyncError::Leak { found });
+            }
+            report.searched = Some(needles.len());
+            report.sanitised = plan.assigned.named();
+            clock.took(&mut report, "search");
+        }
+        Ok(report)
+    }
 }
 
 /// Makes the fresh database with the schema before the rows and the large objects; returns what comes after the rows.
@@ -394,45 +425,10 @@ async fn complete(
     report.foreign_keys = build.validate().await?;
     clock.took(report, "foreign keys");
     fresh::refresh(&client, views).await?;
-    report.sequences = set_sequences(&client, sequences).await?;
-    report.behind = behind(&client).await?;
+    report.sequences = fresh::set_sequences(&client, sequences).await?;
+    report.behind = fresh::behind(&client).await?;
     build.finish().await?;
     client.batch_execute("analyze").await.map_err(|e| failed("analyze the copy", &e))?;
     clock.took(report, "statistics");
     Ok(())
-}
-
-async fn set_sequences(client: &Client, all: &[SequenceState]) -> Result<usize, DatabaseError> {
-    for (schema, name, last, is_called) in all {
-        let sequence = format!("{}.{}", quoted(schema), quoted(name));
-        let sql = "select setval($1::text::regclass, $2, $3)";
-        let set = client.query_one(sql, &[&sequence, last, is_called]).await;
-        set.map_err(|e| failed(&format!("set sequence {schema}.{name}"), &e))?;
-    }
-    Ok(all.len())
-}
-
-/// Returns the sequences that would give a number that their column has already.
-async fn behind(client: &Client) -> Result<Vec<SequenceFound>, DatabaseError> {
-    let sql = "select format('%I.%I', sn.nspname, s.relname), format('%I.%I.%I', n.nspname, c.relname, a.attname), \
-                      format('select (select max(%I)::int8 from %I.%I), last_value::int8 from %I.%I', \
-                             a.attname, n.nspname, c.relname, sn.nspname, s.relname) \
-               from pg_depend d join pg_class s on s.oid = d.objid and s.relkind = 'S' \
-               join pg_namespace sn on sn.oid = s.relnamespace \
-               join pg_class c on c.oid = d.refobjid and c.relkind in ('r', 'p') \
-               join pg_namespace n on n.oid = c.relnamespace \
-               join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid \
-               join pg_sequence q on q.seqrelid = s.oid and q.seqincrement > 0 and not q.seqcycle \
-               where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i') \
-                     and a.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)";
-    let mut found = Vec::new();
-    for row in client.query(sql, &[]).await.map_err(|e| failed("list sequences", &e))? {
-        let (sequence, column, sql): (String, String, String) = (row.get(0), row.get(1), row.get(2));
-        let row = client.query_one(&sql, &[]).await.map_err(|e| failed(&format!("read sequence {sequence}"), &e))?;
-        let (greatest, last): (Option<i64>, i64) = (row.get(0), row.get(1));
-        if let Some(greatest) = greatest.filter(|greatest| *greatest > last) {
-            found.push(SequenceFound { sequence, column, last, greatest });
-        }
-    }
-    Ok(found)
 }

@@ -2,6 +2,7 @@
 //!
 //! In: facts of both servers as their catalogs report them. Out: refusals, statements, schedules, a report. No clock, no I/O.
 
+pub mod incremental;
 mod pace;
 mod post;
 mod range;
@@ -15,7 +16,7 @@ mod types;
 pub use pace::Pace;
 pub use post::{Post, PostStatement};
 pub use range::Range;
-pub use report::{Check, Copied, Phase, SequenceFound, Share, SyncReport};
+pub use report::{Check, Copied, Incremental, Phase, SequenceFound, Share, SyncReport};
 pub use schedule::{Job, jobs, subset_jobs};
 pub use stopped::way_out;
 pub use table::{Column, Format, Table, quoted};

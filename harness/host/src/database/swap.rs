@@ -87,6 +87,14 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`]; a part of the copy may be there then, under its name.
     pub async fn copy(&self, database: &str, copy: &Mark) -> Result<(), DatabaseError> {
+        self.copy_like(database, copy, database).await
+    }
+
+    /// Copies `database` to that of `copy`, with the owner, rights and settings of `like`. Nobody may be in `database`.
+    ///
+    /// # Errors
+    /// [`DatabaseError`]; a part of the copy may be there then, under its name.
+    pub async fn copy_like(&self, database: &str, copy: &Mark, like: &str) -> Result<(), DatabaseError> {
         let client = self.connect(MAINTENANCE).await?;
         let what = format!("copy database `{database}`");
         let sql = "select current_setting('server_version_num')::int4, pg_database_size($1)::int8";
@@ -96,7 +104,18 @@ impl Server {
         let strategy = if by_files { " strategy file_copy" } else { "" };
         let clauses = format!("template {}{strategy}", identifier(database));
         create_marked(&client, copy, &clauses, &what).await?;
-        carry_over(&client, database, &copy.name).await
+        carry_over(&client, like, &copy.name).await
+    }
+
+    /// Limits how many sessions of users that are no superusers the database of `mark` takes.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the server refuses.
+    pub async fn limit_sessions(&self, mark: &Mark, sessions: u32) -> Result<(), DatabaseError> {
+        let client = self.connect(MAINTENANCE).await?;
+        let sql = format!("alter database {} connection limit {sessions}", identifier(&mark.name));
+        let what = format!("limit the sessions of database `{}`", mark.name);
+        client.batch_execute(&sql).await.map_err(|e| failed(&what, &e))
     }
 
     /// Returns how a database sorts and encodes.

@@ -39,7 +39,7 @@ impl Throttle {
     }
 
     /// Waits until more may be read after `bytes`.
-    async fn wait(&self, bytes: u64) {
+    pub(super) async fn wait(&self, bytes: u64) {
         let now = self.since.elapsed();
         let free = self.free.lock().map_or(Duration::ZERO, |mut free| {
             *free = self.pace.after(*free, now, bytes);
@@ -175,16 +175,16 @@ impl Copying<'_> {
 }
 
 /// One COPY that is read and another one that is written.
-struct Pipe<'a> {
-    source: &'a Client,
-    target: &'a Client,
-    label: &'a str,
-    throttle: Option<&'a Throttle>,
+pub(super) struct Pipe<'a> {
+    pub(super) source: &'a Client,
+    pub(super) target: &'a Client,
+    pub(super) label: &'a str,
+    pub(super) throttle: Option<&'a Throttle>,
 }
 
 impl Pipe<'_> {
     /// Moves what `out` reads, with values replaced by `rewriter`; returns rows and bytes.
-    async fn range(
+    pub(super) async fn range(
         &self,
         (out, into): &(String, String),
         mut rewriter: Option<Rewriter<'_>>,

@@ -6,7 +6,17 @@ select c.oid, n.nspname::text, c.relname::text,
         from pg_depend d join pg_extension e on e.oid = d.refobjid
         where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
               and d.refclassid = 'pg_extension'::regclass),
-       c.reltuples::float8
+       c.reltuples::float8,
+       coalesce((select array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality k(num, at)
+                              join pg_attribute a on a.attrelid = c.oid and a.attnum = k.num
+                              where k.at <= i.indnkeyatts order by k.at)
+                 from pg_index i
+                 where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indimmediate and not i.indisexclusion
+                       and i.indpred is null and i.indexprs is null
+                       and not exists (select from unnest(i.indkey::int2[]) with ordinality k(num, at)
+                                       join pg_attribute a on a.attrelid = c.oid and a.attnum = k.num
+                                       where k.at <= i.indnkeyatts and not a.attnotnull)
+                 order by i.indisprimary desc, i.indnkeyatts, i.indexrelid limit 1), '{}')
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r' and c.relpersistence <> 't'
   and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'

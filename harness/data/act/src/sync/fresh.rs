@@ -12,13 +12,15 @@ use std::{
 
 use futures_util::future::try_join_all;
 use stagegate_base::command::postgres::{self as command, Part};
-use stagegate_data_decide::sync::Post;
+use stagegate_data_decide::sync::{Post, SequenceFound, quoted};
 use stagegate_host::{
     database::{DATA_FACTS_SETTINGS, DatabaseError, Server, failed, said},
     files,
     process::Runner,
 };
 use tokio_postgres::Client;
+
+use super::source::SequenceState;
 
 /// Memory for each of the index builds: containers are small, and two of them run at a time.
 const BUILD_SETTINGS: &str = "set maintenance_work_mem = '128MB'; set max_parallel_maintenance_workers = 0; \
@@ -200,4 +202,40 @@ pub(super) async fn families(client: &Client) -> Result<Vec<(String, String)>, D
     client.batch_execute(DATA_FACTS_SETTINGS).await.map_err(|e| failed("fix the settings of a session", &e))?;
     let rows = client.query(sql, &[]).await.map_err(|e| failed("list partitions", &e))?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// Sets the sequences as they are in the source and returns how many there are.
+pub(super) async fn set_sequences(client: &Client, all: &[SequenceState]) -> Result<usize, DatabaseError> {
+    for (schema, name, last, is_called) in all {
+        let sequence = format!("{}.{}", quoted(schema), quoted(name));
+        let sql = "select setval($1::text::regclass, $2, $3)";
+        let set = client.query_one(sql, &[&sequence, last, is_called]).await;
+        set.map_err(|e| failed(&format!("set sequence {schema}.{name}"), &e))?;
+    }
+    Ok(all.len())
+}
+
+/// Returns the sequences that would give a number that their column has already.
+pub(super) async fn behind(client: &Client) -> Result<Vec<SequenceFound>, DatabaseError> {
+    let sql = "select format('%I.%I', sn.nspname, s.relname), format('%I.%I.%I', n.nspname, c.relname, a.attname), \
+                      format('select (select max(%I)::int8 from %I.%I), last_value::int8 from %I.%I', \
+                             a.attname, n.nspname, c.relname, sn.nspname, s.relname) \
+               from pg_depend d join pg_class s on s.oid = d.objid and s.relkind = 'S' \
+               join pg_namespace sn on sn.oid = s.relnamespace \
+               join pg_class c on c.oid = d.refobjid and c.relkind in ('r', 'p') \
+               join pg_namespace n on n.oid = c.relnamespace \
+               join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid \
+               join pg_sequence q on q.seqrelid = s.oid and q.seqincrement > 0 and not q.seqcycle \
+               where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i') \
+                     and a.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)";
+    let mut found = Vec::new();
+    for row in client.query(sql, &[]).await.map_err(|e| failed("list sequences", &e))? {
+        let (sequence, column, sql): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+        let row = client.query_one(&sql, &[]).await.map_err(|e| failed(&format!("read sequence {sequence}"), &e))?;
+        let (greatest, last): (Option<i64>, i64) = (row.get(0), row.get(1));
+        if let Some(greatest) = greatest.filter(|greatest| *greatest > last) {
+            found.push(SequenceFound { sequence, column, last, greatest });
+        }
+    }
+    Ok(found)
 }

@@ -92,6 +92,56 @@ fn parts(value: &str, rule: Option<&Rule>) -> Vec<String> {
     }
 }
 
+/// Finds values in bytes, in all their encodings.
+pub(super) struct Matcher<'a> {
+    needles: &'a [SourceValue],
+    /// Which value each pattern of the automaton is a form of.
+    forms: Vec<usize>,
+    automaton: AhoCorasick,
+}
+
+impl<'a> Matcher<'a> {
+    pub(super) fn new(needles: &'a [SourceValue]) -> Result<Self, DatabaseError> {
+        let (forms, patterns): (Vec<usize>, Vec<Vec<u8>>) = needles
+            .iter()
+            .enumerate()
+            .flat_map(|(at, needle)| encodings(&needle.value).into_iter().map(move |form| (at, form)))
+            .unzip();
+        let automaton = AhoCorasick::new(&patterns)
+            .map_err(|error| DatabaseError::Unexpected(format!("cannot search the copy: {error}")))?;
+        Ok(Matcher { needles, forms, automaton })
+    }
+
+    fn note(&self, place: &str, bytes: &[u8], found: &mut BTreeSet<Found>) {
+        for hit in self.automaton.find_iter(bytes) {
+            let needle = &self.needles[self.forms[hit.pattern().as_usize()]];
+            found.insert(Found { place: place.to_owned(), column: needle.column.clone() });
+        }
+    }
+
+    /// Searches the columns in which people write, of the rows that ` where ..` selects.
+    pub(super) async fn table(
+        &self,
+        client: &Client,
+        (table, filter): (&Table, &str),
+        not_searched: &[String],
+        found: &mut BTreeSet<Found>,
+    ) -> Result<(), DatabaseError> {
+        let label = table.label();
+        let searched = |name: &str| !not_searched.contains(&format!("{label}.{name}"));
+        let columns = table
+            .columns
+            .iter()
+            .filter(|column| (column.is_free_text || column.is_sanitised) && searched(&column.name));
+        let names: Vec<String> = columns.map(|column| quoted(&column.name)).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let sql = format!("copy (select {} from only {}{filter}) to stdout", names.join(", "), table.sql());
+        through(client, &sql, |bytes| self.note(&format!("table {label}"), bytes, found)).await
+    }
+}
+
 /// The copy that is searched.
 pub(super) struct Search<'a> {
     pub(super) server: &'a Server,
@@ -108,41 +158,16 @@ impl Search<'_> {
         runner: &Runner,
         schema: &Path,
     ) -> Result<Vec<Found>, DatabaseError> {
-        let forms: Vec<(usize, Vec<u8>)> = needles
-            .iter()
-            .enumerate()
-            .flat_map(|(at, needle)| encodings(&needle.value).into_iter().map(move |form| (at, form)))
-            .collect();
-        let automaton = AhoCorasick::new(forms.iter().map(|(_, form)| form))
-            .map_err(|error| DatabaseError::Unexpected(format!("cannot search the copy: {error}")))?;
-        let mut found = BTreeSet::new();
-        let mut note = |place: &str, bytes: &[u8]| {
-            for hit in automaton.find_iter(bytes) {
-                let needle = &needles[forms[hit.pattern().as_usize()].0];
-                found.insert(Found { place: place.to_owned(), column: needle.column.clone() });
-            }
-        };
-        note("the schema", &self.schema(runner, schema).await?);
+        let (matcher, mut found) = (Matcher::new(needles)?, BTreeSet::new());
+        matcher.note("the schema", &self.schema(runner, schema).await?, &mut found);
         let client = self.server.connect(self.database).await?;
         client.batch_execute(DATA_FACTS_SETTINGS).await.map_err(|e| failed("fix the settings of a session", &e))?;
         without_conversion(&client).await?;
         for table in self.tables {
-            let label = table.label();
-            let searched = |name: &str| !self.not_searched.contains(&format!("{label}.{name}"));
-            let columns: Vec<&str> = table
-                .columns
-                .iter()
-                .filter(|column| (column.is_free_text || column.is_sanitised) && searched(&column.name))
-                .map(|column| column.name.as_str())
-                .collect();
-            if !columns.is_empty() {
-                let names: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
-                let sql = format!("copy (select {} from only {}) to stdout", names.join(", "), table.sql());
-                through(&client, &sql, |bytes| note(&format!("table {label}"), bytes)).await?;
-            }
+            matcher.table(&client, (table, ""), self.not_searched, &mut found).await?;
         }
         for (place, sql) in self.computed(&client).await? {
-            through(&client, &sql, |bytes| note(&place, bytes)).await?;
+            through(&client, &sql, |bytes| matcher.note(&place, bytes, &mut found)).await?;
         }
         Ok(found.into_iter().collect())
     }

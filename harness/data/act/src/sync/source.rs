@@ -66,6 +66,7 @@ impl Snapshot {
                 has_blocks: row.get(5),
                 // An extension's table begins with `where` here.
                 condition: row.get::<_, Option<String>>(6).map(|text| without_where(&text).to_owned()),
+                key: row.get(8),
             })
             .collect();
         let labels: BTreeMap<Oid, (usize, String)> =
@@ -118,6 +119,13 @@ impl Snapshot {
             all.push((schema, name, row.get(0), row.get(1)));
         }
         Ok(all)
+    }
+
+    /// Returns the name of a subscription, if there is any.
+    pub(crate) async fn subscription(&self) -> Result<Option<String>, DatabaseError> {
+        let sql = "select subname::text from pg_subscription s join pg_database d on d.oid = s.subdbid \
+                   where d.datname = current_database() limit 1";
+        Ok(names(&self.client, sql).await?.pop())
     }
 
     /// Returns the names of the materialized views that hold rows.

@@ -25,6 +25,14 @@ pub struct Assigned {
     pub refusals: Vec<String>,
 }
 
+impl Assigned {
+    /// Returns the columns whose values are replaced, each with the name of its rule.
+    #[must_use]
+    pub fn named(&self) -> Vec<(String, String)> {
+        self.sanitised.iter().map(|(column, rule)| (column.clone(), rule.name().to_owned())).collect()
+    }
+}
+
 /// Gives each column of `tables` its rule: what SQL replaces is written into the table, the rest is returned.
 #[must_use]
 pub fn assign(tables: &mut [Table], rules: &Rules) -> Assigned {

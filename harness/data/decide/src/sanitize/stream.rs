@@ -8,6 +8,12 @@ use crate::sync::Format;
 #[error("the rows of a COPY cannot be read: {0}")]
 pub struct StreamError(&'static str);
 
+impl StreamError {
+    pub(crate) const fn new(reason: &'static str) -> Self {
+        StreamError(reason)
+    }
+}
+
 // Source: PostgreSQL manual, COPY, binary format: signature, flags, length of the extension.
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 const HEAD: usize = SIGNATURE.len() + 8;

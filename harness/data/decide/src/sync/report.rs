@@ -88,6 +88,23 @@ impl Share {
     }
 }
 
+/// What a sync that copied only changes did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Incremental {
+    /// Rows that are gone from the source.
+    pub deleted: u64,
+    /// Rows that were there before with other contents.
+    pub changed: u64,
+    /// Rows that are new.
+    pub inserted: u64,
+    /// Tables that changed.
+    pub tables: usize,
+    /// All tables.
+    pub of: usize,
+    /// Whether the whole copy was compared with the source, not only what was written.
+    pub compared_in_full: bool,
+}
+
 /// What a sync did.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct SyncReport {
@@ -113,6 +130,10 @@ pub struct SyncReport {
     pub searched: Option<usize>,
     /// What share of the rows a subset holds; `None` where everything was copied.
     pub subset: Option<Share>,
+    /// What changed since the last sync; `None` where everything was copied.
+    pub incremental: Option<Incremental>,
+    /// Why everything was copied though only changes were to be.
+    pub full_because: Option<String>,
     /// How long each part took.
     pub phases: Vec<Phase>,
     /// The name under which the former database is kept.
@@ -139,22 +160,27 @@ impl SyncReport {
             counted(usize::try_from(rows).unwrap_or(usize::MAX), "row"),
             Size(bytes)
         );
+        if let Some(Incremental { deleted, changed, inserted, tables, of, .. }) = &self.incremental {
+            let _ = writeln!(
+                out,
+                "  incremental rows changed: {changed}, new: {inserted}, deleted: {deleted}; {tables} of {}",
+                counted(*of, "table")
+            );
+        }
         if let Some(share) = &self.subset {
             let _ = writeln!(out, "  subset      {}", share.text());
         }
-        let with_checksum = self.checks.iter().filter(|check| check.checksums.0.is_some()).count();
-        let _ = writeln!(
-            out,
-            "  compared    row counts of {}, checksums of {}: no difference",
-            counted(self.checks.len(), "table"),
-            with_checksum
-        );
-        let _ = writeln!(
-            out,
-            "  integrity   {} validated, {} set",
-            counted(self.foreign_keys, "foreign key"),
-            counted(self.sequences, "sequence")
-        );
+        if let Some(reason) = &self.full_because {
+            let _ = writeln!(out, "  everything  {}", clean(reason));
+        }
+        let _ = writeln!(out, "  compared    {}: no difference", self.compared());
+        let sequences = counted(self.sequences, "sequence");
+        let _ = match self.incremental {
+            Some(_) => writeln!(out, "  integrity   {sequences} set"),
+            None => {
+                writeln!(out, "  integrity   {} validated, {sequences} set", counted(self.foreign_keys, "foreign key"))
+            }
+        };
         match self.searched {
             Some(values) => {
                 let columns = counted(self.sanitised.len(), "column");
@@ -179,5 +205,16 @@ impl SyncReport {
         let _ = writeln!(out, "  time        {}", phases.join(", "));
         let _ = writeln!(out, "  former      {} (dropped by the next sync or promotion)", clean(&self.former));
         out
+    }
+
+    fn compared(&self) -> String {
+        let with_checksum = self.checks.iter().filter(|check| check.checksums.0.is_some()).count();
+        let tables = counted(self.checks.len(), "table");
+        match &self.incremental {
+            Some(Incremental { compared_in_full: false, of, .. }) => {
+                format!("hashes of the source's rows in {}, contents of what was copied", counted(*of, "table"))
+            }
+            _ => format!("row counts of {tables}, checksums of {with_checksum}"),
+        }
     }
 }

@@ -72,6 +72,8 @@ pub struct Table {
     pub has_blocks: bool,
     /// Which rows are copied, in SQL; all where `None`.
     pub condition: Option<String>,
+    /// The columns of a key that no two rows share and that is never null; empty where there is none.
+    pub key: Vec<String>,
 }
 
 impl Table {
@@ -137,7 +139,9 @@ impl Table {
         self.check_where(with_checksum, " where ctid = any($1)")
     }
 
-    fn check_where(&self, with_checksum: bool, filter: &str) -> String {
+    /// Returns the same of the rows that ` where ..` selects.
+    #[must_use]
+    pub fn check_where(&self, with_checksum: bool, filter: &str) -> String {
         let value = |column: &Column| {
             let name = quoted(&column.name);
             if column.is_hashable { name } else { format!("{name}::text") }
