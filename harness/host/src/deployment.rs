@@ -24,6 +24,7 @@ use stagegate_base::{
 
 use crate::{
     engine::{Engine, EngineError},
+    error::with_causes,
     git::{self, Git, GitError},
     paths::StateDir,
     process::{RunError, Runner},
@@ -238,8 +239,17 @@ pub async fn bring_up(
         jobs: config.databases.values().filter_map(|database| database.migrations.clone()).collect(),
         old: old.as_ref().map(|snapshot| &snapshot.model),
         proxy: &state.proxy(),
+        pull_within: config.gate.pull_within.0,
     };
-    let model = resolver.resolve().await?.model;
+    let model = match resolver.resolve().await {
+        Ok(resolved) => resolved.model,
+        Err(error) => {
+            if let (Some(_), Some(old)) = (revision, &old) {
+                check_out_again(runner, config, environment, old).await;
+            }
+            return Err(error.into());
+        }
+    };
     let dir = state.run(id).join("new");
     let snapshot = Snapshot::write(&dir, &release, &model, &environment.env_files)?;
     let runner = runner.clone().with_mask(crate::secret::mask(&model));
@@ -280,6 +290,18 @@ async fn remove_dropped(
         engine.remove(&container.id).await?;
     }
     Ok(())
+}
+
+/// Checks the files of the live release out again, since the one that was to take its place cannot be started: containers
+/// mount them.
+async fn check_out_again(runner: &Runner, config: &Config, environment: &Environment, live: &Snapshot) {
+    let restored =
+        async { Git::open(runner, config.root()).await?.check_out(&environment.workdir, &live.release.commit).await };
+    let (workdir, release) = (environment.workdir.display(), &live.release.name);
+    match restored.await {
+        Ok(()) => runner.report(&format!("{workdir} has the files of {release} again")),
+        Err(error) => runner.report(&format!("{workdir}: cannot check {release} out again: {}", with_causes(&error))),
+    }
 }
 
 async fn release_for(

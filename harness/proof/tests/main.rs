@@ -38,6 +38,8 @@ mod promote;
 mod ready;
 mod reboot;
 mod refuse;
+mod registry;
+mod registry_server;
 mod salvage;
 mod same_schema;
 mod schedule;
