@@ -60,7 +60,7 @@ pub enum EphemeralError {
         way_out: &'static str,
         /// Which one, and why.
         #[source]
-        source: ImageError,
+        source: Box<ImageError>,
     },
     /// Compose did not bring up anything.
     #[error("the ephemeral stack did not start: {reason}")]
@@ -271,7 +271,10 @@ async fn pull_missing(project: &Project, engine: &Engine) -> Result<(), Ephemera
             Some(_) => continue,
             None => images.id(model, service).await,
         };
-        pulled.map_err(|source| EphemeralError::NoImage { way_out: way_out(&project.config), source })?;
+        pulled.map_err(|source| EphemeralError::NoImage {
+            way_out: way_out(&project.config),
+            source: Box::new(source),
+        })?;
     }
     Ok(())
 }
