@@ -9,7 +9,7 @@ use stagegate_gate_act::{
 use stagegate_host::waivers::WaiversError;
 use stagegate_host::{
     contract::ContractSourceError, database::DatabaseError, deployment::DeploymentError, engine::EngineError,
-    git::GitError, guarded::GuardError, lock::LockError, process::RunError, project::ProjectError,
+    git::GitError, guarded::GuardError, image::ImageError, lock::LockError, process::RunError, project::ProjectError,
     release::ReleaseError, tree::TreeError,
 };
 use stagegate_migration_act::{ProveError, SourceError};
@@ -134,9 +134,20 @@ impl Classify for ReleaseError {
             ReleaseError::Project(error) => error.class(),
             ReleaseError::Tree(error) => error.class(),
             ReleaseError::Engine(error) => error.class(),
-            ReleaseError::NoImage { .. } | ReleaseError::Build(_) => Cause::Program,
+            ReleaseError::Image(error) => error.class(),
+            ReleaseError::Build(_) => Cause::Program,
             ReleaseError::Rollout(_) => Cause::Configuration,
             ReleaseError::File { .. } | ReleaseError::Record { .. } => Cause::File,
+        }
+    }
+}
+
+impl Classify for ImageError {
+    fn class(&self) -> Cause {
+        match self {
+            ImageError::Engine(error) => error.class(),
+            ImageError::NotPulled { .. } => Cause::Configuration,
+            ImageError::Pull { .. } | ImageError::Gone { .. } | ImageError::Other { .. } => Cause::Program,
         }
     }
 }

@@ -11,7 +11,7 @@ readonly compose_suite=trixie compose_package=docker-compose
 
 usage() {
   cat <<'TEXT'
-usage: scripts/setup.sh [--postgres LIST] [--no-images] [--sshd]
+usage: scripts/setup.sh [--postgres LIST] [--no-images] [--sshd] [--registry]
 
 Checks Docker Engine, Compose v2 and the Rust toolchain, installs what is missing if possible (apt, and root or sudo without a password), provides
 the images of the sample stack and writes their names to .stagegate/images.env.
@@ -19,6 +19,7 @@ the images of the sample stack and writes their names to .stagegate/images.env.
   --postgres LIST   PostgreSQL major versions to provide in addition to 17, for example 15,17,18
   --no-images       check the tools only: no image is pulled or built, .stagegate/images.env stays as it is
   --sshd            also install openssh-server, for the proofs of hosts over SSH; its service is not started now, but after a reboot
+  --registry        also install docker-registry, for the proofs of images that only a registry has; likewise
   --help            print this text
 
 Images come from a registry if one is reachable, else they are built from Debian packages (fixtures/images).
@@ -26,13 +27,14 @@ TEXT
 }
 
 main() {
-  local majors=17 images=yes sshd=no
+  local majors=17 images=yes sshd=no registry=no
   while [ $# -gt 0 ]; do
     case $1 in
       --postgres) majors=${2:?--postgres needs a list such as 15,17,18}; shift ;;
       --postgres=*) majors=${1#*=} ;;
       --no-images) images=no ;;
       --sshd) sshd=yes ;;
+      --registry) registry=yes ;;
       -h | --help) usage; exit 0 ;;
       *) usage >&2; die "unknown option \`$1\`" ;;
     esac
@@ -41,20 +43,21 @@ main() {
   check_engine
   check_compose
   check_toolchain
-  [ "$sshd" = no ] || [ -x /usr/sbin/sshd ] || install_sshd || die "openssh-server could not be installed"
+  [ "$sshd" = no ] || [ -x /usr/sbin/sshd ] || install_stopped openssh-server openssh-client || die "openssh-server could not be installed"
+  [ "$registry" = no ] || [ -x /usr/bin/docker-registry ] || install_stopped docker-registry || die "docker-registry could not be installed"
   [ "$images" = no ] || provide_images "$majors"
   say "ready"
 }
 
-# Installs sshd without starting its service: the proofs start their own, on a high port of this machine.
+# Installs packages without starting their services: the proofs start their own, on high ports of this machine.
 # Source: Debian's invoke-rc.d(8): a policy that exits with 101 forbids it.
-install_sshd() {
+install_stopped() {
   local policy=/usr/sbin/policy-rc.d made=no code=0
   if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null && as_root chmod 755 "$policy"
     made=yes
   fi
-  apt_install openssh-server openssh-client || code=$?
+  apt_install "$@" || code=$?
   [ "$made" = no ] || as_root rm -f "$policy"
   return "$code"
 }

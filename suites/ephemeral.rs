@@ -14,7 +14,7 @@ mod teardown;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Write,
-    path::{Path, PathBuf},
+    path::Path,
     process::Child,
     sync::Arc,
     time::{Duration, Instant},
@@ -27,6 +27,7 @@ use stagegate_base::{
 };
 use stagegate_host::{
     engine::{Engine, EngineError},
+    image::{ImageError, Images},
     mounts,
     owner::{Claim, Owner},
     process::{self, MARK, RunError, Runner},
@@ -52,13 +53,14 @@ pub enum EphemeralError {
     /// The Engine does not answer.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// Images are not here and could not be pulled.
-    #[error("{} not on this host and no registry responds; {way_out}", are(images))]
-    NoImages {
-        /// The images.
-        images: Vec<String>,
-        /// What to do.
-        way_out: String,
+    /// An image is not here and could not be pulled.
+    #[error("the ephemeral stack lacks an image{way_out}")]
+    NoImage {
+        /// What else helps, behind a semicolon.
+        way_out: &'static str,
+        /// Which one, and why.
+        #[source]
+        source: Box<ImageError>,
     },
     /// Compose did not bring up anything.
     #[error("the ephemeral stack did not start: {reason}")]
@@ -78,13 +80,6 @@ pub enum EphemeralError {
     /// Another process of the same run tried and failed.
     #[error("{0}")]
     Reported(String),
-}
-
-fn are(images: &[String]) -> String {
-    match images {
-        [one] => format!("image {one} is"),
-        many => format!("images {} are", many.join(", ")),
-    }
 }
 
 /// A throw-away stack that this process brought up.
@@ -223,13 +218,9 @@ async fn up(project: &Project, engine: &Engine) -> Result<Option<String>, Epheme
     let name = project.compose_name();
     let path = home::make(name)?.join("compose.json");
     home::write(&path, &project.model.to_json())?;
-    let missing = missing_images(project, engine).await?;
+    pull_missing(project, engine).await?;
     let Err(reason) = compose_up(project, engine, &path).await else { return Ok(None) };
     let reason = project.mask().apply(&reason);
-    let images = missing_of(missing, engine).await?;
-    if !images.is_empty() {
-        return Err(EphemeralError::NoImages { images, way_out: way_out(&project.config) });
-    }
     if engine.project(name).await?.is_empty() {
         return Err(EphemeralError::Up { reason });
     }
@@ -270,28 +261,31 @@ fn last_words(text: &str) -> String {
     lines[lines.len().saturating_sub(3)..].join(" | ")
 }
 
-async fn missing_images(project: &Project, engine: &Engine) -> Result<Vec<String>, EngineError> {
+/// Pulls the images that this host lacks: Compose's own words for a failed pull have neither cause nor next command.
+async fn pull_missing(project: &Project, engine: &Engine) -> Result<(), EphemeralError> {
     let model = &project.model;
-    let mut images: Vec<String> =
-        model.services().iter().filter(|s| !model.has_profile(s)).map(|s| model.image_name(s)).collect();
-    images.sort();
-    images.dedup();
-    missing_of(images, engine).await
-}
-
-async fn missing_of(images: Vec<String>, engine: &Engine) -> Result<Vec<String>, EngineError> {
-    let mut missing = Vec::new();
-    for image in images {
-        if engine.image(&image).await?.is_none() {
-            missing.push(image);
-        }
+    let runner = Runner::default().with_progress(tell).with_mask(project.mask());
+    let mut images = Images::new(&runner, engine, project.config.gate.pull_within.0);
+    for service in model.services().iter().filter(|service| !model.has_profile(service)) {
+        let pulled = match engine.image(&model.image_name(service)).await? {
+            Some(_) => continue,
+            None => images.id(model, service).await,
+        };
+        pulled.map_err(|source| EphemeralError::NoImage {
+            way_out: way_out(&project.config),
+            source: Box::new(source),
+        })?;
     }
-    Ok(missing)
+    Ok(())
 }
 
-fn way_out(config: &Config) -> String {
-    let script: PathBuf = config.root().join("scripts/setup.sh");
-    if script.is_file() { "run scripts/setup.sh".to_owned() } else { "pull or build them on this host".to_owned() }
+/// Returns the script that provides the images of a product, where it has the usual one.
+fn way_out(config: &Config) -> &'static str {
+    if config.root().join("scripts/setup.sh").is_file() {
+        "; scripts/setup.sh provides those of this product"
+    } else {
+        ""
+    }
 }
 
 fn random_digits() -> std::io::Result<String> {
@@ -309,14 +303,6 @@ fn tell(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_missing_image_is_named_with_the_way_out() {
-        let error =
-            EphemeralError::NoImages { images: vec!["redis:7".to_owned()], way_out: "run scripts/setup.sh".to_owned() };
-        let text = error.to_string();
-        assert_eq!(text, "image redis:7 is not on this host and no registry responds; run scripts/setup.sh");
-    }
 
     #[test]
     fn two_random_names_differ() {

@@ -7,6 +7,7 @@ mod behind;
 mod cross_version;
 mod enclosed;
 mod frozen;
+mod images;
 mod in_network;
 mod places;
 mod proxied;

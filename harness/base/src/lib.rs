@@ -10,6 +10,7 @@ pub mod config;
 pub mod container;
 pub mod exit;
 pub mod finding;
+pub mod image;
 pub mod json_schema;
 pub mod lifetime;
 pub mod locale;

@@ -15,7 +15,7 @@ use stagegate_base::{
         Command,
         compose::{self, Orphans},
     },
-    compose::drift,
+    compose::{Model, drift},
     config::{Config, Environment},
     container::Container,
     lifetime::time_to_start,
@@ -24,6 +24,7 @@ use stagegate_base::{
 
 use crate::{
     engine::{Engine, EngineError},
+    error::with_causes,
     git::{self, Git, GitError},
     moved::Search,
     paths::StateDir,
@@ -245,24 +246,22 @@ pub async fn bring_up(
         jobs: config.databases.values().filter_map(|database| database.migrations.clone()).collect(),
         old: old.as_ref().map(|snapshot| &snapshot.model),
         proxy: &state.proxy(),
+        pull_within: config.gate.pull_within.0,
     };
-    let model = resolver.resolve().await?.model;
-    let search = Search {
-        engine,
-        config,
-        project: &environment.project,
-        workdir: &environment.workdir,
-        tree: &environment.workdir,
-        before: old.as_ref().map(|snapshot| &snapshot.model),
+    let resolved = async {
+        let model = resolver.resolve().await?.model;
+        stop_at_moved_data(engine, config, environment, old.as_ref(), &model).await?;
+        Ok::<_, DeploymentError>(model)
     };
-    let moved = search.refusals(&model).await?;
-    if !moved.is_empty() {
-        if let (Some(old), Some(_)) = (&old, revision) {
-            // The files of what runs, as they were: nothing else was touched.
-            Git::open(runner, config.root()).await?.check_out(&environment.workdir, &old.release.commit).await?;
+    let model = match resolved.await {
+        Ok(model) => model,
+        Err(error) => {
+            if let (Some(_), Some(old)) = (revision, &old) {
+                check_out_again(runner, config, environment, old).await;
+            }
+            return Err(error);
         }
-        return Err(DeploymentError::MovedData(moved));
-    }
+    };
     let dir = state.run(id).join("new");
     let snapshot = Snapshot::write(&dir, &release, &model, &environment.env_files)?;
     let runner = runner.clone().with_mask(crate::secret::mask(&model));
@@ -303,6 +302,38 @@ async fn remove_dropped(
         engine.remove(&container.id).await?;
     }
     Ok(())
+}
+
+/// Stops at services that would start without the data that they have.
+async fn stop_at_moved_data(
+    engine: &Engine,
+    config: &Config,
+    environment: &Environment,
+    old: Option<&Snapshot>,
+    model: &Model,
+) -> Result<(), DeploymentError> {
+    let search = Search {
+        engine,
+        config,
+        project: &environment.project,
+        workdir: &environment.workdir,
+        tree: &environment.workdir,
+        before: old.map(|snapshot| &snapshot.model),
+    };
+    let moved = search.refusals(model).await?;
+    if moved.is_empty() { Ok(()) } else { Err(DeploymentError::MovedData(moved)) }
+}
+
+/// Checks the files of the live release out again, since the one that was to take its place cannot be started: containers
+/// mount them.
+async fn check_out_again(runner: &Runner, config: &Config, environment: &Environment, live: &Snapshot) {
+    let restored =
+        async { Git::open(runner, config.root()).await?.check_out(&environment.workdir, &live.release.commit).await };
+    let (workdir, release) = (environment.workdir.display(), &live.release.name);
+    match restored.await {
+        Ok(()) => runner.report(&format!("{workdir} has the files of {release} again")),
+        Err(error) => runner.report(&format!("{workdir}: cannot check {release} out again: {}", with_causes(&error))),
+    }
 }
 
 async fn release_for(

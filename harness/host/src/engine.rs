@@ -3,6 +3,7 @@
 //! Compose is run as a program (see `process`); what became of it is asked here, since its exit codes are no verdict.
 
 mod counters;
+mod images;
 mod retired;
 mod volumes;
 
@@ -27,6 +28,7 @@ use stagegate_base::{
     container::{Container, Counters, Health, RETIRED, State},
 };
 
+pub use images::Image;
 pub use volumes::{RunningMount, VolumeFacts};
 
 /// Label by which Compose marks what belongs to a project.

@@ -12,6 +12,7 @@ pub mod git;
 pub mod guarded;
 pub mod host;
 pub mod http;
+pub mod image;
 pub mod lock;
 pub mod mounts;
 pub mod moved;

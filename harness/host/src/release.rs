@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use stagegate_base::{
-    command::{compose, docker},
+    command::compose,
     compose::{Model, PROXY_SERVICE, RolloutRefused},
     config::Environment,
     container::Container,
@@ -20,13 +20,13 @@ use stagegate_base::{
 use crate::{
     engine::{Engine, EngineError},
     files,
+    image::{self, ImageError, Images},
     paths::StateDir,
     process::{RunError, Runner},
     project::{self, ProjectError},
     tree::{Read, Tree, TreeError},
 };
 
-const PULL_WITHIN: Duration = Duration::from_secs(600);
 const BUILD_WITHIN: Duration = Duration::from_secs(1_800);
 
 /// A release that could not be made ready.
@@ -44,17 +44,9 @@ pub enum ReleaseError {
     /// A service cannot be replaced without downtime.
     #[error(transparent)]
     Rollout(#[from] RolloutRefused),
-    /// An image can be had nowhere.
-    #[error("image {image} of service `{service}` is not on this host and cannot be pulled; build or load it first")]
-    NoImage {
-        /// The service.
-        service: String,
-        /// The image.
-        image: String,
-        /// What the pull said.
-        #[source]
-        source: RunError,
-    },
+    /// An image cannot be had.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// Compose could not build.
     #[error("the release's images cannot be built")]
     Build(#[source] RunError),
@@ -284,6 +276,8 @@ pub struct Resolver<'a> {
     pub old: Option<&'a Model>,
     /// The folder for the socket of the proxy, where the environment has one.
     pub proxy: &'a Path,
+    /// How long the pull of one image may take.
+    pub pull_within: Duration,
 }
 
 /// A resolved release.
@@ -313,24 +307,27 @@ impl Resolver<'_> {
             .filter(|service| !model.has_profile(service) || self.jobs.contains(service))
             .filter(|service| !self.images.contains_key(service))
             .collect();
-        let built: Vec<String> = missing.iter().filter(|service| model.is_built(service)).cloned().collect();
-        if !built.is_empty() {
-            let source =
-                project::source(&Environment { workdir: self.tree.to_path_buf(), ..self.environment.clone() })?;
-            self.runner.run_aloud(&compose::build(&source, &built), BUILD_WITHIN).await.map_err(ReleaseError::Build)?;
-        }
+        let mut images = Images::new(self.runner, self.engine, self.pull_within);
+        let built = self.build(&mut images, &model, &missing).await?;
         for service in missing {
-            let id = self.image_id(&model, &service).await?;
+            // A pull would replace what was built under the same name.
+            let local =
+                if built.contains(&service) { self.engine.image(&model.image_name(&service)).await? } else { None };
+            let id = match local {
+                Some(id) => id,
+                None => images.id(&model, &service).await?,
+            };
             self.images.insert(service, id);
         }
         let mounts = tree.mounts(&model).await?;
         let in_tree = model.pinned(&self.release.commit, &self.images, &mounts);
         let proxied = model.proxied(&self.environment.name, &self.environment.rollout, self.proxy)?;
         if proxied.has_proxy() {
-            let id = self.proxy_image(&proxied).await?;
+            let id = self.proxy_image(&mut images, &proxied).await?;
             self.images.insert(PROXY_SERVICE.to_owned(), id);
         }
-        let pinned = proxied.pinned(&self.release.commit, &self.images, &mounts);
+        let origins = image::origins(self.engine, &proxied, &self.images).await?;
+        let pinned = proxied.pinned(&self.release.commit, &self.images, &mounts).with_origins(&origins);
         let (from, to) = tree.tops();
         let placed = pinned.rebased(&from.to_string_lossy(), &to.to_string_lossy());
         let placed = match self.old {
@@ -342,27 +339,35 @@ impl Resolver<'_> {
 
     /// Returns the id of the proxy's image: that of the live proxy while the configuration names the same one, since a new
     /// one would replace its container.
-    async fn proxy_image(&self, model: &Model) -> Result<String, ReleaseError> {
+    async fn proxy_image(&self, images: &mut Images<'_>, model: &Model) -> Result<String, ReleaseError> {
         let live = self.old.filter(|old| old.has_proxy() && old.proxy_image() == model.proxy_image());
         if let Some(live) = live
             && let Some(id) = self.engine.image(live.image(PROXY_SERVICE)).await?
         {
             return Ok(id);
         }
-        self.image_id(model, PROXY_SERVICE).await
+        Ok(images.id(model, PROXY_SERVICE).await?)
     }
 
-    async fn image_id(&self, model: &Model, service: &str) -> Result<String, ReleaseError> {
-        let image = &model.image_name(service);
-        if let Some(id) = self.engine.image(image).await? {
-            return Ok(id);
+    /// Builds those of `services` that are built and that no registry is to have, and returns them.
+    async fn build(
+        &self,
+        images: &mut Images<'_>,
+        model: &Model,
+        services: &[String],
+    ) -> Result<Vec<String>, ReleaseError> {
+        let mut built = Vec::new();
+        for service in services.iter().filter(|service| model.is_built(service)) {
+            if !images.is_in_registry(model, service).await? {
+                built.push(service.clone());
+            }
         }
-        let no_image = |source| ReleaseError::NoImage { service: service.to_owned(), image: image.to_owned(), source };
-        self.runner.run_aloud(&docker::pull(image), PULL_WITHIN).await.map_err(no_image)?;
-        self.engine.image(image).await?.ok_or_else(|| {
-            let line = docker::pull(image).line();
-            no_image(RunError::Failed { line, code: 0, reason: "the image does not exist afterwards".to_owned() })
-        })
+        if !built.is_empty() {
+            let source =
+                project::source(&Environment { workdir: self.tree.to_path_buf(), ..self.environment.clone() })?;
+            self.runner.run_aloud(&compose::build(&source, &built), BUILD_WITHIN).await.map_err(ReleaseError::Build)?;
+        }
+        Ok(built)
     }
 }
 

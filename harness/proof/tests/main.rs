@@ -41,6 +41,8 @@ mod promote;
 mod ready;
 mod reboot;
 mod refuse;
+mod registry;
+mod registry_server;
 mod salvage;
 mod same_schema;
 mod schedule;

@@ -4,10 +4,14 @@ use std::path::{Path, PathBuf};
 
 use super::Command;
 
-/// Pulls an image.
+/// Pulls an image, for the kind of machine of this host or for another one. Credentials are those of the caller's Docker.
 #[must_use]
-pub fn pull(image: &str) -> Command {
-    Command::new("docker").args(["pull", image])
+pub fn pull(image: &str, platform: Option<&str>) -> Command {
+    let command = Command::new("docker").arg("pull");
+    match platform {
+        Some(platform) => command.args(["--platform", platform, image]),
+        None => command.arg(image),
+    }
 }
 
 /// Gives an image a name, so that a prune of unnamed images leaves it.

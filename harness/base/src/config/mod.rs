@@ -234,6 +234,8 @@ pub struct Gate {
     pub migrate_within: Span,
     /// How long a dump or a restore may take.
     pub backup_within: Span,
+    /// How long the pull of one image may take.
+    pub pull_within: Span,
     /// The rollback tier for data; chosen from facts where `auto`.
     pub tier: Tier,
     /// What proves that rows are whole.

@@ -116,6 +116,7 @@ struct RawGate {
     soak: Option<Span>,
     migrate_within: Option<Span>,
     backup_within: Option<Span>,
+    pull_within: Option<Span>,
     #[serde(default)]
     tier: Tier,
     #[serde(default)]
@@ -389,6 +390,7 @@ fn gate(raw: RawGate) -> Gate {
         soak: or(raw.soak, 10),
         migrate_within: or(raw.migrate_within, 600),
         backup_within: or(raw.backup_within, 1_800),
+        pull_within: or(raw.pull_within, 600),
         tier: raw.tier,
         integrity: raw.integrity,
         door: raw.ports,

@@ -139,6 +139,8 @@ impl Run {
     /// Starts the previous release from its frozen model.
     pub(super) async fn start_previous(&mut self) -> Result<(), StepError> {
         let old = self.snapshot("old")?;
+        // A clean-up may have taken them once their containers were replaced.
+        self.images().restore(&old.model).await?;
         match self.moves_traffic() {
             true => self.up_around(&old.model_file(), &old.model, UP_WITHIN).await?,
             false => self.up(&old.model_file(), &old.model, UP_WITHIN).await?,

@@ -27,6 +27,7 @@ use stagegate_host::{
     engine::{Engine, EngineError},
     files,
     git::{Git, GitError},
+    image,
     paths::StateDir,
     process::Runner,
     project::{self, ProjectError},
@@ -111,7 +112,7 @@ pub async fn prepare_plan(
     }
     let old = match &target.deployed {
         Some(snapshot) => snapshot.clone(),
-        None => adopt(config, &runner, &git, &target, run).await?,
+        None => adopt(config, &runner, &git, (engine, &target), run).await?,
     };
     let source_runs = source.deployed.as_ref().map(|snapshot| snapshot.release.commit.clone());
     let release = match (&request.release, &source_runs) {
@@ -200,6 +201,11 @@ pub async fn prepare_plan(
         plan.tag = rollback_tag_of_run(run);
     }
     plan.rollout = plan_rollout(&target.environment.rollout, &old.model, &next);
+    if matches!(request.kind, Kind::Rollback { .. }) {
+        facts.missing_images.extend(missing_images(engine, &next).await?);
+        facts.missing_images.sort();
+        facts.missing_images.dedup();
+    }
     facts.taken = taken(&plan, &target, &old.model).await?;
     if let Kind::Rollback { run, data: true } = &request.kind {
         plan.rows_since = rows_since(&plan, &state.run(run), &target, &old.model).await?;
@@ -287,23 +293,25 @@ async fn adopt(
     config: &Arc<Config>,
     runner: &Runner,
     git: &Git,
-    target: &Side,
+    (engine, target): (&Engine, &Side),
     run: &str,
 ) -> Result<Snapshot, PlanError> {
     // As it runs: a proxy comes with the first release that the gate deploys.
     let model = project::whole(runner, &target.environment.name, &project::source(&target.environment)?).await?;
     let release = git.release_of(&target.environment.workdir).await?;
     let images = images_of(&target.containers);
-    let model = model.pinned(&release.commit, &images, &std::collections::BTreeMap::new());
+    let origins = image::origins(engine, &model, &images).await?;
+    let model = model.pinned(&release.commit, &images, &BTreeMap::new()).with_origins(&origins);
     let dir = StateDir::of(config, &target.environment.project).run(run).join("adopted");
     Ok(Snapshot::write(&dir, &release, &model, &target.environment.env_files)?)
 }
 
+/// Returns the images of a frozen model that this host lacks and that no registry is known to have, in words.
 pub(super) async fn missing_images(engine: &Engine, model: &Model) -> Result<Vec<String>, EngineError> {
     let mut missing = Vec::new();
     for service in model.with_images() {
         let image = model.image(&service);
-        if engine.image(image).await?.is_none() {
+        if model.origin(image).is_none() && engine.image(image).await?.is_none() {
             missing.push(format!("{image} ({service})"));
         }
     }

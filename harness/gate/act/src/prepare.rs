@@ -22,7 +22,9 @@ use stagegate_gate_decide::promotion::{Backup, Kind, Preparation, Step};
 use super::{Run, StepError, on_file};
 use stagegate_host::{
     clock, files,
-    release::{Resolver, Snapshot},
+    image::Images,
+    paths::StateDir,
+    release::{self, Resolver, Snapshot},
 };
 
 const TAG_WITHIN: Duration = Duration::from_secs(30);
@@ -60,6 +62,7 @@ impl Run {
             jobs: self.plan.databases.iter().filter_map(|database| database.migrations.clone()).collect(),
             old: Some(&old.model),
             proxy: &self.state.proxy(),
+            pull_within: self.gate.config.gate.pull_within.0,
         };
         let resolved = resolver.resolve().await?;
         let file = self.dir.join("in-tree.json");
@@ -77,10 +80,18 @@ impl Run {
         Ok(Preparation { performance: self.compare_performance().await?, ..prepared })
     }
 
-    /// Returns the image ids of the plan that this host has; the source's running ones can't be missing.
+    /// Returns the image ids of the plan that this host has; the source's running ones can't be missing. One that was removed
+    /// and came from a registry is pulled again, by its digest: its tag may name another one by now.
     async fn tested_images(&self) -> Result<BTreeMap<String, String>, StepError> {
+        let source = self.gate.config.environment(&self.plan.environments.source)?;
+        let source =
+            release::deployed(&StateDir::of(&self.gate.config, &source.project))?.map(|deployed| deployed.model);
         let mut images = BTreeMap::new();
         for (service, tested) in &self.plan.source {
+            let origin = source.as_ref().filter(|model| model.origin(&tested.image).is_some());
+            if let Some(model) = origin {
+                self.images().restore_one(service, &tested.image, model).await?;
+            }
             if self.gate.engine.image(&tested.image).await?.is_some() {
                 images.insert(service.clone(), tested.image.clone());
             } else if tested.config.is_some() {
@@ -100,8 +111,15 @@ impl Run {
         Ok(Preparation { services: model.services(), performance: Vec::new() })
     }
 
-    /// Names the images that a rollback needs, so that no clean-up of unnamed images takes them meanwhile.
+    /// Gets images, each pull within the time that the configuration grants.
+    pub(super) fn images(&self) -> Images<'_> {
+        Images::new(&self.runner, &self.gate.engine, self.gate.config.gate.pull_within.0)
+    }
+
+    /// Names the images that a rollback needs, so that no clean-up of unnamed images takes them meanwhile; what one has
+    /// taken already comes from its registry.
     async fn keep_images(&self, model: &Model) -> Result<(), StepError> {
+        self.images().restore(model).await?;
         for service in model.with_images() {
             let name = kept_name(&self.plan.run, &service, model.image(&service));
             self.runner.run_ok(&docker::tag(model.image(&service), &name), TAG_WITHIN).await?;

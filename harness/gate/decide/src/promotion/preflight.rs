@@ -92,7 +92,9 @@ pub fn refusals(kind: &Kind, facts: &Facts) -> Vec<String> {
     refuse(&mut refusals, "the target has drifted from what was deployed", &facts.target_drift);
     refuse(&mut refusals, &format!("{} is not healthy", facts.target), &facts.target_down);
     for image in &facts.missing_images {
-        refusals.push(format!("image {image}, needed for rollback, is missing on this host"));
+        refusals.push(format!(
+            "image {image}, needed for rollback, is missing on this host, and no registry is known to have it; load it (`docker load`)"
+        ));
     }
     for name in &facts.taken {
         refusals.push(format!(
