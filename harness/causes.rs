@@ -171,7 +171,8 @@ impl Classify for DeploymentError {
             DeploymentError::Up(_) | DeploymentError::NotReady(_) => Cause::Blocked,
             DeploymentError::WorkingCopy { .. }
             | DeploymentError::OtherFolder { .. }
-            | DeploymentError::MovedData(_) => Cause::Configuration,
+            | DeploymentError::MovedData(_)
+            | DeploymentError::Taken(_) => Cause::Configuration,
             DeploymentError::Proxy(_) => Cause::File,
         }
     }

@@ -33,6 +33,7 @@ use crate::{
     reach,
     ready::{self, Stack},
     release::{self, ReleaseError, Resolver, Snapshot},
+    taken,
 };
 
 pub use beside::{up_beside, up_named, wait_for_healthy};
@@ -65,6 +66,9 @@ pub enum DeploymentError {
     /// Services would start without the data that they have. Nothing was started or stopped.
     #[error("{}", .0.join("\n"))]
     MovedData(Vec<String>),
+    /// Other projects publish its ports. Nothing was started or stopped.
+    #[error("{}", .0.join("\n"))]
+    Taken(Vec<String>),
     /// The workdir cannot be changed.
     #[error("workdir {} is your own working copy; give `{environment}` its own `workdir` to deploy a --release there", workdir.display())]
     WorkingCopy {
@@ -251,6 +255,10 @@ pub async fn bring_up(
     let resolved = async {
         let model = resolver.resolve().await?.model;
         stop_at_moved_data(engine, config, environment, old.as_ref(), &model).await?;
+        let taken = taken::ports(engine, (&environment.name, &environment.project), &model).await?;
+        if !taken.is_empty() {
+            return Err(DeploymentError::Taken(taken));
+        }
         Ok::<_, DeploymentError>(model)
     };
     let model = match resolved.await {

@@ -31,5 +31,6 @@ pub mod shapes;
 pub mod signal;
 pub mod sockets;
 pub mod storage;
+pub mod taken;
 pub mod tree;
 pub mod waivers;

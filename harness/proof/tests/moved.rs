@@ -66,17 +66,26 @@ fn a_stack_that_was_started_by_hand_keeps_its_folder() {
     fs::write(small.product().join(".gitignore"), "data\n").unwrap();
     small.release("v2", "select 1;\n", "");
     let project = small.project("production");
-    let compose = |args: &[&str]| {
+    let compose_as = |project: &str, args: &[&str]| {
         let mut command = Command::new("docker");
-        command.args(["compose", "--project-name", &project, "--env-file", "../production.env"]).args(args);
+        command.args(["compose", "--project-name", project, "--env-file", "../production.env"]).args(args);
         run(command.current_dir(small.product()));
     };
+    let compose = |args: &[&str]| compose_as(&project, args);
+    let up = ["up", "--env", "production", "--release", "v2"];
+
+    // Under a name that the configuration does not know, it has the port.
+    let other = small.project("laptop");
+    compose_as(&other, &["up", "--detach", "--no-deps", "--quiet-pull", "web"]);
+    let named = format!("`web` is published by container {other}-web-1 of compose project `{other}`");
+    refused(2, &small.gate(&up), &[&named, &format!("project = \"{other}\"")]);
+    compose_as(&other, &["down", "--timeout", "1"]);
+
     compose(&["up", "--detach", "--wait", "--quiet-pull", "db"]);
     compose(&["up", "--detach", "--quiet-pull"]);
     // The migrations ran, as `web` waits for them.
     assert_eq!(items(&small, "production"), 100);
 
-    let up = ["up", "--env", "production", "--release", "v2"];
     let (from, to) = (small.product().join("data"), small.product().parent().unwrap().join("production/data"));
     let moved = format!("`mv {} {}`", from.display(), to.display());
     refused(2, &small.gate(&up), &[&moved, &format!("docker compose --project-name {project} stop")]);

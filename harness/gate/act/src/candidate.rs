@@ -16,6 +16,7 @@ use stagegate_host::{
     moved::Search,
     paths::StateDir,
     process::Runner,
+    taken,
     tree::Tree,
 };
 
@@ -40,8 +41,8 @@ pub(super) async fn read(
         Err(error) => Err(with_causes(error)),
     };
     let tops = tree.tops();
-    let moved = match &read {
-        Ok(Ok(read)) => moved(engine_and_config, target, &tops, &read.model).await,
+    let refusals = match &read {
+        Ok(Ok(read)) => refusals(engine_and_config, target, &tops, &read.model).await,
         _ => Ok(Vec::new()),
     };
     git.remove_worktree(&dir).await?;
@@ -50,10 +51,10 @@ pub(super) async fn read(
     let (tree, workdir) = (tops.0.display().to_string(), tops.1.display().to_string());
     let read = read.and_then(|read| read.map_err(|error| with_causes(&error)));
     let read = read.map_err(|reason| reason.replace(&tree, &workdir));
-    let moved = moved?;
+    let refusals = refusals?;
     Ok(read.and_then(|read| {
         let proxied = read.model.proxied(&target.name, &target.rollout, &state.proxy());
-        proxied.map(|model| Candidate { model, moved }).map_err(|refused| refused.to_string())
+        proxied.map(|model| Candidate { model, refusals }).map_err(|refused| refused.to_string())
     }))
 }
 
@@ -61,18 +62,20 @@ pub(super) async fn read(
 pub(super) struct Candidate {
     /// Its model, with the paths of a checkout that is gone.
     pub(super) model: Model,
-    /// The data that it would leave behind, in words.
-    pub(super) moved: Vec<String>,
+    /// The data that it would leave behind, and the ports that others have, in words.
+    pub(super) refusals: Vec<String>,
 }
 
-async fn moved(
+async fn refusals(
     (engine, config): (&Engine, &Config),
     target: &Environment,
     (tree, workdir): &(PathBuf, PathBuf),
     model: &Model,
 ) -> Result<Vec<String>, EngineError> {
     let project = target.project.as_str();
-    Search { engine, config, project, workdir, tree, before: None }.refusals(model).await
+    let mut found = Search { engine, config, project, workdir, tree, before: None }.refusals(model).await?;
+    found.extend(taken::ports(engine, (&target.name, project), model).await?);
+    Ok(found)
 }
 
 /// Returns in words which services run although no active profile starts them: they would be neither frozen nor replaced.

@@ -144,7 +144,7 @@ pub async fn prepare_plan(
         match candidate::read(&runner, &git, &state, &target.environment, &release, run, by).await? {
             Ok(read) => {
                 candidate_model = read.model;
-                facts.others.extend(read.moved);
+                facts.others.extend(read.refusals);
             }
             Err(why) => facts.others.push(why),
         }
