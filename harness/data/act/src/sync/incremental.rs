@@ -215,7 +215,7 @@ impl Run<'_> {
     /// Drops the kept copy, which is of no more use.
     async fn drop_kept(&self) -> Result<(), DatabaseError> {
         let live = [self.work.target.database.clone()];
-        for mark in kept::marks(self.work).await? {
+        for mark in kept::all(self.work).await? {
             self.work.target.server.drop_marked(&mark, &live, Sessions::End).await?;
         }
         Ok(())
