@@ -215,7 +215,7 @@ measure_appended() {
     begin
       for t in 1..20 loop
         execute format('insert into t%1\$s select (jsonb_populate_record(r, jsonb_build_object(''id'', r.id + %2\$s)
-          || case when %1\$s = 1 then jsonb_build_object(''email'', %2\$s || r.email) else ''{}'' end)).* from t%1\$s r
+          || case when %1\$s = 1 then jsonb_build_object(''email'', %2\$s || (to_jsonb(r) ->> ''email'')) else ''{}'' end)).* from t%1\$s r
           where id %% 100 = 17 and id < 100000000', t, ahead);
       end loop;
     end \$\$"
@@ -227,6 +227,7 @@ incremental() {
   kept || by_gate checksums --incremental >/dev/null
   sql production shop "$1" >/dev/null
   by_gate checksums --incremental
+  note "$(sed -n "s,^  time *,,p" "$dir/out")"
   grep -q '^  incremental ' "$dir/out" || { cat "$dir/out" >&2; die "everything was copied"; }
 }
 kept() { [ -n "$(sql staging postgres "select 1 from pg_database where datname like 'shop\\_\\_synced%'")" ]; }

@@ -108,6 +108,7 @@ impl Sync<'_> {
             with_checksums: self.config.sync.integrity == Integrity::Checksums,
             within: self.config.sync.within.0,
             lock_timeout: self.config.sync.lock_timeout.0,
+            max_row: self.config.sync.max_row,
             pace: self.config.sync.rate.map(|rate| Pace { bytes: rate.0 }),
             subset: subset(args.subset.as_deref())?,
             sanitising: self.sanitising(database)?,

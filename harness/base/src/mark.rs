@@ -118,6 +118,17 @@ impl Mark {
         })
     }
 
+    /// Returns the mark of a database without a comment that a run of the state folder `state` made of `database`: one that
+    /// was killed between the two statements. Its name gives the run, its limit of connections proves it.
+    #[must_use]
+    pub fn of_uncommented(found: &FoundDatabase, database: &str, state: &str) -> Option<Self> {
+        let mark = |(role, _, infix): &(Role, &str, &str)| {
+            let (_, run) = found.name.rsplit_once(&format!("__{infix}_"))?;
+            Some(Mark::of(database, *role, &run.replace('_', "-"), state)).filter(|mark| mark.is_of(found))
+        };
+        found.comment.is_none().then(|| Role::ALL.iter().find_map(mark)).flatten()
+    }
+
     /// Returns the limit of connections that the database is created with, a number of this mark alone: it stands for
     /// the comment until that is written.
     #[must_use]
@@ -239,5 +250,24 @@ pub fn not_ours(found: &FoundDatabase) -> &'static str {
     match found.comment.as_deref().map(Mark::parse) {
         Some(Some(_)) => "its mark belongs to another run, name or state folder",
         _ => "it has no mark of stagegate",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_a_killed_run_did_not_comment_is_known_by_its_name_and_limit_together() {
+        let mark = Mark::of("shop", Role::Kept, "20260101-000000-0001-sync", "0123456789abcdef");
+        let found = FoundDatabase { name: mark.name.clone(), limit: mark.limit(), ..FoundDatabase::default() };
+        let of = |found: &FoundDatabase, database: &str, state: &str| Mark::of_uncommented(found, database, state);
+        assert_eq!(of(&found, "shop", "0123456789abcdef"), Some(mark.clone()));
+        assert_eq!(of(&found, "shop", "fedcba9876543210"), None, "of another state folder");
+        assert_eq!(of(&found, "sho", "0123456789abcdef"), None, "of another database");
+        let unlimited = FoundDatabase { limit: -1, ..found.clone() };
+        assert_eq!(of(&unlimited, "shop", "0123456789abcdef"), None, "a name proves nothing");
+        let own = FoundDatabase { comment: Some("ours".to_owned()), ..found };
+        assert_eq!(of(&own, "shop", "0123456789abcdef"), None, "it has a comment of its user");
     }
 }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use rstest::rstest;
-use stagegate_base::config::Integrity;
+use stagegate_base::{config::Integrity, units::Size};
 use stagegate_data_act::{
     facts::facts,
     sync::{Keeping, Sanitising, Side, SyncOptions, sync},
@@ -68,6 +68,7 @@ impl Both {
             with_checksums: true,
             within: Duration::from_secs(300),
             lock_timeout: Duration::from_secs(10),
+            max_row: Size(64 << 20),
             pace: None,
             subset: None,
             sanitising: self.rules.as_ref().map(|text| Sanitising { key: key(), rules: rules(text) }),

@@ -8,6 +8,7 @@ use std::{
 };
 
 use rstest::rstest;
+use stagegate_base::units::Size;
 use stagegate_data_act::sync::{Sanitising, Side, SyncError, SyncOptions, plan, sync};
 use stagegate_data_decide::{
     sanitize::{Key, Rules},
@@ -115,6 +116,7 @@ fn options<'a>(dir: &'a Path, file: &str) -> SyncOptions<'a> {
         with_checksums: true,
         within: Duration::from_secs(300),
         lock_timeout: Duration::from_secs(10),
+        max_row: Size(64 << 20),
         pace: None,
         subset: Some(SubsetFile::parse(file).unwrap()),
         sanitising: None,

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use rstest::rstest;
-use stagegate_base::config::Integrity;
+use stagegate_base::{config::Integrity, units::Size};
 use stagegate_data_act::sync::{Sanitising, Side, SyncError, SyncOptions, sync};
 use stagegate_data_decide::{
     differences,
@@ -46,6 +46,7 @@ fn options<'a>(folder: &'a Folder, run: &str) -> SyncOptions<'a> {
         with_checksums: true,
         within: Duration::from_secs(300),
         lock_timeout: Duration::from_secs(10),
+        max_row: Size(64 << 20),
         pace: None,
         subset: None,
         sanitising: None,

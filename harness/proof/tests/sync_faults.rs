@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use stagegate_base::units::Size;
 use stagegate_data_act::sync::{Sanitising, Side, SyncError, SyncOptions, sync};
 use stagegate_data_decide::{
     sanitize::{Key, Rules},
@@ -44,6 +45,7 @@ impl Ends {
             with_checksums: true,
             within: Duration::from_secs(300),
             lock_timeout: Duration::from_secs(2),
+            max_row: Size(64 << 20),
             pace,
             subset: None,
             sanitising: None,
@@ -158,4 +160,20 @@ async fn bytes_that_are_no_text_reach_a_newer_server_as_they_are_at_the_rate_tha
     let sql = "select count(*) from people where email ~ '^user-[0-9a-f]+@example.test$' \
                and convert_to(kept, 'SQL_ASCII') = '\\x6e61ef766520'::bytea || convert_to(id::text, 'SQL_ASCII')";
     assert_eq!(client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 5_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_of_half_a_gigabyte_is_refused_by_its_place_before_anything_is_copied() {
+    let (from, to) = (Scratch::start(17).await, Scratch::start(17).await);
+    // 500 MB that are hardly anything on the disk.
+    let rows = "create table files (id integer primary key, body bytea);
+        insert into files select n, convert_to(repeat(md5(n::text), 10000), 'utf8') from generate_series(1, 3) n;
+        insert into files values (9, convert_to(repeat('x', 500000000), 'utf8'))";
+    let ends = Ends::new(from, to, "create database live", rows).await;
+    let refused = ends.sync(&ends.from.server, &ends.options(None)).await.unwrap_err().to_string();
+    let place = "nothing was copied: the row at ctid (0,4) of public.files has 476.8 MiB, and `max_row` of [sync] allows 64.0 MiB";
+    assert!(refused.starts_with(place), "{refused}");
+    ends.assert_as_before().await;
+    ends.from.run("live", "delete from files where id = 9").await;
+    ends.sync(&ends.from.server, &ends.options(None)).await.unwrap();
 }

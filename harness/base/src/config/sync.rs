@@ -14,6 +14,9 @@ const WITHIN: Span = Span(std::time::Duration::from_secs(4 * 3_600));
 /// How long a lock of the source is waited for by default: its users come first.
 const LOCK_TIMEOUT: Span = Span(std::time::Duration::from_secs(10));
 
+/// How many bytes a row may have by default: `gate` has each row in memory while it travels.
+const MAX_ROW: Size = Size(64 << 20);
+
 /// How data is copied from one environment into another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sync {
@@ -31,6 +34,8 @@ pub struct Sync {
     pub lock_timeout: Span,
     /// How many bytes of rows are read from the source in a second; as many as possible where `None`.
     pub rate: Option<Size>,
+    /// How many bytes a row may have; a larger one is refused before anything is copied.
+    pub max_row: Size,
 }
 
 #[derive(Default, Deserialize)]
@@ -45,6 +50,7 @@ pub(super) struct RawSync {
     within: Option<Span>,
     lock_timeout: Option<Span>,
     rate: Option<Size>,
+    max_row: Option<Size>,
 }
 
 impl RawSync {
@@ -80,6 +86,7 @@ impl RawSync {
             within: self.within.unwrap_or(WITHIN),
             lock_timeout: self.lock_timeout.unwrap_or(LOCK_TIMEOUT),
             rate: self.rate,
+            max_row: self.max_row.unwrap_or(MAX_ROW),
         })
     }
 }

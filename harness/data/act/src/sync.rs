@@ -21,6 +21,7 @@ use stagegate_base::{
     command::postgres::Part,
     mark::{Mark, Role, Sessions},
     text::counted,
+    units::Size,
 };
 use stagegate_data_decide::{
     sanitize::{Assigned, Found, Key, Rules, assign},
@@ -121,6 +122,8 @@ pub struct SyncOptions<'a> {
     pub within: Duration,
     /// How long a lock of the source is waited for.
     pub lock_timeout: Duration,
+    /// How many bytes a row may have.
+    pub max_row: Size,
     /// How fast rows are read; as fast as possible where `None`.
     pub pace: Option<Pace>,
     /// Which rows are copied; all where `None`.
@@ -206,6 +209,7 @@ async fn plan_in(
     };
     let (large_objects, mut refusals) = (ends.source.large_objects, ends.refusals());
     let mut tables = snapshot.tables().await?;
+    refusals.extend(snapshot.large_rows(&tables, options.max_row).await?);
     let mut assigned = Assigned::default();
     if let Some(Sanitising { rules, .. }) = &options.sanitising {
         assigned = assign(&mut tables, rules);
@@ -262,7 +266,8 @@ pub async fn sync(
 /// changes into any more.
 async fn drop_leftovers(target: &Side, options: &SyncOptions<'_>, live: &[String]) -> Result<(), DatabaseError> {
     for found in target.server.databases().await? {
-        let Some(mark) = found.comment.as_deref().and_then(Mark::parse) else { continue };
+        let uncommented = || Mark::of_uncommented(&found, &target.database, &options.state);
+        let Some(mark) = found.comment.as_deref().and_then(Mark::parse).or_else(uncommented) else { continue };
         let is_ours = mark.state == options.state && mark.of == target.database && mark.is_of(&found);
         let sessions = match mark.role {
             Role::Synced => Sessions::End,

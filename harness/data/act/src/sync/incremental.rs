@@ -140,7 +140,6 @@ impl Run<'_> {
         let in_full = kept.state.is_compare_due();
         let since_compared = if in_full { 0 } else { kept.state.since_compared + 1 };
         self.write(terms, &scanned, since_compared)?;
-        let changed = scanned.changes.iter().any(scan::Change::is_any);
         let needles = search::needles(snapshot, &self.plan.tables, &self.plan.assigned.sanitised).await;
         let needles = needles.map_err(Unusable::Source)?;
         let applied = apply::Apply { run: self, snapshot, kept: &kept, needles: &needles }.run(&scanned).await?;
@@ -151,7 +150,7 @@ impl Run<'_> {
             clock.took(report, "comparison");
         }
         let state = (snapshot.sequences().await?, snapshot.materialized_views().await?);
-        self.finish(&base, &state, changed, report).await?;
+        self.finish(&base, &state, &scanned, report).await?;
         clock.took(report, "statistics");
         if let Some(sanitising) = &self.work.options.sanitising {
             report.sanitised = self.plan.assigned.named();
@@ -199,15 +198,16 @@ impl Run<'_> {
         &self,
         base: &Mark,
         (sequences, views): &(Vec<super::source::SequenceState>, Vec<String>),
-        changed: bool,
+        scanned: &Scanned,
         report: &mut SyncReport,
     ) -> Result<(), DatabaseError> {
         let client = self.work.target.server.connect(&base.name).await?;
         fresh::refresh(&client, views).await?;
         report.sequences = fresh::set_sequences(&client, sequences).await?;
         report.behind = fresh::behind(&client).await?;
-        if changed {
-            client.batch_execute("analyze").await.map_err(|e| failed("analyze the copy", &e))?;
+        for (table, _) in self.plan.tables.iter().zip(scanned.much_changed()).filter(|(_, is_much)| *is_much) {
+            let analyze = format!("analyze {}", table.sql());
+            client.batch_execute(&analyze).await.map_err(|e| failed("analyze the copy", &e))?;
         }
         Ok(())
     }
@@ -215,7 +215,7 @@ impl Run<'_> {
     /// Drops the kept copy, which is of no more use.
     async fn drop_kept(&self) -> Result<(), DatabaseError> {
         let live = [self.work.target.database.clone()];
-        for mark in kept::marks(self.work).await? {
+        for mark in kept::all(self.work).await? {
             self.work.target.server.drop_marked(&mark, &live, Sessions::End).await?;
         }
         Ok(())

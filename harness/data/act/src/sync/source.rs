@@ -2,10 +2,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use stagegate_base::units::Size;
 use stagegate_data_decide::sync::{Column, End, Table, TypeFacts, Types};
 use stagegate_host::database::{DATA_FACTS_SETTINGS, DatabaseError, Server, failed, literal};
 use tokio_postgres::{Client, types::Oid};
 
+/// How many bytes at most one byte of compressed values stands for.
+// Source: PostgreSQL, pg_lzcompress.c: at most 273 bytes for three; LZ4: 255 for one.
+const MOST_COMPRESSED: u64 = 255;
 const TABLES: &str = include_str!("facts.sql");
 const COLUMNS: &str = include_str!("columns.sql");
 /// How long the source's sessions may take.
@@ -94,6 +98,24 @@ impl Snapshot {
             tables[at].columns.push(column);
         }
         Ok(tables)
+    }
+
+    /// Returns why tables with rows of more than `max` bytes are not copied.
+    ///
+    /// Only tables with values out of line are read, and of these values only the sizes.
+    pub(crate) async fn large_rows(&self, tables: &[Table], max: Size) -> Result<Vec<String>, DatabaseError> {
+        let may = "select c.oid from pg_class c where c.reltoastrelid <> 0 and pg_relation_size(c.reltoastrelid) > $1";
+        let at_least = i64::try_from(max.0 / MOST_COMPRESSED).unwrap_or(i64::MAX);
+        let rows = self.client.query(may, &[&at_least]).await.map_err(|e| failed("list large values", &e))?;
+        let with_large: Vec<Oid> = rows.iter().map(|row| row.get(0)).collect();
+        let mut refusals = Vec::new();
+        for table in tables.iter().filter(|table| with_large.contains(&table.oid)) {
+            let what = format!("read the sizes of rows of {}", table.label());
+            let row = self.client.query_opt(&table.largest_row(), &[]).await.map_err(|e| failed(&what, &e))?;
+            let Some((place, bytes)) = row.map(|row| (row.get::<_, String>(0), row.get::<_, i64>(1))) else { continue };
+            refusals.extend(table.row_refusal(&place, Size(u64::try_from(bytes).unwrap_or_default()), max));
+        }
+        Ok(refusals)
     }
 
     /// Reads what is compared with the target before anything is copied.

@@ -1,5 +1,7 @@
 //! A table that is copied, and the statements that read and write it.
 
+use stagegate_base::units::Size;
+
 use super::range::Range;
 
 /// How rows travel.
@@ -124,6 +126,34 @@ impl Table {
     pub fn copy_in(&self, is_fresh: bool) -> String {
         let freeze = if is_fresh { ", freeze" } else { "" };
         format!("copy {}{} from stdin (format {}{freeze})", self.sql(), self.column_list(), self.format().word())
+    }
+
+    /// Returns the statement that finds its largest row: its place, and about how many bytes it has.
+    #[must_use]
+    pub fn largest_row(&self) -> String {
+        let bytes = |column: &Column| {
+            let name = quoted(&column.name);
+            match column.type_name.as_str() {
+                // The size of a compressed value is known without the value, and larger than what is stored.
+                "text" | "varchar" | "bpchar" | "bytea" => format!("coalesce(octet_length({name})::int8, 0)"),
+                _ => format!("coalesce(pg_column_size({name})::int8, 0)"),
+            }
+        };
+        let bytes: Vec<String> = self.columns.iter().map(bytes).collect();
+        let bytes = if bytes.is_empty() { "0::int8".to_owned() } else { bytes.join(" + ") };
+        format!("select ctid::text, {bytes} from only {} order by 2 desc limit 1", self.sql())
+    }
+
+    /// Returns why its largest row is not copied; `None` if it is.
+    #[must_use]
+    pub fn row_refusal(&self, place: &str, bytes: Size, max: Size) -> Option<String> {
+        (bytes > max).then(|| {
+            format!(
+                "the row at ctid {place} of {} has {bytes}, and `max_row` of [sync] allows {max}; raise it if this host has four \
+                 times as much memory to spare",
+                self.label()
+            )
+        })
     }
 
     /// Returns the statement that counts its rows and, where wanted, hashes the columns that are not sanitised.

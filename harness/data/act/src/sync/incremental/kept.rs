@@ -8,7 +8,7 @@ use std::{
     sync::Mutex,
 };
 
-use stagegate_base::mark::{Mark, Role};
+use stagegate_base::mark::{FoundDatabase, Mark, Role};
 use stagegate_data_decide::sync::incremental::{RangeState, State};
 use stagegate_host::{database::DatabaseError, files};
 
@@ -49,14 +49,23 @@ impl Kept {
 }
 
 /// Returns the marks of the copies that are kept of the target's database.
-pub(super) async fn marks(work: &Work<'_>) -> Result<Vec<Mark>, DatabaseError> {
+async fn marks(work: &Work<'_>) -> Result<Vec<Mark>, DatabaseError> {
     let found = work.target.server.databases().await?;
-    let marks = found
-        .iter()
-        .filter_map(|found| found.comment.as_deref().and_then(Mark::parse).filter(|mark| mark.is_of(found)));
-    let is_ours =
-        |mark: &Mark| mark.role == Role::Kept && mark.state == work.options.state && mark.of == work.target.database;
-    Ok(marks.filter(is_ours).collect())
+    let marked = found.iter().filter(|found| found.comment.is_some());
+    Ok(marked.filter_map(|found| kept_mark(work, found)).collect())
+}
+
+/// Returns the same and those that a killed run made and did not mark yet.
+pub(super) async fn all(work: &Work<'_>) -> Result<Vec<Mark>, DatabaseError> {
+    let found = work.target.server.databases().await?;
+    Ok(found.iter().filter_map(|found| kept_mark(work, found)).collect())
+}
+
+fn kept_mark(work: &Work<'_>, found: &FoundDatabase) -> Option<Mark> {
+    let (of, state) = (&work.target.database, &work.options.state);
+    let parsed = found.comment.as_deref().and_then(Mark::parse);
+    let mark = parsed.or_else(|| Mark::of_uncommented(found, of, state))?;
+    (mark.role == Role::Kept && mark.state == *state && mark.of == *of && mark.is_of(found)).then_some(mark)
 }
 
 /// The file of a run's rows, to which all workers write.

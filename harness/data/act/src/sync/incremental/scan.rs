@@ -52,6 +52,19 @@ pub(super) struct Scanned {
     pub(super) changes: Vec<Change>,
 }
 
+impl Scanned {
+    /// Returns of each table whether its statistics are of no more use.
+    // Source: PostgreSQL analyzes a table by itself when a tenth of it changed (autovacuum_analyze_scale_factor).
+    pub(super) fn much_changed(&self) -> Vec<bool> {
+        let is_much = |(change, state): (&Change, &TableState)| match change {
+            Change::None => false,
+            Change::Whole => true,
+            Change::Rows(settled) => (settled.gone.len() + settled.came.len()) as u64 * 10 >= state.rows(),
+        };
+        self.changes.iter().zip(&self.tables).map(is_much).collect()
+    }
+}
+
 /// The reading of all tables.
 pub(super) struct Scan<'a> {
     pub(super) snapshot: &'a Snapshot,
