@@ -244,7 +244,9 @@ impl PullFailure {
                 format!("give it a certificate, or name {registry} in `insecure-registries` of /etc/docker/daemon.json")
             }
             PullFailure::Unreachable | PullFailure::Server | PullFailure::NoRegistry | PullFailure::Other => {
-                format!("try `docker pull {image}` until it works, then run the command again")
+                format!(
+                    "run the command again once `docker pull {image}` works, or build or load the image on this host"
+                )
             }
             PullFailure::Corrupt => format!("push it again (`docker push {image}`)"),
             PullFailure::Space => "`docker system df` shows what takes the space".to_owned(),

@@ -49,6 +49,11 @@ struct Product {
 
 impl Product {
     fn new(name: &str) -> Self {
+        Self::replaced(name, "blue-green")
+    }
+
+    /// Makes the product, whose service is replaced in production by `strategy`.
+    fn replaced(name: &str, strategy: &str) -> Self {
         let name = format!("proof-{name}-{}", std::process::id());
         let root = std::env::temp_dir().join(&name);
         let _ = fs::remove_dir_all(&root);
@@ -64,7 +69,7 @@ impl Product {
         };
         let compose = COMPOSE.replace("NGINX", &image("NGINX_IMAGE="));
         fs::write(product.repo().join("docker-compose.yml"), compose).unwrap();
-        fs::write(product.repo().join("stagegate.toml"), product.config(&image("HAPROXY_IMAGE="))).unwrap();
+        fs::write(product.repo().join("stagegate.toml"), product.config(strategy, &image("HAPROXY_IMAGE="))).unwrap();
         fs::write(product.root.join("staging.env"), format!("WEB_PORT={}\n", free_port())).unwrap();
         fs::write(product.root.join("production.env"), format!("WEB_PORT={}\nCONF=conf-production\n", product.port))
             .unwrap();
@@ -73,12 +78,12 @@ impl Product {
         product
     }
 
-    fn config(&self, proxy: &str) -> String {
+    fn config(&self, strategy: &str, proxy: &str) -> String {
         format!(
             "[project]\nname = \"{}\"\nstate_dir = \"../state\"\n\
              [environments.staging]\nworkdir = \"../staging\"\nenv_file = \"../staging.env\"\n\
              [environments.production]\nworkdir = \"../production\"\nenv_file = \"../production.env\"\n\
-             rollout = {{ web = \"blue-green\" }}\n[rollout]\nimage = \"{proxy}\"\ndrain = \"10s\"\n\
+             rollout = {{ web = \"{strategy}\" }}\n[rollout]\nimage = \"{proxy}\"\ndrain = \"10s\"\n\
              [services.web]\nport = 80\nhealth = \"/ping\"\n\
              [severity]\npolicy = \"info\"\nsecurity = \"info\"\nisolation = \"info\"\n\
              [gate]\nsoak = \"1s\"\ncross_versions = \"off\"\nwatchdog = false\n",
@@ -341,4 +346,44 @@ fn what_cannot_run_twice_is_refused_before_anything_is_touched() {
     let up = product.gate(&["up", "--env", "production", "--release", "v2"]);
     assert!(up.code == Some(2) && up.text.contains(&wanted), "{:?}: {}", up.code, up.text);
     assert_eq!(product.live(), "v1");
+}
+
+#[test]
+fn a_canary_that_fails_now_and_then_is_stopped_and_one_that_is_as_good_gets_all_requests() {
+    let product = Product::replaced("canary", "canary");
+    for release in ["v2", "v4"] {
+        product.release(release, &[]);
+    }
+    // Five requests in 256 fail, which no check finds.
+    let failing = "location = /release { if ($request_id ~ \"^0[0-4]\") { return 500; }";
+    product.release("v3", &[("conf-production/default.conf", "location = /release {", failing)]);
+    for environment in ["staging", "production"] {
+        product.gate_ok(&["up", "--env", environment, "--release", "v1"]);
+    }
+    let load = Load::start(product.port);
+    let stopped = product.promote("v3", None);
+    let (requests, failures) = load.end();
+    assert_eq!(stopped.code, Some(5), "{}", stopped.text);
+    assert!(
+        stopped.text.contains("canary of `web` at ") && stopped.text.contains("web moved back in"),
+        "{}",
+        stopped.text
+    );
+    product.assert_tidy("v1");
+    // 2,000 requests to the new container would have met 40 of them; the live one fails none.
+    assert!((2..=40).contains(&failures.len()), "{} of {requests} failed", failures.len());
+
+    let load = Load::start(product.port);
+    let promoted = product.promote("v2", None);
+    let (requests, failures) = load.end();
+    assert_eq!(promoted.code, Some(0), "{}", promoted.text);
+    assert!(promoted.text.contains("canary web: 0 of "), "{}", promoted.text);
+    assert!(failures.is_empty(), "{} of {requests} failed: {:?}", failures.len(), failures.first());
+    product.assert_tidy("v2");
+
+    // Nobody uses it: the gate makes the requests.
+    let promoted = product.promote("v4", None);
+    assert_eq!(promoted.code, Some(0), "{}", promoted.text);
+    assert!(promoted.text.contains("canary web: 0 of "), "{}", promoted.text);
+    product.assert_tidy("v4");
 }

@@ -80,11 +80,17 @@ impl Model {
             rollout.blue_green.keys().flat_map(|service| self.rollout_refusals(service)).collect();
         let taken =
             self.has(PROXY_SERVICE).then(|| format!("the compose files have a service `{PROXY_SERVICE}`; rename it"));
-        let reasons: Vec<String> = reasons.into_iter().chain(taken).collect();
+        let backends = self.backends(rollout);
+        let is_compared = |name: &&String| backends.iter().any(|backend| backend.service == **name && backend.is_http);
+        let unseen = rollout.canary.iter().filter(|name| !is_compared(name));
+        let unseen = unseen.map(|name| {
+            format!("service `{name}` does not publish its `port` of [services.{name}], at which a canary is compared; publish it, or \
+                     set \"blue-green\"")
+        });
+        let reasons: Vec<String> = reasons.into_iter().chain(taken).chain(unseen).collect();
         if !reasons.is_empty() {
             return Err(RolloutRefused { environment: environment.to_owned(), reasons });
         }
-        let backends = self.backends(rollout);
         let mut model = self.changed(|name, service| {
             if rollout.blue_green.contains_key(name) {
                 service.remove("ports");

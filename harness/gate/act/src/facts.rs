@@ -202,6 +202,8 @@ pub async fn prepare_plan(
     }
     plan.rollout = plan_rollout(&target.environment.rollout, &old.model, &next);
     if matches!(request.kind, Kind::Rollback { .. }) {
+        // The earlier release has proven itself, and whoever rolls back is in a hurry.
+        plan.rollout.iter_mut().for_each(|rollout| rollout.canary = None);
         facts.missing_images.extend(missing_images(engine, &next).await?);
         facts.missing_images.sort();
         facts.missing_images.dedup();

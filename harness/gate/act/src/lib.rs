@@ -3,6 +3,7 @@
 //! Steps do their work here and in the modules below; each can be repeated and undone, whether it ended or not.
 
 mod ahead;
+mod canary;
 mod candidate;
 mod cluster;
 pub mod compare;

@@ -109,7 +109,7 @@ impl Run {
         Ok((addresses(new), addresses(old)))
     }
 
-    fn proxy_folder(&self) -> Result<PathBuf, StepError> {
+    pub(super) fn proxy_folder(&self) -> Result<PathBuf, StepError> {
         let live = release::read_model(&self.dir.join("old/model.json"))?;
         let folder = live.proxy_folder().map(Path::to_path_buf);
         folder.ok_or_else(|| StepError::blocked("the live release has no proxy; promote again"))
@@ -119,7 +119,7 @@ impl Run {
         Ok(api::slots(&proxy::ask(&self.proxy_folder()?, api::SHOW_SLOTS).await?)?)
     }
 
-    async fn command(&self, commands: Option<String>) -> Result<(), StepError> {
+    pub(super) async fn command(&self, commands: Option<String>) -> Result<(), StepError> {
         let Some(commands) = commands else { return Ok(()) };
         self.runner.note(&format!("proxy: {commands}"));
         Ok(api::accepted(&proxy::ask(&self.proxy_folder()?, &commands).await?)?)
@@ -135,6 +135,7 @@ impl Run {
     pub(super) async fn move_traffic(&mut self) -> Result<MovedTraffic, StepError> {
         let moved = self.moved()?;
         let mut report = MovedTraffic { services: moved.iter().cloned().collect(), ..MovedTraffic::default() };
+        let mut compared = Duration::ZERO;
         if !moved.is_empty() {
             let (new, old) = self.addresses(&moved).await?;
             let backends = self.backends(&moved);
@@ -149,10 +150,13 @@ impl Run {
             };
             self.wait_for_slots("does not find the new container up", is_up).await?;
             report.ready_ms = milliseconds(began.elapsed());
+            (report.canary, compared) = self.canaries(&moved, &slots, (&new, &old)).await?;
             let (to, from) = (api::held(&slots, &backends, &new), api::held(&slots, &backends, &old));
             self.command(api::shift(&to, &from)).await?;
             (report.drained_ms, report.cut) = self.drained(&from).await?;
         }
+        // A canary has its own limit.
+        self.deploy_began = self.deploy_began.map(|at| at + compared);
         let late = || StepError::blocked(format!("not verified within {} of the deploy", self.plan.verify_within));
         let examined = self.examine(&self.plan.environments.target, self.plan.soak.0);
         report.checks = tokio::time::timeout(self.time_left(), examined).await.map_err(|_| late())??;

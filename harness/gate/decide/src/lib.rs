@@ -2,6 +2,7 @@
 //!
 //! Pure: `promotion::next` is a function of a plan and the lines so far.
 
+pub mod canary;
 pub mod compare;
 pub mod doctor;
 pub mod history;

@@ -5,6 +5,8 @@
 
 use std::net::IpAddr;
 
+use crate::canary::Side;
+
 /// An answer that is not what the Runtime API gives.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
@@ -89,21 +91,48 @@ pub fn slots(answer: &str) -> Result<Vec<Slot>, AnswerError> {
 /// # Errors
 /// [`AnswerError::NoColumn`].
 pub fn sessions(answer: &str, slots: &[&Slot]) -> Result<u64, AnswerError> {
+    let rows = counters(answer, slots, ["scur", "qcur"])?;
+    Ok(rows.into_iter().flatten().sum())
+}
+
+/// Reads the answer to [`SHOW_COUNTERS`]: what the containers of some slots did since the proxy was started; the time is the
+/// longest mean of theirs.
+///
+/// # Errors
+/// [`AnswerError::NoColumn`].
+pub fn side(answer: &str, slots: &[&Slot]) -> Result<Side, AnswerError> {
+    let statuses = ["hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other"];
+    let of = |column: &'static str| {
+        counters(answer, slots, [column]).map(|rows| rows.into_iter().flatten().collect::<Vec<_>>())
+    };
+    let sum = |column: &'static str| of(column).map(|rows| rows.into_iter().sum::<u64>());
+    let ended = statuses.into_iter().map(sum).sum::<Result<u64, _>>()?;
+    // Of these no response came, so that no status is counted.
+    let lost = sum("econ")? + sum("eresp")?;
+    let time_ms = of("rtime")?.into_iter().max().unwrap_or_default();
+    Ok(Side { requests: ended + lost, errors: sum("hrsp_5xx")? + lost, time_ms })
+}
+
+/// Returns some columns of the rows of slots; what is no number counts as 0.
+fn counters<const N: usize>(
+    answer: &str,
+    slots: &[&Slot],
+    columns: [&'static str; N],
+) -> Result<Vec<[u64; N]>, AnswerError> {
     let names: Vec<&str> = answer.lines().next().unwrap_or_default().trim_start_matches("# ").split(',').collect();
     let column = |column: &'static str| {
         let at = names.iter().position(|name| *name == column);
         at.ok_or(AnswerError::NoColumn { command: SHOW_COUNTERS, column })
     };
-    let (backend, name, current, queued) = (column("pxname")?, column("svname")?, column("scur")?, column("qcur")?);
-    let of = |line: &str| {
-        let row: Vec<&str> = line.split(',').collect();
-        let is_it = |slot: &&&Slot| {
-            row.get(backend) == Some(&slot.backend.as_str()) && row.get(name) == Some(&slot.name.as_str())
-        };
-        let number = |at: usize| row.get(at).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
-        slots.iter().find(is_it).map_or(0, |_| number(current) + number(queued))
+    let (backend, name) = (column("pxname")?, column("svname")?);
+    let wanted = columns.into_iter().map(column).collect::<Result<Vec<usize>, _>>()?;
+    let rows = answer.lines().skip(1).map(|line| line.split(',').collect::<Vec<&str>>());
+    let is_of = |row: &&Vec<&str>, slot: &&&Slot| {
+        row.get(backend) == Some(&slot.backend.as_str()) && row.get(name) == Some(&slot.name.as_str())
     };
-    Ok(answer.lines().skip(1).map(of).sum())
+    let rows: Vec<Vec<&str>> = rows.filter(|row| slots.iter().any(|slot| is_of(&row, &slot))).collect();
+    let number = |row: &Vec<&str>, at: usize| row.get(at).and_then(|text| text.parse().ok()).unwrap_or_default();
+    Ok(rows.iter().map(|row| std::array::from_fn(|at| number(row, wanted[at]))).collect())
 }
 
 /// Verifies that commands of [`reserve`], [`expose`], [`shift`] and [`settle`] did what they say: they answer nothing.
@@ -134,6 +163,13 @@ pub fn reserve(slots: &[Slot], backends: &[&str]) -> Option<String> {
 #[must_use]
 pub fn expose(new: &[&Slot]) -> Option<String> {
     joined(each(new.iter().copied(), &["weight 0", "state ready"]))
+}
+
+/// Lets the slots of `new` have `percent` of the new requests, and those of `old` the rest.
+#[must_use]
+pub fn weigh(new: &[&Slot], old: &[&Slot], percent: u8) -> Option<String> {
+    let weight = |slots: &[&Slot], weight: u8| each(slots.iter().copied(), &[&format!("weight {weight}")]);
+    joined(weight(new, percent).into_iter().chain(weight(old, 100 - percent)).collect())
 }
 
 /// Lets the slots of `to` have all new requests, and those of `from` finish what they have.
@@ -234,6 +270,25 @@ web-80,BACKEND,0,0,3,4,200
         assert_eq!(sessions(STAT, &[&found[0]]), Ok(4), "those that wait for the container, too");
         assert_eq!(sessions(STAT, &[&found[1]]), Ok(0));
         assert_eq!(sessions(STAT, &[&found[2]]), Ok(0), "another backend");
+    }
+
+    #[test]
+    fn what_a_container_did_is_counted_with_the_requests_that_got_no_response() {
+        let head = "# pxname,svname,econ,eresp,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,rtime";
+        let stat = format!(
+            "{head}\nweb-80,s1,1,2,0,90,5,4,3,0,41\nweb-80,s2,0,0,0,10,0,0,0,0,7\napi-90,s1,9,9,9,9,9,9,9,9,9\n"
+        );
+        let found = state();
+        assert_eq!(side(&stat, &[&found[0]]), Ok(Side { requests: 105, errors: 6, time_ms: 41 }));
+        assert_eq!(side(&stat, &[&found[1]]), Ok(Side { requests: 10, errors: 0, time_ms: 7 }));
+        assert!(side(STAT, &[&found[0]]).unwrap_err().to_string().contains("no column `hrsp_1xx`"));
+    }
+
+    #[test]
+    fn a_share_of_the_requests_is_a_weight_of_both() {
+        let found = state();
+        let commands = weigh(&[&found[1]], &[&found[0]], 5).unwrap();
+        assert_eq!(commands, "set server web-80/s2 weight 5; set server web-80/s1 weight 95");
     }
 
     #[test]

@@ -22,6 +22,7 @@ fn rollout() -> Rollout {
         blue_green: BTreeMap::from([("web".to_owned(), Some(80))]),
         image: "haproxy:3.2".to_owned(),
         drain: Span(Duration::from_secs(30)),
+        ..Rollout::default()
     }
 }
 

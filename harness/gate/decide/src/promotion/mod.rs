@@ -50,7 +50,7 @@ pub use report::{
     Pruned, ReadinessReport, Rehearsal, RollbackChecks, StartReport, StepReport, SwitchedDatabase, TrafficBack,
     UndoReport, Validation,
 };
-pub use rollout::{PlanRollout, Recreated, plan_rollout};
+pub use rollout::{PlanCanary, PlanRollout, Recreated, plan_rollout};
 pub use schema_fit::schema_fit;
 pub use source::{release_differences, source_changes, source_services};
 pub use volume::{CopiedVolume, PlanVolume, SwitchedVolume, VolumeCopies, VolumeRollback};

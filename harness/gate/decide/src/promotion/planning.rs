@@ -134,7 +134,10 @@ fn watchdog(facts: &PlanFacts<'_>) -> Option<Span> {
         gate.migrate_within.0.saturating_add(gate.backup_within.0).saturating_mul(count(facts.databases.len()));
     let volumes = facts.config.volumes.values().filter(|volume| volume.rollback).count();
     let of_volumes = gate.backup_within.0.saturating_mul(count(volumes));
-    let all = CUT_OVER.saturating_add(gate.verify_within.0).saturating_add(of_data).saturating_add(of_volumes);
+    let rollout = &facts.target.rollout;
+    let canary = rollout.canary_within.0.saturating_mul(count(rollout.canary.len()));
+    let steps = [gate.verify_within.0, of_data, of_volumes, canary];
+    let all = steps.into_iter().fold(CUT_OVER, Duration::saturating_add);
     gate.watchdog.then(|| gate.commit_within.unwrap_or(Span(all)))
 }
 

@@ -176,6 +176,9 @@ pub struct MovedTraffic {
     /// Connections to the earlier containers that had not ended in time.
     #[serde(default)]
     pub cut: u64,
+    /// What was found of each service whose requests were moved in steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub canary: Vec<String>,
     /// The checks while the new containers had the requests.
     #[serde(default)]
     pub checks: Checks,

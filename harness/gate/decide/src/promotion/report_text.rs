@@ -186,14 +186,15 @@ fn cut_text(cut: u64) -> String {
 
 impl MovedTraffic {
     fn text(&self) -> String {
-        let MovedTraffic { services, drained_ms, cut, checks, .. } = self;
+        let MovedTraffic { services, drained_ms, cut, canary, checks, .. } = self;
         match services.is_empty() {
             true => checks.summary.clone(),
             false => format!(
-                "{} moved, drained in {:.1} s{}; {}",
+                "{} moved, drained in {:.1} s{}; {}{}",
                 services.join(", "),
                 Duration::from_millis(*drained_ms).as_secs_f64(),
                 cut_text(*cut),
+                canary.iter().map(|found| format!("{found}; ")).collect::<String>(),
                 checks.summary
             ),
         }
@@ -299,6 +300,7 @@ mod tests {
             ready_ms: 900,
             drained_ms: 2_040,
             cut: 0,
+            canary: Vec::new(),
             checks: checks.clone(),
         };
         assert_eq!(moved.text(), "web moved, drained in 2.0 s; 5/5 required checks passed");

@@ -12,9 +12,23 @@ pub struct PlanRollout {
     pub services: BTreeMap<String, Vec<String>>,
     /// How long requests to a replaced container may take until it is stopped.
     pub drain: Span,
+    /// How the requests are moved in steps; at once where `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<PlanCanary>,
     /// Services that are recreated all the same, with one gap, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recreated: Option<Recreated>,
+}
+
+/// Services whose requests are moved in steps, while both containers are compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanCanary {
+    /// The services, each with the container's port at which it speaks HTTP.
+    pub services: BTreeMap<String, u16>,
+    /// How many requests each container has to have in a step.
+    pub min_requests: u64,
+    /// How long it may take.
+    pub within: Span,
 }
 
 /// Services that are recreated although the configuration wants them replaced without downtime.
@@ -50,10 +64,18 @@ pub fn plan_rollout(rollout: &Rollout, live: &Model, next: &Model) -> Option<Pla
         Some(reason) => PlanRollout {
             services: BTreeMap::new(),
             drain: rollout.drain,
+            canary: None,
             recreated: Some(Recreated { services: named, reason: reason.to_owned() }),
         },
-        None => PlanRollout { services: behind, drain: rollout.drain, recreated: None },
+        None => PlanRollout { services: behind, drain: rollout.drain, canary: plan_canary(rollout), recreated: None },
     })
+}
+
+fn plan_canary(rollout: &Rollout) -> Option<PlanCanary> {
+    let port = |name: &String| Some((name.clone(), rollout.blue_green.get(name).copied().flatten()?));
+    let services: BTreeMap<String, u16> = rollout.canary.iter().filter_map(port).collect();
+    let (min_requests, within) = (rollout.min_requests, rollout.canary_within);
+    (!services.is_empty()).then_some(PlanCanary { services, min_requests, within })
 }
 
 impl PlanRollout {
@@ -66,6 +88,13 @@ impl PlanRollout {
                 "  rollout   {} without downtime, drained within {} (only if no data changes; else frozen)",
                 names.join(", "),
                 self.drain
+            ));
+        }
+        if let Some(PlanCanary { services, min_requests, within }) = &self.canary {
+            let names: Vec<&str> = services.keys().map(String::as_str).collect();
+            lines.push(format!(
+                "  canary    {} in steps of 5, 25, 50 and 100 %, {min_requests} requests to each container in a step, decided within {within}",
+                names.join(", ")
             ));
         }
         if let Some(Recreated { services, reason }) = &self.recreated {
@@ -97,7 +126,15 @@ mod tests {
     fn requests_are_moved_where_the_proxy_has_the_ports_and_stays() {
         let plan = plan_rollout(&rollout(), &proxied(MODEL), &proxied(&MODEL.replace("w:1", "w:2"))).unwrap();
         assert_eq!(plan.services, BTreeMap::from([("web".to_owned(), vec!["web-80".to_owned()])]));
-        assert_eq!(plan.recreated, None);
+        assert_eq!((plan.recreated.as_ref(), plan.canary.as_ref()), (None, None));
+        let steps = Rollout { canary: ["web".to_owned()].into(), ..rollout() };
+        let canary = plan_rollout(&steps, &proxied(MODEL), &proxied(&MODEL.replace("w:1", "w:2"))).unwrap();
+        assert_eq!(canary.canary.as_ref().unwrap().services, BTreeMap::from([("web".to_owned(), 80)]));
+        assert!(
+            canary.lines()[1].starts_with("  canary    web in steps of 5, 25, 50 and 100 %, 50 requests"),
+            "{:?}",
+            canary.lines()
+        );
         assert_eq!(
             plan.lines(),
             ["  rollout   web without downtime, drained within 30s (only if no data changes; else frozen)"]

@@ -128,9 +128,11 @@ fn step_report() -> impl Strategy<Value = StepReport> {
         (prop::sample::select(vec![Ports::Closed, Ports::Open]), texts(), prop::option::of("\\PC{0,12}"))
             .prop_map(|(ports, reachable, watchdog)| StepReport::Deploy(Deployment { ports, reachable, watchdog })),
         checks().prop_map(StepReport::Verify),
-        (texts(), any::<[u64; 3]>(), checks()).prop_map(|(services, [ready_ms, drained_ms, cut], checks)| {
-            StepReport::MoveTraffic(MovedTraffic { services, ready_ms, drained_ms, cut, checks })
-        }),
+        (texts(), any::<[u64; 3]>(), texts(), checks()).prop_map(
+            |(services, [ready_ms, drained_ms, cut], canary, checks)| {
+                StepReport::MoveTraffic(MovedTraffic { services, ready_ms, drained_ms, cut, canary, checks })
+            }
+        ),
         (checks(), texts())
             .prop_map(|(checks, kept_rows)| RollbackChecks { checks, kept_rows, volumes: Vec::new() })
             .prop_map(StepReport::VerifyRollback),

@@ -15,7 +15,7 @@ fn requests_are_moved_after_the_checks_where_no_data_changes(
     world.plan.volumes.clear();
     let services = is_named.then(|| ("web".to_owned(), vec!["web-80".to_owned()])).into_iter().collect();
     let drain = Span(std::time::Duration::from_secs(30));
-    world.plan.rollout = Some(PlanRollout { services, drain, recreated: None });
+    world.plan.rollout = Some(PlanRollout { services, drain, canary: None, recreated: None });
     world.fails = vec![(Step::MoveTraffic, 1)];
     let end = if want { (End::RolledBack, Exit::RolledBack) } else { (End::Promoted, Exit::Passed) };
     assert_eq!(world.run(), end);
