@@ -29,5 +29,6 @@ pub mod shapes;
 pub mod signal;
 pub mod sockets;
 pub mod storage;
+pub mod tls;
 pub mod tree;
 pub mod waivers;

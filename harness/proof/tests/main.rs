@@ -23,6 +23,7 @@ mod faults;
 mod host;
 mod host_runs;
 mod init;
+mod insists;
 mod integrity;
 mod kept;
 mod load;

@@ -18,7 +18,9 @@ use stagegate_data_decide::{self as data, DataFacts};
 use stagegate_gate_decide::promotion::{CrossVersionReport, Kind, PlanDatabase, Rehearsal, StartReport, Tier};
 
 use super::{Run, StepError, on_file, stall_probe::Measured};
-use stagegate_host::{database::Server, files, mounts, release, secret, sockets};
+use stagegate_host::{
+    database::Server, files, mounts, probe::postgres::Login, release, secret, sockets, tls::Authority,
+};
 
 const UP_WITHIN: Duration = Duration::from_secs(180);
 /// How long the rehearsal's server may take to be made and to take sessions.
@@ -83,10 +85,19 @@ impl Run {
         let containers = self.gate.engine.project(&self.rehearsal_project()).await?;
         let container = containers.iter().find(|c| c.service == database.service && !c.one_off);
         let container = container.ok_or_else(|| StepError::blocked("the rehearsal's database did not start"))?;
+        let login = self.rehearsal_login(database)?;
+        let password = login.password.unwrap_or_else(|| Secret::new(""));
+        let server = Server::new(container, &login.user, password, &self.application());
+        Ok(server.verified_by(database.ca.as_deref()))
+    }
+
+    /// Returns the login of the superuser that the image makes on the rehearsal's fresh server, whatever role the live one is
+    /// used with.
+    pub(super) fn rehearsal_login(&self, database: &PlanDatabase) -> Result<Login, StepError> {
         let model = release::read_model(&self.rehearsal_file())?;
-        let password = secret::variable(&model, &database.service, &database.password_variable);
-        let password = password.unwrap_or_else(|| Secret::new(""));
-        Ok(Server::new(container, &database.role, password, &self.application()))
+        let authority = |file| Authority { file, name: database.service.clone() };
+        let login = Login::of_service(&model, &database.service);
+        Ok(Login { database: database.name.clone(), authority: database.ca.clone().map(authority), ..login })
     }
 
     /// Waits until the rehearsal's server takes sessions; one that does not is told with its last words.
@@ -127,7 +138,14 @@ impl Run {
     /// Makes the target's roles on the rehearsal's server, so that owners and rights can be restored.
     pub(super) async fn make_roles(&self, database: &PlanDatabase, rehearsal: &Server) -> Result<(), StepError> {
         let roles = self.server(database).await?.roles().await?;
-        Ok(rehearsal.make_roles(&roles).await?)
+        rehearsal.make_roles(&roles).await?;
+        if self.rehearsal_login(database)?.user != database.role {
+            let model = release::read_model(&self.rehearsal_file())?;
+            let password = secret::variable(&model, &database.service, &database.password_variable);
+            let password = password.unwrap_or_else(|| Secret::new(""));
+            rehearsal.let_in(&database.role, &password, database.is_limited).await?;
+        }
+        Ok(())
     }
 
     /// Removes the rehearsal's project, volumes included; that it is gone already is fine.
