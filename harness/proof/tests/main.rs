@@ -32,6 +32,7 @@ mod majors;
 mod migrations;
 mod monorepo;
 mod notify;
+mod outside;
 mod performance;
 mod plan_file;
 mod policy;

@@ -15,6 +15,7 @@ mod failpoint;
 mod finish;
 pub mod journal;
 mod live;
+mod outside;
 mod performance;
 pub mod plan_file;
 mod prepare;

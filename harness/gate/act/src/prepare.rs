@@ -161,6 +161,7 @@ impl Run {
             ..Manifest::default()
         };
         for database in &self.plan.databases {
+            self.keep_server_wide(database).await?;
             let path = partial.join(format!("{}.dump", database.id));
             let names = (database.id.as_str(), database.name.as_str());
             // Not encrypted, whatever `[backup]` says: a rollback needs it, and has no identity.
