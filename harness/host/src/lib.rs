@@ -32,5 +32,6 @@ pub mod signal;
 pub mod sockets;
 pub mod storage;
 pub mod taken;
+pub mod tls;
 pub mod tree;
 pub mod waivers;

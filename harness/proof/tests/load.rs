@@ -62,8 +62,12 @@ impl Counting {
 
     fn ask(&self, statement: &str) -> Subject {
         let aim = Aim::at_service(std::slice::from_ref(&self.container), "db", 5432).unwrap();
-        let login =
-            Login { user: "postgres".into(), password: Some(Secret::new(PASSWORD)), database: "postgres".into() };
+        let login = Login {
+            user: "postgres".into(),
+            password: Some(Secret::new(PASSWORD)),
+            database: "postgres".into(),
+            authority: None,
+        };
         Subject::Sql(Query::new(&aim, &login, statement))
     }
 }

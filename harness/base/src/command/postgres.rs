@@ -143,6 +143,12 @@ pub fn dump_part(inside: &Inside, database: &str, snapshot: &str, part: Part) ->
     }
 }
 
+/// Writes roles, memberships and tablespaces of the server as SQL to standard output, without passwords.
+#[must_use]
+pub fn globals(inside: &Inside, database: &str) -> Command {
+    exec(inside, database, false).args(["pg_dumpall", "--globals-only", "--no-role-passwords"])
+}
+
 /// Writes the schema of `database` as SQL to standard output.
 #[must_use]
 pub fn schema_text(inside: &Inside, database: &str) -> Command {

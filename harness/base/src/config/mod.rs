@@ -213,10 +213,12 @@ pub struct Database {
     pub service: String,
     /// The database's name.
     pub name: String,
-    /// The role to work as, a superuser; the service's POSTGRES_USER where `None`.
+    /// The role to work as; the service's POSTGRES_USER where `None`.
     pub role: Option<String>,
     /// The variable of the compose service that holds the role's password.
     pub password_variable: String,
+    /// The PEM file that the server's certificate is verified by; none is verified where `None`.
+    pub ca: Option<PathBuf>,
     /// The one-shot compose service that applies the migrations.
     pub migrations: Option<String>,
     /// Tables whose rows may become fewer by a migration, as `schema.table`.

@@ -104,6 +104,7 @@ struct RawDatabase {
     name: String,
     role: Option<String>,
     password_variable: Option<String>,
+    ca: Option<PathBuf>,
     migrations: Option<String>,
     #[serde(default)]
     rows_may_fall: Vec<String>,
@@ -159,7 +160,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let one_shot = reader.one_shot(&raw.services)?;
     reader.rollouts(&raw.environments, &raw.rollout, &services, &mut environments)?;
     let databases: BTreeMap<String, Database> =
-        raw.databases.iter().map(|(id, raw)| (id.clone(), database(id, raw.get_ref()))).collect();
+        raw.databases.iter().map(|(id, raw)| (id.clone(), reader.database(id, raw.get_ref()))).collect();
     let wrong = raw.databases.iter().filter_map(|(id, raw)| reader.database_service(id, raw, &services).err());
     ConfigError::all(wrong.collect()).map_or(Ok(()), Err)?;
     let known_environments: Vec<&str> = raw.environments.keys().map(|name| name.get_ref().as_str()).collect();
@@ -364,23 +365,24 @@ impl Reader<'_> {
         };
         Err(self.error(raw.span().start, message, hint))
     }
+
+    fn database(&self, id: &str, raw: &RawDatabase) -> Database {
+        Database {
+            id: id.to_owned(),
+            service: raw.service.clone(),
+            name: raw.name.clone(),
+            role: raw.role.clone(),
+            password_variable: raw.password_variable.clone().unwrap_or_else(|| "POSTGRES_PASSWORD".to_owned()),
+            ca: raw.ca.as_deref().map(|file| self.absolute(file)),
+            migrations: raw.migrations.clone(),
+            rows_may_fall: raw.rows_may_fall.clone(),
+        }
+    }
 }
 
 /// Tells whether a text can be part of a file name wherever it stands.
 fn is_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= 63 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-}
-
-fn database(id: &str, raw: &RawDatabase) -> Database {
-    Database {
-        id: id.to_owned(),
-        service: raw.service.clone(),
-        name: raw.name.clone(),
-        role: raw.role.clone(),
-        password_variable: raw.password_variable.clone().unwrap_or_else(|| "POSTGRES_PASSWORD".to_owned()),
-        migrations: raw.migrations.clone(),
-        rows_may_fall: raw.rows_may_fall.clone(),
-    }
 }
 
 fn gate(raw: RawGate) -> Gate {

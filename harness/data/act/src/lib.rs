@@ -4,6 +4,7 @@ pub mod age;
 pub mod backup;
 pub mod facts;
 pub mod live;
+pub mod outside;
 pub mod rotation;
 pub mod salvage;
 pub mod sanitize;

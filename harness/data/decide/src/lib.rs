@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod live;
+pub mod outside;
 pub mod rotation;
 pub mod salvage;
 pub mod sanitize;

@@ -63,12 +63,14 @@ impl Run {
                     let (runner, integrity) = (&self.runner, self.plan.integrity);
                     let dumped = stagegate_data_act::facts::dump(&server, runner, &database.name, output, integrity);
                     let facts = dumped.await?;
+                    self.keep_contents(database, &server, &database.name).await?;
                     server.shut(&database.name).await?;
                     facts
                 }
                 Tier::Code | Tier::Swap => {
                     server.copy(&database.name, &copy).await?;
                     // The copy is read, not the original: nobody else knows it.
+                    self.keep_contents(database, &server, &copy.name).await?;
                     stagegate_data_act::facts::facts(&server, &copy.name, self.plan.integrity).await?
                 }
             };
@@ -174,10 +176,19 @@ impl Run {
             }
             let comment = self.frozen_comment(database, &server).await?;
             let emptied = self.compared_copy(database, &server, &copy).await?;
+            let differs = match server.keeps(&copy).await? {
+                true => self.content_differences(database, &server, &copy.name).await,
+                false => Vec::new(),
+            };
             let started = Instant::now();
             server.exchange(&database.name, &copy, &failed, comment.as_deref()).await?;
             switch += started.elapsed();
-            databases.push(SwitchedDatabase { database: database.name.clone(), kept_as: failed.name, emptied });
+            databases.push(SwitchedDatabase {
+                database: database.name.clone(),
+                kept_as: failed.name,
+                emptied,
+                differs,
+            });
         }
         Ok(DataRollback { databases, switch_seconds: switch.as_secs_f64() })
     }

@@ -161,6 +161,7 @@ impl Run {
         self.stop_at_drift(&self.snapshot("old")?.model).await?;
         let dir = self.dir.clone();
         self.drop_kept_names(&dir, &self.plan.run).await;
-        Ok(RollbackChecks { checks, kept_rows: self.changed_rows().await?, volumes: self.compared_volumes() })
+        let (kept_rows, volumes) = (self.changed_rows().await?, self.compared_volumes());
+        Ok(RollbackChecks { checks, kept_rows, volumes, server_wide: self.server_wide_changes().await })
     }
 }

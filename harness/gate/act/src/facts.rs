@@ -23,7 +23,7 @@ use stagegate_migration_decide::schema::write;
 use super::{candidate, data::earlier, volumes};
 use crate::journal::{self, StoreError};
 use stagegate_host::{
-    database::{DatabaseError, Server},
+    database::{DatabaseError, Rights, Server},
     engine::{Engine, EngineError},
     files,
     git::{Git, GitError},
@@ -359,8 +359,16 @@ pub(super) async fn databases(
             facts.others.push(format!("`{}` has more than {NAME_BYTES} bytes: PostgreSQL would cut it", database.name));
             continue;
         }
+        // First: what a pooler passes on may be refused in other words.
+        if let Some(pooled) = server.pooled(&database.name).await.ok().flatten() {
+            facts.others.push(pooled);
+            continue;
+        }
         match server.sizes(&database.name).await {
             Ok((size, wal)) => {
+                let rights = server.rights(&database.name).await?;
+                facts.others.extend(rights.refusal(&database.name));
+                facts.others.extend(unfit_tier(config.gate.tier, &rights));
                 if config.gate.tier != Tier::Restore
                     && let Some(differs) = server.collation_mismatch(&database.name).await?
                 {
@@ -370,12 +378,24 @@ pub(super) async fn databases(
                 facts.others.extend(ties.refusal(&database.name));
                 facts.databases += size;
                 facts.wal += wal;
-                databases.push(PlanDatabase { size: Size(size), notes: ties.notes(), ..planned });
+                let notes = ties.notes().into_iter().chain(rights.note()).collect();
+                let is_limited = !rights.is_superuser;
+                databases.push(PlanDatabase { size: Size(size), notes, is_limited, ..planned });
             }
             Err(error) => facts.others.push(stagegate_host::error::with_causes(&error)),
         }
     }
     Ok(databases)
+}
+
+/// Reports a tier that the role's rights do not suffice for.
+fn unfit_tier(tier: Tier, rights: &Rights) -> Option<String> {
+    (tier == Tier::Swap && !rights.is_superuser).then(|| {
+        format!(
+            "role `{}` is no superuser, which `tier = \"swap\"` of [gate] needs: set `tier = \"auto\"` or \"restore\"",
+            rights.role
+        )
+    })
 }
 
 /// Returns the databases that are there already under names that the run would give.
@@ -431,5 +451,7 @@ fn server(target: &Side, database: &PlanDatabase, model: &Model) -> Option<Serve
 fn server_among(containers: &[Container], database: &PlanDatabase, model: &Model) -> Option<Server> {
     let container = containers.iter().find(|c| c.service == database.service && c.state == State::Running)?;
     let password = secret::variable(model, &database.service, &database.password_variable);
-    Some(Server::new(container, &database.role, password.unwrap_or_else(|| Secret::new("")), "stagegate/preflight"))
+    let password = password.unwrap_or_else(|| Secret::new(""));
+    let server = Server::new(container, &database.role, password, "stagegate/preflight");
+    Some(server.verified_by(database.ca.as_deref()))
 }

@@ -17,6 +17,7 @@ mod failpoint;
 mod finish;
 pub mod journal;
 mod live;
+mod outside;
 mod performance;
 pub mod plan_file;
 mod prepare;
@@ -442,7 +443,8 @@ impl Run {
             container.ok_or_else(|| StepError::blocked(format!("service `{}` has no container", database.service)))?;
         let password = secret::variable(&old.model, &database.service, &database.password_variable);
         let password = password.unwrap_or_else(|| stagegate_base::redact::Secret::new(""));
-        Ok(Server::new(container, &database.role, password, &self.application()))
+        let server = Server::new(container, &database.role, password, &self.application());
+        Ok(server.verified_by(database.ca.as_deref()))
     }
 
     fn application(&self) -> String {

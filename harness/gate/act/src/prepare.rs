@@ -179,6 +179,7 @@ impl Run {
             ..Manifest::default()
         };
         for database in &self.plan.databases {
+            self.keep_server_wide(database).await?;
             let path = partial.join(format!("{}.dump", database.id));
             let names = (database.id.as_str(), database.name.as_str());
             // Not encrypted, whatever `[backup]` says: a rollback needs it, and has no identity.
@@ -221,6 +222,8 @@ impl Run {
                 server.set_aside(copy, &self.plan.mark(copy, Role::Left).name).await?;
             }
             server.create_fresh(copy, &live.locale(copy).await?).await?;
+            // Its owner may do in the schema `public` what the migrations rely on.
+            server.give(copy, &live.owner(copy).await?).await?;
             let path = backup.join(&dump.file);
             let input = Input { path: &path, identity: None, within: self.plan.backup_within.0 };
             compare_restored(&server, &self.runner, (copy, input), &dump.facts).await.map_err(refused)?;

@@ -14,11 +14,14 @@ use stagegate_base::{
     container::State,
     redact::Secret,
 };
-use stagegate_data_decide::{self as data, DataFacts};
+use stagegate_data_act::outside;
+use stagegate_data_decide::{self as data, DataFacts, outside::server_changes};
 use stagegate_gate_decide::promotion::{CrossVersionReport, Kind, PlanDatabase, Rehearsal, StartReport, Tier};
 
 use super::{Run, StepError, on_file, stall_probe::Measured};
-use stagegate_host::{database::Server, files, mounts, release, secret, sockets};
+use stagegate_host::{
+    database::Server, files, mounts, probe::postgres::Login, release, secret, sockets, tls::Authority,
+};
 
 const UP_WITHIN: Duration = Duration::from_secs(180);
 /// How long the rehearsal's server may take to be made and to take sessions.
@@ -37,6 +40,8 @@ struct Changes {
     impacts: Vec<(String, Measured)>,
     /// What the candidate's start did.
     start: Option<StartReport>,
+    /// What the migrations did to the server.
+    server_wide: Vec<String>,
 }
 
 impl Run {
@@ -83,10 +88,28 @@ impl Run {
         let containers = self.gate.engine.project(&self.rehearsal_project()).await?;
         let container = containers.iter().find(|c| c.service == database.service && !c.one_off);
         let container = container.ok_or_else(|| StepError::blocked("the rehearsal's database did not start"))?;
+        let login = self.rehearsal_login(database)?;
+        let password = login.password.unwrap_or_else(|| Secret::new(""));
+        let server = Server::new(container, &login.user, password, &self.application());
+        Ok(server.verified_by(database.ca.as_deref()))
+    }
+
+    /// Returns the login of a superuser of the rehearsal's fresh server: the configured role's, as far as the image makes that
+    /// one, else that of POSTGRES_USER.
+    pub(super) fn rehearsal_login(&self, database: &PlanDatabase) -> Result<Login, StepError> {
         let model = release::read_model(&self.rehearsal_file())?;
-        let password = secret::variable(&model, &database.service, &database.password_variable);
-        let password = password.unwrap_or_else(|| Secret::new(""));
-        Ok(Server::new(container, &database.role, password, &self.application()))
+        let file = database.ca.clone();
+        let authority = file.map(|file| Authority { file, name: database.service.clone() });
+        let own = Login::of_service(&model, &database.service);
+        let is_another = model.variable(&database.service, "POSTGRES_USER").is_some() && own.user != database.role;
+        let (user, password) = match database.is_limited || is_another {
+            true => (own.user, own.password),
+            false => {
+                let password = secret::variable(&model, &database.service, &database.password_variable);
+                (database.role.clone(), password)
+            }
+        };
+        Ok(Login { user, password, database: database.name.clone(), authority })
     }
 
     /// Waits until the rehearsal's server takes sessions; one that does not is told with its last words.
@@ -127,7 +150,14 @@ impl Run {
     /// Makes the target's roles on the rehearsal's server, so that owners and rights can be restored.
     pub(super) async fn make_roles(&self, database: &PlanDatabase, rehearsal: &Server) -> Result<(), StepError> {
         let roles = self.server(database).await?.roles().await?;
-        Ok(rehearsal.make_roles(&roles).await?)
+        rehearsal.make_roles(&roles).await?;
+        if self.rehearsal_login(database)?.user != database.role {
+            let model = release::read_model(&self.rehearsal_file())?;
+            let password = secret::variable(&model, &database.service, &database.password_variable);
+            let password = password.unwrap_or_else(|| Secret::new(""));
+            rehearsal.let_in(&database.role, &password, database.is_limited).await?;
+        }
+        Ok(())
     }
 
     /// Removes the rehearsal's project, volumes included; that it is gone already is fine.
@@ -142,7 +172,8 @@ impl Run {
         self.end_rehearsal().await?;
         // Whether the rehearsal ended well or not: this is worse than whatever else it found.
         self.stop_at_changed_live_data().await?;
-        let Changes { changed, took, cross_versions, impacts, start } = rehearsed.map_err(with_reach_hint)?;
+        let Changes { changed, took, cross_versions, impacts, start, server_wide } =
+            rehearsed.map_err(with_reach_hint)?;
         // The last look before the target is touched.
         self.stop_at_changed_target().await?;
         let tier = match start {
@@ -152,16 +183,18 @@ impl Run {
             _ => Tier::Code,
         };
         let impacts = impacts.iter().map(|(database, measured)| measured.impact(database)).collect();
-        Ok(Rehearsal { tier, migration_seconds: took.as_secs_f64(), impacts, cross_versions, start })
+        Ok(Rehearsal { tier, migration_seconds: took.as_secs_f64(), impacts, cross_versions, start, server_wide })
     }
 
     async fn rehearse_each(&self) -> Result<Changes, StepError> {
-        let (mut changed, mut took, mut impacts) = (false, Duration::ZERO, Vec::new());
+        let (mut changed, mut took, mut impacts, mut server_wide) = (false, Duration::ZERO, Vec::new(), Vec::new());
         for database in &self.plan.databases {
             let Some(service) = &database.migrations else { continue };
             let server = self.rehearsal_server(database).await?;
             // Always with contents: a migration that only changes values must not look like one that changes nothing.
             let before = stagegate_data_act::facts::facts(&server, &database.name, Integrity::Checksums).await?;
+            let outside_before = outside::contents(&server, &database.name).await?;
+            let server_before = outside::server_wide(&server).await?;
             self.keep_before(database).await?;
             let started = Instant::now();
             let (project, model) = (self.rehearsal_project(), self.rehearsal_file());
@@ -172,11 +205,13 @@ impl Run {
             impacts.push((database.id.clone(), measured));
             let after = stagegate_data_act::facts::facts(&server, &database.name, Integrity::Checksums).await?;
             self.stop_at_losses(database, &before, &after)?;
-            changed |= before != after;
+            let outside_after = outside::contents(&server, &database.name).await?;
+            server_wide.extend(server_changes(&server_before, &outside::server_wide(&server).await?));
+            changed |= before != after || outside_before.is_changed_by(&outside_after);
         }
         let start = self.rehearse_start().await?;
         let cross_versions = if changed { self.cross_version_report().await } else { None };
-        Ok(Changes { changed, took, cross_versions, impacts, start })
+        Ok(Changes { changed, took, cross_versions, impacts, start, server_wide })
     }
 
     /// Runs a one-shot migrations service of a model under a name of this run.

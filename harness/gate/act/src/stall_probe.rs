@@ -10,7 +10,7 @@ use stagegate_performance_decide::stall::{Request, RequestImpact, impact};
 use tokio_postgres::Client;
 
 use super::{Run, StepError};
-use stagegate_host::{database::Server, error::with_causes, probe::postgres::Login, secret};
+use stagegate_host::{database::Server, error::with_causes};
 use stagegate_performance_act::{
     load::{Aim, BackgroundLoad, Query, Subject},
     waits::{LockWatch, Seen},
@@ -99,15 +99,6 @@ impl Run {
             sending.push(started.map_err(|error| with_causes(&error))?);
         }
         Ok(StallProbe { began, sending, locks: LockWatch::start(connected().await?, began) })
-    }
-
-    fn rehearsal_login(&self, database: &PlanDatabase) -> Result<Login, StepError> {
-        let model = stagegate_host::release::read_model(&self.rehearsal_file())?;
-        Ok(Login {
-            user: database.role.clone(),
-            password: secret::variable(&model, &database.service, &database.password_variable),
-            database: database.name.clone(),
-        })
     }
 
     /// Stops where a stall is longer than the configuration allows.

@@ -6,14 +6,16 @@
 mod kept;
 mod reading;
 mod replace;
+mod rights;
 mod swap;
 mod ties;
 
 pub use kept::Dropped;
+pub use rights::Rights;
 pub use ties::Ties;
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::Path,
     time::{Duration, Instant},
 };
@@ -24,13 +26,14 @@ use stagegate_base::{
     container::{Container, State},
     redact::Secret,
 };
-use tokio_postgres::{Client, Config as PgConfig, NoTls};
+use tokio_postgres::{Client, Config as PgConfig};
 
 use crate::{
     engine::Engine,
     probe::postgres::Login,
     process::{RunError, Runner},
     project::Project,
+    tls::{Authority, Tls},
 };
 
 /// Settings under which rows become text: a database's or role's own ones would give other checksums for equal rows.
@@ -139,7 +142,10 @@ pub fn said(error: &tokio_postgres::Error) -> String {
 pub struct Server {
     service: String,
     addresses: Vec<SocketAddr>,
+    /// The container's own addresses.
+    own: Vec<IpAddr>,
     password: Secret,
+    authority: Option<Authority>,
     inside: Inside,
 }
 
@@ -153,7 +159,15 @@ impl Server {
             password: Some(password.clone()).filter(|password| !password.expose().is_empty()),
             application: application.to_owned(),
         };
-        Server { service: container.service.clone(), addresses: container.reach(5432), password, inside }
+        let (service, addresses) = (container.service.clone(), container.reach(5432));
+        Server { service, addresses, own: container.addresses.clone(), password, authority: None, inside }
+    }
+
+    /// Describes it as one whose certificate is verified by the certificates in a PEM file, where there is one.
+    #[must_use]
+    pub fn verified_by(self, ca: Option<&Path>) -> Self {
+        let authority = ca.map(|file| Authority { file: file.to_path_buf(), name: self.service.clone() });
+        Server { authority, ..self }
     }
 
     /// Describes the server of a configured database by the container that runs now.
@@ -177,7 +191,7 @@ impl Server {
         })?;
         let login = Login::of(&project.model, database);
         let password = login.password.unwrap_or_else(|| Secret::new(""));
-        Ok(Server::new(container, &login.user, password, application))
+        Ok(Server::new(container, &login.user, password, application).verified_by(database.ca.as_deref()))
     }
 
     /// Makes a session with `database`.
@@ -215,13 +229,19 @@ impl Server {
             .keepalives_idle(SIGN_OF_LIFE_EVERY)
             .keepalives_interval(SIGN_OF_LIFE_EVERY)
             .keepalives_retries(3);
-        let connecting = tokio::time::timeout(CONNECT_WITHIN, config.connect(NoTls));
-        let (client, connection) = connecting
-            .await
-            .map_err(|_| format!("no response within {CONNECT_WITHIN:?}"))?
-            .map_err(|error| said(&error))?;
-        tokio::spawn(connection);
-        Ok(client)
+        let tls = Tls::of(self.authority.as_ref()).map_err(|error| crate::error::with_causes(&error))?;
+        config.ssl_mode(tls.mode());
+        loop {
+            let connecting = tokio::time::timeout(CONNECT_WITHIN, config.connect(tls.clone())).await;
+            let error = match connecting.map_err(|_| format!("no response within {CONNECT_WITHIN:?}"))? {
+                Ok((client, connection)) => {
+                    tokio::spawn(connection);
+                    return Ok(client);
+                }
+                Err(error) => error,
+            };
+            config.ssl_mode(tls.fallback(&error).ok_or_else(|| said(&error))?);
+        }
     }
 
     /// Waits until the server takes sessions.
@@ -245,20 +265,28 @@ impl Server {
     /// [`DatabaseError`] where the server does not say.
     pub async fn sizes(&self, database: &str) -> Result<(u64, u64), DatabaseError> {
         let client = self.connect(MAINTENANCE).await?;
-        let sql = "select pg_database_size($1)::int8, (select coalesce(sum(size), 0)::int8 from pg_ls_waldir())";
-        let row = client.query_one(sql, &[&database]).await.map_err(|e| failed("measure the database", &e))?;
+        // A role that may not list the log's files takes for its size what the log may grow to.
+        let may = "select has_function_privilege('pg_catalog.pg_ls_waldir()', 'execute')";
+        let may = client.query_one(may, &[]).await.map_err(|e| failed("measure the database", &e))?.get(0);
+        let wal = match may {
+            true => "(select coalesce(sum(size), 0)::int8 from pg_ls_waldir())",
+            false => "pg_size_bytes(current_setting('max_wal_size'))::int8",
+        };
+        let sql = format!("select pg_database_size($1)::int8, {wal}");
+        let row = client.query_one(&sql, &[&database]).await.map_err(|e| failed("measure the database", &e))?;
         let bytes = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or_default();
         Ok((bytes(0), bytes(1)))
     }
 
-    /// Returns the server's major version, such as 17, and what it loads as it starts (`shared_preload_libraries`).
+    /// Returns the server's major version, such as 17, and what it loads as it starts (`shared_preload_libraries`); nothing of that
+    /// where the role may not read it.
     ///
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn version(&self) -> Result<(u32, String), DatabaseError> {
         let client = self.connect(MAINTENANCE).await?;
-        let sql =
-            "select current_setting('server_version_num')::int4 / 10000, current_setting('shared_preload_libraries')";
+        let sql = "select current_setting('server_version_num')::int4 / 10000, \
+                   case when pg_has_role('pg_read_all_settings', 'USAGE') then current_setting('shared_preload_libraries') else '' end";
         let row = client.query_one(sql, &[]).await.map_err(|e| failed("read the server's version", &e))?;
         Ok((u32::try_from(row.get::<_, i32>(0)).unwrap_or_default(), row.get(1)))
     }

@@ -309,8 +309,10 @@ pub(super) async fn has(client: &Client, database: &str) -> Result<bool, Databas
 async fn shut(client: &Client, database: &str) -> Result<(), DatabaseError> {
     let sql = format!("alter database {} allow_connections false", identifier(database));
     client.batch_execute(&sql).await.map_err(|e| failed(&format!("refuse sessions in database `{database}`"), &e))?;
+    // Autovacuum has no role and writes no row, and whatever exchanges the database ends it; only a superuser may.
     let sql = "select coalesce(bool_and(pg_terminate_backend(pid, 5000)), true) from pg_stat_activity \
-               where datname::text = $1 and pid <> pg_backend_pid()";
+               where datname::text = $1 and pid <> pg_backend_pid() \
+                 and (usesysid is not null or (select rolsuper from pg_roles where rolname = current_user))";
     all_ended(client, sql, &[&database]).await
 }
 

@@ -55,6 +55,9 @@ pub enum ProbeError {
         /// The server's message.
         message: String,
     },
+    /// The configuration cannot be used.
+    #[error("TLS to PostgreSQL is not possible; correct `ca` of [databases]")]
+    Settings(#[from] crate::tls::TlsError),
     /// PostgreSQL's protocol failed before the server said anything.
     #[error("PostgreSQL at {address}: the connection failed")]
     Protocol {

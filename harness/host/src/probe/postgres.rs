@@ -3,10 +3,13 @@
 use std::net::SocketAddr;
 
 use stagegate_base::{compose::Model, config::Database, redact::Secret};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 use super::{DEADLINE, ProbeError, first};
-use crate::secret;
+use crate::{
+    secret,
+    tls::{Authority, Tls},
+};
 
 /// Who asks which database.
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub struct Login {
     pub password: Option<Secret>,
     /// Database.
     pub database: String,
+    /// Who vouches for the server; nobody has to where `None`.
+    pub authority: Option<Authority>,
 }
 
 impl Login {
@@ -27,6 +32,7 @@ impl Login {
             user: database.role.clone().unwrap_or_else(|| superuser(model, &database.service)),
             password: secret::variable(model, &database.service, &database.password_variable),
             database: database.name.clone(),
+            authority: database.ca.clone().map(|file| Authority { file, name: database.service.clone() }),
         }
     }
 
@@ -36,7 +42,7 @@ impl Login {
     pub fn of_service(model: &Model, service: &str) -> Self {
         let user = superuser(model, service);
         let database = plain(model, service, "POSTGRES_DB").unwrap_or_else(|| user.clone());
-        Login { password: secret::variable(model, service, "POSTGRES_PASSWORD"), user, database }
+        Login { password: secret::variable(model, service, "POSTGRES_PASSWORD"), user, database, authority: None }
     }
 }
 
@@ -62,8 +68,18 @@ async fn ask(address: SocketAddr, login: &Login) -> Result<String, ProbeError> {
     if let Some(password) = &login.password {
         config.password(password.expose());
     }
-    let stream = super::tcp::open(address).await?;
-    let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(|e| told(address, e))?;
+    let tls = Tls::of(login.authority.as_ref())?;
+    config.ssl_mode(tls.mode());
+    let (client, connection) = loop {
+        let stream = super::tcp::open(address).await?;
+        match config.connect_raw(stream, tls.clone()).await {
+            Ok(session) => break session,
+            Err(error) => match tls.fallback(&error) {
+                Some(mode) => drop(config.ssl_mode(mode)),
+                None => return Err(told(address, error)),
+            },
+        }
+    };
     let connection = tokio::spawn(connection);
     let version = select(&client).await.map_err(|e| told(address, e));
     connection.abort();

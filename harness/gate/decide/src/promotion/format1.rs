@@ -92,6 +92,7 @@ fn report(step: Step, data: &Value) -> StepReport {
             checks: checks(data),
             kept_rows: texts(&data["rows_kept_beside"]),
             volumes: Vec::new(),
+            server_wide: Vec::new(),
         }),
         Step::Notify => StepReport::Notify,
         Step::Prune => StepReport::Prune(Pruned {
@@ -179,6 +180,7 @@ fn rehearsal(data: &Value) -> Rehearsal {
         cross_versions: cross_versions
             .map(|(live_on_new, candidate_on_old)| CrossVersionReport { live_on_new, candidate_on_old }),
         start: None,
+        server_wide: Vec::new(),
     }
 }
 
@@ -197,7 +199,8 @@ fn tier(data: &Value) -> Tier {
 }
 
 fn switched(database: &Value) -> SwitchedDatabase {
-    SwitchedDatabase { database: text(&database["database"]), kept_as: text(&database["kept"]), emptied: Vec::new() }
+    let (name, kept_as) = (text(&database["database"]), text(&database["kept"]));
+    SwitchedDatabase { database: name, kept_as, emptied: Vec::new(), differs: Vec::new() }
 }
 
 fn get<T: DeserializeOwned>(value: &Value) -> Option<T> {

@@ -63,6 +63,12 @@ pub struct PlanDatabase {
     pub role: String,
     /// The variable of the service that holds the role's password.
     pub password_variable: String,
+    /// The PEM file that the server's certificate is verified by; none is verified where `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
+    /// Whether the role is no superuser: its data is rolled back by a dump then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_limited: bool,
     /// The one-shot service that migrates it.
     pub migrations: Option<String>,
     /// Tables whose rows may become fewer.

@@ -98,7 +98,7 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         reachable: reachable(&facts),
         freeze: freeze(&facts),
         ports: gate.door,
-        tier: gate.tier,
+        tier: tier(&facts),
         integrity: gate.integrity,
         verify_within: gate.verify_within,
         ready_within: Span(time_to_start(target, facts.live_model)),
@@ -118,6 +118,16 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         subfolder: facts.subfolder,
         release: facts.release,
         databases: facts.databases,
+    }
+}
+
+/// Returns how data is rolled back: a role that is no superuser has it restored from a dump, unless the configuration wants
+/// another tier.
+fn tier(facts: &PlanFacts<'_>) -> config::Tier {
+    let is_limited = facts.databases.iter().any(|database| database.is_limited);
+    match facts.config.gate.tier {
+        config::Tier::Auto if is_limited => config::Tier::Restore,
+        tier => tier,
     }
 }
 
@@ -212,6 +222,8 @@ pub fn plan_database(database: &Database, model: &Model) -> PlanDatabase {
         name: database.name.clone(),
         role: database.role.clone().or_else(user).unwrap_or_else(|| "postgres".to_owned()),
         password_variable: database.password_variable.clone(),
+        ca: database.ca.clone(),
+        is_limited: false,
         migrations: database.migrations.clone(),
         rows_may_fall: database.rows_may_fall.clone(),
         size: Size(0),

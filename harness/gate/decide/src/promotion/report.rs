@@ -291,6 +291,9 @@ pub struct Rehearsal {
     /// What the candidate's start did to the copies of databases without a migrations service; `None` without any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<StartReport>,
+    /// What the migrations changed of the server, roles and settings, in words: a rollback does not undo it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server_wide: Vec<String>,
 }
 
 /// What the candidate's start did to a copy of the data.
@@ -413,6 +416,9 @@ pub struct RollbackChecks {
     /// The volumes that were compared with their copies before the previous release was started.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<SwitchedVolume>,
+    /// What of the server is not as before the run, roles and settings, in words with the statement that undoes it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server_wide: Vec<String>,
 }
 
 /// What was removed.
@@ -452,6 +458,9 @@ pub struct SwitchedDatabase {
     /// Unlogged tables that are empty since the server crashed, with the rows that they had.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub emptied: Vec<String>,
+    /// Sequences, large objects and materialized views that differ from the frozen state, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differs: Vec<String>,
 }
 
 /// How files and variables were rolled back.

@@ -91,7 +91,7 @@ impl RollbackChecks {
             let volumes: Vec<String> = self.volumes.iter().map(SwitchedVolume::compared).collect();
             text += &format!(", volumes {}", volumes.join(", "));
         }
-        text
+        text + &named("; not rolled back, of the whole server", &self.server_wide)
     }
 }
 
@@ -112,7 +112,8 @@ impl Rehearsal {
         parts.extend(self.impacts.iter().map(|impact| impact.text(several)));
         let cross_versions = self.cross_versions.as_ref().map(CrossVersionReport::text).unwrap_or_default();
         let start = self.start.as_ref().map_or("", StartReport::text);
-        format!("{}{start}; rollback: {}{cross_versions}", parts.join(", "), self.tier.text())
+        let server = named("; a rollback will not undo, of the whole server", &self.server_wide);
+        format!("{}{start}; rollback: {}{cross_versions}{server}", parts.join(", "), self.tier.text())
     }
 }
 
@@ -218,7 +219,9 @@ impl DataRollback {
         let kept = if kept.is_empty() { String::new() } else { format!("; failed state kept as {}", kept.join(", ")) };
         let emptied: Vec<&str> = self.databases.iter().flat_map(|d| &d.emptied).map(String::as_str).collect();
         let emptied = named("; emptied by a crash of the server", &emptied);
-        format!("database switched in {:.2} s{kept}{emptied}", self.switch_seconds)
+        let differs: Vec<&str> = self.databases.iter().flat_map(|d| &d.differs).map(String::as_str).collect();
+        let differs = named("; not as before", &differs);
+        format!("database switched in {:.2} s{kept}{emptied}{differs}", self.switch_seconds)
     }
 }
 
@@ -234,7 +237,14 @@ mod tests {
     }
 
     fn rehearsal(tier: Tier, impacts: Vec<Impact>, cross_versions: Option<CrossVersionReport>) -> StepReport {
-        StepReport::Rehearse(Rehearsal { tier, migration_seconds: 2.63, impacts, cross_versions, start: None })
+        StepReport::Rehearse(Rehearsal {
+            tier,
+            migration_seconds: 2.63,
+            impacts,
+            cross_versions,
+            start: None,
+            server_wide: Vec::new(),
+        })
     }
 
     fn crossed(live: Health, candidate: Health) -> Option<CrossVersionReport> {
@@ -267,7 +277,9 @@ mod tests {
         "stopped: web; watchdog: process 7, 20m")]
     #[case::start(StepReport::Rehearse(Rehearsal {
             tier: Tier::Swap, migration_seconds: 0.0, impacts: vec![], cross_versions: None, start: Some(StartReport::Changed),
-        }), "migrations 0.0 s; the candidate's start changes data; rollback: instant database swap")]
+            server_wide: vec!["role x is new (DROP ROLE x)".into()],
+        }), "migrations 0.0 s; the candidate's start changes data; rollback: instant database swap; a rollback will not undo, of the whole \
+         server: role x is new (DROP ROLE x)")]
     #[case::migrated(StepReport::Migrate(Migrations { seconds: 2.64, volumes: None }), "migrations 2.6 s")]
     #[case::pruned(StepReport::Prune(Pruned { rollback_points: vec!["x".into()], left: Vec::new() }),
         "1 old rollback point removed")]
@@ -283,8 +295,10 @@ mod tests {
                 database: "shop".into(),
                 kept_as: "shop__failed_1".into(),
                 emptied: vec!["public.cache (12 rows)".into()],
+                differs: vec!["large objects: contents differ".into()],
             }],
-        }), "database switched in 0.42 s; failed state kept as shop__failed_1; emptied by a crash of the server: public.cache (12 rows)")]
+        }), "database switched in 0.42 s; failed state kept as shop__failed_1; emptied by a crash of the server: public.cache (12 rows); not as before: \
+         large objects: contents differ")]
     #[case::files(UndoReport::Deploy(ConfigurationRollback { env_files: vec!["/srv/.env".into()] }),
         "env files restored: /srv/.env")]
     #[case::nothing(UndoReport::Freeze, "")]

@@ -91,7 +91,14 @@ mod tests {
             live_on_new: compatibility(health),
             candidate_on_old: compatibility(Health::Healthy),
         });
-        Some(Rehearsal { tier, migration_seconds: 1.0, impacts: vec![], cross_versions, start: None })
+        Some(Rehearsal {
+            tier,
+            migration_seconds: 1.0,
+            impacts: vec![],
+            cross_versions,
+            start: None,
+            server_wide: vec![],
+        })
     }
 
     fn promoted(run: &str, tier: Tier, health: Option<Health>) -> Vec<Line> {

@@ -35,6 +35,8 @@ pub(super) fn plan(kind: Kind) -> Plan {
             name: "shop".into(),
             role: "shop".into(),
             password_variable: "POSTGRES_PASSWORD".into(),
+            ca: None,
+            is_limited: false,
             migrations: Some("migrate".into()),
             rows_may_fall: vec![],
             size: Size(1 << 20),

@@ -181,6 +181,7 @@ async fn clients(config: &Config, side: &Running<'_>) -> Option<Vec<Client>> {
         let container = side.containers.iter().find(|c| c.service == database.service && !c.one_off)?;
         let login = Login::of(side.model, database);
         let server = Server::new(container, &login.user, login.password?, APPLICATION);
+        let server = server.verified_by(database.ca.as_deref());
         let client = server.connect(&database.name).await.ok()?;
         // Refused where the server has no such extension: then statements are not known, and are told so.
         let _ = client.batch_execute("create extension if not exists pg_stat_statements").await;

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use tokio_postgres::{NoTls, SimpleQueryMessage, Statement};
+use tokio_postgres::{SimpleQueryMessage, Statement};
 
 use super::{Aim, Fault};
-use stagegate_host::probe::postgres::Login;
+use stagegate_host::{probe::postgres::Login, tls::Tls};
 
 /// An SQL statement, and who runs it where.
 #[derive(Clone, Debug)]
 pub struct Query {
     pub(super) aim: Aim,
-    pub(super) login: Login,
+    pub(super) login: Arc<Login>,
     pub(super) statement: Arc<str>,
 }
 
@@ -19,7 +19,7 @@ impl Query {
     /// Makes a query; it is prepared once for each connection, and its rows are read and thrown away.
     #[must_use]
     pub fn new(aim: &Aim, login: &Login, statement: &str) -> Self {
-        Query { aim: *aim, login: login.clone(), statement: statement.into() }
+        Query { aim: *aim, login: Arc::new(login.clone()), statement: statement.into() }
     }
 }
 
@@ -56,10 +56,17 @@ impl SqlClient {
         if let Some(password) = &login.password {
             config.password(password.expose());
         }
-        let stream = tokio::net::TcpStream::connect(self.query.aim.address()).await;
-        let stream = stream.map_err(|e| Fault::connecting(&e))?;
-        stream.set_nodelay(true).map_err(|e| Fault::speaking(&e))?;
-        let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(|e| fault(&e))?;
+        let tls = Tls::of(login.authority.as_ref()).map_err(|_| Fault::NoConnection)?;
+        config.ssl_mode(tls.mode());
+        let (client, connection) = loop {
+            let stream = tokio::net::TcpStream::connect(self.query.aim.address()).await;
+            let stream = stream.map_err(|e| Fault::connecting(&e))?;
+            stream.set_nodelay(true).map_err(|e| Fault::speaking(&e))?;
+            match config.connect_raw(stream, tls.clone()).await {
+                Ok(session) => break session,
+                Err(error) => drop(config.ssl_mode(tls.fallback(&error).ok_or_else(|| fault(&error))?)),
+            }
+        };
         let connection = tokio::spawn(async move { drop(connection.await) });
         // Several statements, or one that cannot be prepared, are sent as they are.
         let statement = client.prepare(&self.query.statement).await.ok();

@@ -147,6 +147,7 @@ fn line(entry: Value) -> Entry {
         }],
         cross_versions: None,
         start: None,
+        server_wide: vec![],
     }))]
 #[case::verify_back(json!({ "entry": "done", "step": "verify_back", "data": {
         "checks": ["1/1 required check passed"], "rows_kept_beside": ["a: b 1 -> 2"] } }),
@@ -154,6 +155,7 @@ fn line(entry: Value) -> Entry {
         checks: Checks { summary: "1/1 required check passed".into(), warnings: vec![] },
         kept_rows: vec!["a: b 1 -> 2".into()],
         volumes: vec![],
+        server_wide: vec![],
     }))]
 #[case::prune(json!({ "entry": "done", "step": "prune", "data": { "rollback_points_removed": ["r1"],
         "left": [{ "database": "x", "why": "y", "command": "drop database \"x\"" }] } }),

@@ -95,6 +95,7 @@ fn rehearsal() -> impl Strategy<Value = Rehearsal> {
             impacts,
             cross_versions,
             start,
+            server_wide: Vec::new(),
         },
     )
 }
@@ -134,15 +135,21 @@ fn step_report() -> impl Strategy<Value = StepReport> {
             }
         ),
         (checks(), texts())
-            .prop_map(|(checks, kept_rows)| RollbackChecks { checks, kept_rows, volumes: Vec::new() })
+            .prop_map(|(checks, kept_rows)| RollbackChecks {
+                checks,
+                server_wide: kept_rows.clone(),
+                kept_rows,
+                volumes: Vec::new(),
+            })
             .prop_map(StepReport::VerifyRollback),
         (texts(), left()).prop_map(|(rollback_points, left)| StepReport::Prune(Pruned { rollback_points, left })),
     ]
 }
 
 fn undo_report() -> impl Strategy<Value = UndoReport> {
-    let switched = ("\\PC{0,12}", "\\PC{0,12}", proptest::collection::vec("\\PC{0,12}", 0..2))
-        .prop_map(|(database, kept_as, emptied)| SwitchedDatabase { database, kept_as, emptied });
+    let switched = ("\\PC{0,12}", "\\PC{0,12}", proptest::collection::vec("\\PC{0,12}", 0..2)).prop_map(
+        |(database, kept_as, emptied)| SwitchedDatabase { database, kept_as, differs: emptied.clone(), emptied },
+    );
     prop_oneof![
         prop::sample::select(vec![
             UndoReport::Preflight,

@@ -4,7 +4,14 @@ use super::*;
 
 /// Returns a report as small as a step's report can be.
 pub(super) fn report(step: Step, tier: Tier) -> StepReport {
-    let rehearsal = Rehearsal { tier, migration_seconds: 1.0, impacts: vec![], cross_versions: None, start: None };
+    let rehearsal = Rehearsal {
+        tier,
+        migration_seconds: 1.0,
+        impacts: vec![],
+        cross_versions: None,
+        start: None,
+        server_wide: vec![],
+    };
     let backup = Backup { rows: 1, bytes: 1, tag: "rollback-1".into() };
     match step {
         Step::Preflight => StepReport::Preflight,
