@@ -20,7 +20,7 @@ use stagegate_host::{
     tree::Tree,
 };
 
-use crate::PlanError;
+use crate::plan_error::PlanError;
 
 /// Resolves the release for the target in a checkout aside; `Err` holds why it cannot be.
 pub(super) async fn read(

@@ -1,11 +1,32 @@
-//! Whether the databases that the release uses are those that were backed up, rehearsed on and migrated: a server that is
-//! started with another volume or folder has others, under the same names.
+//! The servers of the databases, and whether the databases that the release uses are those that were backed up, rehearsed on
+//! and migrated: a server that is started with another volume or folder has others, under the same names.
 
 use std::collections::BTreeMap;
+
+use stagegate_base::redact::Secret;
+use stagegate_gate_decide::promotion::PlanDatabase;
+use stagegate_host::{database::Server, secret};
 
 use super::{Run, StepError};
 
 impl Run {
+    /// Describes the server of a database by the container that runs now; the password is that of `model`'s snapshot.
+    pub(super) async fn server(&self, database: &PlanDatabase) -> Result<Server, StepError> {
+        let containers = self.gate.engine.project(&self.plan.project).await?;
+        let old = self.snapshot("old")?;
+        let container = containers.iter().find(|c| c.service == database.service && !c.one_off);
+        let container =
+            container.ok_or_else(|| StepError::blocked(format!("service `{}` has no container", database.service)))?;
+        let password = secret::variable(&old.model, &database.service, &database.password_variable);
+        let password = password.unwrap_or_else(|| Secret::new(""));
+        let server = Server::new(container, &database.role, password, &self.application());
+        Ok(server.verified_by(database.ca.as_deref()))
+    }
+
+    pub(super) fn application(&self) -> String {
+        format!("stagegate/{}", self.plan.run)
+    }
+
     /// Returns the id of the cluster of each database, by the database's id, as far as the servers say it.
     pub(super) async fn clusters(&self) -> BTreeMap<String, String> {
         let mut clusters = BTreeMap::new();

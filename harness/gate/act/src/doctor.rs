@@ -36,7 +36,8 @@ use stagegate_migration_act::scratch;
 
 use super::{
     candidate, compare,
-    facts::{PlanError, databases, find, missing_images, of_another_state, worktree_facts},
+    facts::{databases, find, missing_images, of_another_state, worktree_facts},
+    plan_error::PlanError,
     unfinished,
 };
 

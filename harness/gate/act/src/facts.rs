@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use stagegate_base::{
     compose::{Model, RELEASE_LABEL, drift},
-    config::{Config, ConfigError, Environment, Integrity, Tier},
+    config::{Config, Environment, Integrity, Tier},
     container::{Container, State},
     mark::{NAME_BYTES, Role},
     redact::Secret,
@@ -20,72 +20,20 @@ use stagegate_gate_decide::promotion::{
 use stagegate_migration_act::catalog::schema_of;
 use stagegate_migration_decide::schema::write;
 
-use super::{candidate, data::earlier, volumes};
+use super::{candidate, data::earlier, plan_error::PlanError, volumes};
 use crate::journal::{self, StoreError};
 use stagegate_host::{
-    database::{DatabaseError, Rights, Server},
+    database::{Rights, Server},
     engine::{Engine, EngineError},
     files,
     git::{Git, GitError},
     image,
     paths::StateDir,
     process::Runner,
-    project::{self, ProjectError},
-    reach,
+    project, reach,
     release::{self, ReleaseError, Snapshot, images_of},
     secret,
 };
-
-/// Why no plan can be made. Nothing was touched.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// An environment's files.
-    #[error(transparent)]
-    Project(#[from] ProjectError),
-    /// Git.
-    #[error(transparent)]
-    Git(#[from] GitError),
-    /// The Engine.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// A database.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-    /// What is deployed.
-    #[error(transparent)]
-    Release(#[from] ReleaseError),
-    /// The journal.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The state folder.
-    #[error("the state folder {} has no id", path.display())]
-    State {
-        /// The folder.
-        path: std::path::PathBuf,
-        /// The system's error.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Nothing is live in the target.
-    #[error(
-        "nothing runs in `{environment}` yet; bring the first release up with `gate up --env {environment} --release REV`"
-    )]
-    NothingDeployed {
-        /// The environment.
-        environment: String,
-    },
-    /// The source runs nothing that the gate knows of.
-    #[error(
-        "what `{environment}` runs is not known; deploy the release there with `gate up --env {environment} --release REV`"
-    )]
-    SourceUnknown {
-        /// The environment.
-        environment: String,
-    },
-}
 
 pub(super) struct Side {
     pub(super) environment: Environment,

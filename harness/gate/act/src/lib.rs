@@ -19,6 +19,7 @@ pub mod journal;
 mod live;
 mod outside;
 mod performance;
+mod plan_error;
 pub mod plan_file;
 mod prepare;
 pub mod purge;
@@ -51,8 +52,8 @@ use stagegate_base::{
 };
 use stagegate_gate_decide::{
     promotion::{
-        Checks, Decision, End, Entry, Facts, Kind, Line, Move, Plan, PlanDatabase, Step, StepReport, Tier, UndoReport,
-        Validation, next,
+        Checks, Decision, End, Entry, Facts, Kind, Line, Move, Plan, Step, StepReport, Tier, UndoReport, Validation,
+        next,
     },
     verdict::Verdict,
 };
@@ -61,10 +62,10 @@ use tokio::sync::watch;
 
 use crate::journal::{Journal, StoreError};
 pub use ahead::schema_ahead;
-pub use facts::{PlanError, prepare_plan, schema_hashes};
+pub use facts::{prepare_plan, schema_hashes};
+pub use plan_error::PlanError;
 pub use recover::{Renamed, Unfinished, finish, renamed, unfinished};
 use stagegate_host::{
-    database::Server,
     engine::Engine,
     git::Git,
     lock::{self, Lock},
@@ -72,7 +73,6 @@ use stagegate_host::{
     process::{self, Runner},
     project::Project,
     release::{ReleaseError, Snapshot},
-    secret,
 };
 
 /// What the suites found of an environment.
@@ -432,23 +432,6 @@ impl Run {
 
     async fn git(&self) -> Result<Git, StepError> {
         Ok(Git::open(&self.runner, &self.plan.repository).await?.of_product(&self.plan.subfolder))
-    }
-
-    /// Describes the server of a database by the container that runs now; the password is that of `model`'s snapshot.
-    async fn server(&self, database: &PlanDatabase) -> Result<Server, StepError> {
-        let containers = self.gate.engine.project(&self.plan.project).await?;
-        let old = self.snapshot("old")?;
-        let container = containers.iter().find(|c| c.service == database.service && !c.one_off);
-        let container =
-            container.ok_or_else(|| StepError::blocked(format!("service `{}` has no container", database.service)))?;
-        let password = secret::variable(&old.model, &database.service, &database.password_variable);
-        let password = password.unwrap_or_else(|| stagegate_base::redact::Secret::new(""));
-        let server = Server::new(container, &database.role, password, &self.application());
-        Ok(server.verified_by(database.ca.as_deref()))
-    }
-
-    fn application(&self) -> String {
-        format!("stagegate/{}", self.plan.run)
     }
 
     /// Returns the tier that the rehearsal chose; a rollback of data always copies.

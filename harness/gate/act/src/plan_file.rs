@@ -21,7 +21,7 @@ use stagegate_host::{
     release::Snapshot,
 };
 
-use crate::facts::{PlanError, schema_hashes};
+use crate::{PlanError, facts::schema_hashes};
 
 /// What a plan file's approval is called where nobody says otherwise: the plan file's name and this.
 pub const APPROVAL_ENDING: &str = "approval";
