@@ -213,13 +213,13 @@ mod tests {
     }
 
     fn reach(model: &Value, text: &str) -> Reach {
-        Reach::of(&shop(), Path::new("/work"), model, &[text.to_owned()], &[])
+        Reach::of(&shop(), Path::new("/repository"), model, &[text.to_owned()], &[])
     }
 
     #[test]
     fn changes_of_another_product_do_not_count_and_those_that_a_build_context_reads_do() {
-        let model = json!({"services": {"web": {"build": {"context": "/work/products/shop",
-            "additional_contexts": {"lib": "/work/shared"}}}}});
+        let model = json!({"services": {"web": {"build": {"context": "/repository/products/shop",
+            "additional_contexts": {"lib": "/repository/shared"}}}}});
         let changes: Vec<String> =
             ["M products/shop/a", "M products/blog/b", " M shared/lib.js", "R  docs/x -> shared/y", "M \"od\\303d\""]
                 .map(str::to_owned)

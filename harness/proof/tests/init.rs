@@ -62,7 +62,7 @@ fn a_product_without_a_configuration_gets_one_and_a_true_first_result() {
     }
     assert_eq!(tested.code, Some(0), "{}", tested.text);
     assert!(tested.text.contains("PASSED local"), "{}", tested.text);
-    assert!(text.contains("\n[migrations.records]\n"), "{text}");
+    assert!(text.contains("\n[migrations.main]\n"), "{text}");
     assert_eq!((again.code, after), (Some(2), text), "{}", again.text);
 }
 
