@@ -60,7 +60,12 @@ clean_up() {
     folder=$(basename "$folder")
     for environment in staging production; do
       docker compose --project-name "$folder-$environment" down --volumes --remove-orphans --timeout 1 >/dev/null 2>&1 || true
+      docker image ls --format '{{.Repository}}:{{.Tag}}' "$folder-$environment-*" | xargs --no-run-if-empty docker image rm >/dev/null 2>&1 || true
     done
+  done
+  docker image ls --format '{{.Repository}}:{{.Tag}}' stagegate/rollback | while read -r image; do
+    local run=${image#stagegate/rollback:}
+    if compgen -G "$STAGEGATE_STATE_DIR/*/runs/${run:0:20}" >/dev/null; then docker image rm "$image" >/dev/null 2>&1 || true; fi
   done
   rm -rf "$scratch"
 }

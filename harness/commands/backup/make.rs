@@ -17,7 +17,7 @@ use stagegate_data_act::{
         volume,
     },
 };
-use stagegate_data_decide::backup::Manifest;
+use stagegate_data_decide::backup::{Manifest, unlisted};
 use stagegate_host::{
     database::Server,
     engine::Engine,
@@ -51,6 +51,15 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::MakeBackup) -> Result<E
         give_json(&serde_json::to_string_pretty(&super::print::summary(&manifest))?);
     } else {
         give(&told(&manifest, &super::store_of(config, environment)));
+        if args.database.is_empty() && args.volume.is_empty() {
+            let project = Project::load(&Runner::default(), config, &environment.name).await?;
+            for (volume, services) in unlisted(&project.model, config) {
+                say(&format!(
+                    "note: volume `{volume}` of {} is in no backup: [volumes] does not list it",
+                    services.join(", ")
+                ));
+            }
+        }
     }
     if config.backup.offsite.is_some() {
         let id = manifest.id.as_str();

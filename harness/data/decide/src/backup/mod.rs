@@ -9,12 +9,15 @@ pub mod offsite;
 pub mod retention;
 pub mod schedule;
 pub mod sums;
+mod unlisted;
 
 #[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};
 use stagegate_base::{locale::Locale, release::Release};
+
+pub use unlisted::unlisted;
 
 use crate::DataFacts;
 
