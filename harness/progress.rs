@@ -56,9 +56,10 @@ pub(crate) fn line_text(line: &Line, took: Duration, painted: fn(u8, &str) -> St
         Entry::Failed { step, reason, .. } => {
             format!("{} {:<28} {seconds:>6.1} s\n     {reason}", painted(31, "FAIL"), step.title())
         }
-        Entry::Undone { report } if seconds >= 0.1 || !report.left().is_empty() => {
+        // What took no time and did nothing worth a word is left out.
+        Entry::Undone { report } if seconds >= 0.1 || !report.text().is_empty() || !report.left().is_empty() => {
             let title = report.step().title();
-            let line = format!("{} undo: {title:<22} {seconds:>6.1} s  {}", painted(33, "undo"), report.text());
+            let line = format!("{} {title:<28} {seconds:>6.1} s  {}", painted(33, "undo"), report.text());
             format!("{line}{}", left(report.left()))
         }
         Entry::UndoFailed { step, reason } => {

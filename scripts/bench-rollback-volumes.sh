@@ -96,7 +96,7 @@ measure() {
   text=$("$gate" promote --from staging --to production --yes 2>&1) || true
   grep -q 'rolled back and verified' <<<"$text" || die "the rollback failed" "$text"
   copy=$(sed -n 's/^ok   copy volumes *\([0-9.]*\) s.*/\1/p' <<<"$text")
-  back=$(sed -n 's/^undo undo: copy volumes *\([0-9.]*\) s.*/\1/p' <<<"$text")
+  back=$(sed -n 's/^undo copy volumes *\([0-9.]*\) s.*/\1/p' <<<"$text")
   exchange=$(sed -n 's/.*switched in \([0-9.]*\) s: files.*/\1/p' <<<"$text")
   # The usual way: the files of a copy over those of the volume.
   local mounts=(--volume "${name}-production_files:/live" --volume "$name-copy:/copy")

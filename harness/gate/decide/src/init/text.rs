@@ -58,19 +58,19 @@ fn environments(text: &mut String, facts: &Facts, name: &str, environment: &str)
     }
     *text += "\n# A promotion goes from one environment to the next. Each has a folder, which gate creates, and an env file with\n\
               # ports and passwords of its own.";
-    if let Some(project) = &facts.running {
-        let _ = write!(
-            text,
-            "\n# If the stack that runs here is one of them, move `project = {}` to it: docs/existing-stack.md.",
-            quoted(project)
-        );
-    }
     let answered = &facts.answers.environments;
     let (names, mark): (Vec<&str>, &str) = match answered.as_slice() {
         [] => (vec!["staging", "production"], "#"),
         names => (names.iter().map(String::as_str).collect(), ""),
     };
     *text += if answered.is_empty() { " Write the env files, then take the `#` away.\n" } else { "\n" };
+    if let Some(project) = &facts.running {
+        let _ = writeln!(
+            text,
+            "# If the stack that runs here is one of them, move `project = {}` to it: docs/existing-stack.md.",
+            quoted(project)
+        );
+    }
     for (at, one) in names.iter().enumerate() {
         let gap = if at == 0 { "" } else { "\n" };
         let workdir = quoted(&workdir(&facts.subfolder, &format!("{name}-{one}")));
