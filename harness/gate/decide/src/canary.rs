@@ -1,7 +1,7 @@
 //! Whether the new container of a canary is as good as the earlier one, from what both did at the same time.
 //!
 //! Errors are compared by a sequential test: with each request the evidence grows for one of two hypotheses, that the new
-//! container fails as often as the earlier one, or that it fails [`MARGIN`] more often. What is undecided is never passed.
+//! container fails as often as the earlier one, or that it fails `MARGIN` more often. What is undecided is never passed.
 // Source: A. Wald, Sequential tests of statistical hypotheses (1945). The error rates below were chosen by the simulations of
 // this module's tests: 200 releases that are as good as the live one, at several rates of errors and with bursts of them.
 
