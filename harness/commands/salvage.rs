@@ -240,7 +240,8 @@ async fn verify(work: &Work<'_>, kept: &Kept<'_>, carried: &[Carried]) -> Result
 fn note(state: &Path, values: &[Value]) -> Result<(), Failure> {
     let dir = state.join("salvage");
     files::private_dir(&dir).map_err(Failure::writing(&dir))?;
-    let path = dir.join(format!("{}.json", clock::stamp()));
+    // Two commands may end within a second.
+    let path = dir.join(format!("{}-{:04x}.json", clock::stamp(), std::process::id() & 0xffff));
     let text = serde_json::to_string_pretty(&json!({"v": 1, "databases": values}))?;
     files::write_whole(&path, text.as_bytes()).map_err(Failure::writing(&path))?;
     say(&format!("report: {}", path.display()));
