@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use stagegate_base::{
     command::compose::{self, Orphans},
+    compose::is_anonymous,
     config::{Config, EPHEMERAL, Environment},
     exit::Exit,
     text::{self, counted},
@@ -186,10 +187,6 @@ async fn stays(engine: &Engine, environment: &Environment) -> Result<String, Fai
     }
     left.extend(storage.paths.iter().map(of_host));
     Ok(if left.is_empty() { String::new() } else { format!(" It does not delete {}.", left.join("; ")) })
-}
-
-fn is_anonymous(volume: &str) -> bool {
-    volume.len() == 64 && volume.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 pub(super) fn taken(state: &StateDir, environment: &Environment, what: &str) -> Result<Lock, Failure> {

@@ -28,7 +28,7 @@ use crate::{
 pub use behind::Behind;
 pub use enclosed::{SEALED_NETWORK, WAY_IN_NETWORK};
 pub use frozen::FromVariable;
-pub use places::{Kept, Moved, Place};
+pub use places::{Kept, Moved, Place, is_anonymous};
 pub use proxied::{PROXY_SERVICE, ROLLOUT_LABEL, RolloutRefused};
 pub use secrets::HeldSecret;
 pub use storage::Mounting;

@@ -3,7 +3,11 @@
 //! Compose starts such a service without a word, on nothing. A place that has content is believed to have been filled by
 //! its user.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{self, DirEntry},
+    io,
+    path::{Path, PathBuf},
+};
 
 use stagegate_base::{
     compose::{Kept, Model, Moved, Place},
@@ -116,6 +120,29 @@ impl Search<'_> {
     }
 }
 
+/// Entries that keep an empty folder in git, or that a file system makes.
+const NO_DATA: [&str; 4] = [".gitkeep", ".keep", ".gitignore", "lost+found"];
+
 fn is_empty_folder(path: &Path) -> bool {
-    std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+    let is_data = |entry: io::Result<DirEntry>| {
+        entry.map_or(true, |entry| !NO_DATA.iter().any(|name| entry.file_name() == *name))
+    };
+    fs::read_dir(path).is_ok_and(|mut entries| !entries.any(is_data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_only_git_keeps_has_no_data() {
+        let dir = std::env::temp_dir().join(format!("stagegate-moved-{}", std::process::id()));
+        fs::create_dir_all(dir.join("lost+found")).unwrap();
+        fs::write(dir.join(".gitkeep"), "").unwrap();
+        let kept_by_git = is_empty_folder(&dir);
+        fs::write(dir.join("PG_VERSION"), "17").unwrap();
+        let with_data = is_empty_folder(&dir);
+        fs::remove_dir_all(&dir).unwrap();
+        assert_eq!((kept_by_git, with_data, is_empty_folder(&dir)), (true, false, false));
+    }
 }

@@ -76,7 +76,9 @@ fn of_mount(service: &str, mount: &Value) -> Option<Kept> {
     Some(Kept { service: service.to_owned(), target: text("Destination")?.to_owned(), place })
 }
 
-fn is_anonymous(volume: &str) -> bool {
+/// Tells whether a volume has the name that the Engine gives to one that nobody named.
+#[must_use]
+pub fn is_anonymous(volume: &str) -> bool {
     volume.len() == 64 && volume.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
