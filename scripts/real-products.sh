@@ -15,7 +15,8 @@ environment, `gate init`, then `gate up` of staging and production, rows that a 
 `gate promote`, more rows, `gate rollback --with-data`. Prints a row of a table for each: what `gate test` found, how each
 command ended, seconds, which release runs, rows. Exits with 1 where one ended otherwise than it should.
 
-Images are built from Debian's packages and PyPI, by the gate.
+Images are built from Debian's packages and PyPI, by the gate. Where no registry answers, scripts/setup.sh --postgres 15,17,18 makes
+the images that they begin with.
 
   --keep   leave stacks and folders, and print where they are
   --help   print this text
