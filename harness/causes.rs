@@ -172,6 +172,7 @@ impl Classify for DeploymentError {
             DeploymentError::WorkingCopy { .. }
             | DeploymentError::OtherFolder { .. }
             | DeploymentError::MovedData(_)
+            | DeploymentError::SharedData(_)
             | DeploymentError::Taken(_) => Cause::Configuration,
             DeploymentError::Proxy(_) => Cause::File,
         }

@@ -66,6 +66,9 @@ pub enum DeploymentError {
     /// Services would start without the data that they have. Nothing was started or stopped.
     #[error("{}", .0.join("\n"))]
     MovedData(Vec<String>),
+    /// Other servers run on its data. Nothing was started or stopped.
+    #[error("{}", .0.join("\n"))]
+    SharedData(Vec<String>),
     /// Other projects publish its ports. Nothing was started or stopped.
     #[error("{}", .0.join("\n"))]
     Taken(Vec<String>),
@@ -254,7 +257,7 @@ pub async fn bring_up(
     };
     let resolved = async {
         let model = resolver.resolve().await?.model;
-        stop_at_moved_data(engine, config, environment, old.as_ref(), &model).await?;
+        stop_at_data(engine, config, environment, (old.as_ref(), orphans), &model).await?;
         let taken = taken::ports(engine, (&environment.name, &environment.project), &model).await?;
         if !taken.is_empty() {
             return Err(DeploymentError::Taken(taken));
@@ -312,12 +315,12 @@ async fn remove_dropped(
     Ok(())
 }
 
-/// Stops at services that would start without the data that they have.
-async fn stop_at_moved_data(
+/// Stops at services that would start without the data that they have, or on data of another server that runs.
+async fn stop_at_data(
     engine: &Engine,
     config: &Config,
     environment: &Environment,
-    old: Option<&Snapshot>,
+    (old, orphans): (Option<&Snapshot>, Orphans),
     model: &Model,
 ) -> Result<(), DeploymentError> {
     let search = Search {
@@ -329,7 +332,12 @@ async fn stop_at_moved_data(
         before: old.map(|snapshot| &snapshot.model),
     };
     let moved = search.refusals(model).await?;
-    if moved.is_empty() { Ok(()) } else { Err(DeploymentError::MovedData(moved)) }
+    if !moved.is_empty() {
+        return Err(DeploymentError::MovedData(moved));
+    }
+    let is_left = |service: &str| !model.has(service) && old.is_none_or(|old| !old.model.has(service));
+    let shared = search.shared(model, |service| orphans == Orphans::Leave && is_left(service)).await?;
+    if shared.is_empty() { Ok(()) } else { Err(DeploymentError::SharedData(shared)) }
 }
 
 /// Checks the files of the live release out again, since the one that was to take its place cannot be started: containers

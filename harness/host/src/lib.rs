@@ -13,6 +13,7 @@ pub mod guarded;
 pub mod host;
 pub mod http;
 pub mod image;
+mod in_use;
 pub mod lock;
 pub mod mounts;
 pub mod moved;

@@ -91,7 +91,7 @@ impl Search<'_> {
         path.strip_prefix(self.tree).map_or_else(|_| path.to_path_buf(), |inside| self.workdir.join(inside))
     }
 
-    fn resolved(&self, path: &Path) -> PathBuf {
+    pub(crate) fn resolved(&self, path: &Path) -> PathBuf {
         let path = self.in_workdir(path);
         path.canonicalize().unwrap_or(path)
     }

@@ -96,3 +96,29 @@ fn a_stack_that_was_started_by_hand_keeps_its_folder() {
     small.up("production", "v2");
     assert_eq!(items(&small, "production"), 100);
 }
+
+#[test]
+fn a_second_server_on_the_data_of_one_that_runs_is_refused_whatever_its_place_is_called() {
+    let small = Small::new("one-folder", "app");
+    let data = small.product().join("../shared-data");
+    fs::create_dir_all(&data).unwrap();
+    let device = data.canonicalize().unwrap();
+    edit(&small, "docker-compose.yml", "db-data:/var", &format!("{}:/var", device.display()));
+    small.release("v2", "select 1;\n", "");
+    small.up("production", "v2");
+    let up = ["up", "--env", "staging", "--release", "v2"];
+    let live = format!("where container {}-db-1 of compose project `{0}` writes, too", small.project("production"));
+    refused(2, &small.gate(&up), &["service `db` keeps data in", &live, "existing-stack.md"]);
+
+    // The same folder behind a volume's name.
+    edit(&small, "docker-compose.yml", &format!("{}:/var", device.display()), "bound:/var");
+    let compose = small.product().join("docker-compose.yml");
+    let bound = format!("  bound:\n    driver_opts: {{ type: none, o: bind, device: {} }}\n", device.display());
+    let text = fs::read_to_string(&compose).unwrap().replace("\nvolumes:\n", &format!("\nvolumes:\n{bound}"));
+    assert!(text.contains("o: bind"), "{text}");
+    fs::write(&compose, text).unwrap();
+    small.release("v3", "select 1;\n", "");
+    let up = ["up", "--env", "staging", "--release", "v3"];
+    refused(2, &small.gate(&up), &[&format!("volume `{}_bound`", small.project("staging")), &live]);
+    assert_eq!(items(&small, "production"), 100);
+}

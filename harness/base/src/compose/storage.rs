@@ -1,8 +1,44 @@
 //! Which services mount a volume or a folder of the host.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
+
+use serde_json::Value;
 
 use super::Model;
+
+/// What servers that keep data call their images.
+const DATA_SERVERS: [&str; 30] = [
+    "postgres",
+    "postgresql",
+    "postgis",
+    "pgvector",
+    "timescaledb",
+    "redis",
+    "valkey",
+    "keydb",
+    "dragonfly",
+    "mysql",
+    "mariadb",
+    "percona",
+    "mongo",
+    "mongodb",
+    "clickhouse",
+    "elasticsearch",
+    "opensearch",
+    "meilisearch",
+    "typesense",
+    "solr",
+    "influxdb",
+    "cassandra",
+    "neo4j",
+    "couchdb",
+    "etcd",
+    "qdrant",
+    "weaviate",
+    "rabbitmq",
+    "kafka",
+    "zookeeper",
+];
 
 /// A service that mounts a volume or folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +54,25 @@ impl Model {
     #[must_use]
     pub fn volume_name(&self, key: &str) -> Option<&str> {
         self.json()["volumes"][key]["name"].as_str()
+    }
+
+    /// Returns the driver's options of a volume with a name on this host; empty where the files do not give any.
+    #[must_use]
+    pub fn volume_options(&self, name: &str) -> BTreeMap<String, String> {
+        let mut volumes = self.json()["volumes"].as_object().into_iter().flatten();
+        let options = volumes.find(|(_, volume)| volume["name"] == name).map(|(_, volume)| &volume["driver_opts"]);
+        let text = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+        options.and_then(Value::as_object).into_iter().flatten().filter_map(text).collect()
+    }
+
+    /// Tells by its image whether a service is a server that keeps data in files which belong to one process.
+    #[must_use]
+    pub fn is_data_server(&self, service: &str) -> bool {
+        let image = self.image_name(service);
+        let repository = image.rsplit('/').next().unwrap_or_default().split([':', '@']).next().unwrap_or_default();
+        DATA_SERVERS
+            .iter()
+            .any(|name| repository == *name || repository.split(['-', '_', '.']).any(|word| word == *name))
     }
 
     /// Returns the keys of the compose files' volumes.
@@ -54,6 +109,7 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
 
     const MODEL: &str = r#"{"services":{
         "api":{"image":"a","volumes":[{"type":"volume","source":"uploads","target":"/u"},
@@ -74,5 +130,25 @@ mod tests {
         assert_eq!(model.mounting_folder(Path::new("/srv/data/in/a")), [mounting("api", true), mounting("job", true)]);
         assert_eq!(model.mounting_folder(Path::new("/srv/other")), []);
         assert_eq!((model.volume_name("uploads"), model.volume_name("x")), (Some("shop_uploads"), None));
+    }
+    #[rstest]
+    #[case("postgres:17", true)]
+    #[case("ghcr.io/immich-app/postgres:14-vectorchord0.4.3", true)]
+    #[case("registry:5000/team/supabase-postgres@sha256:0", true)]
+    #[case("clickhouse/clickhouse-server:24", true)]
+    #[case("docker.io/library/mariadb", true)]
+    #[case("nginx:1", false)]
+    #[case("postgrest/postgrest:v12", false)]
+    fn a_data_server_is_known_by_its_image(#[case] image: &str, #[case] want: bool) {
+        let model = Model::parse(&format!(r#"{{"services":{{"db":{{"image":"{image}"}}}}}}"#)).unwrap();
+        assert_eq!(model.is_data_server("db"), want);
+    }
+
+    #[test]
+    fn the_options_of_a_volume_are_found_by_its_name_on_this_host() {
+        let model = r#"{"services":{"db":{}},"volumes":{"pg":{"name":"shop_pg","driver_opts":{"o":"bind","device":"/srv/pg"}}}}"#;
+        let model = Model::parse(model).unwrap();
+        assert_eq!(model.volume_options("shop_pg").get("device").map(String::as_str), Some("/srv/pg"));
+        assert!(model.volume_options("pg").is_empty());
     }
 }

@@ -62,7 +62,7 @@ pub(super) async fn read(
 pub(super) struct Candidate {
     /// Its model, with the paths of a checkout that is gone.
     pub(super) model: Model,
-    /// The data that it would leave behind, and the ports that others have, in words.
+    /// The data that it would leave behind or share, and the ports that others have, in words.
     pub(super) refusals: Vec<String>,
 }
 
@@ -73,7 +73,9 @@ async fn refusals(
     model: &Model,
 ) -> Result<Vec<String>, EngineError> {
     let project = target.project.as_str();
-    let mut found = Search { engine, config, project, workdir, tree, before: None }.refusals(model).await?;
+    let search = Search { engine, config, project, workdir, tree, before: None };
+    let mut found = search.refusals(model).await?;
+    found.extend(search.shared(model, |_| false).await?);
     found.extend(taken::ports(engine, (&target.name, project), model).await?);
     Ok(found)
 }

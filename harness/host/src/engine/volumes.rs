@@ -33,6 +33,8 @@ pub struct RunningMount {
     pub volume: String,
     /// The folder of the host.
     pub source: PathBuf,
+    /// Where it is in the container.
+    pub target: PathBuf,
     /// Whether the container can write there.
     pub writes: bool,
 }
@@ -72,6 +74,7 @@ impl Engine {
                 service: label(SERVICE_LABEL),
                 volume: mount.name.unwrap_or_default(),
                 source: mount.source.unwrap_or_default().into(),
+                target: mount.destination.unwrap_or_default().into(),
                 writes: mount.rw.unwrap_or(true),
             };
             mounts.extend(container.mounts.clone().into_iter().flatten().map(one));

@@ -291,7 +291,7 @@ mod tests {
     fn mount(project: &str, volume: &str, source: &str, writes: bool) -> RunningMount {
         let (container, service) = ("c".to_owned(), "s".to_owned());
         let (project, volume, source) = (project.into(), volume.into(), source.into());
-        RunningMount { container, project, service, volume, source, writes }
+        RunningMount { container, project, service, volume, source, target: "/data".into(), writes }
     }
 
     #[rstest]
