@@ -10,7 +10,7 @@ use stagegate_host::waivers::WaiversError;
 use stagegate_host::{
     contract::ContractSourceError, database::DatabaseError, deployment::DeploymentError, engine::EngineError,
     git::GitError, guarded::GuardError, image::ImageError, lock::LockError, process::RunError, project::ProjectError,
-    release::ReleaseError, tree::TreeError,
+    release::ReleaseError, stand_in::StandInError, tree::TreeError,
 };
 use stagegate_migration_act::{ProveError, SourceError};
 use stagegate_performance_act::{
@@ -45,6 +45,15 @@ always! {
     // The gate's own values always have a JSON form.
     serde_json::Error => Unexpected,
     tokio::task::JoinError => Unexpected,
+}
+
+impl Classify for StandInError {
+    fn class(&self) -> Cause {
+        match self {
+            StandInError::Engine(error) => error.class(),
+            StandInError::Folder { .. } => Cause::File,
+        }
+    }
 }
 
 /// Returns the cause of a file that somebody named and that cannot be read: one that does not exist was misspelt.
@@ -384,6 +393,7 @@ impl Classify for BenchError {
         match self {
             BenchError::Up { source, .. } => source.class(),
             BenchError::Engine(error) => error.class(),
+            BenchError::Folder(error) => error.class(),
             BenchError::Run(error) => error.class(),
             BenchError::Subject(error) => error.class(),
             BenchError::System(_) => Cause::File,

@@ -1,7 +1,7 @@
 //! The environment `ephemeral`: a throw-away copy of the stack that a run brings up and takes down.
 //!
-//! It has a random project name, no host ports, and own networks and volumes, and mounts the host's folders read-only,
-//! so that it never meets another stack. (A service with `network_mode: host` still would.)
+//! It has a random project name, no host ports, own networks and volumes, and copies of the folders that it may write, or the
+//! folders read-only, so that it never meets another stack. (A service with `network_mode: host` still would.)
 //! testcontainers' compose support brings it up. Whether it is ready is asked elsewhere, since `--wait` is no answer.
 //! It does not stay: the run takes it down, also on Ctrl-C; a reaper does where the run was killed; and where even
 //! that was ended, the next run does.
@@ -12,7 +12,7 @@ mod shared;
 mod teardown;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io::Write,
     path::Path,
     process::Child,
@@ -23,16 +23,16 @@ use std::{
 use stagegate_base::{
     command::compose,
     compose::{Model, RUN_LABEL},
-    config::{Config, EPHEMERAL, Kind},
+    config::{Config, EPHEMERAL},
 };
 use stagegate_host::{
     engine::{Engine, EngineError},
     image::{ImageError, Images},
-    mounts,
     owner::{Claim, Owner},
     process::{self, MARK, RunError, Runner},
     project::{Project, ProjectError},
     ready,
+    stand_in::{self, StandInError},
 };
 use testcontainers::compose::DockerCompose;
 
@@ -68,6 +68,9 @@ pub enum EphemeralError {
         /// Its last words, masked.
         reason: String,
     },
+    /// A folder of the host could not be copied.
+    #[error("cannot copy what the ephemeral stack mounts")]
+    Folder(#[from] StandInError),
     /// A program failed.
     #[error("cannot build or remove the ephemeral stack")]
     Run(#[from] RunError),
@@ -179,17 +182,10 @@ async fn isolated(config: &Arc<Config>, name: &str, owner: &Owner) -> Result<Pro
     let runner = runner.with_mask(project.mask());
     let built = build(&runner, &project).await?;
     let label = Claim::from_now(owner.clone()).label();
-    let built = built.with_read_only(&mounts::settings(&built));
-    project.model = built.isolated(name).sealed(&stores(config)).labelled(RUN_LABEL, &label);
+    let apart = stand_in::apart(&runner, &built, &stand_in::stores(config)).await;
+    project.model = apart.isolated(name).labelled(RUN_LABEL, &label);
     rename(&mut project, name);
     Ok(project)
-}
-
-/// Returns the services that keep data: the copy's ones begin empty.
-fn stores(config: &Config) -> BTreeSet<String> {
-    let by_kind = config.services.values().filter(|s| matches!(s.kind, Kind::Postgres | Kind::Redis));
-    let by_database = config.databases.values().map(|database| &database.service);
-    by_kind.map(|service| &service.name).chain(by_database).cloned().collect()
 }
 
 fn rename(project: &mut Project, name: &str) {
@@ -219,6 +215,7 @@ async fn up(project: &Project, engine: &Engine) -> Result<Option<String>, Epheme
     let path = home::make(name)?.join("compose.json");
     home::write(&path, &project.model.to_json())?;
     pull_missing(project, engine).await?;
+    stand_in::fill(engine, &project.model).await?;
     let Err(reason) = compose_up(project, engine, &path).await else { return Ok(None) };
     let reason = project.mask().apply(&reason);
     if engine.project(name).await?.is_empty() {

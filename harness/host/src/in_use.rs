@@ -2,18 +2,16 @@
 //! destroy it. Neither Compose nor the servers notice, since each sees the processes of its own container only.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
-use stagegate_base::{
-    compose::{Kept, Model, Place},
-    config::Kind,
-};
+use stagegate_base::compose::{Kept, Model, Place};
 
 use crate::{
     engine::{EngineError, RunningMount, VolumeFacts},
     moved::Search,
+    stand_in::stores,
 };
 
 /// Where files are on the host, and where a container has them.
@@ -52,18 +50,7 @@ impl Search<'_> {
         }
         let mut others = self.engine.running_mounts().await?;
         others.retain(|other| other.writes && (other.project != self.project || stays(&other.service)));
-        let mut volumes: BTreeMap<String, PathBuf> = BTreeMap::new();
-        let named = own.iter().filter_map(|one| match &one.place {
-            Place::Volume(name) => Some(name.clone()),
-            Place::Folder(_) => None,
-        });
-        for name in named.chain(others.iter().map(|other| other.volume.clone()).filter(|name| !name.is_empty())) {
-            if !volumes.contains_key(&name) {
-                let facts = self.engine.volume(&name).await?;
-                let facts = facts.unwrap_or_else(|| coming(model, &name));
-                volumes.insert(name, location(&facts));
-            }
-        }
+        let volumes = self.locations(model, &own, &others).await?;
         let mut found = Vec::new();
         for one in &own {
             let on_host = match &one.place {
@@ -78,12 +65,30 @@ impl Search<'_> {
         Ok(found)
     }
 
+    /// Returns where the volumes of both sides are, by their names.
+    async fn locations(
+        &self,
+        model: &Model,
+        own: &[Kept],
+        others: &[RunningMount],
+    ) -> Result<BTreeMap<String, PathBuf>, EngineError> {
+        let named = own.iter().filter_map(|one| match &one.place {
+            Place::Volume(name) => Some(name),
+            Place::Folder(_) => None,
+        });
+        let theirs = others.iter().map(|other| &other.volume).filter(|name| !name.is_empty());
+        let names: BTreeSet<&String> = named.chain(theirs).collect();
+        let mut locations = BTreeMap::new();
+        for name in names {
+            let facts = self.engine.volume(name).await?.unwrap_or_else(|| coming(model, name));
+            locations.insert(name.clone(), location(&facts));
+        }
+        Ok(locations)
+    }
+
     /// Tells whether a service keeps data in files that belong to one process.
     fn is_server(&self, model: &Model, service: &str) -> bool {
-        let kind = self.config.services.get(service).map(|found| found.kind);
-        matches!(kind, Some(Kind::Postgres | Kind::Redis))
-            || self.config.databases.values().any(|database| database.service == service)
-            || model.is_data_server(service)
+        stores(self.config).contains(service) || model.is_data_server(service)
     }
 }
 

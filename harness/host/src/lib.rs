@@ -31,6 +31,7 @@ pub mod secret;
 pub mod shapes;
 pub mod signal;
 pub mod sockets;
+pub mod stand_in;
 pub mod storage;
 pub mod taken;
 pub mod tls;

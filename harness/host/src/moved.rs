@@ -11,10 +11,13 @@ use std::{
 
 use stagegate_base::{
     compose::{Kept, Model, Moved, Place},
-    config::{Config, Kind},
+    config::Config,
 };
 
-use crate::engine::{Engine, EngineError};
+use crate::{
+    engine::{Engine, EngineError},
+    stand_in::stores,
+};
 
 /// What is looked at.
 #[derive(Clone, Copy)]
@@ -57,9 +60,7 @@ impl Search<'_> {
     /// A place that is just left out is a fault of a service that is known to keep data; elsewhere it may be meant.
     fn matters(&self, moved: &Moved) -> bool {
         let service = &moved.kept.service;
-        let kind = self.config.services.get(service).map(|found| found.kind);
-        let keeps_data = matches!(kind, Some(Kind::Postgres | Kind::Redis))
-            || self.config.databases.values().any(|database| database.service == *service);
+        let keeps_data = stores(self.config).contains(service);
         !self.config.gate.may_start_empty.contains(service) && (moved.to.is_some() || keeps_data)
     }
 

@@ -1,6 +1,6 @@
 //! One service in the network of a container, with nothing of its environment within reach.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -19,22 +19,24 @@ impl Model {
     pub fn within(&self, service: &str, container: &str, project: &str) -> Model {
         let built = format!("{}-{service}", self.project());
         let keep = BTreeSet::from([service.to_owned()]);
-        let mut model =
-            self.reduced(&keep, &BTreeSet::new()).isolated(project).sealed(&BTreeSet::new()).cut_off().changed(
-                |_, service| {
-                    for key in NO_NETWORK.iter().chain(&["depends_on", "restart", "healthcheck"]).copied() {
-                        service.remove(key);
-                    }
-                    if service.remove("build").is_some() && !service.contains_key("image") {
-                        service.insert("image".to_owned(), json!(built));
-                    }
-                    service.insert("pull_policy".to_owned(), json!("never"));
-                    service.insert("network_mode".to_owned(), json!(format!("container:{container}")));
-                    if let Some(volumes) = service.get_mut("volumes").and_then(serde_json::Value::as_array_mut) {
-                        volumes.retain(|mount| mount["type"] == "bind" || mount["type"] == "tmpfs");
-                    }
-                },
-            );
+        let mut model = self
+            .reduced(&keep, &BTreeSet::new())
+            .isolated(project)
+            .sealed(&BTreeSet::new(), &BTreeMap::new())
+            .cut_off()
+            .changed(|_, service| {
+                for key in NO_NETWORK.iter().chain(&["depends_on", "restart", "healthcheck"]).copied() {
+                    service.remove(key);
+                }
+                if service.remove("build").is_some() && !service.contains_key("image") {
+                    service.insert("image".to_owned(), json!(built));
+                }
+                service.insert("pull_policy".to_owned(), json!("never"));
+                service.insert("network_mode".to_owned(), json!(format!("container:{container}")));
+                if let Some(volumes) = service.get_mut("volumes").and_then(serde_json::Value::as_array_mut) {
+                    volumes.retain(|mount| mount["type"] == "bind" || mount["type"] == "tmpfs");
+                }
+            });
         for kind in ["networks", "volumes"] {
             if let Some(top) = model.0.as_object_mut() {
                 top.remove(kind);

@@ -18,7 +18,9 @@ use stagegate_gate_decide::{
 };
 
 use super::{Run, StepError, on_file};
-use stagegate_host::{deployment, error::with_causes, files, mounts, project::Project, ready::Stack, release, sockets};
+use stagegate_host::{
+    deployment, error::with_causes, files, project::Project, ready::Stack, release, sockets, stand_in,
+};
 
 /// The suites that show whether a release works with a schema.
 const SUITES: &[&str] = &["health", "contracts", "workflows"];
@@ -84,8 +86,9 @@ impl Run {
 
     async fn examine_side(&self, side: Side) -> Result<Verdict, StepError> {
         let (project, file) = (self.rehearsal_project(), self.dir.join(side.file()));
-        let model = self.side_model(side)?;
+        let model = self.side_model(side).await?;
         on_file(&file, files::write_whole(&file, model.to_json().as_bytes()))?;
+        stand_in::fill(&self.gate.engine, &model).await?;
         let copy = self.as_project(side, model, &file)?;
         let stack = Stack { within: self.plan.ready_within.0, project: &project, ..Stack::of(&copy) };
         deployment::up(&self.runner, &self.gate.engine, &stack, &file, UP_WITHIN).await?;
@@ -100,7 +103,7 @@ impl Run {
         self.plan.databases.iter().map(|database| database.service.clone()).collect()
     }
 
-    pub(super) fn side_model(&self, side: Side) -> Result<Model, StepError> {
+    pub(super) async fn side_model(&self, side: Side) -> Result<Model, StepError> {
         let rehearsal = release::read_model(&self.rehearsal_file())?;
         let servers = self.servers();
         let checked = self.gate.config.services.keys().chain(&servers).cloned().collect();
@@ -109,15 +112,17 @@ impl Run {
             // As a rollback of the code would start it, which does not run its migrations on a newer schema.
             Side::Live => {
                 let model = self.snapshot("old")?.model;
-                let model = model.without_binds(&sockets::mounted(&model)).with_read_only(&mounts::settings(&model));
-                model.sealed(&servers).beside(&rehearsal, &servers, &migrations, &checked)
+                self.apart(&model, &servers).await.beside(&rehearsal, &servers, &migrations, &checked)
             }
             Side::Candidate => {
                 let model = release::read_model(&self.dir.join("in-tree.json"))?;
-                let model = model.without_binds(&sockets::mounted(&model)).with_read_only(&mounts::settings(&model));
-                model.sealed(&servers).beside(&rehearsal, &servers, &migrations, &checked)
+                self.apart(&model, &servers).await.beside(&rehearsal, &servers, &migrations, &checked)
             }
         })
+    }
+
+    async fn apart(&self, model: &Model, servers: &BTreeSet<String>) -> Model {
+        stand_in::apart(&self.runner, &model.without_binds(&sockets::mounted(model)), servers).await
     }
 
     pub(super) fn as_project(&self, side: Side, model: Model, file: &std::path::Path) -> Result<Project, StepError> {

@@ -20,7 +20,7 @@ use stagegate_gate_decide::promotion::{CrossVersionReport, Kind, PlanDatabase, R
 
 use super::{Run, StepError, on_file, stall_probe::Measured};
 use stagegate_host::{
-    database::Server, files, mounts, probe::postgres::Login, release, secret, sockets, tls::Authority,
+    database::Server, files, probe::postgres::Login, release, secret, sockets, stand_in, tls::Authority,
 };
 
 const UP_WITHIN: Duration = Duration::from_secs(180);
@@ -64,12 +64,12 @@ impl Run {
         let migrations = self.plan.databases.iter().filter_map(|d| d.migrations.clone()).filter(|m| model.has(m));
         let keep: BTreeSet<String> = servers.iter().cloned().chain(migrations).collect();
         let model = self.with_the_running_servers(&model)?;
-        let copy = model.with_read_only(&mounts::settings(&model)).reduced(&keep, &servers);
-        let copy = copy.without_binds(&sockets::mounted(&copy));
-        let copy =
-            copy.sealed(&servers).enclosed(&self.rehearsal_project(), &servers).labelled(RUN_LABEL, &self.plan.run);
+        let copy = model.without_binds(&sockets::mounted(&model));
+        let copy = stand_in::apart(&self.runner, &copy, &servers).await.reduced(&keep, &servers);
+        let copy = copy.enclosed(&self.rehearsal_project(), &servers).labelled(RUN_LABEL, &self.plan.run);
         let file = self.rehearsal_file();
         on_file(&file, files::write_whole(&file, copy.to_json().as_bytes()))?;
+        stand_in::fill(&self.gate.engine, &copy).await?;
         let services: Vec<String> = servers.into_iter().collect();
         let up = compose::up_services(&self.rehearsal_project(), &file, &services);
         self.runner.run_ok(&up, UP_WITHIN).await?;

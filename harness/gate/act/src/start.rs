@@ -14,7 +14,7 @@ use stagegate_gate_decide::{
     promotion::{Kind, PlanDatabase, StartReport},
     verdict::VerdictKind,
 };
-use stagegate_host::{deployment, error::with_causes, files, ready::Stack, release};
+use stagegate_host::{deployment, error::with_causes, files, ready::Stack, release, stand_in};
 
 use super::{Run, StepError, cross_version::Side, on_file};
 
@@ -41,8 +41,9 @@ impl Run {
             before.push(self.facts_of_copy(database).await?);
         }
         let file = self.dir.join("start.json");
-        let model = self.side_model(Side::Candidate)?;
+        let model = self.side_model(Side::Candidate).await?;
         on_file(&file, files::write_whole(&file, model.to_json().as_bytes()))?;
+        stand_in::fill(&self.gate.engine, &model).await?;
         let started = Instant::now();
         let unhealthy = self.start_candidate(model, &file).await?;
         let after = self.settled(&databases, &before, started).await?;

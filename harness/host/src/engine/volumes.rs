@@ -5,9 +5,17 @@ use std::{
     path::PathBuf,
 };
 
-use bollard::{models::MountPoint, query_parameters::ListContainersOptionsBuilder};
+use bollard::{
+    models::{ContainerCreateBody, HostConfig, MountPoint, VolumeCreateRequest},
+    query_parameters::{CreateContainerOptions, ListContainersOptionsBuilder, UploadToContainerOptionsBuilder},
+};
+use stagegate_base::compose::Stood;
 
-use super::{Engine, EngineError, PROJECT_LABEL, SERVICE_LABEL, is_missing, refused};
+use super::{Engine, EngineError, ONE_OFF_LABEL, PROJECT_LABEL, SERVICE_LABEL, is_missing, refused};
+
+const VOLUME_LABEL: &str = "com.docker.compose.volume";
+/// Where a volume is mounted that files are copied into.
+const FILLED: &str = "/stagegate-content";
 
 /// A volume as the Engine describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,5 +88,41 @@ impl Engine {
             mounts.extend(container.mounts.clone().into_iter().flatten().map(one));
         }
         Ok(mounts)
+    }
+}
+
+impl Engine {
+    /// Makes a volume of a compose project and unpacks an archive (tar) into it. No program runs.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer or refuses.
+    pub async fn fill_volume(&self, project: &str, stood: &Stood, archive: Vec<u8>) -> Result<(), EngineError> {
+        let what = || format!("fill a volume for {}", stood.folder.display());
+        let mut labels: HashMap<String, String> = stood.labels.clone().into_iter().collect();
+        labels.insert(PROJECT_LABEL.to_owned(), project.to_owned());
+        let of_volume = labels.clone().into_iter().chain([(VOLUME_LABEL.to_owned(), stood.key.clone())]).collect();
+        let volume =
+            VolumeCreateRequest { name: Some(stood.volume.clone()), labels: Some(of_volume), ..Default::default() };
+        self.docker.create_volume(volume).await.map_err(refused(&what()))?;
+        // Files get into a volume by a container that mounts it; it is never started.
+        labels.insert(ONE_OFF_LABEL.to_owned(), "True".to_owned());
+        let config = ContainerCreateBody {
+            image: Some(stood.image.clone()),
+            entrypoint: Some(vec!["true".to_owned()]),
+            labels: Some(labels),
+            host_config: Some(HostConfig {
+                binds: Some(vec![format!("{}:{FILLED}:nocopy", stood.volume)]),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let container =
+            self.docker.create_container(None::<CreateContainerOptions>, config).await.map_err(refused(&what()))?.id;
+        let options = UploadToContainerOptionsBuilder::default().path(FILLED).build();
+        let sent = self.docker.upload_to_container(&container, Some(options), bollard::body_full(archive.into())).await;
+        // With the volumes that the image asks for; one that has a name stays.
+        let removed = self.remove_with_volumes(&container).await;
+        sent.map_err(refused(&what()))?;
+        removed
     }
 }

@@ -11,12 +11,12 @@ mod pairs;
 mod stored;
 mod turns;
 
-use std::{collections::BTreeSet, io, path::PathBuf, time::Duration};
+use std::{io, path::PathBuf, time::Duration};
 
 use stagegate_base::{
     command::compose,
     compose::{Model, RUN_LABEL},
-    config::{Config, Kind, Probe, Target},
+    config::{Config, Probe, Target},
 };
 use stagegate_performance_decide::{
     Allowance, Arm, Block, Compared, Comparison, Cost, Gone, Next, PAIRS, Rules, Unfit, changed_size, next, unfit,
@@ -27,10 +27,11 @@ pub use measurement_lock::{MeasurementLock, MeasurementLockError};
 use stagegate_host::{
     deployment::{self, DeploymentError},
     engine::{Engine, EngineError},
-    files, mounts,
+    files,
     process::{RunError, Runner},
     ready::Stack,
     sockets,
+    stand_in::{self, StandInError},
 };
 pub use stored::{StoredError, against, host, read, record, write};
 
@@ -52,6 +53,9 @@ pub enum BenchError {
     /// The Engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A folder of the host could not be copied.
+    #[error("cannot copy what the releases mount")]
+    Folder(#[from] StandInError),
     /// A program.
     #[error("cannot remove the temporary projects of the comparison")]
     Run(#[from] RunError),
@@ -210,13 +214,14 @@ impl Bench<'_> {
 
     async fn start(&self, side: &str, release: &Side) -> Result<Model, BenchError> {
         let project = self.project_of(side);
-        let (stores, asked) = (stores(self.config), self.config.services.keys().cloned());
+        let (stores, asked) = (stand_in::stores(self.config), self.config.services.keys().cloned());
         let asked = asked.chain(stores.iter().cloned()).collect();
         let open = release.model.without_binds(&sockets::mounted(&release.model));
-        let open = open.with_read_only(&mounts::settings(&open));
-        let model = open.sealed(&stores).enclosed(&project, &asked).labelled(RUN_LABEL, &self.label);
+        let open = stand_in::apart(self.runner, &open, &stores).await;
+        let model = open.enclosed(&project, &asked).labelled(RUN_LABEL, &self.label);
         let file = self.dir.join(format!("{side}.json"));
         files::write_whole(&file, model.to_json().as_bytes())?;
+        stand_in::fill(self.engine, &model).await?;
         let failed = |source| BenchError::Up { what: format!("`{}`", release.name), source };
         let within = self.ready_within;
         let stack = Stack { config: self.config, project: &project, model: &model, within };
@@ -239,13 +244,6 @@ impl Bench<'_> {
 /// Returns the probes that can be measured in blocks; a workflow is run as a whole.
 pub fn measurable(config: &Config) -> impl Iterator<Item = &Probe> {
     config.performance.iter().filter(|probe| !matches!(probe.target, Target::Workflow { .. }))
-}
-
-/// Returns the services that keep data: the copies' ones begin empty.
-fn stores(config: &Config) -> BTreeSet<String> {
-    let by_kind = config.services.values().filter(|s| matches!(s.kind, Kind::Postgres | Kind::Redis));
-    let by_database = config.databases.values().map(|database| &database.service);
-    by_kind.map(|service| &service.name).chain(by_database).cloned().collect()
 }
 
 /// Measures candidate and control in turn until it is decided or the time of this pair of copies is over.
