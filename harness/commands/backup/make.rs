@@ -53,6 +53,9 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::MakeBackup) -> Result<E
         give(&told(&manifest, &super::store_of(config, environment)));
         if args.database.is_empty() && args.volume.is_empty() {
             let project = Project::load(&Runner::default(), config, &environment.name).await?;
+            for note in unlisted_databases(config, &project).await {
+                say(&format!("note: {note}"));
+            }
             for (volume, services) in unlisted(&project.model, config) {
                 say(&format!(
                     "note: volume `{volume}` of {} is in no backup: [volumes] does not list it",
@@ -72,6 +75,21 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::MakeBackup) -> Result<E
         super::offsite::upload_now(config, environment, Some(id)).await.map_err(failed)?;
     }
     Ok(Exit::Passed)
+}
+
+/// Returns in words which databases of the same servers no backup has; nothing where they cannot be listed.
+async fn unlisted_databases(config: &Config, project: &Project) -> Vec<String> {
+    let Ok(engine) = Engine::connect().await else { return Vec::new() };
+    let mut notes = Vec::new();
+    for database in config.databases.values() {
+        let Ok(server) = Server::of(project, &engine, database, "stagegate/backup").await else { continue };
+        let listed = config.databases_on(&database.service);
+        let found = server.unlisted(&database.name, &listed).await.unwrap_or_default();
+        notes
+            .extend(found.refusal(&database.id, &database.name).map_or_else(|| found.notes(), |refusal| vec![refusal]));
+    }
+    notes.dedup();
+    notes
 }
 
 /// Makes a backup and notes in the store's journal how that ended.

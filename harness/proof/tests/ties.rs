@@ -76,6 +76,29 @@ async fn what_a_copy_cannot_carry_is_told_by_the_plan() {
     client.batch_execute("rollback prepared 'job-7'").await.unwrap();
     planned(&small, 0, &["replication slot cdc", "unlogged table public.cache"]);
 
+    // What no [databases] entry names is in no backup; and a name by which nothing would be guarded is refused.
+    let aside = server.connect("postgres").await.unwrap();
+    aside.batch_execute("create database metabase").await.unwrap();
+    aside.batch_execute("create database bare").await.unwrap();
+    let other = server.connect("metabase").await.unwrap();
+    other.batch_execute("create table report (id int)").await.unwrap();
+    planned(&small, 0, &["database `metabase` of the same server (1 table) is in no backup and no rollback"]);
+    let backup = small.gate(&["backup", "--env", "production"]);
+    assert_eq!(backup.code, Some(0), "{}", backup.text);
+    assert!(backup.text.contains("note: database `metabase` of the same server"), "{}", backup.text);
+    let file = small.product().join("stagegate.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("name = 'app'", "name = 'bare'")).unwrap();
+    planned(
+        &small,
+        3,
+        &["database `bare` has no tables, and `app` of the same server has", "Set `name = \"app\"` in [databases."],
+    );
+    fs::write(&file, text).unwrap();
+    drop(other);
+    aside.batch_execute("drop database metabase").await.unwrap();
+    aside.batch_execute("drop database bare").await.unwrap();
+
     // A view's text is read only while nobody holds its table against everybody.
     client.batch_execute("create view names as select name from item").await.unwrap();
     let holder = server.connect("app").await.unwrap();

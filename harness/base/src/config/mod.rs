@@ -315,6 +315,12 @@ impl Config {
         self.path.parent().unwrap_or(Path::new("/"))
     }
 
+    /// Returns the names of a service's databases that the configuration lists.
+    #[must_use]
+    pub fn databases_on(&self, service: &str) -> Vec<String> {
+        self.databases.values().filter(|one| one.service == service).map(|one| one.name.clone()).collect()
+    }
+
     /// Returns an environment by name.
     ///
     /// # Errors

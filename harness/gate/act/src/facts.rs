@@ -324,9 +324,11 @@ pub(super) async fn databases(
                 }
                 let ties = server.ties(&database.name).await?;
                 facts.others.extend(ties.refusal(&database.name));
+                let unlisted = server.unlisted(&database.name, &config.databases_on(&database.service)).await?;
+                facts.others.extend(unlisted.refusal(&database.id, &database.name));
                 facts.databases += size;
                 facts.wal += wal;
-                let notes = ties.notes().into_iter().chain(rights.note()).collect();
+                let notes = ties.notes().into_iter().chain(rights.note()).chain(unlisted.notes()).collect();
                 let is_limited = !rights.is_superuser;
                 databases.push(PlanDatabase { size: Size(size), notes, is_limited, ..planned });
             }

@@ -9,10 +9,12 @@ mod replace;
 mod rights;
 mod swap;
 mod ties;
+mod unlisted;
 
 pub use kept::Dropped;
 pub use rights::Rights;
 pub use ties::Ties;
+pub use unlisted::Unlisted;
 
 use std::{
     net::{IpAddr, SocketAddr},

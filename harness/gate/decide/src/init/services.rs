@@ -1,5 +1,7 @@
 //! Which services are checked, at which port and path, and which databases they serve.
 
+use std::collections::BTreeSet;
+
 use stagegate_base::{compose::Model, lifetime::Lifetime};
 
 use super::{Database, Facts, Kind, Service};
@@ -159,8 +161,9 @@ pub(super) fn databases(facts: &Facts, services: &[Service], left_out: &mut Vec<
     let mut found = Vec::new();
     for server in &servers {
         let variable = |key: &str| facts.model.variable(&server.name, key).map(|value| value.expose().to_owned());
-        let name =
+        let of_image =
             variable("POSTGRES_DB").or_else(|| variable("POSTGRES_USER")).unwrap_or_else(|| "postgres".to_owned());
+        let name = database_of(facts, server, of_image, left_out);
         let key = if servers.len() == 1 { "main".to_owned() } else { server.name.clone() };
         let migrations = migrator(facts, server, left_out);
         found.push(Database { key, service: server.name.clone(), name, migrations });
@@ -171,6 +174,36 @@ pub(super) fn databases(facts: &Facts, services: &[Service], left_out: &mut Vec<
         );
     }
     found
+}
+
+/// Returns the database that services use: the one that the image makes may be empty.
+fn database_of(facts: &Facts, server: &Service, of_image: String, left_out: &mut Vec<String>) -> String {
+    let others = facts.model.services().into_iter().filter(|name| *name != server.name);
+    let words = others.flat_map(|name| facts.model.words(&name));
+    let named: BTreeSet<String> = words.filter_map(|word| database_in(&word, &server.name)).collect();
+    let chosen = if named.contains(&of_image) { of_image } else { named.first().cloned().unwrap_or(of_image) };
+    let rest: Vec<&str> = named.iter().filter(|name| **name != chosen).map(String::as_str).collect();
+    if !rest.is_empty() {
+        left_out.push(format!(
+            "databases of `{}` that services use, too: {}; add [databases.NAME] for each, or they are in no backup and no rollback",
+            server.name,
+            rest.join(", ")
+        ));
+    }
+    chosen
+}
+
+/// Returns the database in a connection URL (`postgres://user:password@host:5432/name?..`, `postgresql+driver://`) to a host.
+fn database_in(word: &str, host: &str) -> Option<String> {
+    let (scheme, rest) = word.split_once("://")?;
+    let scheme = scheme.rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '+')).next()?;
+    let driver = scheme.strip_prefix("postgresql").or_else(|| scheme.strip_prefix("postgres"))?;
+    let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+    let (authority, path) = rest[..end].split_once('/')?;
+    let at = authority.rsplit('@').next()?;
+    let name = path.split(['?', '#', '"', '\'', ';']).next()?;
+    let is_it = (driver.is_empty() || driver.starts_with('+')) && at.split(':').next() == Some(host);
+    (is_it && !name.is_empty() && !name.contains(['$', '%'])).then(|| name.to_owned())
 }
 
 /// Returns the service that migrates a server's database, where the files show exactly one.

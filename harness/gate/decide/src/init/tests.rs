@@ -226,3 +226,28 @@ fn an_answer_that_cannot_be_used_is_refused_and_changes_nothing(
     assert_eq!(answer(&mut facts, &question, "  "), Ok(()));
     assert_eq!(facts.answers, Answers::default());
 }
+
+#[rstest]
+#[case::url("postgres://shop:secret@db:5432/orders", "orders")]
+#[case::driver("postgresql+asyncpg://shop@db/orders?ssl=false", "orders")]
+#[case::jdbc("jdbc:postgresql://db:5432/orders?user=a", "orders")]
+#[case::in_a_command("serve --database postgres://db/orders --port 80", "orders")]
+#[case::another_host("postgres://shop@warehouse/orders", "shop")]
+#[case::another_kind("mysql://shop@db/orders", "shop")]
+#[case::no_name("postgres://shop@db", "shop")]
+fn the_database_is_the_one_that_services_name(#[case] word: &str, #[case] want: &str) {
+    let model = serde_json::json!({ "name": "shop", "services": {
+        "db": { "image": "postgres:17", "environment": { "POSTGRES_USER": "shop" } },
+        "api": { "image": "api", "ports": [{ "target": 80 }], "environment": { "DATABASE_URL": word } } } });
+    let proposal = propose(&facts(&model.to_string()));
+    assert_eq!(read(&proposal).databases["main"].name, want);
+}
+
+#[test]
+fn further_databases_that_services_name_are_reported() {
+    let model = r#"{"name":"shop","services":{"db":{"image":"postgres:17","environment":{"POSTGRES_DB":"shop"}},
+        "api":{"image":"a","ports":[{"target":80}],"environment":{"URL":"postgres://db/shop","BI":"postgres://db/metabase"}}}}"#;
+    let proposal = propose(&facts(model));
+    assert_eq!(read(&proposal).databases["main"].name, "shop");
+    assert!(proposal.left_out.iter().any(|text| text.contains("use, too: metabase;")), "{:?}", proposal.left_out);
+}
