@@ -2,7 +2,10 @@
 
 use stagegate_base::{compose::ModelError, config::ConfigError, exit::Cause, units::UnitError};
 use stagegate_contract::{ContractError, ShapeError};
-use stagegate_data_act::{salvage::SalvageError, sync::SyncError};
+use stagegate_data_act::{
+    salvage::SalvageError,
+    sync::{SyncError, files::FilesError},
+};
 use stagegate_gate_act::{
     PlanError, compare::CompareError, journal::StoreError, plan_file::UseError, purge::PurgeError, watchdog::WatchError,
 };
@@ -222,6 +225,18 @@ impl Classify for DatabaseError {
             | DatabaseError::Unexpected(_) => Cause::Database,
             DatabaseError::Program { source, .. } | DatabaseError::NotFound { source, .. } => source.class(),
             DatabaseError::File { .. } => Cause::File,
+        }
+    }
+}
+
+impl Classify for FilesError {
+    fn class(&self) -> Cause {
+        match self {
+            FilesError::Refused(_) => Cause::Blocked,
+            FilesError::Volume { .. } | FilesError::Different { .. } => Cause::NotRun,
+            FilesError::Containers { source, .. } => source.class(),
+            FilesError::Engine(error) => error.class(),
+            FilesError::File { .. } => Cause::File,
         }
     }
 }

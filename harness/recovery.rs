@@ -6,7 +6,11 @@ use stagegate_base::{
     config::{Config, Environment},
     exit::Exit,
 };
-use stagegate_data_act::backup::restore::{self, Intent};
+use stagegate_data_act::{
+    backup::restore::{self, Intent},
+    sync::files,
+};
+use stagegate_data_decide::sync::files::FilesIntent;
 use stagegate_gate_act::{self as gate, Gate, Observer};
 use stagegate_gate_decide::promotion::Entry;
 use stagegate_host::{
@@ -42,6 +46,7 @@ pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
     let shield = signal::shield();
     let mut well = true;
     finish_restores(config).await;
+    finish_files(config).await;
     for environment in config.environments.values() {
         let state = StateDir::of(config, &environment.project);
         let open = gate::unfinished(&state).unwrap_or_else(|error| {
@@ -146,6 +151,39 @@ async fn finish_restores(config: &Arc<Config>) {
             Err(LockError::Held { .. } | LockError::Elsewhere { .. }) => {}
             Err(error) => say(&with_causes(&error)),
         }
+    }
+}
+
+/// Finishes syncs of files that were killed, in any environment: no part of a copy stays, and what was stopped is started.
+async fn finish_files(config: &Config) {
+    for environment in config.environments.values() {
+        let state = StateDir::of(config, &environment.project);
+        let Some(intent) = files::interrupted(state.root()) else { continue };
+        match Lock::take(&state, &environment.project, "finishing a sync of files") {
+            Ok(_lock) => finish_sync_of_files(config, environment, &state, &intent).await,
+            Err(LockError::Held { .. } | LockError::Elsewhere { .. }) => {}
+            Err(error) => say(&with_causes(&error)),
+        }
+    }
+}
+
+/// Finishes a killed sync of files; the environment's lock is held.
+pub(crate) async fn finish_sync_of_files(
+    config: &Config,
+    environment: &Environment,
+    state: &StateDir,
+    intent: &FilesIntent,
+) {
+    match files::settle(&Runner::default(), state.root(), intent, config.sync.within.0).await {
+        Ok(()) => say(&format!(
+            "a sync of files into `{}` was interrupted; each volume is as before, or complete",
+            environment.name
+        )),
+        Err(error) => say(&format!(
+            "a sync of files into `{}` was interrupted, and what it left could not be removed yet: {}",
+            environment.name,
+            with_causes(&error)
+        )),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `gate sync`: the data of one environment in another one.
 
+mod volume_files;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -43,16 +45,22 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Sync) -> Result<Exit, F
     if args.subset.is_some() && databases.len() > 1 {
         return Err(Failure::usage("a subset is of one database; name it by --database"));
     }
-    let names: Vec<&str> = databases.iter().map(|database| database.name.as_str()).collect();
+    let mut names: Vec<&str> = databases.iter().map(|database| database.name.as_str()).collect();
+    let volumes = volume_files::chosen(config, target, &args)?;
+    names.extend(volumes.iter().map(String::as_str));
     if !args.dry_run {
         let question = format!("Replace {} of `{}` with the data of `{}`?", names.join(", "), target.name, source.name);
         ask::confirm(&question, args.yes)?;
     }
     let (from, to) = (StateDir::of(config, &source.project), StateDir::of(config, &target.project));
     let what = format!("gate sync --from {} --to {}", source.name, target.name);
-    let _target = if args.dry_run { None } else { Some(taken(&to, target, &what)?) };
+    let lock = if args.dry_run { None } else { Some(taken(&to, target, &what)?) };
     let _source = Lock::share(&from, &source.project, &what)?;
     let sync = Sync { config, source, target, state: to, run: format!("{}-sync", super::new_run()) };
+    if lock.is_some() {
+        volume_files::finish(config, target, &sync.state).await?;
+    }
+    let files = sync.files(&volumes).await?;
     let signals = signal::listen(Again::Ends);
     for database in databases {
         let done = tokio::select! {
@@ -66,7 +74,15 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Sync) -> Result<Exit, F
             return Ok(Exit::Held);
         }
     }
-    Ok(Exit::Passed)
+    let Some(files) = files else { return Ok(Exit::Passed) };
+    tokio::select! {
+        done = sync.copy_files(&files, &args) => done,
+        () = signals.first() => {
+            sync.end_programs();
+            volume_files::finish(config, target, &sync.state).await?;
+            Err(Failure::interrupted("interrupted; each volume of the target is as before, or complete"))
+        }
+    }
 }
 
 /// Refuses a target whose data nobody can get again.

@@ -303,7 +303,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   gate sync --from production --to staging --dry-run
-  gate sync --from production --to staging --yes")]
+  gate sync --from production --to staging --yes
+  gate sync --from production --to staging --files")]
     Sync(Sync),
     /// Work on the rules by which `gate sync` replaces values
     #[command(subcommand)]

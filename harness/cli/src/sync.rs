@@ -15,6 +15,9 @@ pub struct Sync {
     /// Database, as named in `[databases]` [default: all]
     #[arg(long, value_name = "NAME")]
     pub database: Option<String>,
+    /// Also copy the files of the volumes in `[volumes]`, or of those that `files` of `[sync]` lists
+    #[arg(long)]
+    pub files: bool,
     /// Copy only the rows that this file names, and all that they need
     #[arg(long, value_name = "FILE")]
     pub subset: Option<PathBuf>,

@@ -62,6 +62,7 @@ mod subset;
 mod survive;
 mod sync;
 mod sync_faults;
+mod sync_files;
 mod ties;
 mod two_services;
 mod volumes;

@@ -60,13 +60,22 @@ pub struct OwnProgram {
 /// Where a container of [`with_folders`] has the folders: `/stagegate/mount/0` and so on.
 pub const FOLDERS: &str = "/stagegate/mount";
 
-/// Runs a program of this host as root in a container without a network, with folders of the host that it can write.
+/// The folders of the host that a container has, numbered from 0: those that it can write, then those that it only reads.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Folders<'a> {
+    /// Folders that it can write.
+    pub written: &'a [PathBuf],
+    /// Folders that it only reads.
+    pub read: &'a [PathBuf],
+}
+
+/// Runs a program of this host as root in a container without a network, with folders of the host.
 #[must_use]
 pub fn with_folders(
     image: &str,
     name: &str,
     program: &OwnProgram,
-    folders: &[PathBuf],
+    folders: Folders<'_>,
     arguments: &[String],
 ) -> Command {
     let mount = |source: &Path, target: &str, end: &str| {
@@ -82,8 +91,10 @@ pub fn with_folders(
     command = command.args(["--security-opt", "label=disable", "--user", "0:0", "--workdir", "/", "--name", name]);
     command = command.args(mount(&program.file, "/stagegate/gate", ",readonly"));
     command = command.args(program.libraries.iter().flat_map(library));
-    for (number, folder) in folders.iter().enumerate() {
-        command = command.args(mount(folder, &format!("{FOLDERS}/{number}"), ""));
+    let written = folders.written.iter().map(|folder| (folder, ""));
+    let read = folders.read.iter().map(|folder| (folder, ",readonly"));
+    for (number, (folder, end)) in written.chain(read).enumerate() {
+        command = command.args(mount(folder, &format!("{FOLDERS}/{number}"), end));
     }
     let Some(loader) = &program.loader else {
         return command.args(["--entrypoint", "/stagegate/gate", image]).args(arguments.iter().cloned());
@@ -127,6 +138,19 @@ pub fn remove_volume(name: &str) -> Command {
 pub fn proof_volumes(store: &str) -> Command {
     let filter = format!("label={PROOF_LABEL}={store}");
     Command::new("docker").args(["volume", "ls", "--quiet", "--filter"]).arg(filter)
+}
+
+/// Stops containers; each has `seconds` to end by itself.
+#[must_use]
+pub fn stop(containers: &[String], seconds: u64) -> Command {
+    let seconds = seconds.to_string();
+    Command::new("docker").args(["stop", "--time", &seconds]).args(containers.iter().cloned())
+}
+
+/// Starts containers that were stopped.
+#[must_use]
+pub fn start(containers: &[String]) -> Command {
+    Command::new("docker").arg("start").args(containers.iter().cloned())
 }
 
 /// Removes a container, whether it runs or not.

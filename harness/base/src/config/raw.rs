@@ -169,7 +169,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         migrations::migrations(&raw.migrations, &databases, |at, text, hint| reader.error(at, text, hint))?;
     let performance = performance::probes(&raw.performance, &known, |at, text, hint| reader.error(at, text, hint))?;
     let security = raw.security.read(&services, |at, text, hint| reader.error(at, text, hint))?;
-    let sync = reader.sync(raw.sync.as_ref(), &environments)?;
+    let sync = reader.sync(raw.sync.as_ref(), &environments, &raw.volumes)?;
     Ok(Config {
         path: path.to_path_buf(),
         state_dir: raw.project.state_dir.as_ref().map(|dir| reader.absolute(dir)),
@@ -311,12 +311,14 @@ impl Reader<'_> {
         &self,
         raw: Option<&Spanned<RawSync>>,
         environments: &BTreeMap<String, Environment>,
+        volumes: &BTreeMap<String, Spanned<RawVolume>>,
     ) -> Result<Sync, ConfigError> {
         let known: Vec<(&str, bool)> =
             environments.values().map(|one| (one.name.as_str(), one.host == HostKind::Laptop)).collect();
+        let volumes: Vec<&str> = volumes.keys().map(String::as_str).collect();
         let default = RawSync::default();
         let (table, at) = raw.map_or((&default, 0), |raw| (raw.get_ref(), raw.span().start));
-        table.read(&known).map_err(|(message, hint)| self.error(at, message, hint))
+        table.read(&known, &volumes).map_err(|(message, hint)| self.error(at, message, hint))
     }
 
     fn volumes(&self, raw: &BTreeMap<String, Spanned<RawVolume>>) -> Result<BTreeMap<String, Volume>, ConfigError> {

@@ -22,6 +22,8 @@ const MAX_ROW: Size = Size(64 << 20);
 pub struct Sync {
     /// The environments that get real values; all others get sanitised ones.
     pub real_data: Vec<String>,
+    /// The volumes of `[volumes]` that `--files` copies, as they are, into every target; `None` where nobody decided that.
+    pub files: Option<Vec<String>>,
     /// The file of the sanitisation rules, relative to the configuration file.
     pub rules: PathBuf,
     /// What the copy is compared by.
@@ -43,6 +45,7 @@ pub struct Sync {
 pub(super) struct RawSync {
     #[serde(default)]
     real_data: Vec<String>,
+    files: Option<Vec<String>>,
     rules: Option<PathBuf>,
     #[serde(default)]
     integrity: Integrity,
@@ -54,11 +57,18 @@ pub(super) struct RawSync {
 }
 
 impl RawSync {
-    /// Reads the table; `environments` are known, each with whether it is a laptop.
+    /// Reads the table; `environments` are known, each with whether it is a laptop, and so are `volumes`.
     ///
     /// # Errors
     /// Message and hint.
-    pub(super) fn read(&self, environments: &[(&str, bool)]) -> Result<Sync, (String, String)> {
+    pub(super) fn read(&self, environments: &[(&str, bool)], volumes: &[&str]) -> Result<Sync, (String, String)> {
+        if let Some(id) = self.files.iter().flatten().find(|id| !volumes.contains(&id.as_str())) {
+            let hint = match volumes {
+                [] => format!("add [volumes.{id}]"),
+                known => format!("known: {}", known.join(", ")),
+            };
+            return Err((format!("[sync] files: no volume `{id}`"), hint));
+        }
         for name in &self.real_data {
             let Some((_, is_laptop)) = environments.iter().find(|(known, _)| known == name) else {
                 let known: Vec<&str> = environments.iter().map(|(known, _)| *known).collect();
@@ -80,6 +90,7 @@ impl RawSync {
         }
         Ok(Sync {
             real_data: self.real_data.clone(),
+            files: self.files.clone(),
             rules: self.rules.clone().unwrap_or_else(|| PathBuf::from("stagegate-sanitize.toml")),
             integrity: self.integrity,
             workers: self.workers.unwrap_or(WORKERS).clamp(1, 16),

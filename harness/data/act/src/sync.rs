@@ -5,6 +5,7 @@
 //! untouched until the switch, which is one transaction.
 
 mod copy;
+pub mod files;
 mod fresh;
 mod incremental;
 pub(crate) mod search;

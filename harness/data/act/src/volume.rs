@@ -6,6 +6,7 @@
 
 mod copying;
 mod kept;
+pub mod place;
 mod switching;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use stagegate_base::command::docker::{self, FOLDERS, OwnProgram};
+use stagegate_base::command::docker::{self, FOLDERS, Folders, OwnProgram};
 use stagegate_data_decide::volume::{Answer, Job, Request, Tree};
 use stagegate_host::process::{RunError, Runner};
 
@@ -74,7 +75,7 @@ pub struct Worker<'a> {
 ///
 /// # Errors
 /// [`VolumeError`] with the first job that failed; those before it are done.
-pub async fn run(worker: Worker<'_>, folders: &[PathBuf], jobs: &[Job]) -> Result<Vec<Answer>, VolumeError> {
+pub async fn run(worker: Worker<'_>, folders: Folders<'_>, jobs: &[Job]) -> Result<Vec<Answer>, VolumeError> {
     let program = own_program()?;
     end(worker).await;
     let text = serde_json::to_string(jobs).map_err(VolumeError::NoAnswer)?;
@@ -145,6 +146,10 @@ fn one(folder: &Path, request: Request) -> io::Result<Answer> {
         Request::List { live } => Answer::Kept { kept: kept::list(folder, &live)? },
         Request::Read { path, contents } => Answer::Tree(read(folder, &path, contents)?),
         Request::Copy { from, to } => Answer::Copied(copying::copy(folder, &from, &to)?),
+        Request::Import { from, to } => {
+            let source = Path::new(FOLDERS).join(from.to_string());
+            Answer::Copied(copying::import(folder, &source, &to)?)
+        }
         Request::Switch(wanted) => Answer::Switched(switching::switch(folder, &wanted)?),
         Request::Remove { kept } => {
             kept.iter().try_for_each(|kept| kept::remove(folder, kept))?;

@@ -2,6 +2,7 @@
 //!
 //! In: facts of both servers as their catalogs report them. Out: refusals, statements, schedules, a report. No clock, no I/O.
 
+pub mod files;
 pub mod incremental;
 mod pace;
 mod post;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use stagegate_base::mark::Role;
+use stagegate_base::{command::docker::Folders, mark::Role};
 use stagegate_data_act::volume::{self, VolumeError, Worker};
 use stagegate_data_decide::volume::{
     Answer, Copied, Job, Kept, Outcome, Request, SwitchRequest, Switched, Tree, differences,
@@ -217,7 +217,7 @@ impl Run {
             dir: &self.dir,
             within: self.plan.backup_within.0,
         };
-        match volume::run(worker, &folders, &jobs).await {
+        match volume::run(worker, Folders { written: &folders, read: &[] }, &jobs).await {
             // What is refused stays so, unlike a program or a file that failed.
             Err(VolumeError::Refused(text)) => Err(StepError::blocked(text)),
             answers => Ok(answers?),

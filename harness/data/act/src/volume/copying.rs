@@ -6,14 +6,15 @@ use std::{
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt, lchown, symlink},
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use ring::digest::{Context, SHA256};
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, SeekFrom, Timespec, Timestamps, XattrFlags, ioctl_ficlone, lsetxattr, mknodat, seek,
-    syncfs, utimensat,
+    statvfs, syncfs, utimensat,
 };
+use stagegate_base::units::Size;
 use stagegate_data_decide::volume::{Copied, CopyMethod, Kept, differences};
 
 use super::{at, errno, kept, tree};
@@ -22,30 +23,77 @@ use tree::Node;
 /// How much of a file is copied at a time.
 const BLOCK: usize = 1 << 20;
 
+/// How often a folder is copied that is written meanwhile.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Copies the folder `from` to `to`, both below `folder`.
 pub(super) fn copy(folder: &Path, from: &str, to: &Kept) -> io::Result<Copied> {
+    let copied = once(folder, &folder.join(from), to)?;
+    copied.ok_or_else(|| {
+        io::Error::other(format!("{from} was changed while it was copied: something still writes there"))
+    })
+}
+
+/// Copies `source`, a folder that others may write, to `to` below `folder`.
+///
+/// A copy that was changed meanwhile is made again: each file of the one that is returned is whole, and all are of one moment.
+pub(super) fn import(folder: &Path, source: &Path, to: &Kept) -> io::Result<Copied> {
+    let nodes = tree::walk(source)?;
+    let needed =
+        tree::first_names(&nodes).iter().map(|node| (node.meta.blocks() * 512).min(node.meta.size())).sum::<u64>();
+    let space = statvfs(folder).map_err(errno(folder))?;
+    let free = space.f_bavail.saturating_mul(space.f_frsize);
+    if needed > free {
+        let text = format!("it has {}, and there are {} free next to the target's volume", Size(needed), Size(free));
+        return Err(io::Error::new(io::ErrorKind::StorageFull, text));
+    }
+    for attempt in 1..=TRIES {
+        match once(folder, source, to) {
+            Ok(Some(copied)) => return Ok(copied),
+            Ok(None) => {}
+            // It was removed between two looks.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && attempt < TRIES => {}
+            Err(error) => {
+                // A part of a copy is no use, and may be what filled the disk.
+                let _ = kept::remove(folder, to);
+                return Err(error);
+            }
+        }
+        std::thread::sleep(PAUSE);
+    }
+    kept::remove(folder, to)?;
+    Err(io::Error::other(format!(
+        "the source was changed each of the {TRIES} times that it was copied; copy it while less is written there"
+    )))
+}
+
+/// Copies `source` to `to`, and compares; `None` where it was changed meanwhile.
+fn once(folder: &Path, source: &Path, to: &Kept) -> io::Result<Option<Copied>> {
     let begun = Instant::now();
-    let (source, target) = (folder.join(from), folder.join(to.path()));
+    let target = folder.join(to.path());
     kept::remove(folder, to)?;
     kept::mark(folder, to)?;
     let partial = kept::partial(folder, to);
-    let nodes = tree::walk(&source)?;
-    let way = make(&source, &partial, &nodes)?;
-    let hashes = way.hashes.iter().map(|(path, hash)| (path.as_path(), hash.clone())).collect();
-    let expected = tree::tree(&source, &nodes, &hashes)?;
+    let nodes = tree::walk(source)?;
     let stamp = tree::stamp(&nodes);
-    if tree::stamp(&tree::walk(&source)?) != stamp {
-        return Err(io::Error::other(format!("{from} was changed while it was copied: something still writes there")));
+    let made = make(source, &partial, &nodes).and_then(|made| {
+        let hashes = made.hashes.iter().map(|(path, hash)| (path.as_path(), hash.clone())).collect();
+        Ok((made.way, tree::tree(source, &nodes, &hashes)?))
+    });
+    if tree::stamp(&tree::walk(source)?) != stamp {
+        return Ok(None);
     }
+    let (way, expected) = made?;
     syncfs(File::open(&partial).map_err(at(&partial))?).map_err(errno(&partial))?;
     let tree = tree::read(&partial, true)?;
     let differs = differences(&expected, &tree);
     if !differs.is_empty() {
-        return Err(io::Error::other(format!("the copy of {from} differs from it: {}", differs.join("; "))));
+        return Err(io::Error::other(format!("the copy differs from {}: {}", source.display(), differs.join("; "))));
     }
     fs::rename(&partial, &target).map_err(at(&target))?;
     kept::sync(folder)?;
-    Ok(Copied { tree, source: stamp, way: way.way, seconds: begun.elapsed().as_secs_f64() })
+    Ok(Some(Copied { tree, source: stamp, way, seconds: begun.elapsed().as_secs_f64() }))
 }
 
 /// What was copied, and how.

@@ -158,3 +158,37 @@ fn the_libraries_of_a_program_are_those_that_are_mapped() {
     assert_eq!(program.loader, Some(PathBuf::from("/usr/lib/ld-linux-x86-64.so.2")));
     assert_eq!(program.libraries, [PathBuf::from("/usr/lib/libc.so.6")]);
 }
+
+#[test]
+fn what_is_imported_from_another_folder_is_whole_and_the_source_gets_nothing() {
+    let (source, target) = (Volume::new("import-from"), Volume::new("import-to"));
+    fs::write(source.path("inner/two"), b"second").unwrap();
+    let copied = copying::import(&target.0, &source.0.join("_data"), &Volume::kept(Role::Synced)).unwrap();
+    let live = tree::read(&source.0.join("_data"), true).unwrap();
+    assert_eq!(differences(&live, &copied.tree), [] as [String; 0]);
+    assert!(copied.tree.entries.contains_key("inner/two") && !source.0.join(".stagegate").exists());
+    assert!(!target.path("inner/two").exists(), "nothing was switched yet");
+}
+
+#[test]
+fn a_source_that_is_always_written_is_refused_and_no_part_of_it_stays() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let (source, target) = (Volume::new("import-written"), Volume::new("import-none"));
+    let (done, path) = (AtomicBool::new(false), source.path("grows"));
+    let error = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut number = 0_u64;
+            while !done.load(Ordering::Relaxed) {
+                number += 1;
+                fs::write(&path, number.to_string()).unwrap();
+            }
+        });
+        let imported = copying::import(&target.0, &source.0.join("_data"), &Volume::kept(Role::Synced));
+        done.store(true, Ordering::Relaxed);
+        imported.unwrap_err().to_string()
+    });
+    assert!(error.contains("was changed each of the 5 times"), "{error}");
+    let left = fs::read_dir(target.0.join(".stagegate")).unwrap().flatten();
+    let left: Vec<_> = left.map(|entry| entry.file_name()).filter(|name| name != ".gitignore").collect();
+    assert!(left.is_empty(), "{left:?}");
+}

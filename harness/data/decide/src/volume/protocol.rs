@@ -63,6 +63,13 @@ pub enum Request {
         /// What the copy is.
         to: Kept,
     },
+    /// Copy another one of the mounted folders, which may be written meanwhile: then it is tried again, a few times.
+    Import {
+        /// Which of the mounted folders, from 0.
+        from: usize,
+        /// What the copy is.
+        to: Kept,
+    },
     /// Put a folder in the place of the live one.
     Switch(SwitchRequest),
     /// Remove kept folders; one that is gone is fine.
@@ -104,7 +111,7 @@ pub enum Answer {
     },
     /// Of [`Request::Read`].
     Tree(Tree),
-    /// Of [`Request::Copy`].
+    /// Of [`Request::Copy`] and [`Request::Import`].
     Copied(Copied),
     /// Of [`Request::Switch`].
     Switched(Switched),

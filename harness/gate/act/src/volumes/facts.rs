@@ -1,26 +1,21 @@
 //! What is known of the volumes before a run: where they are, who mounts them, how big they are, how they can be copied.
 
-use std::{
-    collections::BTreeMap,
-    path::{Component, Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use stagegate_base::{
+    command::docker::Folders,
     compose::{Model, Mounting},
     config::{self, Config, Environment, VolumePlace},
     mark::Role,
     units::{Size, Span},
 };
-use stagegate_data_act::volume::{self, VolumeError, Worker};
+use stagegate_data_act::volume::{
+    self, VolumeError, Worker,
+    place::{absolute, folder_of},
+};
 use stagegate_data_decide::volume::{Answer, CopyMethod, Job, Kept, Probe, Request};
 use stagegate_gate_decide::promotion::{Facts, Kind, Plan, PlanVolume, VolumeSpace};
-use stagegate_host::{
-    engine::{Engine, VolumeFacts},
-    error::with_causes,
-    paths::StateDir,
-    process::Runner,
-};
+use stagegate_host::{engine::Engine, error::with_causes, paths::StateDir, process::Runner};
 
 use super::{mounts::other_writer, worker_name};
 use crate::PlanError;
@@ -202,7 +197,9 @@ impl Lookup<'_> {
         one.volume = name.to_owned();
         Ok(match self.engine.volume(name).await? {
             None => Ok(None),
-            Some(facts) => folder_of(&facts).map(Some),
+            Some(facts) => folder_of(&facts)
+                .map(Some)
+                .map_err(|why| format!("{why}, so no copy could take its place; set `rollback = false` for it")),
         })
     }
 
@@ -212,38 +209,13 @@ impl Lookup<'_> {
         let (runner, name) = (Runner::default(), worker_name(&plan.run));
         let worker =
             Worker { runner: &runner, image: &image, name: &name, dir: self.state.root(), within: PROBE_WITHIN };
+        let folders = Folders { written: std::slice::from_ref(&one.parent), read: &[] };
         let job = Job { folder: 0, request: Request::Probe { live: one.live.clone() } };
-        match volume::run(worker, std::slice::from_ref(&one.parent), &[job]).await?.into_iter().next() {
+        match volume::run(worker, folders, &[job]).await?.into_iter().next() {
             Some(Answer::Probe(probe)) => Ok(probe),
             _ => Err(VolumeError::Refused("the container printed no result".to_owned())),
         }
     }
-}
-
-/// Returns the folder of a volume of the driver `local`, a bind mount included.
-fn folder_of(facts: &VolumeFacts) -> Result<PathBuf, String> {
-    let option = |key: &str| facts.options.get(key).map(String::as_str).unwrap_or_default();
-    let is_bind = option("o").split(',').any(|word| matches!(word, "bind" | "rbind"));
-    match (facts.driver.as_str(), facts.options.is_empty()) {
-        ("local", true) => Ok(facts.mountpoint.clone()),
-        ("local", false) if is_bind && Path::new(option("device")).is_absolute() => Ok(PathBuf::from(option("device"))),
-        (driver, _) => Err(format!(
-            "is of driver `{driver}` with options, not a folder of this host, so no copy could take its place; set \
-             `rollback = false` for it"
-        )),
-    }
-}
-
-/// Returns the folder as Compose writes it: without `.` and `..`, links as they are.
-fn absolute(workdir: &Path, path: &Path) -> PathBuf {
-    workdir.join(path).components().fold(PathBuf::new(), |mut folder, part| {
-        match part {
-            Component::ParentDir => drop(folder.pop()),
-            Component::CurDir => {}
-            part => folder.push(part),
-        }
-        folder
-    })
 }
 
 /// Returns why a rollback cannot restore a volume: the earlier run kept no copy, or it is gone.
@@ -265,28 +237,6 @@ mod tests {
     use stagegate_host::engine::RunningMount;
 
     use super::*;
-
-    #[rstest]
-    #[case::plain("local", &[], Some("/volumes/a/_data"))]
-    #[case::bind("local", &[("type", "none"), ("o", "bind"), ("device", "/srv/a")], Some("/srv/a"))]
-    #[case::nfs("local", &[("type", "nfs"), ("o", "addr=1.2.3.4"), ("device", ":/a")], None)]
-    #[case::plugin("rclone", &[], None)]
-    fn only_a_folder_of_this_host_can_be_exchanged(
-        #[case] driver: &str,
-        #[case] options: &[(&str, &str)],
-        #[case] want: Option<&str>,
-    ) {
-        let options = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let facts = VolumeFacts { driver: driver.into(), mountpoint: "/volumes/a/_data".into(), options };
-        assert_eq!(folder_of(&facts).ok(), want.map(PathBuf::from));
-    }
-
-    #[test]
-    fn a_folder_is_compared_as_compose_writes_it() {
-        let workdir = Path::new("/srv/production");
-        assert_eq!(absolute(workdir, Path::new("./../shared/./files/")), Path::new("/srv/shared/files"));
-        assert_eq!(absolute(workdir, Path::new("/data")), Path::new("/data"));
-    }
 
     fn mount(project: &str, volume: &str, source: &str, writes: bool) -> RunningMount {
         let (container, service) = ("c".to_owned(), "s".to_owned());
