@@ -2,10 +2,10 @@
 # Kills `gate backup`, `gate backup prune` and `gate restore` at random moments, and looks at what is left: nothing half
 # listed, every listed backup intact, the database as before or as the backup, no database or container left behind.
 # Brings a PostgreSQL of its own up and takes it away. Prints a table.
-# usage: scripts/kill-backup.sh [KILLS [SEED]]     (100 kills by default)
+# usage: scripts/kill-backup.sh [KILLS [SEED [backup|prune|restore]]]     (100 kills of all three by default)
 set -euo pipefail
 
-kills=${1:-100} RANDOM=${2:-14}
+kills=${1:-100} RANDOM=${2:-14} only=${3:-}
 case $kills in -h | --help) sed -n '2,5s/^# //p' "$0" && exit 0 ;; esac
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/lib.sh
@@ -39,7 +39,7 @@ fail() {
 }
 for number in $(seq "$kills"); do
   tasks=(backup restore prune)
-  task=${tasks[$((number % 3))]}
+  task=${only:-${tasks[$((number % 3))]}}
   tried[$task]=$((tried[$task] + 1))
   sql shop -c "delete from item where id % 60 = $((number % 60))"
   before=$(sum)
