@@ -20,7 +20,7 @@ pg_stop        | PostgreSQL stopped before the rollback needs it | late     | de
 pg_pause       | PostgreSQL hangs for 12 s in the rollback       | late     | undo_begun:migrate | 0 | yes
 pg_remove      | the database container is removed               | good     | begun:migrate | 1000 |
 cut            | packets to PostgreSQL dropped for 20 s          | good     | begun:clone begun:migrate | 500 |
-cut_undo       | the same in the rollback                        | late     | undo_begun:migrate | 0 | yes
+cut_undo       | packets to PostgreSQL dropped for 20 s in the rollback | late     | undo_begun:migrate | 0 | yes
 network        | the database loses its network for 10 s         | good     | begun:migrate | 1500 |
 full           | the disk of the state folder is full            | good     | begun:back_up begun:migrate | 0 | yes
 image          | the image of the release is removed             | good     | begun:freeze | 0 |
@@ -164,10 +164,24 @@ after_hook_flood() { after_hook_fork; }
 
 # The library reads the time from a file, each time anew; the clock that counts since boot is left alone.
 before_clock_forward() { echo +0 >"$dir/clock"; clock=$(faketime_library); }
-fire_clock_forward() { echo +2h >"$dir/clock" && sleep 2 && [ "$(wall_of_last_line)" -gt $(($(date +%s) + 7000)) ]; }
+# The next line is written when the step ends, which may take a while.
+fire_clock_forward() {
+  echo +2h >"$dir/clock"
+  local _
+  for _ in $(seq 300); do
+    [ "$(wall_of_last_line)" -le $(($(date +%s) + 7000)) ] || return 0
+    sleep 0.2
+  done
+  return 1
+}
 after_clock_forward() { clock=; }
 before_clock_back() { before_clock_forward; }
 fire_clock_back() { echo -2h >"$dir/clock" && reached decided:rollback 60 && [ "$(wall_of_last_line)" -lt $(($(date +%s) - 7000)) ]; }
 after_clock_back() { clock=; }
-faketime_library() { find /usr/lib -name libfaketime.so.1 2>/dev/null | head -n 1; }
+# Without it the clock stays as it is, and the row reports that nothing happened.
+faketime_library() {
+  local found=${FAKETIME_LIBRARY:-$(find /usr/lib -name libfaketime.so.1 2>/dev/null | head -n 1)}
+  [ -f "$found" ] || note "no libfaketime: apt-get install libfaketime, or FAKETIME_LIBRARY=FILE"
+  echo "$found"
+}
 wall_of_last_line() { date -d "$(tail -n 1 "$run_dir/journal.jsonl" | sed 's/.*"wall":"\([^"]*\)".*/\1/')" +%s; }

@@ -20,7 +20,7 @@ each; exits 1 where something does not hold.
   --only    these faults alone; --list prints their names
   --plain   afterwards some of them on `docker compose up -d`, and a table of what that leaves
   --seed N  draws the moments again [default: the time; it is printed]
-  --write   puts the tables into docs/reliability.md
+  --write   puts the tables into docs/reliability.md; with --only, the rows of other faults stay
 TEXT
 }
 
@@ -217,9 +217,23 @@ table() {
   printf '%s\n' "${rows[@]}"
 }
 
+# Returns the rows that the page has of other faults, then this run's: with --only, what was measured before stays.
+with_other_rows() {
+  local old=$dir/old
+  sed -n '/<!-- faults: begin -->/,/<!-- faults: end -->/{/<!-- faults: /!p}' "$1" >"$old"
+  head -n 2 "$dir/table"
+  awk -F'|' 'NR == FNR { again[$2]; next } FNR > 2 && !/^[|]/ { exit } FNR > 2 && !($2 in again)' "$dir/table" "$old"
+  tail -n +3 "$dir/table"
+  [ -n "$plain_too" ] || awk '/^$/ { rest = 1 } rest' "$old"
+}
+
 # Puts the tables between their marks.
 write_table() {
   local page=$root/docs/reliability.md
+  if [ -n "$only" ]; then
+    with_other_rows "$page" >"$dir/merged"
+    mv "$dir/merged" "$dir/table"
+  fi
   sed -i -e "/<!-- faults: begin -->/r $dir/table" -e '/<!-- faults: begin -->/,/<!-- faults: end -->/{/<!-- faults: /!d}' "$page"
 }
 
