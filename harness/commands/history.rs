@@ -54,6 +54,9 @@ pub(super) fn points(config: &Config, environment: &Environment) -> Result<Vec<P
 
 pub(super) fn show(config: &Config, args: cli::History) -> Result<Exit, Failure> {
     if let Some(run) = &args.run {
+        if args.trace {
+            return super::history_run::trace(config, args.env.as_ref(), run);
+        }
         return super::history_run::show(config, args.env.as_ref(), run, args.json);
     }
     if let Some(runs) = &args.diff {

@@ -7,7 +7,8 @@ use stagegate_gate_decide::{
     history::{Compared, differences},
     promotion::{Entry, Line, Plan, end_text},
 };
-use stagegate_host::clock::seconds_between;
+use stagegate_host::clock::{seconds_between, unix_of};
+use stagegate_watch_decide::trace;
 
 use crate::{
     failure::{Failure, give, give_json, say},
@@ -57,6 +58,14 @@ pub(super) fn show(config: &Config, env: Option<&String>, run: &str, json: bool)
         _ => give(&format!("unfinished; finish it with `gate resume --env {}`", found.plan.environments.target)),
     }
     give(&format!("log: {}", found.dir.join("run.log").display()));
+    Ok(Exit::Passed)
+}
+
+/// Prints a run as a trace.
+pub(super) fn trace(config: &Config, env: Option<&String>, run: &str) -> Result<Exit, Failure> {
+    let found = find(config, env, run)?;
+    let document = trace::document(&config.name, &found.lines, unix_of);
+    give_json(&serde_json::to_string_pretty(&document)?);
     Ok(Exit::Passed)
 }
 

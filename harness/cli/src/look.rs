@@ -67,6 +67,9 @@ pub struct History {
     /// Compare two runs: releases, images, databases, steps
     #[arg(long, num_args = 2, value_name = "RUN", conflicts_with = "since")]
     pub diff: Option<Vec<String>>,
+    /// Print the run as a trace: an OpenTelemetry (OTLP) document in JSON
+    #[arg(long, requires = "run", conflicts_with = "json")]
+    pub trace: bool,
     /// Print JSON lines
     #[arg(long)]
     pub json: bool,

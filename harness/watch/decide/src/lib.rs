@@ -7,6 +7,7 @@ pub mod metrics;
 pub mod notify;
 pub mod pages;
 mod run;
+pub mod trace;
 pub mod watch;
 
 pub use run::{RunFacts, StepFacts};
