@@ -133,6 +133,15 @@ pub enum Channel {
     Apprise(SecretSource),
     /// A program that reads JSON.
     Command(Vec<String>),
+    /// A collector of traces: the URL that takes OTLP in JSON, and what it knows the sender by.
+    Otlp {
+        /// The whole URL, such as `http://127.0.0.1:4318/v1/traces`.
+        url: UrlSource,
+        /// The header that has the token; without a name it is `Authorization: Bearer`.
+        header: Option<String>,
+        /// The token.
+        token: Option<SecretSource>,
+    },
 }
 
 /// One receiver.
@@ -178,6 +187,7 @@ enum Kind {
     Smtp,
     Apprise,
     Command,
+    Otlp,
 }
 
 #[derive(Clone, Deserialize)]
@@ -203,6 +213,7 @@ pub(super) struct RawNotify {
     from: Option<String>,
     to: Option<Vec<String>>,
     command: Option<Vec<String>>,
+    header: Option<String>,
 }
 
 /// Reads all receivers.
@@ -265,15 +276,16 @@ impl RawNotify {
         let has_token = self.token_variable.is_some() || self.token_file.is_some();
         let mail = [self.host.is_some(), self.port.is_some(), self.tls.is_some(), self.ca_file.is_some()];
         let mail = mail.contains(&true) || self.user.is_some() || self.from.is_some() || self.to.is_some();
-        use Kind::{Apprise, Command, Discord, Gotify, Ntfy, Slack, Smtp, Telegram, Webhook};
+        use Kind::{Apprise, Command, Discord, Gotify, Ntfy, Otlp, Slack, Smtp, Telegram, Webhook};
         let unused = [
             (has_url, !matches!(self.kind, Smtp | Command), "url"),
-            (has_token, matches!(self.kind, Ntfy | Gotify | Telegram | Webhook | Smtp), "token"),
+            (has_token, matches!(self.kind, Ntfy | Gotify | Telegram | Webhook | Smtp | Otlp), "token"),
             (self.mention.is_some(), matches!(self.kind, Slack | Discord), "mention"),
             (self.chat.is_some(), self.kind == Telegram, "chat"),
             (mail, self.kind == Smtp, "host, port, tls, ca_file, user, from or to"),
             (self.command.is_some(), self.kind == Command, "command"),
             (self.url.is_some(), self.kind != Apprise, "url"),
+            (self.header.is_some(), self.kind == Otlp, "header"),
         ];
         match unused.into_iter().find(|(is_set, is_read, _)| *is_set && !is_read) {
             None => Ok(()),
@@ -303,6 +315,10 @@ impl RawNotify {
                 Channel::Telegram(url, needed(token()?, "token")?, chat)
             }
             Kind::Webhook => Channel::Webhook(url()?, token()?),
+            Kind::Otlp => {
+                let token = token()?;
+                Channel::Otlp { url: url()?, header: self.header(token.is_some())?, token }
+            }
             Kind::Smtp => Channel::Smtp(self.mail(token()?, absolute)?),
             Kind::Apprise => {
                 let urls = self.secret("url", (&self.url_variable, &self.url_file), absolute)?;
@@ -316,6 +332,18 @@ impl RawNotify {
                 }
             },
         })
+    }
+
+    /// Reads the name of the header that has the token.
+    fn header(&self, has_token: bool) -> Result<Option<String>, Wrong> {
+        let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        match &self.header {
+            Some(name) if !is_name(name) => wrong(format!("`header` is `{name}`"), "write a name such as x-api-key"),
+            Some(_) if !has_token => {
+                wrong("has a `header` and nothing to send in it", "add `token_file` or `token_variable`")
+            }
+            name => Ok(name.clone()),
+        }
     }
 
     fn secret(

@@ -202,6 +202,14 @@ async fn post(
             key = token.as_ref().map(|token| secret(token, secrets)).transpose()?;
             url(at, secrets)?
         }
+        Channel::Otlp { url: at, header, token } => {
+            if let (Some(header), Some(token)) = (header, token) {
+                headers.push((header, secret(token, secrets)?.expose().to_owned()));
+            } else {
+                bearer(token, secrets)?;
+            }
+            url(at, secrets)?
+        }
         Channel::Slack { url: at, .. } | Channel::Discord { url: at, .. } | Channel::Teams(at) => url(at, secrets)?,
         Channel::Smtp(_) | Channel::Apprise(_) | Channel::Command(_) => return Ok(()),
     };

@@ -81,19 +81,23 @@ impl Outbox {
     /// # Errors
     /// The system's; what was written before stays.
     pub fn put(&self, receivers: &[Receiver], message: &Message) -> io::Result<usize> {
-        let hearing: Vec<&Receiver> =
-            receivers.iter().filter(|one| one.hears(&message.events, &message.environment)).collect();
+        let hearing: Vec<(&Receiver, Message)> = receivers
+            .iter()
+            .filter(|one| one.hears(&message.events, &message.environment))
+            .filter_map(|one| Some((one, message.to(one)?)))
+            .collect();
         if hearing.is_empty() {
             return Ok(0);
         }
         self.since()?;
-        for receiver in &hearing {
+        let count = hearing.len();
+        for (receiver, message) in hearing {
             let path = self.dir.join(parcel_name(&message.id, &receiver.name));
             if !path.exists() {
-                write(&path, &Parcel::new(&receiver.name, message.clone(), clock::unix_seconds()))?;
+                write(&path, &Parcel::new(&receiver.name, message, clock::unix_seconds()))?;
             }
         }
-        Ok(hearing.len())
+        Ok(count)
     }
 
     /// Returns what waits, the oldest first, and the files that cannot be read.

@@ -19,6 +19,7 @@ fn read(text: &str) -> Result<Receiver, String> {
 #[case::smtp("kind = \"smtp\"\nhost = \"m.example\"\nfrom = \"a@b\"\nto = [\"c@d\"]\nuser = \"a\"\ntoken_file = \"p\"")]
 #[case::apprise("kind = \"apprise\"\nurl_file = \"urls\"")]
 #[case::command("kind = \"command\"\ncommand = [\"tee\", \"x\"]\non = [\"begin\", \"held\", \"blocked\"]")]
+#[case::otlp("kind = \"otlp\"\nurl = \"http://h:4318/v1/traces\"\nheader = \"x-api-key\"\ntoken_file = \"t\"")]
 fn each_kind_is_read(#[case] text: &str) {
     let receiver = read(text).unwrap();
     assert!(text.contains(&format!("\"{}\"", receiver.name)) && !receiver.on.is_empty());
@@ -42,6 +43,8 @@ fn each_kind_is_read(#[case] text: &str) {
 #[case::environment("kind = \"command\"\ncommand = [\"a\"]\nenvironments = [\"prod\"]", "known: staging, production")]
 #[case::nothing("kind = \"command\"\ncommand = [\"a\"]\non = []", "`on` is empty")]
 #[case::name("kind = \"command\"\ncommand = [\"a\"]\nname = \"../x\"", "letters, digits")]
+#[case::header("kind = \"otlp\"\nurl = \"http://h\"\nheader = \"a: b\"\ntoken_file = \"t\"", "write a name")]
+#[case::no_header_token("kind = \"otlp\"\nurl = \"http://h\"\nheader = \"x-api-key\"", "nothing to send in it")]
 fn what_cannot_be_used_is_refused_without_a_secret(#[case] text: &str, #[case] want: &str) {
     let error = read(text).unwrap_err();
     assert!(error.contains(want) && !error.contains("canary"), "{error}");

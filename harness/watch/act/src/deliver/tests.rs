@@ -154,6 +154,47 @@ async fn a_webhook_is_signed_and_carries_the_id() {
     fs::remove_dir_all(&dir).unwrap();
 }
 
+fn collector(url: &str, header: Option<&str>, token: &Path) -> Receiver {
+    let token = Some(SecretSource::File(token.to_owned()));
+    let channel = Channel::Otlp { url: UrlSource::Plain(url.to_owned()), header: header.map(str::to_owned), token };
+    Receiver { channel, ..to("traces", "") }
+}
+
+#[tokio::test]
+async fn a_collector_gets_the_trace_of_a_run_with_its_header_and_other_receivers_do_not() {
+    let ((url, traces), (hook, messages)) = (receiver(OK).await, receiver(OK).await);
+    let dir = fresh("traces");
+    files::private_dir(&dir).unwrap();
+    fs::write(dir.join("token"), format!("{CANARY}-token\n")).unwrap();
+    let plain = Receiver { name: "bearer".to_owned(), ..collector(&url, None, &dir.join("token")) };
+    let receivers = [collector(&url, Some("x-api-key"), &dir.join("token")), plain, to("hook", &hook)];
+    let journal = include_bytes!("../../../../../fixtures/journals/format-1/rolled-back.jsonl");
+    let lines = stagegate_gate_decide::promotion::read(journal).unwrap().lines;
+    let end = stagegate_watch_decide::notify::end("shop", &lines, (&dir, &[]), clock::unix_of).unwrap();
+    let outbox = Outbox::of(&StateDir::at(&dir));
+    assert_eq!(outbox.put(&receivers, &message("backup")).unwrap(), 1, "what is no run has no trace");
+    assert_eq!(outbox.put(&receivers, &end).unwrap(), 3);
+    let passed = outbox.pass(Path::new("/"), &receivers, false).await.unwrap().unwrap();
+    assert_eq!((passed.sent, passed.failures), (4, Vec::new()));
+    let requests = traces.lock().unwrap().clone();
+    let heads: Vec<&str> = requests.iter().map(|(head, _)| head.as_str()).collect();
+    assert!(heads.iter().any(|head| head.contains(&format!("x-api-key: {CANARY}-token"))), "{heads:?}");
+    assert!(heads.iter().any(|head| head.contains(&format!("authorization: Bearer {CANARY}-token"))), "{heads:?}");
+    let documents: Vec<Value> = requests.iter().map(|(_, body)| serde_json::from_str(body).unwrap()).collect();
+    assert_eq!(documents[0], documents[1]);
+    assert!(!documents[0].to_string().contains(CANARY));
+    let spans = documents[0]["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();
+    assert!(spans.len() > 10, "{}", spans.len());
+    for span in spans {
+        let times =
+            ["startTimeUnixNano", "endTimeUnixNano"].map(|key| span[key].as_str().unwrap().parse::<u64>().unwrap());
+        assert!(times[0] <= times[1] && times[0] > 1_700_000_000_000_000_000, "{span}");
+        assert_eq!((span["traceId"].as_str().unwrap().len(), span["spanId"].as_str().unwrap().len()), (32, 16));
+    }
+    assert!(messages.lock().unwrap().iter().all(|(_, body)| !body.contains("resourceSpans")));
+    fs::remove_dir_all(&dir).unwrap();
+}
+
 #[tokio::test]
 async fn a_receiver_that_hangs_delays_no_other_one_and_its_message_stays() {
     let ((bad, _), (good, requests)) = (receiver(Manner::Hangs).await, receiver(OK).await);

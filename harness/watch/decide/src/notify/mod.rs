@@ -11,7 +11,7 @@ mod tests;
 mod text;
 
 use serde::{Deserialize, Serialize};
-use stagegate_base::config::Event;
+use stagegate_base::config::{Channel, Event, Receiver};
 
 pub use outbox::{GIVE_UP_AFTER, Parcel, parcel_name, retry_after_seconds};
 pub use run::{begin, end};
@@ -48,6 +48,9 @@ pub struct Message {
     pub run: Option<String>,
     /// Whether a person has to act now: who is named as `mention` is mentioned.
     pub is_urgent: bool,
+    /// The run as a trace, for receivers of traces only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<serde_json::Value>,
 }
 
 impl Message {
@@ -72,6 +75,16 @@ impl Message {
             next: vec!["nothing to do".to_owned()],
             run: None,
             is_urgent: false,
+            trace: None,
+        }
+    }
+
+    /// Returns what a receiver gets of it; `None` where that takes traces, and it has none.
+    #[must_use]
+    pub fn to(&self, receiver: &Receiver) -> Option<Self> {
+        match receiver.channel {
+            Channel::Otlp { .. } => self.trace.is_some().then(|| self.clone()),
+            _ => Some(Message { trace: None, ..self.clone() }),
         }
     }
 }

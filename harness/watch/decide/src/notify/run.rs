@@ -6,7 +6,7 @@ use stagegate_base::config::Event;
 use stagegate_gate_decide::promotion::{End, Entry, Kind, Line, Plan, by_hand, end_text, reason};
 
 use super::Message;
-use crate::RunFacts;
+use crate::{RunFacts, trace};
 
 /// Returns the message that a run begins.
 #[must_use]
@@ -59,7 +59,8 @@ pub fn end(
         events: [Event::End].into_iter().chain(special).collect(),
         title: format!("{product}: {text}{now}"),
         reason: reason(lines).filter(|_| *end != End::Promoted).map(str::to_owned),
-        log: log(lines, unix),
+        log: log(lines, &unix),
+        trace: trace::document(product, lines, &unix),
         next: next(plan, *end, by_hand(plan, dir, lines, dumps)),
         is_urgent: special == Some(Event::Stuck),
         ..about(product, plan, &last.wall)

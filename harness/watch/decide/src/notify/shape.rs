@@ -91,6 +91,7 @@ pub fn body(channel: &Channel, message: &Message) -> Body {
             "link_preview_options": { "is_disabled": true },
         }),
         Channel::Webhook(..) | Channel::Command(_) => webhook(message),
+        Channel::Otlp { .. } => message.trace.clone().unwrap_or_else(crate::trace::empty),
         Channel::Smtp(_) => return Body::Text { subject: subject(message), text: fitted(message, &MAIL) },
         Channel::Apprise(_) => return Body::Text { subject: subject(message), text: fitted(message, &APPRISE) },
     })
