@@ -17,7 +17,7 @@ use stagegate_gate_decide::history::{began_since, day};
 use stagegate_gate_decide::promotion::{End, Entry, Kind, Line, Plan, end_text, reason};
 use stagegate_host::{lock::Lock, paths::StateDir};
 
-use super::runs::{as_json, chosen, end_of, runs};
+use super::runs::{as_json, chosen, end_of, runs, runs_read};
 use crate::{
     cli,
     failure::{Failure, give, give_json, say},
@@ -63,13 +63,19 @@ pub(super) fn show(config: &Config, args: cli::History) -> Result<Exit, Failure>
         return super::history_run::diff(config, args.env.as_ref(), runs);
     }
     let from = args.since.as_deref().map(since).transpose()?;
-    let mut count = 0;
+    let (mut count, mut damaged) = (0, None);
     for environment in chosen(config, args.env.as_ref())? {
-        for (dir, plan, lines) in runs(config, environment)? {
-            if from.as_ref().is_some_and(|from| !began_since(&plan.run, from)) {
-                continue;
-            }
+        let is_wanted = |run: &str| from.as_ref().is_none_or(|from| began_since(run, from));
+        for run in runs_read(config, environment, is_wanted) {
             count += 1;
+            let (dir, plan, lines) = match run {
+                Ok(read) => read,
+                // The others are printed all the same.
+                Err(failure) => {
+                    damaged.get_or_insert(failure);
+                    continue;
+                }
+            };
             if args.json {
                 give_json(&as_json(&plan, &lines)?);
             } else {
@@ -80,7 +86,7 @@ pub(super) fn show(config: &Config, args: cli::History) -> Result<Exit, Failure>
     if count == 0 {
         say(if from.is_some() { "no runs in that time" } else { "no runs yet" });
     }
-    Ok(Exit::Passed)
+    damaged.map_or(Ok(Exit::Passed), Err)
 }
 
 /// Returns the moment that `--since` names, as a run's id begins.

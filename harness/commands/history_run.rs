@@ -26,11 +26,8 @@ struct Found {
 fn find(config: &Config, env: Option<&String>, run: &str) -> Result<Found, Failure> {
     let mut found = Vec::new();
     for environment in super::runs::chosen(config, env)? {
-        for (dir, plan, lines) in super::runs::runs(config, environment)? {
-            if plan.run.starts_with(run) {
-                found.push(Found { dir, plan, lines });
-            }
-        }
+        let runs = super::runs::runs_named(config, environment, |name| name.starts_with(run))?;
+        found.extend(runs.into_iter().map(|(dir, plan, lines)| Found { dir, plan, lines }));
     }
     match found.len() {
         1 => found.pop().ok_or_else(|| Failure::usage("no run")),
