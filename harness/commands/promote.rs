@@ -87,8 +87,13 @@ pub(super) async fn rollback(config: &Arc<Config>, args: cli::Rollback) -> Resul
         accept_caution: false,
         accept_newer_schema: args.accept_newer_schema,
     };
-    let options =
-        RunOptions { yes: args.yes, json: args.json, carry_writes: args.carry_writes, ..RunOptions::default() };
+    let options = RunOptions {
+        plan_only: args.plan,
+        yes: args.yes,
+        json: args.json,
+        carry_writes: args.carry_writes,
+        ..RunOptions::default()
+    };
     conduct(config, request, &options).await
 }
 

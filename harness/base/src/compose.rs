@@ -261,8 +261,14 @@ impl Model {
     /// Returns the model with every path below `from` moved below `to`.
     #[must_use]
     pub fn rebased(&self, from: &str, to: &str) -> Model {
+        self.rebased_where(from, to, |_| true)
+    }
+
+    /// Returns the model with those paths below `from` moved below `to` of which `is_there` finds the new one.
+    #[must_use]
+    pub fn rebased_where(&self, from: &str, to: &str, is_there: impl Fn(&str) -> bool) -> Model {
         let mut value = self.0.clone();
-        rebase(&mut value, from.trim_end_matches('/'), to.trim_end_matches('/'));
+        rebase(&mut value, from.trim_end_matches('/'), to.trim_end_matches('/'), &is_there);
         Model(value)
     }
 
@@ -398,15 +404,16 @@ impl Model {
     }
 }
 
-fn rebase(value: &mut Value, from: &str, to: &str) {
+fn rebase(value: &mut Value, from: &str, to: &str, is_there: &impl Fn(&str) -> bool) {
     match value {
         Value::String(text) => {
-            if let Some(rest) = text.strip_prefix(from).filter(|rest| rest.is_empty() || rest.starts_with('/')) {
-                *text = format!("{to}{rest}");
+            let rest = text.strip_prefix(from).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+            if let Some(path) = rest.map(|rest| format!("{to}{rest}")).filter(|path| is_there(path)) {
+                *text = path;
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| rebase(item, from, to)),
-        Value::Object(entries) => entries.values_mut().for_each(|item| rebase(item, from, to)),
+        Value::Array(items) => items.iter_mut().for_each(|item| rebase(item, from, to, is_there)),
+        Value::Object(entries) => entries.values_mut().for_each(|item| rebase(item, from, to, is_there)),
         _ => {}
     }
 }

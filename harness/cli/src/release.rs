@@ -65,6 +65,9 @@ pub struct Rollback {
     /// Also restore the data; newer rows move to database NAME__left_RUN
     #[arg(long)]
     pub with_data: bool,
+    /// Show the plan and what blocks it; change nothing
+    #[arg(long, conflicts_with_all = ["list", "carry_writes"])]
+    pub plan: bool,
     /// Then insert rows written since into the restored database
     #[arg(long, requires = "with_data", conflicts_with = "json")]
     pub carry_writes: bool,

@@ -45,6 +45,7 @@ mod reboot;
 mod refuse;
 mod registry;
 mod registry_server;
+mod rehearsed_rollback;
 mod salvage;
 mod same_schema;
 mod schedule;

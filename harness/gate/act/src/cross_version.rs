@@ -10,6 +10,7 @@ use stagegate_base::{
     command::compose::{self, Source},
     compose::Model,
     config::{CrossVersions, Environment},
+    container::{self, Container, State},
     mark::Role,
 };
 use stagegate_gate_decide::{
@@ -27,14 +28,32 @@ const SUITES: &[&str] = &["health", "contracts", "workflows"];
 /// How long the services of one release may take to be started next to the rehearsal's server.
 const UP_WITHIN: Duration = Duration::from_secs(120);
 const STOP_WITHIN: Duration = Duration::from_secs(60);
+/// Log lines that are shown of a service that failed.
+const LOG_LINES: u32 = 5;
+/// How much of each line is shown, in characters.
+const LINE: usize = 300;
 
-fn compatibility(verdict: &Verdict) -> Compatibility {
+pub(super) fn compatibility(verdict: &Verdict) -> Compatibility {
     let health = match verdict.kind {
         VerdictKind::Promote => Health::Healthy,
         VerdictKind::Hold => Health::Unhealthy,
         VerdictKind::Inconclusive => Health::Unknown,
     };
     Compatibility { health, reasons: verdict.reasons.clone() }
+}
+
+/// Tells whether a container ended with an error, is started again and again, or is not healthy.
+fn has_failed(container: &Container) -> bool {
+    let has_ended = !matches!(container.state, State::Created | State::Running | State::Paused);
+    let is_unhealthy = container.health == container::Health::Unhealthy;
+    !container.one_off && (has_ended && container.exit_code != 0 || container.restarts > 0 || is_unhealthy)
+}
+
+/// Returns a service's log lines as one reason; `None` where it wrote none.
+fn log_reason(service: &str, logs: &str) -> Option<String> {
+    let lines = logs.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines: Vec<String> = lines.map(|line| line.chars().take(LINE).collect()).collect();
+    (!lines.is_empty()).then(|| format!("the last log lines of `{service}`: {}", lines.join(" | ")))
 }
 
 impl Run {
@@ -77,7 +96,7 @@ impl Run {
         if is_proven && self.plan.cross_versions == CrossVersions::Decide { Tier::Code } else { self.tier_for_data() }
     }
 
-    async fn verdict(&self, side: Side) -> Verdict {
+    pub(super) async fn verdict(&self, side: Side) -> Verdict {
         match self.examine_side(side).await {
             Ok(verdict) => verdict,
             Err(error) => Verdict::unknown(self.runner.mask().apply(&error.reason)),
@@ -92,11 +111,27 @@ impl Run {
         let copy = self.as_project(side, model, &file)?;
         let stack = Stack { within: self.plan.ready_within.0, project: &project, ..Stack::of(&copy) };
         deployment::up(&self.runner, &self.gate.engine, &stack, &file, UP_WITHIN).await?;
-        let found = self.gate.examine.examine_project(copy, SUITES).await;
+        let mut verdict = self.gate.examine.examine_project(copy, SUITES).await.verdict;
+        if verdict.kind != VerdictKind::Promote {
+            verdict.reasons.extend(self.failed_logs().await);
+        }
         let servers = self.servers();
         let rest = release::read_model(&file)?.services().into_iter().filter(|name| !servers.contains(name));
         self.runner.run_ok(&compose::stop(&project, &file, &rest.collect::<Vec<_>>()), STOP_WITHIN).await?;
-        Ok(found.verdict)
+        Ok(verdict)
+    }
+
+    /// Returns the last log lines of each service of the rehearsal that failed, masked. Without the Engine there are none:
+    /// what the checks found stays the reason.
+    async fn failed_logs(&self) -> Vec<String> {
+        let containers = self.gate.engine.project(&self.rehearsal_project()).await.unwrap_or_default();
+        let mut reasons = Vec::new();
+        for container in containers.iter().filter(|container| has_failed(container)) {
+            let logs = self.gate.engine.last_logs(&container.id, LOG_LINES).await.unwrap_or_default();
+            // Masked first: a secret that was cut in two would not be found.
+            reasons.extend(log_reason(&container.service, &self.runner.mask().apply(&logs)));
+        }
+        reasons
     }
 
     fn servers(&self) -> BTreeSet<String> {
@@ -114,6 +149,10 @@ impl Run {
                 let model = self.snapshot("old")?.model;
                 self.apart(&model, &servers).await.beside(&rehearsal, &servers, &migrations, &checked)
             }
+            Side::Earlier => {
+                let model = self.earlier_in_tree()?;
+                self.apart(&model, &servers).await.beside(&rehearsal, &servers, &migrations, &checked)
+            }
             Side::Candidate => {
                 let model = release::read_model(&self.dir.join("in-tree.json"))?;
                 self.apart(&model, &servers).await.beside(&rehearsal, &servers, &migrations, &checked)
@@ -129,7 +168,7 @@ impl Run {
         let target = self.gate.config.environment(&self.plan.environments.target)?;
         let workdir: PathBuf = match side {
             Side::Live => self.plan.workdir.clone(),
-            Side::Candidate => self.tree(),
+            Side::Candidate | Side::Earlier => self.tree(),
         };
         let environment = Environment {
             project: self.rehearsal_project(),
@@ -167,6 +206,8 @@ pub(super) enum Side {
     Live,
     /// The candidate, on the schema from before.
     Candidate,
+    /// The release that a rollback of code alone leads to, on the current schema.
+    Earlier,
 }
 
 impl Side {
@@ -174,6 +215,62 @@ impl Side {
         match self {
             Side::Live => "old-on-new.json",
             Side::Candidate => "new-on-old.json",
+            Side::Earlier => "earlier-on-current.json",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn container(state: State, exit_code: i64, restarts: i64, health: container::Health) -> Container {
+        Container {
+            id: "0".repeat(64),
+            name: "shop-api-1".to_owned(),
+            service: "api".to_owned(),
+            one_off: false,
+            image: String::new(),
+            state,
+            exit_code,
+            oom_killed: false,
+            restarts,
+            started_at: String::new(),
+            health,
+            health_output: String::new(),
+            labels: std::collections::BTreeMap::new(),
+            addresses: Vec::new(),
+            published: std::collections::BTreeMap::new(),
+            network_of: None,
+        }
+    }
+
+    #[rstest]
+    #[case::ended_with_an_error(State::Exited, 1, 0, container::Health::None, true)]
+    #[case::done(State::Exited, 0, 0, container::Health::None, false)]
+    #[case::runs(State::Running, 0, 0, container::Health::Healthy, false)]
+    #[case::not_healthy(State::Running, 0, 0, container::Health::Unhealthy, true)]
+    #[case::between_two_tries(State::Restarting, 1, 2, container::Health::None, true)]
+    #[case::in_its_next_try(State::Running, 0, 2, container::Health::Starting, true)]
+    #[case::never_started(State::Created, 0, 0, container::Health::None, false)]
+    fn a_service_that_failed_is_known_by_its_container(
+        #[case] state: State,
+        #[case] exit_code: i64,
+        #[case] restarts: i64,
+        #[case] health: container::Health,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(has_failed(&container(state, exit_code, restarts, health)), expected);
+    }
+
+    #[test]
+    fn log_lines_are_one_reason_and_an_empty_log_is_none() {
+        let reason = log_reason("api", "\n starting\n\nunknown revision: more \n");
+        assert_eq!(reason.as_deref(), Some("the last log lines of `api`: starting | unknown revision: more"));
+        assert_eq!(log_reason("api", " \n"), None);
+        let long = log_reason("api", &"x".repeat(2 * LINE)).unwrap();
+        assert!(long.ends_with(&format!(": {}", "x".repeat(LINE))), "{long}");
     }
 }

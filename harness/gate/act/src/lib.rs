@@ -26,6 +26,7 @@ pub mod purge;
 mod readiness;
 mod recover;
 mod rehearsal;
+mod rehearsed_rollback;
 mod retention;
 mod retry;
 mod rollout;

@@ -5,7 +5,7 @@ use stagegate_data_decide::{
     backup::Manifest,
     live::{LiveFacts, changes, suspects},
 };
-use stagegate_gate_decide::promotion::{Kind, PlanDatabase};
+use stagegate_gate_decide::promotion::PlanDatabase;
 
 use super::{Run, StepError, on_file};
 
@@ -21,7 +21,7 @@ impl Run {
 
     /// Stops where a live database changed as a migration would change it, while copies ran the release's code.
     pub(super) async fn stop_at_changed_live_data(&self) -> Result<(), StepError> {
-        if self.plan.kind != Kind::Promote {
+        if !self.plan.is_rehearsed() {
             return Ok(());
         }
         let mut changed_databases = Vec::new();

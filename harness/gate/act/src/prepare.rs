@@ -41,6 +41,9 @@ impl Run {
             let model = self.rolled_out(&before.model.with_resting(&self.plan.resting()), &old.model);
             let before = Snapshot { model, ..before };
             let new = before.copy_to(&self.dir.join("new"))?;
+            if self.plan.rehearses_rollback {
+                self.keep_live_facts().await?;
+            }
             return self.write_closed(&new.model);
         }
         let tree = self.tree();

@@ -168,6 +168,9 @@ impl Run {
 
     /// Applies the release's migrations to the restored copies and counts what became of the rows.
     pub(super) async fn rehearse(&mut self) -> Result<Rehearsal, StepError> {
+        if self.plan.rehearses_rollback {
+            return self.rehearse_earlier().await;
+        }
         let rehearsed = self.rehearse_each().await;
         self.end_rehearsal().await?;
         // Whether the rehearsal ended well or not: this is worse than whatever else it found.
@@ -183,7 +186,15 @@ impl Run {
             _ => Tier::Code,
         };
         let impacts = impacts.iter().map(|(database, measured)| measured.impact(database)).collect();
-        Ok(Rehearsal { tier, migration_seconds: took.as_secs_f64(), impacts, cross_versions, start, server_wide })
+        Ok(Rehearsal {
+            tier,
+            migration_seconds: took.as_secs_f64(),
+            impacts,
+            cross_versions,
+            start,
+            earlier: None,
+            server_wide,
+        })
     }
 
     async fn rehearse_each(&self) -> Result<Changes, StepError> {
@@ -302,7 +313,7 @@ const UNREACHED: [&str; 12] = [
 ];
 
 /// Adds what a rehearsal cannot reach where that may be why it failed.
-fn with_reach_hint(error: StepError) -> StepError {
+pub(super) fn with_reach_hint(error: StepError) -> StepError {
     let text = error.reason.to_lowercase();
     if !UNREACHED.iter().any(|word| text.contains(word)) {
         return error;

@@ -1,6 +1,7 @@
 //! What is known of an earlier release on the schema that it would meet after a rollback of code alone.
 
 use serde::{Deserialize, Serialize};
+use stagegate_base::text::one_line;
 
 /// What is known of a release on the schema that it would meet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,14 +39,23 @@ impl SchemaFit {
         }
     }
 
-    /// Returns why a rollback of code alone to `release` is refused; `None` where nothing speaks against it.
+    /// Returns why a rollback of code alone to `release` is refused; `None` where nothing speaks against it, or where the
+    /// rollback's own rehearsal is going to show it.
     #[must_use]
     pub fn refusal(&self, release: &str) -> Option<String> {
-        matches!(self, SchemaFit::Unhealthy { .. } | SchemaFit::Unknown { .. }).then(|| {
-            format!(
-                "{}. Roll the data back too: --with-data. Continue anyway: --accept-newer-schema",
-                self.text(release)
-            )
-        })
+        matches!(self, SchemaFit::Unhealthy { .. }).then(|| format!("{}. {OTHER_WAYS}", self.text(release)))
     }
+}
+
+/// How to continue where the earlier release does not work on the current schema.
+const OTHER_WAYS: &str = "Roll the data back too: --with-data. Continue anyway: --accept-newer-schema";
+
+/// Returns why a rollback of code alone to `release` ends with its rehearsal; `reasons` are what it found.
+#[must_use]
+pub fn rehearsal_refusal(release: &str, reasons: &[String]) -> String {
+    let reasons = match reasons {
+        [] => "no reason was reported".to_owned(),
+        found => found.iter().map(|reason| one_line(reason)).collect::<Vec<_>>().join("; "),
+    };
+    format!("{release} is not healthy on a copy of the current data: {reasons}. Nothing was changed. {OTHER_WAYS}")
 }

@@ -180,6 +180,7 @@ fn rehearsal(data: &Value) -> Rehearsal {
         cross_versions: cross_versions
             .map(|(live_on_new, candidate_on_old)| CrossVersionReport { live_on_new, candidate_on_old }),
         start: None,
+        earlier: None,
         server_wide: Vec::new(),
     }
 }

@@ -31,7 +31,7 @@ pub use audit::{
     Checkpoint, CheckpointError, Found as AuditFound, Mark as AuditMark, NotAsWritten, verify as verify_journal,
 };
 pub use end::{by_hand, end_text, interrupt_text, reason};
-pub use fit::SchemaFit;
+pub use fit::{SchemaFit, rehearsal_refusal};
 pub use journal::{Chain, Head, JournalError, VERSION, chained, read};
 pub use left::Left;
 pub use line::{Decision, End, Entry, Line};

@@ -84,7 +84,8 @@ impl Run<'_> {
     /// Tells whether a step has a place in this run.
     fn applies(&self, step: Step) -> bool {
         match (&self.plan.kind, step) {
-            (Kind::Rollback { .. }, Step::Validate | Step::Rehearse) => false,
+            (Kind::Rollback { .. }, Step::Validate) => false,
+            (_, Step::Rehearse) => self.plan.is_rehearsed(),
             (_, Step::CopyVolumes) => self.plan.copies_volumes(),
             (_, Step::MoveTraffic) => self.plan.moves_traffic() && !self.plan.copies_volumes() && !self.moves_rows(),
             (_, Step::Freeze) => self.plan.copies_volumes() || self.moves_rows(),

@@ -152,6 +152,10 @@ pub struct Plan {
     /// In a rollback of code alone: what is known of the release on the schema that it will meet.
     #[serde(default)]
     pub schema_fit: Option<SchemaFit>,
+    /// In a rollback of code alone: whether the release is started on a copy of the data first, since no rehearsal has shown
+    /// that it works on the schema that it will meet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rehearses_rollback: bool,
     /// The readiness score that the release needs; `None` in a rollback, and in plans of earlier versions.
     #[serde(default)]
     pub readiness_needed: Option<u8>,
@@ -252,6 +256,12 @@ impl Plan {
         }
     }
 
+    /// Tells whether code of the release runs on copies of the data before the target is touched.
+    #[must_use]
+    pub fn is_rehearsed(&self) -> bool {
+        self.kind == Kind::Promote || self.rehearses_rollback
+    }
+
     /// Returns the message of the rollback point's git tag, by which it is known as this run's.
     #[must_use]
     pub fn tag_message(&self) -> String {
@@ -300,6 +310,12 @@ impl Plan {
             if !resting.is_empty() {
                 lines.push(format!("  resting   {} is not run on the newer schema", resting.join(", ")));
             }
+        }
+        if self.rehearses_rollback {
+            lines.push(format!(
+                "  rehearsal {} is started on a copy of the data first; if it is not healthy there, nothing is changed",
+                self.release.name
+            ));
         }
         if let Some(needed) = self.readiness_needed {
             let Environments { source, target } = &self.environments;

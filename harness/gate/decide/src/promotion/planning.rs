@@ -93,6 +93,7 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         source,
         rows_since: Vec::new(),
         schema_fit: facts.schema_fit.clone(),
+        rehearses_rollback: rehearses_rollback(&facts),
         readiness_needed: readiness_needed(&facts),
         public: closable(&facts),
         reachable: reachable(&facts),
@@ -149,6 +150,13 @@ fn watchdog(facts: &PlanFacts<'_>) -> Option<Span> {
     let steps = [gate.verify_within.0, of_data, of_volumes, canary];
     let all = steps.into_iter().fold(CUT_OVER, Duration::saturating_add);
     gate.watchdog.then(|| gate.commit_within.unwrap_or(Span(all)))
+}
+
+/// Tells whether a rollback of code alone is rehearsed: no rehearsal has shown whether the release works on this schema, and
+/// whoever rolls back has not accepted that.
+fn rehearses_rollback(facts: &PlanFacts<'_>) -> bool {
+    let is_unknown = matches!(facts.schema_fit, Some(SchemaFit::Unknown { .. }));
+    is_unknown && !facts.request.accept_newer_schema && !facts.databases.is_empty()
 }
 
 /// Returns the score that the run needs, which `--accept-caution` lowers.
@@ -291,19 +299,26 @@ mod tests {
         Config::parse(Path::new("/srv/shop/stagegate.toml"), &format!("{CONFIG}{more}")).unwrap()
     }
 
-    fn plan_with(config: &Config, kind: Kind, next: Option<&Model>) -> Plan {
-        let request = Request {
+    fn request(kind: Kind, accept_newer_schema: bool) -> Request {
+        Request {
             kind,
             from: "staging".into(),
             to: "production".into(),
             release: None,
             accept_caution: true,
-            accept_newer_schema: false,
-        };
+            accept_newer_schema,
+        }
+    }
+
+    fn plan_with(config: &Config, kind: Kind, next: Option<&Model>) -> Plan {
+        plan_of(config, &request(kind, false), next, None)
+    }
+
+    fn plan_of(config: &Config, request: &Request, next: Option<&Model>, schema_fit: Option<SchemaFit>) -> Plan {
         let live_model = Model::parse(MODEL).unwrap();
         let release = |name: &str| Release { commit: name.repeat(20), name: name.to_owned() };
         plan(PlanFacts {
-            request: &request,
+            request,
             run: "20260102-030405-ab12",
             state: "00112233445566aa".into(),
             config,
@@ -316,9 +331,28 @@ mod tests {
             candidate_model: &live_model,
             source_model: next,
             source_containers: &[],
-            schema_fit: None,
+            schema_fit,
             databases: config.databases.values().map(|database| plan_database(database, &live_model)).collect(),
         })
+    }
+
+    #[test]
+    fn a_rollback_of_code_alone_is_rehearsed_where_nothing_is_known_and_nothing_was_accepted() {
+        let config = config("");
+        let unknown = || Some(SchemaFit::Unknown { reason: "a later release changed the schema".to_owned() });
+        for (schema_fit, accept_newer_schema, expected) in [
+            (unknown(), false, true),
+            (unknown(), true, false),
+            (Some(SchemaFit::Healthy), false, false),
+            (Some(SchemaFit::Unchanged), false, false),
+            (None, false, false),
+        ] {
+            let kind = Kind::Rollback { run: "20260101-000000-aaaa".to_owned(), data: false };
+            let request = request(kind, accept_newer_schema);
+            let plan = plan_of(&config, &request, None, schema_fit.clone());
+            assert_eq!(plan.rehearses_rollback, expected, "{schema_fit:?}");
+            assert_eq!(plan.text().contains("is started on a copy of the data first"), expected);
+        }
     }
 
     #[test]

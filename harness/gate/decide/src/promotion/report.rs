@@ -291,6 +291,9 @@ pub struct Rehearsal {
     /// What the candidate's start did to the copies of databases without a migrations service; `None` without any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<StartReport>,
+    /// In a rollback of code alone: the earlier release on a copy of the current data; `None` where it was not tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Compatibility>,
     /// What the migrations changed of the server, roles and settings, in words: a rollback does not undo it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server_wide: Vec<String>,

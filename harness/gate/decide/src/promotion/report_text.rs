@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    Backup, Checks, Compatibility, CrossVersionReport, DataRollback, Deployment, Freeze, Health, Impact, Migrations,
-    MovedTraffic, Ports, Rehearsal, RollbackChecks, StartReport, StepReport, SwitchedVolume, Tier, TrafficBack,
-    UndoReport, Validation, VolumeRollback,
+    Backup, Checks, CrossVersionReport, DataRollback, Deployment, Freeze, Health, Impact, Migrations, MovedTraffic,
+    Ports, Rehearsal, RollbackChecks, StartReport, StepReport, SwitchedVolume, Tier, TrafficBack, UndoReport,
+    Validation, VolumeRollback,
 };
 use stagegate_base::{text::counted, units::Size};
 
@@ -107,6 +107,9 @@ impl Backup {
 
 impl Rehearsal {
     fn text(&self) -> String {
+        if let Some(found) = &self.earlier {
+            return format!("the earlier release on a copy of the current data: {}", found.health.word());
+        }
         let mut parts = vec![format!("migrations {:.1} s", self.migration_seconds)];
         let several = self.impacts.len() > 1;
         parts.extend(self.impacts.iter().map(|impact| impact.text(several)));
@@ -147,16 +150,21 @@ impl Tier {
 
 impl CrossVersionReport {
     fn text(&self) -> String {
-        let word = |of: &Compatibility| match of.health {
+        format!(
+            "; live release on the new schema: {}; candidate on the old schema: {}",
+            self.live_on_new.health.word(),
+            self.candidate_on_old.health.word()
+        )
+    }
+}
+
+impl Health {
+    fn word(self) -> &'static str {
+        match self {
             Health::Healthy => "healthy",
             Health::Unhealthy => "not healthy",
             Health::Unknown => "unknown",
-        };
-        format!(
-            "; live release on the new schema: {}; candidate on the old schema: {}",
-            word(&self.live_on_new),
-            word(&self.candidate_on_old)
-        )
+        }
     }
 }
 
@@ -230,7 +238,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::promotion::{ConfigurationRollback, Pruned, ReadinessReport, SwitchedDatabase};
+    use crate::promotion::{Compatibility, ConfigurationRollback, Pruned, ReadinessReport, SwitchedDatabase};
 
     fn impact(database: &str, summary: &str) -> Impact {
         Impact { database: database.into(), summary: summary.into(), longest_stall_ms: Some(0) }
@@ -243,6 +251,7 @@ mod tests {
             impacts,
             cross_versions,
             start: None,
+            earlier: None,
             server_wide: Vec::new(),
         })
     }
@@ -277,7 +286,7 @@ mod tests {
         "stopped: web; watchdog: process 7, 20m")]
     #[case::start(StepReport::Rehearse(Rehearsal {
             tier: Tier::Swap, migration_seconds: 0.0, impacts: vec![], cross_versions: None, start: Some(StartReport::Changed),
-            server_wide: vec!["role x is new (DROP ROLE x)".into()],
+            earlier: None, server_wide: vec!["role x is new (DROP ROLE x)".into()],
         }), "migrations 0.0 s; the candidate's start changes data; rollback: instant database swap; a rollback will not undo, of the whole \
          server: role x is new (DROP ROLE x)")]
     #[case::migrated(StepReport::Migrate(Migrations { seconds: 2.64, volumes: None }), "migrations 2.6 s")]

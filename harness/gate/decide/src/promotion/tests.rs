@@ -53,6 +53,7 @@ pub(super) fn plan(kind: Kind) -> Plan {
         source: std::collections::BTreeMap::new(),
         rows_since: vec![],
         schema_fit: None,
+        rehearses_rollback: false,
         verify_within: seconds(300),
         ready_within: seconds(60),
         soak: seconds(10),
@@ -302,6 +303,19 @@ fn a_rollback_of_code_alone_touches_no_data() {
     let mut world = World::new(Kind::Rollback { run: "r".into(), data: true }, Tier::Swap);
     let _ = world.run();
     assert!(world.has_begun(Step::Migrate) && world.has_begun(Step::BackUp));
+}
+
+#[test]
+fn a_rollback_of_code_alone_that_fails_its_rehearsal_touches_nothing() {
+    let mut world = World::new(Kind::Rollback { run: "r".into(), data: false }, Tier::Code);
+    world.plan.rehearses_rollback = true;
+    assert_eq!(world.run(), (End::Promoted, Exit::Passed));
+    assert!(world.has_begun(Step::Rehearse) && !world.has_begun(Step::Migrate));
+    let mut world = World::new(Kind::Rollback { run: "r".into(), data: false }, Tier::Code);
+    world.plan.rehearses_rollback = true;
+    world.fails = vec![(Step::Rehearse, 1)];
+    assert_eq!(world.run().0, End::Blocked);
+    assert!(!Step::FORWARD.into_iter().any(|step| step.touches_target() && world.has_begun(step)));
 }
 
 fn journal() -> (Vec<u8>, usize) {

@@ -147,7 +147,7 @@ fn line(entry: Value) -> Entry {
         }],
         cross_versions: None,
         start: None,
-        server_wide: vec![],
+        earlier: None, server_wide: vec![],
     }))]
 #[case::verify_back(json!({ "entry": "done", "step": "verify_back", "data": {
         "checks": ["1/1 required check passed"], "rows_kept_beside": ["a: b 1 -> 2"] } }),

@@ -95,6 +95,7 @@ fn rehearsal() -> impl Strategy<Value = Rehearsal> {
             impacts,
             cross_versions,
             start,
+            earlier: None,
             server_wide: Vec::new(),
         },
     )

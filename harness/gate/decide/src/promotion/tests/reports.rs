@@ -10,6 +10,7 @@ pub(super) fn report(step: Step, tier: Tier) -> StepReport {
         impacts: vec![],
         cross_versions: None,
         start: None,
+        earlier: None,
         server_wide: vec![],
     };
     let backup = Backup { rows: 1, bytes: 1, tag: "rollback-1".into() };
