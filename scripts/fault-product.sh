@@ -60,7 +60,7 @@ TEXT
     printf '[services.web]\nport = 80\nhealth = "/"\n[services.db]\nkind = "postgres"\n'
     printf '[databases.main]\nservice = "db"\nname = "app"\nmigrations = "migrate"\n'
     printf '[severity]\npolicy = "info"\nsecurity = "info"\nisolation = "info"\n'
-    printf '[gate]\nsoak = "2s"\nverify_within = "60s"\ncommit_within = "60s"\nmigrate_within = "20s"\ncross_versions = "off"\n'
+    printf '[gate]\nsoak = "2s"\nverify_within = "60s"\nrollback_within = "60s"\ncommit_within = "60s"\nmigrate_within = "20s"\ncross_versions = "off"\n'
     printf 'notify_command = ["bash", "%s/hook/notify.sh"]\n' "$dir"
   } >stagegate.toml
   hook true

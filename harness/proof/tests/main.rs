@@ -46,6 +46,7 @@ mod refuse;
 mod registry;
 mod registry_server;
 mod rehearsed_rollback;
+mod rollback_time;
 mod salvage;
 mod same_schema;
 mod schedule;

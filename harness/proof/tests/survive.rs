@@ -18,7 +18,8 @@ const FAILS_LATE: &str = "  late:\n    image: NGINX\n    command: [\"sh\", \"-c\
                           environment: { LATE: \"${LATE:-}\" }\n";
 const MIGRATION: &str = "alter table item add column if not exists note text;\n";
 
-fn small(name: &str) -> Small {
+/// Makes a product whose release v2 is up in staging and fails in production.
+pub(crate) fn small(name: &str) -> Small {
     let small = Small::new(name, "app");
     small.up("production", "v1");
     let compose = fs::read_to_string(small.product().join("docker-compose.yml")).unwrap();

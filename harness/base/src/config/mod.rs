@@ -230,6 +230,8 @@ pub struct Database {
 pub struct Gate {
     /// A deploy that is not verified within this time is a failure.
     pub verify_within: Span,
+    /// How long a rollback may take, from the decision until it is verified.
+    pub rollback_within: Span,
     /// How long the services must stay healthy.
     pub soak: Span,
     /// How long the release's migrations may take.

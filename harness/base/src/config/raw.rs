@@ -114,6 +114,7 @@ struct RawDatabase {
 #[serde(deny_unknown_fields)]
 struct RawGate {
     verify_within: Option<Span>,
+    rollback_within: Option<Span>,
     soak: Option<Span>,
     migrate_within: Option<Span>,
     backup_within: Option<Span>,
@@ -389,8 +390,11 @@ fn is_id(text: &str) -> bool {
 
 fn gate(raw: RawGate) -> Gate {
     let or = |span: Option<Span>, seconds| span.unwrap_or(Span(Duration::from_secs(seconds)));
+    let verify_within = or(raw.verify_within, 300);
     Gate {
-        verify_within: or(raw.verify_within, 300),
+        verify_within,
+        // Whoever gave a deploy more time has checks that need it after a rollback too.
+        rollback_within: raw.rollback_within.unwrap_or(Span(verify_within.0.max(Duration::from_secs(300)))),
         soak: or(raw.soak, 10),
         migrate_within: or(raw.migrate_within, 600),
         backup_within: or(raw.backup_within, 1_800),

@@ -49,6 +49,7 @@ fn what_is_not_said_has_a_default() {
     assert_eq!(config.environment("production").unwrap().env_files.len(), 2);
     assert_eq!(config.services["db"].port, 5432);
     assert_eq!(config.gate.verify_within, Span(Duration::from_secs(120)));
+    assert_eq!(config.gate.rollback_within, Span(Duration::from_secs(300)));
     assert!(config.environment(EPHEMERAL).is_ok());
 }
 

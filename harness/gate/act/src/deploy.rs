@@ -30,7 +30,7 @@ impl Run {
         let file = if self.ports_are_closed() { self.dir.join("closed.json") } else { self.dir.join("new/model.json") };
         let model = release::read_model(&file)?;
         self.clusters = self.clusters().await;
-        self.deploy_began = Some(clock::since_boot());
+        self.clocks.deploy_began = Some(clock::since_boot());
         let within = self.plan.verify_within.0;
         match self.moves_traffic() {
             true => self.deploy_beside(within).await?,
@@ -68,7 +68,7 @@ impl Run {
 
     /// Returns what is left of the time that a deploy has until it is verified; sleep of the machine counts.
     pub(super) fn time_left(&self) -> Duration {
-        let used = self.deploy_began.map(|began| clock::since_boot().saturating_sub(began)).unwrap_or_default();
+        let used = self.clocks.deploy_began.map(|began| clock::since_boot().saturating_sub(began)).unwrap_or_default();
         self.plan.verify_within.0.saturating_sub(used)
     }
 
@@ -150,18 +150,24 @@ impl Run {
 
     /// Verifies the rollback as strictly as a deploy.
     pub(super) async fn verify_rollback(&mut self) -> Result<RollbackChecks, StepError> {
-        let within = self.plan.verify_within.0;
+        let within = self.time_to_check_rollback();
         let examined = self.examine(&self.plan.environments.target, self.plan.soak.0);
         let found = tokio::time::timeout(within, examined).await;
         let stop = || StepError {
             exit: Exit::PersonNeeded,
-            ..StepError::blocked(format!("not verified within {}", self.plan.verify_within))
+            ..StepError::blocked(format!("not verified within {} s", within.as_secs()))
         };
         let checks = found.map_err(|_| stop())??;
         self.stop_at_drift(&self.snapshot("old")?.model).await?;
         let dir = self.dir.clone();
         self.drop_kept_names(&dir, &self.plan.run).await;
         let (kept_rows, volumes) = (self.changed_rows().await?, self.compared_volumes());
-        Ok(RollbackChecks { checks, kept_rows, volumes, server_wide: self.server_wide_changes().await })
+        Ok(RollbackChecks {
+            checks,
+            kept_rows,
+            volumes,
+            server_wide: self.server_wide_changes().await,
+            late: self.late_rollback(),
+        })
     }
 }

@@ -29,6 +29,7 @@ mod rehearsal;
 mod rehearsed_rollback;
 mod retention;
 mod retry;
+mod rollback_time;
 mod rollout;
 mod run_files;
 mod source;
@@ -67,6 +68,7 @@ pub use facts::{prepare_plan, schema_hashes};
 pub use plan_error::PlanError;
 pub use recover::{Renamed, Unfinished, finish, renamed, unfinished};
 use stagegate_host::{
+    clock,
     engine::Engine,
     git::Git,
     lock::{self, Lock},
@@ -159,8 +161,8 @@ pub struct Run {
     journal: Journal,
     runner: Runner,
     facts: Option<Facts>,
-    /// When this process began the deploy, since the machine was started.
-    deploy_began: Option<Duration>,
+    /// Moments and times of this process that limits are counted from.
+    clocks: rollback_time::Clocks,
     /// The cluster of each database before this process began the deploy.
     clusters: BTreeMap<String, String>,
     /// Until when this process tries undos again.
@@ -197,7 +199,7 @@ impl Run {
             journal,
             runner,
             facts: Some(facts),
-            deploy_began: None,
+            clocks: rollback_time::Clocks::default(),
             clusters: BTreeMap::new(),
             retries_end: None,
             watchdog: None,
@@ -228,7 +230,7 @@ impl Run {
             journal,
             runner,
             facts: None,
-            deploy_began: None,
+            clocks: rollback_time::Clocks::default(),
             clusters: BTreeMap::new(),
             retries_end: None,
             watchdog: None,
@@ -331,7 +333,7 @@ impl Run {
         step: Step,
         mut attempt: impl AsyncFnMut(&mut Self) -> Result<T, StepError>,
     ) -> Result<T, StepError> {
-        let (within, runner) = (self.plan.verify_within.0 / 2, self.runner.clone());
+        let (within, runner) = (self.rollback_within() / 2, self.runner.clone());
         let note = |error: &StepError, pause: Duration| {
             runner.note(&format!("{}: {}; next try in {pause:?}", step.title(), error.reason));
         };
@@ -344,6 +346,7 @@ impl Run {
     fn write(&mut self, entry: Entry, took: Duration) -> Result<(), StoreError> {
         if matches!(entry, Entry::Decided { .. } | Entry::Resumed { .. }) {
             journal::free_ballast(&self.dir);
+            self.clocks.decided = Some(clock::since_boot());
         }
         let line = self.journal.append(entry)?;
         (self.gate.observe)(line, took);
@@ -413,9 +416,11 @@ impl Run {
     }
 
     /// Examines the source first: a release that is not healthy needs no other reason to be blocked.
-    async fn validate(&self) -> Result<Validation, StepError> {
+    async fn validate(&mut self) -> Result<Validation, StepError> {
+        let began = Instant::now();
         let found = self.gate.examine.examine(&self.plan.environments.source, Duration::ZERO).await;
         let checks = passed(&self.plan.environments.source, &found.verdict)?;
+        self.clocks.checks_took = Some(began.elapsed());
         let contracts = self.compare_contracts().await?;
         let readiness = Some(self.ready(&found).await?);
         self.stop_at_changed_source("while it was validated").await?;

@@ -203,7 +203,7 @@ impl Run {
         Ok(Backup { rows, bytes: manifest.bytes(), tag: self.plan.tag.clone() })
     }
 
-    async fn prove(&self, backup: &Path, manifest: &mut Manifest) -> Result<(), StepError> {
+    async fn prove(&mut self, backup: &Path, manifest: &mut Manifest) -> Result<(), StepError> {
         self.start_rehearsal().await?;
         for database in &self.plan.databases {
             let Some(dump) = manifest.objects.iter_mut().find(|dump| dump.database == database.id) else { continue };
@@ -229,7 +229,9 @@ impl Run {
             server.give(copy, &live.owner(copy).await?).await?;
             let path = backup.join(&dump.file);
             let input = Input { path: &path, identity: None, within: self.plan.backup_within.0 };
+            let restoring = Instant::now();
             compare_restored(&server, &self.runner, (copy, input), &dump.facts).await.map_err(refused)?;
+            self.clocks.restores_took += restoring.elapsed();
             dump.restored_bytes = server.sizes(copy).await?.0;
             dump.proof_seconds = begun.elapsed().as_secs_f64();
         }

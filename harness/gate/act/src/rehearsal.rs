@@ -172,29 +172,32 @@ impl Run {
             return self.rehearse_earlier().await;
         }
         let rehearsed = self.rehearse_each().await;
+        let exchange = match &rehearsed {
+            Ok(changes) if self.tier_after(changes) != Tier::Code => self.timed_exchange().await,
+            _ => None,
+        };
         self.end_rehearsal().await?;
         // Whether the rehearsal ended well or not: this is worse than whatever else it found.
         self.stop_at_changed_live_data().await?;
-        let Changes { changed, took, cross_versions, impacts, start, server_wide } =
-            rehearsed.map_err(with_reach_hint)?;
+        let changes = rehearsed.map_err(with_reach_hint)?;
         // The last look before the target is touched.
         self.stop_at_changed_target().await?;
-        let tier = match start {
+        // Here, since the disk has more room without the rehearsal.
+        let tier = self.tier_after(&changes);
+        let Changes { took, cross_versions, impacts, start, server_wide, .. } = changes;
+        let impacts = impacts.iter().map(|(database, measured)| measured.impact(database)).collect();
+        let expected = self.expected_rollback(tier, exchange)?;
+        let migration_seconds = took.as_secs_f64();
+        Ok(Rehearsal { tier, migration_seconds, impacts, cross_versions, start, earlier: None, server_wide, expected })
+    }
+
+    fn tier_after(&self, changes: &Changes) -> Tier {
+        match changes.start {
             // What a start changes, or may change, only the data from before undoes.
             Some(StartReport::Changed | StartReport::Unknown { .. }) => self.tier_for_data(),
-            _ if changed => self.tier_after_data_change(cross_versions.as_ref()),
+            _ if changes.changed => self.tier_after_data_change(changes.cross_versions.as_ref()),
             _ => Tier::Code,
-        };
-        let impacts = impacts.iter().map(|(database, measured)| measured.impact(database)).collect();
-        Ok(Rehearsal {
-            tier,
-            migration_seconds: took.as_secs_f64(),
-            impacts,
-            cross_versions,
-            start,
-            earlier: None,
-            server_wide,
-        })
+        }
     }
 
     async fn rehearse_each(&self) -> Result<Changes, StepError> {
@@ -285,7 +288,7 @@ impl Run {
         }
     }
 
-    fn volumes_free(&self) -> Option<u64> {
+    pub(super) fn volumes_free(&self) -> Option<u64> {
         let root: String = self.load("volumes-root.json").ok()?;
         files::free_space(std::path::Path::new(&root))
     }

@@ -35,6 +35,7 @@ impl Run {
             start: None,
             earlier: Some(found),
             server_wide: Vec::new(),
+            expected: None,
         })
     }
 

@@ -156,7 +156,7 @@ impl Run {
             (report.drained_ms, report.cut) = self.drained(&from).await?;
         }
         // A canary has its own limit.
-        self.deploy_began = self.deploy_began.map(|at| at + compared);
+        self.clocks.deploy_began = self.clocks.deploy_began.map(|at| at + compared);
         let late = || StepError::blocked(format!("not verified within {} of the deploy", self.plan.verify_within));
         let examined = self.examine(&self.plan.environments.target, self.plan.soak.0);
         report.checks = tokio::time::timeout(self.time_left(), examined).await.map_err(|_| late())??;

@@ -93,6 +93,7 @@ fn report(step: Step, data: &Value) -> StepReport {
             kept_rows: texts(&data["rows_kept_beside"]),
             volumes: Vec::new(),
             server_wide: Vec::new(),
+            late: None,
         }),
         Step::Notify => StepReport::Notify,
         Step::Prune => StepReport::Prune(Pruned {
@@ -182,6 +183,7 @@ fn rehearsal(data: &Value) -> Rehearsal {
         start: None,
         earlier: None,
         server_wide: Vec::new(),
+        expected: None,
     }
 }
 

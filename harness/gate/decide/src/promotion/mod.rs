@@ -21,6 +21,7 @@ mod preflight;
 mod pruning;
 mod report;
 mod report_text;
+mod rollback_time;
 mod rollout;
 mod schema_fit;
 mod source;
@@ -50,6 +51,7 @@ pub use report::{
     Pruned, ReadinessReport, Rehearsal, RollbackChecks, StartReport, StepReport, SwitchedDatabase, TrafficBack,
     UndoReport, Validation,
 };
+pub use rollback_time::ExpectedRollback;
 pub use rollout::{PlanCanary, PlanRollout, Recreated, plan_rollout};
 pub use schema_fit::schema_fit;
 pub use source::{release_differences, source_changes, source_services};

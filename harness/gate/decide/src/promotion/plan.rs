@@ -161,6 +161,9 @@ pub struct Plan {
     pub readiness_needed: Option<u8>,
     /// A deploy that is not verified within this time is a failure.
     pub verify_within: Span,
+    /// How long a rollback may take from the decision on; `None` in plans of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_within: Option<Span>,
     /// How long services may take to become ready.
     pub ready_within: Span,
     /// How long services must stay healthy.
@@ -322,6 +325,9 @@ impl Plan {
             lines.push(format!("  readiness {needed} needed (gate compare {source} {target} prints the score)"));
         }
         lines.push(format!("  verify    within {}, then healthy for {}", self.verify_within, self.soak));
+        if let (Kind::Promote, Some(within)) = (&self.kind, self.rollback_within) {
+            lines.push(format!("  limit     blocked if the rehearsal expects a rollback to take more than {within}"));
+        }
         lines.push(self.watchdog.map_or_else(
             || "  watchdog  off: what a killed gate leaves waits for the next command".to_owned(),
             |within| format!("  watchdog  rolls back alone if gate dies, or {within} after the cut-over"),

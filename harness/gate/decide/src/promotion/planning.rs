@@ -102,6 +102,7 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         tier: tier(&facts),
         integrity: gate.integrity,
         verify_within: gate.verify_within,
+        rollback_within: Some(gate.rollback_within),
         ready_within: Span(time_to_start(target, facts.live_model)),
         soak: gate.soak,
         migrate_within: gate.migrate_within,

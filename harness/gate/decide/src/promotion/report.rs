@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Left, Step, SwitchedVolume, Tier, VolumeCopies, VolumeRollback};
+use super::{ExpectedRollback, Left, Step, SwitchedVolume, Tier, VolumeCopies, VolumeRollback};
 use crate::{readiness::Band, verdict::Verdict};
 use stagegate_performance_decide::Cost;
 
@@ -297,6 +297,9 @@ pub struct Rehearsal {
     /// What the migrations changed of the server, roles and settings, in words: a rollback does not undo it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server_wide: Vec<String>,
+    /// What a rollback is expected to take; `None` where it was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<ExpectedRollback>,
 }
 
 /// What the candidate's start did to a copy of the data.
@@ -422,6 +425,9 @@ pub struct RollbackChecks {
     /// What of the server is not as before the run, roles and settings, in words with the statement that undoes it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server_wide: Vec<String>,
+    /// That the rollback took longer than it may, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<String>,
 }
 
 /// What was removed.

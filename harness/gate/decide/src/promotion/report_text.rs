@@ -91,7 +91,8 @@ impl RollbackChecks {
             let volumes: Vec<String> = self.volumes.iter().map(SwitchedVolume::compared).collect();
             text += &format!(", volumes {}", volumes.join(", "));
         }
-        text + &named("; not rolled back, of the whole server", &self.server_wide)
+        text += &named("; not rolled back, of the whole server", &self.server_wide);
+        text + &self.late.as_ref().map(|late| format!("; {late}")).unwrap_or_default()
     }
 }
 
@@ -116,7 +117,8 @@ impl Rehearsal {
         let cross_versions = self.cross_versions.as_ref().map(CrossVersionReport::text).unwrap_or_default();
         let start = self.start.as_ref().map_or("", StartReport::text);
         let server = named("; a rollback will not undo, of the whole server", &self.server_wide);
-        format!("{}{start}; rollback: {}{cross_versions}{server}", parts.join(", "), self.tier.text())
+        let expected = self.expected.as_ref().map(|expected| format!(", {}", expected.text())).unwrap_or_default();
+        format!("{}{start}; rollback: {}{expected}{cross_versions}{server}", parts.join(", "), self.tier.text())
     }
 }
 
@@ -253,6 +255,7 @@ mod tests {
             start: None,
             earlier: None,
             server_wide: Vec::new(),
+            expected: None,
         })
     }
 
@@ -286,8 +289,11 @@ mod tests {
         "stopped: web; watchdog: process 7, 20m")]
     #[case::start(StepReport::Rehearse(Rehearsal {
             tier: Tier::Swap, migration_seconds: 0.0, impacts: vec![], cross_versions: None, start: Some(StartReport::Changed),
-            earlier: None, server_wide: vec!["role x is new (DROP ROLE x)".into()],
-        }), "migrations 0.0 s; the candidate's start changes data; rollback: instant database swap; a rollback will not undo, of the whole \
+            earlier: None,
+            server_wide: vec!["role x is new (DROP ROLE x)".into()],
+            expected: Some(crate::promotion::ExpectedRollback { checks_seconds: 12.0, switch_seconds: 0.04, ..Default::default() }),
+        }), "migrations 0.0 s; the candidate's start changes data; rollback: instant database swap, expected to take 12.0 s (switch 0.04 s, checks 12.00 s) and \
+         the restart of the services; a rollback will not undo, of the whole \
          server: role x is new (DROP ROLE x)")]
     #[case::migrated(StepReport::Migrate(Migrations { seconds: 2.64, volumes: None }), "migrations 2.6 s")]
     #[case::pruned(StepReport::Prune(Pruned { rollback_points: vec!["x".into()], left: Vec::new() }),

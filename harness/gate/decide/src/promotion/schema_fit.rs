@@ -99,6 +99,7 @@ mod tests {
             start: None,
             earlier: None,
             server_wide: vec![],
+            expected: None,
         })
     }
 

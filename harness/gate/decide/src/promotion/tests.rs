@@ -55,6 +55,7 @@ pub(super) fn plan(kind: Kind) -> Plan {
         schema_fit: None,
         rehearses_rollback: false,
         verify_within: seconds(300),
+        rollback_within: Some(seconds(300)),
         ready_within: seconds(60),
         soak: seconds(10),
         migrate_within: seconds(600),

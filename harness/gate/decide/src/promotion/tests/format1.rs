@@ -147,7 +147,9 @@ fn line(entry: Value) -> Entry {
         }],
         cross_versions: None,
         start: None,
-        earlier: None, server_wide: vec![],
+        earlier: None,
+        server_wide: vec![],
+        expected: None,
     }))]
 #[case::verify_back(json!({ "entry": "done", "step": "verify_back", "data": {
         "checks": ["1/1 required check passed"], "rows_kept_beside": ["a: b 1 -> 2"] } }),
@@ -156,6 +158,7 @@ fn line(entry: Value) -> Entry {
         kept_rows: vec!["a: b 1 -> 2".into()],
         volumes: vec![],
         server_wide: vec![],
+        late: None,
     }))]
 #[case::prune(json!({ "entry": "done", "step": "prune", "data": { "rollback_points_removed": ["r1"],
         "left": [{ "database": "x", "why": "y", "command": "drop database \"x\"" }] } }),

@@ -97,6 +97,7 @@ fn rehearsal() -> impl Strategy<Value = Rehearsal> {
             start,
             earlier: None,
             server_wide: Vec::new(),
+            expected: Some(ExpectedRollback { checks_seconds: migration_seconds, ..ExpectedRollback::default() }),
         },
     )
 }
@@ -139,6 +140,7 @@ fn step_report() -> impl Strategy<Value = StepReport> {
             .prop_map(|(checks, kept_rows)| RollbackChecks {
                 checks,
                 server_wide: kept_rows.clone(),
+                late: kept_rows.first().cloned(),
                 kept_rows,
                 volumes: Vec::new(),
             })

@@ -12,6 +12,7 @@ pub(super) fn report(step: Step, tier: Tier) -> StepReport {
         start: None,
         earlier: None,
         server_wide: vec![],
+        expected: None,
     };
     let backup = Backup { rows: 1, bytes: 1, tag: "rollback-1".into() };
     match step {
