@@ -160,7 +160,7 @@ suites() {
 # A sample of the forms and of the soak; the whole of both is run before a release.
 products() {
   local gate=${CARGO_TARGET_DIR:-target}/debug/gate
-  GATE=$(realpath "$gate") scripts/wild.sh 2-control-database 6-secret-from-a-variable 13-env-file-ignored 19-migrates-at-start
+  GATE=$(realpath "$gate") scripts/wild.sh 2-control-database 6-secret-from-a-variable 13-env-file-ignored 19-migrates-at-start 53-folders-that-services-write
   GATE=$(realpath "$gate") scripts/soak-promotions.sh 2
   GATE=$(realpath "$gate") scripts/soak-promotions.sh 1 --product migrated
   GATE=$(realpath "$gate") scripts/soak-promotions.sh 1 --product self
