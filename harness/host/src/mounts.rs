@@ -4,10 +4,13 @@ use std::{collections::BTreeSet, path::Path};
 
 use stagegate_base::compose::{Bind, Model};
 
+/// Where images of databases look for settings, and for the scripts of their first start.
+const FOLDERS: [&str; 2] = ["/etc/", "/docker-entrypoint-initdb.d"];
+
 /// Returns the sources of bind mounts that hold settings: files, and folders that a service reads its settings from.
 ///
 /// A copy needs them to be what its original is, and must not write them. A writable folder counts as data, unless it is
-/// mounted below `/etc` or the service's own command, entrypoint or variables name a file in it.
+/// mounted below `/etc`, where scripts of the first start are read from, or the service's own command, entrypoint or variables name a file in it.
 #[must_use]
 pub fn settings(model: &Model) -> BTreeSet<String> {
     let of = |service: &String| {
@@ -21,7 +24,8 @@ fn is_settings(bind: &Bind, words: &[String]) -> bool {
     let source = Path::new(&bind.source);
     source.is_file()
         || (source.is_dir()
-            && (bind.target.starts_with("/etc/") || words.iter().any(|word| names_a_file(word, source, &bind.target))))
+            && (FOLDERS.iter().any(|folder| bind.target.starts_with(folder))
+                || words.iter().any(|word| names_a_file(word, source, &bind.target))))
 }
 
 /// Tells whether a word of a command, such as `config_file=/conf/db.conf`, names a file of the folder `source` that is
@@ -44,7 +48,7 @@ mod tests {
     #[test]
     fn files_and_folders_that_a_command_reads_from_are_settings_and_the_rest_is_data() {
         let dir = std::env::temp_dir().join(format!("stagegate-mounts-{}", std::process::id()));
-        for folder in ["conf", "data", "extra"] {
+        for folder in ["conf", "data", "extra", "init"] {
             fs::create_dir_all(dir.join(folder)).unwrap();
         }
         for file in ["hba.conf", "conf/db.conf", "data/PG_VERSION"] {
@@ -53,14 +57,20 @@ mod tests {
         let bind = |source: &str, target: &str| {
             format!(r#"{{"type":"bind","source":"{}/{source}","target":"{target}"}}"#, dir.display())
         };
-        let binds = [bind("hba.conf", "/h"), bind("conf", "/conf"), bind("data", "/data"), bind("extra", "/etc/extra")];
+        let binds = [
+            bind("hba.conf", "/h"),
+            bind("conf", "/conf"),
+            bind("data", "/data"),
+            bind("extra", "/etc/extra"),
+            bind("init", "/docker-entrypoint-initdb.d"),
+        ];
         let text = format!(
             r#"{{"services":{{"db":{{"command":["postgres","-c","config_file=/conf/db.conf"],
                 "environment":{{"PGDATA":"/data/db"}},"volumes":[{}]}}}}}}"#,
             binds.join(",")
         );
         let found = settings(&Model::parse(&text).unwrap());
-        let expected = ["conf", "extra", "hba.conf"].map(|name| dir.join(name).to_string_lossy().into_owned());
+        let expected = ["conf", "extra", "hba.conf", "init"].map(|name| dir.join(name).to_string_lossy().into_owned());
         assert_eq!(found, BTreeSet::from(expected));
         fs::remove_dir_all(&dir).unwrap();
     }

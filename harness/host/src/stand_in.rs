@@ -74,7 +74,8 @@ pub fn stores(config: &Config) -> BTreeSet<String> {
 
 /// Returns the model of a copy: what its services may write is theirs.
 ///
-/// A service in `stores`, or of an image of a data server, keeps its settings and begins without data. Each other one gets a copy of a small folder, an empty one in the
+/// A service in `stores`, or of an image of a data server, keeps its settings (what git has, files, scripts of the first start) and
+/// begins without data. Each other one gets a copy of a small folder, an empty one in the
 /// place of a large folder that git does not know (data), and a large one that git knows, or the host's own, read-only. Single files
 /// are read-only.
 pub async fn apart(runner: &Runner, model: &Model, stores: &BTreeSet<String>) -> Model {
@@ -83,7 +84,13 @@ pub async fn apart(runner: &Runner, model: &Model, stores: &BTreeSet<String>) ->
     let stores: BTreeSet<String> = stores.iter().cloned().chain(by_image).collect();
     let (kept, others): (Vec<&String>, Vec<&String>) = services.iter().partition(|name| stores.contains(*name));
     let of_stores: BTreeSet<String> = kept.iter().flat_map(|name| model.binds(name)).map(|bind| bind.source).collect();
-    let settings: BTreeSet<String> = mounts::settings(model).intersection(&of_stores).cloned().collect();
+    let mut settings: BTreeSet<String> = mounts::settings(model).intersection(&of_stores).cloned().collect();
+    for folder in &of_stores {
+        // What a release brings is no data.
+        if !settings.contains(folder) && is_known_to_git(runner, Path::new(folder)).await {
+            settings.insert(folder.clone());
+        }
+    }
     let written = others.iter().flat_map(|name| model.binds(name)).filter(|bind| !bind.read_only);
     let written: BTreeSet<String> = written.map(|bind| bind.source).filter(|one| !settings.contains(one)).collect();
     let with_sockets = sockets::mounted(model);
@@ -109,12 +116,17 @@ async fn choose(runner: &Runner, folder: &Path) -> Option<StandIn> {
         Ok(Size::Small) => Some(StandIn::Content),
         // As good as it gets: whoever may not read it cannot copy it.
         Err(_) => None,
-        Ok(Size::Large) => {
-            let listed = runner.run(&git::tracked(folder, Path::new(".")), LIST_WITHIN).await;
-            let is_known = listed.is_ok_and(|output| output.code == 0 && !output.stdout.is_empty());
-            (!is_known).then_some(StandIn::Empty)
-        }
+        Ok(Size::Large) => (!is_known_to_git(runner, folder).await).then_some(StandIn::Empty),
     }
+}
+
+/// Tells whether git has a file in a folder.
+async fn is_known_to_git(runner: &Runner, folder: &Path) -> bool {
+    if !folder.is_dir() {
+        return false;
+    }
+    let listed = runner.run(&git::tracked(folder, Path::new(".")), LIST_WITHIN).await;
+    listed.is_ok_and(|output| output.code == 0 && !output.stdout.is_empty())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
