@@ -32,7 +32,7 @@ pub use frozen::FromVariable;
 pub use places::{Kept, Moved, Place, is_anonymous};
 pub use proxied::{PROXY_SERVICE, ROLLOUT_LABEL, RolloutRefused};
 pub use secrets::HeldSecret;
-pub use stand_in::{StandIn, Stood};
+pub use stand_in::{StandIn, StandInVolume};
 pub use storage::Mounting;
 
 /// Marks containers that a promotion runs without their ports until it is verified.

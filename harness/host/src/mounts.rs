@@ -10,7 +10,8 @@ const FOLDERS: [&str; 2] = ["/etc/", "/docker-entrypoint-initdb.d"];
 /// Returns the sources of bind mounts that hold settings: files, and folders that a service reads its settings from.
 ///
 /// A copy needs them to be what its original is, and must not write them. A writable folder counts as data, unless it is
-/// mounted below `/etc`, where scripts of the first start are read from, or the service's own command, entrypoint or variables name a file in it.
+/// mounted below `/etc` or where scripts of the first start are read from, or the service's own command, entrypoint or
+/// variables name a file in it.
 #[must_use]
 pub fn settings(model: &Model) -> BTreeSet<String> {
     let of = |service: &String| {

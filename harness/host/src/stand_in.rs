@@ -74,10 +74,9 @@ pub fn stores(config: &Config) -> BTreeSet<String> {
 
 /// Returns the model of a copy: what its services may write is theirs.
 ///
-/// A service in `stores`, or of an image of a data server, keeps its settings (what git has, files, scripts of the first start) and
-/// begins without data. Each other one gets a copy of a small folder, an empty one in the
-/// place of a large folder that git does not know (data), and a large one that git knows, or the host's own, read-only. Single files
-/// are read-only.
+/// A service in `stores`, or of an image of a data server, keeps its settings (what git has, files, scripts of the first
+/// start), read-only, and begins without data. Each other one gets a copy of a small folder, and an empty one in the place of
+/// a large folder that git does not know (data). Large folders that git knows, the host's own, and single files are read-only.
 pub async fn apart(runner: &Runner, model: &Model, stores: &BTreeSet<String>) -> Model {
     let services = model.services();
     let by_image = services.iter().filter(|service| model.is_data_server(service)).cloned();
@@ -164,7 +163,7 @@ fn size(folder: &Path) -> io::Result<Size> {
 /// # Errors
 /// [`StandInError`] where a folder cannot be read, or the Engine refuses.
 pub async fn fill(engine: &Engine, model: &Model) -> Result<(), StandInError> {
-    for stood in model.stood_in() {
+    for stood in model.stand_in_volumes() {
         if stood.folder.is_dir() {
             let (folder, stand_in) = (stood.folder.clone(), stood.stand_in);
             let packed = tokio::task::spawn_blocking(move || pack(&folder, stand_in)).await.map_err(io::Error::other);

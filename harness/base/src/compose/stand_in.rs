@@ -26,7 +26,7 @@ pub enum StandIn {
 
 /// A volume that stands in for a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stood {
+pub struct StandInVolume {
     /// The volume's name on this host.
     pub volume: String,
     /// The volume's key in the compose files.
@@ -77,7 +77,7 @@ impl Model {
 
     /// Returns the volumes that stand in for folders ([`Model::sealed`]).
     #[must_use]
-    pub fn stood_in(&self) -> Vec<Stood> {
+    pub fn stand_in_volumes(&self) -> Vec<StandInVolume> {
         let volumes = self.0["volumes"].as_object().into_iter().flatten();
         let of = |(key, volume): (&String, &Value)| {
             let labels = volume["labels"].as_object()?;
@@ -93,7 +93,14 @@ impl Model {
             let name = volume["name"].as_str().map_or_else(|| format!("{}_{key}", self.project()), str::to_owned);
             let service = self.mounting_volume(key).into_iter().next()?.service;
             let folder = folder.into();
-            Some(Stood { volume: name, key: key.clone(), labels, folder, stand_in, image: self.image_name(&service) })
+            Some(StandInVolume {
+                volume: name,
+                key: key.clone(),
+                labels,
+                folder,
+                stand_in,
+                image: self.image_name(&service),
+            })
         };
         volumes.filter_map(of).collect()
     }
@@ -132,7 +139,7 @@ mod tests {
         assert_eq!(db[0], json!({"type": "volume", "target": "/var/lib/postgresql/data"}));
         assert_eq!(db[1]["source"], "/srv/init");
         assert_eq!(db[2], json!({"type": "volume", "source": "wal", "target": "/wal"}));
-        assert_eq!(sealed.stood_in(), []);
+        assert_eq!(sealed.stand_in_volumes(), []);
     }
 
     #[test]
@@ -144,7 +151,7 @@ mod tests {
         assert_eq!(mount("web", 1)["volume"]["nocopy"], true);
         assert_eq!(mount("web", 2)["source"], "/srv/theme");
         let labelled = sealed.labelled("dev.stagegate.run", "1");
-        let stood = labelled.stood_in();
+        let stood = labelled.stand_in_volumes();
         assert_eq!(stood.len(), 1, "a store's folder has none: {stood:?}");
         assert_eq!((stood[0].volume.as_str(), stood[0].image.as_str()), (format!("copy_{key}").as_str(), "web:1"));
         assert_eq!(

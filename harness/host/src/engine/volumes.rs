@@ -9,7 +9,7 @@ use bollard::{
     models::{ContainerCreateBody, HostConfig, MountPoint, VolumeCreateRequest},
     query_parameters::{CreateContainerOptions, ListContainersOptionsBuilder, UploadToContainerOptionsBuilder},
 };
-use stagegate_base::compose::Stood;
+use stagegate_base::compose::StandInVolume;
 
 use super::{Engine, EngineError, ONE_OFF_LABEL, PROJECT_LABEL, SERVICE_LABEL, is_missing, refused};
 
@@ -96,7 +96,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError`] where the Engine does not answer or refuses.
-    pub async fn fill_volume(&self, project: &str, stood: &Stood, archive: Vec<u8>) -> Result<(), EngineError> {
+    pub async fn fill_volume(&self, project: &str, stood: &StandInVolume, archive: Vec<u8>) -> Result<(), EngineError> {
         let what = || format!("fill a volume for {}", stood.folder.display());
         let mut labels: HashMap<String, String> = stood.labels.clone().into_iter().collect();
         labels.insert(PROJECT_LABEL.to_owned(), project.to_owned());
