@@ -21,6 +21,9 @@ use crate::{
     failure::{Failure, give, say},
 };
 
+/// The keys of the file of rules for editors, next to it.
+const SCHEMA: &str = "stagegate-sanitize.schema.json";
+
 /// Reads the rules of a database; without a file the profile alone.
 pub(super) fn rules(config: &Config, id: &str) -> Result<Rules, Failure> {
     let path = path(config);
@@ -60,7 +63,11 @@ pub(super) async fn suggest(config: &Arc<Config>, args: cli::SanitizeSuggest) ->
             )),
             _ => Failure::writing(&path)(error),
         })?;
+        let text = format!("#:schema ./{SCHEMA}\n{text}");
         file.write_all(text.as_bytes()).map_err(Failure::writing(&path))?;
+        let schema = path.with_file_name(SCHEMA);
+        let keys = super::schema_json::text(cli::UserFile::Sanitize)? + "\n";
+        fs::write(&schema, keys).map_err(Failure::writing(&schema))?;
         say(&format!("{}: {}", path.display(), counted(found.len() - open, "rule")));
     }
     if open > 0 {

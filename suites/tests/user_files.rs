@@ -8,6 +8,7 @@ use stagegate_base::{
     config::{self, Config},
     waiver::{self, Waivers},
 };
+use stagegate_data_decide::{sanitize, sync::subset};
 use stagegate_workflow_decide as workflow;
 
 use super::root;
@@ -18,6 +19,8 @@ enum File {
     Config,
     Workflow,
     Waivers,
+    Sanitize,
+    Subset,
 }
 
 impl File {
@@ -26,6 +29,8 @@ impl File {
             File::Config => "stagegate.toml",
             File::Workflow => "workflow.toml",
             File::Waivers => "stagegate-waivers.toml",
+            File::Sanitize => "stagegate-sanitize.toml",
+            File::Subset => "subset.toml",
         };
         fs::read_to_string(root().join("docs").join(name)).unwrap()
     }
@@ -36,6 +41,8 @@ impl File {
             File::Config => config::json_schema(&reference),
             File::Workflow => workflow::json_schema(&reference),
             File::Waivers => waiver::json_schema(&reference),
+            File::Sanitize => sanitize::json_schema(&reference),
+            File::Subset => subset::json_schema(&reference),
         }
         .unwrap()
     }
@@ -45,6 +52,8 @@ impl File {
         match self {
             File::Config => Config::parse(Path::new("/x/stagegate.toml"), text).map(drop).map_err(|e| e.to_string()),
             File::Waivers => Waivers::parse(Path::new("/x/w.toml"), text, &[]).map(drop).map_err(|e| e.to_string()),
+            File::Sanitize => sanitize::Rules::parse(text, "main").map(drop).map_err(|e| e.to_string()),
+            File::Subset => subset::SubsetFile::parse(text).map(drop).map_err(|e| e.to_string()),
             File::Workflow => {
                 let config = Config::parse(Path::new("/x/stagegate.toml"), &File::Config.reference()).unwrap();
                 let read =
@@ -89,6 +98,9 @@ fn keys(schema: &Value, path: &str, into: &mut Vec<(String, bool)>) {
         into.push((path.trim_start_matches('.').to_owned(), property["deprecated"] == json!(true)));
         keys(property, &path, into);
     }
+    for form in schema["anyOf"].as_array().into_iter().flatten() {
+        keys(form, path, into);
+    }
     for (inner, step) in [("additionalProperties", ".*"), ("items", "[]")] {
         if schema[inner].is_object() {
             keys(&schema[inner], &format!("{path}{step}"), into);
@@ -100,6 +112,8 @@ fn keys(schema: &Value, path: &str, into: &mut Vec<(String, bool)>) {
 #[case(File::Config)]
 #[case(File::Workflow)]
 #[case(File::Waivers)]
+#[case(File::Sanitize)]
+#[case(File::Subset)]
 fn a_reference_is_read_and_is_valid(#[case] file: File) {
     let (schema, reference) = (file.schema(), file.reference());
     assert!(jsonschema::draft7::meta::is_valid(&schema), "not a schema of draft 7");
@@ -115,6 +129,8 @@ fn a_reference_is_read_and_is_valid(#[case] file: File) {
     11,
     &["contract", "irreversible[].place", "policy", "waiver[].finding", "waiver[].migration", "waiver[].rule", "waiver[].service"]
 )]
+#[case(File::Sanitize, 10, &[])]
+#[case(File::Subset, 13, &[])]
 fn every_key_that_is_read_has_its_words_but_for_earlier_names(
     #[case] file: File,
     #[case] minimum: usize,
@@ -143,6 +159,17 @@ fn every_key_that_is_read_has_its_words_but_for_earlier_names(
 #[case::assertion(File::Workflow, "at_most = 7", "at_mos = 7")]
 #[case::until(File::Workflow, "within = \"3s\"", "within = 3")]
 #[case::reason(File::Waivers, "reason = \"it loads a kernel module\"\n", "")]
+#[case::rule(File::Sanitize, "email = \"email\"\n", "email = \"e-mail\"\n")]
+#[case::rule_of_a_table(File::Sanitize, "rule = \"sql\"", "rule = \"sequel\"")]
+#[case::rule_of_a_path(File::Sanitize, "\"$..token\" = \"hash\"", "\"$..token\" = \"sql\"")]
+#[case::no_reason(File::Sanitize, "reason = \"chosen from a list of ours\"\n", "")]
+#[case::no_paths(File::Sanitize, "paths = {", "# paths = {")]
+#[case::key_of_a_rule(File::Sanitize, "reason = \"chosen", "valu = \"x\"\nreason = \"chosen")]
+#[case::unknown(File::Sanitize, "unknown = \"refuse\"", "unknown = \"ignore\"")]
+#[case::others(File::Subset, "others = \"whole\"", "others = \"all\"")]
+#[case::no_roots(File::Subset, "[roots]\nusers = \"id % 100 = 7\"", "")]
+#[case::key_of_keys(File::Subset, "child = \"comments\"", "chld = \"comments\"")]
+#[case::type_of_rows(File::Subset, "max_rows = 200000", "max_rows = \"200000\"")]
 fn a_mistake_is_seen_by_the_reader_and_by_the_editor(#[case] file: File, #[case] good: &str, #[case] bad: &str) {
     let reference = file.reference();
     assert!(reference.contains(good), "the case must change the text");

@@ -33,6 +33,18 @@ pub fn json_schema<T: DeserializeOwned>(title: &str, reference: &str) -> Result<
     Ok(Value::Object(schema))
 }
 
+/// Returns the schema of the tables that `T` reads at a place of a file whose reader decides by the value whether there is one.
+///
+/// `at` are the keys above them, `*` where the user chooses the name. Which keys are required is not known of such a table.
+///
+/// # Errors
+/// [`toml::de::Error`] where the reference is no TOML.
+pub fn table_schema<T: DeserializeOwned>(at: &[&'static str], reference: &str) -> Result<Value, toml::de::Error> {
+    let places: Vec<Place> = at.iter().map(|key| if *key == "*" { Place::AnyName } else { Place::Key(key) }).collect();
+    let reference = Reference::read(reference)?.below(&places);
+    Ok(Value::Object(node::<T>(&mut Vec::new(), &reference)))
+}
+
 fn node<T: DeserializeOwned>(path: &mut Vec<Place>, reference: &Reference) -> Map<String, Value> {
     match shape::<T>(path) {
         Shape::Table(keys) => table::<T>(keys, path, reference),

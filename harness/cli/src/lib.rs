@@ -324,6 +324,7 @@ Examples:
 Examples:
   gate schema-json > stagegate.schema.json
   gate schema-json workflow > workflows/workflow.schema.json
+  gate schema-json sanitize > stagegate-sanitize.schema.json
 
 An editor reads it where the first line of the file names it: #:schema ./stagegate.schema.json")]
     SchemaJson(SchemaJson),

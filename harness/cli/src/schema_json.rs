@@ -12,6 +12,10 @@ pub enum UserFile {
     Workflow,
     /// stagegate-waivers.toml
     Waivers,
+    /// stagegate-sanitize.toml
+    Sanitize,
+    /// A file of `gate sync --subset`
+    Subset,
 }
 
 #[derive(Debug, Args)]

@@ -49,6 +49,14 @@ impl Reference {
         Ok(Reference { text: text.to_owned(), written })
     }
 
+    /// Returns what is written in the tables at a place, as if they were the file.
+    pub(super) fn below(self, place: &[Place]) -> Self {
+        let is_inside = |one: &Written| one.path.len() > place.len() && fits(&one.path[..place.len()], place);
+        let written = self.written.into_iter().filter(is_inside);
+        let written = written.map(|one| Written { path: one.path[place.len()..].to_vec(), ..one }).collect();
+        Reference { text: self.text, written }
+    }
+
     /// Returns where a key is written; items of lists of one name have the same keys wherever the lists are.
     fn at(&self, path: &[Place]) -> impl Iterator<Item = &Written> {
         let exact = self.written.iter().filter(move |one| fits(&one.path, path));

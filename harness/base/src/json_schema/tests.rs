@@ -114,6 +114,12 @@ fn a_schema_has_what_the_type_reads_and_what_the_reference_reports_of_it() {
 }
 
 #[test]
+fn tables_of_a_place_have_the_words_that_the_reference_has_there() {
+    let schema = table_schema::<More>(&["things", "*"], "[things.one]\n# How deep it goes.\ndeep = true\n").unwrap();
+    assert_eq!(schema["properties"]["deep"], json!({ "type": "boolean", "description": "How deep it goes." }));
+}
+
+#[test]
 fn a_reference_that_is_no_toml_is_refused() {
     assert!(json_schema::<File>("a file", "name = ").is_err());
 }

@@ -5,6 +5,7 @@
 
 mod array;
 mod assign;
+mod json_schema;
 mod key;
 mod mask;
 mod paths;
@@ -14,6 +15,7 @@ mod stream;
 mod suggest;
 
 pub use assign::{Assigned, assign};
+pub use json_schema::json_schema;
 pub use key::Key;
 pub use mask::{Mask, Wire};
 pub use paths::{Path, PathError, leaves};
@@ -21,6 +23,9 @@ pub use rule::{Rule, Rules, RulesError, Unknown};
 pub use search::{Found, SourceValue, encodings, is_distinctive};
 pub use stream::{Rewriter, StreamError};
 pub use suggest::{Suggestion, by_name, by_samples, file_text};
+
+/// The usual name of the file of rules.
+pub const FILE_NAME: &str = "stagegate-sanitize.toml";
 
 #[cfg(test)]
 mod tests;

@@ -59,6 +59,23 @@ impl Rule {
     }
 }
 
+/// The rules that need nothing but their name; parts of JSON documents take no others.
+pub(super) const SIMPLE: [Rule; 9] = [
+    Rule::Null,
+    Rule::Email,
+    Rule::Phone,
+    Rule::Name,
+    Rule::Address,
+    Rule::Text,
+    Rule::Hash,
+    Rule::Uuid,
+    Rule::DateShift,
+];
+
+/// The rules that need a key of their table.
+pub(super) const NEEDS: [(&str, &str); 4] =
+    [("keep", "reason"), ("fixed", "value"), ("json-path", "paths"), ("sql", "expression")];
+
 /// What becomes of a column of free text that has no rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -103,9 +120,10 @@ pub enum RulesError {
     },
 }
 
+/// The file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawRules {
+pub(super) struct RawRules {
     #[serde(default)]
     unknown: Unknown,
     #[serde(default)]
@@ -133,9 +151,10 @@ enum RawRule {
     Table(RawTable),
 }
 
+/// A rule that needs more than its name.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawTable {
+pub(super) struct RawTable {
     rule: String,
     value: Option<String>,
     expression: Option<String>,
@@ -216,21 +235,11 @@ fn read(raw: &RawRule) -> Result<Rule, String> {
 }
 
 fn simple(name: &str) -> Result<Rule, String> {
-    Ok(match name {
-        "null" => Rule::Null,
-        "email" => Rule::Email,
-        "phone" => Rule::Phone,
-        "name" => Rule::Name,
-        "address" => Rule::Address,
-        "text" => Rule::Text,
-        "hash" => Rule::Hash,
-        "uuid" => Rule::Uuid,
-        "date-shift" => Rule::DateShift,
-        _ => {
-            return Err(format!(
-                "no rule `{name}`; rules are keep, null, fixed, email, phone, name, address, text, hash, uuid, date-shift, \
-                 json-path, sql"
-            ));
-        }
-    })
+    let found = SIMPLE.iter().find(|rule| rule.name() == name);
+    found.cloned().ok_or_else(|| format!("no rule `{name}`; rules are {}", names().join(", ")))
+}
+
+/// Returns the names of all rules.
+pub(super) fn names() -> Vec<&'static str> {
+    SIMPLE.iter().map(Rule::name).chain(NEEDS.iter().map(|(rule, _)| *rule)).collect()
 }

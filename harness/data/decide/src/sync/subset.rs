@@ -13,6 +13,14 @@ use serde::Deserialize;
 pub use closure::{Closure, Direction, Explosion, Selected, Step};
 pub use graph::{Edge, ForeignKey, Relation, Slice};
 
+/// Returns the JSON Schema of the file of a subset, for editors; `reference` is the text of the annotated example.
+///
+/// # Errors
+/// [`toml::de::Error`] where the reference is no TOML.
+pub fn json_schema(reference: &str) -> Result<serde_json::Value, toml::de::Error> {
+    stagegate_base::json_schema::json_schema::<SubsetFile>("a subset of stagegate", reference)
+}
+
 /// The file of a subset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
