@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Runs the commands of docs/first-hour.md as they stand there, and verifies what the page promises.
 #
-# usage: scripts/try-docs.sh [--keep] [--log FILE]
+# usage: scripts/try-docs.sh [--keep] [--log FILE] [--report FILE]
 #   --keep      keep the folder and what runs, for inspection
 #   --log FILE  write the commands and what they printed to FILE
+#   --report FILE  copy the HTML report of the page's `gate test` to FILE
 #
 # GATE is the program to try [default: `gate` of the PATH]. Where no registry can be reached, the sample stack's images get
 # the names that the page uses, and lose them at the end.
@@ -17,12 +18,13 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly limit_s=900
 page=$root/docs/first-hour.md
 
-keep=no log=
+keep=no log='' report=''
 while [ $# -gt 0 ]; do
   case $1 in
     --keep) keep=yes ;;
+    --report) report=$(realpath "${2:?--report needs a file}"); shift ;;
     --log) log=${2:?--log needs a file}; shift ;;
-    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
     *) die "unknown option \`$1\`" "scripts/try-docs.sh --help" ;;
   esac
   shift
@@ -77,6 +79,7 @@ name_image nginx:1 "${NGINX_IMAGE:?}"
 mkdir "$work/bin"
 ln -s "$program" "$work/bin/gate"
 blocks >"$work/page.sh"
+[ -z "$report" ] || sed -i "s#^gate test .*--html \([^ ]*\)\$#&\ncp \1 '$report'#" "$work/page.sh"
 [ "$(grep -c '^gate ' "$work/page.sh")" -ge 12 ] || die "the commands of $page were not found"
 
 from=$SECONDS code=0

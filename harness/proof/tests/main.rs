@@ -35,6 +35,7 @@ mod monorepo;
 mod moved;
 mod notify;
 mod outside;
+mod pages;
 mod performance;
 mod plan_file;
 mod policy;

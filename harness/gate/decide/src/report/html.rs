@@ -9,7 +9,7 @@ use super::{Run, score, seconds, status, word};
 use crate::verdict::VerdictKind;
 use stagegate_base::{
     record::{Record, Severity, Status},
-    report::{html_escaped as inline, html_page},
+    report::{html_escaped as inline, html_page, html_page_with},
     text::{clean, cut, xml_escaped},
 };
 
@@ -18,6 +18,28 @@ const EVIDENCE: usize = 20_000;
 
 /// What the columns of a suite's table are.
 const HEAD: &str = "<thead><tr><th>status</th><th>check</th><th>result</th><th class=\"n\">time</th></tr></thead>";
+
+/// The columns of the totals: title, colour, the ranks that count.
+const TOTALS: [(&str, &str, &[u8]); 5] = [
+    ("failed", "fail", &[0]),
+    ("warnings", "warn", &[1]),
+    ("notices", "note", &[2]),
+    ("not run", "skip", &[3]),
+    ("passed", "pass", &[4]),
+];
+
+/// What is shown, without a script: a browser that does not know `:has` shows everything.
+const FILTER: &str = "<p class=\"filter\"><label><input type=\"radio\" name=\"show\" checked> all checks</label> \
+                      <label><input type=\"radio\" name=\"show\" id=\"troubles\"> failures, warnings and notices</label> \
+                      <label><input type=\"radio\" name=\"show\" id=\"failures\"> what blocks</label></p>\n";
+
+/// What a run has and other pages have not.
+const STYLE: &str = "\
+.filter label{margin-right:1rem;white-space:nowrap}.totals{width:auto}.none{color:var(--soft)}a{color:inherit}td td:first-child{min-width:5rem}\
+.totals th.n{white-space:normal}@media(max-width:40rem){.totals{font-size:.8em}}\
+body:has(#troubles:checked) .late,body:has(#failures:checked) :is(.late,.soon),\
+body:has(#troubles:checked,#failures:checked) section:not(:has(.now,.soon)),\
+body:has(#failures:checked) section:not(:has(.now)){display:none}";
 
 /// A picture for the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,12 +77,55 @@ pub fn text(run: &Run, plots: &[Plot]) -> String {
         page.push_str("<h2>measurements</h2>\n");
         plots.iter().for_each(|one| page.push_str(&plot(one)));
     }
-    for (suite, records) in run.suites() {
-        let _ = writeln!(page, "<h2>{}</h2>\n<table>\n{HEAD}\n<tbody>", inline(suite));
-        records.iter().for_each(|one| page.push_str(&record(one)));
-        page.push_str("</tbody>\n</table>\n");
+    let suites = by_urgency(run);
+    if !suites.is_empty() {
+        page.push_str(&totals(&suites));
+        page.push_str(FILTER);
     }
-    html_page(&title, &page)
+    for (at, (suite, records)) in suites.iter().enumerate() {
+        let _ = writeln!(page, "<section>\n<h2 id=\"suite-{at}\">{}</h2>\n<table>\n{HEAD}\n<tbody>", inline(suite));
+        records.iter().for_each(|one| page.push_str(&record(one)));
+        page.push_str("</tbody>\n</table>\n</section>\n");
+    }
+    html_page_with(&title, STYLE, &page)
+}
+
+/// Returns the suites, those with failures first, and in each the failures first.
+fn by_urgency(run: &Run) -> Vec<(&str, Vec<&Record>)> {
+    let mut suites = run.suites();
+    suites.iter_mut().for_each(|(_, records)| records.sort_by_key(|one| rank(one)));
+    suites.sort_by_key(|(_, records)| records.first().map(|one| rank(one)));
+    suites
+}
+
+/// Returns how soon a record is to be read: what blocks, what failed and does not block, what did not run, what passed.
+fn rank(record: &Record) -> u8 {
+    match (record.status, record.severity) {
+        (Status::Fail | Status::Broken, Severity::Required) => 0,
+        (Status::Fail | Status::Broken, Severity::Warning) => 1,
+        (Status::Fail | Status::Broken, Severity::Info) => 2,
+        (Status::Skip, _) => 3,
+        (Status::Pass, _) => 4,
+    }
+}
+
+/// Writes how many checks of each suite ended how.
+fn totals(suites: &[(&str, Vec<&Record>)]) -> String {
+    let mut out = String::from("<table class=\"totals\">\n<thead><tr><th>suite</th>");
+    TOTALS.iter().for_each(|(title, _, _)| {
+        let _ = write!(out, "<th class=\"n\">{title}</th>");
+    });
+    out.push_str("</tr></thead>\n<tbody>\n");
+    for (at, (suite, records)) in suites.iter().enumerate() {
+        let _ = write!(out, "<tr><td><a href=\"#suite-{at}\">{}</a></td>", inline(suite));
+        for (_, class, ranks) in &TOTALS {
+            let count = records.iter().filter(|one| ranks.contains(&rank(one))).count();
+            let class = if count == 0 { "none" } else { class };
+            let _ = write!(out, "<td class=\"n {class}\">{count}</td>");
+        }
+        out.push_str("</tr>\n");
+    }
+    out + "</tbody>\n</table>\n"
 }
 
 /// Writes a page of pictures alone, as for measurements that belong to no run of suites.
@@ -84,14 +149,19 @@ fn record(record: &Record) -> String {
         Severity::Warning => " (warning)",
         Severity::Info => " (notice)",
     };
+    let when = match rank(record) {
+        0 => "now",
+        1 | 2 => "soon",
+        _ => "late",
+    };
     let details = details(record);
     let (class, more) = match details.is_empty() {
         true => ("", String::new()),
         // A row of its own: next to the other columns nothing would be left for it on a phone.
-        false => (" class=\"has-more\"", format!("<tr><td colspan=\"4\">{details}</td></tr>\n")),
+        false => (" has-more", format!("<tr class=\"{when}\"><td colspan=\"4\">{details}</td></tr>\n")),
     };
     format!(
-        "<tr{class}><td class=\"status {status}\">{status}{severity}</td><td class=\"name\"><code>{}</code></td>\
+        "<tr class=\"{when}{class}\"><td class=\"status {status}\">{status}{severity}</td><td class=\"name\"><code>{}</code></td>\
          <td>{}</td><td class=\"n\">{} s</td></tr>\n{more}",
         // A line may end between the parts of a name.
         inline(&record.trial).replace("::", "::<wbr>"),
