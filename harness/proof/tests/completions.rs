@@ -36,7 +36,12 @@ impl Product {
     fn shell(&self, program: &str, script: &str) -> String {
         let path = format!("{}:{}", gate().parent().unwrap().display(), std::env::var("PATH").unwrap());
         let mut command = Command::new(program);
-        command.args(if program == "zsh" { ["-f", "-c"] } else { ["--norc", "-c"] }).arg(script);
+        let without_own_files = match program {
+            "zsh" => "-f",
+            "fish" => "--no-config",
+            _ => "--norc",
+        };
+        command.args([without_own_files, "-c", script]);
         command.env("PATH", path).env("DOCKER_HOST", "unix:///nowhere").env_remove("STAGEGATE_ENV");
         let output = command.current_dir(&self.0).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).replace('\r', "");
@@ -88,10 +93,56 @@ fn bash_completes_the_names_of_the_product() {
     assert!(product.bash("gate reset --con").contains(&"--confirm".to_owned()));
 }
 
+/// Most machines have only some shells, and nothing else of these proofs needs one.
+fn is_installed(shell: &str) -> bool {
+    Command::new(shell).arg("--version").output().is_ok()
+}
+
+#[test]
+fn fish_completes_them_too() {
+    if !is_installed("fish") {
+        return;
+    }
+    let product = Product::new("fish");
+    let complete = |line: &str| {
+        let script = format!("source (gate completions fish | psub); complete -C '{line}'");
+        let text = product.shell("fish", &script);
+        text.lines().filter(|line| !line.starts_with('-')).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(complete("gate test --env "), ["ephemeral", "production", "staging"]);
+    assert_eq!(complete("gate promote --from staging --to pr"), ["production"]);
+    assert_eq!(complete("gate logs --env staging "), ["api", "db"]);
+}
+
+#[test]
+fn elvish_completes_them_too() {
+    if Command::new("elvish").arg("-version").output().is_err() {
+        return;
+    }
+    let product = Product::new("elvish");
+    // Its completions exist only on a terminal, which script(1) gives it.
+    let script = r#"printf '%s\n' 'eval (gate completions elvish | slurp)' \
+        'echo "found:" [($edit:completion:arg-completer[gate] gate promote --to "")]' exit | script -qec 'elvish -norc' /dev/null"#;
+    let text = product.shell("bash", script);
+    assert!(text.contains("found: [ephemeral production staging]"), "{text}");
+}
+
+/// No PowerShell is in Debian: this is what its script calls, and no more.
+#[test]
+fn the_script_of_powershell_calls_what_completes() {
+    let product = Product::new("powershell");
+    let script = product.shell("bash", "gate completions powershell");
+    assert!(script.contains("Register-ArgumentCompleter -Native -CommandName gate"), "{script}");
+    for (open, close) in [('{', '}'), ('(', ')'), ('[', ']')] {
+        assert_eq!(script.matches(open).count(), script.matches(close).count(), "{open} {close}: {script}");
+    }
+    let names = product.shell("bash", "COMPLETE=powershell gate -- gate test --env ''");
+    assert_eq!(names.lines().collect::<Vec<_>>(), ["ephemeral", "production", "staging"]);
+}
+
 #[test]
 fn zsh_completes_them_too() {
-    // Most machines have none, and nothing else of these proofs needs one.
-    if Command::new("zsh").arg("--version").output().is_err() {
+    if !is_installed("zsh") {
         return;
     }
     let product = Product::new("zsh");
