@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Builds what a release ships: archives, a Debian package and their checksums, in dist/.
 #
-# usage: scripts/dist.sh [--target TRIPLE] [--gate FILE] [--image NAME [--base IMAGE]]
+# usage: scripts/dist.sh [--target TRIPLE] [--static] [--gate FILE] [--image NAME [--base IMAGE]]
 #   --target TRIPLE  what to build for; this machine where it is not given
+#   --static         link glibc into the program: an archive TRIPLE-static that needs no library, for where no musl target is installed
 #   --gate FILE      pack this program, and build none
 #   --image NAME     also build a container image of that name from the Debian package
 #   --base IMAGE     the Debian image that it is built from (debian:trixie-slim)
@@ -19,14 +20,15 @@ cd "$root"
 # 26.1 MB with watching, messages, hosts and rollouts; what grows beyond is looked at before it is shipped.
 readonly limit_bytes=$((27 * 1000 * 1000)) limit_ms=10
 
-target='' gate='' image='' base=debian:trixie-slim
+target='' static='' gate='' image='' base=debian:trixie-slim
 while [ $# -gt 0 ]; do
   case $1 in
     --target) target=${2:?--target needs a triple}; shift ;;
+    --static) static=-static ;;
     --gate) gate=${2:?--gate needs a file}; shift ;;
     --image) image=${2:?--image needs a name}; shift ;;
     --base) base=${2:?--base needs an image}; shift ;;
-    -h | --help) sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
     *) die "unknown option \`$1\`" "scripts/dist.sh --help" ;;
   esac
   shift
@@ -45,17 +47,21 @@ trap 'rm -rf "$work"' EXIT
 build() {
   local s=$'\x1f' link=()
   # Rust brings LLD for this target: functions whose code is the same are stored once.
-  case $target in x86_64-*-linux-gnu) link=(-- -Clink-arg=-Wl,--icf=all) ;; esac
+  case $target in x86_64-*-linux-gnu) link=("-Clink-arg=-Wl,--icf=all") ;; esac
+  # Decided at the last link: what was compiled for the other program is used again.
+  [ -z "$static" ] || link+=(-Ctarget-feature=+crt-static)
   CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$root=stagegate${s}--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo${s}--remap-path-prefix=$target_dir=target" \
-    cargo rustc --profile dist --locked --bin gate --target "$target" "${link[@]}"
+    cargo rustc --profile dist --locked --bin gate --target "$target" -- "${link[@]}"
   gate=$target_dir/$target/dist/gate
 }
 
 # Fails where the program is not what a release promises: small, quick to start, without folders of this machine.
 verify() {
-  local bytes found from to
+  local bytes found from to limit=$limit_bytes
+  # glibc is inside.
+  [ -z "$static" ] || limit=$((limit + 1500 * 1000))
   bytes=$(stat -c %s "$gate")
-  [ "$bytes" -le "$limit_bytes" ] || die "$gate has $bytes bytes, and $limit_bytes are the limit"
+  [ "$bytes" -le "$limit" ] || die "$gate has $bytes bytes, and $limit are the limit"
   found=$(grep -aoF -e "$root/" -e "${CARGO_HOME:-$HOME/.cargo}/" -e "$target_dir/" "$gate" | sort -u || true)
   [ -z "$found" ] || die "$gate holds paths of the machine that built it" "$found"
   from=$(date +%s%N)
@@ -86,7 +92,7 @@ pack() {
 }
 
 archive() {
-  local name=stagegate-$version-$target folder=$work/stagegate-$version-$target
+  local name=stagegate-$version-$target$static folder=$work/stagegate-$version-$target$static
   mkdir -p "$folder"
   install -m 755 "$gate" "$folder/gate"
   install -m 644 LICENSE-MIT LICENSE-APACHE README.md CHANGELOG.md "$folder/"
@@ -154,7 +160,7 @@ debian_package() {
   local name file
   has dpkg-deb || { note "dpkg-deb is not installed: no Debian package"; return; }
   # The static program is for where there is no such glibc; it takes the place of no package.
-  [[ $target == *-gnu ]] || return 0
+  [[ $target$static == *-gnu ]] || return 0
   name=stagegate_${version}_$(architecture).deb
   for file in first second; do
     debian_tree "$work/$file"
