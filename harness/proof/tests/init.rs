@@ -52,8 +52,11 @@ fn a_product_without_a_configuration_gets_one_and_a_true_first_result() {
     let text = fs::read_to_string(root.join("stagegate.toml")).unwrap_or_default();
     let tested = in_folder(&root, &["test", "--env", "local"]);
     let again = in_folder(&root, &["init"]);
+    let rules = in_folder(&root, &["sanitize", "suggest", "--env", "local", "--write"]);
     run(Command::new("docker").args(["compose", "down", "--volumes", "--timeout", "1"]).current_dir(&root));
     let after = fs::read_to_string(root.join("stagegate.toml")).unwrap_or_default();
+    let [suggested, keys] = ["stagegate-sanitize.toml", "stagegate-sanitize.schema.json"]
+        .map(|file| fs::read_to_string(root.join(file)).unwrap_or_default());
     fs::remove_dir_all(&root).unwrap();
 
     assert_eq!(made.code, Some(0), "{}", made.text);
@@ -64,6 +67,9 @@ fn a_product_without_a_configuration_gets_one_and_a_true_first_result() {
     assert!(tested.text.contains("PASSED local"), "{}", tested.text);
     assert!(text.contains("\n[migrations.main]\n"), "{text}");
     assert_eq!((again.code, after), (Some(2), text), "{}", again.text);
+    assert_eq!(rules.code, Some(0), "{}", rules.text);
+    assert!(suggested.starts_with("#:schema ./stagegate-sanitize.schema.json\n"), "{suggested}");
+    assert!(keys.contains("\"date-shift\""), "{keys}");
 }
 
 fn in_folder(root: &Path, args: &[&str]) -> Ended {
