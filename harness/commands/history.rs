@@ -1,28 +1,36 @@
 //! `gate history`, `gate resume`, `gate unlock`: readings of the journals.
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use stagegate_base::{
     config::{Config, Environment},
     exit::Exit,
     release::Release,
-    text::one_line,
     units::Span,
 };
 use stagegate_gate_act::{
     journal::{self, StoreError},
-    unfinished,
+    journal_index, unfinished,
 };
-use stagegate_gate_decide::history::{began_since, day};
-use stagegate_gate_decide::promotion::{End, Entry, Kind, Line, Plan, end_text, reason};
+use stagegate_gate_decide::{
+    history::{began_since, day},
+    promotion::{End, Entry, Kind, Plan},
+    run_summary::RunSummary,
+};
 use stagegate_host::{lock::Lock, paths::StateDir};
 
-use super::runs::{as_json, chosen, end_of, runs, runs_read};
+use super::runs::{chosen, end_of, runs};
 use crate::{
     cli,
     failure::{Failure, give, give_json, say},
     recovery,
 };
+
+/// A list is printed in parts of so many bytes.
+const CHUNK: usize = 64 << 10;
 
 /// A promotion that can be rolled back.
 pub(super) struct Point {
@@ -62,31 +70,63 @@ pub(super) fn show(config: &Config, args: cli::History) -> Result<Exit, Failure>
     if let Some(runs) = &args.diff {
         return super::history_run::diff(config, args.env.as_ref(), runs);
     }
+    list(config, &args)
+}
+
+/// Prints each run; one whose journal cannot be read hides no other.
+fn list(config: &Config, args: &cli::History) -> Result<Exit, Failure> {
     let from = args.since.as_deref().map(since).transpose()?;
-    let (mut count, mut damaged) = (0, None);
+    let (mut count, mut damaged, mut text) = (0, None, String::new());
     for environment in chosen(config, args.env.as_ref())? {
-        let is_wanted = |run: &str| from.as_ref().is_none_or(|from| began_since(run, from));
-        for run in runs_read(config, environment, is_wanted) {
-            count += 1;
-            let (dir, plan, lines) = match run {
-                Ok(read) => read,
-                // The others are printed all the same.
-                Err(failure) => {
-                    damaged.get_or_insert(failure);
-                    continue;
-                }
-            };
-            if args.json {
-                give_json(&as_json(&plan, &lines)?);
-            } else {
-                give(&as_text(&dir, &plan, &lines));
+        let is_wanted = |dir: &PathBuf| {
+            let run = dir.file_name().unwrap_or_default().to_string_lossy();
+            from.as_ref().is_none_or(|from| began_since(&run, from))
+        };
+        journal_index::shared(&StateDir::of(config, &environment.project).runs(), |index| {
+            let folders = index.folders();
+            for dir in folders.iter().filter(|dir| is_wanted(dir)) {
+                let run = match index.run(dir) {
+                    Ok(Some(run)) => run,
+                    Ok(None) => continue,
+                    Err(error) => {
+                        count += 1;
+                        damaged.get_or_insert(Failure::from(error));
+                        continue;
+                    }
+                };
+                count += 1;
+                text.push_str(&shown(&run, dir, args.json));
+                text.push('\n');
+                print_from(&mut text, CHUNK, args.json);
             }
-        }
+            index.keep(&folders, 1);
+        });
     }
+    print_from(&mut text, 1, args.json);
     if count == 0 {
         say(if from.is_some() { "no runs in that time" } else { "no runs yet" });
     }
     damaged.map_or(Ok(Exit::Passed), Err)
+}
+
+/// Prints a text that has so many bytes, and empties it: a line at a time would take longer than to read them.
+fn print_from(text: &mut String, bytes: usize, json: bool) {
+    if text.len() >= bytes {
+        if json {
+            give_json(text)
+        } else {
+            give(text)
+        };
+        text.clear();
+    }
+}
+
+fn shown(run: &RunSummary, dir: &Path, json: bool) -> String {
+    if json {
+        return run.json().to_string();
+    }
+    let seconds = stagegate_host::clock::seconds_between(&run.began, &run.last).unwrap_or_default();
+    run.lines(seconds, &dir.display().to_string())
 }
 
 /// Returns the moment that `--since` names, as a run's id begins.
@@ -98,28 +138,6 @@ fn since(text: &str) -> Result<String, Failure> {
         Failure::usage(format!("--since `{text}` is neither a time such as 7d or 12h nor a day such as 2026-01-31"))
     })?;
     Ok(stagegate_host::clock::stamp_before(back))
-}
-
-fn as_text(dir: &std::path::Path, plan: &Plan, lines: &[Line]) -> String {
-    let end = match end_of(lines) {
-        Some((end, exit)) => end_text(plan, end, exit),
-        None => "unfinished".to_owned(),
-    };
-    let began = lines.first().map(|line| line.wall.as_str()).unwrap_or_default();
-    let took =
-        lines.last().and_then(|last| stagegate_host::clock::seconds_between(began, &last.wall)).unwrap_or_default();
-    let (from, to) = (&plan.environments.source, &plan.environments.target);
-    let mut text = format!(
-        "{}  {from} -> {to}  {} -> {}  {end}  {took:.1} s  {}",
-        plan.run,
-        plan.previous.name,
-        plan.release.name,
-        dir.display()
-    );
-    if let Some(reason) = reason(lines).filter(|_| !matches!(end_of(lines), Some((End::Promoted, _)))) {
-        text.push_str(&format!("\n    {}", one_line(reason)));
-    }
-    text
 }
 
 pub(super) async fn resume(config: &Arc<Config>, args: cli::OneEnvironment) -> Result<Exit, Failure> {
@@ -168,34 +186,4 @@ fn put_aside(state: &StateDir, run: &str, error: &StoreError) -> Result<Exit, Fa
     }
     say(&format!("the journal of run {run} cannot be read; it was moved to {}", aside.display()));
     Ok(Exit::Passed)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use stagegate_gate_decide::promotion::read;
-
-    use super::*;
-
-    const PROMOTED: &[u8] = include_bytes!("../../fixtures/journals/format-1/promoted.jsonl");
-    const ROLLED_BACK: &[u8] = include_bytes!("../../fixtures/journals/format-1/rolled-back.jsonl");
-    const KILLED: &[u8] = include_bytes!("../../fixtures/journals/format-1/killed.jsonl");
-
-    #[test]
-    fn a_run_of_an_earlier_version_is_in_the_history() {
-        for (text, want, has_reason) in [
-            (PROMOTED, "v1 -> v2  promoted: v2 is live in production", false),
-            (ROLLED_BACK, "v2 -> v3  rolled back and verified: v2 is live in production again", true),
-            (KILLED, "v1 -> v2  unfinished", false),
-        ] {
-            let lines = read(text).unwrap().lines;
-            let Entry::Started { plan } = &lines[0].entry else { panic!("no plan") };
-            let shown = as_text(Path::new("/runs/r"), plan, &lines);
-            assert!(shown.contains(want), "{shown}");
-            assert_eq!(shown.contains("\n    health::web::http failed"), has_reason, "{shown}");
-            let json: serde_json::Value = serde_json::from_str(&as_json(plan, &lines).unwrap()).unwrap();
-            assert_eq!(json["end"].is_null(), want.contains("unfinished"));
-        }
-    }
 }

@@ -6,6 +6,7 @@ use stagegate_base::{config::Config, exit::Exit};
 use stagegate_gate_decide::{
     history::{Compared, differences},
     promotion::{Entry, Line, Plan, end_text},
+    run_summary::RunSummary,
 };
 use stagegate_host::clock::{seconds_between, unix_of};
 use stagegate_watch_decide::trace;
@@ -42,7 +43,8 @@ fn find(config: &Config, env: Option<&String>, run: &str) -> Result<Found, Failu
 pub(super) fn show(config: &Config, env: Option<&String>, run: &str, json: bool) -> Result<Exit, Failure> {
     let found = find(config, env, run)?;
     if json {
-        give_json(&super::runs::as_json(&found.plan, &found.lines)?);
+        let summary = RunSummary::of(&found.lines).map(|summary| summary.json()).unwrap_or_default();
+        give_json(&serde_json::to_string(&summary)?);
         return Ok(Exit::Passed);
     }
     give(&found.plan.text());

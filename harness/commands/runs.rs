@@ -7,7 +7,7 @@ use stagegate_base::{
     exit::Exit,
 };
 use stagegate_gate_act::journal;
-use stagegate_gate_decide::promotion::{End, Entry, Line, Plan, reason};
+use stagegate_gate_decide::promotion::{End, Entry, Line, Plan};
 use stagegate_host::paths::StateDir;
 
 use crate::failure::Failure;
@@ -30,11 +30,7 @@ pub(super) fn runs_named(
 }
 
 /// Returns the runs whose id is wanted, each as it could be read.
-pub(super) fn runs_read(
-    config: &Config,
-    environment: &Environment,
-    wanted: impl Fn(&str) -> bool,
-) -> Vec<Result<Run, Failure>> {
+fn runs_read(config: &Config, environment: &Environment, wanted: impl Fn(&str) -> bool) -> Vec<Result<Run, Failure>> {
     let mut runs = Vec::new();
     let is_wanted = |dir: &PathBuf| dir.file_name().is_some_and(|name| wanted(&name.to_string_lossy()));
     let all = journal::runs(&StateDir::of(config, &environment.project).runs());
@@ -67,26 +63,6 @@ pub(super) fn end_of(lines: &[Line]) -> Option<(End, Exit)> {
         Some(Entry::Ended { end, exit }) => Some((*end, *exit)),
         _ => None,
     }
-}
-
-/// Returns a run as one line of JSON.
-pub(super) fn as_json(plan: &Plan, lines: &[Line]) -> Result<String, Failure> {
-    let (end, exit) = end_of(lines).unzip();
-    let value = serde_json::json!({
-        "run": plan.run,
-        "from": plan.environments.source,
-        "to": plan.environments.target,
-        "release": plan.release,
-        "previous": plan.previous,
-        "began": lines.first().map(|line| &line.wall),
-        "ended": end.and(lines.last().map(|line| &line.wall)),
-        "end": end,
-        "exit": exit.map(Exit::code),
-        "reason": reason(lines),
-        "tag": plan.tag,
-        "plan_file": plan.file,
-    });
-    Ok(serde_json::to_string(&value)?)
 }
 
 #[cfg(test)]

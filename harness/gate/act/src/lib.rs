@@ -16,6 +16,7 @@ mod facts;
 mod failpoint;
 mod finish;
 pub mod journal;
+pub mod journal_index;
 mod live;
 mod outside;
 mod performance;

@@ -6,8 +6,14 @@ use stagegate_base::{config::Config, exit::Exit};
 use stagegate_gate_decide::promotion::{End, Entry, Line, Plan};
 
 use super::{Gate, Run};
-use crate::journal::{self, StoreError};
+use crate::{
+    journal::{self, StoreError},
+    journal_index,
+};
 use stagegate_host::{lock::Lock, paths::StateDir};
+
+/// A look that read so many journals keeps what it read for the next one.
+const MANY: usize = 64;
 
 /// A run that has not ended.
 #[derive(Clone, Debug)]
@@ -25,18 +31,20 @@ pub struct Unfinished {
 /// # Errors
 /// [`StoreError`] where a journal is damaged or of another version: nothing is done by a guess then.
 pub fn unfinished(state: &StateDir) -> Result<Option<Unfinished>, StoreError> {
-    for dir in journal::runs(&state.runs()).into_iter().rev() {
-        let lines = journal::lines(&dir)?;
-        let run = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        match lines.last().map(|line| &line.entry) {
-            // Not even the plan lasted, so nothing was begun.
-            None => {}
-            Some(Entry::Ended { end, .. }) if end.is_final() => {}
-            Some(Entry::Ended { .. }) => return Ok(Some(Unfinished { dir, run, stuck: true })),
-            Some(_) => return Ok(Some(Unfinished { dir, run, stuck: false })),
+    journal_index::shared(&state.runs(), |index| {
+        let folders = index.folders();
+        for dir in folders.iter().rev() {
+            let run = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            match index.run(dir)? {
+                // Not even the plan lasted, so nothing was begun.
+                None => {}
+                Some(found) if found.is_over() => {}
+                Some(found) => return Ok(Some(Unfinished { dir: dir.clone(), run, stuck: found.end.is_some() })),
+            }
         }
-    }
-    Ok(None)
+        index.keep(&folders, MANY);
+        Ok(None)
+    })
 }
 
 /// A run that has not ended, and whose environment the configuration does not have any more.

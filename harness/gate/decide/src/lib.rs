@@ -11,4 +11,5 @@ pub mod promotion;
 pub mod proxy;
 pub mod readiness;
 pub mod report;
+pub mod run_summary;
 pub mod verdict;

@@ -125,7 +125,7 @@ pub fn read(text: &[u8]) -> Result<Chain, JournalError> {
         if line.prev != chain.head {
             return Err(damaged("its checksum does not match the previous line".to_owned()));
         }
-        chain.head = hash(raw);
+        chain.head = checksum(raw);
         chain.bytes += end + 1;
         chain.lines.push(line);
     }
@@ -180,10 +180,12 @@ fn line(raw: &[u8]) -> Result<Line, Unread> {
 /// None that data of ours can cause; the type is JSON's.
 pub fn chained(line: &Line) -> Result<(String, String), serde_json::Error> {
     let text = serde_json::to_string(line)?;
-    let hash = hash(text.as_bytes());
+    let hash = checksum(text.as_bytes());
     Ok((text + "\n", hash))
 }
 
-fn hash(bytes: &[u8]) -> String {
+/// Returns SHA-256 of some bytes, hex: what a line is chained by.
+#[must_use]
+pub fn checksum(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

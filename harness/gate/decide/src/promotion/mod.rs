@@ -33,7 +33,7 @@ pub use audit::{
 };
 pub use end::{by_hand, end_text, interrupt_text, reason};
 pub use fit::{SchemaFit, rehearsal_refusal};
-pub use journal::{Chain, Head, JournalError, VERSION, chained, read};
+pub use journal::{Chain, Head, JournalError, VERSION, chained, checksum, read};
 pub use left::Left;
 pub use line::{Decision, End, Entry, Line};
 pub use next::{Move, next};
