@@ -261,6 +261,35 @@ impl Engine {
         self.log(id, options).await
     }
 
+    /// Hands the lines of a container's log from one moment to another (seconds since 1970) to `note`, each with its own; the last
+    /// `lines` of them at most.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer, or the log driver keeps nothing.
+    pub async fn each_log_line(
+        &self,
+        id: &str,
+        (from, to): (i64, i64),
+        lines: u32,
+        mut note: impl FnMut(i64, &str),
+    ) -> Result<(), EngineError> {
+        let second = |at: i64| i32::try_from(at.clamp(0, i64::from(i32::MAX))).unwrap_or_default();
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).timestamps(true);
+        let options = options.since(second(from)).until(second(to.saturating_add(1))).tail(&lines.to_string()).build();
+        let mut stream = self.docker.logs(id, Some(options));
+        while let Some(chunk) = stream.next().await {
+            let bytes = chunk.map_err(refused("read logs"))?.into_bytes();
+            for line in String::from_utf8_lossy(&bytes).lines() {
+                let stamped =
+                    line.split_once(' ').and_then(|(at, text)| Some((at.parse::<jiff::Timestamp>().ok()?, text)));
+                if let Some((at, text)) = stamped {
+                    note(at.as_second(), text);
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn log(&self, id: &str, options: LogsOptions) -> Result<String, EngineError> {
         let mut stream = self.docker.logs(id, Some(options));
         let mut text = String::new();

@@ -29,6 +29,7 @@ mod integrity;
 mod kept;
 mod load;
 mod locks;
+mod log_errors;
 mod majors;
 mod migrations;
 mod monorepo;

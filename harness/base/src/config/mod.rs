@@ -14,6 +14,7 @@ mod former;
 mod growth;
 mod host;
 mod locks;
+mod log_errors;
 mod logs;
 mod migrations;
 mod notify;
@@ -50,6 +51,7 @@ pub use error::ConfigError;
 pub use growth::Growth;
 pub use host::{AddressError, SshHost};
 pub use locks::LockLimits;
+pub use log_errors::{LogErrors, NewErrors};
 pub use logs::Logs;
 pub use migrations::Migrations;
 pub use notify::{Channel, Event, Mail, MailTls, Receiver, SecretSource, UrlSource};
@@ -117,6 +119,8 @@ pub struct Config {
     pub volumes: BTreeMap<String, Volume>,
     /// How long logs and records of checks stay.
     pub logs: Logs,
+    /// Which lines of containers' logs are errors, and what new ones do.
+    pub errors: LogErrors,
     /// How ready a release has to be.
     pub readiness: Readiness,
     /// How environments are compared.

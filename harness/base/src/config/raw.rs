@@ -16,6 +16,7 @@ use super::{
     Integrity, Kind, PortsMode, Readiness, Receiver, Rollout, Service, SshHost, Tier, Volume,
     backup::{RawBackup, RawVolume},
     former, host,
+    log_errors::RawLogErrors,
     logs::RawLogs,
     migrations::{self, RawMigrations},
     notify::{self, RawNotify},
@@ -54,6 +55,8 @@ pub(super) struct RawConfig {
     volumes: BTreeMap<String, Spanned<RawVolume>>,
     #[serde(default)]
     logs: RawLogs,
+    #[serde(default)]
+    errors: RawLogErrors,
     readiness: Option<Spanned<RawReadiness>>,
     #[serde(default)]
     compare: Compare,
@@ -187,6 +190,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         backup: reader.backup(raw.backup.as_ref(), &known_environments)?,
         volumes: reader.volumes(&raw.volumes)?,
         logs: raw.logs.read(|path| reader.absolute(path)),
+        errors: raw.errors.read(),
         readiness: reader.readiness(raw.readiness.as_ref())?,
         compare: raw.compare,
         sync,

@@ -23,6 +23,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(120);
 impl Run {
     /// Puts the release's files in place and starts it; its ports stay closed where data may be rolled back.
     pub(super) async fn deploy(&mut self) -> Result<Deployment, StepError> {
+        self.note_log_errors().await;
         self.git().await?.check_out(&self.plan.workdir, &self.plan.release.commit).await?;
         if matches!(self.plan.kind, Kind::Rollback { .. }) {
             self.snapshot("new")?.put_env_files_back(&format!("before-{}", self.plan.run))?;
@@ -62,6 +63,7 @@ impl Run {
         self.stop_at_drift(&new).await?;
         self.stop_at_another_release(&new).await?;
         self.stop_at_another_cluster().await?;
+        let found = if self.moves_traffic() { found } else { self.with_log_errors(found).await? };
         // A machine that slept meanwhile has watched nothing, and a timeout does not count sleep.
         if self.time_left().is_zero() { Err(late()) } else { Ok(found) }
     }

@@ -18,6 +18,7 @@ mod finish;
 pub mod journal;
 pub mod journal_index;
 mod live;
+mod log_errors;
 mod outside;
 mod performance;
 mod plan_error;

@@ -159,7 +159,8 @@ impl Run {
         self.clocks.deploy_began = self.clocks.deploy_began.map(|at| at + compared);
         let late = || StepError::blocked(format!("not verified within {} of the deploy", self.plan.verify_within));
         let examined = self.examine(&self.plan.environments.target, self.plan.soak.0);
-        report.checks = tokio::time::timeout(self.time_left(), examined).await.map_err(|_| late())??;
+        let checks = tokio::time::timeout(self.time_left(), examined).await.map_err(|_| late())??;
+        report.checks = self.with_log_errors(checks).await?;
         Ok(report)
     }
 

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod doctor;
 pub mod history;
 pub mod init;
+pub mod log_errors;
 pub mod promotion;
 pub mod proxy;
 pub mod readiness;

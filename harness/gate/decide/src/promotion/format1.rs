@@ -136,7 +136,7 @@ fn checks(data: &Value) -> Checks {
     let warnings: Vec<String> = reasons.collect();
     let summary =
         if warnings.is_empty() { summary } else { format!("{summary}, {}", counted(warnings.len(), "warning")) };
-    Checks { summary, warnings }
+    Checks { summary, warnings, log_errors: Vec::new() }
 }
 
 fn contracts(data: &Value) -> BTreeMap<String, ContractReport> {

@@ -26,7 +26,7 @@ impl StepReport {
             StepReport::CopyVolumes(copies) => copies.text(),
             StepReport::Migrate(migrations) => migrations.text(),
             StepReport::Deploy(deployment) => deployment.text(),
-            StepReport::Verify(checks) => checks.summary.clone(),
+            StepReport::Verify(checks) => checks.text(),
             StepReport::MoveTraffic(moved) => moved.text(),
             StepReport::VerifyRollback(rollback) => rollback.text(),
             StepReport::Prune(pruned) if !pruned.rollback_points.is_empty() => {
@@ -61,6 +61,14 @@ impl UndoReport {
 
 fn named<S: std::borrow::Borrow<str>>(what: &str, names: &[S]) -> String {
     if names.is_empty() { String::new() } else { format!("{what}: {}", names.join(", ")) }
+}
+
+impl Checks {
+    /// Returns the counts, and below them what the release logs of new errors.
+    fn text(&self) -> String {
+        let errors: String = self.log_errors.iter().map(|error| format!("\n     WARN {error}")).collect();
+        format!("{}{errors}", self.summary)
+    }
 }
 
 impl Validation {
@@ -199,14 +207,14 @@ impl MovedTraffic {
     fn text(&self) -> String {
         let MovedTraffic { services, drained_ms, cut, canary, checks, .. } = self;
         match services.is_empty() {
-            true => checks.summary.clone(),
+            true => checks.text(),
             false => format!(
                 "{} moved, drained in {:.1} s{}; {}{}",
                 services.join(", "),
                 Duration::from_millis(*drained_ms).as_secs_f64(),
                 cut_text(*cut),
                 canary.iter().map(|found| format!("{found}; ")).collect::<String>(),
-                checks.summary
+                checks.text()
             ),
         }
     }
@@ -265,7 +273,11 @@ mod tests {
     }
 
     fn validation() -> Validation {
-        let checks = Checks { summary: "21/21 required checks passed, 1 warning".into(), warnings: vec!["a".into()] };
+        let checks = Checks {
+            summary: "21/21 required checks passed, 1 warning".into(),
+            warnings: vec!["a".into()],
+            log_errors: Vec::new(),
+        };
         Validation { checks, readiness: Some(ReadinessReport { score: Some(95), band: None }), ..Validation::default() }
     }
 
@@ -298,6 +310,8 @@ mod tests {
     #[case::migrated(StepReport::Migrate(Migrations { seconds: 2.64, volumes: None }), "migrations 2.6 s")]
     #[case::pruned(StepReport::Prune(Pruned { rollback_points: vec!["x".into()], left: Vec::new() }),
         "1 old rollback point removed")]
+    #[case::logged(StepReport::Verify(Checks { summary: "5/5".into(), log_errors: vec!["api logs x".into()], ..Checks::default() }),
+        "5/5\n     WARN api logs x")]
     #[case::nothing(StepReport::OpenPorts, "")]
     fn a_step_reads_as_a_sentence(#[case] report: StepReport, #[case] want: &str) {
         assert_eq!(report.text(), want);
@@ -323,7 +337,8 @@ mod tests {
 
     #[test]
     fn what_was_moved_is_one_line() {
-        let checks = Checks { summary: "5/5 required checks passed".into(), warnings: Vec::new() };
+        let checks =
+            Checks { summary: "5/5 required checks passed".into(), warnings: Vec::new(), log_errors: Vec::new() };
         let moved = MovedTraffic {
             services: vec!["web".into()],
             ready_ms: 900,

@@ -78,7 +78,8 @@ fn warnings(report: &StepReport, at: u64) -> Vec<Value> {
         StepReport::MoveTraffic(moved) => &moved.checks,
         _ => return Vec::new(),
     };
-    checks.warnings.iter().map(|warning| event("check warning", at, warning)).collect()
+    let errors = checks.log_errors.iter().map(|error| event("new error in a log", at, error));
+    checks.warnings.iter().map(|warning| event("check warning", at, warning)).chain(errors).collect()
 }
 
 /// Returns where the run turned.

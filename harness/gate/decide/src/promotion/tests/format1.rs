@@ -122,6 +122,7 @@ fn line(entry: Value) -> Entry {
         checks: Checks {
             summary: "21/21 required checks passed, 1 warning".into(),
             warnings: vec!["policy::a failed (warning): x".into()],
+            log_errors: vec![],
         },
         contracts: [
             ("api".to_owned(), ContractReport::Compared { breaking: 1, warnings: 2, compatible: 3, first: vec!["x".into()] }),
@@ -154,7 +155,7 @@ fn line(entry: Value) -> Entry {
 #[case::verify_back(json!({ "entry": "done", "step": "verify_back", "data": {
         "checks": ["1/1 required check passed"], "rows_kept_beside": ["a: b 1 -> 2"] } }),
     StepReport::VerifyRollback(RollbackChecks {
-        checks: Checks { summary: "1/1 required check passed".into(), warnings: vec![] },
+        checks: Checks { summary: "1/1 required check passed".into(), warnings: vec![], log_errors: vec![] },
         kept_rows: vec!["a: b 1 -> 2".into()],
         volumes: vec![],
         server_wide: vec![],

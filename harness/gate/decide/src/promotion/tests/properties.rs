@@ -21,7 +21,11 @@ fn tier() -> impl Strategy<Value = Tier> {
 }
 
 fn checks() -> impl Strategy<Value = Checks> {
-    ("\\PC{0,12}", texts()).prop_map(|(summary, warnings)| Checks { summary, warnings })
+    ("\\PC{0,12}", texts(), texts()).prop_map(|(summary, warnings, log_errors)| Checks {
+        summary,
+        warnings,
+        log_errors,
+    })
 }
 
 fn contract() -> impl Strategy<Value = ContractReport> {
