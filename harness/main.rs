@@ -8,6 +8,7 @@ mod failure;
 mod notices;
 mod progress;
 mod recovery;
+mod run_records;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

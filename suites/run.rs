@@ -44,7 +44,7 @@ pub fn select(trials: Vec<Trial>, environment: &Environment, filters: &[String])
 pub async fn one(session: &Arc<Session>, trial: &Trial) -> Record {
     let ready = session.ready().await.map(Ready::is_down).map_err(|error| with_causes(&error));
     let turn = session.turn(trial.alone).await;
-    let begun = Instant::now();
+    let (begun, began) = (Instant::now(), jiff::Timestamp::now());
     let within = TRIAL_WITHIN.max(session.soak + BESIDE_SOAK).max(trial.within);
     let outcome = match ready {
         Ok(is_down) => {
@@ -56,7 +56,8 @@ pub async fn one(session: &Arc<Session>, trial: &Trial) -> Record {
     let environment = &session.project.environment;
     let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let severity = session.project.config.severity_of(&trial.name, trial.severity);
-    masked(Record::new(&environment.name, &trial.name, severity, millis, outcome), session.runner.mask())
+    let record = Record::new(&environment.name, &trial.name, severity, millis, outcome);
+    masked(Record { began: Some(format!("{began:.3}")), ..record }, session.runner.mask())
 }
 
 /// Leaves out what failed because nothing runs: one check reports that, once for all.

@@ -14,6 +14,7 @@ use stagegate_watch_decide::trace;
 use crate::{
     failure::{Failure, give, give_json, say},
     progress,
+    run_records::of_run,
 };
 
 /// A run with its folder.
@@ -63,7 +64,7 @@ pub(super) fn show(config: &Config, env: Option<&String>, run: &str, json: bool)
 /// Prints a run as a trace.
 pub(super) fn trace(config: &Config, env: Option<&String>, run: &str) -> Result<Exit, Failure> {
     let found = find(config, env, run)?;
-    let document = trace::document(&config.name, &found.lines, unix_of);
+    let document = trace::document(&config.name, &found.lines, &of_run(config, &found.lines), unix_of);
     give_json(&serde_json::to_string_pretty(&document)?);
     Ok(Exit::Passed)
 }

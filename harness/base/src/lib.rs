@@ -25,6 +25,7 @@ pub mod severity;
 pub mod subfolder;
 pub mod suggest;
 pub mod text;
+pub mod trace_parent;
 pub mod units;
 pub mod waiver;
 

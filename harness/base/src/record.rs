@@ -74,6 +74,9 @@ pub struct Record {
     pub status: Status,
     /// How much it weighs here.
     pub severity: Severity,
+    /// When it began (RFC 3339, UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<String>,
     /// Wall time in milliseconds.
     pub duration_ms: u64,
     /// One line: what was seen, what is wrong, or why it did not run.
@@ -99,6 +102,7 @@ impl Record {
             trial: trial.to_owned(),
             status: Status::Pass,
             severity,
+            began: None,
             duration_ms,
             message: String::new(),
             findings: Vec::new(),

@@ -66,7 +66,7 @@ pub(super) async fn send(config: &Config, environment: &Environment, problems: &
     if let Err(error) = files::private_dir(&folder) {
         failures.push(format!("cannot create {}: {error}", folder.display()));
     }
-    let sent = notify::notify(&Runner::default(), config, &message, &folder.join(MESSAGE)).await;
+    let sent = notify::notify(&Runner::default(), config, &message, (&folder.join(MESSAGE), None)).await;
     failures.extend(sent.iter().map(|error| with_causes(error)));
     if failures.is_empty() {
         let about = problems.iter().map(|problem| problem.about.clone()).collect();

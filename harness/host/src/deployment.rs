@@ -390,7 +390,7 @@ async fn migrate(
     for service in config.databases.values().filter_map(|database| database.migrations.as_ref()) {
         if snapshot.model.has_profile(service) {
             let name = format!("{}-{service}-once", environment.project);
-            let run = compose::run_once(&environment.project, &snapshot.model_file(), service, &name);
+            let run = compose::run_once(&environment.project, &snapshot.model_file(), service, &name, &[]);
             runner.run_ok(&run, config.gate.migrate_within.0).await?;
         }
     }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use stagegate_base::{
     command::Command,
     config::{Config, Gate},
+    trace_parent::{TraceParent, VARIABLE},
 };
 
 use crate::{
@@ -50,11 +51,18 @@ pub fn has_receiver(gate: &Gate) -> bool {
     !gate.notify_command.is_empty() || gate.notify_webhook.is_some()
 }
 
-/// Hands a message to every receiver and returns who did not take it. It is written to `file`, which the program reads.
-pub async fn notify(runner: &Runner, config: &Config, message: &Value, file: &Path) -> Vec<NotifyError> {
+/// Hands a message to every receiver and returns who did not take it. It is written to `file`, which the program reads; `trace` is
+/// the span that the program takes part in.
+pub async fn notify(
+    runner: &Runner,
+    config: &Config,
+    message: &Value,
+    (file, trace): (&Path, Option<&TraceParent>),
+) -> Vec<NotifyError> {
     let mut failures = Vec::new();
     if let Some((program, args)) = config.gate.notify_command.split_first() {
         let command = Command::new(program).args(args.to_vec()).in_dir(config.root());
+        let command = trace.iter().fold(command, |command, trace| command.env(VARIABLE, trace.to_string()));
         failures.extend(by_program(runner, &command, message, file).await.err());
     }
     if let Some(url) = &config.gate.notify_webhook {

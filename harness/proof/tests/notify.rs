@@ -90,3 +90,59 @@ fn a_receiver_hears_of_each_run_and_one_that_is_gone_delays_none() {
     let ids: Vec<&Value> = messages.iter().map(|message| &message["id"]).collect();
     assert!((1..ids.len()).all(|at| !ids[..at].contains(&ids[at])), "{ids:?}");
 }
+
+#[tokio::test]
+async fn migrations_and_programs_take_part_in_the_trace_of_the_caller() {
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let small = Small::new("traced", "app");
+    let seen = small.product().parent().unwrap().join("seen");
+    let file = small.product().join("stagegate.toml");
+    let program = format!("[\"sh\", \"-c\", \"cat > /dev/null; echo $TRACEPARENT >> {}\"]", seen.display());
+    let text = fs::read_to_string(&file).unwrap();
+    let text = text.replacen("[gate]\n", &format!("[gate]\nnotify_command = {program}\n"), 1);
+    fs::write(&file, format!("{text}[[notify]]\nkind = \"command\"\ncommand = {program}\non = [\"end\"]\n")).unwrap();
+    let up = small.product().join("m/up.sh");
+    let noting =
+        "psql -qX -c \"create table if not exists trace (t text); insert into trace values ('${TRACEPARENT:-}')\"\n";
+    fs::write(&up, format!("{}{noting}", fs::read_to_string(&up).unwrap())).unwrap();
+    small.release("v2", "alter table item add column if not exists price int not null default 1;\n", "");
+    small.up("production", "v1");
+    small.up("staging", "v2");
+    let promote = ["promote", "--from", "staging", "--to", "production", "--yes"];
+    let promoted = crate::world::ended(&small.command(&promote).env("TRACEPARENT", PARENT).output().unwrap());
+    assert_eq!(promoted.code, Some(0), "{}", promoted.text);
+
+    let history = small.gate(&["history", "--env", "production", "--json"]).text;
+    let run: Value = serde_json::from_str(history.lines().find(|line| line.starts_with('{')).unwrap()).unwrap();
+    let trace = small.gate(&["history", run["run"].as_str().unwrap(), "--trace"]).text;
+    let trace: Value = serde_json::from_str(&trace[trace.find('{').unwrap()..]).unwrap();
+    let spans = trace["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();
+    assert!(spans.iter().all(|span| span["traceId"] == "4bf92f3577b34da6a3ce929d0e0e4736"), "{spans:?}");
+    assert_eq!(spans[0]["parentSpanId"], "00f067aa0ba902b7");
+    let handed_on = |name: &str| {
+        let span = spans.iter().find(|span| span["name"] == name).expect(name);
+        format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{}-01", span["spanId"].as_str().unwrap())
+    };
+    // A span for each check, of the source and of the target.
+    for step in ["check the source", "verify"] {
+        let id = &spans.iter().find(|span| span["name"] == step).expect(step)["spanId"];
+        let checks = spans.iter().filter(|span| span["parentSpanId"] == *id && span["name"] == "health::web::http");
+        assert_eq!(checks.count(), 1, "{step}");
+    }
+    let client = small.server().await.connect("app").await.unwrap();
+    let rows = client.query("select t from trace where t <> ''", &[]).await.unwrap();
+    let of_migrations: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    // The copy of the rehearsal had the other one; `up` runs the service again, without the gate.
+    assert_eq!(of_migrations, [handed_on("migrate")]);
+    let deadline = Instant::now() + WITHIN;
+    let programs = loop {
+        let text = fs::read_to_string(&seen).unwrap_or_default();
+        if text.lines().count() >= 2 || Instant::now() > deadline {
+            break text;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    for name in ["notify", spans[0]["name"].as_str().unwrap()] {
+        assert!(programs.lines().any(|line| line == handed_on(name)), "{name}: {programs}");
+    }
+}

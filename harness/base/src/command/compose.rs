@@ -115,10 +115,12 @@ pub fn stop_within(project: &str, model: &Path, services: &[String], seconds: u6
     of_model(project, model).args(["stop", "--timeout"]).arg(seconds.to_string()).args(services.iter().cloned())
 }
 
-/// Runs a one-shot service under a name of ours, without starting others.
+/// Runs a one-shot service under a name of ours, without starting others; the variables in `names` are handed on from the
+/// caller's own.
 #[must_use]
-pub fn run_once(project: &str, model: &Path, service: &str, name: &str) -> Command {
-    of_model(project, model).args(["run", "--rm", "--no-deps", "--no-TTY", "--name", name, service])
+pub fn run_once(project: &str, model: &Path, service: &str, name: &str, names: &[&str]) -> Command {
+    let command = of_model(project, model).args(["run", "--rm", "--no-deps", "--no-TTY", "--name", name]);
+    names.iter().fold(command, |command, name| command.args(["--env", name])).arg(service)
 }
 
 /// Runs a command in a service's image under a name of ours, without starting others; the variables in `names` are

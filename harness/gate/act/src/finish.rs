@@ -20,7 +20,7 @@ impl Run {
             return Ok(());
         }
         let file = self.dir.join("notification.json");
-        let failures = notify::notify(&self.runner, config, &self.message(), &file).await;
+        let failures = notify::notify(&self.runner, config, &self.message(), (&file, Some(&self.span()))).await;
         let failures: Vec<String> = failures.iter().map(|error| with_causes(error)).collect();
         if failures.is_empty() { Ok(()) } else { Err(StepError::blocked(failures.join("; "))) }
     }

@@ -37,6 +37,7 @@ mod run_files;
 mod source;
 mod stall_probe;
 mod start;
+mod tracing;
 mod volumes;
 pub mod watchdog;
 
@@ -188,7 +189,7 @@ impl Run {
         facts: Facts,
         old: &Snapshot,
     ) -> Result<Self, PlanError> {
-        let dir = state.run(&plan.run);
+        let (dir, plan) = (state.run(&plan.run), tracing::of_caller(plan));
         old.copy_to(&dir.join("old"))?;
         let journal = Journal::create(&dir, &plan)?;
         journal::take_ballast(&dir);

@@ -13,6 +13,7 @@ use stagegate_base::{
     config::{self, Integrity},
     container::State,
     redact::Secret,
+    trace_parent::VARIABLE,
 };
 use stagegate_data_act::outside;
 use stagegate_data_decide::{self as data, DataFacts, outside::server_changes};
@@ -237,8 +238,8 @@ impl Run {
     ) -> Result<(), StepError> {
         let name = self.migrations_container();
         self.remove_migrations().await?;
-        let run = compose::run_once(project, model, service, &name);
-        self.runner.run_ok(&run, self.plan.migrate_within.0).await?;
+        let run = compose::run_once(project, model, service, &name, &[VARIABLE]);
+        self.runner.run_ok(&self.traced(run), self.plan.migrate_within.0).await?;
         Ok(())
     }
 

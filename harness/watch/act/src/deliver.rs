@@ -18,6 +18,7 @@ use stagegate_base::{
     config::{Channel, Receiver, SecretSource, UrlSource},
     redact::{Mask, Secret},
     text::one_line,
+    trace_parent::VARIABLE,
 };
 use stagegate_host::{
     clock,
@@ -112,6 +113,8 @@ async fn hand_over(
     match (&receiver.channel, body) {
         (Channel::Command(_), Body::Json(value)) => {
             let Some(command) = receiver.program(root) else { return Ok(()) };
+            let trace = message.trace_parent.iter();
+            let command = trace.fold(command, |command, trace| command.env(VARIABLE, trace.to_string()));
             run(&command, &value.to_string(), spool, Runner::default()).await
         }
         (Channel::Apprise(source), Body::Text { text, .. }) => {

@@ -25,6 +25,7 @@ mod rollback_time;
 mod rollout;
 mod schema_fit;
 mod source;
+pub mod trace_ids;
 mod volume;
 
 pub use ahead::schema_ahead;

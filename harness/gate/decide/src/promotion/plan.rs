@@ -13,6 +13,7 @@ use stagegate_base::{
     mark::{Mark, Role},
     release::Release,
     subfolder::Subfolder,
+    trace_parent::TraceParent,
     units::{Size, Span},
 };
 use stagegate_data_decide::{RowChange, volume::Kept};
@@ -192,6 +193,9 @@ pub struct Plan {
     /// The plan file that is applied; `None` where the run made its plan itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PlanOrigin>,
+    /// The span of another program that the run is a part of; `None` where it is a trace of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_parent: Option<TraceParent>,
 }
 
 impl Plan {

@@ -111,6 +111,7 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         accept_caution: request.accept_caution,
         watchdog: watchdog(&facts),
         file: None,
+        trace_parent: None,
         rollout: None,
         cross_versions: gate.cross_versions,
         longest_stall: gate.longest_stall,

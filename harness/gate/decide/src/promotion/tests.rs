@@ -64,6 +64,7 @@ pub(super) fn plan(kind: Kind) -> Plan {
         accept_caution: false,
         watchdog: Some(seconds(1_800)),
         file: None,
+        trace_parent: None,
         rollout: None,
         cross_versions: stagegate_base::config::CrossVersions::Tell,
         longest_stall: None,

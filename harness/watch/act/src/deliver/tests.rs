@@ -170,7 +170,7 @@ async fn a_collector_gets_the_trace_of_a_run_with_its_header_and_other_receivers
     let receivers = [collector(&url, Some("x-api-key"), &dir.join("token")), plain, to("hook", &hook)];
     let journal = include_bytes!("../../../../../fixtures/journals/format-1/rolled-back.jsonl");
     let lines = stagegate_gate_decide::promotion::read(journal).unwrap().lines;
-    let end = stagegate_watch_decide::notify::end("shop", &lines, (&dir, &[]), clock::unix_of).unwrap();
+    let end = stagegate_watch_decide::notify::end("shop", &lines, (&dir, &[]), &[], clock::unix_of).unwrap();
     let outbox = Outbox::of(&StateDir::at(&dir));
     assert_eq!(outbox.put(&receivers, &message("backup")).unwrap(), 1, "what is no run has no trace");
     assert_eq!(outbox.put(&receivers, &end).unwrap(), 3);

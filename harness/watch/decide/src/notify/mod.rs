@@ -11,7 +11,10 @@ mod tests;
 mod text;
 
 use serde::{Deserialize, Serialize};
-use stagegate_base::config::{Channel, Event, Receiver};
+use stagegate_base::{
+    config::{Channel, Event, Receiver},
+    trace_parent::TraceParent,
+};
 
 pub use outbox::{GIVE_UP_AFTER, Parcel, parcel_name, retry_after_seconds};
 pub use run::{begin, end};
@@ -51,6 +54,9 @@ pub struct Message {
     /// The run as a trace, for receivers of traces only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<serde_json::Value>,
+    /// The span of the run, which programs are handed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_parent: Option<TraceParent>,
 }
 
 impl Message {
@@ -76,6 +82,7 @@ impl Message {
             run: None,
             is_urgent: false,
             trace: None,
+            trace_parent: None,
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use stagegate_base::config::Event;
-use stagegate_gate_decide::promotion::{End, Entry, Kind, Line, Plan, by_hand, end_text, reason};
+use stagegate_base::{config::Event, record::Record};
+use stagegate_gate_decide::promotion::{End, Entry, Kind, Line, Plan, by_hand, end_text, reason, trace_ids};
 
 use super::Message;
 use crate::{RunFacts, trace};
@@ -29,12 +29,13 @@ pub fn begin(product: &str, plan: &Plan, at: &str) -> Message {
 }
 
 /// Returns the message that a run has ended; `None` where it has not. `dir` is its folder, `dumps` are the dumps in it,
-/// `unix` reads an RFC 3339 text in seconds since 1970.
+/// `records` those of its checks, `unix` reads an RFC 3339 text in seconds since 1970.
 #[must_use]
 pub fn end(
     product: &str,
     lines: &[Line],
     (dir, dumps): (&Path, &[PathBuf]),
+    records: &[Record],
     unix: impl Fn(&str) -> Option<f64>,
 ) -> Option<Message> {
     let (first, last) = (lines.first()?, lines.last()?);
@@ -60,7 +61,7 @@ pub fn end(
         title: format!("{product}: {text}{now}"),
         reason: reason(lines).filter(|_| *end != End::Promoted).map(str::to_owned),
         log: log(lines, &unix),
-        trace: trace::document(product, lines, &unix),
+        trace: trace::document(product, lines, records, &unix),
         next: next(plan, *end, by_hand(plan, dir, lines, dumps)),
         is_urgent: special == Some(Event::Stuck),
         ..about(product, plan, &last.wall)
@@ -71,6 +72,7 @@ fn about(product: &str, plan: &Plan, at: &str) -> Message {
     Message {
         environment: plan.environments.target.clone(),
         run: Some(plan.run.clone()),
+        trace_parent: Some(trace_ids::current(plan, &[])),
         ..Message::test(product, String::new(), at.to_owned())
     }
 }

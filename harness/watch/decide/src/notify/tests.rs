@@ -144,7 +144,7 @@ const KILLED: &[u8] = include_bytes!("../../../../../fixtures/journals/format-1/
 
 fn of(journal: &[u8]) -> Option<Message> {
     let lines = read(journal).unwrap().lines;
-    end("shop", &lines, (Path::new("/runs/r"), &[] as &[PathBuf]), |_| None)
+    end("shop", &lines, (Path::new("/runs/r"), &[] as &[PathBuf]), &[], |_| None)
 }
 
 #[test]

@@ -2,14 +2,14 @@
 //!
 //! Ids are made from the run's id and the step alone: a document that is sent again has the same spans, and doubles none.
 
+mod checks;
 mod spans;
 #[cfg(test)]
 mod tests;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use stagegate_base::text::one_line;
-use stagegate_gate_decide::promotion::{End, Entry, Kind, Line, Plan, end_text, reason};
+use stagegate_base::{record::Record, text::one_line};
+use stagegate_gate_decide::promotion::{End, Entry, Kind, Line, Plan, end_text, reason, trace_ids};
 
 use spans::{spans, turns};
 
@@ -22,23 +22,25 @@ pub fn empty() -> Value {
     json!({ "resourceSpans": [] })
 }
 
-/// Returns the id of a run's trace, 32 hex digits.
-#[must_use]
-pub fn trace_id(run: &str) -> String {
-    hex(&["trace", run], 16)
-}
-
 /// Returns a run as a document for `/v1/traces`; `None` where the journal has no plan. A run that has not ended has the time of
-/// its last line as its end. `unix` reads an RFC 3339 text in seconds since 1970.
+/// its last line as its end. `records` are those of checks, of which each becomes a span within the step that ran it. `unix` reads an
+/// RFC 3339 text in seconds since 1970.
 // Sources: opentelemetry-proto 1.x (trace.proto; its JSON mapping has ids in hex, 64-bit numbers as text, enums as numbers);
 // OpenTelemetry's semantic conventions, cicd and vcs (in development: they are named in this folder alone).
 #[must_use]
-pub fn document(product: &str, lines: &[Line], unix: impl Fn(&str) -> Option<f64>) -> Option<Value> {
+pub fn document(
+    product: &str,
+    lines: &[Line],
+    records: &[Record],
+    unix: impl Fn(&str) -> Option<f64>,
+) -> Option<Value> {
     let at: At<'_> = &|line: &Line| nanos(unix(&line.wall).unwrap_or_default());
     let Entry::Started { plan } = &lines.first()?.entry else { return None };
-    let trace = Trace { id: trace_id(&plan.run), run: &plan.run, root: hex(&["run", &plan.run], 8) };
+    let trace = Trace { id: trace_ids::trace_id(plan), run: &plan.run, root: trace_ids::run_span(&plan.run) };
     let mut all = vec![root(&trace, product, plan, lines, at)];
-    all.extend(spans(&trace, lines, at));
+    let steps = spans(&trace, lines, at);
+    all.extend(checks::spans(&trace, &steps, records, |text| unix(text).map(nanos)));
+    all.splice(1..1, steps);
     let resource = [
         attribute("service.name", "stagegate"),
         attribute("service.version", env!("CARGO_PKG_VERSION")),
@@ -93,6 +95,9 @@ fn root(trace: &Trace<'_>, product: &str, plan: &Plan, lines: &[Line], at: At<'_
     span["attributes"] = json!(attributes);
     span["events"] = json!(turns(lines, at));
     span["status"] = status;
+    if let Some(parent) = &plan.trace_parent {
+        span["parentSpanId"] = json!(parent.span);
+    }
     span
 }
 
@@ -138,9 +143,4 @@ fn nanos(seconds: f64) -> u64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time before 1970 becomes 0")]
     let millis = (seconds * 1_000.0).round() as u64; // journals have milliseconds
     millis.saturating_mul(1_000_000)
-}
-
-fn hex(parts: &[&str], bytes: usize) -> String {
-    let digest = Sha256::digest(parts.join("\n").as_bytes());
-    digest.iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
 }

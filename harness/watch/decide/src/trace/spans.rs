@@ -1,9 +1,9 @@
 //! The steps of a run as spans, and its turns as events.
 
 use serde_json::{Value, json};
-use stagegate_gate_decide::promotion::{Decision, Entry, Line, Step, StepReport};
+use stagegate_gate_decide::promotion::{Decision, Entry, Line, Step, StepReport, trace_ids};
 
-use super::{At, Time, Trace, attribute, hex, outcome, span};
+use super::{At, Time, Trace, attribute, outcome, span};
 
 /// A step that has begun.
 struct Open {
@@ -53,7 +53,7 @@ pub(super) fn spans(trace: &Trace<'_>, lines: &[Line], at: At<'_>) -> Vec<Value>
 fn of_step(trace: &Trace<'_>, (step, is_undo): (Step, bool), nth: usize, time: Time) -> Value {
     let undo = if is_undo { "undo: " } else { "" };
     let name = format!("{undo}{}", step.title());
-    let id = hex(&["step", trace.run, &name, &nth.to_string()], 8);
+    let id = trace_ids::step_span(trace.run, step, is_undo, nth);
     let mut span = span(trace, &id, &name, time);
     span["parentSpanId"] = json!(trace.root);
     span["attributes"] = json!([attribute("cicd.pipeline.task.name", &name)]);

@@ -1,6 +1,10 @@
 use std::collections::BTreeSet;
 
-use stagegate_gate_decide::promotion::read;
+use stagegate_base::{
+    record::{Outcome, Record, Severity},
+    trace_parent::TraceParent,
+};
+use stagegate_gate_decide::promotion::{Step, read};
 
 use super::*;
 
@@ -19,7 +23,7 @@ fn lines(text: &[u8]) -> Vec<Line> {
 }
 
 fn spans_of(lines: &[Line]) -> Vec<Value> {
-    let document = document("shop", lines, unix).unwrap();
+    let document = document("shop", lines, &[], unix).unwrap();
     document["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap().clone()
 }
 
@@ -55,7 +59,7 @@ fn each_begun_step_is_one_span_within_the_span_of_its_run() {
 #[test]
 fn a_document_that_is_made_again_is_the_same_and_goes_on_where_the_run_does() {
     let whole = lines(ROLLED_BACK);
-    assert_eq!(document("shop", &whole, unix), document("shop", &whole, unix));
+    assert_eq!(document("shop", &whole, &[], unix), document("shop", &whole, &[], unix));
     let ids = |lines: &[Line]| -> BTreeSet<String> {
         let ended = |span: &&Value| span["status"]["code"].is_number();
         spans_of(lines).iter().filter(ended).map(|span| span["spanId"].as_str().unwrap().to_owned()).collect()
@@ -99,11 +103,60 @@ fn hostile_texts_and_a_clock_that_went_back_leave_a_document_that_can_be_read() 
             _ => {}
         }
     }
-    let document = document("\"}\n", &lines, unix).unwrap();
+    let document = document("\"}\n", &lines, &[], unix).unwrap();
     assert!(document.to_string().len() < 100_000);
     let message = document["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["status"]["message"].as_str().unwrap();
     assert!(!message.contains(['\u{1b}', '\n', '\r']), "{message}");
     for span in spans_of(&lines) {
         assert!(time(&span, "endTimeUnixNano") >= time(&span, "startTimeUnixNano"));
     }
+}
+
+#[test]
+fn a_check_is_a_span_within_the_step_that_ran_it() {
+    let lines = lines(ROLLED_BACK);
+    let begun = lines.iter().find(|line| matches!(line.entry, Entry::Begun { step: Step::Verify })).unwrap();
+    let record = |began: Option<&str>, trial: &str, outcome| Record {
+        began: began.map(str::to_owned),
+        ..Record::new("production", trial, Severity::Required, 3_600_000, outcome)
+    };
+    let records = [
+        record(Some(&begun.wall), "health::api::http", Outcome::Pass("200".into())),
+        record(Some(&begun.wall), "health::web::http", Outcome::fail("GET /: 500")),
+        record(Some("2026-01-01T00:00:00.000Z"), "of::another::time", Outcome::Pass(String::new())),
+        record(None, "of::earlier::version", Outcome::Pass(String::new())),
+    ];
+    let document = document("shop", &lines, &records, unix).unwrap();
+    let spans = document["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();
+    let named = |name: &str| spans.iter().find(|span| span["name"] == name);
+    let (step, pass) = (named("verify").unwrap(), named("health::api::http").unwrap());
+    assert_eq!((&pass["parentSpanId"], &pass["status"]["code"]), (&step["spanId"], &json!(1)));
+    assert!(time(pass, "endTimeUnixNano") <= time(step, "endTimeUnixNano"), "{pass}");
+    let fail = named("health::web::http").unwrap();
+    assert_eq!((&fail["status"]["message"], value(fail, "test.case.result.status")), (&json!("GET /: 500"), "fail"));
+    assert!(
+        fail["spanId"] != pass["spanId"]
+            && named("of::another::time").is_none()
+            && named("of::earlier::version").is_none()
+    );
+}
+
+#[test]
+fn a_run_is_a_part_of_its_callers_trace_and_hands_on_the_step_that_it_is_in() {
+    let parent = TraceParent::read("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
+    let mut lines = lines(PROMOTED);
+    let Entry::Started { plan } = &mut lines[0].entry else { panic!("no plan") };
+    plan.trace_parent = Some(parent.clone());
+    let plan = plan.clone();
+    let spans = spans_of(&lines);
+    assert!(spans.iter().all(|span| span["traceId"] == parent.trace.as_str()));
+    assert_eq!(spans[0]["parentSpanId"], parent.span.as_str());
+    for (nth, line) in lines.iter().enumerate() {
+        let handed_on = trace_ids::current(&plan, &lines[..=nth]);
+        let Entry::Begun { step } = line.entry else { continue };
+        let span = spans.iter().find(|span| span["spanId"] == handed_on.span.as_str()).unwrap();
+        assert_eq!(span["name"], step.title());
+        assert_eq!(handed_on.trace, parent.trace);
+    }
+    assert_eq!(trace_ids::current(&plan, &lines[..1]).span, spans[0]["spanId"].as_str().unwrap());
 }
