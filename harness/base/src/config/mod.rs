@@ -54,7 +54,7 @@ pub use locks::LockLimits;
 pub use log_errors::{LogErrors, NewErrors};
 pub use logs::Logs;
 pub use migrations::Migrations;
-pub use notify::{Channel, Event, Mail, MailTls, Receiver, SecretSource, UrlSource};
+pub use notify::{Channel, Event, Github, Mail, MailTls, Receiver, SecretSource, Sentry, SentryVersion, UrlSource};
 pub use offsite::{Offsite, Place, PlacePrograms};
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;

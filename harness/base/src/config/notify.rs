@@ -1,11 +1,15 @@
 //! `[[notify]]`: who gets a message, of what, and where the secret for it is.
 
+mod services;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, Serializer};
 use toml::Spanned;
 
 use crate::command::Command;
+
+pub use services::{Github, Sentry, SentryVersion};
 
 /// What a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,6 +36,9 @@ pub enum Event {
 
 /// What a receiver hears of where the configuration names nothing.
 const DEFAULT: [Event; 4] = [Event::End, Event::Approval, Event::Backup, Event::Watch];
+
+/// What a receiver of deployments hears of where the configuration names nothing.
+const BOTH: [Event; 2] = [Event::Begin, Event::End];
 
 /// Where a secret is read from, at the moment at which a message is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -142,6 +149,10 @@ pub enum Channel {
         /// The token.
         token: Option<SecretSource>,
     },
+    /// Deployments and commit statuses at GitHub.
+    Github(Github),
+    /// Releases and deploys at Sentry, or at what speaks its API.
+    Sentry(Sentry),
 }
 
 /// One receiver.
@@ -188,6 +199,8 @@ enum Kind {
     Apprise,
     Command,
     Otlp,
+    Github,
+    Sentry,
 }
 
 #[derive(Clone, Deserialize)]
@@ -214,6 +227,11 @@ pub(super) struct RawNotify {
     to: Option<Vec<String>>,
     command: Option<Vec<String>>,
     header: Option<String>,
+    repository: Option<String>,
+    log_url: Option<String>,
+    organization: Option<String>,
+    projects: Option<Vec<String>>,
+    version: Option<SentryVersion>,
 }
 
 /// Reads all receivers.
@@ -261,7 +279,8 @@ impl RawNotify {
                 format!("known: {}", known.join(", ")),
             );
         }
-        let on = self.on.clone().unwrap_or_else(|| DEFAULT.to_vec());
+        let usual = if self.kind == Kind::Github { &BOTH[..] } else { &DEFAULT[..] };
+        let on = self.on.clone().unwrap_or_else(|| usual.to_vec());
         if on.is_empty() {
             return wrong("`on` is empty", "leave it out for the usual events, or remove the receiver");
         }
@@ -276,16 +295,23 @@ impl RawNotify {
         let has_token = self.token_variable.is_some() || self.token_file.is_some();
         let mail = [self.host.is_some(), self.port.is_some(), self.tls.is_some(), self.ca_file.is_some()];
         let mail = mail.contains(&true) || self.user.is_some() || self.from.is_some() || self.to.is_some();
-        use Kind::{Apprise, Command, Discord, Gotify, Ntfy, Otlp, Slack, Smtp, Telegram, Webhook};
+        use Kind::{Apprise, Command, Discord, Github, Gotify, Ntfy, Otlp, Sentry, Slack, Smtp, Telegram, Webhook};
         let unused = [
             (has_url, !matches!(self.kind, Smtp | Command), "url"),
-            (has_token, matches!(self.kind, Ntfy | Gotify | Telegram | Webhook | Smtp | Otlp), "token"),
+            (
+                has_token,
+                matches!(self.kind, Ntfy | Gotify | Telegram | Webhook | Smtp | Otlp | Github | Sentry),
+                "token",
+            ),
             (self.mention.is_some(), matches!(self.kind, Slack | Discord), "mention"),
             (self.chat.is_some(), self.kind == Telegram, "chat"),
             (mail, self.kind == Smtp, "host, port, tls, ca_file, user, from or to"),
             (self.command.is_some(), self.kind == Command, "command"),
             (self.url.is_some(), self.kind != Apprise, "url"),
             (self.header.is_some(), self.kind == Otlp, "header"),
+            (self.repository.is_some() || self.log_url.is_some(), self.kind == Github, "repository or log_url"),
+            (self.organization.is_some() || self.projects.is_some(), self.kind == Sentry, "organization or projects"),
+            (self.version.is_some(), self.kind == Sentry, "version"),
         ];
         match unused.into_iter().find(|(is_set, is_read, _)| *is_set && !is_read) {
             None => Ok(()),
@@ -310,8 +336,7 @@ impl RawNotify {
                 let Some(chat) = self.chat.clone().filter(|chat| !chat.is_empty()) else {
                     return wrong("of kind `telegram` has no `chat`", "add the chat's id, such as chat = \"-1001234\"");
                 };
-                let has_url = self.url.is_some() || self.url_variable.is_some() || self.url_file.is_some();
-                let url = if has_url { url()? } else { UrlSource::Plain("https://api.telegram.org".to_owned()) };
+                let url = self.url_or("https://api.telegram.org", url)?;
                 Channel::Telegram(url, needed(token()?, "token")?, chat)
             }
             Kind::Webhook => Channel::Webhook(url()?, token()?),
@@ -319,6 +344,15 @@ impl RawNotify {
                 let token = token()?;
                 Channel::Otlp { url: url()?, header: self.header(token.is_some())?, token }
             }
+            Kind::Github => {
+                let repository = self.repository.clone().filter(|text| services::is_repository(text));
+                let Some(repository) = repository else {
+                    return wrong("of kind `github` has no `repository`", "add repository = \"OWNER/NAME\"");
+                };
+                let (url, token) = (self.url_or("https://api.github.com", url)?, needed(token()?, "token")?);
+                Channel::Github(Github { url, repository, token, log_url: self.log_url.clone() })
+            }
+            Kind::Sentry => Channel::Sentry(self.sentry(url()?, needed(token()?, "token")?)?),
             Kind::Smtp => Channel::Smtp(self.mail(token()?, absolute)?),
             Kind::Apprise => {
                 let urls = self.secret("url", (&self.url_variable, &self.url_file), absolute)?;
@@ -332,6 +366,23 @@ impl RawNotify {
                 }
             },
         })
+    }
+
+    /// Returns the URL, or the usual one where none is set.
+    fn url_or(&self, usual: &str, url: impl FnOnce() -> Result<UrlSource, Wrong>) -> Result<UrlSource, Wrong> {
+        let has_url = self.url.is_some() || self.url_variable.is_some() || self.url_file.is_some();
+        if has_url { url() } else { Ok(UrlSource::Plain(usual.to_owned())) }
+    }
+
+    fn sentry(&self, url: UrlSource, token: SecretSource) -> Result<Sentry, Wrong> {
+        let projects = self.projects.clone().unwrap_or_default();
+        let names: Vec<&String> = projects.iter().chain(&self.organization).collect();
+        if projects.is_empty() || !names.into_iter().all(|name| services::is_short_name(name)) {
+            let hint = "add organization = \"shop\" and projects = [\"api\"]; for Bugsink leave organization out, projects = [\"1\"]";
+            return wrong("of kind `sentry` has no `projects` or `organization` that can be used", hint);
+        }
+        let version = self.version.unwrap_or_default();
+        Ok(Sentry { url, organization: self.organization.clone(), projects, token, version })
     }
 
     /// Reads the name of the header that has the token.

@@ -2,6 +2,7 @@
 //!
 //! Redirects are not followed, of a response only its beginning is read, and no error holds a secret.
 
+mod deployments;
 mod mail;
 
 use std::{
@@ -81,6 +82,8 @@ pub(crate) enum DeliverError {
     Http(#[from] HttpError),
     #[error(transparent)]
     Program(#[from] RunError),
+    #[error("it responded without the id of the deployment; is `url` the one of the API?")]
+    NoDeployment,
     #[error("mail: {0}")]
     Mail(String),
 }
@@ -109,6 +112,17 @@ async fn hand_over(
     message: &Message,
     secrets: &mut Vec<Secret>,
 ) -> Result<(), DeliverError> {
+    match (&receiver.channel, &message.delivery) {
+        (Channel::Github(github), Some(delivery)) => {
+            return deployments::github(github, message, delivery, secrets).await;
+        }
+        (Channel::Sentry(sentry), Some(delivery)) => {
+            return deployments::sentry(sentry, message, delivery, secrets).await;
+        }
+        (Channel::Github(github), None) => return deployments::github_is_reached(github, secrets).await,
+        (Channel::Sentry(sentry), None) => return deployments::sentry_is_reached(sentry, secrets).await,
+        _ => {}
+    }
     let body = body(&receiver.channel, message);
     match (&receiver.channel, body) {
         (Channel::Command(_), Body::Json(value)) => {
@@ -214,7 +228,9 @@ async fn post(
             url(at, secrets)?
         }
         Channel::Slack { url: at, .. } | Channel::Discord { url: at, .. } | Channel::Teams(at) => url(at, secrets)?,
-        Channel::Smtp(_) | Channel::Apprise(_) | Channel::Command(_) => return Ok(()),
+        Channel::Smtp(_) | Channel::Apprise(_) | Channel::Command(_) | Channel::Github(_) | Channel::Sentry(_) => {
+            return Ok(());
+        }
     };
     let body = value.to_string();
     if matches!(channel, Channel::Webhook(..)) {

@@ -3,6 +3,7 @@
 //!
 //! No service gets a text that it would refuse for its length: what is too long loses the middle of its log first.
 
+mod delivery;
 mod outbox;
 mod run;
 mod shape;
@@ -16,6 +17,7 @@ use stagegate_base::{
     trace_parent::TraceParent,
 };
 
+pub use delivery::{Delivery, PAYLOAD, Stage, percent_encoded};
 pub use outbox::{GIVE_UP_AFTER, Parcel, parcel_name, retry_after_seconds};
 pub use run::{begin, end};
 pub use shape::{Body, body};
@@ -54,6 +56,9 @@ pub struct Message {
     /// The run as a trace, for receivers of traces only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<serde_json::Value>,
+    /// The run as a deployment, for receivers that keep those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
     /// The span of the run, which programs are handed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_parent: Option<TraceParent>,
@@ -82,16 +87,23 @@ impl Message {
             run: None,
             is_urgent: false,
             trace: None,
+            delivery: None,
             trace_parent: None,
         }
     }
 
-    /// Returns what a receiver gets of it; `None` where that takes traces, and it has none.
+    /// Returns what a receiver gets of it; `None` where that takes traces or deployments, and it has none.
     #[must_use]
     pub fn to(&self, receiver: &Receiver) -> Option<Self> {
+        let delivery = self.delivery.as_ref();
         match receiver.channel {
-            Channel::Otlp { .. } => self.trace.is_some().then(|| self.clone()),
-            _ => Some(Message { trace: None, ..self.clone() }),
+            Channel::Otlp { .. } => self.trace.is_some().then(|| Message { delivery: None, ..self.clone() }),
+            Channel::Github(_) => delivery.map(|_| Message { trace: None, ..self.clone() }),
+            // A release that is not live is none.
+            Channel::Sentry(_) => delivery
+                .filter(|delivery| delivery.stage == Stage::Live)
+                .map(|_| Message { trace: None, ..self.clone() }),
+            _ => Some(Message { trace: None, delivery: None, ..self.clone() }),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use stagegate_base::{config::Event, record::Record};
 use stagegate_gate_decide::promotion::{End, Entry, Kind, Line, Plan, by_hand, end_text, reason, trace_ids};
 
-use super::Message;
+use super::{Delivery, Message};
 use crate::{RunFacts, trace};
 
 /// Returns the message that a run begins.
@@ -24,6 +24,7 @@ pub fn begin(product: &str, plan: &Plan, at: &str) -> Message {
         log: Vec::new(),
         next: Vec::new(),
         is_urgent: false,
+        delivery: Some(Delivery::of(plan, None, (at, at))),
         ..about(product, plan, at)
     }
 }
@@ -62,6 +63,7 @@ pub fn end(
         reason: reason(lines).filter(|_| *end != End::Promoted).map(str::to_owned),
         log: log(lines, &unix),
         trace: trace::document(product, lines, records, &unix),
+        delivery: Some(Delivery::of(plan, Some(*end), (&first.wall, &last.wall))),
         next: next(plan, *end, by_hand(plan, dir, lines, dumps)),
         is_urgent: special == Some(Event::Stuck),
         ..about(product, plan, &last.wall)

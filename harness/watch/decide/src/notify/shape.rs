@@ -90,7 +90,8 @@ pub fn body(channel: &Channel, message: &Message) -> Body {
             "text": fitted(message, &TELEGRAM),
             "link_preview_options": { "is_disabled": true },
         }),
-        Channel::Webhook(..) | Channel::Command(_) => webhook(message),
+        // What GitHub and Sentry get is made request by request.
+        Channel::Webhook(..) | Channel::Command(_) | Channel::Github(_) | Channel::Sentry(_) => webhook(message),
         Channel::Otlp { .. } => message.trace.clone().unwrap_or_else(crate::trace::empty),
         Channel::Smtp(_) => return Body::Text { subject: subject(message), text: fitted(message, &MAIL) },
         Channel::Apprise(_) => return Body::Text { subject: subject(message), text: fitted(message, &APPRISE) },
