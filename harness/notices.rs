@@ -17,6 +17,8 @@ use crate::{failure::say, progress, run_records::of_run};
 const CLOSE: i64 = 5;
 /// In a run's folder: the id of the last message of its end that was written.
 const NOTED: &str = "notified";
+/// So many of the newest runs may have a message that was not written.
+const LOOKED_AT: usize = 20;
 
 /// Writes a message for whoever hears of it; returns whether it was written.
 pub(crate) fn put(config: &Config, environment: &Environment, message: &Message) -> bool {
@@ -54,21 +56,30 @@ pub(crate) fn observing(config: &Arc<Config>, observe: Observer) -> Observer {
     })
 }
 
-/// Writes the message of the newest run's end where none was written: its process may have been killed in between. What ended
+/// Writes the messages of the ends of the newest runs where none was written: a process may have been killed in between. What ended
 /// before there was an outbox is no news.
 pub(crate) fn catch_up(config: &Config, environment: &Environment) {
     if config.notify.is_empty() || environment.name == EPHEMERAL {
         return;
     }
     let state = StateDir::of(config, &environment.project);
-    let Some(dir) = journal::runs(&state.runs()).pop() else { return };
-    let Ok(lines) = journal::lines(&dir) else { return };
-    let Some(message) = end_of(config, &dir, &lines) else { return };
-    let noted = dir.join(NOTED);
-    if std::fs::read_to_string(&noted).is_ok_and(|id| id == message.id) {
+    let runs = journal::runs(&state.runs());
+    for (nth, dir) in runs.iter().rev().take(LOOKED_AT).enumerate() {
+        // Only the newest run can end once more.
+        if nth == 0 || !dir.join(NOTED).exists() {
+            catch_up_with(config, environment, (&state, dir));
+        }
+    }
+}
+
+fn catch_up_with(config: &Config, environment: &Environment, (state, dir): (&StateDir, &Path)) {
+    let Ok(lines) = journal::lines(dir) else { return };
+    let (Some(id), noted) = (notify::end_id(&lines), dir.join(NOTED)) else { return };
+    if std::fs::read_to_string(&noted).is_ok_and(|known| known == id) {
         return;
     }
-    let since = Outbox::of(&state).since();
+    let Some(message) = end_of(config, dir, &lines) else { return };
+    let since = Outbox::of(state).since();
     let is_news = clock::unix_seconds_of(&message.at).zip(since.ok()).is_some_and(|(at, since)| at + CLOSE >= since);
     if !is_news || put(config, environment, &message) {
         let _ = files::write_whole(&noted, message.id.as_bytes());

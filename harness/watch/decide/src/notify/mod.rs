@@ -19,7 +19,7 @@ use stagegate_base::{
 
 pub use delivery::{Delivery, PAYLOAD, Stage, percent_encoded};
 pub use outbox::{GIVE_UP_AFTER, Parcel, parcel_name, retry_after_seconds};
-pub use run::{begin, end};
+pub use run::{begin, end, end_id};
 pub use shape::{Body, body};
 pub use text::{Style, fitted};
 

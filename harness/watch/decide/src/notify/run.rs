@@ -29,6 +29,16 @@ pub fn begin(product: &str, plan: &Plan, at: &str) -> Message {
     }
 }
 
+/// Returns the id of the message that a run has ended; `None` where it has not.
+#[must_use]
+pub fn end_id(lines: &[Line]) -> Option<String> {
+    let (Entry::Started { plan }, Entry::Ended { .. }) = (&lines.first()?.entry, &lines.last()?.entry) else {
+        return None;
+    };
+    // A stuck run that is resumed ends once more.
+    Some(format!("{}-end-{}", plan.run, lines.len()))
+}
+
 /// Returns the message that a run has ended; `None` where it has not. `dir` is its folder, `dumps` are the dumps in it,
 /// `records` those of its checks, `unix` reads an RFC 3339 text in seconds since 1970.
 #[must_use]
@@ -56,8 +66,7 @@ pub fn end(
     };
     let text = end_text(plan, *end, *exit);
     Some(Message {
-        // A stuck run that is resumed ends once more.
-        id: format!("{}-end-{}", plan.run, lines.len()),
+        id: end_id(lines)?,
         events: [Event::End].into_iter().chain(special).collect(),
         title: format!("{product}: {text}{now}"),
         reason: reason(lines).filter(|_| *end != End::Promoted).map(str::to_owned),
