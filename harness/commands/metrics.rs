@@ -35,6 +35,7 @@ pub(super) async fn written(config: &Config, env: Option<&String>, days: u32) ->
             environment: reading.environment,
             figures: reading.figures,
             backup_age_seconds: backups.as_ref().and_then(|backups| backups.age_seconds),
+            watch: super::watch::known(config, environment),
             backups_ok: backups.map(|backups| backups.problems.is_empty()),
         });
     }

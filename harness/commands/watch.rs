@@ -38,6 +38,8 @@ use crate::{
     notices,
 };
 
+pub(super) use state::known;
+
 /// How long from one round to the next.
 const EVERY: Duration = Duration::from_secs(30);
 /// How long while a check fails that is not down yet: the failures that make it so are seen soon.

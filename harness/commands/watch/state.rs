@@ -6,7 +6,11 @@ use std::{
 };
 
 use serde_json::json;
-use stagegate_base::{config::Config, exit::Exit, text::one_line};
+use stagegate_base::{
+    config::{Config, Environment},
+    exit::Exit,
+    text::one_line,
+};
 use stagegate_data_decide::backup::schedule::length;
 use stagegate_host::{clock, files, paths::StateDir};
 use stagegate_watch_decide::watch::{State, Status};
@@ -55,6 +59,11 @@ impl Store {
 
 fn path(state: &StateDir) -> PathBuf {
     state.root().join("watch").join("state.json")
+}
+
+/// Returns what the watch of an environment knows; `None` where there was none, or it cannot be read.
+pub(crate) fn known(config: &Config, environment: &Environment) -> Option<State> {
+    serde_json::from_slice(&fs::read(path(&StateDir::of(config, &environment.project))).ok()?).ok()
 }
 
 pub(super) fn status(config: &Config, args: &cli::WatchStatus) -> Result<Exit, Failure> {

@@ -11,6 +11,7 @@ use stagegate_gate_decide::promotion::{End, Kind, Step};
 use crate::{
     RunFacts,
     figures::{Figures, Spread},
+    watch::{State, Status},
 };
 
 /// Upper bounds of the histograms, in seconds.
@@ -29,6 +30,8 @@ pub struct Measured {
     pub backup_age_seconds: Option<i64>,
     /// Whether all is well with its backups; `None` where the schedule makes none.
     pub backups_ok: Option<bool>,
+    /// What `gate watch` knows; `None` where nobody ever watched.
+    pub watch: Option<State>,
 }
 
 /// Writes the metrics; the text ends with a line break, without which the last line would be refused.
@@ -38,6 +41,7 @@ pub fn text(environments: &[Measured]) -> String {
     runs(&mut out, environments);
     durations(&mut out, environments);
     backups(&mut out, environments);
+    watches(&mut out, environments);
     delivery(&mut out, environments);
     out.text
 }
@@ -152,6 +156,22 @@ fn backups(out: &mut Text, environments: &[Measured]) {
     }
 }
 
+fn watches(out: &mut Text, environments: &[Measured]) {
+    let known = || environments.iter().filter_map(|one| Some((&one.environment, one.watch.as_ref()?)));
+    out.head("stagegate_watch_up", "gauge", "1 where a check of gate watch is up or not down yet.");
+    for (environment, state) in known() {
+        for (check, known) in &state.checks.0 {
+            let is_up = matches!(known.status, Status::Up | Status::Pending);
+            out.sample("stagegate_watch_up", &[("environment", environment), ("check", check)], u8::from(is_up));
+        }
+    }
+    let name = "stagegate_watch_round_timestamp_seconds";
+    out.head(name, "gauge", "When gate watch looked last.");
+    for (environment, state) in known() {
+        out.sample(name, &[("environment", environment)], state.round_at);
+    }
+}
+
 /// A figure as a gauge: its name, its help, and its value where there are enough runs.
 type Gauge = (&'static str, &'static str, fn(&Figures) -> Option<f64>);
 
@@ -224,6 +244,36 @@ fn escaped(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::Look;
+
+    fn watch() -> State {
+        let mut state = State { round_at: 1_700_000_000, ..State::default() };
+        let look = |check: &str, problem: Option<String>| Look { is_certain: true, ..Look::new(check, problem) };
+        let looks = [look("disk", None), look("service \"x\n", Some("it exited".to_owned()))];
+        let _ = state.checks.round(&looks, 1_700_000_000);
+        state
+    }
+
+    #[test]
+    fn each_check_of_the_watch_is_up_or_not() {
+        let none = Measured {
+            environment: "e".to_owned(),
+            runs: Vec::new(),
+            figures: Figures::default(),
+            backup_age_seconds: None,
+            backups_ok: None,
+            watch: None,
+        };
+        assert!(!text(std::slice::from_ref(&none)).contains("stagegate_watch_up{"));
+        let text = text(&[Measured { watch: Some(watch()), ..none }]);
+        for line in [
+            "stagegate_watch_up{environment=\"e\",check=\"disk\"} 1",
+            "stagegate_watch_up{environment=\"e\",check=\"service \\\"x\\n\"} 0",
+            "stagegate_watch_round_timestamp_seconds{environment=\"e\"} 1700000000",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}: {text}");
+        }
+    }
 
     #[test]
     fn a_hostile_name_stays_in_its_label() {
@@ -233,6 +283,7 @@ mod tests {
             figures: Figures::default(),
             backup_age_seconds: Some(7),
             backups_ok: None,
+            watch: Some(watch()),
         };
         let text = text(&[hostile]);
         assert!(text.ends_with('\n'));
