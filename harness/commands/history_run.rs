@@ -4,11 +4,15 @@ use std::{path::PathBuf, time::Duration};
 
 use stagegate_base::{config::Config, exit::Exit};
 use stagegate_gate_decide::{
-    history::{Compared, differences},
+    history::{Compared, differences, model_differences},
     promotion::{Entry, Line, Plan, end_text},
     run_summary::RunSummary,
 };
-use stagegate_host::clock::{seconds_between, unix_of};
+use stagegate_host::{
+    clock::{seconds_between, unix_of},
+    paths::StateDir,
+    release::read_model,
+};
 use stagegate_watch_decide::trace;
 
 use crate::{
@@ -97,6 +101,7 @@ pub(super) fn diff(config: &Config, env: Option<&String>, runs: &[String]) -> Re
         Compared { plan: &second.plan, lines: &second.lines },
         seconds_between,
     );
+    let told = [told, of_models(config, &first, &second)].concat();
     let (a, b) = (&first.plan.run, &second.plan.run);
     if told.is_empty() {
         say(&format!("{a} and {b} do not differ"));
@@ -105,4 +110,14 @@ pub(super) fn diff(config: &Config, env: Option<&String>, runs: &[String]) -> Re
         told.iter().for_each(|line| give(line));
     }
     Ok(Exit::Passed)
+}
+
+/// Returns how the models of the releases differ that two runs deployed; nothing where one of them is not kept any more, or there is no
+/// key that hides values.
+fn of_models(config: &Config, first: &Found, second: &Found) -> Vec<String> {
+    let model = |found: &Found| read_model(&found.dir.join("new/model.json")).ok();
+    let Some((before, after)) = model(first).zip(model(second)) else { return Vec::new() };
+    let Ok(environment) = config.environment(&second.plan.environments.target) else { return Vec::new() };
+    let key = StateDir::of(config, &environment.project).key();
+    key.map(|key| model_differences(&before, &after, &key)).unwrap_or_default()
 }

@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::promotion::{Entry, Kind, Line, Plan, Step, end_text};
+use stagegate_base::compose::Model;
+
+use crate::promotion::{Entry, Kind, Line, Plan, Step, checksum, end_text};
 
 /// Tells whether a run began at or after `from`, both as `YYYYMMDD-HHMMSS`; a run's id goes on after that.
 #[must_use]
@@ -87,6 +89,48 @@ pub fn differences(
     told
 }
 
+/// Fields of a service that differ between any two releases, or that are compared by themselves.
+const OWN: [&str; 3] = ["environment", "image", "labels"];
+
+/// Returns how the compose models of two runs differ, one line each. Values may be secrets: of variables a hash is shown that `key`
+/// goes into, so that nobody can guess a value by it; of other fields that they differ.
+#[must_use]
+pub fn model_differences(first: &Model, second: &Model, key: &str) -> Vec<String> {
+    let models = [first, second];
+    let names: BTreeSet<String> = models.iter().flat_map(|model| model.services()).collect();
+    let mut told = Vec::new();
+    for name in names {
+        let is_there = |model: &Model| if model.has(&name) { "there" } else { "none" };
+        if first.has(&name) != second.has(&name) {
+            told.push(format!("{:<22} {} -> {}", format!("service {name}"), is_there(first), is_there(second)));
+            continue;
+        }
+        let fields = models.map(|model| model.json()["services"][&name].as_object().cloned().unwrap_or_default());
+        let keys: BTreeSet<&String> = fields.iter().flat_map(|fields| fields.keys()).collect();
+        let differ = |field: &&String| !OWN.contains(&field.as_str()) && fields[0].get(*field) != fields[1].get(*field);
+        let changed: Vec<&str> = keys.into_iter().filter(differ).map(String::as_str).collect();
+        if !changed.is_empty() {
+            told.push(format!("{:<22} {} differ", format!("compose of {name}"), changed.join(", ")));
+        }
+        let variables = models.map(|model| model.variables(&name));
+        let all: BTreeSet<&String> = variables.iter().flat_map(|variables| variables.keys()).collect();
+        for variable in all {
+            let [before, after] = [0, 1].map(|nth| {
+                let value = variables[nth].get(variable);
+                value.map_or_else(|| "none".to_owned(), |value| hashed(key, value.expose()))
+            });
+            if before != after {
+                told.push(format!("{:<22} {before} -> {after}", format!("variable {name} {variable}")));
+            }
+        }
+    }
+    told
+}
+
+fn hashed(key: &str, value: &str) -> String {
+    checksum(format!("{key}\n{value}").as_bytes()).chars().take(8).collect()
+}
+
 /// What is compared of a run, in the order of reading.
 fn facts(run: Compared<'_>) -> Vec<(String, String)> {
     let plan = run.plan;
@@ -162,6 +206,31 @@ mod tests {
         assert!(told.contains("not reached"), "{told}");
         assert!(!told.contains("target "), "{told}");
         assert_eq!(differences(first, first, seconds), Vec::<String>::new());
+    }
+
+    #[test]
+    fn two_models_differ_by_services_fields_and_hashes_of_variables() {
+        let model = |text: &str| Model::parse(text).unwrap();
+        let first = model(
+            r#"{"services":{"api":{"image":"a:1","command":["x"],"environment":{"PASSWORD":"hush-canary","SAME":"1","GONE":"2"}},
+                "old":{"image":"b"}}}"#,
+        );
+        let second = model(
+            r#"{"services":{"api":{"image":"a:2","command":["y"],"environment":{"PASSWORD":"other-canary","SAME":"1","NEW":"3"}}}}"#,
+        );
+        let told = model_differences(&first, &second, "0011223344556677").join("\n");
+        for line in [
+            "service old            there -> none",
+            "compose of api         command differ",
+            "variable api GONE",
+            "variable api NEW       none -> ",
+        ] {
+            assert!(told.contains(line), "{line}: {told}");
+        }
+        assert!(told.contains("variable api PASSWORD") && !told.contains("canary") && !told.contains("SAME"), "{told}");
+        assert!(!told.contains("image"), "{told}");
+        let other = model_differences(&first, &second, "another key").join("\n");
+        assert!(other != told && model_differences(&first, &first, "k").is_empty());
     }
 
     #[test]
