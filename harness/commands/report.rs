@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use stagegate_base::{config::Config, exit::Exit, text::counted};
-use stagegate_gate_decide::promotion::{Entry, by_hand};
+use stagegate_gate_decide::promotion::{Entry, StepReport, by_hand};
 use stagegate_watch_decide::pages::{self, RunPage, Shown};
 
 use super::{
@@ -92,12 +92,17 @@ fn shown(config: &Config, reading: &Reading) -> Result<Shown, Failure> {
 
 fn page(read: &Read) -> RunPage {
     let Some(Entry::Started { plan }) = read.lines.first().map(|line| &line.entry) else {
-        return RunPage { plan: String::new(), timeline: timeline(&read.lines), next: Vec::new() };
+        return RunPage { timeline: timeline(&read.lines), ..RunPage::default() };
     };
+    let compared = read.lines.iter().rev().find_map(|line| match &line.entry {
+        Entry::Done { report: StepReport::Prepare(prepared) } => Some(prepared.performance.clone()),
+        _ => None,
+    });
     RunPage {
         plan: plan.text(),
         timeline: timeline(&read.lines),
         next: by_hand(plan, &read.dir, &read.lines, &progress::dumps(&read.dir)),
+        performance: compared.unwrap_or_default(),
     }
 }
 

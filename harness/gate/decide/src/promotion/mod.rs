@@ -58,6 +58,8 @@ pub use schema_fit::schema_fit;
 pub use source::{release_differences, source_changes, source_services};
 pub use volume::{CopiedVolume, PlanVolume, SwitchedVolume, VolumeCopies, VolumeRollback};
 
+pub use stagegate_performance_decide::Cost;
+
 use serde::{Deserialize, Serialize};
 
 /// A step of a run.

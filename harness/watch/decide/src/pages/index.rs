@@ -5,7 +5,7 @@ use std::fmt::Write;
 use stagegate_base::report::html_escaped as inline;
 use stagegate_gate_decide::promotion::{End, Kind};
 
-use super::{Shown, file_name, list, page, when, word};
+use super::{Shown, file_name, list, page, plot::durations, when, word};
 use crate::{
     RunFacts,
     figures::{Figures, length},
@@ -46,6 +46,7 @@ fn environment(shown: &Shown) -> String {
         return out;
     }
     out.push_str(&figures(&shown.figures));
+    out.push_str(&durations(&shown.runs));
     out.push_str(&history(&shown.runs));
     out
 }

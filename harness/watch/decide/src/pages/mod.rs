@@ -4,6 +4,7 @@
 
 mod checks;
 mod index;
+mod plot;
 mod public;
 mod run;
 
@@ -25,7 +26,8 @@ pub use run::{RunPage, run};
 const STYLE: &str = "\
 nav{margin-bottom:1rem}.wide{overflow-x:auto}.wide td{overflow-wrap:normal}.wide td.reason{overflow-wrap:anywhere}\
 .bar{display:inline-block;height:.7em;background:var(--good);min-width:1px}\
-.bar.undo{background:var(--odd)}.bar.bad{background:var(--bad)}.end{font-weight:600;white-space:nowrap}.soft{color:var(--soft)}\
+.plot{width:100%;height:6rem;display:block}.plot rect{fill:var(--good)}.plot .fail{fill:var(--bad)}.plot .warn{fill:var(--odd)}\
+.plot .part{fill:var(--soft)}.bar.undo{background:var(--odd)}.bar.bad{background:var(--bad)}.end{font-weight:600;white-space:nowrap}.soft{color:var(--soft)}\
 td.when,td.run{white-space:nowrap}dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}dt{color:var(--soft)}\
 dd{margin:0}a{color:inherit}a:focus-visible,summary:focus-visible{outline:2px solid var(--good)}\
 @media(max-width:40rem){dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}td.when,td.run{white-space:normal}}";

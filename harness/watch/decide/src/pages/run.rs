@@ -6,15 +6,16 @@ use stagegate_base::{
     report::html_escaped as inline,
     text::{clean, cut, xml_escaped},
 };
+use stagegate_gate_decide::promotion::PerformanceReport;
 
-use super::{list, page, when, word};
+use super::{list, page, plot::performance, when, word};
 use crate::{RunFacts, StepFacts, figures::length};
 
 /// Characters of the timeline and of the plan that are kept.
 const TEXT: usize = 200_000;
 
 /// What a run's page shows beside its facts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunPage {
     /// The plan in words.
     pub plan: String,
@@ -22,6 +23,8 @@ pub struct RunPage {
     pub timeline: Vec<String>,
     /// What is left to do, a line each.
     pub next: Vec<String>,
+    /// How probes compared both releases.
+    pub performance: Vec<PerformanceReport>,
 }
 
 /// Writes the page.
@@ -40,6 +43,7 @@ pub fn run(facts: &RunFacts, shown: &RunPage) -> String {
     }
     body.push_str(&about(facts));
     body.push_str(&steps(&facts.steps));
+    body.push_str(&performance(&shown.performance));
     let timeline = cut(&clean(&shown.timeline.join("\n")), TEXT);
     let _ = writeln!(body, "<h2>timeline</h2>\n<pre>{}</pre>", xml_escaped(&timeline));
     let plan = cut(&clean(&shown.plan), TEXT);

@@ -84,8 +84,15 @@ fn what_is_hostile_is_text_on_every_page() {
     one.deployed = Some(evil.into());
     one.unread = vec![evil.into()];
     one.environment = "production".into();
-    let of_run =
-        run(&one.runs[0], &RunPage { plan: evil.into(), timeline: vec![evil.into()], next: vec![evil.into()] });
+    let of_run = run(
+        &one.runs[0],
+        &RunPage {
+            plan: evil.into(),
+            timeline: vec![evil.into()],
+            next: vec![evil.into()],
+            performance: vec![compared(evil)],
+        },
+    );
     for page in [index(evil, &[one.clone()], 0.0), public(evil, &[one.clone()], 0.0), of_run] {
         assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\u{1b}'), "{page}");
         assert!(!page.contains("href=\"runs/.."), "{page}");
@@ -98,7 +105,7 @@ fn what_is_hostile_is_text_on_every_page() {
 fn a_runs_page_has_each_step_that_its_journal_has() {
     for text in [PROMOTED, ROLLED_BACK, KILLED] {
         let facts = facts(text);
-        let page = run(&facts, &RunPage { plan: String::new(), timeline: Vec::new(), next: Vec::new() });
+        let page = run(&facts, &RunPage::default());
         let ended = lines(text)
             .iter()
             .filter(|line| {
@@ -112,4 +119,31 @@ fn a_runs_page_has_each_step_that_its_journal_has() {
         assert!(facts.steps.len() >= ended && ended > 0);
         assert_eq!(page.matches("class=\"bar").count(), facts.steps.len());
     }
+}
+
+fn compared(text: &str) -> stagegate_gate_decide::promotion::PerformanceReport {
+    use stagegate_gate_decide::promotion::Cost;
+    let cost = |ns| Cost { requests: 100, cpu_ns: Some(ns), memory: Some(64 << 20), ..Cost::default() };
+    stagegate_gate_decide::promotion::PerformanceReport {
+        probe: text.into(),
+        result: text.into(),
+        seconds: 1.0,
+        costs: Some([cost(3e6), cost(2e6)]),
+    }
+}
+
+#[test]
+fn figures_are_drawn_within_the_page() {
+    let page = index("shop", &[shown(&[PROMOTED, ROLLED_BACK, KILLED])], 1_800_000_000.0);
+    assert!(loads_nothing(&page));
+    // One bar for each run that ended, and one within it where writes were stopped.
+    let svg = &page[page.find("<svg").unwrap()..page.find("</svg>").unwrap()];
+    let stopped = [PROMOTED, ROLLED_BACK].iter().filter(|text| facts(text).frozen.is_some()).count();
+    assert_eq!((svg.matches("<rect").count(), svg.matches("class=\"part\"").count()), (2 + stopped, stopped));
+    let of_run = run(&facts(PROMOTED), &RunPage { performance: vec![compared("GET /")], ..RunPage::default() });
+    assert!(loads_nothing(&of_run) && of_run.contains("2.00 ms") && of_run.contains("3.00 ms"), "{of_run}");
+    assert!(
+        of_run.contains("class=\"bar undo\" style=\"width:100.0%\"") && of_run.contains("style=\"width:66.7%\""),
+        "{of_run}"
+    );
 }
