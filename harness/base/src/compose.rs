@@ -10,6 +10,7 @@ mod frozen;
 mod images;
 mod in_network;
 mod places;
+mod program;
 mod proxied;
 mod sealed;
 mod secrets;

@@ -40,6 +40,26 @@ const DATA_SERVERS: [&str; 30] = [
     "zookeeper",
 ];
 
+/// Words of images that look at a server, or copy its data, and have its name.
+const TOOLS: [&str; 16] = [
+    "exporter",
+    "backup",
+    "backups",
+    "dump",
+    "restore",
+    "admin",
+    "ui",
+    "web",
+    "commander",
+    "express",
+    "insight",
+    "browser",
+    "console",
+    "proxy",
+    "pooler",
+    "operator",
+];
+
 /// A service that mounts a volume or folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mounting {
@@ -47,6 +67,13 @@ pub struct Mounting {
     pub service: String,
     /// Whether it can write there.
     pub writes: bool,
+}
+
+/// Tells whether an image is that of a server which keeps data in files of its own.
+pub(super) fn is_data_image(image: &str) -> bool {
+    let repository = image.rsplit('/').next().unwrap_or_default().split([':', '@']).next().unwrap_or_default();
+    let words: Vec<&str> = repository.split(['-', '_', '.']).collect();
+    words.iter().any(|word| DATA_SERVERS.contains(word)) && !words.iter().any(|word| TOOLS.contains(word))
 }
 
 impl Model {
@@ -63,16 +90,6 @@ impl Model {
         let options = volumes.find(|(_, volume)| volume["name"] == name).map(|(_, volume)| &volume["driver_opts"]);
         let text = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
         options.and_then(Value::as_object).into_iter().flatten().filter_map(text).collect()
-    }
-
-    /// Tells by its image whether a service is a server that keeps data in files which belong to one process.
-    #[must_use]
-    pub fn is_data_server(&self, service: &str) -> bool {
-        let image = self.image_name(service);
-        let repository = image.rsplit('/').next().unwrap_or_default().split([':', '@']).next().unwrap_or_default();
-        DATA_SERVERS
-            .iter()
-            .any(|name| repository == *name || repository.split(['-', '_', '.']).any(|word| word == *name))
     }
 
     /// Returns the keys of the compose files' volumes.
@@ -139,6 +156,9 @@ mod tests {
     #[case("docker.io/library/mariadb", true)]
     #[case("nginx:1", false)]
     #[case("postgrest/postgrest:v12", false)]
+    #[case("prodrigestivill/postgres-backup-local:17", false)]
+    #[case("quay.io/prometheuscommunity/postgres-exporter", false)]
+    #[case("mongo-express:1", false)]
     fn a_data_server_is_known_by_its_image(#[case] image: &str, #[case] want: bool) {
         let model = Model::parse(&format!(r#"{{"services":{{"db":{{"image":"{image}"}}}}}}"#)).unwrap();
         assert_eq!(model.is_data_server("db"), want);

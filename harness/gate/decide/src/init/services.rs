@@ -17,9 +17,15 @@ pub(super) fn services(facts: &Facts, left_out: &mut Vec<String>) -> Vec<Service
             continue;
         }
         let service = service(facts, &name);
-        match service.port {
-            Some(_) => found.push(service),
-            None => left_out.push(format!(
+        let unsure = facts.exposed.get(&name).filter(|ports| service.port.is_none() && ports.len() == 1);
+        match (service.port, unsure) {
+            (Some(_), _) => found.push(service),
+            (None, Some(ports)) => left_out.push(format!(
+                "service `{name}`: its image exposes port {}, but the service starts another program; it is watched (it must run \
+                 and not restart); add `[services.{name}]` with its port if it listens",
+                ports[0]
+            )),
+            (None, None) => left_out.push(format!(
                 "service `{name}`: no port in the compose files or its image; it is watched (it must run and not \
                  restart), and nothing is sent to it"
             )),
@@ -79,7 +85,8 @@ fn service(facts: &Facts, name: &str) -> Service {
 fn port(facts: &Facts, name: &str, checked: Option<u16>) -> (Option<u16>, String) {
     let published = targets(&facts.model, name, "ports");
     let exposed = targets(&facts.model, name, "expose");
-    let of_image = facts.exposed.get(name).cloned().unwrap_or_default();
+    let of_image =
+        facts.exposed.get(name).filter(|_| starts_its_image(&facts.model, name)).cloned().unwrap_or_default();
     let others = |all: &[u16]| {
         let rest: Vec<String> = all.iter().skip(1).map(ToString::to_string).collect();
         if rest.is_empty() { String::new() } else { format!("; also {}", rest.join(", ")) }
@@ -91,6 +98,15 @@ fn port(facts: &Facts, name: &str, checked: Option<u16>) -> (Option<u16>, String
         (None, [], [], [port]) => (Some(*port), "exposed by its image".to_owned()),
         _ => (None, String::new()),
     }
+}
+
+/// Tells whether a service starts what its image starts. A worker of the same image, with a command of its own, does not listen
+/// at the port that the image exposes.
+fn starts_its_image(model: &Model, name: &str) -> bool {
+    let service = &model.json()["services"][name];
+    let first = |key: &str| service[key].as_array().and_then(|words| words.first()?.as_str());
+    let is_option = |word: &str| word.starts_with('-');
+    first("entrypoint").is_none() && first("command").is_none_or(is_option) && !model.is_data_client(name)
 }
 
 /// Returns the TCP ports of `ports` or `expose` of a service, in the order of the files.
@@ -131,6 +147,10 @@ pub fn http_of_healthcheck(model: &Model, name: &str) -> Option<(u16, String)> {
 }
 
 fn kind(model: &Model, name: &str) -> Kind {
+    // Services that back up or prepare a database often have its image.
+    if model.is_data_client(name) {
+        return Kind::Other;
+    }
     let image = model.image(name);
     let repository = image.rsplit('/').next().unwrap_or_default();
     let repository = repository.split([':', '@']).next().unwrap_or_default();

@@ -108,6 +108,41 @@ fn a_service_that_migrates_is_known_by_its_shape(#[case] shape: &str, #[case] wa
     assert_eq!(config.databases["main"].migrations.as_deref(), want.then_some("job"));
 }
 
+#[rstest]
+#[case::its_own_program("", true)]
+#[case::options(r#","command":["--workers","2"]"#, true)]
+#[case::a_worker(r#","command":["celery","worker"]"#, false)]
+#[case::another_entrypoint(r#","entrypoint":["/worker.sh"]"#, false)]
+#[case::a_port_of_the_files(r#","command":["gunicorn"],"expose":["8000"]"#, true)]
+fn a_port_of_an_image_counts_where_its_own_program_starts(#[case] shape: &str, #[case] want: bool) {
+    let model = format!(r#"{{"name":"x","services":{{"web":{{"image":"x"{shape}}}}}}}"#);
+    let mut facts = facts(&model);
+    facts.exposed.insert("web".to_owned(), vec![8000]);
+    let proposal = propose(&facts);
+    assert_eq!(read(&proposal).services.contains_key("web"), want, "{}", proposal.text);
+    let left_out =
+        proposal.left_out.iter().any(|reason| reason.starts_with("service `web`: its image exposes port 8000"));
+    assert_eq!(left_out, !want, "{:?}", proposal.left_out);
+}
+
+#[test]
+fn a_service_with_the_databases_image_that_only_backs_it_up_is_no_database() {
+    let model = r#"{"name":"x","services":{
+        "db":{"image":"postgres:17","environment":{"POSTGRES_DB":"shop"}},
+        "backup":{"image":"postgres:17","environment":{"POSTGRES_DB":"shop"},
+            "command":["bash","-c","while true; do pg_dump -h db shop > /backups/shop.sql; sleep 86400; done"]}}}"#;
+    let mut facts = facts(model);
+    for service in ["db", "backup"] {
+        facts.exposed.insert(service.to_owned(), vec![5432]);
+    }
+    let config = read(&propose(&facts));
+    let names = |keys: Vec<&String>| keys.into_iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        (names(config.databases.keys().collect()), names(config.services.keys().collect())),
+        ("main".into(), "db".into())
+    );
+}
+
 #[test]
 fn files_of_services_are_backed_up_and_a_servers_are_not_listed_twice() {
     let model = r#"{"name":"x","services":{

@@ -35,6 +35,7 @@ impl Running {
                 image: text(&config["Image"]),
                 is_built: false,
                 is_oneshot: has_ended(&container["State"]),
+                is_client: false,
                 has_profile: false,
                 profiles: Vec::new(),
                 container_name: None,

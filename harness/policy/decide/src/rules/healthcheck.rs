@@ -35,7 +35,8 @@ fn missing(subject: &Subject) -> Vec<Hit> {
         }
         Healthcheck::Off | Healthcheck::Test(_) => return Vec::new(),
     };
-    vec![match probe(&subject.image) {
+    let known = if subject.is_client { None } else { probe(&subject.image) };
+    vec![match known {
         Some(test) => hit.with_fix(fix(test)),
         None => hit,
     }]

@@ -97,7 +97,9 @@ fn shown(mount: &Mount) -> String {
 fn anonymous(subject: &Subject) -> Vec<Hit> {
     // Source: Docker manual, VOLUME: a path of the image gets a volume unless something is mounted exactly there.
     let declared = subject.image_volumes.iter().map(|path| path.trim_end_matches('/'));
-    let uncovered = declared.filter(|path| !subject.mounts.iter().any(|mount| mount.target == *path));
+    // The volume of a server's image is empty in a service that only uses its client programs.
+    let uncovered =
+        declared.filter(|path| !subject.is_client && !subject.mounts.iter().any(|mount| mount.target == *path));
     let nameless = subject.mounts.iter().filter(|mount| mount.kind == "volume" && mount.source.is_empty());
     let by_image = uncovered.map(|path| format!("the image declares {path}, and nothing is mounted there"));
     let by_file = nameless.map(|mount| format!("{} has a volume without a name", mount.target));

@@ -67,6 +67,8 @@ pub(crate) struct Subject {
     pub(crate) is_built: bool,
     /// Runs once and ends.
     pub(crate) is_oneshot: bool,
+    /// Has a data server's image for its client programs alone.
+    pub(crate) is_client: bool,
     /// Started only when asked for.
     pub(crate) has_profile: bool,
     pub(crate) profiles: Vec<String>,
@@ -107,6 +109,7 @@ impl Subject {
             image: text(&service["image"]),
             is_built: model.is_built(name),
             is_oneshot: Lifetime::of_model(model, name) == Lifetime::OneShot,
+            is_client: model.is_data_client(name),
             has_profile: model.has_profile(name),
             profiles: list(&service["profiles"]),
             container_name: service["container_name"].as_str().map(str::to_owned),

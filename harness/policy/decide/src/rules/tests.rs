@@ -124,6 +124,21 @@ fn what_the_image_declares_counts_where_the_file_says_nothing() {
 }
 
 #[test]
+fn a_service_that_only_uses_a_servers_programs_gets_neither_its_probe_nor_its_volume() {
+    let image = Image::of_inspect(&json!({"Id": "sha256:1", "Config": {"Volumes": {"/var/lib/postgresql/data": {}}}}));
+    let of = |command: serde_json::Value| {
+        let mut facts = facts(json!({"db": {"image": "postgres:17", "command": command}}));
+        facts.images.insert("db".into(), image.clone());
+        let findings = audit(&facts, &Waivers::default(), "2026-01-01");
+        let volume = findings.iter().any(|finding| finding.code == "anonymous-volume");
+        let probe = findings.iter().find(|finding| finding.code == "healthcheck-missing").unwrap();
+        (volume, probe.addition.is_some())
+    };
+    assert_eq!(of(json!(["postgres"])), (true, true));
+    assert_eq!(of(json!(["sh", "-c", "while true; do pg_dump -h db shop; sleep 60; done"])), (false, false));
+}
+
+#[test]
 fn a_service_that_runs_once_needs_neither_healthcheck_nor_restart() {
     let facts = facts(json!({
         "migrate": {"image": "m:1"},
