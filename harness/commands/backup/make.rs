@@ -19,7 +19,7 @@ use stagegate_data_act::{
 };
 use stagegate_data_decide::backup::{Manifest, unlisted};
 use stagegate_host::{
-    database::Server,
+    database::{self, Server},
     engine::Engine,
     error::with_causes,
     lock::{self, Lock},
@@ -81,12 +81,9 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::MakeBackup) -> Result<E
 async fn unlisted_databases(config: &Config, project: &Project) -> Vec<String> {
     let Ok(engine) = Engine::connect().await else { return Vec::new() };
     let mut notes = Vec::new();
-    for database in config.databases.values() {
-        let Ok(server) = Server::of(project, &engine, database, "stagegate/backup").await else { continue };
-        let listed = config.databases_on(&database.service);
-        let found = server.unlisted(&database.name, &listed).await.unwrap_or_default();
-        notes
-            .extend(found.refusal(&database.id, &database.name).map_or_else(|| found.notes(), |refusal| vec![refusal]));
+    for (id, found) in database::unlisted_databases(config, project, &engine, "stagegate/backup").await {
+        let refusal = found.refusal(&id, &config.databases[&id].name);
+        notes.extend(refusal.map_or_else(|| found.notes(), |refusal| vec![refusal]));
     }
     notes.dedup();
     notes

@@ -17,11 +17,13 @@ use stagegate_base::{
 };
 use stagegate_gate_decide::{
     doctor::Engine as EngineFacts,
-    doctor::{Clock, Configured, EnvFile, Environment, Files, Folder, Machine, Problem, Program, Promotion, Workdir},
+    doctor::{
+        Clock, Configured, EnvFile, Environment, Files, Folder, Machine, Problem, Program, Promotion, Unlisted, Workdir,
+    },
     promotion::{Facts, Kind, refusals, stopped_services, uncommitted, unknown_freeze},
 };
 use stagegate_host::{
-    clock,
+    clock, database,
     engine::{Engine, EngineError},
     error::with_causes,
     files,
@@ -188,6 +190,10 @@ pub async fn environment(
         Some(engine) => promotion(config, engine, &environment.name).await,
         None => Promotion::NotExamined,
     };
+    let unlisted = match (engine, &promotion) {
+        (Some(engine), Promotion::Refusals(_)) => unlisted(config, engine, &environment.name).await,
+        _ => Vec::new(),
+    };
     Environment {
         name: environment.name.clone(),
         elsewhere,
@@ -199,8 +205,22 @@ pub async fn environment(
         env_files: environment.env_files.iter().map(|path| env_file(path)).collect(),
         files,
         ignored: source.ok().map(|source| project::ignored_variables(&source)).unwrap_or_default(),
+        unlisted,
         promotion,
     }
+}
+
+/// Returns the databases of the environment's servers that the configuration does not name; none where they cannot be listed.
+async fn unlisted(config: &Arc<Config>, engine: &Engine, name: &str) -> Vec<Unlisted> {
+    let Ok(project) = Project::load(&Runner::default(), config, name).await else { return Vec::new() };
+    let mut all: Vec<Unlisted> = Vec::new();
+    for (id, found) in database::unlisted_databases(config, &project, engine, "stagegate/doctor").await {
+        let service = &config.databases[&id].service;
+        let of = |(database, tables)| Unlisted { service: service.clone(), database, tables };
+        let new = found.others.into_iter().map(of).filter(|one| !all.contains(one)).collect::<Vec<_>>();
+        all.extend(new);
+    }
+    all
 }
 
 fn env_file(path: &Path) -> EnvFile {

@@ -14,7 +14,7 @@ mod unlisted;
 pub use kept::Dropped;
 pub use rights::Rights;
 pub use ties::Ties;
-pub use unlisted::Unlisted;
+pub use unlisted::{Unlisted, unlisted_databases};
 
 use std::{
     net::{IpAddr, SocketAddr},

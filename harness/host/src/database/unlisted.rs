@@ -3,9 +3,10 @@
 //! A product may keep its rows in another database than the one that the server's image made; the one that is guarded is
 //! empty then, and every proof about it holds.
 
-use stagegate_base::{mark::Mark, text::counted};
+use stagegate_base::{config::Config, mark::Mark, text::counted};
 
 use super::{DatabaseError, MAINTENANCE, Server, failed};
+use crate::{engine::Engine, project::Project};
 
 /// So many databases are looked at.
 const LOOKED_AT: i64 = 50;
@@ -45,6 +46,25 @@ impl Unlisted {
         };
         self.others.iter().map(of).collect()
     }
+}
+
+/// Returns, for each configured database (by its place in `[databases]`) whose server can be reached, what is not listed of that
+/// server; a server with several configured databases is looked at for each of them.
+pub async fn unlisted_databases(
+    config: &Config,
+    project: &Project,
+    engine: &Engine,
+    application: &str,
+) -> Vec<(String, Unlisted)> {
+    let mut found = Vec::new();
+    for database in config.databases.values() {
+        let Ok(server) = Server::of(project, engine, database, application).await else { continue };
+        let listed = config.databases_on(&database.service);
+        if let Ok(unlisted) = server.unlisted(&database.name, &listed).await {
+            found.push((database.id.clone(), unlisted));
+        }
+    }
+    found
 }
 
 impl Server {

@@ -21,8 +21,21 @@ pub struct Environment {
     pub files: Option<Files>,
     /// Variables of this shell that the compose files use, and that Compose does not get.
     pub ignored: Vec<String>,
+    /// Databases with tables that `[databases]` does not list.
+    pub unlisted: Vec<Unlisted>,
     /// What would refuse a promotion into it.
     pub promotion: Promotion,
+}
+
+/// A database that is in no backup and no rollback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unlisted {
+    /// The service of its server.
+    pub service: String,
+    /// Its name.
+    pub database: String,
+    /// How many tables it has.
+    pub tables: i64,
 }
 
 /// The folder that an environment's release is checked out in.
@@ -99,8 +112,17 @@ pub fn environment(facts: &Environment) -> Vec<Entry> {
             format!("{} of this shell ignored: {}", counted(facts.ignored.len(), "variable"), facts.ignored.join(", "));
         entries.push(Entry::warn("variables", found, format!("write them into {} if they are meant", into(facts))));
     }
+    entries.extend(facts.unlisted.iter().map(unlisted));
     entries.extend(promotion(&facts.name, &facts.promotion));
     entries
+}
+
+fn unlisted(Unlisted { service, database, tables }: &Unlisted) -> Entry {
+    let found = format!("`{database}` of {service} ({}) is in no backup and no rollback", counted(*tables, "table"));
+    let fix = format!(
+        "add `[databases.NAME]` with `service = \"{service}\"` and `name = \"{database}\"` to stagegate.toml, if it holds data of the product"
+    );
+    Entry::warn("databases", found, fix)
 }
 
 fn workdir(facts: &Environment) -> Entry {

@@ -9,7 +9,7 @@ mod text;
 use serde::Serialize;
 use stagegate_base::exit::Exit;
 
-pub use environment::{EnvFile, Environment, Files, Problem, Promotion, Workdir, environment};
+pub use environment::{EnvFile, Environment, Files, Problem, Promotion, Unlisted, Workdir, environment};
 pub use machine::{Clock, Configured, Engine, Folder, Machine, Program, machine};
 pub use text::text;
 

@@ -36,6 +36,7 @@ fn shop() -> Environment {
         env_files: vec![EnvFile { path: "/srv/.env".into(), problem: None }],
         files: Some(Files::Read { services: 3, unset: Vec::new() }),
         ignored: Vec::new(),
+        unlisted: Vec::new(),
         promotion: Promotion::Refusals(Vec::new()),
     }
 }
@@ -107,6 +108,7 @@ fn an_address_that_was_set_is_to_be_corrected() {
 #[case::unset(|e: &mut Environment| e.files = Some(Files::Read { services: 1, unset: vec!["DB".into()] }), "variables", Level::Warn, "set DB in /srv/.env")]
 #[case::required(|e: &mut Environment| e.files = Some(Files::Refused("required variable DB; add DB=... to .env".into())), "compose files", Level::Fail, "add DB=... to .env")]
 #[case::ignored(|e: &mut Environment| e.ignored = vec!["PORT".into()], "variables", Level::Warn, "/srv/.env")]
+#[case::unlisted(|e: &mut Environment| e.unlisted = vec![Unlisted { service: "db".into(), database: "audit".into(), tables: 2 }], "databases", Level::Warn, "`service = \"db\"` and `name = \"audit\"`")]
 #[case::refusal(|e: &mut Environment| e.promotion = Promotion::Refusals(vec!["run 1 is unfinished; finish it".into()]), "promotion", Level::Warn, "finish it")]
 fn a_fault_of_an_environment_has_its_fix(
     #[case] break_it: fn(&mut Environment),
