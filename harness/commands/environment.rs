@@ -132,7 +132,7 @@ pub(super) async fn down(config: &Arc<Config>, args: cli::Down) -> Result<Exit, 
     ask::confirm(&format!("Remove {what} of `{}` ({})?{stays}", environment.name, environment.project), args.yes)?;
     let state = StateDir::of(config, &environment.project);
     let _lock = taken(&state, environment, "gate down")?;
-    take_down(environment, &engine, args.volumes).await?;
+    take_down(config, environment, &engine, args.volumes).await?;
     Ok(Exit::Passed)
 }
 
@@ -146,14 +146,17 @@ pub(super) async fn reset(config: &Arc<Config>, args: cli::Reset) -> Result<Exit
     let lock = taken(&state, environment, "gate reset")?;
     // What is deleted comes back only if the release can be resolved, so that is tried first.
     stagegate_host::project::Project::load(&Runner::default(), config, &environment.name).await?;
-    take_down(environment, &engine, true).await?;
+    take_down(config, environment, &engine, true).await?;
     come_up(config, environment, &engine, (None, Orphans::Leave), lock).await
 }
 
-async fn take_down(environment: &Environment, engine: &Engine, volumes: bool) -> Result<(), Failure> {
+async fn take_down(config: &Config, environment: &Environment, engine: &Engine, volumes: bool) -> Result<(), Failure> {
     let storage = storage::of_project(engine, &environment.project).await?;
     let down = compose::down(&environment.project, volumes);
-    Runner::default().run_ok(&down, DOWN_WITHIN).await?;
+    // Services that may take long to stop, as the release says, get that time.
+    let deployed = release::deployed(&StateDir::of(config, &environment.project))?;
+    let stops = deployed.map_or(Duration::ZERO, |snapshot| snapshot.model.stop_grace());
+    Runner::default().run_ok(&down, DOWN_WITHIN.saturating_add(stops)).await?;
     say(&format!("`{}` is down", environment.name));
     if !volumes {
         return Ok(());

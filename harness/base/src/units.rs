@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A length of time such as `30s`, `5m`, `250ms` or `1.5h`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Span(pub Duration);
 
 /// A number of bytes such as `400MiB` or `1GiB`; `kB`, `MB`, `GB` are powers of 1,000.
@@ -137,6 +137,12 @@ impl Share {
 }
 
 impl Span {
+    /// Tells whether it is no time at all.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.0.is_zero()
+    }
+
     fn exact(self) -> String {
         match self.0.subsec_nanos() {
             nanos if nanos % 1_000_000 == 0 => format!("{}ms", self.0.as_millis()),

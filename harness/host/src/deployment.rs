@@ -282,7 +282,8 @@ pub async fn bring_up(
         remove_dropped(&runner, engine, &stack, old).await?;
     }
     let up = compose::up(&environment.project, &snapshot.model_file(), orphans);
-    start(&runner, engine, &stack, &up, UP_WITHIN.max(within)).await?;
+    let stops = old.as_ref().map_or(Duration::ZERO, |old| old.model.stop_grace()).max(model.stop_grace());
+    start(&runner, engine, &stack, &up, UP_WITHIN.max(within).saturating_add(stops)).await?;
     migrate(&runner, config, environment, &snapshot).await?;
     wait_until_ready(&runner, engine, &stack).await?;
     release::record_deployed(&state, &dir)?;
@@ -308,7 +309,7 @@ async fn remove_dropped(
     }
     let services: BTreeSet<String> = containers.iter().map(|container| container.service.clone()).collect();
     let stop = compose::stop(stack.project, &old.model_file(), &services.into_iter().collect::<Vec<_>>());
-    runner.run_ok(&stop, STOP_WITHIN).await?;
+    runner.run_ok(&stop, STOP_WITHIN.saturating_add(old.model.stop_grace())).await?;
     for container in &containers {
         engine.remove(&container.id).await?;
     }

@@ -109,6 +109,9 @@ pub fn stop(project: &str, model: &Path, services: &[String]) -> Command {
     of_model(project, model).arg("stop").args(services.iter().cloned())
 }
 
+/// Seconds that a copy's services have to stop, whatever their files grant them: the copy is removed afterwards.
+pub const COPY_STOPS_IN: u64 = 10;
+
 /// Stops services that need time to write what they hold to disk.
 #[must_use]
 pub fn stop_within(project: &str, model: &Path, services: &[String], seconds: u64) -> Command {
@@ -141,6 +144,12 @@ pub fn down(project: &str, volumes: bool) -> Command {
     // A compose file of the caller's folder would be read, and may be another product's.
     let command = compose(project).in_dir(Path::new("/")).args(["down", "--remove-orphans"]);
     if volumes { command.arg("--volumes") } else { command }
+}
+
+/// Takes a copy's containers, networks and volumes away at once: nobody needs what they would write as they stop.
+#[must_use]
+pub fn remove_copy(project: &str) -> Command {
+    down(project, true).args(["--timeout", "0"])
 }
 
 /// Prints the last log lines of the containers that a project has, whoever made them.

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use super::Model;
 
+/// How long Compose waits for a service to stop where its files do not say.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
 impl Model {
     /// Tells whether a service has a healthcheck of its own: one that is switched on and has a test.
     ///
@@ -42,6 +45,17 @@ impl Model {
         let text = self.service(name)["healthcheck"]["start_period"].as_str();
         text.and_then(go_duration).unwrap_or_default()
     }
+
+    /// Returns how much longer than Compose's own 10 s the services may take to stop, one after the other: what their
+    /// `stop_grace_period` goes beyond it.
+    #[must_use]
+    pub fn stop_grace(&self) -> Duration {
+        let beyond = |name: String| {
+            let text = self.service(&name)["stop_grace_period"].as_str();
+            text.and_then(go_duration).unwrap_or_default().saturating_sub(STOP_GRACE)
+        };
+        self.services().into_iter().map(beyond).fold(Duration::ZERO, Duration::saturating_add)
+    }
 }
 
 /// Reads a duration as Go writes it, such as `1m30s`; Compose prints no other form.
@@ -71,6 +85,13 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[test]
+    fn what_services_may_take_to_stop_beyond_composes_time_is_added_up() {
+        let model = r#"{"services":{"web":{},"quick":{"stop_grace_period":"3s"},
+            "worker":{"stop_grace_period":"5m0s"},"db":{"stop_grace_period":"1m0s"}}}"#;
+        assert_eq!(Model::parse(model).unwrap().stop_grace(), Duration::from_secs(290 + 50));
+    }
 
     #[rstest]
     #[case("10m0s", Some(600.0))]

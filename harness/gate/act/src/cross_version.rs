@@ -117,7 +117,12 @@ impl Run {
         }
         let servers = self.servers();
         let rest = release::read_model(&file)?.services().into_iter().filter(|name| !servers.contains(name));
-        self.runner.run_ok(&compose::stop(&project, &file, &rest.collect::<Vec<_>>()), STOP_WITHIN).await?;
+        self.runner
+            .run_ok(
+                &compose::stop_within(&project, &file, &rest.collect::<Vec<_>>(), compose::COPY_STOPS_IN),
+                STOP_WITHIN,
+            )
+            .await?;
         Ok(verdict)
     }
 

@@ -29,7 +29,7 @@ impl Run {
     pub(super) async fn freeze(&mut self) -> Result<Freeze, StepError> {
         // One after the other, those with users first, so that requests under way still find what they need.
         for service in &self.plan.freeze {
-            self.stop_service(service, STOP_WITHIN).await?;
+            self.stop_service(service, STOP_WITHIN.saturating_add(self.plan.stop_grace.0)).await?;
         }
         // Where only volumes are copied, rows stay as they are, and the release is started on them as it is.
         for database in self.plan.databases.iter().filter(|_| self.tier() != Tier::Code) {

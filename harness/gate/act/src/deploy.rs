@@ -32,7 +32,7 @@ impl Run {
         let model = release::read_model(&file)?;
         self.clusters = self.clusters().await;
         self.clocks.deploy_began = Some(clock::since_boot());
-        let within = self.plan.verify_within.0;
+        let within = self.verified_within();
         match self.moves_traffic() {
             true => self.deploy_beside(within).await?,
             false => self.up(&file, &model, within).await?,
@@ -71,7 +71,17 @@ impl Run {
     /// Returns what is left of the time that a deploy has until it is verified; sleep of the machine counts.
     pub(super) fn time_left(&self) -> Duration {
         let used = self.clocks.deploy_began.map(|began| clock::since_boot().saturating_sub(began)).unwrap_or_default();
-        self.plan.verify_within.0.saturating_sub(used)
+        self.verified_within().saturating_sub(used)
+    }
+
+    /// The time from a deploy until it is verified; services that may take long to stop, as their files say, get it.
+    fn verified_within(&self) -> Duration {
+        self.plan.verify_within.0.saturating_add(self.plan.stop_grace.0)
+    }
+
+    /// How long Compose may take to replace what runs.
+    fn up_within(&self) -> Duration {
+        UP_WITHIN.saturating_add(self.plan.stop_grace.0)
     }
 
     async fn stop_at_drift(&self, model: &Model) -> Result<(), StepError> {
@@ -89,7 +99,7 @@ impl Run {
         if self.ports_are_closed() {
             self.open_what_was_closed(&new.model).await?;
         } else {
-            self.up(&new.model_file(), &new.model, UP_WITHIN).await?;
+            self.up(&new.model_file(), &new.model, self.up_within()).await?;
         }
         self.wait_until_ready(&new.model).await?;
         self.stop_at_another_release(&new.model).await
@@ -105,7 +115,7 @@ impl Run {
         let file = self.dir.join("opened.json");
         on_file(&file, files::write_whole(&file, opened.to_json().as_bytes()))?;
         let stack = self.stack(&opened);
-        Ok(deployment::up_part(&self.runner, &self.gate.engine, &stack, &file, UP_WITHIN).await?)
+        Ok(deployment::up_part(&self.runner, &self.gate.engine, &stack, &file, self.up_within()).await?)
     }
 
     async fn wait_until_ready(&self, model: &Model) -> Result<(), StepError> {
@@ -127,7 +137,7 @@ impl Run {
             let databases: Vec<&String> = self.plan.databases.iter().map(|d| &d.service).collect();
             let services: Vec<String> = new.model.services().into_iter().filter(|s| !databases.contains(&s)).collect();
             let stop = compose::stop(&self.plan.project, &new.model_file(), &services);
-            self.runner.run_ok(&stop, STOP_WITHIN).await?;
+            self.runner.run_ok(&stop, STOP_WITHIN.saturating_add(self.plan.stop_grace.0)).await?;
         }
         self.restore_configuration().await
     }
@@ -144,8 +154,8 @@ impl Run {
         // A clean-up may have taken them once their containers were replaced.
         self.images().restore(&old.model).await?;
         match self.moves_traffic() {
-            true => self.up_around(&old.model_file(), &old.model, UP_WITHIN).await?,
-            false => self.up(&old.model_file(), &old.model, UP_WITHIN).await?,
+            true => self.up_around(&old.model_file(), &old.model, self.up_within()).await?,
+            false => self.up(&old.model_file(), &old.model, self.up_within()).await?,
         }
         self.wait_until_ready(&old.model).await
     }

@@ -25,10 +25,13 @@ use stagegate_host::{
 };
 
 const UP_WITHIN: Duration = Duration::from_secs(180);
-/// How long the rehearsal's server may take to be made and to take sessions.
-const SERVER_WITHIN: Duration = Duration::from_secs(60);
+/// How long the rehearsal's server may take to be made and to take sessions, on a busy machine too: one that ends is noticed
+/// at once.
+const SERVER_WITHIN: Duration = Duration::from_secs(300);
 /// How often it is looked at whether that server has ended.
 const EXIT_POLL: Duration = Duration::from_millis(500);
+/// A server that was started anew so often does not start, whatever its files say of restarts.
+const RESTARTS: i64 = 3;
 const DOWN_WITHIN: Duration = Duration::from_secs(60);
 
 /// What the migrations did to the copies.
@@ -141,7 +144,9 @@ impl Run {
         loop {
             tokio::time::sleep(EXIT_POLL).await;
             let containers = self.gate.engine.project(&self.rehearsal_project()).await.unwrap_or_default();
-            let ended = |c: &&stagegate_base::container::Container| c.service == service && c.state == State::Exited;
+            let ended = |c: &&stagegate_base::container::Container| {
+                c.service == service && (c.state == State::Exited || c.restarts >= RESTARTS)
+            };
             if let Some(container) = containers.iter().find(ended) {
                 return container.exit_code;
             }
@@ -163,7 +168,7 @@ impl Run {
 
     /// Removes the rehearsal's project, volumes included; that it is gone already is fine.
     pub(super) async fn end_rehearsal(&self) -> Result<(), StepError> {
-        self.runner.run_ok(&compose::down(&self.rehearsal_project(), true), DOWN_WITHIN).await?;
+        self.runner.run_ok(&compose::remove_copy(&self.rehearsal_project()), DOWN_WITHIN).await?;
         Ok(())
     }
 

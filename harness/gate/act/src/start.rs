@@ -107,7 +107,12 @@ impl Run {
         let services = release::read_model(file)?.services();
         let rest: Vec<String> = services.into_iter().filter(|name| !servers.contains(name)).collect();
         if !rest.is_empty() {
-            self.runner.run_ok(&compose::stop(&self.rehearsal_project(), file, &rest), STOP_WITHIN).await?;
+            self.runner
+                .run_ok(
+                    &compose::stop_within(&self.rehearsal_project(), file, &rest, compose::COPY_STOPS_IN),
+                    STOP_WITHIN,
+                )
+                .await?;
         }
         Ok(())
     }

@@ -160,6 +160,10 @@ pub struct Plan {
     /// The readiness score that the release needs; `None` in a rollback, and in plans of earlier versions.
     #[serde(default)]
     pub readiness_needed: Option<u8>,
+    /// How much longer than Compose's own 10 s the services may take to stop, together (`stop_grace_period`): it is added to the
+    /// limits of the steps that stop them.
+    #[serde(default, skip_serializing_if = "Span::is_zero")]
+    pub stop_grace: Span,
     /// A deploy that is not verified within this time is a failure.
     pub verify_within: Span,
     /// How long a rollback may take from the decision on; `None` in plans of earlier versions.
@@ -328,7 +332,11 @@ impl Plan {
             let Environments { source, target } = &self.environments;
             lines.push(format!("  readiness {needed} needed (gate compare {source} {target} prints the score)"));
         }
-        lines.push(format!("  verify    within {}, then healthy for {}", self.verify_within, self.soak));
+        let stops = match self.stop_grace.is_zero() {
+            true => String::new(),
+            false => format!(", up to {} more where services take that long to stop", self.stop_grace),
+        };
+        lines.push(format!("  verify    within {}{stops}, then healthy for {}", self.verify_within, self.soak));
         if let (Kind::Promote, Some(within)) = (&self.kind, self.rollback_within) {
             lines.push(format!("  limit     blocked if the rehearsal expects a rollback to take more than {within}"));
         }

@@ -101,6 +101,7 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         ports: gate.door,
         tier: tier(&facts),
         integrity: gate.integrity,
+        stop_grace: stop_grace(&facts),
         verify_within: gate.verify_within,
         rollback_within: Some(gate.rollback_within),
         ready_within: Span(time_to_start(target, facts.live_model)),
@@ -134,6 +135,11 @@ fn tier(facts: &PlanFacts<'_>) -> config::Tier {
     }
 }
 
+/// Returns how much longer than Compose's own time services of either release may take to stop.
+fn stop_grace(facts: &PlanFacts<'_>) -> Span {
+    Span(facts.live_model.stop_grace().max(facts.candidate_model.stop_grace()))
+}
+
 /// What stopping services, starting the release and deciding may take beside the limits that the configuration has: a service
 /// gets up to 110 s to stop.
 const CUT_OVER: Duration = Duration::from_secs(180);
@@ -149,7 +155,9 @@ fn watchdog(facts: &PlanFacts<'_>) -> Option<Span> {
     let of_volumes = gate.backup_within.0.saturating_mul(count(volumes));
     let rollout = &facts.target.rollout;
     let canary = rollout.canary_within.0.saturating_mul(count(rollout.canary.len()));
-    let steps = [gate.verify_within.0, of_data, of_volumes, canary];
+    // Once where writers are stopped, and once where the release replaces what runs.
+    let stops = stop_grace(facts).0.saturating_mul(2);
+    let steps = [gate.verify_within.0, of_data, of_volumes, canary, stops];
     let all = steps.into_iter().fold(CUT_OVER, Duration::saturating_add);
     gate.watchdog.then(|| gate.commit_within.unwrap_or(Span(all)))
 }

@@ -54,6 +54,7 @@ pub(super) fn plan(kind: Kind) -> Plan {
         rows_since: vec![],
         schema_fit: None,
         rehearses_rollback: false,
+        stop_grace: seconds(0),
         verify_within: seconds(300),
         rollback_within: Some(seconds(300)),
         ready_within: seconds(60),

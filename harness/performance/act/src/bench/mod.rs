@@ -134,7 +134,7 @@ impl Bench<'_> {
     /// [`BenchError::Run`].
     pub async fn end(&self) -> Result<(), BenchError> {
         for side in ["candidate", "control"] {
-            self.runner.run_ok(&compose::down(&self.project_of(side), true), DOWN_WITHIN).await?;
+            self.runner.run_ok(&compose::remove_copy(&self.project_of(side)), DOWN_WITHIN).await?;
         }
         Ok(())
     }
