@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # Proves copies of backups off this host: against two S3 servers, since each forgives what the other refuses, moto (accepts any
-# key) and s3s-fs (verifies signatures); a remote of rclone; programs. Brings a PostgreSQL of its own up and takes it away.
-# Prints a table. usage: scripts/prove-offsite.sh [s3|programs]     (both by default)
-# needs for s3 moto_server (PyPI: moto[server]) and s3s-fs (cargo install s3s-fs --features binary), for programs rclone (Debian)
+# key) and s3s-fs (verifies signatures); a remote of rclone; programs. And volumes in a repository of restic: a folder, moto, the
+# REST server of rclone. Brings a PostgreSQL of its own up and takes it away.
+# Prints a table. usage: scripts/prove-offsite.sh [s3|programs|restic]     (all by default)
+# needs for s3 moto_server (PyPI: moto[server]) and s3s-fs (cargo install s3s-fs --features binary), for programs rclone (Debian),
+# for restic moto_server, rclone and restic (Debian)
 set -euo pipefail
 
 case ${1:-all} in
-  -h | --help) sed -n '2,5s/^# //p' "$0" && exit 0 ;;
+  -h | --help) sed -n '2,7s/^# //p' "$0" && exit 0 ;;
   s3) needed=(moto_server s3s-fs) ;;
   programs) needed=(rclone) ;;
-  *) needed=(moto_server s3s-fs rclone) ;;
+  restic) needed=(moto_server rclone restic) ;;
+  *) needed=(moto_server s3s-fs rclone restic) ;;
 esac
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/lib.sh
@@ -112,6 +115,65 @@ list = ['sh', '-c', 'cd by-programs && find {prefix} -type f -printf \"%s %T@ %p
 delete = ['rm', 'by-programs/{name}']" ''
 }
 
-[ "${1:-all}" = programs ] || s3
-[ "${1:-all}" = s3 ] || programs
+# in_repository NAME REPOSITORY: volumes in a repository of restic.
+in_repository() {
+  local volume="$project-restored" by_hand=(restic --quiet --repo "$2" --password-file password)
+  echo "restic, $1"
+  rm -rf state uploads && mkdir uploads
+  head -c 3000000 /dev/urandom >uploads/first
+  echo "password-of-$project" >password
+  printf 'AWS_ACCESS_KEY_ID=%s\nAWS_SECRET_ACCESS_KEY=%s\n' "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" >restic.env
+  backup_config "$project" <<END
+min_keep = 1
+keep_last = 1
+hourly = 0
+daily = 0
+[backup.restic]
+repository = "$2"
+password_file = "password"
+credentials = "restic.env"
+[volumes.uploads]
+path = "uploads"
+END
+  check 'without a repository nothing is listed' 2 'there is no restic repository at' "$gate" backup --env e
+  check 'and gate doctor names it' 3 'there is no restic repository at' "$gate" doctor
+  "${by_hand[@]}" init
+  check 'a backup is written there, read back and compared' 0 'in snapshot' "$gate" backup --env e
+  echo second >uploads/second
+  check 'a second one' 0 'in snapshot' "$gate" backup --env e
+  check 'its checksum is compared' 0 'uploads matches its checksum' "$gate" backup verify --env e
+  check 'a drill unpacks it' 0 'uploads unpacked and compared' "$gate" backup verify --env e --restore
+  check 'it is restored into a new volume' 0 'compared' "$gate" restore --env e latest --volume uploads --into "$volume"
+  docker volume rm "$volume" >/dev/null
+  check 'the snapshot of an older one goes with it' 0 'removed 1 snapshot from' "$gate" backup prune --env e --yes
+  check 'the other one is whole' 0 'no errors were found' restic --repo "$2" --password-file password check --read-data
+  echo another >password
+  check 'another password' 2 'does not open repository' "$gate" backup verify --env e
+  echo "password-of-$project" >password
+  local at_work open
+  rm -f pipe && mkfifo pipe
+  sleep 600 >pipe & open=$!
+  "${by_hand[@]}" backup --stdin <pipe >at-work.log 2>&1 & at_work=$!
+  until [ -n "$("${by_hand[@]}" list --no-lock locks 2>/dev/null)" ]; do sleep 0.1; done
+  check 'another program at work is no obstacle to a backup' 0 'in snapshot' "$gate" backup --env e
+  check 'but one to a removal, which says whose lock it is' 4 'is locked' "$gate" backup prune --env e --yes
+  kill -9 "$at_work" && kill "$open"
+  wait "$at_work" "$open" 2>/dev/null || true
+  check 'once it is gone the removal goes on' 0 'removed 1 snapshot from' "$gate" backup prune --env e --yes
+}
+
+repositories() {
+  free_port && local moto=$port
+  free_port && local rest=$port
+  moto_server -H 127.0.0.1 -p "$moto" >moto-restic.log 2>&1 & servers+=($!)
+  rclone serve restic --addr "127.0.0.1:$rest" "$work/by-rest" >rest.log 2>&1 & servers+=($!)
+  responds "http://127.0.0.1:$moto/" && responds "http://127.0.0.1:$rest/"
+  in_repository 'a folder' "$work/repository"
+  in_repository 'moto' "s3:http://127.0.0.1:$moto/volumes"
+  in_repository 'REST server of rclone' "rest:http://127.0.0.1:$rest/"
+}
+
+case ${1:-all} in s3 | all) s3 ;; esac
+case ${1:-all} in programs | all) programs ;; esac
+case ${1:-all} in restic | all) repositories ;; esac
 exit "$failed"

@@ -187,8 +187,9 @@ CONF
 check_toolchain() {
   if ! has git; then provide_package git git; fi
   if ! has cc; then provide_package cc gcc libc6-dev; fi
-  # Tests of encrypted backups run the real programs.
+  # Tests of encrypted backups and of volumes in a repository run the real programs.
   if ! has age; then provide_package age age; fi
+  if ! has restic; then provide_package restic restic; fi
   if ! has ssh-keygen; then provide_package ssh-keygen openssh-client; fi
   # Certificates and passwords of the stacks that scripts/seeded-faults.sh breaks.
   if ! has openssl; then offer_package openssl 'scripts/seeded-faults.sh needs it'; fi

@@ -5,6 +5,7 @@ mod make;
 pub(super) mod offsite;
 mod print;
 mod proof;
+mod snapshots;
 mod state;
 
 use std::{path::Path, sync::Arc};
@@ -15,7 +16,7 @@ use stagegate_base::{
 };
 use stagegate_data_act::{
     age::{Identity, IdentityError},
-    backup::{BackupError, store::Store},
+    backup::{BackupError, RepositoryError, store::Store},
 };
 use stagegate_data_decide::backup::retention::Policy;
 
@@ -23,6 +24,7 @@ use crate::{cli, failure::Failure};
 
 pub(super) use kept::{drill, prune_now};
 pub(super) use make::{Wanted, make};
+pub(super) use snapshots::{archive_source, repository_of};
 pub(super) use state::{newest_age, rotation_state, rotations, state_of};
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Backup) -> Result<Exit, Failure> {
@@ -89,7 +91,25 @@ impl crate::failure::Classify for BackupError {
             BackupError::Json(_) => Cause::Unexpected,
             BackupError::Scratch(_) => Cause::NotRun,
             BackupError::Identity(error) => error.class(),
+            BackupError::Repository(error) => error.class(),
             BackupError::Refused(_) | BackupError::Encrypted { .. } | BackupError::WrongIdentity { .. } => Cause::Usage,
+        }
+    }
+}
+
+impl crate::failure::Classify for RepositoryError {
+    fn class(&self) -> stagegate_base::exit::Cause {
+        use stagegate_base::exit::Cause;
+        match self {
+            RepositoryError::PasswordFile { .. } | RepositoryError::Credentials { .. } => Cause::File,
+            RepositoryError::Variable { .. }
+            | RepositoryError::Password { .. }
+            | RepositoryError::Missing { .. }
+            | RepositoryError::Another { .. }
+            | RepositoryError::NotConfigured { .. } => Cause::Configuration,
+            RepositoryError::NoSnapshot { .. } | RepositoryError::Damaged { .. } => Cause::Blocked,
+            RepositoryError::Locked { .. } | RepositoryError::List { .. } => Cause::NotRun,
+            RepositoryError::Program { source, .. } => source.class(),
         }
     }
 }

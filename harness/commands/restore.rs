@@ -37,6 +37,7 @@ use stagegate_host::{
     signal::{self, Again},
 };
 
+use super::backup::{archive_source, repository_of};
 use crate::{
     ask, cli,
     failure::{Failure, give, say},
@@ -242,12 +243,14 @@ async fn volume_beside(
         let text = format!("volume `{volume}` exists; name another one by --into, nothing is restored over it");
         return Err(Failure::usage(text));
     }
+    let repository = repository_of(config, store, &stored.manifest).await?;
     let project = Project::load(&Runner::default(), config, &environment.name).await?;
     let image = volume::image_of_any(&project, &engine).await?;
     let runner = Runner::default().with_mark(&lock::mark(&StateDir::at(store.root()), &run));
     let helper = volume::Helper { runner: &runner, image: &image, within: source.within };
     let (begun, path) = (Instant::now(), source.path(&archive.file));
-    let done = volume::restore(helper, archive, source.input(&path), &volume).await;
+    let archived = archive_source(archive, repository.as_ref(), source.input(&path));
+    let done = volume::restore(helper, archive, archived, &volume).await;
     let error = done.as_ref().err().map(|error| with_causes(error));
     journal::append(store.root(), Event::Restore, Some(&stored.manifest.id), error, begun.elapsed().as_secs_f64())?;
     done?;

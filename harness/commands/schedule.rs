@@ -212,7 +212,7 @@ async fn one(config: &Arc<Config>, environment: &Environment, task: Task) -> Res
             backup::drill(config, environment, &stored, identity.as_ref()).await?;
         }
         Task::Prune => {
-            let gone = backup::prune_now(config, environment)?;
+            let gone = backup::prune_now(config, environment).await?;
             gone.iter().for_each(|one| say(&format!("removed backup {}  {}", one.id, one.reason)));
             say(&format!("{}: removed {}", environment.name, counted(gone.len(), "old backup")));
         }

@@ -6,6 +6,7 @@ pub mod docker;
 pub mod git;
 pub mod postgres;
 pub mod rclone;
+pub mod restic;
 pub mod variables;
 
 use std::path::{Path, PathBuf};

@@ -19,7 +19,7 @@ use stagegate_data_act::{
 use stagegate_data_decide::backup::retention::{Decision, decide};
 use stagegate_host::clock;
 
-use super::{identity, offsite, policy, proof, store_of};
+use super::{identity, offsite, policy, proof, snapshots, store_of};
 use crate::{
     ask, cli,
     failure::{Failure, give, give_json, say},
@@ -46,6 +46,11 @@ pub(super) async fn verify(config: &Arc<Config>, args: cli::VerifyBackup) -> Res
         drill(config, environment, &stored, identity.as_ref()).await?;
     } else {
         proof::decrypted(config, &stored, identity.as_ref()).await?;
+        let compared = snapshots::compared(config, &store, &stored).await;
+        if let Some(damage) = compared.as_ref().err().filter(|failure| failure.exit() == Exit::Held) {
+            note(&store, environment, id, Some(damage.text()))?;
+        }
+        compared?;
         note(&store, environment, id, None)?;
     }
     Ok(Exit::Passed)
@@ -111,6 +116,9 @@ pub(super) async fn prune(config: &Arc<Config>, args: cli::PruneBackups) -> Resu
         return Ok(Exit::Passed);
     }
     if gone == 0 {
+        if snapshots::is_open(&store_of(config, environment))? {
+            prune_now(config, environment).await?;
+        }
         // What an interrupted removal left off this host goes nevertheless.
         if config.backup.offsite.is_some() {
             offsite::prune_now(config, environment).await?;
@@ -119,7 +127,7 @@ pub(super) async fn prune(config: &Arc<Config>, args: cli::PruneBackups) -> Resu
         return Ok(Exit::Passed);
     }
     ask::confirm(&format!("Remove {} of `{}`?", counted(gone, "backup"), environment.name), args.yes)?;
-    let removed = prune_now(config, environment)?;
+    let removed = prune_now(config, environment).await?;
     say(&format!("{}: removed {}", environment.name, counted(removed.len(), "backup")));
     if config.backup.offsite.is_some() {
         offsite::prune_now(config, environment).await?;
@@ -139,18 +147,22 @@ fn decisions(config: &Config, environment: &Environment) -> Result<Vec<Decision>
 }
 
 /// Removes what the rules let go, decided anew under the store's lock; returns them with the reasons.
-pub(in crate::commands) fn prune_now(config: &Config, environment: &Environment) -> Result<Vec<Decision>, Failure> {
+pub(in crate::commands) async fn prune_now(
+    config: &Config,
+    environment: &Environment,
+) -> Result<Vec<Decision>, Failure> {
     let store = store_of(config, environment);
     let _lock = store.lock(&environment.project, "gate backup prune")?;
     let begun = Instant::now();
     let mut removed = Vec::new();
-    let done = (|| {
+    let done = async {
         for one in decisions(config, environment)?.into_iter().filter(|one| !one.keep) {
             store.remove(&one.id)?;
             removed.push(one);
         }
-        Ok(())
-    })();
+        snapshots::settle_now(config, environment, None).await
+    };
+    let done = done.await;
     let error = done.as_ref().err().map(|failure: &Failure| failure.text().replace('\n', " "));
     journal::append(store.root(), Event::Prune, None, error, begun.elapsed().as_secs_f64())?;
     done.map(|()| removed)

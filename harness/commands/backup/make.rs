@@ -13,6 +13,7 @@ use stagegate_data_act::{
     backup::{
         Job, application, back_up,
         journal::{self, Event},
+        repository::short,
         store::Store,
         volume,
     },
@@ -101,6 +102,10 @@ pub(in crate::commands) async fn make(config: &Arc<Config>, wanted: &Wanted<'_>)
     let begun = Instant::now();
     let id = super::super::new_run();
     let made = draft(config, environment, &store, (&id, databases, volumes)).await;
+    // What a draft left in a repository goes; where that fails, with the next backup or prune.
+    if let Err(failure) = super::snapshots::settle_now(config, environment, None).await {
+        say(&format!("snapshots of unfinished backups could not be removed: {}", failure.text()));
+    }
     let error = made.as_ref().err().map(|failure| failure.text().replace('\n', " "));
     journal::append(store.root(), Event::Backup, Some(&id), error, begun.elapsed().as_secs_f64())?;
     made
@@ -124,8 +129,9 @@ async fn draft(
         [] => None,
         recipients => Some(Encryption::to(&runner, recipients).await?),
     };
+    let repository = if volumes.is_empty() { None } else { super::snapshots::open(config, store).await? };
     let (project, engine, runner) = (&project, &engine, &runner);
-    let job = Job { volumes, project, engine, runner, databases, release, integrity, within, encryption };
+    let job = Job { volumes, project, engine, runner, databases, release, integrity, within, encryption, repository };
     end_earlier(&job).await?;
     let draft = store.draft(id)?;
     let signals = signal::listen(Again::Ends);
@@ -225,8 +231,11 @@ fn told(manifest: &Manifest, store: &Store) -> String {
         ));
     }
     for volume in &manifest.volumes {
+        let place = volume.snapshot.as_ref().map_or_else(String::new, |snapshot| {
+            format!(" in snapshot {} of {}", short(&snapshot.id), snapshot.repository)
+        });
         lines.push(format!(
-            "  {:<12} {} archive of {}; unpacked and compared in {:.1} s",
+            "  {:<12} {} archive of {}{place}; unpacked and compared in {:.1} s",
             volume.volume,
             Size(volume.bytes),
             counted(volume.entries.len(), "file or folder").replace("file or folders", "files and folders"),

@@ -270,9 +270,14 @@ async fn prune_locked(config: &Config, environment: &Environment, offsite: &Offs
     let gone = decisions.iter().filter(|one| !one.keep);
     let mut removed = 0;
     for copy in gone.filter_map(|one| all.iter().find(|copy| copy.manifest.id == one.id)) {
+        store.intend_removal(&copy.manifest)?;
         offsite.remove(copy).await?;
         notes::forget(store.root(), &copy.manifest.id)?;
         removed += 1;
+    }
+    if super::snapshots::is_open(&store)? {
+        let left = offsite.list().await?.0.into_iter().map(|copy| copy.manifest.id).collect();
+        super::snapshots::settle_now(config, environment, Some(&left)).await?;
     }
     if removed > 0 {
         say(&format!("{}: removed {} from {}", environment.name, counted(removed, "backup"), offsite.shown()));

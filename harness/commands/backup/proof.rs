@@ -15,7 +15,7 @@ use stagegate_host::{engine::Engine, process::Runner, project::Project};
 use stagegate_migration_act::scratch::images;
 use stagegate_suites::scratch;
 
-use super::store_of;
+use super::{snapshots, store_of};
 use crate::failure::{Failure, give, say};
 
 /// Verifies the files of a backup, wherever they are, and with `restore` restores them into scratch servers.
@@ -33,7 +33,8 @@ pub(super) async fn proven(
         return Err(BackupError::Damaged { id: id.clone(), problems }.into());
     }
     give(&format!("{id}: checksums of {} match", counted(stored.manifest.checksums().count(), "file")));
-    decrypted(config, stored, identity).await
+    decrypted(config, stored, identity).await?;
+    snapshots::compared(config, &store_of(config, environment), stored).await
 }
 
 /// Decrypts every file of an encrypted backup, which also shows whether it was changed; says so where it cannot.
@@ -82,13 +83,15 @@ pub(super) async fn restored(
         let (database, took) = (&dump.database, begun.elapsed().as_secs_f64());
         give(&format!("{id}: {database} restored and compared on {on} in {took:.1} s"));
     }
+    let repository = snapshots::repository_of(config, &store, &manifest).await?;
     for archive in &manifest.volumes {
         let begun = Instant::now();
         let project = Project::load(&runner, config, &environment.name).await?;
         let image = volume::image_of_any(&project, &engine).await?;
         let helper = volume::Helper { runner: &runner, image: &image, within };
         let path = stored.dir.join(&archive.file);
-        volume::prove(helper, &archive.entries, Input { path: &path, identity, within }).await?;
+        let source = snapshots::archive_source(archive, repository.as_ref(), Input { path: &path, identity, within });
+        volume::prove(helper, &archive.entries, source, snapshots::root_of(&stored.dir)).await?;
         let volume = &archive.volume;
         give(&format!("{id}: {volume} unpacked and compared in {:.1} s", begun.elapsed().as_secs_f64()));
     }

@@ -48,6 +48,7 @@ mod refuse;
 mod registry;
 mod registry_server;
 mod rehearsed_rollback;
+mod restic;
 mod rollback_time;
 mod salvage;
 mod same_schema;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Environment,
     offsite::{Offsite, RawOffsite},
+    restic::{RawRestic, Restic},
 };
 use crate::units::Span;
 
@@ -42,6 +43,8 @@ pub struct Backup {
     pub identity: Option<PathBuf>,
     /// Where copies are kept off this host; nowhere where `None`.
     pub offsite: Option<Offsite>,
+    /// The repository that volumes are kept in; archives of `tar` where `None`.
+    pub restic: Option<Restic>,
 }
 
 impl Default for Backup {
@@ -60,6 +63,7 @@ impl Default for Backup {
             encrypt_to: Vec::new(),
             identity: None,
             offsite: None,
+            restic: None,
         }
     }
 }
@@ -139,6 +143,7 @@ pub(super) struct RawBackup {
     encrypt_to: Vec<String>,
     identity: Option<PathBuf>,
     offsite: Option<RawOffsite>,
+    restic: Option<RawRestic>,
 }
 
 /// Returns what is wrong with a recipient of `age`, and the way out. An identity is a secret, and is not repeated.
@@ -186,6 +191,7 @@ impl RawBackup {
             encrypt_to: self.encrypt_to.clone(),
             identity: self.identity.as_deref().map(&absolute),
             offsite: self.offsite.as_ref().map(|raw| raw.read(&absolute, !self.encrypt_to.is_empty())).transpose()?,
+            restic: self.restic.as_ref().map(|raw| raw.read(&absolute)).transpose()?,
         })
     }
 }

@@ -24,6 +24,7 @@ mod port;
 mod raw;
 mod read;
 mod readiness;
+mod restic;
 mod rollout;
 mod security;
 mod sync;
@@ -58,6 +59,7 @@ pub use notify::{Channel, Event, Github, Mail, MailTls, Receiver, SecretSource, 
 pub use offsite::{Offsite, Place, PlacePrograms};
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;
+pub use restic::Restic;
 pub use rollout::{Rollout, Strategy};
 pub use security::{Jwt, Security, Tls};
 pub use sync::Sync;

@@ -28,7 +28,7 @@ impl Machine {
         machine.stand_in("id", "echo 1000");
         machine.stand_in("docker", "case $1 in version) echo 27.0.0 ;; *) echo 2.30.0 ;; esac");
         machine.stand_in("cargo", "echo cargo 1.99.0");
-        for tool in ["git", "cc", "age", "ssh-keygen"] {
+        for tool in ["git", "cc", "age", "restic", "ssh-keygen"] {
             machine.stand_in(tool, ":");
         }
         machine

@@ -12,13 +12,15 @@ use rustix::fs::{Access, access};
 use stagegate_base::{
     command::Command,
     compose::drift,
-    config::{self, Config, HostKind, Place},
+    config::{self, Config, HostKind, Place, Restic},
     redact::names_a_secret,
 };
+use stagegate_data_act::backup::RepositoryError;
 use stagegate_gate_decide::{
     doctor::Engine as EngineFacts,
     doctor::{
-        Clock, Configured, EnvFile, Environment, Files, Folder, Machine, Problem, Program, Promotion, Unlisted, Workdir,
+        Clock, Configured, EnvFile, Environment, Files, Folder, Machine, Problem, Program, Promotion, Repository,
+        Unlisted, Workdir,
     },
     promotion::{Facts, Kind, refusals, stopped_services, uncommitted, unknown_freeze},
 };
@@ -82,6 +84,10 @@ pub async fn machine(
         compose,
         git,
         state: folder(&state_base(config.and_then(|config| config.state_dir.as_deref()))),
+        repository: match config.and_then(|config| config.backup.restic.as_ref()) {
+            Some(settings) => repository(settings).await,
+            None => None,
+        },
         programs: config.map(programs).unwrap_or_default(),
         postgres: scratch::installed_programs(),
         clock: Clock { now: clock::unix_seconds(), built, engine: time, is_synchronised: synchronised },
@@ -137,6 +143,9 @@ fn programs(config: &Config) -> Vec<Program> {
     if !config.backup.encrypt_to.is_empty() {
         needed.push(("age", "`encrypt_to` of [backup]"));
     }
+    if config.backup.restic.is_some() {
+        needed.push(("restic", "[backup.restic]"));
+    }
     match config.backup.offsite.as_ref().map(|offsite| &offsite.place) {
         Some(Place::Rclone(_)) => needed.push(("rclone", "`url` of [backup.offsite]")),
         Some(Place::Programs(programs)) => {
@@ -150,6 +159,16 @@ fn programs(config: &Config) -> Vec<Program> {
         is_there: is_on_path(config.root(), name),
     };
     needed.into_iter().map(program).collect()
+}
+
+/// Returns whether the repository of volumes can be opened; `None` without the program.
+async fn repository(settings: &Restic) -> Option<Repository> {
+    let opened = stagegate_data_act::backup::Repository::check(settings, &Runner::default()).await;
+    let is_there = !matches!(&opened, Err(RepositoryError::Program { source: RunError::Start { .. }, .. }));
+    is_there.then(|| Repository {
+        place: settings.repository.clone(),
+        refused: opened.err().map(|error| with_causes(&error)),
+    })
 }
 
 fn is_on_path(root: &Path, program: &str) -> bool {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use stagegate_data_decide::backup::ManifestError;
 use stagegate_host::{database::DatabaseError, engine::EngineError, process::RunError};
 
+use super::repository::RepositoryError;
 use crate::age::{IdentityError, StreamError};
 
 /// What `age` prints for an identity that is none of the recipients'.
@@ -108,6 +109,9 @@ pub enum BackupError {
         #[source]
         source: RunError,
     },
+    /// A repository of `restic`.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
     /// It is not there, or not as requested.
     #[error("{0}")]
     Refused(String),

@@ -6,6 +6,7 @@ pub mod details;
 mod error;
 pub mod journal;
 pub mod offsite;
+pub mod repository;
 pub mod restore;
 pub mod store;
 pub mod volume;
@@ -24,13 +25,19 @@ use stagegate_base::{
 };
 use stagegate_data_decide::{
     DataFacts,
-    backup::{ConfigFile, DatabaseDump, ENCRYPTED, ENCRYPTED_FORMAT, FORMAT, Manifest, file_name},
+    backup::{
+        ConfigFile, DatabaseDump, ENCRYPTED, ENCRYPTED_FORMAT, FORMAT, Manifest, SNAPSHOT_FORMAT, VolumeArchive,
+        file_name, restic::Unsettled,
+    },
     differences,
 };
 use stagegate_host::{clock, database::Server, engine::Engine, files, process::Runner, project::Project};
 use stagegate_migration_act::scratch::{Scratch, ScratchMethod, ServerSpec};
 
-pub use self::error::BackupError;
+pub use self::{
+    error::BackupError,
+    repository::{Repository, RepositoryError},
+};
 use crate::{
     age::{Encryption, Input, Output},
     facts,
@@ -61,6 +68,8 @@ pub struct Job<'a> {
     pub within: Duration,
     /// To whom the files are encrypted; plain where `None`.
     pub encryption: Option<Encryption>,
+    /// The repository that volumes are kept in; files of the backup where `None`.
+    pub repository: Option<Repository>,
 }
 
 impl Job<'_> {
@@ -99,7 +108,7 @@ pub async fn back_up<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
 ) -> Result<Manifest, BackupError> {
     let encrypted_to = job.encryption.as_ref().map_or_else(Vec::new, |one| one.recipients().to_vec());
     let mut manifest = Manifest {
-        v: if job.encryption.is_some() { ENCRYPTED_FORMAT } else { FORMAT },
+        v: format(job),
         id: id.to_owned(),
         environment: job.project.environment.name.clone(),
         project: job.project.compose_name().to_owned(),
@@ -114,17 +123,50 @@ pub async fn back_up<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
         let path = draft.join(job.name(file_name(&database.id, number, "dump")));
         manifest.objects.push(proven_dump(job, id, database, &path, &scratch).await?);
     }
-    for (number, (id, mount)) in job.volumes.iter().enumerate() {
-        let image = volume::image_of_any(job.project, job.engine).await?;
-        let helper = volume::Helper { runner: job.runner, image: &image, within: job.within };
-        let path = draft.join(job.name(file_name(id, number, "tar.zst")));
-        manifest.volumes.push(volume::archive(helper, (id, mount), job.output(&path), job.input(&path)).await?);
-        job.runner.report(&format!("{id}: archived, unpacked and compared"));
-    }
+    manifest.volumes = archives(job, id, draft).await?;
     match &job.encryption {
         Some(_) => details::write(job, manifest, draft).await,
         None => Ok(manifest),
     }
+}
+
+fn format(job: &Job<'_>) -> u32 {
+    match (&job.repository, &job.encryption) {
+        (Some(_), _) if !job.volumes.is_empty() => SNAPSHOT_FORMAT,
+        (_, Some(_)) => ENCRYPTED_FORMAT,
+        _ => FORMAT,
+    }
+}
+
+/// Archives the volumes, each proven: into files of the draft, or into snapshots, which are noted before the first is made.
+async fn archives(job: &Job<'_>, id: &str, draft: &Path) -> Result<Vec<VolumeArchive>, BackupError> {
+    let mut all = Vec::new();
+    if job.volumes.is_empty() {
+        return Ok(all);
+    }
+    let image = volume::image_of_any(job.project, job.engine).await?;
+    let helper = volume::Helper { runner: job.runner, image: &image, within: job.within };
+    let (store, tag) = (draft.parent().unwrap_or(draft), format!("stagegate-{id}-{:016x}", volume::unique()));
+    if let Some(repository) = &job.repository {
+        let repository = repository.location().to_owned();
+        repository::intend(store, id, Unsettled { tag: tag.clone(), repository, is_draft: true })?;
+    }
+    for (number, (volume, mount)) in job.volumes.iter().enumerate() {
+        let of = (volume.as_str(), mount.as_str());
+        all.push(match &job.repository {
+            Some(repository) => {
+                let name = file_name(volume, number, "tar");
+                let names = (name.as_str(), job.project.environment.name.as_str(), tag.as_str());
+                volume::archive_into(helper, of, repository, names, store).await?
+            }
+            None => {
+                let path = draft.join(job.name(file_name(volume, number, "tar.zst")));
+                volume::archive(helper, of, job.output(&path), job.input(&path)).await?
+            }
+        });
+        job.runner.report(&format!("{volume}: archived, unpacked and compared"));
+    }
+    Ok(all)
 }
 
 /// Dumps a database to `path`, restores the file into a scratch server, and compares.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use stagegate_base::config::Config;
 use stagegate_data_decide::backup::{
     MANIFEST, Manifest, SUMS, is_plain,
+    restic::Unsettled,
     retention::Listed,
     sums::{FoundFile, NOT_A_FILE, problems, text},
 };
@@ -22,7 +23,7 @@ use stagegate_host::{
     paths::StateDir,
 };
 
-use super::BackupError;
+use super::{BackupError, repository};
 
 const DRAFT: &str = ".draft-";
 const REMOVED: &str = ".removed-";
@@ -255,10 +256,21 @@ impl Store {
     /// [`BackupError::File`].
     pub fn remove(&self, id: &str) -> Result<(), BackupError> {
         let (dir, tombstone) = (self.root.join(id), self.root.join(format!("{REMOVED}{id}")));
+        self.intend_removal(&read(&dir, id)?)?;
         fs::rename(&dir, &tombstone).map_err(BackupError::file("remove", &dir))?;
         files::sync_dir(&self.root).map_err(BackupError::file("write", &self.root))?;
         fs::remove_dir_all(&tombstone).map_err(BackupError::file("remove", &tombstone))?;
         self.noted(id, |note| *note = Note::default())
+    }
+
+    /// Notes that the snapshots of a backup, if it has any, may have to be removed once it is gone.
+    ///
+    /// # Errors
+    /// [`BackupError::File`].
+    pub fn intend_removal(&self, manifest: &Manifest) -> Result<(), BackupError> {
+        let Some((_, snapshot)) = manifest.snapshots().next() else { return Ok(()) };
+        let (tag, repository) = (snapshot.tag.clone(), snapshot.repository.clone());
+        repository::intend(&self.root, &manifest.id, Unsettled { tag, repository, is_draft: false })
     }
 
     /// Changes what is noted of a backup.

@@ -14,12 +14,12 @@ use std::{
 use sha2::{Digest, Sha256};
 use stagegate_base::command::docker;
 use stagegate_data_decide::backup::{
-    ArchivedEntry, VolumeArchive,
+    ArchivedEntry, Snapshot, VolumeArchive,
     archive::{differences, refused},
 };
 use stagegate_host::{engine::Engine, files, process::Runner, project::Project};
 
-use super::BackupError;
+use super::{BackupError, repository::Repository};
 use crate::age::{Input, Output, blocking, is_broken_pipe, pipe};
 
 /// How hard zstd tries: twice as slow as the fastest, half of the size of text.
@@ -55,6 +55,45 @@ pub async fn image_of_any(project: &Project, engine: &Engine) -> Result<String, 
     })
 }
 
+/// Where an archive is.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    /// In a file of the backup.
+    File(Input<'a>),
+    /// In a snapshot, as a file of this name.
+    Snapshot(&'a Repository, &'a Snapshot, &'a str),
+}
+
+impl Source<'_> {
+    fn name(&self) -> String {
+        match self {
+            Source::File(input) => input.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            Source::Snapshot(_, _, name) => (*name).to_owned(),
+        }
+    }
+
+    /// Lets `consume` read the archive, decompressed, on a thread of its own.
+    async fn read<T: Send + 'static>(
+        &self,
+        runner: &Runner,
+        consume: impl FnOnce(Box<dyn Read + Send>) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, BackupError> {
+        let name = self.name();
+        let failed = BackupError::file("unpack", Path::new(&name));
+        match self {
+            Source::File(input) => {
+                let read = async |file| blocking(move || consume(Box::new(zstd::Decoder::new(file)?))).await;
+                let read = input.feed(runner, read).await;
+                read.map_err(BackupError::stream("decrypt", input.path, BackupError::file("unpack", input.path)))
+            }
+            Source::Snapshot(repository, snapshot, name) => {
+                let read = async |file| blocking(move || consume(Box::new(file))).await.map_err(failed);
+                repository.load((snapshot, name), read).await
+            }
+        }
+    }
+}
+
 /// Archives `mount`, the name of a volume or an absolute path, to `output`, and proves that what `input` reads of it
 /// restores to the same.
 ///
@@ -67,26 +106,84 @@ pub async fn archive(
     input: Input<'_>,
 ) -> Result<VolumeArchive, BackupError> {
     let (begun, path) = (Instant::now(), output.path);
-    let packed = output.receive(helper.runner, async |file| packed(helper, mount, Some(file)).await).await;
+    let pack = async |file: File| {
+        let mut encoder = zstd::Encoder::new(file, LEVEL).map_err(BackupError::pipe)?;
+        encoder.include_checksum(true).map_err(BackupError::pipe)?;
+        let (entries, encoder) = packed(helper, mount, encoder).await?;
+        blocking(move || encoder.finish()?.flush()).await.map_err(BackupError::pipe)?;
+        Ok(entries)
+    };
+    let packed = output.receive(helper.runner, pack).await;
     let entries = packed.map_err(BackupError::stream("write", path, |error| error))?;
-    prove(helper, &entries, input).await?;
+    let source = Source::File(input);
+    prove(helper, &entries, source, store_of(path)).await?;
     let (sha256, bytes) = files::hash_file(path).map_err(BackupError::file("read", path))?;
-    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(VolumeArchive { volume: id.to_owned(), file, sha256, bytes, seconds: begun.elapsed().as_secs_f64(), entries })
+    let (volume, file, seconds) = (id.to_owned(), source.name(), begun.elapsed().as_secs_f64());
+    Ok(VolumeArchive { volume, file, sha256, bytes, snapshot: None, seconds, entries })
 }
 
-/// Proves that an archive restores to `expected`: unpacks it into a volume that is removed again, and compares.
+/// Archives `mount` into a snapshot with `tag`, as its file `name`, and proves that what is read of it restores to the same.
+///
+/// # Errors
+/// As [`archive`]; a snapshot may be there then.
+pub async fn archive_into(
+    helper: Helper<'_>,
+    (id, mount): (&str, &str),
+    repository: &Repository,
+    (name, host, tag): (&str, &str, &str),
+    store: &Path,
+) -> Result<VolumeArchive, BackupError> {
+    let begun = Instant::now();
+    let pack = async |file| {
+        // The file is closed here: restic waits for its end.
+        let (entries, Hashed { hasher, bytes, .. }) = packed(helper, mount, Hashed::new(file)).await?;
+        Ok((entries, hexadecimal(hasher), bytes))
+    };
+    let ((entries, sha256, bytes), snapshot) = repository.save((name, host, tag), pack).await?;
+    prove(helper, &entries, Source::Snapshot(repository, &snapshot, name), store).await?;
+    Ok(VolumeArchive {
+        volume: id.to_owned(),
+        file: name.to_owned(),
+        sha256,
+        bytes,
+        snapshot: Some(snapshot),
+        seconds: begun.elapsed().as_secs_f64(),
+        entries,
+    })
+}
+
+/// Reads an archive in a snapshot, and compares its checksum.
+///
+/// # Errors
+/// [`BackupError::ArchiveDiffers`], and what keeps it from being read.
+pub async fn compare_checksum(runner: &Runner, archive: &VolumeArchive, source: Source<'_>) -> Result<(), BackupError> {
+    let hash = |mut reader: Box<dyn Read + Send>| {
+        let mut hashed = Hashed::new(io::sink());
+        io::copy(&mut reader, &mut hashed).map(|_| hexadecimal(hashed.hasher))
+    };
+    match source.read(runner, hash).await? == archive.sha256 {
+        true => Ok(()),
+        false => {
+            let differences = vec!["its checksum is another one".to_owned()];
+            Err(BackupError::ArchiveDiffers { archive: source.name(), differences })
+        }
+    }
+}
+
+/// Proves that an archive of a backup in `store` restores to `expected`: unpacks it into a volume that is removed again, and
+/// compares.
 ///
 /// # Errors
 /// [`BackupError`] with what differs.
 pub async fn prove(
     helper: Helper<'_>,
     expected: &BTreeMap<String, ArchivedEntry>,
-    input: Input<'_>,
+    source: Source<'_>,
+    store: &Path,
 ) -> Result<(), BackupError> {
-    let store = store_of(input.path).to_string_lossy().into_owned();
+    let store = store.to_string_lossy().into_owned();
     let scratch = format!("{PROOF}{:016x}", unique());
-    let proven = fill(helper, input, expected, (&scratch, Some(&store))).await;
+    let proven = fill(helper, source, expected, (&scratch, Some(&store))).await;
     let _ = helper.runner.run(&docker::remove_volume(&scratch), VOLUME_WITHIN).await;
     proven
 }
@@ -98,10 +195,10 @@ pub async fn prove(
 pub async fn restore(
     helper: Helper<'_>,
     archive: &VolumeArchive,
-    input: Input<'_>,
+    source: Source<'_>,
     volume: &str,
 ) -> Result<(), BackupError> {
-    let done = fill(helper, input, &archive.entries, (volume, None)).await;
+    let done = fill(helper, source, &archive.entries, (volume, None)).await;
     if done.is_err() {
         let _ = helper.runner.run(&docker::remove_volume(volume), VOLUME_WITHIN).await;
     }
@@ -111,33 +208,30 @@ pub async fn restore(
 /// Reads an archive twice: before anything of it is unpacked, each entry is looked at.
 async fn fill(
     helper: Helper<'_>,
-    input: Input<'_>,
+    source: Source<'_>,
     expected: &BTreeMap<String, ArchivedEntry>,
     (volume, label): (&str, Option<&str>),
 ) -> Result<(), BackupError> {
-    let path = input.path;
-    let look = async |file| {
-        let read = blocking(move || entries(zstd::Decoder::new(file)?, io::sink())).await;
-        read.map_err(BackupError::file("unpack", path))?
-    };
-    let found = input.feed(helper.runner, look).await;
-    same(expected, &found.map_err(BackupError::stream("decrypt", path, |error| error))?, path)?;
+    let name = source.name();
+    same(expected, &source.read(helper.runner, |reader| entries(reader, io::sink())).await??, &name)?;
     helper.runner.run_ok(&docker::create_volume(volume, label), VOLUME_WITHIN).await.map_err(program)?;
-    let unpacked = input.feed(helper.runner, async |file| unpacked(helper, file, volume).await).await;
-    unpacked.map_err(BackupError::stream("unpack", path, |error| error))?;
-    same(expected, &packed(helper, volume, None).await?, path)
+    unpack(helper, source, volume).await?;
+    same(expected, &packed(helper, volume, io::sink()).await?.0, &name)
 }
 
-/// Decompresses an archive and unpacks it into `volume`.
-async fn unpacked(helper: Helper<'_>, archive: File, volume: &str) -> Result<(), BackupError> {
-    let (reader, writer) = pipe().map_err(BackupError::pipe)?;
+/// Unpacks an archive into `volume`.
+async fn unpack(helper: Helper<'_>, source: Source<'_>, volume: &str) -> Result<(), BackupError> {
+    let (reader, mut writer) = pipe().map_err(BackupError::pipe)?;
     let unpack = docker::unpack(helper.image, volume);
     let unpacking = helper.runner.run_from_file(&unpack, helper.within, reader);
-    let (unpacked, decompressed) =
-        tokio::join!(unpacking, blocking(move || zstd::stream::copy_decode(archive, writer)));
-    match decompressed {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(BackupError::pipe(error)),
-        _ => unpacked.map_err(program),
+    // A program that ends early is the cause, not that nobody reads any more.
+    let copy = move |mut reader: Box<dyn Read + Send>| match io::copy(&mut reader, &mut writer) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        copied => copied.map(drop),
+    };
+    match tokio::join!(unpacking, source.read(helper.runner, copy)) {
+        (Err(error), Ok(())) => Err(program(error)),
+        (_, read) => read,
     }
 }
 
@@ -149,48 +243,69 @@ pub async fn sweep(runner: &Runner, root: &Path) {
     }
 }
 
-/// Returns the folder of the backup, or draft, that an archive is in.
-fn store_of(archive: &Path) -> &Path {
+/// Returns the folder of the backups that a file of one, or a draft, is in.
+pub(super) fn store_of(archive: &Path) -> &Path {
     archive.parent().and_then(Path::parent).unwrap_or(archive)
 }
 
 fn same(
     expected: &BTreeMap<String, ArchivedEntry>,
     found: &BTreeMap<String, ArchivedEntry>,
-    path: &Path,
+    archive: &str,
 ) -> Result<(), BackupError> {
     let differences = differences(expected, found);
-    let archive = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let archive = archive.to_owned();
     if differences.is_empty() { Ok(()) } else { Err(BackupError::ArchiveDiffers { archive, differences }) }
 }
 
-/// Packs `mount`, returns what is in it, and writes it compressed to `archive`, if there is one.
-async fn packed(
+/// Packs `mount` to `copy`, and returns what is in it.
+async fn packed<W: Write + Send + 'static>(
     helper: Helper<'_>,
     mount: &str,
-    archive: Option<File>,
-) -> Result<BTreeMap<String, ArchivedEntry>, BackupError> {
+    mut copy: W,
+) -> Result<(BTreeMap<String, ArchivedEntry>, W), BackupError> {
     let (reader, writer) = pipe().map_err(BackupError::pipe)?;
     let pack = docker::pack(helper.image, mount);
     let packing = helper.runner.run_to_file(&pack, helper.within, writer);
-    let (packed, read) = tokio::join!(packing, blocking(move || read_through(reader, archive)));
+    let reading = blocking(move || Ok((entries(reader, &mut copy)?, copy)));
+    let (packed, read) = tokio::join!(packing, reading);
     match packed {
         // A reader that refuses an entry ends the program.
         Err(error) if !is_broken_pipe(&error) => Err(program(error)),
-        _ => read.map_err(BackupError::pipe)?,
+        _ => {
+            let (entries, copy) = read.map_err(BackupError::pipe)?;
+            Ok((entries?, copy))
+        }
     }
 }
 
 /// What is in an archive, or why it must not be unpacked.
 type Entries = Result<BTreeMap<String, ArchivedEntry>, BackupError>;
 
-fn read_through(reader: File, archive: Option<File>) -> io::Result<Entries> {
-    let Some(archive) = archive else { return entries(reader, io::sink()) };
-    let mut encoder = zstd::Encoder::new(archive, LEVEL)?;
-    encoder.include_checksum(true)?;
-    let found = entries(reader, &mut encoder)?;
-    encoder.finish()?.flush()?;
-    Ok(found)
+/// A writer that hashes and counts what it writes.
+struct Hashed<W> {
+    inner: W,
+    hasher: Sha256,
+    bytes: u64,
+}
+
+impl<W> Hashed<W> {
+    fn new(inner: W) -> Self {
+        Hashed { inner, hasher: Sha256::new(), bytes: 0 }
+    }
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(buffer)?;
+        self.hasher.update(&buffer[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
 }
 
 /// A reader that writes what it reads.
@@ -264,7 +379,11 @@ fn one<R: Read>(mut entry: tar::Entry<'_, R>) -> io::Result<(String, ArchivedEnt
 fn hash(reader: &mut impl Read) -> io::Result<String> {
     let mut hasher = Sha256::new();
     io::copy(reader, &mut hasher)?;
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(hasher))
+}
+
+fn hexadecimal(hasher: Sha256) -> String {
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn program(source: stagegate_host::process::RunError) -> BackupError {
@@ -272,7 +391,7 @@ fn program(source: stagegate_host::process::RunError) -> BackupError {
 }
 
 /// Returns a number that no other volume of this host has in its name.
-fn unique() -> u64 {
+pub(super) fn unique() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(std::process::id())
 }

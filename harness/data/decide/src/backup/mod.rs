@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod archive;
 pub mod offsite;
+pub mod restic;
 pub mod retention;
 pub mod schedule;
 pub mod sums;
@@ -23,8 +24,10 @@ use crate::DataFacts;
 
 /// The format that is written. Format 1 is that of promotions of earlier versions, and is still read.
 pub const FORMAT: u32 = 2;
-/// The format of an encrypted backup, and the newest that is read.
+/// The format of an encrypted backup.
 pub const ENCRYPTED_FORMAT: u32 = 3;
+/// The format of a backup whose volumes are in a repository, and the newest that is read.
+pub const SNAPSHOT_FORMAT: u32 = 4;
 /// The encrypted file that holds the whole manifest, without its ending.
 pub const DETAILS: &str = "details";
 /// How the name of an encrypted file ends.
@@ -39,7 +42,7 @@ pub const SUMS: &str = "SHA256SUMS";
 pub enum ManifestError {
     /// Another format.
     #[error(
-        "the backup has format {found}, and this version of gate reads formats 1 to {ENCRYPTED_FORMAT}; use the version that made \
+        "the backup has format {found}, and this version of gate reads formats 1 to {SNAPSHOT_FORMAT}; use the version that made \
          it, or a later one"
     )]
     Newer {
@@ -142,16 +145,30 @@ pub struct DatabaseDump {
 pub struct VolumeArchive {
     /// Its id in the configuration.
     pub volume: String,
-    /// The archive's file.
+    /// The archive's file: of the backup, or of the snapshot.
     pub file: String,
-    /// SHA-256 of the archive.
+    /// SHA-256 of the archive, which is not compressed in a snapshot.
     pub sha256: String,
     /// Bytes of the archive.
     pub bytes: u64,
+    /// The snapshot that it is in; a file of the backup where `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Snapshot>,
     /// How long it took to archive, and to read back and compare.
     pub seconds: f64,
     /// The entries, by their paths within the volume.
     pub entries: std::collections::BTreeMap<String, ArchivedEntry>,
+}
+
+/// A snapshot in a repository of `restic`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The repository.
+    pub repository: String,
+    /// The snapshot's id.
+    pub id: String,
+    /// The tag that the snapshots of this backup have, and no others.
+    pub tag: String,
 }
 
 /// One entry of an archive.
@@ -190,7 +207,7 @@ impl Manifest {
     pub fn parse(text: &[u8]) -> Result<Self, ManifestError> {
         let value: serde_json::Value = serde_json::from_slice(text).map_err(ManifestError::Damaged)?;
         // The format first: a later one need not fit at all.
-        if let Some(found) = value["v"].as_u64().filter(|found| *found > u64::from(ENCRYPTED_FORMAT)) {
+        if let Some(found) = value["v"].as_u64().filter(|found| *found > u64::from(SNAPSHOT_FORMAT)) {
             return Err(ManifestError::Newer { found });
         }
         let mut manifest: Manifest = serde_json::from_value(value).map_err(ManifestError::Damaged)?;
@@ -244,12 +261,18 @@ impl Manifest {
         }
     }
 
-    /// Returns the files with their checksums.
+    /// Returns the files with their checksums; what is in a repository is none of them.
     pub fn checksums(&self) -> impl Iterator<Item = (&str, &str, u64)> {
         let objects = self.objects.iter().map(|one| (one.file.as_str(), one.sha256.as_str(), one.bytes));
-        let volumes = self.volumes.iter().map(|one| (one.file.as_str(), one.sha256.as_str(), one.bytes));
+        let here = self.volumes.iter().filter(|one| one.snapshot.is_none());
+        let volumes = here.map(|one| (one.file.as_str(), one.sha256.as_str(), one.bytes));
         let files = self.files.iter().chain(&self.details);
         objects.chain(volumes).chain(files.map(|one| (one.file.as_str(), one.sha256.as_str(), one.bytes)))
+    }
+
+    /// Returns the volumes that are in a repository, each with its snapshot.
+    pub fn snapshots(&self) -> impl Iterator<Item = (&VolumeArchive, &Snapshot)> {
+        self.volumes.iter().filter_map(|volume| Some((volume, volume.snapshot.as_ref()?)))
     }
 
     /// Returns a database by its id.

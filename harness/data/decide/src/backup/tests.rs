@@ -312,8 +312,23 @@ fn a_manifest_of_a_promotion_of_an_earlier_version_is_read() {
     assert_eq!((manifest.id.as_str(), manifest.objects[0].file.as_str()), ("20260102-030405-ab12", "main.dump"));
 }
 
+#[test]
+fn a_volume_in_a_repository_is_no_file_of_the_backup_and_a_part_of_its_outline() {
+    let text = r#"{"v":4,"id":"x","encrypted_to":["age1"],"volumes":[
+        {"volume":"uploads","file":"uploads.tar","sha256":"aa","bytes":3,"seconds":1.0,"entries":{"a":{"kind":"file","mode":420,
+        "owner":[0,0],"size":1,"content":"bb"}},"snapshot":{"repository":"/r","id":"f354","tag":"t"}},
+        {"volume":"media","file":"media.tar.zst","sha256":"cc","bytes":5,"seconds":1.0,"entries":{}}]}"#;
+    let manifest = Manifest::parse(text.as_bytes()).unwrap();
+    assert_eq!(manifest.checksums().collect::<Vec<_>>(), [("media.tar.zst", "cc", 5)]);
+    assert_eq!(manifest.groups(), ["volume uploads", "volume media"]);
+    let outline = manifest.outline();
+    let snapshots: Vec<_> = outline.snapshots().map(|(volume, one)| (volume.entries.len(), one.id.as_str())).collect();
+    assert_eq!(snapshots, [(0, "f354")]);
+    assert_eq!(Manifest::parse(&manifest.text().unwrap()).unwrap(), manifest);
+}
+
 #[rstest]
-#[case::newer(r#"{"v":4,"anything":1}"#, "format 4")]
+#[case::newer(r#"{"v":5,"anything":1}"#, "format 5")]
 #[case::no_json("{", "damaged")]
 #[case::foreign("{}", "damaged")]
 #[case::outside(r#"{"v":2,"id":"x","files":[{"file":"../x","path":null,"sha256":"","bytes":0}]}"#, "../x")]

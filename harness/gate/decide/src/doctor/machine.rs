@@ -32,6 +32,8 @@ pub struct Machine {
     pub state: Folder,
     /// What only this configuration needs.
     pub programs: Vec<Program>,
+    /// The repository of `restic` that backups keep volumes in.
+    pub repository: Option<Repository>,
     /// The folder of PostgreSQL's server programs, with their major version.
     pub postgres: Option<String>,
     /// The clock.
@@ -84,6 +86,15 @@ pub struct Program {
     pub is_there: bool,
 }
 
+/// A repository of `restic`.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    /// Where it is.
+    pub place: String,
+    /// Why it cannot be opened; `None` where it can.
+    pub refused: Option<String>,
+}
+
 /// The clock, in seconds since 1970.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Clock {
@@ -115,6 +126,7 @@ pub fn machine(facts: &Machine) -> Vec<Entry> {
         "gate purge, gate backup prune, or `state_dir` in [project]",
     ));
     entries.extend(facts.programs.iter().map(program));
+    entries.extend(facts.repository.as_ref().map(repository));
     entries.push(postgres(facts));
     entries.push(clock(facts.clock));
     entries
@@ -199,6 +211,15 @@ fn program(program: &Program) -> Entry {
     match program.is_there {
         true => Entry::ok(name, format!("installed, for {by}")),
         false => Entry::fail(name, format!("not on the PATH, and {by} needs it"), format!("install {name}")),
+    }
+}
+
+fn repository(repository: &Repository) -> Entry {
+    const SUBJECT: &str = "restic repository";
+    match &repository.refused {
+        None => Entry::ok(SUBJECT, format!("{} opens, for [backup.restic]", repository.place)),
+        // Each reason names what to do.
+        Some(why) => Entry::fail(SUBJECT, why, "correct [backup.restic]; `gate doctor` tries it again"),
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use stagegate_base::exit::Exit;
 
 pub use environment::{EnvFile, Environment, Files, Problem, Promotion, Unlisted, Workdir, environment};
-pub use machine::{Clock, Configured, Engine, Folder, Machine, Program, machine};
+pub use machine::{Clock, Configured, Engine, Folder, Machine, Program, Repository, machine};
 pub use text::text;
 
 /// How bad an entry is.

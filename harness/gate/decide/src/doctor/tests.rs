@@ -23,6 +23,7 @@ fn healthy() -> Machine {
             free: Some(80 * GIB),
         },
         programs: vec![Program { name: "age".into(), needed_by: "`encrypt_to`".into(), is_there: true }],
+        repository: Some(Repository { place: "/srv/repo".into(), refused: None }),
         postgres: None,
         clock: Clock { now: 2_000, built: Some(1_000), engine: Some(2_001), is_synchronised: Some(true) },
     }
@@ -69,6 +70,12 @@ fn a_healthy_machine_and_environment_have_nothing_to_fix() {
 #[case::no_state(|m: &mut Machine| m.state.is_writable = false, "state folder", Level::Fail, "install -d")]
 #[case::open_state(|m: &mut Machine| m.state.others_may_write = true, "state folder", Level::Warn, "chmod o-w")]
 #[case::no_program(|m: &mut Machine| m.programs[0].is_there = false, "age", Level::Fail, "install age")]
+#[case::no_repository(
+    |m: &mut Machine| m.repository.as_mut().unwrap().refused = Some("no restic repository at /srv/repo".into()),
+    "restic repository",
+    Level::Fail,
+    "[backup.restic]"
+)]
 #[case::no_file(|m: &mut Machine| m.configured = Configured::Nowhere, "configuration", Level::Warn, "gate init")]
 #[case::broken(|m: &mut Machine| m.configured = Configured::Broken("line 3".into()), "configuration", Level::Fail, "gate config")]
 #[case::unsynchronised(|m: &mut Machine| m.clock.is_synchronised = Some(false), "clock", Level::Warn, "set-ntp")]
