@@ -73,8 +73,9 @@ pub(super) fn containers(
                 other.container, one.id
             )));
         }
-        let uses =
-            |mount: &&RunningMount| mount.project == project && (is_of(mount) || path.starts_with(&mount.source));
+        // The Engine's list names no folder for a volume, and every path begins with an empty one.
+        let is_above = |mount: &RunningMount| !mount.source.as_os_str().is_empty() && path.starts_with(&mount.source);
+        let uses = |mount: &&RunningMount| mount.project == project && (is_of(mount) || is_above(mount));
         stopped.extend(mounts.iter().filter(uses).map(|mount| mount.container.clone()));
     }
     stopped.sort();
@@ -142,6 +143,7 @@ mod tests {
     #[case::reads_only("shop", "shop_uploads", "/v/shop_uploads/_data", false, Ok(1))]
     #[case::folder_above("shop", "", "/v", true, Ok(1))]
     #[case::something_else("shop", "shop_cache", "/v/shop_cache/_data", true, Ok(0))]
+    #[case::of_which_no_folder_is_known("shop", "shop_cache", "", true, Ok(0))]
     #[case::other_project_writes("other", "shop_uploads", "/v/shop_uploads/_data", true, Err(()))]
     #[case::other_project_reads("other", "shop_uploads", "/v/shop_uploads/_data", false, Ok(0))]
     fn what_uses_a_volume_is_stopped_and_foreign_writers_refuse(
