@@ -37,6 +37,24 @@ fail() {
   wrong[$task]=$((wrong[$task] + 1))
   printf 'kill %d (%s after %d ms): %s\n' "$number" "$task" "$wait" "$1" >&2
 }
+# Copies of the newest backup under other ids, so that there is something to remove.
+make_old() {
+  local newest copy id
+  newest=$(find state/"$project"-e/backups -mindepth 1 -maxdepth 1 -name '2*' | sort | tail -n 1)
+  for copy in 1 2 3 4 5 6; do
+    id=20250101-00000$copy-$(printf '%04x' "$number")
+    rm -rf "state/$project-e/backups/$id"
+    cp -r "$newest" "state/$project-e/backups/$id"
+    (cd "state/$project-e/backups/$id" && sed -i "s/$(basename "$newest")/$id/; s/\"taken_unix\": [0-9]*/\"taken_unix\": 173568960$copy/" manifest.json \
+      && sha256sum -- $(ls | grep -v SHA256SUMS) >SHA256SUMS)
+  done
+}
+# Replaced databases are kept for people; here they only take room.
+drop_replaced() {
+  sql postgres -c "select format('drop database %I', datname) from pg_database where datname like 'shop\\_\\_left%'" |
+    while read -r line; do sql postgres -c "$line"; done
+}
+prune_ms=0 midst=0
 for number in $(seq "$kills"); do
   tasks=(backup restore prune)
   task=${only:-${tasks[$((number % 3))]}}
@@ -48,15 +66,16 @@ for number in $(seq "$kills"); do
     backup) command=("$gate" backup --env e) ;;
     restore) command=("$gate" restore --env e latest --yes) wait=$((wait / 2)) ;;
     prune)
-      # Copies under other ids, so that there is something to remove.
-      newest=$(find state/"$project"-e/backups -mindepth 1 -maxdepth 1 -name '2*' | sort | tail -n 1)
-      for copy in 1 2 3 4 5 6; do
-        id=20250101-00000$copy-$(printf '%04x' "$number")
-        cp -r "$newest" "state/$project-e/backups/$id"
-        (cd "state/$project-e/backups/$id" && sed -i "s/$(basename "$newest")/$id/; s/\"taken_unix\": [0-9]*/\"taken_unix\": 173568960$copy/" manifest.json \
-          && sha256sum -- $(ls | grep -v SHA256SUMS) >SHA256SUMS)
-      done
-      command=("$gate" backup prune --env e --yes) wait=$((wait / 60))
+      make_old
+      command=("$gate" backup prune --env e --yes)
+      # One that nobody kills says how long it takes.
+      if [ "$prune_ms" = 0 ]; then
+        prune_ms=$(date +%s%3N)
+        "${command[@]}" >run.log 2>&1 || fail "prune: $(tail -n 1 run.log)"
+        prune_ms=$(($(date +%s%3N) - prune_ms))
+        make_old
+      fi
+      wait=$((wait * 5 % (prune_ms + 50)))
       ;;
   esac
   "${command[@]}" >run.log 2>&1 &
@@ -68,6 +87,8 @@ for number in $(seq "$kills"); do
   # 137 is 128 and SIGKILL; the others had ended before.
   [ "$code" != 137 ] || killed[$task]=$((killed[$task] + 1))
 
+  old=$(find state/"$project"-e/backups -mindepth 1 -maxdepth 1 -name "20250101-*-$(printf '%04x' "$number")" | wc -l)
+  [ "$task" != prune ] || [ "$old" = 6 ] || [ "$code" != 137 ] || midst=$((midst + 1))
   # The next command finishes what was killed, and each listed backup has to be what it says.
   "$gate" backup list --env e --json >list.json 2>list.log || fail "list: $(cat list.log)"
   for id in $(sed -n 's/^ *"id": "\(.*\)",$/\1/p' list.json); do
@@ -85,9 +106,7 @@ for number in $(seq "$kills"); do
     "$gate" restore --env e latest --yes >restore.log 2>&1 || fail "restore: $(tail -n 1 restore.log)"
     saved=$(sum)
   fi
-  # Replaced databases are kept for people; here they only take room.
-  sql postgres -c "select format('drop database %I', datname) from pg_database where datname like 'shop\\_\\_left%'" |
-    while read -r line; do sql postgres -c "$line"; done
+  drop_replaced
 done
 # One more backup takes away what the last kill left: drafts, tombstones, scratch servers.
 "$gate" backup --env e >last.log 2>&1
@@ -99,4 +118,5 @@ for task in backup prune restore; do
   printf '| %s | %d | %d | %d |\n' "${names[0]}" "${tried[$task]}" "${killed[$task]}" "${wrong[$task]}"
   names=("${names[@]:1}")
 done
+[ "${tried[prune]}" = 0 ] || echo "$midst kills of prune came after a backup was removed and before it had ended" >&2
 [ $((wrong[backup] + wrong[prune] + wrong[restore])) = 0 ]
