@@ -64,6 +64,7 @@ mod small;
 mod source;
 mod sshd;
 mod subset;
+mod subset_random;
 mod survive;
 mod sync;
 mod sync_faults;
