@@ -358,7 +358,7 @@ impl Classify for ProveError {
     fn class(&self) -> Cause {
         match self {
             ProveError::Scratch(_) | ProveError::Database(_) => Cause::Database,
-            ProveError::Before(_) | ProveError::Commands(_) => Cause::NotRun,
+            ProveError::Before(_) | ProveError::Commands(..) => Cause::NotRun,
         }
     }
 }

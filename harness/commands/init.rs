@@ -148,7 +148,7 @@ async fn facts(path: &Path, folder: &Path, looks_at_containers: bool) -> Result<
         subfolder: subfolder(folder),
         answers: Answers::default(),
     };
-    look_at_folder(folder, "", DEPTH, &mut facts);
+    look_at_folder(folder, "", (DEPTH, false), &mut facts);
     facts.folders = folders_of_data(folder, &facts.model).await;
     if looks_at_containers {
         match Engine::connect().await {
@@ -273,10 +273,18 @@ async fn resolve_with(path: &Path, name: &str, env_files: &[String]) -> Result<M
 }
 
 /// Looks for documents and migrations in a folder and those below it. What cannot be read is not there.
-fn look_at_folder(folder: &Path, below: &str, depth: usize, facts: &mut Facts) {
+///
+/// Scripts below the folder of a tool that runs its migrations itself (`is_driven`) are that tool's.
+fn look_at_folder(folder: &Path, below: &str, (depth, is_driven): (usize, bool), facts: &mut Facts) {
     let mut entries: Vec<PathBuf> =
         fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path()).collect();
     entries.sort();
+    let driven = driven_tool_of(folder);
+    let is_driven = is_driven || driven.is_some();
+    if let Some(tool) = driven {
+        let name = if below.is_empty() { "." } else { below.trim_end_matches('/') };
+        facts.migrations.push((name.to_owned(), tool));
+    }
     for entry in entries {
         let Some(name) = entry.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
         let relative = format!("{below}{name}");
@@ -285,14 +293,34 @@ fn look_at_folder(folder: &Path, below: &str, depth: usize, facts: &mut Facts) {
             continue;
         }
         if is_folder {
-            if let Some(tool) = tool_of(&entry, &name) {
+            if let Some(tool) = tool_of(&entry, &name).filter(|_| !is_driven) {
                 facts.migrations.push((relative, tool));
             } else if depth > 0 {
-                look_at_folder(&entry, &format!("{relative}/"), depth - 1, facts);
+                look_at_folder(&entry, &format!("{relative}/"), (depth - 1, is_driven), facts);
             }
         } else if is_contract(&entry, &name) {
             facts.contracts.push(relative);
         }
+    }
+}
+
+/// Returns the tool whose migrations are programs, if a folder is where its own commands run.
+// Source: what `alembic init`, `flask db init`, `django-admin startproject`, `yoyo init` and `rails new` write.
+fn driven_tool_of(folder: &Path) -> Option<Tool> {
+    let has = |file: &str, word: &str| fs::read_to_string(folder.join(file)).is_ok_and(|text| text.contains(word));
+    let is_flask = |env: &str| has(env, "current_app");
+    let has_ruby = || {
+        let entries = fs::read_dir(folder.join("db/migrate")).into_iter().flatten().filter_map(Result::ok);
+        entries.into_iter().any(|entry| entry.path().extension().is_some_and(|end| end == "rb"))
+    };
+    match () {
+        // The folder of Flask-Migrate's env.py has an alembic.ini, and the commands run next to the application.
+        () if has("alembic.ini", "[alembic]") && !is_flask("env.py") => Some(Tool::Alembic),
+        () if has("pyproject.toml", "[tool.alembic") || is_flask("migrations/env.py") => Some(Tool::Alembic),
+        () if has("manage.py", "django") => Some(Tool::Django),
+        () if folder.join("yoyo.ini").is_file() => Some(Tool::Yoyo),
+        () if has_ruby() => Some(Tool::Rails),
+        () => None,
     }
 }
 

@@ -24,10 +24,10 @@ pub struct MigrationsCheck {
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
     /// Migration tool: sqlx, dbmate, golang-migrate, goose, diesel, refinery, flyway, sqitch, prisma, drizzle,
-    /// plain, alembic, django or rails [default: detected from the files]
+    /// plain, alembic (also flask-migrate), django, yoyo or rails [default: detected from the files]
     #[arg(long, value_name = "TOOL")]
     pub tool: Option<String>,
-    /// Interpreter that runs alembic, django or rails, with its arguments [default: .venv/bin/python in DIR, else python3; ruby]
+    /// Interpreter that runs alembic, django, yoyo or rails, with its arguments [default: .venv/bin/python in DIR, else python3; ruby]
     #[arg(long, value_name = "PROGRAM", num_args = 1.., requires = "tool")]
     pub program: Vec<String>,
     /// PostgreSQL major versions to test on, such as 15,17,18 [default: the one available]

@@ -62,6 +62,13 @@ impl Commands {
         let tool = self.tool?;
         tool.driver().map(|driver| driven(tool, driver, &[if is_up { "up-all" } else { "down-all" }]))
     }
+
+    /// Returns the command that is run on an empty database before any step, where the tool has one.
+    #[must_use]
+    pub fn prepare(&self) -> Option<Vec<String>> {
+        let tool = self.tool.filter(|tool| tool.is_prepared())?;
+        tool.driver().map(|driver| driven(tool, driver, &["prepare"]))
+    }
 }
 
 fn driven(tool: Tool, driver: &str, words: &[&str]) -> Vec<String> {
@@ -99,7 +106,7 @@ pub(super) fn commands(written: &Written<'_>) -> Result<Option<Commands>, (Strin
     if !written.program.is_empty() {
         return wrong(
             "`program` is the interpreter of `tool`, which is not set",
-            "add tool = \"alembic\", \"django\" or \"rails\"",
+            "add tool = \"alembic\", \"django\", \"yoyo\" or \"rails\"",
         );
     }
     if written.up.is_empty() {
@@ -145,7 +152,7 @@ mod tests {
 
     use rstest::rstest;
 
-    use super::super::{Config, Migrations};
+    use super::super::{Config, Migrations, Tool};
 
     fn read(lines: &str) -> Result<Migrations, String> {
         let text = format!(
@@ -169,6 +176,7 @@ mod tests {
     #[rstest]
     #[case::alembic("alembic")]
     #[case::django("django")]
+    #[case::yoyo("yoyo")]
     #[case::rails("rails")]
     fn one_line_names_a_tool_that_brings_its_own_commands(#[case] tool: &str) {
         let commands = read(&format!("tool = \"{tool}\"")).unwrap().commands.unwrap();
@@ -182,6 +190,15 @@ mod tests {
         );
         let service = read(&format!("tool = \"{tool}\"\nservice = \"migrate\"\nprogram = [\"python3\"]")).unwrap();
         assert_eq!(service.commands.unwrap().service.as_deref(), Some("migrate"));
+    }
+
+    #[test]
+    fn flask_migrate_is_alembic_and_django_applies_packages_first() {
+        let flask = read("tool = \"flask-migrate\"").unwrap().commands.unwrap();
+        assert_eq!((flask.shown(&flask.status), flask.prepare()), ("alembic status".to_owned(), None));
+        assert_eq!("flask-migrate".parse(), Ok(Tool::Alembic));
+        let django = read("tool = \"django\"").unwrap().commands.unwrap();
+        assert_eq!(django.shown(&django.prepare().unwrap()), "django prepare");
     }
 
     #[rstest]

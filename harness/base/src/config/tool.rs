@@ -28,10 +28,13 @@ pub enum Tool {
     Prisma,
     /// Drizzle (TypeScript): `meta/_journal.json` and the scripts that it names; no down migrations.
     Drizzle,
-    /// Alembic (Python): run by its own API, which a driver of ours calls.
+    /// Alembic (Python), also as Flask-Migrate: run by its own API, which a driver of ours calls.
+    #[serde(alias = "flask-migrate")]
     Alembic,
     /// Django (Python): run by its own API, which a driver of ours calls.
     Django,
+    /// yoyo (Python): run by its own API, which a driver of ours calls.
+    Yoyo,
     /// Rails (Active Record, Ruby): run by its own API, which a driver of ours calls.
     Rails,
     /// No tool known: `name.up.sql` and `name.down.sql`, or `.sql` alone, by name.
@@ -58,7 +61,7 @@ impl Tool {
     ];
 
     /// All that a driver of ours runs.
-    pub const DRIVEN: [Tool; 3] = [Tool::Alembic, Tool::Django, Tool::Rails];
+    pub const DRIVEN: [Tool; 4] = [Tool::Alembic, Tool::Django, Tool::Yoyo, Tool::Rails];
 
     /// Returns its name, as the configuration writes it.
     #[must_use]
@@ -76,6 +79,7 @@ impl Tool {
             Tool::Drizzle => "drizzle",
             Tool::Alembic => "alembic",
             Tool::Django => "django",
+            Tool::Yoyo => "yoyo",
             Tool::Rails => "rails",
             Tool::Plain => "plain",
             Tool::Command => "commands",
@@ -90,15 +94,23 @@ impl Tool {
 
     /// Returns the program, in Python or Ruby, that runs it on the scratch database alone; `None` where its files are read as SQL.
     ///
-    /// The program takes `status`, `up NAME`, `down NAME`, `up-all` or `down-all`, and prints what is applied afterwards.
+    /// The program takes `status`, `up NAME`, `down NAME`, `up-all` or `down-all`, and `prepare` where
+    /// [`Self::is_prepared`], and prints what is applied afterwards.
     #[must_use]
     pub fn driver(self) -> Option<&'static str> {
         match self {
             Tool::Alembic => Some(include_str!("drivers/alembic.py")),
             Tool::Django => Some(include_str!("drivers/django.py")),
+            Tool::Yoyo => Some(include_str!("drivers/yoyo.py")),
             Tool::Rails => Some(include_str!("drivers/rails.rb")),
             _ => None,
         }
+    }
+
+    /// Tells whether its driver first applies the migrations of installed packages, which are not tested.
+    #[must_use]
+    pub fn is_prepared(self) -> bool {
+        self == Tool::Django
     }
 
     /// Returns the option with which the driver's language takes a program as an argument.
@@ -133,6 +145,7 @@ impl Tool {
             Tool::Drizzle => &["__drizzle_migrations", "drizzle.*"],
             Tool::Alembic => &["alembic_version"],
             Tool::Django => &["django_migrations"],
+            Tool::Yoyo => &["_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock"],
             Tool::Rails => &["schema_migrations", "ar_internal_metadata"],
             Tool::Command => &[
                 "schema_migrations",
@@ -154,6 +167,10 @@ impl Tool {
                 "databasechangeloglock",
                 "SequelizeMeta",
                 "pgmigrations",
+                "_yoyo_migration",
+                "_yoyo_log",
+                "_yoyo_version",
+                "yoyo_lock",
                 "atlas_schema_revisions.*",
                 "ecto_migrations",
             ],
@@ -171,7 +188,9 @@ impl FromStr for Tool {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Tool::ALL.into_iter().chain(Tool::DRIVEN).find(|tool| tool.name() == text).ok_or_else(|| {
+        // Flask-Migrate is Alembic with an application.
+        let name = if text == "flask-migrate" { Tool::Alembic.name() } else { text };
+        Tool::ALL.into_iter().chain(Tool::DRIVEN).find(|tool| tool.name() == name).ok_or_else(|| {
             let known: Vec<&str> = Tool::ALL.iter().chain(&Tool::DRIVEN).map(|tool| tool.name()).collect();
             let near = crate::suggest::closest(text, &known).map(|near| format!("; did you mean `{near}`?"));
             format!("unknown migration tool `{text}` (known: {}){}", known.join(", "), near.unwrap_or_default())

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{DataFacts, RowChange};
 
 /// Tables in which migration tools note what they applied. Whatever changes one of them is a migration.
-pub const HISTORY_TABLES: [&str; 14] = [
+pub const HISTORY_TABLES: [&str; 15] = [
     "schema_migrations",
     "_sqlx_migrations",
     "goose_db_version",
@@ -24,6 +24,7 @@ pub const HISTORY_TABLES: [&str; 14] = [
     "_prisma_migrations",
     "migrations",
     "pgmigrations",
+    "_yoyo_migration",
     "ar_internal_metadata",
 ];
 /// Fewer rows than this are lost every day.

@@ -66,6 +66,9 @@ impl<'a> Bench<'a> {
                 ran.map_err(|error| ProveError::Before(stagegate_host::database::said(&error)))?;
             }
         }
+        if let Some(commands) = &options.commands {
+            commands.prepare(scratch, &bench.main).await?;
+        }
         Ok(bench)
     }
 

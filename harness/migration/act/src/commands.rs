@@ -59,6 +59,19 @@ struct Stopped {
     why: Why,
 }
 
+impl Stopped {
+    /// Returns it as the reason why nothing can be tried.
+    fn at_begin(self, config: &Config) -> ProveError {
+        let advice = match config.tool {
+            Some(_) => {
+                "the tool has to start in `source` with the product's packages: see `program` and `service` of [migrations]"
+            }
+            None => "check `up` and `status` of [migrations]",
+        };
+        ProveError::Commands(format!("`{}`: {}", self.line, self.said), advice)
+    }
+}
+
 impl Commands {
     /// Returns the tables in which tools record what they applied.
     #[must_use]
@@ -84,8 +97,14 @@ impl Commands {
         }
         let steps = self.steps(scratch, &database).await;
         scratch.drop(&database).await?;
-        let steps = steps.map_err(|stopped| ProveError::Commands(format!("`{}`: {}", stopped.line, stopped.said)))?;
+        let steps = steps.map_err(|stopped| stopped.at_begin(&self.config))?;
         Ok(of_steps(&steps, !self.config.down.is_empty()))
+    }
+
+    /// Takes what is no step of the product's on an empty database: migrations of installed packages.
+    pub(super) async fn prepare(&self, scratch: &Scratch, database: &Database) -> Result<(), ProveError> {
+        let Some(argv) = self.config.prepare() else { return Ok(()) };
+        self.execute(scratch, database, &argv, None).await.map(|_| ()).map_err(|stopped| stopped.at_begin(&self.config))
     }
 
     async fn steps(&self, scratch: &Scratch, database: &Database) -> Result<Vec<Vec<String>>, Stopped> {

@@ -16,6 +16,6 @@ pub enum ProveError {
     #[error("the statements before the first migration failed: {0}")]
     Before(String),
     /// The tool's commands do not tell its migrations.
-    #[error("cannot list the migrations: {0}; check `up` and `status` of [migrations]")]
-    Commands(String),
+    #[error("cannot list the migrations: {0}; {1}")]
+    Commands(String, &'static str),
 }

@@ -68,7 +68,7 @@ pub fn query(tool: Tool) -> Option<&'static str> {
             "SELECT created_at::text, NULL::text, hash::text, true, false FROM drizzle.__drizzle_migrations ORDER BY created_at, id"
         }
         Tool::Sqitch => "SELECT change, project, NULL::text, true, false FROM sqitch.changes ORDER BY committed_at",
-        Tool::Alembic | Tool::Django | Tool::Rails | Tool::Plain | Tool::Command => return None,
+        Tool::Alembic | Tool::Django | Tool::Yoyo | Tool::Rails | Tool::Plain | Tool::Command => return None,
     })
 }
 

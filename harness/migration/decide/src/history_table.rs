@@ -74,7 +74,9 @@ fn table(tool: Tool) -> Option<(&'static str, &'static str)> {
             "create schema drizzle; create table drizzle.__drizzle_migrations (id serial primary key, hash text not null, \
              created_at bigint)",
         ),
-        Tool::Sqitch | Tool::Alembic | Tool::Django | Tool::Rails | Tool::Plain | Tool::Command => return None,
+        Tool::Sqitch | Tool::Alembic | Tool::Django | Tool::Yoyo | Tool::Rails | Tool::Plain | Tool::Command => {
+            return None;
+        }
     })
 }
 

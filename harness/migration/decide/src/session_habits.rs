@@ -63,7 +63,7 @@ impl SessionHabits {
             Tool::GolangMigrate | Tool::Drizzle => (Lasts::Run, Records::BySchema),
             Tool::Dbmate => (Lasts::Run, Records::InCurrentSchema),
             Tool::Flyway => (Lasts::RunWithOwnPath, Records::BySchema),
-            Tool::Sqitch | Tool::Alembic | Tool::Django | Tool::Rails | Tool::Plain | Tool::Command => {
+            Tool::Sqitch | Tool::Alembic | Tool::Django | Tool::Yoyo | Tool::Rails | Tool::Plain | Tool::Command => {
                 (Lasts::Script, Records::BySchema)
             }
         };

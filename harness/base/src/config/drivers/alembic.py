@@ -1,6 +1,7 @@
 """Runs Alembic on the scratch database only, whatever URL env.py takes; prints what is applied afterwards."""
 import os
 import sys
+from importlib.util import find_spec
 
 sys.path.insert(0, os.getcwd())
 from alembic import command
@@ -25,7 +26,36 @@ def to_scratch(dialect, record, args, parameters):
     parameters["dbname" if dialect.driver.startswith("psycopg") else "database"] = os.environ["PGDATABASE"]
 
 
-config = Config("alembic.ini")
+def of_flask():
+    """Flask-Migrate: its env.py takes engine and models of the application, which Flask's own rules find."""
+    from flask.cli import ScriptInfo, load_dotenv
+
+    load_dotenv()
+    app = ScriptInfo(app_import_path=os.environ.get("FLASK_APP")).load_app()
+    app.app_context().push()
+    extension = app.extensions["migrate"]
+    return extension.migrate.get_config(getattr(extension, "directory", None))
+
+
+def of_file():
+    try:
+        # From 1.16 on, pyproject.toml may have the settings.
+        return Config("alembic.ini", toml_file="pyproject.toml" if os.path.exists("pyproject.toml") else None)
+    except TypeError:
+        return Config("alembic.ini")
+
+
+def has_settings():
+    if os.path.exists("alembic.ini"):
+        return True
+    return os.path.exists("pyproject.toml") and "[tool.alembic" in open("pyproject.toml", encoding="utf-8").read()
+
+
+config = of_file() if has_settings() or find_spec("flask_migrate") is None else of_flask()
+# What `alembic init` writes, until somebody has another URL.
+if (config.get_main_option("sqlalchemy.url") or "driver:").startswith("driver:"):
+    own = next((one for one in ("psycopg2", "psycopg", "asyncpg", "pg8000") if find_spec(one)), "psycopg")
+    config.set_main_option("sqlalchemy.url", "postgresql+" + own + "://scratch")
 script = ScriptDirectory.from_config(config)
 
 

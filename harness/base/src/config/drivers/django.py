@@ -17,6 +17,19 @@ def to_scratch(settings):
             database.get("OPTIONS", dict()).pop(key, None)
 
 
+def of_packages(plan, graph):
+    """Migrations of installed packages, Django's own among them, that need none of the product's: nobody edits them."""
+    here = os.getcwd() + os.sep
+
+    def is_package(one):
+        path = os.path.abspath(getattr(sys.modules.get(type(one).__module__), "__file__", None) or here)
+        return not path.startswith(here) or "site-packages" in path or "dist-packages" in path
+
+    own = set((one.app_label, one.name) for one in plan if not is_package(one))
+    keys = ((one.app_label, one.name) for one in plan)
+    return set(key for key in keys if key not in own and not own.intersection(graph.forwards_plan(key)))
+
+
 def run(argv=None):
     import django
     from django.conf import settings
@@ -41,6 +54,8 @@ def run(argv=None):
 
     executor = MigrationExecutor(connection)
     plan = [found for found, _ in executor.migration_plan(executor.loader.graph.leaf_nodes(), clean_start=True)]
+    packages = of_packages(plan, executor.loader.graph)
+    plan = [one for one in plan if (one.app_label, one.name) not in packages]
     if WHAT in ("up", "down"):
         app, name = NAME.split(".", 1)
         if WHAT == "down":
@@ -58,6 +73,9 @@ def run(argv=None):
                 migrate(app, name)
         else:
             migrate(app, name)
+    elif WHAT == "prepare" and packages:
+        whole = executor.migration_plan(executor.loader.graph.leaf_nodes(), clean_start=True)
+        executor.migrate([], plan=[step for step in whole if (step[0].app_label, step[0].name) in packages])
     elif WHAT == "up-all":
         migrate()
     elif WHAT == "down-all":

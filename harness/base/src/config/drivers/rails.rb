@@ -1,7 +1,15 @@
 # Runs Active Record's migrations on the scratch database only, whatever database the product names; prints what is applied
 # afterwards.
-require "bundler/setup" if File.exist?("Gemfile")
-require "pg"
+
+# Ruby prints where an error comes from below what it is.
+def loaded(what)
+  yield
+rescue ScriptError, StandardError => error
+  abort "#{what} does not load: #{error.class}: #{error.message.strip}"
+end
+
+loaded("Gemfile") { require "bundler/setup" } if File.exist?("Gemfile")
+loaded("the library pg") { require "pg" }
 
 # Every connection of the process goes to the scratch database, also one that an initializer opens.
 module ToScratch
@@ -22,7 +30,11 @@ HERE = { "adapter" => "postgresql", "host" => ENV["PGHOST"], "port" => ENV["PGPO
          "password" => ENV["PGPASSWORD"], "database" => ENV["PGDATABASE"] }.freeze
 
 is_rails = File.exist?("config/environment.rb")
-require is_rails ? File.expand_path("config/environment.rb") : "active_record"
+if is_rails
+  loaded("config/environment.rb") { require File.expand_path("config/environment.rb") }
+else
+  loaded("Active Record") { require "active_record" }
+end
 ActiveRecord::Base.establish_connection(HERE)
 paths = is_rails ? Rails.application.paths["db/migrate"].to_a : [File.directory?("db/migrate") ? "db/migrate" : "."]
 ActiveRecord::Migrator.migrations_paths = paths

@@ -7,7 +7,9 @@ use stagegate_base::{compose::Model, lifetime::Lifetime};
 use super::{Database, Facts, Kind, Service};
 
 /// Words in the name or command of a service that migrates a database and ends.
-const MIGRATES: [&str; 8] = ["migrate", "migration", "alembic", "flyway", "liquibase", "dbmate", "goose", "sqitch"];
+// `flask db upgrade` is Flask-Migrate's.
+const MIGRATES: [&str; 10] =
+    ["migrate", "migration", "alembic", "flask db upgrade", "flyway", "liquibase", "dbmate", "goose", "sqitch", "yoyo"];
 
 /// Returns the services to check; says of the others why they are left out.
 pub(super) fn services(facts: &Facts, left_out: &mut Vec<String>) -> Vec<Service> {

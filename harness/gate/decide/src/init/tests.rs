@@ -91,6 +91,7 @@ fn the_request_of_a_healthcheck_is_read(#[case] test: &str, #[case] want: Option
 
 #[rstest]
 #[case::plain(r#""command":["alembic","upgrade","head"]"#, true)]
+#[case::flask(r#""command":["flask","db","upgrade"]"#, true)]
 #[case::its_shell(r#""entrypoint":["sh","-c"],"command":["flyway migrate"]"#, true)]
 #[case::and_serves(r#""command":["sh","-c","./migrate && ./serve"]"#, false)]
 #[case::and_ends(r#""command":["sh","-c","wait-for db && ./migrate"],"restart":"no""#, true)]
@@ -160,6 +161,27 @@ fn files_of_services_are_backed_up_and_a_servers_are_not_listed_twice() {
     assert!(proposal.text.contains("[volumes.media-1]    # of web, worker\nvolume = \"Media.1\""), "{}", proposal.text);
     let folders: Vec<&String> = proposal.left_out.iter().filter(|reason| reason.contains("[volumes]")).collect();
     assert!(folders.len() == 1 && folders[0].starts_with("files of `web` in uploads:"), "{:?}", proposal.left_out);
+}
+
+#[rstest]
+#[case::on_the_host(r#""command":["seed"],"restart":"no""#, ".", "tool = \"alembic\"\n")]
+#[case::below(r#""command":["seed"],"restart":"no""#, "backend", "tool = \"alembic\"\nsource = \"backend\"\n")]
+#[case::in_the_image(
+    r#""command":["alembic","upgrade","head"],"depends_on":{"db":{}}"#,
+    "backend",
+    "tool = \"alembic\"\nservice = \"job\"    # alembic runs in its image\n"
+)]
+fn a_tool_that_runs_its_migrations_itself_runs_where_its_packages_are(
+    #[case] job: &str,
+    #[case] folder: &str,
+    #[case] want: &str,
+) {
+    let model = format!(r#"{{"name":"x","services":{{"db":{{"image":"postgres"}},"job":{{"image":"x",{job}}}}}}}"#);
+    let mut facts = facts(&model);
+    facts.migrations = vec![(folder.to_owned(), Tool::Alembic)];
+    let proposal = propose(&facts);
+    assert!(proposal.text.ends_with(&format!("[migrations.main]\n{want}")), "{}", proposal.text);
+    assert!(read(&proposal).migrations["main"].commands.is_some());
 }
 
 #[test]

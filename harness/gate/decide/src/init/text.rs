@@ -186,13 +186,22 @@ fn migrations(text: &mut String, facts: &Facts, database: &Database, left_out: &
         }
         return;
     };
+    let table = key(&database.key);
     let _ = write!(
         text,
-        "\n# Each migration is tested up, down and up again on a scratch server.\n[migrations.{}]\nsource = {}\ntool = {}\n",
-        key(&database.key),
-        quoted(folder),
+        "\n# Each migration is tested up, down and up again on a scratch server.\n[migrations.{table}]\ntool = {}\n",
         quoted(&tool.to_string())
     );
+    // The tool's program and the product's packages are in the image of the service that migrates.
+    match database.migrations.as_ref().filter(|_| tool.driver().is_some()) {
+        Some(service) => {
+            let _ = writeln!(text, "service = {}    # {tool} runs in its image", quoted(service));
+        }
+        None if folder != "." => {
+            let _ = writeln!(text, "source = {}", quoted(folder));
+        }
+        None => {}
+    }
 }
 
 /// Writes a text as TOML.

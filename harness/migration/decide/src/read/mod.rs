@@ -92,7 +92,7 @@ pub fn chain(files: &[File], tool: Option<Tool>) -> Result<Chain, ReadError> {
         Tool::Sqitch => sqitch::read(&mut reading),
         Tool::Prisma => prisma::read(&mut reading),
         Tool::Drizzle => drizzle::read(&mut reading),
-        Tool::Alembic | Tool::Django | Tool::Rails | Tool::Command => Vec::new(),
+        Tool::Alembic | Tool::Django | Tool::Yoyo | Tool::Rails | Tool::Command => Vec::new(),
     };
     bytes::keep(&reading, &mut migrations);
     check::files(&mut reading);
