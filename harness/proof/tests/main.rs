@@ -42,6 +42,7 @@ mod plan_file;
 mod policy;
 mod ports;
 mod promote;
+mod reads;
 mod ready;
 mod reboot;
 mod refuse;

@@ -6,15 +6,12 @@ use stagegate_migration_decide::schema::write;
 use tokio_postgres::Client;
 
 use stagegate_host::{
-    database::{DATA_FACTS_SETTINGS, DatabaseError, Server, failed},
+    database::{DATA_FACTS_SETTINGS, DatabaseError, ReadLimits, Server, failed},
     process::Runner,
 };
 use stagegate_migration_act::catalog::schema_in_transaction;
 
 use crate::age::{Output, StreamError};
-
-/// How long a table's rows may be locked away from reading: whoever does so keeps the product waiting, too.
-const LOCK_TIMEOUT: &str = "set lock_timeout = '10s'";
 
 const TABLES: &str = "select format('%I.%I', n.nspname, c.relname), c.relpersistence = 'u' \
      from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
@@ -27,10 +24,7 @@ const TABLES: &str = "select format('%I.%I', n.nspname, c.relname), c.relpersist
 /// # Errors
 /// [`DatabaseError`] with the table that cannot be read.
 pub async fn facts(server: &Server, database: &str, integrity: Integrity) -> Result<DataFacts, DatabaseError> {
-    match data_facts(&server.connect(database).await?, integrity).await {
-        Err(error) => Err(server.with_lock_holders(database, error).await),
-        found => found,
-    }
+    server.read(database, ReadLimits::TABLES, async |client| data_facts(client, integrity).await).await
 }
 
 /// Writes a dump of `database` to `output` and returns what the database held in the very snapshot of the dump.
@@ -44,7 +38,7 @@ pub async fn dump(
     output: Output<'_>,
     integrity: Integrity,
 ) -> Result<DataFacts, DatabaseError> {
-    let client = server.connect(database).await?;
+    let client = server.connect_within(database, ReadLimits::for_snapshot(output.within)).await?;
     let begin = "begin transaction isolation level repeatable read read only";
     client.batch_execute(begin).await.map_err(|e| failed("begin a snapshot", &e))?;
     let row = client.query_one("select pg_export_snapshot()", &[]).await;
@@ -80,7 +74,6 @@ pub async fn data_facts(client: &Client, integrity: Integrity) -> Result<DataFac
 /// Reads what the database holds within the transaction that `client` is in.
 async fn in_snapshot(client: &Client, integrity: Integrity) -> Result<DataFacts, DatabaseError> {
     client.batch_execute(DATA_FACTS_SETTINGS).await.map_err(|e| failed("fix the settings of a session", &e))?;
-    client.batch_execute(LOCK_TIMEOUT).await.map_err(|e| failed("limit the wait for locks", &e))?;
     let tables = client.query(TABLES, &[]).await.map_err(|e| failed("list tables", &e))?;
     let schema = write(&schema_in_transaction(client).await?);
     let mut facts = DataFacts { schema, ..DataFacts::default() };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use stagegate_data_decide::live::{Counted, HISTORY_TABLES, LiveFacts};
 use tokio_postgres::Client;
 
-use stagegate_host::database::{DATA_FACTS_SETTINGS, DatabaseError, Server, failed};
+use stagegate_host::database::{DATA_FACTS_SETTINGS, DatabaseError, ReadLimits, Server, failed};
 
 const OBJECTS: &str = include_str!("live.sql");
 const COUNTED: &str = "
@@ -14,15 +14,17 @@ const HISTORY: &str = "
     select format('%I.%I', n.nspname, c.relname)
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relkind = 'r' and c.relname = any($1) and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'";
-/// Users come first: a look that would hold them up, or be held up, is given up.
-const LIMITS: &str = "set lock_timeout = '5s'; set statement_timeout = '60s'";
 
 /// Reads what of a live database a migration would change.
 ///
 /// # Errors
 /// [`DatabaseError`] with what could not be read, also where a lock holds it up for 5 s.
 pub async fn live_facts(server: &Server, database: &str) -> Result<LiveFacts, DatabaseError> {
-    let client = connect_to_look(server, database).await?;
+    server.read(database, ReadLimits::LOOK, facts_of).await
+}
+
+async fn facts_of(client: &Client) -> Result<LiveFacts, DatabaseError> {
+    pin_settings(client).await?;
     let read = |what: &'static str| move |error: tokio_postgres::Error| failed(what, &error);
     let mut facts = LiveFacts::default();
     for row in client.query(OBJECTS, &[]).await.map_err(read("read the live schema"))? {
@@ -51,11 +53,15 @@ pub async fn count_rows(
     database: &str,
     tables: &[&String],
 ) -> Result<BTreeMap<String, i64>, DatabaseError> {
-    let mut rows = BTreeMap::new();
     if tables.is_empty() {
-        return Ok(rows);
+        return Ok(BTreeMap::new());
     }
-    let client = connect_to_look(server, database).await?;
+    server.read(database, ReadLimits::LOOK, async |client| rows_of(client, tables).await).await
+}
+
+async fn rows_of(client: &Client, tables: &[&String]) -> Result<BTreeMap<String, i64>, DatabaseError> {
+    pin_settings(client).await?;
+    let mut rows = BTreeMap::new();
     for table in tables {
         let sql = format!("select count(*) from only {table}");
         let row = client.query_one(&sql, &[]).await.map_err(|e| failed(&format!("count {table}"), &e))?;
@@ -64,9 +70,6 @@ pub async fn count_rows(
     Ok(rows)
 }
 
-async fn connect_to_look(server: &Server, database: &str) -> Result<Client, DatabaseError> {
-    let client = server.connect(database).await?;
-    let settings = format!("{DATA_FACTS_SETTINGS}; {LIMITS}");
-    client.batch_execute(&settings).await.map_err(|e| failed("fix the settings of a session", &e))?;
-    Ok(client)
+async fn pin_settings(client: &Client) -> Result<(), DatabaseError> {
+    client.batch_execute(DATA_FACTS_SETTINGS).await.map_err(|e| failed("fix the settings of a session", &e))
 }

@@ -5,7 +5,7 @@ use stagegate_data_decide::{
     TableFacts,
     outside::{Contents, ServerWide},
 };
-use stagegate_host::database::{DATA_FACTS_SETTINGS, DatabaseError, Server, failed};
+use stagegate_host::database::{DATA_FACTS_SETTINGS, DatabaseError, ReadLimits, Server, failed};
 use tokio_postgres::Client;
 
 /// The database in which things of the whole server are read.
@@ -48,7 +48,11 @@ const RESERVED: &str = "select format('role %s', quote_ident(rolname)), '#passwo
 /// # Errors
 /// [`DatabaseError`] with what cannot be read.
 pub async fn contents(server: &Server, database: &str) -> Result<Contents, DatabaseError> {
-    let client = server.connect_to_read(database).await?;
+    // The contents of large objects and materialized views are read, as those of tables are.
+    server.read(database, ReadLimits::TABLES, contents_of).await
+}
+
+async fn contents_of(client: &Client) -> Result<Contents, DatabaseError> {
     client.batch_execute(DATA_FACTS_SETTINGS).await.map_err(|e| failed("fix the settings of a session", &e))?;
     let mut found = Contents::default();
     for row in client.query(NEXT, &[]).await.map_err(|e| failed("read the positions of sequences", &e))? {
@@ -61,14 +65,13 @@ pub async fn contents(server: &Server, database: &str) -> Result<Contents, Datab
             "select count(*), coalesce(sum(pg_catalog.hashtextextended(whole_row::text, 20260101)::numeric), 0)::text \
              from {view} as whole_row"
         );
-        let counted = counted(&client, &sql).await.map_err(|e| failed(&format!("count {view}"), &e))?;
+        let counted = counted(client, &sql).await.map_err(|e| failed(&format!("count {view}"), &e))?;
         found.views.insert(view, counted);
     }
     let may = "select has_table_privilege('pg_catalog.pg_largeobject', 'select')";
     let row = client.query_one(may, &[]).await.map_err(|e| failed("read large objects", &e))?;
     if row.get(0) {
-        found.large_objects =
-            Some(counted(&client, LARGE_OBJECTS).await.map_err(|e| failed("read large objects", &e))?);
+        found.large_objects = Some(counted(client, LARGE_OBJECTS).await.map_err(|e| failed("read large objects", &e))?);
     }
     Ok(found)
 }

@@ -15,7 +15,7 @@ use stagegate_base::mark::{Mark, Role};
 use stagegate_data_decide::salvage::{
     ColumnOf, Hashes, Kind, NoTable, Pair, ROWS, Reference, Relation, Side, Step, TableRows, pairs, step,
 };
-use stagegate_host::database::{DATA_FACTS_SETTINGS, DatabaseError, Server, failed};
+use stagegate_host::database::{DATA_FACTS_SETTINGS, DatabaseError, ReadLimits, Server, failed};
 use tokio_postgres::{Client, RowStream, types::Oid};
 
 use crate::sync::source::without_conversion;
@@ -85,7 +85,8 @@ impl<'a> Salvage<'a> {
         remember: bool,
         mut progress: impl FnMut(&str),
     ) -> Result<Self, SalvageError> {
-        let client = session(server, kept, within).await?;
+        // It has a temporary table, which is a change.
+        let client = writing_session(server, kept, within).await?;
         let (reader, other) = (session(server, kept, within).await?, session(server, live, within).await?);
         for (session, of) in [(&reader, "kept"), (&other, "live")] {
             let begun = session.batch_execute("begin transaction isolation level repeatable read read only").await;
@@ -154,16 +155,29 @@ async fn walk(
     Ok(found)
 }
 
-/// Makes a session in which rows become the same texts on both sides.
-async fn session(server: &Server, database: &str, within: Duration) -> Result<Client, DatabaseError> {
+/// Makes a session that may write, and in which rows become the same texts as in the others.
+async fn writing_session(server: &Server, database: &str, within: Duration) -> Result<Client, DatabaseError> {
     let client = server.connect(database).await?;
-    let settings = format!(
-        "{DATA_FACTS_SETTINGS}; set lock_timeout = '5s'; set statement_timeout = {}; set jit = off; \
-         set idle_in_transaction_session_timeout = 0",
+    let limits = format!(
+        "set lock_timeout = '5s'; set statement_timeout = {}; set idle_in_transaction_session_timeout = 0",
         within.as_millis()
     );
+    client.batch_execute(&limits).await.map_err(|e| failed("limit what a session waits for", &e))?;
+    pin_settings(&client).await?;
+    Ok(client)
+}
+
+async fn pin_settings(client: &Client) -> Result<(), DatabaseError> {
+    let settings = format!("{DATA_FACTS_SETTINGS}; set jit = off");
     client.batch_execute(&settings).await.map_err(|e| failed("fix the settings of a session", &e))?;
-    without_conversion(&client).await?;
+    without_conversion(client).await
+}
+
+/// Makes a session in which rows become the same texts on both sides.
+async fn session(server: &Server, database: &str, within: Duration) -> Result<Client, DatabaseError> {
+    let limits = ReadLimits { statement: within, idle: within, ..ReadLimits::LOOK };
+    let client = server.connect_within(database, limits).await?;
+    pin_settings(&client).await?;
     Ok(client)
 }
 

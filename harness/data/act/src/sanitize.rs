@@ -13,14 +13,11 @@ use stagegate_data_decide::{
     sync::quoted,
 };
 use stagegate_host::{
-    database::{DatabaseError, Server, failed},
+    database::{DatabaseError, ReadLimits, Server, failed},
     files,
 };
 
-use crate::sync::{
-    search::BYTES,
-    source::{Limits, Snapshot},
-};
+use crate::sync::{search::BYTES, source::Snapshot};
 
 /// The file of the key, in the target's state folder.
 const FILE: &str = "sanitize.key";
@@ -63,7 +60,7 @@ pub fn key(folder: &Path) -> io::Result<Key> {
 /// # Errors
 /// [`DatabaseError`] where the database cannot be read.
 pub async fn suggestions(server: &Server, database: &str, rules: &Rules) -> Result<Vec<Suggestion>, DatabaseError> {
-    let limits = Limits { statement: Duration::from_secs(300), lock: Duration::from_secs(10) };
+    let limits = ReadLimits::for_snapshot(Duration::from_secs(300));
     let snapshot = Snapshot::open(server, database, limits).await?;
     let mut tables = snapshot.tables().await?;
     let known = assign(&mut tables.clone(), rules);

@@ -33,7 +33,7 @@ use stagegate_data_decide::{
     },
 };
 use stagegate_host::{
-    database::{DatabaseError, Dropped, Server, failed},
+    database::{DatabaseError, Dropped, ReadLimits, Server, failed},
     process::Runner,
 };
 
@@ -42,7 +42,7 @@ pub use incremental::Keeping;
 use copy::{Copying, Throttle};
 use fresh::{Build, Schema};
 use search::Search;
-use source::{Limits, SequenceState, Snapshot};
+use source::{SequenceState, Snapshot};
 
 /// Why a database was not synchronised. The target is as it was before.
 #[derive(Debug, thiserror::Error)]
@@ -136,8 +136,8 @@ pub struct SyncOptions<'a> {
 }
 
 impl SyncOptions<'_> {
-    fn limits(&self) -> Limits {
-        Limits { statement: self.within, lock: self.lock_timeout }
+    fn limits(&self) -> ReadLimits {
+        ReadLimits { statement: self.within, lock: self.lock_timeout, idle: self.within }
     }
 }
 

@@ -25,7 +25,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn databases(&self) -> Result<Vec<FoundDatabase>, DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.look().await?;
         found(&client, None).await
     }
 
@@ -34,7 +34,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn comment(&self, database: &str) -> Result<Option<String>, DatabaseError> {
-        let looking = async { found(&self.connect(MAINTENANCE).await?, Some(database)).await };
+        let looking = async { found(&self.look().await?, Some(database)).await };
         let found = limited(&format!("read the comment of database `{database}`"), STATEMENT_WITHIN, looking).await?;
         Ok(found.first().and_then(FoundDatabase::own_comment).map(str::to_owned))
     }

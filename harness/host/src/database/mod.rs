@@ -12,6 +12,7 @@ mod ties;
 mod unlisted;
 
 pub use kept::Dropped;
+pub use reading::ReadLimits;
 pub use rights::Rights;
 pub use ties::Ties;
 pub use unlisted::{Unlisted, unlisted_databases};
@@ -266,7 +267,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn sizes(&self, database: &str) -> Result<(u64, u64), DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.look().await?;
         // A role that may not list the log's files takes for its size what the log may grow to.
         let may = "select has_function_privilege('pg_catalog.pg_ls_waldir()', 'execute')";
         let may = client.query_one(may, &[]).await.map_err(|e| failed("measure the database", &e))?.get(0);
@@ -286,7 +287,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn version(&self) -> Result<(u32, String), DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.look().await?;
         let sql = "select current_setting('server_version_num')::int4 / 10000, \
                    case when pg_has_role('pg_read_all_settings', 'USAGE') then current_setting('shared_preload_libraries') else '' end";
         let row = client.query_one(sql, &[]).await.map_err(|e| failed("read the server's version", &e))?;
@@ -300,7 +301,7 @@ impl Server {
     // Source: PostgreSQL manual, CREATE DATABASE: from 15 on it refuses a template whose version is another one.
     pub async fn collation_mismatch(&self, database: &str) -> Result<Option<String>, DatabaseError> {
         const FIRST: i32 = 150_000;
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.look().await?;
         let what = "read the collation's version";
         let version = "select current_setting('server_version_num')::int4";
         let row = client.query_one(version, &[]).await.map_err(|e| failed(what, &e))?;

@@ -37,7 +37,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn has(&self, database: &str) -> Result<bool, DatabaseError> {
-        let looking = async { has(&self.connect(MAINTENANCE).await?, database).await };
+        let looking = async { has(&self.look().await?, database).await };
         limited(&format!("look for database `{database}`"), STATEMENT_WITHIN, looking).await
     }
 
@@ -123,7 +123,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn locale(&self, database: &str) -> Result<Locale, DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.look().await?;
         // The column with the provider's locale has another name before 17, so it is read through JSON.
         let sql = "select pg_encoding_to_char(encoding)::text, datcollate::text, datctype::text, \
                    coalesce(to_jsonb(d)->>'datlocprovider', 'c'), \
@@ -189,7 +189,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn roles(&self) -> Result<Vec<String>, DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.look().await?;
         let sql = "select rolname::text from pg_roles where rolname !~ '^pg_' order by 1";
         let rows = client.query(sql, &[]).await.map_err(|e| failed("list roles", &e))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())

@@ -1,7 +1,7 @@
 //! What ties a database to others: prepared transactions, replication slots and subscriptions, which no copy carries, and
 //! tables that a crash empties.
 
-use super::{DatabaseError, MAINTENANCE, Server, failed, literal};
+use super::{DatabaseError, Server, failed, literal};
 
 /// What of a database does not come along into its copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn ties(&self, database: &str) -> Result<Ties, DatabaseError> {
-        let server = self.connect(MAINTENANCE).await?;
+        let server = self.look().await?;
         let names = async |client: &tokio_postgres::Client, sql: &str| -> Result<Vec<String>, DatabaseError> {
             let rows = client.query(sql, &[]).await.map_err(|e| failed("read what a copy does not carry", &e))?;
             Ok(rows.iter().map(|row| row.get(0)).collect())
@@ -73,7 +73,7 @@ impl Server {
         let slots = format!(
             "select slot_name::text from pg_replication_slots where database = {name} and not temporary order by 1"
         );
-        let inside = self.connect(database).await?;
+        let inside = self.connect_to_read(database).await?;
         // The columns of `pg_subscription` that others may read do not tell its connection.
         let subscriptions = "select subname::text from pg_subscription s join pg_database d on d.oid = s.subdbid \
              where d.datname = current_database() order by 1";
@@ -85,21 +85,6 @@ impl Server {
             subscriptions: names(&inside, subscriptions).await?,
             unlogged: names(&inside, unlogged).await?,
         })
-    }
-
-    /// Returns which sessions hold tables of a database against every reader, in words.
-    ///
-    /// # Errors
-    /// [`DatabaseError`] where the server does not say.
-    pub async fn who_locks(&self, database: &str) -> Result<Vec<String>, DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
-        let sql = "select format('session %s%s of %s, %s since %s', a.pid, \
-                   coalesce(' (' || nullif(a.application_name, '') || ')', ''), coalesce(a.usename, 'nobody'), \
-                   coalesce(a.state, 'unknown'), to_char(a.xact_start at time zone 'UTC', 'HH24:MI:SS \"UTC\"')) \
-                   from pg_stat_activity a where a.datname = $1 and exists (select from pg_locks l where l.pid = a.pid \
-                   and l.granted and l.locktype = 'relation' and l.mode = 'AccessExclusiveLock') order by a.pid";
-        let rows = client.query(sql, &[&database]).await.map_err(|e| failed("find out who holds a lock", &e))?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 }
 

@@ -5,7 +5,7 @@
 
 use stagegate_base::{config::Config, mark::Mark, text::counted};
 
-use super::{DatabaseError, MAINTENANCE, Server, failed};
+use super::{DatabaseError, Server, failed};
 use crate::{engine::Engine, project::Project};
 
 /// So many databases are looked at.
@@ -74,7 +74,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not answer.
     pub async fn unlisted(&self, database: &str, listed: &[String]) -> Result<Unlisted, DatabaseError> {
-        let server = self.connect(MAINTENANCE).await?;
+        let server = self.look().await?;
         let sql = "select datname::text, coalesce(shobj_description(oid, 'pg_database'), '') from pg_database \
             where not datistemplate and datallowconn and has_database_privilege(oid, 'connect') and datname::text <> all($1) \
             order by 1 limit $2";
@@ -94,7 +94,7 @@ impl Server {
     }
 
     async fn tables(&self, database: &str) -> Result<i64, DatabaseError> {
-        let client = self.connect(database).await?;
+        let client = self.connect_to_read(database).await?;
         let row = client.query_one(TABLES, &[]).await.map_err(|e| failed("count tables", &e))?;
         Ok(row.get(0))
     }

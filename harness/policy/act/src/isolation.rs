@@ -116,7 +116,8 @@ pub async fn session(project: &Project, engine: &Engine, database: &Database) ->
 /// # Errors
 /// [`DatabaseError::Statement`] where the server refuses.
 pub async fn mark(client: &Client, name: &str) -> Result<(), DatabaseError> {
-    let text = format!("create temporary table \"{name}\" ()");
+    // The session changes nothing else.
+    let text = format!("begin transaction read write; create temporary table \"{name}\" (); commit");
     client.batch_execute(&text).await.map_err(|error| statement("write a canary", &error))
 }
 

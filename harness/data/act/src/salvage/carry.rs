@@ -8,7 +8,7 @@ use stagegate_data_decide::salvage::{Carried, FOREIGN_KEY, Pair, REFUSED_UP_TO, 
 use stagegate_host::database::{DatabaseError, failed, said};
 use tokio_postgres::Client;
 
-use super::{Salvage, SalvageError, session};
+use super::{Salvage, SalvageError, writing_session};
 
 /// Why a row stays that refers to one which is not what it was.
 const LINKED: &str =
@@ -33,7 +33,7 @@ impl Salvage<'_> {
     /// # Errors
     /// [`SalvageError`]; the live database is as it was then.
     pub async fn carry(&self, accept_links: bool) -> Result<Vec<Carried>, SalvageError> {
-        let live = session(self.server, self.live, self.within).await?;
+        let live = writing_session(self.server, self.live, self.within).await?;
         let begin = "begin; set constraints all immediate";
         live.batch_execute(begin).await.map_err(|e| failed("begin to carry rows", &e))?;
         let mut all = Vec::new();

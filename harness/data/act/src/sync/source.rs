@@ -1,10 +1,10 @@
 //! The side that is read: one snapshot that all sessions share, in which nothing can be written.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use stagegate_base::units::Size;
 use stagegate_data_decide::sync::{Column, End, Table, TypeFacts, Types};
-use stagegate_host::database::{DATA_FACTS_SETTINGS, DatabaseError, Server, failed, literal};
+use stagegate_host::database::{DATA_FACTS_SETTINGS, DatabaseError, ReadLimits, Server, failed, literal};
 use tokio_postgres::{Client, types::Oid};
 
 /// How many bytes at most one byte of compressed values stands for.
@@ -12,15 +12,6 @@ use tokio_postgres::{Client, types::Oid};
 const MOST_COMPRESSED: u64 = 255;
 const TABLES: &str = include_str!("facts.sql");
 const COLUMNS: &str = include_str!("columns.sql");
-/// How long the source's sessions may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// For one statement.
-    pub(crate) statement: Duration,
-    /// For one lock. Users come first: what would hold them up, or be held up, is given up.
-    pub(crate) lock: Duration,
-}
-
 /// Schema and name of a sequence, its last number, and whether it gave that one.
 pub(crate) type SequenceState = (String, String, i64, bool);
 
@@ -28,16 +19,16 @@ pub(crate) type SequenceState = (String, String, i64, bool);
 pub(crate) struct Snapshot {
     server: Server,
     database: String,
-    limits: Limits,
+    limits: ReadLimits,
     pub(crate) client: Client,
     pub(crate) name: String,
 }
 
 impl Snapshot {
     /// Opens a snapshot; its sessions end by themselves after the time of a statement.
-    pub(crate) async fn open(server: &Server, database: &str, limits: Limits) -> Result<Self, DatabaseError> {
-        let client = server.connect(database).await?;
-        begin(&client, limits, None).await?;
+    pub(crate) async fn open(server: &Server, database: &str, limits: ReadLimits) -> Result<Self, DatabaseError> {
+        let client = server.connect_within(database, limits).await?;
+        begin(&client, None).await?;
         let row = client.query_one("select pg_export_snapshot()", &[]).await;
         let name = row.map_err(|e| failed("export a snapshot of the source", &e))?.get(0);
         Ok(Snapshot { server: server.clone(), database: database.to_owned(), limits, client, name })
@@ -45,8 +36,8 @@ impl Snapshot {
 
     /// Makes one more session that sees the same rows.
     pub(crate) async fn session(&self) -> Result<Client, DatabaseError> {
-        let client = self.server.connect(&self.database).await?;
-        begin(&client, self.limits, Some(&self.name)).await?;
+        let client = self.server.connect_within(&self.database, self.limits).await?;
+        begin(&client, Some(&self.name)).await?;
         Ok(client)
     }
 
@@ -163,7 +154,7 @@ impl Snapshot {
 
 /// Reads what is compared of the target.
 pub(crate) async fn target_end(server: &Server, environment: &str, database: &str) -> Result<End, DatabaseError> {
-    let client = server.connect(database).await?;
+    let client = server.connect_to_read(database).await?;
     let mut end = base(&client, environment, database).await?;
     end.extensions = pairs(&client, "select name::text, version from pg_available_extension_versions").await?;
     end.roles = names(&client, "select rolname::text from pg_roles").await?;
@@ -210,13 +201,11 @@ const TYPES: &str = "select t.oid, t.typname::text, t.typtype::text, t.typbasety
                      where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped and t.typrelid <> 0) \
         from pg_type t left join pg_range r on r.rngtypid = t.oid left join pg_range m on m.rngmultitypid = t.oid";
 
-async fn begin(client: &Client, limits: Limits, snapshot: Option<&str>) -> Result<(), DatabaseError> {
+async fn begin(client: &Client, snapshot: Option<&str>) -> Result<(), DatabaseError> {
     let share = snapshot.map(|name| format!("set transaction snapshot {};", literal(name))).unwrap_or_default();
-    let (within, lock) = (limits.statement.as_millis(), limits.lock.as_millis());
     let sql = format!(
         "begin transaction isolation level repeatable read read only; {share} {DATA_FACTS_SETTINGS}; \
-         set lock_timeout = {lock}; set statement_timeout = {within}; \
-         set idle_in_transaction_session_timeout = {within}; set synchronize_seqscans = off; set jit = off"
+         set synchronize_seqscans = off; set jit = off"
     );
     client.batch_execute(&sql).await.map_err(|e| failed("begin a snapshot of the source", &e))
 }
