@@ -15,4 +15,7 @@ pub struct Locale {
     pub provider: String,
     /// The provider's own locale; libc has none.
     pub provider_locale: Option<String>,
+    /// Rules of ICU that the database adds to its locale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<String>,
 }

@@ -14,6 +14,7 @@ mod completions;
 mod confirm;
 mod contract;
 mod crash;
+mod database_itself;
 mod doctor;
 mod drift;
 mod edges;

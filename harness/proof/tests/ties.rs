@@ -63,18 +63,20 @@ async fn what_a_copy_cannot_carry_is_told_by_the_plan() {
     let client = server.connect("app").await.unwrap();
     client.batch_execute("create unlogged table cache (id int); insert into cache values (1)").await.unwrap();
     client.batch_execute("select pg_create_logical_replication_slot('cdc', 'pgoutput')").await.unwrap();
+    client.batch_execute("create publication feed for table item").await.unwrap();
     client.batch_execute("begin; insert into item (name) values ('x'); prepare transaction 'job-7'").await.unwrap();
     let ties = Ties {
         prepared: vec!["job-7".into()],
         slots: vec!["cdc".into()],
         subscriptions: Vec::new(),
+        publications: vec!["feed".into()],
         unlogged: vec!["public.cache".into()],
     };
     assert_eq!(server.ties("app").await.unwrap(), ties);
     assert_eq!(server.ties("postgres").await.unwrap(), Ties::default());
     planned(&small, 3, &["ROLLBACK PREPARED E'job-7'"]);
     client.batch_execute("rollback prepared 'job-7'").await.unwrap();
-    planned(&small, 0, &["replication slot cdc", "unlogged table public.cache"]);
+    planned(&small, 0, &["replication slot cdc", "publication feed", "unlogged table public.cache"]);
 
     // What no [databases] entry names is in no backup; and a name by which nothing would be guarded is refused.
     let aside = server.connect("postgres").await.unwrap();
@@ -106,7 +108,11 @@ async fn what_a_copy_cannot_carry_is_told_by_the_plan() {
     let begun = std::time::Instant::now();
     let locked = stagegate_migration_act::catalog::schema_of(&server, "app").await.unwrap_err();
     assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
-    assert!(matches!(&locked, DatabaseError::Locked { holders, .. } if holders.contains("(proof) of app")), "{locked}");
+    assert!(
+        matches!(&locked, DatabaseError::Locked { holders, .. } if holders.contains("(proof) of app, idle in transaction since")
+        && holders.contains(", has locked public.item")),
+        "{locked}"
+    );
     drop(holder);
 
     // With another state folder neither lock nor history of this production are seen.

@@ -145,8 +145,12 @@ impl Run {
             server.restore_beside(&self.runner, &database.name, &good, source, &live).await?;
         }
         let aside = self.plan.mark(&database.name, Role::Left);
-        // What the user says of the database now: it may have been written since that run.
-        let comment = server.comment(&database.name).await?;
+        // The user's comment on the database, as it was frozen in that run; a run of an earlier version kept none.
+        let kept = std::fs::read(dir.join(comment_name(database))).ok();
+        let comment = match kept.and_then(|text| serde_json::from_slice::<Option<String>>(&text).ok()) {
+            Some(comment) => comment,
+            None => server.comment(&database.name).await?,
+        };
         Ok(server.exchange(&database.name, &good, &aside, comment.as_deref()).await?)
     }
 

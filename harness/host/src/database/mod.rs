@@ -3,6 +3,7 @@
 //! Sessions are made from this host to the container of the database's service; dumps and restores are run inside
 //! it, so that program and server have one version.
 
+mod carried;
 mod kept;
 mod reading;
 mod replace;

@@ -5,9 +5,11 @@ use std::time::Duration;
 use stagegate_base::{locale::Locale, mark::Mark};
 
 use super::{
-    DatabaseError, MAINTENANCE, Server, failed, identifier,
+    DatabaseError, MAINTENANCE, Server,
+    carried::{carry_over, fresh_clauses},
+    failed, identifier,
     kept::{comment_on, create_marked, keeps},
-    swap::{carry_over, clauses, has},
+    swap::has,
 };
 
 /// How often the switch is tried: sessions that come back at once can hold it up.
@@ -23,8 +25,8 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server refuses.
     pub async fn create_with(&self, fresh: &Mark, locale: &Locale, like: &str) -> Result<(), DatabaseError> {
-        let clauses = format!("template template0 {}", clauses(locale));
         let client = self.connect(MAINTENANCE).await?;
+        let clauses = fresh_clauses(&client, locale, Some(like)).await?;
         create_marked(&client, fresh, &clauses, &format!("create database `{}`", fresh.name)).await?;
         carry_over(&client, like, &fresh.name).await
     }

@@ -10,9 +10,11 @@ use stagegate_base::{
 use tokio_postgres::Client;
 
 use super::{
-    DatabaseError, Dropped, MAINTENANCE, STATEMENT_WITHIN, Server, failed, identifier,
+    DatabaseError, Dropped, MAINTENANCE, STATEMENT_WITHIN, Server,
+    carried::{carry_over, fresh_clauses},
+    failed, identifier,
     kept::{comment_on, create_marked, keeps},
-    limited, literal,
+    limited,
 };
 use crate::process::Runner;
 
@@ -20,16 +22,6 @@ use crate::process::Runner;
 const FILE_COPY_FROM: Size = Size(64 << 20);
 /// The first major that can be told how to copy.
 const STRATEGY_SINCE: i32 = 150_000;
-
-pub(super) fn clauses(locale: &Locale) -> String {
-    let [encoding, collate, ctype] = [&locale.encoding, &locale.collate, &locale.ctype].map(|text| literal(text));
-    let provider = match (locale.provider.as_str(), &locale.provider_locale) {
-        ("i", Some(locale)) => format!(" locale_provider icu icu_locale {}", literal(locale)),
-        ("b", Some(locale)) => format!(" locale_provider builtin builtin_locale {}", literal(locale)),
-        _ => String::new(),
-    };
-    format!("encoding {encoding} lc_collate {collate} lc_ctype {ctype}{provider}")
-}
 
 impl Server {
     /// Tells whether a database is there.
@@ -127,12 +119,12 @@ impl Server {
         // The column with the provider's locale has another name before 17, so it is read through JSON.
         let sql = "select pg_encoding_to_char(encoding)::text, datcollate::text, datctype::text, \
                    coalesce(to_jsonb(d)->>'datlocprovider', 'c'), \
-                   coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') \
+                   coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale'), to_jsonb(d)->>'daticurules' \
                    from pg_database d where datname::text = $1";
         let what = format!("read the locale of database `{database}`");
         let row = client.query_one(sql, &[&database]).await.map_err(|e| failed(&what, &e))?;
         let [encoding, collate, ctype, provider] = [0, 1, 2, 3].map(|column| row.get::<_, String>(column));
-        Ok(Locale { encoding, collate, ctype, provider, provider_locale: row.get(4) })
+        Ok(Locale { encoding, collate, ctype, provider, provider_locale: row.get(4), rules: row.get(5) })
     }
 
     /// Makes an empty database.
@@ -141,7 +133,7 @@ impl Server {
     /// [`DatabaseError`] where the server refuses.
     pub async fn create_fresh(&self, fresh: &str, locale: &Locale) -> Result<(), DatabaseError> {
         let client = self.connect(MAINTENANCE).await?;
-        let sql = format!("create database {} template template0 {}", identifier(fresh), clauses(locale));
+        let sql = format!("create database {} {}", identifier(fresh), fresh_clauses(&client, locale, None).await?);
         client.batch_execute(&sql).await.map_err(|e| failed(&format!("create database `{fresh}`"), &e))
     }
 
@@ -150,8 +142,9 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server refuses.
     pub async fn create_like(&self, fresh: &Mark, like: &str) -> Result<(), DatabaseError> {
-        let clauses = format!("template template0 {}", clauses(&self.locale(like).await?));
+        let locale = self.locale(like).await?;
         let client = self.connect(MAINTENANCE).await?;
+        let clauses = fresh_clauses(&client, &locale, Some(like)).await?;
         create_marked(&client, fresh, &clauses, &format!("create database `{}`", fresh.name)).await?;
         carry_over(&client, like, &fresh.name).await
     }
@@ -163,7 +156,7 @@ impl Server {
     pub async fn create_marked(&self, fresh: &Mark, locale: &Locale) -> Result<(), DatabaseError> {
         let what = format!("create database `{}`", fresh.name);
         let client = self.connect(MAINTENANCE).await?;
-        let clauses = format!("template template0 {}", clauses(locale));
+        let clauses = fresh_clauses(&client, locale, None).await?;
         create_marked(&client, fresh, &clauses, &what).await?;
         let sql = format!("alter database {} connection limit -1", identifier(&fresh.name));
         client.batch_execute(&sql).await.map_err(|e| failed(&what, &e))
@@ -291,9 +284,14 @@ impl Server {
         shut(&client, &good.name).await?;
         let [name, good_name, aside_name] = names.map(identifier);
         let comments = [comment_on(&aside.name, aside.comment().as_deref()), comment_on(database, comment)].join("; ");
+        // A template may not be dropped, so that no copy is one before it has the name.
+        let template = match is_template(&client, database).await? {
+            true => format!("alter database {aside_name} is_template false; alter database {name} is_template true; "),
+            false => String::new(),
+        };
         let sql = format!(
             "begin; alter database {name} rename to {aside_name}; alter database {good_name} rename to {name}; \
-             {comments}; commit; \
+             {template}{comments}; commit; \
              alter database {name} allow_connections true; alter database {aside_name} allow_connections true"
         );
         let done = client.batch_execute(&sql).await;
@@ -303,6 +301,11 @@ impl Server {
 
 pub(super) async fn has(client: &Client, database: &str) -> Result<bool, DatabaseError> {
     let sql = "select exists (select from pg_database where datname::text = $1)";
+    Ok(client.query_one(sql, &[&database]).await.map_err(|e| failed("look for a database", &e))?.get(0))
+}
+
+async fn is_template(client: &Client, database: &str) -> Result<bool, DatabaseError> {
+    let sql = "select coalesce(bool_or(datistemplate), false) from pg_database where datname::text = $1";
     Ok(client.query_one(sql, &[&database]).await.map_err(|e| failed("look for a database", &e))?.get(0))
 }
 
@@ -329,52 +332,4 @@ async fn all_ended(
                from pg_stat_activity where datname is not null and pid <> pg_backend_pid()";
     let row = client.query_one(sql, &[]).await.map_err(|e| failed("list sessions", &e))?;
     Err(DatabaseError::Unexpected(format!("a session did not end within 5 s: {}", row.get::<_, String>(0))))
-}
-
-/// Gives `copy` what `create database` leaves out: owner, limit of connections, rights, settings.
-pub(super) async fn carry_over(client: &Client, from: &str, copy: &str) -> Result<(), DatabaseError> {
-    let what = format!("copy the privileges and settings of database `{from}` to `{copy}`");
-    let refused = |e: tokio_postgres::Error| failed(&what, &e);
-    let name = identifier(copy);
-    let sql =
-        "select pg_get_userbyid(datdba)::text, datconnlimit, datacl is not null from pg_database where datname = $1";
-    let row = client.query_one(sql, &[&from]).await.map_err(refused)?;
-    let (owner, limit, has_acl): (String, i32, bool) = (row.get(0), row.get(1), row.get(2));
-    let mut statements = vec![
-        format!("alter database {name} owner to {}", identifier(&owner)),
-        format!("alter database {name} connection limit {limit}"),
-    ];
-    if has_acl {
-        statements.push(format!("revoke all on database {name} from public, {}", identifier(&owner)));
-        let sql = "select format('grant %s on database %s to %s%s', a.privilege_type, $2::text, \
-                          case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end, \
-                          case when a.is_grantable then ' with grant option' else '' end) \
-                   from pg_database d, aclexplode(d.datacl) a where d.datname = $1";
-        let rows = client.query(sql, &[&from, &name]).await.map_err(refused)?;
-        statements.extend(rows.iter().map(|row| row.get::<_, String>(0)));
-    }
-    client.batch_execute(&statements.join(";")).await.map_err(refused)?;
-    carry_settings(client, from, &name).await.map_err(refused)
-}
-
-async fn carry_settings(client: &Client, from: &str, name: &str) -> Result<(), tokio_postgres::Error> {
-    let sql = "select case s.setrole when 0 then null else quote_ident(pg_get_userbyid(s.setrole)) end, \
-                      split_part(c, '=', 1), substr(c, strpos(c, '=') + 1) \
-               from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase, unnest(s.setconfig) c \
-               where d.datname = $1";
-    for row in client.query(sql, &[&from]).await? {
-        let (role, key, value): (Option<String>, String, String) = (row.get(0), row.get(1), row.get(2));
-        let target = match role {
-            Some(role) => format!("alter role {role} in database {name}"),
-            None => format!("alter database {name}"),
-        };
-        // A value goes through the session, so that a list of names stays a list.
-        let in_session = client.query("select set_config($1, $2, false)", &[&key, &value]).await.is_ok();
-        let value = if in_session { "from current".to_owned() } else { format!("to {}", literal(&value)) };
-        client.batch_execute(&format!("{target} set {key} {value}")).await?;
-        if in_session {
-            client.batch_execute(&format!("reset {key}")).await?;
-        }
-    }
-    Ok(())
 }

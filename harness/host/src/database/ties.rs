@@ -12,6 +12,8 @@ pub struct Ties {
     pub slots: Vec<String>,
     /// Subscriptions.
     pub subscriptions: Vec<String>,
+    /// Publications: they come along, and what their slots have given does not.
+    pub publications: Vec<String>,
     /// Unlogged tables that hold rows, as `schema.table`.
     pub unlogged: Vec<String>,
 }
@@ -47,6 +49,13 @@ impl Ties {
                 self.subscriptions.join(", ")
             ));
         }
+        if !self.publications.is_empty() {
+            notes.push(format!(
+                "publication {}: after a rollback with data the restored database has it, and its subscribers keep rows that the \
+                 rollback removed, until they copy its tables anew",
+                self.publications.join(", ")
+            ));
+        }
         if !self.unlogged.is_empty() {
             notes.push(format!(
                 "unlogged table {}: PostgreSQL empties it after a crash, and then a rollback cannot restore its rows",
@@ -77,12 +86,14 @@ impl Server {
         // The columns of `pg_subscription` that others may read do not tell its connection.
         let subscriptions = "select subname::text from pg_subscription s join pg_database d on d.oid = s.subdbid \
              where d.datname = current_database() order by 1";
+        let publications = "select pubname::text from pg_publication order by 1";
         let unlogged = "select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = \
              c.relnamespace where c.relkind = 'r' and c.relpersistence = 'u' and pg_relation_size(c.oid) > 0 order by 1";
         Ok(Ties {
             prepared: names(&server, &prepared).await?,
             slots: names(&server, &slots).await?,
             subscriptions: names(&inside, subscriptions).await?,
+            publications: names(&inside, publications).await?,
             unlogged: names(&inside, unlogged).await?,
         })
     }
