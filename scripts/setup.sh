@@ -11,7 +11,7 @@ readonly compose_suite=trixie compose_package=docker-compose
 
 usage() {
   cat <<'TEXT'
-usage: scripts/setup.sh [--postgres LIST] [--no-images] [--sshd] [--registry]
+usage: scripts/setup.sh [--postgres LIST] [--no-images] [--sshd] [--registry] [--browser]
 
 Checks Docker Engine, Compose v2 and the Rust toolchain, installs what is missing if possible (apt, and root or sudo without a password), provides
 the images of the sample stack and writes their names to .stagegate/images.env.
@@ -20,6 +20,7 @@ the images of the sample stack and writes their names to .stagegate/images.env.
   --no-images       check the tools only: no image is pulled or built, .stagegate/images.env stays as it is
   --sshd            also install openssh-server, for the proofs of hosts over SSH; its service is not started now, but after a reboot
   --registry        also install docker-registry, for the proofs of images that only a registry has; likewise
+  --browser         also install Chromium, Fish and Elvish, for the proofs of pages and completions; without them these are skipped
   --help            print this text
 
 Images come from a registry if one is reachable, else they are built from Debian packages (fixtures/images).
@@ -27,7 +28,7 @@ TEXT
 }
 
 main() {
-  local majors=17 images=yes sshd=no registry=no
+  local majors=17 images=yes sshd=no registry=no browser=no
   while [ $# -gt 0 ]; do
     case $1 in
       --postgres) majors=${2:?--postgres needs a list such as 15,17,18}; shift ;;
@@ -35,6 +36,7 @@ main() {
       --no-images) images=no ;;
       --sshd) sshd=yes ;;
       --registry) registry=yes ;;
+      --browser) browser=yes ;;
       -h | --help) usage; exit 0 ;;
       *) usage >&2; die "unknown option \`$1\`" ;;
     esac
@@ -45,6 +47,7 @@ main() {
   check_toolchain
   [ "$sshd" = no ] || [ -x /usr/sbin/sshd ] || install_stopped openssh-server openssh-client || die "openssh-server could not be installed"
   [ "$registry" = no ] || [ -x /usr/bin/docker-registry ] || install_stopped docker-registry || die "docker-registry could not be installed"
+  [ "$browser" = no ] || provide_browser
   [ "$images" = no ] || provide_images "$majors"
   say "ready"
 }
@@ -60,6 +63,13 @@ install_stopped() {
   apt_install "$@" || code=$?
   [ "$made" = no ] || as_root rm -f "$policy"
   return "$code"
+}
+
+# A browser, whatever package it is of, and shells that the proofs of completions run.
+provide_browser() {
+  has chromium || has chromium-browser || has google-chrome || apt_install chromium || die "chromium could not be installed"
+  has fish || apt_install fish || die "fish could not be installed"
+  has elvish || apt_install elvish || die "elvish could not be installed"
 }
 
 # --- Docker Engine

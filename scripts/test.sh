@@ -112,7 +112,7 @@ unsteady() { if [ -s "$work/unsteady" ]; then wc -l <"$work/unsteady"; else echo
 # --- what the steps do
 
 # Tools first: the builds need a compiler. Images come next to the builds.
-tools() { scripts/setup.sh --no-images --sshd --registry; }
+tools() { scripts/setup.sh --no-images --sshd --registry --browser; }
 images() { scripts/setup.sh --postgres 15,17,18; }
 
 # All that is run later, in one call: parts of the workspace that are built one by one would be built again.

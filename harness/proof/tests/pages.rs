@@ -1,6 +1,6 @@
 //! Proof that the page of a run can be read on a phone and on a desktop, in light and in dark, by a real browser.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, io::Write, path::Path, process::Command};
 
 use serde_json::Value;
 use stagegate_base::{
@@ -84,7 +84,10 @@ fn measured(browser: &str, folder: &Path, page: &str, (width, scheme, filter): (
 #[test]
 fn the_page_of_a_run_fits_every_window_and_its_filter_needs_no_script() {
     // Few machines have a browser, and nothing else of these proofs needs one but the workflows' own.
-    let Some(browser) = chromium() else { return };
+    let Some(browser) = chromium() else {
+        let _ = writeln!(std::io::stderr(), "skipped: chromium is not installed (scripts/setup.sh --browser)");
+        return;
+    };
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
     fs::create_dir_all(&folder).unwrap();
     let page = html::text(&run(), &[]);
