@@ -116,7 +116,7 @@ pub async fn up(
     start(runner, engine, stack, &compose::up(stack.project, model, Orphans::Remove), within).await
 }
 
-/// Starts a part of the services of a frozen model: the containers of the others stay as they are.
+/// Starts some services of a frozen model: the containers of the others stay as they are.
 ///
 /// # Errors
 /// As [`up`].
@@ -124,10 +124,10 @@ pub async fn up_part(
     runner: &Runner,
     engine: &Engine,
     stack: &Stack<'_>,
-    model: &Path,
+    (model, services): (&Path, &[String]),
     within: Duration,
 ) -> Result<(), DeploymentError> {
-    start(runner, engine, stack, &compose::up(stack.project, model, Orphans::Leave), within).await
+    start(runner, engine, stack, &compose::up_alone(stack.project, model, services), within).await
 }
 
 async fn start(

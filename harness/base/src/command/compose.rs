@@ -95,6 +95,12 @@ pub fn up_services(project: &str, model: &Path, services: &[String]) -> Command 
     of_model(project, model).args(["up", "--detach", "--no-build", "--pull", "never"]).args(services.iter().cloned())
 }
 
+/// Starts some services of a frozen model: what they depend on, and all others, stay as they are.
+#[must_use]
+pub fn up_alone(project: &str, model: &Path, services: &[String]) -> Command {
+    up_services(project, model, services).arg("--no-deps")
+}
+
 /// Starts a second container of each service, as the model has it; containers that are there stay as they are.
 #[must_use]
 pub fn up_beside(project: &str, model: &Path, services: &[String]) -> Command {

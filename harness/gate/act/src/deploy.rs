@@ -105,7 +105,8 @@ impl Run {
         self.stop_at_another_release(&new.model).await
     }
 
-    /// Starts the release with its ports, without what ran once and is over: Compose would run it again, and users wait.
+    /// Starts the services that were closed with their ports. All others go on: Compose would run again what ran once and is over,
+    /// and make containers anew that wait for it, since its hash of a service has what it depends on.
     async fn open_what_was_closed(&self, model: &Model) -> Result<(), StepError> {
         let one_shots = one_shots(&self.gate.config, model);
         let containers = self.gate.engine.project(&self.plan.project).await?;
@@ -114,8 +115,15 @@ impl Run {
         let opened = model.without(&over);
         let file = self.dir.join("opened.json");
         on_file(&file, files::write_whole(&file, opened.to_json().as_bytes()))?;
-        let stack = self.stack(&opened);
-        Ok(deployment::up_part(&self.runner, &self.gate.engine, &stack, &file, self.up_within()).await?)
+        let closed = release::read_model(&self.dir.join("closed.json"))?;
+        let differs = |name: &String| model.json()["services"][name] != closed.json()["services"][name];
+        let services: Vec<String> = opened.services().into_iter().filter(differs).collect();
+        if services.is_empty() {
+            return Ok(());
+        }
+        let (stack, engine) = (self.stack(&opened), &self.gate.engine);
+        let file = (file.as_path(), services.as_slice());
+        Ok(deployment::up_part(&self.runner, engine, &stack, file, self.up_within()).await?)
     }
 
     async fn wait_until_ready(&self, model: &Model) -> Result<(), StepError> {
