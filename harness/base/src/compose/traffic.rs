@@ -44,6 +44,31 @@ impl Model {
         self.external_networks(name).into_iter().map(shown).collect()
     }
 
+    /// Returns `services` with those that have to follow where their containers are made anew: which share a namespace or the mounts
+    /// of one, or say that they restart with it.
+    #[must_use]
+    pub fn with_followers(&self, services: BTreeSet<String>) -> BTreeSet<String> {
+        let mut all = services;
+        loop {
+            let follows = |name: &String| !all.contains(name) && self.follows(name, &all);
+            let more: Vec<String> = self.services().into_iter().filter(follows).collect();
+            if more.is_empty() {
+                return all;
+            }
+            all.extend(more);
+        }
+    }
+
+    fn follows(&self, name: &str, others: &BTreeSet<String>) -> bool {
+        let service = self.service(name);
+        let shared = ["network_mode", "pid", "ipc"].into_iter().filter_map(|key| service[key].as_str());
+        let mounted = service["volumes_from"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let mut needs = service["depends_on"].as_object().into_iter().flatten();
+        shared.filter_map(|mode| mode.strip_prefix("service:")).any(|other| others.contains(other))
+            || mounted.map(|from| from.split(':').next().unwrap_or_default()).any(|other| others.contains(other))
+            || needs.any(|(other, how)| how["restart"] == true && others.contains(other))
+    }
+
     /// Returns the model in which nobody from outside reaches the services of `door`: they run without published ports,
     /// and not on networks of other stacks.
     #[must_use]
@@ -93,6 +118,19 @@ mod tests {
         assert_eq!(closed.networks("web"), ["shop_default"]);
         assert!(!closed.publishes("old"));
         assert_eq!(closed.networks("api"), ["proxy"]);
+    }
+
+    #[test]
+    fn what_shares_a_namespace_with_a_service_follows_it_and_what_only_needs_it_does_not() {
+        let model = Model::parse(
+            r#"{"services":{"web":{},"vpn":{"network_mode":"service:web"},"probe":{"pid":"service:vpn"},
+                "files":{"volumes_from":["web:ro"]},"cache":{"depends_on":{"web":{"condition":"service_started","restart":true}}},
+                "worker":{"depends_on":{"web":{"condition":"service_started"}}},"db":{"network_mode":"none"}}}"#,
+        )
+        .unwrap();
+        let all: Vec<String> = model.with_followers(["web".to_owned()].into()).into_iter().collect();
+        assert_eq!(all, ["cache", "files", "probe", "vpn", "web"]);
+        assert_eq!(model.with_followers(["worker".to_owned()].into()).len(), 1);
     }
 
     #[test]

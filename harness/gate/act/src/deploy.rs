@@ -105,7 +105,7 @@ impl Run {
         self.stop_at_another_release(&new.model).await
     }
 
-    /// Starts the services that were closed with their ports. All others go on: Compose would run again what ran once and is over,
+    /// Starts the services that were closed with their ports, and those that share a namespace with one. All others go on: Compose would run again what ran once and is over,
     /// and make containers anew that wait for it, since its hash of a service has what it depends on.
     async fn open_what_was_closed(&self, model: &Model) -> Result<(), StepError> {
         let one_shots = one_shots(&self.gate.config, model);
@@ -117,7 +117,8 @@ impl Run {
         on_file(&file, files::write_whole(&file, opened.to_json().as_bytes()))?;
         let closed = release::read_model(&self.dir.join("closed.json"))?;
         let differs = |name: &String| model.json()["services"][name] != closed.json()["services"][name];
-        let services: Vec<String> = opened.services().into_iter().filter(differs).collect();
+        let changed = opened.with_followers(opened.services().into_iter().filter(differs).collect());
+        let services: Vec<String> = changed.into_iter().collect();
         if services.is_empty() {
             return Ok(());
         }
