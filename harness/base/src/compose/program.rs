@@ -3,11 +3,9 @@
 use super::{Model, storage::is_data_image};
 
 /// Programs that start a data server, or hand over to one.
-const SERVERS: [&str; 24] = [
+const SERVERS: [&str; 22] = [
     "docker-entrypoint.sh",
     "docker-ensure-initdb.sh",
-    "entrypoint.sh",
-    "run.sh",
     "postgres",
     "postmaster",
     "pg_ctl",
@@ -199,6 +197,7 @@ mod tests {
         json!({"command": ["/start.sh"], "volumes": [{"type": "volume", "target": "/var/lib/postgresql/data"}]}), true)]
     #[case::own_script_with_a_port(json!({"entrypoint": ["/start.sh"], "expose": ["5432"]}), true)]
     #[case::own_script(json!({"command": ["/scripts/backup.sh"], "volumes": [{"type": "bind", "target": "/backups"}]}), false)]
+    #[case::script_with_a_usual_name(json!({"entrypoint": ["/run.sh"]}), false)]
     #[case::script_of_a_shell(json!({"command": ["sh", "/app/init.sh"]}), false)]
     #[case::dumps(json!({"command": ["bash", "-c", "while true; do pg_dump postgres://u@db/postgres > /b/x; sleep 86400; done"]}), false)]
     #[case::waits_then_prepares(json!({"command": ["sh", "-c", "until pg_isready -U postgres; do sleep 1; done\npsql -f /x.sql"]}), false)]
