@@ -27,6 +27,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(120);
 impl Run {
     /// Stops whatever writes, and keeps everybody else out of the databases.
     pub(super) async fn freeze(&mut self) -> Result<Freeze, StepError> {
+        // While users are still let in: logs of days take a while to read.
+        self.note_log_errors().await;
         // One after the other, those with users first, so that requests under way still find what they need.
         for service in &self.plan.freeze {
             self.stop_service(service, STOP_WITHIN.saturating_add(self.plan.stop_grace.0)).await?;

@@ -142,12 +142,16 @@ impl Run {
         };
         let (Ok(new), Some(all)) = (self.snapshot("new"), self.containers_with_logs().await) else { return Vec::new() };
         let (mask, to) = (secret::mask(&new.model), clock::unix_seconds());
+        // What stayed logs of the freeze that its clients could not connect.
+        let stayed = self.clocks.deploy_began.map_or(before.at, |began| {
+            to - i64::try_from(clock::since_boot().saturating_sub(began).as_secs()).unwrap_or_default()
+        });
         let started = |one: &Container| clock::unix_seconds_of(&one.started_at).unwrap_or(before.at);
         let mut services: BTreeMap<&str, ServiceErrors> = BTreeMap::new();
         for container in &all {
             // Next to a new container an earlier one may run on for a while.
             let is_replaced = all.iter().any(|one| one.service == container.service && started(one) >= before.at);
-            let from = started(container).max(before.at);
+            let from = if started(container) >= before.at { started(container) } else { stayed.max(before.at) };
             if is_replaced && started(container) < before.at {
                 continue;
             }
