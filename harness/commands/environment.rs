@@ -153,8 +153,8 @@ pub(super) async fn reset(config: &Arc<Config>, args: cli::Reset) -> Result<Exit
 async fn take_down(config: &Config, environment: &Environment, engine: &Engine, volumes: bool) -> Result<(), Failure> {
     let storage = storage::of_project(engine, &environment.project).await?;
     let down = compose::down(&environment.project, volumes);
-    // Services that may take long to stop, as the release says, get that time.
-    let deployed = release::deployed(&StateDir::of(config, &environment.project))?;
+    // Services that may take long to stop, as the release says, get that time; what cannot be read keeps nothing from going.
+    let deployed = release::deployed(&StateDir::of(config, &environment.project)).ok().flatten();
     let stops = deployed.map_or(Duration::ZERO, |snapshot| snapshot.model.stop_grace());
     Runner::default().run_ok(&down, DOWN_WITHIN.saturating_add(stops)).await?;
     say(&format!("`{}` is down", environment.name));
