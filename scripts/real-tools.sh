@@ -5,6 +5,8 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/lib.sh
 . "$root/scripts/lib.sh"
+# shellcheck source=scripts/real-server.sh
+. "$root/scripts/real-server.sh"
 # shellcheck source=fixtures/real-tools/cases.sh
 . "$root/fixtures/real-tools/cases.sh"
 
@@ -43,7 +45,7 @@ main() {
   work=$(mktemp -d)
   [ -z "$keep" ] || { mkdir -p "$keep"; keep=$(cd "$keep" && pwd); }
   trap finish EXIT
-  start_server
+  start_server "$server"
   local tool name different=0
   for tool in "${tools[@]}"; do
     has "$(program "$tool")" || { note "$tool is not installed: left out"; continue; }
@@ -74,27 +76,10 @@ arguments() {
 rows=()
 server=stagegate-real-tools-$$
 
-start_server() {
-  free_port
-  # Bound to this host, and gone with the script: the server needs no password.
-  docker run -d --rm --name "$server" -e POSTGRES_HOST_AUTH_METHOD=trust -p "127.0.0.1:$port:5432" \
-    "${IMAGE:-stagegate/postgres:17}" -c fsync=off -c full_page_writes=off >/dev/null
-  export REAL_TOOLS_SERVER=postgres://postgres@127.0.0.1:$port/postgres?sslmode=disable
-  local tries=0
-  # The first start of the image ends once; the server that stays answers over TCP.
-  until sql postgres 'select 1' >/dev/null 2>&1; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 240 ] || die "the server did not start" "docker logs $server"
-    sleep 0.25
-  done
-}
-
 finish() {
   docker rm -f "$server" >/dev/null 2>&1 || true
   rm -rf "$work"
 }
-
-sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$port" -U postgres -d "$1" -c "$2"; }
 
 # ---- one folder, both ways ----
 
