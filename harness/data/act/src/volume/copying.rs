@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Copies the folder `from` to `to`, both below `folder`.
 pub(super) fn copy(folder: &Path, from: &str, to: &Kept) -> io::Result<Copied> {
-    let copied = once(folder, &folder.join(from), to)?;
+    let copied = once(folder, &folder.join(from), to, &mut || ())?;
     copied.ok_or_else(|| {
         io::Error::other(format!("{from} was changed while it was copied: something still writes there"))
     })
@@ -39,6 +39,11 @@ pub(super) fn copy(folder: &Path, from: &str, to: &Kept) -> io::Result<Copied> {
 ///
 /// A copy that was changed meanwhile is made again: each file of the one that is returned is whole, and all are of one moment.
 pub(super) fn import(folder: &Path, source: &Path, to: &Kept) -> io::Result<Copied> {
+    import_while(folder, source, to, &mut || ())
+}
+
+/// As [`import`]; `meanwhile` is called each time that everything was read, and before it is compared.
+pub(super) fn import_while(folder: &Path, source: &Path, to: &Kept, meanwhile: &mut dyn FnMut()) -> io::Result<Copied> {
     let nodes = tree::walk(source)?;
     let needed =
         tree::first_names(&nodes).iter().map(|node| (node.meta.blocks() * 512).min(node.meta.size())).sum::<u64>();
@@ -49,7 +54,7 @@ pub(super) fn import(folder: &Path, source: &Path, to: &Kept) -> io::Result<Copi
         return Err(io::Error::new(io::ErrorKind::StorageFull, text));
     }
     for attempt in 1..=TRIES {
-        match once(folder, source, to) {
+        match once(folder, source, to, meanwhile) {
             Ok(Some(copied)) => return Ok(copied),
             Ok(None) => {}
             // It was removed between two looks.
@@ -69,7 +74,7 @@ pub(super) fn import(folder: &Path, source: &Path, to: &Kept) -> io::Result<Copi
 }
 
 /// Copies `source` to `to`, and compares; `None` where it was changed meanwhile.
-fn once(folder: &Path, source: &Path, to: &Kept) -> io::Result<Option<Copied>> {
+fn once(folder: &Path, source: &Path, to: &Kept, meanwhile: &mut dyn FnMut()) -> io::Result<Option<Copied>> {
     let begun = Instant::now();
     let target = folder.join(to.path());
     kept::remove(folder, to)?;
@@ -81,6 +86,7 @@ fn once(folder: &Path, source: &Path, to: &Kept) -> io::Result<Option<Copied>> {
         let hashes = made.hashes.iter().map(|(path, hash)| (path.as_path(), hash.clone())).collect();
         Ok((made.way, tree::tree(source, &nodes, &hashes)?))
     });
+    meanwhile();
     if tree::stamp(&tree::walk(source)?) != stamp {
         return Ok(None);
     }

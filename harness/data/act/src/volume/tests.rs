@@ -172,21 +172,14 @@ fn what_is_imported_from_another_folder_is_whole_and_the_source_gets_nothing() {
 
 #[test]
 fn a_source_that_is_always_written_is_refused_and_no_part_of_it_stays() {
-    use std::sync::atomic::{AtomicBool, Ordering};
     let (source, target) = (Volume::new("import-written"), Volume::new("import-none"));
-    let (done, path) = (AtomicBool::new(false), source.path("grows"));
-    let error = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut number = 0_u64;
-            while !done.load(Ordering::Relaxed) {
-                number += 1;
-                fs::write(&path, number.to_string()).unwrap();
-            }
-        });
-        let imported = copying::import(&target.0, &source.0.join("_data"), &Volume::kept(Role::Synced));
-        done.store(true, Ordering::Relaxed);
-        imported.unwrap_err().to_string()
+    let mut writes = 0_u64;
+    let imported = copying::import_while(&target.0, &source.0.join("_data"), &Volume::kept(Role::Synced), &mut || {
+        writes += 1;
+        fs::write(source.path("grows"), writes.to_string()).unwrap();
     });
+    let error = imported.unwrap_err().to_string();
+    assert_eq!(writes, 5);
     assert!(error.contains("was changed each of the 5 times"), "{error}");
     let left = fs::read_dir(target.0.join(".stagegate")).unwrap().flatten();
     let left: Vec<_> = left.map(|entry| entry.file_name()).filter(|name| name != ".gitignore").collect();
