@@ -2,6 +2,8 @@
 
 /// How many lines are kept.
 const LINES: usize = 4;
+/// How many characters of the command of a build's step are kept.
+const STEP: usize = 100;
 /// How a line begins or goes on that names an error, as compilers, servers and shells write it.
 const MARKS: [&str; 4] = ["error:", "fatal:", "panic:", "error "];
 
@@ -15,6 +17,9 @@ pub(super) fn of(output: &str) -> String {
     if lines.iter().any(|line| !is_warning(line)) {
         lines.retain(|line| !is_warning(line));
     }
+    if let Some(excerpt) = of_build(&lines) {
+        return excerpt;
+    }
     let tail = &lines[lines.len().saturating_sub(LINES)..];
     if tail.iter().any(|line| names_an_error(line)) {
         return tail.join(" | ");
@@ -26,6 +31,18 @@ pub(super) fn of(output: &str) -> String {
         }
         None => tail.join(" | "),
     }
+}
+
+/// Returns the step of a build that failed and the last lines that it wrote; nothing where the output has no such excerpt.
+// Source: BuildKit, util/progress/progressui: the excerpt is between lines of dashes and begins with ` > [STEP] COMMAND:`.
+fn of_build(lines: &[&str]) -> Option<String> {
+    let at = lines.iter().rposition(|line| line.starts_with("> ["))?;
+    let step = lines[at].trim_start_matches("> ").trim_end_matches(':');
+    let step =
+        if step.chars().count() > STEP { step.chars().take(STEP).chain(['…']).collect() } else { step.to_owned() };
+    let written: Vec<&str> = lines[at + 1..].iter().copied().take_while(|line| !line.starts_with("------")).collect();
+    let last = &written[written.len().saturating_sub(LINES)..];
+    (!last.is_empty()).then(|| format!("{step}: {}", last.join(" | ")))
 }
 
 fn is_warning(line: &str) -> bool {
@@ -54,6 +71,28 @@ mod tests {
         assert!(reason.contains("ERROR:  function cut(text) does not exist"), "{reason}");
         assert!(reason.contains("HINT:"), "{reason}");
         assert!(!reason.contains("NOT NULL"), "{reason}");
+    }
+
+    #[test]
+    fn of_a_failed_build_the_step_and_what_it_wrote_last_are_kept() {
+        let excerpt = "#6 ERROR: executor failed running [/bin/sh -c apt-get update && apt-get install -y no-such]: exit code: 100\n\
+             ------\n > [web 2/4] RUN apt-get update && apt-get install -y no-such:\n\
+             1.058 Get:1 http://deb.debian.org/debian bookworm InRelease [151 kB]\n\
+             2.227 Get:2 http://deb.debian.org/debian bookworm/main amd64 Packages [8790 kB]\n\
+             10.85 Reading package lists...\n14.02 Building dependency tree...\n\
+             15.05 E: Unable to locate package no-such\n------\n";
+        let older =
+            format!("{excerpt}failed to solve: executor failed running [/bin/sh -c apt-get ..]: exit code: 100\n");
+        let newer = format!(
+            "{excerpt}Dockerfile:2\n--------------------\n   2 | >>> RUN apt-get update\n--------------------\nfailed to solve: exit code: 100\n"
+        );
+        for output in [older, newer] {
+            let reason = of(&output);
+            assert!(reason.starts_with("[web 2/4] RUN apt-get update"), "{reason}");
+            assert!(reason.ends_with("15.05 E: Unable to locate package no-such"), "{reason}");
+        }
+        let no_lines = "------\n > [web 2/4] COPY none /:\n------\nfailed to solve: \"/none\": not found\n";
+        assert!(of(no_lines).ends_with("failed to solve: \"/none\": not found"), "{}", of(no_lines));
     }
 
     #[test]
