@@ -271,9 +271,10 @@ impl Run {
         }
         let (what, verb) =
             if database.migrations.is_some() { ("the migrations of", "lose") } else { ("the start of", "loses") };
+        let tables: Vec<String> =
+            database.rows_may_fall.iter().cloned().chain(losses.iter().map(|loss| loss.table.clone())).collect();
         Err(StepError::blocked(format!(
-            "{what} {} {verb} rows of database `{}`: {}; if that is meant, name the table in \
-             `rows_may_fall` of [databases.{}]",
+            "{what} {} {verb} rows of database `{}`: {}; if that is meant, write into [databases.{}]: rows_may_fall = {tables:?}",
             self.plan.release.name,
             database.name,
             data::told(&losses),
