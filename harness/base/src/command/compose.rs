@@ -62,9 +62,16 @@ pub fn config_of(source: &Source, file: &Path) -> Command {
 }
 
 /// Builds the images of some services, whatever their profiles.
+///
+/// Without the attestations that buildx adds by itself: they have the time of the build, and where the Engine keeps images in
+/// containerd (the default since Engine 29) an image's id covers them, so that the same files would make another image each
+/// time. What `build.provenance` and `build.sbom` of a service require is added.
 #[must_use]
 pub fn build(source: &Source, services: &[String]) -> Command {
-    of_source(source).args(["--profile", "*", "build"]).args(services.iter().cloned())
+    of_source(source)
+        .args(["--profile", "*", "build"])
+        .args(services.iter().cloned())
+        .env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")
 }
 
 /// What becomes of containers of the project whose service is not in the model.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 /// What Docker, its plugins and credential helpers need: where the Engine is, where files are, how to reach a registry.
-const PASSED_ON: [&str; 36] = [
+const PASSED_ON: [&str; 37] = [
     "PATH",
     "HOME",
     "USER",
@@ -41,6 +41,7 @@ const PASSED_ON: [&str; 36] = [
     "BUILDKIT_HOST",
     "BUILDX_BUILDER",
     "BUILDX_CONFIG",
+    "COMPOSE_BAKE",
     "COMPOSE_PARALLEL_LIMIT",
     "COMPOSE_HTTP_TIMEOUT",
 ];
