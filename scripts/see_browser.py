@@ -87,7 +87,7 @@ def pictures(folder, pages):
                 tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
                 tab.open(url)
                 sent = [event["params"]["request"]["url"] for event in tab.events if event.get("method") == "Network.requestWillBeSent"]
-                wide = tab.call("Runtime.evaluate", expression="document.documentElement.scrollWidth - innerWidth")["result"]["value"]
+                wide = tab.call("Runtime.evaluate", expression="document.documentElement.scrollWidth")["result"]["value"] - width
                 data = tab.call("Page.captureScreenshot", format="png")["data"]
                 (pathlib.Path(folder) / f"{name}{suffix}.png").write_bytes(base64.b64decode(data))
                 others = [one for one in sent if one != url]

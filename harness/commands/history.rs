@@ -13,7 +13,8 @@ use stagegate_base::{
 };
 use stagegate_gate_act::{
     journal::{self, StoreError},
-    journal_index, unfinished,
+    journal_index::SUMMARIES,
+    unfinished,
 };
 use stagegate_gate_decide::{
     history::{began_since, day},
@@ -82,7 +83,7 @@ fn list(config: &Config, args: &cli::History) -> Result<Exit, Failure> {
             let run = dir.file_name().unwrap_or_default().to_string_lossy();
             from.as_ref().is_none_or(|from| began_since(&run, from))
         };
-        journal_index::shared(&StateDir::of(config, &environment.project).runs(), |index| {
+        SUMMARIES.shared(&StateDir::of(config, &environment.project).runs(), |index| {
             let folders = index.folders();
             for dir in folders.iter().filter(|dir| is_wanted(dir)) {
                 let run = match index.run(dir) {

@@ -16,6 +16,8 @@ mod environment;
 mod history;
 mod history_run;
 mod host;
+mod incident;
+mod incident_file;
 mod init;
 mod lint;
 mod metrics;
@@ -125,6 +127,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         | Command::Report(_)
         | Command::Dashboard(_)
         | Command::Metrics(_)
+        | Command::Incident(_)
         | Command::Notify(_)
         | Command::Watch(_)
         | Command::Criterion(_) => {}
@@ -156,6 +159,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     }
     let sender = Sender::of(&cli.command);
     let end = conduct(&config, cli.command, recovered).await;
+    if !matches!(sender, Sender::None) {
+        metrics::renew(&config).await;
+    }
     match sender {
         Sender::None => {}
         Sender::Here => notices::send_here(&config).await,
@@ -181,6 +187,7 @@ impl Sender {
             | Command::Watch(_)
             | Command::Criterion(_)
             | Command::Dashboard(_)
+            | Command::Metrics(_)
             | Command::Config(_)
             | Command::Env => Sender::None,
             Command::Schedule(cli::Schedule::Run(_)) | Command::Recover(_) => Sender::Here,
@@ -213,6 +220,7 @@ async fn conduct(config: &Arc<Config>, command: Command, recovered: bool) -> Res
         Command::Dashboard(args) => dashboard::run(config, args).await,
         Command::Notify(args) => notify::run(config, args).await,
         Command::Watch(args) => watch::run(config, args).await,
+        Command::Incident(args) => incident::run(config, args),
         Command::Metrics(args) => metrics::run(config, &args).await,
         Command::Resume(args) => history::resume(config, args).await,
         Command::Unlock(args) => history::unlock(config, args),

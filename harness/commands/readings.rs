@@ -8,28 +8,39 @@ use stagegate_base::{
     text::one_line,
 };
 use stagegate_data_decide::backup::schedule::length;
-use stagegate_gate_act::journal;
-use stagegate_gate_decide::promotion::Line;
+use stagegate_gate_act::{
+    journal,
+    journal_index::{Form, Indexes},
+};
 use stagegate_host::{clock, error::chain, git::Git, lock, paths::StateDir, process::Runner, release};
 use stagegate_watch_decide::{
     RunFacts,
     figures::{CommitTimes, Figures, figures},
+    incident::Incident,
+    pages::stamp_text,
 };
 
 use crate::failure::Failure;
 
-/// A run with what its page needs beside its facts.
+/// The readings of runs that have ended, next to their journals.
+static FACTS: Indexes<RunFacts> = Indexes::new(Form {
+    file_name: "facts.index",
+    of: |lines| RunFacts::of(lines, clock::unix_of),
+    has_ended: |run| run.end.is_some(),
+});
+
+/// A run with its folder.
 pub(super) struct Read {
     pub(super) facts: RunFacts,
     pub(super) dir: PathBuf,
-    pub(super) lines: Vec<Line>,
 }
 
 /// What was read of an environment.
 pub(super) struct Reading {
     pub(super) environment: String,
     pub(super) runs: Vec<Read>,
-    /// Journals that cannot be read, with the reason, a line each.
+    pub(super) incidents: Vec<Incident>,
+    /// Journals and lines that cannot be read, with the reason, a line each.
     pub(super) unread: Vec<String>,
     pub(super) figures: Figures,
 }
@@ -44,21 +55,21 @@ impl Reading {
 pub(super) async fn read(config: &Config, env: Option<&String>, days: u32) -> Result<Vec<Reading>, Failure> {
     let mut readings = match env {
         Some(_) => {
-            super::runs::chosen(config, env)?.into_iter().map(|environment| journals(config, environment)).collect()
+            super::runs::chosen(config, env)?.into_iter().map(|environment| facts(config, environment)).collect()
         }
-        None => journals_of(config),
+        None => facts_of_all(config),
     };
     let commits = commit_times(config, &readings).await;
     for reading in &mut readings {
-        reading.figures = figures(&reading.facts(), &commits, days, now());
+        reading.figures = figures((&reading.facts(), &reading.incidents), &commits, days, now());
     }
     Ok(readings)
 }
 
 /// Reads the runs of all environments. What lasts for one run of the checks has no history.
-pub(super) fn journals_of(config: &Config) -> Vec<Reading> {
+pub(super) fn facts_of_all(config: &Config) -> Vec<Reading> {
     let lasting = config.environments_here().filter(|one| one.name != EPHEMERAL);
-    lasting.map(|environment| journals(config, environment)).collect()
+    lasting.map(|environment| facts(config, environment)).collect()
 }
 
 /// Returns a number that is another one after each line of the newest journals, each change of who works, each deployment
@@ -71,7 +82,7 @@ pub(super) fn version(config: &Config) -> u64 {
         let runs = journal::runs(&state.runs());
         runs.len().hash(&mut hasher);
         let newest = runs.last().map(|dir| dir.join(journal::FILE_NAME));
-        let others = ["lock-owner.json", "deployed", "tests"].map(|name| state.root().join(name));
+        let others = ["lock-owner.json", "deployed", "tests", "incidents.jsonl"].map(|name| state.root().join(name));
         for path in newest.into_iter().chain(others) {
             let found = path.metadata().ok().map(|found| (found.len(), found.modified().ok()));
             found.hash(&mut hasher);
@@ -87,19 +98,23 @@ pub(super) fn now() -> f64 {
     now
 }
 
-/// Reads each journal by itself: one that is damaged hides no other.
-fn journals(config: &Config, environment: &Environment) -> Reading {
+/// Reads the runs and the incidents of an environment: one journal that is damaged hides no other, and one that has not changed
+/// since it was read last is not read again.
+pub(super) fn facts(config: &Config, environment: &Environment) -> Reading {
     let (mut runs, mut unread) = (Vec::new(), Vec::new());
-    for dir in journal::runs(&StateDir::of(config, &environment.project).runs()) {
-        match journal::lines(&dir) {
-            Ok(lines) => {
-                let facts = RunFacts::of(&lines, clock::unix_of);
-                runs.extend(facts.map(|facts| Read { facts, dir, lines }));
+    FACTS.shared(&StateDir::of(config, &environment.project).runs(), |index| {
+        let folders = index.folders();
+        for dir in &folders {
+            match index.run(dir) {
+                Ok(found) => runs.extend(found.map(|facts| Read { facts, dir: dir.clone() })),
+                Err(error) => unread.push(one_line(&format!("{}: {}", dir.display(), chain(&error)))),
             }
-            Err(error) => unread.push(one_line(&format!("{}: {}", dir.display(), chain(&error)))),
         }
-    }
-    Reading { environment: environment.name.clone(), runs, unread, figures: Figures::default() }
+        index.keep(&folders, 1);
+    });
+    let (incidents, line) = super::incident_file::known(config, environment);
+    unread.extend(line);
+    Reading { environment: environment.name.clone(), runs, incidents, unread, figures: Figures::default() }
 }
 
 /// Returns when the promoted commits were made; nothing where there is no repository, or git refuses it.
@@ -116,11 +131,16 @@ async fn commit_times(config: &Config, readings: &[Reading]) -> BTreeMap<String,
     times.into_iter().map(|(commit, author, committer)| (commit, CommitTimes { author, committer })).collect()
 }
 
-/// Returns the release that the gate deployed last, by name and commit.
+/// Returns the release that the gate deployed last, by name and commit, or why that is not known; `None` where it deployed none.
 pub(super) fn deployed(config: &Config, environment: &Environment) -> Option<String> {
-    let deployed = release::deployed(&StateDir::of(config, &environment.project)).ok()??;
-    let commit: String = deployed.release.commit.chars().take(10).collect();
-    Some(format!("{} ({commit})", deployed.release.name))
+    match release::deployed(&StateDir::of(config, &environment.project)) {
+        Ok(None) => None,
+        Ok(Some(deployed)) => {
+            let commit: String = deployed.release.commit.chars().take(10).collect();
+            Some(format!("{} ({commit})", deployed.release.name))
+        }
+        Err(error) => Some(format!("unknown: {}", one_line(&chain(&error)))),
+    }
 }
 
 /// Returns who changes the environment now.
@@ -171,5 +191,5 @@ pub(super) fn last_records(config: &Config, environment: &Environment) -> Option
 pub(super) fn records_text(began: &str, records: &[Record]) -> String {
     let count = |wanted: &[Status]| records.iter().filter(|record| wanted.contains(&record.status)).count();
     let (passed, failed) = (count(&[Status::Pass]), count(&[Status::Fail, Status::Broken]));
-    format!("{passed} of {} checks passed, {failed} failed, in the run of {began} UTC", records.len())
+    format!("{passed} of {} checks passed, {failed} failed, in the run of {}", records.len(), stamp_text(began))
 }

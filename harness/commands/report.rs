@@ -3,8 +3,13 @@
 use std::{fs, path::Path};
 
 use stagegate_base::{config::Config, exit::Exit, text::counted};
-use stagegate_gate_decide::promotion::{Entry, StepReport, by_hand};
-use stagegate_watch_decide::pages::{self, RunPage, Shown};
+use stagegate_gate_act::journal;
+use stagegate_gate_decide::promotion::{Entry, Line, StepReport, by_hand};
+use stagegate_host::clock;
+use stagegate_watch_decide::{
+    RunFacts,
+    pages::{self, RunPage, Shown},
+};
 
 use super::{
     history_run::timeline,
@@ -29,7 +34,7 @@ pub(super) async fn run(config: &Config, args: &cli::Pages) -> Result<Exit, Fail
                 private.display()
             )));
         }
-        write(&out.join("index.html"), &pages::public(&config.name, &shown, made))?;
+        write(&out.join("index.html"), &pages::public(&config.name, &shown, config.status_page, made))?;
         say(&format!("wrote {}", out.join("index.html").display()));
         return Ok(Exit::Passed);
     }
@@ -37,7 +42,8 @@ pub(super) async fn run(config: &Config, args: &cli::Pages) -> Result<Exit, Fail
     fs::create_dir_all(&folder).map_err(Failure::writing(&folder))?;
     for read in readings.iter().flat_map(|reading| &reading.runs) {
         if let Some(file) = pages::file_name(&read.facts.run) {
-            write(&folder.join(file), &pages::run(&read.facts, &page(read)))?;
+            let Some(page) = of_run(read) else { continue };
+            write(&folder.join(file), &page)?;
         }
     }
     for (shown, reading) in shown.iter().zip(&readings) {
@@ -58,9 +64,8 @@ pub(super) async fn run(config: &Config, args: &cli::Pages) -> Result<Exit, Fail
 pub(super) async fn page_at(config: &Config, path: &str, days: u32) -> Result<Option<String>, Failure> {
     if let Some(file) = path.strip_prefix("runs/") {
         let is_it = |read: &&Read| pages::file_name(&read.facts.run).is_some_and(|name| name == file);
-        let readings = readings::journals_of(config);
-        let found = readings.iter().flat_map(|reading| &reading.runs).find(is_it);
-        return Ok(found.map(|read| pages::run(&read.facts, &page(read))));
+        let readings = readings::facts_of_all(config);
+        return Ok(readings.iter().flat_map(|reading| &reading.runs).find(is_it).and_then(of_run));
     }
     if path == "index.html" {
         let readings = readings::read(config, None, days).await?;
@@ -86,22 +91,30 @@ fn shown(config: &Config, reading: &Reading) -> Result<Shown, Failure> {
         figures: reading.figures.clone(),
         backups: readings::backups(config, environment).map(|backups| backups.text()),
         suites,
+        incidents: reading.incidents.clone(),
         unread: reading.unread.clone(),
     })
 }
 
-fn page(read: &Read) -> RunPage {
-    let Some(Entry::Started { plan }) = read.lines.first().map(|line| &line.entry) else {
-        return RunPage { timeline: timeline(&read.lines), ..RunPage::default() };
+/// Returns the page of a run; `None` where its journal is gone meanwhile.
+fn of_run(read: &Read) -> Option<String> {
+    let lines = journal::lines(&read.dir).ok()?;
+    let facts = RunFacts::of(&lines, clock::unix_of)?;
+    Some(pages::run(&facts, &page(&read.dir, &lines)))
+}
+
+fn page(dir: &Path, lines: &[Line]) -> RunPage {
+    let Some(Entry::Started { plan }) = lines.first().map(|line| &line.entry) else {
+        return RunPage { timeline: timeline(lines), ..RunPage::default() };
     };
-    let compared = read.lines.iter().rev().find_map(|line| match &line.entry {
+    let compared = lines.iter().rev().find_map(|line| match &line.entry {
         Entry::Done { report: StepReport::Prepare(prepared) } => Some(prepared.performance.clone()),
         _ => None,
     });
     RunPage {
         plan: plan.text(),
-        timeline: timeline(&read.lines),
-        next: by_hand(plan, &read.dir, &read.lines, &progress::dumps(&read.dir)),
+        timeline: timeline(lines),
+        next: by_hand(plan, dir, lines, &progress::dumps(dir)),
         performance: compared.unwrap_or_default(),
     }
 }

@@ -44,6 +44,8 @@ pub(super) use state::known;
 const EVERY: Duration = Duration::from_secs(30);
 /// How long while a check fails that is not down yet: the failures that make it so are seen soon.
 const EVERY_PENDING: Duration = Duration::from_secs(2);
+/// How often the file of metrics is written at most.
+const METRICS_EVERY: Duration = Duration::from_secs(60);
 /// How many lines of a service's log a message has.
 const LOG_LINES: u32 = 10;
 /// An end that comes so many seconds after a process was ended for memory is its end.
@@ -66,7 +68,8 @@ async fn watch(config: &Arc<Config>, args: &cli::RunWatch) -> Result<Exit, Failu
     let min_free =
         args.min_free.parse().map_err(|error| Failure::usage(format!("--min-free `{}`: {error}", args.min_free)))?;
     let looker = Looker::new(config, environment, min_free);
-    let mut watch = Watch { config: Arc::clone(config), store: Store::open(&looker.state)?, looker, ping, oom: None };
+    let store = Store::open(&looker.state)?;
+    let mut watch = Watch { config: Arc::clone(config), store, looker, ping, oom: None, metrics_at: None };
     if args.once {
         return watch.once().await;
     }
@@ -79,6 +82,7 @@ async fn watch(config: &Arc<Config>, args: &cli::RunWatch) -> Result<Exit, Failu
             () = signals.first() => return Ok(Exit::Passed),
             () = tokio::time::sleep_until(next) => {
                 drop(watch.round().await?);
+                watch.write_metrics();
                 next = tokio::time::Instant::now() + watch.pause();
             }
             Some(event) = events.recv() => watch.event(event).await?,
@@ -94,6 +98,8 @@ struct Watch<'a> {
     ping: Option<String>,
     /// The service of which a process was ended for memory last, and when.
     oom: Option<(String, i64)>,
+    /// When the file of metrics was written last.
+    metrics_at: Option<Instant>,
 }
 
 impl Watch<'_> {
@@ -109,6 +115,7 @@ impl Watch<'_> {
             give(&format!("{:<28} {text}", look.check));
         }
         notices::send_here(&self.config).await;
+        super::metrics::renew_aside(&self.config).await;
         let fails = round.looks.iter().any(|look| look.problem.is_some());
         Ok(if fails { Exit::Held } else { Exit::Passed })
     }
@@ -264,6 +271,16 @@ impl Watch<'_> {
     fn send(&self) {
         let config = Arc::clone(&self.config);
         tokio::spawn(async move { notices::send_here(&config).await });
+    }
+
+    /// Writes the file of metrics, and does not wait for that.
+    fn write_metrics(&mut self) {
+        if self.config.metrics.textfile.is_none() || self.metrics_at.is_some_and(|at| at.elapsed() < METRICS_EVERY) {
+            return;
+        }
+        self.metrics_at = Some(Instant::now());
+        let config = Arc::clone(&self.config);
+        tokio::spawn(async move { super::metrics::renew_aside(&config).await });
     }
 
     /// Requests the URL of whoever misses a watch that is gone.

@@ -13,6 +13,7 @@ mod compare;
 mod contract;
 mod examine;
 mod host;
+mod incident;
 mod init;
 mod look;
 mod migrations;
@@ -45,6 +46,7 @@ pub use compare::Compare;
 pub use contract::{Contract, ContractDiff};
 pub use examine::{FailOn, Lint, Test};
 pub use host::{CheckHost, Host, HostEnv, OneHost, PushEnv};
+pub use incident::{CloseIncident, Incident, ListIncidents, OpenIncident};
 pub use init::Init;
 pub use look::{Dashboard, Doctor, History, Logs, Metrics, OneEnvironment, Pages, ShowConfig, Status, Unlock};
 pub use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchMethod};
@@ -246,6 +248,16 @@ Examples:
   gate watch install --env production
   gate watch status --env production")]
     Watch(Watch),
+    /// Open, close and list incidents: what people report of an environment by hand
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  gate incident open --env production --run 20260102-030405-ab12 \"checkout fails for some\"
+  gate incident close --env production \"v2.3.1 has the fix\"
+  gate incident list --env production"
+    )]
+    Incident(Incident),
     /// Test the receivers of `[[notify]]`; list and send the messages that wait
     #[command(
         subcommand,

@@ -17,6 +17,7 @@ mod locks;
 mod log_errors;
 mod logs;
 mod migrations;
+mod monitoring;
 mod notify;
 mod offsite;
 mod performance;
@@ -55,6 +56,7 @@ pub use locks::LockLimits;
 pub use log_errors::{LogErrors, NewErrors};
 pub use logs::Logs;
 pub use migrations::Migrations;
+pub use monitoring::{Metrics, StatusPage};
 pub use notify::{Channel, Event, Github, Mail, MailTls, Receiver, SecretSource, Sentry, SentryVersion, UrlSource};
 pub use offsite::{Offsite, Place, PlacePrograms};
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
@@ -121,6 +123,10 @@ pub struct Config {
     pub volumes: BTreeMap<String, Volume>,
     /// How long logs and records of checks stay.
     pub logs: Logs,
+    /// Where metrics are written.
+    pub metrics: Metrics,
+    /// What a page for the public shows.
+    pub status_page: StatusPage,
     /// Which lines of containers' logs are errors, and what new ones do.
     pub errors: LogErrors,
     /// How ready a release has to be.

@@ -13,12 +13,13 @@ use toml::Spanned;
 
 use super::{
     Approval, Backup, Compare, Config, ConfigError, CrossVersions, Database, EPHEMERAL, Environment, Gate, HostKind,
-    Integrity, Kind, PortsMode, Readiness, Receiver, Rollout, Service, SshHost, Tier, Volume,
+    Integrity, Kind, PortsMode, Readiness, Receiver, Rollout, Service, SshHost, StatusPage, Tier, Volume,
     backup::{RawBackup, RawVolume},
     former, host,
     log_errors::RawLogErrors,
     logs::RawLogs,
     migrations::{self, RawMigrations},
+    monitoring::RawMetrics,
     notify::{self, RawNotify},
     performance::{self, Known, RawPerformance},
     read,
@@ -57,6 +58,10 @@ pub(super) struct RawConfig {
     logs: RawLogs,
     #[serde(default)]
     errors: RawLogErrors,
+    #[serde(default)]
+    metrics: RawMetrics,
+    #[serde(default)]
+    status_page: StatusPage,
     readiness: Option<Spanned<RawReadiness>>,
     #[serde(default)]
     compare: Compare,
@@ -191,6 +196,8 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         volumes: reader.volumes(&raw.volumes)?,
         logs: raw.logs.read(|path| reader.absolute(path)),
         errors: raw.errors.read(),
+        metrics: raw.metrics.read(|path| reader.absolute(path)),
+        status_page: raw.status_page,
         readiness: reader.readiness(raw.readiness.as_ref())?,
         compare: raw.compare,
         sync,

@@ -1,4 +1,4 @@
-//! What is known of runs that have ended, kept next to their journals, so that a list of thousands reads only the new ones.
+//! What is known of runs that have ended, stored next to their journals, so that a list of thousands reads only the new ones.
 //!
 //! Never a store of its own: an entry counts while its journal has the size, times, inode and last line that it was read
 //! with. What does not is read again, and a damaged index is as none.
@@ -12,18 +12,55 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use serde::{Deserialize, Serialize};
-use stagegate_gate_decide::{promotion::checksum, run_summary::RunSummary};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use stagegate_gate_decide::{
+    promotion::{Line, checksum},
+    run_summary::RunSummary,
+};
 use stagegate_host::files;
 
 use crate::journal::{self, StoreError};
 
 /// The form of the file.
 const VERSION: u32 = 1;
-/// The file's name, next to the folder of the runs.
-const FILE_NAME: &str = "runs.index";
 /// So many bytes of a journal's end are read at once.
 const TAIL: u64 = 2_048;
+
+/// What an index has of each run, and where.
+#[derive(Debug)]
+pub struct Form<T> {
+    /// The file's name, next to the folder of the runs.
+    pub file_name: &'static str,
+    /// Reads a run from the lines of its journal; `None` where they have no plan.
+    pub of: fn(&[Line]) -> Option<T>,
+    /// Tells whether a run has ended; of others nothing is stored.
+    pub has_ended: fn(&T) -> bool,
+}
+
+/// The indexes of one form that all of this process share, one for each folder of runs.
+#[derive(Debug)]
+pub struct Indexes<T: 'static> {
+    form: Form<T>,
+    all: Mutex<BTreeMap<PathBuf, RunIndex<T>>>,
+}
+
+/// What lists of runs show.
+pub static SUMMARIES: Indexes<RunSummary> =
+    Indexes::new(Form { file_name: "runs.index", of: RunSummary::of, has_ended: |run| run.end.is_some() });
+
+impl<T: Clone + Serialize + DeserializeOwned> Indexes<T> {
+    /// Makes the indexes of a form.
+    #[must_use]
+    pub const fn new(form: Form<T>) -> Self {
+        Indexes { form, all: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// Returns what `use_it` makes of the index of a folder of runs.
+    pub fn shared<R>(&'static self, runs: &Path, use_it: impl FnOnce(&mut RunIndex<T>) -> R) -> R {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        use_it(all.entry(runs.to_path_buf()).or_insert_with(|| RunIndex::open(runs, &self.form)))
+    }
+}
 
 /// What tells one state of a journal from another, without its text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,11 +84,11 @@ impl Stamp {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Known {
+struct Known<T> {
     stamp: Stamp,
     /// The checksum of the journal's last line.
     last: String,
-    run: RunSummary,
+    run: T,
     /// Whether this process has compared the last line.
     #[serde(skip)]
     is_compared: bool,
@@ -69,26 +106,27 @@ struct Header {
 
 /// What is known of the runs of one environment.
 #[derive(Debug)]
-pub struct RunIndex {
+pub struct RunIndex<T: 'static> {
     runs: PathBuf,
-    known: BTreeMap<String, Known>,
+    form: &'static Form<T>,
+    known: BTreeMap<String, Known<T>>,
     /// Entries that the file does not have as they are.
     changes: usize,
 }
 
-impl RunIndex {
+impl<T: Clone + Serialize + DeserializeOwned> RunIndex<T> {
     /// Opens the index of a folder of runs; one that cannot be used is as none.
     #[must_use]
-    pub fn open(runs: &Path) -> Self {
-        let known = fs::read(file(runs)).ok().and_then(|text| read(&text)).unwrap_or_default();
-        RunIndex { runs: runs.to_path_buf(), known, changes: 0 }
+    pub fn open(runs: &Path, form: &'static Form<T>) -> Self {
+        let known = fs::read(runs.with_file_name(form.file_name)).ok().and_then(|text| read(&text)).unwrap_or_default();
+        RunIndex { runs: runs.to_path_buf(), form, known, changes: 0 }
     }
 
     /// Returns a run by its folder; its journal is read where it is not known as it is. `None` where it has no plan.
     ///
     /// # Errors
     /// [`StoreError`] where the journal is damaged or of another version.
-    pub fn run(&mut self, dir: &Path) -> Result<Option<RunSummary>, StoreError> {
+    pub fn run(&mut self, dir: &Path) -> Result<Option<T>, StoreError> {
         if let Some(known) = self.known(dir) {
             return Ok(Some(known.clone()));
         }
@@ -97,8 +135,8 @@ impl RunIndex {
         }
         // Before its text: a journal that grows meanwhile does not fit then.
         let seen = seen(dir);
-        let run = RunSummary::of(&journal::lines(dir)?);
-        if let (Some((stamp, last)), Some(run)) = (seen, run.as_ref().filter(|run| run.end.is_some())) {
+        let run = (self.form.of)(&journal::lines(dir)?);
+        if let (Some((stamp, last)), Some(run)) = (seen, run.as_ref().filter(|run| (self.form.has_ended)(run))) {
             self.known.insert(name(dir), Known { stamp, last, run: run.clone(), is_compared: true });
             self.changes += 1;
         }
@@ -106,7 +144,7 @@ impl RunIndex {
     }
 
     /// Returns a run that is known as it is on the disk.
-    fn known(&mut self, dir: &Path) -> Option<&RunSummary> {
+    fn known(&mut self, dir: &Path) -> Option<&T> {
         let name = name(dir);
         let known = self.known.get_mut(&name)?;
         let is_same = if known.is_compared {
@@ -143,7 +181,7 @@ impl RunIndex {
             return;
         }
         if let Some(text) = self.text()
-            && files::write_whole(&file(&self.runs), text.as_bytes()).is_ok()
+            && files::write_whole(&self.runs.with_file_name(self.form.file_name), text.as_bytes()).is_ok()
         {
             self.changes = 0;
         }
@@ -160,22 +198,11 @@ impl RunIndex {
     }
 }
 
-/// Returns what `use_it` makes of the index of a folder of runs that all of this process share.
-pub fn shared<T>(runs: &Path, use_it: impl FnOnce(&mut RunIndex) -> T) -> T {
-    static ALL: Mutex<BTreeMap<PathBuf, RunIndex>> = Mutex::new(BTreeMap::new());
-    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-    use_it(all.entry(runs.to_path_buf()).or_insert_with(|| RunIndex::open(runs)))
-}
-
-fn file(runs: &Path) -> PathBuf {
-    runs.with_file_name(FILE_NAME)
-}
-
 fn name(dir: &Path) -> String {
     dir.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn read(text: &[u8]) -> Option<BTreeMap<String, Known>> {
+fn read<T: DeserializeOwned>(text: &[u8]) -> Option<BTreeMap<String, Known<T>>> {
     let end = text.iter().position(|byte| *byte == b'\n')?;
     let (header, body) = (&text[..end], &text[end + 1..]);
     let header: Header = serde_json::from_slice(header).ok()?;

@@ -65,7 +65,16 @@ fn journal_version() -> u32 {
 }
 
 /// What a list shows; a journal that cannot be read is in it with its reason.
-fn list(index: &mut RunIndex) -> Vec<String> {
+/// Opens an index of its own, which nobody shares.
+fn open(runs: &Path) -> RunIndex<RunSummary> {
+    RunIndex::open(runs, &SUMMARIES.form)
+}
+
+fn file(runs: &Path) -> PathBuf {
+    runs.with_file_name(SUMMARIES.form.file_name)
+}
+
+fn list(index: &mut RunIndex<RunSummary>) -> Vec<String> {
     let folders = index.folders();
     let shown = folders.iter().filter_map(|dir| match index.run(dir) {
         Ok(run) => run.map(|run| format!("{} {}", run.json(), run.lines(0.0, &name(dir)))),
@@ -126,7 +135,7 @@ proptest! {
     #[test]
     fn a_list_by_the_index_equals_one_of_the_journals(changes in prop::collection::vec(change(), 1..10)) {
         let folder = Folder::new();
-        let mut stays = RunIndex::open(&folder.runs());
+        let mut stays = open(&folder.runs());
         for change in changes {
             match change {
                 Change::Write(run, kind, count) => folder.write(run, kind, count),
@@ -137,7 +146,7 @@ proptest! {
                 Change::CutIndex(at) => edit(&file(&folder.runs()), |text| text.truncate(at)),
             }
             let want = recount(&folder.runs());
-            prop_assert_eq!(&list(&mut RunIndex::open(&folder.runs())), &want);
+            prop_assert_eq!(&list(&mut open(&folder.runs())), &want);
             prop_assert_eq!(&list(&mut stays), &want);
         }
     }
@@ -148,8 +157,8 @@ fn a_run_that_ended_is_read_once_and_one_that_goes_on_each_time() {
     let folder = Folder::new();
     folder.write(1, 0, 1_000);
     folder.write(2, 2, 1_000);
-    list(&mut RunIndex::open(&folder.runs()));
-    let mut index = RunIndex::open(&folder.runs());
+    list(&mut open(&folder.runs()));
+    let mut index = open(&folder.runs());
     assert_eq!(index.known.len(), 1);
     let before = list(&mut index);
     // A text in the index that no journal has is shown: the journal was not read.
@@ -165,12 +174,12 @@ fn a_run_that_ended_is_read_once_and_one_that_goes_on_each_time() {
 fn an_index_of_another_program_is_as_none() {
     let folder = Folder::new();
     folder.write(1, 1, 1_000);
-    list(&mut RunIndex::open(&folder.runs()));
+    list(&mut open(&folder.runs()));
     let path = file(&folder.runs());
     let text = fs::read_to_string(&path).unwrap();
-    assert!(read(text.as_bytes()).is_some());
+    assert!(read::<RunSummary>(text.as_bytes()).is_some());
     let other = text.replacen(&program(), "0.0.0 of somebody else", 1);
-    assert!(other != text && read(other.as_bytes()).is_none());
+    assert!(other != text && read::<RunSummary>(other.as_bytes()).is_none());
 }
 
 #[test]
@@ -179,6 +188,6 @@ fn a_folder_that_cannot_be_written_is_read_all_the_same() {
     folder.write(1, 0, 1_000);
     // In the place of the file: no right keeps root from writing.
     fs::create_dir(file(&folder.runs())).unwrap();
-    let mut index = RunIndex::open(&folder.runs());
+    let mut index = open(&folder.runs());
     assert_eq!(list(&mut index), recount(&folder.runs()));
 }

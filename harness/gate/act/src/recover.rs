@@ -8,7 +8,7 @@ use stagegate_gate_decide::promotion::{End, Entry, Line, Plan};
 use super::{Gate, Run};
 use crate::{
     journal::{self, StoreError},
-    journal_index,
+    journal_index::SUMMARIES,
 };
 use stagegate_host::{lock::Lock, paths::StateDir};
 
@@ -31,7 +31,7 @@ pub struct Unfinished {
 /// # Errors
 /// [`StoreError`] where a journal is damaged or of another version: nothing is done by a guess then.
 pub fn unfinished(state: &StateDir) -> Result<Option<Unfinished>, StoreError> {
-    journal_index::shared(&state.runs(), |index| {
+    SUMMARIES.shared(&state.runs(), |index| {
         let folders = index.folders();
         for dir in folders.iter().rev() {
             let run = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -9,7 +9,7 @@ use serde::Serialize;
 use stagegate_base::text::counted;
 use stagegate_gate_decide::promotion::{End, Kind};
 
-use crate::RunFacts;
+use crate::{RunFacts, incident::Incident};
 
 /// From this many on a figure is told.
 pub const ENOUGH: usize = 5;
@@ -65,9 +65,10 @@ pub struct Figures {
     /// How many of these commits were rebased or picked, so that the lead time is from then on.
     pub rewritten_commits: usize,
     /// Promotions that changed the target and were rolled back, by the gate or within seven days by hand, that were not
-    /// verified afterwards, or that are stuck; of those that changed the target.
+    /// verified afterwards, that are stuck, or that an incident was linked to; of those that changed the target.
     pub change_fail: Share,
-    /// From the first change of a failed promotion to the end of the run that brought the earlier release back.
+    /// From the first change of a failed promotion to the end of the run that brought the earlier release back, or until its incidents
+    /// were closed.
     pub recovery: Spread,
     /// Promotions that changed the target after one that had failed; of those that changed the target after another one.
     pub rework: Share,
@@ -78,7 +79,12 @@ pub struct Figures {
 /// Counts the figures of one environment's runs, the oldest first, over the `days` before `now` (seconds since 1970).
 /// The day that `now` is in counts, up to `now`.
 #[must_use]
-pub fn figures(runs: &[RunFacts], commits: &BTreeMap<String, CommitTimes>, days: u32, now: f64) -> Figures {
+pub fn figures(
+    (runs, incidents): (&[RunFacts], &[Incident]),
+    commits: &BTreeMap<String, CommitTimes>,
+    days: u32,
+    now: f64,
+) -> Figures {
     let from = (now / DAY).floor() * DAY - f64::from(days.saturating_sub(1)) * DAY;
     let is_in = |run: &RunFacts| run.began >= from && run.began <= now;
     let promotions: Vec<&RunFacts> = runs.iter().filter(|run| run.kind == Kind::Promote).collect();
@@ -92,13 +98,14 @@ pub fn figures(runs: &[RunFacts], commits: &BTreeMap<String, CommitTimes>, days:
         })
         .collect();
     let touched: Vec<&RunFacts> = recent.iter().copied().filter(|run| run.touched.is_some()).collect();
-    let failed = touched.iter().filter(|run| failure(run, runs).is_some()).count();
+    let failure = |run: &RunFacts| failure(run, runs, incidents);
+    let failed = touched.iter().filter(|run| failure(run).is_some()).count();
     let recovered: Vec<f64> =
-        touched.iter().filter_map(|run| Some((failure(run, runs)?.recovered? - run.touched?).max(0.0))).collect();
+        touched.iter().filter_map(|run| Some((failure(run)?.recovered? - run.touched?).max(0.0))).collect();
     let all_touched: Vec<&RunFacts> = promotions.iter().copied().filter(|run| run.touched.is_some()).collect();
     let pairs: Vec<(&RunFacts, &RunFacts)> =
         all_touched.windows(2).map(|pair| (pair[0], pair[1])).filter(|(_, after)| is_in(after)).collect();
-    let rework = pairs.iter().filter(|(before, _)| failure(before, runs).is_some()).count();
+    let rework = pairs.iter().filter(|(before, _)| failure(before).is_some()).count();
     let weeks = f64::from(days.max(1)) / 7.0;
     Figures {
         days,
@@ -119,8 +126,8 @@ struct Failure {
     recovered: Option<f64>,
 }
 
-/// Tells whether and how a promotion went wrong, by itself or by a later rollback of it.
-fn failure(run: &RunFacts, runs: &[RunFacts]) -> Option<Failure> {
+/// Tells whether and how a promotion went wrong, by itself, by a later rollback of it, or by an incident.
+fn failure(run: &RunFacts, runs: &[RunFacts], incidents: &[Incident]) -> Option<Failure> {
     if run.went_wrong() {
         return Some(Failure { recovered: (run.end == Some(End::RolledBack)).then_some(run.last) });
     }
@@ -131,8 +138,14 @@ fn failure(run: &RunFacts, runs: &[RunFacts]) -> Option<Failure> {
         // A rollback to before a run takes back all that came after it as well.
         let undoes = matches!(&other.kind, Kind::Rollback { run: of, .. } if *of <= run.run && run.run < other.run);
         undoes && other.end == Some(End::Promoted) && other.began - run.last <= BY_HAND_DAYS * DAY
-    })?;
-    Some(Failure { recovered: Some(back.last) })
+    });
+    if let Some(back) = back {
+        return Some(Failure { recovered: Some(back.last) });
+    }
+    let mut linked = incidents.iter().filter(|one| one.run.as_ref() == Some(&run.run)).peekable();
+    linked.peek()?;
+    // Users are served again once the last of them is closed.
+    Some(Failure { recovered: linked.map(|one| one.closed).try_fold(0.0, |last: f64, at| Some(last.max(at?))) })
 }
 
 fn spread(mut seconds: Vec<f64>) -> Spread {
@@ -202,14 +215,15 @@ impl Figures {
                 name: "change fail rate",
                 value: share(&self.change_fail),
                 n: format!("{} of {} promotions that changed the target", self.change_fail.count, self.change_fail.n),
-                definition: "rolled back (by the gate, or by hand within 7 days), not verified afterwards, or stuck; what \
-                             was blocked before anything changed is not counted",
+                definition: "rolled back (by the gate, or by hand within 7 days), not verified afterwards, stuck, or the cause of \
+                             an incident (gate incident); what was blocked before anything changed is not counted",
             },
             Told {
                 name: "failed deployment recovery time",
                 value: spread(&self.recovery),
-                n: format!("{} after a failed promotion", counted(self.recovery.n, "rollback")),
-                definition: "from the first change of a failed promotion until the earlier release was back",
+                n: counted(self.recovery.n, "failed promotion"),
+                definition: "from the first change of a failed promotion until the earlier release was back, or its incidents \
+                             were closed",
             },
             Told {
                 name: "deployment rework rate",

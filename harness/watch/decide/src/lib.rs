@@ -3,6 +3,7 @@
 //! Pure, and without a store of its own: each number is a count over the lines of journals, so it can be counted again.
 
 pub mod figures;
+pub mod incident;
 pub mod metrics;
 pub mod notify;
 pub mod pages;

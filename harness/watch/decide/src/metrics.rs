@@ -26,6 +26,8 @@ pub struct Measured {
     pub runs: Vec<RunFacts>,
     /// Its delivery figures.
     pub figures: Figures,
+    /// How many of its incidents are open.
+    pub open_incidents: usize,
     /// Age of its newest verified backup, in seconds; `None` without one.
     pub backup_age_seconds: Option<i64>,
     /// Whether all is well with its backups; `None` where the schedule makes none.
@@ -39,6 +41,7 @@ pub struct Measured {
 pub fn text(environments: &[Measured]) -> String {
     let mut out = Text::default();
     runs(&mut out, environments);
+    incidents(&mut out, environments);
     durations(&mut out, environments);
     backups(&mut out, environments);
     watches(&mut out, environments);
@@ -89,6 +92,13 @@ fn runs(out: &mut Text, environments: &[Measured]) {
             let labels = [("environment", one.environment.as_str()), ("end", word)];
             out.sample("stagegate_state", &labels, u8::from(word == now));
         }
+    }
+}
+
+fn incidents(out: &mut Text, environments: &[Measured]) {
+    out.head("stagegate_incidents_open", "gauge", "Incidents that people opened by hand and did not close.");
+    for one in environments {
+        out.sample("stagegate_incidents_open", &[("environment", &one.environment)], one.open_incidents);
     }
 }
 
@@ -260,6 +270,7 @@ mod tests {
             environment: "e".to_owned(),
             runs: Vec::new(),
             figures: Figures::default(),
+            open_incidents: 0,
             backup_age_seconds: None,
             backups_ok: None,
             watch: None,
@@ -281,6 +292,7 @@ mod tests {
             environment: "a\"} 1\nevil{x=\"\\".to_owned(),
             runs: Vec::new(),
             figures: Figures::default(),
+            open_incidents: 0,
             backup_age_seconds: Some(7),
             backups_ok: None,
             watch: Some(watch()),

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stagegate_base::{exit::Exit, release::Release};
 use stagegate_gate_decide::promotion::{End, Entry, Kind, Line, Plan, Step, StepReport, Tier, end_text, reason};
 
 /// A step or its undo, with its time.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepFacts {
     /// The step.
     pub step: Step,
@@ -20,7 +20,7 @@ pub struct StepFacts {
 }
 
 /// What pages, figures and metrics need of a run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunFacts {
     /// Its id.
     pub run: String,
@@ -63,7 +63,7 @@ impl RunFacts {
     #[must_use]
     pub fn of(lines: &[Line], unix: impl Fn(&str) -> Option<f64>) -> Option<Self> {
         // A time that cannot be read is the first of all.
-        let at: At<'_> = &|line: &Line| unix(&line.wall).unwrap_or_default();
+        let at: At<'_> = &|line: &Line| milliseconds(unix(&line.wall).unwrap_or_default());
         let (first, last) = (lines.first()?, lines.last()?);
         let Entry::Started { plan } = &first.entry else { return None };
         let (end, exit) = match &last.entry {
@@ -98,13 +98,14 @@ impl RunFacts {
     /// Seconds from the first line to the last one.
     #[must_use]
     pub fn seconds(&self) -> f64 {
-        (self.last - self.began).max(0.0)
+        between(self.began, self.last)
     }
 
-    /// Tells whether the release went wrong in the target: rolled back, not verified afterwards, or stuck.
+    /// Tells whether the release went wrong in the target: rolled back, not verified afterwards, stuck, or abandoned by a person.
     #[must_use]
     pub fn went_wrong(&self) -> bool {
-        self.touched.is_some() && matches!(self.end, Some(End::RolledBack | End::NotVerified | End::Stuck))
+        self.touched.is_some()
+            && matches!(self.end, Some(End::RolledBack | End::NotVerified | End::Stuck | End::Abandoned))
     }
 
     /// Returns the kind in a word.
@@ -116,6 +117,16 @@ impl RunFacts {
             Kind::Rollback { run, data: true } => format!("rollback of {run} with data"),
         }
     }
+}
+
+/// Rounds seconds to the milliseconds that a journal has: such a number is read again from its text as it was.
+fn milliseconds(seconds: f64) -> f64 {
+    (seconds * 1_000.0).round() / 1_000.0
+}
+
+/// Returns the seconds from one moment to a later one; none where the clock was set back in between.
+fn between(from: f64, to: f64) -> f64 {
+    milliseconds((to - from).max(0.0))
 }
 
 /// Returns the moment of a line in seconds since 1970.
@@ -138,7 +149,7 @@ fn frozen(lines: &[Line], at: At<'_>) -> Option<f64> {
         Entry::Done { report } => matches!(report.step(), Step::OpenPorts | Step::StartPrevious),
         _ => false,
     };
-    moment(lines, at, again).map(|to| (to - from).max(0.0))
+    moment(lines, at, again).map(|to| between(from, to))
 }
 
 fn steps(lines: &[Line], at: At<'_>) -> Vec<StepFacts> {
@@ -161,7 +172,7 @@ fn steps(lines: &[Line], at: At<'_>) -> Vec<StepFacts> {
             _ => continue,
         };
         let began = open.remove(&(step, is_undo));
-        let seconds = began.map(|from| (at(line) - from).max(0.0));
+        let seconds = began.map(|from| between(from, at(line)));
         steps.push(StepFacts { step, is_undo, seconds, is_well: Some(is_well) });
     }
     let unended = open.into_keys().map(|(step, is_undo)| StepFacts { step, is_undo, seconds: None, is_well: None });

@@ -45,7 +45,7 @@ fn commits(runs: &[RunFacts], before: i64) -> BTreeMap<String, CommitTimes> {
 #[test]
 fn few_runs_give_no_figure() {
     let runs: Vec<RunFacts> = (1..5).map(|id| promotion(id, NOW - 1000.0, Some(End::Promoted), true)).collect();
-    let figures = figures(&runs, &commits(&runs, 10), 30, NOW);
+    let figures = figures((&runs, &[]), &commits(&runs, 10), 30, NOW);
     assert_eq!((figures.deployments, figures.deployments_per_week, figures.lead_time.n), (4, None, 4));
     assert_eq!((figures.change_fail.ratio, figures.lead_time.median_seconds), (None, None));
     assert!(figures.told().iter().all(|told| told.value.starts_with("too few (n = ")), "{:?}", figures.told());
@@ -59,7 +59,7 @@ fn what_was_blocked_is_no_failure_and_a_rollback_by_hand_is_one() {
     runs.push(promotion(8, NOW - 8_000.0, Some(End::RolledBack), true));
     runs.push(promotion(9, NOW - 7_000.0, Some(End::Promoted), true));
     runs.push(rollback(10, NOW - 6_000.0, &runs[8]));
-    let figures = figures(&runs, &commits(&runs, 3_600), 30, NOW);
+    let figures = figures((&runs, &[]), &commits(&runs, 3_600), 30, NOW);
     assert_eq!((figures.blocked, figures.deployments), (1, 7));
     assert_eq!((figures.change_fail.count, figures.change_fail.n), (2, 8));
     // One was back after 40 s, the other at the end of the rollback by hand.
@@ -73,17 +73,43 @@ fn what_was_blocked_is_no_failure_and_a_rollback_by_hand_is_one() {
 fn a_rollback_takes_back_all_that_came_after_its_run_and_a_late_one_is_none() {
     let runs: Vec<RunFacts> =
         (1..=5).map(|id| promotion(id, NOW - 1e6 + f64::from(id), Some(End::Promoted), true)).collect();
-    let with =
-        |back: RunFacts| figures(&[runs.clone(), vec![back]].concat(), &BTreeMap::new(), 30, NOW).change_fail.count;
+    let with = |back: RunFacts| {
+        figures((&[runs.clone(), vec![back]].concat(), &[]), &BTreeMap::new(), 30, NOW).change_fail.count
+    };
     assert_eq!(with(rollback(6, NOW - 9e5, &runs[2])), 3);
     assert_eq!(with(rollback(6, NOW - 1e6 + 8.0 * DAY, &runs[2])), 0);
+}
+
+#[test]
+fn an_incident_makes_of_its_promotion_a_failed_one_until_it_is_closed() {
+    let runs: Vec<RunFacts> =
+        (1..=5).map(|id| promotion(id, NOW - 1e5 + f64::from(id), Some(End::Promoted), true)).collect();
+    let incident = |run: &str, closed| Incident {
+        incident: 1,
+        text: "slow".into(),
+        run: Some(run.into()),
+        opened: NOW - 9e4,
+        closed,
+        closing: None,
+    };
+    let with = |incidents: &[Incident]| {
+        let found = figures((&runs, incidents), &BTreeMap::new(), 30, NOW);
+        (found.change_fail.count, found.recovery.n, found.rework.count)
+    };
+    let touched = runs[1].touched.unwrap();
+    assert_eq!(with(&[]), (0, 0, 0));
+    assert_eq!(with(&[incident(&runs[1].run, None)]), (1, 0, 1));
+    assert_eq!(with(&[incident(&runs[1].run, Some(touched + 50.0))]), (1, 1, 1));
+    let both = [incident(&runs[1].run, Some(touched + 50.0)), incident(&runs[1].run, None)];
+    assert_eq!(with(&both), (1, 0, 1), "one of them is open");
+    assert_eq!(with(&[incident("another", None)]), (0, 0, 0));
 }
 
 #[test]
 fn the_days_are_those_of_utc_and_today_is_one_of_them() {
     let midnight = (NOW / DAY).floor() * DAY;
     let at = |began: f64| vec![promotion(1, began, Some(End::Promoted), true)];
-    let count = |began: f64, days: u32| figures(&at(began), &BTreeMap::new(), days, NOW).deployments;
+    let count = |began: f64, days: u32| figures((&at(began), &[]), &BTreeMap::new(), days, NOW).deployments;
     assert_eq!((count(midnight, 1), count(midnight - 1.0, 1), count(midnight - 1.0, 2)), (1, 0, 1));
     assert_eq!(count(NOW + 60.0, 1), 0, "a clock that went back");
 }
@@ -118,7 +144,7 @@ proptest! {
             }
         }
         let now = runs.last().map_or(NOW, |run| run.last + 1.0);
-        let found = figures(&runs, &BTreeMap::new(), 3_650, now);
+        let found = figures((&runs, &[]), &BTreeMap::new(), 3_650, now);
         let mut failed = std::collections::BTreeSet::new();
         for (at, run) in runs.iter().enumerate() {
             match &run.kind {

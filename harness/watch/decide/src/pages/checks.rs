@@ -7,15 +7,15 @@ use stagegate_base::{
     report::html_escaped as inline,
 };
 
-use super::page;
+use super::{page, stamp_text};
 
 /// Writes the page; `began` is when the run began, as its file is called.
 #[must_use]
 pub fn checks(environment: &str, began: &str, records: &[Record]) -> String {
     let mut body = format!(
-        "<nav><a href=\"index.html\">all runs</a></nav>\n<h1>checks of {}</h1>\n<p>The run of {} UTC.</p>\n",
+        "<nav><a href=\"index.html\">all runs</a></nav>\n<h1>checks of {}</h1>\n<p>The run of {}.</p>\n",
         inline(environment),
-        inline(began)
+        inline(&stamp_text(began))
     );
     let failed: Vec<&Record> = records.iter().filter(|record| is_trouble(record)).collect();
     if !failed.is_empty() {
@@ -38,7 +38,7 @@ fn is_trouble(record: &Record) -> bool {
 
 fn table(title: &str, records: &[&Record]) -> String {
     let mut out = format!(
-        "<h2>{}</h2>\n<table>\n<thead><tr><th>status</th><th>check</th><th>result</th></tr></thead>\n<tbody>\n",
+        "<h2>{}</h2>\n<table class=\"checks\">\n<thead><tr><th>status</th><th>check</th><th>result</th></tr></thead>\n<tbody>\n",
         inline(title)
     );
     for record in records {

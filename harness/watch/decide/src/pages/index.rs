@@ -5,14 +5,11 @@ use std::fmt::Write;
 use stagegate_base::report::html_escaped as inline;
 use stagegate_gate_decide::promotion::{End, Kind};
 
-use super::{Shown, file_name, list, page, plot::durations, when, word};
+use super::{Shown, file_name, list, page, plot::durations, public::incident, shortened, when, word};
 use crate::{
     RunFacts,
     figures::{Figures, length},
 };
-
-/// Characters of a reason in the table; the run's own page has all of it.
-const REASON: usize = 240;
 
 /// Writes the page; `made` is when, in seconds since 1970.
 #[must_use]
@@ -41,6 +38,7 @@ fn environment(shown: &Shown) -> String {
     for line in &shown.unread {
         let _ = writeln!(out, "<p class=\"fail\">{}</p>", inline(line));
     }
+    out.push_str(&incidents(shown));
     if shown.runs.is_empty() {
         out.push_str("<p>No runs yet.</p>\n");
         return out;
@@ -48,6 +46,21 @@ fn environment(shown: &Shown) -> String {
     out.push_str(&figures(&shown.figures));
     out.push_str(&durations(&shown.runs));
     out.push_str(&history(&shown.runs));
+    out
+}
+
+/// So many of the newest incidents that are closed are listed.
+const CLOSED: usize = 5;
+
+/// Returns the incidents, those that are open first.
+fn incidents(shown: &Shown) -> String {
+    if shown.incidents.is_empty() {
+        return String::new();
+    }
+    let (open, closed): (Vec<_>, Vec<_>) = shown.incidents.iter().rev().partition(|one| one.closed.is_none());
+    let mut out = format!("<h3>incidents: {} open, {} closed</h3>\n<ul>\n", open.len(), closed.len());
+    open.into_iter().chain(closed.into_iter().take(CLOSED)).for_each(|one| out.push_str(&incident(one)));
+    out.push_str("</ul>\n");
     out
 }
 
@@ -152,12 +165,4 @@ fn history(runs: &[RunFacts]) -> String {
     }
     out.push_str("</tbody>\n</table></div>\n");
     out
-}
-
-fn shortened(reason: &str) -> String {
-    let mut short: String = reason.chars().take(REASON).collect();
-    if short.len() < reason.len() {
-        short.push_str(" ...");
-    }
-    short
 }

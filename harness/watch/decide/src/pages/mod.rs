@@ -14,7 +14,7 @@ use stagegate_base::report::{html_escaped as inline, html_page_with};
 use stagegate_data_decide::backup::retention::minute;
 use stagegate_gate_decide::promotion::{End, Kind};
 
-use crate::{RunFacts, figures::Figures};
+use crate::{RunFacts, figures::Figures, incident::Incident};
 
 pub use checks::checks;
 pub use index::index;
@@ -27,10 +27,11 @@ const STYLE: &str = "\
 nav{margin-bottom:1rem}.wide{overflow-x:auto}.wide td{overflow-wrap:normal}.wide td.reason{overflow-wrap:anywhere}\
 .bar{display:inline-block;height:.7em;background:var(--good);min-width:1px}\
 .plot{width:100%;height:6rem;display:block}.plot rect{fill:var(--good)}.plot .fail{fill:var(--bad)}.plot .warn{fill:var(--odd)}\
-.plot .part{fill:var(--soft)}.bar.undo{background:var(--odd)}.bar.bad{background:var(--bad)}.end{font-weight:600;white-space:nowrap}.soft{color:var(--soft)}\
+.plot .part{fill:var(--soft)}.bar.undo{background:var(--odd)}.bar.bad{background:var(--bad)}.end{font-weight:600}td.end{white-space:nowrap}.soft{color:var(--soft)}\
 td.when,td.run{white-space:nowrap}dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}dt{color:var(--soft)}\
 dd{margin:0}a{color:inherit}a:focus-visible,summary:focus-visible{outline:2px solid var(--good)}\
-@media(max-width:40rem){dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}td.when,td.run{white-space:normal}}";
+table.checks{table-layout:fixed}.checks th:nth-child(1){width:4.5rem}.checks th:nth-child(2){width:38%}\
+@media(max-width:40rem){.checks th:nth-child(1){width:3.2rem}.wide td,.wide th{padding-left:.2rem;padding-right:.2rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}td.when,td.run{white-space:normal}}";
 
 /// An environment as its pages show it.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +50,8 @@ pub struct Shown {
     pub backups: Option<String>,
     /// The last run of its suites, in a line, and the page's file name where it has one.
     pub suites: Option<(String, Option<String>)>,
+    /// Its incidents, the oldest first.
+    pub incidents: Vec<Incident>,
     /// Journals that could not be read, with the reason, a line each.
     pub unread: Vec<String>,
 }
@@ -66,6 +69,34 @@ fn when(unix: f64) -> String {
     #[expect(clippy::cast_possible_truncation, reason = "whole seconds are wanted")]
     let seconds = unix as i64;
     minute(seconds)
+}
+
+/// Returns the moment that the name of a run of the checks begins with, `20260102-030405`, as `2026-01-02 03:04 UTC`; another name
+/// stays as it is.
+#[must_use]
+pub fn stamp_text(name: &str) -> String {
+    let digits = |from: usize, to: usize| {
+        name.get(from..to).filter(|part| part.bytes().all(|byte| byte.is_ascii_digit())).map(str::to_owned)
+    };
+    let parts = [(0, 4), (4, 6), (6, 8), (9, 11), (11, 13)].map(|(from, to)| digits(from, to));
+    match parts {
+        [Some(year), Some(month), Some(day), Some(hour), Some(minute)] if name.get(8..9) == Some("-") => {
+            format!("{year}-{month}-{day} {hour}:{minute} UTC")
+        }
+        _ => name.to_owned(),
+    }
+}
+
+/// Characters of a reason in a table; the run's own page has all of it.
+const REASON: usize = 240;
+
+/// Returns a text that fits a table.
+fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().take(REASON).collect();
+    if short.len() < text.len() {
+        short.push_str(" ...");
+    }
+    short
 }
 
 /// Returns the class and the word of a run's end.

@@ -1,3 +1,4 @@
+use stagegate_base::config::StatusPage;
 use stagegate_gate_decide::promotion::{Line, read};
 
 use super::*;
@@ -28,11 +29,25 @@ fn shown(texts: &[&[u8]]) -> Shown {
         environment: "production".into(),
         deployed: Some("v2 (0123456789)".into()),
         at_work: None,
-        figures: figures(&runs, &std::collections::BTreeMap::new(), 90, now),
+        figures: figures((&runs, &[]), &std::collections::BTreeMap::new(), 90, now),
         runs,
         backups: Some("the newest verified one is 2 h old".into()),
         suites: Some(("38 of 40 checks passed".into(), Some("checks-production.html".into()))),
+        incidents: Vec::new(),
         unread: vec!["runs/x: line 3 is damaged".into()],
+    }
+}
+
+const EVERYTHING: StatusPage = StatusPage { release: true, commit: true, reason: true };
+
+fn incident(text: &str, closing: Option<&str>) -> Incident {
+    Incident {
+        incident: 1,
+        text: text.into(),
+        run: Some("20260102-030405-ab12".into()),
+        opened: 0.0,
+        closed: closing.map(|_| 60.0),
+        closing: closing.map(str::to_owned),
     }
 }
 
@@ -60,7 +75,7 @@ fn the_first_page_tells_what_runs_why_and_what_to_do() {
 #[test]
 fn a_page_for_strangers_names_no_release_and_no_reason() {
     let shown = shown(&[PROMOTED, ROLLED_BACK]);
-    let page = public("shop", std::slice::from_ref(&shown), 1_800_000_000.0);
+    let page = public("shop", std::slice::from_ref(&shown), StatusPage::default(), 1_800_000_000.0);
     assert!(loads_nothing(&page) && page.contains("verified at "), "{page}");
     for run in &shown.runs {
         for secret in [&run.release.name, &run.release.commit, &run.run, &run.source] {
@@ -74,6 +89,28 @@ fn a_page_for_strangers_names_no_release_and_no_reason() {
 }
 
 #[test]
+fn a_page_for_the_public_has_what_is_allowed_and_incidents() {
+    let mut one = shown(&[PROMOTED, ROLLED_BACK]);
+    let page = |one: &Shown, allowed| public("shop", std::slice::from_ref(one), allowed, 100.0);
+    let release = one.runs[0].release.clone();
+    let open = page(&one, EVERYTHING);
+    for text in [&release.name, &release.commit] {
+        assert!(open.contains(&format!("<dd>{text}</dd>")), "{text}: {open}");
+    }
+    assert!(open.contains("health::web::http failed"), "{open}");
+    let names = page(&one, StatusPage { release: true, ..StatusPage::default() });
+    assert!(names.contains(&release.name) && !names.contains(&release.commit) && !names.contains("health::"));
+    one.incidents = vec![incident("checkout is slow", None), incident("no images", Some("restarted"))];
+    let with = page(&one, StatusPage::default());
+    for text in ["incident; see below", "checkout is slow", "no images", "closed after 60 s", "restarted"] {
+        assert!(with.contains(text), "{text}: {with}");
+    }
+    assert!(!with.contains("20260102-030405-ab12") && !with.contains("verified at"), "{with}");
+    let late = public("shop", &[one], StatusPage::default(), 60.0 + 15.0 * 86_400.0);
+    assert!(late.contains("checkout is slow") && !late.contains("no images"), "{late}");
+}
+
+#[test]
 fn what_is_hostile_is_text_on_every_page() {
     let evil = "\"><script>alert(1)</script>\u{1b}[31m<img src=x onerror=y>";
     let mut one = shown(&[ROLLED_BACK]);
@@ -84,6 +121,7 @@ fn what_is_hostile_is_text_on_every_page() {
     one.deployed = Some(evil.into());
     one.unread = vec![evil.into()];
     one.environment = "production".into();
+    one.incidents = vec![incident(evil, None), incident(evil, Some(evil))];
     let of_run = run(
         &one.runs[0],
         &RunPage {
@@ -93,7 +131,7 @@ fn what_is_hostile_is_text_on_every_page() {
             performance: vec![compared(evil)],
         },
     );
-    for page in [index(evil, &[one.clone()], 0.0), public(evil, &[one.clone()], 0.0), of_run] {
+    for page in [index(evil, &[one.clone()], 0.0), public(evil, &[one.clone()], EVERYTHING, 0.0), of_run] {
         assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\u{1b}'), "{page}");
         assert!(!page.contains("href=\"runs/.."), "{page}");
     }
@@ -129,6 +167,14 @@ fn compared(text: &str) -> stagegate_gate_decide::promotion::PerformanceReport {
         result: text.into(),
         seconds: 1.0,
         costs: Some([cost(3e6), cost(2e6)]),
+    }
+}
+
+#[test]
+fn the_name_of_a_run_of_checks_is_a_moment() {
+    assert_eq!(stamp_text("20260102-030405-4711"), "2026-01-02 03:04 UTC");
+    for other in ["", "2026", "20260102", "x0260102-030405", "20260102T030405", "é0260102-030405"] {
+        assert_eq!(stamp_text(other), other);
     }
 }
 

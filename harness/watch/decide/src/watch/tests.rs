@@ -56,6 +56,14 @@ fn an_event_is_down_at_once_and_its_end_has_the_same_beginning() {
 }
 
 #[test]
+fn an_alert_that_comes_again_within_ten_minutes_is_one_message() {
+    let mut checks = Checks::default();
+    let died = [Look::certain("service api", "its container exited with code 1".to_owned())];
+    let heard: Vec<Notice> = (0..300).flat_map(|nth| checks.note(&died, nth * 2)).collect();
+    assert_eq!(heard.iter().map(|notice| notice.change).collect::<Vec<_>>(), [Change::Down]);
+}
+
+#[test]
 fn flapping_is_one_message_and_so_is_its_end() {
     // Down and up every three rounds: the fourth change is within ten minutes of the first.
     let looks = format!("{}{}", "xxx..".repeat(12), ".".repeat(40));
