@@ -5,7 +5,6 @@
 # needs Docker with the image stagegate/debian:bookworm (scripts/setup.sh); builds gate if it is not there
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 points=50 only='' seed=$RANDOM
 while [ $# -gt 0 ]; do
   case $1 in
@@ -16,19 +15,10 @@ while [ $# -gt 0 ]; do
   esac
   shift 2
 done
-gate=${GATE:-$root/target/debug/gate}
-[ -x "$gate" ] || (cd "$root" && cargo build --workspace --locked --quiet)
-work=$(mktemp -d)
+# shellcheck source=scripts/prove-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/prove-lib.sh"
 project=kill-see-$$
-receiver=
-end() {
-  [ -z "$receiver" ] || kill "$receiver" 2>/dev/null || true
-  docker compose --project-name "$project" down --timeout 0 >/dev/null 2>&1 || true
-  rm -rf "$work"
-}
-trap end EXIT
-cd "$work"
-export STAGEGATE_STATE_DIR="$work/state"
+clean_up() { docker compose --project-name "$project" down --timeout 0 >/dev/null 2>&1 || true; }
 
 # A receiver that notes the id of each message once it has all of it; it takes some time, and dies at some (closes without a response).
 cat >receiver.py <<'PYTHON'
@@ -50,7 +40,7 @@ __import__("os").rename("port.new", "port")
 server.serve_forever()
 PYTHON
 python3 receiver.py "$seed" 2>receiver.log &
-receiver=$!
+processes+=($!)
 for _ in $(seq 50); do [ -e port ] && break || sleep 0.1; done
 {
   printf '[project]\nname = "shop"\n[environments.production]\nproject = "%s"\n' "$project"
@@ -81,32 +71,13 @@ counted() {
   { grep -E -e "$1" messages || true; } | sort | uniq -c |
     awk '{ n++; if ($1 == 2) twice++; if ($1 > 2) more++ } END { print n + 0, twice + 0, more + 0 }'
 }
-failed=0
 row() { # NAME KILLS EXPECTED CAME TWICE MORE OTHER
   local lost=$(($3 - $4)) verdict=ok
   if [ "$lost" -ne 0 ] || [ "$6" -ne 0 ] || [ "$7" != 0 ]; then verdict=FAILED failed=1; fi
   printf '| %s | %s | %s | %s | %s | %s | %s | %s |\n' "$1" "$2" "$3" "$lost" "$5" "$6" "$7" "$verdict"
 }
 # ended NTH: a run that ends now.
-ended() {
-  python3 - "$root/fixtures/journals/format-1/promoted.jsonl" "state/$project/runs" "$1" <<'PYTHON'
-import datetime, hashlib, json, os, sys
-path, folder, nth = sys.argv[1:]
-text, now = open(path).read(), datetime.datetime.now(datetime.timezone.utc)
-run = now.strftime("%Y%m%d-%H%M%S-") + f"{int(nth):04x}"
-text = text.replace(json.loads(text.split("\n", 1)[0])["run"], run)
-prev, lines = "", []
-for line in text.splitlines():
-    value = json.loads(line)
-    value["wall"], value["prev"] = now.strftime("%Y-%m-%dT%H:%M:%S.000Z"), prev
-    line = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    prev = hashlib.sha256(line.encode()).hexdigest()
-    lines.append(line)
-os.makedirs(f"{folder}/{run}")
-open(f"{folder}/{run}/journal.jsonl", "w").write("\n".join(lines) + "\n")
-open(f"{folder}/{run}/journal.head", "w").write(f"{len(lines)} {prev}\n")
-PYTHON
-}
+ended() { write_run promoted "{}-$(printf %04x "$1")" --now; }
 # torn: files of the state folder that are no whole JSON.
 torn() { find state -name '*.json' ! -name '.*' -exec sh -c 'for f; do python3 -m json.tool "$f" >/dev/null 2>&1 || echo "$f"; done' _ {} + | wc -l; }
 
@@ -149,7 +120,7 @@ fi
 if [ -z "$only" ] || [ "$only" = dashboard ]; then
   kills=0
   [ -d state/"$project"/runs ] || ended 0
-  hash_of() { find state -type f ! -name runs.index ! -name '*.lock' -exec sha256sum {} + | sort | sha256sum; }
+  hash_of() { find state -type f ! -name '*.index' ! -name '*.lock' -exec sha256sum {} + | sort | sha256sum; }
   before=$(hash_of) torn_pages=0
   for nth in $(seq "$points"); do
     port=$((20000 + RANDOM % 20000))

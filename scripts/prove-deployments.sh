@@ -6,10 +6,9 @@
 set -euo pipefail
 
 case ${1:-} in -h | --help) sed -n '2,5s/^# //p' "$0" && exit 0 ;; esac
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-gate=${GATE:-$root/target/debug/gate}
+# shellcheck source=scripts/prove-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/prove-lib.sh"
 venv=${DEPLOYMENTS_VENV:-$root/target/deployments-venv}
-[ -x "$gate" ] || (cd "$root" && cargo build --workspace --locked --quiet)
 if [ ! -e "$venv/done" ]; then
   python3 -m venv "$venv/bugsink"
   "$venv/bugsink/bin/pip" install --quiet bugsink==2.6.2
@@ -17,20 +16,11 @@ if [ ! -e "$venv/done" ]; then
   "$venv/github/bin/pip" install --quiet githubkit==0.16.1 githubkit-schemas-2022-11-28==26.10.21 'hishel<2'
   touch "$venv/done"
 fi
-work=$(mktemp -d)
-servers=()
-end() {
-  for server in ${servers[@]+"${servers[@]}"}; do kill "$server" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap end EXIT
-cd "$work"
-export STAGEGATE_STATE_DIR="$work/state"
 
 "$venv/github/bin/python" "$root/scripts/deployment_servers.py" "$work" 2>github.log &
-servers+=($!)
+processes+=($!)
 # Bugsink: its own database, a project, a token.
-bugsink_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+bugsink_port=$(free_tcp_port)
 mkdir bugsink
 cd bugsink
 "$venv/bugsink/bin/bugsink-create-conf" --template=singleserver --host=127.0.0.1 --port="$bugsink_port" --base-dir="$work/bugsink" >conf.log 2>&1
@@ -45,7 +35,7 @@ PYTHON
 token=$(sed -n 's/.*token \([0-9a-f]\{40\}\).*/\1/p' token)
 [ -n "$token" ] || { echo 'error: Bugsink made no token:' >&2; cat token shell.log >&2; exit 1; }
 "$venv/bugsink/bin/gunicorn" --bind "127.0.0.1:$bugsink_port" --workers 1 bugsink.wsgi >gunicorn.log 2>&1 &
-servers+=($!)
+processes+=($!)
 cd ..
 for _ in $(seq 300); do
   [ -e port ] && curl --silent --output /dev/null "http://127.0.0.1:$bugsink_port/health/ready" && break
@@ -84,44 +74,10 @@ on = ["approval"]
 TOML
 printf 'services:\n  web:\n    image: scratch\n' >compose.yml
 
-# run NAME JOURNAL RELEASE: a run that ends now, its journal a fixture with the times of today.
-run() {
-  python3 - "$root/fixtures/journals/format-1/$2.jsonl" "$work/state/shop-production/runs" "$1" "$3" <<'PYTHON'
-import datetime, hashlib, json, os, sys
-path, folder, run, release = sys.argv[1:]
-text = open(path).read()
-first = json.loads(text.split("\n", 1)[0])
-now = datetime.datetime.now(datetime.timezone.utc)
-prev, lines = "", []
-for line in text.replace(first["run"], run).splitlines():
-    value = json.loads(line)
-    value["wall"] = now.strftime("%Y-%m-%dT%H:%M:%S.000Z")
-    if "plan" in value:
-        value["plan"]["release"] = {"name": release, "commit": hashlib.sha1(release.encode()).hexdigest()}
-    value["prev"] = prev
-    line = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    prev = hashlib.sha256(line.encode()).hexdigest()
-    lines.append(line)
-os.makedirs(f"{folder}/{run}")
-with open(f"{folder}/{run}/journal.jsonl", "w") as file:
-    file.write("\n".join(lines) + "\n")
-with open(f"{folder}/{run}/journal.head", "w") as file:
-    file.write(f"{len(lines)} {prev}\n")
-PYTHON
-}
+# run NAME JOURNAL RELEASE: a run that ends now.
+run() { write_run "$2" "$1" --release "$3" --now; }
 
 secrets="canary-github-77aa\\|wrong-canary-token\\|$token"
-failed=0
-# check NAME EXPECTED-CODE PATTERN COMMAND..: runs a command, compares its exit code, searches its output; no secret may be in it.
-check() {
-  local name=$1 want=$2 pattern=$3 code=0 result=ok
-  shift 3
-  "$@" >out 2>&1 || code=$?
-  if [ "$code" != "$want" ] || { [ -n "$pattern" ] && ! grep -q -- "$pattern" out; }; then result=FAILED failed=1; fi
-  ! grep -q "$secrets" out || { result='FAILED (secret shown)' failed=1; }
-  printf '  %-66s %s\n' "$name" "$result"
-  [ "$result" = ok ] || sed 's/^/      /' out
-}
 # github EXPRESSION: a value of what the server keeps.
 github() {
   curl --silent --header 'authorization: Bearer canary-github-77aa' --header 'accept: application/vnd.github+json' \
@@ -163,4 +119,4 @@ check 'makes no second deployment' 0 '^3$' github "len(it['deployments'])"
 check 'GitHub refused nothing for its form' 0 '^0$' sh -c "grep -c '\"status\": 4[02][02]' github.jsonl || true"
 check 'the configuration is shown without secrets' 0 'github-token' "$gate" config
 check 'no secret is in the state folder' 1 '' grep -rl "$secrets" state
-[ "$failed" = 0 ] || { echo 'prove-deployments.sh: see above' >&2; exit 1; }
+finish

@@ -5,20 +5,12 @@
 set -euo pipefail
 
 case ${1:-} in -h | --help) sed -n '2,4s/^# //p' "$0" && exit 0 ;; esac
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-gate=${GATE:-$root/target/debug/gate}
+# shellcheck source=scripts/prove-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/prove-lib.sh"
+secrets='canary-[a-z]*-[0-9a-f]\{4\}\|wrong-canary-77'
 venv=${NOTIFY_VENV:-$root/target/notify-venv}
-[ -x "$gate" ] || (cd "$root" && cargo build --workspace --locked --quiet)
 [ -x "$venv/bin/apprise" ] || { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet aiosmtpd==1.4.6 apprise==2.3.0; }
-work=$(mktemp -d)
-receivers=
-end() {
-  [ -z "$receivers" ] || kill "$receivers" 2>/dev/null || true
-  rm -rf "$work"
-}
-trap end EXIT
-cd "$work"
-export PATH="$venv/bin:$PATH" STAGEGATE_STATE_DIR="$work/state"
+export PATH="$venv/bin:$PATH"
 
 # authority PREFIX: a certificate authority.
 authority() {
@@ -32,8 +24,8 @@ printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' 
 openssl x509 -req -in request.pem -CA ca-cert.pem -CAkey ca-key.pem -CAcreateserial -days 2 -extfile extensions \
   -out cert.pem 2>>openssl.log
 "$venv/bin/python" "$root/scripts/notify_receivers.py" "$work" 2>receivers.log &
-receivers=$!
-for _ in $(seq 100); do [ -e ports ] && break || sleep 0.1; done
+processes+=($!)
+wait_for 100 test -e ports
 # shellcheck disable=SC1091
 . ./ports
 
@@ -58,17 +50,6 @@ mail() {
   printf '[[notify]]\nkind = "webhook"\nurl_file = "hook"\ntoken_file = "key"\n'
 } >stagegate.toml
 
-failed=0
-# check NAME EXPECTED-CODE PATTERN COMMAND..: runs a command, compares its exit code, searches its output; no secret may be in it.
-check() {
-  local name=$1 want=$2 pattern=$3 code=0 result=ok
-  shift 3
-  "$@" >out 2>&1 || code=$?
-  [ "$code" = "$want" ] && grep -q -- "$pattern" out || { result=FAILED failed=1; }
-  ! grep -q 'canary' out || { result='FAILED (secret shown)' failed=1; }
-  printf '  %-62s %s\n' "$name" "$result"
-  [ "$result" = ok ] || sed 's/^/      /' out
-}
 # letter PATTERN: what of the letters has it, decoded.
 letter() {
   "$venv/bin/python" - "$1" <<'END'
@@ -97,4 +78,4 @@ check 'what the program read' 0 '"v":1' cat heard.json
 check 'a webhook' 0 'webhook: sent' "$gate" notify test webhook
 check 'the configuration is shown without secrets' 0 'url_file\|file' "$gate" config
 check 'nothing waits' 0 'no message waits' "$gate" notify pending
-[ "$failed" = 0 ] || { echo 'prove-notify.sh: see above' >&2; exit 1; }
+finish

@@ -6,9 +6,6 @@
 # not there
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-gate=${GATE:-$root/target/debug/gate}
-tools=${SEE_TOOLS:-$root/target/see-tools}
 pictures=
 while [ $# -gt 0 ]; do
   case $1 in
@@ -17,7 +14,9 @@ while [ $# -gt 0 ]; do
   esac
   shift 2
 done
-[ -x "$gate" ] || (cd "$root" && cargo build --workspace --locked --quiet)
+# shellcheck source=scripts/prove-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/prove-lib.sh"
+tools=${SEE_TOOLS:-$root/target/see-tools}
 if [ ! -e "$tools/done" ]; then
   mkdir -p "$tools"
   (cd "$tools" && apt-get download -qq prometheus prometheus-node-exporter nginx && for deb in *.deb; do dpkg -x "$deb" debian; done)
@@ -25,70 +24,28 @@ if [ ! -e "$tools/done" ]; then
   "$tools/venv/bin/pip" install --quiet websocket-client==1.9.2
   touch "$tools/done"
 fi
-work=$(mktemp -d)
-processes=()
-end() {
-  for process in ${processes[@]+"${processes[@]}"}; do kill "$process" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap end EXIT
-cd "$work"
-export STAGEGATE_STATE_DIR="$work/state"
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 canary='canary-see-90f1'
+secrets=$canary
 hostile='"><script>alert(1)</script>'
 printf 'services:\n  web:\n    image: scratch\n    environment: { PASSWORD: "%s" }\n' "$canary" >compose.yml
 printf '[project]\nname = "shop"\n[environments.production]\nproject = "shop-production"\n' >stagegate.toml
 printf '[environments.staging]\nproject = "shop-staging"\n' >>stagegate.toml
-# write_run NTH JOURNAL RELEASE: a run of today, with a hostile release and reason.
-write_run() {
-  python3 - "$root/fixtures/journals/format-1/$2.jsonl" state/shop-production/runs "$1" "$3" <<'PYTHON'
-import datetime, hashlib, json, os, sys
-path, folder, nth, release = sys.argv[1:]
-text = open(path).read()
-now = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=100 - int(nth))
-was = json.loads(text.split("\n", 1)[0])
-run = now.strftime("%Y%m%d-%H%M%S-") + f"{int(nth):04x}"
-text = text.replace(was["run"], run).replace(was["wall"][:13], now.strftime("%Y-%m-%dT%H"))
-prev, lines = "", []
-for line in text.splitlines():
-    value = json.loads(line)
-    if "plan" in value:
-        value["plan"]["release"]["name"] = release
-    if "reason" in value:
-        value["reason"] += f" \x1b[31m{release}"
-    value["prev"] = prev
-    line = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    prev = hashlib.sha256(line.encode()).hexdigest()
-    lines.append(line)
-os.makedirs(f"{folder}/{run}")
-open(f"{folder}/{run}/journal.jsonl", "w").write("\n".join(lines) + "\n")
-open(f"{folder}/{run}/journal.head", "w").write(f"{len(lines)} {prev}\n")
-PYTHON
+# run NTH JOURNAL RELEASE: a run of some minutes ago, with a release and reasons of that name.
+run() {
+  write_run "$2" "{}-$(printf %04x "$1")" --minutes-ago $((100 - $1)) --release "$3" --reason $' \x1b[31m'"$3"
 }
-for nth in $(seq 12); do write_run "$nth" promoted "v$nth"; done
-write_run 13 rolled-back "$hostile"
-write_run 14 promoted v14
+for nth in $(seq 12); do run "$nth" promoted "v$nth"; done
+run 13 rolled-back "$hostile"
+run 14 promoted v14
 
-failed=0
-# check NAME EXPECTED-CODE PATTERN COMMAND..
-check() {
-  local name=$1 want=$2 pattern=$3 code=0 result=ok
-  shift 3
-  "$@" >out 2>&1 || code=$?
-  if [ "$code" != "$want" ] || { [ -n "$pattern" ] && ! grep -q -- "$pattern" out; }; then result=FAILED failed=1; fi
-  ! grep -q "$canary" out || { result='FAILED (secret shown)' failed=1; }
-  printf '  %-66s %s\n' "$name" "$result"
-  [ "$result" = ok ] || sed 's/^/      /' out | head -20
-}
 promtool=$tools/debian/usr/bin/promtool
 check 'promtool finds nothing in the metrics' 0 '' sh -c "'$gate' metrics | '$promtool' check metrics"
 check 'nor in the alert rules' 0 'SUCCESS' "$promtool" check rules "$root/docs/monitoring/alerts.yml"
 check 'the dashboard for Grafana is JSON' 0 '"panels"' python3 -m json.tool "$root/docs/monitoring/grafana.json"
 
 mkdir textfile
-exporter_port=$(free_port)
+exporter_port=$(free_tcp_port)
 "$tools/debian/usr/bin/prometheus-node-exporter" --collector.disable-defaults --collector.textfile \
   --collector.textfile.directory="$work/textfile" --web.listen-address="127.0.0.1:$exporter_port" 2>exporter.log &
 processes+=($!)
@@ -110,21 +67,21 @@ check 'a report' 0 'with 14 runs' "$gate" report --out "$work/report"
 check 'hostile texts are text on every page' 1 '' grep -rlE '<script|<img' report
 check 'a page that is public' 0 '' "$gate" report --out "$work/public" --public
 check 'it names no release' 1 '' grep -rE 'v14|v13|health::' public
-run=$(basename report/runs/*-000d.html)
+rolled_back=$(basename report/runs/*-000d.html)
 shots=${pictures:-$work/shots}
 mkdir -p "$shots"
 check 'pages open from a folder, load nothing, and fit a phone' 0 '' "$tools/venv/bin/python" "$root/scripts/see_browser.py" pictures "$shots" \
-  "report=file://$work/report/index.html" "run=file://$work/report/runs/$run" "public=file://$work/public/index.html"
+  "report=file://$work/report/index.html" "run=file://$work/report/runs/$rolled_back" "public=file://$work/public/index.html"
 cp out loaded
 check '9 pictures, none with another request' 0 '^9$' grep -c ': 0 other requests, 0 pixels' loaded
 
 chmod -R a-w state
-dashboard_port=$(free_port)
+dashboard_port=$(free_tcp_port)
 "$gate" dashboard --listen "127.0.0.1:$dashboard_port" 2>dashboard.log &
 dashboard=$!
 processes+=("$dashboard")
 for _ in $(seq 100); do curl --silent --output /dev/null "http://127.0.0.1:$dashboard_port/" && break || sleep 0.1; done
-nginx_port=$(free_port)
+nginx_port=$(free_tcp_port)
 cat >nginx.conf <<NGINX
 daemon off; pid $work/nginx.pid; error_log $work/nginx.log;
 events {}
@@ -142,7 +99,7 @@ through_nginx() {
   curl --silent --no-buffer --max-time 8 "http://127.0.0.1:$nginx_port/events" >stream &
   local reader=$! began
   sleep 1
-  write_run 15 promoted v15
+  run 15 promoted v15
   began=$(date +%s%N)
   for _ in $(seq 60); do grep -q 'data: changed' stream && break || sleep 0.05; done
   echo "the event came after $((($(date +%s%N) - began) / 1000000)) ms"
@@ -151,9 +108,9 @@ through_nginx() {
 }
 check 'an event gets through nginx within a second' 0 'after [0-9]\{1,3\} ms' through_nginx
 tail -n 1 out | sed 's/^/      /'
-export -f write_run
-export root
-printf '#!/bin/bash\nwrite_run 16 promoted v16-new\n' >append
+export -f run write_run
+export root work project
+printf '#!/bin/bash\nrun 16 promoted v16-new\n' >append
 chmod +x append
 check 'ten tabs of a browser show a new run, and one more request is not delayed' 0 'on all 10' \
   "$tools/venv/bin/python" "$root/scripts/see_browser.py" tabs "http://127.0.0.1:$dashboard_port/" 10 "$work/append" v16-new
@@ -181,4 +138,4 @@ check '200 clients of the stream: 64 are served, the pages go on' 0 'memory grew
 grep -q "'503': 1[0-9][0-9]" out || { echo '      no 503'; failed=1; }
 sed 's/^/      /' out
 check 'no secret in pages and metrics' 1 '' grep -rl "$canary" report public textfile state
-[ "$failed" = 0 ] || { echo 'prove-see.sh: see above' >&2; exit 1; }
+finish
