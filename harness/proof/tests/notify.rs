@@ -32,6 +32,16 @@ fn add_receivers(small: &Small) -> PathBuf {
     heard
 }
 
+/// Adds a folder into which the metrics are written.
+fn add_textfile(small: &Small) -> PathBuf {
+    let folder = small.product().parent().unwrap().join("textfile");
+    fs::create_dir(&folder).unwrap();
+    let file = small.product().join("stagegate.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}[metrics]\ntextfile = \"{}\"\n", folder.display())).unwrap();
+    folder
+}
+
 /// Returns the first `wanted` messages, in the order of their times.
 fn heard(path: &PathBuf, wanted: usize) -> Vec<Value> {
     let deadline = Instant::now() + WITHIN;
@@ -51,6 +61,7 @@ fn heard(path: &PathBuf, wanted: usize) -> Vec<Value> {
 fn a_receiver_hears_of_each_run_and_one_that_is_gone_delays_none() {
     let small = Small::new("notify", "app");
     let file = add_receivers(&small);
+    let metrics = add_textfile(&small);
     small.release("v2", "alter table item add column if not exists price int not null default 1;\n", "");
     let late = "  late:\n    image: POSTGRES\n    restart: \"no\"\n    command: [\"bash\", \"-c\", \"[ $${LATE:-0} = 0 ] && exec sleep infinity; exit 1\"]\n    \
                 environment: { LATE: \"${LATE:-0}\" }\n    tmpfs: [/var/lib/postgresql/data]\n";
@@ -70,9 +81,15 @@ fn a_receiver_hears_of_each_run_and_one_that_is_gone_delays_none() {
         "{messages:?}"
     );
     assert!(messages[1]["title"].as_str().unwrap().contains("v2 is live in production"), "{}", messages[1]);
+    // Written as the run ended, by nobody's command.
+    let text = fs::read_to_string(metrics.join("stagegate.prom")).unwrap();
+    assert!(text.contains("stagegate_promotions_total{environment=\"production\",end=\"promoted\"} 1\n"), "{text}");
+    assert!(!text.contains(SECRET));
+    fs::remove_dir_all(&metrics).unwrap();
 
     let undone = small.promote("v3");
     assert_eq!(undone.code, Some(5), "{}", undone.text);
+    assert!(undone.text.contains("the metrics were not written"), "{}", undone.text);
     let messages = heard(&file, 4);
     let last = &messages[3];
     assert_eq!(last["event"], "rolled_back", "{last}");
