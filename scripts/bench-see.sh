@@ -6,6 +6,7 @@
 # and the image stagegate/nginx:1 (scripts/setup.sh).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
 
 runs=10000 report=1000 services=50 seconds=180 gate=
 while [ $# -gt 0 ]; do
@@ -147,7 +148,7 @@ print(f"dashboard: a journal that changed is reported after {max(times):.2f} s a
       f"runs next to 10 streams: {min(page() for _ in range(3)) * 1000:.0f} ms")
 PYTHON
 
-[ "$services" -gt 0 ] || exit 0
+if [ "$services" -eq 0 ]; then exit 0; fi
 mkdir "$dir/watch"
 cd "$dir/watch"
 export STAGEGATE_STATE_DIR="$dir/watch/state"
@@ -210,3 +211,12 @@ printf '| a round | %s ms |\n' "$("$gate" watch status --env production | sed -n
 printf '| messages while nothing fails | %s |\n' "$silent"
 printf '| a container that is killed is reported after | %s |\n' "$(reported s1 docker kill "$project-s1-1")"
 printf '| a health path that fails is reported after | %s |\n' "$(reported s2 docker exec "$project-s2-1" sh -c 'rm -rf /usr/share/nginx/html/* /var/www/html/*')"
+# What needs no machine: a day of rounds, and each kind of receiver at the limit of its service and one byte above.
+simulated() { # TEST
+  local out
+  out=$(cd "$root" && cargo test --quiet --locked -p stagegate-watch-decide --lib -- --exact "$1" 2>&1) && grep -q '1 passed' <<<"$out"
+}
+echo
+simulated watch::tests::a_day_without_a_fault_is_silent && echo '24 simulated hours without a fault: 0 alerts'
+simulated notify::tests::at_its_limit_and_one_above_each_kind_gets_a_message_with_the_result_and_the_next_command &&
+  echo 'each kind of receiver at its limit and one character above: 0 messages lost'

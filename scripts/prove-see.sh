@@ -63,8 +63,12 @@ read_while_written() {
 }
 check 'node_exporter reads them while they are written' 0 '[1-9][0-9]* reads, 0 bad' read_while_written
 
+check 'an incident with a hostile text' 0 'is open' "$gate" incident open --env production "$hostile"
 check 'a report' 0 'with 14 runs' "$gate" report --out "$work/report"
 check 'hostile texts are text on every page' 1 '' grep -rlE '<script|<img' report
+hostile_run=$(basename state/shop-production/runs/*-000d)
+check 'the trace of a run has no secret' 0 '"traceId"' "$gate" history "$hostile_run" --trace
+check 'nor has its history' 0 'rolled back' "$gate" history "$hostile_run"
 check 'a page that is public' 0 '' "$gate" report --out "$work/public" --public
 check 'it names no release' 1 '' grep -rE 'v14|v13|health::' public
 rolled_back=$(basename report/runs/*-000d.html)

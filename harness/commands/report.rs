@@ -1,6 +1,6 @@
 //! `gate report`: the history as pages that need no server.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use stagegate_base::{config::Config, exit::Exit, text::counted};
 use stagegate_gate_act::journal;
@@ -8,6 +8,7 @@ use stagegate_gate_decide::promotion::{Entry, Line, StepReport, by_hand};
 use stagegate_host::clock;
 use stagegate_watch_decide::{
     RunFacts,
+    figures::Figures,
     pages::{self, RunPage, Shown},
 };
 
@@ -53,6 +54,9 @@ pub(super) async fn run(config: &Config, args: &cli::Pages) -> Result<Exit, Fail
             write(&out.join(file), &pages::checks(&reading.environment, &began, &records))?;
         }
     }
+    let figures: BTreeMap<&str, &Figures> =
+        readings.iter().map(|one| (one.environment.as_str(), &one.figures)).collect();
+    write(&out.join("figures.json"), &(serde_json::to_string_pretty(&figures)? + "\n"))?;
     // Last, so that no link leads to a page that is not there yet.
     write(&out.join("index.html"), &pages::index(&config.name, &shown, made))?;
     let runs: usize = readings.iter().map(|reading| reading.runs.len()).sum();
@@ -121,7 +125,7 @@ fn page(dir: &Path, lines: &[Line]) -> RunPage {
 
 /// Writes a page; a reader sees the earlier one or this one.
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let draft = path.with_extension("html.tmp");
+    let draft = path.with_extension("tmp");
     fs::write(&draft, text).map_err(Failure::writing(&draft))?;
     fs::rename(&draft, path).map_err(Failure::writing(path))
 }

@@ -25,6 +25,7 @@ struct Printed {
     history: String,
     index: String,
     public: String,
+    figures: Value,
     runs: BTreeMap<String, String>,
 }
 
@@ -41,6 +42,7 @@ fn printed(folder: &Folder) -> Printed {
         again: folder.gate(&["metrics"]),
         history,
         index: read(&folder.root().join("pages/index.html")),
+        figures: serde_json::from_str(&read(&folder.root().join("pages/figures.json"))).unwrap(),
         public: read(&folder.root().join("public/index.html")),
         runs: files.map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), read(&path))).collect(),
     }
@@ -87,6 +89,7 @@ fn differences(counted: &[Counted], printed: &Printed) -> Vec<String> {
         all.push("the metrics differ once they are read by the index".to_owned());
     }
     all.extend(history_differs(counted, &printed.history));
+    all.extend(counted.iter().flat_map(|one| one.figures_differ(&printed.figures)));
     all.extend(pages_differ(counted, (&printed.index, &printed.public), &printed.runs));
     all
 }

@@ -267,6 +267,25 @@ impl Counted {
         all
     }
 
+    /// Compares the figures of `figures.json`.
+    pub(crate) fn figures_differ(&self, found: &Value) -> Vec<String> {
+        let (five, found) = (self.five(), &found[self.name]);
+        let wanted = [
+            ("/deployments", five.live),
+            ("/lead_time/n", five.lead.len()),
+            ("/rewritten_commits", five.rewritten),
+            ("/change_fail/n", five.touched),
+            ("/change_fail/count", five.failed),
+            ("/recovery/n", five.recovered.len()),
+            ("/rework/n", five.pairs),
+            ("/rework/count", five.rework),
+            ("/blocked", five.blocked),
+        ];
+        let other =
+            wanted.iter().filter(|(place, n)| found.pointer(place).and_then(Value::as_u64) != u64::try_from(*n).ok());
+        other.map(|(place, n)| format!("{} {place}: expected {n}, found {found}", self.name)).collect()
+    }
+
     /// Returns what `gate history --json` has of each run.
     pub(crate) fn history(&self) -> Vec<Value> {
         let each = self.runs.iter().map(|run| {
@@ -315,7 +334,7 @@ fn rows(text: &str) -> Vec<Vec<String>> {
     let inner = |cell: &str| {
         let (mut out, mut is_mark) = (String::new(), false);
         for c in cell.split_once('>').map_or("", |(_, rest)| rest).chars() {
-            is_mark = (is_mark || c == '<') && c != '>' || (c == '<');
+            is_mark = c == '<' || is_mark && c != '>';
             if !is_mark && c != '>' {
                 out.push(c);
             }

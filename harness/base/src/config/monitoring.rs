@@ -11,7 +11,7 @@ pub struct Metrics {
     pub textfile: Option<PathBuf>,
 }
 
-/// What of a run the page for the public shows beside its time.
+/// What of a run the page for the public shows in addition to its time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StatusPage {

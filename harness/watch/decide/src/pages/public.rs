@@ -12,7 +12,7 @@ use crate::{RunFacts, figures::length, incident::Incident};
 /// Seconds for which an incident that is closed is shown.
 const CLOSED_FOR: f64 = 14.0 * 86_400.0;
 
-/// Writes the page; `made` is when, in seconds since 1970. `allowed` is what it shows of runs beside their times.
+/// Writes the page; `made` is when, in seconds since 1970. `allowed` is what it shows of runs in addition to their times.
 #[must_use]
 pub fn public(title: &str, environments: &[Shown], allowed: StatusPage, made: f64) -> String {
     let mut body = format!("<h1>{}</h1>\n", inline(title));
