@@ -15,6 +15,7 @@ use stagegate_base::{
 use crate::{
     cli::Cli,
     failure::{Failure, say},
+    screen,
 };
 
 /// What began the confirmation of one protected environment before there was `--confirm`.
@@ -95,13 +96,13 @@ pub(crate) fn has_terminal() -> bool {
 
 /// Asks a question and returns the line that is typed; an empty one at the end of the input.
 pub(crate) fn line(question: &str) -> Result<String, Failure> {
-    let mut stderr = std::io::stderr();
-    let _ = write!(stderr, "{}", shown(question, Colour::Plain));
-    let _ = stderr.flush();
     let mut answer = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(Failure::reading(Path::new("the answer from standard input")))?;
+    screen::printing(|| {
+        let mut stderr = std::io::stderr();
+        let _ = write!(stderr, "{}", shown(question, Colour::Plain));
+        let _ = stderr.flush();
+        std::io::stdin().lock().read_line(&mut answer)
+    })
+    .map_err(Failure::reading(Path::new("the answer from standard input")))?;
     Ok(answer)
 }

@@ -1,10 +1,6 @@
 //! Why a command did not do its work, and what a person reads of it.
 
-use std::{
-    error::Error,
-    io::{IsTerminal, Write},
-    path::Path,
-};
+use std::{error::Error, io::Write, path::Path};
 
 pub(crate) use stagegate_base::exit::Cause;
 use stagegate_base::{
@@ -14,6 +10,8 @@ use stagegate_base::{
     text::json_escaped,
 };
 use stagegate_host::error::chain;
+
+use crate::screen::{self, colour};
 
 /// What wraps the text or error that a command failed with.
 type Source = Box<dyn Error + Send + Sync>;
@@ -154,18 +152,20 @@ pub(crate) fn what_to_report() -> String {
 /// Here, and in [`give`], whatever a service, a migration or a file put into the text loses what a terminal or a job's log
 /// would obey.
 pub(crate) fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", shown(text, colour(&std::io::stderr())));
+    to_stderr(&shown(text, colour(&std::io::stderr())));
 }
 
 /// Prints what was requested, for a person. A reader that went away (`| head`) is no error.
 pub(crate) fn give(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", shown(text.trim_end_matches('\n'), colour(&std::io::stdout())));
+    to_stdout(&shown(text.trim_end_matches('\n'), colour(&std::io::stdout())));
 }
 
 /// Hands on what another machine printed, as it is but for what a terminal would obey.
 pub(crate) fn hand_on(to: &mut impl Write, text: &str) {
-    let _ = to.write_all(shown(text, Colour::Plain).as_bytes());
-    let _ = to.flush();
+    screen::printing(|| {
+        let _ = to.write_all(shown(text, Colour::Plain).as_bytes());
+        let _ = to.flush();
+    });
 }
 
 /// Prints what was requested, as JSON: one line, or one a value.
@@ -175,16 +175,18 @@ pub(crate) fn give_json(text: &str) {
 
 /// Prints a document of a format that made its text harmless by itself.
 pub(crate) fn give_document(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n'));
+    to_stdout(text.trim_end_matches('\n'));
 }
 
 /// Prints a workflow command of our own, which a job of GitHub obeys.
 pub(crate) fn command_the_job(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    to_stderr(text);
 }
 
-/// Returns whether a stream is for eyes that see colour: a terminal, and nobody said NO_COLOR.
-pub(crate) fn colour(stream: &impl IsTerminal) -> Colour {
-    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    if wanted && stream.is_terminal() { Colour::Coloured } else { Colour::Plain }
+fn to_stdout(text: &str) {
+    screen::printing(|| drop(writeln!(std::io::stdout(), "{text}")));
+}
+
+fn to_stderr(text: &str) {
+    screen::printing(|| drop(writeln!(std::io::stderr(), "{text}")));
 }

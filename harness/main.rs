@@ -9,6 +9,7 @@ mod notices;
 mod progress;
 mod recovery;
 mod run_records;
+mod screen;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -17,7 +18,7 @@ use std::{
 
 use clap::Parser;
 use failure::{Cause, Failure, say};
-use stagegate_base::exit::Exit;
+use stagegate_base::{exit::Exit, report::ColourChoice};
 use stagegate_cli as cli;
 
 fn main() -> ExitCode {
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let cli = cli::Cli::parse_from(ask::with_confirm(std::env::args_os()));
+    screen::begin(choice(cli.color));
     // The default hook has printed what happened and where; the exit code must not be one that means something else.
     let end = catch_unwind(AssertUnwindSafe(|| run(cli)))
         .unwrap_or_else(|_| Err(Failure::unexpected("gate panicked; where and why is in the lines above")));
@@ -35,7 +37,16 @@ fn main() -> ExitCode {
         say(&format!("error: {}", failure.text()));
         failure.exit()
     });
+    screen::clear();
     ExitCode::from(exit.code())
+}
+
+fn choice(when: cli::ColorWhen) -> ColourChoice {
+    match when {
+        cli::ColorWhen::Auto => ColourChoice::Auto,
+        cli::ColorWhen::Always => ColourChoice::Always,
+        cli::ColorWhen::Never => ColourChoice::Never,
+    }
 }
 
 fn run(cli: cli::Cli) -> Result<Exit, Failure> {

@@ -1,33 +1,58 @@
 //! What a person sees while a run goes on: one line a step.
 
 use std::{
-    io::{IsTerminal, Write},
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use stagegate_base::{
-    report::{self, Colour},
-    text::one_line,
-};
+use stagegate_base::report::{self, Colour};
+use stagegate_gate_act::journal;
 use stagegate_gate_decide::promotion::{
     Decision, End, Entry, Left, Line, PerformanceReport, Plan, Step, StepReport, UndoReport, by_hand, end_text, reason,
 };
+use stagegate_host::{clock, paths::StateDir};
 use stagegate_performance_decide::{self as performance, Gone};
+use stagegate_watch_decide::{RunFacts, StepFacts};
 
-/// Columns that every terminal has.
-const WIDTH: usize = 79;
+use crate::screen::{self, Activity};
+
+/// The times of steps are read from so many of the newest runs.
+const LOOKED_AT: usize = 5;
 
 /// Puts a text into a colour, which only a terminal is shown.
 fn painted(code: u8, text: &str) -> String {
     report::painted(text, code, Colour::Coloured)
 }
 
-/// Tells a journal line on standard error.
-pub(crate) fn tell(line: &Line, took: Duration) {
+/// How long steps took in the last run of an environment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KnownTimes(Vec<StepFacts>);
+
+impl KnownTimes {
+    /// Reads the newest runs of a state folder; nothing where there is none.
+    pub(crate) fn of_state(state: &StateDir) -> Self {
+        let runs = journal::runs(&state.runs());
+        let facts = runs.iter().rev().take(LOOKED_AT).filter_map(|dir| {
+            let lines = journal::lines(dir).ok()?;
+            RunFacts::of(&lines, clock::unix_of)
+        });
+        KnownTimes(facts.flat_map(|facts| facts.steps).filter(|step| step.is_well == Some(true)).collect())
+    }
+
+    /// Returns how long a step, or its undo, took when it last ended well.
+    fn of(&self, step: Step, is_undo: bool) -> Option<Duration> {
+        let found = self.0.iter().find(|facts| facts.step == step && facts.is_undo == is_undo)?;
+        found.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+    }
+}
+
+/// Tells a journal line on standard error; `known` are the times that its steps took before.
+pub(crate) fn tell(line: &Line, took: Duration, known: &KnownTimes) {
     match &line.entry {
-        Entry::Begun { step } => while_it_lasts(step.title()),
-        Entry::UndoBegun { step } => while_it_lasts(&format!("undo: {}", step.title())),
+        Entry::Begun { step } => while_it_lasts(step.title(), Instant::now(), known.of(*step, false)),
+        Entry::UndoBegun { step } => {
+            while_it_lasts(&format!("undo: {}", step.title()), Instant::now(), known.of(*step, true));
+        }
         _ => {
             let Some(text) = line_text(line, took, painted) else { return };
             clear();
@@ -152,29 +177,19 @@ fn left(left: &[Left]) -> String {
     left.iter().map(one).collect()
 }
 
-/// Shows on a terminal what is being done; the line is written over when it ended.
-pub(crate) fn while_it_lasts(what: &str) {
-    if std::io::stderr().is_terminal() {
-        let _ = write!(std::io::stderr(), "\r\u{1b}[2K...  {}", one_line(what));
-        let _ = std::io::stderr().flush();
-    }
+/// Shows on a terminal what is being done, since when and how long it took before; the line is written over when it ended.
+pub(crate) fn while_it_lasts(what: &str, since: Instant, before: Option<Duration>) {
+    screen::show(Activity::Step { what: what.to_owned(), since, before });
 }
 
 /// Shows on a terminal how far the measuring of a probe has come, as a line that is written over.
 pub(crate) fn measuring(probe: &str, medians: &[u64], gone: Gone) {
-    if std::io::stderr().is_terminal() {
-        // A line that is broken in two would not be written over.
-        let line: String = performance::progress(probe, medians, gone).chars().take(WIDTH).collect();
-        let _ = write!(std::io::stderr(), "\r\u{1b}[2K{}", one_line(&line));
-        let _ = std::io::stderr().flush();
-    }
+    screen::show(Activity::Line(performance::progress(probe, medians, gone)));
 }
 
 /// Takes such a line away.
 pub(crate) fn clear() {
-    if std::io::stderr().is_terminal() {
-        let _ = write!(std::io::stderr(), "\r\u{1b}[2K");
-    }
+    screen::clear();
 }
 
 #[cfg(test)]

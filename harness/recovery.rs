@@ -28,7 +28,8 @@ use tokio::sync::watch;
 use crate::{
     examine::Suites,
     failure::{Failure, say},
-    notices, progress,
+    notices,
+    progress::{self, KnownTimes},
 };
 
 /// Makes what runs of the gate work with.
@@ -106,7 +107,8 @@ pub(crate) async fn finish(
 ) -> Result<Exit, Failure> {
     let engine = Engine::connect().await?;
     let (_sender, interrupt) = watch::channel(false);
-    let gate = gate(config, &engine, Arc::new(progress::tell), interrupt);
+    let known = KnownTimes::of_state(&state);
+    let gate = gate(config, &engine, Arc::new(move |line, took| progress::tell(line, took, &known)), interrupt);
     // A rollback is not left half done, whoever does it.
     let shield = signal::shield();
     let finished = tokio::select! {

@@ -29,13 +29,36 @@ const TRIAL_WITHIN: Duration = Duration::from_secs(60);
 /// What a trial that watches may take longer than its watch.
 const BESIDE_SOAK: Duration = Duration::from_secs(15);
 
-/// Chooses the trials that run: those whose name contains one of `filters` (all, where there is none), without
-/// those that write where the environment is protected.
+/// Chooses the trials that run: those that one of `filters` means (all, where there is none), without those that write where
+/// the environment is protected.
+///
+/// A filter means a suite if one has its name; else names that contain its whole segments; else names that contain it.
 #[must_use]
 pub fn select(trials: Vec<Trial>, environment: &Environment, filters: &[String]) -> Vec<Trial> {
-    let is_meant = |trial: &Trial| filters.is_empty() || filters.iter().any(|filter| trial.name.contains(filter));
+    let matchers: Vec<Matcher> = filters.iter().map(|filter| matcher(&trials, filter)).collect();
+    let meant: Vec<bool> = trials
+        .iter()
+        .map(|trial| filters.is_empty() || filters.iter().zip(&matchers).any(|(filter, is)| is(&trial.name, filter)))
+        .collect();
     let may_run = |trial: &Trial| !environment.protected || trial.effect == Effect::Reads;
-    trials.into_iter().filter(|trial| is_meant(trial) && may_run(trial)).collect()
+    trials
+        .into_iter()
+        .zip(meant)
+        .filter(|(trial, is_meant)| *is_meant && may_run(trial))
+        .map(|(trial, _)| trial)
+        .collect()
+}
+
+/// Whether a filter means the check of a name.
+type Matcher = fn(name: &str, filter: &str) -> bool;
+
+/// Returns the narrowest sense in which a filter means one of the trials.
+fn matcher(trials: &[Trial], filter: &str) -> Matcher {
+    let is_suite: Matcher = |name, filter| name.split("::").next() == Some(filter);
+    let has_segments: Matcher = |name, filter| format!("::{name}::").contains(&format!("::{filter}::"));
+    let has_part: Matcher = |name, filter| name.contains(filter);
+    let finds = |is: &Matcher| trials.iter().any(|trial| is(&trial.name, filter));
+    [is_suite, has_segments].into_iter().find(finds).unwrap_or(has_part)
 }
 
 /// Runs one trial: waits for ready services (once a session), then asks.

@@ -87,7 +87,7 @@ pub(super) fn annotate(text: &str) {
 
 /// Returns whether standard output is for eyes that see colour.
 pub(super) fn colour() -> Colour {
-    crate::failure::colour(&std::io::stdout())
+    crate::screen::colour(&std::io::stdout())
 }
 
 /// Returns the severity that an option names.

@@ -20,7 +20,8 @@ use super::{
 use crate::{
     ask, cli,
     failure::{Failure, give, give_json, say},
-    progress, recovery,
+    progress::{self, KnownTimes},
+    recovery,
 };
 
 /// How a run is printed and confirmed.
@@ -155,12 +156,16 @@ async fn conduct(config: &Arc<Config>, request: Request, options: &RunOptions) -
     let (sender, interrupt) = watch::channel(false);
     let (decide, decided) = watch::channel(None);
     let listening = tokio::spawn(interrupt_on(signal::listen(Again::Waits), sender, decided));
-    let tell = if options.json { both } else { progress::tell };
+    let known = KnownTimes::of_state(&state);
+    let is_json = options.json;
     let observe: Observer = Arc::new(move |line: &Line, took: Duration| {
         if let Entry::Decided { decision, .. } = &line.entry {
             decide.send_replace(Some(*decision));
         }
-        tell(line, took);
+        progress::tell(line, took, &known);
+        if is_json && let Ok(text) = serde_json::to_string(line) {
+            give_json(&text);
+        }
     });
     let gate = recovery::gate(config, &engine, observe, interrupt);
     let dir = state.run(&plan.run);
@@ -220,13 +225,6 @@ fn shown(plan: &stagegate_gate_decide::promotion::Plan, refused: &[String], json
         give(&format!("  blocked   {reason}"));
     }
     Ok(())
-}
-
-fn both(line: &Line, took: Duration) {
-    progress::tell(line, took);
-    if let Ok(text) = serde_json::to_string(line) {
-        give_json(&text);
-    }
 }
 
 /// Interrupts the run after a signal: it is rolled back, in order. A second signal changes nothing, and none does once the

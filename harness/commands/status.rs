@@ -25,6 +25,7 @@ use stagegate_performance_decide::Usage;
 use crate::{
     cli,
     failure::{Failure, give, give_json},
+    screen,
 };
 
 /// Time from one picture to the next one.
@@ -53,6 +54,7 @@ pub(super) async fn status(config: &Arc<Config>, args: cli::Status) -> Result<Ex
 /// Draws over the picture before on a terminal; elsewhere one follows the other.
 fn redraw(text: &str) {
     if std::io::stdout().is_terminal() {
+        screen::off();
         let _ = write!(
             std::io::stdout(),
             "\u{1b}[H\u{1b}[2J{}\n\n(every {EVERY:?}; stop with Ctrl-C)\n",

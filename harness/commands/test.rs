@@ -6,6 +6,7 @@ use stagegate_base::{
     config::{Config, EPHEMERAL, Environment},
     exit::Exit,
     record::Record,
+    report::wrapped,
 };
 use stagegate_gate_act::schema_ahead;
 use stagegate_gate_decide::{
@@ -29,7 +30,7 @@ use super::output::{self, colour};
 use crate::{
     ask, cli,
     failure::{Failure, give, give_document, say},
-    progress,
+    progress, screen,
 };
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, Failure> {
@@ -61,7 +62,11 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
     stagegate_host::project::env_files(environment)?;
     let started = stagegate_host::clock::now();
     let planned = planned(config, &trials);
-    let detail = if args.verbose { Detail::Everything } else { Detail::Findings };
+    let detail = match &args {
+        cli::Test { verbose: true, .. } => Detail::Everything,
+        cli::Test { quiet: true, .. } => Detail::Blocking,
+        _ => Detail::Findings,
+    };
     let live = (!args.output.takes_stdout()).then(|| Live::new(&planned, detail));
     let (records, left) = checked(config, environment, &trials, full_load, live).await;
     let run = report::Run {
@@ -96,39 +101,42 @@ async fn checked(
     super::report_shell(environment);
     let signals = Some(signal::listen(Again::Ends));
     let schema_ahead = schema_ahead(&StateDir::of(config, &environment.project));
-    let options = RunOptions { soak: None, full_load, schema_ahead, keeps_records: true, signals, notice };
+    let options = RunOptions { soak: None, full_load, schema_ahead, keeps_records: true, signals, notice: say };
     let run = SuiteRun::new(Arc::clone(config), Target::Environment(Box::new(environment.clone())), options);
     let (mut ended, began) = (0, Instant::now());
+    let progress = |ended: usize| {
+        progress::while_it_lasts(&format!("{ended} of {} checks", trials.len()), began, None);
+    };
+    progress(ended);
     let on_record = |record: &Record| {
         ended += 1;
         if let Some(live) = &mut live {
             show(&live.record(record, began.elapsed(), colour()));
-            progress::while_it_lasts(&format!("{ended} of {} checks", trials.len()));
         }
+        progress(ended);
     };
     let records = run.all(trials.to_vec(), on_record).await;
+    progress::clear();
     show(&live.map(|live| live.rest(colour())).unwrap_or_default());
     (records, run.finish().await)
 }
 
-/// Shows lines in the place of the one that is written over.
+/// Prints lines for a person; on a terminal as wide as it is.
 fn show(text: &str) {
-    progress::clear();
     if !text.is_empty() {
-        give(text);
+        give(&screen::columns().map_or_else(|| text.to_owned(), |columns| wrapped(text, columns)));
     }
-}
-
-fn notice(text: &str) {
-    progress::clear();
-    say(text);
 }
 
 fn written(run: &report::Run, args: &cli::Output, detail: Detail) -> Result<(), Failure> {
     if args.json {
         give_document(&report::json::text(run)?);
     } else if !args.takes_stdout() {
-        give(&report::terminal::end(run, detail, colour()));
+        show(&report::terminal::end(run, detail, colour()));
+        let next = report::terminal::next_command(run, detail);
+        if !next.is_empty() {
+            give(&next);
+        }
     }
     output::to(args.junit.as_deref(), &report::junit::text(run))?;
     output::to(args.markdown.as_deref(), &report::markdown::text(run))?;

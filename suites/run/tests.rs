@@ -21,11 +21,15 @@ fn trial(name: &str, effect: Effect) -> Trial {
 }
 
 #[rstest]
-#[case::all("ephemeral", &[], &["health::api::http", "contracts::api::post", "health::db::state"])]
+#[case::all("ephemeral", &[], &["health::api::http", "contracts::api::post", "health::db::state", "contracts::api::health"])]
 #[case::protected("production", &[], &["health::api::http", "health::db::state"])]
 #[case::one("ephemeral", &["db"], &["health::db::state"])]
 #[case::any_of_two("ephemeral", &["db", "post"], &["contracts::api::post", "health::db::state"])]
 #[case::none("ephemeral", &["nothing"], &[])]
+#[case::a_suite("ephemeral", &["health"], &["health::api::http", "health::db::state"])]
+#[case::whole_segments("ephemeral", &["api"], &["health::api::http", "contracts::api::post", "contracts::api::health"])]
+#[case::two_segments("ephemeral", &["health::api"], &["health::api::http"])]
+#[case::a_part_of_a_segment("ephemeral", &["stat"], &["health::db::state"])]
 fn trials_are_chosen_by_name_and_by_what_they_may_do(
     #[case] environment: &str,
     #[case] filters: &[&str],
@@ -35,6 +39,7 @@ fn trials_are_chosen_by_name_and_by_what_they_may_do(
         trial("health::api::http", Effect::Reads),
         trial("contracts::api::post", Effect::Writes),
         trial("health::db::state", Effect::Reads),
+        trial("contracts::api::health", Effect::Writes),
     ];
     let config = config();
     let filters: Vec<String> = filters.iter().map(|f| (*f).to_owned()).collect();

@@ -94,6 +94,24 @@ impl Command {
         self
     }
 
+    /// Returns what a person calls it, without arguments: `docker compose up`, `pg_dump` in a container, `git`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        const DATABASE: [&str; 4] = ["pg_dump", "pg_dumpall", "pg_restore", "psql"];
+        let words: Vec<&str> = self.args.iter().map(String::as_str).collect();
+        if let Some(inner) = words.iter().find(|word| DATABASE.contains(word)) {
+            return (*inner).to_owned();
+        }
+        let verb = match words.split_first() {
+            Some((&"compose", rest)) => {
+                rest.iter().find(|word| compose::VERBS.contains(word)).map(|verb| format!("compose {verb}"))
+            }
+            Some((first, _)) if self.program == "docker" => Some((*first).to_owned()),
+            _ => None,
+        };
+        verb.map_or_else(|| self.program.clone(), |verb| format!("{} {verb}", self.program))
+    }
+
     /// Returns the line that a person would type, without variables.
     #[must_use]
     pub fn line(&self) -> String {
@@ -106,4 +124,22 @@ impl Command {
 fn quoted(arg: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
     if !arg.is_empty() && arg.chars().all(plain) { arg.to_owned() } else { format!("'{}'", arg.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::compose(compose::version(), "docker compose version")]
+    #[case::docker(Command::new("docker").args(["pull", "postgres:17"]), "docker pull")]
+    #[case::in_a_container(Command::new("docker").args(["exec", "-i", "db", "pg_restore", "-d", "x"]), "pg_restore")]
+    #[case::any(Command::new("git").args(["-C", "/srv", "status"]).in_dir(Path::new("/srv")), "git")]
+    fn a_command_is_called_by_its_verb(#[case] command: Command, #[case] want: &str) {
+        assert_eq!(command.title(), want);
+    }
 }

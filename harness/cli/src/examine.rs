@@ -11,7 +11,7 @@ pub struct Test {
     /// Environment [default: $STAGEGATE_ENV, else `ephemeral`, a temporary copy of the stack]
     #[arg(long, value_name = "NAME")]
     pub env: Option<String>,
-    /// Run only checks whose name contains one of these
+    /// Run only these checks: a suite, segments of a name such as `api::http`, else any part of a name
     #[arg(value_name = "FILTER")]
     pub filters: Vec<String>,
     /// PostgreSQL major versions to test migrations on, such as 15,17,18 [default: `pg` of `[migrations]`, else the
@@ -27,6 +27,9 @@ pub struct Test {
     /// Print each check with all that it found, not only the suites and what failed
     #[arg(long, short)]
     pub verbose: bool,
+    /// Print only what blocks, and the result
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub quiet: bool,
     #[command(flatten)]
     pub output: Output,
 }

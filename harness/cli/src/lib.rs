@@ -51,7 +51,7 @@ pub use init::Init;
 pub use look::{Dashboard, Doctor, History, Logs, Metrics, OneEnvironment, Pages, ShowConfig, Status, Unlock};
 pub use migrations::{Migrations, MigrationsCheck, MigrationsCommand, ScratchMethod};
 pub use notify::{Notify, PendingNotify, SendNotify, TestNotify};
-pub use output::Output;
+pub use output::{ColorWhen, Output};
 pub use recover::{Recover, WatchRun};
 pub use release::{Approve, Down, Promote, Purge, Reset, Rollback, Up, VolumeWorker};
 pub use salvage::Salvage;
@@ -68,6 +68,9 @@ pub struct Cli {
     /// Configuration file [default: stagegate.toml in this folder or a parent folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Print colours: auto, always or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    pub color: ColorWhen,
     #[command(subcommand)]
     pub command: Command,
 }

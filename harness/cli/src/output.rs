@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output (`-` as FILE is standard output)")]
@@ -31,4 +31,13 @@ impl Output {
         let files = [&self.junit, &self.markdown, &self.sarif, &self.html];
         self.json || files.into_iter().flatten().any(|file| file.as_os_str() == "-")
     }
+}
+
+/// When colours are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    #[default]
+    Auto,
+    Always,
+    Never,
 }

@@ -6,6 +6,7 @@
 
 mod live;
 mod reason;
+mod running;
 
 use std::{
     ffi::OsString,
@@ -19,6 +20,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use running::{Extent, Listed};
+pub use running::{Running, running};
 use rustix::process::{Pid, Signal, kill_process_group};
 use stagegate_base::{
     command::{Command, Inherits, variables},
@@ -197,7 +200,7 @@ impl Runner {
     /// # Errors
     /// [`RunError`] where it cannot be started, or its time is up; its process group is killed then.
     pub async fn run(&self, command: &Command, within: Duration) -> Result<Output, RunError> {
-        self.run_with(command, within, (Stdio::null(), Stdio::piped()), pending()).await
+        self.run_with(command, within, (Stdio::null(), Stdio::piped(), Extent::None), pending()).await
     }
 
     /// Runs a program and returns its standard output.
@@ -236,7 +239,7 @@ impl Runner {
         within: Duration,
         stop: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
-        let output = self.run_with(command, within, (Stdio::null(), Stdio::piped()), stop).await?;
+        let output = self.run_with(command, within, (Stdio::null(), Stdio::piped(), Extent::None), stop).await?;
         self.checked(command, output).map(drop)
     }
 
@@ -245,7 +248,8 @@ impl Runner {
     /// # Errors
     /// As [`Runner::run_ok`].
     pub async fn run_to_file(&self, command: &Command, within: Duration, file: File) -> Result<(), RunError> {
-        let output = self.run_with(command, within, (Stdio::null(), file.into()), pending()).await?;
+        let extent = Extent::written(&file);
+        let output = self.run_with(command, within, (Stdio::null(), file.into(), extent), pending()).await?;
         self.checked(command, output).map(drop)
     }
 
@@ -254,7 +258,8 @@ impl Runner {
     /// # Errors
     /// As [`Runner::run_ok`].
     pub async fn run_from_file(&self, command: &Command, within: Duration, file: File) -> Result<(), RunError> {
-        let output = self.run_with(command, within, (file.into(), Stdio::piped()), pending()).await?;
+        let extent = Extent::read(&file);
+        let output = self.run_with(command, within, (file.into(), Stdio::piped(), extent), pending()).await?;
         self.checked(command, output).map(drop)
     }
 
@@ -263,7 +268,8 @@ impl Runner {
     /// # Errors
     /// As [`Runner::run_ok`].
     pub async fn run_between(&self, command: &Command, within: Duration, from: File, to: File) -> Result<(), RunError> {
-        let output = self.run_with(command, within, (from.into(), to.into()), pending()).await?;
+        let extent = Extent::read(&from);
+        let output = self.run_with(command, within, (from.into(), to.into(), extent), pending()).await?;
         self.checked(command, output).map(drop)
     }
 
@@ -322,7 +328,7 @@ impl Runner {
         &self,
         command: &Command,
         within: Duration,
-        (stdin, stdout): (Stdio, Stdio),
+        (stdin, stdout, extent): (Stdio, Stdio, Extent),
         stop: impl Future<Output = ()>,
     ) -> Result<Output, RunError> {
         let line = self.mask.apply(&command.line());
@@ -335,6 +341,7 @@ impl Runner {
             .stdout(stdout)
             .spawn()
             .map_err(|source| RunError::Start { program: command.program.clone(), source })?;
+        let _listed = Listed::new(command, extent);
         let group = child.id();
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let whole = async { tokio::join!(child.wait(), drain(out), drain(err)) };

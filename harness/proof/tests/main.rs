@@ -75,6 +75,7 @@ mod survive;
 mod sync;
 mod sync_faults;
 mod sync_files;
+mod terminal;
 mod ties;
 mod two_services;
 mod volumes;

@@ -17,6 +17,10 @@ pub struct Source {
     pub env_files: Vec<PathBuf>,
 }
 
+/// Compose's commands that gate runs.
+pub(super) const VERBS: [&str; 11] =
+    ["build", "config", "create", "down", "logs", "pull", "run", "start", "stop", "up", "version"];
+
 fn compose(project: &str) -> Command {
     let command = Command::new("docker").without_caller();
     command.args(["compose", "--ansi", "never", "--progress", "plain", "--project-name", project])

@@ -9,6 +9,7 @@ mod json;
 pub mod junit;
 mod markdown;
 mod sarif;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -19,6 +20,7 @@ use serde_json::{Map, Value};
 
 pub use github::{Annotation, annotation, annotations};
 pub use html::{escaped as html_escaped, page as html_page, page_with as html_page_with};
+pub use terminal::{ColourChoice, ColourVariables, wanted_colour, width, wrapped};
 pub use text::{Colour, finding as finding_text, inert, painted, shown};
 
 use crate::{

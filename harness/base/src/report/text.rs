@@ -10,7 +10,7 @@ use crate::{
 /// Whether the text is for eyes that see colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
-    /// No escape sequences: a pipe, a file, NO_COLOR.
+    /// No escape sequences, see [`super::wanted_colour`].
     Plain,
     /// Status words and the verdict are coloured.
     Coloured,

@@ -9,7 +9,10 @@ use std::{
 use stagegate_base::command::Command;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
-use super::{RunError, Runner, code, kill_group, reason};
+use super::{
+    RunError, Runner, code, kill_group, reason,
+    running::{Extent, Listed},
+};
 
 /// A line is told so often at most; where none comes, that the program still runs.
 const TELL_EVERY: Duration = Duration::from_secs(3);
@@ -29,6 +32,7 @@ impl Runner {
         let start = |source| RunError::Start { program: command.program.clone(), source };
         let mut prepared = self.prepared(command);
         let mut child = prepared.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(start)?;
+        let _listed = Listed::new(command, Extent::None);
         let group = child.id();
         let heard = Heard::new(self, began);
         let (out, err) = (child.stdout.take(), child.stderr.take());

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use stagegate_base::{command::Command, redact::Secret};
 
-use super::*;
+use super::{running::all_running, *};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -64,4 +64,40 @@ async fn a_program_finds_its_own_folder_in_pwd() {
     let command = Command::new("env").in_dir(&dir);
     let said = Runner::default().run_ok(&command, SOON).await.unwrap();
     assert!(said.lines().any(|line| line == format!("PWD={}", dir.display())), "{said}");
+}
+
+/// Waits for what runs under a name, with a deadline: tests of this process run programs next to each other.
+async fn running_as(what: &str, is: impl Fn(&Running) -> bool) -> Running {
+    let wait = async {
+        loop {
+            if let Some(found) = all_running().into_iter().find(|one| one.what == what && is(one)) {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(SOON, wait).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_a_program_has_written_and_read_is_known_while_it_runs() {
+    let dir = std::env::temp_dir().join(format!("stagegate-extent-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let (from, to) = (dir.join("from"), dir.join("to"));
+    std::fs::write(&from, vec![b'x'; 4000]).unwrap();
+    let runner = Runner::default();
+    let reads = Command::new("sh").args(["-c", "dd bs=1000 count=1 of=/dev/null 2>/dev/null; exec sleep 60", "dd"]);
+    let writes = Command::new("dash").args(["-c", "printf 0123456789; exec sleep 60"]);
+    let read = runner.run_from_file(&reads, SOON, File::open(&from).unwrap());
+    let written = runner.run_to_file(&writes, SOON, File::create(&to).unwrap());
+    tokio::select! {
+        _ = read => panic!("it ended"),
+        _ = written => panic!("it ended"),
+        () = async {
+            running_as("sh", |one| (one.bytes, one.all_bytes) == (Some(1000), Some(4000))).await;
+            running_as("dash", |one| (one.bytes, one.all_bytes) == (Some(10), None)).await;
+        } => {}
+    }
+    assert!(!all_running().iter().any(|one| one.what == "dash"), "it is listed for longer than it is waited for");
+    std::fs::remove_dir_all(&dir).unwrap();
 }

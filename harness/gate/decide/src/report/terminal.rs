@@ -31,6 +31,8 @@ const NAMED: usize = 3;
 /// How much of a run a person sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
+    /// Only failures that block and the result.
+    Blocking,
     /// The suites, and what failed: failures whole, a warning in a line; notices are counted.
     Findings,
     /// Each check, with all that it found.
@@ -63,6 +65,7 @@ impl Live {
         match self.detail {
             Detail::Everything => self.check(one, colour),
             Detail::Findings => self.suite(one, at, colour),
+            Detail::Blocking => String::new(),
         }
     }
 
@@ -70,7 +73,7 @@ impl Live {
     #[must_use]
     pub fn rest(&self, colour: Colour) -> String {
         match self.detail {
-            Detail::Everything => String::new(),
+            Detail::Everything | Detail::Blocking => String::new(),
             Detail::Findings => self.suites.iter().map(|suite| suite.line(self.width, colour)).collect(),
         }
     }
@@ -99,21 +102,23 @@ impl Live {
     }
 }
 
-/// Writes the end of a run: what failed, unless each check was shown; the verdict with the counts; the next command.
+/// Writes the end of a run: what failed, unless each check was shown; the verdict with the counts.
 #[must_use]
 pub fn end(run: &Run, detail: Detail, colour: Colour) -> String {
     let findings = match detail {
-        Detail::Findings => findings(run, colour),
+        Detail::Blocking => blocking(run, colour),
+        Detail::Findings => blocking(run, colour) + &warnings(run, colour),
         Detail::Everything => String::new(),
     };
+    // Nothing stands above it where no suite was shown.
     let gap = if run.records.is_empty() { "" } else { "\n" };
-    let next = next(run, detail).map(|(what, command)| format!("{what}: {command}\n")).unwrap_or_default();
+    let before = if detail == Detail::Blocking { "" } else { gap };
     let between = if findings.is_empty() { "" } else { gap };
-    format!("{gap}{findings}{between}{}{next}", summary(run, colour))
+    format!("{before}{findings}{between}{}", summary(run, colour))
 }
 
-/// Writes what a person has to look at: failures whole, then what kept checks from running, then warnings.
-fn findings(run: &Run, colour: Colour) -> String {
+/// Writes failures whole, then what kept checks from running.
+fn blocking(run: &Run, colour: Colour) -> String {
     let of = |severity: Severity, status: Status| {
         run.records.iter().filter(move |one| one.severity == severity && one.status == status)
     };
@@ -124,8 +129,13 @@ fn findings(run: &Run, colour: Colour) -> String {
     let skipped = of(Severity::Required, Status::Skip).filter(|one| is_undecided && !one.is_interrupted());
     let not_run: Vec<&Record> = broken.chain(skipped).collect();
     let not_run: String = by_reason(&not_run).iter().map(|same| not_run_text(same, colour)).collect();
-    let warnings: String = of(Severity::Warning, Status::Fail).map(|one| in_line(one, colour)).collect();
-    failures + &not_run + &warnings
+    failures + &not_run
+}
+
+/// Writes the warnings, a line each.
+fn warnings(run: &Run, colour: Colour) -> String {
+    let is_warning = |one: &&Record| one.severity == Severity::Warning && one.status == Status::Fail;
+    run.records.iter().filter(is_warning).map(|one| in_line(one, colour)).collect()
 }
 
 fn in_line(one: &Record, colour: Colour) -> String {
@@ -157,6 +167,12 @@ fn not_run_text(same: &[&Record], colour: Colour) -> String {
     }
     let (word, name) = (painted(status(same[0]), YELLOW, colour), one_line(&same[0].trial));
     format!("{word} {name} and {} more\n  {}\n", same.len() - 1, inert(&one_line(&same[0].message)))
+}
+
+/// Writes the next command in a line of its own, which is not to be broken: it is copied. Empty where all is shown and nothing blocks.
+#[must_use]
+pub fn next_command(run: &Run, detail: Detail) -> String {
+    next(run, detail).map(|(what, command)| format!("{what}: {command}\n")).unwrap_or_default()
 }
 
 /// Returns what a person does next, and the command; nothing where all is shown and nothing blocks.

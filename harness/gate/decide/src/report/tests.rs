@@ -92,7 +92,10 @@ fn printed(run: &Run, planned: &[Planned], detail: Detail, colour: Colour) -> St
         at += Duration::from_millis(record.duration_ms);
         live.record(record, at, colour)
     });
-    lines.collect::<String>() + &live.rest(colour) + &terminal::end(run, detail, colour)
+    lines.collect::<String>()
+        + &live.rest(colour)
+        + &terminal::end(run, detail, colour)
+        + &terminal::next_command(run, detail)
 }
 
 fn terminal(run: &Run, detail: Detail) -> String {
@@ -186,6 +189,7 @@ fn a_run_reads_as_reviewed(#[case] name: &str, #[case] run: Run) {
     let formats = [
         ("terminal", terminal(&run, Detail::Findings)),
         ("verbose", terminal(&run, Detail::Everything)),
+        ("quiet", terminal(&run, Detail::Blocking)),
         ("json", json::text(&run).unwrap()),
         ("junit", junit::text(&run)),
         ("markdown", markdown::text(&run)),
