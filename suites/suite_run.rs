@@ -175,7 +175,7 @@ impl SuiteRun {
                 self.temporary(&engine).await.map_err(|error| with_causes(&error))?
             }
             Target::Environment(environment) => {
-                let runner = Runner::default();
+                let runner = Runner::default().with_progress(self.options.notice);
                 self.unless_interrupted(Project::load(&runner, &self.config, &environment.name)).await?
             }
         };

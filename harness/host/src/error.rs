@@ -2,6 +2,10 @@
 
 use std::error::Error;
 
+/// What libraries put around the cause, and what says nothing of it: a person reads `Connection refused (os error 111)`.
+const WRAPPERS: [&str; 4] =
+    ["Error in the hyper legacy client", "client error (Connect)", "error sending request", "tcp connect error"];
+
 /// Returns the causes of an error, the nearest one first, without those whose text the one before has already.
 fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut texts = vec![error.to_string()];
@@ -13,7 +17,10 @@ fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
         }
         cause = inner.source();
     }
-    texts
+    let last = texts.len() - 1;
+    let is_wrapper = |text: &str| WRAPPERS.iter().any(|wrapper| text.trim_end_matches(": ").starts_with(wrapper));
+    let told = texts.into_iter().enumerate().filter(|(nth, text)| *nth == 0 || *nth == last || !is_wrapper(text));
+    told.map(|(_, text)| text).collect()
 }
 
 /// Returns an error and its causes as one line: for a place that has only one, such as a record or a journal line.
@@ -63,6 +70,21 @@ mod tests {
         let want = "release v2 cannot be built\n  caused by: `docker compose build` ended with code 1\n    no space\n    \
                     caused by: disk full";
         assert_eq!(chain(error.unwrap().as_ref()), want);
+    }
+
+    #[test]
+    fn what_libraries_put_around_a_cause_is_left_out_and_the_cause_is_not() {
+        let refused = "Connection refused (os error 111)";
+        let error = links(&[
+            "cannot reach Docker Engine",
+            "Error in the hyper legacy client",
+            "client error (Connect)",
+            "tcp connect error",
+            refused,
+        ]);
+        assert_eq!(with_causes(error.unwrap().as_ref()), format!("cannot reach Docker Engine: {refused}"));
+        let error = links(&["cannot reach Docker Engine", "client error (Connect)"]);
+        assert_eq!(with_causes(error.unwrap().as_ref()), "cannot reach Docker Engine: client error (Connect)");
     }
 
     #[test]

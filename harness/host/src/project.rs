@@ -319,7 +319,6 @@ async fn resolve_with(
     Ok(Model::parse(&text)?.activated(&active.lines().map(|line| line.trim().to_owned()).collect()))
 }
 
-/// Reports the variables that Compose takes for empty: what then fails says nothing of them.
 /// Says what Compose refused, in its own words without the command, and what to do.
 fn refused(environment: &str, source: &Source, error: RunError) -> ProjectError {
     let environment = environment.to_owned();
@@ -340,6 +339,7 @@ pub fn required(reason: &str) -> Option<&str> {
     reason.split("required variable ").nth(1)?.split(" is missing a value").next().filter(|name| !name.contains(' '))
 }
 
+/// Reports the variables that Compose takes for empty: what then fails says nothing of them.
 fn report_unset(runner: &Runner, environment: &str, stderr: &str) {
     let names = unset(stderr);
     if !names.is_empty() {

@@ -1,4 +1,4 @@
-//! What a terminal shows, and a pipe: colours, width, and a line of what goes on. No stack is needed.
+//! What a terminal shows, and a pipe: colours, width, a line of what goes on, and one failure for one cause.
 
 use std::{
     io::Read,
@@ -9,7 +9,10 @@ use std::{
 
 use rstest::rstest;
 
-use crate::{confirm::Folder, world::ended};
+use crate::{
+    confirm::Folder,
+    world::{checkout, ended},
+};
 
 /// An address at which no Docker Engine responds.
 const NO_ENGINE: &str = "tcp://127.0.0.1:1";
@@ -95,7 +98,7 @@ fn lines_are_as_wide_as_the_terminal_and_commands_stay_whole(#[case] columns: u1
     assert!(too_long.is_empty(), "{too_long:#?} in {}", end.text);
     // A short command is whole, at the end of its line.
     assert!(lines.iter().any(|line| line.starts_with("again: gate test --env staging ")), "{}", end.text);
-    let reason = "cannot reach the Docker Engine";
+    let reason = "start it (`systemctl start docker`) and check";
     assert_eq!(lines.iter().any(|line| line.contains(reason)), columns > 40, "{}", end.text);
 }
 
@@ -130,4 +133,36 @@ fn quiet_prints_what_blocks_and_the_result() {
     assert_eq!(end.code, Some(4), "{}", end.text);
     assert!(end.text.contains("INCONCLUSIVE staging"), "{}", end.text);
     assert!(!end.text.lines().any(|line| line.starts_with("SKIP ") || line.contains(" s  ")), "{}", end.text);
+}
+
+#[test]
+fn an_exited_container_is_one_failure_with_its_last_lines_and_the_variable_that_is_not_set() {
+    let folder = folder("exits");
+    let images = std::fs::read_to_string(checkout().join(".stagegate/images.env")).unwrap();
+    let nginx = images.lines().find_map(|line| line.strip_prefix("NGINX_IMAGE=")).unwrap();
+    let command = "echo 'fatal: no key in the environment' >&2; exit 3";
+    let compose = format!(
+        "services:\n  worker:\n    image: {nginx}\n    environment: {{ API_KEY: \"${{SHOP_API_KEY}}\" }}\n    command: [sh, -c, \
+         \"{command}\"]\n"
+    );
+    std::fs::write(folder.path().join("docker-compose.yml"), compose).unwrap();
+    let project = folder.project("staging");
+    let docker = |args: &[&str]| {
+        let mut docker = Command::new("docker");
+        docker.args(["compose", "--project-name", &project]).args(args).current_dir(folder.path());
+        docker.env_remove("SHOP_API_KEY").output().unwrap()
+    };
+    let up = docker(&["up", "--detach"]);
+    assert!(up.status.success(), "{up:?}");
+    let began = Instant::now();
+    let test = ended(&folder.command(&["test", "--env", "staging", "health"]).output().unwrap());
+    let took = began.elapsed();
+    docker(&["down", "--timeout", "1"]);
+    assert_eq!(test.code, Some(3), "{}", test.text);
+    let failed = test.text.lines().filter(|line| line.starts_with("FAIL") && line.contains("::")).count();
+    assert_eq!(failed, 1, "{}", test.text);
+    for want in ["exited with code 3", "fatal: no key in the environment", "SHOP_API_KEY, which is not set"] {
+        assert!(test.text.contains(want), "`{want}` is missing in {}", test.text);
+    }
+    assert!(took < Duration::from_secs(30), "it waited for {took:?}: {}", test.text);
 }
