@@ -20,7 +20,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use running::{Extent, Listed};
+use running::Extent;
+pub(crate) use running::Listed;
 pub use running::{Running, running};
 use rustix::process::{Pid, Signal, kill_process_group};
 use stagegate_base::{

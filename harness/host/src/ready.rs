@@ -17,10 +17,12 @@ use stagegate_base::{
     container::{Container, Health, State},
     lifetime::{Lifetime, time_to_start},
     readiness::{EXITS_OF_A_LOOP, Expected, Port, Readiness, STABLE_AFTER, Seen, readiness},
+    text::counted,
 };
 
 use crate::{
     engine::{Engine, EngineError},
+    process::Listed,
     project::Project,
 };
 use port::Ports;
@@ -103,8 +105,10 @@ pub async fn until_ready(engine: &Engine, stack: &Stack<'_>) -> Result<Ready, En
     let begun = Instant::now();
     let mut sound_at = begun;
     let mut watch = Watch::new();
+    let listed = Listed::wait("waiting for services".to_owned());
     loop {
         let mut found = watch.look(engine, stack).await?;
+        listed.rename(waited_for(&found));
         found.waited = begun.elapsed();
         // Between two exits a crash loop runs for a moment, which is no recovery.
         let is_sound = !watch.is_loop(&found.containers) && !watch.is_left_out(&found.containers);
@@ -117,6 +121,13 @@ pub async fn until_ready(engine: &Engine, stack: &Stack<'_>) -> Result<Ready, En
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Returns what is waited for: `waiting for db (1 of 3 services not ready)`.
+fn waited_for(found: &Ready) -> String {
+    let missing: Vec<&str> = found.missing().iter().map(|(service, _)| *service).collect();
+    let all = counted(found.services.len(), "service");
+    format!("waiting for {} ({} of {all} not ready)", missing.join(", "), missing.len())
 }
 
 /// Returns the containers of a project, those of `docker compose run` left out.

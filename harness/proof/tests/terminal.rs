@@ -135,11 +135,39 @@ fn quiet_prints_what_blocks_and_the_result() {
     assert!(!end.text.lines().any(|line| line.starts_with("SKIP ") || line.contains(" s  ")), "{}", end.text);
 }
 
+fn nginx() -> String {
+    let images = std::fs::read_to_string(checkout().join(".stagegate/images.env")).unwrap();
+    images.lines().find_map(|line| line.strip_prefix("NGINX_IMAGE=")).unwrap().to_owned()
+}
+
+#[test]
+fn a_terminal_names_the_service_that_is_waited_for() {
+    let folder = folder("slow");
+    let test = "test -f /tmp/ok || { sleep 4; touch /tmp/ok; false; }";
+    let compose = format!(
+        "services:\n  slow:\n    image: {}\n    healthcheck: {{ test: [CMD-SHELL, \"{test}\"], interval: 1s, timeout: 20s }}\n",
+        nginx()
+    );
+    std::fs::write(folder.path().join("docker-compose.yml"), compose).unwrap();
+    let project = folder.project("staging");
+    let docker = |args: &[&str]| {
+        let mut docker = Command::new("docker");
+        docker.args(["compose", "--project-name", &project]).args(args).current_dir(folder.path()).output().unwrap()
+    };
+    let up = docker(&["up", "--detach"]);
+    assert!(up.status.success(), "{up:?}");
+    let mut command = on_terminal(&folder, 120, &["test", "--env", "staging", "health"]);
+    let end = ended(&command.env_remove("DOCKER_HOST").output().unwrap());
+    docker(&["down", "--timeout", "1"]);
+    assert_eq!(end.code, Some(0), "{}", end.text);
+    let want = "waiting for slow (1 of 1 service not ready) 2 s";
+    assert!(end.text.contains(want), "`{want}` is missing in {}", end.text);
+}
+
 #[test]
 fn an_exited_container_is_one_failure_with_its_last_lines_and_the_variable_that_is_not_set() {
     let folder = folder("exits");
-    let images = std::fs::read_to_string(checkout().join(".stagegate/images.env")).unwrap();
-    let nginx = images.lines().find_map(|line| line.strip_prefix("NGINX_IMAGE=")).unwrap();
+    let nginx = nginx();
     let command = "echo 'fatal: no key in the environment' >&2; exit 3";
     let compose = format!(
         "services:\n  worker:\n    image: {nginx}\n    environment: {{ API_KEY: \"${{SHOP_API_KEY}}\" }}\n    command: [sh, -c, \

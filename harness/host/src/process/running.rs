@@ -1,4 +1,4 @@
-//! What programs run now, for whoever shows it.
+//! What programs run now and what is waited for, for whoever shows it.
 
 use std::{
     fs::File,
@@ -15,10 +15,10 @@ use stagegate_base::command::Command;
 static NEXT: AtomicU64 = AtomicU64::new(0);
 static ALL: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 
-/// A program that runs, and how far it is.
+/// A program that runs, or a wait, and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Running {
-    /// What it is called, see [`Command::title`].
+    /// What it is called, see [`Command::title`]; of a wait what is waited for.
     pub what: String,
     /// When it was started.
     pub since: Instant,
@@ -70,14 +70,30 @@ struct Entry {
     extent: Extent,
 }
 
-/// A program is among those that run for as long as this value lives.
+/// A program, or a wait, is among those that run for as long as this value lives.
 #[derive(Debug)]
-pub(super) struct Listed(u64);
+pub(crate) struct Listed(u64);
 
 impl Listed {
     pub(super) fn new(command: &Command, extent: Extent) -> Self {
+        Self::named(command.title(), extent)
+    }
+
+    /// Lists a wait; [`Self::rename`] tells what is still waited for.
+    pub(crate) fn wait(what: String) -> Self {
+        Self::named(what, Extent::None)
+    }
+
+    pub(crate) fn rename(&self, what: String) {
+        let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = all.iter_mut().find(|entry| entry.id == self.0) {
+            entry.what = what;
+        }
+    }
+
+    fn named(what: String, extent: Extent) -> Self {
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let entry = Entry { id, what: command.title(), since: Instant::now(), extent };
+        let entry = Entry { id, what, since: Instant::now(), extent };
         ALL.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
         Listed(id)
     }
