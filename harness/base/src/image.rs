@@ -146,7 +146,8 @@ pub enum PullFailure {
 }
 
 /// What Docker's output contains, by failure; the first that matches counts, since some contain another one's words.
-// Source: Docker Engine 20.10 to 28 with docker-registry 2.8, each failure provoked; Docker Hub's documented texts.
+// Source: Docker Engine 20.10 to 28 with docker-registry 2.8 and both image stores, each failure provoked; Docker Hub's
+// documented texts.
 const MARKS: [(PullFailure, &[&str]); 14] = [
     (PullFailure::Credentials, &["error getting credentials"]),
     (PullFailure::Space, &["no space left on device"]),
@@ -158,7 +159,13 @@ const MARKS: [(PullFailure, &[&str]); 14] = [
     (PullFailure::Corrupt, &["verification failed", "unexpected commit digest", "failed to register layer"]),
     (
         PullFailure::NoRegistry,
-        &["error unmarshalling", "error parsing http", "invalid character", "content-type header"],
+        &[
+            "error unmarshalling",
+            "error parsing http",
+            "invalid character",
+            "content-type header",
+            "unexpected media type",
+        ],
     ),
     (
         PullFailure::Unreachable,
@@ -267,6 +274,11 @@ mod tests {
     #[case::absent(
         "Error response from daemon: manifest for r:1/a:9 not found: manifest unknown",
         PullFailure::NotFound
+    )]
+    #[case::of_no_registry_into_containerd(
+        "b7d082ee12e9: Download complete\nfailed to unpack image on snapshotter overlayfs: unexpected media type application/json for \
+         sha256:b7d082ee12e9: not found",
+        PullFailure::NoRegistry
     )]
     #[case::refused(
         "Get \"http://r:1/v2/\": dial tcp 127.0.0.1:1: connect: connection refused",
