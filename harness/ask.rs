@@ -97,7 +97,7 @@ pub(crate) fn has_terminal() -> bool {
 /// Asks a question and returns the line that is typed; an empty one at the end of the input.
 pub(crate) fn line(question: &str) -> Result<String, Failure> {
     let mut answer = String::new();
-    screen::printing(|| {
+    screen::without_line(|| {
         let mut stderr = std::io::stderr();
         let _ = write!(stderr, "{}", shown(question, Colour::Plain));
         let _ = stderr.flush();

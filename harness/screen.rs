@@ -75,7 +75,19 @@ pub(crate) fn off() {
     screen.is_off = true;
 }
 
-/// Runs what writes to a terminal, or reads of it, with no line in its way.
+/// Runs what reads of a terminal with no line in its way. Others may print meanwhile, as after Ctrl-C.
+pub(crate) fn without_line<T>(read: impl FnOnce() -> T) -> T {
+    let was_off = {
+        let mut screen = screen();
+        screen.erase();
+        std::mem::replace(&mut screen.is_off, true)
+    };
+    let result = read();
+    screen().is_off = was_off;
+    result
+}
+
+/// Runs what writes to a terminal with no line in its way.
 pub(crate) fn printing<T>(write: impl FnOnce() -> T) -> T {
     let mut screen = screen();
     screen.erase();
