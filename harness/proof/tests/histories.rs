@@ -214,7 +214,7 @@ impl Folder {
         for (nth, line) in entries.into_iter().enumerate() {
             let entry = match line.entry {
                 Entry::Started { mut plan } => {
-                    (plan.run, plan.kind) = (id.clone(), kind.clone());
+                    (plan.run, plan.kind, plan.by) = (id.clone(), kind.clone(), Some(format!("by-{id}")));
                     plan.environments.target = environment.to_owned();
                     (plan.release.name, plan.release.commit) = (format!("r{id}"), commit.to_owned());
                     Entry::Started { plan }

@@ -454,7 +454,8 @@ pub(crate) fn pages_differ(
             let page = runs.get(&run.id).map_or("", String::as_str);
             let took = format!("<dt>took</dt><dd>{}</dd>", length((run.last - run.began).max(0)));
             let began = format!("<dt>began</dt><dd>{}</dd>", minute(run.began));
-            for text in [took, began] {
+            let by = format!("<dt>by</dt><dd>by-{}</dd>", run.id);
+            for text in [took, began, by] {
                 differ(format!("the page of {}: {text}", run.id), "true".to_owned(), page.contains(&text).to_string());
             }
             let steps = rows(page).len();

@@ -64,7 +64,6 @@ fn journal_version() -> u32 {
     stagegate_gate_decide::promotion::VERSION
 }
 
-/// What a list shows; a journal that cannot be read is in it with its reason.
 /// Opens an index of its own, which nobody shares.
 fn open(runs: &Path) -> RunIndex<RunSummary> {
     RunIndex::open(runs, &SUMMARIES.form)
@@ -74,6 +73,7 @@ fn file(runs: &Path) -> PathBuf {
     runs.with_file_name(SUMMARIES.form.file_name)
 }
 
+/// What a list shows; a journal that cannot be read is in it with its reason.
 fn list(index: &mut RunIndex<RunSummary>) -> Vec<String> {
     let folders = index.folders();
     let shown = folders.iter().filter_map(|dir| match index.run(dir) {

@@ -3,6 +3,7 @@
 //! Steps do their work here and in the modules below; each can be repeated and undone, whether it ended or not.
 
 mod ahead;
+mod caller;
 mod canary;
 mod candidate;
 mod cluster;
@@ -189,7 +190,7 @@ impl Run {
         facts: Facts,
         old: &Snapshot,
     ) -> Result<Self, PlanError> {
-        let (dir, plan) = (state.run(&plan.run), tracing::of_caller(plan));
+        let (dir, plan) = (state.run(&plan.run), caller::named(tracing::of_caller(plan)));
         old.copy_to(&dir.join("old"))?;
         let journal = Journal::create(&dir, &plan)?;
         journal::take_ballast(&dir);

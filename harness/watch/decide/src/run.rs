@@ -34,6 +34,8 @@ pub struct RunFacts {
     pub release: Release,
     /// The release that was live before.
     pub previous: Release,
+    /// Who began it; `None` where nothing named anybody.
+    pub by: Option<String>,
     /// When it began, in seconds since 1970.
     pub began: f64,
     /// When its last line was written, in seconds since 1970.
@@ -70,7 +72,7 @@ impl RunFacts {
             Entry::Ended { end, exit } => (Some(*end), Some(*exit)),
             _ => (None, None),
         };
-        let Plan { run, kind, environments, release, previous, .. } = plan.as_ref();
+        let Plan { run, kind, environments, release, previous, by, .. } = plan.as_ref();
         Some(RunFacts {
             run: run.clone(),
             kind: kind.clone(),
@@ -78,6 +80,7 @@ impl RunFacts {
             target: environments.target.clone(),
             release: release.clone(),
             previous: previous.clone(),
+            by: by.clone(),
             began: at(first),
             last: at(last),
             end,

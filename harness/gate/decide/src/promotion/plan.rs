@@ -194,6 +194,9 @@ pub struct Plan {
     /// Which services are replaced without downtime; `None` where the environment wants none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<PlanRollout>,
+    /// Who began the run; `None` where nothing names anybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// The plan file that is applied; `None` where the run made its plan itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PlanOrigin>,
@@ -284,6 +287,7 @@ impl Plan {
     pub fn text(&self) -> String {
         let mut lines = vec![self.headline()];
         lines.push(format!("  release   {} -> {}", self.previous.name, self.release.name));
+        lines.extend(self.by.as_ref().map(|name| format!("  by        {}", stagegate_base::text::one_line(name))));
         for change in &self.services {
             lines.push(format!("  service   {:<12} {}", change.service, change_text(change)));
         }

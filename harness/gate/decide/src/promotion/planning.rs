@@ -111,6 +111,7 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         keep: gate.keep,
         accept_caution: request.accept_caution,
         watchdog: watchdog(&facts),
+        by: None,
         file: None,
         trace_parent: None,
         rollout: None,

@@ -64,6 +64,7 @@ pub(super) fn plan(kind: Kind) -> Plan {
         keep: 5,
         accept_caution: false,
         watchdog: Some(seconds(1_800)),
+        by: None,
         file: None,
         trace_parent: None,
         rollout: None,

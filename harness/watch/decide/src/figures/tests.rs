@@ -16,6 +16,7 @@ fn promotion(id: u32, began: f64, end: Option<End>, touched: bool) -> RunFacts {
         target: "production".into(),
         previous: release.clone(),
         release,
+        by: None,
         began,
         last,
         end,

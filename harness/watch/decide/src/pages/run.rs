@@ -64,6 +64,9 @@ fn about(facts: &RunFacts) -> String {
         ("began", when(facts.began)),
         ("took", length(facts.seconds())),
     ];
+    if let Some(name) = &facts.by {
+        pairs.insert(4, ("by", inline(name)));
+    }
     if let Some(frozen) = facts.frozen {
         pairs.push(("writes stopped for", length(frozen)));
     }

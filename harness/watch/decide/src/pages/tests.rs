@@ -117,6 +117,7 @@ fn what_is_hostile_is_text_on_every_page() {
     one.runs[0].release.name = evil.into();
     one.runs[0].reason = Some(evil.repeat(20_000));
     one.runs[0].text = evil.into();
+    one.runs[0].by = Some(evil.into());
     one.runs[0].run = format!("../../{evil}");
     one.deployed = Some(evil.into());
     one.unread = vec![evil.into()];
