@@ -48,7 +48,7 @@ fn put(out: &mut String, facts: &Facts, id: &Id, depth: usize) {
     let _ = writeln!(out, "{indent}{}", head(id));
     for (key, value) in &fact.payload {
         let value = escaped(value);
-        let key = escaped(key);
+        let key = escaped_key(key);
         if value.contains('\n') {
             let _ = writeln!(out, "{indent}  {key}:");
             for line in value.split('\n') {
@@ -186,6 +186,15 @@ fn escaped(text: &str) -> String {
     out
 }
 
+/// Writes an attribute's name so that its line is no other kind of line and ends at the right colon.
+fn escaped_key(key: &str) -> String {
+    let key = escaped(key).replace('\n', "\\n").replace(':', "\\u{3a}");
+    match key.chars().next() {
+        Some(first @ ('[' | '#' | '|' | ' ')) => format!("\\u{{{:x}}}{}", u32::from(first), &key[1..]),
+        _ => key,
+    }
+}
+
 fn needs_escape(c: char) -> bool {
     (c.is_control() && c != '\n')
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
@@ -213,4 +222,23 @@ fn unescaped(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attribute_of_any_name_is_read_as_it_was_written() {
+        for key in
+            ["a:b", "a: b", "two\nlines", "[table x]", "# not modelled: x 1", "|", " indented", "\\n", "", "\u{3}:"]
+        {
+            let payload = BTreeMap::from([(key.to_owned(), "a value: \\ of\ntwo lines".to_owned())]);
+            let id = Id::new(Kind::Table, "shop.item".to_owned());
+            let fact = Fact { id: id.clone(), parent: None, payload: payload.clone() };
+            let text = write(&Facts::new(vec![fact], BTreeMap::new()));
+            let again = parse(&text).unwrap();
+            assert_eq!(again.get(&id).map(|fact| &fact.payload), Some(&payload), "{text}");
+        }
+    }
 }
