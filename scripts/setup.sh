@@ -20,7 +20,7 @@ the images of the sample stack and writes their names to .stagegate/images.env.
   --no-images       check the tools only: no image is pulled or built, .stagegate/images.env stays as it is
   --sshd            also install openssh-server, for the proofs of hosts over SSH; its service is not started now, but after a reboot
   --registry        also install docker-registry, for the proofs of images that only a registry has; likewise
-  --browser         also install Chromium, Fish and Elvish, for the proofs of pages and completions; without them these are skipped
+  --browser         also install Chromium, Fish, Elvish, python3 and curl, for the proofs of pages, completions and messages
   --help            print this text
 
 Images come from a registry if one is reachable, else they are built from Debian packages (fixtures/images).
@@ -70,6 +70,9 @@ provide_browser() {
   has chromium || has chromium-browser || has google-chrome || apt_install chromium || die "chromium could not be installed"
   has fish || apt_install fish || die "fish could not be installed"
   has elvish || apt_install elvish || die "elvish could not be installed"
+  # Receivers of messages, and what requests pages: scripts/kill-see.sh.
+  has python3 || apt_install python3 || die "python3 could not be installed"
+  has curl || apt_install curl || die "curl could not be installed"
 }
 
 # --- Docker Engine
