@@ -77,8 +77,8 @@ mod tests {
     fn of_a_failed_build_the_step_and_what_it_wrote_last_are_kept() {
         let excerpt = "#6 ERROR: executor failed running [/bin/sh -c apt-get update && apt-get install -y no-such]: exit code: 100\n\
              ------\n > [web 2/4] RUN apt-get update && apt-get install -y no-such:\n\
-             1.058 Get:1 http://deb.debian.org/debian bookworm InRelease [151 kB]\n\
-             2.227 Get:2 http://deb.debian.org/debian bookworm/main amd64 Packages [8790 kB]\n\
+             1.058 Get:1 bookworm InRelease [151 kB]\n\
+             2.227 Get:2 bookworm/main amd64 Packages [8790 kB]\n\
              10.85 Reading package lists...\n14.02 Building dependency tree...\n\
              15.05 E: Unable to locate package no-such\n------\n";
         let older =
