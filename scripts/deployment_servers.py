@@ -1,15 +1,18 @@
-"""GitHub's API of deployments for prove-deployments.sh: keeps what it gets, and refuses what GitHub's description refuses.
+"""GitHub's and GitLab's APIs of deployments for prove-deployments.sh: keep what they get, and refuse what those refuse.
 
-usage: deployment_servers.py DIR     (writes DIR/port; DIR/github.jsonl has a line for each request)
+usage: deployment_servers.py DIR     (writes DIR/port and DIR/gitlab-port; DIR/github.jsonl and DIR/gitlab.jsonl have a line a request)
 
-The models of bodies are those that the package githubkit-schemas generates from GitHub's public OpenAPI description.
+The models of bodies are those that the package githubkit-schemas generates from GitHub's public OpenAPI description. Parameters, values and
+transitions of GitLab are those of its documentation: docs.gitlab.com/api/deployments and docs.gitlab.com/api/commits.
 """
 
+import datetime
 import http.server
 import json
 import pathlib
 import re
 import sys
+import threading
 import urllib.parse
 
 import githubkit_schemas.v2022_11_28.models as models
@@ -36,8 +39,11 @@ def strictly(model, body):
     return None
 
 
-class GitHub(http.server.BaseHTTPRequestHandler):
+class Api(http.server.BaseHTTPRequestHandler):
+    """Reads a request, writes it down, and answers what `handled` of the server returns."""
+
     protocol_version = "HTTP/1.1"
+    log = ""
 
     def reply(self, status, value):
         text = json.dumps(value).encode()
@@ -52,9 +58,25 @@ class GitHub(http.server.BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(length) or b"null")
         status, value = self.handled(method, urllib.parse.urlsplit(self.path), body)
         line = {"method": method, "path": self.path, "body": body, "status": status, "value": value if status >= 400 else None}
-        with (base / "github.jsonl").open("a") as file:
+        with (base / self.log).open("a") as file:
             file.write(json.dumps(line) + "\n")
         self.reply(status, value)
+
+    def do_GET(self):
+        self.answer("GET")
+
+    def do_POST(self):
+        self.answer("POST")
+
+    def do_PUT(self):
+        self.answer("PUT")
+
+    def log_message(self, *_):
+        pass
+
+
+class GitHub(Api):
+    log = "github.jsonl"
 
     def handled(self, method, url, body):
         headers = self.headers
@@ -107,17 +129,78 @@ class GitHub(http.server.BaseHTTPRequestHandler):
             return 200, {"deployments": deployments, "statuses": statuses, "commits": commits}
         return 404, {"message": "Not Found"}
 
-    def do_GET(self):
-        self.answer("GET")
 
-    def do_POST(self):
-        self.answer("POST")
+class GitLab(Api):
+    log = "gitlab.jsonl"
+    token = "canary-gitlab-88bb"
+    deployments, statuses = [], []
+    # The first response is lost, as by a server that dies after it has made the deployment.
+    drops = 1
 
-    def log_message(self, *_):
-        pass
+    def handled(self, method, url, body):
+        if self.headers.get("authorization") != f"Bearer {self.token}":
+            return 401, {"message": "401 Unauthorized"}
+        rest = re.fullmatch(r"/api/v4/projects/acme%2Fweb%2Fshop(/.*)?", url.path)
+        if not rest:
+            return 404, {"message": "404 Project Not Found"}
+        path, query = rest[1] or "", urllib.parse.parse_qs(url.query)
+        if (method, path) == ("GET", ""):
+            return 200, {"path_with_namespace": "acme/web/shop"}
+        if (method, path) == ("GET", "/deployments"):
+            return self.listed(query)
+        if (method, path) == ("POST", "/deployments"):
+            return self.made(body)
+        if match := re.fullmatch(r"/deployments/(\d+)", path):
+            return self.updated(method, int(match[1]), body)
+        if match := re.fullmatch(r"/statuses/([0-9a-f]{40})", path):
+            return self.commit_status(match[1], body)
+        return 404, {"error": "404 Not Found"}
+
+    def listed(self, query):
+        if unknown := set(query) - {"environment", "order_by", "sort", "per_page"}:
+            return 400, {"error": f"{sorted(unknown)} is invalid"}
+        found = [one for one in self.deployments if one["environment"]["name"] == query["environment"][0]]
+        return 200, sorted(found, key=lambda one: -one["id"])[: int(query["per_page"][0])]
+
+    def made(self, body):
+        types = {"environment": str, "sha": str, "ref": str, "tag": bool, "status": str}
+        if set(body) != set(types) or any(not isinstance(body[key], kind) for key, kind in types.items()):
+            return 400, {"error": f"expected {sorted(types)}, found {body}"}
+        if body["status"] not in ("running", "success", "failed", "canceled") or not body["ref"]:
+            return 400, {"error": "status does not have a valid value"}
+        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        one = {**body, "id": len(self.deployments) + 40, "environment": {"name": body["environment"]}, "created_at": now}
+        self.deployments.append(one)
+        if GitLab.drops:
+            GitLab.drops -= 1
+            return 502, {"message": "502 Bad Gateway"}
+        return 201, one
+
+    def updated(self, method, number, body):
+        one = next((one for one in self.deployments if one["id"] == number), None)
+        if method != "PUT" or not one or set(body) != {"status"}:
+            return 404, {"message": "404 Not found"}
+        is_allowed = body["status"] != one["status"] and (body["status"] != "running" or one["status"] == "created")
+        if body["status"] not in ("running", "success", "failed", "canceled") or not is_allowed:
+            return 400, {"message": {"status": [f"Cannot transition status from {one['status']}"]}}
+        one["status"] = body["status"]
+        return 200, one
+
+    def commit_status(self, sha, body):
+        known = {"state", "ref", "name", "context", "target_url", "description", "coverage", "pipeline_id"}
+        if set(body) - known or body["state"] not in ("pending", "running", "success", "failed", "canceled", "skipped"):
+            return 400, {"error": "invalid"}
+        if len(body.get("target_url", "")) > 255 or len(body.get("description", "")) > 255:
+            return 400, {"message": "is too long (maximum is 255 characters)"}
+        last = next((one for one in reversed(self.statuses) if (one["sha"], one["name"]) == (sha, body["name"])), None)
+        if last and last["state"] == body["state"] == "running":
+            return 400, {"message": "Cannot transition status via :run from :running (Reason(s): Status cannot transition via \"run\")"}
+        self.statuses.append({"sha": sha, **body})
+        return 201, body
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), GitHub)
-(base / "port.new").write_text(str(server.server_port))
-(base / "port.new").rename(base / "port")
-server.serve_forever()
+for handler, name in [(GitLab, "gitlab-port"), (GitHub, "port")]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    (base / f"{name}.new").write_text(str(server.server_port))
+    (base / f"{name}.new").rename(base / name)
+    threading.Thread(target=server.serve_forever).start()

@@ -56,8 +56,8 @@ pub use locks::LockLimits;
 pub use log_errors::{LogErrors, NewErrors};
 pub use logs::Logs;
 pub use migrations::Migrations;
-pub use monitoring::{Metrics, StatusPage};
-pub use notify::{Channel, Event, Github, Mail, MailTls, Receiver, SecretSource, Sentry, SentryVersion, UrlSource};
+pub use monitoring::{Metrics, Pages, StatusPage};
+pub use notify::{Channel, Event, Mail, MailTls, Receiver, Repository, SecretSource, Sentry, SentryVersion, UrlSource};
 pub use offsite::{Offsite, Place, PlacePrograms};
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;
@@ -125,6 +125,8 @@ pub struct Config {
     pub logs: Logs,
     /// Where metrics are written.
     pub metrics: Metrics,
+    /// Where the pages are read.
+    pub pages: Pages,
     /// What a page for the public shows.
     pub status_page: StatusPage,
     /// Which lines of containers' logs are errors, and what new ones do.

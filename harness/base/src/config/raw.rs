@@ -13,13 +13,13 @@ use toml::Spanned;
 
 use super::{
     Approval, Backup, Compare, Config, ConfigError, CrossVersions, Database, EPHEMERAL, Environment, Gate, HostKind,
-    Integrity, Kind, PortsMode, Readiness, Receiver, Rollout, Service, SshHost, StatusPage, Tier, Volume,
+    Integrity, Kind, Pages, PortsMode, Readiness, Receiver, Rollout, Service, SshHost, StatusPage, Tier, Volume,
     backup::{RawBackup, RawVolume},
     former, host,
     log_errors::RawLogErrors,
     logs::RawLogs,
     migrations::{self, RawMigrations},
-    monitoring::RawMetrics,
+    monitoring::{RawMetrics, RawPages},
     notify::{self, RawNotify},
     performance::{self, Known, RawPerformance},
     read,
@@ -60,6 +60,7 @@ pub(super) struct RawConfig {
     errors: RawLogErrors,
     #[serde(default)]
     metrics: RawMetrics,
+    pages: Option<Spanned<RawPages>>,
     #[serde(default)]
     status_page: StatusPage,
     readiness: Option<Spanned<RawReadiness>>,
@@ -178,6 +179,8 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         migrations::migrations(&raw.migrations, &databases, |at, text, hint| reader.error(at, text, hint))?;
     let performance = performance::probes(&raw.performance, &known, |at, text, hint| reader.error(at, text, hint))?;
     let security = raw.security.read(&services, |at, text, hint| reader.error(at, text, hint))?;
+    let pages = reader.pages(raw.pages)?;
+    let notify = reader.notify(&raw.notify, &known_environments, &pages)?;
     let sync = reader.sync(raw.sync.as_ref(), &environments, &raw.volumes)?;
     Ok(Config {
         path: path.to_path_buf(),
@@ -197,11 +200,12 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         logs: raw.logs.read(|path| reader.absolute(path)),
         errors: raw.errors.read(),
         metrics: raw.metrics.read(|path| reader.absolute(path)),
+        pages,
         status_page: raw.status_page,
         readiness: reader.readiness(raw.readiness.as_ref())?,
         compare: raw.compare,
         sync,
-        notify: reader.notify(&raw.notify, &known_environments)?,
+        notify,
         notices: former::notices(text),
     })
 }
@@ -341,8 +345,17 @@ impl Reader<'_> {
         raw.iter().map(one).collect()
     }
 
-    fn notify(&self, raw: &[Spanned<RawNotify>], known: &[&str]) -> Result<Vec<Receiver>, ConfigError> {
-        notify::receivers(raw, |path| self.absolute(path), known).map_err(|(at, text, hint)| self.error(at, text, hint))
+    fn pages(&self, raw: Option<Spanned<RawPages>>) -> Result<Pages, ConfigError> {
+        let Some(raw) = raw else { return Ok(Pages::default()) };
+        let at = raw.span().start;
+        raw.into_inner().read().map_err(|(message, hint)| self.error(at, message, hint))
+    }
+
+    fn notify(&self, raw: &[Spanned<RawNotify>], known: &[&str], pages: &Pages) -> Result<Vec<Receiver>, ConfigError> {
+        let read = notify::receivers(raw, |path| self.absolute(path), known);
+        let mut receivers = read.map_err(|(at, text, hint)| self.error(at, text, hint))?;
+        receivers.iter_mut().for_each(|one| one.pages.clone_from(&pages.url));
+        Ok(receivers)
     }
 
     fn backup(&self, raw: Option<&Spanned<RawBackup>>, known: &[&str]) -> Result<Backup, ConfigError> {

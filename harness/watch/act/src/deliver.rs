@@ -95,7 +95,8 @@ pub(crate) enum DeliverError {
 /// [`Undelivered`], with the receiver's own words where it has some.
 pub async fn deliver((root, spool): (&Path, &Path), receiver: &Receiver, message: &Message) -> Result<(), Undelivered> {
     let mut secrets = Vec::new();
-    let sent = hand_over((root, spool), receiver, message, &mut secrets);
+    let message = message.linked(receiver);
+    let sent = hand_over((root, spool), receiver, &message, &mut secrets);
     let outcome = match tokio::time::timeout(WITHIN, sent).await {
         Ok(outcome) => outcome,
         Err(_) => Err(DeliverError::TooSlow),
@@ -116,10 +117,14 @@ async fn hand_over(
         (Channel::Github(github), Some(delivery)) => {
             return deployments::github(github, message, delivery, secrets).await;
         }
+        (Channel::Gitlab(gitlab), Some(delivery)) => {
+            return deployments::gitlab(gitlab, message, delivery, secrets).await;
+        }
         (Channel::Sentry(sentry), Some(delivery)) => {
             return deployments::sentry(sentry, message, delivery, secrets).await;
         }
         (Channel::Github(github), None) => return deployments::github_is_reached(github, secrets).await,
+        (Channel::Gitlab(gitlab), None) => return deployments::gitlab_is_reached(gitlab, secrets).await,
         (Channel::Sentry(sentry), None) => return deployments::sentry_is_reached(sentry, secrets).await,
         _ => {}
     }
@@ -228,9 +233,8 @@ async fn post(
             url(at, secrets)?
         }
         Channel::Slack { url: at, .. } | Channel::Discord { url: at, .. } | Channel::Teams(at) => url(at, secrets)?,
-        Channel::Smtp(_) | Channel::Apprise(_) | Channel::Command(_) | Channel::Github(_) | Channel::Sentry(_) => {
-            return Ok(());
-        }
+        Channel::Smtp(_) | Channel::Apprise(_) | Channel::Command(_) => return Ok(()),
+        Channel::Github(_) | Channel::Gitlab(_) | Channel::Sentry(_) => return Ok(()),
     };
     let body = value.to_string();
     if matches!(channel, Channel::Webhook(..)) {

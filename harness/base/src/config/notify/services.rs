@@ -1,23 +1,23 @@
-//! Receivers that keep deployments: GitHub, and Sentry with what speaks its API.
+//! Receivers that keep deployments: GitHub, GitLab, and Sentry with what speaks its API.
 
 use serde::{Deserialize, Serialize};
 
 use super::{SecretSource, UrlSource};
 
-/// A repository at GitHub that gets deployments and statuses of commits.
+/// A repository at GitHub or GitLab that gets deployments and statuses of commits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Github {
-    /// The API.
+pub struct Repository {
+    /// GitHub's API, or the server of GitLab.
     pub url: UrlSource,
-    /// `OWNER/NAME`.
+    /// `OWNER/NAME`; at GitLab it may lie in groups: `GROUP/SUBGROUP/NAME`.
     pub repository: String,
     /// The token.
     pub token: SecretSource,
-    /// The page of a run; `{run}` stands for its id.
+    /// The page of a run; `{run}` stands for its id. Without it the pages of the configuration count.
     pub log_url: Option<String>,
 }
 
-impl Github {
+impl Repository {
     /// Returns the address of a run's page.
     #[must_use]
     pub fn link(&self, run: &str) -> Option<String> {
@@ -51,14 +51,14 @@ pub struct Sentry {
     pub version: SentryVersion,
 }
 
-/// Tells whether a text is `OWNER/NAME`.
-pub(super) fn is_repository(text: &str) -> bool {
+/// Tells whether a text is `OWNER/NAME`, or has up to `most` parts.
+pub(super) fn is_repository(text: &str, most: usize) -> bool {
     let is_part = |part: &str| {
         !part.is_empty()
             && !part.bytes().all(|byte| byte == b'.')
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     };
-    text.split_once('/').is_some_and(|(owner, name)| is_part(owner) && is_part(name))
+    (2..=most).contains(&text.split('/').count()) && text.split('/').all(is_part)
 }
 
 /// Tells whether a text is a short name of Sentry.

@@ -1,13 +1,16 @@
-//! Deployments at GitHub, releases at Sentry: several requests, each of which may be made again.
+//! Deployments at GitHub and GitLab, releases at Sentry: several requests, each of which may be made again.
 //!
 //! What a try before did is found again by the run's id, so that a message that is sent twice makes one deployment.
 
 use serde_json::Value;
 use stagegate_base::{
-    config::{Github, SecretSource, Sentry, UrlSource},
+    config::{Repository, SecretSource, Sentry, UrlSource},
     redact::Secret,
 };
-use stagegate_host::http::{Answer, Http, Request};
+use stagegate_host::{
+    clock,
+    http::{Answer, Http, Request},
+};
 use stagegate_watch_decide::notify::{Delivery, Message, PAYLOAD, Stage, percent_encoded};
 
 use super::{DeliverError, WITHIN, judged, secret, url};
@@ -61,7 +64,11 @@ impl Api {
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Value, DeliverError> {
-        let response = self.send("POST", path, Some(body)).await?;
+        self.write("POST", path, body).await
+    }
+
+    async fn write(&self, method: &'static str, path: &str, body: &Value) -> Result<Value, DeliverError> {
+        let response = self.send(method, path, Some(body)).await?;
         judged(&response)?;
         Ok(serde_json::from_str(&response.text()).unwrap_or_default())
     }
@@ -76,13 +83,14 @@ struct Deployment {
 /// Writes the deployment of a run with its status, and the status of its commit. Of an environment only one deployment stays active.
 // Source: docs.github.com/en/rest (version 2022-11-28): deployments, deployment statuses, commit statuses.
 pub(super) async fn github(
-    github: &Github,
+    github: &Repository,
     message: &Message,
     delivery: &Delivery,
     secrets: &mut Vec<Secret>,
 ) -> Result<(), DeliverError> {
     let api = Api::open(&github.url, &github.token, GITHUB, secrets)?;
     let (environment, title) = (&message.environment, &message.title);
+    let link = github.link(&delivery.run).or_else(|| message.link.clone());
     let root = format!("/repos/{}", github.repository);
     let known = deployments(&api, &root, environment).await?;
     let id = match known.iter().find(|one| one.run == delivery.run) {
@@ -92,7 +100,7 @@ pub(super) async fn github(
             made["id"].as_u64().ok_or(DeliverError::NoDeployment)?
         }
     };
-    let status = delivery.deployment_status(github, environment, title);
+    let status = delivery.deployment_status(link.as_deref(), environment, title);
     api.post(&format!("{root}/deployments/{id}/statuses"), &status).await?;
     if delivery.stage == Stage::Live {
         for other in known.iter().filter(|one| one.run != delivery.run) {
@@ -108,14 +116,59 @@ pub(super) async fn github(
         }
     }
     let commit = percent_encoded(&delivery.commit);
-    api.post(&format!("{root}/statuses/{commit}"), &delivery.commit_status(github, environment, title)).await?;
+    api.post(&format!("{root}/statuses/{commit}"), &delivery.commit_status(link.as_deref(), environment, title))
+        .await?;
     Ok(())
 }
 
 /// Reads the repository, for a message that is no run's: a test makes no deployment.
-pub(super) async fn github_is_reached(github: &Github, secrets: &mut Vec<Secret>) -> Result<(), DeliverError> {
+pub(super) async fn github_is_reached(github: &Repository, secrets: &mut Vec<Secret>) -> Result<(), DeliverError> {
     let api = Api::open(&github.url, &github.token, GITHUB, secrets)?;
     api.get(&format!("/repos/{}", github.repository)).await.map(drop)
+}
+
+/// Writes the deployment of a run and the status of its commit. What a rollback replaces GitLab finds by itself: the newest
+/// deployment that is a success is the live one.
+// Source: gitlab.com/gitlab-org/gitlab, lib/api/deployments.rb and lib/api/commit_statuses.rb.
+pub(super) async fn gitlab(
+    gitlab: &Repository,
+    message: &Message,
+    delivery: &Delivery,
+    secrets: &mut Vec<Secret>,
+) -> Result<(), DeliverError> {
+    let api = Api::open(&gitlab.url, &gitlab.token, &[], secrets)?;
+    let link = gitlab.link(&delivery.run).or_else(|| message.link.clone());
+    let root = gitlab_root(gitlab);
+    let wanted = delivery.gitlab_status();
+    let query =
+        format!("environment={}&order_by=id&sort=desc&per_page={LISTED}", percent_encoded(&message.environment));
+    let list = api.get(&format!("{root}/deployments?{query}")).await?;
+    match delivery.made_at_gitlab(&list, clock::unix_of) {
+        // The same status once more would be refused.
+        Some((_, status)) if status == wanted => {}
+        Some((id, _)) => {
+            let body = serde_json::json!({ "status": wanted });
+            api.write("PUT", &format!("{root}/deployments/{id}"), &body).await?;
+        }
+        None => {
+            api.post(&format!("{root}/deployments"), &delivery.gitlab_deployment(&message.environment)).await?;
+        }
+    }
+    let body = delivery.gitlab_commit_status(link.as_deref(), &message.environment, &message.title);
+    let response = api.send("POST", &format!("{root}/statuses/{}", delivery.commit), Some(&body)).await?;
+    // A try before this one has set it.
+    let is_there = response.status == 400 && response.text().contains("Cannot transition status");
+    if is_there { Ok(()) } else { judged(&response) }
+}
+
+/// Reads the project, for a message that is no run's.
+pub(super) async fn gitlab_is_reached(gitlab: &Repository, secrets: &mut Vec<Secret>) -> Result<(), DeliverError> {
+    let api = Api::open(&gitlab.url, &gitlab.token, &[], secrets)?;
+    api.get(&gitlab_root(gitlab)).await.map(drop)
+}
+
+fn gitlab_root(gitlab: &Repository) -> String {
+    format!("/api/v4/projects/{}", percent_encoded(&gitlab.repository))
 }
 
 /// Reads the releases, for a message that is no run's.

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use stagegate_base::config::{Event, Github, Sentry, SentryVersion};
+use stagegate_base::config::{Event, Repository, Sentry, SentryVersion};
 use stagegate_host::paths::StateDir;
 use stagegate_watch_decide::notify::{Delivery, Stage};
 use tokio::{
@@ -80,7 +80,7 @@ const OK: Manner = Manner::Responds("HTTP/1.1 204 No Content\r\nconnection: clos
 
 fn to(name: &str, url: &str) -> Receiver {
     let channel = Channel::Webhook(UrlSource::Plain(url.to_owned()), None);
-    Receiver { name: name.to_owned(), channel, on: vec![Event::End], environments: Vec::new() }
+    Receiver { name: name.to_owned(), channel, on: vec![Event::End], environments: Vec::new(), pages: None }
 }
 
 fn message(id: &str) -> Message {
@@ -347,7 +347,8 @@ fn keeper(name: &str, url: String) -> Receiver {
     fs::write(&token, CANARY).unwrap();
     let (url, token) = (UrlSource::Plain(url), SecretSource::File(token));
     let channel = match name {
-        "github" => Channel::Github(Github { url, repository: "acme/shop".into(), token, log_url: None }),
+        "github" => Channel::Github(Repository { url, repository: "acme/shop".into(), token, log_url: None }),
+        "gitlab" => Channel::Gitlab(Repository { url, repository: "acme/web/shop".into(), token, log_url: None }),
         _ => Channel::Sentry(Sentry {
             url,
             organization: (name == "sentry").then(|| "acme".into()),
@@ -356,7 +357,8 @@ fn keeper(name: &str, url: String) -> Receiver {
             version: SentryVersion::Name,
         }),
     };
-    Receiver { name: name.to_owned(), channel, on: vec![Event::End], environments: Vec::new() }
+    let pages = Some("https://gate.example.org".to_owned());
+    Receiver { name: name.to_owned(), channel, on: vec![Event::End], environments: Vec::new(), pages }
 }
 
 async fn lines_of(
@@ -393,6 +395,31 @@ async fn a_deployment_is_made_once_and_the_one_before_it_is_inactive_when_it_is_
         requests.lock().unwrap()[3].1.contains("inactive")
             && live[4].starts_with("POST /repos/acme/shop/statuses/c0ffee ")
     );
+}
+
+#[tokio::test]
+async fn at_gitlab_a_deployment_is_made_then_updated_and_left_where_it_is_as_it_should_be() {
+    const MADE: (&str, &str) = ("201 Created", "{\"id\":7}");
+    const RUNNING: &str =
+        "[{\"id\":7,\"sha\":\"c0ffee\",\"status\":\"running\",\"created_at\":\"2026-01-02T03:04:06.100Z\"}]";
+    const LIVE: &str =
+        "[{\"id\":7,\"sha\":\"c0ffee\",\"status\":\"success\",\"created_at\":\"2026-01-02T03:04:06.100Z\"}]";
+    let root = "/api/v4/projects/acme%2Fweb%2Fshop";
+    let (begun, requests) = lines_of("gitlab", Stage::Begun, &[("200 OK", "[]"), MADE, MADE]).await;
+    let query = "environment=live%20%22%26x&order_by=id&sort=desc&per_page=30";
+    assert_eq!(begun[0], format!("GET {root}/deployments?{query} HTTP/1.1"));
+    assert_eq!(
+        begun[1..],
+        [format!("POST {root}/deployments HTTP/1.1"), format!("POST {root}/statuses/c0ffee HTTP/1.1")]
+    );
+    let status: Value = serde_json::from_str(&requests.lock().unwrap()[2].1).unwrap();
+    assert_eq!(status["target_url"], "https://gate.example.org/runs/20260102-030405-ab12.html");
+    let (live, requests) = lines_of("gitlab", Stage::Live, &[("200 OK", RUNNING), MADE, MADE]).await;
+    assert_eq!(live[1], format!("PUT {root}/deployments/7 HTTP/1.1"));
+    assert_eq!(requests.lock().unwrap()[1].1, "{\"status\":\"success\"}");
+    // A message that is sent twice.
+    const REFUSED: (&str, &str) = ("400 Bad Request", "{\"message\":\"Cannot transition status via :succeed\"}");
+    assert_eq!(lines_of("gitlab", Stage::Live, &[("200 OK", LIVE), REFUSED]).await.0.len(), 2);
 }
 
 #[tokio::test]

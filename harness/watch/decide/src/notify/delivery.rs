@@ -1,14 +1,18 @@
-//! What a run delivers, for receivers that keep deployments: GitHub, and Sentry with what speaks its API.
+//! What a run delivers, for receivers that keep deployments: GitHub, GitLab, and Sentry with what speaks its API.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use stagegate_base::config::{Github, Sentry, SentryVersion};
+use stagegate_base::config::{Sentry, SentryVersion};
 use stagegate_base::text::one_line;
 use stagegate_gate_decide::promotion::{End, Plan};
 
-/// Characters of a description that GitHub takes.
+/// Characters of a description that GitHub takes; GitLab takes 255.
 // Source: docs.github.com/en/rest/deployments/statuses: "A short description of the status. Maximum length 140 characters".
 const DESCRIPTION: usize = 140;
+/// How far GitLab's clock may be behind this host's, in seconds.
+const CLOCKS_DIFFER: f64 = 60.0;
+/// Characters of an address that GitLab takes.
+const TARGET_URL: usize = 255;
 /// The key of the payload by which a run finds its deployment again.
 pub const PAYLOAD: &str = "stagegate_run";
 
@@ -80,7 +84,7 @@ impl Delivery {
 
     /// Returns the body of a request for a status of the deployment.
     #[must_use]
-    pub fn deployment_status(&self, github: &Github, environment: &str, title: &str) -> Value {
+    pub fn deployment_status(&self, link: Option<&str>, environment: &str, title: &str) -> Value {
         let state = match self.stage {
             Stage::Begun => "in_progress",
             Stage::Live => "success",
@@ -94,7 +98,7 @@ impl Delivery {
             "description": description(title),
             "auto_inactive": false,
         });
-        if let Some(url) = github.link(&self.run) {
+        if let Some(url) = link {
             body["log_url"] = url.into();
         }
         body
@@ -102,7 +106,7 @@ impl Delivery {
 
     /// Returns the body of a request for a status of the commit.
     #[must_use]
-    pub fn commit_status(&self, github: &Github, environment: &str, title: &str) -> Value {
+    pub fn commit_status(&self, link: Option<&str>, environment: &str, title: &str) -> Value {
         let state = match self.stage {
             Stage::Begun => "pending",
             Stage::Live => "success",
@@ -114,7 +118,69 @@ impl Delivery {
             "context": format!("stagegate/{environment}"),
             "description": description(title),
         });
-        if let Some(url) = github.link(&self.run) {
+        if let Some(url) = link {
+            body["target_url"] = url.into();
+        }
+        body
+    }
+
+    /// Returns the word that GitLab has for the stage, in deployments and statuses of commits.
+    #[must_use]
+    pub fn gitlab_status(&self) -> &'static str {
+        match self.stage {
+            Stage::Begun => "running",
+            Stage::Live => "success",
+            Stage::NotLive | Stage::Unknown => "failed",
+        }
+    }
+
+    /// Returns the release's tag; `None` where it has none, and its name is the beginning of its commit.
+    fn tag(&self) -> Option<&str> {
+        Some(self.release.as_str()).filter(|name| !self.commit.starts_with(name))
+    }
+
+    /// Returns the body of a request for a deployment at GitLab.
+    #[must_use]
+    pub fn gitlab_deployment(&self, environment: &str) -> Value {
+        json!({
+            "environment": environment,
+            "sha": self.commit,
+            "ref": self.tag().unwrap_or(&self.commit),
+            "tag": self.tag().is_some(),
+            "status": self.gitlab_status(),
+        })
+    }
+
+    /// Returns the id and the status of the deployment that this run made, of a list of GitLab's, where nothing names the run: it is of
+    /// the same commit, was not ended otherwise, and of those it was made nearest to the run's beginning, and not before it. `unix`
+    /// reads an RFC 3339 text in seconds since 1970.
+    #[must_use]
+    pub fn made_at_gitlab(&self, list: &Value, unix: impl Fn(&str) -> Option<f64>) -> Option<(u64, String)> {
+        let began = unix(&self.began)?;
+        let one = |value: &Value| {
+            let status = value["status"].as_str()?;
+            let after = unix(value["created_at"].as_str()?)? - began;
+            let is_it = value["sha"] == self.commit.as_str()
+                && after >= -CLOCKS_DIFFER
+                && ["created", "running", self.gitlab_status()].contains(&status);
+            is_it.then_some((after.abs(), value["id"].as_u64()?, status.to_owned()))
+        };
+        let made = list.as_array()?.iter().filter_map(one).min_by(|a, b| a.0.total_cmp(&b.0))?;
+        Some((made.1, made.2))
+    }
+
+    /// Returns the body of a request for a status of the commit at GitLab, which looks for a branch where there is no tag.
+    #[must_use]
+    pub fn gitlab_commit_status(&self, link: Option<&str>, environment: &str, title: &str) -> Value {
+        let mut body = json!({
+            "state": self.gitlab_status(),
+            "name": format!("stagegate/{environment}"),
+            "description": description(title),
+        });
+        if let Some(tag) = self.tag() {
+            body["ref"] = tag.into();
+        }
+        if let Some(url) = link.filter(|url| url.chars().count() <= TARGET_URL) {
             body["target_url"] = url.into();
         }
         body

@@ -51,6 +51,9 @@ pub struct Message {
     pub next: Vec<String>,
     /// The run.
     pub run: Option<String>,
+    /// The page that shows more; of the receiver's configuration at the moment of sending.
+    #[serde(skip)]
+    pub link: Option<String>,
     /// Whether a person has to act now: who is named as `mention` is mentioned.
     pub is_urgent: bool,
     /// The run as a trace, for receivers of traces only.
@@ -85,11 +88,18 @@ impl Message {
             log: Vec::new(),
             next: vec!["nothing to do".to_owned()],
             run: None,
+            link: None,
             is_urgent: false,
             trace: None,
             delivery: None,
             trace_parent: None,
         }
+    }
+
+    /// Returns it with the link to the page that shows more, where the receiver's configuration has pages.
+    #[must_use]
+    pub fn linked(&self, receiver: &Receiver) -> Self {
+        Message { link: receiver.page(self.run.as_deref()), ..self.clone() }
     }
 
     /// Returns what a receiver gets of it; `None` where that takes traces or deployments, and it has none.
@@ -98,7 +108,7 @@ impl Message {
         let delivery = self.delivery.as_ref();
         match receiver.channel {
             Channel::Otlp { .. } => self.trace.is_some().then(|| Message { delivery: None, ..self.clone() }),
-            Channel::Github(_) => delivery.map(|_| Message { trace: None, ..self.clone() }),
+            Channel::Github(_) | Channel::Gitlab(_) => delivery.map(|_| Message { trace: None, ..self.clone() }),
             // A release that is not live is none.
             Channel::Sentry(_) => delivery
                 .filter(|delivery| delivery.stage == Stage::Live)

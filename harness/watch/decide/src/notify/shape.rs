@@ -61,10 +61,15 @@ fn markdown(c: char, out: &mut String) {
     out.push(c);
 }
 
+/// Returns a message that has nothing but a title.
+fn only_title(title: &str, message: &Message) -> Message {
+    let title = title.to_owned();
+    Message { title, reason: None, log: Vec::new(), next: Vec::new(), link: None, ..message.clone() }
+}
+
 /// Returns a title as one line within a limit.
 fn subject(message: &Message) -> String {
-    let title = Message { reason: None, log: Vec::new(), next: Vec::new(), ..message.clone() };
-    fitted(&title, &SUBJECT)
+    fitted(&only_title(&message.title, message), &SUBJECT)
 }
 
 /// Returns what a receiver gets for a message, never longer than its service takes.
@@ -75,33 +80,53 @@ pub fn body(channel: &Channel, message: &Message) -> Body {
         Channel::Slack { mention: who, .. } => slack(message, mention(who)),
         Channel::Discord { mention: who, .. } => discord(message, mention(who)),
         Channel::Teams(_) => teams(message),
-        Channel::Ntfy(..) => json!({
-            "title": subject(message),
-            "message": fitted(message, &NTFY),
-            "priority": if message.is_urgent { 5 } else { 3 },
-        }),
-        Channel::Gotify(..) => json!({
-            "title": subject(message),
-            "message": fitted(message, &GOTIFY),
-            "priority": if message.is_urgent { 8 } else { 4 },
-        }),
+        Channel::Ntfy(..) => ntfy(message),
+        Channel::Gotify(..) => gotify(message),
         Channel::Telegram(_, _, chat) => json!({
             "chat_id": chat,
             "text": fitted(message, &TELEGRAM),
             "link_preview_options": { "is_disabled": true },
         }),
-        // What GitHub and Sentry get is made request by request.
-        Channel::Webhook(..) | Channel::Command(_) | Channel::Github(_) | Channel::Sentry(_) => webhook(message),
+        Channel::Webhook(..) | Channel::Command(_) => webhook(message),
+        // What these get is made request by request.
+        Channel::Github(_) | Channel::Gitlab(_) | Channel::Sentry(_) => webhook(message),
         Channel::Otlp { .. } => message.trace.clone().unwrap_or_else(crate::trace::empty),
         Channel::Smtp(_) => return Body::Text { subject: subject(message), text: fitted(message, &MAIL) },
         Channel::Apprise(_) => return Body::Text { subject: subject(message), text: fitted(message, &APPRISE) },
     })
 }
 
+fn ntfy(message: &Message) -> Value {
+    let mut body = json!({
+        "title": subject(message),
+        "message": fitted(message, &NTFY),
+        "priority": if message.is_urgent { 5 } else { 3 },
+    });
+    if let Some(link) = &message.link {
+        body["click"] = link.as_str().into();
+    }
+    body
+}
+
+fn gotify(message: &Message) -> Value {
+    let mut body = json!({
+        "title": subject(message),
+        "message": fitted(message, &GOTIFY),
+        "priority": if message.is_urgent { 8 } else { 4 },
+    });
+    if let Some(link) = &message.link {
+        body["extras"] = json!({ "client::notification": { "click": { "url": link } } });
+    }
+    body
+}
+
 /// A section of plain text: nothing in it is a link or a mention. `text` is what a notification of the system shows.
 fn slack(message: &Message, mention: Option<String>) -> Value {
     let section = |kind: &str, text: String| json!({ "type": "section", "text": { "type": kind, "text": text } });
-    let mut blocks = vec![section("plain_text", fitted(message, &SLACK))];
+    let text = Message { link: None, ..message.clone() };
+    let mut blocks = vec![section("plain_text", fitted(&text, &SLACK))];
+    // In plain text an address is no link.
+    blocks.extend(message.link.as_ref().map(|link| section("mrkdwn", format!("<{link}|open the page>"))));
     blocks.extend(mention.map(|mention| section("mrkdwn", mention)));
     let mut short = String::new();
     subject(message).chars().for_each(|c| angles(c, &mut short));
@@ -133,7 +158,7 @@ fn cut(text: &str, limit: usize) -> String {
 
 /// Text of a `RichTextBlock` is no Markdown, unlike that of a `TextBlock`.
 fn teams(message: &Message) -> Value {
-    let text = fitted(message, &TEAMS);
+    let text = fitted(&Message { link: None, ..message.clone() }, &TEAMS);
     let line = |line: &str, weight: &str| {
         json!({
             "type": "RichTextBlock",
@@ -145,13 +170,15 @@ fn teams(message: &Message) -> Value {
     if !rest.is_empty() {
         blocks.push(line(rest, "default"));
     }
+    let action = |link| json!({ "type": "Action.OpenUrl", "title": "open the page", "url": link });
+    let actions: Vec<Value> = message.link.iter().map(action).collect();
     json!({
         "type": "message",
         "attachments": [{
             "contentType": "application/vnd.microsoft.card.adaptive",
             "content": {
                 "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
-                "type": "AdaptiveCard", "version": "1.4", "body": blocks,
+                "type": "AdaptiveCard", "version": "1.4", "body": blocks, "actions": actions,
             },
         }],
     })
@@ -160,9 +187,7 @@ fn teams(message: &Message) -> Value {
 /// The stable form: fields are added and never changed within a version.
 fn webhook(message: &Message) -> Value {
     let short = |text: &str, bytes: usize| {
-        let one =
-            Message { title: text.to_owned(), reason: None, log: Vec::new(), next: Vec::new(), ..message.clone() };
-        fitted(&one, &Style { limit: bytes, length: str::len, escape: plain })
+        fitted(&only_title(text, message), &Style { limit: bytes, length: str::len, escape: plain })
     };
     let lines = |of: &[String], bytes: usize| of.iter().map(|line| short(line, bytes)).collect::<Vec<_>>();
     let skipped = message.log.len().saturating_sub(LOG_LINES);
@@ -179,6 +204,7 @@ fn webhook(message: &Message) -> Value {
         "log": lines(&message.log[skipped..], 2_000),
         "next": lines(&message.next, 2_000),
         "run": message.run,
+        "link": message.link,
         "urgent": message.is_urgent,
     })
 }

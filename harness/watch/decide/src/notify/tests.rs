@@ -58,6 +58,8 @@ fn text_of(body: &Body, place: &str) -> String {
     }
 }
 
+const LINK: &str = "https://gate.example.org/a_b/runs/20260102-030405-ab12.html";
+
 fn message(reason: String, log: Vec<String>) -> Message {
     Message {
         events: vec![Event::End, Event::Stuck],
@@ -65,6 +67,7 @@ fn message(reason: String, log: Vec<String>) -> Message {
         reason: Some(reason),
         log,
         next: vec!["gate history RUN".to_owned()],
+        link: Some(LINK.to_owned()),
         is_urgent: true,
         ..Message::test("shop", "run-end".to_owned(), "2026-01-01T00:00:00Z".to_owned())
     }
@@ -82,11 +85,63 @@ fn at_its_limit_and_one_above_each_kind_gets_a_message_with_the_result_and_the_n
                 assert!(length(&text) <= limit, "{channel:?}: {} > {limit} for {filler} x {size}", length(&text));
                 assert!(text.contains("v1 is live in production again"), "{channel:?} {filler} {size}");
                 assert!(text.contains("gate history RUN"), "{channel:?} {filler} {size}: {text}");
+                let whole = if let Body::Json(value) = &sent { value.to_string() } else { text.clone() };
+                assert!(whole.contains(LINK), "{channel:?} {filler} {size}: {whole}");
                 seen_cut |= text.contains(" ... ");
             }
         }
         assert!(seen_cut, "{channel:?}: nothing was too long");
     }
+}
+
+#[test]
+fn a_link_is_no_text_of_a_log_and_one_that_is_too_long_is_left_out() {
+    let sent =
+        |link: Option<String>, channel| match body(&channel, &Message { link, ..message("<x|y>".into(), vec![]) }) {
+            Body::Json(value) => value,
+            Body::Text { text, .. } => text.into(),
+        };
+    let slack = sent(Some(LINK.into()), Channel::Slack { url: url(), mention: None });
+    assert_eq!(slack["blocks"][1]["text"]["text"], format!("<{LINK}|open the page>"));
+    assert_eq!(sent(Some(LINK.into()), Channel::Ntfy(url(), None))["click"], LINK);
+    assert_eq!(sent(Some(LINK.into()), Channel::Webhook(url(), None))["link"], LINK);
+    assert!(sent(None, Channel::Ntfy(url(), None)).get("click").is_none());
+    let apprise = sent(Some(format!("https://e/{}", "x".repeat(600))), Channel::Apprise(secret()));
+    assert!(!apprise.as_str().unwrap().contains("link: ") && apprise.as_str().unwrap().contains("gate history RUN"));
+}
+
+#[test]
+fn at_gitlab_a_run_finds_its_own_deployment_again() {
+    let delivery = |stage, release: &str| Delivery {
+        run: "r".to_owned(),
+        release: release.to_owned(),
+        commit: "c0ffee00".to_owned(),
+        stage,
+        began: "1000".to_owned(),
+        last: "1100".to_owned(),
+    };
+    let unix = |text: &str| text.parse::<f64>().ok();
+    let one = |id: u64, sha: &str, status: &str, at: &str| serde_json::json!({ "id": id, "sha": sha, "status": status, "created_at": at });
+    let list = Value::Array(vec![
+        one(9, "beef", "running", "1001"),
+        one(8, "c0ffee00", "running", "1900"),
+        one(7, "c0ffee00", "running", "1002"),
+        one(6, "c0ffee00", "failed", "999"),
+        one(5, "c0ffee00", "success", "500"),
+    ]);
+    let found = |stage| delivery(stage, "v2").made_at_gitlab(&list, unix);
+    assert_eq!(found(Stage::Begun), Some((7, "running".to_owned())));
+    assert_eq!(found(Stage::Live), Some((7, "running".to_owned())));
+    // What failed and was sent before is found as it is.
+    assert_eq!(found(Stage::NotLive), Some((6, "failed".to_owned())));
+    assert_eq!(delivery(Stage::Live, "v2").made_at_gitlab(&Value::Null, unix), None);
+    let (tag, short) = (delivery(Stage::Live, "v2"), delivery(Stage::Unknown, "c0ffee"));
+    let of = |delivery: &Delivery| delivery.gitlab_deployment("production");
+    assert_eq!((&of(&tag)["ref"], &of(&tag)["tag"]), (&Value::from("v2"), &Value::Bool(true)));
+    assert_eq!((&of(&short)["ref"], &of(&short)["tag"]), (&Value::from("c0ffee00"), &Value::Bool(false)));
+    assert_eq!((of(&tag)["status"].as_str(), of(&short)["status"].as_str()), (Some("success"), Some("failed")));
+    assert!(short.gitlab_commit_status(None, "production", "x").get("ref").is_none());
+    assert!(tag.gitlab_commit_status(Some(&"x".repeat(256)), "p", "x").get("target_url").is_none());
 }
 
 #[test]

@@ -112,9 +112,18 @@ impl Parts {
 /// Returns the text of a message, escaped, and never longer than the style's limit.
 ///
 /// What is too long loses lines from the middle of the log, then the middle of the reason, then what to do, and at last the
-/// end of the first line.
+/// end of the first line. The link is the last line, as it is; where it would take more than half of the limit it is left out.
 #[must_use]
 pub fn fitted(message: &Message, style: &Style) -> String {
+    let link = message.link.as_deref().map(|link| format!("\nlink: {}", one_line(link))).unwrap_or_default();
+    let taken = (style.length)(&link);
+    if taken > style.limit / 2 {
+        return without_link(message, style);
+    }
+    without_link(message, &Style { limit: style.limit - taken, ..*style }) + &link
+}
+
+fn without_link(message: &Message, style: &Style) -> String {
     let mut parts = Parts::of(message);
     let fits = |text: &str| style.length(text) <= style.limit;
     let whole = parts.text(&parts.log);
