@@ -38,6 +38,28 @@ const WRITTEN: &str = "
     insert into only_new values (1);
 ";
 
+/// Tables with triggers, and columns that are narrower than what a release makes of them.
+const NARROW: &str = "
+    create domain short as varchar(3);
+    create table note (id serial primary key, code varchar(5), amount numeric(6, 2), fixed char(2), bits bit(3), s short);
+    create table note_log (what text);
+    create function note_logged() returns trigger language plpgsql as
+        'begin insert into note_log values (new.code); return new; end';
+    create trigger logged after insert on note for each row execute function note_logged();
+    create table guarded (id int primary key);
+    create function left_out() returns trigger language plpgsql as 'begin return null; end';
+    create trigger left_out before insert on guarded for each row execute function left_out();
+";
+const WIDER: &str = "
+    alter table note alter code type varchar(20), alter amount type numeric(8, 4), alter fixed type char(9),
+        alter bits type varbit, alter s type text;
+    insert into note (code, amount, fixed, bits, s) values ('ok', 1.5, 'ab', '101', 'abc'), ('', 0.1, null, null, null),
+        ('abcdefghij', 1, null, null, null), ('x', 1.2345, null, null, null), ('x', 1, 'abc', null, null),
+        ('x', 1, null, '1011', null), ('x', 1, null, null, 'abcd');
+    alter table guarded disable trigger all;
+    insert into guarded values (1);
+";
+
 fn ended(ended: &Ended, code: i32, wanted: &[&str]) {
     assert_eq!(ended.code, Some(code), "{}", ended.text);
     // Columns are as wide as what they hold.
@@ -143,10 +165,25 @@ async fn a_rollback_with_data_carries_what_users_wrote_since_and_reports_what_st
     ended(&small.gate(&back), 0, &["public.item: 150 now, 100 after the rollback", "public.item: 50 rows carried"]);
     assert_eq!(texts(&small, "app", "select count(*) from item where name like 'new %'").await, ["(50)"]);
 
+    execute(&small, "app", NARROW).await;
     ended(&small.promote("v2"), 0, &["promoted"]);
+    execute(&small, "app", WIDER).await;
     execute(&small, "app", "create table only_new (id int primary key); insert into only_new values (1)").await;
     execute(&small, "app", "insert into item (name) values ('late')").await;
-    ended(&small.gate(&back), 3, &["rolled back", "public.item: 1 row carried", "1 row not", "no such table"]);
+    let back = small.gate(&back);
+    ended(&back, 3, &["rolled back", "public.item: 1 row carried", "1 row not", "no such table"]);
+    assert!(
+        back.text.contains("public.note: 2 rows carried; 5 rows not: a value is longer or more exact"),
+        "{}",
+        back.text
+    );
+    assert!(back.text.contains("public.guarded: 0 rows carried; 1 row not: a trigger or rule"), "{}", back.text);
+    assert_eq!(texts(&small, "app", "select id, code, amount from note").await, ["(1,ok,1.50)", "(2,\"\",0.10)"]);
+    // The product's trigger ran, and the sequence that nobody had used is behind the carried rows.
+    execute(&small, "app", "insert into note (code) values ('next')").await;
+    // What it wrote under the new release was carried as well.
+    let logged = "select what from note_log where what in ('ok', 'next')";
+    assert_eq!(texts(&small, "app", logged).await, ["(next)", "(ok)", "(ok)"]);
     assert_eq!(texts(&small, "app", "select count(*) from item").await, ["(151)"]);
 }
 

@@ -164,6 +164,8 @@ async fn writing_session(server: &Server, database: &str, within: Duration) -> R
     );
     client.batch_execute(&limits).await.map_err(|e| failed("limit what a session waits for", &e))?;
     pin_settings(&client).await?;
+    // A trigger of the product may name its tables without their schema; what is written here names them with it.
+    client.batch_execute("reset search_path").await.map_err(|e| failed("fix the settings of a session", &e))?;
     Ok(client)
 }
 
@@ -186,7 +188,13 @@ async fn relations(client: &Client) -> Result<Vec<Relation>, DatabaseError> {
     let oids: Vec<Oid> = rows.iter().map(|row| row.get(5)).collect();
     let mut columns: BTreeMap<Oid, Vec<ColumnOf>> = BTreeMap::new();
     for row in client.query(COLUMNS, &[&oids]).await.map_err(|e| failed("list columns", &e))? {
-        let column = ColumnOf { name: row.get(1), declared: row.get(2), is_needed: row.get(3), sequence: row.get(4) };
+        let column = ColumnOf {
+            name: row.get(1),
+            declared: row.get(2),
+            is_needed: row.get(3),
+            sequence: row.get(4),
+            unlimited: row.get(5),
+        };
         columns.entry(row.get(0)).or_default().push(column);
     }
     let mut references: BTreeMap<Oid, Vec<Reference>> = BTreeMap::new();

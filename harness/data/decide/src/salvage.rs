@@ -4,8 +4,11 @@
 //! Both sides give a hash of each row's key and one of its contents, in the order of the keys' hashes; [`step`] walks along both
 //! at once. Contents are compared over the columns that both sides have. A table without a key is a bag of rows.
 
+mod carry;
+
 use serde::Serialize;
-use stagegate_base::text::counted;
+
+pub use carry::{Carried, Refused};
 
 /// The temporary table, in the session of the kept database, that holds hashes of rows and what they are.
 pub const ROWS: &str = "pg_temp.stagegate_rows";
@@ -52,6 +55,8 @@ pub struct ColumnOf {
     pub name: String,
     /// Its type, as it is declared.
     pub declared: String,
+    /// The same type without a limit of its length or precision, such as `numeric` for `numeric(5,2)` or for a domain over it.
+    pub unlimited: String,
     /// Whether it has to have a value and has no default.
     pub is_needed: bool,
     /// The sequence that numbers it, quoted.
@@ -239,66 +244,6 @@ impl Pair {
         };
         self.kept.references.iter().filter(|key| key.to != self.kept.label()).filter_map(one).collect()
     }
-
-    /// Returns the statement that makes the temporary table `number` for rows that are carried, and the COPY that fills it.
-    #[must_use]
-    pub fn stage(&self, number: usize) -> (String, String) {
-        let names: Vec<String> = (0..self.columns.len()).map(|at| format!("v{at}")).collect();
-        let stage = stage(number);
-        let make = format!(
-            "create temporary table {stage} (n bigint generated always as identity primary key, {} text) on commit drop",
-            names.join(" text, ")
-        );
-        (make, format!("copy pg_temp.{stage} ({}) from stdin", names.join(", ")))
-    }
-
-    /// Returns the statement that writes the staged rows `$1` to `$2` into the live table.
-    #[must_use]
-    pub fn carry(&self, number: usize) -> String {
-        let live = self.live.as_ref().unwrap_or(&self.kept);
-        let declared =
-            |name: &String| live.columns.iter().find(|column| column.name == *name).map(|c| c.declared.as_str());
-        let values = self.columns.iter().enumerate();
-        let values: Vec<String> =
-            values.map(|(at, name)| format!("v{at}::{}", declared(name).unwrap_or("text"))).collect();
-        format!(
-            "insert into {} ({}) overriding system value select {} from pg_temp.{} where n between $1 and $2 order by n",
-            self.target(),
-            self.list(),
-            values.join(", "),
-            stage(number)
-        )
-    }
-
-    /// Returns the statements that move the live table's sequences behind the highest number that is in it.
-    #[must_use]
-    pub fn sequences(&self) -> Vec<String> {
-        let numbered = self.live.iter().flat_map(|live| &live.columns);
-        let one = |(name, sequence): (&String, &String)| {
-            let (column, target) = (quoted(name), self.target());
-            format!(
-                "select pg_catalog.setval({0}::regclass, m) from (select max({column})::int8 as m from {target}) t, \
-                 (select last_value as at from {sequence}) s where m > s.at",
-                literal(sequence)
-            )
-        };
-        let named = numbered.filter_map(|column| column.sequence.as_ref().map(|sequence| (&column.name, sequence)));
-        named.filter(|(name, _)| self.columns.contains(name)).map(one).collect()
-    }
-
-    /// Returns why rows of the table cannot be written into the live one at all.
-    #[must_use]
-    pub fn refusal(&self) -> Option<String> {
-        let Some(live) = &self.live else { return Some("the live database has no such table".to_owned()) };
-        if self.columns.is_empty() {
-            return Some("the live table has none of its columns".to_owned());
-        }
-        let missing = live.columns.iter().find(|column| column.is_needed && !self.columns.contains(&column.name))?;
-        Some(format!(
-            "column `{}` of the live table needs a value, and the kept table has no such column",
-            missing.name
-        ))
-    }
 }
 
 /// What a row is.
@@ -417,56 +362,6 @@ impl TableRows {
     pub fn differs(&self) -> bool {
         self.missing + self.changed > 0
     }
-}
-
-/// A row, or rows, that PostgreSQL did not take.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Refused {
-    /// How many rows.
-    pub rows: u64,
-    /// What it said.
-    pub reason: String,
-}
-
-/// What became of the rows of one table.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Carried {
-    /// `schema.name`.
-    pub table: String,
-    /// Rows that are in the live table now.
-    pub rows: u64,
-    /// Rows that stay in the kept database, by reason.
-    pub refused: Vec<Refused>,
-}
-
-impl Carried {
-    /// Adds rows that were refused, to those with the same reason where there are some.
-    pub fn refuse(&mut self, rows: u64, reason: &str) {
-        match self.refused.iter_mut().find(|refused| refused.reason == reason) {
-            Some(refused) => refused.rows += rows,
-            None => self.refused.push(Refused { rows, reason: reason.to_owned() }),
-        }
-    }
-
-    /// Returns how many rows stay in the kept database.
-    #[must_use]
-    pub fn left(&self) -> u64 {
-        self.refused.iter().map(|refused| refused.rows).sum()
-    }
-
-    /// Returns the sentence that reports it.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let mut text = format!("{}: {} carried", self.table, counted(self.rows, "row"));
-        for refused in &self.refused {
-            text.push_str(&format!("; {} not: {}", counted(refused.rows, "row"), refused.reason));
-        }
-        text
-    }
-}
-
-fn stage(number: usize) -> String {
-    format!("stagegate_stage_{number}")
 }
 
 /// 16 bytes of SHA-256 of the columns' texts, in hexadecimal digits.

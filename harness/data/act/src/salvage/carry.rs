@@ -14,6 +14,12 @@ use super::{Salvage, SalvageError, writing_session};
 const LINKED: &str =
     "they refer to a row whose key both databases have with other contents; --accept-links carries them";
 
+/// Why a row stays that would not be the same in the live table.
+const SHORTENED: &str =
+    "a value is longer or more exact than its column in the live table, which would cut or round it";
+/// Why a row stays that PostgreSQL took and that is not there.
+const SKIPPED: &str = "a trigger or rule of the live table leaves them out";
+
 /// Rows of a table that are still to be written, by their numbers.
 struct Pending<'a> {
     at: usize,
@@ -124,6 +130,8 @@ impl Pending<'_> {
                 Ok(rows) => {
                     live.batch_execute("release savepoint rows").await.map_err(|e| failed(&what, &e))?;
                     taken += rows;
+                    let left = u64::try_from(last - first + 1).unwrap_or_default().saturating_sub(rows);
+                    self.refuse_skipped(live, (first, last), left).await?;
                     continue;
                 }
                 // A session that is gone takes no more rows.
@@ -142,6 +150,23 @@ impl Pending<'_> {
         }
         self.carried.rows += taken;
         Ok(taken)
+    }
+
+    /// Counts those rows of a range that were not written although nothing failed.
+    async fn refuse_skipped(&mut self, live: &Client, range: (i64, i64), left: u64) -> Result<(), DatabaseError> {
+        if left == 0 {
+            return Ok(());
+        }
+        let what = format!("count what {} does not take", self.carried.table);
+        let sql = self.pair.count_shortened(self.at);
+        let row = live.query_one(&sql, &[&range.0, &range.1]).await.map_err(|e| failed(&what, &e))?;
+        let shortened = u64::try_from(row.get::<_, i64>(0)).unwrap_or_default();
+        for (rows, reason) in [(shortened, SHORTENED), (left.saturating_sub(shortened), SKIPPED)] {
+            if rows > 0 {
+                self.carried.refuse(rows, reason);
+            }
+        }
+        Ok(())
     }
 
     /// Takes up again what was refused.

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::*;
 
 fn column(name: &str) -> ColumnOf {
-    ColumnOf { name: name.to_owned(), declared: "text".to_owned(), ..ColumnOf::default() }
+    let text = || "text".to_owned();
+    ColumnOf { name: name.to_owned(), declared: text(), unlimited: text(), ..ColumnOf::default() }
 }
 
 fn relation(name: &str, columns: &[&str], key: &[&str], refers_to: &[&str]) -> Relation {
@@ -58,6 +59,20 @@ fn what_cannot_be_carried_is_known_before() {
     assert_eq!(one(&[live.clone()]), None);
     live.columns[1].is_needed = true;
     assert!(one(&[live]).unwrap().starts_with("column `size` of the live table needs a value"));
+}
+
+#[test]
+fn a_row_that_the_live_column_would_cut_is_not_written() {
+    let kept = relation("t", &["id", "code"], &["id"], &[]);
+    let mut live = kept.clone();
+    live.columns[1].declared = "character varying(5)".to_owned();
+    live.columns[1].unlimited = "character varying".to_owned();
+    let pair = &pairs(std::slice::from_ref(&kept), &[live], &[]).unwrap()[0];
+    let cut = "(v1::character varying is distinct from v1::character varying(5))";
+    assert!(pair.carry(0).contains(&format!("not {cut}")), "{}", pair.carry(0));
+    assert!(pair.count_shortened(0).ends_with(cut), "{}", pair.count_shortened(0));
+    let same = &pairs(std::slice::from_ref(&kept), std::slice::from_ref(&kept), &[]).unwrap()[0];
+    assert!(same.carry(0).contains("not (false)"), "{}", same.carry(0));
 }
 
 #[test]
