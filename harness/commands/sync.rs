@@ -58,18 +58,21 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Sync) -> Result<Exit, F
     let _source = Lock::share(&from, &source.project, &what)?;
     let sync = Sync { config, source, target, state: to, run: format!("{}-sync", super::new_run()) };
     if lock.is_some() {
+        remove_left_files(&sync.state);
         volume_files::finish(config, target, &sync.state).await?;
     }
     let files = sync.files(&volumes).await?;
     let signals = signal::listen(Again::Ends);
+    let mut replaced: Vec<&str> = Vec::new();
     for database in databases {
         let done = tokio::select! {
             done = sync.one(database, &args) => done,
             () = signals.first() => {
                 sync.end_programs();
-                return Err(Failure::interrupted("interrupted; the target is as it was before"));
+                return Err(Failure::interrupted(interrupted(&replaced)));
             }
         };
+        replaced.push(&database.id);
         if done.map_err(|failure| failure.context(format!("database `{}`", database.id)))? != Exit::Passed {
             return Ok(Exit::Held);
         }
@@ -81,6 +84,43 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Sync) -> Result<Exit, F
             sync.end_programs();
             volume_files::finish(config, target, &sync.state).await?;
             Err(Failure::interrupted("interrupted; each volume of the target is as before, or complete"))
+        }
+    }
+}
+
+/// Returns what an interrupt leaves, where some databases were replaced before it.
+fn interrupted(replaced: &[&str]) -> String {
+    match replaced {
+        [] => "interrupted; the target is as it was before".to_owned(),
+        _ => format!(
+            "interrupted; replaced before: {}; everything else of the target is as it was before",
+            replaced.join(", ")
+        ),
+    }
+}
+
+/// The folder of a sync, in which files of the source lie: they go with it, however it ends. The schema may name what the rows do not,
+/// and large objects are as they were.
+struct OfSource<'a>(&'a Path);
+
+impl OfSource<'_> {
+    const FILES: [&'static str; 3] = ["schema.dump", "schema.sql", "large-objects.dump"];
+}
+
+impl Drop for OfSource<'_> {
+    fn drop(&mut self) {
+        for name in Self::FILES {
+            let _ = std::fs::remove_file(self.0.join(name));
+        }
+    }
+}
+
+/// Removes what a sync that was killed left of its source; the lock of the target is held, so that none is at work.
+fn remove_left_files(state: &StateDir) {
+    for dir in std::fs::read_dir(state.runs()).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        // A promotion keeps dumps under names of the user's.
+        if !stagegate_gate_act::journal::is_run(&dir) {
+            drop(OfSource(&dir));
         }
     }
 }
@@ -136,12 +176,10 @@ impl Sync<'_> {
             return Ok(if plan.refusals.is_empty() { Exit::Passed } else { Exit::Held });
         }
         say(&format!("copying `{}` from `{}` to `{}`", database.name, self.source.name, self.target.name));
-        let report = act::sync(&source, &target, &options, &runner).await;
-        // The schema may name what the rows do not.
-        for name in ["schema.dump", "schema.sql", "large-objects.dump"] {
-            let _ = std::fs::remove_file(dir.join(name));
-        }
-        let report = report?;
+        let report = {
+            let _read = OfSource(&dir);
+            act::sync(&source, &target, &options, &runner).await?
+        };
         if !args.incremental {
             // The copy that they describe is dropped.
             let _ = std::fs::remove_dir_all(self.kept_folder(database));

@@ -168,6 +168,79 @@ async fn no_value_that_a_rule_replaces_is_anywhere_in_the_copy(#[case] major: u3
     assert_eq!(client.query_one(kept, &[]).await.unwrap().get::<_, i32>(0), 100);
 }
 
+/// Makes an extension with a table of its own, of whose rows dumps have only those that users added, as PostGIS has one.
+fn make_extension(scratch: &Scratch) {
+    let write = "cd \"$(pg_config --sharedir 2>/dev/null || ls -d /usr/share/postgresql/*)/extension\" && \
+        printf \"default_version = '1.0'\\nrelocatable = true\\n\" > places.control && printf '%s' \
+        \"create table place_system (id int primary key, text text, own bool default true); \
+          insert into place_system select i, 'of the extension', false from generate_series(1, 500) i; \
+          select pg_catalog.pg_extension_config_dump('place_system', 'where own');\" > places--1.0.sql";
+    docker(&["exec", "--user", "root", &scratch.name, "sh", "-c", write]);
+}
+
+/// What other products have: rows of extensions, logins to other servers, documents that are one value, keys of texts, words.
+const OF_OTHERS: &str = "
+    create extension places;
+    insert into place_system (id, text) values (9001, 'added by users');
+    create extension postgres_fdw;
+    create server replica foreign data wrapper postgres_fdw options (host 'replica.internal');
+    create user mapping for public server replica options (user 'crm', password 'canary-of-the-replica-1');
+    create user mapping for app_reader server replica options (user 'crm', password 'canary-of-the-replica-2');
+    create table setting (id int primary key, value jsonb);
+    insert into setting values (1, '\"canary.one@corp.example\"'), (2, '[\"canary.two@corp.example\"]');
+    create table account (uname varchar(80) primary key, phone text unique, note text);
+    create table act (id int primary key, who text references account, phone text references account (phone));
+    insert into account values ('canary person 1', '+49 30 1234567', 'database'), ('Test User', '+49 30 7654321', 'consectetur'),
+        ('customers', '+49 30 7654322', 'PostgreSQL');
+    insert into act select row_number() over (), uname, phone from account;
+    create table customers (id int primary key);
+";
+const RULES_OF_OTHERS: &str = "[databases.main.\"public.setting\"]\nvalue = { rule = \"json-path\", paths = { \"$..*\" = \"text\" } }\n\
+    [databases.main.\"public.account\"]\nuname = \"name\"\nphone = \"phone\"\nnote = \"text\"\n\
+    [databases.main.\"public.place_system\"]\ntext = { rule = \"keep\", reason = \"names of systems\" }\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_other_products_have_is_sanitised_whole_and_stays_whole() {
+    let (from, to) = (Scratch::start(17).await, Scratch::start(17).await);
+    make_extension(&from);
+    make_extension(&to);
+    from.run("postgres", "create database live").await;
+    from.run("live", OF_OTHERS).await;
+    to.run("postgres", "create database copy").await;
+    let folder = Folder::new(&from.name);
+    let rules = Rules::parse(RULES_OF_OTHERS, "main").unwrap();
+    let sanitising = Some(Sanitising { key: Key::new(*b"0123456789abcdef"), rules });
+    let options = SyncOptions { sanitising, ..options(&folder, "20260101-000000-0001-sync") };
+    let (source, target) = (side(&from, "production", "live"), side(&to, "staging", "copy"));
+    sync(&source, &target, &options, &Runner::default()).await.unwrap();
+    let client = to.server.connect("copy").await.unwrap();
+    let count = async |sql: &str| client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
+    assert_eq!(count("select count(*) from place_system where not own").await, 500);
+    assert_eq!(count("select count(*) from place_system where id = 9001").await, 1);
+    assert_eq!(count("select count(*) from act join account on who = uname and act.phone = account.phone").await, 3);
+    let dump = docker(&["exec", &to.name, "pg_dump", "--username=postgres", "copy"]);
+    assert!(dump.contains("SERVER replica") && !dump.to_lowercase().contains("canary"), "{dump}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_of_a_type_that_nobody_thought_of_needs_a_rule() {
+    let (from, to) = (Scratch::start(17).await, Scratch::start(17).await);
+    from.run("postgres", "create database live").await;
+    let types = "create extension ltree; create table odd_types (id int primary key, a name, b ltree, c tsquery, d jsonpath, \
+        e macaddr8, f varbit, g point, h \"char\", i numeric, j interval[], k uuid, l regclass, m oid)";
+    from.run("live", types).await;
+    to.run("postgres", "create database copy").await;
+    let folder = Folder::new(&from.name);
+    let sanitising = Some(Sanitising { key: Key::new(*b"0123456789abcdef"), rules: Rules::of_no_file() });
+    let options = SyncOptions { sanitising, ..options(&folder, "20260101-000000-0001-sync") };
+    let (source, target) = (side(&from, "production", "live"), side(&to, "staging", "copy"));
+    let error = sync(&source, &target, &options, &Runner::default()).await.unwrap_err().to_string();
+    for column in 'a'..='m' {
+        let is_named = error.contains(&format!("public.odd_types.{column} ("));
+        assert_eq!(is_named, column <= 'h', "{column}: {error}");
+    }
+}
+
 #[rstest]
 #[case::an_index("create index on people (id) where email = 'canary.mail7@corp.example'", "the schema")]
 #[case::a_comment("comment on table people is 'ask CANARY PERSON7'", "the schema")]

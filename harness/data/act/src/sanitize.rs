@@ -1,9 +1,8 @@
 //! The key of an environment's replacements, and values of a source by which rules are suggested.
 
 use std::{
-    fs::OpenOptions,
     io::{self, Read, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::Path,
     time::Duration,
 };
@@ -31,17 +30,20 @@ const SAMPLES: usize = 200;
 pub fn key(folder: &Path) -> io::Result<Key> {
     let path = folder.join(FILE);
     files::private_dir(folder)?;
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-        Ok(mut file) => {
-            let mut bytes = [0_u8; 16];
-            std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            file.write_all(hex.as_bytes())?;
-            file.sync_all()?;
-            files::sync_dir(folder)?;
+    if !path.exists() {
+        let mut bytes = [0_u8; 16];
+        std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        // Whole or not at all, and never over the key of another process.
+        let draft = folder.join(format!(".{FILE}.{}", std::process::id()));
+        files::private_file(&draft)?.write_all(hex.as_bytes())?;
+        std::fs::File::open(&draft)?.sync_all()?;
+        let linked = std::fs::hard_link(&draft, &path);
+        std::fs::remove_file(&draft)?;
+        match linked {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => files::sync_dir(folder)?,
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
     }
     let wrong = |reason: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {reason}", path.display()));
     if std::fs::metadata(&path)?.permissions().mode() & 0o077 != 0 {
@@ -52,7 +54,7 @@ pub fn key(folder: &Path) -> io::Result<Key> {
     let byte = |at: usize| digits.get(at * 2..at * 2 + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
     let bytes: Option<Vec<u8>> = (0..16).map(byte).collect();
     let bytes: Option<[u8; 16]> = bytes.filter(|_| digits.len() == 32).and_then(|bytes| bytes.try_into().ok());
-    bytes.map(Key::new).ok_or_else(|| wrong("it does not hold 32 hexadecimal digits"))
+    bytes.map(Key::new).ok_or_else(|| wrong("it does not hold 32 hexadecimal digits; remove it, so that the next sync makes a new one and other replacements"))
 }
 
 /// Proposes rules for the columns of a database, by their names, types, comments and some of their values.

@@ -409,6 +409,9 @@ async fn prepare(
     let part = if options.sanitising.is_some() { Part::SchemaWithoutSubscriptions } else { Part::Schema };
     schema.dump(&source.server, &source.database, snapshot, part).await?;
     schema.restore(&target.server, &good.name, Part::Schema).await?;
+    if options.sanitising.is_some() {
+        fresh::drop_user_mappings(&target.server.connect(&good.name).await?).await?;
+    }
     if large_objects > 0 {
         let objects = Schema { path: options.dir.join("large-objects.dump"), ..schema.clone() };
         objects.dump(&source.server, &source.database, snapshot, Part::LargeObjects).await?;

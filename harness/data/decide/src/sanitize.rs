@@ -20,7 +20,7 @@ pub use key::Key;
 pub use mask::{Mask, Wire};
 pub use paths::{Path, PathError, leaves};
 pub use rule::{Rule, Rules, RulesError, Unknown};
-pub use search::{Found, SourceValue, encodings, is_distinctive};
+pub use search::{Found, SourceValue, encodings, is_distinctive, is_word};
 pub use stream::{Rewriter, StreamError};
 pub use suggest::{Suggestion, by_name, by_samples, file_text};
 

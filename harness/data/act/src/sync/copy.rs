@@ -138,7 +138,10 @@ impl Copying<'_> {
         let source = self.snapshot.session().await?;
         let target = self.target.connect(self.fresh).await?;
         // What is written is flushed at the switch: nobody misses the copy before.
-        let settings = format!("{DATA_FACTS_SETTINGS}; set synchronous_commit = off; set jit = off");
+        let settings = format!(
+            "{DATA_FACTS_SETTINGS}; set synchronous_commit = off; set jit = off; \
+             set default_transaction_read_only = off"
+        );
         target.batch_execute(&settings).await.map_err(|e| failed("fix the settings of a session", &e))?;
         without_conversion(&source).await?;
         without_conversion(&target).await?;
@@ -150,9 +153,11 @@ impl Copying<'_> {
         let table = &self.tables[job.table];
         let what = format!("copy {}", table.label());
         let run = async |sql: &str| target.batch_execute(sql).await.map_err(|e| failed(&what, &e));
+        // Rows written by the transaction that emptied the table can be frozen at once: nothing rewrites them later. What an extension
+        // put into its own table, and keeps out of dumps, stays as it is.
+        let is_emptied = job.is_alone && table.condition.is_none();
         if job.is_alone {
-            // Rows written by the transaction that emptied the table can be frozen at once: nothing rewrites them later.
-            run(&format!("begin; truncate only {}", table.sql())).await?;
+            run(&format!("begin; {}", table.emptied())).await?;
         }
         let masks = self.sanitising.map(|(key, all)| (key, all[job.table].as_slice()));
         let masks = masks.filter(|(_, masks)| masks.iter().any(Option::is_some));
@@ -161,7 +166,7 @@ impl Copying<'_> {
             if job.ranges.is_empty() { vec![None] } else { job.ranges.iter().map(Some).collect() };
         for range in ranges {
             let rewriter = masks.map(|(key, masks)| Rewriter::new(key, masks, table.format()));
-            let statements = (table.copy_out(range), table.copy_in(job.is_alone));
+            let statements = (table.copy_out(range), table.copy_in(is_emptied));
             let pipe = Pipe { source, target, label: &table.label(), throttle: self.throttle.as_ref() };
             let (more_rows, more_bytes) = pipe.range(&statements, rewriter).await?;
             rows += more_rows;

@@ -26,7 +26,7 @@ use stagegate_host::{
     process::{RunError, Runner},
 };
 
-pub use find::find;
+pub use find::{find, server};
 
 use crate::volume::{self, VolumeError, Worker};
 

@@ -24,7 +24,21 @@ use super::source::SequenceState;
 
 /// Memory for each of the index builds: containers are small, and two of them run at a time.
 const BUILD_SETTINGS: &str = "set maintenance_work_mem = '128MB'; set max_parallel_maintenance_workers = 0; \
-     set synchronous_commit = off; set jit = off; set row_security = off";
+     set synchronous_commit = off; set jit = off; set row_security = off; set default_transaction_read_only = off";
+/// The logins of the source to other servers, as statements that remove them.
+const USER_MAPPINGS: &str = "
+    select format('drop user mapping for %s server %I', case when umuser = 0 then 'public' else quote_ident(usename) end, srvname)
+    from pg_catalog.pg_user_mappings";
+
+/// Removes the user mappings of a sanitised copy: they hold passwords, and foreign tables would read and write where the source's do.
+pub(super) async fn drop_user_mappings(client: &Client) -> Result<(), DatabaseError> {
+    let what = "remove user mappings";
+    client.batch_execute("set default_transaction_read_only = off").await.map_err(|e| failed(what, &e))?;
+    for row in client.query(USER_MAPPINGS, &[]).await.map_err(|e| failed(what, &e))? {
+        client.batch_execute(row.get(0)).await.map_err(|e| failed(what, &e))?;
+    }
+    Ok(())
+}
 
 /// The dump of a part, as a file of the run.
 #[derive(Clone)]

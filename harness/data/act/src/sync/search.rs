@@ -6,7 +6,7 @@ use aho_corasick::AhoCorasick;
 use futures_util::TryStreamExt;
 use stagegate_base::command::postgres as command;
 use stagegate_data_decide::{
-    sanitize::{Found, Rule, SourceValue, encodings, is_distinctive, leaves},
+    sanitize::{Found, Rule, SourceValue, encodings, is_distinctive, is_word, leaves},
     sync::{Table, quoted},
 };
 use stagegate_host::{
@@ -159,7 +159,8 @@ impl Search<'_> {
         schema: &Path,
     ) -> Result<Vec<Found>, DatabaseError> {
         let (matcher, mut found) = (Matcher::new(needles)?, BTreeSet::new());
-        matcher.note("the schema", &self.schema(runner, schema).await?, &mut found);
+        let phrases: Vec<SourceValue> = needles.iter().filter(|one| !is_word(&one.value)).cloned().collect();
+        Matcher::new(&phrases)?.note("the schema", &self.schema(runner, schema).await?, &mut found);
         let client = self.server.connect(self.database).await?;
         client.batch_execute(DATA_FACTS_SETTINGS).await.map_err(|e| failed("fix the settings of a session", &e))?;
         without_conversion(&client).await?;

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::{
-    mask::{Mask, Wire},
+    mask::{APART, Mask, Wire},
     rule::{Rule, Rules, Unknown},
     suggest::by_name,
 };
 use crate::sync::{Column, Format, Table};
 
+/// No replacement is longer, but for that of `text`, which is as long as its value.
+const LONGEST: usize = 52;
 /// How many columns without a rule are named.
 const NAMED: usize = 12;
-/// Hexadecimal digits that keep replacements of a unique column apart.
-const APART: usize = 12;
 
 /// The rules of all columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub fn assign(tables: &mut [Table], rules: &Rules) -> Assigned {
     for (table, decided) in tables.iter_mut().zip(decided) {
         let (label, format) = (table.label(), table.format());
         let mut masks = Vec::new();
-        for (column, rule) in table.columns.iter_mut().zip(decided) {
+        for (column, (rule, end)) in table.columns.iter_mut().zip(decided) {
             let name = format!("{label}.{}", column.name);
             let Some(rule) = rule else {
                 if column.is_free_text && rules.unknown == Unknown::Refuse {
@@ -55,7 +55,7 @@ pub fn assign(tables: &mut [Table], rules: &Rules) -> Assigned {
                 masks.push(None);
                 continue;
             }
-            match replaced(column, &rule, format) {
+            match replaced(column, &rule, format, end) {
                 Ok(mask) => {
                     column.is_sanitised = true;
                     assigned.sanitised.push((name, rule));
@@ -98,8 +98,15 @@ fn strangers(tables: &[Table], rules: &Rules) -> Vec<String> {
     found
 }
 
+/// What of the column at the end of its keys a replacement has to be made for, so that both get the same one.
+#[derive(Clone, Copy)]
+struct End {
+    is_unique: bool,
+    max_chars: Option<usize>,
+}
+
 /// Returns the rule of each column: its own, that of the column which it references, that of the profile.
-fn decided(tables: &[Table], rules: &Rules, refusals: &mut Vec<String>) -> Vec<Vec<Option<Rule>>> {
+fn decided(tables: &[Table], rules: &Rules, refusals: &mut Vec<String>) -> Vec<Vec<(Option<Rule>, End)>> {
     let mut places = BTreeMap::new();
     for table in tables {
         for column in &table.columns {
@@ -125,7 +132,8 @@ fn decided(tables: &[Table], rules: &Rules, refusals: &mut Vec<String>) -> Vec<V
                     column.name, end.0, end.1
                 ));
             }
-            of_table.push(mine.or(theirs));
+            let end = End { is_unique: target.is_unique, max_chars: target.max_chars };
+            of_table.push((mine.or(theirs), end));
         }
         all.push(of_table);
     }
@@ -146,7 +154,7 @@ fn referenced(places: &BTreeMap<(String, String), &Column>, from: (String, Strin
 }
 
 /// Returns what replaces the column's values here; what SQL replaces is written into the column.
-fn replaced(column: &mut Column, rule: &Rule, format: Format) -> Result<Option<Mask>, String> {
+fn replaced(column: &mut Column, rule: &Rule, format: Format, end: End) -> Result<Option<Mask>, String> {
     let cast = |value: &str| format!("({value})::{}", column.declared);
     match rule {
         Rule::Null if column.not_null => {
@@ -158,12 +166,12 @@ fn replaced(column: &mut Column, rule: &Rule, format: Format) -> Result<Option<M
         }
         Rule::Fixed(value) => column.expression = Some(cast(&literal(value))),
         Rule::Sql(expression) => column.expression = Some(cast(expression)),
-        rule => return mask(column, rule, format).map(Some),
+        rule => return mask(column, rule, format, end).map(Some),
     }
     Ok(None)
 }
 
-fn mask(column: &Column, rule: &Rule, format: Format) -> Result<Mask, String> {
+fn mask(column: &Column, rule: &Rule, format: Format, end: End) -> Result<Mask, String> {
     let wire = wire(&column.type_name, rule).ok_or_else(|| {
         format!("rule `{}` does not fit type {}; use `fixed`, `null` or `sql`", rule.name(), column.type_name)
     })?;
@@ -173,7 +181,9 @@ fn mask(column: &Column, rule: &Rule, format: Format) -> Result<Mask, String> {
             rule.name()
         ));
     }
-    let max_chars = column.max_chars.unwrap_or(usize::MAX);
+    let own_chars = column.max_chars.unwrap_or(usize::MAX);
+    let max_chars = end.max_chars.unwrap_or(usize::MAX);
+    let is_unique = column.is_unique || end.is_unique;
     let needed = match rule {
         Rule::Email => APART + "@t.test".len(),
         Rule::Phone => 23,
@@ -181,11 +191,16 @@ fn mask(column: &Column, rule: &Rule, format: Format) -> Result<Mask, String> {
         _ => APART,
     };
     let is_text = matches!(wire, Wire::Text | Wire::FoldedText);
-    if is_text && max_chars < needed && (column.is_unique || *rule == Rule::Uuid) {
+    if is_text && own_chars < max_chars.min(LONGEST) {
+        let room = format!("it has room for {own_chars} characters, and the column that it references for more");
+        return Err(format!("rule `{}`: {room}; use `sql` for both", rule.name()));
+    }
+    if is_text && max_chars < needed && (is_unique || *rule == Rule::Uuid) {
         let room = format!("the column has room for {max_chars} characters, {needed} keep values apart");
         return Err(format!("rule `{}`: {room}; use `sql`", rule.name()));
     }
-    Ok(Mask { rule: rule.clone(), wire, is_unique: column.is_unique, max_chars })
+    let is_padded = column.type_name.starts_with("bpchar");
+    Ok(Mask { rule: rule.clone(), wire, is_unique: end.is_unique, is_padded, max_chars })
 }
 
 fn wire(type_name: &str, rule: &Rule) -> Option<Wire> {

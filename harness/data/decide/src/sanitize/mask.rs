@@ -41,12 +41,16 @@ pub struct Mask {
     pub wire: Wire,
     /// Whether no two values may become one.
     pub is_unique: bool,
+    /// Whether blanks at a value's end are no part of it.
+    pub is_padded: bool,
     /// The maximum number of characters.
     pub max_chars: usize,
 }
 
+/// Hexadecimal digits that keep replacements of a unique column apart.
+pub(super) const APART: usize = 12;
 const DAY_MICROS: i64 = 86_400_000_000;
-const WORDS: [&str; 24] = [
+pub(super) const WORDS: [&str; 24] = [
     "lorem",
     "ipsum",
     "dolor",
@@ -107,7 +111,8 @@ impl Mask {
         if value.is_empty() {
             return;
         }
-        let value = value.trim_ascii_end();
+        // Blanks at the end are no part of a value of `character(n)`, and of all others they are.
+        let value = if self.is_padded { value.trim_ascii_end() } else { value };
         let text = self.replacement(key, value);
         out.extend(text.chars().take(self.max_chars).collect::<String>().as_bytes());
     }
@@ -116,7 +121,7 @@ impl Mask {
         let hash = key.hash(self.rule.name(), value);
         let (small, large) = (hash % 1_000_000, hash >> 80);
         match &self.rule {
-            Rule::Email => email(hash, self.max_chars),
+            Rule::Email => email(hash, self.max_chars, if self.is_unique { APART } else { 8 }),
             Rule::Phone => {
                 let (area, line) = (200 + (hash >> 40) % 800, hash % 100);
                 let local = format!("555-01{line:02}");
@@ -149,7 +154,13 @@ impl Mask {
                 (_, false, _) => Some((key.hash("number", value.as_bytes()) % 1_000_000).to_string()),
                 (_, true, "") => None,
                 _ => {
-                    let mask = Mask { rule: rule.clone(), wire: Wire::Text, is_unique: true, max_chars: usize::MAX };
+                    let mask = Mask {
+                        rule: rule.clone(),
+                        wire: Wire::Text,
+                        is_unique: true,
+                        is_padded: false,
+                        max_chars: usize::MAX,
+                    };
                     serde_json::to_string(&mask.replacement(key, value.as_bytes())).ok()
                 }
             }
@@ -159,11 +170,12 @@ impl Mask {
     }
 }
 
-fn email(hash: u128, max_chars: usize) -> String {
+/// `apart` is how many hexadecimal digits the name needs at least; a column with less room gets a shorter domain.
+fn email(hash: u128, max_chars: usize, apart: usize) -> String {
     let hex = format!("{:020x}", hash >> 48);
     let (name, domain) = ("user-", "@example.test");
     let room = max_chars.saturating_sub(name.len() + domain.len());
-    if room >= 8 {
+    if room >= apart {
         return format!("{name}{}{domain}", &hex[..room.min(16)]);
     }
     let room = max_chars.saturating_sub("@t.test".len()).min(hex.len());

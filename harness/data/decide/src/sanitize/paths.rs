@@ -48,7 +48,8 @@ impl Path {
             }
             rest = &after[end..];
         }
-        if steps.is_empty() { Err(wrong()) } else { Ok(Path(steps)) }
+        // `$` is the whole document.
+        Ok(Path(steps))
     }
 
     /// Tells whether the path names the place, or something that it is in.
@@ -60,6 +61,8 @@ impl Path {
 fn covers(steps: &[Step], place: &[String]) -> bool {
     match (steps, place) {
         ([], _) => true,
+        // Every value, also of a document that is one.
+        ([Step::Deep, Step::Any], []) => true,
         ([Step::Deep, rest @ ..], _) => (0..=place.len()).any(|skipped| covers(rest, &place[skipped..])),
         (_, []) => false,
         ([Step::Any, rest @ ..], [_, inner @ ..]) => covers(rest, inner),

@@ -10,7 +10,7 @@ fn key() -> Key {
 }
 
 fn mask(rule: Rule, wire: Wire, is_unique: bool, max_chars: usize) -> Mask {
-    Mask { rule, wire, is_unique, max_chars }
+    Mask { rule, wire, is_unique, is_padded: false, max_chars }
 }
 
 fn applied(mask: &Mask, value: &[u8]) -> Vec<u8> {

@@ -144,7 +144,8 @@ fn kind(words: &Words<'_>) -> (Builds, String) {
             return (Builds::Index, table);
         }
         // A partitioned table takes no foreign key that is not validated, and is written without ONLY.
-        if words.is(at + 4, "foreign") && only && !words.ends_not_valid() {
+        // PostgreSQL 18 has keys that are never checked.
+        if words.is(at + 4, "foreign") && only && !words.ends_not_valid() && !words.ends_not_enforced() {
             return (Builds::ForeignKey { name }, table);
         }
     }
@@ -185,7 +186,15 @@ impl<'a> Words<'a> {
     }
 
     fn ends_not_valid(&self) -> bool {
-        self.text.trim_end().to_ascii_uppercase().ends_with(" NOT VALID")
+        self.ends(" NOT VALID")
+    }
+
+    fn ends_not_enforced(&self) -> bool {
+        self.ends(" NOT ENFORCED")
+    }
+
+    fn ends(&self, words: &str) -> bool {
+        self.text.trim_end().trim_end_matches(';').to_ascii_uppercase().ends_with(words)
     }
 }
 

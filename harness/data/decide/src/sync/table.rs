@@ -128,6 +128,15 @@ impl Table {
         format!("copy {}{} from stdin (format {}{freeze})", self.sql(), self.column_list(), self.format().word())
     }
 
+    /// Returns the statement that removes the rows which are copied from a table that was made with the schema.
+    #[must_use]
+    pub fn emptied(&self) -> String {
+        match &self.condition {
+            None => format!("truncate only {}", self.sql()),
+            Some(condition) => format!("delete from only {} where {condition}", self.sql()),
+        }
+    }
+
     /// Returns the statement that finds its largest row: its place, and about how many bytes it has.
     #[must_use]
     pub fn largest_row(&self) -> String {

@@ -34,10 +34,31 @@ const HASHABLE: [&str; 27] = [
     "jsonb",
     "pg_lsn",
 ];
-/// Types in which people write anything: what a column of them holds is known by a rule alone.
-const FREE_TEXT: [&str; 13] = [
-    "text", "varchar", "bpchar", "citext", "json", "jsonb", "xml", "bytea", "hstore", "tsvector", "inet", "cidr",
-    "macaddr",
+/// Types whose values are numbers, times or numbers of objects. What a column of any other type holds, also one of an extension, is known by
+/// a rule alone: people write text into it, or it holds a place or an address.
+const HARMLESS: [&str; 22] = [
+    "bool",
+    "int2",
+    "int4",
+    "int8",
+    "float4",
+    "float8",
+    "numeric",
+    "money",
+    "date",
+    "time",
+    "timetz",
+    "timestamp",
+    "timestamptz",
+    "interval",
+    "uuid",
+    "oid",
+    "pg_lsn",
+    "xid",
+    "xid8",
+    "cid",
+    "tid",
+    "oidvector",
 ];
 
 /// A row of `pg_type`.
@@ -113,8 +134,11 @@ impl Types {
             'c' => facts.attributes.iter().any(|part| self.is_free_text(*part)),
             'r' | 'm' => self.is_free_text(facts.subtype),
             'b' if facts.element != 0 => self.is_free_text(facts.element),
-            'b' => FREE_TEXT.contains(&facts.name.as_str()),
-            _ => false,
+            // Names of objects, such as `regclass`, are those of the schema.
+            'b' if oid < FIRST_OWN && facts.name.starts_with("reg") => false,
+            'b' => oid >= FIRST_OWN || !HARMLESS.contains(&facts.name.as_str()),
+            'e' => false,
+            _ => true,
         }
     }
 

@@ -119,7 +119,8 @@ async fn folder(
 }
 
 /// Returns the database's server that a volume is the data of.
-fn server(project: &Project, place: &VolumePlace) -> Option<String> {
+#[must_use]
+pub fn server(project: &Project, place: &VolumePlace) -> Option<String> {
     let mounting = match place {
         VolumePlace::Named(key) => project.model.mounting_volume(key),
         VolumePlace::Folder(path) => project.model.mounting_folder(&absolute(&project.environment.workdir, path)),
