@@ -147,6 +147,22 @@ pub(crate) fn what_to_report() -> String {
     )
 }
 
+/// Returns an outcome that was to be written down: where both failed, the outcome is the error and the other one is printed.
+pub(crate) fn outcome_first<T>(
+    done: Result<T, Failure>,
+    written: Result<(), impl Into<Failure>>,
+) -> Result<T, Failure> {
+    match (done, written) {
+        (Ok(done), written) => written.map(|()| done).map_err(Into::into),
+        (Err(failure), Ok(())) => Err(failure),
+        (Err(failure), Err(error)) => {
+            let error: Failure = error.into();
+            say(&format!("the outcome could not be written down: {}", error.text()));
+            Err(failure)
+        }
+    }
+}
+
 /// Prints something for the person: on standard error, since standard output is for what was requested.
 ///
 /// Here, and in [`give`], whatever a service, a migration or a file put into the text loses what a terminal or a job's log

@@ -40,7 +40,7 @@ use stagegate_host::{
 use super::backup::{archive_source, repository_of};
 use crate::{
     ask, cli,
-    failure::{Failure, give, say},
+    failure::{Failure, give, outcome_first, say},
 };
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Restore) -> Result<Exit, Failure> {
@@ -87,8 +87,9 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Restore) -> Result<Exit
     let begun = Instant::now();
     let done = work.all(&chosen, args.into.as_deref()).await;
     let error = done.as_ref().err().map(|failure| failure.text().replace('\n', " "));
-    journal::append(store.root(), Event::Restore, Some(&stored.manifest.id), error, begun.elapsed().as_secs_f64())?;
-    done.map(|()| Exit::Passed)
+    let seconds = begun.elapsed().as_secs_f64();
+    let written = journal::append(store.root(), Event::Restore, Some(&stored.manifest.id), error, seconds);
+    outcome_first(done.map(|()| Exit::Passed), written)
 }
 
 fn question(environment: &Environment, stored: &Stored, chosen: &[Chosen<'_>], into: Option<&str>) -> String {
@@ -246,14 +247,26 @@ async fn volume_beside(
     let repository = repository_of(config, store, &stored.manifest).await?;
     let project = Project::load(&Runner::default(), config, &environment.name).await?;
     let image = volume::image_of_any(&project, &engine).await?;
-    let runner = Runner::default().with_mark(&lock::mark(&StateDir::at(store.root()), &run));
+    let mark = lock::mark(&StateDir::at(store.root()), &run);
+    let runner = Runner::default().with_mark(&mark);
     let helper = volume::Helper { runner: &runner, image: &image, within: source.within };
     let (begun, path) = (Instant::now(), source.path(&archive.file));
     let archived = archive_source(archive, repository.as_ref(), source.input(&path));
-    let done = volume::restore(helper, archive, archived, &volume).await;
+    let signals = signal::listen(Again::Ends);
+    let done = tokio::select! {
+        done = volume::restore(helper, archive, archived, &volume) => done,
+        () = signals.first() => {
+            let left = match volume::discard(helper, &mark, &volume).await {
+                Ok(()) => "the new volume was removed".to_owned(),
+                Err(_) => format!("the new volume is incomplete; remove it with: docker volume rm {volume}"),
+            };
+            return Err(Failure::interrupted(format!("interrupted; {left}")));
+        }
+    };
     let error = done.as_ref().err().map(|error| with_causes(error));
-    journal::append(store.root(), Event::Restore, Some(&stored.manifest.id), error, begun.elapsed().as_secs_f64())?;
-    done?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let written = journal::append(store.root(), Event::Restore, Some(&stored.manifest.id), error, seconds);
+    outcome_first(done.map_err(Failure::from), written)?;
     give(&format!(
         "restored {id} of {} into the new volume {volume}, compared, in {:.1} s",
         stored.manifest.id,

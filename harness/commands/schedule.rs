@@ -30,7 +30,7 @@ use stagegate_host::{clock, error::with_causes, files};
 use super::backup::{self, Wanted, offsite, rotations};
 use crate::{
     cli,
-    failure::{Failure, give, give_json, say},
+    failure::{Failure, give, give_json, outcome_first, say},
 };
 
 const DAY: i64 = 24 * 3_600;
@@ -230,8 +230,8 @@ fn rotate(config: &Config, environment: &Environment) -> Result<(), Failure> {
         Ok(gone)
     });
     let error = done.as_ref().err().map(|error| with_causes(error).replace('\n', " "));
-    journal::append(&folder, Event::Rotate, None, error, begun.elapsed().as_secs_f64())?;
-    let gone = done?;
+    let written = journal::append(&folder, Event::Rotate, None, error, begun.elapsed().as_secs_f64());
+    let gone = outcome_first(done.map_err(Failure::from), written)?;
     gone.iter().for_each(|one| say(&removed("removed", one)));
     let size = Size(gone.iter().map(|one| one.bytes).sum());
     if !gone.is_empty() {

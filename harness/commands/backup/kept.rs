@@ -22,7 +22,7 @@ use stagegate_host::clock;
 use super::{identity, offsite, policy, proof, snapshots, store_of};
 use crate::{
     ask, cli,
-    failure::{Failure, give, give_json, say},
+    failure::{Failure, give, give_json, outcome_first, say},
 };
 
 pub(super) async fn verify(config: &Arc<Config>, args: cli::VerifyBackup) -> Result<Exit, Failure> {
@@ -75,8 +75,7 @@ pub(in crate::commands) async fn drill(
         Err(_) => {}
     }
     let error = done.as_ref().err().map(|failure| failure.text().replace('\n', " "));
-    journal::append(store.root(), Event::Drill, Some(id), error, took)?;
-    done
+    outcome_first(done, journal::append(store.root(), Event::Drill, Some(id), error, took))
 }
 
 fn note(store: &Store, environment: &Environment, id: &str, damaged: Option<String>) -> Result<(), Failure> {
@@ -164,6 +163,6 @@ pub(in crate::commands) async fn prune_now(
     };
     let done = done.await;
     let error = done.as_ref().err().map(|failure: &Failure| failure.text().replace('\n', " "));
-    journal::append(store.root(), Event::Prune, None, error, begun.elapsed().as_secs_f64())?;
-    done.map(|()| removed)
+    let written = journal::append(store.root(), Event::Prune, None, error, begun.elapsed().as_secs_f64());
+    outcome_first(done.map(|()| removed), written)
 }

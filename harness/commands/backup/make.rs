@@ -17,6 +17,7 @@ use stagegate_data_act::{
         store::Store,
         volume,
     },
+    sync::files::server,
 };
 use stagegate_data_decide::backup::{Manifest, unlisted};
 use stagegate_host::{
@@ -34,7 +35,7 @@ use stagegate_suites::scratch;
 
 use crate::{
     cli,
-    failure::{Failure, give, give_json, say},
+    failure::{Failure, give, give_json, outcome_first, say},
 };
 
 /// What a backup is to hold.
@@ -94,7 +95,10 @@ async fn unlisted_databases(config: &Config, project: &Project) -> Vec<String> {
 pub(in crate::commands) async fn make(config: &Arc<Config>, wanted: &Wanted<'_>) -> Result<Manifest, Failure> {
     let environment = wanted.environment;
     let state = StateDir::of(config, &environment.project);
-    let (databases, volumes) = chosen(config, wanted)?;
+    let (databases, mut volumes) = chosen(config, wanted)?;
+    if !volumes.is_empty() {
+        without_servers(config, wanted, &mut volumes).await?;
+    }
     // The environment is only read; the store is changed.
     let _shared = Lock::share(&state, &environment.project, "gate backup")?;
     let store = super::store_of(config, environment);
@@ -107,8 +111,8 @@ pub(in crate::commands) async fn make(config: &Arc<Config>, wanted: &Wanted<'_>)
         say(&format!("snapshots of unfinished backups could not be removed: {}", failure.text()));
     }
     let error = made.as_ref().err().map(|failure| failure.text().replace('\n', " "));
-    journal::append(store.root(), Event::Backup, Some(&id), error, begun.elapsed().as_secs_f64())?;
-    made
+    let written = journal::append(store.root(), Event::Backup, Some(&id), error, begun.elapsed().as_secs_f64());
+    outcome_first(made, written)
 }
 
 async fn draft(
@@ -186,6 +190,23 @@ fn chosen<'a>(config: &'a Config, wanted: &Wanted<'_>) -> Result<(Vec<&'a Databa
     let databases: Result<_, _> = wanted.databases.iter().map(database).collect();
     let volumes: Result<_, _> = wanted.volumes.iter().map(volume).collect();
     Ok((databases?, volumes?))
+}
+
+/// Takes those volumes out that are the data of a database's server: files that it writes meanwhile are no backup of it.
+async fn without_servers(config: &Arc<Config>, wanted: &Wanted<'_>, volumes: &mut Vec<&String>) -> Result<(), Failure> {
+    let project = Project::load(&Runner::default(), config, &wanted.environment.name).await?;
+    let of_server = |id: &&String| {
+        let server = config.volumes.get(*id).and_then(|volume| server(&project, &volume.place));
+        server
+            .map(|server| format!("volume `{id}` is the data of {server}, whose databases are backed up by themselves"))
+    };
+    let reasons: Vec<String> = volumes.iter().filter_map(of_server).collect();
+    if let Some(reason) = reasons.first().filter(|_| !wanted.volumes.is_empty()) {
+        return Err(Failure::usage(format!("{reason}; leave it out")));
+    }
+    reasons.iter().for_each(|reason| say(&format!("note: {reason}; it is left out")));
+    volumes.retain(|id| of_server(id).is_none());
+    Ok(())
 }
 
 /// Returns the volumes with their names or paths on this host.

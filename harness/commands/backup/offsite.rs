@@ -23,7 +23,7 @@ use stagegate_host::{clock, error::with_causes, files, lock, paths::StateDir, pr
 use super::{policy, print, proof, store_of};
 use crate::{
     cli,
-    failure::{Failure, give, give_json, say},
+    failure::{Failure, give, give_json, outcome_first, say},
 };
 
 /// Opens the place of an environment's copies.
@@ -80,9 +80,10 @@ pub(in crate::commands) async fn upload_now(
         let (begun, id) = (Instant::now(), &stored.manifest.id);
         let done = offsite.upload(&stored).await;
         let (took, error) = (begun.elapsed().as_secs_f64(), done.as_ref().err().map(|error| with_causes(error)));
-        journal::append(store.root(), Event::Offsite, Some(id), error, took)?;
+        let written = journal::append(store.root(), Event::Offsite, Some(id), error, took);
         match done {
             Ok(bytes) => {
+                written?;
                 store.noted(id, |note| note.offsite = Some(clock::now()))?;
                 give(&format!("{id}: {} written to {} and read back in {took:.1} s", Size(bytes), offsite.shown()));
             }
@@ -202,12 +203,13 @@ pub(in crate::commands) async fn drill(
             Err(error) => Err(error.into()),
         };
         store.discard(&draft);
+        let failed = done.as_ref().err();
+        if failed.is_none_or(|failure: &Failure| failure.exit() == Exit::Held) {
+            notes::note(store.root(), &id, failed.map(Failure::text))?;
+        }
         done
     };
     let failed = stored.as_ref().err();
-    if failed.is_none_or(|failure| failure.exit() == Exit::Held) {
-        notes::note(store.root(), &id, failed.map(Failure::text))?;
-    }
     if restore {
         let error = failed.map(|failure| failure.text().replace('\n', " "));
         let seconds = begun.elapsed().as_secs_f64();
@@ -259,8 +261,7 @@ pub(in crate::commands) async fn prune_now(config: &Config, environment: &Enviro
     let begun = Instant::now();
     let done = prune_locked(config, environment, &offsite).await;
     let error = done.as_ref().err().map(|failure| failure.text().replace('\n', " "));
-    journal::append(store.root(), Event::PruneOffsite, None, error, begun.elapsed().as_secs_f64())?;
-    done
+    outcome_first(done, journal::append(store.root(), Event::PruneOffsite, None, error, begun.elapsed().as_secs_f64()))
 }
 
 async fn prune_locked(config: &Config, environment: &Environment, offsite: &Offsite) -> Result<usize, Failure> {

@@ -10,7 +10,8 @@ use stagegate_data_act::backup::{
 };
 use stagegate_data_decide::backup::{
     alert::Problem,
-    schedule::{drill_overdue, overdue},
+    retention::minute,
+    schedule::{drill_overdue, is_ahead, overdue},
 };
 use stagegate_host::{clock, error::with_causes, paths::StateDir};
 
@@ -38,6 +39,15 @@ pub(in crate::commands) fn state_of(config: &Config, environment: &Environment) 
         wrong.extend(journal::last_failure(&lines, event).map(|line| failed(word, line)));
     }
     wrong.extend(rotation_state(config, environment));
+    let now = clock::unix_seconds();
+    wrong.extend(all.iter().filter(|one| is_ahead(one.manifest.taken_unix, now)).map(|one| {
+        let id = &one.manifest.id;
+        let text = format!(
+            "backup {id} was taken later than now ({}): the clock was wrong then or is now; `latest` passes it over, and prune keeps it",
+            minute(one.manifest.taken_unix)
+        );
+        Problem::new(format!("{id} of the future"), text)
+    }));
     let damaged = all.iter().filter_map(|one| Some((&one.manifest.id, one.note.damaged.as_ref()?)));
     wrong.extend(damaged.map(|(id, why)| Problem::new(format!("{id} damaged"), format!("{id} is damaged: {why}"))));
     wrong.extend(unreadable.iter().map(|error| Problem::new(error.to_string(), with_causes(error))));
@@ -47,8 +57,9 @@ pub(in crate::commands) fn state_of(config: &Config, environment: &Environment) 
 /// Returns the age of the newest verified backup in seconds; `None` without one.
 pub(in crate::commands) fn newest_age(config: &Config, environment: &Environment) -> Option<i64> {
     let (all, _) = store_of(config, environment).list().ok()?;
-    let newest = all.iter().find(|one| one.is_verified())?;
-    Some((clock::unix_seconds() - newest.manifest.taken_unix).max(0))
+    let now = clock::unix_seconds();
+    let newest = all.iter().find(|one| one.is_verified() && !is_ahead(one.manifest.taken_unix, now))?;
+    Some((now - newest.manifest.taken_unix).max(0))
 }
 
 /// Returns what is wrong with the removal of old logs, which every environment has.
@@ -66,7 +77,8 @@ fn failed(word: &str, line: &Line) -> Problem {
 fn ages(config: &Config, all: &[Stored]) -> Vec<Problem> {
     let (every, now) = (seconds(config.backup.every), clock::unix_seconds());
     let age = |what: String, has: &dyn Fn(&&Stored) -> bool| {
-        let newest = all.iter().filter(|one| one.is_verified()).filter(has).map(|one| one.manifest.taken_unix).max();
+        let taken = all.iter().filter(|one| one.is_verified()).filter(has).map(|one| one.manifest.taken_unix);
+        let newest = taken.filter(|taken| !is_ahead(*taken, now)).max();
         overdue(&what, newest, every, now).map(|text| Problem::new(format!("{what} overdue"), text))
     };
     let databases = config
@@ -87,7 +99,7 @@ fn offsite(config: &Config, all: &[Stored], lines: &[Line], root: &Path) -> Resu
     let (every, now, mut wrong) = (seconds(config.backup.every), clock::unix_seconds(), Vec::new());
     for id in config.databases.keys() {
         let has = |one: &&Stored| one.note.offsite.is_some() && one.manifest.database(id).is_some();
-        let newest = all.iter().filter(has).map(|one| one.manifest.taken_unix).max();
+        let newest = all.iter().filter(has).map(|one| one.manifest.taken_unix).filter(|at| !is_ahead(*at, now)).max();
         let what = format!("database {id} in {place}");
         wrong.extend(overdue(&what, newest, every, now).map(|text| Problem::new(format!("{what} overdue"), text)));
     }

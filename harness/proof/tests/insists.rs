@@ -136,5 +136,5 @@ async fn a_server_that_insists_on_tls_and_a_role_that_is_no_superuser_are_promot
 }
 
 /// Is healthy in staging and not in production, whose variable LATE is set.
-const LATE: &str = "  late:\n    image: IMAGE\n    restart: \"no\"\n    command: [\"bash\", \"-c\", \"[ $${LATE:-0} = 0 ] && exec sleep \
+pub(crate) const LATE: &str = "  late:\n    image: IMAGE\n    restart: \"no\"\n    command: [\"bash\", \"-c\", \"[ $${LATE:-0} = 0 ] && exec sleep \
                     infinity; exit 1\"]\n    environment: { LATE: \"${LATE:-0}\" }\n    tmpfs: [/var/lib/postgresql/data]\n";

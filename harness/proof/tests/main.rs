@@ -69,6 +69,7 @@ mod shop;
 mod small;
 mod source;
 mod sshd;
+mod strange_databases;
 mod subset;
 mod subset_random;
 mod survive;

@@ -98,6 +98,8 @@ fn exec(inside: &Inside, database: &str, stdin: bool) -> Command {
         .arg(format!("PGUSER={}", inside.role))
         .arg("--env")
         .arg(format!("PGAPPNAME={}", inside.application))
+        // A database may have settings of its own for every session.
+        .args(["--env", "PGOPTIONS=-c role=none -c default_transaction_read_only=off"])
         .arg(&inside.container)
 }
 

@@ -8,8 +8,6 @@ use stagegate_data_decide::{
 use stagegate_host::database::{DATA_FACTS_SETTINGS, DatabaseError, ReadLimits, Server, failed};
 use tokio_postgres::Client;
 
-/// The database in which things of the whole server are read.
-const MAINTENANCE: &str = "postgres";
 const NEXT: &str = "select format('%I.%I', schemaname, sequencename), case when last_value is null then start_value \
      else last_value + increment_by end from pg_catalog.pg_sequences order by 1";
 const VIEWS: &str = "select format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class c \
@@ -87,7 +85,7 @@ async fn counted(client: &Client, sql: &str) -> Result<TableFacts, tokio_postgre
 /// # Errors
 /// [`DatabaseError`] where the server does not say.
 pub async fn server_wide(server: &Server) -> Result<ServerWide, DatabaseError> {
-    let client = server.connect_to_read(MAINTENANCE).await?;
+    let client = server.look().await?;
     let mut found = ServerWide::new();
     let is_superuser = "select rolsuper from pg_catalog.pg_roles where rolname = current_user";
     let refused = |e: tokio_postgres::Error| failed("read roles and settings of the server", &e);

@@ -155,8 +155,8 @@ impl Run {
 
     /// Makes the target's roles on the rehearsal's server, so that owners and rights can be restored.
     pub(super) async fn make_roles(&self, database: &PlanDatabase, rehearsal: &Server) -> Result<(), StepError> {
-        let roles = self.server(database).await?.roles().await?;
-        rehearsal.make_roles(&roles).await?;
+        let live = self.server(database).await?;
+        rehearsal.make_roles(&live.roles().await?, &live.superusers().await?).await?;
         if self.rehearsal_login(database)?.user != database.role {
             let model = release::read_model(&self.rehearsal_file())?;
             let password = secret::variable(&model, &database.service, &database.password_variable);
@@ -182,10 +182,11 @@ impl Run {
             Ok(changes) if self.tier_after(changes) != Tier::Code => self.timed_exchange().await,
             _ => None,
         };
-        self.end_rehearsal().await?;
+        let removed = self.end_rehearsal().await;
         // Whether the rehearsal ended well or not: this is worse than whatever else it found.
         self.stop_at_changed_live_data().await?;
         let changes = rehearsed.map_err(with_reach_hint)?;
+        removed?;
         // The last look before the target is touched.
         self.stop_at_changed_target().await?;
         // Here, since the disk has more room without the rehearsal.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stagegate_base::mark::{FoundDatabase, Mark, Sessions, refuses_drop};
 use tokio_postgres::Client;
 
-use super::{DatabaseError, MAINTENANCE, STATEMENT_WITHIN, Server, failed, identifier, limited, literal};
+use super::{DatabaseError, STATEMENT_WITHIN, Server, failed, identifier, limited, literal};
 
 /// How long dropping a database may take: the files of a large one are many, and the server writes a checkpoint before.
 const DROP_WITHIN: Duration = Duration::from_secs(300);
@@ -44,7 +44,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn keeps(&self, mark: &Mark) -> Result<bool, DatabaseError> {
-        let looking = async { keeps(&self.connect(MAINTENANCE).await?, mark).await };
+        let looking = async { keeps(&self.connect_outside(&[&mark.name]).await?, mark).await };
         limited(&format!("look for database `{}`", mark.name), STATEMENT_WITHIN, looking).await
     }
 
@@ -66,7 +66,7 @@ impl Server {
     }
 
     async fn drop_found(&self, mark: &Mark, live: &[String], sessions: Sessions) -> Result<Dropped, DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[&mark.name]).await?;
         let Some(found) = found(&client, Some(&mark.name)).await?.pop() else { return Ok(Dropped::Gone) };
         if let Some(why) = refuses_drop(mark, &found, live, sessions) {
             return Ok(Dropped::Stays(why));
@@ -83,7 +83,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn cluster(&self) -> Result<String, DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[]).await?;
         let sql = "select system_identifier::text from pg_control_system()";
         Ok(client.query_one(sql, &[]).await.map_err(|e| failed("read the cluster's id", &e))?.get(0))
     }
@@ -93,7 +93,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn identity(&self) -> Result<String, DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[]).await?;
         let sql = "select format('%s %s', (select system_identifier from pg_control_system()), \
                           extract(epoch from pg_postmaster_start_time()))";
         Ok(client.query_one(sql, &[]).await.map_err(|e| failed("read the server's identity", &e))?.get(0))

@@ -43,9 +43,15 @@ use crate::{
 /// Settings under which rows become text: a database's or role's own ones would give other checksums for equal rows.
 pub const DATA_FACTS_SETTINGS: &str = "set search_path = ''; set timezone = 'UTC'; set datestyle = 'ISO, YMD'; \
      set intervalstyle = 'iso_8601'; set bytea_output = 'hex'; set extra_float_digits = 1; set lc_monetary = 'C'; \
-     set xmloption = 'content'; set row_security = off";
-/// The database in which commands about other databases are given.
+     set xmloption = 'content'; set row_security = off; set role none; set standard_conforming_strings = on; \
+     select set_config(name, '0', false) from pg_catalog.pg_settings where name = 'transaction_timeout'";
+/// The database in which commands about other databases are given, and the one for commands about that: nobody may be in a database
+/// that is renamed or copied.
 const MAINTENANCE: &str = "postgres";
+const OTHER_MAINTENANCE: &str = "template1";
+/// The server's codes of a database that is not there, and of one that takes no sessions.
+// Source: PostgreSQL manual, appendix A.
+const NO_DATABASE: [&str; 2] = ["3D000", "55000"];
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// How long a statement about databases and sessions may take. A server that hangs is a failure, which is tried again.
 const STATEMENT_WITHIN: Duration = Duration::from_secs(60);
@@ -219,6 +225,24 @@ impl Server {
         })
     }
 
+    /// Makes a session for commands about `databases`, which is in none of them.
+    ///
+    /// A product may have the database `postgres` as its own, or none of that name.
+    ///
+    /// # Errors
+    /// As [`Server::connect`].
+    pub(super) async fn connect_outside(&self, databases: &[&str]) -> Result<Client, DatabaseError> {
+        if databases.contains(&MAINTENANCE) {
+            return self.connect(OTHER_MAINTENANCE).await;
+        }
+        match self.connect(MAINTENANCE).await {
+            Err(DatabaseError::Connect { reason, .. }) if NO_DATABASE.iter().any(|code| reason.contains(code)) => {
+                self.connect(OTHER_MAINTENANCE).await
+            }
+            connected => connected,
+        }
+    }
+
     async fn connect_at(&self, address: SocketAddr, database: &str) -> Result<Client, String> {
         let mut config = PgConfig::new();
         config
@@ -255,7 +279,7 @@ impl Server {
     pub async fn wait(&self, within: Duration) -> Result<(), DatabaseError> {
         let deadline = Instant::now() + within;
         loop {
-            match self.connect(MAINTENANCE).await {
+            match self.connect_outside(&[]).await {
                 Ok(_) => return Ok(()),
                 Err(error) if Instant::now() >= deadline => return Err(error),
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,

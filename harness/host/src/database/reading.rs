@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_postgres::Client;
 
-use super::{DatabaseError, MAINTENANCE, Server, failed};
+use super::{DatabaseError, Server, failed};
 
 /// What a session that reads takes at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +87,14 @@ impl Server {
     }
 
     /// Makes a session as [`Server::connect_to_read`] does, in the database for questions about the server.
-    pub(super) async fn look(&self) -> Result<Client, DatabaseError> {
-        self.connect_to_read(MAINTENANCE).await
+    ///
+    /// # Errors
+    /// As [`Server::connect_to_read`].
+    pub async fn look(&self) -> Result<Client, DatabaseError> {
+        let client = self.connect_outside(&[]).await?;
+        let limits = ReadLimits::LOOK.settings();
+        client.batch_execute(&limits).await.map_err(|e| failed("limit what a session waits for", &e))?;
+        Ok(client)
     }
 
     /// Reads in a session of [`Server::connect_within`]; an error names who holds it up.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stagegate_base::{locale::Locale, mark::Mark};
 
 use super::{
-    DatabaseError, MAINTENANCE, Server,
+    DatabaseError, Server,
     carried::{carry_over, fresh_clauses},
     failed, identifier,
     kept::{comment_on, create_marked, keeps},
@@ -25,7 +25,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server refuses.
     pub async fn create_with(&self, fresh: &Mark, locale: &Locale, like: &str) -> Result<(), DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[like]).await?;
         let clauses = fresh_clauses(&client, locale, Some(like)).await?;
         create_marked(&client, fresh, &clauses, &format!("create database `{}`", fresh.name)).await?;
         carry_over(&client, like, &fresh.name).await
@@ -44,7 +44,7 @@ impl Server {
         aside: &Mark,
         comment: Option<&str>,
     ) -> Result<(), DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[database, &good.name, &aside.name]).await?;
         if has(&client, &aside.name).await? {
             return Err(DatabaseError::Unexpected(format!("database `{}` exists already", aside.name)));
         }
@@ -78,7 +78,7 @@ impl Server {
         sql: &str,
         databases: &[&str],
     ) -> Result<Result<(), tokio_postgres::Error>, DatabaseError> {
-        let ending = self.connect(MAINTENANCE).await?;
+        let ending = self.connect_outside(databases).await?;
         let switched = client.batch_execute(sql);
         tokio::pin!(switched);
         loop {

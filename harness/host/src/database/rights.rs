@@ -2,7 +2,7 @@
 
 use stagegate_base::redact::Secret;
 
-use super::{DatabaseError, MAINTENANCE, Server, failed, identifier, literal};
+use super::{DatabaseError, Server, failed, identifier, literal};
 
 /// What the configured role may do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -201,7 +201,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server refuses.
     pub async fn give(&self, database: &str, role: &str) -> Result<(), DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[database]).await?;
         let sql = format!("alter database {} owner to {}", identifier(database), identifier(role));
         client.batch_execute(&sql).await.map_err(|e| failed(&format!("change the owner of database `{database}`"), &e))
     }
@@ -211,7 +211,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server refuses.
     pub async fn let_in(&self, role: &str, password: &Secret, is_limited: bool) -> Result<(), DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[]).await?;
         let what = format!("let role `{role}` log in");
         let quiet =
             "set log_statement = 'none'; set log_min_duration_statement = -1; set log_min_error_statement = 'panic'";

@@ -10,7 +10,7 @@ use stagegate_base::{
 use tokio_postgres::Client;
 
 use super::{
-    DatabaseError, Dropped, MAINTENANCE, STATEMENT_WITHIN, Server,
+    DatabaseError, Dropped, STATEMENT_WITHIN, Server,
     carried::{carry_over, fresh_clauses},
     failed, identifier,
     kept::{comment_on, create_marked, keeps},
@@ -46,10 +46,10 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where one does not end.
     pub async fn end_sessions(&self, name: &str) -> Result<(), DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[]).await?;
         let sql = "select coalesce(bool_and(pg_terminate_backend(pid, 5000)), true) from pg_stat_activity \
                    where starts_with(application_name, $1) and pid <> pg_backend_pid()";
-        limited("end sessions", STATEMENT_WITHIN, all_ended(&client, sql, &[&name])).await
+        limited("end sessions", STATEMENT_WITHIN, all_ended(&client, sql, name)).await
     }
 
     /// Keeps everybody out of a database and ends the sessions that are in it.
@@ -57,7 +57,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where a session does not end within 5 s.
     pub async fn shut(&self, database: &str) -> Result<(), DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[database]).await?;
         let what = format!("refuse sessions in database `{database}`");
         limited(&what, STATEMENT_WITHIN, shut(&client, database)).await
     }
@@ -67,7 +67,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server refuses.
     pub async fn open(&self, database: &str) -> Result<(), DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[database]).await?;
         let sql = format!("alter database {} allow_connections true", identifier(database));
         let what = format!("allow sessions in database `{database}`");
         let opening = async { client.batch_execute(&sql).await.map_err(|e| failed(&what, &e)) };
@@ -87,7 +87,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`]; a part of the copy may be there then, under its name.
     pub async fn copy_like(&self, database: &str, copy: &Mark, like: &str) -> Result<(), DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[database, &copy.name, like]).await?;
         let what = format!("copy database `{database}`");
         let sql = "select current_setting('server_version_num')::int4, pg_database_size($1)::int8";
         let row = client.query_one(sql, &[&database]).await.map_err(|e| failed(&what, &e))?;
@@ -104,7 +104,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server refuses.
     pub async fn limit_sessions(&self, mark: &Mark, sessions: u32) -> Result<(), DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[&mark.name]).await?;
         let sql = format!("alter database {} connection limit {sessions}", identifier(&mark.name));
         let what = format!("limit the sessions of database `{}`", mark.name);
         client.batch_execute(&sql).await.map_err(|e| failed(&what, &e))
@@ -132,7 +132,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server refuses.
     pub async fn create_fresh(&self, fresh: &str, locale: &Locale) -> Result<(), DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[fresh]).await?;
         let sql = format!("create database {} {}", identifier(fresh), fresh_clauses(&client, locale, None).await?);
         client.batch_execute(&sql).await.map_err(|e| failed(&format!("create database `{fresh}`"), &e))
     }
@@ -143,7 +143,7 @@ impl Server {
     /// [`DatabaseError`] where the server refuses.
     pub async fn create_like(&self, fresh: &Mark, like: &str) -> Result<(), DatabaseError> {
         let locale = self.locale(like).await?;
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[&fresh.name, like]).await?;
         let clauses = fresh_clauses(&client, &locale, Some(like)).await?;
         create_marked(&client, fresh, &clauses, &format!("create database `{}`", fresh.name)).await?;
         carry_over(&client, like, &fresh.name).await
@@ -155,7 +155,7 @@ impl Server {
     /// [`DatabaseError`] where the server refuses.
     pub async fn create_marked(&self, fresh: &Mark, locale: &Locale) -> Result<(), DatabaseError> {
         let what = format!("create database `{}`", fresh.name);
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[&fresh.name]).await?;
         let clauses = fresh_clauses(&client, locale, None).await?;
         create_marked(&client, fresh, &clauses, &what).await?;
         let sql = format!("alter database {} connection limit -1", identifier(&fresh.name));
@@ -167,7 +167,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`]; name and mark are unchanged then.
     pub async fn put_in_place(&self, good: &Mark, database: &str) -> Result<(), DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[&good.name, database]).await?;
         let renamed = if good.name == database {
             String::new()
         } else {
@@ -188,15 +188,28 @@ impl Server {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Makes roles that may not log in, where they are not there yet.
+    /// Returns those of its roles that are superusers.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the server does not say.
+    pub async fn superusers(&self) -> Result<Vec<String>, DatabaseError> {
+        let client = self.look().await?;
+        let sql = "select rolname::text from pg_roles where rolsuper order by 1";
+        let rows = client.query(sql, &[]).await.map_err(|e| failed("list superusers", &e))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Makes roles that may not log in, where they are not there yet; those of `superusers` may do everything else: only they may own
+    /// an event trigger or a foreign-data wrapper.
     ///
     /// # Errors
     /// [`DatabaseError`] where the server refuses.
-    pub async fn make_roles(&self, roles: &[String]) -> Result<(), DatabaseError> {
+    pub async fn make_roles(&self, roles: &[String], superusers: &[String]) -> Result<(), DatabaseError> {
         let there = self.roles().await?;
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[]).await?;
         for role in roles.iter().filter(|role| !there.contains(role)) {
-            let sql = format!("create role {}", identifier(role));
+            let may = if superusers.contains(role) { " superuser" } else { "" };
+            let sql = format!("create role {}{may}", identifier(role));
             client.batch_execute(&sql).await.map_err(|e| failed(&format!("create role `{role}`"), &e))?;
         }
         Ok(())
@@ -228,7 +241,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server refuses.
     pub async fn set_aside(&self, database: &str, aside: &str) -> Result<(), DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[database, aside]).await?;
         shut(&client, database).await?;
         let sql = format!("alter database {} rename to {}", identifier(database), identifier(aside));
         client.batch_execute(&sql).await.map_err(|e| failed(&format!("rename database `{database}`"), &e))
@@ -259,7 +272,7 @@ impl Server {
         aside: &Mark,
         comment: Option<&str>,
     ) -> Result<(), DatabaseError> {
-        let client = self.connect(MAINTENANCE).await?;
+        let client = self.connect_outside(&[database, &good.name, &aside.name]).await?;
         let names = [database, &good.name, &aside.name];
         let there = [has(&client, names[0]).await?, has(&client, names[1]).await?, has(&client, names[2]).await?];
         let ours = match there {
@@ -316,20 +329,18 @@ async fn shut(client: &Client, database: &str) -> Result<(), DatabaseError> {
     let sql = "select coalesce(bool_and(pg_terminate_backend(pid, 5000)), true) from pg_stat_activity \
                where datname::text = $1 and pid <> pg_backend_pid() \
                  and (usesysid is not null or (select rolsuper from pg_roles where rolname = current_user))";
-    all_ended(client, sql, &[&database]).await
+    all_ended(client, sql, database).await
 }
 
-async fn all_ended(
-    client: &Client,
-    sql: &str,
-    values: &[&(dyn tokio_postgres::types::ToSql + Sync)],
-) -> Result<(), DatabaseError> {
-    let row = client.query_one(sql, values).await.map_err(|e| failed("end sessions", &e))?;
+/// Ends sessions by a statement whose only value is the database.
+async fn all_ended(client: &Client, sql: &str, database: &str) -> Result<(), DatabaseError> {
+    let row = client.query_one(sql, &[&database]).await.map_err(|e| failed("end sessions", &e))?;
     if row.get(0) {
         return Ok(());
     }
-    let sql = "select coalesce(string_agg(format('pid %s of %s (%s)', pid, usename, left(query, 80)), '; '), '') \
-               from pg_stat_activity where datname is not null and pid <> pg_backend_pid()";
-    let row = client.query_one(sql, &[]).await.map_err(|e| failed("list sessions", &e))?;
+    // Without its query: that may hold what users wrote, and this goes into journals and messages.
+    let sql = "select coalesce(string_agg(format('pid %s of %s (%s)', pid, usename, coalesce(nullif(application_name, ''), backend_type)), \
+               '; '), '') from pg_stat_activity where datname::text = $1 and pid <> pg_backend_pid()";
+    let row = client.query_one(sql, &[&database]).await.map_err(|e| failed("list sessions", &e))?;
     Err(DatabaseError::Unexpected(format!("a session did not end within 5 s: {}", row.get::<_, String>(0))))
 }

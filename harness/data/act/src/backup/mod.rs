@@ -206,7 +206,7 @@ pub async fn dump_one(
     let (begun, path) = (Instant::now(), output.path);
     let (major, preload) = live.version().await?;
     let (restored_bytes, _) = live.sizes(name).await?;
-    let (locale, roles) = (live.locale(name).await?, live.roles().await?);
+    let (locale, roles, superusers) = (live.locale(name).await?, live.roles().await?, live.superusers().await?);
     let facts = facts::dump(live, runner, name, output, integrity).await?;
     let (sha256, bytes) = files::hash_file(path).map_err(BackupError::file("read", path))?;
     Ok(DatabaseDump {
@@ -221,6 +221,7 @@ pub async fn dump_one(
         proof_seconds: 0.0,
         locale: Some(locale),
         roles,
+        superusers,
         preload,
         facts,
     })
@@ -259,7 +260,7 @@ pub async fn drill(
 ) -> Result<u64, BackupError> {
     let server = scratch.in_container(engine, "stagegate/drill").await?;
     let server = server.ok_or_else(|| BackupError::Refused("the scratch server's container is gone".to_owned()))?;
-    server.make_roles(&dump.roles).await?;
+    server.make_roles(&dump.roles, &dump.superusers).await?;
     match &dump.locale {
         Some(locale) => server.create_fresh(COPY, locale).await?,
         None => return Err(BackupError::Refused("the backup does not say how its database sorts".to_owned())),

@@ -15,6 +15,7 @@ use stagegate_base::config::Offsite as Settings;
 use stagegate_data_decide::backup::{
     MANIFEST, Manifest, SUMS,
     offsite::{Contents, Files, REMOVED, contents, missing, removal},
+    schedule::is_ahead,
 };
 use stagegate_host::{clock, files, process::Runner};
 
@@ -244,8 +245,9 @@ impl Offsite {
     pub async fn find(&self, id: &str) -> Result<Copied, OffsiteError> {
         let (all, mut unreadable) = self.list().await?;
         let ids: Vec<String> = all.iter().take(5).map(|one| one.manifest.id.clone()).collect();
+        let now = clock::unix_seconds();
         let found = |one: &Copied| match id {
-            "latest" => one.problems.is_empty(),
+            "latest" => one.problems.is_empty() && !is_ahead(one.manifest.taken_unix, now),
             id => one.manifest.id == id,
         };
         match (all.into_iter().find(found), ids.is_empty()) {

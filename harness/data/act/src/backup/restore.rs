@@ -128,7 +128,8 @@ impl Restore<'_> {
                 dump.database, dump.major, dump.major
             )));
         }
-        self.server.make_roles(&dump.roles).await?;
+        // None gets rights on this server that nobody gave it here.
+        self.server.make_roles(&dump.roles, &[]).await?;
         match (like, &dump.locale) {
             (true, _) => self.server.create_like(good, self.database).await?,
             (false, Some(locale)) => self.server.create_marked(good, locale).await?,

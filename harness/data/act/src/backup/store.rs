@@ -15,6 +15,7 @@ use stagegate_data_decide::backup::{
     MANIFEST, Manifest, SUMS, is_plain,
     restic::Unsettled,
     retention::Listed,
+    schedule::is_ahead,
     sums::{FoundFile, NOT_A_FILE, problems, text},
 };
 use stagegate_host::{
@@ -228,8 +229,11 @@ impl Store {
     pub fn find_with(&self, id: &str, has: impl Fn(&Manifest) -> bool) -> Result<Stored, BackupError> {
         let (all, unreadable) = self.list()?;
         let ids: Vec<String> = all.iter().take(5).map(|one| one.manifest.id.clone()).collect();
-        let found =
-            |one: &Stored| if id == "latest" { one.is_verified() && has(&one.manifest) } else { one.manifest.id == id };
+        let now = clock::unix_seconds();
+        // A backup of the future is the newest for ever; who wants it names it.
+        let is_latest =
+            |one: &Stored| one.is_verified() && !is_ahead(one.manifest.taken_unix, now) && has(&one.manifest);
+        let found = |one: &Stored| if id == "latest" { is_latest(one) } else { one.manifest.id == id };
         if let Some(stored) = all.into_iter().find(found) {
             return Ok(stored);
         }

@@ -51,6 +51,7 @@ impl Fresh {
                 proof_seconds: 0.0,
                 locale: None,
                 roles: vec![],
+                superusers: vec![],
                 preload: String::new(),
                 facts: DataFacts::default(),
             }
@@ -169,6 +170,11 @@ fn the_newest_verified_backup_is_the_latest_and_an_unknown_one_is_refused_with_t
     fresh.publish("20260101-000000-0002", 2);
     fresh.store.note_verified("20260101-000000-0002", Some("main.dump is missing".into())).unwrap();
     assert_eq!(fresh.store.find("latest").unwrap().manifest.id, "20260101-000000-0001");
+    // A clock ran ahead: that one is found by its name alone.
+    fresh.publish("20900101-000000-0003", stagegate_host::clock::unix_seconds() + 86_400);
+    assert_eq!(fresh.store.find("latest").unwrap().manifest.id, "20260101-000000-0001");
+    assert!(fresh.store.find("20900101-000000-0003").is_ok());
+    fresh.store.remove("20900101-000000-0003").unwrap();
     let other = fresh.store.find_with("latest", |manifest| manifest.id.ends_with('9'));
     assert!(other.is_err(), "the latest one has to have what is wanted");
     let error = fresh.store.find("x").unwrap_err().to_string();

@@ -17,7 +17,12 @@ use stagegate_data_decide::backup::{
     ArchivedEntry, Snapshot, VolumeArchive,
     archive::{differences, refused},
 };
-use stagegate_host::{engine::Engine, files, process::Runner, project::Project};
+use stagegate_host::{
+    engine::Engine,
+    files,
+    process::{self, Runner},
+    project::Project,
+};
 
 use super::{BackupError, repository::Repository};
 use crate::age::{Input, Output, blocking, is_broken_pipe, pipe};
@@ -27,6 +32,8 @@ const LEVEL: i32 = 3;
 /// How the volumes of proofs begin.
 const PROOF: &str = "stagegate-proof-";
 const VOLUME_WITHIN: Duration = Duration::from_secs(60);
+/// How often the removal of a volume is tried whose containers are ending, once a second.
+const DISCARD_TRIES: u32 = 15;
 
 /// Where `tar` runs, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -203,6 +210,20 @@ pub async fn restore(
         let _ = helper.runner.run(&docker::remove_volume(volume), VOLUME_WITHIN).await;
     }
     done
+}
+
+/// Removes a volume whose restore was interrupted: the programs at it are ended, and their containers go in the seconds after.
+pub async fn discard(helper: Helper<'_>, mark: &str, volume: &str) -> Result<(), BackupError> {
+    let _ = process::end_marked(|found| found == mark);
+    let mut last = Ok(());
+    for _ in 0..DISCARD_TRIES {
+        match helper.runner.run_ok(&docker::remove_volume(volume), VOLUME_WITHIN).await {
+            Ok(_) => return Ok(()),
+            Err(error) => last = Err(program(error)),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    last
 }
 
 /// Reads an archive twice: before anything of it is unpacked, each entry is looked at.

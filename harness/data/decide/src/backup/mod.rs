@@ -133,6 +133,9 @@ pub struct DatabaseDump {
     /// The server's roles: a dump names owners, and cannot make them.
     #[serde(default)]
     pub roles: Vec<String>,
+    /// Those of them that are superusers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub superusers: Vec<String>,
     /// What the server loads as it starts.
     #[serde(default)]
     pub preload: String,
@@ -249,6 +252,7 @@ impl Manifest {
         let object = |one: &DatabaseDump| DatabaseDump {
             locale: None,
             roles: Vec::new(),
+            superusers: Vec::new(),
             preload: String::new(),
             facts: DataFacts::default(),
             ..one.clone()

@@ -69,6 +69,15 @@ pub fn drill_waits_for(failed: &[(Task, Cause)], offsite: bool) -> Option<Task> 
     failed.iter().find(concerns).map(|(task, _)| *task)
 }
 
+/// How far in the future a backup may be taken, in seconds: clocks differ, and no more than that.
+const AHEAD: i64 = 300;
+
+/// Tells whether a backup was taken later than now: a clock was wrong then or is now, and what it counts as newest is not known.
+#[must_use]
+pub fn is_ahead(taken: i64, now: i64) -> bool {
+    taken - now > AHEAD
+}
+
 /// Returns in words why the backups of something are overdue: there is none, or the newest is older than one and a half
 /// times `every`. `None` where all is well.
 #[must_use]

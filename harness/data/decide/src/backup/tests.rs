@@ -275,6 +275,7 @@ fn dump(file: &str) -> DatabaseDump {
         proof_seconds: 1.5,
         locale: None,
         roles: vec![],
+        superusers: vec![],
         preload: String::new(),
         facts: DataFacts::default(),
     }
