@@ -71,7 +71,8 @@ fn wanted(command: &Command) -> Option<Wanted> {
         }),
         Command::Rollback(args) => Some(Wanted {
             environments: vec![args.env.clone()],
-            question: (!args.yes && !args.list).then_some("Roll back?"),
+            question: (!args.yes && !args.list && !args.plan).then_some("Roll back?"),
+            has_plan: true,
             stays: true,
             ..Wanted::default()
         }),

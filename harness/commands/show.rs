@@ -7,7 +7,7 @@ use stagegate_base::{
     command::compose,
     config::{Config, HostKind},
     exit::Exit,
-    redact::{Secret, names_a_secret},
+    redact::{Secret, names_a_secret, password_of_url},
     text,
 };
 use stagegate_gate_act::compare::env_file;
@@ -63,7 +63,11 @@ pub(super) fn config(config: &Arc<Config>, args: cli::ShowConfig) -> Result<Exit
 
 fn masked_variables(file: &Path) -> Result<BTreeMap<String, Value>, Failure> {
     let text = std::fs::read_to_string(file).map_err(Failure::reading(file))?;
-    let masked = |key: &str, value: &Secret| json!(if names_a_secret(key) { "***" } else { value.expose() });
+    let masked = |key: &str, value: &Secret| match password_of_url(value.expose()) {
+        _ if names_a_secret(key) => json!("***"),
+        Some(password) => json!(value.expose().replace(password, "***")),
+        None => json!(value.expose()),
+    };
     Ok(env_file(&text).into_iter().map(|(key, value)| (key.clone(), masked(&key, &value))).collect())
 }
 

@@ -100,10 +100,11 @@ async fn picture(config: &Config, environment: &Environment, engine: &Engine) ->
     }));
     lines.extend(drift.iter().map(|change| format!("  drift since deployment: {change}")));
     if let Some(run) = open {
-        lines.push(match lock::owner(&state) {
+        lines.push(match lock::at_work(&state) {
             Some(owner) if !run.stuck => {
                 format!("  run {} is in progress ({}, process {})", run.run, owner.what, owner.pid)
             }
+            None if !run.stuck => format!("  run {} was interrupted: gate resume --env {}", run.run, environment.name),
             _ => format!("  run {}: manual action required: gate resume --env {}", run.run, environment.name),
         });
     }

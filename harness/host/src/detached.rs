@@ -29,8 +29,7 @@ pub enum Detached {
 }
 
 /// Starts this very program with `args`, so that it outlives the terminal and this process. `files` is a folder of this run:
-/// its log, and for systemd its environment, are kept there,
-/// as `NAME.log` and `NAME.env`.
+/// its log is kept there as `NAME.log`, and for systemd its environment lies there as `NAME.env` until it runs.
 ///
 /// Variables in `without` are not handed on.
 ///
@@ -48,7 +47,10 @@ pub async fn start(
         let file = files.join(format!("{name}.env"));
         files::private_file(&file)?.write_all(environment_file(variables()).as_bytes())?;
         let command = transient(unit, &file, &program.display().to_string(), args);
-        if Runner::default().run_ok(&command, WITHIN).await.is_ok() {
+        let started = Runner::default().run_ok(&command, WITHIN).await;
+        // The unit has read it once it runs its program; it may hold secrets.
+        let _ = std::fs::remove_file(&file);
+        if started.is_ok() {
             return Ok(Detached::Unit(unit.to_owned()));
         }
     }

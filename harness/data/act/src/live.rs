@@ -13,7 +13,7 @@ const COUNTED: &str = "
 const HISTORY: &str = "
     select format('%I.%I', n.nspname, c.relname)
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.relkind = 'r' and c.relname = any($1) and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'";
+    where c.relkind = 'r' and (c.relname = any($1) or n.nspname || '.' || c.relname = any($1)) and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'";
 
 /// Reads what of a live database a migration would change.
 ///

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::{DataFacts, RowChange};
 
 /// Tables in which migration tools note what they applied. Whatever changes one of them is a migration.
-pub const HISTORY_TABLES: [&str; 15] = [
+/// A name with a dot is one in that schema.
+pub const HISTORY_TABLES: [&str; 19] = [
     "schema_migrations",
     "_sqlx_migrations",
     "goose_db_version",
@@ -26,6 +27,10 @@ pub const HISTORY_TABLES: [&str; 15] = [
     "pgmigrations",
     "_yoyo_migration",
     "ar_internal_metadata",
+    "sqitch.changes",
+    "__drizzle_migrations",
+    "SequelizeMeta",
+    "atlas_schema_revisions",
 ];
 /// Fewer rows than this are lost every day.
 const ROWS: i64 = 100;
@@ -149,6 +154,18 @@ mod tests {
         let counted = BTreeMap::from([("public.item".to_owned(), now)]);
         let told = changes(&LiveFacts::default(), &LiveFacts::default(), &dumped, &counted);
         assert_eq!(told, want.map(str::to_owned).into_iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn each_tool_has_a_history_table_that_is_watched() {
+        use stagegate_base::config::Tool;
+        for tool in Tool::ALL.into_iter().chain(Tool::DRIVEN) {
+            let is_watched = |table: &&str| match table.strip_suffix('*') {
+                Some(schema) => HISTORY_TABLES.iter().any(|known| known.starts_with(schema)),
+                None => HISTORY_TABLES.contains(table),
+            };
+            assert!(tool.bookkeeping_tables().iter().any(is_watched), "{tool}");
+        }
     }
 
     #[test]

@@ -182,13 +182,9 @@ impl Run {
         self.stop_at_drift(&self.snapshot("old")?.model).await?;
         let dir = self.dir.clone();
         self.drop_kept_names(&dir, &self.plan.run).await;
-        let (kept_rows, volumes) = (self.changed_rows().await?, self.compared_volumes());
-        Ok(RollbackChecks {
-            checks,
-            kept_rows,
-            volumes,
-            server_wide: self.server_wide_changes().await,
-            late: self.late_rollback(),
-        })
+        // Users have their release again: what follows is counted for the report.
+        let late = self.late_rollback();
+        let (kept_rows, volumes) = (self.changed_rows().await, self.compared_volumes());
+        Ok(RollbackChecks { checks, kept_rows, volumes, server_wide: self.server_wide_changes().await, late })
     }
 }

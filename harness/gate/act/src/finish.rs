@@ -75,13 +75,13 @@ impl Run {
             self.git().await?.untag(&plan.tag, &plan.tag_message()).await?;
             self.drop_kept_names(dir, &plan.run).await;
         }
-        // The journal stays: it is the history.
+        // The journal stays: it is the history. The folder by which the run is found goes last.
         let backup = dir.join("backup");
-        on_file(&backup, std::fs::remove_dir_all(&backup))?;
         let dumps = on_file(dir, std::fs::read_dir(dir))?.flatten().map(|entry| entry.path());
         for dump in dumps.filter(|path| path.extension().is_some_and(|ending| ending == "dump")) {
             on_file(&dump, std::fs::remove_file(&dump))?;
         }
+        on_file(&backup, std::fs::remove_dir_all(&backup))?;
         Ok(())
     }
 
@@ -97,7 +97,7 @@ impl Run {
             if is_needed || is_open {
                 continue;
             }
-            for name in ["old", "new", "adopted", "tree"] {
+            for name in ["old", "new", "adopted", "tree", "plan-tree"] {
                 let _ = std::fs::remove_dir_all(dir.join(name));
             }
             for name in [
@@ -108,6 +108,8 @@ impl Run {
                 "rehearsal.json",
                 "old-on-new.json",
                 "new-on-old.json",
+                "earlier-on-current.json",
+                "start.json",
             ] {
                 let _ = std::fs::remove_file(dir.join(name));
             }

@@ -58,8 +58,8 @@ use stagegate_base::{
 };
 use stagegate_gate_decide::{
     promotion::{
-        Checks, Decision, End, Entry, Facts, Kind, Line, Move, Plan, Step, StepReport, Tier, UndoReport, Validation,
-        next,
+        Checks, Decision, End, Entry, Facts, INTERRUPTED, Kind, Line, Move, Plan, Step, StepReport, Tier, UndoReport,
+        Validation, next,
     },
     verdict::Verdict,
 };
@@ -314,7 +314,7 @@ impl Run {
             outcome = self.act(step) => outcome,
             () = requested => {
                 let _ = process::end_marked(|found| found == mark);
-                Err(StepError::blocked("interrupted"))
+                Err(StepError::blocked(INTERRUPTED))
             }
         }
     }

@@ -18,7 +18,7 @@ impl Run {
         git.remove_worktree(&self.tree()).await?;
         git.check_out(&self.tree(), &self.plan.release.commit).await?;
         let found = compatibility(&self.verdict(Side::Earlier).await);
-        self.end_rehearsal().await?;
+        let removed = self.end_rehearsal().await;
         git.remove_worktree(&self.tree()).await?;
         // Whether it is healthy or not: this is worse than whatever else was found.
         self.stop_at_changed_live_data().await?;
@@ -27,6 +27,7 @@ impl Run {
             let reason = rehearsal_refusal(&self.plan.release.name, &found.reasons);
             return Err(with_reach_hint(StepError::blocked(reason)));
         }
+        removed?;
         Ok(Rehearsal {
             tier: Tier::Code,
             migration_seconds: 0.0,

@@ -9,6 +9,9 @@ use crate::{Connection, HostError, release::unexpected, talk::Talk};
 /// For how long a lost connection is made anew: a minute without a network, and the time to see it.
 const RETRIES_WITHIN: Duration = Duration::from_secs(180);
 
+/// The first pause before a lost connection is made anew.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
 /// What a person is shown of a run.
 #[derive(Debug)]
 pub enum Shown<'a> {
@@ -37,6 +40,8 @@ struct Place {
     run: Option<String>,
     output: u64,
     messages: u64,
+    /// How many events were read, over all connections.
+    events: u64,
 }
 
 /// Starts a command on a host and shows what it prints until it ends. `environment` is STAGEGATE_ENV.
@@ -96,7 +101,7 @@ async fn go_on(
     mut show: impl FnMut(Shown<'_>),
 ) -> Result<Ended, HostError> {
     let mut lost: Option<Instant> = None;
-    let mut pause = Duration::from_secs(1);
+    let mut pause = FIRST_PAUSE;
     loop {
         let error = match (read, &place.run) {
             (Ok(code), Some(run)) => return Ok(Ended { run: run.clone(), code }),
@@ -113,13 +118,14 @@ async fn go_on(
         show(Shown::Reconnects(&error));
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(15));
-        let before = (place.output, place.messages);
+        let before = place.events;
         read = match connection.talk(product, place.request(), None).await {
             Ok(talk) => self::read(talk, &mut place, &mut show).await,
             Err(error) => Err(error),
         };
-        if (place.output, place.messages) != before {
-            lost = None;
+        // Also where the run was silent: the host was reached.
+        if place.events != before {
+            (lost, pause) = (None, FIRST_PAUSE);
         }
     }
 }
@@ -130,6 +136,7 @@ async fn read(
     show: &mut impl FnMut(Shown<'_>),
 ) -> Result<Option<u8>, HostError> {
     while let Some(event) = talk.next().await? {
+        place.events += 1;
         match event {
             Event::Run { run, command } => {
                 // It is named once, also where the connection is made anew.

@@ -63,7 +63,8 @@ pub async fn send(
     }
     let pack = if missing.is_empty() { None } else { Some(pack(&runner, &dir, &missing, has).await?) };
     let commits = commits.into_iter().collect();
-    let request = Request::Receive { pack: pack.is_some(), commits, tags, checkout: head, replace };
+    let release = sent.release.clone();
+    let request = Request::Receive { pack: pack.is_some(), commits, tags, release, checkout: head, replace };
     match connection.talk(&config.name, request, pack).await?.only().await? {
         Event::Done { note } => Ok(Sent { note: note.replace("NAME", connection.environment()), ..sent }),
         other => Err(unexpected(connection, &other)),

@@ -76,8 +76,8 @@ async fn request() -> Result<(), SideError> {
     let product = Product::named(&envelope.product)?;
     match envelope.request {
         Request::Releases { objects } => receive::releases(&product, &objects).await,
-        Request::Receive { pack, commits, tags, checkout, replace } => {
-            let wanted = receive::Wanted { commits, tags, checkout, replace };
+        Request::Receive { pack, commits, tags, release, checkout, replace } => {
+            let wanted = receive::Wanted { commits, tags, release, checkout, replace };
             receive::receive(&product, pack, &wanted).await
         }
         Request::EnvFile { path, sha256 } => receive::env_file(&product, Path::new(&path), &sha256),

@@ -33,6 +33,9 @@ pub enum Request {
         commits: Vec<String>,
         /// The tags that are set.
         tags: Vec<Tag>,
+        /// The one of them that the release is named by, if any: that one must not be another there.
+        #[serde(default)]
+        release: Option<String>,
         /// The commit of the checkout, whose `stagegate.toml` is used.
         checkout: String,
         /// Whether it may be one that does not contain the earlier one.

@@ -32,6 +32,8 @@ use stagegate_watch_decide::notify::{Body, Message, body, retry_after_seconds};
 
 /// How long a receiver has for a message.
 pub const WITHIN: Duration = Duration::from_secs(10);
+/// How long a program has: less, so that it is ended before the time is over for whoever waits for it.
+const PROGRAM_WITHIN: Duration = Duration::from_secs(9);
 /// How much of a response is read, in bytes.
 const READ: usize = 4 << 10;
 /// How much of a response an error shows, in characters.
@@ -279,7 +281,7 @@ async fn run(command: &Command, text: &str, spool: &Path, runner: Runner) -> Res
     files::private_dir(spool).map_err(failed)?;
     files::write_whole(&path, text.as_bytes()).map_err(failed)?;
     let ran = match File::open(&path) {
-        Ok(file) => runner.run_from_file(command, WITHIN, file).await.map_err(DeliverError::from),
+        Ok(file) => runner.run_from_file(command, PROGRAM_WITHIN, file).await.map_err(DeliverError::from),
         Err(source) => Err(failed(source)),
     };
     let _ = fs::remove_file(&path);

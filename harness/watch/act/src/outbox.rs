@@ -147,10 +147,15 @@ impl Outbox {
         let each = by_receiver.iter().map(|(name, parcels)| async move {
             match receivers.iter().find(|one| one.name == *name) {
                 Some(receiver) => send_all((root, &self.dir), receiver, parcels).await,
-                None => Ok(Passed {
-                    sent: 0,
-                    failures: vec![format!("{name}: the configuration has no receiver of this name")],
-                }),
+                None => {
+                    let reason = "the configuration has no receiver of this name";
+                    // A try, so that the message is given up in its time.
+                    for Waiting { path, parcel } in parcels {
+                        let now = clock::unix_seconds();
+                        write(path, &parcel.tried(now).failed(now, reason.to_owned(), None))?;
+                    }
+                    Ok(Passed { sent: 0, failures: vec![format!("{name}: {reason}")] })
+                }
             }
         });
         let mut passed = Passed::default();

@@ -37,7 +37,7 @@ pub use fit::{SchemaFit, rehearsal_refusal};
 pub use journal::{Chain, Head, JournalError, VERSION, chained, checksum, read};
 pub use left::Left;
 pub use line::{Decision, End, Entry, Line};
-pub use next::{Move, next};
+pub use next::{INTERRUPTED, Move, next};
 pub use plan::{
     Environments, Kind, Plan, PlanDatabase, ServiceChange, SourceService, rollback_tag, rollback_tag_of_run,
 };

@@ -3,6 +3,9 @@
 use super::{Decision, End, Entry, Kind, Line, Plan, Step, StepReport, Tier};
 use stagegate_base::exit::Exit;
 
+/// The reason of a step that somebody interrupted.
+pub const INTERRUPTED: &str = "interrupted";
+
 /// How often an undo, or a step that must succeed, is tried before manual action is required.
 const TRIES: usize = 3;
 
@@ -164,9 +167,15 @@ impl Run<'_> {
         }
         match (touched, self.failure_before_decision()) {
             (true, _) => Move::End(End::RolledBack, Exit::RolledBack),
+            (false, Some(_)) if self.was_interrupted() => Move::End(End::Aborted, Exit::Held),
             (false, Some(exit)) => Move::End(End::Blocked, exit),
             (false, None) => Move::End(End::Aborted, Exit::Held),
         }
+    }
+
+    /// Tells whether somebody interrupted the step that did not end well.
+    fn was_interrupted(&self) -> bool {
+        self.failure().is_some_and(|(_, reason, _)| reason == INTERRUPTED)
     }
 
     fn failure_before_decision(&self) -> Option<Exit> {

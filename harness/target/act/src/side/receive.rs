@@ -20,6 +20,7 @@ const WITHIN: Duration = Duration::from_secs(300);
 pub(super) struct Wanted {
     pub(super) commits: Vec<String>,
     pub(super) tags: Vec<Tag>,
+    pub(super) release: Option<String>,
     pub(super) checkout: String,
     pub(super) replace: bool,
 }
@@ -81,11 +82,12 @@ pub(super) async fn receive(product: &Product, has_pack: bool, wanted: &Wanted) 
     for commit in &wanted.commits {
         runner.run_ok(&command::keep(&repository, &format!("refs/stagegate/{commit}"), commit), WITHIN).await?;
     }
+    let mut notes = Vec::new();
     for tag in &wanted.tags {
-        set_tag(&runner, &repository, tag).await?;
+        notes.extend(set_tag(&runner, &repository, tag, wanted.release.as_ref()).await?);
     }
-    let note = check_out(&runner, product, wanted).await?;
-    report(&Event::Done { note })
+    notes.extend(Some(check_out(&runner, product, wanted).await?).filter(|note| !note.is_empty()));
+    report(&Event::Done { note: notes.join("; ") })
 }
 
 /// Writes what is left of standard input into a private file, synced; returns its size in bytes.
@@ -96,7 +98,13 @@ fn take(path: &Path) -> io::Result<u64> {
     Ok(size)
 }
 
-async fn set_tag(runner: &Runner, repository: &Path, tag: &Tag) -> Result<(), SideError> {
+/// Sets a tag; returns a note where it is another one on the host and stays that, which the release's own must not be.
+async fn set_tag(
+    runner: &Runner,
+    repository: &Path,
+    tag: &Tag,
+    release: Option<&String>,
+) -> Result<Option<String>, SideError> {
     let name = format!("refs/tags/{}", tag.name);
     let found = runner.run(&command::at(repository, &name), WITHIN).await?;
     let found = found.stdout.trim();
@@ -107,9 +115,12 @@ async fn set_tag(runner: &Runner, repository: &Path, tag: &Tag) -> Result<(), Si
             "tag `{}` is another one on the host ({found}) than here ({}): releases keep their names",
             tag.name, tag.object
         );
-        return Err(SideError::Refused(format!("{text}; choose a new tag")));
+        if release == Some(&tag.name) {
+            return Err(SideError::Refused(format!("{text}; choose a new tag")));
+        }
+        return Ok(Some(format!("{text}; the host's stays")));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Puts the checkout to the wanted commit, if that contains the one it is at; returns a note where it stays.

@@ -240,3 +240,6 @@ async fn bugsink(api: &Api, sentry: &Sentry, delivery: &Delivery) -> Result<(), 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
