@@ -223,6 +223,22 @@ async fn what_other_products_have_is_sanitised_whole_and_stays_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn texts_of_a_collation_that_calls_others_equal_are_compared_between_servers_of_other_versions() {
+    let (from, to) = (Scratch::start(15).await, Scratch::start(17).await);
+    from.run("postgres", "create database live").await;
+    let sql = "create collation ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false); \
+        create table t (id int primary key, v text collate ci, a text[] collate ci); \
+        insert into t select i, 'Word ' || i, array['X' || i] from generate_series(1, 100) i";
+    from.run("live", sql).await;
+    to.run("postgres", "create database copy").await;
+    let folder = Folder::new(&from.name);
+    let (source, target) = (side(&from, "production", "live"), side(&to, "staging", "copy"));
+    let options = options(&folder, "20260101-000000-0001-sync");
+    let report = sync(&source, &target, &options, &Runner::default()).await.unwrap();
+    assert!(report.checks.iter().all(|check| check.difference().is_none()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_column_of_a_type_that_nobody_thought_of_needs_a_rule() {
     let (from, to) = (Scratch::start(17).await, Scratch::start(17).await);
     from.run("postgres", "create database live").await;

@@ -183,7 +183,12 @@ impl Table {
     pub fn check_where(&self, with_checksum: bool, filter: &str) -> String {
         let value = |column: &Column| {
             let name = quoted(&column.name);
-            if column.is_hashable { name } else { format!("{name}::text") }
+            // A collation may call other texts equal, and hashes them by a library whose version is the server's own.
+            match column.type_name.as_str() {
+                "text" | "varchar" | "bpchar" => format!("{name} collate \"C\""),
+                other if column.is_hashable && !other.ends_with("[]") => name,
+                _ => format!("{name}::text collate \"C\""),
+            }
         };
         let columns: Vec<String> = self.columns.iter().filter(|column| !column.is_sanitised).map(value).collect();
         let checksum = if with_checksum && !columns.is_empty() {

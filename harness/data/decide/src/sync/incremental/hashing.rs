@@ -89,6 +89,7 @@ fn exact(column: &Column) -> Vec<String> {
         "numeric" => vec![format!("scale({name})"), name],
         "float4" | "float8" | "jsonb" | "interval" => vec![format!("{name}::text")],
         other if column.is_hashable && !other.ends_with("[]") => vec![name],
-        _ => vec![format!("{name}::text")],
+        // The text of an array has the collation of its elements.
+        _ => vec![format!("{name}::text collate \"C\"")],
     }
 }
