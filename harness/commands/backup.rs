@@ -25,7 +25,7 @@ use crate::{cli, failure::Failure};
 pub(super) use kept::{drill, prune_now};
 pub(super) use make::{Wanted, make};
 pub(super) use snapshots::{archive_source, repository_of};
-pub(super) use state::{newest_age, rotation_state, rotations, state_of};
+pub(super) use state::{has_databases, newest_age, rotation_state, rotations, state_of};
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Backup) -> Result<Exit, Failure> {
     match args.command {

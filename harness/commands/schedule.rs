@@ -208,7 +208,8 @@ async fn one(config: &Arc<Config>, environment: &Environment, task: Task) -> Res
         }
         Task::Drill => {
             let identity = backup::identity(config, None)?;
-            let stored = Store::of(config, &environment.project).find("latest")?;
+            let has = |manifest: &_| backup::has_databases(config, manifest);
+            let stored = Store::of(config, &environment.project).find_with("latest", has)?;
             backup::drill(config, environment, &stored, identity.as_ref()).await?;
         }
         Task::Prune => {

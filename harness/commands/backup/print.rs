@@ -10,7 +10,7 @@ use stagegate_data_act::backup::{journal, store::Stored};
 use stagegate_data_decide::backup::{Manifest, VolumeArchive, retention::minute, schedule::length};
 use stagegate_host::{clock, error::with_causes};
 
-use super::{chosen, state_of, store_of};
+use super::{chosen, state::may_count, state_of, store_of};
 use crate::{
     cli,
     failure::{Failure, give, give_json, say},
@@ -126,10 +126,10 @@ fn facts(config: &Config, environment: &Environment, wrong: &[String]) -> Result
     let (all, _) = store.list()?;
     let lines = journal::lines(store.root());
     let now = clock::unix_seconds();
-    let newest = all.iter().find(|one| one.is_verified());
+    let newest = all.iter().find(|one| may_count(config, one, now));
     let place = config.backup.offsite.as_ref().map(|offsite| offsite.place.url());
     let drill = journal::last_drill(&lines, place.is_some());
-    let copied = all.iter().find(|one| one.note.offsite.is_some());
+    let copied = all.iter().find(|one| one.note.offsite.is_some() && may_count(config, one, now));
     let age = |one: &Stored| (now - one.manifest.taken_unix).max(0);
     let mut text = vec![format!("{}: {}", environment.name, if wrong.is_empty() { "backups OK" } else { "NOT OK" })];
     text.extend(wrong.iter().map(|one| format!("  {one}")));

@@ -9,6 +9,7 @@ use stagegate_data_act::backup::{
     store::Stored,
 };
 use stagegate_data_decide::backup::{
+    Manifest,
     alert::Problem,
     retention::minute,
     schedule::{drill_overdue, is_ahead, overdue},
@@ -54,11 +55,21 @@ pub(in crate::commands) fn state_of(config: &Config, environment: &Environment) 
     Ok(wrong)
 }
 
+/// Tells whether a backup holds each database of the configuration: one of a single volume brings no data back.
+pub(in crate::commands) fn has_databases(config: &Config, manifest: &Manifest) -> bool {
+    config.databases.keys().all(|id| manifest.database(id).is_some())
+}
+
+/// Tells whether a backup may be the newest one that counts: verified, of all databases, and not of the future.
+pub(super) fn may_count(config: &Config, one: &Stored, now: i64) -> bool {
+    one.is_verified() && has_databases(config, &one.manifest) && !is_ahead(one.manifest.taken_unix, now)
+}
+
 /// Returns the age of the newest verified backup in seconds; `None` without one.
 pub(in crate::commands) fn newest_age(config: &Config, environment: &Environment) -> Option<i64> {
     let (all, _) = store_of(config, environment).list().ok()?;
     let now = clock::unix_seconds();
-    let newest = all.iter().find(|one| one.is_verified() && !is_ahead(one.manifest.taken_unix, now))?;
+    let newest = all.iter().find(|one| may_count(config, one, now))?;
     Some((now - newest.manifest.taken_unix).max(0))
 }
 
