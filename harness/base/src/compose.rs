@@ -77,6 +77,13 @@ pub struct Bind {
     pub read_only: bool,
 }
 
+/// Returns the name that Compose gives the image that it builds for a service without `image:`.
+// Source: Compose v2: `<project>-<service>`.
+#[must_use]
+pub fn default_image_name(project: &str, service: &str) -> String {
+    format!("{project}-{service}")
+}
+
 impl Model {
     /// Reads a model from the JSON that Compose printed.
     ///
@@ -137,11 +144,10 @@ impl Model {
     }
 
     /// Returns the name of a service's image: as the file has it, else the one that Compose gives what it builds.
-    // Source: Compose v2 names an image without `image:` `<project>-<service>`.
     #[must_use]
     pub fn image_name(&self, name: &str) -> String {
         match self.image(name) {
-            "" => format!("{}-{name}", self.project()),
+            "" => default_image_name(self.project(), name),
             image => image.to_owned(),
         }
     }

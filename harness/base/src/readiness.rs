@@ -66,7 +66,9 @@ pub enum Port {
     Unasked,
     /// It answered, often enough in a row.
     Answers,
-    /// It did not, or not often enough; the text says what came.
+    /// It answered the last time, and has to once more.
+    Once,
+    /// It did not; the text says what came.
     Silent(String),
 }
 
@@ -226,6 +228,11 @@ fn answering(expected: &Expected, seen: &Seen, what: &str) -> Readiness {
     let since = since(*restarts);
     match &seen.port {
         Port::Unasked | Port::Answers => Readiness::Ready(format!("{name} {what}{since}")),
+        // Whatever its age: nobody may have looked before.
+        Port::Once if expected.configured || *health != Health::Healthy => {
+            Readiness::NotYet(format!("{name} is running, and its port answered once so far"))
+        }
+        Port::Once => Readiness::Ready(format!("{name} {what}{since}")),
         Port::Silent(reason) if expected.configured => {
             let text = format!("{name} is running, but {reason}");
             if seen.up_for > expected.ready_within { Readiness::Never(text) } else { Readiness::NotYet(text) }

@@ -103,7 +103,8 @@ impl Ready {
 /// [`EngineError`] where the Engine does not answer.
 pub async fn until_ready(engine: &Engine, stack: &Stack<'_>) -> Result<Ready, EngineError> {
     let begun = Instant::now();
-    let mut sound_at = begun;
+    // From the end of the first look that finds it: one slow answer may take longer than a service may be lost.
+    let mut lost_since: Option<Instant> = None;
     let mut watch = Watch::new();
     let listed = Listed::wait("waiting for services".to_owned());
     loop {
@@ -113,10 +114,13 @@ pub async fn until_ready(engine: &Engine, stack: &Stack<'_>) -> Result<Ready, En
         // Between two exits a crash loop runs for a moment, which is no recovery.
         let is_sound = !watch.is_loop(&found.containers) && !watch.is_left_out(&found.containers);
         if !found.is_lost() && is_sound {
-            sound_at = Instant::now();
+            lost_since = None;
+        } else {
+            lost_since.get_or_insert_with(Instant::now);
         }
+        let is_lost = lost_since.is_some_and(|since| since.elapsed() > LOST_FOR);
         let is_over = found.waited + PAUSE > stack.within;
-        if found.missing().is_empty() || sound_at.elapsed() > LOST_FOR || is_over {
+        if found.missing().is_empty() || is_lost || is_over {
             return Ok(found);
         }
         tokio::time::sleep(PAUSE).await;

@@ -70,6 +70,7 @@ fn silent(health: Health, up_for: u64) -> Seen {
 #[case::nobody_configured_it(false, silent(Health::None, 6), "NotYet", "connection refused")]
 #[case::a_port_that_nobody_listens_at(false, silent(Health::None, 31), "Ready", "connection refused")]
 #[case::healthy_by_its_authors(false, silent(Health::Healthy, 6), "Ready", "healthy")]
+#[case::answered_once(true, with(State::Running, Health::None, |s| { s.port = Port::Once; s.up_for = Duration::from_secs(99); }), "NotYet", "once so far")]
 #[case::answers(true, with(State::Running, Health::None, |s| s.port = Port::Answers), "Ready", "running")]
 fn a_service_is_ready_when_its_port_answers(
     #[case] configured: bool,

@@ -1,14 +1,16 @@
 //! What comes last: notifications, and the removal of what is no longer needed.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
+use stagegate_base::{command::docker, compose::default_image_name};
 use stagegate_gate_decide::promotion::{End, Entry, Line, Pruned};
 
 use super::{Run, StepError, on_file};
 use crate::journal;
 use stagegate_host::{error::with_causes, notify};
 
+const TAG_WITHIN: Duration = Duration::from_secs(30);
 /// How many files with records of tests stay.
 const KEPT_RECORDS: usize = 200;
 
@@ -42,6 +44,7 @@ impl Run {
 
     /// Removes what neither this rollback point nor a kept earlier one needs.
     pub(super) async fn prune(&mut self) -> Result<Pruned, StepError> {
+        self.name_built_images().await?;
         self.end_rehearsal().await?;
         self.git().await?.remove_worktree(&self.tree()).await?;
         let mut rollback_points = Vec::new();
@@ -53,6 +56,20 @@ impl Run {
         let mut left = self.drop_old_databases().await?;
         left.extend(self.remove_old_copies().await);
         Ok(Pruned { rollback_points, left })
+    }
+
+    /// Gives the names under which Compose looks for what it has built to the images that are live now: `docker compose up` would
+    /// start the earlier release on the data of this one. An earlier image keeps the name of its rollback point.
+    async fn name_built_images(&self) -> Result<(), StepError> {
+        let live = self.snapshot("new")?.model;
+        for service in live.with_images() {
+            let name = default_image_name(&self.plan.project, &service);
+            let named = self.gate.engine.image(&name).await?;
+            if named.is_some_and(|id| id != live.image(&service)) {
+                self.runner.run_ok(&docker::tag(live.image(&service), &name), TAG_WITHIN).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Returns the runs whose backups are too many: the oldest rollback points, and all but the newest backup of

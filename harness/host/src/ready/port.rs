@@ -73,7 +73,7 @@ impl Ports {
                 *count = if answer.is_ok() { *count + 1 } else { 0 };
                 let port = match answer {
                     Ok(()) if *count >= IN_A_ROW => Port::Answers,
-                    Ok(()) => Port::Silent("its port accepted a connection only once so far".to_owned()),
+                    Ok(()) => Port::Once,
                     Err(reason) => Port::Silent(reason),
                 };
                 (id, port)

@@ -77,7 +77,8 @@ fn of_image(file: &Subject, container: &Running, image: Option<&Image>) -> Optio
     let found = &container.image_id;
     match image {
         Some(image) if image.id != *found => {
-            Some(("image", format!("{} ({})", file.image, short(&image.id)), short(found).to_owned()))
+            let name = if file.image.is_empty() { "what is built" } else { &file.image };
+            Some(("image", format!("{name} ({})", short(&image.id)), short(found).to_owned()))
         }
         // An image that this host lost its name of: only the names are left to compare.
         None if !file.image.is_empty() && container.subject.image != file.image && *found != file.image => {
