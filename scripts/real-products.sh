@@ -124,6 +124,14 @@ prepare() {
   git tag --force v1 >/dev/null
 }
 
+# must COMMAND ..: ends the product's run where what a user does fails: `set -e` does not hold in it.
+must() {
+  "$@" && return
+  note "$product: $* failed"
+  echo "| $product | | $* failed | | | | | | |"
+  exit 1
+}
+
 value() { sed -n "s/^$2=//p" "$folder/$product/.env.$1"; }
 of() { "$1" "$(value production WEB_PORT)" "$(value production DB_PASSWORD)" "${2:-$product-production}" "$product-production"; }
 rows() { docker compose --project-name "$product-production" exec --no-TTY "$database" psql -U "$user" -Atc "$rows" "$name"; }
@@ -139,7 +147,7 @@ run() {
   should 0 up-production
   gate test test --env staging
   local tested=$code promoted seconds before after of_new old
-  of write first
+  must of write first
   before=$(rows)
   old=$(of version)
   release 2
@@ -150,12 +158,16 @@ run() {
   promoted=$code seconds=$took
   should 0 promote
   after=$(of version)
-  of write second
+  must of write second
   of_new=$(rows)
   gate rollback rollback --env production --with-data --yes
   should 0 rollback
   echo "| $title | $tested | $promoted | $seconds | $old, then $after | $code | $took | $(of version) | $before, $of_new, $(rows) |"
-  [ "$old" != "$after" ] && [ "$(of version)" = "$old" ] && [ "$(rows)" = "$before" ] && [ "$of_new" -gt "$before" ]
+  if [ "$old" != "$after" ] && [ "$(of version)" = "$old" ] && [ "$(rows)" = "$before" ] && [ "$of_new" -gt "$before" ]; then
+    return
+  fi
+  note "$product: the releases or the rows in its line are not those expected"
+  return 1
 }
 
 main "$@"
