@@ -230,7 +230,7 @@ fn answering(expected: &Expected, seen: &Seen, what: &str) -> Readiness {
         Port::Unasked | Port::Answers => Readiness::Ready(format!("{name} {what}{since}")),
         // Whatever its age: nobody may have looked before.
         Port::Once if expected.configured || *health != Health::Healthy => {
-            Readiness::NotYet(format!("{name} is running, and its port answered once so far"))
+            Readiness::NotYet(format!("{name} is running, and its port responded once so far"))
         }
         Port::Once => Readiness::Ready(format!("{name} {what}{since}")),
         Port::Silent(reason) if expected.configured => {
