@@ -25,6 +25,8 @@ struct Run {
     frozen: Option<i64>,
     /// How often a step or an undo ended.
     steps: usize,
+    /// How long each try of a step took that ended, undos left out, by the step's name.
+    tries: BTreeMap<String, Vec<i64>>,
     reason: Option<String>,
 }
 
@@ -78,10 +80,28 @@ fn run(text: &str) -> Option<Run> {
         touched: find("begun", &TOUCHING),
         live: opened.or_else(|| (end.as_deref() == Some("promoted")).then(|| at(last))),
         frozen: freeze.and_then(|from| Some((find("done", &["open_ports", "start_previous"])? - from).max(0))),
+        tries: tries(&lines),
         steps: lines.iter().filter(|line| ended_step.iter().any(|entry| line["entry"] == **entry)).count(),
         reason: reason.filter(|_| end.as_deref() != Some("promoted")),
         end,
     })
+}
+
+fn tries(lines: &[Value]) -> BTreeMap<String, Vec<i64>> {
+    let (mut open, mut all) = (BTreeMap::new(), BTreeMap::<String, Vec<i64>>::new());
+    for line in lines {
+        let Some(step) = line["step"].as_str().map(str::to_owned) else { continue };
+        let at = moment(line["wall"].as_str().unwrap());
+        match line["entry"].as_str().unwrap() {
+            "begun" => drop(open.insert(step, at)),
+            "done" | "failed" => {
+                let began = open.remove(&step);
+                all.entry(step).or_default().extend(began.map(|began| (at - began).max(0)));
+            }
+            _ => {}
+        }
+    }
+    all
 }
 
 fn commits(folder: &Folder) -> BTreeMap<String, (i64, bool)> {
@@ -216,7 +236,7 @@ impl Counted {
         five
     }
 
-    /// Returns the samples of metrics that are expected, but for those of steps.
+    /// Returns the samples of metrics that are expected.
     pub(crate) fn metrics(&self) -> BTreeMap<String, f64> {
         let mut all = BTreeMap::new();
         let environment = format!("environment=\"{}\"", self.name);
@@ -241,13 +261,22 @@ impl Counted {
         put("incidents_open", "", number(self.incidents.iter().filter(|(_, closed)| closed.is_none()).count()));
         let took = self.runs.iter().filter(|run| run.end.is_some()).map(|run| (run.last - run.began).max(0));
         let frozen = self.runs.iter().filter_map(|run| run.frozen);
-        for (name, times) in [("run_duration", took.collect::<Vec<_>>()), ("freeze", frozen.collect())] {
-            put(&format!("{name}_seconds_count"), "", number(times.len()));
-            put(&format!("{name}_seconds_sum"), "", seconds(times.iter().sum()));
+        let mut of_steps = BTreeMap::<&String, Vec<i64>>::new();
+        for (step, tries) in self.runs.iter().flat_map(|run| &run.tries) {
+            of_steps.entry(step).or_default().extend(tries);
+        }
+        let of_steps = of_steps.into_iter().filter(|(_, times)| !times.is_empty());
+        let of_steps = of_steps.map(|(step, times)| ("step_duration", format!("step=\"{step}\""), times));
+        let of_runs =
+            [("run_duration", String::new(), took.collect::<Vec<_>>()), ("freeze", String::new(), frozen.collect())];
+        for (name, label, times) in of_runs.into_iter().chain(of_steps) {
+            put(&format!("{name}_seconds_count"), &label, number(times.len()));
+            put(&format!("{name}_seconds_sum"), &label, seconds(times.iter().sum()));
             for bound in ["0.1", "1", "5", "15", "60", "300", "900", "3600", "+Inf"] {
                 let most = bound.parse().unwrap_or(f64::INFINITY);
                 let count = times.iter().filter(|time| seconds(**time) <= most).count();
-                put(&format!("{name}_seconds_bucket"), &format!("le=\"{bound}\""), number(count));
+                let comma = if label.is_empty() { "" } else { "," };
+                put(&format!("{name}_seconds_bucket"), &format!("{label}{comma}le=\"{bound}\""), number(count));
             }
         }
         let five = self.five();
