@@ -17,7 +17,7 @@ use stagegate_data_act::{
         store::Store,
         volume,
     },
-    sync::files::server,
+    volume::place::database_server,
 };
 use stagegate_data_decide::backup::{Manifest, unlisted};
 use stagegate_host::{
@@ -196,7 +196,7 @@ fn chosen<'a>(config: &'a Config, wanted: &Wanted<'_>) -> Result<(Vec<&'a Databa
 async fn without_servers(config: &Arc<Config>, wanted: &Wanted<'_>, volumes: &mut Vec<&String>) -> Result<(), Failure> {
     let project = Project::load(&Runner::default(), config, &wanted.environment.name).await?;
     let of_server = |id: &&String| {
-        let server = config.volumes.get(*id).and_then(|volume| server(&project, &volume.place));
+        let server = config.volumes.get(*id).and_then(|volume| database_server(&project, &volume.place));
         server
             .map(|server| format!("volume `{id}` is the data of {server}, whose databases are backed up by themselves"))
     };

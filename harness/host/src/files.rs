@@ -33,6 +33,28 @@ pub fn new_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
+/// Makes a file with what `bytes` returns, whole or not at all, where there is none: that of another process stays as it is.
+///
+/// # Errors
+/// The system's, and those of `bytes`.
+pub fn write_once(path: &Path, bytes: impl FnOnce() -> io::Result<Vec<u8>>) -> io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let dir = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    private_dir(dir)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = dir.join(format!(".{name}.{}", std::process::id()));
+    write_whole(&draft, &bytes()?)?;
+    // A link is not made over another process's file.
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_dir(dir),
+    }
+}
+
 /// Writes a file so that a crash leaves the old one or the new one, never a part; an existing one keeps its mode and, as
 /// far as this user may give files away, its owner. A link stays one: what it leads to is written.
 ///

@@ -69,18 +69,7 @@ impl StateDir {
 
     fn kept_random(&self, name: &str) -> io::Result<String> {
         let path = self.root.join(name);
-        if !path.exists() {
-            files::private_dir(&self.root)?;
-            let draft = self.root.join(format!(".{name}.{}", std::process::id()));
-            files::write_whole(&draft, random()?.as_bytes())?;
-            // A link is not made over another process's file.
-            let linked = fs::hard_link(&draft, &path);
-            fs::remove_file(&draft)?;
-            match linked {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => files::sync_dir(&self.root)?,
-            }
-        }
+        files::write_once(&path, || Ok(random()?.into_bytes()))?;
         let id = fs::read_to_string(&path)?;
         let is_id = id.len() == 16 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let text = || format!("{} does not hold 16 hexadecimal digits", path.display());

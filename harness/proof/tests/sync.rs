@@ -134,6 +134,16 @@ async fn sanitised(major: u32, more: &str) -> (Scratch, Scratch, Result<SyncRepo
     (from, to, done)
 }
 
+/// Copies `live` of one server to `copy` of another one, with values replaced by `rules`; the folder is that of the run.
+async fn replaced(from: &Scratch, to: &Scratch, rules: Rules) -> (Folder, Result<SyncReport, SyncError>) {
+    let folder = Folder::new(&from.name);
+    let sanitising = Some(Sanitising { key: Key::new(*b"0123456789abcdef"), rules });
+    let options = SyncOptions { sanitising, ..options(&folder, "20260101-000000-0001-sync") };
+    let (source, target) = (side(from, "production", "live"), side(to, "staging", "copy"));
+    let done = sync(&source, &target, &options, &Runner::default()).await;
+    (folder, done)
+}
+
 #[rstest]
 #[case::oldest(15)]
 #[case::newest(18)]
@@ -207,12 +217,7 @@ async fn what_other_products_have_is_sanitised_whole_and_stays_whole() {
     from.run("postgres", "create database live").await;
     from.run("live", OF_OTHERS).await;
     to.run("postgres", "create database copy").await;
-    let folder = Folder::new(&from.name);
-    let rules = Rules::parse(RULES_OF_OTHERS, "main").unwrap();
-    let sanitising = Some(Sanitising { key: Key::new(*b"0123456789abcdef"), rules });
-    let options = SyncOptions { sanitising, ..options(&folder, "20260101-000000-0001-sync") };
-    let (source, target) = (side(&from, "production", "live"), side(&to, "staging", "copy"));
-    sync(&source, &target, &options, &Runner::default()).await.unwrap();
+    replaced(&from, &to, Rules::parse(RULES_OF_OTHERS, "main").unwrap()).await.1.unwrap();
     let client = to.server.connect("copy").await.unwrap();
     let count = async |sql: &str| client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
     assert_eq!(count("select count(*) from place_system where not own").await, 500);
@@ -246,11 +251,7 @@ async fn a_column_of_a_type_that_nobody_thought_of_needs_a_rule() {
         e macaddr8, f varbit, g point, h \"char\", i numeric, j interval[], k uuid, l regclass, m oid)";
     from.run("live", types).await;
     to.run("postgres", "create database copy").await;
-    let folder = Folder::new(&from.name);
-    let sanitising = Some(Sanitising { key: Key::new(*b"0123456789abcdef"), rules: Rules::of_no_file() });
-    let options = SyncOptions { sanitising, ..options(&folder, "20260101-000000-0001-sync") };
-    let (source, target) = (side(&from, "production", "live"), side(&to, "staging", "copy"));
-    let error = sync(&source, &target, &options, &Runner::default()).await.unwrap_err().to_string();
+    let error = replaced(&from, &to, Rules::of_no_file()).await.1.unwrap_err().to_string();
     for column in 'a'..='m' {
         let is_named = error.contains(&format!("public.odd_types.{column} ("));
         assert_eq!(is_named, column <= 'h', "{column}: {error}");
@@ -274,13 +275,9 @@ async fn a_value_that_got_elsewhere_stops_the_sync_and_the_target_is_as_before(#
     from.run("live", sql).await;
     to.run("postgres", "create database copy").await;
     to.run("copy", "create table of_before (id integer)").await;
-    let folder = Folder::new(&from.name);
     let keep = "kept = { rule = \"keep\", reason = \"texts of ours\" }\nbio";
     let rules = Rules::parse(&RULES.replacen("bio", keep, 1), "main").unwrap();
-    let sanitising = Some(Sanitising { key: Key::new(*b"0123456789abcdef"), rules });
-    let options = SyncOptions { sanitising, ..options(&folder, "20260101-000000-0001-sync") };
-    let (source, target) = (side(&from, "production", "live"), side(&to, "staging", "copy"));
-    let error = sync(&source, &target, &options, &Runner::default()).await.unwrap_err();
+    let error = replaced(&from, &to, rules).await.1.unwrap_err();
     let SyncError::Leak { found } = &error else { panic!("{error}") };
     assert!(found.iter().any(|found| found.place == place), "{error}");
     assert!(!error.to_string().to_lowercase().contains("canary"), "a value in the message: {error}");
@@ -294,11 +291,8 @@ async fn a_column_without_a_rule_stops_the_sync_before_a_byte_is_copied() {
     from.run("postgres", "create database live").await;
     from.run("live", CANARIES).await;
     to.run("postgres", "create database copy").await;
-    let folder = Folder::new(&from.name);
-    let sanitising = Some(Sanitising { key: Key::new(*b"0123456789abcdef"), rules: Rules::of_no_file() });
-    let options = SyncOptions { sanitising, ..options(&folder, "20260101-000000-0001-sync") };
-    let (source, target) = (side(&from, "production", "live"), side(&to, "staging", "copy"));
-    let error = sync(&source, &target, &options, &Runner::default()).await.unwrap_err().to_string();
+    let (folder, done) = replaced(&from, &to, Rules::of_no_file()).await;
+    let error = done.unwrap_err().to_string();
     for column in ["bio", "tags", "profile", "settings", "photo", "words", "note"] {
         assert!(error.contains(&format!("public.people.{column} (")), "{column}: {error}");
     }

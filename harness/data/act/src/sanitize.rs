@@ -1,7 +1,7 @@
 //! The key of an environment's replacements, and values of a source by which rules are suggested.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Read},
     os::unix::fs::PermissionsExt,
     path::Path,
     time::Duration,
@@ -29,22 +29,11 @@ const SAMPLES: usize = 200;
 /// The system's, and where the file holds something else or others may read it.
 pub fn key(folder: &Path) -> io::Result<Key> {
     let path = folder.join(FILE);
-    files::private_dir(folder)?;
-    if !path.exists() {
+    files::write_once(&path, || {
         let mut bytes = [0_u8; 16];
         std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        // Whole or not at all, and never over the key of another process.
-        let draft = folder.join(format!(".{FILE}.{}", std::process::id()));
-        files::private_file(&draft)?.write_all(hex.as_bytes())?;
-        std::fs::File::open(&draft)?.sync_all()?;
-        let linked = std::fs::hard_link(&draft, &path);
-        std::fs::remove_file(&draft)?;
-        match linked {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => files::sync_dir(folder)?,
-        }
-    }
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes())
+    })?;
     let wrong = |reason: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {reason}", path.display()));
     if std::fs::metadata(&path)?.permissions().mode() & 0o077 != 0 {
         return Err(wrong("others may read the key; run chmod 600, or remove it so that a new one is made"));
@@ -54,7 +43,9 @@ pub fn key(folder: &Path) -> io::Result<Key> {
     let byte = |at: usize| digits.get(at * 2..at * 2 + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
     let bytes: Option<Vec<u8>> = (0..16).map(byte).collect();
     let bytes: Option<[u8; 16]> = bytes.filter(|_| digits.len() == 32).and_then(|bytes| bytes.try_into().ok());
-    bytes.map(Key::new).ok_or_else(|| wrong("it does not hold 32 hexadecimal digits; remove it, so that the next sync makes a new one and other replacements"))
+    bytes.map(Key::new).ok_or_else(|| {
+        wrong("it does not hold 32 hexadecimal digits; remove it, and the next sync makes a new key, which gives other replacements")
+    })
 }
 
 /// Proposes rules for the columns of a database, by their names, types, comments and some of their values.

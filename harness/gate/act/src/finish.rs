@@ -59,13 +59,14 @@ impl Run {
     }
 
     /// Gives the names under which Compose looks for what it has built to the images that are live now: `docker compose up` would
-    /// start the earlier release on the data of this one. An earlier image keeps the name of its rollback point.
+    /// start the earlier release on the data of this one. Only a name of the earlier release's image moves, which keeps the name of its
+    /// rollback point; what somebody has built since stays as it is.
     async fn name_built_images(&self) -> Result<(), StepError> {
-        let live = self.snapshot("new")?.model;
+        let (live, earlier) = (self.snapshot("new")?.model, self.snapshot("old")?.model);
         for service in live.with_images() {
             let name = default_image_name(&self.plan.project, &service);
             let named = self.gate.engine.image(&name).await?;
-            if named.is_some_and(|id| id != live.image(&service)) {
+            if named.is_some_and(|id| id == earlier.image(&service) && id != live.image(&service)) {
                 self.runner.run_ok(&docker::tag(live.image(&service), &name), TAG_WITHIN).await?;
             }
         }

@@ -1,9 +1,9 @@
 -- The type without its limits is written for those alone whose values can be compared, and that cut or round without an error:
 -- varchar, character, bit, bit varying, numeric, times and intervals, and arrays and domains of them.
-with recursive base(domain, type, mod) as (
-    select t.oid, t.typbasetype, t.typtypmod from pg_type t where t.typtype = 'd'
+with recursive base(domain, type) as (
+    select t.oid, t.typbasetype from pg_type t where t.typtype = 'd'
     union all
-    select base.domain, t.typbasetype, t.typtypmod from base join pg_type t on t.oid = base.type where t.typtype = 'd'
+    select base.domain, t.typbasetype from base join pg_type t on t.oid = base.type where t.typtype = 'd'
 ), plain as (
     select base.domain, base.type from base join pg_type t on t.oid = base.type where t.typtype <> 'd'
 )

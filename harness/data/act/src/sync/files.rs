@@ -26,7 +26,7 @@ use stagegate_host::{
     process::{RunError, Runner},
 };
 
-pub use find::{find, server};
+pub use find::find;
 
 use crate::volume::{self, VolumeError, Worker};
 

@@ -1,8 +1,9 @@
-//! Where the files of a volume or folder are on this host.
+//! Where the files of a volume or folder are on this host, and whose data they are.
 
 use std::path::{Component, Path, PathBuf};
 
-use stagegate_host::engine::VolumeFacts;
+use stagegate_base::config::{Kind, VolumePlace};
+use stagegate_host::{engine::VolumeFacts, project::Project};
 
 /// A volume whose files are not in a folder of this host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +38,21 @@ pub fn absolute(workdir: &Path, path: &Path) -> PathBuf {
         }
         folder
     })
+}
+
+/// Returns the service of the database's server that a volume or folder is the data of.
+#[must_use]
+pub fn database_server(project: &Project, place: &VolumePlace) -> Option<String> {
+    let mounting = match place {
+        VolumePlace::Named(key) => project.model.mounting_volume(key),
+        VolumePlace::Folder(path) => project.model.mounting_folder(&absolute(&project.environment.workdir, path)),
+    };
+    let config = &project.config;
+    let is_server = |service: &String| {
+        config.databases.values().any(|database| database.service == *service)
+            || config.services.get(service).is_some_and(|found| found.kind == Kind::Postgres)
+    };
+    mounting.into_iter().map(|one| one.service).find(is_server)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use stagegate_base::config::{Kind, VolumePlace};
+use stagegate_base::config::VolumePlace;
 use stagegate_data_decide::sync::files::FileVolume;
 use stagegate_host::{
     engine::{Engine, RunningMount},
@@ -10,7 +10,7 @@ use stagegate_host::{
 };
 
 use super::FilesError;
-use crate::volume::place::{absolute, folder_of};
+use crate::volume::place::{absolute, database_server, folder_of};
 
 /// Finds the volumes `ids` of `[volumes]` in both environments.
 ///
@@ -36,7 +36,7 @@ pub async fn find(
                 to.display()
             )));
         }
-        if let Some(server) = [source, target].iter().find_map(|side| server(side, &volume.place)) {
+        if let Some(server) = [source, target].iter().find_map(|side| database_server(side, &volume.place)) {
             return Err(FilesError::Refused(format!(
                 "volume `{id}` is the data of {server}, whose databases are copied by themselves; list the others in [sync]: \
                  files = [..]"
@@ -116,21 +116,6 @@ async fn folder(
             Ok((name.to_owned(), folder))
         }
     }
-}
-
-/// Returns the database's server that a volume is the data of.
-#[must_use]
-pub fn server(project: &Project, place: &VolumePlace) -> Option<String> {
-    let mounting = match place {
-        VolumePlace::Named(key) => project.model.mounting_volume(key),
-        VolumePlace::Folder(path) => project.model.mounting_folder(&absolute(&project.environment.workdir, path)),
-    };
-    let config = &project.config;
-    let is_server = |service: &String| {
-        config.databases.values().any(|database| database.service == *service)
-            || config.services.get(service).is_some_and(|found| found.kind == Kind::Postgres)
-    };
-    mounting.into_iter().map(|one| one.service).find(is_server)
 }
 
 #[cfg(test)]
