@@ -9,6 +9,7 @@ mod ahead;
 mod applied;
 mod backup;
 mod bad_migrations;
+mod built;
 mod commands;
 mod completions;
 mod confirm;

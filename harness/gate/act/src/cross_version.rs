@@ -12,6 +12,7 @@ use stagegate_base::{
     config::{CrossVersions, Environment},
     container::{self, Container, State},
     mark::Role,
+    record::{Record, Status},
 };
 use stagegate_gate_decide::{
     promotion::{Compatibility, CrossVersionReport, Health, Kind, PlanDatabase, Tier},
@@ -33,13 +34,23 @@ const LOG_LINES: u32 = 5;
 /// How much of each line is shown, in characters.
 const LINE: usize = 300;
 
-pub(super) fn compatibility(verdict: &Verdict) -> Compatibility {
+fn compatibility(verdict: Verdict, only_ports: bool) -> Compatibility {
     let health = match verdict.kind {
         VerdictKind::Promote => Health::Healthy,
         VerdictKind::Hold => Health::Unhealthy,
         VerdictKind::Inconclusive => Health::Unknown,
     };
-    Compatibility { health, reasons: verdict.reasons.clone() }
+    Compatibility { health, only_ports: only_ports && health == Health::Healthy, reasons: verdict.reasons }
+}
+
+/// Tells whether a record shows that a release responds as it should, and not only that something listens.
+fn shows_responses(record: &Record) -> bool {
+    let is_of_responses = match record.trial.split("::").collect::<Vec<_>>()[..] {
+        ["health", _, "http"] => true,
+        ["contracts" | "workflows", ..] => true,
+        _ => false,
+    };
+    is_of_responses && record.status == Status::Pass
 }
 
 /// Tells whether a container ended with an error, is started again and again, or is not healthy.
@@ -78,32 +89,30 @@ impl Run {
         if !self.has_cross_versions() {
             return None;
         }
-        let old_on_new = self.verdict(Side::Live).await;
-        let swapped = self.swap_schemas().await;
-        let new_on_old = match swapped {
-            Ok(()) => self.verdict(Side::Candidate).await,
-            Err(error) => Verdict::unknown(error.reason),
+        let live_on_new = self.compatibility(Side::Live).await;
+        let candidate_on_old = match self.swap_schemas().await {
+            Ok(()) => self.compatibility(Side::Candidate).await,
+            Err(error) => compatibility(Verdict::unknown(error.reason), false),
         };
-        Some(CrossVersionReport {
-            live_on_new: compatibility(&old_on_new),
-            candidate_on_old: compatibility(&new_on_old),
-        })
+        Some(CrossVersionReport { live_on_new, candidate_on_old })
     }
 
     /// Returns the tier where data changed: code only, where that was proven and the configuration lets it decide.
     pub(super) fn tier_after_data_change(&self, report: Option<&CrossVersionReport>) -> Tier {
-        let is_proven = report.is_some_and(|report| report.live_on_new.health == Health::Healthy);
+        let is_proven = report.is_some_and(|report| report.live_on_new.is_proven());
         if is_proven && self.plan.cross_versions == CrossVersions::Decide { Tier::Code } else { self.tier_for_data() }
     }
 
-    pub(super) async fn verdict(&self, side: Side) -> Verdict {
+    /// Starts a release on a copy and examines it there.
+    pub(super) async fn compatibility(&self, side: Side) -> Compatibility {
         match self.examine_side(side).await {
-            Ok(verdict) => verdict,
-            Err(error) => Verdict::unknown(self.runner.mask().apply(&error.reason)),
+            Ok((verdict, only_ports)) => compatibility(verdict, only_ports),
+            Err(error) => compatibility(Verdict::unknown(self.runner.mask().apply(&error.reason)), false),
         }
     }
 
-    async fn examine_side(&self, side: Side) -> Result<Verdict, StepError> {
+    /// Returns what the suites found, and whether they tested nothing but ports.
+    async fn examine_side(&self, side: Side) -> Result<(Verdict, bool), StepError> {
         let (project, file) = (self.rehearsal_project(), self.dir.join(side.file()));
         let model = self.side_model(side).await?;
         on_file(&file, files::write_whole(&file, model.to_json().as_bytes()))?;
@@ -111,11 +120,15 @@ impl Run {
         let copy = self.as_project(side, model, &file)?;
         let stack = Stack { within: self.plan.ready_within.0, project: &project, ..Stack::of(&copy) };
         deployment::up(&self.runner, &self.gate.engine, &stack, &file, UP_WITHIN).await?;
-        let mut verdict = self.gate.examine.examine_project(copy, SUITES).await.verdict;
+        let servers = self.servers();
+        let checks_itself = |name: &String| !servers.contains(name) && copy.model.has_healthcheck(name);
+        let checks_itself = copy.model.services().iter().any(checks_itself);
+        let examined = self.gate.examine.examine_project(copy, SUITES).await;
+        let only_ports = !checks_itself && !examined.records.iter().any(shows_responses);
+        let mut verdict = examined.verdict;
         if verdict.kind != VerdictKind::Promote {
             verdict.reasons.extend(self.failed_logs().await);
         }
-        let servers = self.servers();
         let rest = release::read_model(&file)?.services().into_iter().filter(|name| !servers.contains(name));
         self.runner
             .run_ok(
@@ -123,7 +136,7 @@ impl Run {
                 STOP_WITHIN,
             )
             .await?;
-        Ok(verdict)
+        Ok((verdict, only_ports))
     }
 
     /// Returns the last log lines of each service of the rehearsal that failed, masked. Without the Engine there are none:

@@ -5,11 +5,7 @@ use stagegate_base::compose::Model;
 use stagegate_gate_decide::promotion::{Health, Kind, Rehearsal, Tier, rehearsal_refusal};
 use stagegate_host::release::Snapshot;
 
-use super::{
-    Run, StepError,
-    cross_version::{Side, compatibility},
-    rehearsal::with_reach_hint,
-};
+use super::{Run, StepError, cross_version::Side, rehearsal::with_reach_hint};
 
 impl Run {
     /// Starts the earlier release on the copies that the backup was proven with, and checks it there.
@@ -17,7 +13,7 @@ impl Run {
         let git = self.git().await?;
         git.remove_worktree(&self.tree()).await?;
         git.check_out(&self.tree(), &self.plan.release.commit).await?;
-        let found = compatibility(&self.verdict(Side::Earlier).await);
+        let found = self.compatibility(Side::Earlier).await;
         let removed = self.end_rehearsal().await;
         git.remove_worktree(&self.tree()).await?;
         // Whether it is healthy or not: this is worse than whatever else was found.

@@ -193,7 +193,7 @@ fn compatibility(data: &Value, key: &str) -> Option<Compatibility> {
         "unsound" => Health::Unhealthy,
         _ => Health::Unknown,
     };
-    Some(Compatibility { health, reasons: texts(&data[format!("{key}_because")]["reasons"]) })
+    Some(Compatibility { health, only_ports: false, reasons: texts(&data[format!("{key}_because")]["reasons"]) })
 }
 
 /// Returns the tier; where it is missing, the one that keeps a copy of everything.

@@ -300,16 +300,7 @@ impl Plan {
             let now = change.after.map_or_else(|| "gone".to_owned(), |rows| rows.to_string());
             lines.push(format!("  rows      {}: {now} now, {} after the rollback", change.table, change.before));
         }
-        lines.push(format!("  freeze    {} stopped while data is copied and migrated", list(&self.freeze)));
-        match self.ports {
-            PortsMode::Closed => lines.push(format!(
-                "  traffic   {} offline from migration to verification (only if data changes)",
-                are(&self.public)
-            )),
-            PortsMode::Open => {
-                lines.push("  traffic   stays on: rows written before verification are counted on a rollback".into())
-            }
-        }
+        lines.extend(self.freeze_lines());
         lines.extend(self.rollout.iter().flat_map(PlanRollout::lines));
         for (service, network) in self.reachable.iter().filter(|_| self.ports == PortsMode::Closed) {
             lines.push(format!(
@@ -352,6 +343,25 @@ impl Plan {
         lines.join("\n")
     }
 
+    /// Returns what is stopped, and for how long users are out.
+    fn freeze_lines(&self) -> Vec<String> {
+        let only_if = match self.kind {
+            Kind::Rollback { data: false, .. } => {
+                return vec!["  freeze    nothing: the data stays as it is".to_owned()];
+            }
+            Kind::Rollback { data: true, .. } => "",
+            Kind::Promote => " (only if data changes)",
+        };
+        let traffic = match self.ports {
+            PortsMode::Closed => format!("{} offline from migration to verification{only_if}", are(&self.public)),
+            PortsMode::Open => "stays on: rows written before verification are counted on a rollback".to_owned(),
+        };
+        vec![
+            format!("  freeze    {} stopped while data is copied and migrated", list(&self.freeze)),
+            format!("  traffic   {traffic}"),
+        ]
+    }
+
     fn headline(&self) -> String {
         let Environments { source, target } = &self.environments;
         match &self.kind {
@@ -378,6 +388,8 @@ impl Plan {
 
     fn rollback(&self) -> &'static str {
         match self.tier {
+            _ if matches!(self.kind, Kind::Rollback { data: false, .. }) => "the current release is started again",
+            stagegate_base::config::Tier::Auto if matches!(self.kind, Kind::Rollback { .. }) => "instant database swap",
             stagegate_base::config::Tier::Auto => "code only if data stays unchanged, else instant database swap",
             stagegate_base::config::Tier::Swap => "instant database swap",
             stagegate_base::config::Tier::Restore => "restore of a dump made during the freeze, then a database swap",

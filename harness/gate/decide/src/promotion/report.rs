@@ -350,8 +350,19 @@ pub struct CrossVersionReport {
 pub struct Compatibility {
     /// Whether it does.
     pub health: Health,
+    /// Whether nothing but ports was tested: a page that cannot read its tables any more is not seen by that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_ports: bool,
     /// Why.
     pub reasons: Vec<String>,
+}
+
+impl Compatibility {
+    /// Tells whether the release is known to work there.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        self.health == Health::Healthy && !self.only_ports
+    }
 }
 
 /// What the suites found of a release.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    Backup, Checks, CrossVersionReport, DataRollback, Deployment, Freeze, Health, Impact, Migrations, MovedTraffic,
-    Ports, Rehearsal, RollbackChecks, StartReport, StepReport, SwitchedVolume, Tier, TrafficBack, UndoReport,
-    Validation, VolumeRollback,
+    Backup, Checks, Compatibility, CrossVersionReport, DataRollback, Deployment, Freeze, Health, Impact, Migrations,
+    MovedTraffic, Ports, Rehearsal, RollbackChecks, StartReport, StepReport, SwitchedVolume, Tier, TrafficBack,
+    UndoReport, Validation, VolumeRollback,
 };
 use stagegate_base::{text::counted, units::Size};
 
@@ -117,7 +117,7 @@ impl Backup {
 impl Rehearsal {
     fn text(&self) -> String {
         if let Some(found) = &self.earlier {
-            return format!("the earlier release on a copy of the current data: {}", found.health.word());
+            return format!("the earlier release on a copy of the current data: {}", found.word());
         }
         let mut parts = vec![format!("migrations {:.1} s", self.migration_seconds)];
         let several = self.impacts.len() > 1;
@@ -162,9 +162,16 @@ impl CrossVersionReport {
     fn text(&self) -> String {
         format!(
             "; live release on the new schema: {}; candidate on the old schema: {}",
-            self.live_on_new.health.word(),
-            self.candidate_on_old.health.word()
+            self.live_on_new.word(),
+            self.candidate_on_old.word()
         )
+    }
+}
+
+impl Compatibility {
+    fn word(&self) -> String {
+        let only_ports = if self.only_ports { " by its ports alone (no `health` of [services] is set)" } else { "" };
+        format!("{}{only_ports}", self.health.word())
     }
 }
 
@@ -268,7 +275,7 @@ mod tests {
     }
 
     fn crossed(live: Health, candidate: Health) -> Option<CrossVersionReport> {
-        let found = |health| Compatibility { health, reasons: Vec::new() };
+        let found = |health| Compatibility { health, only_ports: false, reasons: Vec::new() };
         Some(CrossVersionReport { live_on_new: found(live), candidate_on_old: found(candidate) })
     }
 

@@ -45,12 +45,20 @@ fn rehearsal(lines: &[Line]) -> Option<&Rehearsal> {
 
 fn fit(rehearsal: &Rehearsal) -> SchemaFit {
     let Some(found) = rehearsal.cross_versions.as_ref().map(|report| &report.live_on_new) else {
-        return SchemaFit::Unknown {
-            reason: "its rehearsal did not start it there (`cross_versions` of [gate])".into(),
+        let reason = match rehearsal.start {
+            Some(_) => {
+                "the release changes the schema when it starts, and its rehearsal did not start the earlier one after that"
+            }
+            None => "its rehearsal did not start it there (`cross_versions` of [gate])",
         };
+        return SchemaFit::Unknown { reason: reason.into() };
     };
     let reason = || found.reasons.first().map_or_else(|| "no reason was recorded".to_owned(), |first| one_line(first));
     match found.health {
+        Health::Healthy if found.only_ports => SchemaFit::Unknown {
+            reason: "its rehearsal tested only its ports there (set `health` of [services] to a page that reads the database)"
+                .into(),
+        },
         Health::Healthy => SchemaFit::Healthy,
         Health::Unhealthy => SchemaFit::Unhealthy { reason: reason() },
         Health::Unknown => SchemaFit::Unknown { reason: reason() },
@@ -85,8 +93,11 @@ mod tests {
     }
 
     fn found(tier: Tier, health: Option<Health>) -> Option<Rehearsal> {
-        let compatibility =
-            |health| Compatibility { health, reasons: vec!["migrate exited (code 1):\nunknown revision".into()] };
+        let compatibility = |health| Compatibility {
+            health,
+            only_ports: false,
+            reasons: vec!["migrate exited (code 1):\nunknown revision".into()],
+        };
         let cross_versions = health.map(|health| CrossVersionReport {
             live_on_new: compatibility(health),
             candidate_on_old: compatibility(Health::Healthy),

@@ -78,7 +78,11 @@ fn volume_rollback() -> impl Strategy<Value = VolumeRollback> {
 
 fn compatibility() -> impl Strategy<Value = Compatibility> {
     let health = prop::sample::select(vec![Health::Healthy, Health::Unhealthy, Health::Unknown]);
-    (health, texts()).prop_map(|(health, reasons)| Compatibility { health, reasons })
+    (health, any::<bool>(), texts()).prop_map(|(health, only_ports, reasons)| Compatibility {
+        health,
+        only_ports,
+        reasons,
+    })
 }
 
 fn rehearsal() -> impl Strategy<Value = Rehearsal> {
