@@ -1,4 +1,4 @@
-//! The suites, as the gate asks for them.
+//! The suites, as the gate requests them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use stagegate_suites::{
     suite_run::{RunOptions, SuiteRun, Target, planned},
 };
 
-use crate::failure::say;
+use crate::failure::print_message;
 
 /// How long a run that is no promotion watches that nothing restarts.
 pub(crate) const SHORT_SOAK: Duration = Duration::from_secs(1);
@@ -26,13 +26,14 @@ impl Suites {
     /// Runs checks against a target. A signal is the promotion's own business: it drops this and rolls back.
     async fn examined(&self, target: Target, trials: Vec<Trial>, soak: Duration, keeps_records: bool) -> Examination {
         let planned = planned(&self.config, &trials);
-        // A copy is examined as what it is made of says, the environment itself as its journals do.
+        // A copy is examined as what it is made of states, the environment itself as its journals do.
         let schema_ahead = match &target {
             Target::Environment(environment) => schema_ahead(&StateDir::of(&self.config, &environment.project)),
             Target::Project(_) => None,
         };
         let soak = Some(soak);
-        let options = RunOptions { soak, full_load: false, schema_ahead, keeps_records, signals: None, notice: say };
+        let options =
+            RunOptions { soak, full_load: false, schema_ahead, keeps_records, signals: None, notice: print_message };
         let run = SuiteRun::new(Arc::clone(&self.config), target, options);
         let records = run.all(trials, |_| {}).await;
         run.finish().await;

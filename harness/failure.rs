@@ -122,7 +122,7 @@ impl Failure {
     /// Returns the error and its causes, indented; for a bug also what to report.
     pub(crate) fn text(&self) -> String {
         let text = self.rendered.clone().unwrap_or_else(|| chain(self.error.as_ref()));
-        if self.cause == Cause::Unexpected { format!("{text}\n{}", what_to_report()) } else { text }
+        if self.cause == Cause::Unexpected { format!("{text}\n{}", report_request()) } else { text }
     }
 }
 
@@ -134,7 +134,7 @@ impl<E: Classify + Error + Send + Sync + 'static> From<E> for Failure {
 }
 
 /// Returns what a person who met a bug is to report: the command and the version. No option of gate takes a secret.
-pub(crate) fn what_to_report() -> String {
+pub(crate) fn report_request() -> String {
     let command: Vec<String> = std::env::args().skip(1).collect();
     format!(
         "this is a bug in gate; please report it with the lines above at {}/issues\n  command: gate {}\n  version: {} \
@@ -157,7 +157,7 @@ pub(crate) fn outcome_first<T>(
         (Err(failure), Ok(())) => Err(failure),
         (Err(failure), Err(error)) => {
             let error: Failure = error.into();
-            say(&format!("the outcome could not be written down: {}", error.text()));
+            print_message(&format!("the outcome could not be written down: {}", error.text()));
             Err(failure)
         }
     }
@@ -165,19 +165,19 @@ pub(crate) fn outcome_first<T>(
 
 /// Prints something for the person: on standard error, since standard output is for what was requested.
 ///
-/// Here, and in [`give`], whatever a service, a migration or a file put into the text loses what a terminal or a job's log
+/// Here, and in [`print_result`], whatever a service, a migration or a file put into the text loses what a terminal or a job's log
 /// would obey.
-pub(crate) fn say(text: &str) {
+pub(crate) fn print_message(text: &str) {
     to_stderr(&shown(text, colour(&std::io::stderr())));
 }
 
 /// Prints what was requested, for a person. A reader that went away (`| head`) is no error.
-pub(crate) fn give(text: &str) {
+pub(crate) fn print_result(text: &str) {
     to_stdout(&shown(text.trim_end_matches('\n'), colour(&std::io::stdout())));
 }
 
 /// Hands on what another machine printed, as it is but for what a terminal would obey.
-pub(crate) fn hand_on(to: &mut impl Write, text: &str) {
+pub(crate) fn print_to(to: &mut impl Write, text: &str) {
     screen::printing(|| {
         let _ = to.write_all(shown(text, Colour::Plain).as_bytes());
         let _ = to.flush();

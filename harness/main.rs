@@ -1,8 +1,8 @@
 //! `gate`: parse, wire, map the end to an exit code.
 
-mod ask;
 mod causes;
 mod commands;
+mod confirm_option;
 mod examine;
 mod failure;
 mod notices;
@@ -17,24 +17,24 @@ use std::{
 };
 
 use clap::Parser;
-use failure::{Cause, Failure, say};
+use failure::{Cause, Failure, print_message};
 use stagegate_base::{exit::Exit, report::ColourChoice};
 use stagegate_cli as cli;
 
 fn main() -> ExitCode {
-    if stagegate_suites::ephemeral::reap_if_asked() {
+    if stagegate_suites::ephemeral::reap_if_requested() {
         return ExitCode::SUCCESS;
     }
-    if commands::complete::answered() {
+    if commands::complete::completed() {
         return ExitCode::SUCCESS;
     }
-    let cli = cli::Cli::parse_from(ask::with_confirm(std::env::args_os()));
+    let cli = cli::Cli::parse_from(confirm_option::with_confirm(std::env::args_os()));
     screen::begin(choice(cli.color));
     // The default hook has printed what happened and where; the exit code must not be one that means something else.
     let end = catch_unwind(AssertUnwindSafe(|| run(cli)))
         .unwrap_or_else(|_| Err(Failure::unexpected("gate panicked; where and why is in the lines above")));
     let exit = end.unwrap_or_else(|failure| {
-        say(&format!("error: {}", failure.text()));
+        print_message(&format!("error: {}", failure.text()));
         failure.exit()
     });
     screen::clear();

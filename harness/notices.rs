@@ -11,7 +11,7 @@ use stagegate_host::{clock, detached, files, paths::StateDir};
 use stagegate_watch_act::Outbox;
 use stagegate_watch_decide::notify::{self, Message};
 
-use crate::{failure::say, progress, run_records::of_run};
+use crate::{failure::print_message, progress, run_records::of_run};
 
 /// Seconds between the last line of a run and the outbox that is made for it.
 const CLOSE: i64 = 5;
@@ -26,7 +26,7 @@ pub(crate) fn put(config: &Config, environment: &Environment, message: &Message)
     match outbox.put(&config.notify, message) {
         Ok(_) => true,
         Err(error) => {
-            say(&format!("no message is sent: cannot write {}: {error}", outbox.dir().display()));
+            print_message(&format!("no message is sent: cannot write {}: {error}", outbox.dir().display()));
             false
         }
     }
@@ -112,8 +112,8 @@ pub(crate) async fn send_here(config: &Config) {
         catch_up(config, environment);
         let outbox = Outbox::of(&StateDir::of(config, &environment.project));
         match outbox.pass(config.root(), &config.notify, false).await {
-            Ok(passed) => passed.iter().flat_map(|one| &one.failures).for_each(|failure| say(failure)),
-            Err(error) => say(&format!("{}: {error}", outbox.dir().display())),
+            Ok(passed) => passed.iter().flat_map(|one| &one.failures).for_each(|failure| print_message(failure)),
+            Err(error) => print_message(&format!("{}: {error}", outbox.dir().display())),
         }
     }
 }
@@ -132,6 +132,8 @@ async fn send_aside(config: &Config) {
     let unit = format!("stagegate-notify-{}-{}", config.name, std::process::id());
     let started = detached::start(&unit, &args, (&dir, "sender"), &[]).await;
     if let Err(error) = started {
-        say(&format!("messages wait: their sender could not be started ({error}); `gate notify send` sends them"));
+        print_message(&format!(
+            "messages wait: their sender could not be started ({error}); `gate notify send` sends them"
+        ));
     }
 }

@@ -8,10 +8,11 @@ use std::{
 use stagegate_base::report::{self, Colour};
 use stagegate_gate_act::journal;
 use stagegate_gate_decide::promotion::{
-    Decision, End, Entry, Left, Line, PerformanceReport, Plan, Step, StepReport, UndoReport, by_hand, end_text, reason,
+    Decision, End, Entry, Leftover, Line, PerformanceReport, Plan, Step, StepReport, UndoReport, end_text,
+    manual_steps, reason,
 };
 use stagegate_host::{clock, paths::StateDir};
-use stagegate_performance_decide::{self as performance, Gone};
+use stagegate_performance_decide::{self as performance, MeasurementProgress};
 use stagegate_watch_decide::{RunFacts, StepFacts};
 
 use crate::screen::{self, Activity};
@@ -39,15 +40,15 @@ impl KnownTimes {
         KnownTimes(facts.flat_map(|facts| facts.steps).filter(|step| step.is_well == Some(true)).collect())
     }
 
-    /// Returns how long a step, or its undo, took when it last ended well.
+    /// Returns how long a step, or its undo, took when it last succeeded.
     fn of(&self, step: Step, is_undo: bool) -> Option<Duration> {
         let found = self.0.iter().find(|facts| facts.step == step && facts.is_undo == is_undo)?;
         found.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
     }
 }
 
-/// Tells a journal line on standard error; `known` are the times that its steps took before.
-pub(crate) fn tell(line: &Line, took: Duration, known: &KnownTimes) {
+/// Reports a journal line on standard error; `known` are the times that its steps took before.
+pub(crate) fn print_line(line: &Line, took: Duration, known: &KnownTimes) {
     match &line.entry {
         Entry::Begun { step } => while_it_lasts(step.title(), Instant::now(), known.of(*step, false)),
         Entry::UndoBegun { step } => {
@@ -56,12 +57,12 @@ pub(crate) fn tell(line: &Line, took: Duration, known: &KnownTimes) {
         _ => {
             let Some(text) = line_text(line, took, painted) else { return };
             clear();
-            crate::failure::say(&text);
+            crate::failure::print_message(&text);
         }
     }
 }
 
-/// Returns a journal line as a person reads it; `None` where it tells nothing of its own.
+/// Returns a journal line as a person reads it; `None` where it reports nothing of its own.
 pub(crate) fn line_text(line: &Line, took: Duration, painted: fn(u8, &str) -> String) -> Option<String> {
     let seconds = took.as_secs_f64();
     Some(match &line.entry {
@@ -76,7 +77,7 @@ pub(crate) fn line_text(line: &Line, took: Duration, painted: fn(u8, &str) -> St
             } else {
                 String::new()
             };
-            format!("{line}{probes}{}", left(report.left()))
+            format!("{line}{probes}{}", leftovers(report.leftovers()))
         }
         Entry::Failed { step, reason, .. } => {
             format!("{} {:<28} {seconds:>6.1} s\n     {reason}", painted(31, "FAIL"), step.title())
@@ -85,7 +86,7 @@ pub(crate) fn line_text(line: &Line, took: Duration, painted: fn(u8, &str) -> St
         Entry::Undone { report } if seconds >= 0.1 || !report.text().is_empty() || !report.left().is_empty() => {
             let title = report.step().title();
             let line = format!("{} {title:<28} {seconds:>6.1} s  {}", painted(33, "undo"), report.text());
-            format!("{line}{}", left(report.left()))
+            format!("{line}{}", leftovers(report.left()))
         }
         Entry::UndoFailed { step, reason } => {
             format!("{} undo: {:<22} {seconds:>6.1} s\n     {reason}", painted(31, "FAIL"), step.title())
@@ -94,26 +95,26 @@ pub(crate) fn line_text(line: &Line, took: Duration, painted: fn(u8, &str) -> St
             painted(32, "point of no return passed: the release stays")
         }
         Entry::Decided { decision: Decision::Rollback, reason } => {
-            // What failed was told in the line before, with its reason.
+            // What failed was reported in the line before, with its reason.
             let what = reason.split_once(" failed: ").map_or(reason.clone(), |(step, _)| format!("{step} failed"));
             painted(33, &format!("rolling back: {what}"))
         }
         Entry::Resumed { reason } => format!("resuming the run ({reason})"),
-        // The end is told with its reason, once the run rests.
+        // The end is reported with its reason, once the run rests.
         Entry::Begun { .. } | Entry::UndoBegun { .. } | Entry::Undone { .. } | Entry::Ended { .. } => return None,
     })
 }
 
-/// Tells how a run ended, how long its rollback took, why, and what a person can do.
-pub(crate) fn tell_end(plan: &Plan, lines: &[Line], dir: &Path) {
+/// Reports how a run ended, how long its rollback took, why, and what a person can do.
+pub(crate) fn print_end(plan: &Plan, lines: &[Line], dir: &Path) {
     let Some(Entry::Ended { end, exit }) = lines.last().map(|line| &line.entry) else { return };
     let code = match end {
         End::Promoted => 32,
         End::RolledBack | End::Aborted => 33,
         _ => 31,
     };
-    crate::failure::say(&painted(code, &end_text(plan, *end, *exit)));
-    after_the_end(plan, *end, lines, dir).iter().for_each(|line| crate::failure::say(line));
+    crate::failure::print_message(&painted(code, &end_text(plan, *end, *exit)));
+    after_the_end(plan, *end, lines, dir).iter().for_each(|line| crate::failure::print_message(line));
 }
 
 /// Returns how long a rollback took, why a run did not go through, and what a person can do, a line each.
@@ -125,7 +126,7 @@ pub(crate) fn after_the_end(plan: &Plan, end: End, lines: &[Line], dir: &Path) -
     if let Some(reason) = reason(lines).filter(|_| end != End::Promoted) {
         text.push(format!("reason: {reason}"));
     }
-    let by_hand = by_hand(plan, dir, lines, &dumps(dir));
+    let by_hand = manual_steps(plan, dir, lines, &dumps(dir));
     if !by_hand.is_empty() {
         text.push("next steps:".to_owned());
         text.extend(by_hand.iter().map(|line| format!("  {line}")));
@@ -171,9 +172,10 @@ fn compared(probes: &[PerformanceReport]) -> String {
 }
 
 /// Returns the databases that stay, with the reason and the statement that drops each by hand, two lines each.
-fn left(left: &[Left]) -> String {
-    let one =
-        |left: &Left| format!("\n     {} `{}` stays: {}\n       {};", left.kind(), left.name, left.why, left.command());
+fn leftovers(left: &[Leftover]) -> String {
+    let one = |left: &Leftover| {
+        format!("\n     {} `{}` stays: {}\n       {};", left.kind(), left.name, left.why, left.command())
+    };
     left.iter().map(one).collect()
 }
 
@@ -183,7 +185,7 @@ pub(crate) fn while_it_lasts(what: &str, since: Instant, before: Option<Duration
 }
 
 /// Shows on a terminal how far the measuring of a probe has come, as a line that is written over.
-pub(crate) fn measuring(probe: &str, medians: &[u64], gone: Gone) {
+pub(crate) fn measuring(probe: &str, medians: &[u64], gone: MeasurementProgress) {
     screen::show(Activity::Line(performance::progress(probe, medians, gone)));
 }
 

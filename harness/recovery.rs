@@ -27,7 +27,7 @@ use tokio::sync::watch;
 
 use crate::{
     examine::Suites,
-    failure::{Failure, say},
+    failure::{Failure, print_message},
     notices,
     progress::{self, KnownTimes},
 };
@@ -41,7 +41,7 @@ pub(crate) fn gate(config: &Arc<Config>, engine: &Engine, observe: Observer, int
 }
 
 /// Finishes unfinished runs of all environments; a live run and one that is stuck are left to themselves, and so is
-/// one whose journal cannot be read. Returns whether all that was finished ended well.
+/// one whose journal cannot be read. Returns whether all that was finished succeeded.
 pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
     refuse_renamed(config)?;
     let shield = signal::shield();
@@ -51,19 +51,25 @@ pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
     for environment in config.environments.values() {
         let state = StateDir::of(config, &environment.project);
         let open = gate::unfinished(&state).unwrap_or_else(|error| {
-            say(&format!("`{}`: {}", environment.name, with_causes(&error)));
+            print_message(&format!("`{}`: {}", environment.name, with_causes(&error)));
             None
         });
         let Some(run) = open else { continue };
         if run.stuck {
-            say(&format!("run {} of `{}`: manual action required: `gate resume --env {1}`", run.run, environment.name));
+            print_message(&format!(
+                "run {} of `{}`: manual action required: `gate resume --env {1}`",
+                run.run, environment.name
+            ));
             continue;
         }
         match Lock::take(&state, &environment.project, &format!("finishing run {}", run.run)) {
             Ok(lock) => {
                 // It may have ended between the two looks.
                 if let Some(run) = gate::unfinished(&state)?.filter(|run| !run.stuck) {
-                    say(&format!("run {} of `{}` was interrupted; finishing it first", run.run, environment.name));
+                    print_message(&format!(
+                        "run {} of `{}` was interrupted; finishing it first",
+                        run.run, environment.name
+                    ));
                     well &= finish(config, state, lock, &run, &by_this_process()).await? != Exit::PersonNeeded;
                 }
             }
@@ -78,7 +84,7 @@ pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
 }
 
 /// Refuses where a run is open whose environment the configuration calls otherwise now: under the new name nothing would
-/// seem to run, and the next command would begin beside it.
+/// seem to run, and the next command would begin next to it.
 pub(crate) fn refuse_renamed(config: &Config) -> Result<(), Failure> {
     let Some(gate::Renamed { plan, state }) = gate::renamed(config).into_iter().next() else { return Ok(()) };
     let (target, project) = (&plan.environments.target, &plan.project);
@@ -97,7 +103,7 @@ pub(crate) fn by_this_process() -> String {
     format!("by process {}", std::process::id())
 }
 
-/// Finishes one run and returns how it ended; `reason` is the line of the journal that says so.
+/// Finishes one run and returns how it ended; `reason` is the line of the journal that states so.
 pub(crate) async fn finish(
     config: &Arc<Config>,
     state: StateDir,
@@ -108,26 +114,28 @@ pub(crate) async fn finish(
     let engine = Engine::connect().await?;
     let (_sender, interrupt) = watch::channel(false);
     let known = KnownTimes::of_state(&state);
-    let gate = gate(config, &engine, Arc::new(move |line, took| progress::tell(line, took, &known)), interrupt);
+    let gate = gate(config, &engine, Arc::new(move |line, took| progress::print_line(line, took, &known)), interrupt);
     // A rollback is not left half done, whoever does it.
     let shield = signal::shield();
     let finished = tokio::select! {
         finished = gate::finish(gate, state, lock, run, reason) => finished,
-        never = ask_for_patience(&shield, &run.run) => match never {},
+        never = request_patience(&shield, &run.run) => match never {},
     };
     let (_, exit, lines) = finished.map_err(Failure::manual)?;
     if let Some(Entry::Started { plan }) = lines.first().map(|line| &line.entry) {
-        progress::tell_end(plan, &lines, &run.dir);
+        progress::print_end(plan, &lines, &run.dir);
     }
     Ok(exit)
 }
 
 /// Reports for each signal that the run goes on.
-async fn ask_for_patience(shield: &Shield, run: &str) -> Infallible {
+async fn request_patience(shield: &Shield, run: &str) -> Infallible {
     let mut nth = 1;
     loop {
         shield.nth(nth).await;
-        say(&format!("run {run} is being finished, which is not interrupted; please wait until it has ended"));
+        print_message(&format!(
+            "run {run} is being finished, which is not interrupted; please wait until it has ended"
+        ));
         nth += 1;
     }
 }
@@ -139,11 +147,11 @@ async fn finish_restores(config: &Arc<Config>) {
         let Some(intent) = restore::interrupted(state.root()) else { continue };
         match Lock::take(&state, &environment.project, "finishing a restore") {
             Ok(_lock) => match finish_restore(config, environment, &state, &intent).await {
-                Ok(()) => say(&format!(
+                Ok(()) => print_message(&format!(
                     "a restore into `{}` was interrupted; database `{}` is as before, or restored as a whole",
                     environment.name, intent.database
                 )),
-                Err(failure) => say(&format!(
+                Err(failure) => print_message(&format!(
                     "a restore into `{}` was interrupted, and its database `{}` could not be removed yet: {}",
                     environment.name,
                     intent.restored,
@@ -151,7 +159,7 @@ async fn finish_restores(config: &Arc<Config>) {
                 )),
             },
             Err(LockError::Held { .. } | LockError::Elsewhere { .. }) => {}
-            Err(error) => say(&with_causes(&error)),
+            Err(error) => print_message(&with_causes(&error)),
         }
     }
 }
@@ -164,7 +172,7 @@ async fn finish_files(config: &Config) {
         match Lock::take(&state, &environment.project, "finishing a sync of files") {
             Ok(_lock) => finish_sync_of_files(config, environment, &state, &intent).await,
             Err(LockError::Held { .. } | LockError::Elsewhere { .. }) => {}
-            Err(error) => say(&with_causes(&error)),
+            Err(error) => print_message(&with_causes(&error)),
         }
     }
 }
@@ -177,11 +185,11 @@ pub(crate) async fn finish_sync_of_files(
     intent: &FilesIntent,
 ) {
     match files::settle(&Runner::default(), state.root(), intent, config.sync.within.0).await {
-        Ok(()) => say(&format!(
+        Ok(()) => print_message(&format!(
             "a sync of files into `{}` was interrupted; each volume is as before, or complete",
             environment.name
         )),
-        Err(error) => say(&format!(
+        Err(error) => print_message(&format!(
             "a sync of files into `{}` was interrupted, and what it left could not be removed yet: {}",
             environment.name,
             with_causes(&error)

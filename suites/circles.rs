@@ -188,17 +188,17 @@ fn no_modules_need_each_other_in_a_circle() {
     let crates = crates();
     assert!(crates.len() >= 15, "only {} crates were read", crates.len());
     let mut all = 0;
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for (name, modules) in &crates {
         let (found, edges) = circles(modules);
         all += edges;
-        told.extend(found.iter().map(|circle| {
+        reported.extend(found.iter().map(|circle| {
             let names: Vec<String> = circle.iter().map(|module| module.join("::")).collect();
             format!("{name}: {}", names.join(", "))
         }));
     }
     assert!(all > 700, "only {all} edges were read");
-    assert!(told.is_empty(), "modules need each other in a circle:\n{}", told.join("\n"));
+    assert!(reported.is_empty(), "modules need each other in a circle:\n{}", reported.join("\n"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! It has a random project name, no host ports, own networks and volumes, and copies of the folders that it may write, or the
 //! folders read-only, so that it never meets another stack. (A service with `network_mode: host` still would.)
-//! testcontainers' compose support brings it up. Whether it is ready is asked elsewhere, since `--wait` is no answer.
+//! testcontainers' compose support brings it up. Whether it is ready is asked elsewhere, since `--wait` is no response.
 //! It does not stay: the run takes it down, also on Ctrl-C; a reaper does where the run was killed; and where even
 //! that was ended, the next run does.
 
@@ -36,7 +36,7 @@ use stagegate_host::{
 };
 use testcontainers::compose::DockerCompose;
 
-pub use reaper::{REAP, reap_if_asked};
+pub use reaper::{REAP, reap_if_requested};
 pub use shared::{attach, is_shared};
 
 /// How the projects' names begin.
@@ -97,7 +97,7 @@ impl Stack {
     /// Brings up a copy of the environment `ephemeral`, after what killed runs left was taken away.
     ///
     /// Returns when Compose has started it, not when it is ready. Where a service failed at its start the stack is
-    /// returned all the same: the health suite says what is wrong. Where `stop` ends first
+    /// returned all the same: the health suite states what is wrong. Where `stop` ends first
     /// nothing is left.
     ///
     /// # Errors
@@ -155,7 +155,7 @@ impl Stack {
     /// Takes the stack down with its volumes, and returns how long that took.
     ///
     /// # Errors
-    /// What Compose said; the reaper tries again when this process ends.
+    /// What Compose reported; the reaper tries again when this process ends.
     pub async fn take_down(mut self) -> Result<Duration, EphemeralError> {
         let begun = Instant::now();
         let name = self.project.compose_name();
@@ -170,14 +170,14 @@ impl Stack {
 /// Takes down what killed runs left, and resolves the copy.
 async fn swept(config: &Arc<Config>, name: &str, owner: &Owner) -> Result<Project, EphemeralError> {
     for project in teardown::sweep().await {
-        tell(&format!("removed {project}, left behind by a killed run"));
+        print_message(&format!("removed {project}, left behind by a killed run"));
     }
     isolated(config, name, owner).await
 }
 
 /// Resolves the environment `ephemeral` and makes its model a copy that belongs to `owner`.
 async fn isolated(config: &Arc<Config>, name: &str, owner: &Owner) -> Result<Project, EphemeralError> {
-    let runner = Runner::default().with_progress(tell);
+    let runner = Runner::default().with_progress(print_message);
     let mut project = Project::load(&runner, config, EPHEMERAL).await?;
     let runner = runner.with_mask(project.mask());
     let built = build(&runner, &project).await?;
@@ -261,7 +261,7 @@ fn last_words(text: &str) -> String {
 /// Pulls the images that this host lacks: Compose's own words for a failed pull have neither cause nor next command.
 async fn pull_missing(project: &Project, engine: &Engine) -> Result<(), EphemeralError> {
     let model = &project.model;
-    let runner = Runner::default().with_progress(tell).with_mask(project.mask());
+    let runner = Runner::default().with_progress(print_message).with_mask(project.mask());
     let mut images = Images::new(&runner, engine, project.config.gate.pull_within.0);
     for service in model.services().iter().filter(|service| !model.has_profile(service)) {
         let pulled = match engine.image(&model.image_name(service)).await? {
@@ -292,8 +292,8 @@ fn random_digits() -> std::io::Result<String> {
     Ok(format!("{:08x}", u32::from_ne_bytes(bytes)))
 }
 
-/// Says something on standard error; where that is closed there is nobody to tell.
-fn tell(text: &str) {
+/// States something on standard error; where that is closed there is nobody to report.
+fn print_message(text: &str) {
     let _ = writeln!(std::io::stderr(), "stagegate: {text}");
 }
 

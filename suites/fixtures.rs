@@ -1,4 +1,4 @@
-//! The folder of fixtures, and a server that answers what a file of it holds.
+//! The folder of fixtures, and a server that responds what a file of it holds.
 
 use std::{
     io::{Read, Write},
@@ -23,32 +23,32 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// Answers everybody with what the file holds and closes; an empty file closes at once.
 ///
-/// Lines of an HTTP head end in one byte there, and its length is added where it says none. A line `----` stands between
-/// the answers to one request after the other; the last one is given to all that follow.
+/// Lines of an HTTP head end in one byte there, and its length is added where it states none. A line `----` stands between
+/// the responses to one request after the other; the last one is given to all that follow.
 pub(crate) fn served_by(file: &Path) -> SocketAddr {
     let bytes = std::fs::read(file).unwrap();
     let text = String::from_utf8_lossy(&bytes);
-    let mut answers: Vec<Vec<u8>> = match text.contains("\n----\n") {
-        true => text.split("\n----\n").map(|answer| sent(answer.as_bytes())).collect(),
+    let mut responses: Vec<Vec<u8>> = match text.contains("\n----\n") {
+        true => text.split("\n----\n").map(|response| sent(response.as_bytes())).collect(),
         false => vec![sent(&bytes)],
     };
-    answers.reverse();
+    responses.reverse();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             read_request(&mut stream);
-            let _ = stream.write_all(answers.last().unwrap());
-            if answers.len() > 1 {
-                answers.pop();
+            let _ = stream.write_all(responses.last().unwrap());
+            if responses.len() > 1 {
+                responses.pop();
             }
         }
     });
     address
 }
 
-/// Reads a request to its end: what is left unread would reset the connection, and the answer with it.
+/// Reads a request to its end: what is left unread would reset the connection, and the response with it.
 fn read_request(stream: &mut TcpStream) {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") && !head.ends_with(b"PING\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
@@ -66,7 +66,7 @@ fn sent(bytes: &[u8]) -> Vec<u8> {
         return String::from_utf8_lossy(bytes).replace('\n', "\r\n").into_bytes();
     };
     let (head, body) = (String::from_utf8_lossy(&bytes[..end]), &bytes[end + 2..]);
-    let told = head.to_ascii_lowercase().contains("content-length:") || head.starts_with("HTTP/1.1 204");
-    let length = if told { String::new() } else { format!("\r\nContent-Length: {}", body.len()) };
+    let reported = head.to_ascii_lowercase().contains("content-length:") || head.starts_with("HTTP/1.1 204");
+    let length = if reported { String::new() } else { format!("\r\nContent-Length: {}", body.len()) };
     [format!("{}{length}\r\n\r\n", head.replace('\n', "\r\n")).as_bytes(), body].concat()
 }

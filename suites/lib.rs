@@ -40,7 +40,7 @@ mod words;
 
 pub use trial::{Effect, Scope, Suite, Trial};
 
-/// Lists the suites, in the order in which they are told.
+/// Lists the suites, in the order in which they are reported.
 #[must_use]
 pub fn catalog() -> Vec<Suite> {
     vec![

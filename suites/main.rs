@@ -1,7 +1,7 @@
 //! `cargo test -- --env staging`: the suites behind libtest's own flags.
 //!
 //! libtest-mimic is the face that cargo, nextest and editors know; the records are ours, one JSON line a trial. A
-//! trial that could not be asked fails: no Docker, no stack, no answer from ourselves is never a pass.
+//! trial that could not be asked fails: no Docker, no stack, no response from ourselves is never a pass.
 
 use std::{error::Error, io::Write, path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -25,9 +25,9 @@ use stagegate_suites::{
 };
 use tokio::runtime::Runtime;
 
-/// What `cargo test` says for a failed test.
+/// What `cargo test` states for a failed test.
 const FAILED: u8 = 101;
-/// The environment that is asked where neither `--env` nor this variable says another one.
+/// The environment that is asked where neither `--env` nor this variable states another one.
 const ENV_VARIABLE: &str = "STAGEGATE_ENV";
 
 #[derive(Parser)]
@@ -44,13 +44,13 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    if ephemeral::reap_if_asked() {
+    if ephemeral::reap_if_requested() {
         return ExitCode::SUCCESS;
     }
     match tested(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            tell(&chain(error.as_ref()));
+            print_message(&chain(error.as_ref()));
             ExitCode::from(FAILED)
         }
     }
@@ -72,14 +72,15 @@ fn tested(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     let entered = runtime.enter();
     let signals = Some(signal::listen(Again::Ends));
     let schema_ahead = stagegate_gate_act::schema_ahead(&StateDir::of(&config, &environment.project));
-    let options = RunOptions { soak: None, full_load: false, schema_ahead, keeps_records: true, signals, notice: tell };
+    let options =
+        RunOptions { soak: None, full_load: false, schema_ahead, keeps_records: true, signals, notice: print_message };
     let run = Arc::new(SuiteRun::new(config, Target::Environment(Box::new(environment)), options));
     let tests = trials.into_iter().map(|trial| test(Arc::clone(&runtime), Arc::clone(&run), trial)).collect();
     let conclusion = libtest_mimic::run(&arguments, tests);
     drop(entered);
     let left = runtime.block_on(run.finish());
     if let Some(records) = left.records {
-        tell(&format!("records, with all that each check found: {}", records.display()));
+        print_message(&format!("records, with all that each check found: {}", records.display()));
     }
     let interrupted = || ExitCode::from(Exit::Interrupted.code());
     Ok(if left.is_interrupted { interrupted() } else { conclusion.exit_code() })
@@ -90,7 +91,7 @@ fn test(runtime: Arc<Runtime>, run: Arc<SuiteRun>, trial: Trial) -> libtest_mimi
 }
 
 /// Translates a record to what libtest knows. A failure that blocks no release fails no test either: libtest prints it as
-/// ignored, with what is wrong. What could not be run fails whatever its severity: a run without Docker must not end well.
+/// ignored, with what is wrong. What could not be run fails whatever its severity: a run without Docker must not succeed.
 fn ended(record: &Record) -> Result<Completion, Failed> {
     let failed = || Err(Failed::from(terminal::record(record, Colour::Plain).trim_end()));
     match (record.status, record.severity) {
@@ -103,7 +104,7 @@ fn ended(record: &Record) -> Result<Completion, Failed> {
     }
 }
 
-/// Says something on standard error, which keeps standard output to libtest's format.
-fn tell(text: &str) {
+/// States something on standard error, which keeps standard output to libtest's format.
+fn print_message(text: &str) {
     let _ = writeln!(std::io::stderr(), "stagegate: {text}");
 }

@@ -26,7 +26,7 @@ pub async fn until_ready(project: &Project, engine: &Engine) -> Result<Ready, En
 ///
 /// # Errors
 /// As [`until_ready`].
-pub async fn look(project: &Project, engine: &Engine) -> Result<Vec<Container>, EngineError> {
+pub async fn containers(project: &Project, engine: &Engine) -> Result<Vec<Container>, EngineError> {
     ready::containers(engine, project.compose_name()).await
 }
 

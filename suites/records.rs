@@ -58,7 +58,7 @@ fn of_now() -> String {
     format!("{}-{}", jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S"), std::process::id())
 }
 
-/// Tells whether a text is a file name and not a path.
+/// Returns whether a text is a file name and not a path.
 fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }

@@ -70,9 +70,12 @@ pub async fn one(session: &Arc<Session>, trial: &Trial) -> Record {
     let (begun, began) = (Instant::now(), jiff::Timestamp::now());
     let within = TRIAL_WITHIN.max(session.soak + BESIDE_SOAK).max(trial.within);
     let outcome = match ready {
-        Ok(is_down) => {
-            in_its_place(&session.project.environment.name, &trial.name, is_down, asked(session, trial, within).await)
-        }
+        Ok(is_down) => in_its_place(
+            &session.project.environment.name,
+            &trial.name,
+            is_down,
+            run_check(session, trial, within).await,
+        ),
         Err(reason) => Outcome::Broken(reason),
     };
     drop(turn);
@@ -102,17 +105,17 @@ pub fn broken(config: &Config, environment: &str, trial: &Trial, reason: &str) -
     Record::new(environment, &trial.name, severity, 0, Outcome::Broken(reason.to_owned()))
 }
 
-async fn asked(session: &Arc<Session>, trial: &Trial, within: Duration) -> Outcome {
+async fn run_check(session: &Arc<Session>, trial: &Trial, within: Duration) -> Outcome {
     // The future is made inside the guard too: a check may panic before its first await.
-    let ask = AssertUnwindSafe(async { (trial.ask)(Arc::clone(session)).await }).catch_unwind();
+    let ask = AssertUnwindSafe(async { (trial.run)(Arc::clone(session)).await }).catch_unwind();
     match tokio::time::timeout(within, ask).await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(panic)) => Outcome::Broken(format!("the check itself failed: {}", said(panic.as_ref()))),
+        Ok(Err(panic)) => Outcome::Broken(format!("the check itself failed: {}", panic_text(panic.as_ref()))),
         Err(_) => Outcome::Broken(format!("the check did not end within {} s", within.as_secs())),
     }
 }
 
-fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked without a text")
 }

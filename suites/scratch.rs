@@ -24,8 +24,8 @@ pub enum StartError {
 /// Starts a scratch server that goes with this process, however that ends.
 ///
 /// # Errors
-/// [`StartError`], which says what to do.
-pub async fn start(wish: &ServerSpec) -> Result<Scratch, StartError> {
+/// [`StartError`], which states what to do.
+pub async fn start(spec: &ServerSpec) -> Result<Scratch, StartError> {
     for name in scratch::sweep().await {
         let _ = writeln!(std::io::stderr(), "stagegate: removed {name}, left behind by a killed run");
     }
@@ -33,5 +33,5 @@ pub async fn start(wish: &ServerSpec) -> Result<Scratch, StartError> {
     let name = Scratch::new_name().map_err(StartError::Process)?;
     // Never waited for: it ends by itself after this process.
     drop(reaper::start(&name, &owner).map_err(StartError::Reaper)?);
-    Ok(Scratch::start(&name, &Claim::from_now(owner), wish).await?)
+    Ok(Scratch::start(&name, &Claim::from_now(owner), spec).await?)
 }

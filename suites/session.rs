@@ -15,7 +15,7 @@ use stagegate_host::{
     process::Runner,
     project::Project,
 };
-use stagegate_workflow_act::Place;
+use stagegate_workflow_act::WorkflowContext;
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::{
@@ -55,18 +55,18 @@ pub struct Session {
     pub runner: Runner,
     /// How long `health::stack::steady` watches.
     pub soak: Duration,
-    /// Whether a protected environment gets all of the load that a probe asks for: somebody said so by its name.
+    /// Whether a protected environment gets all of the load that a probe requests: somebody reported so by its name.
     pub full_load: bool,
     /// Whose schema the databases have, where it is a newer release's than the live one.
     pub schema_ahead: Option<String>,
     ready: OnceCell<Result<Ready, SessionError>>,
     files: OnceCell<Files>,
-    place: OnceCell<Arc<Place>>,
+    place: OnceCell<Arc<WorkflowContext>>,
     turns: RwLock<()>,
     number: u64,
 }
 
-/// A trial's turn: beside others, or alone. It ends when this is dropped.
+/// A trial's turn: next to others, or alone. It ends when this is dropped.
 pub(crate) enum Turn<'a> {
     Beside { _guard: RwLockReadGuard<'a, ()> },
     Alone { _guard: RwLockWriteGuard<'a, ()> },
@@ -84,7 +84,7 @@ pub struct SessionOptions {
 }
 
 impl Session {
-    /// Makes the session of a resolved environment; all that is said is masked with its secrets.
+    /// Makes the session of a resolved environment; all that is reported is masked with its secrets.
     ///
     /// It watches for restarts for a second at most; see [`Session::with`].
     #[must_use]
@@ -113,7 +113,7 @@ impl Session {
         })
     }
 
-    /// Tells this session from the others of this process.
+    /// Reports this session from the others of this process.
     pub(crate) fn number(&self) -> u64 {
         self.number
     }
@@ -143,11 +143,11 @@ impl Session {
     }
 
     /// Returns where workflows run; what their logins give is shared by all trials of the session.
-    pub(crate) async fn place(&self) -> Arc<Place> {
+    pub(crate) async fn place(&self) -> Arc<WorkflowContext> {
         let made = || async {
             let Session { project, engine, runner, .. } = self;
             let logins = files::read(&project.config, &project.environment).logins;
-            Place::new(project.clone(), engine.clone(), runner.clone(), logins)
+            WorkflowContext::new(project.clone(), engine.clone(), runner.clone(), logins)
         };
         Arc::clone(self.place.get_or_init(made).await)
     }

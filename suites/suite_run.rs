@@ -2,7 +2,7 @@
 //!
 //! `gate test`, a promotion and `cargo test` all run suites by this, so that they have one rule for what cannot be reached,
 //! for a record that cannot be written and for a signal. After a signal no check begins and none goes on: each of them gets
-//! a record that says so, workflows clean up, and an ephemeral stack is removed.
+//! a record that states so, workflows clean up, and an ephemeral stack is removed.
 
 use std::{
     error::Error,
@@ -56,7 +56,7 @@ pub struct RunOptions {
 
 /// What is left of a run.
 #[derive(Debug)]
-pub struct Left {
+pub struct RunEnd {
     /// The file of records, where one was written.
     pub records: Option<PathBuf>,
     /// Whether a signal ended it.
@@ -127,7 +127,7 @@ impl SuiteRun {
     }
 
     /// Ends the run: after a signal workflows clean up, and an ephemeral stack is removed.
-    pub async fn finish(&self) -> Left {
+    pub async fn finish(&self) -> RunEnd {
         let is_interrupted = self.have_signals_come();
         if is_interrupted {
             stagegate_workflow_act::settle().await;
@@ -140,7 +140,7 @@ impl SuiteRun {
             }
         }
         let records = self.records.get().and_then(Option::as_ref).map(|file| file.path().to_path_buf());
-        Left { records, is_interrupted }
+        RunEnd { records, is_interrupted }
     }
 
     fn environment(&self) -> &Environment {
@@ -230,7 +230,7 @@ impl SuiteRun {
     }
 }
 
-/// Says how a temporary copy was started: whether it is ready is what the checks report.
+/// States how a temporary copy was started: whether it is ready is what the checks report.
 fn came_up(name: &str, took: Duration, failure: Option<&str>) -> String {
     let seconds = took.as_secs_f64();
     match failure {

@@ -52,7 +52,7 @@ fn check(name: &str) -> (String, String) {
     (suite.to_owned(), check)
 }
 
-/// Tells whether the check has bad inputs, which tests of its suite hand to it.
+/// Returns whether the check has bad inputs, which tests of its suite hand to it.
 fn has_bad_fixture((suite, check): &(String, String)) -> bool {
     let bad: PathBuf = root().join("fixtures").join(suite).join(check).join("bad");
     fs::read_dir(bad).is_ok_and(|mut entries| entries.next().is_some())

@@ -11,7 +11,7 @@ use crate::session::Session;
 /// Returns a service's token: of a variable, or of a login of the workflow files, which is done once a session.
 ///
 /// # Errors
-/// A text that says what is missing, or why nobody could log in.
+/// A text that states what is missing, or why nobody could log in.
 pub(crate) async fn of(session: &Session, service: &Service, source: &TokenSource) -> Result<Secret, String> {
     match source {
         TokenSource::Variable(variable) => of_variable(session, service, variable),

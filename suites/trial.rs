@@ -20,7 +20,7 @@ pub enum Effect {
 }
 
 /// The question: asked of a session, it gives an outcome.
-pub type Ask = Arc<dyn Fn(Arc<Session>) -> BoxFuture<'static, Outcome> + Send + Sync>;
+pub type CheckFn = Arc<dyn Fn(Arc<Session>) -> BoxFuture<'static, Outcome> + Send + Sync>;
 
 /// One question about one thing.
 #[derive(Clone)]
@@ -29,14 +29,14 @@ pub struct Trial {
     pub name: String,
     /// Whether it changes something.
     pub effect: Effect,
-    /// How much it weighs where the configuration says nothing.
+    /// How much it weighs where the configuration states nothing.
     pub severity: Severity,
     /// Whether other trials of the session have to wait meanwhile.
     pub alone: bool,
     /// How long it may take, where that is more than usual.
     pub within: Duration,
     /// The question.
-    pub ask: Ask,
+    pub run: CheckFn,
 }
 
 impl Trial {
@@ -53,17 +53,17 @@ impl Trial {
             severity: Severity::default(),
             alone: false,
             within: Duration::ZERO,
-            ask: Arc::new(move |session| Box::pin(ask(session))),
+            run: Arc::new(move |session| Box::pin(ask(session))),
         }
     }
 
-    /// Returns the trial with another severity than `required`, for where the configuration says nothing.
+    /// Returns the trial with another severity than `required`, for where the configuration states nothing.
     #[must_use]
     pub fn with_severity(self, severity: Severity) -> Self {
         Trial { severity, ..self }
     }
 
-    /// Returns the trial as one beside which no other one of the session is asked, since it would measure its load.
+    /// Returns the trial as one next to which no other one of the session is asked, since it would measure its load.
     #[must_use]
     pub fn alone(self) -> Self {
         Trial { alone: true, ..self }

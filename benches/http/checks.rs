@@ -10,17 +10,17 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use stagegate_contract::{Answer, Document, Format, calls, check};
+use stagegate_contract::{Document, Format, ServiceResponse, calls, check};
 use stagegate_host::http::{Http, Request};
 use tokio::runtime::Runtime;
 
-use super::{Ended, median, own, say, server::Server};
+use super::{Ended, median, own, print_line, server::Server};
 
 const CHECKS: usize = 1_000;
 const ROUNDS: usize = 9;
 /// How many requests everybody has on the way.
 const AT_A_TIME: usize = 8;
-/// The schema of an answer.
+/// The schema of a response.
 const THING: &str = r#"{"type": "object", "required": ["id", "name", "price_cents", "tags", "at"],
     "additionalProperties": false, "properties": {
         "id": {"type": "integer", "minimum": 1}, "name": {"type": "string", "maxLength": 200},
@@ -70,27 +70,27 @@ pub(super) fn run(address: &str, schemas: Schemas) -> Ended {
     let calls = calls(&document, false);
     let http = Http::new()?;
     let sound = Runtime::new()?.block_on(async {
-        let asked = stream::iter(&calls).map(|call| {
+        let requested = stream::iter(&calls).map(|call| {
             let (http, document) = (&http, &document);
             async move {
                 let request = call.request.as_ref().ok()?;
                 let wire = Request { headers: request.headers.clone(), ..Request::get(&request.target) };
-                let (_, answer) = http.send_first(&[address], &wire).await.ok()?;
-                let facts = Answer {
-                    status: answer.status,
-                    headers: &answer.headers,
-                    body: &answer.body,
-                    truncated: answer.truncated,
+                let (_, response) = http.send_first(&[address], &wire).await.ok()?;
+                let facts = ServiceResponse {
+                    status: response.status,
+                    headers: &response.headers,
+                    body: &response.body,
+                    truncated: response.truncated,
                 };
                 check(document, &call.operation, &facts).is_valid().then_some(())
             }
         });
-        asked.buffer_unordered(AT_A_TIME).filter_map(std::future::ready).count().await
+        requested.buffer_unordered(AT_A_TIME).filter_map(std::future::ready).count().await
     });
     if sound == CHECKS { Ok(()) } else { Err(format!("{sound} of {CHECKS} checks were sound").into()) }
 }
 
-/// Lets everybody run in turn, and tells the medians.
+/// Lets everybody run in turn, and reports the medians.
 pub(super) fn race(hurl: Option<&str>) -> Ended {
     let server = Server::start()?;
     let folder = std::env::temp_dir().join(format!("stagegate-bench-http-{}", std::process::id()));
@@ -112,7 +112,7 @@ pub(super) fn race(hurl: Option<&str>) -> Ended {
     fs::remove_dir_all(&folder)?;
     for (name, times) in names.iter().zip(all) {
         let (least, most) = times.iter().fold((f64::MAX, f64::MIN), |(a, b), t| (a.min(*t), b.max(*t)));
-        say(&format!("{name:<24} median {:.3} s   least {least:.3}   most {most:.3}", median(times)));
+        print_line(&format!("{name:<24} median {:.3} s   least {least:.3}   most {most:.3}", median(times)));
     }
     Ok(())
 }

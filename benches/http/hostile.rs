@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, process::Stdio, time::Instant};
 
-use stagegate_contract::{Answer, Document, Format, check};
+use stagegate_contract::{Document, Format, ServiceResponse, check};
 use stagegate_host::{
     error::with_causes,
     http::{Http, Request},
@@ -14,7 +14,7 @@ use tokio::{
     time::{Duration, sleep},
 };
 
-use super::{Ended, own, say, server::Server};
+use super::{Ended, own, print_line, server::Server};
 
 const KINDS: [&str; 9] = [
     "endless-body",
@@ -31,12 +31,12 @@ const KINDS: [&str; 9] = [
 const CONTRACT: &str = r#"{"openapi": "3.1.0", "paths": {"/": {"get": {"responses": {"200": {"content": {"application/json":
     {"schema": {"type": "object", "required": ["id"]}}}}}}}}}"#;
 
-/// Asks for every hostile answer, each in a process of its own, and tells what came of it.
+/// Requests every hostile response, each in a process of its own, and reports what came of it.
 pub(super) fn all() -> Ended {
     let server = Server::start()?;
     for kind in KINDS {
         let output = own(&["hostile", &server.address, kind])?.stderr(Stdio::inherit()).output()?;
-        say(String::from_utf8_lossy(&output.stdout).trim());
+        print_line(String::from_utf8_lossy(&output.stdout).trim());
         if !output.status.success() {
             return Err(format!("{kind}: {}", output.status).into());
         }
@@ -44,17 +44,17 @@ pub(super) fn all() -> Ended {
     Ok(())
 }
 
-/// Asks for one hostile answer and tells its end, its time and the memory of this process.
-pub(super) fn ask(address: &str, kind: &str) -> Ended {
+/// Requests one hostile response and reports its end, its time and the memory of this process.
+pub(super) fn request(address: &str, kind: &str) -> Ended {
     let address: SocketAddr = address.parse()?;
     let document = Document::parse(CONTRACT, Format::Json)?;
     let http = Http::new()?;
     let begun = Instant::now();
-    let asked = Runtime::new()?.block_on(http.send_first(&[address], &Request::get(&format!("/{kind}"))));
-    let told = match asked {
+    let requested = Runtime::new()?.block_on(http.send_first(&[address], &Request::get(&format!("/{kind}"))));
+    let reported = match requested {
         Err(error) => with_causes(&error),
         Ok((_, answer)) => {
-            let facts = Answer {
+            let facts = ServiceResponse {
                 status: answer.status,
                 headers: &answer.headers,
                 body: &answer.body,
@@ -68,8 +68,8 @@ pub(super) fn ask(address: &str, kind: &str) -> Ended {
         }
     };
     let seconds = begun.elapsed().as_secs_f64();
-    let told: String = told.chars().filter(|c| !c.is_control()).take(110).collect();
-    say(&format!("{kind:<20} {seconds:>6.2} s {:>5.1} MiB   {told}", peak()?));
+    let reported: String = reported.chars().filter(|c| !c.is_control()).take(110).collect();
+    print_line(&format!("{kind:<20} {seconds:>6.2} s {:>5.1} MiB   {reported}", peak()?));
     Ok(())
 }
 
@@ -82,7 +82,7 @@ fn peak() -> Result<f64, Box<dyn std::error::Error>> {
 }
 
 /// Answers a request in the way that `kind` names.
-pub(super) async fn answer(stream: &mut TcpStream, kind: &str) {
+pub(super) async fn respond(stream: &mut TcpStream, kind: &str) {
     let json = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
     let _ = match kind {
         "endless-body" => {

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, fs, process::Command, time::Instant};
 
-use super::{Ended, median, say};
+use super::{Ended, median, print_line};
 
 const OPERATIONS: usize = 2_000;
 const ROUNDS: usize = 21;
@@ -32,6 +32,6 @@ pub(super) fn run(gate: &str) -> Ended {
     }
     fs::remove_dir_all(&folder)?;
     let least = times.iter().copied().fold(f64::MAX, f64::min);
-    say(&format!("{trials} trials listed in {:.1} ms (median of {ROUNDS}; least {least:.1})", median(times)));
+    print_line(&format!("{trials} trials listed in {:.1} ms (median of {ROUNDS}; least {least:.1})", median(times)));
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! How long 1,000 HTTP checks take beside `curl` and `hurl`, how long a list of 2,000 trials takes, and how much memory
-//! hostile answers take. `scripts/bench-http.sh` runs it; each measurement is a process of its own.
+//! How long 1,000 HTTP checks take next to `curl` and `hurl`, how long a list of 2,000 trials takes, and how much memory
+//! hostile responses take. `scripts/bench-http.sh` runs it; each measurement is a process of its own.
 
 mod checks;
 mod hostile;
@@ -15,14 +15,14 @@ fn main() -> ExitCode {
         ["serve"] => server::serve(),
         ["checks", address, "shared"] => checks::run(address, checks::Schemas::Shared),
         ["checks", address, "own"] => checks::run(address, checks::Schemas::Own),
-        ["hostile", address, kind] => hostile::ask(address, kind),
+        ["hostile", address, kind] => hostile::request(address, kind),
         ["race", "hurl", hurl] => checks::race(Some(hurl)),
         ["race"] => checks::race(None),
         ["list", gate] => list::run(gate),
         ["memory"] => hostile::all(),
         // `cargo bench` runs every bench without a word.
         [] => {
-            say("not measured; run scripts/bench-http.sh");
+            print_line("not measured; run scripts/bench-http.sh");
             Ok(())
         }
         _ => Err("usage: http serve | race [hurl PROGRAM] | list GATE | memory; see scripts/bench-http.sh".into()),
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("error: {error}"));
+            print_line(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 type Ended = Result<(), Box<dyn std::error::Error>>;
 
 /// Writes a line of the result.
-fn say(line: &str) {
+fn print_line(line: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stdout(), "{line}");
 }

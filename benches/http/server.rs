@@ -11,27 +11,27 @@ use tokio::{
     runtime::Builder,
 };
 
-use super::{Ended, hostile, own, say};
+use super::{Ended, hostile, own, print_line};
 
 /// What a thing is answered with.
 const THING: &str =
     r#"{"id": 7, "name": "a lamp", "price_cents": 1999, "tags": ["oak", "steel"], "at": "2026-01-02T03:04:05Z"}"#;
 
-/// Serves until it is ended; says its address first.
+/// Serves until it is ended; states its address first.
 pub(super) fn serve() -> Ended {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        say(&listener.local_addr()?.to_string());
+        print_line(&listener.local_addr()?.to_string());
         loop {
             let (stream, _) = listener.accept().await?;
-            tokio::spawn(answered(stream));
+            tokio::spawn(respond(stream));
         }
     })
 }
 
 /// Answers every request of a connection, which the client may keep.
-async fn answered(stream: TcpStream) {
+async fn respond(stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let mut stream = Reader::new(stream);
     while let Some(path) = request(&mut stream).await {
@@ -42,7 +42,7 @@ async fn answered(stream: TcpStream) {
                 return;
             }
         } else {
-            return hostile::answer(stream.get_mut(), path.trim_start_matches('/')).await;
+            return hostile::respond(stream.get_mut(), path.trim_start_matches('/')).await;
         }
     }
 }

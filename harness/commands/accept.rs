@@ -8,7 +8,7 @@ use stagegate_host::{paths::StateDir, shapes};
 
 use crate::{
     cli,
-    failure::{Failure, give},
+    failure::{Failure, print_result},
 };
 
 pub(super) fn run(config: &Arc<Config>, args: &cli::Accept) -> Result<Exit, Failure> {
@@ -32,17 +32,17 @@ pub(super) fn run(config: &Arc<Config>, args: &cli::Accept) -> Result<Exit, Fail
         let path = shape_path(config.root(), &environment.name, &seen.service, &seen.operation);
         let told = accepted(&path, &seen.text)?;
         let shown = path.strip_prefix(config.root()).unwrap_or(&path).display();
-        give(&format!("{}: {told}; {shown}", seen.trial()));
+        print_result(&format!("{}: {told}; {shown}", seen.trial()));
     }
     Ok(Exit::Passed)
 }
 
-/// Writes a snapshot and tells what is new in it.
+/// Writes a snapshot and reports what is new in it.
 fn accepted(path: &Path, text: &str) -> Result<String, Failure> {
     let failed = Failure::writing(path);
     let new = Shape::parse(text)?;
     let old = fs::read_to_string(path).ok().and_then(|old| Shape::parse(&old).ok());
-    let told = match old {
+    let reported = match old {
         None => "accepted (first snapshot)".to_owned(),
         Some(old) if old == new => return Ok("unchanged".to_owned()),
         Some(old) => {
@@ -51,11 +51,11 @@ fn accepted(path: &Path, text: &str) -> Result<String, Failure> {
                 .iter()
                 .map(|f| format!("{} {} -> {}", f.place.object, f.expected, f.found))
                 .collect();
-            let told = if lines.is_empty() { "more values recorded".to_owned() } else { lines.join("; ") };
-            format!("accepted: {told}")
+            let reported = if lines.is_empty() { "more values recorded".to_owned() } else { lines.join("; ") };
+            format!("accepted: {reported}")
         }
     };
     path.parent().map(fs::create_dir_all).transpose().map_err(&failed)?;
     fs::write(path, text).map_err(failed)?;
-    Ok(told)
+    Ok(reported)
 }

@@ -14,7 +14,7 @@ use stagegate_host::{clock, paths::StateDir};
 use super::runs::chosen;
 use crate::{
     cli,
-    failure::{Failure, give, say},
+    failure::{Failure, print_message, print_result},
 };
 
 /// What was found of one environment's journals.
@@ -39,7 +39,7 @@ fn verify(config: &Config, args: &cli::VerifyAudit) -> Result<Exit, Failure> {
         let known = checkpoint.as_ref().and_then(|checkpoint| checkpoint.environments.get(&environment.name));
         let verified = of(config, environment, known)?;
         is_whole &= verified.wrong.is_empty();
-        verified.wrong.iter().for_each(|wrong| give(wrong));
+        verified.wrong.iter().for_each(|wrong| print_result(wrong));
         let mut text = format!("{}: {} verified", environment.name, counted(verified.marks.len(), "journal"));
         if verified.without_head > 0 {
             text.push_str(&format!(
@@ -47,12 +47,12 @@ fn verify(config: &Config, args: &cli::VerifyAudit) -> Result<Exit, Failure> {
                 verified.without_head
             ));
         }
-        give(&text);
+        print_result(&text);
     }
     if is_whole {
         return Ok(Exit::Passed);
     }
-    say("a journal is not the one that was written; docs/recovery.md describes what to do");
+    print_message("a journal is not the one that was written; docs/recovery.md describes what to do");
     Ok(Exit::Held)
 }
 
@@ -66,7 +66,7 @@ fn checkpoint(config: &Config, args: &cli::MakeCheckpoint) -> Result<Exit, Failu
         }
         environments.insert(environment.name.clone(), verified.marks);
     }
-    give(&serde_json::to_string_pretty(&Checkpoint::of(&clock::now(), environments))?);
+    print_result(&serde_json::to_string_pretty(&Checkpoint::of(&clock::now(), environments))?);
     Ok(Exit::Passed)
 }
 

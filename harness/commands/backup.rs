@@ -1,10 +1,10 @@
 //! `gate backup`: makes backups, lists and verifies them, removes old ones.
 
-mod kept;
 mod make;
 pub(super) mod offsite;
 mod print;
 mod proof;
+mod retention;
 mod snapshots;
 mod state;
 
@@ -22,8 +22,8 @@ use stagegate_data_decide::backup::retention::Policy;
 
 use crate::{cli, failure::Failure};
 
-pub(super) use kept::{drill, prune_now};
 pub(super) use make::{Wanted, make};
+pub(super) use retention::{drill, prune_now};
 pub(super) use snapshots::{archive_source, repository_of};
 pub(super) use state::{has_databases, newest_age, rotation_state, rotations, state_of};
 
@@ -35,10 +35,10 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Backup) -> Result<Exit,
         Some(cli::BackupCommand::Upload(args)) => offsite::upload(config, args).await,
         Some(cli::BackupCommand::Import(args)) => offsite::import(config, args).await,
         Some(cli::BackupCommand::Status(args)) => print::status(config, &args),
-        Some(cli::BackupCommand::Verify(args)) => kept::verify(config, args).await,
-        Some(cli::BackupCommand::Prune(args)) => kept::prune(config, args).await,
-        Some(cli::BackupCommand::Pin(args)) => kept::pin(config, args, true),
-        Some(cli::BackupCommand::Unpin(args)) => kept::pin(config, args, false),
+        Some(cli::BackupCommand::Verify(args)) => retention::verify(config, args).await,
+        Some(cli::BackupCommand::Prune(args)) => retention::prune(config, args).await,
+        Some(cli::BackupCommand::Pin(args)) => retention::pin(config, args, true),
+        Some(cli::BackupCommand::Unpin(args)) => retention::pin(config, args, false),
     }
 }
 

@@ -28,8 +28,8 @@ use stagegate_performance_decide::{
 
 use super::{criterion::Keep, pictures};
 use crate::{
-    ask, cli,
-    failure::{Failure, give, give_json, say},
+    cli, confirm_option,
+    failure::{Failure, give_json, print_message, print_result},
     progress,
 };
 
@@ -45,21 +45,21 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Bench) -> Result<Exit, 
         return Err(Failure::usage("stagegate.toml has no [[performance]] probe to measure; add one"));
     }
     let confirm = args.confirm.as_deref();
-    ask::confirmed(environment, confirm)?;
+    confirm_option::confirmed(environment, confirm)?;
     if args.against.is_none() {
-        ask::refuse_if_protected(environment, confirm, "putting full load on it")?;
+        confirm_option::refuse_if_protected(environment, confirm, "putting full load on it")?;
     }
     let what = format!("gate bench --env {}", environment.name);
-    let waiting = |who: &str| say(&format!("{who} is measuring on this machine; waiting for it to finish"));
+    let waiting = |who: &str| print_message(&format!("{who} is measuring on this machine; waiting for it to finish"));
     let alone = MeasurementLock::wait(&what, WAIT, waiting).await;
     let _alone = alone?;
     if let Some(other) = &args.against {
         return against(config, environment, config.environment(other)?, &args).await;
     }
-    let asked = Asked::of(config, environment, confirm).await?;
+    let requested = BenchTarget::of(config, environment, confirm).await?;
     match (&args.save_baseline, &args.baseline) {
-        (_, Some(name)) => asked.compare(name, &args).await,
-        (name, None) => asked.measure(name.as_deref(), &args).await,
+        (_, Some(name)) => requested.compare(name, &args).await,
+        (name, None) => requested.measure(name.as_deref(), &args).await,
     }
 }
 
@@ -85,9 +85,9 @@ async fn against(
         live: &progress::measuring,
     };
     let signals = signal::listen(Again::Ends);
-    say(&format!("starting {} and {} side by side", candidate.name, control.name));
+    print_message(&format!("starting {} and {} side by side", candidate.name, control.name));
     let measured = tokio::select! {
-        measured = bench.compare(&candidate, &control, |m| if !args.json { tell(m) }) => measured?,
+        measured = bench.compare(&candidate, &control, |m| if !args.json { print_measurement(m) }) => measured?,
         () = signals.first() => {
             bench.end().await?;
             return Err(Failure::interrupted("interrupted; the temporary projects are removed"));
@@ -97,8 +97,8 @@ async fn against(
     progress::clear();
     pictures::write(&title, &measured, args)?;
     if !args.json {
-        give(&pictures::table(&measured, |_| None));
-        give(&pictures::costs(&measured));
+        print_result(&pictures::table(&measured, |_| None));
+        print_result(&pictures::costs(&measured));
     }
     Ok(ended(measured, args.json))
 }
@@ -119,12 +119,12 @@ fn longest_start(environment: &Environment, sides: [&Side; 2]) -> Duration {
     sides.map(|side| time_to_start(environment, &side.model)).into_iter().max().unwrap_or_default()
 }
 
-fn tell(measurement: &Measurement) {
+fn print_measurement(measurement: &Measurement) {
     progress::clear();
     let Compared { probe, control, seconds, .. } = &measurement.compared;
     let p50 = |arm: Arm| time(median(&measurement.blocks, arm));
     let figures = format!("p50 {}, {control} {}", p50(Arm::Candidate), p50(Arm::Control));
-    give(&format!("{probe:<20} {}  [{figures}; {seconds:.0} s]", measurement.compared.words()));
+    print_result(&format!("{probe:<20} {}  [{figures}; {seconds:.0} s]", measurement.compared.words()));
 }
 
 fn ended(measured: Vec<Measurement>, as_json: bool) -> Exit {
@@ -136,7 +136,7 @@ fn ended(measured: Vec<Measurement>, as_json: bool) -> Exit {
         }
     }
     let count = |exit: Exit| compared.iter().filter(|c| c.exit() == exit).count();
-    say(&format!(
+    print_message(&format!(
         "{} of {} probes no slower, {} slower, {} undecided",
         count(Exit::Passed),
         compared.len(),
@@ -147,7 +147,7 @@ fn ended(measured: Vec<Measurement>, as_json: bool) -> Exit {
 }
 
 /// A running environment, ready to be asked.
-struct Asked<'a> {
+struct BenchTarget<'a> {
     config: &'a Config,
     environment: &'a Environment,
     project: Project,
@@ -157,7 +157,7 @@ struct Asked<'a> {
     confirm: Option<&'a str>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> BenchTarget<'a> {
     async fn of(
         config: &'a Arc<Config>,
         environment: &'a Environment,
@@ -166,7 +166,7 @@ impl<'a> Asked<'a> {
         let engine = Engine::connect().await?;
         let project = Project::load(&Runner::default(), config, &environment.name).await?;
         let dir = StateDir::of(config, &environment.project).root().join("bench");
-        Ok(Asked { config, environment, project, engine, dir, confirm })
+        Ok(BenchTarget { config, environment, project, engine, dir, confirm })
     }
 
     async fn subjects(&self) -> Result<Vec<(&'a Probe, load::Subject)>, Failure> {
@@ -186,18 +186,18 @@ impl<'a> Asked<'a> {
             let (now, reference) = (median(blocks, Arm::Candidate), median(blocks, Arm::Reference));
             match args.json {
                 true => give_json(&json!({ "probe": probe, "blocks": blocks }).to_string()),
-                false => give(&format!("{probe:<20} p50 {}  [reference {}]", time(now), time(reference))),
+                false => print_result(&format!("{probe:<20} p50 {}  [reference {}]", time(now), time(reference))),
             }
         }
         let unanswered =
             |blocks: &&Vec<Block>| !blocks.iter().any(|b| b.arm == Arm::Candidate && b.latencies.count > 0);
         if let Some(blocks) = baseline.probes.values().find(unanswered) {
-            let said = blocks.first().map(performance::faults).unwrap_or_default();
-            return Err(Failure::blocked(format!("a probe got no successful response: {said}; nothing was saved")));
+            let printed = blocks.first().map(performance::faults).unwrap_or_default();
+            return Err(Failure::blocked(format!("a probe got no successful response: {printed}; nothing was saved")));
         }
         if let Some(name) = name {
             let path = bench::write(&self.dir.join("baselines"), name, &baseline)?;
-            say(&format!("saved as `{name}`: {}", path.display()));
+            print_message(&format!("saved as `{name}`: {}", path.display()));
         }
         let keep = name.map_or(Keep::Nothing, Keep::As);
         self.by_criterion(baseline.release.as_ref(), keep, args).await;
@@ -206,8 +206,8 @@ impl<'a> Asked<'a> {
 
     async fn by_criterion(&self, release: Option<&Release>, keep: Keep<'_>, args: &cli::Bench) {
         let dir = bench::criterion::dir(&self.dir, release);
-        let Asked { config, environment, confirm, .. } = *self;
-        super::criterion::Run { config, environment, dir: &dir, keep, confirm, json: args.json }.told().await;
+        let BenchTarget { config, environment, confirm, .. } = *self;
+        super::criterion::Run { config, environment, dir: &dir, keep, confirm, json: args.json }.print_notes().await;
     }
 
     async fn baseline(&self, probes: std::collections::BTreeMap<String, Vec<Block>>) -> Result<Baseline, Failure> {
@@ -233,7 +233,7 @@ impl<'a> Asked<'a> {
         let baseline = bench::read(&self.dir.join("baselines"), name, &self.environment.name)?;
         if let Some(reason) = baseline.foreign(&bench::host()) {
             for (probe, blocks) in &baseline.probes {
-                give(&format!("{probe:<20} p50 {} at that time", time(median(blocks, Arm::Candidate))));
+                print_result(&format!("{probe:<20} p50 {} at that time", time(median(blocks, Arm::Candidate))));
             }
             let text = format!("baseline `{name}` cannot be compared: {reason}; save a baseline on this machine");
             return Err(Failure::not_run(text));
@@ -247,13 +247,13 @@ impl<'a> Asked<'a> {
             let measurement =
                 bench::against(self.config, (probe, &subject), against, found, &progress::measuring).await?;
             if !args.json {
-                tell_stored(&measurement, then);
+                print_stored(&measurement, then);
             }
             measured.push(measurement);
         }
         pictures::write(&format!("{} against `{name}`", self.environment.name), &measured, args)?;
         if !args.json {
-            give(&pictures::table(&measured, |probe| {
+            print_result(&pictures::table(&measured, |probe| {
                 baseline.probes.get(probe).map(|blocks| median(blocks, Arm::Candidate))
             }));
         }
@@ -267,10 +267,10 @@ fn release_of(baseline: &Baseline) -> String {
     baseline.release.as_ref().map(|release| format!(" ({})", release.name)).unwrap_or_default()
 }
 
-fn tell_stored(measurement: &Measurement, then: &[Block]) {
+fn print_stored(measurement: &Measurement, then: &[Block]) {
     progress::clear();
     let Compared { probe, control, seconds, .. } = &measurement.compared;
     let (now, was) = (median(&measurement.blocks, Arm::Candidate), median(then, Arm::Candidate));
     let figures = format!("p50 {}, {control} {}, corrected by the reference", time(now), time(was));
-    give(&format!("{probe:<20} {}  [{figures}; {seconds:.0} s]", measurement.compared.words()));
+    print_result(&format!("{probe:<20} {}  [{figures}; {seconds:.0} s]", measurement.compared.words()));
 }

@@ -16,7 +16,7 @@ use super::{output, waivers};
 use crate::{
     cli,
     examine::Suites,
-    failure::{Failure, give, give_json, say},
+    failure::{Failure, give_json, print_message, print_result},
 };
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Compare) -> Result<Exit, Failure> {
@@ -33,7 +33,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Compare) -> Result<Exit
     let mut planned = required_evidence(config, &a)?;
     if !args.no_suites {
         let suites = Suites { config: Arc::clone(config) };
-        say(&format!("running the suites against `{a}` and `{b}`"));
+        print_message(&format!("running the suites against `{a}` and `{b}`"));
         planned = examined(&suites, config, &mut left).await;
         examined(&suites, config, &mut right).await;
     }
@@ -53,7 +53,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Compare) -> Result<Exit
     if args.output.json {
         give_json(&serde_json::to_string_pretty(&json(names, &compared, &verdict))?);
     } else if !args.output.takes_stdout() {
-        give(&terminal(names, &compared, &verdict));
+        print_result(&terminal(names, &compared, &verdict));
     }
     output::to(args.output.markdown.as_deref(), &markdown(names, &compared, &verdict))?;
     output::to(args.output.junit.as_deref(), &report::junit::text(&of_both))?;

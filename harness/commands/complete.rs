@@ -39,7 +39,7 @@ complete -o nosort -o bashdefault -F _gate gate 2>/dev/null || complete -o bashd
 "#;
 
 /// Answers a completion script, if one calls; then nothing else is to be done.
-pub(crate) fn answered() -> bool {
+pub(crate) fn completed() -> bool {
     let called = std::env::var_os(VARIABLE).is_some_and(|shell| !shell.is_empty() && shell != "0");
     if !called {
         return false;
@@ -47,7 +47,7 @@ pub(crate) fn answered() -> bool {
     let here = std::env::current_dir().ok();
     // Nothing that goes wrong here may be printed into the line that somebody writes.
     drop(
-        CompleteEnv::with_factory(completed)
+        CompleteEnv::with_factory(completed_command)
             .bin("gate")
             .completer("gate")
             .try_complete(std::env::args_os(), here.as_deref()),
@@ -72,7 +72,7 @@ pub(super) fn script(shell: Shell) -> Result<String, Failure> {
 }
 
 /// Returns the commands, each argument that takes a name with what it may be.
-fn completed() -> Command {
+fn completed_command() -> Command {
     with_names(Cli::command(), "")
 }
 

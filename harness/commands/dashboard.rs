@@ -9,7 +9,7 @@ use stagegate_watch_act::{Access, Page, Pages, Serving, serve};
 use super::{metrics, readings, report};
 use crate::{
     cli,
-    failure::{Failure, say},
+    failure::{Failure, print_message},
 };
 
 /// Shorter ones can be guessed.
@@ -29,7 +29,7 @@ impl Pages for Live {
         match made {
             Ok(Ok(page)) => page,
             Ok(Err(failure)) => {
-                say(&failure.text());
+                print_message(&failure.text());
                 None
             }
             Err(_) => None,
@@ -70,7 +70,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Dashboard) -> Result<Ex
     let signals = signal::listen(Again::Ends);
     let until = async move { signals.first().await };
     let live = Live { config: Arc::clone(config), days: args.days };
-    let started = |at: std::net::SocketAddr| say(&format!("dashboard at http://{at}/ (stop with Ctrl-C)"));
+    let started = |at: std::net::SocketAddr| print_message(&format!("dashboard at http://{at}/ (stop with Ctrl-C)"));
     let listening = serve(live, serving, until, started).await;
     let text =
         |error| Failure::not_run(format!("cannot listen at {}: {error}; --listen takes another address", args.listen));

@@ -12,7 +12,7 @@ use stagegate_migration_decide::schema::{Difference, Facts, Sides, not_compared,
 use super::output;
 use crate::{
     cli,
-    failure::{Failure, say},
+    failure::{Failure, print_message},
 };
 
 /// Returns the databases that are meant: the named one, else all.
@@ -44,10 +44,10 @@ fn none() -> Failure {
     Failure::usage("no database is configured; add [databases.NAME] with its `service` and `name` to stagegate.toml")
 }
 
-/// Reports which objects no fact tells of: an empty diff does not speak for them.
+/// Reports which objects no fact reports: an empty diff does not speak for them.
 pub(super) fn modelled(name: &str, facts: &Facts, strict: bool) -> Exit {
     for (what, count) in facts.unmodelled() {
-        say(&format!("{name}: {}", not_compared(what, *count)));
+        print_message(&format!("{name}: {}", not_compared(what, *count)));
     }
     if strict && !facts.unmodelled().is_empty() { Exit::Held } else { Exit::Passed }
 }

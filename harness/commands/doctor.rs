@@ -16,7 +16,7 @@ use stagegate_host::{
 use super::version;
 use crate::{
     cli,
-    failure::{Failure, give, give_json},
+    failure::{Failure, give_json, print_result},
 };
 
 pub(super) async fn run(path: Option<&Path>, args: cli::Doctor) -> Result<Exit, Failure> {
@@ -46,7 +46,7 @@ pub(super) async fn run(path: Option<&Path>, args: cli::Doctor) -> Result<Exit, 
         });
         give_json(&serde_json::to_string_pretty(&value)?);
     } else {
-        give(&text(&sections, Colour::Coloured));
+        print_result(&text(&sections, Colour::Coloured));
     }
     Ok(exit(&sections))
 }

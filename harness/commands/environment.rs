@@ -21,8 +21,8 @@ use stagegate_host::{
 };
 
 use crate::{
-    ask, cli,
-    failure::{Failure, say},
+    cli, confirm_option,
+    failure::{Failure, print_message},
 };
 
 const DOWN_WITHIN: Duration = Duration::from_secs(120);
@@ -30,7 +30,7 @@ const DOWN_WITHIN: Duration = Duration::from_secs(120);
 pub(super) async fn up(config: &Arc<Config>, args: cli::Up) -> Result<Exit, Failure> {
     let environment = lasting(super::named(config, args.env.as_ref())?)?;
     let confirm = args.confirm.as_deref();
-    ask::confirmed(environment, confirm)?;
+    confirm_option::confirmed(environment, confirm)?;
     // The first start makes the workdir, with the files that tell which variables are used.
     let is_there = environment.workdir.is_dir();
     if is_there {
@@ -42,7 +42,7 @@ pub(super) async fn up(config: &Arc<Config>, args: cli::Up) -> Result<Exit, Fail
     let runs_already = release::deployed(&state)?.is_some() && !engine.project(&environment.project).await?.is_empty();
     if runs_already && args.release.is_some() {
         let what = "replacing the live release without checks, backup or rollback (`gate promote` has all three)";
-        ask::refuse_if_protected(environment, confirm, what)?;
+        confirm_option::refuse_if_protected(environment, confirm, what)?;
     }
     let orphans = if args.remove_orphans { Orphans::Remove } else { Orphans::Leave };
     let ended = come_up(config, environment, &engine, (args.release.as_deref(), orphans), lock).await;
@@ -66,15 +66,15 @@ async fn come_up(
     let log = dir.join("run.log");
     let runner =
         Runner::default().with_mark(&lock::mark(&state, &id)).with_log(&log).map_err(Failure::writing(&log))?;
-    let runner = runner.with_progress(|line| say(&format!("  {}", text::clean(line))));
-    say(&format!("starting `{}` ({})", environment.name, environment.project));
+    let runner = runner.with_progress(|line| print_message(&format!("  {}", text::clean(line))));
+    print_message(&format!("starting `{}` ({})", environment.name, environment.project));
     let started = std::time::Instant::now();
     let signals = signal::listen(Again::Ends);
     let came = tokio::select! {
         came = deployment::bring_up(&runner, engine, config, environment, revision, (&id, orphans)) => came,
         () = signals.first() => {
             let mark = lock::mark(&state, &id);
-            // A half-done `docker compose up` would go on otherwise, and start what is told of as not started.
+            // A half-done `docker compose up` would go on otherwise, and start what is reported of as not started.
             let _ = stagegate_host::process::end_marked(|of| of == mark);
             drop(lock);
             return Err(interrupted(environment, engine).await);
@@ -82,14 +82,14 @@ async fn come_up(
     };
     drop(lock);
     let Started { release, unknown } = came.map_err(|error| not_up(error, &log))?;
-    say(&format!(
+    print_message(&format!(
         "`{}` is up with release {} ({:.1} s)",
         environment.name,
         release.name,
         started.elapsed().as_secs_f64()
     ));
     if !unknown.is_empty() {
-        say(&format!(
+        print_message(&format!(
             "note: not in the compose files, and left running: {}. `gate up --env {} --remove-orphans` removes them; a \
              promotion is refused while they are there",
             unknown.join(", "),
@@ -99,7 +99,7 @@ async fn come_up(
     Ok(Exit::Passed)
 }
 
-/// Tells what an interrupted `gate up` left, and how to go on.
+/// Reports what an interrupted `gate up` left, and how to go on.
 async fn interrupted(environment: &Environment, engine: &Engine) -> Failure {
     let containers = engine.project(&environment.project).await.unwrap_or_default();
     let left: Vec<String> =
@@ -110,26 +110,29 @@ async fn interrupted(environment: &Environment, engine: &Engine) -> Failure {
     Failure::interrupted(format!("interrupted: {left}; {next}"))
 }
 
-/// Tells what did not come up, with the last log lines of each service that failed and the name of the whole log.
+/// Reports what did not come up, with the last log lines of each service that failed and the name of the whole log.
 fn not_up(error: DeploymentError, log: &Path) -> Failure {
     if let DeploymentError::NotReady(failure) = &error {
         for words in failure.logs.iter().filter(|words| !words.lines.is_empty()) {
-            say(&format!("last log lines of {}:", words.container));
-            words.lines.iter().for_each(|line| say(&format!("  {}", text::clean(line))));
+            print_message(&format!("last log lines of {}:", words.container));
+            words.lines.iter().for_each(|line| print_message(&format!("  {}", text::clean(line))));
         }
     }
-    say(&format!("log of this run: {}", log.display()));
+    print_message(&format!("log of this run: {}", log.display()));
     error.into()
 }
 
 pub(super) async fn down(config: &Arc<Config>, args: cli::Down) -> Result<Exit, Failure> {
     let environment = lasting(super::named(config, args.env.as_ref())?)?;
-    ask::refuse_if_protected(environment, args.confirm.as_deref(), "taking it down")?;
+    confirm_option::refuse_if_protected(environment, args.confirm.as_deref(), "taking it down")?;
     let what =
         if args.volumes { "containers, networks and ALL DATA" } else { "containers and networks (data is kept)" };
     let engine = Engine::connect().await?;
     let stays = if args.volumes { stays(&engine, environment).await? } else { String::new() };
-    ask::confirm(&format!("Remove {what} of `{}` ({})?{stays}", environment.name, environment.project), args.yes)?;
+    confirm_option::confirm(
+        &format!("Remove {what} of `{}` ({})?{stays}", environment.name, environment.project),
+        args.yes,
+    )?;
     let state = StateDir::of(config, &environment.project);
     let _lock = taken(&state, environment, "gate down")?;
     take_down(config, environment, &engine, args.volumes).await?;
@@ -138,10 +141,13 @@ pub(super) async fn down(config: &Arc<Config>, args: cli::Down) -> Result<Exit, 
 
 pub(super) async fn reset(config: &Arc<Config>, args: cli::Reset) -> Result<Exit, Failure> {
     let environment = lasting(super::named(config, args.env.as_ref())?)?;
-    ask::refuse_if_protected(environment, args.confirm.as_deref(), "deleting all its data")?;
+    confirm_option::refuse_if_protected(environment, args.confirm.as_deref(), "deleting all its data")?;
     let engine = Engine::connect().await?;
     let stays = stays(&engine, environment).await?;
-    ask::confirm(&format!("Delete ALL DATA of `{}` ({})?{stays}", environment.name, environment.project), args.yes)?;
+    confirm_option::confirm(
+        &format!("Delete ALL DATA of `{}` ({})?{stays}", environment.name, environment.project),
+        args.yes,
+    )?;
     let state = StateDir::of(config, &environment.project);
     let lock = taken(&state, environment, "gate reset")?;
     // What is deleted comes back only if the release can be resolved, so that is tried first.
@@ -153,22 +159,22 @@ pub(super) async fn reset(config: &Arc<Config>, args: cli::Reset) -> Result<Exit
 async fn take_down(config: &Config, environment: &Environment, engine: &Engine, volumes: bool) -> Result<(), Failure> {
     let storage = storage::of_project(engine, &environment.project).await?;
     let down = compose::down(&environment.project, volumes);
-    // Services that may take long to stop, as the release says, get that time; what cannot be read keeps nothing from going.
+    // Services that may take long to stop, as the release states, get that time; what cannot be read keeps nothing from going.
     let deployed = release::deployed(&StateDir::of(config, &environment.project)).ok().flatten();
     let stops = deployed.map_or(Duration::ZERO, |snapshot| snapshot.model.stop_grace());
     Runner::default().run_ok(&down, DOWN_WITHIN.saturating_add(stops)).await?;
-    say(&format!("`{}` is down", environment.name));
+    print_message(&format!("`{}` is down", environment.name));
     if !volumes {
         return Ok(());
     }
-    let (gone, left) = storage::gone_and_left(engine, &storage).await?;
+    let (gone, left) = storage::removed_and_remaining(engine, &storage).await?;
     if !gone.is_empty() {
-        say(&format!("deleted: {} ({})", counted(gone.len(), "volume"), gone.join(", ")));
+        print_message(&format!("deleted: {} ({})", counted(gone.len(), "volume"), gone.join(", ")));
     }
     let left = left.into_iter().map(|name| format!("volume {name}, which is not of this project"));
     let left: Vec<String> = left.chain(storage.paths.iter().map(of_host)).collect();
     if !left.is_empty() {
-        say(&format!("not deleted: {}", left.join("; ")));
+        print_message(&format!("not deleted: {}", left.join("; ")));
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ use stagegate_host::{lock::Lock, paths::StateDir};
 use super::runs::{chosen, end_of, runs};
 use crate::{
     cli,
-    failure::{Failure, give, give_json, say},
+    failure::{Failure, give_json, print_message, print_result},
     recovery,
 };
 
@@ -96,7 +96,7 @@ fn list(config: &Config, args: &cli::History) -> Result<Exit, Failure> {
                     }
                 };
                 count += 1;
-                text.push_str(&shown(&run, dir, args.json));
+                text.push_str(&run_text(&run, dir, args.json));
                 text.push('\n');
                 print_from(&mut text, CHUNK, args.json);
             }
@@ -105,7 +105,7 @@ fn list(config: &Config, args: &cli::History) -> Result<Exit, Failure> {
     }
     print_from(&mut text, 1, args.json);
     if count == 0 {
-        say(if from.is_some() { "no runs in that time" } else { "no runs yet" });
+        print_message(if from.is_some() { "no runs in that time" } else { "no runs yet" });
     }
     damaged.map_or(Ok(Exit::Passed), Err)
 }
@@ -116,13 +116,13 @@ fn print_from(text: &mut String, bytes: usize, json: bool) {
         if json {
             give_json(text)
         } else {
-            give(text)
+            print_result(text)
         };
         text.clear();
     }
 }
 
-fn shown(run: &RunSummary, dir: &Path, json: bool) -> String {
+fn run_text(run: &RunSummary, dir: &Path, json: bool) -> String {
     if json {
         return run.json().to_string();
     }
@@ -147,7 +147,7 @@ pub(super) async fn resume(config: &Arc<Config>, args: cli::OneEnvironment) -> R
     let state = StateDir::of(config, &environment.project);
     let lock = Lock::take(&state, &environment.project, "gate resume")?;
     let Some(run) = unfinished(&state)? else {
-        say(&format!("nothing to resume in `{}`", environment.name));
+        print_message(&format!("nothing to resume in `{}`", environment.name));
         return Ok(Exit::Passed);
     };
     recovery::finish(config, state, lock, &run, &recovery::by_this_process()).await
@@ -167,7 +167,7 @@ pub(super) fn unlock(config: &Config, args: cli::Unlock) -> Result<Exit, Failure
     };
     let mut open = journal::Journal::open(&run.dir)?;
     open.append(Entry::Ended { end: End::Abandoned, exit: Exit::PersonNeeded })?;
-    say(&format!("run {} is abandoned; its files are kept in {}", run.run, run.dir.display()));
+    print_message(&format!("run {} is abandoned; its files are kept in {}", run.run, run.dir.display()));
     Ok(Exit::Passed)
 }
 
@@ -185,6 +185,6 @@ fn put_aside(state: &StateDir, run: &str, error: &StoreError) -> Result<Exit, Fa
             std::fs::rename(from, to).map_err(Failure::writing(to))?;
         }
     }
-    say(&format!("the journal of run {run} cannot be read; it was moved to {}", aside.display()));
+    print_message(&format!("the journal of run {run} cannot be read; it was moved to {}", aside.display()));
     Ok(Exit::Passed)
 }

@@ -16,7 +16,7 @@ use stagegate_host::{
 use stagegate_watch_decide::trace;
 
 use crate::{
-    failure::{Failure, give, give_json, say},
+    failure::{Failure, give_json, print_message, print_result},
     progress,
     run_records::of_run,
 };
@@ -28,7 +28,7 @@ struct Found {
     lines: Vec<Line>,
 }
 
-/// Finds a run by its id, or by how it begins, in the environments that were asked for.
+/// Finds a run by its id, or by how it begins, in the environments that were requested.
 fn find(config: &Config, env: Option<&String>, run: &str) -> Result<Found, Failure> {
     let mut found = Vec::new();
     for environment in super::runs::chosen(config, env)? {
@@ -52,16 +52,20 @@ pub(super) fn show(config: &Config, env: Option<&String>, run: &str, json: bool)
         give_json(&serde_json::to_string(&summary)?);
         return Ok(Exit::Passed);
     }
-    give(&found.plan.text());
-    timeline(&found.lines).iter().for_each(|line| give(line));
+    print_result(&found.plan.text());
+    timeline(&found.lines).iter().for_each(|line| print_result(line));
     match found.lines.last().map(|line| &line.entry) {
         Some(Entry::Ended { end, exit }) => {
-            give(&end_text(&found.plan, *end, *exit));
-            progress::after_the_end(&found.plan, *end, &found.lines, &found.dir).iter().for_each(|line| give(line));
+            print_result(&end_text(&found.plan, *end, *exit));
+            progress::after_the_end(&found.plan, *end, &found.lines, &found.dir)
+                .iter()
+                .for_each(|line| print_result(line));
         }
-        _ => give(&format!("unfinished; finish it with `gate resume --env {}`", found.plan.environments.target)),
+        _ => {
+            print_result(&format!("unfinished; finish it with `gate resume --env {}`", found.plan.environments.target))
+        }
     }
-    give(&format!("log: {}", found.dir.join("run.log").display()));
+    print_result(&format!("log: {}", found.dir.join("run.log").display()));
     Ok(Exit::Passed)
 }
 
@@ -73,7 +77,7 @@ pub(super) fn trace(config: &Config, env: Option<&String>, run: &str) -> Result<
     Ok(Exit::Passed)
 }
 
-/// Returns each line that tells something, with its time of day (UTC) in front.
+/// Returns each line that reports something, with its time of day (UTC) in front.
 pub(super) fn timeline(lines: &[Line]) -> Vec<String> {
     let plain = |_: u8, text: &str| text.to_owned();
     let mut began = "";
@@ -86,9 +90,9 @@ pub(super) fn timeline(lines: &[Line]) -> Vec<String> {
         if matches!(line.entry, Entry::Started { .. }) {
             continue;
         }
-        let Some(told) = progress::line_text(line, Duration::from_secs_f64(took), plain) else { continue };
+        let Some(reported) = progress::line_text(line, Duration::from_secs_f64(took), plain) else { continue };
         let time = line.wall.get(11..19).unwrap_or_default();
-        text.push(format!("{time}  {}", told.replace('\n', "\n          ")));
+        text.push(format!("{time}  {}", reported.replace('\n', "\n          ")));
     }
     text
 }
@@ -96,18 +100,18 @@ pub(super) fn timeline(lines: &[Line]) -> Vec<String> {
 pub(super) fn diff(config: &Config, env: Option<&String>, runs: &[String]) -> Result<Exit, Failure> {
     let [first, second] = runs else { return Err(Failure::usage("--diff compares two runs")) };
     let (first, second) = (find(config, env, first)?, find(config, env, second)?);
-    let told = differences(
+    let reported = differences(
         Compared { plan: &first.plan, lines: &first.lines },
         Compared { plan: &second.plan, lines: &second.lines },
         seconds_between,
     );
-    let told = [told, of_models(config, &first, &second)].concat();
+    let reported = [reported, of_models(config, &first, &second)].concat();
     let (a, b) = (&first.plan.run, &second.plan.run);
-    if told.is_empty() {
-        say(&format!("{a} and {b} do not differ"));
+    if reported.is_empty() {
+        print_message(&format!("{a} and {b} do not differ"));
     } else {
-        give(&format!("{:<22} {a} -> {b}", "run"));
-        told.iter().for_each(|line| give(line));
+        print_result(&format!("{:<22} {a} -> {b}", "run"));
+        reported.iter().for_each(|line| print_result(line));
     }
     Ok(Exit::Passed)
 }

@@ -11,7 +11,7 @@ use stagegate_target_decide::{HostFinding, State};
 
 use crate::{
     cli,
-    failure::{Failure, give, give_json, say},
+    failure::{Failure, give_json, print_message, print_result},
 };
 
 pub(super) async fn run(config: &Config, args: cli::Host) -> Result<Exit, Failure> {
@@ -40,8 +40,8 @@ async fn checked(config: &Config, args: &cli::CheckHost) -> Result<Exit, Failure
         let value = serde_json::json!({ "host": connection.name(), "findings": found.findings });
         give_json(&serde_json::to_string_pretty(&value)?);
     } else {
-        give(&connection.name());
-        found.findings.iter().for_each(|finding| give(&line(finding)));
+        print_result(&connection.name());
+        found.findings.iter().for_each(|finding| print_result(&line(finding)));
     }
     Ok(if blocked(&found).is_empty() { Exit::Passed } else { Exit::Held })
 }
@@ -77,7 +77,7 @@ pub(super) async fn sent(
 ) -> Result<Option<String>, Failure> {
     let sent = send(connection, config, release, replace).await?;
     if !sent.note.is_empty() {
-        say(&format!("note: {}", sent.note));
+        print_message(&format!("note: {}", sent.note));
     }
     Ok(sent.release)
 }
@@ -86,7 +86,7 @@ async fn push(config: &Config, args: &cli::PushEnv) -> Result<Exit, Failure> {
     let connection = Connection::to(host_of(config, &args.env)?, &args.env);
     let environment = config.any_environment(&args.env)?;
     let place = push_env_file(&connection, config, environment, &args.file).await?;
-    say(&format!("{} has {place}, readable by its user only", connection.name()));
+    print_message(&format!("{} has {place}, readable by its user only", connection.name()));
     Ok(Exit::Passed)
 }
 
@@ -96,7 +96,7 @@ async fn copied(connection: &Connection, is_upgrade: bool) -> Result<(), Failure
     let version = env!("CARGO_PKG_VERSION");
     let runs = found.facts.get("gate").is_some();
     if runs && found.facts.get("gate_hash") == Some(&found.hash) {
-        say(&format!("{host} has this very program already ({version})"));
+        print_message(&format!("{host} has this very program already ({version})"));
         return Ok(());
     }
     if runs && !is_upgrade {
@@ -113,10 +113,10 @@ async fn copied(connection: &Connection, is_upgrade: bool) -> Result<(), Failure
     if !in_the_way.is_empty() {
         return Err(Failure::blocked(format!("{host} cannot run the gate: {}", in_the_way.join("\n  "))));
     }
-    say(&format!("copying gate {version} to {host}"));
+    print_message(&format!("copying gate {version} to {host}"));
     let started = std::time::Instant::now();
     let sent = copy(connection, &found).await?;
     let seconds = started.elapsed().as_secs_f64();
-    say(&format!("{host} has gate {version} ({} sent in {seconds:.1} s, verified there)", Size(sent)));
+    print_message(&format!("{host} has gate {version} ({} sent in {seconds:.1} s, verified there)", Size(sent)));
     Ok(())
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     cli,
-    failure::{Failure, give, give_json, say},
+    failure::{Failure, give_json, print_message, print_result},
 };
 
 pub(super) fn run(config: &Config, args: cli::Incident) -> Result<Exit, Failure> {
@@ -44,7 +44,7 @@ fn open(config: &Config, args: cli::OpenIncident) -> Result<Exit, Failure> {
         number = found.iter().map(|one| one.incident).max().unwrap_or_default() + 1;
         Ok((number, IncidentEntry::Opened { text, run: args.run }))
     })?;
-    give(&format!("incident {number} of {} is open", environment.name));
+    print_result(&format!("incident {number} of {} is open", environment.name));
     Ok(Exit::Passed)
 }
 
@@ -68,7 +68,7 @@ fn close(config: &Config, args: cli::CloseIncident) -> Result<Exit, Failure> {
         };
         Ok((number, IncidentEntry::Closed { text }))
     })?;
-    give(&format!("incident {number} of {} is closed", environment.name));
+    print_result(&format!("incident {number} of {} is closed", environment.name));
     Ok(Exit::Passed)
 }
 
@@ -83,20 +83,20 @@ fn list(config: &Config, args: &cli::ListIncidents) -> Result<Exit, Failure> {
                 value["environment"] = json!(environment.name);
                 give_json(&value.to_string());
             } else {
-                give(&shown(environment, one));
+                print_result(&incident_text(environment, one));
             }
         }
         if let Some(line) = unread {
-            say(&line);
+            print_message(&line);
         }
     }
     if count == 0 {
-        say("no incidents");
+        print_message("no incidents");
     }
     Ok(Exit::Passed)
 }
 
-fn shown(environment: &Environment, one: &Incident) -> String {
+fn incident_text(environment: &Environment, one: &Incident) -> String {
     #[expect(clippy::cast_possible_truncation, reason = "whole seconds are wanted")]
     let seconds = (one.closed.unwrap_or_else(readings::now) - one.opened) as i64;
     let state = if one.closed.is_some() { "closed after" } else { "OPEN for" };

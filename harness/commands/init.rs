@@ -10,7 +10,7 @@ use std::{
 
 use stagegate_base::{
     command::git,
-    compose::{Kept, Model, Place},
+    compose::{Model, StoragePlace, WritableMount},
     config::{Config, Tool},
     container::Container,
     exit::Exit,
@@ -29,8 +29,8 @@ use stagegate_host::{
 use stagegate_migration_decide::chain;
 
 use crate::{
-    ask, cli,
-    failure::{Failure, give, say},
+    cli, confirm_option,
+    failure::{Failure, print_message, print_result},
 };
 
 const FILE: &str = "stagegate.toml";
@@ -67,7 +67,7 @@ pub(super) async fn run(config: Option<&Path>, args: cli::Init) -> Result<Exit, 
         return Err(Failure::configuration(message));
     }
     let mut facts = facts(&path, &folder, !args.no_run).await?;
-    if !args.yes && !args.print && ask::has_terminal() {
+    if !args.yes && !args.print && confirm_option::has_terminal() {
         for question in questions(&facts) {
             put(&mut facts, &question)?;
         }
@@ -80,28 +80,28 @@ pub(super) async fn run(config: Option<&Path>, args: cli::Init) -> Result<Exit, 
         proposal.left_out.push(reason.to_owned());
     }
     if args.print {
-        give(proposal.text.trim_end());
+        print_result(proposal.text.trim_end());
         return Ok(Exit::Passed);
     }
     write_new(&path, &format!("#:schema ./{SCHEMA}\n{}", proposal.text))?;
     let schema = folder.join(SCHEMA);
     fs::write(&schema, super::schema_json::text(cli::UserFile::Config)? + "\n").map_err(Failure::writing(&schema))?;
-    give(&summary(&path, &facts, &proposal));
+    print_result(&summary(&path, &facts, &proposal));
     Ok(Exit::Passed)
 }
 
-/// Asks a question until its answer can be used.
+/// Asks a question until its response can be used.
 fn put(facts: &mut Facts, question: &Question) -> Result<(), Failure> {
     let mut prompt = format!("{} [{}]: ", question.text, question.otherwise);
     if !question.choices.is_empty() {
-        say(&question.text);
-        question.choices.iter().enumerate().for_each(|(at, choice)| say(&format!("  {}) {choice}", at + 1)));
+        print_message(&question.text);
+        question.choices.iter().enumerate().for_each(|(at, choice)| print_message(&format!("  {}) {choice}", at + 1)));
         prompt = format!("Number or name [{}]: ", question.otherwise);
     }
     loop {
-        match answer(facts, question, &ask::line(&prompt)?) {
+        match answer(facts, question, &confirm_option::line(&prompt)?) {
             Ok(()) => return Ok(()),
-            Err(error) => say(&error.to_string()),
+            Err(error) => print_message(&error.to_string()),
         }
     }
 }
@@ -153,7 +153,7 @@ async fn facts(path: &Path, folder: &Path, looks_at_containers: bool) -> Result<
     if looks_at_containers {
         match Engine::connect().await {
             Ok(engine) => look_at_containers_of(&engine, folder, &mut facts).await?,
-            Err(error) => say(&format!("containers and images were not looked at: {error}")),
+            Err(error) => print_message(&format!("containers and images were not looked at: {error}")),
         }
     }
     if let Some(project) = &facts.running {
@@ -165,8 +165,8 @@ async fn facts(path: &Path, folder: &Path, looks_at_containers: bool) -> Result<
 /// Returns the folders below `folder` that services can write and of which git has nothing.
 async fn folders_of_data(folder: &Path, model: &Model) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for Kept { service, place, .. } in model.kept() {
-        let Place::Folder(path) = place else { continue };
+    for WritableMount { service, place, .. } in model.writable_mounts() {
+        let StoragePlace::Folder(path) = place else { continue };
         let Ok(inside) = path.strip_prefix(folder) else { continue };
         if inside.as_os_str().is_empty() || path.is_file() {
             continue;
@@ -225,7 +225,7 @@ async fn resolve(path: &Path, folder: &Path, name: &str) -> Result<Resolved, Fai
     Err(refusal(folder, error))
 }
 
-/// Says why there is nothing to propose.
+/// States why there is nothing to propose.
 fn refusal(folder: &Path, error: ProjectError) -> Failure {
     match error {
         ProjectError::Missing { .. } => Failure::configuration(format!(
@@ -388,7 +388,7 @@ fn exposed_ports(image: &serde_json::Value) -> Vec<u16> {
     found
 }
 
-/// Sends GET to the usual paths, one after the other, until one tells.
+/// Sends GET to the usual paths, one after the other, until one reports.
 async fn responses_of(http: &Http, container: &Container, port: u16) -> Responses {
     let addresses = container.reach(port);
     let mut responses = Responses::default();

@@ -19,7 +19,7 @@ use stagegate_policy_decide::rules::{self as policy, Facts};
 use super::{output, waivers};
 use crate::{
     cli,
-    failure::{Failure, give, say},
+    failure::{Failure, print_message, print_result},
 };
 
 /// The names that Compose looks for, in its order.
@@ -29,15 +29,15 @@ pub(super) async fn run(config: Option<&Path>, args: cli::Lint) -> Result<Exit, 
     if let Some(id) = &args.explain {
         return explained(id);
     }
-    let (facts, waivers, config) = match asked(config, &args)? {
-        Asked::Files(files) => of_files(&files, &args.env_file).await?,
-        Asked::Environment(config) => of_environment(config, args.env.as_ref()).await?,
+    let (facts, waivers, config) = match lint_target(config, &args)? {
+        LintTarget::Files(files) => of_files(&files, &args.env_file).await?,
+        LintTarget::Environment(config) => of_environment(config, args.env.as_ref()).await?,
     };
     if let Some(refusal) = facts.refusal.as_ref().filter(|_| !facts.is_judged()) {
         return Err(Failure::configuration(format!("Compose cannot resolve the files: {refusal}")));
     }
     if let Some(reason) = &facts.left_out {
-        say(&format!("services of inactive profiles were not checked: {reason}"));
+        print_message(&format!("services of inactive profiles were not checked: {reason}"));
     }
     let mut findings = policy::audit(&facts, &waivers, &stagegate_host::clock::today());
     if let Some(config) = &config {
@@ -60,25 +60,25 @@ fn explained(id: &str) -> Result<Exit, Failure> {
         let near = policy::nearest(id).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         Failure::usage(format!("there is no rule `{id}`{near} (`gate lint --explain all` lists them)"))
     })?;
-    give(&text);
+    print_result(&text);
     Ok(Exit::Passed)
 }
 
-enum Asked {
+enum LintTarget {
     Files(Vec<PathBuf>),
     Environment(Arc<Config>),
 }
 
 /// Finds out what is meant: files, an environment, or the compose file of this folder.
-fn asked(config: Option<&Path>, args: &cli::Lint) -> Result<Asked, Failure> {
+fn lint_target(config: Option<&Path>, args: &cli::Lint) -> Result<LintTarget, Failure> {
     if !args.files.is_empty() {
-        return Ok(Asked::Files(args.files.clone()));
+        return Ok(LintTarget::Files(args.files.clone()));
     }
     let named = args.env.is_some() || std::env::var_os("STAGEGATE_ENV").is_some_and(|name| !name.is_empty());
     let here = FILES.iter().map(PathBuf::from).find(|file| file.is_file());
     match here {
-        Some(file) if !named && config.is_none() => Ok(Asked::Files(vec![file])),
-        _ => Ok(Asked::Environment(Arc::new(read_config(config)?))),
+        Some(file) if !named && config.is_none() => Ok(LintTarget::Files(vec![file])),
+        _ => Ok(LintTarget::Environment(Arc::new(read_config(config)?))),
     }
 }
 
@@ -96,11 +96,11 @@ async fn of_files(files: &[PathBuf], env_files: &[PathBuf]) -> Result<(Facts, Wa
     super::report_ignored(&source, "these files");
     let mut facts = audit::of_source(&Runner::default(), "files", &source).await?;
     let looked = match Engine::connect().await {
-        Ok(engine) => audit::look_at_images(&mut facts, &engine).await,
+        Ok(engine) => audit::read_images(&mut facts, &engine).await,
         Err(error) => Err(error),
     };
     if let Err(error) = looked {
-        say(&format!("image metadata is not available: {error}"));
+        print_message(&format!("image metadata is not available: {error}"));
     }
     Ok((facts, waivers::read(None, &dir)?, None))
 }
@@ -115,10 +115,10 @@ async fn of_environment(
     let mut facts = audit::of_source(&Runner::default(), &environment.name, &source).await?;
     let engine = Engine::connect().await?;
     facts.one_shots = facts.model.as_ref().map(|model| one_shots(&config, model)).unwrap_or_default();
-    audit::look_at_images(&mut facts, &engine).await?;
-    audit::look_at_containers(&mut facts, &engine, &environment.project).await?;
+    audit::read_images(&mut facts, &engine).await?;
+    audit::read_containers(&mut facts, &engine, &environment.project).await?;
     if facts.containers.as_ref().is_some_and(Vec::is_empty) {
-        say(&format!("no containers are running in `{}`: only its files were checked", environment.name));
+        print_message(&format!("no containers are running in `{}`: only its files were checked", environment.name));
     }
     let waivers = waivers::read(None, config.root())?;
     Ok((facts, waivers, Some(config)))
@@ -130,10 +130,10 @@ fn written(report: &Report, args: &cli::Lint) -> Result<(), Failure> {
         return output::write(report, &args.output);
     }
     match policy::lines_to_add(&report.findings) {
-        lines if lines.is_empty() => say("nothing to fix"),
+        lines if lines.is_empty() => print_message("nothing to fix"),
         lines => {
-            give(&lines);
-            say("review the values, then merge these lines into the file or pass them as a second --file");
+            print_result(&lines);
+            print_message("review the values, then merge these lines into the file or pass them as a second --file");
         }
     }
     Ok(())

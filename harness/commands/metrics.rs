@@ -10,7 +10,7 @@ use stagegate_watch_decide::metrics::{Measured, text};
 use super::readings;
 use crate::{
     cli,
-    failure::{Failure, give_document, say},
+    failure::{Failure, give_document, print_message},
 };
 
 /// The file's name in a folder of `node_exporter`.
@@ -29,11 +29,11 @@ pub(super) async fn run(config: &Config, args: &cli::Metrics) -> Result<Exit, Fa
     Ok(Exit::Passed)
 }
 
-/// Returns the metrics of the environments that were asked for.
+/// Returns the metrics of the environments that were requested.
 pub(super) async fn written(config: &Config, env: Option<&String>, days: u32) -> Result<String, Failure> {
     let mut measured = Vec::new();
     for reading in readings::read(config, env, days).await? {
-        reading.unread.iter().for_each(|line| say(&format!("not counted: {line}")));
+        reading.unread.iter().for_each(|line| print_message(&format!("not counted: {line}")));
         let environment = config.environment(&reading.environment)?;
         let backups = readings::backups(config, environment);
         measured.push(Measured {
@@ -60,11 +60,11 @@ pub(super) async fn renew(config: &Config) {
         Err(failure) => Err(failure),
     };
     if let Err(failure) = written {
-        say(&format!("the metrics were not written: {}", failure.text()));
+        print_message(&format!("the metrics were not written: {}", failure.text()));
     }
 }
 
-/// Tells whether a file is older than the newest journal of an environment, or not there.
+/// Returns whether a file is older than the newest journal of an environment, or not there.
 fn is_older(config: &Config, file: &Path) -> bool {
     let modified = |path: &Path| path.metadata().and_then(|found| found.modified()).ok();
     let newest = config.environments_here().filter_map(|environment| {
@@ -79,12 +79,12 @@ pub(super) async fn renew_aside(config: &Config) {
     let Some(dir) = &config.metrics.textfile else { return };
     let program = match std::env::current_exe() {
         Ok(program) => program.display().to_string(),
-        Err(error) => return say(&format!("the metrics were not written: {error}")),
+        Err(error) => return print_message(&format!("the metrics were not written: {error}")),
     };
     let (path, dir) = (config.path.display().to_string(), dir.display().to_string());
     let command = Command::new(&program).args(["--config", &path, "metrics", "--textfile", &dir]);
     if let Err(error) = Runner::default().run_ok(&command, WITHIN).await {
-        say(&format!("the metrics were not written: {}", with_causes(&error)));
+        print_message(&format!("the metrics were not written: {}", with_causes(&error)));
     }
 }
 

@@ -22,7 +22,7 @@ use stagegate_migration_decide::{
     Chain, Finding,
     locks::{Sizes, Thresholds},
     of_steps,
-    round_trip::{Counts, OnRows, Report, Trip, least, line, merged, summary, whole_line},
+    round_trip::{Counts, OnRows, Report, RoundTrip, least, line, merged, summary, whole_line},
     schema,
 };
 use stagegate_suites::migrations::{Progress, prove_on};
@@ -30,7 +30,7 @@ use stagegate_suites::migrations::{Progress, prove_on};
 use super::{output, waivers};
 use crate::{
     cli,
-    failure::{Failure, say},
+    failure::{Failure, print_message},
 };
 
 pub(super) async fn run(args: cli::Migrations) -> Result<Exit, Failure> {
@@ -66,12 +66,12 @@ async fn check(args: cli::MigrationsCheck) -> Result<Exit, Failure> {
         if args.pg.is_empty() { vec![None] } else { args.pg.iter().copied().map(Some).collect() };
     let (mut reports, mut tried, mut worst) = (Vec::new(), Vec::new(), Exit::Passed);
     for major in majors {
-        let (major, report, trips) = on_one(&args, &mut known, &options, (major, &waivers)).await?;
-        tried.push((major, trips));
+        let (major, report, round_trips) = on_one(&args, &mut known, &options, (major, &waivers)).await?;
+        tried.push((major, round_trips));
         worst = worse(worst, ended(&report.findings));
         reports.push(report);
     }
-    let least = least(&tried.iter().map(|(major, trips)| (*major, trips.as_slice())).collect::<Vec<_>>());
+    let least = least(&tried.iter().map(|(major, round_trips)| (*major, round_trips.as_slice())).collect::<Vec<_>>());
     output::write(&merged(&args.dir.to_string_lossy(), &reports, least.as_deref()), &args.output)?;
     Ok(worst)
 }
@@ -81,7 +81,7 @@ async fn on_one(
     known: &mut Option<Chain>,
     options: &Options,
     (major, waivers): (Option<u32>, &Waivers),
-) -> Result<(u32, Report, Vec<Trip>), Failure> {
+) -> Result<(u32, Report, Vec<RoundTrip>), Failure> {
     let spec = ServerSpec {
         images: images(args, major),
         major,
@@ -93,10 +93,10 @@ async fn on_one(
     let signals = signal::listen(Again::Ends);
     let shown = |progress: Progress<'_>| match progress {
         Progress::Ready { server, chain, took } => {
-            say(&ready(&server, chain, took));
+            print_message(&ready(&server, chain, took));
             begun = Instant::now();
         }
-        Progress::Trip(trip) if args.verbose => say(&line(trip)),
+        Progress::Trip(trip) if args.verbose => print_message(&line(trip)),
         Progress::Trip(_) => {}
     };
     let on = prove_on(&spec, known, options, signals.first(), shown).await?;
@@ -111,7 +111,7 @@ async fn on_one(
         whole: on_rows.whole,
         untouched: on_rows.untouched,
     });
-    tell(&report, &on.proven, begun.elapsed().as_secs_f64());
+    print_report(&report, &on.proven, begun.elapsed().as_secs_f64());
     if let Some(path) = &args.schema {
         std::fs::write(path, schema::write(&schema::dumped(&on.proven.top))).map_err(Failure::writing(path))?;
     }
@@ -140,12 +140,12 @@ fn rows(args: &cli::MigrationsCheck) -> Result<Option<Rows>, Failure> {
     Ok(Some(Rows { seed: args.seed.as_ref().map(read).transpose()?, ..Rows::default() }))
 }
 
-fn tell(report: &Report, proven: &Proven, seconds: f64) {
+fn print_report(report: &Report, proven: &Proven, seconds: f64) {
     let whole = &proven.whole;
-    say(&format!("{}: {} in {seconds:.1} s", report.server, summary(&Counts::of(&proven.trips))));
-    say(&whole_line(whole));
+    print_message(&format!("{}: {} in {seconds:.1} s", report.server, summary(&Counts::of(&proven.trips))));
+    print_message(&whole_line(whole));
     if let Some(rows) = report.rows {
-        say(&format!(
+        print_message(&format!(
             "{} tested with rows; {} more cannot change an existing table",
             text::counted(rows.tried, "migration"),
             rows.untouched
@@ -168,7 +168,7 @@ fn images(args: &cli::MigrationsCheck, major: Option<u32>) -> Vec<String> {
     }
 }
 
-/// Says how the command ends: what could not be tried is no pass, and no failure either.
+/// States how the command ends: what could not be tried is no pass, and no failure either.
 fn ended(findings: &[Finding]) -> Exit {
     let required = |finding: &&Finding| finding.severity == Severity::Required && finding.waived.is_none();
     let mut required = findings.iter().filter(required).peekable();

@@ -61,14 +61,14 @@ use stagegate_host::project::{self, read_config};
 use crate::{
     Failure,
     cli::{self, Cli, Command},
-    failure::say,
+    failure::print_message,
     notices, recovery,
 };
 
 /// Runs a command. What an earlier run left is finished first, but for commands that only look at files.
 pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     if let Command::Completions { shell } = cli.command {
-        crate::failure::give(complete::script(shell)?.trim_end());
+        crate::failure::print_result(complete::script(shell)?.trim_end());
         return Ok(Exit::Passed);
     }
     if let Command::SchemaJson(args) = &cli.command {
@@ -104,7 +104,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     }
     let config = Arc::new(read_config(cli.config.as_deref())?);
     for notice in &config.notices {
-        crate::failure::say(&format!("notice: {}: {notice}", config.path.display()));
+        crate::failure::print_message(&format!("notice: {}: {notice}", config.path.display()));
     }
     if let Command::Host(args) = cli.command {
         return host::run(&config, args).await;
@@ -145,7 +145,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
             Ok(well) => recovered = well,
             Err(failure) => {
                 recovered = failure.exit() != Exit::PersonNeeded;
-                crate::failure::say(&failure.text());
+                crate::failure::print_message(&failure.text());
             }
         },
         _ => {
@@ -274,7 +274,7 @@ fn report_ignored(source: &Source, of: &str) {
     }
     let files: Vec<String> = source.env_files.iter().map(|file| file.display().to_string()).collect();
     let files = if files.is_empty() { "env files, and it has none (`env_file`)".to_owned() } else { files.join(", ") };
-    say(&format!(
+    print_message(&format!(
         "note: {} of this shell ignored: {}. Compose gets the variables of {of} from {files}",
         counted(ignored.len(), "variable"),
         ignored.join(", ")
@@ -295,8 +295,8 @@ fn new_run() -> String {
 
 /// Does what the gate asks of this program in a container that mounts volumes.
 fn volume_worker(args: &cli::VolumeWorker) -> Result<Exit, Failure> {
-    let answers = stagegate_data_act::volume::serve(&args.jobs)?;
-    crate::failure::give_json(&answers);
+    let responses = stagegate_data_act::volume::serve(&args.jobs)?;
+    crate::failure::give_json(&responses);
     Ok(Exit::Passed)
 }
 

@@ -10,12 +10,12 @@ use stagegate_base::{
 };
 use stagegate_data_decide::backup::schedule::length;
 use stagegate_host::{clock, detached, paths::StateDir};
-use stagegate_watch_act::{Held, Outbox, Waiting, deliver};
+use stagegate_watch_act::{Outbox, OutboxLock, Waiting, deliver};
 use stagegate_watch_decide::notify::Message;
 
 use crate::{
     cli,
-    failure::{Failure, give, give_json, say},
+    failure::{Failure, give_json, print_message, print_result},
     notices,
 };
 
@@ -63,10 +63,10 @@ async fn test(config: &Config, name: Option<&str>) -> Result<Exit, Failure> {
         let id = format!("test-{}-{}", clock::stamp(), std::process::id());
         let message = Message::test(&config.name, id, clock::now());
         match deliver((config.root(), &spool), receiver, &message).await {
-            Ok(()) => give(&format!("{}: sent", receiver.name)),
+            Ok(()) => print_result(&format!("{}: sent", receiver.name)),
             Err(error) => {
                 failed += 1;
-                give(&format!("{}: NOT sent: {error}", receiver.name));
+                print_result(&format!("{}: NOT sent: {error}", receiver.name));
             }
         }
     }
@@ -79,7 +79,7 @@ fn pending(config: &Config, args: &cli::PendingNotify) -> Result<Exit, Failure> 
     for environment in environments(config, args.env.as_ref())? {
         let outbox = outbox(config, environment);
         let (waiting, unread) = outbox.waiting();
-        unread.iter().for_each(|path| say(&format!("{} cannot be read as a message", path.display())));
+        unread.iter().for_each(|path| print_message(&format!("{} cannot be read as a message", path.display())));
         let given_up = outbox.undelivered();
         let all = waiting.iter().map(|one| (one, false)).chain(given_up.iter().map(|one| (one, true)));
         for (one, is_given_up) in all {
@@ -89,14 +89,14 @@ fn pending(config: &Config, args: &cli::PendingNotify) -> Result<Exit, Failure> 
                 value["given_up"] = json!(is_given_up);
                 values.push(value);
             } else {
-                give(&line(one, is_given_up, now));
+                print_result(&line(one, is_given_up, now));
             }
         }
     }
     if args.json {
         give_json(&serde_json::to_string_pretty(&json!({ "v": 1, "messages": values }))?);
     } else if count == 0 {
-        say("no message waits");
+        print_message("no message waits");
     }
     Ok(Exit::Passed)
 }
@@ -135,8 +135,8 @@ async fn send(config: &Config, args: &cli::SendNotify) -> Result<Exit, Failure> 
         sent += passed.sent;
         failures.extend(passed.failures);
     }
-    failures.iter().for_each(|failure| say(failure));
-    give(&format!("{} sent", counted(sent, "message")));
+    failures.iter().for_each(|failure| print_message(failure));
+    print_result(&format!("{} sent", counted(sent, "message")));
     Ok(if failures.is_empty() { Exit::Passed } else { Exit::Inconclusive })
 }
 
@@ -144,7 +144,7 @@ async fn send(config: &Config, args: &cli::SendNotify) -> Result<Exit, Failure> 
 async fn stay(config: &Config) -> Result<Exit, Failure> {
     detached::leave_terminal();
     let began = Instant::now();
-    let mut held: Vec<(Outbox, Held)> = Vec::new();
+    let mut held: Vec<(Outbox, OutboxLock)> = Vec::new();
     for environment in config.environments.values() {
         let outbox = outbox(config, environment);
         if outbox.waiting().0.is_empty() {
@@ -159,8 +159,8 @@ async fn stay(config: &Config) -> Result<Exit, Failure> {
     while began.elapsed() < STAYS {
         for (outbox, _) in &held {
             match outbox.pass(config.root(), &config.notify, false).await {
-                Ok(passed) => passed.iter().flat_map(|one| &one.failures).for_each(|failure| say(failure)),
-                Err(error) => say(&format!("{}: {error}", outbox.dir().display())),
+                Ok(passed) => passed.iter().flat_map(|one| &one.failures).for_each(|failure| print_message(failure)),
+                Err(error) => print_message(&format!("{}: {error}", outbox.dir().display())),
             }
         }
         held.retain(|(outbox, _)| !outbox.waiting().0.is_empty());

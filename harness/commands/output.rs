@@ -9,7 +9,7 @@ use stagegate_base::{
 
 use crate::{
     cli,
-    failure::{Failure, command_the_job, give, give_document, give_json},
+    failure::{Failure, command_the_job, give_document, give_json, print_result},
 };
 
 /// Writes a report: text on standard output, unless a format takes it; files; annotations in a job of GitHub.
@@ -17,7 +17,7 @@ pub(super) fn write(report: &Report, output: &cli::Output) -> Result<(), Failure
     if output.json {
         give_json(&report.json()?);
     } else if !output.takes_stdout() {
-        give(&report.text(colour()));
+        print_result(&report.text(colour()));
     }
     let files = [
         (&output.markdown, report.markdown()),

@@ -10,7 +10,7 @@ use crate::{cli, failure::Failure};
 
 /// Writes the table of all probes: baseline, now, ratio with its interval, verdict.
 ///
-/// `baseline` gives a probe's median before, in nanoseconds, where it was not measured beside.
+/// `baseline` gives a probe's median before, in nanoseconds, where it was not measured next to.
 pub(super) fn table(measured: &[Measurement], baseline: impl Fn(&str) -> Option<u64>) -> String {
     let row = |measurement: &Measurement| {
         let median = |arm| Some(performance::median(&measurement.blocks, arm)).filter(|ns| *ns > 0);
@@ -35,7 +35,7 @@ pub(super) fn costs(measured: &[Measurement]) -> String {
     performance::cost::table(&measured.iter().filter_map(row).collect::<Vec<_>>())
 }
 
-/// Writes the page and the pictures that were asked for.
+/// Writes the page and the pictures that were requested.
 pub(super) fn write(title: &str, measured: &[Measurement], args: &cli::Bench) -> Result<(), Failure> {
     if args.html.is_none() && args.svg.is_none() {
         return Ok(());

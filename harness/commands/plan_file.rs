@@ -12,8 +12,8 @@ use stagegate_host::{clock, engine::Engine, release::Snapshot};
 use stagegate_watch_decide::notify::Message;
 
 use crate::{
-    ask, cli,
-    failure::{Failure, give, say},
+    cli, confirm_option,
+    failure::{Failure, print_message, print_result},
     notices,
 };
 
@@ -99,11 +99,11 @@ pub(super) async fn write(
         notices::put(config, target, &waits(config, &file.plan, path, &file.expires));
     }
     let path = path.display();
-    say(&format!("wrote {path}, valid until {}", file.expires));
+    print_message(&format!("wrote {path}, valid until {}", file.expires));
     match target.approval {
-        Approval::None => say(&format!("next: gate promote --apply {path}")),
-        Approval::Required => say(&format!("next: another user of this host runs `gate approve {path}`")),
-        Approval::OwnAllowed => say(&format!("next: gate approve {path}")),
+        Approval::None => print_message(&format!("next: gate promote --apply {path}")),
+        Approval::Required => print_message(&format!("next: another user of this host runs `gate approve {path}`")),
+        Approval::OwnAllowed => print_message(&format!("next: gate approve {path}")),
     }
     Ok(())
 }
@@ -130,10 +130,10 @@ fn waits(config: &Config, plan: &Plan, path: &Path, expires: &str) -> Message {
 pub(super) fn run(args: &cli::Approve) -> Result<Exit, Failure> {
     let file = plan_file::read(&args.file)?;
     let path = args.out.clone().unwrap_or_else(|| approval_of(&args.file));
-    say(&file.plan.text());
-    say(&format!("  made      by {} (uid {}) at {}", file.made.by, file.made.uid, file.made.at));
-    ask::confirm("Approve this plan?", args.yes)?;
+    print_message(&file.plan.text());
+    print_message(&format!("  made      by {} (uid {}) at {}", file.made.by, file.made.uid, file.made.at));
+    confirm_option::confirm("Approve this plan?", args.yes)?;
     let approval = approve(&file, &path)?;
-    give(&format!("approved by {} until {}: {}", approval.approved.by, approval.expires, path.display()));
+    print_result(&format!("approved by {} until {}: {}", approval.approved.by, approval.expires, path.display()));
     Ok(Exit::Passed)
 }

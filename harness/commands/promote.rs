@@ -18,8 +18,8 @@ use super::{
     plan_file::{self, Applied, refuse_unapproved},
 };
 use crate::{
-    ask, cli,
-    failure::{Failure, give, give_json, say},
+    cli, confirm_option,
+    failure::{Failure, give_json, print_message, print_result},
     progress::{self, KnownTimes},
     recovery,
 };
@@ -111,10 +111,10 @@ fn no_point(environment: &str, wanted: Option<&str>, points: &[Point]) -> String
 
 fn list(environment: &str, points: &[Point]) {
     if points.is_empty() {
-        say(&no_point(environment, None, points));
+        print_message(&no_point(environment, None, points));
     }
     for point in points {
-        give(&format!(
+        print_result(&format!(
             "{}  restores {}  (promoted: {}, run {})",
             point.tag, point.previous.name, point.release.name, point.run
         ));
@@ -149,9 +149,9 @@ async fn conduct(config: &Arc<Config>, request: Request, options: &RunOptions) -
         plan = applied.same(config, &engine, plan, &old).await?;
     }
     let refused = refusals(&plan.kind, &facts);
-    say(&plan.text());
+    print_message(&plan.text());
     if refused.is_empty() {
-        ask::confirm("Continue?", options.yes)?;
+        confirm_option::confirm("Continue?", options.yes)?;
     }
     let (sender, interrupt) = watch::channel(false);
     let (decide, decided) = watch::channel(None);
@@ -162,7 +162,7 @@ async fn conduct(config: &Arc<Config>, request: Request, options: &RunOptions) -
         if let Entry::Decided { decision, .. } = &line.entry {
             decide.send_replace(Some(*decision));
         }
-        progress::tell(line, took, &known);
+        progress::print_line(line, took, &known);
         if is_json && let Ok(text) = serde_json::to_string(line) {
             give_json(&text);
         }
@@ -174,7 +174,7 @@ async fn conduct(config: &Arc<Config>, request: Request, options: &RunOptions) -
     listening.abort();
     let (_, exit) = completed
         .map_err(|error| Failure::manual(error).context("the run cannot go on; the next `gate` command resumes it"))?;
-    progress::tell_end(run.plan(), run.lines(), &dir);
+    progress::print_end(run.plan(), run.lines(), &dir);
     if options.carry_writes && exit == Exit::Passed {
         let id = run.plan().run.clone();
         // Carrying takes the target's lock itself.
@@ -193,10 +193,10 @@ async fn plan_only(
 ) -> Result<Exit, Failure> {
     let (plan, facts, old) = prepare_plan(config, engine, request, &super::new_run()).await?;
     let refused = refusals(&plan.kind, &facts);
-    shown(&plan, &refused, options.json)?;
+    print_plan(&plan, &refused, options.json)?;
     match &options.out {
         Some(path) if refused.is_empty() => plan_file::write(config, engine, plan, &old, path).await?,
-        Some(path) => say(&format!("{} was not written: the plan is blocked", path.display())),
+        Some(path) => print_message(&format!("{} was not written: the plan is blocked", path.display())),
         None => {}
     }
     Ok(if refused.is_empty() { Exit::Passed } else { Exit::Held })
@@ -215,14 +215,14 @@ fn locked(config: &Config, state: &StateDir, project: &str, request: &Request) -
     Ok(locks)
 }
 
-fn shown(plan: &stagegate_gate_decide::promotion::Plan, refused: &[String], json: bool) -> Result<(), Failure> {
+fn print_plan(plan: &stagegate_gate_decide::promotion::Plan, refused: &[String], json: bool) -> Result<(), Failure> {
     if json {
         give_json(&serde_json::json!({ "plan": serde_json::to_value(plan)?, "refusals": refused }).to_string());
         return Ok(());
     }
-    give(&plan.text());
+    print_result(&plan.text());
     for reason in refused {
-        give(&format!("  blocked   {reason}"));
+        print_result(&format!("  blocked   {reason}"));
     }
     Ok(())
 }
@@ -233,6 +233,6 @@ async fn interrupt_on(signals: Signals, sender: watch::Sender<bool>, decided: wa
     for nth in 1.. {
         signals.nth(nth).await;
         let _ = sender.send(true);
-        say(interrupt_text(*decided.borrow(), nth));
+        print_message(interrupt_text(*decided.borrow(), nth));
     }
 }

@@ -3,38 +3,38 @@
 use std::sync::Arc;
 
 use stagegate_base::{config::Config, exit::Exit, text::counted};
-use stagegate_gate_act::purge::{self, Kept};
+use stagegate_gate_act::purge::{self, RetainedState};
 use stagegate_host::{engine::Engine, paths::StateDir, process::Runner};
 
 use crate::{
-    ask, cli,
-    failure::{Failure, say},
+    cli, confirm_option,
+    failure::{Failure, print_message},
 };
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Purge) -> Result<Exit, Failure> {
     let environment = super::environment::lasting(super::named(config, args.env.as_ref())?)?;
     let what = "deleting its rollback points and history";
-    ask::refuse_if_protected(environment, args.confirm.as_deref(), what)?;
+    confirm_option::refuse_if_protected(environment, args.confirm.as_deref(), what)?;
     let (engine, runner) = (Engine::connect().await?, Runner::default());
     let state = StateDir::of(config, &environment.project);
     let lock = super::environment::taken(&state, environment, "gate purge")?;
-    let kept = purge::kept(&runner, &engine, config, environment).await?;
+    let kept = purge::retained_state(&runner, &engine, config, environment).await?;
     if kept.is_empty() {
-        say(&format!("nothing is kept of `{}`", environment.name));
+        print_message(&format!("nothing is kept of `{}`", environment.name));
         return Ok(Exit::Passed);
     }
     let what = in_words(&kept).join(", ");
-    ask::confirm(&format!("Delete what is kept of `{}`: {what}?", environment.name), args.yes)?;
+    confirm_option::confirm(&format!("Delete what is kept of `{}`: {what}?", environment.name), args.yes)?;
     purge::purge(&runner, config, environment, &kept, &lock).await?;
-    say(&format!("deleted of `{}`: {what}", environment.name));
+    print_message(&format!("deleted of `{}`: {what}", environment.name));
     if let Some(folder) = &kept.stays {
         let folder = folder.display();
-        say(&format!("not deleted: worktree {folder}, which holds files that git does not have"));
+        print_message(&format!("not deleted: worktree {folder}, which holds files that git does not have"));
     }
     Ok(Exit::Passed)
 }
 
-fn in_words(kept: &Kept) -> Vec<String> {
+fn in_words(kept: &RetainedState) -> Vec<String> {
     let mut words = Vec::new();
     if !kept.runs.is_empty() {
         let backups = counted(kept.backups, "backup");

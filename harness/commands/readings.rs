@@ -51,7 +51,7 @@ impl Reading {
     }
 }
 
-/// Reads the runs of the environments that were asked for, and counts their figures over `days`.
+/// Reads the runs of the environments that were requested, and counts their figures over `days`.
 pub(super) async fn read(config: &Config, env: Option<&String>, days: u32) -> Result<Vec<Reading>, Failure> {
     let mut readings = match env {
         Some(_) => {
@@ -156,7 +156,7 @@ pub(super) struct Backups {
 }
 
 impl Backups {
-    /// Says it in a line.
+    /// States it in a line.
     pub(super) fn text(&self) -> String {
         let age = match self.age_seconds {
             Some(age) => format!("the newest verified one is {} old", length(age)),
@@ -187,7 +187,7 @@ pub(super) fn last_records(config: &Config, environment: &Environment) -> Option
     (!records.is_empty()).then(|| (newest.file_stem().unwrap_or_default().to_string_lossy().into_owned(), records))
 }
 
-/// Says what the records of a run come to.
+/// States what the records of a run come to.
 pub(super) fn records_text(began: &str, records: &[Record]) -> String {
     let count = |wanted: &[Status]| records.iter().filter(|record| wanted.contains(&record.status)).count();
     let (passed, failed) = (count(&[Status::Pass]), count(&[Status::Fail, Status::Broken]));

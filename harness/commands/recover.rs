@@ -16,7 +16,7 @@ use stagegate_host::{engine::Engine, paths::StateDir};
 use super::units::{BOOTED, Start, Units, only_crontab};
 use crate::{
     cli,
-    failure::{Failure, give, say},
+    failure::{Failure, print_message, print_result},
     recovery,
 };
 
@@ -39,7 +39,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Recover) -> Result<Exit
 /// Finishes the runs that were interrupted, in every environment.
 async fn finish(config: &Arc<Config>) -> Result<Exit, Failure> {
     if !any_open(config) {
-        say("no run was interrupted");
+        print_message("no run was interrupted");
         return Ok(Exit::Passed);
     }
     let began = Instant::now();
@@ -57,7 +57,7 @@ async fn answering_engine() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Tells whether a run has not ended, or cannot be read.
+/// Returns whether a run has not ended, or cannot be read.
 fn any_open(config: &Config) -> bool {
     let open = |state: StateDir| unfinished(&state).map_or(true, |run| run.is_some());
     config.environments.values().any(|environment| open(StateDir::of(config, &environment.project)))
@@ -66,7 +66,7 @@ fn any_open(config: &Config) -> bool {
 fn status(config: &Config) -> Result<Exit, Failure> {
     let unit = units(config, None).paths().remove(0);
     let installed = unit.exists();
-    give(&match (installed, Path::new(BOOTED).is_dir()) {
+    print_result(&match (installed, Path::new(BOOTED).is_dir()) {
         (true, _) => format!("{} finishes interrupted runs at boot", unit.display()),
         (false, true) => "no unit finishes interrupted runs at boot; `gate recover install` writes it".to_owned(),
         (false, false) => {
@@ -78,7 +78,7 @@ fn status(config: &Config) -> Result<Exit, Failure> {
         let Some(run) = unfinished(&StateDir::of(config, &environment.project))? else { continue };
         exit = Exit::PersonNeeded;
         let how = if run.stuck { "stuck" } else { "unfinished" };
-        give(&format!("run {} of {} is {how}: gate resume --env {1}", run.run, environment.name));
+        print_result(&format!("run {} of {} is {how}: gate resume --env {1}", run.run, environment.name));
     }
     Ok(exit)
 }
@@ -91,7 +91,7 @@ async fn watchdog(config: &Arc<Config>, args: cli::WatchRun) -> Result<Exit, Fai
     match watch(&state, &environment.project, &watched).await? {
         None => Ok(Exit::Passed),
         Some(Takeover { lock, run, reason }) => {
-            say(&format!("run {} of `{}`: {reason}", run.run, environment.name));
+            print_message(&format!("run {} of `{}`: {reason}", run.run, environment.name));
             recovery::finish(config, state, lock, &run, &reason).await
         }
     }
@@ -109,7 +109,7 @@ async fn install(config: &Config, args: &cli::InstallSchedule) -> Result<Exit, F
     }
     let units = units(config, args.dir.as_deref());
     if units.install(config, &[unit_text(&config.name, &start)], false).await? {
-        give(&format!("{} is enabled: it finishes an interrupted run at the next boot", units.name()));
+        print_result(&format!("{} is enabled: it finishes an interrupted run at the next boot", units.name()));
     }
     Ok(Exit::Passed)
 }

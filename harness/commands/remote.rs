@@ -7,14 +7,14 @@ use stagegate_base::{
     exit::Exit,
 };
 use stagegate_host::signal::{self, Again};
-use stagegate_target_act::{Connection, Ended, HostError, Shown, attach, interrupt, side, start};
+use stagegate_target_act::{Connection, Ended, FollowEvent, HostError, attach, interrupt, side, start};
 use stagegate_target_decide::{arguments, route};
 
 use super::host::{host_of, sent};
 use crate::{
-    ask,
     cli::{self, Command},
-    failure::{self, Failure, say},
+    confirm_option,
+    failure::{self, Failure, print_message},
 };
 
 /// What is done for a command before and around its run on the host.
@@ -127,14 +127,14 @@ async fn on_host(config: &Config, host: &SshHost, wanted: &Wanted) -> Result<Exi
             return Ok(planned);
         }
     }
-    ask::confirm(&format!("`{environment}` on {}: {question}", connection.name()), false)?;
+    confirm_option::confirm(&format!("`{environment}` on {}: {question}", connection.name()), false)?;
     started(&connection, config, of(&["--yes"])?, wanted.stays).await
 }
 
 async fn started(connection: &Connection, config: &Config, args: Vec<String>, stays: bool) -> Result<Exit, Failure> {
     let environment = std::env::var("STAGEGATE_ENV").ok().filter(|name| !name.is_empty());
     let run = RefCell::new(None);
-    let show = |shown: Shown<'_>| show(connection, &run, stays, &shown);
+    let show = |shown: FollowEvent<'_>| show(connection, &run, stays, &shown);
     let signals = signal::listen(Again::Ends);
     let again = (args.clone(), environment.clone());
     let product = &config.name;
@@ -151,24 +151,24 @@ async fn started(connection: &Connection, config: &Config, args: Vec<String>, st
         ended = conduct => exit(connection, &ended?),
         () = signals.first() => {
             let run = run.borrow().clone();
-            left(connection, config, run, stays).await
+            disconnected(connection, config, run, stays).await
         }
     }
 }
 
 /// Shows what comes of a run; what it printed goes where it would have gone here.
-fn show(connection: &Connection, run: &RefCell<Option<String>>, is_named: bool, shown: &Shown<'_>) {
+fn show(connection: &Connection, run: &RefCell<Option<String>>, is_named: bool, shown: &FollowEvent<'_>) {
     match shown {
-        Shown::Run(id, _) => {
+        FollowEvent::Run(id, _) => {
             *run.borrow_mut() = Some((*id).to_owned());
             if is_named {
-                say(&format!("on {}: run {id} (Ctrl-C leaves it running)", connection.name()));
+                print_message(&format!("on {}: run {id} (Ctrl-C leaves it running)", connection.name()));
             }
         }
-        Shown::Output(text) => failure::hand_on(&mut std::io::stdout(), text),
-        Shown::Message(text) => failure::hand_on(&mut std::io::stderr(), text),
-        Shown::Reconnects(error) => {
-            say(&format!(
+        FollowEvent::Output(text) => failure::print_to(&mut std::io::stdout(), text),
+        FollowEvent::Message(text) => failure::print_to(&mut std::io::stderr(), text),
+        FollowEvent::Reconnects(error) => {
+            print_message(&format!(
                 "the connection to {} is lost, the run goes on there; connecting again: {error}",
                 connection.name()
             ));
@@ -195,7 +195,12 @@ fn exit(connection: &Connection, ended: &Ended) -> Result<Exit, Failure> {
 }
 
 /// Ends reading after a signal. What changes an environment goes on; anything else is interrupted there too.
-async fn left(connection: &Connection, config: &Config, run: Option<String>, stays: bool) -> Result<Exit, Failure> {
+async fn disconnected(
+    connection: &Connection,
+    config: &Config,
+    run: Option<String>,
+    stays: bool,
+) -> Result<Exit, Failure> {
     let (host, environment) = (connection.name(), connection.environment());
     let Some(run) = run else {
         let text =
@@ -218,17 +223,17 @@ pub(super) async fn attached(config: &Config, args: cli::Attach) -> Result<Exit,
     let name = name.ok_or_else(|| Failure::usage("no environment given; add --env NAME"))?;
     let connection = Connection::to(host_of(config, &name)?, &name);
     if args.interrupt {
-        say(&interrupt(&connection, &config.name, args.run).await?);
+        print_message(&interrupt(&connection, &config.name, args.run).await?);
         return Ok(Exit::Passed);
     }
     let run = RefCell::new(args.run.clone());
     let signals = signal::listen(Again::Ends);
-    let shown = |shown: Shown<'_>| show(&connection, &run, true, &shown);
+    let shown = |shown: FollowEvent<'_>| show(&connection, &run, true, &shown);
     let ended = tokio::select! {
         ended = attach(&connection, &config.name, args.run, shown) => ended?,
         () = signals.first() => {
             let run = run.borrow().clone();
-            return left(&connection, config, run, true).await;
+            return disconnected(&connection, config, run, true).await;
         }
     };
     exit(&connection, &ended)

@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use stagegate_base::{config::Config, exit::Exit, text::counted};
 use stagegate_gate_act::journal;
-use stagegate_gate_decide::promotion::{Entry, Line, StepReport, by_hand};
+use stagegate_gate_decide::promotion::{Entry, Line, StepReport, manual_steps};
 use stagegate_host::clock;
 use stagegate_watch_decide::{
     RunFacts,
     figures::Figures,
-    pages::{self, RunPage, Shown},
+    pages::{self, EnvironmentPage, RunPage},
 };
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     cli,
-    failure::{Failure, say},
+    failure::{Failure, print_message},
     progress,
 };
 
@@ -26,7 +26,7 @@ pub(super) async fn run(config: &Config, args: &cli::Pages) -> Result<Exit, Fail
     let readings = readings::read(config, args.env.as_ref(), args.days).await?;
     let (out, made) = (&args.out, readings::now());
     fs::create_dir_all(out).map_err(Failure::writing(out))?;
-    let shown = readings.iter().map(|reading| shown(config, reading)).collect::<Result<Vec<_>, _>>()?;
+    let shown = readings.iter().map(|reading| environment_page(config, reading)).collect::<Result<Vec<_>, _>>()?;
     if args.public {
         let private = out.join("runs");
         if private.exists() {
@@ -36,7 +36,7 @@ pub(super) async fn run(config: &Config, args: &cli::Pages) -> Result<Exit, Fail
             )));
         }
         write(&out.join("index.html"), &pages::public(&config.name, &shown, config.status_page, made))?;
-        say(&format!("wrote {}", out.join("index.html").display()));
+        print_message(&format!("wrote {}", out.join("index.html").display()));
         return Ok(Exit::Passed);
     }
     let folder = out.join("runs");
@@ -60,7 +60,7 @@ pub(super) async fn run(config: &Config, args: &cli::Pages) -> Result<Exit, Fail
     // Last, so that no link leads to a page that is not there yet.
     write(&out.join("index.html"), &pages::index(&config.name, &shown, made))?;
     let runs: usize = readings.iter().map(|reading| reading.runs.len()).sum();
-    say(&format!("wrote {} with {}", out.join("index.html").display(), counted(runs, "run")));
+    print_message(&format!("wrote {} with {}", out.join("index.html").display(), counted(runs, "run")));
     Ok(Exit::Passed)
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn page_at(config: &Config, path: &str, days: u32) -> Result<Op
     }
     if path == "index.html" {
         let readings = readings::read(config, None, days).await?;
-        let shown = readings.iter().map(|reading| shown(config, reading)).collect::<Result<Vec<_>, _>>()?;
+        let shown = readings.iter().map(|reading| environment_page(config, reading)).collect::<Result<Vec<_>, _>>()?;
         return Ok(Some(pages::index(&config.name, &shown, readings::now())));
     }
     let named = path.strip_prefix("checks-").and_then(|rest| rest.strip_suffix(".html"));
@@ -82,12 +82,12 @@ pub(super) async fn page_at(config: &Config, path: &str, days: u32) -> Result<Op
     Ok(records.map(|(environment, (began, records))| pages::checks(&environment.name, &began, &records)))
 }
 
-fn shown(config: &Config, reading: &Reading) -> Result<Shown, Failure> {
+fn environment_page(config: &Config, reading: &Reading) -> Result<EnvironmentPage, Failure> {
     let environment = config.environment(&reading.environment)?;
     let suites = readings::last_records(config, environment).map(|(began, records)| {
         (readings::records_text(&began, &records), Some(format!("checks-{}.html", reading.environment)))
     });
-    Ok(Shown {
+    Ok(EnvironmentPage {
         environment: reading.environment.clone(),
         deployed: readings::deployed(config, environment),
         at_work: readings::at_work(config, environment),
@@ -118,7 +118,7 @@ fn page(dir: &Path, lines: &[Line]) -> RunPage {
     RunPage {
         plan: plan.text(),
         timeline: timeline(lines),
-        next: by_hand(plan, dir, lines, &progress::dumps(dir)),
+        next: manual_steps(plan, dir, lines, &progress::dumps(dir)),
         performance: compared.unwrap_or_default(),
     }
 }

@@ -39,8 +39,8 @@ use stagegate_host::{
 
 use super::backup::{archive_source, repository_of};
 use crate::{
-    ask, cli,
-    failure::{Failure, give, outcome_first, say},
+    cli, confirm_option,
+    failure::{Failure, outcome_first, print_message, print_result},
 };
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Restore) -> Result<Exit, Failure> {
@@ -66,19 +66,19 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Restore) -> Result<Exit
     stored.manifest = details::whole(&Runner::default(), &stored, identity.as_ref(), within).await?;
     let source = Source { stored: &stored, identity: identity.as_ref(), within };
     if args.into.is_none() && args.volume.is_none() {
-        ask::refuse_if_protected(environment, args.confirm.as_deref(), "replacing its data")?;
+        confirm_option::refuse_if_protected(environment, args.confirm.as_deref(), "replacing its data")?;
     }
     if args.config_files {
         return config_files::restore(config, environment, source, args.yes).await;
     }
     if let Some(id) = &args.volume {
-        return volume_beside(config, environment, (&store, source), (id, args.into.as_deref())).await;
+        return volume_side_by_side(config, environment, (&store, source), (id, args.into.as_deref())).await;
     }
     let chosen = chosen(config, &stored, &args.database)?;
     if args.into.is_some() && chosen.len() != 1 {
         return Err(Failure::usage("--into names one database; choose which one with --database"));
     }
-    ask::confirm(&question(environment, &stored, &chosen, args.into.as_deref()), args.yes)?;
+    confirm_option::confirm(&question(environment, &stored, &chosen, args.into.as_deref()), args.yes)?;
     let state = StateDir::of(config, &environment.project);
     let _lock = Lock::take(&state, &environment.project, "gate restore")?;
     // Nothing is removed from the store meanwhile.
@@ -165,7 +165,7 @@ impl Work<'_> {
             let server = Server::of(&project, &engine, database, &application(&run)).await?;
             let restored = self.one((&server, &runner), (database, dump), &run, into).await?;
             let role = server.inside().role.as_str();
-            self.tell((database, dump), &restored, (role, begun.elapsed().as_secs_f64()));
+            self.print_restored((database, dump), &restored, (role, begun.elapsed().as_secs_f64()));
         }
         Ok(())
     }
@@ -193,7 +193,7 @@ impl Work<'_> {
         let signals = signal::listen(Again::Ends);
         let restoring = async {
             match into {
-                Some(into) => work.beside(into).await,
+                Some(into) => work.restore_side_by_side(into).await,
                 None => work.in_place().await,
             }
         };
@@ -208,8 +208,8 @@ impl Work<'_> {
         done
     }
 
-    fn tell(&self, (database, dump): Chosen<'_>, restored: &Restored, (role, seconds): (&str, f64)) {
-        give(&format!(
+    fn print_restored(&self, (database, dump): Chosen<'_>, restored: &Restored, (role, seconds): (&str, f64)) {
+        print_result(&format!(
             "restored {} from {}: {} in {} ({}), compared, in {seconds:.1} s",
             restored.database,
             self.source.stored.manifest.id,
@@ -220,12 +220,12 @@ impl Work<'_> {
         let Some(kept) = &restored.kept_as else { return };
         let compose = Command::new("docker").args(["compose", "--project-name", &self.environment.project, "exec"]);
         let drop = compose.args([database.service.as_str(), "dropdb", "--username", role, "--", kept]);
-        say(&format!("the replaced database is kept as {kept}; drop it with:\n  {}", drop.line()));
+        print_message(&format!("the replaced database is kept as {kept}; drop it with:\n  {}", drop.line()));
     }
 }
 
-/// Restores a volume or folder into a new volume, compares it, and says how to switch to it.
-async fn volume_beside(
+/// Restores a volume or folder into a new volume, compares it, and states how to switch to it.
+async fn volume_side_by_side(
     config: &Arc<Config>,
     environment: &Environment,
     (store, source): (&Store, Source<'_>),
@@ -267,12 +267,12 @@ async fn volume_beside(
     let seconds = begun.elapsed().as_secs_f64();
     let written = journal::append(store.root(), Event::Restore, Some(&stored.manifest.id), error, seconds);
     outcome_first(done.map_err(Failure::from), written)?;
-    give(&format!(
+    print_result(&format!(
         "restored {id} of {} into the new volume {volume}, compared, in {:.1} s",
         stored.manifest.id,
         begun.elapsed().as_secs_f64()
     ));
-    say(&format!(
+    print_message(&format!(
         "the live volume is as it was; to switch, set `name: {volume}` and `external: true` for it in the compose file and \
          run `gate up --env {}`",
         environment.name

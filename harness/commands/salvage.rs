@@ -10,16 +10,16 @@ use stagegate_base::{
     text::counted,
     units::Size,
 };
-use stagegate_data_act::salvage::{Salvage, kept};
-use stagegate_data_decide::salvage::{Carried, TableRows};
+use stagegate_data_act::salvage::{Salvage, set_aside_databases};
+use stagegate_data_decide::salvage::{CarryResult, TableRows};
 use stagegate_host::{
     clock, database::Server, engine::Engine, files, paths::StateDir, process::Runner, project::Project,
 };
 
 use super::{differences, environment::taken};
 use crate::{
-    ask, cli,
-    failure::{Failure, give, give_json, say},
+    cli, confirm_option,
+    failure::{Failure, give_json, print_message, print_result},
 };
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Salvage) -> Result<Exit, Failure> {
@@ -30,8 +30,8 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Salvage) -> Result<Exit
     let mut all = Vec::new();
     for database in databases {
         let server = Server::of(&project, &engine, database, "stagegate/salvage").await?;
-        let marks = kept(&server).await?.into_iter().filter(|mark| mark.of == database.name);
-        all.extend(marks.map(|mark| Kept { database, server: server.clone(), mark }));
+        let marks = set_aside_databases(&server).await?.into_iter().filter(|mark| mark.of == database.name);
+        all.extend(marks.map(|mark| SetAsideDatabase { database, server: server.clone(), mark }));
     }
     let Some(run) = &args.run else { return list(environment, &all, args.json).await };
     all.retain(|kept| kept.mark.run == *run);
@@ -52,7 +52,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Salvage) -> Result<Exit
     if !args.carry {
         return work.show(&all).await;
     }
-    ask::refuse_if_protected(environment, args.confirm.as_deref(), "rows being written into its databases")?;
+    confirm_option::refuse_if_protected(environment, args.confirm.as_deref(), "rows being written into its databases")?;
     let state = StateDir::of(config, &environment.project);
     let lock = taken(&state, environment, "gate salvage")?;
     let done = work.carry(&all, state.root()).await;
@@ -81,7 +81,7 @@ pub(super) async fn carry(config: &Arc<Config>, environment: &str, run: String) 
 }
 
 /// A database that was put aside.
-struct Kept<'a> {
+struct SetAsideDatabase<'a> {
     database: &'a Database,
     server: Server,
     mark: Mark,
@@ -96,7 +96,7 @@ fn origin(role: Role) -> &'static str {
     }
 }
 
-async fn list(environment: &Environment, all: &[Kept<'_>], as_json: bool) -> Result<Exit, Failure> {
+async fn list(environment: &Environment, all: &[SetAsideDatabase<'_>], as_json: bool) -> Result<Exit, Failure> {
     let mut values = Vec::new();
     for kept in all {
         let (bytes, _) = kept.server.sizes(&kept.mark.name).await?;
@@ -104,16 +104,16 @@ async fn list(environment: &Environment, all: &[Kept<'_>], as_json: bool) -> Res
         if as_json {
             values.push(json!({"run": run, "database": of, "kept_as": name, "bytes": bytes, "origin": origin(*role)}));
         } else {
-            give(&format!("{run}  {of}  {:>9}  {name}  ({})", Size(bytes).to_string(), origin(*role)));
+            print_result(&format!("{run}  {of}  {:>9}  {name}  ({})", Size(bytes).to_string(), origin(*role)));
         }
     }
     if as_json {
         let all = json!({"v": 1, "environment": environment.name, "kept": values});
         give_json(&serde_json::to_string_pretty(&all)?);
     } else if all.is_empty() {
-        say(&format!("`{}`: no database was put aside", environment.name));
+        print_message(&format!("`{}`: no database was put aside", environment.name));
     } else {
-        say(&format!("compare one with the live database: gate salvage --env {} RUN", environment.name));
+        print_message(&format!("compare one with the live database: gate salvage --env {} RUN", environment.name));
     }
     Ok(Exit::Passed)
 }
@@ -125,21 +125,21 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    async fn compare<'k>(&self, kept: &'k Kept<'_>, remember: bool) -> Result<Salvage<'k>, Failure> {
+    async fn compare<'k>(&self, kept: &'k SetAsideDatabase<'_>, remember: bool) -> Result<Salvage<'k>, Failure> {
         let names = (kept.mark.name.as_str(), kept.mark.of.as_str());
         let begun = std::time::Instant::now();
         // A table that takes a second is worth a line.
         let mut noted = begun;
         let progress = |table: &str| {
             if noted.elapsed() >= Duration::from_secs(1) {
-                say(&format!("comparing {table} ({:.0} s)", begun.elapsed().as_secs_f64()));
+                print_message(&format!("comparing {table} ({:.0} s)", begun.elapsed().as_secs_f64()));
                 noted = std::time::Instant::now();
             }
         };
         Ok(Salvage::compare(&kept.server, names, (&self.args.table, self.within), remember, progress).await?)
     }
 
-    async fn show(&self, all: &[Kept<'_>]) -> Result<Exit, Failure> {
+    async fn show(&self, all: &[SetAsideDatabase<'_>]) -> Result<Exit, Failure> {
         let remember = self.args.csv.is_some() || self.args.sql.is_some();
         let mut values = Vec::new();
         for kept in all {
@@ -147,7 +147,7 @@ impl Work<'_> {
             if self.args.json {
                 values.push(value(&kept.mark, salvage.found(), None));
             } else {
-                give(&text(&kept.mark, salvage.found()));
+                print_result(&text(&kept.mark, salvage.found()));
             }
             self.export(kept, &salvage, all.len() > 1).await?;
         }
@@ -156,45 +156,45 @@ impl Work<'_> {
     }
 
     /// Writes the files that were named; with several databases each gets a folder, or a file, of its own.
-    async fn export(&self, kept: &Kept<'_>, salvage: &Salvage<'_>, several: bool) -> Result<(), Failure> {
+    async fn export(&self, kept: &SetAsideDatabase<'_>, salvage: &Salvage<'_>, several: bool) -> Result<(), Failure> {
         if let Some(dir) = &self.args.csv {
             let dir = if several { dir.join(&kept.database.id) } else { dir.clone() };
             let written = salvage.csv(&dir).await?;
-            say(&format!("{} in {}", counted(written.len(), "file"), dir.display()));
+            print_message(&format!("{} in {}", counted(written.len(), "file"), dir.display()));
         }
         if let Some(file) = &self.args.sql {
             let ending = format!("{}.sql", kept.database.id);
             let file = if several { file.with_extension(ending) } else { file.clone() };
             let rows = salvage.sql(&file).await?;
-            say(&format!("{} in {}", counted(rows, "statement"), file.display()));
+            print_message(&format!("{} in {}", counted(rows, "statement"), file.display()));
         }
         Ok(())
     }
 
-    async fn carry(&self, all: &[Kept<'_>], state: &Path) -> Result<Exit, Failure> {
+    async fn carry(&self, all: &[SetAsideDatabase<'_>], state: &Path) -> Result<Exit, Failure> {
         let mut compared = Vec::new();
         for kept in all {
             compared.push((kept, self.compare(kept, true).await?));
         }
         for (kept, salvage) in &compared {
-            say(&text(&kept.mark, salvage.found()));
+            print_message(&text(&kept.mark, salvage.found()));
         }
         let missing: u64 = compared.iter().flat_map(|(_, salvage)| salvage.found()).map(|table| table.missing).sum();
         if missing == 0 {
-            say("there is no row to carry");
+            print_message("there is no row to carry");
             return Ok(Exit::Passed);
         }
         let name = &self.environment.name;
-        ask::confirm(
+        confirm_option::confirm(
             &format!("Write {} into the live databases of `{name}`?", counted(missing, "row")),
             self.args.yes,
         )?;
         let (mut values, mut left) = (Vec::new(), 0);
         for (kept, salvage) in &compared {
             let carried = salvage.carry(self.args.accept_links).await?;
-            left += carried.iter().map(Carried::left).sum::<u64>();
+            left += carried.iter().map(CarryResult::remaining).sum::<u64>();
             if !self.args.json {
-                carried.iter().for_each(|table| give(&table.text()));
+                carried.iter().for_each(|table| print_result(&table.text()));
             }
             values.push(value(&kept.mark, salvage.found(), Some(&carried)));
             left += verify(self, kept, &carried).await?;
@@ -202,7 +202,7 @@ impl Work<'_> {
         note(state, &values)?;
         self.end(values)?;
         if left > 0 {
-            say(&format!("{} stay in the kept database; --csv DIR exports them", counted(left, "row")));
+            print_message(&format!("{} stay in the kept database; --csv DIR exports them", counted(left, "row")));
             return Ok(Exit::Held);
         }
         Ok(Exit::Passed)
@@ -218,15 +218,15 @@ impl Work<'_> {
 }
 
 /// Compares once more: what was reported as carried is in the live database. Returns how many rows are not.
-async fn verify(work: &Work<'_>, kept: &Kept<'_>, carried: &[Carried]) -> Result<u64, Failure> {
+async fn verify(work: &Work<'_>, kept: &SetAsideDatabase<'_>, carried: &[CarryResult]) -> Result<u64, Failure> {
     let again = work.compare(kept, false).await?;
     let mut absent = 0;
     for table in carried {
         let found = again.found().iter().find(|found| found.table == table.table);
-        let more = found.map_or(0, |found| found.missing).saturating_sub(table.left());
+        let more = found.map_or(0, |found| found.missing).saturating_sub(table.remaining());
         if more > 0 {
             let rows = counted(more, "row");
-            say(&format!(
+            print_message(&format!(
                 "{}: {rows} reported as carried are not in the live table: a trigger or rule changed them, or a session deleted them",
                 table.table
             ));
@@ -244,11 +244,11 @@ fn note(state: &Path, values: &[Value]) -> Result<(), Failure> {
     let path = dir.join(format!("{}-{:04x}.json", clock::stamp(), std::process::id() & 0xffff));
     let text = serde_json::to_string_pretty(&json!({"v": 1, "databases": values}))?;
     files::write_whole(&path, text.as_bytes()).map_err(Failure::writing(&path))?;
-    say(&format!("report: {}", path.display()));
+    print_message(&format!("report: {}", path.display()));
     Ok(())
 }
 
-fn value(mark: &Mark, found: &[TableRows], carried: Option<&[Carried]>) -> Value {
+fn value(mark: &Mark, found: &[TableRows], carried: Option<&[CarryResult]>) -> Value {
     let differing: Vec<&TableRows> = found.iter().filter(|table| table.differs()).collect();
     json!({
         "run": mark.run, "database": mark.of, "kept_as": mark.name, "tables_compared": found.len(),

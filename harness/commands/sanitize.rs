@@ -18,7 +18,7 @@ use stagegate_host::{database::Server, engine::Engine, process::Runner, project:
 use super::differences::only;
 use crate::{
     cli,
-    failure::{Failure, give, say},
+    failure::{Failure, print_message, print_result},
 };
 
 /// The keys of the file of rules for editors, next to it.
@@ -52,7 +52,7 @@ pub(super) async fn suggest(config: &Arc<Config>, args: cli::SanitizeSuggest) ->
     let text = file_text(&database.id, &found);
     let open = found.iter().filter(|one| one.rule.is_none()).count();
     if !args.write {
-        give(&text);
+        print_result(&text);
     } else {
         let path = path(config);
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
@@ -68,10 +68,10 @@ pub(super) async fn suggest(config: &Arc<Config>, args: cli::SanitizeSuggest) ->
         let schema = path.with_file_name(SCHEMA);
         let keys = super::schema_json::text(cli::UserFile::Sanitize)? + "\n";
         fs::write(&schema, keys).map_err(Failure::writing(&schema))?;
-        say(&format!("{}: {}", path.display(), counted(found.len() - open, "rule")));
+        print_message(&format!("{}: {}", path.display(), counted(found.len() - open, "rule")));
     }
     if open > 0 {
-        say(&format!("{} to be decided; until then `gate sync` refuses to copy", counted(open, "column")));
+        print_message(&format!("{} to be decided; until then `gate sync` refuses to copy", counted(open, "column")));
     }
     Ok(Exit::Passed)
 }

@@ -30,7 +30,7 @@ use stagegate_host::{clock, error::with_causes, files};
 use super::backup::{self, Wanted, offsite, rotations};
 use crate::{
     cli,
-    failure::{Failure, give, give_json, outcome_first, say},
+    failure::{Failure, give_json, outcome_first, print_message, print_result},
 };
 
 const DAY: i64 = 24 * 3_600;
@@ -93,9 +93,9 @@ async fn work(config: &Arc<Config>, args: &cli::RunSchedule) -> Result<Exit, Fai
             let names: Vec<&str> = tasks.iter().map(|task| word(*task)).collect();
             let what =
                 if names.is_empty() { "nothing is due".to_owned() } else { format!("due: {}", names.join(", ")) };
-            give(&format!("{}: {what}", environment.name));
+            print_result(&format!("{}: {what}", environment.name));
             if tasks.contains(&Task::Rotate) {
-                rotation::due(config, environment)?.iter().for_each(|one| give(&removed("would remove", one)));
+                rotation::due(config, environment)?.iter().for_each(|one| print_result(&removed("would remove", one)));
             }
             continue;
         }
@@ -114,16 +114,18 @@ async fn run_all(config: &Arc<Config>, scheduled: &Scheduled<'_>, tasks: Vec<Tas
         let waits_for = drill_waits_for(&failed, config.backup.offsite.is_some()).filter(|_| task == Task::Drill);
         if let Some(cause) = waits_for {
             let (name, drill, cause) = (&environment.name, word(task), word(cause));
-            say(&format!("{name}: {drill} not run: it needs what the {cause} failed of; tried again at the next tick"));
+            print_message(&format!(
+                "{name}: {drill} not run: it needs what the {cause} failed of; tried again at the next tick"
+            ));
             continue;
         }
         let known = lines_of(config, environment, task).len();
         let Err(failure) = one(config, environment, task).await else { continue };
         if failure.exit() == Exit::Interrupted {
-            say(&format!("{}: interrupted in {}", environment.name, word(task)));
+            print_message(&format!("{}: interrupted in {}", environment.name, word(task)));
             return Ok(Exit::Interrupted);
         }
-        say(&format!("{}: {} failed: {}", environment.name, word(task), failure.text()));
+        print_message(&format!("{}: {} failed: {}", environment.name, word(task), failure.text()));
         note(config, environment, (task, known), &failure)?;
         // One that another run holds is done at the next tick.
         worst = or_worse(worst, failure.exit());
@@ -133,7 +135,7 @@ async fn run_all(config: &Arc<Config>, scheduled: &Scheduled<'_>, tasks: Vec<Tas
         true => backup::state_of(config, environment)?,
         false => backup::rotation_state(config, environment).into_iter().collect(),
     };
-    problems.iter().for_each(|problem| say(&format!("{}: {}", environment.name, problem.text)));
+    problems.iter().for_each(|problem| print_message(&format!("{}: {}", environment.name, problem.text)));
     alerts::send(config, environment, &problems).await;
     Ok(if problems.is_empty() { worst } else { or_worse(worst, Exit::Held) })
 }
@@ -199,7 +201,7 @@ async fn one(config: &Arc<Config>, environment: &Environment, task: Task) -> Res
     match task {
         Task::Backup => {
             let manifest = backup::make(config, &Wanted { environment, databases: &[], volumes: &[] }).await?;
-            say(&format!("{}: backup {}", environment.name, manifest.id));
+            print_message(&format!("{}: backup {}", environment.name, manifest.id));
         }
         Task::Upload => offsite::upload_now(config, environment, None).await?,
         Task::Drill if config.backup.offsite.is_some() => {
@@ -214,8 +216,8 @@ async fn one(config: &Arc<Config>, environment: &Environment, task: Task) -> Res
         }
         Task::Prune => {
             let gone = backup::prune_now(config, environment).await?;
-            gone.iter().for_each(|one| say(&format!("removed backup {}  {}", one.id, one.reason)));
-            say(&format!("{}: removed {}", environment.name, counted(gone.len(), "old backup")));
+            gone.iter().for_each(|one| print_message(&format!("removed backup {}  {}", one.id, one.reason)));
+            print_message(&format!("{}: removed {}", environment.name, counted(gone.len(), "old backup")));
         }
         Task::PruneOffsite => drop(offsite::prune_now(config, environment).await?),
         Task::Rotate => rotate(config, environment)?,
@@ -233,10 +235,10 @@ fn rotate(config: &Config, environment: &Environment) -> Result<(), Failure> {
     let error = done.as_ref().err().map(|error| with_causes(error).replace('\n', " "));
     let written = journal::append(&folder, Event::Rotate, None, error, begun.elapsed().as_secs_f64());
     let gone = outcome_first(done.map_err(Failure::from), written)?;
-    gone.iter().for_each(|one| say(&removed("removed", one)));
+    gone.iter().for_each(|one| print_message(&removed("removed", one)));
     let size = Size(gone.iter().map(|one| one.bytes).sum());
     if !gone.is_empty() {
-        say(&format!("{}: removed {} ({size})", environment.name, counted(gone.len(), "old log")));
+        print_message(&format!("{}: removed {} ({size})", environment.name, counted(gone.len(), "old log")));
     }
     Ok(())
 }
@@ -270,7 +272,7 @@ async fn status(config: &Config, args: &cli::ListBackups) -> Result<Exit, Failur
                 (every, false) => format!("due in {}", length((pace.last.unwrap_or(now) + every - now).max(0))),
             };
             if !args.json {
-                give(&format!("{:<12} {:<13} last {last}  {next}", environment.name, word(pace.task)));
+                print_result(&format!("{:<12} {:<13} last {last}  {next}", environment.name, word(pace.task)));
             }
             values.push(serde_json::json!({
                 "environment": environment.name, "task": word(pace.task), "last": pace.last,
@@ -282,7 +284,7 @@ async fn status(config: &Config, args: &cli::ListBackups) -> Result<Exit, Failur
     if args.json {
         give_json(&serde_json::to_string_pretty(&serde_json::json!({ "v": 1, "tasks": values, "timer": json }))?);
     } else {
-        give(&format!("timer        {timer}"));
+        print_result(&format!("timer        {timer}"));
     }
     Ok(Exit::Passed)
 }

@@ -21,7 +21,7 @@ use stagegate_migration_decide::schema::{
 use super::differences::{Collected, chosen, modelled, only};
 use crate::{
     cli,
-    failure::{Failure, give, give_json},
+    failure::{Failure, give_json, print_result},
 };
 
 pub(super) async fn run(config: &Arc<Config>, args: cli::Schema) -> Result<Exit, Failure> {
@@ -42,7 +42,7 @@ async fn dump(config: &Arc<Config>, args: cli::OneDatabase) -> Result<Exit, Fail
         let all: Vec<_> = facts.iter().collect();
         give_json(&serde_json::to_string_pretty(&json!({ "v": 1, "facts": all, "unmodelled": facts.unmodelled() }))?);
     } else {
-        give(&write(&facts));
+        print_result(&write(&facts));
     }
     Ok(modelled(environment, &facts, args.strict))
 }
@@ -76,7 +76,7 @@ async fn snapshot(config: &Arc<Config>, args: cli::Checked) -> Result<Exit, Fail
         let expected = of_file(&path)?;
         let text = fs::read_to_string(&path).map_err(Failure::reading(&path))?;
         let facts = of_environment(config, environment, database).await?;
-        let sides = Sides { old: shown(config, &path), new: environment.clone() };
+        let sides = Sides { old: path_text(config, &path), new: environment.clone() };
         let found = diff(&expected, &facts);
         add(&mut collected, &sides, (&expected, &facts), &found, |difference| at(&sides.old, &text, difference));
         collected.modelled(modelled(environment, &facts, args.strict));
@@ -111,9 +111,9 @@ async fn accept(config: &Arc<Config>, args: cli::OneDatabase) -> Result<Exit, Fa
         let failed = Failure::writing(&path);
         path.parent().map(fs::create_dir_all).transpose().map_err(&failed)?;
         fs::write(&path, write(&facts)).map_err(failed)?;
-        give(&format!(
+        print_result(&format!(
             "{}: {} of `{environment}`; commit the file",
-            shown(config, &path),
+            path_text(config, &path),
             text::counted(facts.len(), "fact")
         ));
     }
@@ -148,6 +148,6 @@ async fn of_environment(config: &Arc<Config>, name: &str, database: &Database) -
     Ok(stagegate_migration_act::catalog::schema_of(&server, &database.name).await?)
 }
 
-fn shown(config: &Config, path: &Path) -> String {
+fn path_text(config: &Config, path: &Path) -> String {
     path.strip_prefix(config.root()).unwrap_or(path).display().to_string()
 }

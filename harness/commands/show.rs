@@ -15,7 +15,7 @@ use stagegate_host::{engine::Engine, host, paths::StateDir, process::Runner, pro
 
 use crate::{
     cli,
-    failure::{Cause, Failure, give, give_json, say},
+    failure::{Cause, Failure, give_json, print_message, print_result},
 };
 
 pub(super) async fn logs(config: &Arc<Config>, args: cli::Logs) -> Result<Exit, Failure> {
@@ -35,7 +35,7 @@ pub(super) async fn logs(config: &Arc<Config>, args: cli::Logs) -> Result<Exit, 
     }
     let command = compose::logs(&environment.project, &args.services, args.tail, args.follow);
     let runner = Runner::default().with_mask(mask);
-    let code = runner.run_through(&command, |line| give(&text::clean(line))).await?;
+    let code = runner.run_through(&command, |line| print_result(&text::clean(line))).await?;
     match code {
         0 => Ok(Exit::Passed),
         code => Err(Failure::new(Cause::Program, format!("`docker compose logs` ended with code {code}"))),
@@ -73,12 +73,12 @@ fn masked_variables(file: &Path) -> Result<BTreeMap<String, Value>, Failure> {
 
 pub(super) async fn environments(config: &Arc<Config>) -> Result<Exit, Failure> {
     let (kind, how) = host::kind();
-    give(&format!("this machine: {} ({how}; {} overrides)", word(kind), host::HOST_VARIABLE));
+    print_result(&format!("this machine: {} ({how}; {} overrides)", word(kind), host::HOST_VARIABLE));
     let engine = Engine::connect().await;
     for environment in config.environments.values() {
         if let Some(host) = &environment.ssh {
             let protected = if environment.protected { "protected, " } else { "" };
-            give(&format!(
+            print_result(&format!(
                 "  {:<12} {:<20} {host}, {protected}`gate status --env {}` shows what runs there",
                 environment.name, environment.project, environment.name
             ));
@@ -89,7 +89,7 @@ pub(super) async fn environments(config: &Arc<Config>) -> Result<Exit, Failure> 
             Err(_) => "Docker is not reachable".to_owned(),
         };
         let here = environment.host == kind || environment.host == HostKind::Any;
-        give(&format!(
+        print_result(&format!(
             "  {:<12} {:<20} host {:<7} {}{}{running}",
             environment.name,
             environment.project,
@@ -99,7 +99,7 @@ pub(super) async fn environments(config: &Arc<Config>) -> Result<Exit, Failure> 
         ));
     }
     if let Err(error) = engine {
-        say(&format!("{error}"));
+        print_message(&format!("{error}"));
     }
     Ok(Exit::Passed)
 }

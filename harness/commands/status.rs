@@ -24,7 +24,7 @@ use stagegate_performance_decide::Usage;
 
 use crate::{
     cli,
-    failure::{Failure, give, give_json},
+    failure::{Failure, give_json, print_result},
     screen,
 };
 
@@ -43,7 +43,7 @@ pub(super) async fn status(config: &Arc<Config>, args: cli::Status) -> Result<Ex
             (true, true) => give_json(&value.to_string()),
             (true, false) => give_json(&serde_json::to_string_pretty(&value)?),
             (false, true) => redraw(&text),
-            (false, false) => give(&text),
+            (false, false) => print_result(&text),
         }
         if !args.watch {
             return Ok(Exit::Passed);
@@ -62,7 +62,7 @@ fn redraw(text: &str) {
         );
         let _ = std::io::stdout().flush();
     } else {
-        give(&format!("{text}\n"));
+        print_result(&format!("{text}\n"));
     }
 }
 

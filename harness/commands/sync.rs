@@ -31,8 +31,8 @@ use stagegate_host::{
 
 use super::{differences::chosen, environment::taken};
 use crate::{
-    ask, cli,
-    failure::{Failure, give, give_json, say},
+    cli, confirm_option,
+    failure::{Failure, give_json, print_message, print_result},
 };
 
 /// How many of the largest tables a plan names.
@@ -50,7 +50,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Sync) -> Result<Exit, F
     names.extend(volumes.iter().map(String::as_str));
     if !args.dry_run {
         let question = format!("Replace {} of `{}` with the data of `{}`?", names.join(", "), target.name, source.name);
-        ask::confirm(&question, args.yes)?;
+        confirm_option::confirm(&question, args.yes)?;
     }
     let (from, to) = (StateDir::of(config, &source.project), StateDir::of(config, &target.project));
     let what = format!("gate sync --from {} --to {}", source.name, target.name);
@@ -172,17 +172,17 @@ impl Sync<'_> {
         };
         if args.dry_run {
             let plan = act::plan(&source, &target, &options).await?;
-            give(&plan_text(&plan, (&self.source.name, &self.target.name), &database.name));
+            print_result(&plan_text(&plan, (&self.source.name, &self.target.name), &database.name));
             return Ok(if plan.refusals.is_empty() { Exit::Passed } else { Exit::Held });
         }
-        say(&format!("copying `{}` from `{}` to `{}`", database.name, self.source.name, self.target.name));
+        print_message(&format!("copying `{}` from `{}` to `{}`", database.name, self.source.name, self.target.name));
         let report = {
             let _read = OfSource(&dir);
             act::sync(&source, &target, &options, &runner).await?
         };
         if !args.incremental {
             // The copy that they describe is dropped.
-            let _ = std::fs::remove_dir_all(self.kept_folder(database));
+            let _ = std::fs::remove_dir_all(self.copy_folder(database));
         }
         self.show(&report, args.json)?;
         Ok(Exit::Passed)
@@ -190,14 +190,14 @@ impl Sync<'_> {
 
     fn keeping(&self, database: &Database) -> Result<Keeping, Failure> {
         let key = sanitize::key(self.state.root()).map_err(Failure::reading(self.state.root()))?;
-        Ok(Keeping { folder: self.kept_folder(database), key })
+        Ok(Keeping { folder: self.copy_folder(database), key })
     }
 
-    fn kept_folder(&self, database: &Database) -> PathBuf {
+    fn copy_folder(&self, database: &Database) -> PathBuf {
         self.state.root().join("sync").join(&database.id)
     }
 
-    /// Returns by what values are replaced; real ones only go where the configuration says so.
+    /// Returns by what values are replaced; real ones only go where the configuration states so.
     fn sanitising(&self, database: &Database) -> Result<Option<Sanitising>, Failure> {
         if self.config.sync.real_data.contains(&self.target.name) {
             return Ok(None);
@@ -211,7 +211,7 @@ impl Sync<'_> {
         if json {
             give_json(&serde_json::to_string_pretty(report)?);
         } else {
-            give(&report.text());
+            print_result(&report.text());
         }
         Ok(())
     }
@@ -219,7 +219,7 @@ impl Sync<'_> {
     fn runner(&self, dir: &Path) -> Result<Runner, Failure> {
         let log = dir.join("run.log");
         let runner = Runner::default().with_mark(&self.mark()).with_log(&log).map_err(Failure::writing(&log))?;
-        Ok(runner.with_progress(|line| say(&format!("  {}", text::clean(line)))))
+        Ok(runner.with_progress(|line| print_message(&format!("  {}", text::clean(line)))))
     }
 
     fn mark(&self) -> String {

@@ -23,13 +23,13 @@ use stagegate_host::{
 };
 use stagegate_suites::{
     Scope, Trial, run,
-    suite_run::{Left, RunOptions, SuiteRun, Target, planned},
+    suite_run::{RunEnd, RunOptions, SuiteRun, Target, planned},
 };
 
 use super::output::{self, colour};
 use crate::{
-    ask, cli,
-    failure::{Failure, give, give_document, say},
+    cli, confirm_option,
+    failure::{Failure, give_document, print_message, print_result},
     progress, screen,
 };
 
@@ -38,23 +38,23 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
     let config = with_majors.as_ref().unwrap_or(config);
     let name = args.env.clone().or_else(|| std::env::var("STAGEGATE_ENV").ok()).filter(|name| !name.is_empty());
     let environment = config.environment(name.as_deref().unwrap_or(EPHEMERAL))?;
-    let full_load = ask::confirmed(environment, args.confirm.as_deref())?;
+    let full_load = confirm_option::confirmed(environment, args.confirm.as_deref())?;
     let trials = stagegate_suites::trials(Scope { config, environment });
     for prefix in config.severity.keys().filter(|prefix| !trials.iter().any(|t| t.name.starts_with(prefix.as_str()))) {
-        say(&format!("warning: [severity] lists `{prefix}`, but no check's name begins with it"));
+        print_message(&format!("warning: [severity] lists `{prefix}`, but no check's name begins with it"));
     }
     let trials = run::select(trials, environment, &args.filters);
     if args.list {
         let names: Vec<&str> = trials.iter().map(|trial| trial.name.as_str()).collect();
         if !names.is_empty() {
-            give(&names.join("\n"));
+            print_result(&names.join("\n"));
         }
         return Ok(Exit::Passed);
     }
     output::writable(&args.output)?;
     if trials.is_empty() && !args.filters.is_empty() {
         let (name, filters) = (&environment.name, args.filters.join("` or `"));
-        say(&format!(
+        print_message(&format!(
             "no check of `{name}` has `{filters}` in its name; `gate test --env {name} --list` lists all names"
         ));
     }
@@ -83,7 +83,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
     Ok(if left.is_interrupted { Exit::Interrupted } else { run.verdict.exit() })
 }
 
-/// Returns the configuration with other majors for the migrations, where some were asked for.
+/// Returns the configuration with other majors for the migrations, where some were requested.
 fn on_majors(config: &Arc<Config>, majors: &[u32]) -> Option<Arc<Config>> {
     let mut changed = Config::clone(config);
     changed.migrations.values_mut().for_each(|migrations| majors.clone_into(&mut migrations.pg));
@@ -97,11 +97,12 @@ async fn checked(
     trials: &[Trial],
     full_load: bool,
     mut live: Option<Live>,
-) -> (Vec<Record>, Left) {
+) -> (Vec<Record>, RunEnd) {
     super::report_shell(environment);
     let signals = Some(signal::listen(Again::Ends));
     let schema_ahead = schema_ahead(&StateDir::of(config, &environment.project));
-    let options = RunOptions { soak: None, full_load, schema_ahead, keeps_records: true, signals, notice: say };
+    let options =
+        RunOptions { soak: None, full_load, schema_ahead, keeps_records: true, signals, notice: print_message };
     let run = SuiteRun::new(Arc::clone(config), Target::Environment(Box::new(environment.clone())), options);
     let (mut ended, began) = (0, Instant::now());
     let progress = |ended: usize| {
@@ -124,7 +125,7 @@ async fn checked(
 /// Prints lines for a person; on a terminal as wide as it is.
 fn show(text: &str) {
     if !text.is_empty() {
-        give(&screen::columns().map_or_else(|| text.to_owned(), |columns| wrapped(text, columns)));
+        print_result(&screen::columns().map_or_else(|| text.to_owned(), |columns| wrapped(text, columns)));
     }
 }
 
@@ -135,7 +136,7 @@ fn written(run: &report::Run, args: &cli::Output, detail: Detail) -> Result<(), 
         show(&report::terminal::end(run, detail, colour()));
         let next = report::terminal::next_command(run, detail);
         if !next.is_empty() {
-            give(&next);
+            print_result(&next);
         }
     }
     output::to(args.junit.as_deref(), &report::junit::text(run))?;

@@ -9,7 +9,7 @@ use std::{
 use stagegate_base::{command::Command, config::Config};
 use stagegate_host::process::Runner;
 
-use crate::failure::{Failure, give, say};
+use crate::failure::{Failure, print_message, print_result};
 
 /// Where units are, unless a folder is named.
 pub(super) const UNITS: &str = "/etc/systemd/system";
@@ -64,13 +64,13 @@ impl Start {
 /// Prints a crontab line where it is wanted or all that there is; `true` where it was all.
 ///
 /// # Errors
-/// Where systemd does not run, and nobody asked for the line.
+/// Where systemd does not run, and nobody requested the line.
 pub(super) fn only_crontab(line: &str, cron: bool, dir: Option<&PathBuf>) -> Result<bool, Failure> {
     let has_systemd = dir.is_some() || Path::new(BOOTED).is_dir();
     if !cron && has_systemd {
         return Ok(false);
     }
-    give(line);
+    print_result(line);
     if cron {
         return Ok(true);
     }
@@ -120,7 +120,7 @@ impl Units {
         self.refuse_foreign(config)?;
         for (path, text) in self.paths().iter().zip(texts) {
             fs::write(path, text).map_err(Failure::writing(path))?;
-            give(&format!("wrote {}", path.display()));
+            print_result(&format!("wrote {}", path.display()));
         }
         let is_live = self.dir == Path::new(UNITS) && Path::new(BOOTED).is_dir();
         if is_live {
@@ -136,7 +136,7 @@ impl Units {
         self.refuse_foreign(config)?;
         let there: Vec<PathBuf> = self.paths().into_iter().filter(|path| path.exists()).collect();
         if there.is_empty() {
-            say(&format!("{} is not installed in {}", self.name(), self.dir.display()));
+            print_message(&format!("{} is not installed in {}", self.name(), self.dir.display()));
             return Ok(false);
         }
         let is_live = self.dir == Path::new(UNITS) && Path::new(BOOTED).is_dir();
@@ -145,7 +145,7 @@ impl Units {
         }
         for path in &there {
             fs::remove_file(path).map_err(Failure::writing(path))?;
-            give(&format!("removed {}", path.display()));
+            print_result(&format!("removed {}", path.display()));
         }
         if is_live {
             systemctl(&["daemon-reload"]).await?;
@@ -161,7 +161,7 @@ async fn systemctl(args: &[&str]) -> Result<(), Failure> {
 }
 
 /// Returns properties of a unit as systemd shows them; none where it does not run.
-pub(super) async fn shown(unit: &str, properties: &str) -> Vec<(String, String)> {
+pub(super) async fn unit_properties(unit: &str, properties: &str) -> Vec<(String, String)> {
     let command = Command::new("systemctl").args(["show", unit, "--property", properties]);
     let text = Runner::default().run_ok(&command, WITHIN).await.unwrap_or_default();
     let pairs = text.lines().filter_map(|line| line.split_once('='));

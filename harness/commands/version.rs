@@ -5,7 +5,7 @@ use stagegate_base::exit::Exit;
 
 use crate::{
     cli,
-    failure::{Failure, give, give_json},
+    failure::{Failure, give_json, print_result},
 };
 
 /// What the build script found out; an empty text is not known.
@@ -26,7 +26,7 @@ pub(super) fn run(args: &cli::Version) -> Result<Exit, Failure> {
         });
         give_json(&serde_json::to_string_pretty(&value)?);
     } else {
-        give(&text(version, COMMIT, DATE, TARGET));
+        print_result(&text(version, COMMIT, DATE, TARGET));
     }
     Ok(Exit::Passed)
 }

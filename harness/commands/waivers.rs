@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use stagegate_base::waiver::Waivers;
 use stagegate_host::waivers;
 
-use crate::failure::{Failure, say};
+use crate::failure::{Failure, print_message};
 
 /// Reads the waivers of a file that somebody named, else those of a folder, and reports old names of files.
 pub(super) fn read(named: Option<&Path>, folder: &Path) -> Result<Waivers, Failure> {
@@ -13,7 +13,7 @@ pub(super) fn read(named: Option<&Path>, folder: &Path) -> Result<Waivers, Failu
     match named {
         Some(path) => Ok(waivers::read_file(path, &known)?),
         None => {
-            waivers::notices(folder).iter().for_each(|notice| say(&format!("notice: {notice}")));
+            waivers::notices(folder).iter().for_each(|notice| print_message(&format!("notice: {notice}")));
             Ok(waivers::read(folder, &known)?)
         }
     }

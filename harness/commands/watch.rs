@@ -25,7 +25,7 @@ use stagegate_host::{
 use stagegate_watch_act::events::{ContainerEvent, Happened, follow};
 use stagegate_watch_decide::{
     notify::Message,
-    watch::{Change, Look, Notice, Status},
+    watch::{Change, CheckResult, Notice, Status},
 };
 
 use self::{
@@ -34,7 +34,7 @@ use self::{
 };
 use crate::{
     cli,
-    failure::{Failure, give, say},
+    failure::{Failure, print_message, print_result},
     notices,
 };
 
@@ -76,7 +76,7 @@ async fn watch(config: &Arc<Config>, args: &cli::RunWatch) -> Result<Exit, Failu
     let signals = signal::listen(Again::Waits);
     let mut events = follow(&environment.project);
     let mut next = tokio::time::Instant::now();
-    give(&format!("watching {}; `gate watch status --env {0}` shows the checks", environment.name));
+    print_result(&format!("watching {}; `gate watch status --env {0}` shows the checks", environment.name));
     loop {
         tokio::select! {
             () = signals.first() => return Ok(Exit::Passed),
@@ -106,13 +106,13 @@ impl Watch<'_> {
     async fn once(&mut self) -> Result<Exit, Failure> {
         let round = self.round().await?;
         let Some(round) = round else {
-            give(&format!("paused: {}", self.store.state.paused.as_deref().unwrap_or_default()));
+            print_result(&format!("paused: {}", self.store.state.paused.as_deref().unwrap_or_default()));
             return Ok(Exit::Passed);
         };
         for look in &round.looks {
             let text =
                 look.problem.as_ref().map_or_else(|| "ok".to_owned(), |problem| format!("FAIL  {}", one_line(problem)));
-            give(&format!("{:<28} {text}", look.check));
+            print_result(&format!("{:<28} {text}", look.check));
         }
         notices::send_here(&self.config).await;
         super::metrics::renew_aside(&self.config).await;
@@ -152,14 +152,14 @@ impl Watch<'_> {
         if is_pending { EVERY_PENDING } else { EVERY }
     }
 
-    /// Tells whether the gate is at work here, and notes it.
+    /// Returns whether the gate is at work here, and notes it.
     fn is_paused(&mut self) -> Result<bool, Failure> {
         let owner = lock::at_work(&self.looker.state);
         let text = owner.map(|owner| format!("{} since {} (process {})", owner.what, owner.since, owner.pid));
         if text != self.store.state.paused {
             match &text {
-                Some(text) => say(&format!("paused: {text}")),
-                None => say("the gate is done; watching again"),
+                Some(text) => print_message(&format!("paused: {text}")),
+                None => print_message("the gate is done; watching again"),
             }
             self.store.state.checks.pause();
             self.store.state.paused.clone_from(&text);
@@ -187,7 +187,7 @@ impl Watch<'_> {
         }
         let for_memory = self.oom.take().is_some_and(|(other, then)| other == service && at - then <= OOM_WITHIN);
         let why = if for_memory { " (ended for memory)" } else { "" };
-        let look = Look::certain(check_of(&service), format!("its container exited with code {code}{why}"));
+        let look = CheckResult::certain(check_of(&service), format!("its container exited with code {code}{why}"));
         let heard = self.store.state.checks.note(&[look], clock::unix_seconds());
         let round = Round { looks: Vec::new(), is_whole: false, containers: Vec::new() };
         self.report(&heard, &round).await;
@@ -202,7 +202,7 @@ impl Watch<'_> {
         for notice in heard {
             let log = if notice.change == Change::Up { Vec::new() } else { self.log_of(notice, round).await };
             let message = self.message(notice, log);
-            say(&format!("{}  {}", message.at, message.title));
+            print_message(&format!("{}  {}", message.at, message.title));
             notices::put(&self.config, self.looker.environment, &message);
         }
     }
@@ -297,7 +297,7 @@ impl Watch<'_> {
                 Err(error) => with_causes(&error),
             };
             // The whole URL of such services is a secret.
-            say(&format!("the ping failed: {}", failure.replace(&url, "***")));
+            print_message(&format!("the ping failed: {}", failure.replace(&url, "***")));
         });
     }
 }

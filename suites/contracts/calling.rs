@@ -1,12 +1,12 @@
-//! Asks the operations of one service: each once a run, and every trial looks at the same answer.
+//! Asks the operations of one service: each once a run, and every trial looks at the same response.
 //!
-//! What the trials need of an answer is taken out of it as it comes; its body is not kept.
+//! What the trials need of a response is taken out of it as it comes; its body is not kept.
 
 use std::net::SocketAddr;
 
 use futures_util::future::BoxFuture;
 use stagegate_base::record::Outcome;
-use stagegate_contract::{self as contract, Answer, Given, Parameter, Request, Shape, Supply, Values};
+use stagegate_contract::{self as contract, CompletedCall, Parameter, Request, ServiceResponse, Shape, Supply, Values};
 use stagegate_host::{
     error::with_causes,
     http::{self, HttpError},
@@ -28,17 +28,17 @@ impl ServiceCalls {
     async fn call_first(&self, wire: &Wire, index: usize) -> CallResult {
         let call = &self.calls[index];
         let lacks = |parameter: &Parameter| parameter.required && parameter.value.is_none();
-        let asked = match self.captured(wire, index, lacks).await {
+        let requested = match self.captured(wire, index, lacks).await {
             Ok(values) => self.send(wire, index, values).await,
             Err(reason) => return CallResult::not_called(reason),
         };
-        let has_other = call.supplies.iter().any(|supply| !asked.values.contains_key(&supply.parameter));
-        if !asked.is_unknown() || !has_other {
-            return asked;
+        let has_other = call.supplies.iter().any(|supply| !requested.values.contains_key(&supply.parameter));
+        if !requested.is_unknown() || !has_other {
+            return requested;
         }
         match self.captured(wire, index, |_| true).await {
             Ok(values) => self.send(wire, index, values).await,
-            Err(_) => asked,
+            Err(_) => requested,
         }
     }
 
@@ -64,21 +64,21 @@ impl ServiceCalls {
         let call = &self.calls[index];
         let key = (index, supply.parameter.clone());
         for producer in &supply.producers {
-            let asked = self.call(wire, producer.call).await;
-            let Some(value) = asked.given.get(&key) else { continue };
+            let requested = self.call(wire, producer.call).await;
+            let Some(value) = requested.given.get(&key) else { continue };
             values.insert(supply.parameter.clone(), value.clone());
-            // An order of a customer is asked for at that same customer.
+            // An order of a customer is requested at that same customer.
             if call.operation.path.starts_with(&self.calls[producer.call].operation.path) {
-                values.extend(asked.values.clone());
+                values.extend(requested.values.clone());
             }
             return Ok(());
         }
-        let asked: Vec<String> = supply.producers.iter().map(|producer| self.title(producer.call)).collect();
+        let requested: Vec<String> = supply.producers.iter().map(|producer| self.title(producer.call)).collect();
         Err(format!(
             "parameter `{}` has no value that is known to exist: {} returned none; fill `{}` with data, or give the parameter \
              an example in {}",
             supply.parameter,
-            asked.join(", "),
+            requested.join(", "),
             self.environment,
             self.contract
         ))
@@ -96,7 +96,7 @@ impl ServiceCalls {
         match http.send_first(&wire.addresses, &wire.request(self.service.base(), &request)).await {
             Ok((address, answer)) => self.result(wire, index, (address, &answer), request, values),
             Err(error @ (HttpError::Request { .. } | HttpError::NoAddress)) => {
-                // The request is told with its query, which may hold the token.
+                // The request is reported with its query, which may hold the token.
                 let outcome = wire.masked(Outcome::Broken(with_causes(&error)));
                 CallResult { outcome, ..CallResult::not_called(String::new()) }
             }
@@ -107,26 +107,35 @@ impl ServiceCalls {
         }
     }
 
-    /// Takes out of an answer what the trials and the other calls need.
+    /// Takes out of a response what the trials and the other calls need.
     fn result(
         &self,
         wire: &Wire,
         index: usize,
-        (address, answer): (SocketAddr, &http::Answer),
+        (address, response): (SocketAddr, &http::HttpResponse),
         request: Request,
         values: Values,
     ) -> CallResult {
-        let facts =
-            Answer { status: answer.status, headers: &answer.headers, body: &answer.body, truncated: answer.truncated };
+        let facts = ServiceResponse {
+            status: response.status,
+            headers: &response.headers,
+            body: &response.body,
+            truncated: response.truncated,
+        };
         let operation = &self.calls[index].operation;
-        let outcome = wire.masked(outcome::outcome(self, operation, (address, answer), &request));
-        let given = Given { operation, request: &request, values: &values, answer: &facts };
+        let outcome = wire.masked(outcome::outcome(self, operation, (address, response), &request));
+        let given = CompletedCall { operation, request: &request, values: &values, answer: &facts };
         let given = self.wanting[index].iter().filter_map(|key| Some((key.clone(), self.given(index, key, &given)?)));
-        let shape = (200..300).contains(&answer.status).then(|| Shape::of(&facts));
-        CallResult { outcome, status: Some(answer.status), shape, given: given.collect(), values }
+        let shape = (200..300).contains(&response.status).then(|| Shape::of(&facts));
+        CallResult { outcome, status: Some(response.status), shape, given: given.collect(), values }
     }
 
-    fn given(&self, from: usize, (to, parameter): &(usize, String), given: &Given<'_>) -> Option<serde_json::Value> {
+    fn given(
+        &self,
+        from: usize,
+        (to, parameter): &(usize, String),
+        given: &CompletedCall<'_>,
+    ) -> Option<serde_json::Value> {
         let call = &self.calls[*to];
         let supply = call.supplies.iter().chain(&call.needs).find(|supply| supply.parameter == *parameter)?;
         let own = supply.producers.iter().filter(|producer| producer.call == from);

@@ -11,9 +11,9 @@ use std::{
 use futures_util::future::BoxFuture;
 use stagegate_base::{record::Outcome, text::counted};
 use stagegate_contract::{
-    self as contract, Body, Change, Given, Operation, Request, Values, bodies, changing, code, created,
+    self as contract, Body, Change, CompletedCall, Operation, Request, Values, bodies, changing, code, created,
 };
-use stagegate_host::http::Answer;
+use stagegate_host::http::HttpResponse;
 
 use super::{
     operation,
@@ -50,7 +50,7 @@ pub(super) fn trials(calls: &Arc<ServiceCalls>) -> Vec<Trial> {
     meant.map(trial).collect()
 }
 
-/// Tells whether something may be created: it can be deleted, or its environment is.
+/// Returns whether something may be created: it can be deleted, or its environment is.
 pub(super) fn may_create(calls: &ServiceCalls, change: &Change) -> bool {
     change.delete.is_some() || calls.is_temporary()
 }
@@ -113,22 +113,22 @@ impl<'a> Walk<'a> {
         let item = [change.read, change.delete, change.updates.first().copied()].into_iter().flatten().next();
         let mut first = None;
         let bodies = self.bodies(change.create).await;
-        if let Some(answer) = self.stranger(create, around, bodies.first()).await
+        if let Some(reply) = self.stranger(create, around, bodies.first()).await
             && let Some((request, item)) = changing(create, around, bodies.first()).zip(item)
         {
-            let given = Given { operation: create, request: &request, values: around, answer: &facts(&answer) };
+            let given = CompletedCall { operation: create, request: &request, values: around, answer: &facts(&reply) };
             let item = &self.calls.calls[item].operation;
             if let Some(known) = created(&self.calls.document, item, &given, around, self.calls.service.base()) {
                 self.delete(change, &known, false).await;
             }
         }
         for body in bodies {
-            let Some((request, answer)) = self.send(create, around, Some(&body)).await else { continue };
-            if !contract::is_done(&facts(&answer)) {
+            let Some((request, reply)) = self.send(create, around, Some(&body)).await else { continue };
+            if !contract::is_done(&facts(&reply)) {
                 continue;
             }
             let Some(item) = item.map(|item| &self.calls.calls[item].operation) else { continue };
-            let given = Given { operation: create, request: &request, values: around, answer: &facts(&answer) };
+            let given = CompletedCall { operation: create, request: &request, values: around, answer: &facts(&reply) };
             let known = created(&self.calls.document, item, &given, around, self.calls.service.base());
             match known {
                 // What cannot be found again cannot be deleted, so no more of it is made.
@@ -138,10 +138,10 @@ impl<'a> Walk<'a> {
                 }
                 // Who gives the same thing for the same name has made one.
                 Some(known) if first.as_ref() == Some(&known) => {}
-                Some(_) if !self.is_own(&answer) => {
+                Some(_) if !self.is_own(&reply) => {
                     let what = self.title(create);
                     self.left
-                        .push(format!("what {what} returned with {}: it may be older than this run", answer.status));
+                        .push(format!("what {what} returned with {}: it may be older than this run", reply.status));
                 }
                 Some(known) if first.is_none() => first = Some(known),
                 Some(known) => self.delete(change, &known, false).await,
@@ -150,12 +150,12 @@ impl<'a> Walk<'a> {
         first
     }
 
-    /// Tells whether what a service returned was made by this run: some return what is there already by its name.
-    // Source: RFC 9110, 15.3.2: 201 says that something was created.
-    fn is_own(&self, answer: &Answer) -> bool {
+    /// Returns whether what a service returned was made by this run: some return what is there already by its name.
+    // Source: RFC 9110, 15.3.2: 201 states that something was created.
+    fn is_own(&self, response: &HttpResponse) -> bool {
         let mark = format!("probe-{}", self.mark);
-        let has_mark = || String::from_utf8_lossy(&answer.body).contains(&mark);
-        self.calls.is_temporary() || matches!(answer.status, 201 | 202) || has_mark()
+        let has_mark = || String::from_utf8_lossy(&response.body).contains(&mark);
+        self.calls.is_temporary() || matches!(response.status, 201 | 202) || has_mark()
     }
 
     async fn read(&mut self, read: usize, known: &Values) {
@@ -185,7 +185,7 @@ impl<'a> Walk<'a> {
         }
         let target = changing(delete, known, None).map(|request| request.target).unwrap_or_default();
         let deleted = self.send(delete, known, None).await;
-        let Some((_, answer)) = deleted.filter(|(_, answer)| contract::is_done(&facts(answer))) else {
+        let Some((_, reply)) = deleted.filter(|(_, reply)| contract::is_done(&facts(reply))) else {
             // What is wrong with the response is a finding; whether something is left is another question.
             let is_left = match changing(delete, known, None) {
                 Some(request) => !self.calls.deleted(self.wire, &request).await,
@@ -197,31 +197,36 @@ impl<'a> Walk<'a> {
             return;
         };
         // 202 promises no more than that it will be done.
-        let Some(read) = change.read.filter(|_| is_checked && answer.status != 202) else { return };
+        let Some(read) = change.read.filter(|_| is_checked && reply.status != 202) else { return };
         let operation = &self.calls.calls[read].operation;
         let Some(request) = changing(operation, known, None) else { return };
-        if let Ok((address, answer)) = self.calls.sent(self.wire, &request).await
-            && contract::is_done(&facts(&answer))
+        if let Ok((address, reply)) = self.calls.sent(self.wire, &request).await
+            && contract::is_done(&facts(&reply))
         {
             let what = format!("{} after its DELETE", self.title(operation));
-            let found = vec![difference(&code::NOT_DELETED, "status", "404 or 410", answer.status.to_string())];
+            let found = vec![difference(&code::NOT_DELETED, "status", "404 or 410", reply.status.to_string())];
             self.findings.add(self.calls, (&request, &what), Some(address), found);
         }
     }
 
     /// Sends a request to a secured operation without valid credentials; returns the response where it was done.
-    async fn stranger(&mut self, operation: &'a Operation, values: &Values, body: Option<&Body>) -> Option<Answer> {
+    async fn stranger(
+        &mut self,
+        operation: &'a Operation,
+        values: &Values,
+        body: Option<&Body>,
+    ) -> Option<HttpResponse> {
         for (how, request) in contract::unauthorized(&self.calls.document, operation, values) {
             let request = match body {
                 Some(body) => body.within(request),
                 None => request,
             };
-            let Ok((address, answer)) = self.calls.sent(self.wire, &request).await else { continue };
-            if contract::is_done(&facts(&answer)) {
+            let Ok((address, response)) = self.calls.sent(self.wire, &request).await else { continue };
+            if contract::is_done(&facts(&response)) {
                 let what = format!("{} {how}", self.title(operation));
-                let found = vec![difference(&code::UNPROTECTED, "status", "401 or 403", answer.status.to_string())];
+                let found = vec![difference(&code::UNPROTECTED, "status", "401 or 403", response.status.to_string())];
                 self.findings.add(self.calls, (&request, &what), Some(address), found);
-                return Some(answer);
+                return Some(response);
             }
         }
         None
@@ -233,7 +238,7 @@ impl<'a> Walk<'a> {
         operation: &'a Operation,
         values: &Values,
         body: Option<&Body>,
-    ) -> Option<(Request, Answer)> {
+    ) -> Option<(Request, HttpResponse)> {
         let request = changing(operation, values, body)?;
         let with = body.map(|body| format!(" ({})", body.what)).unwrap_or_default();
         let what = format!("{}{with}", self.title(operation));
@@ -263,8 +268,8 @@ impl<'a> Walk<'a> {
         let mut known = BTreeMap::new();
         for need in &call.needs {
             for producer in &need.producers {
-                let asked = self.calls.call(self.wire, producer.call).await;
-                if let Some(value) = asked.given.get(&(index, need.parameter.clone())) {
+                let requested = self.calls.call(self.wire, producer.call).await;
+                if let Some(value) = requested.given.get(&(index, need.parameter.clone())) {
                     known.entry(need.parameter.clone()).or_insert_with(|| value.clone());
                 }
             }

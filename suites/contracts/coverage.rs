@@ -1,4 +1,4 @@
-//! Was more seen of a service than refusals? A run in which nearly all answers refuse is not green.
+//! Was more seen of a service than refusals? A run in which nearly all responses refuse is not green.
 
 use std::sync::Arc;
 
@@ -26,11 +26,11 @@ pub(super) fn trial(calls: &Arc<ServiceCalls>) -> Trial {
 }
 
 pub(super) async fn outcome(calls: &ServiceCalls, wire: &Wire) -> Outcome {
-    let asked = stream::iter(calls.possible()).map(|index| async move { calls.call(wire, index).await.status });
-    let all: Vec<Option<u16>> = asked.buffer_unordered(AT_A_TIME).collect().await;
+    let requested = stream::iter(calls.possible()).map(|index| async move { calls.call(wire, index).await.status });
+    let all: Vec<Option<u16>> = requested.buffer_unordered(AT_A_TIME).collect().await;
     let statuses: Vec<u16> = all.iter().flatten().copied().collect();
     if let Some(reason) = hollow(&statuses) {
-        return Outcome::Broken(format!("{}: {reason}; {}", code::HOLLOW.id, code::HOLLOW.mend));
+        return Outcome::Broken(format!("{}: {reason}; {}", code::HOLLOW.id, code::HOLLOW.fix));
     }
     let seen = statuses.iter().filter(|status| (200..400).contains(*status)).count();
     Outcome::Pass(format!("{seen} of {} returned a documented success", counted(calls.calls.len(), "operation")))

@@ -27,12 +27,12 @@ pub(super) fn outcome(source: &Source) -> Outcome {
     }
 }
 
-/// Tells a document that cannot be used.
+/// Reports a document that cannot be used.
 pub(super) fn unusable(name: &str, error: &str) -> Outcome {
     let at = format!("{} {name}", code::UNUSABLE.id);
     let finding = Finding::differs(at, "an OpenAPI document", error.to_owned());
     let message = format!("{name}: {error}");
-    Outcome::Fail { message, findings: vec![finding], evidence: Vec::new(), hint: Some(code::UNUSABLE.mend.to_owned()) }
+    Outcome::Fail { message, findings: vec![finding], evidence: Vec::new(), hint: Some(code::UNUSABLE.fix.to_owned()) }
 }
 
 fn coverage(calls: &ServiceCalls) -> Outcome {
@@ -49,7 +49,7 @@ fn coverage(calls: &ServiceCalls) -> Outcome {
     Outcome::Pass(format!("{called} of {} called{rest}", counted(all.len(), "operation")))
 }
 
-/// Tells why operations are not called, each reason with its operations.
+/// Reports why operations are not called, each reason with its operations.
 fn reasons(calls: &[Call]) -> String {
     let mut by_reason: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for call in calls.iter().filter(|call| !call.is_possible()) {
@@ -58,6 +58,6 @@ fn reasons(calls: &[Call]) -> String {
             by_reason.entry(reason.to_string()).or_default().push(format!("{method} {path}"));
         }
     }
-    let told = by_reason.into_iter().map(|(reason, operations)| format!("{} ({reason})", operations.join(", ")));
-    told.collect::<Vec<_>>().join("; ")
+    let reported = by_reason.into_iter().map(|(reason, operations)| format!("{} ({reason})", operations.join(", ")));
+    reported.collect::<Vec<_>>().join("; ")
 }

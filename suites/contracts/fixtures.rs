@@ -88,7 +88,7 @@ async fn of_shapes(calls: &ServiceCalls, wire: &Wire) -> Outcome {
     outcome
 }
 
-/// Tells the codes of an outcome: of its findings, or of its reason.
+/// Reports the codes of an outcome: of its findings, or of its reason.
 fn codes(outcome: &Outcome) -> BTreeSet<String> {
     let first = |text: &String| text.split([' ', ':']).next().unwrap_or_default().to_owned();
     match outcome {

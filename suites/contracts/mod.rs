@@ -1,7 +1,7 @@
-//! Contracts: does a service answer as its OpenAPI document says?
+//! Contracts: does a service answer as its OpenAPI document states?
 //!
 //! One trial for the document, one for each operation that can be called, with the document's values or with those
-//! that earlier answers gave, and one for the limits of its parameters. Only safe methods are called so. A document of
+//! that earlier responses gave, and one for the limits of its parameters. Only safe methods are called so. A document of
 //! which nothing can be called, or of which only refusals were seen, is not green. Where the environment is not
 //! protected, bad requests are sent as well, and what can be deleted is created, read, updated and deleted.
 

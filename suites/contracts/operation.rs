@@ -1,4 +1,4 @@
-//! Does one operation answer as the document says?
+//! Does one operation answer as the document states?
 
 use std::{collections::BTreeSet, sync::Arc};
 

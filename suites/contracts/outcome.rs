@@ -1,4 +1,4 @@
-//! What an answer, or its absence, is against what the document promises.
+//! What a response, or its absence, is against what the document promises.
 
 use std::net::SocketAddr;
 
@@ -9,27 +9,27 @@ use stagegate_base::{
     text::counted,
 };
 use stagegate_contract::{self as contract, Checked, Operation, Request, code};
-use stagegate_host::http::Answer;
+use stagegate_host::http::HttpResponse;
 
 use super::service_calls::ServiceCalls;
 
-/// How much of a body is shown where the status alone says that something is wrong.
+/// How much of a body is shown where the status alone states that something is wrong.
 const SHOWN: usize = 400;
 
-/// Judges an answer by what the operation promises.
+/// Judges a response by what the operation promises.
 pub(super) fn outcome(
     calls: &ServiceCalls,
     operation: &Operation,
-    (address, answer): (SocketAddr, &Answer),
+    (address, answer): (SocketAddr, &HttpResponse),
     request: &Request,
 ) -> Outcome {
-    let asked = contract::Answer {
+    let requested = contract::ServiceResponse {
         status: answer.status,
         headers: &answer.headers,
         body: &answer.body,
         truncated: answer.truncated,
     };
-    let checked = contract::check(&calls.document, operation, &asked);
+    let checked = contract::check(&calls.document, operation, &requested);
     let status = answer.status;
     if !checked.findings.is_empty() {
         return differs(calls, &address, request, status, checked);
@@ -37,7 +37,7 @@ pub(super) fn outcome(
     match (checked.unchecked, status) {
         (Some(reason), _) => Outcome::Broken(format!("the response with status {status} was not compared: {reason}")),
         (None, 500..) => server_error(calls, &address, request, answer),
-        // An answer that only says "not found" proves nothing of what the operation promises.
+        // A response that only states "not found" proves nothing of what the operation promises.
         (None, 400..) => Outcome::Broken(format!(
             "{status} is documented, but no successful response was seen; {}",
             base_path(calls, status).unwrap_or_else(|| {
@@ -78,23 +78,23 @@ fn base_path(calls: &ServiceCalls, status: u16) -> Option<String> {
     })
 }
 
-/// Tells an answer that is documented and yet no service: 500, 503.
-fn server_error(calls: &ServiceCalls, address: &SocketAddr, request: &Request, answer: &Answer) -> Outcome {
-    let body = Evidence { name: "body".to_owned(), text: answer.text().chars().take(SHOWN).collect() };
+/// Reports a response that is documented and yet no service: 500, 503.
+fn server_error(calls: &ServiceCalls, address: &SocketAddr, request: &Request, reply: &HttpResponse) -> Outcome {
+    let body = Evidence { name: "body".to_owned(), text: reply.text().chars().take(SHOWN).collect() };
     let path = request.target.split('?').next().unwrap_or_default();
     Outcome::Fail {
-        message: format!("{} {path} returned {}: documented, but a server error", request.method, answer.status),
+        message: format!("{} {path} returned {}: documented, but a server error", request.method, reply.status),
         findings: vec![Finding::differs(
             format!("{} status", code::UNABLE.id),
             "a successful response",
-            answer.status.to_string(),
+            reply.status.to_string(),
         )],
         evidence: vec![reproduce(calls, address, request), body],
         hint: None,
     }
 }
 
-/// Tells that no whole answer came.
+/// Reports that no whole response came.
 pub(super) fn no_response(
     calls: &ServiceCalls,
     address: Option<&SocketAddr>,

@@ -12,8 +12,8 @@ use stagegate_base::{
     record::{Evidence, Outcome, Severity},
 };
 use stagegate_contract::{
-    self as contract, Answer, Difference, Given, Method, Operation, Probe, Refused, Values, Wrong, can_be_probed,
-    changing, code, created, probes, refused,
+    self as contract, CompletedCall, Difference, Method, Operation, Probe, ProbeFault, Refused, ServiceResponse,
+    Values, can_be_probed, changing, code, created, probes, refused,
 };
 
 use super::{
@@ -76,10 +76,10 @@ const NAMED: usize = 5;
 pub(super) async fn run_refusals(calls: &ServiceCalls, wire: &Wire) -> Outcome {
     let has_token = calls.service.token.is_some();
     let meant = (0..calls.calls.len()).filter(|index| can_be_probed(&calls.calls[*index].operation, has_token));
-    let asked = stream::iter(meant).map(|index| async move { (index, calls.probed(wire, index).await) });
+    let requested = stream::iter(meant).map(|index| async move { (index, calls.probed(wire, index).await) });
     let mut by_status: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut asked = asked.buffered(AT_A_TIME);
-    while let Some((index, probed)) = asked.next().await {
+    let mut requested = requested.buffered(AT_A_TIME);
+    while let Some((index, probed)) = requested.next().await {
         let ends = probed.into_iter().flatten().filter_map(|probed| probed.end.as_ref().ok());
         let statuses = ends.flat_map(differences).filter(|d| is_habit(d)).map(|d| d.found.clone());
         for status in statuses.collect::<BTreeSet<_>>() {
@@ -111,7 +111,7 @@ fn differences(end: &Refused) -> &[Difference] {
     if let Refused::Badly(differences) = end { differences } else { &[] }
 }
 
-/// Tells a refusal with a status that is not documented: a habit of a whole service, seldom the fault of one operation.
+/// Reports a refusal with a status that is not documented: a habit of a whole service, seldom the fault of one operation.
 fn is_habit(difference: &Difference) -> bool {
     difference.code == &code::STATUS && difference.found.parse::<u16>().is_ok_and(|status| (400..500).contains(&status))
 }
@@ -137,7 +137,7 @@ fn meant(calls: &ServiceCalls, index: usize) -> Vec<Probe> {
         return all;
     }
     // Nothing can be made of a body that is no JSON.
-    all.into_iter().filter(|probe| probe.request.body.is_none() || probe.wrong == Wrong::Malformed).collect()
+    all.into_iter().filter(|probe| probe.request.body.is_none() || probe.wrong == ProbeFault::Malformed).collect()
 }
 
 /// Returns the operation that deletes what a POST creates.
@@ -166,7 +166,7 @@ async fn send(calls: &ServiceCalls, wire: &Wire, index: usize, probe: Probe) -> 
             Ok(refused(&calls.document, operation, &probe, &facts))
         }
         Err(CallError::Unsent(reason)) => Err(reason),
-        Err(CallError::NoResponse(reason)) => Ok(Refused::Badly(vec![no_answer(&probe, reason)])),
+        Err(CallError::NoResponse(reason)) => Ok(Refused::Badly(vec![no_response(&probe, reason)])),
     };
     ProbeResult { probe, end, left }
 }
@@ -177,15 +177,15 @@ async fn clean_up(
     wire: &Wire,
     index: usize,
     probe: &Probe,
-    answer: &Answer<'_>,
+    answer: &ServiceResponse<'_>,
 ) -> Option<String> {
     let operation = &calls.calls[index].operation;
     let values = Values::new();
-    let given = Given { operation, request: &probe.request, values: &values, answer };
+    let given = CompletedCall { operation, request: &probe.request, values: &values, answer };
     let delete = deletion(calls, index).filter(|_| operation.method == Method::Post)?;
     let known = created(&calls.document, delete, &given, &values, calls.service.base());
     let request = known.and_then(|known| changing(delete, &known, None))?;
-    // Some return what is there already by that name; only 201 says that something was created.
+    // Some return what is there already by that name; only 201 states that something was created.
     if !calls.is_temporary() && !matches!(answer.status, 201 | 202) {
         return Some(format!("{}, which may be older than this run", request.target));
     }
@@ -193,14 +193,14 @@ async fn clean_up(
 }
 
 /// Names what is still there that the requests made.
-fn left(all: &[ProbeResult]) -> String {
+fn not_run_text(all: &[ProbeResult]) -> String {
     let names: Vec<String> =
         all.iter().filter_map(|probed| probed.left.as_deref()).map(|name| cut(name, 100)).collect();
     if names.is_empty() { String::new() } else { format!("; not deleted: {}", names.join(", ")) }
 }
 
-/// Tells a service that closes the connection, or hangs, instead of refusing.
-fn no_answer(probe: &Probe, found: String) -> Difference {
+/// Reports a service that closes the connection, or hangs, instead of refusing.
+fn no_response(probe: &Probe, found: String) -> Difference {
     let (at, expected) = (probe.wrong.to_string(), "4xx".to_owned());
     Difference { code: &code::NO_ANSWER, at, expected, found, schema: String::new(), places: 1 }
 }
@@ -231,7 +231,7 @@ fn outcome(calls: &ServiceCalls, wire: &Wire, all: &[ProbeResult]) -> Outcome {
             badly.len(),
             counted(all.len(), "invalid request"),
             calls.contract,
-            left(all)
+            not_run_text(all)
         ),
         findings,
         evidence: lines.collect(),
@@ -239,7 +239,7 @@ fn outcome(calls: &ServiceCalls, wire: &Wire, all: &[ProbeResult]) -> Outcome {
     }
 }
 
-/// Tells probes that were refused; where all were turned away at the door, nothing was seen.
+/// Reports probes that were refused; where all were turned away at the door, nothing was seen.
 fn passed(all: &[ProbeResult]) -> Outcome {
     let unseen: Vec<u16> = all
         .iter()
@@ -253,6 +253,10 @@ fn passed(all: &[ProbeResult]) -> Outcome {
             "{} rejected with {status} before being read: nothing is known of how it checks its input",
             counted(all.len(), "invalid request")
         )),
-        _ => Outcome::Pass(format!("{} refused{}", counted(all.len() - unseen.len(), "invalid request"), left(all))),
+        _ => Outcome::Pass(format!(
+            "{} refused{}",
+            counted(all.len() - unseen.len(), "invalid request"),
+            not_run_text(all)
+        )),
     }
 }

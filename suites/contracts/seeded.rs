@@ -187,7 +187,7 @@ fn listed(fault: &str, items: &Items, request: &Request) -> String {
     answer(200, &json!({"items": page, "total": total}))
 }
 
-/// Tells whether a body is one of the document.
+/// Returns whether a body is one of the document.
 fn is_valid(body: &Value) -> bool {
     let within = |key: &str, least: f64, most: f64| body[key].as_f64().is_some_and(|n| n >= least && n <= most);
     let name = body["name"].as_str().is_some_and(|name| (1..=40).contains(&name.chars().count()));
@@ -299,11 +299,11 @@ async fn what_a_service_returns_by_its_name_is_not_deleted() {
     let service = Service::with("returns the first one");
     let all = verdicts(&service).await;
     assert_eq!(*service.items.lock().unwrap(), stock());
-    let told = all.iter().any(|(_, outcome)| match outcome {
+    let reported = all.iter().any(|(_, outcome)| match outcome {
         Outcome::Pass(text) | Outcome::Skip(text) | Outcome::Broken(text) => text.contains("may be older"),
         Outcome::Fail { message, .. } => message.contains("may be older"),
     });
-    assert!(told, "{all:?}");
+    assert!(reported, "{all:?}");
 }
 
 #[rstest]

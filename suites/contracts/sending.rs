@@ -36,7 +36,11 @@ impl ServiceCalls {
     }
 
     /// Sends a request.
-    pub(super) async fn sent(&self, wire: &Wire, request: &Request) -> Result<(SocketAddr, http::Answer), CallError> {
+    pub(super) async fn sent(
+        &self,
+        wire: &Wire,
+        request: &Request,
+    ) -> Result<(SocketAddr, http::HttpResponse), CallError> {
         let http = self.http().map_err(CallError::Unsent)?;
         let sent = http.send_first(&wire.addresses, &wire.request(self.service.base(), request)).await;
         sent.map_err(|error| match error {
@@ -45,34 +49,34 @@ impl ServiceCalls {
         })
     }
 
-    /// Sends the request that deletes what a check created, and tells whether it is gone.
+    /// Sends the request that deletes what a check created, and returns whether it is gone.
     ///
     /// A service that is busy with the checks themselves, as with a locked database, gets it again after a pause.
     pub(super) async fn deleted(&self, wire: &Wire, request: &Request) -> bool {
         for pause in PAUSES {
             match self.sent(wire, request).await {
-                Ok((_, answer)) if is_gone(answer.status) => return true,
-                Ok((_, answer)) if answer.status < 500 && answer.status != 429 => return false,
+                Ok((_, response)) if is_gone(response.status) => return true,
+                Ok((_, response)) if response.status < 500 && response.status != 429 => return false,
                 Err(CallError::Unsent(_)) => return false,
                 _ => tokio::time::sleep(pause).await,
             }
         }
-        self.sent(wire, request).await.is_ok_and(|(_, answer)| is_gone(answer.status))
+        self.sent(wire, request).await.is_ok_and(|(_, response)| is_gone(response.status))
     }
 }
 
-/// Tells whether the response to a DELETE says that nothing is left.
+/// Returns whether the response to a DELETE states that nothing is left.
 pub(super) fn is_gone(status: u16) -> bool {
     matches!(status, 200..=299 | 404 | 410)
 }
 
 /// Returns a response as a document is compared with it.
-pub(super) fn facts(answer: &http::Answer) -> contract::Answer<'_> {
-    contract::Answer {
-        status: answer.status,
-        headers: &answer.headers,
-        body: &answer.body,
-        truncated: answer.truncated,
+pub(super) fn facts(response: &http::HttpResponse) -> contract::ServiceResponse<'_> {
+    contract::ServiceResponse {
+        status: response.status,
+        headers: &response.headers,
+        body: &response.body,
+        truncated: response.truncated,
     }
 }
 
@@ -99,7 +103,7 @@ impl Findings {
         &mut self,
         calls: &ServiceCalls,
         (operation, request, what): (&Operation, &Request, &str),
-        (address, answer): (SocketAddr, &http::Answer),
+        (address, answer): (SocketAddr, &http::HttpResponse),
     ) -> bool {
         let status = answer.status;
         let differences = match status {

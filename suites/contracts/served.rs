@@ -34,7 +34,7 @@ use crate::{
 
 /// How long a served document may be.
 const DOCUMENT: usize = 16 << 20;
-/// How many differences are told one by one.
+/// How many differences are reported one by one.
 const TOLD: usize = 20;
 
 /// A service that gives its document.
@@ -89,26 +89,26 @@ pub(super) async fn run(served: &Served, wire: &Wire) -> Outcome {
 
 async fn fetch(path: &str, wire: &Wire) -> Result<String, String> {
     let http = Http::shared().map_err(|error| with_causes(&error))?.body_cap(DOCUMENT);
-    let asked =
+    let requested =
         http.send_first(&wire.addresses, &Request { headers: wire.headers.clone(), ..Request::get(path) }).await;
-    let (_, answer) = asked.map_err(|error| with_causes(&error))?;
-    if answer.status != 200 {
-        return Err(format!("GET {path} returned {}", answer.status));
+    let (_, response) = requested.map_err(|error| with_causes(&error))?;
+    if response.status != 200 {
+        return Err(format!("GET {path} returned {}", response.status));
     }
-    if answer.truncated {
+    if response.truncated {
         return Err(format!("GET {path} returned more than {} MiB", DOCUMENT >> 20));
     }
-    String::from_utf8(answer.body).map_err(|_| format!("GET {path} returned invalid UTF-8"))
+    String::from_utf8(response.body).map_err(|_| format!("GET {path} returned invalid UTF-8"))
 }
 
 fn missing(path: &str, reason: String) -> Outcome {
     let at = format!("{} {path}", code::SERVED_MISSING.id);
     let finding = Finding::differs(at, "an OpenAPI document", reason.clone());
-    let hint = Some(code::SERVED_MISSING.mend.to_owned());
+    let hint = Some(code::SERVED_MISSING.fix.to_owned());
     Outcome::Fail { message: reason, findings: vec![finding], evidence: Vec::new(), hint }
 }
 
-/// Tells how a text is written: a document in JSON begins with a brace.
+/// Reports how a text is written: a document in JSON begins with a brace.
 fn format(text: &str) -> Format {
     if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') { Format::Json } else { Format::Yaml }
 }
@@ -150,7 +150,7 @@ fn comparison(served: &Served, (workdir, path): (&Path, &Path), text: &str) -> O
         evidence: Vec::new(),
         hint: Some(format!(
             "{}; to compare them, save the served document and run `gate contract diff {} FILE`",
-            code::SERVED_DIFFERS.mend,
+            code::SERVED_DIFFERS.fix,
             file.display()
         )),
     }
@@ -173,18 +173,18 @@ async fn call_all(served: &Served, wire: &Wire, text: &str) -> Outcome {
     };
     let calls = ServiceCalls::new(&served.service, &served.environment, &served.path, parsed);
     let (shared, wire) = (&calls, wire);
-    let asked = stream::iter(calls.possible()).map(|index| async move { (index, shared.call(wire, index).await) });
-    let mut all: Vec<_> = asked.buffer_unordered(AT_A_TIME).collect().await;
+    let requested = stream::iter(calls.possible()).map(|index| async move { (index, shared.call(wire, index).await) });
+    let mut all: Vec<_> = requested.buffer_unordered(AT_A_TIME).collect().await;
     all.sort_by_key(|(index, _)| *index);
-    let statuses: Vec<u16> = all.iter().filter_map(|(_, asked)| asked.status).collect();
+    let statuses: Vec<u16> = all.iter().filter_map(|(_, requested)| requested.status).collect();
     let failed: Vec<(String, &Outcome)> = all
         .iter()
-        .filter(|(_, asked)| matches!(asked.outcome, Outcome::Fail { .. }))
-        .map(|(index, asked)| (calls.title(*index), &asked.outcome))
+        .filter(|(_, requested)| matches!(requested.outcome, Outcome::Fail { .. }))
+        .map(|(index, requested)| (calls.title(*index), &requested.outcome))
         .collect();
     if failed.is_empty() {
         return match hollow(&statuses) {
-            Some(reason) => Outcome::Broken(format!("{}: {reason}; {}", code::HOLLOW.id, code::HOLLOW.mend)),
+            Some(reason) => Outcome::Broken(format!("{}: {reason}; {}", code::HOLLOW.id, code::HOLLOW.fix)),
             None => Outcome::Pass(format!(
                 "{} of {} called, all as documented",
                 all.len(),

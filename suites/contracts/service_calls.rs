@@ -1,4 +1,4 @@
-//! The answers of one service: what every trial looks at. How they are asked for stands in `asking`.
+//! The responses of one service: what every trial looks at. How they are requested stands in `asking`.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -32,11 +32,11 @@ pub(super) struct ServiceCalls {
 
 /// What came of asking one operation.
 pub(super) struct CallResult {
-    /// What the answer is against its promise.
+    /// What the response is against its promise.
     pub(super) outcome: Outcome,
-    /// The answer's status; `None` where none came.
+    /// The response's status; `None` where none came.
     pub(super) status: Option<u16>,
-    /// The shape of an answer of success.
+    /// The shape of a response of success.
     pub(super) shape: Option<Shape>,
     pub(super) values: Values,
     /// Values for other calls: by call and parameter.
@@ -57,7 +57,7 @@ impl CallResult {
         CallResult { outcome: Outcome::Broken(reason), status: None, shape: None, values, given }
     }
 
-    /// Tells an answer of "there is no such thing", which another value may mend.
+    /// Reports a response of "there is no such thing", which another value may fix.
     pub(super) fn is_unknown(&self) -> bool {
         matches!(self.status, Some(404 | 410))
     }
@@ -88,7 +88,7 @@ impl ServiceCalls {
         }
     }
 
-    /// Tells whether what is created may stay: the environment is removed after its run.
+    /// Returns whether what is created may stay: the environment is removed after its run.
     pub(super) fn is_temporary(&self) -> bool {
         self.environment == EPHEMERAL
     }

@@ -16,7 +16,7 @@ use stagegate_host::{paths::StateDir, shapes};
 use super::{operation, service_calls::ServiceCalls, wire::Wire};
 use crate::trial::{Effect, Trial};
 
-/// How many differences are told one by one.
+/// How many differences are reported one by one.
 const TOLD: usize = 20;
 
 pub(super) fn trial(calls: &Arc<ServiceCalls>) -> Trial {

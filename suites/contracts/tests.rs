@@ -85,7 +85,7 @@ fn each_callable_operation_is_a_trial_with_a_name_of_its_own() {
 }
 
 #[test]
-fn the_document_trial_tells_what_is_not_called() {
+fn the_document_trial_reports_what_is_not_called() {
     let Outcome::Pass(text) = super::document::outcome(&Folder::new(Some(SHOP)).source()) else { panic!() };
     assert_eq!(
         text,
@@ -101,7 +101,7 @@ fn the_document_trial_tells_what_is_not_called() {
     Some(r#"{"openapi": "3.1.0", "paths": {"/a": {"post": {}}}}"#),
     "nothing of openapi.json could be called: POST /a (changes data)"
 )]
-fn a_document_of_which_nothing_can_be_asked_is_broken(#[case] document: Option<&str>, #[case] want: &str) {
+fn a_document_of_which_nothing_can_be_requested_is_broken(#[case] document: Option<&str>, #[case] want: &str) {
     let folder = Folder::new(document);
     assert_eq!(folder.names(), ["contracts::api::document"]);
     let Outcome::Broken(text) = super::document::outcome(&folder.source()) else { panic!() };
@@ -120,14 +120,14 @@ fn a_document_that_does_not_parse_fails_with_its_place() {
 fn server(text: String) -> (SocketAddr, std::sync::mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let (asked, line) = std::sync::mpsc::channel();
+    let (requested, line) = std::sync::mpsc::channel();
     thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let (mut head, mut byte) = (Vec::new(), [0]);
         while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
             head.push(byte[0]);
         }
-        let _ = asked.send(String::from_utf8(head).unwrap().lines().next().unwrap().to_owned());
+        let _ = requested.send(String::from_utf8(head).unwrap().lines().next().unwrap().to_owned());
         stream.write_all(text.as_bytes()).unwrap();
     });
     (address, line)
@@ -156,7 +156,7 @@ fn index_of(calls: &ServiceCalls, title: &str) -> usize {
     (0..calls.calls.len()).find(|index| calls.title(*index) == title).unwrap()
 }
 
-/// Answers every request as `routes` says, by the request's first line; what is not there is a 404 without a body.
+/// Answers every request as `routes` states, by the request's first line; what is not there is a 404 without a body.
 fn service(routes: &'static [(&'static str, &'static str, &'static str)]) -> (SocketAddr, Heads) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -203,7 +203,7 @@ const CHAIN: &str = r#"{"openapi": "3.0.3", "paths": {
 }}"#;
 
 #[tokio::test]
-async fn an_id_of_one_answer_is_asked_for_next_and_each_operation_is_asked_once() {
+async fn an_id_of_one_response_is_requested_next_and_each_operation_is_requested_once() {
     let (address, heads) =
         service(&[("GET /orders", "200 OK", r#"[{"id": 7}]"#), ("GET /orders/7", "200 OK", r#"{"id": 7}"#)]);
     let (calls, wire) = (calls(CHAIN, ""), wire(&[address]));
@@ -224,7 +224,7 @@ async fn an_example_that_is_not_there_gives_way_to_a_value_that_is() {
 }
 
 #[tokio::test]
-async fn no_value_that_exists_is_told_with_who_was_asked() {
+async fn no_value_that_exists_is_reported_with_who_was_requested() {
     let (address, _) = service(&[("GET /orders", "200 OK", "[]")]);
     let calls = calls(CHAIN, "");
     let Outcome::Broken(text) = calls.call(&wire(&[address]), 1).await.outcome.clone() else { panic!() };
@@ -232,7 +232,7 @@ async fn no_value_that_exists_is_told_with_who_was_asked() {
 }
 
 #[tokio::test]
-async fn answers_that_only_refuse_are_hollow() {
+async fn responses_that_only_refuse_are_hollow() {
     let (address, _) = service(&[]);
     let Outcome::Broken(text) = coverage::outcome(&calls(CHAIN, ""), &wire(&[address])).await else { panic!() };
     assert!(text.starts_with("SGC002: 1 of 1 response only refused (1 with 404)"), "{text}");
@@ -290,14 +290,14 @@ async fn the_served_document_is_the_repositorys(#[case] text: String, #[case] wa
 }
 
 #[tokio::test]
-async fn a_document_that_is_not_served_is_told() {
+async fn a_document_that_is_not_served_is_reported() {
     let (address, _) = service(&[]);
     let Outcome::Fail { message, .. } = served::run(&of_service(None), &wire(&[address])).await else { panic!() };
     assert_eq!(message, "GET /openapi.json returned 404");
 }
 
 #[tokio::test]
-async fn what_only_the_service_documents_is_asked_as_it_says() {
+async fn what_only_the_service_documents_is_requested_as_it_states() {
     let (sound, _) = service(&[
         ("GET /openapi.json", "200 OK", CHAIN),
         ("GET /orders", "200 OK", r#"[{"id": 7}]"#),
@@ -314,7 +314,7 @@ async fn what_only_the_service_documents_is_asked_as_it_says() {
 }
 
 #[tokio::test]
-async fn an_answer_that_keeps_its_promise_passes() {
+async fn a_response_that_keeps_its_promise_passes() {
     let (address, line) = server(answer("200 OK", r#"{"total": 1}"#));
     let Outcome::Pass(text) = run(&[address]).await else { panic!() };
     assert!(text.starts_with("200 in "), "{text}");
@@ -322,7 +322,7 @@ async fn an_answer_that_keeps_its_promise_passes() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_it_says_where_and_how_to_see_it() {
+async fn a_response_that_breaks_it_states_where_and_how_to_see_it() {
     let (address, _) = server(answer("200 OK", r#"{"total": "hunter2-hunter2"}"#));
     let Outcome::Fail { message, findings, evidence, hint } = run(&[address]).await else { panic!() };
     assert_eq!(message, "response 200 does not match openapi.json");
@@ -358,9 +358,10 @@ async fn a_404_below_a_server_path_names_the_key_that_is_missing(#[case] statuse
     );
     let calls = calls(&document, configured);
     let (address, _) = server(answer("404 Not Found", ""));
-    let told = format!("{:?}", calls.call(&wire(&[address]), 0).await.outcome);
-    let named = told.contains("set base_path = \\\"/api\\\" in [services.api]") && told.contains("(its `servers`)");
-    assert_eq!(named, configured.is_empty(), "{told}");
+    let reported = format!("{:?}", calls.call(&wire(&[address]), 0).await.outcome);
+    let named =
+        reported.contains("set base_path = \\\"/api\\\" in [services.api]") && reported.contains("(its `servers`)");
+    assert_eq!(named, configured.is_empty(), "{reported}");
 }
 
 #[tokio::test]

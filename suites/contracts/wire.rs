@@ -7,7 +7,7 @@ use stagegate_base::{
     record::Outcome,
     redact::{Mask, Secret},
 };
-use stagegate_contract::{Place, Request};
+use stagegate_contract::{ParameterLocation, Request};
 use stagegate_host::{error::with_causes, http};
 
 use crate::{session::Session, token};
@@ -43,18 +43,20 @@ impl Wire {
         if let Some((credential, token)) = request.credential.as_ref().zip(self.token.as_ref()) {
             let value = format!("{}{}", credential.prefix, token.expose());
             match credential.place {
-                Place::Query => {
+                ParameterLocation::Query => {
                     let mark = if path.contains('?') { '&' } else { '?' };
                     path = format!("{path}{mark}{}={value}", credential.name);
                 }
-                Place::Cookie => headers.push(("cookie".to_owned(), format!("{}={value}", credential.name))),
-                Place::Header | Place::Path => headers.push((credential.name.clone(), value)),
+                ParameterLocation::Cookie => {
+                    headers.push(("cookie".to_owned(), format!("{}={value}", credential.name)))
+                }
+                ParameterLocation::Header | ParameterLocation::Path => headers.push((credential.name.clone(), value)),
             }
         }
         http::Request { headers, body: request.body.clone(), ..http::Request::new(request.method.name(), &path) }
     }
 
-    /// Masks all that an outcome tells.
+    /// Masks all that an outcome reports.
     pub(super) fn masked(&self, outcome: Outcome) -> Outcome {
         let mask = |text: &str| self.masks.iter().fold(text.to_owned(), |text, mask| mask.apply(&text));
         match outcome {

@@ -1,6 +1,6 @@
 //! Outlives the run: takes its stack down where the run was killed and could not.
 //!
-//! It is this same program, started again with a variable that says whom to watch. A signal that ends the run's
+//! It is this same program, started again with a variable that states whom to watch. A signal that ends the run's
 //! process group does not reach it; what ends it too (a reboot, the end of a CI container) is left to the next sweep.
 
 use std::{
@@ -33,11 +33,11 @@ pub(crate) fn start(project: &str, owner: &Owner) -> std::io::Result<Child> {
         .spawn()
 }
 
-/// Does the reaper's work where this process was started as one, and tells whether it was.
+/// Does the reaper's work where this process was started as one, and returns whether it was.
 ///
 /// A program that brings up throw-away stacks calls this first in its `main` and ends where it gives `true`.
 #[must_use]
-pub fn reap_if_asked() -> bool {
+pub fn reap_if_requested() -> bool {
     let Ok(order) = std::env::var(REAP) else { return false };
     if let Some((owner, project)) = read(&order) {
         reap(&owner, &project);

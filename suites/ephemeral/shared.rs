@@ -17,7 +17,7 @@ use stagegate_host::{
     project::{self, Project},
 };
 
-use super::{EphemeralError, NAME, home, isolated, reaper, teardown, tell, up};
+use super::{EphemeralError, NAME, home, isolated, print_message, reaper, teardown, up};
 
 /// Variable in which nextest names its run.
 // Source: nextest, "Environment variables nextest sets": a UUID, the same for all tests of a run.
@@ -31,7 +31,7 @@ enum State {
     Failed(String),
 }
 
-/// Tells whether this process is one of several of a run, which share a stack.
+/// Returns whether this process is one of several of a run, which share a stack.
 #[must_use]
 pub fn is_shared() -> bool {
     name().is_some()
@@ -80,7 +80,7 @@ async fn locked(path: std::path::PathBuf) -> Result<File, EphemeralError> {
 
 async fn begin(config: &Arc<Config>, engine: &Engine, name: &str) -> Result<Project, EphemeralError> {
     for project in teardown::sweep().await {
-        tell(&format!("removed {project}, left behind by a killed run"));
+        print_message(&format!("removed {project}, left behind by a killed run"));
     }
     let owner = Owner::living(std::os::unix::process::parent_id())?;
     let project = isolated(config, name, &owner).await?;
@@ -88,7 +88,7 @@ async fn begin(config: &Arc<Config>, engine: &Engine, name: &str) -> Result<Proj
     drop(reaper::start(name, &owner)?);
     match up(&project, engine).await {
         Ok(failure) => {
-            failure.iter().for_each(|reason| tell(&format!("{name} was not started whole: {reason}")));
+            failure.iter().for_each(|reason| print_message(&format!("{name} was not started whole: {reason}")));
             Ok(project)
         }
         Err(error) => {

@@ -25,7 +25,7 @@ pub(super) fn mark(project: &str) -> String {
 /// Takes a stack's containers, networks and volumes away; that they are gone already is fine.
 ///
 /// # Errors
-/// What Compose said.
+/// What Compose reported.
 pub(super) async fn take_down(project: &str) -> Result<(), RunError> {
     // An `up` that is still at work would make again what is taken away here.
     let mark = mark(project);
@@ -42,13 +42,17 @@ pub(super) async fn take_down(project: &str) -> Result<(), RunError> {
 
 /// Takes down the stacks that killed runs left, and returns their projects.
 pub(super) async fn sweep() -> Vec<String> {
-    let mut left: Vec<String> =
-        claimed().await.into_iter().filter(|(_, claim)| claim.is_left_here()).map(|(project, _)| project).collect();
+    let mut left: Vec<String> = claimed()
+        .await
+        .into_iter()
+        .filter(|(_, claim)| claim.is_abandoned_here())
+        .map(|(project, _)| project)
+        .collect();
     left.sort();
     left.dedup();
     for project in &left {
         if let Err(error) = take_down(project).await {
-            super::tell(&format!("cannot remove the left-over stack {project}: {}", with_causes(&error)));
+            super::print_message(&format!("cannot remove the left-over stack {project}: {}", with_causes(&error)));
         }
         let _ = super::home::remove(project);
     }
@@ -71,7 +75,7 @@ fn labels(list: &[&str]) -> Command {
 
 fn claim_of(line: &str) -> Option<(String, Claim)> {
     let (project, label) = line.split_once('\t')?;
-    // The name is checked too: whatever a label says, only a throw-away project is taken down.
+    // The name is checked too: whatever a label states, only a throw-away project is taken down.
     project.starts_with(super::NAME).then(|| Some((project.to_owned(), Claim::parse(label)?)))?
 }
 
@@ -89,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_asks_for_our_label_only() {
+    fn the_list_requires_our_label_only() {
         let line = labels(&["volume", "ls"]).line();
         assert!(line.starts_with("docker volume ls --filter label=dev.stagegate.run --format"), "{line}");
     }

@@ -13,7 +13,7 @@ use stagegate_base::{
     readiness::{self, Expected, Port, Readiness, Seen},
     record::Outcome,
 };
-use stagegate_host::probe::redis::{self, Answer};
+use stagegate_host::probe::redis::{self, PingReply};
 use stagegate_policy_decide::health;
 
 use super::{http, version};
@@ -21,7 +21,7 @@ use crate::fixtures::{files, folder, served_by};
 
 const UP_FOR: Duration = Duration::from_secs(120);
 
-/// Makes a running container with what a fixture says otherwise.
+/// Makes a running container with what a fixture states otherwise.
 fn container(changes: &Value) -> Container {
     let mut all = json!({
         "id": "a1", "name": "shop-api-1", "service": "api", "one_off": false, "image": "sha256:0", "state": "running",
@@ -70,14 +70,14 @@ async fn passes(check: &str, file: &Path) -> bool {
     match check {
         "state" => state(&case()),
         "steady" => steady(&case()),
-        "redis" => matches!(redis::ping(&[served_by(file)], None).await, Ok(Answer::Pong)),
+        "redis" => matches!(redis::ping(&[served_by(file)], None).await, Ok(PingReply::Pong)),
         _ => {
             let service = Service::plain("web", Kind::Http, 80);
             let published = BTreeMap::from([(80, vec![served_by(file)])]);
-            let answer = http::get(&Container { published, ..container(&json!({})) }, &service, "/").await;
+            let response = http::get(&Container { published, ..container(&json!({})) }, &service, "/").await;
             match check {
-                "http" => answer.is_ok(),
-                "version" => answer.is_ok_and(|answer| version::shown(&answer.text()).is_some()),
+                "http" => response.is_ok(),
+                "version" => response.is_ok_and(|response| version::shown(&response.text()).is_some()),
                 other => panic!("no check `{other}`"),
             }
         }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use stagegate_base::{config::Service, container::Container, record::Outcome};
 use stagegate_host::{
     error::with_causes,
-    http::{Answer, Http, Request},
+    http::{Http, HttpResponse, Request},
 };
 
-use super::{Wrong, each};
+use super::{StateMismatch, each};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
@@ -18,39 +18,42 @@ use crate::{
 const SHOWN: usize = 200;
 
 pub(super) fn trial(service: &Service) -> Trial {
-    let asked = service.clone();
-    Trial::new("health", &service.name, "http", Effect::Reads, move |session| ask(session, asked.clone()))
+    let requested = service.clone();
+    Trial::new("health", &service.name, "http", Effect::Reads, move |session| check(session, requested.clone()))
 }
 
-async fn ask(session: Arc<Session>, service: Service) -> Outcome {
+async fn check(session: Arc<Session>, service: Service) -> Outcome {
     let path = service.health.clone().unwrap_or_default();
     each(&session, &service.name, async |container| {
-        let answer = get(&container, &service, &path).await?;
-        Ok(format!("GET {path}: {} in {} ms", answer.status, answer.took.as_millis()))
+        let response = get(&container, &service, &path).await?;
+        Ok(format!("GET {path}: {} in {} ms", response.status, response.took.as_millis()))
     })
     .await
 }
 
-/// Gets a path from a container and refuses what is not 2xx; a redirect is no answer to "are you healthy?".
-pub(super) async fn get(container: &Container, service: &Service, path: &str) -> Result<Answer, Wrong> {
+/// Gets a path from a container and refuses what is not 2xx; a redirect is no response to "are you healthy?".
+pub(super) async fn get(container: &Container, service: &Service, path: &str) -> Result<HttpResponse, StateMismatch> {
     let port = service.port;
     let expected = format!("2xx for GET {path} at port {port}");
-    let wrong = |found: String| Wrong { hint: hint(path), ..Wrong::new(&expected, found) };
+    let wrong = |found: String| StateMismatch { hint: hint(path), ..StateMismatch::new(&expected, found) };
     let http = Http::shared().map_err(|error| wrong(with_causes(&error)))?;
-    let asked =
+    let requested =
         http.send_first(&container.reach(port), &Request { headers: service.headers(), ..Request::get(path) }).await;
-    let (_, answer) = asked.map_err(|error| wrong(with_causes(&error)))?;
-    if (200..300).contains(&answer.status) {
-        return Ok(answer);
+    let (_, response) = requested.map_err(|error| wrong(with_causes(&error)))?;
+    if (200..300).contains(&response.status) {
+        return Ok(response);
     }
-    let body: String = answer.text().trim().chars().take(SHOWN).collect();
-    let said = if body.is_empty() { String::new() } else { format!(", {body}") };
-    let host = host_hint(service, answer.status);
-    Err(Wrong { hint: host.or_else(|| hint(path)), ..wrong(format!("GET {path}: {}{said}", answer.status)) })
+    let body: String = response.text().trim().chars().take(SHOWN).collect();
+    let printed = if body.is_empty() { String::new() } else { format!(", {body}") };
+    let host = host_hint(service, response.status);
+    Err(StateMismatch {
+        hint: host.or_else(|| hint(path)),
+        ..wrong(format!("GET {path}: {}{printed}", response.status))
+    })
 }
 
-/// Names the key behind the refusals that a service makes which answers to its own names only.
-// Source: Django (ALLOWED_HOSTS) and nginx answer 400, Rails' HostAuthorization 403, HTTP says 421.
+/// Names the key behind the refusals that a service makes which responds to its own names only.
+// Source: Django (ALLOWED_HOSTS) and nginx answer 400, Rails' HostAuthorization 403, HTTP states 421.
 fn host_hint(service: &Service, status: u16) -> Option<String> {
     let by_address = service.host.is_none() && matches!(status, 400 | 403 | 421);
     by_address.then(|| {

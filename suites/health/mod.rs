@@ -72,24 +72,24 @@ fn questions(config: &Config, service: &Service) -> Vec<Trial> {
 }
 
 /// What is wrong with one container's answer.
-struct Wrong {
+struct StateMismatch {
     expected: String,
     found: String,
     hint: Option<String>,
 }
 
-impl Wrong {
+impl StateMismatch {
     fn new(expected: &str, found: impl Into<String>) -> Self {
-        Wrong { expected: expected.to_owned(), found: found.into(), hint: None }
+        StateMismatch { expected: expected.to_owned(), found: found.into(), hint: None }
     }
 }
 
-/// Asks every container of a service, since one that answers must not hide a replica that doesn't.
+/// Asks every container of a service, since one that responds must not hide a replica that doesn't.
 ///
-/// `ask` gives back what it saw. The first wrong answer is told, with that container's log.
+/// `ask` gives back what it saw. The first wrong answer is reported, with that container's log.
 async fn each<F>(session: &Arc<Session>, service: &str, ask: impl Fn(Container) -> F) -> Outcome
 where
-    F: Future<Output = Result<String, Wrong>>,
+    F: Future<Output = Result<String, StateMismatch>>,
 {
     let ready = match session.ready().await {
         Ok(ready) => ready,
@@ -125,25 +125,29 @@ where
     }
 }
 
-/// Asks a container, again and again while it is young and has no healthcheck: nothing else tells when it is up.
-async fn patiently<F>(session: &Session, container: &Container, ask: impl Fn(Container) -> F) -> Result<String, Wrong>
+/// Asks a container, again and again while it is young and has no healthcheck: nothing else reports when it is up.
+async fn patiently<F>(
+    session: &Session,
+    container: &Container,
+    ask: impl Fn(Container) -> F,
+) -> Result<String, StateMismatch>
 where
-    F: Future<Output = Result<String, Wrong>>,
+    F: Future<Output = Result<String, StateMismatch>>,
 {
     let may_start = time_to_start(&session.project.environment, &session.project.model).min(START_WITHIN);
     let left =
         if container.health == Health::None { may_start.saturating_sub(up_for(container)) } else { Duration::ZERO };
     let begun = Instant::now();
     loop {
-        let answer = ask(container.clone()).await;
-        if answer.is_ok() || begun.elapsed() >= left {
-            return answer;
+        let response = ask(container.clone()).await;
+        if response.is_ok() || begun.elapsed() >= left {
+            return response;
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-fn failed(service: &str, container: &Container, wrong: Wrong, evidence: Vec<Evidence>) -> Outcome {
+fn failed(service: &str, container: &Container, wrong: StateMismatch, evidence: Vec<Evidence>) -> Outcome {
     Outcome::Fail {
         message: format!("service `{service}`: {}", wrong.found),
         findings: vec![Finding::differs(container.name.clone(), wrong.expected, wrong.found)],

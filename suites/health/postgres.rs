@@ -16,22 +16,22 @@ use stagegate_host::{
     },
 };
 
-use super::{Wrong, each};
+use super::{StateMismatch, each};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
 
 pub(super) fn trial(config: &Config, service: &Service) -> Trial {
-    let asked = service.clone();
+    let requested = service.clone();
     let databases: Arc<[Database]> =
         config.databases.values().filter(|db| db.service == service.name).cloned().collect();
     Trial::new("health", &service.name, "postgres", Effect::Reads, move |session| {
-        ask(session, asked.clone(), Arc::clone(&databases))
+        check(session, requested.clone(), Arc::clone(&databases))
     })
 }
 
-async fn ask(session: Arc<Session>, service: Service, databases: Arc<[Database]>) -> Outcome {
+async fn check(session: Arc<Session>, service: Service, databases: Arc<[Database]>) -> Outcome {
     let logins = logins(&session.project.model, &service, &databases);
     each(&session, &service.name, async |container| into_all(&container, service.port, &logins).await).await
 }
@@ -43,7 +43,7 @@ fn logins(model: &Model, service: &Service, databases: &[Database]) -> Vec<Login
     }
 }
 
-async fn into_all(container: &Container, port: u16, logins: &[Login]) -> Result<String, Wrong> {
+async fn into_all(container: &Container, port: u16, logins: &[Login]) -> Result<String, StateMismatch> {
     let begun = Instant::now();
     let mut seen = String::new();
     for login in logins {
@@ -54,9 +54,9 @@ async fn into_all(container: &Container, port: u16, logins: &[Login]) -> Result<
     Ok(format!("{seen}, {} ms", begun.elapsed().as_millis()))
 }
 
-fn wrong(error: &ProbeError, login: &Login) -> Wrong {
+fn wrong(error: &ProbeError, login: &Login) -> StateMismatch {
     let expected = format!("`select 1` as {} in database {}", login.user, login.database);
-    Wrong { expected, found: with_causes(error), hint: hint(error, login) }
+    StateMismatch { expected, found: with_causes(error), hint: hint(error, login) }
 }
 
 /// Names the setting behind the refusals that a wrong configuration makes.

@@ -13,10 +13,10 @@ use crate::{
 };
 
 pub(super) fn trial() -> Trial {
-    Trial::new("health", "stack", "running", Effect::Reads, ask)
+    Trial::new("health", "stack", "running", Effect::Reads, check)
 }
 
-async fn ask(session: Arc<Session>) -> Outcome {
+async fn check(session: Arc<Session>) -> Outcome {
     let ready = match session.ready().await {
         Ok(ready) => ready,
         Err(error) => return Outcome::Broken(with_causes(&error)),

@@ -14,10 +14,10 @@ use crate::{
 
 pub(super) fn trial(service: &str) -> Trial {
     let name = service.to_owned();
-    Trial::new("health", service, "state", Effect::Reads, move |session| ask(session, name.clone()))
+    Trial::new("health", service, "state", Effect::Reads, move |session| check(session, name.clone()))
 }
 
-async fn ask(session: Arc<Session>, service: String) -> Outcome {
+async fn check(session: Arc<Session>, service: String) -> Outcome {
     let ready = match session.ready().await {
         Ok(ready) => ready,
         Err(error) => return Outcome::Broken(with_causes(&error)),

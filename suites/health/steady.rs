@@ -8,7 +8,7 @@ use stagegate_policy_decide::health;
 use tokio::time::Instant;
 
 use crate::{
-    ready::{lifetime, look},
+    ready::{containers, lifetime},
     session::Session,
     trial::{Effect, Trial},
 };
@@ -17,10 +17,10 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) fn trial() -> Trial {
-    Trial::new("health", "stack", "steady", Effect::Reads, ask)
+    Trial::new("health", "stack", "steady", Effect::Reads, check)
 }
 
-async fn ask(session: Arc<Session>) -> Outcome {
+async fn check(session: Arc<Session>) -> Outcome {
     let ready = match session.ready().await {
         Ok(ready) => ready,
         Err(error) => return Outcome::Broken(with_causes(&error)),
@@ -33,14 +33,14 @@ async fn ask(session: Arc<Session>) -> Outcome {
     let end = Instant::now() + session.soak;
     loop {
         tokio::time::sleep_until(end.min(Instant::now() + LOOK_EVERY)).await;
-        let outcome = match look(&session.project, &session.engine).await {
+        let outcome = match containers(&session.project, &session.engine).await {
             Ok(later) => {
                 let lifetime = |service: &str| lifetime(&session.project, service);
                 health::steady(&ready.containers, &later, lifetime, session.soak)
             }
             Err(error) => return Outcome::Broken(with_causes(&error)),
         };
-        // The first change is the answer: a door may be closed meanwhile.
+        // The first change is the response: a door may be closed meanwhile.
         if Instant::now() >= end || !matches!(outcome, Outcome::Pass(_)) {
             return outcome;
         }

@@ -36,7 +36,7 @@ fn names(toml: &str) -> Vec<String> {
 }
 
 #[test]
-fn each_service_is_asked_what_its_kind_answers() {
+fn each_service_is_probed_as_its_kind_responds() {
     let want = [
         "health::stack::running",
         "health::api::state",
@@ -56,6 +56,6 @@ fn each_service_is_asked_what_its_kind_answers() {
 }
 
 #[test]
-fn a_stack_without_configured_services_is_still_asked_for() {
+fn a_stack_without_configured_services_is_still_requested() {
     assert_eq!(names("[project]\nname = \"shop\"\n"), ["health::stack::running", "health::stack::steady"]);
 }

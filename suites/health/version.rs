@@ -4,32 +4,33 @@ use std::sync::Arc;
 
 use stagegate_base::{config::Service, record::Outcome};
 
-use super::{Wrong, each, http};
+use super::{StateMismatch, each, http};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
 };
 
-/// How much of the answer is shown, in characters.
+/// How much of the response is shown, in characters.
 const SHOWN: usize = 200;
 
 /// Returns the trial, where the service has a version path.
 pub(super) fn trial(service: &Service) -> Option<Trial> {
-    let (asked, path) = (service.clone(), service.version.clone()?);
+    let (requested, path) = (service.clone(), service.version.clone()?);
     Some(Trial::new("health", &service.name, "version", Effect::Reads, move |session| {
-        ask(session, asked.clone(), path.clone())
+        check(session, requested.clone(), path.clone())
     }))
 }
 
-async fn ask(session: Arc<Session>, service: Service, path: String) -> Outcome {
+async fn check(session: Arc<Session>, service: Service, path: String) -> Outcome {
     each(&session, &service.name, async |container| {
-        let answer = http::get(&container, &service, &path).await?;
-        shown(&answer.text()).ok_or_else(|| Wrong::new("a version as text or JSON", format!("GET {path}: not a text")))
+        let response = http::get(&container, &service, &path).await?;
+        shown(&response.text())
+            .ok_or_else(|| StateMismatch::new("a version as text or JSON", format!("GET {path}: not a text")))
     })
     .await
 }
 
-/// Returns an answer on one line: words single-spaced, at most 200 characters; `None` where it says nothing.
+/// Returns a response on one line: words single-spaced, at most 200 characters; `None` where it states nothing.
 pub(super) fn shown(body: &str) -> Option<String> {
     let line = body.split_whitespace().collect::<Vec<_>>().join(" ");
     let is_text = !line.is_empty() && !line.contains('\u{fffd}') && !line.starts_with("<!");

@@ -26,11 +26,11 @@ const HINT: &str = "the two environments use one server: see `isolation::*::data
 
 pub(super) fn trial(neighbours: &Arc<Neighbours>, other: &str) -> Trial {
     let (neighbours, name) = (Arc::clone(neighbours), other.to_owned());
-    let ask = move |session| ask(session, Arc::clone(&neighbours), name.clone());
+    let ask = move |session| check(session, Arc::clone(&neighbours), name.clone());
     Trial::new("isolation", other, "canary", Effect::Writes, ask).with_severity(Severity::Warning)
 }
 
-async fn ask(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String) -> Outcome {
+async fn check(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String) -> Outcome {
     let stacks = match neighbours.stacks(&session).await {
         Ok(stacks) => stacks,
         Err(reason) => return Outcome::Broken(reason),
@@ -70,7 +70,7 @@ async fn read_elsewhere(session: &Session, other: &Project, name: &str) -> Resul
     for service in caches(&session.project.config) {
         act::mark_key(&session.project, &session.engine, &service, &mark).await.map_err(redis)?;
         let found = act::command(other, &session.engine, &service, &["EXISTS", &mark]).await;
-        // Taken out before the answer is looked at: it may be an error.
+        // Taken out before the response is looked at: it may be an error.
         act::command(&session.project, &session.engine, &service, &["DEL", &mark]).await.map_err(redis)?;
         if found.map_err(redis)? != "0" {
             findings.push(finding(&service.name, "key", name));

@@ -1,7 +1,7 @@
 //! Isolation: does an environment share anything with another one?
 //!
 //! One trial for each other environment and each thing that could be shared. Files are always compared; containers,
-//! servers and networks where they run on this machine. What was looked at stands in each answer.
+//! servers and networks where they run on this machine. What was looked at stands in each response.
 
 mod canary;
 mod neighbours;
@@ -41,7 +41,7 @@ fn trials(scope: Scope<'_>) -> Vec<Trial> {
     all
 }
 
-/// Makes a failure of findings, or a pass that says what was looked at.
+/// Makes a failure of findings, or a pass that states what was looked at.
 fn outcome(message: &str, findings: Vec<Finding>, passed: String, hint: &str) -> Outcome {
     match findings.first() {
         None => Outcome::Pass(passed),

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use stagegate_base::config::{Config, Database, EPHEMERAL, Kind, Service};
 use stagegate_host::error::with_causes;
 use stagegate_policy_act::isolation as act;
-use stagegate_policy_decide::isolation::{Contained, Place, ReachReport, Stack, doors, listeners};
+use stagegate_policy_decide::isolation::{Contained, ReachReport, ServerAddress, Stack, doors, listeners};
 use tokio::sync::OnceCell;
 
 use crate::session::Session;
@@ -37,7 +37,7 @@ impl Neighbours {
     ///
     /// # Errors
     /// A text, where nothing could be asked.
-    pub(super) async fn looked(&self, session: &Session) -> Result<&[ReachReport], String> {
+    pub(super) async fn reach_reports(&self, session: &Session) -> Result<&[ReachReport], String> {
         let looked = self.looked.get_or_init(|| async {
             let stacks = self.stacks(session).await?;
             look(session, stacks).await
@@ -75,18 +75,21 @@ async fn look(session: &Session, stacks: &Side) -> Result<Vec<ReachReport>, Stri
     let config = &session.project.config;
     let image = image(session).await?;
     let stores = stores(config);
-    let asked = vantage_points(&stacks.own).into_iter().map(|from| {
-        let own = listeners(&stacks.own, &stores);
-        let of = |other: &Stack| places(other, &stores, from);
-        let places: Vec<Place> = own.into_iter().chain(stacks.others.values().flat_map(of)).collect();
-        let image = image.clone();
-        async move { act::look(&session.runner, from, &image, &places).await.map_err(|error| with_causes(&error)) }
-    });
-    join_all(asked).await.into_iter().collect()
+    let requested =
+        vantage_points(&stacks.own).into_iter().map(|from| {
+            let own = listeners(&stacks.own, &stores);
+            let of = |other: &Stack| places(other, &stores, from);
+            let places: Vec<ServerAddress> = own.into_iter().chain(stacks.others.values().flat_map(of)).collect();
+            let image = image.clone();
+            async move {
+                act::reach_report(&session.runner, from, &image, &places).await.map_err(|error| with_causes(&error))
+            }
+        });
+    join_all(requested).await.into_iter().collect()
 }
 
 /// Returns where an environment's stores may be found from `from`.
-pub(super) fn places(other: &Stack, stores: &[(String, u16)], from: &Contained) -> Vec<Place> {
+pub(super) fn places(other: &Stack, stores: &[(String, u16)], from: &Contained) -> Vec<ServerAddress> {
     [listeners(other, stores), doors(other, stores, from)].concat()
 }
 

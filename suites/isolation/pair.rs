@@ -59,13 +59,13 @@ const COMPARISONS: [Comparison; 5] = [
 pub(super) fn trials(neighbours: &Arc<Neighbours>, other: &str) -> Vec<Trial> {
     let trial = |comparison: Comparison| {
         let (neighbours, name) = (Arc::clone(neighbours), other.to_owned());
-        let ask = move |session| ask(session, Arc::clone(&neighbours), name.clone(), comparison);
+        let ask = move |session| check(session, Arc::clone(&neighbours), name.clone(), comparison);
         Trial::new("isolation", other, comparison.question, Effect::Reads, ask)
     };
     COMPARISONS.into_iter().map(trial).collect()
 }
 
-async fn ask(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String, comparison: Comparison) -> Outcome {
+async fn check(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String, comparison: Comparison) -> Outcome {
     let stacks = match neighbours.stacks(&session).await {
         Ok(stacks) => stacks,
         Err(reason) => return Outcome::Broken(reason),
@@ -77,10 +77,10 @@ async fn ask(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String, 
     if comparison.question == PORTS && !findings.is_empty() && is_at_rest(&session.project.config, other) {
         return Outcome::Pass(at_rest(&findings, &other.environment));
     }
-    outcome(comparison.message, findings, other.looked_at(), comparison.hint)
+    outcome(comparison.message, findings, other.examined_text(), comparison.hint)
 }
 
-/// Tells whether nothing of it runs here and nothing has to: a port is then taken from nobody. A protected environment is
+/// Returns whether nothing of it runs here and nothing has to: a port is then taken from nobody. A protected environment is
 /// meant to run.
 pub(super) fn is_at_rest(config: &Config, other: &Stack) -> bool {
     let is_protected = config.environments.get(&other.environment).is_none_or(|environment| environment.protected);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stagegate_base::record::Outcome;
-use stagegate_policy_decide::isolation::{self, Place, ReachReport};
+use stagegate_policy_decide::isolation::{self, ReachReport, ServerAddress};
 
 use super::{
     Neighbours,
@@ -19,13 +19,13 @@ const HINT: &str = "detach one of them from the shared network, and do not publi
 
 pub(super) fn trial(neighbours: &Arc<Neighbours>, other: &str) -> Trial {
     let (neighbours, name) = (Arc::clone(neighbours), other.to_owned());
-    let ask = move |session| ask(session, Arc::clone(&neighbours), name.clone());
+    let ask = move |session| check(session, Arc::clone(&neighbours), name.clone());
     Trial::new("isolation", other, "unreachable", Effect::Reads, ask)
 }
 
-async fn ask(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String) -> Outcome {
-    match check(&session, &neighbours, &other).await {
-        Ok(first @ Outcome::Fail { .. }) => confirmed(first, check(&session, &Neighbours::default(), &other).await),
+async fn check(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String) -> Outcome {
+    match look(&session, &neighbours, &other).await {
+        Ok(first @ Outcome::Fail { .. }) => confirmed(first, look(&session, &Neighbours::default(), &other).await),
         Ok(outcome) => outcome,
         Err(reason) => Outcome::Broken(reason),
     }
@@ -43,19 +43,19 @@ fn confirmed(first: Outcome, second: Result<Outcome, String>) -> Outcome {
     }
 }
 
-async fn check(session: &Session, neighbours: &Neighbours, other: &str) -> Result<Outcome, String> {
+async fn look(session: &Session, neighbours: &Neighbours, other: &str) -> Result<Outcome, String> {
     let stacks = neighbours.stacks(session).await?;
     let theirs = stacks.others.get(other).ok_or_else(|| format!("environment `{other}` was not inspected"))?;
-    let looked: &[ReachReport] = neighbours.looked(session).await?;
+    let looked: &[ReachReport] = neighbours.reach_reports(session).await?;
     let stores = stores(&session.project.config);
     let of = |from| places(theirs, &stores, from);
-    let mut sought: Vec<Place> = vantage_points(&stacks.own).into_iter().flat_map(of).collect();
+    let mut sought: Vec<ServerAddress> = vantage_points(&stacks.own).into_iter().flat_map(of).collect();
     sought.sort();
     sought.dedup();
     let control = isolation::listeners(&stacks.own, &stores);
     let findings = isolation::reached(looked, &sought, &control, other).map_err(|error| error.to_string())?;
     let rest = if theirs.is_running() { "" } else { "; it does not run here: only its names were tried" };
-    let from: Vec<&str> = looked.iter().map(|asked| asked.from.as_str()).collect();
+    let from: Vec<&str> = looked.iter().map(|requested| requested.from.as_str()).collect();
     let passed = format!("{} names and addresses, from {}{rest}", sought.len(), from.join(", "));
     Ok(outcome("another environment's database can be reached", findings, passed, HINT))
 }
@@ -67,16 +67,16 @@ mod tests {
     #[test]
     fn what_is_there_at_both_looks_is_a_failure() {
         let seen = || Outcome::fail("cache of `production` can be reached");
-        let told = |outcome: Outcome| match outcome {
+        let text_of = |outcome: Outcome| match outcome {
             Outcome::Pass(text) => text,
             Outcome::Fail { message, .. } => format!("FAIL {message}"),
             _ => String::new(),
         };
-        assert_eq!(told(confirmed(seen(), Ok(Outcome::fail("db")))), "FAIL db");
+        assert_eq!(text_of(confirmed(seen(), Ok(Outcome::fail("db")))), "FAIL db");
         let first = "FAIL cache of `production` can be reached";
-        assert_eq!(told(confirmed(seen(), Err("the Engine does not answer".to_owned()))), first);
-        assert_eq!(told(confirmed(seen(), Ok(Outcome::Broken("not proven".to_owned())))), first);
-        let gone = told(confirmed(seen(), Ok(Outcome::Pass("4 names and addresses".to_owned()))));
+        assert_eq!(text_of(confirmed(seen(), Err("the Engine does not answer".to_owned()))), first);
+        assert_eq!(text_of(confirmed(seen(), Ok(Outcome::Broken("not proven".to_owned())))), first);
+        let gone = text_of(confirmed(seen(), Ok(Outcome::Pass("4 names and addresses".to_owned()))));
         assert!(
             gone.starts_with("4 names and addresses; what a first look found") && gone.contains("cache of"),
             "{gone}"

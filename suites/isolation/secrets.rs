@@ -20,11 +20,11 @@ const HINT: &str = "generate one for each environment (`openssl rand -base64 24`
 
 pub(super) fn trial(other: &str) -> Trial {
     let name = other.to_owned();
-    let ask = move |session| ask(session, name.clone());
+    let ask = move |session| check(session, name.clone());
     Trial::new("isolation", other, "secrets", Effect::Reads, ask).with_severity(Severity::Warning)
 }
 
-async fn ask(session: Arc<Session>, other: String) -> Outcome {
+async fn check(session: Arc<Session>, other: String) -> Outcome {
     let Some(theirs) = session.files().await.of(&other) else {
         return Outcome::Skip(format!("the files of `{other}` are not on this machine: its secrets are unknown"));
     };

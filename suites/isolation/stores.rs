@@ -22,12 +22,12 @@ const MESSAGE: &str = "two environments use one database";
 
 pub(super) fn trial(neighbours: &Arc<Neighbours>, other: &str) -> Trial {
     let (neighbours, name) = (Arc::clone(neighbours), other.to_owned());
-    let ask = move |session| ask(session, Arc::clone(&neighbours), name.clone());
+    let ask = move |session| check(session, Arc::clone(&neighbours), name.clone());
     Trial::new("isolation", other, "databases", Effect::Reads, ask)
 }
 
 /// Compares where the data lies, and where both run, who the servers are.
-async fn ask(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String) -> Outcome {
+async fn check(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String) -> Outcome {
     let stacks = match neighbours.stacks(&session).await {
         Ok(stacks) => stacks,
         Err(reason) => return Outcome::Broken(reason),
@@ -40,7 +40,7 @@ async fn ask(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String) 
     let runs = theirs.is_running();
     let project = session.files().await.of(&other).filter(|_| runs);
     let Some(project) = project else {
-        return outcome(MESSAGE, findings, format!("data is in different volumes; {}", theirs.looked_at()), HINT);
+        return outcome(MESSAGE, findings, format!("data is in different volumes; {}", theirs.examined_text()), HINT);
     };
     let (own, others) =
         tokio::join!(identities(&session.project, &session.engine), identities(project, &session.engine));
@@ -49,7 +49,7 @@ async fn ask(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String) 
             findings.extend(isolation::stores(&own, &others, &other));
             outcome(MESSAGE, findings, summary(&own, &others, &other), HINT)
         }
-        // That it does not answer is health's to tell; where the data lies is known all the same.
+        // That it does not answer is health's to report; where the data lies is known all the same.
         (Err(reason), _) | (_, Err(reason)) => outcome(
             MESSAGE,
             findings,

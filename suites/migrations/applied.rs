@@ -1,4 +1,4 @@
-//! Is what the tool noted in the environment's database what the folder says? Only reads there.
+//! Is what the tool noted in the environment's database what the folder states? Only reads there.
 
 use std::sync::Arc;
 
@@ -28,10 +28,10 @@ pub(super) fn trial(migrations: &Migrations) -> Option<Trial> {
         return None;
     }
     let (id, migrations) = (migrations.database.clone(), migrations.clone());
-    Some(Trial::new(SUITE.name, &id, "applied", Effect::Reads, move |session| ask(session, migrations.clone())))
+    Some(Trial::new(SUITE.name, &id, "applied", Effect::Reads, move |session| check(session, migrations.clone())))
 }
 
-async fn ask(session: Arc<Session>, migrations: Migrations) -> Outcome {
+async fn check(session: Arc<Session>, migrations: Migrations) -> Outcome {
     record_finding(&session, &migrations).await.unwrap_or_else(Outcome::Broken)
 }
 
@@ -75,7 +75,7 @@ async fn record_finding(session: &Session, migrations: &Migrations) -> Result<Ou
     Ok(outcome::history_outcome(format!("{message}{newer}"), &found, migrations))
 }
 
-/// Takes out what a newer release applied, which a rollback of the code alone leaves, and returns what it says of them.
+/// Takes out what a newer release applied, which a rollback of the code alone leaves, and returns what it states of them.
 fn without_newer(found: &mut Vec<Finding>, newer: &str) -> String {
     let before = found.len();
     found.retain(|finding| finding.code != codes::APPLIED_NOT_IN_FOLDER.id);

@@ -22,7 +22,7 @@ use crate::{
 /// The suite.
 pub(crate) const SUITE: Suite = Suite { name: "migrations", trials };
 
-/// What a start of the server may take beside the migrations themselves.
+/// What a start of the server may take next to the migrations themselves.
 pub(crate) const BESIDE: Duration = Duration::from_secs(100);
 
 fn trials(scope: Scope<'_>) -> Vec<Trial> {
@@ -30,16 +30,18 @@ fn trials(scope: Scope<'_>) -> Vec<Trial> {
         outcome::QUESTIONS.map(|(name, question, severity)| {
             let (id, migrations) = (migrations.database.clone(), migrations.clone());
             let within = migrations.within.0 + BESIDE;
-            Trial::new(SUITE.name, &id, name, Effect::Reads, move |session| ask(session, migrations.clone(), question))
-                .within(within)
-                .with_severity(severity)
+            Trial::new(SUITE.name, &id, name, Effect::Reads, move |session| {
+                check(session, migrations.clone(), question)
+            })
+            .within(within)
+            .with_severity(severity)
         })
     };
     let noted = scope.config.migrations.values().filter_map(applied::trial);
     scope.config.migrations.values().flat_map(of_one).chain(noted).collect()
 }
 
-async fn ask(session: Arc<Session>, migrations: Migrations, question: outcome::Question) -> Outcome {
+async fn check(session: Arc<Session>, migrations: Migrations, question: outcome::Question) -> Outcome {
     match proof::of(&session, &migrations).await {
         Ok(proof) => {
             let is_of_target = question == outcome::Question::Locks;

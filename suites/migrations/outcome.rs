@@ -15,7 +15,7 @@ use stagegate_migration_decide::{
 
 use super::{pipeline::OnServer, proof::Proof};
 
-/// How many findings are told one by one; the evidence has all.
+/// How many findings are reported one by one; the evidence has all.
 const FINDINGS: usize = 20;
 
 /// What is asked.
@@ -66,7 +66,8 @@ pub(super) fn outcome(proof: &Proof, migrations: &Migrations, question: Question
             Question::Integrity => (with_rows(on, &seeds), integrity),
             Question::Seeds => (format!("{}: {} tested with rows", on.server, counted(rows.tried, "migration")), seeds),
             Question::Locks => {
-                let stall = on.proven.trips.iter().filter_map(|trip| trip.longest_stall).max().unwrap_or_default();
+                let stall =
+                    on.proven.trips.iter().filter_map(|round_trip| round_trip.longest_stall).max().unwrap_or_default();
                 let watched = format!(
                     "{}: locks of {} recorded, longest stall of a probe {} ms",
                     on.server,
@@ -93,7 +94,7 @@ pub(super) fn outcome(proof: &Proof, migrations: &Migrations, question: Question
     }
 }
 
-/// Says why nothing is known of rows: no migration was run on tables that have some.
+/// States why nothing is known of rows: no migration was run on tables that have some.
 fn without_rows(on: &OnServer) -> String {
     let several = on.proven.trips.iter().filter(|trip| trip.label.contains(" .. ")).count();
     let why = if several > 0 {
@@ -105,12 +106,12 @@ fn without_rows(on: &OnServer) -> String {
     format!("{}: row counts and checksums were compared around none of {all}: {why}", on.server)
 }
 
-/// Says on how many tables and migrations it rests.
+/// States on how many tables and migrations it rests.
 fn with_rows(on: &OnServer, seeds: &[Finding]) -> String {
     let rows = &on.proven.rows;
-    let beside = if seeds.is_empty() { String::new() } else { format!(", {} not: see `seeds`", seeds.len()) };
+    let alongside = if seeds.is_empty() { String::new() } else { format!(", {} not: see `seeds`", seeds.len()) };
     format!(
-        "{}: row counts and checksums compared around {} of {}, {} more cannot change an existing table{beside}",
+        "{}: row counts and checksums compared around {} of {}, {} more cannot change an existing table{alongside}",
         on.server,
         rows.tried,
         counted(on.proven.trips.len(), "migration"),
@@ -118,7 +119,7 @@ fn with_rows(on: &OnServer, seeds: &[Finding]) -> String {
     )
 }
 
-/// Tells what no rows could be made for: nothing is known of it, which is no pass and no failure.
+/// Reports what no rows could be made for: nothing is known of it, which is no pass and no failure.
 fn seeds_outcome(message: String, found: &[Finding]) -> Outcome {
     let open: Vec<String> =
         found.iter().filter(|f| f.waived.is_none()).map(|f| format!("{}{}", at(f), f.found)).collect();
@@ -145,15 +146,15 @@ fn outcome_from(message: String, found: &[Finding], migrations: &Migrations, fro
     let grave: Vec<&Finding> = found.iter().filter(is_grave).filter(|f| f.waived.is_none()).collect();
     let Some(first) = grave.iter().find(|finding| finding.code != "not-run").or(grave.first()) else {
         let others = found.len();
-        let beside =
+        let alongside =
             if others > 0 { format!("; {} of lower severity", counted(others, "finding")) } else { String::new() };
-        return Outcome::Pass(format!("{message}{beside}"));
+        return Outcome::Pass(format!("{message}{alongside}"));
     };
     let headline = format!("{}{}: {}", at(first), first.code, first.found);
     if grave.iter().all(|finding| finding.code == "not-run") {
         return Outcome::Broken(format!("{message}; {headline}"));
     }
-    let all: Vec<String> = found.iter().map(|f| format!("{} {}", f.severity.label(), shown(f))).collect();
+    let all: Vec<String> = found.iter().map(|f| format!("{} {}", f.severity.label(), full_text(f))).collect();
     Outcome::Fail {
         message: format!("{message}; {headline}"),
         findings: grave.into_iter().take(FINDINGS).cloned().collect(),
@@ -180,7 +181,7 @@ fn at(finding: &Finding) -> String {
 }
 
 /// Returns a finding with its code, its place, its statement and why it is accepted.
-fn shown(finding: &Finding) -> String {
+fn full_text(finding: &Finding) -> String {
     let waived = finding.waived.as_ref().map(|reason| format!("    waived: {reason}\n")).unwrap_or_default();
     format!("{}\n{}{waived}", finding.code, finding_text(finding))
 }
@@ -193,7 +194,7 @@ mod tests {
     use stagegate_migration_act::{OnRows, Proven};
     use stagegate_migration_decide::{
         Route, of_steps,
-        round_trip::{Down, Trip},
+        round_trip::{Down, RoundTrip},
     };
 
     use super::*;
@@ -201,7 +202,7 @@ mod tests {
     fn integrity(names: &[&str], rows: OnRows) -> Outcome {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let chain = of_steps(&[names], false);
-        let trip = Trip {
+        let round_trip = RoundTrip {
             version: chain.migrations[0].version.clone(),
             label: chain.migrations[0].label(),
             route: Route::Session,
@@ -213,7 +214,7 @@ mod tests {
             longest_stall: None,
             took: Duration::ZERO,
         };
-        let proven = Proven { trips: vec![trip], rows, ..Proven::default() };
+        let proven = Proven { trips: vec![round_trip], rows, ..Proven::default() };
         let servers = vec![OnServer { server: "PostgreSQL 17".to_owned(), major: 17, proven }];
         let text = "[project]\nname = \"shop\"\n[databases.main]\nservice = \"db\"\nname = \"shop\"\n\
                     [migrations.main]\nsource = \"migrations\"\n";

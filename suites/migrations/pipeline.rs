@@ -10,7 +10,7 @@ use stagegate_migration_act::{
     Options, ProveError, Proven, prove,
     scratch::{Scratch, ServerSpec},
 };
-use stagegate_migration_decide::{Chain, of_steps, round_trip::Trip};
+use stagegate_migration_decide::{Chain, of_steps, round_trip::RoundTrip};
 
 use crate::scratch::{self, StartError};
 
@@ -38,7 +38,7 @@ pub enum Progress<'a> {
         took: Duration,
     },
     /// A migration went up, down and up again.
-    Trip(&'a Trip),
+    Trip(&'a RoundTrip),
 }
 
 /// Why a chain was not proven.
@@ -91,5 +91,5 @@ async fn on(
     };
     let known = &*chain.insert(known);
     progress(Progress::Ready { server: server.description(), chain: known, took: begun.elapsed() });
-    prove(server, known, options, |trip| progress(Progress::Trip(trip))).await
+    prove(server, known, options, |round_trip| progress(Progress::Trip(round_trip))).await
 }

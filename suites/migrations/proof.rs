@@ -30,7 +30,7 @@ pub(crate) struct Proof {
     pub(crate) chain: Chain,
     /// What was accepted.
     pub(super) waivers: Waivers,
-    /// One server for each major that was asked for.
+    /// One server for each major that was requested.
     pub(crate) servers: Vec<OnServer>,
 }
 
@@ -100,7 +100,7 @@ fn shared(key: String) -> Shared {
     Arc::clone(all.entry(key).or_default())
 }
 
-/// Says which servers are wanted: of the environment's own image, or one of each major.
+/// States which servers are wanted: of the environment's own image, or one of each major.
 fn specs(session: &Session, migrations: &Migrations) -> Result<Vec<ServerSpec>, String> {
     let config = &session.project.config;
     let database = config

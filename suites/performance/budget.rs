@@ -25,13 +25,13 @@ use crate::{
 
 /// Requests a second that a protected environment gets at most: it serves others meanwhile.
 const PROTECTED_RATE: f64 = 25.0;
-/// What connecting and the last answers may take beside.
+/// What connecting and the last responses may take next to.
 const BESIDE: Duration = Duration::from_secs(15);
 
 pub(super) fn trial(scope: Scope<'_>, probe: &Probe) -> Trial {
-    let asked = probe.clone();
+    let requested = probe.clone();
     let trial = Trial::new("performance", &probe.name, "budget", effect(scope, probe), move |session| {
-        let probe = asked.clone();
+        let probe = requested.clone();
         async move { measure(&session, &probe).await.unwrap_or_else(Outcome::Broken) }
     });
     trial.alone().within(within(probe))
@@ -96,8 +96,8 @@ async fn flow(session: &Arc<Session>, file: &Path) -> Result<Result<Flow, Outcom
     let Project { config, environment, .. } = &session.project;
     let workflow = files::find(config, environment, file)?;
     let place = session.place().await;
-    let ran = workflow::run(&place, &workflow).await;
-    Ok(match outcome(&ran, &environment.name) {
+    let result = workflow::run(&place, &workflow).await;
+    Ok(match outcome(&result, &environment.name) {
         Outcome::Pass(_) => Ok(Flow::new(&place, &workflow)),
         other => Err(other),
     })

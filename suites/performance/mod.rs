@@ -1,6 +1,6 @@
 //! Performance: does each probe keep its absolute limits?
 //!
-//! One trial a probe that has any. It runs beside no other trial, since both would measure the other one's load.
+//! One trial a probe that has any. It runs next to no other trial, since both would measure the other one's load.
 
 mod budget;
 mod resources;

@@ -26,11 +26,11 @@ pub(super) type Audit = OnceCell<Result<Vec<Finding>, String>>;
 
 pub(super) fn trial(rule: &'static Rule, audit: &Arc<Audit>) -> Trial {
     let audit = Arc::clone(audit);
-    let ask = move |session| ask(session, rule, Arc::clone(&audit));
+    let ask = move |session| check(session, rule, Arc::clone(&audit));
     Trial::new("policy", "stack", rule.id, Effect::Reads, ask).with_severity(rule.severity)
 }
 
-async fn ask(session: Arc<Session>, rule: &'static Rule, audit: Arc<Audit>) -> Outcome {
+async fn check(session: Arc<Session>, rule: &'static Rule, audit: Arc<Audit>) -> Outcome {
     match audit.get_or_init(|| audited(&session)).await {
         Ok(findings) => outcome(rule, findings),
         Err(reason) => Outcome::Broken(reason.clone()),
@@ -42,8 +42,8 @@ async fn audited(session: &Session) -> Result<Vec<Finding>, String> {
     let waivers = waivers::read(project.config.root(), &crate::codes()).map_err(|error| with_causes(&error))?;
     let mut facts = audit::of_model(&project.model, &project.source).map_err(|error| with_causes(&error))?;
     facts.one_shots = one_shots(&project.config, &project.model);
-    audit::look_at_images(&mut facts, engine).await.map_err(|error| with_causes(&error))?;
-    let looked = audit::look_at_containers(&mut facts, engine, project.compose_name()).await;
+    audit::read_images(&mut facts, engine).await.map_err(|error| with_causes(&error))?;
+    let looked = audit::read_containers(&mut facts, engine, project.compose_name()).await;
     looked.map_err(|error| with_causes(&error))?;
     let mut findings = policy::audit(&facts, &waivers, &stagegate_host::clock::today());
     findings.retain(|finding| {
@@ -71,6 +71,6 @@ fn outcome(rule: &Rule, findings: &[Finding]) -> Outcome {
         message: format!("{}: {}", rule.title, services.join(", ")),
         findings: open.into_iter().cloned().collect(),
         evidence: vec![Evidence { name: "why".to_owned(), text: rule.why.to_owned() }],
-        hint: Some(format!("{} (`gate lint --explain {}`)", rule.mend, rule.id)),
+        hint: Some(format!("{} (`gate lint --explain {}`)", rule.fix, rule.id)),
     }
 }

@@ -49,8 +49,8 @@ fn trials_are_chosen_by_name_and_by_what_they_may_do(
 
 #[test]
 fn a_trial_without_a_session_is_broken_and_keeps_its_severity() {
-    let asked = trial("a::b::c", Effect::Reads);
-    let record = broken(&config(), "ephemeral", &asked, "Docker does not answer");
+    let requested = trial("a::b::c", Effect::Reads);
+    let record = broken(&config(), "ephemeral", &requested, "Docker does not answer");
     assert_eq!((record.status, record.severity), (Status::Broken, Severity::Info));
     let other = trial("a::x::c", Effect::Reads).with_severity(Severity::Warning);
     assert_eq!(broken(&config(), "ephemeral", &other, "").severity, Severity::Warning);
@@ -72,9 +72,9 @@ fn every_text_of_a_record_is_masked() {
 }
 
 #[test]
-fn a_panic_is_told_with_its_text() {
+fn a_panic_is_reported_with_its_text() {
     let caught = std::panic::catch_unwind(|| panic!("no row {}", 7)).unwrap_err();
-    assert_eq!(said(caught.as_ref()), "no row 7");
+    assert_eq!(panic_text(caught.as_ref()), "no row 7");
 }
 
 #[rstest]

@@ -15,7 +15,7 @@ use stagegate_host::{
     error::with_causes,
 };
 use stagegate_migration_decide::{
-    round_trip::{Down, Trip, without_bookkeeping},
+    round_trip::{Down, RoundTrip, without_bookkeeping},
     schema::{Difference, Drifted, Facts, Severity, Sides, drift, drift_terminal, summary},
 };
 
@@ -66,11 +66,11 @@ impl Drift {
 pub(super) fn trial(config: &Config, database: &Database) -> Option<Trial> {
     let (migrations, database) = (config.migrations.get(&database.id)?.clone(), database.clone());
     let (id, within) = (database.id.clone(), migrations.within.0 + BESIDE);
-    let ask = move |session| ask(session, database.clone(), migrations.clone());
+    let ask = move |session| check(session, database.clone(), migrations.clone());
     Some(Trial::new("schema", &id, "drift", Effect::Reads, ask).within(within))
 }
 
-async fn ask(session: Arc<Session>, database: Database, migrations: Migrations) -> Outcome {
+async fn check(session: Arc<Session>, database: Database, migrations: Migrations) -> Outcome {
     match of(&session, &database, &migrations).await {
         Ok(drift) => outcome(&drift, session.schema_ahead.as_deref()),
         Err(error) => Outcome::Broken(with_causes(&error)),
@@ -112,16 +112,16 @@ pub async fn of(session: &Session, database: &Database, migrations: &Migrations)
     })
 }
 
-/// Says why a migration is not in what the scratch server has, where that is so.
-fn stopped(trip: &Trip) -> Option<String> {
-    match (&trip.up, &trip.down) {
-        (Some(failure), _) => Some(format!("{}: {}", trip.label, failure.description())),
-        (None, Down::NotTried(reason)) => Some(format!("{}: {reason}", trip.label)),
+/// States why a migration is not in what the scratch server has, where that is so.
+fn stopped(round_trip: &RoundTrip) -> Option<String> {
+    match (&round_trip.up, &round_trip.down) {
+        (Some(failure), _) => Some(format!("{}: {}", round_trip.label, failure.description())),
+        (None, Down::NotTried(reason)) => Some(format!("{}: {reason}", round_trip.label)),
         _ => None,
     }
 }
 
-/// Judges; comments and the like alone do not fail, nor does what is not modelled: `schema::<db>::snapshot` tells it.
+/// Judges; comments and the like alone do not fail, nor does what is not modelled: `schema::<db>::snapshot` reports it.
 fn outcome(drift: &Drift, ahead: Option<&str>) -> Outcome {
     let differences = drift.differences();
     if let (Some(newer), false) = (ahead, differences.is_empty()) {

@@ -3,7 +3,7 @@
 use stagegate_base::finding::Finding;
 use stagegate_migration_decide::schema::{Change, Difference};
 
-/// How many differences are told one by one; the evidence has all.
+/// How many differences are reported one by one; the evidence has all.
 pub(super) const FINDINGS: usize = 20;
 
 /// Returns a finding for the difference, or for each of its attributes.

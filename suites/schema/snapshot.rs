@@ -27,12 +27,12 @@ pub(super) fn trial(config: &Config, database: &Database) -> Option<Trial> {
     let database = database.clone();
     path.is_file().then(|| {
         Trial::new("schema", &database.id.clone(), "snapshot", Effect::Reads, move |session| {
-            ask(session, database.clone(), path.clone())
+            check(session, database.clone(), path.clone())
         })
     })
 }
 
-async fn ask(session: Arc<Session>, database: Database, path: PathBuf) -> Outcome {
+async fn check(session: Arc<Session>, database: Database, path: PathBuf) -> Outcome {
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) => return Outcome::Broken(format!("cannot read {}: {error}", path.display())),

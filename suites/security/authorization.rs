@@ -25,7 +25,7 @@ pub(super) fn trials(service: &Service, document: &Document) -> Vec<Trial> {
         security::secured(document).into_iter().partition(|secured| secured.method.is_safe());
     let trial = |question: &str, effect: Effect, operations: Vec<Secured>| {
         let (name, service, operations) = (service.name.clone(), service.clone(), Arc::new(operations));
-        let ask = move |session| ask(session, service.clone(), Arc::clone(&operations));
+        let ask = move |session| check(session, service.clone(), Arc::clone(&operations));
         Trial::new("security", &name, question, effect, ask)
     };
     let mut all = Vec::new();
@@ -38,7 +38,7 @@ pub(super) fn trials(service: &Service, document: &Document) -> Vec<Trial> {
     all
 }
 
-async fn ask(session: Arc<Session>, service: Service, operations: Arc<Vec<Secured>>) -> Outcome {
+async fn check(session: Arc<Session>, service: Service, operations: Arc<Vec<Secured>>) -> Outcome {
     let mut findings = Vec::new();
     for operation in operations.iter() {
         match status(&session, &service, operation, None).await {
@@ -72,6 +72,6 @@ pub(super) async fn status(
         request = request.header("authorization", &format!("Bearer {token}"));
     }
     let addresses = session.addresses(service).await.map_err(|error| with_causes(&error))?;
-    let (_, answer) = http.send_first(&addresses, &request).await.map_err(|error| with_causes(&error))?;
-    Ok(answer.status)
+    let (_, response) = http.send_first(&addresses, &request).await.map_err(|error| with_causes(&error))?;
+    Ok(response.status)
 }

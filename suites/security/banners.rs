@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use stagegate_base::record::{Outcome, Severity};
 use stagegate_policy_decide::security;
 
-use super::{outcome, responses::Answers};
+use super::{outcome, responses::ServiceResponsesOnce};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
@@ -14,25 +14,25 @@ use crate::{
 
 const HINT: &str = "switch it off (nginx: `server_tokens off`); it shows an attacker which known flaws apply";
 
-pub(super) fn trial(answers: &Arc<Answers>) -> Trial {
-    let answers = Arc::clone(answers);
-    let ask = move |session| ask(session, Arc::clone(&answers));
+pub(super) fn trial(responses: &Arc<ServiceResponsesOnce>) -> Trial {
+    let responses = Arc::clone(responses);
+    let ask = move |session| check(session, Arc::clone(&responses));
     Trial::new("security", "stack", "banners", Effect::Reads, ask).with_severity(Severity::Warning)
 }
 
-async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
-    let answered = match answers.get(&session).await {
+async fn check(session: Arc<Session>, responses: Arc<ServiceResponsesOnce>) -> Outcome {
+    let answered = match responses.get(&session).await {
         Ok(answered) => answered,
         Err(reason) => return Outcome::Broken(reason),
     };
     let mut findings = Vec::new();
     let mut looked_at = 0;
     for answered in answered {
-        let mut told = BTreeSet::new();
+        let mut reported = BTreeSet::new();
         for seen in answered.usual.iter().chain(&answered.provoked) {
             looked_at += 1;
             for mut finding in security::banners(seen) {
-                if told.insert(finding.found.clone()) {
+                if reported.insert(finding.found.clone()) {
                     finding.place.object = format!("{} {}", answered.service, finding.place.object);
                     findings.push(finding);
                 }

@@ -7,7 +7,7 @@ use stagegate_base::{
     record::{Outcome, Severity},
 };
 use stagegate_host::{clock, error::with_causes};
-use stagegate_policy_act::tls::{self, Shown};
+use stagegate_policy_act::tls::{self, PresentedCertificate};
 use stagegate_policy_decide::security::{self, Certificate};
 
 use super::outcome;
@@ -33,7 +33,7 @@ pub(super) fn expiry(service: &str, tls: &Tls) -> Trial {
 }
 
 async fn valid(session: Arc<Session>, service: String, tls: Tls) -> Outcome {
-    match shown(&session, &service, &tls).await {
+    match presented_certificate(&session, &service, &tls).await {
         Ok((host, shown, certificate)) => {
             let finding = security::certificate(&service, &host, &shown.trust, &certificate, clock::unix_seconds());
             let passed = format!("valid for `{host}` until {}", certificate.last_day);
@@ -45,7 +45,7 @@ async fn valid(session: Arc<Session>, service: String, tls: Tls) -> Outcome {
 
 async fn lasting(session: Arc<Session>, service: String, tls: Tls) -> Outcome {
     let days = session.project.config.security.certificate_days;
-    match shown(&session, &service, &tls).await {
+    match presented_certificate(&session, &service, &tls).await {
         Ok((_, _, certificate)) => {
             let finding = security::expiry(&service, &certificate, days, clock::unix_seconds());
             let passed = format!("valid until {}", certificate.last_day);
@@ -55,12 +55,12 @@ async fn lasting(session: Arc<Session>, service: String, tls: Tls) -> Outcome {
     }
 }
 
-/// Returns the host name that is asked for, what the service shows, and its certificate.
-pub(super) async fn shown(
+/// Returns the host name that is requested, what the service shows, and its certificate.
+pub(super) async fn presented_certificate(
     session: &Session,
     service: &str,
     tls: &Tls,
-) -> Result<(String, Shown, Certificate), Outcome> {
+) -> Result<(String, PresentedCertificate, Certificate), Outcome> {
     let variable = tls.name_variable.as_ref().and_then(|key| session.project.model.variable(service, key));
     let host = variable.map(|value| value.expose().to_owned()).or_else(|| tls.name.clone()).ok_or_else(|| {
         Outcome::Broken(format!("[security.tls.{service}] has no host name: add `name` or `name_variable`"))
@@ -71,7 +71,7 @@ pub(super) async fn shown(
         return Err(Outcome::fail(format!("service `{service}` has no running container with port {}", tls.port)));
     };
     let ca: Option<PathBuf> = tls.ca.as_ref().map(|path| session.project.config.root().join(path));
-    match tls::ask(*address, &host, ca.as_deref()).await {
+    match tls::fetch(*address, &host, ca.as_deref()).await {
         Ok(shown) => match Certificate::parse(&shown.certificate) {
             Ok(certificate) => Ok((host, shown, certificate)),
             Err(error) => Err(Outcome::fail(format!("service `{service}`: {error}"))),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stagegate_base::record::{Outcome, Severity};
 use stagegate_policy_decide::security;
 
-use super::{outcome, responses::Answers};
+use super::{outcome, responses::ServiceResponsesOnce};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
@@ -14,14 +14,14 @@ use crate::{
 
 const HINT: &str = "set `Secure; HttpOnly; SameSite=Lax` where the service creates the cookie";
 
-pub(super) fn trial(answers: &Arc<Answers>) -> Trial {
-    let answers = Arc::clone(answers);
-    let ask = move |session| ask(session, Arc::clone(&answers));
+pub(super) fn trial(responses: &Arc<ServiceResponsesOnce>) -> Trial {
+    let responses = Arc::clone(responses);
+    let ask = move |session| check(session, Arc::clone(&responses));
     Trial::new("security", "stack", "cookies", Effect::Reads, ask).with_severity(Severity::Warning)
 }
 
-async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
-    let answered = match answers.get(&session).await {
+async fn check(session: Arc<Session>, responses: Arc<ServiceResponsesOnce>) -> Outcome {
+    let answered = match responses.get(&session).await {
         Ok(answered) => answered,
         Err(reason) => return Outcome::Broken(reason),
     };

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use stagegate_base::record::{Outcome, Severity};
 use stagegate_policy_decide::security;
 
-use super::{outcome, responses::Answers};
+use super::{outcome, responses::ServiceResponsesOnce};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
@@ -13,14 +13,14 @@ use crate::{
 
 const HINT: &str = "add the header to every response, errors included (nginx: `add_header .. always`)";
 
-pub(super) fn trial(answers: &Arc<Answers>) -> Trial {
-    let answers = Arc::clone(answers);
-    let ask = move |session| ask(session, Arc::clone(&answers));
+pub(super) fn trial(responses: &Arc<ServiceResponsesOnce>) -> Trial {
+    let responses = Arc::clone(responses);
+    let ask = move |session| check(session, Arc::clone(&responses));
     Trial::new("security", "stack", "headers", Effect::Reads, ask).with_severity(Severity::Warning)
 }
 
-async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
-    let answered = match answers.get(&session).await {
+async fn check(session: Arc<Session>, responses: Arc<ServiceResponsesOnce>) -> Outcome {
+    let answered = match responses.get(&session).await {
         Ok(answered) => answered,
         Err(reason) => return Outcome::Broken(reason),
     };
@@ -34,10 +34,10 @@ async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
     let mut findings = Vec::new();
     for answered in &front {
         // One answer that lacks a header is enough to find where all of them are made.
-        let mut told = BTreeSet::new();
+        let mut reported = BTreeSet::new();
         for mut finding in answered.usual.iter().flat_map(|seen| security::headers(seen, expected)) {
             let header = finding.place.object.rsplit(' ').next().unwrap_or_default().to_owned();
-            if told.insert(header) {
+            if reported.insert(header) {
                 finding.place.object = format!("{} {}", answered.service, finding.place.object);
                 findings.push(finding);
             }

@@ -15,10 +15,10 @@ use crate::{
 const HINT: &str = "build without it (`RUN --mount=type=secret`), pass it at run time, and rotate it: it is exposed";
 
 pub(super) fn trial() -> Trial {
-    Trial::new("security", "stack", "image_secrets", Effect::Reads, ask)
+    Trial::new("security", "stack", "image_secrets", Effect::Reads, check)
 }
 
-async fn ask(session: Arc<Session>) -> Outcome {
+async fn check(session: Arc<Session>) -> Outcome {
     let model = &session.project.model;
     let secrets = model.held_secrets();
     let mut findings = Vec::new();

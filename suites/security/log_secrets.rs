@@ -18,10 +18,10 @@ const LINES: u32 = 5_000;
 const HINT: &str = "do not log it, and rotate it: logs are copied and stored";
 
 pub(super) fn trial() -> Trial {
-    Trial::new("security", "stack", "log_secrets", Effect::Reads, ask)
+    Trial::new("security", "stack", "log_secrets", Effect::Reads, check)
 }
 
-async fn ask(session: Arc<Session>) -> Outcome {
+async fn check(session: Arc<Session>) -> Outcome {
     let containers = match session.project.containers(&session.engine).await {
         Ok(containers) => containers,
         Err(error) => return Outcome::Broken(with_causes(&error)),

@@ -47,7 +47,7 @@ pub(super) fn by_pair(pair: &Pair, algorithm: Algorithm, payload: &serde_json::V
 }
 
 impl Material {
-    /// Finds what this environment's tokens are made of. A login is done only where nothing else tells enough.
+    /// Finds what this environment's tokens are made of. A login is done only where nothing else reports enough.
     pub(super) async fn of(session: &Session, service: &Service, jwt: &Jwt) -> Result<Self, Outcome> {
         let knows_enough = jwt.can_sign() && (jwt.algorithm.is_some() || service.token.is_none());
         let real = match &service.token {
@@ -78,21 +78,21 @@ impl Material {
         }
     }
 
-    /// Returns what a forged token says at `now`: what a good one says.
+    /// Returns what a forged token states at `now`: what a good one states.
     pub(super) fn payload(&self, now: i64) -> serde_json::Value {
-        let real = self.real.as_ref().and_then(token::shown);
+        let real = self.real.as_ref().and_then(token::contents);
         real.map_or_else(|| self.claims.good(now), |shown| shown.payload)
     }
 }
 
-/// Tells how tokens are signed: as the configuration says, else as a real one does.
+/// Reports how tokens are signed: as the configuration states, else as a real one does.
 fn algorithm(service: &Service, jwt: &Jwt, real: Option<&Secret>) -> Result<Algorithm, Outcome> {
     if let Some(algorithm) = jwt.algorithm {
         return Ok(algorithm);
     }
     let Some(real) = real else { return Ok(Algorithm::HS256) };
     let name = &service.name;
-    match token::shown(real) {
+    match token::contents(real) {
         Some(shown) => shown.algorithm.ok_or_else(|| {
             Outcome::Broken(format!(
                 "the token of service `{name}` uses an unsupported signature algorithm; see [security.jwt.{name}]"

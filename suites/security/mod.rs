@@ -1,6 +1,6 @@
 //! Security: what does a stack show to whoever asks it?
 //!
-//! Services are asked as a stranger would, and as somebody with a forged token. What the compose files alone tell
+//! Services are asked as a untrusted clients would, and as somebody with a forged token. What the compose files alone tell
 //! (privileges, published databases, plain and well-known secrets) is the suite policy's.
 
 mod authorization;
@@ -29,9 +29,9 @@ pub(crate) const SUITE: Suite = Suite { name: "security", trials };
 fn trials(scope: Scope<'_>) -> Vec<Trial> {
     let mut all = Vec::new();
     if scope.config.services.values().any(|service| service.kind == Kind::Http) {
-        let answers = Arc::new(responses::Answers::new(scope));
-        all.extend([headers::trial(&answers), cookies::trial(&answers), cors::trial(&answers)]);
-        all.extend([traces::trial(&answers), banners::trial(&answers)]);
+        let replies = Arc::new(responses::ServiceResponsesOnce::new(scope));
+        all.extend([headers::trial(&replies), cookies::trial(&replies), cors::trial(&replies)]);
+        all.extend([traces::trial(&replies), banners::trial(&replies)]);
     }
     all.extend([image_secrets::trial(), log_secrets::trial()]);
     for (service, document) in crate::contracts::documents(scope) {
@@ -48,7 +48,7 @@ fn trials(scope: Scope<'_>) -> Vec<Trial> {
     all
 }
 
-/// Makes a failure of findings, or a pass that says what was looked at.
+/// Makes a failure of findings, or a pass that states what was looked at.
 fn outcome(message: &str, findings: Vec<Finding>, passed: String, hint: &str) -> Outcome {
     match findings.first() {
         None => Outcome::Pass(passed),

@@ -1,4 +1,4 @@
-//! The answers that several checks look at, asked for once a run.
+//! The responses that several checks look at, requested once a run.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -7,22 +7,22 @@ use stagegate_base::config::{Kind, Service};
 use stagegate_contract::{Document, calls};
 use stagegate_host::{
     error::with_causes,
-    http::{Answer, Http, Request},
+    http::{Http, HttpResponse, Request},
 };
 use stagegate_policy_decide::security::{self, ORIGINS, Response};
 use tokio::sync::OnceCell;
 
 use crate::{session::Session, trial::Scope};
 
-/// How many operations of a contract are asked for as they are: one answer is like another here.
+/// How many operations of a contract are requested as they are: one response is like another here.
 const OPERATIONS: usize = 5;
 /// How many requests one service gets at a time.
 const AT_A_TIME: usize = 4;
 
-/// What one service answered.
+/// What one service responded.
 pub(super) struct ServiceResponses {
     pub(super) service: String,
-    /// Its answers reach browsers.
+    /// Its responses reach browsers.
     pub(super) is_front: bool,
     /// To requests as anybody makes them.
     pub(super) usual: Vec<Response>,
@@ -39,12 +39,12 @@ struct Target {
 }
 
 /// The HTTP services, and what they answered once somebody has asked.
-pub(super) struct Answers {
+pub(super) struct ServiceResponsesOnce {
     targets: Vec<Target>,
     asked: OnceCell<Result<Vec<ServiceResponses>, String>>,
 }
 
-impl Answers {
+impl ServiceResponsesOnce {
     pub(super) fn new(scope: Scope<'_>) -> Self {
         let contracts = crate::contracts::documents(scope);
         let document = |service: &Service| {
@@ -52,21 +52,21 @@ impl Answers {
         };
         let http = scope.config.services.values().filter(|service| service.kind == Kind::Http);
         let targets = http.map(|service| Target { document: document(service), service: service.clone() }).collect();
-        Answers { targets, asked: OnceCell::new() }
+        ServiceResponsesOnce { targets, asked: OnceCell::new() }
     }
 
-    /// Returns what the services answered, without those that do not answer at all: health tells of them.
+    /// Returns what the services responded, without those that do not answer at all: health reports them.
     ///
     /// # Errors
-    /// A text, where no service answers.
+    /// A text, where no service responds.
     pub(super) async fn get(&self, session: &Session) -> Result<&[ServiceResponses], String> {
-        let asked = self.asked.get_or_init(|| self.ask(session)).await;
-        asked.as_deref().map_err(Clone::clone)
+        let requested = self.asked.get_or_init(|| self.fetch(session)).await;
+        requested.as_deref().map_err(Clone::clone)
     }
 
-    async fn ask(&self, session: &Session) -> Result<Vec<ServiceResponses>, String> {
-        let asked = join_all(self.targets.iter().map(|target| of_service(session, target))).await;
-        let (answered, errors): (Vec<_>, Vec<_>) = asked.into_iter().partition(Result::is_ok);
+    async fn fetch(&self, session: &Session) -> Result<Vec<ServiceResponses>, String> {
+        let requested = join_all(self.targets.iter().map(|target| of_service(session, target))).await;
+        let (answered, errors): (Vec<_>, Vec<_>) = requested.into_iter().partition(Result::is_ok);
         let answered: Vec<ServiceResponses> = answered.into_iter().flatten().collect();
         match errors.into_iter().find_map(Result::err) {
             Some(error) if answered.is_empty() => Err(error),
@@ -99,7 +99,7 @@ async fn of_service(session: &Session, target: &Target) -> Result<ServiceRespons
     })
 }
 
-/// Tells whether a service's answers reach browsers: the configuration says so, or it publishes a port.
+/// Returns whether a service's answers reach browsers: the configuration states so, or it publishes a port.
 ///
 /// The files as they are written are asked: a throw-away copy publishes nothing.
 async fn is_front(session: &Session, service: &Service) -> bool {
@@ -122,30 +122,30 @@ fn usual(service: &Service, document: Option<&Document>) -> Vec<Request> {
 
 /// Makes the question that a browser asks before it sends another site's request.
 fn preflight(request: &Request) -> Request {
-    let asked = Request { method: "OPTIONS".to_owned(), ..request.clone() };
-    asked.header("access-control-request-method", "POST")
+    let requested = Request { method: "OPTIONS".to_owned(), ..request.clone() };
+    requested.header("access-control-request-method", "POST")
 }
 
-/// Sends requests and returns the answers in their order.
+/// Sends requests and returns the responses in their order.
 async fn all(addresses: &[SocketAddr], requests: Vec<Request>) -> Result<Vec<Response>, String> {
     let http = Http::shared().map_err(|error| with_causes(&error))?;
     let send = |request: Request| {
         let http = http.clone();
         async move {
             let answered = http.send_first(addresses, &request).await;
-            answered.map(|(_, answer)| response(&request, &answer)).map_err(|error| with_causes(&error))
+            answered.map(|(_, reply)| response(&request, &reply)).map_err(|error| with_causes(&error))
         }
     };
-    let answers: Vec<_> = stream::iter(requests.into_iter().map(send)).buffered(AT_A_TIME).collect().await;
-    answers.into_iter().collect()
+    let responses: Vec<_> = stream::iter(requests.into_iter().map(send)).buffered(AT_A_TIME).collect().await;
+    responses.into_iter().collect()
 }
 
-fn response(request: &Request, answer: &Answer) -> Response {
+fn response(request: &Request, reply: &HttpResponse) -> Response {
     Response {
         request: format!("{} {}", request.method, request.path),
-        status: answer.status,
-        headers: answer.headers.clone(),
-        body: answer.text(),
+        status: reply.status,
+        headers: reply.headers.clone(),
+        body: reply.text(),
         encrypted: false,
     }
 }

@@ -33,7 +33,7 @@ fn listed(test: &str, more: &str) -> Vec<Trial> {
 }
 
 #[test]
-fn operations_that_change_something_are_asked_only_where_that_may_be() {
+fn operations_that_change_something_are_requested_only_where_that_may_be() {
     let trials = listed("writes", "");
     let effect = |name: &str| trials.iter().find(|trial| trial.name == name).map(|trial| trial.effect);
     assert_eq!(effect("security::api::authorization"), Some(Effect::Reads));
@@ -71,16 +71,16 @@ fn tokens_are_tried_where_one_can_be_made(#[case] more: &str, #[case] want: &[&s
         Severity::Warning => "warning",
         Severity::Info => "info",
     };
-    let told: Vec<String> = trials
+    let reported: Vec<String> = trials
         .iter()
         .filter_map(|trial| Some((trial.name.strip_prefix("security::api::token")?, weight(trial.severity))))
         .map(|(rest, weight)| format!("token{rest} {weight}"))
         .collect();
-    assert_eq!(told, want);
+    assert_eq!(reported, want);
 }
 
 #[test]
-fn without_http_services_nothing_is_asked_over_http() {
+fn without_http_services_nothing_is_requested_over_http() {
     let config = Config::parse(Path::new("/srv/stagegate.toml"), "[project]\nname = \"shop\"\n").unwrap();
     let trials = trials(Scope { config: &config, environment: config.environment("ephemeral").unwrap() });
     let names: Vec<&str> = trials.iter().map(|trial| trial.name.as_str()).collect();

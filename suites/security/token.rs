@@ -55,7 +55,7 @@ enum Sent {
 /// A token, and what is wrong with it.
 type Forged = (String, Secret);
 
-/// Lists a trial for each kind of token that must be refused; one that says why, where none can be made.
+/// Lists a trial for each kind of token that must be refused; one that states why, where none can be made.
 pub(super) fn trials(config: &Config, service: &Service, document: &Document) -> Vec<Trial> {
     let Some(operation) = security::secured(document).into_iter().find(|operation| operation.method.is_safe()) else {
         return Vec::new();
@@ -97,11 +97,11 @@ fn trial(case: &Case, question: &str, sent: Sent) -> Trial {
     let (name, case) = (case.service.name.clone(), case.clone());
     Trial::new("security", &name, question, Effect::Reads, move |session| {
         let case = case.clone();
-        async move { ask(&session, &case, sent).await.unwrap_or_else(|outcome| outcome) }
+        async move { send(&session, &case, sent).await.unwrap_or_else(|outcome| outcome) }
     })
 }
 
-async fn ask(session: &Arc<Session>, case: &Case, sent: Sent) -> Result<Outcome, Outcome> {
+async fn send(session: &Arc<Session>, case: &Case, sent: Sent) -> Result<Outcome, Outcome> {
     let now = clock::unix_seconds();
     let own = Material::of(session, &case.service, &case.jwt).await?;
     if matches!(sent, Sent::PublicKeyAsSecret) && own.algorithm.is_shared() {
@@ -109,7 +109,7 @@ async fn ask(session: &Arc<Session>, case: &Case, sent: Sent) -> Result<Outcome,
     }
     let operation = format!("{} {}", case.operation.method, case.operation.path);
     let real = own.good(now)?;
-    let good = answered(session, case, &real).await?;
+    let good = status_of(session, case, &real).await?;
     if security::refused(good) {
         return Err(Outcome::Broken(format!(
             "a valid token is refused with {good} ({operation}), so other refusals prove nothing; see [security.jwt.{}]",
@@ -125,7 +125,7 @@ async fn ask(session: &Arc<Session>, case: &Case, sent: Sent) -> Result<Outcome,
     };
     let mut findings = Vec::new();
     for (what, token) in &tokens {
-        let status = answered(session, case, token).await?;
+        let status = status_of(session, case, token).await?;
         if !security::refused(status) {
             let at = format!("{} {operation}", case.service.name);
             let found = format!("{status} for a token {what}");
@@ -141,7 +141,7 @@ fn named(what: &str, tokens: Vec<Secret>) -> Vec<Forged> {
     tokens.into_iter().map(|token| (what.to_owned(), token)).collect()
 }
 
-/// Makes tokens of keys that are not the service's, and a good one that says something else.
+/// Makes tokens of keys that are not the service's, and a good one that states something else.
 fn of_wrong_key(own: &Material, good: &Secret, now: i64) -> Result<Vec<Forged>, Outcome> {
     const WHAT: &str = "signed with another key";
     let payload = own.payload(now);
@@ -216,6 +216,6 @@ async fn elsewhere(session: &Session, case: &Case, own: &Material, now: i64) -> 
     }
 }
 
-async fn answered(session: &Session, case: &Case, token: &Secret) -> Result<u16, Outcome> {
+async fn status_of(session: &Session, case: &Case, token: &Secret) -> Result<u16, Outcome> {
     status(session, &case.service, &case.operation, Some(token.expose())).await.map_err(Outcome::Broken)
 }

@@ -1,11 +1,11 @@
-//! Does an error show a stack trace, or what a database said?
+//! Does an error show a stack trace, or what a database reported?
 
 use std::sync::Arc;
 
 use stagegate_base::{record::Outcome, text::counted};
 use stagegate_policy_decide::security;
 
-use super::{outcome, responses::Answers};
+use super::{outcome, responses::ServiceResponsesOnce};
 use crate::{
     session::Session,
     trial::{Effect, Trial},
@@ -13,13 +13,13 @@ use crate::{
 
 const HINT: &str = "log the cause and return a short message; switch the framework's debug mode off";
 
-pub(super) fn trial(answers: &Arc<Answers>) -> Trial {
-    let answers = Arc::clone(answers);
-    Trial::new("security", "stack", "traces", Effect::Reads, move |session| ask(session, Arc::clone(&answers)))
+pub(super) fn trial(responses: &Arc<ServiceResponsesOnce>) -> Trial {
+    let responses = Arc::clone(responses);
+    Trial::new("security", "stack", "traces", Effect::Reads, move |session| check(session, Arc::clone(&responses)))
 }
 
-async fn ask(session: Arc<Session>, answers: Arc<Answers>) -> Outcome {
-    let answered = match answers.get(&session).await {
+async fn check(session: Arc<Session>, responses: Arc<ServiceResponsesOnce>) -> Outcome {
+    let answered = match responses.get(&session).await {
         Ok(answered) => answered,
         Err(reason) => return Outcome::Broken(reason),
     };

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use super::root;
 
-/// What a pure crate may be built from, beside pure crates of this house: libraries that turn values into values.
+/// What a pure crate may be built from, next to pure crates of this house: libraries that turn values into values.
 const PURE_LIBRARIES: [&str; 19] = [
     "annotate-snippets",
     "base64",

@@ -32,7 +32,7 @@ pub(super) type Unusable = (String, &'static str, String);
 
 /// Takes the files out whose checks would have one name, and returns what is wrong for each name.
 ///
-/// None of them runs: which one a record means could not be told.
+/// None of them runs: which one a record means could not be reported.
 pub(super) fn clashes(files: &mut Vec<File>) -> Vec<Unusable> {
     let mut named: BTreeMap<(String, &'static str), Vec<PathBuf>> = BTreeMap::new();
     for File { path, .. } in files.iter() {

@@ -1,4 +1,4 @@
-//! The workflows of an environment's release, for what asks for them and lists no trials.
+//! The workflows of an environment's release, for what requests them and lists no trials.
 
 use std::{path::Path, sync::Arc};
 
@@ -7,7 +7,7 @@ use stagegate_workflow_decide::{self as workflow, FOLDER, Known, Workflow, Workf
 
 use super::file::{all, clashes, stem, texts};
 
-/// Reads the workflow files of an environment's release; what cannot be used is told by the trials.
+/// Reads the workflow files of an environment's release; what cannot be used is reported by the trials.
 pub(crate) fn read(config: &Config, environment: &Environment) -> WorkflowFiles {
     let mut files = all(&environment.workdir.join(FOLDER));
     clashes(&mut files);
@@ -17,7 +17,7 @@ pub(crate) fn read(config: &Config, environment: &Environment) -> WorkflowFiles 
 /// Returns the workflow of a file of an environment's release.
 ///
 /// # Errors
-/// A text that says why it cannot be run, or which files there are.
+/// A text that states why it cannot be run, or which files there are.
 pub(crate) fn find(config: &Config, environment: &Environment, file: &Path) -> Result<Arc<Workflow>, String> {
     let files = read(config, environment);
     if let Some(workflow) = files.workflows.iter().find(|workflow| workflow.file == file) {

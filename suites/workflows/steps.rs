@@ -21,13 +21,13 @@ pub(super) fn trial(scope: Scope<'_>, workflow: &Arc<Workflow>, files: &Workflow
     let nothing_left = protected && select(&workflow.steps, &files.logins, Policy::Protected).is_empty();
     // What cannot run by the environment's own policy must not hold every release to it.
     let severity = if nothing_left { Severity::Info } else { workflow.severity };
-    let asked = Arc::clone(workflow);
-    Trial::new("workflows", &workflow.name, "completes", effect, move |session| ask(session, Arc::clone(&asked)))
+    let requested = Arc::clone(workflow);
+    Trial::new("workflows", &workflow.name, "completes", effect, move |session| check(session, Arc::clone(&requested)))
         .with_severity(severity)
 }
 
-async fn ask(session: Arc<Session>, asked: Arc<Workflow>) -> Outcome {
+async fn check(session: Arc<Session>, requested: Arc<Workflow>) -> Outcome {
     let place = session.place().await;
-    let ran = workflow::run(&place, &asked).await;
-    outcome(&ran, &session.project.environment.name)
+    let result = workflow::run(&place, &requested).await;
+    outcome(&result, &session.project.environment.name)
 }

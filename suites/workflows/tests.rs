@@ -80,7 +80,7 @@ fn what_cannot_run_in_a_protected_environment_does_not_hold_a_release(#[case] te
 }
 
 #[test]
-fn a_probe_finds_its_workflow_and_is_told_why_it_cannot_be_run() {
+fn a_probe_finds_its_workflow_and_is_reported_why_it_cannot_be_run() {
     let release = Release::new(&[("look.toml", SAFE_STEP.as_bytes()), ("broken.toml", b"nope")]);
     let config = release.config("");
     let found = |file: &str| files::find(&config, config.environment("open").unwrap(), Path::new(file));
@@ -132,7 +132,7 @@ fn known() -> Known {
 }
 
 #[test]
-fn files_whose_checks_would_have_one_name_are_told_together_and_do_not_run() {
+fn files_whose_checks_would_have_one_name_are_reported_together_and_do_not_run() {
     let release = Release::new(&[
         ("a-b.toml", SAFE_STEP.as_bytes()),
         ("a_b.toml", SAFE_STEP.as_bytes()),
@@ -158,17 +158,17 @@ fn every_kind_of_step_is_in_the_good_files_and_they_can_be_read() {
     assert!(files.logins.contains_key("owner"));
 }
 
-/// The first line of each bad file is what has to be told of it: `# line: text`.
+/// The first line of each bad file is what has to be reported of it: `# line: text`.
 #[test]
-fn each_bad_file_is_told_with_its_line() {
+fn each_bad_file_is_reported_with_its_line() {
     let files = file::all(&fixtures::folder("workflows").join("bad"));
     assert!(files.len() > 10, "{}", files.len());
     for (path, text) in file::texts(&files, "toml").0 {
-        let (line, told) = text.lines().next().unwrap().trim_start_matches("# ").split_once(": ").unwrap();
-        let (line, told) = (line.parse::<usize>().unwrap(), told.to_owned());
+        let (line, reported) = text.lines().next().unwrap().trim_start_matches("# ").split_once(": ").unwrap();
+        let (line, reported) = (line.parse::<usize>().unwrap(), reported.to_owned());
         let files = workflow::read(&[(path.clone(), text)], &known());
         let [broken] = files.broken.as_slice() else { panic!("{}: {:?}", path.display(), files.broken) };
         assert_eq!(broken.error.line, line, "{}", broken.error);
-        assert!(broken.error.to_string().contains(&told), "{}", broken.error);
+        assert!(broken.error.to_string().contains(&reported), "{}", broken.error);
     }
 }

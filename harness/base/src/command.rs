@@ -22,7 +22,7 @@ pub struct Command {
     pub program: String,
     /// Its arguments.
     pub args: Vec<String>,
-    /// Variables that are set for it beside those of this process.
+    /// Variables that are set for it next to those of this process.
     pub env: Vec<(String, Secret)>,
     /// The folder it runs in; that of this process where `None`.
     pub dir: Option<PathBuf>,

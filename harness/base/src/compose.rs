@@ -9,7 +9,6 @@ mod enclosed;
 mod frozen;
 mod images;
 mod in_network;
-mod places;
 mod program;
 mod proxied;
 mod sealed;
@@ -18,6 +17,7 @@ mod stand_in;
 mod start;
 mod storage;
 mod traffic;
+mod writable;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,11 +30,11 @@ use crate::{
 pub use behind::Behind;
 pub use enclosed::{SEALED_NETWORK, WAY_IN_NETWORK};
 pub use frozen::FromVariable;
-pub use places::{Kept, Moved, Place, is_anonymous};
 pub use proxied::{PROXY_SERVICE, ROLLOUT_LABEL, RolloutRefused};
 pub use secrets::HeldSecret;
 pub use stand_in::{StandIn, StandInVolume};
 pub use storage::Mounting;
+pub use writable::{Moved, StoragePlace, WritableMount, is_anonymous};
 
 /// Marks containers that a promotion runs without their ports until it is verified.
 pub const CLOSED_LABEL: &str = "dev.stagegate.closed";
@@ -48,7 +48,7 @@ pub const RUN_LABEL: &str = "dev.stagegate.run";
 /// The profile of services that a rollback leaves as they are.
 const RESTING: &str = "stagegate-resting";
 
-/// What a service says of its addresses on a network.
+/// What a service states of its addresses on a network.
 const FIXED_ADDRESSES: [&str; 4] = ["ipv4_address", "ipv6_address", "link_local_ips", "mac_address"];
 
 /// A resolved compose model.
@@ -131,7 +131,7 @@ impl Model {
         names
     }
 
-    /// Tells whether the model has this service.
+    /// Returns whether the model has this service.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.service(name).is_object()
@@ -158,13 +158,13 @@ impl Model {
         self.service(name)["labels"][RELEASE_LABEL].as_str()
     }
 
-    /// Tells whether a service is built from source by Compose.
+    /// Returns whether a service is built from source by Compose.
     #[must_use]
     pub fn is_built(&self, name: &str) -> bool {
         self.service(name).get("build").is_some_and(|b| !b.is_null())
     }
 
-    /// Tells whether a plain `up` leaves a service out: it has a profile that is not active ([`Model::activated`]).
+    /// Returns whether a plain `up` leaves a service out: it has a profile that is not active ([`Model::activated`]).
     #[must_use]
     pub fn has_profile(&self, name: &str) -> bool {
         self.service(name).get("profiles").and_then(Value::as_array).is_some_and(|p| !p.is_empty())
@@ -177,7 +177,7 @@ impl Model {
         service["scale"].as_u64().or_else(|| service["deploy"]["replicas"].as_u64()).unwrap_or(1)
     }
 
-    /// Tells whether a service publishes ports to the host.
+    /// Returns whether a service publishes ports to the host.
     #[must_use]
     pub fn publishes(&self, name: &str) -> bool {
         self.service(name)["ports"].as_array().is_some_and(|ports| !ports.is_empty())
@@ -439,15 +439,15 @@ pub fn unescaped(text: &str) -> String {
 /// Images are compared by id, and only where the model pins one; a service that ended is not a difference here.
 #[must_use]
 pub fn drift(deployed: &Model, containers: &[Container]) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for name in deployed.services().iter().filter(|name| !deployed.has_profile(name)) {
         let own: Vec<&Container> = containers.iter().filter(|c| c.service == *name && !c.one_off).collect();
         if own.is_empty() && deployed.replicas(name) > 0 {
-            told.push(format!("service {name} has no container"));
+            reported.push(format!("service {name} has no container"));
         }
         let pinned = deployed.image(name);
         for container in own.iter().filter(|c| pinned.starts_with("sha256:") && c.image != pinned) {
-            told.push(format!(
+            reported.push(format!(
                 "container {} runs image {}, not {}",
                 container.name,
                 short(&container.image),
@@ -456,9 +456,9 @@ pub fn drift(deployed: &Model, containers: &[Container]) -> Vec<String> {
         }
     }
     for container in containers.iter().filter(|c| !c.one_off && !deployed.has(&c.service)) {
-        told.push(format!("container {} belongs to no service of the release", container.name));
+        reported.push(format!("container {} belongs to no service of the release", container.name));
     }
-    told
+    reported
 }
 
 /// Returns the first 12 digits of an image id.

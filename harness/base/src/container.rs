@@ -27,7 +27,7 @@ pub enum State {
     Dead,
 }
 
-/// What the container's own healthcheck says.
+/// What the container's own healthcheck states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
@@ -80,7 +80,7 @@ pub struct Container {
 }
 
 impl Container {
-    /// Tells whether it was replaced, and is kept until the release is verified.
+    /// Returns whether it was replaced, and is kept until the release is verified.
     #[must_use]
     pub fn is_retired(&self) -> bool {
         self.name.ends_with(RETIRED)
@@ -107,7 +107,7 @@ pub struct Counters {
     pub at_ms: u64,
     /// Processor time since its start, in nanoseconds.
     pub cpu_ns: u64,
-    /// Memory that it holds, in bytes, without the file cache that the kernel may take back.
+    /// Memory that it holds, in bytes, without the file cache that the kernel may roll back.
     pub memory: u64,
     /// Its memory limit in bytes; `None` where it has none.
     pub memory_limit: Option<u64>,

@@ -25,7 +25,7 @@ pub struct Finding {
     /// What was found, with its type or unit.
     #[serde(default)]
     pub found: String,
-    /// What comes of it; empty where the rule says no more than the finding.
+    /// What comes of it; empty where the rule states no more than the finding.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub why: Cow<'static, str>,
     /// What to do.
@@ -52,7 +52,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Makes a finding of a rule; `found` says what is there, against what should be.
+    /// Makes a finding of a rule; `found` states what is there, against what should be.
     pub fn new(rule: &Rule, found: impl Into<String>) -> Self {
         Finding {
             code: rule.id.into(),
@@ -97,7 +97,7 @@ impl Finding {
         self
     }
 
-    /// Tells whether no waiver covers it.
+    /// Returns whether no waiver covers it.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.waived.is_none()

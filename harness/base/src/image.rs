@@ -32,7 +32,7 @@ impl PullPolicy {
         }
     }
 
-    /// Tells whether an image has to be pulled; `age` is how long ago this host gave it its name, `None` where it has none.
+    /// Returns whether an image has to be pulled; `age` is how long ago this host gave it its name, `None` where it has none.
     #[must_use]
     pub fn is_due(self, age: Option<Duration>) -> bool {
         match (self, age) {
@@ -43,7 +43,7 @@ impl PullPolicy {
         }
     }
 
-    /// Tells whether a service that could be built takes what the registry has.
+    /// Returns whether a service that could be built takes what the registry has.
     #[must_use]
     pub fn prefers_registry(self) -> bool {
         matches!(self, PullPolicy::Always | PullPolicy::Every(_))

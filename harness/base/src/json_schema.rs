@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use self::{
     reference::Reference,
-    trace::{Place, Shape, shape},
+    trace::{PathStep, Shape, shape},
 };
 
 /// What is written for a key that the reference does not have: an earlier name.
@@ -40,22 +40,23 @@ pub fn json_schema<T: DeserializeOwned>(title: &str, reference: &str) -> Result<
 /// # Errors
 /// [`toml::de::Error`] where the reference is no TOML.
 pub fn table_schema<T: DeserializeOwned>(at: &[&'static str], reference: &str) -> Result<Value, toml::de::Error> {
-    let places: Vec<Place> = at.iter().map(|key| if *key == "*" { Place::AnyName } else { Place::Key(key) }).collect();
+    let places: Vec<PathStep> =
+        at.iter().map(|key| if *key == "*" { PathStep::AnyName } else { PathStep::Key(key) }).collect();
     let reference = Reference::read(reference)?.below(&places);
     Ok(Value::Object(node::<T>(&mut Vec::new(), &reference)))
 }
 
-fn node<T: DeserializeOwned>(path: &mut Vec<Place>, reference: &Reference) -> Map<String, Value> {
+fn node<T: DeserializeOwned>(path: &mut Vec<PathStep>, reference: &Reference) -> Map<String, Value> {
     match shape::<T>(path) {
         Shape::Table(keys) => table::<T>(keys, path, reference),
         Shape::Names => {
-            path.push(Place::AnyName);
+            path.push(PathStep::AnyName);
             let inner = node::<T>(path, reference);
             path.pop();
             object(json!({ "type": "object", "additionalProperties": inner }))
         }
         Shape::List => {
-            path.push(Place::Item);
+            path.push(PathStep::Item);
             let inner = node::<T>(path, reference);
             path.pop();
             object(json!({ "type": "array", "items": inner }))
@@ -76,12 +77,12 @@ fn node<T: DeserializeOwned>(path: &mut Vec<Place>, reference: &Reference) -> Ma
 
 fn table<T: DeserializeOwned>(
     keys: &[&'static str],
-    path: &mut Vec<Place>,
+    path: &mut Vec<PathStep>,
     reference: &Reference,
 ) -> Map<String, Value> {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     for key in keys {
-        path.push(Place::Key(key));
+        path.push(PathStep::Key(key));
         let mut property = Map::new();
         match reference.description(path) {
             Some(text) => property.insert("description".to_owned(), json!(text)),

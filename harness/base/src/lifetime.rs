@@ -8,7 +8,7 @@ use crate::{
     container::{Container, Health, State},
 };
 
-/// How long services have to become ready where nobody says otherwise, their start periods not counted.
+/// How long services have to become ready where nobody states otherwise, their start periods not counted.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// How long a service's process is meant to run.
@@ -57,7 +57,7 @@ impl Lifetime {
         }
     }
 
-    /// Tells whether a container of such a service has done its work.
+    /// Returns whether a container of such a service has done its work.
     #[must_use]
     pub fn is_over(self, container: &Container) -> bool {
         let ended = container.state == State::Exited && container.exit_code == 0 && !container.oom_killed;
@@ -128,7 +128,7 @@ mod tests {
     #[rstest]
     #[case::default("", 660)]
     #[case::said("[environments.staging]\nready_within = \"20s\"\n", 20)]
-    fn a_start_period_is_granted_unless_somebody_says_how_long(#[case] more: &str, #[case] seconds: u64) {
+    fn a_start_period_is_granted_unless_somebody_states_how_long(#[case] more: &str, #[case] seconds: u64) {
         let config = config(more);
         let name = if more.is_empty() { "ephemeral" } else { "staging" };
         let environment = config.environment(name).unwrap();

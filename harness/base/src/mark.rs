@@ -37,7 +37,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// Each role, its word in a mark, and the part of the database's name that tells a person what it is for.
+    /// Each role, its word in a mark, and the part of the database's name that reports a person what it is for.
     pub const ALL: [(Role, &'static str, &'static str); 9] = [
         (Role::Copy, "copy", "pre"),
         (Role::Failed, "failed", "failed"),
@@ -54,14 +54,14 @@ impl Role {
         Self::ALL.iter().find(|(role, ..)| *role == self).map_or("", |(_, word, _)| word)
     }
 
-    /// Returns the part of the database's name that tells a person what it is for.
+    /// Returns the part of the database's name that reports a person what it is for.
     #[must_use]
     pub fn infix(self) -> &'static str {
         Self::ALL.iter().find(|(role, ..)| *role == self).map_or("", |(.., infix)| infix)
     }
 }
 
-/// What a database of the gate's says of itself.
+/// What a database of the gate's states of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// The database's own name.
@@ -138,7 +138,7 @@ impl Mark {
         1_000_000_000 + i32::try_from(number % 1_000_000_000).unwrap_or_default()
     }
 
-    /// Tells whether `found` is the very database that the mark speaks of.
+    /// Returns whether `found` is the very database that the mark speaks of.
     ///
     /// A run of a version that set no marks is taken at its journal's word, for names only: nothing of it is dropped.
     #[must_use]
@@ -244,7 +244,7 @@ pub fn refuses_drop(mark: &Mark, found: &FoundDatabase, live: &[String], session
     None
 }
 
-/// Says why a database is not the one of a mark.
+/// States why a database is not the one of a mark.
 #[must_use]
 pub fn not_ours(found: &FoundDatabase) -> &'static str {
     match found.comment.as_deref().map(Mark::parse) {

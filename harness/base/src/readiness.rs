@@ -1,8 +1,8 @@
-//! Decides how far a service has come, from what the Engine says of its containers and what its port answers.
+//! Decides how far a service has come, from what the Engine states of its containers and what its port responds.
 //!
 //! In: what the model expects of a service, and its containers. Out: a [`Readiness`]. This is the one definition: the
-//! suites, `gate up`, a promotion and a rollback wait by it. `docker compose up --wait` is no answer to this: it exits
-//! 0 for a crash loop without a healthcheck and 1 for a one-shot service that ended well, and it never looks again.
+//! suites, `gate up`, a promotion and a rollback wait by it. `docker compose up --wait` is no response to this: it exits
+//! 0 for a crash loop without a healthcheck and 1 for a one-shot service that succeeded, and it never looks again.
 
 use crate::text::counted;
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl Expected {
     }
 }
 
-/// What a container's port answered in its own protocol.
+/// What a container's port responded in its own protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Port {
     /// There is none to ask at, or nobody asked.
@@ -68,24 +68,24 @@ pub enum Port {
     Answers,
     /// It answered the last time, and has to once more.
     Once,
-    /// It did not; the text says what came.
+    /// It did not; the text states what came.
     Silent(String),
 }
 
 /// A container and what was seen of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
-    /// What the Engine says of it.
+    /// What the Engine states of it.
     pub container: Container,
     /// Time since its process was started; zero where that is not known.
     pub up_for: Duration,
-    /// What its port answered.
+    /// What its port responded.
     pub port: Port,
     /// Its last start came after everything else was ready, so that it waits for nothing any more.
     pub started_last: bool,
 }
 
-/// How far a service has come; the text says what was seen.
+/// How far a service has come; the text states what was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// It is as it should be.
@@ -105,7 +105,7 @@ impl Readiness {
         }
     }
 
-    /// Tells whether the service is as it should be.
+    /// Returns whether the service is as it should be.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         matches!(self, Readiness::Ready(_))
@@ -170,7 +170,7 @@ fn of_container(expected: &Expected, seen: &Seen) -> Readiness {
     }
 }
 
-/// Returns how a container ended whose service is not one-shot, with the key that says that it is where that may be meant.
+/// Returns how a container ended whose service is not one-shot, with the key that states that it is where that may be meant.
 #[must_use]
 pub fn exited(expected: &Expected, container: &Container) -> String {
     let Container { name, exit_code, .. } = container;
@@ -222,7 +222,7 @@ fn running(expected: &Expected, seen: &Seen) -> Readiness {
     }
 }
 
-/// Weighs what the port of a running container answered.
+/// Weighs what the port of a running container responded.
 fn answering(expected: &Expected, seen: &Seen, what: &str) -> Readiness {
     let Container { name, restarts, health, .. } = &seen.container;
     let since = since(*restarts);

@@ -18,14 +18,14 @@ pub enum Status {
     Fail,
     /// The question does not arise here; the reason is in the record.
     Skip,
-    /// The question could not be asked: no Docker, no file, no answer from ourselves.
+    /// The question could not be asked: no Docker, no file, no response from ourselves.
     Broken,
 }
 
 /// What a check gives back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Sound; the text says what was seen (`200 in 3 ms`).
+    /// Sound; the text states what was seen (`200 in 3 ms`).
     Pass(String),
     /// Unsound.
     Fail {

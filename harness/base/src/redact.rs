@@ -27,7 +27,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Tells whether a variable of this name usually holds a secret.
+/// Returns whether a variable of this name usually holds a secret.
 #[must_use]
 pub fn names_a_secret(key: &str) -> bool {
     let key = key.to_ascii_uppercase();
@@ -37,7 +37,7 @@ pub fn names_a_secret(key: &str) -> bool {
         || key.ends_with("DATABASE_URL")
 }
 
-/// Tells whether a variable holds a secret itself, and not where it is or how it is used.
+/// Returns whether a variable holds a secret itself, and not where it is or how it is used.
 #[must_use]
 pub fn is_secret_name(key: &str) -> bool {
     let key = key.to_ascii_uppercase();

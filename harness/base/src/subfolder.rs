@@ -20,7 +20,7 @@ impl Subfolder {
         Subfolder(path.components().filter(|part| matches!(part, Component::Normal(_))).collect())
     }
 
-    /// Tells whether the product is the whole repository.
+    /// Returns whether the product is the whole repository.
     #[must_use]
     pub fn is_top(&self) -> bool {
         self.0.as_os_str().is_empty()
@@ -52,7 +52,7 @@ impl Subfolder {
         clean(&self.0, path)
     }
 
-    /// Tells whether a path, relative to the repository's top, lies in the product's folder.
+    /// Returns whether a path, relative to the repository's top, lies in the product's folder.
     #[must_use]
     pub fn holds(&self, path: &Path) -> bool {
         path.starts_with(&self.0)
@@ -76,7 +76,7 @@ fn clean(folder: &Path, path: &Path) -> Option<PathBuf> {
 /// What of the repository a product in a subfolder reads outside of its folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// It cannot be told: any file.
+    /// It cannot be reported: any file.
     Everything,
     /// Files and folders, relative to the repository's top.
     Paths(Vec<PathBuf>),
@@ -109,7 +109,7 @@ impl Reach {
         if paths.iter().any(|path| path.as_os_str().is_empty()) { Reach::Everything } else { Reach::Paths(paths) }
     }
 
-    /// Tells whether the product reads a file, relative to the repository's top.
+    /// Returns whether the product reads a file, relative to the repository's top.
     #[must_use]
     pub fn covers(&self, path: &Path) -> bool {
         match self {

@@ -26,7 +26,7 @@ pub fn clean(text: &str) -> String {
     out
 }
 
-/// Tells whether a character is taken out: all of them lie in the basic plane, below U+10000.
+/// Returns whether a character is taken out: all of them lie in the basic plane, below U+10000.
 #[must_use]
 pub fn is_harmful(c: char) -> bool {
     let control = c.is_control() && !matches!(c, '\n' | '\t');
@@ -69,7 +69,7 @@ fn skip_string(rest: &mut Peekable<Chars<'_>>) {
     }
 }
 
-/// Returns at most `chars` characters, and says how many there were more.
+/// Returns at most `chars` characters, and states how many there were more.
 #[must_use]
 pub fn cut(text: &str, chars: usize) -> String {
     match text.char_indices().nth(chars) {

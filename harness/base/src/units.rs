@@ -137,7 +137,7 @@ impl Share {
 }
 
 impl Span {
-    /// Tells whether it is no time at all.
+    /// Returns whether it is no time at all.
     #[must_use]
     pub fn is_zero(&self) -> bool {
         self.0.is_zero()

@@ -72,7 +72,7 @@ pub enum Fault {
 }
 
 impl Terms {
-    /// Tells whether its last day is before `today` (`2026-01-31`).
+    /// Returns whether its last day is before `today` (`2026-01-31`).
     #[must_use]
     pub fn is_over(&self, today: &str) -> bool {
         self.expires.as_str() < today
@@ -99,7 +99,7 @@ impl Terms {
 }
 
 impl Waiver {
-    /// Tells whether the finding stands where the waiver counts: by its object, its file, or another name of it.
+    /// Returns whether the finding stands where the waiver counts: by its object, its file, or another name of it.
     /// A migration's version may be written without the zeros in front.
     #[must_use]
     pub fn is_at(&self, finding: &Finding) -> bool {
@@ -111,7 +111,7 @@ impl Waiver {
             || finding.place.file.as_ref().is_some_and(|file| *file == self.place)
     }
 
-    /// Tells whether it accepts a finding.
+    /// Returns whether it accepts a finding.
     #[must_use]
     pub fn covers(&self, finding: &Finding) -> bool {
         self.code == finding.code && self.is_at(finding)
@@ -216,7 +216,7 @@ impl Waivers {
     /// Marks the findings that a waiver covers on the day `today` (`2026-01-31`), and adds a finding for each waiver
     /// that is over or covers nothing.
     ///
-    /// `covers` tells whether a waiver accepts a finding. `examined` tells whether what a waiver is for was looked for:
+    /// `covers` returns whether a waiver accepts a finding. `examined` returns whether what a waiver is for was looked for:
     /// where it was not, the waiver is not called unused. `of` are the rules of expired and of unused waivers.
     pub fn apply(
         &self,

@@ -25,7 +25,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Tells whether standard output is for a format, so that no text for a person may stand there.
+    /// Returns whether standard output is for a format, so that no text for a person may stand there.
     #[must_use]
     pub fn takes_stdout(&self) -> bool {
         let files = [&self.junit, &self.markdown, &self.sarif, &self.html];

@@ -86,7 +86,7 @@ fn commands_of_row(row: &str) -> Vec<String> {
     commands
 }
 
-/// Tells whether a word can be a command's name: `schema-json`, and no option or value.
+/// Returns whether a word can be a command's name: `schema-json`, and no option or value.
 fn is_word(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_lowercase()) && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
 }

@@ -35,7 +35,7 @@ use stagegate_suites::scratch;
 
 use crate::{
     cli,
-    failure::{Failure, give, give_json, outcome_first, say},
+    failure::{Failure, give_json, outcome_first, print_message, print_result},
 };
 
 /// What a backup is to hold.
@@ -52,14 +52,14 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::MakeBackup) -> Result<E
     if args.json {
         give_json(&serde_json::to_string_pretty(&super::print::summary(&manifest))?);
     } else {
-        give(&told(&manifest, &super::store_of(config, environment)));
+        print_result(&backup_text(&manifest, &super::store_of(config, environment)));
         if args.database.is_empty() && args.volume.is_empty() {
             let project = Project::load(&Runner::default(), config, &environment.name).await?;
             for note in unlisted_databases(config, &project).await {
-                say(&format!("note: {note}"));
+                print_message(&format!("note: {note}"));
             }
             for (volume, services) in unlisted(&project.model, config) {
-                say(&format!(
+                print_message(&format!(
                     "note: volume `{volume}` of {} is in no backup: [volumes] does not list it",
                     services.join(", ")
                 ));
@@ -108,7 +108,7 @@ pub(in crate::commands) async fn make(config: &Arc<Config>, wanted: &Wanted<'_>)
     let made = draft(config, environment, &store, (&id, databases, volumes)).await;
     // What a draft left in a repository goes; where that fails, with the next backup or prune.
     if let Err(failure) = super::snapshots::settle_now(config, environment, None).await {
-        say(&format!("snapshots of unfinished backups could not be removed: {}", failure.text()));
+        print_message(&format!("snapshots of unfinished backups could not be removed: {}", failure.text()));
     }
     let error = made.as_ref().err().map(|failure| failure.text().replace('\n', " "));
     let written = journal::append(store.root(), Event::Backup, Some(&id), error, begun.elapsed().as_secs_f64());
@@ -140,7 +140,7 @@ async fn draft(
     let draft = store.draft(id)?;
     let signals = signal::listen(Again::Ends);
     let made = tokio::select! {
-        made = back_up(&job, id, &draft, async |wish| scratch::start(wish).await) => made.map_err(Failure::from),
+        made = back_up(&job, id, &draft, async |spec| scratch::start(spec).await) => made.map_err(Failure::from),
         () = signals.first() => Err(Failure::interrupted("interrupted; no backup was made")),
     };
     let published = match made {
@@ -158,7 +158,7 @@ async fn draft(
 /// Ends the sessions of backups that were killed: their dumps go on in the server.
 async fn end_earlier(job: &Job<'_>) -> Result<(), Failure> {
     if let Err(error) = end_sessions(job, &application("")).await {
-        say(&format!("sessions of an earlier backup could not be ended: {}", with_causes(&error)));
+        print_message(&format!("sessions of an earlier backup could not be ended: {}", with_causes(&error)));
     }
     Ok(())
 }
@@ -204,7 +204,7 @@ async fn without_servers(config: &Arc<Config>, wanted: &Wanted<'_>, volumes: &mu
     if let Some(reason) = reasons.first().filter(|_| !wanted.volumes.is_empty()) {
         return Err(Failure::usage(format!("{reason}; leave it out")));
     }
-    reasons.iter().for_each(|reason| say(&format!("note: {reason}; it is left out")));
+    reasons.iter().for_each(|reason| print_message(&format!("note: {reason}; it is left out")));
     volumes.retain(|id| of_server(id).is_none());
     Ok(())
 }
@@ -237,7 +237,7 @@ fn folder(id: &str, path: &Path) -> Result<String, Failure> {
     }
 }
 
-fn told(manifest: &Manifest, store: &Store) -> String {
+fn backup_text(manifest: &Manifest, store: &Store) -> String {
     let mut lines = vec![format!("backup {} of {}", manifest.id, manifest.environment)];
     for dump in &manifest.objects {
         lines.push(format!(

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Instant};
 
 use serde_json::json;
 use stagegate_base::{
-    config::{Config, Environment, Place},
+    config::{Config, Environment, OffsiteTarget},
     exit::Exit,
     text::counted,
     units::Size,
@@ -23,7 +23,7 @@ use stagegate_host::{clock, error::with_causes, files, lock, paths::StateDir, pr
 use super::{policy, print, proof, store_of};
 use crate::{
     cli,
-    failure::{Failure, give, give_json, outcome_first, say},
+    failure::{Failure, give_json, outcome_first, print_message, print_result},
 };
 
 /// Opens the place of an environment's copies.
@@ -33,9 +33,9 @@ fn open(config: &Config, environment: &Environment) -> Result<Offsite, Failure> 
         return Err(Failure::configuration(text));
     };
     let access = match (&settings.place, &settings.credentials) {
-        (Place::Folder(_) | Place::Rclone(_) | Place::Programs(_), _) => None,
-        (Place::S3 { .. }, Some(file)) => Some(Access::of_file(file).map_err(OffsiteError::from)?),
-        (Place::S3 { .. }, None) => Access::of_variables(|name| std::env::var(name).ok()),
+        (OffsiteTarget::Folder(_) | OffsiteTarget::Rclone(_) | OffsiteTarget::Programs(_), _) => None,
+        (OffsiteTarget::S3 { .. }, Some(file)) => Some(Access::of_file(file).map_err(OffsiteError::from)?),
+        (OffsiteTarget::S3 { .. }, None) => Access::of_variables(|name| std::env::var(name).ok()),
     };
     // The next holder of the store's lock ends what a killed command left.
     let mark = lock::mark(&StateDir::at(store_of(config, environment).root()), "offsite");
@@ -43,12 +43,12 @@ fn open(config: &Config, environment: &Environment) -> Result<Offsite, Failure> 
     Ok(Offsite::open(settings, &environment.project, access.as_ref(), by)?)
 }
 
-/// Tells whether a backup is to be copied: it was never, and nothing is wrong with it.
+/// Returns whether a backup is to be copied: it was never, and nothing is wrong with it.
 fn is_wanted(stored: &Stored) -> bool {
     stored.note.offsite.is_none() && stored.is_verified() && !stored.of_promotion
 }
 
-/// Tells whether there are backups that were not copied yet.
+/// Returns whether there are backups that were not copied yet.
 pub(in crate::commands) fn is_behind(config: &Config, environment: &Environment) -> Result<bool, Failure> {
     Ok(config.backup.offsite.is_some() && store_of(config, environment).list()?.0.iter().any(is_wanted))
 }
@@ -73,7 +73,7 @@ pub(in crate::commands) async fn upload_now(
         None => store.list()?.0.into_iter().filter(is_wanted).collect(),
     };
     if chosen.is_empty() {
-        say(&format!("{}: every backup is in {}", environment.name, offsite.shown()));
+        print_message(&format!("{}: every backup is in {}", environment.name, offsite.shown()));
     }
     let mut failed = None;
     for stored in chosen {
@@ -85,13 +85,17 @@ pub(in crate::commands) async fn upload_now(
             Ok(bytes) => {
                 written?;
                 store.noted(id, |note| note.offsite = Some(clock::now()))?;
-                give(&format!("{id}: {} written to {} and read back in {took:.1} s", Size(bytes), offsite.shown()));
+                print_result(&format!(
+                    "{id}: {} written to {} and read back in {took:.1} s",
+                    Size(bytes),
+                    offsite.shown()
+                ));
             }
             // The others would meet the same.
             Err(error @ (OffsiteError::Store { .. } | OffsiteError::Access(_))) => return Err(error.into()),
             // What is wrong with one backup keeps no other one here.
             Err(error) if failed.is_none() => failed = Some(error),
-            Err(error) => say(&format!("{id} was not copied: {}", with_causes(&error))),
+            Err(error) => print_message(&format!("{id} was not copied: {}", with_causes(&error))),
         }
     }
     failed.map_or(Ok(()), |error| Err(error.into()))
@@ -103,9 +107,9 @@ pub(super) async fn list(config: &Arc<Config>, args: &cli::ListStored) -> Result
     for environment in super::chosen(config, args.env.as_ref())? {
         let offsite = open(config, environment)?;
         let (all, unreadable) = offsite.list().await?;
-        unreadable.iter().for_each(|error| say(&with_causes(error)));
+        unreadable.iter().for_each(|error| print_message(&with_causes(error)));
         if all.is_empty() && !args.json {
-            say(&format!("{} holds no backup", offsite.shown()));
+            print_message(&format!("{} holds no backup", offsite.shown()));
         }
         let damaged = notes::of(store_of(config, environment).root())?;
         for copy in all {
@@ -114,7 +118,7 @@ pub(super) async fn list(config: &Arc<Config>, args: &cli::ListStored) -> Result
             value["problems"] = json!(wrong);
             values.push(value);
             if !args.json {
-                give(&print::line(&as_stored(copy, Path::new("")), wrong.as_deref()));
+                print_result(&print::line(&as_stored(copy, Path::new("")), wrong.as_deref()));
             }
         }
     }
@@ -146,7 +150,7 @@ pub(super) async fn import(config: &Arc<Config>, args: cli::ImportBackup) -> Res
     for copy in chosen {
         let id = copy.manifest.id.clone();
         if here.contains(&id) {
-            give(&format!("{id} is here already"));
+            print_result(&format!("{id} is here already"));
             continue;
         }
         has_room(&copy, store.root())?;
@@ -160,7 +164,7 @@ pub(super) async fn import(config: &Arc<Config>, args: cli::ImportBackup) -> Res
         }
         brought?;
         store.noted(&id, |note| note.offsite = Some(clock::now()))?;
-        give(&format!("{id} of {} was brought here; its checksums match", offsite.shown()));
+        print_result(&format!("{id} of {} was brought here; its checksums match", offsite.shown()));
     }
     Ok(Exit::Passed)
 }
@@ -197,7 +201,11 @@ pub(in crate::commands) async fn drill(
         let stored = as_stored(copy, &draft);
         let done = match downloaded {
             Ok(()) => {
-                say(&format!("{id}: brought here from {} in {:.1} s", offsite.shown(), begun.elapsed().as_secs_f64()));
+                print_message(&format!(
+                    "{id}: brought here from {} in {:.1} s",
+                    offsite.shown(),
+                    begun.elapsed().as_secs_f64()
+                ));
                 proof::proven(config, environment, &stored, (identity, restore)).await
             }
             Err(error) => Err(error.into()),
@@ -238,7 +246,7 @@ async fn decided(
     offsite: &Offsite,
 ) -> Result<(Vec<Decision>, Vec<Copied>), Failure> {
     let (all, unreadable) = offsite.list().await?;
-    unreadable.iter().for_each(|error| say(&with_causes(error)));
+    unreadable.iter().for_each(|error| print_message(&with_causes(error)));
     let store = store_of(config, environment);
     let (here, notes) = (store.list()?.0, notes::of(store.root())?);
     let listed = |copy: &Copied| Listed {
@@ -281,7 +289,12 @@ async fn prune_locked(config: &Config, environment: &Environment, offsite: &Offs
         super::snapshots::settle_now(config, environment, Some(&left)).await?;
     }
     if removed > 0 {
-        say(&format!("{}: removed {} from {}", environment.name, counted(removed, "backup"), offsite.shown()));
+        print_message(&format!(
+            "{}: removed {} from {}",
+            environment.name,
+            counted(removed, "backup"),
+            offsite.shown()
+        ));
     }
     Ok(removed)
 }

@@ -13,7 +13,7 @@ use stagegate_host::{clock, error::with_causes};
 use super::{chosen, state::may_count, state_of, store_of};
 use crate::{
     cli,
-    failure::{Failure, give, give_json, say},
+    failure::{Failure, give_json, print_message, print_result},
 };
 
 pub(super) fn list(config: &Config, args: &cli::ListStored) -> Result<Exit, Failure> {
@@ -22,14 +22,14 @@ pub(super) fn list(config: &Config, args: &cli::ListStored) -> Result<Exit, Fail
         let (all, unreadable) = store_of(config, environment).list()?;
         values.extend(all.iter().map(value));
         lines.extend(all.iter().map(|stored| line(stored, stored.note.damaged.as_deref())));
-        unreadable.iter().for_each(|error| say(&with_causes(error)));
+        unreadable.iter().for_each(|error| print_message(&with_causes(error)));
     }
     if args.json {
         give_json(&serde_json::to_string_pretty(&json!({ "v": 1, "backups": values }))?);
     } else if lines.is_empty() {
-        say("no backups yet; `gate backup --env NAME` makes one");
+        print_message("no backups yet; `gate backup --env NAME` makes one");
     } else {
-        lines.iter().for_each(|line| give(line));
+        lines.iter().for_each(|line| print_result(line));
     }
     Ok(Exit::Passed)
 }
@@ -109,14 +109,14 @@ pub(super) fn status(config: &Config, args: &cli::ListBackups) -> Result<Exit, F
         let (text, value) = facts(config, environment, &wrong)?;
         values.push(value);
         if !args.json {
-            give(&text);
+            print_result(&text);
         }
     }
     if args.json {
         give_json(&serde_json::to_string_pretty(&json!({ "v": 1, "environments": values }))?);
     }
     if values.is_empty() {
-        say("no environment is backed up by the schedule: name them in `environments` of [backup]");
+        print_message("no environment is backed up by the schedule: name them in `environments` of [backup]");
     }
     Ok(if is_well { Exit::Passed } else { Exit::Held })
 }

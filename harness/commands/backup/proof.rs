@@ -8,7 +8,7 @@ use stagegate_base::{
 };
 use stagegate_data_act::{
     age::{Identity, Input},
-    backup::{BackupError, details, store::Stored, volume, wish},
+    backup::{BackupError, details, server_spec, store::Stored, volume},
 };
 use stagegate_data_decide::backup::DatabaseDump;
 use stagegate_host::{engine::Engine, process::Runner, project::Project};
@@ -16,7 +16,7 @@ use stagegate_migration_act::scratch::images;
 use stagegate_suites::scratch;
 
 use super::{snapshots, store_of};
-use crate::failure::{Failure, give, say};
+use crate::failure::{Failure, print_message, print_result};
 
 /// Verifies the files of a backup, wherever they are, and with `restore` restores them into scratch servers.
 pub(super) async fn proven(
@@ -32,19 +32,19 @@ pub(super) async fn proven(
     if !problems.is_empty() {
         return Err(BackupError::Damaged { id: id.clone(), problems }.into());
     }
-    give(&format!("{id}: checksums of {} match", counted(stored.manifest.checksums().count(), "file")));
+    print_result(&format!("{id}: checksums of {} match", counted(stored.manifest.checksums().count(), "file")));
     decrypted(config, stored, identity).await?;
     snapshots::compared(config, &store_of(config, environment), stored).await
 }
 
-/// Decrypts every file of an encrypted backup, which also shows whether it was changed; says so where it cannot.
+/// Decrypts every file of an encrypted backup, which also shows whether it was changed; states so where it cannot.
 pub(super) async fn decrypted(config: &Config, stored: &Stored, identity: Option<&Identity>) -> Result<(), Failure> {
     let (id, runner, within) = (&stored.manifest.id, Runner::default(), config.gate.backup_within.0);
     if !stored.manifest.is_encrypted() {
         return Ok(());
     }
     let Some(identity) = identity else {
-        say(&format!(
+        print_message(&format!(
             "{id} is encrypted: without its identity it is not proven that its files can be decrypted and restored; \
              name the identity's file by --identity"
         ));
@@ -55,7 +55,7 @@ pub(super) async fn decrypted(config: &Config, stored: &Stored, identity: Option
         let path = stored.dir.join(file);
         details::readable(&runner, Input { path: &path, identity: Some(identity), within }).await?;
     }
-    give(&format!("{id}: {} decrypted", counted(manifest.checksums().count(), "file")));
+    print_result(&format!("{id}: {} decrypted", counted(manifest.checksums().count(), "file")));
     Ok(())
 }
 
@@ -81,7 +81,7 @@ pub(super) async fn restored(
         let path = stored.dir.join(&dump.file);
         let on = drill_dump(config, environment, &engine, (dump, Input { path: &path, identity, within })).await?;
         let (database, took) = (&dump.database, begun.elapsed().as_secs_f64());
-        give(&format!("{id}: {database} restored and compared on {on} in {took:.1} s"));
+        print_result(&format!("{id}: {database} restored and compared on {on} in {took:.1} s"));
     }
     let repository = snapshots::repository_of(config, &store, &manifest).await?;
     for archive in &manifest.volumes {
@@ -93,7 +93,7 @@ pub(super) async fn restored(
         let source = snapshots::archive_source(archive, repository.as_ref(), Input { path: &path, identity, within });
         volume::prove(helper, &archive.entries, source, snapshots::root_of(&stored.dir)).await?;
         let volume = &archive.volume;
-        give(&format!("{id}: {volume} unpacked and compared in {:.1} s", begun.elapsed().as_secs_f64()));
+        print_result(&format!("{id}: {volume} unpacked and compared in {:.1} s", begun.elapsed().as_secs_f64()));
     }
     Ok(())
 }
@@ -109,14 +109,14 @@ async fn drill_dump(
     let containers = engine.project(&environment.project).await.unwrap_or_default();
     let service = config.databases.get(&dump.database).map(|database| database.service.as_str());
     let running = containers.iter().find(|c| Some(c.service.as_str()) == service && !c.one_off);
-    let mut wish = wish(dump, running.map(|container| container.image.as_str()).unwrap_or_default());
+    let mut spec = server_spec(dump, running.map(|container| container.image.as_str()).unwrap_or_default());
     if running.is_none() {
-        wish.images = images(config.root(), Some(dump.major));
+        spec.images = images(config.root(), Some(dump.major));
     }
-    let server = scratch::start(&wish).await?;
+    let server = scratch::start(&spec).await?;
     let done = stagegate_data_act::backup::drill(engine, &Runner::default(), &server, (dump, input)).await;
-    let told = server.description();
+    let reported = server.description();
     server.end().await;
     done?;
-    Ok(told)
+    Ok(reported)
 }

@@ -19,7 +19,7 @@ use stagegate_data_decide::backup::{Manifest, VolumeArchive, restic::Unsettled};
 use stagegate_host::{lock, paths::StateDir, process::Runner};
 
 use super::store_of;
-use crate::failure::{Failure, give, say};
+use crate::failure::{Failure, print_message, print_result};
 
 /// Returns the repository that the volumes of a backup are in; `None` where they are files of it.
 pub(in crate::commands) async fn repository_of(
@@ -63,7 +63,7 @@ pub(super) async fn compared(config: &Config, store: &Store, stored: &Stored) ->
     for (archive, snapshot) in stored.manifest.snapshots() {
         let source = Source::Snapshot(&repository, snapshot, &archive.file);
         volume::compare_checksum(&runner, archive, source).await.map_err(Failure::from)?;
-        give(&format!(
+        print_result(&format!(
             "{id}: {} matches its checksum, read from snapshot {} in {}",
             archive.volume,
             short(&snapshot.id),
@@ -73,7 +73,7 @@ pub(super) async fn compared(config: &Config, store: &Store, stored: &Stored) ->
     Ok(())
 }
 
-/// Tells whether snapshots may have to be removed.
+/// Returns whether snapshots may have to be removed.
 pub(super) fn is_open(store: &Store) -> Result<bool, BackupError> {
     Ok(!unsettled(store.root())?.is_empty())
 }
@@ -94,10 +94,10 @@ pub(super) async fn settle_now(
     let removed = settle(store.root(), copies, async || open(config, &store).await).await?;
     let (name, place) = (&environment.name, config.backup.restic.as_ref().map_or("", |one| one.repository.as_str()));
     if removed.snapshots > 0 {
-        say(&format!("{name}: removed {} from {place}", counted(removed.snapshots, "snapshot")));
+        print_message(&format!("{name}: removed {} from {place}", counted(removed.snapshots, "snapshot")));
     }
     for Unsettled { tag, repository, .. } in removed.given_up {
-        say(&format!(
+        print_message(&format!(
             "{name}: snapshots of a removed backup stay in {repository}, which [backup.restic] does not name; list them, to remove \
              them by `restic forget`: restic --repo {repository} snapshots --tag {tag}"
         ));

@@ -55,12 +55,12 @@ pub(in crate::commands) fn state_of(config: &Config, environment: &Environment) 
     Ok(wrong)
 }
 
-/// Tells whether a backup holds each database of the configuration: one of a single volume brings no data back.
+/// Returns whether a backup holds each database of the configuration: one of a single volume brings no data back.
 pub(in crate::commands) fn has_databases(config: &Config, manifest: &Manifest) -> bool {
     config.databases.keys().all(|id| manifest.database(id).is_some())
 }
 
-/// Tells whether a backup may be the newest one that counts: verified, of all databases, and not of the future.
+/// Returns whether a backup may be the newest one that counts: verified, of all databases, and not of the future.
 pub(super) fn may_count(config: &Config, one: &Stored, now: i64) -> bool {
     one.is_verified() && has_databases(config, &one.manifest) && !is_ahead(one.manifest.taken_unix, now)
 }

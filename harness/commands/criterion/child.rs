@@ -19,7 +19,7 @@ use stagegate_performance_act::{
 use stagegate_performance_decide::{Arm, criterion::RequestCounts, faults};
 use tokio::runtime::Handle;
 
-use crate::{ask, cli, failure::Failure};
+use crate::{cli, confirm_option, failure::Failure};
 
 /// How long criterion measures a probe that is quick enough for all its samples.
 const MEASURED: Duration = Duration::from_secs(3);
@@ -41,7 +41,7 @@ pub(in crate::commands) async fn run(config: &Arc<Config>, args: cli::Criterion)
 
 async fn measured(config: &Arc<Config>, args: cli::Criterion) -> Result<Exit, Failure> {
     let environment = config.environment(&args.env)?;
-    ask::refuse_if_protected(environment, args.confirm.as_deref(), "putting full load on it")?;
+    confirm_option::refuse_if_protected(environment, args.confirm.as_deref(), "putting full load on it")?;
     let engine = Engine::connect().await?;
     let project = Project::load(&Runner::default(), config, &environment.name).await?;
     let containers = project.containers(&engine).await?;
@@ -50,7 +50,7 @@ async fn measured(config: &Arc<Config>, args: cli::Criterion) -> Result<Exit, Fa
         .collect::<Result<_, Failure>>()?;
     let dir = args.dir.clone();
     let runtime = Handle::current();
-    // Criterion waits for its answers itself, which a thread of the runtime may not.
+    // Criterion waits for its responses itself, which a thread of the runtime may not.
     let criterion = std::thread::spawn(move || all(&subjects, &args, &runtime));
     let requests = tokio::task::spawn_blocking(move || criterion.join())
         .await?
@@ -106,7 +106,7 @@ struct Asking<'a> {
 impl Asking<'_> {
     /// Measures it, where anything is answered well at all.
     fn measure(&mut self, args: &cli::Criterion) {
-        let tried = self.ask(TRIED);
+        let tried = self.request(TRIED);
         if self.requests.failed == self.requests.sent {
             return;
         }
@@ -115,14 +115,14 @@ impl Asking<'_> {
         let mut criterion = criterion(args, usize::try_from(samples).unwrap_or(10)).warm_up_time(warm_up);
         criterion.bench_function(&self.probe.name, |bencher| {
             bencher.iter_custom(|requests| {
-                let nanoseconds = self.ask(requests).as_nanos().saturating_mul(u128::from(requests));
+                let nanoseconds = self.request(requests).as_nanos().saturating_mul(u128::from(requests));
                 Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
             });
         });
     }
 
-    /// Asks so many times and returns the mean time of a good answer, or the time limit where there was none.
-    fn ask(&mut self, requests: u64) -> Duration {
+    /// Asks so many times and returns the mean time of a good response, or the time limit where there was none.
+    fn request(&mut self, requests: u64) -> Duration {
         let clients = match self.probe.load {
             Wanted::Concurrency(clients) => usize::try_from(clients).unwrap_or(1),
             Wanted::Rate(_) => 1,

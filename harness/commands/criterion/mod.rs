@@ -1,4 +1,4 @@
-//! Criterion beside the gate's own blocks: it measures, and keeps baselines and samples. It decides nothing.
+//! Criterion next to the gate's own blocks: it measures, and keeps baselines and samples. It decides nothing.
 //!
 //! It runs in a child process, which is this program with a subcommand that people need not know.
 
@@ -17,9 +17,9 @@ use stagegate_performance_decide::criterion::CriterionResult;
 
 pub(super) use child::run;
 
-use crate::failure::{Failure, give, give_json, say};
+use crate::failure::{Failure, give_json, print_message, print_result};
 
-/// What connecting, analysing and writing may take for one probe, beside the measuring.
+/// What connecting, analysing and writing may take for one probe, next to the measuring.
 const BESIDE: Duration = Duration::from_secs(30);
 
 /// What is to become of the samples.
@@ -40,44 +40,44 @@ pub(super) struct Run<'a> {
     /// Folder for the files of this environment and release.
     pub(super) dir: &'a Path,
     pub(super) keep: Keep<'a>,
-    /// The name that confirms a protected environment; the child asks for it again.
+    /// The name that confirms a protected environment; the child requests it again.
     pub(super) confirm: Option<&'a str>,
     pub(super) json: bool,
 }
 
 impl Run<'_> {
-    /// Measures all probes by criterion and tells what it keeps.
+    /// Measures all probes by criterion and reports what it keeps.
     ///
-    /// That criterion fails is said, and changes no verdict: the verdict is not its own.
-    pub(super) async fn told(&self) {
+    /// That criterion fails is reported, and changes no verdict: the verdict is not its own.
+    pub(super) async fn print_notes(&self) {
         if let Err(failure) = self.measured().await {
-            say(&failure);
+            print_message(&failure);
         }
     }
 
     async fn measured(&self) -> Result<(), String> {
-        let said = |error: criterion::CriterionError| with_causes(&error);
+        let text_of = |error: criterion::CriterionError| with_causes(&error);
         let baseline = match self.keep {
             Keep::Compared(name, from) => Some((from, name)),
             _ => None,
         };
-        criterion::prepare(self.dir, baseline).map_err(said)?;
-        say("criterion is measuring the same probes");
+        criterion::prepare(self.dir, baseline).map_err(text_of)?;
+        print_message("criterion is measuring the same probes");
         let command = self.command().map_err(|error| error.to_string())?;
         let name = baseline.map(|(_, name)| name);
         let result = criterion::measure(&Runner::default(), &command, self.dir, name, self.within()).await;
-        self.tell(&result.map_err(said)?, name);
+        self.print_results(&result.map_err(text_of)?, name);
         Ok(())
     }
 
-    fn tell(&self, result: &[CriterionResult], baseline: Option<&str>) {
+    fn print_results(&self, result: &[CriterionResult], baseline: Option<&str>) {
         for result in result {
             match self.json {
                 true => give_json(&json!({ "criterion": result, "said": result.words(baseline) }).to_string()),
-                false => give(&format!("{:<20} {}", result.probe, result.words(baseline))),
+                false => print_result(&format!("{:<20} {}", result.probe, result.words(baseline))),
             }
         }
-        say(&format!("criterion's samples, baselines and plots: {}", self.dir.display()));
+        print_message(&format!("criterion's samples, baselines and plots: {}", self.dir.display()));
     }
 
     fn command(&self) -> std::io::Result<Command> {
@@ -104,6 +104,6 @@ impl Run<'_> {
 
 /// Why the child could do nothing: its last line on standard output, which is kept.
 fn ended(failure: Failure) -> Failure {
-    give(&failure.text());
+    print_result(&failure.text());
     failure
 }

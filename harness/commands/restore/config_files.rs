@@ -18,8 +18,8 @@ use stagegate_host::{files, lock::Lock, paths::StateDir, process::Runner};
 
 use super::Source;
 use crate::{
-    ask,
-    failure::{Failure, give},
+    confirm_option,
+    failure::{Failure, print_result},
 };
 
 /// A file that is switched.
@@ -51,7 +51,7 @@ pub(super) async fn restore(
     for (file, path) in manifest.files.iter().filter_map(|file| Some((file, PathBuf::from(file.path.as_ref()?)))) {
         // A manifest may come from anywhere; only files that the configuration names are written.
         if !belongs(config, environment, &path) {
-            give(&format!(
+            print_result(&format!(
                 "{}: left as it is, since {} does not name it for `{}`; its copy is {} of the backup",
                 path.display(),
                 config.path.display(),
@@ -65,7 +65,7 @@ pub(super) async fn restore(
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Failure::reading(&path)(error)),
             there => there.ok(),
         };
-        give(&format!("{}: {}", path.display(), difference(&path, there.as_deref(), &bytes)));
+        print_result(&format!("{}: {}", path.display(), difference(&path, there.as_deref(), &bytes)));
         if there.as_ref() == Some(&bytes) {
             continue;
         }
@@ -77,7 +77,7 @@ pub(super) async fn restore(
         return Ok(Exit::Passed);
     }
     let what = counted(switches.len(), "file");
-    ask::confirm(&format!("Replace {what} of `{}`? What is there is kept.", environment.name), yes)?;
+    confirm_option::confirm(&format!("Replace {what} of `{}`? What is there is kept.", environment.name), yes)?;
     let state = StateDir::of(config, &environment.project);
     let _lock = Lock::take(&state, &environment.project, "gate restore")?;
     let done = written(&switches).and_then(|()| switched(&switches));
@@ -87,7 +87,7 @@ pub(super) async fn restore(
     done?;
     for Switch { path, kept, .. } in &switches {
         let kept = kept.as_ref().map(|kept| format!("; what was there is {}", kept.display())).unwrap_or_default();
-        give(&format!("{} restored{kept}", path.display()));
+        print_result(&format!("{} restored{kept}", path.display()));
     }
     Ok(Exit::Passed)
 }

@@ -1,4 +1,4 @@
-//! Tells the receivers of notifications when backups go wrong, and when they are well again.
+//! Reports the receivers of notifications when backups go wrong, and when they are well again.
 
 use serde_json::json;
 use stagegate_base::config::{Config, Environment, Event};
@@ -6,7 +6,7 @@ use stagegate_data_decide::backup::alert::{Alert, Alerted, Problem, alert};
 use stagegate_host::{clock, error::with_causes, files, notify, paths::StateDir, process::Runner};
 use stagegate_watch_decide::notify::Message;
 
-use crate::{failure::say, notices};
+use crate::{failure::print_message, notices};
 
 /// What the receivers heard last.
 const FILE: &str = "alerted.json";
@@ -44,7 +44,7 @@ fn note(config: &Config, environment: &Environment, problems: &[Problem]) {
     let text = serde_json::to_vec(&Alerted { at: now, about }).unwrap_or_default();
     if notices::put(config, environment, &message) {
         let written = files::private_dir(&folder).and_then(|()| files::write_whole(&file, &text));
-        let _ = written.map_err(|error| say(&format!("cannot write {}: {error}", file.display())));
+        let _ = written.map_err(|error| print_message(&format!("cannot write {}: {error}", file.display())));
     }
 }
 
@@ -75,6 +75,6 @@ pub(super) async fn send(config: &Config, environment: &Environment, problems: &
             .extend(files::write_whole(&file, &text).err().map(|e| format!("cannot write {}: {e}", file.display())));
     }
     if !failures.is_empty() {
-        say(&format!("{}: the alert was not sent: {}", environment.name, failures.join("; ")));
+        print_message(&format!("{}: the alert was not sent: {}", environment.name, failures.join("; ")));
     }
 }

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use stagegate_base::{
-    config::{Config, Place},
+    config::{Config, OffsiteTarget},
     exit::Exit,
 };
 
 use crate::{
     cli,
-    commands::units::{BOOTED, Start, Units, only_crontab, shown},
-    failure::{Failure, give, say},
+    commands::units::{BOOTED, Start, Units, only_crontab, unit_properties},
+    failure::{Failure, print_message, print_result},
 };
 
 /// What the timer starts `gate` with.
@@ -26,7 +26,7 @@ fn units(config: &Config, dir: Option<&Path>) -> Units {
 pub(super) async fn install(config: &Config, args: &cli::InstallSchedule) -> Result<Exit, Failure> {
     let start = Start::of(config)?;
     if let Some(text) = without_key(config) {
-        say(&text);
+        print_message(&text);
     }
     if only_crontab(&start.crontab("*/15 * * * *", &ARGS), args.cron, args.dir.as_ref())? {
         return Ok(Exit::Passed);
@@ -34,7 +34,7 @@ pub(super) async fn install(config: &Config, args: &cli::InstallSchedule) -> Res
     let units = units(config, args.dir.as_deref());
     let texts = [timer(&config.name), service(&config.name, &start)];
     if units.install(config, &texts, true).await? {
-        give(&format!("{} is enabled; `gate schedule status` shows it, and what is due", units.name()));
+        print_result(&format!("{} is enabled; `gate schedule status` shows it, and what is due", units.name()));
     }
     Ok(Exit::Passed)
 }
@@ -43,7 +43,7 @@ pub(super) async fn install(config: &Config, args: &cli::InstallSchedule) -> Res
 /// readable by everybody.
 fn without_key(config: &Config) -> Option<String> {
     let offsite = config.backup.offsite.as_ref()?;
-    let is_missing = matches!(offsite.place, Place::S3 { .. }) && offsite.credentials.is_none();
+    let is_missing = matches!(offsite.place, OffsiteTarget::S3 { .. }) && offsite.credentials.is_none();
     is_missing.then(|| {
         format!(
             "notice: the timer does not get the access key of this shell's environment, so that it cannot write to {}; name a file \
@@ -55,7 +55,7 @@ fn without_key(config: &Config) -> Option<String> {
 
 pub(super) async fn uninstall(config: &Config, args: &cli::UninstallSchedule) -> Result<Exit, Failure> {
     if units(config, args.dir.as_deref()).uninstall(config).await? {
-        say("the backups, their journal and the logs stay");
+        print_message("the backups, their journal and the logs stay");
     }
     Ok(Exit::Passed)
 }
@@ -67,8 +67,8 @@ pub(super) async fn state(config: &Config) -> (String, Value) {
         let text = "systemd does not run on this host; `gate schedule install --cron` prints a line for a crontab";
         return (text.to_owned(), Value::Null);
     }
-    let timer = shown(&name, "ActiveState,UnitFileState,NextElapseUSecRealtime,LastTriggerUSec").await;
-    let service = shown(&service, "Result,ExecMainStatus").await;
+    let timer = unit_properties(&name, "ActiveState,UnitFileState,NextElapseUSecRealtime,LastTriggerUSec").await;
+    let service = unit_properties(&service, "Result,ExecMainStatus").await;
     let of = |from: &[(String, String)], key: &str| {
         from.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone()).unwrap_or_default()
     };

@@ -20,7 +20,7 @@ use stagegate_host::{engine::Engine, files, paths::StateDir, process::Runner, pr
 use super::Sync;
 use crate::{
     cli,
-    failure::{Failure, give, give_json, say},
+    failure::{Failure, give_json, print_message, print_result},
     recovery,
 };
 
@@ -81,12 +81,17 @@ impl Sync<'_> {
         };
         if args.dry_run {
             for one in &files.volumes {
-                give(&plan_line(&one.id, (&self.source.name, &self.target.name), &sync.read(one).await?));
+                print_result(&plan_line(&one.id, (&self.source.name, &self.target.name), &sync.read(one).await?));
             }
             return Ok(Exit::Passed);
         }
         let ids: Vec<&str> = files.volumes.iter().map(|one| one.id.as_str()).collect();
-        say(&format!("copying the files of {} from `{}` to `{}`", ids.join(", "), self.source.name, self.target.name));
+        print_message(&format!(
+            "copying the files of {} from `{}` to `{}`",
+            ids.join(", "),
+            self.source.name,
+            self.target.name
+        ));
         match sync.sync(&files.volumes).await {
             Ok(done) => {
                 show(&done, args.json)?;
@@ -118,7 +123,7 @@ fn show(done: &[CopiedFiles], is_json: bool) -> Result<(), Failure> {
     }
     for one in done {
         let (copied, tree) = (&one.copied, &one.copied.tree);
-        give(&format!(
+        print_result(&format!(
             "files of {}: {} entries, {}, copied and compared in {:.1} s ({})",
             one.id,
             tree.count(),
@@ -126,7 +131,7 @@ fn show(done: &[CopiedFiles], is_json: bool) -> Result<(), Failure> {
             copied.seconds,
             copied.way.text()
         ));
-        say(&format!("  the former content is in {}", one.former.display()));
+        print_message(&format!("  the former content is in {}", one.former.display()));
     }
     Ok(())
 }

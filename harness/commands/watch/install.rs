@@ -7,7 +7,7 @@ use stagegate_base::{config::Config, exit::Exit};
 use crate::{
     cli,
     commands::units::{Start, Units, only_crontab},
-    failure::{Failure, give, say},
+    failure::{Failure, print_message, print_result},
 };
 
 fn units(config: &Config, environment: &str, dir: Option<&Path>) -> Units {
@@ -29,7 +29,7 @@ pub(super) async fn install(config: &Config, args: &cli::InstallWatch) -> Result
     let units = units(config, environment, args.dir.as_deref());
     let is_live = units.install(config, &[unit(&config.name, environment, &start.lines(&words))], true).await?;
     if is_live {
-        give(&format!("{} is enabled; `gate watch status --env {environment}` shows the checks", units.name()));
+        print_result(&format!("{} is enabled; `gate watch status --env {environment}` shows the checks", units.name()));
     }
     Ok(Exit::Passed)
 }
@@ -37,7 +37,7 @@ pub(super) async fn install(config: &Config, args: &cli::InstallWatch) -> Result
 pub(super) async fn uninstall(config: &Config, args: &cli::UninstallWatch) -> Result<Exit, Failure> {
     let environment = &crate::commands::named(config, args.env.as_ref())?.name;
     if units(config, environment, args.dir.as_deref()).uninstall(config).await? {
-        say("what the watch knew stays in the state folder");
+        print_message("what the watch knew stays in the state folder");
     }
     Ok(Exit::Passed)
 }

@@ -25,7 +25,7 @@ use stagegate_host::{
 };
 use stagegate_policy_act::tls;
 use stagegate_policy_decide::security::{self, Certificate};
-use stagegate_watch_decide::watch::Look;
+use stagegate_watch_decide::watch::CheckResult;
 
 use crate::commands::readings;
 
@@ -42,13 +42,13 @@ pub(super) struct Looker<'a> {
     min_free: Size,
     /// The folder of the Engine's data, once it was asked.
     engine_dir: Option<PathBuf>,
-    slow: Vec<Look>,
+    slow: Vec<CheckResult>,
     slow_at: Option<Instant>,
 }
 
 /// What a round found.
 pub(super) struct Round {
-    pub(super) looks: Vec<Look>,
+    pub(super) looks: Vec<CheckResult>,
     /// Whether the containers were seen: without the Engine they are not, and keep what was known of them.
     pub(super) is_whole: bool,
     pub(super) containers: Vec<Container>,
@@ -65,7 +65,7 @@ impl<'a> Looker<'a> {
         release::deployed(&self.state).ok()?
     }
 
-    /// Tells whether a service is one that ends.
+    /// Returns whether a service is one that ends.
     pub(super) fn is_one_shot(&self, service: &str) -> bool {
         self.config.one_shot.get(service) == Some(&true)
             || self.config.databases.values().any(|database| database.migrations.as_deref() == Some(service))
@@ -77,11 +77,11 @@ impl<'a> Looker<'a> {
         let containers = match self.containers().await {
             Ok(containers) => containers,
             Err(problem) => {
-                looks.push(Look::new("engine", Some(problem)));
+                looks.push(CheckResult::new("engine", Some(problem)));
                 return Round { looks, is_whole: false, containers: Vec::new() };
             }
         };
-        looks.push(Look::new("engine", None));
+        looks.push(CheckResult::new("engine", None));
         looks.extend(self.services(&containers).await);
         looks.push(self.disk());
         if self.slow_at.is_none_or(|at| at.elapsed() >= SLOW_EVERY) {
@@ -106,7 +106,7 @@ impl<'a> Looker<'a> {
     }
 
     /// Looks at each service: its containers, then its health path.
-    async fn services(&self, containers: &[Container]) -> Vec<Look> {
+    async fn services(&self, containers: &[Container]) -> Vec<CheckResult> {
         let mut services: BTreeMap<&str, Vec<&Container>> =
             self.config.services.keys().map(|name| (name.as_str(), Vec::new())).collect();
         for container in containers.iter().filter(|one| !one.one_off && !self.is_one_shot(&one.service)) {
@@ -122,12 +122,12 @@ impl<'a> Looker<'a> {
                     None => None,
                 },
             };
-            Look::new(check_of(name), problem)
+            CheckResult::new(check_of(name), problem)
         });
         join_all(each).await
     }
 
-    fn run(&self) -> Look {
+    fn run(&self) -> CheckResult {
         let name = &self.environment.name;
         let problem = match unfinished(&self.state) {
             Ok(None) => None,
@@ -139,25 +139,25 @@ impl<'a> Looker<'a> {
             Ok(Some(run)) => Some(format!("run {} was interrupted: gate resume --env {name}", run.run)),
             Err(error) => Some(with_causes(&error)),
         };
-        Look { is_certain: problem.is_some(), is_repeated: true, ..Look::new("run", problem) }
+        CheckResult { is_certain: problem.is_some(), is_repeated: true, ..CheckResult::new("run", problem) }
     }
 
-    fn disk(&self) -> Look {
+    fn disk(&self) -> CheckResult {
         let dirs = [Some(self.state.root().to_path_buf()), self.engine_dir.clone()].into_iter().flatten();
         let full =
             dirs.filter_map(|dir| Some((files::free_space(&dir)?, dir))).find(|(free, _)| *free < self.min_free.0);
         let text = |(free, dir): (u64, PathBuf)| {
             format!("{} has {} free, expected {} or more", dir.display(), Size(free), self.min_free)
         };
-        Look::new("disk", full.map(text))
+        CheckResult::new("disk", full.map(text))
     }
 
-    fn backups(&self) -> Option<Look> {
+    fn backups(&self) -> Option<CheckResult> {
         let backups = readings::backups(self.config, self.environment)?;
-        Some(Look::new("backups", (!backups.problems.is_empty()).then(|| backups.problems.join("; "))))
+        Some(CheckResult::new("backups", (!backups.problems.is_empty()).then(|| backups.problems.join("; "))))
     }
 
-    async fn certificates(&self, containers: &[Container]) -> Vec<Look> {
+    async fn certificates(&self, containers: &[Container]) -> Vec<CheckResult> {
         let mut looks = Vec::new();
         let deployed = self.deployed();
         for (service, tls) in &self.config.security.tls {
@@ -170,7 +170,7 @@ impl<'a> Looker<'a> {
                 containers.iter().filter(|one| one.service == *service).flat_map(|one| one.reach(tls.port)).next();
             let Some(address) = reached else { continue };
             let ca = tls.ca.as_ref().map(|path| self.config.root().join(path));
-            let problem = match tls::ask(address, &host, ca.as_deref()).await {
+            let problem = match tls::fetch(address, &host, ca.as_deref()).await {
                 Ok(shown) => match Certificate::parse(&shown.certificate) {
                     Ok(certificate) => {
                         let days = self.config.security.certificate_days;
@@ -181,7 +181,7 @@ impl<'a> Looker<'a> {
                 },
                 Err(error) => Some(with_causes(&error)),
             };
-            looks.push(Look::new(format!("certificate {service}"), problem));
+            looks.push(CheckResult::new(format!("certificate {service}"), problem));
         }
         looks
     }

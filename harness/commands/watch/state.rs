@@ -17,7 +17,7 @@ use stagegate_watch_decide::watch::{State, Status};
 
 use crate::{
     cli,
-    failure::{Failure, give, give_json},
+    failure::{Failure, give_json, print_result},
 };
 
 /// After so many seconds without a round nobody watches.
@@ -86,7 +86,7 @@ pub(super) fn status(config: &Config, args: &cli::WatchStatus) -> Result<Exit, F
         (value["environment"], value["silent"]) = (json!(environment.name), json!(is_silent));
         give_json(&serde_json::to_string_pretty(&value)?);
     } else {
-        shown(&state, age).iter().for_each(|line| give(line));
+        state_lines(&state, age).iter().for_each(|line| print_result(line));
     }
     Ok(match (is_silent, state.checks.are_well()) {
         (true, _) => Exit::Inconclusive,
@@ -95,7 +95,7 @@ pub(super) fn status(config: &Config, args: &cli::WatchStatus) -> Result<Exit, F
     })
 }
 
-fn shown(state: &State, age: i64) -> Vec<String> {
+fn state_lines(state: &State, age: i64) -> Vec<String> {
     let now = clock::unix_seconds();
     let mut lines = Vec::new();
     for (check, known) in &state.checks.0 {

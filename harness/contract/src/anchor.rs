@@ -15,7 +15,7 @@ use super::{
 /// Keywords that name a schema; they count for nothing once the references are pointers.
 pub(super) const NAMING: [&str; 3] = ["$id", "$anchor", "$dynamicAnchor"];
 
-/// Tells whether a text may hold any of this, so that most documents are not searched.
+/// Returns whether a text may hold any of this, so that most documents are not searched.
 pub(super) fn may_be_in(text: &str) -> bool {
     ["$anchor", "$dynamic", "$id", "$recursive"].iter().any(|word| text.contains(word))
 }

@@ -4,32 +4,36 @@ use jsonschema::{ValidationError, error::ValidationErrorKind as Kind};
 use serde_json::{Map, Value};
 
 use super::{
-    answer::{Answer, header},
     code::{self, Code},
     difference::Difference,
     document::Document,
     expected, found,
     media::Media,
     operation::Content,
+    response::{ServiceResponse, header},
 };
 
 /// Compares a body with its promise.
 ///
 /// # Errors
 /// The reason why it was not compared.
-pub(super) fn check(document: &Document, content: &Content, answer: &Answer<'_>) -> Result<Vec<Difference>, String> {
-    let media = Media::parse(header(answer, "content-type").unwrap_or_default());
+pub(super) fn check(
+    document: &Document,
+    content: &Content,
+    response: &ServiceResponse<'_>,
+) -> Result<Vec<Difference>, String> {
+    let media = Media::parse(header(response, "content-type").unwrap_or_default());
     let schema = content.schema.as_deref();
     // No schema can speak of the bytes of an image or an archive.
     let compared = media.is_json() || (media.is_text() && schema.is_some());
     if !compared {
         return Ok(Vec::new());
     }
-    if answer.truncated {
-        return Err(format!("the body is longer than the {} bytes that were read", answer.body.len()));
+    if response.truncated {
+        return Err(format!("the body is longer than the {} bytes that were read", response.body.len()));
     }
     let body =
-        if media.is_json() { parsed(answer.body) } else { Ok(Value::from(String::from_utf8_lossy(answer.body))) };
+        if media.is_json() { parsed(response.body) } else { Ok(Value::from(String::from_utf8_lossy(response.body))) };
     match (body, schema) {
         (Err(wrong), None) => Ok(vec![wrong]),
         (Err(wrong), Some(pointer)) => {
@@ -54,8 +58,8 @@ fn parsed(body: &[u8]) -> Result<Value, Difference> {
 
 fn differences(document: &Document, pointer: &str, body: &Value) -> Result<Vec<Difference>, String> {
     let validator = document.validator(pointer)?;
-    let told = ErrorReport { root: document.root(), body };
-    Ok(validator.iter_errors(body).flat_map(|error| told.differences(&error)).collect())
+    let reported = ErrorReport { root: document.root(), body };
+    Ok(validator.iter_errors(body).flat_map(|error| reported.differences(&error)).collect())
 }
 
 /// Compares a value that is no body, such as a header's, with its schema.
@@ -66,7 +70,7 @@ pub(super) fn value(document: &Document, pointer: &str, value: &Value) -> Result
     Ok(differences(document, pointer, value)?.into_iter().next())
 }
 
-/// What differences are told with.
+/// What differences are reported with.
 struct ErrorReport<'a> {
     root: &'a Value,
     body: &'a Value,
@@ -89,7 +93,7 @@ impl ErrorReport<'_> {
         }
     }
 
-    /// Tells a missing property, and the properties of the same object that nobody documented: a rename is both.
+    /// Reports a missing property, and the properties of the same object that nobody documented: a rename is both.
     fn missing(&self, at: &str, error: &ValidationError<'_>, name: &str) -> Vec<Difference> {
         let keyword = error.schema_path().as_str();
         let schema = keyword.strip_suffix("/required").unwrap_or(keyword);
@@ -117,7 +121,7 @@ impl ErrorReport<'_> {
         names.map(String::as_str).filter(|name| !known.contains_key(*name)).collect()
     }
 
-    /// Tells the differences from the one branch that was meant, where one can be made out.
+    /// Reports the differences from the one branch that was meant, where one can be made out.
     fn branches(
         &self,
         at: String,

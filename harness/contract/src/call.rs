@@ -1,11 +1,11 @@
-//! Calls: operations made concrete, with the values of the document or with those that earlier answers gave.
+//! Calls: operations made concrete, with the values of the document or with those that earlier responses gave.
 
 use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value;
 
 use super::{
-    operation::{Credential, Method, Operation, Parameter, Place, Security},
+    operation::{Credential, Method, Operation, Parameter, ParameterLocation, Security},
     supply::Supply,
 };
 
@@ -19,16 +19,16 @@ pub struct Call {
     pub operation: Operation,
     /// The request with the document's own values, or why there is none.
     pub request: Result<Request, Refusal>,
-    /// Which earlier answers can give values of its parameters.
+    /// Which earlier responses can give values of its parameters.
     pub supplies: Vec<Supply>,
-    /// Which earlier answers can give ids that its body names; of operations that change something.
+    /// Which earlier responses can give ids that its body names; of operations that change something.
     pub needs: Vec<Supply>,
     /// The step of a run at which it can be called: after those of which it needs values. `None` where never.
     pub step: Option<usize>,
 }
 
 impl Call {
-    /// Tells whether it can be called, with captured values or without.
+    /// Returns whether it can be called, with captured values or without.
     #[must_use]
     pub fn is_possible(&self) -> bool {
         self.step.is_some()
@@ -50,7 +50,7 @@ pub struct Request {
     pub method: Method,
     /// Path and query, encoded.
     pub target: String,
-    /// Headers: what the operation asks for, `Accept`, cookies.
+    /// Headers: what the operation requests, `Accept`, cookies.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Option<Vec<u8>>,
@@ -109,10 +109,12 @@ pub(super) fn written(operation: &Operation, values: &Values) -> Result<Request,
         let words = words(parameter, values)?;
         let name = &parameter.name;
         match parameter.place {
-            Place::Path => target = target.replace(&format!("{{{name}}}"), &joined(&words, encoded)),
-            Place::Query => query.extend(words.iter().map(|word| format!("{}={}", encoded(name), encoded(word)))),
-            Place::Header => headers.push((name.clone(), joined(&words, str::to_owned))),
-            Place::Cookie => cookies.push(format!("{name}={}", joined(&words, encoded))),
+            ParameterLocation::Path => target = target.replace(&format!("{{{name}}}"), &joined(&words, encoded)),
+            ParameterLocation::Query => {
+                query.extend(words.iter().map(|word| format!("{}={}", encoded(name), encoded(word))))
+            }
+            ParameterLocation::Header => headers.push((name.clone(), joined(&words, str::to_owned))),
+            ParameterLocation::Cookie => cookies.push(format!("{name}={}", joined(&words, encoded))),
         }
     }
     if let Some(name) = left_open(&target) {
@@ -134,7 +136,7 @@ pub(super) fn written(operation: &Operation, values: &Values) -> Result<Request,
     })
 }
 
-/// Asks for what the document promises, so that a service that speaks several types gives one of them.
+/// Requests what the document promises, so that a service that speaks several types gives one of them.
 fn accept(operation: &Operation) -> Vec<(String, String)> {
     let mut types: Vec<&str> = operation.responses.iter().flat_map(|r| &r.content).map(|c| c.media.as_str()).collect();
     types.sort_unstable();

@@ -1,7 +1,7 @@
-//! Values that one answer gives for the next request: an id of `GET /orders` for `GET /orders/{id}`.
+//! Values that one response gives for the next request: an id of `GET /orders` for `GET /orders/{id}`.
 //!
 //! Where they come from is decided from the document alone: declared links first, then properties of the collection
-//! that the path begins with, then a `Location`, then properties of other answers that have the parameter's name. A
+//! that the path begins with, then a `Location`, then properties of other responses that have the parameter's name. A
 //! request takes values only of requests of an earlier step, so that no two wait for each other.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,24 +9,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    answer::{Answer, header},
     call::{self, Call, Refusal, Request, Values, word},
     document::Document,
     foreign::{foreign, may_be},
     fragment::{escaped, percent_decoded},
     naming::{plain, singular},
-    operation::{Method, Operation, Parameter, Place, Target},
+    operation::{Method, Operation, Parameter, ParameterLocation, Target},
     property::{Property, Step, properties},
+    response::{ServiceResponse, header},
     schema,
-    supply::{By, Producer, Supply},
+    supply::{Producer, Supply, ValueSource},
 };
 
 /// How many requests may give each other values in a row.
 const STEPS: usize = 5;
-/// How many answers are asked for one value.
+/// How many responses are requested one value.
 const PRODUCERS: usize = 4;
 
-/// Tells for each operation of a document how it is called, or why it is not called.
+/// Reports for each operation of a document how it is called, or why it is not called.
 ///
 /// `has_token`: there is a token, so that operations are called for which one token is enough.
 #[must_use]
@@ -85,10 +85,13 @@ fn needs(root: &Value, calls: &mut [Call]) {
 
 /// Lists the parameters that a captured value may stand for.
 fn wanted(operation: &Operation) -> impl Iterator<Item = &Parameter> {
-    operation.parameters.iter().filter(|p| p.required && matches!(p.place, Place::Path | Place::Query))
+    operation
+        .parameters
+        .iter()
+        .filter(|p| p.required && matches!(p.place, ParameterLocation::Path | ParameterLocation::Query))
 }
 
-/// Tells whether a call needs values, and nothing else.
+/// Returns whether a call needs values, and nothing else.
 fn may_wait(call: &Call) -> bool {
     let needs = match &call.request {
         Ok(_) => true,
@@ -98,9 +101,9 @@ fn may_wait(call: &Call) -> bool {
     needs && call.step.is_none()
 }
 
-/// What the documented answers can give.
+/// What the documented responses can give.
 struct Offers {
-    /// Properties of answers of success, by their plain names.
+    /// Properties of responses of success, by their plain names.
     by_name: BTreeMap<String, Vec<(usize, Property)>>,
     /// Calls by path.
     by_path: BTreeMap<String, Vec<usize>>,
@@ -137,8 +140,8 @@ impl Offers {
         let of = |parameter: &Parameter| {
             let linked = self.by_links(calls, operation, parameter);
             let named = self.by_properties(root, operation, parameter);
-            let located = self.located.iter().map(|call| Producer { call: *call, by: By::Location });
-            let is_path = parameter.place == Place::Path;
+            let located = self.located.iter().map(|call| Producer { call: *call, by: ValueSource::Location });
+            let is_path = parameter.place == ParameterLocation::Path;
             let mut producers: Vec<Producer> =
                 linked.into_iter().chain(named).chain(located.filter(|_| is_path)).collect();
             producers.retain(|producer| ready.contains(&producer.call));
@@ -158,7 +161,7 @@ impl Offers {
             let links = calls[*call].operation.responses.iter().flat_map(|response| &response.links);
             let expressions = links.filter(|link| leads_here(&link.to)).flat_map(|link| &link.parameters);
             let named = expressions.filter(|(name, _)| *name == parameter.name);
-            named.map(|(_, text)| Producer { call: *call, by: By::Link(text.clone()) }).collect::<Vec<_>>()
+            named.map(|(_, text)| Producer { call: *call, by: ValueSource::Link(text.clone()) }).collect::<Vec<_>>()
         };
         self.linked.iter().flat_map(of).collect()
     }
@@ -172,7 +175,7 @@ impl Offers {
         let whole = format!("{noun}id");
         let own = self.by_name.get("id").into_iter().flatten().filter(|(call, _)| is_collection(call));
         let far = self.by_name.get(&whole).into_iter().flatten().filter(|(call, _)| calls[*call].step.is_some());
-        let found = own.chain(far).map(|(call, property)| (*call, By::Property(property.path.clone())));
+        let found = own.chain(far).map(|(call, property)| (*call, ValueSource::Property(property.path.clone())));
         found.map(|(call, by)| Producer { call, by }).take(PRODUCERS).collect()
     }
 
@@ -187,13 +190,13 @@ impl Offers {
         let offers = |name: &str| self.by_name.get(name).into_iter().flatten().collect::<Vec<_>>();
         let near = [own.as_str(), &key, &whole].map(offers).concat();
         let near = near.into_iter().filter(|(call, _)| is_collection(call));
-        // A bare `id` of another answer is the id of something else.
+        // A bare `id` of another response is the id of something else.
         let far = if own == key { whole.as_str() } else { own.as_str() };
         let far = offers(far).into_iter().chain(if is_bare(&own) { Vec::new() } else { offers(&own) });
         let fits = |property: &Property| agree(root, parameter, property);
         let mut producers: Vec<Producer> = Vec::new();
         for (call, property) in near.chain(far).filter(|(_, property)| fits(property)) {
-            let producer = Producer { call: *call, by: By::Property(property.path.clone()) };
+            let producer = Producer { call: *call, by: ValueSource::Property(property.path.clone()) };
             if !producers.contains(&producer) {
                 producers.push(producer);
             }
@@ -202,23 +205,23 @@ impl Offers {
     }
 }
 
-/// Tells whether a name says nothing without its noun.
+/// Returns whether a name states nothing without its noun.
 fn is_bare(name: &str) -> bool {
     matches!(name, "id" | "uuid" | "key" | "name" | "code" | "number" | "slug" | "type" | "status" | "version")
 }
 
-/// Tells whether a property's values can be a parameter's, as far as their types say.
+/// Returns whether a property's values can be a parameter's, as far as their types say.
 fn agree(root: &Value, parameter: &Parameter, property: &Property) -> bool {
-    let asked = parameter.schema.as_ref().map(|pointer| schema::types(root, pointer)).unwrap_or_default();
+    let requested = parameter.schema.as_ref().map(|pointer| schema::types(root, pointer)).unwrap_or_default();
     let is_number = |name: &String| name == "integer" || name == "number";
     let given: Vec<&String> = property.types.iter().filter(|name| *name != "null").collect();
-    if asked.is_empty() || given.is_empty() {
+    if requested.is_empty() || given.is_empty() {
         return true;
     }
     // A number is written as text in a path.
-    given
-        .iter()
-        .any(|name| asked.contains(name) || is_number(name) && asked.iter().any(|n| is_number(n) || n == "string"))
+    given.iter().any(|name| {
+        requested.contains(name) || is_number(name) && requested.iter().any(|n| is_number(n) || n == "string")
+    })
 }
 
 /// Returns the path before a parameter, and the noun that it stands behind: `/orders` and `order`.
@@ -229,18 +232,18 @@ fn around(path: &str, parameter: &str) -> (String, String) {
 
 /// A request that was answered, with the values that it was made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Given<'a> {
+pub struct CompletedCall<'a> {
     /// The operation that was asked.
     pub operation: &'a Operation,
     /// The request.
     pub request: &'a Request,
     /// Captured values that it was made of.
     pub values: &'a Values,
-    /// The answer.
-    pub answer: &'a Answer<'a>,
+    /// The response.
+    pub answer: &'a ServiceResponse<'a>,
 }
 
-/// Takes the value of `parameter` out of an answer; `None` where it has none that fits the parameter's schema.
+/// Takes the value of `parameter` out of a response; `None` where it has none that fits the parameter's schema.
 ///
 /// `base` is what stands before the document's paths, as in a `Location`.
 #[must_use]
@@ -249,7 +252,7 @@ pub fn captured(
     to: &Operation,
     parameter: &str,
     producer: &Producer,
-    given: &Given<'_>,
+    given: &CompletedCall<'_>,
     base: &str,
 ) -> Option<Value> {
     let root = document.root();
@@ -257,9 +260,9 @@ pub fn captured(
     let body = || serde_json::from_slice::<Value>(given.answer.body).ok();
     let found = match &producer.by {
         _ if !is_success => None,
-        By::Link(expression) => evaluated(expression, given),
-        By::Property(path) => first(&body()?, path).cloned(),
-        By::Location => located(header(given.answer, "location")?, &to.path, parameter, base).map(Value::from),
+        ValueSource::Link(expression) => evaluated(expression, given),
+        ValueSource::Property(path) => first(&body()?, path).cloned(),
+        ValueSource::Location => located(header(given.answer, "location")?, &to.path, parameter, base).map(Value::from),
     }?;
     let text = word(&found).filter(|text| !text.is_empty())?;
     let known = to.parameters.iter().find(|known| known.name == parameter);
@@ -284,7 +287,7 @@ fn first<'v>(value: &'v Value, path: &[Step]) -> Option<&'v Value> {
 
 /// Evaluates a runtime expression; what is none is a constant.
 // Source: OpenAPI 3.1, 4.8.20.4, runtime expressions.
-fn evaluated(expression: &str, given: &Given<'_>) -> Option<Value> {
+fn evaluated(expression: &str, given: &CompletedCall<'_>) -> Option<Value> {
     let whole = expression.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(expression);
     if !whole.starts_with('$') {
         return Some(Value::from(whole));

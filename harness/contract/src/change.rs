@@ -9,17 +9,17 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    answer::Answer,
     call::{Call, Request, Values, written},
-    capture::{Given, captured},
+    capture::{CompletedCall, captured},
     document::Document,
     foreign::json_body,
     fragment::escaped,
     naming::{plain, singular},
-    operation::{Content, Method, Operation, Parameter, Place, Security, Target},
+    operation::{Content, Method, Operation, Parameter, ParameterLocation, Security, Target},
     property::properties,
+    response::ServiceResponse,
     sample::{Fill, filled},
-    supply::{By, Producer},
+    supply::{Producer, ValueSource},
 };
 
 /// What a POST creates, and the operations that its id leads to; all are indices of calls.
@@ -116,9 +116,16 @@ fn item_path(calls: &[Call], create: &Operation) -> Option<String> {
 ///
 /// `known` are those of the things around it.
 #[must_use]
-pub fn created(document: &Document, to: &Operation, given: &Given<'_>, known: &Values, base: &str) -> Option<Values> {
+pub fn created(
+    document: &Document,
+    to: &Operation,
+    given: &CompletedCall<'_>,
+    known: &Values,
+    base: &str,
+) -> Option<Values> {
     let mut values = known.clone();
-    for parameter in to.parameters.iter().filter(|p| p.place == Place::Path && !known.contains_key(&p.name)) {
+    for parameter in to.parameters.iter().filter(|p| p.place == ParameterLocation::Path && !known.contains_key(&p.name))
+    {
         let producers = producers(document.root(), given.operation, to, parameter);
         let found = producers
             .iter()
@@ -129,15 +136,15 @@ pub fn created(document: &Document, to: &Operation, given: &Given<'_>, known: &V
 }
 
 /// Lists where a response may give a parameter, the surest first.
-fn producers(root: &Value, create: &Operation, to: &Operation, parameter: &Parameter) -> Vec<By> {
+fn producers(root: &Value, create: &Operation, to: &Operation, parameter: &Parameter) -> Vec<ValueSource> {
     let links = create.responses.iter().flat_map(|response| &response.links);
     let expressions = links.filter(|link| match &link.to {
         Target::Id(id) => to.id.as_ref() == Some(id),
         Target::Pointer(pointer) => pointer.starts_with(&format!("/paths/{}/", escaped(&to.path))),
     });
     let named = expressions.flat_map(|link| &link.parameters).filter(|(name, _)| *name == parameter.name);
-    let mut all: Vec<By> = named.map(|(_, text)| By::Link(text.clone())).collect();
-    all.push(By::Location);
+    let mut all: Vec<ValueSource> = named.map(|(_, text)| ValueSource::Link(text.clone())).collect();
+    all.push(ValueSource::Location);
     let own = plain(&parameter.name);
     let noun = singular(&create.path);
     let key = own.strip_prefix(noun.as_str()).filter(|rest| !rest.is_empty()).unwrap_or(&own).to_owned();
@@ -146,7 +153,7 @@ fn producers(root: &Value, create: &Operation, to: &Operation, parameter: &Param
     let offered: Vec<_> = success.flat_map(|response| properties(root, response)).collect();
     for name in [own.as_str(), &key, &whole, "id"] {
         let found = offered.iter().filter(|property| plain(&property.name) == name);
-        all.extend(found.map(|property| By::Property(property.path.clone())));
+        all.extend(found.map(|property| ValueSource::Property(property.path.clone())));
     }
     all
 }
@@ -204,10 +211,10 @@ impl Body {
     }
 }
 
-/// Tells whether a response says that what was asked for was done.
+/// Returns whether a response states that what was requested was done.
 #[must_use]
-pub fn is_done(answer: &Answer<'_>) -> bool {
-    (200..300).contains(&answer.status)
+pub fn is_done(response: &ServiceResponse<'_>) -> bool {
+    (200..300).contains(&response.status)
 }
 
 fn body(what: &'static str, content: &Content, value: &Value) -> Body {

@@ -1,32 +1,32 @@
-//! An answer against what its operation promises.
+//! A response against what its operation promises.
 
 use super::{
-    answer::{Answer, header},
     body, code,
     difference::{self, Difference},
     document::Document,
     found,
     media::Media,
     operation::{Content, Header, Method, Operation, Response},
+    response::{ServiceResponse, header},
     schema,
 };
 
-/// How many differences of one answer are told; the rest is counted.
+/// How many differences of one response are reported; the rest is counted.
 const TOLD: usize = 20;
 
-/// What a check of one answer found.
+/// What a check of one response found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
     /// Differences, at most 20; one for each (code, part of the document).
     pub findings: Vec<Difference>,
     /// How many more there are.
     pub more: usize,
-    /// What could not be looked at, and why; an answer with such a part is not proven.
+    /// What could not be looked at, and why; a response with such a part is not proven.
     pub unchecked: Option<String>,
 }
 
 impl Checked {
-    /// Tells whether the answer was looked at in full and has no difference.
+    /// Returns whether the response was looked at in full and has no difference.
     #[must_use]
     pub fn is_valid(&self) -> bool {
         self.findings.is_empty() && self.unchecked.is_none()
@@ -40,9 +40,9 @@ impl Checked {
     }
 }
 
-/// Compares an answer with what the operation promises: status, headers, media type, body.
+/// Compares a response with what the operation promises: status, headers, media type, body.
 #[must_use]
-pub fn check(document: &Document, operation: &Operation, answer: &Answer<'_>) -> Checked {
+pub fn check(document: &Document, operation: &Operation, answer: &ServiceResponse<'_>) -> Checked {
     let Some(response) = promised(operation, answer.status) else {
         return Checked::of(vec![undocumented(operation, answer.status)], None);
     };
@@ -84,10 +84,14 @@ fn undocumented(operation: &Operation, status: u16) -> Difference {
 ///
 /// # Errors
 /// The reason why its value was not compared.
-fn promised_header(document: &Document, answer: &Answer<'_>, promise: &Header) -> Result<Option<Difference>, String> {
+fn promised_header(
+    document: &Document,
+    response: &ServiceResponse<'_>,
+    promise: &Header,
+) -> Result<Option<Difference>, String> {
     let at = format!("header {}", promise.name.to_ascii_lowercase());
     let root = document.root();
-    match (header(answer, &promise.name), &promise.schema) {
+    match (header(response, &promise.name), &promise.schema) {
         (None, _) if promise.required => {
             let expected =
                 promise.schema.as_ref().map_or_else(|| "a value".to_owned(), |s| super::expected::schema(root, s));
@@ -101,22 +105,22 @@ fn promised_header(document: &Document, answer: &Answer<'_>, promise: &Header) -
     }
 }
 
-/// Tells a body that came packed: none of our requests asks for that.
-fn packed(answer: &Answer<'_>) -> Option<Difference> {
-    let encoding = header(answer, "content-encoding").filter(|name| !name.trim().eq_ignore_ascii_case("identity"))?;
+/// Reports a body that came packed: none of our requests requests that.
+fn packed(response: &ServiceResponse<'_>) -> Option<Difference> {
+    let encoding = header(response, "content-encoding").filter(|name| !name.trim().eq_ignore_ascii_case("identity"))?;
     let found = found::shortened(encoding);
     Some(Difference::new(&code::ENCODING, "header content-encoding", "none: the request accepts no encoding", found))
 }
 
-fn has_body(operation: &Operation, answer: &Answer<'_>, response: &Response) -> bool {
-    // Source: RFC 9110, 6.4.1: an answer to HEAD, 204 and 304 have no content.
-    !response.content.is_empty() && operation.method != Method::Head && !matches!(answer.status, 204 | 304)
+fn has_body(operation: &Operation, reply: &ServiceResponse<'_>, response: &Response) -> bool {
+    // Source: RFC 9110, 6.4.1: a response to HEAD, 204 and 304 have no content.
+    !response.content.is_empty() && operation.method != Method::Head && !matches!(reply.status, 204 | 304)
 }
 
-/// Finds what is promised for the answer's media type, the narrowest first.
-fn content<'a>(answer: &Answer<'_>, response: &'a Response) -> Result<&'a Content, Difference> {
-    let told = header(answer, "content-type");
-    let found = Media::parse(told.unwrap_or_default());
+/// Finds what is promised for the response's media type, the narrowest first.
+fn content<'a>(reply: &ServiceResponse<'_>, response: &'a Response) -> Result<&'a Content, Difference> {
+    let reported = header(reply, "content-type");
+    let found = Media::parse(reported.unwrap_or_default());
     let takes = response.content.iter().map(|content| (Media::parse(&content.media), content));
     takes
         .filter(|(media, _)| media.takes(&found))
@@ -124,7 +128,7 @@ fn content<'a>(answer: &Answer<'_>, response: &'a Response) -> Result<&'a Conten
         .map(|(_, content)| content)
         .ok_or_else(|| {
             let known: Vec<&str> = response.content.iter().map(|content| content.media.as_str()).collect();
-            let found = told.map_or_else(|| "missing".to_owned(), found::shortened);
+            let found = reported.map_or_else(|| "missing".to_owned(), found::shortened);
             Difference::new(&code::MEDIA_TYPE, "header content-type", known.join(" or "), found)
         })
 }

@@ -1,4 +1,4 @@
-//! The codes of what can be wrong with a service and its contract: what it is, why it matters, what mends it.
+//! The codes of what can be wrong with a service and its contract: what it is, why it matters, what fixes it.
 //!
 //! A code never changes its meaning; a new finding gets a new one. `docs/contracts.md` lists them all, which a test
 //! enforces.
@@ -13,14 +13,14 @@ pub struct Code {
     /// Why it matters.
     pub why: &'static str,
     /// What to do.
-    pub mend: &'static str,
+    pub fix: &'static str,
 }
 
 macro_rules! codes {
-    ($($name:ident $id:literal $what:literal $why:literal $mend:literal;)*) => {
+    ($($name:ident $id:literal $what:literal $why:literal $fix:literal;)*) => {
         $(
             #[doc = $what]
-            pub static $name: Code = Code { id: $id, what: $what, why: $why, mend: $mend };
+            pub static $name: Code = Code { id: $id, what: $what, why: $why, fix: $fix };
         )*
         /// Lists every code, in order.
         #[must_use]

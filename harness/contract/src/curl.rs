@@ -2,7 +2,7 @@
 
 use super::{
     call::Request,
-    operation::{Credential, Method, Place},
+    operation::{Credential, Method, ParameterLocation},
 };
 
 impl Request {
@@ -23,7 +23,7 @@ impl Request {
         let body = self.body.as_deref().map(body).unwrap_or_default();
         let url = format!("{base}{}", self.target);
         let url = match secret {
-            Some((Credential { place: Place::Query, name, .. }, variable)) => {
+            Some((Credential { place: ParameterLocation::Query, name, .. }, variable)) => {
                 let mark = if url.contains('?') { '&' } else { '?' };
                 format!("{}\"{name}=${variable}\"", quoted(&format!("{url}{mark}")))
             }
@@ -36,9 +36,9 @@ impl Request {
 fn token(credential: &Credential, variable: &str) -> String {
     let Credential { place, name, prefix } = credential;
     match place {
-        Place::Header | Place::Path => format!(" -H \"{name}: {prefix}${variable}\""),
-        Place::Cookie => format!(" -H \"cookie: {name}=${variable}\""),
-        Place::Query => String::new(),
+        ParameterLocation::Header | ParameterLocation::Path => format!(" -H \"{name}: {prefix}${variable}\""),
+        ParameterLocation::Cookie => format!(" -H \"cookie: {name}=${variable}\""),
+        ParameterLocation::Query => String::new(),
     }
 }
 
@@ -63,7 +63,7 @@ mod tests {
         Request { method, target: "/o'x".to_owned(), headers, body: body.map(Into::into), credential }
     }
 
-    fn at(place: Place, name: &str, prefix: &'static str) -> Option<Credential> {
+    fn at(place: ParameterLocation, name: &str, prefix: &'static str) -> Option<Credential> {
         Some(Credential { place, name: name.to_owned(), prefix })
     }
 
@@ -79,15 +79,15 @@ mod tests {
         r"curl -i -X PUT -H 'accept: a/b' --data-raw '1' 'http://h/o'\''x'"
     )]
     #[case::bearer(
-        request(Method::Get, None, at(Place::Header, "authorization", "Bearer ")),
+        request(Method::Get, None, at(ParameterLocation::Header, "authorization", "Bearer ")),
         r#"curl -i -H 'accept: a/b' -H "authorization: Bearer $TOKEN" 'http://h/o'\''x'"#
     )]
     #[case::query(
-        request(Method::Get, None, at(Place::Query, "key", "")),
+        request(Method::Get, None, at(ParameterLocation::Query, "key", "")),
         r#"curl -i -H 'accept: a/b' 'http://h/o'\''x?'"key=$TOKEN""#
     )]
     #[case::cookie(
-        request(Method::Get, None, at(Place::Cookie, "sid", "")),
+        request(Method::Get, None, at(ParameterLocation::Cookie, "sid", "")),
         r#"curl -i -H 'accept: a/b' -H "cookie: sid=$TOKEN" 'http://h/o'\''x'"#
     )]
     fn a_request_is_a_line_for_a_shell_without_its_secret(#[case] request: Request, #[case] want: &str) {

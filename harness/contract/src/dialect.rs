@@ -98,7 +98,7 @@ fn bounds(map: &mut Map<String, Value>) {
 }
 
 /// Lets a schema take null as well.
-// By the letter of 3.0.3 `nullable` does nothing beside `allOf`, `$ref` or an `enum` without null. Who writes it
+// By the letter of 3.0.3 `nullable` does nothing next to `allOf`, `$ref` or an `enum` without null. Who writes it
 // there means null all the same, and a gate that holds for it would be switched off.
 fn make_nullable(value: &mut Value) {
     let Value::Object(map) = value else { return };

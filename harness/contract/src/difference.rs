@@ -6,12 +6,12 @@ use stagegate_base::{finding::Finding, text::counted};
 
 use super::code::Code;
 
-/// A difference, told once for each (code, part of the contract).
+/// A difference, reported once for each (code, part of the contract).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// What kind of difference it is.
     pub code: &'static Code,
-    /// Where in the answer: a JSON path, a header, `status`.
+    /// Where in the response: a JSON path, a header, `status`.
     pub at: String,
     /// What was promised.
     pub expected: String,
@@ -19,7 +19,7 @@ pub struct Difference {
     pub found: String,
     /// The part of the document that promises it, as a JSON pointer; empty where no single one does.
     pub schema: String,
-    /// At how many places of the answer.
+    /// At how many places of the response.
     pub places: usize,
 }
 

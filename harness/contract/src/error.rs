@@ -16,7 +16,7 @@ pub enum ContractError {
     /// It is no OpenAPI document, or one of another version.
     #[error("{found}; an OpenAPI document begins with `openapi: 3.0.x` or `openapi: 3.1.x`")]
     Version {
-        /// What it says about itself.
+        /// What it states about itself.
         found: String,
     },
     /// A reference leads out of the document.
@@ -131,7 +131,7 @@ pub enum Problem {
     /// The file is a document of another version.
     #[error("leads to a document of another version ({found}); give both the same `openapi`")]
     Version {
-        /// What it says about itself.
+        /// What it states about itself.
         found: String,
     },
     /// It leads through too many files, or into values that are nested too deeply.

@@ -3,11 +3,11 @@
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use serde_json::Value;
 
-use super::{found, reference::Spot};
+use super::{found, reference::PointerValue};
 
-/// Tells what the schema at `pointer` asks for: its values, its type.
+/// Reports what the schema at `pointer` requests: its values, its type.
 pub(super) fn schema(root: &Value, pointer: &str) -> String {
-    let schema = Spot::at(root, pointer).map(|spot| spot.value);
+    let schema = PointerValue::at(root, pointer).map(|location| location.value);
     let key = |key: &str| schema.and_then(|schema| schema.get(key));
     match (key("enum"), key("type")) {
         (Some(Value::Array(values)), _) => one_of(values),
@@ -18,12 +18,12 @@ pub(super) fn schema(root: &Value, pointer: &str) -> String {
 }
 
 fn one_of(values: &[Value]) -> String {
-    let told: Vec<String> = values.iter().take(8).map(found::literal).collect();
-    let more = if values.len() > told.len() { ", ..." } else { "" };
-    format!("one of {}{more}", told.join(", "))
+    let reported: Vec<String> = values.iter().take(8).map(found::literal).collect();
+    let more = if values.len() > reported.len() { ", ..." } else { "" };
+    format!("one of {}{more}", reported.join(", "))
 }
 
-/// Tells what a keyword asks for; `None` where the validator's own words are as good.
+/// Reports what a keyword requests; `None` where the validator's own words are as good.
 pub(super) fn keyword(kind: &Kind) -> Option<String> {
     Some(match kind {
         Kind::Type { kind: TypeKind::Single(name) } => name.to_string(),

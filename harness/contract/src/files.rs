@@ -42,13 +42,13 @@ impl Files {
         &self.shown
     }
 
-    /// Tells how the document is written.
+    /// Reports how the document is written.
     #[must_use]
     pub fn format(&self) -> Format {
         Format::of(Path::new(&self.shown))
     }
 
-    /// Tells whether the document refers to nothing but itself.
+    /// Returns whether the document refers to nothing but itself.
     pub(super) fn is_single(&self) -> bool {
         !self.refers
     }
@@ -75,11 +75,11 @@ impl Files {
 
     /// Returns a file as a person names it, next to the document.
     pub(super) fn shown_as(&self, name: &str) -> String {
-        if name == self.root { file_of(&self.shown).to_owned() } else { beside(&self.shown, &self.relative(name)) }
+        if name == self.root { file_of(&self.shown).to_owned() } else { relative_to(&self.shown, &self.relative(name)) }
     }
 }
 
-/// Tells how a file is written; `None` is a text that is no document, as a description in Markdown.
+/// Reports how a file is written; `None` is a text that is no document, as a description in Markdown.
 pub(super) fn written(name: &str, text: &str, (root, format): (&str, Format)) -> Option<Format> {
     let is_text = |ending: &str| ["md", "markdown", "txt", "html"].contains(&ending.to_ascii_lowercase().as_str());
     match name.rsplit_once('.').map(|(_, ending)| ending) {
@@ -154,7 +154,7 @@ pub(super) fn file_of(name: &str) -> &str {
 }
 
 /// Returns the path of a file that the document `shown` names as `relative`.
-pub(super) fn beside(shown: &str, relative: &str) -> String {
+pub(super) fn relative_to(shown: &str, relative: &str) -> String {
     let document = file_of(shown);
     let mut folder: Vec<&str> = document.split('/').collect();
     folder.pop();

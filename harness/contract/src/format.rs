@@ -1,4 +1,4 @@
-//! How a document is written, as its name tells.
+//! How a document is written, as its name reports.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Returns the format that a file's name tells; JSON unless it ends in `.yaml` or `.yml`.
+    /// Returns the format that a file's name reports; JSON unless it ends in `.yaml` or `.yml`.
     #[must_use]
     pub fn of(path: &Path) -> Self {
         match path.extension().and_then(|extension| extension.to_str()) {

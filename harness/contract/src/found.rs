@@ -1,12 +1,12 @@
-//! How values and places are told: `string "19.90"`, `$.items[0].total`.
+//! How values and places are reported: `string "19.90"`, `$.items[0].total`.
 
 use serde_json::Value;
 use stagegate_base::text::counted;
 
-/// How many characters of a value are told.
+/// How many characters of a value are reported.
 const SHOWN: usize = 60;
 
-/// Tells a value with its type.
+/// Reports a value with its type.
 pub(super) fn value(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -19,7 +19,7 @@ pub(super) fn value(value: &Value) -> String {
     }
 }
 
-/// Tells a value of the document, without its type: what is allowed.
+/// Reports a value of the document, without its type: what is allowed.
 pub(super) fn literal(value: &Value) -> String {
     match value {
         Value::String(text) => quoted(text),
@@ -40,7 +40,7 @@ pub(super) fn shortened(text: &str) -> String {
     if cut.len() < text.len() { format!("{cut}...") } else { cut }
 }
 
-/// Turns a JSON pointer into `$.items[0].total`; `body` tells an index from a name of digits.
+/// Turns a JSON pointer into `$.items[0].total`; `body` reports an index from a name of digits.
 pub(super) fn path(body: &Value, pointer: &str) -> String {
     let mut path = "$".to_owned();
     let mut value = Some(body);

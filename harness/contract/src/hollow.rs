@@ -7,8 +7,8 @@ const REFUSALS: [u16; 3] = [401, 403, 404];
 /// From this share of refusals on, in percent, a run is hollow.
 const HOLLOW_FROM: usize = 90;
 
-/// Returns why a run proves nothing of a service; `None` where it does. `statuses` are those of all answers.
-// Source: schemathesis warns where at least 90 % of the answers are 401 or 403.
+/// Returns why a run proves nothing of a service; `None` where it does. `statuses` are those of all responses.
+// Source: schemathesis warns where at least 90 % of the responses are 401 or 403.
 #[must_use]
 pub fn hollow(statuses: &[u16]) -> Option<String> {
     if statuses.is_empty() {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{
     call::{Request, Values, written},
     document::Document,
-    operation::{Operation, Parameter, Place},
-    reference::Spot,
+    operation::{Operation, Parameter, ParameterLocation},
+    reference::PointerValue,
     schema,
 };
 
@@ -38,7 +38,7 @@ impl Limit {
         Limit { what: parts.join("&"), values }
     }
 
-    /// Makes the request; what the limit says nothing of has the values that are `known`, else the document's.
+    /// Makes the request; what the limit states nothing of has the values that are `known`, else the document's.
     #[must_use]
     pub fn request(&self, operation: &Operation, known: &Values) -> Option<Request> {
         let mut values = known.clone();
@@ -61,7 +61,7 @@ pub fn limits(document: &Document, operation: &Operation) -> Vec<Limit> {
         let values = values(document, parameter).into_iter();
         values.map(|value| Limit::of(Values::from([(parameter.name.clone(), value)]))).collect::<Vec<_>>()
     };
-    let queried = operation.parameters.iter().filter(|parameter| parameter.place == Place::Query);
+    let queried = operation.parameters.iter().filter(|parameter| parameter.place == ParameterLocation::Query);
     let mut all: Vec<Limit> = queried.flat_map(of).collect();
     all.truncate(REQUESTS);
     all
@@ -83,22 +83,22 @@ fn values(document: &Document, parameter: &Parameter) -> Vec<Value> {
 }
 
 fn candidates(root: &Value, pointer: &str, depth: usize, found: &mut Vec<Value>) {
-    let Some(spot) = Spot::at(root, pointer).filter(|_| depth > 0) else { return };
+    let Some(location) = PointerValue::at(root, pointer).filter(|_| depth > 0) else { return };
     for key in ["allOf", "anyOf", "oneOf"] {
-        let count = spot.value.get(key).and_then(Value::as_array).map_or(0, Vec::len);
-        (0..count).for_each(|index| candidates(root, &format!("{}/{key}/{index}", spot.pointer), depth - 1, found));
+        let count = location.value.get(key).and_then(Value::as_array).map_or(0, Vec::len);
+        (0..count).for_each(|index| candidates(root, &format!("{}/{key}/{index}", location.pointer), depth - 1, found));
     }
-    if let Some(Value::Array(listed)) = spot.value.get("enum") {
+    if let Some(Value::Array(listed)) = location.value.get("enum") {
         return found.extend(listed.iter().filter(|value| !value.is_null()).cloned());
     }
-    for name in schema::types(root, &spot.pointer) {
+    for name in schema::types(root, &location.pointer) {
         match name.as_str() {
-            "integer" | "number" => numbers(spot.value, found),
-            "string" => texts(spot.value, found),
+            "integer" | "number" => numbers(location.value, found),
+            "string" => texts(location.value, found),
             "boolean" => found.extend([json!(true), json!(false)]),
             "array" => {
                 let mut items = Vec::new();
-                candidates(root, &format!("{}/items", spot.pointer), depth - 1, &mut items);
+                candidates(root, &format!("{}/items", location.pointer), depth - 1, &mut items);
                 found.extend(items.into_iter().take(2).map(|item| json!([item])));
             }
             _ => {}

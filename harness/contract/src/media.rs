@@ -1,4 +1,4 @@
-//! Media types: `application/json; charset=utf-8`, and which documented one an answer's is.
+//! Media types: `application/json; charset=utf-8`, and which documented one a response's is.
 
 /// A media type, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl Media {
         Media { kind: kind.to_owned(), subtype: subtype.to_owned(), parameters: parameters.collect() }
     }
 
-    /// Tells whether `found` is of this documented type, which may be a range and may ask for parameters.
+    /// Returns whether `found` is of this documented type, which may be a range and may ask for parameters.
     pub(super) fn takes(&self, found: &Media) -> bool {
         let kind = self.kind == "*" || self.kind == found.kind;
         let subtype = self.subtype == "*" || self.subtype == found.subtype;
@@ -32,12 +32,12 @@ impl Media {
         (self.kind != "*", self.subtype != "*", self.parameters.len())
     }
 
-    /// Tells whether a body of this type is JSON.
+    /// Returns whether a body of this type is JSON.
     pub(super) fn is_json(&self) -> bool {
         self.subtype == "json" || self.subtype.ends_with("+json")
     }
 
-    /// Tells whether a body of this type is text.
+    /// Returns whether a body of this type is text.
     pub(super) fn is_text(&self) -> bool {
         self.kind == "text"
     }

@@ -45,7 +45,7 @@ impl Method {
         }
     }
 
-    /// Tells whether asking changes nothing.
+    /// Returns whether asking changes nothing.
     // TRACE is safe by RFC 9110 too, but proxies and servers refuse it for good reasons.
     #[must_use]
     pub fn is_safe(self) -> bool {
@@ -82,7 +82,7 @@ pub struct Operation {
 
 /// Where a parameter goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ParameterLocation {
     /// Into the path.
     Path,
     /// Into the query.
@@ -99,7 +99,7 @@ pub struct Parameter {
     /// Its name.
     pub name: String,
     /// Where it goes.
-    pub place: Place,
+    pub place: ParameterLocation,
     /// A request without it is wrong.
     pub required: bool,
     /// The value that the document gives: example, default, or the first of an enum.
@@ -128,12 +128,12 @@ pub struct Response {
     pub headers: Vec<Header>,
     /// Bodies; nothing is promised about the body where empty.
     pub content: Vec<Content>,
-    /// Where the answer leads.
+    /// Where the response leads.
     pub links: Vec<Link>,
 }
 
 impl Response {
-    /// Tells whether the response is one of success.
+    /// Returns whether the response is one of success.
     pub(super) fn is_success(&self) -> bool {
         self.status.starts_with('2')
     }
@@ -144,7 +144,7 @@ impl Response {
 pub struct Header {
     /// Its name, as the document writes it.
     pub name: String,
-    /// An answer without it is wrong.
+    /// A response without it is wrong.
     pub required: bool,
     /// JSON pointer of its schema.
     pub schema: Option<String>,
@@ -172,7 +172,7 @@ pub enum Target {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     /// Where it goes.
-    pub place: Place,
+    pub place: ParameterLocation,
     /// Name of the header, the query parameter or the cookie.
     pub name: String,
     /// What stands before the token: `Bearer `.
@@ -184,6 +184,6 @@ pub struct Credential {
 pub enum Security {
     /// Everybody.
     Open,
-    /// Who has what one of these schemes asks for.
+    /// Who has what one of these schemes requests.
     Needs(Vec<String>),
 }

@@ -6,13 +6,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Answer, header},
     call::Values,
     document::Document,
     limits::Limit,
     naming::plain,
-    operation::{Operation, Parameter, Place},
-    reference::Spot,
+    operation::{Operation, Parameter, ParameterLocation},
+    reference::PointerValue,
+    response::{ServiceResponse, header},
 };
 
 const PAGE: [&str; 6] = ["page", "pagenumber", "pageno", "pagenum", "pageindex", "currentpage"];
@@ -45,7 +45,7 @@ const CURSOR: [&str; 12] = [
     "continue",
     "nextpagetoken",
 ];
-/// Where a response says how its list goes on, and the objects in which it may say so.
+/// Where a response states how its list goes on, and the objects in which it may say so.
 const NEXT: [&str; 11] = [
     "next",
     "nextpage",
@@ -71,7 +71,7 @@ pub enum Next {
     Values(Values),
 }
 
-/// Tells whether an operation has a parameter of pages.
+/// Returns whether an operation has a parameter of pages.
 #[must_use]
 pub fn has_pages(operation: &Operation) -> bool {
     [&PAGE[..], &OFFSET, &CURSOR].iter().any(|names| of(operation, names).is_some())
@@ -117,9 +117,9 @@ pub fn first_page(document: &Document, operation: &Operation) -> Values {
 ///
 /// `base` is what stands before the document's paths.
 #[must_use]
-pub fn next_page(operation: &Operation, answer: &Answer<'_>, base: &str) -> Option<Next> {
-    let linked = header(answer, "link").and_then(by_link);
-    let body = || serde_json::from_slice::<Value>(answer.body).ok();
+pub fn next_page(operation: &Operation, response: &ServiceResponse<'_>, base: &str) -> Option<Next> {
+    let linked = header(response, "link").and_then(by_link);
+    let body = || serde_json::from_slice::<Value>(response.body).ok();
     let found = linked.map(Value::from).or_else(|| by_body(&body()?, true))?;
     match found {
         Value::String(text) if text.contains(['/', '?']) => target(operation, &text, base).map(Next::Target),
@@ -137,7 +137,7 @@ pub fn next_page(operation: &Operation, answer: &Answer<'_>, base: &str) -> Opti
 }
 
 fn of<'a>(operation: &'a Operation, names: &[&str]) -> Option<&'a Parameter> {
-    let queried = operation.parameters.iter().filter(|parameter| parameter.place == Place::Query);
+    let queried = operation.parameters.iter().filter(|parameter| parameter.place == ParameterLocation::Query);
     queried.into_iter().find(|parameter| {
         let name = plain(&parameter.name);
         names.contains(&name.as_str())
@@ -154,7 +154,7 @@ fn smallest(document: &Document, size: &Parameter) -> Option<Value> {
 }
 
 fn usual(document: &Document, size: &Parameter) -> Option<u64> {
-    let of_schema = || Spot::at(document.root(), size.schema.as_deref()?)?.value.get("default")?.as_u64();
+    let of_schema = || PointerValue::at(document.root(), size.schema.as_deref()?)?.value.get("default")?.as_u64();
     size.value.as_ref().and_then(Value::as_u64).or_else(of_schema).filter(|size| *size > 1)
 }
 
@@ -240,11 +240,11 @@ mod tests {
     #[case::header("[]", r#"</v1/items?page=1>; rel="prev", </v1/items?page=3>; rel="next""#, Some(Next::Target("/items?page=3".to_owned())))]
     #[case::the_end(r#"{"next": null}"#, "", None)]
     #[case::no_list("[]", "", None)]
-    fn a_response_says_how_its_list_goes_on(#[case] body: &str, #[case] link: &str, #[case] want: Option<Next>) {
+    fn a_response_states_how_its_list_goes_on(#[case] body: &str, #[case] link: &str, #[case] want: Option<Next>) {
         let document = document(&json!([query("cursor", &json!({"type": "string"}))]));
         let headers = [("Link".to_owned(), link.to_owned())];
         let headers = if link.is_empty() { &headers[..0] } else { &headers[..] };
-        let answer = Answer { status: 200, headers, body: body.as_bytes(), truncated: false };
-        assert_eq!(next_page(&document.operations()[0], &answer, "/v1"), want);
+        let response = ServiceResponse { status: 200, headers, body: body.as_bytes(), truncated: false };
+        assert_eq!(next_page(&document.operations()[0], &response, "/v1"), want);
     }
 }

@@ -8,7 +8,6 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::{
-    answer::Answer,
     call::{Request, Values, written},
     check::{check, promised},
     code,
@@ -16,8 +15,9 @@ use super::{
     document::Document,
     foreign::json_body,
     fragment::escaped,
-    operation::{Credential, Method, Operation, Parameter, Place, Security},
-    reference::Spot,
+    operation::{Credential, Method, Operation, Parameter, ParameterLocation, Security},
+    reference::PointerValue,
+    response::ServiceResponse,
     sample::sample,
     schema,
 };
@@ -33,7 +33,7 @@ const UNKNOWN_TEXT: &str = "stagegate-unknown";
 
 /// What is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wrong {
+pub enum ProbeFault {
     /// The body is no JSON.
     Malformed,
     /// A value is of another type.
@@ -46,14 +46,14 @@ pub enum Wrong {
     Unknown(String),
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for ProbeFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Wrong::Malformed => f.write_str("malformed JSON"),
-            Wrong::Type(name) => write!(f, "`{name}` of another type"),
-            Wrong::Missing(name) => write!(f, "`{name}` missing"),
-            Wrong::Long(name) => write!(f, "`{name}` over-long"),
-            Wrong::Unknown(name) => write!(f, "unknown `{name}`"),
+            ProbeFault::Malformed => f.write_str("malformed JSON"),
+            ProbeFault::Type(name) => write!(f, "`{name}` of another type"),
+            ProbeFault::Missing(name) => write!(f, "`{name}` missing"),
+            ProbeFault::Long(name) => write!(f, "`{name}` over-long"),
+            ProbeFault::Unknown(name) => write!(f, "unknown `{name}`"),
         }
     }
 }
@@ -62,7 +62,7 @@ impl fmt::Display for Wrong {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
     /// What is wrong with it.
-    pub wrong: Wrong,
+    pub wrong: ProbeFault,
     /// The request.
     pub request: Request,
     /// The document does not forbid it: only a crash is a finding.
@@ -80,12 +80,13 @@ pub enum Refused {
     Badly(Vec<Difference>),
 }
 
-/// Tells whether an operation can be probed, from its parameters and body alone.
+/// Returns whether an operation can be probed, from its parameters and body alone.
 #[must_use]
 pub fn can_be_probed(operation: &Operation, has_token: bool) -> bool {
     let is_open = operation.security == Security::Open || has_token && !operation.credentials.is_empty();
     let is_meant = !matches!(operation.method, Method::Head | Method::Options | Method::Trace);
-    let has_place = operation.parameters.iter().any(|p| matches!(p.place, Place::Path | Place::Query));
+    let has_place =
+        operation.parameters.iter().any(|p| matches!(p.place, ParameterLocation::Path | ParameterLocation::Query));
     is_open && is_meant && (json_body(operation).is_some() || has_place)
 }
 
@@ -126,36 +127,38 @@ fn forged(request: &Request, credential: &Credential) -> Request {
     let mut request = request.clone();
     let value = format!("{}{UNKNOWN_TEXT}", credential.prefix);
     match credential.place {
-        Place::Query => {
+        ParameterLocation::Query => {
             let mark = if request.target.contains('?') { '&' } else { '?' };
             request.target = format!("{}{mark}{}={value}", request.target, credential.name);
         }
-        Place::Cookie => request.headers.push(("cookie".to_owned(), format!("{}={value}", credential.name))),
-        Place::Header | Place::Path => request.headers.push((credential.name.clone(), value)),
+        ParameterLocation::Cookie => {
+            request.headers.push(("cookie".to_owned(), format!("{}={value}", credential.name)))
+        }
+        ParameterLocation::Header | ParameterLocation::Path => request.headers.push((credential.name.clone(), value)),
     }
     request
 }
 
-/// Tells the rejection of invalid input that a framework makes by itself, whether the document has it or not.
+/// Reports the rejection of invalid input that a framework makes by itself, whether the document has it or not.
 // Source: FastAPI, "Handling Errors": 422 with `detail`, a list of `loc`, `msg`, `type`.
-fn is_of_framework(answer: &Answer<'_>) -> bool {
-    let body = serde_json::from_slice::<Value>(answer.body).unwrap_or_default();
+fn is_of_framework(response: &ServiceResponse<'_>) -> bool {
+    let body = serde_json::from_slice::<Value>(response.body).unwrap_or_default();
     let errors = body["detail"].as_array().filter(|errors| !errors.is_empty());
     let is_error = |error: &Value| error["loc"].is_array() && error["msg"].is_string() && error["type"].is_string();
-    answer.status == 422 && errors.is_some_and(|errors| errors.iter().all(is_error))
+    response.status == 422 && errors.is_some_and(|errors| errors.iter().all(is_error))
 }
 
-/// Judges the answer to a probe.
+/// Judges the response to a probe.
 #[must_use]
-pub fn refused(document: &Document, operation: &Operation, probe: &Probe, answer: &Answer<'_>) -> Refused {
-    let status = answer.status;
+pub fn refused(document: &Document, operation: &Operation, probe: &Probe, response: &ServiceResponse<'_>) -> Refused {
+    let status = response.status;
     let at = |expected: &str, code| vec![Difference::new(code, probe.wrong.to_string(), expected, status.to_string())];
     match status {
         500.. => Refused::Badly(at("4xx", &code::PROBE_CRASHED)),
         401 | 403 | 429 => Refused::Unseen(status),
-        422 if promised(operation, status).is_none() && is_of_framework(answer) => Refused::Well,
+        422 if promised(operation, status).is_none() && is_of_framework(response) => Refused::Well,
         400..500 => {
-            let found = check(document, operation, answer).findings;
+            let found = check(document, operation, response).findings;
             let named = |d: Difference| Difference { at: format!("{}: {}", probe.wrong, d.at), ..d };
             if found.is_empty() { Refused::Well } else { Refused::Badly(found.into_iter().map(named).collect()) }
         }
@@ -173,12 +176,12 @@ impl Prober<'_> {
     /// Lists probes of the body: no JSON, and the sound body with one thing wrong at a time.
     fn of_body(&self) -> Vec<Probe> {
         let Some((content, base)) = json_body(self.operation).zip(self.base()) else { return Vec::new() };
-        let send = |wrong: Wrong, body: String, may_be_taken: bool| {
+        let send = |wrong: ProbeFault, body: String, may_be_taken: bool| {
             let mut request = base.clone();
             request.headers.push(("content-type".to_owned(), content.media.clone()));
             Probe { wrong, request: Request { body: Some(body.into_bytes()), ..request }, may_be_taken }
         };
-        let mut all = vec![send(Wrong::Malformed, "{\"stagegate\": ".to_owned(), false)];
+        let mut all = vec![send(ProbeFault::Malformed, "{\"stagegate\": ".to_owned(), false)];
         let Some(pointer) = &content.schema else { return all };
         let example = content.example.clone().filter(|value| schema::fits(self.root, pointer, value));
         let Some(Value::Object(sound)) = example.or_else(|| sample(self.root, pointer)) else { return all };
@@ -190,29 +193,30 @@ impl Prober<'_> {
             other.insert(name.clone(), other_type(value));
             let (without, other) = (Value::Object(without), Value::Object(other));
             if is_wrong(&without) {
-                all.push(send(Wrong::Missing(name.clone()), without.to_string(), false));
+                all.push(send(ProbeFault::Missing(name.clone()), without.to_string(), false));
             }
             if is_wrong(&other) {
-                all.push(send(Wrong::Type(name.clone()), other.to_string(), false));
+                all.push(send(ProbeFault::Type(name.clone()), other.to_string(), false));
             }
         }
         for name in self.texts(pointer) {
             let mut long = sound.clone();
             long.insert(name.clone(), Value::from("a".repeat(LONG)));
             let long = Value::Object(long);
-            all.push(send(Wrong::Long(name), long.to_string(), !is_wrong(&long)));
+            all.push(send(ProbeFault::Long(name), long.to_string(), !is_wrong(&long)));
         }
         all
     }
 
     /// Lists the body's properties that are free text.
     fn texts(&self, pointer: &str) -> Vec<String> {
-        let Some(body) = Spot::at(self.root, pointer) else { return Vec::new() };
+        let Some(body) = PointerValue::at(self.root, pointer) else { return Vec::new() };
         let names = body.value.get("properties").and_then(Value::as_object).into_iter().flat_map(|map| map.keys());
         let is_text = |name: &&String| {
             let property = format!("{}/properties/{}", body.pointer, escaped(name));
-            let is_free = Spot::at(self.root, &property)
-                .is_some_and(|spot| ["enum", "const", "format"].iter().all(|key| spot.value.get(key).is_none()));
+            let is_free = PointerValue::at(self.root, &property).is_some_and(|location| {
+                ["enum", "const", "format"].iter().all(|key| location.value.get(key).is_none())
+            });
             is_free && schema::types(self.root, &property).iter().any(|name| name == "string")
         };
         names.filter(is_text).cloned().collect()
@@ -224,20 +228,21 @@ impl Prober<'_> {
             return Vec::new();
         }
         let mut all = Vec::new();
-        for parameter in self.operation.parameters.iter().filter(|parameter| parameter.place == Place::Path) {
+        for parameter in self.operation.parameters.iter().filter(|parameter| parameter.place == ParameterLocation::Path)
+        {
             let name = &parameter.name;
-            let mut send = |wrong: Wrong, value: Value, may_be_taken: bool| {
+            let mut send = |wrong: ProbeFault, value: Value, may_be_taken: bool| {
                 let mut values = self.unknowns();
                 values.insert(name.clone(), value);
                 all.extend(self.probe(wrong, &values, may_be_taken));
             };
             if let Some(unknown) = self.unknown(parameter) {
                 // To delete what is not there may well be a success.
-                send(Wrong::Unknown(name.clone()), unknown, self.operation.method == Method::Delete);
+                send(ProbeFault::Unknown(name.clone()), unknown, self.operation.method == Method::Delete);
             }
             match self.is_text(parameter) {
-                true => send(Wrong::Long(name.clone()), Value::from("a".repeat(LONG)), false),
-                false => send(Wrong::Type(name.clone()), json!(UNKNOWN_TEXT), false),
+                true => send(ProbeFault::Long(name.clone()), Value::from("a".repeat(LONG)), false),
+                false => send(ProbeFault::Type(name.clone()), json!(UNKNOWN_TEXT), false),
             }
         }
         all
@@ -248,15 +253,16 @@ impl Prober<'_> {
         if !self.operation.method.is_safe() {
             return Vec::new();
         }
-        let typed = self.operation.parameters.iter().filter(|p| p.place == Place::Query && !self.is_text(p));
+        let typed =
+            self.operation.parameters.iter().filter(|p| p.place == ParameterLocation::Query && !self.is_text(p));
         let probe = |parameter: &Parameter| {
             let values = Values::from([(parameter.name.clone(), json!(UNKNOWN_TEXT))]);
-            self.probe(Wrong::Type(parameter.name.clone()), &values, false)
+            self.probe(ProbeFault::Type(parameter.name.clone()), &values, false)
         };
         typed.filter_map(probe).collect()
     }
 
-    fn probe(&self, wrong: Wrong, values: &Values, may_be_taken: bool) -> Option<Probe> {
+    fn probe(&self, wrong: ProbeFault, values: &Values, may_be_taken: bool) -> Option<Probe> {
         let request = written(self.operation, values).ok()?;
         Some(Probe { wrong, request, may_be_taken })
     }
@@ -267,7 +273,7 @@ impl Prober<'_> {
     }
 
     fn unknowns(&self) -> Values {
-        let of_path = self.operation.parameters.iter().filter(|parameter| parameter.place == Place::Path);
+        let of_path = self.operation.parameters.iter().filter(|parameter| parameter.place == ParameterLocation::Path);
         of_path.filter_map(|parameter| Some((parameter.name.clone(), self.unknown(parameter)?))).collect()
     }
 
@@ -278,7 +284,7 @@ impl Prober<'_> {
         candidates.into_iter().find(|value| schema::fits(self.root, pointer, value))
     }
 
-    /// Tells whether a parameter takes any text.
+    /// Returns whether a parameter takes any text.
     fn is_text(&self, parameter: &Parameter) -> bool {
         let Some(pointer) = &parameter.schema else { return true };
         schema::fits(self.root, pointer, &schema::typed(self.root, pointer, UNKNOWN_TEXT))

@@ -1,12 +1,12 @@
-//! The properties that a documented answer has, and the way to each.
+//! The properties that a documented response has, and the way to each.
 
 use serde_json::Value;
 
-use super::{media::Media, operation::Response, reference::Spot, schema};
+use super::{media::Media, operation::Response, reference::PointerValue, schema};
 
 /// How deep properties are looked for, objects and lists counted.
 const DEPTH: usize = 6;
-/// How many properties of one answer are looked at.
+/// How many properties of one response are looked at.
 const PROPERTIES: usize = 400;
 
 /// A step into a value.
@@ -40,17 +40,19 @@ pub(super) fn properties(root: &Value, response: &Response) -> Vec<Property> {
 }
 
 fn look(root: &Value, pointer: &str, path: &mut Vec<Step>, found: &mut Vec<Property>, depth: usize) {
-    let Some(spot) = Spot::at(root, pointer).filter(|_| depth > 0 && found.len() < PROPERTIES) else { return };
+    let Some(location) = PointerValue::at(root, pointer).filter(|_| depth > 0 && found.len() < PROPERTIES) else {
+        return;
+    };
     for key in ["allOf", "anyOf", "oneOf"] {
-        let count = spot.value.get(key).and_then(Value::as_array).map_or(0, Vec::len);
-        (0..count).for_each(|index| look(root, &format!("{}/{key}/{index}", spot.pointer), path, found, depth - 1));
+        let count = location.value.get(key).and_then(Value::as_array).map_or(0, Vec::len);
+        (0..count).for_each(|index| look(root, &format!("{}/{key}/{index}", location.pointer), path, found, depth - 1));
     }
-    if spot.value.get("items").is_some() {
+    if location.value.get("items").is_some() {
         path.push(Step::Each);
-        look(root, &format!("{}/items", spot.pointer), path, found, depth - 1);
+        look(root, &format!("{}/items", location.pointer), path, found, depth - 1);
         path.pop();
     }
-    let Some(members) = spot.member("properties") else { return };
+    let Some(members) = location.member("properties") else { return };
     for name in members.value.as_object().into_iter().flat_map(|map| map.keys()) {
         let Some(member) = members.member(name) else { continue };
         path.push(Step::Member(name.clone()));

@@ -1,4 +1,4 @@
-//! References inside a document: `#/components/schemas/Order` and the way there.
+//! References inside a document: `#/components/schemas/Order` and the up migration.
 
 use serde_json::{Map, Value};
 
@@ -14,37 +14,39 @@ const HOPS: usize = 32;
 
 /// A value of the document and the JSON pointer at which it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Spot<'a> {
+pub(super) struct PointerValue<'a> {
     pub(super) pointer: String,
     pub(super) value: &'a Value,
 }
 
-impl<'a> Spot<'a> {
+impl<'a> PointerValue<'a> {
     pub(super) fn root(root: &'a Value) -> Self {
-        Spot { pointer: String::new(), value: root }
+        PointerValue { pointer: String::new(), value: root }
     }
 
     /// Returns the value at a pointer, references followed.
     pub(super) fn at(root: &'a Value, pointer: &str) -> Option<Self> {
         let value = root.pointer(pointer)?;
-        Some(Spot { pointer: pointer.to_owned(), value }.follow(root))
+        Some(PointerValue { pointer: pointer.to_owned(), value }.follow(root))
     }
 
     /// Returns the member `key`, references followed.
-    pub(super) fn get(&self, root: &'a Value, key: &str) -> Option<Spot<'a>> {
-        self.member(key).map(|spot| spot.follow(root))
+    pub(super) fn get(&self, root: &'a Value, key: &str) -> Option<PointerValue<'a>> {
+        self.member(key).map(|location| location.follow(root))
     }
 
     /// Returns the members of an object, references followed.
-    pub(super) fn members(&self, root: &'a Value) -> Vec<(&'a str, Spot<'a>)> {
+    pub(super) fn members(&self, root: &'a Value) -> Vec<(&'a str, PointerValue<'a>)> {
         let keys = self.value.as_object().into_iter().flat_map(Map::keys);
         keys.filter_map(|key| Some((key.as_str(), self.get(root, key)?))).collect()
     }
 
     /// Returns the elements of an array, references followed.
-    pub(super) fn elements(&self, root: &'a Value) -> Vec<Spot<'a>> {
+    pub(super) fn elements(&self, root: &'a Value) -> Vec<PointerValue<'a>> {
         let elements = self.value.as_array().into_iter().flatten().enumerate();
-        elements.map(|(i, value)| Spot { pointer: format!("{}/{i}", self.pointer), value }.follow(root)).collect()
+        elements
+            .map(|(i, value)| PointerValue { pointer: format!("{}/{i}", self.pointer), value }.follow(root))
+            .collect()
     }
 
     /// Returns the text at `key`.
@@ -53,25 +55,25 @@ impl<'a> Spot<'a> {
     }
 
     /// Returns the member `key` as it stands.
-    pub(super) fn member(&self, key: &str) -> Option<Spot<'a>> {
+    pub(super) fn member(&self, key: &str) -> Option<PointerValue<'a>> {
         let value = self.value.as_object()?.get(key)?;
-        Some(Spot { pointer: format!("{}/{}", self.pointer, escaped(key)), value })
+        Some(PointerValue { pointer: format!("{}/{}", self.pointer, escaped(key)), value })
     }
 
     /// Follows references; where they end nowhere, which [`verify`] excludes, the spot itself is the end.
-    fn follow(self, root: &'a Value) -> Spot<'a> {
-        let mut spot = self;
+    fn follow(self, root: &'a Value) -> PointerValue<'a> {
+        let mut location = self;
         for _ in 0..HOPS {
-            let Some(pointer) = spot.text("$ref").and_then(|reference| reference.strip_prefix('#')) else { break };
+            let Some(pointer) = location.text("$ref").and_then(|reference| reference.strip_prefix('#')) else { break };
             let pointer = percent_decoded(pointer);
             let Some(value) = root.pointer(&pointer) else { break };
-            spot = Spot { pointer, value };
+            location = PointerValue { pointer, value };
         }
-        spot
+        location
     }
 }
 
-/// Returns where a pointer leads in the end: references are followed that have nothing beside them, which would count too.
+/// Returns where a pointer leads in the end: references are followed that have nothing next to them, which would count too.
 pub(super) fn end(root: &Value, pointer: &str) -> String {
     let mut pointer = pointer.to_owned();
     for _ in 0..HOPS {

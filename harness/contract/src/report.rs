@@ -38,7 +38,7 @@ pub fn counts(findings: &[Finding]) -> [usize; 3] {
     Severity::ALL.map(|severity| findings.iter().filter(|f| f.is_open() && f.severity == severity).count())
 }
 
-/// Returns the first findings that block, one text each; the last says how many more there are.
+/// Returns the first findings that block, one text each; the last states how many more there are.
 #[must_use]
 pub fn reasons(findings: &[Finding]) -> Vec<String> {
     let one = |finding: &Finding| match &*finding.code {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{reference::Spot, schema};
+use super::{reference::PointerValue, schema};
 
 /// How deep a value is made.
 const DEPTH: usize = 8;
@@ -36,24 +36,24 @@ pub(super) fn filled(root: &Value, pointer: &str, fill: Fill) -> Option<Value> {
 }
 
 fn made(root: &Value, pointer: &str, depth: usize, fill: Fill) -> Option<Value> {
-    let spot = Spot::at(root, pointer).filter(|_| depth > 0)?;
+    let location = PointerValue::at(root, pointer).filter(|_| depth > 0)?;
     let edge = |key: &str| {
-        let list = spot.value.get(key)?.as_array()?;
+        let list = location.value.get(key)?.as_array()?;
         if fill == Fill::High { list.last().cloned() } else { list.first().cloned() }
     };
-    let at = |key: &str| spot.value.get(key).cloned();
+    let at = |key: &str| location.value.get(key).cloned();
     let named = || at("example").or_else(|| edge("examples")).or_else(|| at("default"));
     let given = if matches!(fill, Fill::Required | Fill::All) { named() } else { None };
     if let Some(value) = given.or_else(|| at("const")).or_else(|| edge("enum")) {
         return Some(value);
     }
     let parts = |key: &str| {
-        let count = spot.value.get(key).and_then(Value::as_array).map_or(0, Vec::len);
-        (0..count).map(|index| format!("{}/{key}/{index}", spot.pointer)).collect::<Vec<_>>()
+        let count = location.value.get(key).and_then(Value::as_array).map_or(0, Vec::len);
+        (0..count).map(|index| format!("{}/{key}/{index}", location.pointer)).collect::<Vec<_>>()
     };
     let choice = parts("oneOf").into_iter().chain(parts("anyOf")).find_map(|part| made(root, &part, depth - 1, fill));
     let all = parts("allOf").into_iter().map(|part| made(root, &part, depth - 1, fill));
-    let own = of_type(root, &spot, depth, fill);
+    let own = of_type(root, &location, depth, fill);
     merged(all.chain([choice, own]).flatten())
 }
 
@@ -68,7 +68,7 @@ fn merged(values: impl Iterator<Item = Value>) -> Option<Value> {
     })
 }
 
-fn of_type(root: &Value, spot: &Spot<'_>, depth: usize, fill: Fill) -> Option<Value> {
+fn of_type(root: &Value, spot: &PointerValue<'_>, depth: usize, fill: Fill) -> Option<Value> {
     let types = schema::types(root, &spot.pointer);
     let is_object = spot.value.get("properties").is_some() || spot.value.get("required").is_some();
     let name = types.iter().find(|name| *name != "null").map(String::as_str);
@@ -87,11 +87,17 @@ fn of_type(root: &Value, spot: &Spot<'_>, depth: usize, fill: Fill) -> Option<Va
 }
 
 /// Makes an object of the required properties; write-only ones are sent, read-only ones are not.
-fn object(root: &Value, spot: &Spot<'_>, depth: usize, fill: Fill) -> Option<Value> {
-    let required: Vec<&str> =
-        spot.value.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+fn object(root: &Value, location: &PointerValue<'_>, depth: usize, fill: Fill) -> Option<Value> {
+    let required: Vec<&str> = location
+        .value
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let mut object = Map::new();
-    let Some(properties) = spot.get(root, "properties") else { return Some(Value::Object(object)) };
+    let Some(properties) = location.get(root, "properties") else { return Some(Value::Object(object)) };
     for (name, property) in properties.members(root) {
         let is = |key: &str| property.value.get(key) == Some(&Value::Bool(true));
         if (required.contains(&name) && !is("readOnly")) || is("writeOnly") {

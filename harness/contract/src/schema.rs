@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use jsonschema::{Draft, Validator};
 use serde_json::{Map, Value};
 
-use super::{fragment::percent_decoded, reference::Spot};
+use super::{fragment::percent_decoded, reference::PointerValue};
 
 /// Keywords whose schemas speak of the same value as the schema that holds them.
 const IN_PLACE_LISTS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
@@ -13,7 +13,7 @@ const IN_PLACE: [&str; 4] = ["not", "if", "then", "else"];
 
 /// Makes a validator of the schema at `pointer`.
 ///
-/// What the schema refers to stands beside it at the same pointers as in the document, so that every reference leads
+/// What the schema refers to stands next to it at the same pointers as in the document, so that every reference leads
 /// where it did, circles included.
 ///
 /// # Errors
@@ -33,7 +33,7 @@ pub(super) fn validator(root: &Value, pointer: &str) -> Result<Validator, String
         .map_err(|error| unusable(error.to_string()))
 }
 
-/// Tells whether a value fits the schema at `pointer`; a schema that cannot be used fits nothing.
+/// Returns whether a value fits the schema at `pointer`; a schema that cannot be used fits nothing.
 pub(super) fn fits(root: &Value, pointer: &str, value: &Value) -> bool {
     validator(root, pointer).is_ok_and(|validator| validator.is_valid(value))
 }
@@ -73,7 +73,7 @@ fn references(value: &Value, found: &mut VecDeque<String>) {
     }
 }
 
-/// Tells whether a pointer leads into the value at another one.
+/// Returns whether a pointer leads into the value at another one.
 fn is_inside(pointer: &str, others: &BTreeSet<String>) -> bool {
     pointer.match_indices('/').skip(1).any(|(end, _)| others.contains(&pointer[..end]))
 }
@@ -120,8 +120,8 @@ fn walk(root: &Value, pointer: &str, path: &mut Vec<String>, done: &mut BTreeSet
 
 /// Returns the types that a schema names; none where it names none.
 pub(super) fn types(root: &Value, pointer: &str) -> Vec<String> {
-    let Some(spot) = Spot::at(root, pointer) else { return Vec::new() };
-    match spot.value.get("type") {
+    let Some(location) = PointerValue::at(root, pointer) else { return Vec::new() };
+    match location.value.get("type") {
         Some(Value::String(name)) => vec![name.clone()],
         Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => Vec::new(),
@@ -137,7 +137,7 @@ pub(super) fn typed(root: &Value, pointer: &str, text: &str) -> Value {
         "number" => text.parse::<f64>().ok().and_then(serde_json::Number::from_f64).map(Value::Number),
         "boolean" => text.parse::<bool>().ok().map(Value::Bool),
         "array" => {
-            let items = format!("{}/items", Spot::at(root, pointer)?.pointer);
+            let items = format!("{}/items", PointerValue::at(root, pointer)?.pointer);
             Some(text.split(',').map(|part| typed(root, &items, part.trim())).collect())
         }
         _ => None,

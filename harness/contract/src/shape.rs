@@ -1,4 +1,4 @@
-//! The shape of an answer: which values are there and of which kinds. Ids, times and texts are reduced to their kind.
+//! The shape of a response: which values are there and of which kinds. Ids, times and texts are reduced to their kind.
 //!
 //! Shapes are kept as snapshots in insta's file format, reviewed with `gate accept`.
 
@@ -11,9 +11,9 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    answer::{Answer, header},
     found,
     media::Media,
+    response::{ServiceResponse, header},
 };
 use stagegate_base::finding::Finding;
 
@@ -22,7 +22,7 @@ const PLACES: usize = 2_000;
 /// A member that some elements of a list have and others do not.
 const ABSENT: &str = "absent";
 
-/// What is at each place of an answer.
+/// What is at each place of a response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shape {
     /// Status and media type: `200 application/json`.
@@ -46,15 +46,15 @@ pub fn shape_path(root: &Path, environment: &str, service: &str, operation: &str
 }
 
 impl Shape {
-    /// Reads the shape of an answer. Only the head is kept of what is no JSON.
+    /// Reads the shape of a response. Only the head is kept of what is no JSON.
     #[must_use]
-    pub fn of(answer: &Answer<'_>) -> Self {
-        let media = header(answer, "content-type").unwrap_or("no body");
+    pub fn of(response: &ServiceResponse<'_>) -> Self {
+        let media = header(response, "content-type").unwrap_or("no body");
         let essence = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let mut shape = Shape { head: format!("{} {essence}", answer.status), kinds: BTreeMap::new() };
+        let mut shape = Shape { head: format!("{} {essence}", response.status), kinds: BTreeMap::new() };
         if Media::parse(media).is_json()
-            && !answer.truncated
-            && let Ok(body) = serde_json::from_slice::<Value>(answer.body)
+            && !response.truncated
+            && let Ok(body) = serde_json::from_slice::<Value>(response.body)
         {
             shape.look("$", &[&body]);
         }
@@ -110,9 +110,9 @@ impl Shape {
         format!("---\nsource: {}\nexpression: {}\n---\n{self}\n", Value::from(trial), Value::from(operation))
     }
 
-    /// Tells where an answer has another shape than this one, which was accepted.
+    /// Reports where a response has another shape than this one, which was accepted.
     ///
-    /// Nothing is said of what is below an empty list, on either side, and kinds that were seen before and not now are
+    /// Nothing is reported of what is below an empty list, on either side, and kinds that were seen before and not now are
     /// fine: the data of the moment decides about both.
     #[must_use]
     pub fn differences(&self, now: &Shape) -> Vec<Finding> {
@@ -134,7 +134,7 @@ impl Shape {
         all
     }
 
-    /// Tells whether something was seen right above a place, so that its absence says something.
+    /// Returns whether something was seen right above a place, so that its absence states something.
     fn knows_above(&self, place: &str) -> bool {
         // Whether a list or a map of ids has elements is data.
         if place.ends_with("[]") || place.ends_with("[*]") {
@@ -192,7 +192,7 @@ fn is_uuid(text: &str) -> bool {
         && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
 }
 
-/// Tells a date, or a date and a time, as RFC 3339 writes them.
+/// Reports a date, or a date and a time, as RFC 3339 writes them.
 fn is_time(text: &str) -> bool {
     let like = |pattern: &str| {
         text.len() >= pattern.len()

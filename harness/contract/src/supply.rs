@@ -1,4 +1,4 @@
-//! Which earlier answers can give the values that a call needs.
+//! Which earlier responses can give the values that a call needs.
 
 use super::property::Step;
 
@@ -11,17 +11,17 @@ pub struct Supply {
     pub producers: Vec<Producer>,
 }
 
-/// An answer that can give a value.
+/// A response that can give a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Producer {
     /// Which of the document's calls.
     pub call: usize,
-    pub(super) by: By,
+    pub(super) by: ValueSource,
 }
 
-/// How a value is found in an answer.
+/// How a value is found in a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum By {
+pub(super) enum ValueSource {
     /// A runtime expression of a link.
     Link(String),
     /// A property at this path.

@@ -40,8 +40,8 @@ fn shop() -> Document {
 fn asked(document: &Document, status: u16, media: &str, body: &str) -> Checked {
     let headers = [("Content-Type".to_owned(), media.to_owned())];
     let headers = if media.is_empty() { &headers[..0] } else { &headers[..] };
-    let answer = Answer { status, headers, body: body.as_bytes(), truncated: false };
-    check(document, &document.operations()[0], &answer)
+    let response = ServiceResponse { status, headers, body: body.as_bytes(), truncated: false };
+    check(document, &document.operations()[0], &response)
 }
 
 fn told(findings: &[Difference]) -> String {
@@ -105,7 +105,7 @@ fn the_media_type_is_the_documented_one(#[case] media: &str, #[case] sound: bool
 #[case("text/plain; charset=utf-8", "text/plain", false)]
 #[case("text/plain; charset=utf-8", "text/plain; q=1; charset=\"UTF-8\"", true)]
 #[case("application/vnd.shop+json", "application/json", false)]
-fn a_documented_type_may_be_a_range_and_may_ask_for_parameters(
+fn a_documented_type_may_be_a_range_and_may_request_parameters(
     #[case] documented: &str,
     #[case] found: &str,
     #[case] takes: bool,
@@ -149,9 +149,13 @@ fn a_required_header_is_there() {
         json!({"responses": {"200": {"headers": headers}}}),
         json!({"headers": {"Page": {"required": true}}}),
     );
-    let answer =
-        Answer { status: 200, headers: &[("x-total".to_owned(), "1".to_owned())], body: b"", truncated: false };
-    let checked = check(&document, &document.operations()[0], &answer);
+    let response = ServiceResponse {
+        status: 200,
+        headers: &[("x-total".to_owned(), "1".to_owned())],
+        body: b"",
+        truncated: false,
+    };
+    let checked = check(&document, &document.operations()[0], &response);
     assert_eq!(told(&checked.findings), "header x-page | expected a value | found missing");
 }
 
@@ -170,7 +174,7 @@ fn a_required_header_is_there() {
 #[case::property_called_nullable(json!({"type": "object", "properties": {"nullable": {"type": "boolean"}}}),
     json!({"nullable": true}), "")]
 #[case::write_only(json!({"type": "object", "required": ["p"], "properties": {"p": {"writeOnly": true}}}), json!({}), "")]
-fn schemas_of_3_0_mean_what_they_say(#[case] schema: Value, #[case] found: Value, #[case] want: &str) {
+fn schemas_of_3_0_mean_what_they_state(#[case] schema: Value, #[case] found: Value, #[case] want: &str) {
     let components = json!({"schemas": {"A": {"type": "object", "properties": {"n": {"type": "integer"}}}}});
     assert_eq!(body(&document("3.0.3", promise(schema), components), &found), want);
 }
@@ -186,7 +190,7 @@ fn schemas_of_3_0_mean_what_they_say(#[case] schema: Value, #[case] found: Value
     "$ | expected one of 2 documented shapes | found object with 0 properties")]
 #[case::closed(json!({"type": "object", "additionalProperties": false, "properties": {"a": {}}}), json!({"a b": 1}),
     r#"$["a b"] | expected no such property | found integer 1"#)]
-fn a_choice_is_told_by_the_branch_that_was_meant(#[case] schema: Value, #[case] found: Value, #[case] want: &str) {
+fn a_choice_is_reported_by_the_branch_that_was_meant(#[case] schema: Value, #[case] found: Value, #[case] want: &str) {
     let components = json!({"schemas": {
         "A": {"type": "object", "required": ["kind", "n"], "properties": {"kind": {"const": "a"}, "n": {"type": "integer"}}},
         "B": {"type": "object", "required": ["kind", "s"], "properties": {"kind": {"const": "b"}, "s": {"type": "string"}}},
@@ -195,7 +199,7 @@ fn a_choice_is_told_by_the_branch_that_was_meant(#[case] schema: Value, #[case] 
 }
 
 #[test]
-fn what_stands_beside_a_reference_counts_in_3_1() {
+fn what_stands_next_to_a_reference_counts_in_3_1() {
     let components = json!({"schemas": {"A": {"type": "object"}}});
     let schema = json!({"$ref": "#/components/schemas/A", "required": ["n"]});
     assert_eq!(
@@ -205,7 +209,7 @@ fn what_stands_beside_a_reference_counts_in_3_1() {
 }
 
 #[test]
-fn many_differences_are_counted_and_twenty_told() {
+fn many_differences_are_counted_and_twenty_reported() {
     let names = || (0..50).map(|i| format!("n{i}"));
     let properties: Value =
         names().map(|name| (name, json!({"type": "number"}))).collect::<serde_json::Map<_, _>>().into();
@@ -216,7 +220,7 @@ fn many_differences_are_counted_and_twenty_told() {
 }
 
 #[test]
-fn one_part_of_the_document_is_told_once_whatever_how_often_it_is_broken() {
+fn one_part_of_the_document_is_reported_once_whatever_how_often_it_is_broken() {
     let items: Vec<Value> = (0..50).map(|_| json!({"id": 1, "total": "x"})).collect();
     let checked = asked(&shop(), 200, "application/json", &json!({"items": items}).to_string());
     let [one] = checked.findings.as_slice() else { panic!("{:?}", checked.findings) };
@@ -255,7 +259,7 @@ fn codes_are_ordered_told_apart_and_found_by_name() {
 fn the_manual_lists_every_code() {
     let manual = include_str!("../../../docs/contracts.md");
     for code in code::all() {
-        let row = format!("| `{}` | {} | {} | {} |", code.id, code.what, code.why, code.mend);
+        let row = format!("| `{}` | {} | {} | {} |", code.id, code.what, code.why, code.fix);
         assert!(manual.contains(&row), "docs/contracts.md lacks the row:\n{row}");
     }
 }
@@ -271,22 +275,22 @@ fn a_header_has_a_value_that_fits(#[case] text: &str, #[case] schema: Value, #[c
     let operation = json!({"responses": {"200": {"headers": {"X-Total": {"schema": schema}}}}});
     let document = document("3.1.0", operation, json!({"schemas": {"Kind": {"enum": ["a"]}}}));
     let headers = [("x-total".to_owned(), text.to_owned())];
-    let answer = Answer { status: 200, headers: &headers, body: b"", truncated: false };
-    let checked = check(&document, &document.operations()[0], &answer);
-    let told = checked
+    let response = ServiceResponse { status: 200, headers: &headers, body: b"", truncated: false };
+    let checked = check(&document, &document.operations()[0], &response);
+    let reported = checked
         .findings
         .iter()
         .map(|d| format!("{} {} | expected {} | found {}", d.code.id, d.at, d.expected, d.found));
-    assert_eq!(told.collect::<Vec<_>>().join("\n"), want);
+    assert_eq!(reported.collect::<Vec<_>>().join("\n"), want);
 }
 
 #[test]
-fn a_body_that_was_packed_unasked_is_told_and_not_unpacked() {
+fn a_body_that_was_packed_unasked_is_reported_and_not_unpacked() {
     let headers = [("content-type", "application/json"), ("content-encoding", "gzip")];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let answer = Answer { status: 200, headers: &headers, body: b"\x1f\x8b", truncated: false };
+    let response = ServiceResponse { status: 200, headers: &headers, body: b"\x1f\x8b", truncated: false };
     let document = shop();
-    let checked = check(&document, &document.operations()[0], &answer);
+    let checked = check(&document, &document.operations()[0], &response);
     assert_eq!(checked.findings[0].code.id, "SGC023");
 }
 
@@ -294,7 +298,7 @@ fn a_body_that_was_packed_unasked_is_told_and_not_unpacked() {
 #[case::itself(json!({"allOf": [{"$ref": "#/components/schemas/A"}]}))]
 #[case::two(json!({"anyOf": [{"$ref": "#/components/schemas/B"}]}))]
 #[case::not(json!({"not": {"$ref": "#/components/schemas/A"}}))]
-fn a_schema_that_never_ends_is_told_and_not_followed(#[case] schema: Value) {
+fn a_schema_that_never_ends_is_reported_and_not_followed(#[case] schema: Value) {
     let components = json!({"schemas": {"A": schema, "B": {"oneOf": [{"$ref": "#/components/schemas/A"}]}}});
     let document = document("3.1.0", promise(json!({"$ref": "#/components/schemas/A"})), components);
     let reason = asked(&document, 200, "application/json", "1").unchecked.unwrap();
@@ -304,9 +308,9 @@ fn a_schema_that_never_ends_is_told_and_not_followed(#[case] schema: Value) {
 #[test]
 fn a_body_that_was_cut_is_unchecked_and_not_sound() {
     let headers = [("content-type".to_owned(), "application/json".to_owned())];
-    let answer = Answer { status: 200, headers: &headers, body: b"{", truncated: true };
+    let response = ServiceResponse { status: 200, headers: &headers, body: b"{", truncated: true };
     let document = shop();
-    let checked = check(&document, &document.operations()[0], &answer);
+    let checked = check(&document, &document.operations()[0], &response);
     assert!(!checked.is_valid() && checked.unchecked.unwrap().contains("1 bytes"));
 }
 
@@ -339,7 +343,7 @@ fn a_schema_that_cannot_be_used_is_unchecked_and_not_sound() {
     "refers to itself and to no value"
 )]
 #[case::anchor(r##"{"openapi": "3.1.0", "b": {"$ref": "#x"}}"##, Format::Json, "`#x` is not in the document")]
-fn a_text_that_is_no_document_says_where(#[case] text: &str, #[case] format: Format, #[case] want: &str) {
+fn a_text_that_is_no_document_states_where(#[case] text: &str, #[case] format: Format, #[case] want: &str) {
     let error = Document::parse(text, format).unwrap_err().to_string();
     assert!(error.contains(want), "{error}");
 }
@@ -416,7 +420,7 @@ fn a_call_is_made_of_the_values_of_the_document(#[case] parameters: Value, #[cas
 #[case::token("get", json!({"responses": {}}), "needs a token (key)")]
 #[case::open("get", json!({"responses": {}, "security": []}), "/a")]
 #[case::choice("get", json!({"responses": {}, "security": [{"key": []}, {}]}), "/a")]
-fn what_is_not_called_says_why(#[case] method: &str, #[case] operation: Value, #[case] want: &str) {
+fn what_is_not_called_states_why(#[case] method: &str, #[case] operation: Value, #[case] want: &str) {
     let root = json!({"openapi": "3.0.0", "security": [{"key": []}], "paths": {"/a": {method: operation}}});
     let document = Document::parse(&root.to_string(), Format::Json).unwrap();
     let got =

@@ -54,7 +54,7 @@ impl Files {
     }
 }
 
-/// Tells whether a text may hold a reference that leads out of it; most documents have none and are read as they are.
+/// Returns whether a text may hold a reference that leads out of it; most documents have none and are read as they are.
 fn refers(text: &str) -> bool {
     text.match_indices("$ref").any(|(at, word)| {
         let rest = text[at + word.len()..].trim_start_matches(['"', '\'']).trim_start();

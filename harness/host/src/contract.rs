@@ -61,7 +61,7 @@ pub enum ContractSourceError {
 /// Reads a contract from a file, or from a commit of this folder's repository (`git:REV:PATH`).
 ///
 /// # Errors
-/// [`ContractSourceError`] where the document is not there. A file that it refers to is told by the reader.
+/// [`ContractSourceError`] where the document is not there. A file that it refers to is reported by the reader.
 pub async fn read(runner: &Runner, place: &str) -> Result<Files, ContractSourceError> {
     let Some(rest) = place.strip_prefix("git:") else {
         let (release, root) = release_of(Path::new(place));
@@ -151,7 +151,7 @@ fn in_folder(shown: &str, release: &Path, root: &str) -> Result<Files, ContractS
     }
 }
 
-/// Reads a file below a folder, and says why it cannot.
+/// Reads a file below a folder, and states why it cannot.
 fn text_below(top: &Path, name: &str) -> Result<String, String> {
     let cannot = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => "does not exist".to_owned(),

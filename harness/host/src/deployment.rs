@@ -1,7 +1,7 @@
 //! Starting a frozen model, and bringing an environment up without a promotion.
 
-mod beside;
 mod failure;
+mod side_by_side;
 
 use std::{
     collections::BTreeSet,
@@ -36,8 +36,8 @@ use crate::{
     taken,
 };
 
-pub use beside::{up_beside, up_named, wait_for_healthy};
 pub use failure::{LastLogLines, NotReady};
+pub use side_by_side::{up_named, up_side_by_side, wait_for_healthy};
 
 const UP_WITHIN: Duration = Duration::from_secs(600);
 const STOP_WITHIN: Duration = Duration::from_secs(120);
@@ -105,7 +105,7 @@ pub struct Started {
 /// It ends as soon as a service has failed for good: Compose would wait for it until its time is over.
 ///
 /// # Errors
-/// [`DeploymentError`] with what Compose said, or with the last words of the service that failed.
+/// [`DeploymentError`] with what Compose reported, or with the last words of the service that failed.
 pub async fn up(
     runner: &Runner,
     engine: &Engine,
@@ -144,7 +144,7 @@ async fn start(
     let stop = async {
         match ready::until_lost(engine, stack, since).await {
             Ok(found) => lost = found,
-            // Compose meets the same Engine, and says what is wrong with it.
+            // Compose meets the same Engine, and states what is wrong with it.
             Err(_) => std::future::pending().await,
         }
     };
@@ -226,7 +226,7 @@ fn is_renamed(name: &str) -> bool {
 /// Brings an environment up from its workdir, or from a release that is checked out there first, and records it.
 ///
 /// The caller holds the environment's lock. `id` names the snapshot that is kept of it. Services that the release before
-/// had are removed; containers that no release had are left, unless `orphans` says otherwise.
+/// had are removed; containers that no release had are left, unless `orphans` states otherwise.
 ///
 /// # Errors
 /// [`DeploymentError`] with what did not come up; what runs then is left for looking at.

@@ -41,7 +41,7 @@ const ONE_OFF_LABEL: &str = "com.docker.compose.oneoff";
 /// What the Engine refused, or that it is not there.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// No answer at all.
+    /// No response at all.
     #[error(
         "cannot reach Docker Engine; start it (`systemctl start docker`) and check that this user may use it \
          (`docker version`, group `docker`)"
@@ -52,7 +52,7 @@ pub enum EngineError {
     Refused {
         /// What was asked.
         what: String,
-        /// Its answer.
+        /// Its response.
         #[source]
         source: BollardError,
     },
@@ -68,7 +68,7 @@ impl Engine {
     /// Connects to the Engine that DOCKER_HOST or the usual socket names, and asks it for its API version.
     ///
     /// # Errors
-    /// [`EngineError::Unreachable`] where nothing answers.
+    /// [`EngineError::Unreachable`] where nothing responds.
     pub async fn connect() -> Result<Self, EngineError> {
         let docker = Docker::connect_with_defaults().map_err(EngineError::Unreachable)?;
         let docker = docker.negotiate_version().await.map_err(EngineError::Unreachable)?;
@@ -106,7 +106,7 @@ impl Engine {
         Ok(listed.into_iter().filter_map(|c| c.id).collect())
     }
 
-    /// Returns all that the Engine tells of a compose project's containers, as `docker inspect` prints it.
+    /// Returns all that the Engine reports a compose project's containers, as `docker inspect` prints it.
     ///
     /// Those that a run has replaced are left out. The values of variables are in it: hand it to where they are not printed.
     ///
@@ -116,7 +116,7 @@ impl Engine {
         let mut details = Vec::new();
         for id in self.ids(&format!("{PROJECT_LABEL}={project}")).await? {
             match self.docker.inspect_container(&id, None::<InspectContainerOptions>).await {
-                Ok(answer) => details.push(serde_json::to_value(answer).unwrap_or_default()),
+                Ok(response) => details.push(serde_json::to_value(response).unwrap_or_default()),
                 Err(error) if is_missing(&error) => {}
                 Err(source) => return Err(refused("inspect a container")(source)),
             }
@@ -126,7 +126,7 @@ impl Engine {
         Ok(details)
     }
 
-    /// Returns all that the Engine tells of an image, `None` where this host does not have it.
+    /// Returns all that the Engine reports an image, `None` where this host does not have it.
     ///
     /// # Errors
     /// [`EngineError`] where the Engine does not answer.
@@ -144,7 +144,7 @@ impl Engine {
     /// [`EngineError`] where the Engine does not answer.
     pub async fn inspect(&self, id: &str) -> Result<Option<Container>, EngineError> {
         match self.docker.inspect_container(id, None::<InspectContainerOptions>).await {
-            Ok(answer) => Ok(Some(container(answer))),
+            Ok(response) => Ok(Some(container(response))),
             Err(error) if is_missing(&error) => Ok(None),
             Err(source) => Err(refused("inspect a container")(source)),
         }
@@ -188,7 +188,7 @@ impl Engine {
         Ok(listed.volumes.unwrap_or_default().into_iter().map(|volume| volume.name).collect())
     }
 
-    /// Tells whether a volume exists.
+    /// Returns whether a volume exists.
     ///
     /// # Errors
     /// [`EngineError`] where the Engine does not answer.
@@ -304,7 +304,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] where the Engine does not answer.
     pub async fn counters(&self, id: &str) -> Result<Option<Counters>, EngineError> {
-        // One shot: the Engine would else wait a second to tell the use since the look before.
+        // One shot: the Engine would else wait a second to report the use since the look before.
         let options = StatsOptionsBuilder::new().stream(false).one_shot(true).build();
         match self.docker.stats(id, Some(options)).next().await {
             None => Ok(None),
@@ -350,12 +350,12 @@ fn is_missing(error: &BollardError) -> bool {
     matches!(error, BollardError::DockerResponseServerError { status_code: 404, .. })
 }
 
-fn container(answer: ContainerInspectResponse) -> Container {
-    let state = answer.state.unwrap_or_default();
+fn container(response: ContainerInspectResponse) -> Container {
+    let state = response.state.unwrap_or_default();
     let labels: BTreeMap<String, String> =
-        answer.config.and_then(|c| c.labels).unwrap_or_default().into_iter().collect();
-    let mode = answer.host_config.and_then(|config| config.network_mode).unwrap_or_default();
-    let network = answer.network_settings.unwrap_or_default();
+        response.config.and_then(|c| c.labels).unwrap_or_default().into_iter().collect();
+    let mode = response.host_config.and_then(|config| config.network_mode).unwrap_or_default();
+    let network = response.network_settings.unwrap_or_default();
     let networks = network.networks.unwrap_or_default();
     // In the host's network a container listens at the host's own addresses.
     let host = networks.contains_key(HOST_NETWORK).then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -369,15 +369,15 @@ fn container(answer: ContainerInspectResponse) -> Container {
     addresses.sort();
     let (health, health_output) = health(&state);
     Container {
-        id: answer.id.unwrap_or_default(),
-        name: answer.name.unwrap_or_default().trim_start_matches('/').to_owned(),
+        id: response.id.unwrap_or_default(),
+        name: response.name.unwrap_or_default().trim_start_matches('/').to_owned(),
         service: labels.get(SERVICE_LABEL).cloned().unwrap_or_default(),
         one_off: labels.get(ONE_OFF_LABEL).is_some_and(|v| v == "True"),
-        image: answer.image.unwrap_or_default(),
+        image: response.image.unwrap_or_default(),
         state: state_of(state.status),
         exit_code: state.exit_code.unwrap_or_default(),
         oom_killed: state.oom_killed.unwrap_or_default(),
-        restarts: answer.restart_count.unwrap_or_default(),
+        restarts: response.restart_count.unwrap_or_default(),
         started_at: state.started_at.unwrap_or_default(),
         health,
         health_output,
@@ -437,12 +437,12 @@ mod tests {
 
     #[test]
     fn a_container_in_the_hosts_network_is_reached_at_the_host_and_its_guest_too() {
-        let answer = serde_json::json!({
+        let response = serde_json::json!({
             "Id": "1", "Name": "/shop-web-1", "HostConfig": {"NetworkMode": "host"},
             "NetworkSettings": {"Networks": {"host": {"IPAddress": ""}}},
         });
         let guest = serde_json::json!({"Id": "2", "HostConfig": {"NetworkMode": "container:1"}});
-        let [web, guest] = [answer, guest].map(|json| container(serde_json::from_value(json).unwrap()));
+        let [web, guest] = [response, guest].map(|json| container(serde_json::from_value(json).unwrap()));
         let mut both = [web, guest];
         share_networks(&mut both);
         for one in both {

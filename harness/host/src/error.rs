@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-/// What libraries put around the cause, and what says nothing of it: a person reads `Connection refused (os error 111)`.
+/// What libraries put around the cause, and what states nothing of it: a person reads `Connection refused (os error 111)`.
 const WRAPPERS: [&str; 4] =
     ["Error in the hyper legacy client", "client error (Connect)", "error sending request", "tcp connect error"];
 
@@ -19,8 +19,8 @@ fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     }
     let last = texts.len() - 1;
     let is_wrapper = |text: &str| WRAPPERS.iter().any(|wrapper| text.trim_end_matches(": ").starts_with(wrapper));
-    let told = texts.into_iter().enumerate().filter(|(nth, text)| *nth == 0 || *nth == last || !is_wrapper(text));
-    told.map(|(_, text)| text).collect()
+    let reported = texts.into_iter().enumerate().filter(|(nth, text)| *nth == 0 || *nth == last || !is_wrapper(text));
+    reported.map(|(_, text)| text).collect()
 }
 
 /// Returns an error and its causes as one line: for a place that has only one, such as a record or a journal line.

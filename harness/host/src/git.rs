@@ -34,7 +34,7 @@ pub enum GitError {
     /// There is no such commit.
     #[error("revision `{revision}` is not in the repository {}; `git log` lists what is, `git fetch` gets more", repository.display())]
     UnknownRevision {
-        /// What was asked for.
+        /// What was requested.
         revision: String,
         /// Where.
         repository: PathBuf,
@@ -230,7 +230,7 @@ impl Git {
         Ok(text.lines().map(|line| line.trim().to_owned()).collect())
     }
 
-    /// Tells whether a workdir lies in a worktree of this repository other than the user's working copy, where the product
+    /// Returns whether a workdir lies in a worktree of this repository other than the user's working copy, where the product
     /// does.
     ///
     /// # Errors
@@ -244,7 +244,7 @@ impl Git {
         Ok(common.code == 0 && common.stdout == shared.stdout && is_top && !same_folder(&dir, &self.repository))
     }
 
-    /// Tells whether a workdir lies in the user's working copy.
+    /// Returns whether a workdir lies in the user's working copy.
     #[must_use]
     pub fn is_working_copy(&self, workdir: &Path) -> bool {
         same_folder(&self.place_of(workdir), &self.repository)
@@ -307,7 +307,7 @@ impl Git {
     /// Takes the worktree of a workdir away; that it is gone already is fine.
     ///
     /// # Errors
-    /// [`GitError`] with what git said.
+    /// [`GitError`] with what git reported.
     pub async fn remove_worktree(&self, workdir: &Path) -> Result<(), GitError> {
         let top = self.top_of(workdir)?;
         let remove = command::remove_worktree(&self.repository, &top);
@@ -322,7 +322,7 @@ impl Git {
     /// Sets a tag with a message; one that is there already at this commit is fine.
     ///
     /// # Errors
-    /// [`GitError`] with what git said.
+    /// [`GitError`] with what git reported.
     pub async fn tag(&self, name: &str, commit: &str, message: &str) -> Result<(), GitError> {
         // One of another product is of the same second, and not this run's.
         if self.release(name).await.is_ok_and(|there| there.commit == commit) && self.is_tagged(name, message).await? {
@@ -351,7 +351,7 @@ impl Git {
         Ok(found.trim() == message)
     }
 
-    /// Tells whether there is a tag of a name.
+    /// Returns whether there is a tag of a name.
     ///
     /// # Errors
     /// [`GitError`] where git cannot be run.
@@ -361,7 +361,7 @@ impl Git {
         Ok(found.code == 0)
     }
 
-    /// Tells whether a worktree holds anything that git does not have: changed, untracked or ignored files.
+    /// Returns whether a worktree holds anything that git does not have: changed, untracked or ignored files.
     ///
     /// # Errors
     /// [`GitError`] where it is not one.
@@ -374,7 +374,7 @@ impl Git {
     /// message is somebody else's, and stays.
     ///
     /// # Errors
-    /// [`GitError`] with what git said.
+    /// [`GitError`] with what git reported.
     pub async fn untag(&self, name: &str, message: &str) -> Result<(), GitError> {
         if self.is_tagged(name, message).await? {
             self.runner.run_ok(&command::untag(&self.repository, name), WITHIN).await?;
@@ -383,7 +383,7 @@ impl Git {
     }
 }
 
-/// Tells whether a worktree can be made at `dir`: nothing is there, or a folder without anything in it.
+/// Returns whether a worktree can be made at `dir`: nothing is there, or a folder without anything in it.
 #[must_use]
 pub fn is_free(dir: &Path) -> bool {
     !dir.exists() || std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())

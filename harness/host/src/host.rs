@@ -4,16 +4,16 @@ use std::{fs, path::Path};
 
 use stagegate_base::config::HostKind;
 
-/// Variable that says what kind of machine this is, where the guess is wrong: `laptop` or `server`.
+/// Variable that states what kind of machine this is, where the guess is wrong: `laptop` or `server`.
 pub const HOST_VARIABLE: &str = "STAGEGATE_HOST";
 
-/// Variable that says, where it is set to anything, that this machine is the host of all environments.
+/// Variable that states, where it is set to anything, that this machine is the host of all environments.
 pub const HERE_VARIABLE: &str = "STAGEGATE_HERE";
 
 /// The folder, below the home, of products that were sent to this machine by another one.
 const SENT: &str = ".local/share/stagegate/products";
 
-/// Tells whether this machine is the host of all environments of the configuration at `path`, wherever that has them: a
+/// Returns whether this machine is the host of all environments of the configuration at `path`, wherever that has them: a
 /// variable has it so, or it was sent here by another machine.
 #[must_use]
 pub fn is_the_host(path: &Path) -> bool {
@@ -21,11 +21,11 @@ pub fn is_the_host(path: &Path) -> bool {
     is_sent || std::env::var_os(HERE_VARIABLE).is_some_and(|value| !value.is_empty())
 }
 
-/// Returns the kind of this machine, and how it was told.
+/// Returns the kind of this machine, and how it was reported.
 #[must_use]
 pub fn kind() -> (HostKind, String) {
-    if let Ok(said) = std::env::var(HOST_VARIABLE) {
-        match said.as_str() {
+    if let Ok(printed) = std::env::var(HOST_VARIABLE) {
+        match printed.as_str() {
             "laptop" => return (HostKind::Laptop, format!("set by {HOST_VARIABLE}")),
             "server" => return (HostKind::Server, format!("set by {HOST_VARIABLE}")),
             _ => {}

@@ -1,7 +1,7 @@
-//! HTTP requests that always end: what a service answered, as facts.
+//! HTTP requests that always end: what a service responded, as facts.
 //!
 //! Every request has one deadline for all of it, from the first packet to the last byte of the body; a body is
-//! cut at a cap, redirects are facts and never followed, and no proxy of the machine is used. What the answer
+//! cut at a cap, redirects are facts and never followed, and no proxy of the machine is used. What the response
 //! means is decided elsewhere.
 
 mod error;
@@ -23,7 +23,7 @@ pub const BODY_CAP: usize = 1 << 20;
 pub const DEADLINE: Duration = Duration::from_secs(10);
 /// How long a connection may take to be there, so that one dead address leaves time for the next.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
-/// How many headers an answer may have.
+/// How many headers a response may have.
 const HEADERS: usize = 128;
 
 /// One request.
@@ -67,9 +67,9 @@ impl Request {
     }
 }
 
-/// What a service answered.
+/// What a service responded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct HttpResponse {
     /// Status code.
     pub status: u16,
     /// Headers in the order in which they came; names in lower case, values decoded lossily.
@@ -82,7 +82,7 @@ pub struct Answer {
     pub took: Duration,
 }
 
-impl Answer {
+impl HttpResponse {
     /// Returns the first value of a header, whatever the case of `name`.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -145,8 +145,8 @@ impl Http {
     /// Gets `path` from the service at `address`; `host` is the Host header, the address where `None`.
     ///
     /// # Errors
-    /// [`HttpError`] where no whole answer came in time.
-    pub async fn get(&self, address: SocketAddr, path: &str, host: Option<&str>) -> Result<Answer, HttpError> {
+    /// [`HttpError`] where no whole response came in time.
+    pub async fn get(&self, address: SocketAddr, path: &str, host: Option<&str>) -> Result<HttpResponse, HttpError> {
         let request = Request::get(path);
         self.send(address, &host.map_or(request.clone(), |host| request.header("host", host))).await
     }
@@ -154,14 +154,14 @@ impl Http {
     /// Sends a request to the service at `address`.
     ///
     /// # Errors
-    /// [`HttpError`] where no whole answer came in time.
-    pub async fn send(&self, address: SocketAddr, request: &Request) -> Result<Answer, HttpError> {
+    /// [`HttpError`] where no whole response came in time.
+    pub async fn send(&self, address: SocketAddr, request: &Request) -> Result<HttpResponse, HttpError> {
         self.send_until(self.ends(), &url(address, request), request).await
     }
 
     /// Sends a request to the first address that accepts a connection, and returns that address too.
     ///
-    /// The deadline is one for all addresses. Once one has accepted, its answer or error stands: a service that
+    /// The deadline is one for all addresses. Once one has accepted, its response or error stands: a service that
     /// answers badly is not asked elsewhere.
     ///
     /// # Errors
@@ -170,12 +170,12 @@ impl Http {
         &self,
         addresses: &[SocketAddr],
         request: &Request,
-    ) -> Result<(SocketAddr, Answer), HttpError> {
+    ) -> Result<(SocketAddr, HttpResponse), HttpError> {
         let ends = self.ends();
         let mut last = HttpError::NoAddress;
         for address in addresses {
             match self.send_until(ends, &url(*address, request), request).await {
-                Ok(answer) => return Ok((*address, answer)),
+                Ok(response) => return Ok((*address, response)),
                 Err(error) if error.is_connect() => last = error,
                 Err(error) => return Err(error),
             }
@@ -186,8 +186,8 @@ impl Http {
     /// Sends a request to `url`; the request's own path is not looked at.
     ///
     /// # Errors
-    /// [`HttpError`] where no whole answer came in time.
-    pub async fn send_url(&self, url: &str, request: &Request) -> Result<Answer, HttpError> {
+    /// [`HttpError`] where no whole response came in time.
+    pub async fn send_url(&self, url: &str, request: &Request) -> Result<HttpResponse, HttpError> {
         self.send_until(self.ends(), url, request).await
     }
 
@@ -195,7 +195,7 @@ impl Http {
         Moment::now() + self.deadline
     }
 
-    async fn send_until(&self, ends: Moment, url: &str, request: &Request) -> Result<Answer, HttpError> {
+    async fn send_until(&self, ends: Moment, url: &str, request: &Request) -> Result<HttpResponse, HttpError> {
         let built = self.build(url, request)?;
         let target = error::target(built.url());
         let start = Instant::now();
@@ -211,7 +211,7 @@ impl Http {
             Ok(Ok(truncated)) => truncated,
         };
         let headers = headers(response.headers());
-        Ok(Answer { status: response.status().as_u16(), headers, body, truncated, took: start.elapsed() })
+        Ok(HttpResponse { status: response.status().as_u16(), headers, body, truncated, took: start.elapsed() })
     }
 
     fn build(&self, url: &str, request: &Request) -> Result<reqwest::Request, HttpError> {
@@ -230,7 +230,7 @@ impl Http {
         built.build().map_err(|e| unusable(e.without_url().into()))
     }
 
-    /// Reads the body up to the cap and tells whether there was more.
+    /// Reads the body up to the cap and returns whether there was more.
     async fn read(&self, response: &mut Response, body: &mut Vec<u8>) -> Result<bool, reqwest::Error> {
         while let Some(chunk) = response.chunk().await.map_err(reqwest::Error::without_url)? {
             let room = self.body_cap - body.len();
@@ -250,7 +250,7 @@ fn url(address: SocketAddr, request: &Request) -> String {
 
 /// Names the cryptography of TLS for every client of this process.
 pub fn install_cryptography() {
-    // That one is installed already is fine, so the result says nothing.
+    // That one is installed already is fine, so the result states nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use stagegate_base::compose::{Kept, Model, Place};
+use stagegate_base::compose::{Model, StoragePlace, WritableMount};
 
 use crate::{
     engine::{EngineError, RunningMount, VolumeFacts},
@@ -22,7 +22,7 @@ struct Located {
 }
 
 impl Located {
-    /// Tells whether both containers have one file of the host at one path: they are two instances of one program. What mounts the
+    /// Returns whether both containers have one file of the host at one path: they are two instances of one program. What mounts the
     /// files elsewhere, such as a program that backs them up, is none.
     fn is_same(&self, other: &Located) -> bool {
         let holds = |outer: &Located, inner: &Located| {
@@ -41,10 +41,10 @@ impl Search<'_> {
     /// [`EngineError`] where the Engine does not answer.
     pub async fn shared(&self, model: &Model, stays: impl Fn(&str) -> bool) -> Result<Vec<String>, EngineError> {
         let own = model
-            .kept()
+            .writable_mounts()
             .into_iter()
             .filter(|one| !model.has_profile(&one.service) && self.is_server(model, &one.service));
-        let own: Vec<Kept> = own.collect();
+        let own: Vec<WritableMount> = own.collect();
         if own.is_empty() {
             return Ok(Vec::new());
         }
@@ -54,8 +54,8 @@ impl Search<'_> {
         let mut found = Vec::new();
         for one in &own {
             let on_host = match &one.place {
-                Place::Volume(name) => volumes.get(name).cloned().unwrap_or_default(),
-                Place::Folder(path) => self.resolved(path),
+                StoragePlace::Volume(name) => volumes.get(name).cloned().unwrap_or_default(),
+                StoragePlace::Folder(path) => self.resolved(path),
             };
             let mine = Located { on_host, inside: (&one.target).into() };
             found
@@ -69,12 +69,12 @@ impl Search<'_> {
     async fn locations(
         &self,
         model: &Model,
-        own: &[Kept],
+        own: &[WritableMount],
         others: &[RunningMount],
     ) -> Result<BTreeMap<String, PathBuf>, EngineError> {
         let named = own.iter().filter_map(|one| match &one.place {
-            Place::Volume(name) => Some(name),
-            Place::Folder(_) => None,
+            StoragePlace::Volume(name) => Some(name),
+            StoragePlace::Folder(_) => None,
         });
         let theirs = others.iter().map(|other| &other.volume).filter(|name| !name.is_empty());
         let names: BTreeSet<&String> = named.chain(theirs).collect();
@@ -86,7 +86,7 @@ impl Search<'_> {
         Ok(locations)
     }
 
-    /// Tells whether a service keeps data in files that belong to one process.
+    /// Returns whether a service keeps data in files that belong to one process.
     fn is_server(&self, model: &Model, service: &str) -> bool {
         stores(self.config).contains(service) || model.is_data_server(service)
     }
@@ -117,7 +117,7 @@ fn location(facts: &VolumeFacts) -> PathBuf {
     }
 }
 
-fn refusal(own: &Kept, other: &RunningMount) -> String {
+fn refusal(own: &WritableMount, other: &RunningMount) -> String {
     let theirs = match other.project.as_str() {
         "" => String::new(),
         project => format!(" of compose project `{project}`"),

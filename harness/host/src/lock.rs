@@ -38,7 +38,7 @@ pub enum LockError {
     Held {
         /// The compose project.
         project: String,
-        /// Who holds it, as far as they said so.
+        /// Who holds it, as far as they reported so.
         owners: Vec<Owner>,
     },
     /// A gate with another state folder holds it.
@@ -93,7 +93,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of a project at once, or says who holds it; then ends what a dead holder left running.
+    /// Takes the lock of a project at once, or states who holds it; then ends what a dead holder left running.
     ///
     /// # Errors
     /// [`LockError::Held`] where another process holds it, [`LockError::Elsewhere`] where one with another state folder
@@ -113,14 +113,14 @@ impl Lock {
         let folder = folder(state)?;
         let refused = |error| refused(state, project, error, readers(state));
         file.try_lock().map_err(refused)?;
-        let folder = held(folder, File::try_lock).map_err(refused)?;
+        let folder = locked(folder, File::try_lock).map_err(refused)?;
         let path = owner_path(state);
         files::write_whole(&path, &owner_json(what).map_err(at(&path))?).map_err(at(&path))?;
         end_leftovers(state.root());
         Ok(Lock { file, folder, reader: None, machine: None })
     }
 
-    /// Takes the lock of a project that is only read, together with any other reader, or says who changes it; then ends
+    /// Takes the lock of a project that is only read, together with any other reader, or states who changes it; then ends
     /// what a dead holder left running.
     ///
     /// # Errors
@@ -130,13 +130,13 @@ impl Lock {
         let folder = folder(state)?;
         let refused = |error| refused(state, project, error, owner(state).into_iter().collect());
         file.try_lock_shared().map_err(refused)?;
-        let folder = held(folder, File::try_lock_shared).map_err(refused)?;
+        let folder = locked(folder, File::try_lock_shared).map_err(refused)?;
         let dir = readers_dir(state);
         files::private_dir(&dir).map_err(at(&dir))?;
         let path = dir.join(format!("{}.json", std::process::id()));
         let mut options = OpenOptions::new();
         let mut reader = options.write(true).create(true).truncate(true).mode(0o600).open(&path).map_err(at(&path))?;
-        // Locked before it says anything: a file that nobody has locked is one of a dead reader.
+        // Locked before it states anything: a file that nobody has locked is one of a dead reader.
         let _ = reader.try_lock();
         reader.write_all(&owner_json(what).map_err(at(&path))?).map_err(at(&path))?;
         // Nobody who changes the project is alive, so what still runs for one is a leftover.
@@ -159,7 +159,7 @@ fn folder(state: &StateDir) -> Result<File, LockError> {
 }
 
 /// Locks the folder; `None` on a file system that knows no locks on folders: there the file's alone has to do.
-fn held(folder: File, lock: fn(&File) -> Result<(), TryLockError>) -> Result<Option<File>, TryLockError> {
+fn locked(folder: File, lock: fn(&File) -> Result<(), TryLockError>) -> Result<Option<File>, TryLockError> {
     match lock(&folder) {
         Ok(()) => Ok(Some(folder)),
         Err(TryLockError::Error(_)) => Ok(None),
@@ -212,7 +212,7 @@ impl Drop for Lock {
     }
 }
 
-/// Returns who said last that it holds the lock.
+/// Returns who reported last that it holds the lock.
 #[must_use]
 pub fn owner(state: &StateDir) -> Option<Owner> {
     serde_json::from_slice(&std::fs::read(owner_path(state)).ok()?).ok()
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn readers_share_a_project_and_whoever_changes_it_is_told_who_they_are() {
+    fn readers_share_a_project_and_whoever_changes_it_is_reported_who_they_are() {
         let shop = &project("share");
         let (dir, state) = fresh("readers");
         let first = Lock::share(&state, shop, "gate promote from shop to east").unwrap();
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_is_told_who_holds_the_lock_and_the_third_gets_it() {
+    fn the_second_is_reported_who_holds_the_lock_and_the_third_gets_it() {
         let shop = &project("second");
         let dir = std::env::temp_dir().join(format!("stagegate-lock-{}", std::process::id()));
         let state = StateDir::at(&dir);

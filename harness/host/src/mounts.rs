@@ -29,7 +29,7 @@ fn is_settings(bind: &Bind, words: &[String]) -> bool {
                 || words.iter().any(|word| names_a_file(word, source, &bind.target))))
 }
 
-/// Tells whether a word of a command, such as `config_file=/conf/db.conf`, names a file of the folder `source` that is
+/// Returns whether a word of a command, such as `config_file=/conf/db.conf`, names a file of the folder `source` that is
 /// mounted at `target`.
 fn names_a_file(word: &str, source: &Path, target: &str) -> bool {
     let top = format!("{}/", target.trim_end_matches('/'));

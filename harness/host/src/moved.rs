@@ -10,7 +10,7 @@ use std::{
 };
 
 use stagegate_base::{
-    compose::{Kept, Model, Moved, Place},
+    compose::{Model, Moved, StoragePlace, WritableMount},
     config::Config,
 };
 
@@ -24,7 +24,7 @@ use crate::{
 pub struct Search<'a> {
     /// The Engine.
     pub engine: &'a Engine,
-    /// Says which services keep data, and which may start empty.
+    /// States which services keep data, and which may start empty.
     pub config: &'a Config,
     /// The compose project.
     pub project: &'a str,
@@ -45,8 +45,8 @@ impl Search<'_> {
     pub async fn refusals(&self, model: &Model) -> Result<Vec<String>, EngineError> {
         let containers = self.engine.project_details(self.project).await?;
         let kept = match (containers.is_empty(), self.before) {
-            (true, Some(before)) => before.kept(),
-            _ => Kept::of_details(&containers),
+            (true, Some(before)) => before.writable_mounts(),
+            _ => WritableMount::of_details(&containers),
         };
         let mut refusals = Vec::new();
         for moved in model.moved(&kept, |path| self.resolved(path)) {
@@ -71,15 +71,15 @@ impl Search<'_> {
         }
     }
 
-    /// Tells whether there is nothing in a place, or no such place. What cannot be read is taken to have content.
-    async fn is_empty(&self, place: &Place) -> Result<bool, EngineError> {
+    /// Returns whether there is nothing in a place, or no such place. What cannot be read is taken to have content.
+    async fn is_empty(&self, place: &StoragePlace) -> Result<bool, EngineError> {
         match place {
-            Place::Volume(name) => Ok(match self.engine.volume(name).await? {
+            StoragePlace::Volume(name) => Ok(match self.engine.volume(name).await? {
                 None => true,
                 Some(volume) if volume.mountpoint.as_os_str().is_empty() => false,
                 Some(volume) => is_empty_folder(&volume.mountpoint),
             }),
-            Place::Folder(path) => {
+            StoragePlace::Folder(path) => {
                 let in_tree =
                     self.in_workdir(path).strip_prefix(self.workdir).ok().map(|inside| self.tree.join(inside));
                 let places = [Some(self.in_workdir(path)), in_tree];
@@ -98,14 +98,14 @@ impl Search<'_> {
     }
 
     fn refusal(&self, moved: &Moved) -> String {
-        let Kept { service, target, place } = &moved.kept;
+        let WritableMount { service, target, place } = &moved.kept;
         let then = match &moved.to {
-            Some(Place::Folder(to)) => format!("the release mounts {} there", self.in_workdir(to).display()),
+            Some(StoragePlace::Folder(to)) => format!("the release mounts {} there", self.in_workdir(to).display()),
             Some(to) => format!("the release mounts {to} there"),
             None => "the release mounts nothing there".to_owned(),
         };
         let next = match (place, &moved.to) {
-            (Place::Folder(from), Some(Place::Folder(to))) => format!(
+            (StoragePlace::Folder(from), Some(StoragePlace::Folder(to))) => format!(
                 "name the folder in the compose files by a path that does not depend on the workdir, or move it: `docker \
                  compose --project-name {} stop` and `mv {} {}`",
                 self.project,

@@ -44,7 +44,7 @@ impl Owner {
         Self::of(pid).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("process {pid} has ended")))
     }
 
-    /// Tells whether it is this very process that lives, and not a later one with its id.
+    /// Returns whether it is this very process that lives, and not a later one with its id.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.space == space() && started(self.pid) == Some(self.started)
@@ -58,10 +58,10 @@ impl Claim {
         Claim { owner, expires: jiff::Timestamp::now().as_second() + LIFETIME_SECONDS }
     }
 
-    /// Tells whether the thing was left behind, as seen from this process and now.
+    /// Returns whether the thing was left behind, as seen from this process and now.
     #[must_use]
-    pub fn is_left_here(&self) -> bool {
-        self.is_left(&space(), jiff::Timestamp::now().as_second(), Owner::is_alive)
+    pub fn is_abandoned_here(&self) -> bool {
+        self.is_abandoned(&space(), jiff::Timestamp::now().as_second(), Owner::is_alive)
     }
 
     /// Writes the claim as a label's value.
@@ -82,9 +82,9 @@ impl Claim {
         (prefix == PREFIX && parts.next().is_none()).then_some(claim)
     }
 
-    /// Tells whether the stack was left behind: its owner is dead, or cannot be seen from `here` and it has expired.
+    /// Returns whether the stack was left behind: its owner is dead, or cannot be seen from `here` and it has expired.
     #[must_use]
-    pub fn is_left(&self, here: &str, now: i64, is_alive: impl Fn(&Owner) -> bool) -> bool {
+    pub fn is_abandoned(&self, here: &str, now: i64, is_alive: impl Fn(&Owner) -> bool) -> bool {
         if self.owner.space == here { !is_alive(&self.owner) } else { self.expires < now }
     }
 }
@@ -124,7 +124,7 @@ mod tests {
     #[case::elsewhere(claim("there", 50), false, false)]
     #[case::elsewhere_expired(claim("there", 5), false, true)]
     fn only_what_nobody_owns_any_more_was_left_behind(#[case] claim: Claim, #[case] alive: bool, #[case] left: bool) {
-        assert_eq!(claim.is_left("here", 10, |_| alive), left);
+        assert_eq!(claim.is_abandoned("here", 10, |_| alive), left);
     }
 
     #[test]

@@ -53,9 +53,9 @@ impl StateDir {
     /// there is none.
     ///
     /// # Errors
-    /// The system's, and where the file holds something else: what is marked with the id could not be told any more.
+    /// The system's, and where the file holds something else: what is marked with the id could not be reported any more.
     pub fn id(&self) -> io::Result<String> {
-        self.kept_random("id")
+        self.stored_random("id")
     }
 
     /// Returns a key that never leaves this folder, 16 hexadecimal digits: a hash with it does not show what a file holds
@@ -64,10 +64,10 @@ impl StateDir {
     /// # Errors
     /// As [`Self::id`].
     pub fn key(&self) -> io::Result<String> {
-        self.kept_random("key")
+        self.stored_random("key")
     }
 
-    fn kept_random(&self, name: &str) -> io::Result<String> {
+    fn stored_random(&self, name: &str) -> io::Result<String> {
         let path = self.root.join(name);
         files::write_once(&path, || Ok(random()?.into_bytes()))?;
         let id = fs::read_to_string(&path)?;
@@ -121,7 +121,7 @@ pub fn state_base(configured: Option<&Path>) -> PathBuf {
     own.unwrap_or_else(|| default_base(is_root, set(std::env::var_os("XDG_STATE_HOME")), std::env::home_dir()))
 }
 
-/// Returns the folder of all state where none is configured. Without HOME the system's list of users tells `home`.
+/// Returns the folder of all state where none is configured. Without HOME the system's list of users reports `home`.
 ///
 /// Never a folder that others may write: they could put a lock or a journal there.
 fn default_base(is_root: bool, state_home: Option<PathBuf>, home: Option<PathBuf>) -> PathBuf {

@@ -96,7 +96,7 @@ pub enum RunError {
     },
 }
 
-/// A program that runs beside this one; its whole group is killed with this value.
+/// A program that runs next to this one; its whole group is killed with this value.
 #[derive(Debug)]
 pub struct Started(tokio::process::Child);
 
@@ -136,7 +136,7 @@ pub struct Runner {
     progress: Option<Progress>,
 }
 
-/// Who is told how a program that takes long gets on.
+/// Who is reported how a program that takes long gets on.
 #[derive(Clone)]
 struct Progress(Arc<dyn Fn(&str) + Send + Sync>);
 
@@ -296,7 +296,7 @@ impl Runner {
         Ok(code(child.wait().await.map_err(stream)?))
     }
 
-    /// Starts a program that runs beside this one and is talked to over its streams.
+    /// Starts a program that runs next to this one and is talked to over its streams.
     ///
     /// # Errors
     /// [`RunError::Start`] where it cannot be started.
@@ -320,8 +320,8 @@ impl Runner {
         if output.code == 0 {
             return Ok(output);
         }
-        let said = if output.stderr.trim().is_empty() { self.mask.apply(&output.stdout) } else { output.stderr };
-        let reason = reason::of(&said);
+        let printed = if output.stderr.trim().is_empty() { self.mask.apply(&output.stdout) } else { output.stderr };
+        let reason = reason::of(&printed);
         Err(RunError::Failed { line: self.mask.apply(&command.line()), code: output.code, reason })
     }
 

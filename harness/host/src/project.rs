@@ -82,7 +82,7 @@ pub enum ProjectError {
     Refused {
         /// The environment.
         environment: String,
-        /// What Compose said.
+        /// What Compose reported.
         reason: String,
         /// What to do.
         way_out: String,
@@ -157,7 +157,7 @@ impl Project {
     /// Resolves an environment: checks that its files are there and lets Compose read them.
     ///
     /// # Errors
-    /// [`ProjectError`] that names the missing file or holds what Compose said.
+    /// [`ProjectError`] that names the missing file or holds what Compose reported.
     pub async fn load(runner: &Runner, config: &Arc<Config>, name: &str) -> Result<Self, ProjectError> {
         let environment = config.environment(name)?.clone();
         let source = source(&environment)?;
@@ -290,7 +290,7 @@ pub async fn unset_variables(runner: &Runner, environment: &str, source: &Source
 /// Lets Compose resolve files to a model in which the services of active profiles have no profile any more.
 ///
 /// # Errors
-/// [`ProjectError`] with what Compose said.
+/// [`ProjectError`] with what Compose reported.
 pub async fn resolve(runner: &Runner, environment: &str, source: &Source) -> Result<Model, ProjectError> {
     resolve_with(runner, environment, source, command::config(source)).await
 }
@@ -298,7 +298,7 @@ pub async fn resolve(runner: &Runner, environment: &str, source: &Source) -> Res
 /// Resolves only the services that `up` starts, where a file that another one names is missing.
 ///
 /// # Errors
-/// [`ProjectError`] with what Compose said.
+/// [`ProjectError`] with what Compose reported.
 pub async fn resolve_active(runner: &Runner, environment: &str, source: &Source) -> Result<Model, ProjectError> {
     resolve_with(runner, environment, source, command::config_of_active(source)).await
 }
@@ -319,7 +319,7 @@ async fn resolve_with(
     Ok(Model::parse(&text)?.activated(&active.lines().map(|line| line.trim().to_owned()).collect()))
 }
 
-/// Says what Compose refused, in its own words without the command, and what to do.
+/// States what Compose refused, in its own words without the command, and what to do.
 fn refused(environment: &str, source: &Source, error: RunError) -> ProjectError {
     let environment = environment.to_owned();
     let RunError::Failed { reason, .. } = error else { return ProjectError::Resolve { environment, source: error } };
@@ -339,7 +339,7 @@ pub fn required(reason: &str) -> Option<&str> {
     reason.split("required variable ").nth(1)?.split(" is missing a value").next().filter(|name| !name.contains(' '))
 }
 
-/// Reports the variables that Compose takes for empty: what then fails says nothing of them.
+/// Reports the variables that Compose takes for empty: what then fails states nothing of them.
 fn report_unset(runner: &Runner, environment: &str, stderr: &str) {
     let names = unset(stderr);
     if !names.is_empty() {
@@ -366,7 +366,7 @@ fn unset(stderr: &str) -> BTreeSet<&str> {
 /// included.
 ///
 /// # Errors
-/// [`ProjectError::NoValue`] where one has none; what Compose said.
+/// [`ProjectError::NoValue`] where one has none; what Compose reported.
 pub async fn whole(runner: &Runner, environment: &str, source: &Source) -> Result<Model, ProjectError> {
     let model = resolve(runner, environment, source).await?;
     let wanted = model.from_variables();
@@ -433,8 +433,8 @@ mod tests {
     }
 
     #[test]
-    fn what_compose_refused_is_told_with_what_to_do() {
-        let told = |reason: &str, env_files: &[&str]| {
+    fn what_compose_refused_is_reported_with_what_to_do() {
+        let text_of = |reason: &str, env_files: &[&str]| {
             let env_files = env_files.iter().map(PathBuf::from).collect();
             let source = Source { project: "shop".to_owned(), dir: PathBuf::new(), files: Vec::new(), env_files };
             let error = RunError::Failed { line: "docker compose ..".to_owned(), code: 15, reason: reason.to_owned() };
@@ -443,10 +443,12 @@ mod tests {
         let reason =
             "error while interpolating services.web.ports.[]: required variable WEB_PORT is missing a value: set it";
         let refused = format!("environment `staging`: docker compose refuses its files: {reason}; ");
-        assert_eq!(told(reason, &[".env"]), format!("{refused}add WEB_PORT=... to .env"));
+        assert_eq!(text_of(reason, &[".env"]), format!("{refused}add WEB_PORT=... to .env"));
         let way_out = "set `env_file` of [environments.staging] to a file with WEB_PORT=...";
-        assert_eq!(told(reason, &[]), format!("{refused}{way_out}"));
-        assert!(told("docker: 'compose' is not a docker command", &[]).ends_with("install Docker Compose 2 or later"));
-        assert!(told("services.web.image must be a string", &[]).ends_with("in `compose` of stagegate.toml"));
+        assert_eq!(text_of(reason, &[]), format!("{refused}{way_out}"));
+        assert!(
+            text_of("docker: 'compose' is not a docker command", &[]).ends_with("install Docker Compose 2 or later")
+        );
+        assert!(text_of("services.web.image must be a string", &[]).ends_with("in `compose` of stagegate.toml"));
     }
 }

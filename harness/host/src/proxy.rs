@@ -15,7 +15,7 @@ use tokio::{
 
 /// The socket's name in the folder.
 const SOCKET: &str = "api.sock";
-/// How long an answer may take.
+/// How long a response may take.
 const WITHIN: Duration = Duration::from_secs(5);
 
 /// The proxy does not respond.
@@ -45,14 +45,14 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777))
 }
 
-/// Sends commands, separated by `;`, and returns the answers to all of them.
+/// Sends commands, separated by `;`, and returns the responses to all of them.
 ///
 /// # Errors
-/// [`ProxyError`] where nobody answers within 5 s.
-pub async fn ask(folder: &Path, commands: &str) -> Result<String, ProxyError> {
+/// [`ProxyError`] where nobody responds within 5 s.
+pub async fn send(folder: &Path, commands: &str) -> Result<String, ProxyError> {
     let failed = |source| ProxyError { path: folder.join(SOCKET), source };
     match tokio::time::timeout(WITHIN, exchange(folder, commands)).await {
-        Ok(answer) => answer.map_err(failed),
+        Ok(response) => response.map_err(failed),
         Err(_) => Err(failed(io::ErrorKind::TimedOut.into())),
     }
 }
@@ -62,9 +62,9 @@ async fn exchange(folder: &Path, commands: &str) -> io::Result<String> {
     let opened = File::open(folder)?;
     let mut stream = UnixStream::connect(format!("/proc/self/fd/{}/{SOCKET}", opened.as_raw_fd())).await?;
     stream.write_all(format!("{commands}\n").as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await?;
+    Ok(response)
 }
 
 #[cfg(test)]
@@ -76,7 +76,7 @@ mod tests {
         let root = std::env::temp_dir().join(format!("stagegate-proxy-{}", std::process::id()));
         let folder = root.join("a".repeat(120));
         make_folder(&folder).unwrap();
-        let error = ask(&folder, "show stat").await.unwrap_err().to_string();
+        let error = send(&folder, "show stat").await.unwrap_err().to_string();
         assert!(error.starts_with("the proxy does not respond at ") && error.contains("api.sock"), "{error}");
 
         // A listener has the same limit, so it is bound at a short path and moved.
@@ -90,8 +90,8 @@ mod tests {
             stream.write_all(b"1\n").await.unwrap();
             command
         };
-        let (command, answer) = tokio::join!(serve, ask(&folder, "show stat"));
+        let (command, response) = tokio::join!(serve, send(&folder, "show stat"));
         std::fs::remove_dir_all(&root).unwrap();
-        assert_eq!((&command, answer.unwrap().as_str()), (b"show stat\n", "1\n"));
+        assert_eq!((&command, response.unwrap().as_str()), (b"show stat\n", "1\n"));
     }
 }

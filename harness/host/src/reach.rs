@@ -18,7 +18,7 @@ use crate::{
 const LIST_WITHIN: Duration = Duration::from_secs(30);
 
 /// Returns the uncommitted changes of the checkout around `folder`, the product's, that the environment's files reach; one a
-/// line, with paths from the checkout's top. Where the reach cannot be told, all count.
+/// line, with paths from the checkout's top. Where the reach cannot be reported, all count.
 ///
 /// # Errors
 /// [`GitError`] where `folder` is in no checkout.

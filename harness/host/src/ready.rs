@@ -85,7 +85,7 @@ impl Ready {
         self.containers.iter().filter(move |c| c.service == service)
     }
 
-    /// Tells whether nothing of the stack runs.
+    /// Returns whether nothing of the stack runs.
     #[must_use]
     pub fn is_down(&self) -> bool {
         let is_there = |c: &Container| matches!(c.state, State::Running | State::Restarting | State::Paused);
@@ -103,7 +103,7 @@ impl Ready {
 /// [`EngineError`] where the Engine does not answer.
 pub async fn until_ready(engine: &Engine, stack: &Stack<'_>) -> Result<Ready, EngineError> {
     let begun = Instant::now();
-    // From the end of the first look that finds it: one slow answer may take longer than a service may be lost.
+    // From the end of the first look that finds it: one slow response may take longer than a service may be lost.
     let mut lost_since: Option<Instant> = None;
     let mut watch = Watch::new();
     let listed = Listed::wait("waiting for services".to_owned());
@@ -167,14 +167,14 @@ impl Watch {
         Watch { ports: Ports::default(), rest_ready_at: None }
     }
 
-    /// Tells whether a container exits again although everything else is ready.
+    /// Returns whether a container exits again although everything else is ready.
     fn is_loop(&self, containers: &[Container]) -> bool {
         let Some(rest) = self.rest_ready_at else { return false };
         let is_new = |c: &Container| started(c).is_some_and(|own| own > rest);
         containers.iter().any(|c| is_exiting(c) && c.restarts >= EXITS_OF_A_LOOP && is_new(c))
     }
 
-    /// Tells whether a container that was created is not started, although all that it may wait for is ready since long.
+    /// Returns whether a container that was created is not started, although all that it may wait for is ready since long.
     fn is_left_out(&self, containers: &[Container]) -> bool {
         let Some(rest) = self.rest_ready_at else { return false };
         let since = Duration::try_from(Timestamp::now().duration_since(rest)).unwrap_or_default();
@@ -183,10 +183,10 @@ impl Watch {
 
     async fn look(&mut self, engine: &Engine, stack: &Stack<'_>) -> Result<Ready, EngineError> {
         let containers = containers(engine, stack.project).await?;
-        let answers = self.ports.ask(stack, &containers).await;
+        let responses = self.ports.probe(stack, &containers).await;
         let seen = |container: &Container| Seen {
             up_for: up_for(container),
-            port: answers.get(&container.id).cloned().unwrap_or(Port::Unasked),
+            port: responses.get(&container.id).cloned().unwrap_or(Port::Unasked),
             started_last: self.rest_ready_at.zip(started(container)).is_some_and(|(rest, own)| own > rest),
             container: container.clone(),
         };
@@ -198,10 +198,10 @@ impl Watch {
         };
         let services: BTreeMap<String, Readiness> = stack.model.services().into_iter().map(of_service).collect();
         let is_settled = |container: &Container| {
-            let answers = answers.get(&container.id) == Some(&Port::Answers);
+            let responses = responses.get(&container.id) == Some(&Port::Answers);
             container.state != State::Running
                 || container.health == Health::Healthy
-                || answers
+                || responses
                 || up_for(container) > SETTLED_AFTER
         };
         let rest_is_ready = services.iter().all(|(service, readiness)| {
@@ -215,7 +215,7 @@ impl Watch {
     }
 }
 
-/// Tells whether a container exits again and again, or did so until a moment ago.
+/// Returns whether a container exits again and again, or did so until a moment ago.
 fn is_exiting(container: &Container) -> bool {
     let is_young = container.state == State::Running && up_for(container) < STABLE_AFTER;
     container.restarts > 0 && (container.state == State::Restarting || is_young)

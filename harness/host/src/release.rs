@@ -169,7 +169,7 @@ impl Snapshot {
         fs::read(&path).map_err(at("read", &path))
     }
 
-    /// Puts the env files back as they were; what is there now and differs is kept beside, with `ending`.
+    /// Puts the env files back as they were; what is there now and differs is kept next to, with `ending`.
     ///
     /// # Errors
     /// [`ReleaseError::File`].
@@ -288,7 +288,7 @@ pub struct Resolved {
     /// The same with the paths of the tree that it was resolved in.
     pub in_tree: Model,
     /// Files of the environment's workdir, not in git, that Compose read for it.
-    pub beside: Vec<PathBuf>,
+    pub side_files: Vec<PathBuf>,
 }
 
 impl Resolver<'_> {
@@ -299,7 +299,7 @@ impl Resolver<'_> {
     pub async fn resolve(mut self) -> Result<Resolved, ReleaseError> {
         let tree =
             Tree { runner: self.runner, environment: self.environment, dir: self.tree, subfolder: self.subfolder };
-        let Read { model, beside } = tree.read().await?;
+        let Read { model, side_files: beside } = tree.read().await?;
         // What is never started needs no image.
         let missing: Vec<String> = model
             .services()
@@ -334,7 +334,7 @@ impl Resolver<'_> {
             Some(old) => placed.carried(old),
             None => placed,
         };
-        Ok(Resolved { model: placed, in_tree, beside })
+        Ok(Resolved { model: placed, in_tree, side_files: beside })
     }
 
     /// Returns the id of the proxy's image: that of the live proxy while the configuration names the same one, since a new

@@ -1,4 +1,4 @@
-//! The shapes of answers that runs saw, kept until somebody accepts them.
+//! The shapes of responses that runs saw, kept until somebody accepts them.
 
 use std::{
     fs::{self, DirBuilder},

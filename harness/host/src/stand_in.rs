@@ -119,7 +119,7 @@ async fn choose(runner: &Runner, folder: &Path) -> Option<StandIn> {
     }
 }
 
-/// Tells whether git has a file in a folder.
+/// Returns whether git has a file in a folder.
 async fn is_known_to_git(runner: &Runner, folder: &Path) -> bool {
     if !folder.is_dir() {
         return false;

@@ -29,7 +29,10 @@ pub async fn of_project(engine: &Engine, project: &str) -> Result<Storage, Engin
 ///
 /// # Errors
 /// [`EngineError`] where the Engine does not answer.
-pub async fn gone_and_left(engine: &Engine, storage: &Storage) -> Result<(Vec<String>, Vec<String>), EngineError> {
+pub async fn removed_and_remaining(
+    engine: &Engine,
+    storage: &Storage,
+) -> Result<(Vec<String>, Vec<String>), EngineError> {
     let (mut gone, mut left) = (Vec::new(), Vec::new());
     for name in &storage.volumes {
         if engine.has_volume(name).await? { left.push(name.clone()) } else { gone.push(name.clone()) }

@@ -81,20 +81,20 @@ pub struct Read {
     /// The model, with the checkout's paths.
     pub model: Model,
     /// Files of the environment's workdir that Compose read and git does not have.
-    pub beside: Vec<PathBuf>,
+    pub side_files: Vec<PathBuf>,
 }
 
 impl Tree<'_> {
     /// Resolves the release's files; what the checkout lacks and the environment's workdir has is taken from there.
     ///
     /// # Errors
-    /// [`TreeError`] that names the file or holds what Compose said.
+    /// [`TreeError`] that names the file or holds what Compose reported.
     pub async fn read(&self) -> Result<Read, TreeError> {
-        let mut beside = self.bring_compose_files().await?;
+        let mut alongside = self.bring_compose_files().await?;
         let source = project::source(&Environment { workdir: self.dir.to_path_buf(), ..self.environment.clone() })?;
         loop {
             let error = match project::whole(self.runner, &self.environment.name, &source).await {
-                Ok(model) => return Ok(Read { model: self.with_paths_beside(&model)?, beside }),
+                Ok(model) => return Ok(Read { model: self.with_paths_of_tree(&model)?, side_files: alongside }),
                 Err(error) => error,
             };
             let wanted = self.wanted(&with_causes(&error));
@@ -103,7 +103,7 @@ impl Tree<'_> {
             }
             for path in wanted {
                 self.bring(&path)?;
-                beside.push(self.tops().1.join(path));
+                alongside.push(self.tops().1.join(path));
             }
         }
     }
@@ -120,7 +120,7 @@ impl Tree<'_> {
 
     /// Brings the compose files that the workdir has and git does not, such as an override file of one host.
     async fn bring_compose_files(&self) -> Result<Vec<PathBuf>, TreeError> {
-        let mut beside = Vec::new();
+        let mut alongside = Vec::new();
         let named = project::named_files(self.environment).into_iter().chain(project::override_files(self.environment));
         let (tree, work) = self.tops();
         let from_top = |path: PathBuf| if tree == self.dir { Some(path) } else { self.subfolder.from_top(&path) };
@@ -131,10 +131,10 @@ impl Tree<'_> {
             let tracked = self.runner.run(&list, LIST_WITHIN).await.is_ok_and(|output| !output.stdout.is_empty());
             if !tracked {
                 self.bring(&path)?;
-                beside.push(work.join(path));
+                alongside.push(work.join(path));
             }
         }
-        Ok(beside)
+        Ok(alongside)
     }
 
     fn is_aside(&self) -> bool {
@@ -143,15 +143,15 @@ impl Tree<'_> {
 
     /// Returns the files, from the checkout's top, that a message of Compose names and the checkout does not have.
     // Each version of Compose words it differently; all name the path.
-    fn wanted(&self, said: &str) -> BTreeSet<PathBuf> {
+    fn wanted(&self, printed: &str) -> BTreeSet<PathBuf> {
         let tree = self.tops().0;
         let top = format!("{}/", tree.display());
         let mut wanted = BTreeSet::new();
         if !self.is_aside() {
             return wanted;
         }
-        for (start, _) in said.match_indices(&top) {
-            let rest = &said[start + top.len()..];
+        for (start, _) in printed.match_indices(&top) {
+            let rest = &printed[start + top.len()..];
             let ends = rest.char_indices().filter(|(_, c)| ":\"'`, |".contains(*c)).map(|(at, _)| at);
             let found = ends
                 .chain([rest.len()])
@@ -181,7 +181,7 @@ impl Tree<'_> {
     }
 
     /// Returns the model in which a mount or secret that the checkout does not have is that of the environment's workdir.
-    fn with_paths_beside(&self, model: &Model) -> Result<Model, TreeError> {
+    fn with_paths_of_tree(&self, model: &Model) -> Result<Model, TreeError> {
         let mut moved = BTreeMap::new();
         let (tree, work) = self.tops();
         for path in model.sources() {

@@ -19,7 +19,7 @@ pub enum WaiversError {
         #[source]
         source: std::io::Error,
     },
-    /// What it says cannot be used.
+    /// What it states cannot be used.
     #[error(transparent)]
     Wrong(#[from] ConfigError),
 }

@@ -26,12 +26,12 @@ pub(crate) struct Attempt {
     pub(crate) at_ms: u64,
     /// What was asked.
     pub(crate) kind: Kind,
-    /// The answer was what a shop that works gives.
+    /// The response was what a shop that works gives.
     pub(crate) ok: bool,
-    /// The answer's status; `None` where none came.
+    /// The response's status; `None` where none came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
-    /// Why no answer came.
+    /// Why no response came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
     /// The order that was acknowledged.
@@ -40,12 +40,12 @@ pub(crate) struct Attempt {
     /// That order, as it was acknowledged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) order: Option<Value>,
-    /// From `at_ms` to the end of the answer.
+    /// From `at_ms` to the end of the response.
     pub(crate) took_ms: u64,
 }
 
 impl Attempt {
-    /// When the answer was there, or was given up.
+    /// When the response was there, or was given up.
     pub(crate) fn ended_ms(&self) -> u64 {
         self.at_ms.saturating_add(self.took_ms)
     }

@@ -68,17 +68,17 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(Cli::parse().command).await {
-        Ok(answer) => {
-            if let Some(answer) = answer {
+        Ok(response) => {
+            if let Some(response) = response {
                 // A reader that went away (`| head`) is no error.
-                let _ = writeln!(std::io::stdout(), "{}", answer.trim_end());
+                let _ = writeln!(std::io::stdout(), "{}", response.trim_end());
             }
             ExitCode::SUCCESS
         }
         Err(error) => {
             let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-            let told = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
-            let _ = writeln!(std::io::stderr(), "error: {told}");
+            let reported = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+            let _ = writeln!(std::io::stderr(), "error: {reported}");
             ExitCode::FAILURE
         }
     }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use stagegate_host::http::{Answer, HttpError};
+use stagegate_host::http::{HttpError, HttpResponse};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
@@ -56,14 +56,14 @@ async fn ask_on_time(shop: &Shop, every: Duration, sender: UnboundedSender<Attem
         }
         let (shop, sender, at_ms) = (shop.clone(), sender.clone(), unix_ms(wall + (at - began)));
         tokio::spawn(async move {
-            let (kind, answer) = ask(&shop, number).await;
-            // That the log is closed is told by `keep`.
-            let _ = sender.send(attempt(kind, at_ms, at.elapsed(), answer));
+            let (kind, response) = ask(&shop, number).await;
+            // That the log is closed is reported by `keep`.
+            let _ = sender.send(attempt(kind, at_ms, at.elapsed(), response));
         });
     }
 }
 
-async fn ask(shop: &Shop, number: u64) -> (Kind, Result<Answer, HttpError>) {
+async fn ask(shop: &Shop, number: u64) -> (Kind, Result<HttpResponse, HttpError>) {
     if number.is_multiple_of(2) {
         let id = i64::try_from(1 + number / 2 % READ).unwrap_or(1);
         (Kind::Read, shop.order(id).await)
@@ -72,20 +72,20 @@ async fn ask(shop: &Shop, number: u64) -> (Kind, Result<Answer, HttpError>) {
     }
 }
 
-fn attempt(kind: Kind, at_ms: u64, took: Duration, answer: Result<Answer, HttpError>) -> Attempt {
+fn attempt(kind: Kind, at_ms: u64, took: Duration, response: Result<HttpResponse, HttpError>) -> Attempt {
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let none = Attempt { at_ms, kind, ok: false, status: None, error: None, id: None, order: None, took_ms };
-    let answer = match answer {
-        Ok(answer) => answer,
+    let response = match response {
+        Ok(response) => response,
         Err(error) => return Attempt { error: Some(stagegate_host::error::with_causes(&error)), ..none },
     };
     let (expected, order) = match kind {
         Kind::Read => (200, None),
-        Kind::Write => (201, shop::order_of(&answer).filter(|_| answer.status == 201)),
+        Kind::Write => (201, shop::order_of(&response).filter(|_| response.status == 201)),
     };
-    let ok = answer.status == expected && (kind == Kind::Read || order.is_some());
+    let ok = response.status == expected && (kind == Kind::Read || order.is_some());
     let id = order.as_ref().and_then(|order| order["id"].as_i64());
-    Attempt { ok, status: Some(answer.status), id, order, ..none }
+    Attempt { ok, status: Some(response.status), id, order, ..none }
 }
 
 /// Writes a line of each request until no request is under way.

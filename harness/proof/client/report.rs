@@ -11,7 +11,7 @@ use super::{
     shop::{self, Shop},
 };
 
-/// How often an order is asked for before it is told that nobody answers.
+/// How often an order is requested before it is reported that nobody responds.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -66,7 +66,7 @@ fn figures(all: &[Attempt], since_ms: u64, until_ms: u64) -> Figures {
     }
 }
 
-/// Returns the longest time between two successful answers, of which a part lies in the stretch.
+/// Returns the longest time between two successful responses, of which a part lies in the stretch.
 ///
 /// A gap is counted whole, also where it begins before the stretch or ends behind it. Where no success is on one
 /// side of it, it begins or ends where the first or the last request of all was to start.
@@ -93,23 +93,23 @@ async fn lost(shop: &Shop, attempts: impl Iterator<Item = &Attempt>) -> Result<V
 }
 
 async fn is_there(shop: &Shop, id: i64, acknowledged: &Value) -> Result<bool, Box<dyn Error>> {
-    let mut answer = shop.order(id).await;
+    let mut response = shop.order(id).await;
     for _ in 1..TRIES {
-        if answer.as_ref().is_ok_and(|answer| matches!(answer.status, 200 | 404)) {
+        if response.as_ref().is_ok_and(|response| matches!(response.status, 200 | 404)) {
             break;
         }
         tokio::time::sleep(PAUSE).await;
-        answer = shop.order(id).await;
+        response = shop.order(id).await;
     }
-    let answer = answer.map_err(|error: HttpError| stagegate_host::error::with_causes(&error))?;
-    match answer.status {
-        200 => Ok(shop::order_of(&answer).is_some_and(|found| holds(&found, acknowledged))),
+    let response = response.map_err(|error: HttpError| stagegate_host::error::with_causes(&error))?;
+    match response.status {
+        200 => Ok(shop::order_of(&response).is_some_and(|found| holds(&found, acknowledged))),
         404 => Ok(false),
         status => Err(format!("order {id} cannot be looked for: the shop answered {status}").into()),
     }
 }
 
-/// Tells whether an order is as it was acknowledged; a later release may tell more of it, and never less.
+/// Returns whether an order is as it was acknowledged; a later release may tell more of it, and never less.
 fn holds(found: &Value, acknowledged: &Value) -> bool {
     acknowledged.as_object().is_some_and(|fields| fields.iter().all(|(name, value)| found.get(name) == Some(value)))
 }

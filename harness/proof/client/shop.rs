@@ -3,7 +3,7 @@
 use std::{error::Error, time::Duration};
 
 use serde_json::{Value, json};
-use stagegate_host::http::{Answer, Http, HttpError, Request};
+use stagegate_host::http::{Http, HttpError, HttpResponse, Request};
 
 /// How long a customer waits.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -21,13 +21,13 @@ impl Shop {
     }
 
     /// Reads an order.
-    pub(crate) async fn order(&self, id: i64) -> Result<Answer, HttpError> {
+    pub(crate) async fn order(&self, id: i64) -> Result<HttpResponse, HttpError> {
         let path = format!("/api/orders/{id}");
         self.http.send_url(&format!("{}{path}", self.url), &Request::get(&path)).await
     }
 
     /// Places an order; `number` varies customer, item and quantity among those that the sample data has.
-    pub(crate) async fn place_order(&self, number: u64) -> Result<Answer, HttpError> {
+    pub(crate) async fn place_order(&self, number: u64) -> Result<HttpResponse, HttpError> {
         let order = json!({
             "customer_id": 1 + number % 5000,
             "item_id": 1 + number % 200,
@@ -40,19 +40,19 @@ impl Shop {
     }
 }
 
-/// Returns what an address answers.
+/// Returns what an address responds.
 ///
 /// # Errors
-/// Where no answer came or its status is not 200.
+/// Where no response came or its status is not 200.
 pub(crate) async fn body(url: &str) -> Result<String, Box<dyn Error>> {
-    let answer = Http::new()?.deadline(PATIENCE).send_url(url, &Request::get("/")).await?;
-    if answer.status != 200 {
-        return Err(format!("{url} answered {}, expected 200", answer.status).into());
+    let response = Http::new()?.deadline(PATIENCE).send_url(url, &Request::get("/")).await?;
+    if response.status != 200 {
+        return Err(format!("{url} answered {}, expected 200", response.status).into());
     }
-    Ok(answer.text())
+    Ok(response.text())
 }
 
-/// Returns the order of an answer's body; `None` where it is none.
-pub(crate) fn order_of(answer: &Answer) -> Option<Value> {
-    serde_json::from_slice(&answer.body).ok().filter(|order: &Value| order["id"].is_i64())
+/// Returns the order of a response's body; `None` where it is none.
+pub(crate) fn order_of(response: &HttpResponse) -> Option<Value> {
+    serde_json::from_slice(&response.body).ok().filter(|order: &Value| order["id"].is_i64())
 }

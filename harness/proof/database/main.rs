@@ -1,4 +1,4 @@
-//! `database-bench`: the reading of a schema beside `pg_dump`, the difference of two, the sums of a large table.
+//! `database-bench`: the reading of a schema next to `pg_dump`, the difference of two, the sums of a large table.
 //!
 //! Rounds take turns on the same server, so that whatever else the machine does falls on both alike. Prints rows of a
 //! table in Markdown to standard output; `scripts/bench-database.sh` makes the server and puts them into the docs.
@@ -13,7 +13,7 @@ use std::{
 use clap::Parser;
 use stagegate_migration_act::{
     catalog::schema_by_two,
-    integrity::{Ask, content},
+    integrity::{ReadRequest, content},
 };
 use stagegate_migration_decide::schema::{Facts, Kind, diff};
 use tokio_postgres::{Client, Config, NoTls};
@@ -34,7 +34,7 @@ struct Cli {
     /// Rounds
     #[arg(long, default_value = "5")]
     rounds: usize,
-    /// Rows of the large table, as they are told; 0 leaves it out
+    /// Rows of the large table, as they are reported; 0 leaves it out
     #[arg(long, default_value = "0")]
     large: u64,
 }
@@ -107,11 +107,11 @@ fn dump(cli: &Cli) -> Done<Duration> {
                   echo $(($(date +%s%N) - a))";
     let mut docker = Command::new("docker");
     docker.args(["exec", "--env", "PGPASSWORD", &cli.container, "bash", "-c", script]);
-    let ran = docker.env("PGPASSWORD", std::env::var(PASSWORD)?).stderr(Stdio::inherit()).output()?;
-    if !ran.status.success() {
+    let result = docker.env("PGPASSWORD", std::env::var(PASSWORD)?).stderr(Stdio::inherit()).output()?;
+    if !result.status.success() {
         return Err("pg_dump failed".into());
     }
-    Ok(Duration::from_nanos(String::from_utf8(ran.stdout)?.trim().parse()?))
+    Ok(Duration::from_nanos(String::from_utf8(result.stdout)?.trim().parse()?))
 }
 
 fn differences(cli: &Cli, facts: &Facts, out: &mut String) {
@@ -154,17 +154,17 @@ async fn sums(cli: &Cli, out: &mut String) -> Done {
     let client = session(cli, "large").await?;
     let size: i64 = client.query_one("select pg_total_relation_size('events') / 1048576", &[]).await?.get(0);
     let mut took: [Vec<Duration>; 2] = Default::default();
-    let mut beside: [Vec<Duration>; BESIDE.len()] = Default::default();
+    let mut alongside: [Vec<Duration>; BESIDE.len()] = Default::default();
     let mut seen = Vec::new();
     for _ in 0..cli.rounds {
         for (workers, took) in [0, 2].into_iter().zip(&mut took) {
             let begun = Instant::now();
-            let found = content(&client, &Ask::rows(workers)).await?;
+            let found = content(&client, &ReadRequest::rows(workers)).await?;
             took.push(begun.elapsed());
             seen.push(found);
         }
         client.batch_execute("set max_parallel_workers_per_gather = 0").await?;
-        for ((_, sql), took) in BESIDE.iter().zip(&mut beside) {
+        for ((_, sql), took) in BESIDE.iter().zip(&mut alongside) {
             let begun = Instant::now();
             client.query_one(*sql, &[]).await?;
             took.push(begun.elapsed());
@@ -181,7 +181,7 @@ async fn sums(cli: &Cli, out: &mut String) -> Done {
             told(took)
         ));
     }
-    for ((what, _), took) in BESIDE.iter().zip(&mut beside) {
+    for ((what, _), took) in BESIDE.iter().zip(&mut alongside) {
         out.push_str(&format!("| the same table {what} | {} |\n", told(took)));
     }
     Ok(())

@@ -42,7 +42,7 @@ struct Round {
 }
 
 impl Round {
-    /// How far the told p99 is from the server's own, in milliseconds.
+    /// How far the reported p99 is from the server's own, in milliseconds.
     fn error_ms(&self) -> f64 {
         (self.p99_ms - self.log_ms).abs()
     }
@@ -92,13 +92,13 @@ async fn all(args: &Args) -> Done {
             ours.push(our_round(&server, path, args).await?);
             if let Some(program) = &args.wrk {
                 server.log().await?;
-                let said = wrk::run(
+                let printed = wrk::run(
                     program,
                     &format!("http://{}{path}", server.address),
                     args.connections,
                     seconds(args.round),
                 )?;
-                theirs.push(Round { rate: said.rate, p99_ms: said.p99_ms, log_ms: p99(&server.log().await?) });
+                theirs.push(Round { rate: printed.rate, p99_ms: printed.p99_ms, log_ms: p99(&server.log().await?) });
             }
         }
         text.push_str(&row(path, "stagegate", &ours));
@@ -148,7 +148,7 @@ fn row(path: &str, program: &str, rounds: &[Round]) -> String {
     )
 }
 
-/// Tells the ratios of rounds that stood side by side.
+/// Reports the ratios of rounds that stood side by side.
 fn ratio(path: &str, ours: &[Round], theirs: &[Round]) -> String {
     let mut ratios: Vec<f64> = ours.iter().zip(theirs).map(|(a, b)| a.rate / b.rate).collect();
     ratios.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! `load-bench`: the load generator beside `wrk`, against a small server that keeps a log of its own.
+//! `load-bench`: the load generator next to `wrk`, against a small server that keeps a log of its own.
 //!
 //! Rounds take turns on the same server, so that whatever else the machine does falls on both alike. Prints a table in
 //! Markdown to standard output; `scripts/bench-load.sh` puts it into the docs.
@@ -22,7 +22,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Answer requests on a free port of the loopback, which is told on standard output
+    /// Answer requests on a free port of the loopback, which is reported on standard output
     Serve,
     /// Measure in turns, and compare
     Compare(compare::Args),
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 
 type Done = Result<(), Box<dyn Error>>;
 
-/// How long one round lasts where nothing is said.
+/// How long one round lasts where nothing is reported.
 const ROUND: &str = "3s";
 
 fn seconds(span: Span) -> u64 {

@@ -1,4 +1,4 @@
-//! A server that does next to nothing, on one thread, and logs how long each answer took it.
+//! A server that does next to nothing, on one thread, and logs how long each response took it.
 //!
 //! `/` is answered at once. `/slow` takes 20 ms for 3 requests of 100, so that its p99 is what the server itself made
 //! it. `/log` gives the log since the last time it was asked, as JSON, and empties it.
@@ -56,8 +56,8 @@ async fn connection(mut stream: TcpStream, log: Rc<RefCell<Log>>) {
         }
         let arrived = Instant::now();
         let written = if buffer.starts_with(b"GET /log ") {
-            let answer = told(&mut log.borrow_mut());
-            stream.write_all(&answer).await
+            let response = told(&mut log.borrow_mut());
+            stream.write_all(&response).await
         } else {
             let number = {
                 let mut log = log.borrow_mut();

@@ -1,4 +1,4 @@
-//! One connection that asks one request after the other, and how long each answer took.
+//! One connection that asks one request after the other, and how long each response took.
 
 use std::{
     io::{Read, Write},
@@ -29,11 +29,11 @@ impl Client {
     fn ask(&mut self) -> std::io::Result<u64> {
         let begun = Instant::now();
         self.stream.write_all(REQUEST)?;
-        let mut answer = [0_u8; 512];
+        let mut response = [0_u8; 512];
         let mut read = 0;
-        // The answer is short and ends with its 16 digits.
-        while !is_whole(&answer[..read]) {
-            match self.stream.read(&mut answer[read..])? {
+        // The response is short and ends with its 16 digits.
+        while !is_whole(&response[..read]) {
+            match self.stream.read(&mut response[read..])? {
                 0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
                 more => read += more,
             }
@@ -42,6 +42,6 @@ impl Client {
     }
 }
 
-fn is_whole(answer: &[u8]) -> bool {
-    answer.windows(4).position(|window| window == b"\r\n\r\n").is_some_and(|head| answer.len() == head + 20)
+fn is_whole(response: &[u8]) -> bool {
+    response.windows(4).position(|window| window == b"\r\n\r\n").is_some_and(|head| response.len() == head + 20)
 }

@@ -154,7 +154,7 @@ impl Following {
         }
     }
 
-    /// Takes the next rotation, each arm's latencies in nanoseconds, and tells whether its pair is decided now.
+    /// Takes the next rotation, each arm's latencies in nanoseconds, and returns whether its pair is decided now.
     pub(crate) fn is_decided(&mut self, ns: &[Vec<u64>], within: f64) -> bool {
         let from = self.blocks.len();
         for (arm, place) in [(Arm::Candidate, self.candidate), (Arm::Control, 0), (Arm::ControlAgain, 1)] {

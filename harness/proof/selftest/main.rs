@@ -24,7 +24,7 @@ struct Cli {
 enum Command {
     /// Serve answers that cost work, until standard input ends
     Serve {
-        /// Steps of work an answer
+        /// Steps of work a response
         #[arg(long)]
         steps: u64,
     },

@@ -21,7 +21,7 @@ pub(crate) const CANDIDATES: usize = 2;
 const WARM_UP: u32 = 200;
 /// Requests on each new connection before those that count, as in a real comparison.
 const SETTLING: u32 = 5;
-/// What an answer of the control should take: long enough that the least time that counts, 25 us, is some 3 % of it.
+/// What a response of the control should take: long enough that the least time that counts, 25 us, is some 3 % of it.
 const ANSWER_NS: u64 = 800_000;
 /// Steps by which it is found how many of them take that long here.
 const TRIED_STEPS: u64 = 40_000;
@@ -136,7 +136,7 @@ fn servers(steps: u64, mirrored: bool) -> std::io::Result<Vec<Server>> {
     Ok(servers)
 }
 
-/// Finds how many steps an answer of the control needs to take as long as it should on this machine.
+/// Finds how many steps a response of the control needs to take as long as it should on this machine.
 fn steps() -> std::io::Result<u64> {
     let server = Server::start(TRIED_STEPS)?;
     let mut client = Client::connect(server.port)?;

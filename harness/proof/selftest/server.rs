@@ -15,7 +15,7 @@ const WORDS: usize = 8_192;
 
 /// Serves until the process's standard input ends, so that no server outlives the one who started it.
 ///
-/// Prints its port on the first line of standard output. Each answer costs `steps` steps of work.
+/// Prints its port on the first line of standard output. Each response costs `steps` steps of work.
 pub(crate) fn serve(steps: u64) -> std::io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let mut out = std::io::stdout();

@@ -11,7 +11,7 @@ fn folder(tool: Tool, files: &[(&str, &str)]) -> Chain {
     chain(&files.iter().map(file).collect::<Vec<_>>(), Some(tool)).unwrap()
 }
 
-/// A tool's table as its source makes it, rows as it writes them, a folder of three, and what has to be told.
+/// A tool's table as its source makes it, rows as it writes them, a folder of three, and what has to be reported.
 struct Case {
     tool: Tool,
     table: &'static str,
@@ -59,7 +59,7 @@ const CASES: &[Case] = &[
         tool: Tool::Goose,
         table: "create table goose_db_version (id serial not null, version_id bigint not null, is_applied boolean not null, \
                 tstamp timestamp null default now(), primary key (id))",
-        // 0 stands there from the beginning; 2 was applied, and taken back by an early version of the tool.
+        // 0 stands there from the beginning; 2 was applied, and rolled back by an early version of the tool.
         rows: "insert into goose_db_version (version_id, is_applied) values (0, true), (1, true), (2, true), (2, false), (3, true)",
         files: &[
             ("00001_a.sql", "-- +goose Up\nselect f();"),
@@ -132,9 +132,9 @@ async fn the_history_table_of_each_tool_is_read_as_it_writes_it() {
         client.batch_execute(case.rows).await.unwrap();
         let rows = applied(&client, case.tool).await.unwrap().unwrap();
         let found = drift(&folder(case.tool, case.files), &rows);
-        let told: Vec<(&str, &str)> =
+        let reported: Vec<(&str, &str)> =
             found.iter().map(|finding| (&*finding.code, finding.place.object.as_str())).collect();
-        assert_eq!(told, case.told, "{}: {rows:#?}", case.tool);
+        assert_eq!(reported, case.told, "{}: {rows:#?}", case.tool);
     }
     server.end().await;
 }

@@ -1,4 +1,4 @@
-//! Proofs that each kind of bad migration is told by a code, with file, line and statement, on a real server that is
+//! Proofs that each kind of bad migration is reported by a code, with file, line and statement, on a real server that is
 //! gone afterwards.
 
 use std::{process::Command, time::Duration};
@@ -16,7 +16,7 @@ use stagegate_migration_decide::{
 
 use crate::world::image_of;
 
-/// A bad way up, and what has to be told of it.
+/// A bad way up, and what has to be reported of it.
 struct Case {
     name: &'static str,
     up: Vec<u8>,
@@ -115,11 +115,11 @@ async fn tried(server: &Scratch, chain: &Chain) -> (Proven, Vec<Finding>) {
         rows: None,
     };
     let proven = prove(server, chain, &options, |_| {}).await.unwrap();
-    let told = findings(chain, &proven.trips, &proven.whole);
-    (proven, told)
+    let reported = findings(chain, &proven.trips, &proven.whole);
+    (proven, reported)
 }
 
-fn missed(case: &Case, proven: &Proven, told: &[Finding]) -> Option<String> {
+fn missed(case: &Case, proven: &Proven, reported: &[Finding]) -> Option<String> {
     let is_meant = |finding: &&Finding| {
         let place = format!("2_bad.up.sql:{}", case.line);
         finding.code == case.code
@@ -128,28 +128,28 @@ fn missed(case: &Case, proven: &Proven, told: &[Finding]) -> Option<String> {
             && finding.found.contains(case.said)
     };
     let verdict = proven.trips[1].verdict();
-    let is_right = told.iter().any(|finding| is_meant(&finding)) && verdict == case.verdict;
-    let clean = told.iter().all(|finding| !finding.found.contains('\n') && !finding.excerpt.contains('\n'));
-    (!is_right || !clean).then(|| format!("{}: {verdict:?}, {told:#?}", case.name))
+    let is_right = reported.iter().any(|finding| is_meant(&finding)) && verdict == case.verdict;
+    let clean = reported.iter().all(|finding| !finding.found.contains('\n') && !finding.excerpt.contains('\n'));
+    (!is_right || !clean).then(|| format!("{}: {verdict:?}, {reported:#?}", case.name))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_bad_migration_is_told_with_code_file_line_and_statement_and_the_server_is_gone() {
+async fn each_bad_migration_is_reported_with_code_file_line_and_statement_and_the_server_is_gone() {
     let name = Scratch::new_name().unwrap();
-    let wish = ServerSpec { images: vec![image_of(17)], way: Some(ScratchMethod::Docker), ..ServerSpec::default() };
+    let spec = ServerSpec { images: vec![image_of(17)], way: Some(ScratchMethod::Docker), ..ServerSpec::default() };
     let claim = Claim::from_now(Owner::of(std::process::id()).unwrap());
-    let server = Scratch::start(&name, &claim, &wish).await.unwrap();
+    let server = Scratch::start(&name, &claim, &spec).await.unwrap();
     let mut all = Vec::new();
     for case in cases() {
-        let (proven, told) = tried(&server, &of(&case.up)).await;
-        all.extend(missed(&case, &proven, &told));
+        let (proven, reported) = tried(&server, &of(&case.up)).await;
+        all.extend(missed(&case, &proven, &reported));
     }
     // The last one ends the server itself, in the middle of the second step.
     let kill = "select now();\ncopy (select 1) to program 'kill -QUIT 1';\nselect pg_sleep(60);";
-    let (proven, told) = tried(&server, &of(kill.as_bytes())).await;
+    let (proven, reported) = tried(&server, &of(kill.as_bytes())).await;
     server.end().await;
     assert_eq!(proven.trips[1].verdict(), Verdict::NotRun, "{:#?}", proven.trips[1]);
-    let at = told.iter().find(|finding| finding.place.object == "2" && finding.code == "not-run").unwrap();
+    let at = reported.iter().find(|finding| finding.place.object == "2" && finding.code == "not-run").unwrap();
     assert!(at.place.position().starts_with("2_bad.up.sql:") && !at.excerpt.is_empty(), "{at:#?}");
     assert!(at.found.contains("the server ended"), "{at:#?}");
     assert!(all.is_empty(), "{}", all.join("\n"));

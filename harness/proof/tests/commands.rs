@@ -144,7 +144,7 @@ async fn proven(server: &Scratch, commands: Commands, rows: bool) -> (Chain, Pro
 }
 
 fn verdicts(proven: &Proven) -> Vec<Verdict> {
-    proven.trips.iter().map(stagegate_migration_decide::round_trip::Trip::verdict).collect()
+    proven.trips.iter().map(stagegate_migration_decide::round_trip::RoundTrip::verdict).collect()
 }
 
 fn all(chain: &Chain, proven: &Proven) -> Vec<Finding> {
@@ -176,7 +176,7 @@ async fn a_tool_of_commands_is_tried_with_its_rows_and_locks_on_the_host_and_in_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tool_that_applies_all_at_once_is_one_step_and_one_that_lies_is_told() {
+async fn a_tool_that_applies_all_at_once_is_one_step_and_one_that_lies_is_reported() {
     let (server, folder) = (start(17).await, Folder::of(2));
     let (chain, proven_all) = proven(&server, commands(&folder, "all", "down"), false).await;
     assert_eq!(chain.migrations.iter().map(|m| m.label()).collect::<Vec<_>>(), ["1_accounts .. 2_entries"]);
@@ -185,13 +185,17 @@ async fn a_tool_that_applies_all_at_once_is_one_step_and_one_that_lies_is_told()
 
     let (chain, lies) = proven(&server, commands(&folder, "up", "nothing"), false).await;
     assert_eq!(verdicts(&lies), [Verdict::SqlError; 2]);
-    let told = findings(&chain, &lies.trips, &lies.whole);
-    assert!(told[0].found.contains("it reverted nothing; expected 1_accounts"), "{told:#?}");
+    let reported = findings(&chain, &lies.trips, &lies.whole);
+    assert!(reported[0].found.contains("it reverted nothing; expected 1_accounts"), "{reported:#?}");
 
     let (chain, slow) = proven(&server, commands(&folder, "sleep", "down"), false).await;
     assert_eq!(verdicts(&slow), [Verdict::UpFails; 2]);
-    let told = findings(&chain, &slow.trips, &slow.whole);
-    assert_eq!((&*told[0].code, told[0].excerpt.as_str()), ("took-too-long", "./tool.sh sleep"), "{told:#?}");
+    let reported = findings(&chain, &slow.trips, &slow.whole);
+    assert_eq!(
+        (&*reported[0].code, reported[0].excerpt.as_str()),
+        ("took-too-long", "./tool.sh sleep"),
+        "{reported:#?}"
+    );
     server.end().await;
 }
 

@@ -6,7 +6,7 @@ use crate::world::{Ended, ended, gate};
 
 const CONFIG: &str = "[project]\nname = \"PROJECT\"\nstate_dir = \"state\"\n[environments.staging]\n\
                       [environments.production]\nprotected = true\n";
-/// What is said once the environment is confirmed and nobody can be asked.
+/// What is reported once the environment is confirmed and nobody can be asked.
 const PASSED_ON: &str = "add --yes";
 
 /// A folder with a configuration; gone with this value.
@@ -64,7 +64,7 @@ fn a_protected_environment_is_refused_until_it_is_confirmed_by_name() {
 }
 
 #[test]
-fn the_former_option_does_the_same_and_says_how_it_is_written_now() {
+fn the_former_option_does_the_same_and_states_how_it_is_written_now() {
     let folder = Folder::new("former");
     for args in [
         ["down", "--env", "production", "--yes-really-production"],

@@ -1,4 +1,4 @@
-//! A contract that hurts callers holds a release that every suite lets through, unless somebody answers for it.
+//! A contract that hurts callers holds a release that every suite lets through, unless somebody responds for it.
 
 use crate::world::World;
 
@@ -48,8 +48,8 @@ fn asked_and_accepted(world: &World) {
     let listed = |environment: &str| world.gate_ok(&["test", "--env", environment, "--list", "contracts"]);
     assert!(listed("staging").contains("contracts::api::probe_post_orders"));
     assert!(!listed("production").contains("probe_"));
-    let asked = world.gate_ok(&["test", "--env", "staging", "contracts", "--verbose"]);
-    assert!(asked.contains("PASS contracts::api::probe_post_orders"), "{asked}");
+    let requested = world.gate_ok(&["test", "--env", "staging", "contracts", "--verbose"]);
+    assert!(requested.contains("PASS contracts::api::probe_post_orders"), "{requested}");
     world.gate_ok(&["accept", "contracts::api", "--env", "staging"]);
     let compared = world.gate_ok(&["test", "--env", "staging", "contracts::api::shapes", "--verbose"]);
     assert!(compared.contains("PASS contracts::api::shapes"), "{compared}");

@@ -1,7 +1,7 @@
 //! The gate is killed for real, right after a line of its journal was synced; the next command ends the run. The
 //! target is then all as before or all new.
 //!
-//! `STAGEGATE_PROOF_LINES` says after which lines: `all`, `begun` (the begin of every step and around the point of no
+//! `STAGEGATE_PROOF_LINES` states after which lines: `all`, `begun` (the begin of every step and around the point of no
 //! return), or `7,12`. Without it a sample of `begun` is drawn, whose seed is printed; `STAGEGATE_PROOF_SEED` draws it
 //! again. `scripts/kill-sweep.sh` takes all.
 
@@ -40,7 +40,7 @@ fn chosen(lines: &[(u64, String, String)]) -> Vec<u64> {
     }
 }
 
-/// Draws [`SAMPLE`] lines that lie evenly over the run, from a place that the seed says.
+/// Draws [`SAMPLE`] lines that lie evenly over the run, from a place that the seed states.
 #[expect(clippy::print_stderr, reason = "who reads a failed run needs the seed to draw the same lines again")]
 fn sample(lines: &[u64], seed: u64) -> Vec<u64> {
     let count = SAMPLE.min(lines.len());

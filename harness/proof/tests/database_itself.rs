@@ -88,7 +88,7 @@ async fn a_rollback_with_data_restores_what_belongs_to_the_database_itself(#[cas
     let back = small.gate(&["rollback", "--env", "production", "--with-data", "--yes"]);
     assert_eq!(back.code, Some(0), "{}", back.text);
     let after = itself(&small.server().await).await;
-    // A dump has what lies in the database: limit, rights and settings are those that the live one has, as the manual says.
+    // A dump has what lies in the database: limit, rights and settings are those that the live one has, as the manual states.
     let in_a_dump =
         |key: &&String| *key == "comment" || (key.starts_with("attribute ") && *key != "attribute datconnlimit");
     for (key, value) in before.iter().filter(|(key, _)| tier == "swap" || in_a_dump(key)) {

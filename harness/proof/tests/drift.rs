@@ -34,8 +34,8 @@ fn migrations() -> Chain {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_done_by_hand_is_named_with_the_migration_that_last_changed_the_thing() {
     let claim = Claim::from_now(Owner::of(std::process::id()).unwrap());
-    let wish = ServerSpec { images: vec![image_of(17)], way: Some(ScratchMethod::Docker), ..ServerSpec::default() };
-    let server = Scratch::start(&Scratch::new_name().unwrap(), &claim, &wish).await.unwrap();
+    let spec = ServerSpec { images: vec![image_of(17)], way: Some(ScratchMethod::Docker), ..ServerSpec::default() };
+    let server = Scratch::start(&Scratch::new_name().unwrap(), &claim, &spec).await.unwrap();
     let manner = SessionOptions { statement_within: Duration::from_secs(5), search_path: None };
     let options = Options {
         manner,
@@ -62,7 +62,7 @@ async fn what_was_done_by_hand_is_named_with_the_migration_that_last_changed_the
 
     assert_eq!(drift(&proven.top, &as_migrated, &proven.touched), []);
     let drifted = drift(&proven.top, &by_hand, &proven.touched);
-    let told: Vec<String> = drifted
+    let reported: Vec<String> = drifted
         .iter()
         .map(|one| format!("{}: {}", one.difference.id, one.migration.as_deref().unwrap_or("none")))
         .collect();
@@ -74,7 +74,7 @@ async fn what_was_done_by_hand_is_named_with_the_migration_that_last_changed_the
         "index public.orders_note: 3_step",
     ];
     for line in want {
-        assert!(told.iter().any(|told| told == line), "{line} is not among {told:#?}");
+        assert!(reported.iter().any(|reported| reported == line), "{line} is not among {reported:#?}");
     }
-    assert_eq!(told.len(), want.len(), "{told:#?}");
+    assert_eq!(reported.len(), want.len(), "{reported:#?}");
 }

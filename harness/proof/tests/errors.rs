@@ -11,7 +11,7 @@ use stagegate_host::{lock::Lock, paths::StateDir};
 
 use crate::{confirm::Folder, world::ended};
 
-/// An address at which no Docker Engine answers.
+/// An address at which no Docker Engine responds.
 const NO_ENGINE: &str = "tcp://127.0.0.1:1";
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::world::{checkout, ended};
 
-/// One for each way of looking: an answer, a token, a container that somebody changed by hand, the files, a network.
+/// One for each way of looking: a response, a token, a container that somebody changed by hand, the files, a network.
 const FAULTS: [&str; 5] = ["wrong-body", "unsigned-token", "shared-network", "same-secret", "reachable-database"];
 
 #[test]

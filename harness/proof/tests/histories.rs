@@ -59,7 +59,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Returns promotions that end well, but for every third one.
+    /// Returns promotions that succeed, but for every third one.
     pub(crate) fn plain(runs: usize) -> Self {
         let run = |nth: usize| Run {
             template: usize::from(nth % 3 == 2),

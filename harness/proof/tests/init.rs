@@ -38,7 +38,7 @@ fn a_product_without_a_configuration_gets_one_and_a_true_first_result() {
     fs::write(root.join("compose.yaml"), compose).unwrap();
     run(Command::new("git").arg("-C").arg(&root).args(IDENTITY).args(["init", "--quiet"]));
 
-    // As tools name them that know no way back: a warning, and no reason to stop a release.
+    // As tools name them that know no rollback: a warning, and no reason to stop a release.
     fs::create_dir(root.join("migrations")).unwrap();
     fs::write(root.join("migrations/0001_t.sql"), "create table if not exists t (id int);").unwrap();
     // Before there is an env file, the variables are named.
@@ -87,7 +87,7 @@ const OPEN: &str = r#"services:
 "#;
 
 #[test]
-fn on_a_terminal_it_asks_for_what_the_files_do_not_show() {
+fn on_a_terminal_it_requires_what_the_files_do_not_show() {
     use std::{io::Write, process::Stdio};
 
     let root = std::env::temp_dir().join(format!("proof-init-asks-{}", std::process::id()));
@@ -99,7 +99,7 @@ fn on_a_terminal_it_asks_for_what_the_files_do_not_show() {
     command.args(["--quiet", "--return", "--command", &format!("{} init --no-run", gate().display()), "/dev/null"]);
     command.current_dir(&root).stdin(Stdio::piped()).stdout(Stdio::piped()).env_remove("STAGEGATE_ENV");
     let mut child = command.spawn().unwrap();
-    // The first answer cannot be used, and is asked for again.
+    // The first response cannot be used, and is requested again.
     child.stdin.take().unwrap().write_all(b"Staging\nstaging production\n/healthz\n2\n").unwrap();
     let output = child.wait_with_output().unwrap();
     let seen = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -4,7 +4,7 @@ use rstest::rstest;
 use stagegate_host::owner::{Claim, Owner};
 use stagegate_migration_act::{
     catalog::schema_in_transaction,
-    integrity::{Ask, content_in_transaction},
+    integrity::{ReadRequest, content_in_transaction},
     scratch::{Scratch, ScratchMethod, ServerSpec},
 };
 use stagegate_migration_decide::{
@@ -46,7 +46,7 @@ const TABLES: &str = "
     create table checked (n int, m int);
     insert into checked values (1, 1);";
 
-/// A statement, and what has to be told after it.
+/// A statement, and what has to be reported after it.
 const CHANGES: &[(&str, &str)] = &[
     ("select 1", ""),
     ("cluster plain using plain_pkey", ""),
@@ -109,13 +109,13 @@ const CHANGES: &[(&str, &str)] = &[
 ];
 
 pub(crate) async fn start(major: u32) -> Scratch {
-    let wish = ServerSpec { images: vec![image_of(major)], way: Some(ScratchMethod::Docker), ..ServerSpec::default() };
+    let spec = ServerSpec { images: vec![image_of(major)], way: Some(ScratchMethod::Docker), ..ServerSpec::default() };
     let claim = Claim::from_now(Owner::of(std::process::id()).unwrap());
-    Scratch::start(&Scratch::new_name().unwrap(), &claim, &wish).await.unwrap()
+    Scratch::start(&Scratch::new_name().unwrap(), &claim, &spec).await.unwrap()
 }
 
 async fn read(client: &Client) -> Content {
-    content_in_transaction(client, &Ask::columns()).await.unwrap()
+    content_in_transaction(client, &ReadRequest::columns()).await.unwrap()
 }
 
 fn told(difference: &Difference) -> String {
@@ -160,7 +160,7 @@ async fn every_change_of_rows_is_seen_and_nothing_else(#[case] major: u32) {
         client
             .batch_execute(change)
             .await
-            .unwrap_or_else(|e| panic!("{change}: {}", stagegate_host::database::said(&e)));
+            .unwrap_or_else(|e| panic!("{change}: {}", stagegate_host::database::error_text(&e)));
         let renames = match old {
             Some(old) => Renames::of(&diff(&old, &schema_in_transaction(&client).await.unwrap())),
             None => Renames::default(),

@@ -10,7 +10,7 @@ use crate::{small::Small, world::Ended};
 /// The live database's own name has the gate's word for a copy in it.
 const LIVE: &str = "app__pre_x";
 const COMMENT: &str = "orders; ask ann before you touch it";
-/// Somebody else's, beside the live one.
+/// Somebody else's, next to the live one.
 const FOREIGN: [&str; 6] = [
     "app__pre_release",
     "app__failed_imports",
@@ -80,7 +80,7 @@ async fn databases_that_the_gate_did_not_make_outlive_it_whatever_their_names() 
     make_foreign(&small).await;
 
     let promoted = small.promote("v2");
-    // Those of an earlier version's form are told, with the way to drop them; the others are not the gate's business.
+    // Those of an earlier version's form are reported, with the way to drop them; the others are not the gate's business.
     ended(&promoted, 0, &["app__pre_x__pre_20250101_000000_0001` stays", "drop database \"app__pre_x__failed_2025"]);
     assert!(!promoted.text.contains("app__pre_release"), "{}", promoted.text);
     whole(&small, "after v2", true).await;

@@ -48,11 +48,11 @@ impl Counting {
         // The image's first start ends its server once: a statement that meets that end is given again.
         let deadline = Instant::now() + SOON;
         loop {
-            let told = match self.server.connect("postgres").await {
+            let reported = match self.server.connect("postgres").await {
                 Ok(client) => client.batch_execute(sql).await.map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             };
-            match told {
+            match reported {
                 Ok(()) => return,
                 Err(error) => assert!(Instant::now() < deadline, "{error}"),
             }
@@ -83,7 +83,7 @@ fn requests(count: u64) -> Load {
 }
 
 #[tokio::test]
-async fn a_load_tells_the_statements_scans_and_memory_that_it_cost() {
+async fn a_load_reports_the_statements_scans_and_memory_that_it_cost() {
     let engine = Engine::connect().await.unwrap();
     let counting = Counting::start(&engine).await;
     let client = counting.server.connect("postgres").await.unwrap();
@@ -98,8 +98,8 @@ async fn a_load_tells_the_statements_scans_and_memory_that_it_cost() {
     // Two statements a request: what an N+1 looks like to the server.
     let before = statistics::figures(&client).await.unwrap();
     let watch = Watch::start(&engine, std::slice::from_ref(&counting.container)).await.unwrap();
-    let asked = counting.ask("select count(*) from large; select 1 as one");
-    let measured = load::run(&asked, requests(50), 1).await.unwrap();
+    let requested = counting.ask("select count(*) from large; select 1 as one");
+    let measured = load::run(&requested, requests(50), 1).await.unwrap();
     assert_eq!((measured.sent, measured.errors()), (50, Default::default()));
     statistics::settle(Instant::now()).await;
     let used = resources::usage(&watch.stop().await.unwrap());
@@ -129,8 +129,8 @@ async fn a_session_that_waits_for_a_lock_is_seen(counting: &Counting) {
     let began = Instant::now();
     let watch = LockWatch::start(counting.server.connect("postgres").await.unwrap(), began);
     // Two statements are not prepared ahead: it would be the preparation that waits.
-    let asked = counting.ask("select count(*) from large; select 1");
-    let waiting = tokio::spawn(async move { load::run(&asked, requests(1), 1).await.unwrap() });
+    let requested = counting.ask("select count(*) from large; select 1");
+    let waiting = tokio::spawn(async move { load::run(&requested, requests(1), 1).await.unwrap() });
     let observer = counting.server.connect("postgres").await.unwrap();
     let deadline = Instant::now() + SOON;
     let waits_long =
@@ -148,8 +148,8 @@ async fn a_session_that_waits_for_a_lock_is_seen(counting: &Counting) {
 
 async fn a_stall_under_a_migration_names_the_lock_that_caused_it(counting: &Counting) {
     let began = Instant::now();
-    let asked = counting.ask("select count(*) from large where g < 10");
-    let meanwhile = BackgroundLoad::start(&asked, 50.0, 8, Duration::from_secs(20)).await.unwrap();
+    let requested = counting.ask("select count(*) from large where g < 10");
+    let meanwhile = BackgroundLoad::start(&requested, 50.0, 8, Duration::from_secs(20)).await.unwrap();
     let watch = LockWatch::start(counting.server.connect("postgres").await.unwrap(), began);
     let migration = counting.server.connect("postgres").await.unwrap();
     migration.batch_execute("begin; alter table large alter g type bigint").await.unwrap();

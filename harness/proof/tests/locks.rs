@@ -19,7 +19,7 @@ use crate::integrity::start;
 const TABLES: &str = "create table t (id int primary key, n int, s text); insert into t select i, i, 'x' from generate_series(1, 2000) i; \
     create table other (id int primary key, t int); create index other_t on other (t);";
 
-/// Statements, each in the transaction that it is given in, and what is told of tables that were there before.
+/// Statements, each in the transaction that it is given in, and what is reported of tables that were there before.
 const CHANGES: &[(&str, &str)] = &[
     ("alter table t add column a int", "t ACCESS EXCLUSIVE"),
     (
@@ -76,7 +76,7 @@ fn told(observed: &[Observed]) -> String {
 #[case::middle(17)]
 #[case::newest(18)]
 #[tokio::test(flavor = "multi_thread")]
-async fn each_statement_is_told_with_its_locks_and_rewrites(#[case] major: u32) {
+async fn each_statement_is_reported_with_its_locks_and_rewrites(#[case] major: u32) {
     let scratch = start(major).await;
     let database = scratch.create(None).await.unwrap();
     let client = session(&scratch, &database, "migration").await;
@@ -95,7 +95,7 @@ async fn each_statement_is_told_with_its_locks_and_rewrites(#[case] major: u32) 
             client
                 .batch_execute(statement)
                 .await
-                .unwrap_or_else(|e| panic!("{statement}: {}", stagegate_host::database::said(&e)));
+                .unwrap_or_else(|e| panic!("{statement}: {}", stagegate_host::database::error_text(&e)));
         }
         let observed = statements(&taken.take(&watcher).await.unwrap());
         if told(&observed) != *expected {
@@ -112,7 +112,7 @@ fn troubles(found: &[Harm]) -> Vec<(HarmKind, &str)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_held_up_is_told_with_the_statement_that_did_it() {
+async fn what_is_held_up_is_reported_with_the_statement_that_did_it() {
     let scratch = start(17).await;
     let database = scratch.create(None).await.unwrap();
     let client = session(&scratch, &database, "migration").await;
@@ -162,7 +162,7 @@ async fn what_is_held_up_is_told_with_the_statement_that_did_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wait_that_no_event_tells_of_is_seen_from_outside() {
+async fn a_wait_that_no_event_reports_of_is_seen_from_outside() {
     let scratch = start(17).await;
     let database = scratch.create(None).await.unwrap();
     let client = session(&scratch, &database, "migration").await;

@@ -2,7 +2,7 @@
 
 use crate::small::Small;
 
-/// A service that logs as it starts, and then what `LINE` says, again and again.
+/// A service that logs as it starts, and then what `LINE` states, again and again.
 fn service(lines: &str) -> String {
     format!(
         "  talker:\n    image: {}\n    restart: \"no\"\n    tmpfs: [/var/lib/postgresql/data]\n    command: [\"bash\", \"-c\", \

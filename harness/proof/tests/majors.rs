@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::world::{checkout, gate};
 
-/// A small chain; the second step is understood from 17 on, the third one's way back from 18 on.
+/// A small chain; the second step is understood from 17 on, the third one's rollback from 18 on.
 // Source: release notes of PostgreSQL 17 (MERGE .. RETURNING) and 18 (virtual generated columns).
 const STEPS: [(&str, &str, &str); 3] = [
     ("1_orders", "create table orders (id int primary key, total int);", "drop table orders;"),
@@ -32,11 +32,11 @@ fn three_majors_are_tested_and_the_minimum_is_reported_for_up_and_for_down() {
         fs::write(folder.join(format!("{name}.down.sql")), down).unwrap();
     }
     let arguments = ["migrations", "check", "--pg", "15,17,18", "--tool", "sqlx", "--json", "--scratch", "docker"];
-    let ran = Command::new(gate()).args(arguments).arg(&folder).current_dir(checkout()).output().unwrap();
+    let result = Command::new(gate()).args(arguments).arg(&folder).current_dir(checkout()).output().unwrap();
     fs::remove_dir_all(&folder).unwrap();
-    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
-    assert_eq!(ran.status.code(), Some(3), "{said}");
-    let whole: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let printed = String::from_utf8_lossy(&result.stderr).into_owned();
+    assert_eq!(result.status.code(), Some(3), "{printed}");
+    let whole: Value = serde_json::from_slice(&result.stdout).unwrap();
     assert_eq!(whole["notes"][0], "the minimum major version is 17 for up and 18 for down");
     let reports = whole["servers"].as_array().unwrap();
     let verdicts = |report: &Value| -> Vec<String> {

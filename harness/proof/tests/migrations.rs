@@ -1,4 +1,4 @@
-//! Proofs that a way back is judged by what it leaves, and that bad migrations are told with their place.
+//! Proofs that a down migration is judged by what it leaves, and that bad migrations are reported with their place.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use crate::world::image_of;
 
 async fn server() -> Scratch {
     let claim = Claim::from_now(Owner::of(std::process::id()).unwrap());
-    let wish = ServerSpec { images: vec![image_of(17)], way: Some(ScratchMethod::Docker), ..ServerSpec::default() };
-    Scratch::start(&Scratch::new_name().unwrap(), &claim, &wish).await.unwrap()
+    let spec = ServerSpec { images: vec![image_of(17)], way: Some(ScratchMethod::Docker), ..ServerSpec::default() };
+    Scratch::start(&Scratch::new_name().unwrap(), &claim, &spec).await.unwrap()
 }
 
 fn options(always_clone: bool) -> Options {
@@ -49,7 +49,7 @@ fn of(steps: &[(&str, &str)]) -> Chain {
 }
 
 fn verdicts(proven: &Proven) -> Vec<Verdict> {
-    proven.trips.iter().map(stagegate_migration_decide::round_trip::Trip::verdict).collect()
+    proven.trips.iter().map(stagegate_migration_decide::round_trip::RoundTrip::verdict).collect()
 }
 
 /// One of each verdict, and what each server must say of it.
@@ -82,18 +82,18 @@ async fn a_session_and_a_copy_give_the_same_verdicts() {
     server.end().await;
     assert_eq!(verdicts(&in_session), WANT);
     assert_eq!(verdicts(&on_copies), WANT);
-    assert!(in_session.trips.iter().filter(|trip| trip.route == Route::Session).count() >= 6);
-    assert!(on_copies.trips.iter().all(|trip| matches!(trip.route, Route::Clone(_))));
-    let told = |proven: &Proven| findings(&chain, &proven.trips, &proven.whole);
-    assert_eq!(told(&in_session), told(&on_copies));
-    let refused = told(&in_session).into_iter().find(|finding| finding.code == "down-fails").unwrap();
+    assert!(in_session.trips.iter().filter(|round_trip| round_trip.route == Route::Session).count() >= 6);
+    assert!(on_copies.trips.iter().all(|round_trip| matches!(round_trip.route, Route::Clone(_))));
+    let text_of = |proven: &Proven| findings(&chain, &proven.trips, &proven.whole);
+    assert_eq!(text_of(&in_session), text_of(&on_copies));
+    let refused = text_of(&in_session).into_iter().find(|finding| finding.code == "down-fails").unwrap();
     assert_eq!(
         (refused.place.position().as_str(), refused.excerpt.as_str()),
         ("4_step.down.sql:1", "drop index t_b on t")
     );
 }
 
-/// Proves one bad step behind a good one and returns what is told of it.
+/// Proves one bad step behind a good one and returns what is reported of it.
 async fn told_of(server: &Scratch, up: &str) -> Vec<Finding> {
     let chain = of(&[("create table t (id int);", "drop table t;"), (up, "select now();")]);
     let proven = prove(server, &chain, &options(false), |_| {}).await.unwrap();
@@ -101,7 +101,7 @@ async fn told_of(server: &Scratch, up: &str) -> Vec<Finding> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_migrations_are_told_with_code_line_and_statement() {
+async fn bad_migrations_are_reported_with_code_line_and_statement() {
     let server = server().await;
     let cases = [
         ("select now();\nalter tabel t add a int;", "up-fails", 2, "alter tabel"),
@@ -112,9 +112,9 @@ async fn bad_migrations_are_told_with_code_line_and_statement() {
         ("grant select on t to nobody_at_all;", "not-run", 1, "grant select"),
     ];
     for (up, code, line, statement) in cases {
-        let told = told_of(&server, up).await;
+        let reported = told_of(&server, up).await;
         let is_meant = |f: &&Finding| f.code == code && f.place.line == line && f.excerpt.starts_with(statement);
-        assert!(told.iter().any(|f| is_meant(&f)), "{up}: {told:#?}");
+        assert!(reported.iter().any(|f| is_meant(&f)), "{up}: {reported:#?}");
     }
     server.end().await;
 }
@@ -150,8 +150,8 @@ async fn a_server_that_dies_in_the_middle_is_no_verdict_on_anybody() {
     ]);
     let proven = prove(&server, &chain, &options(false), |_| {}).await.unwrap();
     assert_eq!(verdicts(&proven), [Verdict::Exact, Verdict::NotRun, Verdict::NotRun]);
-    let told = findings(&chain, &proven.trips, &proven.whole);
-    let at = told.iter().find(|finding| finding.place.object == "2" && finding.code == "not-run").unwrap();
+    let reported = findings(&chain, &proven.trips, &proven.whole);
+    let at = reported.iter().find(|finding| finding.place.object == "2" && finding.code == "not-run").unwrap();
     assert!(at.found.contains("server"), "{at:#?}");
     server.end().await;
 }
@@ -227,7 +227,7 @@ const ON_ROWS: [(&str, &str); 6] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_rows_show_is_told_alike_in_a_session_and_on_copies() {
+async fn what_rows_show_is_reported_alike_in_a_session_and_on_copies() {
     let steps = [&ON_ROWS[..], &[("alter table other add y int;", "alter table other drop y;")]].concat();
     let (server, chain) = (server().await, of(&steps));
     let bare = prove(&server, &chain, &options(false), |_| {}).await.unwrap();
@@ -254,7 +254,7 @@ async fn what_rows_show_is_told_alike_in_a_session_and_on_copies() {
         assert!(told.iter().any(|line| line.starts_with(part)), "`{part}` is not in {told:#?}");
     }
     assert_eq!(told, told_of_rows(&on_copies));
-    // Rows in the tables only that a migration may change show the same; what it does not touch is not told.
+    // Rows in the tables only that a migration may change show the same; what it does not touch is not reported.
     for always_clone in [false, true] {
         let told: Vec<&String> = told.iter().filter(|line| !line.contains("table-unfilled")).collect();
         let touched = &in_part[usize::from(always_clone)];
@@ -273,7 +273,7 @@ async fn what_rows_show_is_told_alike_in_a_session_and_on_copies() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_holds_requests_up_while_migrations_go_up_is_told_with_the_statement() {
+async fn what_holds_requests_up_while_migrations_go_up_is_reported_with_the_statement() {
     let slow = "create index t_id on t (id);\nalter table t add column a int;\nselect pg_sleep(0.9);";
     let chain = of(&[
         ("create table t (id int);", "drop table t;"),
@@ -283,7 +283,7 @@ async fn what_holds_requests_up_while_migrations_go_up_is_told_with_the_statemen
     let server = server().await;
     for always_clone in [false, true] {
         let proven = prove(&server, &chain, &with_rows(always_clone), |_| {}).await.unwrap();
-        let stalls: Vec<Option<Duration>> = proven.trips.iter().map(|trip| trip.longest_stall).collect();
+        let stalls: Vec<Option<Duration>> = proven.trips.iter().map(|round_trip| round_trip.longest_stall).collect();
         assert!(stalls[1].is_some_and(|stall| stall > Duration::from_millis(700)), "{stalls:?}");
         assert_eq!((stalls[0], stalls[2]), (None, None));
         let found = of_chain(&chain, &proven.rows.locks, &Sizes::new(), &Thresholds::default());
@@ -317,17 +317,20 @@ async fn deferred_keys_are_checked_at_the_end_of_a_migration_and_no_earlier() {
     let (server, chain) = (server().await, of(&DEFERRED));
     for always_clone in [false, true] {
         let proven = prove(&server, &chain, &with_rows(always_clone), |_| {}).await.unwrap();
-        let told = told_of_rows(&proven);
+        let reported = told_of_rows(&proven);
         for part in [
             "2_step.up.sql:1 rows-lost public.c: 8 -> 0 rows",
             "2_step.up.sql:1 rows-lost public.p: 8 -> 0 rows",
             "3_step.up.sql:2 up-fails-with-rows",
         ] {
-            assert!(told.iter().any(|line| line.starts_with(part)), "{always_clone}: `{part}` is not in {told:#?}");
+            assert!(
+                reported.iter().any(|line| line.starts_with(part)),
+                "{always_clone}: `{part}` is not in {reported:#?}"
+            );
         }
-        let others = told.iter().filter(|line| line.starts_with("2_") && !line.contains("not-restored"));
-        assert_eq!(others.count(), 2, "{told:#?}");
-        assert!(!told.iter().any(|line| line.starts_with("4_")), "{always_clone}: {told:#?}");
+        let others = reported.iter().filter(|line| line.starts_with("2_") && !line.contains("not-restored"));
+        assert_eq!(others.count(), 2, "{reported:#?}");
+        assert!(!reported.iter().any(|line| line.starts_with("4_")), "{always_clone}: {reported:#?}");
     }
     server.end().await;
 }
@@ -366,11 +369,11 @@ async fn migrations_behind_a_step_in_go_are_tried_without_it_or_with_what_stands
     let proven = prove(&server, &chain, &with_rows(false), |_| {}).await.unwrap();
     use Verdict::{AnotherSchema, Exact, NotRun};
     assert_eq!(verdicts(&proven), [Exact, NotRun, Exact, NotRun, AnotherSchema], "{:#?}", proven.trips);
-    let told = findings(&chain, &proven.trips, &proven.whole);
+    let reported = findings(&chain, &proven.trips, &proven.whole);
     let line = |f: &Finding| format!("{} {} {}", f.place.position(), f.code, f.severity.label());
-    let told: Vec<String> = told.iter().map(line).collect();
+    let reported: Vec<String> = reported.iter().map(line).collect();
     for want in ["2_b.go not-run", "4_d.sql:2 not-run", "5_e.sql:4 schema-not-restored WARN"] {
-        assert!(told.iter().any(|line| line.starts_with(want)), "`{want}` is not in {told:#?}");
+        assert!(reported.iter().any(|line| line.starts_with(want)), "`{want}` is not in {reported:#?}");
     }
     let with = [("2.up.sql", "create table b (id int primary key);"), ("2.down.sql", "drop table b;")];
     stagegate_migration_decide::stand_in(&mut chain, &with.iter().map(file).collect::<Vec<_>>());
@@ -400,20 +403,20 @@ async fn rows_of_a_detached_partition_are_moved_and_those_of_a_dropped_one_lost(
     let (server, chain) = (server().await, of(&MOVES));
     for always_clone in [false, true] {
         let proven = prove(&server, &chain, &with_rows(always_clone), |_| {}).await.unwrap();
-        let told = told_of_rows(&proven);
-        let of = |step: &str| told.iter().filter(|line| line.starts_with(step)).cloned().collect::<Vec<_>>();
+        let reported = told_of_rows(&proven);
+        let of = |step: &str| reported.iter().filter(|line| line.starts_with(step)).cloned().collect::<Vec<_>>();
         let moved = of("2_");
         assert!(
             moved.len() == 1 && moved[0].contains("rows-moved public.p: ") && moved[0].ends_with("to public.p2"),
-            "{told:#?}"
+            "{reported:#?}"
         );
-        assert!(of("3_").iter().any(|line| line.contains("rows-lost public.p2")), "{told:#?}");
+        assert!(of("3_").iter().any(|line| line.contains("rows-lost public.p2")), "{reported:#?}");
         let joined = of("4_");
         assert!(
             joined.iter().any(|line| line.contains("rows-moved public.old: 8 rows moved to public.p")),
-            "{told:#?}"
+            "{reported:#?}"
         );
-        assert!(!joined.iter().any(|line| line.contains("rows-lost")), "{told:#?}");
+        assert!(!joined.iter().any(|line| line.contains("rows-lost")), "{reported:#?}");
     }
     server.end().await;
 }

@@ -36,8 +36,8 @@ fn a_release_that_renames_the_databases_volume_is_refused_and_rolled_back_where_
     edit(&small, "docker-compose.yml", "db-data:", "pg-data:");
     small.release("v2", "select 1;\n", "");
 
-    let said = format!("service `db` keeps data in volume `{}_db-data`", small.project("staging"));
-    refused(2, &small.gate(&["up", "--env", "staging", "--release", "v2"]), &[&said, "so it would start empty"]);
+    let printed = format!("service `db` keeps data in volume `{}_db-data`", small.project("staging"));
+    refused(2, &small.gate(&["up", "--env", "staging", "--release", "v2"]), &[&printed, "so it would start empty"]);
     assert_eq!(items(&small, "staging"), 100);
     let tested = small.gate(&["test", "--env", "staging", "health"]);
     assert!(tested.code == Some(0) && tested.text.contains("staging v1"), "{}", tested.text);
@@ -47,8 +47,8 @@ fn a_release_that_renames_the_databases_volume_is_refused_and_rolled_back_where_
     assert_eq!(down.code, Some(0), "{}", down.text);
     small.up("staging", "v2");
     let promote = ["promote", "--from", "staging", "--to", "production", "--yes"];
-    let said = format!("service `db` keeps data in volume `{}_db-data`", small.project("production"));
-    refused(3, &small.gate(&promote), &[&said, "may_start_empty"]);
+    let printed = format!("service `db` keeps data in volume `{}_db-data`", small.project("production"));
+    refused(3, &small.gate(&promote), &[&printed, "may_start_empty"]);
 
     // Named by mistake: it is another database, whatever is in it.
     edit(&small, "stagegate.toml", "[gate]\n", "[gate]\nmay_start_empty = [\"db\"]\n");

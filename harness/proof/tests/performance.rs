@@ -1,6 +1,6 @@
 //! A release that became slower is held, one that did not goes on: on the real sample stack, under real load.
 //!
-//! A measurement beside other proofs would measure them: `scripts/test.sh` runs these alone, after the others.
+//! A measurement next to other proofs would measure them: `scripts/test.sh` runs these alone, after the others.
 
 use std::{io::Write, str::FromStr};
 
@@ -24,7 +24,7 @@ async fn alone_a_release_that_is_slower_is_held_before_the_target_is_touched() {
     let world = World::new("slower", PROBES);
     let before = world.state().await;
     let mut ended = promoted(&world, "v1-slow", 20);
-    // What the gate says to do where it cannot tell; a release that it cannot judge is not promoted either.
+    // What the gate states to do where it cannot tell; a release that it cannot judge is not promoted either.
     for _ in 0..3 {
         if !ended.text.contains("host too noisy") {
             break;
@@ -40,7 +40,7 @@ async fn alone_a_release_that_is_slower_is_held_before_the_target_is_touched() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the machine for itself: scripts/test.sh runs it after the others"]
-async fn alone_a_release_that_asks_its_database_more_often_is_held() {
+async fn alone_a_release_that_requires_its_database_more_often_is_held() {
     let world = World::new("costly", COSTLY);
     world.add_change("v1-costly", "web/conf.d/default.conf", "    location /api/ {\n", MIRRORED);
     world.gate_ok(&["up", "--env", "staging", "--release", "v1-costly"]);
@@ -53,7 +53,7 @@ async fn alone_a_release_that_asks_its_database_more_often_is_held() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn migrations_that_hold_up_those_who_read_and_write_are_told_and_held() {
+async fn migrations_that_hold_up_those_who_read_and_write_are_reported_and_held() {
     let world = World::new("stall", "soak = \"1s\"\nlongest_stall = \"1500ms\"");
     let stalling = "ALTER TABLE orders ADD COLUMN more integer;\nSELECT pg_sleep(4);\n";
     world.add_migration("v1-stall", stalling);
@@ -62,8 +62,8 @@ async fn migrations_that_hold_up_those_who_read_and_write_are_told_and_held() {
     let before = world.state().await;
     let ended = world.promote();
     assert_eq!(ended.code, Some(3), "{}", ended.text);
-    for said in ["stall requests to database `shop`", "AccessExclusiveLock on orders", "`longest_stall`"] {
-        assert!(ended.text.contains(said), "{said} in {}", ended.text);
+    for printed in ["stall requests to database `shop`", "AccessExclusiveLock on orders", "`longest_stall`"] {
+        assert!(ended.text.contains(printed), "{printed} in {}", ended.text);
     }
     assert_eq!(world.state().await, before);
 
@@ -93,20 +93,20 @@ async fn equal_releases_go_on_one_after_the_other_and_slower_ones_do_not() {
     world.assert_tidy("after all releases").await;
 }
 
-/// Promotes v1 with its answers slowed down by so many percent, under a name of its own.
+/// Promotes v1 with its responses slowed down by so many percent, under a name of its own.
 fn promoted(world: &World, release: &str, slower_percent: u32) -> Ended {
     world.add_change(release, "docker-compose.yml", "${SLOWER_PERCENT:-0}", &format!("\"{slower_percent}\""));
     world.gate_ok(&["up", "--env", "staging", "--release", release]);
     world.promote()
 }
 
-/// Shows what was said of the probe, as `--nocapture` lets it through.
+/// Shows what was reported of the probe, as `--nocapture` lets it through.
 fn tell(release: &str, ended: &Ended) {
-    let said = ended.text.lines().find(|line| line.contains("orders")).unwrap_or("nothing was said of the probe");
-    let _ = writeln!(std::io::stderr(), "{release}: exit {:?}, {}", ended.code, said.trim());
+    let printed = ended.text.lines().find(|line| line.contains("orders")).unwrap_or("nothing was said of the probe");
+    let _ = writeln!(std::io::stderr(), "{release}: exit {:?}, {}", ended.code, printed.trim());
 }
 
-/// Returns a number that a variable asks for.
+/// Returns a number that a variable requests.
 fn asked(variable: &str, otherwise: usize) -> usize {
     std::env::var(variable).ok().and_then(|text| usize::from_str(&text).ok()).unwrap_or(otherwise)
 }

@@ -37,11 +37,11 @@ async fn audited(folder: &Path) -> Vec<Finding> {
 }
 
 /// Returns rule and service of each finding that no waiver covers, and each pair once.
-fn told(findings: &[Finding]) -> Vec<(&str, &str)> {
+fn reported(findings: &[Finding]) -> Vec<(&str, &str)> {
     let open = findings.iter().filter(|finding| finding.is_open());
-    let mut told: Vec<(&str, &str)> = open.map(|finding| (&*finding.code, policy::service_of(finding))).collect();
-    told.dedup();
-    told
+    let mut reported: Vec<(&str, &str)> = open.map(|finding| (&*finding.code, policy::service_of(finding))).collect();
+    reported.dedup();
+    reported
 }
 
 fn rules() -> impl Iterator<Item = &'static Rule> {
@@ -52,18 +52,18 @@ fn rules() -> impl Iterator<Item = &'static Rule> {
 async fn each_rule_fires_on_its_bad_file_alone_and_nothing_on_the_good_one() {
     for rule in rules() {
         let bad = audited(&fixture(rule.id, "bad")).await;
-        // An expired waiver covers nothing any more, so what it covered is told again.
+        // An expired waiver covers nothing any more, so what it covered is reported again.
         let again: &[_] = if rule.id == "waiver-expired" { &[("user-root", "web")] } else { &[] };
         let want = [again, &[(rule.id, "web")]].concat();
-        assert_eq!(told(&bad), want, "{}/bad", rule.id);
+        assert_eq!(reported(&bad), want, "{}/bad", rule.id);
         assert!(bad.iter().all(|finding| finding.place.file.is_some()), "{}/bad has no place", rule.id);
         let good = audited(&fixture(rule.id, "good")).await;
-        assert_eq!(told(&good), [], "{}/good", rule.id);
+        assert_eq!(reported(&good), [], "{}/good", rule.id);
     }
 }
 
 #[tokio::test]
-async fn the_lines_to_add_mend_what_they_are_for() {
+async fn the_lines_to_add_fix_what_they_are_for() {
     let scratch = std::env::temp_dir().join(format!("proof-policy-fix-{}", std::process::id()));
     fs::create_dir_all(&scratch).unwrap();
     let mut mended = 0;
@@ -79,7 +79,7 @@ async fn the_lines_to_add_mend_what_they_are_for() {
         assert_eq!(facts.refusal, None, "{}:\n{lines}", rule.id);
         let left = policy::audit(&facts, &Waivers::default(), TODAY);
         // `security_opt` is a list, to which a merge adds: what is wrong in it stays to be removed.
-        assert!(!told(&left).contains(&(rule.id, "web")), "{}:\n{lines}", rule.id);
+        assert!(!reported(&left).contains(&(rule.id, "web")), "{}:\n{lines}", rule.id);
         mended += 1;
     }
     fs::remove_dir_all(&scratch).unwrap();
@@ -99,7 +99,7 @@ async fn a_missing_env_file_of_an_inactive_profile_leaves_the_other_services_che
     assert_eq!(facts.refusal, None);
     assert!(facts.left_out.as_ref().is_some_and(|reason| reason.contains(".env.debug")), "{:?}", facts.left_out);
     let findings = policy::audit(&facts, &Waivers::default(), TODAY);
-    assert!(told(&findings).contains(&("privileged", "web")), "{findings:?}");
+    assert!(reported(&findings).contains(&("privileged", "web")), "{findings:?}");
 }
 
 /// Containers that are made and never started, taken away at the end.
@@ -127,13 +127,13 @@ fn make(project: &str, which: &str) -> Made {
 }
 
 #[tokio::test]
-async fn a_container_that_is_not_as_the_file_wants_it_is_told_field_by_field() {
+async fn a_container_that_is_not_as_the_file_wants_it_is_reported_field_by_field() {
     let project = format!("proof-policy-{}", std::process::id());
     let engine = Engine::connect().await.unwrap();
     let compared = async || {
         let mut facts = facts(&[fixture("drift", "good").join("docker-compose.yml")], &project).await;
-        audit::look_at_images(&mut facts, &engine).await.unwrap();
-        audit::look_at_containers(&mut facts, &engine, &project).await.unwrap();
+        audit::read_images(&mut facts, &engine).await.unwrap();
+        audit::read_containers(&mut facts, &engine, &project).await.unwrap();
         policy::audit(&facts, &Waivers::default(), TODAY)
     };
     let made = make(&project, "good");

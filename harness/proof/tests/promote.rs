@@ -81,7 +81,7 @@ async fn where_no_copy_can_be_made_a_dump_brings_the_rows_back() {
 }
 
 #[tokio::test]
-async fn an_env_file_that_was_changed_for_a_bad_release_is_put_back_and_kept_beside() {
+async fn an_env_file_that_was_changed_for_a_bad_release_is_put_back_and_kept_next_to() {
     let world = World::new("env", "soak = \"1s\"");
     let v1 = world.state().await;
     world.stage("v3-late");
@@ -92,8 +92,8 @@ async fn an_env_file_that_was_changed_for_a_bad_release_is_put_back_and_kept_bes
     let undone = world.promote();
     assert_eq!(undone.code, Some(5), "{}", undone.text);
     assert_eq!(world.state().await, v1);
-    let mut beside = std::fs::read_dir(file.parent().unwrap()).unwrap().flatten().map(|entry| entry.path());
-    let kept = beside.find(|path| path.to_string_lossy().contains("production.env.failed-")).unwrap();
+    let mut alongside = std::fs::read_dir(file.parent().unwrap()).unwrap().flatten().map(|entry| entry.path());
+    let kept = alongside.find(|path| path.to_string_lossy().contains("production.env.failed-")).unwrap();
     assert_eq!(std::fs::read_to_string(kept).unwrap(), changed);
 }
 

@@ -1,5 +1,5 @@
 //! Products that nobody here wrote: slow to listen, without healthchecks, with jobs that end. They come up, are promoted,
-//! and one that cannot come up says why.
+//! and one that cannot come up states why.
 
 use std::{
     fs,
@@ -39,7 +39,7 @@ fn a_release_without_a_healthcheck_that_listens_late_is_waited_for_everywhere() 
 }
 
 #[test]
-fn jobs_that_end_block_nothing_whatever_says_that_they_are_jobs() {
+fn jobs_that_end_block_nothing_whatever_states_that_they_are_jobs() {
     let small = Small::new("jobs", "app");
     let [awaited, job] = ["      migrate: { condition: service_completed_successfully }", "    image: NGINX"];
     // Nobody waits for the migrations, nor for a set-up job; a third has its word in stagegate.toml alone.
@@ -105,7 +105,7 @@ fn a_copy_of_the_stack_that_cannot_start_ends_at_once_with_the_variable_and_the_
 }
 
 #[test]
-fn an_interrupted_start_says_what_it_left_and_how_to_go_on() {
+fn an_interrupted_start_states_what_it_left_and_how_to_go_on() {
     let small = Small::new("cut", "app");
     small.release("v2", "select pg_sleep(600);\n", "");
     let mut up = small.command(&["up", "--env", "staging", "--release", "v2"]);
@@ -134,7 +134,7 @@ fn an_interrupted_start_says_what_it_left_and_how_to_go_on() {
 }
 
 #[test]
-fn a_password_from_a_file_and_one_that_the_socket_asks_for_let_a_dump_through() {
+fn a_password_from_a_file_and_one_that_the_socket_requires_let_a_dump_through() {
     let small = Small::new("pwfile", "app");
     let password = small.product().join("../db_password");
     fs::write(&password, "only-for-this-test-run").unwrap();

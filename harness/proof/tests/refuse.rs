@@ -79,7 +79,7 @@ fn last_journal(world: &World) -> std::path::PathBuf {
 }
 
 #[tokio::test]
-async fn a_second_gate_is_told_who_is_at_work_and_a_stopped_one_takes_back_what_it_began() {
+async fn a_second_gate_is_reported_who_is_at_work_and_a_stopped_one_takes_back_what_it_began() {
     let world = World::new("stop", "soak = \"8s\"");
     let before = world.state().await;
     world.stage("v2");
@@ -96,7 +96,7 @@ async fn a_second_gate_is_told_who_is_at_work_and_a_stopped_one_takes_back_what_
     // It does not wait for the lock; the rest is this machine's load.
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 
-    // Under another name the run would be hidden, and a second one begin beside it.
+    // Under another name the run would be hidden, and a second one begin next to it.
     let text = std::fs::read_to_string(world.shop().join("stagegate.toml")).unwrap();
     let renamed = text.replacen("[project]\nname = \"", "[project]\nname = \"renamed-", 1);
     let file = world.shop().join("renamed.toml");

@@ -22,7 +22,7 @@ const USERS: &str = "gate:$2y$05$stagegatestagegatesta.dBZf4fhPXDsAM0wlL//GC5Pc.
 /// The same for `auths` of Docker's config.json.
 pub(crate) const LOGIN: &str = "Z2F0ZTpvbmx5LWZvci10aGlzLXRlc3QtcnVu";
 
-/// Tells whether there is a registry to prove anything with, and reports why not.
+/// Returns whether there is a registry to prove anything with, and reports why not.
 pub(crate) fn is_there() -> bool {
     let there = Path::new(PROGRAM).is_file();
     if !there {

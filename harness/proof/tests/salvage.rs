@@ -288,7 +288,7 @@ async fn random_rows_that_were_put_aside_are_live_or_reported() {
         let found = ["public.parent", "public.child", "public.bag"].map(missing);
         assert_eq!(found, expected, "seed {seed}");
         let carried = salvage.carry(accept).await.unwrap();
-        let left = |name: &str| carried.iter().find(|table| table.table == name).map_or(0, |table| table.left());
+        let left = |name: &str| carried.iter().find(|table| table.table == name).map_or(0, |table| table.remaining());
         let left = ["public.parent", "public.child", "public.bag"].map(left);
         assert_eq!(recount(&small, &kept, &live).await, left, "seed {seed}: a row is neither live nor reported");
         // A parent and a row without a key refer to nothing that could be missing.

@@ -133,7 +133,7 @@ async fn every_change_is_found_with_its_object_and_class(#[case] major: u32) {
         changes += 1;
         client.batch_execute("begin").await.unwrap();
         if let Err(error) = client.batch_execute(sql).await {
-            missed.push(format!("{line}\n    refused: {}", stagegate_host::database::said(&error)));
+            missed.push(format!("{line}\n    refused: {}", stagegate_host::database::error_text(&error)));
             client.batch_execute("rollback").await.unwrap();
             continue;
         }
@@ -204,7 +204,7 @@ async fn a_role_that_may_not_read_how_subscriptions_connect_reads_the_rest() {
 }
 
 #[tokio::test]
-async fn an_object_that_no_fact_tells_of_is_counted() {
+async fn an_object_that_no_fact_reports_of_is_counted() {
     let scratch = Scratch::start(17).await;
     scratch.run("postgres", "create database one").await;
     scratch.run("one", "select lo_create(0), lo_create(0)").await;

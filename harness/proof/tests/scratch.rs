@@ -85,8 +85,8 @@ async fn on_a_server_of_the_users_only_our_databases_are_touched() {
         tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
     };
     let password = String::from_utf8(access.get_password().unwrap().to_vec()).unwrap();
-    let wish = ServerSpec { variable: Some(URL.to_owned()), ..wish(ScratchMethod::Named) };
-    let refused = Scratch::start("stagegate-scratch-none", &claim(), &wish).await.unwrap_err().to_string();
+    let spec = ServerSpec { variable: Some(URL.to_owned()), ..wish(ScratchMethod::Named) };
+    let refused = Scratch::start("stagegate-scratch-none", &claim(), &spec).await.unwrap_err().to_string();
     assert!(refused.contains(URL) && !refused.contains(&password), "{refused}");
     let url = format!("postgres://shop:{password}@{}/postgres", at(0));
     let named = Scratch::named(&Scratch::new_name().unwrap(), &claim(), URL, &url).await.unwrap();

@@ -135,7 +135,7 @@ fn the_timer_of_the_schedule_is_one_that_systemd_accepts() {
     match Command::new("systemd-analyze").arg("verify").args(&units).output() {
         Ok(output) => {
             let text = ended(&output).text;
-            // It reads the host's own units too; what it says of those is not of ours.
+            // It reads the host's own units too; what it states of those is not of ours.
             let of_ours = text.lines().any(|line| units.iter().any(|unit| line.contains(unit.to_str().unwrap())));
             assert!(output.status.success() && !of_ours, "{text}");
         }

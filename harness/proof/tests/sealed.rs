@@ -1,5 +1,5 @@
 //! A rehearsal runs the release's own code on a copy: it reaches no address of this host, and what is live stays as it
-//! is, whatever host the migrations are told to use.
+//! is, whatever host the migrations are reported to use.
 
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},
@@ -92,7 +92,7 @@ fn a_rehearsal_reaches_no_host_and_changes_nothing_that_is_live() {
     assert_eq!(met.load(Ordering::SeqCst), before, "{}", held.text);
     small.set_variable("production", "TRY", "");
 
-    // A release that deletes rows, told to reach its database by this host and the published port.
+    // A release that deletes rows, reported to reach its database by this host and the published port.
     small.release("r3", &[("m/3.sql", "delete from item where id > 100;\n")]);
     small.up("staging", "r3");
     small.set_variable("production", "MIGRATE_HOST", bridge);
@@ -120,14 +120,14 @@ fn a_live_database_that_changes_while_its_release_is_rehearsed_holds_it() {
         ),
         ("delete from item where id > 100", "public.item: 5000 -> 100 rows"),
     ];
-    for (sql, told) in cases {
+    for (sql, reported) in cases {
         let container = format!("{}-db-1", small.project("production"));
         let mut promotion = small.promotion();
         promotion.env("STAGEGATE_RUN_AFTER", "begun rehearse");
         promotion.env("STAGEGATE_RUN_COMMAND", format!("docker exec {container} psql -U shop -d shop -Xqc '{sql}'"));
         let held = ended(&promotion.output().unwrap());
         assert_eq!(held.code, Some(3), "{sql}: {}", held.text);
-        assert!(held.text.contains("changed while") && held.text.contains(told), "{sql}: {}", held.text);
+        assert!(held.text.contains("changed while") && held.text.contains(reported), "{sql}: {}", held.text);
     }
     // Nobody changes it now, and what users write is no reason to stop.
     let container = format!("{}-db-1", small.project("production"));

@@ -1,8 +1,8 @@
-//! Proofs that every table gets rows, on real servers: what constraints ask is met, or the reason is told.
+//! Proofs that every table gets rows, on real servers: what constraints ask is met, or the reason is reported.
 
 use rstest::rstest;
 use stagegate_migration_act::{
-    integrity::{Ask, content},
+    integrity::{ReadRequest, content},
     seed::{Plan, fill},
 };
 use tokio_postgres::Client;
@@ -25,7 +25,7 @@ async fn told(client: &Client, plan: &Plan) -> String {
 #[case::middle(17)]
 #[case::newest(18)]
 #[tokio::test(flavor = "multi_thread")]
-async fn every_table_is_filled_alike_twice_or_the_reason_is_told(#[case] major: u32) {
+async fn every_table_is_filled_alike_twice_or_the_reason_is_reported(#[case] major: u32) {
     let scratch = start(major).await;
     let maintenance = scratch.connect("postgres").await.unwrap();
     maintenance.batch_execute("create role app_owner; create role app_reader; create role app_writer").await.unwrap();
@@ -34,7 +34,7 @@ async fn every_table_is_filled_alike_twice_or_the_reason_is_told(#[case] major: 
         let client = scratch.session(&scratch.create(None).await.unwrap()).await.unwrap();
         client.batch_execute(EVERY_CONSTRAINT).await.unwrap();
         assert_eq!(told(&client, &Plan::default()).await, "");
-        let found = content(&client, &Ask::columns()).await.unwrap();
+        let found = content(&client, &ReadRequest::columns()).await.unwrap();
         assert!(found.rows() > 0);
         let behind: Vec<&str> =
             found.tables.values().filter(|t| !t.sequences_behind().is_empty()).map(|t| t.shape.name.as_str()).collect();

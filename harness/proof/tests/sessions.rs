@@ -7,7 +7,7 @@ use stagegate_base::config::Tool;
 use stagegate_migration_act::{Options, Rows, SessionOptions, prove};
 use stagegate_migration_decide::{
     Chain, File, chain,
-    round_trip::{Trip, Verdict, findings},
+    round_trip::{RoundTrip, Verdict, findings},
 };
 
 use crate::integrity::start;
@@ -59,14 +59,14 @@ const LEAVES: [(&str, &str); 7] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn a_later_process_finds_nothing_of_what_a_script_left_in_its_session() {
     let (server, chain) = (start(17).await, of(Tool::Plain, &LEAVES));
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for always_clone in [false, true] {
         let proven = prove(&server, &chain, &options(always_clone), |_| {}).await.unwrap();
-        let verdicts: Vec<Verdict> = proven.trips.iter().map(Trip::verdict).collect();
-        told.push((verdicts, findings(&chain, &proven.trips, &proven.whole), proven.rows.integrity));
+        let verdicts: Vec<Verdict> = proven.trips.iter().map(RoundTrip::verdict).collect();
+        reported.push((verdicts, findings(&chain, &proven.trips, &proven.whole), proven.rows.integrity));
     }
     server.end().await;
-    for (verdicts, found, rows) in told {
+    for (verdicts, found, rows) in reported {
         let mut want = [Verdict::Exact; LEAVES.len()];
         // The value that a sequence gave in another session is not there (55000).
         want[5] = Verdict::SqlError;
@@ -91,7 +91,7 @@ async fn a_script_that_ends_its_own_session_is_named_with_the_statement() {
     for (tool, always_clone) in [(Tool::Sqlx, false), (Tool::Sqlx, true), (Tool::Plain, false)] {
         let chain = of(tool, &steps);
         let proven = prove(&server, &chain, &options(always_clone), |_| {}).await.unwrap();
-        let verdicts: Vec<Verdict> = proven.trips.iter().map(Trip::verdict).collect();
+        let verdicts: Vec<Verdict> = proven.trips.iter().map(RoundTrip::verdict).collect();
         assert_eq!(verdicts, [Verdict::SqlError, Verdict::UpFails, Verdict::Exact], "{:#?}", proven.trips);
         let found = findings(&chain, &proven.trips, &proven.whole);
         let at = |code: &str, place: &str| {
@@ -140,9 +140,9 @@ async fn of_tool(
     let history_tables = history_tables.iter().map(|name| (*name).to_owned()).collect();
     let proven = prove(server, &chain, &Options { history_tables, ..options(false) }, |_| {}).await.unwrap();
     assert!(proven.top.unmodelled().is_empty(), "schemas of sessions are nobody's: {:?}", proven.top.unmodelled());
-    let told = findings(&chain, &proven.trips, &proven.whole);
+    let reported = findings(&chain, &proven.trips, &proven.whole);
     let line = |f: &stagegate_migration_decide::Finding| format!("{} {} {}", f.place.position(), f.code, f.found);
-    (proven.trips.iter().map(Trip::verdict).collect(), told.iter().map(line).collect())
+    (proven.trips.iter().map(RoundTrip::verdict).collect(), reported.iter().map(line).collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,14 +160,14 @@ async fn an_empty_search_path_reaches_as_far_as_in_each_tool_s_own_session() {
         (Tool::Flyway, [Exact, Exact]),
         (Tool::Plain, [Exact, Exact]),
     ] {
-        let (verdicts, told) = of_tool(&server, tool, &DUMPED, &[]).await;
-        assert_eq!(verdicts, want, "{tool}: {told:#?}");
+        let (verdicts, reported) = of_tool(&server, tool, &DUMPED, &[]).await;
+        assert_eq!(verdicts, want, "{tool}: {reported:#?}");
         let is_told =
             |line: &String| line.contains("does not find its history table public.") && line.contains("up-fails");
-        assert_eq!(told.iter().any(is_told), want[0] == UpFails, "{tool}: {told:#?}");
+        assert_eq!(reported.iter().any(is_told), want[0] == UpFails, "{tool}: {reported:#?}");
     }
-    let (verdicts, told) = of_tool(&server, Tool::Sqlx, &DUMPED, &["public._sqlx_migrations"]).await;
-    assert_eq!(verdicts, [Exact, UpFails], "a table that is named with its schema is found: {told:#?}");
+    let (verdicts, reported) = of_tool(&server, Tool::Sqlx, &DUMPED, &["public._sqlx_migrations"]).await;
+    assert_eq!(verdicts, [Exact, UpFails], "a table that is named with its schema is found: {reported:#?}");
     server.end().await;
 }
 
@@ -204,24 +204,24 @@ async fn temporary_tables_and_prepared_statements_reach_the_next_migration_of_th
         (Tool::Plain, [UpFails, Exact, Exact]),
     ] {
         for (steps, want) in CARRIED.iter().zip(want) {
-            let (verdicts, told) = of_tool(&server, tool, steps, &[]).await;
-            assert_eq!(verdicts, [Exact, want], "{tool}: {told:#?}");
+            let (verdicts, reported) = of_tool(&server, tool, steps, &[]).await;
+            assert_eq!(verdicts, [Exact, want], "{tool}: {reported:#?}");
         }
     }
     server.end().await;
 }
 
-// Measured with dbmate 2.37 and diesel 2.3; the others send COMMIT, which the server answers with a warning.
+// Measured with dbmate 2.37 and diesel 2.3; the others send COMMIT, which the server responds with a warning.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_script_that_ends_its_tool_s_transaction_fails_where_the_tool_looks() {
     use Verdict::{Exact, UpFails};
     let server = start(17).await;
     let own = [("begin;\ncreate table a (id int);\ncommit;", "drop table a;")];
     for (tool, want) in [(Tool::Dbmate, UpFails), (Tool::Diesel, UpFails), (Tool::Sqlx, Exact)] {
-        let (verdicts, told) = of_tool(&server, tool, &own, &[]).await;
-        assert_eq!(verdicts, [want], "{tool}: {told:#?}");
+        let (verdicts, reported) = of_tool(&server, tool, &own, &[]).await;
+        assert_eq!(verdicts, [want], "{tool}: {reported:#?}");
         let is_told = |line: &String| line.contains("up-fails") && line.contains("because the script ended it");
-        assert_eq!(told.iter().any(is_told), want == UpFails, "{tool}: {told:#?}");
+        assert_eq!(reported.iter().any(is_told), want == UpFails, "{tool}: {reported:#?}");
     }
     server.end().await;
 }
@@ -242,14 +242,14 @@ async fn a_setting_reaches_the_next_migration_of_the_run_and_no_other_process() 
     use Verdict::{Exact, UpFails};
     let server = start(17).await;
     for (tool, want) in [(Tool::Sqlx, Exact), (Tool::Dbmate, Exact), (Tool::Flyway, Exact), (Tool::Plain, UpFails)] {
-        let (verdicts, told) = of_tool(&server, tool, &KEPT, &[]).await;
-        assert_eq!(verdicts, [Exact, want, Exact], "{tool}: {told:#?}");
-        let again = told.iter().any(|line| line.contains("second-up-fails") && line.contains("no tenant"));
-        assert_eq!(again, want == Exact, "{tool}: a run of its own has no tenant: {told:#?}");
+        let (verdicts, reported) = of_tool(&server, tool, &KEPT, &[]).await;
+        assert_eq!(verdicts, [Exact, want, Exact], "{tool}: {reported:#?}");
+        let again = reported.iter().any(|line| line.contains("second-up-fails") && line.contains("no tenant"));
+        assert_eq!(again, want == Exact, "{tool}: a run of its own has no tenant: {reported:#?}");
     }
     // dbmate records in the schema that is current: not where its table is.
     let moved = [("create schema app; set search_path = app;", "drop schema app;")];
-    let (verdicts, told) = of_tool(&server, Tool::Dbmate, &moved, &[]).await;
-    assert_eq!(verdicts, [UpFails], "{told:#?}");
+    let (verdicts, reported) = of_tool(&server, Tool::Dbmate, &moved, &[]).await;
+    assert_eq!(verdicts, [UpFails], "{reported:#?}");
     server.end().await;
 }

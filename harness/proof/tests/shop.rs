@@ -126,12 +126,12 @@ fn an_image_with_the_right_labels_and_another_binary_is_built_again() {
     run(build.arg("--file").arg(&dockerfile).arg(releases.root.join("v1")));
     assert_ne!(releases.revision("2.0.0"), right, "the image was to be a wrong one");
 
-    let told = releases.build_ok(&["v2"]);
-    assert!(told.contains("building"), "{told}");
+    let reported = releases.build_ok(&["v2"]);
+    assert!(reported.contains("building"), "{reported}");
     assert_eq!(releases.revision("2.0.0"), right);
     assert!(releases.holds("2.0.0"));
-    let told = releases.build_ok(&["v2"]);
-    assert!(told.contains("is up to date"), "{told}");
+    let reported = releases.build_ok(&["v2"]);
+    assert!(reported.contains("is up to date"), "{reported}");
 }
 
 #[test]
@@ -143,12 +143,12 @@ fn a_binary_that_reports_another_revision_gets_no_image() {
     fs::write(&main, text.replace("config::REVISION", "\"0123456789ab\"")).unwrap();
     let built = releases.build(&["v2"]);
     assert_eq!(built.code, Some(1), "{}", built.text);
-    let said = format!(
+    let printed = format!(
         "error: the binary for {} reports revision `0123456789ab`, and its sources are `",
         releases.image("2.0.0")
     );
     assert_eq!(built.text.lines().filter(|line| line.contains("error")).count(), 1, "{}", built.text);
-    assert!(built.text.contains(&said), "{}", built.text);
+    assert!(built.text.contains(&printed), "{}", built.text);
     let found = Command::new("docker").args(["image", "inspect", &releases.image("2.0.0")]).output().unwrap();
     assert!(!found.status.success(), "an image was named");
 }

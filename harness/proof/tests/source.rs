@@ -38,13 +38,13 @@ fn the_source_can_be_changed_by_no_other_run_and_a_change_past_the_gate_holds_th
         let held = ended(&promotion.output().unwrap());
         assert_eq!(held.code, Some(3), "{after}: {}", held.text);
         assert_eq!(small.running("staging"), r3, "{after}: the change was made");
-        let told = format!("service `web`: expected image {}, found {}", short(&r2), short(&r3));
-        assert!(held.text.contains(&told) && held.text.contains(when), "{after}: {}", held.text);
+        let reported = format!("service `web`: expected image {}, found {}", short(&r2), short(&r3));
+        assert!(held.text.contains(&reported) && held.text.contains(when), "{after}: {}", held.text);
         assert_eq!(small.running("production"), r1, "{after}");
         small.up("staging", "r2");
     }
 
-    // Another run of the gate is refused meanwhile, and is told by whom.
+    // Another run of the gate is refused meanwhile, and is reported by whom.
     let log = small.file("up.log");
     let up =
         format!("{} up --env staging --release r3 > {} 2>&1; echo \"code $?\" >> {1}", gate().display(), log.display());

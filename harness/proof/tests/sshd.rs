@@ -21,7 +21,7 @@ pub(crate) struct Sshd {
     pub(crate) port: u16,
 }
 
-/// Tells whether there is an sshd to prove anything with, and why not.
+/// Returns whether there is an sshd to prove anything with, and why not.
 pub(crate) fn is_there() -> bool {
     let there = Path::new(SSHD).is_file();
     if !there {

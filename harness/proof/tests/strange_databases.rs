@@ -52,7 +52,7 @@ async fn a_product_in_the_database_postgres_is_backed_up_restored_promoted_rolle
 }
 
 /// Only a superuser may own the first ones; the view reads a table of a role that its owner is no member of; the rule has a
-/// backslash where a setting says what that means.
+/// backslash where a setting states what that means.
 const OWNED: &str = "
     create function noticed() returns event_trigger language plpgsql as 'begin notify ddl; end';
     create event trigger noticed on ddl_command_end execute function noticed();

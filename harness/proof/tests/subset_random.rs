@@ -81,7 +81,7 @@ struct Key {
     references: Vec<(Option<usize>, bool)>,
 }
 
-/// What a file of a subset says.
+/// What a file of a subset states.
 #[derive(Debug, Default)]
 struct File {
     roots: BTreeMap<usize, (u64, u64)>,
@@ -160,7 +160,7 @@ impl Random {
         }
     }
 
-    /// Tells whether references lead from one table to another over at least one table between them.
+    /// Returns whether references lead from one table to another over at least one table between them.
     fn reaches(&self, from: usize, to: usize) -> bool {
         let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
         while let Some(at) = next.pop() {

@@ -1,4 +1,4 @@
-//! Proofs that a sync that cannot end says why, and leaves the target as it was: faults of servers, odd encodings, roles.
+//! Proofs that a sync that cannot end states why, and leaves the target as it was: faults of servers, odd encodings, roles.
 
 use std::{path::PathBuf, time::Duration};
 

@@ -27,7 +27,7 @@ async fn forge(small: &Small, is_old: bool) {
 }
 
 #[tokio::test]
-async fn what_a_copy_cannot_carry_is_told_by_the_plan() {
+async fn what_a_copy_cannot_carry_is_reported_by_the_plan() {
     let small = Small::new("ties", "app");
     let compose = small.product().join("docker-compose.yml");
     let text = fs::read_to_string(&compose).unwrap();

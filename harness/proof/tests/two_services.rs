@@ -78,7 +78,7 @@ impl Small {
         self.root.join("repo")
     }
 
-    /// Returns a file of the test's own, beside the repository.
+    /// Returns a file of the test's own, next to the repository.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
@@ -121,7 +121,7 @@ impl Small {
         inspect(&["inspect", "--format", "{{.Image}}", &format!("{}-web-1", self.project(environment))])
     }
 
-    /// Returns what a query says of an environment's database.
+    /// Returns what a query states of an environment's database.
     pub(crate) fn query(&self, environment: &str, sql: &str) -> String {
         let container = format!("{}-db-1", self.project(environment));
         inspect(&["exec", &container, "psql", "-U", "shop", "-d", "shop", "-XAtc", sql])

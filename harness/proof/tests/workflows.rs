@@ -121,7 +121,7 @@ const CONTRACT: &str = r#"{"openapi": "3.1.0", "info": {"title": "front", "versi
 /// The front's contract, its secured operation called with what the workflows' login captures.
 const WITH_LOGIN: &str = "contract = \"contracts/web.json\"\ntoken_login = \"owner.token\"\n";
 
-/// A file of the release that `tells` runs; what it says on its error output is evidence.
+/// A file of the release that `tells` runs; what it states on its error output is evidence.
 const TELL: &str = "#!/bin/sh\necho \"$KEY and $TOKEN\"\necho \"address $STAGEGATE_WEB_ADDRESS\"\necho \"$KEY\" >&2\n";
 /// A script that fails, one that is not there, and one that the page's own policy forbids.
 const BAD_PAGE: &str = "<!doctype html><title>Bad</title><script src=\"bad.js\"></script>\
@@ -260,7 +260,7 @@ impl Shop {
     }
 }
 
-/// Returns what is told of one workflow: its line, and the indented ones below.
+/// Returns what is reported of one workflow: its line, and the indented ones below.
 fn told<'a>(ended: &'a Ended, workflow: &str) -> &'a str {
     let name = format!(" workflows::{workflow}::completes (");
     let at = ended.text.find(&name).unwrap_or_else(|| panic!("nothing is told of {workflow}:\n{}", ended.text));
@@ -272,9 +272,9 @@ fn told<'a>(ended: &'a Ended, workflow: &str) -> &'a str {
 }
 
 fn assert_told(ended: &Ended, workflow: &str, words: &[&str]) {
-    let told = told(ended, workflow);
+    let reported = told(ended, workflow);
     for word in words {
-        assert!(told.contains(word), "`{word}` is missing in:\n{told}");
+        assert!(reported.contains(word), "`{word}` is missing in:\n{reported}");
     }
 }
 
@@ -319,7 +319,7 @@ async fn timed(shop: &Shop) {
     fs::write(shop.file("workflows/long.toml"), STOPPED.replace("[\"30\"]", "[\"0.6\"]")).unwrap();
     let ended = shop.ask("performance");
     assert_eq!(ended.code, Some(3), "{}", ended.text);
-    let said = [
+    let printed = [
         "PASS performance::order::budget",
         " of 20 requests at ",
         "FAIL performance::order_at_once::budget",
@@ -329,7 +329,7 @@ async fn timed(shop: &Shop) {
         "`workflows/gone.toml` is not a workflow file",
         "(known: workflows/items.toml, workflows/long.toml, workflows/order.toml)",
     ];
-    for words in said {
+    for words in printed {
         assert!(ended.text.contains(words), "`{words}` is missing in:\n{}", ended.text);
     }
     shop.configure(TIMED, "");
@@ -364,7 +364,7 @@ async fn with_faults(shop: &Shop) {
     let logins = Command::new("docker").args(["exec", &web, "cat", "/tmp/logins"]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&logins.stdout).lines().count(), 1, "a login is done once a run");
     let pictures = pictures(&shop.kept());
-    // A browser is an optional part of a machine; its absence has to be told.
+    // A browser is an optional part of a machine; its absence has to be reported.
     if told(&ended, "page").starts_with("SKIP") {
         assert_told(&ended, "page", &["no browser is installed"]);
     } else {

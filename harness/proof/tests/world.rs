@@ -39,12 +39,12 @@ pub(crate) struct Snapshot {
     env: String,
     /// The commit of the worktree.
     commit: String,
-    /// What the api says it is.
+    /// What the api states it is.
     version: String,
 }
 
 impl Snapshot {
-    /// Leaves the table out that says when each migration was applied: two runs of one release differ in it.
+    /// Leaves the table out that states when each migration was applied: two runs of one release differ in it.
     pub(crate) fn without_migration_times(mut self) -> Self {
         self.data.tables.remove("public.schema_migrations").expect("the product keeps its migrations there");
         self
@@ -77,7 +77,7 @@ impl World {
         let world = World { root, name, variables: Vec::new() };
         let shop = checkout().join("fixtures/shop");
         run(Command::new(shop.join("releases/make-repo.sh")).arg(world.shop()));
-        // Both pass in staging and fail in production, where a variable says so: one at the first question, one
+        // Both pass in staging and fail in production, where a variable states so: one at the first question, one
         // since the database server cannot be started any more.
         world.add_release(
             "v3-late",
@@ -248,7 +248,7 @@ impl World {
         let images = containers.iter().filter(|c| !c.one_off).map(|c| (c.service.clone(), c.image.clone())).collect();
         let api = containers.iter().find(|c| c.service == "api" && c.state == State::Running).expect("the api runs");
         let http = stagegate_host::http::Http::shared().unwrap();
-        let (_, answer) =
+        let (_, response) =
             http.send_first(&api.reach(8080), &stagegate_host::http::Request::get("/version")).await.unwrap();
         let head = run(Command::new("git").arg("-C").arg(self.workdir("production")).args(["rev-parse", "HEAD"]));
         Snapshot {
@@ -256,7 +256,7 @@ impl World {
             data: stagegate_data_act::facts::facts(&self.server().await, "shop", Integrity::Checksums).await.unwrap(),
             env: fs::read_to_string(self.env_file("production")).unwrap(),
             commit: String::from_utf8(head.stdout).unwrap(),
-            version: answer.text(),
+            version: response.text(),
         }
     }
 
@@ -289,7 +289,7 @@ impl World {
         assert_eq!(closed, 0, "{when}: a database is shut");
     }
 
-    /// Takes the names away by which its runs kept images of the way back.
+    /// Takes the names away by which its runs kept images of the rollback.
     fn drop_image_names(&self) {
         let list = Command::new("docker").args(["image", "ls", "--format", "{{.Tag}}", "stagegate/rollback"]).output();
         let tags = list.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
@@ -332,7 +332,7 @@ pub(crate) fn ended(output: &Output) -> Ended {
     Ended { code: output.status.code(), text: String::from_utf8_lossy(&text).into_owned() }
 }
 
-/// Runs a program that has to end well.
+/// Runs a program that has to succeed.
 pub(crate) fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}:\n{}", ended(&output).text);

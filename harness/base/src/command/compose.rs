@@ -89,8 +89,8 @@ pub enum Orphans {
 
 /// Starts the services of a frozen model; nothing is built or pulled.
 ///
-/// There is no `--wait`: it ends well for a crash loop without a healthcheck and ill for a one-shot service that
-/// ended well, so the caller asks the Engine instead.
+/// There is no `--wait`: it succeeds for a crash loop without a healthcheck and ill for a one-shot service that
+/// succeeded, so the caller asks the Engine instead.
 #[must_use]
 pub fn up(project: &str, model: &Path, orphans: Orphans) -> Command {
     let command = of_model(project, model).args(["up", "--detach", "--no-build", "--pull", "never"]);
@@ -114,7 +114,7 @@ pub fn up_alone(project: &str, model: &Path, services: &[String]) -> Command {
 
 /// Starts a second container of each service, as the model has it; containers that are there stay as they are.
 #[must_use]
-pub fn up_beside(project: &str, model: &Path, services: &[String]) -> Command {
+pub fn up_side_by_side(project: &str, model: &Path, services: &[String]) -> Command {
     let command = of_model(project, model).args(["up", "--detach", "--no-build", "--pull", "never", "--no-recreate"]);
     let scales = services.iter().flat_map(|service| ["--scale".to_owned(), format!("{service}=2")]);
     command.args(scales).args(services.iter().cloned())

@@ -1,4 +1,4 @@
-//! Docker's own argument lists, beside Compose.
+//! Docker's own argument lists, next to Compose.
 
 use std::path::{Path, PathBuf};
 

@@ -24,7 +24,7 @@ pub fn changes(dir: &Path) -> Command {
     git(dir).args(["status", "--porcelain", "--untracked-files=no"])
 }
 
-/// Prints what a working copy holds beside its commit, one a line: changed, untracked and ignored files.
+/// Prints what a working copy holds next to its commit, one a line: changed, untracked and ignored files.
 #[must_use]
 pub fn all_changes(dir: &Path) -> Command {
     git(dir).args(["status", "--porcelain", "--untracked-files=all", "--ignored"])
@@ -191,6 +191,6 @@ pub fn place(dir: &Path) -> Command {
 /// Prints the top folder of the working copy that holds `dir`.
 #[must_use]
 pub fn top(dir: &Path) -> Command {
-    // Why it refuses is told from git's own words, which are translated otherwise.
+    // Why it refuses is reported from git's own words, which are translated otherwise.
     git(dir).args(["rev-parse", "--path-format=absolute", "--show-toplevel"]).env("LC_ALL", "C")
 }

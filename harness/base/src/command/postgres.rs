@@ -40,7 +40,7 @@ pub struct Reach {
 impl Reach {
     /// Returns the URL, as libpq and the drivers of Go, Rust and Python read it.
     ///
-    /// It says `sslmode=disable`: some drivers ask for TLS otherwise, which a scratch server has not.
+    /// It states `sslmode=disable`: some drivers ask for TLS otherwise, which a scratch server has not.
     #[must_use]
     pub fn url(&self) -> Secret {
         let password = self.password.as_ref().map(|password| format!(":{}", encoded(password.expose())));

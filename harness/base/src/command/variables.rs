@@ -55,7 +55,7 @@ const OF_COMPOSE: [&str; 6] = [
     "COMPOSE_DISABLE_ENV_FILE",
 ];
 
-/// Tells whether a variable of the caller's shell is handed on to Compose.
+/// Returns whether a variable of the caller's shell is handed on to Compose.
 #[must_use]
 pub fn is_passed_on(name: &str) -> bool {
     PASSED_ON.contains(&name) || name.starts_with("LC_")

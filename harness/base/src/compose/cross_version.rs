@@ -1,4 +1,4 @@
-//! A release's services beside the database server of a rehearsal, with no way out.
+//! A release's services next to the database server of a rehearsal, with no way out.
 
 use std::collections::BTreeSet;
 
@@ -7,24 +7,24 @@ use serde_json::{Map, Value};
 use super::Model;
 
 impl Model {
-    /// Returns this release's services beside the servers of a `rehearsal`, which stay as they are there.
+    /// Returns this release's services next to the servers of a `rehearsal`, which stay as they are there.
     ///
     /// The services are enclosed with the servers, and those in `asked` can be reached; those in `left_out`, and those
     /// with a profile, are not started and nobody waits for them.
     #[must_use]
-    pub fn beside(
+    pub fn attached_to_rehearsal(
         &self,
         rehearsal: &Model,
         servers: &BTreeSet<String>,
         left_out: &BTreeSet<String>,
-        asked: &BTreeSet<String>,
+        requested: &BTreeSet<String>,
     ) -> Model {
         let absent: BTreeSet<String> = self
             .services()
             .into_iter()
             .filter(|name| left_out.contains(name) || (self.has_profile(name) && !servers.contains(name)))
             .collect();
-        let mut model = self.enclosed(rehearsal.project(), asked).changed(|_, service| {
+        let mut model = self.enclosed(rehearsal.project(), requested).changed(|_, service| {
             if let Some(depends) = service.get_mut("depends_on").and_then(Value::as_object_mut) {
                 depends.retain(|other, _| !absent.contains(other));
             }
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_stands_beside_the_rehearsals_server_and_has_no_way_out() {
+    fn a_release_stands_next_to_the_rehearsals_server_and_has_no_way_out() {
         let rehearsal = model(
             r#"{"name":"r","services":{"db":{"image":"pg:rehearsed","networks":{"back":null}},"migrate":{}},
                 "networks":{"back":{}},"volumes":{"db-data":{"labels":{"x":"y"}}}}"#,
@@ -72,7 +72,7 @@ mod tests {
                 "db":{"image":"pg:release"},"migrate":{}},
                 "networks":{"front":{},"back":{}},"volumes":{"uploads":{}}}"#,
         );
-        let both = release.beside(&rehearsal, &set(&["db"]), &set(&["migrate"]), &set(&[]));
+        let both = release.attached_to_rehearsal(&rehearsal, &set(&["db"]), &set(&["migrate"]), &set(&[]));
         assert_eq!(both.project(), "r");
         assert_eq!(both.services(), ["api", "db", "host"]);
         assert_eq!(both.service("db")["image"], "pg:rehearsed");

@@ -44,14 +44,14 @@ impl Model {
     // Source: Docker manual, bridge driver: `inhibit_ipv4` gives the bridge no address. An internal network alone is no
     // wall: up to Engine 27 it has a default route to the host, and whatever listens there answers on every address.
     #[must_use]
-    pub fn enclosed(&self, project: &str, asked: &BTreeSet<String>) -> Model {
+    pub fn enclosed(&self, project: &str, requested: &BTreeSet<String>) -> Model {
         let all: BTreeSet<String> = self.services().into_iter().collect();
         let enclosed = self.changed(|name, service| {
             cut_off(service, &all);
             if !has_network_of_another(service, &all) {
                 let aliases = aliases(name, service);
                 let mut networks = json!({ SEALED_NETWORK: { "aliases": aliases, "priority": 1000 } });
-                if asked.contains(name) {
+                if requested.contains(name) {
                     networks[WAY_IN_NETWORK] = Value::Null;
                 }
                 service.insert("networks".to_owned(), networks);
@@ -89,7 +89,7 @@ impl Model {
     }
 }
 
-/// Tells whether a service uses the network of another one of the copy, or none.
+/// Returns whether a service uses the network of another one of the copy, or none.
 fn has_network_of_another(service: &Map<String, Value>, all: &BTreeSet<String>) -> bool {
     let mode = service.get("network_mode").and_then(Value::as_str).unwrap_or_default();
     mode == "none" || mode.strip_prefix("service:").is_some_and(|other| all.contains(other))
@@ -142,7 +142,7 @@ fn retain(service: &mut Map<String, Value>, key: &str, keep: impl Fn(&Value) -> 
     }
 }
 
-/// Tells whether a path of the host holds sockets or files of the kernel, by its name.
+/// Returns whether a path of the host holds sockets or files of the kernel, by its name.
 fn is_of_the_host(source: &str) -> bool {
     let source = source.trim_end_matches('/');
     let is_below = |path: &str, folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn services_meet_on_a_network_without_the_host_and_only_those_that_are_asked_can_be_reached() {
+    fn services_meet_on_a_network_without_the_host_and_only_those_that_are_requested_can_be_reached() {
         let model = Model::parse(
             r#"{"name":"shop","services":{
                 "db":{"container_name":"thedb","networks":{"back":{"aliases":["database"],"ipv4_address":"172.28.0.9"}}},

@@ -1,4 +1,4 @@
-//! What a model says of its images: when they are pulled, for which kind of machine, and which registry has them.
+//! What a model states of its images: when they are pulled, for which kind of machine, and which registry has them.
 
 use std::collections::BTreeMap;
 

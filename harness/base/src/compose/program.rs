@@ -73,7 +73,7 @@ enum Starts {
 }
 
 impl Model {
-    /// Tells whether a service is a server that keeps data in files which belong to one process: it has such an image, and
+    /// Returns whether a service is a server that keeps data in files which belong to one process: it has such an image, and
     /// does not start one of the image's client programs instead, as services that back up or prepare a database do.
     ///
     /// Where the program is not known, a folder for the server's files, a port or a healthcheck shows a server.
@@ -82,7 +82,7 @@ impl Model {
         is_data_image(&self.image_name(service)) && self.starts_the_server(service)
     }
 
-    /// Tells whether a service has a data server's image for its client programs alone.
+    /// Returns whether a service has a data server's image for its client programs alone.
     #[must_use]
     pub fn is_data_client(&self, service: &str) -> bool {
         is_data_image(&self.image_name(service)) && !self.starts_the_server(service)

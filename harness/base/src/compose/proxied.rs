@@ -153,7 +153,7 @@ impl Model {
         })
     }
 
-    /// Tells whether the model has the proxy.
+    /// Returns whether the model has the proxy.
     #[must_use]
     pub fn has_proxy(&self) -> bool {
         self.service(PROXY_SERVICE)["labels"][BEHIND_LABEL].is_string()
@@ -173,7 +173,7 @@ impl Model {
         self.service(PROXY_SERVICE)["labels"][IMAGE_LABEL].as_str()
     }
 
-    /// Tells whether the proxy of `other` is the same container: the same settings, image, ports and networks.
+    /// Returns whether the proxy of `other` is the same container: the same settings, image, ports and networks.
     #[must_use]
     pub fn has_same_proxy(&self, other: &Model) -> bool {
         let bare = |model: &Model| {

@@ -117,7 +117,7 @@ mod tests {
             "JWT_SECRET": "a$$b", "QUEUE": "amqp://u:pw@mq", "DATABASE_URL": "postgres://db/shop", "LEVEL": "debug",
             "TOKEN_TTL": "60", "API_KEY": "" } } } }"#;
         let held = Model::parse(text).unwrap().held_secrets();
-        let told: Vec<(&str, &str)> = held.iter().map(|s| (s.variable.as_str(), s.value.expose())).collect();
-        assert_eq!(told, [("JWT_SECRET", "a$b"), ("QUEUE", "pw")]);
+        let reported: Vec<(&str, &str)> = held.iter().map(|s| (s.variable.as_str(), s.value.expose())).collect();
+        assert_eq!(reported, [("JWT_SECRET", "a$b"), ("QUEUE", "pw")]);
     }
 }

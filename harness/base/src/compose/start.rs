@@ -1,4 +1,4 @@
-//! What a model says of a service's start: whether its process may end, and how long it may take.
+//! What a model states of a service's start: whether its process may end, and how long it may take.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::Model;
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
 impl Model {
-    /// Tells whether a service has a healthcheck of its own: one that is switched on and has a test.
+    /// Returns whether a service has a healthcheck of its own: one that is switched on and has a test.
     ///
     /// `healthcheck: {disable: false}`, or one with intervals alone, leaves the test to the image, which may have none.
     #[must_use]
@@ -20,15 +20,15 @@ impl Model {
         test && check["disable"] != Value::Bool(true)
     }
 
-    /// Tells whether another service waits for this one to have completed well.
+    /// Returns whether another service waits for this one to have completed well.
     #[must_use]
     pub fn is_awaited(&self, name: &str) -> bool {
         self.services_map().any(|(_, other)| other["depends_on"][name]["condition"] == "service_completed_successfully")
     }
 
-    /// Tells whether the files say in so many words that a service that ended well is not started again.
+    /// Returns whether the files say in so many words that a service that succeeded is not started again.
     ///
-    /// A service without `restart:` says nothing: nobody may have thought of it.
+    /// A service without `restart:` states nothing: nobody may have thought of it.
     // Source: compose-spec, "restart" ("no", on-failure[:max-retries]) and deploy's restart_policy.condition.
     #[must_use]
     pub fn may_end(&self, name: &str) -> bool {
@@ -111,7 +111,7 @@ mod tests {
     #[case(r#"{"restart":"always","deploy":{"restart_policy":{"condition":"none"}}}"#, false)]
     #[case(r#"{"restart":"unless-stopped"}"#, false)]
     #[case("{}", false)]
-    fn only_what_the_files_say_lets_a_service_end(#[case] service: &str, #[case] want: bool) {
+    fn only_what_the_files_state_lets_a_service_end(#[case] service: &str, #[case] want: bool) {
         let model = Model::parse(&format!(r#"{{"services":{{"x":{service}}}}}"#)).unwrap();
         assert_eq!(model.may_end("x"), want);
     }

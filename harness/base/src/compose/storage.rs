@@ -69,7 +69,7 @@ pub struct Mounting {
     pub writes: bool,
 }
 
-/// Tells whether an image is that of a server which keeps data in files of its own.
+/// Returns whether an image is that of a server which keeps data in files of its own.
 pub(super) fn is_data_image(image: &str) -> bool {
     let repository = image.rsplit('/').next().unwrap_or_default().split([':', '@']).next().unwrap_or_default();
     let words: Vec<&str> = repository.split(['-', '_', '.']).collect();

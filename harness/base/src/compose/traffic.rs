@@ -18,7 +18,7 @@ impl Model {
         self.json()["networks"][network]["external"] == true
     }
 
-    /// Tells whether something from outside of the stack can reach a service in a way that [`Model::closed`] closes.
+    /// Returns whether something from outside of the stack can reach a service in a way that [`Model::closed`] closes.
     #[must_use]
     pub fn can_be_closed(&self, name: &str) -> bool {
         self.publishes(name) || (!self.external_networks(name).is_empty() && self.has_own_network(name))

@@ -63,7 +63,7 @@ impl Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
-    /// Tells whether one key both signs and verifies.
+    /// Returns whether one key both signs and verifies.
     #[must_use]
     pub fn is_shared(self) -> bool {
         matches!(self, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512)

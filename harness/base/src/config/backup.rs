@@ -69,7 +69,7 @@ impl Default for Backup {
 }
 
 impl Backup {
-    /// Tells whether the schedule backs an environment up.
+    /// Returns whether the schedule backs an environment up.
     #[must_use]
     pub fn covers(&self, environment: &Environment) -> bool {
         match self.environments.is_empty() {
@@ -208,7 +208,10 @@ mod tests {
     #[case::identity("AGE-SECRET-KEY-1QQPQYRZ", Some("an identity"))]
     #[case::option("--output=/etc/passwd", Some("not a recipient"))]
     #[case::two_lines("age1abc\nage1def", Some("not a recipient"))]
-    fn a_recipient_is_told_from_an_identity_which_is_not_repeated(#[case] text: &str, #[case] want: Option<&str>) {
+    fn a_recipient_is_distinguished_from_an_identity_which_is_not_repeated(
+        #[case] text: &str,
+        #[case] want: Option<&str>,
+    ) {
         let found = refused_recipient(text).map(|(text, _)| text);
         assert_eq!(found.is_some(), want.is_some(), "{found:?}");
         assert!(found.is_none_or(|text| text.contains(want.unwrap_or_default()) && !text.contains("QQPQYRZ")));

@@ -9,7 +9,7 @@ use crate::units::Span;
 /// What locks may cost. Times are those at the size of the environment's tables.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LockLimits {
-    /// A table with fewer rows is small: nothing is told of it.
+    /// A table with fewer rows is small: nothing is reported of it.
     pub rows: u64,
     /// How many rows a second are written anew or put into an index, where nothing better is known.
     pub rows_per_second: u64,
@@ -82,7 +82,7 @@ mod tests {
     const MANUAL: &str = include_str!("../../../../docs/stagegate.toml");
 
     #[test]
-    fn what_is_not_said_has_the_default_and_the_manual_writes_it() {
+    fn what_is_not_printed_has_the_default_and_the_manual_writes_it() {
         let manual = Config::parse(Path::new("/srv/stagegate.toml"), MANUAL).unwrap();
         assert_eq!(manual.migrations["main"].locks, LockLimits::default());
         assert_eq!(manual.migrations["ledger"].locks, LockLimits::default());

@@ -58,7 +58,7 @@ pub use logs::Logs;
 pub use migrations::Migrations;
 pub use monitoring::{Metrics, Pages, StatusPage};
 pub use notify::{Channel, Event, Mail, MailTls, Receiver, Repository, SecretSource, Sentry, SentryVersion, UrlSource};
-pub use offsite::{Offsite, Place, PlacePrograms};
+pub use offsite::{Offsite, OffsiteTarget, PlacePrograms};
 pub use performance::{Budget, Limits, Load, Probe, ResourceLimits, Target};
 pub use readiness::Readiness;
 pub use restic::Restic;
@@ -103,7 +103,7 @@ pub struct Config {
     pub environments: BTreeMap<String, Environment>,
     /// The services that are checked, by compose service name.
     pub services: BTreeMap<String, Service>,
-    /// Whether a compose service runs once and ends, where somebody says so; those that do are not in `services`.
+    /// Whether a compose service runs once and ends, where somebody states so; those that do are not in `services`.
     pub one_shot: BTreeMap<String, bool>,
     /// The databases, by a name of the user's.
     pub databases: BTreeMap<String, Database>,
@@ -197,7 +197,7 @@ pub struct Service {
     pub kind: Kind,
     /// The port inside the container.
     pub port: u16,
-    /// Path that answers 2xx while the service is healthy.
+    /// Path that responds 2xx while the service is healthy.
     pub health: Option<String>,
     /// Path that reports the running version.
     pub version: Option<String>,
@@ -370,7 +370,7 @@ impl Config {
         self
     }
 
-    /// Returns the severity of a trial; `own` is the check's, which counts where the user says nothing.
+    /// Returns the severity of a trial; `own` is the check's, which counts where the user states nothing.
     #[must_use]
     pub fn severity_of(&self, trial: &str, own: Severity) -> Severity {
         self.severity
@@ -381,7 +381,7 @@ impl Config {
     }
 }
 
-/// Tells whether `prefix` is `trial` or some of its first parts.
+/// Returns whether `prefix` is `trial` or some of its first parts.
 pub fn begins(trial: &str, prefix: &str) -> bool {
     trial.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }

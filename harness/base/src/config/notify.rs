@@ -178,7 +178,7 @@ pub struct Receiver {
 impl Receiver {
     /// Returns whether it hears of one of some events in an environment.
     #[must_use]
-    pub fn hears(&self, events: &[Event], environment: &str) -> bool {
+    pub fn receives(&self, events: &[Event], environment: &str) -> bool {
         let there = self.environments.is_empty() || self.environments.iter().any(|name| name == environment);
         there && events.iter().any(|event| self.on.contains(event))
     }

@@ -10,7 +10,7 @@ use crate::command::Command;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Offsite {
     /// The place.
-    pub place: Place,
+    pub place: OffsiteTarget,
     /// The file with the access key of a bucket, where `None` the environment's variables; of rclone its configuration, where `None`
     /// the one that it finds by itself.
     pub credentials: Option<PathBuf>,
@@ -19,7 +19,7 @@ pub struct Offsite {
 /// A place for copies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Place {
+pub enum OffsiteTarget {
     /// A bucket of a service that speaks the S3 API.
     S3 {
         /// The bucket.
@@ -65,16 +65,16 @@ impl PlacePrograms {
     }
 }
 
-impl Place {
+impl OffsiteTarget {
     /// Returns the place as the configuration names it.
     #[must_use]
     pub fn url(&self) -> String {
         match self {
-            Place::S3 { bucket, prefix, .. } if prefix.is_empty() => format!("s3://{bucket}"),
-            Place::S3 { bucket, prefix, .. } => format!("s3://{bucket}/{prefix}"),
-            Place::Folder(path) => format!("file://{}", path.display()),
-            Place::Rclone(remote) => format!("rclone:{remote}"),
-            Place::Programs(programs) => format!("command:{}", programs.put.first().map_or("", String::as_str)),
+            OffsiteTarget::S3 { bucket, prefix, .. } if prefix.is_empty() => format!("s3://{bucket}"),
+            OffsiteTarget::S3 { bucket, prefix, .. } => format!("s3://{bucket}/{prefix}"),
+            OffsiteTarget::Folder(path) => format!("file://{}", path.display()),
+            OffsiteTarget::Rclone(remote) => format!("rclone:{remote}"),
+            OffsiteTarget::Programs(programs) => format!("command:{}", programs.put.first().map_or("", String::as_str)),
         }
     }
 }
@@ -99,7 +99,7 @@ struct RawPrograms {
 }
 
 impl RawPrograms {
-    fn read(&self, dir: PathBuf) -> Result<Place, (String, String)> {
+    fn read(&self, dir: PathBuf) -> Result<OffsiteTarget, (String, String)> {
         let all = [("put", &self.put), ("get", &self.get), ("list", &self.list), ("delete", &self.delete)];
         let hint = "write each as a list of a program and its arguments, with {name} where the object's name belongs";
         for (key, words) in all {
@@ -113,11 +113,11 @@ impl RawPrograms {
             return Err((format!("[backup.offsite.command] `{key}` {wrong}"), hint.to_owned()));
         }
         let (put, get, list, delete) = (self.put.clone(), self.get.clone(), self.list.clone(), self.delete.clone());
-        Ok(Place::Programs(PlacePrograms { put, get, list, delete, dir }))
+        Ok(OffsiteTarget::Programs(PlacePrograms { put, get, list, delete, dir }))
     }
 }
 
-/// Tells whether it is a remote of rclone's configuration and a path. One that is made of a connection string would have its
+/// Returns whether it is a remote of rclone's configuration and a path. One that is made of a connection string would have its
 /// secrets in an argument, where every user of the machine sees them.
 fn is_remote(text: &str) -> bool {
     let Some((remote, path)) = text.split_once(':') else { return false };
@@ -130,7 +130,7 @@ fn is_plain(path: &str) -> bool {
     path.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c)) && !path.split('/').any(|part| part == "..")
 }
 
-/// Tells whether a URL sends what it is given in plain text over a network.
+/// Returns whether a URL sends what it is given in plain text over a network.
 fn is_open(endpoint: &str) -> bool {
     let Some(rest) = endpoint.strip_prefix("http://") else { return false };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -140,7 +140,7 @@ fn is_open(endpoint: &str) -> bool {
 }
 
 impl RawOffsite {
-    fn place_of(&self, url: &str) -> Result<Place, (String, String)> {
+    fn place_of(&self, url: &str) -> Result<OffsiteTarget, (String, String)> {
         let wrong = |text: &str, hint: &str| Err((format!("[backup.offsite] {text}"), hint.to_owned()));
         if let Some(rest) = url.strip_prefix("s3://") {
             let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -150,7 +150,7 @@ impl RawOffsite {
                 return wrong("`url` does not name a bucket", hint);
             }
             let region = self.region.clone().unwrap_or_else(|| "us-east-1".to_owned());
-            return Ok(Place::S3 {
+            return Ok(OffsiteTarget::S3 {
                 bucket: bucket.into(),
                 prefix: prefix.into(),
                 endpoint: self.endpoint.clone(),
@@ -158,13 +158,13 @@ impl RawOffsite {
             });
         }
         if let Some(path) = url.strip_prefix("file://").filter(|path| path.starts_with('/')) {
-            return Ok(Place::Folder(PathBuf::from(path)));
+            return Ok(OffsiteTarget::Folder(PathBuf::from(path)));
         }
         if let Some(remote) = url.strip_prefix("rclone:") {
             let hint = "write rclone:REMOTE:PATH, REMOTE being one that `rclone listremotes` prints";
             let is_known = is_remote(remote);
             return if is_known {
-                Ok(Place::Rclone(remote.into()))
+                Ok(OffsiteTarget::Rclone(remote.into()))
             } else {
                 wrong("`url` does not name a remote", hint)
             };
@@ -273,7 +273,7 @@ mod tests {
         };
         let of = |programs| RawOffsite { command: Some(programs), ..RawOffsite::default() };
         let read = |raw: RawOffsite| raw.read(|path| Path::new("/etc/shop").join(path), false);
-        let Place::Programs(programs) = read(of(raw())).unwrap().place else { panic!("no programs") };
+        let OffsiteTarget::Programs(programs) = read(of(raw())).unwrap().place else { panic!("no programs") };
         let put = programs.command(&programs.put, "20260101-000000-0001/main.dump", "shop");
         assert_eq!(put.line(), "ssh nas 'cat > shop/20260101-000000-0001/main.dump'");
         assert_eq!(programs.command(&programs.list, "", "shop").line(), "ssh nas 'list shop'");

@@ -26,7 +26,7 @@ pub struct Probe {
     pub load: Load,
     /// How long it is asked before anything counts.
     pub warm_up: Span,
-    /// When enough was asked for the absolute limits.
+    /// When enough was requested the absolute limits.
     pub budget: Budget,
     /// How long a comparison with another release may take at most.
     pub compare_within: Span,
@@ -113,7 +113,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Tells whether there is any.
+    /// Returns whether there is any.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Limits::default()
@@ -469,7 +469,7 @@ workflow = "workflows/checkout.toml"
     )]
     #[case::used("workflow =", "cpu.max = 1.0\nworkflow =", "apply to one service", "to a probe of the service")]
     #[case::key("samples", "sampels", "unknown key `sampels`", "did you mean `samples`?")]
-    fn a_mistake_in_a_probe_is_told_with_its_place_and_the_way_out(
+    fn a_mistake_in_a_probe_is_reported_with_its_place_and_the_way_out(
         #[case] good: &str,
         #[case] bad: &str,
         #[case] place: &str,

@@ -407,7 +407,7 @@ impl Reader<'_> {
     }
 }
 
-/// Tells whether a text can be part of a file name wherever it stands.
+/// Returns whether a text can be part of a file name wherever it stands.
 fn is_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= 63 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
 }

@@ -8,18 +8,18 @@ use toml::Spanned;
 
 use super::{Algorithm, ConfigError, Service, port::Port};
 
-/// How long before its end a certificate should have been renewed, where nothing is said.
+/// How long before its end a certificate should have been renewed, where nothing is reported.
 const CERTIFICATE_DAYS: u32 = 21;
 const HEADERS: [&str; 3] = ["content-security-policy", "x-content-type-options", "x-frame-options"];
 
-/// What the suite security asks for.
+/// What the suite security requests.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Security {
     /// The services whose answers reach browsers; those that publish a port where `None`.
     pub front: Option<Vec<String>>,
-    /// Headers that their answers must have, in lower case.
+    /// Headers that their responses must have, in lower case.
     pub headers: Vec<String>,
-    /// A certificate that ends within this number of days is told.
+    /// A certificate that ends within this number of days is reported.
     pub certificate_days: u32,
     /// Tokens, by the service that takes them.
     pub jwt: BTreeMap<String, Jwt>,
@@ -34,7 +34,7 @@ pub struct Jwt {
     pub key_variable: Option<String>,
     /// The variable that holds the private key in PEM: of this process, else of a service of the stack.
     pub signing_key_variable: Option<String>,
-    /// How tokens are signed; where `None`, as the service's own token says, and HS256 where it has none.
+    /// How tokens are signed; where `None`, as the service's own token states, and HS256 where it has none.
     pub algorithm: Option<Algorithm>,
     /// The variable of the service whose value is the tokens' `aud`.
     pub audience_variable: Option<String>,
@@ -43,7 +43,7 @@ pub struct Jwt {
 }
 
 impl Jwt {
-    /// Tells whether tokens can be signed here as the service's issuer signs them.
+    /// Returns whether tokens can be signed here as the service's issuer signs them.
     #[must_use]
     pub fn can_sign(&self) -> bool {
         let is_shared = self.algorithm.is_none_or(Algorithm::is_shared);
@@ -60,7 +60,7 @@ pub struct Tls {
     pub name: Option<String>,
     /// The variable of the service that holds that name, where environments differ in it.
     pub name_variable: Option<String>,
-    /// A PEM file with certificate authorities to trust beside the machine's, relative to stagegate.toml.
+    /// A PEM file with certificate authorities to trust next to the machine's, relative to stagegate.toml.
     pub ca: Option<std::path::PathBuf>,
 }
 

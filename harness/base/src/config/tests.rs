@@ -111,7 +111,7 @@ fn the_longest_beginning_of_a_name_gives_its_severity(#[case] trial: &str, #[cas
     "the same compose project `shop-staging`",
     "its own `project`"
 )]
-fn a_mistake_is_told_with_its_place_and_the_way_out(
+fn a_mistake_is_reported_with_its_place_and_the_way_out(
     #[case] good: &str,
     #[case] bad: &str,
     #[case] place: &str,
@@ -125,7 +125,7 @@ fn a_mistake_is_told_with_its_place_and_the_way_out(
 }
 
 #[test]
-fn an_empty_file_is_told_with_how_it_begins() {
+fn an_empty_file_is_reported_with_how_it_begins() {
     let error = parse("\n").unwrap_err().to_string();
     assert!(error.contains("the file is empty") && error.contains("[project]"), "{error}");
 }
@@ -156,7 +156,7 @@ fn a_service_that_responds_to_its_own_name_gets_it_in_every_request() {
 }
 
 #[test]
-fn an_unknown_environment_is_told_with_the_known_ones() {
+fn an_unknown_environment_is_reported_with_the_known_ones() {
     let error = parse(GOOD).unwrap().environment("stagin").unwrap_err().to_string();
     assert!(error.contains("did you mean `staging`?"), "{error}");
     assert!(error.contains("ephemeral, production, staging"), "{error}");
@@ -201,7 +201,7 @@ fn the_manual_has_every_key_and_no_other() {
 #[test]
 fn the_manual_writes_the_defaults_of_the_gate() {
     let (manual, default) = (parse(MANUAL).unwrap().gate, parse("[project]\nname = \"shop\"").unwrap().gate);
-    let told = Gate {
+    let reported = Gate {
         commit_within: None,
         freeze: None,
         may_start_empty: Vec::new(),
@@ -210,7 +210,7 @@ fn the_manual_writes_the_defaults_of_the_gate() {
         notify_webhook: None,
         ..manual
     };
-    assert_eq!(told, default);
+    assert_eq!(reported, default);
 }
 
 #[rstest]

@@ -18,9 +18,9 @@ pub enum Tool {
     Goose,
     /// diesel (Rust): `N_name/up.sql` and `N_name/down.sql`.
     Diesel,
-    /// refinery (Rust): `VN__name.sql` and `UN__name.sql`, no way back.
+    /// refinery (Rust): `VN__name.sql` and `UN__name.sql`, no rollback.
     Refinery,
-    /// Flyway: `VN__name.sql`, `UN__name.sql` for the way back, `R__name.sql`.
+    /// Flyway: `VN__name.sql`, `UN__name.sql` for the rollback, `R__name.sql`.
     Flyway,
     /// Sqitch: `sqitch.plan` with `deploy/` and `revert/`.
     Sqitch,
@@ -86,7 +86,7 @@ impl Tool {
         }
     }
 
-    /// Tells whether it can run down migrations; with one that cannot, a folder without any is complete.
+    /// Returns whether it can run down migrations; with one that cannot, a folder without any is complete.
     #[must_use]
     pub fn has_downs(self) -> bool {
         !matches!(self, Tool::Prisma | Tool::Drizzle)
@@ -107,7 +107,7 @@ impl Tool {
         }
     }
 
-    /// Tells whether its driver first applies the migrations of installed packages, which are not tested.
+    /// Returns whether its driver first applies the migrations of installed packages, which are not tested.
     #[must_use]
     pub fn is_prepared(self) -> bool {
         self == Tool::Django

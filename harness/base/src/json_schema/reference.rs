@@ -8,7 +8,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::trace::Place;
+use super::trace::PathStep;
 
 /// Comments that begin so hold lines of TOML that cannot stand in the example, because they exclude others of it.
 const EXAMPLE: &str = "#   ";
@@ -50,7 +50,7 @@ impl Reference {
     }
 
     /// Returns what is written in the tables at a place, as if they were the file.
-    pub(super) fn below(self, place: &[Place]) -> Self {
+    pub(super) fn below(self, place: &[PathStep]) -> Self {
         let is_inside = |one: &Written| one.path.len() > place.len() && fits(&one.path[..place.len()], place);
         let written = self.written.into_iter().filter(is_inside);
         let written = written.map(|one| Written { path: one.path[place.len()..].to_vec(), ..one }).collect();
@@ -58,18 +58,18 @@ impl Reference {
     }
 
     /// Returns where a key is written; items of lists of one name have the same keys wherever the lists are.
-    fn at(&self, path: &[Place]) -> impl Iterator<Item = &Written> {
+    fn at(&self, path: &[PathStep]) -> impl Iterator<Item = &Written> {
         let exact = self.written.iter().filter(move |one| fits(&one.path, path));
         exact.chain(self.written.iter().filter(move |one| is_alike(&one.path, path)))
     }
 
     /// Returns what the comments report of a key: above it, above the keys it is grouped with, or where another key of the
     /// same table mentions it.
-    pub(super) fn description(&self, path: &[Place]) -> Option<String> {
+    pub(super) fn description(&self, path: &[PathStep]) -> Option<String> {
         if let Some(text) = self.at(path).find_map(|one| one.description.clone()) {
             return Some(text);
         }
-        let (Place::Key(key), above) = path.split_last()? else { return None };
+        let (PathStep::Key(key), above) = path.split_last()? else { return None };
         let mentions = [format!("`{key}`"), format!("`{key} =")];
         let of_table =
             |one: &&Written| one.path.split_last().is_some_and(|(_, of)| fits(of, above) || is_alike(of, above));
@@ -81,16 +81,16 @@ impl Reference {
     }
 
     /// Returns the types of the values that the reference shows at a place.
-    pub(super) fn types(&self, path: &[Place]) -> Vec<&'static str> {
+    pub(super) fn types(&self, path: &[PathStep]) -> Vec<&'static str> {
         let mut types: Vec<&'static str> = self.at(path).map(|one| one.type_of).collect();
         types.sort_unstable();
         types.dedup();
         types
     }
 
-    /// Tells whether the reader refuses the reference without a key, because it is missing.
-    pub(super) fn is_required<T: DeserializeOwned>(&self, path: &[Place]) -> bool {
-        let Some(Place::Key(key)) = path.last() else { return false };
+    /// Returns whether the reader refuses the reference without a key, because it is missing.
+    pub(super) fn is_required<T: DeserializeOwned>(&self, path: &[PathStep]) -> bool {
+        let Some(PathStep::Key(key)) = path.last() else { return false };
         let missing = format!("missing field `{key}`");
         let reports = |text: &str| toml::from_str::<T>(text).is_err_and(|error| error.message() == missing);
         match self.at(path).find_map(|one| one.statement.clone()) {
@@ -106,22 +106,22 @@ impl Reference {
     }
 }
 
-/// Tells whether a key of the reference is one at a place, whatever names the user chose.
-fn fits(written: &[Part], path: &[Place]) -> bool {
-    let fits = |(part, place): (&Part, &Place)| match (part, place) {
-        (Part::Name(name), Place::Key(key)) => name == key,
-        (Part::Name(_), Place::AnyName) | (Part::Item, Place::Item) => true,
+/// Returns whether a key of the reference is one at a place, whatever names the user chose.
+fn fits(written: &[Part], path: &[PathStep]) -> bool {
+    let fits = |(part, place): (&Part, &PathStep)| match (part, place) {
+        (Part::Name(name), PathStep::Key(key)) => name == key,
+        (Part::Name(_), PathStep::AnyName) | (Part::Item, PathStep::Item) => true,
         _ => false,
     };
     written.len() == path.len() && written.iter().zip(path).all(fits)
 }
 
-/// Tells whether the shorter one of two paths begins with a list and is the end of the other: `step[].http` of
+/// Returns whether the shorter one of two paths begins with a list and is the end of the other: `step[].http` of
 /// `login.owner.step[].http`.
-fn is_alike(written: &[Part], path: &[Place]) -> bool {
+fn is_alike(written: &[Part], path: &[PathStep]) -> bool {
     let shorter = written.len().min(path.len());
     let (written_end, path_end) = (&written[written.len() - shorter..], &path[path.len() - shorter..]);
-    let is_list = matches!(path_end, [Place::Key(_), Place::Item, _, ..]);
+    let is_list = matches!(path_end, [PathStep::Key(_), PathStep::Item, _, ..]);
     written.len() != path.len() && is_list && fits(written_end, path_end)
 }
 

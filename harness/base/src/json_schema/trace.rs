@@ -1,7 +1,7 @@
 //! What a type reads at a place of a document, found by letting it read.
 //!
 //! A [`Tracer`] walks a type's own `Deserialize` along one path: each table gets the one key of the path, each list one item.
-//! At the end of the path it notes which kind of value is asked for, and refuses to give one.
+//! At the end of the path it notes which kind of value is requested, and refuses to give one.
 
 use std::{cell::RefCell, fmt};
 
@@ -13,7 +13,7 @@ use serde::{
 
 /// One step of a path into a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
+pub(super) enum PathStep {
     /// The value of a known key.
     Key(&'static str),
     /// The value of any key, where the user chooses the names.
@@ -22,7 +22,7 @@ pub(super) enum Place {
     Item,
 }
 
-/// The kind of value that is asked for.
+/// The kind of value that is requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     /// A table with these keys.
@@ -46,7 +46,7 @@ pub(super) enum Shape {
 }
 
 /// Returns what `T` reads at a place.
-pub(super) fn shape<T: DeserializeOwned>(path: &[Place]) -> Shape {
+pub(super) fn shape<T: DeserializeOwned>(path: &[PathStep]) -> Shape {
     let found = RefCell::new(None);
     drop(T::deserialize(Tracer { path, found: &found }));
     found.into_inner().unwrap_or_else(|| Shape::Custom(String::new()))
@@ -72,7 +72,7 @@ impl serde::de::Error for Stop {
 
 #[derive(Clone, Copy)]
 struct Tracer<'a> {
-    path: &'a [Place],
+    path: &'a [PathStep],
     found: &'a RefCell<Option<Shape>>,
 }
 
@@ -92,7 +92,7 @@ impl<'a> Tracer<'a> {
     }
 
     /// Goes one step down, where the path does so in the expected way.
-    fn below(self) -> Option<(Place, Self)> {
+    fn below(self) -> Option<(PathStep, Self)> {
         let (first, path) = self.path.split_first()?;
         Some((*first, Tracer { path, found: self.found }))
     }
@@ -158,14 +158,14 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         match self.below() {
-            Some((Place::Item, below)) => visitor.visit_seq(One(below)),
+            Some((PathStep::Item, below)) => visitor.visit_seq(One(below)),
             _ => self.note(Shape::List),
         }
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         match self.below() {
-            Some((Place::AnyName, below)) => visitor.visit_map(Entry { key: Some("name"), value: below }),
+            Some((PathStep::AnyName, below)) => visitor.visit_map(Entry { key: Some("name"), value: below }),
             _ => self.note(Shape::Names),
         }
     }
@@ -180,7 +180,7 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
             return visitor.visit_map(Placed { fields, next: 0, value: self });
         }
         match self.below() {
-            Some((Place::Key(key), below)) => visitor.visit_map(Entry { key: Some(key), value: below }),
+            Some((PathStep::Key(key), below)) => visitor.visit_map(Entry { key: Some(key), value: below }),
             _ => self.note(Shape::Table(fields)),
         }
     }
@@ -197,7 +197,7 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
     forward_to_deserialize_any! { i128 u128 bytes byte_buf unit unit_struct tuple tuple_struct ignored_any }
 }
 
-/// Tells whether a table is a value with its place in the text, [`toml::Spanned`]: the value is what is read.
+/// Returns whether a table is a value with its place in the text, [`toml::Spanned`]: the value is what is read.
 fn is_placed(name: &str) -> bool {
     name.ends_with("_Spanned")
 }

@@ -72,7 +72,7 @@ fn silent(health: Health, up_for: u64) -> Seen {
 #[case::healthy_by_its_authors(false, silent(Health::Healthy, 6), "Ready", "healthy")]
 #[case::answered_once(true, with(State::Running, Health::None, |s| { s.port = Port::Once; s.up_for = Duration::from_secs(99); }), "NotYet", "once so far")]
 #[case::answers(true, with(State::Running, Health::None, |s| s.port = Port::Answers), "Ready", "running")]
-fn a_service_is_ready_when_its_port_answers(
+fn a_service_is_ready_when_its_port_responds(
     #[case] configured: bool,
     #[case] seen: Seen,
     #[case] kind: &str,
@@ -106,7 +106,7 @@ fn a_service_is_ready_when_its_port_answers(
 #[case::a_hint_at_the_key(expected(), seen(State::Exited, Health::None), "Never", "one_shot = true")]
 #[case::unhealthy(expected(), with(State::Running, Health::Unhealthy, |s| s.container.health_output = "refused".into()), "NotYet", "unhealthy: refused")]
 #[case::unhealthy_for_long(expected(), with(State::Running, Health::Unhealthy, |s| s.up_for = Duration::from_secs(61)), "Never", "unhealthy")]
-fn a_container_tells_how_far_its_service_is(
+fn a_container_reports_how_far_its_service_is(
     #[case] expected: Expected,
     #[case] seen: Seen,
     #[case] kind: &str,

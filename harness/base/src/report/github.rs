@@ -14,7 +14,7 @@ pub struct Annotation<'a> {
     pub title: &'a str,
     /// Where it is shown.
     pub place: Option<&'a Place>,
-    /// What it says; several lines are kept.
+    /// What it states; several lines are kept.
     pub text: String,
 }
 

@@ -88,7 +88,7 @@ impl Report {
         self.findings.iter().filter(|finding| finding.is_open() && finding.severity == severity).count()
     }
 
-    /// Tells whether anything as grave as `minimum`, or graver, is open.
+    /// Returns whether anything as grave as `minimum`, or graver, is open.
     #[must_use]
     pub fn fails(&self, minimum: Severity) -> bool {
         self.findings.iter().any(|finding| finding.is_open() && finding.severity <= minimum)
@@ -169,7 +169,7 @@ impl Report {
     }
 }
 
-/// Returns what a finding says, on one line: `expected not privileged, found privileged: true`.
+/// Returns what a finding states, on one line: `expected not privileged, found privileged: true`.
 #[must_use]
 pub fn differing(finding: &Finding) -> String {
     let found = one_line(&finding.found);

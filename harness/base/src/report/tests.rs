@@ -97,7 +97,7 @@ fn only_our_own_colours_reach_a_terminal() {
 }
 
 #[test]
-fn json_says_the_same_and_is_no_workflow_command() {
+fn json_states_the_same_and_is_no_workflow_command() {
     let text = serde_json::to_string("##[error]\u{9b}31m ::x").unwrap();
     let escaped = crate::text::json_escaped(&text);
     assert!(!escaped.contains("##["), "{escaped}");

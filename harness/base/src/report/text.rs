@@ -43,7 +43,7 @@ fn group(report: &Report, group: &[&Finding], colour: Colour) -> String {
     out + "\n"
 }
 
-/// Returns one finding as lines: its place and what it says, and the text that it is about.
+/// Returns one finding as lines: its place and what it states, and the text that it is about.
 #[must_use]
 pub fn finding(finding: &Finding) -> String {
     let place = [finding.place.position(), finding.place.object.clone()];

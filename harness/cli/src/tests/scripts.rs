@@ -13,7 +13,7 @@ use clap::Parser;
 use super::{built, root};
 use crate::Cli;
 
-/// Writes its arguments down, prints a line on each stream, and exits as `FAIL` says: `test=3` fails `gate test` with 3.
+/// Writes its arguments down, prints a line on each stream, and exits as `FAIL` states: `test=3` fails `gate test` with 3.
 const STAND_IN: &str = "#!/usr/bin/env bash
 echo \"$*\" >>\"$CALLS\"
 echo \"to stdout: $1\"
@@ -213,7 +213,7 @@ pub(super) fn options(text: &str) -> Vec<String> {
     words.filter(|word| word.starts_with("--") && word.len() > 3).map(str::to_owned).collect()
 }
 
-/// Tells whether a command that a script calls has an option.
+/// Returns whether a command that a script calls has an option.
 pub(super) fn is_of_gate(source: &str, option: &str) -> bool {
     let called: Vec<&str> =
         source.split("\"$GATE\" ").skip(1).filter_map(|rest| rest.split_whitespace().next()).collect();

@@ -57,7 +57,7 @@ impl Drop for Machine {
 fn what_the_sample_stack_can_do_without_is_noted_and_fails_nothing() {
     let machine = Machine::new("ordinary");
     machine.stand_in("apt-get", "exit 100");
-    // sudo that asks for a password is as good as none.
+    // sudo that requests a password is as good as none.
     machine.stand_in("sudo", "exit 1");
     let end = machine.set_up();
     let text = String::from_utf8_lossy(&end.stderr);
@@ -68,7 +68,7 @@ fn what_the_sample_stack_can_do_without_is_noted_and_fails_nothing() {
 }
 
 #[test]
-fn what_is_missing_is_installed_by_sudo_where_it_asks_for_no_password() {
+fn what_is_missing_is_installed_by_sudo_where_it_requires_no_password() {
     let machine = Machine::new("sudo");
     let calls = machine.0.join("calls");
     machine.stand_in("sudo", &format!("shift; [ \"$*\" = true ] || echo \"$*\" >>{}", calls.display()));

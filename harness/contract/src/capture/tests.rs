@@ -39,9 +39,9 @@ fn taken(document: &Document, path: &str, headers: &[(String, String)], body: &V
     let producer = &supply.producers[0];
     let from = &calls[producer.call];
     let text = body.to_string();
-    let answer = Answer { status: 200, headers, body: text.as_bytes(), truncated: false };
+    let response = ServiceResponse { status: 200, headers, body: text.as_bytes(), truncated: false };
     let (request, values) = (from.request.clone().unwrap(), Values::new());
-    let given = Given { operation: &from.operation, request: &request, values: &values, answer: &answer };
+    let given = CompletedCall { operation: &from.operation, request: &request, values: &values, answer: &response };
     captured(document, &call.operation, &supply.parameter, producer, &given, "/api")
 }
 

@@ -133,7 +133,7 @@ impl<'t> Reader<'t> {
             entries.push((Cow::Borrowed(key), node));
         }
         entries.shrink_to_fit();
-        // What is wrong with it is what the parser says.
+        // What is wrong with it is what the parser states.
         (!entries.is_empty() && twice(&entries).is_none()).then_some(Datum::Map(entries))
     }
 

@@ -49,7 +49,7 @@ impl Origin<'_> {
     /// Returns the place of a value as a person reads it: `schemas/pet.yaml:12`.
     pub(super) fn place(&self, node: &Node<'_>) -> String {
         let document = super::super::files::file_of(&self.shown).to_owned();
-        let file = self.of(node.id).0.map_or(document, |name| super::super::files::beside(&self.shown, name));
+        let file = self.of(node.id).0.map_or(document, |name| super::super::files::relative_to(&self.shown, name));
         format!("{file}:{}", node.line)
     }
 }
@@ -104,7 +104,7 @@ impl<'b, 't> Bundler<'b, 't> {
             return Err(ContractError::Size { nodes: NODES });
         }
         if self.depth >= DEPTH {
-            return Err(self.sources.wrong(at, Problem::Depth(DEPTH)));
+            return Err(self.sources.contract_error(at, Problem::Depth(DEPTH)));
         }
         self.depth += 1;
         let copy = match self.reference(at, position) {
@@ -165,14 +165,14 @@ impl<'b, 't> Bundler<'b, 't> {
             return self.copied(at, position, Some(format!("#{}", encoded(&pointer))));
         }
         if position == Position::Schema && target.node.is_map() {
-            // A chain that leads to no schema is told where it begins.
+            // A chain that leads to no schema is reported where it begins.
             self.sources.end(at)?;
             let name = placeholder(self.target(target));
             return self.copied(at, position, Some(name));
         }
         let key = (target.file, target.node.id);
         if self.open.contains(&key) {
-            return Err(self.sources.wrong(at, Problem::Circle));
+            return Err(self.sources.contract_error(at, Problem::Circle));
         }
         self.open.push(key);
         let copy = self.copy(target, position);

@@ -46,12 +46,12 @@ impl<'a> Differ<'a> {
             .filter(|member| is_named(member) || !old.iter().any(|other| self.fits(other, member, Direction::Response)))
             .collect();
         if !removed.is_empty() {
-            let told = (list(removed.iter().map(|member| name(member))), String::new());
-            self.differs(sides, aspect, Effect::Narrowed, keyword, told);
+            let reported = (list(removed.iter().map(|member| name(member))), String::new());
+            self.differs(sides, aspect, Effect::Narrowed, keyword, reported);
         }
         if !added.is_empty() {
-            let told = (String::new(), list(added.iter().map(|member| name(member))));
-            self.differs(sides, aspect, Effect::Widened, keyword, told);
+            let reported = (String::new(), list(added.iter().map(|member| name(member))));
+            self.differs(sides, aspect, Effect::Widened, keyword, reported);
         }
     }
 
@@ -74,7 +74,7 @@ impl<'a> Differ<'a> {
                 .position(|other| self.may_be(member, other) && self.worst(member, other, direction).is_none());
             at.inspect(|at| pairs.push((*member, new.remove(*at)))).is_none()
         });
-        // One that was changed is still the one; where more are left over, their order tells.
+        // One that was changed is still the one; where more are left over, their order reports.
         if old.len() == new.len() {
             let alike = |(a, b): (&&'a Node<'a>, &&'a Node<'a>)| {
                 let types = (Shape::of(&self.old, &[*a]).types, Shape::of(&self.new, &[*b]).types);
@@ -87,7 +87,7 @@ impl<'a> Differ<'a> {
         (pairs, old, new)
     }
 
-    /// Tells whether one member can be the other: a component that is still there is no other component.
+    /// Returns whether one member can be the other: a component that is still there is no other component.
     fn may_be(&self, old: &Node<'a>, new: &Node<'a>) -> bool {
         let (Some(was), Some(is)) = (old.text("$ref"), new.text("$ref")) else { return true };
         self.new.target(was).is_none() || self.old.target(is).is_none()
@@ -116,7 +116,7 @@ impl<'a> Differ<'a> {
         let effect = match (was_plain, sides.direction) {
             (true, Direction::Response) if fits.iter().all(|fits| *fits) => Effect::Narrowed,
             (true, Direction::Response) => Effect::Widened,
-            // A value of two members of `oneOf` is refused, unless a discriminator says which one is meant.
+            // A value of two members of `oneOf` is refused, unless a discriminator states which one is meant.
             (true, _) if keyword == "oneOf" && choice.discriminator.is_none() && count > 1 => Effect::Narrowed,
             (true, _) if count > 0 => Effect::Widened,
             (true, _) => Effect::Narrowed,
@@ -126,11 +126,11 @@ impl<'a> Differ<'a> {
             (false, _) => Effect::Narrowed,
         };
         let shapes = list(members.iter().map(|member| name(member)));
-        let told = if was_plain { ("one shape".to_owned(), shapes) } else { (shapes, "one shape".to_owned()) };
-        self.differs(sides, aspect, effect, keyword, told);
+        let reported = if was_plain { ("one shape".to_owned(), shapes) } else { (shapes, "one shape".to_owned()) };
+        self.differs(sides, aspect, effect, keyword, reported);
     }
 
-    /// Tells whether no caller is hurt where the plain schema and this member meet.
+    /// Returns whether no caller is hurt where the plain schema and this member meet.
     fn member_fits(&mut self, sides: &Sides<'a>, member: &'a Node<'a>, was_plain: bool) -> bool {
         let with = |parts: &[&'a Node<'a>], is_choice: bool| {
             let mut parts = parts.to_vec();
@@ -152,7 +152,7 @@ impl<'a> Differ<'a> {
     }
 }
 
-/// Returns the shape as it is beside its choice.
+/// Returns the shape as it is next to its choice.
 fn plain(mut shape: Shape<'_>) -> Shape<'_> {
     shape.one_of.clear();
     shape.any_of.clear();

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{
     differ::Differ,
-    keywords::{Keywords, TOLD, asks},
+    keywords::{Keywords, TOLD, requires},
     rule::{self, Aspect, Direction, Effect, Level},
-    schema::{Sides, list, spot},
+    schema::{Sides, keyword_node, list},
     source::View,
     tree::{Datum, Node, Parts},
 };
@@ -41,7 +41,7 @@ impl<'a> Differ<'a> {
             (true, false) => Effect::Narrowed,
             (false, true) => Effect::Widened,
         };
-        self.differs(sides, aspect, effect, key, (told(old), told(new)));
+        self.differs(sides, aspect, effect, key, (text(old), text(new)));
     }
 
     /// Compares the first elements of lists; where one document has no schema for one, `items` is its schema.
@@ -92,24 +92,25 @@ impl<'a> Differ<'a> {
             (false, false) => &[],
         };
         for effect in effects {
-            self.differs(sides, Aspect::Other, *effect, "not", (told(&[old]), told(&[new])));
+            self.differs(sides, Aspect::Other, *effect, "not", (text(&[old]), text(&[new])));
         }
     }
 
     /// Compares conditions; they meet by their `if`, and what is left over in its order.
     fn conditions(&mut self, sides: &Sides<'a>) {
-        let asked = |node: &'a Node<'a>| node.get("if").unwrap_or(node);
-        let (pairs, removed, added) = paired(&sides.old.keywords.conditions, &sides.new.keywords.conditions, asked);
+        let request_of = |node: &'a Node<'a>| node.get("if").unwrap_or(node);
+        let (pairs, removed, added) =
+            paired(&sides.old.keywords.conditions, &sides.new.keywords.conditions, request_of);
         let none = Vec::new();
         for (old, new) in pairs {
-            let ifs = (asked(old), asked(new));
+            let ifs = (request_of(old), request_of(new));
             if plain(ifs.0).canonical() != plain(ifs.1).canonical() {
-                self.differs(sides, Aspect::Other, Effect::Changed, "if", (told(&[ifs.0]), told(&[ifs.1])));
+                self.differs(sides, Aspect::Other, Effect::Changed, "if", (text(&[ifs.0]), text(&[ifs.1])));
             }
             for key in ["then", "else"] {
                 let of = |view: &View<'a>, node: &'a Node<'a>| {
                     node.get(key)
-                        .filter(|schema| asks(view, schema))
+                        .filter(|schema| requires(view, schema))
                         .map_or_else(|| none.clone(), |schema| vec![schema])
                 };
                 let both = (of(&self.old, old), of(&self.new, new));
@@ -122,16 +123,16 @@ impl<'a> Differ<'a> {
         self.left(sides, "if", &branches(removed), &branches(added));
     }
 
-    /// Tells constraints of which the other document has none.
+    /// Reports constraints of which the other document has none.
     fn left(&mut self, sides: &Sides<'a>, key: &str, removed: &[&'a Node<'a>], added: &[&'a Node<'a>]) {
-        let text = |node: &&'a Node<'a>| told(&[node.get("if").unwrap_or(node)]);
+        let text = |node: &&'a Node<'a>| text(&[node.get("if").unwrap_or(node)]);
         if !removed.is_empty() {
-            let told = (list(removed.iter().map(text)), String::new());
-            self.differs(sides, Aspect::Other, Effect::Widened, key, told);
+            let reported = (list(removed.iter().map(text)), String::new());
+            self.differs(sides, Aspect::Other, Effect::Widened, key, reported);
         }
         if !added.is_empty() {
-            let told = (String::new(), list(added.iter().map(text)));
-            self.differs(sides, Aspect::Other, Effect::Narrowed, key, told);
+            let reported = (String::new(), list(added.iter().map(text)));
+            self.differs(sides, Aspect::Other, Effect::Narrowed, key, reported);
         }
     }
 
@@ -166,15 +167,15 @@ impl<'a> Differ<'a> {
             // What is gone from a list of demands is demanded in the other document.
             let is_before = (effect == Effect::Narrowed) == (aspect == Aspect::Extensible);
             if !gone.is_empty() {
-                let told = if is_before { (gone, String::new()) } else { (String::new(), gone) };
-                self.differs(sides, aspect, effect, key, told);
+                let reported = if is_before { (gone, String::new()) } else { (String::new(), gone) };
+                self.differs(sides, aspect, effect, key, reported);
             }
         }
     }
 
-    /// Tells a schema that was added to an `allOf` of a request of which all else stayed as it was.
+    /// Reports a schema that was added to an `allOf` of a request of which all else stayed as it was.
     ///
-    /// A schema that is split in two changes no demand: nothing is told unless it was an `allOf` before.
+    /// A schema that is split in two changes no demand: nothing is reported unless it was an `allOf` before.
     pub(super) fn all_of_added(&mut self, sides: &Sides<'a>) {
         let ([old], [new]) = (sides.parts.0.as_slice(), sides.parts.1.as_slice()) else { return };
         if sides.direction == Direction::Response {
@@ -189,9 +190,9 @@ impl<'a> Differ<'a> {
             return;
         }
         let added = news.iter().filter(|member| !olds.iter().any(|other| same(other, member)));
-        let added: Parts<'a> = added.filter(|member| asks(&self.new, member)).collect();
-        if let (Some(first), Some(at)) = (added.first(), spot(&self.old, &sides.parts.0, "allOf")) {
-            let name = |node: &&Node<'_>| node.text("$ref").map_or_else(|| told(&[node]), ToOwned::to_owned);
+        let added: Parts<'a> = added.filter(|member| requires(&self.new, member)).collect();
+        if let (Some(first), Some(at)) = (added.first(), keyword_node(&self.old, &sides.parts.0, "allOf")) {
+            let name = |node: &&Node<'_>| node.text("$ref").map_or_else(|| text(&[node]), ToOwned::to_owned);
             self.found(rule::REQUEST_ALL_OF_ADDED, (at, first), String::new(), list(added.iter().map(name)));
         }
     }
@@ -213,7 +214,7 @@ fn paired<'a>(old: &Parts<'a>, new: &Parts<'a>, key: impl Fn(&'a Node<'a>) -> &'
     (pairs, olds, news)
 }
 
-fn told(parts: &[&Node<'_>]) -> String {
+fn text(parts: &[&Node<'_>]) -> String {
     list(parts.iter().map(|part| plain(part).canonical()))
 }
 

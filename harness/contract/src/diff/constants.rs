@@ -1,6 +1,6 @@
 //! Schemas that list their values, whatever they are written with: `enum`, `const`, choices of constants, `allOf`.
 //!
-//! In: a schema. Out: the set of values that it allows, if it says no more than that. Two sets are compared as sets, so
+//! In: a schema. Out: the set of values that it allows, if it states no more than that. Two sets are compared as sets, so
 //! that it does not matter how a document writes one.
 
 use std::collections::BTreeSet;
@@ -51,7 +51,7 @@ fn choice<'a>(view: &View<'a>, members: &[&'a Node<'a>], keyword: &str, depth: u
     })
 }
 
-/// Returns the values of a schema that says no more than which they are.
+/// Returns the values of a schema that states no more than which they are.
 fn listed<'a>(view: &View<'a>, node: &'a Node<'a>, depth: usize) -> Option<Constants> {
     let node = if depth == 0 { return None } else { view.follow(node) };
     let mut found: Option<Constants> = None;
@@ -85,7 +85,7 @@ fn listed<'a>(view: &View<'a>, node: &'a Node<'a>, depth: usize) -> Option<Const
     }
 }
 
-/// Tells whether all values are of the types that stand beside them.
+/// Returns whether all values are of the types that stand next to them.
 fn is_of(found: &Constants, types: &Node<'_>) -> bool {
     let (bits, null) = types::types_in(types);
     found.types & !bits == 0 && (null || !found.has_null)

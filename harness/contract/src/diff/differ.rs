@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::{
+    location::Location,
     rule::{Direction, Level, Rule},
     source::View,
-    spot::Spot,
     tree::Node,
 };
 
@@ -29,9 +29,9 @@ pub struct Change {
     /// What is there now; empty where nothing is.
     pub after: String,
     /// The place in the old file; of what was added, the place that lacks it.
-    pub old: Spot,
+    pub old: Location,
     /// The place in the new file; of what was removed, the place that lacks it.
-    pub new: Spot,
+    pub new: Location,
 }
 
 /// Two schemas that were compared, each as the ids of its parts, for which direction, and whether in XML.
@@ -85,12 +85,12 @@ impl<'a> Differ<'a> {
         self.place.truncate(length);
     }
 
-    /// Tells that something has to be there now, by the first rule, or may be left out now, by the second one.
+    /// Reports that something has to be there now, by the first rule, or may be left out now, by the second one.
     pub(super) fn required_flag(&mut self, (old, new): (&Node<'_>, &Node<'_>), (required, optional): (Rule, Rule)) {
         let (was, is) = (old.is_true("required"), new.is_true("required"));
         if was != is {
-            let told = |is: bool| (if is { "required" } else { "optional" }).to_owned();
-            self.found(if is { required } else { optional }, (old, new), told(was), told(is));
+            let text_of = |is: bool| (if is { "required" } else { "optional" }).to_owned();
+            self.found(if is { required } else { optional }, (old, new), text_of(was), text_of(is));
         }
     }
 
@@ -103,10 +103,10 @@ impl<'a> Differ<'a> {
 
     /// Keeps a change.
     pub(super) fn found(&mut self, rule: Rule, (old, new): (&Node<'_>, &Node<'_>), before: String, after: String) {
-        let spot = |view: &View<'_>, node: &Node<'_>| match self.trials {
-            0 => view.spot(node),
+        let location_of = |view: &View<'_>, node: &Node<'_>| match self.trials {
+            0 => view.location(node),
             // A trial is asked only how bad it is.
-            _ => Spot { file: None, pointer: String::new(), line: node.line },
+            _ => Location { file: None, pointer: String::new(), line: node.line },
         };
         self.changes.push(Change {
             id: rule.id,
@@ -116,25 +116,31 @@ impl<'a> Differ<'a> {
             part: String::new(),
             before,
             after,
-            old: spot(&self.old, old),
-            new: spot(&self.new, new),
+            old: location_of(&self.old, old),
+            new: location_of(&self.new, new),
         });
     }
 
     /// Keeps a change of one of the names that a node lists.
-    pub(super) fn found_of(&mut self, part: &str, rule: Rule, spots: (&Node<'_>, &Node<'_>), told: (String, String)) {
-        self.found(rule, spots, told.0, told.1);
+    pub(super) fn found_of(
+        &mut self,
+        part: &str,
+        rule: Rule,
+        spots: (&Node<'_>, &Node<'_>),
+        reported: (String, String),
+    ) {
+        self.found(rule, spots, reported.0, reported.1);
         if let Some(change) = self.changes.last_mut() {
             part.clone_into(&mut change.part);
         }
     }
 
-    /// Tells whether two nodes are written alike in one dialect, so that nothing in them has to be compared.
+    /// Returns whether two nodes are written alike in one dialect, so that nothing in them has to be compared.
     pub(super) fn is_copy(&self, old: &Node<'_>, new: &Node<'_>) -> bool {
         self.old.version == self.new.version && old.is_copy_of(new)
     }
 
-    /// Tells whether two schemas meet for the first time in this direction; circles end here.
+    /// Returns whether two schemas meet for the first time in this direction; circles end here.
     pub(super) fn is_first(&mut self, old: &[&Node<'_>], new: &[&Node<'_>], direction: Direction) -> bool {
         self.seen.insert(self.pair(old, new, direction))
     }

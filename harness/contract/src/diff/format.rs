@@ -39,7 +39,7 @@ pub(super) fn effect(old: &Shape<'_>, new: &Shape<'_>) -> Option<Effect> {
         return None;
     }
     let both = Room::common(old, new);
-    match (is_held(new.format, old, &both), is_held(old.format, new, &both)) {
+    match (is_enforced(new.format, old, &both), is_enforced(old.format, new, &both)) {
         (true, true) => None,
         (false, true) if is_wide_whole(old, new) => Some(Effect::Limited),
         (false, true) => Some(Effect::Narrowed),
@@ -67,11 +67,11 @@ impl Room {
     }
 }
 
-/// Tells whether `format` refuses nothing of what a schema allows, whose format is another one.
-fn is_held(format: Option<&str>, by: &Shape<'_>, room: &Room) -> bool {
+/// Returns whether `format` refuses nothing of what a schema allows, whose format is another one.
+fn is_enforced(format: Option<&str>, by: &Shape<'_>, room: &Room) -> bool {
     let Some(format) = format else { return true };
     let types = by.types.unwrap_or(STRING);
-    // Source: JSON Schema 2020-12 Validation, 7.1: a format says nothing of values of another type than its own.
+    // Source: JSON Schema 2020-12 Validation, 7.1: a format states nothing of values of another type than its own.
     if types & (STRING | INTEGER | FRACTION) == 0 || SHOWN.contains(&format) {
         return true;
     }
@@ -83,7 +83,7 @@ fn is_held(format: Option<&str>, by: &Shape<'_>, room: &Room) -> bool {
     }
     match range(format) {
         _ if types & STRING != 0 => false,
-        // A JSON number that interoperates is a double (RFC 8259, section 6), and a format of texts says nothing of it.
+        // A JSON number that interoperates is a double (RFC 8259, section 6), and a format of texts states nothing of it.
         None => !NUMERIC.contains(&format),
         Some((least, most)) => {
             let own = by.format.and_then(range).map_or(*room, |range| room.within(range));
@@ -108,12 +108,12 @@ fn range(format: &str) -> Option<(f64, f64)> {
     Some(if is_signed { (-power(bits - 1), power(bits - 1) - 1.0) } else { (0.0, power(bits) - 1.0) })
 }
 
-/// Tells whether an integer without a format got the widest one: it only writes down what programs can hold.
+/// Returns whether an integer without a format got the widest one: it only writes down what programs can hold.
 fn is_wide_whole(old: &Shape<'_>, new: &Shape<'_>) -> bool {
     old.format.is_none() && old.types == Some(INTEGER) && new.format == Some("int64")
 }
 
-/// Tells whether a value is one of a format.
+/// Returns whether a value is one of a format.
 fn takes(format: &str, value: &Value) -> bool {
     match (range(format), value.as_f64()) {
         (Some((least, most)), Some(number)) => number >= least && number <= most && number.fract() == 0.0,

@@ -18,12 +18,12 @@ pub(super) struct Keywords<'a> {
     pub(super) nots: Parts<'a>,
     /// The schemas that have `if`.
     pub(super) conditions: Parts<'a>,
-    /// What has to be there beside a property.
+    /// What has to be there next to a property.
     pub(super) dependent: BTreeMap<&'a str, BTreeSet<&'a str>>,
     pub(super) least_contained: Option<f64>,
     pub(super) most_contained: Option<f64>,
     pub(super) extensible: Option<BTreeSet<&'a str>>,
-    /// How stable it is said to be.
+    /// How stable it is reported to be.
     pub(super) stability: Option<&'a Node<'a>>,
 }
 
@@ -33,7 +33,7 @@ const NAMED: [&str; 2] = ["patternProperties", "dependentSchemas"];
 pub(super) const TOLD: [&str; 6] = ["description", "title", "summary", "example", "examples", "externalDocs"];
 
 impl<'a> Keywords<'a> {
-    /// Adds what one more schema asks for.
+    /// Adds what one more schema requests.
     pub(super) fn add(&mut self, view: &View<'a>, node: &'a Node<'a>) {
         // One walk: most schemas have none of these.
         for (key, value) in node.entries() {
@@ -63,7 +63,7 @@ impl<'a> Keywords<'a> {
     }
 
     fn sub_of(&mut self, view: &View<'a>, key: &'a str, name: &'a str, schema: &'a Node<'a>) {
-        if asks(view, schema) {
+        if requires(view, schema) {
             self.subs.entry((key, name)).or_default().push(schema);
         }
     }
@@ -71,13 +71,13 @@ impl<'a> Keywords<'a> {
     fn prefix_of(&mut self, view: &View<'a>, list: &'a Node<'a>) {
         for (at, schema) in list.items().iter().enumerate() {
             self.prefix.resize(self.prefix.len().max(at + 1), Vec::new());
-            self.prefix[at].extend(asks(view, schema).then_some(schema));
+            self.prefix[at].extend(requires(view, schema).then_some(schema));
         }
     }
 }
 
-/// Tells whether a schema asks for anything.
-pub(super) fn asks<'a>(view: &View<'a>, schema: &'a Node<'a>) -> bool {
+/// Returns whether a schema requests anything.
+pub(super) fn requires<'a>(view: &View<'a>, schema: &'a Node<'a>) -> bool {
     let node = view.follow(schema);
     let is_open = |node: &Node<'_>| {
         node.is_map() && node.entries().iter().all(|(key, _)| key == "$ref" || TOLD.contains(&key.as_ref()))

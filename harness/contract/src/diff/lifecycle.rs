@@ -2,12 +2,12 @@
 
 use super::{differ::Differ, rule, tree::Node};
 
-/// The extension that says how stable something is, and its values from the least.
+/// The extension that states how stable something is, and its values from the least.
 pub(super) const STABILITY: &str = "x-stability-level";
 const LEVELS: [&str; 4] = ["draft", "alpha", "beta", "stable"];
 
 impl<'a> Differ<'a> {
-    /// Compares how stable something is said to be, where both documents say it.
+    /// Compares how stable something is reported to be, where both documents say it.
     pub(super) fn stability(&mut self, old: Option<&'a Node<'a>>, new: Option<&'a Node<'a>>) {
         let level = |node: &Node<'_>| LEVELS.iter().position(|level| node.as_text() == Some(*level));
         let Some((old, new)) = old.zip(new) else { return };
@@ -16,8 +16,8 @@ impl<'a> Differ<'a> {
             (Some(was), Some(is)) if is > was => rule::STABILITY_INCREASED,
             _ => return,
         };
-        let told = |node: &Node<'_>| node.as_text().unwrap_or_default().to_owned();
-        self.found(rule, (old, new), told(old), told(new));
+        let text_of = |node: &Node<'_>| node.as_text().unwrap_or_default().to_owned();
+        self.found(rule, (old, new), text_of(old), text_of(new));
     }
 
     /// Compares the dates that something promises which is deprecated.
@@ -34,7 +34,7 @@ impl<'a> Differ<'a> {
     }
 }
 
-/// Tells whether a text begins with a day, as RFC 3339 writes it.
+/// Returns whether a text begins with a day, as RFC 3339 writes it.
 pub(super) fn is_day(text: &str) -> bool {
     let bytes = text.as_bytes();
     let digits =

@@ -2,7 +2,7 @@
 //!
 //! In: two documents, 3.0 or 3.1 in any mixture, and today's date. Out: changes, each with its rule, its place for a
 //! caller and its places in both files. Rules know the direction: to narrow what may be sent breaks, and to widen what
-//! may come. Descriptions, examples and where a schema is written are no changes. What was not compared is told.
+//! may come. Descriptions, examples and where a schema is written are no changes. What was not compared is reported.
 
 mod block;
 mod bundle;
@@ -14,6 +14,7 @@ mod format;
 mod json;
 mod keywords;
 mod lifecycle;
+mod location;
 mod object;
 mod operations;
 mod parameters;
@@ -25,7 +26,6 @@ mod security;
 mod servers;
 mod shape;
 mod source;
-mod spot;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -36,9 +36,9 @@ mod written;
 mod yaml;
 
 pub use differ::Change;
+pub use location::Location;
 pub use rule::{Level, Rule, all as rules};
 pub use source::Contract;
-pub use spot::Spot;
 pub use waiver::{catalogue, judge};
 
 pub(super) use parse::references;
@@ -46,7 +46,7 @@ pub(super) use parse::references;
 /// Compares two contracts.
 ///
 /// `today` is a date, `YYYY-MM-DD`: an operation may go once the day is past that it promised. Changes of a
-/// component are told at every operation that names it; of a component inside of another one, at the first.
+/// component are reported at every operation that names it; of a component inside of another one, at the first.
 #[must_use]
 pub fn compare<'a>(old: &'a Contract<'a>, new: &'a Contract<'a>, today: &'a str) -> Vec<Change> {
     let mut differ = differ::Differ::new(old.view(), new.view(), today);

@@ -6,9 +6,9 @@ use regex::Regex;
 
 use super::{
     differ::Differ,
-    keywords::asks,
+    keywords::requires,
     rule::{self, Aspect, Direction, Effect, Rule},
-    schema::{Sides, spot},
+    schema::{Sides, keyword_node},
     shape::{Additional, Shape},
     source::View,
     tree::{Node, Parts},
@@ -81,19 +81,20 @@ impl<'a> Differ<'a> {
     fn schema_lost(&mut self, sides: &Sides<'a>, parts: &[&'a Node<'a>], effect: Effect) {
         let is_lost = effect == Effect::Widened;
         let view = if is_lost { &self.old } else { &self.new };
-        if !parts.iter().any(|part| asks(view, part)) {
+        if !parts.iter().any(|part| requires(view, part)) {
             return;
         }
-        let shown = types::told(Shape::of(view, parts).types);
+        let shown = types::type_names(Shape::of(view, parts).types);
         let any = || "any type".to_owned();
         let own = if shown == any() { "those of a schema".to_owned() } else { shown };
         let other = if is_lost { &sides.parts.1 } else { &sides.parts.0 };
-        let Some(other) = spot(if is_lost { &self.new } else { &self.old }, other, "required") else { return };
-        let (spots, told) = if is_lost { ((parts[0], other), (own, any())) } else { ((other, parts[0]), (any(), own)) };
-        self.found(rule::of(Aspect::Type, effect, sides.direction), spots, told.0, told.1);
+        let Some(other) = keyword_node(if is_lost { &self.new } else { &self.old }, other, "required") else { return };
+        let (spots, reported) =
+            if is_lost { ((parts[0], other), (own, any())) } else { ((other, parts[0]), (any(), own)) };
+        self.found(rule::of(Aspect::Type, effect, sides.direction), spots, reported.0, reported.1);
     }
 
-    /// Tells a property that became a part of one direction, or is none any more; `is_required` where it was or is one.
+    /// Reports a property that became a part of one direction, or is none any more; `is_required` where it was or is one.
     fn flipped(
         &mut self,
         (old, new): (&[&'a Node<'a>], &[&'a Node<'a>]),
@@ -109,9 +110,9 @@ impl<'a> Differ<'a> {
             (_, false, true) => ("readOnly", rule::REQUEST_READ_ONLY_REMOVED_REQUIRED),
             (_, false, false) => ("readOnly", rule::REQUEST_READ_ONLY_REMOVED),
         };
-        if let (Some(old), Some(new)) = (spot(&self.old, old, keyword), spot(&self.new, new, keyword)) {
-            let told = |hidden: bool| (if hidden { keyword } else { "" }).to_owned();
-            self.found(rule, (old, new), told(!is_hidden), told(is_hidden));
+        if let (Some(old), Some(new)) = (keyword_node(&self.old, old, keyword), keyword_node(&self.new, new, keyword)) {
+            let text_of = |hidden: bool| (if hidden { keyword } else { "" }).to_owned();
+            self.found(rule, (old, new), text_of(!is_hidden), text_of(is_hidden));
         }
     }
 
@@ -124,8 +125,10 @@ impl<'a> Differ<'a> {
             (_, false) => rule::REQUEST_PROPERTY_BECAME_OPTIONAL,
         };
         if was != is
-            && let (Some(old), Some(new)) =
-                (spot(&self.old, &sides.parts.0, "required"), spot(&self.new, &sides.parts.1, "required"))
+            && let (Some(old), Some(new)) = (
+                keyword_node(&self.old, &sides.parts.0, "required"),
+                keyword_node(&self.new, &sides.parts.1, "required"),
+            )
         {
             self.found_of(name, rule, (old, new), (required(was), required(is)));
         }
@@ -140,7 +143,7 @@ impl<'a> Differ<'a> {
             (_, _, true) => rule::REQUEST_PROPERTY_REFUSED,
             (_, _, false) => rule::REQUEST_PROPERTY_REMOVED,
         };
-        if let (Some(old), Some(new)) = (old.first(), spot(&self.new, &sides.parts.1, "properties")) {
+        if let (Some(old), Some(new)) = (old.first(), keyword_node(&self.new, &sides.parts.1, "properties")) {
             self.found(rule, (old, new), required(was_required), String::new());
         }
     }
@@ -152,7 +155,7 @@ impl<'a> Differ<'a> {
             (_, true) => rule::REQUEST_PROPERTY_ADDED_REQUIRED,
             (_, false) => rule::REQUEST_PROPERTY_ADDED_OPTIONAL,
         };
-        if let (Some(old), Some(new)) = (spot(&self.old, &sides.parts.0, "properties"), new.first()) {
+        if let (Some(old), Some(new)) = (keyword_node(&self.old, &sides.parts.0, "properties"), new.first()) {
             self.found(rule, (old, new), String::new(), required(is_required));
         }
     }
@@ -183,7 +186,7 @@ fn required(is_required: bool) -> String {
     (if is_required { "required" } else { "optional" }).to_owned()
 }
 
-/// Tells whether a property is none of a request (read-only) or none of a response (write-only).
+/// Returns whether a property is none of a request (read-only) or none of a response (write-only).
 fn is_hidden<'a>(view: &View<'a>, parts: &[&'a Node<'a>], direction: Direction) -> bool {
     let keyword = if direction == Direction::Response { "writeOnly" } else { "readOnly" };
     parts.iter().any(|part| {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::{
     super::media::Media,
     differ::Differ,
-    keywords::asks,
+    keywords::requires,
     lifecycle::{STABILITY, is_day},
     rule::{self, Direction},
     source::View,
@@ -56,7 +56,7 @@ impl<'a> Differ<'a> {
         }
     }
 
-    /// Tells a path that is gone: as one change, unless its operations went by different rules.
+    /// Reports a path that is gone: as one change, unless its operations went by different rules.
     fn path_removed(&mut self, path: Path<'a>, gone: &'a Node<'a>) {
         let methods: Vec<_> = operations(path.item);
         let promised = methods.iter().any(|(_, operation)| operation.is_true("deprecated"));
@@ -84,8 +84,8 @@ impl<'a> Differ<'a> {
         let (olds, news) = (operations(old.item), operations(new.item));
         if slots(old.name) != slots(new.name) {
             self.within(old.name, |differ| {
-                let told = (old.name.to_owned(), new.name.to_owned());
-                differ.found(rule::PATH_PARAMETER_RENAMED, (old.item, new.item), told.0, told.1);
+                let reported = (old.name.to_owned(), new.name.to_owned());
+                differ.found(rule::PATH_PARAMETER_RENAMED, (old.item, new.item), reported.0, reported.1);
             });
         }
         self.servers_of_path(old, new);
@@ -122,8 +122,8 @@ impl<'a> Differ<'a> {
         if let (Some(before), Some(after)) = (old.get("operationId"), new.get("operationId"))
             && before.as_text() != after.as_text()
         {
-            let told = (text(old, "operationId"), text(new, "operationId"));
-            self.found(rule::OPERATION_ID_CHANGED, (before, after), told.0, told.1);
+            let reported = (text(old, "operationId"), text(new, "operationId"));
+            self.found(rule::OPERATION_ID_CHANGED, (before, after), reported.0, reported.1);
         }
         let (was, is) = (old.is_true("deprecated"), new.is_true("deprecated"));
         let sunset = (text(old, "x-sunset"), text(new, "x-sunset"));
@@ -179,8 +179,8 @@ impl<'a> Differ<'a> {
     fn media_schemas(&mut self, (old, new): (&'a Node<'a>, &'a Node<'a>), direction: Direction) {
         let rule = match (old.get("schema"), new.get("schema"), direction) {
             (Some(old), Some(new), _) => return self.schemas(&[old], &[new], direction),
-            (None, Some(schema), _) if !asks(&self.new, schema) => return,
-            (Some(schema), None, _) if !asks(&self.old, schema) => return,
+            (None, Some(schema), _) if !requires(&self.new, schema) => return,
+            (Some(schema), None, _) if !requires(&self.old, schema) => return,
             (None, None, _) => return,
             (None, Some(_), Direction::Response) => rule::RESPONSE_SCHEMA_ADDED,
             (Some(_), None, Direction::Response) => rule::RESPONSE_SCHEMA_REMOVED,
@@ -188,8 +188,8 @@ impl<'a> Differ<'a> {
             (Some(_), None, _) => rule::REQUEST_SCHEMA_REMOVED,
         };
         let at = |node: &'a Node<'a>| node.get("schema").unwrap_or(node);
-        let told = |node: &Node<'_>| (if node.get("schema").is_some() { "a schema" } else { "any body" }).to_owned();
-        self.found(rule, (at(old), at(new)), told(old), told(new));
+        let text_of = |node: &Node<'_>| (if node.get("schema").is_some() { "a schema" } else { "any body" }).to_owned();
+        self.found(rule, (at(old), at(new)), text_of(old), text_of(new));
     }
 
     fn responses(&mut self, both: &Operations<'a>) {
@@ -227,7 +227,7 @@ impl<'a> Differ<'a> {
         let headers = |view: &View<'a>, node: &'a Node<'a>| -> BTreeMap<String, &'a Node<'a>> {
             let all = node.get("headers").map(Node::entries).unwrap_or_default().iter();
             let all = all.map(|(name, node)| (name.to_ascii_lowercase(), view.follow(node)));
-            // The media type is what `content` says.
+            // The media type is what `content` states.
             all.filter(|(name, _)| name != "content-type").collect()
         };
         let (olds, news) = (headers(&self.old, old), headers(&self.new, new));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     differ::Differ,
-    keywords::asks,
+    keywords::requires,
     lifecycle::is_day,
     operations::{Operations, Path, slots},
     rule::{self, Aspect, Direction, Effect, Rule},
@@ -91,8 +91,8 @@ impl<'a> Differ<'a> {
         let empty = (old.is_true("allowEmptyValue"), new.is_true("allowEmptyValue"));
         if empty.0 != empty.1 && place == "query" {
             let rule = if empty.0 { rule::PARAMETER_EMPTY_REFUSED } else { rule::PARAMETER_EMPTY_ALLOWED };
-            let told = |is: bool| (if is { "may be empty" } else { "" }).to_owned();
-            self.found(rule, (old, new), told(empty.0), told(empty.1));
+            let text_of = |is: bool| (if is { "may be empty" } else { "" }).to_owned();
+            self.found(rule, (old, new), text_of(empty.0), text_of(empty.1));
         }
         match (old.get("content"), new.get("content")) {
             (Some(_), Some(_)) => self.content((old, new), Direction::Request),
@@ -107,17 +107,27 @@ impl<'a> Differ<'a> {
             let media = || node.get("content")?.entries().first().and_then(|(_, media)| media.get("schema"));
             node.get("schema").or_else(media)
         };
-        let has = |view: &View<'a>, node| of(node).filter(|schema| asks(view, schema));
+        let has = |view: &View<'a>, node| of(node).filter(|schema| requires(view, schema));
         match (has(&self.old, old), has(&self.new, new)) {
             (Some(old), Some(new)) => self.schemas(&[old], &[new], direction),
             (None, None) => {}
             (Some(was), None) => {
-                let told = types::told(Shape::of(&self.old, &[was]).types);
-                self.found(rule::of(Aspect::Type, Effect::Widened, direction), (was, new), told, types::told(None));
+                let told = types::type_names(Shape::of(&self.old, &[was]).types);
+                self.found(
+                    rule::of(Aspect::Type, Effect::Widened, direction),
+                    (was, new),
+                    told,
+                    types::type_names(None),
+                );
             }
             (None, Some(is)) => {
-                let told = types::told(Shape::of(&self.new, &[is]).types);
-                self.found(rule::of(Aspect::Type, Effect::Narrowed, direction), (old, is), types::told(None), told);
+                let told = types::type_names(Shape::of(&self.new, &[is]).types);
+                self.found(
+                    rule::of(Aspect::Type, Effect::Narrowed, direction),
+                    (old, is),
+                    types::type_names(None),
+                    told,
+                );
             }
         }
     }

@@ -23,7 +23,7 @@ pub(super) fn tree_of(text: &str, format: Format) -> Result<Node<'_>, ContractEr
 }
 
 /// Lists what the references of a text lead to that leave it, those in its data included; of a text that cannot be
-/// read none, which is said once it is read as a contract.
+/// read none, which is reported once it is read as a contract.
 pub(in super::super) fn references(text: &str, format: Format) -> Vec<String> {
     let mut found = Vec::new();
     if let Ok(tree) = tree_of(text, format) {
@@ -32,7 +32,7 @@ pub(in super::super) fn references(text: &str, format: Format) -> Vec<String> {
     found
 }
 
-/// Returns the version that a document says it is of.
+/// Returns the version that a document states it is of.
 pub(super) fn version(root: &Node<'_>) -> Result<Version, ContractError> {
     let found = match (root.get("openapi"), root.get("swagger")) {
         (Some(node), _) => match written(node) {

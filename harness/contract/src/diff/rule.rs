@@ -240,7 +240,7 @@ aspects! {
     MultipleOf "multiple-of" "multipleOf" Error Info Error, Info Error Error;
     MinLength "min-length" "minimum length" Error Info Error, Info Error Error;
     MaxLength "max-length" "maximum length" Error Info Error, Info Error Error;
-    // Whether one pattern takes more texts than another one can't be told from the two; few clients check patterns.
+    // Whether one pattern takes more texts than another one can't be reported from the two; few clients check patterns.
     Pattern "pattern" "pattern" Error Info Warning, Info Warning Warning;
     MinItems "min-items" "minimum number of items" Error Info Error, Info Error Error;
     MaxItems "max-items" "maximum number of items" Error Info Error, Info Error Error;
@@ -273,7 +273,7 @@ pub(super) fn of(aspect: Aspect, effect: Effect, direction: Direction) -> Rule {
     }
 }
 
-/// Tells whether two sets of an aspect's values can be so that neither holds the other.
+/// Returns whether two sets of an aspect's values can be so that neither holds the other.
 fn can_change(aspect: Aspect) -> bool {
     matches!(
         aspect,
@@ -281,7 +281,7 @@ fn can_change(aspect: Aspect) -> bool {
     )
 }
 
-/// Tells whether a limit where there was none is often only written down.
+/// Returns whether a limit where there was none is often only written down.
 fn can_be_limited(aspect: Aspect) -> bool {
     matches!(
         aspect,

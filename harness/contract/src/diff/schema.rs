@@ -76,19 +76,20 @@ impl<'a> Differ<'a> {
         aspect: Aspect,
         effect: Effect,
         keyword: &str,
-        told: (String, String),
+        reported: (String, String),
     ) {
-        let spots = (spot(&self.old, &sides.parts.0, keyword), spot(&self.new, &sides.parts.1, keyword));
-        if let (Some(old), Some(new)) = spots {
-            self.found(rule::of(aspect, effect, sides.direction), (old, new), told.0, told.1);
+        let locations =
+            (keyword_node(&self.old, &sides.parts.0, keyword), keyword_node(&self.new, &sides.parts.1, keyword));
+        if let (Some(old), Some(new)) = locations {
+            self.found(rule::of(aspect, effect, sides.direction), (old, new), reported.0, reported.1);
         }
     }
 
-    /// Compares types; tells whether they have enough in common for the rest to be compared.
+    /// Compares types; returns whether they have enough in common for the rest to be compared.
     fn types(&mut self, sides: &Sides<'a>) -> bool {
         let types = |shape: &Shape<'_>| if shape.is_never { 0 } else { shape.types.unwrap_or(ANY) };
         let (old, new) = (types(&sides.old), types(&sides.new));
-        let told = |types| if types == 0 { "nothing".to_owned() } else { types::told(Some(types)) };
+        let text_of = |types| if types == 0 { "nothing".to_owned() } else { types::type_names(Some(types)) };
         if old == new {
             return true;
         }
@@ -105,45 +106,52 @@ impl<'a> Differ<'a> {
             _ => Effect::Changed,
         };
         if self.is_xml && effect == Effect::Changed {
-            let spots = (spot(&self.old, &sides.parts.0, "type"), spot(&self.new, &sides.parts.1, "type"));
-            if let (Some(old_at), Some(new_at)) = spots {
-                self.found(rule::XML_TYPE_CHANGED, (old_at, new_at), told(old), told(new));
+            let locations =
+                (keyword_node(&self.old, &sides.parts.0, "type"), keyword_node(&self.new, &sides.parts.1, "type"));
+            if let (Some(old_at), Some(new_at)) = locations {
+                self.found(rule::XML_TYPE_CHANGED, (old_at, new_at), text_of(old), text_of(new));
             }
             return false;
         }
-        let (old_null, new_null) = (null_told(&sides.old), null_told(&sides.new));
-        self.differs(sides, Aspect::Type, effect, "type", (told(old) + old_null, told(new) + new_null));
+        let (old_null, new_null) = (null_text(&sides.old), null_text(&sides.new));
+        self.differs(sides, Aspect::Type, effect, "type", (text_of(old) + old_null, text_of(new) + new_null));
         old & new != 0 && !(is_text && old != new)
     }
 
     /// Compares a plain parameter with a list: one value is written as the list of it, so the elements tell.
     fn listed(&mut self, sides: &Sides<'a>) -> bool {
         let effect = if sides.new.least[1] > 1.0 { Effect::Changed } else { Effect::Widened };
-        let told = (types::told(sides.old.types), types::told(sides.new.types));
-        self.differs(sides, Aspect::Type, effect, "type", told);
+        let reported = (types::type_names(sides.old.types), types::type_names(sides.new.types));
+        self.differs(sides, Aspect::Type, effect, "type", reported);
         self.within("[*]", |differ| differ.schemas(&sides.parts.0, &sides.new.items, sides.direction));
         false
     }
 
     fn null(&mut self, sides: &Sides<'a>) {
         let (Some(old), Some(new)) = (sides.old.null, sides.new.null) else { return };
-        let told = |null: bool| (if null { "null allowed" } else { "no null" }).to_owned();
+        let text_of = |null: bool| (if null { "null allowed" } else { "no null" }).to_owned();
         let effect = if new { Effect::Widened } else { Effect::Narrowed };
         if old != new {
             let keyword =
                 if sides.parts.1.iter().any(|part| part.get("nullable").is_some()) { "nullable" } else { "type" };
-            self.differs(sides, Aspect::Nullable, effect, keyword, (told(old), told(new)));
+            self.differs(sides, Aspect::Nullable, effect, keyword, (text_of(old), text_of(new)));
         }
     }
 
     fn format(&mut self, sides: &Sides<'a>) {
-        // With another type the format says something else, and the type was told.
+        // With another type the format states something else, and the type was reported.
         if sides.old.types != sides.new.types {
             return;
         }
         if let Some(effect) = format::effect(&sides.old, &sides.new) {
-            let told = |format: Option<&str>| format.unwrap_or("no format").to_owned();
-            self.differs(sides, Aspect::Format, effect, "format", (told(sides.old.format), told(sides.new.format)));
+            let text_of = |format: Option<&str>| format.unwrap_or("no format").to_owned();
+            self.differs(
+                sides,
+                Aspect::Format,
+                effect,
+                "format",
+                (text_of(sides.old.format), text_of(sides.new.format)),
+            );
         }
     }
 
@@ -154,21 +162,21 @@ impl<'a> Differ<'a> {
         let keyword = written.unwrap_or("enum");
         match (&sides.old.values, &sides.new.values) {
             (None, Some(new)) => {
-                let told = (String::new(), list(new.iter()));
-                self.differs(sides, Aspect::Enum, Effect::Narrowed, keyword, told);
+                let reported = (String::new(), list(new.iter()));
+                self.differs(sides, Aspect::Enum, Effect::Narrowed, keyword, reported);
             }
             (Some(old), None) => {
-                let told = (list(old.iter()), String::new());
-                self.differs(sides, Aspect::Enum, Effect::Widened, keyword, told);
+                let reported = (list(old.iter()), String::new());
+                self.differs(sides, Aspect::Enum, Effect::Widened, keyword, reported);
             }
             (Some(old), Some(new)) => {
                 if !old.is_subset(new) {
-                    let told = (list(old.difference(new)), String::new());
-                    self.differs(sides, Aspect::Enum, Effect::Narrowed, keyword, told);
+                    let reported = (list(old.difference(new)), String::new());
+                    self.differs(sides, Aspect::Enum, Effect::Narrowed, keyword, reported);
                 }
                 if !new.is_subset(old) {
-                    let told = (String::new(), list(new.difference(old)));
-                    self.differs(sides, Aspect::Enum, Effect::Widened, keyword, told);
+                    let reported = (String::new(), list(new.difference(old)));
+                    self.differs(sides, Aspect::Enum, Effect::Widened, keyword, reported);
                 }
             }
             (None, None) => {}
@@ -200,8 +208,8 @@ impl<'a> Differ<'a> {
             (Some(old), Some(new)) if is_multiple(old, new) => Effect::Widened,
             _ => Effect::Changed,
         };
-        let told = (number(old.multiple_of), number(new.multiple_of));
-        self.differs(sides, Aspect::MultipleOf, effect, "multipleOf", told);
+        let reported = (number(old.multiple_of), number(new.multiple_of));
+        self.differs(sides, Aspect::MultipleOf, effect, "multipleOf", reported);
     }
 
     fn bound(
@@ -221,8 +229,8 @@ impl<'a> Differ<'a> {
         };
         let [plain, strict] = keywords;
         let keyword = if spot_of(&self.new, &sides.parts.1, plain).is_some() { plain } else { strict };
-        let told = |bound: Option<Bound>| bound.map(|bound| bound.told()).unwrap_or_default();
-        self.differs(sides, aspect, effect, keyword, (told(old), told(new)));
+        let text_of = |bound: Option<Bound>| bound.map(|bound| bound.text()).unwrap_or_default();
+        self.differs(sides, aspect, effect, keyword, (text_of(old), text_of(new)));
     }
 
     fn sizes(&mut self, sides: &Sides<'a>) {
@@ -253,34 +261,34 @@ impl<'a> Differ<'a> {
         }
         if sides.old.is_unique != sides.new.is_unique {
             let effect = if sides.new.is_unique { Effect::Narrowed } else { Effect::Widened };
-            let told = (sides.old.is_unique.to_string(), sides.new.is_unique.to_string());
-            self.differs(sides, Aspect::UniqueItems, effect, "uniqueItems", told);
+            let reported = (sides.old.is_unique.to_string(), sides.new.is_unique.to_string());
+            self.differs(sides, Aspect::UniqueItems, effect, "uniqueItems", reported);
         }
     }
 
     fn texts(&mut self, sides: &Sides<'a>) {
         let (old, new) = (&sides.old.patterns, &sides.new.patterns);
         if old != new {
-            let told = (list(old.iter()), list(new.iter()));
-            self.differs(sides, Aspect::Pattern, effect(old.is_subset(new), new.is_subset(old)), "pattern", told);
+            let reported = (list(old.iter()), list(new.iter()));
+            self.differs(sides, Aspect::Pattern, effect(old.is_subset(new), new.is_subset(old)), "pattern", reported);
         }
         for key in ["contentEncoding", "contentMediaType"] {
             let found = (sides.old.content.get(key), sides.new.content.get(key));
             if found.0 != found.1 {
-                let told = (text(found.0), text(found.1));
-                self.differs(sides, Aspect::Content, effect(found.0.is_none(), found.1.is_none()), key, told);
+                let reported = (text(found.0), text(found.1));
+                self.differs(sides, Aspect::Content, effect(found.0.is_none(), found.1.is_none()), key, reported);
             }
         }
     }
 
     /// Compares what changes no value that is allowed, and still is worth a word.
     fn notes(&mut self, sides: &Sides<'a>) {
-        let spots = |differ: &Self, key| {
-            Some((spot(&differ.old, &sides.parts.0, key)?, spot(&differ.new, &sides.parts.1, key)?))
+        let locations_of = |differ: &Self, key| {
+            Some((keyword_node(&differ.old, &sides.parts.0, key)?, keyword_node(&differ.new, &sides.parts.1, key)?))
         };
         let (old, new) = (&sides.old, &sides.new);
         if old.default != new.default
-            && let Some(at) = spots(self, "default")
+            && let Some(at) = locations_of(self, "default")
         {
             let rule = match sides.direction {
                 Direction::Parameter => rule::PARAMETER_DEFAULT_CHANGED,
@@ -291,13 +299,13 @@ impl<'a> Differ<'a> {
         }
         if let (Some(before), Some(after)) = (old.discriminator, new.discriminator)
             && before != after
-            && let Some(at) = spots(self, "discriminator")
+            && let Some(at) = locations_of(self, "discriminator")
         {
             self.found(rule::DISCRIMINATOR_CHANGED, at, before.to_owned(), after.to_owned());
         }
         self.stability(old.keywords.stability, new.keywords.stability);
         if new.is_deprecated
-            && let Some(at) = spots(self, "deprecated")
+            && let Some(at) = locations_of(self, "deprecated")
         {
             if !old.is_deprecated {
                 self.found(rule::PROPERTY_DEPRECATED, at, String::new(), "deprecated".to_owned());
@@ -307,9 +315,9 @@ impl<'a> Differ<'a> {
         }
     }
 
-    /// Compares what is allowed besides named properties.
+    /// Compares what is allowed in addition named properties.
     fn rest(&mut self, sides: &Sides<'a>) {
-        let told = |rest: &Additional<'_>| {
+        let text_of = |rest: &Additional<'_>| {
             let text = match rest {
                 Additional::Any => "any",
                 Additional::Nothing => "none",
@@ -326,8 +334,8 @@ impl<'a> Differ<'a> {
             (Additional::Any, _) | (_, Additional::Nothing) => Effect::Narrowed,
             _ => Effect::Widened,
         };
-        let told = (told(&sides.old.additional), told(&sides.new.additional));
-        self.differs(sides, Aspect::AdditionalProperties, effect, "additionalProperties", told);
+        let text_of = (text_of(&sides.old.additional), text_of(&sides.new.additional));
+        self.differs(sides, Aspect::AdditionalProperties, effect, "additionalProperties", text_of);
     }
 
     fn items(&mut self, sides: &Sides<'a>) {
@@ -337,8 +345,8 @@ impl<'a> Differ<'a> {
             (true, true) => {}
             (is_any, _) => {
                 let effect = if is_any { Effect::Narrowed } else { Effect::Widened };
-                let told = |any: bool| (if any { "anything" } else { "those of a schema" }).to_owned();
-                self.differs(sides, Aspect::Items, effect, "items", (told(is_any), told(!is_any)));
+                let text_of = |any: bool| (if any { "anything" } else { "those of a schema" }).to_owned();
+                self.differs(sides, Aspect::Items, effect, "items", (text_of(is_any), text_of(!is_any)));
             }
         }
     }
@@ -349,11 +357,11 @@ fn takes_every_text(shape: &Shape<'_>) -> bool {
     types & STRING != 0 && shape.format.is_none() && shape.values.is_none() && shape.patterns.is_empty()
 }
 
-fn null_told(shape: &Shape<'_>) -> &'static str {
+fn null_text(shape: &Shape<'_>) -> &'static str {
     if shape.null == Some(true) { " or null" } else { "" }
 }
 
-/// Tells the effect from what holds what: old in new, new in old, where more means narrower.
+/// Reports the effect from what holds what: old in new, new in old, where more means narrower.
 fn effect(old_in_new: bool, new_in_old: bool) -> Effect {
     match (old_in_new, new_in_old) {
         (true, _) => Effect::Narrowed,
@@ -374,7 +382,7 @@ fn spot_of<'a>(view: &View<'a>, parts: &[&'a Node<'a>], keyword: &str) -> Option
 }
 
 /// Returns the keyword's node, else the schema that lacks it.
-pub(super) fn spot<'a>(view: &View<'a>, parts: &[&'a Node<'a>], keyword: &str) -> Option<&'a Node<'a>> {
+pub(super) fn keyword_node<'a>(view: &View<'a>, parts: &[&'a Node<'a>], keyword: &str) -> Option<&'a Node<'a>> {
     spot_of(view, parts, keyword).or_else(|| parts.first().map(|part| view.follow(part)))
 }
 

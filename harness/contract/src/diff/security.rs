@@ -12,7 +12,7 @@ use super::{
 
 /// What has to be sent.
 ///
-/// Two schemes of one document may ask for the same and know other users; one that is renamed stays what it asks for.
+/// Two schemes of one document may ask for the same and know other users; one that is renamed stays what it requests.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Credential<'a> {
     /// The name of its scheme, where both documents have one of that name.
@@ -42,7 +42,7 @@ impl PartialEq for Node<'_> {
 }
 
 impl Alternative<'_> {
-    /// Tells whether these credentials are enough for `other`.
+    /// Returns whether these credentials are enough for `other`.
     fn serves(&self, other: &Alternative<'_>) -> bool {
         other
             .needs
@@ -57,7 +57,7 @@ impl Alternative<'_> {
         holds(self, other) && holds(other, self)
     }
 
-    fn told(&self) -> String {
+    fn text(&self) -> String {
         let scopes: Vec<&str> = self.needs.values().flatten().copied().collect();
         let scopes = if scopes.is_empty() { String::new() } else { format!(" ({})", scopes.join(", ")) };
         format!("{}{scopes}", self.names.join(" and "))
@@ -65,7 +65,7 @@ impl Alternative<'_> {
 }
 
 impl<'a> Differ<'a> {
-    /// Compares what the schemes of both documents say besides what has to be sent.
+    /// Compares what the schemes of both documents say in addition what has to be sent.
     pub(super) fn security_schemes(&mut self) {
         for (name, old) in schemes(&self.old).map(Node::entries).unwrap_or_default() {
             let old = self.old.follow(old);
@@ -109,7 +109,7 @@ impl<'a> Differ<'a> {
             (alternatives((&self.old, &self.new), both.old), alternatives((&self.new, &self.old), both.new));
         let is_open = |all: &[Alternative<'_>]| all.is_empty() || all.iter().any(|one| one.needs.is_empty());
         let at = |all: &[Alternative<'a>], node: &'a Node<'a>| all.first().map_or(node, |one| one.node);
-        let told = |all: &[Alternative<'_>]| all.iter().map(Alternative::told).collect::<Vec<_>>().join(" or ");
+        let text_of = |all: &[Alternative<'_>]| all.iter().map(Alternative::text).collect::<Vec<_>>().join(" or ");
         let whole: Rule = match (is_open(&olds), is_open(&news)) {
             (true, true) => return,
             (true, false) => rule::SECURITY_ADDED,
@@ -117,7 +117,7 @@ impl<'a> Differ<'a> {
             (false, false) => return self.alternatives(&olds, &news),
         };
         let spots = (at(&olds, both.old), at(&news, both.new));
-        self.found(whole, spots, told(&olds), told(&news));
+        self.found(whole, spots, text_of(&olds), text_of(&news));
     }
 
     fn alternatives(&mut self, olds: &[Alternative<'a>], news: &[Alternative<'a>]) {
@@ -152,7 +152,7 @@ impl<'a> Differ<'a> {
 fn shown(alternative: &Alternative<'_>) -> String {
     format!(
         "{}: {}",
-        alternative.told(),
+        alternative.text(),
         alternative.needs.keys().map(|one| one.what.as_str()).collect::<Vec<_>>().join(" and ")
     )
 }
@@ -185,7 +185,7 @@ fn alternatives<'a>((view, other): (&View<'a>, &View<'a>), operation: &'a Node<'
     .collect()
 }
 
-/// Tells what a caller has to send: two schemes that ask for the same are one, whatever their names.
+/// Reports what a caller has to send: two schemes that ask for the same are one, whatever their names.
 fn identity(view: &View<'_>, name: &str) -> String {
     let Some(scheme) = scheme(view, name) else { return name.to_owned() };
     let part = |key: &str| scheme.text(key).unwrap_or_default();

@@ -69,7 +69,7 @@ impl<'a> Differ<'a> {
         for (name, before) in old.get("variables").map(Node::entries).unwrap_or_default() {
             let Some(after) = new.get("variables").and_then(|variables| variables.get(name)) else { continue };
             let default = |node: &Node<'_>| node.get("default").map(Node::canonical).unwrap_or_default();
-            let told = |node: &Node<'_>| format!("{name}: {} of {}", default(node), list(values(node).iter()));
+            let text_of = |node: &Node<'_>| format!("{name}: {} of {}", default(node), list(values(node).iter()));
             let (olds, news) = (values(before), values(after));
             // Without a list every value will do.
             let is_narrower = !news.is_empty() && (olds.is_empty() || !olds.is_subset(&news));
@@ -80,7 +80,7 @@ impl<'a> Differ<'a> {
             } else {
                 continue;
             };
-            self.found(rule, (before, after), told(before), told(after));
+            self.found(rule, (before, after), text_of(before), text_of(after));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     super::dialect::Version,
     constants::{self, Constants},
-    keywords::{Keywords, asks},
+    keywords::{Keywords, requires},
     source::View,
     tree::{Datum, Node, Parts},
     types::{ANY, ARRAY, BOOLEAN, FRACTION, INTEGER, OBJECT, STRING, bits, type_of, types_in},
@@ -21,7 +21,7 @@ pub(super) struct Bound {
     pub(super) is_excluded: bool,
 }
 
-/// What is allowed besides named properties.
+/// What is allowed in addition named properties.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Additional<'a> {
     #[default]
@@ -78,7 +78,7 @@ impl<'a> Shape<'a> {
         shape
     }
 
-    /// Adds what one more schema asks for.
+    /// Adds what one more schema requests.
     fn add(&mut self, view: &View<'a>, node: &'a Node<'a>, depth: usize) {
         if depth == 0 {
             return;
@@ -88,7 +88,7 @@ impl<'a> Shape<'a> {
             if let Some(target) = target {
                 self.add(view, target, depth - 1);
             }
-            // In 3.0 nothing beside a reference counts.
+            // In 3.0 nothing next to a reference counts.
             if view.version == Version::V3_0 {
                 return;
             }
@@ -105,7 +105,7 @@ impl<'a> Shape<'a> {
             self.add(view, member, depth - 1);
         }
         self.alternatives(view, node, depth);
-        // `nullable` beside `allOf` with one reference is how 3.0 files write "this component, or null".
+        // `nullable` next to `allOf` with one reference is how 3.0 files write "this component, or null".
         if view.version == Version::V3_0 && node.is_true("nullable") && node.get("type").is_none() {
             self.null = self.null.map(|_| true);
         }
@@ -135,7 +135,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Allows no other values than these; their types count where the schema names none beside them.
+    /// Allows no other values than these; their types count where the schema names none next to them.
     fn allow(&mut self, constants: Constants, is_typed: bool) {
         if is_typed {
             self.types = Some(self.types.unwrap_or(ANY) & constants.types);
@@ -150,7 +150,7 @@ impl<'a> Shape<'a> {
     fn numbers(&mut self, node: &'a Node<'a>) {
         let bound = |limit, exclusive| {
             let limit = node.number(limit);
-            // 3.0 says whether the limit itself is left out, 3.1 gives another limit.
+            // 3.0 states whether the limit itself is left out, 3.1 gives another limit.
             match node.get(exclusive).map(|found| &found.value) {
                 Some(Datum::Bool(is_excluded)) => limit.map(|limit| Bound { limit, is_excluded: *is_excluded }),
                 _ => limit.map(|limit| Bound { limit, is_excluded: false }),
@@ -196,12 +196,12 @@ impl<'a> Shape<'a> {
         for (name, property) in node.get("properties").map(Node::entries).unwrap_or_default() {
             self.properties.entry(name.as_ref()).or_default().push(property);
         }
-        self.items.extend(node.get("items").filter(|items| asks(view, items)));
+        self.items.extend(node.get("items").filter(|items| requires(view, items)));
         let open = ["additionalProperties", "unevaluatedProperties"].into_iter().filter_map(|key| node.get(key));
         for rest in open {
             match &mut self.additional {
                 Additional::Nothing => {}
-                _ if !asks(view, rest) => {}
+                _ if !requires(view, rest) => {}
                 additional if view.follow(rest).as_bool() == Some(false) => *additional = Additional::Nothing,
                 Additional::Like(parts) => parts.push(rest),
                 additional => *additional = Additional::Like(vec![rest]),
@@ -218,7 +218,7 @@ impl<'a> Shape<'a> {
         self.is_write_only |= node.is_true("writeOnly");
     }
 
-    /// Takes `oneOf` and `anyOf`: a member for null says that null is allowed, and a single other one is no choice.
+    /// Takes `oneOf` and `anyOf`: a member for null states that null is allowed, and a single other one is no choice.
     fn alternatives(&mut self, view: &View<'a>, node: &'a Node<'a>, depth: usize) {
         for key in ["oneOf", "anyOf"] {
             let members = node.get(key).map(Node::items).unwrap_or_default();
@@ -274,7 +274,7 @@ impl<'a> Shape<'a> {
 }
 
 impl Shape<'_> {
-    /// Leaves out listed values that the types beside the list do not allow; a list of both booleans is their type.
+    /// Leaves out listed values that the types next to the list do not allow; a list of both booleans is their type.
     fn complete_values(&mut self) {
         let Some(types) = self.types else { return };
         let Some(values) = &mut self.values else { return };
@@ -305,19 +305,19 @@ impl Bound {
         self.limit < other.limit || (self.limit == other.limit && self.is_excluded && !other.is_excluded)
     }
 
-    pub(super) fn told(&self) -> String {
+    pub(super) fn text(&self) -> String {
         format!("{}{}", self.limit, if self.is_excluded { " itself excluded" } else { "" })
     }
 }
 
 /// Returns the types of a choice whose members say nothing but their type: it is a list of types.
 fn plain_types(members: &[&Node<'_>], key: &str) -> Option<u8> {
-    let told = ["type", "title", "description", "example", "examples"];
+    let reported = ["type", "title", "description", "example", "examples"];
     members
         .iter()
         .try_fold(0, |all, member| {
             let types = bits(member.text("type")?);
-            let is_plain = types != 0 && member.entries().iter().all(|(key, _)| told.contains(&key.as_ref()));
+            let is_plain = types != 0 && member.entries().iter().all(|(key, _)| reported.contains(&key.as_ref()));
             // A value of two members of `oneOf` is refused, so that these are more than a list.
             (is_plain && (key == "anyOf" || all & types == 0)).then_some(all | types)
         })

@@ -12,8 +12,8 @@ use super::{
         walk::{Tree, objects},
     },
     bundle::{self, Origin},
+    location::Location,
     parse::{resolve, tree_of, version},
-    spot::Spot,
     tree::Node,
 };
 
@@ -88,12 +88,12 @@ impl<'a> View<'a> {
     }
 
     /// Returns where a node was written.
-    pub(super) fn spot(&self, node: &Node<'_>) -> Spot {
+    pub(super) fn location(&self, node: &Node<'_>) -> Location {
         let (file, pointer) = match self.origin {
             None => (None, self.root.pointer(node.id)),
             Some(origin) => origin.of(node.id),
         };
-        Spot { file: file.map(str::to_owned), pointer, line: node.line }
+        Location { file: file.map(str::to_owned), pointer, line: node.line }
     }
 
     /// Follows the references of a node to what they name.

@@ -191,8 +191,8 @@ fn a_change_names_its_place_in_both_files() {
     assert_eq!(change.id, "response-maximum-widened");
     assert_eq!(change.place, "GET /orders/{id} response 200 application/json $.total");
     assert_eq!((change.before.as_str(), change.after.as_str()), ("10", "20"));
-    assert_eq!(change.old, Spot { file: None, pointer: pointer.to_owned(), line: 16 });
-    assert_eq!(change.new, Spot { file: None, pointer: pointer.to_owned(), line: 9 });
+    assert_eq!(change.old, Location { file: None, pointer: pointer.to_owned(), line: 16 });
+    assert_eq!(change.new, Location { file: None, pointer: pointer.to_owned(), line: 9 });
 }
 
 #[rstest]
@@ -226,7 +226,7 @@ fn a_change_names_its_place_in_both_files() {
     Format::Json,
     "line 3, column 1: the key `get` is defined twice"
 )]
-fn a_text_that_is_no_contract_says_why(#[case] text: &str, #[case] format: Format, #[case] why: &str) {
+fn a_text_that_is_no_contract_states_why(#[case] text: &str, #[case] format: Format, #[case] why: &str) {
     let error = Contract::read(text, format).unwrap_err().to_string();
     assert!(error.contains(why), "{error}");
     let error = super::super::Document::parse(text, format).unwrap_err().to_string();
@@ -245,7 +245,7 @@ fn anchors_aliases_and_merge_keys_are_followed() {
 }
 
 #[test]
-fn schemas_that_lie_too_deep_are_told() {
+fn schemas_that_lie_too_deep_are_reported() {
     let nested = |inner: &str| {
         let schemas: String = (0..210)
             .map(|n| {
@@ -330,8 +330,9 @@ fn a_type_changes_behind_a_name(#[case] schema: Value, #[case] schemas: Value) {
     let document = super::super::Document::parse(&of("integer"), Format::Json).unwrap();
     let headers = [("content-type".to_owned(), "application/json".to_owned())];
     let body = if schemas["Orders"]["type"] == "array" { "[\"x\"]" } else { "\"x\"" };
-    let answer = super::super::Answer { status: 200, headers: &headers, body: body.as_bytes(), truncated: false };
-    let checked = super::super::check(&document, &document.operations()[0], &answer);
+    let reply =
+        super::super::ServiceResponse { status: 200, headers: &headers, body: body.as_bytes(), truncated: false };
+    let checked = super::super::check(&document, &document.operations()[0], &reply);
     assert_eq!(checked.findings.len(), 1, "{checked:?}");
 }
 

@@ -1,4 +1,4 @@
-//! A document as a tree whose every node knows its line: what a change is told with.
+//! A document as a tree whose every node knows its line: what a change is reported with.
 //!
 //! Texts are borrowed from the file where it writes them as they are. Ids count the nodes in the order of the file,
 //! so that a node's JSON pointer is found from its id alone and none has to be kept.
@@ -146,7 +146,7 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// Tells whether both hold the same, in the same order, and no reference: nothing can differ then.
+    /// Returns whether both hold the same, in the same order, and no reference: nothing can differ then.
     pub(super) fn is_copy_of(&self, other: &Node<'_>) -> bool {
         match (&self.value, &other.value) {
             (Datum::Map(a), Datum::Map(b)) => {

@@ -45,7 +45,7 @@ pub(super) fn type_of(node: &Node<'_>) -> u8 {
 }
 
 /// Writes types as a schema does.
-pub(super) fn told(types: Option<u8>) -> String {
+pub(super) fn type_names(types: Option<u8>) -> String {
     let Some(types) = types.filter(|types| *types != ANY) else { return "any type".to_owned() };
     let number = types & FRACTION != 0;
     let all = [

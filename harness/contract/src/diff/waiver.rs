@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    super::files::{beside, file_of},
-    Change, Level, Rule, Spot, rules,
+    super::files::{file_of, relative_to},
+    Change, Level, Location, Rule, rules,
 };
 use stagegate_base::{
     finding::{self, Finding, Place},
@@ -118,15 +118,15 @@ fn finding(change: &Change, old: &str, new: &str) -> Finding {
     }
 }
 
-/// Returns what a waiver may call a place, beside what a caller calls it.
-fn aliases(spot: &Spot) -> Vec<String> {
-    let short = spot.file.is_none().then(|| spot.pointer.clone());
-    short.into_iter().chain([spot.reference()]).collect()
+/// Returns what a waiver may call a place, next to what a caller calls it.
+fn aliases(location: &Location) -> Vec<String> {
+    let short = location.file.is_none().then(|| location.pointer.clone());
+    short.into_iter().chain([location.reference()]).collect()
 }
 
 /// Returns the file of a place, of a document that somebody calls `document`.
-fn path(document: &str, spot: &Spot) -> String {
-    spot.file.as_deref().map_or_else(|| file_of(document).to_owned(), |file| beside(document, file))
+fn path(document: &str, location: &Location) -> String {
+    location.file.as_deref().map_or_else(|| file_of(document).to_owned(), |file| relative_to(document, file))
 }
 
 fn sides(change: &Change) -> String {
@@ -144,12 +144,12 @@ mod tests {
 
     use rstest::rstest;
 
-    use super::{super::Spot, *};
+    use super::{super::Location, *};
 
     const FILE: &str = "[[waiver]]\nfinding = \"path-removed\"\nplace = \"/old\"\nreason = \"nobody calls it\"\nowner = \"ada\"\nexpires = \"2026-03-31\"\n";
 
     fn change() -> Change {
-        let spot = |pointer: &str| Spot { file: None, pointer: pointer.to_owned(), line: 3 };
+        let location_of = |pointer: &str| Location { file: None, pointer: pointer.to_owned(), line: 3 };
         Change {
             id: "path-removed",
             level: Level::Error,
@@ -158,8 +158,8 @@ mod tests {
             part: String::new(),
             before: "GET".to_owned(),
             after: String::new(),
-            old: spot("/paths/~1old"),
-            new: spot("/paths"),
+            old: location_of("/paths/~1old"),
+            new: location_of("/paths"),
         }
     }
 

@@ -40,8 +40,8 @@ impl<'a> Differ<'a> {
     pub(super) fn webhooks(&mut self) {
         let lacking = |view: &View<'a>| view.root.get("webhooks").unwrap_or(view.root);
         let (old, new) = (webhooks(&self.old), webhooks(&self.new));
-        let spots = (lacking(&self.old), lacking(&self.new));
-        self.sent(&WEBHOOK, " webhook", (&old, &new), spots);
+        let locations = (lacking(&self.old), lacking(&self.new));
+        self.sent(&WEBHOOK, " webhook", (&old, &new), locations);
     }
 
     /// Compares what the service sends to the addresses that a request of this operation names.
@@ -70,7 +70,7 @@ impl<'a> Differ<'a> {
         }
     }
 
-    /// Compares the body of a call: a listener reads it as a caller reads an answer.
+    /// Compares the body of a call: a listener reads it as a caller reads a response.
     fn body_that_comes(&mut self, rules: &Rules, part: &str, (before, after): (&'a Node<'a>, &'a Node<'a>)) {
         let (old, new) = (self.old.get(before, "requestBody"), self.new.get(after, "requestBody"));
         let body = || "a body".to_owned();

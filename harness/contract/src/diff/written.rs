@@ -12,7 +12,7 @@ use super::{
 /// How a parameter or a header is written.
 pub(super) struct Written<'a> {
     style: &'a str,
-    /// What the document says, whether it has an effect or not.
+    /// What the document states, whether it has an effect or not.
     explode: bool,
     /// Whether each element is written for itself; of lists and objects only.
     explodes: Option<bool>,
@@ -31,13 +31,13 @@ impl<'a> Written<'a> {
         Written { style, explode, explodes: (types & (ARRAY | OBJECT) != 0).then_some(explode) }
     }
 
-    /// Tells whether the two are read differently; a value alone is written as the list of it.
+    /// Returns whether the two are read differently; a value alone is written as the list of it.
     fn differs(&self, other: &Self) -> bool {
         let explode = self.explodes.zip(other.explodes);
         self.style != other.style || explode.is_some_and(|(old, new)| old != new)
     }
 
-    fn told(&self) -> String {
+    fn text(&self) -> String {
         let explode = self.explodes.map_or("", |explodes| if explodes { ", exploded" } else { ", in one" });
         format!("{}{explode}", self.style)
     }
@@ -52,10 +52,10 @@ impl<'a> Differ<'a> {
         (before, after): &(Written<'a>, Written<'a>),
     ) {
         if before.differs(after) {
-            self.found(changed, (old, new), before.told(), after.told());
+            self.found(changed, (old, new), before.text(), after.text());
         } else if before.explode != after.explode && before.explodes.is_none() && after.explodes.is_none() {
-            let told = |written: &Written<'_>| format!("explode {}", written.explode);
-            self.found(rule::EXPLODE_WITHOUT_EFFECT, (old, new), told(before), told(after));
+            let text_of = |written: &Written<'_>| format!("explode {}", written.explode);
+            self.found(rule::EXPLODE_WITHOUT_EFFECT, (old, new), text_of(before), text_of(after));
         }
     }
 }

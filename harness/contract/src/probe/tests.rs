@@ -78,11 +78,11 @@ fn a_query_is_probed_where_it_takes_no_text() {
 }
 
 #[test]
-fn what_changes_something_is_asked_of_ids_that_nobody_has() {
+fn what_changes_something_is_requested_of_ids_that_nobody_has() {
     let mut operation = order();
     operation["parameters"] = json!([{"name": "id", "in": "path", "schema": {"type": "integer"}, "example": 1}]);
     let all = told(&document(&operation, "put", "/orders/{id}"));
-    assert!(all.len() > 5 && all.iter().all(|told| told.contains("PUT /orders/2147483646")), "{all:?}");
+    assert!(all.len() > 5 && all.iter().all(|reported| reported.contains("PUT /orders/2147483646")), "{all:?}");
 }
 
 #[rstest]
@@ -109,8 +109,8 @@ fn a_probe_is_refused_as_documented(#[case] status: u16, #[case] body: &str, #[c
     let document = document(&order(), "post", "/orders");
     let operation = &document.operations()[0];
     let headers = [("content-type".to_owned(), "application/json".to_owned())];
-    let answer = Answer { status, headers: &headers, body: body.as_bytes(), truncated: false };
-    let found = match refused(&document, operation, &probes(&document, operation)[0], &answer) {
+    let response = ServiceResponse { status, headers: &headers, body: body.as_bytes(), truncated: false };
+    let found = match refused(&document, operation, &probes(&document, operation)[0], &response) {
         Refused::Well => "well".to_owned(),
         Refused::Unseen(status) => format!("unseen {status}"),
         Refused::Badly(all) => all[0].finding().place.object,
@@ -123,7 +123,7 @@ fn what_the_document_does_not_forbid_may_be_taken_and_must_not_crash() {
     let document = document(&order(), "post", "/orders");
     let operation = &document.operations()[0];
     let long = probes(&document, operation).pop().unwrap();
-    let of = |status| Answer { status, headers: &[], body: b"", truncated: false };
+    let of = |status| ServiceResponse { status, headers: &[], body: b"", truncated: false };
     assert_eq!(refused(&document, operation, &long, &of(201)), Refused::Well);
     assert!(matches!(refused(&document, operation, &long, &of(500)), Refused::Badly(_)));
 }

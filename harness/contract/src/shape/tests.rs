@@ -6,7 +6,7 @@ use super::*;
 fn shape(body: &Value) -> Shape {
     let headers = [("content-type".to_owned(), "application/json; charset=utf-8".to_owned())];
     let text = body.to_string();
-    Shape::of(&Answer { status: 200, headers: &headers, body: text.as_bytes(), truncated: false })
+    Shape::of(&ServiceResponse { status: 200, headers: &headers, body: text.as_bytes(), truncated: false })
 }
 
 fn orders() -> Value {
@@ -32,7 +32,7 @@ fn a_snapshot_is_read_as_it_was_written() {
 }
 
 #[test]
-fn a_broken_snapshot_says_where() {
+fn a_broken_snapshot_states_where() {
     let error = Shape::parse("---\nsource: x\n---\n200 a/b\n$: object\nnope").unwrap_err();
     assert_eq!(error.to_string(), "line 6: `nope` is not valid in a shape; run `gate accept` again");
 }
@@ -47,15 +47,16 @@ fn a_broken_snapshot_says_where() {
 #[case::lost_in_some(json!({"orders": [{"id": 1, "at": "2026-01-01T00:00:00Z", "note": "y"}], "total": 2.5, "by_id": {}}),
     "$.orders[].key: string (id) -> missing")]
 #[case::no_object(json!([]), "$: object -> array")]
-fn another_shape_is_told_and_other_data_is_not(#[case] now: Value, #[case] want: &str) {
-    let told = shape(&orders()).differences(&shape(&now));
-    let told: Vec<String> = told.iter().map(|f| format!("{}: {} -> {}", f.place.object, f.expected, f.found)).collect();
-    assert_eq!(told.join(", "), want);
+fn another_shape_is_reported_and_other_data_is_not(#[case] now: Value, #[case] want: &str) {
+    let reported = shape(&orders()).differences(&shape(&now));
+    let reported: Vec<String> =
+        reported.iter().map(|f| format!("{}: {} -> {}", f.place.object, f.expected, f.found)).collect();
+    assert_eq!(reported.join(", "), want);
 }
 
 #[test]
 fn another_status_or_media_type_is_another_shape() {
-    let answer = |status| Shape::of(&Answer { status, headers: &[], body: b"", truncated: false });
-    let told = answer(200).differences(&answer(204));
-    assert_eq!((told[0].expected.as_str(), told[0].found.as_str()), ("200 no body", "204 no body"));
+    let response_of = |status| Shape::of(&ServiceResponse { status, headers: &[], body: b"", truncated: false });
+    let reported = response_of(200).differences(&response_of(204));
+    assert_eq!((reported[0].expected.as_str(), reported[0].found.as_str()), ("200 no body", "204 no body"));
 }

@@ -93,7 +93,7 @@ impl Identity {
     }
 }
 
-/// Tells whether an SSH key is encrypted: the name of its cipher's key derivation is at its beginning, else `none`.
+/// Returns whether an SSH key is encrypted: the name of its cipher's key derivation is at its beginning, else `none`.
 // Source: OpenSSH, PROTOCOL.key.
 fn has_passphrase(text: &str) -> bool {
     let body: String = text.lines().filter(|line| !line.starts_with("-----")).take(2).collect();
@@ -291,7 +291,7 @@ fn secret_input(identity: &Identity) -> io::Result<File> {
     }
 }
 
-/// Tells whether a program ended because nobody read what it wrote.
+/// Returns whether a program ended because nobody read what it wrote.
 pub(crate) fn is_broken_pipe(error: &RunError) -> bool {
     matches!(error, RunError::Failed { code: BROKEN_PIPE, .. })
 }

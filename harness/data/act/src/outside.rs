@@ -85,7 +85,7 @@ async fn counted(client: &Client, sql: &str) -> Result<TableFacts, tokio_postgre
 /// # Errors
 /// [`DatabaseError`] where the server does not say.
 pub async fn server_wide(server: &Server) -> Result<ServerWide, DatabaseError> {
-    let client = server.look().await?;
+    let client = server.open_session().await?;
     let mut found = ServerWide::new();
     let is_superuser = "select rolsuper from pg_catalog.pg_roles where rolname = current_user";
     let refused = |e: tokio_postgres::Error| failed("read roles and settings of the server", &e);

@@ -61,7 +61,7 @@ pub fn due(config: &Config, environment: &Environment) -> Result<Vec<Removal>, R
 pub fn remove(removals: &[Removal]) -> Result<(), RotationError> {
     for removal in removals {
         let path = Path::new(&removal.name);
-        fs::remove_file(path).or_else(gone).map_err(RotationError::new("remove", path))?;
+        fs::remove_file(path).or_else(ignore_missing).map_err(RotationError::new("remove", path))?;
         // The folder of a run that left nothing else; any other one is not empty.
         if let Some(folder) = path.parent().filter(|folder| is_plain_run(folder)) {
             let _ = fs::remove_dir(folder);
@@ -70,7 +70,7 @@ pub fn remove(removals: &[Removal]) -> Result<(), RotationError> {
     Ok(())
 }
 
-fn gone(error: std::io::Error) -> std::io::Result<()> {
+fn ignore_missing(error: std::io::Error) -> std::io::Result<()> {
     if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 

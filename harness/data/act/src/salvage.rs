@@ -48,7 +48,7 @@ pub enum SalvageError {
 ///
 /// # Errors
 /// [`DatabaseError`] where the server does not answer.
-pub async fn kept(server: &Server) -> Result<Vec<Mark>, DatabaseError> {
+pub async fn set_aside_databases(server: &Server) -> Result<Vec<Mark>, DatabaseError> {
     let holds_rows = |mark: &Mark| matches!(mark.role, Role::Failed | Role::Left | Role::Replaced);
     let found = server.databases().await?;
     let marks = found.iter().filter_map(|found| {

@@ -27,9 +27,9 @@ use stagegate_base::{
 use stagegate_data_decide::{
     sanitize::{Assigned, Found, Key, Rules, assign},
     sync::{
-        Check, Copied, Ends, Pace, Post, Share, SyncReport, Table, jobs,
+        Check, Copied, Ends, Pace, Post, Share, SyncReport, Table, hint, jobs,
         subset::{Selected, SubsetFile},
-        subset_jobs, way_out,
+        subset_jobs,
     },
 };
 use stagegate_host::{
@@ -85,7 +85,7 @@ pub enum SyncError {
 impl From<DatabaseError> for SyncError {
     fn from(error: DatabaseError) -> Self {
         let hint = match &error {
-            DatabaseError::Statement { what, reason } => way_out(what, reason),
+            DatabaseError::Statement { what, reason } => hint(what, reason),
             _ => None,
         };
         match hint {

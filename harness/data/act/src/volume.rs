@@ -4,8 +4,8 @@
 //! [`run`] is called by the gate and starts the container; [`serve`] is what the program does in there. Nothing is ever
 //! written into the live folder: it is exchanged as a whole, and what it held stays under another name.
 
+mod copy_folder;
 mod copying;
-mod kept;
 pub mod place;
 mod switching;
 #[cfg(test)]
@@ -20,7 +20,7 @@ use std::{
 };
 
 use stagegate_base::command::docker::{self, FOLDERS, Folders, OwnProgram};
-use stagegate_data_decide::volume::{Answer, Job, Request, Tree};
+use stagegate_data_decide::volume::{Job, Reply, Request, Tree};
 use stagegate_host::process::{RunError, Runner};
 
 /// The hidden command of the program by which it is started in the container.
@@ -48,7 +48,7 @@ pub enum VolumeError {
         /// The program or a library.
         path: PathBuf,
     },
-    /// What the worker printed is no answer.
+    /// What the worker printed is no response.
     #[error("the container that works on volumes printed no result")]
     NoAnswer(#[source] serde_json::Error),
     /// What the worker could not do.
@@ -65,17 +65,17 @@ pub struct Worker<'a> {
     pub image: &'a str,
     /// The container's name; one that an earlier process left is removed first.
     pub name: &'a str,
-    /// A folder for the answer.
+    /// A folder for the response.
     pub dir: &'a Path,
     /// How long it may take.
     pub within: Duration,
 }
 
-/// Does `jobs` in a container that mounts `folders`, and returns an answer a job.
+/// Does `jobs` in a container that mounts `folders`, and returns a response a job.
 ///
 /// # Errors
 /// [`VolumeError`] with the first job that failed; those before it are done.
-pub async fn run(worker: Worker<'_>, folders: Folders<'_>, jobs: &[Job]) -> Result<Vec<Answer>, VolumeError> {
+pub async fn run(worker: Worker<'_>, folders: Folders<'_>, jobs: &[Job]) -> Result<Vec<Reply>, VolumeError> {
     let program = own_program()?;
     end(worker).await;
     let text = serde_json::to_string(jobs).map_err(VolumeError::NoAnswer)?;
@@ -84,10 +84,10 @@ pub async fn run(worker: Worker<'_>, folders: Folders<'_>, jobs: &[Job]) -> Resu
     let failed = |source| VolumeError::File { path: path.clone(), source };
     let file = File::create(&path).map_err(failed)?;
     worker.runner.run_to_file(&command, worker.within, file).await?;
-    let answer = fs::read(&path).map_err(failed)?;
+    let response = fs::read(&path).map_err(failed)?;
     let _ = fs::remove_file(&path);
-    let done: Vec<Result<Answer, String>> = serde_json::from_slice(&answer).map_err(VolumeError::NoAnswer)?;
-    done.into_iter().map(|answer| answer.map_err(VolumeError::Refused)).collect()
+    let done: Vec<Result<Reply, String>> = serde_json::from_slice(&response).map_err(VolumeError::NoAnswer)?;
+    done.into_iter().map(|response| response.map_err(VolumeError::Refused)).collect()
 }
 
 /// Removes the container of an earlier process: it outlives the client that started it.
@@ -123,37 +123,37 @@ fn mapped(exe: &Path, maps: &str) -> OwnProgram {
     program
 }
 
-/// Does the jobs of a request in the container, and returns the answer as text.
+/// Does the jobs of a request in the container, and returns the response as text.
 ///
 /// # Errors
 /// [`serde_json::Error`] where the request is none.
 pub fn serve(jobs: &str) -> Result<String, serde_json::Error> {
     let jobs: Vec<Job> = serde_json::from_str(jobs)?;
-    let mut answers: Vec<Result<Answer, String>> = Vec::new();
+    let mut responses: Vec<Result<Reply, String>> = Vec::new();
     for job in jobs {
         let folder = Path::new(FOLDERS).join(job.folder.to_string());
-        answers.push(one(&folder, job.request).map_err(|error| error.to_string()));
-        if answers.last().is_some_and(Result::is_err) {
+        responses.push(one(&folder, job.request).map_err(|error| error.to_string()));
+        if responses.last().is_some_and(Result::is_err) {
             break;
         }
     }
-    serde_json::to_string(&answers)
+    serde_json::to_string(&responses)
 }
 
-fn one(folder: &Path, request: Request) -> io::Result<Answer> {
+fn one(folder: &Path, request: Request) -> io::Result<Reply> {
     Ok(match request {
-        Request::Probe { live } => Answer::Probe(kept::probe(folder, &live)?),
-        Request::List { live } => Answer::Kept { kept: kept::list(folder, &live)? },
-        Request::Read { path, contents } => Answer::Tree(read(folder, &path, contents)?),
-        Request::Copy { from, to } => Answer::Copied(copying::copy(folder, &from, &to)?),
+        Request::Probe { live } => Reply::Probe(copy_folder::probe(folder, &live)?),
+        Request::List { live } => Reply::Kept { kept: copy_folder::list(folder, &live)? },
+        Request::Read { path, contents } => Reply::Tree(read(folder, &path, contents)?),
+        Request::Copy { from, to } => Reply::Copied(copying::copy(folder, &from, &to)?),
         Request::Import { from, to } => {
             let source = Path::new(FOLDERS).join(from.to_string());
-            Answer::Copied(copying::import(folder, &source, &to)?)
+            Reply::Copied(copying::import(folder, &source, &to)?)
         }
-        Request::Switch(wanted) => Answer::Switched(switching::switch(folder, &wanted)?),
+        Request::Switch(wanted) => Reply::Switched(switching::switch(folder, &wanted)?),
         Request::Remove { kept } => {
-            kept.iter().try_for_each(|kept| kept::remove(folder, kept))?;
-            Answer::Removed
+            kept.iter().try_for_each(|kept| copy_folder::remove(folder, kept))?;
+            Reply::Removed
         }
     })
 }

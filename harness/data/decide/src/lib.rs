@@ -116,24 +116,24 @@ pub fn row_changes(before: &DataFacts, after: &DataFacts) -> Vec<RowChange> {
 /// Of the schema that is compared which a dump carries, so that a restore can be equal. The order of columns is not.
 #[must_use]
 pub fn differences(expected: &DataFacts, found: &DataFacts) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     if expected.schema != found.schema {
-        told.extend(schema_differences(&expected.schema, &found.schema));
+        reported.extend(schema_differences(&expected.schema, &found.schema));
     }
     for (table, facts) in &expected.tables {
         match found.tables.get(table) {
-            None => told.push(format!("table {table} is missing ({} rows)", facts.rows)),
+            None => reported.push(format!("table {table} is missing ({} rows)", facts.rows)),
             Some(other) if other.rows != facts.rows => {
-                told.push(format!("table {table}: expected {} rows, found {}", facts.rows, other.rows));
+                reported.push(format!("table {table}: expected {} rows, found {}", facts.rows, other.rows));
             }
-            Some(other) if other.checksum != facts.checksum => told.push(format!("table {table}: contents differ")),
+            Some(other) if other.checksum != facts.checksum => reported.push(format!("table {table}: contents differ")),
             Some(_) => {}
         }
     }
     for (table, facts) in found.tables.iter().filter(|(table, _)| !expected.tables.contains_key(*table)) {
-        told.push(format!("table {table} is new ({} rows)", facts.rows));
+        reported.push(format!("table {table} is new ({} rows)", facts.rows));
     }
-    told
+    reported
 }
 
 /// Returns how a schema differs from the expected one, with the things that do and both texts.
@@ -143,17 +143,17 @@ fn schema_differences(expected: &str, found: &str) -> Vec<String> {
     };
     let mut differences = diff(&dumped(&expected), &dumped(&found));
     differences.retain(|difference| difference.severity != Severity::Order);
-    let mut told: Vec<String> = differences.iter().take(NAMED).flat_map(schema_difference).collect();
+    let mut reported: Vec<String> = differences.iter().take(NAMED).flat_map(schema_difference).collect();
     if differences.len() > NAMED {
-        told.push(format!("{} more differences in the schema", differences.len() - NAMED));
+        reported.push(format!("{} more differences in the schema", differences.len() - NAMED));
     }
-    told
+    reported
 }
 
 fn schema_difference(difference: &Difference) -> Vec<String> {
     let id = &difference.id;
     let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
-    let told = match &difference.change {
+    let reported = match &difference.change {
         Change::Added { .. } => vec![format!("{id} is new")],
         Change::Removed { .. } => vec![format!("{id} is missing")],
         Change::Renamed { to } => vec![format!("{id} is now {}", to.name)],
@@ -165,12 +165,12 @@ fn schema_difference(difference: &Difference) -> Vec<String> {
         }
     };
     // Names and texts are of unknown origin.
-    told.iter().map(|told| one_line(told)).collect()
+    reported.iter().map(|reported| one_line(reported)).collect()
 }
 
 /// Returns the sentence that names the losses, such as `public.orders: 50000 -> 43750 rows (6250 lost)`.
 #[must_use]
-pub fn told(losses: &[RowChange]) -> String {
+pub fn losses_text(losses: &[RowChange]) -> String {
     let one = |change: &RowChange| match change.after {
         Some(after) => format!("{}: {} -> {after} rows ({} lost)", change.table, change.before, change.before - after),
         None => format!("{}: {} rows lost, the table was dropped", change.table, change.before),
@@ -195,7 +195,10 @@ mod tests {
             facts(&[("public.a", 10, "1"), ("public.b", 5, "1"), ("public.c", 1, "1"), ("public.empty", 0, "0")]);
         let after = facts(&[("public.a", 8, "1"), ("public.c", 3, "1")]);
         let found = losses(&before, &after, &[]);
-        assert_eq!(told(&found), "public.a: 10 -> 8 rows (2 lost); public.b: 5 rows lost, the table was dropped");
+        assert_eq!(
+            losses_text(&found),
+            "public.a: 10 -> 8 rows (2 lost); public.b: 5 rows lost, the table was dropped"
+        );
         assert!(losses(&before, &after, &["public.a".into(), "public.b".into()]).is_empty());
     }
 
@@ -205,7 +208,7 @@ mod tests {
         let renamed = facts(&[("public.a2", 10, "1"), ("public.b", 5, "2"), ("public.c", 5, "2")]);
         assert_eq!(losses(&before, &renamed, &[]), []);
         let other = facts(&[("public.a2", 10, "9"), ("public.b", 5, "2"), ("public.c", 5, "2")]);
-        assert_eq!(told(&losses(&before, &other, &[])), "public.a: 10 rows lost, the table was dropped");
+        assert_eq!(losses_text(&losses(&before, &other, &[])), "public.a: 10 rows lost, the table was dropped");
         let one_of_two = facts(&[("public.a", 10, "1"), ("public.d", 5, "2")]);
         assert_eq!(losses(&before, &one_of_two, &[]).len(), 2, "one table cannot stand for two");
         let mut counted = before.clone();
@@ -217,8 +220,8 @@ mod tests {
 
     #[test]
     fn equal_counts_with_other_contents_differ() {
-        let told = differences(&facts(&[("public.a", 2, "1")]), &facts(&[("public.a", 2, "9")]));
-        assert_eq!(told, ["table public.a: contents differ"]);
+        let reported = differences(&facts(&[("public.a", 2, "1")]), &facts(&[("public.a", 2, "9")]));
+        assert_eq!(reported, ["table public.a: contents differ"]);
         assert!(differences(&facts(&[("public.a", 2, "1")]), &facts(&[("public.a", 2, "1")])).is_empty());
     }
 
@@ -240,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_differs_is_told_with_the_thing_and_both_texts() {
+    fn a_schema_that_differs_is_reported_with_the_thing_and_both_texts() {
         let before = of_schema("[table public.t]\n  [constraint public.t.c]\n    definition: CHECK ((a > 1))\n");
         let after = of_schema("[table public.t]\n  [constraint public.t.c]\n    definition: CHECK ((a > 2))\n");
         let want = ["constraint public.t.c: definition was CHECK ((a > 1)), is CHECK ((a > 2))"];

@@ -79,9 +79,9 @@ pub fn changes(
     dumped: &DataFacts,
     counted: &BTreeMap<String, i64>,
 ) -> Vec<String> {
-    let mut told: Vec<String> =
+    let mut reported: Vec<String> =
         differences(&before.objects, &after.objects).map(|(name, what)| format!("{name} {what}")).collect();
-    told.extend(
+    reported.extend(
         differences(&before.history, &after.history).map(|(table, what)| format!("history table {table} {what}")),
     );
     let lost = counted.iter().filter_map(|(table, now)| {
@@ -92,9 +92,9 @@ pub fn changes(
     });
     let lost: Vec<RowChange> = lost.collect();
     if !lost.is_empty() {
-        told.push(crate::told(&lost));
+        reported.push(crate::losses_text(&lost));
     }
-    told
+    reported
 }
 
 fn differences<'a>(
@@ -152,8 +152,8 @@ mod tests {
         let dumped = TableFacts { rows: 5_000, checksum: None };
         let dumped = DataFacts { tables: BTreeMap::from([("public.item".to_owned(), dumped)]), ..DataFacts::default() };
         let counted = BTreeMap::from([("public.item".to_owned(), now)]);
-        let told = changes(&LiveFacts::default(), &LiveFacts::default(), &dumped, &counted);
-        assert_eq!(told, want.map(str::to_owned).into_iter().collect::<Vec<_>>());
+        let reported = changes(&LiveFacts::default(), &LiveFacts::default(), &dumped, &counted);
+        assert_eq!(reported, want.map(str::to_owned).into_iter().collect::<Vec<_>>());
     }
 
     #[test]
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_and_history_are_told_by_name() {
+    fn objects_and_history_are_reported_by_name() {
         let of = |objects, history| LiveFacts { objects: map(objects), history: map(history), ..LiveFacts::default() };
         let before = of(&[("table public.a", "1"), ("view public.v", "1")], &[("public.schema_migrations", "1")]);
         let after = of(&[("table public.a", "2"), ("index public.i", "1")], &[("public.schema_migrations", "2")]);

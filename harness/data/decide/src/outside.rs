@@ -19,7 +19,7 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// Tells whether a rollback of code alone would leave what `after` holds: other large objects or views, or a sequence that
+    /// Returns whether a rollback of code alone would leave what `after` holds: other large objects or views, or a sequence that
     /// gives numbers again which it gave before. One that was moved on leaves a gap, and nothing else.
     #[must_use]
     pub fn is_changed_by(&self, after: &Contents) -> bool {

@@ -8,7 +8,7 @@ mod carry;
 
 use serde::Serialize;
 
-pub use carry::{Carried, Refused};
+pub use carry::{CarryResult, Refused};
 
 /// The temporary table, in the session of the kept database, that holds hashes of rows and what they are.
 pub const ROWS: &str = "pg_temp.stagegate_rows";
@@ -357,7 +357,7 @@ impl TableRows {
         }
     }
 
-    /// Tells whether the kept table holds anything that the live one does not.
+    /// Returns whether the kept table holds anything that the live one does not.
     #[must_use]
     pub fn differs(&self) -> bool {
         self.missing + self.changed > 0

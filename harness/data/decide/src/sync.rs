@@ -19,7 +19,7 @@ pub use post::{Post, PostStatement};
 pub use range::Range;
 pub use report::{Check, Copied, Incremental, Phase, SequenceFound, Share, SyncReport};
 pub use schedule::{Job, jobs, subset_jobs};
-pub use stopped::way_out;
+pub use stopped::hint;
 pub use table::{Column, Format, Table, quoted};
 pub use types::{TypeFacts, Types};
 

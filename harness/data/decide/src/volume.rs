@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use stagegate_base::mark::Role;
 
 pub use crate::backup::ArchivedEntry;
-pub use protocol::{Answer, Copied, CopyMethod, Job, Outcome, Probe, Request, SwitchRequest, Switched};
+pub use protocol::{Copied, CopyMethod, Job, Outcome, Probe, Reply, Request, SwitchRequest, Switched};
 
 /// The folder next to a live one that holds its copies. It hides itself from git.
 pub const KEPT_FOLDER: &str = ".stagegate";
@@ -98,7 +98,7 @@ fn difference(want: &TreeEntry, found: &TreeEntry) -> Option<&'static str> {
 
 /// What a kept folder is: written next to it before it is made, and read before it is removed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Kept {
+pub struct CopyRecord {
     /// The folder's name within [`KEPT_FOLDER`].
     pub name: String,
     /// The name of the live folder.
@@ -111,13 +111,13 @@ pub struct Kept {
     pub state: String,
 }
 
-impl Kept {
+impl CopyRecord {
     /// Returns what `run` makes of the live folder `of` for `role`; `state` is its state folder's id.
     #[must_use]
     pub fn of(of: &str, role: Role, run: &str, state: &str) -> Self {
         let infix = role.infix();
         let name = format!("{of}.{infix}.{run}");
-        Kept { name, of: of.to_owned(), role: infix.to_owned(), run: run.to_owned(), state: state.to_owned() }
+        CopyRecord { name, of: of.to_owned(), role: infix.to_owned(), run: run.to_owned(), state: state.to_owned() }
     }
 
     /// Returns its path, relative to the folder that holds the live one.
@@ -130,14 +130,14 @@ impl Kept {
 /// Returns which of the kept folders may go after `run`, by the rules for databases: earlier runs' copies go; of failed
 /// and of replaced ones the newest of each stays, and all of this run's.
 #[must_use]
-pub fn may_go(found: &[Kept], run: &str, state: &str) -> Vec<Kept> {
-    let own: Vec<&Kept> = found.iter().filter(|kept| kept.state == state).collect();
-    let newest = |kept: &Kept| {
+pub fn may_go(found: &[CopyRecord], run: &str, state: &str) -> Vec<CopyRecord> {
+    let own: Vec<&CopyRecord> = found.iter().filter(|kept| kept.state == state).collect();
+    let newest = |kept: &CopyRecord| {
         let same = own.iter().filter(|other| (&other.of, &other.role) == (&kept.of, &kept.role));
         // A run's id begins with its time, so the greatest is the newest.
         same.map(|other| &other.run).max() == Some(&kept.run)
     };
-    let stays = |kept: &Kept| {
+    let stays = |kept: &CopyRecord| {
         let is_kept = [Role::Failed, Role::Left].iter().any(|role| role.infix() == kept.role);
         kept.run == run || (is_kept && newest(kept))
     };
@@ -189,8 +189,8 @@ mod tests {
 
     #[test]
     fn the_newest_failed_one_and_all_of_this_run_stay_and_nothing_of_another_state_folder_goes() {
-        let kept = |role, run: &str| Kept::of("_data", role, run, "aa");
-        let other = Kept::of("_data", Role::Copy, "20260101-000000-0001", "bb");
+        let kept = |role, run: &str| CopyRecord::of("_data", role, run, "aa");
+        let other = CopyRecord::of("_data", Role::Copy, "20260101-000000-0001", "bb");
         let found = [
             kept(Role::Copy, "20260101-000000-0001"),
             kept(Role::Copy, "20260103-000000-0003"),

@@ -55,7 +55,7 @@ impl Run {
         let (mut found, began) = (Vec::new(), Instant::now());
         for (service, port) in plan.services.iter().filter(|(service, _)| moved.contains(*service)) {
             let backend = format!("{service}-{port}");
-            let held = |addresses: &[IpAddr]| api::held(slots, &[&backend], addresses);
+            let held = |addresses: &[IpAddr]| api::slots_in_use(slots, &[&backend], addresses);
             let mut canary = Canary {
                 plan: &plan,
                 service,
@@ -114,7 +114,7 @@ impl Run {
     }
 
     async fn counted(&self, canary: &Canary<'_>) -> Result<Sides, StepError> {
-        let counters = proxy::ask(&self.proxy_folder()?, api::SHOW_COUNTERS).await?;
+        let counters = proxy::send(&self.proxy_folder()?, api::SHOW_COUNTERS).await?;
         Ok(Sides { old: api::side(&counters, &canary.old.0)?, new: api::side(&counters, &canary.new.0)? })
     }
 }

@@ -83,7 +83,7 @@ async fn refusals(
 /// Returns in words which services run although no active profile starts them: they would be neither frozen nor replaced.
 pub(super) fn running_inactive(environment: &str, model: &Model, containers: &[Container]) -> Vec<String> {
     let runs = |c: &&Container| !c.one_off && c.state == State::Running && model.has_profile(&c.service);
-    let told = containers.iter().filter(runs).map(|container| {
+    let reported = containers.iter().filter(runs).map(|container| {
         let profiles = model.profiles(&container.service).join(", ");
         format!(
             "service `{}` of `{environment}` runs, but none of its profiles ({profiles}) is active: the release would \
@@ -91,7 +91,7 @@ pub(super) fn running_inactive(environment: &str, model: &Model, containers: &[C
             container.service
         )
     });
-    told.collect()
+    reported.collect()
 }
 
 #[cfg(test)]
@@ -128,8 +128,10 @@ mod tests {
         let text = r#"{"services":{"web":{"profiles":["full"]},"once":{"profiles":["x"]},"db":{}}}"#;
         let containers =
             [container("web", State::Running), container("once", State::Exited), container("db", State::Running)];
-        let told = running_inactive("production", &Model::parse(text).unwrap(), &containers);
-        assert_eq!(told.len(), 1);
-        assert!(told[0].contains("`web`") && told[0].contains("full") && told[0].contains("COMPOSE_PROFILES"));
+        let reported = running_inactive("production", &Model::parse(text).unwrap(), &containers);
+        assert_eq!(reported.len(), 1);
+        assert!(
+            reported[0].contains("`web`") && reported[0].contains("full") && reported[0].contains("COMPOSE_PROFILES")
+        );
     }
 }

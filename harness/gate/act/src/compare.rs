@@ -34,7 +34,7 @@ use stagegate_host::{
 };
 use stagegate_performance_act::resources;
 
-/// How many answers a probe is timed by, on each side.
+/// How many responses a probe is timed by, on each side.
 const ANSWERS: usize = 40;
 /// How many characters of a version are kept.
 const VERSION: usize = 80;
@@ -129,15 +129,15 @@ async fn service(
 
 async fn version(container: &Container, service: &Service, path: &str) -> Result<String, String> {
     let http = Http::shared().map_err(|error| with_causes(&error))?.deadline(WITHIN);
-    let asked = http
+    let requested = http
         .send_first(&container.reach(service.port), &Request { headers: service.headers(), ..Request::get(path) })
         .await;
-    let (_, answer) = asked.map_err(|error| with_causes(&error))?;
-    if !(200..300).contains(&answer.status) {
-        return Err(format!("GET {path}: {}", answer.status));
+    let (_, response) = requested.map_err(|error| with_causes(&error))?;
+    if !(200..300).contains(&response.status) {
+        return Err(format!("GET {path}: {}", response.status));
     }
-    let text = answer.text();
-    // A version that comes as JSON is told by its fields, so that a line can be compared by eye.
+    let text = response.text();
+    // A version that comes as JSON is reported by its fields, so that a line can be compared by eye.
     let line = match serde_json::from_str::<Value>(&text) {
         Ok(Value::Object(fields)) => fields
             .iter()
@@ -205,7 +205,7 @@ pub async fn time(engine: &Engine, config: &Arc<Config>, a: &mut Side, b: &mut S
             // Who is first changes, too.
             let order = if round % 2 == 0 { [&mut first, &mut second] } else { [&mut second, &mut first] };
             for timed in order {
-                timed.ask(&request).await;
+                timed.send(&request).await;
             }
         }
         a.times.insert(name.clone(), first.end());
@@ -248,7 +248,7 @@ impl Timed {
         Timed { addresses, durations_ms: Vec::with_capacity(ANSWERS) }
     }
 
-    async fn ask(&mut self, request: &Request) {
+    async fn send(&mut self, request: &Request) {
         let Ok(addresses) = &self.addresses else { return };
         let begun = Instant::now();
         match Http::shared() {

@@ -43,17 +43,14 @@ fn compatibility(verdict: Verdict, only_ports: bool) -> Compatibility {
     Compatibility { health, only_ports: only_ports && health == Health::Healthy, reasons: verdict.reasons }
 }
 
-/// Tells whether a record shows that a release responds as it should, and not only that something listens.
+/// Returns whether a record shows that a release responds as it should, and not only that something listens.
 fn shows_responses(record: &Record) -> bool {
-    let is_of_responses = match record.trial.split("::").collect::<Vec<_>>()[..] {
-        ["health", _, "http"] => true,
-        ["contracts" | "workflows", ..] => true,
-        _ => false,
-    };
+    let parts: Vec<_> = record.trial.split("::").collect();
+    let is_of_responses = matches!(parts[..], ["health", _, "http"] | ["contracts" | "workflows", ..]);
     is_of_responses && record.status == Status::Pass
 }
 
-/// Tells whether a container ended with an error, is started again and again, or is not healthy.
+/// Returns whether a container ended with an error, is started again and again, or is not healthy.
 fn has_failed(container: &Container) -> bool {
     let has_ended = !matches!(container.state, State::Created | State::Running | State::Paused);
     let is_unhealthy = container.health == container::Health::Unhealthy;
@@ -165,15 +162,15 @@ impl Run {
             // As a rollback of the code would start it, which does not run its migrations on a newer schema.
             Side::Live => {
                 let model = self.snapshot("old")?.model;
-                self.apart(&model, &servers).await.beside(&rehearsal, &servers, &migrations, &checked)
+                self.apart(&model, &servers).await.attached_to_rehearsal(&rehearsal, &servers, &migrations, &checked)
             }
             Side::Earlier => {
                 let model = self.earlier_in_tree()?;
-                self.apart(&model, &servers).await.beside(&rehearsal, &servers, &migrations, &checked)
+                self.apart(&model, &servers).await.attached_to_rehearsal(&rehearsal, &servers, &migrations, &checked)
             }
             Side::Candidate => {
                 let model = release::read_model(&self.dir.join("in-tree.json"))?;
-                self.apart(&model, &servers).await.beside(&rehearsal, &servers, &migrations, &checked)
+                self.apart(&model, &servers).await.attached_to_rehearsal(&rehearsal, &servers, &migrations, &checked)
             }
         })
     }

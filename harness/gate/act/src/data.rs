@@ -11,7 +11,7 @@ use stagegate_base::{
 use stagegate_data_act::age::Output;
 use stagegate_data_decide::{DataFacts, differences, row_changes};
 use stagegate_gate_decide::promotion::{
-    Copies, DataRollback, Entry, Freeze, KeptCopies, Kind, Left, Migrations, Plan, PlanDatabase, Step,
+    Copies, DataRollback, Entry, Freeze, KeptCopies, Kind, Leftover, Migrations, Plan, PlanDatabase, Step,
     SwitchedDatabase, Tier,
 };
 
@@ -100,7 +100,7 @@ impl Run {
             for role in [Role::Copy, Role::Restored] {
                 let mark = self.plan.mark(&database.name, role);
                 if let Dropped::Stays(why) = server.drop_marked(&mark, &self.plan.live(), Sessions::End).await? {
-                    left.push(Left { name: mark.name, why });
+                    left.push(Leftover { name: mark.name, why });
                 }
             }
         }
@@ -144,7 +144,7 @@ impl Run {
             let frozen = dir.join(format!("frozen-{}.dump", database.id));
             let dump = if frozen.is_file() { frozen } else { dir.join(format!("backup/{}.dump", database.id)) };
             let (source, live) = ((dump.as_path(), self.plan.backup_within.0), self.plan.live());
-            server.restore_beside(&self.runner, &database.name, &good, source, &live).await?;
+            server.restore_side_by_side(&self.runner, &database.name, &good, source, &live).await?;
         }
         let aside = self.plan.mark(&database.name, Role::Left);
         // The user's comment on the database, as it was frozen in that run; a run of an earlier version kept none.
@@ -178,7 +178,7 @@ impl Run {
             if self.tier() == Tier::Restore && !server.has(&failed.name).await? {
                 let dump = self.frozen_dump(database);
                 let (source, live) = ((dump.as_path(), self.plan.backup_within.0), self.plan.live());
-                server.restore_beside(&self.runner, &database.name, &copy, source, &live).await?;
+                server.restore_side_by_side(&self.runner, &database.name, &copy, source, &live).await?;
             }
             let comment = self.frozen_comment(database, &server).await?;
             let emptied = self.compared_copy(database, &server, &copy).await?;
@@ -295,7 +295,7 @@ impl Run {
         Ok(rows)
     }
 
-    /// Tells whether data was frozen in this run, so that a rollback must not start the old release too early.
+    /// Returns whether data was frozen in this run, so that a rollback must not start the old release too early.
     pub(super) fn froze_data(&self) -> bool {
         self.has_begun(Step::Freeze)
     }

@@ -34,7 +34,7 @@ impl Run {
         self.clocks.deploy_began = Some(clock::since_boot());
         let within = self.verified_within();
         match self.moves_traffic() {
-            true => self.deploy_beside(within).await?,
+            true => self.deploy_side_by_side(within).await?,
             false => self.up(&file, &model, within).await?,
         }
         let reachable = self.plan.reachable.iter().map(|(service, network)| format!("{service} ({network})"));
@@ -139,7 +139,7 @@ impl Run {
     /// Stops the release where its data is to be rolled back, and restores files and variables.
     pub(super) async fn undo_deploy(&mut self) -> Result<ConfigurationRollback, StepError> {
         if self.moves_traffic() {
-            self.undo_deploy_beside().await?;
+            self.undo_deploy_side_by_side().await?;
         }
         if self.froze_data() {
             let new = self.snapshot("new")?;
@@ -181,7 +181,7 @@ impl Run {
         let checks = found.map_err(|_| stop())??;
         self.stop_at_drift(&self.snapshot("old")?.model).await?;
         let dir = self.dir.clone();
-        self.drop_kept_names(&dir, &self.plan.run).await;
+        self.drop_rollback_names(&dir, &self.plan.run).await;
         // Users have their release again: what follows is counted for the report.
         let late = self.late_rollback();
         let (kept_rows, volumes) = (self.changed_rows().await, self.compared_volumes());

@@ -12,7 +12,7 @@ use rustix::fs::{Access, access};
 use stagegate_base::{
     command::Command,
     compose::drift,
-    config::{self, Config, HostKind, Place, Restic},
+    config::{self, Config, HostKind, OffsiteTarget, Restic},
     redact::names_a_secret,
 };
 use stagegate_data_act::backup::RepositoryError;
@@ -131,7 +131,7 @@ fn folder(path: &Path) -> Folder {
     }
 }
 
-/// Tells whether this user may write in a folder, or make it below its nearest parent that exists.
+/// Returns whether this user may write in a folder, or make it below its nearest parent that exists.
 fn is_writable(path: &Path) -> bool {
     let there = path.ancestors().find(|path| path.exists());
     there.is_some_and(|there| there.is_dir() && access(there, Access::WRITE_OK | Access::EXEC_OK).is_ok())
@@ -147,8 +147,8 @@ fn programs(config: &Config) -> Vec<Program> {
         needed.push(("restic", "[backup.restic]"));
     }
     match config.backup.offsite.as_ref().map(|offsite| &offsite.place) {
-        Some(Place::Rclone(_)) => needed.push(("rclone", "`url` of [backup.offsite]")),
-        Some(Place::Programs(programs)) => {
+        Some(OffsiteTarget::Rclone(_)) => needed.push(("rclone", "`url` of [backup.offsite]")),
+        Some(OffsiteTarget::Programs(programs)) => {
             needed.extend(programs.put.first().map(|program| (program.as_str(), "`command` of [backup.offsite]")));
         }
         _ => {}

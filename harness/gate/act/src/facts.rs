@@ -316,7 +316,7 @@ pub(super) async fn databases(
             Ok((size, wal)) => {
                 let rights = server.rights(&database.name).await?;
                 facts.others.extend(rights.refusal(&database.name));
-                facts.others.extend(unfit_tier(config.gate.tier, &rights));
+                facts.others.extend(unsuitable_tier(config.gate.tier, &rights));
                 if config.gate.tier != Tier::Restore
                     && let Some(differs) = server.collation_mismatch(&database.name).await?
                 {
@@ -339,7 +339,7 @@ pub(super) async fn databases(
 }
 
 /// Reports a tier that the role's rights do not suffice for.
-fn unfit_tier(tier: Tier, rights: &Rights) -> Option<String> {
+fn unsuitable_tier(tier: Tier, rights: &Rights) -> Option<String> {
     (tier == Tier::Swap && !rights.is_superuser).then(|| {
         format!(
             "role `{}` is no superuser, which `tier = \"swap\"` of [gate] needs: set `tier = \"auto\"` or \"restore\"",

@@ -91,7 +91,7 @@ impl Run {
         let lines = journal::lines(dir)?;
         if let Some(Entry::Started { plan }) = lines.first().map(|line| &line.entry) {
             self.git().await?.untag(&plan.tag, &plan.tag_message()).await?;
-            self.drop_kept_names(dir, &plan.run).await;
+            self.drop_rollback_names(dir, &plan.run).await;
         }
         // The journal stays: it is the history. The folder by which the run is found goes last.
         let backup = dir.join("backup");

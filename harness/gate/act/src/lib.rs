@@ -63,7 +63,7 @@ use stagegate_gate_decide::{
     },
     verdict::Verdict,
 };
-use stagegate_performance_decide::Gone;
+use stagegate_performance_decide::MeasurementProgress;
 use tokio::sync::watch;
 
 use crate::journal::{Journal, StoreError};
@@ -106,7 +106,7 @@ pub trait Examine: Send + Sync {
 pub type Observer = Arc<dyn Fn(&Line, Duration) + Send + Sync>;
 
 /// Sees how far a probe's comparison has come: its name, medians of the candidate's blocks in nanoseconds, time.
-pub type Watcher = Arc<dyn Fn(&str, &[u64], Gone) + Send + Sync>;
+pub type Watcher = Arc<dyn Fn(&str, &[u64], MeasurementProgress) + Send + Sync>;
 
 /// What every run works with.
 #[derive(Clone)]
@@ -151,8 +151,8 @@ impl<E: Error + 'static> From<E> for StepError {
 }
 
 /// Names the file in what the system answered: "No space left on device" alone does not tell which disk is full.
-fn on_file<T>(path: &Path, answer: std::io::Result<T>) -> Result<T, StepError> {
-    answer
+fn on_file<T>(path: &Path, response: std::io::Result<T>) -> Result<T, StepError> {
+    response
         .map_err(|error| StepError { is_transient: true, ..StepError::blocked(format!("{}: {error}", path.display())) })
 }
 
@@ -264,8 +264,8 @@ impl Run {
         self.mask_secrets();
         loop {
             match next(&self.plan, self.journal.lines()) {
-                Move::Do(step) => self.make(step).await?,
-                Move::Undo(step) => self.unmake(step).await?,
+                Move::Do(step) => self.run_step(step).await?,
+                Move::Undo(step) => self.undo_step(step).await?,
                 // A signal that came between two steps has ended none of them.
                 Move::Decide(Decision::Commit, _) if *self.gate.interrupt.borrow() => {
                     let reason = "interrupted before the point of no return".to_owned();
@@ -280,7 +280,7 @@ impl Run {
         }
     }
 
-    async fn make(&mut self, step: Step) -> Result<(), StoreError> {
+    async fn run_step(&mut self, step: Step) -> Result<(), StoreError> {
         self.write(Entry::Begun { step }, Duration::ZERO)?;
         let started = Instant::now();
         let outcome = match step {
@@ -296,7 +296,7 @@ impl Run {
         self.write(entry, started.elapsed())
     }
 
-    /// Tells whether the run is before its point of no return; after it, and in a rollback, it cannot be interrupted.
+    /// Returns whether the run is before its point of no return; after it, and in a rollback, it cannot be interrupted.
     fn can_be_interrupted(&self) -> bool {
         !self.journal.lines().iter().any(|line| matches!(line.entry, Entry::Decided { .. }))
     }
@@ -319,7 +319,7 @@ impl Run {
         }
     }
 
-    async fn unmake(&mut self, step: Step) -> Result<(), StoreError> {
+    async fn undo_step(&mut self, step: Step) -> Result<(), StoreError> {
         self.write(Entry::UndoBegun { step }, Duration::ZERO)?;
         let started = Instant::now();
         let entry = match self.with_pauses(step, async |run| run.undo(step).await).await {
@@ -485,7 +485,7 @@ mod tests {
     use std::{io, path::Path};
 
     #[test]
-    fn a_full_disk_is_told_with_the_file() {
+    fn a_full_disk_is_reported_with_the_file() {
         let full = Err::<(), _>(io::Error::from(io::ErrorKind::StorageFull));
         let error = super::on_file(Path::new("/state/runs/a/closed.json"), full).unwrap_err();
         assert_eq!(error.reason, "/state/runs/a/closed.json: no storage space");

@@ -25,7 +25,7 @@ const FILE_NAME: &str = "log-errors.json";
 const READ_WITHIN: Duration = Duration::from_secs(10);
 /// So many of the last lines of a container's log are read.
 const LINES: u32 = 50_000;
-/// So many seconds from its start on a container's log is that of a start, which says nothing of later.
+/// So many seconds from its start on a container's log is that of a start, which states nothing of later.
 const START: i64 = 120;
 /// Earlier runs whose counts are read.
 const EARLIER: usize = 20;

@@ -23,7 +23,7 @@ use stagegate_host::{
 
 use crate::{PlanError, facts::schema_hashes};
 
-/// What a plan file's approval is called where nobody says otherwise: the plan file's name and this.
+/// What a plan file's approval is called where nobody states otherwise: the plan file's name and this.
 pub const APPROVAL_ENDING: &str = "approval";
 
 /// Why a plan file, or its approval, is not used. Nothing was touched.
@@ -41,7 +41,7 @@ pub enum UseError {
         #[source]
         source: PlanFileError,
     },
-    /// What it says does not count any more, or does not count here.
+    /// What it states does not count any more, or does not count here.
     #[error("{} is not used: {reason}", path.display())]
     Refused {
         /// The file.
@@ -67,7 +67,7 @@ pub enum UseError {
     Config(#[from] ConfigError),
 }
 
-/// Reads what a plan is made of besides what it holds.
+/// Reads what a plan is made of in addition what it holds.
 ///
 /// # Errors
 /// [`PlanError`] where a database or a file cannot be read.

@@ -70,7 +70,7 @@ impl Run {
         let resolved = resolver.resolve().await?;
         let file = self.dir.join("in-tree.json");
         on_file(&file, files::write_whole(&file, resolved.in_tree.to_json().as_bytes()))?;
-        let env_files: Vec<PathBuf> = self.plan.env_files.iter().chain(&resolved.beside).cloned().collect();
+        let env_files: Vec<PathBuf> = self.plan.env_files.iter().chain(&resolved.side_files).cloned().collect();
         let model = self.rolled_out(&resolved.model, &old.model);
         let new = Snapshot::write(&self.dir.join("new"), &self.plan.release, &model, &env_files)?;
         if read_all(&self.plan.env_files)? != before {
@@ -124,7 +124,7 @@ impl Run {
     async fn keep_images(&self, model: &Model) -> Result<(), StepError> {
         self.images().restore(model).await?;
         for service in model.with_images() {
-            let name = kept_name(&self.plan.run, &service, model.image(&service));
+            let name = rollback_name(&self.plan.run, &service, model.image(&service));
             self.runner.run_ok(&docker::tag(model.image(&service), &name), TAG_WITHIN).await?;
         }
         Ok(())
@@ -150,16 +150,16 @@ impl Run {
         self.git().await?.remove_worktree(&self.tree()).await?;
         // Once the target was touched, such a name may be the last one that an image has that a rollback needs.
         if !Step::FORWARD.into_iter().any(|step| step.touches_target() && self.has_begun(step)) {
-            self.drop_kept_names(&self.dir, &self.plan.run).await;
+            self.drop_rollback_names(&self.dir, &self.plan.run).await;
         }
         Ok(())
     }
 
     /// Removes the names by which the run in `dir` kept images; those in use stay by their other names.
-    pub(super) async fn drop_kept_names(&self, dir: &Path, run: &str) {
+    pub(super) async fn drop_rollback_names(&self, dir: &Path, run: &str) {
         for snapshot in ["old", "new"].iter().filter_map(|name| Snapshot::read(&dir.join(name)).ok()) {
             for service in snapshot.model.with_images() {
-                let name = kept_name(run, &service, snapshot.model.image(&service));
+                let name = rollback_name(run, &service, snapshot.model.image(&service));
                 // That it has no such name any more is fine.
                 let _ = self.runner.run(&docker::untag(&name), TAG_WITHIN).await;
             }
@@ -185,7 +185,7 @@ impl Run {
             self.keep_server_wide(database).await?;
             let path = partial.join(format!("{}.dump", database.id));
             let names = (database.id.as_str(), database.name.as_str());
-            // Not encrypted, whatever `[backup]` says: a rollback needs it, and has no identity.
+            // Not encrypted, whatever `[backup]` states: a rollback needs it, and has no identity.
             let output = Output { path: &path, encryption: None, within: self.plan.backup_within.0 };
             let server = self.server(database).await?;
             let dump = dump_one(&server, &self.runner, names, output, self.plan.integrity).await?;
@@ -247,7 +247,7 @@ impl Run {
 }
 
 /// Returns the name by which a run keeps an image. The id is part of it: old and new release have the same services.
-fn kept_name(run: &str, service: &str, image: &str) -> String {
+fn rollback_name(run: &str, service: &str, image: &str) -> String {
     format!("{}:{run}-{service}-{}", crate::purge::KEPT_IMAGES, short(image))
 }
 

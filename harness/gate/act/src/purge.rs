@@ -1,7 +1,7 @@
 //! What the gate keeps of an environment that is down, and taking it away: rollback points with their backups, names of
 //! images, git tags, the worktree and the history.
 //!
-//! Volumes of the product, accepted response shapes and whatever a worktree holds beside git stay.
+//! Volumes of the product, accepted response shapes and whatever a worktree holds next to git stay.
 
 use std::{
     fs, io,
@@ -63,7 +63,7 @@ pub enum PurgeError {
 
 /// What the gate keeps of an environment.
 #[derive(Clone, Debug, Default)]
-pub struct Kept {
+pub struct RetainedState {
     /// Runs of which something is left, deployments by `gate up` included.
     pub runs: Vec<String>,
     /// How many of them have a backup.
@@ -80,8 +80,8 @@ pub struct Kept {
     pub stays: Option<PathBuf>,
 }
 
-impl Kept {
-    /// Tells whether there is nothing to take away.
+impl RetainedState {
+    /// Returns whether there is nothing to take away.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty() && self.images.is_empty() && self.tags.is_empty() && self.worktree.is_none()
@@ -92,19 +92,19 @@ impl Kept {
 ///
 /// # Errors
 /// [`PurgeError::Runs`] where it has containers: what they need for a rollback is not deleted under them.
-pub async fn kept(
+pub async fn retained_state(
     runner: &Runner,
     engine: &Engine,
     config: &Config,
     environment: &Environment,
-) -> Result<Kept, PurgeError> {
+) -> Result<RetainedState, PurgeError> {
     let containers = engine.project(&environment.project).await?.len();
     if containers > 0 {
         let containers = stagegate_base::text::counted(containers, "container");
         return Err(PurgeError::Runs { environment: environment.name.clone(), containers });
     }
     let state = StateDir::of(config, &environment.project);
-    let mut kept = Kept { size: Size(files::size_below(&state.runs())), ..Kept::default() };
+    let mut kept = RetainedState { size: Size(files::size_below(&state.runs())), ..RetainedState::default() };
     for dir in subfolders(&state.runs()) {
         kept.backups += usize::from(dir.join("backup").is_dir());
         let run = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -129,12 +129,12 @@ pub async fn kept(
     Ok(kept)
 }
 
-/// Tells whether another environment has the same workdir: what runs there mounts its files.
+/// Returns whether another environment has the same workdir: what runs there mounts its files.
 fn is_shared(config: &Config, environment: &Environment) -> bool {
     config.environments.values().any(|other| other.name != environment.name && other.workdir == environment.workdir)
 }
 
-/// Takes away what [`kept`] found. The caller holds the environment's lock, which shows that no run is at work.
+/// Takes away what [`retained_state`] found. The caller holds the environment's lock, which shows that no run is at work.
 ///
 /// The history goes last: what a broken purge leaves is found again by it.
 ///
@@ -144,7 +144,7 @@ pub async fn purge(
     runner: &Runner,
     config: &Config,
     environment: &Environment,
-    kept: &Kept,
+    kept: &RetainedState,
     _lock: &Lock,
 ) -> Result<(), PurgeError> {
     for name in &kept.images {
@@ -182,7 +182,7 @@ fn subfolders(dir: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// Tells whether a run keeps an image by this name; the run's id ends where the service's name begins.
+/// Returns whether a run keeps an image by this name; the run's id ends where the service's name begins.
 fn is_of(name: &str, run: &str) -> bool {
     let tag = name.strip_prefix(KEPT_IMAGES).and_then(|rest| rest.strip_prefix(':'));
     tag.and_then(|tag| tag.strip_prefix(run)).is_some_and(|rest| rest.starts_with('-'))

@@ -116,7 +116,7 @@ impl Run {
         Ok(Login { user, password, database: database.name.clone(), authority })
     }
 
-    /// Waits until the rehearsal's server takes sessions; one that does not is told with its last words.
+    /// Waits until the rehearsal's server takes sessions; one that does not is reported with its last words.
     pub(super) async fn wait_for_rehearsal(&self, database: &PlanDatabase, server: &Server) -> Result<(), StepError> {
         let exited = self.until_it_exits(&database.service);
         let waited = tokio::select! {
@@ -183,7 +183,7 @@ impl Run {
             _ => None,
         };
         let removed = self.end_rehearsal().await;
-        // Whether the rehearsal ended well or not: this is worse than whatever else it found.
+        // Whether the rehearsal succeeded or not: this is worse than whatever else it found.
         self.stop_at_changed_live_data().await?;
         let changes = rehearsed.map_err(with_reach_hint)?;
         removed?;
@@ -278,7 +278,7 @@ impl Run {
             "{what} {} {verb} rows of database `{}`: {}; if that is meant, write into [databases.{}]: rows_may_fall = {tables:?}",
             self.plan.release.name,
             database.name,
-            data::told(&losses),
+            data::losses_text(&losses),
             database.id
         )))
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use stagegate_base::mark::Sessions;
-use stagegate_gate_decide::promotion::{Entry, Left, PlanDatabase, StepReport, pruning};
+use stagegate_gate_decide::promotion::{Entry, Leftover, PlanDatabase, StepReport, pruning};
 
 use super::{Run, StepError};
 use crate::journal;
@@ -11,7 +11,7 @@ use stagegate_host::{database::Dropped, error::with_causes};
 
 impl Run {
     /// Drops what earlier runs kept and that are no longer needed, and returns what stays.
-    pub(super) async fn drop_old_databases(&self) -> Result<Vec<Left>, StepError> {
+    pub(super) async fn drop_old_databases(&self) -> Result<Vec<Leftover>, StepError> {
         let services: BTreeSet<&String> = self.plan.databases.iter().map(|database| &database.service).collect();
         let reported = self.reported();
         let mut left = Vec::new();
@@ -24,8 +24,8 @@ impl Run {
             for mark in found.drop {
                 match server.drop_marked(&mark, &self.plan.live(), Sessions::Respect).await {
                     Ok(Dropped::Gone) => {}
-                    Ok(Dropped::Stays(why)) => left.push(Left { name: mark.name, why }),
-                    Err(error) => left.push(Left { name: mark.name, why: with_causes(&error) }),
+                    Ok(Dropped::Stays(why)) => left.push(Leftover { name: mark.name, why }),
+                    Err(error) => left.push(Leftover { name: mark.name, why: with_causes(&error) }),
                 }
             }
             // Nobody wants to read of them after each promotion.

@@ -32,7 +32,7 @@ pub(crate) struct TimedExchange {
 
 impl Run {
     /// Exchanges the rehearsal's databases with copies, as a rollback does, and returns what it took; `None` where a rollback
-    /// makes no copy, where there is no room for one now, or where it failed: the rehearsal itself has ended well.
+    /// makes no copy, where there is no room for one now, or where it failed: the rehearsal itself has succeeded.
     pub(super) async fn timed_exchange(&self) -> Option<TimedExchange> {
         let needed: u64 = self.plan.databases.iter().map(|database| database.size.0).sum();
         let has_room = self.volumes_free().is_none_or(|free| free >= needed.saturating_mul(6) / 5);

@@ -29,7 +29,7 @@ const FORGOTTEN_WITHIN: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl Run {
-    /// Tells whether requests are moved by the proxy: it has the services, and no data is frozen.
+    /// Returns whether requests are moved by the proxy: it has the services, and no data is frozen.
     pub(super) fn moves_traffic(&self) -> bool {
         self.plan.moves_traffic() && self.tier() == Tier::Code && !self.plan.copies_volumes()
     }
@@ -52,7 +52,7 @@ impl Run {
     }
 
     /// Starts the release with the live containers of the moved services running on, and the new ones next to them.
-    pub(super) async fn deploy_beside(&self, within: Duration) -> Result<(), StepError> {
+    pub(super) async fn deploy_side_by_side(&self, within: Duration) -> Result<(), StepError> {
         let (new, moved) = (self.snapshot("new")?, self.moved()?);
         self.reserve(&moved).await?;
         let around = new.model.keeping(&moved, &self.snapshot("old")?.model);
@@ -65,7 +65,7 @@ impl Run {
         let stack = self.stack(&new.model);
         let (runner, engine) = (&self.runner, &self.gate.engine);
         let services: Vec<String> = moved.iter().cloned().collect();
-        deployment::up_beside(runner, engine, &stack, (&new.model_file(), &services), within).await?;
+        deployment::up_side_by_side(runner, engine, &stack, (&new.model_file(), &services), within).await?;
         let wait = self.plan.ready_within.0.min(self.time_left());
         deployment::wait_for_healthy(runner, engine, &stack, (&moved, |c| self.is_new(c)), wait).await?;
         // From here on the release is what the environment is examined for.
@@ -116,13 +116,13 @@ impl Run {
     }
 
     async fn slots(&self) -> Result<Vec<Slot>, StepError> {
-        Ok(api::slots(&proxy::ask(&self.proxy_folder()?, api::SHOW_SLOTS).await?)?)
+        Ok(api::slots(&proxy::send(&self.proxy_folder()?, api::SHOW_SLOTS).await?)?)
     }
 
     pub(super) async fn command(&self, commands: Option<String>) -> Result<(), StepError> {
         let Some(commands) = commands else { return Ok(()) };
         self.runner.note(&format!("proxy: {commands}"));
-        Ok(api::accepted(&proxy::ask(&self.proxy_folder()?, &commands).await?)?)
+        Ok(api::accepted(&proxy::send(&self.proxy_folder()?, &commands).await?)?)
     }
 
     /// Takes the free places of the proxy out of use, so that a container that starts gets no request.
@@ -140,18 +140,18 @@ impl Run {
             let (new, old) = self.addresses(&moved).await?;
             let backends = self.backends(&moved);
             let began = Instant::now();
-            self.wait_for_slots("has not found the new container", |slots| self.are_held(slots, &backends, &new))
+            self.wait_for_slots("has not found the new container", |slots| self.are_in_use(slots, &backends, &new))
                 .await?;
             let slots = self.slots().await?;
-            self.command(api::expose(&api::held(&slots, &backends, &new))).await?;
+            self.command(api::expose(&api::slots_in_use(&slots, &backends, &new))).await?;
             let is_up = |slots: &[Slot]| {
-                let own = api::held(slots, &backends, &new);
+                let own = api::slots_in_use(slots, &backends, &new);
                 own.len() >= backends.len() && own.iter().all(|slot| slot.is_up && slot.is_open && slot.is_checked)
             };
             self.wait_for_slots("does not find the new container up", is_up).await?;
             report.ready_ms = milliseconds(began.elapsed());
             (report.canary, compared) = self.canaries(&moved, &slots, (&new, &old)).await?;
-            let (to, from) = (api::held(&slots, &backends, &new), api::held(&slots, &backends, &old));
+            let (to, from) = (api::slots_in_use(&slots, &backends, &new), api::slots_in_use(&slots, &backends, &old));
             self.command(api::shift(&to, &from)).await?;
             (report.drained_ms, report.cut) = self.drained(&from).await?;
         }
@@ -164,8 +164,8 @@ impl Run {
         Ok(report)
     }
 
-    fn are_held(&self, slots: &[Slot], backends: &[&str], addresses: &[IpAddr]) -> bool {
-        api::held(slots, backends, addresses).len() >= backends.len()
+    fn are_in_use(&self, slots: &[Slot], backends: &[&str], addresses: &[IpAddr]) -> bool {
+        api::slots_in_use(slots, backends, addresses).len() >= backends.len()
     }
 
     async fn wait_for_slots(&self, what: &str, is_so: impl Fn(&[Slot]) -> bool) -> Result<(), StepError> {
@@ -188,7 +188,7 @@ impl Run {
         let within = self.plan.rollout.as_ref().map(|rollout| rollout.drain.0).unwrap_or_default();
         let (folder, began) = (self.proxy_folder()?, Instant::now());
         loop {
-            let left = api::sessions(&proxy::ask(&folder, api::SHOW_COUNTERS).await?, slots)?;
+            let left = api::sessions(&proxy::send(&folder, api::SHOW_COUNTERS).await?, slots)?;
             if left == 0 || began.elapsed() >= within {
                 return Ok((milliseconds(began.elapsed()), left));
             }
@@ -206,7 +206,7 @@ impl Run {
         let (new, old) = self.addresses(&moved).await?;
         let (backends, began) = (self.backends(&moved), Instant::now());
         let slots = self.slots().await?;
-        let (to, from) = (api::held(&slots, &backends, &old), api::held(&slots, &backends, &new));
+        let (to, from) = (api::slots_in_use(&slots, &backends, &old), api::slots_in_use(&slots, &backends, &new));
         if to.len() < backends.len() {
             return Err(StepError {
                 is_transient: true,
@@ -226,7 +226,7 @@ impl Run {
     }
 
     /// Removes the new containers, which have no requests, and brings the earlier ones back into view.
-    pub(super) async fn undo_deploy_beside(&self) -> Result<(), StepError> {
+    pub(super) async fn undo_deploy_side_by_side(&self) -> Result<(), StepError> {
         let moved = self.moved()?;
         for container in self.containers(&moved).await? {
             match self.is_new(&container) {

@@ -14,7 +14,7 @@ use super::{Run, StepError};
 use stagegate_host::{error::with_causes, git::Git, paths::StateDir, process::Runner, reach, release};
 
 impl Run {
-    /// Stops where the source is no longer what the plan says; `when` says what was done meanwhile.
+    /// Stops where the source is no longer what the plan states; `when` states what was done meanwhile.
     pub(super) async fn stop_at_changed_source(&self, when: &str) -> Result<(), StepError> {
         if self.plan.kind != Kind::Promote {
             return Ok(());
@@ -40,7 +40,7 @@ impl Run {
         )))
     }
 
-    /// Stops where somebody changed the target since the plan was made: a rollback restores what the plan says.
+    /// Stops where somebody changed the target since the plan was made: a rollback restores what the plan states.
     pub(super) async fn stop_at_changed_target(&self) -> Result<(), StepError> {
         let old = self.snapshot("old")?.model;
         let changes = drift(&old, &self.gate.engine.project(&self.plan.project).await?);

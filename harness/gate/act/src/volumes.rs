@@ -1,7 +1,7 @@
 //! Volumes and folders of a run: copied while nothing writes, exchanged as a whole in a rollback.
 
+mod copies;
 pub(crate) mod facts;
-mod kept;
 mod mounts;
 
 use std::{
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use stagegate_base::{command::docker::Folders, mark::Role};
 use stagegate_data_act::volume::{self, VolumeError, Worker};
 use stagegate_data_decide::volume::{
-    Answer, Copied, Job, Kept, Outcome, Request, SwitchRequest, Switched, Tree, differences,
+    Copied, CopyRecord, Job, Outcome, Reply, Request, SwitchRequest, Switched, Tree, differences,
 };
 use stagegate_gate_decide::promotion::{
     CopiedVolume, Entry, Kind, Plan, PlanVolume, Step, SwitchedVolume, UndoReport, VolumeCopies, VolumeRollback,
@@ -47,11 +47,11 @@ impl Exchange<'_> {
     fn request(&self, plan: &Plan) -> SwitchRequest {
         SwitchRequest {
             live: self.one.live.clone(),
-            with: plan.kept(self.one, self.with),
+            with: plan.copy_record(self.one, self.with),
             root: self.tree.root,
             stamp: Some(self.tree.stamp.clone()),
             unchanged: self.unchanged.clone(),
-            aside: plan.kept(self.one, self.aside),
+            aside: plan.copy_record(self.one, self.aside),
             contents: self.contents,
         }
     }
@@ -67,17 +67,17 @@ impl Run {
         let is_rollback = matches!(self.plan.kind, Kind::Rollback { .. });
         let jobs = volumes.iter().map(|one| match is_rollback {
             true => Request::Read { path: one.live.clone(), contents: false },
-            false => Request::Copy { from: one.live.clone(), to: self.plan.kept(one, Role::Copy) },
+            false => Request::Copy { from: one.live.clone(), to: self.plan.copy_record(one, Role::Copy) },
         });
-        let answers = self.work(&volumes, jobs.collect()).await?;
-        for (one, answer) in volumes.iter().zip(answers) {
-            match answer {
-                Answer::Tree(live) => self.save(&before_name(one), &Before { live })?,
-                Answer::Copied(copied) => {
+        let responses = self.work(&volumes, jobs.collect()).await?;
+        for (one, response) in volumes.iter().zip(responses) {
+            match response {
+                Reply::Tree(live) => self.save(&before_name(one), &Before { live })?,
+                Reply::Copied(copied) => {
                     self.save(&copy_name(one), &copied)?;
                     report.volumes.push(copied_volume(one, &copied));
                 }
-                _ => return Err(no_answer(one)),
+                _ => return Err(no_response(one)),
             }
         }
         report.seconds = started.elapsed().as_secs_f64();
@@ -90,7 +90,7 @@ impl Run {
         let may_be_written = self.has_begun(Step::Deploy) || self.has_begun(Step::Migrate);
         let volumes: Vec<&PlanVolume> = self.plan.copied_volumes().collect();
         if !may_be_written {
-            let remove = |one: &&PlanVolume| Request::Remove { kept: vec![self.plan.kept(one, Role::Copy)] };
+            let remove = |one: &&PlanVolume| Request::Remove { kept: vec![self.plan.copy_record(one, Role::Copy)] };
             let jobs = volumes.iter().map(remove).collect();
             self.work(&volumes, jobs).await?;
             return Ok(VolumeRollback::default());
@@ -117,12 +117,12 @@ impl Run {
         let Kind::Rollback { run, data: true } = &self.plan.kind else { return Ok(()) };
         let volumes: Vec<&PlanVolume> = self.plan.copied_volumes().collect();
         let copy = |one: &&PlanVolume| {
-            let earlier = Kept::of(&one.live, Role::Copy, run, &self.plan.state);
-            Request::Copy { from: earlier.path(), to: self.plan.kept(one, Role::Restored) }
+            let earlier = CopyRecord::of(&one.live, Role::Copy, run, &self.plan.state);
+            Request::Copy { from: earlier.path(), to: self.plan.copy_record(one, Role::Restored) }
         };
         let jobs = volumes.iter().map(copy).collect();
-        for (one, answer) in volumes.iter().zip(self.work(&volumes, jobs).await?) {
-            let Answer::Copied(copied) = answer else { return Err(no_answer(one)) };
+        for (one, response) in volumes.iter().zip(self.work(&volumes, jobs).await?) {
+            let Reply::Copied(copied) = response else { return Err(no_response(one)) };
             let path = self.state.run(run).join(copy_name(one));
             let text = super::on_file(&path, std::fs::read(&path))?;
             let kept: Copied = serde_json::from_slice(&text)?;
@@ -136,7 +136,7 @@ impl Run {
     pub(super) async fn undo_ready_volumes(&self) -> Result<(), StepError> {
         let Kind::Rollback { data: true, .. } = &self.plan.kind else { return Ok(()) };
         let volumes: Vec<&PlanVolume> = self.plan.copied_volumes().collect();
-        let remove = |one: &&PlanVolume| Request::Remove { kept: vec![self.plan.kept(one, Role::Restored)] };
+        let remove = |one: &&PlanVolume| Request::Remove { kept: vec![self.plan.copy_record(one, Role::Restored)] };
         let jobs = volumes.iter().map(remove).collect();
         self.work(&volumes, jobs).await.map(drop)
     }
@@ -163,10 +163,10 @@ impl Run {
         let volumes: Vec<&PlanVolume> = exchanges.iter().map(|exchange| exchange.one).collect();
         let requests: Vec<Request> =
             exchanges.iter().map(|exchange| Request::Switch(exchange.request(&self.plan))).collect();
-        let answers = self.work(&volumes, requests).await?;
+        let responses = self.work(&volumes, requests).await?;
         let mut report = VolumeRollback::default();
-        for (exchange, answer) in exchanges.iter().zip(answers) {
-            let Answer::Switched(mut switched) = answer else { return Err(no_answer(exchange.one)) };
+        for (exchange, response) in exchanges.iter().zip(responses) {
+            let Reply::Switched(mut switched) = response else { return Err(no_response(exchange.one)) };
             if switched.outcome == Outcome::Stale {
                 switched = self.exchange_read(exchange).await?;
             }
@@ -176,7 +176,7 @@ impl Run {
             report.switch_seconds += switched.seconds;
             report.volumes.push(SwitchedVolume {
                 id: exchange.one.id.clone(),
-                kept_as: switched.kept.then(|| self.plan.kept_path(exchange.one, exchange.aside)),
+                kept_as: switched.kept.then(|| self.plan.copy_path(exchange.one, exchange.aside)),
                 entries: exchange.tree.count() as u64,
             });
         }
@@ -187,21 +187,21 @@ impl Run {
     /// reading it.
     async fn exchange_read(&self, exchange: &Exchange<'_>) -> Result<Switched, StepError> {
         let one = exchange.one;
-        let path = self.plan.kept(one, exchange.with).path();
+        let path = self.plan.copy_record(one, exchange.with).path();
         let read = Request::Read { path, contents: exchange.contents };
-        let Some(Answer::Tree(found)) = self.work(&[one], vec![read]).await?.into_iter().next() else {
-            return Err(no_answer(one));
+        let Some(Reply::Tree(found)) = self.work(&[one], vec![read]).await?.into_iter().next() else {
+            return Err(no_response(one));
         };
         stop_at_differences(one, "its copy", &exchange.tree, &found)?;
         let request = SwitchRequest { stamp: None, ..exchange.request(&self.plan) };
         match self.work(&[one], vec![Request::Switch(request)]).await?.into_iter().next() {
-            Some(Answer::Switched(switched)) => Ok(switched),
-            _ => Err(no_answer(one)),
+            Some(Reply::Switched(switched)) => Ok(switched),
+            _ => Err(no_response(one)),
         }
     }
 
     /// Does one request a volume in a container.
-    async fn work(&self, volumes: &[&PlanVolume], requests: Vec<Request>) -> Result<Vec<Answer>, StepError> {
+    async fn work(&self, volumes: &[&PlanVolume], requests: Vec<Request>) -> Result<Vec<Reply>, StepError> {
         if volumes.is_empty() {
             return Ok(Vec::new());
         }
@@ -267,7 +267,7 @@ fn copied_volume(one: &PlanVolume, copied: &Copied) -> CopiedVolume {
     }
 }
 
-fn no_answer(one: &PlanVolume) -> StepError {
+fn no_response(one: &PlanVolume) -> StepError {
     StepError::inconclusive(format!("the container that works on volume `{}` printed no result; try again", one.id))
 }
 
@@ -279,7 +279,7 @@ fn stop_at_differences(one: &PlanVolume, what: &str, want: &Tree, found: &Tree) 
     Err(StepError::blocked(format!("volume `{}`: {what} differs from what was copied: {}", one.id, differs.join("; "))))
 }
 
-/// Tells whether a path is a volume's live folder, in it, or above it.
+/// Returns whether a path is a volume's live folder, in it, or above it.
 fn touches(live: &Path, source: &Path) -> bool {
     source.starts_with(live) || live.starts_with(source)
 }

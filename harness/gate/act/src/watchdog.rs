@@ -1,6 +1,6 @@
 //! The watchdog: a process of its own, started before the cut-over, that finishes the run where the gate cannot.
 //!
-//! It never works beside the gate. It waits until the gate's process is gone, ends it itself where the point of no return was
+//! It never works next to the gate. It waits until the gate's process is gone, ends it itself where the point of no return was
 //! not reached in time, and only then takes the target's lock and goes the way of every other recovery.
 
 use std::{path::Path, time::Duration};
@@ -59,7 +59,7 @@ pub enum WatchError {
     /// The lock.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The file that tells the gate that it is watched.
+    /// The file that reports the gate that it is watched.
     #[error("cannot write {}", path.display())]
     Armed {
         /// The file.
@@ -73,7 +73,7 @@ pub enum WatchError {
 impl Run {
     /// Starts the watchdog of this run before the target is touched, and returns in words what was started.
     ///
-    /// Where it cannot be started nothing is touched: whoever wants none says so in the configuration.
+    /// Where it cannot be started nothing is touched: whoever wants none states so in the configuration.
     pub(super) async fn arm_watchdog(&mut self) -> Result<(), StepError> {
         let Some(within) = self.plan.watchdog.filter(|_| self.watchdog.is_none()) else { return Ok(()) };
         let until = clock::since_boot().saturating_add(within.0).as_secs();
@@ -106,8 +106,8 @@ impl Run {
 
 fn not_started(dir: &Path) -> StepError {
     let log = dir.join("watchdog.log");
-    let said = std::fs::read_to_string(&log).unwrap_or_default();
-    let last = said.lines().last().map_or_else(String::new, |line| format!(" ({line})"));
+    let printed = std::fs::read_to_string(&log).unwrap_or_default();
+    let last = printed.lines().last().map_or_else(String::new, |line| format!(" ({line})"));
     StepError::blocked(format!(
         "the watchdog did not start within {START_WITHIN:?}{last}, and nothing was changed; {} has its output. `watchdog = false` \
          in [gate] promotes without one",
@@ -117,7 +117,7 @@ fn not_started(dir: &Path) -> StepError {
 
 /// Waits as the watchdog of a run until the run has ended, which gives `None`, or has to be finished here.
 ///
-/// The process leaves its terminal, and tells the gate that it watches.
+/// The process leaves its terminal, and reports the gate that it watches.
 ///
 /// # Errors
 /// [`WatchError`] where the journal cannot be read for a while, or the lock cannot be taken for another reason than a holder.
@@ -179,12 +179,12 @@ fn taken(state: &StateDir, project: &str, watch: &Watch, reason: &str) -> Result
     })
 }
 
-/// Tells whether the run is over, or needs a person.
+/// Returns whether the run is over, or needs a person.
 fn has_ended(lines: &[Line]) -> bool {
     matches!(lines.last().map(|line| &line.entry), Some(Entry::Ended { .. }))
 }
 
-/// Tells whether the time is over and the run has turned neither way: a rollback is never cut short.
+/// Returns whether the time is over and the run has turned neither way: a rollback is never cut short.
 fn is_late(lines: &[Line], until: Duration) -> bool {
     let has_turned = lines.iter().any(|line| matches!(line.entry, Entry::Decided { .. }));
     !has_turned && clock::since_boot() > until

@@ -8,7 +8,7 @@ use stagegate_base::compose::Model;
 
 use crate::promotion::{Entry, Kind, Line, Plan, Step, checksum, end_text};
 
-/// Tells whether a run began at or after `from`, both as `YYYYMMDD-HHMMSS`; a run's id goes on after that.
+/// Returns whether a run began at or after `from`, both as `YYYYMMDD-HHMMSS`; a run's id goes on after that.
 #[must_use]
 pub fn began_since(run: &str, from: &str) -> bool {
     run.get(..from.len()).is_some_and(|began| began >= from)
@@ -63,7 +63,7 @@ pub fn differences(
     second: Compared<'_>,
     seconds_between: impl Fn(&str, &str) -> Option<f64>,
 ) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let pairs = [first, second].map(|run| facts(run));
     let names: Vec<&String> = pairs.iter().flat_map(|facts| facts.iter().map(|(name, _)| name)).collect();
     let mut seen = BTreeSet::new();
@@ -72,7 +72,7 @@ pub fn differences(
             [0, 1].map(|at| pairs[at].iter().find(|(known, _)| known == name).map(|(_, value)| value));
         if before != after {
             let text = |value: Option<&String>| value.cloned().unwrap_or_else(|| "none".to_owned());
-            told.push(format!("{name:<22} {} -> {}", text(before), text(after)));
+            reported.push(format!("{name:<22} {} -> {}", text(before), text(after)));
         }
     }
     let took = [first, second].map(|run| steps(run.lines, &seconds_between));
@@ -80,13 +80,13 @@ pub fn differences(
         let after = took[1].iter().find(|(other, _)| other == step).map(|(_, seconds)| *seconds);
         match after {
             Some(after) if (after - before).abs() < 0.05 => {}
-            Some(after) => told.push(format!("{:<22} {before:.1} s -> {after:.1} s", step.title())),
-            None => told.push(format!("{:<22} {before:.1} s -> not reached", step.title())),
+            Some(after) => reported.push(format!("{:<22} {before:.1} s -> {after:.1} s", step.title())),
+            None => reported.push(format!("{:<22} {before:.1} s -> not reached", step.title())),
         }
     }
     let new = took[1].iter().filter(|(step, _)| took[0].iter().all(|(other, _)| other != step));
-    told.extend(new.map(|(step, after)| format!("{:<22} not reached -> {after:.1} s", step.title())));
-    told
+    reported.extend(new.map(|(step, after)| format!("{:<22} not reached -> {after:.1} s", step.title())));
+    reported
 }
 
 /// Fields of a service that differ between any two releases, or that are compared by themselves.
@@ -98,11 +98,11 @@ const OWN: [&str; 3] = ["environment", "image", "labels"];
 pub fn model_differences(first: &Model, second: &Model, key: &str) -> Vec<String> {
     let models = [first, second];
     let names: BTreeSet<String> = models.iter().flat_map(|model| model.services()).collect();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for name in names {
         let is_there = |model: &Model| if model.has(&name) { "there" } else { "none" };
         if first.has(&name) != second.has(&name) {
-            told.push(format!("{:<22} {} -> {}", format!("service {name}"), is_there(first), is_there(second)));
+            reported.push(format!("{:<22} {} -> {}", format!("service {name}"), is_there(first), is_there(second)));
             continue;
         }
         let fields = models.map(|model| model.json()["services"][&name].as_object().cloned().unwrap_or_default());
@@ -110,7 +110,7 @@ pub fn model_differences(first: &Model, second: &Model, key: &str) -> Vec<String
         let differ = |field: &&String| !OWN.contains(&field.as_str()) && fields[0].get(*field) != fields[1].get(*field);
         let changed: Vec<&str> = keys.into_iter().filter(differ).map(String::as_str).collect();
         if !changed.is_empty() {
-            told.push(format!("{:<22} {} differ", format!("compose of {name}"), changed.join(", ")));
+            reported.push(format!("{:<22} {} differ", format!("compose of {name}"), changed.join(", ")));
         }
         let variables = models.map(|model| model.variables(&name));
         let all: BTreeSet<&String> = variables.iter().flat_map(|variables| variables.keys()).collect();
@@ -120,11 +120,11 @@ pub fn model_differences(first: &Model, second: &Model, key: &str) -> Vec<String
                 value.map_or_else(|| "none".to_owned(), |value| hashed(key, value.expose()))
             });
             if before != after {
-                told.push(format!("{:<22} {before} -> {after}", format!("variable {name} {variable}")));
+                reported.push(format!("{:<22} {before} -> {after}", format!("variable {name} {variable}")));
             }
         }
     }
-    told
+    reported
 }
 
 fn hashed(key: &str, value: &str) -> String {
@@ -200,11 +200,11 @@ mod tests {
         };
         let (of_a, of_b) = (plan(&a), plan(&b));
         let (first, second) = (Compared { plan: &of_a, lines: &a }, Compared { plan: &of_b, lines: &b });
-        let told = differences(first, second, seconds).join("\n");
-        assert!(told.contains("release                v2 (") && told.contains("-> v3 ("), "{told}");
-        assert!(told.contains("promoted: v2 is live in production -> rolled back and verified"), "{told}");
-        assert!(told.contains("not reached"), "{told}");
-        assert!(!told.contains("target "), "{told}");
+        let reported = differences(first, second, seconds).join("\n");
+        assert!(reported.contains("release                v2 (") && reported.contains("-> v3 ("), "{reported}");
+        assert!(reported.contains("promoted: v2 is live in production -> rolled back and verified"), "{reported}");
+        assert!(reported.contains("not reached"), "{reported}");
+        assert!(!reported.contains("target "), "{reported}");
         assert_eq!(differences(first, first, seconds), Vec::<String>::new());
     }
 
@@ -218,19 +218,22 @@ mod tests {
         let second = model(
             r#"{"services":{"api":{"image":"a:2","command":["y"],"environment":{"PASSWORD":"other-canary","SAME":"1","NEW":"3"}}}}"#,
         );
-        let told = model_differences(&first, &second, "0011223344556677").join("\n");
+        let reported = model_differences(&first, &second, "0011223344556677").join("\n");
         for line in [
             "service old            there -> none",
             "compose of api         command differ",
             "variable api GONE",
             "variable api NEW       none -> ",
         ] {
-            assert!(told.contains(line), "{line}: {told}");
+            assert!(reported.contains(line), "{line}: {reported}");
         }
-        assert!(told.contains("variable api PASSWORD") && !told.contains("canary") && !told.contains("SAME"), "{told}");
-        assert!(!told.contains("image"), "{told}");
+        assert!(
+            reported.contains("variable api PASSWORD") && !reported.contains("canary") && !reported.contains("SAME"),
+            "{reported}"
+        );
+        assert!(!reported.contains("image"), "{reported}");
         let other = model_differences(&first, &second, "another key").join("\n");
-        assert!(other != told && model_differences(&first, &first, "k").is_empty());
+        assert!(other != reported && model_differences(&first, &first, "k").is_empty());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The proxy's Runtime API: which commands move requests, and what its answers mean.
+//! The proxy's Runtime API: which commands move requests, and what its responses mean.
 //!
 //! Requests are moved by its state alone: a new process of the proxy would close every idle connection of its clients.
 // Source: HAProxy 2.6 management guide, 9.3: "set server", "show servers state", "show stat".
@@ -7,9 +7,9 @@ use std::net::IpAddr;
 
 use crate::canary::Side;
 
-/// An answer that is not what the Runtime API gives.
+/// A response that is not what the Runtime API gives.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerError {
+pub enum ReplyError {
     /// A table has no such column.
     #[error(
         "the proxy's response to `{command}` has no column `{column}`; `image` of [rollout] must have HAProxy 2.6 or later"
@@ -23,7 +23,7 @@ pub enum AnswerError {
     /// A command was refused.
     #[error("the proxy refused a command: {answer}")]
     Refused {
-        /// What it said.
+        /// What it reported.
         answer: String,
     },
 }
@@ -57,21 +57,21 @@ const RUNNING: u32 = 2;
 /// `srv_check_health` counts up from the settings' `rise` with each check that passes.
 const RISE: u32 = 2;
 
-/// Reads the answer to [`SHOW_SLOTS`].
+/// Reads the response to [`SHOW_SLOTS`].
 ///
 /// # Errors
-/// [`AnswerError::NoColumn`].
-pub fn slots(answer: &str) -> Result<Vec<Slot>, AnswerError> {
-    let header = answer.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or_default();
+/// [`ReplyError::NoColumn`].
+pub fn slots(response: &str) -> Result<Vec<Slot>, ReplyError> {
+    let header = response.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or_default();
     let names: Vec<&str> = header.split_whitespace().collect();
     let column = |column: &'static str| {
         let at = names.iter().position(|name| *name == column);
-        at.ok_or(AnswerError::NoColumn { command: SHOW_SLOTS, column })
+        at.ok_or(ReplyError::NoColumn { command: SHOW_SLOTS, column })
     };
     let (backend, name, address) = (column("be_name")?, column("srv_name")?, column("srv_addr")?);
     let (state, admin, health) = (column("srv_op_state")?, column("srv_admin_state")?, column("srv_check_health")?);
     let rows =
-        answer.lines().filter(|line| !line.starts_with('#')).map(|line| line.split_whitespace().collect::<Vec<_>>());
+        response.lines().filter(|line| !line.starts_with('#')).map(|line| line.split_whitespace().collect::<Vec<_>>());
     let slot = |row: Vec<&str>| {
         let number = |at: usize| row[at].parse::<u32>().unwrap_or_default();
         Slot {
@@ -86,24 +86,24 @@ pub fn slots(answer: &str) -> Result<Vec<Slot>, AnswerError> {
     Ok(rows.filter(|row| row.len() >= names.len()).map(slot).collect())
 }
 
-/// Reads the answer to [`SHOW_COUNTERS`]: how many connections a slot has that have not ended.
+/// Reads the response to [`SHOW_COUNTERS`]: how many connections a slot has that have not ended.
 ///
 /// # Errors
-/// [`AnswerError::NoColumn`].
-pub fn sessions(answer: &str, slots: &[&Slot]) -> Result<u64, AnswerError> {
-    let rows = counters(answer, slots, ["scur", "qcur"])?;
+/// [`ReplyError::NoColumn`].
+pub fn sessions(response: &str, slots: &[&Slot]) -> Result<u64, ReplyError> {
+    let rows = counters(response, slots, ["scur", "qcur"])?;
     Ok(rows.into_iter().flatten().sum())
 }
 
-/// Reads the answer to [`SHOW_COUNTERS`]: what the containers of some slots did since the proxy was started; the time is the
+/// Reads the response to [`SHOW_COUNTERS`]: what the containers of some slots did since the proxy was started; the time is the
 /// longest mean of theirs.
 ///
 /// # Errors
-/// [`AnswerError::NoColumn`].
-pub fn side(answer: &str, slots: &[&Slot]) -> Result<Side, AnswerError> {
+/// [`ReplyError::NoColumn`].
+pub fn side(response: &str, slots: &[&Slot]) -> Result<Side, ReplyError> {
     let statuses = ["hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other"];
     let of = |column: &'static str| {
-        counters(answer, slots, [column]).map(|rows| rows.into_iter().flatten().collect::<Vec<_>>())
+        counters(response, slots, [column]).map(|rows| rows.into_iter().flatten().collect::<Vec<_>>())
     };
     let sum = |column: &'static str| of(column).map(|rows| rows.into_iter().sum::<u64>());
     let ended = statuses.into_iter().map(sum).sum::<Result<u64, _>>()?;
@@ -115,18 +115,18 @@ pub fn side(answer: &str, slots: &[&Slot]) -> Result<Side, AnswerError> {
 
 /// Returns some columns of the rows of slots; what is no number counts as 0.
 fn counters<const N: usize>(
-    answer: &str,
+    response: &str,
     slots: &[&Slot],
     columns: [&'static str; N],
-) -> Result<Vec<[u64; N]>, AnswerError> {
-    let names: Vec<&str> = answer.lines().next().unwrap_or_default().trim_start_matches("# ").split(',').collect();
+) -> Result<Vec<[u64; N]>, ReplyError> {
+    let names: Vec<&str> = response.lines().next().unwrap_or_default().trim_start_matches("# ").split(',').collect();
     let column = |column: &'static str| {
         let at = names.iter().position(|name| *name == column);
-        at.ok_or(AnswerError::NoColumn { command: SHOW_COUNTERS, column })
+        at.ok_or(ReplyError::NoColumn { command: SHOW_COUNTERS, column })
     };
     let (backend, name) = (column("pxname")?, column("svname")?);
     let wanted = columns.into_iter().map(column).collect::<Result<Vec<usize>, _>>()?;
-    let rows = answer.lines().skip(1).map(|line| line.split(',').collect::<Vec<&str>>());
+    let rows = response.lines().skip(1).map(|line| line.split(',').collect::<Vec<&str>>());
     let is_of = |row: &&Vec<&str>, slot: &&&Slot| {
         row.get(backend) == Some(&slot.backend.as_str()) && row.get(name) == Some(&slot.name.as_str())
     };
@@ -138,11 +138,11 @@ fn counters<const N: usize>(
 /// Verifies that commands of [`reserve`], [`expose`], [`shift`] and [`settle`] did what they say: they answer nothing.
 ///
 /// # Errors
-/// [`AnswerError::Refused`].
-pub fn accepted(answer: &str) -> Result<(), AnswerError> {
-    match answer.trim() {
+/// [`ReplyError::Refused`].
+pub fn accepted(response: &str) -> Result<(), ReplyError> {
+    match response.trim() {
         "" => Ok(()),
-        answer => Err(AnswerError::Refused { answer: answer.to_owned() }),
+        response => Err(ReplyError::Refused { answer: response.to_owned() }),
     }
 }
 
@@ -187,7 +187,7 @@ pub fn settle(slots: &[Slot], backends: &[&str]) -> Option<String> {
     joined(each(own, &["weight 100%", "state ready"]))
 }
 
-/// Tells whether each of `backends` has exactly one container.
+/// Returns whether each of `backends` has exactly one container.
 #[must_use]
 pub fn is_single(slots: &[Slot], backends: &[&str]) -> bool {
     let taken = |backend: &str| slots.iter().filter(|slot| slot.backend == backend && slot.address.is_some()).count();
@@ -196,7 +196,7 @@ pub fn is_single(slots: &[Slot], backends: &[&str]) -> bool {
 
 /// Returns the slots of `backends` that containers with `addresses` have.
 #[must_use]
-pub fn held<'a>(slots: &'a [Slot], backends: &[&str], addresses: &[IpAddr]) -> Vec<&'a Slot> {
+pub fn slots_in_use<'a>(slots: &'a [Slot], backends: &[&str], addresses: &[IpAddr]) -> Vec<&'a Slot> {
     let is_held = |slot: &&Slot| {
         backends.contains(&slot.backend.as_str()) && slot.address.is_some_and(|address| addresses.contains(&address))
     };
@@ -250,7 +250,7 @@ web-80,BACKEND,0,0,3,4,200
     }
 
     #[test]
-    fn an_answer_of_something_else_is_an_error_with_what_it_lacks() {
+    fn a_response_of_something_else_is_an_error_with_what_it_lacks() {
         let error = slots("Unknown command").unwrap_err().to_string();
         assert!(
             error.contains("`show servers state` has no column `be_name`") && error.contains("HAProxy 2.6"),
@@ -265,7 +265,7 @@ web-80,BACKEND,0,0,3,4,200
     }
 
     #[test]
-    fn connections_that_have_not_ended_are_counted_of_the_slots_that_are_asked_for() {
+    fn connections_that_have_not_ended_are_counted_of_the_slots_that_are_requested() {
         let found = state();
         assert_eq!(sessions(STAT, &[&found[0]]), Ok(4), "those that wait for the container, too");
         assert_eq!(sessions(STAT, &[&found[1]]), Ok(0));
@@ -300,7 +300,7 @@ web-80,BACKEND,0,0,3,4,200
     #[test]
     fn the_next_container_takes_requests_before_the_earlier_one_stops_to() {
         let found = state();
-        let (new, old) = (held(&found, &["web-80"], &["172.19.0.5".parse().unwrap()]), vec![&found[0]]);
+        let (new, old) = (slots_in_use(&found, &["web-80"], &["172.19.0.5".parse().unwrap()]), vec![&found[0]]);
         assert_eq!(expose(&new).unwrap(), "set server web-80/s2 weight 0; set server web-80/s2 state ready");
         assert_eq!(
             shift(&new, &old).unwrap(),

@@ -153,7 +153,7 @@ mod tests {
     #[case::skipped(Status::Skip, None)]
     #[case::broken(Status::Broken, None)]
     #[case::failed(Status::Fail, Some(20))]
-    fn where_most_was_not_asked_there_is_no_number(#[case] rest: Status, #[case] want: Option<u8>) {
+    fn where_most_was_not_requested_there_is_no_number(#[case] rest: Status, #[case] want: Option<u8>) {
         let mut records = vec![record("health::a", Severity::Required, Status::Pass)];
         records.extend(vec![record("policy::b", Severity::Required, rest); 4]);
         assert_eq!(weigh(&records, &[], &Readiness::default()).score(&Readiness::default()), want);

@@ -61,7 +61,7 @@ impl RunSummary {
         })
     }
 
-    /// Tells whether the run has ended in a way that nothing follows.
+    /// Returns whether the run has ended in a way that nothing follows.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.end.is_some_and(|(end, _)| end.is_final())

@@ -20,9 +20,9 @@ const REASONS: usize = 3;
 /// How long each may be, in characters.
 const REASON_LENGTH: usize = 240;
 
-/// Why nothing can be said where no check ran.
+/// Why nothing can be reported where no check ran.
 const NO_CHECK: &str = "no check ran";
-/// From this number on trials that share a reason are told together.
+/// From this number on trials that share a reason are reported together.
 const MANY: usize = 3;
 
 /// What a run lets a release do.
@@ -33,7 +33,7 @@ pub enum VerdictKind {
     Promote,
     /// A required trial failed.
     Hold,
-    /// Nothing failed, but a required trial did not run, so nothing can be said.
+    /// Nothing failed, but a required trial did not run, so nothing can be reported.
     Inconclusive,
 }
 
@@ -64,7 +64,7 @@ pub struct Verdict {
     pub general: Vec<String>,
     /// How many trials ended how.
     pub counts: Counts,
-    /// The readiness score: share of what passed, 0 to 100, weighed as the configuration says. `None` where too little
+    /// The readiness score: share of what passed, 0 to 100, weighed as the configuration states. `None` where too little
     /// was asked.
     pub score: Option<u8>,
     /// What the score allows; not ready wherever the run holds a release.
@@ -98,13 +98,13 @@ impl Tally {
         };
         let required = records.iter().filter(|r| r.severity == Severity::Required).count();
         let absent = missing.iter().filter(|planned| planned.severity == Severity::Required).count();
-        let ran = records.iter().filter(|r| matches!(r.status, Status::Pass | Status::Fail)).count();
+        let result = records.iter().filter(|r| matches!(r.status, Status::Pass | Status::Fail)).count();
         Tally {
             required: required + absent,
             passed: count(Severity::Required, &[Status::Pass]),
             warnings: count(Severity::Warning, &[Status::Fail]),
             notices: count(Severity::Info, &[Status::Fail]),
-            not_run: records.len() - ran + missing.len(),
+            not_run: records.len() - result + missing.len(),
             needed,
         }
     }
@@ -181,7 +181,7 @@ fn shortened(reason: &str) -> String {
 pub fn verdict(records: &[Record], planned: &[Planned], policy: &Readiness) -> Verdict {
     let missing = missing(records, planned);
     let absent = did_not_run(&missing);
-    let (vetoes, doubts) = (vetoes(records), not_asked(records).into_iter().chain(absent.clone()).collect::<Vec<_>>());
+    let (vetoes, doubts) = (vetoes(records), not_run(records).into_iter().chain(absent.clone()).collect::<Vec<_>>());
     let kind = match (vetoes.is_empty(), doubts.is_empty() && !records.is_empty()) {
         (false, _) => VerdictKind::Hold,
         (true, false) => VerdictKind::Inconclusive,
@@ -203,29 +203,29 @@ pub fn verdict(records: &[Record], planned: &[Planned], policy: &Readiness) -> V
     Verdict { kind, reasons, general, counts: counts(records, missing.len()), score, band, tally }
 }
 
-/// Judges a run that a signal ended: what failed until then is reported, and nothing can be said of the rest.
+/// Judges a run that a signal ended: what failed until then is reported, and nothing can be reported of the rest.
 #[must_use]
 pub fn interrupted(records: &[Record], planned: &[Planned], policy: &Readiness) -> Verdict {
-    let ran = records.iter().filter(|record| record.status != Status::Skip).count();
-    let first = format!("interrupted: {ran} of {} ran", counted(records.len(), "check"));
+    let result = records.iter().filter(|record| record.status != Status::Skip).count();
+    let first = format!("interrupted: {result} of {} ran", counted(records.len(), "check"));
     let reasons = std::iter::once(first.clone()).chain(vetoes(records)).collect();
     let (kind, general) = (VerdictKind::Inconclusive, vec![first]);
     Verdict { kind, reasons, general, score: None, band: None, ..verdict(records, planned, policy) }
 }
 
 fn missing<'a>(records: &[Record], planned: &'a [Planned]) -> Vec<&'a Planned> {
-    let ran: BTreeSet<&str> = records.iter().map(|record| record.trial.as_str()).collect();
-    planned.iter().filter(|planned| !ran.contains(planned.trial.as_str())).collect()
+    let result: BTreeSet<&str> = records.iter().map(|record| record.trial.as_str()).collect();
+    planned.iter().filter(|planned| !result.contains(planned.trial.as_str())).collect()
 }
 
-/// Tells the required trials that failed.
+/// Reports the required trials that failed.
 fn vetoes(records: &[Record]) -> Vec<String> {
     let failed = records.iter().filter(|r| r.severity == Severity::Required && r.status == Status::Fail);
-    failed.map(|record| told(record, "failed")).collect()
+    failed.map(|record| reason(record, "failed")).collect()
 }
 
 /// Returns the required checks whose records say that they did not run, with the reasons.
-fn not_asked(records: &[Record]) -> Vec<String> {
+fn not_run(records: &[Record]) -> Vec<String> {
     let required = records.iter().filter(|record| record.severity == Severity::Required);
     let not_asked = required.filter_map(|record| {
         let what = match record.status {
@@ -248,22 +248,22 @@ fn did_not_run(missing: &[&Planned]) -> Vec<String> {
     }
 }
 
-/// Tells one reason that many trials share once.
+/// Reports one reason that many trials share once.
 fn grouped(reasons: Vec<(&str, &str, String)>) -> Vec<String> {
-    let mut told: Vec<String> = Vec::new();
+    let mut reported: Vec<String> = Vec::new();
     let mut seen: BTreeSet<(&str, String)> = BTreeSet::new();
     for (trial, what, why) in &reasons {
         let same = reasons.iter().filter(|(_, w, y)| w == what && y == why).count();
         if same < MANY {
-            told.push(format!("{trial} {what}: {why}"));
+            reported.push(format!("{trial} {what}: {why}"));
         } else if seen.insert((what, why.clone())) {
-            told.push(format!("{same} checks {}: {why}", what.replacen("was ", "were ", 1)));
+            reported.push(format!("{same} checks {}: {why}", what.replacen("was ", "were ", 1)));
         }
     }
-    told
+    reported
 }
 
-fn told(record: &Record, what: &str) -> String {
+fn reason(record: &Record, what: &str) -> String {
     format!("{} {what}: {}", record.trial, in_a_line(record))
 }
 
@@ -282,7 +282,7 @@ fn passed(records: &[Record]) -> Vec<String> {
         count => format!("{count}/{count} required checks passed"),
     };
     let warnings = records.iter().filter(|r| r.severity == Severity::Warning && r.status == Status::Fail);
-    std::iter::once(all).chain(warnings.map(|record| told(record, "failed (warning)"))).collect()
+    std::iter::once(all).chain(warnings.map(|record| reason(record, "failed (warning)"))).collect()
 }
 
 fn counts(records: &[Record], missing: usize) -> Counts {
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_holds_whatever_did_not_run_and_both_are_told() {
+    fn a_failure_holds_whatever_did_not_run_and_both_are_reported() {
         let records = [record(Severity::Required, Status::Broken), record(Severity::Required, Status::Fail)];
         let verdict = verdict(&records, &[planned(Severity::Required)], &Readiness::default());
         assert_eq!(verdict.kind, VerdictKind::Hold);
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_is_one_line_that_says_how_many_and_how_to_see_them() {
+    fn the_reason_is_one_line_that_states_how_many_and_how_to_see_them() {
         let reason = |count: usize| {
             let reasons = (0..count).map(|number| format!("check {number} failed:\n{}", "x".repeat(300))).collect();
             Verdict { reasons, ..Verdict::unknown(String::new()) }.reason("staging")

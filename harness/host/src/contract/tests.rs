@@ -5,7 +5,7 @@ use stagegate_contract::diff::Contract;
 
 use super::*;
 
-/// A folder `release` with a contract of several files, and a folder beside it.
+/// A folder `release` with a contract of several files, and a folder next to it.
 struct Folders(PathBuf);
 
 impl Folders {
@@ -49,13 +49,13 @@ impl Folders {
         let in_folder = read_in(&self.release(), path).map_err(|error| error.to_string())?;
         let at_commit =
             read_at(&Runner::default(), (&self.release(), &Subfolder::default()), "HEAD", path).await.unwrap();
-        let told = [&in_folder, &at_commit].map(|files| match Contract::of(files) {
+        let reported = [&in_folder, &at_commit].map(|files| match Contract::of(files) {
             Ok(_) => String::new(),
-            // A folder says that a file does not exist, a commit that it does not have it.
+            // A folder states that a file does not exist, a commit that it does not have it.
             Err(error) => error.to_string().replace("does not exist", "is not in the commit HEAD"),
         });
-        assert_eq!(told[0], told[1]);
-        if told[0].is_empty() { Ok(in_folder) } else { Err(told[0].clone()) }
+        assert_eq!(reported[0], reported[1]);
+        if reported[0].is_empty() { Ok(in_folder) } else { Err(reported[0].clone()) }
     }
 }
 
@@ -88,7 +88,7 @@ async fn the_files_of_a_contract_are_read_in_a_folder_and_in_a_commit() {
 #[case::a_linked_folder("linked/outside.yaml", "is reached by a symbolic link that leads out of the release")]
 #[case::no_text("binary.yaml", "`binary.yaml` is not text in UTF-8")]
 #[tokio::test]
-async fn what_cannot_be_read_is_told_with_its_reference(#[case] reference: &str, #[case] why: &str) {
+async fn what_cannot_be_read_is_reported_with_its_reference(#[case] reference: &str, #[case] why: &str) {
     let folders = Folders::new(&reference.replace('/', "-"));
     symlink("../../outside.yaml", folders.release().join("api/linked.yaml")).unwrap();
     symlink("../..", folders.release().join("api/linked")).unwrap();
@@ -107,7 +107,7 @@ async fn a_contract_of_many_megabytes_is_read_whole_from_a_commit() {
 }
 
 #[tokio::test]
-async fn what_the_commit_lacks_is_told() {
+async fn what_the_commit_lacks_is_reported() {
     let folders = Folders::new("lacks");
     folders.commit();
     for (revision, path) in [("HEAD", "none.yaml"), ("nobody", "api/openapi.yaml")] {

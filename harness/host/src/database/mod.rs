@@ -4,7 +4,7 @@
 //! it, so that program and server have one version.
 
 mod carried;
-mod kept;
+mod marked;
 mod reading;
 mod replace;
 mod rights;
@@ -12,7 +12,7 @@ mod swap;
 mod ties;
 mod unlisted;
 
-pub use kept::Dropped;
+pub use marked::Dropped;
 pub use reading::ReadLimits;
 pub use rights::Rights;
 pub use ties::Ties;
@@ -106,7 +106,7 @@ pub enum DatabaseError {
     Program {
         /// What was tried.
         what: String,
-        /// What the program said.
+        /// What the program reported.
         #[source]
         source: RunError,
     },
@@ -117,7 +117,7 @@ pub enum DatabaseError {
         what: String,
         /// The usual cause.
         hint: &'static str,
-        /// What the program said.
+        /// What the program reported.
         #[source]
         source: RunError,
     },
@@ -135,9 +135,9 @@ pub enum DatabaseError {
     Unexpected(String),
 }
 
-/// Returns what PostgreSQL said, with its code, instead of the library's bare "db error".
+/// Returns what PostgreSQL reported, with its code, instead of the library's bare "db error".
 #[must_use]
-pub fn said(error: &tokio_postgres::Error) -> String {
+pub fn error_text(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(db) => format!("{} {}: {}", db.severity(), db.code().code(), db.message()),
         None => {
@@ -207,7 +207,7 @@ impl Server {
     /// Makes a session with `database`.
     ///
     /// # Errors
-    /// [`DatabaseError::Connect`] with the addresses and the last answer.
+    /// [`DatabaseError::Connect`] with the addresses and the last response.
     pub async fn connect(&self, database: &str) -> Result<Client, DatabaseError> {
         let mut reason = "its container has no address".to_owned();
         for address in &self.addresses {
@@ -268,14 +268,14 @@ impl Server {
                 }
                 Err(error) => error,
             };
-            config.ssl_mode(tls.fallback(&error).ok_or_else(|| said(&error))?);
+            config.ssl_mode(tls.fallback(&error).ok_or_else(|| error_text(&error))?);
         }
     }
 
     /// Waits until the server takes sessions.
     ///
     /// # Errors
-    /// [`DatabaseError::Connect`] with the last answer, once `within` is over.
+    /// [`DatabaseError::Connect`] with the last response, once `within` is over.
     pub async fn wait(&self, within: Duration) -> Result<(), DatabaseError> {
         let deadline = Instant::now() + within;
         loop {
@@ -292,7 +292,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn sizes(&self, database: &str) -> Result<(u64, u64), DatabaseError> {
-        let client = self.look().await?;
+        let client = self.open_session().await?;
         // A role that may not list the log's files takes for its size what the log may grow to.
         let may = "select has_function_privilege('pg_catalog.pg_ls_waldir()', 'execute')";
         let may = client.query_one(may, &[]).await.map_err(|e| failed("measure the database", &e))?.get(0);
@@ -312,7 +312,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn version(&self) -> Result<(u32, String), DatabaseError> {
-        let client = self.look().await?;
+        let client = self.open_session().await?;
         let sql = "select current_setting('server_version_num')::int4 / 10000, \
                    case when pg_has_role('pg_read_all_settings', 'USAGE') then current_setting('shared_preload_libraries') else '' end";
         let row = client.query_one(sql, &[]).await.map_err(|e| failed("read the server's version", &e))?;
@@ -326,7 +326,7 @@ impl Server {
     // Source: PostgreSQL manual, CREATE DATABASE: from 15 on it refuses a template whose version is another one.
     pub async fn collation_mismatch(&self, database: &str) -> Result<Option<String>, DatabaseError> {
         const FIRST: i32 = 150_000;
-        let client = self.look().await?;
+        let client = self.open_session().await?;
         let what = "read the collation's version";
         let version = "select current_setting('server_version_num')::int4";
         let row = client.query_one(version, &[]).await.map_err(|e| failed(what, &e))?;
@@ -357,7 +357,7 @@ impl Server {
     /// Restores a dump into `database`, which is fresh and empty.
     ///
     /// # Errors
-    /// [`DatabaseError::Program`] with what `pg_restore` said.
+    /// [`DatabaseError::Program`] with what `pg_restore` reported.
     pub async fn restore(
         &self,
         runner: &Runner,
@@ -372,7 +372,7 @@ impl Server {
         }
     }
 
-    /// Restores a dump that is read from a file or pipe into `database`, which is fresh and empty; `what` says that.
+    /// Restores a dump that is read from a file or pipe into `database`, which is fresh and empty; `what` states that.
     ///
     /// # Errors
     /// As [`Server::restore`].
@@ -407,10 +407,10 @@ async fn limited<T>(
     tokio::time::timeout(within, work).await.map_err(silent)?
 }
 
-/// Makes an error of what the server refused; `what` says what was tried.
+/// Makes an error of what the server refused; `what` states what was tried.
 #[must_use]
 pub fn failed(what: &str, error: &tokio_postgres::Error) -> DatabaseError {
-    DatabaseError::Statement { what: what.to_owned(), reason: said(error) }
+    DatabaseError::Statement { what: what.to_owned(), reason: error_text(error) }
 }
 
 /// Returns `name` as an SQL identifier.

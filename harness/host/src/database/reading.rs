@@ -71,7 +71,7 @@ impl Server {
     /// Makes a session with `database` for catalogs and small tables.
     ///
     /// # Errors
-    /// [`DatabaseError::Connect`] with the addresses and the last answer.
+    /// [`DatabaseError::Connect`] with the addresses and the last response.
     pub async fn connect_to_read(&self, database: &str) -> Result<Client, DatabaseError> {
         self.connect_within(database, ReadLimits::LOOK).await
     }
@@ -79,7 +79,7 @@ impl Server {
     /// Makes a session with `database` that changes nothing and keeps to `limits`.
     ///
     /// # Errors
-    /// [`DatabaseError::Connect`] with the addresses and the last answer.
+    /// [`DatabaseError::Connect`] with the addresses and the last response.
     pub async fn connect_within(&self, database: &str, limits: ReadLimits) -> Result<Client, DatabaseError> {
         let client = self.connect(database).await?;
         client.batch_execute(&limits.settings()).await.map_err(|e| failed("limit what a session waits for", &e))?;
@@ -90,7 +90,7 @@ impl Server {
     ///
     /// # Errors
     /// As [`Server::connect_to_read`].
-    pub async fn look(&self) -> Result<Client, DatabaseError> {
+    pub async fn open_session(&self) -> Result<Client, DatabaseError> {
         let client = self.connect_outside(&[]).await?;
         let limits = ReadLimits::LOOK.settings();
         client.batch_execute(&limits).await.map_err(|e| failed("limit what a session waits for", &e))?;

@@ -8,7 +8,7 @@ use super::{
     DatabaseError, Server,
     carried::{carry_over, fresh_clauses},
     failed, identifier,
-    kept::{comment_on, create_marked, keeps},
+    marked::{comment_on, create_marked, keeps},
     swap::has,
 };
 

@@ -133,7 +133,7 @@ impl Server {
     pub async fn rights(&self, database: &str) -> Result<Rights, DatabaseError> {
         let what = format!("read what role `{}` may do", self.inside.role);
         let refused = |e: tokio_postgres::Error| failed(&what, &e);
-        let client = self.look().await?;
+        let client = self.open_session().await?;
         let sql = format!(
             "select r.rolsuper, r.rolname::text, case when pg_has_role(r.oid, d.datdba, 'MEMBER') then null \
                     else pg_get_userbyid(d.datdba)::text end, r.rolcreatedb, pg_has_role(r.oid, 'pg_signal_backend', 'USAGE') \
@@ -190,7 +190,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn owner(&self, database: &str) -> Result<String, DatabaseError> {
-        let client = self.look().await?;
+        let client = self.open_session().await?;
         let sql = "select pg_get_userbyid(datdba)::text from pg_database where datname = $1";
         let row = client.query_one(sql, &[&database]).await;
         Ok(row.map_err(|e| failed(&format!("read the owner of database `{database}`"), &e))?.get(0))

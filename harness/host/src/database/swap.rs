@@ -12,24 +12,23 @@ use tokio_postgres::Client;
 use super::{
     DatabaseError, Dropped, STATEMENT_WITHIN, Server,
     carried::{carry_over, fresh_clauses},
-    failed, identifier,
-    kept::{comment_on, create_marked, keeps},
-    limited,
+    failed, identifier, limited,
+    marked::{comment_on, create_marked, keeps},
 };
 use crate::process::Runner;
 
 /// From this size on the files are copied; below, the copy goes through the write-ahead log and needs no checkpoint.
 const FILE_COPY_FROM: Size = Size(64 << 20);
-/// The first major that can be told how to copy.
+/// The first major that can be reported how to copy.
 const STRATEGY_SINCE: i32 = 150_000;
 
 impl Server {
-    /// Tells whether a database is there.
+    /// Returns whether a database is there.
     ///
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn has(&self, database: &str) -> Result<bool, DatabaseError> {
-        let looking = async { has(&self.look().await?, database).await };
+        let looking = async { has(&self.open_session().await?, database).await };
         limited(&format!("look for database `{database}`"), STATEMENT_WITHIN, looking).await
     }
 
@@ -115,7 +114,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn locale(&self, database: &str) -> Result<Locale, DatabaseError> {
-        let client = self.look().await?;
+        let client = self.open_session().await?;
         // The column with the provider's locale has another name before 17, so it is read through JSON.
         let sql = "select pg_encoding_to_char(encoding)::text, datcollate::text, datctype::text, \
                    coalesce(to_jsonb(d)->>'datlocprovider', 'c'), \
@@ -182,7 +181,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn roles(&self) -> Result<Vec<String>, DatabaseError> {
-        let client = self.look().await?;
+        let client = self.open_session().await?;
         let sql = "select rolname::text from pg_roles where rolname !~ '^pg_' order by 1";
         let rows = client.query(sql, &[]).await.map_err(|e| failed("list roles", &e))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
@@ -193,7 +192,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn superusers(&self) -> Result<Vec<String>, DatabaseError> {
-        let client = self.look().await?;
+        let client = self.open_session().await?;
         let sql = "select rolname::text from pg_roles where rolsuper order by 1";
         let rows = client.query(sql, &[]).await.map_err(|e| failed("list superusers", &e))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
@@ -219,7 +218,7 @@ impl Server {
     ///
     /// # Errors
     /// [`DatabaseError`]; a part may be there then, under its name.
-    pub async fn restore_beside(
+    pub async fn restore_side_by_side(
         &self,
         runner: &Runner,
         like: &str,
@@ -279,9 +278,9 @@ impl Server {
             [true, true, false] => good,
             [true, false, true] => aside,
             _ => {
-                let told: Vec<String> =
+                let reported: Vec<String> =
                     names.iter().zip(there).map(|(name, there)| format!("`{name}`: {there}")).collect();
-                return Err(DatabaseError::Unexpected(format!("cannot switch databases ({})", told.join(", "))));
+                return Err(DatabaseError::Unexpected(format!("cannot switch databases ({})", reported.join(", "))));
             }
         };
         if !keeps(&client, ours).await? {

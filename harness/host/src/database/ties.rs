@@ -72,7 +72,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn ties(&self, database: &str) -> Result<Ties, DatabaseError> {
-        let server = self.look().await?;
+        let server = self.open_session().await?;
         let names = async |client: &tokio_postgres::Client, sql: &str| -> Result<Vec<String>, DatabaseError> {
             let rows = client.query(sql, &[]).await.map_err(|e| failed("read what a copy does not carry", &e))?;
             Ok(rows.iter().map(|row| row.get(0)).collect())
@@ -103,14 +103,14 @@ impl Server {
 // Source: pg_dump writes `set search_path` to '' into each dump, so that a function that names another object without its
 // schema fails where the restore calls it: in a generated column, an index, a check, a materialised view.
 #[must_use]
-pub(super) fn restore_hint(said: &str) -> Option<&'static str> {
-    let said = said.to_lowercase();
+pub(super) fn restore_hint(printed: &str) -> Option<&'static str> {
+    let printed = printed.to_lowercase();
     let is_name =
-        ["function", "relation", "type", "operator"].iter().any(|kind| said.contains(&format!("error: {kind} ")))
-            || said.contains("error:  function ")
-            || said.contains("error:  relation ")
-            || said.contains("error:  type ");
-    (is_name && said.contains("does not exist")).then_some(
+        ["function", "relation", "type", "operator"].iter().any(|kind| printed.contains(&format!("error: {kind} ")))
+            || printed.contains("error:  function ")
+            || printed.contains("error:  relation ")
+            || printed.contains("error:  type ");
+    (is_name && printed.contains("does not exist")).then_some(
         "a dump is restored with an empty search_path: name the schema inside of the function that the statement calls, or \
          `alter function .. set search_path = ..`",
     )
@@ -144,8 +144,8 @@ mod tests {
 
     #[test]
     fn a_name_that_a_restore_does_not_find_comes_with_the_usual_cause() {
-        let said = "pg_restore: error: could not execute query: ERROR:  function cut(text) does not exist";
-        assert!(restore_hint(said).unwrap().contains("search_path"));
+        let printed = "pg_restore: error: could not execute query: ERROR:  function cut(text) does not exist";
+        assert!(restore_hint(printed).unwrap().contains("search_path"));
         assert_eq!(restore_hint("ERROR:  role \"app\" does not exist"), None);
         assert_eq!(restore_hint("ERROR:  disk full"), None);
     }

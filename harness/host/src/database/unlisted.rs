@@ -74,7 +74,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not answer.
     pub async fn unlisted(&self, database: &str, listed: &[String]) -> Result<Unlisted, DatabaseError> {
-        let server = self.look().await?;
+        let server = self.open_session().await?;
         let sql = "select datname::text, coalesce(shobj_description(oid, 'pg_database'), '') from pg_database \
             where not datistemplate and datallowconn and has_database_privilege(oid, 'connect') and datname::text <> all($1) \
             order by 1 limit $2";

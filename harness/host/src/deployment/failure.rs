@@ -1,4 +1,4 @@
-//! What is told of a stack that did not become ready: each service with its own last words.
+//! What is reported of a stack that did not become ready: each service with its own last words.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::ready::Ready;
 
 /// Log lines that are kept of a container.
 const LINES: u32 = 20;
-/// Those that are told in one line.
+/// Those that are reported in one line.
 const SHORT: usize = 3;
 /// How much of each line is shown, in characters.
 const LINE: usize = 300;

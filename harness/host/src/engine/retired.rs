@@ -1,6 +1,6 @@
 //! Containers that were replaced, and are kept until the release is verified.
 //!
-//! The name says so, since it is what can be changed of a container that runs, and what a person sees.
+//! The name states so, since it is what can be changed of a container that runs, and what a person sees.
 
 use bollard::query_parameters::{RenameContainerOptionsBuilder, StopContainerOptions};
 use stagegate_base::container::{Container, RETIRED};

@@ -31,7 +31,7 @@ pub(crate) async fn blobs(
     let lines: String = names.iter().map(|name| format!("{revision}:{name}\n")).collect();
     let mut output = Vec::new();
     let write = async {
-        // A program that ended already has said so by what it printed.
+        // A program that ended already has reported so by what it printed.
         let _ = stdin.write_all(lines.as_bytes()).await;
         drop(stdin);
     };

@@ -245,7 +245,7 @@ fn is_pointer(path: &Path) -> bool {
     read.is_ok() && content_of(&text).is_some()
 }
 
-/// Tells whether a git folder has a content.
+/// Returns whether a git folder has a content.
 // Source: git-lfs, docs/spec.md: `.git/lfs/objects/OID[0:2]/OID[2:4]/OID`.
 fn stored(git_dir: &Path, id: &str) -> bool {
     git_dir.join("lfs/objects").join(&id[..2]).join(&id[2..4]).join(id).is_file()

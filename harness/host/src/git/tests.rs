@@ -37,10 +37,10 @@ impl Drop for Repository {
 }
 
 #[test]
-fn what_git_refuses_is_told_in_its_own_words() {
-    let said = "fatal: detected dubious ownership in repository at '/srv/shop'\nTo add an exception for this directory, \
+fn what_git_refuses_is_reported_in_its_own_words() {
+    let printed = "fatal: detected dubious ownership in repository at '/srv/shop'\nTo add an exception for this directory, \
                 call:\n\n\tgit config --global --add safe.directory /srv/shop\n";
-    let text = refused(Path::new("/srv/shop"), said).to_string();
+    let text = refused(Path::new("/srv/shop"), printed).to_string();
     assert!(text.contains("dubious ownership") && text.ends_with("--add safe.directory /srv/shop"), "{text}");
     let none = "fatal: not a git repository (or any of the parent directories): .git\n";
     assert!(matches!(refused(Path::new("/srv/shop"), none), GitError::NoRepository { .. }));

@@ -1,10 +1,10 @@
-//! Why there is no answer, told by the side that failed.
+//! Why there is no response, reported by the side that failed.
 
 use std::{error::Error, io, time::Duration};
 
 use reqwest::Url;
 
-/// Why there is no whole answer.
+/// Why there is no whole response.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// Nobody listens there.
@@ -72,7 +72,7 @@ pub enum HttpError {
 }
 
 impl HttpError {
-    /// Tells whether no connection came about, so that another address may be tried.
+    /// Returns whether no connection came about, so that another address may be tried.
     #[must_use]
     pub fn is_connect(&self) -> bool {
         matches!(self, HttpError::Refused { .. } | HttpError::NoConnection { .. })

@@ -12,7 +12,7 @@ use super::*;
 const SOON: Duration = Duration::from_secs(5);
 
 /// Serves one connection on a thread: reads the request's head, then lets `answer` write; returns the address.
-fn server(answer: impl FnOnce(TcpStream, String) + Send + 'static) -> SocketAddr {
+fn server(response: impl FnOnce(TcpStream, String) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -22,7 +22,7 @@ fn server(answer: impl FnOnce(TcpStream, String) + Send + 'static) -> SocketAddr
         while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
             head.push(byte[0]);
         }
-        answer(stream, String::from_utf8(head).unwrap());
+        response(stream, String::from_utf8(head).unwrap());
     });
     address
 }
@@ -35,7 +35,7 @@ fn closed() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-async fn get(http: &Http, address: SocketAddr) -> Result<Answer, HttpError> {
+async fn get(http: &Http, address: SocketAddr) -> Result<HttpResponse, HttpError> {
     tokio::time::timeout(SOON, http.get(address, "/x?y=1", Some("shop.example"))).await.expect("a request that hangs")
 }
 
@@ -44,39 +44,39 @@ fn http() -> Http {
 }
 
 #[tokio::test]
-async fn an_answer_has_status_headers_body_and_the_request_was_as_asked() {
+async fn a_response_has_status_headers_body_and_the_request_was_as_requested() {
     let address = server(|mut stream, head| {
         let line = head.lines().next().unwrap().to_owned();
         let host = head.lines().find(|l| l.to_ascii_lowercase().starts_with("host:")).unwrap().to_owned();
         let body = format!("{line}|{host}");
         write!(stream, "HTTP/1.1 201 Created\r\nX-Kind: a\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
     });
-    let answer = get(&http(), address).await.unwrap();
-    assert_eq!((answer.status, answer.header("x-KIND"), answer.truncated), (201, Some("a"), false));
-    assert_eq!(answer.text().to_ascii_lowercase(), "get /x?y=1 http/1.1|host: shop.example");
+    let response = get(&http(), address).await.unwrap();
+    assert_eq!((response.status, response.header("x-KIND"), response.truncated), (201, Some("a"), false));
+    assert_eq!(response.text().to_ascii_lowercase(), "get /x?y=1 http/1.1|host: shop.example");
 }
 
 #[tokio::test]
-async fn a_body_beyond_the_cap_is_cut_and_says_so() {
+async fn a_body_beyond_the_cap_is_cut_and_states_so() {
     let address = server(|mut stream, _| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n").unwrap();
         while stream.write_all(&[b'a'; 4096]).is_ok() {}
     });
-    let answer = get(&http().body_cap(5000), address).await.unwrap();
-    assert_eq!((answer.body.len(), answer.truncated), (5000, true));
+    let response = get(&http().body_cap(5000), address).await.unwrap();
+    assert_eq!((response.body.len(), response.truncated), (5000, true));
 }
 
 #[tokio::test]
 async fn a_body_of_exactly_the_cap_is_whole() {
-    let answer = get(&http().body_cap(3), says("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc")).await.unwrap();
-    assert_eq!((answer.text().as_str(), answer.truncated), ("abc", false));
+    let response = get(&http().body_cap(3), says("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc")).await.unwrap();
+    assert_eq!((response.text().as_str(), response.truncated), ("abc", false));
 }
 
 #[tokio::test]
-async fn a_redirect_is_told_and_not_followed() {
+async fn a_redirect_is_reported_and_not_followed() {
     let location = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n";
-    let answer = get(&http(), says(location)).await.unwrap();
-    assert_eq!((answer.status, answer.header("location")), (302, Some("http://127.0.0.1:9/")));
+    let response = get(&http(), says(location)).await.unwrap();
+    assert_eq!((response.status, response.header("location")), (302, Some("http://127.0.0.1:9/")));
 }
 
 #[tokio::test]
@@ -114,13 +114,13 @@ async fn headers_that_drip_end_at_the_deadline() {
 #[case::no_http("SSH-2.0-OpenSSH_9.2\r\n", "sent no HTTP response")]
 #[case::no_word("", "sent no HTTP response")]
 #[tokio::test]
-async fn a_broken_answer_says_how(#[case] answer: &'static str, #[case] want: &str) {
+async fn a_broken_response_states_how(#[case] answer: &'static str, #[case] want: &str) {
     let error = get(&http(), says(answer)).await.unwrap_err().to_string();
     assert!(error.contains(want), "{error}");
 }
 
 #[tokio::test]
-async fn too_many_headers_are_no_answer() {
+async fn too_many_headers_are_no_response() {
     let address = server(|mut stream, _| {
         let headers: String = (0..1000).map(|i| format!("X-{i}: a\r\n")).collect();
         let _ = write!(stream, "HTTP/1.1 200 OK\r\n{headers}\r\n");
@@ -136,10 +136,10 @@ async fn a_refused_port_is_named() {
 }
 
 #[tokio::test]
-async fn the_first_address_that_accepts_is_asked() {
+async fn the_first_address_that_accepts_is_requested() {
     let (gone, open) = (closed(), says("HTTP/1.1 204 No Content\r\n\r\n"));
-    let (asked, answer) = http().send_first(&[gone, open], &Request::get("/")).await.unwrap();
-    assert_eq!((asked, answer.status), (open, 204));
+    let (requested, response) = http().send_first(&[gone, open], &Request::get("/")).await.unwrap();
+    assert_eq!((requested, response.status), (open, 204));
 }
 
 #[tokio::test]
@@ -155,8 +155,8 @@ async fn no_address_is_an_error() {
 
 #[tokio::test]
 async fn a_path_cannot_lead_to_another_host() {
-    let answer = http().get(says("HTTP/1.1 204 No Content\r\n\r\n"), "@127.0.0.2:1/", None).await.unwrap();
-    assert_eq!(answer.status, 204);
+    let response = http().get(says("HTTP/1.1 204 No Content\r\n\r\n"), "@127.0.0.2:1/", None).await.unwrap();
+    assert_eq!(response.status, 204);
 }
 
 #[rstest]
@@ -164,7 +164,7 @@ async fn a_path_cannot_lead_to_another_host() {
 #[case::method("G T", "http://127.0.0.1/", "x", "`G T http://127.0.0.1/`")]
 #[case::header("GET", "http://127.0.0.1/", "a\nb", "cannot be sent")]
 #[tokio::test]
-async fn a_request_that_cannot_be_sent_is_told_without_a_password(
+async fn a_request_that_cannot_be_sent_is_reported_without_a_password(
     #[case] method: &str,
     #[case] url: &str,
     #[case] value: &str,
@@ -179,7 +179,7 @@ async fn a_request_that_cannot_be_sent_is_told_without_a_password(
 #[case::many_headers("X-N: a\r\n", 100_000)]
 #[case::an_endless_header("X-N: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 100_000)]
 #[tokio::test]
-async fn a_head_without_an_end_is_no_answer(#[case] part: &'static str, #[case] times: usize) {
+async fn a_head_without_an_end_is_no_response(#[case] part: &'static str, #[case] times: usize) {
     let address = server(move |mut stream, _| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
         let _ = (0..times).all(|_| stream.write_all(part.as_bytes()).is_ok());
@@ -194,16 +194,16 @@ async fn a_body_without_an_end_is_cut_at_the_cap() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
         while stream.write_all(&[b'['; 4096]).is_ok() {}
     });
-    let answer = get(&http().deadline(SOON), address).await.unwrap();
-    assert_eq!((answer.body.len(), answer.truncated), (BODY_CAP, true));
+    let response = get(&http().deadline(SOON), address).await.unwrap();
+    assert_eq!((response.body.len(), response.truncated), (BODY_CAP, true));
 }
 
 #[tokio::test]
-async fn a_redirect_to_itself_is_asked_for_once() {
+async fn a_redirect_to_itself_is_requested_once() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let counted = std::sync::Arc::clone(&asked);
+    let requested = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = std::sync::Arc::clone(&requested);
     thread::spawn(move || {
         for stream in listener.incoming() {
             counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
@@ -213,7 +213,7 @@ async fn a_redirect_to_itself_is_asked_for_once() {
         }
     });
     assert_eq!(get(&http(), address).await.unwrap().status, 302);
-    assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 1);
+    assert_eq!(requested.load(std::sync::atomic::Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
@@ -222,17 +222,17 @@ async fn what_is_packed_stays_packed() {
     // An empty file, as gzip packs it.
     let packed = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let address = server(move |mut stream, _| stream.write_all(&[&head[..], &packed].concat()).unwrap());
-    let answer = get(&http(), address).await.unwrap();
-    assert_eq!((answer.body.as_slice(), answer.header("content-encoding")), (&packed[..], Some("gzip")));
+    let response = get(&http(), address).await.unwrap();
+    assert_eq!((response.body.as_slice(), response.header("content-encoding")), (&packed[..], Some("gzip")));
 }
 
 #[tokio::test]
 async fn bytes_that_are_no_utf_8_are_kept_in_the_body_and_replaced_in_texts() {
     let bytes = b"HTTP/1.1 200 OK\r\nX-Name: \xff\r\nContent-Length: 2\r\n\r\n\xff\xfe";
     let address = server(move |mut stream, _| stream.write_all(bytes).unwrap());
-    let answer = get(&http(), address).await.unwrap();
-    assert_eq!((answer.body.as_slice(), answer.header("x-name")), (&b"\xff\xfe"[..], Some("\u{fffd}")));
-    assert_eq!(answer.text(), "\u{fffd}\u{fffd}");
+    let response = get(&http(), address).await.unwrap();
+    assert_eq!((response.body.as_slice(), response.header("x-name")), (&b"\xff\xfe"[..], Some("\u{fffd}")));
+    assert_eq!(response.text(), "\u{fffd}\u{fffd}");
 }
 
 #[rstest]
@@ -240,13 +240,13 @@ async fn bytes_that_are_no_utf_8_are_kept_in_the_body_and_replaced_in_texts() {
 #[case::no_number("HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nabcd")]
 #[case::negative("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nabcd")]
 #[tokio::test]
-async fn a_length_that_is_none_is_no_answer(#[case] answer: &'static str) {
+async fn a_length_that_is_none_is_no_response(#[case] answer: &'static str) {
     let error = get(&http(), says(answer)).await.unwrap_err();
     assert!(matches!(error, HttpError::NotHttp { .. }), "{error}");
 }
 
 #[tokio::test]
-async fn a_body_ends_where_its_length_says() {
-    let answer = get(&http(), says("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcdef")).await.unwrap();
-    assert_eq!((answer.text().as_str(), answer.truncated), ("abc", false));
+async fn a_body_ends_where_its_length_states() {
+    let response = get(&http(), says("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcdef")).await.unwrap();
+    assert_eq!((response.text().as_str(), response.truncated), ("abc", false));
 }

@@ -1,6 +1,6 @@
 //! Asks a port whether what should answer there does: TCP, Redis, PostgreSQL.
 //!
-//! Each probe tries the addresses in order until one answers, and ends within [`DEADLINE`]. No error holds a password.
+//! Each probe tries the addresses in order until one responds, and ends within [`DEADLINE`]. No error holds a password.
 
 pub mod postgres;
 pub mod redis;
@@ -40,7 +40,7 @@ pub enum ProbeError {
     Answer {
         /// The address.
         address: SocketAddr,
-        /// What it said, shortened.
+        /// What it reported, shortened.
         answer: String,
         /// What was expected.
         expected: &'static str,
@@ -58,12 +58,12 @@ pub enum ProbeError {
     /// The configuration cannot be used.
     #[error("TLS to PostgreSQL is not possible; correct `ca` of [databases]")]
     Settings(#[from] crate::tls::TlsError),
-    /// PostgreSQL's protocol failed before the server said anything.
+    /// PostgreSQL's protocol failed before the server reported anything.
     #[error("PostgreSQL at {address}: the connection failed")]
     Protocol {
         /// The address.
         address: SocketAddr,
-        /// What the client says.
+        /// What the client states.
         #[source]
         source: tokio_postgres::Error,
     },
@@ -77,24 +77,24 @@ pub enum ProbeError {
     },
 }
 
-/// Asks addresses one after the other and returns the first answer, else the first address's error.
+/// Asks addresses one after the other and returns the first response, else the first address's error.
 ///
-/// The first address is the best one (published before direct), so that its error is the one to tell.
+/// The first address is the best one (published before direct), so that its error is the one to report.
 async fn first<T, F>(addresses: &[SocketAddr], within: Duration, ask: impl Fn(SocketAddr) -> F) -> Result<T, ProbeError>
 where
     F: Future<Output = Result<T, ProbeError>>,
 {
-    let mut told = None;
+    let mut reported = None;
     // Each address has its share, so that a silent first one leaves time for the next.
     let share = within / u32::try_from(addresses.len().max(1)).unwrap_or(1);
     for &address in addresses {
-        let asked = tokio::time::timeout(share, ask(address)).await;
-        match asked.unwrap_or(Err(ProbeError::TooSlow { address, within: share })) {
-            Ok(answer) => return Ok(answer),
-            Err(error) => told = told.or(Some(error)),
+        let requested = tokio::time::timeout(share, ask(address)).await;
+        match requested.unwrap_or(Err(ProbeError::TooSlow { address, within: share })) {
+            Ok(response) => return Ok(response),
+            Err(error) => reported = reported.or(Some(error)),
         }
     }
-    Err(told.unwrap_or(ProbeError::NoAddress))
+    Err(reported.unwrap_or(ProbeError::NoAddress))
 }
 
 #[cfg(test)]

@@ -59,10 +59,10 @@ fn plain(model: &Model, service: &str, key: &str) -> Option<String> {
 /// # Errors
 /// [`ProbeError::Server`] with SQLSTATE and message where the server refuses; never the password.
 pub async fn version(addresses: &[SocketAddr], login: &Login) -> Result<String, ProbeError> {
-    first(addresses, DEADLINE, async |address| ask(address, login).await).await
+    first(addresses, DEADLINE, async |address| query(address, login).await).await
 }
 
-async fn ask(address: SocketAddr, login: &Login) -> Result<String, ProbeError> {
+async fn query(address: SocketAddr, login: &Login) -> Result<String, ProbeError> {
     let mut config = tokio_postgres::Config::new();
     config.user(&login.user).dbname(&login.database).application_name("stagegate").connect_timeout(DEADLINE);
     if let Some(password) = &login.password {
@@ -76,12 +76,12 @@ async fn ask(address: SocketAddr, login: &Login) -> Result<String, ProbeError> {
             Ok(session) => break session,
             Err(error) => match tls.fallback(&error) {
                 Some(mode) => drop(config.ssl_mode(mode)),
-                None => return Err(told(address, error)),
+                None => return Err(probe_error(address, error)),
             },
         }
     };
     let connection = tokio::spawn(connection);
-    let version = select(&client).await.map_err(|e| told(address, e));
+    let version = select(&client).await.map_err(|e| probe_error(address, e));
     connection.abort();
     version
 }
@@ -94,11 +94,13 @@ async fn select(client: &Client) -> Result<String, tokio_postgres::Error> {
 }
 
 /// Takes the server's code and message out of a client error, which prints as `db error` otherwise.
-fn told(address: SocketAddr, error: tokio_postgres::Error) -> ProbeError {
+fn probe_error(address: SocketAddr, error: tokio_postgres::Error) -> ProbeError {
     match error.as_db_error() {
-        Some(said) => {
-            ProbeError::Server { address, code: said.code().code().to_owned(), message: said.message().to_owned() }
-        }
+        Some(printed) => ProbeError::Server {
+            address,
+            code: printed.code().code().to_owned(),
+            message: printed.message().to_owned(),
+        },
         None => ProbeError::Protocol { address, source: error },
     }
 }

@@ -18,9 +18,9 @@ const SHORT: Limits = Limits { bytes: 64 * 1024, values: 16 };
 /// Bytes that are read at once.
 const PIECE: usize = 16 * 1024;
 
-/// What a Redis server said.
+/// What a Redis server reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum PingReply {
     /// `+PONG`.
     Pong,
     /// It lives, but wants a password that we do not have (`-NOAUTH`).
@@ -87,11 +87,11 @@ impl Connection {
 /// Sends PING, after AUTH where there is a password.
 ///
 /// # Errors
-/// [`ProbeError`] where nothing answers, the password is wrong, or the server is loading its data.
-pub async fn ping(addresses: &[SocketAddr], password: Option<&Secret>) -> Result<Answer, ProbeError> {
+/// [`ProbeError`] where nothing responds, the password is wrong, or the server is loading its data.
+pub async fn ping(addresses: &[SocketAddr], password: Option<&Secret>) -> Result<PingReply, ProbeError> {
     first(addresses, DEADLINE, async |address| match reply(address, password, &["PING"]).await? {
-        Reply::Status(text) if text == "PONG" => Ok(Answer::Pong),
-        Reply::Refusal(text) if text.starts_with("NOAUTH") => Ok(Answer::Secured),
+        Reply::Status(text) if text == "PONG" => Ok(PingReply::Pong),
+        Reply::Refusal(text) if text.starts_with("NOAUTH") => Ok(PingReply::Secured),
         other => Err(ProbeError::Answer { address, answer: other.to_string(), expected: "+PONG to PING" }),
     })
     .await
@@ -101,7 +101,7 @@ pub async fn ping(addresses: &[SocketAddr], password: Option<&Secret>) -> Result
 /// for none.
 ///
 /// # Errors
-/// [`ProbeError`] where nothing answers, the password is wrong, the server refuses, or the text is too long.
+/// [`ProbeError`] where nothing responds, the password is wrong, the server refuses, or the text is too long.
 pub async fn command(
     addresses: &[SocketAddr],
     password: Option<&Secret>,
@@ -120,7 +120,7 @@ pub async fn command(
 }
 
 async fn reply(address: SocketAddr, password: Option<&Secret>, words: &[&str]) -> Result<Reply, ProbeError> {
-    let told = |error: CommandError| match error {
+    let text_of = |error: CommandError| match error {
         CommandError::Broken(source) => ProbeError::Broken { address, source },
         CommandError::Password(text) => {
             ProbeError::Answer { address, answer: Reply::Refusal(text).to_string(), expected: "+OK to AUTH" }
@@ -130,6 +130,6 @@ async fn reply(address: SocketAddr, password: Option<&Secret>, words: &[&str]) -
         }
     };
     let stream = tcp::open(address).await?;
-    let mut connection = Connection::open(stream, password, SHORT).await.map_err(told)?;
-    connection.command(words).await.map_err(told)
+    let mut connection = Connection::open(stream, password, SHORT).await.map_err(text_of)?;
+    connection.command(words).await.map_err(text_of)
 }

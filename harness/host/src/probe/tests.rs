@@ -7,19 +7,19 @@ use tokio::{
     net::TcpListener,
 };
 
-use super::{redis::Answer, *};
+use super::{redis::PingReply, *};
 use crate::error::with_causes;
 
 /// Answers each thing that it reads with the next of `answers`, on a port of its own.
-async fn server(answers: &'static [&'static str]) -> SocketAddr {
+async fn server(responses: &'static [&'static str]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        for answer in answers {
+        for response in responses {
             let mut buffer = [0; 1024];
             let _ = stream.read(&mut buffer).await.unwrap();
-            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.write_all(response.as_bytes()).await.unwrap();
         }
     });
     address
@@ -31,18 +31,18 @@ async fn closed() -> SocketAddr {
 }
 
 #[rstest]
-#[case::open(&["+PONG\r\n"], None, Ok(Answer::Pong))]
-#[case::secured(&["-NOAUTH Authentication required.\r\n"], None, Ok(Answer::Secured))]
-#[case::with_password(&["+OK\r\n", "+PONG\r\n"], Some("pw"), Ok(Answer::Pong))]
-#[case::needs_none(&["-ERR AUTH <password> called without any password configured for the default user\r\n", "+PONG\r\n"], Some("pw"), Ok(Answer::Pong))]
+#[case::open(&["+PONG\r\n"], None, Ok(PingReply::Pong))]
+#[case::secured(&["-NOAUTH Authentication required.\r\n"], None, Ok(PingReply::Secured))]
+#[case::with_password(&["+OK\r\n", "+PONG\r\n"], Some("pw"), Ok(PingReply::Pong))]
+#[case::needs_none(&["-ERR AUTH <password> called without any password configured for the default user\r\n", "+PONG\r\n"], Some("pw"), Ok(PingReply::Pong))]
 #[case::wrong(&["-WRONGPASS invalid username-password pair\r\n"], Some("pw"), Err("-WRONGPASS"))]
 #[case::loading(&["-LOADING Redis is loading the dataset in memory\r\n"], None, Err("-LOADING"))]
 #[case::not_redis(&["HTTP/1.1 400 Bad Request\r\n"], None, Err("HTTP/1.1 400"))]
 #[tokio::test]
-async fn redis_is_told_from_what_it_answers(
+async fn redis_is_distinguished_by_its_response(
     #[case] answers: &'static [&'static str],
     #[case] password: Option<&str>,
-    #[case] want: Result<Answer, &str>,
+    #[case] want: Result<PingReply, &str>,
 ) {
     let password = password.map(Secret::new);
     let got = redis::ping(&[server(answers).await], password.as_ref()).await;
@@ -61,8 +61,8 @@ async fn redis_is_told_from_what_it_answers(
 #[case::status("+O", Err("closed early"))]
 #[tokio::test]
 async fn a_reply_that_is_cut_is_none(#[case] text: &'static str, #[case] want: Result<&str, &str>) {
-    let answers: &'static [&'static str] = Box::leak(Box::new([text]));
-    let got = redis::command(&[server(answers).await], None, &["GET", "x"]).await;
+    let responses: &'static [&'static str] = Box::leak(Box::new([text]));
+    let got = redis::command(&[server(responses).await], None, &["GET", "x"]).await;
     match want {
         Ok(want) => assert_eq!(got.unwrap(), want),
         Err(want) => assert!(with_causes(&got.unwrap_err()).contains(want)),
@@ -70,20 +70,20 @@ async fn a_reply_that_is_cut_is_none(#[case] text: &'static str, #[case] want: R
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_up_is_told_so() {
+async fn a_server_that_hangs_up_is_reported_so() {
     let error = redis::ping(&[server(&[]).await], None).await.unwrap_err();
     assert!(with_causes(&error).contains("closed early"), "{error}");
 }
 
 #[tokio::test]
-async fn the_next_address_is_asked_where_the_first_refuses() {
+async fn the_next_address_is_requested_where_the_first_refuses() {
     let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = open.local_addr().unwrap();
     assert_eq!(tcp::connect(&[closed().await, address]).await.unwrap(), address);
 }
 
 #[tokio::test]
-async fn a_closed_port_is_named_with_the_systems_answer() {
+async fn a_closed_port_is_named_with_the_systems_response() {
     let address = closed().await;
     let error = tcp::connect(&[address]).await.unwrap_err();
     let text = with_causes(&error);
@@ -102,7 +102,7 @@ async fn a_silent_server_ends_the_probe_at_its_deadline() {
 }
 
 #[tokio::test]
-async fn no_address_is_an_answer_too() {
+async fn no_address_is_a_response_too() {
     assert!(matches!(tcp::connect(&[]).await, Err(ProbeError::NoAddress)));
 }
 

@@ -1,4 +1,4 @@
-//! Programs that take long, such as builds: their lines are told as they come, and kept for the reason.
+//! Programs that take long, such as builds: their lines are reported as they come, and kept for the reason.
 
 use std::{
     process::Stdio,
@@ -14,7 +14,7 @@ use super::{
     running::{Extent, Listed},
 };
 
-/// A line is told so often at most; where none comes, that the program still runs.
+/// A line is reported so often at most; where none comes, that the program still runs.
 const TELL_EVERY: Duration = Duration::from_secs(3);
 /// How many lines are kept for the reason.
 const KEPT: usize = 400;
@@ -53,7 +53,7 @@ impl Runner {
     }
 }
 
-/// The lines of a program, and when one was told last.
+/// The lines of a program, and when one was reported last.
 struct Heard<'a> {
     runner: &'a Runner,
     began: Instant,
@@ -67,7 +67,7 @@ struct State {
 
 impl<'a> Heard<'a> {
     fn new(runner: &'a Runner, began: Instant) -> Self {
-        // So that the first line is told at once.
+        // So that the first line is reported at once.
         let told_at = began.checked_sub(TELL_EVERY).unwrap_or(began);
         Heard { runner, began, state: Arc::new(Mutex::new(State { lines: Vec::new(), told_at })) }
     }
@@ -91,7 +91,7 @@ impl<'a> Heard<'a> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.told_at.elapsed() >= TELL_EVERY {
             state.told_at = Instant::now();
-            self.tell(&line);
+            self.report(&line);
         }
         state.lines.push(line);
         if state.lines.len() > KEPT {
@@ -99,7 +99,7 @@ impl<'a> Heard<'a> {
         }
     }
 
-    /// Tells for ever that the program still runs, whenever it was silent for long.
+    /// Reports for ever that the program still runs, whenever it was silent for long.
     async fn remind(&self) -> ! {
         loop {
             tokio::time::sleep(TELL_EVERY).await;
@@ -107,12 +107,12 @@ impl<'a> Heard<'a> {
             if state.told_at.elapsed() >= 2 * TELL_EVERY {
                 state.told_at = Instant::now();
                 let last = state.lines.last().cloned().unwrap_or_default();
-                self.tell(&format!("{last} (still running, {} s)", self.began.elapsed().as_secs()));
+                self.report(&format!("{last} (still running, {} s)", self.began.elapsed().as_secs()));
             }
         }
     }
 
-    fn tell(&self, line: &str) {
+    fn report(&self, line: &str) {
         if let Some(progress) = &self.runner.progress {
             (progress.0)(line);
         }
@@ -132,9 +132,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_reason_has_the_lines_of_both_streams_and_the_first_line_is_told_at_once() {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let tell = Arc::clone(&told);
+    async fn the_reason_has_the_lines_of_both_streams_and_the_first_line_is_reported_at_once() {
+        let reported = Arc::new(Mutex::new(Vec::new()));
+        let tell = Arc::clone(&reported);
         let runner = Runner::default().with_progress(move |line: &str| tell.lock().unwrap().push(line.to_owned()));
         let script = "echo '#7 pip install left-pad'; echo 'ERROR: No matching distribution' >&2; exit 17";
         let Err(RunError::Failed { code, reason, .. }) =
@@ -144,7 +144,7 @@ mod tests {
         };
         assert_eq!(code, 17);
         assert!(reason.contains("ERROR: No matching distribution"), "{reason}");
-        assert_eq!(told.lock().unwrap().len(), 1);
+        assert_eq!(reported.lock().unwrap().len(), 1);
     }
 
     #[tokio::test]

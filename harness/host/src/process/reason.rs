@@ -13,7 +13,7 @@ const MARKS: [&str; 4] = ["error:", "fatal:", "panic:", "error "];
 /// `pg_restore` writes PostgreSQL's error first and the whole statement behind it.
 pub(super) fn of(output: &str) -> String {
     let mut lines: Vec<&str> = output.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    // Compose warns of each variable that is not set, line after line, before it says what it refuses.
+    // Compose warns of each variable that is not set, line after line, before it states what it refuses.
     if lines.iter().any(|line| !is_warning(line)) {
         lines.retain(|line| !is_warning(line));
     }
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_lines_are_told_where_they_name_the_error_or_nothing_does() {
+    fn the_last_lines_are_reported_where_they_name_the_error_or_nothing_does() {
         assert_eq!(of("a\nb\nc\nd\nERROR: no such file\n"), "b | c | d | ERROR: no such file");
         assert_eq!(of("one\n\ntwo\n"), "one | two");
         assert_eq!(of(""), "");

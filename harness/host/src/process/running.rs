@@ -79,7 +79,7 @@ impl Listed {
         Self::named(command.title(), extent)
     }
 
-    /// Lists a wait; [`Self::rename`] tells what is still waited for.
+    /// Lists a wait; [`Self::rename`] reports what is still waited for.
     pub(crate) fn wait(what: String) -> Self {
         Self::named(what, Extent::None)
     }

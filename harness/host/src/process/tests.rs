@@ -11,7 +11,7 @@ fn sh(script: &str) -> Command {
 }
 
 #[tokio::test]
-async fn a_failed_program_is_told_with_its_code_and_last_words_and_no_secret() {
+async fn a_failed_program_is_reported_with_its_code_and_last_words_and_no_secret() {
     let runner = Runner::default().with_mask(Mask::new([Secret::new("hunter2-hunter2")]));
     let error = runner.run_ok(&sh("echo 'bad hunter2-hunter2' >&2; exit 3"), SOON).await.unwrap_err().to_string();
     assert!(error.contains("code 3"), "{error}");
@@ -52,18 +52,18 @@ async fn a_missing_program_is_named() {
 
 #[tokio::test]
 async fn a_program_without_the_caller_gets_no_variable_of_the_shell_but_those_of_docker() {
-    let said = Runner::default().run_ok(&sh("env").without_caller().env("OWN", "1"), SOON).await.unwrap();
+    let printed = Runner::default().run_ok(&sh("env").without_caller().env("OWN", "1"), SOON).await.unwrap();
     // Cargo sets these for every test.
-    assert!(!said.contains("CARGO_MANIFEST_DIR"), "{said}");
-    assert!(said.contains("PATH=") && said.contains("OWN=1"), "{said}");
+    assert!(!printed.contains("CARGO_MANIFEST_DIR"), "{printed}");
+    assert!(printed.contains("PATH=") && printed.contains("OWN=1"), "{printed}");
 }
 
 #[tokio::test]
 async fn a_program_finds_its_own_folder_in_pwd() {
     let dir = std::env::temp_dir();
     let command = Command::new("env").in_dir(&dir);
-    let said = Runner::default().run_ok(&command, SOON).await.unwrap();
-    assert!(said.lines().any(|line| line == format!("PWD={}", dir.display())), "{said}");
+    let printed = Runner::default().run_ok(&command, SOON).await.unwrap();
+    assert!(printed.lines().any(|line| line == format!("PWD={}", dir.display())), "{printed}");
 }
 
 /// Waits for what runs under a name, with a deadline: tests of this process run programs next to each other.

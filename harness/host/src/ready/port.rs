@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// So many answers in a row count: a server may listen for a moment and start again, as PostgreSQL does at its first start.
+/// So many responses in a row count: a server may listen for a moment and start again, as PostgreSQL does at its first start.
 const IN_A_ROW: u32 = 2;
 /// How long one question may take.
 const ASK_WITHIN: Duration = Duration::from_secs(5);
@@ -52,8 +52,8 @@ pub(super) struct Ports {
 
 impl Ports {
     /// Asks every running container that has a port to ask at, those at once that have not answered often enough.
-    pub(super) async fn ask(&mut self, stack: &Stack<'_>, containers: &[Container]) -> BTreeMap<String, Port> {
-        let asked = containers.iter().filter_map(|container| {
+    pub(super) async fn probe(&mut self, stack: &Stack<'_>, containers: &[Container]) -> BTreeMap<String, Port> {
+        let requested = containers.iter().filter_map(|container| {
             let may_answer =
                 container.state == State::Running && matches!(container.health, Health::None | Health::Healthy);
             let question = may_answer.then(|| question(stack, container)).flatten()?;
@@ -61,17 +61,17 @@ impl Ports {
             let key = format!("{} {}", container.id, container.started_at);
             let done = self.answers.get(&key).is_some_and(|count| *count >= IN_A_ROW);
             Some(async move {
-                let answer = if done { Ok(()) } else { answer(stack, container, &question).await };
-                (container.id.clone(), key, answer)
+                let reply = if done { Ok(()) } else { response(stack, container, &question).await };
+                (container.id.clone(), key, reply)
             })
         });
-        let asked = join_all(asked.collect::<Vec<_>>()).await;
-        asked
+        let requested = join_all(requested.collect::<Vec<_>>()).await;
+        requested
             .into_iter()
-            .map(|(id, key, answer)| {
+            .map(|(id, key, reply)| {
                 let count = self.answers.entry(key).or_default();
-                *count = if answer.is_ok() { *count + 1 } else { 0 };
-                let port = match answer {
+                *count = if reply.is_ok() { *count + 1 } else { 0 };
+                let port = match reply {
                     Ok(()) if *count >= IN_A_ROW => Port::Answers,
                     Ok(()) => Port::Once,
                     Err(reason) => Port::Silent(reason),
@@ -94,8 +94,8 @@ fn question<'a>(stack: &Stack<'a>, container: &Container) -> Option<Question<'a>
     (!ports.is_empty()).then(|| Question::Published(ports.into_iter().collect()))
 }
 
-/// Asks once; the error says what came instead of an answer.
-async fn answer(stack: &Stack<'_>, container: &Container, question: &Question<'_>) -> Result<(), String> {
+/// Asks once; the error states what came instead of a response.
+async fn response(stack: &Stack<'_>, container: &Container, question: &Question<'_>) -> Result<(), String> {
     let within = tokio::time::timeout(ASK_WITHIN, async {
         match question {
             Question::Configured(service) => {
@@ -114,7 +114,7 @@ async fn answer(stack: &Stack<'_>, container: &Container, question: &Question<'_
     within.await.unwrap_or_else(|_| Err(format!("its port did not respond within {ASK_WITHIN:?}")))
 }
 
-/// Any status line is an answer, but for a health path that says that what is behind it does not answer yet.
+/// Any status line is a response, but for a health path that states that what is behind it does not answer yet.
 async fn http(addresses: &[SocketAddr], service: &Service) -> Result<(), String> {
     let path = service.health.as_deref().unwrap_or("/");
     let request = match &service.host {
@@ -144,7 +144,7 @@ async fn postgres(stack: &Stack<'_>, container: &Container, port: u16) -> Result
         logins.push(Login::of_service(stack.model, &container.service));
     }
     for login in &logins {
-        // Without a password the client would give up before the server has said anything.
+        // Without a password the client would give up before the server has reported anything.
         let login = Login { password: login.password.clone().or_else(|| Some(Secret::new(""))), ..login.clone() };
         match postgres::version(&container.reach(port), &login).await {
             Ok(_) => {}
@@ -163,9 +163,9 @@ async fn redis(addresses: &[SocketAddr]) -> Result<(), String> {
 }
 
 async fn any(container: &Container, ports: &[u16]) -> Result<(), String> {
-    let asked = ports.iter().map(|port| async move { tcp(&container.reach(*port), *port).await });
-    let answers = join_all(asked).await;
-    if answers.iter().any(Result::is_ok) {
+    let requested = ports.iter().map(|port| async move { tcp(&container.reach(*port), *port).await });
+    let responses = join_all(requested).await;
+    if responses.iter().any(Result::is_ok) {
         return Ok(());
     }
     let all: Vec<String> = ports.iter().map(ToString::to_string).collect();
@@ -181,7 +181,7 @@ async fn tcp(addresses: &[SocketAddr], port: u16) -> Result<(), String> {
     Err(format!("nothing listens at port {port}"))
 }
 
-/// Tells whether a connection is accepted, and is not closed at once without a word.
+/// Returns whether a connection is accepted, and is not closed at once without a word.
 async fn stays_open(address: SocketAddr) -> bool {
     let connected = tokio::time::timeout(Duration::from_secs(1), TcpStream::connect(address)).await;
     let Ok(Ok(mut stream)) = connected else { return false };
@@ -227,14 +227,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_a_proxy_accepts_and_closes_is_no_answer() {
+    async fn a_connection_that_a_proxy_accepts_and_closes_is_no_response() {
         assert!(!stays_open(listener(Manners::Close).await).await);
         assert!(stays_open(listener(Manners::Greet).await).await);
         assert!(stays_open(listener(Manners::Listen).await).await);
     }
 
     #[tokio::test]
-    async fn any_status_line_is_an_answer_and_silence_is_none() {
+    async fn any_status_line_is_a_response_and_silence_is_none() {
         use stagegate_base::config::Config;
 
         let text = "[project]\nname = \"x\"\n[services.web]\nport = 80\nhealth = \"/\"\n";

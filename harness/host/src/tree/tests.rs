@@ -70,9 +70,9 @@ async fn what_git_does_not_have_is_taken_from_the_workdir_and_named() {
     }
     let read = folders.read().await.unwrap();
     let work = folders.0.join("work");
-    let mut beside = read.beside.clone();
-    beside.sort();
-    assert_eq!(beside, [work.join(".env"), work.join("conf/web.env")]);
+    let mut alongside = read.side_files.clone();
+    alongside.sort();
+    assert_eq!(alongside, [work.join(".env"), work.join("conf/web.env")]);
     assert_eq!(read.model.variable("web", "B").unwrap().expose(), "2");
     let sources: Vec<String> = read.model.binds("web").into_iter().map(|bind| bind.source).collect();
     // The folder that nobody has stays the checkout's: Compose makes it where the release is put.
@@ -84,12 +84,12 @@ async fn what_git_does_not_have_is_taken_from_the_workdir_and_named() {
 #[tokio::test]
 async fn a_file_that_is_nowhere_is_named_as_it_would_be_in_the_workdir() {
     let folders = Folders::new("nowhere", BESIDE);
-    let said = folders.read().await.unwrap_err().to_string();
-    assert!(said.contains(folders.0.join("work/conf/web.env").to_str().unwrap()), "{said}");
+    let printed = folders.read().await.unwrap_err().to_string();
+    assert!(printed.contains(folders.0.join("work/conf/web.env").to_str().unwrap()), "{printed}");
     folders.write("work/.env", "");
     folders.write("work/conf/web.env", "");
-    let said = folders.read().await.unwrap_err().to_string();
-    assert!(said.contains(folders.0.join("work/keys/key").to_str().unwrap()), "{said}");
+    let printed = folders.read().await.unwrap_err().to_string();
+    assert!(printed.contains(folders.0.join("work/keys/key").to_str().unwrap()), "{printed}");
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn an_override_file_is_read_as_compose_reads_it_and_one_that_git_ignores_i
     folders.write("work/docker-compose.override.yml", "services:\n  web:\n    environment: {FROM: workdir}\n");
     let read = folders.read().await.unwrap();
     assert_eq!(read.model.variable("web", "FROM").unwrap().expose(), "workdir");
-    assert_eq!(read.beside, [folders.0.join("work/docker-compose.override.yml")]);
+    assert_eq!(read.side_files, [folders.0.join("work/docker-compose.override.yml")]);
 
     folders.write("tree/docker-compose.override.yml", "services:\n  web:\n    environment: {FROM: release}\n");
     let read = folders.read().await.unwrap();
@@ -175,6 +175,6 @@ async fn another_secret_or_config_file_changes_the_hash() {
 #[tokio::test]
 async fn a_secret_of_swarm_is_refused_by_its_name() {
     let compose = "services:\n  web:\n    image: none\n    secrets: [key]\nsecrets:\n  key: {external: true}\n";
-    let said = Folders::new("external", compose).read().await.unwrap_err().to_string();
-    assert!(said.contains("secret `key` is external"), "{said}");
+    let printed = Folders::new("external", compose).read().await.unwrap_err().to_string();
+    assert!(printed.contains("secret `key` is external"), "{printed}");
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use stagegate_base::config::Tool;
 use stagegate_migration_decide::{
     Chain, history_table,
-    round_trip::{Failure, Why},
+    round_trip::{Failure, FailureCause},
 };
 use tokio_postgres::Client;
 
@@ -62,8 +62,8 @@ impl<'a> Bench<'a> {
         if before.iter().any(|sql| !sql.is_empty()) {
             let client = scratch.session(&bench.main).await?;
             for sql in before {
-                let ran = client.batch_execute(sql).await;
-                ran.map_err(|error| ProveError::Before(stagegate_host::database::said(&error)))?;
+                let result = client.batch_execute(sql).await;
+                result.map_err(|error| ProveError::Before(stagegate_host::database::error_text(&error)))?;
             }
         }
         if let Some(commands) = &options.commands {
@@ -118,13 +118,13 @@ async fn history(
     Ok(History::of(&scratch.session(main).await?, chain.tool, &options.manner).await?)
 }
 
-/// Tells a session that a script ended from a server that ended with it: the former is the script's fault.
+/// Reports a session that a script ended from a server that ended with it: the former is the script's fault.
 pub(super) async fn blamed(scratch: &Scratch, mut failure: Failure) -> Failure {
-    let is_there = failure.why == Why::ServerGone
+    let is_there = failure.why == FailureCause::ServerGone
         && scratch.has_ended().await.is_none()
         && scratch.connect(MAINTENANCE).await.is_ok();
     if is_there {
-        failure.why = Why::Refused;
+        failure.why = FailureCause::Refused;
         failure.message = format!("{}; the script ended its own session", failure.message);
     }
     failure

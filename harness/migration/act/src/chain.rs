@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use stagegate_migration_decide::{
     Chain, Migration, Route, Script,
-    round_trip::{Down, Failure, Trip, Whole},
+    round_trip::{Down, Failure, RoundTrip, Whole},
     schema::{Facts, diff},
 };
 
@@ -14,24 +14,29 @@ use super::{
 };
 
 impl Bench<'_> {
-    /// Goes from the top to the bottom and up again, as the tool would. Migrations that have no usable way back, or
+    /// Goes from the top to the bottom and up again, as the tool would. Migrations that have no usable down migration, or
     /// whose way up failed, are left out of both.
     pub(super) async fn whole(
         &mut self,
         chain: &Chain,
-        trips: &[Trip],
+        round_trips: &[RoundTrip],
         bottom: &Facts,
         top: &Facts,
     ) -> Result<Whole, ProveError> {
         let begun = Instant::now();
         let mut whole = Whole::default();
-        let went_up =
-            |trip: &Trip| trip.up.is_none() && !matches!(trip.down, Down::NotUsable { .. } | Down::NotTried(_));
-        let pairs: Vec<(&Migration, bool)> =
-            chain.migrations.iter().zip(trips).map(|(migration, trip)| (migration, went_up(trip))).collect();
+        let went_up = |round_trip: &RoundTrip| {
+            round_trip.up.is_none() && !matches!(round_trip.down, Down::NotUsable { .. } | Down::NotTried(_))
+        };
+        let pairs: Vec<(&Migration, bool)> = chain
+            .migrations
+            .iter()
+            .zip(round_trips)
+            .map(|(migration, round_trip)| (migration, went_up(round_trip)))
+            .collect();
         whole.left_out = pairs.iter().filter(|(_, goes)| !goes).map(|(migration, _)| migration.label()).collect();
         let complete = whole.left_out.is_empty();
-        // A tool reverts in its own order: what lies below a migration without a way back is out of its reach.
+        // A tool reverts in its own order: what lies below a migration without a down migration is out of its reach.
         let is_driven = self.options.commands.as_ref().is_some_and(|commands| commands.config.tool.is_some());
         let last_out = pairs.iter().rposition(|(_, goes)| !goes).filter(|_| is_driven);
         let reachable = pairs.iter().skip(last_out.map_or(0, |at| at + 1));
@@ -43,7 +48,7 @@ impl Bench<'_> {
             return Ok(whole);
         }
         let found = self.session().await?.facts().await?;
-        // What stays of a migration that has no way back is told with that migration.
+        // What stays of a migration that has no down migration is reported with that migration.
         whole.bottom = if complete { diff(bottom, &found) } else { Vec::new() };
         let ups = going.iter().map(|one| (one.version.as_str(), &one.up)).collect();
         if let Some(failed) = self.way(ups, complete).await? {
@@ -64,9 +69,9 @@ impl Bench<'_> {
         is_whole: bool,
     ) -> Result<Option<(String, Failure)>, ProveError> {
         if let (Some(commands), Some((_, first)), true) = (&self.options.commands, scripts.first(), is_whole)
-            && let Some(ran) = commands.all(self.scratch, &self.main, first).await
+            && let Some(result) = commands.all(self.scratch, &self.main, first).await
         {
-            return Ok(ran.err());
+            return Ok(result.err());
         }
         for (version, script) in scripts {
             if let Some(failure) = self.step(script).await? {

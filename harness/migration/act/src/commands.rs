@@ -1,7 +1,7 @@
 //! Steps that commands of the user's take: any tool, on this host or in a service's image.
 //!
 //! A command finds its database in variables, never in its arguments. What it did is asked of `status`, not of its exit
-//! code alone: a tool that ends with 0 and did nothing, or too much, is told.
+//! code alone: a tool that ends with 0 and did nothing, or too much, is reported.
 
 use std::{
     collections::BTreeSet,
@@ -19,7 +19,7 @@ use stagegate_base::{
 };
 use stagegate_migration_decide::{
     Chain, Direction, Listed, Script, Step, listed, of_steps,
-    round_trip::{Failure, Why},
+    round_trip::{Failure, FailureCause},
     version_of,
 };
 
@@ -56,7 +56,7 @@ pub struct Commands {
 struct Stopped {
     line: String,
     said: String,
-    why: Why,
+    why: FailureCause,
 }
 
 impl Stopped {
@@ -85,7 +85,7 @@ impl Commands {
     /// Those behind a step that fails are steps of one migration each.
     ///
     /// # Errors
-    /// [`ProveError`] where there is no database, or `status` tells nothing.
+    /// [`ProveError`] where there is no database, or `status` reports nothing.
     pub async fn chain(&self, scratch: &Scratch, before: &str) -> Result<Chain, ProveError> {
         let database = scratch.create(None).await?;
         if !before.is_empty() {
@@ -93,7 +93,7 @@ impl Commands {
             client
                 .batch_execute(before)
                 .await
-                .map_err(|error| ProveError::Before(stagegate_host::database::said(&error)))?;
+                .map_err(|error| ProveError::Before(stagegate_host::database::error_text(&error)))?;
         }
         let steps = self.steps(scratch, &database).await;
         scratch.drop(&database).await?;
@@ -137,7 +137,7 @@ impl Commands {
             Direction::Down => self.down(scratch, database, step).await,
         };
         let Err(stopped) = done else { return Ok(()) };
-        if stopped.why == Why::TimedOut {
+        if stopped.why == FailureCause::TimedOut {
             self.end_sessions(scratch, database).await;
         }
         Err(Failure::of_command(script, &stopped.line, &stopped.said, stopped.why))
@@ -151,15 +151,18 @@ impl Commands {
         let printed = self.execute(scratch, database, argv, name).await?;
         let listed = self.read(argv, &printed)?;
         let at = listed.iter().position(|one| Some(&one.name) == name);
-        let Some(at) = at else { return Err(self.did(argv, &format!("{} is not listed any more", told(&step.names)))) };
+        let Some(at) = at else {
+            return Err(self.did(argv, &format!("{} is not listed any more", names_text(&step.names))));
+        };
         let more: Vec<String> =
             listed[at + 1..].iter().filter(|one| one.is_applied).map(|one| one.name.clone()).collect();
         match (listed[at].is_applied == is_up, more.is_empty()) {
             (true, true) => Ok(()),
-            (true, false) => {
-                Err(self.did(argv, &format!("{} is applied too; expected only {}", told(&more), told(&step.names))))
-            }
-            (false, _) => Err(self.did(argv, &format!("it changed nothing; expected {}", told(&step.names)))),
+            (true, false) => Err(self.did(
+                argv,
+                &format!("{} is applied too; expected only {}", names_text(&more), names_text(&step.names)),
+            )),
+            (false, _) => Err(self.did(argv, &format!("it changed nothing; expected {}", names_text(&step.names)))),
         }
     }
 
@@ -181,9 +184,9 @@ impl Commands {
         Some(Err((name, Failure::of_command(script, &stopped.line, &stopped.said, stopped.why))))
     }
 
-    /// Says what a command did that it was not meant to do.
-    fn did(&self, argv: &[String], said: &str) -> Stopped {
-        Stopped { line: self.config.shown(argv), said: said.to_owned(), why: Why::Refused }
+    /// States what a command did that it was not meant to do.
+    fn did(&self, argv: &[String], printed: &str) -> Stopped {
+        Stopped { line: self.config.shown(argv), said: printed.to_owned(), why: FailureCause::Refused }
     }
 
     fn read(&self, argv: &[String], printed: &str) -> Result<Vec<Listed>, Stopped> {
@@ -199,10 +202,10 @@ impl Commands {
         if new == step.names {
             return Ok(());
         }
-        Err(self.did(argv, &format!("it applied {}; expected {}", told(&new), told(&step.names))))
+        Err(self.did(argv, &format!("it applied {}; expected {}", names_text(&new), names_text(&step.names))))
     }
 
-    /// Goes back until nothing of the step is applied: a tool may take back one migration at a time that it applied
+    /// Goes back until nothing of the step is applied: a tool may roll back one migration at a time that it applied
     /// together.
     async fn down(&self, scratch: &Scratch, database: &Database, step: &Step) -> Result<(), Stopped> {
         let argv = &self.config.down;
@@ -212,11 +215,12 @@ impl Commands {
             self.execute(scratch, database, argv, step.names.last()).await?;
             let now = names(&self.list(scratch, database).await?, true);
             if now.len() >= applied.len() {
-                return Err(self.did(argv, &format!("it reverted nothing; expected {}", told(&step.names))));
+                return Err(self.did(argv, &format!("it reverted nothing; expected {}", names_text(&step.names))));
             }
             let lost: Vec<String> = kept.iter().filter(|name| !now.contains(name)).cloned().collect();
             if !lost.is_empty() {
-                let message = format!("it also reverted {}; expected only {}", told(&lost), told(&step.names));
+                let message =
+                    format!("it also reverted {}; expected only {}", names_text(&lost), names_text(&step.names));
                 return Err(self.did(argv, &message));
             }
             applied = now;
@@ -240,8 +244,8 @@ impl Commands {
         let argv = filled(argv, next);
         let line = self.config.shown(&argv);
         let argv = [self.interpreter(), argv].concat();
-        let cannot = |said: String| Stopped { line: line.clone(), said, why: Why::Unreadable };
-        let ran = match (&self.config.service, &self.model) {
+        let cannot = |said: String| Stopped { line: line.clone(), said, why: FailureCause::Unreadable };
+        let result = match (&self.config.service, &self.model) {
             (Some(service), Some(model)) => {
                 let none = "commands in a service need a scratch server in a container; start Docker";
                 let (container, reach) = scratch.reach_inside(database).ok_or_else(|| cannot(none.to_owned()))?;
@@ -259,12 +263,12 @@ impl Commands {
                 self.on_host(&argv, &reach).await
             }
         };
-        let output = ran.map_err(|error| stopped(&line, &error))?;
+        let output = result.map_err(|error| stopped(&line, &error))?;
         if output.code == 0 {
             return Ok(output.stdout);
         }
         let said = self.mask_for(scratch, database).apply(&last_words(&output));
-        let why = Why::of_words(&said);
+        let why = FailureCause::of_words(&said);
         Err(Stopped { said: format!("exit code {}: {said}", output.code), line, why })
     }
 
@@ -306,16 +310,16 @@ impl Commands {
         let mut command = compose::run_command(project, &path, service, project, &names, argv);
         command.env.clone_from(&variables);
         let written = private(&path, &model.to_json());
-        let ran = match written {
+        let result = match written {
             Ok(()) => runner.run(&command, self.within).await,
             Err(source) => Err(RunError::Stream { line: path.display().to_string(), source }),
         };
         let _ = fs::remove_file(&path);
-        if matches!(ran, Err(RunError::TimedOut { .. })) {
+        if matches!(result, Err(RunError::TimedOut { .. })) {
             // The client is dead, its container is not.
             let _ = runner.run(&docker::remove(project), REMOVED_WITHIN).await;
         }
-        ran
+        result
     }
 
     fn mask(&self, reach: &Reach) -> Mask {
@@ -345,7 +349,7 @@ fn names(listed: &[Listed], applied: bool) -> Vec<String> {
     listed.iter().filter(|one| one.is_applied == applied).map(|one| one.name.clone()).collect()
 }
 
-fn told(names: &[String]) -> String {
+fn names_text(names: &[String]) -> String {
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
 
@@ -355,13 +359,14 @@ fn filled(argv: &[String], next: Option<&String>) -> Vec<String> {
 }
 
 fn stopped(line: &str, error: &RunError) -> Stopped {
-    let why = if matches!(error, RunError::TimedOut { .. }) { Why::TimedOut } else { Why::Unreadable };
+    let why =
+        if matches!(error, RunError::TimedOut { .. }) { FailureCause::TimedOut } else { FailureCause::Unreadable };
     Stopped { line: line.to_owned(), said: with_causes(error), why }
 }
 
 /// Returns the last lines that say something.
 fn last_words(output: &stagegate_host::process::Output) -> String {
-    let said = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
-    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let printed = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
+    let lines: Vec<&str> = printed.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines[lines.len().saturating_sub(4)..].join(" | ")
 }

@@ -18,6 +18,7 @@ mod process;
 mod prove;
 mod proven;
 pub mod recorder;
+mod round_trip;
 mod rows;
 mod run;
 pub mod scratch;
@@ -26,7 +27,6 @@ mod session;
 mod session_options;
 mod source;
 mod touched;
-mod trip;
 
 pub use applied::applied;
 pub use bench::roles;

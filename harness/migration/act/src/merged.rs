@@ -1,6 +1,6 @@
 //! One trip for schema and rows, where each start of the tool costs a second: up, down and up again on one copy.
 //!
-//! The copy has rows, and the schema is read on it as well. Where nothing but generated rows tells it from the database
+//! The copy has rows, and the schema is read on it as well. Where nothing but generated rows reports it from the database
 //! that goes up, it takes that one's place, so that the tool is not started once more.
 
 use std::time::Instant;
@@ -8,7 +8,7 @@ use std::time::Instant;
 use stagegate_migration_decide::{
     Migration, Route,
     integrity::{Renames, compare},
-    round_trip::{Down, RowStates, Trip},
+    round_trip::{Down, RoundTrip, RowStates},
     schema::{Facts, Kind, diff},
 };
 
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// What the copy showed.
-struct Shown {
+struct MergedRun {
     rows: WithRows,
     /// The schema after each step; none after one that failed.
     up: Option<Facts>,
@@ -43,15 +43,15 @@ impl Bench<'_> {
         &mut self,
         migration: &Migration,
         before: &Facts,
-    ) -> Result<Option<(Trip, Facts, OnRows)>, ProveError> {
+    ) -> Result<Option<(RoundTrip, Facts, OnRows)>, ProveError> {
         let begun = Instant::now();
         let copy = self.copy().await?;
         let session = self.open(&copy).await?;
         let mut taken = std::mem::take(&mut self.taken);
-        let shown = self.shown(&session, migration, before, &mut taken).await;
+        let shown = self.merged_run(&session, migration, before, &mut taken).await;
         self.taken = taken;
         drop(session);
-        let Shown { rows, up, down, again, is_next } = match shown {
+        let MergedRun { rows, up, down, again, is_next } = match shown {
             Ok(shown) => shown,
             Err(error) => {
                 self.scratch.drop(&copy).await?;
@@ -67,7 +67,7 @@ impl Bench<'_> {
         let Some(after) = after else { return Ok(None) };
         let left = diff(before, down.as_ref().unwrap_or(&after));
         let down = if down.is_some() { Down::Ran(left) } else { Down::NotUsable { is_there: false, left } };
-        let trip = Trip {
+        let round_trip = RoundTrip {
             version: migration.version.clone(),
             label: migration.label(),
             route: Route::Clone("a command".to_owned()),
@@ -85,7 +85,7 @@ impl Bench<'_> {
             rows.moments.stopped = None;
         }
         let rows = if has_tables { OnRows::Tried(Box::new(rows)) } else { OnRows::Untouched };
-        Ok(Some((trip, after, rows)))
+        Ok(Some((round_trip, after, rows)))
     }
 
     /// Goes up for good: by taking the copy, or by one more start.
@@ -105,18 +105,18 @@ impl Bench<'_> {
         self.scratch.drop(&copy).await?;
         match self.up(migration).await? {
             (None, _) => Ok(Some(self.session().await?.facts().await?)),
-            // On rows it went up: told by a trip of its own.
+            // On rows it went up: reported by a trip of its own.
             (Some(_), _) => Ok(None),
         }
     }
 
-    async fn shown(
+    async fn merged_run(
         &self,
         session: &Session<'_>,
         migration: &Migration,
         before: &Facts,
         taken: &mut Taken,
-    ) -> Result<Shown, ProveError> {
+    ) -> Result<MergedRun, ProveError> {
         let Some(rows) = self.options.rows.clone() else { return Err(ProveError::Before("no rows".to_owned())) };
         let run = Run {
             session,
@@ -146,11 +146,11 @@ impl Bench<'_> {
             |facts: &Option<Facts>, other: &Facts| facts.as_ref().is_some_and(|facts| diff(other, facts).is_empty());
         let is_exact = same(&down, before) && up.as_ref().is_some_and(|up| same(&again, up));
         let is_next = is_exact && keeps_rows(&found.moments, &found.filled) && clear(run.client, &found.filled).await;
-        Ok(Shown { rows: found, up, down, again, is_next })
+        Ok(MergedRun { rows: found, up, down, again, is_next })
     }
 }
 
-/// Tells whether rows that were not generated are as before, and whether no rows came: then a migration does the same
+/// Returns whether rows that were not generated are as before, and whether no rows came: then a migration does the same
 /// without the generated ones.
 fn keeps_rows(moments: &RowStates, filled: &[String]) -> bool {
     let Some(again) = &moments.again else { return false };
@@ -161,7 +161,7 @@ fn keeps_rows(moments: &RowStates, filled: &[String]) -> bool {
         && !again.tables.keys().filter(is_new).any(|table| has_rows(table) && !is_generated(table))
 }
 
-/// Tells whether the way down was refused because the migration has none.
+/// Returns whether the way down was refused because the migration has none.
 // Source: Django's IrreversibleError; Alembic's template for a revision that cannot be undone; Rails' error of that name.
 fn is_irreversible(rows: &WithRows) -> bool {
     const WORDS: [&str; 3] = ["IrreversibleError", "NotImplementedError", "IrreversibleMigration"];

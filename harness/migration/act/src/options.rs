@@ -15,11 +15,11 @@ pub struct Options {
     pub before: String,
     /// Whether each migration is tried on a copy, whatever its scripts say.
     pub always_clone: bool,
-    /// Whether the ways back are tried, or the ways up only.
+    /// Whether the down migrations are tried, or the ways up only.
     pub ways_back: bool,
     /// The commands that take the chain's steps, where it has steps and no scripts.
     pub commands: Option<Commands>,
-    /// How rows are made, to prove that they stay; none where that is not asked for.
+    /// How rows are made, to prove that they stay; none where that is not requested.
     pub rows: Option<Rows>,
 }
 

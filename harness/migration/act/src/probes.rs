@@ -35,8 +35,8 @@ impl Bench<'_> {
     }
 }
 
-/// Returns the requests that tell of locks: that a table is gone is told by the statement that dropped it.
-pub(super) fn answered(mut requests: Vec<Request>) -> Vec<Request> {
+/// Returns the requests that tell of locks: that a table is gone is reported by the statement that dropped it.
+pub(super) fn completed(mut requests: Vec<Request>) -> Vec<Request> {
     requests.retain(|request| request.error.as_deref() != Some(ABSENT));
     requests
 }

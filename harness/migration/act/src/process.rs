@@ -49,10 +49,10 @@ impl History {
         }))
     }
 
-    /// Records a script that ended well: refuses it where the tool would not find its table now.
+    /// Records a script that succeeded: refuses it where the tool would not find its table now.
     // Source: PostgreSQL manual, appendix A: 42P01, undefined_table.
     pub(super) async fn record(&self, client: &Client, script: &Script) -> Result<(), Failure> {
-        // A transaction that the script left broken is told by its end.
+        // A transaction that the script left broken is reported by its end.
         let Ok(messages) = client.simple_query(&self.question).await else { return Ok(()) };
         let Some(path) = rows(&messages).find(|row| row.get(0) == Some("f")).map(|row| row.get(1).unwrap_or_default())
         else {

@@ -6,7 +6,7 @@ use stagegate_migration_decide::{
     Chain, Finding, Migration, Route, codes,
     integrity::stages::unfilled,
     locks::Watched,
-    round_trip::{Down, Failure, Trip, Whole, Why, of_rows},
+    round_trip::{Down, Failure, FailureCause, RoundTrip, Whole, of_rows},
     schema::{Facts, Id, diff},
 };
 
@@ -51,12 +51,12 @@ const OF_THE_SERVER: [&str; 21] = [
 ///
 /// # Errors
 /// [`ProveError`] where the server cannot be used at all. A server that ends in the middle is no error: the
-/// migrations from there on are told as not tried.
+/// migrations from there on are reported as not tried.
 pub async fn prove(
     scratch: &Scratch,
     chain: &Chain,
     options: &Options,
-    mut on_trip: impl FnMut(&Trip),
+    mut on_trip: impl FnMut(&RoundTrip),
 ) -> Result<Proven, ProveError> {
     let mut bench = Bench::new(scratch, chain, options).await?;
     let bottom = bench.session().await?.facts().await?;
@@ -68,7 +68,7 @@ pub async fn prove(
         let mut second = Bench::new(scratch, chain, options).await?;
         let ((), behind) = tokio::join!(
             part.take(&mut bench, head, tail.len(), &bottom, &mut on_trip),
-            beside(&mut second, head, tail)
+            rows_behind(&mut second, head, tail)
         );
         part.then(behind?, head, tail, &mut on_trip);
         let first = std::mem::replace(&mut bench, second);
@@ -106,11 +106,11 @@ fn shared_at(chain: &Chain, options: &Options) -> usize {
 }
 
 /// Goes up to the second part, and takes its trips.
-async fn beside(bench: &mut Bench<'_>, head: &[Migration], tail: &[Migration]) -> Result<Behind, ProveError> {
+async fn rows_behind(bench: &mut Bench<'_>, head: &[Migration], tail: &[Migration]) -> Result<Behind, ProveError> {
     let mut part = Part::default();
     for (nth, migration) in head.iter().enumerate() {
         match bench.up(migration).await? {
-            (Some(failure), _) if failure.why == Why::ServerGone => return Ok(Behind::Gone(nth, failure)),
+            (Some(failure), _) if failure.why == FailureCause::ServerGone => return Ok(Behind::Gone(nth, failure)),
             (Some(failure), _) => note_missing(&mut part.missing, migration, &failure),
             (None, _) => {}
         }
@@ -138,7 +138,7 @@ enum Behind {
 /// What some migrations in a row showed.
 #[derive(Default)]
 struct Part {
-    trips: Vec<Trip>,
+    trips: Vec<RoundTrip>,
     /// The schema after the last one.
     after: Option<Facts>,
     touched: BTreeMap<Id, String>,
@@ -158,61 +158,63 @@ impl Part {
         migrations: &[Migration],
         behind: usize,
         bottom: &Facts,
-        on_trip: &mut impl FnMut(&Trip),
+        on_trip: &mut impl FnMut(&RoundTrip),
     ) {
         for (nth, migration) in migrations.iter().enumerate() {
             let newer = migrations.len() - nth + behind;
             let is_new = bench.options.rows.as_ref().is_some_and(|rows| newer <= rows.newest);
             let share = if is_new { Share::All } else { Share::Touched };
-            let trip = match self.lost.clone() {
+            let round_trip = match self.lost.clone() {
                 Some(reason) => not_tried(migration, &reason),
                 None => self.one(bench, migration, bottom, share).await,
             };
-            on_trip(&trip);
-            self.trips.push(trip);
+            on_trip(&round_trip);
+            self.trips.push(round_trip);
         }
     }
 
-    async fn one(&mut self, bench: &mut Bench<'_>, migration: &Migration, bottom: &Facts, share: Share) -> Trip {
+    async fn one(&mut self, bench: &mut Bench<'_>, migration: &Migration, bottom: &Facts, share: Share) -> RoundTrip {
         let before = self.after.as_ref().unwrap_or(bottom);
         match bench.both(migration, before, share).await {
-            Ok((mut trip, after, rows)) => {
-                if let Some(failure) = trip.up.take() {
-                    let told = self.missing.as_deref().map(|missing| failure.clone().following(missing));
+            Ok((mut round_trip, after, rows)) => {
+                if let Some(failure) = round_trip.up.take() {
+                    let reported = self.missing.as_deref().map(|missing| failure.clone().following(missing));
                     note_missing(&mut self.missing, migration, &failure);
-                    trip.up = Some(told.unwrap_or(failure));
+                    round_trip.up = Some(reported.unwrap_or(failure));
                 }
-                self.rows.add(rows, migration, &trip, &mut self.seed);
+                self.rows.add(rows, migration, &round_trip, &mut self.seed);
                 for difference in diff(before, &after) {
                     self.touched.insert(difference.object, migration.label());
                     self.touched.insert(difference.id, migration.label());
                 }
                 self.after = Some(after);
-                self.lost = over(bench.scratch, &trip).await;
-                trip
+                self.lost = over(bench.scratch, &round_trip).await;
+                round_trip
             }
             Err(error) => {
                 let reason = unusable(bench.scratch, &error).await;
-                let trip = not_tried(migration, &reason);
+                let round_trip = not_tried(migration, &reason);
                 self.lost = Some(reason);
-                trip
+                round_trip
             }
         }
     }
 
     /// Adds what came of the second part. Where the first one was lost, nothing of the second one counts: alone it would
     /// not have been tried.
-    fn then(&mut self, behind: Behind, head: &[Migration], tail: &[Migration], on_trip: &mut impl FnMut(&Trip)) {
+    fn then(&mut self, behind: Behind, head: &[Migration], tail: &[Migration], on_trip: &mut impl FnMut(&RoundTrip)) {
         let other = match behind {
             Behind::Part(part) if self.lost.is_none() => *part,
             Behind::Part(_) => self.unused(tail),
             Behind::Gone(nth, failure) => {
                 let reason =
                     format!("the scratch server ended during {}: {}", head[nth].label(), failure.description());
-                for (at, trip) in self.trips.iter_mut().enumerate().filter(|(_, trip)| is_untried(trip)) {
-                    *trip = not_tried(&head[at], &reason);
+                for (at, round_trip) in
+                    self.trips.iter_mut().enumerate().filter(|(_, round_trip)| is_untried(round_trip))
+                {
+                    *round_trip = not_tried(&head[at], &reason);
                 }
-                self.trips[nth] = Trip { up: Some(failure), ..not_tried(&head[nth], &reason) };
+                self.trips[nth] = RoundTrip { up: Some(failure), ..not_tried(&head[nth], &reason) };
                 self.lost = Some(reason);
                 self.unused(tail)
             }
@@ -234,18 +236,18 @@ impl Part {
     }
 }
 
-fn is_untried(trip: &Trip) -> bool {
-    trip.up.is_none() && matches!(trip.down, Down::NotTried(_))
+fn is_untried(round_trip: &RoundTrip) -> bool {
+    round_trip.up.is_none() && matches!(round_trip.down, Down::NotTried(_))
 }
 
 impl Bench<'_> {
-    /// Tries a migration on rows, then takes its trip. What rows cannot be made for is told, and spoils no trip.
+    /// Tries a migration on rows, then takes its trip. What rows cannot be made for is reported, and spoils no trip.
     async fn both(
         &mut self,
         migration: &Migration,
         before: &Facts,
         share: Share,
-    ) -> Result<(Trip, Facts, Result<Shown, String>), ProveError> {
+    ) -> Result<(RoundTrip, Facts, Result<Shown, String>), ProveError> {
         let is_driven = self.options.commands.as_ref().is_some_and(|commands| commands.config.tool.is_some());
         let is_merged = is_driven && self.options.ways_back && self.options.rows.is_some();
         if is_merged && let Some((trip, after, rows)) = self.merged(migration, before).await? {
@@ -253,7 +255,7 @@ impl Bench<'_> {
         }
         let mut rows = self.with_rows(migration, before, &share).await.map_err(|error| error.to_string());
         let is_watched = matches!((&share, &rows), (Share::All, Ok(Shown::Tried(_))));
-        let (trip, after, requests) = self.trip(migration, before, is_watched).await?;
+        let (trip, after, requests) = self.round_trip(migration, before, is_watched).await?;
         if let Ok(Shown::Tried(shown)) = &mut rows {
             shown.requests = requests;
         }
@@ -288,13 +290,13 @@ impl OnRows {
         self.whole += other.whole;
         self.untouched += other.untouched;
         self.integrity.extend(other.integrity);
-        let told: Vec<String> = self.seeds.iter().map(|finding| finding.aspect.clone()).collect();
-        let is_new = |finding: &Finding| finding.aspect.is_empty() || !told.contains(&finding.aspect);
+        let reported: Vec<String> = self.seeds.iter().map(|finding| finding.aspect.clone()).collect();
+        let is_new = |finding: &Finding| finding.aspect.is_empty() || !reported.contains(&finding.aspect);
         self.seeds.extend(other.seeds.into_iter().filter(is_new));
         self.locks.extend(other.locks);
     }
 
-    fn add(&mut self, rows: Result<Shown, String>, migration: &Migration, trip: &Trip, seed: &mut SeedRuns) {
+    fn add(&mut self, rows: Result<Shown, String>, migration: &Migration, round_trip: &RoundTrip, seed: &mut SeedRuns) {
         let version = migration.version.as_str();
         let rows = match rows {
             Ok(Shown::Nothing) => return,
@@ -315,11 +317,11 @@ impl OnRows {
             Some(refused) => seed.refused = Some(refused),
             None => seed.ran = true,
         }
-        self.integrity.extend(of_rows(&rows.moments, migration, trip));
+        self.integrity.extend(of_rows(&rows.moments, migration, round_trip));
         for one in rows.unfilled {
             let finding = unfilled(&one.table, &one.reason).of(version).at(&migration.up.file, 0);
-            // A table that stays empty is told once, where it was met first.
-            if !self.seeds.iter().any(|told| told.aspect == finding.aspect) {
+            // A table that stays empty is reported once, where it was met first.
+            if !self.seeds.iter().any(|reported| reported.aspect == finding.aspect) {
                 self.seeds.push(finding);
             }
         }
@@ -331,20 +333,20 @@ impl OnRows {
     }
 }
 
-/// Says why the server is of no use any more.
+/// States why the server is of no use any more.
 async fn unusable(scratch: &Scratch, error: &ProveError) -> String {
     let reason = scratch.has_ended().await.unwrap_or_else(|| error.to_string());
     format!("the scratch server is no longer usable: {reason}")
 }
 
-/// Says why nothing can be tried after this trip, where that is so.
-async fn over(scratch: &Scratch, trip: &Trip) -> Option<String> {
-    let failures = [trip.up.as_ref(), trip.second_up.as_ref(), failure_of(&trip.down)];
-    if !failures.into_iter().flatten().any(|failure| failure.why == Why::ServerGone) {
+/// States why nothing can be tried after this trip, where that is so.
+async fn over(scratch: &Scratch, round_trip: &RoundTrip) -> Option<String> {
+    let failures = [round_trip.up.as_ref(), round_trip.second_up.as_ref(), failure_of(&round_trip.down)];
+    if !failures.into_iter().flatten().any(|failure| failure.why == FailureCause::ServerGone) {
         return None;
     }
-    let said = scratch.has_ended().await?;
-    Some(format!("the scratch server ended during {}: {said}", trip.label))
+    let printed = scratch.has_ended().await?;
+    Some(format!("the scratch server ended during {}: {printed}", round_trip.label))
 }
 
 fn failure_of(down: &Down) -> Option<&Failure> {
@@ -354,8 +356,8 @@ fn failure_of(down: &Down) -> Option<&Failure> {
     }
 }
 
-fn not_tried(migration: &Migration, reason: &str) -> Trip {
-    Trip {
+fn not_tried(migration: &Migration, reason: &str) -> RoundTrip {
+    RoundTrip {
         version: migration.version.clone(),
         label: migration.label(),
         route: Route::Unreadable(reason.to_owned()),

@@ -6,7 +6,7 @@ use stagegate_base::waiver::Waivers;
 use stagegate_migration_decide::{
     Chain, Extent, Finding, apply_waivers,
     locks::{self, Sizes, Thresholds, Watched},
-    round_trip::{Trip, Whole, of_chain, of_files, of_trips, once_for_chain},
+    round_trip::{RoundTrip, Whole, of_chain, of_files, of_trips, once_for_chain},
     schema::{Facts, Id},
 };
 
@@ -14,14 +14,14 @@ use stagegate_migration_decide::{
 #[derive(Debug, Default)]
 pub struct Proven {
     /// Each migration, in the chain's order.
-    pub trips: Vec<Trip>,
+    pub trips: Vec<RoundTrip>,
     /// The whole chain down and up.
     pub whole: Whole,
     /// The schema after the last way up.
     pub top: Facts,
     /// The migration that last changed a thing, by its label.
     pub touched: BTreeMap<Id, String>,
-    /// What rows showed; nothing where they were not asked for.
+    /// What rows showed; nothing where they were not requested.
     pub rows: OnRows,
 }
 

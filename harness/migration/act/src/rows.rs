@@ -1,6 +1,6 @@
 //! The same trip on tables with rows: seeded, counted and summed up around each step, locks recorded on the way up.
 //!
-//! All of it happens in a transaction that is taken back, or on a copy: the trip without rows sees nothing of it.
+//! All of it happens in a transaction that is rolled back, or on a copy: the trip without rows sees nothing of it.
 
 use stagegate_migration_decide::{
     Comparand, Migration, Route, Script, Touched, comparands,
@@ -13,16 +13,16 @@ use stagegate_migration_decide::{
 use tokio_postgres::Client;
 
 use super::{
-    bench::Bench, error::ProveError, options::Rows, run, session::Session, session_options::SessionOptions,
-    touched::tables, trip::is_of_transaction,
+    bench::Bench, error::ProveError, options::Rows, round_trip::is_of_transaction, run, session::Session,
+    session_options::SessionOptions, touched::tables,
 };
 use crate::{
     deferred,
-    integrity::{Ask, content, content_in_transaction, sizes},
+    integrity::{ReadRequest, content, content_in_transaction, sizes},
     recorder::{self, Taken},
     seed::{Plan, Unfilled, fill_in_transaction},
 };
-use stagegate_host::database::{DatabaseError, failed, said};
+use stagegate_host::database::{DatabaseError, error_text, failed};
 
 /// How much of a database gets rows.
 #[derive(Clone, Debug)]
@@ -97,7 +97,7 @@ impl Bench<'_> {
         if matches!(self.route(migration), Route::Session) {
             let mut taken = std::mem::take(&mut self.taken);
             let session = self.session().await?;
-            let ran = Run {
+            let result = Run {
                 session,
                 client: &session.client,
                 migration,
@@ -108,8 +108,8 @@ impl Bench<'_> {
                 carried: &carried,
                 inside: true,
             };
-            let tried = ran.all(&mut taken).await;
-            // A server that is gone is told by the trip that follows.
+            let tried = result.all(&mut taken).await;
+            // A server that is gone is reported by the trip that follows.
             let _ = session.client.batch_execute("rollback").await;
             self.taken = taken;
             let tried = tried?;
@@ -119,7 +119,7 @@ impl Bench<'_> {
         }
         let copy = self.copy().await?;
         let session = self.open(&copy).await?;
-        let ran = Run {
+        let result = Run {
             session: &session,
             client: &session.client,
             migration,
@@ -131,7 +131,7 @@ impl Bench<'_> {
             inside: false,
         };
         let mut taken = std::mem::take(&mut self.taken);
-        let tried = ran.all(&mut taken).await;
+        let tried = result.all(&mut taken).await;
         self.taken = taken;
         drop(session);
         self.scratch.drop(&copy).await?;
@@ -152,7 +152,7 @@ pub(super) struct Run<'a> {
     ///
     /// [`Process`]: super::process::Process
     pub(super) carried: &'a str,
-    /// In one transaction that the caller takes back; else as the tool would.
+    /// In one transaction that the caller rolls back; else as the tool would.
     pub(super) inside: bool,
 }
 
@@ -237,7 +237,7 @@ impl Run<'_> {
 
     /// Reads what is there, as the session's own user, whatever role the script took.
     pub(super) async fn content(&self, script: &Script) -> Result<Content, DatabaseError> {
-        let ask = Ask { without: self.without, ..Ask::columns() };
+        let ask = ReadRequest { without: self.without, ..ReadRequest::columns() };
         let fresh = run::freshen(self.client, self.manner, script).await;
         fresh.map_err(|failure| {
             DatabaseError::Unexpected(format!("cannot reset the session: {}", failure.description()))
@@ -258,7 +258,7 @@ impl Run<'_> {
         if let Some(seed) = &self.rows.seed {
             self.execute(MOMENT).await?;
             if let Err(error) = self.client.batch_execute(seed).await {
-                found.seed_refused = Some(said(&error));
+                found.seed_refused = Some(error_text(&error));
                 self.execute(BACK_TO_MOMENT).await?;
             }
             self.execute("reset session authorization; reset role; reset all; release savepoint stagegate_moment")
@@ -266,8 +266,8 @@ impl Run<'_> {
         }
         let filled = fill_in_transaction(self.client, &self.plan().await?).await?;
         (found.unfilled, found.filled) = (filled.unfilled, filled.rows.into_keys().collect());
-        for (nth, asked) in comparands(&self.migration.up).iter().enumerate() {
-            self.ask_for(nth, asked).await?;
+        for (nth, requested) in comparands(&self.migration.up).iter().enumerate() {
+            self.request_row(nth, requested).await?;
         }
         if self.inside {
             // The rows are there as committed ones would be: neither the generator's nor the seed file's `SET CONSTRAINTS`
@@ -293,19 +293,19 @@ impl Run<'_> {
     }
 
     /// Gives one row of each table that is meant the value; where the table refuses it, nothing.
-    async fn ask_for(&self, nth: usize, asked: &Comparand) -> Result<(), ProveError> {
+    async fn request_row(&self, nth: usize, requested: &Comparand) -> Result<(), ProveError> {
         let tables = "select format('%I.%I', n.nspname, c.relname), format('%I', a.attname) \
              from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid \
              join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
              where c.oid >= 16384 and c.relkind in ('r', 'p') and a.attnum > 0 and a.attname = $1 and c.relname::text = any($2)";
-        let rows = self.client.query(tables, &[&asked.column, &asked.names]).await;
+        let rows = self.client.query(tables, &[&requested.column, &requested.names]).await;
         for row in rows.map_err(|e| failed("find the tables of the waiver", &e))? {
             let (table, column): (String, String) = (row.get(0), row.get(1));
             let place = nth % self.rows.plan.rows.max(1);
             let sql = format!(
                 "update {table} set {column} = {} where (tableoid, ctid) = \
                  (select tableoid, ctid from {table} order by tableoid, ctid offset {place} limit 1)",
-                asked.value
+                requested.value
             );
             self.execute(MOMENT).await?;
             if self.client.batch_execute(&sql).await.is_err() {
@@ -335,7 +335,8 @@ impl Run<'_> {
             if open.is_empty() {
                 return Ok(());
             }
-            let now = content_in_transaction(self.client, &Ask { only: Some(&open), ..Ask::columns() }).await?;
+            let now = content_in_transaction(self.client, &ReadRequest { only: Some(&open), ..ReadRequest::columns() })
+                .await?;
             for table in moments.changed(&now).into_iter().filter(|table| open.contains(table)) {
                 moments.blamed.insert(table, nth);
             }

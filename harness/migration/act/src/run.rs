@@ -1,4 +1,4 @@
-//! Runs scripts as their tools do, and says which statement did not run to its end.
+//! Runs scripts as their tools do, and states which statement did not run to its end.
 
 use std::{ops::Range, pin::pin, time::Duration};
 
@@ -6,7 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use stagegate_base::config::Tool;
 use stagegate_migration_decide::{
     Commits, Records, Script, SessionHabits, Statement, Trait, Transaction,
-    round_trip::{Failure, Why},
+    round_trip::{Failure, FailureCause},
 };
 use tokio_postgres::{Client, Error, NoTls, SimpleQueryMessage};
 
@@ -19,7 +19,7 @@ use crate::deferred;
 /// What a server's own limit may take longer until the statement is ended from here.
 const BESIDE_LIMIT: Duration = Duration::from_secs(3);
 
-/// Why a statement did not end well, before its place is known.
+/// Why a statement did not succeed, before its place is known.
 struct Stop {
     sqlstate: Option<String>,
     message: String,
@@ -30,10 +30,10 @@ struct Stop {
 
 impl Stop {
     fn of(error: &Error, sent: &str) -> Self {
-        let Some(said) = error.as_db_error() else {
+        let Some(printed) = error.as_db_error() else {
             let source = std::error::Error::source(error);
             let cause = source.map(|cause| format!(": {cause}")).unwrap_or_default();
-            // A text that cannot be sent, such as one with a zero byte, says nothing about the server.
+            // A text that cannot be sent, such as one with a zero byte, states nothing about the server.
             let is_text = source
                 .and_then(|cause| cause.downcast_ref::<std::io::Error>())
                 .is_some_and(|cause| cause.kind() == std::io::ErrorKind::InvalidInput);
@@ -41,14 +41,14 @@ impl Stop {
             let sqlstate = is_there.then(|| "XX000".to_owned());
             return Stop { sqlstate, message: format!("{error}{cause}"), position: None, is_over: false };
         };
-        let position = match said.position() {
+        let position = match printed.position() {
             Some(tokio_postgres::error::ErrorPosition::Original(place)) => byte_of(sent, *place),
             _ => None,
         };
-        let detail = said.detail().map(|detail| format!(" ({})", detail.replace('\n', "; "))).unwrap_or_default();
+        let detail = printed.detail().map(|detail| format!(" ({})", detail.replace('\n', "; "))).unwrap_or_default();
         Stop {
-            sqlstate: Some(said.code().code().to_owned()),
-            message: format!("{}{detail}", said.message()),
+            sqlstate: Some(printed.code().code().to_owned()),
+            message: format!("{}{detail}", printed.message()),
             position,
             is_over: false,
         }
@@ -56,8 +56,8 @@ impl Stop {
 
     fn failure(self, script: &Script, statement: Option<&Statement>, manner: &SessionOptions) -> Failure {
         let mut failure = Failure::of(script, statement, self.sqlstate.as_deref(), &self.message);
-        if self.is_over || failure.why == Why::TimedOut {
-            failure.why = Why::TimedOut;
+        if self.is_over || failure.why == FailureCause::TimedOut {
+            failure.why = FailureCause::TimedOut;
             failure.message = format!("{}; the limit is {:?}", failure.message, manner.statement_within);
         }
         failure
@@ -119,7 +119,7 @@ pub(super) async fn begin(client: &Client, script: &Script, process: Process<'_>
     set.map_err(|error| Stop::of(&error, "").failure(script, None, process.manner))
 }
 
-/// Tells whether the tool records a script when its transaction is over.
+/// Returns whether the tool records a script when its transaction is over.
 fn is_recorded_apart(process: Process<'_>) -> bool {
     SessionHabits::of(process.tool).records == Records::ByNameApart
 }
@@ -155,15 +155,19 @@ pub(super) async fn nth(client: &Client, script: &Script, nth: usize, manner: &S
     }
 }
 
-/// How a script that ended well left its session.
+/// How a script that succeeded left its session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ran {
-    /// It had begun a transaction and not ended it; that is taken back now, as at a session's end.
+pub(super) struct SessionState {
+    /// It had begun a transaction and not ended it; that is rolled back now, as at a session's end.
     pub(super) left_open: bool,
 }
 
 /// Runs a script as its tool would, with the tool's transaction or without, and records it.
-pub(super) async fn as_the_tool(client: &Client, script: &Script, process: Process<'_>) -> Result<Ran, Failure> {
+pub(super) async fn as_the_tool(
+    client: &Client,
+    script: &Script,
+    process: Process<'_>,
+) -> Result<SessionState, Failure> {
     let manner = process.manner;
     sendable(script, manner)?;
     begin(client, script, process).await?;
@@ -172,7 +176,7 @@ pub(super) async fn as_the_tool(client: &Client, script: &Script, process: Proce
         control(client, "begin", script, manner).await?;
     }
     let is_apart = is_recorded_apart(process);
-    let ran = match batches(client, script, manner).await {
+    let result = match batches(client, script, manner).await {
         Ok(()) if is_apart => Ok(()),
         Ok(()) if is_wrapped => match still_open(client, script, process.tool).await {
             Ok(()) => record(client, script, process).await,
@@ -181,16 +185,16 @@ pub(super) async fn as_the_tool(client: &Client, script: &Script, process: Proce
         Ok(()) => record(client, script, process).await,
         Err(failure) => Err(failure),
     };
-    ended(client, ran).await?;
+    ended(client, result).await?;
     if !is_wrapped {
-        return Ok(Ran { left_open: is_left_open(client).await });
+        return Ok(SessionState { left_open: is_left_open(client).await });
     }
     control(client, "commit", script, manner).await?;
     record_apart(client, script, process).await?;
-    Ok(Ran::default())
+    Ok(SessionState::default())
 }
 
-/// Tells whether the session is still in a transaction, and takes that back.
+/// Returns whether the session is still in a transaction, and takes that back.
 // Source: PostgreSQL manual, SAVEPOINT: outside of a transaction it is an error (25P01).
 async fn is_left_open(client: &Client) -> bool {
     let Err(error) = client.batch_execute("savepoint stagegate_end").await else {
@@ -224,12 +228,12 @@ async fn still_open(client: &Client, script: &Script, tool: Tool) -> Result<(), 
 }
 
 /// Leaves the transaction that a script left open, on an error or by mistake.
-async fn ended(client: &Client, ran: Result<(), Failure>) -> Result<(), Failure> {
-    if ran.is_err() {
-        // Outside of a transaction this is a warning, and a server that is gone has been told.
+async fn ended(client: &Client, result: Result<(), Failure>) -> Result<(), Failure> {
+    if result.is_err() {
+        // Outside of a transaction this is a warning, and a server that is gone has been reported.
         let _ = client.batch_execute("rollback").await;
     }
-    ran
+    result
 }
 
 async fn batches(client: &Client, script: &Script, manner: &SessionOptions) -> Result<(), Failure> {
@@ -265,14 +269,14 @@ async fn batch_of(
 async fn one(client: &Client, script: &Script, statement: &Statement, manner: &SessionOptions) -> Result<(), Failure> {
     let text = script.text_of(statement);
     let mut done = 0;
-    let ran = match statement.copy_data() {
+    let result = match statement.copy_data() {
         Some(data) => {
             let rows = script.text.get(data).unwrap_or_default();
             limited(client, manner, copy(client, text, rows)).await
         }
         None => limited(client, manner, simple(client, text, &mut done)).await,
     };
-    ran.map_err(|stop| stop.failure(script, Some(statement), manner))
+    result.map_err(|stop| stop.failure(script, Some(statement), manner))
 }
 
 /// Sends a message and counts the statements that ended.
@@ -303,7 +307,7 @@ async fn limited(
 ) -> Result<(), Stop> {
     let cancel = client.cancel_token();
     match tokio::time::timeout(manner.statement_within + BESIDE_LIMIT, running).await {
-        Ok(ran) => ran,
+        Ok(result) => result,
         Err(_) => {
             // Where the server does not answer to this either, the session's end is what ends the statement.
             let _ = cancel.cancel_query(NoTls).await;

@@ -13,7 +13,7 @@ use super::{
     error::ProveError,
     options::Options,
     process::{History, Process},
-    run::{self, Ran},
+    run::{self, SessionState},
     session_options::fresh,
 };
 use crate::{
@@ -77,13 +77,13 @@ impl<'a> Session<'a> {
         if self.history_tables.is_empty() { facts } else { without_bookkeeping(facts, &self.history_tables) }
     }
 
-    /// Tells whether a table, `schema.table` as the server quotes it, is one in which the tool records what it applied.
+    /// Returns whether a table, `schema.table` as the server quotes it, is one in which the tool records what it applied.
     pub(super) fn is_history_table(&self, table: &str) -> bool {
         !self.history_tables.is_empty()
             && is_bookkeeping(&Id { kind: Kind::Table, name: table.to_owned() }, &self.history_tables)
     }
 
-    /// Tells whether there may be such tables.
+    /// Returns whether there may be such tables.
     pub(super) fn has_history_tables(&self) -> bool {
         !self.history_tables.is_empty()
     }
@@ -95,10 +95,10 @@ impl<'a> Session<'a> {
     }
 
     /// Runs a script as its tool would: its statements in this session, or the command that takes its step.
-    pub(super) async fn as_the_tool(&self, script: &Script, carried: &str) -> Result<Ran, Failure> {
+    pub(super) async fn as_the_tool(&self, script: &Script, carried: &str) -> Result<SessionState, Failure> {
         match (&script.step, &self.options.commands) {
             (Some(_), Some(commands)) => {
-                commands.step(self.scratch, &self.database, script).await.map(|()| Ran::default())
+                commands.step(self.scratch, &self.database, script).await.map(|()| SessionState::default())
             }
             _ => run::as_the_tool(&self.client, script, self.process(carried)).await,
         }

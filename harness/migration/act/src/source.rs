@@ -80,11 +80,11 @@ fn walk(folder: &Path, below: &str, depth: usize, found: &mut Vec<File>) -> Resu
             continue;
         }
         let path = entry.path();
-        let told = format!("{below}{name}");
+        let reported = format!("{below}{name}");
         let kind = entry.file_type().map_err(failed(&path))?;
         if kind.is_dir() {
             if depth > 0 {
-                walk(&path, &format!("{told}/"), depth - 1, found)?;
+                walk(&path, &format!("{reported}/"), depth - 1, found)?;
             }
             continue;
         }
@@ -97,7 +97,7 @@ fn walk(folder: &Path, below: &str, depth: usize, found: &mut Vec<File>) -> Resu
             return Err(SourceError::TooLarge { path, size_bytes: about.len() });
         }
         let bytes = fs::read(&path).map_err(failed(&path))?;
-        found.push(File { path: told, bytes });
+        found.push(File { path: reported, bytes });
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Holds a folder against the tool's own table of what it applied: edited, lost and overtaken migrations.
 //!
-//! In: the rows of [`query`]. A tool without checksums tells lost and overtaken migrations only.
+//! In: the rows of [`query`]. A tool without checksums reports lost and overtaken migrations only.
 // Source: sqlx-postgres migrate.rs; dbmate postgres.go; golang-migrate database/postgres; goose dialectquery/postgres.go;
 // diesel_migrations; refinery_core runner.rs and traits/mod.rs; Flyway's table as dumps have it; Sqitch Engine/pg.sql.
 
@@ -16,17 +16,17 @@ use super::{
 pub struct Applied {
     /// The version; empty for a repeatable one.
     pub version: String,
-    /// What it is called there, where the table says so; of Sqitch the project.
+    /// What it is called there, where the table states so; of Sqitch the project.
     pub name: Option<String>,
     /// The checksum, where the tool keeps one.
     pub checksum: Option<String>,
-    /// Whether it ended well.
+    /// Whether it succeeded.
     pub is_done: bool,
     /// Whether it stands for all up to this version, which were there before the tool (Flyway's baseline).
     pub is_baseline: bool,
 }
 
-/// Returns the query for what was applied, oldest first: version, name, checksum as text, whether it ended well, whether
+/// Returns the query for what was applied, oldest first: version, name, checksum as text, whether it succeeded, whether
 /// it is a baseline.
 ///
 /// `None` for plain folders, whose table is nobody's standard, and for commands.
@@ -72,7 +72,7 @@ pub fn query(tool: Tool) -> Option<&'static str> {
     })
 }
 
-/// Tells what differs between the folder and what was applied.
+/// Reports what differs between the folder and what was applied.
 #[must_use]
 pub fn drift(chain: &Chain, rows: &[Applied]) -> Vec<Finding> {
     let dirty = rows.iter().filter(|row| !row.is_done).map(|row| {
@@ -124,7 +124,7 @@ fn own_projects<'a>(chain: &Chain, rows: &'a [Applied]) -> impl Fn(&Applied) -> 
     move |row| !is_sqitch || own.is_empty() || row.name.as_deref().is_some_and(|name| own.contains(name))
 }
 
-/// Tells whether a migration may be applied after newer ones, or never: refinery's `U` files, and what lies below
+/// Returns whether a migration may be applied after newer ones, or never: refinery's `U` files, and what lies below
 /// Flyway's baseline.
 fn may_come_late(chain: &Chain, migration: &Migration, rows: &[Applied]) -> bool {
     let file = migration.up.file.rsplit('/').next().unwrap_or_default();
@@ -206,7 +206,7 @@ mod tests {
         Applied { version, name: None, checksum, is_done: true, is_baseline: false }
     }
 
-    fn told(chain: &Chain, rows: &[Applied]) -> Vec<(&'static str, String)> {
+    fn codes_of(chain: &Chain, rows: &[Applied]) -> Vec<(&'static str, String)> {
         drift(chain, rows)
             .into_iter()
             .map(|finding| (codes::code(&finding.code).unwrap().id, finding.place.object))
@@ -214,10 +214,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_applied_as_it_stands_is_not_told() {
+    fn what_was_applied_as_it_stands_is_not_reported() {
         let chain = folder(Tool::Sqlx, &["01_a.sql", "2_b.sql", "3_c.sql"]);
         let sum = chain.migrations[0].checksum.clone();
-        assert!(told(&chain, &[row("1", sum.as_deref()), row("2", sum.as_deref())]).is_empty());
+        assert!(codes_of(&chain, &[row("1", sum.as_deref()), row("2", sum.as_deref())]).is_empty());
     }
 
     #[rstest]
@@ -225,9 +225,9 @@ mod tests {
     #[case::lost(&[row("1", None), row("7", None)], "applied-not-in-folder", "7")]
     #[case::overtaken(&[row("1", None), row("3", None)], "applied-out-of-order", "2")]
     #[case::dirty(&[Applied { is_done: false, ..row("1", None) }], "applied-dirty", "1")]
-    fn what_differs_is_told_with_the_version(#[case] rows: &[Applied], #[case] code: &str, #[case] version: &str) {
+    fn what_differs_is_reported_with_the_version(#[case] rows: &[Applied], #[case] code: &str, #[case] version: &str) {
         let chain = folder(Tool::Sqlx, &["01_a.sql", "2_b.sql", "3_c.sql"]);
-        assert_eq!(told(&chain, rows), [(code_of(code), version.to_owned())]);
+        assert_eq!(codes_of(&chain, rows), [(code_of(code), version.to_owned())]);
     }
 
     fn code_of(id: &str) -> &'static str {
@@ -237,15 +237,15 @@ mod tests {
     #[test]
     fn golang_migrate_notes_one_version_for_all() {
         let chain = folder(Tool::GolangMigrate, &["000001_a.up.sql", "000002_b.up.sql"]);
-        assert!(told(&chain, &[row("2", None)]).is_empty());
-        assert_eq!(told(&chain, &[row("3", None)])[0].0, "applied-not-in-folder");
+        assert!(codes_of(&chain, &[row("2", None)]).is_empty());
+        assert_eq!(codes_of(&chain, &[row("3", None)])[0].0, "applied-not-in-folder");
     }
 
     #[test]
     fn flyway_compares_parts_of_versions_and_names_of_repeatables() {
         let chain = folder(Tool::Flyway, &["V1.0__a.sql", "V1_2__b.sql", "R__all_views.sql"]);
         let repeatable = Applied { name: Some("all views".to_owned()), ..row("", Some("1")) };
-        assert!(told(&chain, &[row("1", None), row("1.2", None), repeatable]).is_empty());
+        assert!(codes_of(&chain, &[row("1", None), row("1.2", None), repeatable]).is_empty());
     }
 
     #[test]
@@ -260,14 +260,14 @@ mod tests {
     fn what_lies_below_a_baseline_was_there_before() {
         let chain = folder(Tool::Flyway, &["V1__a.sql", "V2__b.sql", "V3__c.sql", "V4__d.sql"]);
         let baseline = Applied { is_baseline: true, ..row("2", None) };
-        assert_eq!(told(&chain, &[baseline.clone(), row("4", None)]), [("applied-out-of-order", "3".to_owned())]);
-        assert!(told(&chain, &[baseline, row("3", None)]).is_empty());
+        assert_eq!(codes_of(&chain, &[baseline.clone(), row("4", None)]), [("applied-out-of-order", "3".to_owned())]);
+        assert!(codes_of(&chain, &[baseline, row("3", None)]).is_empty());
     }
 
     #[test]
     fn a_step_of_refinery_without_an_order_may_come_late() {
         let chain = folder(Tool::Refinery, &["U1__late.sql", "V2__b.sql", "V3__c.sql"]);
-        assert_eq!(told(&chain, &[row("3", None)]), [("applied-out-of-order", "2".to_owned())]);
+        assert_eq!(codes_of(&chain, &[row("3", None)]), [("applied-out-of-order", "2".to_owned())]);
     }
 
     #[test]
@@ -283,8 +283,8 @@ mod tests {
         ];
         let chain = chain(&files, Some(Tool::Sqitch)).unwrap();
         let of = |project: &str, change: &str| Applied { name: Some(project.to_owned()), ..row(change, None) };
-        assert!(told(&chain, &[of("shop", "a"), of("other", "x"), of("shop", "a")]).is_empty());
-        assert_eq!(told(&chain, &[of("shop", "a"), of("shop", "x")]), [("applied-not-in-folder", "x".to_owned())]);
-        assert_eq!(told(&chain, &[of("shop", "a"), of("shop", "b")])[0].0, "applied-out-of-order");
+        assert!(codes_of(&chain, &[of("shop", "a"), of("other", "x"), of("shop", "a")]).is_empty());
+        assert_eq!(codes_of(&chain, &[of("shop", "a"), of("shop", "x")]), [("applied-not-in-folder", "x".to_owned())]);
+        assert_eq!(codes_of(&chain, &[of("shop", "a"), of("shop", "b")])[0].0, "applied-out-of-order");
     }
 }

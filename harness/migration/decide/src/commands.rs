@@ -1,4 +1,4 @@
-//! Migrations of a tool that is known by its commands only: what its list tells, and the steps that its `up` takes.
+//! Migrations of a tool that is known by its commands only: what its list reports, and the steps that its `up` takes.
 //!
 //! In: what `status` printed. Out: names with whether they are applied, and a [`Chain`] whose steps are commands.
 // Source: dbmate, main.go `status`; diesel_cli, migrations `list`; sqlx-cli, migrate.rs `info`; goose, status.go;
@@ -33,7 +33,7 @@ pub struct ListError {
 /// Reads a list of migrations, in the order in which the tool applies them. Other lines are passed over.
 ///
 /// # Errors
-/// [`ListError`] where no line tells of a migration.
+/// [`ListError`] where no line reports a migration.
 pub fn listed(printed: &str) -> Result<Vec<Listed>, ListError> {
     let found: Vec<Listed> = match of_knex(printed) {
         found if found.is_empty() => printed.lines().filter_map(|line| one(line.trim())).collect(),
@@ -49,19 +49,19 @@ pub fn listed(printed: &str) -> Result<Vec<Listed>, ListError> {
 }
 
 fn one(line: &str) -> Option<Listed> {
-    let told = |name: &str, is_applied| {
+    let text_of = |name: &str, is_applied| {
         let name = name.trim();
         (!name.is_empty()).then(|| Listed { name: name.to_owned(), is_applied })
     };
     // dbmate, diesel.
     for (mark, is_applied) in [("[X]", true), ("[x]", true), ("[ ]", false)] {
         if let Some(name) = line.strip_prefix(mark) {
-            return told(without_id(name.trim()), is_applied);
+            return text_of(without_id(name.trim()), is_applied);
         }
     }
     for (word, is_applied) in [("applied ", true), ("pending ", false)] {
         if let Some(name) = line.strip_prefix(word).filter(|name| !name.trim().contains(' ')) {
-            return told(name, is_applied);
+            return text_of(name, is_applied);
         }
     }
     of_goose(line).or_else(|| of_sqlx(line))
@@ -121,7 +121,7 @@ pub fn version_of(name: &str) -> &str {
     name.split(['_', '.', ' ']).next().unwrap_or(name)
 }
 
-/// Makes the chain of steps: the names that each `up` applies. Without a command for the way back there is none.
+/// Makes the chain of steps: the names that each `up` applies. Without a command for the down migration there is none.
 #[must_use]
 pub fn of_steps(steps: &[Vec<String>], has_down: bool) -> Chain {
     let migration = |names: &Vec<String>| {
@@ -142,11 +142,11 @@ pub fn of_steps(steps: &[Vec<String>], has_down: bool) -> Chain {
         }
     };
     let together = |names: &&Vec<String>| names.len() > 1;
-    let told = |names: &Vec<String>| {
+    let text_of = |names: &Vec<String>| {
         let message = format!("one `up` command applied {} migrations: {}", names.len(), names.join(", "));
         Finding::new(&codes::SEVERAL_AT_ONCE, message).of(&migration(names).version)
     };
-    let mut findings: Vec<Finding> = steps.iter().filter(together).map(told).collect();
+    let mut findings: Vec<Finding> = steps.iter().filter(together).map(text_of).collect();
     if !has_down && !steps.is_empty() {
         findings.push(without_downs(steps.len(), ": `down` is not set"));
     }
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_tells_nothing_is_refused_with_what_it_says() {
+    fn a_list_that_reports_nothing_is_refused_with_what_it_states() {
         let error = listed("\nusage: migrate up\n").unwrap_err().to_string();
         assert!(error.contains("found `usage: migrate up`"), "{error}");
         assert!(listed("").unwrap_err().to_string().ends_with("found nothing"));

@@ -48,7 +48,7 @@ pub fn comparands(script: &Script) -> Vec<Comparand> {
             }
         }
     }
-    found.retain(|asked| !asked.value.starts_with('$') || asked.value.len() > 2);
+    found.retain(|requested| !requested.value.starts_with('$') || requested.value.len() > 2);
     found.truncate(MOST);
     found
 }
@@ -72,12 +72,12 @@ mod tests {
     #[case::list("update o set x = 1 where o.kind in ('a', 'b') and n=3;", "x=1 kind='a' kind='b' n=3")]
     #[case::quoted("delete from o where \"Kind\" = 'it''s'; select 1 where a = 2;", "Kind='it''s'")]
     #[case::other_column("delete from o where a = b;", "")]
-    fn constants_are_told_with_their_columns(#[case] up: &str, #[case] want: &str) {
+    fn constants_are_reported_with_their_columns(#[case] up: &str, #[case] want: &str) {
         let file = |name: &str, text: &str| File { path: name.to_owned(), bytes: text.as_bytes().to_vec() };
         let files = [file("1_a.up.sql", up), file("1_a.down.sql", "select 1;")];
         let chain = chain(&files, None).unwrap();
-        let told: Vec<String> =
+        let reported: Vec<String> =
             comparands(&chain.migrations[0].up).iter().map(|one| format!("{}={}", one.column, one.value)).collect();
-        assert_eq!(told.join(" "), want);
+        assert_eq!(reported.join(" "), want);
     }
 }

@@ -1,7 +1,7 @@
 //! Migrations as their tools read them: which scripts there are, in which order, and what their texts tell.
 //!
 //! In: the files of a folder as bytes ([`File`]). Out: a [`Chain`] of [`Migration`]s in the tool's own order, each with
-//! its [`Script`]s, and [`Finding`]s. What is observed on a server is told with the same [`Finding`]s; every code
+//! its [`Script`]s, and [`Finding`]s. What is observed on a server is reported with the same [`Finding`]s; every code
 //! stands in [`codes`]. No file is read here and no server asked.
 
 pub mod applied;
@@ -61,13 +61,13 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Tells whether it only goes up, as its tool does: it runs no down migrations, and the folder has none for another program.
+    /// Returns whether it only goes up, as its tool does: it runs no down migrations, and the folder has none for another program.
     #[must_use]
     pub fn is_up_only(&self) -> bool {
         !self.tool.has_downs() && self.migrations.iter().all(|migration| migration.down.is_none())
     }
 
-    /// Tells whether the project writes no down migrations, though its tool could run them: that is one finding of the
+    /// Returns whether the project writes no down migrations, though its tool could run them: that is one finding of the
     /// folder, which does not block. Where one migration has a down migration, each other one needs it.
     #[must_use]
     pub fn is_without_downs(&self) -> bool {
@@ -81,14 +81,14 @@ impl Chain {
     }
 }
 
-// dbmate is left out: it ends with an error on a file without its mark for the way back.
+// dbmate is left out: it ends with an error on a file without its mark for the down migration.
 fn writes_no_downs(tool: Tool, migrations: &[Migration]) -> bool {
     let mut versioned = migrations.iter().filter(|migration| migration.kind == Kind::Versioned);
     tool != Tool::Dbmate && tool.has_downs() && !migrations.is_empty() && versioned.all(|found| found.down.is_none())
 }
 
 /// Returns the one finding of such a project, with the reason (`: refinery has none`, or nothing). It does not block:
-/// the way back is the gate's, by data.
+/// the down migration is the gate's, by data.
 fn without_downs(count: usize, why: &str) -> Finding {
     let none = if count == 1 { "the migration has no".to_owned() } else { format!("none of {count} migrations has a") };
     let message = format!("{none} down migration{why}; a rollback past one needs `gate rollback --with-data`");
@@ -111,13 +111,13 @@ pub enum Kind {
 pub struct Migration {
     /// The version as the tool compares it; the name where it has none.
     pub version: String,
-    /// What it is called, as its file says.
+    /// What it is called, as its file states.
     pub name: String,
     /// Whether it runs once.
     pub kind: Kind,
-    /// The way there.
+    /// The up migration.
     pub up: Script,
-    /// The way back, where a file or a section for it is there, empty or not.
+    /// The down migration, where a file or a section for it is there, empty or not.
     pub down: Option<Script>,
     /// The checksum that the tool itself keeps, as text, where it keeps one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,13 +128,13 @@ pub struct Migration {
 }
 
 impl Migration {
-    /// Returns the way back, where it does anything.
+    /// Returns the down migration, where it does anything.
     #[must_use]
     pub fn usable_down(&self) -> Option<&Script> {
         self.down.as_ref().filter(|down| down.does_something())
     }
 
-    /// Tells whether it does nothing in both directions: a place that is kept, whose way back leads back.
+    /// Returns whether it does nothing in both directions: a place that is kept, whose down migration leads back.
     #[must_use]
     pub fn is_placeholder(&self) -> bool {
         !self.up.does_something() && self.down.as_ref().is_some_and(|down| !down.does_something())

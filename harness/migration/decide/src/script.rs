@@ -169,7 +169,7 @@ impl Script {
         self.first_line + before.iter().filter(|byte| **byte == b'\n').count()
     }
 
-    /// Tells whether it does anything: something is left without comments, semicolons, BEGIN and COMMIT, and
+    /// Returns whether it does anything: something is left without comments, semicolons, BEGIN and COMMIT, and
     /// selections of constants such as `SELECT 1`.
     #[must_use]
     pub fn does_something(&self) -> bool {
@@ -178,7 +178,7 @@ impl Script {
             || self.statements.iter().any(|statement| !split::is_idle(self.text_of(statement)))
     }
 
-    /// Tells which way it can be tried.
+    /// Reports which way it can be tried.
     #[must_use]
     pub fn route(&self) -> Route {
         if let Some(reason) = &self.foreign {
@@ -190,18 +190,18 @@ impl Script {
         let first = |wanted: fn(&Trait) -> bool| {
             self.statements.iter().find(|statement| statement.traits.iter().any(wanted)).map(|found| found.line)
         };
-        let told = |line: usize, what: &str| format!("{}:{line} {what}", self.file);
+        let text_of = |line: usize, what: &str| format!("{}:{line} {what}", self.file);
         if let Some(line) = first(|found| matches!(found, Trait::MetaCommand(_))) {
-            return Route::Unreadable(told(line, "is a psql command"));
+            return Route::Unreadable(text_of(line, "is a psql command"));
         }
         if let Some(line) = first(|found| *found == Trait::TransactionControl) {
-            return Route::Clone(told(line, "has its own transaction control"));
+            return Route::Clone(text_of(line, "has its own transaction control"));
         }
         if let Some(line) = first(|found| *found == Trait::Concurrently) {
-            return Route::Clone(told(line, "uses CONCURRENTLY"));
+            return Route::Clone(text_of(line, "uses CONCURRENTLY"));
         }
         if let Some(line) = first(|found| *found == Trait::OutsideTransaction) {
-            return Route::Clone(told(line, "cannot run inside a transaction"));
+            return Route::Clone(text_of(line, "cannot run inside a transaction"));
         }
         match self.transaction {
             Transaction::Bare => Route::Clone(format!("{} is set to run without a transaction", self.file)),

@@ -138,7 +138,7 @@ impl<'a> Cutter<'a> {
     fn line(&mut self, at: usize) -> usize {
         let (from, line) = self.counted;
         let breaks = |range: Range<usize>| self.text.as_bytes()[range].iter().filter(|b| **b == b'\n').count();
-        // A command of psql inside of a statement is told before the statement.
+        // A command of psql inside of a statement is reported before the statement.
         self.counted = if at >= from { (at, line + breaks(from..at)) } else { (at, line - breaks(at..from)) };
         self.counted.1
     }
@@ -182,7 +182,7 @@ impl<'a> Cutter<'a> {
     }
 }
 
-/// Tells whether a statement ends or begins a transaction; savepoints stay within one.
+/// Returns whether a statement ends or begins a transaction; savepoints stay within one.
 fn controls_transaction(words: &[&str]) -> bool {
     match words {
         ["begin" | "commit" | "end" | "abort", ..] | ["start" | "prepare", "transaction", ..] => true,
@@ -191,7 +191,7 @@ fn controls_transaction(words: &[&str]) -> bool {
     }
 }
 
-/// Tells whether the body of a DO block or procedure has a word that ends a transaction.
+/// Returns whether the body of a DO block or procedure has a word that ends a transaction.
 fn may_commit(body: &str) -> bool {
     let inner = body.trim_matches(|c: char| c == '$' || c.is_alphanumeric() || c == '_' || c == '\'');
     Lexer::new(inner).any(|token| {
@@ -217,7 +217,7 @@ fn runs_outside(words: &[&str]) -> bool {
     )
 }
 
-/// Tells whether a statement turns `standard_conforming_strings` off (then a backslash escapes) or on.
+/// Returns whether a statement turns `standard_conforming_strings` off (then a backslash escapes) or on.
 fn escapes_after(statement: &str) -> Option<bool> {
     if statement.len() > 120 {
         return None;
@@ -233,7 +233,7 @@ fn escapes_after(statement: &str) -> Option<bool> {
     }
 }
 
-/// Tells whether a statement changes nothing: BEGIN, COMMIT, or a SELECT of constants.
+/// Returns whether a statement changes nothing: BEGIN, COMMIT, or a SELECT of constants.
 pub(super) fn is_idle(statement: &str) -> bool {
     let mut tokens = Lexer::new(statement);
     let Some(first) = tokens.next() else { return true };

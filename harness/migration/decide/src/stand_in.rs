@@ -33,7 +33,7 @@ pub fn stand_in(chain: &mut Chain, files: &[File]) {
     }));
 }
 
-/// Says of a step that it is tested by what stands in its place.
+/// States of a step that it is tested by what stands in its place.
 fn replaced(findings: &mut [Finding], step: &str, by: &str) {
     for finding in findings.iter_mut() {
         let is_of_step = finding.code == codes::FOREIGN_STEP.id && finding.place.file.as_deref() == Some(step);
@@ -67,10 +67,11 @@ mod tests {
         assert_eq!((first.up.file.as_str(), second.up.file.as_str()), ("1_a.sql", "2.up.sql"));
         assert_eq!(second.down.as_ref().unwrap().file, "2_b.down.sql");
         assert!(second.up.route() == Route::Session && matches!(third.up.route(), Route::Unreadable(_)));
-        let told: Vec<String> = chain.findings.iter().map(|f| format!("{} {}", f.severity.label(), f.found)).collect();
-        assert!(told[0].contains("2.up.sql is run instead; 2_b.down.sql is run instead"), "{told:?}");
+        let reported: Vec<String> =
+            chain.findings.iter().map(|f| format!("{} {}", f.severity.label(), f.found)).collect();
+        assert!(reported[0].contains("2.up.sql is run instead; 2_b.down.sql is run instead"), "{reported:?}");
         assert_eq!(chain.findings[0].severity, Severity::Info);
-        assert_eq!((told[1].contains("instead"), chain.findings[1].severity), (false, Severity::Warning));
+        assert_eq!((reported[1].contains("instead"), chain.findings[1].severity), (false, Severity::Warning));
         assert_eq!(chain.findings[2].code, "ignored-file", "SQL is never replaced");
     }
 }

@@ -18,7 +18,7 @@ pub enum Trait {
     CopyFromStdin(Range<usize>),
     /// A command of psql, such as `connect`; no server understands it.
     MetaCommand(String),
-    /// A quote, comment or body that never ends; the text says which.
+    /// A quote, comment or body that never ends; the text states which.
     Unterminated(&'static str),
 }
 
@@ -34,7 +34,7 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Tells whether it is a command of psql rather than SQL.
+    /// Returns whether it is a command of psql rather than SQL.
     #[must_use]
     pub fn is_meta_command(&self) -> bool {
         self.traits.iter().any(|found| matches!(found, Trait::MetaCommand(_)))

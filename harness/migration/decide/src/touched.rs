@@ -1,6 +1,6 @@
 //! Which tables may a migration's statements change? Rows are made and summed up for those.
 //!
-//! In: the scripts' texts and what the catalog tells of the tables. Out: the tables by name, or all of them where the
+//! In: the scripts' texts and what the catalog reports the tables. Out: the tables by name, or all of them where the
 //! texts can't tell. It errs on the side of too many: a name in a comment counts.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use super::{Migration, Script};
 /// A table of the catalog, `schema.table` as the server quotes it.
 type Name = String;
 
-/// What the catalog tells of tables.
+/// What the catalog reports tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tables {
     /// The tables, each with its name without schema and quotes, and whether it has triggers.
@@ -37,7 +37,7 @@ pub enum Touched {
     },
 }
 
-/// Tells which tables the scripts of a migration may change.
+/// Reports which tables the scripts of a migration may change.
 #[must_use]
 pub fn touched(migration: &Migration, tables: &Tables) -> Touched {
     let scripts: Vec<&Script> = [Some(&migration.up), migration.down.as_ref()].into_iter().flatten().collect();
@@ -126,12 +126,12 @@ mod tests {
     #[case::partition("truncate part;", "b c d part | a b c d part")]
     #[case::quoted("drop table \"Odd Name\";", "\"Odd Name\" | \"Odd Name\"")]
     #[case::body("do $$ begin update c set x = 1; end $$;", "c | a b c d part")]
-    fn tables_are_told_with_what_hangs_on_them(#[case] up: &str, #[case] want: &str) {
+    fn tables_are_reported_with_what_hangs_on_them(#[case] up: &str, #[case] want: &str) {
         let Touched::Some { watched, seeded } = of(up) else { panic!("all") };
         let short =
             |names: &BTreeSet<Name>| names.iter().map(|n| n.replace("public.", "")).collect::<Vec<_>>().join(" ");
-        let told = format!("{} | {}", short(&watched), short(&seeded));
-        assert_eq!(told.trim_start(), want.trim_start());
+        let reported = format!("{} | {}", short(&watched), short(&seeded));
+        assert_eq!(reported.trim_start(), want.trim_start());
     }
 
     #[rstest]

@@ -3,7 +3,7 @@
 use super::{Code, Finding, codes};
 use stagegate_base::waiver::{IRREVERSIBLE, Waiver, Waivers};
 
-/// What `irreversible` covers: each says that the down migration does not restore what was there. Rows that the up
+/// What `irreversible` covers: each states that the down migration does not restore what was there. Rows that the up
 /// migration loses are not covered: who accepts them names their code.
 const OF_IRREVERSIBLE: [Code; 10] = [
     codes::DOWN_MISSING,
@@ -85,9 +85,9 @@ mod tests {
 
     #[test]
     fn irreversible_covers_data_that_no_down_migration_restores_but_not_lost_rows() {
-        let told = [&codes::DATA_NOT_RESTORED, &codes::SECOND_UP_OTHER_DATA, &codes::ROWS_LOST];
+        let reported = [&codes::DATA_NOT_RESTORED, &codes::SECOND_UP_OTHER_DATA, &codes::ROWS_LOST];
         let mut findings = findings();
-        findings.extend(told.map(|code| Finding::new(code, "").of("47")));
+        findings.extend(reported.map(|code| Finding::new(code, "").of("47")));
         let found = applied(findings, "2026-12-31", Extent::Run);
         assert_eq!(
             found[3..],

@@ -30,7 +30,7 @@ const EXTENSION: &str = "
 /// Statements are `None` where pg_stat_statements is not installed in it, or not loaded by the server.
 ///
 /// # Errors
-/// What the server said.
+/// What the server reported.
 pub async fn figures(client: &Client) -> Result<Figures, tokio_postgres::Error> {
     // Counters are otherwise those of the first look of the transaction.
     let database = client.query_one(DATABASE, &[]).await?;

@@ -12,7 +12,7 @@ use tokio_postgres::{Client, Row};
 /// Time from one look to the next one: a wait that is shorter may be missed.
 const EVERY: Duration = Duration::from_millis(50);
 
-// Who is only ahead in the queue holds no lock of the kind yet; the one that it waits for is told then.
+// Who is only ahead in the queue holds no lock of the kind yet; the one that it waits for is reported then.
 // Source: PostgreSQL manual, 9.26 (pg_blocking_pids) and 52.12 (pg_locks).
 const WAITING: &str = "
     select (extract(epoch from clock_timestamp() - coalesce(waiting.waitstart, clock_timestamp())) * 1e6)::bigint,
@@ -58,7 +58,7 @@ impl LockWatch {
     /// Returns what was seen.
     ///
     /// # Errors
-    /// What the server said, where it stopped answering.
+    /// What the server reported, where it stopped answering.
     pub async fn stop(self) -> Result<Seen, tokio_postgres::Error> {
         drop(self.stop);
         // The watching neither panics nor is aborted before here.

@@ -43,7 +43,7 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Says why the baseline can only be shown, and not judge; `None` where it can judge.
+    /// States why the baseline can only be shown, and not judge; `None` where it can judge.
     #[must_use]
     pub fn foreign(&self, host: &Host) -> Option<String> {
         if self.v != BASELINE_VERSION {

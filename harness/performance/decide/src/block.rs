@@ -79,9 +79,9 @@ pub struct Block {
     pub took_us: u64,
     /// Requests sent, those that failed included.
     pub sent: u64,
-    /// Latencies of the good answers; in an open loop from each request's intended time.
+    /// Latencies of the good responses; in an open loop from each request's intended time.
     pub latencies: Latencies,
-    /// The good answers' latencies in the order of sending, in nanoseconds; empty where they were not kept.
+    /// The good responses' latencies in the order of sending, in nanoseconds; empty where they were not kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub samples_ns: Vec<u64>,
     /// How many requests failed, by what became of them, such as `status 503` or `connection refused`. No timeouts.
@@ -92,9 +92,9 @@ pub struct Block {
     pub timeouts: u64,
     /// Bytes of all bodies that came.
     pub bytes: u64,
-    /// The smallest body of a good answer, in bytes.
+    /// The smallest body of a good response, in bytes.
     pub smallest: u64,
-    /// The largest body of a good answer, in bytes.
+    /// The largest body of a good response, in bytes.
     pub largest: u64,
     /// Requests a second that were to be sent; `None` in a closed loop.
     pub intended_rate: Option<f64>,

@@ -9,7 +9,7 @@ const KEPT: f64 = 0.95;
 
 /// Judges one measured stretch by the limits of its probe.
 ///
-/// Without samples, with too few for a limit, or where the generator could not keep the rate, the answer is that the
+/// Without samples, with too few for a limit, or where the generator could not keep the rate, the response is that the
 /// question could not be asked; only errors are a failure.
 #[must_use]
 pub fn budget(probe: &Probe, block: &Block) -> Outcome {
@@ -21,7 +21,7 @@ pub fn budget(probe: &Probe, block: &Block) -> Outcome {
     }
     let (late, errors) = (late(block), errors(probe, block));
     if let (Some(reason), None) = (&late, &errors) {
-        // However slow the answers were: that was another load than the one that has limits.
+        // However slow the responses were: that was another load than the one that has limits.
         return Outcome::Broken(reason.clone());
     }
     let findings: Vec<Finding> = latencies(probe, block).chain(errors).collect();
@@ -84,8 +84,8 @@ pub fn faults(block: &Block) -> String {
         kinds.push(("no response in time", block.timeouts));
     }
     kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let told: Vec<String> = kinds.iter().take(3).map(|(kind, count)| format!("{kind} ({count})")).collect();
-    if told.is_empty() { "no errors".to_owned() } else { told.join(", ") }
+    let reported: Vec<String> = kinds.iter().take(3).map(|(kind, count)| format!("{kind} ({count})")).collect();
+    if reported.is_empty() { "no errors".to_owned() } else { reported.join(", ") }
 }
 
 /// Each percentile with its limit, its value, and the least number of samples in which it means something.
@@ -117,7 +117,7 @@ fn errors(probe: &Probe, block: &Block) -> Option<Finding> {
     })
 }
 
-/// Says where the load was another one than the one meant: its latencies are the generator's then, not the service's.
+/// States where the load was another one than the one meant: its latencies are the generator's then, not the service's.
 fn late(block: &Block) -> Option<String> {
     let meant = block.intended_rate?;
     (block.achieved_rate < KEPT * meant).then(|| {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keeps_every_limit_passes_and_tells_its_figures() {
+    fn what_keeps_every_limit_passes_and_reports_its_figures() {
         let outcome = budget(&probe(), &block(200, 9, 1));
         let want = "p50 2.00 ms, p95 9.00 ms, p99 9.00 ms, max 9.00 ms of 201 requests at 50/s, status 503 (1)";
         assert_eq!(outcome, Outcome::Pass(want.to_owned()));

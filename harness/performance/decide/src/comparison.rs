@@ -62,7 +62,7 @@ impl Rules {
         Rules { found, confirmed: false, ..Rules::usual(minimum_effect, probes) }
     }
 
-    /// Tells whether so many rotations can be judged.
+    /// Returns whether so many rotations can be judged.
     #[must_use]
     pub fn can_judge(&self, rotations: usize) -> bool {
         rotations >= self.first
@@ -169,9 +169,9 @@ struct Pair {
     noise: f64,
 }
 
-/// Decides on the blocks so far, or says how many rotations are needed for the next look.
+/// Decides on the blocks so far, or states how many rotations are needed for the next look.
 ///
-/// The looks are gone through again from the first one, so that the answer depends on blocks and rules alone. Where
+/// The looks are gone through again from the first one, so that the response depends on blocks and rules alone. Where
 /// `is_over`, no more can be measured.
 #[must_use]
 pub fn next(blocks: &[Block], rules: &Rules, is_over: bool) -> Next {
@@ -206,7 +206,8 @@ fn typical(blocks: &[Block], arms: &[Arm]) -> f64 {
 }
 
 fn looked(pairs: &[Pair], rules: &Rules, control_ns: f64, is_over: bool) -> Next {
-    let mut look = Look { rules, least: rules.least(control_ns), pairs, suspected_at: None, tail_at: None, p: None };
+    let mut look =
+        SequentialTest { rules, least: rules.least(control_ns), pairs, suspected_at: None, tail_at: None, p: None };
     let mut at = rules.first;
     while at <= pairs.len() {
         if let Some(judgement) = look.at(at) {
@@ -221,7 +222,7 @@ fn looked(pairs: &[Pair], rules: &Rules, control_ns: f64, is_over: bool) -> Next
     }
 }
 
-struct Look<'a> {
+struct SequentialTest<'a> {
     rules: &'a Rules,
     /// The least share that counts.
     least: f64,
@@ -233,7 +234,7 @@ struct Look<'a> {
     p: Option<f64>,
 }
 
-impl Look<'_> {
+impl SequentialTest<'_> {
     fn bound(&self) -> f64 {
         self.least.ln_1p()
     }
@@ -323,7 +324,7 @@ impl Look<'_> {
         self.comparison(judgement.unwrap_or(open), at)
     }
 
-    /// Tells whether the control differs from itself by more than the least effect that counts.
+    /// Returns whether the control differs from itself by more than the least effect that counts.
     fn is_noisy(&self, at: usize) -> bool {
         let noise = self.resampled(0, at, |pair| pair.noise);
         let bound = self.bound();
@@ -346,7 +347,7 @@ impl Look<'_> {
     }
 }
 
-/// Returns the paired differences of the rotations that have good answers of candidate and both controls, in order.
+/// Returns the paired differences of the rotations that have good responses of candidate and both controls, in order.
 fn pairs(blocks: &[Block]) -> Vec<Pair> {
     let pair = |[candidate, control, again]: [&Block; 3]| {
         // The mean of two measurements of the control is surer than one.
@@ -378,7 +379,7 @@ fn log(ns: u64) -> f64 {
     (ns.max(1) as f64).ln()
 }
 
-/// Returns the rotations that have a block with good answers of each of three arms.
+/// Returns the rotations that have a block with good responses of each of three arms.
 fn rotations(blocks: &[Block], arms: [Arm; 3]) -> impl Iterator<Item = [&Block; 3]> {
     let mut rows: BTreeMap<u32, [Option<&Block>; 3]> = BTreeMap::new();
     for block in blocks.iter().filter(|block| block.latencies.count > 0) {

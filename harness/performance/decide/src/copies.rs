@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Comparison, Gone, Judgement, Ratio, comparison::TAIL};
+use super::{Comparison, Judgement, MeasurementProgress, Ratio, comparison::TAIL};
 
 /// So many pairs of copies must agree on a slowdown.
 pub const PAIRS: usize = 3;
@@ -40,7 +40,7 @@ impl Allowance {
         Allowance { within, used, share: within.saturating_sub(used) / left }
     }
 
-    /// Tells whether its time is over. While there are fewer rotations than can be judged it may use up the others' time:
+    /// Returns whether its time is over. While there are fewer rotations than can be judged it may use up the others' time:
     /// a pair of which nothing is known is worth nothing.
     #[must_use]
     pub fn is_over(&self, elapsed: Duration, can_be_judged: bool) -> bool {
@@ -49,8 +49,8 @@ impl Allowance {
 
     /// Returns how much of the probe's time is gone.
     #[must_use]
-    pub fn gone(&self, elapsed: Duration) -> Gone {
-        Gone::Seconds((self.used + elapsed).as_secs(), self.within.as_secs())
+    pub fn progress(&self, elapsed: Duration) -> MeasurementProgress {
+        MeasurementProgress::Seconds((self.used + elapsed).as_secs(), self.within.as_secs())
     }
 }
 
@@ -97,7 +97,7 @@ fn together(pairs: &[Comparison], last: &Comparison) -> Comparison {
     if let [noisy] = noisy[..] {
         return noisy.clone();
     }
-    // What cannot be told from the copies' own differences does not count, and is said.
+    // What cannot be reported from the copies' own differences does not count, and is reported.
     let tail = if of_tail { p95.most().exp_m1() / TAIL } else { 0.0 };
     let most = p50.most().exp_m1().max(tail);
     if most > MOST_OPEN {
@@ -235,6 +235,6 @@ mod tests {
         assert!(at(share * SECOND) && (share == 0 || !at(share * SECOND - SECOND / 10)), "{allowance:?}");
         assert!(!allowance.is_over(share * SECOND, false) || used + share >= 60, "{allowance:?}");
         assert!(allowance.is_over((60 - used) * SECOND, false), "the whole time is the end: {allowance:?}");
-        assert_eq!(allowance.gone(2 * SECOND), Gone::Seconds(u64::from(used) + 2, 60));
+        assert_eq!(allowance.progress(2 * SECOND), MeasurementProgress::Seconds(u64::from(used) + 2, 60));
     }
 }

@@ -1,7 +1,7 @@
 //! Does a request cost more of the machine and of databases than with the control?
 //!
 //! In: what the same load cost on both sides. Out: what grew beyond its margin. Invariant: what is not known of one side
-//! is neither a growth nor a pass of one; it is told as unknown.
+//! is neither a growth nor a pass of one; it is reported as unknown.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ const MEMORY_FLOOR: f64 = 8.0 * 1024.0 * 1024.0;
 const CPU_FLOOR: f64 = 50_000.0;
 /// Fewer rows or blocks than this are catalog look-ups and pages of an index; a request.
 const READ_FLOOR: f64 = 5.0;
-/// Of a statement's text so much is told.
+/// Of a statement's text so much is reported.
 const TOLD: usize = 80;
 
 /// What one load cost on one side. What nobody could tell is `None`.
@@ -58,7 +58,7 @@ pub struct StatementCost {
 /// What can grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
+pub enum CostKind {
     /// Most memory.
     Memory,
     /// Processor time a request.
@@ -73,13 +73,14 @@ pub enum What {
     Blocks,
 }
 
-const ALL: [What; 6] = [What::Memory, What::Cpu, What::Queries, What::Transactions, What::Rows, What::Blocks];
+const ALL: [CostKind; 6] =
+    [CostKind::Memory, CostKind::Cpu, CostKind::Queries, CostKind::Transactions, CostKind::Rows, CostKind::Blocks];
 
 /// Something that grew beyond its margin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Grown {
     /// What.
-    pub what: What,
+    pub what: CostKind,
     /// With the control.
     pub control: f64,
     /// With the candidate.
@@ -90,26 +91,26 @@ pub struct Grown {
     pub statement: Option<String>,
 }
 
-impl What {
+impl CostKind {
     fn of(self, cost: &Cost) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "a size that is shown to one digit")]
         let memory = cost.memory.map(|bytes| bytes as f64);
         match self {
-            What::Memory => memory,
-            What::Cpu => cost.cpu_ns,
-            What::Queries => cost.queries,
-            What::Transactions => cost.transactions,
-            What::Rows => cost.rows,
-            What::Blocks => cost.blocks,
+            CostKind::Memory => memory,
+            CostKind::Cpu => cost.cpu_ns,
+            CostKind::Queries => cost.queries,
+            CostKind::Transactions => cost.transactions,
+            CostKind::Rows => cost.rows,
+            CostKind::Blocks => cost.blocks,
         }
     }
 
     fn of_statement(self, share: StatementCost) -> Option<f64> {
         match self {
-            What::Queries => Some(share.calls),
-            What::Rows => Some(share.rows),
-            What::Blocks => Some(share.blocks),
-            What::Memory | What::Cpu | What::Transactions => None,
+            CostKind::Queries => Some(share.calls),
+            CostKind::Rows => Some(share.rows),
+            CostKind::Blocks => Some(share.blocks),
+            CostKind::Memory | CostKind::Cpu | CostKind::Transactions => None,
         }
     }
 
@@ -117,37 +118,37 @@ impl What {
     fn most(self, control: f64, may: &Growth) -> f64 {
         let by = |share: Share, floor: f64| control + (control * share.0).max(floor);
         match self {
-            What::Memory => by(may.memory, MEMORY_FLOOR),
-            What::Cpu => by(may.cpu, CPU_FLOOR),
-            What::Queries | What::Transactions => control + may.queries,
-            What::Rows => by(may.rows, READ_FLOOR),
-            What::Blocks => by(may.blocks, READ_FLOOR),
+            CostKind::Memory => by(may.memory, MEMORY_FLOOR),
+            CostKind::Cpu => by(may.cpu, CPU_FLOOR),
+            CostKind::Queries | CostKind::Transactions => control + may.queries,
+            CostKind::Rows => by(may.rows, READ_FLOOR),
+            CostKind::Blocks => by(may.blocks, READ_FLOOR),
         }
     }
 
     fn name(self) -> &'static str {
         match self {
-            What::Memory => "memory",
-            What::Cpu => "processor time per request",
-            What::Queries => "SQL statements per request",
-            What::Transactions => "transactions per request",
-            What::Rows => "rows per request",
-            What::Blocks => "database blocks per request",
+            CostKind::Memory => "memory",
+            CostKind::Cpu => "processor time per request",
+            CostKind::Queries => "SQL statements per request",
+            CostKind::Transactions => "transactions per request",
+            CostKind::Rows => "rows per request",
+            CostKind::Blocks => "database blocks per request",
         }
     }
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes, never negative")]
     fn figure(self, value: f64) -> String {
         match self {
-            What::Memory => Size(value as u64).to_string(),
-            What::Cpu => super::plot::duration(value),
+            CostKind::Memory => Size(value as u64).to_string(),
+            CostKind::Cpu => super::plot::duration(value),
             _ => format!("{value:.1}"),
         }
     }
 }
 
 impl Grown {
-    /// Says it in one line.
+    /// States it in one line.
     #[must_use]
     pub fn words(&self) -> String {
         let [control, candidate, most] = [self.control, self.candidate, self.most].map(|value| self.what.figure(value));
@@ -170,7 +171,7 @@ fn shortened(text: &str) -> String {
 /// Returns what grew from the control to the candidate by more than it may.
 #[must_use]
 pub fn grown(candidate: &Cost, control: &Cost, may: &Growth) -> Vec<Grown> {
-    let one = |what: What| {
+    let one = |what: CostKind| {
         let (now, was) = (what.of(candidate)?, what.of(control)?);
         let most = what.most(was, may);
         let statement = || culprit(what, candidate, control, now - was);
@@ -180,7 +181,7 @@ pub fn grown(candidate: &Cost, control: &Cost, may: &Growth) -> Vec<Grown> {
 }
 
 /// Returns the statement that makes at least half of a growth.
-fn culprit(what: What, candidate: &Cost, control: &Cost, growth: f64) -> Option<String> {
+fn culprit(what: CostKind, candidate: &Cost, control: &Cost, growth: f64) -> Option<String> {
     let more = |(text, now): (&String, &StatementCost)| {
         let was = control.statements.get(text).copied().unwrap_or_default();
         Some((what.of_statement(*now)? - what.of_statement(was)?, text.clone()))
@@ -190,7 +191,7 @@ fn culprit(what: What, candidate: &Cost, control: &Cost, growth: f64) -> Option<
 }
 
 /// Judges by the costs of all pairs of copies so far, each candidate and control; `None` where another pair is to be
-/// started. Only what grew in each of them counts, and it is told with the least growth that was seen.
+/// started. Only what grew in each of them counts, and it is reported with the least growth that was seen.
 #[must_use]
 pub fn grown_over_copies(pairs: &[[Cost; 2]], may: &Growth) -> Option<Vec<Grown>> {
     let mut each = pairs.iter().map(|[candidate, control]| grown(candidate, control, may));
@@ -210,7 +211,7 @@ fn lesser(one: &Grown, other: &Grown) -> Option<Grown> {
 #[must_use]
 pub fn table(rows: &[(String, [Cost; 2])]) -> String {
     let line = |(probe, [candidate, control]): &(String, [Cost; 2])| {
-        let figure = |what: What| {
+        let figure = |what: CostKind| {
             let both = what.of(control).zip(what.of(candidate));
             let figures = both.map_or_else(
                 || "unknown".to_owned(),
@@ -251,14 +252,14 @@ mod tests {
         cost
     }
 
-    fn whats(grown: &[Grown]) -> Vec<What> {
+    fn whats(grown: &[Grown]) -> Vec<CostKind> {
         grown.iter().map(|grown| grown.what).collect()
     }
 
     #[test]
     fn a_query_for_each_row_is_found_and_named() {
         let grown = grown(&n_plus_one(), &cost(), &Growth::default());
-        assert_eq!(whats(&grown), [What::Queries]);
+        assert_eq!(whats(&grown), [CostKind::Queries]);
         assert_eq!(
             grown[0].words(),
             "SQL statements per request grew from 1.0 to 21.0 (at most 1.5), most of it by `SELECT * FROM items WHERE id = $1`"
@@ -266,26 +267,29 @@ mod tests {
     }
 
     #[rstest]
-    #[case::memory(Cost { memory: Some(73 << 20), ..cost() }, &[What::Memory])]
+    #[case::memory(Cost { memory: Some(73 << 20), ..cost() }, &[CostKind::Memory])]
     #[case::little_memory(Cost { memory: Some(71 << 20), ..cost() }, &[])]
-    #[case::cpu(Cost { cpu_ns: Some(1_260_000.0), ..cost() }, &[What::Cpu])]
+    #[case::cpu(Cost { cpu_ns: Some(1_260_000.0), ..cost() }, &[CostKind::Cpu])]
     #[case::little_cpu(Cost { cpu_ns: Some(1_240_000.0), ..cost() }, &[])]
-    #[case::transactions(Cost { transactions: Some(1.6), ..cost() }, &[What::Transactions])]
+    #[case::transactions(Cost { transactions: Some(1.6), ..cost() }, &[CostKind::Transactions])]
     #[case::healthchecks(Cost { queries: Some(1.4), transactions: Some(1.4), ..cost() }, &[])]
-    #[case::rows(Cost { rows: Some(31.0), ..cost() }, &[What::Rows])]
-    #[case::blocks(Cost { blocks: Some(9.5), ..cost() }, &[What::Blocks])]
+    #[case::rows(Cost { rows: Some(31.0), ..cost() }, &[CostKind::Rows])]
+    #[case::blocks(Cost { blocks: Some(9.5), ..cost() }, &[CostKind::Blocks])]
     #[case::few_blocks(Cost { blocks: Some(9.0), ..cost() }, &[])]
     #[case::less(Cost { memory: Some(1), cpu_ns: Some(1.0), queries: Some(0.0), ..cost() }, &[])]
-    fn what_grows_beyond_its_margin_is_told_and_what_does_not_is_not(#[case] now: Cost, #[case] want: &[What]) {
+    fn what_grows_beyond_its_margin_is_reported_and_what_does_not_is_not(#[case] now: Cost, #[case] want: &[CostKind]) {
         assert_eq!(whats(&grown(&now, &cost(), &Growth::default())), want);
     }
 
     #[test]
-    fn what_is_not_known_of_one_side_has_not_grown_and_is_told_as_unknown() {
+    fn what_is_not_known_of_one_side_has_not_grown_and_is_reported_as_unknown() {
         let blind = Cost { queries: None, ..n_plus_one() };
         assert!(grown(&blind, &cost(), &Growth::default()).is_empty());
-        let told = table(&[("orders".to_owned(), [blind, cost()])]);
-        assert!(told.contains("SQL statements per request: unknown; transactions per request: 1.0 -> 1.0"), "{told}");
+        let reported = table(&[("orders".to_owned(), [blind, cost()])]);
+        assert!(
+            reported.contains("SQL statements per request: unknown; transactions per request: 1.0 -> 1.0"),
+            "{reported}"
+        );
     }
 
     #[test]
@@ -298,6 +302,6 @@ mod tests {
         assert_eq!(grown_over_copies(&[more.clone(), same], &may), Some(Vec::new()));
         let least = [Cost { queries: Some(11.0), ..n_plus_one() }, cost()];
         let all = grown_over_copies(&[more.clone(), least, more], &may).unwrap();
-        assert_eq!((whats(&all), all[0].candidate), (vec![What::Queries], 11.0));
+        assert_eq!((whats(&all), all[0].candidate), (vec![CostKind::Queries], 11.0));
     }
 }

@@ -20,7 +20,7 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// What was asked for one probe while criterion measured it.
+/// What was requested one probe while criterion measured it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestCounts {
     /// Requests that were sent.
@@ -45,7 +45,7 @@ pub struct CriterionResult {
 }
 
 impl CriterionResult {
-    /// Says it in one line, without the probe's name; `baseline` is the name of what was compared with.
+    /// States it in one line, without the probe's name; `baseline` is the name of what was compared with.
     #[must_use]
     pub fn words(&self, baseline: Option<&str>) -> String {
         let RequestCounts { sent, failed, reasons } = &self.requests;
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mean_is_told_with_its_interval_and_its_change() {
+    fn a_mean_is_reported_with_its_interval_and_its_change() {
         assert_eq!(result(None, 0).words(None), "criterion: mean 1.23 ms (1.19 ms to 1.27 ms)");
         let change = Some(Estimate { value: 0.031, low: -0.01, high: 0.072 });
         assert_eq!(
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_said_and_never_a_figure() {
+    fn what_is_not_there_is_printed_and_never_a_figure() {
         assert!(result(None, 0).words(Some("v1")).ends_with("no baseline `v1` of this probe"));
         let nothing = CriterionResult { mean: None, ..result(None, 400) };
         assert_eq!(nothing.words(Some("v1")), "criterion measured nothing: 400 of 400 requests failed (status 503)");
@@ -210,9 +210,9 @@ mod tests {
         let now = r#"{"sampling_mode":"Linear","iters":[10.0,20.0],"times":[1e7,4e7]}"#;
         let then = r#"{"sampling_mode":"Linear","iters":[10.0],"times":[2e7]}"#;
         let blocks = blocks(now, Some(then));
-        let told: Vec<(Arm, u64, u64)> = blocks.iter().map(|b| (b.arm, b.started_us, b.latencies.p50)).collect();
+        let reported: Vec<(Arm, u64, u64)> = blocks.iter().map(|b| (b.arm, b.started_us, b.latencies.p50)).collect();
         assert_eq!(
-            told,
+            reported,
             [(Arm::Candidate, 0, 1_000_000), (Arm::Candidate, 10_000, 2_000_000), (Arm::Control, 0, 2_000_000)]
         );
     }

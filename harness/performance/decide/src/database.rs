@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A table is large from here on: a scan of all its rows for each request is worth telling.
 const LARGE_ROWS: u64 = 10_000;
-/// How many statements are told.
+/// How many statements are reported.
 const TOLD: usize = 10;
 
 /// Counters of a database at one moment, all since the server began to count.
@@ -65,7 +65,7 @@ pub struct DatabaseUse {
     pub transactions_per_request: f64,
     /// Statements a request; `None` without pg_stat_statements.
     pub queries_per_request: Option<f64>,
-    /// The share of blocks that were found in shared buffers; `None` where none was asked for.
+    /// The share of blocks that were found in shared buffers; `None` where none was requested.
     pub cache_hit: Option<f64>,
     /// Transactions that were rolled back.
     pub rollbacks: u64,
@@ -124,8 +124,8 @@ fn large_scans(before: &Figures, after: &Figures) -> BTreeMap<String, TableFigur
         let was = before.tables.get(name).copied().unwrap_or_default();
         let sequential_scans = grown(was.sequential_scans, now.sequential_scans);
         let sequential_rows = grown(was.sequential_rows, now.sequential_rows);
-        let told = now.rows >= LARGE_ROWS && sequential_scans > 0;
-        told.then(|| (name.clone(), TableFigures { rows: now.rows, sequential_scans, sequential_rows }))
+        let reported = now.rows >= LARGE_ROWS && sequential_scans > 0;
+        reported.then(|| (name.clone(), TableFigures { rows: now.rows, sequential_scans, sequential_rows }))
     };
     after.tables.iter().filter_map(scanned).collect()
 }
@@ -195,8 +195,8 @@ mod tests {
         let used = database_use(&before, &after, 10, LockWaits::default());
         assert_eq!(used.queries_per_request, Some(11.0));
         assert_eq!((used.transactions_per_request, used.cache_hit), (1.0, Some(0.9)));
-        let told: Vec<(&str, u64)> = used.statements.iter().map(|s| (s.text.as_str(), s.calls)).collect();
-        assert_eq!(told, [("SELECT b", 100), ("SELECT a", 10)]);
+        let reported: Vec<(&str, u64)> = used.statements.iter().map(|s| (s.text.as_str(), s.calls)).collect();
+        assert_eq!(reported, [("SELECT b", 100), ("SELECT a", 10)]);
     }
 
     #[test]
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn only_scans_of_large_tables_are_told() {
+    fn only_scans_of_large_tables_are_reported() {
         let figures = |small, large| Figures {
             tables: [("public.small".into(), table(10, small)), ("public.large".into(), table(50_000, large))].into(),
             ..Figures::default()

@@ -1,4 +1,4 @@
-//! Can two arms be compared at all? Answers that fail, or are other answers, say nothing about speed.
+//! Can two arms be compared at all? Answers that fail, or are other responses, say nothing about speed.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ const MORE_FAILURES: u64 = 5;
 /// Why the latencies of two arms cannot be compared, or only with care.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Unfit {
+pub enum Unsuitable {
     /// The candidate fails more often than the control: the release is held for it.
     MoreFailures {
         /// What failed of the candidate's requests.
@@ -27,7 +27,7 @@ pub enum Unfit {
     },
     /// What was kept on another day has nothing of this probe.
     NotInBaseline,
-    /// The answers are quicker than this machine can tell apart.
+    /// The responses are quicker than this machine can tell apart.
     FasterThanTheClock {
         /// The control's median in nanoseconds.
         p50_ns: u64,
@@ -76,20 +76,20 @@ impl Totals {
     }
 }
 
-/// Tells why the arms cannot be compared; `None` where they can.
+/// Reports why the arms cannot be compared; `None` where they can.
 #[must_use]
-pub fn unfit(blocks: &[Block]) -> Option<Unfit> {
+pub fn unsuitable(blocks: &[Block]) -> Option<Unsuitable> {
     let control = [Arm::Control, Arm::ControlAgain];
     apart(&sum(blocks, &[Arm::Candidate]), &sum(blocks, &control), medians(blocks, Arm::Control))
 }
 
-/// Tells why what is measured now cannot be compared with what was kept on another day; `None` where it can.
+/// Reports why what is measured now cannot be compared with what was kept on another day; `None` where it can.
 ///
 /// Arms on both sides: candidate, control again (the candidate once more) and reference.
 #[must_use]
-pub fn unfit_stored(now: &[Block], then: &[Block]) -> Option<Unfit> {
+pub fn unsuitable_stored(now: &[Block], then: &[Block]) -> Option<Unsuitable> {
     if then.is_empty() {
-        return Some(Unfit::NotInBaseline);
+        return Some(Unsuitable::NotInBaseline);
     }
     let arms = [Arm::Candidate, Arm::ControlAgain];
     apart(&sum(now, &arms), &sum(then, &arms), medians(then, Arm::Candidate))
@@ -99,25 +99,25 @@ fn medians(blocks: &[Block], arm: Arm) -> Vec<u64> {
     blocks.iter().filter(|block| block.arm == arm).map(|block| block.latencies.p50).collect()
 }
 
-fn apart(candidate: &Totals, control: &Totals, mut medians: Vec<u64>) -> Option<Unfit> {
+fn apart(candidate: &Totals, control: &Totals, mut medians: Vec<u64>) -> Option<Unsuitable> {
     if control.sent > 0 && control.good == 0 {
-        return Some(Unfit::NoControl { control: control.failures() });
+        return Some(Unsuitable::NoControl { control: control.failures() });
     }
     if candidate.sent > 0 && (candidate.good == 0 || candidate.per_mille() > control.per_mille() + MORE_FAILURES) {
-        return Some(Unfit::MoreFailures { candidate: candidate.failures(), control: control.failures() });
+        return Some(Unsuitable::MoreFailures { candidate: candidate.failures(), control: control.failures() });
     }
     medians.sort_unstable();
     let p50_ns = medians.get(medians.len() / 2).copied()?;
-    (p50_ns < GRAIN_NS).then_some(Unfit::FasterThanTheClock { p50_ns })
+    (p50_ns < GRAIN_NS).then_some(Unsuitable::FasterThanTheClock { p50_ns })
 }
 
-/// Says where the candidate's answers have other sizes than the control's: quicker or slower, it is other work.
+/// States where the candidate's answers have other sizes than the control's: quicker or slower, it is other work.
 #[must_use]
 pub fn changed_size(blocks: &[Block]) -> Option<String> {
     sizes_apart(sum(blocks, &[Arm::Candidate]).sizes?, sum(blocks, &[Arm::Control, Arm::ControlAgain]).sizes?)
 }
 
-/// Says the same of what is measured now and what was kept on another day.
+/// States the same of what is measured now and what was kept on another day.
 #[must_use]
 pub fn changed_size_stored(now: &[Block], then: &[Block]) -> Option<String> {
     sizes_apart(sum(now, &[Arm::Candidate]).sizes?, sum(then, &[Arm::Candidate]).sizes?)

@@ -13,8 +13,8 @@ pub mod criterion;
 mod database;
 mod fitness;
 pub mod plot;
+mod render;
 pub mod resources;
-mod shown;
 pub mod stall;
 pub mod statistics;
 mod words;
@@ -26,9 +26,9 @@ pub use comparison::{Comparison, Judgement, Next, Ratio, Rules, next, next_store
 pub use copies::{Allowance, PAIRS, over_copies};
 pub use cost::{Cost, Grown, StatementCost, grown_over_copies};
 pub use database::{DatabaseUse, Figures, LockWaits, StatementFigures, TableFigures, database_use};
-pub use fitness::{Unfit, changed_size, changed_size_stored, unfit, unfit_stored};
+pub use fitness::{Unsuitable, changed_size, changed_size_stored, unsuitable, unsuitable_stored};
+pub use render::{MeasurementProgress, Row, progress, table};
 pub use resources::Usage;
-pub use shown::{Gone, Row, progress, table};
 pub use stagegate_base::config::{Budget, Growth, Limits, Load, Probe, ResourceLimits, Target};
 pub use words::{Compared, exit};
 

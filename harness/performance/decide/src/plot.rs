@@ -34,7 +34,7 @@ impl Scale {
 
 /// Draws a probe: the spread of the latencies of each arm, below it each block's median over time.
 ///
-/// Arms without a good answer are left out; where there is none at all the picture says so.
+/// Arms without a good response are left out; where there is none at all the picture states so.
 #[must_use]
 pub fn svg(probe: &str, blocks: &[Block]) -> String {
     let good: Vec<&Block> = blocks.iter().filter(|block| block.latencies.count > 0).collect();
@@ -330,7 +330,7 @@ mod tests {
     #[rstest]
     #[case::nothing(&[])]
     #[case::only_errors(&[block(Arm::Candidate, 0, &[])])]
-    fn without_a_good_answer_the_picture_says_so(#[case] blocks: &[Block]) {
+    fn without_a_good_response_the_picture_states_so(#[case] blocks: &[Block]) {
         assert!(svg("orders", blocks).contains("no request succeeded"));
     }
 

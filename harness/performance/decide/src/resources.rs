@@ -95,7 +95,7 @@ fn finding(service: &str, what: &str, most: &str, found: &str) -> Finding {
     Finding::differs(format!("{service}: {what}"), format!("at most {most}"), found.to_owned())
 }
 
-/// Returns the limits that were set and cannot be checked, with the reason. They make the answer inconclusive.
+/// Returns the limits that were set and cannot be checked, with the reason. They make the response inconclusive.
 #[must_use]
 pub fn unchecked(usage: Option<&Usage>, queries: Option<f64>, limits: &ResourceLimits) -> Vec<String> {
     let mut reasons = Vec::new();
@@ -155,15 +155,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_beyond_a_limit_is_told_with_both_figures() {
+    fn what_is_beyond_a_limit_is_reported_with_both_figures() {
         let used = Usage { service: "api".into(), over_ms: 1, cpu: 1.5, memory: 500 << 20, ..Usage::default() };
         let limits = ResourceLimits { memory: Some(Size(400 << 20)), cpu: Some(1.0), queries_per_request: Some(3.0) };
-        let told: Vec<String> = beyond(&used, Some(11.0), &limits)
+        let reported: Vec<String> = beyond(&used, Some(11.0), &limits)
             .into_iter()
             .map(|f| format!("{}: {}, {}", f.place.object, f.expected, f.found))
             .collect();
         assert_eq!(
-            told,
+            reported,
             [
                 "api: memory: at most 400.0 MiB, 500.0 MiB",
                 "api: cpu: at most 1 cores, 1.50 cores",
@@ -176,11 +176,11 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_could_not_be_checked_is_said() {
+    fn a_limit_that_could_not_be_checked_is_printed() {
         let limits = ResourceLimits { memory: Some(Size(1)), cpu: None, queries_per_request: Some(1.0) };
-        let said = unchecked(None, None, &limits);
-        assert_eq!(said.len(), 2);
-        assert!(said[1].contains("CREATE EXTENSION pg_stat_statements"), "{said:?}");
+        let printed = unchecked(None, None, &limits);
+        assert_eq!(printed.len(), 2);
+        assert!(printed[1].contains("CREATE EXTENSION pg_stat_statements"), "{printed:?}");
         assert!(unchecked(None, None, &ResourceLimits::default()).is_empty());
     }
 }

@@ -16,7 +16,7 @@ const FELT_US: u64 = 50_000;
 pub struct Request {
     /// When it should have been sent.
     pub intended_us: u64,
-    /// When its answer was whole, or when it was given up.
+    /// When its response was whole, or when it was given up.
     pub ended_us: u64,
     /// It was answered well.
     pub good: bool,
@@ -25,7 +25,7 @@ pub struct Request {
 /// One statement of a migration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statement {
-    /// Its text, or as much of it as is told.
+    /// Its text, or as much of it as is reported.
     pub text: String,
     /// The strongest lock that it took on a table that was there before, such as `AccessExclusiveLock on public.orders`;
     /// `None` where it took none that others wait for.
@@ -93,7 +93,7 @@ impl RequestImpact {
         self.stall.as_ref().map_or(Duration::ZERO, |stall| Duration::from_micros(stall.until_us - stall.from_us))
     }
 
-    /// Tells it in one line.
+    /// Reports it in one line.
     #[must_use]
     pub fn words(&self) -> String {
         let failed = format!("{} of {} failed", self.failed, counted(self.sent, "request"));

@@ -34,7 +34,7 @@ impl Random {
     }
 }
 
-/// What resampling tells of the centre of some values.
+/// What resampling reports the centre of some values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resampled {
     /// The centre of the values themselves.
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_of_known_values_is_as_wide_as_theory_says() {
+    fn the_interval_of_known_values_is_as_wide_as_theory_states() {
         // 100 values spread evenly over 0..1: the standard error of their trimmed mean is about 0.034.
         let values: Vec<f64> = (0..100).map(|n| f64::from(n) / 99.0).collect();
         let resampled = resampled(&values, 4_000, &mut Random::seeded(1));
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_answer() {
+    fn the_same_seed_gives_the_same_response() {
         let values = [0.1, 0.4, 0.2, 0.9, 0.3];
         let one = resampled(&values, 100, &mut Random::seeded(7));
         assert_eq!(one, resampled(&values, 100, &mut Random::seeded(7)));

@@ -76,7 +76,7 @@ fn a_difference_is_found_and_noise_is_none(
 }
 
 #[test]
-fn a_slowdown_is_only_told_when_a_second_round_has_it_too() {
+fn a_slowdown_is_only_reported_when_a_second_round_has_it_too() {
     let slow = made(24, 0.02, 1.2, 1.0);
     let mut blocks = slow.clone();
     let sound = made(126, 0.02, 1.0, 1.0);
@@ -106,13 +106,13 @@ fn too_few_rotations_are_never_a_pass(#[case] rotations: usize) {
 }
 
 #[test]
-fn the_same_blocks_give_the_same_answer() {
+fn the_same_blocks_give_the_same_response() {
     let blocks = made(150, 0.1, 1.06, 1.0);
     assert_eq!(decided(&blocks, &Rules::usual(0.02, 1)), decided(&blocks, &Rules::usual(0.02, 1)));
 }
 
 #[test]
-fn many_probes_ask_for_more_evidence_of_each() {
+fn many_probes_request_more_evidence_of_each() {
     let blocks = made(150, 0.3, 1.15, 1.0);
     let rotations = |probes| decided(&blocks, &Rules::usual(0.02, probes)).rotations;
     assert!(rotations(50) >= rotations(1));
@@ -296,7 +296,7 @@ fn a_judgement_has_words_and_an_end(#[case] judgement: Judgement, #[case] exit: 
 #[test]
 fn a_release_that_is_as_quick_and_costs_more_is_held() {
     let grown = Grown {
-        what: cost::What::Queries,
+        what: cost::CostKind::Queries,
         control: 2.0,
         candidate: 12.0,
         most: 2.5,
@@ -330,11 +330,11 @@ fn failing(blocks: &mut [Block], arms: &[Arm], failed: u64) {
 #[test]
 fn a_candidate_that_fails_more_often_is_held_whatever_its_speed() {
     let mut blocks = made(24, 0.05, 0.5, 1.0);
-    assert_eq!(unfit(&blocks), None);
+    assert_eq!(unsuitable(&blocks), None);
     failing(&mut blocks, &[Arm::Candidate], 1);
-    let found = unfit(&blocks);
+    let found = unsuitable(&blocks);
     assert!(
-        matches!(&found, Some(Unfit::MoreFailures { candidate, .. }) if candidate.contains("status 503")),
+        matches!(&found, Some(Unsuitable::MoreFailures { candidate, .. }) if candidate.contains("status 503")),
         "{found:?}"
     );
     let compared = Compared { comparison: None, unfit: found, ..compared(Judgement::NoSlower) };
@@ -342,10 +342,10 @@ fn a_candidate_that_fails_more_often_is_held_whatever_its_speed() {
 }
 
 #[test]
-fn where_both_answer_errors_alone_there_is_nothing_to_compare_with() {
+fn where_both_respond_with_errors_alone_there_is_nothing_to_compare_with() {
     let mut blocks = made(24, 0.05, 1.0, 1.0);
     failing(&mut blocks, &[Arm::Candidate, Arm::Control, Arm::ControlAgain], 30);
-    assert!(matches!(unfit(&blocks), Some(Unfit::NoControl { .. })));
+    assert!(matches!(unsuitable(&blocks), Some(Unsuitable::NoControl { .. })));
 }
 
 /// Blocks as a baseline has them: of one release, twice, and of the reference.
@@ -358,11 +358,11 @@ fn of_a_baseline() -> Vec<Block> {
 #[test]
 fn an_endpoint_that_is_down_today_is_held_against_its_baseline() {
     let (mut now, then) = (of_a_baseline(), of_a_baseline());
-    assert_eq!(unfit_stored(&now, &then), None);
+    assert_eq!(unsuitable_stored(&now, &then), None);
     failing(&mut now, &[Arm::Candidate, Arm::ControlAgain], 30);
-    let down = unfit_stored(&now, &then);
+    let down = unsuitable_stored(&now, &then);
     assert!(
-        matches!(&down, Some(Unfit::MoreFailures { candidate, .. }) if candidate.contains("status 503")),
+        matches!(&down, Some(Unsuitable::MoreFailures { candidate, .. }) if candidate.contains("status 503")),
         "{down:?}"
     );
     let compared = Compared { comparison: None, unfit: down, ..compared(Judgement::NoSlower) };
@@ -370,16 +370,16 @@ fn an_endpoint_that_is_down_today_is_held_against_its_baseline() {
 }
 
 #[test]
-fn a_probe_that_the_baseline_does_not_have_is_told_so() {
-    let unfit = unfit_stored(&of_a_baseline(), &[]);
-    assert_eq!(unfit, Some(Unfit::NotInBaseline));
+fn a_probe_that_the_baseline_does_not_have_is_reported_so() {
+    let unfit = unsuitable_stored(&of_a_baseline(), &[]);
+    assert_eq!(unfit, Some(Unsuitable::NotInBaseline));
     let compared = Compared { comparison: None, unfit, ..compared(Judgement::NoSlower) };
     assert_eq!(compared.exit(), Exit::Inconclusive);
     assert!(compared.words().contains("the baseline has no such probe"), "{}", compared.words());
 }
 
 #[test]
-fn answers_of_another_size_than_in_the_baseline_are_told() {
+fn responses_of_another_size_than_in_the_baseline_are_reported() {
     let (mut now, then) = (of_a_baseline(), of_a_baseline());
     assert_eq!(changed_size_stored(&now, &then), None);
     now.iter_mut().for_each(|block| (block.smallest, block.largest) = (900, 900));
@@ -390,11 +390,11 @@ fn answers_of_another_size_than_in_the_baseline_are_told() {
 fn what_is_quicker_than_the_clock_is_not_compared() {
     let mut blocks = made(24, 0.05, 1.0, 1.0);
     blocks.iter_mut().for_each(|block| block.latencies.p50 = 900);
-    assert_eq!(unfit(&blocks), Some(Unfit::FasterThanTheClock { p50_ns: 900 }));
+    assert_eq!(unsuitable(&blocks), Some(Unsuitable::FasterThanTheClock { p50_ns: 900 }));
 }
 
 #[test]
-fn answers_of_another_size_are_told() {
+fn responses_of_another_size_are_reported() {
     let mut blocks = made(24, 0.05, 1.0, 1.0);
     assert_eq!(changed_size(&blocks), None);
     blocks.iter_mut().filter(|b| b.arm == Arm::Candidate).for_each(|b| (b.smallest, b.largest) = (18, 20));

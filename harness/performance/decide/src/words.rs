@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Comparison, Cost, Grown, Judgement, Ratio, Unfit, budget::time};
+use super::{Comparison, Cost, Grown, Judgement, Ratio, Unsuitable, budget::time};
 use stagegate_base::{exit::Exit, text::counted};
 
 /// What was found of one probe: a comparison, or why there is none.
@@ -20,7 +20,7 @@ pub struct Compared {
     pub comparison: Option<Comparison>,
     /// Why they cannot be compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unfit: Option<Unfit>,
+    pub unfit: Option<Unsuitable>,
     /// What the same load cost, with the candidate and with the control; `None` where it was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub costs: Option<[Cost; 2]>,
@@ -37,7 +37,7 @@ impl Compared {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match (&self.unfit, self.comparison.as_ref().map(|c| c.judgement)) {
-            (Some(Unfit::MoreFailures { .. }), _) => Exit::Held,
+            (Some(Unsuitable::MoreFailures { .. }), _) => Exit::Held,
             _ if !self.grown.is_empty() => Exit::Held,
             (None, Some(Judgement::NoSlower)) => Exit::Passed,
             (None, Some(Judgement::Slower | Judgement::SlowerTail)) => Exit::Held,
@@ -45,18 +45,18 @@ impl Compared {
         }
     }
 
-    /// Tells whether the candidate, or its tail, was found slower.
+    /// Returns whether the candidate, or its tail, was found slower.
     #[must_use]
     pub fn is_slower(&self) -> bool {
         let judgement = self.comparison.as_ref().map(|comparison| comparison.judgement);
         matches!(judgement, Some(Judgement::Slower | Judgement::SlowerTail))
     }
 
-    /// Says what was found in one line, without the probe's name.
+    /// States what was found in one line, without the probe's name.
     #[must_use]
     pub fn words(&self) -> String {
         let text = match (&self.unfit, &self.comparison) {
-            (Some(unfit), _) => unfit_words(unfit),
+            (Some(unsuitable), _) => unsuitable_words(unsuitable),
             (None, Some(comparison)) => self.verdict(comparison),
             (None, None) => "no samples: nothing was measured".to_owned(),
         };
@@ -64,7 +64,7 @@ impl Compared {
         self.notes.iter().fold(text, |text, note| format!("{text}; {note}"))
     }
 
-    /// Says what the least effect was, and why it was more than the configured one.
+    /// States what the least effect was, and why it was more than the configured one.
     fn least(&self, comparison: &Comparison) -> String {
         let why = match comparison.least_of_copies {
             _ if comparison.least <= self.minimum_effect + 1e-9 => return percent(self.minimum_effect),
@@ -102,19 +102,19 @@ impl Compared {
     }
 }
 
-fn unfit_words(unfit: &Unfit) -> String {
-    match unfit {
-        Unfit::MoreFailures { candidate, control } => {
+fn unsuitable_words(unsuitable: &Unsuitable) -> String {
+    match unsuitable {
+        Unsuitable::MoreFailures { candidate, control } => {
             format!("fails more often than the control: {candidate}; control: {control}")
         }
-        Unfit::NoControl { control } => {
+        Unsuitable::NoControl { control } => {
             format!("nothing to compare with: every request to the control failed: {control}")
         }
-        Unfit::NotInBaseline => {
+        Unsuitable::NotInBaseline => {
             "nothing to compare with: the baseline has no such probe; save one that has, with --save-baseline"
                 .to_owned()
         }
-        Unfit::FasterThanTheClock { p50_ns } => {
+        Unsuitable::FasterThanTheClock { p50_ns } => {
             format!("faster than this clock can compare ({})", time(*p50_ns))
         }
     }

@@ -60,7 +60,7 @@ fn shown(path: &Path) -> PathBuf {
 ///
 /// # Errors
 /// [`EngineError`] where the Engine does not answer.
-pub async fn look_at_images(facts: &mut Facts, engine: &Engine) -> Result<(), EngineError> {
+pub async fn read_images(facts: &mut Facts, engine: &Engine) -> Result<(), EngineError> {
     let Some(model) = facts.model.clone() else { return Ok(()) };
     for service in model.services() {
         if let Some(image) = engine.image_details(&model.image_name(&service)).await? {
@@ -74,7 +74,7 @@ pub async fn look_at_images(facts: &mut Facts, engine: &Engine) -> Result<(), En
 ///
 /// # Errors
 /// [`EngineError`] where the Engine does not answer.
-pub async fn look_at_containers(facts: &mut Facts, engine: &Engine, project: &str) -> Result<(), EngineError> {
+pub async fn read_containers(facts: &mut Facts, engine: &Engine, project: &str) -> Result<(), EngineError> {
     let containers = engine.project_details(project).await?;
     facts.containers = Some(containers.iter().map(Running::of_inspect).collect());
     Ok(())

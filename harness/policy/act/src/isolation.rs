@@ -9,11 +9,11 @@ use stagegate_base::{
     config::{Database, Service},
     redact::Secret,
 };
-use stagegate_policy_decide::isolation::{Contained, Identity, Place, ReachReport, script};
+use stagegate_policy_decide::isolation::{Contained, Identity, ReachReport, ServerAddress, script};
 use tokio_postgres::Client;
 
 use stagegate_host::{
-    database::{DatabaseError, Server, said},
+    database::{DatabaseError, Server, error_text},
     engine::{Engine, EngineError},
     probe::{ProbeError, redis},
     process::{RunError, Runner},
@@ -121,7 +121,7 @@ pub async fn mark(client: &Client, name: &str) -> Result<(), DatabaseError> {
     client.batch_execute(&text).await.map_err(|error| statement("write a canary", &error))
 }
 
-/// Tells whether a session sees the row of [`mark`].
+/// Returns whether a session sees the row of [`mark`].
 ///
 /// # Errors
 /// [`DatabaseError::Statement`] where the server refuses.
@@ -160,7 +160,12 @@ pub async fn mark_key(project: &Project, engine: &Engine, service: &Service, key
 ///
 /// # Errors
 /// [`RunError`] where the container could not be run.
-pub async fn look(runner: &Runner, from: &Contained, image: &str, places: &[Place]) -> Result<ReachReport, RunError> {
+pub async fn reach_report(
+    runner: &Runner,
+    from: &Contained,
+    image: &str,
+    places: &[ServerAddress],
+) -> Result<ReachReport, RunError> {
     let arguments = places.iter().flat_map(|place| [place.host.clone(), place.port.to_string()]);
     let command = docker::inside(&from.id, image, script(), arguments);
     let output = runner.run_ok(&command, LOOK_WITHIN).await?;
@@ -168,5 +173,5 @@ pub async fn look(runner: &Runner, from: &Contained, image: &str, places: &[Plac
 }
 
 fn statement(what: &str, error: &tokio_postgres::Error) -> DatabaseError {
-    DatabaseError::Statement { what: what.to_owned(), reason: said(error) }
+    DatabaseError::Statement { what: what.to_owned(), reason: error_text(error) }
 }

@@ -1,6 +1,6 @@
-//! What a service shows over TLS: its certificate, what a client thinks of it, and one answer.
+//! What a service shows over TLS: its certificate, what a client thinks of it, and one response.
 //!
-//! The handshake is done to its end whatever the certificate is worth, so that all of it can be told; nothing but a
+//! The handshake is done to its end whatever the certificate is worth, so that all of it can be reported; nothing but a
 //! request for `/` is ever sent over it.
 
 use std::{
@@ -31,17 +31,17 @@ use tokio_rustls::TlsConnector;
 const WITHIN: Duration = Duration::from_secs(5);
 /// Most headers of a response that are read.
 const HEADERS: usize = 100;
-/// How much of an answer is read: its headers are what is asked for.
+/// How much of a response is read: its headers are what is requested.
 const HEAD_BYTES: u64 = 64 * 1024;
 
 /// What a service showed.
 #[derive(Clone, Debug)]
-pub struct Shown {
+pub struct PresentedCertificate {
     /// Its certificate, in DER.
     pub certificate: Vec<u8>,
-    /// What a client that asks for the name thinks of it.
+    /// What a client that requests the name thinks of it.
     pub trust: Trust,
-    /// What it answered to `GET /`; `None` where that was no HTTP.
+    /// What it responded to `GET /`; `None` where that was no HTTP.
     pub answer: Option<Response>,
 }
 
@@ -53,7 +53,7 @@ pub enum TlsError {
     Handshake {
         /// The address.
         address: SocketAddr,
-        /// The name that was asked for.
+        /// The name that was requested.
         name: String,
         /// What went wrong.
         #[source]
@@ -67,7 +67,7 @@ pub enum TlsError {
         /// The time.
         within: Duration,
     },
-    /// The name cannot be asked for.
+    /// The name cannot be requested.
     #[error("`{name}` is neither a host name nor an IP address; change it in [security.tls] of stagegate.toml")]
     Name {
         /// The name.
@@ -86,11 +86,11 @@ pub enum TlsError {
     Client(#[from] Error),
 }
 
-/// Asks the service at `address` for `name`; `ca` is a PEM file with authorities to trust beside the machine's.
+/// Asks the service at `address` for `name`; `ca` is a PEM file with authorities to trust next to the machine's.
 ///
 /// # Errors
 /// [`TlsError`] where there is no handshake; a bad certificate is no error but a fact.
-pub async fn ask(address: SocketAddr, name: &str, ca: Option<&Path>) -> Result<Shown, TlsError> {
+pub async fn fetch(address: SocketAddr, name: &str, ca: Option<&Path>) -> Result<PresentedCertificate, TlsError> {
     let server = ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name { name: name.to_owned() })?;
     let recorder = Arc::new(Recorder::new(ca)?);
     let config = ClientConfig::builder_with_provider(Arc::clone(&recorder.provider))
@@ -98,7 +98,7 @@ pub async fn ask(address: SocketAddr, name: &str, ca: Option<&Path>) -> Result<S
         .dangerous()
         .with_custom_certificate_verifier(recorder.clone())
         .with_no_client_auth();
-    let asked = async {
+    let requested = async {
         let stream = TcpStream::connect(address).await?;
         let mut stream = TlsConnector::from(Arc::new(config)).connect(server, stream).await?;
         let request = format!("GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n");
@@ -108,17 +108,17 @@ pub async fn ask(address: SocketAddr, name: &str, ca: Option<&Path>) -> Result<S
         let _ = stream.take(HEAD_BYTES).read_to_end(&mut bytes).await;
         Ok(bytes)
     };
-    let bytes = match tokio::time::timeout(WITHIN, asked).await {
+    let bytes = match tokio::time::timeout(WITHIN, requested).await {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(source)) => return Err(TlsError::Handshake { address, name: name.to_owned(), source }),
         Err(_) => return Err(TlsError::TooSlow { address, within: WITHIN }),
     };
     let (certificate, trust) = recorder.taken();
-    Ok(Shown { certificate, trust, answer: answer(&bytes) })
+    Ok(PresentedCertificate { certificate, trust, answer: response(&bytes) })
 }
 
 /// Reads status and headers of an HTTP/1 response; `None` where its head is not whole or is none.
-fn answer(bytes: &[u8]) -> Option<Response> {
+fn response(bytes: &[u8]) -> Option<Response> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
     let mut head = httparse::Response::new(&mut headers);
     let length = match head.parse(bytes).ok()? {
@@ -216,7 +216,7 @@ fn trust(error: Error) -> Trust {
     }
 }
 
-/// Returns the name in `DnsName("shop.example.org")`, which is how the library tells what a certificate is good for.
+/// Returns the name in `DnsName("shop.example.org")`, which is how the library reports what a certificate is good for.
 fn bare(presented: &str) -> String {
     presented.split('"').nth(1).unwrap_or(presented).to_owned()
 }
@@ -226,26 +226,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_has_its_status_and_headers() {
-        let seen = answer(b"HTTP/1.1 301 Moved\r\nServer: nginx\r\nX-A:  b:c \r\n\r\n<html>").unwrap();
+    fn a_response_has_its_status_and_headers() {
+        let seen = response(b"HTTP/1.1 301 Moved\r\nServer: nginx\r\nX-A:  b:c \r\n\r\n<html>").unwrap();
         assert_eq!((seen.status, seen.header("x-a"), seen.body.as_str()), (301, Some("b:c"), "<html>"));
-        assert_eq!(answer(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), None);
+        assert_eq!(response(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), None);
     }
 
     #[test]
-    fn a_name_is_told_as_it_is_written() {
+    fn a_name_is_reported_as_it_is_written() {
         assert_eq!(bare("DnsName(\"shop.example.org\")"), "shop.example.org");
         assert_eq!(bare("192.0.2.1"), "192.0.2.1");
     }
 
     #[tokio::test]
-    async fn what_speaks_no_tls_is_told() {
+    async fn what_speaks_no_tls_is_reported() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        let error = ask(address, "shop.example.org", None).await.unwrap_err();
+        let error = fetch(address, "shop.example.org", None).await.unwrap_err();
         assert!(error.to_string().contains("does not complete a TLS handshake for `shop.example.org`"), "{error}");
-        let error = ask(address, "no name", None).await.unwrap_err();
+        let error = fetch(address, "no name", None).await.unwrap_err();
         assert!(matches!(error, TlsError::Name { .. }), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Decides what is told of services that are not as they should be, or did not stay so.
+//! Decides what is reported of services that are not as they should be, or did not stay so.
 //!
 //! In: the [`Readiness`] of a service, or two looks at its containers. Out: an [`Outcome`].
 
@@ -35,7 +35,7 @@ pub fn unready(service: &str, readiness: &Readiness) -> Finding {
     Finding::differs(service.to_owned(), expected, readiness.reason().to_owned())
 }
 
-/// Compares two looks at a project and tells whether nothing was restarted, replaced or lost between them.
+/// Compares two looks at a project and returns whether nothing was restarted, replaced or lost between them.
 ///
 /// Both hold the containers of services; those of `docker compose run` are left out by the caller. One whose service
 /// may end (`lifetime`) and did so with code 0 is as it should be.

@@ -28,7 +28,7 @@ pub struct Connection {
 }
 
 /// What a script printed, and when.
-pub(crate) struct Answer {
+pub(crate) struct ScriptOutput {
     pub(crate) text: String,
     /// Seconds since 1970 in the middle of the exchange.
     pub(crate) now: f64,
@@ -89,7 +89,7 @@ impl Connection {
         script: &str,
         input: Option<File>,
         within: Duration,
-    ) -> Result<Answer, HostError> {
+    ) -> Result<ScriptOutput, HostError> {
         let begun = seconds();
         let mut opened = self.open(script)?;
         let Some((mut stdin, mut stdout)) = opened.started.streams() else { return Err(self.silent(within)) };
@@ -116,7 +116,9 @@ impl Connection {
         let code = opened.started.wait().await.map_err(HostError::file("wait for ssh"))?;
         let output = String::from_utf8_lossy(&output);
         match answer(&opened.framed, &output) {
-            Ok(text) => Ok(Answer { text: text.to_owned(), now: f64::midpoint(begun, ended), took: ended - begun }),
+            Ok(text) => {
+                Ok(ScriptOutput { text: text.to_owned(), now: f64::midpoint(begun, ended), took: ended - begun })
+            }
             Err(none) => Err(self.failed(code, &opened.errors, &none.instead)),
         }
     }

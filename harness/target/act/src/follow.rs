@@ -14,7 +14,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a person is shown of a run.
 #[derive(Debug)]
-pub enum Shown<'a> {
+pub enum FollowEvent<'a> {
     /// The run was started, or found: its id and the command.
     Run(&'a str, &'a str),
     /// A part of its standard output.
@@ -36,7 +36,7 @@ pub struct Ended {
 
 /// Where reading goes on.
 #[derive(Default)]
-struct Place {
+struct FollowPosition {
     run: Option<String>,
     output: u64,
     messages: u64,
@@ -52,10 +52,10 @@ pub async fn start(
     connection: &Connection,
     product: &str,
     (args, environment): (Vec<String>, Option<String>),
-    mut show: impl FnMut(Shown<'_>),
+    mut show: impl FnMut(FollowEvent<'_>),
 ) -> Result<Ended, HostError> {
     let talk = connection.talk(product, Request::Start { args, environment }, None).await?;
-    let mut place = Place::default();
+    let mut place = FollowPosition::default();
     let read = read(talk, &mut place, &mut show).await;
     go_on(connection, product, (place, read), show).await
 }
@@ -68,9 +68,9 @@ pub async fn attach(
     connection: &Connection,
     product: &str,
     run: Option<String>,
-    mut show: impl FnMut(Shown<'_>),
+    mut show: impl FnMut(FollowEvent<'_>),
 ) -> Result<Ended, HostError> {
-    let mut place = Place { run, ..Place::default() };
+    let mut place = FollowPosition { run, ..FollowPosition::default() };
     let talk = connection.talk(product, place.request(), None).await?;
     let read = read(talk, &mut place, &mut show).await;
     go_on(connection, product, (place, read), show).await
@@ -87,7 +87,7 @@ pub async fn interrupt(connection: &Connection, product: &str, run: Option<Strin
     }
 }
 
-impl Place {
+impl FollowPosition {
     fn request(&self) -> Request {
         Request::Follow { run: self.run.clone(), output: self.output, messages: self.messages }
     }
@@ -97,8 +97,8 @@ impl Place {
 async fn go_on(
     connection: &Connection,
     product: &str,
-    (mut place, mut read): (Place, Result<Option<u8>, HostError>),
-    mut show: impl FnMut(Shown<'_>),
+    (mut place, mut read): (FollowPosition, Result<Option<u8>, HostError>),
+    mut show: impl FnMut(FollowEvent<'_>),
 ) -> Result<Ended, HostError> {
     let mut lost: Option<Instant> = None;
     let mut pause = FIRST_PAUSE;
@@ -115,7 +115,7 @@ async fn go_on(
             let run = place.run.unwrap_or_default();
             return Err(connection.lost(run));
         }
-        show(Shown::Reconnects(&error));
+        show(FollowEvent::Reconnects(&error));
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(15));
         let before = place.events;
@@ -132,8 +132,8 @@ async fn go_on(
 
 async fn read(
     mut talk: Talk<'_>,
-    place: &mut Place,
-    show: &mut impl FnMut(Shown<'_>),
+    place: &mut FollowPosition,
+    show: &mut impl FnMut(FollowEvent<'_>),
 ) -> Result<Option<u8>, HostError> {
     while let Some(event) = talk.next().await? {
         place.events += 1;
@@ -141,16 +141,16 @@ async fn read(
             Event::Run { run, command } => {
                 // It is named once, also where the connection is made anew.
                 if place.run.as_ref() != Some(&run) || (place.output, place.messages) == (0, 0) {
-                    show(Shown::Run(&run, &command));
+                    show(FollowEvent::Run(&run, &command));
                 }
                 place.run = Some(run);
             }
             Event::Output { text, next } => {
-                show(Shown::Output(&text));
+                show(FollowEvent::Output(&text));
                 place.output = next;
             }
             Event::Message { text, next } => {
-                show(Shown::Message(&text));
+                show(FollowEvent::Message(&text));
                 place.messages = next;
             }
             Event::Ended { code } => return Ok(code),

@@ -25,7 +25,7 @@ use stagegate_host::{
     clock,
     error::with_causes,
     files,
-    http::{Answer, Http, HttpError, Request},
+    http::{Http, HttpError, HttpResponse, Request},
     process::{RunError, Runner},
 };
 use stagegate_watch_decide::notify::{Body, Message, body, retry_after_seconds};
@@ -257,7 +257,7 @@ fn signature(key: &Secret, at: i64, body: &str) -> String {
     format!("t={at},v1={digest}")
 }
 
-fn judged(response: &Answer) -> Result<(), DeliverError> {
+fn judged(response: &HttpResponse) -> Result<(), DeliverError> {
     match response.status {
         200..=299 => Ok(()),
         300..=399 => Err(DeliverError::Redirect(response.status)),
@@ -280,12 +280,12 @@ async fn run(command: &Command, text: &str, spool: &Path, runner: Runner) -> Res
     let failed = |source| DeliverError::Spool { path: path.display().to_string(), source };
     files::private_dir(spool).map_err(failed)?;
     files::write_whole(&path, text.as_bytes()).map_err(failed)?;
-    let ran = match File::open(&path) {
+    let result = match File::open(&path) {
         Ok(file) => runner.run_from_file(command, PROGRAM_WITHIN, file).await.map_err(DeliverError::from),
         Err(source) => Err(failed(source)),
     };
     let _ = fs::remove_file(&path);
-    ran
+    result
 }
 
 #[cfg(test)]

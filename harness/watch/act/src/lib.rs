@@ -1,4 +1,4 @@
-//! Serves pages: read-only, to those who may, with a stream that tells when a page has changed. Keeps messages until their
+//! Serves pages: read-only, to those who may, with a stream that reports when a page has changed. Keeps messages until their
 //! receivers took them.
 
 mod access;
@@ -9,5 +9,5 @@ mod server;
 
 pub use access::Access;
 pub use deliver::{Undelivered, WITHIN, deliver};
-pub use outbox::{Held, Outbox, Passed, Waiting};
+pub use outbox::{Outbox, OutboxLock, Passed, Waiting};
 pub use server::{Page, Pages, Serving, serve};

@@ -45,7 +45,7 @@ pub struct Passed {
 
 /// A lock that is dropped with its holder.
 #[derive(Debug)]
-pub struct Held(#[expect(dead_code, reason = "the open file is the lock")] File);
+pub struct OutboxLock(#[expect(dead_code, reason = "the open file is the lock")] File);
 
 impl Outbox {
     /// Returns the outbox of an environment's state.
@@ -83,7 +83,7 @@ impl Outbox {
     pub fn put(&self, receivers: &[Receiver], message: &Message) -> io::Result<usize> {
         let hearing: Vec<(&Receiver, Message)> = receivers
             .iter()
-            .filter(|one| one.hears(&message.events, &message.environment))
+            .filter(|one| one.receives(&message.events, &message.environment))
             .filter_map(|one| Some((one, message.to(one)?)))
             .collect();
         if hearing.is_empty() {
@@ -116,12 +116,12 @@ impl Outbox {
     ///
     /// # Errors
     /// The system's.
-    pub fn lock(&self, name: &str) -> io::Result<Option<Held>> {
+    pub fn lock(&self, name: &str) -> io::Result<Option<OutboxLock>> {
         files::private_dir(&self.dir)?;
         let file =
             File::options().write(true).create(true).truncate(false).open(self.dir.join(format!("{name}.lock")))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Held(file))),
+            Ok(()) => Ok(Some(OutboxLock(file))),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
             Err(fs::TryLockError::Error(error)) => Err(error),
         }

@@ -28,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// A proxy that hears nothing for longer may close the stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// What served pages may do beside what they may from a file: run the one script of this server, and ask this server.
+/// What served pages may do next to what they may from a file: run the one script of this server, and ask this server.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; \
                       frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
@@ -102,7 +102,7 @@ pub async fn serve<P: Pages>(
     }
 }
 
-/// Lets through who may read, and tells the browser what the pages may do.
+/// Lets through who may read, and reports the browser what the pages may do.
 async fn guarded(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let mut response = match access.check(request.headers()) {
         Ok(()) => next.run(request).await,
@@ -158,7 +158,7 @@ fn live(page: &str) -> String {
     format!("{}{}{script}{}", &page[..from], &page[to..head], &page[head + "</head>".len()..])
 }
 
-/// Tells of each change, with its number; a browser that comes back gets the newest at once.
+/// Reports of each change, with its number; a browser that comes back gets the newest at once.
 async fn events<P: Pages>(State(shared): State<Arc<Shared<P>>>, request: Request) -> Response {
     let Ok(permit) = Arc::clone(&shared.streams).try_acquire_owned() else {
         let text = format!("{STREAMS} streams are open; close a tab, or reload this page by hand\n");
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_told_and_no_more_than_so_many_streams_are_open() {
+    fn a_change_is_reported_and_no_more_than_so_many_streams_are_open() {
         use std::sync::atomic::{AtomicU64, Ordering};
         use tokio::io::AsyncReadExt;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -1,7 +1,7 @@
 //! Delivery figures of one environment: how often, how fast, how well.
 //!
-//! The five are those of DORA. Each is counted from journals and commits alone, and stands beside the number of runs that
-//! it was counted from; below [`ENOUGH`] of them it is not told.
+//! The five are those of DORA. Each is counted from journals and commits alone, and stands next to the number of runs that
+//! it was counted from; below [`ENOUGH`] of them it is not reported.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use stagegate_gate_decide::promotion::{End, Kind};
 
 use crate::{RunFacts, incident::Incident};
 
-/// From this many on a figure is told.
+/// From this many on a figure is reported.
 pub const ENOUGH: usize = 5;
 
 /// Seconds of a day; the days are those of UTC.
@@ -126,16 +126,16 @@ struct Failure {
     recovered: Option<f64>,
 }
 
-/// Tells whether and how a promotion went wrong, by itself, by a later rollback of it, or by an incident.
+/// Returns whether and how a promotion went wrong, by itself, by a later rollback of it, or by an incident.
 fn failure(run: &RunFacts, runs: &[RunFacts], incidents: &[Incident]) -> Option<Failure> {
-    if run.went_wrong() {
+    if run.has_failed() {
         return Some(Failure { recovered: (run.end == Some(End::RolledBack)).then_some(run.last) });
     }
     if run.end != Some(End::Promoted) {
         return None;
     }
     let back = runs.iter().find(|other| {
-        // A rollback to before a run takes back all that came after it as well.
+        // A rollback to before a run rolls back all that came after it as well.
         let undoes = matches!(&other.kind, Kind::Rollback { run: of, .. } if *of <= run.run && run.run < other.run);
         undoes && other.end == Some(End::Promoted) && other.began - run.last <= BY_HAND_DAYS * DAY
     });
@@ -171,7 +171,7 @@ fn to_seconds(unix: i64) -> f64 {
 
 /// A figure as a person reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct FigureLine {
     /// Its name.
     pub name: &'static str,
     /// Its value with its unit, or "too few".
@@ -185,7 +185,7 @@ pub struct Told {
 impl Figures {
     /// Returns the five figures in words, each with what it was counted from and how.
     #[must_use]
-    pub fn told(&self) -> Vec<Told> {
+    pub fn lines(&self) -> Vec<FigureLine> {
         let few = |n: usize| format!("too few (n = {n}, {ENOUGH} are needed)");
         let spread = |one: &Spread| match one.median_seconds.zip(one.p90_seconds) {
             Some((median, p90)) => format!("{} (nine of ten within {})", length(median), length(p90)),
@@ -197,7 +197,7 @@ impl Figures {
             count => format!(", {count} of them of rebased or picked commits"),
         };
         vec![
-            Told {
+            FigureLine {
                 name: "deployment frequency",
                 value: self
                     .deployments_per_week
@@ -205,27 +205,27 @@ impl Figures {
                 n: format!("{} in {} days", counted(self.deployments, "promotion"), self.days),
                 definition: "promotions after which the release was live",
             },
-            Told {
+            FigureLine {
                 name: "change lead time",
                 value: spread(&self.lead_time),
                 n: format!("{} with a known commit{rewritten}", counted(self.lead_time.n, "promotion")),
                 definition: "from the release's commit (the committer's date) until users reached it",
             },
-            Told {
+            FigureLine {
                 name: "change fail rate",
                 value: share(&self.change_fail),
                 n: format!("{} of {} promotions that changed the target", self.change_fail.count, self.change_fail.n),
                 definition: "rolled back (by the gate, or by hand within 7 days), not verified afterwards, stuck, or the cause of \
                              an incident (gate incident); what was blocked before anything changed is not counted",
             },
-            Told {
+            FigureLine {
                 name: "failed deployment recovery time",
                 value: spread(&self.recovery),
                 n: counted(self.recovery.n, "failed promotion"),
                 definition: "from the first change of a failed promotion until the earlier release was back, or its incidents \
                              were closed",
             },
-            Told {
+            FigureLine {
                 name: "deployment rework rate",
                 value: share(&self.rework),
                 n: format!("{} of {} promotions that came after another one", self.rework.count, self.rework.n),

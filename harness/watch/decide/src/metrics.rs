@@ -254,11 +254,12 @@ fn escaped(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::Look;
+    use crate::watch::CheckResult;
 
     fn watch() -> State {
         let mut state = State { round_at: 1_700_000_000, ..State::default() };
-        let look = |check: &str, problem: Option<String>| Look { is_certain: true, ..Look::new(check, problem) };
+        let look =
+            |check: &str, problem: Option<String>| CheckResult { is_certain: true, ..CheckResult::new(check, problem) };
         let looks = [look("disk", None), look("service \"x\n", Some("it exited".to_owned()))];
         let _ = state.checks.round(&looks, 1_700_000_000);
         state

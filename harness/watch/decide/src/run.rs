@@ -1,4 +1,4 @@
-//! One run, as its journal tells it.
+//! One run, as its journal reports it.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub struct StepFacts {
     pub is_undo: bool,
     /// Seconds that it took; `None` where it did not end.
     pub seconds: Option<f64>,
-    /// Whether it ended well; `None` where it did not end.
+    /// Whether it succeeded; `None` where it did not end.
     pub is_well: Option<bool>,
 }
 
@@ -104,9 +104,9 @@ impl RunFacts {
         between(self.began, self.last)
     }
 
-    /// Tells whether the release went wrong in the target: rolled back, not verified afterwards, stuck, or abandoned by a person.
+    /// Returns whether the release went wrong in the target: rolled back, not verified afterwards, stuck, or abandoned by a person.
     #[must_use]
-    pub fn went_wrong(&self) -> bool {
+    pub fn has_failed(&self) -> bool {
         self.touched.is_some()
             && matches!(self.end, Some(End::RolledBack | End::NotVerified | End::Stuck | End::Abandoned))
     }

@@ -49,7 +49,7 @@ impl Status {
 
 /// What one look at a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct CheckResult {
     /// The check, such as `service api`.
     pub check: String,
     /// What is wrong; `None` where nothing is.
@@ -60,17 +60,17 @@ pub struct Look {
     pub is_repeated: bool,
 }
 
-impl Look {
+impl CheckResult {
     /// Makes a look that found what it found.
     #[must_use]
     pub fn new(check: impl Into<String>, problem: Option<String>) -> Self {
-        Look { check: check.into(), problem, is_certain: false, is_repeated: false }
+        CheckResult { check: check.into(), problem, is_certain: false, is_repeated: false }
     }
 
     /// Makes one of an event.
     #[must_use]
     pub fn certain(check: impl Into<String>, problem: String) -> Self {
-        Look { is_certain: true, ..Self::new(check, Some(problem)) }
+        CheckResult { is_certain: true, ..Self::new(check, Some(problem)) }
     }
 }
 
@@ -131,7 +131,7 @@ pub struct Checks(pub BTreeMap<String, Known>);
 impl Checks {
     /// Notes what a round or an event found, and returns what somebody is to hear of. `now` is in seconds since 1970.
     #[must_use]
-    pub fn note(&mut self, looks: &[Look], now: i64) -> Vec<Notice> {
+    pub fn note(&mut self, looks: &[CheckResult], now: i64) -> Vec<Notice> {
         let mut notices = Vec::new();
         for look in looks {
             let known = self.0.entry(look.check.clone()).or_insert_with(|| Known { since: now, ..Known::default() });
@@ -142,7 +142,7 @@ impl Checks {
 
     /// Notes a whole round: a check that is not in it is none any more, as that of a service that was removed.
     #[must_use]
-    pub fn round(&mut self, looks: &[Look], now: i64) -> Vec<Notice> {
+    pub fn round(&mut self, looks: &[CheckResult], now: i64) -> Vec<Notice> {
         self.0.retain(|check, _| looks.iter().any(|look| look.check == *check));
         self.note(looks, now)
     }
@@ -165,7 +165,7 @@ impl Checks {
 }
 
 impl Known {
-    fn note(&mut self, look: &Look, now: i64) -> Option<Notice> {
+    fn note(&mut self, look: &CheckResult, now: i64) -> Option<Notice> {
         // A clock that was set back must not keep a check in flapping for a day.
         self.changes.retain(|at| *at <= now && now - at < FLAPPING_WITHIN);
         let changed = match &look.problem {
@@ -217,7 +217,7 @@ impl Known {
     }
 
     /// Sets the status, and returns what somebody is to hear.
-    fn judged(&mut self, look: &Look, changed: bool, now: i64) -> Option<Notice> {
+    fn judged(&mut self, look: &CheckResult, changed: bool, now: i64) -> Option<Notice> {
         let was = self.status;
         let flaps = self.changes.len() >= CHANGES || (was == Status::Flapping && !self.changes.is_empty());
         let change = match (was, flaps, self.is_down) {

@@ -6,7 +6,7 @@ use stagegate_base::{command::Command, record::Evidence};
 use stagegate_workflow_decide::{Observed, StepRequest};
 
 use super::{
-    Place,
+    WorkflowContext,
     result::{StepError, StepResult},
 };
 use stagegate_host::{error::with_causes, http::BODY_CAP, process::RunError};
@@ -14,7 +14,7 @@ use stagegate_host::{error::with_causes, http::BODY_CAP, process::RunError};
 /// How much of its standard error is shown, in characters.
 const SHOWN: usize = 600;
 
-pub(super) async fn run(place: &Place, ask: &StepRequest) -> Result<StepResult, StepError> {
+pub(super) async fn run(place: &WorkflowContext, ask: &StepRequest) -> Result<StepResult, StepError> {
     let StepRequest::Exec { program, args, env, within } = ask else {
         return Err(StepError::Broken("not a program's step".to_owned()));
     };
@@ -38,8 +38,8 @@ pub(super) async fn run(place: &Place, ask: &StepRequest) -> Result<StepResult, 
     Ok(StepResult { observed, findings: Vec::new(), evidence: evidence.into_iter().collect() })
 }
 
-/// Returns the variables that every program gets: the environment, and where each service answers.
-async fn variables(place: &Place) -> Vec<(String, String)> {
+/// Returns the variables that every program gets: the environment, and where each service responds.
+async fn variables(place: &WorkflowContext) -> Vec<(String, String)> {
     let environment = &place.project.environment;
     let mut variables = vec![
         ("STAGEGATE_ENV".to_owned(), environment.name.clone()),

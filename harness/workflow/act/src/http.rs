@@ -24,9 +24,9 @@ pub(super) async fn run(
     all.extend(headers.clone());
     let request = Request { method: method.clone(), path: path.clone(), headers: all, body: body.clone() };
     let http = Http::shared().map_err(|error| StepError::Broken(with_causes(&error)))?.deadline(*within);
-    let (_, answer) = http.send_first(addresses, &request).await.map_err(step_error)?;
-    let status = i64::from(answer.status);
-    Ok(Observed::new(status, answer.headers, &answer.body, answer.truncated, answer.took).into())
+    let (_, response) = http.send_first(addresses, &request).await.map_err(step_error)?;
+    let status = i64::from(response.status);
+    Ok(Observed::new(status, response.headers, &response.body, response.truncated, response.took).into())
 }
 
 fn step_error(error: HttpError) -> StepError {

@@ -5,14 +5,14 @@ use std::{path::Path, time::Duration};
 use stagegate_base::record::Outcome;
 use stagegate_workflow_decide::{LONGEST, hurl};
 
-use super::Place;
+use super::WorkflowContext;
 use stagegate_host::{error::with_causes, process::RunError};
 
 /// How long `hurl --version` may take.
 const VERSION_WITHIN: Duration = Duration::from_secs(5);
 
 /// Runs a file against the place's services; a machine without `hurl` 8 skips it.
-pub async fn run(place: &Place, file: &Path) -> Outcome {
+pub async fn run(place: &WorkflowContext, file: &Path) -> Outcome {
     let name = file.strip_prefix(&place.project.environment.workdir).unwrap_or(file).display().to_string();
     match place.runner.run_ok(&hurl::version(), VERSION_WITHIN).await {
         Err(RunError::Start { .. }) => {

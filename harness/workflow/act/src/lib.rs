@@ -4,11 +4,11 @@
 //! run is a task of its own, which outlives its caller by as long as clean-up takes; [`settle`] waits for that.
 
 mod browser;
+mod context;
 mod exec;
 mod http;
 pub mod hurl;
 mod open;
-mod place;
 mod redis;
 pub(crate) mod result;
 mod sql;
@@ -17,11 +17,11 @@ mod token;
 
 use std::{sync::Arc, time::Instant};
 
-use stagegate_workflow_decide::{CLEAN_UP_WITHIN, Policy, Ran, State, Step, StepRan, Workflow, select};
+use stagegate_workflow_decide::{CLEAN_UP_WITHIN, ExecutedStep, Policy, State, Step, Workflow, WorkflowResult, select};
 use tokio::{runtime::Handle, sync::oneshot};
 
+pub use context::{AddressError, WorkflowContext};
 pub use open::{over, settle};
-pub use place::{AddressError, Place};
 pub use token::{TokenError, token};
 
 use open::Open;
@@ -31,7 +31,7 @@ use step_runner::StepRunner;
 ///
 /// Where the environment is protected only the steps run that may. The time is bounded by the workflow's `within` and
 /// [`CLEAN_UP_WITHIN`]. A caller that drops the future stops the steps, and clean-up runs all the same.
-pub async fn run(place: &Arc<Place>, workflow: &Arc<Workflow>) -> Ran {
+pub async fn run(place: &Arc<WorkflowContext>, workflow: &Arc<Workflow>) -> WorkflowResult {
     begin(&Handle::current(), place, workflow, 0).await
 }
 
@@ -40,23 +40,23 @@ pub async fn run(place: &Arc<Place>, workflow: &Arc<Workflow>) -> Ran {
 /// `nth` is the number of the run in one place, from 1: its `run.id` is another one each time.
 pub fn begin(
     runtime: &Handle,
-    place: &Arc<Place>,
+    place: &Arc<WorkflowContext>,
     workflow: &Arc<Workflow>,
     nth: u64,
-) -> impl Future<Output = Ran> + Send + use<> {
+) -> impl Future<Output = WorkflowResult> + Send + use<> {
     let (alive, gone) = oneshot::channel::<()>();
     let begun = Instant::now();
     let workflow = Arc::clone(workflow);
     let run = Run { place: Arc::clone(place), workflow: Arc::clone(&workflow), nth };
     let taken = runtime.spawn(run_in_order(run, gone, Open::new()));
     async move {
-        let ran = taken.await;
+        let result = taken.await;
         drop(alive);
-        ran.unwrap_or_else(|error| {
+        result.unwrap_or_else(|error| {
             let state = State::Broken(format!("the step crashed: {error}"));
             let name = workflow.name.clone();
             let took = begun.elapsed();
-            let step = StepRan { name, line: 1, cleanup: false, attempts: 0, took, state, screenshot: None };
+            let step = ExecutedStep { name, line: 1, cleanup: false, attempts: 0, took, state, screenshot: None };
             ran_of(&workflow, vec![step], String::new(), begun)
         })
     }
@@ -64,12 +64,12 @@ pub fn begin(
 
 /// What is run, where, and for which time there.
 struct Run {
-    place: Arc<Place>,
+    place: Arc<WorkflowContext>,
     workflow: Arc<Workflow>,
     nth: u64,
 }
 
-async fn run_in_order(run: Run, gone: oneshot::Receiver<()>, _open: Open) -> Ran {
+async fn run_in_order(run: Run, gone: oneshot::Receiver<()>, _open: Open) -> WorkflowResult {
     let Run { place, workflow, nth } = run;
     let begun = Instant::now();
     let policy = if place.project.environment.protected { Policy::Protected } else { Policy::Open };
@@ -95,13 +95,13 @@ async fn run_in_order(run: Run, gone: oneshot::Receiver<()>, _open: Open) -> Ran
     ran_of(&workflow, steps, selection.left_out_steps(), begun)
 }
 
-fn not_run(step: &Step, reason: String) -> StepRan {
+fn not_run(step: &Step, reason: String) -> ExecutedStep {
     let (name, state) = (step.name.clone(), State::Broken(reason));
     let (line, took) = (step.line, std::time::Duration::ZERO);
-    StepRan { name, line, cleanup: false, attempts: 0, took, state, screenshot: None }
+    ExecutedStep { name, line, cleanup: false, attempts: 0, took, state, screenshot: None }
 }
 
-fn ran_of(workflow: &Workflow, steps: Vec<StepRan>, left_out: String, begun: Instant) -> Ran {
+fn ran_of(workflow: &Workflow, steps: Vec<ExecutedStep>, left_out: String, begun: Instant) -> WorkflowResult {
     let (name, file) = (workflow.name.clone(), workflow.file.clone());
-    Ran { workflow: name, file, steps, left_out, took: begun.elapsed() }
+    WorkflowResult { workflow: name, file, steps, left_out, took: begun.elapsed() }
 }

@@ -5,7 +5,7 @@ use std::{sync::LazyLock, time::Duration};
 use stagegate_workflow_decide::CLEAN_UP_WITHIN;
 use tokio::sync::{oneshot, watch};
 
-/// What ending takes beside the clean-up steps.
+/// What ending takes next to the clean-up steps.
 const BESIDE: Duration = Duration::from_secs(2);
 
 static RUNS: LazyLock<watch::Sender<usize>> = LazyLock::new(|| watch::Sender::new(0));

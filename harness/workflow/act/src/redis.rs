@@ -98,7 +98,7 @@ mod tests {
     #[case::nil("$-1\r\n", Value::Null)]
     #[case::array("*2\r\n:1\r\n*1\r\n$1\r\nx\r\n", json!([1, ["x"]]))]
     #[tokio::test]
-    async fn an_answer_becomes_a_value(#[case] text: &str, #[case] want: Value) {
+    async fn a_response_becomes_a_value(#[case] text: &str, #[case] want: Value) {
         let address = server(text.as_bytes().to_vec()).await;
         assert_eq!(send(&[address], None, &["GET".to_owned(), "x".to_owned()]).await, Ok(want));
     }
@@ -112,7 +112,7 @@ mod tests {
     #[case::cut("$5\r\nab".to_owned(), "closed early")]
     #[case::nothing(String::new(), "closed early")]
     #[tokio::test]
-    async fn what_is_no_answer_is_told(#[case] text: String, #[case] want: &str) {
+    async fn what_is_no_response_is_reported(#[case] text: String, #[case] want: &str) {
         let address = server(text.into_bytes()).await;
         let error = send(&[address], None, &["GET".to_owned()]).await.unwrap_err();
         assert!(error.contains(want), "{error}");

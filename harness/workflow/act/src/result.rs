@@ -1,9 +1,9 @@
-//! What a question gave: an answer, or why there is none.
+//! What a question gave: a response, or why there is none.
 
 use stagegate_base::{finding::Finding, record::Evidence};
 use stagegate_workflow_decide::Observed;
 
-/// An answer, with what is wrong with it before any assertion is asked.
+/// A response, with what is wrong with it before any assertion is asked.
 pub(crate) struct StepResult {
     pub(crate) observed: Observed,
     pub(crate) findings: Vec<Finding>,
@@ -16,7 +16,7 @@ impl From<Observed> for StepResult {
     }
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum StepError {
     /// What was asked did not answer, or refused.

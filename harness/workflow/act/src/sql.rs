@@ -16,7 +16,7 @@ use tokio_postgres::{
 
 use super::result::{StepError, StepResult};
 use stagegate_host::{
-    database::{Server, said},
+    database::{Server, error_text},
     engine::Engine,
     error::with_causes,
     http::BODY_CAP,
@@ -94,20 +94,20 @@ pub(super) async fn run(client: &Client, request: &StepRequest) -> Result<StepRe
 
 async fn response(client: &Client, query: &str, params: &[Value]) -> Result<Value, StepError> {
     let query = query.trim().trim_end_matches(';');
-    let asked = client.prepare(query).await.map_err(step_error)?;
+    let requested = client.prepare(query).await.map_err(step_error)?;
     let given: Vec<Parameter> = params.iter().map(Parameter::of).collect();
-    if asked.params().len() != given.len() {
-        let (wanted, found) = (asked.params().len(), given.len());
+    if requested.params().len() != given.len() {
+        let (wanted, found) = (requested.params().len(), given.len());
         return Err(StepError::Broken(format!(
             "the statement has {wanted} parameters, and `params` has {found} values"
         )));
     }
     let given: Vec<&(dyn ToSql + Sync)> = given.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
-    if asked.columns().is_empty() {
-        let affected = client.execute(&asked, &given).await.map_err(step_error)?;
+    if requested.columns().is_empty() {
+        let affected = client.execute(&requested, &given).await.map_err(step_error)?;
         return Ok(json!({ "affected": affected }));
     }
-    let rows = rows(client, query, &asked).await?;
+    let rows = rows(client, query, &requested).await?;
     let row = client.query_one(&rows, &given).await.map_err(step_error)?;
     let text: &str = row.try_get(0).map_err(step_error)?;
     if text.len() > BODY_CAP {
@@ -119,18 +119,18 @@ async fn response(client: &Client, query: &str, params: &[Value]) -> Result<Valu
 }
 
 /// Lets the server write the rows as JSON, so that every type has a text form here.
-async fn rows(client: &Client, query: &str, asked: &Statement) -> Result<Statement, StepError> {
-    // A line end, since the statement may end in a comment. One byte more than is taken tells that there was more.
+async fn rows(client: &Client, query: &str, requested: &Statement) -> Result<Statement, StepError> {
+    // A line end, since the statement may end in a comment. One byte more than is taken reports that there was more.
     let sql = format!(
         "with stagegate_rows as (\n{query}\n) select left(coalesce(json_agg(r), '[]')::text, {}) \
          from (select * from stagegate_rows limit {ROWS}) r",
         BODY_CAP + 1
     );
-    client.prepare_typed(&sql, asked.params()).await.map_err(step_error)
+    client.prepare_typed(&sql, requested.params()).await.map_err(step_error)
 }
 
 fn step_error(error: tokio_postgres::Error) -> StepError {
-    let text = said(&error);
+    let text = error_text(&error);
     match error.code().map(|code| code.code()) {
         // Source: PostgreSQL manual, appendix A, class 42: syntax error or access rule violation.
         Some("42601") => StepError::Broken(format!("the server rejects the statement: {text}")),

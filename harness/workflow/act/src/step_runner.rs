@@ -9,17 +9,17 @@ use std::{
 
 use stagegate_base::{config::Service, finding::Finding, record::Evidence, redact::Mask};
 use stagegate_host::error::with_causes;
-use stagegate_workflow_decide::{Login, State, Step, StepRan, StepRequest, Until, Vars, waited};
+use stagegate_workflow_decide::{ExecutedStep, Login, State, Step, StepRequest, Until, Vars, waited};
 use tokio_postgres::Client;
 
 use super::{
-    Place, exec, http, redis,
+    WorkflowContext, exec, http, redis,
     result::{StepError, StepResult},
     sql,
 };
 use crate::browser::{self, PageContext};
 
-/// How much of an answer is shown, in characters.
+/// How much of a response is shown, in characters.
 const SHOWN: usize = 600;
 
 /// How long the last question of an `until` may take: it begins when the time is over.
@@ -44,20 +44,24 @@ struct Current {
 
 /// A way through steps.
 pub(super) struct StepRunner {
-    place: Arc<Place>,
+    place: Arc<WorkflowContext>,
     vars: Vars,
     captured: Vars,
     clients: BTreeMap<String, Client>,
-    steps: Vec<StepRan>,
+    steps: Vec<ExecutedStep>,
     current: Option<Current>,
 }
 
 impl StepRunner {
-    /// Begins; `secrets` are those of the file, `nth` tells this run from others in the same place.
+    /// Begins; `secrets` are those of the file, `nth` reports this run from others in the same place.
     ///
     /// # Errors
     /// A text that names the secret which is nowhere.
-    pub(super) fn new(place: &Arc<Place>, secrets: &BTreeMap<String, String>, nth: u64) -> Result<Self, String> {
+    pub(super) fn new(
+        place: &Arc<WorkflowContext>,
+        secrets: &BTreeMap<String, String>,
+        nth: u64,
+    ) -> Result<Self, String> {
         let mut vars = place.vars(nth);
         vars.extend(place.read_secrets(secrets)?);
         let (captured, clients) = (Vars::new(), BTreeMap::new());
@@ -127,9 +131,9 @@ impl StepRunner {
     }
 
     /// Returns what became of the steps, secrets masked.
-    pub(super) fn into_steps(self) -> Vec<StepRan> {
+    pub(super) fn into_steps(self) -> Vec<ExecutedStep> {
         let mask = self.place.mask();
-        self.steps.into_iter().map(|step| StepRan { state: masked(step.state, &mask), ..step }).collect()
+        self.steps.into_iter().map(|step| ExecutedStep { state: masked(step.state, &mask), ..step }).collect()
     }
 
     fn begin(&mut self, step: &Step) {
@@ -145,7 +149,7 @@ impl StepRunner {
 
     fn keep(&mut self, current: &Current, state: State) {
         let Current { step, begun, attempts, screenshot, .. } = current;
-        self.steps.push(StepRan {
+        self.steps.push(ExecutedStep {
             name: step.name.clone(),
             line: step.line,
             cleanup: step.cleanup,
@@ -165,13 +169,13 @@ impl StepRunner {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let asked = match step.until {
+            let requested = match step.until {
                 None => self.attempt(step).await,
                 Some(until) => {
                     self.attempt_within(step, until.within.saturating_sub(begun.elapsed()).max(LAST_ANSWER)).await
                 }
             };
-            let wrong = match asked {
+            let wrong = match requested {
                 Ok(None) => return State::Passed,
                 Ok(Some(wrong)) => wrong,
                 Err(StepError::Failed(message)) => Mismatch { message, ..Mismatch::default() },
@@ -200,11 +204,11 @@ impl StepRunner {
         Ok(())
     }
 
-    /// Asks once, with the last answer's fault where the time is over meanwhile.
+    /// Asks once, with the last response's fault where the time is over meanwhile.
     async fn attempt_within(&mut self, step: &Step, within: Duration) -> Result<Option<Mismatch>, StepError> {
         let last = self.current.as_ref().and_then(|current| current.wrong.clone());
         match tokio::time::timeout(within, self.attempt(step)).await {
-            Ok(asked) => asked,
+            Ok(requested) => requested,
             Err(_) => {
                 let message = format!("no response within {:.1} s", within.as_secs_f64());
                 Ok(Some(last.unwrap_or(Mismatch { message, ..Mismatch::default() })))
@@ -216,22 +220,22 @@ impl StepRunner {
     async fn attempt(&mut self, step: &Step) -> Result<Option<Mismatch>, StepError> {
         let unset = |unset: stagegate_workflow_decide::Unset| StepError::Broken(unset.to_string());
         let ask = step.action.request(&self.vars, step.safe).map_err(unset)?;
-        let answer = self.run(&ask).await?;
+        let response = self.run(&ask).await?;
         if let Some(current) = &mut self.current {
-            let picture = answer.evidence.iter().find(|evidence| evidence.name == browser::SCREENSHOT);
+            let picture = response.evidence.iter().find(|evidence| evidence.name == browser::SCREENSHOT);
             current.screenshot = picture.map(|evidence| evidence.text.clone());
         }
-        let mut findings = answer.findings;
-        if let Some(status) = answer.observed.status.filter(|status| !step.action.is_expected(*status)) {
+        let mut findings = response.findings;
+        if let Some(status) = response.observed.status.filter(|status| !step.action.is_expected(*status)) {
             let (expected, found) = (step.action.expected(), format!("integer {status}"));
             findings.push(Finding::differs("status", expected, found));
         }
         for assertion in &step.assertions {
-            findings.extend(assertion.differences(&answer.observed, &self.vars).map_err(unset)?);
+            findings.extend(assertion.differences(&response.observed, &self.vars).map_err(unset)?);
         }
         let mut captured = Vars::new();
         for (name, source) in &step.capture {
-            let found = match source.of(&answer.observed) {
+            let found = match source.of(&response.observed) {
                 Ok(Some(value)) => {
                     captured.insert(name.clone(), value);
                     continue;
@@ -242,14 +246,14 @@ impl StepRunner {
             let expected = format!("a value to capture as `{name}`");
             findings.push(Finding::differs(source.to_string(), expected, found));
         }
-        // What was made has to be cleaned up, also where the rest of the answer is wrong.
+        // What was made has to be cleaned up, also where the rest of the response is wrong.
         self.captured.extend(captured.clone());
         self.vars.extend(captured);
         if findings.is_empty() {
             return Ok(None);
         }
-        let mut evidence = answer.evidence;
-        evidence.extend(display(&ask, &answer.observed));
+        let mut evidence = response.evidence;
+        evidence.extend(display(&ask, &response.observed));
         let message = format!("{} did not return the expected result", ask.line());
         Ok(Some(Mismatch { message, findings, evidence }))
     }
@@ -266,9 +270,9 @@ impl StepRunner {
                     Some(client) if !client.is_closed() => client,
                     _ => sql::connect(&self.place.project, &self.place.engine, database).await?,
                 };
-                let answer = sql::run(&client, ask).await?;
+                let response = sql::run(&client, ask).await?;
                 self.clients.insert(database.clone(), client);
-                Ok(answer)
+                Ok(response)
             }
             StepRequest::Redis { service, .. } => {
                 let addresses = self.addresses(service).await?;
@@ -290,15 +294,15 @@ impl StepRunner {
 }
 
 /// Returns what a login captures, as `login.<name>.<capture>`; its steps are taken once a run.
-pub(super) async fn login(place: &Arc<Place>, name: &str) -> Result<Vars, String> {
+pub(super) async fn login(place: &Arc<WorkflowContext>, name: &str) -> Result<Vars, String> {
     let known = place.known_login(name);
     let (login, cell) = known.ok_or_else(|| format!("login `{name}` is in no workflow file"))?;
-    // Boxed, since a login's steps are taken by what asks for logins.
+    // Boxed, since a login's steps are taken by what requests logins.
     let taken = || Box::pin(log_in(Arc::clone(place), login));
     cell.get_or_init(taken).await.clone()
 }
 
-async fn log_in(place: Arc<Place>, login: &Login) -> Result<Vars, String> {
+async fn log_in(place: Arc<WorkflowContext>, login: &Login) -> Result<Vars, String> {
     let mut runner = StepRunner::new(&place, &login.secrets, 0)?;
     runner.take(&login.steps).await;
     let captured = runner.captured().clone();

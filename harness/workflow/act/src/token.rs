@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use serde_json::Value;
 use stagegate_base::redact::Secret;
 
-use super::{Place, step_runner};
+use super::{WorkflowContext, step_runner};
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ pub enum TokenError {
 /// # Errors
 /// [`TokenError`]: no such login or capture, a step that failed, an environment that is protected and a login that may
 /// write.
-pub async fn token(place: &Arc<Place>, login: &str, capture: &str) -> Result<Secret, TokenError> {
+pub async fn token(place: &Arc<WorkflowContext>, login: &str, capture: &str) -> Result<Secret, TokenError> {
     let known = place.logins().get(login).ok_or_else(|| {
         let names: Vec<&str> = place.logins().keys().map(String::as_str).collect();
         let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };

@@ -11,7 +11,7 @@ use super::{
 };
 use stagegate_base::units::Span;
 
-/// How long a page may take to load where the step says nothing.
+/// How long a page may take to load where the step states nothing.
 const LOAD_WITHIN: Duration = Duration::from_secs(5);
 
 /// Commands of Redis that change nothing.
@@ -66,7 +66,7 @@ pub enum Action {
 pub struct Http {
     /// A service of `[services]`.
     pub service: String,
-    /// Method; GET where nothing is said, POST where there is a body.
+    /// Method; GET where nothing is reported, POST where there is a body.
     pub method: Option<String>,
     /// Path and query.
     pub path: Template,
@@ -77,9 +77,9 @@ pub struct Http {
     pub body: Option<Template>,
     /// A body as a value, sent as JSON.
     pub json: Option<Value>,
-    /// The status that the answer has to have; any 2xx where nothing is said.
+    /// The status that the response has to have; any 2xx where nothing is reported.
     pub status: Option<u16>,
-    /// How long the answer may take.
+    /// How long the response may take.
     pub within: Option<Span>,
 }
 
@@ -117,10 +117,10 @@ pub struct Exec {
     /// Its arguments.
     #[serde(default)]
     pub args: Vec<Template>,
-    /// Variables beside those that every program gets.
+    /// Variables next to those that every program gets.
     #[serde(default)]
     pub env: BTreeMap<String, Template>,
-    /// The exit code that it has to end with; 0 where nothing is said.
+    /// The exit code that it has to end with; 0 where nothing is reported.
     pub status: Option<i32>,
     /// How long it may take.
     pub within: Option<Span>,
@@ -198,7 +198,7 @@ impl Action {
         }
     }
 
-    /// Returns the status that an answer has to have: one, or any that is good.
+    /// Returns the status that a response has to have: one, or any that is good.
     #[must_use]
     pub fn is_expected(&self, status: i64) -> bool {
         match self {
@@ -208,7 +208,7 @@ impl Action {
         }
     }
 
-    /// Says which status is expected.
+    /// States which status is expected.
     #[must_use]
     pub fn expected(&self) -> String {
         match self {
@@ -218,7 +218,7 @@ impl Action {
         }
     }
 
-    /// Says what is asked, in one line, without what templates become.
+    /// States what is asked, in one line, without what templates become.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -285,7 +285,7 @@ impl Http {
 }
 
 impl Redis {
-    /// Tells whether its command is known to change nothing.
+    /// Returns whether its command is known to change nothing.
     #[must_use]
     pub(super) fn only_reads(&self) -> bool {
         let word = self.command.first().and_then(|word| word.text(&Vars::new()).ok()).unwrap_or_default();
@@ -298,7 +298,7 @@ fn texts(map: &BTreeMap<String, Template>, vars: &Vars) -> Result<Vec<(String, S
 }
 
 impl StepRequest {
-    /// Says in one line what was asked; statements and arguments only, since values may be personal.
+    /// States in one line what was asked; statements and arguments only, since values may be personal.
     #[must_use]
     pub fn line(&self) -> String {
         match self {

@@ -1,4 +1,4 @@
-//! What has to hold of an answer: actual and expected side by side, each with its type.
+//! What has to hold of a response: actual and expected side by side, each with its type.
 //!
 //! Nothing is converted: the string "5" is not the number 5. Integers and decimals meet by value: 5 is 5.0.
 
@@ -32,7 +32,7 @@ pub enum Type {
     Object,
 }
 
-/// A part of an answer, and what has to hold of it.
+/// A part of a response, and what has to hold of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assertion {
     of: Source,
@@ -169,7 +169,7 @@ impl Assertion {
         })
     }
 
-    /// Compares an answer with what has to hold, and returns what does not.
+    /// Compares a response with what has to hold, and returns what does not.
     ///
     /// # Errors
     /// [`Unset`] where an expected value needs a name that has none.
@@ -302,7 +302,7 @@ pub(super) fn display(value: &Value) -> String {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    format!("{kind} {}", super::ran::truncated(&value.to_string(), SHOWN))
+    format!("{kind} {}", super::result::truncated(&value.to_string(), SHOWN))
 }
 
 #[cfg(test)]
@@ -354,7 +354,7 @@ mod tests {
     #[case::none("of = \"$.none[*]\"\nexists = true", "present", "array []")]
     #[case::not("of = \"$.id\"\nnot_equals = 7", "not integer 7", "integer 7")]
     #[case::matches("of = \"$.id\"\nmatches = \"7\"", "a string that matches 7", "integer 7")]
-    fn what_does_not_hold_is_told_with_both_types(#[case] text: &str, #[case] expected: &str, #[case] found: &str) {
+    fn what_does_not_hold_is_reported_with_both_types(#[case] text: &str, #[case] expected: &str, #[case] found: &str) {
         assert_eq!(differences(text), [(expected.to_owned(), found.to_owned())]);
     }
 
@@ -364,7 +364,7 @@ mod tests {
     #[case("of = \"$.id\"\nmatches = \"(\"", "is not a valid regular expression")]
     #[case("of = \"$.id\"\nis = \"text\"", "unknown variant `text`")]
     #[case("of = \"$.id\"\nequal = 1", "unknown field `equal`")]
-    fn an_assertion_that_says_nothing_is_refused(#[case] text: &str, #[case] want: &str) {
+    fn an_assertion_that_states_nothing_is_refused(#[case] text: &str, #[case] want: &str) {
         let error = assertion(text).unwrap_err();
         assert!(error.contains(want), "{error}");
     }

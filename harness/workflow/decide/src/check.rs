@@ -1,4 +1,4 @@
-//! What a file says that its form allows and that cannot work: an unknown name, two questions in one step.
+//! What a file states that its form allows and that cannot work: an unknown name, two questions in one step.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +15,7 @@ use super::{
 };
 use stagegate_base::{config::ConfigError, suggest::closest, units::Span};
 
-/// The first pause between two questions where the step says nothing.
+/// The first pause between two questions where the step states nothing.
 const EVERY: Duration = Duration::from_millis(100);
 /// The least pause: a step must not become a load test.
 const LEAST_PAUSE: Duration = Duration::from_millis(10);

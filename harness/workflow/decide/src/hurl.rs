@@ -10,14 +10,14 @@ use stagegate_base::{
 
 /// The major version whose files and options are known.
 pub const MAJOR: u32 = 8;
-/// The line by which a file says that it may run in a protected environment.
+/// The line by which a file states that it may run in a protected environment.
 pub const SAFE: &str = "# stagegate: safe";
 /// How long one request may take.
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 /// How much of its output is shown, in characters.
 const SHOWN: usize = 4_000;
 
-/// Returns the command that tells the version.
+/// Returns the command that reports the version.
 #[must_use]
 pub fn version() -> Command {
     Command::new("hurl").arg("--version")
@@ -29,7 +29,7 @@ pub fn major(text: &str) -> Option<u32> {
     text.strip_prefix("hurl ")?.split('.').next()?.parse().ok()
 }
 
-/// Tells whether a file says that it may run in a protected environment.
+/// Returns whether a file states that it may run in a protected environment.
 #[must_use]
 pub fn is_safe(text: &str) -> bool {
     text.lines().take_while(|line| line.trim().is_empty() || line.starts_with('#')).any(|line| line.trim() == SAFE)
@@ -59,11 +59,11 @@ pub fn run(file: &Path, urls: &[(String, String)]) -> Command {
     variables.fold(command, |command, variable| command.args(["--variable".to_owned(), variable])).path(file)
 }
 
-/// Says what an end means.
+/// States what an end means.
 // Source: hurl, manual page, "Exit codes": 1 options, 2 input, 3 runtime, 4 assertion.
 #[must_use]
 pub fn outcome(file: &str, code: i32, output: &str) -> Outcome {
-    let shown = super::ran::truncated(output.trim(), SHOWN);
+    let shown = super::result::truncated(output.trim(), SHOWN);
     let errors = errors(output);
     let failed = |what: &str| Outcome::Fail {
         message: match errors.first() {
@@ -86,7 +86,7 @@ pub fn outcome(file: &str, code: i32, output: &str) -> Outcome {
     }
 }
 
-/// An error as hurl tells it.
+/// An error as hurl reports it.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct HurlError {
     title: String,
@@ -110,7 +110,7 @@ impl HurlError {
     }
 }
 
-/// Reads the errors out of what hurl says; what is written otherwise is left to the evidence.
+/// Reads the errors out of what hurl states; what is written otherwise is left to the evidence.
 // Source: hurl 8.0.1: `error: TITLE`, `  --> FILE:LINE:COLUMN`, then the file's lines behind `|`: the request's, with no
 // number, then the one that does not hold, with its number, then what was found, with no number.
 fn errors(output: &str) -> Vec<HurlError> {
@@ -179,7 +179,7 @@ mod tests {
     #[case("# stagegate: safe\nGET http://x", true)]
     #[case("# about\n\n# stagegate: safe\nGET x", true)]
     #[case("GET http://x\n# stagegate: safe", false)]
-    fn a_file_says_that_it_is_safe_above_its_first_request(#[case] text: &str, #[case] want: bool) {
+    fn a_file_states_that_it_is_safe_above_its_first_request(#[case] text: &str, #[case] want: bool) {
         assert_eq!(is_safe(text), want);
     }
 

@@ -1,6 +1,6 @@
 //! Workflows: what users do, as files of steps that are taken one after the other.
 //!
-//! In: the texts of `workflows/*.toml`, and later what services answered. Out: the steps to take, what each has to ask
+//! In: the texts of `workflows/*.toml`, and later what services responded. Out: the steps to take, what each has to ask
 //! with its templates filled in, and what became of a run. Nothing is sent here; `stagegate_workflow_act` takes the steps.
 
 mod action;
@@ -13,8 +13,8 @@ mod known;
 mod observed;
 pub mod page;
 mod protected;
-mod ran;
 mod raw;
+mod result;
 mod source;
 mod template;
 
@@ -26,7 +26,7 @@ pub use files::{BrokenFile, WorkflowFiles, read};
 pub use known::Known;
 pub use observed::{NotJson, Observed};
 pub use protected::{Policy, Selection, select};
-pub use ran::{Ran, State, StepRan, outcome, waited};
+pub use result::{ExecutedStep, State, WorkflowResult, outcome, waited};
 pub use source::{Source, SourceError};
 pub use template::{Template, TemplateError, Unset, Vars};
 
@@ -37,7 +37,7 @@ use stagegate_base::{record::Severity, units::Span};
 pub const LONGEST: Duration = Duration::from_secs(45);
 /// How long the clean-up steps may take together.
 pub const CLEAN_UP_WITHIN: Duration = Duration::from_secs(10);
-/// How long one request, statement or program may take where the step says nothing.
+/// How long one request, statement or program may take where the step states nothing.
 pub const STEP_WITHIN: Duration = Duration::from_secs(10);
 
 /// Returns the JSON Schema of workflow files, for editors; `reference` is the text of the annotated example.
@@ -59,7 +59,7 @@ pub struct Workflow {
     pub title: Option<String>,
     /// How long all steps may take together, clean-up apart.
     pub within: Span,
-    /// How much it weighs where `[severity]` says nothing.
+    /// How much it weighs where `[severity]` states nothing.
     pub severity: Severity,
     /// Variables of the process or keys of the env files, by the name that templates use.
     pub secrets: BTreeMap<String, String>,
@@ -93,7 +93,7 @@ pub struct Step {
     pub safe: bool,
     /// It runs at the end, whatever happened before.
     pub cleanup: bool,
-    /// What is kept of the answer, by name.
+    /// What is kept of the response, by name.
     pub capture: BTreeMap<String, Source>,
     /// What has to hold.
     pub assertions: Vec<Assertion>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Why an answer has no JSON to look into.
+/// Why a response has no JSON to look into.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotJson {
     /// It was longer than what is read.
@@ -27,7 +27,7 @@ pub enum NotJson {
     Syntax(String),
 }
 
-/// An answer: of a service, a database, a cache, a program or a page.
+/// A response: of a service, a database, a cache, a program or a page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
     /// HTTP status or exit code; none for rows and keys.
@@ -38,12 +38,12 @@ pub struct Observed {
     pub text: String,
     /// The same as JSON, or why it is none.
     pub json: Result<Value, NotJson>,
-    /// How long the answer took.
+    /// How long the response took.
     pub took: Duration,
 }
 
 impl Observed {
-    /// Makes an answer of bytes; `truncated` says that there were more.
+    /// Makes a response of bytes; `truncated` states that there were more.
     #[must_use]
     pub fn new(status: i64, headers: Vec<(String, String)>, body: &[u8], truncated: bool, took: Duration) -> Self {
         let json = if truncated { Err(NotJson::Cut { bytes: body.len() }) } else { json(body) };
@@ -51,7 +51,7 @@ impl Observed {
         Observed { status: Some(status), headers, text, json, took }
     }
 
-    /// Makes an answer of a value: rows of a database, or what a cache holds.
+    /// Makes a response of a value: rows of a database, or what a cache holds.
     ///
     /// A string that is a JSON object or array is looked into by JSONPath.
     #[must_use]
@@ -84,7 +84,7 @@ mod tests {
     #[case::text(b"nope", false, "not valid JSON")]
     #[case::cut(b"[1", true, "longer than 2 bytes, and truncated")]
     #[case::deep(&[b'['; 100_000], false, "recursion limit")]
-    fn a_body_that_is_no_json_says_why(#[case] body: &[u8], #[case] cut: bool, #[case] want: &str) {
+    fn a_body_that_is_no_json_states_why(#[case] body: &[u8], #[case] cut: bool, #[case] want: &str) {
         let observed = Observed::new(200, Vec::new(), body, cut, Duration::ZERO);
         assert!(observed.json.unwrap_err().to_string().contains(want));
     }

@@ -26,7 +26,7 @@ pub struct Page {
     pub loaded: Option<Duration>,
     /// Errors of the console, and exceptions that nobody caught.
     pub console: Vec<String>,
-    /// Requests without an answer, or with a status from 400 on: URL and reason.
+    /// Requests without a response, or with a status from 400 on: URL and reason.
     pub failed: Vec<(String, String)>,
 }
 
@@ -53,12 +53,12 @@ impl Page {
             find(url, "a status below 400", reason.clone());
         }
         for text in self.console.iter().take(REPORTED) {
-            find("console", "no error", super::ran::truncated(text, 300));
+            find("console", "no error", super::result::truncated(text, 300));
         }
         findings
     }
 
-    /// Returns it as an answer: text is what a visitor reads; `$.title`, `$.load_ms`.
+    /// Returns it as a response: text is what a visitor reads; `$.title`, `$.load_ms`.
     #[must_use]
     pub fn observed(&self) -> Observed {
         let took = self.loaded.unwrap_or_default();

@@ -26,13 +26,13 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Tells whether anything is asked at all, beside clean-up.
+    /// Returns whether anything is asked at all, next to clean-up.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.steps.iter().all(|step| step.cleanup)
     }
 
-    /// Says which steps do not run, and why; nothing where all do.
+    /// States which steps do not run, and why; nothing where all do.
     #[must_use]
     pub fn left_out_steps(&self) -> String {
         let steps: Vec<String> = self.left_out.iter().map(|(step, reason)| format!("`{step}` ({reason})")).collect();

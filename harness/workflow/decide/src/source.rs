@@ -1,4 +1,4 @@
-//! Which part of an answer is looked at: `status`, `body`, `header:NAME`, `regex:PATTERN` or a JSONPath.
+//! Which part of a response is looked at: `status`, `body`, `header:NAME`, `regex:PATTERN` or a JSONPath.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde_json_path::JsonPath;
 
 use super::{Observed, observed::NotJson};
 
-/// A text that names no part of an answer.
+/// A text that names no part of a response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// None of the known words.
@@ -33,7 +33,7 @@ pub enum SourceError {
     },
 }
 
-/// A part of an answer.
+/// A part of a response.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Source {
@@ -91,7 +91,7 @@ pub(super) fn regex(pattern: &str) -> Result<Regex, SourceError> {
     })
 }
 
-/// Tells whether a query gives one node at most: names and indexes only.
+/// Returns whether a query gives one node at most: names and indexes only.
 // Source: RFC 9535, 2.3.5.1: wildcards, slices, filters, descendants and lists of selectors are not singular.
 fn is_singular(text: &str) -> bool {
     let mut quote = None;
@@ -110,7 +110,7 @@ fn is_singular(text: &str) -> bool {
 }
 
 impl Source {
-    /// Returns this part of an answer; `None` where the answer does not have it.
+    /// Returns this part of a response; `None` where the response does not have it.
     ///
     /// # Errors
     /// [`NotJson`] where a JSONPath is to look into a body that is no JSON.
@@ -174,7 +174,7 @@ mod tests {
     #[case::missing("$.nope", None)]
     #[case::many("$.items[*].sku", Some(json!(["a"])))]
     #[case::none_of_many("$.items[?@.sku == 'z']", Some(json!([])))]
-    fn a_part_of_an_answer_is_found(#[case] text: &str, #[case] want: Option<Value>) {
+    fn a_part_of_a_response_is_found(#[case] text: &str, #[case] want: Option<Value>) {
         assert_eq!(Source::try_from(text.to_owned()).unwrap().of(&observed()), Ok(want));
     }
 

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_a_value_is_told() {
+    fn a_name_without_a_value_is_reported() {
         assert_eq!(Template::parse("{{nope}}").unwrap().text(&vars()), Err(Unset("nope".to_owned())));
     }
 }

@@ -143,7 +143,7 @@ fn a_file_is_steps_with_clean_up_last_and_logins_of_other_files() {
 )]
 #[case::hollow_login("[[login.a.step]]\nname = \"a\"\nexec = { program = \"x\" }\n", 1, "captures nothing")]
 #[case::no_toml("[[step]\n", 1, "")]
-fn a_file_that_cannot_work_is_told_with_its_line(#[case] text: &str, #[case] line: usize, #[case] want: &str) {
+fn a_file_that_cannot_work_is_reported_with_its_line(#[case] text: &str, #[case] line: usize, #[case] want: &str) {
     let files = files(&[("bad", text)]);
     assert!(files.workflows.is_empty());
     let [broken] = files.broken.as_slice() else { panic!("{:?}", files.broken) };
@@ -198,8 +198,8 @@ fn pauses_double_up_to_a_second() {
     assert_eq!([1, 2, 4, 5, 90].map(|n| until.pause(n).as_millis()), [100, 200, 800, 1000, 1000]);
 }
 
-fn ran(states: &[(bool, State)]) -> Ran {
-    let step = |(cleanup, state): &(bool, State)| StepRan {
+fn result_of(states: &[(bool, State)]) -> WorkflowResult {
+    let step = |(cleanup, state): &(bool, State)| ExecutedStep {
         name: "see it".to_owned(),
         line: 7,
         cleanup: *cleanup,
@@ -210,19 +210,19 @@ fn ran(states: &[(bool, State)]) -> Ran {
     };
     let file = PathBuf::from("workflows/order.toml");
     let steps = states.iter().map(step).collect();
-    Ran { workflow: "order".to_owned(), file, steps, left_out: String::new(), took: Duration::from_secs(1) }
+    WorkflowResult { workflow: "order".to_owned(), file, steps, left_out: String::new(), took: Duration::from_secs(1) }
 }
 
 fn failed() -> State {
     let finding = Finding::differs("$[0]", "present", "missing");
-    let message = ran::waited(Duration::from_secs(5), 12);
+    let message = super::result::waited(Duration::from_secs(5), 12);
     State::Failed { message, findings: vec![finding], evidence: Vec::new() }
 }
 
 #[test]
-fn a_failure_says_the_step_its_line_and_how_long_was_waited() {
-    let ran = ran(&[(false, State::Passed), (false, failed()), (true, State::Passed)]);
-    let Outcome::Fail { message, findings, evidence, .. } = outcome(&ran, "staging") else { panic!() };
+fn a_failure_states_the_step_its_line_and_how_long_was_waited() {
+    let result = result_of(&[(false, State::Passed), (false, failed()), (true, State::Passed)]);
+    let Outcome::Fail { message, findings, evidence, .. } = outcome(&result, "staging") else { panic!() };
     assert_eq!(message, "step `see it` (workflows/order.toml:7): not met after 5.0 s (12 attempts)");
     assert_eq!(findings.len(), 1);
     assert!(evidence[0].text.contains("see it (0.25 s, clean-up): passed"), "{}", evidence[0].text);
@@ -230,7 +230,7 @@ fn a_failure_says_the_step_its_line_and_how_long_was_waited() {
 
 #[test]
 fn a_pass_names_the_pictures_that_were_kept() {
-    let passed = outcome(&ran(&[(false, State::Passed), (true, State::Passed)]), "staging");
+    let passed = outcome(&result_of(&[(false, State::Passed), (true, State::Passed)]), "staging");
     assert_eq!(passed, Outcome::Pass("2 steps in 1000 ms; screenshot /state/tests/web.png".to_owned()));
 }
 
@@ -242,6 +242,6 @@ fn a_pass_names_the_pictures_that_were_kept() {
 #[case::nothing_to_clean(&[(false, State::Passed), (true, State::Skipped("nothing".into()))], "Pass")]
 #[case::nothing_may_run(&[], "Skip")]
 fn an_outcome_is_that_of_the_gravest_step(#[case] states: &[(bool, State)], #[case] want: &str) {
-    let outcome = format!("{:?}", outcome(&ran(states), "production"));
+    let outcome = format!("{:?}", outcome(&result_of(states), "production"));
     assert!(outcome.starts_with(want), "{outcome}");
 }

@@ -88,7 +88,7 @@ fn wrong<T>(text: impl Into<String>, hint: impl Into<String>) -> Result<T, Wrong
     Err((format!("[[notify]] {}", text.into()), hint.into()))
 }
 
-/// Tells whether a text is the URL of a web server, without a user.
+/// Returns whether a text is the URL of a web server, without a user.
 pub(in crate::config) fn is_plain_url(url: &str) -> bool {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();

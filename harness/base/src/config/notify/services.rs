@@ -51,7 +51,7 @@ pub struct Sentry {
     pub version: SentryVersion,
 }
 
-/// Tells whether a text is `OWNER/NAME`, or has up to `most` parts.
+/// Returns whether a text is `OWNER/NAME`, or has up to `most` parts.
 pub(super) fn is_repository(text: &str, most: usize) -> bool {
     let is_part = |part: &str| {
         !part.is_empty()
@@ -61,7 +61,7 @@ pub(super) fn is_repository(text: &str, most: usize) -> bool {
     (2..=most).contains(&text.split('/').count()) && text.split('/').all(is_part)
 }
 
-/// Tells whether a text is a short name of Sentry.
+/// Returns whether a text is a short name of Sentry.
 pub(super) fn is_short_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }

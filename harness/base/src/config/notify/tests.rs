@@ -61,7 +61,7 @@ fn a_url_of_the_file_is_not_shown() {
 fn a_receiver_hears_of_its_events_in_its_environments() {
     let text = "kind = \"command\"\ncommand = [\"a\"]\non = [\"held\", \"stuck\"]\nenvironments = [\"production\"]";
     let receiver = read(text).unwrap();
-    assert!(receiver.hears(&[Event::End, Event::Blocked], "production"));
-    assert!(!receiver.hears(&[Event::End, Event::Blocked], "staging"));
-    assert!(!receiver.hears(&[Event::End], "production"));
+    assert!(receiver.receives(&[Event::End, Event::Blocked], "production"));
+    assert!(!receiver.receives(&[Event::End, Event::Blocked], "staging"));
+    assert!(!receiver.receives(&[Event::End], "production"));
 }

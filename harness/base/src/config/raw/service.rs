@@ -31,8 +31,8 @@ pub(super) struct RawService {
 }
 
 impl RawService {
-    /// Tells whether a check would ask the service something.
-    fn is_asked(&self) -> bool {
+    /// Returns whether a check would ask the service something.
+    fn is_probed(&self) -> bool {
         let paths = [&self.health, &self.version, &self.served_contract, &self.host, &self.base_path];
         self.kind.is_some() || self.port.is_some() || self.contract.is_some() || paths.iter().any(|path| path.is_some())
     }
@@ -105,7 +105,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Returns which services somebody calls one-shot, or says that they are not; one that ends answers nobody.
+    /// Returns which services somebody calls one-shot, or states that they are not; one that ends answers nobody.
     pub(super) fn one_shot(
         &self,
         raw: &BTreeMap<String, Spanned<RawService>>,
@@ -113,7 +113,7 @@ impl Reader<'_> {
         let mut all = BTreeMap::new();
         for (name, service) in raw {
             let Some(one_shot) = service.get_ref().one_shot else { continue };
-            if one_shot && service.get_ref().is_asked() {
+            if one_shot && service.get_ref().is_probed() {
                 let message = format!("service `{name}` is one_shot, so that nothing listens there when it has exited");
                 return Err(self.error(service.span().start, message, "remove its other keys, or `one_shot`"));
             }
@@ -123,13 +123,13 @@ impl Reader<'_> {
     }
 }
 
-/// Tells whether Compose takes a text for a service's name; it also becomes the name of a folder.
+/// Returns whether Compose takes a text for a service's name; it also becomes the name of a folder.
 // Source: the Compose file's schema, "^[a-zA-Z0-9._-]+$".
 fn is_service(text: &str) -> bool {
     text.chars().any(|c| c != '.') && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
-/// Tells whether a text can stand in a Host header.
+/// Returns whether a text can stand in a Host header.
 fn is_host(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c))
 }

@@ -51,7 +51,7 @@ impl Position {
         }
     }
 
-    /// Tells whether the keys here are names that the document's author gave.
+    /// Returns whether the keys here are names that the document's author gave.
     pub(super) fn is_of_names(self) -> bool {
         matches!(self, Position::ComponentsSchemas | Position::Named | Position::NamedSchemas | Position::NamedExamples)
     }

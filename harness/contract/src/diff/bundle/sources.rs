@@ -49,7 +49,7 @@ impl<'t> Sources<'t> {
     /// Reads every file.
     ///
     /// # Errors
-    /// [`ContractError`] of the document; what is wrong with another file is told once something refers to it.
+    /// [`ContractError`] of the document; what is wrong with another file is reported once something refers to it.
     pub(super) fn read(files: &'t Files) -> Result<Self, ContractError> {
         let root = (files.root(), files.format());
         let mut all = Vec::new();
@@ -84,8 +84,8 @@ impl<'t> Sources<'t> {
         self.all.into_iter().map(|s| (files.relative(s.name), s.tree.unwrap_or_else(|_| empty()))).collect()
     }
 
-    /// Says what is wrong with the reference of a node.
-    pub(super) fn wrong(&self, at: At<'_, '_>, problem: Problem) -> ContractError {
+    /// States what is wrong with the reference of a node.
+    pub(super) fn contract_error(&self, at: At<'_, '_>, problem: Problem) -> ContractError {
         let member = at.node.get("$ref");
         ContractError::Reference {
             file: self.files.shown_as(self.name(at.file)),
@@ -115,12 +115,12 @@ impl<'t> Sources<'t> {
             }
             at = self.target(at)?;
         }
-        Err(self.wrong(from, Problem::Circle))
+        Err(self.contract_error(from, Problem::Circle))
     }
 
     fn found<'b>(&'b self, from: At<'b, 't>, hops: usize) -> Result<At<'b, 't>, ContractError> {
         let reference = from.node.text("$ref").unwrap_or_default();
-        let wrong = |problem| self.wrong(from, problem);
+        let wrong = |problem| self.contract_error(from, problem);
         if hops > HOPS {
             return Err(wrong(Problem::Circle));
         }
@@ -154,7 +154,11 @@ impl<'t> Sources<'t> {
             Some(node) => Ok(Some(At { file: at.file, node })),
             None if at.node.text("$ref").is_some() => {
                 let further = self.found(at, hops + 1)?;
-                if hops < HOPS { self.below(further, part, hops + 1) } else { Err(self.wrong(at, Problem::Circle)) }
+                if hops < HOPS {
+                    self.below(further, part, hops + 1)
+                } else {
+                    Err(self.contract_error(at, Problem::Circle))
+                }
             }
             None => Ok(None),
         }
@@ -162,11 +166,11 @@ impl<'t> Sources<'t> {
 
     /// Returns what a file holds that a node refers to.
     fn usable<'b>(&'b self, file: usize, from: At<'b, 't>) -> Result<&'b Node<'t>, ContractError> {
-        let Some(source) = self.all.get(file) else { return Err(self.wrong(from, unread())) };
+        let Some(source) = self.all.get(file) else { return Err(self.contract_error(from, unread())) };
         let tree = match &source.tree {
             Ok(tree) => tree,
             Err(Unusable::Unreadable(reason)) => {
-                return Err(self.wrong(from, Problem::Unreadable(reason.clone())));
+                return Err(self.contract_error(from, Problem::Unreadable(reason.clone())));
             }
             Err(Unusable::Wrong(error)) => {
                 let file = self.files.shown_as(source.name);
@@ -181,7 +185,7 @@ impl<'t> Sources<'t> {
                     Ok(_) => tree.text("openapi").unwrap_or_default().to_owned(),
                     Err(error) => error.to_string(),
                 };
-                return Err(self.wrong(from, Problem::Version { found }));
+                return Err(self.contract_error(from, Problem::Version { found }));
             }
         }
         Ok(tree)

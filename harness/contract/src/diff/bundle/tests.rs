@@ -3,7 +3,7 @@ use rstest::rstest;
 use serde_json::{Map, Value, json};
 
 use super::super::{
-    super::{Answer, Document, Files, check},
+    super::{Document, Files, ServiceResponse, check},
     Change, Contract, compare, judge,
 };
 use stagegate_base::waiver::Waivers;
@@ -112,7 +112,7 @@ fn pets<'a>(path: &'a str, pet: &'a str, common: &'a str) -> Files {
 }
 
 #[test]
-fn a_contract_says_the_same_in_one_file_and_in_several() {
+fn a_contract_states_the_same_in_one_file_and_in_several() {
     let (single, several) = (contract(&[("openapi.yaml", SINGLE)]), pets(PATH, PET, COMMON));
     assert_eq!(changes(&single, &several), []);
     assert_eq!(changes(&several, &single), []);
@@ -127,8 +127,8 @@ fn responses_are_compared_with_schemas_of_other_files() {
     assert_eq!(document.root()["info"]["description"], "# Pets: all of them\n");
     let headers = [("content-type".to_owned(), "application/json".to_owned())];
     let checked = |body: &str| {
-        let answer = Answer { status: 200, headers: &headers, body: body.as_bytes(), truncated: false };
-        let found = check(&document, operation, &answer).findings;
+        let response = ServiceResponse { status: 200, headers: &headers, body: body.as_bytes(), truncated: false };
+        let found = check(&document, operation, &response).findings;
         found.iter().map(|f| format!("{} {}", f.at, f.expected)).collect::<Vec<_>>()
     };
     assert_eq!(checked(r#"{"id": 1, "name": null, "friends": [{"id": 2, "name": "Bo"}]}"#), [""; 0]);
@@ -139,22 +139,23 @@ fn responses_are_compared_with_schemas_of_other_files() {
 }
 
 #[test]
-fn a_change_is_told_in_the_file_that_it_was_made_in() {
+fn a_change_is_reported_in_the_file_that_it_was_made_in() {
     let old = pets(PATH, PET, COMMON);
     let new =
         pets(PATH, &PET.replace("required: [id, name]", "required: [id]"), &COMMON.replace("minimum: 1", "minimum: 0"));
     let found =
         judge(&changes(&old, &new), ("old/openapi.yaml", "git:v2:new/openapi.yaml"), &Waivers::default(), TODAY);
-    let told: Vec<String> = found.iter().map(|f| format!("{} {} | {}", f.code, f.place.position(), f.found)).collect();
+    let reported: Vec<String> =
+        found.iter().map(|f| format!("{} {} | {}", f.code, f.place.position(), f.found)).collect();
     let wanted = [
         "response-property-became-optional new/schemas/pet.yaml:2 | ",
         "response-minimum-widened new/common.yaml:4 | ",
         "request-minimum-widened new/common.yaml:4 | ",
     ];
     for wanted in wanted {
-        assert!(told.iter().any(|told| told.starts_with(wanted)), "{wanted}\n{told:#?}");
+        assert!(reported.iter().any(|reported| reported.starts_with(wanted)), "{wanted}\n{reported:#?}");
     }
-    assert!(told.iter().all(|told| told.contains("old old/")), "{told:#?}");
+    assert!(reported.iter().all(|reported| reported.contains("old old/")), "{reported:#?}");
     let alias = "common.yaml#/schemas/Number/minimum".to_owned();
     assert!(found.iter().any(|finding| finding.aliases.contains(&alias)), "{found:#?}");
 }

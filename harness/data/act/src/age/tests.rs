@@ -121,7 +121,10 @@ async fn a_recipient_that_age_does_not_take_ends_the_writing() {
 #[case::recipient("age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\n", "holds no identity")]
 #[case::sealed("age-encryption.org/v1\n-> scrypt x 18\n", "needs a passphrase")]
 #[case::armoured("-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n", "needs a passphrase")]
-fn an_identity_file_that_cannot_be_used_is_refused_before_age_asks_a_terminal(#[case] text: &str, #[case] want: &str) {
+fn an_identity_file_that_cannot_be_used_is_refused_before_age_requires_a_terminal(
+    #[case] text: &str,
+    #[case] want: &str,
+) {
     let dir = Dir::new(&format!("identity-{}", text.len()));
     fs::write(dir.path("file"), text).unwrap();
     let error = Identity::of_file(&dir.path("file")).unwrap_err().to_string();

@@ -22,7 +22,7 @@ pub(super) async fn write(job: &Job<'_>, manifest: Manifest, draft: &Path) -> Re
     }
 }
 
-/// Returns all that a backup says of what it holds; `identity` decrypts it where it is encrypted.
+/// Returns all that a backup states of what it holds; `identity` decrypts it where it is encrypted.
 ///
 /// # Errors
 /// [`BackupError::Encrypted`] where no identity was named, [`BackupError::WrongIdentity`] where it is another one, and
@@ -45,7 +45,7 @@ pub async fn whole(
     }
 }
 
-/// Decrypts a file and keeps nothing: `age` tells whether it was changed.
+/// Decrypts a file and keeps nothing: `age` returns whether it was changed.
 ///
 /// # Errors
 /// [`BackupError`].

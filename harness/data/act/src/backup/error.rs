@@ -68,7 +68,7 @@ pub enum BackupError {
     Program {
         /// What was tried.
         what: &'static str,
-        /// What it said.
+        /// What it reported.
         #[source]
         source: RunError,
     },
@@ -105,7 +105,7 @@ pub enum BackupError {
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the program said.
+        /// What the program reported.
         #[source]
         source: RunError,
     },

@@ -92,13 +92,13 @@ pub fn lines(root: &Path) -> Vec<Line> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// Returns when something last ended well, in seconds since 1970.
+/// Returns when something last succeeded, in seconds since 1970.
 #[must_use]
 pub fn last_well(lines: &[Line], event: Event) -> Option<i64> {
     lines.iter().rfind(|line| line.event == event && line.error.is_none()).map(|line| line.at)
 }
 
-/// Returns the last restore drill that ended well; with `offsite` only one of a copy off this host counts.
+/// Returns the last restore drill that succeeded; with `offsite` only one of a copy off this host counts.
 #[must_use]
 pub fn last_drill(lines: &[Line], offsite: bool) -> Option<&Line> {
     let counts = |line: &&Line| line.event == Event::Drill && line.error.is_none() && (line.offsite || !offsite);
@@ -116,7 +116,7 @@ pub fn failures(lines: &[Line], event: Event) -> Vec<&Line> {
     of.iter().enumerate().filter(is_last).map(|(_, line)| *line).collect()
 }
 
-/// Returns the last line of an event, where it tells of a failure.
+/// Returns the last line of an event, where it reports a failure.
 #[must_use]
 pub fn last_failure(lines: &[Line], event: Event) -> Option<&Line> {
     lines.iter().rfind(|line| line.event == event).filter(|line| line.error.is_some())

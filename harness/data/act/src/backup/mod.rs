@@ -182,7 +182,7 @@ async fn proven_dump<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     let mut dump = dump_one(&live, job.runner, names, job.output(path), job.integrity).await?;
     job.runner.report(&format!("{}: dumped", database.id));
     let begun = Instant::now();
-    let server = scratch(&wish(&dump, &image(job, database).await?)).await;
+    let server = scratch(&server_spec(&dump, &image(job, database).await?)).await;
     let server = server.map_err(|error| BackupError::Scratch(error.into()))?;
     let proven = drill(job.engine, job.runner, &server, (&dump, job.input(path))).await;
     server.end().await;
@@ -236,7 +236,7 @@ async fn image(job: &Job<'_>, database: &Database) -> Result<String, BackupError
 
 /// Returns the scratch server that a dump is to be restored into: of the image of the server that it was made on.
 #[must_use]
-pub fn wish(dump: &DatabaseDump, image: &str) -> ServerSpec {
+pub fn server_spec(dump: &DatabaseDump, image: &str) -> ServerSpec {
     let preload = (!dump.preload.is_empty()).then(|| format!("shared_preload_libraries={}", dump.preload));
     ServerSpec {
         images: vec![image.to_owned()],
@@ -251,7 +251,7 @@ pub fn wish(dump: &DatabaseDump, image: &str) -> ServerSpec {
 /// Restores a dump into a scratch server and compares; returns the restored database's bytes.
 ///
 /// # Errors
-/// [`BackupError::Differs`] where it holds something else than its manifest says.
+/// [`BackupError::Differs`] where it holds something else than its manifest states.
 pub async fn drill(
     engine: &Engine,
     runner: &Runner,
@@ -266,7 +266,7 @@ pub async fn drill(
         None => return Err(BackupError::Refused("the backup does not say how its database sorts".to_owned())),
     }
     compare_restored(&server, runner, (COPY, input), &dump.facts).await.map_err(|error| match error {
-        // The name on the scratch server tells a person nothing.
+        // The name on the scratch server reports a person nothing.
         BackupError::Differs { differences, .. } => {
             BackupError::Differs { database: dump.database.clone(), differences }
         }

@@ -1,7 +1,7 @@
 //! Copies of backups in a bucket or a folder of another machine.
 //!
 //! Nothing there is overwritten: each object is written on the condition that there is none, and read back whole. The manifest is
-//! the last one, so that a backup is there whole or not at all; the bucket alone says what there is.
+//! the last one, so that a backup is there whole or not at all; the bucket alone states what there is.
 
 use std::{
     collections::BTreeMap,

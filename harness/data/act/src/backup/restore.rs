@@ -1,4 +1,4 @@
-//! Puts a backup's database in place: into a new one beside, verified, then switched by name.
+//! Puts a backup's database in place: into a new one next to, verified, then switched by name.
 //!
 //! Nothing is restored over what is there. Until the switch, one transaction, the live database serves; after it the
 //! replaced one is kept under a name of its own. What a killed restore left is taken away by the next one.
@@ -96,7 +96,7 @@ impl Restore<'_> {
     ///
     /// # Errors
     /// [`BackupError`]; the database is not there then.
-    pub async fn beside(&self, into: &str) -> Result<Restored, BackupError> {
+    pub async fn restore_side_by_side(&self, into: &str) -> Result<Restored, BackupError> {
         if into.is_empty() || into.len() > NAME_BYTES {
             return Err(BackupError::Refused(format!("`{into}` is no name of a database: 1 to {NAME_BYTES} bytes")));
         }
@@ -117,7 +117,7 @@ impl Restore<'_> {
         Ok(Restored { database: into.to_owned(), kept_as: None })
     }
 
-    /// Makes the new database and fills it; `like` tells whether the live one is there to take rights and settings from.
+    /// Makes the new database and fills it; `like` returns whether the live one is there to take rights and settings from.
     async fn fill(&self, good: &Mark, like: bool) -> Result<(), BackupError> {
         let (dump, input) = self.dump;
         let (major, _) = self.server.version().await?;

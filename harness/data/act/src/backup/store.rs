@@ -12,11 +12,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 use stagegate_base::config::Config;
 use stagegate_data_decide::backup::{
-    MANIFEST, Manifest, SUMS, is_plain,
+    MANIFEST, Manifest, SUMS,
+    checksums::{FoundFile, NOT_A_FILE, problems, text},
+    is_plain,
     restic::Unsettled,
     retention::Listed,
     schedule::is_ahead,
-    sums::{FoundFile, NOT_A_FILE, problems, text},
 };
 use stagegate_host::{
     clock, files,
@@ -70,7 +71,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Tells whether it was proven and nothing found it damaged since.
+    /// Returns whether it was proven and nothing found it damaged since.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.note.damaged.is_none()
@@ -150,7 +151,7 @@ impl Store {
     /// Lists a draft whose manifest and checksums are there already, such as one that was brought from elsewhere.
     ///
     /// # Errors
-    /// [`BackupError::Damaged`] where a file is not what the manifest says; it is not listed then.
+    /// [`BackupError::Damaged`] where a file is not what the manifest states; it is not listed then.
     pub fn adopt(&self, draft: &Path, id: &str) -> Result<PathBuf, BackupError> {
         let manifest = read(draft, id)?;
         let problems = wrong(draft, &manifest)?;
@@ -323,8 +324,8 @@ pub fn seal(draft: &Path, manifest: &Manifest) -> Result<(), BackupError> {
     let path = draft.join(MANIFEST);
     let shown = if manifest.is_encrypted() { manifest.outline() } else { manifest.clone() };
     files::write_whole(&path, &shown.text()?).map_err(BackupError::file("write", &path))?;
-    let sums = draft.join(SUMS);
-    files::write_whole(&sums, text(&found(draft)?).as_bytes()).map_err(BackupError::file("write", &sums))?;
+    let checksums = draft.join(SUMS);
+    files::write_whole(&checksums, text(&found(draft)?).as_bytes()).map_err(BackupError::file("write", &checksums))?;
     let problems = wrong(draft, manifest)?;
     match problems.is_empty() {
         true => Ok(()),
@@ -344,12 +345,12 @@ fn read(dir: &Path, id: &str) -> Result<Manifest, BackupError> {
 }
 
 fn wrong(dir: &Path, manifest: &Manifest) -> Result<Vec<String>, BackupError> {
-    let sums = dir.join(SUMS);
-    match fs::read_to_string(&sums) {
+    let checksums = dir.join(SUMS);
+    match fs::read_to_string(&checksums) {
         Ok(text) => Ok(problems(manifest, &text, &found(dir)?)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(vec![format!("{SUMS} is missing")]),
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Ok(vec![format!("{SUMS} is damaged")]),
-        Err(error) => Err(BackupError::file("read", &sums)(error)),
+        Err(error) => Err(BackupError::file("read", &checksums)(error)),
     }
 }
 

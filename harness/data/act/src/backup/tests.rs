@@ -64,7 +64,7 @@ impl Fresh {
         self.store.publish(&draft, &manifest).unwrap()
     }
 
-    /// Tells whether the list and the check let everything through.
+    /// Returns whether the list and the check let everything through.
     fn passes(&self) -> bool {
         let (all, unreadable) = self.store.list().unwrap();
         let clean = |stored| self.store.check(stored).unwrap().is_empty();

@@ -4,8 +4,8 @@ use std::pin::pin;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, TryStreamExt};
-use stagegate_data_decide::salvage::{Carried, FOREIGN_KEY, Pair, REFUSED_UP_TO, TableRows};
-use stagegate_host::database::{DatabaseError, failed, said};
+use stagegate_data_decide::salvage::{CarryResult, FOREIGN_KEY, Pair, REFUSED_UP_TO, TableRows};
+use stagegate_host::database::{DatabaseError, error_text, failed};
 use tokio_postgres::Client;
 
 use super::{Salvage, SalvageError, writing_session};
@@ -26,8 +26,8 @@ struct Pending<'a> {
     pair: &'a Pair,
     /// First and last number of each range.
     ranges: Vec<(i64, i64)>,
-    carried: Carried,
-    /// What was said of a range that failed last.
+    carried: CarryResult,
+    /// What was reported of a range that failed last.
     failed: Vec<((i64, i64), String, bool)>,
 }
 
@@ -38,7 +38,7 @@ impl Salvage<'_> {
     ///
     /// # Errors
     /// [`SalvageError`]; the live database is as it was then.
-    pub async fn carry(&self, accept_links: bool) -> Result<Vec<Carried>, SalvageError> {
+    pub async fn carry(&self, accept_links: bool) -> Result<Vec<CarryResult>, SalvageError> {
         let live = writing_session(self.server, self.live, self.within).await?;
         let begin = "begin; set constraints all immediate";
         live.batch_execute(begin).await.map_err(|e| failed("begin to carry rows", &e))?;
@@ -94,7 +94,7 @@ impl Salvage<'_> {
         pair: &'p Pair,
         found: &TableRows,
     ) -> Result<Pending<'p>, DatabaseError> {
-        let carried = Carried { table: pair.kept.label(), ..Carried::default() };
+        let carried = CarryResult { table: pair.kept.label(), ..CarryResult::default() };
         let mut pending = Pending { at, pair, ranges: Vec::new(), carried, failed: Vec::new() };
         if let Some(reason) = &found.refusal {
             pending.carried.refuse(found.missing, reason);
@@ -142,7 +142,7 @@ impl Pending<'_> {
             live.batch_execute(undo).await.map_err(|e| failed(&what, &e))?;
             if first == last || self.failed.len() >= REFUSED_UP_TO {
                 let waits = error.code().is_some_and(|code| code.code() == FOREIGN_KEY);
-                self.failed.push(((first, last), said(&error), waits));
+                self.failed.push(((first, last), error_text(&error), waits));
             } else {
                 let middle = first + (last - first) / 2;
                 self.ranges.extend([(middle + 1, last), (first, middle)]);

@@ -18,7 +18,7 @@ use stagegate_base::{
 };
 use stagegate_data_decide::{
     sync::files::{FileVolume, FilesIntent},
-    volume::{Answer, Copied, Job, Kept, Outcome, Request, SwitchRequest, Tree, differences},
+    volume::{Copied, CopyRecord, Job, Outcome, Reply, Request, SwitchRequest, Tree, differences},
 };
 use stagegate_host::{
     engine::{Engine, EngineError},
@@ -122,8 +122,8 @@ impl FilesSync<'_> {
         let folders = Folders { written: &[], read: std::slice::from_ref(&one.source) };
         let job = Job { folder: 0, request: Request::Read { path: String::new(), contents: false } };
         match self.work(folders, &[job]).await.map_err(of(one))?.pop() {
-            Some(Answer::Tree(tree)) => Ok(tree),
-            _ => Err(no_answer(one)),
+            Some(Reply::Tree(tree)) => Ok(tree),
+            _ => Err(no_response(one)),
         }
     }
 
@@ -132,7 +132,7 @@ impl FilesSync<'_> {
     /// # Errors
     /// [`FilesError`]; [`settle`] puts the target in order then.
     pub async fn sync(&self, volumes: &[FileVolume]) -> Result<Vec<CopiedFiles>, FilesError> {
-        let kept = |one: &FileVolume, role| Kept::of(&one.live, role, self.run, self.state.1);
+        let kept = |one: &FileVolume, role| CopyRecord::of(&one.live, role, self.run, self.state.1);
         let mut intent = FilesIntent {
             run: self.run.to_owned(),
             volumes: volumes.iter().map(|one| (one.clone(), kept(one, Role::Synced))).collect(),
@@ -146,7 +146,7 @@ impl FilesSync<'_> {
             copies.push(self.copy(one, to).await?);
         }
         intent.containers = find::containers(&self.engine.running_mounts().await?, volumes, self.project)?;
-        let switch = |((one, with), copied): (&(FileVolume, Kept), &Copied)| SwitchRequest {
+        let switch = |((one, with), copied): (&(FileVolume, CopyRecord), &Copied)| SwitchRequest {
             live: one.live.clone(),
             with: with.clone(),
             root: copied.tree.root,
@@ -169,12 +169,12 @@ impl FilesSync<'_> {
         Ok(done.map(|(one, copied)| CopiedFiles { id: one.id.clone(), copied, former: former(one) }).collect())
     }
 
-    async fn copy(&self, one: &FileVolume, to: &Kept) -> Result<Copied, FilesError> {
+    async fn copy(&self, one: &FileVolume, to: &CopyRecord) -> Result<Copied, FilesError> {
         let (written, read) = (std::slice::from_ref(&one.parent), std::slice::from_ref(&one.source));
         let job = Job { folder: 0, request: Request::Import { from: 1, to: to.clone() } };
         match self.work(Folders { written, read }, &[job]).await.map_err(of(one))?.pop() {
-            Some(Answer::Copied(copied)) => Ok(copied),
-            _ => Err(no_answer(one)),
+            Some(Reply::Copied(copied)) => Ok(copied),
+            _ => Err(no_response(one)),
         }
     }
 
@@ -182,8 +182,8 @@ impl FilesSync<'_> {
         for (((one, _), request), copied) in intent.volumes.iter().zip(&intent.switches).zip(copies) {
             let job = Job { folder: 0, request: Request::Switch(request.clone()) };
             let folders = Folders { written: std::slice::from_ref(&one.parent), read: &[] };
-            let answer = self.work(folders, &[job]).await.map_err(of(one))?.pop();
-            let Some(Answer::Switched(switched)) = answer else { return Err(no_answer(one)) };
+            let response = self.work(folders, &[job]).await.map_err(of(one))?.pop();
+            let Some(Reply::Switched(switched)) = response else { return Err(no_response(one)) };
             let differences = match switched.outcome {
                 Outcome::Switched => differences(&copied.tree, &switched.tree),
                 _ => vec!["the copy was changed since it was compared; nothing was switched".to_owned()],
@@ -200,21 +200,21 @@ impl FilesSync<'_> {
         for one in volumes {
             let folders = Folders { written: std::slice::from_ref(&one.parent), read: &[] };
             let list = Job { folder: 0, request: Request::List { live: one.live.clone() } };
-            let Ok(Some(Answer::Kept { kept })) = self.work(folders, &[list]).await.map(|mut all| all.pop()) else {
+            let Ok(Some(Reply::Kept { kept })) = self.work(folders, &[list]).await.map(|mut all| all.pop()) else {
                 continue;
             };
-            let is_old = |kept: &Kept| {
+            let is_old = |kept: &CopyRecord| {
                 let is_sync = [Role::Synced, Role::Replaced].iter().any(|role| role.infix() == kept.role);
                 is_sync && kept.state == self.state.1 && kept.run != self.run
             };
-            let old: Vec<Kept> = kept.into_iter().filter(is_old).collect();
+            let old: Vec<CopyRecord> = kept.into_iter().filter(is_old).collect();
             if !old.is_empty() {
                 let _ = self.work(folders, &[Job { folder: 0, request: Request::Remove { kept: old } }]).await;
             }
         }
     }
 
-    async fn work(&self, folders: Folders<'_>, jobs: &[Job]) -> Result<Vec<Answer>, VolumeError> {
+    async fn work(&self, folders: Folders<'_>, jobs: &[Job]) -> Result<Vec<Reply>, VolumeError> {
         let name = worker_name(self.run);
         let (runner, image, dir, within) = (self.runner, self.image, self.state.0, self.within);
         volume::run(Worker { runner, image, name: &name, dir, within }, folders, jobs).await
@@ -247,7 +247,7 @@ pub async fn settle(runner: &Runner, state: &Path, intent: &FilesIntent, within:
     for (number, (one, copy)) in intent.volumes.iter().enumerate() {
         let folders = Folders { written: std::slice::from_ref(&one.parent), read: &[] };
         let work = async |request| {
-            volume::run(worker, folders, &[Job { folder: 0, request }]).await.map(|mut answers| answers.pop())
+            volume::run(worker, folders, &[Job { folder: 0, request }]).await.map(|mut responses| responses.pop())
         };
         let request = match intent.switches.get(number) {
             None => Request::Remove { kept: vec![copy.clone()] },
@@ -255,7 +255,7 @@ pub async fn settle(runner: &Runner, state: &Path, intent: &FilesIntent, within:
                 let live = work(Request::Read { path: one.live.clone(), contents: false }).await;
                 match live {
                     // It is live already, or nothing is: the exchange was half done.
-                    Ok(Some(Answer::Tree(tree))) if tree.root == switch.root => Request::Switch(switch.clone()),
+                    Ok(Some(Reply::Tree(tree))) if tree.root == switch.root => Request::Switch(switch.clone()),
                     Err(VolumeError::Refused(_)) => Request::Switch(switch.clone()),
                     Ok(_) => Request::Remove { kept: vec![copy.clone()] },
                     Err(error) => return Err(of(one)(error)),
@@ -309,7 +309,7 @@ fn of(one: &FileVolume) -> impl FnOnce(VolumeError) -> FilesError {
     move |source| FilesError::Volume { id, source }
 }
 
-fn no_answer(one: &FileVolume) -> FilesError {
+fn no_response(one: &FileVolume) -> FilesError {
     let text = "the container that works on volumes printed no result; try again".to_owned();
     of(one)(VolumeError::Refused(text))
 }

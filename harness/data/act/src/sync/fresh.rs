@@ -14,7 +14,7 @@ use futures_util::future::try_join_all;
 use stagegate_base::command::postgres::{self as command, Part};
 use stagegate_data_decide::sync::{Post, SequenceFound, quoted};
 use stagegate_host::{
-    database::{DATA_FACTS_SETTINGS, DatabaseError, Server, failed, said},
+    database::{DATA_FACTS_SETTINGS, DatabaseError, Server, error_text, failed},
     files,
     process::Runner,
 };
@@ -186,7 +186,7 @@ pub(super) async fn refresh(client: &Client, views: &[String]) -> Result<(), Dat
         let mut reason = String::new();
         for view in &left {
             if let Err(error) = client.batch_execute(&format!("refresh materialized view {view}")).await {
-                reason = said(&error);
+                reason = error_text(&error);
                 waiting.push(*view);
             }
         }

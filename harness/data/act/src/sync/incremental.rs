@@ -4,7 +4,7 @@
 //! Nobody uses the kept copy, so what the target's users wrote since the last sync is replaced as by a full sync.
 
 mod apply;
-mod kept;
+mod previous_copy;
 mod scan;
 mod unusable;
 
@@ -29,7 +29,7 @@ use stagegate_host::{
 };
 
 use super::{Clock, Sanitising, SyncError, SyncPlan, Work, copy::Throttle, fresh, search, source::Snapshot};
-use kept::Kept;
+use previous_copy::PreviousCopy;
 use scan::{Scan, Scanned};
 use unusable::Unusable;
 
@@ -64,14 +64,14 @@ impl Run<'_> {
             Ok(()) => return Ok(report),
             Err(Unusable::Source(error)) => return Err(error.into()),
             Err(Unusable::Leak(found)) => {
-                self.drop_kept().await?;
+                self.drop_previous_copy().await?;
                 return Err(SyncError::Leak { found });
             }
             Err(Unusable::Because(reason)) => reason,
         };
         self.work.runner.report(&format!("copying everything: {reason}"));
-        self.drop_kept().await?;
-        let file = kept::rows_file(&self.keeping.folder, self.run_id())?;
+        self.drop_previous_copy().await?;
+        let file = previous_copy::rows_file(&self.keeping.folder, self.run_id())?;
         let scanned = match self.scan(&snapshot, None, &file).run().await {
             Ok(scanned) => scanned,
             Err(Unusable::Source(error)) => return Err(error.into()),
@@ -84,7 +84,7 @@ impl Run<'_> {
         let (server, like) = (&self.work.target.server, &self.work.target.database);
         server.copy_like(&self.good.name, &kept, like).await?;
         server.limit_sessions(&kept, 0).await?;
-        kept::remove_others(&self.keeping.folder, self.run_id());
+        previous_copy::remove_others(&self.keeping.folder, self.run_id());
         report.full_because = Some(reason);
         Ok(report)
     }
@@ -93,7 +93,12 @@ impl Run<'_> {
         &self.work.options.run
     }
 
-    fn scan<'a>(&'a self, snapshot: &'a Snapshot, old: Option<&'a Kept>, file: &'a kept::RowsFile) -> Scan<'a> {
+    fn scan<'a>(
+        &'a self,
+        snapshot: &'a Snapshot,
+        old: Option<&'a PreviousCopy>,
+        file: &'a previous_copy::RowsFile,
+    ) -> Scan<'a> {
         Scan {
             snapshot,
             tables: &self.plan.tables,
@@ -108,7 +113,7 @@ impl Run<'_> {
 
     fn write(&self, terms: &Terms, scanned: &Scanned, since_compared: u32) -> Result<(), DatabaseError> {
         let state = State { terms: terms.clone(), since_compared, tables: scanned.tables.clone() };
-        kept::write(&self.keeping.folder, self.run_id(), &state)
+        previous_copy::write(&self.keeping.folder, self.run_id(), &state)
     }
 
     /// Brings the kept copy up to date and clones it.
@@ -129,11 +134,11 @@ impl Run<'_> {
         {
             return Err(Unusable::Because(format!("subscription {name} is only copied in full")));
         }
-        let kept = Kept::find(self.work, &self.keeping.folder).await?;
+        let kept = PreviousCopy::find(self.work, &self.keeping.folder).await?;
         if let Some(reason) = kept.state.terms.change(terms) {
             return Err(Unusable::Because(reason));
         }
-        let file = kept::rows_file(&self.keeping.folder, self.run_id())?;
+        let file = previous_copy::rows_file(&self.keeping.folder, self.run_id())?;
         clock.took(report, "schema");
         let scanned = self.scan(snapshot, Some(&kept), &file).run().await?;
         clock.took(report, "hashes");
@@ -162,7 +167,7 @@ impl Run<'_> {
         let (server, like) = (&self.work.target.server, &self.work.target.database);
         server.copy_like(&base.name, self.good, like).await?;
         clock.took(report, "clone");
-        kept::remove_others(&self.keeping.folder, self.run_id());
+        previous_copy::remove_others(&self.keeping.folder, self.run_id());
         report.tables = applied.copied;
         report.incremental = Some(Incremental {
             deleted: applied.deleted,
@@ -213,9 +218,9 @@ impl Run<'_> {
     }
 
     /// Drops the kept copy, which is of no more use.
-    async fn drop_kept(&self) -> Result<(), DatabaseError> {
+    async fn drop_previous_copy(&self) -> Result<(), DatabaseError> {
         let live = [self.work.target.database.clone()];
-        for mark in kept::all(self.work).await? {
+        for mark in previous_copy::all(self.work).await? {
             self.work.target.server.drop_marked(&mark, &live, Sessions::End).await?;
         }
         Ok(())

@@ -97,7 +97,7 @@ async fn rows(
     let mut stream = pin!(stream);
     let mut found = RowsByTable::new();
     while let Some(row) = stream.try_next().await.map_err(refused)? {
-        let place: Place = row.get(1);
+        let place: SqlRowPlace = row.get(1);
         found.entry(row.get(0)).or_default().push(place.0);
     }
     Ok(found)
@@ -152,13 +152,13 @@ impl ToSql for Places<'_> {
     to_sql_checked!();
 }
 
-struct Place(RowPlace);
+struct SqlRowPlace(RowPlace);
 
-impl<'a> FromSql<'a> for Place {
+impl<'a> FromSql<'a> for SqlRowPlace {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
         let (block, item) = raw.split_first_chunk::<4>().ok_or("a place of less than 6 bytes")?;
         let item: [u8; 2] = item.try_into()?;
-        Ok(Place(RowPlace { block: u32::from_be_bytes(*block), item: u16::from_be_bytes(item) }))
+        Ok(SqlRowPlace(RowPlace { block: u32::from_be_bytes(*block), item: u16::from_be_bytes(item) }))
     }
 
     fn accepts(of: &Type) -> bool {

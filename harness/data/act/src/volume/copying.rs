@@ -15,9 +15,9 @@ use rustix::fs::{
     statvfs, syncfs, utimensat,
 };
 use stagegate_base::units::Size;
-use stagegate_data_decide::volume::{Copied, CopyMethod, Kept, differences};
+use stagegate_data_decide::volume::{Copied, CopyMethod, CopyRecord, differences};
 
-use super::{at, errno, kept, tree};
+use super::{at, copy_folder, errno, tree};
 use tree::Node;
 
 /// How much of a file is copied at a time.
@@ -28,7 +28,7 @@ const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Copies the folder `from` to `to`, both below `folder`.
-pub(super) fn copy(folder: &Path, from: &str, to: &Kept) -> io::Result<Copied> {
+pub(super) fn copy(folder: &Path, from: &str, to: &CopyRecord) -> io::Result<Copied> {
     let copied = once(folder, &folder.join(from), to, &mut || ())?;
     copied.ok_or_else(|| {
         io::Error::other(format!("{from} was changed while it was copied: something still writes there"))
@@ -38,12 +38,17 @@ pub(super) fn copy(folder: &Path, from: &str, to: &Kept) -> io::Result<Copied> {
 /// Copies `source`, a folder that others may write, to `to` below `folder`.
 ///
 /// A copy that was changed meanwhile is made again: each file of the one that is returned is whole, and all are of one moment.
-pub(super) fn import(folder: &Path, source: &Path, to: &Kept) -> io::Result<Copied> {
+pub(super) fn import(folder: &Path, source: &Path, to: &CopyRecord) -> io::Result<Copied> {
     import_while(folder, source, to, &mut || ())
 }
 
 /// As [`import`]; `meanwhile` is called each time that everything was read, and before it is compared.
-pub(super) fn import_while(folder: &Path, source: &Path, to: &Kept, meanwhile: &mut dyn FnMut()) -> io::Result<Copied> {
+pub(super) fn import_while(
+    folder: &Path,
+    source: &Path,
+    to: &CopyRecord,
+    meanwhile: &mut dyn FnMut(),
+) -> io::Result<Copied> {
     let nodes = tree::walk(source)?;
     let needed =
         tree::first_names(&nodes).iter().map(|node| (node.meta.blocks() * 512).min(node.meta.size())).sum::<u64>();
@@ -61,25 +66,25 @@ pub(super) fn import_while(folder: &Path, source: &Path, to: &Kept, meanwhile: &
             Err(error) if error.kind() == io::ErrorKind::NotFound && attempt < TRIES => {}
             Err(error) => {
                 // A part of a copy is no use, and may be what filled the disk.
-                let _ = kept::remove(folder, to);
+                let _ = copy_folder::remove(folder, to);
                 return Err(error);
             }
         }
         std::thread::sleep(PAUSE);
     }
-    kept::remove(folder, to)?;
+    copy_folder::remove(folder, to)?;
     Err(io::Error::other(format!(
         "the source was changed each of the {TRIES} times that it was copied; copy it while less is written there"
     )))
 }
 
 /// Copies `source` to `to`, and compares; `None` where it was changed meanwhile.
-fn once(folder: &Path, source: &Path, to: &Kept, meanwhile: &mut dyn FnMut()) -> io::Result<Option<Copied>> {
+fn once(folder: &Path, source: &Path, to: &CopyRecord, meanwhile: &mut dyn FnMut()) -> io::Result<Option<Copied>> {
     let begun = Instant::now();
     let target = folder.join(to.path());
-    kept::remove(folder, to)?;
-    kept::mark(folder, to)?;
-    let partial = kept::partial(folder, to);
+    copy_folder::remove(folder, to)?;
+    copy_folder::mark(folder, to)?;
+    let partial = copy_folder::partial(folder, to);
     let nodes = tree::walk(source)?;
     let stamp = tree::stamp(&nodes);
     let made = make(source, &partial, &nodes).and_then(|made| {
@@ -98,7 +103,7 @@ fn once(folder: &Path, source: &Path, to: &Kept, meanwhile: &mut dyn FnMut()) ->
         return Err(io::Error::other(format!("the copy differs from {}: {}", source.display(), differs.join("; "))));
     }
     fs::rename(&partial, &target).map_err(at(&target))?;
-    kept::sync(folder)?;
+    copy_folder::sync(folder)?;
     Ok(Some(Copied { tree, source: stamp, way, seconds: begun.elapsed().as_secs_f64() }))
 }
 

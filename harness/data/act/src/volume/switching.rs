@@ -15,7 +15,7 @@ use rustix::{
 };
 use stagegate_data_decide::volume::{Outcome, SwitchRequest, Switched, Tree};
 
-use super::{at, errno, kept, tree};
+use super::{at, copy_folder, errno, tree};
 
 /// Exchanges the live folder with another one.
 pub(super) fn switch(folder: &Path, wanted: &SwitchRequest) -> io::Result<Switched> {
@@ -29,7 +29,7 @@ pub(super) fn switch(folder: &Path, wanted: &SwitchRequest) -> io::Result<Switch
     if inode(&live)? != Some(wanted.root) {
         let is_there = inode(&live)?.is_some();
         if is_there && wanted.unchanged.is_some() && Some(tree::stamp(&tree::walk(&live)?)) == wanted.unchanged {
-            kept::remove(folder, &wanted.with)?;
+            copy_folder::remove(folder, &wanted.with)?;
             return ended(Outcome::Unchanged);
         }
         if inode(&with)? != Some(wanted.root) {
@@ -41,16 +41,16 @@ pub(super) fn switch(folder: &Path, wanted: &SwitchRequest) -> io::Result<Switch
         {
             return ended(Outcome::Stale);
         }
-        kept::mark(folder, &wanted.aside)?;
+        copy_folder::mark(folder, &wanted.aside)?;
         exchange(&live, &with, &aside)?;
     }
     // The name under which the earlier content is kept: it has that of the copy where the exchange was one call.
     if with.symlink_metadata().is_ok() {
-        kept::mark(folder, &wanted.aside)?;
+        copy_folder::mark(folder, &wanted.aside)?;
         fs::rename(&with, &aside).map_err(at(&aside))?;
     }
-    kept::remove(folder, &wanted.with)?;
-    kept::sync(folder)?;
+    copy_folder::remove(folder, &wanted.with)?;
+    copy_folder::sync(folder)?;
     let seconds = begun.elapsed().as_secs_f64();
     let kept = aside.symlink_metadata().is_ok();
     Ok(Switched { outcome: Outcome::Switched, seconds, kept, tree: tree::read(&live, wanted.contents)? })

@@ -6,7 +6,7 @@ use std::{
 
 use rustix::fs::{CWD, FileType, Mode, XattrFlags, lsetxattr, mknodat};
 use stagegate_base::mark::Role;
-use stagegate_data_decide::volume::{Copied, Kept, Outcome, SwitchRequest, Switched, differences};
+use stagegate_data_decide::volume::{Copied, CopyRecord, Outcome, SwitchRequest, Switched, differences};
 
 use super::*;
 
@@ -35,8 +35,8 @@ impl Volume {
         self.0.join("_data").join(name)
     }
 
-    fn kept(role: Role) -> Kept {
-        Kept::of("_data", role, "20260102-030405-ab12", "aa")
+    fn kept(role: Role) -> CopyRecord {
+        CopyRecord::of("_data", role, "20260102-030405-ab12", "aa")
     }
 
     fn copy(&self) -> Copied {
@@ -110,7 +110,7 @@ fn a_switch_that_was_killed_between_its_renames_is_finished() {
     assert!(failed.join("new").exists() && !volume.path("new").exists() && !copy.exists());
     // On a file system without exchange: nothing is live.
     fs::rename(&live, &copy).unwrap();
-    kept::mark(&volume.0, &Volume::kept(Role::Copy)).unwrap();
+    copy_folder::mark(&volume.0, &Volume::kept(Role::Copy)).unwrap();
     assert_eq!(volume.switch(&Volume::request(&copied)).outcome, Outcome::Switched);
     assert!(volume.path("same").exists() && failed.join("new").exists());
 }
@@ -134,19 +134,19 @@ fn nothing_is_switched_where_nothing_was_written_or_where_the_copy_was_changed()
 fn only_what_carries_the_very_mark_is_removed_and_a_partial_copy_is_made_again() {
     let volume = Volume::new("remove");
     let kept = Volume::kept(Role::Copy);
-    let partial = kept::partial(&volume.0, &kept);
-    kept::mark(&volume.0, &kept).unwrap();
+    let partial = copy_folder::partial(&volume.0, &kept);
+    copy_folder::mark(&volume.0, &kept).unwrap();
     fs::create_dir_all(partial.join("left by a killed copy")).unwrap();
     let copied = volume.copy();
     assert!(!copied.tree.entries.contains_key("left by a killed copy") && !partial.exists());
-    let found = kept::probe(&volume.0, "_data").unwrap();
+    let found = copy_folder::probe(&volume.0, "_data").unwrap();
     assert_eq!(found.kept, std::slice::from_ref(&kept));
     assert!(found.free > 0 && found.rate > 0 && found.bytes < 1 << 20, "{found:?}");
-    let other = Kept { state: "bb".into(), ..kept.clone() };
-    assert!(kept::remove(&volume.0, &other).unwrap_err().to_string().contains("not as this run's"));
-    kept::remove(&volume.0, &kept).unwrap();
-    kept::remove(&volume.0, &kept).unwrap();
-    assert_eq!(kept::probe(&volume.0, "_data").unwrap().kept, []);
+    let other = CopyRecord { state: "bb".into(), ..kept.clone() };
+    assert!(copy_folder::remove(&volume.0, &other).unwrap_err().to_string().contains("not as this run's"));
+    copy_folder::remove(&volume.0, &kept).unwrap();
+    copy_folder::remove(&volume.0, &kept).unwrap();
+    assert_eq!(copy_folder::probe(&volume.0, "_data").unwrap().kept, []);
 }
 
 #[test]

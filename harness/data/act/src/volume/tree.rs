@@ -150,7 +150,7 @@ fn entry(top: &Path, node: &Node, hash: String, same_as: Option<String>) -> io::
     })
 }
 
-/// Tells whether a file has a hole before its end.
+/// Returns whether a file has a hole before its end.
 fn has_holes(path: &Path, size: u64) -> bool {
     File::open(path).is_ok_and(|file| seek(&file, SeekFrom::Hole(0)).is_ok_and(|at| at < size))
 }

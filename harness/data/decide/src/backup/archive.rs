@@ -9,16 +9,16 @@ use super::ArchivedEntry;
 /// `kind` is `file`, `folder` or `link`, `content` being where that leads; everything else is refused.
 #[must_use]
 pub fn refused(path: &str, kind: &str, content: &str) -> Option<String> {
-    let told = |why: &str| Some(format!("`{}` {why}", path.escape_debug()));
+    let text_of = |why: &str| Some(format!("`{}` {why}", path.escape_debug()));
     if path.starts_with('/') || leaves(path, 0) {
-        return told("lies outside of the volume");
+        return text_of("lies outside of the volume");
     }
     match kind {
         "file" | "folder" => None,
-        "link" if content.starts_with('/') => told("is a link to an absolute path"),
-        "link" if leaves(content, depth(path)) => told("is a link that leads out of the volume"),
+        "link" if content.starts_with('/') => text_of("is a link to an absolute path"),
+        "link" if leaves(content, depth(path)) => text_of("is a link that leads out of the volume"),
         "link" => None,
-        _ => told("is a device, a socket or a pipe"),
+        _ => text_of("is a device, a socket or a pipe"),
     }
 }
 
@@ -27,7 +27,7 @@ fn depth(path: &str) -> usize {
     path.split('/').filter(|part| !part.is_empty() && *part != ".").count().saturating_sub(1)
 }
 
-/// Tells whether a relative path climbs above the folder that is `depth` below the top.
+/// Returns whether a relative path climbs above the folder that is `depth` below the top.
 fn leaves(path: &str, mut depth: usize) -> bool {
     for part in path.split('/') {
         match part {

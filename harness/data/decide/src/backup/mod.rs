@@ -5,11 +5,11 @@
 
 pub mod alert;
 pub mod archive;
+pub mod checksums;
 pub mod offsite;
 pub mod restic;
 pub mod retention;
 pub mod schedule;
-pub mod sums;
 mod unlisted;
 
 #[cfg(test)]
@@ -239,7 +239,7 @@ impl Manifest {
         objects.chain(volumes).chain(self.files.iter().chain(&self.details).map(|file| file.file.as_str()))
     }
 
-    /// Tells whether its files are encrypted.
+    /// Returns whether its files are encrypted.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         !self.encrypted_to.is_empty()
@@ -301,7 +301,7 @@ impl Manifest {
     }
 }
 
-/// Tells whether a text is the id of a backup: `YYYYMMDD-HHMMSS-` and hexadecimal digits.
+/// Returns whether a text is the id of a backup: `YYYYMMDD-HHMMSS-` and hexadecimal digits.
 #[must_use]
 pub fn is_id(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
@@ -311,13 +311,13 @@ pub fn is_id(text: &str) -> bool {
     digits(day, 8) && digits(time, 6) && (4..=8).contains(&process.len()) && process.bytes().all(is_hexadecimal)
 }
 
-/// Tells whether a name is one of a file in the folder itself.
+/// Returns whether a name is one of a file in the folder itself.
 #[must_use]
 pub fn is_plain(file: &str) -> bool {
     !file.is_empty() && !file.starts_with('.') && !file.contains(['/', '\\', '\0', '\n', '\r'])
 }
 
-/// Returns the name of the file of something with an id of the user's; `number` tells those apart whose ids are no names.
+/// Returns the name of the file of something with an id of the user's; `number` reports those apart whose ids are no names.
 #[must_use]
 pub fn file_name(id: &str, number: usize, ending: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';

@@ -29,7 +29,7 @@ pub enum Task {
 pub struct Pace {
     /// The task.
     pub task: Task,
-    /// When it last ended well, since 1970; never where `None`.
+    /// When it last succeeded, since 1970; never where `None`.
     pub last: Option<i64>,
     /// How often; 0 is never.
     pub every: i64,
@@ -72,7 +72,7 @@ pub fn drill_waits_for(failed: &[(Task, Cause)], offsite: bool) -> Option<Task> 
 /// How far in the future a backup may be taken, in seconds: clocks differ, and no more than that.
 const AHEAD: i64 = 300;
 
-/// Tells whether a backup was taken later than now: a clock was wrong then or is now, and what it counts as newest is not known.
+/// Returns whether a backup was taken later than now: a clock was wrong then or is now, and what it counts as newest is not known.
 #[must_use]
 pub fn is_ahead(taken: i64, now: i64) -> bool {
     taken - now > AHEAD

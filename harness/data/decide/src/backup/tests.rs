@@ -4,10 +4,11 @@ use rstest::rstest;
 use stagegate_base::exit::Cause;
 
 use super::{
-    DatabaseDump, MANIFEST, Manifest, SUMS, file_name,
+    DatabaseDump, MANIFEST, Manifest, SUMS,
+    checksums::{FoundFile, problems, text},
+    file_name,
     retention::{Decision, Listed, Policy, decide, minute},
     schedule::{Pace, Task, drill_overdue, drill_waits_for, due, overdue},
-    sums::{FoundFile, problems, text},
 };
 use crate::DataFacts;
 
@@ -292,17 +293,17 @@ fn found(names: &[(&str, &str, u64)]) -> BTreeMap<String, FoundFile> {
 fn each_wrong_file_of_a_backup_is_named() {
     let manifest = Manifest { v: 2, objects: vec![dump("main.dump")], ..Manifest::default() };
     let good = found(&[("main.dump", "aa", 3), (MANIFEST, "bb", 7), (SUMS, "cc", 1)]);
-    let sums = text(&good);
-    assert_eq!(sums, "aa  main.dump\nbb  manifest.json\n");
-    assert!(problems(&manifest, &sums, &good).is_empty());
+    let checksums = text(&good);
+    assert_eq!(checksums, "aa  main.dump\nbb  manifest.json\n");
+    assert!(problems(&manifest, &checksums, &good).is_empty());
     let changed = found(&[("main.dump", "ab", 3), (MANIFEST, "bb", 7), (SUMS, "cc", 1)]);
-    assert_eq!(problems(&manifest, &sums, &changed), ["main.dump: its contents changed"]);
+    assert_eq!(problems(&manifest, &checksums, &changed), ["main.dump: its contents changed"]);
     let cut = found(&[("main.dump", "ab", 2), (MANIFEST, "bb", 7), ("x", "1", 1)]);
-    assert!(problems(&manifest, &sums, &cut).contains(&"main.dump: expected 3 bytes, found 2".to_owned()));
-    assert!(problems(&manifest, &sums, &cut).contains(&"x is not in the manifest".to_owned()));
-    assert_eq!(problems(&manifest, &sums.replace("  ", " "), &good), ["SHA256SUMS is damaged"]);
+    assert!(problems(&manifest, &checksums, &cut).contains(&"main.dump: expected 3 bytes, found 2".to_owned()));
+    assert!(problems(&manifest, &checksums, &cut).contains(&"x is not in the manifest".to_owned()));
+    assert_eq!(problems(&manifest, &checksums.replace("  ", " "), &good), ["SHA256SUMS is damaged"]);
     let other = found(&[("main.dump", "aa", 3), (MANIFEST, "b0", 7), (SUMS, "cc", 1)]);
-    assert_eq!(problems(&manifest, &sums, &other), ["manifest.json: its contents changed"]);
+    assert_eq!(problems(&manifest, &checksums, &other), ["manifest.json: its contents changed"]);
 }
 
 #[test]
@@ -346,7 +347,7 @@ fn a_manifest_is_read_as_it_was_written() {
 }
 
 #[test]
-fn an_outline_says_nothing_of_what_the_database_holds_and_still_names_each_file() {
+fn an_outline_states_nothing_of_what_the_database_holds_and_still_names_each_file() {
     let mut dump = dump("main.dump.age");
     dump.facts.schema = "create table customer".into();
     dump.roles = vec!["billing_owner".into()];

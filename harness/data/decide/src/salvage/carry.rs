@@ -93,13 +93,13 @@ impl Pair {
 pub struct Refused {
     /// How many rows.
     pub rows: u64,
-    /// What it said.
+    /// What it reported.
     pub reason: String,
 }
 
 /// What became of the rows of one table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Carried {
+pub struct CarryResult {
     /// `schema.name`.
     pub table: String,
     /// Rows that are in the live table now.
@@ -108,7 +108,7 @@ pub struct Carried {
     pub refused: Vec<Refused>,
 }
 
-impl Carried {
+impl CarryResult {
     /// Adds rows that were refused, to those with the same reason where there are some.
     pub fn refuse(&mut self, rows: u64, reason: &str) {
         match self.refused.iter_mut().find(|refused| refused.reason == reason) {
@@ -119,7 +119,7 @@ impl Carried {
 
     /// Returns how many rows stay in the kept database.
     #[must_use]
-    pub fn left(&self) -> u64 {
+    pub fn remaining(&self) -> u64 {
         self.refused.iter().map(|refused| refused.rows).sum()
     }
 

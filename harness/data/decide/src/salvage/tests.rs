@@ -132,10 +132,10 @@ proptest! {
 
 #[test]
 fn refused_rows_are_counted_by_reason() {
-    let mut carried = Carried { table: "public.t".to_owned(), rows: 1, ..Carried::default() };
+    let mut carried = CarryResult { table: "public.t".to_owned(), rows: 1, ..CarryResult::default() };
     for reason in ["a", "b", "a"] {
         carried.refuse(1, reason);
     }
-    assert_eq!(carried.left(), 3);
+    assert_eq!(carried.remaining(), 3);
     assert_eq!(carried.text(), "public.t: 1 row carried; 2 rows not: a; 1 row not: b");
 }

@@ -52,7 +52,7 @@ impl Path {
         Ok(Path(steps))
     }
 
-    /// Tells whether the path names the place, or something that it is in.
+    /// Returns whether the path names the place, or something that it is in.
     fn covers(&self, place: &[String]) -> bool {
         covers(&self.0, place)
     }

@@ -28,7 +28,7 @@ impl std::fmt::Display for Found {
     }
 }
 
-/// Tells whether a value is one of few that have it: a short word would be found anywhere.
+/// Returns whether a value is one of few that have it: a short word would be found anywhere.
 #[must_use]
 pub fn is_distinctive(value: &str) -> bool {
     let chars = value.chars().count();
@@ -38,13 +38,13 @@ pub fn is_distinctive(value: &str) -> bool {
         && !value.chars().all(|c| c.is_ascii_digit() && chars < 8)
 }
 
-/// Tells whether a value is a word, as names of tables and SQL's own words are: the schema holds it for that, and it proves nothing.
+/// Returns whether a value is a word, as names of tables and SQL's own words are: the schema holds it for that, and it proves nothing.
 #[must_use]
 pub fn is_word(value: &str) -> bool {
     value.chars().all(|c| c.is_alphabetic() || c == '_')
 }
 
-/// Tells whether the replacements are made of what a value is made of: it would be found in every copy.
+/// Returns whether the replacements are made of what a value is made of: it would be found in every copy.
 fn is_replacement(value: &str) -> bool {
     const FIXED: [&str; 6] = ["test user ", "test street ", "@example.test", "example.test", "@t.test", "+1-555-01"];
     let lower = value.to_lowercase();

@@ -37,7 +37,7 @@ const OF_TOOLS: [&str; 21] = [
 ];
 /// How many values are needed, and how many different ones at most, to call a column's values codes.
 const CODES: (usize, usize) = (20, 8);
-/// What a part of a column's name says; the first one counts.
+/// What a part of a column's name states; the first one counts.
 static WORDS: [(&[&str], Rule); 5] = [
     (&["email", "mail", "emailaddress"], Rule::Email),
     (&["phone", "mobile", "fax", "telephone", "phonenumber", "cellphone"], Rule::Phone),
@@ -148,7 +148,7 @@ fn looks_like_hash(value: &str) -> bool {
     value.len() >= 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Tells whether it is one short word, as a state or a kind is written; a name of a person begins with a capital letter.
+/// Returns whether it is one short word, as a state or a kind is written; a name of a person begins with a capital letter.
 fn looks_like_a_code(value: &str) -> bool {
     value.len() <= 24
         && value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.".contains(&byte))

@@ -249,7 +249,7 @@ fn a_rule_that_cannot_hold_is_refused(#[case] line: &str, #[case] want: &str) {
 #[case::unknown_rule("a = \"scramble\"", "no rule `scramble`")]
 #[case::no_paths("a = { rule = \"json-path\" }", "paths")]
 #[case::bad_path("a = { rule = \"json-path\", paths = { \"email\" = \"email\" } }", "is no path")]
-fn a_wrong_rule_says_what_is_expected(#[case] line: &str, #[case] want: &str) {
+fn a_wrong_rule_states_what_is_expected(#[case] line: &str, #[case] want: &str) {
     let error = Rules::parse(&format!("[databases.main.\"public.t\"]\n{line}"), "main").unwrap_err();
     assert!(error.to_string().contains(want), "{error}");
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::volume::{Kept, SwitchRequest};
+use crate::volume::{CopyRecord, SwitchRequest};
 
 /// Why no volume is copied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +28,7 @@ pub enum NoFiles {
 
 /// Returns the volumes that are copied, by their names in `[volumes]`: those that `decided` lists, else all.
 ///
-/// `decided` is `files` of `[sync]`; `is_sanitised` tells whether the target gets no real values.
+/// `decided` is `files` of `[sync]`; `is_sanitised` returns whether the target gets no real values.
 ///
 /// # Errors
 /// [`NoFiles`] with what to write.
@@ -72,7 +72,7 @@ pub struct FilesIntent {
     /// The run.
     pub run: String,
     /// The volumes, each with its copy.
-    pub volumes: Vec<(FileVolume, Kept)>,
+    pub volumes: Vec<(FileVolume, CopyRecord)>,
     /// What is switched, one for each volume; empty while they are copied.
     pub switches: Vec<SwitchRequest>,
     /// The containers that are stopped meanwhile.

@@ -4,7 +4,7 @@
 /// where the server's words are all that is known.
 // Source: PostgreSQL manual, appendix A: codes of errors.
 #[must_use]
-pub fn way_out(what: &str, reason: &str) -> Option<&'static str> {
+pub fn hint(what: &str, reason: &str) -> Option<&'static str> {
     let code = reason.split(':').next().and_then(|head| head.rsplit(' ').next()).unwrap_or_default();
     let is_code = code.len() == 5 && code.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
     let is_source = ["read ", "follow ", "find ", "count "].iter().any(|begin| what.starts_with(begin));

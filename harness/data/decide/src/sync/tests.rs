@@ -174,11 +174,11 @@ fn a_rate_spreads_what_is_read_and_makes_up_for_no_pause() {
 #[case::gone("read public.t", "connection closed", "ended the session")]
 #[case::cut("read public.t", "error communicating with the server: broken pipe: it ended", "ended the session")]
 fn an_error_that_ends_a_sync_names_what_to_do(#[case] what: &str, #[case] reason: &str, #[case] want: &str) {
-    assert!(way_out(what, reason).is_some_and(|hint| hint.contains(want)), "{:?}", way_out(what, reason));
+    assert!(hint(what, reason).is_some_and(|hint| hint.contains(want)), "{:?}", hint(what, reason));
 }
 
 #[test]
 fn an_error_that_is_known_only_by_its_words_gets_no_advice() {
-    assert_eq!(way_out("create index a on b", "ERROR 42P01: relation does not exist"), None);
-    assert_eq!(way_out("write public.t", "ERROR 22P02: invalid input syntax: \"a\""), None);
+    assert_eq!(hint("create index a on b", "ERROR 42P01: relation does not exist"), None);
+    assert_eq!(hint("write public.t", "ERROR 22P02: invalid input syntax: \"a\""), None);
 }

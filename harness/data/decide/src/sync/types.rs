@@ -98,7 +98,7 @@ impl Types {
         }
     }
 
-    /// Tells whether the binary form means the same in another database: it may hold no object ids of this one.
+    /// Returns whether the binary form means the same in another database: it may hold no object ids of this one.
     // Source: PostgreSQL, arrayfuncs.c and rowtypes.c: array_send and record_send write the object ids of their parts.
     #[must_use]
     pub fn is_portable(&self, oid: u32) -> bool {
@@ -113,7 +113,7 @@ impl Types {
         }
     }
 
-    /// Tells whether the hash of a value is the same in another database.
+    /// Returns whether the hash of a value is the same in another database.
     #[must_use]
     pub fn is_hashable(&self, oid: u32) -> bool {
         let Some(facts) = self.of(oid) else { return false };
@@ -125,7 +125,7 @@ impl Types {
         }
     }
 
-    /// Tells whether people may write anything into a value, also in a part of it.
+    /// Returns whether people may write anything into a value, also in a part of it.
     #[must_use]
     pub fn is_free_text(&self, oid: u32) -> bool {
         let Some(facts) = self.of(oid) else { return true };

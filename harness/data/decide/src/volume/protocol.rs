@@ -1,8 +1,8 @@
-//! What the gate asks of its program in a container that mounts volumes, and what that answers: JSON both ways.
+//! What the gate asks of its program in a container that mounts volumes, and what that responds: JSON both ways.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kept, Tree};
+use super::{CopyRecord, Tree};
 
 /// How files are copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,21 +61,21 @@ pub enum Request {
         /// The folder.
         from: String,
         /// What the copy is.
-        to: Kept,
+        to: CopyRecord,
     },
     /// Copy another one of the mounted folders, which may be written meanwhile: then it is tried again, a few times.
     Import {
         /// Which of the mounted folders, from 0.
         from: usize,
         /// What the copy is.
-        to: Kept,
+        to: CopyRecord,
     },
     /// Put a folder in the place of the live one.
     Switch(SwitchRequest),
     /// Remove kept folders; one that is gone is fine.
     Remove {
         /// Which.
-        kept: Vec<Kept>,
+        kept: Vec<CopyRecord>,
     },
 }
 
@@ -85,7 +85,7 @@ pub struct SwitchRequest {
     /// The live folder.
     pub live: String,
     /// What takes its place.
-    pub with: Kept,
+    pub with: CopyRecord,
     /// The inode of that.
     pub root: u64,
     /// Its stamp, as it was when it was compared; `None` where it was compared just now.
@@ -93,7 +93,7 @@ pub struct SwitchRequest {
     /// The stamp of the live folder with which nothing has to be switched.
     pub unchanged: Option<String>,
     /// What the live folder becomes.
-    pub aside: Kept,
+    pub aside: CopyRecord,
     /// Whether the live folder's files are read afterwards.
     pub contents: bool,
 }
@@ -101,13 +101,13 @@ pub struct SwitchRequest {
 /// What came of a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
-pub enum Answer {
+pub enum Reply {
     /// Of [`Request::Probe`].
     Probe(Probe),
     /// Of [`Request::List`].
     Kept {
         /// The folders.
-        kept: Vec<Kept>,
+        kept: Vec<CopyRecord>,
     },
     /// Of [`Request::Read`].
     Tree(Tree),
@@ -135,7 +135,7 @@ pub struct Probe {
     /// Bytes per second of that.
     pub rate: u64,
     /// The folders that runs kept.
-    pub kept: Vec<Kept>,
+    pub kept: Vec<CopyRecord>,
 }
 
 /// A copy that was made.

@@ -13,7 +13,7 @@ use stagegate_data_act::volume::{
     self, VolumeError, Worker,
     place::{absolute, folder_of},
 };
-use stagegate_data_decide::volume::{Answer, CopyMethod, Job, Kept, Probe, Request};
+use stagegate_data_decide::volume::{CopyMethod, CopyRecord, Job, Probe, Reply, Request};
 use stagegate_gate_decide::promotion::{Facts, Kind, Plan, PlanVolume, VolumeSpace};
 use stagegate_host::{engine::Engine, error::with_causes, paths::StateDir, process::Runner};
 
@@ -212,16 +212,16 @@ impl Lookup<'_> {
         let folders = Folders { written: std::slice::from_ref(&one.parent), read: &[] };
         let job = Job { folder: 0, request: Request::Probe { live: one.live.clone() } };
         match volume::run(worker, folders, &[job]).await?.into_iter().next() {
-            Some(Answer::Probe(probe)) => Ok(probe),
+            Some(Reply::Probe(probe)) => Ok(probe),
             _ => Err(VolumeError::Refused("the container printed no result".to_owned())),
         }
     }
 }
 
 /// Returns why a rollback cannot restore a volume: the earlier run kept no copy, or it is gone.
-fn missing_copy(one: &PlanVolume, plan: &Plan, kept: &[Kept]) -> Option<String> {
+fn missing_copy(one: &PlanVolume, plan: &Plan, kept: &[CopyRecord]) -> Option<String> {
     let Kind::Rollback { run, data: true } = &plan.kind else { return None };
-    let wanted = Kept::of(&one.live, Role::Copy, run, &plan.state);
+    let wanted = CopyRecord::of(&one.live, Role::Copy, run, &plan.state);
     (!kept.contains(&wanted)).then(|| format!("it stays as it is, since run {run} keeps no copy of it"))
 }
 

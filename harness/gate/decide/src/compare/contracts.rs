@@ -14,7 +14,7 @@ use stagegate_contract::{
     report::{breaking, counts, reasons},
 };
 
-/// Tells what changed between the contracts; asks that no caller of the target's is hurt by the source's.
+/// Reports what changed between the contracts; asks that no caller of the target's is hurt by the source's.
 pub(super) fn contracts(a: &Side, b: &Side, rules: Rules<'_>) -> (Vec<Row>, Vec<Record>) {
     let mut rows = Vec::new();
     let mut records = Vec::new();
@@ -29,9 +29,9 @@ pub(super) fn contracts(a: &Side, b: &Side, rules: Rules<'_>) -> (Vec<Row>, Vec<
         let (row, outcome) = match (left, right) {
             (Ok(new), Ok(old)) => both(name, old, new, rules),
             _ => {
-                let told = |side: &Result<Files, String>| side.as_ref().err().cloned().unwrap_or_default();
-                let row = Row { differs: true, ..Row::new(Section::Contracts, name, told(left), told(right)) };
-                let why = [told(left), told(right)].into_iter().filter(|why| !why.is_empty());
+                let text_of = |side: &Result<Files, String>| side.as_ref().err().cloned().unwrap_or_default();
+                let row = Row { differs: true, ..Row::new(Section::Contracts, name, text_of(left), text_of(right)) };
+                let why = [text_of(left), text_of(right)].into_iter().filter(|why| !why.is_empty());
                 // A release that has no contract yet breaks nobody.
                 (row, Outcome::Skip(why.collect::<Vec<_>>().join("; ")))
             }

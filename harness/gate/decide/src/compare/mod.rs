@@ -4,16 +4,16 @@
 //! and never shown. No clock, no I/O.
 
 mod contracts;
+mod render;
 mod schemas;
 mod services;
-mod shown;
 mod side;
 #[cfg(test)]
 mod tests;
 
 use serde::Serialize;
 
-pub use shown::{json, markdown, terminal};
+pub use render::{json, markdown, terminal};
 pub use side::{ServiceSide, Side, Times};
 
 use stagegate_base::{
@@ -36,11 +36,11 @@ pub enum Section {
     Schema,
     /// Contracts of services.
     Contracts,
-    /// Times of answers.
+    /// Times of responses.
     Performance,
     /// CPU and memory.
     Resources,
-    /// What the suites said.
+    /// What the suites reported.
     Suites,
 }
 

@@ -13,7 +13,7 @@ use stagegate_migration_decide::schema::{self, Change, Difference, Facts};
 /// How many differences a row names.
 const SHOWN: usize = 3;
 
-/// Tells how the schemas differ; asks that the target has nothing that the release's own schema lacks.
+/// Reports how the schemas differ; asks that the target has nothing that the release's own schema lacks.
 pub(super) fn schemas(a: &Side, b: &Side, rules: Rules<'_>) -> (Vec<Row>, Vec<Record>) {
     let names: BTreeSet<&String> = a.schemas.keys().chain(b.schemas.keys()).collect();
     let mut rows = Vec::new();
@@ -22,12 +22,12 @@ pub(super) fn schemas(a: &Side, b: &Side, rules: Rules<'_>) -> (Vec<Row>, Vec<Re
         let (row, outcome) = match (a.schemas.get(name), b.schemas.get(name)) {
             (Some(Ok(left)), Some(Ok(right))) => both(name, left, right, a, b),
             (left, right) => {
-                let told = |side: Option<&Result<Facts, String>>| match side {
+                let text_of = |side: Option<&Result<Facts, String>>| match side {
                     None => "does not exist".to_owned(),
                     Some(Err(why)) => format!("not read: {why}"),
                     Some(Ok(facts)) => counted(facts.len(), "fact"),
                 };
-                let row = Row::new(Section::Schema, name, told(left), told(right));
+                let row = Row::new(Section::Schema, name, text_of(left), text_of(right));
                 let why = format!("`{}`: {}; `{}`: {}", a.environment, row.a, b.environment, row.b);
                 (row, Outcome::Broken(why))
             }
@@ -41,14 +41,16 @@ pub(super) fn schemas(a: &Side, b: &Side, rules: Rules<'_>) -> (Vec<Row>, Vec<Re
 fn both(name: &str, left: &Facts, right: &Facts, a: &Side, b: &Side) -> (Row, Outcome) {
     // From the target to the source: what the release brings is "added", what it takes away is "removed".
     let found = schema::diff(right, left);
-    let told = |facts: &Facts, side: &[String]| match side {
+    let text_of = |facts: &Facts, side: &[String]| match side {
         [] => counted(facts.len(), "fact"),
         side => format!("{}; {}", counted(facts.len(), "fact"), side.join("; ")),
     };
     let brought: Vec<String> = named(&found, |change| !matches!(change, Change::Removed { .. }));
     let only: Vec<String> = named(&found, |change| matches!(change, Change::Removed { .. }));
-    let row =
-        Row { differs: !found.is_empty(), ..Row::new(Section::Schema, name, told(left, &brought), told(right, &only)) };
+    let row = Row {
+        differs: !found.is_empty(),
+        ..Row::new(Section::Schema, name, text_of(left, &brought), text_of(right, &only))
+    };
     let ahead: Vec<Finding> = found
         .iter()
         .filter(|d| matches!(d.change, Change::Removed { .. }) && d.severity == schema::Severity::Semantic)

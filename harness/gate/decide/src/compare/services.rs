@@ -1,4 +1,4 @@
-//! Versions, configuration, flags, times, resources, suites: what can be told of each service.
+//! Versions, configuration, flags, times, resources, suites: what can be reported of each service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,16 +18,16 @@ fn names<'a>(a: &'a Side, b: &'a Side) -> BTreeSet<&'a String> {
     a.services.keys().chain(b.services.keys()).collect()
 }
 
-/// Tells release, images, versions, commits; asks that every service of the target is in the source, too.
+/// Reports release, images, versions, commits; asks that every service of the target is in the source, too.
 pub(super) fn versions(a: &Side, b: &Side, rules: Rules<'_>) -> (Vec<Row>, Vec<Record>) {
     let release = |side: &Side| side.release.as_ref().map_or("unknown".to_owned(), |release| release.name.clone());
     let mut rows = vec![Row::new(Section::Versions, "release", release(a), release(b))];
     for name in names(a, b) {
-        let told = |side: &Side, what: fn(&ServiceSide) -> Option<String>| {
+        let text_of = |side: &Side, what: fn(&ServiceSide) -> Option<String>| {
             side.services.get(name).and_then(what).unwrap_or_else(|| NOTHING.to_owned())
         };
         let mut add = |what: &str, of: fn(&ServiceSide) -> Option<String>| {
-            let (left, right) = (told(a, of), told(b, of));
+            let (left, right) = (text_of(a, of), text_of(b, of));
             if what == "image" || left != NOTHING || right != NOTHING {
                 rows.push(Row::new(Section::Versions, format!("{name} {what}"), left, right));
             }
@@ -53,7 +53,7 @@ fn runs(side: &Side, name: &str) -> bool {
     side.services.get(name).is_some_and(|service| service.image.is_some())
 }
 
-/// Tells the variables that differ or are on one side only; asks that the target misses none.
+/// Reports the variables that differ or are on one side only; asks that the target misses none.
 pub(super) fn configuration(a: &Side, b: &Side, rules: Rules<'_>) -> (Vec<Row>, Vec<Record>) {
     let is_flag = |key: &str| rules.config.compare.flags.iter().any(|pattern| fits(pattern, key));
     let mut rows = variables("env files", &a.variables, &b.variables);
@@ -70,7 +70,7 @@ pub(super) fn configuration(a: &Side, b: &Side, rules: Rules<'_>) -> (Vec<Row>, 
     (rows, records)
 }
 
-/// Tells the variables that switch features, equal ones too.
+/// Reports the variables that switch features, equal ones too.
 pub(super) fn flags(a: &Side, b: &Side, rules: Rules<'_>) -> Vec<Row> {
     let mut rows = Vec::new();
     let empty = ServiceSide::default();
@@ -78,7 +78,7 @@ pub(super) fn flags(a: &Side, b: &Side, rules: Rules<'_>) -> Vec<Row> {
         let (left, right) = (a.services.get(name).unwrap_or(&empty), b.services.get(name).unwrap_or(&empty));
         let keys: BTreeSet<&String> = left.variables.keys().chain(right.variables.keys()).collect();
         for key in keys.into_iter().filter(|key| rules.config.compare.flags.iter().any(|p| fits(p, key))) {
-            let value = |side: &ServiceSide| shown(key, side.variables.get(key));
+            let value = |side: &ServiceSide| value_text(key, side.variables.get(key));
             rows.push(Row::new(Section::Flags, format!("{name} {key}"), value(left), value(right)));
         }
     }
@@ -90,12 +90,15 @@ fn variables(owner: &str, a: &BTreeMap<String, Secret>, b: &BTreeMap<String, Sec
     let row = |key: &String| {
         let (left, right) = (a.get(key), b.get(key));
         let thing = format!("{owner} {key}");
-        Row { differs: left != right, ..Row::new(Section::Configuration, thing, shown(key, left), shown(key, right)) }
+        Row {
+            differs: left != right,
+            ..Row::new(Section::Configuration, thing, value_text(key, left), value_text(key, right))
+        }
     };
     keys.into_iter().filter(|key| a.get(*key) != b.get(*key)).map(row).collect()
 }
 
-fn shown(key: &str, value: Option<&Secret>) -> String {
+fn value_text(key: &str, value: Option<&Secret>) -> String {
     match value {
         None => NOTHING.to_owned(),
         Some(value) if value.expose().is_empty() => "\"\"".to_owned(),
@@ -142,7 +145,7 @@ fn judged(
     record(a, rules, owner, "configuration", Severity::Warning, outcome)
 }
 
-/// Tells whether `pattern`, in which `*` stands for any text, fits the whole of `key`.
+/// Returns whether `pattern`, in which `*` stands for any text, fits the whole of `key`.
 pub(super) fn fits(pattern: &str, key: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| key.strip_prefix(first)) else { return false };
@@ -162,22 +165,25 @@ pub(super) fn fits(pattern: &str, key: &str) -> bool {
     true
 }
 
-/// Tells the times of answers of both sides, asked in turns.
+/// Reports the times of responses of both sides, asked in turns.
 pub(super) fn performance(a: &Side, b: &Side) -> Vec<Row> {
     let probes: BTreeSet<&String> = a.times.keys().chain(b.times.keys()).collect();
-    let told = |side: &Side, probe: &String| match side.times.get(probe) {
+    let text_of = |side: &Side, probe: &String| match side.times.get(probe) {
         None => NOTHING.to_owned(),
         Some(Err(why)) => format!("not measured: {why}"),
         Some(Ok(t)) => {
             format!("p50 {:.2} ms, p95 {:.2} ms ({})", t.p50_ms, t.p95_ms, text::counted(t.count, "response"))
         }
     };
-    probes.into_iter().map(|probe| Row::new(Section::Performance, probe, told(a, probe), told(b, probe))).collect()
+    probes
+        .into_iter()
+        .map(|probe| Row::new(Section::Performance, probe, text_of(a, probe), text_of(b, probe)))
+        .collect()
 }
 
-/// Tells CPU and memory of each service.
+/// Reports CPU and memory of each service.
 pub(super) fn resources(a: &Side, b: &Side) -> Vec<Row> {
-    let told = |side: &Side, name: &String| {
+    let text_of = |side: &Side, name: &String| {
         let service = side.services.get(name)?;
         let cpu = service.cpu_percent.map(|cpu| format!("{cpu:.1} % CPU"));
         let memory = service.memory_bytes.map(|bytes| Size(bytes).to_string());
@@ -185,19 +191,19 @@ pub(super) fn resources(a: &Side, b: &Side) -> Vec<Row> {
         (!all.is_empty()).then(|| all.join(", "))
     };
     let row = |name| {
-        let (left, right) = (told(a, name), told(b, name));
+        let (left, right) = (text_of(a, name), text_of(b, name));
         let or = |text: Option<String>| text.unwrap_or_else(|| NOTHING.to_owned());
         (left.is_some() || right.is_some()).then(|| Row::new(Section::Resources, name, or(left), or(right)))
     };
     names(a, b).into_iter().filter_map(row).collect()
 }
 
-/// Tells how each suite went on both sides.
+/// Reports how each suite went on both sides.
 pub(super) fn suites(a: &Side, b: &Side) -> Vec<Row> {
     let (left, right) = (by_suite(&a.records), by_suite(&b.records));
     let names: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
-    let told = |side: &BTreeMap<String, String>, name| side.get(name).cloned().unwrap_or_else(|| NOTHING.to_owned());
-    names.into_iter().map(|name| Row::new(Section::Suites, name, told(&left, name), told(&right, name))).collect()
+    let text_of = |side: &BTreeMap<String, String>, name| side.get(name).cloned().unwrap_or_else(|| NOTHING.to_owned());
+    names.into_iter().map(|name| Row::new(Section::Suites, name, text_of(&left, name), text_of(&right, name))).collect()
 }
 
 fn by_suite(records: &[Record]) -> BTreeMap<String, String> {
@@ -213,10 +219,10 @@ fn by_suite(records: &[Record]) -> BTreeMap<String, String> {
         };
         all.entry(suite).or_default()[column] += 1;
     }
-    let told = |counts: [usize; 4]| {
+    let text_of = |counts: [usize; 4]| {
         let words = ["passed", "failed", "skipped", "broken"];
         let parts = counts.iter().zip(words).filter(|(count, _)| **count > 0);
         parts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
     };
-    all.into_iter().map(|(suite, counts)| (suite, told(counts))).collect()
+    all.into_iter().map(|(suite, counts)| (suite, text_of(counts))).collect()
 }

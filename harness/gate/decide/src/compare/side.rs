@@ -26,7 +26,7 @@ pub struct Side {
     pub schemas: BTreeMap<String, Result<Facts, String>>,
     /// Contracts by service; the reason where one could not be read.
     pub contracts: BTreeMap<String, Result<Files, String>>,
-    /// Times of answers, by probe.
+    /// Times of responses, by probe.
     pub times: BTreeMap<String, Result<Times, String>>,
     /// What the suites recorded; empty where they were not run.
     pub records: Vec<Record>,
@@ -48,7 +48,7 @@ impl Side {
 pub struct ServiceSide {
     /// Image id of its container; `None` where none runs.
     pub image: Option<String>,
-    /// The commit that its image says it was built from.
+    /// The commit that its image states it was built from.
     pub commit: Option<String>,
     /// What its version endpoint answers; the reason where it does not.
     pub version: Option<Result<String, String>>,
@@ -60,10 +60,10 @@ pub struct ServiceSide {
     pub memory_bytes: Option<u64>,
 }
 
-/// Times of answers.
+/// Times of responses.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Times {
-    /// How many answers.
+    /// How many responses.
     pub count: usize,
     /// Median in milliseconds.
     pub p50_ms: f64,

@@ -1,4 +1,4 @@
-//! What the files do not show and somebody at a terminal knows: the questions, and what an answer changes.
+//! What the files do not show and somebody at a terminal knows: the questions, and what a response changes.
 
 use stagegate_base::lifetime::Lifetime;
 
@@ -13,7 +13,7 @@ pub struct Question {
     pub text: String,
     /// What can be chosen; any text where empty.
     pub choices: Vec<String>,
-    /// What no answer means.
+    /// What no response means.
     pub otherwise: &'static str,
 }
 
@@ -41,7 +41,7 @@ pub struct Answers {
     pub environments: Vec<String>,
 }
 
-/// An answer that cannot be used, with what can be.
+/// A response that cannot be used, with what can be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{found}` is not {expected}")]
 pub struct AnswerError {
@@ -104,7 +104,7 @@ fn one_shots(facts: &Facts) -> Vec<String> {
     all.filter(|name| Lifetime::of_model(&facts.model, name) != Lifetime::LongRunning).collect()
 }
 
-/// Takes an answer into the facts; an empty one changes nothing.
+/// Takes a response into the facts; an empty one changes nothing.
 ///
 /// # Errors
 /// [`AnswerError`] where it is none of the choices, no path or no name.

@@ -11,7 +11,7 @@ use super::{Database, Facts, Kind, Service};
 const MIGRATES: [&str; 10] =
     ["migrate", "migration", "alembic", "flask db upgrade", "flyway", "liquibase", "dbmate", "goose", "sqitch", "yoyo"];
 
-/// Returns the services to check; says of the others why they are left out.
+/// Returns the services to check; states of the others why they are left out.
 pub(super) fn services(facts: &Facts, left_out: &mut Vec<String>) -> Vec<Service> {
     let mut found = Vec::new();
     for name in facts.model.services() {
@@ -102,7 +102,7 @@ fn port(facts: &Facts, name: &str, checked: Option<u16>) -> (Option<u16>, String
     }
 }
 
-/// Tells whether a service starts what its image starts. A worker of the same image, with a command of its own, does not listen
+/// Returns whether a service starts what its image starts. A worker of the same image, with a command of its own, does not listen
 /// at the port that the image exposes.
 fn starts_its_image(model: &Model, name: &str) -> bool {
     let service = &model.json()["services"][name];
@@ -260,7 +260,7 @@ pub(super) fn migrators(facts: &Facts, server: &str) -> Vec<String> {
     facts.model.services().into_iter().filter(|name| migrates(facts, name, server)).collect()
 }
 
-/// Tells whether a service migrates the database of `server`: it needs that one and nothing else.
+/// Returns whether a service migrates the database of `server`: it needs that one and nothing else.
 fn migrates(facts: &Facts, name: &str, server: &str) -> bool {
     let needs: Vec<String> = facts.model.json()["services"][name]["depends_on"]
         .as_object()
@@ -269,7 +269,7 @@ fn migrates(facts: &Facts, name: &str, server: &str) -> bool {
     is_migrator(facts, name) && needs == [server]
 }
 
-/// Tells whether a service migrates and ends, by its shape and its words.
+/// Returns whether a service migrates and ends, by its shape and its words.
 fn is_migrator(facts: &Facts, name: &str) -> bool {
     let service = &facts.model.json()["services"][name];
     let part = |key: &str| match &service[key] {

@@ -235,14 +235,14 @@ fn asked(facts: &Facts, topic: &Topic) -> Question {
 }
 
 #[test]
-fn only_what_the_files_do_not_show_is_asked_for() {
+fn only_what_the_files_do_not_show_is_requested() {
     let topics: Vec<Topic> = questions(&facts(SHOP)).into_iter().map(|question| question.topic).collect();
     // Of `api` the healthcheck has the path, of `db` one service is the migrator.
     assert_eq!(topics, [Topic::Environments, Topic::Health("a.b".to_owned())]);
 }
 
 #[test]
-fn what_was_answered_is_in_the_file() {
+fn what_was_responded_is_in_the_file() {
     let two = r#"{"name":"x","services":{"db":{"image":"postgres"},"web":{"image":"nginx","ports":[{"target":80}]},
         "migrate-a":{"image":"x","depends_on":{"db":{}}},"migrate-b":{"image":"x","depends_on":{"db":{}}}}}"#;
     let mut facts = facts(two);
@@ -271,7 +271,7 @@ fn what_was_answered_is_in_the_file() {
 #[case::no_path(Topic::Health("a.b".to_owned()), "healthz", "a path")]
 #[case::reserved(Topic::Environments, "staging local", "neither local")]
 #[case::upper(Topic::Environments, "Staging", "a-z")]
-fn an_answer_that_cannot_be_used_is_refused_and_changes_nothing(
+fn a_response_that_cannot_be_used_is_refused_and_changes_nothing(
     #[case] topic: Topic,
     #[case] text: &str,
     #[case] want: &str,

@@ -18,7 +18,7 @@ pub use shape::shape;
 
 /// A shape that comes less often may be chance.
 pub const TIMES: u64 = 3;
-/// A rate is told from this many lines on.
+/// A rate is reported from this many lines on.
 pub const MANY: u64 = 20;
 /// So many times the earlier rate is a rise.
 pub const RISE: f64 = 5.0;
@@ -140,9 +140,9 @@ pub fn findings(service: &str, before: Option<&ServiceErrors>, now: &ServiceErro
     }
     found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     let more = found.len().saturating_sub(TOLD);
-    let mut told: Vec<String> = found.into_iter().take(TOLD).map(|(_, text)| text).collect();
+    let mut reported: Vec<String> = found.into_iter().take(TOLD).map(|(_, text)| text).collect();
     if more > 0 {
-        told.push(format!("{service} logs {} more", counted(more, "such error")));
+        reported.push(format!("{service} logs {} more", counted(more, "such error")));
     }
-    told
+    reported
 }

@@ -56,9 +56,9 @@ pub fn reason(lines: &[Line]) -> Option<&str> {
 }
 
 /// Returns the commands that are left where the gate itself can go no further; `dir` is the run's folder, `dumps` are the
-/// dumps in it. Only what the journal says exists is named.
+/// dumps in it. Only what the journal states exists is named.
 #[must_use]
-pub fn by_hand(plan: &Plan, dir: &Path, lines: &[Line], dumps: &[PathBuf]) -> Vec<String> {
+pub fn manual_steps(plan: &Plan, dir: &Path, lines: &[Line], dumps: &[PathBuf]) -> Vec<String> {
     let Some(Entry::Ended { end, .. }) = lines.last().map(|line| &line.entry) else { return Vec::new() };
     let target = &plan.environments.target;
     let salvage = || {
@@ -110,13 +110,13 @@ impl Progress<'_> {
         self.has(|entry| matches!(entry, Entry::Decided { decision: Decision::Commit, .. }))
     }
 
-    /// Tells whether a step has begun and is not undone.
+    /// Returns whether a step has begun and is not undone.
     fn is_open(&self, step: Step) -> bool {
         self.has(|entry| matches!(entry, Entry::Begun { step: begun } if *begun == step))
             && !self.has(|entry| matches!(entry, Entry::Undone { report } if report.step() == step))
     }
 
-    /// Tells whether users wrote into the failed database, which is kept.
+    /// Returns whether users wrote into the failed database, which is kept.
     fn keeps_written_rows(&self) -> bool {
         let found =
             |report: &StepReport| matches!(report, StepReport::VerifyRollback(found) if !found.kept_rows.is_empty());
@@ -128,7 +128,7 @@ impl Progress<'_> {
         self.has(|entry| matches!(entry, Entry::Done { report } if by_dump(report)))
     }
 
-    /// Tells whether the rehearsal changed no rows, so that only volumes were frozen and copied.
+    /// Returns whether the rehearsal changed no rows, so that only volumes were frozen and copied.
     fn keeps_rows(&self) -> bool {
         let code = |report: &StepReport| matches!(report, StepReport::Rehearse(found) if found.tier == Tier::Code);
         self.has(|entry| matches!(entry, Entry::Done { report } if code(report)))
@@ -145,7 +145,7 @@ impl Progress<'_> {
         let earlier = if plan.kind == Kind::Promote { Role::Copy } else { Role::Left };
         let quoted = |path: PathBuf| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
         let one = |volume: &PlanVolume| {
-            let [copy, failed] = [earlier, Role::Failed].map(|role| quoted(plan.kept_path(volume, role)));
+            let [copy, failed] = [earlier, Role::Failed].map(|role| quoted(plan.copy_path(volume, role)));
             let live = quoted(volume.path());
             format!("#   mv {live} {failed} && mv {copy} {live}   # volume {}, if {copy} is there", volume.id)
         };

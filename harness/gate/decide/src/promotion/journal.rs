@@ -36,7 +36,7 @@ pub enum JournalError {
     Cut {
         /// Whole lines that are there.
         found: usize,
-        /// Lines that were written and synced, as kept beside the journal.
+        /// Lines that were written and synced, as kept next to the journal.
         written: usize,
     },
     /// It does not begin with a plan.
@@ -55,7 +55,7 @@ pub struct Chain {
     pub head: String,
 }
 
-/// How far a journal was written, as it is kept beside it: each line holds the checksum of the one before, so only lines
+/// How far a journal was written, as it is kept next to it: each line holds the checksum of the one before, so only lines
 /// at the end could be gone without a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -136,7 +136,7 @@ pub fn read(text: &[u8]) -> Result<Chain, JournalError> {
     }
 }
 
-/// Tells whether a second line begins within a text; quotes within values are escaped.
+/// Returns whether a second line begins within a text; quotes within values are escaped.
 fn holds_two(raw: &[u8]) -> bool {
     let begins = |at: &[u8]| {
         let Some(rest) = at.strip_prefix(b"{\"v\":") else { return false };
@@ -157,7 +157,7 @@ impl From<serde_json::Error> for Unread {
     }
 }
 
-/// Reads one line by the format that it says it has.
+/// Reads one line by the format that it states it has.
 fn line(raw: &[u8]) -> Result<Line, Unread> {
     #[derive(Deserialize)]
     struct Version {

@@ -38,14 +38,14 @@ pub enum End {
 }
 
 impl End {
-    /// Tells whether nothing is left to do.
+    /// Returns whether nothing is left to do.
     #[must_use]
     pub fn is_final(self) -> bool {
         self != End::Stuck
     }
 }
 
-/// What a line says.
+/// What a line states.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]
 pub enum Entry {
@@ -59,7 +59,7 @@ pub enum Entry {
         /// The step.
         step: Step,
     },
-    /// It ended well.
+    /// It succeeded.
     Done {
         /// What later steps and the report need of it.
         #[serde(flatten)]
@@ -126,7 +126,7 @@ pub struct Line {
     pub boot: String,
     /// Wall clock, RFC 3339.
     pub wall: String,
-    /// What it says.
+    /// What it states.
     #[serde(flatten)]
     pub entry: Entry,
     /// SHA-256 of the line before, hex; empty in the first.

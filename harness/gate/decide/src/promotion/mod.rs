@@ -10,7 +10,7 @@ mod end;
 mod fit;
 mod format1;
 mod journal;
-mod left;
+mod leftover;
 mod line;
 mod next;
 mod plan;
@@ -32,10 +32,10 @@ pub use ahead::schema_ahead;
 pub use audit::{
     Checkpoint, CheckpointError, Found as AuditFound, Mark as AuditMark, NotAsWritten, verify as verify_journal,
 };
-pub use end::{by_hand, end_text, interrupt_text, reason};
+pub use end::{end_text, interrupt_text, manual_steps, reason};
 pub use fit::{SchemaFit, rehearsal_refusal};
 pub use journal::{Chain, Head, JournalError, VERSION, chained, checksum, read};
-pub use left::Left;
+pub use leftover::Leftover;
 pub use line::{Decision, End, Entry, Line};
 pub use next::{INTERRUPTED, Move, next};
 pub use plan::{
@@ -126,7 +126,7 @@ impl Step {
     /// The steps of a rollback, once everything is undone, in order.
     pub const AFTER_UNDO: [Step; 3] = [Step::StartPrevious, Step::VerifyRollback, Step::Notify];
 
-    /// Tells whether the step changes the target environment.
+    /// Returns whether the step changes the target environment.
     #[must_use]
     pub fn touches_target(self) -> bool {
         matches!(
@@ -135,7 +135,7 @@ impl Step {
         )
     }
 
-    /// Tells whether the step is left out where the release changes neither schema nor rows.
+    /// Returns whether the step is left out where the release changes neither schema nor rows.
     #[must_use]
     pub fn is_for_databases(self) -> bool {
         matches!(self, Step::Clone | Step::Migrate)

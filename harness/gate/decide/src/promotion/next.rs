@@ -84,7 +84,7 @@ impl Run<'_> {
         })
     }
 
-    /// Tells whether a step has a place in this run.
+    /// Returns whether a step has a place in this run.
     fn applies(&self, step: Step) -> bool {
         match (&self.plan.kind, step) {
             (Kind::Rollback { .. }, Step::Validate) => false,
@@ -97,7 +97,7 @@ impl Run<'_> {
         }
     }
 
-    /// Tells whether databases are copied and migrated, or rolled back.
+    /// Returns whether databases are copied and migrated, or rolled back.
     fn moves_rows(&self) -> bool {
         match &self.plan.kind {
             Kind::Rollback { data, .. } => *data,
@@ -123,7 +123,7 @@ impl Run<'_> {
         }
     }
 
-    /// Tells whether another process took the run over; then nobody watched the target for an unknown time.
+    /// Returns whether another process took the run over; then nobody watched the target for an unknown time.
     fn was_resumed(&self) -> bool {
         self.entries().any(|entry| matches!(entry, Entry::Resumed { .. }))
     }
@@ -173,7 +173,7 @@ impl Run<'_> {
         }
     }
 
-    /// Tells whether somebody interrupted the step that did not end well.
+    /// Returns whether somebody interrupted the step that did not succeed.
     fn was_interrupted(&self) -> bool {
         self.failure().is_some_and(|(_, reason, _)| reason == INTERRUPTED)
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use stagegate_base::exit::Exit;
 
-use super::{End, Entry, Kind, Line, VERSION, by_hand, end_text, tests::plan};
+use super::{End, Entry, Kind, Line, VERSION, end_text, manual_steps, tests::plan};
 
 fn compare(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
@@ -41,7 +41,7 @@ fn each_end_with_the_commands_that_follow() {
         let entry = Entry::Ended { end: *end, exit: *exit };
         let (run, boot, wall, prev) = (plan.run.clone(), String::new(), String::new(), String::new());
         let last = Line { v: VERSION, seq: 0, run, boot, wall, entry, prev };
-        let commands = by_hand(&plan, Path::new("/var/lib/stagegate/shop-production/runs/run-1"), &[last], &[]);
+        let commands = manual_steps(&plan, Path::new("/var/lib/stagegate/shop-production/runs/run-1"), &[last], &[]);
         let commands = commands.into_iter().map(|line| format!("  {line}"));
         std::iter::once(format!("{} ({})", end_text(&plan, *end, *exit), exit.code()))
             .chain(commands)

@@ -16,7 +16,7 @@ use stagegate_base::{
     trace_parent::TraceParent,
     units::{Size, Span},
 };
-use stagegate_data_decide::{RowChange, volume::Kept};
+use stagegate_data_decide::{RowChange, volume::CopyRecord};
 
 /// Whether a run goes to a newer release or back to an earlier one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,7 +138,7 @@ pub struct Plan {
     /// Whether their ports are closed at all. Earlier plans call it `door_policy`.
     #[serde(alias = "door_policy")]
     pub ports: PortsMode,
-    /// The way back that the configuration asks for.
+    /// The rollback that the configuration requests.
     pub tier: stagegate_base::config::Tier,
     /// What proves that rows are whole.
     pub integrity: Integrity,
@@ -233,14 +233,14 @@ impl Plan {
 
     /// Returns what the run makes of `volume` for `role`.
     #[must_use]
-    pub fn kept(&self, volume: &PlanVolume, role: Role) -> Kept {
-        Kept::of(&volume.live, role, &self.run, &self.state)
+    pub fn copy_record(&self, volume: &PlanVolume, role: Role) -> CopyRecord {
+        CopyRecord::of(&volume.live, role, &self.run, &self.state)
     }
 
     /// Returns the folder on this host of what the run makes of `volume` for `role`.
     #[must_use]
-    pub fn kept_path(&self, volume: &PlanVolume, role: Role) -> PathBuf {
-        volume.parent.join(self.kept(volume, role).path())
+    pub fn copy_path(&self, volume: &PlanVolume, role: Role) -> PathBuf {
+        volume.parent.join(self.copy_record(volume, role).path())
     }
 
     /// Returns the volumes that are copied, or exchanged in a rollback.
@@ -248,13 +248,13 @@ impl Plan {
         self.volumes.iter().filter(|volume| volume.stays.is_none())
     }
 
-    /// Tells whether requests are moved by the proxy where no data is frozen.
+    /// Returns whether requests are moved by the proxy where no data is frozen.
     #[must_use]
     pub fn moves_traffic(&self) -> bool {
         self.rollout.as_ref().is_some_and(|rollout| !rollout.services.is_empty())
     }
 
-    /// Tells whether volumes are copied, or exchanged in a rollback.
+    /// Returns whether volumes are copied, or exchanged in a rollback.
     #[must_use]
     pub fn copies_volumes(&self) -> bool {
         self.copied_volumes().next().is_some()
@@ -270,7 +270,7 @@ impl Plan {
         }
     }
 
-    /// Tells whether code of the release runs on copies of the data before the target is touched.
+    /// Returns whether code of the release runs on copies of the data before the target is touched.
     #[must_use]
     pub fn is_rehearsed(&self) -> bool {
         self.kind == Kind::Promote || self.rehearses_rollback

@@ -1,6 +1,6 @@
 //! A plan as a file: what it is made of, what proves that it is whole, and what has moved since it was made.
 //!
-//! No clock, no I/O. A hash proves only that nothing was damaged; who made a file is told by its owner on the disk.
+//! No clock, no I/O. A hash proves only that nothing was damaged; who made a file is reported by its owner on the disk.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub const PLAN_FORMAT: u32 = 1;
 /// How many differences are named.
 const NAMED: usize = 8;
 
-/// What a plan was made of, besides what it holds itself. All are SHA-256, hex; those of files that may hold secrets are
+/// What a plan was made of, in addition what it holds itself. All are SHA-256, hex; those of files that may hold secrets are
 /// keyed with a value that stays on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -141,7 +141,7 @@ fn stop_grace(facts: &PlanFacts<'_>) -> Span {
     Span(facts.live_model.stop_grace().max(facts.candidate_model.stop_grace()))
 }
 
-/// What stopping services, starting the release and deciding may take beside the limits that the configuration has: a service
+/// What stopping services, starting the release and deciding may take next to the limits that the configuration has: a service
 /// gets up to 110 s to stop.
 const CUT_OVER: Duration = Duration::from_secs(180);
 
@@ -163,7 +163,7 @@ fn watchdog(facts: &PlanFacts<'_>) -> Option<Span> {
     gate.watchdog.then(|| gate.commit_within.unwrap_or(Span(all)))
 }
 
-/// Tells whether a rollback of code alone is rehearsed: no rehearsal has shown whether the release works on this schema, and
+/// Returns whether a rollback of code alone is rehearsed: no rehearsal has shown whether the release works on this schema, and
 /// whoever rolls back has not accepted that.
 fn rehearses_rollback(facts: &PlanFacts<'_>) -> bool {
     let is_unknown = matches!(facts.schema_fit, Some(SchemaFit::Unknown { .. }));
@@ -177,7 +177,7 @@ fn readiness_needed(facts: &PlanFacts<'_>) -> Option<u8> {
     (facts.request.kind == Kind::Promote).then_some(needed)
 }
 
-/// Tells whether a service keeps data, so that it runs on while the others are stopped.
+/// Returns whether a service keeps data, so that it runs on while the others are stopped.
 fn is_stateful(facts: &PlanFacts<'_>, service: &str) -> bool {
     let is_store = |service: &config::Service| matches!(service.kind, config::Kind::Postgres | config::Kind::Redis);
     facts.databases.iter().any(|database| database.service == service)

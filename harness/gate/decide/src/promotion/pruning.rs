@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Left, Plan, PlanDatabase};
+use super::{Leftover, Plan, PlanDatabase};
 use stagegate_base::mark::{FoundDatabase, Mark, Role, not_ours};
 
 /// What a successful run removes from one server, and what looks like the gate's and is not touched.
@@ -11,7 +11,7 @@ pub struct Pruning {
     /// To be dropped.
     pub drop: Vec<Mark>,
     /// What an earlier version may have made, or another state folder's run did.
-    pub unknown: Vec<Left>,
+    pub unknown: Vec<Leftover>,
 }
 
 /// Returns what may go of the databases of one server, `databases` being those of the plan on it.
@@ -25,10 +25,10 @@ pub fn pruning(plan: &Plan, databases: &[&PlanDatabase], found: &[FoundDatabase]
         let parsed = one.comment.as_deref().and_then(Mark::parse);
         match parsed.filter(|mark| databases.iter().any(|database| database.name == mark.of)) {
             Some(mark) if mark.state == plan.state && mark.is_of(one) => marks.push(mark),
-            Some(_) => unknown.push(Left { name: one.name.clone(), why: not_ours(one).to_owned() }),
+            Some(_) => unknown.push(Leftover { name: one.name.clone(), why: not_ours(one).to_owned() }),
             None if databases.iter().any(|database| looks_made_of(&one.name, &database.name)) => {
                 let why = "an earlier version of the gate may have made it; it carries no mark";
-                unknown.push(Left { name: one.name.clone(), why: why.to_owned() });
+                unknown.push(Leftover { name: one.name.clone(), why: why.to_owned() });
             }
             None => {}
         }
@@ -44,7 +44,7 @@ pub fn pruning(plan: &Plan, databases: &[&PlanDatabase], found: &[FoundDatabase]
     Pruning { drop, unknown }
 }
 
-/// Tells whether a name is of the form that the gate gives: for what is reported, never for what is dropped.
+/// Returns whether a name is of the form that the gate gives: for what is reported, never for what is dropped.
 fn looks_made_of(name: &str, database: &str) -> bool {
     let is_number =
         |text: &str, length: usize, digit: fn(&u8) -> bool| text.len() == length && text.as_bytes().iter().all(digit);

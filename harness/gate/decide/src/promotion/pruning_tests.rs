@@ -33,7 +33,7 @@ fn a_mark_is_read_as_it_was_written(#[case] of: &str) {
 }
 
 #[test]
-fn a_mark_says_what_the_database_is() {
+fn a_mark_states_what_the_database_is() {
     let text = mark(Role::Copy, EARLIER).comment().unwrap();
     let want = "stagegate: copy of \"shop\", run 20250101-000000-0001, state 00112233445566aa, named \
                 \"shop__pre_20250101_000000_0001\"";
@@ -135,12 +135,12 @@ fn what_an_earlier_version_or_another_state_folder_may_have_made_is_named_and_st
         [named("shop__pre_20250101_000000_0001"), named("shop__failed_20250101_000000_0001"), marked(&elsewhere)];
     let want = found.iter().map(|found| found.name.clone()).collect();
     assert_eq!(pruned(&plan, &found), (vec![], want));
-    let left = Left { name: "a\"b".into(), why: String::new() };
+    let left = Leftover { name: "a\"b".into(), why: String::new() };
     assert_eq!(left.command(), "drop database \"a\"\"b\"");
 }
 
 #[test]
-fn a_comment_of_the_users_is_told_from_a_mark() {
+fn a_comment_of_the_users_is_distinguished_from_a_mark() {
     let mark = mark(Role::Copy, EARLIER);
     assert_eq!(marked(&mark).own_comment(), None);
     let own = FoundDatabase { comment: Some("orders and users".into()), ..named("shop") };

@@ -7,11 +7,11 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ExpectedRollback, Left, Step, SwitchedVolume, Tier, VolumeCopies, VolumeRollback};
+use super::{ExpectedRollback, Leftover, Step, SwitchedVolume, Tier, VolumeCopies, VolumeRollback};
 use crate::{readiness::Band, verdict::Verdict};
 use stagegate_performance_decide::Cost;
 
-/// What a step left that ended well.
+/// What a step left that succeeded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "step", content = "report", rename_all = "snake_case")]
 pub enum StepReport {
@@ -78,7 +78,7 @@ impl StepReport {
 
     /// Returns the databases that stay although they are no longer needed.
     #[must_use]
-    pub fn left(&self) -> &[Left] {
+    pub fn leftovers(&self) -> &[Leftover] {
         match self {
             StepReport::Prune(pruned) => &pruned.left,
             _ => &[],
@@ -138,7 +138,7 @@ impl UndoReport {
 
     /// Returns the databases that stay although they are no longer needed.
     #[must_use]
-    pub fn left(&self) -> &[Left] {
+    pub fn left(&self) -> &[Leftover] {
         match self {
             UndoReport::Clone(copies) => &copies.left,
             UndoReport::CopyVolumes(rollback) => &rollback.left,
@@ -211,7 +211,7 @@ pub struct Validation {
     /// By service: its contract against the live one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub contracts: BTreeMap<String, ContractReport>,
-    /// The score; `None` where none was asked for.
+    /// The score; `None` where none was requested.
     #[serde(default)]
     pub readiness: Option<ReadinessReport>,
 }
@@ -358,7 +358,7 @@ pub struct Compatibility {
 }
 
 impl Compatibility {
-    /// Tells whether the release is known to work there.
+    /// Returns whether the release is known to work there.
     #[must_use]
     pub fn is_proven(&self) -> bool {
         self.health == Health::Healthy && !self.only_ports
@@ -455,7 +455,7 @@ pub struct Pruned {
     pub rollback_points: Vec<String>,
     /// Databases that stay although they are no longer needed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left: Vec<Left>,
+    pub left: Vec<Leftover>,
 }
 
 /// Copies that stay although they are no longer needed.
@@ -463,7 +463,7 @@ pub struct Pruned {
 pub struct KeptCopies {
     /// The databases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left: Vec<Left>,
+    pub left: Vec<Leftover>,
 }
 
 /// How the data was rolled back.

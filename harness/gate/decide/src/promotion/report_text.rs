@@ -10,7 +10,7 @@ use super::{
 use stagegate_base::{text::counted, units::Size};
 
 impl StepReport {
-    /// Returns what the step left, in one line; empty where that it ended well is all.
+    /// Returns what the step left, in one line; empty where that it succeeded is all.
     #[must_use]
     pub fn text(&self) -> String {
         match self {
@@ -42,7 +42,7 @@ impl StepReport {
 }
 
 impl UndoReport {
-    /// Returns what the undo left, in one line; empty where that it ended well is all.
+    /// Returns what the undo left, in one line; empty where that it succeeded is all.
     #[must_use]
     pub fn text(&self) -> String {
         match self {

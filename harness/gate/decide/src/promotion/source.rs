@@ -11,7 +11,7 @@ use stagegate_base::{
     container::Container,
 };
 
-/// Label by which Compose tells whether a container was made from the same configuration.
+/// Label by which Compose returns whether a container was made from the same configuration.
 const CONFIG_LABEL: &str = "com.docker.compose.config-hash";
 
 /// Returns what the source runs, by service.
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn each_change_of_the_source_is_told_by_service_with_both_ids() {
+    fn each_change_of_the_source_is_reported_by_service_with_both_ids() {
         let one = &[(CONFIG_LABEL, "1")][..];
         let before = source_services(None, &[container("web", "aa", one), container("api", "bb", one)]);
         let now = [container("web", "dd", one), container("extra", "ee", one)];

@@ -73,7 +73,7 @@ pub(super) fn plan(kind: Kind) -> Plan {
     }
 }
 
-/// A world that answers each move; `fails` says which steps end badly, and how often.
+/// A world that responds each move; `fails` states which steps end badly, and how often.
 struct World {
     plan: Plan,
     tier: Tier,
@@ -171,7 +171,7 @@ fn a_release_that_changes_no_data_neither_freezes_nor_migrates() {
 }
 
 #[test]
-fn a_signal_is_answered_by_what_the_run_does_with_it() {
+fn a_signal_is_responded_by_what_the_run_does_with_it() {
     assert!(interrupt_text(None, 1).starts_with("interrupted: rolling back"));
     assert!(interrupt_text(None, 2).starts_with("still rolling back"));
     assert!(interrupt_text(Some(Decision::Rollback), 1).starts_with("still rolling back"));
@@ -350,7 +350,7 @@ fn a_journal_is_read_as_it_was_written(#[case] kind: Kind) {
 
 /// A journal that was emptied, cut between two lines, or put back from an older copy is chained all the same.
 #[test]
-fn lines_that_are_gone_at_the_end_are_found_by_what_is_kept_beside() {
+fn lines_that_are_gone_at_the_end_are_found_by_what_is_kept_next_to() {
     let (text, count) = journal();
     let whole = read(&text).unwrap();
     let head = |lines: usize| {
@@ -434,7 +434,7 @@ fn stuck(fails: &[(Step, usize)], undo_fails: &[(Step, usize)], tier: Tier) -> S
     (world.fails, world.undo_fails) = (fails.to_vec(), undo_fails.to_vec());
     assert_eq!(world.run(), (End::Stuck, Exit::PersonNeeded));
     let dumps = [PathBuf::from("/var/lib/run/backup/main.dump")];
-    by_hand(&world.plan, std::path::Path::new("/var/lib/run"), &world.lines, &dumps).join("\n")
+    manual_steps(&world.plan, std::path::Path::new("/var/lib/run"), &world.lines, &dumps).join("\n")
 }
 
 #[rstest]
@@ -491,7 +491,7 @@ fn the_statements_of_a_recipe_hold_for_names_with_quotes() {
     (world.fails, world.undo_fails) = (vec![(Step::Verify, 1)], vec![(Step::Migrate, 3)]);
     world.plan.databases[0].name = "my\"shop".to_owned();
     assert_eq!(world.run(), (End::Stuck, Exit::PersonNeeded));
-    let text = by_hand(&world.plan, std::path::Path::new("/run"), &world.lines, &[]).join("\n");
+    let text = manual_steps(&world.plan, std::path::Path::new("/run"), &world.lines, &[]).join("\n");
     assert!(text.contains("alter database \"my\"\"shop\" allow_connections true;"), "{text}");
     assert!(
         text.contains("alter database \"my\"\"shop__pre_20260102_030405_ab12\" rename to \"my\"\"shop\""),

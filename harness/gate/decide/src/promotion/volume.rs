@@ -9,7 +9,7 @@ use stagegate_base::{
 };
 use stagegate_data_decide::volume::CopyMethod;
 
-use super::Left;
+use super::Leftover;
 
 /// A volume or folder of the target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +111,7 @@ pub struct VolumeRollback {
     pub switch_seconds: f64,
     /// Copies that stay although they are no longer needed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left: Vec<Left>,
+    pub left: Vec<Leftover>,
 }
 
 /// A volume that has its earlier content again.

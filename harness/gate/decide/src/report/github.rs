@@ -20,7 +20,7 @@ pub fn text(run: &Run) -> String {
     annotations(&inconclusive(run).into_iter().chain(troubles.into_iter().map(annotation)).collect::<Vec<_>>())
 }
 
-/// Reports that nothing can be said: checks that did not run have no record that could say it.
+/// Reports that nothing can be reported: checks that did not run have no record that could say it.
 fn inconclusive(run: &Run) -> Option<Annotation<'static>> {
     let reasons: Vec<String> = run.verdict.reasons.iter().take(FINDINGS).map(|reason| one_line(reason)).collect();
     (run.verdict.kind == VerdictKind::Inconclusive).then(|| Annotation {

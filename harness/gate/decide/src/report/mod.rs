@@ -1,6 +1,6 @@
 //! A run as text: for a terminal, for programs, for a CI server, for a person who reads a job's summary.
 //!
-//! What services said is not trusted: escape sequences, control characters and those that turn the direction of
+//! What services reported is not trusted: escape sequences, control characters and those that turn the direction of
 //! writing are taken out, and each format escapes what it would take as its own.
 
 pub mod github;

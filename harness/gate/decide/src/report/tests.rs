@@ -217,12 +217,12 @@ fn no_escape_sequence_and_no_workflow_command_comes_through(#[case] text: String
 }
 
 #[test]
-fn colour_comes_only_where_it_is_asked_for() {
+fn colour_comes_only_where_it_is_requested() {
     assert!(printed(&sound(), &[], Detail::Everything, Colour::Coloured).contains("\u{1b}[32mPASS\u{1b}[0m"));
 }
 
 #[test]
-fn what_a_service_said_begins_no_workflow_command() {
+fn what_a_service_printed_begins_no_workflow_command() {
     let text = github::text(&hostile());
     assert_eq!(text.lines().filter(|line| line.starts_with("::")).count(), text.lines().count());
     assert_eq!(text.lines().count(), 1);

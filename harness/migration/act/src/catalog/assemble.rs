@@ -25,7 +25,7 @@ pub(super) struct Line {
 
 /// What is known of the objects by their keys.
 struct Known {
-    /// The address, or the object that tells of this one.
+    /// The address, or the object that reports this one.
     told: HashMap<Key, Result<Id, Key>>,
     parents: HashMap<Key, Key>,
     members: HashSet<(u32, u32)>,
@@ -113,14 +113,14 @@ fn known(lines: &[Line], members: &[Row]) -> Known {
         namespaces: 0,
     };
     for line in lines.iter().filter(|line| line.key != NOTHING) {
-        let told = match (line.kind, &line.name) {
+        let reported = match (line.kind, &line.name) {
             (Some(kind), Some(name)) => Ok(Id::new(kind, name.clone())),
             _ => Err(line.parent),
         };
         if line.kind == Some(Kind::Schema) {
             known.namespaces = line.key.0;
         }
-        known.told.insert(line.key, told);
+        known.told.insert(line.key, reported);
         known.parents.insert(line.key, line.parent);
     }
     known
@@ -134,12 +134,12 @@ impl Known {
         }
     }
 
-    /// Tells whether a range type brought it.
+    /// Returns whether a range type brought it.
     fn is_of_type(&self, key: Key) -> bool {
         self.of_types.contains(&(key.0, key.1))
     }
 
-    /// Tells whether an extension or a type brought it, or what it is a part of. A schema does not count: what a user puts into
+    /// Returns whether an extension or a type brought it, or what it is a part of. A schema does not count: what a user puts into
     /// an extension's schema is the user's.
     fn is_brought(&self, key: Key) -> bool {
         if key == NOTHING {

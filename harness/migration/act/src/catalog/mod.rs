@@ -1,6 +1,6 @@
 //! Reads a database's schema into facts: in one snapshot, by the server's own deparsers, a query a catalog family.
 //!
-//! What belongs to an extension is told by the extension. User objects that no query tells of are counted.
+//! What belongs to an extension is reported by the extension. User objects that no query reports are counted.
 
 mod assemble;
 mod probe;
@@ -13,7 +13,7 @@ use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement, types::ToSql};
 use stagegate_host::database::{DatabaseError, Server, failed, literal};
 
 /// The families. Each query gives: class, object, part, kind, name parts, rest of the name, class, object and part of
-/// what it is a part of, payload. Without a kind the row says that the object is told by that other one; without a
+/// what it is a part of, payload. Without a kind the row states that the object is reported by that other one; without a
 /// name its name is that other one's address.
 const FAMILIES: &[(&str, &str)] = &[
     ("the database and its schemas", include_str!("database.sql")),
@@ -86,7 +86,7 @@ impl Catalog {
         Ok(Catalog { version, catalogs, families, members, objects })
     }
 
-    /// Tells whether the queries are still prepared in the session of `client`, the one that prepared: a script may have
+    /// Returns whether the queries are still prepared in the session of `client`, the one that prepared: a script may have
     /// removed them.
     ///
     /// # Errors
@@ -165,7 +165,7 @@ async fn families(
     subscriptions: bool,
 ) -> Result<Vec<Family>, DatabaseError> {
     let one = async |(what, sql): &(&'static str, &str)| {
-        // A whole row is refused too: with what not every version has, the connection would be asked for.
+        // A whole row is refused too: with what not every version has, the connection would be requested.
         let without = || sql.replace("s.subconninfo", "null::text").replace("to_jsonb(s)", "null::jsonb");
         let sql = if subscriptions { (*sql).to_owned() } else { without() };
         Ok((*what, prepared(client, what, &sql).await?))
@@ -191,7 +191,7 @@ async fn lines(client: &Client, families: &[Family]) -> Result<Vec<Line>, Databa
 /// # Errors
 /// [`DatabaseError`] with the family that cannot be read.
 pub async fn schema_by_two(first: &Client, second: &Client) -> Result<Facts, DatabaseError> {
-    let (catalog, beside) = futures_util::try_join!(
+    let (catalog, alongside) = futures_util::try_join!(
         Catalog::prepare_of(first, |what| what != BESIDE),
         families(second, |what| what == BESIDE, true)
     )?;
@@ -200,7 +200,7 @@ pub async fn schema_by_two(first: &Client, second: &Client) -> Result<Facts, Dat
     let snapshot: String = snapshot.map_err(|e| failed("share a snapshot", &e))?.get(0);
     let share = format!("{SNAPSHOT}; set transaction snapshot {}; {SETTINGS}", literal(&snapshot));
     second.batch_execute(&share).await.map_err(|e| failed("share a snapshot", &e))?;
-    let facts = catalog.read_with(first, lines(second, &beside)).await;
+    let facts = catalog.read_with(first, lines(second, &alongside)).await;
     let (one, two) = futures_util::join!(first.batch_execute("rollback"), second.batch_execute("rollback"));
     one.and(two).map_err(|e| failed("end a snapshot", &e))?;
     facts

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
 use stagegate_migration_decide::integrity::{
-    Column, Content, Kept, Sequence, Shape, TableContent,
+    Column, ConstraintOrIndex, Content, Sequence, Shape, TableContent,
     query::{self, Detail},
 };
 use tokio_postgres::{Client, Row, SimpleQueryMessage};
@@ -30,30 +30,30 @@ const INVALID: &str = "select 'constraint', format('%I.%I', n.nspname, c.relname
 
 /// What is to be read.
 #[derive(Clone, Debug)]
-pub struct Ask<'a> {
+pub struct ReadRequest<'a> {
     /// How much of each table.
     pub detail: Detail,
     /// Workers that may share one table; 0 is none.
     pub workers: u8,
     /// Another side: of its tables only the columns are summed up that it has too.
     pub over: Option<&'a Content>,
-    /// The tables that are read, `schema.table` as the server quotes it; all where nothing is said.
+    /// The tables that are read, `schema.table` as the server quotes it; all where nothing is reported.
     pub only: Option<&'a [String]>,
     /// Tables that are not read.
     pub without: &'a [String],
 }
 
-impl Ask<'_> {
-    /// Asks for all columns of all tables, without workers.
+impl ReadRequest<'_> {
+    /// Requests all columns of all tables, without workers.
     #[must_use]
     pub fn columns() -> Self {
-        Ask { detail: Detail::Columns, workers: 0, over: None, only: None, without: &[] }
+        ReadRequest { detail: Detail::Columns, workers: 0, over: None, only: None, without: &[] }
     }
 
-    /// Asks for whole rows of all tables.
+    /// Requests whole rows of all tables.
     #[must_use]
     pub fn rows(workers: u8) -> Self {
-        Ask { detail: Detail::Rows, workers, over: None, only: None, without: &[] }
+        ReadRequest { detail: Detail::Rows, workers, over: None, only: None, without: &[] }
     }
 }
 
@@ -61,7 +61,7 @@ impl Ask<'_> {
 ///
 /// # Errors
 /// [`DatabaseError`] with the table that cannot be read.
-pub async fn content(client: &Client, ask: &Ask<'_>) -> Result<Content, DatabaseError> {
+pub async fn content(client: &Client, ask: &ReadRequest<'_>) -> Result<Content, DatabaseError> {
     let begin = "begin transaction isolation level repeatable read read only";
     client.batch_execute(begin).await.map_err(|e| failed("begin a snapshot", &e))?;
     let content = read(client, ask).await;
@@ -73,7 +73,7 @@ pub async fn content(client: &Client, ask: &Ask<'_>) -> Result<Content, Database
 ///
 /// # Errors
 /// [`DatabaseError`] with the table that cannot be read.
-pub async fn content_in_transaction(client: &Client, ask: &Ask<'_>) -> Result<Content, DatabaseError> {
+pub async fn content_in_transaction(client: &Client, ask: &ReadRequest<'_>) -> Result<Content, DatabaseError> {
     client.batch_execute("savepoint stagegate_integrity").await.map_err(|e| failed("set a savepoint", &e))?;
     let content = read(client, ask).await;
     let back = "rollback to savepoint stagegate_integrity; release savepoint stagegate_integrity";
@@ -81,7 +81,7 @@ pub async fn content_in_transaction(client: &Client, ask: &Ask<'_>) -> Result<Co
     content
 }
 
-async fn read(client: &Client, ask: &Ask<'_>) -> Result<Content, DatabaseError> {
+async fn read(client: &Client, ask: &ReadRequest<'_>) -> Result<Content, DatabaseError> {
     let settings = format!(
         "{}; set local max_parallel_workers_per_gather = {}; set local jit = off",
         DATA_FACTS_SETTINGS.replace("set ", "set local "),
@@ -94,7 +94,7 @@ async fn read(client: &Client, ask: &Ask<'_>) -> Result<Content, DatabaseError> 
         |shape: &Shape| ask.only.is_none_or(|only| only.contains(&shape.name)) && !ask.without.contains(&shape.name);
     let shapes = assembled(&shapes)?.into_iter().filter(is_asked).map(|shape| reduced(shape, ask.over));
     let tables = try_join_all(shapes.map(|shape| table(client, shape, ask.detail))).await?;
-    let kept = |row: &Row| Kept { kind: row.get(0), table: row.get(1), name: row.get(2) };
+    let kept = |row: &Row| ConstraintOrIndex { kind: row.get(0), table: row.get(1), name: row.get(2) };
     Ok(Content {
         tables: tables.into_iter().map(|table| (table.shape.name.clone(), table)).collect(),
         invalid: invalid.iter().map(kept).collect(),
@@ -104,14 +104,15 @@ async fn read(client: &Client, ask: &Ask<'_>) -> Result<Content, DatabaseError> 
 async fn table(client: &Client, shape: Shape, detail: Detail) -> Result<TableContent, DatabaseError> {
     let examples = query::examples(&shape).filter(|_| detail == Detail::Columns);
     let what = format!("compute the row count and checksum of {}", shape.name);
-    let (sums, examples) = futures_util::try_join!(lines(client, &what, query::sums(&shape, detail)), async {
-        match examples {
-            Some(sql) => lines(client, &what, sql).await,
-            None => Ok(Vec::new()),
-        }
-    },)?;
-    let answer = sums.first().map_or("", String::as_str);
-    query::read_sums(shape, answer, &examples)
+    let (checksums, examples) =
+        futures_util::try_join!(lines(client, &what, query::checksum_query(&shape, detail)), async {
+            match examples {
+                Some(sql) => lines(client, &what, sql).await,
+                None => Ok(Vec::new()),
+            }
+        },)?;
+    let answer = checksums.first().map_or("", String::as_str);
+    query::read_checksums(shape, answer, &examples)
         .ok_or_else(|| DatabaseError::Unexpected(format!("cannot {what}: the server returned `{answer}`")))
 }
 

@@ -20,7 +20,7 @@ use stagegate_host::database::{DatabaseError, failed};
 
 const INSTALL: &str = include_str!("install.sql");
 
-/// Tells whether a table, as `schema.table`, is the recorder's own.
+/// Returns whether a table, as `schema.table`, is the recorder's own.
 pub fn is_own(table: &str) -> bool {
     table.starts_with("stagegate_recorder.")
 }
@@ -57,7 +57,7 @@ pub async fn uninstall(client: &Client) -> Result<(), DatabaseError> {
 const FLUSH: &str = "do $$ begin if exists (select from pg_catalog.pg_proc where proname = 'pg_stat_force_next_flush') \
      then perform pg_catalog.pg_stat_force_next_flush(); end if; end $$";
 
-/// Notes which tables are there now, so that locks on them are told. Call it before each migration.
+/// Notes which tables are there now, so that locks on them are reported. Call it before each migration.
 ///
 /// # Errors
 /// [`DatabaseError`] where the recorder is not installed.
@@ -66,7 +66,7 @@ pub async fn mark(client: &Client) -> Result<(), DatabaseError> {
     client.batch_execute(FLUSH).await.map_err(|e| failed("count what the session did", &e))
 }
 
-/// What was recorded so far, so that it is not told twice.
+/// What was recorded so far, so that it is not reported twice.
 #[derive(Clone, Debug, Default)]
 pub struct Taken {
     files: BTreeSet<String>,

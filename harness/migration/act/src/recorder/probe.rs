@@ -6,9 +6,9 @@ use stagegate_migration_decide::locks::{Request, Use};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_postgres::{Client, error::SqlState};
 
-use stagegate_host::database::said;
+use stagegate_host::database::error_text;
 
-/// What is told of a request for a table that is gone, or has another name now.
+/// What is reported of a request for a table that is gone, or has another name now.
 pub const ABSENT: &str = "the table does not exist";
 /// Between two requests.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -36,7 +36,7 @@ impl Probe {
         Probe { stop, clients }
     }
 
-    /// Ends the probes after their last answers, and returns of each client the slowest request of each table and end.
+    /// Ends the probes after their last responses, and returns of each client the slowest request of each table and end.
     pub async fn end(self) -> Vec<Request> {
         let _ = self.stop.send(true);
         let mut requests = Vec::new();
@@ -53,7 +53,7 @@ async fn run(client: &Client, tables: &[String], purpose: Use, mut stopped: watc
         if *stopped.borrow() {
             break;
         }
-        let request = ask(client, table, purpose).await;
+        let request = send(client, table, purpose).await;
         // One of each kind is kept, the slowest: a long migration makes many.
         match kept.iter_mut().find(|one| one.table == *table && one.error == request.error) {
             Some(one) => {
@@ -69,21 +69,21 @@ async fn run(client: &Client, tables: &[String], purpose: Use, mut stopped: watc
     kept
 }
 
-async fn ask(client: &Client, table: &str, purpose: Use) -> Request {
+async fn send(client: &Client, table: &str, purpose: Use) -> Request {
     let sql = match purpose {
         Use::Read => format!("select 1 from {table} limit 1"),
         Use::Write => format!("begin; lock table {table} in row exclusive mode; rollback"),
     };
     let started = Instant::now();
-    let answer = client.batch_execute(&sql).await;
+    let response = client.batch_execute(&sql).await;
     let took = started.elapsed();
-    if answer.is_err() && purpose == Use::Write {
+    if response.is_err() && purpose == Use::Write {
         let _ = client.batch_execute("rollback").await;
     }
-    let error = answer.err().map(|error| match error.code() {
+    let error = response.err().map(|error| match error.code() {
         // The table has another name now, or is gone: an application would fail as well.
         Some(&SqlState::UNDEFINED_TABLE) => ABSENT.to_owned(),
-        _ => said(&error),
+        _ => error_text(&error),
     });
     let now = client.query_one("select extract(epoch from pg_catalog.clock_timestamp())::float8", &[]).await;
     let ended = now.map_or(0.0, |row| row.get(0));

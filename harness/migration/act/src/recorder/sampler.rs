@@ -6,7 +6,7 @@ use stagegate_migration_decide::locks::{Sample, Samples};
 use tokio::{sync::oneshot, task::JoinHandle};
 use tokio_postgres::Client;
 
-/// Between two looks: what is over sooner is told by the event triggers, and stalls no one for long.
+/// Between two looks: what is over sooner is reported by the event triggers, and stalls no one for long.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Sessions of ours do not count. The time is since the statement began; the blockers are those who make it wait.

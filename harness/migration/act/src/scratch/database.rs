@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio_postgres::Client;
 
-use super::{How, MAINTENANCE, Scratch, ScratchError, named};
-use stagegate_host::database::{identifier, literal, said};
+use super::{MAINTENANCE, Scratch, ScratchError, ServerHandle, named};
+use stagegate_host::database::{error_text, identifier, literal};
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
@@ -44,7 +44,7 @@ impl Scratch {
     /// Makes a database: a copy of `template`, which nobody may be connected to, or an empty one.
     ///
     /// # Errors
-    /// [`ScratchError`] with what the server said.
+    /// [`ScratchError`] with what the server reported.
     pub async fn create(&self, template: Option<&Database>) -> Result<Database, ScratchError> {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let database = Database { name: format!("{}-{number}", self.name) };
@@ -57,7 +57,7 @@ impl Scratch {
         if let Some(template) = template {
             self.command("copy a database's privileges and settings", &like(template, &database)).await?;
         }
-        if matches!(self.how, Some(How::Named { .. })) {
+        if matches!(self.how, Some(ServerHandle::Named { .. })) {
             let claim = format!("comment on database {name} is {}", literal(&self.claim));
             self.command("mark a database", &claim).await?;
         }
@@ -67,9 +67,9 @@ impl Scratch {
     /// Drops a database, whoever is connected to it; on a server of the user's only one that carries this run's claim.
     ///
     /// # Errors
-    /// [`ScratchError`] with what the server said.
+    /// [`ScratchError`] with what the server reported.
     pub async fn drop(&self, database: &Database) -> Result<(), ScratchError> {
-        if matches!(self.how, Some(How::Named { .. })) {
+        if matches!(self.how, Some(ServerHandle::Named { .. })) {
             named::drop_one(&self.connect(MAINTENANCE).await?, &database.name, &self.claim).await;
             return Ok(());
         }
@@ -80,7 +80,7 @@ impl Scratch {
     /// Makes a session with a database.
     ///
     /// # Errors
-    /// [`ScratchError::Connect`] with what the server said.
+    /// [`ScratchError::Connect`] with what the server reported.
     pub async fn session(&self, database: &Database) -> Result<Client, ScratchError> {
         self.connect(&database.name).await
     }
@@ -88,6 +88,6 @@ impl Scratch {
     async fn command(&self, what: &str, sql: &str) -> Result<(), ScratchError> {
         let client = self.connect(MAINTENANCE).await?;
         let refused = |reason| ScratchError::Refused { what: what.to_owned(), reason };
-        client.batch_execute(sql).await.map_err(|error| refused(said(&error)))
+        client.batch_execute(sql).await.map_err(|error| refused(error_text(&error)))
     }
 }

@@ -8,7 +8,7 @@ use testcontainers::{
 };
 use tokio_postgres::Config as PgConfig;
 
-use super::{How, SETTINGS, START_WITHIN, ServerSpec, Started, leftover::LABEL, random};
+use super::{SETTINGS, START_WITHIN, ServerHandle, ServerSpec, Started, leftover::LABEL, random};
 use stagegate_host::{engine::Engine, error::with_causes, owner::Claim};
 
 pub(super) type Container = ContainerAsync<GenericImage>;
@@ -35,7 +35,7 @@ pub(super) async fn start(name: &str, claim: &Claim, wish: &ServerSpec) -> Resul
     for address in addresses {
         access.host(address.ip().to_string()).port(address.port());
     }
-    Ok(Started { access, how: How::Docker { container: Box::new(container), image } })
+    Ok(Started { access, how: ServerHandle::Docker { container: Box::new(container), image } })
 }
 
 /// Returns the first image that this host has, else the first one, which is pulled then.
@@ -52,7 +52,7 @@ fn request(
     image: &str,
     name: &str,
     claim: &Claim,
-    wish: &ServerSpec,
+    spec: &ServerSpec,
     password: &str,
 ) -> testcontainers::ContainerRequest<GenericImage> {
     // Digests and ids have their colon in the right place too.
@@ -61,12 +61,12 @@ fn request(
         _ => (image, "latest"),
     };
     let settings = SETTINGS.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]);
-    let command = std::iter::once("postgres".to_owned()).chain(wish.arguments.iter().cloned()).chain(settings);
+    let command = std::iter::once("postgres".to_owned()).chain(spec.arguments.iter().cloned()).chain(settings);
     let request = GenericImage::new(repository, tag)
         .with_cmd(command)
         .with_container_name(name)
         .with_label(LABEL, claim.label())
-        .with_env_var("POSTGRES_USER", wish.role())
+        .with_env_var("POSTGRES_USER", spec.role())
         .with_env_var("POSTGRES_DB", super::MAINTENANCE)
         .with_env_var("POSTGRES_PASSWORD", password)
         .with_env_var("POSTGRES_INITDB_ARGS", "--no-sync")
@@ -78,7 +78,7 @@ fn request(
             host.port_bindings = Some(HashMap::from([(PORT.to_owned(), Some(vec![here]))]));
         });
     // Elsewhere the folder is part of the container's own layer, and goes with it.
-    if wish.on_disk { request } else { request.with_mount(Mount::tmpfs_mount(MEMORY)) }
+    if spec.on_disk { request } else { request.with_mount(Mount::tmpfs_mount(MEMORY)) }
 }
 
 /// Returns the last words of a container that has ended.

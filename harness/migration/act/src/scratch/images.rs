@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// The file in which `scripts/setup.sh` writes down the images that it provided.
 const PROVIDED: &str = ".stagegate/images.env";
-/// What is taken where nobody says a major.
+/// What is taken where nobody states a major.
 const NEWEST: [u32; 3] = [18, 17, 15];
 
 /// Returns the images for a major, or for any: those that a variable or `.stagegate/images.env` of `root` or above

@@ -31,7 +31,7 @@ pub async fn sweep() -> Vec<String> {
     if let Ok(engine) = Engine::connect().await {
         for container in engine.labelled(LABEL).await.unwrap_or_default() {
             let claim = container.labels.get(LABEL).and_then(|label| Claim::parse(label));
-            if claim.is_some_and(|claim| claim.is_left_here())
+            if claim.is_some_and(|claim| claim.is_abandoned_here())
                 && engine.remove_with_volumes(&container.id).await.is_ok()
             {
                 left.push(container.name);
@@ -42,7 +42,7 @@ pub async fn sweep() -> Vec<String> {
         let name = entry.file_name().to_string_lossy().into_owned();
         let claim = fs::read_to_string(entry.path().join(CLAIM)).ok();
         let claim = claim.filter(|_| name.starts_with(NAME)).and_then(|label| Claim::parse(&label));
-        if claim.is_some_and(|claim| claim.is_left_here()) {
+        if claim.is_some_and(|claim| claim.is_abandoned_here()) {
             remove_folder(&entry.path());
             left.push(name);
         }

@@ -21,7 +21,7 @@ use tokio_postgres::{Client, Config as PgConfig, NoTls};
 
 use stagegate_base::redact::Secret;
 use stagegate_host::{
-    database::{Server, said},
+    database::{Server, error_text},
     engine::{Engine, EngineError},
     owner::Claim,
 };
@@ -64,7 +64,7 @@ pub enum ScratchMethod {
 pub struct ServerSpec {
     /// The images to choose from, the best one first; none where no container will do.
     pub images: Vec<String>,
-    /// What the server's program gets beside our own settings, such as `-c` `shared_preload_libraries=..`.
+    /// What the server's program gets next to our own settings, such as `-c` `shared_preload_libraries=..`.
     pub arguments: Vec<String>,
     /// The major, where only that one will do.
     pub major: Option<u32>,
@@ -72,7 +72,7 @@ pub struct ServerSpec {
     pub role: String,
     /// The environment variable that holds the connection string of a server of the user's.
     pub variable: Option<String>,
-    /// The only way that is tried, where one is said.
+    /// The only way that is tried, where one is reported.
     pub way: Option<ScratchMethod>,
     /// A container's data goes to its disk: there is more of it than fits into memory.
     pub on_disk: bool,
@@ -105,7 +105,7 @@ pub enum ScratchError {
     Connect {
         /// The database.
         database: String,
-        /// What it said.
+        /// What it reported.
         reason: String,
     },
     /// The server refused something.
@@ -113,7 +113,7 @@ pub enum ScratchError {
     Refused {
         /// What was asked.
         what: String,
-        /// What it said.
+        /// What it reported.
         reason: String,
     },
 }
@@ -128,10 +128,10 @@ pub struct Scratch {
     claim: String,
     access: PgConfig,
     version: String,
-    how: Option<How>,
+    how: Option<ServerHandle>,
 }
 
-enum How {
+enum ServerHandle {
     Docker { container: Box<docker::Container>, image: String },
     Programs(programs::Cluster),
     Named { variable: String },
@@ -146,7 +146,7 @@ impl fmt::Debug for Scratch {
 /// What a way gives.
 struct Started {
     access: PgConfig,
-    how: How,
+    how: ServerHandle,
 }
 
 impl Scratch {
@@ -184,7 +184,7 @@ impl Scratch {
     /// Uses the server of a connection string; `variable` is where it came from, for messages.
     ///
     /// # Errors
-    /// [`ScratchError::None`] with what the server said, never the string.
+    /// [`ScratchError::None`] with what the server reported, never the string.
     pub async fn named(name: &str, claim: &Claim, variable: &str, url: &str) -> Result<Self, ScratchError> {
         let started = named::start(variable, url);
         let checked = Self::checked(name, claim, &ServerSpec::default(), started).await;
@@ -194,15 +194,15 @@ impl Scratch {
     async fn checked(
         name: &str,
         claim: &Claim,
-        wish: &ServerSpec,
+        spec: &ServerSpec,
         started: Result<Started, String>,
     ) -> Result<Self, String> {
         let Started { access, how } = started?;
         let (name, version) = (name.to_owned(), String::new());
         let mut scratch = Scratch { name, claim: claim.label(), access, version, how: Some(how) };
-        scratch.version = scratch.answers().await?;
+        scratch.version = scratch.server_version().await?;
         let found = scratch.major();
-        match wish.major {
+        match spec.major {
             Some(major) if found != major => Err(format!("{} is not PostgreSQL {major}", scratch.description())),
             _ => {
                 named::sweep(&scratch).await;
@@ -212,13 +212,13 @@ impl Scratch {
     }
 
     /// Waits until the server takes sessions, and returns its version.
-    async fn answers(&self) -> Result<String, String> {
+    async fn server_version(&self) -> Result<String, String> {
         let deadline = Instant::now() + START_WITHIN;
         loop {
             match self.connect(MAINTENANCE).await {
                 Ok(client) => {
                     let row = client.query_one("select current_setting('server_version')", &[]).await;
-                    return row.map(|row| row.get(0)).map_err(|error| said(&error));
+                    return row.map(|row| row.get(0)).map_err(|error| error_text(&error));
                 }
                 Err(error) if Instant::now() >= deadline => return Err(error.to_string()),
                 Err(error) => {
@@ -231,15 +231,17 @@ impl Scratch {
         }
     }
 
-    /// Returns what the server last said, where it has ended.
+    /// Returns what the server last reported, where it has ended.
     pub async fn has_ended(&self) -> Option<String> {
         match &self.how {
-            Some(How::Docker { image, .. }) => {
+            Some(ServerHandle::Docker { image, .. }) => {
                 let engine = Engine::connect().await.ok()?;
-                docker::ended(&engine, &self.name).await.map(|said| format!("its container of {image} exited: {said}"))
+                docker::ended(&engine, &self.name)
+                    .await
+                    .map(|printed| format!("its container of {image} exited: {printed}"))
             }
-            Some(How::Programs(cluster)) => cluster.ended(),
-            Some(How::Named { .. }) | None => None,
+            Some(ServerHandle::Programs(cluster)) => cluster.ended(),
+            Some(ServerHandle::Named { .. }) | None => None,
         }
     }
 
@@ -248,7 +250,7 @@ impl Scratch {
     /// # Errors
     /// [`EngineError`] where the Engine does not say.
     pub async fn in_container(&self, engine: &Engine, application: &str) -> Result<Option<Server>, EngineError> {
-        let Some(How::Docker { .. }) = &self.how else { return Ok(None) };
+        let Some(ServerHandle::Docker { .. }) = &self.how else { return Ok(None) };
         let password = String::from_utf8_lossy(self.access.get_password().unwrap_or_default()).into_owned();
         let role = self.access.get_user().unwrap_or_default();
         let found = engine.inspect(&self.name).await?;
@@ -258,7 +260,7 @@ impl Scratch {
     /// Makes a session with `database`.
     ///
     /// # Errors
-    /// [`ScratchError::Connect`] with what the server said.
+    /// [`ScratchError::Connect`] with what the server reported.
     pub async fn connect(&self, database: &str) -> Result<Client, ScratchError> {
         let refused = |reason| ScratchError::Connect { database: database.to_owned(), reason };
         let mut access = self.access.clone();
@@ -266,7 +268,7 @@ impl Scratch {
         let connecting = tokio::time::timeout(CONNECT_WITHIN, access.connect(NoTls)).await;
         let (client, connection) = connecting
             .map_err(|_| refused(format!("no response within {CONNECT_WITHIN:?}")))?
-            .map_err(|error| refused(said(&error)))?;
+            .map_err(|error| refused(error_text(&error)))?;
         tokio::spawn(connection);
         Ok(client)
     }
@@ -282,9 +284,11 @@ impl Scratch {
     pub fn description(&self) -> String {
         let version = self.version.split_whitespace().next().unwrap_or("of an unknown version");
         match &self.how {
-            Some(How::Docker { image, .. }) => format!("PostgreSQL {version} (container of {image})"),
-            Some(How::Programs(cluster)) => format!("PostgreSQL {version} (programs in {})", cluster.programs()),
-            Some(How::Named { variable }) => format!("PostgreSQL {version} (server of {variable})"),
+            Some(ServerHandle::Docker { image, .. }) => format!("PostgreSQL {version} (container of {image})"),
+            Some(ServerHandle::Programs(cluster)) => {
+                format!("PostgreSQL {version} (programs in {})", cluster.programs())
+            }
+            Some(ServerHandle::Named { variable }) => format!("PostgreSQL {version} (server of {variable})"),
             None => format!("PostgreSQL {version}"),
         }
     }
@@ -298,9 +302,9 @@ impl Scratch {
     /// Takes the server away with all that is in it; of a server of the user's the scratch databases only.
     pub async fn end(mut self) {
         match self.how.take() {
-            Some(How::Docker { container, .. }) => drop(container.rm().await),
-            Some(How::Programs(cluster)) => cluster.end().await,
-            Some(How::Named { .. }) => named::drop_all(&self.access, &self.name, &self.claim).await,
+            Some(ServerHandle::Docker { container, .. }) => drop(container.rm().await),
+            Some(ServerHandle::Programs(cluster)) => cluster.end().await,
+            Some(ServerHandle::Named { .. }) => named::drop_all(&self.access, &self.name, &self.claim).await,
             None => {}
         }
     }
@@ -310,7 +314,7 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         // A container's own drop needs a runtime; without one the next run's sweep takes the container away.
         if tokio::runtime::Handle::try_current().is_err()
-            && let Some(How::Docker { container, .. }) = self.how.take()
+            && let Some(ServerHandle::Docker { container, .. }) = self.how.take()
         {
             std::mem::forget(container);
         }

@@ -2,29 +2,29 @@
 
 use tokio_postgres::{Client, Config as PgConfig, NoTls};
 
-use super::{How, MAINTENANCE, Scratch, ServerSpec, Started, leftover::NAME};
+use super::{MAINTENANCE, Scratch, ServerHandle, ServerSpec, Started, leftover::NAME};
 use stagegate_host::{database::identifier, owner::Claim};
 
-pub(super) fn of_variable(wish: &ServerSpec) -> Result<Started, String> {
-    let Some(variable) = &wish.variable else { return Err("no server is configured".to_owned()) };
+pub(super) fn of_variable(spec: &ServerSpec) -> Result<Started, String> {
+    let Some(variable) = &spec.variable else { return Err("no server is configured".to_owned()) };
     let url = std::env::var(variable).map_err(|_| format!("variable {variable} is not set"))?;
     start(variable, &url)
 }
 
 pub(super) fn start(variable: &str, url: &str) -> Result<Started, String> {
-    // What the library says of a text that it cannot read may quote it.
+    // What the library states of a text that it cannot read may quote it.
     let access: PgConfig = url.parse().map_err(|_| format!("{variable} is not a PostgreSQL connection string"))?;
-    Ok(Started { access, how: How::Named { variable: variable.to_owned() } })
+    Ok(Started { access, how: ServerHandle::Named { variable: variable.to_owned() } })
 }
 
 /// Drops the databases that killed runs left on a server of the user's.
 pub(super) async fn sweep(scratch: &Scratch) {
-    if !matches!(scratch.how, Some(How::Named { .. })) {
+    if !matches!(scratch.how, Some(ServerHandle::Named { .. })) {
         return;
     }
     let Ok(client) = scratch.connect(MAINTENANCE).await else { return };
     for (name, comment) in databases(&client, NAME).await {
-        if is_given(&name) && Claim::parse(&comment).is_some_and(|claim| claim.is_left_here()) {
+        if is_given(&name) && Claim::parse(&comment).is_some_and(|claim| claim.is_abandoned_here()) {
             drop_database(&client, &name).await;
         }
     }
@@ -49,7 +49,7 @@ pub(super) async fn drop_one(client: &Client, name: &str, claim: &str) {
     }
 }
 
-/// Tells whether a name is one that runs give: `stagegate-scratch-`, 16 hexadecimal digits, `-` and a number. One that
+/// Returns whether a name is one that runs give: `stagegate-scratch-`, 16 hexadecimal digits, `-` and a number. One that
 /// was renamed is somebody's.
 fn is_given(name: &str) -> bool {
     let Some((run, number)) = name.strip_prefix(NAME).and_then(|rest| rest.split_once('-')) else { return false };

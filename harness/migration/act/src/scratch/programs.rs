@@ -10,11 +10,11 @@ use std::{
 use stagegate_base::command::Command;
 use tokio_postgres::Config as PgConfig;
 
-use super::{How, SETTINGS, START_WITHIN, ServerSpec, Started, leftover};
+use super::{SETTINGS, START_WITHIN, ServerHandle, ServerSpec, Started, leftover};
 use stagegate_host::{error::with_causes, owner::Claim, process::Runner};
 
 const STOP_WITHIN: Duration = Duration::from_secs(20);
-/// Where packages put the programs of each major, beside PATH.
+/// Where packages put the programs of each major, next to PATH.
 const PLACES: [&str; 3] = ["/usr/lib/postgresql", "/usr/local/pgsql", "/opt/postgresql"];
 
 /// A cluster that runs.
@@ -55,15 +55,15 @@ impl Drop for Cluster {
     }
 }
 
-pub(super) async fn start(name: &str, claim: &Claim, wish: &ServerSpec) -> Result<Started, String> {
-    let bin = found(wish.major)?;
+pub(super) async fn start(name: &str, claim: &Claim, spec: &ServerSpec) -> Result<Started, String> {
+    let bin = found(spec.major)?;
     let dir = leftover::folder(name);
     DirBuilder::new().mode(0o700).create(&dir).map_err(|error| format!("cannot create {}: {error}", dir.display()))?;
     let cluster = Cluster { dir, bin, ended: false };
     prepare(&cluster, claim).map_err(|error| format!("cannot use {}: {error}", cluster.dir.display()))?;
     let data = cluster.dir.join("data");
     let init = Command::new("initdb")
-        .args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--username", wish.role(), "-D"])
+        .args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--username", spec.role(), "-D"])
         .path(&data);
     let settings: Vec<String> = SETTINGS.iter().map(|setting| format!("-c {setting}")).collect();
     // Not quoted: the folder's name is ours, and a temporary folder with a space in its name is refused by the socket.
@@ -72,12 +72,12 @@ pub(super) async fn start(name: &str, claim: &Claim, wish: &ServerSpec) -> Resul
     let start = start.arg("-D").path(&data).arg("start");
     for command in [init, start] {
         let run = Runner::default();
-        let ran = run.run_ok(&as_server(&cluster.bin, command).in_dir(Path::new("/")), START_WITHIN).await;
-        ran.map_err(|error| with_causes(&error))?;
+        let result = run.run_ok(&as_server(&cluster.bin, command).in_dir(Path::new("/")), START_WITHIN).await;
+        result.map_err(|error| with_causes(&error))?;
     }
     let mut access = PgConfig::new();
-    access.user(wish.role()).host_path(&cluster.dir).port(5432);
-    Ok(Started { access, how: How::Programs(cluster) })
+    access.user(spec.role()).host_path(&cluster.dir).port(5432);
+    Ok(Started { access, how: ServerHandle::Programs(cluster) })
 }
 
 fn prepare(cluster: &Cluster, claim: &Claim) -> std::io::Result<()> {
@@ -144,7 +144,7 @@ fn candidates() -> Vec<PathBuf> {
     all.filter(|bin| bin.join("pg_ctl").is_file() && bin.join("postgres").is_file()).collect()
 }
 
-/// Asks `initdb --version`, which says `initdb (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
+/// Asks `initdb --version`, which states `initdb (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
 fn major_of(bin: &Path) -> Option<u32> {
     let output = std::process::Command::new(bin.join("initdb")).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

@@ -3,7 +3,7 @@
 use stagegate_base::{command::postgres::Reach, redact::Secret};
 use tokio_postgres::config::Host;
 
-use super::{Database, How, Scratch};
+use super::{Database, Scratch, ServerHandle};
 
 impl Scratch {
     /// Returns where programs of this host find a database; `None` where the server has no address that they can use.
@@ -21,7 +21,7 @@ impl Scratch {
     #[must_use]
     pub fn reach_inside(&self, database: &Database) -> Option<(&str, Reach)> {
         match &self.how {
-            Some(How::Docker { .. }) => {
+            Some(ServerHandle::Docker { .. }) => {
                 Some((self.name.as_str(), self.reach_at("127.0.0.1".to_owned(), 5432, database)))
             }
             _ => None,

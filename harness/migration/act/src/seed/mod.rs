@@ -2,7 +2,7 @@
 //!
 //! For a caller: [`fill`] in a transaction of its own, [`fill_in_transaction`] within one. Tables that have rows are
 //! left as they are, so that a user's own statements go first, and a second call fills what is new since. A table that
-//! cannot be filled is told with the reason: of its rows nothing can be proven.
+//! cannot be filled is reported with the reason: of its rows nothing can be proven.
 
 mod edge;
 mod table;
@@ -13,7 +13,7 @@ use stagegate_migration_decide::seed::{CycleBreak, Known, Name, Ordered, Schema,
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 use crate::deferred;
-use stagegate_host::database::{DatabaseError, failed, said};
+use stagegate_host::database::{DatabaseError, error_text, failed};
 
 const SCHEMA: &str = include_str!("schema.sql");
 
@@ -91,7 +91,7 @@ pub async fn fill_in_transaction(client: &Client, plan: &Plan) -> Result<Filled,
         client.batch_execute("savepoint stagegate_seed").await.map_err(|e| failed("set a savepoint", &e))?;
         let mut run = Run { client, plan, schema: &schema, known: Known::new(), filled: Filled::default() };
         run.all(&refused, &plain, is_plain).await?;
-        // What is checked at the end of a transaction is checked here, so that the blame can be told.
+        // What is checked at the end of a transaction is checked here, so that the blame can be reported.
         let Err(error) = deferred::check(client).await else {
             run.filled.unfilled.extend(refused);
             let release = "release savepoint stagegate_seed";
@@ -115,7 +115,7 @@ pub async fn fill_in_transaction(client: &Client, plan: &Plan) -> Result<Filled,
             }
             None => return Err(failed("check the generated rows", &error)),
         };
-        refused.push(Unfilled { table, reason: said(&error) });
+        refused.push(Unfilled { table, reason: error_text(&error) });
     }
 }
 

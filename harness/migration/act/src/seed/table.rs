@@ -6,7 +6,7 @@ use stagegate_migration_decide::seed::{Attempt, Name, NoRow, Ordered, Refusal, V
 use tokio_postgres::error::SqlState;
 
 use super::{Run, Unfilled, rows, values};
-use stagegate_host::database::{DatabaseError, failed, said};
+use stagegate_host::database::{DatabaseError, error_text, failed};
 
 /// Attempts for a row that is not the first: what the first one took mostly serves.
 const LATER_ATTEMPTS: usize = 24;
@@ -140,7 +140,7 @@ fn refusal(error: &tokio_postgres::Error) -> Refusal {
         code: error.code().map(SqlState::code).unwrap_or_default().to_owned(),
         constraint: server.and_then(|error| error.constraint()).map(str::to_owned),
         column: server.and_then(|error| error.column()).map(str::to_owned),
-        message: said(error),
+        message: error_text(error),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The codes of all findings about migrations: what each means, why it hurts, how to mend it. One file a group.
+//! The codes of all findings about migrations: what each means, why it hurts, how to fix it. One file a group.
 
 mod applied;
 mod content;
@@ -25,13 +25,13 @@ pub fn code(id: &str) -> Option<&'static Code> {
     codes().into_iter().find(|code| code.id == id)
 }
 
-/// Tells whether a code is told from the files alone.
+/// Returns whether a code is reported from the files alone.
 #[must_use]
 pub fn is_of_files(id: &str) -> bool {
     files::CODES.iter().chain(lint::CODES).any(|code| code.id == id)
 }
 
-/// Tells whether a code is told from the tool's own table.
+/// Returns whether a code is reported from the tool's own table.
 #[must_use]
 pub fn is_of_applied(id: &str) -> bool {
     applied::CODES.iter().any(|code| code.id == id)

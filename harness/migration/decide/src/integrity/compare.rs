@@ -175,11 +175,11 @@ fn holds_the_same(table: &TableContent, other: &TableContent) -> bool {
     if table.columns.is_empty() {
         return table.rows == other.rows && table.sums == other.sums;
     }
-    let mut sums: Vec<&str> = other.columns.iter().map(|column| column.sum.as_str()).collect();
+    let mut checksums: Vec<&str> = other.columns.iter().map(|column| column.sum.as_str()).collect();
     table.rows == other.rows
         && table.columns.iter().all(|column| {
-            sums.iter().position(|sum| *sum == column.sum).is_some_and(|at| {
-                sums.swap_remove(at);
+            checksums.iter().position(|sum| *sum == column.sum).is_some_and(|at| {
+                checksums.swap_remove(at);
                 true
             })
         })
@@ -257,7 +257,7 @@ fn pairs(name: &str, table: &TableContent, other: &TableContent, renames: &Renam
     pairs
 }
 
-/// Tells whether the rows have the keys that they had, so that key and value can be compared as one.
+/// Returns whether the rows have the keys that they had, so that key and value can be compared as one.
 fn has_the_same_keys(table: &TableContent, other: &TableContent, pairs: &[Pair]) -> bool {
     let (key, new_key) = (&table.shape.key, &other.shape.key);
     let is_same = |name: &String| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// A column, as the catalog tells it.
+/// A column, as the catalog reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// Its name, unquoted.
@@ -36,7 +36,7 @@ pub struct Sequence {
     pub cycles: bool,
 }
 
-/// A table, as the catalog tells it.
+/// A table, as the catalog reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     /// `schema.name`, quoted where it has to be. A partitioned table stands for all of its partitions.
@@ -59,7 +59,7 @@ pub struct ColumnContent {
     pub filled: i64,
     /// Sum of the values' hashes, of their text.
     pub sum: String,
-    /// Sum of the hashes of key and value: it tells when two rows changed their values.
+    /// Sum of the hashes of key and value: it reports when two rows changed their values.
     pub keyed: String,
     /// The greatest value, or the least where the sequence counts down; read where a sequence feeds the column.
     pub end: Option<i64>,
@@ -74,7 +74,7 @@ pub struct TableContent {
     pub rows: i64,
     /// Two sums of the rows' hashes, one a seed, over the columns of the shape.
     pub sums: [String; 2],
-    /// By the order of the shape; empty where only whole rows were asked for.
+    /// By the order of the shape; empty where only whole rows were requested.
     pub columns: Vec<ColumnContent>,
     /// Hashes by key, of a small table whose key may be shown: a number or a UUID.
     pub by_key: BTreeMap<String, Row>,
@@ -82,7 +82,7 @@ pub struct TableContent {
 
 /// A constraint or an index.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Kept {
+pub struct ConstraintOrIndex {
     /// `constraint` or `index`.
     pub kind: String,
     /// The table.
@@ -97,7 +97,7 @@ pub struct Content {
     /// By `schema.name`, quoted where it has to be.
     pub tables: BTreeMap<String, TableContent>,
     /// What does not hold: constraints that are not valid, indexes that are not.
-    pub invalid: Vec<Kept>,
+    pub invalid: Vec<ConstraintOrIndex>,
 }
 
 impl Content {
@@ -116,7 +116,7 @@ impl TableContent {
         Some((&self.shape.columns[at], self.columns.get(at)?))
     }
 
-    /// Tells whether a sequence would give a value again that the column has already.
+    /// Returns whether a sequence would give a value again that the column has already.
     #[must_use]
     pub fn sequences_behind(&self) -> Vec<(&Column, &Sequence, i64)> {
         let behind = |(column, content): (&'_ Column, &ColumnContent)| {

@@ -3,7 +3,7 @@
 /// How a column's value gets into the hash of its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exact {
-    /// The type's own hash tells any two values apart.
+    /// The type's own hash reports any two values apart.
     Value,
     /// The type's own hash takes some values for equal that are written differently, such as 1.0 and 1.00: the hash
     /// of the second seed takes the text.
@@ -14,7 +14,7 @@ pub enum Exact {
 
 /// Returns how a column is hashed.
 ///
-/// `base` is the type without domains, as `pg_type.typname`; `is_builtin` says that it stands in `pg_catalog`;
+/// `base` is the type without domains, as `pg_type.typname`; `is_builtin` states that it stands in `pg_catalog`;
 /// `has_modifier` that it has a length or a precision; `is_deterministic` is its collation's.
 // Source: PostgreSQL's hash operator classes hash what `=` takes for equal: a numeric without its scale, -0 as 0, a
 // day as 24 hours, an enum by its oid, which a type that was made again does not have any more.

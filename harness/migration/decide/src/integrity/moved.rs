@@ -58,7 +58,7 @@ fn changes<'a>(before: &'a Content, after: &'a Content) -> Vec<Change<'a>> {
     let change = |(name, table): (&'a String, &'a TableContent)| {
         let (old, new) = (before.tables.get(name), after.tables.get(name));
         let is_same = old.zip(new).is_none_or(|(old, new)| columns(old) == columns(new));
-        let (old, new) = (old.map_or(Some((0, 0, 0)), held)?, new.map_or(Some((0, 0, 0)), held)?);
+        let (old, new) = (old.map_or(Some((0, 0, 0)), size_kept)?, new.map_or(Some((0, 0, 0)), size_kept)?);
         let growth = (new.0 - old.0, new.1 - old.1, new.2 - old.2);
         (is_same && growth.0 != 0 && !table.shape.columns.is_empty()).then(|| (name.clone(), columns(table), growth))
     };
@@ -70,7 +70,7 @@ fn columns(table: &TableContent) -> Vec<(&str, &str)> {
 }
 
 /// Reads what a table holds; the sums of one without rows are empty.
-fn held(table: &TableContent) -> Option<Growth> {
+fn size_kept(table: &TableContent) -> Option<Growth> {
     let sum = |text: &str| if text.is_empty() { Some(0) } else { text.parse().ok() };
     Some((table.rows, sum(&table.sums[0])?, sum(&table.sums[1])?))
 }
@@ -125,7 +125,7 @@ mod tests {
         Content { tables: tables.split("; ").map(table).collect(), invalid: Vec::new() }
     }
 
-    fn told(before: &str, after: &str) -> String {
+    fn text_of(before: &str, after: &str) -> String {
         let found = compare(&content(before), &content(after), &Renames::default());
         let one = |difference: &Difference| match difference {
             Difference::Moved { table, rows, to, .. } => format!("{rows} of {table} to {}", to.join(", ")),
@@ -152,6 +152,6 @@ mod tests {
         #[case] after: &str,
         #[case] want: &str,
     ) {
-        assert_eq!(told(before, after), want);
+        assert_eq!(text_of(before, after), want);
     }
 }

@@ -19,7 +19,7 @@ pub enum Detail {
 /// Returns the statement that gives one text: rows, the two sums, and for each column what [`ColumnContent`] holds,
 /// separated by commas.
 #[must_use]
-pub fn sums(shape: &Shape, detail: Detail) -> String {
+pub fn checksum_query(shape: &Shape, detail: Detail) -> String {
     let [first, second] = [0, 1].map(|seed| row_sum(shape, seed));
     let mut parts = vec!["count(*)".to_owned(), first, second];
     if detail == Detail::Columns {
@@ -55,10 +55,10 @@ pub fn examples(shape: &Shape) -> Option<String> {
     Some(format!("select {all} from {} limit {}", from(shape), EXAMPLES_UP_TO + 1))
 }
 
-/// Reads the answer to [`sums`].
+/// Reads the response to [`checksum_query`].
 #[must_use]
-pub fn read_sums(shape: Shape, answer: &str, examples: &[String]) -> Option<TableContent> {
-    let mut parts = answer.split(',');
+pub fn read_checksums(shape: Shape, response: &str, examples: &[String]) -> Option<TableContent> {
+    let mut parts = response.split(',');
     let rows = parts.next()?.parse().ok()?;
     let sums = [parts.next()?.to_owned(), parts.next()?.to_owned()];
     let rest: Vec<&str> = parts.collect();

@@ -7,7 +7,7 @@ use super::{ColumnChange, Content, Difference, Renames, compare};
 use crate::{Finding, codes};
 use stagegate_base::{record::Severity, text::counted};
 
-/// Compares before and after up: rows must not go; the rest is told.
+/// Compares before and after up: rows must not go; the rest is reported.
 #[must_use]
 pub fn after_up(before: &Content, after: &Content, renames: &Renames) -> Vec<Finding> {
     let mut found: Vec<Finding> = compare(before, after, renames)
@@ -31,17 +31,17 @@ pub fn after_up(before: &Content, after: &Content, renames: &Renames) -> Vec<Fin
     found
 }
 
-/// Compares before up and after down: nothing may differ. `is_schema_restored` tells whether the schema is as before.
+/// Compares before up and after down: nothing may differ. `is_schema_restored` returns whether the schema is as before.
 #[must_use]
 pub fn after_down(before: &Content, after: &Content, is_schema_restored: bool) -> Vec<Finding> {
     let prefix = if is_schema_restored { "schema restored, data lost: " } else { "" };
     let differences = compare(before, after, &Renames::default());
-    let told = differences.iter().map(|difference| {
+    let reported = differences.iter().map(|difference| {
         let mut finding = finding(&codes::DATA_NOT_RESTORED, difference);
         finding.found.insert_str(0, prefix);
         finding
     });
-    told.chain(sequences(before, after)).collect()
+    reported.chain(sequences(before, after)).collect()
 }
 
 /// Compares after the first up and after the second: both must give the same.
@@ -59,13 +59,13 @@ pub fn unfilled(table: &str, reason: &str) -> Finding {
 }
 
 fn finding(code: &crate::Code, difference: &Difference) -> Finding {
-    let (table, message) = told(difference);
+    let (table, message) = difference_text(difference);
     Finding::new(code, message).about(format!("{table}/rows"))
 }
 
 /// Returns the table, and what differs in words.
 #[must_use]
-pub fn told(difference: &Difference) -> (&str, String) {
+pub fn difference_text(difference: &Difference) -> (&str, String) {
     match difference {
         Difference::TableGone { table, rows } => (table, format!("{table}: {rows} rows lost, the table was dropped")),
         Difference::Rows { table, before, after, keys } => {
@@ -115,7 +115,7 @@ fn is_retyped_only(difference: &Difference) -> bool {
     matches!(difference, Difference::Values { columns, .. } if !columns.is_empty() && columns.iter().all(is_retyped))
 }
 
-/// Tells of sequences that are behind now and were not before.
+/// Reports of sequences that are behind now and were not before.
 fn sequences(before: &Content, after: &Content) -> Vec<Finding> {
     let was_behind = |table: &str, column: &str| {
         let behind = before.tables.get(table).map(super::TableContent::sequences_behind).unwrap_or_default();
@@ -152,7 +152,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::integrity::{Column, ColumnContent, Kept, Sequence, Shape, TableContent};
+    use crate::integrity::{Column, ColumnContent, ConstraintOrIndex, Sequence, Shape, TableContent};
 
     fn content(rows: i64, filled: i64, sum: &str, next: i64) -> Content {
         let sequence = Sequence { name: "public.t_id_seq".to_owned(), next, increment: 1, cycles: false };
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_moments_tell_nothing() {
+    fn equal_moments_report_nothing() {
         let same = content(8, 8, "5", 9);
         assert_eq!(after_up(&same, &same, &Renames::default()), []);
         assert_eq!(after_down(&same, &same, true), []);
@@ -197,9 +197,10 @@ mod tests {
     }
 
     #[test]
-    fn lost_rows_sequences_and_what_became_invalid_are_told_after_up() {
+    fn lost_rows_sequences_and_what_became_invalid_are_reported_after_up() {
         let mut after = content(6, 6, "4", 6);
-        let index = Kept { kind: "index".to_owned(), table: "public.t".to_owned(), name: "t_n".to_owned() };
+        let index =
+            ConstraintOrIndex { kind: "index".to_owned(), table: "public.t".to_owned(), name: "t_n".to_owned() };
         after.invalid.push(index);
         let found = after_up(&content(8, 8, "5", 9), &after, &Renames::default());
         assert_eq!(

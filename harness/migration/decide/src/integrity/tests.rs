@@ -1,7 +1,7 @@
 use rstest::rstest;
 
 use super::{
-    query::{Detail, examples, read_sums, sums},
+    query::{Detail, checksum_query, examples, read_checksums},
     *,
 };
 
@@ -41,7 +41,7 @@ fn a_type_whose_equality_is_not_the_equality_of_its_text_is_hashed_as_text(
 fn one_pass_counts_and_sums_and_quotes_names() {
     let shape = shape(vec![column("id", "int8"), column("odd \"name", "jsonb")]);
     assert_eq!(
-        sums(&shape, Detail::Rows),
+        checksum_query(&shape, Detail::Rows),
         "select array_to_string(array[(count(*))::text, \
          (sum(pg_catalog.hashfloat8extended(pg_catalog.hash_record_extended(row(whole_row.\"id\", \
          whole_row.\"odd \"\"name\"), 0)::float8, 0)))::text, \
@@ -58,8 +58,8 @@ fn keys_are_read_only_where_they_are_numbers_or_uuids() {
 }
 
 #[test]
-fn an_answer_that_is_cut_off_is_none() {
-    let of = |answer: &str| read_sums(shape(vec![column("id", "int8")]), answer, &[]);
+fn a_response_that_is_cut_off_is_none() {
+    let of = |answer: &str| read_checksums(shape(vec![column("id", "int8")]), answer, &[]);
     assert_eq!(of("2,5,6,2,7,8,").unwrap().columns[0].filled, 2);
     assert!(of("2,5,6,2,7").is_none());
     assert!(of("").is_none());
@@ -73,7 +73,7 @@ fn a_sequence_that_would_give_a_taken_value_is_behind() {
         [(8, 1, 7, false), (7, 1, 7, true), (-8, -1, -7, false), (-7, -1, -7, true)]
     {
         id.sequence = Some(sequence(next, increment));
-        let table = read_sums(shape(vec![id.clone()]), &format!("1,1,1,1,1,1,{end}"), &[]).unwrap();
+        let table = read_checksums(shape(vec![id.clone()]), &format!("1,1,1,1,1,1,{end}"), &[]).unwrap();
         assert_eq!(!table.sequences_behind().is_empty(), is_behind, "{next} {increment} {end}");
     }
 }

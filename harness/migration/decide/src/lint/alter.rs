@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{super::codes, Told, words::Words};
+use super::{super::codes, LintFinding, words::Words};
 
 /// Functions whose value differs from row to row, so that a default of them rewrites the table.
 const VOLATILE: [&str; 9] = [
@@ -17,7 +17,7 @@ const VOLATILE: [&str; 9] = [
     "nextval",
 ];
 
-pub(super) fn told(words: &Words<'_>) -> Vec<Told> {
+pub(super) fn alter_findings(words: &Words<'_>) -> Vec<LintFinding> {
     let Some(mut at) = words.follows(&["alter", "table"]) else { return Vec::new() };
     if words.are(at, &["if", "exists"]) {
         at += 2;
@@ -28,29 +28,35 @@ pub(super) fn told(words: &Words<'_>) -> Vec<Told> {
     actions.into_iter().filter_map(|range| action(words, &table, range)).collect()
 }
 
-fn action(words: &Words<'_>, table: &str, range: Range<usize>) -> Option<Told> {
+fn action(words: &Words<'_>, table: &str, range: Range<usize>) -> Option<LintFinding> {
     let at = range.start;
     let lower = |word: &str| words.has(word, range.clone());
     if words.is(at, "rename") && !words.is(at + 1, "constraint") {
         let message = format!("`{table}` or one of its columns is renamed");
-        return Some(Told::new(&codes::RENAMED, table, "rename", message, true));
+        return Some(LintFinding::new(&codes::RENAMED, table, "rename", message, true));
     }
     if words.is(at, "drop") {
         if words.is(at + 1, "constraint") {
             return None;
         }
-        return Some(Told::new(&codes::DROPPED, table, "drop", format!("a column of `{table}` is dropped"), true));
+        return Some(LintFinding::new(
+            &codes::DROPPED,
+            table,
+            "drop",
+            format!("a column of `{table}` is dropped"),
+            true,
+        ));
     }
     if words.is(at, "alter") && !words.is(at + 1, "constraint") {
         let named = at + 1 + usize::from(words.is(at + 1, "column"));
         let rest = named + 1;
         if words.is(rest, "type") || words.are(rest, &["set", "data", "type"]) {
             let message = format!("the type of a column of `{table}` is changed");
-            return Some(Told::new(&codes::TYPE_CHANGE, table, "rewrite", message, true));
+            return Some(LintFinding::new(&codes::TYPE_CHANGE, table, "rewrite", message, true));
         }
         if words.are(rest, &["set", "not", "null"]) {
             let message = format!("a column of `{table}` becomes NOT NULL");
-            return Some(Told::new(&codes::SET_NOT_NULL, table, "scan", message, true));
+            return Some(LintFinding::new(&codes::SET_NOT_NULL, table, "scan", message, true));
         }
         return None;
     }
@@ -66,7 +72,7 @@ fn action(words: &Words<'_>, table: &str, range: Range<usize>) -> Option<Told> {
     }
     if words_in_order(words, &range, &["not", "null"]) {
         let message = format!("a NOT NULL column without a default is added to `{table}`");
-        return Some(Told::new(&codes::NOT_NULL_WITHOUT_DEFAULT, table, "not-null", message, true));
+        return Some(LintFinding::new(&codes::NOT_NULL_WITHOUT_DEFAULT, table, "not-null", message, true));
     }
     None
 }
@@ -75,7 +81,7 @@ fn words_in_order(words: &Words<'_>, range: &Range<usize>, wanted: &[&str]) -> b
     range.clone().any(|at| words.are(at, wanted))
 }
 
-fn constraint(words: &Words<'_>, table: &str, range: &Range<usize>) -> Option<Told> {
+fn constraint(words: &Words<'_>, table: &str, range: &Range<usize>) -> Option<LintFinding> {
     let has = |word: &str| words.has(word, range.clone());
     if words_in_order(words, range, &["using", "index"]) {
         return None;
@@ -85,19 +91,19 @@ fn constraint(words: &Words<'_>, table: &str, range: &Range<usize>) -> Option<To
     let kind = |word: &str| words.has(word, range.start..open);
     if kind("unique") || kind("primary") || kind("exclude") {
         let message = format!("a key of `{table}` builds its index under the lock");
-        return Some(Told::new(&codes::UNIQUE_WITHOUT_INDEX, table, "index", message, true));
+        return Some(LintFinding::new(&codes::UNIQUE_WITHOUT_INDEX, table, "index", message, true));
     }
     let validated = !(has("valid") && words_in_order(words, range, &["not", "valid"]));
     if validated && (kind("foreign") || kind("check")) {
         let what = if kind("foreign") { "a foreign key" } else { "a check" };
         let message = format!("{what} of `{table}` without NOT VALID");
         // A foreign key takes SHARE ROW EXCLUSIVE, which lets readers through.
-        return Some(Told::new(&codes::CONSTRAINT_NOT_VALIDATED_APART, table, "scan", message, kind("check")));
+        return Some(LintFinding::new(&codes::CONSTRAINT_NOT_VALIDATED_APART, table, "scan", message, kind("check")));
     }
     None
 }
 
-fn worked_out(words: &Words<'_>, table: &str, range: &Range<usize>) -> Option<Told> {
+fn worked_out(words: &Words<'_>, table: &str, range: &Range<usize>) -> Option<LintFinding> {
     let has = |word: &str| words.has(word, range.clone());
     let serial = has("serial") || has("bigserial") || has("smallserial");
     let stored = has("generated") && (has("stored") || has("identity"));
@@ -106,5 +112,5 @@ fn worked_out(words: &Words<'_>, table: &str, range: &Range<usize>) -> Option<To
         return None;
     }
     let message = format!("the new column's values are computed for each row of `{table}`");
-    Some(Told::new(&codes::VOLATILE_DEFAULT, table, "rewrite", message, true))
+    Some(LintFinding::new(&codes::VOLATILE_DEFAULT, table, "rewrite", message, true))
 }

@@ -1,6 +1,6 @@
-//! Static findings: what the text of a migration tells about locks, rewrites and the release that still runs.
+//! Static findings: what the text of a migration reports about locks, rewrites and the release that still runs.
 //!
-//! Only ways there are looked at; a way back drops what it has to. A table that the same script makes is nobody's yet.
+//! Only ways there are looked at; a down migration drops what it has to. A table that the same script makes is nobody's yet.
 //! Each finding has a subject (`schema.table/aspect`), so that it can be dropped where the same was observed.
 
 mod alter;
@@ -13,15 +13,15 @@ use super::{Chain, Finding, Migration, Script, Statement, Transaction, codes};
 use words::Words;
 
 /// A rule's answer about a part of a statement.
-struct Told {
+struct LintFinding {
     finding: Finding,
     /// It takes a lock that keeps readers out.
     is_exclusive: bool,
 }
 
-impl Told {
+impl LintFinding {
     fn new(code: &super::Code, table: &str, aspect: &str, message: String, is_exclusive: bool) -> Self {
-        Told { finding: Finding::new(code, message).about(format!("{table}/{aspect}")), is_exclusive }
+        LintFinding { finding: Finding::new(code, message).about(format!("{table}/{aspect}")), is_exclusive }
     }
 }
 
@@ -33,7 +33,7 @@ pub fn lint(chain: &Chain) -> Vec<Finding> {
 
 fn of_migration(migration: &Migration) -> Vec<Finding> {
     let script = &migration.up;
-    let (mut made, mut told) = (BTreeSet::new(), Vec::new());
+    let (mut made, mut reported) = (BTreeSet::new(), Vec::new());
     let (mut has_timeout, mut untimed) = (false, false);
     for statement in script.statements.iter().filter(|statement| !statement.is_meta_command()) {
         let words = Words::of(script.text_of(statement));
@@ -42,25 +42,26 @@ fn of_migration(migration: &Migration) -> Vec<Finding> {
             made.insert(table);
             continue;
         }
-        let found: Vec<Told> = of_statement(&words).into_iter().filter(|told| !is_made(&made, told)).collect();
-        if !has_timeout && !untimed && found.iter().any(|told| told.is_exclusive) {
+        let found: Vec<LintFinding> =
+            of_statement(&words).into_iter().filter(|reported| !is_made(&made, reported)).collect();
+        if !has_timeout && !untimed && found.iter().any(|reported| reported.is_exclusive) {
             untimed = true;
             let finding = Finding::new(&codes::LOCK_TIMEOUT_MISSING, "no lock_timeout is set before this statement");
-            told.push(finding.about("lock_timeout").at_statement(script, statement));
+            reported.push(finding.about("lock_timeout").at_statement(script, statement));
         }
-        told.extend(found.into_iter().map(|found| found.finding.at_statement(script, statement)));
+        reported.extend(found.into_iter().map(|found| found.finding.at_statement(script, statement)));
     }
-    told.extend(enum_values(script));
-    told.into_iter().map(|finding| finding.of(&migration.version)).collect()
+    reported.extend(enum_values(script));
+    reported.into_iter().map(|finding| finding.of(&migration.version)).collect()
 }
 
-fn is_made(made: &BTreeSet<String>, told: &Told) -> bool {
-    told.finding.aspect.rsplit_once('/').is_some_and(|(table, _)| made.contains(table))
+fn is_made(made: &BTreeSet<String>, reported: &LintFinding) -> bool {
+    reported.finding.aspect.rsplit_once('/').is_some_and(|(table, _)| made.contains(table))
 }
 
-fn of_statement(words: &Words<'_>) -> Vec<Told> {
+fn of_statement(words: &Words<'_>) -> Vec<LintFinding> {
     match words.first() {
-        "alter" => alter::told(words),
+        "alter" => alter::alter_findings(words),
         "create" => index(words).into_iter().collect(),
         "drop" => dropped(words).into_iter().collect(),
         "update" | "delete" => all_rows(words).into_iter().collect(),
@@ -68,7 +69,7 @@ fn of_statement(words: &Words<'_>) -> Vec<Told> {
     }
 }
 
-fn index(words: &Words<'_>) -> Option<Told> {
+fn index(words: &Words<'_>) -> Option<LintFinding> {
     let at = words.follows(&["create", "unique", "index"]).or_else(|| words.follows(&["create", "index"]))?;
     if words.has("concurrently", at..at + 1) {
         return None;
@@ -76,35 +77,41 @@ fn index(words: &Words<'_>) -> Option<Told> {
     let on = words.position("on", at)?;
     let table = words.name(on + 1 + usize::from(words.is(on + 1, "only")))?;
     let message = format!("an index on `{table}` without CONCURRENTLY");
-    Some(Told::new(&codes::INDEX_NOT_CONCURRENT, &table, "index", message, false))
+    Some(LintFinding::new(&codes::INDEX_NOT_CONCURRENT, &table, "index", message, false))
 }
 
-fn dropped(words: &Words<'_>) -> Option<Told> {
+fn dropped(words: &Words<'_>) -> Option<LintFinding> {
     let mut at = words.follows(&["drop", "table"])?;
     if words.is(at, "if") {
         at += 2;
     }
     let table = words.name(at)?;
-    Some(Told::new(&codes::DROPPED, &table, "drop", format!("the table `{table}` is dropped"), true))
+    Some(LintFinding::new(&codes::DROPPED, &table, "drop", format!("the table `{table}` is dropped"), true))
 }
 
-fn all_rows(words: &Words<'_>) -> Option<Told> {
+fn all_rows(words: &Words<'_>) -> Option<LintFinding> {
     if words.has("where", 0..words.len()) {
         return None;
     }
     let at = if words.first() == "delete" { words.follows(&["delete", "from"])? } else { 1 };
     let table = words.name(at + usize::from(words.is(at, "only")))?;
     let what = words.first().to_ascii_uppercase();
-    Some(Told::new(&codes::ROWS_WITHOUT_WHERE, &table, "rows", format!("{what} of `{table}` without WHERE"), false))
+    Some(LintFinding::new(
+        &codes::ROWS_WITHOUT_WHERE,
+        &table,
+        "rows",
+        format!("{what} of `{table}` without WHERE"),
+        false,
+    ))
 }
 
-/// Tells a value that is added to an enum and stands as a string in a later statement of the same transaction.
+/// Reports a value that is added to an enum and stands as a string in a later statement of the same transaction.
 fn enum_values(script: &Script) -> Vec<Finding> {
     if script.transaction == Transaction::Bare {
         return Vec::new();
     }
     let mut added: Vec<String> = Vec::new();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for statement in &script.statements {
         if statement.traits.contains(&super::Trait::TransactionControl) {
             added.clear();
@@ -114,9 +121,10 @@ fn enum_values(script: &Script) -> Vec<Finding> {
             added.push(value);
             continue;
         }
-        told.extend(added.iter().filter(|value| words.has_string(value)).map(|value| used(script, statement, value)));
+        reported
+            .extend(added.iter().filter(|value| words.has_string(value)).map(|value| used(script, statement, value)));
     }
-    told
+    reported
 }
 
 fn used(script: &Script, statement: &Statement, value: &str) -> Finding {

@@ -101,7 +101,7 @@ fn each_rule_sees_the_bad_and_leaves_the_good(#[case] bad: &str, #[case] good: &
 #[case::by_function("SELECT set_config('lock_timeout', '2s', true); ALTER TABLE t DROP COLUMN a", 0)]
 #[case::too_late("ALTER TABLE t DROP COLUMN a; SET LOCAL lock_timeout = '2s'", 1)]
 #[case::new_table("CREATE TABLE t (a int); ALTER TABLE t ALTER a SET NOT NULL", 0)]
-fn a_lock_without_a_time_limit_is_told_once_a_script(#[case] sql: &str, #[case] want: usize) {
+fn a_lock_without_a_time_limit_is_reported_once_a_script(#[case] sql: &str, #[case] want: usize) {
     assert_eq!(linted(sql).iter().filter(|finding| finding.code == "lock-timeout-missing").count(), want);
 }
 

@@ -40,7 +40,7 @@ impl<'a> Words<'a> {
         self.lower.get(at).is_some_and(|found| found == word)
     }
 
-    /// Tells whether words follow each other from `at` on.
+    /// Returns whether words follow each other from `at` on.
     pub(super) fn are(&self, at: usize, words: &[&str]) -> bool {
         words.iter().enumerate().all(|(index, word)| self.is(at + index, word))
     }

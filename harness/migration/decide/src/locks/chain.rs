@@ -1,6 +1,6 @@
-//! What is told of a chain's locks: what was observed, and of the texts what nobody could observe.
+//! What is reported of a chain's locks: what was observed, and of the texts what nobody could observe.
 
-use super::{Harm, Observed, Request, Samples, Sizes, Thresholds, findings, told};
+use super::{Harm, Observed, Request, Samples, Sizes, Thresholds, findings, harm_finding};
 use crate::AtStatement;
 use crate::{Chain, Finding, Migration, Statement, codes, lint};
 
@@ -67,7 +67,7 @@ fn rows(target: &Sizes, table: &str) -> Option<u64> {
     target.iter().filter(|(name, _)| bare(name) == bare(table)).map(|(_, rows)| *rows).max()
 }
 
-/// Says where: the statement that the session was sent; of several that were sent at once, the command by its number.
+/// States where: the statement that the session was sent; of several that were sent at once, the command by its number.
 fn placed(hurt: &Harm, migration: &Migration) -> Finding {
     let script = &migration.up;
     let text = |statement: &Statement| script.text_of(statement).trim().to_owned();
@@ -82,7 +82,7 @@ fn placed(hurt: &Harm, migration: &Migration) -> Finding {
         changes.contains(&first.as_str())
     };
     let nth = sent.iter().filter(is_command).nth(hurt.nth).or(sent.first());
-    let finding = told(hurt).of(&migration.version);
+    let finding = harm_finding(hurt).of(&migration.version);
     match nth {
         Some(statement) => finding.at_statement(script, statement),
         None => finding.at(&script.file, 0),
@@ -98,7 +98,7 @@ mod tests {
 
     const UP: &str = "create index t_n on t (n);\nalter table t alter column n type bigint;\ndrop table other;";
 
-    fn told_of(target: &Sizes, watched: &[Watched]) -> Vec<String> {
+    fn codes_of(target: &Sizes, watched: &[Watched]) -> Vec<String> {
         let file = |name: &str, text: &str| File { path: name.to_owned(), bytes: text.as_bytes().to_vec() };
         let chain = chain(&[file("1_a.up.sql", UP), file("1_a.down.sql", "select now();")], None).unwrap();
         let found = of_chain(&chain, watched, target, &Thresholds::default());
@@ -118,21 +118,21 @@ mod tests {
     }
 
     #[test]
-    fn what_was_observed_is_not_told_from_the_text_again() {
+    fn what_was_observed_is_not_reported_from_the_text_again() {
         let want = ["1_a.up.sql:1 index-blocked-writes", "1_a.up.sql:2 type-change", "1_a.up.sql:3 dropped"];
-        assert_eq!(told_of(&Sizes::new(), &observed()), want);
+        assert_eq!(codes_of(&Sizes::new(), &observed()), want);
     }
 
     #[test]
-    fn without_an_observation_the_text_is_told() {
-        let told = told_of(&Sizes::new(), &[]);
-        assert!(told.contains(&"1_a.up.sql:1 index-not-concurrent".to_owned()), "{told:?}");
-        assert!(told.iter().any(|line| line.ends_with("lock-timeout-missing")), "{told:?}");
+    fn without_an_observation_the_text_is_reported() {
+        let reported = codes_of(&Sizes::new(), &[]);
+        assert!(reported.contains(&"1_a.up.sql:1 index-not-concurrent".to_owned()), "{reported:?}");
+        assert!(reported.iter().any(|line| line.ends_with("lock-timeout-missing")), "{reported:?}");
     }
 
     #[test]
-    fn a_table_that_is_small_on_the_target_is_not_told_but_for_what_its_users_miss() {
+    fn a_table_that_is_small_on_the_target_is_not_reported_but_for_what_its_users_miss() {
         let small = Sizes::from([("public.t".to_owned(), 10)]);
-        assert_eq!(told_of(&small, &observed()), ["1_a.up.sql:3 dropped"]);
+        assert_eq!(codes_of(&small, &observed()), ["1_a.up.sql:3 dropped"]);
     }
 }

@@ -34,7 +34,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Tells whether writes to the table wait.
+    /// Returns whether writes to the table wait.
     #[must_use]
     pub fn stops_writes(self) -> bool {
         self >= Mode::Share
@@ -157,8 +157,8 @@ fn why(bits: i32) -> String {
         (4, "a column's type changes its storage form"),
         (8, "it gets another access method"),
     ];
-    let told: Vec<&str> = reasons.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, words)| *words).collect();
-    if told.is_empty() { format!("the server's reason {bits}") } else { told.join(", ") }
+    let reported: Vec<&str> = reasons.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, words)| *words).collect();
+    if reported.is_empty() { format!("the server's reason {bits}") } else { reported.join(", ") }
 }
 
 /// Returns the facts of a schema without the recorder's own objects.

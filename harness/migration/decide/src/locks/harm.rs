@@ -12,10 +12,10 @@ const MEASURED_FROM: u64 = 1_000;
 /// Rows by table, `schema.table`.
 pub type Sizes = BTreeMap<String, u64>;
 
-/// From when on something is told.
+/// From when on something is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
-    /// Rows on the target from which on a table that is read or written in full under a lock is told.
+    /// Rows on the target from which on a table that is read or written in full under a lock is reported.
     pub rows: u64,
     /// Rows that are written anew or put into an index in a second, where nothing better is known.
     pub rows_per_second: u64,
@@ -88,11 +88,11 @@ pub struct Harm {
     pub message: String,
 }
 
-/// Tells what hurts.
+/// Reports what hurts.
 ///
 /// `copy` are the rows of the tables where it was observed, `target` those of the server that it is meant for; times
 /// of statements that read all rows are scaled by both. Without a size of the target a table counts as large: an
-/// empty scratch database says nothing about it.
+/// empty scratch database states nothing about it.
 #[must_use]
 pub fn findings(
     observed: &[Observed],
@@ -126,19 +126,24 @@ impl Judge<'_> {
             found.push(Harm { trouble, table, query, nth: statement.nth, message });
         };
         for (table, why) in statement.rewrites.iter().filter(|(table, _)| self.is_large(table)) {
-            let (lasts, told) = self.lasts(table, statement.took);
+            let (lasts, reported) = self.lasts(table, statement.took);
             if lasts.is_none_or(|lasts| lasts > self.thresholds.rewrite) {
                 let rows = self.rows(table);
-                hurt(HarmKind::Rewrite, table, format!("{} rewrote {table}{rows}, since {why}{told}", statement.tag));
+                hurt(
+                    HarmKind::Rewrite,
+                    table,
+                    format!("{} rewrote {table}{rows}, since {why}{reported}", statement.tag),
+                );
             }
         }
         let is_index = matches!(statement.tag.as_str(), "CREATE INDEX" | "REINDEX");
         for (table, mode) in statement.locks.iter().filter(|(table, mode)| self.is_large(table) && mode.stops_writes())
         {
-            let (lasts, told) = self.lasts(table, statement.took);
+            let (lasts, reported) = self.lasts(table, statement.took);
             if is_index && lasts.is_none_or(|lasts| lasts > self.thresholds.index) {
                 let (rows, mode) = (self.rows(table), mode.words());
-                let message = format!("an index on {table}{rows} was built under {mode}, which blocks writes{told}");
+                let message =
+                    format!("an index on {table}{rows} was built under {mode}, which blocks writes{reported}");
                 hurt(HarmKind::IndexBlocksWrites, table, message);
             }
             if let Some(message) = self.waits_too_long(statement, table, *mode) {
@@ -156,12 +161,13 @@ impl Judge<'_> {
         let is_told = limit.is_zero() || limit > self.thresholds.lock_timeout;
         let (tag, allowed) = (&statement.tag, self.thresholds.lock_timeout.as_secs_f64());
         let allowed = if limit.is_zero() { String::new() } else { format!(" (allowed: {allowed:.1} s)") };
-        let told = if limit.is_zero() { "0".to_owned() } else { format!("{:.1} s", limit.as_secs_f64()) };
-        (mode == Mode::AccessExclusive && is_told)
-            .then(|| format!("{tag} took {} on {table} with lock_timeout = {told}{allowed}: {behind}", mode.words()))
+        let reported = if limit.is_zero() { "0".to_owned() } else { format!("{:.1} s", limit.as_secs_f64()) };
+        (mode == Mode::AccessExclusive && is_told).then(|| {
+            format!("{tag} took {} on {table} with lock_timeout = {reported}{allowed}: {behind}", mode.words())
+        })
     }
 
-    /// Tells of a lock that is held for long: by its own statement, else by those of its transaction after it.
+    /// Reports of a lock that is held for long: by its own statement, else by those of its transaction after it.
     fn holds_too_long(&self, statement: &Observed, all: &[Observed], table: &str, mode: Mode) -> Option<String> {
         let allowed = match mode {
             Mode::AccessExclusive => self.thresholds.access_exclusive,
@@ -190,7 +196,7 @@ impl Judge<'_> {
         ))
     }
 
-    /// Tells how long a statement that reads or writes all rows lasts on the target, and says so where it is an
+    /// Reports how long a statement that reads or writes all rows lasts on the target, and states so where it is an
     /// estimate; `None` where the target's rows are not known.
     #[expect(clippy::cast_precision_loss, reason = "row counts are estimates")]
     fn lasts(&self, table: &str, took: Duration) -> (Option<Duration>, String) {
@@ -252,7 +258,7 @@ impl Judge<'_> {
     }
 }
 
-/// Finds the statement whose lock held a request up: the last one before its answer that took a lock in its way, told
+/// Finds the statement whose lock held a request up: the last one before its response that took a lock in its way, reported
 /// by its event, else as it was seen from outside.
 fn blamed(request: &Request, observed: &[Observed], samples: &Samples) -> Option<(String, usize)> {
     let is_in_the_way = |mode: Mode| match request.purpose {
@@ -275,7 +281,7 @@ fn blamed(request: &Request, observed: &[Observed], samples: &Samples) -> Option
 
 /// Makes a finding of what hurts, for the migration's report; the caller adds the version and the place.
 #[must_use]
-pub fn told(hurt: &Harm) -> Finding {
+pub fn harm_finding(hurt: &Harm) -> Finding {
     let (code, aspect) = match hurt.trouble {
         HarmKind::Rewrite => (&codes::TABLE_REWRITTEN, "rewrite"),
         HarmKind::IndexBlocksWrites => (&codes::INDEX_BLOCKED_WRITES, "index"),

@@ -69,11 +69,11 @@ fn a_stall_is_the_last_statements_whose_lock_was_in_its_way() {
         count: 1,
     };
     let observed = statements(&[index]);
-    let told = |request: Request| {
+    let text_of = |request: Request| {
         findings(&observed, &Samples::default(), &[request], (&sizes(1), &sizes(1)), &Thresholds::default())
     };
-    assert_eq!(told(request(Use::Write))[0].query, "a; b");
-    assert_eq!(told(request(Use::Read))[0].query, "", "SHARE does not stop reads");
+    assert_eq!(text_of(request(Use::Write))[0].query, "a; b");
+    assert_eq!(text_of(request(Use::Read))[0].query, "", "SHARE does not stop reads");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_transaction_holds_its_locks_until_its_end() {
 #[case::none(0, Some("with lock_timeout = 0:"))]
 #[case::short(2_000, None)]
 #[case::long(60_000, Some("with lock_timeout = 60.0 s (allowed: 10.0 s):"))]
-fn a_lock_timeout_that_is_missing_or_too_long_is_told(#[case] millis: i64, #[case] want: Option<&str>) {
+fn a_lock_timeout_that_is_missing_or_too_long_is_reported(#[case] millis: i64, #[case] want: Option<&str>) {
     let event = Event { lock_timeout: millis, ..event(10.1, "ALTER TABLE", &[("t", Mode::AccessExclusive)]) };
     let observed = statements(&[event]);
     let found = findings(&observed, &Samples::default(), &[], (&sizes(8), &sizes(50_000)), &Thresholds::default());
@@ -106,7 +106,7 @@ fn a_lock_timeout_that_is_missing_or_too_long_is_told(#[case] millis: i64, #[cas
 #[case::any_is_told(Duration::ZERO, 1_000_000, true)]
 #[case::within_the_limit(Duration::from_secs(3), 1_000_000, false)]
 #[case::beyond_the_limit(Duration::from_secs(3), 2_000_000, true)]
-fn a_rewrite_is_told_by_its_time_at_the_targets_size(
+fn a_rewrite_is_reported_by_its_time_at_the_targets_size(
     #[case] limit: Duration,
     #[case] rows: u64,
     #[case] is_told: bool,

@@ -16,7 +16,7 @@ pub(super) fn keep(reading: &Reading<'_>, migrations: &mut [Migration]) {
     }
 }
 
-/// Tells whether the tool cuts a byte order mark off at the beginning of a file.
+/// Returns whether the tool cuts a byte order mark off at the beginning of a file.
 // Source: psql, mainloop.c: the first line of a file loses it. Flyway, BomFilter. sqlx, refinery and diesel send what they
 // read, and so do golang-migrate, goose and dbmate.
 fn cuts_mark(tool: Tool) -> bool {

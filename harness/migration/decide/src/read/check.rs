@@ -8,10 +8,10 @@ use super::{
 use crate::AtStatement;
 use stagegate_base::record::Severity;
 
-/// The size from which a file is told: every tool holds it in memory whole.
+/// The size from which a file is reported: every tool holds it in memory whole.
 const LARGE_BYTES: usize = 10 << 20;
 
-/// Looks at the bytes of each file that the tool reads, and tells which it does not read.
+/// Looks at the bytes of each file that the tool reads, and reports which it does not read.
 pub(super) fn files(reading: &mut Reading<'_>) {
     let mut crlf: Vec<&str> = Vec::new();
     for file in reading.files.clone() {
@@ -32,7 +32,7 @@ pub(super) fn files(reading: &mut Reading<'_>) {
         };
         if let Some(other) = other {
             let message = format!("read as {}, but annotated for {other}", reading.tool);
-            reading.tell(&codes::MIXED_TOOLS, file, 0, message);
+            reading.report(&codes::MIXED_TOOLS, file, 0, message);
         }
     }
     if let Some(first) = crlf.first() {
@@ -48,33 +48,33 @@ fn unread(reading: &mut Reading<'_>, file: &File) {
         return;
     }
     let message = format!("{} ignores a file of this name", reading.tool);
-    reading.tell(&codes::IGNORED_FILE, file, 0, message);
+    reading.report(&codes::IGNORED_FILE, file, 0, message);
 }
 
 fn bytes(reading: &mut Reading<'_>, file: &File) {
     let line_of = |at: usize| file.bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
     let bytes = &file.bytes;
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return reading.tell(&codes::NOT_UTF8, file, 1, "the file is in UTF-16, expected UTF-8");
+        return reading.report(&codes::NOT_UTF8, file, 1, "the file is in UTF-16, expected UTF-8");
     }
     if let Err(error) = std::str::from_utf8(bytes) {
         let at = error.valid_up_to();
         let message = format!("byte 0x{:02x} at offset {at} is not UTF-8", bytes.get(at).copied().unwrap_or_default());
-        reading.tell(&codes::NOT_UTF8, file, line_of(at), message);
+        reading.report(&codes::NOT_UTF8, file, line_of(at), message);
     }
     if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
-        reading.tell(&codes::NUL_BYTE, file, line_of(at), format!("a zero byte at offset {at}"));
+        reading.report(&codes::NUL_BYTE, file, line_of(at), format!("a zero byte at offset {at}"));
     }
     if bytes.starts_with(&[0xef, 0xbb, 0xbf]) {
-        reading.tell(&codes::BYTE_ORDER_MARK, file, 1, "expected SQL, found a byte order mark (EF BB BF)");
+        reading.report(&codes::BYTE_ORDER_MARK, file, 1, "expected SQL, found a byte order mark (EF BB BF)");
     }
     if bytes.len() > LARGE_BYTES {
         let message = format!("{} MB, expected 10 MB at most", bytes.len() >> 20);
-        reading.tell(&codes::LARGE_FILE, file, 0, message);
+        reading.report(&codes::LARGE_FILE, file, 0, message);
     }
 }
 
-/// Looks at the migrations: versions, ways back, and what their tool does with their statements.
+/// Looks at the migrations: versions, down migrations, and what their tool does with their statements.
 pub(super) fn chain(reading: &mut Reading<'_>, migrations: &[Migration]) {
     if migrations.is_empty() {
         let message = format!("no file with a migration name of {}", reading.tool);
@@ -93,13 +93,13 @@ pub(super) fn chain(reading: &mut Reading<'_>, migrations: &[Migration]) {
             reading.findings.push(finding.of(&migration.version).at(&migration.up.file, migration.up.first_line));
         }
         for script in [Some(&migration.up), migration.down.as_ref()].into_iter().flatten() {
-            let told = statements(reading.tool, script);
-            reading.findings.extend(told.into_iter().map(|finding| finding.of(&migration.version)));
+            let reported = statements(reading.tool, script);
+            reading.findings.extend(reported.into_iter().map(|finding| finding.of(&migration.version)));
         }
     }
 }
 
-/// Tells whether the tool ends with an error because a script has no statement.
+/// Returns whether the tool ends with an error because a script has no statement.
 // Source: diesel_migrations file_based_migrations.rs, `EmptyMigration`, for blanks; libpq's PGRES_EMPTY_QUERY for comments.
 // Measured with diesel 2.3.
 fn is_refused_as_empty(tool: Tool, script: &Script) -> bool {
@@ -109,23 +109,23 @@ fn is_refused_as_empty(tool: Tool, script: &Script) -> bool {
 fn versions(reading: &mut Reading<'_>, migrations: &[Migration]) {
     let versioned: Vec<&Migration> = migrations.iter().filter(|found| found.kind == Kind::Versioned).collect();
     let same = |a: &str, b: &str| a == b || reading.tool != Tool::Diesel && is_number(a) && number(a) == number(b);
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for pair in versioned.windows(2) {
         if same(&pair[0].version, &pair[1].version) {
             let message = format!("`{}` has the same version {}", pair[0].up.file, pair[0].version);
             let finding = Finding::new(&codes::DUPLICATE_VERSION, message);
-            told.push(finding.of(&pair[1].version).at(&pair[1].up.file, 0));
+            reported.push(finding.of(&pair[1].version).at(&pair[1].up.file, 0));
         }
     }
-    told.extend(gaps(&versioned));
-    reading.findings.extend(told);
+    reported.extend(gaps(&versioned));
+    reading.findings.extend(reported);
 }
 
 fn is_number(version: &str) -> bool {
     !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Tells numbers that are missing, where nearly all versions follow each other by one.
+/// Reports numbers that are missing, where nearly all versions follow each other by one.
 fn gaps(migrations: &[&Migration]) -> Vec<Finding> {
     let numbers: Vec<u64> = migrations.iter().filter_map(|found| found.version.parse().ok()).collect();
     let steps = numbers.windows(2).filter(|pair| pair[1] == pair[0] + 1).count();
@@ -144,7 +144,7 @@ fn gaps(migrations: &[&Migration]) -> Vec<Finding> {
     numbers.windows(2).zip(migrations.iter().skip(1)).filter_map(gap).collect()
 }
 
-/// Tells missing and empty ways back; once for the folder where it has none at all.
+/// Reports missing and empty down migrations; once for the folder where it has none at all.
 fn ways_back(reading: &mut Reading<'_>, migrations: &[Migration]) {
     let versioned: Vec<&Migration> = migrations.iter().filter(|found| found.kind == Kind::Versioned).collect();
     let has_none = versioned.iter().all(|found| found.down.is_none());
@@ -176,19 +176,19 @@ fn ways_back(reading: &mut Reading<'_>, migrations: &[Migration]) {
     }
 }
 
-/// Tells the statements that this tool can't run as they stand.
+/// Reports the statements that this tool can't run as they stand.
 fn statements(tool: Tool, script: &Script) -> Vec<Finding> {
     let by_psql = matches!(tool, Tool::Plain | Tool::Sqitch);
     let is_wrapped = script.transaction == Transaction::Wrapped;
     let in_transaction = match script.transaction {
         Transaction::Wrapped => true,
         Transaction::Implicit => script.statements.len() > 1,
-        // One message with several statements is one transaction, whatever its mark says.
+        // One message with several statements is one transaction, whatever its mark states.
         Transaction::Bare => script.batches.len() == 1 && script.statements.len() > 1,
     };
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for statement in &script.statements {
-        let mut tell = |finding: Finding| told.push(finding.at_statement(script, statement));
+        let mut tell = |finding: Finding| reported.push(finding.at_statement(script, statement));
         for found in &statement.traits {
             match found {
                 Trait::MetaCommand(_) if tool == Tool::Sqitch => {}
@@ -217,7 +217,7 @@ fn statements(tool: Tool, script: &Script) -> Vec<Finding> {
             }
         }
     }
-    told
+    reported
 }
 
 fn wrapped_by(tool: Tool, script: &Script) -> String {

@@ -43,7 +43,7 @@ fn mark<'a>(text: &'a str, name: &str) -> Option<Mark<'a>> {
     None
 }
 
-/// Tells whether a text has dbmate's mark of the way there.
+/// Returns whether a text has dbmate's mark of the up migration.
 pub(super) fn is_marked(text: &str) -> bool {
     mark(text, "migrate:up").is_some()
 }
@@ -51,7 +51,7 @@ pub(super) fn is_marked(text: &str) -> bool {
 fn sections(reading: &mut Reading<'_>, file: &File) -> Option<(Script, Option<Script>)> {
     let text = file.text();
     let Some(up) = mark(&text, "migrate:up") else {
-        reading.tell(&codes::BAD_ANNOTATION, file, 1, "expected a line `-- migrate:up`, found none");
+        reading.report(&codes::BAD_ANNOTATION, file, 1, "expected a line `-- migrate:up`, found none");
         return None;
     };
     let down = mark(&text, "migrate:down");
@@ -59,17 +59,17 @@ fn sections(reading: &mut Reading<'_>, file: &File) -> Option<(Script, Option<Sc
     if let Some(second) = mark(&text[behind_first..], "migrate:up") {
         // Measured with dbmate 2.37: each block needs a down block of its own; earlier versions take the first mark alone.
         let message = "`-- migrate:up` occurs twice; write one migration for each";
-        reading.tell(&codes::BAD_ANNOTATION, file, up.line + second.line, message);
+        reading.report(&codes::BAD_ANNOTATION, file, up.line + second.line, message);
     }
     if let Some(down) = down.as_ref().filter(|down| down.at < up.at) {
-        reading.tell(&codes::BAD_ANNOTATION, file, down.line, "`-- migrate:down` comes before `-- migrate:up`");
+        reading.report(&codes::BAD_ANNOTATION, file, down.line, "`-- migrate:down` comes before `-- migrate:up`");
         return None;
     }
     // Blank lines and lines of comments may stand there, and nothing else: no comment between /* and */ either.
     let is_passed_over = |line: &str| line.trim().is_empty() || line.trim_start().starts_with("--");
     if let Some(index) = text[..up.at].lines().position(|line| !is_passed_over(line.trim_start_matches('\u{feff}'))) {
         let message = "before `-- migrate:up` dbmate takes only lines that begin with `--`";
-        reading.tell(&codes::BAD_ANNOTATION, file, index + 1, message);
+        reading.report(&codes::BAD_ANNOTATION, file, index + 1, message);
     }
     let end = down.as_ref().map_or(text.len(), |down| down.at);
     let script = |mark: &Mark<'_>, end: usize| {

@@ -1,4 +1,4 @@
-//! Tells the tool of a folder by the names and marks of its files.
+//! Reports the tool of a folder by the names and marks of its files.
 
 use super::{
     super::{Tool, Trait, split},
@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Returns the first tool whose marks are seen; marks inside of files weigh more than names.
-pub(super) fn told(files: &[&File]) -> Option<Tool> {
+pub(super) fn configured_tool(files: &[&File]) -> Option<Tool> {
     if files.iter().any(|file| file.name() == "sqitch.plan") {
         return Some(Tool::Sqitch);
     }

@@ -38,7 +38,7 @@ fn of_folder<'a>(reading: &mut Reading<'a>, folder: &str, files: &[&'a File]) ->
     let Some(up) = named("up.sql") else {
         if let Some(first) = files.first() {
             let message = format!("expected `{folder}/up.sql`, found none: diesel rejects the folder");
-            reading.tell(&codes::BAD_NAME, first, 0, message);
+            reading.report(&codes::BAD_NAME, first, 0, message);
         }
         return None;
     };
@@ -49,7 +49,7 @@ fn of_folder<'a>(reading: &mut Reading<'a>, folder: &str, files: &[&'a File]) ->
             Ok(read) if read.run_in_transaction => {}
             Ok(_) => transaction = Transaction::Bare,
             Err(error) => {
-                reading.tell(&codes::BAD_ANNOTATION, metadata, 1, error.message().trim().to_owned());
+                reading.report(&codes::BAD_ANNOTATION, metadata, 1, error.message().trim().to_owned());
             }
         }
     }

@@ -31,7 +31,7 @@ struct Entry {
     tag: String,
 }
 
-/// Tells whether a file is the journal, of this folder or of one below it.
+/// Returns whether a file is the journal, of this folder or of one below it.
 pub(super) fn is_journal(file: &File) -> bool {
     file.path == JOURNAL || file.path.ends_with(&format!("/{JOURNAL}"))
 }
@@ -42,20 +42,20 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
     let read: Journal = match serde_json::from_str(&journal.text()) {
         Ok(read) => read,
         Err(error) => {
-            reading.tell(&codes::BAD_ANNOTATION, journal, error.line(), error.to_string());
+            reading.report(&codes::BAD_ANNOTATION, journal, error.line(), error.to_string());
             return Vec::new();
         }
     };
     if !matches!(read.dialect.as_str(), "" | "postgresql" | "pg") {
         let message = format!("dialect is `{}`, expected `postgresql`", read.dialect);
-        reading.tell(&codes::BAD_ANNOTATION, journal, 1, message);
+        reading.report(&codes::BAD_ANNOTATION, journal, 1, message);
     }
     let top = journal.path.trim_end_matches(JOURNAL);
     let (mut found, mut newest): (Vec<Migration>, Option<Entry>) = (Vec::new(), None);
     for entry in read.entries {
         let path = format!("{top}{}.sql", entry.tag);
         let Some(file) = reading.files.iter().copied().find(|file| file.path == path) else {
-            reading.tell(&codes::BAD_NAME, journal, 0, format!("the journal names `{path}`, found none"));
+            reading.report(&codes::BAD_NAME, journal, 0, format!("the journal names `{path}`, found none"));
             continue;
         };
         reading.uses(file);

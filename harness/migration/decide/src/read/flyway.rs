@@ -1,4 +1,4 @@
-//! Flyway: `V1.2__name.sql`, `U1.2__name.sql` for the way back, `R__name.sql` whenever it changes; in any folder.
+//! Flyway: `V1.2__name.sql`, `U1.2__name.sql` for the down migration, `R__name.sql` whenever it changes; in any folder.
 // Source: Flyway's manual (migrations, naming); its checksum is CRC-32 over the lines without their ends.
 
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
         found.push(step);
     }
     for file in downs.into_values() {
-        reading.tell(&codes::DOWN_WITHOUT_UP, file, 0, "there is no migration of this version");
+        reading.report(&codes::DOWN_WITHOUT_UP, file, 0, "there is no migration of this version");
     }
     for (name, file) in repeatable {
         let mut step = migration("", name, script(reading, file), None);
@@ -80,16 +80,16 @@ fn script(reading: &mut Reading<'_>, file: &File) -> Script {
     }
     if let Some(at) = text.find("${") {
         let message = "a placeholder `${..}`, which Flyway substitutes from its configuration";
-        reading.tell(&codes::PLACEHOLDER, file, script.line_of(at), message);
+        reading.report(&codes::PLACEHOLDER, file, script.line_of(at), message);
     }
     script
 }
 
-/// Tells whether the file beside it, `<name>.sql.conf`, switches the transaction off.
+/// Returns whether the file next to it, `<name>.sql.conf`, switches the transaction off.
 fn is_bare(reading: &Reading<'_>, file: &File) -> bool {
     let path = format!("{}.conf", file.path);
-    let beside = reading.files.iter().find(|other| other.path == path);
-    beside.is_some_and(|conf| {
+    let alongside = reading.files.iter().find(|other| other.path == path);
+    alongside.is_some_and(|conf| {
         conf.text().lines().any(|line| line.replace(' ', "").eq_ignore_ascii_case("executeInTransaction=false"))
     })
 }

@@ -35,7 +35,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
 }
 
 fn in_go(reading: &mut Reading<'_>, file: &File) -> (Script, Option<Script>) {
-    reading.tell(&codes::FOREIGN_STEP, file, 0, "a step in Go");
+    reading.report(&codes::FOREIGN_STEP, file, 0, "a step in Go");
     let script = || Script::foreign(&file.path, "a step in Go, and no script stands in for it");
     (script(), Some(script()))
 }
@@ -74,7 +74,7 @@ fn mark(line: &str) -> Option<Mark> {
     })
 }
 
-/// Tells whether a text has a mark of goose.
+/// Returns whether a text has a mark of goose.
 pub(super) fn is_marked(text: &str) -> bool {
     text.lines().any(|line| mark(line).is_some_and(|mark| mark != Mark::Unknown))
 }
@@ -149,8 +149,8 @@ impl Parser {
                 self.wrong.push((number, "`-- +goose Down` occurs twice, or before `-- +goose Up`".to_owned()));
             }
             Mark::Begin if self.block.is_some() || self.section().is_none() => {
-                let told = "`-- +goose StatementBegin` occurs twice, or before `-- +goose Up`";
-                self.wrong.push((number, told.to_owned()));
+                let reported = "`-- +goose StatementBegin` occurs twice, or before `-- +goose Up`";
+                self.wrong.push((number, reported.to_owned()));
             }
             Mark::Begin => self.block = Some(number),
             Mark::End if self.block.is_none() => {
@@ -166,20 +166,20 @@ impl Parser {
             Mark::NoTransaction => self.bare = true,
             Mark::Substitute => self.substituted = Some(number),
             Mark::Unknown => {
-                let told = "expected `-- +goose` at the beginning of the line and one of goose's words after it";
-                self.wrong.push((number, told.to_owned()));
+                let reported = "expected `-- +goose` at the beginning of the line and one of goose's words after it";
+                self.wrong.push((number, reported.to_owned()));
             }
         }
     }
 
-    /// Tells of a statement that goose does not take for ended; it is kept, so that it can be read.
+    /// Reports of a statement that goose does not take for ended; it is kept, so that it can be read.
     fn unfinished(&mut self) {
         if let Some(line) = self.block.take() {
             self.wrong.push((line, "`-- +goose StatementBegin` has no `-- +goose StatementEnd`".to_owned()));
         }
         if let Some((_, line)) = self.open.take() {
-            let told = "no line ends with `;` after this statement, so goose rejects it";
-            self.wrong.push((line, told.to_owned()));
+            let reported = "no line ends with `;` after this statement, so goose rejects it";
+            self.wrong.push((line, reported.to_owned()));
         }
     }
 }
@@ -204,10 +204,10 @@ fn sections(reading: &mut Reading<'_>, file: &File) -> Option<(Script, Option<Sc
         parser.wrong.insert(0, (1, "expected a line `-- +goose Up`, found none".to_owned()));
     }
     for (line, message) in std::mem::take(&mut parser.wrong) {
-        reading.tell(&codes::BAD_ANNOTATION, file, line, message);
+        reading.report(&codes::BAD_ANNOTATION, file, line, message);
     }
     if let Some(line) = parser.substituted {
-        reading.tell(&codes::PLACEHOLDER, file, line, "goose substitutes environment variables from here on");
+        reading.report(&codes::PLACEHOLDER, file, line, "goose substitutes environment variables from here on");
     }
     let transaction = if parser.bare { Transaction::Bare } else { Transaction::Wrapped };
     let script = |section: Section| {

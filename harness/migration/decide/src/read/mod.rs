@@ -73,11 +73,11 @@ pub enum ReadError {
 /// `files` are all files of the folder and of those below it, in any order.
 ///
 /// # Errors
-/// [`ReadError`] where no tool was named and none can be told.
+/// [`ReadError`] where no tool was named and none can be reported.
 pub fn chain(files: &[File], tool: Option<Tool>) -> Result<Chain, ReadError> {
     let mut seen: Vec<&File> = files.iter().filter(|file| !is_hidden(&file.path)).collect();
     seen.sort_by(|a, b| a.path.cmp(&b.path));
-    let tool = match tool.or_else(|| detect::told(&seen)) {
+    let tool = match tool.or_else(|| detect::configured_tool(&seen)) {
         Some(tool) => tool,
         None => return Err(ReadError::Unknown { found: detect::shown(&seen) }),
     };
@@ -115,7 +115,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn tell(&mut self, code: &Code, file: &File, line: usize, message: impl Into<String>) {
+    fn report(&mut self, code: &Code, file: &File, line: usize, message: impl Into<String>) {
         self.findings.push(Finding::new(code, message).at(&file.path, line));
     }
 
@@ -123,11 +123,11 @@ impl<'a> Reading<'a> {
         self.used.insert(&file.path);
     }
 
-    /// Tells that the tool refuses a file's name.
+    /// Reports that the tool refuses a file's name.
     fn refuses(&mut self, file: &'a File, expected: &str) {
         self.uses(file);
         let message = format!("{} rejects the name; expected {expected}", self.tool);
-        self.tell(&codes::BAD_NAME, file, 0, message);
+        self.report(&codes::BAD_NAME, file, 0, message);
     }
 }
 

@@ -11,7 +11,7 @@ pub(super) fn number(digits: &str) -> (usize, &str) {
     (digits.len(), digits)
 }
 
-/// Tells whether a number fits a signed integer of 64 bits, as most tools hold it.
+/// Returns whether a number fits a signed integer of 64 bits, as most tools hold it.
 pub(super) fn fits(digits: &str) -> bool {
     digits.parse::<i64>().is_ok()
 }

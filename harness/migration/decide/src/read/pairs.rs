@@ -33,16 +33,16 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
         let Some(named) = named(reading, file) else { continue };
         reading.uses(file);
         if is_go(reading.tool, file) {
-            reading.tell(&codes::FOREIGN_STEP, file, 0, IN_GO);
+            reading.report(&codes::FOREIGN_STEP, file, 0, IN_GO);
         }
-        // sqlx and golang-migrate join by version alone; two names under one version are told as duplicates.
+        // sqlx and golang-migrate join by version alone; two names under one version are reported as duplicates.
         let pair = pairs.entry((named.version, named.name)).or_default();
         let place = if named.is_down { &mut pair.down } else { &mut pair.up };
         match place {
             None => *place = Some(file),
             Some(other) => {
                 let message = format!("`{}` has the same version {}", other.path, named.version);
-                reading.tell(&codes::DUPLICATE_VERSION, file, 0, message);
+                reading.report(&codes::DUPLICATE_VERSION, file, 0, message);
             }
         }
     }
@@ -55,7 +55,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
 /// What tools of a project's own run between scripts of these names, such as Concourse's `1_name.up.go`.
 const IN_GO: &str = "a step in Go";
 
-/// Tells whether a file is one direction of a migration, written in Go.
+/// Returns whether a file is one direction of a migration, written in Go.
 fn is_go(tool: Tool, file: &File) -> bool {
     tool != Tool::Sqlx && [".up.go", ".down.go"].iter().any(|end| file.name().ends_with(end))
 }
@@ -136,7 +136,7 @@ fn plain(file: &str) -> Option<Named<'_>> {
 fn joined(reading: &mut Reading<'_>, version: &str, name: &str, pair: &Pair<'_>) -> Option<Migration> {
     let Some(up) = pair.up else {
         if let Some(down) = pair.down {
-            reading.tell(&codes::DOWN_WITHOUT_UP, down, 0, format!("version {version} has no up migration"));
+            reading.report(&codes::DOWN_WITHOUT_UP, down, 0, format!("version {version} has no up migration"));
         }
         return None;
     };

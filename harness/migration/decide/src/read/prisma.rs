@@ -37,7 +37,7 @@ fn of_folder<'a>(reading: &mut Reading<'a>, folder: &str, files: &[&'a File]) ->
     let Some(up) = named(SCRIPT) else {
         let first = files.first()?;
         let message = format!("expected `{folder}/{SCRIPT}`, found none: Prisma rejects the folder");
-        reading.tell(&codes::BAD_NAME, first, 0, message);
+        reading.report(&codes::BAD_NAME, first, 0, message);
         return None;
     };
     let mut script = |file: &'a File| {
@@ -55,7 +55,7 @@ fn provider(reading: &mut Reading<'_>, lock: &File) {
     let provider = line.split_once('=').map_or("", |(_, value)| value.trim().trim_matches('"'));
     if !matches!(provider, "postgresql" | "postgres" | "cockroachdb") {
         let message = format!("provider is `{provider}`, expected `postgresql`");
-        reading.tell(&codes::BAD_ANNOTATION, lock, index + 1, message);
+        reading.report(&codes::BAD_ANNOTATION, lock, index + 1, message);
     }
 }
 
@@ -63,7 +63,7 @@ fn checksum(text: &str) -> String {
     super::super::script::hex(&<sha2::Sha256 as sha2::Digest>::digest(text))
 }
 
-/// Tells whether a text has the checksum that was recorded; Prisma takes either line end for the same.
+/// Returns whether a text has the checksum that was recorded; Prisma takes either line end for the same.
 pub(in super::super) fn has_checksum(text: &str, recorded: &str) -> bool {
     let unix = text.replace("\r\n", "\n");
     checksum(text) == recorded || checksum(&unix) == recorded || checksum(&unix.replace('\n', "\r\n")) == recorded
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_project_that_writes_down_scripts_is_told_which_one_is_missing() {
+    fn a_project_that_writes_down_scripts_is_reported_which_one_is_missing() {
         let found = read(&[
             ("migrations/1_a/migration.sql", "CREATE TABLE a (id int);"),
             ("migrations/1_a/down.sql", "DROP TABLE a;"),

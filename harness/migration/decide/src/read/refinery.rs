@@ -1,4 +1,4 @@
-//! refinery: `V1__name.sql` or `U1__name.sql`, in any folder; there is no way back.
+//! refinery: `V1__name.sql` or `U1__name.sql`, in any folder; there is no down migration.
 // Source: refinery_core src/util.rs and runner.rs: the checksum is SipHash 1-3 over name, version and text.
 
 use std::hash::Hasher;
@@ -27,7 +27,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
             reading.findings.push(finding.of(version).at(&file.path, 0));
         }
         if is_rust {
-            reading.tell(&codes::FOREIGN_STEP, file, 0, "a step in Rust");
+            reading.report(&codes::FOREIGN_STEP, file, 0, "a step in Rust");
             found.push(migration(
                 version,
                 name,

@@ -26,7 +26,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
         let Some((script_name, up)) = there else {
             let expected = change.scripts.first().unwrap_or(&change.name);
             let message = format!("expected `{top}deploy/{expected}.sql`, found none");
-            reading.tell(&codes::BAD_NAME, plan, change.line, message);
+            reading.report(&codes::BAD_NAME, plan, change.line, message);
             continue;
         };
         reading.uses(up);

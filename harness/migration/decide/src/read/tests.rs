@@ -44,12 +44,12 @@ const DOWN: &str = "DROP TABLE t;";
 #[case::golang_migrate(&[("000001_a.up.sql", UP), ("000001_a.down.sql", DOWN)], Tool::GolangMigrate)]
 #[case::golang_migrate_begins(&[("20240131120000_a.up.sql", "BEGIN;\nSELECT f();\nCOMMIT;")], Tool::GolangMigrate)]
 #[case::plain(&[("001_a.up.sql", UP), ("001_a.down.sql", DOWN)], Tool::Plain)]
-fn names_and_marks_tell_the_tool(#[case] files: &[(&str, &str)], #[case] want: Tool) {
+fn names_and_marks_report_the_tool(#[case] files: &[(&str, &str)], #[case] want: Tool) {
     assert_eq!(read(None, files).tool, want);
 }
 
 #[test]
-fn a_folder_without_migrations_is_an_error_that_says_what_is_there() {
+fn a_folder_without_migrations_is_an_error_that_states_what_is_there() {
     let error = chain(&[file("README.md", ""), file(".hidden.sql", "")], None).unwrap_err().to_string();
     assert!(error.contains("(1 file: README.md)"), "{error}");
 }
@@ -113,14 +113,14 @@ fn goose_cuts_at_lines_that_end_in_a_semicolon_and_keeps_blocks_whole() {
 #[case::end_alone("-- +goose Up\nSELECT f();\n-- +goose StatementEnd\n", "has no `-- +goose StatementBegin`", 3)]
 #[case::nothing_in_front_of_up("SELECT f();\n-- +goose Up\n", "a statement comes before", 1)]
 #[case::begin_first("-- +goose StatementBegin\n-- +goose Up\nSELECT f();\n", "or before `-- +goose Up`", 1)]
-fn wrong_marks_of_goose_are_told_with_their_line(#[case] text: &str, #[case] want: &str, #[case] line: usize) {
+fn wrong_marks_of_goose_are_reported_with_their_line(#[case] text: &str, #[case] want: &str, #[case] line: usize) {
     let found = read(Some(Tool::Goose), &[("1_a.sql", text)]);
-    let told: Vec<_> = found.findings.iter().filter(|finding| finding.code == "bad-annotation").collect();
-    assert!(told.iter().any(|finding| finding.found.contains(want) && finding.place.line == line), "{told:?}");
+    let reported: Vec<_> = found.findings.iter().filter(|finding| finding.code == "bad-annotation").collect();
+    assert!(reported.iter().any(|finding| finding.found.contains(want) && finding.place.line == line), "{reported:?}");
 }
 
 #[test]
-fn a_step_in_go_keeps_its_place_and_is_told() {
+fn a_step_in_go_keeps_its_place_and_is_reported() {
     let found = read(
         None,
         &[
@@ -174,12 +174,12 @@ fn dbmate_takes_options_and_lines_from_its_marks() {
 #[case::empty(Some(""), "down-empty")]
 #[case::comment(Some("-- nothing ; to do\n;;"), "down-empty")]
 #[case::constant(Some("BEGIN; SELECT 1; COMMIT;"), "down-empty")]
-fn a_way_back_that_does_nothing_is_told(#[case] down: Option<&str>, #[case] want: &str) {
+fn a_way_back_that_does_nothing_is_reported(#[case] down: Option<&str>, #[case] want: &str) {
     let mut files = vec![("1_a.up.sql", UP), ("2_b.up.sql", UP), ("2_b.down.sql", DOWN)];
     files.extend(down.map(|text| ("1_a.down.sql", text)));
     let found = read(Some(Tool::GolangMigrate), &files);
-    let told = &found.findings[0];
-    assert_eq!((&*told.code, told.place.object.as_str()), (want, "1"));
+    let reported = &found.findings[0];
+    assert_eq!((&*reported.code, reported.place.object.as_str()), (want, "1"));
     assert_eq!(found.migrations.iter().filter(|migration| migration.usable_down().is_none()).count(), 1);
 }
 
@@ -205,9 +205,13 @@ fn a_project_that_writes_no_down_migrations_is_not_stopped_for_it(
     };
     let files: Vec<(&str, &str)> = names.iter().map(|name| (*name, text)).collect();
     let found = read(Some(tool), &files);
-    let told: Vec<Severity> =
-        found.findings.iter().filter(|told| told.code == "down-missing").map(|told| told.severity).collect();
-    assert_eq!(told, Vec::from_iter(want), "{:?}", found.findings);
+    let reported: Vec<Severity> = found
+        .findings
+        .iter()
+        .filter(|reported| reported.code == "down-missing")
+        .map(|reported| reported.severity)
+        .collect();
+    assert_eq!(reported, Vec::from_iter(want), "{:?}", found.findings);
 }
 
 #[rstest]
@@ -235,23 +239,27 @@ fn versions_and_names_are_checked(#[case] names: &[&str], #[case] want: &str) {
 #[case::concurrently(b"CREATE INDEX CONCURRENTLY i ON t (a)", "concurrently-in-transaction", 1)]
 #[case::vacuum(b"VACUUM", "outside-transaction", 1)]
 #[case::no_transaction(b"-- no-transaction\nVACUUM;\nVACUUM;", "outside-transaction", 2)]
-fn bad_bytes_and_statements_are_told_with_their_line(#[case] text: &[u8], #[case] want: &str, #[case] line: usize) {
+fn bad_bytes_and_statements_are_reported_with_their_line(#[case] text: &[u8], #[case] want: &str, #[case] line: usize) {
     let files = [File { path: "1_a.sql".to_owned(), bytes: text.to_vec() }];
     let found = chain(&files, Some(Tool::Sqlx)).unwrap();
-    assert!(found.findings.iter().any(|told| told.code == want && told.place.line == line), "{:?}", found.findings);
+    assert!(
+        found.findings.iter().any(|reported| reported.code == want && reported.place.line == line),
+        "{:?}",
+        found.findings
+    );
 }
 
 #[rstest]
 #[case::marked_alone("-- no-transaction\nCREATE INDEX CONCURRENTLY i ON t (a);")]
 #[case::savepoint("SAVEPOINT a; SELECT f(); ROLLBACK TO a;")]
 #[case::words_in_strings("SELECT f('BEGIN; COMMIT;', $$ VACUUM; $$);")]
-fn what_the_tool_can_run_is_not_told(#[case] text: &str) {
+fn what_the_tool_can_run_is_not_reported(#[case] text: &str) {
     let found = read(Some(Tool::Sqlx), &[("1_a.up.sql", text), ("1_a.down.sql", DOWN)]);
     assert_eq!(codes(&found), [""; 0]);
 }
 
 #[test]
-fn diesel_leaves_the_transaction_out_where_its_metadata_say_so() {
+fn diesel_leaves_the_transaction_out_where_its_metadata_state_so() {
     let found = read(
         None,
         &[
@@ -280,11 +288,11 @@ fn a_name_is_refused_or_passed_over_as_by_the_tool(#[case] tool: Tool, #[case] n
 }
 
 #[test]
-fn a_second_mark_of_dbmate_is_told_with_its_line() {
+fn a_second_mark_of_dbmate_is_reported_with_its_line() {
     let text = "-- migrate:up\nSELECT f();\n-- migrate:up\nSELECT g();\n-- migrate:down\nSELECT h();\n";
     let found = read(Some(Tool::Dbmate), &[("1_a.sql", text)]);
-    let told: Vec<_> = found.findings.iter().map(|finding| (&*finding.code, finding.place.line)).collect();
-    assert_eq!(told, [("bad-annotation", 3)]);
+    let reported: Vec<_> = found.findings.iter().map(|finding| (&*finding.code, finding.place.line)).collect();
+    assert_eq!(reported, [("bad-annotation", 3)]);
 }
 
 // Measured with dbmate 2.37: "does not support statements preceding the '-- migrate:up' block".
@@ -295,8 +303,9 @@ fn a_second_mark_of_dbmate_is_told_with_its_line() {
 fn dbmate_takes_lines_of_comments_before_its_mark(#[case] before: &str, #[case] want: Option<usize>) {
     let text = format!("{before}-- migrate:up\nSELECT f();\n-- migrate:down\nSELECT g();\n");
     let found = read(None, &[("1_a.sql", &text)]);
-    let told = found.findings.iter().find(|finding| finding.code == "bad-annotation").map(|finding| finding.place.line);
-    assert_eq!((found.tool, told), (Tool::Dbmate, want));
+    let reported =
+        found.findings.iter().find(|finding| finding.code == "bad-annotation").map(|finding| finding.place.line);
+    assert_eq!((found.tool, reported), (Tool::Dbmate, want));
 }
 
 // Measured with diesel 2.3: "Attempted to run an empty migration" and "Received an empty query", in both directions.
@@ -320,7 +329,7 @@ fn checksums_are_those_of_the_tools() {
 }
 
 #[test]
-fn a_file_of_many_megabytes_is_told_and_read_whole() {
+fn a_file_of_many_megabytes_is_reported_and_read_whole() {
     let text = format!("-- {}\nSELECT f();", "x".repeat(10 << 20));
     let found = read(Some(Tool::Sqlx), &[("1_a.sql", text.as_str())]);
     assert_eq!(found.migrations[0].up.statements[0].line, 2);

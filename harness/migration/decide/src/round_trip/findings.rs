@@ -1,6 +1,6 @@
-//! What is told of a trip: one finding a class of residue, at the statement that should have taken care of it.
+//! What is reported of a trip: one finding a class of residue, at the statement that should have taken care of it.
 
-use super::{Down, Failure, Trip, Whole, Why, trip::is_order_only};
+use super::{Down, Failure, FailureCause, RoundTrip, Whole, observed::is_order_only};
 use crate::AtStatement;
 use crate::{
     Chain, Code, Finding, Kind as MigrationKind, Migration, Script, Statement,
@@ -18,32 +18,32 @@ use stagegate_base::record::Severity as Weight;
 /// How many differences a message names.
 const NAMED: usize = 4;
 
-/// Returns all that is to be told of a chain: what its files say, what each trip showed, and the whole.
+/// Returns all that is to be reported of a chain: what its files say, what each trip showed, and the whole.
 #[must_use]
-pub fn findings(chain: &Chain, trips: &[Trip], whole: &Whole) -> Vec<Finding> {
+pub fn findings(chain: &Chain, round_trips: &[RoundTrip], whole: &Whole) -> Vec<Finding> {
     let mut found = of_files(chain);
-    found.extend(of_trips(chain, trips));
+    found.extend(of_trips(chain, round_trips));
     found.extend(of_chain(whole));
     found
 }
 
-/// Returns what the files say. A way back that is missing is told by its trip, which knows what it leaves.
+/// Returns what the files say. A down migration that is missing is reported by its trip, which knows what it leaves.
 #[must_use]
 pub fn of_files(chain: &Chain) -> Vec<Finding> {
     let is_told_by_trip = |finding: &&Finding| finding.code == DOWN_MISSING.id || finding.code == DOWN_EMPTY.id;
     chain.findings.iter().filter(|finding| !is_told_by_trip(finding)).cloned().collect()
 }
 
-/// Returns what the trips showed. Migrations that were not tried for one reason are told together, and so are those that
+/// Returns what the trips showed. Migrations that were not tried for one reason are reported together, and so are those that
 /// fail without an earlier one that could not be run; what else is found without it may be its doing, and does not block.
 #[must_use]
-pub fn of_trips(chain: &Chain, trips: &[Trip]) -> Vec<Finding> {
+pub fn of_trips(chain: &Chain, round_trips: &[RoundTrip]) -> Vec<Finding> {
     let mut found = Vec::new();
     let (mut reason_before, mut silent, mut following) = (None, 0, 0);
     let (mut foreign, mut unread) = (None, 0);
     let mut missing: Option<&str> = None;
-    for (trip, migration) in trips.iter().zip(&chain.migrations) {
-        let reason = match (&trip.up, &trip.down) {
+    for (round_trip, migration) in round_trips.iter().zip(&chain.migrations) {
+        let reason = match (&round_trip.up, &round_trip.down) {
             (None, Down::NotTried(reason)) => Some(reason),
             _ => None,
         };
@@ -52,9 +52,9 @@ pub fn of_trips(chain: &Chain, trips: &[Trip]) -> Vec<Finding> {
             continue;
         }
         reason_before = reason;
-        let why = trip.up.as_ref().map(|failure| failure.why);
-        following += usize::from(why == Some(Why::Follows));
-        if why == Some(Why::Follows) && following > 1 {
+        let why = round_trip.up.as_ref().map(|failure| failure.why);
+        following += usize::from(why == Some(FailureCause::Follows));
+        if why == Some(FailureCause::Follows) && following > 1 {
             continue;
         }
         // Each one is a `foreign-step` with its file.
@@ -70,13 +70,13 @@ pub fn of_trips(chain: &Chain, trips: &[Trip]) -> Vec<Finding> {
             true => finding.with_severity(Weight::Warning),
             false => finding,
         };
-        let told = of_trip(trip, migration).into_iter().filter(is_meant).map(weighed);
-        found.extend(told.map(|finding| match missing {
+        let reported = of_round_trip(round_trip, migration).into_iter().filter(is_meant).map(weighed);
+        found.extend(reported.map(|finding| match missing {
             Some(missing) if finding.code != NOT_RUN.id => without(finding, missing),
             _ => finding,
         }));
-        if trip.up.as_ref().is_some_and(Failure::is_ours) {
-            missing = missing.or(Some(&trip.label));
+        if round_trip.up.as_ref().is_some_and(Failure::is_ours) {
+            missing = missing.or(Some(&round_trip.label));
         }
     }
     let same = "not tried for the same reason";
@@ -88,7 +88,7 @@ pub fn of_trips(chain: &Chain, trips: &[Trip]) -> Vec<Finding> {
     found
 }
 
-/// Why migrations behind one that could not be run are not told one by one.
+/// Why migrations behind one that could not be run are not reported one by one.
 const FOLLOWING: &str = "failing without an earlier migration that could not be run";
 
 /// Weakens a finding that an earlier migration may explain, because it was not run.
@@ -99,12 +99,12 @@ fn without(mut finding: Finding, missing: &str) -> Finding {
 
 /// Returns the findings of one migration's trip.
 #[must_use]
-pub fn of_trip(trip: &Trip, migration: &Migration) -> Vec<Finding> {
-    let version = trip.version.as_str();
-    if let Some(failure) = &trip.up {
+pub fn of_round_trip(round_trip: &RoundTrip, migration: &Migration) -> Vec<Finding> {
+    let version = round_trip.version.as_str();
+    if let Some(failure) = &round_trip.up {
         return vec![failure.finding(&UP_FAILS, version, "")];
     }
-    let mut found = match &trip.down {
+    let mut found = match &round_trip.down {
         // What runs whenever it changes is not reverted: its next text takes its place.
         Down::NotUsable { is_there: false, .. } if migration.kind == MigrationKind::Repeatable => Vec::new(),
         Down::NotUsable { is_there, left } => vec![not_usable(*is_there, left, migration)],
@@ -114,15 +114,15 @@ pub fn of_trip(trip: &Trip, migration: &Migration) -> Vec<Finding> {
             vec![Finding::new(&NOT_RUN, reason.clone()).of(version).at(&migration.up.file, 0)]
         }
     };
-    for file in &trip.left_open {
+    for file in &round_trip.left_open {
         let message = "the script ends inside a transaction that it began, so its changes were rolled back";
         found.push(Finding::new(&TRANSACTION_LEFT_OPEN, message).of(version).at(file, 0));
     }
-    if let Some(failure) = &trip.second_up {
+    if let Some(failure) = &round_trip.second_up {
         found.push(failure.finding(&SECOND_UP_FAILS, version, "after the down migration: "));
-    } else if is_order_only_of(&trip.down) && !is_order_only(&trip.second_differs) {
-        let message = format!("after down and up again: {}", told(&trip.second_differs));
-        found.push(placed(&SECOND_UP_DIFFERS, message, &migration.up, &trip.second_differs).of(version));
+    } else if is_order_only_of(&round_trip.down) && !is_order_only(&round_trip.second_differs) {
+        let message = format!("after down and up again: {}", difference_text(&round_trip.second_differs));
+        found.push(placed(&SECOND_UP_DIFFERS, message, &migration.up, &round_trip.second_differs).of(version));
     }
     found
 }
@@ -132,7 +132,7 @@ fn is_order_only_of(down: &Down) -> bool {
 }
 
 fn not_usable(is_there: bool, left: &[Difference], migration: &Migration) -> Finding {
-    let leaves = if left.is_empty() { String::new() } else { format!("; it leaves {}", told(left)) };
+    let leaves = if left.is_empty() { String::new() } else { format!("; it leaves {}", difference_text(left)) };
     match (&migration.down, is_there) {
         (Some(down), true) => {
             let nothing = if down.does_something() {
@@ -150,7 +150,7 @@ fn not_usable(is_there: bool, left: &[Difference], migration: &Migration) -> Fin
     }
 }
 
-/// Tells whether a difference belongs to a class.
+/// Returns whether a difference belongs to a class.
 type Belongs = fn(&Difference) -> bool;
 
 /// The classes of residue, the gravest first.
@@ -166,12 +166,12 @@ fn residue(differences: &[Difference], migration: &Migration) -> Vec<Finding> {
     let of_class = |(code, belongs): &(&Code, Belongs)| {
         let members: Vec<Difference> = differences.iter().filter(|d| belongs(d)).cloned().collect();
         let script = migration.down.as_ref().unwrap_or(&migration.up);
-        (!members.is_empty()).then(|| placed(code, told(&members), script, &members).of(&migration.version))
+        (!members.is_empty()).then(|| placed(code, difference_text(&members), script, &members).of(&migration.version))
     };
     CLASSES.iter().filter_map(of_class).collect()
 }
 
-/// Tells whether an enum has a value more than before, which no statement takes away.
+/// Returns whether an enum has a value more than before, which no statement takes away.
 fn is_enum_value_left(difference: &Difference) -> bool {
     let Change::Changed { attributes } = &difference.change else { return false };
     difference.id.kind == Kind::Enum
@@ -212,14 +212,14 @@ fn has_word(text: &str, word: &str) -> bool {
     })
 }
 
-/// Tells differences as residue of a way back: what is still there, what is missing, what is otherwise.
+/// Reports differences as residue of a down migration: what is still there, what is missing, what is otherwise.
 #[must_use]
-pub(super) fn told(differences: &[Difference]) -> String {
-    let mut told: Vec<String> = differences.iter().take(NAMED).map(one).collect();
+pub(super) fn difference_text(differences: &[Difference]) -> String {
+    let mut reported: Vec<String> = differences.iter().take(NAMED).map(one).collect();
     if differences.len() > NAMED {
-        told.push(format!("{} more", differences.len() - NAMED));
+        reported.push(format!("{} more", differences.len() - NAMED));
     }
-    stagegate_base::text::clean(&told.join("; "))
+    stagegate_base::text::clean(&reported.join("; "))
 }
 
 fn one(difference: &Difference) -> String {
@@ -248,7 +248,7 @@ fn short(value: Option<&String>) -> String {
     format!("`{}..`", line.chars().take(LENGTH).collect::<String>())
 }
 
-/// Returns the findings of the whole chain's trip; what single trips told already is not told again.
+/// Returns the findings of the whole chain's trip; what single trips reported already is not reported again.
 #[must_use]
 pub fn of_chain(whole: &Whole) -> Vec<Finding> {
     if let Some(reason) = &whole.not_tried {
@@ -261,15 +261,20 @@ pub fn of_chain(whole: &Whole) -> Vec<Finding> {
     match &whole.down {
         Some(stop) => found.push(stopped("down", &DOWN_FAILS, stop)),
         None if !whole.bottom.is_empty() && !is_order_only(&whole.bottom) => {
-            found
-                .push(Finding::new(&CHAIN_NOT_RESTORED, format!("after all down migrations: {}", told(&whole.bottom))));
+            found.push(Finding::new(
+                &CHAIN_NOT_RESTORED,
+                format!("after all down migrations: {}", difference_text(&whole.bottom)),
+            ));
         }
         None => {}
     }
     match &whole.up {
         Some(stop) => found.push(stopped("up", &SECOND_UP_FAILS, stop)),
         None if !is_order_only(&whole.top) => {
-            found.push(Finding::new(&SECOND_UP_DIFFERS, format!("after all up migrations: {}", told(&whole.top))));
+            found.push(Finding::new(
+                &SECOND_UP_DIFFERS,
+                format!("after all up migrations: {}", difference_text(&whole.top)),
+            ));
         }
         None => {}
     }

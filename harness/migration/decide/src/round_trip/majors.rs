@@ -1,28 +1,30 @@
-//! Which majors a chain runs on: the least one for the way up, and the least one for the ways back.
+//! Which majors a chain runs on: the least one for the way up, and the least one for the down migrations.
 
-use super::{Trip, Verdict};
+use super::{RoundTrip, Verdict};
 
 /// Returns one line, such as `the minimum major version is 15 for up and 17 for down`; `None` where one major alone was tried.
 ///
 /// `tried` holds each major with what it showed. A major counts where it and all newer ones that were tried have no
-/// failure; an older one that passes below a newer one that fails says nothing.
+/// failure; an older one that passes below a newer one that fails states nothing.
 #[must_use]
-pub fn least(tried: &[(u32, &[Trip])]) -> Option<String> {
+pub fn least(tried: &[(u32, &[RoundTrip])]) -> Option<String> {
     if tried.len() < 2 {
         return None;
     }
-    let up = least_of(tried, |trip| matches!(trip.verdict(), Verdict::UpFails | Verdict::NotRun));
-    let down = least_of(tried, |trip| {
-        matches!(trip.verdict(), Verdict::UpFails | Verdict::NotRun | Verdict::SqlError) || trip.second_up.is_some()
+    let up = least_of(tried, |round_trip| matches!(round_trip.verdict(), Verdict::UpFails | Verdict::NotRun));
+    let down = least_of(tried, |round_trip| {
+        matches!(round_trip.verdict(), Verdict::UpFails | Verdict::NotRun | Verdict::SqlError)
+            || round_trip.second_up.is_some()
     });
-    let told = |major: Option<u32>| major.map_or_else(|| "none of those tested".to_owned(), |major| major.to_string());
-    Some(format!("the minimum major version is {} for up and {} for down", told(up), told(down)))
+    let text_of =
+        |major: Option<u32>| major.map_or_else(|| "none of those tested".to_owned(), |major| major.to_string());
+    Some(format!("the minimum major version is {} for up and {} for down", text_of(up), text_of(down)))
 }
 
-fn least_of(tried: &[(u32, &[Trip])], fails: impl Fn(&Trip) -> bool) -> Option<u32> {
-    let mut sorted: Vec<&(u32, &[Trip])> = tried.iter().collect();
+fn least_of(tried: &[(u32, &[RoundTrip])], fails: impl Fn(&RoundTrip) -> bool) -> Option<u32> {
+    let mut sorted: Vec<&(u32, &[RoundTrip])> = tried.iter().collect();
     sorted.sort_by_key(|(major, _)| std::cmp::Reverse(*major));
-    let passing = sorted.into_iter().take_while(|(_, trips)| !trips.iter().any(&fails));
+    let passing = sorted.into_iter().take_while(|(_, round_trips)| !round_trips.iter().any(&fails));
     passing.last().map(|(major, _)| *major)
 }
 
@@ -33,7 +35,7 @@ mod tests {
     use super::*;
     use crate::{
         Route,
-        round_trip::{Down, Failure, Why},
+        round_trip::{Down, Failure, FailureCause},
     };
 
     fn failure() -> Failure {
@@ -43,12 +45,12 @@ mod tests {
             statement: String::new(),
             sqlstate: None,
             message: String::new(),
-            why: Why::Refused,
+            why: FailureCause::Refused,
         }
     }
 
-    fn trip(up: bool, down: bool) -> [Trip; 1] {
-        [Trip {
+    fn trip(up: bool, down: bool) -> [RoundTrip; 1] {
+        [RoundTrip {
             version: String::new(),
             label: String::new(),
             route: Route::Session,
@@ -65,16 +67,16 @@ mod tests {
     #[test]
     fn the_least_major_is_told_apart_for_up_and_down() {
         let (old, middle, new) = (trip(false, false), trip(true, false), trip(true, true));
-        let told = least(&[(15, &old), (17, &middle), (18, &new)]);
-        assert_eq!(told.as_deref(), Some("the minimum major version is 17 for up and 18 for down"));
+        let reported = least(&[(15, &old), (17, &middle), (18, &new)]);
+        assert_eq!(reported.as_deref(), Some("the minimum major version is 17 for up and 18 for down"));
     }
 
     #[test]
     fn a_major_below_one_that_fails_does_not_count() {
         let (good, bad) = (trip(true, true), trip(false, false));
-        let told = least(&[(15, &good), (17, &bad)]);
+        let reported = least(&[(15, &good), (17, &bad)]);
         assert_eq!(
-            told.as_deref(),
+            reported.as_deref(),
             Some("the minimum major version is none of those tested for up and none of those tested for down")
         );
         assert_eq!(least(&[(15, &good)]), None);

@@ -3,12 +3,12 @@
 use crate::AtStatement;
 use std::collections::BTreeMap;
 
-use super::{Down, Failure, Trip};
+use super::{Down, Failure, RoundTrip};
 use crate::{
     Finding, Migration, Script, Statement, codes,
     integrity::{
         Content, Renames, compare,
-        stages::{after_down, after_second_up, after_up, told},
+        stages::{after_down, after_second_up, after_up, difference_text},
     },
 };
 
@@ -19,7 +19,7 @@ pub struct RowStates {
     pub before: Content,
     /// After the way up; none where it failed.
     pub up: Option<Content>,
-    /// After the way back.
+    /// After the down migration.
     pub down: Option<Content>,
     /// After the second way up.
     pub again: Option<Content>,
@@ -45,38 +45,38 @@ impl RowStates {
     #[must_use]
     pub fn changed(&self, after: &Content) -> Vec<String> {
         let differences = compare(&self.before, after, &Renames::default());
-        differences.iter().map(|difference| told(difference).0.to_owned()).collect()
+        differences.iter().map(|difference| difference_text(difference).0.to_owned()).collect()
     }
 }
 
-/// Returns the findings of one migration's moments. What its trip without rows told is not told again.
+/// Returns the findings of one migration's moments. What its trip without rows reported is not reported again.
 #[must_use]
-pub fn of_rows(moments: &RowStates, migration: &Migration, trip: &Trip) -> Vec<Finding> {
+pub fn of_rows(moments: &RowStates, migration: &Migration, round_trip: &RoundTrip) -> Vec<Finding> {
     let mut found = Vec::new();
     let version = migration.version.as_str();
     if let Some(up) = &moments.up {
-        let told = after_up(&moments.before, up, &Renames::default()).into_iter();
-        found.extend(told.map(|finding| {
+        let reported = after_up(&moments.before, up, &Renames::default()).into_iter();
+        found.extend(reported.map(|finding| {
             let seen = moments.blamed.get(table(&finding)).and_then(|nth| migration.up.statements.get(*nth));
             placed(finding, &migration.up, seen)
         }));
     }
     if let (Some(content), Some(down)) = (&moments.down, &migration.down) {
-        let is_restored = matches!(&trip.down, Down::Ran(left) if left.is_empty());
-        let told = after_down(&moments.before, content, is_restored).into_iter();
-        found.extend(told.map(|finding| placed(finding, down, None)));
+        let is_restored = matches!(&round_trip.down, Down::Ran(left) if left.is_empty());
+        let reported = after_down(&moments.before, content, is_restored).into_iter();
+        found.extend(reported.map(|finding| placed(finding, down, None)));
     }
     if let (Some(first), Some(second)) = (&moments.up, &moments.again) {
-        let told = after_second_up(first, second).into_iter();
-        found.extend(told.map(|finding| placed(finding, &migration.up, None)));
+        let reported = after_second_up(first, second).into_iter();
+        found.extend(reported.map(|finding| placed(finding, &migration.up, None)));
     }
     if let Some((step, failure)) = &moments.stopped {
         let (code, is_told, way) = match step {
-            Step::Up => (&codes::UP_FAILS_WITH_ROWS, trip.up.is_some(), "up migration"),
-            Step::Down => (&codes::DOWN_FAILS_WITH_ROWS, matches!(trip.down, Down::Failed(_)), "down migration"),
-            Step::Again => (&codes::UP_FAILS_WITH_ROWS, trip.second_up.is_some(), "second up migration"),
+            Step::Up => (&codes::UP_FAILS_WITH_ROWS, round_trip.up.is_some(), "up migration"),
+            Step::Down => (&codes::DOWN_FAILS_WITH_ROWS, matches!(round_trip.down, Down::Failed(_)), "down migration"),
+            Step::Again => (&codes::UP_FAILS_WITH_ROWS, round_trip.second_up.is_some(), "second up migration"),
         };
-        if !is_told && trip.up.is_none() {
+        if !is_told && round_trip.up.is_none() {
             let before = format!("the {way} succeeds on empty tables and fails on tables with rows: ");
             found.push(failure.finding(code, version, &before).with_severity(code.severity));
         }
@@ -88,7 +88,7 @@ fn table(finding: &Finding) -> &str {
     finding.aspect.rsplit_once('/').map_or("", |(table, _)| table)
 }
 
-/// Says where: the statement that was seen, else the only one, else the first that names the table and changes things.
+/// States where: the statement that was seen, else the only one, else the first that names the table and changes things.
 fn placed(finding: Finding, script: &Script, seen: Option<&Statement>) -> Finding {
     let statement = seen.or_else(|| match script.statements.as_slice() {
         [only] => Some(only),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Trip, Verdict, Whole};
+use super::{RoundTrip, Verdict, Whole};
 use crate::{Chain, Finding, Route};
 use stagegate_base::{config::Tool, text::counted};
 
@@ -22,12 +22,13 @@ pub struct Counts {
 impl Counts {
     /// Counts.
     #[must_use]
-    pub fn of(trips: &[Trip]) -> Self {
-        let count = |verdict| (verdict, trips.iter().filter(|trip| trip.verdict() == verdict).count());
+    pub fn of(round_trips: &[RoundTrip]) -> Self {
+        let count =
+            |verdict| (verdict, round_trips.iter().filter(|round_trip| round_trip.verdict() == verdict).count());
         Counts {
-            migrations: trips.len(),
+            migrations: round_trips.len(),
             verdicts: Verdict::ALL.into_iter().map(count).collect(),
-            second_up_fails: trips.iter().filter(|trip| trip.second_up.is_some()).count(),
+            second_up_fails: round_trips.iter().filter(|round_trip| round_trip.second_up.is_some()).count(),
         }
     }
 }
@@ -57,7 +58,7 @@ pub struct Tried {
     pub verdict: Verdict,
     /// Whether its second way up failed.
     pub second_up_fails: bool,
-    /// The longest time that a probe's request was held up by the way there; none where there were no probes.
+    /// The longest time that a probe's request was held up by the up migration; none where there were no probes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub longest_stall_ms: Option<u64>,
     /// How long all of it took.
@@ -88,7 +89,7 @@ pub struct Report {
     pub counts: Counts,
     /// Each migration.
     pub migrations: Vec<Tried>,
-    /// On how many migrations rows were tried; nothing where that was not asked for.
+    /// On how many migrations rows were tried; nothing where that was not requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<OnRows>,
     /// How long the whole chain down and up took.
@@ -100,8 +101,8 @@ pub struct Report {
 impl Report {
     /// Puts it together.
     #[must_use]
-    pub fn new(chain: &Chain, server: &str, trips: &[Trip], whole: &Whole, findings: Vec<Finding>) -> Self {
-        let tried = |trip: &Trip| Tried {
+    pub fn new(chain: &Chain, server: &str, round_trips: &[RoundTrip], whole: &Whole, findings: Vec<Finding>) -> Self {
+        let tried = |trip: &RoundTrip| Tried {
             version: trip.version.clone(),
             label: trip.label.clone(),
             route: trip.route.clone(),
@@ -114,8 +115,8 @@ impl Report {
             v: 1,
             tool: chain.tool,
             server: server.to_owned(),
-            counts: Counts::of(trips),
-            migrations: trips.iter().map(tried).collect(),
+            counts: Counts::of(round_trips),
+            migrations: round_trips.iter().map(tried).collect(),
             rows: None,
             chain_ms: millis(whole.took),
             findings,

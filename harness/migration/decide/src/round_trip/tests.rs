@@ -24,8 +24,8 @@ fn migration(up: &str, down: &str) -> Migration {
     chain(&files, None).unwrap().migrations.remove(0)
 }
 
-fn trip(down: Down) -> Trip {
-    Trip {
+fn trip(down: Down) -> RoundTrip {
+    RoundTrip {
         version: "1".to_owned(),
         label: "1_orders".to_owned(),
         route: Route::Session,
@@ -45,17 +45,21 @@ fn failure(sqlstate: Option<&str>, message: &str) -> Failure {
 }
 
 #[rstest]
-#[case::syntax(Some("42601"), "syntax error at or near \"DELETE\"", Why::Refused)]
-#[case::limit(Some("57014"), "canceling statement due to statement timeout", Why::TimedOut)]
-#[case::extension(Some("0A000"), "extension \"postgis\" is not available", Why::Unavailable)]
-#[case::other_feature(Some("0A000"), "cannot alter type of a column used by a view or rule", Why::Refused)]
-#[case::right(Some("42501"), "permission denied to create extension", Why::Unavailable)]
-#[case::role(Some("42704"), "role \"app\" does not exist", Why::Unavailable)]
-#[case::other_object(Some("42704"), "type \"app\" does not exist", Why::Refused)]
-#[case::killed(Some("57P01"), "terminating connection due to administrator command", Why::ServerGone)]
-#[case::no_answer(None, "connection closed", Why::ServerGone)]
-fn a_refusal_is_told_by_its_sqlstate(#[case] sqlstate: Option<&str>, #[case] message: &str, #[case] want: Why) {
-    assert_eq!(Why::of(sqlstate, message), want);
+#[case::syntax(Some("42601"), "syntax error at or near \"DELETE\"", FailureCause::Refused)]
+#[case::limit(Some("57014"), "canceling statement due to statement timeout", FailureCause::TimedOut)]
+#[case::extension(Some("0A000"), "extension \"postgis\" is not available", FailureCause::Unavailable)]
+#[case::other_feature(Some("0A000"), "cannot alter type of a column used by a view or rule", FailureCause::Refused)]
+#[case::right(Some("42501"), "permission denied to create extension", FailureCause::Unavailable)]
+#[case::role(Some("42704"), "role \"app\" does not exist", FailureCause::Unavailable)]
+#[case::other_object(Some("42704"), "type \"app\" does not exist", FailureCause::Refused)]
+#[case::killed(Some("57P01"), "terminating connection due to administrator command", FailureCause::ServerGone)]
+#[case::no_answer(None, "connection closed", FailureCause::ServerGone)]
+fn a_refusal_is_reported_by_its_sqlstate(
+    #[case] sqlstate: Option<&str>,
+    #[case] message: &str,
+    #[case] want: FailureCause,
+) {
+    assert_eq!(FailureCause::of(sqlstate, message), want);
 }
 
 #[rstest]
@@ -64,11 +68,11 @@ fn a_refusal_is_told_by_its_sqlstate(#[case] sqlstate: Option<&str>, #[case] mes
 #[case::gone(trip(Down::Failed(failure(None, "closed"))), Verdict::NotRun)]
 #[case::none(trip(Down::NotUsable { is_there: false, left: Vec::new() }), Verdict::NoUsableDown)]
 #[case::untried(trip(Down::NotTried("why".to_owned())), Verdict::NotRun)]
-#[case::up(Trip { up: Some(failure(Some("42601"), "x")), ..trip(Down::NotTried("why".to_owned())) }, Verdict::UpFails)]
+#[case::up(RoundTrip { up: Some(failure(Some("42601"), "x")), ..trip(Down::NotTried("why".to_owned())) }, Verdict::UpFails)]
 #[case::extension(
-    Trip { up: Some(failure(Some("42501"), "x")), ..trip(Down::NotTried("why".to_owned())) }, Verdict::NotRun
+    RoundTrip { up: Some(failure(Some("42501"), "x")), ..trip(Down::NotTried("why".to_owned())) }, Verdict::NotRun
 )]
-fn a_trip_is_judged_by_the_first_thing_that_went_wrong(#[case] trip: Trip, #[case] want: Verdict) {
+fn a_trip_is_judged_by_the_first_thing_that_went_wrong(#[case] trip: RoundTrip, #[case] want: Verdict) {
     assert_eq!(trip.verdict(), want);
 }
 
@@ -92,7 +96,7 @@ const TABLE: &str = "[table public.orders]\n  [column public.orders.id]\n    typ
     "cosmetic-residue"
 )]
 fn residue_is_classed(#[case] old: &str, #[case] new: &str, #[case] want: &str) {
-    let found = of_trip(&trip(Down::Ran(differences(old, new))), &migration("select now();", "select now();"));
+    let found = of_round_trip(&trip(Down::Ran(differences(old, new))), &migration("select now();", "select now();"));
     assert_eq!(found.iter().map(|f| &*f.code).collect::<Vec<_>>(), [want]);
 }
 
@@ -103,15 +107,18 @@ fn residue_is_placed_at_the_statement_that_names_it() {
         "-- back\nselect now();\nalter table orders add column notes text;\nalter table orders add column note text;",
     );
     let left = differences(TABLE, "[table public.orders]\n  [column public.orders.id]\n    type: bigint\n");
-    let found = of_trip(&trip(Down::Ran(left)), &migration);
+    let found = of_round_trip(&trip(Down::Ran(left)), &migration);
     assert_eq!(found[0].place.position(), "1_orders.down.sql:4");
     assert_eq!(found[0].found, "column public.orders.note is missing");
 }
 
 #[test]
 fn a_refusal_names_file_line_and_statement() {
-    let found = of_trip(
-        &Trip { up: Some(failure(Some("42703"), "column \"nonsense\" does not exist")), ..trip(Down::Ran(Vec::new())) },
+    let found = of_round_trip(
+        &RoundTrip {
+            up: Some(failure(Some("42703"), "column \"nonsense\" does not exist")),
+            ..trip(Down::Ran(Vec::new()))
+        },
         &migration("", ""),
     );
     assert_eq!(found.len(), 1);
@@ -122,19 +129,19 @@ fn a_refusal_names_file_line_and_statement() {
 
 #[test]
 fn what_could_not_be_run_is_never_a_failure_of_the_migration() {
-    let stopped = Trip { up: Some(failure(Some("42501"), "permission denied")), ..trip(Down::Ran(Vec::new())) };
-    assert_eq!(of_trip(&stopped, &migration("", ""))[0].code, "not-run");
+    let stopped = RoundTrip { up: Some(failure(Some("42501"), "permission denied")), ..trip(Down::Ran(Vec::new())) };
+    assert_eq!(of_round_trip(&stopped, &migration("", ""))[0].code, "not-run");
 }
 
 #[test]
-fn migrations_that_were_not_tried_for_one_reason_are_told_together() {
+fn migrations_that_were_not_tried_for_one_reason_are_reported_together() {
     let file = |name: &str| File { path: name.to_owned(), bytes: b"select now();".to_vec() };
     let names = ["1_a.up.sql", "1_a.down.sql", "2_b.up.sql", "2_b.down.sql", "3_c.up.sql", "3_c.down.sql"];
     let chain = chain(&names.map(file), None).unwrap();
     let untried = || trip(Down::NotTried("the server ended".to_owned()));
     let found = findings(&chain, &[untried(), untried(), untried()], &Whole::default());
-    let told: Vec<&str> = found.iter().map(|finding| finding.found.as_str()).collect();
-    assert_eq!(told, ["the server ended", "2 more not tried for the same reason"]);
+    let reported: Vec<&str> = found.iter().map(|finding| finding.found.as_str()).collect();
+    assert_eq!(reported, ["the server ended", "2 more not tried for the same reason"]);
 }
 
 #[test]
@@ -148,8 +155,8 @@ fn the_books_of_the_tool_are_no_part_of_the_schema() {
 
 #[test]
 fn a_summary_counts_each_verdict() {
-    let trips = [trip(Down::Ran(Vec::new())), trip(Down::Failed(failure(Some("42601"), "x")))];
-    assert_eq!(summary(&Counts::of(&trips)), "2 migrations: 1 exact, 1 SQL error");
+    let round_trips = [trip(Down::Ran(Vec::new())), trip(Down::Failed(failure(Some("42601"), "x")))];
+    assert_eq!(summary(&Counts::of(&round_trips)), "2 migrations: 1 exact, 1 SQL error");
 }
 
 #[test]
@@ -159,8 +166,8 @@ fn what_servers_showed_reads_as_a_page_of_markdown() {
     let (chain, whole) = (chain(&files, None).unwrap(), Whole::default());
     let left = Down::Ran(differences("", "[table public.orders]\n"));
     let report = |server: &str, down: Down| {
-        let trips = [trip(down)];
-        Report::new(&chain, server, &trips, &whole, findings(&chain, &trips, &whole))
+        let round_trips = [trip(down)];
+        Report::new(&chain, server, &round_trips, &whole, findings(&chain, &round_trips, &whole))
     };
     let reports = [report("PostgreSQL 15 from `a`", left), report("PostgreSQL 17", Down::Ran(Vec::new()))];
     let mut settings = insta::Settings::clone_current();

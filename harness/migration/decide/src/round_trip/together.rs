@@ -1,8 +1,8 @@
-//! What holds for a whole chain is told once.
+//! What holds for a whole chain is reported once.
 
 use crate::{Chain, Finding, codes::DOWN_MISSING};
 
-/// Tells once that no migration of a chain has a down migration, in the place of one finding for each. Call it when
+/// Reports once that no migration of a chain has a down migration, in the place of one finding for each. Call it when
 /// waivers were applied: what they accept stays as it is.
 pub fn once_for_chain(chain: &Chain, found: &mut Vec<Finding>) {
     let is_missing = |finding: &&Finding| finding.code == DOWN_MISSING.id;
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
     use crate::{
         Extent, File, Route, apply_waivers, chain,
-        round_trip::{Down, Trip, of_trips},
+        round_trip::{Down, RoundTrip, of_trips},
     };
     use stagegate_base::{config::Tool, waiver::Waivers};
 
@@ -39,7 +39,7 @@ mod tests {
     fn found(names: &[&str], waivers: &str) -> Vec<(String, String, bool)> {
         let file = |name: &&str| File { path: (*name).to_owned(), bytes: b"create table t (id int);".to_vec() };
         let chain = chain(&names.iter().map(file).collect::<Vec<_>>(), Some(Tool::Flyway)).unwrap();
-        let trip = |migration: &crate::Migration| Trip {
+        let round_trip_of = |migration: &crate::Migration| RoundTrip {
             version: migration.version.clone(),
             label: migration.label(),
             route: Route::Session,
@@ -54,8 +54,8 @@ mod tests {
             longest_stall: None,
             took: Duration::ZERO,
         };
-        let trips: Vec<Trip> = chain.migrations.iter().map(trip).collect();
-        let mut found = of_trips(&chain, &trips);
+        let round_trips: Vec<RoundTrip> = chain.migrations.iter().map(round_trip_of).collect();
+        let mut found = of_trips(&chain, &round_trips);
         let waivers = Waivers::parse(Path::new("x.toml"), waivers, &[]).unwrap();
         apply_waivers(&waivers, &mut found, "2026-01-31", Extent::Files);
         once_for_chain(&chain, &mut found);
@@ -64,10 +64,10 @@ mod tests {
 
     #[test]
     fn a_chain_without_any_down_migration_is_one_finding_whatever_is_repeatable() {
-        let told = found(&["V1__a.sql", "V2__b.sql", "V3__c.sql", "R__views.sql"], "");
-        assert_eq!(told, [(String::new(), WITHOUT.to_owned(), false)]);
-        let told = found(&["V1__a.sql", "V2__b.sql", "U2__b.sql", "V3__c.sql", "R__views.sql"], "");
-        let of: Vec<&str> = told.iter().map(|(version, ..)| version.as_str()).collect();
+        let reported = found(&["V1__a.sql", "V2__b.sql", "V3__c.sql", "R__views.sql"], "");
+        assert_eq!(reported, [(String::new(), WITHOUT.to_owned(), false)]);
+        let reported = found(&["V1__a.sql", "V2__b.sql", "U2__b.sql", "V3__c.sql", "R__views.sql"], "");
+        let of: Vec<&str> = reported.iter().map(|(version, ..)| version.as_str()).collect();
         assert_eq!(of, ["1", "3"], "where some have one, the others are named");
     }
 
@@ -79,8 +79,8 @@ mod tests {
         let names = ["V1__a.sql", "V2__b.sql", "V3__c.sql"];
         let all = found(&names, &[one(1), one(2), one(3)].concat());
         assert!(all.len() == 3 && all.iter().all(|(.., is_waived)| *is_waived), "{all:?}");
-        let told = found(&names, &one(2));
-        let open: Vec<&str> = told.iter().filter(|f| !f.2).map(|(_, message, _)| message.as_str()).collect();
+        let reported = found(&names, &one(2));
+        let open: Vec<&str> = reported.iter().filter(|f| !f.2).map(|(_, message, _)| message.as_str()).collect();
         assert_eq!(open, [format!("{WITHOUT}; 1 of them waived")]);
     }
 }

@@ -48,7 +48,7 @@ pub enum Change {
         /// The new one.
         to: Id,
     },
-    /// It says something else.
+    /// It states something else.
     Changed {
         /// What differs.
         attributes: Vec<Attribute>,

@@ -2,7 +2,7 @@
 
 use super::Attribute;
 
-/// Tells whether both are bodies that differ in white space and comments only.
+/// Returns whether both are bodies that differ in white space and comments only.
 pub(super) fn is_same_body(attribute: &Attribute) -> bool {
     match (&attribute.old, &attribute.new) {
         (Some(old), Some(new)) if attribute.name == "body" => bare(old) == bare(new),

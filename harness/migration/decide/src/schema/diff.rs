@@ -27,7 +27,7 @@ pub struct Difference {
 
 /// Returns the differences, grouped by object, objects sorted.
 ///
-/// A thing that is gone or new is told once, its parts are counted; but what is in a schema is told one by one.
+/// A thing that is gone or new is reported once, its parts are counted; but what is in a schema is reported one by one.
 #[must_use]
 pub fn diff(old: &Facts, new: &Facts) -> Vec<Difference> {
     let mut walk = Walk { old, new, found: Vec::new() };
@@ -55,7 +55,7 @@ impl Walk<'_> {
             self.both(id, &renamed);
         }
         for (from, to) in renamed {
-            self.tell(from, Change::Renamed { to });
+            self.report(from, Change::Renamed { to });
         }
         for id in moved.removed {
             self.one_side(old, id, |parts| Change::Removed { parts });
@@ -70,7 +70,7 @@ impl Walk<'_> {
             && before.payload != after.payload
             && (id.kind != Kind::ColumnOrder || has_another_order(before, after, renamed))
         {
-            self.tell(id.clone(), Change::Changed { attributes: attributes(before, after) });
+            self.report(id.clone(), Change::Changed { attributes: attributes(before, after) });
         }
         self.level(Some(id));
     }
@@ -79,13 +79,13 @@ impl Walk<'_> {
         let is_schema = id.kind == Kind::Schema;
         let inner: Vec<Id> = if is_schema { side.children(Some(&id)).to_vec() } else { Vec::new() };
         let parts = if is_schema { 0 } else { side.parts(&id) };
-        self.tell(id, change(parts));
+        self.report(id, change(parts));
         for child in inner.into_iter().filter(|child| !child.kind.is_attached()) {
             self.one_side(side, child, change);
         }
     }
 
-    fn tell(&mut self, id: Id, change: Change) {
+    fn report(&mut self, id: Id, change: Change) {
         let object = if self.old.get(&id).is_some() { self.old.object(&id) } else { self.new.object(&id) };
         let severity = severity(&id, &change);
         let compatibility = compatibility::of(self.old, self.new, &id, &change, severity);
@@ -105,7 +105,7 @@ fn attributes(before: &Fact, after: &Fact) -> Vec<Attribute> {
     names.into_iter().map(attribute).filter(|attribute| attribute.old != attribute.new).collect()
 }
 
-/// Tells whether the columns that both sides have stand in another order; a renamed one is had by both.
+/// Returns whether the columns that both sides have stand in another order; a renamed one is had by both.
 fn has_another_order(before: &Fact, after: &Fact, renamed: &[(Id, Id)]) -> bool {
     let column = |id: &Id| id.name.strip_prefix(&format!("{}.", before.id.name)).map(str::to_owned);
     let renamed: Vec<(String, String)> =

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Change, Difference, Facts, Id, Kind, Sides, diff, shown};
+use super::{Change, Difference, Facts, Id, Kind, Sides, diff, render};
 
 /// One difference between what migrations give and what is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -58,7 +58,7 @@ pub fn drift_terminal(sides: &Sides, drifted: &[Drifted]) -> String {
     let differences: Vec<Difference> = drifted.iter().map(|drifted| drifted.difference.clone()).collect();
     let by: BTreeMap<&Id, Option<&String>> =
         drifted.iter().map(|drifted| (&drifted.difference.id, drifted.migration.as_ref())).collect();
-    shown::told(sides, &differences, |difference| by.get(&difference.id).map(|migration| note(*migration)))
+    render::difference_lines(sides, &differences, |difference| by.get(&difference.id).map(|migration| note(*migration)))
 }
 
 #[cfg(test)]
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn each_difference_names_the_migration_that_last_changed_it() {
-        let told: Vec<(String, Option<String>)> =
+        let reported: Vec<(String, Option<String>)> =
             found().into_iter().map(|drifted| (drifted.difference.id.to_string(), drifted.migration)).collect();
         let one = |id: &str, migration: Option<&str>| (id.to_owned(), migration.map(str::to_owned));
         let want = [
@@ -101,7 +101,7 @@ mod tests {
             one("column public.orders.id", Some("2_wide")),
             one("column public.orders.note", Some("3_notes")),
         ];
-        assert_eq!(told, want);
+        assert_eq!(reported, want);
     }
 
     #[test]

@@ -63,7 +63,7 @@ mod tests {
         let live = "[extension citext]\n  schema: public\n[table public.t]\n  [index public.t_idx]\n    definition: USING btree (id)\n";
         let found =
             diff(&dumped(&facts(live)), &dumped(&facts("[extension citext]\n  schema: other\n[table public.t]\n")));
-        let told: Vec<String> = found.iter().map(|difference| difference.id.to_string()).collect();
-        assert_eq!(told, ["extension citext", "index public.t_idx"]);
+        let reported: Vec<String> = found.iter().map(|difference| difference.id.to_string()).collect();
+        assert_eq!(reported, ["extension citext", "index public.t_idx"]);
     }
 }

@@ -22,7 +22,7 @@ impl Id {
         Id { kind, name: name.into() }
     }
 
-    /// Returns the name without what the parent's name says, so that a renamed parent has equal parts.
+    /// Returns the name without what the parent's name states, so that a renamed parent has equal parts.
     pub(super) fn within(&self, parent: &Id) -> &str {
         if self.kind.is_attached() {
             let rest = self.name.strip_prefix(parent.kind.word()).and_then(|rest| rest.strip_prefix(' '));
@@ -55,6 +55,6 @@ pub struct Fact {
     pub id: Id,
     /// What it is a part of.
     pub parent: Option<Id>,
-    /// What is said of it, by attribute; its own name is not in it.
+    /// What is reported of it, by attribute; its own name is not in it.
     pub payload: BTreeMap<String, String>,
 }

@@ -1,6 +1,6 @@
 //! Differences of schemas as findings.
 
-use super::{Attribute, Change, Difference, Severity, shown};
+use super::{Attribute, Change, Difference, Severity, render};
 use stagegate_base::{
     finding::{Finding, Place, Rule},
     record,
@@ -60,7 +60,7 @@ pub fn finding(difference: &Difference, place: Place) -> Finding {
             };
             (side(|a| &a.old), side(|a| &a.new))
         }
-        _ => (String::new(), shown::line(difference)),
+        _ => (String::new(), render::line(difference)),
     };
     let object = match place.object.as_str() {
         "" => one_line(&difference.id.to_string()),

@@ -10,7 +10,7 @@ macro_rules! kinds {
         pub enum Kind { $($variant),+ }
 
         impl Kind {
-            /// All kinds, in the order in which they are told.
+            /// All kinds, in the order in which they are reported.
             pub const ALL: &[Kind] = &[$(Kind::$variant),+];
 
             /// Returns the words for it, such as `materialized view`.
@@ -90,13 +90,13 @@ kinds! {
 pub struct UnknownKind(String);
 
 impl Kind {
-    /// Tells whether its name is made of what it hangs on, such as `comment table public.orders`.
+    /// Returns whether its name is made of what it hangs on, such as `comment table public.orders`.
     #[must_use]
     pub fn is_attached(self) -> bool {
         matches!(self, Kind::Owner | Kind::Privilege | Kind::Comment | Kind::SecurityLabel)
     }
 
-    /// Tells whether no statement of an application names it but in rare ones.
+    /// Returns whether no statement of an application names it but in rare ones.
     #[must_use]
     pub fn is_unnamed_in_use(self) -> bool {
         matches!(self, Kind::Constraint | Kind::Index | Kind::Trigger | Kind::Rule | Kind::Policy | Kind::Statistics)

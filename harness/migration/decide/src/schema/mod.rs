@@ -17,8 +17,8 @@ mod finding;
 mod kind;
 mod options;
 mod rename;
+mod render;
 mod scan;
-mod shown;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -33,5 +33,5 @@ pub use fact::{Fact, Id};
 pub use facts::Facts;
 pub use finding::{finding, report};
 pub use kind::Kind;
-pub use shown::{Sides, json, not_compared, summary, terminal};
+pub use render::{Sides, json, not_compared, summary, terminal};
 pub use text::{SnapshotError, line_of, parse, snapshot_path, write};

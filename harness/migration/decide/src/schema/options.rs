@@ -60,7 +60,7 @@ const INDEX_METHODS: &[&str] = &["brin", "btree", "gin", "gist", "hash", "spgist
 /// What every count of an option begins with.
 const COUNTED: &str = "option ";
 
-/// Tells whether a count of what is not modelled is one of options, not of objects.
+/// Returns whether a count of what is not modelled is one of options, not of objects.
 pub(super) fn is_count_of_options(what: &str) -> bool {
     what.starts_with(COUNTED)
 }
@@ -125,7 +125,7 @@ fn is_kept(
     true
 }
 
-/// Tells whether the index of a constraint or an index is of one of the server's own methods.
+/// Returns whether the index of a constraint or an index is of one of the server's own methods.
 fn has_own_method(fact: &Fact) -> bool {
     let definition = fact.payload.get("definition").map_or("", String::as_str);
     let named = definition.split_once("USING ").map(|(_, rest)| rest.split([' ', '(']).next().unwrap_or_default());

@@ -84,7 +84,7 @@ fn a_snapshot_reads_back_as_it_was_written() {
     "line 2: `<<<<<<< HEAD` is not an attribute"
 )]
 #[case::depth("# schema snapshot of stagegate, format 1\n    [table public.a]\n", "line 2: it is indented more")]
-fn a_text_that_is_no_snapshot_is_told_with_its_line(#[case] text: &str, #[case] want: &str) {
+fn a_text_that_is_no_snapshot_is_reported_with_its_line(#[case] text: &str, #[case] want: &str) {
     let error = parse(text).unwrap_err().to_string();
     assert!(error.starts_with(want), "{error}");
 }
@@ -103,7 +103,7 @@ fn two_candidates_of_equal_content_are_not_paired() {
 }
 
 #[test]
-fn what_went_with_its_parent_is_counted_and_not_told() {
+fn what_went_with_its_parent_is_counted_and_not_reported() {
     let found = told(&with(vec![]), &facts(vec![fact(Kind::Schema, "public", None, &[])]));
     assert_eq!(found, ["table public.orders / table public.orders: gone (5) Semantic"]);
     let found = told(&with(vec![]), &facts(vec![]));
@@ -155,7 +155,7 @@ fn a_view_of_one_relation_is_written_as_newer_servers_do(#[case] old: &str, #[ca
 }
 
 #[test]
-fn differences_are_told_with_both_sides_and_what_they_mean() {
+fn differences_are_reported_with_both_sides_and_what_they_mean() {
     let mut other = table("public.orders");
     other[3].payload.insert("type".into(), "integer".into());
     other[3].payload.insert("not null".into(), "yes".into());

@@ -7,7 +7,7 @@ use super::{Schema, Table};
 /// Attempts for one row before it is given up.
 const MOST: usize = 96;
 
-/// What a server said against a row.
+/// What a server reported against a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusal {
     /// SQLSTATE.

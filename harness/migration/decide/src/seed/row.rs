@@ -176,7 +176,7 @@ fn salt(seed: u64, table: &Name, column: &str) -> u64 {
     mixed(seed, &format!("{table}.{column}"), 0)
 }
 
-/// Tells whether a later row refers to this column before its table has rows, so that its value has to be known.
+/// Returns whether a later row refers to this column before its table has rows, so that its value has to be known.
 fn is_foreseen(schema: &Schema, name: &Name, column: &str) -> bool {
     let refers = |key: &Foreign| key.is_deferrable && key.to == *name && key.to_columns.iter().any(|to| to == column);
     schema.tables.values().any(|table| table.foreign.iter().any(|key| refers(key) && !table.is_optional(key)))

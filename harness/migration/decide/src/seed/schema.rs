@@ -1,4 +1,4 @@
-//! What the catalog tells of tables and types.
+//! What the catalog reports tables and types.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ pub struct Column {
 /// A constraint or an index that keeps rows apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Unique {
-    /// Its name, as a refusal tells it.
+    /// Its name, as a refusal reports it.
     pub name: String,
     /// Its columns; those within expressions too.
     pub columns: Vec<String>,
@@ -64,7 +64,7 @@ pub struct Unique {
 /// A check constraint.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Check {
-    /// Its name, as a refusal tells it.
+    /// Its name, as a refusal reports it.
     pub name: String,
     /// The expression, as the server writes it.
     pub expression: String,
@@ -135,7 +135,7 @@ impl Table {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// Tells whether all columns of a foreign key take a null.
+    /// Returns whether all columns of a foreign key take a null.
     #[must_use]
     pub fn is_optional(&self, foreign: &Foreign) -> bool {
         foreign.columns.iter().any(|name| self.column(name).is_some_and(|column| !column.not_null))

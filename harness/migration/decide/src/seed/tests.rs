@@ -119,10 +119,10 @@ fn tables_that_are_referred_to_come_first_and_circles_are_broken_where_they_can_
             ),
         ),
     ]);
-    let told: Vec<String> =
+    let reported: Vec<String> =
         order(&schema).iter().map(|turn| format!("{} {:?} {:?}", turn.table, turn.broken, turn.stuck)).collect();
     assert_eq!(
-        told,
+        reported,
         [
             "b [] []",
             "a [] []",

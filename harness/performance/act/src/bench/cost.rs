@@ -118,11 +118,11 @@ async fn watched(engine: &Engine, probe: &Probe, side: &Running<'_>) -> Result<(
 
 /// Makes a cost of counters; `sent` are the requests between the looks at the databases.
 #[expect(clippy::cast_precision_loss, reason = "counts that are shown to one digit")]
-fn cost(used: &Used, sent: u64, asked: Option<&str>, databases: Option<(&Vec<Figures>, &Vec<Figures>)>) -> Cost {
+fn cost(used: &Used, sent: u64, requested: Option<&str>, databases: Option<(&Vec<Figures>, &Vec<Figures>)>) -> Cost {
     let requests = sent.max(1) as f64;
     let mut cost = Cost {
         requests: used.sent,
-        memory: asked.and_then(|service| used.memory.get(service)).copied(),
+        memory: requested.and_then(|service| used.memory.get(service)).copied(),
         cpu_ns: used.cpu_ns.map(|ns| ns / used.sent.max(1) as f64),
         ..Cost::default()
     };
@@ -183,7 +183,7 @@ async fn clients(config: &Config, side: &Running<'_>) -> Option<Vec<Client>> {
         let server = Server::new(container, &login.user, login.password?, APPLICATION);
         let server = server.verified_by(database.ca.as_deref());
         let client = server.connect(&database.name).await.ok()?;
-        // Refused where the server has no such extension: then statements are not known, and are told so.
+        // Refused where the server has no such extension: then statements are not known, and are reported so.
         let _ = client.batch_execute("create extension if not exists pg_stat_statements").await;
         all.push(client);
     }

@@ -94,7 +94,7 @@ pub fn prepare(dir: &Path, baseline: Option<(&Path, &str)>) -> Result<(), Criter
     done().map_err(|source| CriterionError::Files { dir: dir.to_owned(), source })
 }
 
-/// Runs the child, keeps what it printed beside its files, and reads these.
+/// Runs the child, keeps what it printed next to its files, and reads these.
 ///
 /// It ends with this process, whatever becomes of it: its standard input ends then.
 ///
@@ -130,7 +130,7 @@ pub async fn measure(
     read(dir, baseline).map_err(files)
 }
 
-/// Writes what was asked: the child's last act, which says that it came to its end.
+/// Writes what was asked: the child's last act, which states that it came to its end.
 ///
 /// # Errors
 /// The system's.
@@ -138,7 +138,7 @@ pub fn write_requests(dir: &Path, requests: &BTreeMap<String, RequestCounts>) ->
     files::write_whole(&dir.join(ASKED), &serde_json::to_vec(requests).map_err(io::Error::other)?)
 }
 
-/// Reads what criterion kept of each probe that was asked, and draws a picture of it beside its files.
+/// Reads what criterion kept of each probe that was asked, and draws a picture of it next to its files.
 fn read(dir: &Path, baseline: Option<&str>) -> io::Result<Vec<CriterionResult>> {
     let requests: BTreeMap<String, RequestCounts> =
         serde_json::from_slice(&std::fs::read(dir.join(ASKED))?).map_err(io::Error::other)?;
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_is_found_by_its_benchmark_and_an_old_change_is_not_told() {
+    fn a_probe_is_found_by_its_benchmark_and_an_old_change_is_not_reported() {
         let folder = Folder::new("read");
         folder.put("a-folder/new/benchmark.json", r#"{"full_id":"orders"}"#);
         folder.put("a-folder/new/estimates.json", ESTIMATES);
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_child_that_ends_early_or_hangs_is_told_and_gone() {
+    async fn a_child_that_ends_early_or_hangs_is_reported_and_gone() {
         let folder = Folder::new("child");
         let run = |program: &str, arg: &str, within| {
             let (command, dir) = (Command::new(program).arg(arg), folder.0.clone());

@@ -52,7 +52,7 @@ pub struct MeasurementLock {
 impl MeasurementLock {
     /// Waits, at most `within`, until nobody else of this machine measures.
     ///
-    /// `on_wait` is told once who does, where somebody does; `what` is what others are told meanwhile.
+    /// `on_wait` is reported once who does, where somebody does; `what` is what others are reported meanwhile.
     ///
     /// # Errors
     /// [`MeasurementLockError`].
@@ -100,7 +100,7 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Says who holds it, for people to read; another user's file keeps what it says.
+/// States who holds it, for people to read; another user's file keeps what it states.
 fn note(path: &Path, what: &str) {
     let since = format!("{:.0}", jiff::Timestamp::now());
     let owner = Owner { pid: std::process::id(), what: what.to_owned(), since };
@@ -110,7 +110,7 @@ fn note(path: &Path, what: &str) {
     }
 }
 
-/// Tells who holds it, as far as the file tells of somebody who lives.
+/// Reports who holds it, as far as the file reports somebody who lives.
 fn owner(path: &Path) -> String {
     let owner = std::fs::read(path).ok().and_then(|text| serde_json::from_slice::<Owner>(&text).ok());
     match owner.filter(|owner| Path::new("/proc").join(owner.pid.to_string()).exists()) {
@@ -124,23 +124,23 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_second_waits_is_told_who_measures_and_gets_its_turn() {
+    async fn the_second_waits_is_reported_who_measures_and_gets_its_turn() {
         let path = std::env::temp_dir().join(format!("stagegate-alone-{}", std::process::id()));
         let first =
             MeasurementLock::wait_at(&path, "gate bench", Duration::ZERO, |_| panic!("nobody measures")).await.unwrap();
         let busy =
             MeasurementLock::wait_at(&path, "gate promote", Duration::from_millis(300), |_| {}).await.unwrap_err();
-        let said = busy.to_string();
-        assert!(said.contains("gate bench") && said.contains(&std::process::id().to_string()), "{said}");
+        let printed = busy.to_string();
+        assert!(printed.contains("gate bench") && printed.contains(&std::process::id().to_string()), "{printed}");
 
-        let mut told = String::new();
+        let mut reported = String::new();
         let second =
-            MeasurementLock::wait_at(&path, "gate promote", Duration::from_secs(20), |who| told = who.to_owned());
+            MeasurementLock::wait_at(&path, "gate promote", Duration::from_secs(20), |who| reported = who.to_owned());
         let (second, ()) = tokio::join!(second, async {
             tokio::time::sleep(Duration::from_millis(50)).await;
             drop(first);
         });
-        assert!(second.is_ok() && told.contains("gate bench"), "{told}");
+        assert!(second.is_ok() && reported.contains("gate bench"), "{reported}");
         std::fs::remove_file(&path).unwrap();
     }
 }

@@ -19,7 +19,8 @@ use stagegate_base::{
     config::{Config, Probe, Target},
 };
 use stagegate_performance_decide::{
-    Allowance, Arm, Block, Compared, Comparison, Cost, Gone, Next, PAIRS, Rules, Unfit, changed_size, next, unfit,
+    Allowance, Arm, Block, Compared, Comparison, Cost, MeasurementProgress, Next, PAIRS, Rules, Unsuitable,
+    changed_size, next, unsuitable,
 };
 
 use crate::load::{self, NoSubject, Subject};
@@ -85,8 +86,8 @@ pub struct Measurement {
     pub blocks: Vec<Block>,
 }
 
-/// Is told after each block how far a probe has come: its name, medians of the candidate's blocks in nanoseconds, time.
-pub type Live<'a> = &'a (dyn Fn(&str, &[u64], Gone) + Send + Sync);
+/// Is reported after each block how far a probe has come: its name, medians of the candidate's blocks in nanoseconds, time.
+pub type Live<'a> = &'a (dyn Fn(&str, &[u64], MeasurementProgress) + Send + Sync);
 
 /// A comparison of two releases on this host.
 pub struct Bench<'a> {
@@ -104,7 +105,7 @@ pub struct Bench<'a> {
     pub label: String,
     /// How long each may take to become ready.
     pub ready_within: Duration,
-    /// Is told after each block.
+    /// Is reported after each block.
     pub live: Live<'a>,
 }
 
@@ -112,7 +113,7 @@ impl Bench<'_> {
     /// Starts both releases, measures every probe that is no workflow, and takes both down. Where one looks slower or
     /// costs more, both are started anew and it is measured again: a slowdown of the release is one of all its copies.
     ///
-    /// `on_probe` is told each result as it is there.
+    /// `on_probe` is reported each result as it is there.
     ///
     /// # Errors
     /// [`BenchError`]; both projects are taken down then too.
@@ -214,11 +215,11 @@ impl Bench<'_> {
 
     async fn start(&self, side: &str, release: &Side) -> Result<Model, BenchError> {
         let project = self.project_of(side);
-        let (stores, asked) = (stand_in::stores(self.config), self.config.services.keys().cloned());
-        let asked = asked.chain(stores.iter().cloned()).collect();
+        let (stores, requested) = (stand_in::stores(self.config), self.config.services.keys().cloned());
+        let requested = requested.chain(stores.iter().cloned()).collect();
         let open = release.model.without_binds(&sockets::mounted(&release.model));
         let open = stand_in::apart(self.runner, &open, &stores).await;
-        let model = open.enclosed(&project, &asked).labelled(RUN_LABEL, &self.label);
+        let model = open.enclosed(&project, &requested).labelled(RUN_LABEL, &self.label);
         let file = self.dir.join(format!("{side}.json"));
         files::write_whole(&file, model.to_json().as_bytes())?;
         stand_in::fill(self.engine, &model).await?;
@@ -258,7 +259,7 @@ async fn measured(
     let arms = arms.chain(sides.get(1).cloned().map(|again| (Arm::ControlAgain, again))).collect();
     let mut turns = turns::Measured::start(pairs.probe, arms).await?;
     let next = &|blocks: &[Block], is_over: bool| next(blocks, &rules, is_over);
-    let judge = Judge { allowance: pairs.allowance(), rules: &rules, unfit: &unfit, next };
+    let judge = Judge { allowance: pairs.allowance(), rules: &rules, unfit: &unsuitable, next };
     let decided = decided(&mut turns, pairs.probe, live, judge).await?;
     let notes = changed_size(&turns.blocks);
     Ok(turns.ended(pairs.probe, control, decided, notes))
@@ -268,23 +269,23 @@ async fn measured(
 struct Judge<'a> {
     allowance: Allowance,
     rules: &'a Rules,
-    unfit: &'a (dyn Fn(&[Block]) -> Option<Unfit> + Send + Sync),
+    unfit: &'a (dyn Fn(&[Block]) -> Option<Unsuitable> + Send + Sync),
     next: &'a (dyn Fn(&[Block], bool) -> Next + Send + Sync),
 }
 
-/// Measures on until it is decided, or until it shows that the answers cannot be compared at all.
+/// Measures on until it is decided, or until it shows that the responses cannot be compared at all.
 async fn decided(
     turns: &mut turns::Measured,
     probe: &Probe,
     live: Live<'_>,
     judge: Judge<'_>,
-) -> Result<Result<Comparison, Unfit>, BenchError> {
+) -> Result<Result<Comparison, Unsuitable>, BenchError> {
     let mut wanted = 1;
     loop {
         let is_over = judge.allowance.is_over(turns.elapsed(), judge.rules.can_judge(turns.rotations));
         if turns.rotations >= wanted || is_over {
-            if let Some(unfit) = (judge.unfit)(&turns.blocks) {
-                return Ok(Err(unfit));
+            if let Some(unsuitable) = (judge.unfit)(&turns.blocks) {
+                return Ok(Err(unsuitable));
             }
             match (judge.next)(&turns.blocks, is_over) {
                 Next::Decided(comparison) => return Ok(Ok(comparison)),
@@ -292,6 +293,6 @@ async fn decided(
             }
         }
         turns.rotate().await?;
-        turns.tell(probe, judge.allowance.gone(turns.elapsed()), live);
+        turns.report(probe, judge.allowance.progress(turns.elapsed()), live);
     }
 }

@@ -22,7 +22,7 @@ impl<'a> Pairs<'a> {
         Pairs { probe, comparisons: Vec::new(), decided: None, costs: Vec::new(), whole: None }
     }
 
-    /// Tells whether it is still open which one is slower.
+    /// Returns whether it is still open which one is slower.
     pub(super) fn wants_blocks(&self) -> bool {
         self.decided.is_none()
     }
@@ -33,7 +33,7 @@ impl<'a> Pairs<'a> {
         Allowance::of_next(self.probe.compare_within.0, Duration::from_secs_f64(used), self.comparisons.len())
     }
 
-    /// Tells whether both answered so that they can be compared.
+    /// Returns whether both answered so that they can be compared.
     pub(super) fn is_fit(&self) -> bool {
         self.whole.as_ref().is_some_and(|whole| whole.compared.unfit.is_none())
     }

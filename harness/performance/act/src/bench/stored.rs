@@ -8,14 +8,15 @@ use std::{
 
 use stagegate_base::config::{Config, Probe};
 use stagegate_performance_decide::{
-    Allowance, Arm, Baseline, Block, Gone, Host, Rules, changed_size_stored, next_stored, unfit_stored,
+    Allowance, Arm, Baseline, Block, Host, MeasurementProgress, Rules, changed_size_stored, next_stored,
+    unsuitable_stored,
 };
 
 use super::{BenchError, Judge, Live, Measurement, decided, turns::Measured};
 use crate::load::{Reference, Subject};
 use stagegate_host::files;
 
-/// Names that criterion's own folders have, beside those of its baselines.
+/// Names that criterion's own folders have, next to those of its baselines.
 const TAKEN: [&str; 3] = ["new", "change", "report"];
 /// Rotations of a baseline.
 const ROTATIONS: usize = 72;
@@ -117,7 +118,7 @@ pub async fn record(
         let mut turns = Measured::start(probe, arms(&subject, &reference)).await?;
         while turns.rotations < ROTATIONS {
             turns.rotate().await?;
-            turns.tell(probe, Gone::BlocksOf(ROTATIONS), live);
+            turns.report(probe, MeasurementProgress::BlocksOf(ROTATIONS), live);
         }
         all.insert(probe.name.clone(), turns.blocks);
     }
@@ -141,7 +142,7 @@ pub async fn against(
     let mut turns = Measured::start(probe, arms(subject, &reference)).await?;
     let next = &|now: &[Block], is_over: bool| next_stored(now, then, &rules, is_over);
     let allowance = Allowance::whole(probe.compare_within.0);
-    let judge = Judge { allowance, rules: &rules, unfit: &|now| unfit_stored(now, then), next };
+    let judge = Judge { allowance, rules: &rules, unfit: &|now| unsuitable_stored(now, then), next };
     let decided = decided(&mut turns, probe, live, judge).await?;
     let note = changed_size_stored(&turns.blocks, then);
     Ok(turns.ended(probe, name, decided, note))
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_baseline_that_is_not_there_is_told_with_the_way_to_make_it() {
+    fn a_baseline_that_is_not_there_is_reported_with_the_way_to_make_it() {
         let error = read(Path::new("/nowhere"), "v1", "staging").unwrap_err().to_string();
         assert!(error.contains("gate bench --env staging --save-baseline v1"), "{error}");
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use stagegate_base::config::{Load as Wanted, Probe};
-use stagegate_performance_decide::{Arm, Block, Compared, Comparison, Gone, Unfit};
+use stagegate_performance_decide::{Arm, Block, Compared, Comparison, MeasurementProgress, Unsuitable};
 
 use super::{BenchError, Live, Measurement};
 use crate::load::{self, Blocks, Extent, Load, Pace, Subject, Turns};
@@ -32,7 +32,7 @@ pub(super) struct Measured {
 impl Measured {
     /// Warms every arm up and chooses how long a block is.
     ///
-    /// Always a closed loop, also for a probe with a rate: the question is how long the work takes, and an answer a
+    /// Always a closed loop, also for a probe with a rate: the question is how long the work takes, and a response a
     /// moment earlier leaves time for more pairs.
     pub(super) async fn start(probe: &Probe, arms: Vec<(Arm, Subject)>) -> Result<Self, BenchError> {
         let clients = match probe.load {
@@ -52,7 +52,7 @@ impl Measured {
         let share = probe.compare_within.0 / ROTATIONS / u32::try_from(arms.len().max(1)).unwrap_or(1);
         let fit = share.as_nanos() / slowest.as_nanos().max(1);
         let requests = u64::try_from(fit).unwrap_or(u64::MAX).clamp(FEWEST, REQUESTS * clients as u64);
-        // What a new connection costs is nothing beside answers of which few fit into a block.
+        // What a new connection costs is nothing next to answers of which few fit into a block.
         let settling = if requests < REQUESTS { 1 } else { SETTLING };
         let turns = Turns { arms, block: load(requests), warm_up: probe.warm_up.0, settling };
         let turns = Blocks::start(turns).await?;
@@ -69,8 +69,8 @@ impl Measured {
         Ok(())
     }
 
-    /// Tells how far it has come.
-    pub(super) fn tell(&self, probe: &Probe, gone: Gone, live: Live<'_>) {
+    /// Reports how far it has come.
+    pub(super) fn report(&self, probe: &Probe, gone: MeasurementProgress, live: Live<'_>) {
         live(&probe.name, &self.medians, gone);
     }
 
@@ -79,12 +79,12 @@ impl Measured {
         self.begun.elapsed()
     }
 
-    /// Ends it with what it came to, and what else is to be known of the answers.
+    /// Ends it with what it came to, and what else is to be known of the responses.
     pub(super) fn ended(
         self,
         probe: &Probe,
         control: &str,
-        decided: Result<Comparison, Unfit>,
+        decided: Result<Comparison, Unsuitable>,
         note: Option<String>,
     ) -> Measurement {
         let seconds = self.begun.elapsed().as_secs_f64();

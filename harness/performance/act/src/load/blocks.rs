@@ -40,14 +40,14 @@ impl Blocks {
     /// An error of the system where a thread or timer cannot be made; never one of a service, those are counted.
     pub async fn start(turns: Turns) -> io::Result<Self> {
         let (ask, sent_requests) = mpsc::channel(1);
-        let (tell, told) = oneshot::channel();
+        let (tell, reported) = oneshot::channel();
         std::thread::Builder::new().name("load".to_owned()).spawn(move || {
             match generator::runtime() {
                 Ok(runtime) => runtime.block_on(serve(turns, tell, sent_requests)),
                 Err(error) => drop(tell.send(Err(error))),
             };
         })?;
-        told.await.map_err(io::Error::other)??;
+        reported.await.map_err(io::Error::other)??;
         Ok(Blocks { ask })
     }
 
@@ -56,9 +56,9 @@ impl Blocks {
     /// # Errors
     /// As [`Blocks::start`].
     pub async fn rotation(&mut self) -> io::Result<Vec<Block>> {
-        let (tell, told) = oneshot::channel();
+        let (tell, reported) = oneshot::channel();
         self.ask.send(tell).await.map_err(io::Error::other)?;
-        told.await.map_err(io::Error::other)?
+        reported.await.map_err(io::Error::other)?
     }
 }
 

@@ -38,7 +38,7 @@ impl Client {
         }
     }
 
-    /// Asks once; returns the bytes of the answer.
+    /// Asks once; returns the bytes of the response.
     pub(super) async fn once(&mut self) -> Result<u64, Fault> {
         match self {
             Client::Http(client) => client.once().await,

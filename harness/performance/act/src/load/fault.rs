@@ -1,4 +1,4 @@
-//! Why a request has no good answer, as few kinds that can be counted.
+//! Why a request has no good response, as few kinds that can be counted.
 
 use std::io;
 
@@ -11,7 +11,7 @@ pub enum Fault {
     /// No connection came about for another reason.
     #[error("no connection")]
     NoConnection,
-    /// The other side closed the connection before the answer was whole.
+    /// The other side closed the connection before the response was whole.
     #[error("connection closed")]
     Closed,
     /// Reading or writing failed.
@@ -20,7 +20,7 @@ pub enum Fault {
     /// What came is no HTTP/1.1.
     #[error("no HTTP/1.1 response")]
     Malformed,
-    /// An answer, but not one that the probe takes for good.
+    /// A response, but not one that the probe takes for good.
     #[error("status {0}")]
     Status(u16),
     /// The server refused a statement; five characters of SQLSTATE.
@@ -29,7 +29,7 @@ pub enum Fault {
     /// A step of a workflow did not hold; its line in the file.
     #[error("the step in line {0} failed")]
     Workflow(u32),
-    /// No whole answer in time, counted from the intended start.
+    /// No whole response in time, counted from the intended start.
     #[error("timeout")]
     Timeout,
 }

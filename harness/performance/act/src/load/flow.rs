@@ -12,14 +12,14 @@ use stagegate_workflow_decide::Workflow;
 use tokio::runtime::Handle;
 
 use super::Fault;
-use stagegate_workflow_act::{self as workflow, Place};
+use stagegate_workflow_act::{self as workflow, WorkflowContext};
 
 /// A workflow, and where it runs.
 #[derive(Clone)]
 pub struct Flow {
-    place: Arc<Place>,
+    place: Arc<WorkflowContext>,
     workflow: Arc<Workflow>,
-    /// The runtime of the one who asks for load: it is there until clean-up is over, a generator's is not.
+    /// The runtime of the one who requests load: it is there until clean-up is over, a generator's is not.
     runtime: Handle,
     taken: Arc<AtomicU64>,
 }
@@ -29,16 +29,16 @@ impl Flow {
     ///
     /// A run that is given up for its time cleans up by itself; [`workflow::over`] waits for that.
     #[must_use]
-    pub fn new(place: &Arc<Place>, workflow: &Arc<Workflow>) -> Self {
+    pub fn new(place: &Arc<WorkflowContext>, workflow: &Arc<Workflow>) -> Self {
         let (place, workflow) = (Arc::clone(place), Arc::clone(workflow));
         Flow { place, workflow, runtime: Handle::current(), taken: Arc::default() }
     }
 
-    /// Runs it once more. What it has to do in its environment is no size of an answer.
+    /// Runs it once more. What it has to do in its environment is no size of a response.
     pub(super) async fn once(&self) -> Result<u64, Fault> {
         let nth = self.taken.fetch_add(1, Ordering::Relaxed) + 1;
-        let ran = workflow::begin(&self.runtime, &self.place, &self.workflow, nth).await;
-        match ran.first_not_passed() {
+        let result = workflow::begin(&self.runtime, &self.place, &self.workflow, nth).await;
+        match result.first_not_passed() {
             Some(step) => Err(Fault::Workflow(u32::try_from(step.line).unwrap_or(u32::MAX))),
             None => Ok(0),
         }

@@ -2,25 +2,25 @@
 
 use super::Fault;
 
-/// How many headers an answer may have.
+/// How many headers a response may have.
 const HEADERS: usize = 128;
 /// How long a line with the size of a chunk, or of a trailer, may be.
 const LINE: usize = 8 * 1024;
 
-/// The head of an answer.
+/// The head of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     /// Status code.
     pub(super) status: u16,
     /// The connection may be used again.
     pub(super) keep: bool,
-    /// How the end of the body is told.
+    /// How the end of the body is reported.
     pub(super) body: Body,
     /// Bytes of the head.
     pub(super) length: usize,
 }
 
-/// How the end of a body is told.
+/// How the end of a body is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Body {
     /// By a number of bytes; 0 where there is none.
@@ -31,28 +31,28 @@ pub(super) enum Body {
     UntilClose,
 }
 
-/// Reads the head of an answer; `None` where more bytes are needed. Interim answers (1xx) are heads too.
+/// Reads the head of a response; `None` where more bytes are needed. Interim answers (1xx) are heads too.
 ///
 /// # Errors
-/// [`Fault::Malformed`] where the bytes are no HTTP/1.1, or the length of the body is told twice and differently.
+/// [`Fault::Malformed`] where the bytes are no HTTP/1.1, or the length of the body is reported twice and differently.
 // Source: RFC 9112, 6.3: how the length of a message's body is found.
 pub(super) fn head(bytes: &[u8], answers_head: bool) -> Result<Option<Head>, Fault> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
-    let mut answer = httparse::Response::new(&mut headers);
-    let length = match answer.parse(bytes).map_err(|_| Fault::Malformed)? {
+    let mut response = httparse::Response::new(&mut headers);
+    let length = match response.parse(bytes).map_err(|_| Fault::Malformed)? {
         httparse::Status::Complete(length) => length,
         httparse::Status::Partial => return Ok(None),
     };
-    let status = answer.code.unwrap_or_default();
-    let mut keep = answer.version == Some(1);
+    let status = response.code.unwrap_or_default();
+    let mut keep = response.version == Some(1);
     let (mut chunked, mut size) = (false, None);
-    for header in answer.headers.iter() {
+    for header in response.headers.iter() {
         if header.name.eq_ignore_ascii_case("content-length") {
-            let told = number(header.value)?;
-            if size.is_some_and(|before| before != told) {
+            let reported = number(header.value)?;
+            if size.is_some_and(|before| before != reported) {
                 return Err(Fault::Malformed);
             }
-            size = Some(told);
+            size = Some(reported);
         } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
             chunked = has_word(header.value, b"chunked");
         } else if header.name.eq_ignore_ascii_case("connection") {
@@ -102,7 +102,7 @@ enum State {
 }
 
 impl Chunks {
-    /// Takes bytes and tells whether the body is whole; what lies behind its end is not looked at.
+    /// Takes bytes and returns whether the body is whole; what lies behind its end is not looked at.
     ///
     /// # Errors
     /// [`Fault::Malformed`] where a size is none.
@@ -177,13 +177,13 @@ mod tests {
     #[case::old_kept("HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: Keep-Alive\r\n\r\n", Body::Sized(0), true)]
     #[case::no_content("HTTP/1.1 204 No Content\r\n\r\n", Body::Sized(0), true)]
     #[case::not_modified("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", Body::Sized(0), true)]
-    fn the_head_tells_how_the_body_ends(#[case] text: &str, #[case] body: Body, #[case] keep: bool) {
+    fn the_head_reports_how_the_body_ends(#[case] text: &str, #[case] body: Body, #[case] keep: bool) {
         let head = head(text.as_bytes(), false).unwrap().unwrap();
         assert_eq!((head.body, head.keep, head.length), (body, keep, text.len()));
     }
 
     #[test]
-    fn the_answer_to_a_head_request_has_no_body() {
+    fn the_response_to_a_head_request_has_no_body() {
         let text = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n";
         assert_eq!(head(text, true).unwrap().unwrap().body, Body::Sized(0));
     }
@@ -209,8 +209,8 @@ mod tests {
     fn a_chunked_body_ends_at_its_empty_chunk_however_it_is_cut(#[case] piece: usize) {
         let text = b"5;name=x\r\nhello\r\n1A\r\nabcdefghijklmnopqrstuvwxyz\r\n0\r\nTrailer: x\r\n\r\n";
         let mut chunks = Chunks::default();
-        let told: Vec<bool> = text.chunks(piece).map(|part| chunks.feed(part).unwrap()).collect();
-        assert_eq!(told.iter().position(|&done| done), Some(told.len() - 1));
+        let reported: Vec<bool> = text.chunks(piece).map(|part| chunks.feed(part).unwrap()).collect();
+        assert_eq!(reported.iter().position(|&done| done), Some(reported.len() - 1));
         assert_eq!(chunks.content, 31);
     }
 

@@ -78,7 +78,7 @@ impl BackgroundLoad {
         Ok(BackgroundLoad { stop, running })
     }
 
-    /// Sends no more, waits for the answers that are due, and returns what came out.
+    /// Sends no more, waits for the responses that are due, and returns what came out.
     ///
     /// # Errors
     /// An error of the system where a timer could not be made.
@@ -94,11 +94,11 @@ where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
-    let (tell, told) = oneshot::channel();
+    let (tell, reported) = oneshot::channel();
     std::thread::Builder::new().name("load".to_owned()).spawn(move || {
         let _ = tell.send(runtime().map(|runtime| runtime.block_on(work)));
     })?;
-    told.await.map_err(io::Error::other)?
+    reported.await.map_err(io::Error::other)?
 }
 
 /// Makes the runtime of one generator.
@@ -174,10 +174,10 @@ async fn closed(clients: &mut Vec<Client>, load: Load) -> Measured {
                 let mut now = Instant::now();
                 while until.is_none_or(|until| now < until) && take(&left) {
                     let from = now;
-                    let answer = timer.within(from, &mut client).await;
+                    let response = timer.within(from, &mut client).await;
                     now = Instant::now();
-                    measured.add(from, now, answer);
-                    if answer.is_err() {
+                    measured.add(from, now, response);
+                    if response.is_err() {
                         tokio::time::sleep(PAUSE).await;
                         now = Instant::now();
                     }
@@ -214,9 +214,9 @@ async fn open(
                     let now = Instant::now();
                     measured.queued += u64::from(free > intended);
                     measured.late(now.saturating_duration_since(intended.max(free)));
-                    let answer = timer.within(intended, &mut client).await;
+                    let response = timer.within(intended, &mut client).await;
                     free = Instant::now();
-                    measured.add(intended, free, answer);
+                    measured.add(intended, free, response);
                 }
                 (client, measured)
             })
@@ -268,14 +268,14 @@ impl Timer {
             return Err(Fault::Timeout);
         }
         self.sleep.as_mut().reset(until.into());
-        let answer = tokio::select! {
+        let response = tokio::select! {
             biased;
-            answer = client.once() => answer,
+            response = client.once() => response,
             () = &mut self.sleep => Err(Fault::Timeout),
         };
-        if answer == Err(Fault::Timeout) {
+        if response == Err(Fault::Timeout) {
             client.reset();
         }
-        answer
+        response
     }
 }

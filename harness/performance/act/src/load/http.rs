@@ -1,4 +1,4 @@
-//! One kept connection that speaks HTTP/1.1: writes prepared bytes, reads one answer, counts its body.
+//! One kept connection that speaks HTTP/1.1: writes prepared bytes, reads one response, counts its body.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -82,9 +82,9 @@ pub(super) struct HttpClient {
     used: bool,
 }
 
-/// How an attempt ended that gave no answer.
+/// How an attempt ended that gave no response.
 enum Missed {
-    /// Before the first byte of an answer, on a connection that had been used before: the usual end of a kept one.
+    /// Before the first byte of a response, on a connection that had been used before: the usual end of a kept one.
     Stale(Fault),
     Failed(Fault),
 }
@@ -109,7 +109,7 @@ impl HttpClient {
         self.stream = None;
     }
 
-    /// Sends the request and reads the whole answer; returns the bytes of its body.
+    /// Sends the request and reads the whole response; returns the bytes of its body.
     ///
     /// A kept connection that the service closed meanwhile is opened anew, once, where the request may be repeated.
     pub(super) async fn once(&mut self) -> Result<u64, Fault> {
@@ -175,7 +175,7 @@ impl HttpClient {
             size += bytes.len() as u64;
             match head.body {
                 Body::Sized(whole) if size == whole => return Ok(size),
-                // Bytes that nobody asked for: the next answer could not be told from them.
+                // Bytes that nobody requested: the next answer could not be reported from them.
                 Body::Sized(whole) if size > whole => return Err(Fault::Malformed),
                 Body::Chunked if chunks.feed(bytes)? => return Ok(chunks.content),
                 _ => {}

@@ -20,9 +20,9 @@ const SAMPLES: usize = 20_000;
 pub struct SentRequest {
     /// When it should have been sent, or was sent in a closed loop.
     pub from: Instant,
-    /// Nanoseconds until its answer was whole, or until it was given up.
+    /// Nanoseconds until its response was whole, or until it was given up.
     pub ns: u64,
-    /// Why it has no good answer.
+    /// Why it has no good response.
     pub fault: Option<Fault>,
 }
 
@@ -31,13 +31,13 @@ pub struct SentRequest {
 pub struct Measured {
     /// When it began.
     pub started: Instant,
-    /// How long it took, the answers to the last requests included.
+    /// How long it took, the responses to the last requests included.
     pub took: Duration,
     /// How long it took until the last request was due and handed out; zero in a closed loop.
     pub sending: Duration,
     /// Requests that were due.
     pub sent: u64,
-    /// Latencies of good answers in nanoseconds: in an open loop from the intended start, else from the sending.
+    /// Latencies of good responses in nanoseconds: in an open loop from the intended start, else from the sending.
     pub latencies: Histogram<u64>,
     /// Failures by kind, timeouts included.
     pub faults: BTreeMap<Fault, u64>,
@@ -73,13 +73,13 @@ impl Measured {
     }
 
     /// Counts one request: `from` is when it should have been sent.
-    pub(super) fn add(&mut self, from: Instant, end: Instant, answer: Result<u64, Fault>) {
+    pub(super) fn add(&mut self, from: Instant, end: Instant, response: Result<u64, Fault>) {
         self.sent += 1;
         let ns = nanoseconds(end.saturating_duration_since(from));
         if self.sent_requests.len() < SAMPLES {
-            self.sent_requests.push(SentRequest { from, ns, fault: answer.err() });
+            self.sent_requests.push(SentRequest { from, ns, fault: response.err() });
         }
-        let size = match answer {
+        let size = match response {
             Ok(size) => size,
             Err(fault) => return *self.faults.entry(fault).or_default() += 1,
         };
@@ -117,7 +117,7 @@ impl Measured {
         self.sent_requests.extend(other.sent_requests);
     }
 
-    /// Returns the good answers' latencies in nanoseconds in the order of their start; empty where there were too
+    /// Returns the good responses' latencies in nanoseconds in the order of their start; empty where there were too
     /// many to keep each.
     #[must_use]
     pub fn samples(&self) -> Vec<u64> {
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_slow_answer_among_too_many_to_keep_each_is_seen_in_full() {
+    fn one_slow_response_among_too_many_to_keep_each_is_seen_in_full() {
         let began = Instant::now();
         let mut all = Measured::new(began);
         for number in 0..2 {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What the kernel tells of a thread.
+/// What the kernel reports a thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Own {
     /// Time on a processor.

@@ -12,7 +12,7 @@ pub enum Pace {
         /// Connections at most; a request that is due while all are busy waits, and its latency counts meanwhile.
         connections: usize,
     },
-    /// Closed loop: so many at a time, the next one is sent when an answer has come.
+    /// Closed loop: so many at a time, the next one is sent when a response has come.
     Concurrency(usize),
 }
 
@@ -40,6 +40,6 @@ pub struct Load {
     pub pace: Pace,
     /// When it ends.
     pub extent: Extent,
-    /// How long an answer may take, counted from the intended start.
+    /// How long a response may take, counted from the intended start.
     pub timeout: Duration,
 }

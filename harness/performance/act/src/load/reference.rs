@@ -1,4 +1,4 @@
-//! A fixed piece of work of this host, asked over HTTP like a service: what it takes today tells how fast the host is.
+//! A fixed piece of work of this host, asked over HTTP like a service: what it takes today reports how fast the host is.
 
 use std::{
     io::{self, Read, Write},
@@ -76,8 +76,8 @@ fn serve(mut stream: TcpStream) {
         }
         tail.clear();
         let sum = Sha256::digest(&work);
-        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{:02x}", sum[0]);
-        if stream.write_all(answer.as_bytes()).is_err() {
+        let response = format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{:02x}", sum[0]);
+        if stream.write_all(response.as_bytes()).is_err() {
             return;
         }
     }

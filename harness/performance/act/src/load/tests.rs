@@ -17,14 +17,14 @@ use stagegate_host::http::Request;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Serves HTTP on threads, a thread a connection; `answer` writes the answer to one request and may close.
-fn server(answer: impl Fn(&mut TcpStream, u32) -> bool + Send + Sync + 'static) -> SocketAddr {
+/// Serves HTTP on threads, a thread a connection; `answer` writes the response to one request and may close.
+fn server(response: impl Fn(&mut TcpStream, u32) -> bool + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let (answer, number) = (Arc::new(answer), Arc::new(AtomicU32::new(0)));
+    let (response, number) = (Arc::new(response), Arc::new(AtomicU32::new(0)));
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let (answer, number, mut stream) = (Arc::clone(&answer), Arc::clone(&number), stream.unwrap());
+            let (response, number, mut stream) = (Arc::clone(&response), Arc::clone(&number), stream.unwrap());
             thread::spawn(move || {
                 stream.set_nodelay(true).unwrap();
                 let (mut tail, mut byte) = (Vec::new(), [0; 1024]);
@@ -32,7 +32,7 @@ fn server(answer: impl Fn(&mut TcpStream, u32) -> bool + Send + Sync + 'static) 
                     tail.extend_from_slice(&byte[..read]);
                     if tail.ends_with(b"\r\n\r\n") {
                         tail.clear();
-                        if !answer(&mut stream, number.fetch_add(1, Ordering::Relaxed)) {
+                        if !response(&mut stream, number.fetch_add(1, Ordering::Relaxed)) {
                             return;
                         }
                     }
@@ -60,7 +60,7 @@ fn open_loop(per_second: f64, time: Duration) -> Load {
     Load { pace, extent: Extent::For(time), timeout: Duration::from_secs(5) }
 }
 
-/// A server that answers at once, but keeps the first one who comes behind the moment at `after` waiting for 200 ms, and
+/// A server that responds at once, but keeps the first one who comes behind the moment at `after` waiting for 200 ms, and
 /// all who come meanwhile for as long. Where the machine is busy that first one may come late; he waits no less.
 fn stalling(after: Duration) -> (SocketAddr, Arc<AtomicBool>) {
     let (stalled, moments) = (Arc::new(AtomicBool::new(false)), [(); 2].map(|()| std::sync::OnceLock::new()));
@@ -137,7 +137,7 @@ async fn a_closed_loop_sends_exactly_so_many_requests_from_all_its_threads() {
 #[case::no_http("SSH-2.0-OpenSSH_9.2\r\n", Fault::Malformed)]
 #[case::too_much("HTTP/1.1 200 X\r\nContent-Length: 1\r\n\r\nabc", Fault::Malformed)]
 #[tokio::test]
-async fn a_bad_answer_is_counted_by_its_kind(#[case] answer: &'static str, #[case] fault: Fault) {
+async fn a_bad_response_is_counted_by_its_kind(#[case] answer: &'static str, #[case] fault: Fault) {
     let address = server(move |stream, _| stream.write_all(answer.as_bytes()).is_ok());
     let measured = run(&ask(address), closed_loop(2, 6), 1).await.unwrap();
     assert!(measured.latencies.is_empty());
@@ -153,7 +153,7 @@ async fn an_endpoint_that_is_down_is_a_counted_refusal_and_no_latency() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_cut_off_is_an_error_and_the_next_one_has_a_new_connection() {
+async fn a_response_that_is_cut_off_is_an_error_and_the_next_one_has_a_new_connection() {
     let address = server(|stream, number| {
         if number % 2 == 0 {
             let _ = stream.write_all(b"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\nabc");
@@ -168,7 +168,7 @@ async fn an_answer_that_is_cut_off_is_an_error_and_the_next_one_has_a_new_connec
 
 #[tokio::test]
 async fn a_kept_connection_that_the_service_closes_is_opened_anew_without_an_error() {
-    // Closes after each answer without saying so, as a server does whose connections may idle for so long.
+    // Closes after each response without saying so, as a server does whose connections may idle for so long.
     let address = server(|stream, _| {
         says(stream, 200, "ok");
         false
@@ -178,7 +178,7 @@ async fn a_kept_connection_that_the_service_closes_is_opened_anew_without_an_err
 }
 
 #[tokio::test]
-async fn a_request_without_an_answer_is_a_timeout_and_no_latency() {
+async fn a_request_without_a_response_is_a_timeout_and_no_latency() {
     let address = server(|stream, number| if number == 1 { true } else { says(stream, 200, "ok") });
     let load = Load { timeout: 150 * MS, ..closed_loop(1, 3) };
     let measured = run(&ask(address), load, 1).await.unwrap();
@@ -186,7 +186,7 @@ async fn a_request_without_an_answer_is_a_timeout_and_no_latency() {
 }
 
 #[tokio::test]
-async fn a_body_in_chunks_and_interim_answers_are_read_to_their_end() {
+async fn a_body_in_chunks_and_interim_responses_are_read_to_their_end() {
     let address = server(|stream, _| {
         let _ = stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n");
         stream.write_all(b"\r\n3\r\nabc\r\n0\r\n\r\n").is_ok()
@@ -196,7 +196,7 @@ async fn a_body_in_chunks_and_interim_answers_are_read_to_their_end() {
 }
 
 #[tokio::test]
-async fn a_changed_size_of_the_answer_is_a_fact_of_the_block() {
+async fn a_changed_size_of_the_response_is_a_fact_of_the_block() {
     let address = server(|stream, number| says(stream, 200, if number == 3 { "something else" } else { "ok" }));
     let measured = run(&ask(address), closed_loop(1, 6), 1).await.unwrap();
     assert_eq!(measured.sizes, Some((2, 14)));

@@ -64,7 +64,7 @@ fn a_public_key_is_written_as_openssl_writes_it(#[case] algorithm: Algorithm, #[
 }
 
 #[test]
-fn an_rsa_key_has_the_public_key_that_openssl_tells() {
+fn an_rsa_key_has_the_public_key_that_openssl_reports() {
     assert_eq!(Pair::stranger(Algorithm::RS256).unwrap().public().0, RSA_PUBLIC);
 }
 
@@ -75,9 +75,13 @@ fn an_rsa_key_has_the_public_key_that_openssl_tells() {
 #[case::another_curve(Algorithm::ES384, P256[0], "cannot sign with ES384")]
 #[case::shared(Algorithm::HS256, P256[0], "one shared key")]
 #[case::sec1(Algorithm::ES256, "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n", "openssl pkcs8")]
-fn a_key_that_cannot_sign_is_told_without_the_key(#[case] algorithm: Algorithm, #[case] pem: &str, #[case] want: &str) {
+fn a_key_that_cannot_sign_is_reported_without_the_key(
+    #[case] algorithm: Algorithm,
+    #[case] pem: &str,
+    #[case] want: &str,
+) {
     let Err(error) = Pair::read(algorithm, pem) else { panic!("it was read") };
-    let told = error.to_string();
-    assert!(told.contains(want), "{told}");
-    assert!(!told.contains("a secret text") && !told.contains("AAAA"), "{told}");
+    let reported = error.to_string();
+    assert!(reported.contains(want), "{reported}");
+    assert!(!reported.contains("a secret text") && !reported.contains("AAAA"), "{reported}");
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::rules::Mount;
 use stagegate_base::finding::Finding;
 
-/// What belongs to the host and to every container alike; policy tells which of it should not be mounted.
+/// What belongs to the host and to every container alike; policy reports which of it should not be mounted.
 const OF_THE_HOST: [&str; 8] = [
     "/etc/localtime",
     "/etc/timezone",
@@ -51,7 +51,7 @@ fn shared_folder(mine: &Mount, theirs: &Owned<Mount>, environment: &str) -> Stri
     format!("{}, which {by} of `{environment}` also {who}{place}", mine.source)
 }
 
-/// Tells whether `path` is `folder` or lies in it.
+/// Returns whether `path` is `folder` or lies in it.
 fn within(path: &str, folder: &str) -> bool {
     let folder = folder.trim_end_matches('/');
     path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -18,7 +18,7 @@ pub use binds::binds;
 pub use names::names;
 pub use networks::networks;
 pub use ports::ports;
-pub use reach::{NotProven, Place, ReachReport, doors, listeners, reached, script};
+pub use reach::{NotProven, ReachReport, ServerAddress, doors, listeners, reached, script};
 pub use secrets::{SALT_BYTES, secrets};
 pub use stack::{Contained, Endpoint, Stack};
 pub use stores::{Identity, data, stores};

@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn one_project_and_one_container_name_are_told() {
+    fn one_project_and_one_container_name_are_reported() {
         let own = with("staging", "shop", json!("db"));
         let found = names(&own, &with("production", "shop", json!("db")));
         assert_eq!(found.iter().map(|f| f.place.object.as_str()).collect::<Vec<_>>(), ["project", "db"]);

@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_of_one_name_is_shared_and_told_once() {
+    fn a_network_of_one_name_is_shared_and_reported_once() {
         let outside = json!({ "name": "shared", "external": true });
         let found = networks(&with("staging", outside.clone()), &with("production", outside));
         assert_eq!(found.len(), 1);

@@ -7,7 +7,7 @@ use stagegate_base::finding::Finding;
 
 /// Where a server may be found: a name or an address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct ServerAddress {
     /// The service that listens there.
     pub service: String,
     /// A name or an address.
@@ -28,11 +28,11 @@ pub struct ReachReport {
 /// Returns where the servers of `services` (name and port) listen: by the names of their containers, and by their
 /// addresses where they run.
 #[must_use]
-pub fn listeners(stack: &Stack, services: &[(String, u16)]) -> Vec<Place> {
+pub fn listeners(stack: &Stack, services: &[(String, u16)]) -> Vec<ServerAddress> {
     let mut places = Vec::new();
     for (service, port) in services {
         let own: Vec<&Contained> = stack.containers.iter().filter(|c| c.service == *service).collect();
-        let place = |host: String| Place { service: service.clone(), host, port: *port };
+        let place = |host: String| ServerAddress { service: service.clone(), host, port: *port };
         if own.is_empty() {
             // Source: Compose 2.26: containers are called <project>-<service>-<number>.
             places.push(place(format!("{}-{service}-1", stack.project)));
@@ -49,13 +49,17 @@ pub fn listeners(stack: &Stack, services: &[(String, u16)]) -> Vec<Place> {
 /// Returns where the servers of `services` may be found on the host itself, seen from `from`: at its gateways, where
 /// a port is published on every address.
 #[must_use]
-pub fn doors(stack: &Stack, services: &[(String, u16)], from: &Contained) -> Vec<Place> {
+pub fn doors(stack: &Stack, services: &[(String, u16)], from: &Contained) -> Vec<ServerAddress> {
     let gateways: BTreeSet<IpAddr> = from.networks.values().filter_map(|end| end.gateway).collect();
     let mut places = Vec::new();
     for held in stack.ports().iter().filter(|held| held.what.host_ip.is_empty()) {
         let known = services.iter().find(|(_, port)| held.what.target == u64::from(*port));
         if let (Some((service, _)), Ok(port)) = (known, held.what.published.parse()) {
-            places.extend(gateways.iter().map(|ip| Place { service: service.clone(), host: ip.to_string(), port }));
+            places.extend(gateways.iter().map(|ip| ServerAddress {
+                service: service.clone(),
+                host: ip.to_string(),
+                port,
+            }));
         }
     }
     places
@@ -96,28 +100,29 @@ pub enum NotProven {
 /// # Errors
 /// [`NotProven`] where a report is not whole, or `control` (this environment's own servers) was not found from anywhere.
 pub fn reached(
-    asked: &[ReachReport],
-    places: &[Place],
-    control: &[Place],
+    reports: &[ReachReport],
+    places: &[ServerAddress],
+    control: &[ServerAddress],
     environment: &str,
 ) -> Result<Vec<Finding>, NotProven> {
-    if let Some(broken) = asked.iter().find(|asked| !asked.output.lines().any(|line| line == "asked")) {
+    if let Some(broken) = reports.iter().find(|report| !report.output.lines().any(|line| line == "asked")) {
         return Err(NotProven::NotRun { from: broken.from.clone() });
     }
-    let is_open = |asked: &ReachReport, place: &Place| has_line(asked, &format!("open {} {}", place.host, place.port));
-    if !control.is_empty() && !asked.iter().any(|asked| control.iter().any(|place| is_open(asked, place))) {
+    let is_open =
+        |report: &ReachReport, place: &ServerAddress| has_line(report, &format!("open {} {}", place.host, place.port));
+    if !control.is_empty() && !reports.iter().any(|report| control.iter().any(|place| is_open(report, place))) {
         return Err(NotProven::NoControl);
     }
     let mut findings = Vec::new();
-    for asked in asked {
+    for report in reports {
         for place in places {
-            let found = match (is_open(asked, place), has_line(asked, &format!("known {}", place.host))) {
+            let found = match (is_open(report, place), has_line(report, &format!("known {}", place.host))) {
                 (true, _) => format!("{}:{} accepts a connection", place.host, place.port),
                 (false, true) => format!("{} has an address", place.host),
                 (false, false) => continue,
             };
             findings.push(Finding::differs(
-                format!("{} of `{environment}`, from {}", place.service, asked.from),
+                format!("{} of `{environment}`, from {}", place.service, report.from),
                 "unreachable",
                 found,
             ));
@@ -126,8 +131,8 @@ pub fn reached(
     Ok(findings)
 }
 
-fn has_line(asked: &ReachReport, line: &str) -> bool {
-    asked.output.lines().any(|found| found == line)
+fn has_line(requested: &ReachReport, line: &str) -> bool {
+    requested.output.lines().any(|found| found == line)
 }
 
 #[cfg(test)]
@@ -153,8 +158,8 @@ mod tests {
         ReachReport { from: "shop-staging-api-1".to_owned(), output: output.to_owned() }
     }
 
-    fn own() -> Vec<Place> {
-        vec![Place { service: "db".to_owned(), host: "shop-staging-db-1".to_owned(), port: 5432 }]
+    fn own() -> Vec<ServerAddress> {
+        vec![ServerAddress { service: "db".to_owned(), host: "shop-staging-db-1".to_owned(), port: 5432 }]
     }
 
     #[test]
@@ -165,17 +170,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_from_inside_is_told_with_where_from() {
+    fn what_is_found_from_inside_is_reported_with_where_from() {
         let places = listeners(&production(), &[("db".to_owned(), 5432)]);
         let output = "open shop-staging-db-1 5432\nopen 172.20.0.2 5432\nknown shop-production-db-1\nasked\n";
         let found = reached(&[report(output)], &places, &own(), "production").unwrap();
-        let told: Vec<&str> = found.iter().map(|finding| finding.found.as_str()).collect();
-        assert_eq!(told, ["shop-production-db-1 has an address", "172.20.0.2:5432 accepts a connection"]);
+        let reported: Vec<&str> = found.iter().map(|finding| finding.found.as_str()).collect();
+        assert_eq!(reported, ["shop-production-db-1 has an address", "172.20.0.2:5432 accepts a connection"]);
         assert_eq!(found[0].place.object, "db of `production`, from shop-staging-api-1");
     }
 
     #[test]
-    fn an_answer_that_proves_nothing_is_no_pass() {
+    fn a_response_that_proves_nothing_is_no_pass() {
         let places = listeners(&production(), &[("db".to_owned(), 5432)]);
         assert!(reached(&[report("open shop-staging-db-1 5432\n")], &places, &own(), "production").is_err());
         assert!(reached(&[report("asked\n")], &places, &own(), "production").is_err());

@@ -13,15 +13,15 @@ pub const SALT_BYTES: usize = 16;
 /// Returns the secrets that `other` uses too, each value once.
 ///
 /// Values are compared by their hashes with `salt`, which is made for one run: neither a value nor anything that it
-/// could be guessed from leaves this function. Well-known values are policy's to tell.
+/// could be guessed from leaves this function. Well-known values are policy's to report.
 #[must_use]
 pub fn secrets(own: &[HeldSecret], other: &[HeldSecret], environment: &str, salt: &[u8; SALT_BYTES]) -> Vec<Finding> {
     let theirs: BTreeMap<_, _> = other.iter().rev().map(|secret| (hash(salt, &secret.value), secret)).collect();
-    let mut told = std::collections::BTreeSet::new();
+    let mut reported = std::collections::BTreeSet::new();
     let mut findings = Vec::new();
     for secret in own.iter().filter(|secret| !is_from_an_example(secret.value.expose())) {
         let hash = hash(salt, &secret.value);
-        if let Some(theirs) = theirs.get(&hash).filter(|_| told.insert(hash)) {
+        if let Some(theirs) = theirs.get(&hash).filter(|_| reported.insert(hash)) {
             let same = theirs.service == secret.service && theirs.variable == secret.variable;
             let place = if same { String::new() } else { format!(" as {} of {}", theirs.variable, theirs.service) };
             findings.push(Finding::differs(
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_both_have_is_told_once_by_name() {
+    fn a_value_that_both_have_is_reported_once_by_name() {
         let own =
             [held("api", "PGPASSWORD", "kT9fQ2"), held("db", "POSTGRES_PASSWORD", "kT9fQ2"), held("api", "JWT", "a")];
         let other = [held("db", "POSTGRES_PASSWORD", "kT9fQ2"), held("api", "JWT", "b")];

@@ -46,7 +46,7 @@ pub struct Endpoint {
 }
 
 impl Contained {
-    /// Reads the answer of `docker container inspect`.
+    /// Reads the response of `docker container inspect`.
     #[must_use]
     pub fn of_inspect(container: &Value) -> Self {
         let Running { name, subject, .. } = Running::of_inspect(container);
@@ -68,21 +68,21 @@ impl Contained {
 /// Something that a service of an environment has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Owned<T> {
-    /// The service, or the container where no file says so.
+    /// The service, or the container where no file states so.
     pub(super) by: String,
     pub(super) what: T,
 }
 
 impl Stack {
-    /// Tells whether one of its containers runs here.
+    /// Returns whether one of its containers runs here.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.containers.iter().any(|container| container.is_running)
     }
 
-    /// Says what of the environment was looked at.
+    /// States what of the environment was looked at.
     #[must_use]
-    pub fn looked_at(&self) -> String {
+    pub fn examined_text(&self) -> String {
         let containers = self.containers.len();
         match (&self.model, containers) {
             (None, 0) => format!("nothing of `{}` is on this machine", self.environment),
@@ -152,7 +152,7 @@ where
     let mut found: Vec<(Owned<T>, Owned<T>)> = Vec::new();
     for mine in own {
         let theirs = other.iter().find(|theirs| same(&mine.what, &theirs.what));
-        if let Some(theirs) = theirs.filter(|_| !found.iter().any(|(told, _)| told.what == mine.what)) {
+        if let Some(theirs) = theirs.filter(|_| !found.iter().any(|(reported, _)| reported.what == mine.what)) {
             found.push((mine.clone(), theirs.clone()));
         }
     }
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_container_is_read_as_the_engine_tells_it() {
+    fn a_container_is_read_as_the_engine_reports_it() {
         let read = Contained::of_inspect(&json!({
             "Id": "abc", "Name": "/shop-staging-db-1", "State": { "Running": true },
             "Config": { "Labels": { "com.docker.compose.service": "db" } },

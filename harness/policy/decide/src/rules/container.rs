@@ -1,4 +1,4 @@
-//! What the Engine says of a container (`docker inspect`), in the shape that rules ask.
+//! What the Engine states of a container (`docker inspect`), in the shape that rules ask.
 
 use serde_json::Value;
 use stagegate_base::compose::CLOSED_LABEL;
@@ -21,7 +21,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Reads the answer of `docker container inspect`.
+    /// Reads the response of `docker container inspect`.
     #[must_use]
     pub fn of_inspect(container: &Value) -> Self {
         let (config, host) = (&container["Config"], &container["HostConfig"]);
@@ -71,7 +71,7 @@ const NAMESPACES: [(&str, &str); 5] = [
     ("userns_mode", "UsernsMode"),
 ];
 
-/// A container that ended well is one that runs once: it needs neither a healthcheck nor a restart.
+/// A container that succeeded is one that runs once: it needs neither a healthcheck nor a restart.
 fn has_ended(state: &Value) -> bool {
     state["Status"] == "exited" && state["ExitCode"] == 0
 }

@@ -18,7 +18,7 @@ pub(super) const RULES: &[Rule] = &[Rule {
     severity: Severity::Warning,
     title: "a running container is not what the file wants",
     why: "what was tested or reviewed is not what runs; the next `up` changes it, at a time that nobody chose",
-    mend: "correct the file, then `gate up` or `docker compose up -d`",
+    fix: "correct the file, then `gate up` or `docker compose up -d`",
     check: Check::Stack(drift),
 }];
 
@@ -34,8 +34,8 @@ fn drift(facts: &Facts) -> Vec<Hit> {
         }
         for container in of {
             let image = facts.images.get(&subject.service);
-            let told = differences(subject, container, image);
-            hits.extend(told.into_iter().map(|(key, expected, found)| {
+            let reported = differences(subject, container, image);
+            hits.extend(reported.into_iter().map(|(key, expected, found)| {
                 Hit::new(key, expected, format!("{found} in {}", container.name)).of(&subject.service)
             }));
         }
@@ -88,33 +88,33 @@ fn of_image(file: &Subject, container: &Running, image: Option<&Image>) -> Optio
     }
 }
 
-/// Values are compared and never told.
+/// Values are compared and never reported.
 fn of_environment(file: &Subject, running: &Subject, image: Option<&Image>) -> Vec<Difference> {
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for (key, wanted) in &file.environment {
         match running.environment.get(key) {
-            None => told.push(("environment", format!("{key} set"), "not set".to_owned())),
+            None => reported.push(("environment", format!("{key} set"), "not set".to_owned())),
             Some(value) if value != wanted => {
-                told.push(("environment", format!("{key} as in the file"), "another value".to_owned()));
+                reported.push(("environment", format!("{key} as in the file"), "another value".to_owned()));
             }
             Some(_) => {}
         }
     }
-    let Some(image) = image else { return told };
+    let Some(image) = image else { return reported };
     let extra = running.environment.keys().filter(|key| !file.environment.contains_key(*key));
     for key in extra.filter(|key| !image.variables.contains(*key)) {
-        told.push(("environment", format!("{key} not set"), "set".to_owned()));
+        reported.push(("environment", format!("{key} not set"), "set".to_owned()));
     }
-    told
+    reported
 }
 
-/// Words may hold a password, so only the program and their number are told.
+/// Words may hold a password, so only the program and their number are reported.
 fn of_command(file: &Subject, running: &Subject, image: Option<&Image>) -> Vec<Difference> {
     let shown = |words: &[String]| match words.split_first() {
         None => "no command".to_owned(),
         Some((program, rest)) => format!("`{program}` and {} arguments", rest.len()),
     };
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let of_image = || image.filter(|_| file.entrypoint.is_none()).map(|image| image.command.clone());
     let pairs = [
         ("command", file.command.clone().or_else(of_image), &running.command),
@@ -124,10 +124,10 @@ fn of_command(file: &Subject, running: &Subject, image: Option<&Image>) -> Vec<D
         let (Some(wanted), Some(found)) = (wanted, found) else { continue };
         if wanted != *found {
             let same = shown(&wanted) == shown(found);
-            told.push((key, shown(&wanted), if same { "other arguments".to_owned() } else { shown(found) }));
+            reported.push((key, shown(&wanted), if same { "other arguments".to_owned() } else { shown(found) }));
         }
     }
-    told
+    reported
 }
 
 fn of_ports(wanted: &[Port], found: &[Port]) -> Option<Difference> {
@@ -163,17 +163,17 @@ fn of_mounts(file: &Subject, running: &Subject) -> Option<Difference> {
 }
 
 fn of_limits(file: &Subject, running: &Subject) -> Vec<Difference> {
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     if file.memory_bytes != running.memory_bytes {
-        told.push(("deploy", format!("{} bytes of memory", file.memory_bytes), running.memory_bytes.to_string()));
+        reported.push(("deploy", format!("{} bytes of memory", file.memory_bytes), running.memory_bytes.to_string()));
     }
     if (file.cpus - running.cpus).abs() > 0.001 {
-        told.push(("deploy", format!("{} processors", file.cpus), running.cpus.to_string()));
+        reported.push(("deploy", format!("{} processors", file.cpus), running.cpus.to_string()));
     }
     if file.pids.max(0) != running.pids.max(0) {
-        told.push(("deploy", format!("{} processes", file.pids), running.pids.to_string()));
+        reported.push(("deploy", format!("{} processes", file.pids), running.pids.to_string()));
     }
-    told
+    reported
 }
 
 fn listed(lines: &BTreeSet<String>) -> String {

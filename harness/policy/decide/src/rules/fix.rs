@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Finding, service_of};
 
-/// Returns the lines that mend what adding can mend, as a compose file to be merged over the others; empty where
+/// Returns the lines that fix what adding can fix, as a compose file to be merged over the others; empty where
 /// there is nothing to add.
 #[must_use]
 pub fn lines_to_add(findings: &[Finding]) -> String {

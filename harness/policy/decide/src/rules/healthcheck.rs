@@ -11,7 +11,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Info,
         title: "a service that keeps running has no healthcheck",
         why: "Docker and Compose consider it healthy as soon as its process exists; a hang or a broken start goes unnoticed",
-        mend: "add `healthcheck:` with a command that sends the service a request like those of its users",
+        fix: "add `healthcheck:` with a command that sends the service a request like those of its users",
         check: Check::Service(missing),
     },
     Rule {
@@ -19,7 +19,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         title: "a healthcheck is switched off or always succeeds",
         why: "`healthy` then means nothing: what waits for it starts too early, and a bad release counts as a good one",
-        mend: "let the command's own exit code through: no `|| true`, no `exit 0` at the end, no `NONE`",
+        fix: "let the command's own exit code through: no `|| true`, no `exit 0` at the end, no `NONE`",
         check: Check::Service(cannot_fail),
     },
 ];
@@ -173,7 +173,7 @@ mod tests {
     #[case("echo 'a; true'", true)]
     #[case("test \"a || true\" = b", false)]
     #[case("set -e; curl -f http://x; true", false)]
-    fn only_a_test_whose_end_always_succeeds_is_told(#[case] text: &str, #[case] want: bool) {
+    fn only_a_test_whose_end_always_succeeds_is_reported(#[case] text: &str, #[case] want: bool) {
         assert_eq!(super::always_succeeds(text), want);
     }
 }

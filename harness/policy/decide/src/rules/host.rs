@@ -9,7 +9,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Required,
         title: "a container is privileged",
         why: "it has every capability and every device: whoever compromises it controls the machine",
-        mend: "remove `privileged`; add the one capability or device that is needed (`cap_add`, `devices`)",
+        fix: "remove `privileged`; add the one capability or device that is needed (`cap_add`, `devices`)",
         check: Check::Service(privileged),
     },
     Rule {
@@ -17,7 +17,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         title: "a container is in the host's network",
         why: "it reaches what listens only on 127.0.0.1, every port of it is open, and environments of one machine collide",
-        mend: "remove `network_mode: host` and publish the ports that are needed",
+        fix: "remove `network_mode: host` and publish the ports that are needed",
         check: Check::Service(|subject| shared(subject, "network_mode")),
     },
     Rule {
@@ -25,7 +25,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         title: "a container sees the host's processes",
         why: "it reads the command lines and environments of all of them, and may end them",
-        mend: "remove `pid: host`",
+        fix: "remove `pid: host`",
         check: Check::Service(|subject| shared(subject, "pid")),
     },
     Rule {
@@ -33,7 +33,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         title: "a container shares the host's memory segments",
         why: "it reads and changes shared memory of every other program, PostgreSQL's among them",
-        mend: "remove `ipc: host`; raise `shm_size` where shared memory is short",
+        fix: "remove `ipc: host`; raise `shm_size` where shared memory is short",
         check: Check::Service(|subject| shared(subject, "ipc")),
     },
     Rule {
@@ -41,7 +41,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         title: "a container may rename the host",
         why: "with the host's UTS namespace it sets the machine's host name",
-        mend: "remove `uts: host`; set `hostname` where one is needed",
+        fix: "remove `uts: host`; set `hostname` where one is needed",
         check: Check::Service(|subject| shared(subject, "uts")),
     },
     Rule {
@@ -49,7 +49,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         title: "a container opts out of the user namespace",
         why: "if Docker remaps users, its root is the machine's root again",
-        mend: "remove `userns_mode: host`",
+        fix: "remove `userns_mode: host`",
         check: Check::Service(|subject| shared(subject, "userns_mode")),
     },
 ];

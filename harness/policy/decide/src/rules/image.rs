@@ -9,7 +9,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Info,
         title: "an image has no tag, or `latest`",
         why: "the next pull may bring another version, and nobody knows which one runs or can return to it",
-        mend: "name a version: `postgres:17.2`",
+        fix: "name a version: `postgres:17.2`",
         check: Check::Service(tag),
     },
     Rule {
@@ -17,7 +17,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Info,
         title: "an image is not pinned by digest",
         why: "a tag can be moved; only `name:tag@sha256:...` is the image that was tested",
-        mend: "add the digest (`docker image inspect --format '{{index .RepoDigests 0}}' IMAGE`); `gate promote` pins ids itself",
+        fix: "add the digest (`docker image inspect --format '{{index .RepoDigests 0}}' IMAGE`); `gate promote` pins ids itself",
         check: Check::Service(digest),
     },
     Rule {
@@ -25,7 +25,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Info,
         title: "a service is built but its image has no name of its own",
         why: "Compose names it after the project, so that each environment builds its own: what was tested is not what runs",
-        mend: "add `image: NAME:VERSION` next to `build`",
+        fix: "add `image: NAME:VERSION` next to `build`",
         check: Check::Service(build),
     },
     Rule {
@@ -33,7 +33,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Info,
         title: "a container has a fixed name",
         why: "two environments on one machine, or two replicas, cannot run",
-        mend: "remove `container_name`; services reach each other by their service names",
+        fix: "remove `container_name`; services reach each other by their service names",
         check: Check::Service(container_name),
     },
 ];
@@ -43,7 +43,7 @@ fn tag(subject: &Subject) -> Vec<Hit> {
     found.map(|found| Hit::new("image", "a tag that names a version", found)).collect()
 }
 
-/// Tells which image has no tag that lasts; `None` where it has one, or a digest.
+/// Reports which image has no tag that lasts; `None` where it has one, or a digest.
 fn mutable(image: &str) -> Option<String> {
     if image.is_empty() || is_digest(image) {
         return None;
@@ -56,7 +56,7 @@ fn mutable(image: &str) -> Option<String> {
 }
 
 fn digest(subject: &Subject) -> Vec<Hit> {
-    // What is built here has no digest before it is pushed; what has no lasting tag is told for that.
+    // What is built here has no digest before it is pushed; what has no lasting tag is reported for that.
     let image = &subject.image;
     if image.is_empty() || subject.is_built || is_digest(image) || mutable(image).is_some() {
         return Vec::new();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use stagegate_base::redact::Secret;
 
-/// What tells whether a container is sound.
+/// What returns whether a container is sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Healthcheck {
     /// There is none, neither in the file nor in the image.
@@ -40,7 +40,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// Reads the answer of `docker image inspect`.
+    /// Reads the response of `docker image inspect`.
     #[must_use]
     pub fn of_inspect(image: &Value) -> Self {
         let config = &image["Config"];

@@ -11,16 +11,16 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Info,
         title: "a service that keeps running has no restart policy",
         why: "after a crash, or a restart of the machine or of Docker, it stays down until somebody starts it",
-        mend: "add `restart: unless-stopped`; a service that others wait for with `service_completed_successfully` needs none",
+        fix: "add `restart: unless-stopped`; a service that others wait for with `service_completed_successfully` needs none",
         check: Check::Service(restart),
     },
     Rule {
         id: "log-rotation-missing",
         severity: Severity::Info,
         title: "the log of a service grows without end",
-        // Source: Docker manual, "Configure logging drivers": json-file does not rotate unless told; `local` does.
+        // Source: Docker manual, "Configure logging drivers": json-file does not rotate unless reported; `local` does.
         why: "the driver json-file keeps every line; the disk fills, and with it every service of the machine stops",
-        mend: "set `logging.options.max-size` and `max-file`, or use the driver `local`, which rotates by itself",
+        fix: "set `logging.options.max-size` and `max-file`, or use the driver `local`, which rotates by itself",
         check: Check::Service(log_rotation),
     },
 ];

@@ -11,7 +11,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Info,
         title: "a service may take all memory",
         why: "a leak in it makes the kernel end other services, the database among them",
-        mend: "set `deploy.resources.limits.memory`, a good part above what `docker stats` shows",
+        fix: "set `deploy.resources.limits.memory`, a good part above what `docker stats` shows",
         check: Check::Service(memory),
     },
     Rule {
@@ -19,7 +19,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Info,
         title: "a service may take all processors",
         why: "a busy loop in it slows every other service down, healthchecks too",
-        mend: "set `deploy.resources.limits.cpus`",
+        fix: "set `deploy.resources.limits.cpus`",
         check: Check::Service(cpus),
     },
     Rule {
@@ -27,7 +27,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Info,
         title: "a service may start processes without end",
         why: "processes are counted for the whole machine: when they run out, nobody can log in to fix it",
-        mend: "set `deploy.resources.limits.pids`",
+        fix: "set `deploy.resources.limits.pids`",
         check: Check::Service(pids),
     },
 ];

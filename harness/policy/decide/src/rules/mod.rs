@@ -1,7 +1,7 @@
 //! Audits a compose stack: its resolved files, and the containers that run from them.
 //!
 //! In: [`Facts`]. Out: [`Finding`]s, each of one [`Rule`] about one service. A rule about a service is asked of what
-//! the file wants and of what each container has; what the file is already told for is not told again of a
+//! the file wants and of what each container has; what the file is already reported for is not reported again of a
 //! container. No file is read and no container asked here, and no value of a variable is ever put into a finding.
 
 mod container;
@@ -42,14 +42,14 @@ pub(crate) use subject::{Mount, Port, Subject};
 pub struct Rule {
     /// Its name in reports and waivers: lowercase words and dashes.
     pub id: &'static str,
-    /// How much it weighs where nobody says otherwise.
+    /// How much it weighs where nobody states otherwise.
     pub severity: Severity,
     /// What is wrong where it fires.
     pub title: &'static str,
     /// What comes of it.
     pub why: &'static str,
     /// What to write instead.
-    pub mend: &'static str,
+    pub fix: &'static str,
     check: Check,
 }
 
@@ -63,7 +63,7 @@ enum Check {
     Waivers,
 }
 
-/// Where a rule fired, as the rule tells it.
+/// Where a rule fired, as the rule reports it.
 #[derive(Clone, Debug, PartialEq)]
 struct Hit {
     service: String,
@@ -71,14 +71,14 @@ struct Hit {
     found: String,
     /// The key of the service at which it shows; empty for the service itself.
     key: &'static str,
-    /// The lines to add to the service, where adding mends it.
+    /// The lines to add to the service, where adding fixes it.
     fix: Option<Value>,
     /// Whether it holds could not be found out: a note, whatever the rule's severity is.
     is_unknown: bool,
     /// Texts that the entry of the list at `key` has, such as the two numbers of a port.
     entry: Vec<String>,
     /// File and line, where the rule knows them itself.
-    place: Option<Place>,
+    place: Option<SourceLine>,
 }
 
 impl Hit {
@@ -119,7 +119,7 @@ impl Hit {
 
 /// A line of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
+struct SourceLine {
     /// The file, as it was given.
     file: String,
     /// Line, from 1.
@@ -130,7 +130,7 @@ impl Rule {
     /// Returns the rule as reports describe it.
     #[must_use]
     pub fn described(&self) -> finding::Rule {
-        let Rule { id, severity, title, why, mend, .. } = *self;
+        let Rule { id, severity, title, why, fix: mend, .. } = *self;
         finding::Rule { id, severity, title, why, fix: mend }
     }
 }
@@ -146,7 +146,7 @@ pub fn service_of(finding: &Finding) -> &str {
 pub struct Facts {
     /// The resolved files; `None` where Compose refused them.
     pub model: Option<Model>,
-    /// What Compose said where it refused them.
+    /// What Compose reported where it refused them.
     pub refusal: Option<String>,
     /// Why the services of inactive profiles are not in the model, where they are not.
     pub left_out: Option<String>,
@@ -154,14 +154,14 @@ pub struct Facts {
     pub files: Vec<SourceFile>,
     /// The services' images that this host has, by service.
     pub images: BTreeMap<String, Image>,
-    /// Services that the configuration says run once; the files themselves say it of others.
+    /// Services that the configuration states run once; the files themselves say it of others.
     pub one_shots: BTreeSet<String>,
     /// The stack's containers; `None` where nobody looked.
     pub containers: Option<Vec<Running>>,
 }
 
 impl Facts {
-    /// Tells whether the stack can be judged: Compose took its files, or refused them for what a rule names.
+    /// Returns whether the stack can be judged: Compose took its files, or refused them for what a rule names.
     #[must_use]
     pub fn is_judged(&self) -> bool {
         self.model.is_some() || !stack::duplicate_keys(self).is_empty()
@@ -177,7 +177,7 @@ impl Facts {
         model.services().iter().map(subject).collect()
     }
 
-    /// Returns the services' own containers, which run once or on demand where the file says so.
+    /// Returns the services' own containers, which run once or on demand where the file states so.
     fn running(&self, subjects: &[Subject]) -> Vec<Running> {
         let own = self.containers.iter().flatten().filter(|container| !container.one_off);
         own.cloned()
@@ -192,7 +192,7 @@ impl Facts {
     }
 }
 
-/// Lists the rules, in the order in which they are told.
+/// Lists the rules, in the order in which they are reported.
 #[must_use]
 pub fn rules() -> Vec<&'static Rule> {
     let families: [&[Rule]; 12] = [
@@ -255,11 +255,11 @@ fn of_services(
     let named = |subject: &Subject| check(subject).into_iter().map(|hit| hit.of(&subject.service)).collect::<Vec<_>>();
     let mut findings: Vec<Finding> =
         subjects.iter().flat_map(&named).map(|hit| finding(facts, rule, hit, None)).collect();
-    let mut told: BTreeSet<String> = findings.iter().map(|finding| service_of(finding).to_owned()).collect();
+    let mut reported: BTreeSet<String> = findings.iter().map(|finding| service_of(finding).to_owned()).collect();
     for container in running {
-        let fresh = !told.contains(&container.subject.service);
+        let fresh = !reported.contains(&container.subject.service);
         for hit in named(&container.subject).into_iter().filter(|_| fresh) {
-            told.insert(hit.service.clone());
+            reported.insert(hit.service.clone());
             let hit = Hit { fix: None, ..hit };
             findings.push(finding(facts, rule, hit, Some(container.name.clone())));
         }
@@ -282,7 +282,7 @@ fn finding(facts: &Facts, rule: &'static Rule, hit: Hit, container: Option<Strin
     };
     let finding = if hit.is_unknown { finding.with_severity(Severity::Info) } else { finding };
     match place {
-        Some(Place { file, line }) => finding.at(&file, line),
+        Some(SourceLine { file, line }) => finding.at(&file, line),
         None => finding,
     }
 }

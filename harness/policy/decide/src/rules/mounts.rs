@@ -12,7 +12,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Required,
         title: "the socket of the container engine is mounted",
         why: "whoever can write to it can start a privileged container: it is root on the machine, read-only mount or not",
-        mend: "remove it, or put a proxy in between that allows only the needed requests; otherwise waive it with a reason",
+        fix: "remove it, or put a proxy in between that allows only the needed requests; otherwise waive it with a reason",
         check: Check::Service(socket),
     },
     Rule {
@@ -20,7 +20,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         title: "a sensitive folder of the host is mounted",
         why: "keys, users, devices or other containers' data can be read there, and changed if the mount is writable",
-        mend: "mount only the file or folder that is needed, read-only",
+        fix: "mount only the file or folder that is needed, read-only",
         check: Check::Service(sensitive),
     },
     Rule {
@@ -28,7 +28,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         title: "data goes to a volume without a name",
         why: "a new container gets a new, empty one: the data seems lost, no backup finds it, and old ones fill the disk",
-        mend: "mount a named volume at the path (`NAME:/path`), or a `tmpfs` where nothing needs to be kept",
+        fix: "mount a named volume at the path (`NAME:/path`), or a `tmpfs` where nothing needs to be kept",
         check: Check::Service(anonymous),
     },
 ];
@@ -123,7 +123,7 @@ mod tests {
     #[case("/var/lib/dockerish", false)]
     #[case("/srv/shop/data", false)]
     #[case("/dev/null", false)]
-    fn a_project_below_a_sensitive_folder_is_not_told(#[case] source: &str, #[case] want: bool) {
+    fn a_project_below_a_sensitive_folder_is_not_reported(#[case] source: &str, #[case] want: bool) {
         assert_eq!(super::is_sensitive(source), want);
     }
 }

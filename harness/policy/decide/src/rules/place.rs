@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::Place;
+use super::SourceLine;
 
 /// A compose file as it is written.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
-    /// Reads the file without resolving anything; `None` where this reader cannot (Compose then says why, or can).
+    /// Reads the file without resolving anything; `None` where this reader cannot (Compose then states why, or can).
     pub(super) fn yaml(&self) -> Option<Value> {
         serde_saphyr::from_str_with_options(&self.text, serde_saphyr::options! { with_snippet: false }).ok()
     }
@@ -73,14 +73,14 @@ impl SourceFile {
     }
 }
 
-/// Finds where a service says `key`; the last file that does so counts, else the first that has the service.
+/// Finds where a service states `key`; the last file that does so counts, else the first that has the service.
 ///
 /// Of a list the entry that has all of `entry` is named, else the key.
-pub(super) fn of(files: &[SourceFile], service: &str, key: &str, entry: &[String]) -> Option<Place> {
+pub(super) fn of(files: &[SourceFile], service: &str, key: &str, entry: &[String]) -> Option<SourceLine> {
     if service.is_empty() {
         return None;
     }
-    let at = |file: &SourceFile, line: usize| Place { file: file.path.clone(), line: line + 1 };
+    let at = |file: &SourceFile, line: usize| SourceLine { file: file.path.clone(), line: line + 1 };
     let of_key = files.iter().rev().filter(|_| !key.is_empty()).find_map(|file| {
         let block = file.block(service)?;
         let lines = file.lines();
@@ -118,7 +118,7 @@ fn entry_in(lines: &[&str], list: &Range<usize>, texts: &[String]) -> Option<usi
     starts.iter().zip(ends).find(|(start, end)| texts.iter().all(|text| has(**start..*end, text))).map(|(at, _)| *at)
 }
 
-/// Tells whether a line gives a variable a value, in a map or in a list.
+/// Returns whether a line gives a variable a value, in a map or in a list.
 fn gives(line: &str, key: &str) -> bool {
     let bare = line.trim_start().trim_start_matches("- ").trim_start_matches(['"', '\'']);
     bare.strip_prefix(key).is_some_and(|rest| rest.starts_with(['=', ':', '"', '\'']))

@@ -12,7 +12,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Info,
         title: "a port is open on every address of the host",
         why: "Docker's rules come before the host's firewall: the port is open to whoever reaches the machine",
-        mend: "publish on one address: `127.0.0.1:8080:80`; waive it for the service that is meant to be public",
+        fix: "publish on one address: `127.0.0.1:8080:80`; waive it for the service that is meant to be public",
         check: Check::Service(all_interfaces),
     },
     Rule {
@@ -20,7 +20,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         title: "a database or cache is reachable from other machines",
         why: "only a password stands between its data and whoever reaches the port; services do not need it published",
-        mend: "remove it from `ports`; for manual access, use `docker compose exec`",
+        fix: "remove it from `ports`; for manual access, use `docker compose exec`",
         check: Check::Service(database),
     },
     Rule {
@@ -28,7 +28,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Required,
         title: "one port of the host is published twice",
         why: "the second container cannot start: `port is already allocated`",
-        mend: "publish one of them on another port; omit the host port if a service has replicas",
+        fix: "publish one of them on another port; omit the host port if a service has replicas",
         check: Check::Stack(duplicates),
     },
 ];
@@ -71,7 +71,7 @@ fn database(subject: &Subject) -> Vec<Hit> {
     hits
 }
 
-/// Tells whether two services are started by one `up`: those that have no profile, or one in common. Others may be meant
+/// Returns whether two services are started by one `up`: those that have no profile, or one in common. Others may be meant
 /// as alternatives, such as a proxy of each environment.
 fn may_run_together(a: &Subject, b: &Subject) -> bool {
     match (a.has_profile, b.has_profile) {

@@ -3,7 +3,7 @@
 use super::{Finding, rules};
 use stagegate_base::report::Report;
 
-/// Makes a report of findings; `title` says what was audited.
+/// Makes a report of findings; `title` states what was audited.
 #[must_use]
 pub fn report(title: impl Into<String>, findings: Vec<Finding>) -> Report {
     Report {
@@ -24,5 +24,5 @@ pub fn explained(id: &str) -> Option<String> {
     }
     let rule = super::rule(id)?;
     let (severity, title) = (rule.severity.word(), rule.title);
-    Some(format!("{id} ({severity}): {title}\n  why  {}\n  fix  {}\n", rule.why, rule.mend))
+    Some(format!("{id} ({severity}): {title}\n  why  {}\n  fix  {}\n", rule.why, rule.fix))
 }

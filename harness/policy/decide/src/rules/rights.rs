@@ -11,7 +11,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         title: "a dangerous capability is added",
         why: "with it a process escapes the container's isolation, or reads and changes what belongs to the host",
-        mend: "remove it from `cap_add`, or name the smaller one that is needed",
+        fix: "remove it from `cap_add`, or name the smaller one that is needed",
         check: Check::Service(capabilities),
     },
     Rule {
@@ -19,7 +19,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Info,
         title: "processes may gain privileges",
         why: "a set-uid program inside the image makes any user root in the container",
-        mend: "add `security_opt: [\"no-new-privileges:true\"]`",
+        fix: "add `security_opt: [\"no-new-privileges:true\"]`",
         check: Check::Service(new_privileges),
     },
     Rule {
@@ -27,7 +27,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         title: "the filter of system calls is off",
         why: "system calls that Docker blocks because of earlier vulnerabilities are allowed",
-        mend: "remove `seccomp:unconfined`, or name a profile that adds the one call that is needed",
+        fix: "remove `seccomp:unconfined`, or name a profile that adds the one call that is needed",
         check: Check::Service(|subject| unconfined(subject, "seccomp")),
     },
     Rule {
@@ -35,7 +35,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         title: "AppArmor is off for a container",
         why: "nothing prevents it from writing to /proc and /sys if it has the capability",
-        mend: "remove `apparmor:unconfined`, or name a profile",
+        fix: "remove `apparmor:unconfined`, or name a profile",
         check: Check::Service(|subject| unconfined(subject, "apparmor")),
     },
     Rule {
@@ -43,7 +43,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Info,
         title: "a service runs as root",
         why: "an exploit of it or of the kernel starts as root; files that it writes to mounts belong to root",
-        mend: "set `user: \"UID:GID\"`; official database images start as root and step down by themselves: waive those",
+        fix: "set `user: \"UID:GID\"`; official database images start as root and step down by themselves: waive those",
         check: Check::Service(root),
     },
 ];

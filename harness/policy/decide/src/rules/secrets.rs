@@ -1,10 +1,10 @@
-//! Are secrets kept out of the files, and are they secret? Values are looked at and never told.
+//! Are secrets kept out of the files, and are they secret? Values are looked at and never reported.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Check, Facts, Hit, Place, Rule, SourceFile, place, subject::Subject};
+use super::{Check, Facts, Hit, Rule, SourceFile, SourceLine, place, subject::Subject};
 use stagegate_base::{
     record::Severity,
     redact::{is_harmless, is_secret_name, password_of_url},
@@ -16,7 +16,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         title: "a secret is written into the compose file",
         why: "it is in git, in every copy and every backup of it, and the same in all environments",
-        mend: "write `${NAME:?}` and keep the value in an env file outside of git, or use `secrets:`",
+        fix: "write `${NAME:?}` and keep the value in an env file outside of git, or use `secrets:`",
         check: Check::Stack(plain),
     },
     Rule {
@@ -24,7 +24,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         title: "a secret has a value from an example",
         why: "it is among the first that an attacker tries",
-        mend: "generate one: `openssl rand -base64 24`; change it in the database too, which keeps its first one",
+        fix: "generate one: `openssl rand -base64 24`; change it in the database too, which keeps its first one",
         check: Check::Service(default_password),
     },
 ];
@@ -67,7 +67,7 @@ fn of_line(file: &SourceFile, (line, at): (usize, &'static str), found: &str, se
         all => format!(", shared by {}", all.join(", ")),
     };
     let mut hit = Hit::new(at, "`${NAME}`", format!("{found}{others}"));
-    hit.place = Some(Place { file: file.path.clone(), line });
+    hit.place = Some(SourceLine { file: file.path.clone(), line });
     hit.of(&service)
 }
 
@@ -77,7 +77,7 @@ struct Literal {
     key: String,
     at: &'static str,
     found: String,
-    /// The secret itself, to find its line; it is never told.
+    /// The secret itself, to find its line; it is never reported.
     value: String,
 }
 
@@ -167,7 +167,7 @@ fn in_configs(file: &SourceFile, yaml: &Value) -> Vec<Hit> {
                 let whole = lines().position(|written| written.trim() == line.trim());
                 // `content: "..."` has its text in a line with more in it.
                 let at = whole.or_else(|| lines().position(|written| written.contains(line.trim())));
-                hit.place = at.map(|at| Place { file: file.path.clone(), line: at + 1 });
+                hit.place = at.map(|at| SourceLine { file: file.path.clone(), line: at + 1 });
                 hits.push(hit);
             }
         }

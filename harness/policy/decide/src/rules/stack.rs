@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, Facts, Hit, Place, Rule, SourceFile, place};
+use super::{Check, Facts, Hit, Rule, SourceFile, SourceLine, place};
 use stagegate_base::record::Severity;
 
 pub(super) const RULES: &[Rule] = &[Rule {
@@ -10,21 +10,21 @@ pub(super) const RULES: &[Rule] = &[Rule {
     severity: Severity::Required,
     title: "a key is given twice",
     why: "Compose refuses a key that is twice in a map, and takes the last of a variable that is twice in a list",
-    mend: "remove one of the two lines",
+    fix: "remove one of the two lines",
     check: Check::Stack(duplicate_keys),
 }];
 
 /// Finds keys that Compose refused, and variables that it silently took the last of.
 pub(super) fn duplicate_keys(facts: &Facts) -> Vec<Hit> {
-    let refused = facts.refusal.as_deref().map(|said| refused(said, &facts.files)).unwrap_or_default();
+    let refused = facts.refusal.as_deref().map(|printed| refused(printed, &facts.files)).unwrap_or_default();
     refused.into_iter().chain(facts.files.iter().flat_map(repeated)).collect()
 }
 
 /// Reads Compose's refusal.
 // Source: Compose 2.26: `yaml: unmarshal errors:` and `line 4: mapping key "image" already defined at line 3`.
-fn refused(said: &str, files: &[SourceFile]) -> Vec<Hit> {
+fn refused(printed: &str, files: &[SourceFile]) -> Vec<Hit> {
     let mut hits = Vec::new();
-    for part in said.split("line ").skip(1) {
+    for part in printed.split("line ").skip(1) {
         let Some((line, rest)) = part.split_once(": mapping key \"") else { continue };
         let (Ok(line), Some((key, _))) = (line.parse::<usize>(), rest.split_once('"')) else { continue };
         // Compose names no file: it is the one that has the key in that line.
@@ -33,7 +33,7 @@ fn refused(said: &str, files: &[SourceFile]) -> Vec<Hit> {
         let file = files.iter().find(has_it);
         let mut hit =
             Hit::new("", "each key once", format!("`{key}` is defined again in line {line}; Compose rejects it"));
-        hit.place = file.map(|file| Place { file: file.path.clone(), line });
+        hit.place = file.map(|file| SourceLine { file: file.path.clone(), line });
         hits.push(hit.of(&file.and_then(|file| file.service_at(line)).unwrap_or_default()));
     }
     hits
@@ -49,7 +49,7 @@ fn repeated(file: &SourceFile) -> Vec<Hit> {
                 let found = format!("{key} is defined twice in `environment`; Compose takes the last");
                 let mut hit = Hit::new("environment", "each variable once", found);
                 let line = file.line_of_variable(service, &key);
-                hit.place = line.map(|line| Place { file: file.path.clone(), line });
+                hit.place = line.map(|line| SourceLine { file: file.path.clone(), line });
                 hits.push(hit.of(service));
             }
         }

@@ -34,18 +34,18 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// Tells whether only one of two ports can be published at a time.
+    /// Returns whether only one of two ports can be published at a time.
     pub(crate) fn collides(&self, other: &Port) -> bool {
         let addresses = self.host_ip == other.host_ip || self.host_ip.is_empty() || other.host_ip.is_empty();
         addresses && self.protocol == other.protocol && self.published == other.published && self.is_one()
     }
 
-    /// Tells whether one port is named: of a range the Engine takes one that is free.
+    /// Returns whether one port is named: of a range the Engine takes one that is free.
     pub(crate) fn is_one(&self) -> bool {
         self.published.parse::<u16>().is_ok_and(|number| number > 0)
     }
 
-    /// Tells whether only this machine reaches it.
+    /// Returns whether only this machine reaches it.
     pub(crate) fn is_loopback(&self) -> bool {
         let ip = self.host_ip.trim_start_matches('[').trim_end_matches(']');
         ip.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
@@ -69,12 +69,12 @@ pub(crate) struct Subject {
     pub(crate) is_oneshot: bool,
     /// Has a data server's image for its client programs alone.
     pub(crate) is_client: bool,
-    /// Started only when asked for.
+    /// Started only when requested.
     pub(crate) has_profile: bool,
     pub(crate) profiles: Vec<String>,
     pub(crate) container_name: Option<String>,
     pub(crate) healthcheck: Healthcheck,
-    /// `no`, `always`, `unless-stopped`, `on-failure`; empty where nothing is said.
+    /// `no`, `always`, `unless-stopped`, `on-failure`; empty where nothing is reported.
     pub(crate) restart: String,
     pub(crate) memory_bytes: u64,
     pub(crate) cpus: f64,
@@ -92,7 +92,7 @@ pub(crate) struct Subject {
     pub(crate) capabilities: Vec<String>,
     pub(crate) security_options: Vec<String>,
     pub(crate) ports: Vec<Port>,
-    /// As it takes effect: the image's where the file says nothing; `None` where the image is not known either.
+    /// As it takes effect: the image's where the file states nothing; `None` where the image is not known either.
     pub(crate) user: Option<String>,
     pub(crate) environment: BTreeMap<String, Secret>,
     pub(crate) command: Option<Vec<String>>,
@@ -164,9 +164,9 @@ fn healthcheck(check: &Value, image: Option<&Image>) -> Healthcheck {
 }
 
 fn restart(service: &Value) -> String {
-    let said = text(&service["restart"]);
-    if !said.is_empty() {
-        return said.split(':').next().unwrap_or_default().to_owned();
+    let printed = text(&service["restart"]);
+    if !printed.is_empty() {
+        return printed.split(':').next().unwrap_or_default().to_owned();
     }
     // Source: Compose 2.26, `getRestartPolicy`: `deploy.restart_policy` counts where `restart` is not there.
     match service["deploy"]["restart_policy"]["condition"].as_str() {

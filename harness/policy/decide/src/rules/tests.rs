@@ -107,7 +107,7 @@ fn a_waiver_of_drift_is_not_unused_where_nobody_looked() {
 }
 
 #[test]
-fn what_the_image_declares_counts_where_the_file_says_nothing() {
+fn what_the_image_declares_counts_where_the_file_states_nothing() {
     let image = Image::of_inspect(&json!({"Id": "sha256:1", "Config": {
         "User": "app", "Volumes": {"/data": {}}, "Healthcheck": {"Test": ["CMD", "check"]},
     }}));
@@ -166,7 +166,7 @@ fn a_port_with_replicas_is_published_twice() {
 }
 
 #[test]
-fn a_variable_that_is_twice_in_a_list_is_told_with_its_line() {
+fn a_variable_that_is_twice_in_a_list_is_reported_with_its_line() {
     let text = "services:\n  web:\n    image: w:1\n    environment:\n      - A=1\n      - A=2\n";
     let file = SourceFile { path: "docker-compose.yml".into(), text: text.into() };
     let facts = Facts { files: vec![file], ..facts(json!({"web": {"image": "w:1"}})) };
@@ -342,13 +342,13 @@ fn a_secret_that_a_service_takes_from_another_one_is_one_finding_of_that_one() {
     let image = json!({"image": "w:1"});
     let facts = written(&text, json!({"api": image, "other": image, "worker": image}));
     let findings = audit(&facts, &Waivers::default(), "2026-01-01");
-    let told: Vec<_> = findings
+    let reported: Vec<_> = findings
         .iter()
         .filter(|finding| finding.code == "plain-secret")
         .map(|finding| (finding.place.line, finding.place.object.as_str(), finding.found.as_str()))
         .collect();
     let shared = "API_TOKEN has a default value in the file (`${..:-..}`), shared by api, worker";
-    assert_eq!(told, [(5, "other", "API_TOKEN has its value in the file"), (9, "worker", shared)]);
+    assert_eq!(reported, [(5, "other", "API_TOKEN has its value in the file"), (9, "worker", shared)]);
 }
 
 #[rstest]

@@ -11,7 +11,7 @@ const EXPIRED: Rule = Rule {
     severity: Severity::Warning,
     title: "a waiver has expired",
     why: "what it accepted for a time is reported again; somebody has to look at it once more",
-    mend: "fix what it covers and remove it, or give it a new date with its owner's consent",
+    fix: "fix what it covers and remove it, or give it a new date with its owner's consent",
     check: Check::Waivers,
 };
 const UNUSED: Rule = Rule {
@@ -19,7 +19,7 @@ const UNUSED: Rule = Rule {
     severity: Severity::Warning,
     title: "a waiver covers nothing",
     why: "it would hide the next finding of its kind, which nobody has accepted",
-    mend: "remove it",
+    fix: "remove it",
     check: Check::Waivers,
 };
 

@@ -1,7 +1,7 @@
 //! Is the certificate that a service shows good for its name, now and for some time to come?
 //!
-//! Whether the chain leads to a known authority is asked of a TLS library in `stagegate_policy_act`; here its answer is
-//! told, and the certificate's own times are read.
+//! Whether the chain leads to a known authority is asked of a TLS library in `stagegate_policy_act`; here its response is
+//! reported, and the certificate's own times are read.
 
 use stagegate_base::{finding::Finding, text::counted};
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
@@ -58,7 +58,7 @@ impl Certificate {
     }
 }
 
-/// Tells why a client that asks for `name` would not go on with what `service` showed.
+/// Reports why a client that requests `name` would not go on with what `service` showed.
 #[must_use]
 pub fn certificate(service: &str, name: &str, trust: &Trust, shown: &Certificate, now: i64) -> Option<Finding> {
     let found = match trust {
@@ -76,7 +76,7 @@ pub fn certificate(service: &str, name: &str, trust: &Trust, shown: &Certificate
     Some(Finding::differs(format!("certificate of {service}"), expected, found))
 }
 
-/// Tells that a certificate ends within `days` from `now`, which is in seconds since 1970.
+/// Reports that a certificate ends within `days` from `now`, which is in seconds since 1970.
 #[must_use]
 pub fn expiry(service: &str, shown: &Certificate, days: u32, now: i64) -> Option<Finding> {
     let left = (shown.not_after - now).div_euclid(DAY);
@@ -137,7 +137,11 @@ mod tests {
     #[case::nobody_knows_it(Trust::UnknownIssuer, 0, Some("not signed by a trusted authority"))]
     #[case::over_and_unknown(Trust::UnknownIssuer, i64::MAX, Some("expired on 2038-01-19"))]
     #[case::other(Trust::OtherNames(vec!["old.example.org".to_owned()]), 0, Some("valid for old.example.org"))]
-    fn a_certificate_that_clients_refuse_is_told(#[case] trust: Trust, #[case] now: i64, #[case] want: Option<&str>) {
+    fn a_certificate_that_clients_refuse_is_reported(
+        #[case] trust: Trust,
+        #[case] now: i64,
+        #[case] want: Option<&str>,
+    ) {
         let found = certificate("web", "shop.example.org", &trust, &shown(), now);
         assert_eq!(found.map(|finding| finding.found), want.map(str::to_owned));
     }
@@ -148,7 +152,7 @@ mod tests {
     #[case::a_day_less(20, Some("20 days, until 2038-01-19"))]
     #[case::today(0, Some("0 days, until 2038-01-19"))]
     #[case::over(-1, Some("expired on 2038-01-19"))]
-    fn an_end_that_is_near_is_told(#[case] left: i64, #[case] want: Option<&str>) {
+    fn an_end_that_is_near_is_reported(#[case] left: i64, #[case] want: Option<&str>) {
         let shown = shown();
         let found = expiry("web", &shown, 21, shown.not_after - left * DAY);
         assert_eq!(found.map(|finding| finding.found), want.map(str::to_owned));

@@ -8,15 +8,15 @@ const SESSION: [&str; 9] = ["sess", "sid", "auth", "token", "jwt", "login", "rem
 /// Parts of the names of cookies that scripts have to read: they answer a form's question, and let nobody in.
 const READ_BY_SCRIPTS: [&str; 2] = ["csrf", "xsrf"];
 
-/// Returns the flags that the cookies of an answer lack: `Secure`, `SameSite`, and `HttpOnly` for sessions.
+/// Returns the flags that the cookies of a response lack: `Secure`, `SameSite`, and `HttpOnly` for sessions.
 ///
-/// The values of cookies are never told.
+/// The values of cookies are never reported.
 #[must_use]
-pub fn cookies(answer: &Response) -> Vec<Finding> {
-    answer.all("set-cookie").flat_map(|line| findings(answer, line)).collect()
+pub fn cookies(response: &Response) -> Vec<Finding> {
+    response.all("set-cookie").flat_map(|line| findings(response, line)).collect()
 }
 
-fn findings(answer: &Response, line: &str) -> Vec<Finding> {
+fn findings(response: &Response, line: &str) -> Vec<Finding> {
     let mut parts = line.split(';');
     let name = parts.next().and_then(|pair| pair.split_once('=')).map_or("", |(name, _)| name.trim());
     let flags: Vec<String> = parts.map(|part| part.trim().to_ascii_lowercase()).collect();
@@ -32,9 +32,9 @@ fn findings(answer: &Response, line: &str) -> Vec<Finding> {
     if !has("samesite") {
         lacks.push(("SameSite=Lax or Strict", "the browser decides when other sites send it"));
     }
-    let at = format!("{}: cookie {name}", answer.request);
-    let told = lacks.into_iter().filter(|_| !is_removed);
-    told.map(|(flag, found)| Finding::differs(at.clone(), flag.to_owned(), found.to_owned())).collect()
+    let at = format!("{}: cookie {name}", response.request);
+    let reported = lacks.into_iter().filter(|_| !is_removed);
+    reported.map(|(flag, found)| Finding::differs(at.clone(), flag.to_owned(), found.to_owned())).collect()
 }
 
 fn is_session(name: &str) -> bool {

@@ -7,11 +7,11 @@ use stagegate_base::finding::Finding;
 // Source: RFC 2606: nothing under `.invalid` will ever be a site.
 pub const ORIGINS: [&str; 2] = ["https://stagegate.invalid", "null"];
 
-/// Returns what an answer to a request from `origin` lets that site do with a user's cookies.
+/// Returns what a response to a request from `origin` lets that site do with a user's cookies.
 #[must_use]
-pub fn cors(answer: &Response, origin: &str) -> Option<Finding> {
-    let allowed = answer.header("access-control-allow-origin")?.trim();
-    let credentials = answer.header("access-control-allow-credentials")?.trim().eq_ignore_ascii_case("true");
+pub fn cors(response: &Response, origin: &str) -> Option<Finding> {
+    let allowed = response.header("access-control-allow-origin")?.trim();
+    let credentials = response.header("access-control-allow-credentials")?.trim().eq_ignore_ascii_case("true");
     let found = match allowed {
         "*" => "`*` with credentials: browsers refuse it, and it would mean every site".to_owned(),
         _ if allowed.eq_ignore_ascii_case(origin) => {
@@ -20,7 +20,7 @@ pub fn cors(answer: &Response, origin: &str) -> Option<Finding> {
         _ => return None,
     };
     let expected = "credentials for known origins only".to_owned();
-    credentials.then(|| Finding::differs(format!("{} from `{origin}`", answer.request), expected, found))
+    credentials.then(|| Finding::differs(format!("{} from `{origin}`", response.request), expected, found))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Does an error tell a stranger how the service is built?
+//! Does an error tell a untrusted clients how the service is built?
 
 use super::Response;
 use stagegate_base::finding::Finding;
@@ -38,40 +38,41 @@ const DATABASE_ERRORS: [(&str, &str); 7] = [
 ];
 /// Headers that software names itself in.
 const BANNERS: [&str; 6] = ["server", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-version", "x-generator", "via"];
-/// How much of a line is told.
+/// How much of a line is reported.
 const SHOWN: usize = 60;
 
-/// Returns the stack traces and database errors that an answer shows.
+/// Returns the stack traces and database errors that a response shows.
 #[must_use]
-pub fn traces(answer: &Response) -> Option<Finding> {
+pub fn traces(response: &Response) -> Option<Finding> {
     let known = TRACES.iter().map(|known| (known, "a stack trace of"));
     let known = known.chain(DATABASE_ERRORS.iter().map(|known| (known, "an error of")));
-    let ((mark, by), what) = known.into_iter().find(|((mark, _), _)| answer.body.contains(mark))?;
+    let ((mark, by), what) = known.into_iter().find(|((mark, _), _)| response.body.contains(mark))?;
     Some(Finding::differs(
-        format!("{} ({})", answer.request, answer.status),
+        format!("{} ({})", response.request, response.status),
         "an error without internals",
         format!("{what} {by} (`{}`)", mark.trim()),
     ))
 }
 
-/// Returns the versions that an answer tells in its headers, and on the error page of a web server.
+/// Returns the versions that a response reports in its headers, and on the error page of a web server.
 #[must_use]
-pub fn banners(answer: &Response) -> Vec<Finding> {
-    let in_headers = BANNERS.iter().flat_map(|name| answer.all(name).map(move |value| (*name, value)));
-    let told = in_headers.filter(|(_, value)| has_version(value)).map(|(name, value)| (name.to_owned(), value));
-    let page = (answer.status >= 400).then(|| page_banner(&answer.body)).flatten();
-    let told = told.chain(page.map(|text| ("error page".to_owned(), text)));
-    told.map(|(place, text)| {
-        Finding::differs(
-            format!("{}: {place}", answer.request),
-            "no version",
-            format!("`{}`", text.chars().take(SHOWN).collect::<String>()),
-        )
-    })
-    .collect()
+pub fn banners(response: &Response) -> Vec<Finding> {
+    let in_headers = BANNERS.iter().flat_map(|name| response.all(name).map(move |value| (*name, value)));
+    let reported = in_headers.filter(|(_, value)| has_version(value)).map(|(name, value)| (name.to_owned(), value));
+    let page = (response.status >= 400).then(|| page_banner(&response.body)).flatten();
+    let reported = reported.chain(page.map(|text| ("error page".to_owned(), text)));
+    reported
+        .map(|(place, text)| {
+            Finding::differs(
+                format!("{}: {place}", response.request),
+                "no version",
+                format!("`{}`", text.chars().take(SHOWN).collect::<String>()),
+            )
+        })
+        .collect()
 }
 
-/// Tells whether a text holds a name, a slash and a number (`nginx/1.27`), or is a version itself.
+/// Returns whether a text holds a name, a slash and a number (`nginx/1.27`), or is a version itself.
 fn has_version(value: &str) -> bool {
     let digit_after_slash =
         |text: &str| text.split('/').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
@@ -102,7 +103,7 @@ mod tests {
     #[case("ERROR: syntax error at or near \"'\" (SQLSTATE 42601)", Some("a database"))]
     #[case("{\"error\":{\"code\":\"not_found\",\"message\":\"there is no such path\"}}", None)]
     #[case("<p>The panic buying of paper is over</p>", None)]
-    fn a_trace_is_told_with_what_wrote_it(#[case] body: &str, #[case] by: Option<&str>) {
+    fn a_trace_is_reported_with_what_wrote_it(#[case] body: &str, #[case] by: Option<&str>) {
         let found = traces(&response(&[], body));
         assert_eq!(found.is_some(), by.is_some(), "{found:?}");
         assert!(by.is_none_or(|by| found.unwrap().found.contains(by)));
@@ -116,15 +117,15 @@ mod tests {
     #[case("X-AspNet-Version", "4.0.30319", 1)]
     #[case("Via", "1.1 proxy", 0)]
     #[case("X-Api-Version", "v1/2", 0)]
-    fn a_version_in_a_header_is_told(#[case] name: &str, #[case] value: &str, #[case] want: usize) {
+    fn a_version_in_a_header_is_reported(#[case] name: &str, #[case] value: &str, #[case] want: usize) {
         assert_eq!(banners(&response(&[(name, value)], "")).len(), want);
     }
 
     #[test]
-    fn the_line_below_an_error_page_is_told() {
+    fn the_line_below_an_error_page_is_reported() {
         let page = "<center><h1>404 Not Found</h1></center><hr><center>nginx/1.27.3</center>";
-        let answer = Response { status: 404, ..response(&[], page) };
-        assert_eq!(banners(&answer)[0].found, "`nginx/1.27.3`");
+        let reply = Response { status: 404, ..response(&[], page) };
+        assert_eq!(banners(&reply)[0].found, "`nginx/1.27.3`");
         assert_eq!(banners(&response(&[], page)), [], "a page about nginx is no error page");
     }
 }

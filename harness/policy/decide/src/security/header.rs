@@ -7,30 +7,30 @@ use stagegate_base::finding::Finding;
 // Source: RFC 6797, section 11.2 leaves the time open; browsers' preload lists ask for a year, audits for half of one.
 const HSTS_SECONDS: u64 = 15_552_000;
 
-/// Returns the headers of `expected` that an answer lacks or has in a form that protects nobody.
+/// Returns the headers of `expected` that a response lacks or has in a form that protects nobody.
 ///
-/// `content-security-policy` and `x-frame-options` are asked of HTML only: nothing else is shown as a page. An answer
+/// `content-security-policy` and `x-frame-options` are asked of HTML only: nothing else is shown as a page. A response
 /// over TLS also needs `strict-transport-security`.
 #[must_use]
-pub fn headers(answer: &Response, expected: &[String]) -> Vec<Finding> {
-    let hsts = answer.encrypted.then_some("strict-transport-security");
-    let expected = expected.iter().map(String::as_str).filter(|name| applies(answer, name)).chain(hsts);
-    expected.filter_map(|name| finding(answer, name)).collect()
+pub fn headers(response: &Response, expected: &[String]) -> Vec<Finding> {
+    let hsts = response.encrypted.then_some("strict-transport-security");
+    let expected = expected.iter().map(String::as_str).filter(|name| applies(response, name)).chain(hsts);
+    expected.filter_map(|name| finding(response, name)).collect()
 }
 
-fn applies(answer: &Response, name: &str) -> bool {
+fn applies(response: &Response, name: &str) -> bool {
     match name {
-        "content-security-policy" | "x-frame-options" => answer.is_html(),
+        "content-security-policy" | "x-frame-options" => response.is_html(),
         "strict-transport-security" => false,
         _ => true,
     }
 }
 
-fn finding(answer: &Response, name: &str) -> Option<Finding> {
+fn finding(response: &Response, name: &str) -> Option<Finding> {
     let wanted = wanted(name);
-    let value = answer.header(name);
+    let value = response.header(name);
     let good = match (name, value) {
-        ("x-frame-options", _) if frames_are_ruled(answer) => true,
+        ("x-frame-options", _) if frames_are_ruled(response) => true,
         (_, None) => false,
         ("x-content-type-options", Some(value)) => value.trim().eq_ignore_ascii_case("nosniff"),
         ("x-frame-options", Some(value)) => ["DENY", "SAMEORIGIN"].iter().any(|v| value.trim().eq_ignore_ascii_case(v)),
@@ -38,7 +38,7 @@ fn finding(answer: &Response, name: &str) -> Option<Finding> {
         (_, Some(value)) => !value.trim().is_empty(),
     };
     let found = value.map_or("no such header".to_owned(), |value| format!("`{}`", shortened(value)));
-    (!good).then(|| Finding::differs(format!("{}: {name}", answer.request), wanted.to_owned(), found))
+    (!good).then(|| Finding::differs(format!("{}: {name}", response.request), wanted.to_owned(), found))
 }
 
 fn wanted(name: &str) -> &'static str {
@@ -51,8 +51,8 @@ fn wanted(name: &str) -> &'static str {
     }
 }
 
-fn frames_are_ruled(answer: &Response) -> bool {
-    answer
+fn frames_are_ruled(response: &Response) -> bool {
+    response
         .all("content-security-policy")
         .any(|policy| policy.split(';').any(|rule| rule.trim().to_ascii_lowercase().starts_with("frame-ancestors")))
 }
@@ -80,8 +80,8 @@ mod tests {
 
     fn missing(headers: &[(&str, &str)], encrypted: bool) -> Vec<String> {
         let expected = ["content-security-policy", "x-content-type-options", "x-frame-options"].map(str::to_owned);
-        let answer = Response { encrypted, ..response(headers, "") };
-        super::headers(&answer, &expected).into_iter().map(|f| f.place.object.replace("GET /: ", "")).collect()
+        let reply = Response { encrypted, ..response(headers, "") };
+        super::headers(&reply, &expected).into_iter().map(|f| f.place.object.replace("GET /: ", "")).collect()
     }
 
     #[rstest]
@@ -92,7 +92,7 @@ mod tests {
     #[case::data_needs_no_policy(&[JSON, SNIFF], &[])]
     #[case::data_may_not_be_guessed_at(&[JSON], &["x-content-type-options"])]
     #[case::an_empty_policy_is_none(&[HTML, SNIFF, ANCESTORS, ("content-security-policy", "")], &[])]
-    fn what_a_page_lacks_is_told(#[case] headers: &[(&str, &str)], #[case] want: &[&str]) {
+    fn what_a_page_lacks_is_reported(#[case] headers: &[(&str, &str)], #[case] want: &[&str]) {
         assert_eq!(missing(headers, false), want);
     }
 
@@ -101,7 +101,7 @@ mod tests {
     #[case::a_day(Some("max-age=86400"), true)]
     #[case::switched_off(Some("max-age=0; includeSubDomains"), true)]
     #[case::a_year(Some("includeSubDomains; max-age=31536000"), false)]
-    fn strict_transport_is_asked_of_what_comes_over_tls(#[case] value: Option<&str>, #[case] told: bool) {
+    fn strict_transport_is_requested_of_what_comes_over_tls(#[case] value: Option<&str>, #[case] told: bool) {
         let mut headers = vec![JSON, SNIFF];
         headers.extend(value.map(|value| ("Strict-Transport-Security", value)));
         assert_eq!(missing(&headers, true) == ["strict-transport-security"], told);

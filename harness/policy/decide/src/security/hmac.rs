@@ -70,7 +70,7 @@ mod tests {
         Algorithm::HS512,
         "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737"
     )]
-    fn a_signature_is_as_the_standard_says(#[case] algorithm: Algorithm, #[case] want: &str) {
+    fn a_signature_is_as_the_standard_states(#[case] algorithm: Algorithm, #[case] want: &str) {
         assert_eq!(hex(&signature(algorithm, b"Jefe", b"what do ya want for nothing?").unwrap()), want);
     }
 

@@ -14,9 +14,9 @@ const SHORTEST: usize = 8;
 /// Parts of names that say "secret" also in an image, where `_KEY` is often the fingerprint of a packager.
 const CERTAIN: [&str; 4] = ["PASSW", "SECRET", "TOKEN", "PRIVATE_KEY"];
 
-/// Returns the secrets in what an image tells about itself, by name: values of `secrets`, and names that say so.
+/// Returns the secrets in what an image reports about itself, by name: values of `secrets`, and names that say so.
 ///
-/// `inspected` is the answer of `docker image inspect`.
+/// `inspected` is the response of `docker image inspect`.
 #[must_use]
 pub fn image(service: &str, inspected: &Value, secrets: &[HeldSecret]) -> Vec<Finding> {
     let config = &inspected["Config"];
@@ -66,7 +66,7 @@ pub fn log(container: &str, text: &str, secrets: &[HeldSecret]) -> Vec<Finding> 
     findings
 }
 
-/// Returns the secret that a text holds in whatever form; well-known values are told elsewhere, and are words.
+/// Returns the secret that a text holds in whatever form; well-known values are reported elsewhere, and are words.
 fn secret_in<'a>(text: &str, secrets: &'a [HeldSecret]) -> Option<&'a HeldSecret> {
     secrets.iter().filter(|secret| !is_from_an_example(secret.value.expose())).find(|secret| {
         forms(secret.value.expose()).iter().any(|form| form.len() >= SHORTEST && text.contains(form.as_str()))
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_tells_a_secret_by_value_or_by_name() {
+    fn an_image_reports_a_secret_by_value_or_by_name() {
         let inspected = json!({ "Config": {
             "Labels": { "build.args": "pw=tr0ub4dor&3", "org.deploy-token": "x7", "org.title": "administrator of abc" },
             "Env": ["PATH=/usr/bin", "GPG_KEY=E3FF2839C048B25C", "NPM_TOKEN=", "DB_PASSWORD_FILE=/run/secrets/pw"],
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_tells_each_secret_once_with_its_line() {
+    fn a_log_reports_each_secret_once_with_its_line() {
         let text = "starting\nconnecting as shop:tr0ub4dor&3@db\nadministrator logged in: abc\nagain tr0ub4dor&3";
         let found = log("shop-api-1", text, &secrets());
         assert_eq!(found.len(), 1);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use stagegate_contract::{Document, Method, Operation, Parameter, Place, Security};
+use stagegate_contract::{Document, Method, Operation, Parameter, ParameterLocation, Security};
 
 /// What stands for a value that the document does not give: nothing is to be found by it.
 const ANY: &str = "1";
@@ -35,7 +35,7 @@ pub fn secured(document: &Document) -> Vec<Secured> {
     all
 }
 
-/// Tells whether a status refuses a caller for who he is.
+/// Returns whether a status refuses a caller for who he is.
 #[must_use]
 pub fn refused(status: u16) -> bool {
     matches!(status, 401 | 403)
@@ -62,11 +62,11 @@ fn target(operation: &Operation, value: &str) -> String {
     let mut query = Vec::new();
     for parameter in &operation.parameters {
         match parameter.place {
-            Place::Path => path = path.replace(&format!("{{{}}}", parameter.name), &given(parameter)),
-            Place::Query if parameter.required || is_odd => {
+            ParameterLocation::Path => path = path.replace(&format!("{{{}}}", parameter.name), &given(parameter)),
+            ParameterLocation::Query if parameter.required || is_odd => {
                 query.push(format!("{}={}", parameter.name, given(parameter)))
             }
-            Place::Query | Place::Header | Place::Cookie => {}
+            ParameterLocation::Query | ParameterLocation::Header | ParameterLocation::Cookie => {}
         }
     }
     let mark = if query.is_empty() { "" } else { "?" };
@@ -99,9 +99,9 @@ mod tests {
     }
 
     #[test]
-    fn secured_operations_are_asked_with_values_of_the_document() {
-        let told: Vec<String> = secured(&document()).iter().map(|s| format!("{} {}", s.method, s.target)).collect();
-        assert_eq!(told, ["GET /orders/7?page=1", "DELETE /orders/7"]);
+    fn secured_operations_are_requested_with_values_of_the_document() {
+        let reported: Vec<String> = secured(&document()).iter().map(|s| format!("{} {}", s.method, s.target)).collect();
+        assert_eq!(reported, ["GET /orders/7?page=1", "DELETE /orders/7"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! An answer, as the checks look at it.
+//! A response, as the checks look at it.
 
-/// What a service answered to one request.
+/// What a service responded to one request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Response {
     /// Method and target, such as `GET /orders`.

@@ -21,13 +21,13 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Makes what a token says that is good at `now`, in seconds since 1970.
+    /// Makes what a token states that is good at `now`, in seconds since 1970.
     #[must_use]
     pub fn good(&self, now: i64) -> Value {
         self.payload(now, now + GOOD_FOR)
     }
 
-    /// Makes what a token says whose time is over at `now`.
+    /// Makes what a token states whose time is over at `now`.
     #[must_use]
     pub fn expired(&self, now: i64) -> Value {
         self.payload(now - 2 * GOOD_FOR, now - GOOD_FOR)
@@ -46,21 +46,21 @@ impl Claims {
 
 /// What a token shows to everybody who has it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
-    /// How it is signed, as its header says; `None` for what is not known here.
+pub struct TokenContents {
+    /// How it is signed, as its header states; `None` for what is not known here.
     pub algorithm: Option<Algorithm>,
-    /// What it says.
+    /// What it states.
     pub payload: Value,
 }
 
 /// Reads a token without verifying it; `None` where it is none.
 #[must_use]
-pub fn shown(token: &Secret) -> Option<Shown> {
+pub fn contents(token: &Secret) -> Option<TokenContents> {
     let mut parts = token.expose().split('.');
     let mut part = || serde_json::from_slice::<Value>(&from_base64url(parts.next()?)?).ok();
     let (header, payload) = (part()?, part()?);
     let algorithm = Algorithm::named(header["alg"].as_str()?);
-    payload.is_object().then_some(Shown { algorithm, payload })
+    payload.is_object().then_some(TokenContents { algorithm, payload })
 }
 
 /// Writes the text of a token that is signed: header and claims.
@@ -88,10 +88,10 @@ pub fn unsigned(payload: &Value) -> Vec<Secret> {
     ["none", "None", "NONE"].iter().map(|name| Secret::new(format!("{}.", text_of(name, payload)))).collect()
 }
 
-/// Changes what a token says and leaves its signature; `None` where it is no token.
+/// Changes what a token states and leaves its signature; `None` where it is no token.
 #[must_use]
 pub fn altered(token: &Secret) -> Option<Secret> {
-    let mut payload = shown(token)?.payload;
+    let mut payload = contents(token)?.payload;
     payload["stagegate"] = json!("altered");
     let (header, rest) = token.expose().split_once('.')?;
     let (_, signature) = rest.split_once('.')?;
@@ -150,10 +150,10 @@ mod tests {
 
     #[test]
     fn a_token_is_read_as_it_was_written() {
-        let want = Shown { algorithm: Some(Algorithm::HS256), payload: claims().good(NOW) };
-        assert_eq!(shown(&good()), Some(want));
+        let want = TokenContents { algorithm: Some(Algorithm::HS256), payload: claims().good(NOW) };
+        assert_eq!(contents(&good()), Some(want));
         for none in ["", "a.b.c", "opaque-session-of-the-owner", "e30.W10.x"] {
-            assert_eq!(shown(&Secret::new(none)), None, "{none}");
+            assert_eq!(contents(&Secret::new(none)), None, "{none}");
         }
     }
 

@@ -9,7 +9,7 @@ use stagegate_base::{
 };
 use stagegate_host::{
     clock,
-    http::{Answer, Http, Request},
+    http::{Http, HttpResponse, Request},
 };
 use stagegate_watch_decide::notify::{Delivery, Message, PAYLOAD, Stage, percent_encoded};
 
@@ -45,7 +45,7 @@ impl Api {
         Ok(Api { base, token: secret(token, secrets)?, http, headers })
     }
 
-    async fn send(&self, method: &'static str, path: &str, body: Option<&Value>) -> Result<Answer, DeliverError> {
+    async fn send(&self, method: &'static str, path: &str, body: Option<&Value>) -> Result<HttpResponse, DeliverError> {
         let request = Request::new(method, "/").header("authorization", &format!("Bearer {}", self.token.expose()));
         let request = self.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
         // GitHub refuses a request without one.

@@ -49,7 +49,11 @@ fn few_runs_give_no_figure() {
     let figures = figures((&runs, &[]), &commits(&runs, 10), 30, NOW);
     assert_eq!((figures.deployments, figures.deployments_per_week, figures.lead_time.n), (4, None, 4));
     assert_eq!((figures.change_fail.ratio, figures.lead_time.median_seconds), (None, None));
-    assert!(figures.told().iter().all(|told| told.value.starts_with("too few (n = ")), "{:?}", figures.told());
+    assert!(
+        figures.lines().iter().all(|reported| reported.value.starts_with("too few (n = ")),
+        "{:?}",
+        figures.lines()
+    );
 }
 
 #[test]

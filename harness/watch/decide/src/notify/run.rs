@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use stagegate_base::{config::Event, record::Record};
-use stagegate_gate_decide::promotion::{End, Entry, Kind, Line, Plan, by_hand, end_text, reason, trace_ids};
+use stagegate_gate_decide::promotion::{End, Entry, Kind, Line, Plan, end_text, manual_steps, reason, trace_ids};
 
 use super::{Delivery, Message};
 use crate::{RunFacts, trace};
@@ -73,7 +73,7 @@ pub fn end(
         log: log(lines, &unix),
         trace: trace::document(product, lines, records, &unix),
         delivery: Some(Delivery::of(plan, Some(*end), (&first.wall, &last.wall))),
-        next: next(plan, *end, by_hand(plan, dir, lines, dumps)),
+        next: next(plan, *end, manual_steps(plan, dir, lines, dumps)),
         is_urgent: special == Some(Event::Stuck),
         ..about(product, plan, &last.wall)
     })

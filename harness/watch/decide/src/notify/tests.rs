@@ -244,7 +244,7 @@ fn a_pause_is_read_in_seconds_or_as_a_date(#[case] text: &str, #[case] want: Opt
 }
 
 #[test]
-fn a_receiver_that_asks_for_a_pause_gets_it_within_a_day() {
+fn a_receiver_that_requires_a_pause_gets_it_within_a_day() {
     let tried = Parcel::new("x", message(String::new(), Vec::new()), 0).tried(0);
     assert_eq!(tried.failed(0, String::new(), Some(3_600)).due, 3_600);
     assert_eq!(tried.failed(0, String::new(), Some(5)).due, 60);

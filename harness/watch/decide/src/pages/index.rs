@@ -5,7 +5,7 @@ use std::fmt::Write;
 use stagegate_base::report::html_escaped as inline;
 use stagegate_gate_decide::promotion::{End, Kind};
 
-use super::{Shown, file_name, list, page, plot::durations, public::incident, shortened, when, word};
+use super::{EnvironmentPage, file_name, list, page, plot::durations, public::incident, shortened, when, word};
 use crate::{
     RunFacts,
     figures::{Figures, length},
@@ -13,14 +13,14 @@ use crate::{
 
 /// Writes the page; `made` is when, in seconds since 1970.
 #[must_use]
-pub fn index(product: &str, environments: &[Shown], made: f64) -> String {
+pub fn index(product: &str, environments: &[EnvironmentPage], made: f64) -> String {
     let mut body = format!(
         "<h1>{}</h1>\n<p class=\"soft\">Read from the journals at {}. Days and times are those of UTC.</p>\n",
         inline(product),
         when(made)
     );
     if environments.len() > 1 {
-        let link = |one: &Shown| {
+        let link = |one: &EnvironmentPage| {
             let name = inline(&one.environment);
             format!("<a href=\"#{name}\">{name}</a>")
         };
@@ -31,7 +31,7 @@ pub fn index(product: &str, environments: &[Shown], made: f64) -> String {
     page(&format!("{product}: environments and their runs"), &body)
 }
 
-fn environment(shown: &Shown) -> String {
+fn environment(shown: &EnvironmentPage) -> String {
     let name = inline(&shown.environment);
     let mut out = format!("<h2 id=\"{name}\">{name}</h2>\n");
     out.push_str(&now(shown));
@@ -53,7 +53,7 @@ fn environment(shown: &Shown) -> String {
 const CLOSED: usize = 5;
 
 /// Returns the incidents, those that are open first.
-fn incidents(shown: &Shown) -> String {
+fn incidents(shown: &EnvironmentPage) -> String {
     if shown.incidents.is_empty() {
         return String::new();
     }
@@ -64,7 +64,7 @@ fn incidents(shown: &Shown) -> String {
     out
 }
 
-fn now(shown: &Shown) -> String {
+fn now(shown: &EnvironmentPage) -> String {
     let mut pairs = vec![(
         "runs now",
         shown.deployed.as_deref().map_or_else(|| "unknown: nothing was deployed by gate".to_owned(), inline),
@@ -119,14 +119,14 @@ fn figures(figures: &Figures) -> String {
          <th>counted from</th><th>definition</th></tr></thead>\n<tbody>\n",
         figures.days
     );
-    for told in figures.told() {
+    for reported in figures.lines() {
         let _ = writeln!(
             out,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"soft\">{}</td></tr>",
-            inline(told.name),
-            inline(&told.value),
-            inline(&told.n),
-            inline(told.definition)
+            inline(reported.name),
+            inline(&reported.value),
+            inline(&reported.n),
+            inline(reported.definition)
         );
     }
     out.push_str("</tbody>\n</table></div>\n");

@@ -21,7 +21,7 @@ pub use index::index;
 pub use public::public;
 pub use run::{RunPage, run};
 
-/// What the pages have beside the style of all reports: a bar for a time, a word for an end, a table that is scrolled on
+/// What the pages have next to the style of all reports: a bar for a time, a word for an end, a table that is scrolled on
 /// its own where it is wider than the page.
 const STYLE: &str = "\
 nav{margin-bottom:1rem}.wide{overflow-x:auto}.wide td{overflow-wrap:normal}.wide td.reason{overflow-wrap:anywhere}\
@@ -35,7 +35,7 @@ table.checks{table-layout:fixed}.checks th:nth-child(1){width:4.5rem}.checks th:
 
 /// An environment as its pages show it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
+pub struct EnvironmentPage {
     /// Its name.
     pub environment: String,
     /// What is deployed, as the gate recorded it; `None` where the gate deployed nothing.

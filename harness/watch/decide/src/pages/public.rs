@@ -6,7 +6,7 @@ use std::fmt::Write;
 use stagegate_base::{config::StatusPage, report::html_escaped as inline};
 use stagegate_gate_decide::promotion::End;
 
-use super::{Shown, list, page, shortened, when};
+use super::{EnvironmentPage, list, page, shortened, when};
 use crate::{RunFacts, figures::length, incident::Incident};
 
 /// Seconds for which an incident that is closed is shown.
@@ -14,7 +14,7 @@ const CLOSED_FOR: f64 = 14.0 * 86_400.0;
 
 /// Writes the page; `made` is when, in seconds since 1970. `allowed` is what it shows of runs in addition to their times.
 #[must_use]
-pub fn public(title: &str, environments: &[Shown], allowed: StatusPage, made: f64) -> String {
+pub fn public(title: &str, environments: &[EnvironmentPage], allowed: StatusPage, made: f64) -> String {
     let mut body = format!("<h1>{}</h1>\n", inline(title));
     for shown in environments {
         let _ = writeln!(body, "<h2>{}</h2>", inline(&shown.environment));
@@ -30,12 +30,12 @@ pub fn public(title: &str, environments: &[Shown], allowed: StatusPage, made: f6
     page(title, &body)
 }
 
-fn last_change(shown: &Shown) -> Option<&RunFacts> {
+fn last_change(shown: &EnvironmentPage) -> Option<&RunFacts> {
     shown.runs.iter().rev().find(|run| run.touched.is_some())
 }
 
 /// Returns what the configuration allows.
-fn of_runs(shown: &Shown, allowed: StatusPage) -> Vec<(&'static str, String)> {
+fn of_runs(shown: &EnvironmentPage, allowed: StatusPage) -> Vec<(&'static str, String)> {
     let mut pairs = Vec::new();
     let live = shown.runs.iter().rev().find(|run| run.end == Some(End::Promoted)).map(|run| &run.release);
     if let Some(live) = live.filter(|_| allowed.release) {
@@ -52,7 +52,7 @@ fn of_runs(shown: &Shown, allowed: StatusPage) -> Vec<(&'static str, String)> {
 }
 
 /// Returns what may be shown: only what was verified is called good.
-fn state(shown: &Shown) -> String {
+fn state(shown: &EnvironmentPage) -> String {
     let (class, text) = match shown.runs.iter().rev().find(|run| run.touched.is_some() || run.end.is_none()) {
         _ if shown.at_work.is_some() => ("warn", "maintenance in progress".to_owned()),
         _ if shown.incidents.iter().any(|one| one.closed.is_none()) => ("fail", "incident; see below".to_owned()),

@@ -14,7 +14,7 @@ use crate::{RunFacts, StepFacts, figures::length};
 /// Characters of the timeline and of the plan that are kept.
 const TEXT: usize = 200_000;
 
-/// What a run's page shows beside its facts.
+/// What a run's page shows next to its facts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunPage {
     /// The plan in words.

@@ -22,10 +22,10 @@ fn facts(text: &[u8]) -> RunFacts {
     RunFacts::of(&lines(text), unix).unwrap()
 }
 
-fn shown(texts: &[&[u8]]) -> Shown {
+fn shown(texts: &[&[u8]]) -> EnvironmentPage {
     let runs: Vec<RunFacts> = texts.iter().map(|text| facts(text)).collect();
     let now = runs.last().map_or(0.0, |run| run.last);
-    Shown {
+    EnvironmentPage {
         environment: "production".into(),
         deployed: Some("v2 (0123456789)".into()),
         at_work: None,
@@ -57,13 +57,13 @@ fn loads_nothing(page: &str) -> bool {
 }
 
 #[test]
-fn the_first_page_tells_what_runs_why_and_what_to_do() {
+fn the_first_page_reports_what_runs_why_and_what_to_do() {
     let page = index("shop", &[shown(&[PROMOTED, ROLLED_BACK])], 1_800_000_000.0);
     assert!(loads_nothing(&page));
-    for told in
+    for reported in
         ["v2 (0123456789)", "rolled back and verified: v2 is live in production again", "health::web::http failed"]
     {
-        assert!(page.contains(told), "{told}: {page}");
+        assert!(page.contains(reported), "{reported}: {page}");
     }
     assert!(page.contains("line 3 is damaged") && page.contains("too few (n = "), "{page}");
     let id = &facts(PROMOTED).run;
@@ -91,7 +91,7 @@ fn a_page_for_strangers_names_no_release_and_no_reason() {
 #[test]
 fn a_page_for_the_public_has_what_is_allowed_and_incidents() {
     let mut one = shown(&[PROMOTED, ROLLED_BACK]);
-    let page = |one: &Shown, allowed| public("shop", std::slice::from_ref(one), allowed, 100.0);
+    let page = |one: &EnvironmentPage, allowed| public("shop", std::slice::from_ref(one), allowed, 100.0);
     let release = one.runs[0].release.clone();
     let open = page(&one, EVERYTHING);
     for text in [&release.name, &release.commit] {

@@ -9,7 +9,7 @@ use super::{Time, Trace, attribute, outcome, span};
 /// So many checks of a run are spans: a collector refuses a document that is too large as a whole.
 const MOST: usize = 2_000;
 
-/// Returns a span for each record that says when its check began, if a step ran then.
+/// Returns a span for each record that states when its check began, if a step ran then.
 pub(super) fn spans(
     trace: &Trace<'_>,
     steps: &[Value],

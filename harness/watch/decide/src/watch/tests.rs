@@ -5,8 +5,8 @@ use super::*;
 const NOW: i64 = 1_767_225_600;
 const ROUND: i64 = 30;
 
-fn look(fails: bool) -> Look {
-    Look::new("container api", fails.then(|| "is not healthy".to_owned()))
+fn look(fails: bool) -> CheckResult {
+    CheckResult::new("container api", fails.then(|| "is not healthy".to_owned()))
 }
 
 /// Returns what is heard of looks that are a round apart: `x` fails, `.` passes.
@@ -47,7 +47,7 @@ fn a_minute_of_failures_is_down_however_few_looks_it_had() {
 #[test]
 fn an_event_is_down_at_once_and_its_end_has_the_same_beginning() {
     let mut checks = Checks::default();
-    let down = checks.note(&[Look::certain("container api", "exited with code 137".to_owned())], NOW);
+    let down = checks.note(&[CheckResult::certain("container api", "exited with code 137".to_owned())], NOW);
     assert_eq!((down.len(), down[0].change), (1, Change::Down));
     assert_eq!(checks.round(&[look(false)], NOW + 10), []);
     let up = checks.round(&[look(false)], NOW + 40);
@@ -58,7 +58,7 @@ fn an_event_is_down_at_once_and_its_end_has_the_same_beginning() {
 #[test]
 fn an_alert_that_comes_again_within_ten_minutes_is_one_message() {
     let mut checks = Checks::default();
-    let died = [Look::certain("service api", "its container exited with code 1".to_owned())];
+    let died = [CheckResult::certain("service api", "its container exited with code 1".to_owned())];
     let heard: Vec<Notice> = (0..300).flat_map(|nth| checks.note(&died, nth * 2)).collect();
     assert_eq!(heard.iter().map(|notice| notice.change).collect::<Vec<_>>(), [Change::Down]);
 }
@@ -78,7 +78,7 @@ fn flapping_is_one_message_and_so_is_its_end() {
 fn what_requires_a_person_is_reported_again_each_hour() {
     let mut checks = Checks::default();
     let stuck = |at: i64, checks: &mut Checks| {
-        let look = Look { is_repeated: true, ..Look::certain("run", "run r is stuck".to_owned()) };
+        let look = CheckResult { is_repeated: true, ..CheckResult::certain("run", "run r is stuck".to_owned()) };
         checks.round(&[look], at).into_iter().map(|one| one.change).collect::<Vec<_>>()
     };
     let mut heard = Vec::new();
@@ -91,7 +91,8 @@ fn what_requires_a_person_is_reported_again_each_hour() {
 #[test]
 fn a_pause_forgets_what_was_not_alerted_and_no_more() {
     let mut checks = Checks::default();
-    let both = |a: bool, b: bool| [Look::new("a", a.then(String::new)), Look::new("b", b.then(String::new))];
+    let both =
+        |a: bool, b: bool| [CheckResult::new("a", a.then(String::new)), CheckResult::new("b", b.then(String::new))];
     for nth in 0..3 {
         let _ = checks.round(&both(true, nth > 0), NOW + nth * ROUND);
     }

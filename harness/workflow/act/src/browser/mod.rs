@@ -49,7 +49,7 @@ pub(crate) struct PageContext<'a> {
     pub(crate) runner: &'a Runner,
     /// The browser, of [`program`].
     pub(crate) program: PathBuf,
-    /// Where the page's service answers, the best address first.
+    /// Where the page's service responds, the best address first.
     pub(crate) addresses: Vec<SocketAddr>,
     /// The folder for its picture.
     pub(crate) evidence: PathBuf,
@@ -66,7 +66,7 @@ pub(crate) async fn run(context: &PageContext<'_>, ask: &StepRequest) -> Result<
     let _one = ONE.acquire().await.map_err(|error| StepError::Broken(error.to_string()))?;
     let mut devtools = Devtools::start(context.runner, &context.program).await?;
     let page = seen(&mut devtools, &url, *load_within).await;
-    let picture = picture(&mut devtools).await.and_then(|bytes| kept(&context.evidence, service, &bytes));
+    let picture = picture(&mut devtools).await.and_then(|bytes| save_screenshot(&context.evidence, service, &bytes));
     devtools.end().await;
     let page = page.map_err(StepError::Broken)?;
     let evidence = match picture {
@@ -88,12 +88,12 @@ async fn seen(devtools: &mut Devtools, url: &str, load_within: Duration) -> Resu
     devtools.watch(PageObserver::default());
     let navigated = devtools.call("Page.navigate", json!({"url": url}), load_within).await;
     match navigated {
-        Ok(answer) => {
-            if let Some(reason) = answer["errorText"].as_str() {
+        Ok(response) => {
+            if let Some(reason) = response["errorText"].as_str() {
                 devtools.observer().unreached(url, reason);
             }
         }
-        // A server that sends nothing keeps even this answer back; what was seen says the rest.
+        // A server that sends nothing keeps even this response back; what was seen states the rest.
         Err(_) if devtools.observer().elapsed() >= load_within => {}
         Err(reason) => return Err(reason),
     }
@@ -131,7 +131,7 @@ async fn picture(devtools: &mut Devtools) -> Result<Vec<u8>, String> {
 }
 
 /// Writes a picture for its owner alone.
-fn kept(folder: &Path, service: &str, bytes: &[u8]) -> Result<PathBuf, String> {
+fn save_screenshot(folder: &Path, service: &str, bytes: &[u8]) -> Result<PathBuf, String> {
     static NEXT: AtomicUsize = AtomicUsize::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let path = folder.join(format!("{}-{}-{service}-{number}.png", stagegate_host::clock::stamp(), std::process::id()));

@@ -105,19 +105,19 @@ impl PageObserver {
         self.elapsed
     }
 
-    /// Tells whether the load event came.
+    /// Returns whether the load event came.
     #[must_use]
     pub fn is_loaded(&self) -> bool {
         self.page.loaded.is_some()
     }
 
-    /// Tells whether there is no page to wait for.
+    /// Returns whether there is no page to wait for.
     #[must_use]
     pub fn is_unreached(&self) -> bool {
         self.unreached
     }
 
-    /// Tells whether a request is open.
+    /// Returns whether a request is open.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         !self.open.is_empty()
@@ -130,7 +130,7 @@ impl PageObserver {
     }
 }
 
-/// Tells whether a browser asks for this by itself: the icon of a page that names none.
+/// Returns whether a browser requests this by itself: the icon of a page that names none.
 fn is_browsers_own(url: &str) -> bool {
     let path = url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
     path.is_some_and(|(_, path)| path == "favicon.ico")

@@ -15,7 +15,7 @@ use object_store::{
     local::LocalFileSystem,
     path::{Path as Key, PathPart},
 };
-use stagegate_base::{config::Place, redact::Mask};
+use stagegate_base::{config::OffsiteTarget, redact::Mask};
 use stagegate_data_decide::backup::offsite::Object;
 use stagegate_host::{files, http::install_cryptography};
 
@@ -48,14 +48,14 @@ pub(super) struct Objects {
 impl Objects {
     /// Opens a bucket or folder.
     pub(super) fn open(
-        place: &Place,
+        place: &OffsiteTarget,
         (project, shown): (&str, &str),
         access: Option<&Access>,
     ) -> Result<Self, OffsiteError> {
         let mask = access.map(Access::mask).unwrap_or_default();
         let failed = |error: &object_store::Error| store_error(&mask, "open", shown, error);
         let (store, root): (Arc<dyn ObjectStore>, Key) = match place {
-            Place::S3 { bucket, prefix, endpoint, region } => {
+            OffsiteTarget::S3 { bucket, prefix, endpoint, region } => {
                 let access = access.ok_or(AccessError::None)?;
                 let builder = access.given_to(s3()).with_bucket_name(bucket).with_region(region);
                 let builder = match endpoint {
@@ -65,7 +65,7 @@ impl Objects {
                 let root = prefix.split('/').filter(|part| !part.is_empty()).chain([project]).map(PathPart::from);
                 (Arc::new(builder.build().map_err(|error| failed(&error))?), root.collect())
             }
-            Place::Folder(path) => {
+            OffsiteTarget::Folder(path) => {
                 if !path.is_dir() {
                     return Err(OffsiteError::Refused(format!("{} is not a folder; is it mounted?", path.display())));
                 }
@@ -75,7 +75,7 @@ impl Objects {
                 let store = LocalFileSystem::new_with_prefix(&dir).map_err(|error| failed(&error))?;
                 (Arc::new(store.with_fsync(true).with_automatic_cleanup(true)), Key::default())
             }
-            Place::Rclone(_) | Place::Programs(_) => {
+            OffsiteTarget::Rclone(_) | OffsiteTarget::Programs(_) => {
                 return Err(OffsiteError::Refused(format!("{shown} is reached by programs")));
             }
         };

@@ -10,7 +10,7 @@ use std::{
 use serde::Deserialize;
 use stagegate_base::{
     command::{Command, rclone},
-    config::{Place, PlacePrograms},
+    config::{OffsiteTarget, PlacePrograms},
 };
 use stagegate_data_decide::backup::offsite::{Object, listed_by_program};
 use stagegate_host::{
@@ -62,17 +62,17 @@ enum Tool {
 impl Programs {
     /// Opens a place; `None` where programs do not reach it. `credentials` is rclone's configuration.
     pub(super) fn open(
-        place: &Place,
+        place: &OffsiteTarget,
         (project, shown): (&str, &str),
         credentials: Option<&Path>,
         (runner, within): (Runner, Duration),
     ) -> Option<Self> {
         let tool = match place {
-            Place::Rclone(remote) => {
+            OffsiteTarget::Rclone(remote) => {
                 Tool::Rclone { remote: remote.clone(), config: credentials.map(Path::to_path_buf) }
             }
-            Place::Programs(programs) => Tool::Users(programs.clone()),
-            Place::S3 { .. } | Place::Folder(_) => return None,
+            OffsiteTarget::Programs(programs) => Tool::Users(programs.clone()),
+            OffsiteTarget::S3 { .. } | OffsiteTarget::Folder(_) => return None,
         };
         Some(Programs { tool, project: project.to_owned(), shown: shown.to_owned(), runner, within })
     }
@@ -172,11 +172,11 @@ impl Programs {
             }
             Ok(())
         };
-        let (ran, pumped, taken) = tokio::join!(self.runner.run_to_file(&command, self.within, writer), pump, take);
+        let (result, pumped, taken) = tokio::join!(self.runner.run_to_file(&command, self.within, writer), pump, take);
         let taken: std::io::Result<()> = taken;
         taken.map_err(|source| file_error("write", Path::new(name), source))?;
         pumped.map_err(broken)?;
-        ran.map_err(self.failed("read", name))
+        result.map_err(self.failed("read", name))
     }
 
     pub(super) async fn delete(&self, name: &str) -> Result<(), OffsiteError> {

@@ -1,7 +1,7 @@
 use std::{fs, path::PathBuf};
 
 use rstest::rstest;
-use stagegate_base::config::{Place, PlacePrograms};
+use stagegate_base::config::{OffsiteTarget, PlacePrograms};
 use stagegate_data_decide::backup::{ConfigFile, FORMAT};
 
 use super::{objects::PART, *};
@@ -25,8 +25,8 @@ fn words(of: &[&str]) -> Vec<String> {
     of.iter().map(|word| (*word).to_owned()).collect()
 }
 
-fn programs(dir: PathBuf) -> Place {
-    Place::Programs(PlacePrograms {
+fn programs(dir: PathBuf) -> OffsiteTarget {
+    OffsiteTarget::Programs(PlacePrograms {
         put: words(&["sh", "-c", "mkdir -p \"$(dirname \"$1\")\" && cat >\"$1\"", "sh", "{name}"]),
         get: words(&["cat", "{name}"]),
         list: words(&["find", "{prefix}", "-type", "f", "-printf", "%s %T@ %p\\n"]),
@@ -42,7 +42,7 @@ impl World {
         files::private_dir(&dir.join("here")).unwrap();
         files::private_dir(&dir.join("there/shop")).unwrap();
         let place = match by {
-            By::Folder => Place::Folder(dir.join("there")),
+            By::Folder => OffsiteTarget::Folder(dir.join("there")),
             By::Programs => programs(dir.join("there")),
         };
         let settings = Settings { place, credentials: None };
@@ -176,7 +176,7 @@ async fn what_is_missing_or_changed_there_is_found(#[case] by: By) {
 #[tokio::test]
 async fn a_folder_that_is_not_mounted_is_not_filled() {
     let world = World::new("mount", By::Folder);
-    let settings = Settings { place: Place::Folder(world.dir.join("absent")), credentials: None };
+    let settings = Settings { place: OffsiteTarget::Folder(world.dir.join("absent")), credentials: None };
     let error = Offsite::open(&settings, "shop", None, ByPrograms::default()).unwrap_err().to_string();
     assert!(error.contains("is it mounted?") && !world.dir.join("absent").exists(), "{error}");
 }
@@ -202,9 +202,9 @@ async fn what_a_killed_program_left_of_a_file_is_written_again(#[case] file: &st
 #[tokio::test]
 async fn a_program_that_fails_is_reported_with_its_object_and_what_it_printed() {
     let mut world = World::new("fails", By::Programs);
-    let Place::Programs(mut programs) = programs(world.dir.join("there")) else { unreachable!() };
+    let OffsiteTarget::Programs(mut programs) = programs(world.dir.join("there")) else { unreachable!() };
     programs.put = words(&["sh", "-c", "echo no room on the tape >&2; exit 9", "{name}"]);
-    let settings = Settings { place: Place::Programs(programs), credentials: None };
+    let settings = Settings { place: OffsiteTarget::Programs(programs), credentials: None };
     let by = ByPrograms { within: Duration::from_secs(60), ..ByPrograms::default() };
     world.offsite = Offsite::open(&settings, "shop", None, by).unwrap();
     let error = world.offsite.upload(&world.publish("20260101-000000-0001", 1, 9)).await.unwrap_err().to_string();

@@ -23,7 +23,7 @@ use super::{
         subset::Places,
     },
     Run,
-    kept::Kept,
+    previous_copy::PreviousCopy,
     scan::{Change, Scanned},
     unusable::Unusable,
 };
@@ -51,7 +51,7 @@ pub(super) struct Applied {
 pub(super) struct Apply<'a> {
     pub(super) run: &'a Run<'a>,
     pub(super) snapshot: &'a Snapshot,
-    pub(super) kept: &'a Kept,
+    pub(super) kept: &'a PreviousCopy,
     /// Values that may not be part of what is written.
     pub(super) needles: &'a [SourceValue],
 }
@@ -250,7 +250,7 @@ impl Changing<'_> {
     }
 }
 
-/// Tells whether the server of the copy refused something, and not the one that is read.
+/// Returns whether the server of the copy refused something, and not the one that is read.
 fn is_of_copy(error: &DatabaseError) -> bool {
     matches!(error, DatabaseError::Statement { what, .. } if what.starts_with("write ") || what.starts_with("delete "))
 }

@@ -21,7 +21,7 @@ use tokio_postgres::Client;
 
 use super::{
     super::{copy::Throttle, source::Snapshot},
-    kept::{Kept, RowsFile},
+    previous_copy::{PreviousCopy, RowsFile},
     unusable::Unusable,
 };
 
@@ -74,7 +74,7 @@ pub(super) struct Scan<'a> {
     pub(super) workers: usize,
     pub(super) throttle: Option<Throttle>,
     /// The last sync; `None` where its hashes are written for the first time.
-    pub(super) old: Option<&'a Kept>,
+    pub(super) old: Option<&'a PreviousCopy>,
     pub(super) file: &'a RowsFile,
 }
 
@@ -182,7 +182,7 @@ impl Scan<'_> {
         if let Some(kept) = self.old.filter(|_| !is_same) {
             self.compare(table, slot, kept, old.map(|(_, old)| old), &found)?;
         }
-        let kept = found.kept();
+        let kept = found.encoded();
         Ok(RangeState { rows, checksum, at: self.file.append(&kept)?, bytes: kept.len() as u64 })
     }
 
@@ -191,7 +191,7 @@ impl Scan<'_> {
         &self,
         table: &Table,
         slot: &Slot,
-        kept: &Kept,
+        kept: &PreviousCopy,
         old: Option<&RangeState>,
         found: &HashedRows<'_>,
     ) -> Result<(), Unusable> {

@@ -63,7 +63,7 @@ impl<'a> HashedRows<'a> {
 
     /// Returns the keys and hashes as they are kept.
     #[must_use]
-    pub fn kept(&self) -> Vec<u8> {
+    pub fn encoded(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.rows.len() * 24);
         for row in &self.rows {
             // A key is part of an index, whose entries are far below 64 KiB.

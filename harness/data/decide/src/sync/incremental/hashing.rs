@@ -24,7 +24,7 @@ pub fn ranges(table: &Table) -> Vec<Option<Range>> {
     (0..count).map(|number| Some(one(number))).collect()
 }
 
-/// Returns what is kept of the sum of a range's hashes: without the key it says nothing about the rows.
+/// Returns what is kept of the sum of a range's hashes: without the key it states nothing about the rows.
 #[must_use]
 pub fn range_checksum(key: &Key, sum: i128) -> String {
     format!("{:032x}", key.hash("range", &sum.to_be_bytes()))

@@ -81,7 +81,7 @@ impl State {
         self.tables.iter().find(|table| table.table == label)
     }
 
-    /// Tells whether the next run has to compare the whole copy.
+    /// Returns whether the next run has to compare the whole copy.
     #[must_use]
     pub fn is_compare_due(&self) -> bool {
         self.since_compared + 1 >= COMPARED_EVERY
@@ -120,7 +120,7 @@ pub struct RangeState {
 }
 
 impl RangeState {
-    /// Tells whether the same rows were there.
+    /// Returns whether the same rows were there.
     #[must_use]
     pub fn is_same(&self, rows: u64, checksum: &str) -> bool {
         self.rows == rows && self.checksum == checksum

@@ -48,7 +48,7 @@ proptest! {
                 here.map(|(id, (hash, _))| (u32::try_from(*id).unwrap(), *id, *hash)).collect()
             };
             let (was, is) = (copied(&of(&before)), copied(&of(&after)));
-            let was = HashedRows::read(&was, 1, &key()).unwrap().kept();
+            let was = HashedRows::read(&was, 1, &key()).unwrap().encoded();
             let is = HashedRows::read(&is, 1, &key()).unwrap();
             changes.compare(&kept_rows(&was).unwrap(), &is.rows);
         }
@@ -70,7 +70,7 @@ proptest! {
     #[test]
     fn damaged_kept_rows_never_pass_for_whole_ones(cut in 1_usize..40) {
         let stream = copied(&[(1, 7, 11), (1, 8, 12)]);
-        let kept = HashedRows::read(&stream, 1, &key()).unwrap().kept();
+        let kept = HashedRows::read(&stream, 1, &key()).unwrap().encoded();
         let cut = cut.min(kept.len() - 1);
         let read = kept_rows(&kept[..cut]);
         prop_assert!(read.is_err() || read.unwrap().len() < 2);
@@ -81,7 +81,7 @@ proptest! {
 #[test]
 fn what_is_kept_of_a_row_depends_on_the_key_and_not_on_its_place() {
     let (one, two) = (copied(&[(1, 7, 11)]), copied(&[(9, 7, 11)]));
-    let kept = |bytes: &[u8], key: &Key| HashedRows::read(bytes, 1, key).unwrap().kept();
+    let kept = |bytes: &[u8], key: &Key| HashedRows::read(bytes, 1, key).unwrap().encoded();
     assert_eq!(kept(&one, &key()), kept(&two, &key()));
     assert_ne!(kept(&one, &key()), kept(&one, &Key::new([7; 16])));
     assert_ne!(range_checksum(&key(), 11), range_checksum(&Key::new([7; 16]), 11));

@@ -35,7 +35,7 @@ struct World {
 }
 
 impl World {
-    /// Finds what a step asks for.
+    /// Finds what a step requests.
     fn found(&self, step: &Step) -> BTreeMap<usize, Vec<RowPlace>> {
         let rows: Option<BTreeSet<RowPlace>> = step.rows.as_ref().map(|rows| rows.iter().copied().collect());
         let is_in = |row: &RowPlace| rows.as_ref().is_none_or(|rows| rows.contains(row));
@@ -61,11 +61,11 @@ impl World {
         for (table, row) in roots {
             closure.begin(*table, &[*row]);
         }
-        let mut asked = BTreeSet::new();
+        let mut requested = BTreeSet::new();
         while let Some(step) = closure.next_step() {
             for row in step.rows.iter().flatten() {
                 let is_up = step.direction == Direction::Up;
-                assert!(asked.insert((step.edge, is_up, step.table, *row)), "asked twice: {row} of {step:?}");
+                assert!(requested.insert((step.edge, is_up, step.table, *row)), "asked twice: {row} of {step:?}");
             }
             for (table, rows) in self.found(&step) {
                 closure.found(&step, table, &rows).unwrap();
@@ -187,7 +187,7 @@ fn counts(selected: &[Selected]) -> Vec<usize> {
 #[case::whole("always = [\"products\"]", &[4, 4, 4, usize::MAX, 0, 4, usize::MAX])]
 #[case::others_empty("others = \"empty\"", &[4, 4, 4, 4, 0, 4, 0])]
 #[case::whole_with_children("always = [\"products\"]\nfollow = { down = [\"texts\"] }", &[4, 4, 4, usize::MAX, 40, 4, usize::MAX])]
-fn which_rows_come_is_what_the_file_says(#[case] more: &str, #[case] want: &[usize]) {
+fn which_rows_come_is_what_the_file_states(#[case] more: &str, #[case] want: &[usize]) {
     // The key of users to users is followed upwards alone: rows of a root are chosen by its condition. 5, 2, 1, 0 are a chain.
     let selected = shop().subset(&file(&format!("{more}\n[roots]\nusers = \"id = 5\"")), &[(0, place(5))]);
     assert_eq!(counts(&selected)[0], 4);

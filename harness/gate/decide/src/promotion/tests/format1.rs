@@ -165,7 +165,7 @@ fn line(entry: Value) -> Entry {
         "left": [{ "database": "x", "why": "y", "command": "drop database \"x\"" }] } }),
     StepReport::Prune(Pruned {
         rollback_points: vec!["r1".into()],
-        left: vec![Left { name: "x".into(), why: "y".into() }],
+        left: vec![Leftover { name: "x".into(), why: "y".into() }],
     }))]
 #[case::thaw(json!({ "entry": "done", "step": "thaw" }), StepReport::OpenPorts)]
 #[case::reopen(json!({ "entry": "done", "step": "reopen" }), StepReport::StartPrevious)]
@@ -175,7 +175,7 @@ fn an_earlier_report_keeps_its_facts(#[case] text: Value, #[case] want: StepRepo
 
 #[rstest]
 #[case(json!({ "entry": "undone", "step": "clone", "data": { "left": [{ "database": "x", "why": "y" }] } }),
-    UndoReport::Clone(KeptCopies { left: vec![Left { name: "x".into(), why: "y".into() }] }))]
+    UndoReport::Clone(KeptCopies { left: vec![Leftover { name: "x".into(), why: "y".into() }] }))]
 #[case(json!({ "entry": "undone", "step": "deploy", "data": { "env_files_put_back": ["/srv/.env"] } }),
     UndoReport::Deploy(ConfigurationRollback { env_files: vec![PathBuf::from("/srv/.env")] }))]
 fn an_earlier_undo_keeps_its_facts(#[case] text: Value, #[case] want: UndoReport) {

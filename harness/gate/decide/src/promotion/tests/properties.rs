@@ -71,7 +71,7 @@ fn volume_copies() -> impl Strategy<Value = VolumeCopies> {
 fn volume_rollback() -> impl Strategy<Value = VolumeRollback> {
     let one = ("[a-z]{1,6}", prop::option::of("/\\PC{0,12}"), any::<u64>())
         .prop_map(|(id, kept, entries)| SwitchedVolume { id, kept_as: kept.map(PathBuf::from), entries });
-    let left = ("\\PC{0,12}", "\\PC{0,12}").prop_map(|(name, why)| Left { name, why });
+    let left = ("\\PC{0,12}", "\\PC{0,12}").prop_map(|(name, why)| Leftover { name, why });
     let lists = (prop::collection::vec(one, 0..3), prop::collection::vec(left, 0..2));
     (lists, seconds()).prop_map(|((volumes, left), switch_seconds)| VolumeRollback { volumes, switch_seconds, left })
 }
@@ -110,8 +110,8 @@ fn rehearsal() -> impl Strategy<Value = Rehearsal> {
     )
 }
 
-fn left() -> impl Strategy<Value = Vec<Left>> {
-    prop::collection::vec(("\\PC{0,12}", "\\PC{0,12}").prop_map(|(name, why)| Left { name, why }), 0..3)
+fn left() -> impl Strategy<Value = Vec<Leftover>> {
+    prop::collection::vec(("\\PC{0,12}", "\\PC{0,12}").prop_map(|(name, why)| Leftover { name, why }), 0..3)
 }
 
 fn step_report() -> impl Strategy<Value = StepReport> {

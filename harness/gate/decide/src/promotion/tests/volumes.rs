@@ -32,7 +32,7 @@ fn a_release_that_changes_no_rows_still_has_the_volumes_copied_that_it_can_write
 }
 
 #[test]
-fn a_switched_volume_says_where_the_failed_content_is() {
+fn a_switched_volume_states_where_the_failed_content_is() {
     let volume = |kept_as: Option<&str>| SwitchedVolume {
         id: "uploads".into(),
         kept_as: kept_as.map(PathBuf::from),

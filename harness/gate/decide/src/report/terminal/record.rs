@@ -28,7 +28,7 @@ pub(super) fn head(record: &Record, colour: Colour) -> String {
         (Status::Fail | Status::Broken, Severity::Info) => CYAN,
         (Status::Fail | Status::Broken | Status::Skip, _) => YELLOW,
     };
-    // The word of a failure says its severity already.
+    // The word of a failure states its severity already.
     let severity = match record.severity {
         _ if record.status == Status::Fail => "",
         Severity::Required => "",

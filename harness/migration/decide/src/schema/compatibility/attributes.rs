@@ -113,7 +113,7 @@ fn is_typed(e: &Event<'_>) -> bool {
     matches!(e.kind, Kind::Column | Kind::Domain)
 }
 
-/// Tells whether `type` is something else here than the type of values.
+/// Returns whether `type` is something else here than the type of values.
 fn is_relation_like(e: &Event<'_>) -> bool {
     !matches!(e.kind, Kind::Column | Kind::Domain)
 }
@@ -131,7 +131,7 @@ fn is_routine(e: &Event<'_>) -> bool {
 }
 
 fn is_routine_change(e: &Event<'_>) -> bool {
-    is_routine(e) && matches!(e.what, super::What::Attribute(..))
+    is_routine(e) && matches!(e.what, super::ChangeKind::Attribute(..))
 }
 
 fn types(e: &Event<'_>, holds: fn(&str, &str) -> bool) -> bool {
@@ -150,13 +150,13 @@ fn of_definition(e: &Event<'_>, holds: fn(&str, &str) -> bool) -> bool {
     matches!(e.of("definition"), Some((Some(old), Some(new))) if holds(old, new))
 }
 
-/// Tells whether all lines of `few` stand in `many`, in the same order.
+/// Returns whether all lines of `few` stand in `many`, in the same order.
 fn is_within(few: &str, many: &str) -> bool {
     let mut many = many.lines();
     few.lines().all(|value| many.any(|other| other == value))
 }
 
-/// Tells whether all rights of `few` are in `many`.
+/// Returns whether all rights of `few` are in `many`.
 fn rights(few: &str, many: &str) -> bool {
     let is_all = |text: &str| matches!(text, "ALL" | "ALL*" | "what is usual");
     let list =
@@ -174,7 +174,7 @@ fn parts(type_name: &str) -> (&str, Vec<i64>) {
     }
 }
 
-/// Tells whether both are of one type and `new` takes all that `old` takes.
+/// Returns whether both are of one type and `new` takes all that `old` takes.
 fn is_longer(old: &str, new: &str) -> bool {
     let ((old_name, old), (new_name, new)) = (parts(old), parts(new));
     let sized = ["character varying", "numeric", "bit varying"].contains(&old_name);
@@ -190,7 +190,7 @@ fn is_longer(old: &str, new: &str) -> bool {
         }
 }
 
-/// Tells whether all values of `old` are values of `new` without loss.
+/// Returns whether all values of `old` are values of `new` without loss.
 // Source: PostgreSQL manual, tables 8.2 and 8.4: the ranges of numeric types; float4 and float8 hold whole numbers of
 // 24 and 53 bits.
 fn is_wider(old: &str, new: &str) -> bool {

@@ -53,7 +53,7 @@ pub struct Compatibility {
     pub old_on_new: CompatibilityDirection,
     /// The new release on the old schema.
     pub new_on_old: CompatibilityDirection,
-    /// The rules that said so, with their reasons.
+    /// The rules that reported so, with their reasons.
     pub reasons: Vec<&'static str>,
 }
 
@@ -61,7 +61,7 @@ pub struct Compatibility {
 #[derive(Clone, Copy)]
 pub(super) struct Event<'a> {
     kind: Kind,
-    what: What<'a>,
+    what: ChangeKind<'a>,
     /// A row must be given a value here: a column that is not null and has no default.
     is_required: bool,
     is_unique: bool,
@@ -70,7 +70,7 @@ pub(super) struct Event<'a> {
 
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum What<'a> {
+enum ChangeKind<'a> {
     Added,
     Removed,
     Renamed,
@@ -103,7 +103,7 @@ pub(super) fn of(old: &Facts, new: &Facts, id: &Id, change: &Change, severity: S
     let definition = payload("definition").unwrap_or_default();
     let about = Event {
         kind: id.kind,
-        what: What::Added,
+        what: ChangeKind::Added,
         is_required: payload("not null").is_some()
             && !has_default
             && payload("identity").is_none()
@@ -112,20 +112,20 @@ pub(super) fn of(old: &Facts, new: &Facts, id: &Id, change: &Change, severity: S
             || ["PRIMARY KEY", "UNIQUE", "EXCLUDE"].iter().any(|word| definition.starts_with(word)),
         is_cosmetic: severity == Severity::Cosmetic,
     };
-    let told: Vec<&Rule> = match change {
+    let reported: Vec<&Rule> = match change {
         // A privilege that differs from what the server gives by itself may as well be a smaller one.
         Change::Added { .. } if id.kind == Kind::Privilege => vec![rule(&granted(about, None, payload("granted")))],
         Change::Removed { .. } if id.kind == Kind::Privilege => vec![rule(&granted(about, payload("granted"), None))],
         Change::Added { .. } => vec![rule(&about)],
-        Change::Removed { .. } => vec![rule(&Event { what: What::Removed, ..about })],
-        Change::Renamed { .. } => vec![rule(&Event { what: What::Renamed, ..about })],
+        Change::Removed { .. } => vec![rule(&Event { what: ChangeKind::Removed, ..about })],
+        Change::Renamed { .. } => vec![rule(&Event { what: ChangeKind::Renamed, ..about })],
         Change::Changed { attributes } => attributes
             .iter()
-            .map(|a| rule(&Event { what: What::Attribute(&a.name, a.old.as_deref(), a.new.as_deref()), ..about }))
+            .map(|a| rule(&Event { what: ChangeKind::Attribute(&a.name, a.old.as_deref(), a.new.as_deref()), ..about }))
             .collect(),
     };
-    let worst = |pick: fn(&Rule) -> Effect| told.iter().map(|rule| pick(rule)).max().unwrap_or(Effect::Safe);
-    let mut reasons: Vec<&'static str> = told.iter().map(|rule| rule.reason).collect();
+    let worst = |pick: fn(&Rule) -> Effect| reported.iter().map(|rule| pick(rule)).max().unwrap_or(Effect::Safe);
+    let mut reasons: Vec<&'static str> = reported.iter().map(|rule| rule.reason).collect();
     reasons.dedup();
     Compatibility {
         old_on_new: CompatibilityDirection { reads: worst(|r| r.old_on_new.0), writes: worst(|r| r.old_on_new.1) },
@@ -135,10 +135,10 @@ pub(super) fn of(old: &Facts, new: &Facts, id: &Id, change: &Change, severity: S
 }
 
 fn granted<'a>(about: Event<'a>, old: Option<&'a str>, new: Option<&'a str>) -> Event<'a> {
-    // What is not told is what the server gives by itself: nothing, but for owners and functions.
+    // What is not reported is what the server gives by itself: nothing, but for owners and functions.
     let usual = |other: Option<&str>| if other == Some("nothing") { "what is usual" } else { "nothing" };
     let (old, new) = (old.unwrap_or(usual(new)), new.unwrap_or(usual(old)));
-    Event { what: What::Attribute("granted", Some(old), Some(new)), ..about }
+    Event { what: ChangeKind::Attribute("granted", Some(old), Some(new)), ..about }
 }
 
 fn rule(event: &Event<'_>) -> &'static Rule {
@@ -146,19 +146,19 @@ fn rule(event: &Event<'_>) -> &'static Rule {
 }
 
 impl<'a> Event<'a> {
-    fn is(&self, kinds: &[Kind], what: What<'_>) -> bool {
+    fn is(&self, kinds: &[Kind], what: ChangeKind<'_>) -> bool {
         kinds.contains(&self.kind) && self.what == what
     }
 
-    /// Tells whether it is a change of one of `names`.
+    /// Returns whether it is a change of one of `names`.
     fn changes(&self, names: &[&str]) -> bool {
-        matches!(self.what, What::Attribute(name, _, _) if names.contains(&name))
+        matches!(self.what, ChangeKind::Attribute(name, _, _) if names.contains(&name))
     }
 
     /// Returns what the attribute was and is, where the event is about it.
     fn of(&self, wanted: &str) -> Option<(Option<&'a str>, Option<&'a str>)> {
         match self.what {
-            What::Attribute(name, old, new) if name == wanted => Some((old, new)),
+            ChangeKind::Attribute(name, old, new) if name == wanted => Some((old, new)),
             _ => None,
         }
     }

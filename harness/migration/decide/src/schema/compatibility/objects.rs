@@ -1,9 +1,9 @@
 //! Rules about things that came, went or were renamed; and the last one, for what no rule knows.
 
 use super::{
+    ChangeKind::{Added, Removed, Renamed},
     Effect::{Review, Safe, Seen, Slower, Unsafe},
     Event, Rule,
-    What::{Added, Removed, Renamed},
 };
 use crate::schema::Kind;
 

@@ -131,7 +131,7 @@ fn renamed(#[case] kind: Kind, #[case] want: [Effect; 4]) {
 #[case::revoked(Kind::Privilege, "granted", "ALL", "SELECT", [Unsafe, Unsafe, Safe, Safe])]
 #[case::swapped(Kind::Privilege, "granted", "INSERT", "SELECT", [Unsafe; 4])]
 #[case::extension(Kind::Extension, "version", "1", "2", [Review; 4])]
-fn what_says_something_else(
+fn what_states_something_else(
     #[case] kind: Kind,
     #[case] attribute: &str,
     #[case] old: &str,

@@ -1,4 +1,4 @@
-//! What holds of every answer, whoever sent it.
+//! What holds of every response, whoever sent it.
 
 use proptest::prelude::*;
 

@@ -24,11 +24,15 @@ const BESIDE: usize = 48;
 /// Returns the differences grouped by object, old and new side by side.
 #[must_use]
 pub fn terminal(sides: &Sides, differences: &[Difference]) -> String {
-    told(sides, differences, |_| None)
+    difference_lines(sides, differences, |_| None)
 }
 
 /// Returns the differences grouped by object, each with a line of its own from `note`, where there is one.
-pub(super) fn told(sides: &Sides, differences: &[Difference], note: impl Fn(&Difference) -> Option<String>) -> String {
+pub(super) fn difference_lines(
+    sides: &Sides,
+    differences: &[Difference],
+    note: impl Fn(&Difference) -> Option<String>,
+) -> String {
     let mut out = String::new();
     let mut object = None;
     for difference in differences {
@@ -38,7 +42,7 @@ pub(super) fn told(sides: &Sides, differences: &[Difference], note: impl Fn(&Dif
         }
         let _ = writeln!(out, "  {}", headline(difference));
         if let Change::Changed { attributes } = &difference.change {
-            attributes.iter().for_each(|attribute| out.push_str(&beside(attribute, sides)));
+            attributes.iter().for_each(|attribute| out.push_str(&side_by_side(attribute, sides)));
         }
         out.push_str(&compatibility(difference));
         if let Some(note) = note(difference) {
@@ -51,22 +55,22 @@ pub(super) fn told(sides: &Sides, differences: &[Difference], note: impl Fn(&Dif
 
 pub(super) fn headline(difference: &Difference) -> String {
     let id = if difference.id == difference.object { "it".to_owned() } else { difference.id.to_string() };
-    let told = match &difference.change {
+    let reported = match &difference.change {
         Change::Added { parts } => format!("+ {id} is new{}", with_parts(*parts)),
         Change::Removed { parts } => format!("- {id} is gone{}", with_parts(*parts)),
         Change::Renamed { to } => format!("~ {id} is gone and {to} is new with the same content: renamed?"),
         Change::Changed { .. } => format!("* {id} differs"),
     };
     match difference.severity {
-        Severity::Semantic => told,
-        severity => format!("{told}  ({})", word(severity)),
+        Severity::Semantic => reported,
+        severity => format!("{reported}  ({})", word(severity)),
     }
 }
 
 /// Returns a difference as one line, with the values of both sides.
 pub(super) fn line(difference: &Difference) -> String {
     let id = &difference.id;
-    let told = match &difference.change {
+    let reported = match &difference.change {
         Change::Added { parts } => format!("{id} is new{}", with_parts(*parts)),
         Change::Removed { parts } => format!("{id} is gone{}", with_parts(*parts)),
         Change::Renamed { to } => format!("{id} is gone and {to} is new with the same content"),
@@ -76,7 +80,7 @@ pub(super) fn line(difference: &Difference) -> String {
             format!("{id} differs: {}", attributes.iter().map(one).collect::<Vec<_>>().join("; "))
         }
     };
-    one_line(&told)
+    one_line(&reported)
 }
 
 fn with_parts(parts: usize) -> String {
@@ -97,7 +101,7 @@ pub(super) fn word(severity: Severity) -> &'static str {
     }
 }
 
-fn beside(attribute: &Attribute, sides: &Sides) -> String {
+fn side_by_side(attribute: &Attribute, sides: &Sides) -> String {
     let name = &attribute.name;
     let (old, new) = (attribute.old.as_deref().unwrap_or("(none)"), attribute.new.as_deref().unwrap_or("(none)"));
     if !old.contains('\n') && !new.contains('\n') && old.chars().count() <= BESIDE {
@@ -140,14 +144,14 @@ fn compatibility(difference: &Difference) -> String {
 #[must_use]
 pub fn summary(differences: &[Difference]) -> String {
     let count = |severity| differences.iter().filter(|difference| difference.severity == severity).count();
-    let told: Vec<String> = [Severity::Semantic, Severity::NameOnly, Severity::Cosmetic, Severity::Order]
+    let reported: Vec<String> = [Severity::Semantic, Severity::NameOnly, Severity::Cosmetic, Severity::Order]
         .into_iter()
         .filter(|severity| count(*severity) > 0)
         .map(|severity| format!("{} {}", count(severity), word(severity)))
         .collect();
     match differences.len() {
         0 => "no differences".to_owned(),
-        n => format!("{}: {}", counted(n, "difference"), told.join(", ")),
+        n => format!("{}: {}", counted(n, "difference"), reported.join(", ")),
     }
 }
 

@@ -50,7 +50,7 @@ pub fn table(rows: &[Row]) -> String {
 
 /// How far a measurement has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gone {
+pub enum MeasurementProgress {
     /// So many seconds of those that it may take.
     Seconds(u64, u64),
     /// All of its blocks so far, of so many.
@@ -61,13 +61,13 @@ pub enum Gone {
 ///
 /// `medians` are those of the candidate's blocks so far, in nanoseconds.
 #[must_use]
-pub fn progress(probe: &str, medians: &[u64], gone: Gone) -> String {
+pub fn progress(probe: &str, medians: &[u64], gone: MeasurementProgress) -> String {
     let last = medians.last().map_or_else(String::new, |ns| format!("  {}", time(*ns)));
     let sparks = sparkline(medians, SPARKS);
     let blocks = medians.len();
     let gone = match gone {
-        Gone::Seconds(gone, all) => format!("{blocks} blocks, {gone} of {all} s"),
-        Gone::BlocksOf(all) => format!("{blocks} of {all} blocks"),
+        MeasurementProgress::Seconds(gone, all) => format!("{blocks} blocks, {gone} of {all} s"),
+        MeasurementProgress::BlocksOf(all) => format!("{blocks} of {all} blocks"),
     };
     format!("{}  {sparks}{last}  {gone}", one_line(probe))
 }
@@ -121,11 +121,14 @@ a-probe-with-a-long-name         -   950 µs  -                       no samples
 
     #[test]
     fn the_line_while_measuring_shows_the_blocks_so_far() {
-        assert_eq!(progress("orders", &[], Gone::Seconds(0, 60)), "orders    0 blocks, 0 of 60 s");
+        assert_eq!(progress("orders", &[], MeasurementProgress::Seconds(0, 60)), "orders    0 blocks, 0 of 60 s");
         assert_eq!(
-            progress("orders", &[1_000_000, 2_000_000, 1_500_000], Gone::Seconds(18, 60)),
+            progress("orders", &[1_000_000, 2_000_000, 1_500_000], MeasurementProgress::Seconds(18, 60)),
             "orders  ▁█▄  1.5 ms  3 blocks, 18 of 60 s"
         );
-        assert_eq!(progress("orders", &[1_000_000], Gone::BlocksOf(72)), "orders  ▁  1 ms  1 of 72 blocks");
+        assert_eq!(
+            progress("orders", &[1_000_000], MeasurementProgress::BlocksOf(72)),
+            "orders  ▁  1 ms  1 of 72 blocks"
+        );
     }
 }

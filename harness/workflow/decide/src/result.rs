@@ -12,14 +12,14 @@ use stagegate_base::{
 
 /// A run of a workflow.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Ran {
+pub struct WorkflowResult {
     /// The workflow's name.
     pub workflow: String,
     /// Its file.
     pub file: PathBuf,
     /// What became of each step, in the order in which they were taken; clean-up last.
-    pub steps: Vec<StepRan>,
-    /// Steps that the environment's policy left out, told.
+    pub steps: Vec<ExecutedStep>,
+    /// Steps that the environment's policy left out, reported.
     pub left_out: String,
     /// All of it.
     pub took: Duration,
@@ -27,7 +27,7 @@ pub struct Ran {
 
 /// What became of one step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct StepRan {
+pub struct ExecutedStep {
     /// Its name.
     pub name: String,
     /// Its line in the file.
@@ -36,7 +36,7 @@ pub struct StepRan {
     pub cleanup: bool,
     /// How often it asked.
     pub attempts: u32,
-    /// From its first question to its last answer.
+    /// From its first question to its last response.
     pub took: Duration,
     /// What became of it.
     pub state: State,
@@ -49,14 +49,14 @@ pub struct StepRan {
 pub enum State {
     /// Everything holds.
     Passed,
-    /// Something does not hold, or there was no answer.
+    /// Something does not hold, or there was no response.
     Failed {
         /// What is wrong.
         message: String,
-        /// The differences of the last answer.
+        /// The differences of the last response.
         #[serde(skip)]
         findings: Vec<Finding>,
-        /// The last answer and what belongs to it.
+        /// The last response and what belongs to it.
         #[serde(skip)]
         evidence: Vec<Evidence>,
     },
@@ -66,11 +66,11 @@ pub enum State {
     Skipped(String),
 }
 
-impl Ran {
+impl WorkflowResult {
     /// Returns the first step that did not pass; a clean-up step that had nothing to clean up is none.
     #[must_use]
-    pub fn first_not_passed(&self) -> Option<&StepRan> {
-        let has_passed = |step: &&StepRan| match &step.state {
+    pub fn first_not_passed(&self) -> Option<&ExecutedStep> {
+        let has_passed = |step: &&ExecutedStep| match &step.state {
             State::Passed => true,
             State::Skipped(_) => step.cleanup,
             State::Failed { .. } | State::Broken(_) => false,
@@ -79,60 +79,60 @@ impl Ran {
     }
 }
 
-/// Says what a run means for its environment.
+/// States what a run means for its environment.
 #[must_use]
-pub fn outcome(ran: &Ran, environment: &str) -> Outcome {
-    let first = |wanted: fn(&State) -> bool| ran.steps.iter().position(|step| wanted(&step.state));
+pub fn outcome(result: &WorkflowResult, environment: &str) -> Outcome {
+    let first = |wanted: fn(&State) -> bool| result.steps.iter().position(|step| wanted(&step.state));
     let failed = first(|state| matches!(state, State::Failed { .. }));
     let broken = first(|state| matches!(state, State::Broken(_)));
-    let skipped = ran.steps.iter().position(|step| !step.cleanup && matches!(step.state, State::Skipped(_)));
+    let skipped = result.steps.iter().position(|step| !step.cleanup && matches!(step.state, State::Skipped(_)));
     match (failed, broken, skipped) {
-        (Some(at), ..) => failure(ran, at, environment),
-        (None, Some(at), _) => Outcome::Broken(description(ran, at)),
-        (None, None, Some(at)) => Outcome::Skip(description(ran, at)),
-        (None, None, None) if ran.steps.iter().all(|step| step.cleanup) => {
-            Outcome::Skip(format!("no step may run in `{environment}`, which is protected: {}", ran.left_out))
+        (Some(at), ..) => failure(result, at, environment),
+        (None, Some(at), _) => Outcome::Broken(description(result, at)),
+        (None, None, Some(at)) => Outcome::Skip(description(result, at)),
+        (None, None, None) if result.steps.iter().all(|step| step.cleanup) => {
+            Outcome::Skip(format!("no step may run in `{environment}`, which is protected: {}", result.left_out))
         }
-        (None, None, None) => Outcome::Pass(passed(ran)),
+        (None, None, None) => Outcome::Pass(passed(result)),
     }
 }
 
-fn passed(ran: &Ran) -> String {
-    let steps = ran.steps.iter().filter(|step| step.state == State::Passed).count();
-    let rest = if ran.left_out.is_empty() { String::new() } else { format!("; not run here: {}", ran.left_out) };
-    let pictures = ran.steps.iter().filter_map(|step| step.screenshot.as_ref());
+fn passed(result: &WorkflowResult) -> String {
+    let steps = result.steps.iter().filter(|step| step.state == State::Passed).count();
+    let rest = if result.left_out.is_empty() { String::new() } else { format!("; not run here: {}", result.left_out) };
+    let pictures = result.steps.iter().filter_map(|step| step.screenshot.as_ref());
     let pictures: String = pictures.map(|path| format!("; screenshot {path}")).collect();
-    format!("{} in {} ms{rest}{pictures}", counted(steps, "step"), ran.took.as_millis())
+    format!("{} in {} ms{rest}{pictures}", counted(steps, "step"), result.took.as_millis())
 }
 
-fn description(ran: &Ran, at: usize) -> String {
-    let step = &ran.steps[at];
+fn description(result: &WorkflowResult, at: usize) -> String {
+    let step = &result.steps[at];
     let what = match &step.state {
         State::Passed => "",
         State::Failed { message, .. } => message.as_str(),
         State::Broken(reason) | State::Skipped(reason) => reason.as_str(),
     };
     let kind = if step.cleanup { "clean-up " } else { "" };
-    format!("{kind}step `{}` ({}:{}): {what}", step.name, ran.file.display(), step.line)
+    format!("{kind}step `{}` ({}:{}): {what}", step.name, result.file.display(), step.line)
 }
 
-fn failure(ran: &Ran, at: usize, environment: &str) -> Outcome {
-    let State::Failed { findings, evidence, .. } = &ran.steps[at].state else {
-        return Outcome::fail(description(ran, at));
+fn failure(result: &WorkflowResult, at: usize, environment: &str) -> Outcome {
+    let State::Failed { findings, evidence, .. } = &result.steps[at].state else {
+        return Outcome::fail(description(result, at));
     };
     let mut evidence = evidence.clone();
-    evidence.push(Evidence { name: "steps".to_owned(), text: steps(ran) });
+    evidence.push(Evidence { name: "steps".to_owned(), text: steps(result) });
     let hint = format!(
         "if the change is intended, change the step in {} and run `gate test --env {environment} workflows::{}` again",
-        ran.file.display(),
-        ran.workflow
+        result.file.display(),
+        result.workflow
     );
-    Outcome::Fail { message: description(ran, at), findings: findings.clone(), evidence, hint: Some(hint) }
+    Outcome::Fail { message: description(result, at), findings: findings.clone(), evidence, hint: Some(hint) }
 }
 
 /// Lists the steps, one a line.
-fn steps(ran: &Ran) -> String {
-    let line = |step: &StepRan| {
+fn steps(result: &WorkflowResult) -> String {
+    let line = |step: &ExecutedStep| {
         let became = match &step.state {
             State::Passed => "passed".to_owned(),
             State::Failed { message, .. } => format!("FAILED: {message}"),
@@ -142,10 +142,10 @@ fn steps(ran: &Ran) -> String {
         let kind = if step.cleanup { ", clean-up" } else { "" };
         format!("{} ({:.2} s{kind}): {became}", step.name, step.took.as_secs_f64())
     };
-    ran.steps.iter().map(line).collect::<Vec<_>>().join("\n")
+    result.steps.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Cuts a text at `length` characters, and says so.
+/// Cuts a text at `length` characters, and states so.
 pub(super) fn truncated(text: &str, length: usize) -> String {
     match text.char_indices().nth(length) {
         Some((at, _)) => format!("{}.. ({} bytes)", &text[..at], text.len()),
@@ -153,7 +153,7 @@ pub(super) fn truncated(text: &str, length: usize) -> String {
     }
 }
 
-/// Says how long was waited for what did not come.
+/// States how long was waited for what did not come.
 #[must_use]
 pub fn waited(waited: Duration, attempts: u32) -> String {
     format!("not met after {:.1} s ({})", waited.as_secs_f64(), counted(attempts, "attempt"))

@@ -1,4 +1,4 @@
-//! One migration's way there, back, and there again.
+//! One migration's up migration, back, and there again.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::{
     schema::{Difference, Facts, Id, Kind, Severity},
 };
 
-/// What came of the way back.
+/// What came of the down migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Down {
     /// There is none that does anything; the differences are what it would leave.
@@ -22,7 +22,7 @@ pub enum Down {
     },
     /// It ended with an error.
     Failed(Failure),
-    /// It ended well; the differences are what is not as it was before.
+    /// It succeeded; the differences are what is not as it was before.
     Ran(Vec<Difference>),
     /// It was not tried.
     NotTried(String),
@@ -30,24 +30,24 @@ pub enum Down {
 
 /// What was observed of one migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trip {
+pub struct RoundTrip {
     /// The migration's version.
     pub version: String,
     /// How people name it.
     pub label: String,
     /// Which way it was tried, and why.
     pub route: Route,
-    /// What stopped the way there.
+    /// What stopped the up migration.
     pub up: Option<Failure>,
-    /// What came of the way back.
+    /// What came of the down migration.
     pub down: Down,
     /// Scripts that ended inside of a transaction that they began.
     pub left_open: Vec<String>,
-    /// What stopped the second way there.
+    /// What stopped the second up migration.
     pub second_up: Option<Failure>,
-    /// What is otherwise after the second way there than after the first.
+    /// What is otherwise after the second up migration than after the first.
     pub second_differs: Vec<Difference>,
-    /// The longest time that a probe's request was held up by the way there; none where there were no probes.
+    /// The longest time that a probe's request was held up by the up migration; none where there were no probes.
     pub longest_stall: Option<Duration>,
     /// How long all of it took.
     pub took: Duration,
@@ -57,17 +57,17 @@ pub struct Trip {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The way back leads back.
+    /// The down migration leads back.
     Exact,
     /// It does, but for the order of columns.
     OrderOnly,
-    /// It ends well and leaves another schema.
+    /// It succeeds and leaves another schema.
     AnotherSchema,
     /// It ends with an error.
     SqlError,
     /// There is none that does anything.
     NoUsableDown,
-    /// The way there ends with an error.
+    /// The up migration ends with an error.
     UpFails,
     /// It could not be tried.
     NotRun,
@@ -100,7 +100,7 @@ impl Verdict {
     }
 }
 
-impl Trip {
+impl RoundTrip {
     /// Judges.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
@@ -119,10 +119,10 @@ impl Trip {
 }
 
 impl Failure {
-    /// Tells whether the migration is not to blame, so that nothing is known of it.
+    /// Returns whether the migration is not to blame, so that nothing is known of it.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        !matches!(self.why, super::Why::Refused | super::Why::TimedOut)
+        !matches!(self.why, super::FailureCause::Refused | super::FailureCause::TimedOut)
     }
 }
 
@@ -137,7 +137,7 @@ pub struct Whole {
     pub up: Option<(String, Failure)>,
     /// What is otherwise at the top than it was the first time.
     pub top: Vec<Difference>,
-    /// Migrations without a usable way back, which were left out of the way down and up.
+    /// Migrations without a usable down migration, which were left out of the way down and up.
     pub left_out: Vec<String>,
     /// Why it was not tried, where it was not.
     pub not_tried: Option<String>,
@@ -145,12 +145,12 @@ pub struct Whole {
     pub took: Duration,
 }
 
-/// Tells whether nothing but the order of columns differs.
+/// Returns whether nothing but the order of columns differs.
 pub(super) fn is_order_only(differences: &[Difference]) -> bool {
     differences.iter().all(|difference| difference.severity == Severity::Order)
 }
 
-/// Tells whether an outermost thing is a table in which the tool records what it applied, or the table's sequence.
+/// Returns whether an outermost thing is a table in which the tool records what it applied, or the table's sequence.
 #[must_use]
 pub fn is_bookkeeping(object: &Id, tables: &[&str]) -> bool {
     let name = object.name.rsplit('.').next().unwrap_or_default().trim_matches('"');

@@ -48,7 +48,7 @@ pub enum AddressError {
 }
 
 /// An environment in which workflows run. One is made for each run of the suites.
-pub struct Place {
+pub struct WorkflowContext {
     /// The environment and its compose model.
     pub project: Project,
     /// The Engine.
@@ -61,14 +61,14 @@ pub struct Place {
     id: String,
 }
 
-impl Place {
+impl WorkflowContext {
     /// Makes the place of one run; `logins` are those of all its workflow files.
     #[must_use]
     pub fn new(project: Project, engine: Engine, runner: Runner, logins: BTreeMap<String, Arc<Login>>) -> Arc<Self> {
         let logged_in = logins.keys().map(|name| (name.clone(), OnceCell::new())).collect();
         let secrets = Mutex::new(project.model.secrets());
         let id = format!("{}-{}", stagegate_host::clock::stamp(), std::process::id());
-        Arc::new(Place { project, engine, runner, logins, logged_in, secrets, id })
+        Arc::new(WorkflowContext { project, engine, runner, logins, logged_in, secrets, id })
     }
 
     /// Returns the logins.

@@ -1,23 +1,23 @@
 //! Trips and findings as lines for a person.
 
-use super::{Report, Trip, Whole, summary};
+use super::{Report, RoundTrip, Whole, summary};
 use crate::{Finding, Route, report::report as migrations};
 use serde_json::json;
 use stagegate_base::{report, text::clean};
 
 /// Returns one line about a migration: verdict, way and time.
 #[must_use]
-pub fn line(trip: &Trip) -> String {
-    let way = match &trip.route {
+pub fn line(round_trip: &RoundTrip) -> String {
+    let way = match &round_trip.route {
         Route::Session => "in one session".to_owned(),
         Route::Clone(reason) => format!("on a copy: {reason}"),
         Route::Unreadable(reason) => format!("not tried: {reason}"),
     };
-    let again = if trip.second_up.is_some() { ", fails when run again" } else { "" };
-    let took = trip.took.as_millis();
-    let stall = trip.longest_stall.map(|stall| format!(", longest stall {} ms", stall.as_millis()));
+    let again = if round_trip.second_up.is_some() { ", fails when run again" } else { "" };
+    let took = round_trip.took.as_millis();
+    let stall = round_trip.longest_stall.map(|stall| format!(", longest stall {} ms", stall.as_millis()));
     let stall = stall.unwrap_or_default();
-    clean(&format!("{:<14} {}{again}  ({took} ms, {way}{stall})", trip.verdict().word(), trip.label))
+    clean(&format!("{:<14} {}{again}  ({took} ms, {way}{stall})", round_trip.verdict().word(), round_trip.label))
 }
 
 /// Returns one line about the whole chain.
@@ -42,7 +42,7 @@ pub fn whole_line(whole: &Whole) -> String {
 }
 
 /// Returns what was found on each server as one report: what all of them showed once, what only some did with their
-/// names. `least` says what the servers have in common.
+/// names. `least` states what the servers have in common.
 #[must_use]
 pub fn merged(folder: &str, reports: &[Report], least: Option<&str>) -> report::Report {
     let mut findings: Vec<(Finding, Vec<&str>)> = Vec::new();

@@ -37,14 +37,14 @@ pub async fn up_named(
 ///
 /// # Errors
 /// As [`super::up`].
-pub async fn up_beside(
+pub async fn up_side_by_side(
     runner: &Runner,
     engine: &Engine,
     stack: &Stack<'_>,
     (model, services): (&Path, &[String]),
     within: Duration,
 ) -> Result<(), DeploymentError> {
-    start(runner, engine, stack, &compose::up_beside(stack.project, model, services), within).await
+    start(runner, engine, stack, &compose::up_side_by_side(stack.project, model, services), within).await
 }
 
 /// Waits until each of `services` has a container of those that `is_it` accepts, all of them healthy, and returns these.

@@ -1,8 +1,8 @@
-//! An answer, as a service gave it.
+//! A response, as a service gave it.
 
-/// What a service answered.
+/// What a service responded.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer<'a> {
+pub struct ServiceResponse<'a> {
     /// Status code.
     pub status: u16,
     /// Headers; the case of their names does not matter.
@@ -14,6 +14,6 @@ pub struct Answer<'a> {
 }
 
 /// Returns the value of a header, whatever the case of its name.
-pub(super) fn header<'a>(answer: &Answer<'a>, name: &str) -> Option<&'a str> {
-    answer.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+pub(super) fn header<'a>(response: &ServiceResponse<'a>, name: &str) -> Option<&'a str> {
+    response.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }

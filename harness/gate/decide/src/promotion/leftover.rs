@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A database, or the folder of a copy, that stays, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Left {
+pub struct Leftover {
     /// Its name; of a folder its path.
     #[serde(rename = "database")]
     pub name: String,
@@ -13,7 +13,7 @@ pub struct Left {
     pub why: String,
 }
 
-impl Left {
+impl Leftover {
     /// Returns what it is, in a word.
     #[must_use]
     pub fn kind(&self) -> &'static str {

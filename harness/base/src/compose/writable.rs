@@ -11,40 +11,40 @@ use super::Model;
 
 /// A place on this host in which a container keeps files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum StoragePlace {
     /// A volume, by its name on this host.
     Volume(String),
     /// A folder or file.
     Folder(PathBuf),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for StoragePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             // 64 hex digits say nothing to anybody.
-            Place::Volume(name) if is_anonymous(name) => f.write_str("an anonymous volume"),
-            Place::Volume(name) => write!(f, "volume `{name}`"),
-            Place::Folder(path) => write!(f, "{}", path.display()),
+            StoragePlace::Volume(name) if is_anonymous(name) => f.write_str("an anonymous volume"),
+            StoragePlace::Volume(name) => write!(f, "volume `{name}`"),
+            StoragePlace::Folder(path) => write!(f, "{}", path.display()),
         }
     }
 }
 
 /// A place that a container of a service can write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct WritableMount {
     /// The service.
     pub service: String,
     /// Where it is in the container.
     pub target: String,
     /// What is mounted there.
-    pub place: Place,
+    pub place: StoragePlace,
 }
 
-impl Kept {
-    /// Reads the places out of what the Engine says of containers (`docker inspect`). Sockets and what runs beside a
+impl WritableMount {
+    /// Reads the places out of what the Engine states of containers (`docker inspect`). Sockets and what runs next to a
     /// service (`docker compose run`) are left out.
     #[must_use]
-    pub fn of_details(containers: &[Value]) -> Vec<Kept> {
+    pub fn of_details(containers: &[Value]) -> Vec<WritableMount> {
         let label = |container: &Value, key: &str| {
             container["Config"]["Labels"][format!("com.docker.compose.{key}")].as_str().unwrap_or_default().to_owned()
         };
@@ -56,27 +56,27 @@ impl Kept {
         .collect()
     }
 
-    /// Tells whether Compose hands it on to the container's successor, as it does with volumes that nobody named.
+    /// Returns whether Compose hands it on to the container's successor, as it does with volumes that nobody named.
     #[must_use]
     pub fn is_handed_on(&self) -> bool {
-        matches!(&self.place, Place::Volume(name) if is_anonymous(name))
+        matches!(&self.place, StoragePlace::Volume(name) if is_anonymous(name))
     }
 }
 
-fn of_mount(service: &str, mount: &Value) -> Option<Kept> {
+fn of_mount(service: &str, mount: &Value) -> Option<WritableMount> {
     let text = |key: &str| mount[key].as_str().filter(|text| !text.is_empty());
     if mount["RW"] != true {
         return None;
     }
     let place = match text("Type")? {
-        "volume" => Place::Volume(text("Name")?.to_owned()),
-        "bind" => Place::Folder(text("Source").filter(|at| !at.ends_with(".sock"))?.into()),
+        "volume" => StoragePlace::Volume(text("Name")?.to_owned()),
+        "bind" => StoragePlace::Folder(text("Source").filter(|at| !at.ends_with(".sock"))?.into()),
         _ => return None,
     };
-    Some(Kept { service: service.to_owned(), target: text("Destination")?.to_owned(), place })
+    Some(WritableMount { service: service.to_owned(), target: text("Destination")?.to_owned(), place })
 }
 
-/// Tells whether a volume has the name that the Engine gives to one that nobody named.
+/// Returns whether a volume has the name that the Engine gives to one that nobody named.
 #[must_use]
 pub fn is_anonymous(volume: &str) -> bool {
     volume.len() == 64 && volume.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -86,15 +86,15 @@ pub fn is_anonymous(volume: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moved {
     /// What the service has now.
-    pub kept: Kept,
+    pub kept: WritableMount,
     /// What the release mounts there instead; `None` where nothing.
-    pub to: Option<Place>,
+    pub to: Option<StoragePlace>,
 }
 
 impl Model {
     /// Returns what a service mounts at a path of its container.
     #[must_use]
-    pub fn place(&self, service: &str, target: &str) -> Option<Place> {
+    pub fn place(&self, service: &str, target: &str) -> Option<StoragePlace> {
         let target = Path::new(target);
         self.places(service).into_iter().find(|(at, _)| Path::new(at) == target).map(|(_, place)| place)
     }
@@ -103,12 +103,12 @@ impl Model {
     ///
     /// `at` resolves a folder of the host, so that two ways to one folder are one place.
     #[must_use]
-    pub fn moved(&self, kept: &[Kept], at: impl Fn(&Path) -> PathBuf) -> Vec<Moved> {
-        let same = |a: &Place, b: &Place| match (a, b) {
-            (Place::Folder(a), Place::Folder(b)) => at(a) == at(b),
+    pub fn moved(&self, kept: &[WritableMount], at: impl Fn(&Path) -> PathBuf) -> Vec<Moved> {
+        let same = |a: &StoragePlace, b: &StoragePlace| match (a, b) {
+            (StoragePlace::Folder(a), StoragePlace::Folder(b)) => at(a) == at(b),
             _ => a == b,
         };
-        let is_moved = |one: &&Kept| {
+        let is_moved = |one: &&WritableMount| {
             self.has(&one.service) && !self.places(&one.service).iter().any(|(_, place)| same(place, &one.place))
         };
         let moved = kept.iter().filter(is_moved).map(|one| {
@@ -120,25 +120,27 @@ impl Model {
 
     /// Returns what each service can write, as far as it has a name.
     #[must_use]
-    pub fn kept(&self) -> Vec<Kept> {
+    pub fn writable_mounts(&self) -> Vec<WritableMount> {
         let of = |service: String| {
             let places = self.places(&service).into_iter();
-            places.map(move |(target, place)| Kept { service: service.clone(), target, place }).collect::<Vec<_>>()
+            places
+                .map(move |(target, place)| WritableMount { service: service.clone(), target, place })
+                .collect::<Vec<_>>()
         };
-        let is_read_only = |one: &Kept| {
+        let is_read_only = |one: &WritableMount| {
             let mut mounts = self.service(&one.service)["volumes"].as_array().into_iter().flatten();
             mounts.any(|mount| mount["target"] == *one.target && mount["read_only"] == true)
         };
         self.services().into_iter().flat_map(of).filter(|one| !is_read_only(one)).collect()
     }
 
-    fn places(&self, service: &str) -> Vec<(String, Place)> {
+    fn places(&self, service: &str) -> Vec<(String, StoragePlace)> {
         let mounts = self.service(service)["volumes"].as_array().into_iter().flatten();
         let of = |mount: &Value| {
             let source = mount["source"].as_str()?;
             let place = match mount["type"].as_str()? {
-                "volume" => Place::Volume(self.volume_name(source).unwrap_or(source).to_owned()),
-                "bind" => Place::Folder(source.into()),
+                "volume" => StoragePlace::Volume(self.volume_name(source).unwrap_or(source).to_owned()),
+                "bind" => StoragePlace::Folder(source.into()),
                 _ => return None,
             };
             Some((mount["target"].as_str()?.to_owned(), place))
@@ -156,12 +158,12 @@ mod tests {
 
     const ANONYMOUS: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-    fn kept(mount: Value) -> Vec<Kept> {
+    fn kept(mount: Value) -> Vec<WritableMount> {
         let labels = |oneoff: &str| {
             json!({ "Config": { "Labels": { "com.docker.compose.service": "db", "com.docker.compose.oneoff": oneoff } },
                     "Mounts": [mount] })
         };
-        let found = Kept::of_details(&[labels("False"), labels("True")]);
+        let found = WritableMount::of_details(&[labels("False"), labels("True")]);
         assert!(found.len() <= 1, "what `run` made is none of the service's");
         found
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::fs::{fdatasync, ioctl_ficlone, statvfs};
-use stagegate_data_decide::volume::{CopyMethod, KEPT_FOLDER, Kept, Probe};
+use stagegate_data_decide::volume::{CopyMethod, CopyRecord, KEPT_FOLDER, Probe};
 
 use super::{at, errno, tree};
 
@@ -78,17 +78,17 @@ fn create(folder: &Path) -> io::Result<PathBuf> {
     Ok(dir)
 }
 
-fn mark_file(folder: &Path, kept: &Kept) -> PathBuf {
+fn mark_file(folder: &Path, kept: &CopyRecord) -> PathBuf {
     folder.join(KEPT_FOLDER).join(format!("{}.json", kept.name))
 }
 
 /// Returns where a copy is made before it has its name.
-pub(super) fn partial(folder: &Path, kept: &Kept) -> PathBuf {
+pub(super) fn partial(folder: &Path, kept: &CopyRecord) -> PathBuf {
     folder.join(KEPT_FOLDER).join(format!("{}.partial", kept.name))
 }
 
 /// Writes down what a folder is going to be, before it is made.
-pub(super) fn mark(folder: &Path, kept: &Kept) -> io::Result<()> {
+pub(super) fn mark(folder: &Path, kept: &CopyRecord) -> io::Result<()> {
     create(folder)?;
     let path = mark_file(folder, kept);
     let mut file = File::create(&path).map_err(at(&path))?;
@@ -106,7 +106,7 @@ pub(super) fn sync(folder: &Path) -> io::Result<()> {
 }
 
 /// Returns the folders that runs kept of a live one: those of which it is written what they are.
-pub(super) fn list(folder: &Path, live: &str) -> io::Result<Vec<Kept>> {
+pub(super) fn list(folder: &Path, live: &str) -> io::Result<Vec<CopyRecord>> {
     let dir = folder.join(KEPT_FOLDER);
     let mut kept = Vec::new();
     let entries = match fs::read_dir(&dir) {
@@ -119,7 +119,7 @@ pub(super) fn list(folder: &Path, live: &str) -> io::Result<Vec<Kept>> {
             continue;
         }
         let text = fs::read(&path).map_err(at(&path))?;
-        let Ok(found) = serde_json::from_slice::<Kept>(&text) else { continue };
+        let Ok(found) = serde_json::from_slice::<CopyRecord>(&text) else { continue };
         if found.of == live && mark_file(folder, &found) == path && folder.join(found.path()).is_dir() {
             kept.push(found);
         }
@@ -129,10 +129,10 @@ pub(super) fn list(folder: &Path, live: &str) -> io::Result<Vec<Kept>> {
 }
 
 /// Removes a kept folder, whole or partial. One without the very mark is somebody else's, and is an error.
-pub(super) fn remove(folder: &Path, kept: &Kept) -> io::Result<()> {
+pub(super) fn remove(folder: &Path, kept: &CopyRecord) -> io::Result<()> {
     let (path, partial, mark) = (folder.join(kept.path()), partial(folder, kept), mark_file(folder, kept));
     let is_there = path.symlink_metadata().is_ok() || partial.symlink_metadata().is_ok();
-    let written = fs::read(&mark).ok().and_then(|text| serde_json::from_slice::<Kept>(&text).ok());
+    let written = fs::read(&mark).ok().and_then(|text| serde_json::from_slice::<CopyRecord>(&text).ok());
     if written.as_ref() != Some(kept) {
         let text = format!("{} is there, but not as this run's; move it elsewhere", path.display());
         return if is_there { Err(io::Error::new(io::ErrorKind::AlreadyExists, text)) } else { Ok(()) };

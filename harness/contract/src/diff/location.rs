@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// Where something stands in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Spot {
+pub struct Location {
     /// The file, as the document's references would name it; none where it is the document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
@@ -14,7 +14,7 @@ pub struct Spot {
     pub line: u32,
 }
 
-impl Spot {
+impl Location {
     /// Returns the place as a reference of the document would name it: `#/paths/~1a`, `schemas/pet.yaml#/type`.
     #[must_use]
     pub fn reference(&self) -> String {

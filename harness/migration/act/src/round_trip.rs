@@ -1,11 +1,11 @@
-//! One migration: up for good, then down and up again, in a transaction that is taken back or on a copy.
+//! One migration: up for good, then down and up again, in a transaction that is rolled back or on a copy.
 
 use std::time::Instant;
 
 use stagegate_migration_decide::{
     Migration, Route,
     locks::Request,
-    round_trip::{Down, Failure, Trip, Why},
+    round_trip::{Down, Failure, FailureCause, RoundTrip},
     schema::{Difference, Facts, diff},
 };
 
@@ -48,26 +48,26 @@ impl Back {
 const OF_THE_TRANSACTION: [&str; 4] = ["55006", "25001", "55P04", "25006"];
 
 impl Bench<'_> {
-    /// Takes one migration up for good, and tries its way back; returns the schema after the way up too.
+    /// Takes one migration up for good, and tries its down migration; returns the schema after the way up too.
     ///
     /// With `probed`, probes read and write the tables that it names meanwhile; their requests are returned as well.
-    pub(super) async fn trip(
+    pub(super) async fn round_trip(
         &mut self,
         migration: &Migration,
         before: &Facts,
         probed: bool,
-    ) -> Result<(Trip, Facts, Vec<Request>), ProveError> {
+    ) -> Result<(RoundTrip, Facts, Vec<Request>), ProveError> {
         let begun = Instant::now();
         let mut route = self.route(migration);
         let probe = if probed { self.probe(migration, before).await? } else { None };
         let went = self.up(migration).await;
         let requests = match probe {
-            Some(probe) => probes::answered(probe.end().await),
+            Some(probe) => probes::completed(probe.end().await),
             None => Vec::new(),
         };
         let (up, left_open) = went?;
-        // With the server gone there is nothing to read, and the statement that it went with has to be told.
-        let is_gone = up.as_ref().is_some_and(|failure| failure.why == Why::ServerGone);
+        // With the server gone there is nothing to read, and the statement that it went with has to be reported.
+        let is_gone = up.as_ref().is_some_and(|failure| failure.why == FailureCause::ServerGone);
         let after = if is_gone { before.clone() } else { self.session().await?.facts().await? };
         let mut back = match (&up, self.options.ways_back) {
             (Some(_), _) => Back::of(Down::NotTried("its up migration failed".to_owned())),
@@ -77,7 +77,7 @@ impl Bench<'_> {
         if left_open {
             back.left_open.insert(0, migration.up.file.clone());
         }
-        let trip = Trip {
+        let trip = RoundTrip {
             version: migration.version.clone(),
             label: migration.label(),
             route,
@@ -112,14 +112,16 @@ impl Bench<'_> {
         }
         let (tool, carried) = (self.tool, std::mem::take(&mut self.carried));
         let session = self.session().await?;
-        let ran = match migration.up.route() {
-            Route::Session => in_a_transaction(session, migration, &carried).await.map(|()| run::Ran::default()),
+        let result = match migration.up.route() {
+            Route::Session => {
+                in_a_transaction(session, migration, &carried).await.map(|()| run::SessionState::default())
+            }
             _ => session.as_the_tool(&migration.up, &carried).await,
         };
-        Ok(match ran {
-            Ok(ran) => {
+        Ok(match result {
+            Ok(result) => {
                 self.carried = carried::carried(&session.client, tool, &migration.up, &carried).await;
-                (None, ran.left_open)
+                (None, result.left_open)
             }
             Err(failure) => {
                 self.carried = carried;
@@ -156,12 +158,12 @@ impl Bench<'_> {
     }
 }
 
-/// Tells whether a session's one transaction may be to blame.
+/// Returns whether a session's one transaction may be to blame.
 pub(super) fn is_of_transaction(failure: &Failure) -> bool {
     failure.sqlstate.as_deref().is_some_and(|state| OF_THE_TRANSACTION.contains(&state))
 }
 
-/// Says why a session's verdict is to be confirmed on a copy.
+/// States why a session's verdict is to be confirmed on a copy.
 fn doubtful(back: &Back) -> Option<String> {
     match (&back.down, &back.second_up) {
         (Down::Failed(failure), _) if is_of_transaction(failure) => {
@@ -183,14 +185,14 @@ async fn in_a_transaction(session: &Session<'_>, migration: &Migration, carried:
             run::record_apart(client, &migration.up, process).await
         }
         Err(failure) => {
-            // A server that is gone has been told.
+            // A server that is gone has been reported.
             let _ = client.batch_execute("rollback").await;
             Err(failure)
         }
     }
 }
 
-/// Tries down and up in one transaction that is taken back.
+/// Tries down and up in one transaction that is rolled back.
 async fn in_session(
     session: &Session<'_>,
     migration: &Migration,
@@ -226,27 +228,29 @@ async fn both_ways(
     let Some(down) = &migration.down else { return Ok(Back::of(Down::NotTried("there is none".to_owned()))) };
     let run = async |script| {
         if inside {
-            run::as_a_transaction(&session.client, script, session.process("")).await.map(|()| run::Ran::default())
+            run::as_a_transaction(&session.client, script, session.process(""))
+                .await
+                .map(|()| run::SessionState::default())
         } else {
             session.as_the_tool(script, "").await
         }
     };
     let read = async || if inside { session.facts_inside().await } else { session.facts().await };
-    let ran = match run(down).await {
-        Ok(ran) => ran,
+    let result = match run(down).await {
+        Ok(result) => result,
         Err(failure) => return Ok(Back::of(Down::Failed(failure))),
     };
     let found = read().await?;
     let left = diff(before, &found);
-    // A transaction that is never committed is as good as no way back.
-    let is_lost = ran.left_open && !left.is_empty() && diff(after, &found).is_empty();
+    // A transaction that is never committed is as good as no down migration.
+    let is_lost = result.left_open && !left.is_empty() && diff(after, &found).is_empty();
     let mut back = Back::of(match migration.usable_down() {
         Some(_) if !is_lost => Down::Ran(left),
         // Nothing there and nothing back leads back.
         None if migration.is_placeholder() && left.is_empty() => Down::Ran(left),
         _ => Down::NotUsable { is_there: true, left },
     });
-    if ran.left_open {
+    if result.left_open {
         back.left_open.push(down.file.clone());
     }
     match run(&migration.up).await {

@@ -14,14 +14,14 @@ use stagegate_base::{
 
 use crate::{
     cli::Cli,
-    failure::{Failure, say},
+    failure::{Failure, print_message},
     screen,
 };
 
 /// What began the confirmation of one protected environment before there was `--confirm`.
 const FORMER: &str = "--yes-really-";
 
-/// Writes `--yes-really-NAME` as `--confirm NAME`, and tells that it was there.
+/// Writes `--yes-really-NAME` as `--confirm NAME`, and reports that it was there.
 ///
 /// The parser cannot know an option whose name ends with an environment's, and it stood anywhere on the line.
 pub(crate) fn with_confirm(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
@@ -35,7 +35,7 @@ pub(crate) fn with_confirm(args: impl Iterator<Item = OsString>) -> Vec<OsString
     let command = args.iter().skip(1).find_map(|arg| program.find_subcommand(arg));
     let takes_it = command.is_some_and(|command| command.get_arguments().any(|option| option.get_id() == "confirm"));
     for name in former.iter().filter_map(former_name) {
-        say(&format!("notice: {FORMER}{name} is now written --confirm {name}"));
+        print_message(&format!("notice: {FORMER}{name} is now written --confirm {name}"));
         // Commands that have nothing to confirm let it pass, and still do.
         if takes_it {
             args.splice(end..end, ["--confirm".into(), name.into()]);
@@ -75,7 +75,7 @@ pub(crate) fn refuse_if_protected(environment: &Environment, confirm: Option<&st
     Err(Failure::usage(format!("`{name}` is protected against {what}; to do it anyway, add --confirm {name}")))
 }
 
-/// Asks a yes-or-no question; without a terminal only `--yes` is an answer.
+/// Asks a yes-or-no question; without a terminal only `--yes` is a response.
 pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
     if yes {
         return Ok(());
@@ -89,20 +89,20 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
     }
 }
 
-/// Tells whether somebody sees questions and can answer them.
+/// Returns whether somebody sees questions and can answer them.
 pub(crate) fn has_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
 /// Asks a question and returns the line that is typed; an empty one at the end of the input.
 pub(crate) fn line(question: &str) -> Result<String, Failure> {
-    let mut answer = String::new();
+    let mut response = String::new();
     screen::without_line(|| {
         let mut stderr = std::io::stderr();
         let _ = write!(stderr, "{}", shown(question, Colour::Plain));
         let _ = stderr.flush();
-        std::io::stdin().lock().read_line(&mut answer)
+        std::io::stdin().lock().read_line(&mut response)
     })
     .map_err(Failure::reading(Path::new("the answer from standard input")))?;
-    Ok(answer)
+    Ok(response)
 }

@@ -52,7 +52,7 @@ pub fn terminal(names: Names<'_>, comparison: &Comparison, verdict: &Verdict) ->
     text + &readiness(names, verdict)
 }
 
-/// Tells the readiness in one line, and why where it is not ready.
+/// Reports the readiness in one line, and why where it is not ready.
 #[must_use]
 fn readiness(names: Names<'_>, verdict: &Verdict) -> String {
     let (a, b) = names;
@@ -73,7 +73,7 @@ fn readiness(names: Names<'_>, verdict: &Verdict) -> String {
 }
 
 /// Returns the lines of the readiness as a list under its headline.
-fn told(readiness: &str) -> String {
+fn text(readiness: &str) -> String {
     let mut lines = readiness.lines();
     let head = markdown_escaped(lines.next().unwrap_or_default());
     let rest: String = lines.map(|line| format!("- {}\n", markdown_escaped(line.trim()))).collect();
@@ -118,7 +118,7 @@ pub fn json(names: Names<'_>, comparison: &Comparison, verdict: &Verdict) -> Val
 pub fn markdown(names: Names<'_>, comparison: &Comparison, verdict: &Verdict) -> String {
     let (a, b) = names;
     let mut text =
-        format!("## `{}` and `{}`\n\n{}\n", markdown_escaped(a), markdown_escaped(b), told(&readiness(names, verdict)));
+        format!("## `{}` and `{}`\n\n{}\n", markdown_escaped(a), markdown_escaped(b), text(&readiness(names, verdict)));
     for (section, rows) in sections(comparison) {
         text += &format!(
             "\n### {}\n\n|  | {} | {} |\n|---|---|---|\n",
@@ -135,9 +135,9 @@ pub fn markdown(names: Names<'_>, comparison: &Comparison, verdict: &Verdict) ->
             text += &format!("| {thing} | {} | {} |\n", markdown_escaped(&row.a), markdown_escaped(&row.b));
         }
     }
-    let asked = comparison.records.iter().filter(|record| record.status != Status::Pass);
-    let told: String = asked
+    let requested = comparison.records.iter().filter(|record| record.status != Status::Pass);
+    let reported: String = requested
         .map(|record| format!("- `{}`: {}\n", record.trial, markdown_escaped(&one_line(&record.message))))
         .collect();
-    if told.is_empty() { text } else { format!("{text}\n{told}") }
+    if reported.is_empty() { text } else { format!("{text}\n{reported}") }
 }

@@ -21,8 +21,8 @@ use stagegate_host::clock;
 
 use super::{identity, offsite, policy, proof, snapshots, store_of};
 use crate::{
-    ask, cli,
-    failure::{Failure, give, give_json, outcome_first, say},
+    cli, confirm_option,
+    failure::{Failure, give_json, outcome_first, print_message, print_result},
 };
 
 pub(super) async fn verify(config: &Arc<Config>, args: cli::VerifyBackup) -> Result<Exit, Failure> {
@@ -40,7 +40,7 @@ pub(super) async fn verify(config: &Arc<Config>, args: cli::VerifyBackup) -> Res
         note(&store, environment, id, Some(problems.join("; ")))?;
         return Err(BackupError::Damaged { id: id.clone(), problems }.into());
     }
-    give(&format!("{id}: checksums of {} match", counted(stored.manifest.checksums().count(), "file")));
+    print_result(&format!("{id}: checksums of {} match", counted(stored.manifest.checksums().count(), "file")));
     let identity = identity(config, args.identity.as_deref())?;
     if args.restore {
         drill(config, environment, &stored, identity.as_ref()).await?;
@@ -71,7 +71,7 @@ pub(in crate::commands) async fn drill(
     match &done {
         Ok(()) => note(&store, environment, id, None)?,
         Err(failure) if failure.exit() == Exit::Held => note(&store, environment, id, Some(failure.text()))?,
-        // What could not be tried says nothing about the backup.
+        // What could not be tried states nothing about the backup.
         Err(_) => {}
     }
     let error = done.as_ref().err().map(|failure| failure.text().replace('\n', " "));
@@ -89,7 +89,7 @@ pub(super) fn pin(config: &Arc<Config>, args: cli::OneBackup, pinned: bool) -> R
     let _lock = store.lock(&environment.project, "gate backup pin")?;
     let id = store.find(&args.id)?.manifest.id;
     store.noted(&id, |note| note.pinned = pinned)?;
-    give(&format!("{id} is {}", if pinned { "pinned" } else { "not pinned any more" }));
+    print_result(&format!("{id} is {}", if pinned { "pinned" } else { "not pinned any more" }));
     Ok(Exit::Passed)
 }
 
@@ -107,11 +107,11 @@ pub(super) async fn prune(config: &Arc<Config>, args: cli::PruneBackups) -> Resu
         let all = json!({ "v": 1, "environment": environment.name, "backups": here, "offsite": there });
         give_json(&serde_json::to_string_pretty(&all)?);
     } else {
-        here.iter().for_each(|one| give(&line(one)));
-        there.iter().for_each(|one| give(&format!("{}  (off-site)", line(one))));
+        here.iter().for_each(|one| print_result(&line(one)));
+        there.iter().for_each(|one| print_result(&format!("{}  (off-site)", line(one))));
     }
     if args.dry_run {
-        say(&format!("{}: {} kept, {gone} to remove", environment.name, here.len() + there.len() - gone));
+        print_message(&format!("{}: {} kept, {gone} to remove", environment.name, here.len() + there.len() - gone));
         return Ok(Exit::Passed);
     }
     if gone == 0 {
@@ -122,12 +122,12 @@ pub(super) async fn prune(config: &Arc<Config>, args: cli::PruneBackups) -> Resu
         if config.backup.offsite.is_some() {
             offsite::prune_now(config, environment).await?;
         }
-        say(&format!("{}: {} kept, {gone} to remove", environment.name, here.len() + there.len()));
+        print_message(&format!("{}: {} kept, {gone} to remove", environment.name, here.len() + there.len()));
         return Ok(Exit::Passed);
     }
-    ask::confirm(&format!("Remove {} of `{}`?", counted(gone, "backup"), environment.name), args.yes)?;
+    confirm_option::confirm(&format!("Remove {} of `{}`?", counted(gone, "backup"), environment.name), args.yes)?;
     let removed = prune_now(config, environment).await?;
-    say(&format!("{}: removed {}", environment.name, counted(removed.len(), "backup")));
+    print_message(&format!("{}: removed {}", environment.name, counted(removed.len(), "backup")));
     if config.backup.offsite.is_some() {
         offsite::prune_now(config, environment).await?;
     }
@@ -140,7 +140,7 @@ fn line(one: &Decision) -> String {
 
 fn decisions(config: &Config, environment: &Environment) -> Result<Vec<Decision>, Failure> {
     let (all, unreadable) = store_of(config, environment).list()?;
-    unreadable.iter().for_each(|error| say(&stagegate_host::error::with_causes(error)));
+    unreadable.iter().for_each(|error| print_message(&stagegate_host::error::with_causes(error)));
     let listed: Vec<_> = all.iter().filter(|one| !one.of_promotion).map(Stored::listed).collect();
     Ok(decide(&listed, &policy(&config.backup), clock::unix_seconds()))
 }

@@ -25,7 +25,7 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn databases(&self) -> Result<Vec<FoundDatabase>, DatabaseError> {
-        let client = self.look().await?;
+        let client = self.open_session().await?;
         found(&client, None).await
     }
 
@@ -34,12 +34,12 @@ impl Server {
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
     pub async fn comment(&self, database: &str) -> Result<Option<String>, DatabaseError> {
-        let looking = async { found(&self.look().await?, Some(database)).await };
+        let looking = async { found(&self.open_session().await?, Some(database)).await };
         let found = limited(&format!("read the comment of database `{database}`"), STATEMENT_WITHIN, looking).await?;
         Ok(found.first().and_then(FoundDatabase::own_comment).map(str::to_owned))
     }
 
-    /// Tells whether the database of a mark is there and carries it.
+    /// Returns whether the database of a mark is there and carries it.
     ///
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
@@ -88,7 +88,7 @@ impl Server {
         Ok(client.query_one(sql, &[]).await.map_err(|e| failed("read the cluster's id", &e))?.get(0))
     }
 
-    /// Returns what tells this server from every other one: its cluster's id and when it was started.
+    /// Returns what reports this server from every other one: its cluster's id and when it was started.
     ///
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
@@ -103,7 +103,7 @@ impl Server {
 /// Makes the database of a mark by `clauses` of `create database`, and marks it.
 ///
 /// # Errors
-/// [`DatabaseError`]; it may be there then, without its comment. The limit of connections tells that it is ours.
+/// [`DatabaseError`]; it may be there then, without its comment. The limit of connections reports that it is ours.
 pub(super) async fn create_marked(
     client: &Client,
     mark: &Mark,

@@ -15,13 +15,13 @@ use stagegate_host::{database::DatabaseError, files};
 use super::{super::Work, unusable::Unusable};
 
 /// The last sync's copy with what describes it.
-pub(super) struct Kept {
+pub(super) struct PreviousCopy {
     pub(super) mark: Mark,
     pub(super) state: State,
     rows: File,
 }
 
-impl Kept {
+impl PreviousCopy {
     /// Finds the kept copy and the files that describe it.
     pub(super) async fn find(work: &Work<'_>, folder: &Path) -> Result<Self, Unusable> {
         let mut marks = marks(work).await.map_err(Unusable::Source)?;
@@ -37,7 +37,7 @@ impl Kept {
         let text = std::fs::read(&state).map_err(|error| lost(&error))?;
         let state = serde_json::from_slice(&text).map_err(|error| lost(&error))?;
         let rows = File::open(rows).map_err(|error| lost(&error))?;
-        Ok(Kept { mark, state, rows })
+        Ok(PreviousCopy { mark, state, rows })
     }
 
     /// Reads what is kept of the rows of a range.
@@ -52,16 +52,16 @@ impl Kept {
 async fn marks(work: &Work<'_>) -> Result<Vec<Mark>, DatabaseError> {
     let found = work.target.server.databases().await?;
     let marked = found.iter().filter(|found| found.comment.is_some());
-    Ok(marked.filter_map(|found| kept_mark(work, found)).collect())
+    Ok(marked.filter_map(|found| previous_mark(work, found)).collect())
 }
 
 /// Returns the same and those that a killed run made and did not mark yet.
 pub(super) async fn all(work: &Work<'_>) -> Result<Vec<Mark>, DatabaseError> {
     let found = work.target.server.databases().await?;
-    Ok(found.iter().filter_map(|found| kept_mark(work, found)).collect())
+    Ok(found.iter().filter_map(|found| previous_mark(work, found)).collect())
 }
 
-fn kept_mark(work: &Work<'_>, found: &FoundDatabase) -> Option<Mark> {
+fn previous_mark(work: &Work<'_>, found: &FoundDatabase) -> Option<Mark> {
     let (of, state) = (&work.target.database, &work.options.state);
     let parsed = found.comment.as_deref().and_then(Mark::parse);
     let mark = parsed.or_else(|| Mark::of_uncommented(found, of, state))?;

@@ -1,4 +1,4 @@
-//! The file of checksums, as `sha256sum --check` reads it, and what of a backup's files is not as it says.
+//! The file of checksums, as `sha256sum --check` reads it, and what of a backup's files is not as it states.
 
 use std::collections::BTreeMap;
 
@@ -53,9 +53,9 @@ pub fn problems(manifest: &Manifest, sums: &str, found: &BTreeMap<String, FoundF
 }
 
 /// Returns what the lines of a file of checksums do not agree with; that it is damaged itself where all of them do.
-fn lines(sums: &str, found: &BTreeMap<String, FoundFile>) -> Vec<String> {
+fn lines(checksums: &str, found: &BTreeMap<String, FoundFile>) -> Vec<String> {
     let mut problems = Vec::new();
-    for line in sums.lines() {
+    for line in checksums.lines() {
         let Some((sha256, name)) = line.split_once("  ") else { continue };
         match found.get(name) {
             None => problems.push(format!("{name} is missing")),
