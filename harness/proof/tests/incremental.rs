@@ -23,6 +23,8 @@ const RULES: &str = include_str!("../../../fixtures/sync/canaries.toml");
 /// Tables with a key of two columns, with one that a rule replaces, with none, and one whose rows are far apart.
 const TABLES: &str = "create table pairs (a integer, b text, v numeric, w double precision, primary key (a, b)); \
     create table loose (v text, n integer); \
+    create table ranked (id integer primary key, place integer); \
+    insert into ranked select n, n from generate_series(1, 500) n; \
     create table many (id bigint primary key, owner bigint references many on update cascade, body text, doc jsonb); \
     insert into pairs select n % 7, 'b' || n, n * 1.5, 0 from generate_series(1, 500) n; \
     insert into loose select md5(n::text), n from generate_series(1, 500) n; \
@@ -106,6 +108,9 @@ impl Both {
     }
 }
 
+/// Ten pairs of neighbours exchange their places.
+const SWAPPED: &str = "update ranked set place = place + case id % 2 when 1 then 1 else -1 end where id <= 20";
+
 #[rstest]
 #[case::oldest(15)]
 #[case::newest(18)]
@@ -138,8 +143,13 @@ async fn what_changed_is_copied_and_the_target_is_what_a_whole_copy_would_be(#[c
     assert_eq!(client.query_one(valid, &[]).await.unwrap().get::<_, i32>(0), 0);
     let orphans = "select count(*)::int from many m where owner is not null and not exists (select from many p where p.id = m.owner)";
     assert_eq!(client.query_one(orphans, &[]).await.unwrap().get::<_, i32>(0), 0);
+    // Rows that exchange a value: the sums of each column stay.
+    both.scratch.run("live", SWAPPED).await;
+    let report = both.sync(4).await;
+    assert_eq!(report.incremental.as_ref().map(|found| found.changed), Some(20), "{report:?}");
+    both.assert_alike("live", "copy").await;
     both.scratch.run("live", "alter table loose add extra integer default 7").await;
-    let other = both.sync(4).await;
+    let other = both.sync(5).await;
     assert_eq!(other.full_because.as_deref(), Some("the schema of the source changed"));
     both.assert_alike("live", "copy").await;
     let left: Vec<String> =
@@ -148,8 +158,8 @@ async fn what_changed_is_copied_and_the_target_is_what_a_whole_copy_would_be(#[c
         left,
         [
             "copy",
-            "copy__presync_20260101_000000_0004_sync",
-            "copy__synced_20260101_000000_0004_sync",
+            "copy__presync_20260101_000000_0005_sync",
+            "copy__synced_20260101_000000_0005_sync",
             "live",
             "postgres"
         ]

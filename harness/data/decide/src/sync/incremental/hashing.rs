@@ -2,7 +2,7 @@
 
 use crate::{
     sanitize::Key,
-    sync::{Column, Format, Range, Table, quoted},
+    sync::{Column, Format, Range, Table, quoted, table::mixed},
 };
 
 /// Blocks of a range: 2 MiB of the usual 8 KiB. A range that changed is read row by row.
@@ -67,7 +67,7 @@ impl Table {
         if values.is_empty() {
             return "0::int8".to_owned();
         }
-        format!("hash_record_extended(row({}), {SEED})", values.join(", "))
+        mixed(&values, SEED)
     }
 
     fn filter(&self, range: Option<&Range>) -> String {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The copy is compared with the source in full at each run of this number.
 pub const COMPARED_EVERY: u32 = 10;
 /// The form of the kept files.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// What has to be the same for the kept hashes to mean anything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
