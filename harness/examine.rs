@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use stagegate_base::config::Config;
+use stagegate_base::{compose::Model, config::Config};
 use stagegate_gate_act::{Examination, Examine, schema_ahead};
 use stagegate_gate_decide::verdict::{Verdict, verdict};
-use stagegate_host::{error::with_causes, paths::StateDir, project::Project};
+use stagegate_host::{earlier::config_of_release, error::with_causes, paths::StateDir, project::Project};
 use stagegate_suites::{
     Scope, Trial, run,
     suite_run::{RunOptions, SuiteRun, Target, planned},
@@ -24,37 +24,54 @@ pub(crate) struct Suites {
 
 impl Suites {
     /// Runs checks against a target. A signal is the promotion's own business: it drops this and rolls back.
-    async fn examined(&self, target: Target, trials: Vec<Trial>, soak: Duration, keeps_records: bool) -> Examination {
-        let planned = planned(&self.config, &trials);
+    async fn examined(
+        &self,
+        config: Arc<Config>,
+        target: Target,
+        trials: Vec<Trial>,
+        soak: Duration,
+        keeps_records: bool,
+    ) -> Examination {
+        let planned = planned(&config, &trials);
         // A copy is examined as what it is made of states, the environment itself as its journals do.
         let schema_ahead = match &target {
-            Target::Environment(environment) => schema_ahead(&StateDir::of(&self.config, &environment.project)),
+            Target::Environment(environment) => schema_ahead(&StateDir::of(&config, &environment.project)),
             Target::Project(_) => None,
         };
         let soak = Some(soak);
         let options =
             RunOptions { soak, full_load: false, schema_ahead, keeps_records, signals: None, notice: print_message };
-        let run = SuiteRun::new(Arc::clone(&self.config), target, options);
+        let run = SuiteRun::new(Arc::clone(&config), target, options);
         let records = run.all(trials, |_| {}).await;
         run.finish().await;
-        let verdict = verdict(&records, &planned, &self.config.readiness);
+        let verdict = verdict(&records, &planned, &config.readiness);
         Examination { verdict, records, planned }
     }
 }
 
 impl Examine for Suites {
-    fn examine<'a>(&'a self, environment: &'a str, soak: Duration) -> BoxFuture<'a, Examination> {
+    fn examine<'a>(
+        &'a self,
+        environment: &'a str,
+        soak: Duration,
+        earlier: Option<&'a Model>,
+    ) -> BoxFuture<'a, Examination> {
         Box::pin(async move {
-            let environment = match self.config.environment(environment) {
+            let config = match (earlier, self.config.environment(environment)) {
+                (Some(model), Ok(environment)) => config_of_release(&self.config, environment, model),
+                _ => Arc::clone(&self.config),
+            };
+            let environment = match config.environment(environment) {
                 Ok(environment) => environment,
                 Err(error) => {
                     let verdict = Verdict::unknown(with_causes(&error));
                     return Examination { verdict, records: Vec::new(), planned: Vec::new() };
                 }
             };
-            let scope = Scope { config: &self.config, environment };
+            let scope = Scope { config: &config, environment };
             let trials = run::select(stagegate_suites::trials(scope), environment, &[]);
-            self.examined(Target::Environment(Box::new(environment.clone())), trials, soak, true).await
+            let target = Target::Environment(Box::new(environment.clone()));
+            self.examined(Arc::clone(&config), target, trials, soak, true).await
         })
     }
 
@@ -64,7 +81,7 @@ impl Examine for Suites {
             let mut trials = stagegate_suites::trials(scope);
             trials.retain(|trial| suites.iter().any(|suite| trial.name.split("::").next() == Some(suite)));
             let trials = run::select(trials, &project.environment, &[]);
-            self.examined(Target::Project(Box::new(project)), trials, SHORT_SOAK, false).await
+            self.examined(Arc::clone(&self.config), Target::Project(Box::new(project)), trials, SHORT_SOAK, false).await
         })
     }
 }

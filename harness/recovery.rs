@@ -40,18 +40,28 @@ pub(crate) fn gate(config: &Arc<Config>, engine: &Engine, observe: Observer, int
     Gate { config: Arc::clone(config), engine: engine.clone(), examine, observe, measuring, interrupt }
 }
 
+/// What became of the runs that were unfinished.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finished {
+    /// All that were finished succeeded.
+    pub(crate) well: bool,
+    /// None was left that is stuck, or whose journal cannot be read.
+    pub(crate) all: bool,
+}
+
 /// Finishes unfinished runs of all environments; a live run and one that is stuck are left to themselves, and so is
-/// one whose journal cannot be read. Returns whether all that was finished succeeded.
-pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
+/// one whose journal cannot be read. Returns what they came to.
+pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<Finished, Failure> {
     refuse_renamed(config)?;
     let shield = signal::shield();
-    let mut well = true;
+    let mut finished = Finished { well: true, all: true };
     finish_restores(config).await;
     finish_files(config).await;
     for environment in config.environments.values() {
         let state = StateDir::of(config, &environment.project);
         let open = gate::unfinished(&state).unwrap_or_else(|error| {
             print_message(&format!("`{}`: {}", environment.name, with_causes(&error)));
+            finished.all = false;
             None
         });
         let Some(run) = open else { continue };
@@ -60,6 +70,7 @@ pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
                 "run {} of `{}`: manual action required: `gate resume --env {1}`",
                 run.run, environment.name
             ));
+            finished.all = false;
             continue;
         }
         match Lock::take(&state, &environment.project, &format!("finishing run {}", run.run)) {
@@ -70,7 +81,7 @@ pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
                         "run {} of `{}` was interrupted; finishing it first",
                         run.run, environment.name
                     ));
-                    well &= finish(config, state, lock, &run, &by_this_process()).await? != Exit::PersonNeeded;
+                    finished.well &= finish(config, state, lock, &run, &by_this_process()).await? != Exit::PersonNeeded;
                 }
             }
             Err(LockError::Held { .. } | LockError::Elsewhere { .. }) => {}
@@ -80,7 +91,7 @@ pub(crate) async fn finish_all(config: &Arc<Config>) -> Result<bool, Failure> {
     if shield.has_met_one() {
         return Err(Failure::interrupted("interrupted; nothing was done after the earlier runs had been finished"));
     }
-    Ok(well)
+    Ok(finished)
 }
 
 /// Refuses where a run is open whose environment the configuration calls otherwise now: under the new name nothing would

@@ -73,7 +73,7 @@ fn required_evidence(config: &Config, environment: &str) -> Result<Vec<stagegate
 
 /// Runs the suites of one side, keeps what they found there, and returns what should have run.
 async fn examined(suites: &Suites, config: &Config, side: &mut Side) -> Vec<stagegate_base::record::Planned> {
-    let found = suites.examine(&side.environment, config.gate.soak.0.min(crate::examine::SHORT_SOAK)).await;
+    let found = suites.examine(&side.environment, config.gate.soak.0.min(crate::examine::SHORT_SOAK), None).await;
     side.records = found.records;
     side.verdict = Some(found.verdict);
     found.planned

@@ -167,11 +167,18 @@ async fn take_down(config: &Config, environment: &Environment, engine: &Engine, 
     if !volumes {
         return Ok(());
     }
+    // Compose hands an anonymous volume on to the container's successor, and leaves it then.
+    for name in storage.volumes.iter().filter(|name| is_anonymous(name)) {
+        engine.remove_unused_volume(name).await?;
+    }
     let (gone, left) = storage::removed_and_remaining(engine, &storage).await?;
     if !gone.is_empty() {
         print_message(&format!("deleted: {} ({})", counted(gone.len(), "volume"), gone.join(", ")));
     }
-    let left = left.into_iter().map(|name| format!("volume {name}, which is not of this project"));
+    let left = left.into_iter().map(|name| match is_anonymous(&name) {
+        true => format!("volume {name}, which another container mounts"),
+        false => format!("volume {name}, which is not of this project"),
+    });
     let left: Vec<String> = left.chain(storage.paths.iter().map(of_host)).collect();
     if !left.is_empty() {
         print_message(&format!("not deleted: {}", left.join("; ")));

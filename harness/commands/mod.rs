@@ -142,14 +142,14 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         | Command::Schedule(_)
         | Command::Sanitize(_)
         | Command::Schema(_) => match recovery::finish_all(&config).await {
-            Ok(well) => recovered = well,
+            Ok(finished) => recovered = finished.well,
             Err(failure) => {
                 recovered = failure.exit() != Exit::PersonNeeded;
                 crate::failure::print_message(&failure.text());
             }
         },
         _ => {
-            if !recovery::finish_all(&config).await? {
+            if !recovery::finish_all(&config).await?.well {
                 return Err(Failure::manual(
                     "an earlier run could not be finished; nothing else was \
                                                              done",

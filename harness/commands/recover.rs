@@ -11,7 +11,7 @@ use stagegate_gate_act::{
     unfinished,
     watchdog::{Takeover, Watch, watch},
 };
-use stagegate_host::{engine::Engine, paths::StateDir};
+use stagegate_host::{engine::Engine, lock, paths::StateDir};
 
 use super::units::{BOOTED, Start, Units, only_crontab};
 use crate::{
@@ -49,7 +49,8 @@ async fn finish(config: &Arc<Config>) -> Result<Exit, Failure> {
         }
         tokio::time::sleep(ENGINE_EVERY).await;
     }
-    Ok(if recovery::finish_all(config).await? { Exit::Passed } else { Exit::PersonNeeded })
+    let finished = recovery::finish_all(config).await?;
+    Ok(if finished.well && finished.all { Exit::Passed } else { Exit::PersonNeeded })
 }
 
 async fn answering_engine() -> Result<(), Failure> {
@@ -75,7 +76,12 @@ fn status(config: &Config) -> Result<Exit, Failure> {
     });
     let mut exit = Exit::Passed;
     for environment in config.environments.values() {
-        let Some(run) = unfinished(&StateDir::of(config, &environment.project))? else { continue };
+        let state = StateDir::of(config, &environment.project);
+        let Some(run) = unfinished(&state)? else { continue };
+        if lock::at_work(&state).is_some() {
+            print_result(&format!("run {} of {} is in progress", run.run, environment.name));
+            continue;
+        }
         exit = Exit::PersonNeeded;
         let how = if run.stuck { "stuck" } else { "unfinished" };
         print_result(&format!("run {} of {} is {how}: gate resume --env {1}", run.run, environment.name));

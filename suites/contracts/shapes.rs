@@ -52,7 +52,7 @@ pub(super) async fn run(calls: &ServiceCalls, wire: &Wire, config: &Config) -> O
             }
         }
     }
-    comparison(calls, config.root(), &seen)
+    comparison(calls, config.snapshots(), &seen)
 }
 
 fn comparison(calls: &ServiceCalls, root: &Path, seen: &BTreeMap<String, (String, &Shape)>) -> Outcome {

@@ -23,7 +23,7 @@ use crate::{
 
 /// Asks where there is a snapshot; where there is none nothing was agreed on.
 pub(super) fn trial(config: &Config, database: &Database) -> Option<Trial> {
-    let path = snapshot_path(config.root(), &database.id);
+    let path = snapshot_path(config.snapshots(), &database.id);
     let database = database.clone();
     path.is_file().then(|| {
         Trial::new("schema", &database.id.clone(), "snapshot", Effect::Reads, move |session| {

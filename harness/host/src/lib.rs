@@ -5,6 +5,7 @@ pub mod contract;
 pub mod database;
 pub mod deployment;
 pub mod detached;
+pub mod earlier;
 pub mod engine;
 pub mod error;
 pub mod files;

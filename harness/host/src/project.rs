@@ -23,6 +23,7 @@ use stagegate_base::{
 };
 
 use crate::{
+    earlier,
     engine::{Engine, EngineError},
     paths::StateDir,
     process::{RunError, Runner},
@@ -154,13 +155,20 @@ pub struct Project {
 }
 
 impl Project {
-    /// Resolves an environment: checks that its files are there and lets Compose read them.
+    /// Resolves an environment: checks that its files are there and lets Compose read them. One whose release has its compose
+    /// files under other names than the configuration is resolved by these, as the release's own configuration names them.
     ///
     /// # Errors
     /// [`ProjectError`] that names the missing file or holds what Compose reported.
     pub async fn load(runner: &Runner, config: &Arc<Config>, name: &str) -> Result<Self, ProjectError> {
-        let environment = config.environment(name)?.clone();
-        let source = source(&environment)?;
+        let mut environment = config.environment(name)?.clone();
+        let source = match (source(&environment), earlier::compose_files(config, &environment)) {
+            (Err(error @ ProjectError::Missing { .. }), Some(files)) if files != environment.compose => {
+                environment.compose = files;
+                source(&environment).map_err(|_| error)?
+            }
+            (found, _) => found?,
+        };
         let model = whole(runner, name, &source).await?;
         let model = proxied(&model, config, &environment)?;
         Ok(Project { config: Arc::clone(config), environment, source, model })

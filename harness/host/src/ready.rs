@@ -256,6 +256,11 @@ fn is_lost(stack: &Stack<'_>, container: &Container, all: &[Container], since: T
     if container.state == State::Exited {
         return !lifetime.is_over(container);
     }
+    // Compose waits for what is starting, and so may this one: `until_ready` judges it once the rest is there.
+    let is_starting = |c: &Container| c.health == Health::Starting && up_for(c) < stack.within;
+    if all.iter().any(|c| c.id != container.id && c.state == State::Running && is_starting(c)) {
+        return false;
+    }
     // What it may wait for: all that runs, and is not known to be ready.
     let waits = all.iter().any(|c| c.id != container.id && c.state == State::Running && c.health != Health::Healthy);
     is_exiting(container) && container.restarts >= if waits { EXITS_WHILE_STARTING } else { EXITS_OF_A_LOOP }

@@ -40,6 +40,7 @@ mod monorepo;
 mod moved;
 mod notify;
 mod outside;
+mod own_checks;
 mod pages;
 mod performance;
 mod plan_file;

@@ -126,6 +126,12 @@ pub fn stop(project: &str, model: &Path, services: &[String]) -> Command {
     of_model(project, model).arg("stop").args(services.iter().cloned())
 }
 
+/// Restarts services without making their containers anew.
+#[must_use]
+pub fn restart(project: &str, model: &Path, services: &[String]) -> Command {
+    of_model(project, model).arg("restart").args(services.iter().cloned())
+}
+
 /// Seconds that a copy's services have to stop, whatever their files grant them: the copy is removed afterwards.
 pub const COPY_STOPS_IN: u64 = 10;
 

@@ -59,6 +59,23 @@ impl Model {
         }
     }
 
+    /// Returns the services that depend on one of `services`, or on one that does, these themselves left out.
+    #[must_use]
+    pub fn dependents(&self, services: &BTreeSet<String>) -> BTreeSet<String> {
+        let mut all = services.clone();
+        loop {
+            let needs = |name: &String| {
+                let mut needs = self.service(name)["depends_on"].as_object().into_iter().flatten();
+                !all.contains(name) && needs.any(|(other, _)| all.contains(other))
+            };
+            let more: Vec<String> = self.services().into_iter().filter(needs).collect();
+            if more.is_empty() {
+                return all.difference(services).cloned().collect();
+            }
+            all.extend(more);
+        }
+    }
+
     fn follows(&self, name: &str, others: &BTreeSet<String>) -> bool {
         let service = self.service(name);
         let shared = ["network_mode", "pid", "ipc"].into_iter().filter_map(|key| service[key].as_str());
@@ -107,6 +124,18 @@ mod tests {
               "networks":{"default":{"name":"shop_default"},"edge":{"name":"proxy","external":true}}}"#,
         )
         .unwrap()
+    }
+
+    #[test]
+    fn what_depends_on_a_service_does_so_through_others() {
+        let model = Model::parse(
+            r#"{"services":{"api":{},"gateway":{"depends_on":{"api":{"condition":"service_started"}}},
+                "edge":{"depends_on":{"gateway":{"condition":"service_started"}}},"db":{}}}"#,
+        )
+        .unwrap();
+        let of = |name: &str| model.dependents(&BTreeSet::from([name.to_owned()])).into_iter().collect::<Vec<_>>();
+        assert_eq!(of("api"), ["edge", "gateway"]);
+        assert_eq!(of("db"), Vec::<String>::new());
     }
 
     #[test]

@@ -95,6 +95,9 @@ pub struct Config {
     /// The file it was read from.
     #[serde(skip)]
     pub path: PathBuf,
+    /// The folder whose snapshots of schemas and responses count, where it is not the file's: an earlier release's.
+    #[serde(skip)]
+    pub snapshots: Option<PathBuf>,
     /// The product's name; environments' compose projects are named after it.
     pub name: String,
     /// Where runs, backups and logs are kept; the machine's usual state folder where `None`.
@@ -329,6 +332,12 @@ impl Config {
     #[must_use]
     pub fn root(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// Returns the folder whose snapshots of schemas and of responses are compared with.
+    #[must_use]
+    pub fn snapshots(&self) -> &Path {
+        self.snapshots.as_deref().unwrap_or(self.root())
     }
 
     /// Returns the names of a service's databases that the configuration lists.

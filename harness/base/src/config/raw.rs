@@ -184,6 +184,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let sync = reader.sync(raw.sync.as_ref(), &environments, &raw.volumes)?;
     Ok(Config {
         path: path.to_path_buf(),
+        snapshots: None,
         state_dir: raw.project.state_dir.as_ref().map(|dir| reader.absolute(dir)),
         name: raw.project.name.into_inner(),
         environments,

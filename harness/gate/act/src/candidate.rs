@@ -9,6 +9,7 @@ use stagegate_base::{
     container::{Container, State},
     release::Release,
 };
+use stagegate_gate_decide::promotion::Plan;
 use stagegate_host::{
     engine::{Engine, EngineError},
     error::with_causes,
@@ -21,6 +22,41 @@ use stagegate_host::{
 };
 
 use crate::plan_error::PlanError;
+
+/// Reports the servers of databases whose image has another major version of PostgreSQL than the one that runs: it refuses
+/// the files of the data that is there, and a rehearsal keeps to the live image.
+pub(super) async fn other_majors(
+    engine: &Engine,
+    plan: &Plan,
+    live: &Model,
+    candidate: &Model,
+) -> Result<Vec<String>, EngineError> {
+    let mut found = Vec::new();
+    for change in &plan.services {
+        let database = plan.databases.iter().find(|database| database.service == change.service);
+        let (Some(database), Some(from), Some(to)) = (database, &change.from, &change.to) else { continue };
+        let data = |model: &Model| model.json()["services"][&change.service]["volumes"].clone();
+        let majors = (major(engine, from).await?, major(engine, to).await?);
+        let (Some(now), Some(then)) = majors else { continue };
+        if now != then && data(live) == data(candidate) {
+            found.push(format!(
+                "service `{}` of database `{}` goes from PostgreSQL {now} to {then} on the same data, whose files another \
+                 major version refuses: give it a new volume, restore a backup into it with `gate restore`, and release the \
+                 rest apart",
+                change.service, database.id
+            ));
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the major version of PostgreSQL that an image states; `None` where it states none.
+async fn major(engine: &Engine, image: &str) -> Result<Option<String>, EngineError> {
+    let details = engine.image_details(image).await?.unwrap_or_default();
+    let variables = details["Config"]["Env"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+    let named = variables.filter_map(|variable| variable.strip_prefix("PG_MAJOR=")).next();
+    Ok(named.map(str::to_owned))
+}
 
 /// Resolves the release for the target in a checkout aside; `Err` holds why it cannot be.
 pub(super) async fn read(

@@ -116,7 +116,8 @@ impl Run {
         stand_in::fill(&self.gate.engine, &model).await?;
         let copy = self.as_project(side, model, &file)?;
         let stack = Stack { within: self.plan.ready_within.0, project: &project, ..Stack::of(&copy) };
-        deployment::up(&self.runner, &self.gate.engine, &stack, &file, UP_WITHIN).await?;
+        let within = UP_WITHIN.max(self.plan.ready_within.0);
+        deployment::up(&self.runner, &self.gate.engine, &stack, &file, within).await?;
         let servers = self.servers();
         let checks_itself = |name: &String| !servers.contains(name) && copy.model.has_healthcheck(name);
         let checks_itself = copy.model.services().iter().any(checks_itself);
@@ -149,7 +150,7 @@ impl Run {
         reasons
     }
 
-    fn servers(&self) -> BTreeSet<String> {
+    pub(super) fn servers(&self) -> BTreeSet<String> {
         self.plan.databases.iter().map(|database| database.service.clone()).collect()
     }
 

@@ -1,6 +1,9 @@
 //! Freeze, clone, migrate, and their undo: what happens to rows.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use stagegate_base::{
     command::compose,
@@ -110,28 +113,35 @@ impl Run {
     /// Applies the release's migrations, or puts the data of an earlier run in place.
     pub(super) async fn migrate(&mut self) -> Result<Migrations, StepError> {
         let started = Instant::now();
-        for database in &self.plan.databases {
-            let server = self.server(database).await?;
-            match &self.plan.kind {
-                Kind::Promote => {
-                    server.open(&database.name).await?;
-                    self.migrate_one(database).await?;
+        match &self.plan.kind {
+            Kind::Promote => self.apply_migrations().await?,
+            Kind::Rollback { run, .. } => {
+                for database in &self.plan.databases {
+                    self.restore_from(run, database).await?;
                 }
-                Kind::Rollback { run, .. } => self.restore_from(run, database).await?,
             }
         }
         let volumes = if self.plan.kind == Kind::Promote { None } else { self.restore_volumes().await? };
         Ok(Migrations { seconds: started.elapsed().as_secs_f64(), volumes })
     }
 
-    async fn migrate_one(&self, database: &PlanDatabase) -> Result<(), StepError> {
-        let Some(service) = &database.migrations else { return Ok(()) };
-        self.run_migrations(&self.plan.project, &self.dir.join("in-tree.json"), service).await?;
-        let before: DataFacts = self.load(&frozen_name(database))?;
-        let after =
-            stagegate_data_act::facts::facts(&self.server(database).await?, &database.name, self.plan.integrity)
-                .await?;
-        self.stop_at_losses(database, &before, &after)
+    /// Runs each migrations service once, with every database open: one service may migrate several of them.
+    async fn apply_migrations(&self) -> Result<(), StepError> {
+        for database in &self.plan.databases {
+            self.server(database).await?.open(&database.name).await?;
+        }
+        let mut applied = BTreeSet::new();
+        for database in &self.plan.databases {
+            let Some(service) = &database.migrations else { continue };
+            if applied.insert(service) {
+                self.run_migrations(&self.plan.project, &self.dir.join("in-tree.json"), service).await?;
+            }
+            let before: DataFacts = self.load(&frozen_name(database))?;
+            let server = self.server(database).await?;
+            let after = stagegate_data_act::facts::facts(&server, &database.name, self.plan.integrity).await?;
+            self.stop_at_losses(database, &before, &after)?;
+        }
+        Ok(())
     }
 
     /// Exchanges the database with the copy, or the dump, that `run` kept of it.

@@ -1,12 +1,17 @@
 //! Deploy, verify, open the ports, and the rollback of code and configuration.
 
-use std::{path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    path::Path,
+    time::Duration,
+};
 
 use stagegate_base::{
     command::compose,
     compose::{Model, drift},
     config::PortsMode,
-    container::Container,
+    container::{Container, State},
     exit::Exit,
     lifetime::{Lifetime, one_shots},
 };
@@ -54,10 +59,15 @@ impl Run {
 
     /// Runs the suites against the target within the time that a deploy has.
     pub(super) async fn verify(&mut self) -> Result<Checks, StepError> {
-        let late = || StepError::blocked(format!("not verified within {} of the deploy", self.plan.verify_within));
+        let late = || {
+            StepError::blocked(format!(
+                "not verified within {} of the deploy (verify_within of [gate])",
+                self.plan.verify_within
+            ))
+        };
         // Where requests are moved, that is what the release is watched after.
         let soak = if self.moves_traffic() { Duration::ZERO } else { self.plan.soak.0 };
-        let examined = self.examine(&self.plan.environments.target, soak);
+        let examined = self.examine(soak, "new");
         let found = tokio::time::timeout(self.time_left(), examined).await.map_err(|_| late())??;
         let new = self.snapshot("new")?.model;
         self.stop_at_drift(&new).await?;
@@ -98,15 +108,17 @@ impl Run {
         }
         if self.ports_are_closed() {
             self.open_what_was_closed(&new.model).await?;
-        } else {
+        } else if !drift(&new.model, &self.gate.engine.project(&self.plan.project).await?).is_empty() {
+            // What runs as the release has it is left alone: Compose would run again what ran once and is over.
             self.up(&new.model_file(), &new.model, self.up_within()).await?;
         }
         self.wait_until_ready(&new.model).await?;
         self.stop_at_another_release(&new.model).await
     }
 
-    /// Starts the services that were closed with their ports, and those that share a namespace with one. All others go on: Compose would run again what ran once and is over,
-    /// and make containers anew that wait for it, since its hash of a service has what it depends on.
+    /// Starts the services that were closed with their ports, and those that share a namespace with one. All others go on:
+    /// Compose would run again what ran once and is over, and make containers anew that wait for it, since its hash of a
+    /// service has what it depends on.
     async fn open_what_was_closed(&self, model: &Model) -> Result<(), StepError> {
         let one_shots = one_shots(&self.gate.config, model);
         let containers = self.gate.engine.project(&self.plan.project).await?;
@@ -123,8 +135,38 @@ impl Run {
             return Ok(());
         }
         let (stack, engine) = (self.stack(&opened), &self.gate.engine);
-        let file = (file.as_path(), services.as_slice());
-        Ok(deployment::up_part(&self.runner, engine, &stack, file, self.up_within()).await?)
+        let part = (file.as_path(), services.as_slice());
+        deployment::up_part(&self.runner, engine, &stack, part, self.up_within()).await?;
+        self.restart_dependents(&opened, &file, &services, &addresses(&containers)).await
+    }
+
+    /// Restarts the services that depend on one whose container has another address now: a proxy may look a name up once, when
+    /// it starts. Servers of data stay up; they depend on nobody's address.
+    async fn restart_dependents(
+        &self,
+        model: &Model,
+        file: &Path,
+        opened: &[String],
+        before: &BTreeMap<String, BTreeSet<IpAddr>>,
+    ) -> Result<(), StepError> {
+        let containers = self.gate.engine.project(&self.plan.project).await?;
+        let now = addresses(&containers);
+        let has_moved = |service: &&String| before.get(*service).is_some_and(|old| now.get(*service) != Some(old));
+        let moved: BTreeSet<String> = opened.iter().filter(has_moved).cloned().collect();
+        let runs = |name: &String| containers.iter().any(|c| c.service == *name && c.state == State::Running);
+        let (servers, mut dependents) = (self.servers(), model.dependents(&moved));
+        dependents.retain(|name| {
+            !opened.contains(name) && !servers.contains(name) && !model.is_data_server(name) && runs(name)
+        });
+        if dependents.is_empty() {
+            return Ok(());
+        }
+        let (moved, names): (Vec<String>, Vec<String>) =
+            (moved.into_iter().collect(), dependents.into_iter().collect());
+        self.runner.note(&format!("{} got another address; restarting {}", moved.join(", "), names.join(", ")));
+        let restart = compose::restart(&self.plan.project, file, &names);
+        self.runner.run_ok(&restart, STOP_WITHIN.saturating_add(self.plan.stop_grace.0)).await?;
+        Ok(())
     }
 
     async fn wait_until_ready(&self, model: &Model) -> Result<(), StepError> {
@@ -172,7 +214,7 @@ impl Run {
     /// Verifies the rollback as strictly as a deploy.
     pub(super) async fn verify_rollback(&mut self) -> Result<RollbackChecks, StepError> {
         let within = self.time_to_check_rollback();
-        let examined = self.examine(&self.plan.environments.target, self.plan.soak.0);
+        let examined = self.examine(self.plan.soak.0, "old");
         let found = tokio::time::timeout(within, examined).await;
         let stop = || StepError {
             exit: Exit::PersonNeeded,
@@ -187,4 +229,13 @@ impl Run {
         let (kept_rows, volumes) = (self.changed_rows().await, self.compared_volumes());
         Ok(RollbackChecks { checks, kept_rows, volumes, server_wide: self.server_wide_changes().await, late })
     }
+}
+
+/// Returns the addresses of each service's running containers.
+fn addresses(containers: &[Container]) -> BTreeMap<String, BTreeSet<IpAddr>> {
+    let mut all: BTreeMap<String, BTreeSet<IpAddr>> = BTreeMap::new();
+    for container in containers.iter().filter(|container| !container.one_off && container.state == State::Running) {
+        all.entry(container.service.clone()).or_default().extend(container.addresses.iter().copied());
+    }
+    all
 }

@@ -27,7 +27,7 @@ use stagegate_host::{
     engine::{Engine, EngineError},
     files,
     git::{Git, GitError},
-    image,
+    image, lock,
     paths::StateDir,
     process::Runner,
     project, reach,
@@ -101,14 +101,22 @@ pub async fn prepare_plan(
         facts.source_unfinished = super::unfinished(&of_source)?.map(|run| run.run);
     }
     facts.others.extend(unknown_freeze(config, &old.model));
-    if super::unfinished(&state)?.is_none() {
+    let unfinished = super::unfinished(&state)?;
+    if let Some(open) = &unfinished
+        && lock::at_work(&state).is_none()
+    {
+        facts.unfinished_run = Some(open.run.clone());
+    }
+    if unfinished.is_none() {
         facts.others.extend(retired(engine, &target.environment).await?);
     }
     facts.others.extend(of_another_state(&target, &state));
     facts.others.extend(uncommitted(&old.release));
-    if request.kind == Kind::Promote && old.release == release && has_same_env_files(&old) {
-        facts.others.push(format!("{} is live in `{}` already, with the same env files", release.name, request.to));
-    }
+    let is_live = request.kind == Kind::Promote
+        && old.release == release
+        && has_same_env_files(&old, &target.environment)
+        && facts.target_drift.is_empty();
+    let live_name = release.name.clone();
     let schema_fit = schema_fit_of(&request.kind, &state)?;
     if !request.accept_newer_schema {
         facts.others.extend(schema_fit.as_ref().and_then(|fit| fit.refusal(&release.name)));
@@ -142,6 +150,12 @@ pub async fn prepare_plan(
         live: &old.model,
         candidate: &candidate_model,
     };
+    if is_live && plan.services.iter().all(|change| change.from == change.to) {
+        facts
+            .others
+            .push(format!("{live_name} is live in `{}` already, with the same env files and images", request.to));
+    }
+    facts.others.extend(candidate::other_majors(engine, &plan, &old.model, &candidate_model).await?);
     volumes::facts::add(&volumes, &mut plan, &mut facts).await?;
     let next = rollout_next(&request.kind, &state, &candidate_model)?;
     if git.has_tag(&plan.tag).await? {
@@ -204,6 +218,11 @@ pub async fn schema_hashes(engine: &Engine, plan: &Plan, model: &Model) -> Resul
 /// Returns what is known of the release that a rollback of code alone starts, on the schema that it will meet.
 fn schema_fit_of(kind: &Kind, state: &StateDir) -> Result<Option<SchemaFit>, StoreError> {
     let Kind::Rollback { run, data: false } = kind else { return Ok(None) };
+    // What `gate up` did to the schema no journal has.
+    if deployed_since(state, run).is_some() {
+        let reason = "a release was started by `gate up`, without a promotion, since".to_owned();
+        return Ok(Some(SchemaFit::Unknown { reason }));
+    }
     let journals: Vec<_> =
         journal::runs(&state.runs()).iter().map(|dir| journal::lines(dir)).collect::<Result<_, _>>()?;
     Ok(Some(schema_fit(run, &journals)))
@@ -224,11 +243,20 @@ pub(super) fn of_another_state(target: &Side, state: &StateDir) -> Option<String
     ))
 }
 
-fn has_same_env_files(deployed: &Snapshot) -> bool {
-    deployed.env_files.iter().all(|env| {
-        let before = deployed.env_bytes(env).ok();
-        before.is_some() && before == std::fs::read(&env.path).ok()
-    })
+/// Returns the folder of a deployment by `gate up` after a run.
+fn deployed_since(state: &StateDir, run: &str) -> Option<String> {
+    let folders = std::fs::read_dir(state.runs()).into_iter().flatten().flatten();
+    let names = folders.filter_map(|folder| folder.file_name().into_string().ok());
+    names.filter(|name| name.ends_with("-up") && name.as_str() > run).max()
+}
+
+fn has_same_env_files(deployed: &Snapshot, environment: &Environment) -> bool {
+    let paths: Vec<&std::path::PathBuf> = deployed.env_files.iter().map(|env| &env.path).collect();
+    paths.iter().copied().eq(&environment.env_files)
+        && deployed.env_files.iter().all(|env| {
+            let before = deployed.env_bytes(env).ok();
+            before.is_some() && before == std::fs::read(&env.path).ok()
+        })
 }
 
 pub(super) async fn find(config: &Arc<Config>, engine: &Engine, name: &str) -> Result<Side, PlanError> {

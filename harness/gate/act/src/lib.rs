@@ -13,6 +13,7 @@ mod cross_version;
 mod data;
 mod deploy;
 pub mod doctor;
+mod examination;
 mod facts;
 mod failpoint;
 mod finish;
@@ -50,12 +51,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::future::BoxFuture;
-use stagegate_base::{
-    config::Config,
-    exit::Exit,
-    record::{Planned, Record},
-};
+use stagegate_base::{config::Config, exit::Exit};
 use stagegate_gate_decide::{
     promotion::{
         Checks, Decision, End, Entry, Facts, INTERRUPTED, Kind, Line, Move, Plan, Step, StepReport, Tier, UndoReport,
@@ -68,6 +64,7 @@ use tokio::sync::watch;
 
 use crate::journal::{Journal, StoreError};
 pub use ahead::schema_ahead;
+pub use examination::{Examination, Examine};
 pub use facts::{prepare_plan, schema_hashes};
 pub use plan_error::PlanError;
 pub use recover::{Renamed, Unfinished, finish, renamed, unfinished};
@@ -78,29 +75,8 @@ use stagegate_host::{
     lock::{self, Lock},
     paths::StateDir,
     process::{self, Runner},
-    project::Project,
     release::{ReleaseError, Snapshot},
 };
-
-/// What the suites found of an environment.
-#[derive(Clone, Debug)]
-pub struct Examination {
-    /// Whether the environment is healthy, and why.
-    pub verdict: Verdict,
-    /// What became of each check.
-    pub records: Vec<Record>,
-    /// The checks that should have run.
-    pub planned: Vec<Planned>,
-}
-
-/// Runs the suites. The gate knows only this of them.
-pub trait Examine: Send + Sync {
-    /// Examines an environment: waits until its services are ready, runs every check and watches it for `soak`.
-    fn examine<'a>(&'a self, environment: &'a str, soak: Duration) -> BoxFuture<'a, Examination>;
-
-    /// Examines a stack that is no environment by `suites` alone; nothing is recorded on disk.
-    fn examine_project<'a>(&'a self, project: Project, suites: &'a [&'a str]) -> BoxFuture<'a, Examination>;
-}
 
 /// Sees every line as it is written, with the time that its step took.
 pub type Observer = Arc<dyn Fn(&Line, Duration) + Send + Sync>;
@@ -422,7 +398,7 @@ impl Run {
     /// Examines the source first: a release that is not healthy needs no other reason to be blocked.
     async fn validate(&mut self) -> Result<Validation, StepError> {
         let began = Instant::now();
-        let found = self.gate.examine.examine(&self.plan.environments.source, Duration::ZERO).await;
+        let found = self.gate.examine.examine(&self.plan.environments.source, Duration::ZERO, None).await;
         let checks = passed(&self.plan.environments.source, &found.verdict)?;
         self.clocks.checks_took = Some(began.elapsed());
         let contracts = self.compare_contracts().await?;
@@ -431,8 +407,12 @@ impl Run {
         Ok(Validation { checks, contracts, readiness })
     }
 
-    async fn examine(&self, environment: &str, soak: Duration) -> Result<Checks, StepError> {
-        passed(environment, &self.gate.examine.examine(environment, soak).await.verdict)
+    /// Examines the target, in which `snapshot` is live: `new`, or `old` after a rollback.
+    async fn examine(&self, soak: Duration, snapshot: &str) -> Result<Checks, StepError> {
+        let environment = &self.plan.environments.target;
+        let is_earlier = snapshot == "old" || self.plan.kind != Kind::Promote;
+        let earlier = if is_earlier { Some(self.snapshot(snapshot)?.model) } else { None };
+        passed(environment, &self.gate.examine.examine(environment, soak, earlier.as_ref()).await.verdict)
     }
 
     /// Returns the snapshot `old` (the live release when the run began) or `new` (the candidate).

@@ -158,7 +158,7 @@ impl Run {
         // A canary has its own limit.
         self.clocks.deploy_began = self.clocks.deploy_began.map(|at| at + compared);
         let late = || StepError::blocked(format!("not verified within {} of the deploy", self.plan.verify_within));
-        let examined = self.examine(&self.plan.environments.target, self.plan.soak.0);
+        let examined = self.examine(self.plan.soak.0, "new");
         let checks = tokio::time::timeout(self.time_left(), examined).await.map_err(|_| late())??;
         report.checks = self.with_log_errors(checks).await?;
         Ok(report)

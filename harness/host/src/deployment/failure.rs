@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use stagegate_base::{
-    container::{Container, State},
-    readiness::{Expected, Readiness, exited},
+    container::{Container, Health, State},
+    readiness::{Expected, Readiness, after_colon, exited},
 };
 
 use super::{Engine, Runner, Stack};
@@ -82,8 +82,14 @@ impl NotReady {
             let Container { service, restarts, .. } = container;
             let expected = Expected::of(stack.model, stack.config, service, stack.within);
             let again = if *restarts > 0 { format!(", restarted {restarts} times") } else { String::new() };
+            let state = match (&container.state, &container.health) {
+                (State::Running, Health::Unhealthy) => {
+                    format!("{} is unhealthy{}", container.name, after_colon(&container.health_output))
+                }
+                _ => exited(&expected, container),
+            };
             let words = failure.hear(runner, engine, container).await;
-            failure.reasons.push(format!("{service}: {}{again}{words}", exited(&expected, container)));
+            failure.reasons.push(format!("{service}: {state}{again}{words}"));
         }
         failure
     }

@@ -9,10 +9,15 @@ use std::{
 use stagegate_base::{
     command::compose,
     container::{Container, Health, State},
+    readiness::after_colon,
 };
 
 use super::{DeploymentError, NotReady, start};
-use crate::{engine::Engine, process::Runner, ready::Stack};
+use crate::{
+    engine::Engine,
+    process::Runner,
+    ready::{Stack, up_for},
+};
 
 /// Time between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -67,19 +72,36 @@ pub async fn wait_for_healthy(
         if there.len() == services.len() && containers.iter().all(is_healthy) {
             return Ok(containers);
         }
+        // An unhealthy one may only be slow: it has the time that it would have by itself.
         let is_lost = |c: &&Container| {
-            matches!(c.state, State::Exited | State::Dead) || c.health == Health::Unhealthy || c.restarts >= EXITS
+            matches!(c.state, State::Exited | State::Dead)
+                || c.restarts >= EXITS
+                || (c.health == Health::Unhealthy && up_for(c) > stack.within)
         };
         let lost: Vec<Container> = containers.iter().filter(is_lost).cloned().collect();
         if !lost.is_empty() {
             return Err(NotReady::of_containers(runner, engine, stack, &lost, began.elapsed()).await.into());
         }
         if began.elapsed() >= within {
-            let is_late = |service: &&String| !containers.iter().any(|c| c.service == **service && is_healthy(c));
-            let late =
-                services.iter().filter(is_late).map(|service| format!("{service}: its healthcheck has not passed"));
-            return Err(NotReady::because(late.collect(), began.elapsed()).into());
+            return Err(NotReady::because(late(services, &containers, within), began.elapsed()).into());
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Returns a line for each service without a healthy container: what its healthcheck printed, and the setting for more time.
+fn late(services: &BTreeSet<String>, containers: &[Container], within: Duration) -> Vec<String> {
+    let line = |service: &String| {
+        let own = || containers.iter().filter(|container| container.service == *service);
+        if own().any(|c| c.state == State::Running && c.health == Health::Healthy) {
+            return None;
+        }
+        let printed = own().next().map(|container| after_colon(&container.health_output)).unwrap_or_default();
+        Some(format!(
+            "{service}: its healthcheck has not passed within {} s (ready_within of the environment, verify_within of \
+             [gate]){printed}",
+            within.as_secs()
+        ))
+    };
+    services.iter().filter_map(line).collect()
 }

@@ -7,7 +7,9 @@ use std::{
 
 use bollard::{
     models::{ContainerCreateBody, HostConfig, MountPoint, VolumeCreateRequest},
-    query_parameters::{CreateContainerOptions, ListContainersOptionsBuilder, UploadToContainerOptionsBuilder},
+    query_parameters::{
+        CreateContainerOptions, ListContainersOptionsBuilder, RemoveVolumeOptions, UploadToContainerOptionsBuilder,
+    },
 };
 use stagegate_base::compose::StandInVolume;
 
@@ -61,6 +63,20 @@ impl Engine {
             })),
             Err(error) if is_missing(&error) => Ok(None),
             Err(source) => Err(refused("inspect a volume")(source)),
+        }
+    }
+
+    /// Removes a volume that no container mounts; returns whether it is gone.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the Engine does not answer.
+    pub async fn remove_unused_volume(&self, name: &str) -> Result<bool, EngineError> {
+        match self.docker.remove_volume(name, None::<RemoveVolumeOptions>).await {
+            Ok(()) => Ok(true),
+            Err(error) if is_missing(&error) => Ok(true),
+            // The Engine keeps what a container mounts.
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 409, .. }) => Ok(false),
+            Err(source) => Err(refused("remove a volume")(source)),
         }
     }
 

@@ -17,6 +17,9 @@ use stagegate_base::{
     units::{Size, Span},
 };
 
+/// What the checks of a release may take behind a long start, where `verify_within` leaves them no time.
+const CHECKS_WITHIN: Duration = Duration::from_secs(60);
+
 /// What the operator wants.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -102,9 +105,10 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         tier: tier(&facts),
         integrity: gate.integrity,
         stop_grace: stop_grace(&facts),
-        verify_within: gate.verify_within,
+        verify_within: Span(verify_within(&facts)),
         rollback_within: Some(gate.rollback_within),
-        ready_within: Span(time_to_start(target, facts.live_model)),
+        // Either release has to have the time that its own healthchecks need.
+        ready_within: Span(time_to_start(target, facts.live_model).max(time_to_start(target, facts.candidate_model))),
         soak: gate.soak,
         migrate_within: gate.migrate_within,
         backup_within: gate.backup_within,
@@ -124,6 +128,18 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         release: facts.release,
         databases: facts.databases,
     }
+}
+
+/// Returns how long a deploy may take until it is verified: `verify_within`, and at least what the longest `start_period` of
+/// either release's healthchecks needs.
+fn verify_within(facts: &PlanFacts<'_>) -> Duration {
+    let gate = &facts.config.gate;
+    let longest = |model: &Model| model.services().iter().map(|service| model.start_period(service)).max();
+    let period = longest(facts.live_model).max(longest(facts.candidate_model)).unwrap_or_default();
+    if period + gate.soak.0 < gate.verify_within.0 {
+        return gate.verify_within.0;
+    }
+    gate.verify_within.0.max(period + gate.soak.0 + CHECKS_WITHIN)
 }
 
 /// Returns how data is rolled back: a role that is no superuser has it restored from a dump, unless the configuration wants

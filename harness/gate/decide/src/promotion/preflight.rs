@@ -73,7 +73,7 @@ pub struct Facts {
 pub fn refusals(kind: &Kind, facts: &Facts) -> Vec<String> {
     let mut refusals = facts.others.clone();
     if let Some(run) = &facts.unfinished_run {
-        refusals.push(format!("run {run} is unfinished; finish it with `gate resume`"));
+        refusals.push(format!("run {run} is unfinished; finish it with `gate resume --env {}`", facts.target));
     }
     if facts.workdir_is_working_copy {
         refusals

@@ -144,6 +144,9 @@ fn in_line(one: &Record, colour: Colour) -> String {
         count => format!(" (and {} more)", count - 1),
     };
     let text = inert(&one_line(&in_a_line(one)));
+    // Some checks count in their own message.
+    let counts_itself = text.ends_with(&format!(" and {} more", one.findings.len().saturating_sub(1)));
+    let more = if counts_itself { String::new() } else { more };
     format!("{} {}: {text}{more}\n", painted(status(one), YELLOW, colour), one_line(&one.trial))
 }
 
