@@ -2,7 +2,8 @@
 
 use super::{
     super::{Finding, Kind, Migration, Script, Tool, Trait, Transaction, codes, split, without_downs, writes_no_downs},
-    File, Reading, dbmate, goose,
+    File, Reading, dbmate, goose, marks,
+    marks::Form,
     name::number,
 };
 use crate::AtStatement;
@@ -30,8 +31,9 @@ pub(super) fn files(reading: &mut Reading<'_>) {
             _ if !file.is_sql() => None,
             _ => dbmate::is_marked(&text).then_some("dbmate").or(goose::is_marked(&text).then_some("goose")),
         };
+        let other = other.or_else(|| marks::other_form(reading.tool, &text).filter(|_| file.is_sql()));
         if let Some(other) = other {
-            let message = format!("read as {}, but annotated for {other}", reading.tool);
+            let message = format!("read as {}, but annotated for {other}", reading.tool_name());
             reading.report(&codes::MIXED_TOOLS, file, 0, message);
         }
     }
@@ -47,7 +49,7 @@ fn unread(reading: &mut Reading<'_>, file: &File) {
     if !file.is_sql() || !file.is_at_top() || callback {
         return;
     }
-    let message = format!("{} ignores a file of this name", reading.tool);
+    let message = format!("{} ignores a file of this name", reading.tool_name());
     reading.report(&codes::IGNORED_FILE, file, 0, message);
 }
 
@@ -93,7 +95,7 @@ pub(super) fn chain(reading: &mut Reading<'_>, migrations: &[Migration]) {
             reading.findings.push(finding.of(&migration.version).at(&migration.up.file, migration.up.first_line));
         }
         for script in [Some(&migration.up), migration.down.as_ref()].into_iter().flatten() {
-            let reported = statements(reading.tool, script);
+            let reported = statements(reading, script);
             reading.findings.extend(reported.into_iter().map(|finding| finding.of(&migration.version)));
         }
     }
@@ -177,8 +179,9 @@ fn ways_back(reading: &mut Reading<'_>, migrations: &[Migration]) {
 }
 
 /// Reports the statements that this tool can't run as they stand.
-fn statements(tool: Tool, script: &Script) -> Vec<Finding> {
-    let by_psql = matches!(tool, Tool::Plain | Tool::Sqitch);
+fn statements(reading: &Reading<'_>, script: &Script) -> Vec<Finding> {
+    let (tool, tool_name) = (reading.tool, reading.tool_name());
+    let by_psql = matches!(tool, Tool::Plain | Tool::Sqitch) && reading.form.is_none_or(Form::is_by_psql);
     let is_wrapped = script.transaction == Transaction::Wrapped;
     let in_transaction = match script.transaction {
         Transaction::Wrapped => true,
@@ -197,21 +200,21 @@ fn statements(tool: Tool, script: &Script) -> Vec<Finding> {
                     tell(if by_psql { finding.with_severity(Severity::Warning) } else { finding });
                 }
                 Trait::CopyFromStdin(_) if !by_psql => {
-                    let message = format!("{tool} sends the rows of COPY .. FROM STDIN as SQL");
+                    let message = format!("{tool_name} sends the rows of COPY .. FROM STDIN as SQL");
                     tell(Finding::new(&codes::COPY_DATA, message));
                 }
                 Trait::Unterminated(what) => {
                     tell(Finding::new(&codes::UNTERMINATED, format!("a {what} in this statement is not closed")));
                 }
                 Trait::TransactionControl if is_wrapped && split::is_idle(script.text_of(statement)) => {
-                    let message = format!("{tool} opens the transaction itself");
+                    let message = format!("{tool_name} opens the transaction itself");
                     tell(Finding::new(&codes::TRANSACTION_IN_TRANSACTION, message));
                 }
                 Trait::Concurrently if in_transaction => {
-                    tell(Finding::new(&codes::CONCURRENTLY_IN_TRANSACTION, wrapped_by(tool, script)));
+                    tell(Finding::new(&codes::CONCURRENTLY_IN_TRANSACTION, wrapped_by(tool_name, script)));
                 }
                 Trait::OutsideTransaction if in_transaction => {
-                    tell(Finding::new(&codes::OUTSIDE_TRANSACTION, wrapped_by(tool, script)));
+                    tell(Finding::new(&codes::OUTSIDE_TRANSACTION, wrapped_by(tool_name, script)));
                 }
                 _ => {}
             }
@@ -220,7 +223,7 @@ fn statements(tool: Tool, script: &Script) -> Vec<Finding> {
     reported
 }
 
-fn wrapped_by(tool: Tool, script: &Script) -> String {
+fn wrapped_by(tool: &str, script: &Script) -> String {
     match script.transaction {
         Transaction::Wrapped => format!("{tool} runs the script in a transaction"),
         Transaction::Implicit | Transaction::Bare => {

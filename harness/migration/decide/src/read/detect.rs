@@ -3,8 +3,9 @@
 use super::{
     super::{Tool, Trait, split},
     File, dbmate, drizzle, flyway, goose,
+    marks::Form,
     name::digits,
-    prisma, refinery,
+    pairs, prisma, refinery,
 };
 
 /// Returns the first tool whose marks are seen; marks inside of files weigh more than names.
@@ -21,6 +22,9 @@ pub(super) fn configured_tool(files: &[&File]) -> Option<Tool> {
     let (goose, dbmate) = (marked(goose::is_marked), marked(dbmate::is_marked));
     if goose + dbmate > 0 && (goose + dbmate) * 2 >= numbered {
         return Some(if goose >= dbmate { Tool::Goose } else { Tool::Dbmate });
+    }
+    if Form::of_folder(files).is_some_and(|form| form.is_of_most(files)) {
+        return Some(Tool::Plain);
     }
     if files.iter().any(|file| file.path.split('/').count() == 2 && file.name() == "up.sql") && numbered < 2 {
         return Some(Tool::Diesel);
@@ -75,7 +79,7 @@ fn of_pairs(top: &[&File]) -> Tool {
     };
     let underscored = numbered.iter().all(|file| digits(file.name()).1.starts_with('_'));
     match () {
-        () if !underscored => Tool::Plain,
+        () if !underscored || top.iter().any(|file| pairs::is_rollback(file.name())) => Tool::Plain,
         () if marked => Tool::Sqlx,
         () if directed && (most(6) || numbered.iter().any(begins)) => Tool::GolangMigrate,
         () if most(14) => Tool::Sqlx,

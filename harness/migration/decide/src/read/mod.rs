@@ -8,6 +8,7 @@ mod diesel;
 mod drizzle;
 pub(super) mod flyway;
 mod goose;
+mod marks;
 mod name;
 mod pairs;
 pub(super) mod prisma;
@@ -17,6 +18,7 @@ mod sqitch;
 use std::{borrow::Cow, collections::BTreeSet};
 
 use super::{Chain, Code, Finding, Migration, Script, Tool, codes};
+use marks::Form;
 
 /// A file of the folder, as it stands on the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +68,15 @@ pub enum ReadError {
         /// What is there instead.
         found: String,
     },
+    /// Files of a tool that only the tool itself can run.
+    #[error(
+        "the files are {name}'s, which cannot be read here; set `up`, `down` and `status` of [migrations.<database>] to its commands, \
+         or `tool = \"plain\"` to run each file as one up migration"
+    )]
+    OnlyByTool {
+        /// The tool.
+        name: &'static str,
+    },
 }
 
 /// Reads the migrations of a folder in the order of `tool`, or of the tool that their names and marks tell.
@@ -73,15 +84,19 @@ pub enum ReadError {
 /// `files` are all files of the folder and of those below it, in any order.
 ///
 /// # Errors
-/// [`ReadError`] where no tool was named and none can be reported.
+/// [`ReadError`] where no tool was named and none can be reported, or one that cannot be read.
 pub fn chain(files: &[File], tool: Option<Tool>) -> Result<Chain, ReadError> {
     let mut seen: Vec<&File> = files.iter().filter(|file| !is_hidden(&file.path)).collect();
     seen.sort_by(|a, b| a.path.cmp(&b.path));
+    if let Some(name) = marks::unreadable(&seen).filter(|_| tool.is_none()) {
+        return Err(ReadError::OnlyByTool { name });
+    }
     let tool = match tool.or_else(|| detect::configured_tool(&seen)) {
         Some(tool) => tool,
         None => return Err(ReadError::Unknown { found: detect::shown(&seen) }),
     };
-    let mut reading = Reading { tool, files: seen, used: BTreeSet::new(), findings: Vec::new() };
+    let form = Form::of_folder(&seen).filter(|_| tool == Tool::Plain);
+    let mut reading = Reading { tool, form, files: seen, used: BTreeSet::new(), findings: Vec::new() };
     let mut migrations = match tool {
         Tool::Sqlx | Tool::GolangMigrate | Tool::Plain => pairs::read(&mut reading),
         Tool::Dbmate => dbmate::read(&mut reading),
@@ -108,6 +123,8 @@ fn is_hidden(path: &str) -> bool {
 /// What is known while a folder is read.
 struct Reading<'a> {
     tool: Tool,
+    /// The marks of a plain folder.
+    form: Option<Form>,
     files: Vec<&'a File>,
     /// The files that the tool reads.
     used: BTreeSet<&'a str>,
@@ -115,6 +132,11 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
+    /// Returns what the tool is called.
+    fn tool_name(&self) -> &'static str {
+        self.form.map_or(self.tool.name(), Form::name)
+    }
+
     fn report(&mut self, code: &Code, file: &File, line: usize, message: impl Into<String>) {
         self.findings.push(Finding::new(code, message).at(&file.path, line));
     }

@@ -124,13 +124,40 @@ fn golang(file: &str) -> Option<Named<'_>> {
 
 fn plain(file: &str) -> Option<Named<'_>> {
     let stem = without(file, ".sql").or_else(|| without(file, ".go"))?;
-    let direction = |ends: [&str; 3]| ends.iter().find_map(|end| without(stem, end));
-    let down = direction([".down", "_down", "-down"]);
-    let name = down.or_else(|| direction([".up", "_up", "-up"])).unwrap_or(stem);
+    let direction = |ends: &[&str]| ends.iter().find_map(|end| without(stem, end));
+    let down = direction(&[".down", "_down", "-down"]).or_else(|| direction(&ROLLBACKS));
+    let name = down.or_else(|| direction(&[".up", "_up", "-up"])).unwrap_or(stem);
     let (version, rest) = digits(name);
-    let (version, name) =
-        if version.is_empty() { (name, "") } else { (version, rest.trim_start_matches(['_', '-', '.', ' '])) };
-    Some(Named { version, name, is_down: down.is_some() })
+    if version.is_empty() {
+        return Some(Named { version: name, name: "", is_down: down.is_some() });
+    }
+    let (rest, is_undo) = postgrator(rest);
+    let name = rest.trim_start_matches(['_', '-', '.', ' ']);
+    Some(Named { version, name, is_down: down.is_some() || is_undo })
+}
+
+/// How the script that reverts another one ends, where that one has no ending.
+const ROLLBACKS: [&str; 3] = [".rollback", ".undo", ".revert"];
+
+/// Takes the direction off that postgrator writes after the number: `.do.name`, `.undo.name`.
+fn postgrator(rest: &str) -> (&str, bool) {
+    let after = |word: &str| rest.strip_prefix(word).filter(|rest| rest.is_empty() || rest.starts_with('.'));
+    match (after(".do"), after(".undo")) {
+        (Some(rest), _) => (rest, false),
+        (_, Some(rest)) => (rest, true),
+        _ => (rest, false),
+    }
+}
+
+/// Returns whether a name is that of a script which reverts another one in a way that only plain folders have.
+pub(super) fn is_rollback(file: &str) -> bool {
+    let ends = without(file, ".sql").is_some_and(|stem| ROLLBACKS.iter().any(|end| without(stem, end).is_some()));
+    ends || postgrator(digits(file).1).1
+}
+
+/// Returns whether a name states which direction a script is.
+pub(super) fn is_directed(file: &str) -> bool {
+    [".up.sql", ".down.sql"].iter().any(|end| without(file, end).is_some()) || is_rollback(file)
 }
 
 fn joined(reading: &mut Reading<'_>, version: &str, name: &str, pair: &Pair<'_>) -> Option<Migration> {
@@ -141,7 +168,14 @@ fn joined(reading: &mut Reading<'_>, version: &str, name: &str, pair: &Pair<'_>)
         return None;
     };
     let down = pair.down.map(|file| script(reading.tool, file));
-    let mut found = migration(version, name, script(reading.tool, up), down);
+    let (up_script, down) = match reading.form {
+        Some(form) if !is_directed(up.name()) && !is_go(reading.tool, up) => {
+            let sections = form.sections(reading, up);
+            (sections.up, sections.down.or(down))
+        }
+        _ => (script(reading.tool, up), down),
+    };
+    let mut found = migration(version, name, up_script, down);
     if reading.tool == Tool::Sqlx {
         found.checksum = Some(super::super::script::hex(&<sha2::Sha384 as sha2::Digest>::digest(&up.bytes)));
     }
