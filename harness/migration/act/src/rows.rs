@@ -2,6 +2,8 @@
 //!
 //! All of it happens in a transaction that is rolled back, or on a copy: the trip without rows sees nothing of it.
 
+use std::collections::BTreeSet;
+
 use stagegate_migration_decide::{
     Comparand, Migration, Route, Script, Touched, comparands,
     integrity::Content,
@@ -189,6 +191,7 @@ impl Run<'_> {
     ) -> Result<(), ProveError> {
         let Migration { up, .. } = self.migration;
         let moments = &mut found.moments;
+        moments.updating = self.updating().await?;
         if let Err(failure) = self.script(up, self.carried).await {
             moments.stopped = Some((Step::Up, failure));
             return Ok(());
@@ -211,6 +214,8 @@ impl Run<'_> {
             return Ok(());
         }
         moments.down = Some(self.content(down).await?);
+        let updating = self.updating().await?;
+        moments.updating.retain(|table| updating.contains(table));
         self.schema(schemas).await?;
         if let Err(failure) = self.script(up, "").await {
             moments.stopped = Some((Step::Again, failure));
@@ -218,6 +223,16 @@ impl Run<'_> {
         }
         moments.again = Some(self.content(up).await?);
         self.schema(schemas).await
+    }
+
+    /// Returns the tables whose rows a trigger of theirs may change before they are updated.
+    // Source: PostgreSQL's trigger.h: bits 1 (row), 2 (before) and 16 (update) of `tgtype`.
+    async fn updating(&self) -> Result<BTreeSet<String>, ProveError> {
+        let tables = "select distinct format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_trigger t \
+             join pg_catalog.pg_class c on c.oid = t.tgrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
+             where not t.tgisinternal and t.tgenabled <> 'D' and t.tgtype & 19 = 19";
+        let found = self.client.query(tables, &[]).await.map_err(|e| failed("list the triggers of tables", &e))?;
+        Ok(found.iter().map(|row| row.get(0)).collect())
     }
 
     /// Reads the schema where steps are commands: there it is not read in a trip of its own.

@@ -3,16 +3,23 @@
 //! For a caller: [`after_up`], [`after_down`] and [`after_second_up`] each take two moments and give findings without
 //! version and place, which the caller adds.
 
-use super::{ColumnChange, Content, Difference, Renames, compare};
+use std::collections::BTreeSet;
+
+use super::{Column, ColumnChange, Content, Difference, Renames, TableContent, compare};
 use crate::{Finding, codes};
 use stagegate_base::{record::Severity, text::counted};
 
-/// Compares before and after up: rows must not go; the rest is reported.
+/// Compares before and after up: rows must not go; the rest is reported. What is gone from a table and what `down`, the
+/// moment after the down migration, has again there was not lost, but moved in another form.
 #[must_use]
-pub fn after_up(before: &Content, after: &Content, renames: &Renames) -> Vec<Finding> {
+pub fn after_up(before: &Content, after: &Content, down: Option<&Content>, renames: &Renames) -> Vec<Finding> {
+    let kept = down.map(|down| Kept::of(before, after, down)).unwrap_or_default();
     let mut found: Vec<Finding> = compare(before, after, renames)
         .iter()
         .map(|difference| {
+            if let Some(moved) = kept.moved(difference) {
+                return moved;
+            }
             let code = match difference {
                 Difference::TableGone { .. } => &codes::ROWS_LOST,
                 Difference::Rows { before, after, .. } if after < before => &codes::ROWS_LOST,
@@ -31,17 +38,85 @@ pub fn after_up(before: &Content, after: &Content, renames: &Renames) -> Vec<Fin
     found
 }
 
-/// Compares before up and after down: nothing may differ. `is_schema_restored` returns whether the schema is as before.
+/// What became more in a migration, and which tables its down migration restores from that.
+#[derive(Default)]
+struct Kept<'a> {
+    /// Tables that have more rows, or new columns with values.
+    grown: Vec<&'a str>,
+    restored: BTreeSet<&'a str>,
+}
+
+impl<'a> Kept<'a> {
+    fn of(before: &'a Content, after: &'a Content, down: &Content) -> Self {
+        let has_grown = |(name, table): &(&String, &TableContent)| {
+            let old = before.tables.get(*name);
+            let is_new = |column: &Column| old.is_none_or(|old| old.column(&column.name).is_none());
+            let mut columns = table.shape.columns.iter().zip(&table.columns);
+            table.rows > old.map_or(0, |old| old.rows)
+                || columns.any(|(column, content)| content.filled > 0 && is_new(column))
+        };
+        let differences = compare(before, down, &Renames::default());
+        let differing: BTreeSet<&str> = differences.iter().map(|difference| difference_text(difference).0).collect();
+        Kept {
+            grown: after.tables.iter().filter(has_grown).map(|(name, _)| name.as_str()).collect(),
+            restored: before.tables.keys().map(String::as_str).filter(|name| !differing.contains(name)).collect(),
+        }
+    }
+
+    fn moved(&self, difference: &Difference) -> Option<Finding> {
+        let (table, what) = match difference {
+            Difference::TableGone { table, rows } => (table, format!("{table}: {}", counted_rows(*rows))),
+            Difference::Rows { table, before, after, .. } if after < before => {
+                (table, format!("{table}: {}", counted_rows(before - after)))
+            }
+            Difference::ColumnGone { table, column, filled } => (table, format!("{table}.{column}: {filled} values")),
+            _ => return None,
+        };
+        if self.grown.is_empty() || !self.restored.contains(table.as_str()) {
+            return None;
+        }
+        let message = format!("{what} moved to {}, from where the down migration restores them", self.grown.join(", "));
+        Some(Finding::new(&codes::ROWS_MOVED, message).about(format!("{table}/rows")))
+    }
+}
+
+/// Compares before up and after down: nothing may differ. `is_schema_restored` returns whether the schema is as before, and
+/// `is_stamped` whether a trigger may set a column of a table by the clock.
 #[must_use]
-pub fn after_down(before: &Content, after: &Content, is_schema_restored: bool) -> Vec<Finding> {
+pub fn after_down(
+    before: &Content,
+    after: &Content,
+    is_schema_restored: bool,
+    is_stamped: impl Fn(&str, &str) -> bool,
+) -> Vec<Finding> {
     let prefix = if is_schema_restored { "schema restored, data lost: " } else { "" };
     let differences = compare(before, after, &Renames::default());
     let reported = differences.iter().map(|difference| {
         let mut finding = finding(&codes::DATA_NOT_RESTORED, difference);
+        if is_stamp(before, difference, &is_stamped) {
+            finding.found.push_str(", which a trigger on UPDATE of the table may set");
+            return finding.with_severity(Severity::Warning);
+        }
         finding.found.insert_str(0, prefix);
         finding
     });
     reported.chain(sequences(before, after)).collect()
+}
+
+/// Returns whether nothing but points in time differs, as many as before, which a trigger sets.
+fn is_stamp(before: &Content, difference: &Difference, is_stamped: impl Fn(&str, &str) -> bool) -> bool {
+    let Difference::Values { table, columns, .. } = difference else { return false };
+    let is_time = |name: &str| {
+        let column = before.tables.get(table).and_then(|table| table.column(name));
+        column.is_some_and(|(column, _)| matches!(column.base.as_str(), "timestamptz" | "timestamp" | "date"))
+    };
+    let is_one = |change: &ColumnChange| {
+        change.filled_before == change.filled_after
+            && change.retyped.is_none()
+            && is_time(&change.column)
+            && is_stamped(table, &change.column)
+    };
+    !columns.is_empty() && columns.iter().all(is_one)
 }
 
 /// Compares after the first up and after the second: both must give the same.
@@ -151,8 +226,10 @@ fn invalid(before: &Content, after: &Content) -> Vec<Finding> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use rstest::rstest;
+
     use super::*;
-    use crate::integrity::{Column, ColumnContent, ConstraintOrIndex, Sequence, Shape, TableContent};
+    use crate::integrity::{ColumnContent, ConstraintOrIndex, Sequence, Shape};
 
     fn content(rows: i64, filled: i64, sum: &str, next: i64) -> Content {
         let sequence = Sequence { name: "public.t_id_seq".to_owned(), next, increment: 1, cycles: false };
@@ -180,14 +257,14 @@ mod tests {
     #[test]
     fn equal_moments_report_nothing() {
         let same = content(8, 8, "5", 9);
-        assert_eq!(after_up(&same, &same, &Renames::default()), []);
-        assert_eq!(after_down(&same, &same, true), []);
+        assert_eq!(after_up(&same, &same, Some(&same), &Renames::default()), []);
+        assert_eq!(after_down(&same, &same, true, |_, _| false), []);
         assert_eq!(after_second_up(&same, &same), []);
     }
 
     #[test]
     fn a_column_that_came_back_empty_is_data_lost_though_the_schema_is_restored() {
-        let found = after_down(&content(8, 8, "5", 9), &content(8, 0, "", 9), true);
+        let found = after_down(&content(8, 8, "5", 9), &content(8, 0, "", 9), true, |_, _| true);
         assert_eq!(
             told(&found),
             [
@@ -202,7 +279,7 @@ mod tests {
         let index =
             ConstraintOrIndex { kind: "index".to_owned(), table: "public.t".to_owned(), name: "t_n".to_owned() };
         after.invalid.push(index);
-        let found = after_up(&content(8, 8, "5", 9), &after, &Renames::default());
+        let found = after_up(&content(8, 8, "5", 9), &after, None, &Renames::default());
         assert_eq!(
             told(&found),
             [
@@ -212,8 +289,85 @@ mod tests {
             ]
         );
         assert_eq!(
-            told(&after_up(&content(8, 8, "5", 9), &Content::default(), &Renames::default())),
+            told(&after_up(&content(8, 8, "5", 9), &Content::default(), None, &Renames::default())),
             ["rows-lost public.t: 8 rows lost, the table was dropped"]
         );
+    }
+
+    /// Makes a moment of one table `public.{name}` with one column of a type.
+    fn of_table(name: &str, base: &str, rows: i64, sum: &str) -> Content {
+        let mut content = content(rows, rows, sum, 99);
+        let mut table = content.tables.remove("public.t").unwrap();
+        table.shape.columns[0].base = base.to_owned();
+        table.shape.columns[0].data_type = base.to_owned();
+        content.tables.insert(format!("public.{name}"), table);
+        content
+    }
+
+    fn both(mut one: Content, other: Content) -> Content {
+        one.tables.extend(other.tables);
+        one
+    }
+
+    #[rstest]
+    #[case::archived(
+        both(of_table("t", "int8", 6, "4"), of_table("archive", "text", 2, "1")),
+        true,
+        "rows-moved public.t: 2 rows moved to public.archive, from where the down migration restores them"
+    )]
+    #[case::merged(
+        of_table("all", "text", 9, "7"),
+        true,
+        "rows-moved public.t: 8 rows moved to public.all, from where the down migration restores them"
+    )]
+    #[case::not_restored(
+        both(of_table("t", "int8", 6, "4"), of_table("archive", "text", 2, "1")),
+        false,
+        "rows-lost public.t: 8 -> 6 rows (2 lost)"
+    )]
+    #[case::nowhere(of_table("t", "int8", 6, "4"), true, "rows-lost public.t: 8 -> 6 rows (2 lost)")]
+    fn rows_that_the_down_migration_restores_from_elsewhere_are_moved(
+        #[case] up: Content,
+        #[case] is_restored: bool,
+        #[case] want: &str,
+    ) {
+        let before = of_table("t", "int8", 8, "5");
+        let down = if is_restored { before.clone() } else { of_table("t", "int8", 8, "6") };
+        assert_eq!(told(&after_up(&before, &up, Some(&down), &Renames::default())), [want]);
+    }
+
+    #[test]
+    fn a_column_that_the_down_migration_restores_from_another_table_is_moved() {
+        let before = both(of_table("t", "text", 8, "5"), of_table("u", "int8", 8, "2"));
+        let mut up = both(before.clone(), of_table("notes", "jsonb", 8, "3"));
+        let t = up.tables.get_mut("public.t").unwrap();
+        t.shape.columns.clear();
+        t.columns.clear();
+        let found = after_up(&before, &up, Some(&before), &Renames::default());
+        assert_eq!(
+            told(&found)[0],
+            "rows-moved public.t.note: 8 values moved to public.notes, from where the down migration restores them"
+        );
+        let lost = after_up(&before, &up, None, &Renames::default());
+        assert_eq!(told(&lost)[0], "column-dropped-with-data public.t.note: 8 values lost, the column was dropped");
+    }
+
+    #[rstest]
+    #[case::stamp("timestamptz", true, 8, Severity::Warning)]
+    #[case::no_trigger("timestamptz", false, 8, Severity::Required)]
+    #[case::no_time("text", true, 8, Severity::Required)]
+    #[case::fewer("timestamptz", true, 7, Severity::Required)]
+    fn points_in_time_that_a_trigger_sets_are_a_warning(
+        #[case] base: &str,
+        #[case] is_stamped: bool,
+        #[case] filled: i64,
+        #[case] want: Severity,
+    ) {
+        let before = of_table("t", base, 8, "5");
+        let mut after = of_table("t", base, 8, "6");
+        after.tables.get_mut("public.t").unwrap().columns[0].filled = filled;
+        let found =
+            after_down(&before, &after, true, |table, column| is_stamped && (table, column) == ("public.t", "note"));
+        assert_eq!(found.iter().map(|finding| finding.severity).collect::<Vec<_>>(), [want]);
     }
 }

@@ -1,7 +1,7 @@
 //! What a migration did to rows: its four moments, and findings at the statement that is to blame.
 
 use crate::AtStatement;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Down, Failure, RoundTrip};
 use crate::{
@@ -23,6 +23,8 @@ pub struct RowStates {
     pub down: Option<Content>,
     /// After the second way up.
     pub again: Option<Content>,
+    /// Tables with a trigger before UPDATE of a row, before the way up and after the down migration.
+    pub updating: BTreeSet<String>,
     /// By table, the statement of the way up that was seen to change it; by its place in the script.
     pub blamed: BTreeMap<String, usize>,
     /// What did not run to its end although there were only rows more than in the schema's trip: which way, and why.
@@ -55,7 +57,7 @@ pub fn of_rows(moments: &RowStates, migration: &Migration, round_trip: &RoundTri
     let mut found = Vec::new();
     let version = migration.version.as_str();
     if let Some(up) = &moments.up {
-        let reported = after_up(&moments.before, up, &Renames::default()).into_iter();
+        let reported = after_up(&moments.before, up, moments.down.as_ref(), &Renames::default()).into_iter();
         found.extend(reported.map(|finding| {
             let seen = moments.blamed.get(table(&finding)).and_then(|nth| migration.up.statements.get(*nth));
             placed(finding, &migration.up, seen)
@@ -63,7 +65,10 @@ pub fn of_rows(moments: &RowStates, migration: &Migration, round_trip: &RoundTri
     }
     if let (Some(content), Some(down)) = (&moments.down, &migration.down) {
         let is_restored = matches!(&round_trip.down, Down::Ran(left) if left.is_empty());
-        let reported = after_down(&moments.before, content, is_restored).into_iter();
+        let reported = after_down(&moments.before, content, is_restored, |table, column| {
+            moments.updating.contains(table) && !is_named(migration, column)
+        });
+        let reported = reported.into_iter();
         found.extend(reported.map(|finding| placed(finding, down, None)));
     }
     if let (Some(first), Some(second)) = (&moments.up, &moments.again) {
@@ -82,6 +87,15 @@ pub fn of_rows(moments: &RowStates, migration: &Migration, round_trip: &RoundTri
         }
     }
     found.into_iter().map(|finding| finding.of(version)).collect()
+}
+
+/// Returns whether a script of the migration names a column itself: then it may be the one that sets it.
+fn is_named(migration: &Migration, column: &str) -> bool {
+    let column = column.to_lowercase();
+    [Some(&migration.up), migration.down.as_ref()].into_iter().flatten().any(|script| {
+        let text = script.text.to_lowercase();
+        script.step.is_some() || text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == column)
+    })
 }
 
 fn table(finding: &Finding) -> &str {
