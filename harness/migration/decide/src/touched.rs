@@ -56,7 +56,7 @@ pub fn touched(migration: &Migration, tables: &Tables) -> Touched {
         let rest = text[at + word.len()..].trim_start();
         !rest.starts_with("function") && !rest.starts_with("procedure")
     });
-    if is_dynamic || tables.others.iter().any(|name| is_named(name)) {
+    if is_dynamic || reaches_unnamed_tables(&text) || tables.others.iter().any(|name| is_named(name)) {
         return Touched::All;
     }
     let named = tables.all.iter().filter(|(_, (bare, _))| is_named(bare)).map(|(name, _)| name.clone());
@@ -75,6 +75,39 @@ pub fn touched(migration: &Migration, tables: &Tables) -> Touched {
         heirs.chain(pointed).cloned().collect()
     });
     Touched::Some { watched, seeded }
+}
+
+/// Objects that columns and tables of any name depend on, so that a `DROP .. CASCADE` takes those with it.
+const BELOW_TABLES: [&str; 12] = [
+    "schema",
+    "type",
+    "domain",
+    "extension",
+    "collation",
+    "sequence",
+    "function",
+    "procedure",
+    "routine",
+    "aggregate",
+    "operator",
+    "language",
+];
+
+/// Returns whether a statement, also one in a body, changes tables by something else than their names: a `DROP .. CASCADE` of
+/// what is below them, `DROP OWNED`, or a change of a type that their columns have.
+fn reaches_unnamed_tables(text: &str) -> bool {
+    text.split(';').any(|statement| {
+        let words: Vec<&str> =
+            statement.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
+        let cascades = words.contains(&"cascade");
+        words.windows(2).any(|pair| match pair {
+            ["drop", "owned"] | ["alter", "domain"] => true,
+            ["drop", kind] => cascades && BELOW_TABLES.contains(kind),
+            // A value more changes no row.
+            ["alter", "type"] => !words.windows(2).any(|pair| pair == ["add", "value"]),
+            _ => false,
+        })
+    })
 }
 
 fn both<'a>(name: &str, heir: &'a Name, above: &'a Name) -> Option<&'a Name> {
@@ -125,6 +158,9 @@ mod tests {
     #[case::pointed_to("delete from A where x = 1;", "a b c | a b c d part")]
     #[case::partition("truncate part;", "b c d part | a b c d part")]
     #[case::quoted("drop table \"Odd Name\";", "\"Odd Name\" | \"Odd Name\"")]
+    #[case::value_of_an_enum("alter type lvl add value 'x';", "| ")]
+    #[case::drop_without_cascade("drop schema old;", "| ")]
+    #[case::cascade_of_a_table("drop table c cascade;", "c | a b c d part")]
     #[case::body("do $$ begin update c set x = 1; end $$;", "c | a b c d part")]
     fn tables_are_reported_with_what_hangs_on_them(#[case] up: &str, #[case] want: &str) {
         let Touched::Some { watched, seeded } = of(up) else { panic!("all") };
@@ -139,6 +175,15 @@ mod tests {
     #[case::routine("select work();")]
     #[case::dynamic("do $$ begin execute format('drop table %I', 'c'); end $$;")]
     #[case::triggers("update t set x = 1;")]
+    #[case::schema("DROP SCHEMA old CASCADE;")]
+    #[case::several("drop schema if exists old, older\n  cascade;")]
+    #[case::type_("drop type lvl cascade;")]
+    #[case::domain("drop domain if exists posint cascade;")]
+    #[case::extension("drop extension citext cascade;")]
+    #[case::owned("drop owned by app;")]
+    #[case::in_a_body("do $$ begin drop schema old cascade; end $$;")]
+    #[case::check_of_a_domain("alter domain posint add check (value > 0);")]
+    #[case::values_of_an_enum("alter type lvl rename value 'a' to 'b';")]
     fn where_the_text_cannot_tell_it_is_all_of_them(#[case] up: &str) {
         assert_eq!(of(up), Touched::All);
     }
