@@ -1,4 +1,4 @@
-//! SQL in the place of steps in Go or Rust, so that a chain can be run to its end.
+//! SQL in the place of steps in Go or Rust and of scripts with placeholders, so that a chain can be run to its end.
 
 use stagegate_base::record::Severity;
 
@@ -28,7 +28,7 @@ pub fn stand_in(chain: &mut Chain, files: &[File]) {
     }
     let unused = files.iter().filter(|file| !used.contains(&file.path.as_str()));
     chain.findings.extend(unused.map(|file| {
-        let message = "no step in Go or Rust has this version and direction, so nothing is replaced";
+        let message = "no step in Go or Rust and no script with a placeholder has this version and direction, so nothing is replaced";
         Finding::new(&codes::IGNORED_FILE, message).at(&file.path, 0)
     }));
 }
@@ -36,7 +36,8 @@ pub fn stand_in(chain: &mut Chain, files: &[File]) {
 /// States of a step that it is tested by what stands in its place.
 fn replaced(findings: &mut [Finding], step: &str, by: &str) {
     for finding in findings.iter_mut() {
-        let is_of_step = finding.code == codes::FOREIGN_STEP.id && finding.place.file.as_deref() == Some(step);
+        let is_unread = finding.code == codes::FOREIGN_STEP.id || finding.code == codes::PLACEHOLDER.id;
+        let is_of_step = is_unread && finding.place.file.as_deref() == Some(step);
         if is_of_step {
             finding.found.push_str(&format!("; {by} is run instead"));
             finding.severity = Severity::Info;

@@ -75,23 +75,25 @@ fn script(reading: &mut Reading<'_>, file: &File) -> Script {
     let outside = |found: &Trait| matches!(found, Trait::Concurrently | Trait::OutsideTransaction);
     let count = script.statements.iter().filter(|statement| statement.traits.iter().any(outside)).count();
     // Flyway leaves its transaction out where every statement needs that, and refuses a mixture.
-    if count > 0 && count == script.statements.len() || is_bare(reading, file) {
+    if count > 0 && count == script.statements.len() || is_set(reading, file, "executeInTransaction=false") {
         script.transaction = Transaction::Bare;
     }
-    if let Some(at) = text.find("${") {
+    if let Some(at) = text.find("${").filter(|_| !is_set(reading, file, "placeholderReplacement=false")) {
         let message = "a placeholder `${..}`, which Flyway substitutes from its configuration";
         reading.report(&codes::PLACEHOLDER, file, script.line_of(at), message);
+        // Within comments alone it changes nothing.
+        if script.statements.iter().any(|statement| script.text_of(statement).contains("${")) {
+            script.foreign = Some("a placeholder of Flyway's, and no script stands in for it".to_owned());
+        }
     }
     script
 }
 
-/// Returns whether the file next to it, `<name>.sql.conf`, switches the transaction off.
-fn is_bare(reading: &Reading<'_>, file: &File) -> bool {
+/// Returns whether the file next to it, `<name>.sql.conf`, has a setting.
+fn is_set(reading: &Reading<'_>, file: &File, setting: &str) -> bool {
     let path = format!("{}.conf", file.path);
     let alongside = reading.files.iter().find(|other| other.path == path);
-    alongside.is_some_and(|conf| {
-        conf.text().lines().any(|line| line.replace(' ', "").eq_ignore_ascii_case("executeInTransaction=false"))
-    })
+    alongside.is_some_and(|conf| conf.text().lines().any(|line| line.replace(' ', "").eq_ignore_ascii_case(setting)))
 }
 
 /// Returns Flyway's checksum: CRC-32 over the bytes of all lines without their ends, as a signed number.
@@ -109,12 +111,42 @@ fn checksum(text: &str) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
+    use crate::Route;
 
     #[test]
     fn the_checksum_is_crc_32_without_line_ends() {
         // The check value of CRC-32 (ISO-HDLC) over 123456789 is cbf43926.
         assert_eq!(checksum("1234\r\n567\n89\n"), 0xCBF4_3926_u32 as i32);
         assert_eq!(checksum("\u{feff}"), 0);
+    }
+
+    #[rstest]
+    #[case::table("CREATE TABLE ${schema}.a (x int);", None, true)]
+    #[case::string("INSERT INTO a VALUES ('${owner}');", None, true)]
+    #[case::body("DO $$ BEGIN EXECUTE '${what}'; END $$;", None, true)]
+    #[case::comment("-- ${flyway:timestamp}\nSELECT f();", None, false)]
+    #[case::switched_off("INSERT INTO a VALUES ('${owner}');", Some("placeholderReplacement = false"), false)]
+    fn a_script_with_a_placeholder_is_not_run(#[case] text: &str, #[case] conf: Option<&str>, #[case] want: bool) {
+        let file = |path: &str, text: &str| File { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
+        let mut files = vec![file("V1__a.sql", text), file("U1__a.sql", text)];
+        files.extend(conf.iter().flat_map(|conf| [file("V1__a.sql.conf", conf), file("U1__a.sql.conf", conf)]));
+        let chain = crate::chain(&files, Some(crate::Tool::Flyway)).unwrap();
+        let up = &chain.migrations[0].up;
+        assert_eq!(matches!(up.route(), Route::Unreadable(_)), want);
+        let is_reported = chain.findings.iter().any(|finding| finding.code == "placeholder");
+        assert_eq!(is_reported, conf.is_none(), "{:?}", chain.findings);
+    }
+
+    #[test]
+    fn a_script_with_a_placeholder_is_replaced_by_a_stand_in() {
+        let file = |path: &str, text: &str| File { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
+        let mut chain =
+            crate::chain(&[file("V1__a.sql", "CREATE TABLE ${s}.a ();")], Some(crate::Tool::Flyway)).unwrap();
+        crate::stand_in(&mut chain, &[file("1.up.sql", "CREATE TABLE a ();")]);
+        assert_eq!(chain.migrations[0].up.route(), Route::Session);
+        assert!(chain.findings[0].found.contains("1.up.sql is run instead"), "{:?}", chain.findings);
     }
 }

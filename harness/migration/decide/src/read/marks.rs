@@ -121,13 +121,23 @@ impl Form {
             let (transaction, sending) = self.running(text, options);
             Script::new(&file.path, line, text, transaction, sending)
         };
-        let down_script = down.as_ref().map(|down| {
+        let mut up_script = script(start..end_of(start, down.as_ref()), line, options);
+        let mut down_script = down.as_ref().map(|down| {
             // tern's line is no comment of one direction but the border of both.
             let start = if self == Form::Tern { down.range.end } else { down.range.start };
             let line = if self == Form::Tern { down.line + 1 } else { down.line };
             script(start..end_of(start, up.as_ref()), line, down.options)
         });
-        Sections { up: script(start..end_of(start, down.as_ref()), line, options), down: down_script }
+        if let Some(at) = text.find("{{").filter(|_| self == Form::Tern) {
+            let line = text[..at].matches('\n').count() + 1;
+            reading.report(&codes::PLACEHOLDER, file, line, "a template `{{..}}`, which tern fills in from its data");
+            for script in std::iter::once(&mut up_script).chain(&mut down_script) {
+                if script.statements.iter().any(|statement| script.text_of(statement).contains("{{")) {
+                    script.foreign = Some("a template of tern's, and no script stands in for it".to_owned());
+                }
+            }
+        }
+        Sections { up: up_script, down: down_script }
     }
 
     /// Returns what the tool does about a transaction, and how it cuts a section.
@@ -230,7 +240,7 @@ mod tests {
 
     use super::{
         super::{
-            super::{Chain, Tool, Transaction},
+            super::{Chain, Route, Tool, Transaction},
             ReadError, chain,
         },
         *,
@@ -282,6 +292,15 @@ mod tests {
     fn a_comment_alone_is_no_border(#[case] files: &[(&str, &str)]) {
         let found = read(None, files).unwrap();
         assert!(found.migrations[0].up.text.ends_with(files[0].1), "the file is read whole");
+    }
+
+    #[test]
+    fn a_template_of_tern_is_not_run() {
+        let text = "CREATE TABLE {{.prefix}}_t ();\n---- create above / drop below ----\nDROP TABLE t;\n";
+        let found = read(None, &[("001_a.sql", text)]).unwrap();
+        let one = &found.migrations[0];
+        assert!(matches!(one.up.route(), Route::Unreadable(_)) && one.down.as_ref().unwrap().foreign.is_none());
+        assert_eq!((&*found.findings[0].code, found.findings[0].place.line), ("placeholder", 1));
     }
 
     #[rstest]
