@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use stagegate_migration_decide::{
     Chain, Finding, Migration, Route, codes,
-    integrity::stages::unfilled,
+    integrity::stages::{holds_at_end, unfilled},
     locks::Watched,
     round_trip::{Down, Failure, FailureCause, RoundTrip, Whole, of_rows},
     schema::{Facts, Id, diff},
@@ -87,6 +87,7 @@ pub async fn prove(
     };
     bench.end().await;
     part.rows.seeds.extend(part.seed.finding());
+    part.rows.integrity.retain(|finding| holds_at_end(finding, &top));
     Ok(Proven { trips: part.trips, whole, top, touched: part.touched, rows: part.rows })
 }
 

@@ -304,7 +304,7 @@ fn keys_of_values(table: &TableContent, other: &TableContent, pairs: &[Pair]) ->
     changed.map(|(key, _)| key.clone()).take(EXAMPLES).collect()
 }
 
-fn unquoted(name: &str) -> String {
+pub(super) fn unquoted(name: &str) -> String {
     match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(inner) => inner.replace("\"\"", "\""),
         None => name.to_owned(),

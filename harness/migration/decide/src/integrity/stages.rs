@@ -5,8 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Column, ColumnChange, Content, Difference, Renames, TableContent, compare};
-use crate::{Finding, codes};
+use super::{Column, ColumnChange, Content, Difference, Renames, TableContent, compare, compare::unquoted};
+use crate::{
+    Finding, codes,
+    schema::{Fact, Facts, Kind},
+};
 use stagegate_base::{record::Severity, text::counted};
 
 /// Compares before and after up: rows must not go; the rest is reported. What is gone from a table and what `down`, the
@@ -126,6 +129,27 @@ pub fn after_second_up(first: &Content, second: &Content) -> Vec<Finding> {
     differences.iter().map(|difference| finding(&codes::SECOND_UP_OTHER_DATA, difference)).collect()
 }
 
+/// Returns whether a finding still holds at the end of a chain, whose schema is `top`: what an early migration left invalid may
+/// be validated, built or dropped by a later one.
+#[must_use]
+pub fn holds_at_end(finding: &Finding, top: &Facts) -> bool {
+    if finding.code != codes::LEFT_INVALID.id {
+        return true;
+    }
+    let is_open = |fact: &&Fact| match fact.id.kind {
+        Kind::Constraint => fact.payload.get("definition").is_some_and(|text| text.ends_with("NOT VALID")),
+        Kind::Index => fact.payload.contains_key("invalid"),
+        _ => false,
+    };
+    top.iter().filter(is_open).any(|fact| {
+        let own = fact.parent.as_ref().map_or(fact.id.name.as_str(), |parent| fact.id.within(parent));
+        let last = own.rsplit('.').next().unwrap_or(own);
+        // A constraint's name is unquoted in the finding, an index' is as the server writes it, with or without schema.
+        let names = [own.to_owned(), last.to_owned(), unquoted(own)];
+        names.iter().any(|name| finding.found.starts_with(&format!("{} {name} of ", fact.id.kind)))
+    })
+}
+
 /// Makes the finding of a table that no rows could be made for.
 #[must_use]
 pub fn unfilled(table: &str, reason: &str) -> Finding {
@@ -229,7 +253,10 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::integrity::{ColumnContent, ConstraintOrIndex, Sequence, Shape};
+    use crate::{
+        integrity::{ColumnContent, ConstraintOrIndex, Sequence, Shape},
+        schema::parse,
+    };
 
     fn content(rows: i64, filled: i64, sum: &str, next: i64) -> Content {
         let sequence = Sequence { name: "public.t_id_seq".to_owned(), next, increment: 1, cycles: false };
@@ -369,5 +396,37 @@ mod tests {
         let found =
             after_down(&before, &after, true, |table, column| is_stamped && (table, column) == ("public.t", "note"));
         assert_eq!(found.iter().map(|finding| finding.severity).collect::<Vec<_>>(), [want]);
+    }
+
+    #[rstest]
+    #[case::not_valid(
+        "[constraint public.t.t_n]\n    definition: CHECK ((n > 0)) NOT VALID\n",
+        "constraint",
+        "t_n",
+        true
+    )]
+    #[case::validated("[constraint public.t.t_n]\n    definition: CHECK ((n > 0))\n", "constraint", "t_n", false)]
+    #[case::dropped("[column public.t.n]\n    type: integer\n", "constraint", "t_n", false)]
+    #[case::quoted(
+        "[constraint public.t.\"T n\"]\n    definition: CHECK ((n > 0)) NOT VALID\n",
+        "constraint",
+        "T n",
+        true
+    )]
+    #[case::index("[index public.t_n]\n    invalid: yes\n", "index", "t_n", true)]
+    #[case::index_of_a_schema("[index shop.t_n]\n    invalid: yes\n", "index", "shop.t_n", true)]
+    #[case::index_built("[index public.t_n]\n    unique: yes\n", "index", "t_n", false)]
+    fn what_a_later_migration_validates_is_not_left_invalid(
+        #[case] top: &str,
+        #[case] kind: &str,
+        #[case] name: &str,
+        #[case] want: bool,
+    ) {
+        let top = parse(&format!("# schema snapshot of stagegate, format 1\n[table public.t]\n  {top}")).unwrap();
+        let kept = ConstraintOrIndex { kind: kind.to_owned(), table: "public.t".to_owned(), name: name.to_owned() };
+        let after = Content { invalid: vec![kept], ..Content::default() };
+        let found = after_up(&Content::default(), &after, None, &Renames::default());
+        assert_eq!(holds_at_end(&found[0], &top), want, "{:?}", found[0]);
+        assert!(holds_at_end(&unfilled("public.t", "x"), &top));
     }
 }

@@ -4,12 +4,14 @@
 //! Each finding has a subject (`schema.table/aspect`), so that it can be dropped where the same was observed.
 
 mod alter;
+mod checks;
 mod words;
 
 use crate::AtStatement;
 use std::collections::BTreeSet;
 
 use super::{Chain, Finding, Migration, Script, Statement, Transaction, codes};
+use checks::NotNullChecks;
 use words::Words;
 
 /// A rule's answer about a part of a statement.
@@ -28,22 +30,32 @@ impl LintFinding {
 /// Looks at the texts of all migrations.
 #[must_use]
 pub fn lint(chain: &Chain) -> Vec<Finding> {
-    chain.migrations.iter().flat_map(of_migration).collect()
+    let mut checks = NotNullChecks::default();
+    chain.migrations.iter().flat_map(|migration| of_migration(migration, &mut checks)).collect()
 }
 
-fn of_migration(migration: &Migration) -> Vec<Finding> {
+fn of_migration(migration: &Migration, checks: &mut NotNullChecks) -> Vec<Finding> {
     let script = &migration.up;
     let (mut made, mut reported) = (BTreeSet::new(), Vec::new());
     let (mut has_timeout, mut untimed) = (false, false);
     for statement in script.statements.iter().filter(|statement| !statement.is_meta_command()) {
         let words = Words::of(script.text_of(statement));
         has_timeout |= words.sets_lock_timeout();
-        if let Some(table) = words.created_table() {
-            made.insert(table);
+        let created = words.created_tables();
+        if !created.is_empty() {
+            made.extend(created);
             continue;
         }
         let found: Vec<LintFinding> =
-            of_statement(&words).into_iter().filter(|reported| !is_made(&made, reported)).collect();
+            of_statement(&words, checks).into_iter().filter(|reported| !is_made(&made, reported)).collect();
+        if let Some((old, new)) = words.renamed_table() {
+            // The name is an older table's again, or the new table's now.
+            if made.remove(&old) {
+                made.insert(new)
+            } else {
+                made.remove(&new)
+            };
+        }
         if !has_timeout && !untimed && found.iter().any(|reported| reported.is_exclusive) {
             untimed = true;
             let finding = Finding::new(&codes::LOCK_TIMEOUT_MISSING, "no lock_timeout is set before this statement");
@@ -59,9 +71,9 @@ fn is_made(made: &BTreeSet<String>, reported: &LintFinding) -> bool {
     reported.finding.aspect.rsplit_once('/').is_some_and(|(table, _)| made.contains(table))
 }
 
-fn of_statement(words: &Words<'_>) -> Vec<LintFinding> {
+fn of_statement(words: &Words<'_>, checks: &mut NotNullChecks) -> Vec<LintFinding> {
     match words.first() {
-        "alter" => alter::alter_findings(words),
+        "alter" => alter::alter_findings(words, checks),
         "create" => index(words).into_iter().collect(),
         "drop" => dropped(words).into_iter().collect(),
         "update" | "delete" => all_rows(words).into_iter().collect(),

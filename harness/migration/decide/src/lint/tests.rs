@@ -87,6 +87,56 @@ fn codes_of(sql: &str) -> Vec<&'static str> {
     "ALTER TYPE e ADD VALUE 'b'; UPDATE t SET a = 'c' WHERE a = 'a'",
     "enum-value-used-at-once"
 )]
+#[case::materialized_view(
+    "CREATE INDEX ON v (a)",
+    "CREATE MATERIALIZED VIEW IF NOT EXISTS v AS SELECT 1 AS a; CREATE INDEX ON v (a)",
+    "index-not-concurrent"
+)]
+#[case::select_into(
+    "INSERT INTO u SELECT * FROM x; CREATE INDEX ON u (a)",
+    "SELECT a, (b) INTO UNLOGGED TABLE u FROM t; CREATE INDEX ON u (a); WITH x AS (SELECT 1) SELECT a INTO w FROM x; CREATE INDEX ON w (a)",
+    "index-not-concurrent"
+)]
+#[case::with_its_schema(
+    "CREATE SCHEMA app; CREATE INDEX ON app.acc (a)",
+    "CREATE SCHEMA app CREATE TABLE acc (a int) CREATE TABLE app.b (c int); CREATE INDEX ON app.acc (a); CREATE INDEX ON app.b (c)",
+    "index-not-concurrent"
+)]
+#[case::with_its_owner(
+    "CREATE INDEX ON acc (a)",
+    "CREATE SCHEMA IF NOT EXISTS AUTHORIZATION app CREATE UNLOGGED TABLE acc (a int); CREATE INDEX ON app.acc (a)",
+    "index-not-concurrent"
+)]
+#[case::under_its_new_name(
+    "CREATE INDEX ON big (a)",
+    "CREATE TABLE big_new (a int); ALTER TABLE big_new RENAME TO big; CREATE INDEX ON big (a)",
+    "index-not-concurrent"
+)]
+#[case::column_named_as_a_type(
+    "ALTER TABLE t ADD COLUMN a serial8",
+    "ALTER TABLE t ADD COLUMN IF NOT EXISTS serial varchar(64), ADD random int DEFAULT 0, ADD generated text, ADD \"default\" text",
+    "volatile-default"
+)]
+#[case::not_enforced(
+    "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) ENFORCED",
+    "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT ENFORCED, ADD FOREIGN KEY (a) REFERENCES u (id) NOT ENFORCED",
+    "constraint-not-validated-apart"
+)]
+#[case::column_named_valid(
+    "ALTER TABLE t ADD CHECK (NOT valid)",
+    "ALTER TABLE t ADD CHECK (NOT valid) NOT VALID",
+    "constraint-not-validated-apart"
+)]
+#[case::not_null_constraint(
+    "ALTER TABLE t ADD CONSTRAINT n NOT NULL a",
+    "ALTER TABLE t ADD CONSTRAINT n NOT NULL a NOT VALID",
+    "set-not-null"
+)]
+#[case::not_null_constraint_without_name(
+    "ALTER TABLE t ADD NOT NULL a",
+    "ALTER TABLE t ADD NOT NULL a NOT VALID",
+    "set-not-null"
+)]
 #[case::delete("DELETE FROM t", "DELETE FROM t WHERE a = 1", "rows-without-where")]
 #[case::update("UPDATE t SET a = 'where'", "CREATE TEMP TABLE t (a int); UPDATE t SET a = 1", "rows-without-where")]
 fn each_rule_sees_the_bad_and_leaves_the_good(#[case] bad: &str, #[case] good: &str, #[case] code: &str) {
@@ -103,6 +153,35 @@ fn each_rule_sees_the_bad_and_leaves_the_good(#[case] bad: &str, #[case] good: &
 #[case::new_table("CREATE TABLE t (a int); ALTER TABLE t ALTER a SET NOT NULL", 0)]
 fn a_lock_without_a_time_limit_is_reported_once_a_script(#[case] sql: &str, #[case] want: usize) {
     assert_eq!(linted(sql).iter().filter(|finding| finding.code == "lock-timeout-missing").count(), want);
+}
+
+#[test]
+fn a_table_that_was_renamed_away_is_an_older_one() {
+    let sql = "CREATE TABLE big_new (a int); ALTER TABLE big RENAME TO big_old; ALTER TABLE big_new RENAME TO big; \
+        CREATE INDEX ON big (a); CREATE INDEX ON big_old (a)";
+    let found = linted(sql).into_iter().filter(|finding| finding.code == "index-not-concurrent");
+    assert_eq!(found.map(|finding| finding.aspect).collect::<Vec<_>>(), ["public.big_old/index"]);
+}
+
+#[rstest]
+#[case::validated("ALTER TABLE t VALIDATE CONSTRAINT t_a_check", false)]
+#[case::not_validated("SELECT 1", true)]
+#[case::other("ALTER TABLE t VALIDATE CONSTRAINT t_b_check", true)]
+#[case::dropped("ALTER TABLE t VALIDATE CONSTRAINT t_a_check; ALTER TABLE t DROP CONSTRAINT IF EXISTS t_a_check", true)]
+fn set_not_null_relies_on_a_check_that_the_chain_validated(#[case] second: &str, #[case] is_reported: bool) {
+    for check in ["CHECK (a IS NOT NULL)", "CONSTRAINT t_a_check CHECK ((a IS NOT NULL))"] {
+        let texts = [
+            &format!("ALTER TABLE t ADD {check} NOT VALID"),
+            second,
+            "ALTER TABLE public.t ALTER COLUMN a SET NOT NULL",
+        ];
+        let file =
+            |(nth, sql): (usize, &&str)| File { path: format!("{nth}_a.up.sql"), bytes: sql.as_bytes().to_vec() };
+        let texts: Vec<&str> = texts.iter().map(|text| &**text).collect();
+        let files: Vec<File> = texts.iter().enumerate().map(file).collect();
+        let found = lint(&chain(&files, Some(Tool::Sqlx)).unwrap());
+        assert_eq!(found.iter().any(|finding| finding.code == "set-not-null"), is_reported, "{found:?}");
+    }
 }
 
 #[test]

@@ -41,12 +41,24 @@ pub fn of_chain(chain: &Chain, watched: &[Watched], target: &Sizes, thresholds: 
             let is_known = (finding.code == codes::ENUM_VALUE_USED_AT_ONCE.id
                 || finding.code == codes::LOCK_TIMEOUT_MISSING.id)
                 && is_watched(&finding.place.object);
+            // A statement that ran and rewrote no table changes a column's type or adds one by the catalog alone.
+            let is_known = is_known || aspect == "rewrite" && is_observed(chain, watched, finding);
             let is_small = BY_SIZE.contains(&aspect) && rows(target, table).is_some_and(|rows| rows < thresholds.rows);
             !is_seen && !is_known && !is_small
         })
         .collect();
     found.extend(from_text);
     found
+}
+
+/// Returns whether the statement of a finding from the text ran where rewrites were recorded, and rewrote nothing.
+fn is_observed(chain: &Chain, watched: &[Watched], finding: &Finding) -> bool {
+    let version = &finding.place.object;
+    let Some(script) = chain.migration(version).map(|migration| &migration.up) else { return false };
+    let statement = script.statements.iter().find(|statement| statement.line == finding.place.line);
+    let Some(text) = statement.map(|statement| script.text_of(statement)) else { return false };
+    let mut observed = watched.iter().filter(|watched| watched.version == *version).flat_map(|one| &one.observed);
+    observed.any(|one| one.tag == "ALTER TABLE" && one.rewrites.is_empty() && one.query.contains(text))
 }
 
 fn subject(finding: &Finding) -> (&str, &str) {
@@ -121,6 +133,24 @@ mod tests {
     fn what_was_observed_is_not_reported_from_the_text_again() {
         let want = ["1_a.up.sql:1 index-blocked-writes", "1_a.up.sql:2 type-change", "1_a.up.sql:3 dropped"];
         assert_eq!(codes_of(&Sizes::new(), &observed()), want);
+    }
+
+    #[test]
+    fn a_type_change_that_rewrote_nothing_is_not_reported_from_the_text() {
+        let changed = Observed {
+            query: "alter table t alter column n type bigint".to_owned(),
+            tag: "ALTER TABLE".to_owned(),
+            locks: vec![("public.t".to_owned(), Mode::AccessExclusive)],
+            lock_timeout: Duration::from_secs(1),
+            ..Observed::default()
+        };
+        let mut watched = observed();
+        watched[0].observed.push(changed.clone());
+        let want = ["1_a.up.sql:1 index-blocked-writes", "1_a.up.sql:3 dropped"];
+        assert_eq!(codes_of(&Sizes::new(), &watched), want);
+        watched[0].observed[1].rewrites = vec![("public.t".to_owned(), "a column's type changed".to_owned())];
+        let reported = codes_of(&Sizes::new(), &watched);
+        assert!(reported.contains(&"1_a.up.sql:2 table-rewritten".to_owned()), "{reported:?}");
     }
 
     #[test]

@@ -23,7 +23,7 @@ impl Id {
     }
 
     /// Returns the name without what the parent's name states, so that a renamed parent has equal parts.
-    pub(super) fn within(&self, parent: &Id) -> &str {
+    pub(crate) fn within(&self, parent: &Id) -> &str {
         if self.kind.is_attached() {
             let rest = self.name.strip_prefix(parent.kind.word()).and_then(|rest| rest.strip_prefix(' '));
             return rest.and_then(|rest| rest.strip_prefix(&parent.name)).unwrap_or(&self.name);
