@@ -1,6 +1,6 @@
 //! What is reported of a trip: one finding a class of residue, at the statement that should have taken care of it.
 
-use super::{Down, Failure, FailureCause, RoundTrip, Whole, observed::is_order_only};
+use super::{Down, Failure, FailureCause, RoundTrip, Whole, excerpt, observed::is_order_only};
 use crate::AtStatement;
 use crate::{
     Chain, Code, Finding, Kind as MigrationKind, Migration, Script, Statement,
@@ -225,27 +225,14 @@ pub(super) fn difference_text(differences: &[Difference]) -> String {
 fn one(difference: &Difference) -> String {
     let id = &difference.id;
     match &difference.change {
-        Change::Added { .. } => format!("{id} was added"),
-        Change::Removed { .. } => format!("{id} is missing"),
+        Change::Added { .. } => format!("{id} was added{}", difference.values_text()),
+        Change::Removed { .. } => format!("{id} is missing{}", difference.values_text()),
         Change::Renamed { to } => format!("{id} is now {}", to.name),
         Change::Changed { attributes } => {
-            let changes: Vec<String> = attributes
-                .iter()
-                .map(|a| format!("{} is {}, expected {}", a.name, short(a.new.as_ref()), short(a.old.as_ref())))
-                .collect();
+            let changes: Vec<String> = attributes.iter().map(excerpt::changed).collect();
             format!("{id}: {}", changes.join(", "))
         }
     }
-}
-
-fn short(value: Option<&String>) -> String {
-    const LENGTH: usize = 60;
-    let Some(value) = value else { return "none".to_owned() };
-    let line = value.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= LENGTH {
-        return format!("`{line}`");
-    }
-    format!("`{}..`", line.chars().take(LENGTH).collect::<String>())
 }
 
 /// Returns the findings of the whole chain's trip; what single trips reported already is not reported again.

@@ -4,6 +4,7 @@
 //! Out: a [`Verdict`], [`Finding`](crate::Finding)s that name file, line and statement, and [`Counts`].
 //! No clock, no I/O.
 
+mod excerpt;
 mod failure;
 mod findings;
 mod majors;

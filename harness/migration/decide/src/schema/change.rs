@@ -16,6 +16,8 @@ pub enum Severity {
     Cosmetic,
     /// Columns stand in another order.
     Order,
+    /// A partition more, whose definition follows from its parent.
+    Partition,
 }
 
 /// One attribute on both sides.

@@ -1,5 +1,7 @@
 //! How two schemas differ.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{
@@ -23,6 +25,18 @@ pub struct Difference {
     pub severity: Severity,
     /// What it means for the application.
     pub compatibility: Compatibility,
+    /// The values of settings that are new or gone, by name: whose settings they are is all that the address states.
+    #[serde(skip)]
+    pub values: BTreeMap<String, String>,
+}
+
+impl Difference {
+    /// Returns `: timezone = UTC`, or nothing where it is about no settings.
+    #[must_use]
+    pub fn values_text(&self) -> String {
+        let values: Vec<String> = self.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        if values.is_empty() { String::new() } else { format!(": {}", values.join(", ")) }
+    }
 }
 
 /// Returns the differences, grouped by object, objects sorted.
@@ -89,7 +103,14 @@ impl Walk<'_> {
         let object = if self.old.get(&id).is_some() { self.old.object(&id) } else { self.new.object(&id) };
         let severity = severity(&id, &change);
         let compatibility = compatibility::of(self.old, self.new, &id, &change, severity);
-        self.found.push(Difference { object, id, change, severity, compatibility });
+        let side = match change {
+            Change::Added { .. } => Some(self.new),
+            Change::Removed { .. } => Some(self.old),
+            _ => None,
+        };
+        let fact = side.filter(|_| id.kind == Kind::Setting).and_then(|side| side.get(&id));
+        let values = fact.map(|fact| fact.payload.clone()).unwrap_or_default();
+        self.found.push(Difference { object, id, change, severity, compatibility, values });
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Change, Difference, Facts, Id, Kind, Sides, diff, render};
+use super::{Change, Difference, Facts, Id, Kind, Severity, Sides, diff, partition::follows, render};
 
 /// One difference between what migrations give and what is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,15 +19,24 @@ pub struct Drifted {
 /// Returns where `found` is not what the migrations give.
 ///
 /// `touched` names the migration that last changed a thing, by the thing. The database itself, with its encoding,
-/// locale and owner, is made before the first migration: where none of them changed it, it is not compared.
+/// locale and owner, is made before the first migration, and settings of roles are the cluster's: where no migration changed
+/// them, they are not compared. A partition more that follows from its parent is of [`Severity::Partition`].
 #[must_use]
 pub fn drift(migrated: &Facts, found: &Facts, touched: &BTreeMap<Id, String>) -> Vec<Drifted> {
-    let of = |difference: Difference| {
+    let of = |mut difference: Difference| {
+        if is_partition_at_run_time(&difference, found) {
+            difference.severity = Severity::Partition;
+        }
         let migration = toucher(&difference, [migrated, found], touched);
         Drifted { difference, migration }
     };
-    let is_meant = |drifted: &Drifted| drifted.difference.object.kind != Kind::Database || drifted.migration.is_some();
+    let is_ours = |kind: Kind| !matches!(kind, Kind::Database | Kind::Setting);
+    let is_meant = |drifted: &Drifted| is_ours(drifted.difference.object.kind) || drifted.migration.is_some();
     diff(migrated, found).into_iter().map(of).filter(is_meant).collect()
+}
+
+fn is_partition_at_run_time(difference: &Difference, found: &Facts) -> bool {
+    matches!(difference.change, Change::Added { .. }) && follows(&difference.id, found)
 }
 
 /// Looks from the thing outwards.
@@ -63,6 +72,8 @@ pub fn drift_terminal(sides: &Sides, drifted: &[Drifted]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
     use crate::schema::{Sides, parse};
 
@@ -107,6 +118,40 @@ mod tests {
     #[test]
     fn what_the_migrations_give_is_no_drift() {
         assert_eq!(drift(&facts(MIGRATED), &facts(MIGRATED), &touched()), []);
+    }
+
+    #[rstest]
+    #[case::role("[setting role ro]\n  statement_timeout: 1s\n", &[], "")]
+    #[case::database("[setting this database]\n  timezone: UTC\n", &[], "")]
+    #[case::of_a_migration("[setting role ro]\n  statement_timeout: 1s\n", &["role ro"], "setting role ro: 4_roles")]
+    fn settings_are_compared_where_a_migration_changed_them(
+        #[case] there: &str,
+        #[case] changed: &[&str],
+        #[case] want: &str,
+    ) {
+        let touched = changed.iter().map(|name| (Id::new(Kind::Setting, *name), "4_roles".to_owned())).collect();
+        let reported: Vec<String> = drift(&facts(MIGRATED), &facts(&format!("{MIGRATED}{there}")), &touched)
+            .into_iter()
+            .map(|drifted| format!("{}: {}", drifted.difference.id, drifted.migration.unwrap_or_default()))
+            .collect();
+        assert_eq!(reported.join(", "), want);
+    }
+
+    #[test]
+    fn a_partition_that_follows_from_its_parent_is_no_semantic_difference() {
+        let parent = "[table public.log]\n  partitioned by: RANGE (at)\n  [column public.log.at]\n    type: date\n";
+        let partition = |column: &str| {
+            format!(
+                "{parent}[table public.log_2]\n  partition bound: FOR VALUES FROM (1) TO (2)\n  partition of: public.log\n  \
+                 [column public.log_2.at]\n    type: {column}\n"
+            )
+        };
+        for (column, want) in [("date", Severity::Partition), ("text", Severity::Semantic)] {
+            let found = drift(&facts(parent), &facts(&partition(column)), &BTreeMap::new());
+            assert_eq!(found.iter().map(|drifted| drifted.difference.severity).collect::<Vec<_>>(), [want]);
+        }
+        let gone = drift(&facts(&partition("date")), &facts(parent), &BTreeMap::new());
+        assert_eq!(gone[0].difference.severity, Severity::Semantic, "what a migration made is missing");
     }
 
     #[test]

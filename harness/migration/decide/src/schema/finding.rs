@@ -8,7 +8,7 @@ use stagegate_base::{
     text::one_line,
 };
 
-pub(super) const RULES: [Rule; 4] = [
+pub(super) const RULES: [Rule; 5] = [
     Rule {
         id: "schema-differs",
         title: "the schemas mean something else",
@@ -38,6 +38,13 @@ pub(super) const RULES: [Rule; 4] = [
         fix: "bring it by a migration where it matters",
         severity: record::Severity::Info,
     },
+    Rule {
+        id: "schema-partition",
+        title: "a partition more, whose definition follows from its parent",
+        why: "programs and jobs add partitions at run time; statements name the parent",
+        fix: "nothing",
+        severity: record::Severity::Info,
+    },
 ];
 
 fn rule(severity: Severity) -> &'static Rule {
@@ -46,6 +53,7 @@ fn rule(severity: Severity) -> &'static Rule {
         Severity::NameOnly => &RULES[1],
         Severity::Order => &RULES[2],
         Severity::Cosmetic => &RULES[3],
+        Severity::Partition => &RULES[4],
     }
 }
 

@@ -16,6 +16,7 @@ mod facts;
 mod finding;
 mod kind;
 mod options;
+mod partition;
 mod rename;
 mod render;
 mod scan;

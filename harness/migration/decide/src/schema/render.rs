@@ -56,8 +56,8 @@ pub(super) fn difference_lines(
 pub(super) fn headline(difference: &Difference) -> String {
     let id = if difference.id == difference.object { "it".to_owned() } else { difference.id.to_string() };
     let reported = match &difference.change {
-        Change::Added { parts } => format!("+ {id} is new{}", with_parts(*parts)),
-        Change::Removed { parts } => format!("- {id} is gone{}", with_parts(*parts)),
+        Change::Added { parts } => format!("+ {id} is new{}{}", with_parts(*parts), difference.values_text()),
+        Change::Removed { parts } => format!("- {id} is gone{}{}", with_parts(*parts), difference.values_text()),
         Change::Renamed { to } => format!("~ {id} is gone and {to} is new with the same content: renamed?"),
         Change::Changed { .. } => format!("* {id} differs"),
     };
@@ -71,8 +71,8 @@ pub(super) fn headline(difference: &Difference) -> String {
 pub(super) fn line(difference: &Difference) -> String {
     let id = &difference.id;
     let reported = match &difference.change {
-        Change::Added { parts } => format!("{id} is new{}", with_parts(*parts)),
-        Change::Removed { parts } => format!("{id} is gone{}", with_parts(*parts)),
+        Change::Added { parts } => format!("{id} is new{}{}", with_parts(*parts), difference.values_text()),
+        Change::Removed { parts } => format!("{id} is gone{}{}", with_parts(*parts), difference.values_text()),
         Change::Renamed { to } => format!("{id} is gone and {to} is new with the same content"),
         Change::Changed { attributes } => {
             let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
@@ -98,6 +98,7 @@ pub(super) fn word(severity: Severity) -> &'static str {
         Severity::NameOnly => "name only",
         Severity::Cosmetic => "cosmetic",
         Severity::Order => "order only",
+        Severity::Partition => "partition",
     }
 }
 
@@ -144,11 +145,12 @@ fn compatibility(difference: &Difference) -> String {
 #[must_use]
 pub fn summary(differences: &[Difference]) -> String {
     let count = |severity| differences.iter().filter(|difference| difference.severity == severity).count();
-    let reported: Vec<String> = [Severity::Semantic, Severity::NameOnly, Severity::Cosmetic, Severity::Order]
-        .into_iter()
-        .filter(|severity| count(*severity) > 0)
-        .map(|severity| format!("{} {}", count(severity), word(severity)))
-        .collect();
+    let reported: Vec<String> =
+        [Severity::Semantic, Severity::NameOnly, Severity::Cosmetic, Severity::Order, Severity::Partition]
+            .into_iter()
+            .filter(|severity| count(*severity) > 0)
+            .map(|severity| format!("{} {}", count(severity), word(severity)))
+            .collect();
     match differences.len() {
         0 => "no differences".to_owned(),
         n => format!("{}: {}", counted(n, "difference"), reported.join(", ")),

@@ -190,3 +190,15 @@ table public.orders
 fn what_is_not_compared_is_counted(#[case] what: &str, #[case] count: u64, #[case] want: &str) {
     assert_eq!(not_compared(what, count), want);
 }
+
+#[test]
+fn settings_that_are_new_or_gone_are_named() {
+    let setting = |name: &str| fact(Kind::Setting, "this database", None, &[(name, "UTC"), ("work_mem", "8MB")]);
+    let found = diff(&with(vec![]), &with(vec![setting("timezone")]));
+    assert_eq!(found[0].values_text(), ": timezone = UTC, work_mem = 8MB");
+    let gone = diff(&with(vec![setting("timezone")]), &with(vec![]));
+    let sides = Sides { old: "staging".into(), new: "production".into() };
+    assert!(terminal(&sides, &gone).contains("- it is gone: timezone = UTC, work_mem = 8MB\n"));
+    let changed = diff(&with(vec![setting("timezone")]), &with(vec![setting("datestyle")]));
+    assert_eq!(changed[0].values_text(), "", "its attributes are named");
+}
