@@ -2,10 +2,10 @@
 //!
 //! All of it happens in a transaction that is rolled back, or on a copy: the trip without rows sees nothing of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stagegate_migration_decide::{
-    Comparand, Migration, Route, Script, Touched, comparands,
+    Comparand, Migration, Route, Script, Touched, comparand_rows, comparands,
     integrity::Content,
     locks::{Observed, Request, Sizes, statements, without_recorder},
     round_trip::{Failure, RowStates, Step},
@@ -281,8 +281,13 @@ impl Run<'_> {
         }
         let filled = fill_in_transaction(self.client, &self.plan().await?).await?;
         (found.unfilled, found.filled) = (filled.unfilled, filled.rows.into_keys().collect());
-        for (nth, requested) in comparands(&self.migration.up).iter().enumerate() {
-            self.request_row(nth, requested).await?;
+        let (requested, rows) = (comparands(&self.migration.up), self.rows.plan.rows.max(1));
+        for (nth, one) in requested.iter().enumerate() {
+            self.request_row(nth % rows, &[one]).await?;
+        }
+        // What one statement compares has to meet in one row; the last rows are taken for it.
+        for (nth, together) in comparand_rows(&requested).into_iter().enumerate() {
+            self.request_row(rows - 1 - nth % rows, &together).await?;
         }
         if self.inside {
             // The rows are there as committed ones would be: neither the generator's nor the seed file's `SET CONSTRAINTS`
@@ -307,20 +312,20 @@ impl Run<'_> {
         Ok(plan)
     }
 
-    /// Gives one row of each table that is meant the value; where the table refuses it, nothing.
-    async fn request_row(&self, nth: usize, requested: &Comparand) -> Result<(), ProveError> {
-        let tables = "select format('%I.%I', n.nspname, c.relname), format('%I', a.attname) \
-             from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid \
-             join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
-             where c.oid >= 16384 and c.relkind in ('r', 'p') and a.attnum > 0 and a.attname = $1 and c.relname::text = any($2)";
-        let rows = self.client.query(tables, &[&requested.column, &requested.names]).await;
-        for row in rows.map_err(|e| failed("find the tables of the waiver", &e))? {
-            let (table, column): (String, String) = (row.get(0), row.get(1));
-            let place = nth % self.rows.plan.rows.max(1);
+    /// Gives the row at a place of each table that is meant the values; where the table refuses them, nothing.
+    async fn request_row(&self, place: usize, requested: &[&Comparand]) -> Result<(), ProveError> {
+        let mut set: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for one in requested {
+            for (table, column) in self.compared(one).await? {
+                set.entry(table).or_default().push(format!("{column} = {}", one.value));
+            }
+        }
+        // Each value has had a row of its own before.
+        for (table, values) in set.into_iter().filter(|(_, values)| requested.len() == 1 || values.len() > 1) {
             let sql = format!(
-                "update {table} set {column} = {} where (tableoid, ctid) = \
+                "update {table} set {} where (tableoid, ctid) = \
                  (select tableoid, ctid from {table} order by tableoid, ctid offset {place} limit 1)",
-                requested.value
+                values.join(", ")
             );
             self.execute(MOMENT).await?;
             if self.client.batch_execute(&sql).await.is_err() {
@@ -329,6 +334,17 @@ impl Run<'_> {
             self.execute("release savepoint stagegate_moment").await?;
         }
         Ok(())
+    }
+
+    /// Returns the tables that the statement names and that have the column, each with the column as SQL.
+    async fn compared(&self, requested: &Comparand) -> Result<Vec<(String, String)>, ProveError> {
+        let tables = "select format('%I.%I', n.nspname, c.relname), format('%I', a.attname) \
+             from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid \
+             join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
+             where c.oid >= 16384 and c.relkind in ('r', 'p') and a.attnum > 0 and a.attname = $1 and c.relname::text = any($2)";
+        let rows = self.client.query(tables, &[&requested.column, &requested.names]).await;
+        let rows = rows.map_err(|e| failed("find the tables that a statement compares", &e))?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
     /// Runs the way up once more, statement by statement, and notes the first that changes a table's rows.

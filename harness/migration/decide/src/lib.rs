@@ -34,7 +34,7 @@ use stagegate_base::{config::Tool, record::Severity};
 
 pub use code::Code;
 pub use commands::{ListError, Listed, listed, of_steps, version_of};
-pub use comparand::{Comparand, comparands};
+pub use comparand::{Comparand, comparand_rows, comparands};
 pub(crate) use finding::{AtStatement, shortened};
 pub use history_table::history_table;
 pub use lint::lint;
