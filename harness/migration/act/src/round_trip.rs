@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use stagegate_migration_decide::{
-    Migration, Route,
+    Kind, Migration, Route, Script,
     locks::Request,
     round_trip::{Down, Failure, FailureCause, RoundTrip},
     schema::{Difference, Facts, diff},
@@ -138,7 +138,11 @@ impl Bench<'_> {
         route: &mut Route,
     ) -> Result<Back, ProveError> {
         let Some(down) = &migration.down else {
-            return Ok(Back::of(Down::NotUsable { is_there: false, left: diff(before, after) }));
+            let mut back = Back::of(Down::NotUsable { is_there: false, left: diff(before, after) });
+            if migration.kind == Kind::Repeatable {
+                (back.second_up, back.second_differs) = self.again(migration, after, route).await?;
+            }
+            return Ok(back);
         };
         if let Route::Unreadable(reason) = down.route() {
             return Ok(Back::of(Down::Failed(Failure::unreadable(down, &reason))));
@@ -156,6 +160,57 @@ impl Bench<'_> {
         self.scratch.drop(&copy).await?;
         back
     }
+}
+
+impl Bench<'_> {
+    /// Runs a repeatable migration once more on what it left, as its tool does when its text has changed.
+    async fn again(&mut self, migration: &Migration, after: &Facts, route: &mut Route) -> Result<SecondUp, ProveError> {
+        if matches!(route, Route::Session) {
+            let session = self.session().await?;
+            let (client, manner) = (&session.client, session.process("").manner);
+            let found = match run::control(client, "begin", &migration.up, manner).await {
+                Ok(()) => second_up(session, migration, after, true).await,
+                Err(failure) => Ok((Some(failure), Vec::new())),
+            };
+            let _ = client.batch_execute("rollback").await;
+            let found = found?;
+            match found.0.as_ref().filter(|failure| is_of_transaction(failure)) {
+                None => return Ok(found),
+                Some(failure) => *route = Route::Clone(format!("in one session: {}", failure.description())),
+            }
+        }
+        let copy = self.copy().await?;
+        let found = second_up(&self.open(&copy).await?, migration, after, false).await;
+        self.scratch.drop(&copy).await?;
+        found
+    }
+}
+
+/// What stopped a second run of an up migration, and what it left otherwise than the first.
+type SecondUp = (Option<Failure>, Vec<Difference>);
+
+async fn second_up(
+    session: &Session<'_>,
+    migration: &Migration,
+    after: &Facts,
+    inside: bool,
+) -> Result<SecondUp, ProveError> {
+    match in_place(session, &migration.up, inside).await {
+        Err(failure) => Ok((Some(failure), Vec::new())),
+        Ok(_) => Ok((None, diff(after, &facts(session, inside).await?))),
+    }
+}
+
+/// Runs a script within the transaction that the session is in, or as the tool would.
+async fn in_place(session: &Session<'_>, script: &Script, inside: bool) -> Result<run::SessionState, Failure> {
+    if !inside {
+        return session.as_the_tool(script, "").await;
+    }
+    run::as_a_transaction(&session.client, script, session.process("")).await.map(|()| run::SessionState::default())
+}
+
+async fn facts(session: &Session<'_>, inside: bool) -> Result<Facts, ProveError> {
+    if inside { session.facts_inside().await } else { session.facts().await }
 }
 
 /// Returns whether a session's one transaction may be to blame.
@@ -226,21 +281,11 @@ async fn both_ways(
     inside: bool,
 ) -> Result<Back, ProveError> {
     let Some(down) = &migration.down else { return Ok(Back::of(Down::NotTried("there is none".to_owned()))) };
-    let run = async |script| {
-        if inside {
-            run::as_a_transaction(&session.client, script, session.process(""))
-                .await
-                .map(|()| run::SessionState::default())
-        } else {
-            session.as_the_tool(script, "").await
-        }
-    };
-    let read = async || if inside { session.facts_inside().await } else { session.facts().await };
-    let result = match run(down).await {
+    let result = match in_place(session, down, inside).await {
         Ok(result) => result,
         Err(failure) => return Ok(Back::of(Down::Failed(failure))),
     };
-    let found = read().await?;
+    let found = facts(session, inside).await?;
     let left = diff(before, &found);
     // A transaction that is never committed is as good as no down migration.
     let is_lost = result.left_open && !left.is_empty() && diff(after, &found).is_empty();
@@ -253,9 +298,6 @@ async fn both_ways(
     if result.left_open {
         back.left_open.push(down.file.clone());
     }
-    match run(&migration.up).await {
-        Err(failure) => back.second_up = Some(failure),
-        Ok(_) => back.second_differs = diff(after, &read().await?),
-    }
+    (back.second_up, back.second_differs) = second_up(session, migration, after, inside).await?;
     Ok(back)
 }

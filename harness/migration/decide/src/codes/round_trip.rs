@@ -33,6 +33,10 @@ crate::code::define! {
         "up, down and up again gives another schema than up alone",
         "servers that were rolled back once differ from those that were not, and nobody notices",
         "revert everything that the up migration creates, and write the up migration without IF NOT EXISTS";
+    NOT_REPEATABLE = "not-repeatable", Required,
+        "a repeatable migration cannot run again on what it left, or leaves another schema then",
+        "the next change of its text fails where it ran before, a rollback to the earlier text included, and succeeds on an empty database",
+        "write CREATE OR REPLACE, or DROP .. IF EXISTS in front of it";
     TRANSACTION_LEFT_OPEN = "transaction-left-open", Required,
         "a script ends inside a transaction that it began",
         "what it did is lost when the session ends, without an error",

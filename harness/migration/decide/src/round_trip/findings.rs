@@ -7,8 +7,9 @@ use crate::{
     codes::{
         DOWN_EMPTY, DOWN_MISSING,
         round_trip::{
-            CHAIN_NOT_RESTORED, COSMETIC_RESIDUE, DOWN_FAILS, ENUM_VALUE_LEFT, NAME_NOT_RESTORED, NOT_RUN, ORDER_ONLY,
-            SCHEMA_NOT_RESTORED, SECOND_UP_DIFFERS, SECOND_UP_FAILS, TRANSACTION_LEFT_OPEN, UP_FAILS,
+            CHAIN_NOT_RESTORED, COSMETIC_RESIDUE, DOWN_FAILS, ENUM_VALUE_LEFT, NAME_NOT_RESTORED, NOT_REPEATABLE,
+            NOT_RUN, ORDER_ONLY, SCHEMA_NOT_RESTORED, SECOND_UP_DIFFERS, SECOND_UP_FAILS, TRANSACTION_LEFT_OPEN,
+            UP_FAILS,
         },
     },
     schema::{Change, Difference, Id, Kind, Severity},
@@ -118,13 +119,30 @@ pub fn of_round_trip(round_trip: &RoundTrip, migration: &Migration) -> Vec<Findi
         let message = "the script ends inside a transaction that it began, so its changes were rolled back";
         found.push(Finding::new(&TRANSACTION_LEFT_OPEN, message).of(version).at(file, 0));
     }
-    if let Some(failure) = &round_trip.second_up {
-        found.push(failure.finding(&SECOND_UP_FAILS, version, "after the down migration: "));
-    } else if is_order_only_of(&round_trip.down) && !is_order_only(&round_trip.second_differs) {
-        let message = format!("after down and up again: {}", difference_text(&round_trip.second_differs));
-        found.push(placed(&SECOND_UP_DIFFERS, message, &migration.up, &round_trip.second_differs).of(version));
-    }
+    found.extend(again(round_trip, migration));
     found
+}
+
+/// Returns what came of the second up migration; a repeatable one runs on what it left itself.
+fn again(round_trip: &RoundTrip, migration: &Migration) -> Option<Finding> {
+    let version = round_trip.version.as_str();
+    let (fails, differs, before) = match migration.kind {
+        MigrationKind::Repeatable => {
+            (&NOT_REPEATABLE, &NOT_REPEATABLE, "run again, as after each change of its text: ")
+        }
+        MigrationKind::Versioned => (&SECOND_UP_FAILS, &SECOND_UP_DIFFERS, "after the down migration: "),
+    };
+    if let Some(failure) = &round_trip.second_up {
+        return Some(failure.finding(fails, version, before));
+    }
+    let is_repeatable = migration.kind == MigrationKind::Repeatable;
+    let is_compared = is_repeatable || is_order_only_of(&round_trip.down);
+    if !is_compared || is_order_only(&round_trip.second_differs) {
+        return None;
+    }
+    let before = if is_repeatable { before } else { "after down and up again: " };
+    let message = format!("{before}{}", difference_text(&round_trip.second_differs));
+    Some(placed(differs, message, &migration.up, &round_trip.second_differs).of(version))
 }
 
 fn is_order_only_of(down: &Down) -> bool {

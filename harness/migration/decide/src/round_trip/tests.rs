@@ -100,6 +100,24 @@ fn residue_is_classed(#[case] old: &str, #[case] new: &str, #[case] want: &str) 
     assert_eq!(found.iter().map(|f| &*f.code).collect::<Vec<_>>(), [want]);
 }
 
+#[rstest]
+#[case::fails(Some(failure(Some("42P07"), "relation \"zz\" already exists")), "", &["not-repeatable"])]
+#[case::differs(None, "[table public.zz]\n", &["not-repeatable"])]
+#[case::runs_again(None, "", &[])]
+fn a_repeatable_migration_has_to_run_again_on_what_it_left(
+    #[case] second_up: Option<Failure>,
+    #[case] left: &str,
+    #[case] want: &[&str],
+) {
+    let file = File { path: "R__zz.sql".to_owned(), bytes: b"CREATE VIEW zz AS SELECT f();".to_vec() };
+    let migration = chain(&[file], None).unwrap().migrations.remove(0);
+    let none = Down::NotUsable { is_there: false, left: Vec::new() };
+    let found =
+        of_round_trip(&RoundTrip { second_up, second_differs: differences("", left), ..trip(none) }, &migration);
+    assert_eq!(found.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), want);
+    assert!(found.iter().all(|finding| finding.found.starts_with("run again, as after each change of its text: ")));
+}
+
 #[test]
 fn residue_is_placed_at_the_statement_that_names_it() {
     let migration = migration(
