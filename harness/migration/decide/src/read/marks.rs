@@ -295,6 +295,20 @@ mod tests {
     }
 
     #[test]
+    fn a_module_of_node_pg_migrate_keeps_its_place() {
+        let text = "-- Up Migration\nSELECT f();\n-- Down Migration\nSELECT g();\n";
+        let files = [("1_a.sql", text), ("2_b.js", ""), ("3_c.sql", text), ("helper.js", ""), ("4_d.d.ts", "")];
+        let found = read(None, &files).unwrap();
+        let versions: Vec<&str> = found.migrations.iter().map(|migration| migration.version.as_str()).collect();
+        assert_eq!(versions, ["1", "2", "3"]);
+        assert!(matches!(found.migrations[1].up.route(), Route::Unreadable(_)));
+        assert_eq!(
+            (&*found.findings[0].code, found.findings[0].found.as_str()),
+            ("foreign-step", "a step in JavaScript")
+        );
+    }
+
+    #[test]
     fn a_template_of_tern_is_not_run() {
         let text = "CREATE TABLE {{.prefix}}_t ();\n---- create above / drop below ----\nDROP TABLE t;\n";
         let found = read(None, &[("001_a.sql", text)]).unwrap();

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use super::{
     super::{Migration, Script, Tool, Trait, Transaction, codes, script::Sending},
-    File, Reading, migration,
+    File, Reading,
+    marks::Form,
+    migration,
     name::{digits, fits, number, without},
 };
 
@@ -26,14 +28,14 @@ struct Pair<'a> {
 pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
     let mut pairs: BTreeMap<(&str, &str), Pair<'_>> = BTreeMap::new();
     for file in reading.files.clone() {
-        let is_read = file.is_sql() || is_go(reading.tool, file);
+        let is_read = file.is_sql() || foreign(reading, file).is_some();
         if !file.is_at_top() || !is_read {
             continue;
         }
         let Some(named) = named(reading, file) else { continue };
         reading.uses(file);
-        if is_go(reading.tool, file) {
-            reading.report(&codes::FOREIGN_STEP, file, 0, IN_GO);
+        if let Some(language) = foreign(reading, file) {
+            reading.report(&codes::FOREIGN_STEP, file, 0, format!("a step in {language}"));
         }
         // sqlx and golang-migrate join by version alone; two names under one version are reported as duplicates.
         let pair = pairs.entry((named.version, named.name)).or_default();
@@ -52,13 +54,19 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Vec<Migration> {
     found.into_iter().filter_map(|((version, name), pair)| joined(reading, version, name, &pair)).collect()
 }
 
-/// What tools of a project's own run between scripts of these names, such as Concourse's `1_name.up.go`.
-const IN_GO: &str = "a step in Go";
-
-/// Returns whether a file is one direction of a migration, written in Go.
-fn is_go(tool: Tool, file: &File) -> bool {
-    tool != Tool::Sqlx && [".up.go", ".down.go"].iter().any(|end| file.name().ends_with(end))
+/// Returns the language of a migration that is not SQL: one direction in Go, as tools of a project's own run it between scripts
+/// (Concourse's `1_name.up.go`), or both in a module of node-pg-migrate's.
+fn foreign(reading: &Reading<'_>, file: &File) -> Option<&'static str> {
+    if reading.tool != Tool::Sqlx && [".up.go", ".down.go"].iter().any(|end| file.name().ends_with(end)) {
+        return Some("Go");
+    }
+    let is_numbered = !digits(file.name()).0.is_empty();
+    let is_module = MODULES.iter().any(|end| file.name().ends_with(end)) && !file.name().ends_with(".d.ts");
+    (reading.form == Some(Form::NodePgMigrate) && is_numbered && is_module).then_some("JavaScript")
 }
+
+/// How modules of JavaScript and TypeScript end.
+const MODULES: [&str; 5] = [".js", ".cjs", ".mjs", ".ts", ".mts"];
 
 fn order(version: &str) -> (bool, (usize, &str), &str) {
     let is_number = version.bytes().all(|b| b.is_ascii_digit());
@@ -123,7 +131,7 @@ fn golang(file: &str) -> Option<Named<'_>> {
 }
 
 fn plain(file: &str) -> Option<Named<'_>> {
-    let stem = without(file, ".sql").or_else(|| without(file, ".go"))?;
+    let stem = [".sql", ".go"].iter().chain(&MODULES).find_map(|end| without(file, end))?;
     let direction = |ends: &[&str]| ends.iter().find_map(|end| without(stem, end));
     let down = direction(&[".down", "_down", "-down"]).or_else(|| direction(&ROLLBACKS));
     let name = down.or_else(|| direction(&[".up", "_up", "-up"])).unwrap_or(stem);
@@ -167,13 +175,13 @@ fn joined(reading: &mut Reading<'_>, version: &str, name: &str, pair: &Pair<'_>)
         }
         return None;
     };
-    let down = pair.down.map(|file| script(reading.tool, file));
+    let down = pair.down.map(|file| script(reading, file));
     let (up_script, down) = match reading.form {
-        Some(form) if !is_directed(up.name()) && !is_go(reading.tool, up) => {
+        Some(form) if !is_directed(up.name()) && foreign(reading, up).is_none() => {
             let sections = form.sections(reading, up);
             (sections.up, sections.down.or(down))
         }
-        _ => (script(reading.tool, up), down),
+        _ => (script(reading, up), down),
     };
     let mut found = migration(version, name, up_script, down);
     if reading.tool == Tool::Sqlx {
@@ -182,12 +190,12 @@ fn joined(reading: &mut Reading<'_>, version: &str, name: &str, pair: &Pair<'_>)
     Some(found)
 }
 
-fn script(tool: Tool, file: &File) -> Script {
-    if is_go(tool, file) {
-        return Script::foreign(&file.path, "a step in Go, and no script stands in for it");
+fn script(reading: &Reading<'_>, file: &File) -> Script {
+    if let Some(language) = foreign(reading, file) {
+        return Script::foreign(&file.path, &format!("a step in {language}, and no script stands in for it"));
     }
     let text = file.text();
-    match tool {
+    match reading.tool {
         Tool::Sqlx if text.starts_with("-- no-transaction") => {
             Script::new(&file.path, 1, &text, Transaction::Bare, Sending::Whole)
         }
