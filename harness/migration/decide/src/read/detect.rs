@@ -79,7 +79,7 @@ fn of_pairs(top: &[&File]) -> Tool {
     };
     let underscored = numbered.iter().all(|file| digits(file.name()).1.starts_with('_'));
     match () {
-        () if !underscored || top.iter().any(|file| pairs::is_rollback(file.name())) => Tool::Plain,
+        () if !underscored || !directed && top.iter().any(|file| pairs::is_rollback(file.name())) => Tool::Plain,
         () if marked => Tool::Sqlx,
         () if directed && (most(6) || numbered.iter().any(begins)) => Tool::GolangMigrate,
         () if most(14) => Tool::Sqlx,

@@ -42,6 +42,8 @@ const DOWN: &str = "DROP TABLE t;";
 #[case::sqlx(&[("20240131120000_a.up.sql", UP), ("20240131120000_a.down.sql", DOWN)], Tool::Sqlx)]
 #[case::sqlx_marked(&[("1_a.sql", "-- no-transaction\nVACUUM;")], Tool::Sqlx)]
 #[case::golang_migrate(&[("000001_a.up.sql", UP), ("000001_a.down.sql", DOWN)], Tool::GolangMigrate)]
+#[case::golang_migrate_and_a_rollback(&[("000001_a.up.sql", UP), ("000001_a.down.sql", DOWN), ("000001_a.rollback.sql", DOWN)],
+    Tool::GolangMigrate)]
 #[case::golang_migrate_begins(&[("20240131120000_a.up.sql", "BEGIN;\nSELECT f();\nCOMMIT;")], Tool::GolangMigrate)]
 #[case::plain(&[("001_a.up.sql", UP), ("001_a.down.sql", DOWN)], Tool::Plain)]
 fn names_and_marks_report_the_tool(#[case] files: &[(&str, &str)], #[case] want: Tool) {
