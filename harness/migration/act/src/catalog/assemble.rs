@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use stagegate_migration_decide::schema::{Fact, Facts, Id, Kind, single_relation_view};
+use stagegate_migration_decide::schema::{Fact, Facts, Id, Kind, icu_locale, single_relation_view};
 use tokio_postgres::Row;
 
 use stagegate_host::database::DatabaseError;
@@ -166,6 +166,13 @@ fn canonical(version: i32, kind: Kind, mut payload: BTreeMap<String, String>) ->
         && let Some(definition) = payload.get_mut("definition")
     {
         *definition = single_relation_view(definition);
+    }
+    if version < 160_000
+        && kind == Kind::Collation
+        && payload.get("provider").is_some_and(|provider| provider == "icu")
+        && let Some(locale) = payload.get_mut("locale")
+    {
+        *locale = icu_locale(locale);
     }
     payload
 }

@@ -17,7 +17,8 @@ select 'pg_class'::regclass::oid, a.attrelid, a.attnum::int, 'column',
          'type', format_type(a.atttypid, a.atttypmod),
          'not null', case when a.attnotnull
                      then 'yes' || case when u.not_valid then ', not valid' else '' end || case when u.no_inherit then ', no inherit' else '' end end,
-         'identity', case a.attidentity when 'a' then 'always' when 'd' then 'by default' end,
+         -- From PostgreSQL 17 on a partition is marked as its parent is.
+         'identity', case when a.relispartition then null when a.attidentity = 'a' then 'always' when a.attidentity = 'd' then 'by default' end,
          'generated', case a.attgenerated when '' then null when 's' then 'stored ' else 'virtual ' end || pg_get_expr(d.adbin, d.adrelid),
          'collation', case when a.attcollation <> t.typcollation then a.attcollation::regcollation::text end,
          'storage', case when a.attstorage <> t.typstorage then

@@ -65,6 +65,13 @@ select 'pg_default_acl'::regclass::oid, d.oid, 0, 'default privilege', '{}'::tex
                  'on', case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
                        when 'T' then 'types' when 'n' then 'schemas' else d.defaclobjtype::text end,
                  'to', case when x.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end),
-       0, 0, 0, array['granted', string_agg(x.privilege_type || case when x.is_grantable then '*' else '' end, ', ' order by x.privilege_type collate "C")]
+       0, 0, 0, array['granted', case when e.all_of is null then null
+                   -- What a kind of object can be granted differs between major versions.
+                   when bool_and(not x.is_grantable) and array_agg(x.privilege_type order by x.privilege_type) = e.all_of then 'ALL'
+                   when bool_and(x.is_grantable) and array_agg(x.privilege_type order by x.privilege_type) = e.all_of then 'ALL*'
+                   else string_agg(x.privilege_type || case when x.is_grantable then '*' else '' end, ', ' order by x.privilege_type collate "C") end]
 from pg_default_acl d left join lateral aclexplode(d.defaclacl) x on true
-group by d.oid, d.defaclrole, d.defaclnamespace, d.defaclobjtype, x.grantee
+cross join lateral (select array_agg(p.privilege_type order by p.privilege_type) as all_of
+                    from aclexplode(acldefault(case d.defaclobjtype when 'S' then 's' else d.defaclobjtype end, d.defaclrole)) p
+                    where p.grantee = d.defaclrole) e
+group by d.oid, d.defaclrole, d.defaclnamespace, d.defaclobjtype, x.grantee, e.all_of

@@ -82,7 +82,9 @@ pub fn single_relation_view(definition: &str) -> String {
     while let Some(c) = rest.chars().next() {
         let in_query = open.iter().any(|is_query| *is_query);
         let begins_word = !(before.is_alphanumeric() || matches!(before, '_' | '.' | '"' | '$'));
-        if !in_query && begins_word && rest.starts_with(&prefix) {
+        // A whole row, `t.*`, is written with its relation by every version.
+        let is_row = rest.strip_prefix(&prefix).is_some_and(|rest| rest.starts_with('*'));
+        if !in_query && begins_word && !is_row && rest.starts_with(&prefix) {
             rest = &rest[prefix.len()..];
             before = ' ';
             continue;
@@ -105,6 +107,55 @@ pub fn single_relation_view(definition: &str) -> String {
         rest = &rest[taken..];
     }
     out
+}
+
+/// Returns an ICU locale as PostgreSQL 16 and later keep it, as a language tag: `de-DE-u-co-phonebk`.
+// Source: ICU user guide, locales; CLDR, key-type equivalences of the collation keywords.
+#[must_use]
+pub fn icu_locale(locale: &str) -> String {
+    const KEYS: [(&str, &str); 8] = [
+        ("collation", "co"),
+        ("colnumeric", "kn"),
+        ("colstrength", "ks"),
+        ("colcasefirst", "kf"),
+        ("colalternate", "ka"),
+        ("colcaselevel", "kc"),
+        ("colbackwards", "kb"),
+        ("colnormalization", "kk"),
+    ];
+    const VALUES: [(&str, &str); 11] = [
+        ("phonebook", "phonebk"),
+        ("traditional", "trad"),
+        ("dictionary", "dict"),
+        ("gb2312han", "gb2312"),
+        ("primary", "level1"),
+        ("secondary", "level2"),
+        ("tertiary", "level3"),
+        ("quaternary", "level4"),
+        ("identical", "identic"),
+        ("yes", ""),
+        ("no", "false"),
+    ];
+    let (name, keywords) = locale.split_once('@').unwrap_or((locale, ""));
+    let mut tag = if name.is_empty() { "und".to_owned() } else { name.replace('_', "-") };
+    let of = |pair: &str| {
+        let (key, value) = pair.split_once('=')?;
+        let (key, value) = (key.trim().to_ascii_lowercase(), value.trim().to_ascii_lowercase());
+        let short = |all: &[(&'static str, &'static str)], text: &str| all.iter().find(|(long, _)| *long == text).map(|(_, short)| *short);
+        let value = short(&VALUES, &value).map_or(value.clone(), str::to_owned);
+        Some((short(&KEYS, &key)?, value))
+    };
+    let mut pairs: Vec<(&str, String)> = keywords.split(';').filter_map(of).collect();
+    pairs.sort();
+    for (nth, (key, value)) in pairs.iter().enumerate() {
+        tag.push_str(if nth == 0 { "-u-" } else { "-" });
+        tag.push_str(key);
+        if !value.is_empty() {
+            tag.push('-');
+            tag.push_str(value);
+        }
+    }
+    tag
 }
 
 /// Returns by which name the only relation of a query is known; `None` where there are several, or none.

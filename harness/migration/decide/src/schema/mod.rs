@@ -26,7 +26,7 @@ mod text;
 
 pub use change::{Attribute, Change, Severity};
 pub use compatibility::{Compatibility, CompatibilityDirection, Effect, Rule, rules};
-pub use cosmetic::single_relation_view;
+pub use cosmetic::{icu_locale, single_relation_view};
 pub use diff::{Difference, diff};
 pub use drift::{Drifted, drift, drift_terminal};
 pub use dumped::dumped;

@@ -150,8 +150,20 @@ fn white_space_and_comments_of_a_body_are_cosmetic(#[case] old: &str, #[case] ne
     " SELECT t.id\n   FROM s.t\nUNION ALL\n SELECT u.id\n   FROM s.u;"
 )]
 #[case::text(" SELECT 't.a'::text AS x\n   FROM s.t;", " SELECT 't.a'::text AS x\n   FROM s.t;")]
+#[case::row(" SELECT row_to_json(u.*) AS doc\n   FROM users u;", " SELECT row_to_json(u.*) AS doc\n   FROM users u;")]
 fn a_view_of_one_relation_is_written_as_newer_servers_do(#[case] old: &str, #[case] want: &str) {
     assert_eq!(single_relation_view(old), want);
+}
+
+#[rstest]
+#[case::name("en_US", "en-US")]
+#[case::tag("de-DE-u-co-phonebk", "de-DE-u-co-phonebk")]
+#[case::keyword("de_DE@collation=phonebook", "de-DE-u-co-phonebk")]
+#[case::several("en@colStrength=secondary;colNumeric=yes", "en-u-kn-ks-level2")]
+#[case::only_keywords("@colNumeric=yes", "und-u-kn")]
+#[case::none("", "und")]
+fn a_locale_of_icu_is_kept_as_newer_servers_do(#[case] old: &str, #[case] want: &str) {
+    assert_eq!(icu_locale(old), want);
 }
 
 #[test]
