@@ -52,7 +52,7 @@ pub fn listeners(stack: &Stack, services: &[(String, u16)]) -> Vec<ServerAddress
 pub fn doors(stack: &Stack, services: &[(String, u16)], from: &Contained) -> Vec<ServerAddress> {
     let gateways: BTreeSet<IpAddr> = from.networks.values().filter_map(|end| end.gateway).collect();
     let mut places = Vec::new();
-    for held in stack.ports().iter().filter(|held| held.what.host_ip.is_empty()) {
+    for held in stack.ports().iter().filter(|held| held.what.is_on_all_addresses()) {
         let known = services.iter().find(|(_, port)| held.what.target == u64::from(*port));
         if let (Some((service, _)), Ok(port)) = (known, held.what.published.parse()) {
             places.extend(gateways.iter().map(|ip| ServerAddress {

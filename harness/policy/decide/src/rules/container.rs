@@ -4,7 +4,7 @@ use serde_json::Value;
 use stagegate_base::compose::CLOSED_LABEL;
 
 use super::{
-    inspected::{any_as_empty, list, tested, text, texts_by_key, variables},
+    inspected::{host_ip, list, tested, text, texts_by_key, variables},
     subject::{Mount, Port, Subject},
 };
 
@@ -35,6 +35,7 @@ impl Running {
                 image: text(&config["Image"]),
                 is_built: false,
                 is_oneshot: has_ended(&container["State"]),
+                may_end: false,
                 is_client: false,
                 has_profile: false,
                 profiles: Vec::new(),
@@ -103,7 +104,7 @@ fn ports(value: &Value) -> Vec<Port> {
         let (target, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
         for binding in bindings.as_array().into_iter().flatten() {
             ports.push(Port {
-                host_ip: any_as_empty(&text(&binding["HostIp"])),
+                host_ip: host_ip(&binding["HostIp"]),
                 published: text(&binding["HostPort"]),
                 target: target.parse().unwrap_or_default(),
                 protocol: protocol.to_owned(),

@@ -136,7 +136,7 @@ fn of_ports(wanted: &[Port], found: &[Port]) -> Option<Difference> {
         let open: BTreeSet<&Port> = wanted.iter().filter(|port| port.published.parse::<u16>().is_err()).collect();
         let chosen = |port: &Port| open.iter().any(|o| o.target == port.target && o.protocol == port.protocol);
         let line = |port: &Port| {
-            let ip = if port.host_ip.is_empty() { "0.0.0.0" } else { &port.host_ip };
+            let ip = if port.is_on_all_addresses() { "0.0.0.0" } else { &port.host_ip };
             format!("{ip}:{}:{}/{}", port.published, port.target, port.protocol)
         };
         ports.iter().filter(|port| !chosen(port)).map(line).collect()

@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Check, Hit, Rule, inspected::Healthcheck, subject::Subject};
+use super::{
+    Check, Hit, Rule,
+    exit_code::{always_succeeds, ending},
+    inspected::Healthcheck,
+    subject::Subject,
+};
 use stagegate_base::record::Severity;
 
 pub(super) const RULES: &[Rule] = &[
@@ -25,7 +30,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn missing(subject: &Subject) -> Vec<Hit> {
-    if subject.is_oneshot || subject.has_profile {
+    if subject.is_job() || subject.has_profile {
         return Vec::new();
     }
     let hit = match subject.healthcheck {
@@ -76,7 +81,12 @@ fn fix(test: String) -> Value {
 }
 
 fn cannot_fail(subject: &Subject) -> Vec<Hit> {
+    // Nobody waits for a job to become healthy.
+    if subject.is_oneshot {
+        return Vec::new();
+    }
     let found = match &subject.healthcheck {
+        Healthcheck::Off if subject.may_end => return Vec::new(),
         Healthcheck::Missing | Healthcheck::Unknown => return Vec::new(),
         Healthcheck::Off => "switched off".to_owned(),
         Healthcheck::Test(test) => match shell(test) {
@@ -93,7 +103,7 @@ fn shell(test: &[String]) -> Option<String> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match (kind.as_str(), words.as_slice()) {
         ("CMD-SHELL", [text, ..]) => Some((*text).to_owned()),
-        ("CMD", [shell, "-c", text, ..]) if shell.ends_with("sh") => Some((*text).to_owned()),
+        ("CMD", [shell, flags @ ..]) if shell.ends_with("sh") => text_of(flags),
         ("CMD", [program, rest @ ..]) => {
             // Words are no shell: only the programs themselves count.
             let quiet = matches!(program.rsplit('/').next(), Some("true" | "echo"));
@@ -104,76 +114,31 @@ fn shell(test: &[String]) -> Option<String> {
     }
 }
 
-/// The end of a text is enough to recognise it, and holds no password that a longer command may.
-fn ending(text: &str) -> String {
-    parts(text).last().cloned().unwrap_or_default()
-}
-
-fn always_succeeds(text: &str) -> bool {
-    let parts = parts(text);
-    let Some((last, before)) = parts.split_last() else { return true };
-    let leaves_early = before.iter().any(|part| {
-        let mut words = part.split_whitespace().skip_while(|word| *word != "exit");
-        words.next().is_some() && words.next() != Some("0") || part.starts_with("set -e")
-    });
-    is_success(last) && !leaves_early
-}
-
-fn is_success(command: &str) -> bool {
-    let words: Vec<&str> = command.split_whitespace().collect();
-    let alone = !command.contains(['|', '&', '$', '`']);
-    match words.as_slice() {
-        [] | ["true" | ":" | "/bin/true" | "/usr/bin/true"] | ["exit", "0"] => true,
-        ["echo", ..] => alone,
-        _ => false,
-    }
-}
-
-/// Splits a shell text at `;`, line breaks and `||`, quotes respected: the last part gives the exit code unless an
-/// earlier one leaves.
-fn parts(text: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let (mut quote, mut rest) = (None, text.trim().trim_end_matches(';').chars().peekable());
-    while let Some(c) = rest.next() {
-        let is_end = quote.is_none() && (matches!(c, ';' | '\n') || c == '|' && rest.next_if_eq(&'|').is_some());
-        match c {
-            _ if is_end => parts.push(String::new()),
-            c => {
-                quote = match quote {
-                    Some(open) if open == c => None,
-                    None if c == '"' || c == '\'' => Some(c),
-                    kept => kept,
-                };
-                parts.last_mut().into_iter().for_each(|part| part.push(c));
-            }
-        }
-    }
-    parts.into_iter().map(|part| part.trim().to_owned()).collect()
+/// Returns the text that a shell is started with, its flags that change when it fails at the top of it.
+fn text_of(words: &[&str]) -> Option<String> {
+    let is_flags = |word: &&str| word.starts_with('-') && !word.starts_with("--");
+    let at = words.iter().position(|word| is_flags(&word) && word.ends_with('c'))?;
+    let flags = &words[..=at];
+    let ends_at_failures = if flags.iter().any(|word| is_flags(&word) && word.contains('e')) { "set -e\n" } else { "" };
+    let fails_in_pipes = if flags.contains(&"pipefail") { "set -o pipefail\n" } else { "" };
+    Some(format!("{ends_at_failures}{fails_in_pipes}{}", words.get(at + 1)?))
 }
 
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
+    use super::{always_succeeds, shell};
+
     #[rstest]
-    #[case("exit 0", true)]
-    #[case("true", true)]
-    #[case(":", true)]
-    #[case("curl -f http://x || true", true)]
-    #[case("curl -f http://x||exit 0", true)]
-    #[case("curl -f http://x; true;", true)]
-    #[case("curl -f http://x\nexit 0", true)]
-    #[case("curl -f http://x || echo down", true)]
-    #[case("echo ok", true)]
-    #[case("curl -f http://x || exit 1", false)]
-    #[case("curl -f http://x || exit 1; exit 0", false)]
-    #[case("curl -f http://x || exit", false)]
-    #[case("redis-cli ping | grep -q PONG", false)]
-    #[case("echo ruok | nc 127.0.0.1 2181", false)]
-    #[case("echo 'a; true'", true)]
-    #[case("test \"a || true\" = b", false)]
-    #[case("set -e; curl -f http://x; true", false)]
-    fn only_a_test_whose_end_always_succeeds_is_reported(#[case] text: &str, #[case] want: bool) {
-        assert_eq!(super::always_succeeds(text), want);
+    #[case::with_flags(&["CMD", "bash", "-ec", "curl x || true"], true)]
+    #[case::with_words_of_flags(&["CMD", "/bin/bash", "-o", "pipefail", "-c", "curl x || true"], true)]
+    #[case::that_end_at_a_failure(&["CMD", "bash", "-ec", "curl x; true"], false)]
+    #[case::that_fail_in_pipes(&["CMD", "bash", "-o", "pipefail", "-c", "curl x | true"], false)]
+    #[case::no_shell(&["CMD", "curl", "-c", "true"], false)]
+    #[case::a_program(&["CMD", "/bin/true"], true)]
+    fn a_shell_that_is_started_with_flags_is_one(#[case] test: &[&str], #[case] want: bool) {
+        let test: Vec<String> = test.iter().map(|word| (*word).to_owned()).collect();
+        assert_eq!(shell(&test).is_some_and(|text| always_succeeds(&text)), want);
     }
 }

@@ -73,9 +73,9 @@ pub(crate) fn texts_by_key(value: &Value) -> BTreeMap<String, String> {
     value.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect()
 }
 
-/// Returns an address; empty where it stands for all addresses.
-pub(crate) fn any_as_empty(ip: &str) -> String {
-    if matches!(ip, "0.0.0.0" | "::" | "[::]") { String::new() } else { ip.to_owned() }
+/// Returns an address of the host, without brackets.
+pub(crate) fn host_ip(value: &Value) -> String {
+    text(value).trim_start_matches('[').trim_end_matches(']').to_owned()
 }
 
 /// Reads lines of `KEY=value`.

@@ -26,7 +26,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn restart(subject: &Subject) -> Vec<Hit> {
-    if subject.is_oneshot || subject.has_profile || !matches!(subject.restart.as_str(), "" | "no") {
+    if subject.is_job() || subject.has_profile || !matches!(subject.restart.as_str(), "" | "no") {
         return Vec::new();
     }
     let found = if subject.restart.is_empty() { "none" } else { "`no`" };

@@ -6,6 +6,7 @@
 
 mod container;
 mod drift;
+mod exit_code;
 mod fix;
 mod healthcheck;
 mod host;
@@ -184,6 +185,7 @@ impl Facts {
             .map(|mut container| {
                 if let Some(file) = subjects.iter().find(|file| file.service == container.subject.service) {
                     container.subject.is_oneshot |= file.is_oneshot;
+                    container.subject.may_end |= file.may_end;
                     container.subject.has_profile |= file.has_profile;
                 }
                 container

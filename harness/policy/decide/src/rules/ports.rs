@@ -39,7 +39,7 @@ fn hit(port: &Port, expected: &str, found: String) -> Hit {
 }
 
 fn all_interfaces(subject: &Subject) -> Vec<Hit> {
-    let open = subject.ports.iter().filter(|port| port.host_ip.is_empty());
+    let open = subject.ports.iter().filter(|port| port.is_on_all_addresses());
     open.map(|port| hit(port, "an address of the host before the port", port.shown())).collect()
 }
 

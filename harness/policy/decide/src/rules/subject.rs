@@ -1,10 +1,10 @@
 //! A service, as a file wants it or as a container has it: one shape, so that one rule serves both.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use serde_json::Value;
 
-use super::inspected::{Healthcheck, Image, any_as_empty, list, tested, text, texts_by_key};
+use super::inspected::{Healthcheck, Image, host_ip, list, tested, text, texts_by_key};
 use stagegate_base::{
     compose::{Model, unescaped},
     lifetime::Lifetime,
@@ -25,7 +25,7 @@ pub(crate) struct Mount {
 /// A port that the host opens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Port {
-    /// Empty for every address of the host.
+    /// Empty for every address of the host; `0.0.0.0` and `::` stand for those of one family.
     pub(crate) host_ip: String,
     /// Empty for one that the Engine chooses.
     pub(crate) published: String,
@@ -36,8 +36,29 @@ pub(crate) struct Port {
 impl Port {
     /// Returns whether only one of two ports can be published at a time.
     pub(crate) fn collides(&self, other: &Port) -> bool {
-        let addresses = self.host_ip == other.host_ip || self.host_ip.is_empty() || other.host_ip.is_empty();
-        addresses && self.protocol == other.protocol && self.published == other.published && self.is_one()
+        self.shares_addresses(other)
+            && self.protocol == other.protocol
+            && self.published == other.published
+            && self.is_one()
+    }
+
+    /// Returns whether two ports are of one address at least.
+    // Source: Docker manual, "Port publishing": `0.0.0.0` and `[::]` are published side by side.
+    fn shares_addresses(&self, other: &Port) -> bool {
+        if self.host_ip == other.host_ip || self.host_ip.is_empty() || other.host_ip.is_empty() {
+            return true;
+        }
+        let (Some(own), Some(others)) = (self.address(), other.address()) else { return false };
+        own == others || own.is_ipv4() == others.is_ipv4() && (own.is_unspecified() || others.is_unspecified())
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.host_ip.parse().ok()
+    }
+
+    /// Returns whether every address of the host opens it, or every one of a family.
+    pub(crate) fn is_on_all_addresses(&self) -> bool {
+        self.host_ip.is_empty() || self.address().is_some_and(|ip| ip.is_unspecified())
     }
 
     /// Returns whether one port is named: of a range the Engine takes one that is free.
@@ -47,12 +68,15 @@ impl Port {
 
     /// Returns whether only this machine reaches it.
     pub(crate) fn is_loopback(&self) -> bool {
-        let ip = self.host_ip.trim_start_matches('[').trim_end_matches(']');
-        ip.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        self.address().is_some_and(|ip| ip.is_loopback())
     }
 
     pub(crate) fn shown(&self) -> String {
-        let ip = if self.host_ip.is_empty() { "0.0.0.0" } else { &self.host_ip };
+        let ip = match self.host_ip.as_str() {
+            "" => "0.0.0.0".to_owned(),
+            six if six.contains(':') => format!("[{six}]"),
+            four => four.to_owned(),
+        };
         let published = if self.published.is_empty() { "any port" } else { &self.published };
         format!("{ip}:{published} to {}/{}", self.target, self.protocol)
     }
@@ -67,6 +91,8 @@ pub(crate) struct Subject {
     pub(crate) is_built: bool,
     /// Runs once and ends.
     pub(crate) is_oneshot: bool,
+    /// Nobody is served by it, and its restart policy lets it end.
+    pub(crate) may_end: bool,
     /// Has a data server's image for its client programs alone.
     pub(crate) is_client: bool,
     /// Started only when requested.
@@ -103,12 +129,14 @@ impl Subject {
     /// Reads a service of the resolved model; `image` is its image where this host has it.
     pub(crate) fn of_service(model: &Model, name: &str, image: Option<&Image>) -> Self {
         let service = &model.json()["services"][name];
+        let lifetime = Lifetime::of_model(model, name);
         let limits = &service["deploy"]["resources"]["limits"];
         Subject {
             service: name.to_owned(),
             image: text(&service["image"]),
             is_built: model.is_built(name),
-            is_oneshot: Lifetime::of_model(model, name) == Lifetime::OneShot,
+            is_oneshot: lifetime == Lifetime::OneShot,
+            may_end: lifetime == Lifetime::MayEnd,
             is_client: model.is_data_client(name),
             has_profile: model.has_profile(name),
             profiles: list(&service["profiles"]),
@@ -136,6 +164,14 @@ impl Subject {
             command: service["command"].as_array().map(|_| words(&service["command"])),
             entrypoint: service["entrypoint"].as_array().map(|_| words(&service["entrypoint"])),
         }
+    }
+}
+
+impl Subject {
+    /// Returns whether it does its work and ends: nothing restarts it, and nobody waits for it to become healthy.
+    pub(crate) fn is_job(&self) -> bool {
+        // With a healthcheck of its image it serves somebody.
+        self.is_oneshot || self.may_end && !matches!(self.healthcheck, Healthcheck::Test(_))
     }
 }
 
@@ -241,7 +277,7 @@ fn granted(service: &Value) -> Vec<String> {
 
 fn ports(value: &Value) -> Vec<Port> {
     let port = |port: &Value| Port {
-        host_ip: any_as_empty(&text(&port["host_ip"])),
+        host_ip: host_ip(&port["host_ip"]),
         published: text(&port["published"]),
         target: port["target"].as_u64().unwrap_or_default(),
         protocol: port["protocol"].as_str().unwrap_or("tcp").to_owned(),

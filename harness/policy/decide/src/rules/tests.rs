@@ -157,6 +157,21 @@ fn a_service_that_runs_once_needs_neither_healthcheck_nor_restart() {
     assert_eq!(of("web"), ["healthcheck-missing", "restart-missing"]);
 }
 
+#[rstest]
+#[case::that_is_waited_for(json!({"healthcheck": {"disable": true}}), "service_completed_successfully", &[])]
+#[case::that_nothing_restarts(json!({"restart": "no"}), "service_started", &[])]
+#[case::switched_off(json!({"restart": "no", "healthcheck": {"disable": true}}), "service_started", &[])]
+#[case::that_serves(json!({"restart": "no", "ports": [{"target": 80, "published": "80"}]}), "service_started",
+    &["healthcheck-missing", "restart-missing"])]
+fn a_job_needs_neither_healthcheck_nor_restart(#[case] job: Value, #[case] condition: &str, #[case] want: &[&str]) {
+    let mut job = job;
+    job["image"] = json!("j:1");
+    let facts = facts(json!({"job": job, "web": {"image": "w:1", "depends_on": {"job": {"condition": condition}}}}));
+    let rules = ["healthcheck-missing", "healthcheck-cannot-fail", "restart-missing"];
+    let found: Vec<&str> = rules.into_iter().filter(|rule| has(&facts, "job", rule)).collect();
+    assert_eq!(found, want);
+}
+
 #[test]
 fn a_port_with_replicas_is_published_twice() {
     let ports = json!([{"target": 80, "published": "8080", "protocol": "tcp", "host_ip": "127.0.0.1"}]);
@@ -268,6 +283,21 @@ fn a_port_is_published_twice_where_both_services_run_together(
         "two": {"image": "w:1", "profiles": b, "ports": port(protocol)},
     }));
     assert_eq!(has(&facts, "two", "duplicate-port"), want);
+}
+
+#[rstest]
+#[case::of_each_family("0.0.0.0", "::", false)]
+#[case::both_of_one_family("0.0.0.0", "0.0.0.0", true)]
+#[case::every_address("", "::", true)]
+#[case::one_of_the_family("fd00::1", "::", true)]
+#[case::of_the_other_family("127.0.0.1", "::", false)]
+#[case::two_addresses("127.0.0.1", "10.0.0.5", false)]
+fn ports_of_both_families_are_published_side_by_side(#[case] first: &str, #[case] second: &str, #[case] want: bool) {
+    let port = |ip| json!({"target": 80, "published": "80", "protocol": "tcp", "host_ip": ip});
+    let facts = facts(json!({"web": {"image": "w:1", "ports": [port(first), port(second)]}}));
+    assert_eq!(has(&facts, "web", "duplicate-port"), want);
+    let open = has(&facts, "web", "port-on-all-interfaces");
+    assert_eq!(open, [first, second].iter().any(|ip| matches!(*ip, "" | "0.0.0.0" | "::")));
 }
 
 #[test]
