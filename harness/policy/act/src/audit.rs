@@ -17,8 +17,9 @@ use stagegate_host::{
 /// [`ProjectError`] where a file cannot be read, or Compose did not answer at all.
 pub async fn of_source(runner: &Runner, name: &str, source: &Source) -> Result<Facts, ProjectError> {
     let files = read(&source.files)?;
+    let facts = || Facts { further_files: further_files(&source.files), files: files.clone(), ..Facts::default() };
     let refused = match project::resolve(runner, name, source).await {
-        Ok(model) => return Ok(Facts { model: Some(model), files, ..Facts::default() }),
+        Ok(model) => return Ok(Facts { model: Some(model), ..facts() }),
         Err(ProjectError::Refused { reason, .. }) => reason,
         Err(error) => return Err(error),
     };
@@ -28,8 +29,8 @@ pub async fn of_source(runner: &Runner, name: &str, source: &Source) -> Result<F
         false => None,
     };
     Ok(match active {
-        Some(model) => Facts { model: Some(model), left_out: Some(refused), files, ..Facts::default() },
-        None => Facts { refusal: Some(refused), files, ..Facts::default() },
+        Some(model) => Facts { model: Some(model), left_out: Some(refused), ..facts() },
+        None => Facts { refusal: Some(refused), ..facts() },
     })
 }
 
@@ -38,7 +39,12 @@ pub async fn of_source(runner: &Runner, name: &str, source: &Source) -> Result<F
 /// # Errors
 /// [`ProjectError`] where one of its files cannot be read.
 pub fn of_model(model: &Model, source: &Source) -> Result<Facts, ProjectError> {
-    Ok(Facts { model: Some(model.clone()), files: read(&source.files)?, ..Facts::default() })
+    Ok(Facts {
+        model: Some(model.clone()),
+        files: read(&source.files)?,
+        further_files: further_files(&source.files),
+        ..Facts::default()
+    })
 }
 
 fn read(files: &[PathBuf]) -> Result<Vec<SourceFile>, ProjectError> {
@@ -48,6 +54,29 @@ fn read(files: &[PathBuf]) -> Result<Vec<SourceFile>, ProjectError> {
         Ok(SourceFile { path: shown(path).display().to_string(), text })
     };
     files.iter().map(one).collect()
+}
+
+/// Reads the files that `files` take services from, and those that these do. What cannot be read is left out: Compose
+/// has resolved it all the same, or has reported why not.
+fn further_files(files: &[PathBuf]) -> Vec<SourceFile> {
+    let mut seen: Vec<PathBuf> = files.to_vec();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(path) = seen.get(at).cloned() {
+        at += 1;
+        let Ok(mut read) = read(std::slice::from_ref(&path)) else { continue };
+        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        for named in read.iter().flat_map(SourceFile::further_files) {
+            let named = folder.join(named.trim_start_matches("./"));
+            if !seen.contains(&named) {
+                seen.push(named);
+            }
+        }
+        if at > files.len() {
+            found.append(&mut read);
+        }
+    }
+    found
 }
 
 /// Returns a path as seen from the current folder, as code hosts and editors want it.
@@ -78,4 +107,26 @@ pub async fn read_containers(facts: &mut Facts, engine: &Engine, project: &str) 
     let containers = engine.project_details(project).await?;
     facts.containers = Some(containers.iter().map(Running::of_inspect).collect());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_services_are_taken_from_are_read_once() {
+        let folder = std::env::temp_dir().join(format!("stagegate-audit-{}", std::process::id()));
+        let write = |name: &str, text: &str| {
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let main = write("compose.yml", "include: [./db/compose.yml, missing.yml]\n");
+        write("db/compose.yml", "services: {db: {extends: {file: base.yml, service: base}}}\n");
+        let base = write("db/base.yml", "include: [compose.yml]\n");
+        let found: Vec<String> = further_files(&[main]).into_iter().map(|file| file.path).collect();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(found, [folder.join("db/compose.yml"), base].map(|path| path.display().to_string()));
+    }
 }

@@ -19,6 +19,8 @@ mod place;
 mod ports;
 mod report;
 mod rights;
+mod secret_options;
+mod secret_words;
 mod secrets;
 mod stack;
 mod subject;
@@ -33,7 +35,7 @@ pub use fix::lines_to_add;
 pub use inspected::Image;
 pub use place::SourceFile;
 pub use report::{explained, report};
-pub(crate) use secrets::is_from_an_example;
+pub(crate) use secret_words::is_from_an_example;
 pub use stagegate_base::finding::Finding;
 use stagegate_base::{compose::Model, finding, record::Severity, waiver::Waivers};
 pub(crate) use subject::{Mount, Port, Subject};
@@ -153,6 +155,8 @@ pub struct Facts {
     pub left_out: Option<String>,
     /// The compose files themselves, in the order in which they are merged.
     pub files: Vec<SourceFile>,
+    /// Files that services are taken from by `include` and `extends`.
+    pub further_files: Vec<SourceFile>,
     /// The services' images that this host has, by service.
     pub images: BTreeMap<String, Image>,
     /// Services that the configuration states run once; the files themselves say it of others.
@@ -166,6 +170,11 @@ impl Facts {
     #[must_use]
     pub fn is_judged(&self) -> bool {
         self.model.is_some() || !stack::duplicate_keys(self).is_empty()
+    }
+
+    /// Returns everything that is written: the files themselves, and those that they take services from.
+    fn written(&self) -> impl Iterator<Item = &SourceFile> {
+        self.files.iter().chain(&self.further_files)
     }
 
     fn subjects(&self) -> Vec<Subject> {
@@ -270,7 +279,10 @@ fn of_services(
 }
 
 fn finding(facts: &Facts, rule: &'static Rule, hit: Hit, container: Option<String>) -> Finding {
-    let place = hit.place.or_else(|| place::of(&facts.files, &hit.service, hit.key, &hit.entry));
+    let place = hit
+        .place
+        .or_else(|| place::of(&facts.files, &hit.service, hit.key, &hit.entry))
+        .or_else(|| place::of(&facts.further_files, &hit.service, hit.key, &hit.entry));
     let object = match (container, hit.service.as_str()) {
         (Some(container), _) => container,
         (None, "") => "stack".to_owned(),

@@ -21,6 +21,28 @@ impl SourceFile {
         serde_saphyr::from_str_with_options(&self.text, serde_saphyr::options! { with_snippet: false }).ok()
     }
 
+    /// Returns the files that this one takes services from by `include` and `extends`, as it writes them.
+    ///
+    /// Those whose name has a variable, and those of a repository or registry, are left out.
+    // Source: compose-spec, `include` (a path, or `path` with one or several) and `extends.file`.
+    #[must_use]
+    pub fn further_files(&self) -> Vec<String> {
+        let Some(yaml) = self.yaml() else { return Vec::new() };
+        let included = yaml["include"].as_array().into_iter().flatten().flat_map(|entry| match &entry["path"] {
+            Value::Null => vec![entry.clone()],
+            Value::Array(paths) => paths.clone(),
+            path => vec![path.clone()],
+        });
+        let services = yaml["services"].as_object().into_iter().flatten();
+        let extended = services.map(|(_, service)| service["extends"]["file"].clone());
+        let named = included.chain(extended).filter_map(|path| path.as_str().map(str::to_owned));
+        let is_here = |path: &String| !path.contains(['$', '@']) && !path.contains("://");
+        let mut files: Vec<String> = named.filter(is_here).collect();
+        files.sort();
+        files.dedup();
+        files
+    }
+
     fn lines(&self) -> Vec<&str> {
         self.text.lines().collect()
     }
@@ -196,6 +218,15 @@ mod tests {
     ) {
         let found = of(&files(), service, key, &[]);
         assert_eq!(found.as_ref().map(|place| (place.file.as_str(), place.line)), want);
+    }
+
+    #[rstest]
+    #[case::a_path("include: [a.yml, \"oci://r/x\", \"${X}.yml\"]\n", &["a.yml"])]
+    #[case::several("include:\n- path: [a.yml, b.yml]\n- path: c/d.yml\n", &["a.yml", "b.yml", "c/d.yml"])]
+    #[case::extended("services:\n  a: {extends: {file: base.yml, service: b}}\n  c: {extends: {service: a}}\n", &["base.yml"])]
+    #[case::none("services: {}\n", &[])]
+    fn files_that_services_are_taken_from_are_named(#[case] text: &str, #[case] want: &[&str]) {
+        assert_eq!(SourceFile { path: "compose.yml".into(), text: text.into() }.further_files(), want);
     }
 
     #[test]

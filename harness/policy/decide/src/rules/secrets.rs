@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Check, Facts, Hit, Rule, SourceFile, SourceLine, place, subject::Subject};
-use stagegate_base::{
-    record::Severity,
-    redact::{is_harmless, is_secret_name, password_of_url},
+use super::{
+    Check, Facts, Hit, Rule, SourceFile, SourceLine,
+    inspected::text,
+    place,
+    secret_options::{self, Word},
+    secret_words::{is_secret, is_well_known, names_a_value, password_in, with_defaults},
+    subject::Subject,
 };
+use stagegate_base::{record::Severity, redact::Secret};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -34,7 +38,7 @@ pub(super) const RULES: &[Rule] = &[
 /// What services share by an anchor or an extension is written once, and is one finding.
 fn plain(facts: &Facts) -> Vec<Hit> {
     let mut hits = Vec::new();
-    for file in &facts.files {
+    for file in facts.written() {
         let Some(yaml) = file.yaml() else { continue };
         // By line and finding: who has the value, and where in the service.
         let mut written: BTreeMap<(usize, String), (&'static str, Vec<String>)> = BTreeMap::new();
@@ -87,12 +91,12 @@ fn literals(service: &Value) -> Vec<Literal> {
     for (at, map) in [("environment", &service["environment"]), ("build", &service["build"]["args"])] {
         for (key, value) in place::variables(map) {
             let what = if at == "build" { "build argument " } else { "" };
-            let text = value.as_str().unwrap_or_default().to_owned();
+            let value = text(&value);
             if is_literal_secret(&key, &value) {
-                all.push(Literal { found: format!("{what}{key} has its value in the file"), key, at, value: text });
-            } else if let Some(default) = literal_default(&key, &text) {
+                all.push(Literal { found: format!("{what}{key} has its value in the file"), key, at, value });
+            } else if is_default_secret(&key, &value) {
                 let found = format!("{what}{key} has a default value in the file (`${{..:-..}}`)");
-                all.push(Literal { found, key, at, value: default.to_owned() });
+                all.push(Literal { found, key, at, value });
             }
         }
     }
@@ -101,51 +105,13 @@ fn literals(service: &Value) -> Vec<Literal> {
         ("entrypoint", &service["entrypoint"]),
         ("healthcheck", &service["healthcheck"]["test"]),
     ] {
-        all.extend(options(command).into_iter().map(|(option, value)| Literal {
-            found: format!("`{option}` of `{at}` has its value in the file"),
-            key: option,
-            at,
-            value,
+        all.extend(secret_options::secrets(command).into_iter().map(|Word { name, value, is_default }| {
+            let has =
+                if is_default { "has a default value in the file (`${..:-..}`)" } else { "has its value in the file" };
+            Literal { found: format!("{name} of `{at}` {has}"), key: name, at, value }
         }));
     }
     all
-}
-
-/// Options by which programs take a secret: redis-server, redis-cli, mysql, mongosh, pg clients' wrappers, vault ..
-const OPTIONS: [&str; 9] = [
-    "--requirepass",
-    "--masterauth",
-    "--password",
-    "--pass",
-    "--token",
-    "--secret",
-    "--secret-key",
-    "--api-key",
-    "--access-key",
-];
-
-/// Returns the options of a command that are followed by a secret, each with its value.
-fn options(command: &Value) -> Vec<(String, String)> {
-    let words: Vec<String> = match command {
-        Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
-        Value::Array(list) => {
-            list.iter().filter_map(Value::as_str).flat_map(str::split_whitespace).map(str::to_owned).collect()
-        }
-        _ => Vec::new(),
-    };
-    let mut found = Vec::new();
-    for (at, word) in words.iter().enumerate() {
-        let (option, inline) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
-        if !OPTIONS.contains(&option) {
-            continue;
-        }
-        let value = inline.or_else(|| words.get(at + 1).map(String::as_str)).unwrap_or_default();
-        let value = value.trim_matches(['"', '\'']);
-        if !value.is_empty() && !value.starts_with('-') && !value.contains('$') && !is_harmless(value) {
-            found.push((option.to_owned(), value.to_owned()));
-        }
-    }
-    found
 }
 
 /// Finds secrets in the text of inline configs: lines `NAME=value` and `name: value`.
@@ -154,10 +120,11 @@ fn in_configs(file: &SourceFile, yaml: &Value) -> Vec<Hit> {
     for (config, body) in yaml["configs"].as_object().into_iter().flatten() {
         for line in body["content"].as_str().into_iter().flat_map(str::lines) {
             let Some((name, value)) = line.split_once(['=', ':']) else { continue };
-            let (name, value) = (name.trim(), value.trim().trim_matches(['"', '\'']));
+            let mark = |c: char| c.is_whitespace() || "{}\"',".contains(c);
+            let (name, value) = (name.trim_matches(mark), value.trim_matches(mark));
             let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
             let key = name.replace(['-', '.'], "_");
-            if is_name && is_literal_secret(&key, &Value::from(value)) {
+            if is_name && is_literal_secret(&key, value) {
                 let mut hit = Hit::new(
                     "",
                     "`${NAME}`",
@@ -175,47 +142,18 @@ fn in_configs(file: &SourceFile, yaml: &Value) -> Vec<Hit> {
     hits
 }
 
-/// Ends of names that speak about a secret and are none: `SECRET_NAME`, `API_KEY_HEADER`.
-const ABOUT: [&str; 12] = [
-    "_NAME",
-    "_HEADER",
-    "_PREFIX",
-    "_FIELD",
-    "_PARAM",
-    "_ENABLED",
-    "_REQUIRED",
-    "_POLICY",
-    "_ISSUER",
-    "_ROTATION",
-    "_COUNT",
-    "_HINT",
-];
-
-fn names_a_value(key: &str) -> bool {
-    let key = key.to_ascii_uppercase();
-    is_secret_name(&key) && !key.contains("PASSWORDLESS") && !ABOUT.iter().any(|end| key.ends_with(end))
-}
-
-fn is_literal_secret(key: &str, value: &Value) -> bool {
-    let Value::String(text) = value else { return false };
+/// Returns whether a variable has a secret in the file: by its name, or in an address.
+fn is_literal_secret(key: &str, text: &str) -> bool {
     let is_variable = text.replace("$$", "").contains('$');
-    let in_url = password_of_url(text).is_some();
-    if text.is_empty() || is_variable {
-        return false;
-    }
-    in_url || names_a_value(key) && !is_harmless(text)
+    !is_variable && (is_secret(key, text) || password_in(text).is_some())
 }
 
-/// Returns the value that `${NAME:-value}` has where nobody sets it, if it could be a secret.
-// Source: compose-spec, interpolation: `:-` and `-` give a default; `:?` and `?` refuse.
-fn literal_default<'a>(key: &str, text: &'a str) -> Option<&'a str> {
-    let inner = text.strip_prefix("${")?.strip_suffix('}')?;
-    let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
-    let default = inner[end..].strip_prefix(":-").or_else(|| inner[end..].strip_prefix('-'))?;
+/// Returns whether a variable has a secret in the file where nobody sets the variables in its value.
+fn is_default_secret(key: &str, text: &str) -> bool {
+    let expanded = with_defaults(text);
     // A well-known one is reported by `default-password`, and no secret.
-    let is_secret =
-        !default.is_empty() && !default.contains('$') && !is_harmless(default) && !is_from_an_example(default);
-    (names_a_value(key) && is_secret).then_some(default)
+    let is_known = is_well_known(password_in(&expanded).unwrap_or(&expanded));
+    expanded != text && !is_known && is_literal_secret(key, &expanded)
 }
 
 /// Variables by which a database lets everybody in, and the values that do.
@@ -236,63 +174,36 @@ fn default_password(subject: &Subject) -> Vec<Hit> {
         if OPEN.iter().any(opens) {
             hits.push(Hit::new("environment", "a password", format!("{key}={value} lets everybody in without one")));
         }
-        let secret = password_of_url(value).or_else(|| names_a_value(key).then_some(value));
-        if secret.is_some_and(is_from_an_example) {
+        let secret = password_in(value).or_else(|| names_a_value(key).then_some(value));
+        if secret.is_some_and(is_well_known) {
             hits.push(Hit::new("environment", "a value of its own", format!("{key} has a well-known value")));
+        } else if let Some(name) = named_like_the_password(&subject.environment, key) {
+            hits.push(Hit::new("environment", "a value of its own", format!("{key} has the value of {name}")));
         }
     }
     hits
 }
 
-const EXAMPLES: [&str; 36] = [
-    "postgres",
-    "postgresql",
-    "password",
-    "passwd",
-    "pass",
-    "secret",
-    "admin",
-    "administrator",
-    "root",
-    "toor",
-    "test",
-    "example",
-    "default",
-    "guest",
-    "user",
-    "changeme",
-    "change_me",
-    "change-me",
-    "changeit",
-    "changethis",
-    "replaceme",
-    "letmein",
-    "qwerty",
-    "welcome",
-    "mysql",
-    "redis",
-    "mongo",
-    "rabbitmq",
-    "minioadmin",
-    "mysecretpassword",
-    "supersecret",
-    "s3cr3t",
-    "password1",
-    "password123",
-    "admin123",
-    "dummy",
-];
-
-pub(crate) fn is_from_an_example(value: &str) -> bool {
-    let value = value.to_ascii_lowercase();
-    let counted = value.len() >= 3 && "12345678901234567890".starts_with(&value);
-    counted || EXAMPLES.contains(&value.as_str())
+/// Returns the variable of a user or database that a password has the name of, such as `POSTGRES_DB` of `POSTGRES_PASSWORD`.
+fn named_like_the_password<'a>(environment: &'a BTreeMap<String, Secret>, key: &str) -> Option<&'a str> {
+    let value = environment.get(key)?.expose();
+    let upper = key.to_ascii_uppercase();
+    let of = ["PASSWORD", "PASSWD", "PASS", "PWD"].iter().find_map(|end| upper.strip_suffix(end))?;
+    let is_name = |other: &str| {
+        let rest = other.to_ascii_uppercase().strip_prefix(of).map(str::to_owned);
+        rest.is_some_and(|rest| {
+            ["USER", "USERNAME", "USER_NAME", "DB", "DATABASE", "DB_NAME", "NAME"].contains(&rest.as_str())
+        })
+    };
+    let known = environment.iter().find(|(other, name)| is_name(other) && !value.is_empty() && name.expose() == value);
+    known.map(|(other, _)| other.as_str())
 }
 
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use serde_json::{Value, json};
+
+    use super::*;
 
     #[rstest]
     #[case("POSTGRES_PASSWORD", "kT9fQ2", true)]
@@ -315,38 +226,38 @@ mod tests {
         #[case] value: &str,
         #[case] want: bool,
     ) {
-        assert_eq!(super::is_literal_secret(key, &json!(value)), want);
+        assert_eq!(is_literal_secret(key, value), want);
     }
 
     #[rstest]
-    #[case("POSTGRES_PASSWORD", "${PG_PW:-kT9fQ2}", Some("kT9fQ2"))]
-    #[case("POSTGRES_PASSWORD", "${PG_PW-kT9fQ2}", Some("kT9fQ2"))]
-    #[case("POSTGRES_PASSWORD", "${PG_PW:?set it}", None)]
-    #[case("POSTGRES_PASSWORD", "${PG_PW:-}", None)]
-    #[case("POSTGRES_PASSWORD", "${PG_PW:-${OTHER}}", None)]
-    #[case("LOG_LEVEL", "${LOG_LEVEL:-debug}", None)]
-    #[case("POSTGRES_PASSWORD", "${PG_PW:-changeme}", None)]
-    fn a_default_of_a_secret_is_one(#[case] key: &str, #[case] text: &str, #[case] want: Option<&str>) {
-        assert_eq!(super::literal_default(key, text), want);
+    #[case("POSTGRES_PASSWORD", "${PG_PW:-kT9fQ2}", true)]
+    #[case("POSTGRES_PASSWORD", "${PG_PW-kT9fQ2}", true)]
+    #[case::an_address("CACHE", "${CACHE:-redis://:kT9fQ2@r/1}", true)]
+    #[case::in_an_address("CACHE", "redis://:${PW:-kT9fQ2}@r/1", true)]
+    #[case::well_known_in_an_address("CACHE", "redis://:${PW:-changeme}@r/1", false)]
+    #[case("POSTGRES_PASSWORD", "${PG_PW:?set it}", false)]
+    #[case("POSTGRES_PASSWORD", "${PG_PW:-}", false)]
+    #[case("POSTGRES_PASSWORD", "${PG_PW:-${OTHER}}", false)]
+    #[case("LOG_LEVEL", "${LOG_LEVEL:-debug}", false)]
+    #[case("POSTGRES_PASSWORD", "${PG_PW:-changeme}", false)]
+    fn a_default_of_a_secret_is_one(#[case] key: &str, #[case] text: &str, #[case] want: bool) {
+        assert_eq!(is_default_secret(key, text), want);
     }
 
     #[rstest]
-    #[case(json!("redis-server --requirepass kT9fQ2 --save 60 1"), &["--requirepass"])]
-    #[case(json!(["redis-server", "--requirepass", "kT9fQ2"]), &["--requirepass"])]
-    #[case(json!(["tool", "--token=kT9fQ2"]), &["--token"])]
-    #[case(json!("redis-server --requirepass ${PW:?}"), &[])]
-    #[case(json!(["app", "--password", "--verbose"]), &[])]
-    fn an_option_with_a_secret_is_found(#[case] command: Value, #[case] want: &[&str]) {
-        let found: Vec<String> = super::options(&command).into_iter().map(|(option, _)| option).collect();
-        assert_eq!(found, want);
-    }
-
-    #[rstest]
-    #[case("Postgres", true)]
-    #[case("123456", true)]
-    #[case("12", false)]
-    #[case("example-staging-not-a-secret", false)]
-    fn a_well_known_value_is_known(#[case] value: &str, #[case] want: bool) {
-        assert_eq!(super::is_from_an_example(value), want);
+    #[case("POSTGRES_PASSWORD", "POSTGRES_USER", "shop", "shop", true)]
+    #[case("POSTGRES_PASSWORD", "POSTGRES_DB", "shop", "shop", true)]
+    #[case("GITEA__database__PASSWD", "GITEA__database__USER", "gitea", "gitea", true)]
+    #[case("POSTGRES_PASSWORD", "POSTGRES_USER", "shop", "kT9fQ2", false)]
+    #[case("POSTGRES_PASSWORD", "MYSQL_USER", "shop", "shop", false)]
+    fn a_password_that_is_the_name_of_its_user_is_well_known(
+        #[case] key: &str,
+        #[case] other: &str,
+        #[case] name: &str,
+        #[case] value: &str,
+        #[case] want: bool,
+    ) {
+        let environment = [(other, name), (key, value)].map(|(key, value)| (key.to_owned(), Secret::new(value)));
+        assert_eq!(named_like_the_password(&environment.into(), key), want.then_some(other));
     }
 }

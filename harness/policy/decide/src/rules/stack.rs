@@ -17,7 +17,7 @@ pub(super) const RULES: &[Rule] = &[Rule {
 /// Finds keys that Compose refused, and variables that it silently took the last of.
 pub(super) fn duplicate_keys(facts: &Facts) -> Vec<Hit> {
     let refused = facts.refusal.as_deref().map(|printed| refused(printed, &facts.files)).unwrap_or_default();
-    refused.into_iter().chain(facts.files.iter().flat_map(repeated)).collect()
+    refused.into_iter().chain(facts.written().flat_map(repeated)).collect()
 }
 
 /// Reads Compose's refusal.

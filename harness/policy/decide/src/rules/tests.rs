@@ -394,6 +394,17 @@ fn a_secret_is_found_wherever_it_is_written(#[case] lines: &str, #[case] want: &
     assert!(!format!("{secret:?}").contains("kT9fQ2"));
 }
 
+#[test]
+fn a_secret_of_an_included_file_is_found_there() {
+    let text = "services:\n  db:\n    image: d:1\n    environment:\n      DB_PASSWORD: kT9fQ2\n";
+    let included = SourceFile { path: "db.yml".into(), text: text.into() };
+    let facts = written("include: [db.yml]\n", json!({"db": {"image": "d:1"}}));
+    let facts = Facts { further_files: vec![included], ..facts };
+    let findings = audit(&facts, &Waivers::default(), "2026-01-01");
+    let secret = findings.iter().find(|finding| finding.code == "plain-secret").unwrap();
+    assert_eq!((secret.place.file.as_deref(), secret.place.line), (Some("db.yml"), 5));
+}
+
 #[rstest]
 #[case::a_block("  app:\n    content: |\n      mode = x\n      db_password = kT9fQ2\n", 8)]
 #[case::in_quotes("  app: {content: \"db_password = kT9fQ2\"}\n", 5)]
