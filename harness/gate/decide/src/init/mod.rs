@@ -2,18 +2,21 @@
 //!
 //! Pure: the caller resolves the files, asks the containers and writes the text.
 
+mod databases;
+mod health;
+mod migrators;
 mod questions;
 mod services;
 #[cfg(test)]
 mod tests;
 mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stagegate_base::{compose::Model, config::Tool, subfolder::Subfolder};
 
 pub use questions::{AnswerError, Answers, Question, Topic, answer, questions};
-pub use services::{http_of_healthcheck, ports};
+pub use services::ports;
 
 /// What is known of a product before it has a configuration.
 #[derive(Clone, Debug)]
@@ -96,6 +99,8 @@ struct Database {
     key: String,
     service: String,
     name: String,
+    /// Nothing in the files points to that name.
+    is_a_guess: bool,
     migrations: Option<String>,
 }
 
@@ -114,7 +119,7 @@ pub fn propose(facts: &Facts) -> Proposal {
         ));
     }
     let services = services::services(facts, &mut left_out);
-    let databases = services::databases(facts, &services, &mut left_out);
+    let databases = databases::databases(facts, &services, &mut left_out);
     let environment = "local".to_owned();
     let text = text::render(facts, &environment, &services, &databases, &mut left_out);
     Proposal { text, environment, services: services.len(), databases: databases.len(), left_out }
@@ -128,4 +133,16 @@ pub fn project_name(name: &str) -> String {
         lower.chars().map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' }).collect();
     let kept = kept.trim_matches(['-', '_']);
     if kept.is_empty() { "product".to_owned() } else { kept.to_owned() }
+}
+
+/// Returns a name that a configuration takes and that none of `taken` has, and adds it to these.
+fn unique_name(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let plain = project_name(name);
+    let mut found = plain.clone();
+    let mut number = 2;
+    while !taken.insert(found.clone()) {
+        found = format!("{plain}-{number}");
+        number += 1;
+    }
+    found
 }

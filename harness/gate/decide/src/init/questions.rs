@@ -2,7 +2,7 @@
 
 use stagegate_base::lifetime::Lifetime;
 
-use super::{Facts, Kind, project_name, services};
+use super::{Facts, Kind, migrators, project_name, services};
 
 /// A question to the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub fn questions(facts: &Facts) -> Vec<Question> {
         });
     }
     for server in found.iter().filter(|service| service.kind == Kind::Postgres) {
-        let choices = match services::migrators(facts, &server.name) {
+        let choices = match migrators::migrators(facts, &server.name) {
             one if one.len() == 1 => continue,
             none if none.is_empty() => one_shots(facts),
             several => several,

@@ -74,22 +74,6 @@ fn what_runs_is_preferred_to_what_a_healthcheck_hopes() {
 }
 
 #[rstest]
-#[case::curl(r#"["CMD","curl","-f","http://localhost:8080/healthz"]"#, Some((8080, "/healthz")))]
-#[case::wget(r#"["CMD-SHELL","wget -qO- http://127.0.0.1/ || exit 1"]"#, Some((80, "/")))]
-#[case::six(r#"["CMD-SHELL","curl -g \"http://[::1]:3000/live\""]"#, Some((3000, "/live")))]
-#[case::no_path(r#"["CMD","curl","http://localhost:5000"]"#, Some((5000, "/")))]
-#[case::its_name(r#"["CMD","curl","http://web:5000/x"]"#, Some((5000, "/x")))]
-#[case::another_host(r#"["CMD","curl","http://db:5000/x"]"#, None)]
-#[case::a_variable(r#"["CMD-SHELL","curl http://localhost:$${PORT}/x"]"#, None)]
-#[case::a_command(r#"["CMD","pg_isready"]"#, None)]
-#[case::none(r#"["NONE"]"#, None)]
-fn the_request_of_a_healthcheck_is_read(#[case] test: &str, #[case] want: Option<(u16, &str)>) {
-    let model = format!(r#"{{"name":"x","services":{{"web":{{"image":"x","healthcheck":{{"test":{test}}}}}}}}}"#);
-    let found = http_of_healthcheck(&Model::parse(&model).unwrap(), "web");
-    assert_eq!(found, want.map(|(port, path)| (port, path.to_owned())));
-}
-
-#[rstest]
 #[case::plain(r#""command":["alembic","upgrade","head"]"#, true)]
 #[case::flask(r#""command":["flask","db","upgrade"]"#, true)]
 #[case::its_shell(r#""entrypoint":["sh","-c"],"command":["flyway migrate"]"#, true)]
@@ -99,6 +83,10 @@ fn the_request_of_a_healthcheck_is_read(#[case] test: &str, #[case] want: Option
 #[case::published(r#""command":["migrate"],"ports":[{"target":80}]"#, false)]
 #[case::needs_more(r#""command":["migrate"],"depends_on":{"db":{},"queue":{}}"#, false)]
 #[case::other_work(r#""command":["seed"],"restart":"no""#, false)]
+#[case::rails(r#""command":["bin/rails","db:prepare"],"restart":"on-failure""#, true)]
+#[case::prisma(r#""command":["npx","prisma","db","push"]"#, true)]
+#[case::tests_of_them(r#""command":["npm","run","test:migrations"]"#, false)]
+#[case::writes_one(r#""command":["migrate","create","-ext","sql","users"]"#, false)]
 fn a_service_that_migrates_is_known_by_its_shape(#[case] shape: &str, #[case] want: bool) {
     let needs =
         if shape.contains("depends_on") { "" } else { r#","depends_on":{"db":{"condition":"service_started"}}"# };
@@ -124,6 +112,51 @@ fn a_port_of_an_image_counts_where_its_own_program_starts(#[case] shape: &str, #
     let left_out =
         proposal.left_out.iter().any(|reason| reason.starts_with("service `web`: its image exposes port 8000"));
     assert_eq!(left_out, !want, "{:?}", proposal.left_out);
+}
+
+#[test]
+fn services_that_may_migrate_are_named_where_none_clearly_does() {
+    let model = r#"{"name":"x","services":{"db":{"image":"postgres","environment":{"POSTGRES_DB":"x"}},"queue":{"image":"q"},
+        "e2e-migration-test":{"image":"x","depends_on":{"db":{}}},
+        "push":{"image":"x","command":["prisma","db","push"],"depends_on":{"db":{},"queue":{}}},
+        "setup":{"image":"x","restart":"no","depends_on":{"db":{},"queue":{}}}}}"#;
+    let left_out = propose(&facts(model)).left_out;
+    let want = "migrations of `db`: `push`, `setup` may apply them; if so, name it in `migrations`";
+    assert!(left_out.iter().any(|line| line == want), "{left_out:?}");
+}
+
+#[test]
+fn names_with_other_characters_are_keys_of_their_own() {
+    let model = r#"{"name":"x","services":{"orders.db":{"image":"postgres:16"},"orders-db":{"image":"postgres:16"},
+        "web":{"image":"w","volumes":[{"type":"volume","source":"a.b","target":"/a"},
+            {"type":"volume","source":"a-b","target":"/b"}]}},"volumes":{"a.b":{},"a-b":{}}}"#;
+    let config = read(&propose(&facts(model)));
+    let databases: Vec<(&str, &str)> =
+        config.databases.iter().map(|(key, one)| (key.as_str(), one.service.as_str())).collect();
+    assert_eq!(databases, [("orders-db", "orders-db"), ("orders-db-2", "orders.db")]);
+    assert_eq!(config.volumes.keys().collect::<Vec<_>>(), ["a-b", "a-b-2"]);
+}
+
+#[rstest]
+#[case::mail(r#"[{"target":25},{"target":80}]"#, 80)]
+#[case::a_shell(r#"[{"target":22},{"target":3000}]"#, 3000)]
+#[case::only_mail(r#"[{"target":25}]"#, 25)]
+fn the_port_for_browsers_is_checked(#[case] ports: &str, #[case] want: u16) {
+    let model = format!(r#"{{"name":"x","services":{{"web":{{"image":"x","ports":{ports}}}}}}}"#);
+    assert!(propose(&facts(&model)).text.contains(&format!("port = {want}    # published")));
+}
+
+#[test]
+fn data_of_other_servers_and_memory_are_no_files_to_back_up() {
+    let model = r#"{"name":"x","services":{
+        "db":{"image":"mariadb:11","volumes":[{"type":"volume","source":"sql","target":"/var/lib/mysql"}]},
+        "web":{"image":"w","volumes":[{"type":"volume","source":"cache","target":"/c"},
+            {"type":"volume","source":"files","target":"/f"}]}},
+        "volumes":{"sql":{},"files":{},"cache":{"driver_opts":{"type":"tmpfs","device":"tmpfs"}}}}"#;
+    let proposal = propose(&facts(model));
+    assert_eq!(read(&proposal).volumes.keys().collect::<Vec<_>>(), ["files"]);
+    let left_out = &proposal.left_out;
+    assert!(left_out.iter().any(|line| line.starts_with("data of `db` in the volume sql:")), "{left_out:?}");
 }
 
 #[test]
@@ -194,6 +227,7 @@ fn what_is_not_clear_is_left_out_with_its_reason() {
     assert_eq!(
         proposal.left_out,
         [
+            "name of the database of `db`: no file names it, and `postgres` is a guess; correct `name` in [databases.main]",
             "migrations of `db`: `migrate-a`, `migrate-b` may each be the one; name it in `migrations`",
             "tests of migrations: `a/migrations` (goose), `b/migrations` (plain) may each be the folder; name it in \
              `source` of [migrations.main]",
@@ -289,6 +323,11 @@ fn a_response_that_cannot_be_used_is_refused_and_changes_nothing(
 #[case::driver("postgresql+asyncpg://shop@db/orders?ssl=false", "orders")]
 #[case::jdbc("jdbc:postgresql://db:5432/orders?user=a", "orders")]
 #[case::in_a_command("serve --database postgres://db/orders --port 80", "orders")]
+#[case::of_ecto("ecto://u:p@db/orders", "orders")]
+#[case::with_postgis("postgis://u:p@db/orders", "orders")]
+#[case::parameters("Host=db;Port=5432;Database=orders;Username=a", "orders")]
+#[case::of_libpq("host=db port=5432 dbname=orders", "orders")]
+#[case::parameters_of_another_host("Host=warehouse;Database=orders", "shop")]
 #[case::another_host("postgres://shop@warehouse/orders", "shop")]
 #[case::another_kind("mysql://shop@db/orders", "shop")]
 #[case::no_name("postgres://shop@db", "shop")]
@@ -298,6 +337,29 @@ fn the_database_is_the_one_that_services_name(#[case] word: &str, #[case] want: 
         "api": { "image": "api", "ports": [{ "target": 80 }], "environment": { "DATABASE_URL": word } } } });
     let proposal = propose(&facts(&model.to_string()));
     assert_eq!(read(&proposal).databases["main"].name, want);
+}
+
+#[rstest]
+#[case::of_libpq(r#""PGHOST":"db","PGDATABASE":"orders""#, "orders")]
+#[case::usual(r#""DB_HOST":"db:5432","DB_NAME":"orders""#, "orders")]
+#[case::with_a_prefix(r#""REDMINE_DATABASE_HOST":"db","REDMINE_DATABASE_NAME":"orders""#, "orders")]
+#[case::another_host(r#""DB_HOST":"warehouse","DB_NAME":"orders""#, "postgres")]
+#[case::another_prefix(r#""DB_HOST":"db","CACHE_NAME":"orders""#, "postgres")]
+fn a_database_next_to_its_host_is_named(#[case] variables: &str, #[case] want: &str) {
+    let model = format!(
+        r#"{{"name":"shop","services":{{"db":{{"image":"postgres:17"}},"api":{{"image":"a","environment":{{{variables}}}}}}}}}"#
+    );
+    let proposal = propose(&facts(&model));
+    assert_eq!(read(&proposal).databases["main"].name, want);
+    let is_a_guess = proposal.left_out.iter().any(|line| line.contains("`postgres` is a guess"));
+    assert_eq!(is_a_guess, want == "postgres", "{:?}", proposal.left_out);
+}
+
+#[test]
+fn the_database_that_another_vendors_image_makes_is_named() {
+    let model = r#"{"name":"x","services":{"db":{"image":"bitnami/postgresql:16",
+        "environment":{"POSTGRESQL_USERNAME":"bn","POSTGRESQL_DATABASE":"bitnami_redmine"}}}}"#;
+    assert_eq!(read(&propose(&facts(model))).databases["main"].name, "bitnami_redmine");
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! The proposed file's text.
 
-use std::{fmt::Write as _, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 use stagegate_base::subfolder::Subfolder;
 
-use super::{Database, Facts, Kind, Service, project_name};
+use super::{Database, Facts, Kind, Service, project_name, unique_name};
 
 /// Writes the file.
 pub(super) fn render(
@@ -133,10 +133,11 @@ fn contracts(text: &mut String, facts: &Facts, services: &[Service]) {
 fn one_database(text: &mut String, database: &Database) {
     let _ = write!(
         text,
-        "\n# Data that is backed up, rehearsed on and restored.\n[databases.{}]\nservice = {}\nname = {}\n",
+        "\n# Data that is backed up, rehearsed on and restored.\n[databases.{}]\nservice = {}\nname = {}{}\n",
         key(&database.key),
         quoted(&database.service),
-        quoted(&database.name)
+        quoted(&database.name),
+        if database.is_a_guess { "    # a guess: no file names it" } else { "" }
     );
     if let Some(service) = &database.migrations {
         let _ = writeln!(text, "migrations = {}    # runs once, and applies the migrations", quoted(service));
@@ -150,8 +151,17 @@ fn volumes(text: &mut String, facts: &Facts, services: &[Service], left_out: &mu
         let mounting = facts.model.mounting_volume(key).into_iter();
         mounting.filter(|one| one.writes && !is_server(&one.service)).map(|one| one.service).collect()
     };
-    let found: Vec<(String, Vec<String>)> =
-        facts.model.volume_keys().into_iter().map(|key| (key.clone(), writers(&key))).collect();
+    let mut found: Vec<(String, Vec<String>)> = Vec::new();
+    let mut names = BTreeSet::new();
+    for volume in facts.model.volume_keys().into_iter().filter(|key| !is_in_memory(facts, key)) {
+        match data_server(facts, &volume) {
+            None => found.push((volume.clone(), writers(&volume))),
+            Some(server) => left_out.push(format!(
+                "data of `{server}` in the volume {volume}: files of a running server are no backup; stagegate backs up \
+                 PostgreSQL only"
+            )),
+        }
+    }
     for (at, (volume, services)) in found.iter().filter(|(_, services)| !services.is_empty()).enumerate() {
         if at == 0 {
             *text += "\n# Files that backups include. With `rollback = true` a promotion stops their services to copy them, and a\n\
@@ -161,7 +171,7 @@ fn volumes(text: &mut String, facts: &Facts, services: &[Service], left_out: &mu
         let _ = write!(
             text,
             "{gap}[volumes.{}]    # of {}\nvolume = {}\nrollback = false\n",
-            key(&project_name(volume)),
+            key(&unique_name(volume, &mut names)),
             services.join(", "),
             quoted(volume)
         );
@@ -171,6 +181,36 @@ fn volumes(text: &mut String, facts: &Facts, services: &[Service], left_out: &mu
             "files of `{service}` in {source}: if they are data, a `path` in [volumes] lets backups include them"
         ));
     }
+}
+
+/// Returns whether a volume is memory, which nothing keeps.
+fn is_in_memory(facts: &Facts, volume: &str) -> bool {
+    facts.model.json()["volumes"][volume]["driver_opts"]["type"] == "tmpfs"
+}
+
+/// Folders in which servers of other databases keep their data.
+// Sources: the official images of MySQL and MariaDB, MongoDB, Elasticsearch and ClickHouse, and Bitnami's.
+const DATA: [&str; 8] = [
+    "/var/lib/mysql",
+    "/bitnami/mysql",
+    "/bitnami/mariadb",
+    "/data/db",
+    "/bitnami/mongodb",
+    "/var/lib/clickhouse",
+    "/usr/share/elasticsearch/data",
+    "/var/opt/mssql",
+];
+
+/// Returns the service of another database server that keeps its data in a volume.
+fn data_server(facts: &Facts, volume: &str) -> Option<String> {
+    let is_data = |mount: &serde_json::Value| {
+        let target = mount["target"].as_str().unwrap_or_default();
+        mount["source"] == volume && DATA.iter().any(|folder| Path::new(target).starts_with(folder))
+    };
+    let has_it = |service: &String| {
+        facts.model.json()["services"][service]["volumes"].as_array().into_iter().flatten().any(is_data)
+    };
+    facts.model.mounting_volume(volume).into_iter().filter(|one| one.writes).map(|one| one.service).find(has_it)
 }
 
 fn migrations(text: &mut String, facts: &Facts, database: &Database, left_out: &mut Vec<String>) {
