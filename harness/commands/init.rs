@@ -36,9 +36,6 @@ use crate::{
 const FILE: &str = "stagegate.toml";
 /// The keys of that file for editors, next to it: what is there works without a network, and fits this version.
 const SCHEMA: &str = "stagegate.schema.json";
-/// Env files that a repository keeps as an example, the usual name first.
-const EXAMPLES: [&str; 7] =
-    [".env.example", ".env.sample", ".env.template", ".env.dist", "env.example", "example.env", ".env.local"];
 /// Paths at which services report that they work, the most telling first.
 const HEALTH: [&str; 10] =
     ["/healthz", "/health", "/readyz", "/api/health", "/api/healthz", "/ping", "/up", "/-/healthy", "/status", "/"];
@@ -124,7 +121,7 @@ fn summary(path: &Path, facts: &Facts, proposal: &Proposal) -> String {
     }
     let env = &proposal.environment;
     text += "next:\n";
-    text += "  gate lint                    # findings in the compose files\n";
+    text += &format!("  gate lint --env {env}       # findings in the compose files\n");
     if facts.running.is_none() {
         text += &format!("  gate up --env {env}         # start the stack, and wait until it is healthy\n");
     }
@@ -197,7 +194,8 @@ struct Resolved {
 /// Resolves the compose files, with an example of an env file where there is no `.env`, and with values made up for what
 /// is required and set nowhere.
 async fn resolve(path: &Path, folder: &Path, name: &str) -> Result<Resolved, Failure> {
-    let examples = EXAMPLES.iter().filter(|file| folder.join(file).is_file()).map(|file| Some((*file).to_owned()));
+    let examples =
+        project::EXAMPLES.iter().filter(|file| folder.join(file).is_file()).map(|file| Some((*file).to_owned()));
     let mut tries: Vec<Option<String>> = examples.collect();
     if folder.join(".env").is_file() {
         tries.insert(0, None);
@@ -228,14 +226,22 @@ async fn resolve(path: &Path, folder: &Path, name: &str) -> Result<Resolved, Fai
 /// States why there is nothing to propose.
 fn refusal(folder: &Path, error: ProjectError) -> Failure {
     match error {
-        ProjectError::Missing { .. } => Failure::configuration(format!(
-            "{} has no compose file; change to your product's folder ({error})",
-            folder.display()
-        )),
-        ProjectError::Refused { reason, .. } => Failure::configuration(format!(
-            "docker compose refuses the files of {}: {reason}; correct them, or write the variables that they use into .env",
-            folder.display()
-        )),
+        ProjectError::Missing { .. } => {
+            let here = folder.display();
+            Failure::configuration(match project::unnamed_files_in(folder).as_slice() {
+                [] => format!("{here} has no compose file; change to your product's folder ({error})"),
+                [file, ..] => format!(
+                    "{here} has no file that Compose reads without being named, but {file}; write COMPOSE_FILE={file} into \
+                     {here}/.env (several files with `:` between them), then run `gate init` again"
+                ),
+            })
+        }
+        ProjectError::Refused { reason, .. } => {
+            let otherwise = || "correct them, or write the variables that they use into .env".to_owned();
+            let way_out = project::way_out_of_env_file(&reason).unwrap_or_else(otherwise);
+            let files = folder.display();
+            Failure::configuration(format!("docker compose refuses the files of {files}: {reason}; {way_out}"))
+        }
         error => error.into(),
     }
 }

@@ -6,7 +6,12 @@ use std::{
 };
 
 use stagegate_base::{
-    command::compose::Source, config::Config, exit::Exit, lifetime::one_shots, report::Report, waiver::Waivers,
+    command::compose::Source,
+    config::{Config, EPHEMERAL, Environment},
+    exit::Exit,
+    lifetime::one_shots,
+    report::Report,
+    waiver::Waivers,
 };
 use stagegate_host::{
     engine::Engine,
@@ -22,33 +27,32 @@ use crate::{
     failure::{Failure, print_message, print_result},
 };
 
-/// The names that Compose looks for, in its order.
-const FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
-
 pub(super) async fn run(config: Option<&Path>, args: cli::Lint) -> Result<Exit, Failure> {
     if let Some(id) = &args.explain {
         return explained(id);
     }
-    let (facts, waivers, config) = match lint_target(config, &args)? {
-        LintTarget::Files(files) => of_files(&files, &args.env_file).await?,
-        LintTarget::Environment(config) => of_environment(config, args.env.as_ref()).await?,
+    let target = lint_target(config, &args)?;
+    let (facts, waivers) = match &target {
+        LintTarget::Files(files) => of_files(files, &args.env_file).await?,
+        LintTarget::Environment { config, environment, chosen } => of_environment(config, environment, *chosen).await?,
     };
     if let Some(refusal) = facts.refusal.as_ref().filter(|_| !facts.is_judged()) {
-        return Err(Failure::configuration(format!("Compose cannot resolve the files: {refusal}")));
+        let way_out = project::way_out_of_env_file(refusal).map(|way_out| format!("; {way_out}")).unwrap_or_default();
+        return Err(Failure::configuration(format!("Compose cannot resolve the files: {refusal}{way_out}")));
     }
     if let Some(reason) = &facts.left_out {
         print_message(&format!("services of inactive profiles were not checked: {reason}"));
     }
     let mut findings = policy::audit(&facts, &waivers, &stagegate_host::clock::today());
-    if let Some(config) = &config {
-        for finding in &mut findings {
-            let trial = format!("policy::stack::{}", finding.code.replace('-', "_"));
-            finding.severity = config.severity_of(&trial, finding.severity);
+    let title = match &target {
+        LintTarget::Files(_) => "Compose files".to_owned(),
+        LintTarget::Environment { config, environment, .. } => {
+            for finding in &mut findings {
+                let check = format!("policy::stack::{}", finding.code.replace('-', "_"));
+                finding.severity = config.severity_of(&check, finding.severity);
+            }
+            format!("Compose files of {}", environment.name)
         }
-    }
-    let title = match &config {
-        Some(config) => format!("Compose files of {}", super::named(config, args.env.as_ref())?.name),
-        None => "Compose files".to_owned(),
     };
     let report = policy::report(title, findings);
     written(&report, &args)?;
@@ -66,23 +70,68 @@ fn explained(id: &str) -> Result<Exit, Failure> {
 
 enum LintTarget {
     Files(Vec<PathBuf>),
-    Environment(Arc<Config>),
+    Environment { config: Arc<Config>, environment: Environment, chosen: Chosen },
 }
 
-/// Finds out what is meant: files, an environment, or the compose file of this folder.
+/// Who chose the environment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Chosen {
+    /// The user: its containers are looked at, too.
+    ByName,
+    /// Nobody: it is the one of this folder, and its files are what is meant. Docker may not be there.
+    ByFolder,
+}
+
+/// Finds out what is meant: files, an environment, or what Compose reads in this folder.
 fn lint_target(config: Option<&Path>, args: &cli::Lint) -> Result<LintTarget, Failure> {
     if !args.files.is_empty() {
         return Ok(LintTarget::Files(args.files.clone()));
     }
-    let named = args.env.is_some() || std::env::var_os("STAGEGATE_ENV").is_some_and(|name| !name.is_empty());
-    let here = FILES.iter().map(PathBuf::from).find(|file| file.is_file());
-    match here {
-        Some(file) if !named && config.is_none() => Ok(LintTarget::Files(vec![file])),
-        _ => Ok(LintTarget::Environment(Arc::new(read_config(config)?))),
+    let here = std::env::current_dir().map_err(Failure::reading(Path::new("the current folder")))?;
+    let of_named = |config: Config| {
+        let environment = super::named(&config, args.env.as_ref())?.clone();
+        Ok(LintTarget::Environment { config: Arc::new(config), environment, chosen: Chosen::ByName })
+    };
+    let is_named = args.env.is_some() || std::env::var_os("STAGEGATE_ENV").is_some_and(|name| !name.is_empty());
+    if is_named || config.is_some() {
+        return of_named(read_config(config)?);
+    }
+    let read = read_config(None);
+    if let Ok(config) = &read
+        && args.env_file.is_empty()
+        && let Some(environment) = of_folder(config, &here).cloned()
+    {
+        return Ok(LintTarget::Environment { config: Arc::new(config.clone()), environment, chosen: Chosen::ByFolder });
+    }
+    let env_files: Vec<PathBuf> = args.env_file.iter().map(|file| here.join(file)).collect();
+    match (project::files_in(&here, &env_files), project::unnamed_files_in(&here)) {
+        (files, _) if !files.is_empty() => Ok(LintTarget::Files(files)),
+        (_, unnamed) if read.is_err() && !unnamed.is_empty() => Err(Failure::configuration(format!(
+            "Compose finds no file in {}; name it: `gate lint {}`, or write COMPOSE_FILE={} into .env",
+            here.display(),
+            unnamed[0],
+            unnamed[0],
+        ))),
+        _ => of_named(read?),
     }
 }
 
-async fn of_files(files: &[PathBuf], env_files: &[PathBuf]) -> Result<(Facts, Waivers, Option<Arc<Config>>), Failure> {
+/// Returns the environment whose stack is the one of a folder, where exactly one is.
+fn of_folder<'a>(config: &'a Config, folder: &Path) -> Option<&'a Environment> {
+    let is_it = |environment: &&Environment| {
+        let is_there = || {
+            environment
+                .workdir
+                .canonicalize()
+                .is_ok_and(|workdir| folder.canonicalize().is_ok_and(|folder| folder == workdir))
+        };
+        environment.name != EPHEMERAL && is_there()
+    };
+    let mut found = config.environments_here().filter(is_it);
+    found.next().filter(|_| found.next().is_none())
+}
+
+async fn of_files(files: &[PathBuf], env_files: &[PathBuf]) -> Result<(Facts, Waivers), Failure> {
     let here = std::env::current_dir().map_err(Failure::reading(Path::new("the current folder")))?;
     let files: Vec<PathBuf> = files.iter().map(|file| here.join(file)).collect();
     let dir = files.first().and_then(|file| file.parent()).unwrap_or(&here).to_path_buf();
@@ -102,26 +151,33 @@ async fn of_files(files: &[PathBuf], env_files: &[PathBuf]) -> Result<(Facts, Wa
     if let Err(error) = looked {
         print_message(&format!("image metadata is not available: {error}"));
     }
-    Ok((facts, waivers::read(None, &dir)?, None))
+    Ok((facts, waivers::read(None, &dir)?))
 }
 
 async fn of_environment(
-    config: Arc<Config>,
-    env: Option<&String>,
-) -> Result<(Facts, Waivers, Option<Arc<Config>>), Failure> {
-    let environment = super::named(&config, env)?;
+    config: &Config,
+    environment: &Environment,
+    chosen: Chosen,
+) -> Result<(Facts, Waivers), Failure> {
     let source = project::source(environment)?;
     super::report_ignored(&source, &format!("`{}`", environment.name));
     let mut facts = audit::of_source(&Runner::default(), &environment.name, &source).await?;
-    let engine = Engine::connect().await?;
-    facts.one_shots = facts.model.as_ref().map(|model| one_shots(&config, model)).unwrap_or_default();
+    facts.one_shots = facts.model.as_ref().map(|model| one_shots(config, model)).unwrap_or_default();
+    let waivers = waivers::read(None, config.root())?;
+    let engine = match (Engine::connect().await, chosen) {
+        (Ok(engine), _) => engine,
+        (Err(error), Chosen::ByName) => return Err(error.into()),
+        (Err(error), Chosen::ByFolder) => {
+            print_message(&format!("containers and image metadata are not available: {error}"));
+            return Ok((facts, waivers));
+        }
+    };
     audit::read_images(&mut facts, &engine).await?;
     audit::read_containers(&mut facts, &engine, &environment.project).await?;
     if facts.containers.as_ref().is_some_and(Vec::is_empty) {
         print_message(&format!("no containers are running in `{}`: only its files were checked", environment.name));
     }
-    let waivers = waivers::read(None, config.root())?;
-    Ok((facts, waivers, Some(config)))
+    Ok((facts, waivers))
 }
 
 fn written(report: &Report, args: &cli::Lint) -> Result<(), Failure> {

@@ -256,26 +256,55 @@ const OVERRIDES: [&str; 4] =
 /// Returns the compose files that the configuration or the env files name, in the order in which they count.
 #[must_use]
 pub fn named_files(environment: &Environment) -> Vec<PathBuf> {
-    if !environment.compose.is_empty() {
-        return environment.compose.clone();
+    match environment.compose.as_slice() {
+        [] => named_by_variable(&environment.workdir, &environment.env_files),
+        files => files.to_vec(),
     }
-    let env: Vec<String> = environment.env_files.iter().filter_map(|file| std::fs::read_to_string(file).ok()).collect();
+}
+
+/// Returns the files of `COMPOSE_FILE` of the env files; where there are none, Compose reads the folder's `.env`.
+fn named_by_variable(folder: &Path, env_files: &[PathBuf]) -> Vec<PathBuf> {
+    let of_folder = [folder.join(".env")];
+    let env_files = if env_files.is_empty() { &of_folder[..] } else { env_files };
+    let env: Vec<String> = env_files.iter().filter_map(|file| std::fs::read_to_string(file).ok()).collect();
     let separator = variables::setting(&env, "COMPOSE_PATH_SEPARATOR").unwrap_or(":");
     let named = variables::setting(&env, "COMPOSE_FILE").filter(|files| !files.is_empty());
     named.into_iter().flat_map(|files| files.split(separator)).map(PathBuf::from).collect()
 }
 
+/// Returns the compose files that Compose reads in a folder, relative to it; none where it finds none.
+#[must_use]
+pub fn files_in(folder: &Path, env_files: &[PathBuf]) -> Vec<PathBuf> {
+    let named = named_by_variable(folder, env_files);
+    let first =
+        |names: [&'static str; 4]| names.into_iter().find(|name| folder.join(name).is_file()).map(PathBuf::from);
+    match first(FILES) {
+        _ if !named.is_empty() => named,
+        None => Vec::new(),
+        Some(file) => std::iter::once(file).chain(first(OVERRIDES)).collect(),
+    }
+}
+
+/// Returns the names of files in a folder that are compose files by their names, and that Compose finds only where
+/// somebody names them: `docker-compose.prod.yml`.
+#[must_use]
+pub fn unnamed_files_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let is_one = |name: &String| name.contains("compose") && (name.ends_with(".yml") || name.ends_with(".yaml"));
+    let mut found: Vec<String> = names.filter(is_one).collect();
+    found.sort();
+    found
+}
+
 /// Returns the compose files of an environment, relative to its workdir, as Compose finds them where none are named.
 fn compose_files(environment: &Environment) -> Vec<PathBuf> {
-    let named = named_files(environment);
-    if !named.is_empty() {
-        return named;
-    }
-    let exists = |name: &&str| environment.workdir.join(name).is_file();
-    let first = |names: [&'static str; 4]| names.into_iter().find(exists).map(PathBuf::from);
+    let files = match environment.compose.as_slice() {
+        [] => files_in(&environment.workdir, &environment.env_files),
+        named => named.to_vec(),
+    };
     // One of them has to be there; the error names the usual one.
-    let file = first(FILES).unwrap_or_else(|| PathBuf::from(FILES[2]));
-    [Some(file), first(OVERRIDES)].into_iter().flatten().collect()
+    if files.is_empty() { vec![PathBuf::from(FILES[2])] } else { files }
 }
 
 /// Returns the names of override files that Compose would read where no files are named.
@@ -285,14 +314,36 @@ pub fn override_files(environment: &Environment) -> Vec<PathBuf> {
     names.iter().map(PathBuf::from).collect()
 }
 
+/// Env files that a repository keeps as an example, the usual name first.
+pub const EXAMPLES: [&str; 7] =
+    [".env.example", ".env.sample", ".env.template", ".env.dist", "env.example", "example.env", ".env.local"];
+
+/// Returns what to do where Compose refused files for an env file that is not there: often its example is.
+// Source: compose-go, dotenv: `env file PATH not found: stat PATH: no such file or directory`.
+#[must_use]
+pub fn way_out_of_env_file(reason: &str) -> Option<String> {
+    let path = Path::new(reason.split("env file ").nth(1)?.split(" not found").next()?);
+    let folder = path.parent()?;
+    let example = EXAMPLES.iter().map(|name| folder.join(name)).find(|example| example != path && example.is_file());
+    Some(match example {
+        Some(example) => format!("cp {} {}, and set its values", example.display(), path.display()),
+        None => format!("write {} (one NAME=value a line)", path.display()),
+    })
+}
+
 /// Returns the variables that the compose files use and that have no value, so that Compose takes them for empty.
 ///
 /// # Errors
 /// [`ProjectError`] with what Compose refused.
 pub async fn unset_variables(runner: &Runner, environment: &str, source: &Source) -> Result<Vec<String>, ProjectError> {
-    let failed = |error| refused(environment, source, error);
-    let output = runner.run_checked(&command::config(source), RESOLVE_WITHIN).await.map_err(failed)?;
-    Ok(unset(&output.stderr).into_iter().map(str::to_owned).collect())
+    let config = command::config(source);
+    match runner.run_checked(&config, RESOLVE_WITHIN).await {
+        Ok(output) => Ok(unset(&output.stderr).into_iter().map(str::to_owned).collect()),
+        Err(error) => {
+            let unset = unset_of(runner, &config, &error).await;
+            Err(refused(environment, source, error, &unset))
+        }
+    }
 }
 
 /// Lets Compose resolve files to a model in which the services of active profiles have no profile any more.
@@ -317,26 +368,46 @@ async fn resolve_with(
     source: &Source,
     config: Command,
 ) -> Result<Model, ProjectError> {
-    let failed = |error| refused(environment, source, error);
     let active = command::active(source);
     let (text, active) =
         tokio::join!(runner.run_checked(&config, RESOLVE_WITHIN), runner.run_ok(&active, RESOLVE_WITHIN));
-    let (text, active) = (text.map_err(failed)?, active.map_err(failed)?);
+    let (text, active) = match text.and_then(|text| Ok((text, active?))) {
+        Ok(both) => both,
+        Err(error) => {
+            let unset = unset_of(runner, &config, &error).await;
+            return Err(refused(environment, source, error, &unset));
+        }
+    };
     report_unset(runner, environment, &text.stderr);
     let text = text.stdout;
     Ok(Model::parse(&text)?.activated(&active.lines().map(|line| line.trim().to_owned()).collect()))
 }
 
-/// States what Compose refused, in its own words without the command, and what to do.
-fn refused(environment: &str, source: &Source, error: RunError) -> ProjectError {
+/// Returns the variables that have no value, where Compose refused the files: its refusal does not name them.
+async fn unset_of(runner: &Runner, config: &Command, error: &RunError) -> BTreeSet<String> {
+    if !matches!(error, RunError::Failed { .. }) {
+        return BTreeSet::new();
+    }
+    let output = runner.run(config, RESOLVE_WITHIN).await;
+    output.map(|output| unset(&output.stderr).into_iter().map(str::to_owned).collect()).unwrap_or_default()
+}
+
+/// States what Compose refused, in its own words without the command, and what to do; `unset` are variables without a
+/// value, which often are the cause.
+fn refused(environment: &str, source: &Source, error: RunError, unset: &BTreeSet<String>) -> ProjectError {
     let environment = environment.to_owned();
     let RunError::Failed { reason, .. } = error else { return ProjectError::Resolve { environment, source: error } };
+    let names = unset.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let way_out = match (required(&reason), source.env_files.last()) {
+        (None, Some(file)) if !unset.is_empty() => format!("set {names} in {}", file.display()),
+        (None, None) if !unset.is_empty() => format!("set {names} in {}", source.dir.join(".env").display()),
         (Some(name), Some(file)) => format!("add {name}=... to {}", file.display()),
         (Some(name), None) => format!("set `env_file` of [environments.{environment}] to a file with {name}=..."),
         (None, _) if reason.contains("is not a docker command") => "install Docker Compose 2 or later".to_owned(),
         (None, _) => "correct them, or name other ones in `compose` of stagegate.toml".to_owned(),
     };
+    let way_out = way_out_of_env_file(&reason).unwrap_or(way_out);
+    let reason = if unset.is_empty() { reason } else { format!("{reason} ({names} not set, and so empty)") };
     ProjectError::Refused { environment, reason, way_out }
 }
 
@@ -411,7 +482,7 @@ async fn values(
     std::fs::write(&path, text).map_err(|source| ProjectError::Temporary { path: path.clone(), source })?;
     let printed = runner.run_ok(&command::config_of(source, &path), RESOLVE_WITHIN).await;
     let _ = std::fs::remove_file(&path);
-    let printed = printed.map_err(|error| refused(environment, source, error))?;
+    let printed = printed.map_err(|error| refused(environment, source, error, &BTreeSet::new()))?;
     let model = Model::parse(&printed)?;
     let variables = model.json()["services"][SERVICE]["environment"].as_object().into_iter().flatten();
     Ok(variables.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect())
@@ -429,34 +500,4 @@ pub fn ignored_variables(source: &Source) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_that_are_not_set_are_named_once() {
-        let stderr = "time=\"2026-01-02T03:04:05Z\" level=warning msg=\"The \\\"DB_PASSWORD\\\" variable is not set. \
-                      Defaulting to a blank string.\"\nlevel=warning msg=\"The \\\"DB_PASSWORD\\\" variable is not set.\"\n\
-                      level=warning msg=\"something else\"\n";
-        assert_eq!(unset(stderr), BTreeSet::from(["DB_PASSWORD"]));
-    }
-
-    #[test]
-    fn what_compose_refused_is_reported_with_what_to_do() {
-        let text_of = |reason: &str, env_files: &[&str]| {
-            let env_files = env_files.iter().map(PathBuf::from).collect();
-            let source = Source { project: "shop".to_owned(), dir: PathBuf::new(), files: Vec::new(), env_files };
-            let error = RunError::Failed { line: "docker compose ..".to_owned(), code: 15, reason: reason.to_owned() };
-            refused("staging", &source, error).to_string()
-        };
-        let reason =
-            "error while interpolating services.web.ports.[]: required variable WEB_PORT is missing a value: set it";
-        let refused = format!("environment `staging`: docker compose refuses its files: {reason}; ");
-        assert_eq!(text_of(reason, &[".env"]), format!("{refused}add WEB_PORT=... to .env"));
-        let way_out = "set `env_file` of [environments.staging] to a file with WEB_PORT=...";
-        assert_eq!(text_of(reason, &[]), format!("{refused}{way_out}"));
-        assert!(
-            text_of("docker: 'compose' is not a docker command", &[]).ends_with("install Docker Compose 2 or later")
-        );
-        assert!(text_of("services.web.image must be a string", &[]).ends_with("in `compose` of stagegate.toml"));
-    }
-}
+mod tests;
