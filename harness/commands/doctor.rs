@@ -3,14 +3,21 @@
 use std::{path::Path, sync::Arc};
 
 use serde_json::json;
-use stagegate_base::{config::Config, exit::Exit, report::Colour};
+use stagegate_base::{
+    config::{Config, Environment},
+    exit::Exit,
+    report::Colour,
+};
 use stagegate_gate_act::doctor as facts;
-use stagegate_gate_decide::doctor::{Configured, Level, Section, count, environment, exit, machine, text};
+use stagegate_gate_decide::doctor::{
+    Configured, Entry, Files, Level, Section, count, environment, exit, machine, names, text,
+};
 use stagegate_host::{
     clock,
     engine::Engine,
     error::with_causes,
-    project::{ProjectError, read_config},
+    process::Runner,
+    project::{self, ProjectError, read_config},
 };
 
 use super::version;
@@ -36,7 +43,11 @@ pub(super) async fn run(path: Option<&Path>, args: cli::Doctor) -> Result<Exit, 
         }
         let Some(config) = &config else { continue };
         let found = facts::environment(config, engine.as_ref().ok(), has_compose, one).await;
-        sections.push(Section { title: one.name.clone(), entries: environment(&found) });
+        let mut entries = environment(&found);
+        if matches!(found.files, Some(Files::Read { .. })) {
+            entries.extend(names_of(config, one).await);
+        }
+        sections.push(Section { title: one.name.clone(), entries });
     }
     if args.json {
         let value = json!({
@@ -49,6 +60,17 @@ pub(super) async fn run(path: Option<&Path>, args: cli::Doctor) -> Result<Exit, 
         print_result(&text(&sections, Colour::Coloured));
     }
     Ok(exit(&sections))
+}
+
+/// Compares the names of the configuration with an environment's files. Those that cannot be resolved have their entry.
+async fn names_of(config: &Config, environment: &Environment) -> Vec<Entry> {
+    let Ok(source) = project::source(environment) else { return Vec::new() };
+    let Ok(model) = project::resolve(&Runner::default(), &environment.name, &source).await else { return Vec::new() };
+    let contracts = config.services.iter().filter_map(|(name, service)| {
+        let path = environment.workdir.join(service.contract.as_ref()?);
+        (!path.is_file()).then(|| (name.clone(), path))
+    });
+    names(config, &model, &contracts.collect::<Vec<_>>())
 }
 
 /// Reads the configuration: that there is none, or a broken one, is a finding; a file that was named has to be there.
