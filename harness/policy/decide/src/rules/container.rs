@@ -50,6 +50,8 @@ impl Running {
                 privileged: host["Privileged"] == true,
                 namespaces: NAMESPACES.into_iter().map(|(key, field)| (key, text(&host[field]))).collect(),
                 mounts: mounts(&container["Mounts"]),
+                devices: host["Devices"].as_array().into_iter().flatten().map(|one| text(&one["PathOnHost"])).collect(),
+                device_cgroup_rules: list(&host["DeviceCgroupRules"]),
                 granted: Vec::new(),
                 image_volumes: Vec::new(),
                 capabilities: list(&host["CapAdd"]),

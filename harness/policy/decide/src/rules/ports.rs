@@ -44,27 +44,24 @@ fn all_interfaces(subject: &Subject) -> Vec<Hit> {
 }
 
 /// Ports of databases, caches and queues that take commands, by what listens there.
-const STORES: [(u64, &str); 13] = [
-    (5432, "PostgreSQL"),
-    (6432, "PgBouncer"),
-    (3306, "MySQL"),
-    (1433, "SQL Server"),
-    (1521, "Oracle"),
-    (27017, "MongoDB"),
-    (6379, "Redis"),
-    (11211, "memcached"),
-    (9200, "Elasticsearch"),
-    (9042, "Cassandra"),
-    (5984, "CouchDB"),
-    (8086, "InfluxDB"),
-    (2379, "etcd"),
+#[rustfmt::skip]
+const STORES: [(u64, &str); 22] = [
+    (5432, "PostgreSQL"), (6432, "PgBouncer"), (3306, "MySQL"), (1433, "SQL Server"), (1521, "Oracle"),
+    (27017, "MongoDB"), (6379, "Redis"), (11211, "memcached"), (9200, "Elasticsearch"), (9300, "Elasticsearch"),
+    (9042, "Cassandra"), (5984, "CouchDB"), (8086, "InfluxDB"), (2379, "etcd"), (8123, "ClickHouse"),
+    (7474, "Neo4j"), (7687, "Neo4j"), (6333, "Qdrant"), (6334, "Qdrant"), (19530, "Milvus"), (28015, "RethinkDB"),
+    // Without TLS, whoever reaches it is root on that engine.
+    (2375, "Docker Engine"),
 ];
 
 fn database(subject: &Subject) -> Vec<Hit> {
     let mut hits = Vec::new();
     // Whoever is on the machine already is not kept out by the port's address; `port-on-all-interfaces` advises it.
     for port in subject.ports.iter().filter(|port| port.protocol == "tcp" && !port.is_loopback()) {
-        if let Some((_, name)) = STORES.iter().find(|(number, _)| *number == port.target) {
+        // The port of ClickHouse's own clients is another server's, too.
+        let is_clickhouse = port.target == 9000 && subject.image.contains("clickhouse");
+        let known = STORES.iter().find(|(number, _)| *number == port.target).map(|(_, name)| *name);
+        if let Some(name) = known.or(is_clickhouse.then_some("ClickHouse")) {
             hits.push(hit(port, "not published", format!("{name}: {}", port.shown())));
         }
     }
@@ -101,4 +98,25 @@ fn duplicates(facts: &Facts) -> Vec<Hit> {
         }
     }
     hits
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+    use stagegate_base::compose::Model;
+
+    use super::*;
+
+    #[rstest]
+    #[case("clickhouse/clickhouse-server:24", 9000, Some("ClickHouse: 0.0.0.0:9000 to 9000/tcp"))]
+    #[case("portainer/portainer-ce:2", 9000, None)]
+    #[case("qdrant/qdrant:v1", 6333, Some("Qdrant: 0.0.0.0:6333 to 6333/tcp"))]
+    #[case("docker:dind", 2375, Some("Docker Engine: 0.0.0.0:2375 to 2375/tcp"))]
+    fn a_published_store_is_named(#[case] image: &str, #[case] port: u64, #[case] want: Option<&str>) {
+        let ports = json!([{"target": port, "published": port.to_string(), "protocol": "tcp"}]);
+        let model = json!({"name": "x", "services": {"it": {"image": image, "ports": ports}}}).to_string();
+        let hits = database(&Subject::of_service(&Model::parse(&model).unwrap(), "it", None));
+        assert_eq!(hits.first().map(|hit| hit.found.as_str()), want);
+    }
 }

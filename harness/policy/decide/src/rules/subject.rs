@@ -111,6 +111,9 @@ pub(crate) struct Subject {
     /// By compose key: `network_mode`, `pid`, `ipc`, `uts`, `userns_mode`.
     pub(crate) namespaces: BTreeMap<&'static str, String>,
     pub(crate) mounts: Vec<Mount>,
+    /// Paths of the host's devices.
+    pub(crate) devices: Vec<String>,
+    pub(crate) device_cgroup_rules: Vec<String>,
     /// Mount points of secrets and configs.
     pub(crate) granted: Vec<String>,
     /// Paths that the image declares as volumes.
@@ -154,6 +157,8 @@ impl Subject {
                 .map(|key| (key, text(&service[key])))
                 .collect(),
             mounts: mounts(model, service),
+            devices: devices(&service["devices"]),
+            device_cgroup_rules: list(&service["device_cgroup_rules"]),
             granted: granted(service),
             image_volumes: image.map(|image| image.volumes.clone()).unwrap_or_default(),
             capabilities: list(&service["cap_add"]),
@@ -235,6 +240,15 @@ fn mounts(model: &Model, service: &Value) -> Vec<Mount> {
         read_only: false,
     });
     volumes.chain(tmpfs).collect()
+}
+
+/// Compose writes devices as texts up to 2.28, and as maps since.
+fn devices(value: &Value) -> Vec<String> {
+    let one = |device: &Value| match device {
+        Value::String(text) => text.split(':').next().unwrap_or_default().to_owned(),
+        map => text(&map["source"]),
+    };
+    value.as_array().into_iter().flatten().map(one).collect()
 }
 
 /// Returns the folder of the host that a named volume is, and whether its options make it read-only.
