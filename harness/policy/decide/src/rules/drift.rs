@@ -22,12 +22,11 @@ pub(super) const RULES: &[Rule] = &[Rule {
     check: Check::Stack(drift),
 }];
 
-fn drift(facts: &Facts) -> Vec<Hit> {
+fn drift(facts: &Facts, subjects: &[Subject]) -> Vec<Hit> {
     let Some(containers) = facts.containers.as_ref().filter(|all| !all.is_empty()) else { return Vec::new() };
     let own: Vec<&Running> = containers.iter().filter(|container| !container.one_off).collect();
     let mut hits = Vec::new();
-    let subjects = facts.subjects();
-    for subject in &subjects {
+    for subject in subjects {
         let of: Vec<&&Running> = own.iter().filter(|c| c.subject.service == subject.service).collect();
         if of.is_empty() && !subject.has_profile && !subject.is_oneshot {
             hits.push(Hit::new("", "a container", "none").of(&subject.service));

@@ -33,6 +33,7 @@ use serde_json::Value;
 pub use container::Running;
 pub use fix::lines_to_add;
 pub use inspected::Image;
+use place::IndexedFile;
 pub use place::SourceFile;
 pub use report::{explained, report};
 pub(crate) use secret_words::is_from_an_example;
@@ -61,7 +62,7 @@ enum Check {
     /// Of a service, as the file wants it and as a container has it.
     Service(fn(&Subject) -> Vec<Hit>),
     /// Of all that is known.
-    Stack(fn(&Facts) -> Vec<Hit>),
+    Stack(fn(&Facts, &[Subject]) -> Vec<Hit>),
     /// Of the waivers, once all else is known.
     Waivers,
 }
@@ -243,11 +244,14 @@ pub fn nearest(id: &str) -> Option<&'static str> {
 pub fn audit(facts: &Facts, waivers: &Waivers, today: &str) -> Vec<Finding> {
     let subjects = facts.subjects();
     let running = facts.running(&subjects);
+    let places = Places::of(facts);
     let mut findings = Vec::new();
     for rule in rules() {
         match rule.check {
-            Check::Stack(check) => findings.extend(check(facts).into_iter().map(|hit| finding(facts, rule, hit, None))),
-            Check::Service(check) => findings.extend(of_services(facts, rule, check, &subjects, &running)),
+            Check::Stack(check) => {
+                findings.extend(check(facts, &subjects).into_iter().map(|hit| finding(&places, rule, hit, None)));
+            }
+            Check::Service(check) => findings.extend(of_services(&places, rule, check, &subjects, &running)),
             Check::Waivers => {}
         }
     }
@@ -256,8 +260,27 @@ pub fn audit(facts: &Facts, waivers: &Waivers, today: &str) -> Vec<Finding> {
     findings
 }
 
+/// The files, read once for the places of all findings.
+struct Places<'a> {
+    files: Vec<IndexedFile<'a>>,
+    further: Vec<IndexedFile<'a>>,
+}
+
+impl<'a> Places<'a> {
+    fn of(facts: &'a Facts) -> Self {
+        let indexed = |files: &'a [SourceFile]| files.iter().map(SourceFile::indexed).collect();
+        Places { files: indexed(&facts.files), further: indexed(&facts.further_files) }
+    }
+
+    /// Returns where a rule fired: of what the files themselves do not have, where they take it from.
+    fn place(&self, hit: &Hit) -> Option<SourceLine> {
+        let of = |files: &[IndexedFile]| place::of(files, &hit.service, hit.key, &hit.entry);
+        of(&self.files).or_else(|| of(&self.further))
+    }
+}
+
 fn of_services(
-    facts: &Facts,
+    places: &Places,
     rule: &'static Rule,
     check: fn(&Subject) -> Vec<Hit>,
     subjects: &[Subject],
@@ -265,24 +288,21 @@ fn of_services(
 ) -> Vec<Finding> {
     let named = |subject: &Subject| check(subject).into_iter().map(|hit| hit.of(&subject.service)).collect::<Vec<_>>();
     let mut findings: Vec<Finding> =
-        subjects.iter().flat_map(&named).map(|hit| finding(facts, rule, hit, None)).collect();
+        subjects.iter().flat_map(&named).map(|hit| finding(places, rule, hit, None)).collect();
     let mut reported: BTreeSet<String> = findings.iter().map(|finding| service_of(finding).to_owned()).collect();
     for container in running {
         let fresh = !reported.contains(&container.subject.service);
         for hit in named(&container.subject).into_iter().filter(|_| fresh) {
             reported.insert(hit.service.clone());
             let hit = Hit { fix: None, ..hit };
-            findings.push(finding(facts, rule, hit, Some(container.name.clone())));
+            findings.push(finding(places, rule, hit, Some(container.name.clone())));
         }
     }
     findings
 }
 
-fn finding(facts: &Facts, rule: &'static Rule, hit: Hit, container: Option<String>) -> Finding {
-    let place = hit
-        .place
-        .or_else(|| place::of(&facts.files, &hit.service, hit.key, &hit.entry))
-        .or_else(|| place::of(&facts.further_files, &hit.service, hit.key, &hit.entry));
+fn finding(places: &Places, rule: &'static Rule, hit: Hit, container: Option<String>) -> Finding {
+    let place = hit.place.clone().or_else(|| places.place(&hit));
     let object = match (container, hit.service.as_str()) {
         (Some(container), _) => container,
         (None, "") => "stack".to_owned(),

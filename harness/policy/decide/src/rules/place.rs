@@ -1,6 +1,6 @@
 //! Where in the files a service and its keys stand. The resolved model has no lines, so the text is searched.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use serde_json::Value;
 
@@ -43,78 +43,119 @@ impl SourceFile {
         files
     }
 
-    fn lines(&self) -> Vec<&str> {
-        self.text.lines().collect()
+    /// Reads the lines once, for all that is looked for in them.
+    pub(super) fn indexed(&self) -> IndexedFile<'_> {
+        let lines: Vec<&str> = self.text.lines().collect();
+        let services = below(&lines, 0..lines.len(), "services");
+        let inner = services.clone().map(|services| services.start + 1..services.end);
+        let blocks = inner.map(|inner| blocks(&lines, inner)).unwrap_or_default();
+        IndexedFile { path: &self.path, lines, services, blocks }
     }
+}
 
-    /// Returns the lines of a service, its name's first; from 0.
-    fn block(&self, service: &str) -> Option<Range<usize>> {
-        let lines = self.lines();
-        let services = below(&lines, 0..lines.len(), "services")?;
-        below(&lines, services.start + 1..services.end, service)
-    }
+/// A compose file with the lines of its services.
+pub(super) struct IndexedFile<'a> {
+    path: &'a str,
+    lines: Vec<&'a str>,
+    services: Option<Range<usize>>,
+    /// The lines of each service, its name's first; from 0.
+    blocks: BTreeMap<&'a str, Range<usize>>,
+}
 
+impl IndexedFile<'_> {
     /// Returns the line of a variable of a service, from 1.
     pub(super) fn line_of_variable(&self, service: &str, key: &str) -> Option<usize> {
-        let lines = self.lines();
-        let block = self.block(service)?;
-        lines[block.clone()].iter().position(|line| gives(line, key)).map(|at| block.start + at + 1)
+        let block = self.blocks.get(service)?;
+        self.lines[block.clone()].iter().position(|line| gives(line, key)).map(|at| block.start + at + 1)
     }
 
     /// Returns the line of a service that has a text, from 1.
     pub(super) fn line_of_text(&self, service: &str, text: &str) -> Option<usize> {
-        let lines = self.lines();
-        let block = self.block(service)?;
-        let found = lines[block.clone()].iter().position(|line| !text.is_empty() && line.contains(text));
+        let block = self.blocks.get(service)?;
+        let found = self.lines[block.clone()].iter().position(|line| !text.is_empty() && line.contains(text));
         found.map(|at| block.start + at + 1)
     }
 
     /// Returns the line from which a service has a variable that it does not write itself: of an extension outside of
     /// `services`, else of another service whose anchor it uses; from 1.
     pub(super) fn line_of_shared(&self, service: &str, key: &str, value: &str) -> Option<usize> {
-        let lines = self.lines();
-        let services = below(&lines, 0..lines.len(), "services")?;
-        let outside = (0..lines.len()).filter(|at| !services.contains(at)).find(|at| gives(lines[*at], key));
+        let lines = &self.lines;
+        let services = self.services.clone()?;
+        let outside = (0..services.start).chain(services.end..lines.len()).find(|at| gives(lines[*at], key));
         let uses_anchor = |lines: &[&str]| lines.iter().any(|line| line.contains(": *") || line.contains("[*"));
         let of_another = || {
+            let own = self.blocks.get(service).filter(|own| uses_anchor(&lines[(*own).clone()]));
             let is_it = |at: &usize| gives(lines[*at], key) && lines[*at].contains(value);
-            services.clone().find(is_it).filter(|_| self.block(service).is_some_and(|own| uses_anchor(&lines[own])))
+            own.and_then(|_| services.clone().find(is_it))
         };
         outside.or_else(of_another).map(|at| at + 1)
     }
 
     /// Returns the service in whose lines a line (from 1) stands.
     pub(super) fn service_at(&self, line: usize) -> Option<String> {
-        let lines = self.lines();
-        let services = below(&lines, 0..lines.len(), "services")?;
+        let services = self.services.clone()?;
         let block = services.start + 1..services.end.min(line);
-        let first = block.clone().find(|at| is_text(lines[*at]))?;
-        let depth = indent(lines[first]);
-        let own = block.rev().find(|at| is_text(lines[*at]) && indent(lines[*at]) == depth)?;
-        Some(lines[own].trim().split(':').next()?.trim_matches(['"', '\'']).to_owned())
+        let first = block.clone().find(|at| is_text(self.lines[*at]))?;
+        let depth = indent(self.lines[first]);
+        let own = block.rev().find(|at| is_text(self.lines[*at]) && indent(self.lines[*at]) == depth)?;
+        name_of(self.lines[own]).map(str::to_owned)
+    }
+
+    /// Returns the place of a line, from 0.
+    pub(super) fn at(&self, line: usize) -> SourceLine {
+        SourceLine { file: self.path.to_owned(), line: line + 1 }
     }
 }
 
 /// Finds where a service states `key`; the last file that does so counts, else the first that has the service.
 ///
 /// Of a list the entry that has all of `entry` is named, else the key.
-pub(super) fn of(files: &[SourceFile], service: &str, key: &str, entry: &[String]) -> Option<SourceLine> {
+pub(super) fn of(files: &[IndexedFile], service: &str, key: &str, entry: &[String]) -> Option<SourceLine> {
     if service.is_empty() {
         return None;
     }
-    let at = |file: &SourceFile, line: usize| SourceLine { file: file.path.clone(), line: line + 1 };
-    let of_key = files.iter().rev().filter(|_| !key.is_empty()).find_map(|file| {
-        let block = file.block(service)?;
-        let lines = file.lines();
-        below(&lines, block.start + 1..block.end, key).map(|found| at(file, found.start))
-    });
-    let of_entry = files.iter().rev().filter(|_| !entry.is_empty() && !key.is_empty()).find_map(|file| {
-        let (block, lines) = (file.block(service)?, file.lines());
-        let list = below(&lines, block.start + 1..block.end, key)?;
-        entry_in(&lines, &list, entry).map(|line| at(file, line))
-    });
+    let lines_of_key = |file: &IndexedFile| {
+        let block = file.blocks.get(service)?;
+        below(&file.lines, block.start + 1..block.end, key)
+    };
+    let of_key = files
+        .iter()
+        .rev()
+        .filter(|_| !key.is_empty())
+        .find_map(|file| lines_of_key(file).map(|found| file.at(found.start)));
+    let of_entry = files
+        .iter()
+        .rev()
+        .filter(|_| !entry.is_empty() && !key.is_empty())
+        .find_map(|file| entry_in(&file.lines, &lines_of_key(file)?, entry).map(|line| file.at(line)));
     let of_key = of_entry.or(of_key);
-    of_key.or_else(|| files.iter().find_map(|file| file.block(service).map(|block| at(file, block.start))))
+    of_key.or_else(|| files.iter().find_map(|file| file.blocks.get(service).map(|block| file.at(block.start))))
+}
+
+/// Returns the lines of each key at the least depth of some lines; the first of two with one name counts.
+fn blocks<'a>(lines: &[&'a str], within: Range<usize>) -> BTreeMap<&'a str, Range<usize>> {
+    let texts: Vec<usize> = within.clone().filter(|at| is_text(lines[*at])).collect();
+    let Some(depth) = texts.first().map(|at| indent(lines[*at])) else { return BTreeMap::new() };
+    let starts: Vec<usize> =
+        texts.into_iter().filter(|at| indent(lines[*at]) <= depth && !is_item(lines[*at], depth)).collect();
+    let ends = starts.iter().skip(1).copied().chain([within.end]);
+    let mut found = BTreeMap::new();
+    for (start, end) in starts.iter().zip(ends) {
+        if let Some(name) = name_of(lines[*start]) {
+            found.entry(name).or_insert(*start..end);
+        }
+    }
+    found
+}
+
+/// Returns the key that a line begins with.
+fn name_of(line: &str) -> Option<&str> {
+    let bare = line.trim();
+    let quote = bare.chars().next().filter(|first| matches!(first, '"' | '\''));
+    match quote {
+        Some(quote) => bare[1..].split_once(quote).map(|(name, _)| name),
+        None => bare.split_once(':').map(|(name, _)| name.trim_end()),
+    }
 }
 
 /// Returns the variables of an `environment`, written as a map or as a list.
@@ -216,7 +257,9 @@ mod tests {
         #[case] key: &str,
         #[case] want: Option<(&str, usize)>,
     ) {
-        let found = of(&files(), service, key, &[]);
+        let files = files();
+        let files: Vec<IndexedFile> = files.iter().map(SourceFile::indexed).collect();
+        let found = of(&files, service, key, &[]);
         assert_eq!(found.as_ref().map(|place| (place.file.as_str(), place.line)), want);
     }
 
@@ -232,6 +275,7 @@ mod tests {
     #[test]
     fn variables_and_services_are_found_by_line() {
         let files = files();
+        let files: Vec<IndexedFile> = files.iter().map(SourceFile::indexed).collect();
         assert_eq!(files[0].line_of_variable("web", "A"), Some(10));
         assert_eq!(files[0].line_of_variable("api", "PW"), Some(15));
         assert_eq!(files[0].service_at(13).as_deref(), Some("api"));

@@ -1,5 +1,7 @@
 //! Which ports does the host open?
 
+use std::collections::BTreeMap;
+
 use super::{
     Check, Facts, Hit, Rule,
     subject::{Port, Subject},
@@ -77,18 +79,20 @@ fn may_run_together(a: &Subject, b: &Subject) -> bool {
     }
 }
 
-fn duplicates(facts: &Facts) -> Vec<Hit> {
-    let subjects = facts.subjects();
+fn duplicates(facts: &Facts, subjects: &[Subject]) -> Vec<Hit> {
     let open: Vec<(&Subject, &Port)> =
         subjects.iter().flat_map(|subject| subject.ports.iter().map(move |port| (subject, port))).collect();
     let mut hits = Vec::new();
-    for (at, (subject, port)) in open.iter().enumerate() {
-        let rival =
-            open[..at].iter().find(|(other, earlier)| may_run_together(other, subject) && earlier.collides(port));
+    // Only ports of one number can be in each other's way.
+    let mut earlier: BTreeMap<&str, Vec<(&Subject, &Port)>> = BTreeMap::new();
+    for (subject, port) in &open {
+        let same_number = earlier.entry(&port.published).or_default();
+        let rival = same_number.iter().find(|(other, one)| may_run_together(other, subject) && one.collides(port));
         if let Some((other, _)) = rival {
             let found = format!("{}, which `{}` also publishes", port.shown(), other.service);
             hits.push(hit(port, "a port of its own", found).of(&subject.service));
         }
+        same_number.push((subject, port));
     }
     let replicas = |subject: &Subject| facts.model.as_ref().map_or(1, |model| model.replicas(&subject.service));
     for (subject, port) in open.iter().filter(|(_, port)| port.is_one()) {

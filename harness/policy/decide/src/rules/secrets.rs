@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     Check, Facts, Hit, Rule, SourceFile, SourceLine,
     inspected::text,
-    place,
+    place::{self, IndexedFile},
     secret_options::{self, Word},
     secret_words::{is_secret, is_well_known, names_a_value, password_in, with_defaults},
     subject::Subject,
@@ -21,7 +21,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "a secret is written into the compose file",
         why: "it is in git, in every copy and every backup of it, and the same in all environments",
         fix: "write `${NAME:?}` and keep the value in an env file outside of git, or use `secrets:`",
-        check: Check::Stack(plain),
+        check: Check::Stack(|facts, _| plain(facts)),
     },
     Rule {
         id: "default-password",
@@ -40,12 +40,13 @@ fn plain(facts: &Facts) -> Vec<Hit> {
     let mut hits = Vec::new();
     for file in facts.written() {
         let Some(yaml) = file.yaml() else { continue };
+        let indexed = file.indexed();
         // By line and finding: who has the value, and where in the service.
         let mut written: BTreeMap<(usize, String), (&'static str, Vec<String>)> = BTreeMap::new();
         for (service, body) in yaml["services"].as_object().into_iter().flatten() {
             for Literal { key, at, found, value } in literals(body) {
-                let own = file.line_of_variable(service, &key).or_else(|| file.line_of_text(service, &value));
-                let line = own.or_else(|| file.line_of_shared(service, &key, &value)).unwrap_or_default();
+                let own = indexed.line_of_variable(service, &key).or_else(|| indexed.line_of_text(service, &value));
+                let line = own.or_else(|| indexed.line_of_shared(service, &key, &value)).unwrap_or_default();
                 written.entry((line, found)).or_insert_with(|| (at, Vec::new())).1.push(service.clone());
             }
         }
@@ -53,7 +54,7 @@ fn plain(facts: &Facts) -> Vec<Hit> {
             match line {
                 // Nobody knows whether these are the same.
                 0 => hits.extend(services.iter().map(|service| Hit::new(at, "`${NAME}`", found.clone()).of(service))),
-                line => hits.push(of_line(file, (line, at), &found, &services)),
+                line => hits.push(of_line(&indexed, (line, at), &found, &services)),
             }
         }
         hits.extend(in_configs(file, &yaml));
@@ -63,7 +64,7 @@ fn plain(facts: &Facts) -> Vec<Hit> {
 }
 
 /// Returns the finding of a value that is written in one line, of a service that others may take it from.
-fn of_line(file: &SourceFile, (line, at): (usize, &'static str), found: &str, services: &[String]) -> Hit {
+fn of_line(file: &IndexedFile, (line, at): (usize, &'static str), found: &str, services: &[String]) -> Hit {
     let owner = file.service_at(line).filter(|owner| services.contains(owner));
     let service = owner.or_else(|| services.first().cloned()).unwrap_or_default();
     let others = match services {
@@ -71,7 +72,7 @@ fn of_line(file: &SourceFile, (line, at): (usize, &'static str), found: &str, se
         all => format!(", shared by {}", all.join(", ")),
     };
     let mut hit = Hit::new(at, "`${NAME}`", format!("{found}{others}"));
-    hit.place = Some(SourceLine { file: file.path.clone(), line });
+    hit.place = Some(file.at(line - 1));
     hit.of(&service)
 }
 

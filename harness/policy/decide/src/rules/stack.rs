@@ -11,7 +11,7 @@ pub(super) const RULES: &[Rule] = &[Rule {
     title: "a key is given twice",
     why: "Compose refuses a key that is twice in a map, and takes the last of a variable that is twice in a list",
     fix: "remove one of the two lines",
-    check: Check::Stack(duplicate_keys),
+    check: Check::Stack(|facts, _| duplicate_keys(facts)),
 }];
 
 /// Finds keys that Compose refused, and variables that it silently took the last of.
@@ -34,13 +34,14 @@ fn refused(printed: &str, files: &[SourceFile]) -> Vec<Hit> {
         let mut hit =
             Hit::new("", "each key once", format!("`{key}` is defined again in line {line}; Compose rejects it"));
         hit.place = file.map(|file| SourceLine { file: file.path.clone(), line });
-        hits.push(hit.of(&file.and_then(|file| file.service_at(line)).unwrap_or_default()));
+        hits.push(hit.of(&file.and_then(|file| file.indexed().service_at(line)).unwrap_or_default()));
     }
     hits
 }
 
 fn repeated(file: &SourceFile) -> Vec<Hit> {
     let Some(yaml) = file.yaml() else { return Vec::new() };
+    let indexed = file.indexed();
     let mut hits = Vec::new();
     for (service, body) in yaml["services"].as_object().into_iter().flatten() {
         let mut seen = BTreeSet::new();
@@ -48,7 +49,7 @@ fn repeated(file: &SourceFile) -> Vec<Hit> {
             if !seen.insert(key.clone()) {
                 let found = format!("{key} is defined twice in `environment`; Compose takes the last");
                 let mut hit = Hit::new("environment", "each variable once", found);
-                let line = file.line_of_variable(service, &key);
+                let line = indexed.line_of_variable(service, &key);
                 hit.place = line.map(|line| SourceLine { file: file.path.clone(), line });
                 hits.push(hit.of(service));
             }

@@ -395,6 +395,26 @@ fn a_secret_is_found_wherever_it_is_written(#[case] lines: &str, #[case] want: &
 }
 
 #[test]
+fn a_large_stack_is_audited_in_the_time_of_its_size() {
+    let mut text = "services:\n".to_owned();
+    let mut services = serde_json::Map::new();
+    for number in 0..1_000 {
+        let port = 10_000 + number;
+        text += &format!(
+            "  s{number}:\n    image: w:1\n    ports: [\"{port}:80\"]\n    environment:\n      DB_PASSWORD: kT9fQ2\n"
+        );
+        let ports = json!([{"target": 80, "published": port.to_string(), "protocol": "tcp"}]);
+        services.insert(format!("s{number}"), json!({"image": "w:1", "ports": ports}));
+    }
+    let facts = written(&text, Value::Object(services));
+    let began = std::time::Instant::now();
+    let findings = audit(&facts, &Waivers::default(), "2026-01-01");
+    assert_eq!(findings.iter().filter(|finding| finding.code == "plain-secret").count(), 1_000);
+    // Where each finding reads all lines again, it takes minutes.
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+#[test]
 fn a_secret_of_an_included_file_is_found_there() {
     let text = "services:\n  db:\n    image: d:1\n    environment:\n      DB_PASSWORD: kT9fQ2\n";
     let included = SourceFile { path: "db.yml".into(), text: text.into() };
