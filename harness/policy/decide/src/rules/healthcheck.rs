@@ -117,9 +117,9 @@ fn shell(test: &[String]) -> Option<String> {
 /// Returns the text that a shell is started with, its flags that change when it fails at the top of it.
 fn text_of(words: &[&str]) -> Option<String> {
     let is_flags = |word: &&str| word.starts_with('-') && !word.starts_with("--");
-    let at = words.iter().position(|word| is_flags(&word) && word.ends_with('c'))?;
+    let at = words.iter().position(|word| is_flags(word) && word.ends_with('c'))?;
     let flags = &words[..=at];
-    let ends_at_failures = if flags.iter().any(|word| is_flags(&word) && word.contains('e')) { "set -e\n" } else { "" };
+    let ends_at_failures = if flags.iter().any(|word| is_flags(word) && word.contains('e')) { "set -e\n" } else { "" };
     let fails_in_pipes = if flags.contains(&"pipefail") { "set -o pipefail\n" } else { "" };
     Some(format!("{ends_at_failures}{fails_in_pipes}{}", words.get(at + 1)?))
 }

@@ -395,6 +395,7 @@ fn a_secret_is_found_wherever_it_is_written(#[case] lines: &str, #[case] want: &
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the time that an audit takes is what is tested")]
 fn a_large_stack_is_audited_in_the_time_of_its_size() {
     let mut text = "services:\n".to_owned();
     let mut services = serde_json::Map::new();
