@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::secret_words::{is_secret, password_in, with_defaults};
+use super::secret_words::{is_secret, is_setting, password_in, with_defaults};
 use stagegate_base::redact::is_harmless;
 
 /// A secret among the words of a command.
@@ -43,7 +43,9 @@ fn secret(words: &[String], at: usize) -> Option<Word> {
     let (name, inline) = bare.split_once('=').map_or((bare, None), |(name, value)| (name, Some(value)));
     let next = || words.get(at + 1).map(String::as_str).unwrap_or_default();
     if takes_a_secret(name) {
-        return written(&format!("`{name}`"), inline.unwrap_or_else(next));
+        let value = inline.unwrap_or_else(next);
+        let is_setting = is_setting(&name.to_ascii_uppercase(), with_defaults(value).trim_matches(QUOTES));
+        return written(&format!("`{name}`"), value).filter(|_| !is_setting);
     }
     let has_run = |programs: &[&str]| {
         words[..at]
@@ -100,6 +102,7 @@ mod tests {
     #[case::a_default(json!("redis-server --requirepass ${PW:-kT9fQ2}"), &["`--requirepass`"])]
     #[case::of_an_account(json!(["app", "--admin-password", "kT9fQ2", "--auth.password=kT9fQ2"]),
         &["`--admin-password`", "`--auth.password`"])]
+    #[case::a_count(json!("app --max-token 4096"), &[])]
     #[case::a_file(json!("app --password-file /run/secrets/pw --no-password -h db"), &[])]
     #[case::redis(json!(["CMD", "redis-cli", "-a", "kT9fQ2", "ping"]), &["`-a`"])]
     #[case::another_program(json!("ls -a x"), &[])]

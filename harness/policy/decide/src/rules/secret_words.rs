@@ -31,7 +31,7 @@ pub(super) fn is_secret(key: &str, value: &str) -> bool {
 }
 
 /// Returns whether a value is a switch, a number or a span of time: nobody's secret under such a name.
-fn is_setting(key: &str, value: &str) -> bool {
+pub(super) fn is_setting(key: &str, value: &str) -> bool {
     const UNITS: [&str; 12] = ["ms", "s", "sec", "seconds", "m", "min", "minutes", "h", "hours", "d", "days", "w"];
     let digits = value.bytes().take_while(u8::is_ascii_digit).count();
     // A number may be a password, and is no token: those count tokens, or seconds.

@@ -242,7 +242,7 @@ fn mounts(model: &Model, service: &Value) -> Vec<Mount> {
     volumes.chain(tmpfs).collect()
 }
 
-/// Compose writes devices as texts up to 2.28, and as maps since.
+/// A device is a map where Compose resolved it, and else a text `HOST:CONTAINER:RIGHTS`.
 fn devices(value: &Value) -> Vec<String> {
     let one = |device: &Value| match device {
         Value::String(text) => text.split(':').next().unwrap_or_default().to_owned(),
