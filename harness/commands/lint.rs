@@ -118,14 +118,9 @@ fn lint_target(config: Option<&Path>, args: &cli::Lint) -> Result<LintTarget, Fa
 
 /// Returns the environment whose stack is the one of a folder, where exactly one is.
 fn of_folder<'a>(config: &'a Config, folder: &Path) -> Option<&'a Environment> {
+    let folder = folder.canonicalize().ok()?;
     let is_it = |environment: &&Environment| {
-        let is_there = || {
-            environment
-                .workdir
-                .canonicalize()
-                .is_ok_and(|workdir| folder.canonicalize().is_ok_and(|folder| folder == workdir))
-        };
-        environment.name != EPHEMERAL && is_there()
+        environment.name != EPHEMERAL && environment.workdir.canonicalize().is_ok_and(|workdir| workdir == folder)
     };
     let mut found = config.environments_here().filter(is_it);
     found.next().filter(|_| found.next().is_none())
@@ -193,4 +188,24 @@ fn written(report: &Report, args: &cli::Lint) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_of_a_folder_is_the_one_whose_workdir_it_is() {
+        let folder = std::env::temp_dir();
+        let of = |environments: &str| {
+            let text = format!("[project]\nname = \"shop\"\n{environments}");
+            let config = Config::parse(&folder.join("stagegate.toml"), &text).unwrap();
+            of_folder(&config, &folder).map(|environment| environment.name.clone())
+        };
+        let local = of("[environments.local]\n[environments.staging]\nworkdir = \"../x\"\n");
+        assert_eq!(local.as_deref(), Some("local"));
+        assert_eq!(of("[environments.local]\n[environments.other]\n"), None, "two are of this folder");
+        assert_eq!(of("[environments.production]\nworkdir = \"/\"\n"), None, "it is elsewhere");
+        assert_eq!(of("[environments.ephemeral]\nenv_file = \".env.example\"\n"), None, "it is a copy");
+    }
 }
