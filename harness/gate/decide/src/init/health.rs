@@ -2,8 +2,8 @@
 
 use stagegate_base::compose::{Model, unescaped};
 
-/// Returns the port of the HTTP request that a service's healthcheck sends to itself, and its path where a plain GET that
-/// requires a response of success is all that it does. Otherwise the path alone may respond with something else.
+/// Returns the port of the HTTP request that a service's healthcheck sends to itself, and its path where all that it does
+/// is a plain GET that requires success. Otherwise the path alone may respond with something else.
 pub(super) fn http_of_healthcheck(model: &Model, name: &str) -> Option<(u16, Option<String>)> {
     if !model.has_healthcheck(name) {
         return None;

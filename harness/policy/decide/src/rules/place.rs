@@ -69,10 +69,11 @@ impl IndexedFile<'_> {
         self.lines[block.clone()].iter().position(|line| gives(line, key)).map(|at| block.start + at + 1)
     }
 
-    /// Returns the line of a service that has a text, from 1.
-    pub(super) fn line_of_text(&self, service: &str, text: &str) -> Option<usize> {
+    /// Returns the line of a service that has all of some texts, from 1.
+    pub(super) fn line_of_texts(&self, service: &str, texts: &[&str]) -> Option<usize> {
         let block = self.blocks.get(service)?;
-        let found = self.lines[block.clone()].iter().position(|line| !text.is_empty() && line.contains(text));
+        let has_all = |line: &&str| texts.iter().all(|text| !text.is_empty() && line.contains(text));
+        let found = self.lines[block.clone()].iter().position(has_all);
         found.map(|at| block.start + at + 1)
     }
 

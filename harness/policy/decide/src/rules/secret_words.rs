@@ -30,13 +30,15 @@ pub(super) fn is_secret(key: &str, value: &str) -> bool {
     names_a_value(key) && !value.is_empty() && !is_harmless(value) && !is_setting(key, value)
 }
 
-/// Returns whether a value is a switch, a number or a span of time: nobody's secret under such a name.
+/// Returns whether a value is a mode of browsers, a number or a span of time: nobody's secret under such a name.
 pub(super) fn is_setting(key: &str, value: &str) -> bool {
     const UNITS: [&str; 12] = ["ms", "s", "sec", "seconds", "m", "min", "minutes", "h", "hours", "d", "days", "w"];
     let digits = value.bytes().take_while(u8::is_ascii_digit).count();
     // A number may be a password, and is no token: those count tokens, or seconds.
     let is_of_tokens = !is_secret_name(&key.to_ascii_uppercase().replace("TOKEN", ""));
     match value[digits..].trim() {
+        // Source: Fetch standard, credentials mode.
+        "include" | "omit" | "same-origin" => true,
         "" => digits <= if is_of_tokens { 7 } else { 3 },
         unit => (1..6).contains(&digits) && UNITS.contains(&unit),
     }
@@ -121,6 +123,7 @@ mod tests {
     #[rstest]
     #[case::generated("MYSQL_RANDOM_ROOT_PASSWORD", "1", false)]
     #[case::a_switch("ALLOW_EMPTY_PASSWORD", "1", false)]
+    #[case::a_mode("CREDENTIALS", "include", false)]
     #[case::a_count("OPENAI_MAX_TOKENS", "4096", false)]
     #[case::a_limit("TOKEN_LIMIT", "5 per hour", false)]
     #[case::a_span("ACCESS_TOKEN_EXPIRE_MINUTES", "11520", false)]

@@ -45,7 +45,10 @@ fn plain(facts: &Facts) -> Vec<Hit> {
         let mut written: BTreeMap<(usize, String), (&'static str, Vec<String>)> = BTreeMap::new();
         for (service, body) in yaml["services"].as_object().into_iter().flatten() {
             for Literal { key, at, found, value } in literals(body) {
-                let own = indexed.line_of_variable(service, &key).or_else(|| indexed.line_of_text(service, &value));
+                let own = indexed
+                    .line_of_variable(service, &key)
+                    .or_else(|| indexed.line_of_texts(service, &[&key, &value]))
+                    .or_else(|| indexed.line_of_texts(service, &[&value]));
                 let line = own.or_else(|| indexed.line_of_shared(service, &key, &value)).unwrap_or_default();
                 written.entry((line, found)).or_insert_with(|| (at, Vec::new())).1.push(service.clone());
             }
@@ -109,7 +112,7 @@ fn literals(service: &Value) -> Vec<Literal> {
         all.extend(secret_options::secrets(command).into_iter().map(|Word { name, value, is_default }| {
             let has =
                 if is_default { "has a default value in the file (`${..:-..}`)" } else { "has its value in the file" };
-            Literal { found: format!("{name} of `{at}` {has}"), key: name, at, value }
+            Literal { found: format!("{name} of `{at}` {has}"), key: name.trim_matches('`').to_owned(), at, value }
         }));
     }
     all

@@ -383,6 +383,11 @@ fn a_secret_that_a_service_takes_from_another_one_is_one_finding_of_that_one() {
 
 #[rstest]
 #[case::command("    command: redis-server --requirepass kT9fQ2\n", "`--requirepass` of `command`", 4)]
+#[case::next_to_its_option(
+    "    labels: [\"kT9fQ2\"]\n    command: [\"app\", \"--admin-password\", \"kT9fQ2\"]\n",
+    "`--admin-password` of `command`",
+    5
+)]
 #[case::build("    build:\n      args:\n        NPM_TOKEN: kT9fQ2\n", "build argument NPM_TOKEN", 6)]
 #[case::default("    environment:\n      DB_PASSWORD: ${DB_PASSWORD:-kT9fQ2}\n", "DB_PASSWORD has a default value", 5)]
 fn a_secret_is_found_wherever_it_is_written(#[case] lines: &str, #[case] want: &str, #[case] line: usize) {
