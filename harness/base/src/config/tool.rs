@@ -135,7 +135,22 @@ impl Tool {
     pub fn bookkeeping_tables(self) -> &'static [&'static str] {
         match self {
             Tool::Sqlx => &["_sqlx_migrations"],
-            Tool::Dbmate | Tool::GolangMigrate | Tool::Plain => &["schema_migrations"],
+            Tool::Dbmate | Tool::GolangMigrate => &["schema_migrations"],
+            // Scripts of several tools are read as plain ones.
+            Tool::Plain => &[
+                "schema_migrations",
+                "gorp_migrations",
+                "pgmigrations",
+                "schema_version",
+                "schemaversion",
+                "shmig_version",
+                "atlas_schema_revisions",
+                "atlas_schema_revisions.*",
+                "_yoyo_migration",
+                "_yoyo_log",
+                "_yoyo_version",
+                "yoyo_lock",
+            ],
             Tool::Goose => &["goose_db_version"],
             Tool::Diesel => &["__diesel_schema_migrations"],
             Tool::Refinery => &["refinery_schema_history"],
@@ -167,6 +182,8 @@ impl Tool {
                 "databasechangeloglock",
                 "SequelizeMeta",
                 "pgmigrations",
+                "gorp_migrations",
+                "schemaversion",
                 "_yoyo_migration",
                 "_yoyo_log",
                 "_yoyo_version",

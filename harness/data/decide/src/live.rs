@@ -11,7 +11,7 @@ use crate::{DataFacts, RowChange};
 
 /// Tables in which migration tools note what they applied. Whatever changes one of them is a migration.
 /// A name with a dot is one in that schema.
-pub const HISTORY_TABLES: [&str; 19] = [
+pub const HISTORY_TABLES: [&str; 23] = [
     "schema_migrations",
     "_sqlx_migrations",
     "goose_db_version",
@@ -31,6 +31,10 @@ pub const HISTORY_TABLES: [&str; 19] = [
     "__drizzle_migrations",
     "SequelizeMeta",
     "atlas_schema_revisions",
+    "gorp_migrations",
+    "schema_version",
+    "schemaversion",
+    "shmig_version",
 ];
 /// Fewer rows than this are lost every day.
 const ROWS: i64 = 100;
