@@ -152,8 +152,9 @@ impl<'a> Differ<'a> {
     }
 }
 
-/// Returns the shape as it is next to its choice.
+/// Returns the shape as it is next to its choice; null is compared for the choice as a whole.
 fn plain(mut shape: Shape<'_>) -> Shape<'_> {
+    shape.null = None;
     shape.one_of.clear();
     shape.any_of.clear();
     shape

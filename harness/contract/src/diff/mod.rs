@@ -15,6 +15,7 @@ mod json;
 mod keywords;
 mod lifecycle;
 mod location;
+mod null;
 mod object;
 mod operations;
 mod parameters;
@@ -26,6 +27,8 @@ mod security;
 mod servers;
 mod shape;
 mod source;
+#[cfg(test)]
+mod pairs;
 #[cfg(test)]
 mod tests;
 mod tree;

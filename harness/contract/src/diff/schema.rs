@@ -10,7 +10,7 @@ use super::{
     shape::{Additional, Bound, LEAST, MOST, Shape},
     source::View,
     tree::Node,
-    types::{self, ANY, ARRAY, OBJECT, STRING},
+    types::{self, ANY, ARRAY, NULL, OBJECT, STRING},
 };
 
 /// How deep schemas may lie in each other.
@@ -49,6 +49,7 @@ impl<'a> Differ<'a> {
     pub(super) fn sides(&mut self, sides: &Sides<'a>) {
         let has_choice = |shape: &Shape<'_>| !shape.one_of.is_empty() || !shape.any_of.is_empty();
         if has_choice(&sides.old) != has_choice(&sides.new) {
+            self.null(sides);
             return self.wrapped(sides);
         }
         if !self.types(sides) {
@@ -89,8 +90,13 @@ impl<'a> Differ<'a> {
     fn types(&mut self, sides: &Sides<'a>) -> bool {
         let types = |shape: &Shape<'_>| if shape.is_never { 0 } else { shape.types.unwrap_or(ANY) };
         let (old, new) = (types(&sides.old), types(&sides.new));
-        let text_of = |types| if types == 0 { "nothing".to_owned() } else { types::type_names(Some(types)) };
-        if old == new {
+        let text_of = |types, shape: &Shape<'_>| match (types, allows_null(shape)) {
+            (0, false) => "nothing".to_owned(),
+            (0, true) => types::type_names(Some(0)),
+            (types, is_nullable) => types::type_names(Some(types)) + if is_nullable { " or null" } else { "" },
+        };
+        let is_null_only = old == 0 || new == 0;
+        if old == new && !(is_null_only && allows_null(&sides.old) != allows_null(&sides.new)) {
             return true;
         }
         let is_plain = old & (ARRAY | OBJECT) == 0;
@@ -101,20 +107,25 @@ impl<'a> Differ<'a> {
         let effect = match (old, new) {
             // Every plain parameter is written as a text.
             _ if is_text && is_plain => Effect::Widened,
+            // Where one side has no other type, null is the type that it has or lacks.
+            _ if is_null_only => {
+                let sets = [(old, &sides.old), (new, &sides.new)].map(|(types, shape)| with_null(types, shape));
+                effect(sets[0] & sets[1] == sets[1], sets[0] & sets[1] == sets[0])
+            }
             _ if old & new == old => Effect::Widened,
             _ if old & new == new => Effect::Narrowed,
             _ => Effect::Changed,
         };
+        let reported = (text_of(old, &sides.old), text_of(new, &sides.new));
         if self.is_xml && effect == Effect::Changed {
             let locations =
                 (keyword_node(&self.old, &sides.parts.0, "type"), keyword_node(&self.new, &sides.parts.1, "type"));
             if let (Some(old_at), Some(new_at)) = locations {
-                self.found(rule::XML_TYPE_CHANGED, (old_at, new_at), text_of(old), text_of(new));
+                self.found(rule::XML_TYPE_CHANGED, (old_at, new_at), reported.0, reported.1);
             }
             return false;
         }
-        let (old_null, new_null) = (null_text(&sides.old), null_text(&sides.new));
-        self.differs(sides, Aspect::Type, effect, "type", (text_of(old) + old_null, text_of(new) + new_null));
+        self.differs(sides, Aspect::Type, effect, "type", reported);
         old & new != 0 && !(is_text && old != new)
     }
 
@@ -132,8 +143,11 @@ impl<'a> Differ<'a> {
         let text_of = |null: bool| (if null { "null allowed" } else { "no null" }).to_owned();
         let effect = if new { Effect::Widened } else { Effect::Narrowed };
         if old != new {
-            let keyword =
-                if sides.parts.1.iter().any(|part| part.get("nullable").is_some()) { "nullable" } else { "type" };
+            let written = ["nullable", "type", "oneOf", "anyOf", "enum", "const"];
+            let has = |key: &&str| {
+                spot_of(&self.new, &sides.parts.1, key).or_else(|| spot_of(&self.old, &sides.parts.0, key)).is_some()
+            };
+            let keyword = written.into_iter().find(has).unwrap_or("type");
             self.differs(sides, Aspect::Nullable, effect, keyword, (text_of(old), text_of(new)));
         }
     }
@@ -357,8 +371,14 @@ fn takes_every_text(shape: &Shape<'_>) -> bool {
     types & STRING != 0 && shape.format.is_none() && shape.values.is_none() && shape.patterns.is_empty()
 }
 
-fn null_text(shape: &Shape<'_>) -> &'static str {
-    if shape.null == Some(true) { " or null" } else { "" }
+fn allows_null(shape: &Shape<'_>) -> bool {
+    shape.null == Some(true) && !shape.is_never
+}
+
+/// Returns types with a bit for null; a schema that names no type at all takes it.
+fn with_null(types: u8, shape: &Shape<'_>) -> u8 {
+    let is_open = shape.null.is_none() && shape.types.is_none() && !shape.is_never;
+    types | if allows_null(shape) || is_open { NULL } else { 0 }
 }
 
 /// Reports the effect from what holds what: old in new, new in old, where more means narrower.

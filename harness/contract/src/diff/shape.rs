@@ -6,6 +6,7 @@ use super::{
     super::dialect::Version,
     constants::{self, Constants},
     keywords::{Keywords, requires},
+    null,
     source::View,
     tree::{Datum, Node, Parts},
     types::{ANY, ARRAY, BOOLEAN, FRACTION, INTEGER, OBJECT, STRING, bits, type_of, types_in},
@@ -222,8 +223,8 @@ impl<'a> Shape<'a> {
     fn alternatives(&mut self, view: &View<'a>, node: &'a Node<'a>, depth: usize) {
         for key in ["oneOf", "anyOf"] {
             let members = node.get(key).map(Node::items).unwrap_or_default();
-            let (nulls, rest): (Vec<&Node<'_>>, Vec<&Node<'_>>) =
-                members.iter().partition(|member| view.follow(member).text("type") == Some("null"));
+            let (nulls, rest): (Vec<&'a Node<'a>>, Vec<&'a Node<'a>>) =
+                members.iter().partition(|member| null::is_null(view, member));
             let rest = if key == "anyOf" { constants::without_absorbed(view, rest) } else { rest };
             let all: Vec<&'a Node<'a>> = members.iter().collect();
             if let Some(values) = constants::of_choice(view, &all, key).filter(|_| all.len() > 1) {
@@ -239,12 +240,22 @@ impl<'a> Shape<'a> {
                 self.types = Some(self.types.unwrap_or(ANY) & types);
                 self.null = Some(self.null.unwrap_or(true) && !nulls.is_empty());
             } else if !rest.is_empty() {
-                if !nulls.is_empty() {
-                    self.null = Some(self.null.unwrap_or(true));
-                }
+                self.null_of(view, &nulls, &rest);
                 if key == "oneOf" { self.one_of.extend(rest) } else { self.any_of.extend(rest) }
             }
         }
+    }
+
+    /// Takes whether a choice allows null: by a member for it, or by one of the others.
+    fn null_of(&mut self, view: &View<'a>, nulls: &[&'a Node<'a>], rest: &[&'a Node<'a>]) {
+        let by_others = null::of_members(view, rest);
+        // Members that name properties and no type are meant as objects, unless what stands next to them speaks of null.
+        let is_meant = rest.iter().all(|member| requires(view, member)).then_some(false);
+        let choice = if nulls.is_empty() { by_others } else { Some(true) };
+        self.null = match (self.null, choice) {
+            (Some(own), choice) => Some(own && choice.unwrap_or(true)),
+            (None, choice) => choice.or(is_meant),
+        };
     }
 
     /// Adds what a schema means that does not say its type.

@@ -15,7 +15,7 @@ fn cases(text: &str, group: &str) -> Vec<Value> {
 }
 
 /// Writes a document: what a case gives, and what every document has.
-fn document(given: &Value) -> String {
+pub(super) fn document(given: &Value) -> String {
     let mut whole = json!({ "openapi": "3.1.0", "info": { "title": "things", "version": "1" }, "paths": {} });
     for (key, value) in given.as_object().unwrap() {
         whole[key] = value.clone();
@@ -32,7 +32,7 @@ fn document(given: &Value) -> String {
 }
 
 /// Writes a document in which one schema is sent or comes.
-fn around(schema: &Value, version: &Value, direction: &str) -> String {
+pub(super) fn around(schema: &Value, version: &Value, direction: &str) -> String {
     let content = json!({ "application/json": { "schema": schema } });
     let operation = match direction {
         "request" => json!({ "requestBody": { "required": true, "content": content }, "responses": {} }),
@@ -42,7 +42,7 @@ fn around(schema: &Value, version: &Value, direction: &str) -> String {
     document(&json!({ "openapi": version, "paths": { "/things": { "post": operation } } }))
 }
 
-fn changes(old: &str, new: &str) -> Vec<Change> {
+pub(super) fn changes(old: &str, new: &str) -> Vec<Change> {
     let (old, new) = (Contract::read(old, Format::Json).unwrap(), Contract::read(new, Format::Json).unwrap());
     compare(&old, &new, TODAY)
 }

@@ -11,6 +11,8 @@ pub(super) const BOOLEAN: u8 = 8;
 pub(super) const ARRAY: u8 = 16;
 pub(super) const OBJECT: u8 = 32;
 pub(super) const ANY: u8 = 63;
+/// Null, where it is compared as a type of its own; [`ANY`] lacks it.
+pub(super) const NULL: u8 = 64;
 
 /// Returns the types that `type` names, and whether null is one of them.
 pub(super) fn types_in(declared: &Node<'_>) -> (u8, bool) {

@@ -1,0 +1,94 @@
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::tests::{around, changes};
+
+/// Compares two schemas as bodies, and lists the rules that were met with their levels.
+fn found(version: &str, direction: &str, old: &Value, new: &Value) -> String {
+    let of = |schema: &Value| around(schema, &json!(version), direction);
+    listed(&of(old), &of(new))
+}
+
+/// Compares two documents, and lists the rules that were met with their levels.
+fn listed(old: &str, new: &str) -> String {
+    let mut met: Vec<_> =
+        changes(old, new).iter().map(|change| format!("{} {}", change.id, change.level.word())).collect();
+    met.sort();
+    met.dedup();
+    met.join(", ")
+}
+
+fn component(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+fn only_null() -> Value {
+    json!({ "type": "null" })
+}
+
+#[rstest]
+#[case::of_components("3.1.0", json!({"anyOf": [component("Cat"), component("Dog")]}), json!({"anyOf": [component("Cat"), component("Dog"), only_null()]}))]
+#[case::of_one_of("3.1.0", json!({"oneOf": [component("Cat"), component("Dog")]}), json!({"oneOf": [component("Cat"), component("Dog"), only_null()]}))]
+#[case::inline("3.1.0", json!({"anyOf": [{"type": "string", "maxLength": 5}, {"type": "array", "items": {"type": "string"}}]}),
+    json!({"anyOf": [{"type": "string", "maxLength": 5}, {"type": "array", "items": {"type": "string"}}, {"const": null}]}))]
+#[case::in_items("3.1.0", json!({"type": "array", "items": {"oneOf": [component("Cat"), component("Dog")]}}),
+    json!({"type": "array", "items": {"oneOf": [component("Cat"), component("Dog"), {"enum": [null]}]}}))]
+#[case::without_types("3.1.0", json!({"anyOf": [{"required": ["a"]}, {"required": ["b"]}]}),
+    json!({"anyOf": [{"required": ["a"]}, {"required": ["b"]}, {"type": ["null"]}]}))]
+#[case::by_nullable("3.0.3", json!({"anyOf": [{"type": "string", "maxLength": 5}, component("Cat")]}),
+    json!({"nullable": true, "anyOf": [{"type": "string", "maxLength": 5}, component("Cat")]}))]
+fn null_that_a_choice_gains_is_a_change(#[case] version: &str, #[case] without: Value, #[case] with: Value) {
+    assert_eq!(found(version, "response", &without, &with), "response-nullable-widened error");
+    assert_eq!(found(version, "response", &with, &without), "response-nullable-narrowed info");
+    assert_eq!(found(version, "request", &without, &with), "request-nullable-widened info");
+    assert_eq!(found(version, "request", &with, &without), "request-nullable-narrowed error");
+}
+
+#[test]
+fn null_counts_where_a_schema_becomes_a_choice() {
+    let narrower = json!({ "type": "object", "required": ["name", "age"] });
+    let choice = json!({ "anyOf": [component("Cat"), narrower, only_null()] });
+    let nullable = json!({ "anyOf": [component("Cat"), only_null()] });
+    assert!(found("3.1.0", "response", &component("Cat"), &choice).contains("response-nullable-widened error"));
+    assert!(found("3.1.0", "request", &choice, &component("Cat")).contains("request-nullable-narrowed error"));
+    assert_eq!(found("3.1.0", "request", &nullable, &choice), "request-any-of-widened info");
+}
+
+#[rstest]
+#[case::in_a_member(json!({"anyOf": [component("Cat"), component("Dog"), only_null()]}), json!({"anyOf": [{"anyOf": [component("Cat"), component("Dog")]}, only_null()]}))]
+#[case::next_to_the_types(json!({"type": ["object", "null"], "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}),
+    json!({"type": ["null", "object"], "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}))]
+fn null_of_a_choice_may_be_written_in_several_ways(#[case] old: Value, #[case] new: Value) {
+    for direction in ["request", "response"] {
+        assert_eq!(found("3.1.0", direction, &old, &new), "");
+        assert_eq!(found("3.1.0", direction, &new, &old), "");
+    }
+}
+
+#[test]
+fn members_that_lead_back_to_their_choice_end() {
+    let of = |members: Value| {
+        let pet = json!({ "type": "object", "oneOf": members });
+        let dog = json!({ "allOf": [component("Pet"), { "properties": { "bark": { "type": "string" } } }] });
+        let mut whole: Value = serde_json::from_str(&around(&component("Pet"), &json!("3.1.0"), "response")).unwrap();
+        whole["components"]["schemas"]["Pet"] = pet;
+        whole["components"]["schemas"]["Hound"] = dog;
+        whole.to_string()
+    };
+    let (one, two) = (json!([component("Hound"), component("Cat")]), json!([component("Hound"), component("Bird")]));
+    assert_eq!(listed(&of(one.clone()), &of(one.clone())), "");
+    assert!(listed(&of(one), &of(two)).contains("response-one-of-widened error"));
+}
+
+#[rstest]
+#[case::a_text(json!({"type": "string"}), only_null(), "response-type-changed error", "request-type-changed error")]
+#[case::back(only_null(), json!({"type": "string"}), "response-type-changed error", "request-type-changed error")]
+#[case::an_object(component("Cat"), json!({"enum": [null]}), "response-type-changed error", "request-type-changed error")]
+#[case::without_a_type(json!({"properties": {"a": {"type": "string"}}}), only_null(), "response-type-changed error", "request-type-changed error")]
+#[case::less(json!({"type": ["string", "null"]}), only_null(), "response-type-narrowed info", "request-type-narrowed error")]
+#[case::more(only_null(), json!({"type": ["string", "null"]}), "response-type-widened error", "request-type-widened info")]
+#[case::anything(json!({}), only_null(), "response-type-narrowed info", "request-type-narrowed error")]
+fn null_alone_is_a_type(#[case] old: Value, #[case] new: Value, #[case] response: &str, #[case] request: &str) {
+    assert_eq!(found("3.1.0", "response", &old, &new), response);
+    assert_eq!(found("3.1.0", "request", &old, &new), request);
+}
