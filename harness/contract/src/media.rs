@@ -1,5 +1,10 @@
 //! Media types: `application/json; charset=utf-8`, and which documented one a response's is.
 
+use std::collections::BTreeSet;
+
+/// The parameter that names a character set.
+const CHARSET: &str = "charset";
+
 /// A media type, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Media {
@@ -24,7 +29,24 @@ impl Media {
     pub(super) fn takes(&self, found: &Media) -> bool {
         let kind = self.kind == "*" || self.kind == found.kind;
         let subtype = self.subtype == "*" || self.subtype == found.subtype;
-        kind && subtype && self.parameters.iter().all(|wanted| found.parameters.contains(wanted))
+        let is_met = |wanted: &(String, String)| found.parameters.contains(wanted) || self.is_without_effect(wanted);
+        kind && subtype && self.parameters.iter().all(is_met)
+    }
+
+    /// Returns whether both are one type: only one of them names a character set, or the type is JSON.
+    pub(super) fn is_alike(&self, other: &Media) -> bool {
+        let named = |media: &Media| media.parameters.iter().any(|(name, _)| name == CHARSET);
+        let others = |media: &Media| -> BTreeSet<(String, String)> {
+            media.parameters.iter().filter(|(name, _)| name != CHARSET).cloned().collect()
+        };
+        let is_free = self.is_json() || !(named(self) && named(other));
+        (&self.kind, &self.subtype) == (&other.kind, &other.subtype) && is_free && others(self) == others(other)
+    }
+
+    /// Returns whether a parameter changes nothing of the type.
+    // Source: RFC 8259, section 11: a charset parameter of JSON has no effect on those who follow it.
+    fn is_without_effect(&self, (name, _): &(String, String)) -> bool {
+        name == CHARSET && self.is_json()
     }
 
     /// Returns how narrow the type is: an exact one goes before a range.

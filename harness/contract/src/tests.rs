@@ -104,6 +104,7 @@ fn the_media_type_is_the_documented_one(#[case] media: &str, #[case] sound: bool
 #[case("*/*", "text/html", true)]
 #[case("text/plain; charset=utf-8", "text/plain", false)]
 #[case("text/plain; charset=utf-8", "text/plain; q=1; charset=\"UTF-8\"", true)]
+#[case("application/json; charset=utf-8", "application/json", true)]
 #[case("application/vnd.shop+json", "application/json", false)]
 fn a_documented_type_may_be_a_range_and_may_request_parameters(
     #[case] documented: &str,

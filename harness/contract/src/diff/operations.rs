@@ -164,13 +164,14 @@ impl<'a> Differ<'a> {
         };
         let at = |node: &'a Node<'a>| node.get("content").unwrap_or(node);
         for (name, node) in &olds {
-            let Some((_, other)) = news.get(name).or_else(|| taking(&news, name, direction)) else {
+            let Some((_, other)) = news.get(name).or_else(|| taking(&news, &node.0, direction)) else {
                 self.found(removed, (node.1, at(new)), name.clone(), String::new());
                 continue;
             };
             self.in_media(name, |differ| differ.media_schemas((node.1, other), direction));
         }
-        for (name, node) in news.iter().filter(|(name, _)| !olds.contains_key(*name)) {
+        let is_new = |media: &Media| !olds.values().any(|(old, _)| old.is_alike(media));
+        for (name, node) in news.iter().filter(|(name, node)| !olds.contains_key(*name) && is_new(&node.0)) {
             self.found(added, (at(old), node.1), String::new(), name.clone());
         }
     }
@@ -302,11 +303,13 @@ fn media_types<'a>(node: &'a Node<'a>) -> MediaTypes<'a> {
     all.map(|(text, node)| (name(text), (Media::parse(text), node))).collect()
 }
 
-/// Finds the media type that stands for another one now: a range that takes it, or the same with a character set.
-fn taking<'m, 'a>(news: &'m MediaTypes<'a>, name: &str, direction: Direction) -> Option<&'m (Media, &'a Node<'a>)> {
-    let old = Media::parse(name);
-    news.values().find(|(media, _)| match direction {
-        Direction::Response => old.takes(media),
-        _ => media.takes(&old),
+/// Finds the media type that stands for another one now: the same but for a character set, or a range that takes it.
+fn taking<'m, 'a>(news: &'m MediaTypes<'a>, old: &Media, direction: Direction) -> Option<&'m (Media, &'a Node<'a>)> {
+    let alike = news.values().find(|(media, _)| media.is_alike(old));
+    alike.or_else(|| {
+        news.values().find(|(media, _)| match direction {
+            Direction::Response => old.takes(media),
+            _ => media.takes(old),
+        })
     })
 }

@@ -1,7 +1,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::tests::{around, changes};
+use super::tests::{around, changes, document};
 
 /// Compares two schemas as bodies, and lists the rules that were met with their levels.
 fn found(version: &str, direction: &str, old: &Value, new: &Value) -> String {
@@ -91,4 +91,30 @@ fn members_that_lead_back_to_their_choice_end() {
 fn null_alone_is_a_type(#[case] old: Value, #[case] new: Value, #[case] response: &str, #[case] request: &str) {
     assert_eq!(found("3.1.0", "response", &old, &new), response);
     assert_eq!(found("3.1.0", "request", &old, &new), request);
+}
+
+/// A document whose operation takes and returns a body of this media type.
+fn of_media(media: &str, schema: &Value) -> String {
+    let content = json!({ media: { "schema": schema } });
+    let operation = json!({
+        "requestBody": { "required": true, "content": content },
+        "responses": { "200": { "description": "ok", "content": content } },
+        "parameters": [{ "name": "filter", "in": "query", "content": content }]
+    });
+    document(&json!({ "paths": { "/things": { "post": operation } } }))
+}
+
+#[rstest]
+#[case::of_json("application/json", "application/json; charset=utf-8", "")]
+#[case::of_two_cases("application/json;charset=UTF-8", "application/json; charset=utf-8", "")]
+#[case::of_two_sets("application/problem+json;charset=ascii", "application/problem+json; charset=utf-8", "")]
+#[case::of_text("text/csv", "text/csv; charset=utf-8", "")]
+#[case::of_text_in_another_one("text/csv; charset=latin1", "text/csv; charset=utf-8",
+    "request-media-type-added info, request-media-type-removed error, response-media-type-added info, response-media-type-removed error")]
+#[case::of_another_version("application/json; v=1", "application/json; v=2; charset=utf-8",
+    "request-media-type-added info, request-media-type-removed error, response-media-type-added info, response-media-type-removed error")]
+fn a_character_set_is_a_change_only_of_text_that_has_another(#[case] old: &str, #[case] new: &str, #[case] want: &str) {
+    let of = |media: &str| of_media(media, &json!({ "type": "object", "properties": { "a": { "type": "string" } } }));
+    assert_eq!(listed(&of(old), &of(new)), want);
+    assert_eq!(listed(&of(new), &of(old)), want);
 }
