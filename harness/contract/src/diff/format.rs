@@ -39,7 +39,11 @@ pub(super) fn effect(old: &Shape<'_>, new: &Shape<'_>) -> Option<Effect> {
         return None;
     }
     let both = Room::common(old, new);
-    match (is_enforced(new.format, old, &both), is_enforced(old.format, new, &both)) {
+    // Where only one of them lists its values, what they are decides, and its format states no more.
+    let (was_listed, is_listed) = (old.values.is_some(), new.values.is_some());
+    let is_refused_less = (is_listed && !was_listed) || is_enforced(new.format, old, &both);
+    let is_refused_more = (was_listed && !is_listed) || is_enforced(old.format, new, &both);
+    match (is_refused_less, is_refused_more) {
         (true, true) => None,
         (false, true) if is_wide_whole(old, new) => Some(Effect::Limited),
         (false, true) => Some(Effect::Narrowed),
@@ -82,6 +86,8 @@ fn is_enforced(format: Option<&str>, by: &Shape<'_>, room: &Room) -> bool {
         return values.iter().all(|text| serde_json::from_str(text).is_ok_and(|value| takes(format, &value)));
     }
     match range(format) {
+        // Where numbers are written as texts, as Google's `int64`, the format states nothing of the text.
+        _ if types & (INTEGER | FRACTION) == 0 && is_of_numbers(format) => true,
         _ if types & STRING != 0 => false,
         // A JSON number that interoperates is a double (RFC 8259, section 6), and a format of texts states nothing of it.
         None => !NUMERIC.contains(&format),
@@ -90,6 +96,11 @@ fn is_enforced(format: Option<&str>, by: &Shape<'_>, room: &Room) -> bool {
             types & FRACTION == 0 && own.least >= least && own.most <= most
         }
     }
+}
+
+/// Returns whether a format is one of numbers only.
+fn is_of_numbers(format: &str) -> bool {
+    range(format).is_some() || matches!(format, "float" | "double")
 }
 
 /// Returns the integers of a format.

@@ -6,6 +6,7 @@ use super::{
     lifecycle::STABILITY,
     source::View,
     tree::{Node, Parts},
+    types::{ARRAY, OBJECT, STRING},
 };
 
 /// What the rarer keywords of a schema ask for.
@@ -59,6 +60,25 @@ impl<'a> Keywords<'a> {
                 STABILITY => self.stability = Some(value),
                 _ => {}
             }
+        }
+    }
+
+    /// Leaves out keywords of types that are not allowed.
+    pub(super) fn drop_foreign(&mut self, types: u8) {
+        let applies = |key: &str| match key {
+            "contains" | "unevaluatedItems" => types & ARRAY != 0,
+            "contentSchema" => types & STRING != 0,
+            _ => types & OBJECT != 0,
+        };
+        self.subs.retain(|(key, _), _| applies(key));
+        if types & ARRAY == 0 {
+            self.prefix.clear();
+        }
+        if types & OBJECT == 0 {
+            self.dependent.clear();
+        }
+        if types & STRING == 0 {
+            self.extensible = None;
         }
     }
 

@@ -7,6 +7,7 @@
 mod block;
 mod bundle;
 mod choice;
+mod complete;
 mod conditions;
 mod constants;
 mod differ;
@@ -14,10 +15,13 @@ mod format;
 mod json;
 mod keywords;
 mod lifecycle;
+mod limits;
 mod location;
 mod null;
 mod object;
 mod operations;
+#[cfg(test)]
+mod pairs;
 mod parameters;
 mod parse;
 mod rule;
@@ -27,8 +31,6 @@ mod security;
 mod servers;
 mod shape;
 mod source;
-#[cfg(test)]
-mod pairs;
 #[cfg(test)]
 mod tests;
 mod tree;

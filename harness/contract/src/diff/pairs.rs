@@ -109,12 +109,86 @@ fn of_media(media: &str, schema: &Value) -> String {
 #[case::of_two_cases("application/json;charset=UTF-8", "application/json; charset=utf-8", "")]
 #[case::of_two_sets("application/problem+json;charset=ascii", "application/problem+json; charset=utf-8", "")]
 #[case::of_text("text/csv", "text/csv; charset=utf-8", "")]
-#[case::of_text_in_another_one("text/csv; charset=latin1", "text/csv; charset=utf-8",
-    "request-media-type-added info, request-media-type-removed error, response-media-type-added info, response-media-type-removed error")]
-#[case::of_another_version("application/json; v=1", "application/json; v=2; charset=utf-8",
-    "request-media-type-added info, request-media-type-removed error, response-media-type-added info, response-media-type-removed error")]
+#[case::of_text_in_another_one(
+    "text/csv; charset=latin1",
+    "text/csv; charset=utf-8",
+    "request-media-type-added info, request-media-type-removed error, response-media-type-added info, response-media-type-removed error"
+)]
+#[case::of_another_version(
+    "application/json; v=1",
+    "application/json; v=2; charset=utf-8",
+    "request-media-type-added info, request-media-type-removed error, response-media-type-added info, response-media-type-removed error"
+)]
 fn a_character_set_is_a_change_only_of_text_that_has_another(#[case] old: &str, #[case] new: &str, #[case] want: &str) {
     let of = |media: &str| of_media(media, &json!({ "type": "object", "properties": { "a": { "type": "string" } } }));
     assert_eq!(listed(&of(old), &of(new)), want);
     assert_eq!(listed(&of(new), &of(old)), want);
+}
+
+#[rstest]
+#[case::max_length(json!({"type": "string", "maxLength": 20}), json!({"type": "string", "enum": ["draft", "done"]}))]
+#[case::min_length(json!({"type": "string", "minLength": 1}), json!({"type": "string", "const": "draft"}))]
+#[case::pattern(json!({"type": "string", "pattern": "^[a-z]$"}), json!({"enum": ["a", "b"]}))]
+#[case::bounds(json!({"type": "integer", "minimum": 1, "exclusiveMaximum": 5, "multipleOf": 2}), json!({"type": "integer", "enum": [2, 4]}))]
+#[case::own_limits(json!({"type": "string"}), json!({"type": "string", "enum": ["draft"], "maxLength": 20, "pattern": "^d"}))]
+#[case::own_format(json!({"type": "integer", "minimum": 1, "maximum": 9}), json!({"type": "integer", "enum": [1], "format": "int32"}))]
+#[case::items(json!({"type": "array", "minItems": 1, "maxItems": 2, "uniqueItems": true}), json!({"type": "array", "enum": [[1, 2]]}))]
+fn listed_values_within_the_limits_are_narrower(#[case] limited: Value, #[case] listed: Value) {
+    assert_eq!(found("3.1.0", "response", &limited, &listed), "response-enum-narrowed info");
+    assert_eq!(found("3.1.0", "response", &listed, &limited), "response-enum-widened error");
+    assert_eq!(found("3.1.0", "request", &limited, &listed), "request-enum-narrowed error");
+    assert_eq!(found("3.1.0", "request", &listed, &limited), "request-enum-widened info");
+}
+
+#[rstest]
+#[case::max_length(json!({"type": "string", "maxLength": 4}), json!({"type": "string", "enum": ["draft"]}),
+    "request-enum-widened info, request-max-length-narrowed error", "response-enum-narrowed info, response-max-length-widened error")]
+#[case::maximum(json!({"type": "integer", "maximum": 4}), json!({"type": "integer", "enum": [1, 5]}),
+    "request-enum-widened info, request-maximum-narrowed error", "response-enum-narrowed info, response-maximum-widened error")]
+#[case::unreadable_pattern(json!({"type": "string", "pattern": "^(?!x)"}), json!({"type": "string", "enum": ["a"]}),
+    "request-enum-widened info, request-pattern-narrowed error", "response-enum-narrowed info, response-pattern-widened warning")]
+fn a_limit_that_refuses_a_listed_value_is_a_change(
+    #[case] limited: Value,
+    #[case] listed: Value,
+    #[case] request: &str,
+    #[case] response: &str,
+) {
+    assert_eq!(found("3.1.0", "request", &listed, &limited), request);
+    assert_eq!(found("3.1.0", "response", &limited, &listed), response);
+}
+
+#[rstest]
+#[case::length_of_an_integer(json!({"type": "integer"}), json!({"type": "integer", "minLength": 3, "maxLength": 5}))]
+#[case::pattern_of_an_integer(json!({"type": "integer"}), json!({"type": "integer", "pattern": "^1"}))]
+#[case::step_of_an_integer(json!({"type": "integer"}), json!({"type": "integer", "multipleOf": 1}))]
+#[case::whole_number(json!({"type": "integer"}), json!({"type": "number", "multipleOf": 1}))]
+#[case::steps_of_integers(json!({"type": "integer", "multipleOf": 5}), json!({"type": "number", "multipleOf": 5}))]
+#[case::items_of_an_object(component("Cat"), json!({"allOf": [component("Cat")], "items": {"type": "string"}}))]
+#[case::sizes_of_an_object(json!({"type": "object"}), json!({"type": "object", "minItems": 1, "uniqueItems": true, "contains": {"type": "string"}}))]
+#[case::properties_of_a_list(json!({"type": "array"}), json!({"type": "array", "additionalProperties": false, "properties": {"a": {"type": "string"}}}))]
+#[case::required_of_a_text(json!({"type": "string"}), json!({"type": "string", "required": ["a"], "propertyNames": {"maxLength": 1}}))]
+#[case::limits_of_a_text(json!({"type": "string"}), json!({"type": "string", "minimum": 1, "maximum": 2}))]
+#[case::numbers_as_texts(json!({"type": "string"}), json!({"type": "string", "format": "int64"}))]
+#[case::two_steps(json!({"type": "integer", "multipleOf": 6}), json!({"type": "integer", "allOf": [{"multipleOf": 2}, {"multipleOf": 3}]}))]
+fn a_keyword_of_another_type_is_no_change(#[case] old: Value, #[case] new: Value) {
+    for direction in ["request", "response"] {
+        assert_eq!(found("3.1.0", direction, &old, &new), "", "{direction}");
+        assert_eq!(found("3.1.0", direction, &new, &old), "", "{direction} back");
+    }
+}
+
+#[test]
+fn null_has_to_be_in_a_list_of_values() {
+    let (of_null, without) = (json!(["string", "null"]), json!("string"));
+    let schema = |types: &Value, values: Value| json!({ "type": types, "enum": values });
+    let narrow = schema(&of_null, json!(["a"]));
+    let wide = schema(&of_null, json!(["a", null]));
+    assert_eq!(found("3.1.0", "response", &narrow, &wide), "response-nullable-widened error");
+    assert_eq!(found("3.1.0", "request", &wide, &narrow), "request-nullable-narrowed error");
+    assert_eq!(found("3.1.0", "response", &schema(&without, json!(["a"])), &narrow), "");
+    let nullable = json!({ "type": "string", "nullable": true, "enum": ["a"] });
+    assert_eq!(
+        found("3.0.3", "response", &json!({ "type": "string", "enum": ["a"] }), &nullable),
+        "response-nullable-widened error"
+    );
 }

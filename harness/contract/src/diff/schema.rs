@@ -7,10 +7,10 @@ use super::{
     differ::Differ,
     format,
     rule::{self, Aspect, Direction, Effect},
-    shape::{Additional, Bound, LEAST, MOST, Shape},
+    shape::{Additional, Shape},
     source::View,
     tree::Node,
-    types::{self, ANY, ARRAY, NULL, OBJECT, STRING},
+    types::{self, ANY, ARRAY, FRACTION, NULL, OBJECT, STRING},
 };
 
 /// How deep schemas may lie in each other.
@@ -96,6 +96,14 @@ impl<'a> Differ<'a> {
             (types, is_nullable) => types::type_names(Some(types)) + if is_nullable { " or null" } else { "" },
         };
         let is_null_only = old == 0 || new == 0;
+        let is_whole = |types: u8, shape: &Shape<'_>| {
+            types & FRACTION != 0 && shape.multiple_of.is_some_and(|step| step.fract() == 0.0)
+        };
+        // A number that is a multiple of an integer is an integer.
+        let whole = |types, shape| if is_whole(types, shape) { types & !FRACTION } else { types };
+        if old != new && whole(old, &sides.old) == whole(new, &sides.new) {
+            return true;
+        }
         if old == new && !(is_null_only && allows_null(&sides.old) != allows_null(&sides.new)) {
             return true;
         }
@@ -197,104 +205,6 @@ impl<'a> Differ<'a> {
         }
     }
 
-    fn numbers(&mut self, sides: &Sides<'a>) {
-        let (old, new) = (&sides.old, &sides.new);
-        self.bound(
-            sides,
-            Aspect::Minimum,
-            ["minimum", "exclusiveMinimum"],
-            (old.minimum, new.minimum),
-            Bound::is_above,
-        );
-        self.bound(
-            sides,
-            Aspect::Maximum,
-            ["maximum", "exclusiveMaximum"],
-            (old.maximum, new.maximum),
-            Bound::is_below,
-        );
-        let is_multiple = |a: f64, b: f64| (a / b - (a / b).round()).abs() < 1e-9;
-        let effect = match (old.multiple_of, new.multiple_of) {
-            (old, new) if old == new => return,
-            (Some(_), None) => Effect::Widened,
-            (None, _) => Effect::Narrowed,
-            (Some(old), Some(new)) if is_multiple(new, old) => Effect::Narrowed,
-            (Some(old), Some(new)) if is_multiple(old, new) => Effect::Widened,
-            _ => Effect::Changed,
-        };
-        let reported = (number(old.multiple_of), number(new.multiple_of));
-        self.differs(sides, Aspect::MultipleOf, effect, "multipleOf", reported);
-    }
-
-    fn bound(
-        &mut self,
-        sides: &Sides<'a>,
-        aspect: Aspect,
-        keywords: [&str; 2],
-        (old, new): (Option<Bound>, Option<Bound>),
-        is_tighter: fn(&Bound, &Bound) -> bool,
-    ) {
-        let effect = match (old, new) {
-            (old, new) if old == new => return,
-            (Some(_), None) => Effect::Widened,
-            (None, Some(_)) => Effect::Limited,
-            (Some(old), Some(new)) if is_tighter(&old, &new) => Effect::Widened,
-            _ => Effect::Narrowed,
-        };
-        let [plain, strict] = keywords;
-        let keyword = if spot_of(&self.new, &sides.parts.1, plain).is_some() { plain } else { strict };
-        let text_of = |bound: Option<Bound>| bound.map(|bound| bound.text()).unwrap_or_default();
-        self.differs(sides, aspect, effect, keyword, (text_of(old), text_of(new)));
-    }
-
-    fn sizes(&mut self, sides: &Sides<'a>) {
-        let least = [Aspect::MinLength, Aspect::MinItems, Aspect::MinProperties];
-        for (at, aspect) in least.into_iter().enumerate() {
-            let (old, new) = (sides.old.least[at], sides.new.least[at]);
-            let effect = match new > old {
-                true if old == 0.0 => Effect::Limited,
-                true => Effect::Narrowed,
-                false => Effect::Widened,
-            };
-            if (new - old).abs() > 0.0 {
-                self.differs(sides, aspect, effect, LEAST[at], (old.to_string(), new.to_string()));
-            }
-        }
-        let most = [Aspect::MaxLength, Aspect::MaxItems, Aspect::MaxProperties];
-        for (at, aspect) in most.into_iter().enumerate() {
-            let (old, new) = (sides.old.most[at], sides.new.most[at]);
-            let is_tighter = new.is_some_and(|new| old.is_none_or(|old| new < old));
-            let effect = match is_tighter {
-                true if old.is_none() => Effect::Limited,
-                true => Effect::Narrowed,
-                false => Effect::Widened,
-            };
-            if old != new {
-                self.differs(sides, aspect, effect, MOST[at], (number(old), number(new)));
-            }
-        }
-        if sides.old.is_unique != sides.new.is_unique {
-            let effect = if sides.new.is_unique { Effect::Narrowed } else { Effect::Widened };
-            let reported = (sides.old.is_unique.to_string(), sides.new.is_unique.to_string());
-            self.differs(sides, Aspect::UniqueItems, effect, "uniqueItems", reported);
-        }
-    }
-
-    fn texts(&mut self, sides: &Sides<'a>) {
-        let (old, new) = (&sides.old.patterns, &sides.new.patterns);
-        if old != new {
-            let reported = (list(old.iter()), list(new.iter()));
-            self.differs(sides, Aspect::Pattern, effect(old.is_subset(new), new.is_subset(old)), "pattern", reported);
-        }
-        for key in ["contentEncoding", "contentMediaType"] {
-            let found = (sides.old.content.get(key), sides.new.content.get(key));
-            if found.0 != found.1 {
-                let reported = (text(found.0), text(found.1));
-                self.differs(sides, Aspect::Content, effect(found.0.is_none(), found.1.is_none()), key, reported);
-            }
-        }
-    }
-
     /// Compares what changes no value that is allowed, and still is worth a word.
     fn notes(&mut self, sides: &Sides<'a>) {
         let locations_of = |differ: &Self, key| {
@@ -382,7 +292,7 @@ fn with_null(types: u8, shape: &Shape<'_>) -> u8 {
 }
 
 /// Reports the effect from what holds what: old in new, new in old, where more means narrower.
-fn effect(old_in_new: bool, new_in_old: bool) -> Effect {
+pub(super) fn effect(old_in_new: bool, new_in_old: bool) -> Effect {
     match (old_in_new, new_in_old) {
         (true, _) => Effect::Narrowed,
         (_, true) => Effect::Widened,
@@ -391,7 +301,7 @@ fn effect(old_in_new: bool, new_in_old: bool) -> Effect {
 }
 
 /// Returns the keyword's node in the first part that has it.
-fn spot_of<'a>(view: &View<'a>, parts: &[&'a Node<'a>], keyword: &str) -> Option<&'a Node<'a>> {
+pub(super) fn spot_of<'a>(view: &View<'a>, parts: &[&'a Node<'a>], keyword: &str) -> Option<&'a Node<'a>> {
     parts.iter().find_map(|part| {
         let node = view.follow(part);
         let members = node.get("allOf").map(Node::items).unwrap_or_default();
@@ -406,11 +316,11 @@ pub(super) fn keyword_node<'a>(view: &View<'a>, parts: &[&'a Node<'a>], keyword:
     spot_of(view, parts, keyword).or_else(|| parts.first().map(|part| view.follow(part)))
 }
 
-fn number(value: Option<f64>) -> String {
+pub(super) fn number(value: Option<f64>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-fn text(value: Option<&impl ToString>) -> String {
+pub(super) fn text(value: Option<&impl ToString>) -> String {
     value.map(ToString::to_string).unwrap_or_default()
 }
 

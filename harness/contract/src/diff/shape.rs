@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     super::dialect::Version,
+    complete::common_step,
     constants::{self, Constants},
     keywords::{Keywords, requires},
     null,
     source::View,
     tree::{Datum, Node, Parts},
-    types::{ANY, ARRAY, BOOLEAN, FRACTION, INTEGER, OBJECT, STRING, bits, type_of, types_in},
+    types::{ANY, bits, type_of, types_in},
 };
 
 /// How deep `allOf` may lie in `allOf`.
@@ -114,25 +115,30 @@ impl<'a> Shape<'a> {
 
     fn types_of(&mut self, view: &View<'a>, node: &'a Node<'a>) {
         let Some(declared) = node.get("type") else {
-            return self.values_of(node, None);
+            return self.values_of(view, node, true);
         };
         let (types, null) = types_in(declared);
         let null = null || (view.version == Version::V3_0 && node.is_true("nullable"));
         // `type: "null"` alone allows no other type; nothing but null is left.
         self.types = Some(self.types.unwrap_or(ANY) & types);
         self.null = Some(self.null.unwrap_or(true) && null);
-        self.values_of(node, Some(null));
+        self.values_of(view, node, false);
     }
 
     /// Takes the values that a schema lists by `enum` and by `const`; with both, those that are in both.
-    fn values_of(&mut self, node: &'a Node<'a>, null: Option<bool>) {
+    fn values_of(&mut self, view: &View<'a>, node: &'a Node<'a>, is_typed: bool) {
         for key in ["enum", "const"] {
             let Some(listed) = node.get(key) else { continue };
             let listed = if key == "enum" { listed.items() } else { std::slice::from_ref(listed) };
             let types = listed.iter().fold(0, |all, value| all | type_of(value));
             let (nulls, rest): (Vec<_>, Vec<_>) = listed.iter().partition(|value| matches!(value.value, Datum::Null));
             let values = rest.into_iter().map(Node::canonical).collect();
-            self.allow(Constants { values, types, has_null: !nulls.is_empty() }, null.is_none());
+            let constants = Constants { values, types, has_null: !nulls.is_empty() };
+            // In 3.0 `nullable` next to a list means that null is one more value; in 3.1 the list has to name it.
+            if view.version == Version::V3_1 {
+                self.null = Some(self.null.unwrap_or(true) && constants.has_null);
+            }
+            self.allow(constants, is_typed);
         }
     }
 
@@ -164,7 +170,9 @@ impl<'a> Shape<'a> {
         for bound in [bound("maximum", "exclusiveMaximum"), strict("exclusiveMaximum")].into_iter().flatten() {
             self.maximum = Some(self.maximum.map_or(bound, |other| if bound.is_below(&other) { bound } else { other }));
         }
-        self.multiple_of = node.number("multipleOf").or(self.multiple_of);
+        if let Some(step) = node.number("multipleOf") {
+            self.multiple_of = Some(self.multiple_of.map_or(step, |other| common_step(other, step)));
+        }
     }
 
     fn sizes(&mut self, node: &'a Node<'a>) {
@@ -256,54 +264,6 @@ impl<'a> Shape<'a> {
             (Some(own), choice) => Some(own && choice.unwrap_or(true)),
             (None, choice) => choice.or(is_meant),
         };
-    }
-
-    /// Adds what a schema means that does not say its type.
-    fn complete(&mut self) {
-        self.complete_values();
-        if self.types.is_none() && self.one_of.is_empty() && self.any_of.is_empty() {
-            let object = !self.properties.is_empty() || !self.required.is_empty();
-            let array = !self.items.is_empty();
-            self.types = match (object, array) {
-                (true, false) => Some(OBJECT),
-                (false, true) => Some(ARRAY),
-                _ => None,
-            };
-        }
-        // Among integers "above 0" is "from 1".
-        if self.types == Some(INTEGER) {
-            let whole = |bound: Bound, step: f64| match bound {
-                Bound { limit, is_excluded: true } if limit.fract() == 0.0 => {
-                    Bound { limit: limit + step, is_excluded: false }
-                }
-                bound => bound,
-            };
-            self.minimum = self.minimum.map(|bound| whole(bound, 1.0));
-            self.maximum = self.maximum.map(|bound| whole(bound, -1.0));
-        }
-    }
-}
-
-impl Shape<'_> {
-    /// Leaves out listed values that the types next to the list do not allow; a list of both booleans is their type.
-    fn complete_values(&mut self) {
-        let Some(types) = self.types else { return };
-        let Some(values) = &mut self.values else { return };
-        let is_allowed = |text: &String| {
-            let kind = match text.as_bytes().first() {
-                Some(b'"') => STRING,
-                Some(b'[') => ARRAY,
-                Some(b'{') => OBJECT,
-                Some(b't' | b'f') => BOOLEAN,
-                _ if text.parse::<f64>().is_ok_and(|number| number.fract() == 0.0) => INTEGER,
-                _ => FRACTION,
-            };
-            types & kind != 0
-        };
-        values.retain(is_allowed);
-        if types == BOOLEAN && values.len() == 2 {
-            self.values = None;
-        }
     }
 }
 
