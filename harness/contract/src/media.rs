@@ -59,6 +59,21 @@ impl Media {
         self.subtype == "json" || self.subtype.ends_with("+json")
     }
 
+    /// Returns whether a body of this type is XML.
+    pub(super) fn is_xml(&self) -> bool {
+        self.subtype == "xml" || self.subtype.ends_with("+xml")
+    }
+
+    /// Returns whether a body of this type is that of a form.
+    pub(super) fn is_form(&self) -> bool {
+        self.kind == "multipart" || self.subtype == "x-www-form-urlencoded"
+    }
+
+    /// Returns whether it stands for several types.
+    pub(super) fn is_range(&self) -> bool {
+        self.kind == "*" || self.subtype == "*"
+    }
+
     /// Returns whether a body of this type is text.
     pub(super) fn is_text(&self) -> bool {
         self.kind == "text"

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     rule::Aspect,
-    shape::{Additional, Bound, Shape},
+    shape::{Additional, BYTES, Bound, Shape},
     types::{ARRAY, BOOLEAN, FRACTION, INTEGER, OBJECT, STRING},
 };
 
@@ -28,6 +28,7 @@ impl Shape<'_> {
     /// Adds what a schema means that does not state its type, and leaves out what changes nothing.
     pub(super) fn complete(&mut self) {
         self.complete_types();
+        self.complete_content();
         self.complete_values();
         self.drop_foreign();
         if self.values.is_some() {
@@ -46,6 +47,18 @@ impl Shape<'_> {
                 _ => None,
             };
         }
+    }
+
+    /// Takes the formats of 3.0 that 3.1 writes with keywords.
+    // Source: OpenAPI 3.1.0, 4.8.14.2; the migration guide from 3.0 to 3.1 of the OpenAPI initiative.
+    fn complete_content(&mut self) {
+        let (key, content) = match self.format {
+            Some("byte") => ("contentEncoding", "base64"),
+            Some("binary") => ("contentMediaType", BYTES),
+            _ => return,
+        };
+        self.format = None;
+        self.content.entry(key).or_insert(content);
     }
 
     /// Leaves out listed values that the types or limits next to the list do not allow; a list of both booleans is

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::{
+    super::media::Media,
     location::Location,
     rule::{Direction, Level, Rule},
     source::View,
@@ -34,8 +35,34 @@ pub struct Change {
     pub new: Location,
 }
 
-/// Two schemas that were compared, each as the ids of its parts, for which direction, and whether in XML.
-type Pair = (Vec<u32>, Vec<u32>, Direction, bool);
+/// How the values that are compared are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Encoding {
+    /// With their types; so is what has no other encoding.
+    Json,
+    /// Every value is a text.
+    Xml,
+    /// Every property is a text, or several.
+    Form,
+    /// Bytes or a text, which is the whole value.
+    Raw,
+    /// As a part of a path, which is never empty.
+    Path,
+}
+
+impl Encoding {
+    fn of(media: &Media) -> Self {
+        match media {
+            media if media.is_json() || media.is_range() => Encoding::Json,
+            media if media.is_xml() => Encoding::Xml,
+            media if media.is_form() => Encoding::Form,
+            _ => Encoding::Raw,
+        }
+    }
+}
+
+/// Two schemas that were compared, each as the ids of its parts, for which direction, and how they are written.
+type Pair = (Vec<u32>, Vec<u32>, Direction, Encoding);
 
 pub(super) struct Differ<'a> {
     pub(super) old: View<'a>,
@@ -43,8 +70,7 @@ pub(super) struct Differ<'a> {
     /// Today, `YYYY-MM-DD`.
     pub(super) today: &'a str,
     pub(super) depth: usize,
-    /// Whether what is compared is written as XML, in which every value is a text.
-    pub(super) is_xml: bool,
+    pub(super) encoding: Encoding,
     place: String,
     changes: Vec<Change>,
     seen: HashSet<Pair>,
@@ -64,7 +90,7 @@ impl<'a> Differ<'a> {
             new,
             today,
             depth: 0,
-            is_xml: false,
+            encoding: Encoding::Json,
             place: String::new(),
             changes: Vec::new(),
             seen: HashSet::new(),
@@ -96,9 +122,9 @@ impl<'a> Differ<'a> {
 
     /// Compares what a media type holds.
     pub(super) fn in_media(&mut self, name: &str, compare: impl FnOnce(&mut Self)) {
-        self.is_xml = name.split(';').next().is_some_and(|name| name.ends_with("/xml") || name.ends_with("+xml"));
+        let outer = std::mem::replace(&mut self.encoding, Encoding::of(&Media::parse(name)));
         self.within(&format!(" {name} $"), compare);
-        self.is_xml = false;
+        self.encoding = outer;
     }
 
     /// Keeps a change.
@@ -145,6 +171,17 @@ impl<'a> Differ<'a> {
         self.seen.insert(self.pair(old, new, direction))
     }
 
+    /// Returns whether the schemas that are compared now are of a value that is written as a text.
+    pub(super) fn is_text(&self, direction: Direction) -> bool {
+        let is_element = self.place.ends_with("[*]");
+        match (direction, self.encoding) {
+            (Direction::Parameter, _) => true,
+            // Of a form the properties are texts, and the elements of a list that is one.
+            (Direction::Request, Encoding::Form) => self.depth == 2 || (self.depth == 3 && is_element),
+            _ => false,
+        }
+    }
+
     /// Compares without keeping what is found, and returns the worst of it; none where nothing differs.
     pub(super) fn tried(
         &mut self,
@@ -171,6 +208,6 @@ impl<'a> Differ<'a> {
 
     fn pair(&self, old: &[&Node<'_>], new: &[&Node<'_>], direction: Direction) -> Pair {
         let ids = |parts: &[&Node<'_>]| parts.iter().map(|part| part.id).collect();
-        (ids(old), ids(new), direction, self.is_xml)
+        (ids(old), ids(new), direction, self.encoding)
     }
 }

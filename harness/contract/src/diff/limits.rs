@@ -7,7 +7,7 @@ use super::{
     differ::Differ,
     rule::{Aspect, Effect},
     schema::{Sides, effect, list, number, spot_of, text},
-    shape::{Bound, LEAST, MOST, Shape},
+    shape::{BYTES, Bound, LEAST, MOST, Shape},
     types::INTEGER,
 };
 
@@ -121,11 +121,17 @@ impl<'a> Differ<'a> {
             self.limit(sides, Aspect::Pattern, effect(old.is_subset(new), new.is_subset(old)), "pattern", reported);
         }
         for key in ["contentEncoding", "contentMediaType"] {
-            let found = (sides.old.content.get(key), sides.new.content.get(key));
-            if found.0 != found.1 {
-                let reported = (text(found.0), text(found.1));
-                self.differs(sides, Aspect::Content, effect(found.0.is_none(), found.1.is_none()), key, reported);
-            }
+            let (old, new) = (sides.old.content.get(key), sides.new.content.get(key));
+            let reported = (text(old), text(new));
+            let effect = match (old, new) {
+                (old, new) if old == new => continue,
+                // Bytes are the type of no file in particular.
+                (Some(&BYTES), Some(_)) | (Some(_), Some(&BYTES)) => continue,
+                // Source: JSON Schema 2020-12 Validation, 8.1: an annotation; but a text is not bytes.
+                (Some(only), None) | (None, Some(only)) if key == "contentMediaType" && *only != BYTES => continue,
+                (old, new) => effect(old.is_none(), new.is_none()),
+            };
+            self.differs(sides, Aspect::Content, effect, key, reported);
         }
     }
 }

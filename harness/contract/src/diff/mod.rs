@@ -5,6 +5,7 @@
 //! may come. Descriptions, examples and where a schema is written are no changes. What was not compared is reported.
 
 mod block;
+mod bodies;
 mod bundle;
 mod choice;
 mod complete;
@@ -24,6 +25,7 @@ mod operations;
 mod pairs;
 mod parameters;
 mod parse;
+mod responses;
 mod rule;
 mod scalar;
 mod schema;

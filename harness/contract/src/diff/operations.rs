@@ -1,16 +1,13 @@
 //! Paths and operations: what can be called, with what, and what is answered.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::{
-    super::media::Media,
     differ::Differ,
-    keywords::requires,
     lifecycle::{STABILITY, is_day},
     rule::{self, Direction},
     source::View,
     tree::Node,
-    written::Written,
 };
 
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
@@ -154,108 +151,6 @@ impl<'a> Differ<'a> {
             (None, None) => {}
         }
     }
-
-    /// Compares bodies by media type. `old` and `new` hold `content`.
-    pub(super) fn content(&mut self, (old, new): (&'a Node<'a>, &'a Node<'a>), direction: Direction) {
-        let (olds, news) = (media_types(old), media_types(new));
-        let (removed, added) = match direction {
-            Direction::Response => (rule::RESPONSE_MEDIA_TYPE_REMOVED, rule::RESPONSE_MEDIA_TYPE_ADDED),
-            _ => (rule::REQUEST_MEDIA_TYPE_REMOVED, rule::REQUEST_MEDIA_TYPE_ADDED),
-        };
-        let at = |node: &'a Node<'a>| node.get("content").unwrap_or(node);
-        for (name, node) in &olds {
-            let Some((_, other)) = news.get(name).or_else(|| taking(&news, &node.0, direction)) else {
-                self.found(removed, (node.1, at(new)), name.clone(), String::new());
-                continue;
-            };
-            self.in_media(name, |differ| differ.media_schemas((node.1, other), direction));
-        }
-        let is_new = |media: &Media| !olds.values().any(|(old, _)| old.is_alike(media));
-        for (name, node) in news.iter().filter(|(name, node)| !olds.contains_key(*name) && is_new(&node.0)) {
-            self.found(added, (at(old), node.1), String::new(), name.clone());
-        }
-    }
-
-    /// Compares the schemas of one media type; where one document has none, any body will do.
-    fn media_schemas(&mut self, (old, new): (&'a Node<'a>, &'a Node<'a>), direction: Direction) {
-        let rule = match (old.get("schema"), new.get("schema"), direction) {
-            (Some(old), Some(new), _) => return self.schemas(&[old], &[new], direction),
-            (None, Some(schema), _) if !requires(&self.new, schema) => return,
-            (Some(schema), None, _) if !requires(&self.old, schema) => return,
-            (None, None, _) => return,
-            (None, Some(_), Direction::Response) => rule::RESPONSE_SCHEMA_ADDED,
-            (Some(_), None, Direction::Response) => rule::RESPONSE_SCHEMA_REMOVED,
-            (None, Some(_), _) => rule::REQUEST_SCHEMA_ADDED,
-            (Some(_), None, _) => rule::REQUEST_SCHEMA_REMOVED,
-        };
-        let at = |node: &'a Node<'a>| node.get("schema").unwrap_or(node);
-        let text_of = |node: &Node<'_>| (if node.get("schema").is_some() { "a schema" } else { "any body" }).to_owned();
-        self.found(rule, (at(old), at(new)), text_of(old), text_of(new));
-    }
-
-    fn responses(&mut self, both: &Operations<'a>) {
-        let (Some(old), Some(new)) = (self.old.get(both.old, "responses"), self.new.get(both.new, "responses")) else {
-            return;
-        };
-        let statuses = |node: &'a Node<'a>| -> BTreeMap<String, &'a Node<'a>> {
-            let known = node.entries().iter().filter(|(status, _)| !status.starts_with("x-"));
-            known.map(|(status, node)| (status.to_ascii_uppercase(), node)).collect()
-        };
-        let (olds, news) = (statuses(old), statuses(new));
-        for (status, before) in &olds {
-            let range = format!("{}XX", &status.get(..1).unwrap_or_default());
-            let Some(after) = news.get(status).or_else(|| news.get(&range)) else {
-                let is_success = status.starts_with('2');
-                let rule = if is_success { rule::RESPONSE_SUCCESS_REMOVED } else { rule::RESPONSE_STATUS_REMOVED };
-                self.found(rule, (before, new), status.clone(), String::new());
-                continue;
-            };
-            let (before, after) = (self.old.follow(before), self.new.follow(after));
-            if self.is_copy(before, after) {
-                continue;
-            }
-            self.within(&format!(" response {status}"), |differ| {
-                differ.content((before, after), Direction::Response);
-                differ.headers(before, after);
-            });
-        }
-        for (status, node) in news.iter().filter(|(status, _)| !olds.contains_key(*status)) {
-            self.found(rule::RESPONSE_STATUS_ADDED, (old, node), String::new(), status.clone());
-        }
-    }
-
-    fn headers(&mut self, old: &'a Node<'a>, new: &'a Node<'a>) {
-        let headers = |view: &View<'a>, node: &'a Node<'a>| -> BTreeMap<String, &'a Node<'a>> {
-            let all = node.get("headers").map(Node::entries).unwrap_or_default().iter();
-            let all = all.map(|(name, node)| (name.to_ascii_lowercase(), view.follow(node)));
-            // The media type is what `content` states.
-            all.filter(|(name, _)| name != "content-type").collect()
-        };
-        let (olds, news) = (headers(&self.old, old), headers(&self.new, new));
-        for (name, before) in &olds {
-            let was = before.is_true("required");
-            let Some(after) = news.get(name) else {
-                let (required, optional) =
-                    (rule::RESPONSE_HEADER_REMOVED_REQUIRED, rule::RESPONSE_HEADER_REMOVED_OPTIONAL);
-                self.found(if was { required } else { optional }, (before, new), name.clone(), String::new());
-                continue;
-            };
-            self.within(&format!(" header {name}"), |differ| {
-                let is = after.is_true("required");
-                if was != is {
-                    let (required, optional) =
-                        (rule::RESPONSE_HEADER_BECAME_REQUIRED, rule::RESPONSE_HEADER_BECAME_OPTIONAL);
-                    differ.found(if is { required } else { optional }, (before, after), String::new(), String::new());
-                }
-                let written = (Written::of(&differ.old, before, "header"), Written::of(&differ.new, after, "header"));
-                differ.serialisation(rule::RESPONSE_HEADER_SERIALISATION_CHANGED, (before, after), &written);
-                differ.described((before, after), Direction::Response);
-            });
-        }
-        for (name, node) in news.iter().filter(|(name, _)| !olds.contains_key(*name)) {
-            self.found(rule::RESPONSE_HEADER_ADDED, (old, node), String::new(), name.clone());
-        }
-    }
 }
 
 fn paths_node<'a>(view: &View<'a>) -> &'a Node<'a> {
@@ -292,24 +187,4 @@ fn shape(path: &str) -> String {
 /// Returns the names of the path's parameters, in order.
 pub(super) fn slots(path: &str) -> Vec<&str> {
     path.split('{').skip(1).filter_map(|piece| piece.split_once('}')).map(|(name, _)| name).collect()
-}
-
-/// The media types of a body: parsed, with their nodes, by their written name.
-type MediaTypes<'a> = BTreeMap<String, (Media, &'a Node<'a>)>;
-
-fn media_types<'a>(node: &'a Node<'a>) -> MediaTypes<'a> {
-    let all = node.get("content").map(Node::entries).unwrap_or_default().iter();
-    let name = |text: &str| text.to_ascii_lowercase().replace(' ', "");
-    all.map(|(text, node)| (name(text), (Media::parse(text), node))).collect()
-}
-
-/// Finds the media type that stands for another one now: the same but for a character set, or a range that takes it.
-fn taking<'m, 'a>(news: &'m MediaTypes<'a>, old: &Media, direction: Direction) -> Option<&'m (Media, &'a Node<'a>)> {
-    let alike = news.values().find(|(media, _)| media.is_alike(old));
-    alike.or_else(|| {
-        news.values().find(|(media, _)| match direction {
-            Direction::Response => old.takes(media),
-            _ => media.takes(old),
-        })
-    })
 }

@@ -192,3 +192,57 @@ fn null_has_to_be_in_a_list_of_values() {
         "response-nullable-widened error"
     );
 }
+
+#[rstest]
+#[case::base64(json!({"type": "string", "format": "byte"}), json!({"type": "string", "contentEncoding": "base64"}))]
+#[case::bytes(json!({"type": "string", "format": "binary"}), json!({"type": "string", "contentMediaType": "application/octet-stream"}))]
+#[case::an_image(json!({"type": "string", "format": "byte"}), json!({"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}))]
+#[case::an_annotation(json!({"type": "string"}), json!({"type": "string", "contentMediaType": "text/html"}))]
+fn content_is_written_in_3_0_as_in_3_1(#[case] old: Value, #[case] new: Value) {
+    for media in ["application/json", "multipart/form-data"] {
+        let of = |version: &str, schema: &Value| {
+            let whole = of_media(media, &json!({ "type": "object", "properties": { "a": schema } }));
+            whole.replace("3.1.0", version)
+        };
+        assert_eq!(listed(&of("3.0.3", &old), &of("3.1.0", &new)), "");
+        assert_eq!(listed(&of("3.1.0", &new), &of("3.0.3", &old)), "");
+    }
+}
+
+#[rstest]
+#[case::bytes("application/octet-stream", json!({"type": "string", "format": "binary"}), json!({}))]
+#[case::of_a_type("image/png", json!({"type": "string", "format": "binary"}), json!({"contentMediaType": "image/png"}))]
+#[case::a_text("text/csv", json!({"type": "string"}), json!(true))]
+fn a_schema_of_any_bytes_is_none(#[case] media: &str, #[case] old: Value, #[case] new: Value) {
+    let without = of_media(media, &json!({})).replace("\"schema\": {}", "");
+    assert!(!without.contains("\"schema\": {"), "{without}");
+    for (old, new) in [(&old, &new), (&new, &old)] {
+        assert_eq!(listed(&of_media(media, old), &of_media(media, new)), "");
+        assert_eq!(listed(&of_media(media, old), &without), "");
+        assert_eq!(listed(&without, &of_media(media, old)), "");
+    }
+}
+
+#[test]
+fn bytes_that_become_a_text_are_a_change() {
+    let (bytes, text) = (json!({ "type": "string", "format": "binary" }), json!({ "type": "string" }));
+    assert_eq!(found("3.0.3", "response", &bytes, &text), "response-content-widened error");
+    assert_eq!(found("3.0.3", "request", &text, &bytes), "request-content-narrowed error");
+}
+
+#[rstest]
+#[case::an_integer(json!({"type": "integer"}), json!({"type": "string"}), "request-type-widened info")]
+#[case::a_boolean(json!({"type": "boolean"}), json!({"type": "string"}), "request-type-widened info")]
+#[case::elements(json!({"type": "array", "items": {"type": "integer"}}), json!({"type": "array", "items": {"type": "string"}}), "request-type-widened info")]
+#[case::of_a_part_in_json(json!({"type": "object", "properties": {"b": {"type": "integer"}}}),
+    json!({"type": "object", "properties": {"b": {"type": "string"}}}), "request-type-changed error")]
+#[case::limited(json!({"type": "integer"}), json!({"type": "string", "format": "uuid"}), "request-type-changed error")]
+fn a_property_of_a_form_is_written_as_a_text(#[case] old: Value, #[case] new: Value, #[case] want: &str) {
+    for media in ["application/x-www-form-urlencoded", "multipart/form-data"] {
+        let of = |schema: &Value| {
+            let content = json!({ media: { "schema": { "type": "object", "properties": { "a": schema } } } });
+            document(&json!({ "paths": { "/things": { "post": { "requestBody": { "content": content } } } } }))
+        };
+        assert_eq!(listed(&of(&old), &of(&new)), want);
+    }
+}

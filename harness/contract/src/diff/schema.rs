@@ -4,7 +4,7 @@
 //! These files extend [`Differ`] and meet in its methods; in what they import none needs another in a circle.
 
 use super::{
-    differ::Differ,
+    differ::{Differ, Encoding},
     format,
     rule::{self, Aspect, Direction, Effect},
     shape::{Additional, Shape},
@@ -108,12 +108,12 @@ impl<'a> Differ<'a> {
             return true;
         }
         let is_plain = old & (ARRAY | OBJECT) == 0;
-        if sides.direction == Direction::Parameter && is_plain && new == ARRAY && !sides.new.items.is_empty() {
+        if self.is_text(sides.direction) && is_plain && new == ARRAY && !sides.new.items.is_empty() {
             return self.listed(sides);
         }
-        let is_text = sides.direction == Direction::Parameter && takes_every_text(&sides.new);
+        let is_text = self.is_text(sides.direction) && takes_every_text(&sides.new);
         let effect = match (old, new) {
-            // Every plain parameter is written as a text.
+            // Every plain parameter and property of a form is written as a text.
             _ if is_text && is_plain => Effect::Widened,
             // Where one side has no other type, null is the type that it has or lacks.
             _ if is_null_only => {
@@ -125,7 +125,7 @@ impl<'a> Differ<'a> {
             _ => Effect::Changed,
         };
         let reported = (text_of(old, &sides.old), text_of(new, &sides.new));
-        if self.is_xml && effect == Effect::Changed {
+        if self.encoding == Encoding::Xml && effect == Effect::Changed {
             let locations =
                 (keyword_node(&self.old, &sides.parts.0, "type"), keyword_node(&self.new, &sides.parts.1, "type"));
             if let (Some(old_at), Some(new_at)) = locations {
@@ -278,7 +278,8 @@ impl<'a> Differ<'a> {
 
 fn takes_every_text(shape: &Shape<'_>) -> bool {
     let types = shape.types.unwrap_or(ANY);
-    types & STRING != 0 && shape.format.is_none() && shape.values.is_none() && shape.patterns.is_empty()
+    let is_free = shape.format.is_none() && shape.content.is_empty() && shape.patterns.is_empty();
+    types & STRING != 0 && is_free && shape.values.is_none()
 }
 
 fn allows_null(shape: &Shape<'_>) -> bool {

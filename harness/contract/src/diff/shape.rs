@@ -70,6 +70,8 @@ pub(super) struct Shape<'a> {
 
 pub(super) const LEAST: [&str; 3] = ["minLength", "minItems", "minProperties"];
 pub(super) const MOST: [&str; 3] = ["maxLength", "maxItems", "maxProperties"];
+/// The media type of bytes.
+pub(super) const BYTES: &str = "application/octet-stream";
 const CONTENT: [&str; 2] = ["contentEncoding", "contentMediaType"];
 
 impl<'a> Shape<'a> {
