@@ -4,7 +4,7 @@
 
 use super::{
     complete::is_multiple,
-    differ::Differ,
+    differ::{Differ, Encoding},
     rule::{Aspect, Effect},
     schema::{Sides, effect, list, number, spot_of, text},
     shape::{BYTES, Bound, LEAST, MOST, Shape},
@@ -84,7 +84,10 @@ impl<'a> Differ<'a> {
     pub(super) fn sizes(&mut self, sides: &Sides<'a>) {
         let least = [Aspect::MinLength, Aspect::MinItems, Aspect::MinProperties];
         for (at, aspect) in least.into_iter().enumerate() {
-            let (old, new) = (sides.old.least[at], sides.new.least[at]);
+            // An empty part of a path leads to another path.
+            let is_part = self.encoding == Encoding::Path && self.depth == 1 && aspect != Aspect::MinProperties;
+            let least = |shape: &Shape<'_>| if is_part { shape.least[at].max(1.0) } else { shape.least[at] };
+            let (old, new) = (least(&sides.old), least(&sides.new));
             let effect = match new > old {
                 true if old == 0.0 => Effect::Limited,
                 true => Effect::Narrowed,

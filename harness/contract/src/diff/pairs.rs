@@ -246,3 +246,59 @@ fn a_property_of_a_form_is_written_as_a_text(#[case] old: Value, #[case] new: Va
         assert_eq!(listed(&of(&old), &of(&new)), want);
     }
 }
+
+/// A document whose operation has this parameter.
+fn of_parameter(parameter: &Value) -> String {
+    let operation = json!({ "parameters": [parameter], "responses": {} });
+    document(&json!({ "paths": { "/things/{id}": { "get": operation } } }))
+}
+
+#[rstest]
+#[case::case_of_a_name(
+    "query",
+    "orderBy",
+    "query",
+    "orderby",
+    "parameter-added-optional info, parameter-removed warning"
+)]
+#[case::to_another_place("query", "token", "header", "Token", "parameter-moved error")]
+fn a_parameter_moves_only_to_another_place(
+    #[case] place: &str,
+    #[case] name: &str,
+    #[case] to: &str,
+    #[case] other: &str,
+    #[case] want: &str,
+) {
+    let of =
+        |place: &str, name: &str| of_parameter(&json!({ "name": name, "in": place, "schema": { "type": "string" } }));
+    assert_eq!(listed(&of(place, name), &of(to, other)), want);
+}
+
+#[rstest]
+#[case::of_a_path("path", 1, "")]
+#[case::of_a_path_and_more("path", 2, "request-min-length-narrowed error")]
+#[case::of_a_query("query", 1, "request-min-length-narrowed error")]
+fn a_part_of_a_path_is_never_empty(#[case] place: &str, #[case] least: u32, #[case] want: &str) {
+    let of = |schema: Value| of_parameter(&json!({ "name": "id", "in": place, "required": true, "schema": schema }));
+    let limited = of(json!({ "type": "string", "minLength": least }));
+    assert_eq!(listed(&of(json!({ "type": "string" })), &limited), want);
+}
+
+#[rstest]
+#[case::name_of_a_header(json!({"type": "apiKey", "in": "header", "name": "X-Key"}), json!({"type": "apiKey", "in": "header", "name": "x-key"}), "")]
+#[case::name_in_a_query(json!({"type": "apiKey", "in": "query", "name": "key"}), json!({"type": "apiKey", "in": "query", "name": "Key"}), "security-scheme-changed error")]
+#[case::address(json!({"type": "openIdConnect", "openIdConnectUrl": "https://a.example"}),
+    json!({"type": "openIdConnect", "openIdConnectUrl": "https://b.example"}), "security-url-changed warning")]
+#[case::bearer(json!({"type": "http", "scheme": "Bearer"}), json!({"type": "oauth2", "flows": {}}), "")]
+#[case::provider(json!({"type": "http", "scheme": "bearer"}), json!({"type": "openIdConnect", "openIdConnectUrl": "https://b.example"}), "")]
+#[case::basic(json!({"type": "http", "scheme": "basic"}), json!({"type": "oauth2", "flows": {}}), "security-scheme-changed error")]
+fn credentials_are_what_is_sent(#[case] old: Value, #[case] new: Value, #[case] want: &str) {
+    let of = |scheme: &Value| {
+        let operation = json!({ "security": [{ "key": [] }], "responses": {} });
+        document(&json!({
+            "paths": { "/things": { "get": operation } }, "components": { "securitySchemes": { "key": scheme } }
+        }))
+    };
+    assert_eq!(listed(&of(&old), &of(&new)), want);
+    assert_eq!(listed(&of(&new), &of(&old)), want);
+}

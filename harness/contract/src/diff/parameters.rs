@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    differ::Differ,
+    differ::{Differ, Encoding},
     keywords::requires,
     lifecycle::is_day,
     operations::{Operations, Path, slots},
@@ -39,7 +39,8 @@ impl<'a> Differ<'a> {
             }
             let elsewhere = news.iter().find(|((_, other), node)| {
                 let key = (node.text("in").unwrap_or_default(), other.clone());
-                other.eq_ignore_ascii_case(name) && !olds.contains_key(&key)
+                let is_elsewhere = key.0 != *place;
+                is_elsewhere && other.eq_ignore_ascii_case(name) && !olds.contains_key(&key)
             });
             self.within(&label, |differ| match elsewhere {
                 Some(((to, other), after)) => {
@@ -96,7 +97,11 @@ impl<'a> Differ<'a> {
         }
         match (old.get("content"), new.get("content")) {
             (Some(_), Some(_)) => self.content((old, new), Direction::Request),
-            _ => self.described((old, new), Direction::Parameter),
+            _ => {
+                self.encoding = if place == "path" { Encoding::Path } else { Encoding::Json };
+                self.described((old, new), Direction::Parameter);
+                self.encoding = Encoding::Json;
+            }
         }
     }
 

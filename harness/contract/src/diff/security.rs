@@ -72,6 +72,9 @@ impl<'a> Differ<'a> {
             let Some(new) = scheme(&self.new, name) else { continue };
             self.within(&format!("security scheme {name}"), |differ| {
                 differ.written_otherwise(rule::BEARER_FORMAT_CHANGED, "bearerFormat", (old, new));
+                if old.get("openIdConnectUrl").is_some() && new.get("openIdConnectUrl").is_some() {
+                    differ.written_otherwise(rule::SECURITY_URL_CHANGED, "openIdConnectUrl", (old, new));
+                }
                 if let (Some(old), Some(new)) = (old.get("flows"), new.get("flows")) {
                     differ.flows(old, new);
                 }
@@ -185,15 +188,18 @@ fn alternatives<'a>((view, other): (&View<'a>, &View<'a>), operation: &'a Node<'
     .collect()
 }
 
-/// Reports what a caller has to send: two schemes that ask for the same are one, whatever their names.
+/// Returns what a caller has to send: two schemes that require the same are one, whatever their names.
 fn identity(view: &View<'_>, name: &str) -> String {
+    const BEARER: &str = "HTTP bearer";
     let Some(scheme) = scheme(view, name) else { return name.to_owned() };
     let part = |key: &str| scheme.text(key).unwrap_or_default();
     match part("type") {
+        // Source: RFC 9110, 5.1: names of headers have no case.
+        "apiKey" if part("in") == "header" => format!("header {}", part("name").to_ascii_lowercase()),
         "apiKey" => format!("{} {}", part("in"), part("name")),
         "http" => format!("HTTP {}", part("scheme").to_ascii_lowercase()),
-        "openIdConnect" => format!("OpenID {}", part("openIdConnectUrl")),
-        // Flows get the same token in different ways.
+        // Source: RFC 6750, 2.1: flows and providers get a token in different ways, and it is sent in one.
+        "oauth2" | "openIdConnect" => BEARER.to_owned(),
         other => other.to_owned(),
     }
 }
