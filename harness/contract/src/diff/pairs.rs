@@ -302,3 +302,69 @@ fn credentials_are_what_is_sent(#[case] old: Value, #[case] new: Value, #[case] 
     assert_eq!(listed(&of(&old), &of(&new)), want);
     assert_eq!(listed(&of(&new), &of(&old)), want);
 }
+
+/// A document whose operation has these responses: a status and the type of its body each.
+fn of_responses(responses: &[(&str, &str)]) -> String {
+    let of = |(status, kind): &(&str, &str)| {
+        let schema = json!({ "type": "object", "properties": { "x": { "type": kind } } });
+        ((*status).to_owned(), json!({ "description": "ok", "content": { "application/json": { "schema": schema } } }))
+    };
+    let all: serde_json::Map<String, Value> = responses.iter().map(of).collect();
+    document(&json!({ "paths": { "/things": { "get": { "responses": all } } } }))
+}
+
+#[rstest]
+#[case::of_a_range(&[("200", "string"), ("4XX", "string")], &[("200", "string"), ("400", "integer")],
+    "response-status-added info, response-status-removed info, response-type-changed error")]
+#[case::of_the_default(&[("default", "string")], &[("4XX", "integer"), ("default", "string")],
+    "response-status-added info, response-type-changed error")]
+#[case::of_a_default_that_is_success(&[("default", "string")], &[("200", "integer")],
+    "response-status-added info, response-status-removed info, response-type-changed error")]
+#[case::by_the_default(&[("200", "string"), ("404", "string"), ("default", "integer")], &[("200", "string"), ("default", "integer")],
+    "response-status-removed info, response-type-changed error")]
+#[case::success_by_the_default(&[("200", "string")], &[("default", "string")], "response-status-added info")]
+#[case::another_success(&[("200", "string"), ("default", "integer")], &[("200", "string"), ("201", "string"), ("default", "integer")],
+    "response-status-added info")]
+#[case::a_success_less(&[("200", "string"), ("201", "string"), ("default", "string")], &[("200", "string"), ("default", "string")],
+    "response-success-removed error")]
+#[case::a_narrower_success(&[("2XX", "string")], &[("200", "string")], "response-status-added info")]
+#[case::a_narrower_success_of_another_type(&[("2XX", "string")], &[("200", "integer")],
+    "response-status-added info, response-type-changed error")]
+#[case::a_range_next_to_its_status(&[("400", "string"), ("4XX", "integer")], &[("400", "string"), ("4XX", "integer")], "")]
+#[case::none_left(&[("200", "string")], &[], "response-success-removed error")]
+fn a_status_is_compared_with_what_describes_it(
+    #[case] old: &[(&str, &str)],
+    #[case] new: &[(&str, &str)],
+    #[case] want: &str,
+) {
+    assert_eq!(listed(&of_responses(old), &of_responses(new)), want);
+}
+
+#[test]
+fn responses_may_be_left_out_in_3_1() {
+    let old = of_responses(&[("200", "string")]);
+    let without = document(&json!({ "paths": { "/things": { "get": {} } } }));
+    assert_eq!(listed(&old, &without), "response-success-removed error");
+    assert_eq!(listed(&without, &old), "response-status-added info");
+}
+
+#[rstest]
+#[case::required(json!({"name": "X-Sig", "in": "header", "required": true}), json!({"name": "X-Other", "in": "header"}),
+    "response-header-added info, response-header-removed-required error")]
+#[case::optional(json!({"name": "X-Sig", "in": "header"}), json!({"name": "x-sig", "in": "header", "required": true}),
+    "response-header-became-required info")]
+#[case::of_a_query(json!({"name": "at", "in": "query", "schema": {"type": "string"}}), json!({"name": "at", "in": "query", "schema": {"type": "integer"}}),
+    "response-type-changed error")]
+fn a_parameter_that_the_service_sends_is_received(#[case] old: Value, #[case] new: Value, #[case] want: &str) {
+    let webhooks = |item: &Value| json!({ "webhooks": { "paid": item }, "paths": {} });
+    let callbacks = |item: &Value| {
+        let operation = json!({ "callbacks": { "paid": { "{$request.body#/url}": item } }, "responses": {} });
+        json!({ "paths": { "/things": { "post": operation } } })
+    };
+    let of_operation = |parameter: &Value| json!({ "post": { "parameters": [parameter] } });
+    let of_item = |parameter: &Value| json!({ "parameters": [parameter], "post": {} });
+    for (old, new) in [(of_operation(&old), of_operation(&new)), (of_item(&old), of_item(&new))] {
+        assert_eq!(listed(&document(&webhooks(&old)), &document(&webhooks(&new))), want);
+        assert_eq!(listed(&document(&callbacks(&old)), &document(&callbacks(&new))), want);
+    }
+}

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Parameters by place and name.
-type Parameters<'a> = BTreeMap<(&'a str, String), &'a Node<'a>>;
+pub(super) type Parameters<'a> = BTreeMap<(&'a str, String), &'a Node<'a>>;
 
 impl<'a> Differ<'a> {
     pub(super) fn parameters(&mut self, both: &Operations<'a>) {
@@ -138,7 +138,7 @@ impl<'a> Differ<'a> {
     }
 }
 
-fn parameters<'a>(view: &View<'a>, path: Path<'a>, operation: &'a Node<'a>) -> Parameters<'a> {
+pub(super) fn parameters<'a>(view: &View<'a>, path: Path<'a>, operation: &'a Node<'a>) -> Parameters<'a> {
     let of = |node: &'a Node<'a>| node.get("parameters").map(Node::items).unwrap_or_default();
     let all = of(path.item).iter().chain(of(operation)).map(|node| view.follow(node));
     let keyed = all.filter_map(|node| {

@@ -2,7 +2,8 @@
 
 use super::{
     differ::Differ,
-    operations::{Operations, operations, title},
+    operations::{Operations, Path, operations, title},
+    parameters::parameters,
     rule::{self, Direction, Rule},
     source::View,
     tree::Node,
@@ -33,8 +34,8 @@ const CALLBACK: Rules = Rules {
     body_required: (rule::CALLBACK_BODY_BECAME_REQUIRED, rule::CALLBACK_BODY_BECAME_OPTIONAL),
 };
 
-/// Requests that the service sends, by their names.
-type Sent<'a> = Vec<(String, &'a Node<'a>)>;
+/// Requests that the service sends: their names, each with its operation and what holds it.
+type Sent<'a> = Vec<(String, Path<'a>, &'a Node<'a>)>;
 
 impl<'a> Differ<'a> {
     pub(super) fn webhooks(&mut self) {
@@ -58,14 +59,18 @@ impl<'a> Differ<'a> {
         (olds, news): (&Sent<'a>, &Sent<'a>),
         lacking: (&'a Node<'a>, &'a Node<'a>),
     ) {
-        for (name, before) in olds {
-            let after = news.iter().find(|(other, _)| other == name);
+        for (name, item, before) in olds {
+            let after = news.iter().find(|(other, ..)| other == name);
             self.within(name, |differ| match after {
-                Some((_, after)) => differ.body_that_comes(rules, part, (before, after)),
+                Some((_, other, after)) => {
+                    let parameters = (parameters(&differ.old, *item, before), parameters(&differ.new, *other, after));
+                    differ.sent_values((&parameters.0, &parameters.1), (before, after));
+                    differ.body_that_comes(rules, part, (before, after));
+                }
                 None => differ.found(rules.removed, (before, lacking.1), name.clone(), String::new()),
             });
         }
-        for (name, after) in news.iter().filter(|(name, _)| !olds.iter().any(|(other, _)| other == name)) {
+        for (name, _, after) in news.iter().filter(|(name, ..)| !olds.iter().any(|(other, ..)| other == name)) {
             self.within(name, |differ| differ.found(rules.added, (lacking.0, after), String::new(), name.clone()));
         }
     }
@@ -103,6 +108,7 @@ fn callbacks<'a>(view: &View<'a>, operation: &'a Node<'a>) -> Sent<'a> {
 }
 
 fn calls<'a>(view: &View<'a>, name: &str, item: &'a Node<'a>) -> Sent<'a> {
-    let of = operations(view.follow(item)).into_iter();
-    of.map(|(method, node)| (title(method, name), node)).collect()
+    let item = view.follow(item);
+    let path = Path { name: "", item };
+    operations(item).into_iter().map(|(method, node)| (title(method, name), path, node)).collect()
 }
