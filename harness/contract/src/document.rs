@@ -14,7 +14,7 @@ use super::{
     diff::Contract,
     error::ContractError,
     files::Files,
-    format::Format,
+    format::{Format, not_json},
     operation::Operation,
     reading, reference, schema,
     unique::Unique,
@@ -128,11 +128,8 @@ fn version(root: &Value) -> Result<Version, ContractError> {
 }
 
 fn json(text: &str) -> Result<Value, ContractError> {
-    serde_json::from_str(text.trim_start_matches('\u{feff}')).map(|Unique(value)| value).map_err(|error| {
-        let whole = error.to_string();
-        let message = whole.split(" at line ").next().unwrap_or(&whole).to_owned();
-        ContractError::Syntax { line: error.line() as u64, column: error.column() as u64, message }
-    })
+    let text = text.trim_start_matches('\u{feff}');
+    serde_json::from_str(text).map(|Unique(value)| value).map_err(|error| not_json(text, &error))
 }
 
 fn yaml(text: &str) -> Result<Value, ContractError> {

@@ -7,7 +7,11 @@ use std::{
     path::Path,
 };
 
-use super::{error::Problem, format::Format, fragment::percent_decoded};
+use super::{
+    error::Problem,
+    format::{Format, is_yaml},
+    fragment::percent_decoded,
+};
 
 /// The texts of a contract: its document, and the files that this one refers to.
 ///
@@ -84,7 +88,7 @@ pub(super) fn written(name: &str, text: &str, (root, format): (&str, Format)) ->
     let is_text = |ending: &str| ["md", "markdown", "txt", "html"].contains(&ending.to_ascii_lowercase().as_str());
     match name.rsplit_once('.').map(|(_, ending)| ending) {
         _ if name == root => Some(format),
-        Some("yaml" | "yml") => Some(Format::Yaml),
+        Some(ending) if is_yaml(ending) => Some(Format::Yaml),
         Some("json") => Some(Format::Json),
         Some(ending) if is_text(ending) => None,
         _ if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') => Some(Format::Json),

@@ -5,18 +5,14 @@ use std::{borrow::Cow, collections::HashSet};
 use serde::de::IgnoredAny;
 
 use super::{
-    super::error::ContractError,
+    super::{error::ContractError, format::not_json},
     tree::{Datum, Node},
 };
 
 /// Reads a JSON text.
 pub(super) fn read(text: &str) -> Result<Node<'_>, ContractError> {
     let text = text.trim_start_matches('\u{feff}');
-    serde_json::from_str::<IgnoredAny>(text).map_err(|error| {
-        let whole = error.to_string();
-        let message = whole.split(" at line ").next().unwrap_or(&whole).to_owned();
-        ContractError::Syntax { line: error.line() as u64, column: error.column() as u64, message }
-    })?;
+    serde_json::from_str::<IgnoredAny>(text).map_err(|error| not_json(text, &error))?;
     let mut scanner = Scanner { text, at: 0, line: 1, next_id: 0, twice: None };
     let root = scanner.node();
     match scanner.twice {

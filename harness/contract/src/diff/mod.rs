@@ -18,6 +18,7 @@ mod keywords;
 mod lifecycle;
 mod limits;
 mod location;
+mod malformed;
 mod null;
 mod object;
 mod operations;

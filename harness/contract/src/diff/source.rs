@@ -13,6 +13,7 @@ use super::{
     },
     bundle::{self, Origin},
     location::Location,
+    malformed,
     parse::{resolve, tree_of, version},
     tree::Node,
 };
@@ -122,12 +123,21 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Checks every reference: it stays inside the document, leads to something, and not in a circle.
+    /// Checks every object and every reference: it stays inside the document, leads to something, and not in a circle.
     fn verify(&self) -> Result<(), ContractError> {
-        objects(self.root, &mut |node, _| match node.text("$ref") {
-            Some(reference) => self.verify_one(node, reference),
-            None => Ok(()),
+        objects(self.root, &mut |node, path| match (malformed::fault(node, path), node.text("$ref")) {
+            (Some(fault), _) => Err(self.malformed(node, fault)),
+            (None, Some(reference)) => self.verify_one(node, reference),
+            (None, None) => Ok(()),
         })
+    }
+
+    fn malformed(&self, node: &Node<'_>, (line, message): (u32, String)) -> ContractError {
+        let error = ContractError::Syntax { line: u64::from(line), column: 1, message };
+        match self.origin.and_then(|origin| origin.of(node.id).0) {
+            Some(file) => ContractError::File { file: file.to_owned(), source: Box::new(error) },
+            None => error,
+        }
     }
 
     fn verify_one(&self, node: &'a Node<'a>, reference: &str) -> Result<(), ContractError> {

@@ -374,3 +374,93 @@ fn what_looks_like_a_reference_in_data_is_none() {
     Contract::read(&text, Format::Json).unwrap();
     super::super::Document::parse(&text, Format::Json).unwrap();
 }
+
+#[rstest]
+#[case::yaml_without_an_ending(
+    "openapi: 3.1.0",
+    Format::Json,
+    "line 1, column 1: expected value; a file is read as YAML if its name ends in"
+)]
+#[case::another_document(
+    "openapi: 3.1.0\npaths: {}\n---\nopenapi: 3.1.0\npaths: {}\n",
+    Format::Yaml,
+    "line 4, column 1: a second document begins here"
+)]
+#[case::another_text("openapi: 3.1.0\npaths: {}\n---\n''\n", Format::Yaml, "line 4, column 1: a second document")]
+#[case::path(
+    "openapi: 3.1.0\npaths:\n  a: {get: {}}\n",
+    Format::Yaml,
+    "line 3, column 1: the path `a` does not begin with `/`"
+)]
+#[case::paths("openapi: 3.1.0\npaths: []\n", Format::Yaml, "line 2, column 1: `paths` is no object")]
+#[case::required(
+    "openapi: 3.1.0\ncomponents:\n  schemas:\n    A:\n      required: x\n",
+    Format::Yaml,
+    "line 5, column 1: `required` is \"x\"; expected a list of names"
+)]
+#[case::parameter(
+    "openapi: 3.1.0\npaths:\n  /a:\n    parameters:\n    - in: query\n",
+    Format::Yaml,
+    "line 5, column 1: a parameter without `name`"
+)]
+#[case::parameter_of_a_component(
+    "openapi: 3.1.0\ncomponents:\n  parameters:\n    A: {name: a}\n",
+    Format::Yaml,
+    "line 4, column 1: a parameter without `in`"
+)]
+#[case::unknown_type(
+    "{\"openapi\": \"3.1.0\",\n\"components\": {\"schemas\": {\"A\": {\n\"type\": \"strin\"}}}}",
+    Format::Json,
+    "line 3, column 1: `type` is \"strin\", which is no type"
+)]
+#[case::one_of_the_types(
+    "openapi: 3.1.0\ncomponents:\n  schemas:\n    A: {type: [string, nul]}\n",
+    Format::Yaml,
+    "line 4, column 1: `type` is \"nul\""
+)]
+#[case::properties(
+    "openapi: 3.1.0\ncomponents:\n  schemas:\n    A:\n      properties: []\n",
+    Format::Yaml,
+    "line 5, column 1: `properties` is no object"
+)]
+#[case::choice(
+    "openapi: 3.1.0\ncomponents:\n  schemas:\n    A:\n      oneOf: {type: string}\n",
+    Format::Yaml,
+    "line 5, column 1: `oneOf` is no list"
+)]
+#[case::reference(
+    "openapi: 3.1.0\ncomponents:\n  schemas:\n    A:\n      $ref: 1\n",
+    Format::Yaml,
+    "line 5, column 1: `$ref` is no text"
+)]
+fn what_no_document_has_is_refused_with_its_line(#[case] text: &str, #[case] format: Format, #[case] why: &str) {
+    let error = Contract::read(text, format).unwrap_err().to_string();
+    assert!(error.starts_with(why), "{error}");
+}
+
+#[test]
+fn names_of_the_author_are_no_keywords() {
+    let text = "\
+---
+openapi: 3.1.0
+security: [{required: [], type: []}]
+paths:
+  /a:
+    get:
+      parameters: [{$ref: '#/components/parameters/type'}]
+      responses:
+components:
+  parameters:
+    type: {name: type, in: query, example: {required: x, type: y}}
+  schemas:
+    required: {required: [type], dependentRequired: {required: [type], type: [required]}}
+    type:
+      type: [object, 'null']
+      properties: {type: {type: string, default: {type: x}}, required: {}, properties: {}, $ref: {}}
+  securitySchemes:
+    key: {type: oauth2, flows: {implicit: {scopes: {type: all types, required: some}}}}
+    other: {type: mutualTLS}
+---
+";
+    Contract::read(text, Format::Yaml).unwrap();
+}

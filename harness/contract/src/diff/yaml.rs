@@ -16,7 +16,7 @@ const DEPTH: usize = 128;
 /// How many values a file may have, those that aliases repeat included.
 const NODES: u32 = 8_000_000;
 
-/// Reads the first document of a YAML text.
+/// Reads the only document of a YAML text.
 pub(super) fn read(text: &str) -> Result<Node<'_>, ContractError> {
     match block::read(text) {
         Some(root) => Ok(root),
@@ -30,12 +30,23 @@ pub(super) fn parsed(text: &str) -> Result<Node<'_>, ContractError> {
     for next in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
         let (event, span) = next.map_err(|error| unreadable(&error))?;
         let line = u32::try_from(span.start.line()).unwrap_or(u32::MAX);
-        builder.take(event, line)?;
-        if let Some(root) = builder.root.take() {
-            return Ok(root);
+        if builder.root.is_some() && has_value(&event) {
+            return Err(wrong(line, "a second document begins here; a file holds one"));
+        }
+        if builder.root.is_none() {
+            builder.take(event, line)?;
         }
     }
-    Err(wrong(1, "the file is empty"))
+    builder.root.ok_or_else(|| wrong(1, "the file is empty"))
+}
+
+/// Returns whether an event is one of a value; `---` with nothing behind it has none.
+fn has_value(event: &Event<'_>) -> bool {
+    match event {
+        Event::MappingStart(..) | Event::SequenceStart(..) | Event::Alias(_) => true,
+        Event::Scalar(text, style, ..) => !matches!(text.as_ref(), "" | "~") || *style != ScalarStyle::Plain,
+        _ => false,
+    }
 }
 
 fn unreadable(error: &ScanError) -> ContractError {
