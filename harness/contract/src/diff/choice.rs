@@ -33,7 +33,7 @@ impl<'a> Differ<'a> {
         let (pairs, removed, added) = self.matched(old.clone(), new.clone(), sides.direction);
         for (old, new) in pairs {
             let part = format!("<{}>", name(new));
-            self.within(&part, |differ| differ.schemas(&[old], &[new], sides.direction));
+            self.within(&part, |differ| differ.as_members(|differ| differ.schemas(&[old], &[new], sides.direction)));
         }
         // A member that another one holds whole changes nothing, unless it has a name that callers know it by.
         let is_named = |member: &Node<'_>| member.text("$ref").is_some();

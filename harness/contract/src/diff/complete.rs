@@ -61,13 +61,14 @@ impl Shape<'_> {
         self.content.entry(key).or_insert(content);
     }
 
-    /// Leaves out listed values that the types or limits next to the list do not allow; a list of both booleans is
-    /// their type.
+    /// Leaves out listed values that the types or limits next to the list do not allow; a list of both booleans,
+    /// or of null alone, is their type.
     fn complete_values(&mut self) {
         let Some(mut values) = self.values.take() else { return };
         let types = self.types;
         values.retain(|text| types.is_none_or(|types| types & kind(text) != 0) && self.takes_listed(text));
-        self.values = (types != Some(BOOLEAN) || values.len() != 2).then_some(values);
+        let is_type = types == Some(0) || (types == Some(BOOLEAN) && values.len() == 2);
+        self.values = (!is_type).then_some(values);
     }
 
     fn takes_listed(&self, text: &str) -> bool {
@@ -174,7 +175,7 @@ fn size(limit: Aspect, value: &Value) -> Option<(usize, f64)> {
 }
 
 /// Returns the type of a value in canonical JSON.
-fn kind(text: &str) -> u8 {
+pub(super) fn kind(text: &str) -> u8 {
     match text.as_bytes().first() {
         Some(b'"') => STRING,
         Some(b'[') => ARRAY,

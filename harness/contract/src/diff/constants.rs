@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    complete::kind,
     keywords::TOLD,
     source::View,
     tree::{Datum, Node},
@@ -28,6 +29,12 @@ impl Constants {
         let has_null = matches!(node.value, Datum::Null);
         let values = if has_null { BTreeSet::new() } else { BTreeSet::from([node.canonical()]) };
         Constants { values, types: types::type_of(node), has_null }
+    }
+
+    /// Leaves out values of other types than those that stand next to them.
+    fn of_types(mut self, (types, has_null): (u8, bool)) -> Self {
+        self.values.retain(|text| types & kind(text) != 0);
+        Constants { types: self.types & types, has_null: self.has_null && has_null, ..self }
     }
 
     fn joined(mut self, other: Self) -> Self {
@@ -80,15 +87,9 @@ fn listed<'a>(view: &View<'a>, node: &'a Node<'a>, depth: usize) -> Option<Const
         (None, Some(types)) if types.as_text() == Some("null") => {
             Some(Constants { has_null: true, ..Constants::default() })
         }
-        (Some(found), Some(types)) => is_of(&found, types).then_some(found),
+        (Some(found), Some(types)) => Some(found.of_types(types::types_in(types))),
         (found, _) => found,
     }
-}
-
-/// Returns whether all values are of the types that stand next to them.
-fn is_of(found: &Constants, types: &Node<'_>) -> bool {
-    let (bits, null) = types::types_in(types);
-    found.types & !bits == 0 && (null || !found.has_null)
 }
 
 /// Splits the members of `anyOf` in those that are constants of a type which another member takes whole, and the rest.

@@ -61,8 +61,9 @@ impl Encoding {
     }
 }
 
-/// Two schemas that were compared, each as the ids of its parts, for which direction, and how they are written.
-type Pair = (Vec<u32>, Vec<u32>, Direction, Encoding);
+/// Two schemas that were compared, each as the ids of its parts, for which direction, how they are written, and
+/// whether they are members of choices.
+type Pair = (Vec<u32>, Vec<u32>, Direction, Encoding, bool);
 
 pub(super) struct Differ<'a> {
     pub(super) old: View<'a>,
@@ -71,6 +72,8 @@ pub(super) struct Differ<'a> {
     pub(super) today: &'a str,
     pub(super) depth: usize,
     pub(super) encoding: Encoding,
+    /// Whether the schemas that are compared next are members of choices, whose null was compared.
+    is_member: bool,
     place: String,
     changes: Vec<Change>,
     seen: HashSet<Pair>,
@@ -91,6 +94,7 @@ impl<'a> Differ<'a> {
             today,
             depth: 0,
             encoding: Encoding::Json,
+            is_member: false,
             place: String::new(),
             changes: Vec::new(),
             seen: HashSet::new(),
@@ -171,6 +175,18 @@ impl<'a> Differ<'a> {
         self.seen.insert(self.pair(old, new, direction))
     }
 
+    /// Compares members of choices: whether null is allowed was compared for the choices as a whole.
+    pub(super) fn as_members(&mut self, compare: impl FnOnce(&mut Self)) {
+        self.is_member = true;
+        compare(self);
+        self.is_member = false;
+    }
+
+    /// Returns whether the schemas that are compared now are members of choices; what lies in them is none.
+    pub(super) fn take_membership(&mut self) -> bool {
+        std::mem::take(&mut self.is_member)
+    }
+
     /// Returns whether the schemas that are compared now are of a value that is written as a text.
     pub(super) fn is_text(&self, direction: Direction) -> bool {
         let is_element = self.place.ends_with("[*]");
@@ -208,6 +224,6 @@ impl<'a> Differ<'a> {
 
     fn pair(&self, old: &[&Node<'_>], new: &[&Node<'_>], direction: Direction) -> Pair {
         let ids = |parts: &[&Node<'_>]| parts.iter().map(|part| part.id).collect();
-        (ids(old), ids(new), direction, self.encoding)
+        (ids(old), ids(new), direction, self.encoding, self.is_member)
     }
 }

@@ -368,3 +368,28 @@ fn a_parameter_that_the_service_sends_is_received(#[case] old: Value, #[case] ne
         assert_eq!(listed(&document(&callbacks(&old)), &document(&callbacks(&new))), want);
     }
 }
+
+#[rstest]
+#[case::as_a_value(json!({"enum": [null]}))]
+#[case::as_a_constant(json!({"const": null}))]
+#[case::as_members(json!({"anyOf": [only_null(), {"const": null}]}))]
+fn null_alone_may_be_written_in_several_ways(#[case] other: Value) {
+    for direction in ["request", "response"] {
+        assert_eq!(found("3.1.0", direction, &only_null(), &other), "");
+        assert_eq!(found("3.1.0", direction, &other, &only_null()), "");
+    }
+}
+
+#[rstest]
+#[case::of_another_member(json!({"anyOf": [component("Cat"), {"type": ["integer", "null"], "minimum": 1}]}),
+    json!({"anyOf": [{"type": ["object", "null"], "required": ["name"], "properties": {"name": {"type": "string"}}}, {"type": ["integer", "null"], "minimum": 1}]}), "")]
+#[case::of_no_other(json!({"oneOf": [component("Cat"), {"type": "integer", "minimum": 1}]}),
+    json!({"oneOf": [component("Cat"), {"type": ["integer", "null"], "minimum": 1}]}), "response-nullable-widened error")]
+#[case::not_of_the_type(json!({"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "string", "enum": ["b"]}]}),
+    json!({"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "string", "enum": ["b", null, 7]}]}), "")]
+fn null_of_a_member_is_null_of_the_choice(#[case] old: Value, #[case] new: Value, #[case] want: &str) {
+    assert_eq!(found("3.1.0", "response", &old, &new), want);
+    let places: Vec<_> =
+        changes(&around(&old, &json!("3.1.0"), "response"), &around(&new, &json!("3.1.0"), "response"));
+    assert!(places.iter().all(|change| change.place.ends_with('$')), "{places:?}");
+}

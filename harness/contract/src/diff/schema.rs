@@ -32,12 +32,15 @@ impl<'a> Differ<'a> {
         if old.is_empty() || new.is_empty() || is_copy((old, new)) || !self.is_first(old, new, direction) {
             return;
         }
-        let sides = Sides {
+        let mut sides = Sides {
             old: Shape::of(&self.old, old),
             new: Shape::of(&self.new, new),
             parts: (old.to_vec(), new.to_vec()),
             direction,
         };
+        if self.take_membership() {
+            (sides.old.null, sides.new.null) = (None, None);
+        }
         if self.depth >= DEPTH {
             return self.found(rule::NOT_COMPARED, (old[0], new[0]), String::new(), String::new());
         }
