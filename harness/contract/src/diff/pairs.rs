@@ -322,7 +322,8 @@ fn of_responses(responses: &[(&str, &str)]) -> String {
     "response-status-added info, response-status-removed info, response-type-changed error")]
 #[case::by_the_default(&[("200", "string"), ("404", "string"), ("default", "integer")], &[("200", "string"), ("default", "integer")],
     "response-status-removed info, response-type-changed error")]
-#[case::success_by_the_default(&[("200", "string")], &[("default", "string")], "response-status-added info")]
+#[case::success_by_the_default(&[("200", "string")], &[("default", "string")],
+    "response-status-added info, response-success-removed error")]
 #[case::another_success(&[("200", "string"), ("default", "integer")], &[("200", "string"), ("201", "string"), ("default", "integer")],
     "response-status-added info")]
 #[case::a_success_less(&[("200", "string"), ("201", "string"), ("default", "string")], &[("200", "string"), ("default", "string")],
@@ -392,4 +393,30 @@ fn null_of_a_member_is_null_of_the_choice(#[case] old: Value, #[case] new: Value
     let places: Vec<_> =
         changes(&around(&old, &json!("3.1.0"), "response"), &around(&new, &json!("3.1.0"), "response"));
     assert!(places.iter().all(|change| change.place.ends_with('$')), "{places:?}");
+}
+
+#[test]
+fn null_of_a_parameter_cannot_be_sent() {
+    let of = |members: Value| of_parameter(&json!({ "name": "q", "in": "query", "schema": { "anyOf": members } }));
+    let limited = json!({ "type": "string", "maxLength": 5 });
+    let with = of(json!([limited, { "type": "array", "items": { "type": "string" } }, only_null()]));
+    let without = of(json!([limited, { "type": "array", "items": { "type": "string" } }]));
+    assert_eq!(listed(&with, &without), "");
+    assert_eq!(listed(&without, &with), "");
+}
+
+#[rstest]
+#[case::style(json!({"style": "form"}), json!({"style": "spaceDelimited"}), "parameter-serialisation-changed error")]
+#[case::default_of_a_style(json!({}), json!({"style": "form", "explode": true}), "")]
+#[case::explode(json!({"explode": true}), json!({"explode": false}), "parameter-serialisation-changed error")]
+#[case::less_types(json!({"contentType": "image/png, image/jpeg"}), json!({"contentType": "image/png"}), "request-media-type-removed error")]
+#[case::more_types(json!({"contentType": "image/png"}), json!({"contentType": "image/*"}), "request-media-type-added info")]
+fn the_encoding_of_a_property_is_compared(#[case] old: Value, #[case] new: Value, #[case] want: &str) {
+    let of = |encoding: &Value| {
+        let list = json!({ "type": "array", "items": { "type": "string" } });
+        let schema = json!({ "type": "object", "properties": { "f": list } });
+        let content = json!({ "multipart/form-data": { "schema": schema, "encoding": { "f": encoding } } });
+        document(&json!({ "paths": { "/things": { "post": { "requestBody": { "content": content } } } } }))
+    };
+    assert_eq!(listed(&of(&old), &of(&new)), want);
 }

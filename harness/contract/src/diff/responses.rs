@@ -57,11 +57,12 @@ impl<'a> Differ<'a> {
         let is_range = code.ends_with(RANGE);
         // A range of which only single statuses are left became narrower.
         let is_narrowed = is_range && news.keys().any(|other| range(other) == code);
+        // The default states nothing of a success that was named.
         let is_described = after.is_some_and(|after| news.get(DEFAULT).is_none_or(|default| default.id != after.id));
         let rule = match code.starts_with('2') {
-            true if is_narrowed || after.is_some() => return,
+            _ if is_described => return,
+            true if is_narrowed => return,
             true => rule::RESPONSE_SUCCESS_REMOVED,
-            false if is_described => return,
             false => rule::RESPONSE_STATUS_REMOVED,
         };
         self.found(rule, (gone, lacking), code.to_owned(), String::new());

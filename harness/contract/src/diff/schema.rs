@@ -150,6 +150,10 @@ impl<'a> Differ<'a> {
     }
 
     fn null(&mut self, sides: &Sides<'a>) {
+        // A parameter is a text, which is never null.
+        if sides.direction == Direction::Parameter {
+            return;
+        }
         let (Some(old), Some(new)) = (sides.old.null, sides.new.null) else { return };
         let text_of = |null: bool| (if null { "null allowed" } else { "no null" }).to_owned();
         let effect = if new { Effect::Widened } else { Effect::Narrowed };
