@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::{
     rule::Aspect,
     shape::{Additional, BYTES, Bound, Shape},
-    types::{ARRAY, BOOLEAN, FRACTION, INTEGER, OBJECT, STRING},
+    step::is_multiple,
+    types::{ARRAY, BOOLEAN, FRACTION, INTEGER, OBJECT, STRING, kind},
 };
 
 /// What restricts single values, so that listed ones can be tested.
@@ -46,6 +47,8 @@ impl Shape<'_> {
                 (false, true) => Some(ARRAY),
                 _ => None,
             };
+            // What names properties or items is meant as one of them, and not as null.
+            self.null = self.null.or(self.types.map(|_| false));
         }
     }
 
@@ -172,38 +175,4 @@ fn size(limit: Aspect, value: &Value) -> Option<(usize, f64)> {
         _ => return None,
     };
     Some((at, size as f64))
-}
-
-/// Returns the type of a value in canonical JSON.
-pub(super) fn kind(text: &str) -> u8 {
-    match text.as_bytes().first() {
-        Some(b'"') => STRING,
-        Some(b'[') => ARRAY,
-        Some(b'{') => OBJECT,
-        Some(b't' | b'f') => BOOLEAN,
-        _ if text.parse::<f64>().is_ok_and(|number| number.fract() == 0.0) => INTEGER,
-        _ => FRACTION,
-    }
-}
-
-/// Returns whether a number is a multiple of another one; what decimal notation rounds counts as equal.
-pub(super) fn is_multiple(number: f64, step: f64) -> bool {
-    (number / step - (number / step).round()).abs() < 1e-9
-}
-
-/// Returns the step of numbers that are multiples of both.
-pub(super) fn common_step(one: f64, other: f64) -> f64 {
-    let is_whole = one.fract() == 0.0 && other.fract() == 0.0 && one > 0.0 && other > 0.0;
-    match (is_multiple(one, other), is_multiple(other, one)) {
-        (true, _) => one,
-        (_, true) => other,
-        _ if is_whole => {
-            let (mut rest, mut divisor) = (one, other);
-            while divisor > 0.0 {
-                (rest, divisor) = (divisor, rest % divisor);
-            }
-            one / rest * other
-        }
-        _ => other,
-    }
 }

@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use super::{
-    complete::kind,
     keywords::TOLD,
     source::View,
     tree::{Datum, Node},
@@ -33,7 +32,7 @@ impl Constants {
 
     /// Leaves out values of other types than those that stand next to them.
     fn of_types(mut self, (types, has_null): (u8, bool)) -> Self {
-        self.values.retain(|text| types & kind(text) != 0);
+        self.values.retain(|text| types & types::kind(text) != 0);
         Constants { types: self.types & types, has_null: self.has_null && has_null, ..self }
     }
 

@@ -30,6 +30,8 @@ pub(super) struct Keywords<'a> {
 
 const SINGLE: [&str; 4] = ["contains", "propertyNames", "contentSchema", "unevaluatedItems"];
 const NAMED: [&str; 2] = ["patternProperties", "dependentSchemas"];
+/// What a schema is composed with.
+pub(super) const COMPOSED: [&str; 3] = ["allOf", "oneOf", "anyOf"];
 /// Keywords that only describe.
 pub(super) const TOLD: [&str; 6] = ["description", "title", "summary", "example", "examples", "externalDocs"];
 

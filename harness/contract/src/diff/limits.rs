@@ -3,11 +3,11 @@
 //! Where one schema lists its values, these decide: a limit of the other one is a change only if it refuses one of them.
 
 use super::{
-    complete::is_multiple,
     differ::{Differ, Encoding},
     rule::{Aspect, Effect},
     schema::{Sides, effect, list, number, spot_of, text},
     shape::{BYTES, Bound, LEAST, MOST, Shape},
+    step::is_multiple,
     types::INTEGER,
 };
 

@@ -34,6 +34,7 @@ mod security;
 mod servers;
 mod shape;
 mod source;
+mod step;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use super::{
     super::dialect::Version,
+    keywords::COMPOSED,
     source::View,
     tree::{Datum, Node},
     types::types_in,
@@ -67,5 +68,6 @@ fn stated<'a>(view: &View<'a>, node: &'a Node<'a>, known: &mut Known) -> Option<
     let choices = ["oneOf", "anyOf"].into_iter().filter_map(|key| node.get(key));
     all.extend(choices.map(|members| any(view, members.items().iter(), known)));
     let stated = all.into_iter().flatten().reduce(|one, other| one && other);
-    stated.map(|stated| stated || (is_nullable && own.is_none()))
+    let is_composed = COMPOSED.iter().any(|key| node.get(key).is_some());
+    stated.map(|stated| stated || (is_nullable && (is_composed || own.is_none())))
 }

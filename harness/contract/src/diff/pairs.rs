@@ -420,3 +420,17 @@ fn the_encoding_of_a_property_is_compared(#[case] old: Value, #[case] new: Value
     };
     assert_eq!(listed(&of(&old), &of(&new)), want);
 }
+
+#[test]
+fn null_of_a_schema_without_a_type_is_compared() {
+    let plain = json!({ "properties": { "a": { "type": "string" } } });
+    let nullable = json!({ "nullable": true, "allOf": [plain] });
+    let typed = json!({ "nullable": true, "type": "object", "properties": { "a": { "type": "string" } } });
+    let both = json!({ "nullable": true, "type": "object", "allOf": [{ "type": "object", "properties": plain["properties"] }] });
+    for with in [&nullable, &typed, &both] {
+        assert_eq!(found("3.0.3", "response", &plain, with), "response-nullable-widened error");
+        assert_eq!(found("3.0.3", "request", with, &plain), "request-nullable-narrowed error");
+    }
+    assert_eq!(found("3.0.3", "response", &nullable, &typed), "");
+    assert_eq!(found("3.0.3", "request", &typed, &nullable), "");
+}

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     super::dialect::Version,
-    complete::common_step,
     constants::{self, Constants},
-    keywords::{Keywords, requires},
+    keywords::{COMPOSED, Keywords, requires},
     null,
     source::View,
+    step::common_step,
     tree::{Datum, Node, Parts},
     types::{ANY, bits, type_of, types_in},
 };
@@ -110,8 +110,10 @@ impl<'a> Shape<'a> {
         }
         self.alternatives(view, node, depth);
         // `nullable` next to `allOf` with one reference is how 3.0 files write "this component, or null".
-        if view.version == Version::V3_0 && node.is_true("nullable") && node.get("type").is_none() {
-            self.null = self.null.map(|_| true);
+        let has = |keys: &[&str]| keys.iter().any(|key| node.get(key).is_some());
+        if view.version == Version::V3_0 && node.is_true("nullable") && (has(&COMPOSED) || !has(&["type"])) {
+            let is_typed = has(&COMPOSED) || has(&["properties", "items"]);
+            self.null = self.null.or(is_typed.then_some(true)).map(|_| true);
         }
     }
 

@@ -46,6 +46,18 @@ pub(super) fn type_of(node: &Node<'_>) -> u8 {
     }
 }
 
+/// Returns the type of a value in canonical JSON.
+pub(super) fn kind(text: &str) -> u8 {
+    match text.as_bytes().first() {
+        Some(b'"') => STRING,
+        Some(b'[') => ARRAY,
+        Some(b'{') => OBJECT,
+        Some(b't' | b'f') => BOOLEAN,
+        _ if text.parse::<f64>().is_ok_and(|number| number.fract() == 0.0) => INTEGER,
+        _ => FRACTION,
+    }
+}
+
 /// Writes types as a schema does.
 pub(super) fn type_names(types: Option<u8>) -> String {
     let Some(types) = types.filter(|types| *types != ANY) else { return "any type".to_owned() };
