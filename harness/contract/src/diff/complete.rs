@@ -115,17 +115,16 @@ impl Shape<'_> {
         self.is_unique = false;
     }
 
-    /// Writes limits of integers in one way: "above 0" is "from 1", and every integer is a multiple of 1.
+    /// Writes limits of integers in one way: "above 0" and "from 0.5" are "from 1", and all are multiples of 1.
     fn complete_bounds(&mut self) {
         if self.types == Some(INTEGER) {
-            let whole = |bound: Bound, step: f64| match bound {
-                Bound { limit, is_excluded: true } if limit.fract() == 0.0 => {
-                    Bound { limit: limit + step, is_excluded: false }
-                }
-                bound => bound,
+            let whole = |bound: Bound, step: f64, nearest: fn(f64) -> f64| match bound {
+                Bound { limit, is_excluded: true } if limit.fract() == 0.0 => limit + step,
+                Bound { limit, .. } => nearest(limit),
             };
-            self.minimum = self.minimum.map(|bound| whole(bound, 1.0));
-            self.maximum = self.maximum.map(|bound| whole(bound, -1.0));
+            let of = |limit| Bound { limit, is_excluded: false };
+            self.minimum = self.minimum.map(|bound| of(whole(bound, 1.0, f64::ceil)));
+            self.maximum = self.maximum.map(|bound| of(whole(bound, -1.0, f64::floor)));
         }
         if self.types.is_some_and(|types| types & FRACTION == 0) {
             self.multiple_of = self.multiple_of.filter(|step| !is_multiple(1.0, *step));

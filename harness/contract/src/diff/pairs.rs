@@ -161,6 +161,7 @@ fn a_limit_that_refuses_a_listed_value_is_a_change(
 #[case::length_of_an_integer(json!({"type": "integer"}), json!({"type": "integer", "minLength": 3, "maxLength": 5}))]
 #[case::pattern_of_an_integer(json!({"type": "integer"}), json!({"type": "integer", "pattern": "^1"}))]
 #[case::step_of_an_integer(json!({"type": "integer"}), json!({"type": "integer", "multipleOf": 1}))]
+#[case::limits_between_integers(json!({"type": "integer", "minimum": 1, "maximum": 2}), json!({"type": "integer", "exclusiveMinimum": 0.5, "maximum": 2.9}))]
 #[case::whole_number(json!({"type": "integer"}), json!({"type": "number", "multipleOf": 1}))]
 #[case::steps_of_integers(json!({"type": "integer", "multipleOf": 5}), json!({"type": "number", "multipleOf": 5}))]
 #[case::items_of_an_object(component("Cat"), json!({"allOf": [component("Cat")], "items": {"type": "string"}}))]
