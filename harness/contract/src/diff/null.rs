@@ -12,8 +12,15 @@ use super::{
     types::types_in,
 };
 
+/// How deep schemas may lie in each other; what lies deeper is unknown.
+const DEPTH: usize = 32;
+
 /// What is known of schemas by their ids; one that is being looked at is unknown, so that circles end.
-type Known = HashMap<u32, Option<bool>>;
+#[derive(Default)]
+struct Known {
+    found: HashMap<u32, Option<bool>>,
+    depth: usize,
+}
 
 /// Returns whether a schema allows nothing but null.
 pub(super) fn is_null<'a>(view: &View<'a>, member: &'a Node<'a>) -> bool {
@@ -27,7 +34,7 @@ pub(super) fn is_null<'a>(view: &View<'a>, member: &'a Node<'a>) -> bool {
 
 /// Returns whether one of the members of a choice allows null, and nothing where no member states it.
 pub(super) fn of_members<'a>(view: &View<'a>, members: &[&'a Node<'a>]) -> Option<bool> {
-    any(view, members.iter().copied(), &mut Known::new())
+    any(view, members.iter().copied(), &mut Known::default())
 }
 
 fn any<'a>(view: &View<'a>, members: impl Iterator<Item = &'a Node<'a>>, known: &mut Known) -> Option<bool> {
@@ -39,12 +46,17 @@ fn any<'a>(view: &View<'a>, members: impl Iterator<Item = &'a Node<'a>>, known: 
 }
 
 fn of<'a>(view: &View<'a>, node: &'a Node<'a>, known: &mut Known) -> Option<bool> {
-    if let Some(found) = known.get(&node.id) {
+    if let Some(found) = known.found.get(&node.id) {
         return *found;
     }
-    known.insert(node.id, None);
+    if known.depth >= DEPTH {
+        return None;
+    }
+    known.found.insert(node.id, None);
+    known.depth += 1;
     let found = stated(view, node, known);
-    known.insert(node.id, found);
+    known.depth -= 1;
+    known.found.insert(node.id, found);
     found
 }
 

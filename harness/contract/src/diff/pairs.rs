@@ -435,3 +435,37 @@ fn null_of_a_schema_without_a_type_is_compared() {
     assert_eq!(found("3.0.3", "response", &nullable, &typed), "");
     assert_eq!(found("3.0.3", "request", &typed, &nullable), "");
 }
+
+#[test]
+fn schemas_that_lie_in_each_other_by_thousands_are_compared() {
+    let of = |count: usize| {
+        let name = |n: usize| format!("S{n}");
+        let mut whole: Value = serde_json::from_str(&around(
+            &json!({ "anyOf": [component("S0"), component("Cat")] }),
+            &json!("3.1.0"),
+            "response",
+        ))
+        .unwrap();
+        for n in 0..count {
+            whole["components"]["schemas"][name(n)] = json!({ "allOf": [component(&name(n + 1))] });
+        }
+        whole["components"]["schemas"][name(count)] = json!({ "type": "object" });
+        whole.to_string()
+    };
+    assert_eq!(listed(&of(20_000), &of(20_001)), "");
+}
+
+#[test]
+fn two_renamed_credentials_that_are_sent_alike_need_the_scopes_of_both() {
+    let of = |names: [&str; 2], scopes: &[&str]| {
+        let operation = json!({ "security": [{ names[0]: scopes, names[1]: [] }], "responses": {} });
+        let schemes = json!({
+            names[0]: { "type": "oauth2", "flows": {} }, names[1]: { "type": "http", "scheme": "bearer" }
+        });
+        let components = json!({ "securitySchemes": schemes });
+        document(&json!({ "paths": { "/things": { "get": operation } }, "components": components }))
+    };
+    let old = of(["a", "b"], &["read"]);
+    assert_eq!(listed(&old, &of(["c", "d"], &["read"])), "");
+    assert_eq!(listed(&old, &of(["c", "d"], &["read", "write"])), "security-scope-added error");
+}

@@ -174,16 +174,13 @@ fn alternatives<'a>((view, other): (&View<'a>, &View<'a>), operation: &'a Node<'
     let listed = operation.get("security").or_else(|| view.root.get("security"));
     let all = listed.map(Node::items).unwrap_or_default().iter();
     all.map(|node| {
-        let scopes = |scopes: &'a Node<'a>| scopes.items().iter().filter_map(Node::as_text).collect();
-        let needs = node.entries().iter().map(|(name, list)| {
+        let mut needs: BTreeMap<Credential<'a>, BTreeSet<&'a str>> = BTreeMap::new();
+        for (name, list) in node.entries() {
             let shared = scheme(other, name).is_some().then_some(name.as_ref());
-            (Credential { shared, what: identity(view, name) }, scopes(list))
-        });
-        Alternative {
-            node,
-            needs: needs.collect(),
-            names: node.entries().iter().map(|(name, _)| name.as_ref()).collect(),
+            let scopes = list.items().iter().filter_map(Node::as_text);
+            needs.entry(Credential { shared, what: identity(view, name) }).or_default().extend(scopes);
         }
+        Alternative { node, needs, names: node.entries().iter().map(|(name, _)| name.as_ref()).collect() }
     })
     .collect()
 }
