@@ -70,7 +70,7 @@ fn explained(id: &str) -> Result<Exit, Failure> {
 
 enum LintTarget {
     Files(Vec<PathBuf>),
-    Environment { config: Arc<Config>, environment: Environment, chosen: Chosen },
+    Environment { config: Arc<Config>, environment: Box<Environment>, chosen: Chosen },
 }
 
 /// Who chose the environment.
@@ -90,7 +90,11 @@ fn lint_target(config: Option<&Path>, args: &cli::Lint) -> Result<LintTarget, Fa
     let here = std::env::current_dir().map_err(Failure::reading(Path::new("the current folder")))?;
     let of_named = |config: Config| {
         let environment = super::named(&config, args.env.as_ref())?.clone();
-        Ok(LintTarget::Environment { config: Arc::new(config), environment, chosen: Chosen::ByName })
+        Ok(LintTarget::Environment {
+            config: Arc::new(config),
+            environment: Box::new(environment),
+            chosen: Chosen::ByName,
+        })
     };
     let is_named = args.env.is_some() || std::env::var_os("STAGEGATE_ENV").is_some_and(|name| !name.is_empty());
     if is_named || config.is_some() {
@@ -101,7 +105,11 @@ fn lint_target(config: Option<&Path>, args: &cli::Lint) -> Result<LintTarget, Fa
         && args.env_file.is_empty()
         && let Some(environment) = of_folder(config, &here).cloned()
     {
-        return Ok(LintTarget::Environment { config: Arc::new(config.clone()), environment, chosen: Chosen::ByFolder });
+        return Ok(LintTarget::Environment {
+            config: Arc::new(config.clone()),
+            environment: Box::new(environment),
+            chosen: Chosen::ByFolder,
+        });
     }
     let env_files: Vec<PathBuf> = args.env_file.iter().map(|file| here.join(file)).collect();
     match (project::files_in(&here, &env_files), project::unnamed_files_in(&here)) {

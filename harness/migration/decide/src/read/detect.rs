@@ -4,8 +4,8 @@ use super::{
     super::{Tool, Trait, split},
     File, dbmate, drizzle, flyway, goose,
     marks::Form,
-    name::digits,
-    pairs, prisma, refinery,
+    name::{digits, is_rollback},
+    prisma, refinery,
 };
 
 /// Returns the first tool whose marks are seen; marks inside of files weigh more than names.
@@ -79,7 +79,7 @@ fn of_pairs(top: &[&File]) -> Tool {
     };
     let underscored = numbered.iter().all(|file| digits(file.name()).1.starts_with('_'));
     match () {
-        () if !underscored || !directed && top.iter().any(|file| pairs::is_rollback(file.name())) => Tool::Plain,
+        () if !underscored || !directed && top.iter().any(|file| is_rollback(file.name())) => Tool::Plain,
         () if marked => Tool::Sqlx,
         () if directed && (most(6) || numbered.iter().any(begins)) => Tool::GolangMigrate,
         () if most(14) => Tool::Sqlx,

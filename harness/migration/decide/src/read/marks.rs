@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use super::{
     super::{Script, Tool, Transaction, codes, script::Sending},
-    File, Reading, pairs,
+    File, Reading,
+    name::is_directed,
 };
 
 /// A tool with marks in a folder of plain names.
@@ -56,7 +57,7 @@ impl Form {
     pub(super) fn of_folder(files: &[&File]) -> Option<Self> {
         let count = |form: Form| scripts(files).filter(|file| form.is_marked(&file.text())).count();
         let (most, form) = BOTH.into_iter().map(|form| (count(form), form)).max_by_key(|(count, _)| *count)?;
-        let is_directed = files.iter().any(|file| file.is_at_top() && pairs::is_directed(file.name()));
+        let is_directed = files.iter().any(|file| file.is_at_top() && is_directed(file.name()));
         let has_sum = files.iter().any(|file| file.path == "atlas.sum");
         match most {
             0 => (has_sum && !is_directed).then_some(Form::Atlas),
@@ -195,7 +196,7 @@ fn first_line(text: &str) -> &str {
 
 /// The scripts whose names state no direction.
 fn scripts<'a>(files: &'a [&'a File]) -> impl Iterator<Item = &'a File> {
-    files.iter().copied().filter(|file| file.is_at_top() && file.is_sql() && !pairs::is_directed(file.name()))
+    files.iter().copied().filter(|file| file.is_at_top() && file.is_sql() && !is_directed(file.name()))
 }
 
 /// Finds the first line that `options_of` takes for its mark.

@@ -8,7 +8,7 @@ use super::{
     File, Reading,
     marks::Form,
     migration,
-    name::{digits, fits, number, without},
+    name::{ROLLBACKS, digits, fits, is_directed, number, postgrator, without},
 };
 
 /// A file name, read.
@@ -142,30 +142,6 @@ fn plain(file: &str) -> Option<Named<'_>> {
     let (rest, is_undo) = postgrator(rest);
     let name = rest.trim_start_matches(['_', '-', '.', ' ']);
     Some(Named { version, name, is_down: down.is_some() || is_undo })
-}
-
-/// How the script that reverts another one ends, where that one has no ending.
-const ROLLBACKS: [&str; 3] = [".rollback", ".undo", ".revert"];
-
-/// Takes the direction off that postgrator writes after the number: `.do.name`, `.undo.name`.
-fn postgrator(rest: &str) -> (&str, bool) {
-    let after = |word: &str| rest.strip_prefix(word).filter(|rest| rest.is_empty() || rest.starts_with('.'));
-    match (after(".do"), after(".undo")) {
-        (Some(rest), _) => (rest, false),
-        (_, Some(rest)) => (rest, true),
-        _ => (rest, false),
-    }
-}
-
-/// Returns whether a name is that of a script which reverts another one in a way that only plain folders have.
-pub(super) fn is_rollback(file: &str) -> bool {
-    let ends = without(file, ".sql").is_some_and(|stem| ROLLBACKS.iter().any(|end| without(stem, end).is_some()));
-    ends || postgrator(digits(file).1).1
-}
-
-/// Returns whether a name states which direction a script is.
-pub(super) fn is_directed(file: &str) -> bool {
-    [".up.sql", ".down.sql"].iter().any(|end| without(file, end).is_some()) || is_rollback(file)
 }
 
 fn joined(reading: &mut Reading<'_>, version: &str, name: &str, pair: &Pair<'_>) -> Option<Migration> {

@@ -141,7 +141,9 @@ pub fn icu_locale(locale: &str) -> String {
     let of = |pair: &str| {
         let (key, value) = pair.split_once('=')?;
         let (key, value) = (key.trim().to_ascii_lowercase(), value.trim().to_ascii_lowercase());
-        let short = |all: &[(&'static str, &'static str)], text: &str| all.iter().find(|(long, _)| *long == text).map(|(_, short)| *short);
+        let short = |all: &[(&'static str, &'static str)], text: &str| {
+            all.iter().find(|(long, _)| *long == text).map(|(_, short)| *short)
+        };
         let value = short(&VALUES, &value).map_or(value.clone(), str::to_owned);
         Some((short(&KEYS, &key)?, value))
     };
