@@ -21,6 +21,8 @@ use crate::process::Runner;
 const FILE_COPY_FROM: Size = Size(64 << 20);
 /// The first major that can be reported how to copy.
 const STRATEGY_SINCE: i32 = 150_000;
+/// How often sessions are ended, each time with 5 s.
+const TRIES: u32 = 3;
 
 impl Server {
     /// Returns whether a database is there.
@@ -333,13 +335,16 @@ async fn shut(client: &Client, database: &str) -> Result<(), DatabaseError> {
 
 /// Ends sessions by a statement whose only value is the database.
 async fn all_ended(client: &Client, sql: &str, database: &str) -> Result<(), DatabaseError> {
-    let row = client.query_one(sql, &[&database]).await.map_err(|e| failed("end sessions", &e))?;
-    if row.get(0) {
-        return Ok(());
+    for _ in 0..TRIES {
+        let row = client.query_one(sql, &[&database]).await.map_err(|e| failed("end sessions", &e))?;
+        // Also false where one ended by itself between the list and the signal: the next list has it no more.
+        if row.get(0) {
+            return Ok(());
+        }
     }
     // Without its query: that may hold what users wrote, and this goes into journals and messages.
     let sql = "select coalesce(string_agg(format('pid %s of %s (%s)', pid, usename, coalesce(nullif(application_name, ''), backend_type)), \
                '; '), '') from pg_stat_activity where datname::text = $1 and pid <> pg_backend_pid()";
     let row = client.query_one(sql, &[&database]).await.map_err(|e| failed("list sessions", &e))?;
-    Err(DatabaseError::Unexpected(format!("a session did not end within 5 s: {}", row.get::<_, String>(0))))
+    Err(DatabaseError::Unexpected(format!("a session did not end within {} s: {}", 5 * TRIES, row.get::<_, String>(0))))
 }
