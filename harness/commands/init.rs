@@ -238,7 +238,7 @@ fn refusal(folder: &Path, error: ProjectError) -> Failure {
         }
         ProjectError::Refused { reason, .. } => {
             let otherwise = || "correct them, or write the variables that they use into .env".to_owned();
-            let way_out = project::way_out_of_env_file(&reason).unwrap_or_else(otherwise);
+            let way_out = project::env_file_hint(&reason).unwrap_or_else(otherwise);
             let files = folder.display();
             Failure::configuration(format!("docker compose refuses the files of {files}: {reason}; {way_out}"))
         }
@@ -394,7 +394,7 @@ fn exposed_ports(image: &serde_json::Value) -> Vec<u16> {
     found
 }
 
-/// Sends GET to the usual paths, one after the other, until one reports.
+/// Sends GET to the usual paths, one after the other, until one tells.
 async fn responses_of(http: &Http, container: &Container, port: u16) -> Responses {
     let addresses = container.reach(port);
     let mut responses = Responses::default();

@@ -37,7 +37,7 @@ pub(super) async fn run(config: Option<&Path>, args: cli::Lint) -> Result<Exit, 
         LintTarget::Environment { config, environment, chosen } => of_environment(config, environment, *chosen).await?,
     };
     if let Some(refusal) = facts.refusal.as_ref().filter(|_| !facts.is_judged()) {
-        let way_out = project::way_out_of_env_file(refusal).map(|way_out| format!("; {way_out}")).unwrap_or_default();
+        let way_out = project::env_file_hint(refusal).map(|way_out| format!("; {way_out}")).unwrap_or_default();
         return Err(Failure::configuration(format!("Compose cannot resolve the files: {refusal}{way_out}")));
     }
     if let Some(reason) = &facts.left_out {

@@ -66,10 +66,10 @@ fn an_env_file_that_is_missing_is_copied_from_its_example() {
     std::fs::create_dir_all(&folder).unwrap();
     let env = folder.join(".env").display().to_string();
     let reason = format!("env file {env} not found: stat {env}: no such file or directory");
-    assert_eq!(way_out_of_env_file(&reason).unwrap(), format!("write {env} (one NAME=value a line)"));
+    assert_eq!(env_file_hint(&reason).unwrap(), format!("write {env} (one NAME=value a line)"));
     std::fs::write(folder.join("example.env"), "A=1\n").unwrap();
-    let way_out = way_out_of_env_file(&reason).unwrap();
+    let way_out = env_file_hint(&reason).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!(way_out, format!("cp {} {env}, and set its values", folder.join("example.env").display()));
-    assert_eq!(way_out_of_env_file("services.web.image must be a string"), None);
+    assert_eq!(env_file_hint("services.web.image must be a string"), None);
 }
