@@ -1,4 +1,4 @@
-//! The suites, as the gate requests them.
+//! The suites, as the gate asks for them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +25,6 @@ pub(crate) struct Suites {
 impl Suites {
     /// Runs checks against a target. A signal is the promotion's own business: it drops this and rolls back.
     async fn examined(
-        &self,
         config: Arc<Config>,
         target: Target,
         trials: Vec<Trial>,
@@ -71,7 +70,7 @@ impl Examine for Suites {
             let scope = Scope { config: &config, environment };
             let trials = run::select(stagegate_suites::trials(scope), environment, &[]);
             let target = Target::Environment(Box::new(environment.clone()));
-            self.examined(Arc::clone(&config), target, trials, soak, true).await
+            Self::examined(Arc::clone(&config), target, trials, soak, true).await
         })
     }
 
@@ -81,7 +80,8 @@ impl Examine for Suites {
             let mut trials = stagegate_suites::trials(scope);
             trials.retain(|trial| suites.iter().any(|suite| trial.name.split("::").next() == Some(suite)));
             let trials = run::select(trials, &project.environment, &[]);
-            self.examined(Arc::clone(&self.config), Target::Project(Box::new(project)), trials, SHORT_SOAK, false).await
+            let target = Target::Project(Box::new(project));
+            Self::examined(Arc::clone(&self.config), target, trials, SHORT_SOAK, false).await
         })
     }
 }

@@ -161,14 +161,18 @@ async fn take_down(config: &Config, environment: &Environment, engine: &Engine, 
     let down = compose::down(&environment.project, volumes);
     // Services that may take long to stop, as the release states, get that time; what cannot be read keeps nothing from going.
     let deployed = release::deployed(&StateDir::of(config, &environment.project)).ok().flatten();
-    let stops = deployed.map_or(Duration::ZERO, |snapshot| snapshot.model.stop_grace());
+    let stops = deployed.as_ref().map_or(Duration::ZERO, |snapshot| snapshot.model.stop_grace());
     Runner::default().run_ok(&down, DOWN_WITHIN.saturating_add(stops)).await?;
     print_message(&format!("`{}` is down", environment.name));
     if !volumes {
         return Ok(());
     }
     // Compose hands an anonymous volume on to the container's successor, and leaves it then.
-    for name in storage.volumes.iter().filter(|name| is_anonymous(name)) {
+    let is_declared = |name: &String| {
+        let model = deployed.as_ref().map(|snapshot| &snapshot.model);
+        model.is_some_and(|model| model.volume_keys().iter().any(|key| model.volume_name(key) == Some(name)))
+    };
+    for name in storage.volumes.iter().filter(|name| is_anonymous(name) && !is_declared(name)) {
         engine.remove_unused_volume(name).await?;
     }
     let (gone, left) = storage::removed_and_remaining(engine, &storage).await?;

@@ -41,8 +41,8 @@ pub(super) async fn other_majors(
         if now != then && data(live) == data(candidate) {
             found.push(format!(
                 "service `{}` of database `{}` goes from PostgreSQL {now} to {then} on the same data, whose files another \
-                 major version refuses: give it a new volume, restore a backup into it with `gate restore`, and release the \
-                 rest apart",
+                 major version refuses: move the data into a new volume by pg_dump and pg_restore in a maintenance window of \
+                 its own, then promote the rest",
                 change.service, database.id
             ));
         }

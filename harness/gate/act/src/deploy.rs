@@ -24,6 +24,8 @@ use stagegate_host::{clock, deployment, files, ready::Stack, release};
 
 const UP_WITHIN: Duration = Duration::from_secs(300);
 const STOP_WITHIN: Duration = Duration::from_secs(120);
+/// The addresses that the services had while their ports were closed.
+const CLOSED_ADDRESSES: &str = "closed-addresses.json";
 
 impl Run {
     /// Puts the release's files in place and starts it; its ports stay closed where data may be rolled back.
@@ -134,10 +136,15 @@ impl Run {
         if services.is_empty() {
             return Ok(());
         }
+        // Kept for the next try: what is open by then has its new address.
+        if !self.dir.join(CLOSED_ADDRESSES).exists() {
+            self.save(CLOSED_ADDRESSES, &addresses(&containers))?;
+        }
         let (stack, engine) = (self.stack(&opened), &self.gate.engine);
         let part = (file.as_path(), services.as_slice());
         deployment::up_part(&self.runner, engine, &stack, part, self.up_within()).await?;
-        self.restart_dependents(&opened, &file, &services, &addresses(&containers)).await
+        let before = self.load(CLOSED_ADDRESSES)?;
+        self.restart_dependents(&opened, &file, &services, &before).await
     }
 
     /// Restarts the services that depend on one whose container has another address now: a proxy may look a name up once, when

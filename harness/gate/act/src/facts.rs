@@ -219,7 +219,7 @@ pub async fn schema_hashes(engine: &Engine, plan: &Plan, model: &Model) -> Resul
 fn schema_fit_of(kind: &Kind, state: &StateDir) -> Result<Option<SchemaFit>, StoreError> {
     let Kind::Rollback { run, data: false } = kind else { return Ok(None) };
     // What `gate up` did to the schema no journal has.
-    if deployed_since(state, run).is_some() {
+    if was_brought_up_since(state, run) {
         let reason = "a release was started by `gate up`, without a promotion, since".to_owned();
         return Ok(Some(SchemaFit::Unknown { reason }));
     }
@@ -243,11 +243,11 @@ pub(super) fn of_another_state(target: &Side, state: &StateDir) -> Option<String
     ))
 }
 
-/// Returns the folder of a deployment by `gate up` after a run.
-fn deployed_since(state: &StateDir, run: &str) -> Option<String> {
+/// Returns whether `gate up` deployed something after a run began.
+fn was_brought_up_since(state: &StateDir, run: &str) -> bool {
     let folders = std::fs::read_dir(state.runs()).into_iter().flatten().flatten();
-    let names = folders.filter_map(|folder| folder.file_name().into_string().ok());
-    names.filter(|name| name.ends_with("-up") && name.as_str() > run).max()
+    let mut names = folders.filter_map(|folder| folder.file_name().into_string().ok());
+    names.any(|name| name.ends_with("-up") && name.as_str() > run)
 }
 
 fn has_same_env_files(deployed: &Snapshot, environment: &Environment) -> bool {

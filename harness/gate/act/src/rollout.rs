@@ -157,7 +157,12 @@ impl Run {
         }
         // A canary has its own limit.
         self.clocks.deploy_began = self.clocks.deploy_began.map(|at| at + compared);
-        let late = || StepError::blocked(format!("not verified within {} of the deploy", self.plan.verify_within));
+        let late = || {
+            StepError::blocked(format!(
+                "not verified within {} of the deploy (verify_within of [gate])",
+                self.plan.verify_within
+            ))
+        };
         let examined = self.examine(self.plan.soak.0, "new");
         let checks = tokio::time::timeout(self.time_left(), examined).await.map_err(|_| late())??;
         report.checks = self.with_log_errors(checks).await?;
