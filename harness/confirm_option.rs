@@ -21,7 +21,7 @@ use crate::{
 /// What began the confirmation of one protected environment before there was `--confirm`.
 const FORMER: &str = "--yes-really-";
 
-/// Writes `--yes-really-NAME` as `--confirm NAME`, and reports that it was there.
+/// Writes `--yes-really-NAME` as `--confirm NAME`, and tells that it was there.
 ///
 /// The parser cannot know an option whose name ends with an environment's, and it stood anywhere on the line.
 pub(crate) fn with_confirm(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
@@ -75,7 +75,7 @@ pub(crate) fn refuse_if_protected(environment: &Environment, confirm: Option<&st
     Err(Failure::usage(format!("`{name}` is protected against {what}; to do it anyway, add --confirm {name}")))
 }
 
-/// Asks a yes-or-no question; without a terminal only `--yes` is a response.
+/// Asks a yes-or-no question; without a terminal only `--yes` is an answer.
 pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
     if yes {
         return Ok(());

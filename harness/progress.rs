@@ -62,7 +62,7 @@ pub(crate) fn print_line(line: &Line, took: Duration, known: &KnownTimes) {
     }
 }
 
-/// Returns a journal line as a person reads it; `None` where it reports nothing of its own.
+/// Returns a journal line as a person reads it; `None` where it tells nothing of its own.
 pub(crate) fn line_text(line: &Line, took: Duration, painted: fn(u8, &str) -> String) -> Option<String> {
     let seconds = took.as_secs_f64();
     Some(match &line.entry {

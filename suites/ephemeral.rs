@@ -2,7 +2,7 @@
 //!
 //! It has a random project name, no host ports, own networks and volumes, and copies of the folders that it may write, or the
 //! folders read-only, so that it never meets another stack. (A service with `network_mode: host` still would.)
-//! testcontainers' compose support brings it up. Whether it is ready is asked elsewhere, since `--wait` is no response.
+//! testcontainers' compose support brings it up. Whether it is ready is asked elsewhere, since `--wait` is no answer.
 //! It does not stay: the run takes it down, also on Ctrl-C; a reaper does where the run was killed; and where even
 //! that was ended, the next run does.
 
@@ -292,7 +292,7 @@ fn random_digits() -> std::io::Result<String> {
     Ok(format!("{:08x}", u32::from_ne_bytes(bytes)))
 }
 
-/// States something on standard error; where that is closed there is nobody to report.
+/// Says something on standard error; where that is closed there is nobody to tell.
 fn print_message(text: &str) {
     let _ = writeln!(std::io::stderr(), "stagegate: {text}");
 }

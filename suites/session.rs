@@ -55,7 +55,7 @@ pub struct Session {
     pub runner: Runner,
     /// How long `health::stack::steady` watches.
     pub soak: Duration,
-    /// Whether a protected environment gets all of the load that a probe requests: somebody reported so by its name.
+    /// Whether a protected environment gets all of the load that a probe asks for: somebody said so by its name.
     pub full_load: bool,
     /// Whose schema the databases have, where it is a newer release's than the live one.
     pub schema_ahead: Option<String>,

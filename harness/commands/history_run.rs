@@ -28,7 +28,7 @@ struct Found {
     lines: Vec<Line>,
 }
 
-/// Finds a run by its id, or by how it begins, in the environments that were requested.
+/// Finds a run by its id, or by how it begins, in the environments that were asked for.
 fn find(config: &Config, env: Option<&String>, run: &str) -> Result<Found, Failure> {
     let mut found = Vec::new();
     for environment in super::runs::chosen(config, env)? {
@@ -77,7 +77,7 @@ pub(super) fn trace(config: &Config, env: Option<&String>, run: &str) -> Result<
     Ok(Exit::Passed)
 }
 
-/// Returns each line that reports something, with its time of day (UTC) in front.
+/// Returns each line that tells something, with its time of day (UTC) in front.
 pub(super) fn timeline(lines: &[Line]) -> Vec<String> {
     let plain = |_: u8, text: &str| text.to_owned();
     let mut began = "";

@@ -29,7 +29,7 @@ pub(super) async fn run(config: &Config, args: &cli::Metrics) -> Result<Exit, Fa
     Ok(Exit::Passed)
 }
 
-/// Returns the metrics of the environments that were requested.
+/// Returns the metrics of the environments that were asked for.
 pub(super) async fn written(config: &Config, env: Option<&String>, days: u32) -> Result<String, Failure> {
     let mut measured = Vec::new();
     for reading in readings::read(config, env, days).await? {

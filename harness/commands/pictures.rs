@@ -35,7 +35,7 @@ pub(super) fn costs(measured: &[Measurement]) -> String {
     performance::cost::table(&measured.iter().filter_map(row).collect::<Vec<_>>())
 }
 
-/// Writes the page and the pictures that were requested.
+/// Writes the page and the pictures that were asked for.
 pub(super) fn write(title: &str, measured: &[Measurement], args: &cli::Bench) -> Result<(), Failure> {
     if args.html.is_none() && args.svg.is_none() {
         return Ok(());

@@ -51,7 +51,7 @@ impl Reading {
     }
 }
 
-/// Reads the runs of the environments that were requested, and counts their figures over `days`.
+/// Reads the runs of the environments that were asked for, and counts their figures over `days`.
 pub(super) async fn read(config: &Config, env: Option<&String>, days: u32) -> Result<Vec<Reading>, Failure> {
     let mut readings = match env {
         Some(_) => {

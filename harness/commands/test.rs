@@ -83,7 +83,7 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
     Ok(if left.is_interrupted { Exit::Interrupted } else { run.verdict.exit() })
 }
 
-/// Returns the configuration with other majors for the migrations, where some were requested.
+/// Returns the configuration with other majors for the migrations, where some were asked for.
 fn on_majors(config: &Arc<Config>, majors: &[u32]) -> Option<Arc<Config>> {
     let mut changed = Config::clone(config);
     changed.migrations.values_mut().for_each(|migrations| majors.clone_into(&mut migrations.pg));

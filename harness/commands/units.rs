@@ -64,7 +64,7 @@ impl Start {
 /// Prints a crontab line where it is wanted or all that there is; `true` where it was all.
 ///
 /// # Errors
-/// Where systemd does not run, and nobody requested the line.
+/// Where systemd does not run, and nobody asked for the line.
 pub(super) fn only_crontab(line: &str, cron: bool, dir: Option<&PathBuf>) -> Result<bool, Failure> {
     let has_systemd = dir.is_some() || Path::new(BOOTED).is_dir();
     if !cron && has_systemd {

@@ -67,7 +67,7 @@ impl ServiceCalls {
             let requested = self.call(wire, producer.call).await;
             let Some(value) = requested.given.get(&key) else { continue };
             values.insert(supply.parameter.clone(), value.clone());
-            // An order of a customer is requested at that same customer.
+            // An order of a customer is asked for at that same customer.
             if call.operation.path.starts_with(&self.calls[producer.call].operation.path) {
                 values.extend(requested.values.clone());
             }

@@ -1,4 +1,4 @@
-//! The responses of one service: what every trial looks at. How they are requested stands in `asking`.
+//! The answers of one service: what every trial looks at. How they are asked for stands in `asking`.
 
 use std::{collections::BTreeMap, sync::Arc};
 

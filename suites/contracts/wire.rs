@@ -56,7 +56,7 @@ impl Wire {
         http::Request { headers, body: request.body.clone(), ..http::Request::new(request.method.name(), &path) }
     }
 
-    /// Masks all that an outcome reports.
+    /// Masks all that an outcome tells.
     pub(super) fn masked(&self, outcome: Outcome) -> Outcome {
         let mask = |text: &str| self.masks.iter().fold(text.to_owned(), |text, mask| mask.apply(&text));
         match outcome {

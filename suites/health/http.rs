@@ -31,7 +31,7 @@ async fn check(session: Arc<Session>, service: Service) -> Outcome {
     .await
 }
 
-/// Gets a path from a container and refuses what is not 2xx; a redirect is no response to "are you healthy?".
+/// Gets a path from a container and refuses what is not 2xx; a redirect is no answer to "are you healthy?".
 pub(super) async fn get(container: &Container, service: &Service, path: &str) -> Result<HttpResponse, StateMismatch> {
     let port = service.port;
     let expected = format!("2xx for GET {path} at port {port}");

@@ -49,7 +49,7 @@ async fn check(session: Arc<Session>, neighbours: Arc<Neighbours>, other: String
             findings.extend(isolation::stores(&own, &others, &other));
             outcome(MESSAGE, findings, summary(&own, &others, &other), HINT)
         }
-        // That it does not answer is health's to report; where the data lies is known all the same.
+        // That it does not answer is health's to tell; where the data lies is known all the same.
         (Err(reason), _) | (_, Err(reason)) => outcome(
             MESSAGE,
             findings,

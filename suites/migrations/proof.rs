@@ -30,7 +30,7 @@ pub(crate) struct Proof {
     pub(crate) chain: Chain,
     /// What was accepted.
     pub(super) waivers: Waivers,
-    /// One server for each major that was requested.
+    /// One server for each major that was asked for.
     pub(crate) servers: Vec<OnServer>,
 }
 

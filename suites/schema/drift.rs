@@ -121,7 +121,7 @@ fn stopped(round_trip: &RoundTrip) -> Option<String> {
     }
 }
 
-/// Judges; comments and the like alone do not fail, nor does what is not modelled: `schema::<db>::snapshot` reports it.
+/// Judges; comments and the like alone do not fail, nor does what is not modelled: `schema::<db>::snapshot` tells it.
 fn outcome(drift: &Drift, ahead: Option<&str>) -> Outcome {
     let differences = drift.differences();
     if let (Some(newer), false) = (ahead, differences.is_empty()) {

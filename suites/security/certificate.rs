@@ -55,7 +55,7 @@ async fn lasting(session: Arc<Session>, service: String, tls: Tls) -> Outcome {
     }
 }
 
-/// Returns the host name that is requested, what the service shows, and its certificate.
+/// Returns the host name that is asked for, what the service shows, and its certificate.
 pub(super) async fn presented_certificate(
     session: &Session,
     service: &str,

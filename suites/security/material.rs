@@ -47,7 +47,7 @@ pub(super) fn by_pair(pair: &Pair, algorithm: Algorithm, payload: &serde_json::V
 }
 
 impl Material {
-    /// Finds what this environment's tokens are made of. A login is done only where nothing else reports enough.
+    /// Finds what this environment's tokens are made of. A login is done only where nothing else tells enough.
     pub(super) async fn of(session: &Session, service: &Service, jwt: &Jwt) -> Result<Self, Outcome> {
         let knows_enough = jwt.can_sign() && (jwt.algorithm.is_some() || service.token.is_none());
         let real = match &service.token {

@@ -1,6 +1,6 @@
 //! Security: what does a stack show to whoever asks it?
 //!
-//! Services are asked as a untrusted clients would, and as somebody with a forged token. What the compose files alone tell
+//! Services are asked as a stranger would, and as somebody with a forged token. What the compose files alone tell
 //! (privileges, published databases, plain and well-known secrets) is the suite policy's.
 
 mod authorization;

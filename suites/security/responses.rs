@@ -1,4 +1,4 @@
-//! The responses that several checks look at, requested once a run.
+//! The answers that several checks look at, asked for once a run.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 
 use crate::{session::Session, trial::Scope};
 
-/// How many operations of a contract are requested as they are: one response is like another here.
+/// How many operations of a contract are asked for as they are: one answer is like another here.
 const OPERATIONS: usize = 5;
 /// How many requests one service gets at a time.
 const AT_A_TIME: usize = 4;
@@ -55,7 +55,7 @@ impl ServiceResponsesOnce {
         ServiceResponsesOnce { targets, asked: OnceCell::new() }
     }
 
-    /// Returns what the services responded, without those that do not answer at all: health reports them.
+    /// Returns what the services answered, without those that do not answer at all: health tells of them.
     ///
     /// # Errors
     /// A text, where no service responds.

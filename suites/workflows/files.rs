@@ -1,4 +1,4 @@
-//! The workflows of an environment's release, for what requests them and lists no trials.
+//! The workflows of an environment's release, for what asks for them and lists no trials.
 
 use std::{path::Path, sync::Arc};
 

@@ -37,7 +37,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// Each role, its word in a mark, and the part of the database's name that reports a person what it is for.
+    /// Each role, its word in a mark, and the part of the database's name that tells a person what it is for.
     pub const ALL: [(Role, &'static str, &'static str); 9] = [
         (Role::Copy, "copy", "pre"),
         (Role::Failed, "failed", "failed"),
@@ -54,7 +54,7 @@ impl Role {
         Self::ALL.iter().find(|(role, ..)| *role == self).map_or("", |(_, word, _)| word)
     }
 
-    /// Returns the part of the database's name that reports a person what it is for.
+    /// Returns the part of the database's name that tells a person what it is for.
     #[must_use]
     pub fn infix(self) -> &'static str {
         Self::ALL.iter().find(|(role, ..)| *role == self).map_or("", |(.., infix)| infix)

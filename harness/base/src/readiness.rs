@@ -1,7 +1,7 @@
 //! Decides how far a service has come, from what the Engine states of its containers and what its port responds.
 //!
 //! In: what the model expects of a service, and its containers. Out: a [`Readiness`]. This is the one definition: the
-//! suites, `gate up`, a promotion and a rollback wait by it. `docker compose up --wait` is no response to this: it exits
+//! suites, `gate up`, a promotion and a rollback wait by it. `docker compose up --wait` is no answer to this: it exits
 //! 0 for a crash loop without a healthcheck and 1 for a one-shot service that succeeded, and it never looks again.
 
 use crate::text::counted;

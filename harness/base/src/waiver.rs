@@ -216,7 +216,7 @@ impl Waivers {
     /// Marks the findings that a waiver covers on the day `today` (`2026-01-31`), and adds a finding for each waiver
     /// that is over or covers nothing.
     ///
-    /// `covers` returns whether a waiver accepts a finding. `examined` returns whether what a waiver is for was looked for:
+    /// `covers` tells whether a waiver accepts a finding. `examined` tells whether what a waiver is for was looked for:
     /// where it was not, the waiver is not called unused. `of` are the rules of expired and of unused waivers.
     pub fn apply(
         &self,

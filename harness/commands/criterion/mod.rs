@@ -40,7 +40,7 @@ pub(super) struct Run<'a> {
     /// Folder for the files of this environment and release.
     pub(super) dir: &'a Path,
     pub(super) keep: Keep<'a>,
-    /// The name that confirms a protected environment; the child requests it again.
+    /// The name that confirms a protected environment; the child asks for it again.
     pub(super) confirm: Option<&'a str>,
     pub(super) json: bool,
 }

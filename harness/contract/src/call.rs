@@ -50,7 +50,7 @@ pub struct Request {
     pub method: Method,
     /// Path and query, encoded.
     pub target: String,
-    /// Headers: what the operation requests, `Accept`, cookies.
+    /// Headers: what the operation asks for, `Accept`, cookies.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Option<Vec<u8>>,

@@ -23,7 +23,7 @@ use super::{
 
 /// How many requests may give each other values in a row.
 const STEPS: usize = 5;
-/// How many responses are requested one value.
+/// How many answers are asked for one value.
 const PRODUCERS: usize = 4;
 
 /// Reports for each operation of a document how it is called, or why it is not called.

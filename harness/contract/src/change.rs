@@ -211,7 +211,7 @@ impl Body {
     }
 }
 
-/// Returns whether a response states that what was requested was done.
+/// Tells whether a response says that what was asked for was done.
 #[must_use]
 pub fn is_done(response: &ServiceResponse<'_>) -> bool {
     (200..300).contains(&response.status)

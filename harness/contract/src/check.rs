@@ -105,7 +105,7 @@ fn promised_header(
     }
 }
 
-/// Reports a body that came packed: none of our requests requests that.
+/// Tells a body that came packed: none of our requests asks for that.
 fn packed(response: &ServiceResponse<'_>) -> Option<Difference> {
     let encoding = header(response, "content-encoding").filter(|name| !name.trim().eq_ignore_ascii_case("identity"))?;
     let found = found::shortened(encoding);

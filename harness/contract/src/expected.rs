@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{found, reference::PointerValue};
 
-/// Reports what the schema at `pointer` requests: its values, its type.
+/// Tells what the schema at `pointer` asks for: its values, its type.
 pub(super) fn schema(root: &Value, pointer: &str) -> String {
     let schema = PointerValue::at(root, pointer).map(|location| location.value);
     let key = |key: &str| schema.and_then(|schema| schema.get(key));
@@ -23,7 +23,7 @@ fn one_of(values: &[Value]) -> String {
     format!("one of {}{more}", reported.join(", "))
 }
 
-/// Reports what a keyword requests; `None` where the validator's own words are as good.
+/// Tells what a keyword asks for; `None` where the validator's own words are as good.
 pub(super) fn keyword(kind: &Kind) -> Option<String> {
     Some(match kind {
         Kind::Type { kind: TypeKind::Single(name) } => name.to_string(),

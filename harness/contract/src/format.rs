@@ -1,4 +1,4 @@
-//! How a document is written, as its name reports.
+//! How a document is written, as its name tells.
 
 use std::path::Path;
 

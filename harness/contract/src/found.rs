@@ -40,7 +40,7 @@ pub(super) fn shortened(text: &str) -> String {
     if cut.len() < text.len() { format!("{cut}...") } else { cut }
 }
 
-/// Turns a JSON pointer into `$.items[0].total`; `body` reports an index from a name of digits.
+/// Turns a JSON pointer into `$.items[0].total`; `body` tells an index from a name of digits.
 pub(super) fn path(body: &Value, pointer: &str) -> String {
     let mut path = "$".to_owned();
     let mut value = Some(body);

@@ -184,6 +184,6 @@ pub struct Credential {
 pub enum Security {
     /// Everybody.
     Open,
-    /// Who has what one of these schemes requests.
+    /// Who has what one of these schemes asks for.
     Needs(Vec<String>),
 }

@@ -136,7 +136,7 @@ fn link(location: &PointerValue<'_>) -> Option<Link> {
     let by_id = location.text("operationId").map(|id| Target::Id(id.to_owned()));
     let to = by_id.or_else(|| by_pointer().map(Target::Pointer))?;
     let parameters = location.value.get("parameters")?.as_object()?.iter().map(|(name, value)| {
-        // `path.id` reports a parameter from others of the same name.
+        // `path.id` tells a parameter from others of the same name.
         let name = name.strip_prefix("path.").or_else(|| name.strip_prefix("query.")).unwrap_or(name);
         let expression = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         (name.to_owned(), expression)

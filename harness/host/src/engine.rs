@@ -106,7 +106,7 @@ impl Engine {
         Ok(listed.into_iter().filter_map(|c| c.id).collect())
     }
 
-    /// Returns all that the Engine reports a compose project's containers, as `docker inspect` prints it.
+    /// Returns all that the Engine tells of a compose project's containers, as `docker inspect` prints it.
     ///
     /// Those that a run has replaced are left out. The values of variables are in it: hand it to where they are not printed.
     ///
@@ -126,7 +126,7 @@ impl Engine {
         Ok(details)
     }
 
-    /// Returns all that the Engine reports an image, `None` where this host does not have it.
+    /// Returns all that the Engine tells of an image, `None` where this host does not have it.
     ///
     /// # Errors
     /// [`EngineError`] where the Engine does not answer.
@@ -304,7 +304,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] where the Engine does not answer.
     pub async fn counters(&self, id: &str) -> Result<Option<Counters>, EngineError> {
-        // One shot: the Engine would else wait a second to report the use since the look before.
+        // One shot: the Engine would else wait a second to tell the use since the look before.
         let options = StatsOptionsBuilder::new().stream(false).one_shot(true).build();
         match self.docker.stats(id, Some(options)).next().await {
             None => Ok(None),

@@ -34,7 +34,7 @@ pub enum GitError {
     /// There is no such commit.
     #[error("revision `{revision}` is not in the repository {}; `git log` lists what is, `git fetch` gets more", repository.display())]
     UnknownRevision {
-        /// What was requested.
+        /// What was asked for.
         revision: String,
         /// Where.
         repository: PathBuf,

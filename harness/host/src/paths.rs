@@ -121,7 +121,7 @@ pub fn state_base(configured: Option<&Path>) -> PathBuf {
     own.unwrap_or_else(|| default_base(is_root, set(std::env::var_os("XDG_STATE_HOME")), std::env::home_dir()))
 }
 
-/// Returns the folder of all state where none is configured. Without HOME the system's list of users reports `home`.
+/// Returns the folder of all state where none is configured. Without HOME the system's list of users tells `home`.
 ///
 /// Never a folder that others may write: they could put a lock or a journal there.
 fn default_base(is_root: bool, state_home: Option<PathBuf>, home: Option<PathBuf>) -> PathBuf {

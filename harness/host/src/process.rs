@@ -136,7 +136,7 @@ pub struct Runner {
     progress: Option<Progress>,
 }
 
-/// Who is reported how a program that takes long gets on.
+/// Who is told how a program that takes long gets on.
 #[derive(Clone)]
 struct Progress(Arc<dyn Fn(&str) + Send + Sync>);
 

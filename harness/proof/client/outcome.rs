@@ -19,7 +19,7 @@ struct Outcome {
     verified_s: Option<f64>,
 }
 
-/// Reads a journal and reports how its run ended.
+/// Reads a journal and tells how its run ended.
 ///
 /// # Errors
 /// Where there is no journal that can be relied on.

@@ -11,7 +11,7 @@ use super::{
     shop::{self, Shop},
 };
 
-/// How often an order is requested before it is reported that nobody responds.
+/// How often an order is asked for before it is told that nobody answers.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(500);
 

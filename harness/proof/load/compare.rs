@@ -42,7 +42,7 @@ struct Round {
 }
 
 impl Round {
-    /// How far the reported p99 is from the server's own, in milliseconds.
+    /// How far the told p99 is from the server's own, in milliseconds.
     fn error_ms(&self) -> f64 {
         (self.p99_ms - self.log_ms).abs()
     }

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 
 type Done = Result<(), Box<dyn Error>>;
 
-/// How long one round lasts where nothing is reported.
+/// How long one round lasts where nothing is said.
 const ROUND: &str = "3s";
 
 fn seconds(span: Span) -> u64 {

@@ -99,7 +99,7 @@ fn on_a_terminal_it_requires_what_the_files_do_not_show() {
     command.args(["--quiet", "--return", "--command", &format!("{} init --no-run", gate().display()), "/dev/null"]);
     command.current_dir(&root).stdin(Stdio::piped()).stdout(Stdio::piped()).env_remove("STAGEGATE_ENV");
     let mut child = command.spawn().unwrap();
-    // The first response cannot be used, and is requested again.
+    // The first answer cannot be used, and is asked for again.
     child.stdin.take().unwrap().write_all(b"Staging\nstaging production\n/healthz\n2\n").unwrap();
     let output = child.wait_with_output().unwrap();
     let seen = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -254,7 +254,7 @@ async fn what_rows_show_is_reported_alike_in_a_session_and_on_copies() {
         assert!(told.iter().any(|line| line.starts_with(part)), "`{part}` is not in {told:#?}");
     }
     assert_eq!(told, told_of_rows(&on_copies));
-    // Rows in the tables only that a migration may change show the same; what it does not touch is not reported.
+    // Rows in the tables only that a migration may change show the same; what it does not touch is not told.
     for always_clone in [false, true] {
         let told: Vec<&String> = told.iter().filter(|line| !line.contains("table-unfilled")).collect();
         let touched = &in_part[usize::from(always_clone)];

@@ -24,7 +24,7 @@ async fn alone_a_release_that_is_slower_is_held_before_the_target_is_touched() {
     let world = World::new("slower", PROBES);
     let before = world.state().await;
     let mut ended = promoted(&world, "v1-slow", 20);
-    // What the gate states to do where it cannot tell; a release that it cannot judge is not promoted either.
+    // What the gate says to do where it cannot tell; a release that it cannot judge is not promoted either.
     for _ in 0..3 {
         if !ended.text.contains("host too noisy") {
             break;
@@ -106,7 +106,7 @@ fn tell(release: &str, ended: &Ended) {
     let _ = writeln!(std::io::stderr(), "{release}: exit {:?}, {}", ended.code, printed.trim());
 }
 
-/// Returns a number that a variable requests.
+/// Returns a number that a variable asks for.
 fn asked(variable: &str, otherwise: usize) -> usize {
     std::env::var(variable).ok().and_then(|text| usize::from_str(&text).ok()).unwrap_or(otherwise)
 }

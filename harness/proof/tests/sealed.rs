@@ -1,5 +1,5 @@
 //! A rehearsal runs the release's own code on a copy: it reaches no address of this host, and what is live stays as it
-//! is, whatever host the migrations are reported to use.
+//! is, whatever host the migrations are told to use.
 
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},

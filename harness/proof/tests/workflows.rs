@@ -121,7 +121,7 @@ const CONTRACT: &str = r#"{"openapi": "3.1.0", "info": {"title": "front", "versi
 /// The front's contract, its secured operation called with what the workflows' login captures.
 const WITH_LOGIN: &str = "contract = \"contracts/web.json\"\ntoken_login = \"owner.token\"\n";
 
-/// A file of the release that `tells` runs; what it states on its error output is evidence.
+/// A file of the release that `tells` runs; what it says on its error output is evidence.
 const TELL: &str = "#!/bin/sh\necho \"$KEY and $TOKEN\"\necho \"address $STAGEGATE_WEB_ADDRESS\"\necho \"$KEY\" >&2\n";
 /// A script that fails, one that is not there, and one that the page's own policy forbids.
 const BAD_PAGE: &str = "<!doctype html><title>Bad</title><script src=\"bad.js\"></script>\

@@ -191,6 +191,6 @@ pub fn place(dir: &Path) -> Command {
 /// Prints the top folder of the working copy that holds `dir`.
 #[must_use]
 pub fn top(dir: &Path) -> Command {
-    // Why it refuses is reported from git's own words, which are translated otherwise.
+    // Why it refuses is told from git's own words, which are translated otherwise.
     git(dir).args(["rev-parse", "--path-format=absolute", "--show-toplevel"]).env("LC_ALL", "C")
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Tool;
 
-/// The variable that holds the database's URL, where nothing else is reported.
+/// The variable that holds the database's URL, where nothing else is said.
 const VARIABLE: &str = "DATABASE_URL";
 
 /// The commands of a migration tool. Each is a program and its arguments; no shell reads them.

@@ -22,7 +22,7 @@ pub struct Migrations {
     pub source: PathBuf,
     /// The tool's commands, where it is not its folder that is read.
     pub commands: Option<Commands>,
-    /// The tool whose rules are followed; reported by the files where `None`.
+    /// The tool whose rules are followed; told by the files where `None`.
     pub tool: Option<Tool>,
     /// How long one statement may take.
     pub statement_timeout: Span,

@@ -26,7 +26,7 @@ pub struct Probe {
     pub load: Load,
     /// How long it is asked before anything counts.
     pub warm_up: Span,
-    /// When enough was requested the absolute limits.
+    /// When enough was asked for the absolute limits.
     pub budget: Budget,
     /// How long a comparison with another release may take at most.
     pub compare_within: Span,

@@ -8,11 +8,11 @@ use toml::Spanned;
 
 use super::{Algorithm, ConfigError, Service, port::Port};
 
-/// How long before its end a certificate should have been renewed, where nothing is reported.
+/// How long before its end a certificate should have been renewed, where nothing is said.
 const CERTIFICATE_DAYS: u32 = 21;
 const HEADERS: [&str; 3] = ["content-security-policy", "x-content-type-options", "x-frame-options"];
 
-/// What the suite security requests.
+/// What the suite security asks for.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Security {
     /// The services whose answers reach browsers; those that publish a port where `None`.

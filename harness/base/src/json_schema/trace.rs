@@ -1,7 +1,7 @@
 //! What a type reads at a place of a document, found by letting it read.
 //!
 //! A [`Tracer`] walks a type's own `Deserialize` along one path: each table gets the one key of the path, each list one item.
-//! At the end of the path it notes which kind of value is requested, and refuses to give one.
+//! At the end of the path it notes which kind of value is asked for, and refuses to give one.
 
 use std::{cell::RefCell, fmt};
 
@@ -22,7 +22,7 @@ pub(super) enum PathStep {
     Item,
 }
 
-/// The kind of value that is requested.
+/// The kind of value that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     /// A table with these keys.

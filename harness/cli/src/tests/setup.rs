@@ -57,7 +57,7 @@ impl Drop for Machine {
 fn what_the_sample_stack_can_do_without_is_noted_and_fails_nothing() {
     let machine = Machine::new("ordinary");
     machine.stand_in("apt-get", "exit 100");
-    // sudo that requests a password is as good as none.
+    // sudo that asks for a password is as good as none.
     machine.stand_in("sudo", "exit 1");
     let end = machine.set_up();
     let text = String::from_utf8_lossy(&end.stderr);

@@ -74,7 +74,7 @@ impl<'a> Differ<'a> {
                 .position(|other| self.may_be(member, other) && self.worst(member, other, direction).is_none());
             at.inspect(|at| pairs.push((*member, new.remove(*at)))).is_none()
         });
-        // One that was changed is still the one; where more are left over, their order reports.
+        // One that was changed is still the one; where more are left over, their order tells.
         if old.len() == new.len() {
             let alike = |(a, b): (&&'a Node<'a>, &&'a Node<'a>)| {
                 let types = (Shape::of(&self.old, &[*a]).types, Shape::of(&self.new, &[*b]).types);

@@ -36,7 +36,7 @@ pub(super) const COMPOSED: [&str; 3] = ["allOf", "oneOf", "anyOf"];
 pub(super) const TOLD: [&str; 6] = ["description", "title", "summary", "example", "examples", "externalDocs"];
 
 impl<'a> Keywords<'a> {
-    /// Adds what one more schema requests.
+    /// Adds what one more schema asks for.
     pub(super) fn add(&mut self, view: &View<'a>, node: &'a Node<'a>) {
         // One walk: most schemas have none of these.
         for (key, value) in node.entries() {
@@ -98,7 +98,7 @@ impl<'a> Keywords<'a> {
     }
 }
 
-/// Returns whether a schema requests anything.
+/// Tells whether a schema asks for anything.
 pub(super) fn requires<'a>(view: &View<'a>, schema: &'a Node<'a>) -> bool {
     let node = view.follow(schema);
     let is_open = |node: &Node<'_>| {

@@ -240,7 +240,7 @@ aspects! {
     MultipleOf "multiple-of" "multipleOf" Error Info Error, Info Error Error;
     MinLength "min-length" "minimum length" Error Info Error, Info Error Error;
     MaxLength "max-length" "maximum length" Error Info Error, Info Error Error;
-    // Whether one pattern takes more texts than another one can't be reported from the two; few clients check patterns.
+    // Whether one pattern takes more texts than another one can't be told from the two; few clients check patterns.
     Pattern "pattern" "pattern" Error Info Warning, Info Warning Warning;
     MinItems "min-items" "minimum number of items" Error Info Error, Info Error Error;
     MaxItems "max-items" "maximum number of items" Error Info Error, Info Error Error;

@@ -12,7 +12,7 @@ use super::{
 
 /// What has to be sent.
 ///
-/// Two schemes of one document may ask for the same and know other users; one that is renamed stays what it requests.
+/// Two schemes of one document may ask for the same and know other users; one that is renamed stays what it asks for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Credential<'a> {
     /// The name of its scheme, where both documents have one of that name.

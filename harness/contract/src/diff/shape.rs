@@ -82,7 +82,7 @@ impl<'a> Shape<'a> {
         shape
     }
 
-    /// Adds what one more schema requests.
+    /// Adds what one more schema asks for.
     fn add(&mut self, view: &View<'a>, node: &'a Node<'a>, depth: usize) {
         if depth == 0 {
             return;

@@ -48,7 +48,7 @@ pub enum VolumeError {
         /// The program or a library.
         path: PathBuf,
     },
-    /// What the worker printed is no response.
+    /// What the worker printed is no answer.
     #[error("the container that works on volumes printed no result")]
     NoAnswer(#[source] serde_json::Error),
     /// What the worker could not do.

@@ -18,7 +18,7 @@ const RUN_COMMAND: &str = "STAGEGATE_RUN_COMMAND";
 /// All of them: what belongs to one process is not handed on to another one that it starts.
 pub(crate) const VARIABLES: [&str; 3] = ["STAGEGATE_KILL_AFTER_LINE", "STAGEGATE_RUN_AFTER", "STAGEGATE_RUN_COMMAND"];
 
-/// Kills this process where the test requests it after a journal line, or runs what the test wants to happen there.
+/// Kills this process where the test asks for it after a journal line, or runs what the test wants to happen there.
 #[cfg(debug_assertions)]
 pub(crate) fn after_line(line: &Line) {
     let wanted = std::env::var(KILL_AFTER_LINE).ok().and_then(|text| text.parse::<u64>().ok());

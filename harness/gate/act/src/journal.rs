@@ -159,7 +159,7 @@ pub fn files(dir: &Path) -> Result<(Vec<u8>, Option<Head>), StoreError> {
     // Read first: a run that goes on meanwhile only makes the journal longer.
     let head = fs::read_to_string(dir.join(HEAD_NAME)).ok().and_then(|text| Head::read(&text));
     let text = match fs::read(&path) {
-        // Its head reports that it was there.
+        // Its head tells that it was there.
         Err(error) if error.kind() == ErrorKind::NotFound && head.is_some() => Vec::new(),
         text => text.map_err(at(&path, "read it"))?,
     };

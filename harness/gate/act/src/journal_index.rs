@@ -62,7 +62,7 @@ impl<T: Clone + Serialize + DeserializeOwned> Indexes<T> {
     }
 }
 
-/// What reports one state of a journal from another, without its text.
+/// What tells one state of a journal from another, without its text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Stamp {
     size: u64,
@@ -211,7 +211,7 @@ fn read<T: DeserializeOwned>(text: &[u8]) -> Option<BTreeMap<String, Known<T>>> 
     is_ours.then(|| lines.map(|line| serde_json::from_slice(line).ok()).collect())?
 }
 
-/// Returns what reports this program from another one, as builds of one version are.
+/// Returns what tells this program from another one, as builds of one version are.
 fn program() -> String {
     let found = std::env::current_exe().and_then(fs::metadata).ok();
     let built = found.map(|found| format!("{} {}.{}", found.size(), found.mtime(), found.mtime_nsec()));

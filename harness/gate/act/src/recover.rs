@@ -57,7 +57,7 @@ pub struct Renamed {
 }
 
 /// Finds runs that have not ended and that deploy into a worktree of `config`, though it has no such environment: its
-/// name or its project was changed meanwhile. A journal that cannot be read is one of somebody else, or reported by
+/// name or its project was changed meanwhile. A journal that cannot be read is one of somebody else, or told by
 /// [`unfinished`].
 #[must_use]
 pub fn renamed(config: &Config) -> Vec<Renamed> {

@@ -59,7 +59,7 @@ pub enum WatchError {
     /// The lock.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The file that reports the gate that it is watched.
+    /// The file that tells the gate that it is watched.
     #[error("cannot write {}", path.display())]
     Armed {
         /// The file.
@@ -117,7 +117,7 @@ fn not_started(dir: &Path) -> StepError {
 
 /// Waits as the watchdog of a run until the run has ended, which gives `None`, or has to be finished here.
 ///
-/// The process leaves its terminal, and reports the gate that it watches.
+/// The process leaves its terminal, and tells the gate that it watches.
 ///
 /// # Errors
 /// [`WatchError`] where the journal cannot be read for a while, or the lock cannot be taken for another reason than a holder.

@@ -65,7 +65,7 @@ pub enum Judgement {
 
 /// Compares both containers: `before` are their counters as the step began, `now` those of this moment.
 ///
-/// `min` is the number of requests that each has to have in the step; `is_last` reports that all requests follow.
+/// `min` is the number of requests that each has to have in the step; `is_last` tells that all requests follow.
 #[must_use]
 pub fn judgement(before: &Sides, now: &Sides, min: u64, is_last: bool) -> Judgement {
     let (old, new) = (now.old, now.new);

@@ -88,7 +88,7 @@ impl Server {
         Ok(client.query_one(sql, &[]).await.map_err(|e| failed("read the cluster's id", &e))?.get(0))
     }
 
-    /// Returns what reports this server from every other one: its cluster's id and when it was started.
+    /// Returns what tells this server from every other one: its cluster's id and when it was started.
     ///
     /// # Errors
     /// [`DatabaseError`] where the server does not say.
@@ -103,7 +103,7 @@ impl Server {
 /// Makes the database of a mark by `clauses` of `create database`, and marks it.
 ///
 /// # Errors
-/// [`DatabaseError`]; it may be there then, without its comment. The limit of connections reports that it is ours.
+/// [`DatabaseError`]; it may be there then, without its comment. The limit of connections tells that it is ours.
 pub(super) async fn create_marked(
     client: &Client,
     mark: &Mark,

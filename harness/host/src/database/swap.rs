@@ -19,7 +19,7 @@ use crate::process::Runner;
 
 /// From this size on the files are copied; below, the copy goes through the write-ahead log and needs no checkpoint.
 const FILE_COPY_FROM: Size = Size(64 << 20);
-/// The first major that can be reported how to copy.
+/// The first major that can be told how to copy.
 const STRATEGY_SINCE: i32 = 150_000;
 /// How often sessions are ended, each time with 5 s.
 const TRIES: u32 = 3;

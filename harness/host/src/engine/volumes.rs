@@ -136,7 +136,7 @@ impl Engine {
             self.docker.create_container(None::<CreateContainerOptions>, config).await.map_err(refused(&what()))?.id;
         let options = UploadToContainerOptionsBuilder::default().path(FILLED).build();
         let sent = self.docker.upload_to_container(&container, Some(options), bollard::body_full(archive.into())).await;
-        // With the volumes that the image requests; one that has a name stays.
+        // With the volumes that the image asks for; one that has a name stays.
         let removed = self.remove_with_volumes(&container).await;
         sent.map_err(refused(&what()))?;
         removed

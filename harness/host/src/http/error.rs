@@ -1,4 +1,4 @@
-//! Why there is no response, reported by the side that failed.
+//! Why there is no answer, told by the side that failed.
 
 use std::{error::Error, io, time::Duration};
 

@@ -79,7 +79,7 @@ pub enum ProbeError {
 
 /// Asks addresses one after the other and returns the first response, else the first address's error.
 ///
-/// The first address is the best one (published before direct), so that its error is the one to report.
+/// The first address is the best one (published before direct), so that its error is the one to tell.
 async fn first<T, F>(addresses: &[SocketAddr], within: Duration, ask: impl Fn(SocketAddr) -> F) -> Result<T, ProbeError>
 where
     F: Future<Output = Result<T, ProbeError>>,

@@ -85,7 +85,7 @@ impl Commands {
     /// Those behind a step that fails are steps of one migration each.
     ///
     /// # Errors
-    /// [`ProveError`] where there is no database, or `status` reports nothing.
+    /// [`ProveError`] where there is no database, or `status` tells nothing.
     pub async fn chain(&self, scratch: &Scratch, before: &str) -> Result<Chain, ProveError> {
         let database = scratch.create(None).await?;
         if !before.is_empty() {

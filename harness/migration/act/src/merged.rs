@@ -1,6 +1,6 @@
 //! One trip for schema and rows, where each start of the tool costs a second: up, down and up again on one copy.
 //!
-//! The copy has rows, and the schema is read on it as well. Where nothing but generated rows reports it from the database
+//! The copy has rows, and the schema is read on it as well. Where nothing but generated rows tells it from the database
 //! that goes up, it takes that one's place, so that the tool is not started once more.
 
 use std::time::Instant;
@@ -105,7 +105,7 @@ impl Bench<'_> {
         self.scratch.drop(&copy).await?;
         match self.up(migration).await? {
             (None, _) => Ok(Some(self.session().await?.facts().await?)),
-            // On rows it went up: reported by a trip of its own.
+            // On rows it went up: told by a trip of its own.
             (Some(_), _) => Ok(None),
         }
     }

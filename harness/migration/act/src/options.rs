@@ -19,7 +19,7 @@ pub struct Options {
     pub ways_back: bool,
     /// The commands that take the chain's steps, where it has steps and no scripts.
     pub commands: Option<Commands>,
-    /// How rows are made, to prove that they stay; none where that is not requested.
+    /// How rows are made, to prove that they stay; none where that is not asked for.
     pub rows: Option<Rows>,
 }
 

@@ -21,7 +21,7 @@ pub struct Proven {
     pub top: Facts,
     /// The migration that last changed a thing, by its label.
     pub touched: BTreeMap<Id, String>,
-    /// What rows showed; nothing where they were not requested.
+    /// What rows showed; nothing where they were not asked for.
     pub rows: OnRows,
 }
 

@@ -1,6 +1,6 @@
 //! Holds a folder against the tool's own table of what it applied: edited, lost and overtaken migrations.
 //!
-//! In: the rows of [`query`]. A tool without checksums reports lost and overtaken migrations only.
+//! In: the rows of [`query`]. A tool without checksums tells lost and overtaken migrations only.
 // Source: sqlx-postgres migrate.rs; dbmate postgres.go; golang-migrate database/postgres; goose dialectquery/postgres.go;
 // diesel_migrations; refinery_core runner.rs and traits/mod.rs; Flyway's table as dumps have it; Sqitch Engine/pg.sql.
 

@@ -1,4 +1,4 @@
-//! Migrations of a tool that is known by its commands only: what its list reports, and the steps that its `up` takes.
+//! Migrations of a tool that is known by its commands only: what its list tells, and the steps that its `up` takes.
 //!
 //! In: what `status` printed. Out: names with whether they are applied, and a [`Chain`] whose steps are commands.
 // Source: dbmate, main.go `status`; diesel_cli, migrations `list`; sqlx-cli, migrate.rs `info`; goose, status.go;
@@ -33,7 +33,7 @@ pub struct ListError {
 /// Reads a list of migrations, in the order in which the tool applies them. Other lines are passed over.
 ///
 /// # Errors
-/// [`ListError`] where no line reports a migration.
+/// [`ListError`] where no line tells of a migration.
 pub fn listed(printed: &str) -> Result<Vec<Listed>, ListError> {
     let found: Vec<Listed> = match of_knex(printed) {
         found if found.is_empty() => printed.lines().filter_map(|line| one(line.trim())).collect(),

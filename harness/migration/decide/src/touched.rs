@@ -1,6 +1,6 @@
 //! Which tables may a migration's statements change? Rows are made and summed up for those.
 //!
-//! In: the scripts' texts and what the catalog reports the tables. Out: the tables by name, or all of them where the
+//! In: the scripts' texts and what the catalog tells of the tables. Out: the tables by name, or all of them where the
 //! texts can't tell. It errs on the side of too many: a name in a comment counts.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use super::{Migration, Script};
 /// A table of the catalog, `schema.table` as the server quotes it.
 type Name = String;
 
-/// What the catalog reports tables.
+/// What the catalog tells of tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tables {
     /// The tables, each with its name without schema and quotes, and whether it has triggers.

@@ -20,7 +20,7 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// What was requested one probe while criterion measured it.
+/// What was asked for one probe while criterion measured it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestCounts {
     /// Requests that were sent.

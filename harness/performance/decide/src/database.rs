@@ -65,7 +65,7 @@ pub struct DatabaseUse {
     pub transactions_per_request: f64,
     /// Statements a request; `None` without pg_stat_statements.
     pub queries_per_request: Option<f64>,
-    /// The share of blocks that were found in shared buffers; `None` where none was requested.
+    /// The share of blocks that were found in shared buffers; `None` where none was asked for.
     pub cache_hit: Option<f64>,
     /// Transactions that were rolled back.
     pub rollbacks: u64,

@@ -27,7 +27,7 @@ pub enum Unsuitable {
     },
     /// What was kept on another day has nothing of this probe.
     NotInBaseline,
-    /// The responses are quicker than this machine can tell apart.
+    /// The answers are quicker than this machine can tell apart.
     FasterThanTheClock {
         /// The control's median in nanoseconds.
         p50_ns: u64,

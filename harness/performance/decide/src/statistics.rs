@@ -34,7 +34,7 @@ impl Random {
     }
 }
 
-/// What resampling reports the centre of some values.
+/// What resampling tells of the centre of some values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resampled {
     /// The centre of the values themselves.

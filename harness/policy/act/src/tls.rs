@@ -31,7 +31,7 @@ use tokio_rustls::TlsConnector;
 const WITHIN: Duration = Duration::from_secs(5);
 /// Most headers of a response that are read.
 const HEADERS: usize = 100;
-/// How much of a response is read: its headers are what is requested.
+/// How much of an answer is read: its headers are what is asked for.
 const HEAD_BYTES: u64 = 64 * 1024;
 
 /// What a service showed.
@@ -39,7 +39,7 @@ const HEAD_BYTES: u64 = 64 * 1024;
 pub struct PresentedCertificate {
     /// Its certificate, in DER.
     pub certificate: Vec<u8>,
-    /// What a client that requests the name thinks of it.
+    /// What a client that asks for the name thinks of it.
     pub trust: Trust,
     /// What it responded to `GET /`; `None` where that was no HTTP.
     pub answer: Option<Response>,
@@ -53,7 +53,7 @@ pub enum TlsError {
     Handshake {
         /// The address.
         address: SocketAddr,
-        /// The name that was requested.
+        /// The name that was asked for.
         name: String,
         /// What went wrong.
         #[source]
@@ -67,7 +67,7 @@ pub enum TlsError {
         /// The time.
         within: Duration,
     },
-    /// The name cannot be requested.
+    /// The name cannot be asked for.
     #[error("`{name}` is neither a host name nor an IP address; change it in [security.tls] of stagegate.toml")]
     Name {
         /// The name.

@@ -1,4 +1,4 @@
-//! Key pairs that sign tokens: one that is given, and a untrusted clients's.
+//! Key pairs that sign tokens: one that is given, and a stranger's.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ring::{

@@ -1,4 +1,4 @@
-//! Who may read: requests for a host that is ours, and with the token where one is requested.
+//! Who may read: requests for a host that is ours, and with the token where one is asked for.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -8,10 +8,10 @@ use stagegate_base::redact::Secret;
 /// What a request must have.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// Names and addresses that the server is requested by, without a port. Any other one is a page of somebody else
+    /// Names and addresses that the server is asked for by, without a port. Any other one is a page of somebody else
     /// whose name leads here.
     pub hosts: Vec<String>,
-    /// The token; `None` where none is requested.
+    /// The token; `None` where none is asked for.
     pub token: Option<Secret>,
 }
 
@@ -56,7 +56,7 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Returns whether the token was given: as a bearer's, or as the password that a browser requests.
+/// Tells whether the token was given: as a bearer's, or as the password that a browser asks for.
 fn is_given(header: &str, token: &Secret) -> bool {
     let given = match header.split_once(' ') {
         Some((kind, value)) if kind.eq_ignore_ascii_case("bearer") => Some(value.trim().to_owned()),
@@ -66,7 +66,7 @@ fn is_given(header: &str, token: &Secret) -> bool {
         }
         _ => None,
     };
-    // Digests are compared, so that the time reports nothing of how much was right.
+    // Digests are compared, so that the time tells nothing of how much was right.
     given.is_some_and(|given| Sha256::digest(given) == Sha256::digest(token.expose()))
 }
 

@@ -1,4 +1,4 @@
-//! Serves pages: read-only, to those who may, with a stream that reports when a page has changed. Keeps messages until their
+//! Serves pages: read-only, to those who may, with a stream that tells when a page has changed. Keeps messages until their
 //! receivers took them.
 
 mod access;

@@ -102,7 +102,7 @@ pub async fn serve<P: Pages>(
     }
 }
 
-/// Lets through who may read, and reports the browser what the pages may do.
+/// Lets through who may read, and tells the browser what the pages may do.
 async fn guarded(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let mut response = match access.check(request.headers()) {
         Ok(()) => next.run(request).await,

@@ -1,7 +1,7 @@
 //! Delivery figures of one environment: how often, how fast, how well.
 //!
 //! The five are those of DORA. Each is counted from journals and commits alone, and stands next to the number of runs that
-//! it was counted from; below [`ENOUGH`] of them it is not reported.
+//! it was counted from; below [`ENOUGH`] of them it is not told.
 
 use std::collections::BTreeMap;
 

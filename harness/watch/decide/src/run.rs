@@ -1,4 +1,4 @@
-//! One run, as its journal reports it.
+//! One run, as its journal tells it.
 
 use std::collections::BTreeMap;
 

@@ -16,7 +16,7 @@ impl From<Observed> for StepResult {
     }
 }
 
-/// Why there is no response.
+/// Why there is no answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum StepError {
     /// What was asked did not answer, or refused.

@@ -120,7 +120,7 @@ async fn response(client: &Client, query: &str, params: &[Value]) -> Result<Valu
 
 /// Lets the server write the rows as JSON, so that every type has a text form here.
 async fn rows(client: &Client, query: &str, requested: &Statement) -> Result<Statement, StepError> {
-    // A line end, since the statement may end in a comment. One byte more than is taken reports that there was more.
+    // A line end, since the statement may end in a comment. One byte more than is taken tells that there was more.
     let sql = format!(
         "with stagegate_rows as (\n{query}\n) select left(coalesce(json_agg(r), '[]')::text, {}) \
          from (select * from stagegate_rows limit {ROWS}) r",

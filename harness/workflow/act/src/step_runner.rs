@@ -53,7 +53,7 @@ pub(super) struct StepRunner {
 }
 
 impl StepRunner {
-    /// Begins; `secrets` are those of the file, `nth` reports this run from others in the same place.
+    /// Begins; `secrets` are those of the file, `nth` tells this run from others in the same place.
     ///
     /// # Errors
     /// A text that names the secret which is nowhere.
@@ -297,7 +297,7 @@ impl StepRunner {
 pub(super) async fn login(place: &Arc<WorkflowContext>, name: &str) -> Result<Vars, String> {
     let known = place.known_login(name);
     let (login, cell) = known.ok_or_else(|| format!("login `{name}` is in no workflow file"))?;
-    // Boxed, since a login's steps are taken by what requests logins.
+    // Boxed, since a login's steps are taken by what asks for logins.
     let taken = || Box::pin(log_in(Arc::clone(place), login));
     cell.get_or_init(taken).await.clone()
 }

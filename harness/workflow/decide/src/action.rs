@@ -66,7 +66,7 @@ pub enum Action {
 pub struct Http {
     /// A service of `[services]`.
     pub service: String,
-    /// Method; GET where nothing is reported, POST where there is a body.
+    /// Method; GET where nothing is said, POST where there is a body.
     pub method: Option<String>,
     /// Path and query.
     pub path: Template,
@@ -77,7 +77,7 @@ pub struct Http {
     pub body: Option<Template>,
     /// A body as a value, sent as JSON.
     pub json: Option<Value>,
-    /// The status that the response has to have; any 2xx where nothing is reported.
+    /// The status that the answer has to have; any 2xx where nothing is said.
     pub status: Option<u16>,
     /// How long the response may take.
     pub within: Option<Span>,
@@ -120,7 +120,7 @@ pub struct Exec {
     /// Variables next to those that every program gets.
     #[serde(default)]
     pub env: BTreeMap<String, Template>,
-    /// The exit code that it has to end with; 0 where nothing is reported.
+    /// The exit code that it has to end with; 0 where nothing is said.
     pub status: Option<i32>,
     /// How long it may take.
     pub within: Option<Span>,

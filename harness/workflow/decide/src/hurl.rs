@@ -17,7 +17,7 @@ const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 /// How much of its output is shown, in characters.
 const SHOWN: usize = 4_000;
 
-/// Returns the command that reports the version.
+/// Returns the command that tells the version.
 #[must_use]
 pub fn version() -> Command {
     Command::new("hurl").arg("--version")

@@ -45,7 +45,7 @@ pub async fn whole(
     }
 }
 
-/// Decrypts a file and keeps nothing: `age` returns whether it was changed.
+/// Decrypts a file and keeps nothing: `age` tells whether it was changed.
 ///
 /// # Errors
 /// [`BackupError`].

@@ -116,7 +116,7 @@ pub fn failures(lines: &[Line], event: Event) -> Vec<&Line> {
     of.iter().enumerate().filter(is_last).map(|(_, line)| *line).collect()
 }
 
-/// Returns the last line of an event, where it reports a failure.
+/// Returns the last line of an event, where it tells of a failure.
 #[must_use]
 pub fn last_failure(lines: &[Line], event: Event) -> Option<&Line> {
     lines.iter().rfind(|line| line.event == event).filter(|line| line.error.is_some())

@@ -266,7 +266,7 @@ pub async fn drill(
         None => return Err(BackupError::Refused("the backup does not say how its database sorts".to_owned())),
     }
     compare_restored(&server, runner, (COPY, input), &dump.facts).await.map_err(|error| match error {
-        // The name on the scratch server reports a person nothing.
+        // The name on the scratch server tells a person nothing.
         BackupError::Differs { differences, .. } => {
             BackupError::Differs { database: dump.database.clone(), differences }
         }

@@ -117,7 +117,7 @@ impl Restore<'_> {
         Ok(Restored { database: into.to_owned(), kept_as: None })
     }
 
-    /// Makes the new database and fills it; `like` returns whether the live one is there to take rights and settings from.
+    /// Makes the new database and fills it; `like` tells whether the live one is there to take rights and settings from.
     async fn fill(&self, good: &Mark, like: bool) -> Result<(), BackupError> {
         let (dump, input) = self.dump;
         let (major, _) = self.server.version().await?;

@@ -317,7 +317,7 @@ pub fn is_plain(file: &str) -> bool {
     !file.is_empty() && !file.starts_with('.') && !file.contains(['/', '\\', '\0', '\n', '\r'])
 }
 
-/// Returns the name of the file of something with an id of the user's; `number` reports those apart whose ids are no names.
+/// Returns the name of the file of something with an id of the user's; `number` tells those apart whose ids are no names.
 #[must_use]
 pub fn file_name(id: &str, number: usize, ending: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';

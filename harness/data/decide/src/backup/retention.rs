@@ -139,7 +139,7 @@ fn of_one_group<'a>(group: &str, newest: &[&'a Listed], policy: &Policy) -> Vec<
     }
     let least = policy.min_keep.max(1);
     kept.extend(verified.iter().take(least).map(|one| (one.id.as_str(), format!("min_keep = {least}"))));
-    // A damaged one reports something as long as nothing newer is known to be good.
+    // A damaged one tells something as long as nothing newer is known to be good.
     let unproven = newest.iter().filter(|one| !one.verified && one.taken > first.taken);
     kept.extend(unproven.map(|one| (one.id.as_str(), "newer than the newest verified backup".to_owned())));
     kept

@@ -28,7 +28,7 @@ pub enum NoFiles {
 
 /// Returns the volumes that are copied, by their names in `[volumes]`: those that `decided` lists, else all.
 ///
-/// `decided` is `files` of `[sync]`; `is_sanitised` returns whether the target gets no real values.
+/// `decided` is `files` of `[sync]`; `is_sanitised` tells whether the target gets no real values.
 ///
 /// # Errors
 /// [`NoFiles`] with what to write.

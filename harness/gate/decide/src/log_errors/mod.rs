@@ -18,7 +18,7 @@ pub use shape::shape;
 
 /// A shape that comes less often may be chance.
 pub const TIMES: u64 = 3;
-/// A rate is reported from this many lines on.
+/// A rate is told from this many lines on.
 pub const MANY: u64 = 20;
 /// So many times the earlier rate is a rise.
 pub const RISE: f64 = 5.0;

@@ -138,7 +138,7 @@ pub struct Plan {
     /// Whether their ports are closed at all. Earlier plans call it `door_policy`.
     #[serde(alias = "door_policy")]
     pub ports: PortsMode,
-    /// The rollback that the configuration requests.
+    /// The way back that the configuration asks for.
     pub tier: stagegate_base::config::Tier,
     /// What proves that rows are whole.
     pub integrity: Integrity,

@@ -211,7 +211,7 @@ pub struct Validation {
     /// By service: its contract against the live one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub contracts: BTreeMap<String, ContractReport>,
-    /// The score; `None` where none was requested.
+    /// The score; `None` where none was asked for.
     #[serde(default)]
     pub readiness: Option<ReadinessReport>,
 }

@@ -11,7 +11,7 @@ use stagegate_base::{
     container::Container,
 };
 
-/// Label by which Compose returns whether a container was made from the same configuration.
+/// Label by which Compose tells whether a container was made from the same configuration.
 const CONFIG_LABEL: &str = "com.docker.compose.config-hash";
 
 /// Returns what the source runs, by service.

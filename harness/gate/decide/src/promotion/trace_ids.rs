@@ -18,7 +18,7 @@ pub fn run_span(run: &str) -> String {
     hex(&["run", run], 8)
 }
 
-/// Returns the id of the span of a step or its undo. `nth` are the steps and undos that ended before: it reports the tries of a step
+/// Returns the id of the span of a step or its undo. `nth` are the steps and undos that ended before: it tells the tries of a step
 /// that was redone apart.
 #[must_use]
 pub fn step_span(run: &str, step: Step, is_undo: bool, nth: usize) -> String {

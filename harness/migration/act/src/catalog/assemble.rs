@@ -25,7 +25,7 @@ pub(super) struct Line {
 
 /// What is known of the objects by their keys.
 struct Known {
-    /// The address, or the object that reports this one.
+    /// The address, or the object that tells of this one.
     told: HashMap<Key, Result<Id, Key>>,
     parents: HashMap<Key, Key>,
     members: HashSet<(u32, u32)>,

@@ -165,7 +165,7 @@ async fn families(
     subscriptions: bool,
 ) -> Result<Vec<Family>, DatabaseError> {
     let one = async |(what, sql): &(&'static str, &str)| {
-        // A whole row is refused too: with what not every version has, the connection would be requested.
+        // A whole row is refused too: with what not every version has, the connection would be asked for.
         let without = || sql.replace("s.subconninfo", "null::text").replace("to_jsonb(s)", "null::jsonb");
         let sql = if subscriptions { (*sql).to_owned() } else { without() };
         Ok((*what, prepared(client, what, &sql).await?))

@@ -1,4 +1,4 @@
-//! Which user objects there are, whatever catalog they are in: what no fact reports is found so, in catalogs of
+//! Which user objects there are, whatever catalog they are in: what no fact tells of is found so, in catalogs of
 //! later versions too.
 
 use std::fmt::Write;
@@ -6,7 +6,7 @@ use std::fmt::Write;
 use tokio_postgres::Row;
 
 /// Lists the catalogs of a database whose rows are objects and that the role may read: until PostgreSQL 18 all but
-/// pg_user_mapping, which a view reports.
+/// pg_user_mapping, which a view tells of.
 pub(super) const CATALOGS: &str = "select c.relname::text, c.oid from pg_class c \
      join pg_attribute a on a.attrelid = c.oid and a.attname = 'oid' \
      where c.relnamespace = 'pg_catalog'::regnamespace and c.relkind = 'r' and not c.relisshared \
@@ -28,7 +28,7 @@ const IMPLIED: &[(&str, &str)] = &[
     ("pg_rewrite", "ev_class in (select oid from passing)"),
     ("pg_policy", "polrelid in (select oid from passing)"),
     ("pg_proc", "pronamespace in (select oid from own)"),
-    // The type reports its values.
+    // The type tells its values.
     ("pg_enum", "true"),
 ];
 

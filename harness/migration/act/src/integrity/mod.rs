@@ -37,7 +37,7 @@ pub struct ReadRequest<'a> {
     pub workers: u8,
     /// Another side: of its tables only the columns are summed up that it has too.
     pub over: Option<&'a Content>,
-    /// The tables that are read, `schema.table` as the server quotes it; all where nothing is reported.
+    /// The tables that are read, `schema.table` as the server quotes it; all where nothing is said.
     pub only: Option<&'a [String]>,
     /// Tables that are not read.
     pub without: &'a [String],

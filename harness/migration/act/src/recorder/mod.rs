@@ -66,7 +66,7 @@ pub async fn mark(client: &Client) -> Result<(), DatabaseError> {
     client.batch_execute(FLUSH).await.map_err(|e| failed("count what the session did", &e))
 }
 
-/// What was recorded so far, so that it is not reported twice.
+/// What was recorded so far, so that it is not told twice.
 #[derive(Clone, Debug, Default)]
 pub struct Taken {
     files: BTreeSet<String>,

@@ -1,4 +1,4 @@
-//! What the text of a migration reports about locks, rewrites and the release that still runs.
+//! What the text of a migration tells about locks, rewrites and the release that still runs.
 
 crate::code::define! {
     LOCK_TIMEOUT_MISSING = "lock-timeout-missing", Info,

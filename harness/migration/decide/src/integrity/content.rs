@@ -59,7 +59,7 @@ pub struct ColumnContent {
     pub filled: i64,
     /// Sum of the values' hashes, of their text.
     pub sum: String,
-    /// Sum of the hashes of key and value: it reports when two rows changed their values.
+    /// Sum of the hashes of key and value: it tells when two rows changed their values.
     pub keyed: String,
     /// The greatest value, or the least where the sequence counts down; read where a sequence feeds the column.
     pub end: Option<i64>,
@@ -74,7 +74,7 @@ pub struct TableContent {
     pub rows: i64,
     /// Two sums of the rows' hashes, one a seed, over the columns of the shape.
     pub sums: [String; 2],
-    /// By the order of the shape; empty where only whole rows were requested.
+    /// By the order of the shape; empty where only whole rows were asked for.
     pub columns: Vec<ColumnContent>,
     /// Hashes by key, of a small table whose key may be shown: a number or a UUID.
     pub by_key: BTreeMap<String, Row>,

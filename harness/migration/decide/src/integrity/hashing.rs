@@ -3,7 +3,7 @@
 /// How a column's value gets into the hash of its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exact {
-    /// The type's own hash reports any two values apart.
+    /// The type's own hash tells any two values apart.
     Value,
     /// The type's own hash takes some values for equal that are written differently, such as 1.0 and 1.00: the hash
     /// of the second seed takes the text.

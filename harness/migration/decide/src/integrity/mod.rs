@@ -1,7 +1,7 @@
 //! Are the rows that were there before still there, with the same values?
 //!
 //! [`Content`] is what a database holds at one moment, as numbers: for each table the rows, and sums of hashes of
-//! them that do not depend on their order. [`compare()`] reports how two moments differ, over the columns that both
+//! them that do not depend on their order. [`compare()`] tells how two moments differ, over the columns that both
 //! have; [`stages`] makes findings of a migration's four moments: before, after up, after down, after the second up.
 //! [`query`] is the SQL that counts and sums.
 //!

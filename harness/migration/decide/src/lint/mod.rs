@@ -1,4 +1,4 @@
-//! Static findings: what the text of a migration reports about locks, rewrites and the release that still runs.
+//! Static findings: what the text of a migration tells about locks, rewrites and the release that still runs.
 //!
 //! Only ways there are looked at; a down migration drops what it has to. A table that the same script makes is nobody's yet.
 //! Each finding has a subject (`schema.table/aspect`), so that it can be dropped where the same was observed.

@@ -258,7 +258,7 @@ impl Judge<'_> {
     }
 }
 
-/// Finds the statement whose lock held a request up: the last one before its response that took a lock in its way, reported
+/// Finds the statement whose lock held a request up: the last one before its answer that took a lock in its way, told
 /// by its event, else as it was seen from outside.
 fn blamed(request: &Request, observed: &[Observed], samples: &Samples) -> Option<(String, usize)> {
     let is_in_the_way = |mode: Mode| match request.purpose {

@@ -12,7 +12,7 @@ use stagegate_base::record::Severity;
 /// The size from which a file is reported: every tool holds it in memory whole.
 const LARGE_BYTES: usize = 10 << 20;
 
-/// Looks at the bytes of each file that the tool reads, and reports which it does not read.
+/// Looks at the bytes of each file that the tool reads, and tells which it does not read.
 pub(super) fn files(reading: &mut Reading<'_>) {
     let mut crlf: Vec<&str> = Vec::new();
     for file in reading.files.clone() {

@@ -89,7 +89,7 @@ pub fn of_trips(chain: &Chain, round_trips: &[RoundTrip]) -> Vec<Finding> {
     found
 }
 
-/// Why migrations behind one that could not be run are not reported one by one.
+/// Why migrations behind one that could not be run are not told one by one.
 const FOLLOWING: &str = "failing without an earlier migration that could not be run";
 
 /// Weakens a finding that an earlier migration may explain, because it was not run.
@@ -253,7 +253,7 @@ fn one(difference: &Difference) -> String {
     }
 }
 
-/// Returns the findings of the whole chain's trip; what single trips reported already is not reported again.
+/// Returns the findings of the whole chain's trip; what single trips told already is not told again.
 #[must_use]
 pub fn of_chain(whole: &Whole) -> Vec<Finding> {
     if let Some(reason) = &whole.not_tried {

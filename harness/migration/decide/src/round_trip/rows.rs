@@ -51,7 +51,7 @@ impl RowStates {
     }
 }
 
-/// Returns the findings of one migration's moments. What its trip without rows reported is not reported again.
+/// Returns the findings of one migration's moments. What its trip without rows told is not told again.
 #[must_use]
 pub fn of_rows(moments: &RowStates, migration: &Migration, round_trip: &RoundTrip) -> Vec<Finding> {
     let mut found = Vec::new();

@@ -89,7 +89,7 @@ pub struct Report {
     pub counts: Counts,
     /// Each migration.
     pub migrations: Vec<Tried>,
-    /// On how many migrations rows were tried; nothing where that was not requested.
+    /// On how many migrations rows were tried; nothing where that was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<OnRows>,
     /// How long the whole chain down and up took.

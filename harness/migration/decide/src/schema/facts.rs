@@ -27,7 +27,7 @@ pub struct Facts {
 impl Facts {
     /// Builds the tree.
     ///
-    /// `unmodelled` counts user objects that no fact reports, by catalog. Storage options that no user is known to set
+    /// `unmodelled` counts user objects that no fact tells of, by catalog. Storage options that no user is known to set
     /// are taken out of the facts and counted there too; expressions are brought to the form that a restore gives. A fact whose parent is not there stands at the top. Two facts
     /// of one address are both kept; the later one is numbered.
     #[must_use]
@@ -113,13 +113,13 @@ impl Facts {
         self.nodes.is_empty()
     }
 
-    /// Returns how many user objects no fact reports, by catalog, and how many options, by name.
+    /// Returns how many user objects no fact tells of, by catalog, and how many options, by name.
     #[must_use]
     pub fn unmodelled(&self) -> &BTreeMap<String, u64> {
         &self.unmodelled
     }
 
-    /// Returns how many user objects no fact reports, by catalog. An unknown option is none: a minor release of the
+    /// Returns how many user objects no fact tells of, by catalog. An unknown option is none: a minor release of the
     /// server may bring one to every column, and nothing of the user's is missed.
     pub fn unmodelled_objects(&self) -> impl Iterator<Item = (&str, u64)> {
         let objects = self.unmodelled.iter().filter(|(what, _)| !options::is_count_of_options(what));

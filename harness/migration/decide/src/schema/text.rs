@@ -63,7 +63,7 @@ fn put(out: &mut String, facts: &Facts, id: &Id, depth: usize) {
     }
 }
 
-/// Returns the line of a snapshot, from 1, that reports a thing.
+/// Returns the line of a snapshot, from 1, that tells of a thing.
 #[must_use]
 pub fn line_of(text: &str, id: &Id) -> Option<usize> {
     let wanted = head(id);

@@ -1,4 +1,4 @@
-//! Reads the expressions of check constraints, as the server writes them: everything in parentheses, every cast reported.
+//! Reads the expressions of check constraints, as the server writes them: everything in parentheses, every cast told.
 
 /// A part of an expression. What is not understood makes the whole unreadable.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Makes rows for tables that have none: the same rows for the same seed.
 //!
-//! In: what the catalog reports tables and types ([`Schema`]). Out: the order of the tables ([`order()`]) and, row by
+//! In: what the catalog tells of tables and types ([`Schema`]). Out: the order of the tables ([`order()`]) and, row by
 //! row, values ([`row()`]) as SQL ([`insert()`]). Values keep foreign keys, NOT NULL, unique and check constraints as far
 //! as their texts can be read; what cannot be read is tried: the server's refusal ([`Refusal`]) makes the next
 //! [`Attempt`] another one. No clock, no chance, no I/O.

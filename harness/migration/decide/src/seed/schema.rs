@@ -1,4 +1,4 @@
-//! What the catalog reports tables and types.
+//! What the catalog tells of tables and types.
 
 use std::collections::BTreeMap;
 

@@ -241,7 +241,7 @@ impl Maker<'_> {
             value.push_str(&number);
         }
         if let Some(most) = most.filter(|most| value.chars().count() > *most) {
-            // The end reports rows apart.
+            // The end tells rows apart.
             let skip = value.chars().count() - most;
             value = value.chars().skip(skip).collect();
         }

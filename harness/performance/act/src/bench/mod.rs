@@ -86,7 +86,7 @@ pub struct Measurement {
     pub blocks: Vec<Block>,
 }
 
-/// Is reported after each block how far a probe has come: its name, medians of the candidate's blocks in nanoseconds, time.
+/// Is told after each block how far a probe has come: its name, medians of the candidate's blocks in nanoseconds, time.
 pub type Live<'a> = &'a (dyn Fn(&str, &[u64], MeasurementProgress) + Send + Sync);
 
 /// A comparison of two releases on this host.
@@ -105,7 +105,7 @@ pub struct Bench<'a> {
     pub label: String,
     /// How long each may take to become ready.
     pub ready_within: Duration,
-    /// Is reported after each block.
+    /// Is told after each block.
     pub live: Live<'a>,
 }
 

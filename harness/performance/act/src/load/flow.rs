@@ -19,7 +19,7 @@ use stagegate_workflow_act::{self as workflow, WorkflowContext};
 pub struct Flow {
     place: Arc<WorkflowContext>,
     workflow: Arc<Workflow>,
-    /// The runtime of the one who requests load: it is there until clean-up is over, a generator's is not.
+    /// The runtime of the one who asks for load: it is there until clean-up is over, a generator's is not.
     runtime: Handle,
     taken: Arc<AtomicU64>,
 }

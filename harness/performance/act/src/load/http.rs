@@ -175,7 +175,7 @@ impl HttpClient {
             size += bytes.len() as u64;
             match head.body {
                 Body::Sized(whole) if size == whole => return Ok(size),
-                // Bytes that nobody requested: the next answer could not be reported from them.
+                // Bytes that nobody asked for: the next answer could not be told from them.
                 Body::Sized(whole) if size > whole => return Err(Fault::Malformed),
                 Body::Chunked if chunks.feed(bytes)? => return Ok(chunks.content),
                 _ => {}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What the kernel reports a thread.
+/// What the kernel tells of a thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Own {
     /// Time on a processor.

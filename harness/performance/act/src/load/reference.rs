@@ -1,4 +1,4 @@
-//! A fixed piece of work of this host, asked over HTTP like a service: what it takes today reports how fast the host is.
+//! A fixed piece of work of this host, asked over HTTP like a service: what it takes today tells how fast the host is.
 
 use std::{
     io::{self, Read, Write},

@@ -7,7 +7,7 @@ use super::{
 use crate::rules::Mount;
 use stagegate_base::finding::Finding;
 
-/// What belongs to the host and to every container alike; policy reports which of it should not be mounted.
+/// What belongs to the host and to every container alike; policy tells which of it should not be mounted.
 const OF_THE_HOST: [&str; 8] = [
     "/etc/localtime",
     "/etc/timezone",

@@ -13,7 +13,7 @@ pub const SALT_BYTES: usize = 16;
 /// Returns the secrets that `other` uses too, each value once.
 ///
 /// Values are compared by their hashes with `salt`, which is made for one run: neither a value nor anything that it
-/// could be guessed from leaves this function. Well-known values are policy's to report.
+/// could be guessed from leaves this function. Well-known values are policy's to tell.
 #[must_use]
 pub fn secrets(own: &[HeldSecret], other: &[HeldSecret], environment: &str, salt: &[u8; SALT_BYTES]) -> Vec<Finding> {
     let theirs: BTreeMap<_, _> = other.iter().rev().map(|secret| (hash(salt, &secret.value), secret)).collect();

@@ -3,7 +3,7 @@
 use super::Stack;
 use stagegate_base::finding::Finding;
 
-/// What reports a running server, and a database in it, from every other.
+/// What tells a running server, and a database in it, from every other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The service that was asked.

@@ -87,7 +87,7 @@ fn of_image(file: &Subject, container: &Running, image: Option<&Image>) -> Optio
     }
 }
 
-/// Values are compared and never reported.
+/// Values are compared and never told.
 fn of_environment(file: &Subject, running: &Subject, image: Option<&Image>) -> Vec<Difference> {
     let mut reported = Vec::new();
     for (key, wanted) in &file.environment {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use stagegate_base::redact::Secret;
 
-/// What returns whether a container is sound.
+/// What tells whether a container is sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Healthcheck {
     /// There is none, neither in the file nor in the image.

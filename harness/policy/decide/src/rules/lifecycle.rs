@@ -18,7 +18,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "log-rotation-missing",
         severity: Severity::Info,
         title: "the log of a service grows without end",
-        // Source: Docker manual, "Configure logging drivers": json-file does not rotate unless reported; `local` does.
+        // Source: Docker manual, "Configure logging drivers": json-file does not rotate unless told; `local` does.
         why: "the driver json-file keeps every line; the disk fills, and with it every service of the machine stops",
         fix: "set `logging.options.max-size` and `max-file`, or use the driver `local`, which rotates by itself",
         check: Check::Service(log_rotation),

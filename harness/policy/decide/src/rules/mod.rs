@@ -1,7 +1,7 @@
 //! Audits a compose stack: its resolved files, and the containers that run from them.
 //!
 //! In: [`Facts`]. Out: [`Finding`]s, each of one [`Rule`] about one service. A rule about a service is asked of what
-//! the file wants and of what each container has; what the file is already reported for is not reported again of a
+//! the file wants and of what each container has; what the file is already told for is not told again of a
 //! container. No file is read and no container asked here, and no value of a variable is ever put into a finding.
 
 mod container;

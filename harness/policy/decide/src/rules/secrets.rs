@@ -1,4 +1,4 @@
-//! Are secrets kept out of the files, and are they secret? Values are looked at and never reported.
+//! Are secrets kept out of the files, and are they secret? Values are looked at and never told.
 
 use std::collections::BTreeMap;
 
@@ -85,7 +85,7 @@ struct Literal {
     key: String,
     at: &'static str,
     found: String,
-    /// The secret itself, to find its line; it is never reported.
+    /// The secret itself, to find its line; it is never told.
     value: String,
 }
 

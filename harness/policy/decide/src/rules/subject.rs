@@ -95,12 +95,12 @@ pub(crate) struct Subject {
     pub(crate) may_end: bool,
     /// Has a data server's image for its client programs alone.
     pub(crate) is_client: bool,
-    /// Started only when requested.
+    /// Started only when asked for.
     pub(crate) has_profile: bool,
     pub(crate) profiles: Vec<String>,
     pub(crate) container_name: Option<String>,
     pub(crate) healthcheck: Healthcheck,
-    /// `no`, `always`, `unless-stopped`, `on-failure`; empty where nothing is reported.
+    /// `no`, `always`, `unless-stopped`, `on-failure`; empty where nothing is said.
     pub(crate) restart: String,
     pub(crate) memory_bytes: u64,
     pub(crate) cpus: f64,

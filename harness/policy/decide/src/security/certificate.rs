@@ -1,7 +1,7 @@
 //! Is the certificate that a service shows good for its name, now and for some time to come?
 //!
 //! Whether the chain leads to a known authority is asked of a TLS library in `stagegate_policy_act`; here its response is
-//! reported, and the certificate's own times are read.
+//! told, and the certificate's own times are read.
 
 use stagegate_base::{finding::Finding, text::counted};
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
@@ -58,7 +58,7 @@ impl Certificate {
     }
 }
 
-/// Reports why a client that requests `name` would not go on with what `service` showed.
+/// Tells why a client that asks for `name` would not go on with what `service` showed.
 #[must_use]
 pub fn certificate(service: &str, name: &str, trust: &Trust, shown: &Certificate, now: i64) -> Option<Finding> {
     let found = match trust {

@@ -10,7 +10,7 @@ const READ_BY_SCRIPTS: [&str; 2] = ["csrf", "xsrf"];
 
 /// Returns the flags that the cookies of a response lack: `Secure`, `SameSite`, and `HttpOnly` for sessions.
 ///
-/// The values of cookies are never reported.
+/// The values of cookies are never told.
 #[must_use]
 pub fn cookies(response: &Response) -> Vec<Finding> {
     response.all("set-cookie").flat_map(|line| findings(response, line)).collect()

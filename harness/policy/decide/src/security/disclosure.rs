@@ -1,4 +1,4 @@
-//! Does an error tell a untrusted clients how the service is built?
+//! Does an error tell a stranger how the service is built?
 
 use super::Response;
 use stagegate_base::finding::Finding;
@@ -54,7 +54,7 @@ pub fn traces(response: &Response) -> Option<Finding> {
     ))
 }
 
-/// Returns the versions that a response reports in its headers, and on the error page of a web server.
+/// Returns the versions that an answer tells in its headers, and on the error page of a web server.
 #[must_use]
 pub fn banners(response: &Response) -> Vec<Finding> {
     let in_headers = BANNERS.iter().flat_map(|name| response.all(name).map(move |value| (*name, value)));

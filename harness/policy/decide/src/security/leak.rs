@@ -14,7 +14,7 @@ const SHORTEST: usize = 8;
 /// Parts of names that say "secret" also in an image, where `_KEY` is often the fingerprint of a packager.
 const CERTAIN: [&str; 4] = ["PASSW", "SECRET", "TOKEN", "PRIVATE_KEY"];
 
-/// Returns the secrets in what an image reports about itself, by name: values of `secrets`, and names that say so.
+/// Returns the secrets in what an image tells about itself, by name: values of `secrets`, and names that say so.
 ///
 /// `inspected` is the response of `docker image inspect`.
 #[must_use]

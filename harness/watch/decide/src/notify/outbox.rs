@@ -56,7 +56,7 @@ impl Parcel {
         Parcel { attempts: self.attempts.saturating_add(1), due: now + PAUSES[nth], ..self.clone() }
     }
 
-    /// Returns a tried one as it stands after the try failed; `pause` is what the receiver requested, in seconds.
+    /// Returns a tried one as it stands after the try failed; `pause` is what the receiver asked for, in seconds.
     #[must_use]
     pub fn failed(&self, now: i64, error: String, pause: Option<i64>) -> Self {
         let pause = pause.map(|pause| pause.clamp(0, LONGEST_PAUSE));

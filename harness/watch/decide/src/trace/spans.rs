@@ -49,7 +49,7 @@ pub(super) fn spans(trace: &Trace<'_>, lines: &[Line], at: At<'_>) -> Vec<Value>
     spans
 }
 
-/// `nth` reports the tries of a step that was redone apart.
+/// `nth` tells the tries of a step that was redone apart.
 fn of_step(trace: &Trace<'_>, (step, is_undo): (Step, bool), nth: usize, time: Time) -> Value {
     let undo = if is_undo { "undo: " } else { "" };
     let name = format!("{undo}{}", step.title());

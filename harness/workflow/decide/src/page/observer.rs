@@ -130,7 +130,7 @@ impl PageObserver {
     }
 }
 
-/// Returns whether a browser requests this by itself: the icon of a page that names none.
+/// Tells whether a browser asks for this by itself: the icon of a page that names none.
 fn is_browsers_own(url: &str) -> bool {
     let path = url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
     path.is_some_and(|(_, path)| path == "favicon.ico")

@@ -35,7 +35,7 @@ struct World {
 }
 
 impl World {
-    /// Finds what a step requests.
+    /// Finds what a step asks for.
     fn found(&self, step: &Step) -> BTreeMap<usize, Vec<RowPlace>> {
         let rows: Option<BTreeSet<RowPlace>> = step.rows.as_ref().map(|rows| rows.iter().copied().collect());
         let is_in = |row: &RowPlace| rows.as_ref().is_none_or(|rows| rows.contains(row));

@@ -135,7 +135,7 @@ pub(super) fn of(old: &Facts, new: &Facts, id: &Id, change: &Change, severity: S
 }
 
 fn granted<'a>(about: Event<'a>, old: Option<&'a str>, new: Option<&'a str>) -> Event<'a> {
-    // What is not reported is what the server gives by itself: nothing, but for owners and functions.
+    // What is not told is what the server gives by itself: nothing, but for owners and functions.
     let usual = |other: Option<&str>| if other == Some("nothing") { "what is usual" } else { "nothing" };
     let (old, new) = (old.unwrap_or(usual(new)), new.unwrap_or(usual(old)));
     Event { what: ChangeKind::Attribute("granted", Some(old), Some(new)), ..about }
