@@ -7,7 +7,7 @@ use stagegate_base::config::{Kind, Service};
 use stagegate_contract::{Document, calls};
 use stagegate_host::{
     error::with_causes,
-    http::{Http, HttpResponse, Request},
+    http::{Http, HttpError, HttpResponse, Request},
 };
 use stagegate_policy_decide::security::{self, ORIGINS, Response};
 use tokio::sync::OnceCell;
@@ -87,15 +87,17 @@ async fn of_service(session: &Session, target: &Target) -> Result<ServiceRespons
         front.flat_map(move |request| [(origin, preflight(&request)), (origin, request)])
     });
     let (origins, foreign): (Vec<&str>, Vec<Request>) = foreign.unzip();
-    let usual = all(&addresses, usual(service, document.as_deref())).await?;
-    let provoked = all(&addresses, provoking.collect()).await?;
-    let foreign = all(&addresses, foreign).await?;
+    let usual = all(&addresses, usual(service, document.as_deref()), &|_| false).await?.into_iter().flatten().collect();
+    // It answers: a request that makes it close the connection has nothing to show.
+    let provoked = all(&addresses, provoking.collect(), &is_closed).await?.into_iter().flatten().collect();
+    let foreign = all(&addresses, foreign, &is_closed).await?;
+    let foreign = origins.into_iter().zip(foreign).filter_map(|(origin, seen)| Some((origin, seen?))).collect();
     Ok(ServiceResponses {
         service: service.name.clone(),
         is_front: is_front(session, service).await,
         usual,
         provoked,
-        foreign: origins.into_iter().zip(foreign).collect(),
+        foreign,
     })
 }
 
@@ -126,14 +128,26 @@ fn preflight(request: &Request) -> Request {
     requested.header("access-control-request-method", "POST")
 }
 
-/// Sends requests and returns the responses in their order.
-async fn all(addresses: &[SocketAddr], requests: Vec<Request>) -> Result<Vec<Response>, String> {
+/// Returns whether a service closed the connection instead of responding, as some do with a method or a path that they do not know.
+fn is_closed(error: &HttpError) -> bool {
+    matches!(error, HttpError::NotHttp { .. })
+}
+
+/// Sends requests and returns the responses in their order; none where the error is one that `may_be` there.
+async fn all(
+    addresses: &[SocketAddr],
+    requests: Vec<Request>,
+    may_be: &(dyn Fn(&HttpError) -> bool + Sync),
+) -> Result<Vec<Option<Response>>, String> {
     let http = Http::shared().map_err(|error| with_causes(&error))?;
     let send = |request: Request| {
         let http = http.clone();
         async move {
-            let answered = http.send_first(addresses, &request).await;
-            answered.map(|(_, reply)| response(&request, &reply)).map_err(|error| with_causes(&error))
+            match http.send_first(addresses, &request).await {
+                Ok((_, reply)) => Ok(Some(response(&request, &reply))),
+                Err(error) if may_be(&error) => Ok(None),
+                Err(error) => Err(with_causes(&error)),
+            }
         }
     };
     let responses: Vec<_> = stream::iter(requests.into_iter().map(send)).buffered(AT_A_TIME).collect().await;
@@ -147,5 +161,43 @@ fn response(request: &Request, reply: &HttpResponse) -> Response {
         headers: reply.headers.clone(),
         body: reply.text(),
         encrypted: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// Responds to GET, and closes the connection on any other method, as kiwix-serve does.
+    async fn server() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let mut head = [0; 4096];
+                    let read = stream.read(&mut head).await.unwrap_or(0);
+                    if head[..read].starts_with(b"GET ") {
+                        let reply = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
+                        let _ = stream.write_all(reply).await;
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_method_at_which_the_connection_is_closed_has_no_response_and_breaks_nothing() {
+        let address = [server().await];
+        let get = || Request::get("/").header("origin", ORIGINS[0]);
+        let seen = all(&address, vec![get(), preflight(&get()), get()], &is_closed).await.unwrap();
+        assert_eq!(seen.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
+        assert!(all(&address, vec![preflight(&get())], &|_| false).await.is_err());
     }
 }
