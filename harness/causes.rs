@@ -7,8 +7,10 @@ use stagegate_data_act::{
     sync::{SyncError, files::FilesError},
 };
 use stagegate_gate_act::{
-    PlanError, compare::CompareError, journal::StoreError, plan_file::UseError, purge::PurgeError, watchdog::WatchError,
+    PlanError, compare::CompareError, confirmation::ConfirmError, journal::StoreError, plan_file::UseError,
+    purge::PurgeError, watchdog::WatchError,
 };
+use stagegate_gate_decide::promotion::Unconfirmed;
 use stagegate_host::waivers::WaiversError;
 use stagegate_host::{
     contract::ContractSourceError, database::DatabaseError, deployment::DeploymentError, engine::EngineError,
@@ -82,6 +84,18 @@ impl Classify for HostError {
             HostError::Git(error) => error.class(),
             HostError::File { .. } => Cause::File,
             _ => Cause::NotRun,
+        }
+    }
+}
+
+impl Classify for ConfirmError {
+    fn class(&self) -> Cause {
+        match self {
+            ConfirmError::Unconfirmed(Unconfirmed::RolledBack { .. }) => Cause::Blocked,
+            ConfirmError::Unconfirmed(_) => Cause::Usage,
+            ConfirmError::Store(error) => error.class(),
+            ConfirmError::File { .. } => Cause::File,
+            ConfirmError::NotTaken { .. } => Cause::NotRun,
         }
     }
 }

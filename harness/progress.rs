@@ -100,6 +100,10 @@ pub(crate) fn line_text(line: &Line, took: Duration, painted: fn(u8, &str) -> St
             painted(33, &format!("rolling back: {what}"))
         }
         Entry::Resumed { reason } => format!("resuming the run ({reason})"),
+        Entry::Begun { step: Step::Confirm } => {
+            let what = "lets the release stay; without it the run is rolled back";
+            painted(33, &format!("waiting for a confirmation: `gate confirm {}` {what}", line.run))
+        }
         // The end is reported with its reason, once the run rests.
         Entry::Begun { .. } | Entry::UndoBegun { .. } | Entry::Undone { .. } | Entry::Ended { .. } => return None,
     })

@@ -6,6 +6,7 @@ mod backup;
 mod bench;
 mod compare;
 pub(crate) mod complete;
+mod confirm;
 mod contract;
 mod criterion;
 mod dashboard;
@@ -122,6 +123,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         | Command::Env
         | Command::Accept(_)
         | Command::Unlock(_)
+        | Command::Confirm(_)
         | Command::Resume(_)
         | Command::Recover(_)
         | Command::Report(_)
@@ -222,6 +224,7 @@ async fn conduct(config: &Arc<Config>, command: Command, recovered: bool) -> Res
         Command::Watch(args) => watch::run(config, args).await,
         Command::Incident(args) => incident::run(config, args),
         Command::Metrics(args) => metrics::run(config, &args).await,
+        Command::Confirm(args) => confirm::run(config, args).await,
         Command::Resume(args) => history::resume(config, args).await,
         Command::Unlock(args) => history::unlock(config, args),
         Command::Audit(args) => audit::run(config, &args),

@@ -167,6 +167,10 @@ fn show(connection: &Connection, run: &RefCell<Option<String>>, is_named: bool, 
         }
         FollowEvent::Output(text) => failure::print_to(&mut std::io::stdout(), text),
         FollowEvent::Message(text) => failure::print_to(&mut std::io::stderr(), text),
+        FollowEvent::Waits => print_message(&format!("confirming over a new connection to {}", connection.name())),
+        FollowEvent::Confirmed(Ok(text)) => print_message(text),
+        FollowEvent::Confirmed(Err(HostError::Refused { .. })) => {}
+        FollowEvent::Confirmed(Err(error)) => print_message(&format!("not confirmed yet, trying again: {error}")),
         FollowEvent::Reconnects(error) => {
             print_message(&format!(
                 "the connection to {} is lost, the run goes on there; connecting again: {error}",

@@ -10,6 +10,7 @@ mod audit;
 mod backup;
 mod bench;
 mod compare;
+mod confirm;
 mod contract;
 mod examine;
 mod host;
@@ -43,6 +44,7 @@ pub use backup::{
 };
 pub use bench::{Bench, Criterion};
 pub use compare::Compare;
+pub use confirm::Confirm;
 pub use contract::{Contract, ContractDiff};
 pub use examine::{FailOn, Lint, Test};
 pub use host::{CheckHost, Host, HostEnv, OneHost, PushEnv};
@@ -284,6 +286,12 @@ Examples:
     /// Resume an interrupted or stuck promotion
     #[command(after_help = "Example:\n  gate resume --env production")]
     Resume(OneEnvironment),
+    /// Confirm a promotion that waits, so that its release stays
+    #[command(after_help = "\
+Examples:
+  gate confirm --env production
+  gate confirm 20260102-030405-ab12")]
+    Confirm(Confirm),
     /// Finish interrupted runs, now or at every boot
     #[command(
         subcommand,

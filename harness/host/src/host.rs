@@ -1,6 +1,9 @@
 //! What kind of machine this is.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use stagegate_base::config::HostKind;
 
@@ -9,6 +12,9 @@ pub const HOST_VARIABLE: &str = "STAGEGATE_HOST";
 
 /// Variable that states, where it is set to anything, that this machine is the host of all environments.
 pub const HERE_VARIABLE: &str = "STAGEGATE_HERE";
+
+/// Variable by which a run that another machine follows has the file that it makes while it waits for a confirmation.
+pub const WAITING_VARIABLE: &str = "STAGEGATE_HOST_WAITING";
 
 /// The folder, below the home, of products that were sent to this machine by another one.
 const SENT: &str = ".local/share/stagegate/products";
@@ -19,6 +25,12 @@ const SENT: &str = ".local/share/stagegate/products";
 pub fn is_the_host(path: &Path) -> bool {
     let is_sent = std::env::home_dir().is_some_and(|home| path.starts_with(home.join(SENT)));
     is_sent || std::env::var_os(HERE_VARIABLE).is_some_and(|value| !value.is_empty())
+}
+
+/// Returns the file that a run makes while it waits for a confirmation; `None` where no other machine follows it.
+#[must_use]
+pub fn waiting_file() -> Option<PathBuf> {
+    std::env::var_os(WAITING_VARIABLE).map(PathBuf::from)
 }
 
 /// Returns the kind of this machine, and how it was reported.

@@ -147,3 +147,35 @@ fn a_promotion_on_a_host_outlives_the_machine_that_started_it() {
     let file = remote.gate(&["test", "--env", "staging", "--junit", "x.xml"]);
     assert!(file.code == Some(2) && file.text.contains("--junit names a file"), "{}", file.text);
 }
+
+#[test]
+fn a_promotion_on_a_host_is_confirmed_over_a_new_connection_and_goes_back_where_none_can_be_made() {
+    if !sshd::is_there() {
+        return;
+    }
+    let mut remote = Remote::new("host-confirms");
+    let file = remote.small.product().join("stagegate.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let own = "workdir = \"../production\"\n";
+    assert!(text.contains(own), "{text}");
+    fs::write(&file, text.replace(own, &format!("{own}confirm_within = \"10s\"\n"))).unwrap();
+    remote.small.release("v1b", "select 1;\n", "");
+    remote.prepare();
+    remote.small.release("v2", "alter table item add column if not exists note text;\n", "");
+    remote.gate_ok(&["up", "--env", "staging", "--release", "v2"]);
+    let promoted = remote.gate_ok(&["promote", "--from", "staging", "--to", "production", "--yes"]);
+    assert!(promoted.contains("confirming over a new connection to ssh://web1"), "{promoted}");
+    assert!(promoted.contains("is confirmed: its release stays"), "{promoted}");
+
+    // What cuts the way to the host leaves the connection that is there, and lets no new one come.
+    remote.small.release("v3", "alter table item add column if not exists more text;\n", "");
+    remote.gate_ok(&["up", "--env", "staging", "--release", "v3"]);
+    let laptop = remote.promotion();
+    remote.wait_for("verify", 1);
+    remote.sshd.stop();
+    let cut = laptop.wait_with_output().unwrap();
+    assert_eq!(cut.status.code(), Some(5));
+    remote.sshd = remote.sshd.restarted(&[]);
+    let status = remote.gate_ok(&["status", "--env", "production"]);
+    assert!(status.contains("v2"), "{status}");
+}

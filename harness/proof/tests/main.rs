@@ -13,6 +13,7 @@ mod built;
 mod commands;
 mod completions;
 mod confirm;
+mod confirmation;
 mod contract;
 mod crash;
 mod database_itself;

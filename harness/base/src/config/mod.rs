@@ -172,6 +172,10 @@ pub struct Environment {
     pub approval: Approval,
     /// How long the services may take to become ready; 60 s and their healthchecks' longest `start_period` where `None`.
     pub ready_within: Option<Span>,
+    /// How long a promotion into it waits, before its point of no return, for somebody to confirm that the release stays; `None`
+    /// where nobody has to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirm_within: Option<Span>,
     /// Which of its services are replaced without downtime, and how.
     pub rollout: Rollout,
 }

@@ -95,6 +95,7 @@ struct RawEnvironment {
     #[serde(default)]
     approval: Approval,
     ready_within: Option<Span>,
+    confirm_within: Option<Spanned<Span>>,
     #[serde(default)]
     rollout: BTreeMap<String, Strategy>,
 }
@@ -275,6 +276,7 @@ impl Reader<'_> {
             protected: raw.protected,
             approval: raw.approval,
             ready_within: raw.ready_within,
+            confirm_within: self.confirm_within(raw.confirm_within.as_ref())?,
             rollout: Rollout::default(),
         })
     }
@@ -282,6 +284,17 @@ impl Reader<'_> {
     fn host(&self, name: &str, raw: Option<&Spanned<String>>) -> Result<(HostKind, Option<SshHost>), ConfigError> {
         let Some(raw) = raw else { return Ok((HostKind::Any, None)) };
         host::read(name, raw.get_ref()).map_err(|(message, hint)| self.error(raw.span().start, message, hint))
+    }
+
+    /// Refuses no time at all: nobody could confirm in it.
+    fn confirm_within(&self, raw: Option<&Spanned<Span>>) -> Result<Option<Span>, ConfigError> {
+        match raw {
+            Some(span) if span.get_ref().is_zero() => {
+                let hint = "give a time such as \"5m\"; without the key no confirmation is needed";
+                Err(self.error(span.span().start, "`confirm_within` leaves no time to confirm".to_owned(), hint))
+            }
+            span => Ok(span.map(|span| *span.get_ref())),
+        }
     }
 
     /// Refuses two environments with one project: they would be the same containers and the same data.

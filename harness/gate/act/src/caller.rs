@@ -8,6 +8,11 @@ const LONGEST: usize = 80;
 
 /// Returns the plan with who begins its run.
 pub(super) fn named(plan: Plan) -> Plan {
+    Plan { by: name(), ..plan }
+}
+
+/// Returns who calls this program; `None` where nothing names anybody.
+pub(super) fn name() -> Option<String> {
     // What CI names first: there the user is that of the runner.
     let variables = [
         std::env::var("GITHUB_ACTOR"),
@@ -17,5 +22,5 @@ pub(super) fn named(plan: Plan) -> Plan {
         std::env::var("LOGNAME"),
     ];
     let name = variables.into_iter().flatten().map(|name| one_line(name.trim())).find(|name| !name.is_empty());
-    Plan { by: name.map(|name| cut(&name, LONGEST)), ..plan }
+    name.map(|name| cut(&name, LONGEST))
 }

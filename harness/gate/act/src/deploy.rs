@@ -96,7 +96,7 @@ impl Run {
         UP_WITHIN.saturating_add(self.plan.stop_grace.0)
     }
 
-    async fn stop_at_drift(&self, model: &Model) -> Result<(), StepError> {
+    pub(super) async fn stop_at_drift(&self, model: &Model) -> Result<(), StepError> {
         let differs = drift(model, &self.gate.engine.project(&self.plan.project).await?);
         if differs.is_empty() { Ok(()) } else { Err(StepError::blocked(differs.join("; "))) }
     }

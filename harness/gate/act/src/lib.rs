@@ -8,6 +8,7 @@ mod canary;
 mod candidate;
 mod cluster;
 pub mod compare;
+pub mod confirmation;
 mod contracts;
 mod cross_version;
 mod data;
@@ -358,6 +359,7 @@ impl Run {
             Step::Deploy => StepReport::Deploy(self.deploy().await?),
             Step::Verify => StepReport::Verify(self.verify().await?),
             Step::MoveTraffic => StepReport::MoveTraffic(self.move_traffic().await?),
+            Step::Confirm => StepReport::Confirm(self.confirmed().await?),
             Step::OpenPorts => self.open_ports().await.map(|()| StepReport::OpenPorts)?,
             Step::StartPrevious => self.start_previous().await.map(|()| StepReport::StartPrevious)?,
             Step::VerifyRollback => StepReport::VerifyRollback(self.verify_rollback().await?),
@@ -380,6 +382,7 @@ impl Run {
             // These leave nothing behind.
             Step::Validate => UndoReport::Validate,
             Step::Verify => UndoReport::Verify,
+            Step::Confirm => UndoReport::Confirm,
             Step::Preflight
             | Step::OpenPorts
             | Step::StartPrevious

@@ -1,6 +1,9 @@
 //! Runs on a host, as this machine sees them: started, read along, interrupted.
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::Pin,
+    time::{Duration, Instant},
+};
 
 use stagegate_target_decide::{Event, Request};
 
@@ -11,6 +14,12 @@ const RETRIES_WITHIN: Duration = Duration::from_secs(180);
 
 /// The first pause before a lost connection is made anew.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The pause before a host that was not reached is asked again to confirm.
+const CONFIRMS_AGAIN: Duration = Duration::from_secs(3);
+
+/// A confirmation on its way.
+type Confirming<'a> = Pin<Box<dyn Future<Output = Result<String, HostError>> + 'a>>;
 
 /// What a person is shown of a run.
 #[derive(Debug)]
@@ -23,6 +32,10 @@ pub enum FollowEvent<'a> {
     Message(&'a str),
     /// The connection was lost, and is made anew.
     Reconnects(&'a HostError),
+    /// The run waits until somebody confirms that its release stays; this machine does, over a new connection.
+    Waits,
+    /// What came of that: what the host reported, or why it was not reached yet.
+    Confirmed(Result<&'a str, &'a HostError>),
 }
 
 /// How a run ended.
@@ -42,6 +55,8 @@ struct FollowPosition {
     messages: u64,
     /// How many events were read, over all connections.
     events: u64,
+    /// Whether the host has decided about a confirmation.
+    is_confirmed: bool,
 }
 
 /// Starts a command on a host and shows what it prints until it ends. `environment` is STAGEGATE_ENV.
@@ -56,7 +71,7 @@ pub async fn start(
 ) -> Result<Ended, HostError> {
     let talk = connection.talk(product, Request::Start { args, environment }, None).await?;
     let mut place = FollowPosition::default();
-    let read = read(talk, &mut place, &mut show).await;
+    let read = read((connection, product), talk, &mut place, &mut show).await;
     go_on(connection, product, (place, read), show).await
 }
 
@@ -72,7 +87,7 @@ pub async fn attach(
 ) -> Result<Ended, HostError> {
     let mut place = FollowPosition { run, ..FollowPosition::default() };
     let talk = connection.talk(product, place.request(), None).await?;
-    let read = read(talk, &mut place, &mut show).await;
+    let read = read((connection, product), talk, &mut place, &mut show).await;
     go_on(connection, product, (place, read), show).await
 }
 
@@ -82,6 +97,23 @@ pub async fn attach(
 /// [`HostError::Refused`] where it has ended already.
 pub async fn interrupt(connection: &Connection, product: &str, run: Option<String>) -> Result<String, HostError> {
     match connection.talk(product, Request::Interrupt { run }, None).await?.only().await? {
+        Event::Done { note } => Ok(note),
+        other => Err(unexpected(connection, &other)),
+    }
+}
+
+/// Confirms a promotion that waits, over a connection of its own. Returns what the host reports.
+///
+/// # Errors
+/// [`HostError::Refused`] where it does not wait, or is rolled back.
+pub async fn confirm(
+    connection: &Connection,
+    product: &str,
+    run: Option<String>,
+    environment: &str,
+) -> Result<String, HostError> {
+    let request = Request::Confirm { run, environment: environment.to_owned() };
+    match connection.talk(product, request, None).await?.only().await? {
         Event::Done { note } => Ok(note),
         other => Err(unexpected(connection, &other)),
     }
@@ -120,7 +152,7 @@ async fn go_on(
         pause = (pause * 2).min(Duration::from_secs(15));
         let before = place.events;
         read = match connection.talk(product, place.request(), None).await {
-            Ok(talk) => self::read(talk, &mut place, &mut show).await,
+            Ok(talk) => self::read((connection, product), talk, &mut place, &mut show).await,
             Err(error) => Err(error),
         };
         // Also where the run was silent: the host was reached.
@@ -131,11 +163,21 @@ async fn go_on(
 }
 
 async fn read(
+    (connection, product): (&Connection, &str),
     mut talk: Talk<'_>,
     place: &mut FollowPosition,
     show: &mut impl FnMut(FollowEvent<'_>),
 ) -> Result<Option<u8>, HostError> {
-    while let Some(event) = talk.next().await? {
+    let mut confirming: Option<Confirming<'_>> = None;
+    loop {
+        let event = tokio::select! {
+            event = talk.next() => event?,
+            confirmed = async { confirming.as_mut().unwrap().await }, if confirming.is_some() => {
+                confirming = confirmed_or_again((connection, product), place, confirmed, show);
+                continue;
+            }
+        };
+        let Some(event) = event else { return Err(talk.ended().await) };
         place.events += 1;
         match event {
             Event::Run { run, command } => {
@@ -153,9 +195,40 @@ async fn read(
                 show(FollowEvent::Message(&text));
                 place.messages = next;
             }
+            Event::Waits { run } if !place.is_confirmed => {
+                show(FollowEvent::Waits);
+                confirming = Some(confirm_after(Duration::ZERO, (connection, product), run));
+            }
             Event::Ended { code } => return Ok(code),
             _ => {}
         }
     }
-    Err(talk.ended().await)
+}
+
+/// Shows what came of a confirmation. A host that was not reached is tried again for as long as the run goes on: a release that
+/// cuts the way to it is rolled back there.
+fn confirmed_or_again<'a>(
+    to: (&'a Connection, &'a str),
+    place: &mut FollowPosition,
+    confirmed: Result<String, HostError>,
+    show: &mut impl FnMut(FollowEvent<'_>),
+) -> Option<Confirming<'a>> {
+    match &confirmed {
+        Ok(text) => show(FollowEvent::Confirmed(Ok(text))),
+        Err(error) => show(FollowEvent::Confirmed(Err(error))),
+    }
+    match confirmed {
+        Ok(_) | Err(HostError::Refused { .. } | HostError::OtherGate { .. }) => {
+            place.is_confirmed = true;
+            None
+        }
+        Err(_) => place.run.clone().map(|run| confirm_after(CONFIRMS_AGAIN, to, run)),
+    }
+}
+
+fn confirm_after<'a>(pause: Duration, (connection, product): (&'a Connection, &'a str), run: String) -> Confirming<'a> {
+    Box::pin(async move {
+        tokio::time::sleep(pause).await;
+        confirm(connection, product, Some(run), connection.environment()).await
+    })
 }

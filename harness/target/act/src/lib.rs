@@ -14,5 +14,5 @@ pub use check::{Checked, check};
 pub use connection::Connection;
 pub use copy::copy;
 pub use error::HostError;
-pub use follow::{Ended, FollowEvent, attach, interrupt, start};
+pub use follow::{Ended, FollowEvent, attach, confirm, interrupt, start};
 pub use release::{Sent, push_env_file, send};

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs::File, io::Seek, path::Path, time::Duration}
 
 use stagegate_base::config::{Config, Environment};
 use stagegate_host::{files, git::Git, process::Runner};
-use stagegate_target_decide::{Event, Request, Tag, env_file_path, git as command};
+use stagegate_target_decide::{Event, Names, Request, Tag, env_file_path, git as command};
 
 use crate::{Connection, HostError, scratch};
 
@@ -53,16 +53,20 @@ pub async fn send(
     let sent = Sent { release: release.map(|_| named.unwrap_or(wanted)), note: String::new() };
     let objects: BTreeSet<String> = commits.iter().cloned().chain(tags.iter().map(|tag| tag.object.clone())).collect();
     let objects: Vec<String> = objects.into_iter().collect();
-    let request = Request::Releases { objects: objects.clone() };
-    let (missing, has, checkout) = match connection.talk(&config.name, request, None).await?.only().await? {
-        Event::Releases { missing, has, checkout } => (missing, has, checkout),
+    let commits: Vec<String> = commits.into_iter().collect();
+    let names = Names { commits: commits.clone(), tags: tags.clone(), release: sent.release.clone() };
+    let request = Request::Releases { objects, names };
+    let (missing, has, is_there) = match connection.talk(&config.name, request, None).await?.only().await? {
+        Event::Releases { missing, has, checkout, unnamed } => {
+            let is_there = missing.is_empty() && !unnamed && checkout.as_ref() == Some(&head);
+            (missing, has, is_there)
+        }
         other => return Err(unexpected(connection, &other)),
     };
-    if missing.is_empty() && checkout.as_ref() == Some(&head) {
+    if is_there {
         return Ok(sent);
     }
     let pack = if missing.is_empty() { None } else { Some(pack(&runner, &dir, &missing, has).await?) };
-    let commits = commits.into_iter().collect();
     let release = sent.release.clone();
     let request = Request::Receive { pack: pack.is_some(), commits, tags, release, checkout: head, replace };
     match connection.talk(&config.name, request, pack).await?.only().await? {

@@ -3,6 +3,7 @@
 //! A request is one line on standard input, with data behind it; the events go to standard output, which may close at any
 //! moment. A run is detached from it ([`supervise`]) and writes to files.
 
+mod confirm;
 mod product;
 mod receive;
 mod run;
@@ -75,7 +76,7 @@ async fn request() -> Result<(), SideError> {
     }
     let product = Product::named(&envelope.product)?;
     match envelope.request {
-        Request::Releases { objects } => receive::releases(&product, &objects).await,
+        Request::Releases { objects, names } => receive::releases(&product, &objects, &names).await,
         Request::Receive { pack, commits, tags, release, checkout, replace } => {
             let wanted = receive::Wanted { commits, tags, release, checkout, replace };
             receive::receive(&product, pack, &wanted).await
@@ -84,6 +85,7 @@ async fn request() -> Result<(), SideError> {
         Request::Start { args, environment } => run::start(&product, args, environment).await,
         Request::Follow { run, output, messages } => run::follow(&product, run.as_deref(), (output, messages)).await,
         Request::Interrupt { run } => run::interrupt(&product, run.as_deref()),
+        Request::Confirm { run, environment } => confirm::confirm(&product, run, &environment).await,
     }
 }
 

@@ -18,7 +18,7 @@ pub use facts::{Facts, facts};
 pub use problem::{Problem, SshProblem, problem};
 pub use route::{RouteError, arguments, route};
 pub use script::{Framed, NoAnswer, answer, framed, side_script, whole_lines};
-pub use session::{EnvFileError, Envelope, Event, PROTOCOL, Request, Tag, env_file_path};
+pub use session::{EnvFileError, Envelope, Event, Names, PROTOCOL, Request, Tag, env_file_path};
 pub use ssh::{Ssh, login, ssh};
 
 /// The folder on a host that holds all of stagegate's but the state of environments, below the user's home.

@@ -16,6 +16,17 @@ pub struct Tag {
     pub object: String,
 }
 
+/// What is to be found by its name on the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    /// Commits that are kept.
+    pub commits: Vec<String>,
+    /// Tags.
+    pub tags: Vec<Tag>,
+    /// The one of them that the release is named by, if any.
+    pub release: Option<String>,
+}
+
 /// What this machine requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -24,6 +35,9 @@ pub enum Request {
     Releases {
         /// Commits and tag objects, 40 or 64 hexadecimal digits.
         objects: Vec<String>,
+        /// The commits and tags that are to be named there.
+        #[serde(default)]
+        names: Names,
     },
     /// Take a pack, where one follows, and put the product's checkout to a commit.
     Receive {
@@ -69,6 +83,13 @@ pub enum Request {
         /// Its id; the newest one where `None`.
         run: Option<String>,
     },
+    /// Confirm a promotion that waits: its release stays.
+    Confirm {
+        /// Its id; the one that waits where `None`.
+        run: Option<String>,
+        /// The target's name.
+        environment: String,
+    },
 }
 
 /// Which version of the messages, and for which product.
@@ -94,6 +115,9 @@ pub enum Event {
         has: Vec<String>,
         /// The commit of the checkout; `None` where there is none.
         checkout: Option<String>,
+        /// Whether a name is missing, or that of the release is another object's: objects may be there as a part of others.
+        #[serde(default)]
+        unnamed: bool,
     },
     /// The request was carried out.
     Done {
@@ -120,6 +144,11 @@ pub enum Event {
         text: String,
         /// Where the next part begins, in bytes.
         next: u64,
+    },
+    /// The run waits until somebody confirms, over another connection, that its release stays.
+    Waits {
+        /// Its id.
+        run: String,
     },
     /// The run goes on; this keeps the connection alive.
     Beat,

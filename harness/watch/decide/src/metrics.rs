@@ -103,7 +103,7 @@ fn incidents(out: &mut Text, environments: &[Measured]) {
 }
 
 /// The steps that can take long, as labels.
-const STEPS: [(Step, &str); 17] = [
+const STEPS: [(Step, &str); 18] = [
     (Step::Preflight, "preflight"),
     (Step::Validate, "validate"),
     (Step::Prepare, "prepare"),
@@ -116,6 +116,7 @@ const STEPS: [(Step, &str); 17] = [
     (Step::Deploy, "deploy"),
     (Step::Verify, "verify"),
     (Step::MoveTraffic, "move_traffic"),
+    (Step::Confirm, "confirm"),
     (Step::OpenPorts, "open_ports"),
     (Step::StartPrevious, "start_previous"),
     (Step::VerifyRollback, "verify_rollback"),

@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    Backup, Checks, Compatibility, ConfigurationRollback, ContractReport, Copies, CrossVersionReport, DataRollback,
-    Deployment, Entry, Freeze, Health, Impact, KeptCopies, Line, Migrations, MovedTraffic, PerformanceReport, Ports,
-    Preparation, Pruned, ReadinessReport, Rehearsal, RollbackChecks, Step, StepReport, SwitchedDatabase, Tier,
-    TrafficBack, UndoReport, Validation, VolumeCopies, VolumeRollback,
+    Backup, Checks, Compatibility, ConfigurationRollback, Confirmed, ContractReport, Copies, CrossVersionReport,
+    DataRollback, Deployment, Entry, Freeze, Health, Impact, KeptCopies, Line, Migrations, MovedTraffic,
+    PerformanceReport, Ports, Preparation, Pruned, ReadinessReport, Rehearsal, RollbackChecks, Step, StepReport,
+    SwitchedDatabase, Tier, TrafficBack, UndoReport, Validation, VolumeCopies, VolumeRollback,
 };
 use stagegate_base::text::counted;
 
@@ -86,6 +86,8 @@ fn report(step: Step, data: &Value) -> StepReport {
         Step::Verify => StepReport::Verify(checks(data)),
         // Nor a proxy.
         Step::MoveTraffic => StepReport::MoveTraffic(MovedTraffic::default()),
+        // Nor confirmations.
+        Step::Confirm => StepReport::Confirm(Confirmed::default()),
         Step::OpenPorts => StepReport::OpenPorts,
         Step::StartPrevious => StepReport::StartPrevious,
         Step::VerifyRollback => StepReport::VerifyRollback(RollbackChecks {
@@ -123,6 +125,7 @@ fn undo_report(step: Step, data: &Value) -> UndoReport {
         }),
         Step::Verify => UndoReport::Verify,
         Step::MoveTraffic => UndoReport::MoveTraffic(TrafficBack::default()),
+        Step::Confirm => UndoReport::Confirm,
         Step::Preflight | Step::OpenPorts | Step::StartPrevious | Step::VerifyRollback | Step::Notify | Step::Prune => {
             UndoReport::Preflight
         }

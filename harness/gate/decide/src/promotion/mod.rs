@@ -6,6 +6,8 @@
 
 mod ahead;
 mod audit;
+mod checks;
+mod confirmation;
 mod end;
 mod fit;
 mod format1;
@@ -26,12 +28,16 @@ mod rollout;
 mod schema_fit;
 mod source;
 pub mod trace_ids;
+mod traffic;
 mod volume;
+mod waits;
 
 pub use ahead::schema_ahead;
 pub use audit::{
     Checkpoint, CheckpointError, Found as AuditFound, Mark as AuditMark, NotAsWritten, verify as verify_journal,
 };
+pub use checks::Checks;
+pub use confirmation::{Confirmation, Confirmed};
 pub use end::{end_text, interrupt_text, manual_steps, reason};
 pub use fit::{SchemaFit, rehearsal_refusal};
 pub use journal::{Chain, Head, JournalError, VERSION, chained, checksum, read};
@@ -47,16 +53,17 @@ pub use planning::{PlanFacts, Request, plan, plan_database, stopped_services, un
 pub use preflight::{Facts, VolumeSpace, refusals};
 pub use pruning::{Pruning, pruning};
 pub use report::{
-    Backup, Checks, Compatibility, ConfigurationRollback, ContractReport, Copies, CrossVersionReport, DataRollback,
-    Deployment, Freeze, Health, Impact, KeptCopies, Migrations, MovedTraffic, PerformanceReport, Ports, Preparation,
-    Pruned, ReadinessReport, Rehearsal, RollbackChecks, StartReport, StepReport, SwitchedDatabase, TrafficBack,
-    UndoReport, Validation,
+    Backup, Compatibility, ConfigurationRollback, ContractReport, Copies, CrossVersionReport, DataRollback, Deployment,
+    Freeze, Health, Impact, KeptCopies, Migrations, PerformanceReport, Ports, Preparation, Pruned, ReadinessReport,
+    Rehearsal, RollbackChecks, StartReport, StepReport, SwitchedDatabase, UndoReport, Validation,
 };
 pub use rollback_time::ExpectedRollback;
 pub use rollout::{PlanCanary, PlanRollout, Recreated, plan_rollout};
 pub use schema_fit::schema_fit;
 pub use source::{release_differences, source_changes, source_services};
+pub use traffic::{MovedTraffic, TrafficBack};
 pub use volume::{CopiedVolume, PlanVolume, SwitchedVolume, VolumeCopies, VolumeRollback};
+pub use waits::{Unconfirmed, Waits, waits};
 
 pub use stagegate_performance_decide::Cost;
 
@@ -90,6 +97,8 @@ pub enum Step {
     Verify,
     /// Move the requests from the live containers to the new ones next to them, and watch these.
     MoveTraffic,
+    /// Wait until somebody confirms that the release stays; without a confirmation it is rolled back.
+    Confirm,
     /// Open the ports. Format 1 of the journal calls it `thaw`.
     #[serde(alias = "thaw")]
     OpenPorts,
@@ -107,7 +116,7 @@ pub enum Step {
 
 impl Step {
     /// The steps up to the point of no return, in order.
-    pub const FORWARD: [Step; 12] = [
+    pub const FORWARD: [Step; 13] = [
         Step::Preflight,
         Step::Validate,
         Step::Prepare,
@@ -120,6 +129,7 @@ impl Step {
         Step::Deploy,
         Step::Verify,
         Step::MoveTraffic,
+        Step::Confirm,
     ];
     /// The steps after the point of no return, in order.
     pub const AFTER_COMMIT: [Step; 3] = [Step::OpenPorts, Step::Notify, Step::Prune];
@@ -157,6 +167,7 @@ impl Step {
             Step::Deploy => "deploy",
             Step::Verify => "verify",
             Step::MoveTraffic => "move traffic",
+            Step::Confirm => "wait for confirmation",
             Step::OpenPorts => "turn traffic on",
             Step::StartPrevious => "start the previous release",
             Step::VerifyRollback => "verify the rollback",

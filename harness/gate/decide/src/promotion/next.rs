@@ -91,6 +91,7 @@ impl Run<'_> {
             (_, Step::Rehearse) => self.plan.is_rehearsed(),
             (_, Step::CopyVolumes) => self.plan.copies_volumes(),
             (_, Step::MoveTraffic) => self.plan.moves_traffic() && !self.plan.copies_volumes() && !self.moves_rows(),
+            (_, Step::Confirm) => self.plan.confirm_within.is_some(),
             (_, Step::Freeze) => self.plan.copies_volumes() || self.moves_rows(),
             (_, step) if step.is_for_databases() => self.moves_rows(),
             _ => true,

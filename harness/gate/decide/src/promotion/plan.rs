@@ -173,6 +173,9 @@ pub struct Plan {
     pub ready_within: Span,
     /// How long services must stay healthy.
     pub soak: Span,
+    /// How long the run then waits for somebody to confirm that the release stays; `None` where nobody has to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm_within: Option<Span>,
     /// How long migrations may take.
     pub migrate_within: Span,
     /// How long a dump or a restore may take.
@@ -332,6 +335,7 @@ impl Plan {
             false => format!(", up to {} more where services take that long to stop", self.stop_grace),
         };
         lines.push(format!("  verify    within {}{stops}, then healthy for {}", self.verify_within, self.soak));
+        lines.extend(self.confirm_line());
         if let (Kind::Promote, Some(within)) = (&self.kind, self.rollback_within) {
             lines.push(format!("  limit     blocked if the rehearsal expects a rollback to take more than {within}"));
         }
@@ -341,6 +345,14 @@ impl Plan {
         ));
         lines.extend(self.file.iter().map(|file| format!("  plan      {}", file.text())));
         lines.join("\n")
+    }
+
+    /// Returns who has to confirm, and until when.
+    fn confirm_line(&self) -> Option<String> {
+        let target = &self.environments.target;
+        self.confirm_within.map(|within| {
+            format!("  confirm   within {within} by `gate confirm --env {target}`, else it is rolled back")
+        })
     }
 
     /// Returns what is stopped, and for how long users are out.

@@ -110,6 +110,7 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         // Either release has to have the time that its own healthchecks need.
         ready_within: Span(time_to_start(target, facts.live_model).max(time_to_start(target, facts.candidate_model))),
         soak: gate.soak,
+        confirm_within: confirm_within(target, &request.kind),
         migrate_within: gate.migrate_within,
         backup_within: gate.backup_within,
         keep: gate.keep,
@@ -140,6 +141,11 @@ fn verify_within(facts: &PlanFacts<'_>) -> Duration {
         return gate.verify_within.0;
     }
     gate.verify_within.0.max(period + gate.soak.0 + CHECKS_WITHIN)
+}
+
+/// Returns how long a promotion waits for a confirmation; a rollback waits for nobody.
+fn confirm_within(target: &config::Environment, kind: &Kind) -> Option<Span> {
+    target.confirm_within.filter(|_| *kind == Kind::Promote)
 }
 
 /// Returns how data is rolled back: a role that is no superuser has it restored from a dump, unless the configuration wants
@@ -174,7 +180,8 @@ fn watchdog(facts: &PlanFacts<'_>) -> Option<Span> {
     let canary = rollout.canary_within.0.saturating_mul(count(rollout.canary.len()));
     // Once where writers are stopped, and once where the release replaces what runs.
     let stops = stop_grace(facts).0.saturating_mul(2);
-    let steps = [gate.verify_within.0, of_data, of_volumes, canary, stops];
+    let confirmation = facts.target.confirm_within.unwrap_or_default().0;
+    let steps = [gate.verify_within.0, of_data, of_volumes, canary, stops, confirmation];
     let all = steps.into_iter().fold(CUT_OVER, Duration::saturating_add);
     gate.watchdog.then(|| gate.commit_within.unwrap_or(Span(all)))
 }

@@ -7,8 +7,11 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ExpectedRollback, Leftover, Step, SwitchedVolume, Tier, VolumeCopies, VolumeRollback};
-use crate::{readiness::Band, verdict::Verdict};
+use super::{
+    Checks, Confirmed, ExpectedRollback, Leftover, MovedTraffic, Step, SwitchedVolume, Tier, TrafficBack, VolumeCopies,
+    VolumeRollback,
+};
+use crate::readiness::Band;
 use stagegate_performance_decide::Cost;
 
 /// What a step left that succeeded.
@@ -39,6 +42,8 @@ pub enum StepReport {
     Verify(Checks),
     /// The new containers have the requests.
     MoveTraffic(MovedTraffic),
+    /// Somebody confirmed that the release stays.
+    Confirm(Confirmed),
     /// Users reach the release.
     OpenPorts,
     /// The previous release is started.
@@ -68,6 +73,7 @@ impl StepReport {
             StepReport::Deploy(_) => Step::Deploy,
             StepReport::Verify(_) => Step::Verify,
             StepReport::MoveTraffic(_) => Step::MoveTraffic,
+            StepReport::Confirm(_) => Step::Confirm,
             StepReport::OpenPorts => Step::OpenPorts,
             StepReport::StartPrevious => Step::StartPrevious,
             StepReport::VerifyRollback(_) => Step::VerifyRollback,
@@ -114,6 +120,8 @@ pub enum UndoReport {
     Verify,
     /// The earlier containers have the requests again.
     MoveTraffic(TrafficBack),
+    /// Nothing had to be undone.
+    Confirm,
 }
 
 impl UndoReport {
@@ -133,6 +141,7 @@ impl UndoReport {
             UndoReport::Deploy(_) => Step::Deploy,
             UndoReport::Verify => Step::Verify,
             UndoReport::MoveTraffic(_) => Step::MoveTraffic,
+            UndoReport::Confirm => Step::Confirm,
         }
     }
 
@@ -145,62 +154,6 @@ impl UndoReport {
             _ => &[],
         }
     }
-}
-
-/// How the suites ended that let a run continue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checks {
-    /// The counts: `21/21 required checks passed, 10 warnings`.
-    pub summary: String,
-    /// One line a check of severity `warning` that failed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
-    /// Errors that the release logs and the one before did not, a sentence each.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub log_errors: Vec<String>,
-}
-
-impl From<&Verdict> for Checks {
-    fn from(verdict: &Verdict) -> Self {
-        // The first reason of a run that passed counts the required checks.
-        Checks {
-            summary: verdict.tally.sentence(),
-            warnings: verdict.reasons.iter().skip(1).cloned().collect(),
-            log_errors: Vec::new(),
-        }
-    }
-}
-
-/// How requests were moved to the new containers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MovedTraffic {
-    /// The services.
-    pub services: Vec<String>,
-    /// How long it took until the proxy found the new containers up, in milliseconds.
-    pub ready_ms: u64,
-    /// How long requests to the earlier containers took to end, in milliseconds.
-    pub drained_ms: u64,
-    /// Connections to the earlier containers that had not ended in time.
-    #[serde(default)]
-    pub cut: u64,
-    /// What was found of each service whose requests were moved in steps.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub canary: Vec<String>,
-    /// The checks while the new containers had the requests.
-    #[serde(default)]
-    pub checks: Checks,
-}
-
-/// How requests were moved back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrafficBack {
-    /// The services.
-    pub services: Vec<String>,
-    /// How long the move took, in milliseconds.
-    pub moved_ms: u64,
-    /// Connections to the new containers that had not ended in time.
-    #[serde(default)]
-    pub cut: u64,
 }
 
 /// What the validation of the source found.

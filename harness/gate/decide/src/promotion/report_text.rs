@@ -28,6 +28,7 @@ impl StepReport {
             StepReport::Deploy(deployment) => deployment.text(),
             StepReport::Verify(checks) => checks.text(),
             StepReport::MoveTraffic(moved) => moved.text(),
+            StepReport::Confirm(confirmed) => confirmed.text(),
             StepReport::VerifyRollback(rollback) => rollback.text(),
             StepReport::Prune(pruned) if !pruned.rollback_points.is_empty() => {
                 format!("{} removed", counted(pruned.rollback_points.len(), "old rollback point"))

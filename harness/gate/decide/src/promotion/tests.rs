@@ -59,6 +59,7 @@ pub(super) fn plan(kind: Kind) -> Plan {
         rollback_within: Some(seconds(300)),
         ready_within: seconds(60),
         soak: seconds(10),
+        confirm_within: None,
         migrate_within: seconds(600),
         backup_within: seconds(600),
         keep: 5,
@@ -158,8 +159,8 @@ fn a_good_release_is_promoted_in_order() {
         })
         .collect();
     let mut wanted = [&Step::FORWARD[..], &Step::AFTER_COMMIT[..]].concat();
-    wanted.retain(|step| *step != Step::MoveTraffic);
-    assert_eq!(steps, wanted, "nothing is to be replaced without downtime");
+    wanted.retain(|step| ![Step::MoveTraffic, Step::Confirm].contains(step));
+    assert_eq!(steps, wanted, "nothing is to be replaced without downtime, and nobody has to confirm");
 }
 
 #[test]
@@ -472,6 +473,7 @@ fn an_inconclusive_end_is_not_called_blocked() {
     assert!(end_text(&plan, End::Blocked, Exit::Held).starts_with("blocked"));
 }
 
+mod confirmation;
 mod format1;
 mod properties;
 mod reports;

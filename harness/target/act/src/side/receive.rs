@@ -10,7 +10,7 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 use stagegate_base::command::git::{add_worktree, commit_of};
 use stagegate_host::{files, process::Runner};
-use stagegate_target_decide::{Event, Tag, git as command};
+use stagegate_target_decide::{Event, Names, Tag, git as command};
 
 use super::{Product, SideError, report};
 
@@ -26,11 +26,12 @@ pub(super) struct Wanted {
 }
 
 /// Reports which objects are missing.
-pub(super) async fn releases(product: &Product, objects: &[String]) -> Result<(), SideError> {
+pub(super) async fn releases(product: &Product, objects: &[String], names: &Names) -> Result<(), SideError> {
     objects.iter().try_for_each(|object| is_object(object))?;
     let (runner, repository) = (Runner::default(), product.repository());
     if !repository.is_dir() {
-        return report(&Event::Releases { missing: objects.to_vec(), has: Vec::new(), checkout: None });
+        let missing = objects.to_vec();
+        return report(&Event::Releases { missing, has: Vec::new(), checkout: None, unnamed: true });
     }
     let mut missing = Vec::new();
     for object in objects {
@@ -41,7 +42,29 @@ pub(super) async fn releases(product: &Product, objects: &[String]) -> Result<()
     }
     let has = runner.run_ok(&command::named(&repository), WITHIN).await?;
     let has = has.lines().map(str::to_owned).collect();
-    report(&Event::Releases { missing, has, checkout: head(&runner, product).await? })
+    let unnamed = is_unnamed(&runner, &repository, names).await?;
+    report(&Event::Releases { missing, has, checkout: head(&runner, product).await?, unnamed })
+}
+
+/// Returns whether a name is missing, or that of the release is another object's.
+async fn is_unnamed(runner: &Runner, repository: &Path, names: &Names) -> Result<bool, SideError> {
+    let kept = names.commits.iter().map(|commit| (kept_as(commit), commit, true));
+    let tags = names.tags.iter().map(|tag| {
+        let is_release = names.release.as_ref() == Some(&tag.name);
+        (format!("refs/tags/{}", tag.name), &tag.object, is_release)
+    });
+    for (name, object, must_be_it) in kept.chain(tags) {
+        let found = runner.run(&command::at(repository, &name), WITHIN).await?;
+        if found.code != 0 || (must_be_it && found.stdout.trim() != object) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns the name by which a commit is kept.
+fn kept_as(commit: &str) -> String {
+    format!("refs/stagegate/{commit}")
 }
 
 async fn head(runner: &Runner, product: &Product) -> Result<Option<String>, SideError> {
@@ -80,7 +103,7 @@ pub(super) async fn receive(product: &Product, has_pack: bool, wanted: &Wanted) 
     }
     runner.run_ok(&command::is_whole(&repository, &wanted.commits), WITHIN).await?;
     for commit in &wanted.commits {
-        runner.run_ok(&command::keep(&repository, &format!("refs/stagegate/{commit}"), commit), WITHIN).await?;
+        runner.run_ok(&command::keep(&repository, &kept_as(commit), commit), WITHIN).await?;
     }
     let mut notes = Vec::new();
     for tag in &wanted.tags {

@@ -15,7 +15,10 @@ use rustix::{
     process::{Pid, Signal, kill_process},
 };
 use serde_json::{Value, json};
-use stagegate_host::{clock, detached, files, host::HERE_VARIABLE};
+use stagegate_host::{
+    clock, detached, files,
+    host::{HERE_VARIABLE, WAITING_VARIABLE},
+};
 use stagegate_target_decide::{Event, whole_lines};
 
 use super::{Product, SideError, report};
@@ -29,6 +32,8 @@ const OUTPUT: &str = "output";
 const MESSAGES: &str = "messages";
 const PROCESS: &str = "process";
 const ENDED: &str = "ended";
+/// Is there as soon as the run waits for a confirmation.
+const WAITING: &str = "waiting";
 /// A killed run without an exit code.
 const KILLED: &str = "killed";
 
@@ -88,6 +93,7 @@ pub fn supervise(dir: &Path) -> io::Result<()> {
     // With this process's id: programs that the command starts inherit it, and their runs are other ones.
     let id = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
     child.env(RUN_VARIABLE, format!("{id}@{}", std::process::id()));
+    child.env(WAITING_VARIABLE, dir.join(WAITING));
     if let Some(environment) = request["environment"].as_str() {
         child.env("STAGEGATE_ENV", environment);
     }
@@ -108,9 +114,10 @@ pub fn supervise(dir: &Path) -> io::Result<()> {
 pub(super) async fn follow(product: &Product, run: Option<&str>, from: (u64, u64)) -> Result<(), SideError> {
     let dir = found(product, run)?;
     let id = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    report(&Event::Run { run: id, command: command(&dir) })?;
+    report(&Event::Run { run: id.clone(), command: command(&dir) })?;
     let (mut output, mut messages) = from;
     let mut beat = Instant::now();
+    let mut waits = false;
     loop {
         // Read before the files: what was written before the end is reported before it.
         let ended = ended(&dir);
@@ -123,6 +130,11 @@ pub(super) async fn follow(product: &Product, run: Option<&str>, from: (u64, u64
         }
         if let Some(code) = ended {
             return report(&Event::Ended { code });
+        }
+        // After what it printed before.
+        if !waits && dir.join(WAITING).exists() {
+            report(&Event::Waits { run: id.clone() })?;
+            waits = true;
         }
         if beat.elapsed() > BEATS {
             report(&Event::Beat)?;

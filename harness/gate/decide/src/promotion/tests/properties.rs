@@ -144,6 +144,8 @@ fn step_report() -> impl Strategy<Value = StepReport> {
                 StepReport::MoveTraffic(MovedTraffic { services, ready_ms, drained_ms, cut, canary, checks })
             }
         ),
+        (prop::option::of("\\PC{0,12}"), any::<u64>())
+            .prop_map(|(by, waited_ms)| StepReport::Confirm(Confirmed { by, waited_ms })),
         (checks(), texts())
             .prop_map(|(checks, kept_rows)| RollbackChecks {
                 checks,

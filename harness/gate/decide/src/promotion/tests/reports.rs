@@ -28,6 +28,7 @@ pub(super) fn report(step: Step, tier: Tier) -> StepReport {
         Step::Deploy => StepReport::Deploy(Deployment { ports: Ports::Closed, reachable: Vec::new(), watchdog: None }),
         Step::Verify => StepReport::Verify(Checks::default()),
         Step::MoveTraffic => StepReport::MoveTraffic(MovedTraffic::default()),
+        Step::Confirm => StepReport::Confirm(Confirmed::default()),
         Step::OpenPorts => StepReport::OpenPorts,
         Step::StartPrevious => StepReport::StartPrevious,
         Step::VerifyRollback => StepReport::VerifyRollback(RollbackChecks::default()),
@@ -49,6 +50,7 @@ pub(super) fn undo_report(step: Step) -> UndoReport {
         Step::Deploy => UndoReport::Deploy(ConfigurationRollback::default()),
         Step::Verify => UndoReport::Verify,
         Step::MoveTraffic => UndoReport::MoveTraffic(TrafficBack::default()),
+        Step::Confirm => UndoReport::Confirm,
         _ => UndoReport::Preflight,
     }
 }
