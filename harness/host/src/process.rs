@@ -4,7 +4,9 @@
 //! `docker compose up`, and so that a deadline ends its whole group. Each carries the mark of the run in its
 //! environment: the next run finds and ends what outlived a killed gate.
 
+mod family;
 mod live;
+mod output;
 mod reason;
 mod running;
 
@@ -20,6 +22,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use family::Family;
+use output::Kept;
 use running::Extent;
 pub(crate) use running::Listed;
 pub use running::{Running, running};
@@ -29,14 +33,12 @@ use stagegate_base::{
     redact::Mask,
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
+    io::BufReader,
     process::{ChildStdin, ChildStdout},
 };
 
 /// Variable that marks the children of a run: `<state folder>#<run>`.
 pub const MARK: &str = "STAGEGATE_RUN";
-/// How much of a child's output is kept in memory, from its end.
-const KEPT: usize = 8 << 20;
 
 /// What a program that ended left.
 #[derive(Clone, Debug)]
@@ -71,13 +73,15 @@ pub enum RunError {
         /// The last lines of its standard error, masked.
         reason: String,
     },
-    /// It was ended because its time was up.
-    #[error("`{line}` timed out after {within:?}")]
+    /// It was ended because its time was up, with all that it had started.
+    #[error("`{line}` timed out after {within:?}{}", lingering(*ended))]
     TimedOut {
         /// The command, masked.
         line: String,
         /// Its time.
         within: Duration,
+        /// Its exit code, where it had ended by itself and something that it started kept its output open.
+        ended: Option<i32>,
     },
     /// It was ended because what it was to do had failed already.
     #[error("`{line}` was ended early")]
@@ -288,9 +292,9 @@ impl Runner {
         let mut child = prepared.spawn().map_err(start)?;
         let stream = |source| RunError::Stream { line: line.clone(), source };
         if let Some(stdout) = child.stdout.take() {
-            let mut lines = BufReader::new(stdout).lines();
-            while let Some(text) = lines.next_line().await.map_err(stream)? {
-                sink(&self.mask.apply(&text));
+            let (mut reader, mut text) = (BufReader::new(stdout), Vec::new());
+            while output::next_line(&mut reader, &mut text).await.map_err(stream)? {
+                sink(&output::masked_line(&text, &self.mask));
             }
         }
         Ok(code(child.wait().await.map_err(stream)?))
@@ -335,17 +339,18 @@ impl Runner {
         let line = self.mask.apply(&command.line());
         self.note(&format!("run {line}"));
         let started = Instant::now();
-        let mut child = self
-            .prepared(command)
-            .process_group(0)
-            .stdin(stdin)
-            .stdout(stdout)
-            .spawn()
-            .map_err(|source| RunError::Start { program: command.program.clone(), source })?;
+        let mut family = Family::new();
+        let (name, value) = family.variable();
+        let mut prepared = self.prepared(command);
+        prepared.env(name, value).process_group(0).stdin(stdin).stdout(stdout);
+        let start = |source| RunError::Start { program: command.program.clone(), source };
+        let mut child = prepared.spawn().map_err(start)?;
         let _listed = Listed::new(command, extent);
         let group = child.id();
         let (out, err) = (child.stdout.take(), child.stderr.take());
-        let whole = async { tokio::join!(child.wait(), drain(out), drain(err)) };
+        family.writes_to(out.as_ref());
+        family.writes_to(err.as_ref());
+        let whole = async { tokio::join!(child.wait(), Kept::read(out), Kept::read(err)) };
         let ended = tokio::select! {
             ended = tokio::time::timeout(within, whole) => ended.map_err(|_| true),
             () = stop => Err(false),
@@ -353,19 +358,19 @@ impl Runner {
         let (status, stdout, stderr) = match ended {
             Ok(ended) => ended,
             Err(is_late) => {
-                kill_group(group);
-                let _ = child.wait().await;
-                self.note(&format!("end {line}: killed after {:?}", started.elapsed()));
-                return Err(if is_late { RunError::TimedOut { line, within } } else { RunError::Stopped { line } });
+                let ended = end(&mut child, group, &family).await;
+                self.note(&format!("end {line}: killed after {:?}{}", started.elapsed(), lingering(ended)));
+                let late = |line| RunError::TimedOut { line, within, ended };
+                return Err(if is_late { late(line) } else { RunError::Stopped { line } });
             }
         };
         let stream = |source| RunError::Stream { line: line.clone(), source };
         let status = status.map_err(stream)?;
-        let stderr = self.mask.apply(&stderr.map_err(stream)?);
-        let output = Output { code: code(status), stdout: stdout.map_err(stream)?, stderr };
+        let stderr = stderr.map_err(stream)?.masked(&self.mask);
+        let output = Output { code: code(status), stdout: stdout.map_err(stream)?.into_text(), stderr };
         self.note(&format!("end {line}: code {} after {:.3} s", output.code, started.elapsed().as_secs_f64()));
         if !output.stderr.trim().is_empty() {
-            self.note(&output.stderr);
+            self.note(&output::logged(&output.stderr));
         }
         Ok(output)
     }
@@ -392,20 +397,24 @@ impl Runner {
     }
 }
 
-async fn drain<R: AsyncRead + Unpin>(stream: Option<R>) -> std::io::Result<String> {
-    let Some(mut stream) = stream else { return Ok(String::new()) };
-    let mut kept = Vec::new();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let read = stream.read(&mut buffer).await?;
-        if read == 0 {
-            return Ok(String::from_utf8_lossy(&kept).into_owned());
-        }
-        kept.extend_from_slice(&buffer[..read]);
-        if kept.len() > 2 * KEPT {
-            kept.drain(..kept.len() - KEPT);
-        }
+/// Ends a program with all that it started, and returns its exit code where it had ended by itself.
+async fn end(child: &mut tokio::process::Child, group: Option<u32>, family: &Family) -> Option<i32> {
+    let ended = child.try_wait().ok().flatten().map(code);
+    // Its number may be that of another group by now.
+    if ended.is_none() {
+        kill_group(group);
     }
+    family.end();
+    let _ = child.wait().await;
+    ended
+}
+
+fn lingering(ended: Option<i32>) -> String {
+    ended.map_or_else(String::new, |code| {
+        format!(
+            ": it had ended with exit code {code}, and a process that it started kept its output open and was ended; such a              process needs `> /dev/null 2>&1`"
+        )
+    })
 }
 
 fn kill_group(group: Option<u32>) {

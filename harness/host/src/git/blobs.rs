@@ -40,7 +40,7 @@ pub(crate) async fn blobs(
     started.end().await;
     let line = runner.mask().apply(&command.line());
     match ended {
-        Err(_) => Err(RunError::TimedOut { line, within: WITHIN }),
+        Err(_) => Err(RunError::TimedOut { line, within: WITHIN, ended: None }),
         Ok(Err(source)) => Err(RunError::Stream { line, source }),
         Ok(Ok(_)) => Ok(printed(&output, names)),
     }

@@ -7,10 +7,14 @@ use std::{
 };
 
 use stagegate_base::command::Command;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncRead, BufReader};
 
 use super::{
-    RunError, Runner, code, kill_group, reason,
+    RunError, Runner, code, end,
+    family::Family,
+    lingering,
+    output::{masked_line, next_line},
+    reason,
     running::{Extent, Listed},
 };
 
@@ -18,6 +22,8 @@ use super::{
 const TELL_EVERY: Duration = Duration::from_secs(3);
 /// How many lines are kept for the reason.
 const KEPT: usize = 400;
+/// How many bytes of a program's lines go to the log.
+const LOGGED: usize = 16 << 20;
 
 impl Runner {
     /// Runs a program that takes long: each line of its output goes to the log as it comes, and one every few seconds
@@ -30,22 +36,26 @@ impl Runner {
         self.note(&format!("run {line}"));
         let began = Instant::now();
         let start = |source| RunError::Start { program: command.program.clone(), source };
+        let mut family = Family::new();
+        let (name, value) = family.variable();
         let mut prepared = self.prepared(command);
+        prepared.env(name, value);
         let mut child = prepared.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(start)?;
         let _listed = Listed::new(command, Extent::None);
         let group = child.id();
         let heard = Heard::new(self, began);
         let (out, err) = (child.stdout.take(), child.stderr.take());
+        family.writes_to(out.as_ref());
+        family.writes_to(err.as_ref());
         let all = async { tokio::join!(child.wait(), heard.read(out), heard.read(err)).0 };
         let ended = tokio::select! {
             ended = tokio::time::timeout(within, all) => ended,
             never = heard.remind() => never,
         };
         let Ok(status) = ended else {
-            kill_group(group);
-            let _ = child.wait().await;
-            self.note(&format!("end {line}: killed after {within:?}"));
-            return Err(RunError::TimedOut { line, within });
+            let ended = end(&mut child, group, &family).await;
+            self.note(&format!("end {line}: killed after {within:?}{}", lingering(ended)));
+            return Err(RunError::TimedOut { line, within, ended });
         };
         let code = code(status.map_err(|source| RunError::Stream { line: line.clone(), source })?);
         self.note(&format!("end {line}: code {code} after {:.3} s", began.elapsed().as_secs_f64()));
@@ -62,6 +72,7 @@ struct Heard<'a> {
 
 struct State {
     lines: Vec<String>,
+    logged: usize,
     told_at: Instant,
 }
 
@@ -69,26 +80,29 @@ impl<'a> Heard<'a> {
     fn new(runner: &'a Runner, began: Instant) -> Self {
         // So that the first line is reported at once.
         let told_at = began.checked_sub(TELL_EVERY).unwrap_or(began);
-        Heard { runner, began, state: Arc::new(Mutex::new(State { lines: Vec::new(), told_at })) }
+        Heard { runner, began, state: Arc::new(Mutex::new(State { lines: Vec::new(), logged: 0, told_at })) }
     }
 
     async fn read<R: AsyncRead + Unpin>(&self, stream: Option<R>) {
         let Some(stream) = stream else { return };
-        let mut reader = BufReader::new(stream);
-        let mut bytes = Vec::new();
-        while reader.read_until(b'\n', &mut bytes).await.is_ok_and(|read| read > 0) {
-            self.take(&String::from_utf8_lossy(&bytes));
-            bytes.clear();
+        let (mut reader, mut bytes) = (BufReader::new(stream), Vec::new());
+        while next_line(&mut reader, &mut bytes).await.is_ok_and(|is_there| is_there) {
+            self.take(masked_line(&bytes, &self.runner.mask));
         }
     }
 
-    fn take(&self, text: &str) {
-        let line = self.runner.mask.apply(text.trim_end());
+    fn take(&self, line: String) {
         if line.trim().is_empty() {
             return;
         }
-        self.runner.note(&line);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.logged < LOGGED {
+            self.runner.note(&line);
+            state.logged += line.len();
+            if state.logged >= LOGGED {
+                self.runner.note(&format!("[{LOGGED} bytes of its output are logged; the rest is left out]"));
+            }
+        }
         if state.told_at.elapsed() >= TELL_EVERY {
             state.told_at = Instant::now();
             self.report(&line);

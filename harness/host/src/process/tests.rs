@@ -25,6 +25,66 @@ async fn a_program_that_is_too_slow_is_ended_with_its_children() {
     assert!(matches!(error, RunError::TimedOut { .. }), "{error}");
 }
 
+/// Whether a process is there and no zombie.
+fn is_alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+/// Left by a program that has ended: in a session of its own, as a child of nobody. One has the program's output and no
+/// variable, the other has the variable and no output.
+#[tokio::test]
+async fn what_a_program_left_is_ended_with_its_time_however_it_hid() {
+    let dir = std::env::temp_dir().join(format!("stagegate-left-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let file = |name: &str| dir.join(name).display().to_string();
+    let daemon = |name: &str, rest: &str| format!("(setsid sh -c 'echo $$ > {}; {rest}' &)", file(name));
+    let script = [
+        daemon("output", "exec env -i sleep 61"),
+        daemon("variable", "exec sleep 62 > /dev/null 2>&1"),
+        format!("while ! [ -s {} -a -s {} ]; do sleep 0.01; done; exit 3", file("output"), file("variable")),
+    ];
+    let within = Duration::from_secs(3);
+    let error = Runner::default().run(&sh(&script.join("; ")), within).await.unwrap_err();
+    assert!(matches!(error, RunError::TimedOut { ended: Some(3), .. }), "{error}");
+    assert!(error.to_string().contains("it had ended with exit code 3"), "{error}");
+    for name in ["output", "variable"] {
+        let pid = std::fs::read_to_string(dir.join(name)).unwrap();
+        let wait = async {
+            while is_alive(&pid) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(SOON, wait).await.unwrap_or_else(|_| panic!("{name} is alive"));
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[tokio::test]
+async fn an_endless_output_fills_neither_memory_nor_the_log() {
+    let log = std::env::temp_dir().join(format!("stagegate-flood-{}", std::process::id()));
+    let runner = Runner::default().with_log(&log).unwrap();
+    let within = Duration::from_secs(3);
+    for script in ["yes | tr -d '\\n'", "yes 0123456789012345678901234567890123456789 >&2"] {
+        let aloud = runner.run_aloud(&sh(script), within).await;
+        assert!(matches!(aloud, Err(RunError::TimedOut { ended: None, .. })), "{aloud:?}");
+        let quiet = runner.run(&sh(script), within).await;
+        assert!(matches!(quiet, Err(RunError::TimedOut { .. })), "{quiet:?}");
+    }
+    let ended =
+        runner.run(&sh("head -c 40000000 /dev/zero | tr '\\0' e >&2; echo >&2; echo the end >&2"), SOON).await.unwrap();
+    assert!(ended.stderr.ends_with("the end\n") && ended.stderr.len() < 17 << 20, "{}", ended.stderr.len());
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert!(text.len() < 40 << 20, "{} bytes", text.len());
+    assert!(text.contains("bytes left out]") && text.ends_with("the end\n"), "{}", &text[text.len() - 200..]);
+    // What this process has at most had in memory, in kilobytes.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").trim().parse().unwrap();
+    assert!(peak < 300_000, "{peak} kB");
+    std::fs::remove_file(&log).unwrap();
+}
+
 #[tokio::test]
 async fn what_outlived_its_run_is_found_by_its_mark_and_ended() {
     let mark = format!("test/{}", std::process::id());
