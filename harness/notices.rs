@@ -11,7 +11,7 @@ use stagegate_host::{clock, detached, files, paths::StateDir};
 use stagegate_watch_act::Outbox;
 use stagegate_watch_decide::notify::{self, Message};
 
-use crate::{failure::print_message, progress, run_records::of_run};
+use crate::{failure::print_message, run_records::of_run};
 
 /// Seconds between the last line of a run and the outbox that is made for it.
 const CLOSE: i64 = 5;
@@ -87,7 +87,7 @@ fn catch_up_with(config: &Config, environment: &Environment, (state, dir): (&Sta
 }
 
 fn end_of(config: &Config, dir: &Path, lines: &[Line]) -> Option<Message> {
-    notify::end(&config.name, lines, (dir, &progress::dumps(dir)), &of_run(config, lines), clock::unix_of)
+    notify::end(&config.name, lines, (dir, &stagegate_gate_act::dumps(dir)), &of_run(config, lines), clock::unix_of)
 }
 
 /// Sees to it that what waits is sent: by a process of its own, which the command does not wait for.

@@ -1,7 +1,7 @@
 //! What a person sees while a run goes on: one line a step.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -9,7 +9,7 @@ use stagegate_base::report::{self, Colour};
 use stagegate_gate_act::journal;
 use stagegate_gate_decide::promotion::{
     Decision, End, Entry, Leftover, Line, PerformanceReport, Plan, Step, StepReport, UndoReport, end_text,
-    manual_steps, reason,
+    manual_steps, reason, why_stuck,
 };
 use stagegate_host::{clock, paths::StateDir};
 use stagegate_performance_decide::{self as performance, MeasurementProgress};
@@ -127,25 +127,20 @@ pub(crate) fn after_the_end(plan: &Plan, end: End, lines: &[Line], dir: &Path) -
     if end == End::RolledBack {
         text.push(rolled_back(lines));
     }
-    if let Some(reason) = reason(lines).filter(|_| end != End::Promoted) {
+    let reason = match end {
+        End::Promoted => None,
+        End::Stuck => why_stuck(lines),
+        _ => reason(lines).map(str::to_owned),
+    };
+    if let Some(reason) = reason {
         text.push(format!("reason: {reason}"));
     }
-    let by_hand = manual_steps(plan, dir, lines, &dumps(dir));
+    let by_hand = manual_steps(plan, dir, lines, &stagegate_gate_act::dumps(dir));
     if !by_hand.is_empty() {
         text.push("next steps:".to_owned());
         text.extend(by_hand.iter().map(|line| format!("  {line}")));
     }
     text
-}
-
-/// Returns the dumps that a run's folder holds.
-pub(crate) fn dumps(dir: &Path) -> Vec<PathBuf> {
-    let files = [dir.to_path_buf(), dir.join("backup")].into_iter().filter_map(|dir| std::fs::read_dir(dir).ok());
-    let paths = files.flatten().flatten().map(|entry| entry.path());
-    let mut dumps: Vec<PathBuf> =
-        paths.filter(|path| path.extension().is_some_and(|ending| ending == "dump")).collect();
-    dumps.sort();
-    dumps
 }
 
 /// Returns how long the rollback took, from the decision to its verification.

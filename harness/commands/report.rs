@@ -19,7 +19,6 @@ use super::{
 use crate::{
     cli,
     failure::{Failure, print_message},
-    progress,
 };
 
 pub(super) async fn run(config: &Config, args: &cli::Pages) -> Result<Exit, Failure> {
@@ -118,7 +117,7 @@ fn page(dir: &Path, lines: &[Line]) -> RunPage {
     RunPage {
         plan: plan.text(),
         timeline: timeline(lines),
-        next: manual_steps(plan, dir, lines, &progress::dumps(dir)),
+        next: manual_steps(plan, dir, lines, &stagegate_gate_act::dumps(dir)),
         performance: compared.unwrap_or_default(),
     }
 }

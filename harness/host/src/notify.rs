@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io::{Seek, Write},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -51,8 +52,8 @@ pub fn has_receiver(gate: &Gate) -> bool {
     !gate.notify_command.is_empty() || gate.notify_webhook.is_some()
 }
 
-/// Hands a message to every receiver and returns who did not take it. It is written to `file`, which the program reads; `trace` is
-/// the span that the program takes part in.
+/// Hands a message to every receiver and returns who did not take it. It is written to `file`, which the program reads, or into
+/// memory where that fails; `trace` is the span that the program takes part in.
 pub async fn notify(
     runner: &Runner,
     config: &Config,
@@ -72,13 +73,41 @@ pub async fn notify(
 }
 
 async fn by_program(runner: &Runner, command: &Command, message: &Value, file: &Path) -> Result<(), NotifyError> {
-    let failed = |source| NotifyError::File { path: file.to_path_buf(), source };
-    files::write_whole(file, message.to_string().as_bytes()).map_err(failed)?;
-    Ok(runner.run_from_file(command, WITHIN, File::open(file).map_err(failed)?).await?)
+    let text = message.to_string();
+    // A full disk may be why a run is stuck: its message goes out all the same.
+    let input = match files::write_whole(file, text.as_bytes()).and_then(|()| File::open(file)) {
+        Ok(input) => input,
+        Err(source) => in_memory(&text).map_err(|_| NotifyError::File { path: file.to_path_buf(), source })?,
+    };
+    Ok(runner.run_from_file(command, WITHIN, input).await?)
+}
+
+/// Returns a file with `text` that takes no place on a disk.
+fn in_memory(text: &str) -> std::io::Result<File> {
+    let mut file = File::from(rustix::fs::memfd_create("notification", rustix::fs::MemfdFlags::CLOEXEC)?);
+    file.write_all(text.as_bytes())?;
+    file.rewind()?;
+    Ok(file)
 }
 
 async fn by_url(url: &str, message: &Value) -> Result<(), NotifyError> {
     let request = Request::new("POST", "/").header("content-type", "application/json").body(message.to_string());
     let response = Http::new()?.deadline(WITHIN).send_url(url, &request).await?;
     if response.status < 300 { Ok(()) } else { Err(NotifyError::Status(response.status)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_message_reaches_the_program_where_no_file_can_be_written() {
+        let command = Command::new("grep").args(["-q", "stuck"]);
+        let nowhere = Path::new("/proc/stagegate-no-such-folder/notification.json");
+        let message = serde_json::json!({ "end": "stuck" });
+        let sent = by_program(&Runner::default(), &command, &message, nowhere).await;
+        assert!(sent.is_ok(), "{sent:?}");
+        let other = serde_json::json!({ "end": "promoted" });
+        assert!(by_program(&Runner::default(), &command, &other, nowhere).await.is_err(), "it reads the message");
+    }
 }

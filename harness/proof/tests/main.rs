@@ -84,6 +84,7 @@ mod ties;
 mod two_services;
 mod volumes;
 mod watchdog;
+mod who_hears;
 mod workflows;
 mod world;
 mod zero_downtime;

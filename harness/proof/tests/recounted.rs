@@ -67,7 +67,8 @@ fn run(text: &str) -> Option<Run> {
     let (opened, freeze) = (find("done", &["open_ports"]), find("begun", &["freeze"]));
     let ended_step = ["done", "failed", "undone", "undo_failed"];
     let of = |line: &Value| line["reason"].as_str().map(str::to_owned);
-    let reason = lines.iter().find(|line| line["entry"] == "failed").and_then(of).or_else(|| {
+    let is_reason = |line: &&Value| line["entry"] == "failed" && line["step"] != "notify" && line["step"] != "prune";
+    let reason = lines.iter().find(is_reason).and_then(of).or_else(|| {
         lines.iter().find(|line| line["entry"] == "decided" && line["decision"] == "rollback").and_then(of)
     });
     Some(Run {

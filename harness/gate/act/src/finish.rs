@@ -2,11 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use stagegate_base::{command::docker, compose::default_image_name};
-use stagegate_gate_decide::promotion::{End, Entry, Line, Pruned};
+use stagegate_gate_decide::promotion::{End, Entry, Line, Pruned, announcement};
 
-use super::{Run, StepError, on_file};
+use super::{Run, StepError, dumps, on_file};
 use crate::journal;
 use stagegate_host::{error::with_causes, notify};
 
@@ -28,18 +28,7 @@ impl Run {
     }
 
     fn message(&self) -> Value {
-        let reason = self.lines().iter().rev().find_map(|line| match &line.entry {
-            Entry::Decided { reason, .. } => Some(reason.clone()),
-            _ => None,
-        });
-        json!({
-            "run": self.plan.run,
-            "environment": self.plan.environments.target,
-            "release": self.plan.release,
-            "previous": self.plan.previous,
-            "promoted": self.is_committed(),
-            "reason": reason,
-        })
+        announcement(&self.plan, self.lines(), (&self.dir, &dumps(&self.dir)))
     }
 
     /// Removes what neither this rollback point nor a kept earlier one needs.

@@ -69,6 +69,7 @@ pub use examination::{Examination, Examine};
 pub use facts::{prepare_plan, schema_hashes};
 pub use plan_error::PlanError;
 pub use recover::{Renamed, Unfinished, finish, renamed, unfinished};
+pub use run_files::dumps;
 use stagegate_host::{
     clock,
     engine::Engine,
@@ -443,11 +444,6 @@ impl Run {
 
     fn has_begun(&self, step: Step) -> bool {
         self.journal.lines().iter().any(|line| matches!(line.entry, Entry::Begun { step: s } if s == step))
-    }
-
-    fn is_committed(&self) -> bool {
-        let commit = |line: &Line| matches!(line.entry, Entry::Decided { decision: Decision::Commit, .. });
-        self.journal.lines().iter().any(commit)
     }
 }
 

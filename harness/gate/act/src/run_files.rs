@@ -1,5 +1,7 @@
 //! Values that a run keeps in its folder.
 
+use std::path::{Path, PathBuf};
+
 use stagegate_host::files;
 
 use super::{Run, StepError, on_file};
@@ -18,4 +20,15 @@ impl Run {
         let text = on_file(&path, std::fs::read(&path))?;
         Ok(serde_json::from_slice(&text)?)
     }
+}
+
+/// Returns the dumps in a run's folder: what its databases can be restored from by hand.
+#[must_use]
+pub fn dumps(dir: &Path) -> Vec<PathBuf> {
+    let files = [dir.to_path_buf(), dir.join("backup")].into_iter().filter_map(|dir| std::fs::read_dir(dir).ok());
+    let paths = files.flatten().flatten().map(|entry| entry.path());
+    let mut dumps: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|ending| ending == "dump")).collect();
+    dumps.sort();
+    dumps
 }

@@ -40,10 +40,12 @@ pub fn interrupt_text(decided: Option<Decision>, nth: usize) -> &'static str {
     }
 }
 
-/// Returns why a run did not go through: what failed first, else why it turned.
+/// Returns why a run did not go through: what failed first, else why it turned. A receiver that did not take its message is no
+/// reason, nor is a clean-up that failed.
 #[must_use]
 pub fn reason(lines: &[Line]) -> Option<&str> {
     let failed = lines.iter().find_map(|line| match &line.entry {
+        Entry::Failed { step: Step::Notify | Step::Prune, .. } => None,
         Entry::Failed { reason, .. } => Some(reason.as_str()),
         _ => None,
     });
@@ -53,6 +55,22 @@ pub fn reason(lines: &[Line]) -> Option<&str> {
             _ => None,
         })
     })
+}
+
+/// Returns what keeps failing in a stuck run, and why the run turned back if it did.
+#[must_use]
+pub fn why_stuck(lines: &[Line]) -> Option<String> {
+    let what = lines.iter().rev().find_map(|line| match &line.entry {
+        Entry::Failed { step: Step::Notify | Step::Prune, .. } => None,
+        Entry::Failed { step, reason, .. } => Some(format!("{} failed: {reason}", step.title())),
+        Entry::UndoFailed { step, reason } => Some(format!("undo of {} failed: {reason}", step.title())),
+        _ => None,
+    })?;
+    let turned = lines.iter().find_map(|line| match &line.entry {
+        Entry::Decided { decision: Decision::Rollback, reason } => Some(reason),
+        _ => None,
+    });
+    Some(turned.map_or_else(|| what.clone(), |reason| format!("{what}; the run turned back since {reason}")))
 }
 
 /// Returns the commands that are left where the gate itself can go no further; `dir` is the run's folder, `dumps` are the

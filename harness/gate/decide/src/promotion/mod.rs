@@ -5,6 +5,7 @@
 //! written a run can only roll back; from then on it only goes forward.
 
 mod ahead;
+mod announcement;
 mod audit;
 mod checks;
 mod confirmation;
@@ -33,17 +34,18 @@ mod volume;
 mod waits;
 
 pub use ahead::schema_ahead;
+pub use announcement::announcement;
 pub use audit::{
     Checkpoint, CheckpointError, Found as AuditFound, Mark as AuditMark, NotAsWritten, verify as verify_journal,
 };
 pub use checks::Checks;
 pub use confirmation::{Confirmation, Confirmed};
-pub use end::{end_text, interrupt_text, manual_steps, reason};
+pub use end::{end_text, interrupt_text, manual_steps, reason, why_stuck};
 pub use fit::{SchemaFit, rehearsal_refusal};
 pub use journal::{Chain, Head, JournalError, VERSION, chained, checksum, read};
 pub use leftover::Leftover;
 pub use line::{Decision, End, Entry, Line};
-pub use next::{INTERRUPTED, Move, next};
+pub use next::{INTERRUPTED, Move, coming_end, next};
 pub use plan::{
     Environments, Kind, Plan, PlanDatabase, ServiceChange, SourceService, rollback_tag, rollback_tag_of_run,
 };
@@ -133,8 +135,6 @@ impl Step {
     ];
     /// The steps after the point of no return, in order.
     pub const AFTER_COMMIT: [Step; 3] = [Step::OpenPorts, Step::Notify, Step::Prune];
-    /// The steps of a rollback, once everything is undone, in order.
-    pub const AFTER_UNDO: [Step; 3] = [Step::StartPrevious, Step::VerifyRollback, Step::Notify];
 
     /// Returns whether the step changes the target environment.
     #[must_use]

@@ -1,6 +1,6 @@
 //! What to do next: a pure function of the journal.
 
-use super::{Decision, End, Entry, Kind, Line, Plan, Step, StepReport, Tier};
+use super::{Decision, End, Entry, Kind, Line, Plan, Pruned, Step, StepReport, Tier};
 use stagegate_base::exit::Exit;
 
 /// The reason of a step that somebody interrupted.
@@ -38,6 +38,23 @@ pub fn next(plan: &Plan, lines: &[Line]) -> Move {
         None => run.forward(),
         Some(Decision::Commit) => run.after_commit(),
         Some(Decision::Rollback) => run.back(),
+    }
+}
+
+/// Returns how a run is going to end whose next or present step is to notify; `None` where it has other work first.
+///
+/// `lines` are those of [`next`]. Receivers are notified before the end is written: a process that is killed in between sends the
+/// message once more, and none is lost.
+#[must_use]
+pub fn coming_end(plan: &Plan, lines: &[Line]) -> Option<(End, Exit)> {
+    let last = lines.last()?;
+    let mut ahead = lines.to_vec();
+    for report in [StepReport::Notify, StepReport::Prune(Pruned::default())] {
+        ahead.push(Line { entry: Entry::Done { report }, ..last.clone() });
+    }
+    match next(plan, &ahead) {
+        Move::End(end, exit) => Some((end, exit)),
+        _ => None,
     }
 }
 
@@ -130,13 +147,15 @@ impl Run<'_> {
     }
 
     fn after_commit(&self) -> Move {
-        for step in Step::AFTER_COMMIT {
-            // What a failing notification or clean-up misses is reported, and harms nobody.
-            let spent = if step == Step::OpenPorts { self.failures(step) >= TRIES } else { self.failures(step) >= 1 };
-            if self.done(step) || (spent && step != Step::OpenPorts) {
-                continue;
-            }
-            return if spent { Move::End(End::Stuck, Exit::PersonNeeded) } else { Move::Do(step) };
+        if !self.done(Step::OpenPorts) {
+            return if self.failures(Step::OpenPorts) >= TRIES { self.stuck() } else { Move::Do(Step::OpenPorts) };
+        }
+        // What a failing notification or clean-up misses is reported, and harms nobody.
+        if !self.has_notified() {
+            return Move::Do(Step::Notify);
+        }
+        if !self.done(Step::Prune) && self.failures(Step::Prune) == 0 {
+            return Move::Do(Step::Prune);
         }
         Move::End(End::Promoted, Exit::Passed)
     }
@@ -146,20 +165,37 @@ impl Run<'_> {
             if self.undone(step) {
                 continue;
             }
-            let spent = self.failed_undos(step) >= TRIES;
-            return if spent { Move::End(End::Stuck, Exit::PersonNeeded) } else { Move::Undo(step) };
+            return if self.failed_undos(step) >= TRIES { self.stuck() } else { Move::Undo(step) };
         }
         let touched = Step::FORWARD.into_iter().any(|step| step.touches_target() && self.begun(step));
-        for step in Step::AFTER_UNDO.into_iter().filter(|step| touched || *step == Step::Notify) {
-            let failures = self.failures(step);
-            match step {
-                _ if self.done(step) => {}
-                Step::StartPrevious if failures >= TRIES => return Move::End(End::Stuck, Exit::PersonNeeded),
-                Step::VerifyRollback | Step::Notify if failures >= 1 => {}
-                _ => return Move::Do(step),
+        if touched && !self.done(Step::StartPrevious) {
+            let is_spent = self.failures(Step::StartPrevious) >= TRIES;
+            return if is_spent { self.stuck() } else { Move::Do(Step::StartPrevious) };
+        }
+        if touched && !self.done(Step::VerifyRollback) && self.failures(Step::VerifyRollback) == 0 {
+            return Move::Do(Step::VerifyRollback);
+        }
+        if self.has_notified() { self.end_of_rollback(touched) } else { Move::Do(Step::Notify) }
+    }
+
+    /// Returns the move of a run that can go no further by itself: whoever has to act hears of it first.
+    fn stuck(&self) -> Move {
+        if self.has_notified() { Move::End(End::Stuck, Exit::PersonNeeded) } else { Move::Do(Step::Notify) }
+    }
+
+    /// Returns whether receivers were notified of the end that the run is at, well or not: since the last thing that it did.
+    fn has_notified(&self) -> bool {
+        for entry in self.entries().rev() {
+            match entry {
+                Entry::Done { report } if report.step() == Step::Notify => return true,
+                Entry::Failed { step: Step::Notify, .. } => return true,
+                Entry::Begun { step: Step::Notify | Step::Prune } => {}
+                // A stuck run that was resumed ends once more.
+                Entry::Begun { .. } | Entry::UndoBegun { .. } | Entry::Ended { .. } => return false,
+                _ => {}
             }
         }
-        self.end_of_rollback(touched)
+        false
     }
 
     fn end_of_rollback(&self, touched: bool) -> Move {

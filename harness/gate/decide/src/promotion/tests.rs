@@ -238,13 +238,6 @@ fn an_undo_is_tried_again_and_then_a_person_is_needed() {
     assert!(!world.has_undone(Step::Freeze), "what comes before a stuck undo is left alone");
 }
 
-#[test]
-fn back_but_not_verified_is_never_called_rolled_back() {
-    let mut world = World::new(Kind::Promote, Tier::Swap);
-    world.fails = vec![(Step::Deploy, 1), (Step::VerifyRollback, 1)];
-    assert_eq!(world.run(), (End::NotVerified, Exit::PersonNeeded));
-}
-
 /// The heart of it: wherever a run is killed, also twice, the next one ends it, all forward or all back.
 #[rstest]
 #[case::good(vec![])]
@@ -473,6 +466,7 @@ fn an_inconclusive_end_is_not_called_blocked() {
     assert!(end_text(&plan, End::Blocked, Exit::Held).starts_with("blocked"));
 }
 
+mod announcements;
 mod confirmation;
 mod format1;
 mod properties;

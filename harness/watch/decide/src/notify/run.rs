@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use stagegate_base::{config::Event, record::Record};
-use stagegate_gate_decide::promotion::{End, Entry, Kind, Line, Plan, end_text, manual_steps, reason, trace_ids};
+use stagegate_gate_decide::promotion::{
+    End, Entry, Kind, Line, Plan, end_text, manual_steps, reason, trace_ids, why_stuck,
+};
 
 use super::{Delivery, Message};
 use crate::{RunFacts, trace};
@@ -69,7 +71,7 @@ pub fn end(
         id: end_id(lines)?,
         events: [Event::End].into_iter().chain(special).collect(),
         title: format!("{product}: {text}{now}"),
-        reason: reason(lines).filter(|_| *end != End::Promoted).map(str::to_owned),
+        reason: why(*end, lines),
         log: log(lines, &unix),
         trace: trace::document(product, lines, records, &unix),
         delivery: Some(Delivery::of(plan, Some(*end), (&first.wall, &last.wall))),
@@ -77,6 +79,14 @@ pub fn end(
         is_urgent: special == Some(Event::Stuck),
         ..about(product, plan, &last.wall)
     })
+}
+
+fn why(end: End, lines: &[Line]) -> Option<String> {
+    match end {
+        End::Promoted => None,
+        End::Stuck => why_stuck(lines),
+        _ => reason(lines).map(str::to_owned),
+    }
 }
 
 fn about(product: &str, plan: &Plan, at: &str) -> Message {
