@@ -158,9 +158,11 @@ after_hook_hang() { hook true; }
 before_hook_fork() { hook "setsid sleep 599 & touch $dir/hook/fired"; }
 fire_hook_fork() { local _; for _ in $(seq 50); do [ ! -e "$dir/hook/fired" ] || return 0; sleep 0.1; done; return 1; }
 after_hook_fork() { hook true; rm -f "$dir/hook/fired"; }
+problem_hook_fork() { ! pgrep -fx 'sleep 599' >/dev/null || echo "I4: the process that the program left is there"; }
 before_hook_flood() { hook "touch $dir/hook/fired; yes"; }
 fire_hook_flood() { fire_hook_fork; }
 after_hook_flood() { after_hook_fork; }
+problem_hook_flood() { [ "$(stat -c %s "$run_dir/run.log")" -lt 33554432 ] || echo "run.log has $(stat -c %s "$run_dir/run.log") bytes"; }
 
 # The library reads the time from a file, each time anew; the clock that counts since boot is left alone.
 before_clock_forward() { echo +0 >"$dir/clock"; clock=$(faketime_library); }
