@@ -7,8 +7,8 @@ use stagegate_data_act::{
     sync::{SyncError, files::FilesError},
 };
 use stagegate_gate_act::{
-    PlanError, compare::CompareError, confirmation::ConfirmError, journal::StoreError, plan_file::UseError,
-    purge::PurgeError, watchdog::WatchError,
+    PlanError, compare::CompareError, confirmation::ConfirmError, evidence::KeyError, journal::StoreError,
+    plan_file::UseError, purge::PurgeError, watchdog::WatchError,
 };
 use stagegate_gate_decide::promotion::Unconfirmed;
 use stagegate_host::waivers::WaiversError;
@@ -42,6 +42,7 @@ always! {
     ModelError => Configuration,
     UnitError => Usage,
     ContractError => Usage,
+    KeyError => Configuration,
     EngineError => Docker,
     RunError => Program,
     AimError => NotRun,

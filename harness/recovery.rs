@@ -132,10 +132,11 @@ pub(crate) async fn finish(
         finished = gate::finish(gate, state, lock, run, reason) => finished,
         never = request_patience(&shield, &run.run) => match never {},
     };
-    let (_, exit, lines) = finished.map_err(Failure::manual)?;
+    let (_, exit, lines, warnings) = finished.map_err(Failure::manual)?;
     if let Some(Entry::Started { plan }) = lines.first().map(|line| &line.entry) {
         progress::print_end(plan, &lines, &run.dir);
     }
+    warnings.iter().for_each(|warning| print_message(warning));
     Ok(exit)
 }
 

@@ -10,7 +10,7 @@ use stagegate_data_decide::{
     sanitize::Rules,
     sync::{Post, subset::SubsetFile},
 };
-use stagegate_gate_decide::promotion::{ApprovalFile, Checkpoint, PlanFile};
+use stagegate_gate_decide::promotion::{ApprovalFile, Checkpoint, PlanFile, evidence::Evidence};
 use stagegate_target_decide::facts;
 
 fuzz_target!(|text: &str| {
@@ -23,6 +23,7 @@ fuzz_target!(|text: &str| {
     let _ = PlanFile::read(text.as_bytes());
     let _ = ApprovalFile::read(text.as_bytes());
     let _ = Checkpoint::read(text.as_bytes());
+    let _ = Evidence::read(text.as_bytes());
     let _ = Model::parse(text);
     let _ = Waivers::parse(path, text, &[]);
     let _ = Rules::parse(text, "rules");

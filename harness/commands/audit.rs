@@ -1,4 +1,6 @@
-//! `gate audit`: whether the journals are those that were written.
+//! `gate audit`: whether the journals and the evidence of runs are those that were written.
+
+mod evidence;
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -7,9 +9,13 @@ use stagegate_base::{
     exit::Exit,
     text::counted,
 };
-use stagegate_gate_act::journal;
-use stagegate_gate_decide::promotion::{AuditFound, AuditMark, Checkpoint, verify_journal};
-use stagegate_host::{clock, paths::StateDir};
+use stagegate_gate_act::{evidence::PublicKey, journal};
+use stagegate_gate_decide::promotion::{
+    AuditFound, AuditMark, Checkpoint,
+    evidence::{mark_of_tag, tag_pattern},
+    verify_journal,
+};
+use stagegate_host::{clock, git::Git, paths::StateDir, process::Runner};
 
 use super::runs::chosen;
 use crate::{
@@ -23,21 +29,42 @@ struct Verified {
     marks: BTreeMap<String, AuditMark>,
     wrong: Vec<String>,
     without_head: usize,
+    evidence: evidence::Counts,
 }
 
-pub(super) fn run(config: &Config, args: &cli::Audit) -> Result<Exit, Failure> {
+/// What is kept elsewhere of one environment's journals.
+#[derive(Default)]
+struct Elsewhere {
+    /// By run, how far it was written, and where that is kept.
+    marks: BTreeMap<String, Vec<(AuditMark, String)>>,
+    keys: evidence::Keys,
+}
+
+pub(super) async fn run(config: &Config, args: &cli::Audit) -> Result<Exit, Failure> {
     match args {
-        cli::Audit::Verify(args) => verify(config, args),
+        cli::Audit::Verify(args) => verify(config, args).await,
         cli::Audit::Checkpoint(args) => checkpoint(config, args),
     }
 }
 
-fn verify(config: &Config, args: &cli::VerifyAudit) -> Result<Exit, Failure> {
+async fn verify(config: &Config, args: &cli::VerifyAudit) -> Result<Exit, Failure> {
     let checkpoint = args.checkpoint.as_deref().map(read).transpose()?;
+    let required = args.key.as_deref().map(PublicKey::read).transpose()?;
+    let keys = evidence::Keys::of(config, required);
+    let tags = tags(config).await?;
     let mut is_whole = true;
     for environment in chosen(config, args.env.as_ref())? {
         let known = checkpoint.as_ref().and_then(|checkpoint| checkpoint.environments.get(&environment.name));
-        let verified = of(config, environment, known)?;
+        let mut elsewhere = Elsewhere { keys: keys.clone(), ..Elsewhere::default() };
+        for (run, mark) in known.into_iter().flatten() {
+            elsewhere.keep(run.clone(), mark.clone(), "the checkpoint".to_owned());
+        }
+        for (name, message) in &tags {
+            if let Some((run, mark)) = mark_of_tag(&environment.project, name, message) {
+                elsewhere.keep(run, mark, format!("git tag {name}"));
+            }
+        }
+        let verified = of(config, environment, &elsewhere)?;
         is_whole &= verified.wrong.is_empty();
         verified.wrong.iter().for_each(|wrong| print_result(wrong));
         let mut text = format!("{}: {} verified", environment.name, counted(verified.marks.len(), "journal"));
@@ -47,20 +74,33 @@ fn verify(config: &Config, args: &cli::VerifyAudit) -> Result<Exit, Failure> {
                 verified.without_head
             ));
         }
+        text.push_str(&verified.evidence.text());
         print_result(&text);
     }
     if is_whole {
         return Ok(Exit::Passed);
     }
-    print_message("a journal is not the one that was written; docs/recovery.md describes what to do");
+    print_message(
+        "a journal or the evidence of a run is not the one that was written; docs/recovery.md describes what to do",
+    );
     Ok(Exit::Held)
+}
+
+/// Returns the git tags of runs, with their messages.
+async fn tags(config: &Config) -> Result<Vec<(String, String)>, Failure> {
+    match Git::open(&Runner::default(), config.root()).await {
+        Ok(git) => Ok(git.tags_like(&tag_pattern()).await?),
+        Err(error) if config.evidence.tags => Err(error.into()),
+        // Nobody has set any.
+        Err(_) => Ok(Vec::new()),
+    }
 }
 
 /// Prints how far the journals are written, to be kept where nobody who may change them may write.
 fn checkpoint(config: &Config, args: &cli::MakeCheckpoint) -> Result<Exit, Failure> {
     let mut environments = BTreeMap::new();
     for environment in chosen(config, args.env.as_ref())? {
-        let verified = of(config, environment, None)?;
+        let verified = of(config, environment, &Elsewhere::default())?;
         if let Some(wrong) = verified.wrong.first() {
             return Err(Failure::blocked(format!("{wrong}; no checkpoint was made of a journal that is not whole")));
         }
@@ -75,34 +115,37 @@ fn read(path: &Path) -> Result<Checkpoint, Failure> {
     Checkpoint::read(&bytes).map_err(|error| Failure::usage(error).context(format!("{} is not used", path.display())))
 }
 
-/// Verifies all journals of an environment; those of `known` have to be there.
-fn of(
-    config: &Config,
-    environment: &Environment,
-    known: Option<&BTreeMap<String, AuditMark>>,
-) -> Result<Verified, Failure> {
+impl Elsewhere {
+    fn keep(&mut self, run: String, mark: AuditMark, place: String) {
+        self.marks.entry(run).or_default().push((mark, place));
+    }
+}
+
+/// Verifies all journals of an environment, with their evidence; those that are known elsewhere have to be there.
+fn of(config: &Config, environment: &Environment, elsewhere: &Elsewhere) -> Result<Verified, Failure> {
     let state = StateDir::of(config, &environment.project);
-    let mut verified = Verified::default();
+    let (mut verified, name) = (Verified::default(), &environment.name);
     for dir in journal::runs(&state.runs()) {
         let run = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (text, head) = journal::files(&dir)?;
         let found = AuditFound { run: &run, text: &text, head: head.as_ref() };
-        match verify_journal(found, known.and_then(|known| known.get(&run))) {
+        let marks = elsewhere.marks.get(&run).into_iter().flatten();
+        let marks: Vec<(&AuditMark, String)> = marks.map(|(mark, place)| (mark, place.clone())).collect();
+        match verify_journal(found, &marks) {
             Ok(mark) => {
                 verified.without_head += usize::from(head.is_none());
+                if let Some(wrong) = evidence::verify((&dir, &text, &mark), &elsewhere.keys, &mut verified.evidence)? {
+                    verified.wrong.push(format!("{name} run {run}: evidence: {wrong}"));
+                }
                 verified.marks.insert(run, mark);
             }
-            Err(wrong) => verified.wrong.push(format!("{} run {run}: {wrong}", environment.name)),
+            Err(wrong) => verified.wrong.push(format!("{name} run {run}: {wrong}")),
         }
     }
-    for (run, mark) in known.into_iter().flatten() {
-        if !journal::is_run(&state.run(run)) {
-            let name = &environment.name;
-            verified.wrong.push(format!(
-                "{name} run {run}: expected {} by the checkpoint, found no journal",
-                counted(mark.lines, "line")
-            ));
-        }
+    let gone = elsewhere.marks.iter().filter(|(run, _)| !journal::is_run(&state.run(run)));
+    for (run, (mark, place)) in gone.filter_map(|(run, marks)| Some((run, marks.first()?))) {
+        let lines = counted(mark.lines, "line");
+        verified.wrong.push(format!("{name} run {run}: expected {lines} by {place}, found no journal"));
     }
     Ok(verified)
 }

@@ -227,7 +227,7 @@ async fn conduct(config: &Arc<Config>, command: Command, recovered: bool) -> Res
         Command::Confirm(args) => confirm::run(config, args).await,
         Command::Resume(args) => history::resume(config, args).await,
         Command::Unlock(args) => history::unlock(config, args),
-        Command::Audit(args) => audit::run(config, &args),
+        Command::Audit(args) => audit::run(config, &args).await,
         Command::Accept(args) => accept::run(config, &args),
         Command::Schema(args) => schema::run(config, args).await,
         Command::Sanitize(cli::Sanitize::Suggest(args)) => sanitize::suggest(config, args).await,

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use stagegate_base::{config::Config, exit::Exit};
-use stagegate_gate_act::{Observer, Run, prepare_plan, unfinished};
+use stagegate_gate_act::{Observer, Run, evidence::Signer, prepare_plan, unfinished};
 use stagegate_gate_decide::promotion::{Decision, Entry, Kind, Line, Request, interrupt_text, refusals};
 use stagegate_host::{
     engine::Engine,
@@ -133,6 +133,8 @@ async fn conduct(config: &Arc<Config>, request: Request, options: &RunOptions) -
     if options.plan_only {
         return plan_only(config, &engine, &request, options).await;
     }
+    // A key that cannot be used is noticed before anything is done.
+    Signer::of(config)?;
     let locks = locked(config, &state, &target.project, &request)?;
     let open = unfinished(&state).map_err(|error| {
         let text =
@@ -175,6 +177,7 @@ async fn conduct(config: &Arc<Config>, request: Request, options: &RunOptions) -
     let (_, exit) = completed
         .map_err(|error| Failure::manual(error).context("the run cannot go on; the next `gate` command resumes it"))?;
     progress::print_end(run.plan(), run.lines(), &dir);
+    run.warnings().iter().for_each(|warning| print_message(warning));
     if options.carry_writes && exit == Exit::Passed {
         let id = run.plan().run.clone();
         // Carrying takes the target's lock itself.

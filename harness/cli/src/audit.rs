@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
 pub enum Audit {
-    /// Verify that the journals of past runs are those that were written; exit 3 if one is not
+    /// Verify that the journals of past runs, and their evidence, are those that were written; exit 3 if one is not
     Verify(VerifyAudit),
     /// Print how far the journals are written, to be kept elsewhere
     Checkpoint(MakeCheckpoint),
@@ -20,6 +20,9 @@ pub struct VerifyAudit {
     /// Also compare with a checkpoint of `gate audit checkpoint`
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
+    /// Require that the evidence is signed by this public key (Ed25519, PEM)
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

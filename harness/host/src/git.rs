@@ -346,6 +346,16 @@ impl Git {
         Ok(found)
     }
 
+    /// Returns the annotated tags whose names match a pattern, each with the first line of its message.
+    ///
+    /// # Errors
+    /// [`GitError`] where git cannot be run.
+    pub async fn tags_like(&self, pattern: &str) -> Result<Vec<(String, String)>, GitError> {
+        let found = self.runner.run_ok(&command::tags_like(&self.repository, pattern), WITHIN).await?;
+        let tags = found.lines().filter_map(|line| line.split_once(' '));
+        Ok(tags.map(|(name, message)| (name.to_owned(), message.to_owned())).collect())
+    }
+
     async fn is_tagged(&self, name: &str, message: &str) -> Result<bool, GitError> {
         let found = self.runner.run_ok(&command::message_of(&self.repository, name), WITHIN).await?;
         Ok(found.trim() == message)

@@ -22,6 +22,7 @@ mod drift;
 mod edges;
 mod encrypted;
 mod errors;
+mod evidence;
 mod faults;
 mod histories;
 mod host;

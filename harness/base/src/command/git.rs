@@ -92,6 +92,17 @@ pub fn message_of(repository: &Path, tag: &str) -> Command {
         .arg(format!("refs/tags/{tag}"))
 }
 
+/// Prints the names of the annotated tags that match a pattern, each with the first line of its message after a space.
+#[must_use]
+pub fn tags_like(repository: &Path, pattern: &str) -> Command {
+    git(repository)
+        .args([
+            "for-each-ref",
+            "--format=%(if:equals=tag)%(objecttype)%(then)%(refname:lstrip=2) %(contents:subject)%(end)",
+        ])
+        .arg(format!("refs/tags/{pattern}"))
+}
+
 /// Takes a worktree away, whatever it holds, also one that a killed `worktree add` left locked.
 #[must_use]
 pub fn remove_worktree(repository: &Path, workdir: &Path) -> Command {
@@ -110,7 +121,8 @@ pub fn forget_worktree(repository: &Path, workdir: &Path) -> Command {
 pub fn name_of(dir: &Path, commit: &str, (own, theirs): (&[String], &[String]), exact: &[&str]) -> Command {
     let own = own.iter().map(|pattern| format!("--match={pattern}"));
     let theirs = theirs.iter().map(|pattern| format!("--exclude={pattern}"));
-    let describe = git(dir).args(["describe", "--tags", "--exclude=rollback-*", "--abbrev=10"]);
+    let describe =
+        git(dir).args(["describe", "--tags", "--exclude=rollback-*", "--exclude=stagegate-run-*", "--abbrev=10"]);
     describe.args(exact.iter().copied()).args(own).args(theirs).arg(commit)
 }
 

@@ -9,6 +9,7 @@ mod choice;
 mod commands;
 mod compare;
 mod error;
+mod evidence;
 mod explain;
 mod former;
 mod growth;
@@ -50,6 +51,7 @@ pub use choice::{Approval, BreakingChanges, CrossVersions, HostKind, Integrity, 
 pub use commands::Commands;
 pub use compare::Compare;
 pub use error::ConfigError;
+pub use evidence::Evidence;
 pub use growth::Growth;
 pub use host::{AddressError, SshHost};
 pub use locks::LockLimits;
@@ -130,6 +132,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// Where the pages are read.
     pub pages: Pages,
+    /// What proves later how runs ended.
+    pub evidence: Evidence,
     /// What a page for the public shows.
     pub status_page: StatusPage,
     /// Which lines of containers' logs are errors, and what new ones do.

@@ -15,6 +15,7 @@ use super::{
     Approval, Backup, Compare, Config, ConfigError, CrossVersions, Database, EPHEMERAL, Environment, Gate, HostKind,
     Integrity, Kind, Pages, PortsMode, Readiness, Receiver, Rollout, Service, SshHost, StatusPage, Tier, Volume,
     backup::{RawBackup, RawVolume},
+    evidence::RawEvidence,
     former, host,
     log_errors::RawLogErrors,
     logs::RawLogs,
@@ -61,6 +62,8 @@ pub(super) struct RawConfig {
     #[serde(default)]
     metrics: RawMetrics,
     pages: Option<Spanned<RawPages>>,
+    #[serde(default)]
+    evidence: RawEvidence,
     #[serde(default)]
     status_page: StatusPage,
     readiness: Option<Spanned<RawReadiness>>,
@@ -203,6 +206,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         errors: raw.errors.read(),
         metrics: raw.metrics.read(|path| reader.absolute(path)),
         pages,
+        evidence: raw.evidence.read(|path| reader.absolute(path)),
         status_page: raw.status_page,
         readiness: reader.readiness(raw.readiness.as_ref())?,
         compare: raw.compare,

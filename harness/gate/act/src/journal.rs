@@ -126,6 +126,12 @@ impl Journal {
         }
     }
 
+    /// Returns the SHA-256 of the last line, hex.
+    #[must_use]
+    pub fn head(&self) -> &str {
+        &self.prev
+    }
+
     /// Returns all lines.
     #[must_use]
     pub fn lines(&self) -> &[Line] {

@@ -14,6 +14,7 @@ mod cross_version;
 mod data;
 mod deploy;
 pub mod doctor;
+pub mod evidence;
 mod examination;
 mod facts;
 mod failpoint;
@@ -151,6 +152,8 @@ pub struct Run {
     retries_end: Option<Instant>,
     /// The watchdog that this process started, in words.
     watchdog: Option<String>,
+    /// What could not be done after the end.
+    warnings: Vec<String>,
     /// The target's lock, and that of the source, which is only read.
     _locks: Vec<Lock>,
 }
@@ -185,6 +188,7 @@ impl Run {
             clusters: BTreeMap::new(),
             retries_end: None,
             watchdog: None,
+            warnings: Vec::new(),
             _locks: locks,
         };
         if let Some(line) = run.journal.lines().first() {
@@ -216,6 +220,7 @@ impl Run {
             clusters: BTreeMap::new(),
             retries_end: None,
             watchdog: None,
+            warnings: Vec::new(),
             _locks: vec![lock],
         };
         run.write(Entry::Resumed { reason: reason.to_owned() }, Duration::ZERO)?;
@@ -232,6 +237,12 @@ impl Run {
     #[must_use]
     pub fn lines(&self) -> &[Line] {
         self.journal.lines()
+    }
+
+    /// Returns what could not be done after the run had ended, in words.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Makes move after move until the run rests.
@@ -252,7 +263,10 @@ impl Run {
                 Move::Decide(decision, reason) => {
                     self.write(Entry::Decided { decision, reason }, Duration::ZERO)?;
                 }
-                Move::End(end, exit) => self.write(Entry::Ended { end, exit }, Duration::ZERO)?,
+                Move::End(end, exit) => {
+                    self.write(Entry::Ended { end, exit }, Duration::ZERO)?;
+                    self.attest(end).await;
+                }
                 Move::Rest(end, exit) => return Ok((end, exit)),
             }
         }

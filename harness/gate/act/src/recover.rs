@@ -77,7 +77,7 @@ pub fn renamed(config: &Config) -> Vec<Renamed> {
     open.filter(|run| is_renamed(&run.plan) && workdirs.contains(&canonical(&run.plan.workdir))).collect()
 }
 
-/// Finishes a run that has not ended.
+/// Finishes a run that has not ended, and returns how, with its lines and what could not be done afterwards.
 ///
 /// # Errors
 /// [`StoreError`] where its journal cannot be read or written.
@@ -87,8 +87,8 @@ pub async fn finish(
     lock: Lock,
     run: &Unfinished,
     reason: &str,
-) -> Result<(End, Exit, Vec<Line>), StoreError> {
+) -> Result<(End, Exit, Vec<Line>, Vec<String>), StoreError> {
     let mut run = Run::resume(gate, state, lock, run.dir.clone(), reason)?;
     let (end, exit) = run.complete().await?;
-    Ok((end, exit, run.lines().to_vec()))
+    Ok((end, exit, run.lines().to_vec(), run.warnings().to_vec()))
 }

@@ -118,11 +118,11 @@ pub struct NotAsWritten {
     pub found: String,
 }
 
-/// Verifies one journal and returns how far it was written.
+/// Verifies one journal and returns how far it was written. `marks` are kept elsewhere, each with where, in words.
 ///
 /// # Errors
 /// [`NotAsWritten`] for the first line that differs.
-pub fn verify(found: Found<'_>, checkpoint: Option<&Mark>) -> Result<Mark, NotAsWritten> {
+pub fn verify(found: Found<'_>, marks: &[(&Mark, String)]) -> Result<Mark, NotAsWritten> {
     let wrong = |line: usize, expected: String, found: String| Err(NotAsWritten { line, expected, found });
     let chain = match read(found.text) {
         Err(error) => return Err(not_read(&error)),
@@ -142,9 +142,13 @@ pub fn verify(found: Found<'_>, checkpoint: Option<&Mark>) -> Result<Mark, NotAs
         return wrong(head.lines + 1, format!("{} lines by journal.head", head.lines), format!("{lines} lines"));
     }
     let mark = Mark { lines, hash: chain.head.clone() };
-    let of_checkpoint = checkpoint.map(|mark| Head { lines: mark.lines, hash: mark.hash.clone() });
-    for (head, from) in [(found.head, "journal.head"), (of_checkpoint.as_ref(), "the checkpoint")] {
-        let Some(head) = head.filter(|head| chain.clone().whole(Some(head)).is_err()) else { continue };
+    let kept = found.head.map(|head| (head.clone(), "journal.head"));
+    let elsewhere =
+        marks.iter().map(|(mark, from)| (Head { lines: mark.lines, hash: mark.hash.clone() }, from.as_str()));
+    for (head, from) in kept.into_iter().chain(elsewhere) {
+        if chain.clone().whole(Some(&head)).is_ok() {
+            continue;
+        }
         let is = if lines < head.lines { format!("{lines} lines") } else { "another line".to_owned() };
         let hash: String = head.hash.chars().take(12).collect();
         return wrong(head.lines.min(lines).max(1), format!("{} lines up to {hash} by {from}", head.lines), is);
@@ -190,7 +194,7 @@ mod tests {
     }
 
     fn refused(text: &str, head: &Head) -> Option<String> {
-        verify(Found { run: RUN, text: text.as_bytes(), head: Some(head) }, None).err().map(|wrong| wrong.to_string())
+        verify(Found { run: RUN, text: text.as_bytes(), head: Some(head) }, &[]).err().map(|wrong| wrong.to_string())
     }
 
     #[test]
@@ -200,7 +204,7 @@ mod tests {
             .filter(|at| {
                 let mut bytes = text.clone().into_bytes();
                 bytes[*at] ^= 1;
-                verify(Found { run: RUN, text: &bytes, head: Some(&head) }, None).is_ok()
+                verify(Found { run: RUN, text: &bytes, head: Some(&head) }, &[]).is_ok()
             })
             .collect();
         assert_eq!(missed, Vec::<usize>::new());
@@ -233,14 +237,14 @@ mod tests {
     #[test]
     fn a_journal_that_was_made_anew_with_its_head_is_found_by_the_checkpoint_alone() {
         let (text, head) = journal(4);
-        let mark = verify(Found { run: RUN, text: text.as_bytes(), head: Some(&head) }, None).unwrap();
+        let mark = verify(Found { run: RUN, text: text.as_bytes(), head: Some(&head) }, &[]).unwrap();
         let (other, head) = journal(3);
         let other = Found { run: RUN, text: other.as_bytes(), head: Some(&head) };
-        assert!(verify(other, None).is_ok());
-        let found = verify(other, Some(&mark)).unwrap_err().to_string();
+        assert!(verify(other, &[]).is_ok());
+        let found = verify(other, &[(&mark, "the checkpoint".to_owned())]).unwrap_err().to_string();
         assert!(found.contains("expected 7 lines") && found.contains("by the checkpoint, found 6 lines"), "{found}");
         let of_other_run = Found { run: "20260102-030405-cd34", ..other };
-        assert!(verify(of_other_run, None).unwrap_err().to_string().contains("expected run 20260102-030405-cd34"));
+        assert!(verify(of_other_run, &[]).unwrap_err().to_string().contains("expected run 20260102-030405-cd34"));
     }
 
     #[test]
@@ -267,7 +271,7 @@ mod tests {
             let (behind, early) = (at(head.lines - behind), at(mark.min(head.lines)));
             let mark = Mark { lines: early.lines, hash: early.hash };
             let found = Found { run: RUN, text: text.as_bytes(), head: Some(&behind) };
-            prop_assert!(verify(found, Some(&mark)).is_ok());
+            prop_assert!(verify(found, &[(&mark, "the checkpoint".to_owned())]).is_ok());
         }
     }
 }

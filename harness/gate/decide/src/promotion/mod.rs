@@ -10,6 +10,7 @@ mod audit;
 mod checks;
 mod confirmation;
 mod end;
+pub mod evidence;
 mod fit;
 mod format1;
 mod journal;
