@@ -18,7 +18,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::Path,
     process::Stdio,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -350,7 +350,8 @@ impl Runner {
         let (out, err) = (child.stdout.take(), child.stderr.take());
         family.writes_to(out.as_ref());
         family.writes_to(err.as_ref());
-        let whole = async { tokio::join!(child.wait(), Kept::read(out), Kept::read(err)) };
+        let exit = OnceLock::new();
+        let whole = async { tokio::join!(waited(&mut child, &exit), Kept::read(out), Kept::read(err)) };
         let ended = tokio::select! {
             ended = tokio::time::timeout(within, whole) => ended.map_err(|_| true),
             () = stop => Err(false),
@@ -358,7 +359,7 @@ impl Runner {
         let (status, stdout, stderr) = match ended {
             Ok(ended) => ended,
             Err(is_late) => {
-                let ended = end(&mut child, group, &family).await;
+                let ended = end(&mut child, (group, exit.get().copied()), &family).await;
                 self.note(&format!("end {line}: killed after {:?}{}", started.elapsed(), lingering(ended)));
                 let late = |line| RunError::TimedOut { line, within, ended };
                 return Err(if is_late { late(line) } else { RunError::Stopped { line } });
@@ -397,9 +398,20 @@ impl Runner {
     }
 }
 
-/// Ends a program with all that it started, and returns its exit code where it had ended by itself.
-async fn end(child: &mut tokio::process::Child, group: Option<u32>, family: &Family) -> Option<i32> {
-    let ended = child.try_wait().ok().flatten().map(code);
+/// Waits for a program and keeps its exit code, which is known then where its output is still open.
+async fn waited(child: &mut tokio::process::Child, exit: &OnceLock<i32>) -> std::io::Result<std::process::ExitStatus> {
+    let status = child.wait().await?;
+    let _ = exit.set(code(status));
+    Ok(status)
+}
+
+/// Ends a program with all that it started, and returns its exit code where it had ended by itself: not where it ended since
+/// nobody reads its output any more.
+async fn end(
+    child: &mut tokio::process::Child,
+    (group, ended): (Option<u32>, Option<i32>),
+    family: &Family,
+) -> Option<i32> {
     // Its number may be that of another group by now.
     if ended.is_none() {
         kill_group(group);

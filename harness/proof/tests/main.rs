@@ -40,6 +40,7 @@ mod majors;
 mod migrations;
 mod monorepo;
 mod moved;
+mod new_database;
 mod notify;
 mod outside;
 mod own_checks;

@@ -234,7 +234,9 @@ impl Run {
         // Users have their release again: what follows is counted for the report.
         let late = self.late_rollback();
         let (kept_rows, volumes) = (self.changed_rows().await, self.compared_volumes());
-        Ok(RollbackChecks { checks, kept_rows, volumes, server_wide: self.server_wide_changes().await, late })
+        let mut server_wide = self.server_wide_changes().await;
+        server_wide.extend(self.left_of_new_databases().await);
+        Ok(RollbackChecks { checks, kept_rows, volumes, server_wide, late })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Gathers the facts that [`stagegate_gate_decide::doctor`] decides on. It changes nothing, and works without Docker.
 
 use std::{
+    collections::BTreeSet,
     error::Error,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -41,6 +42,7 @@ use stagegate_migration_act::scratch;
 use super::{
     candidate, compare,
     facts::{databases, find, missing_images, of_another_state, worktree_facts},
+    new_databases::Lookup,
     plan_error::PlanError,
     unfinished,
 };
@@ -307,7 +309,8 @@ async fn target_facts(config: &Arc<Config>, engine: &Engine, name: &str) -> Resu
     facts.target_down = stopped_services(config, &model, &target.containers);
     facts.others.extend(candidate::running_inactive(name, &model, &target.containers));
     facts.others.extend(unknown_freeze(config, &model));
-    databases(config, &target, &model, &mut facts).await?;
+    let lookup = Lookup { target: &target, live: &model, candidate: &model, source: None, later: BTreeSet::new() };
+    databases(config, &lookup, &mut facts).await?;
     Ok(Some(facts))
 }
 

@@ -13,14 +13,20 @@ use stagegate_base::{
 };
 use stagegate_data_decide::{DataFacts, backup::Manifest};
 use stagegate_gate_decide::promotion::{
-    Facts, Kind, Plan, PlanDatabase, PlanFacts, Request, SchemaFit, plan, plan_database, plan_rollout,
+    Facts, Kind, NewDatabase, Plan, PlanDatabase, PlanFacts, Request, SchemaFit, plan, plan_rollout,
     rollback_tag_of_run, schema_fit, stopped_services, uncommitted, unknown_freeze,
 };
 
 use stagegate_migration_act::catalog::schema_of;
 use stagegate_migration_decide::schema::write;
 
-use super::{candidate, data::earlier, plan_error::PlanError, volumes};
+use super::{
+    candidate,
+    data::earlier,
+    new_databases::{self, Found, Lookup},
+    plan_error::PlanError,
+    volumes,
+};
 use crate::journal::{self, StoreError};
 use stagegate_host::{
     database::{Rights, Server},
@@ -121,7 +127,11 @@ pub async fn prepare_plan(
     if !request.accept_newer_schema {
         facts.others.extend(schema_fit.as_ref().and_then(|fit| fit.refusal(&release.name)));
     }
-    let databases = databases(config, &target, &old.model, &mut facts).await?;
+    let (live, candidate) = (&old.model, &candidate_model);
+    let is_promotion = request.kind == Kind::Promote;
+    let later = new_databases::later(&request.kind, &state)?;
+    let lookup = Lookup { target: &target, live, candidate, source: is_promotion.then_some(&source), later };
+    let (databases, new_databases) = databases(config, &lookup, &mut facts).await?;
     facts.free_state = files::free_space(state.root()).unwrap_or(u64::MAX);
     facts.free_volumes = files::free_space(Path::new(&engine.about().await?.0));
     let id = state.id().map_err(|source| PlanError::State { path: state.root().to_path_buf(), source })?;
@@ -141,6 +151,7 @@ pub async fn prepare_plan(
         source_containers: &source.containers,
         schema_fit,
         databases,
+        new_databases,
     });
     let volumes = volumes::facts::Lookup {
         config,
@@ -320,16 +331,21 @@ pub(super) async fn worktree_facts(git: &Git, environment: &Environment, facts: 
 
 pub(super) async fn databases(
     config: &Config,
-    target: &Side,
-    model: &Model,
+    lookup: &Lookup<'_>,
     facts: &mut Facts,
-) -> Result<Vec<PlanDatabase>, PlanError> {
-    let mut databases = Vec::new();
+) -> Result<(Vec<PlanDatabase>, Vec<NewDatabase>), PlanError> {
+    let (mut databases, mut new) = (Vec::new(), Vec::new());
     for database in config.databases.values() {
-        let planned = plan_database(database, model);
-        let Some(server) = server(target, &planned, model) else {
-            facts.others.push(format!("service `{}` of database `{}` does not run", database.service, database.id));
-            continue;
+        let (planned, server) = match lookup.find(database).await {
+            Found::Live(planned, server) => (*planned, server),
+            Found::New(found) => {
+                new.push(found);
+                continue;
+            }
+            Found::Refused(refusal) => {
+                facts.others.push(refusal);
+                continue;
+            }
         };
         if database.name.len() > NAME_BYTES {
             facts.others.push(format!("`{}` has more than {NAME_BYTES} bytes: PostgreSQL would cut it", database.name));
@@ -363,7 +379,7 @@ pub(super) async fn databases(
             Err(error) => facts.others.push(stagegate_host::error::with_causes(&error)),
         }
     }
-    Ok(databases)
+    Ok((databases, new))
 }
 
 /// Reports a tier that the role's rights do not suffice for.
@@ -422,7 +438,7 @@ fn dumped_facts(dir: &Path, database: &str) -> Option<DataFacts> {
     manifest.database(database).map(|dump| dump.facts.clone())
 }
 
-fn server(target: &Side, database: &PlanDatabase, model: &Model) -> Option<Server> {
+pub(super) fn server(target: &Side, database: &PlanDatabase, model: &Model) -> Option<Server> {
     server_among(&target.containers, database, model)
 }
 

@@ -23,6 +23,7 @@ pub mod journal;
 pub mod journal_index;
 mod live;
 mod log_errors;
+mod new_databases;
 mod outside;
 mod performance;
 mod plan_error;

@@ -2,7 +2,7 @@
 
 use std::{
     process::Stdio,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -16,6 +16,7 @@ use super::{
     output::{masked_line, next_line},
     reason,
     running::{Extent, Listed},
+    waited,
 };
 
 /// A line is reported so often at most; where none comes, that the program still runs.
@@ -47,13 +48,14 @@ impl Runner {
         let (out, err) = (child.stdout.take(), child.stderr.take());
         family.writes_to(out.as_ref());
         family.writes_to(err.as_ref());
-        let all = async { tokio::join!(child.wait(), heard.read(out), heard.read(err)).0 };
+        let exit = OnceLock::new();
+        let all = async { tokio::join!(waited(&mut child, &exit), heard.read(out), heard.read(err)).0 };
         let ended = tokio::select! {
             ended = tokio::time::timeout(within, all) => ended,
             never = heard.remind() => never,
         };
         let Ok(status) = ended else {
-            let ended = end(&mut child, group, &family).await;
+            let ended = end(&mut child, (group, exit.get().copied()), &family).await;
             self.note(&format!("end {line}: killed after {within:?}{}", lingering(ended)));
             return Err(RunError::TimedOut { line, within, ended });
         };

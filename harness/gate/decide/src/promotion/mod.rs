@@ -16,6 +16,7 @@ mod format1;
 mod journal;
 mod leftover;
 mod line;
+mod new_database;
 mod next;
 mod plan;
 mod plan_file;
@@ -46,6 +47,7 @@ pub use fit::{SchemaFit, rehearsal_refusal};
 pub use journal::{Chain, Head, JournalError, VERSION, chained, checksum, read};
 pub use leftover::Leftover;
 pub use line::{Decision, End, Entry, Line};
+pub use new_database::{NewDatabase, places_of, taken_over};
 pub use next::{INTERRUPTED, Move, coming_end, next};
 pub use plan::{
     Environments, Kind, Plan, PlanDatabase, ServiceChange, SourceService, rollback_tag, rollback_tag_of_run,

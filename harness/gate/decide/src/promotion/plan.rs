@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{PlanRollout, PlanVolume, SchemaFit, plan_origin::PlanOrigin};
+use super::{PlanRollout, PlanVolume, SchemaFit, new_database::NewDatabase, plan_origin::PlanOrigin};
 use serde::{Deserialize, Serialize};
 
 use stagegate_base::{
@@ -123,6 +123,9 @@ pub struct Plan {
     pub tag: String,
     /// The target's databases.
     pub databases: Vec<PlanDatabase>,
+    /// Databases that the live release does not have: not backed up, and left as they are by a rollback.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub new_databases: Vec<NewDatabase>,
     /// The target's volumes and folders of `[volumes]`.
     #[serde(default)]
     pub volumes: Vec<PlanVolume>,
@@ -298,6 +301,7 @@ impl Plan {
             lines.push(format!("  database  {:<12} {}", database.name, database.size));
             lines.extend(database.notes.iter().map(|note| format!("  note      {note}")));
         }
+        lines.extend(self.new_databases.iter().map(|database| format!("  database  {}", database.text())));
         lines.extend(self.volumes.iter().map(|volume| format!("  volume    {}", volume.text(self.rolled_back()))));
         for change in &self.rows_since {
             let now = change.after.map_or_else(|| "gone".to_owned(), |rows| rows.to_string());

@@ -5,7 +5,8 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
-    Environments, Kind, Plan, PlanDatabase, SchemaFit, ServiceChange, SourceService, rollback_tag, source_services,
+    Environments, Kind, NewDatabase, Plan, PlanDatabase, SchemaFit, ServiceChange, SourceService, rollback_tag,
+    source_services,
 };
 use stagegate_base::{
     compose::{Model, PROXY_SERVICE},
@@ -70,6 +71,8 @@ pub struct PlanFacts<'a> {
     pub schema_fit: Option<SchemaFit>,
     /// The target's databases that could be reached, with their sizes.
     pub databases: Vec<PlanDatabase>,
+    /// The databases that the live release does not have.
+    pub new_databases: Vec<NewDatabase>,
 }
 
 /// Returns the plan of a run.
@@ -128,6 +131,7 @@ pub fn plan(facts: PlanFacts<'_>) -> Plan {
         subfolder: facts.subfolder,
         release: facts.release,
         databases: facts.databases,
+        new_databases: facts.new_databases,
     }
 }
 
@@ -367,6 +371,7 @@ mod tests {
             source_containers: &[],
             schema_fit,
             databases: config.databases.values().map(|database| plan_database(database, &live_model)).collect(),
+            new_databases: Vec::new(),
         })
     }
 

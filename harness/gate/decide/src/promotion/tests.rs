@@ -29,6 +29,7 @@ pub(super) fn plan(kind: Kind) -> Plan {
         workdir: PathBuf::from("/srv/shop-production"),
         env_files: vec![],
         tag: rollback_tag("20260102-030405-ab12"),
+        new_databases: Vec::new(),
         databases: vec![PlanDatabase {
             id: "main".into(),
             service: "db".into(),
