@@ -48,6 +48,7 @@ fn a_release_that_brings_a_database_server_is_promoted_and_goes_back_without_it(
     small.up("staging", "v1");
     small.up("production", "v1");
     list(&small, "reports-db", "reports");
+    edit(&small, "stagegate.toml", "[severity]", "[services.reports-db]\nkind = \"postgres\"\n[severity]");
     edit(&small, "docker-compose.yml", "  db-data:\n", "  db-data:\n  reports-data:\n");
     let server = format!(
         "  reports-db:\n    image: {}\n    environment: {{ POSTGRES_USER: app, POSTGRES_PASSWORD: \"${{DB_PASSWORD:?}}\", POSTGRES_DB: reports }}\n    \
@@ -63,7 +64,6 @@ fn a_release_that_brings_a_database_server_is_promoted_and_goes_back_without_it(
     is(&failed, 5, &["reports      new with this release: not backed up and not rehearsed", &plan]);
     let left = format!("came with the failed release; what it wrote stays in {volume}");
     is(&failed, 5, &[&left, "rolled back and verified: v1 is live in production again"]);
-    is(&small.gate(&["test", "--env", "production", "health"]), 3, &["reports"]);
 
     edit(&small, "docker-compose.yml", &late, "");
     small.release("v3", "select 1;\n", "");
