@@ -81,6 +81,7 @@ mod survive;
 mod sync;
 mod sync_faults;
 mod sync_files;
+mod sync_personal;
 mod terminal;
 mod ties;
 mod two_services;

@@ -17,7 +17,7 @@ use crate::schema::{Scratch, docker};
 const ROWS: &str = include_str!("../../../fixtures/sync/rows.sql");
 
 /// A folder of one test run, which goes with it.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Self {
@@ -59,7 +59,7 @@ async fn filled(scratch: &Scratch, database: &str) {
     scratch.run(database, ROWS).await;
 }
 
-async fn databases(scratch: &Scratch) -> Vec<String> {
+pub(crate) async fn databases(scratch: &Scratch) -> Vec<String> {
     scratch.server.databases().await.unwrap().into_iter().map(|found| found.name).collect()
 }
 
@@ -135,7 +135,7 @@ async fn sanitised(major: u32, more: &str) -> (Scratch, Scratch, Result<SyncRepo
 }
 
 /// Copies `live` of one server to `copy` of another one, with values replaced by `rules`; the folder is that of the run.
-async fn replaced(from: &Scratch, to: &Scratch, rules: Rules) -> (Folder, Result<SyncReport, SyncError>) {
+pub(crate) async fn replaced(from: &Scratch, to: &Scratch, rules: Rules) -> (Folder, Result<SyncReport, SyncError>) {
     let folder = Folder::new(&from.name);
     let sanitising = Some(Sanitising { key: Key::new(*b"0123456789abcdef"), rules });
     let options = SyncOptions { sanitising, ..options(&folder, "20260101-000000-0001-sync") };

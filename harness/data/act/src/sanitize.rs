@@ -8,20 +8,18 @@ use std::{
 };
 
 use stagegate_data_decide::{
-    sanitize::{Key, Rule, Rules, Suggestion, assign, by_name, by_samples},
-    sync::quoted,
+    sanitize::{Key, Personal, Rule, Rules, Suggestion, assign, by_name, by_samples, by_type, personal},
+    sync::{Column, Table},
 };
 use stagegate_host::{
-    database::{DatabaseError, ReadLimits, Server, failed},
+    database::{DatabaseError, ReadLimits, Server},
     files,
 };
 
-use crate::sync::{search::BYTES, source::Snapshot};
+use crate::sync::source::Snapshot;
 
 /// The file of the key, in the target's state folder.
 const FILE: &str = "sanitize.key";
-/// Values of a column that a suggestion is made from.
-const SAMPLES: usize = 200;
 
 /// Reads the key of an environment's replacements, and makes it where there is none; only its owner may read the file.
 ///
@@ -56,9 +54,10 @@ pub async fn suggestions(server: &Server, database: &str, rules: &Rules) -> Resu
     let limits = ReadLimits::for_snapshot(Duration::from_secs(300));
     let snapshot = Snapshot::open(server, database, limits).await?;
     let mut tables = snapshot.tables().await?;
+    snapshot.note_personal(&mut tables).await?;
     let known = assign(&mut tables.clone(), rules);
     let mut found = Vec::new();
-    for table in &mut tables {
+    for table in &tables {
         let label = table.label();
         for column in &table.columns {
             let name = format!("{label}.{}", column.name);
@@ -82,28 +81,36 @@ pub async fn suggestions(server: &Server, database: &str, rules: &Rules) -> Resu
                 found.push(suggestion(Some(rule), why.to_owned()));
                 continue;
             }
-            if !column.is_free_text {
-                continue;
+            if let Some((rule, why)) = by_values(&snapshot, table, column).await? {
+                found.push(suggestion(rule, why));
             }
-            let samples = samples(&snapshot, &table.sql(), &column.name).await?;
-            let by = by_samples(column, &samples)
-                .filter(|_| matches!(column.type_name.as_str(), "text" | "varchar" | "citext"));
-            found.push(match by {
-                Some((rule, why)) => suggestion(Some(rule), why),
-                None => suggestion(None, format!("type {}", column.type_name)),
-            });
         }
     }
     Ok(found)
 }
 
-async fn samples(snapshot: &Snapshot, table: &str, column: &str) -> Result<Vec<String>, DatabaseError> {
-    let column = quoted(column);
-    let sql = format!(
-        "select {BYTES} from (select left({column}::text, 200) as v from only {table} where {column} is not null and {column}::text <> '' limit {SAMPLES}) s"
-    );
-    let rows = snapshot.client.query(&sql, &[]).await.map_err(|e| failed(&format!("read values of {table}"), &e))?;
-    Ok(rows.iter().map(|row| String::from_utf8_lossy(row.get(0)).into_owned()).collect())
+/// Returns the rule that a column needs by what it holds, and what speaks for it; `None` where it needs none.
+async fn by_values(
+    snapshot: &Snapshot,
+    table: &Table,
+    column: &Column,
+) -> Result<Option<(Option<Rule>, String)>, DatabaseError> {
+    if let Some(Personal::Undecided(rule, why)) = personal(&table.label(), column) {
+        return Ok(Some((rule, why.to_owned())));
+    }
+    if column.looks_personal {
+        return Ok(Some((Some(Rule::Number), "its values look like numbers of payment cards".to_owned())));
+    }
+    if !column.is_free_text {
+        return Ok(None);
+    }
+    let samples = snapshot.samples(table, &column.name).await?;
+    let is_text = matches!(column.type_name.as_str(), "text" | "varchar" | "citext");
+    let by = by_samples(column, &samples).filter(|_| is_text).or_else(|| by_type(column));
+    Ok(Some(match by {
+        Some((rule, why)) => (Some(rule), why),
+        None => (None, format!("type {}", column.type_name)),
+    }))
 }
 
 #[cfg(test)]

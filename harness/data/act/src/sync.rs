@@ -213,6 +213,7 @@ async fn plan_in(
     refusals.extend(snapshot.large_rows(&tables, options.max_row).await?);
     let mut assigned = Assigned::default();
     if let Some(Sanitising { rules, .. }) = &options.sanitising {
+        snapshot.note_personal(&mut tables).await?;
         assigned = assign(&mut tables, rules);
         refusals.append(&mut assigned.refusals);
         if large_objects > 0 && !rules.keeps_large_objects {

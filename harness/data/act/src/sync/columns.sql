@@ -3,7 +3,16 @@ select a.attrelid, a.attname::text, a.atttypid, format_type(a.atttypid, a.atttyp
             when t.typtype = 'd' and t.typtypmod > 4 and b.typname in ('varchar', 'bpchar') then t.typtypmod - 4 end,
        exists (select from pg_index i where i.indrelid = a.attrelid and i.indisunique and a.attnum = any(i.indkey::int2[])),
        col_description(a.attrelid, a.attnum::int),
-       f.confrelid, f.attname
+       f.confrelid, f.attname,
+       array(with recursive of(oid) as (
+                 select a.atttypid
+                 union all
+                 select case t.typtype when 'd' then t.typbasetype else t.typelem end from of join pg_type t using (oid)
+                 where t.typtype = 'd' or t.typcategory = 'A')
+             select pg_get_constraintdef(k.oid) from pg_constraint k
+             where k.contype = 'c' and k.convalidated
+                   and (k.conrelid = a.attrelid and a.attnum = any(k.conkey) or k.contypid in (select oid from of where oid <> 0))
+             order by k.oid)
 from pg_attribute a
 join pg_type t on t.oid = a.atttypid
 left join pg_type b on b.oid = t.typbasetype

@@ -6,8 +6,8 @@ use aho_corasick::AhoCorasick;
 use futures_util::TryStreamExt;
 use stagegate_base::command::postgres as command;
 use stagegate_data_decide::{
-    sanitize::{Found, Rule, SourceValue, encodings, is_distinctive, is_word, leaves},
-    sync::{Table, quoted},
+    sanitize::{Found, Rule, SourceValue, encodings, is_distinctive, is_number, is_whole_number, is_word, leaves},
+    sync::{Column, Table, quoted},
 };
 use stagegate_host::{
     database::{DATA_FACTS_SETTINGS, DatabaseError, Server, failed},
@@ -16,14 +16,13 @@ use stagegate_host::{
 };
 use tokio_postgres::Client;
 
-use super::source::{Snapshot, without_conversion};
+use super::source::{BYTES, Snapshot, without_conversion};
 
 /// Different values that are taken of each column, and rows that they are taken from.
 const VALUES: usize = 600;
 const ROWS: usize = 5_000;
-/// The text `v` as bytes: a database without an encoding holds some that are no text.
-pub(crate) const BYTES: &str =
-    "convert_to(v, case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end)";
+/// Digits of a number that no other one has by chance.
+const LONG: usize = 12;
 /// What pg_statistic holds of columns; pg_stats shows it as text.
 const STATISTICS: &[(&str, &str)] = &[
     (
@@ -43,12 +42,11 @@ pub(super) async fn needles(
     let mut all = Vec::new();
     for table in tables {
         for column in table.columns.iter().filter(|column| column.is_sanitised) {
-            // Numbers and days are alike everywhere.
-            if matches!(column.type_name.as_str(), "int2" | "int4" | "int8" | "date" | "timestamp" | "timestamptz") {
-                continue;
-            }
             let label = format!("{}.{}", table.label(), column.name);
             let rule = sanitised.iter().find(|(name, _)| *name == label).map(|(_, rule)| rule);
+            if !is_searched_for(column, rule) {
+                continue;
+            }
             let name = quoted(&column.name);
             let value = if column.type_name.ends_with("[]") {
                 format!("unnest({name})::text")
@@ -68,13 +66,28 @@ pub(super) async fn needles(
                     parts(&value, rule)
                         .into_iter()
                         .flat_map(|part| part.split('\u{fffd}').map(str::to_owned).collect::<Vec<_>>())
-                        .filter(|value| is_distinctive(value))
+                        .filter(|value| is_distinctive(value) && !is_constant(column, value))
                         .map(|value| SourceValue { column: label.clone(), value }),
                 );
             }
         }
     }
     Ok(all)
+}
+
+/// Returns whether values of a column are searched for: days and short numbers are alike everywhere, and only a rule makes a number one
+/// of a person.
+fn is_searched_for(column: &Column, rule: Option<&Rule>) -> bool {
+    match column.type_name.trim_end_matches("[]") {
+        "date" | "timestamp" | "timestamptz" | "float4" | "float8" | "money" => false,
+        "int2" | "int4" | "int8" | "numeric" => rule == Some(&Rule::Number),
+        _ => true,
+    }
+}
+
+/// Returns whether a value proves nothing: it is infinity, or a number that a check of its column names.
+fn is_constant(column: &Column, value: &str) -> bool {
+    column.is_of_numbers() && (!is_number(value) || column.checks.iter().any(|check| check.contains(value)))
 }
 
 /// Returns what must not be found of a value: of a document the strings at its paths.
@@ -113,8 +126,14 @@ impl<'a> Matcher<'a> {
     }
 
     fn note(&self, place: &str, bytes: &[u8], found: &mut BTreeSet<Found>) {
-        for hit in self.automaton.find_iter(bytes) {
+        for hit in self.automaton.find_overlapping_iter(bytes) {
             let needle = &self.needles[self.forms[hit.pattern().as_usize()]];
+            let is_part = is_number(&needle.value)
+                && bytes[hit.range()] == *needle.value.as_bytes()
+                && !is_whole_number(bytes, hit.range());
+            if is_part {
+                continue;
+            }
             found.insert(Found { place: place.to_owned(), column: needle.column.clone() });
         }
     }
@@ -129,10 +148,9 @@ impl<'a> Matcher<'a> {
     ) -> Result<(), DatabaseError> {
         let label = table.label();
         let searched = |name: &str| !not_searched.contains(&format!("{label}.{name}"));
-        let columns = table
-            .columns
-            .iter()
-            .filter(|column| (column.is_free_text || column.is_sanitised) && searched(&column.name));
+        let columns = table.columns.iter().filter(|column| {
+            (column.is_free_text || column.is_sanitised && !column.is_of_numbers()) && searched(&column.name)
+        });
         let names: Vec<String> = columns.map(|column| quoted(&column.name)).collect();
         if names.is_empty() {
             return Ok(());
@@ -167,6 +185,10 @@ impl Search<'_> {
         for table in self.tables {
             matcher.table(&client, (table, ""), self.not_searched, &mut found).await?;
         }
+        // Replacements of numbers are numbers too, and what is computed from them holds many: only a long one is none by chance.
+        let long: Vec<SourceValue> =
+            needles.iter().filter(|one| !is_number(&one.value) || one.value.len() >= LONG).cloned().collect();
+        let matcher = Matcher::new(&long)?;
         for (place, sql) in self.computed(&client).await? {
             through(&client, &sql, |bytes| matcher.note(&place, bytes, &mut found)).await?;
         }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use stagegate_base::units::Size;
-use stagegate_data_decide::sync::{Column, End, Table, TypeFacts, Types};
+use stagegate_data_decide::{
+    sanitize::are_cards,
+    sync::{Column, End, Table, TypeFacts, Types, quoted},
+};
 use stagegate_host::database::{DATA_FACTS_SETTINGS, DatabaseError, ReadLimits, Server, failed, literal};
 use tokio_postgres::{Client, types::Oid};
 
@@ -12,6 +15,12 @@ use tokio_postgres::{Client, types::Oid};
 const MOST_COMPRESSED: u64 = 255;
 const TABLES: &str = include_str!("facts.sql");
 const COLUMNS: &str = include_str!("columns.sql");
+/// The text `v` as bytes: a database without an encoding holds some that are no text.
+pub(crate) const BYTES: &str =
+    "convert_to(v, case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end)";
+/// Values of a column that are looked at, and rows that they are taken from.
+const SAMPLES: usize = 200;
+const SAMPLED: usize = 20_000;
 /// Schema and name of a sequence, its last number, and whether it gave that one.
 pub(crate) type SequenceState = (String, String, i64, bool);
 
@@ -82,6 +91,8 @@ impl Snapshot {
                 is_unique: row.get(6),
                 references: references.and_then(|oid| labels.get(&oid)).map(|(_, label)| label.clone()).zip(referenced),
                 comment: row.get(7),
+                checks: row.get(10),
+                looks_personal: false,
                 expression: None,
                 is_sanitised: false,
             };
@@ -89,6 +100,34 @@ impl Snapshot {
             tables[at].columns.push(column);
         }
         Ok(tables)
+    }
+
+    /// Notes which columns of numbers without a rule look like those of payment cards, by some of their values.
+    pub(crate) async fn note_personal(&self, tables: &mut [Table]) -> Result<(), DatabaseError> {
+        let may = |column: &Column| {
+            matches!(column.type_name.as_str(), "int8" | "numeric") && !column.is_unique && column.references.is_none()
+        };
+        for table in tables {
+            for at in 0..table.columns.len() {
+                if may(&table.columns[at]) {
+                    let values = self.samples(table, &table.columns[at].name).await?;
+                    table.columns[at].looks_personal = are_cards(&values);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads some values of a column.
+    pub(crate) async fn samples(&self, table: &Table, column: &str) -> Result<Vec<String>, DatabaseError> {
+        let (table, column) = (table.sql(), quoted(column));
+        // A column of nulls alone is not read to its end.
+        let sql = format!(
+            "select {BYTES} from (select left({column}::text, 200) as v from (select {column} from only {table} limit {SAMPLED}) r \
+             where {column} is not null and {column}::text <> '' limit {SAMPLES}) s"
+        );
+        let rows = self.client.query(&sql, &[]).await.map_err(|e| failed(&format!("read values of {table}"), &e))?;
+        Ok(rows.iter().map(|row| String::from_utf8_lossy(row.get(0)).into_owned()).collect())
     }
 
     /// Returns why tables with rows of more than `max` bytes are not copied.

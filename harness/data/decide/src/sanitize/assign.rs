@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
+    limits::Limits,
     mask::{APART, Mask, Wire},
+    personal::{coordinate, personal},
     rule::{Rule, Rules, Unknown},
     suggest::by_name,
 };
@@ -45,7 +47,7 @@ pub fn assign(tables: &mut [Table], rules: &Rules) -> Assigned {
         for (column, (rule, end)) in table.columns.iter_mut().zip(decided) {
             let name = format!("{label}.{}", column.name);
             let Some(rule) = rule else {
-                if column.is_free_text && rules.unknown == Unknown::Refuse {
+                if (column.is_free_text || end.is_personal) && rules.unknown == Unknown::Refuse {
                     unknown.push(format!("{name} ({})", column.type_name));
                 }
                 masks.push(None);
@@ -55,7 +57,7 @@ pub fn assign(tables: &mut [Table], rules: &Rules) -> Assigned {
                 masks.push(None);
                 continue;
             }
-            match replaced(column, &rule, format, end) {
+            match replaced(column, &rule, format, &end) {
                 Ok(mask) => {
                     column.is_sanitised = true;
                     assigned.sanitised.push((name, rule));
@@ -99,10 +101,13 @@ fn strangers(tables: &[Table], rules: &Rules) -> Vec<String> {
 }
 
 /// What of the column at the end of its keys a replacement has to be made for, so that both get the same one.
-#[derive(Clone, Copy)]
 struct End {
     is_unique: bool,
     max_chars: Option<usize>,
+    /// Whether the numbers, days or addresses in it are those of a person.
+    is_personal: bool,
+    /// The range of its numbers; `None` where a check of it is not understood.
+    limits: Option<Limits>,
 }
 
 /// Returns the rule of each column: its own, that of the column which it references, that of the profile.
@@ -132,7 +137,9 @@ fn decided(tables: &[Table], rules: &Rules, refusals: &mut Vec<String>) -> Vec<V
                     column.name, end.0, end.1
                 ));
             }
-            let end = End { is_unique: target.is_unique, max_chars: target.max_chars };
+            let is_personal = target.looks_personal || personal(&end.0, target).is_some();
+            let (is_unique, max_chars) = (target.is_unique, target.max_chars);
+            let end = End { is_unique, max_chars, is_personal, limits: limits(target) };
             of_table.push((mine.or(theirs), end));
         }
         all.push(of_table);
@@ -154,7 +161,7 @@ fn referenced(places: &BTreeMap<(String, String), &Column>, from: (String, Strin
 }
 
 /// Returns what replaces the column's values here; what SQL replaces is written into the column.
-fn replaced(column: &mut Column, rule: &Rule, format: Format, end: End) -> Result<Option<Mask>, String> {
+fn replaced(column: &mut Column, rule: &Rule, format: Format, end: &End) -> Result<Option<Mask>, String> {
     let cast = |value: &str| format!("({value})::{}", column.declared);
     match rule {
         Rule::Null if column.not_null => {
@@ -171,16 +178,54 @@ fn replaced(column: &mut Column, rule: &Rule, format: Format, end: End) -> Resul
     Ok(None)
 }
 
-fn mask(column: &Column, rule: &Rule, format: Format, end: End) -> Result<Mask, String> {
-    let wire = wire(&column.type_name, rule).ok_or_else(|| {
+/// Returns the range of a column's numbers: that of its type, its checks and, of a coordinate, of degrees.
+fn limits(column: &Column) -> Option<Limits> {
+    let of_type = match column.type_name.trim_end_matches("[]") {
+        "int2" => Limits::between(i16::MIN.into(), i16::MAX.into()),
+        "int4" => Limits::between(i32::MIN.into(), i32::MAX.into()),
+        "int8" | "money" => Limits::between(i64::MIN, i64::MAX),
+        _ => coordinate(column).map_or_else(Limits::default, |most| Limits::between(-i64::from(most), most.into())),
+    };
+    // What is checked of `money` is its amount, and what is replaced are its cents.
+    if column.type_name == "money" && !column.checks.is_empty() {
+        return None;
+    }
+    column.checks.iter().try_fold(of_type, |limits, check| limits.within(check, &column.name))
+}
+
+/// Returns the range in which a number of the column, and of the one that it references, is replaced.
+fn range(column: &Column, rule: &Rule, end: &End) -> Result<Limits, String> {
+    if *rule != Rule::Number {
+        return Ok(Limits::default());
+    }
+    if column.is_unique && column.type_name.starts_with("float") {
+        return Err("rule `number`: floating-point numbers of a unique column may become one; use `sql`".to_owned());
+    }
+    let (Some(own), Some(of_end)) = (limits(column), &end.limits) else {
+        return Err(
+            "rule `number`: numbers that satisfy its checks are not known; use `sql`, `null` or `fixed`".to_owned()
+        );
+    };
+    if column.references.is_some() && own != *of_end {
+        return Err("rule `number`: the column that it references has other limits; use `sql` for both".to_owned());
+    }
+    Ok(own)
+}
+
+fn mask(column: &Column, rule: &Rule, format: Format, end: &End) -> Result<Mask, String> {
+    let element = column.type_name.trim_end_matches("[]");
+    let is_array = element != column.type_name;
+    let wire = wire(element, rule, format).filter(|wire| !is_array || wire.is_in_arrays()).ok_or_else(|| {
         format!("rule `{}` does not fit type {}; use `fixed`, `null` or `sql`", rule.name(), column.type_name)
     })?;
-    if format == Format::Text && !matches!(wire, Wire::Text | Wire::FoldedText | Wire::Json) {
+    let is_written = matches!(wire, Wire::Text | Wire::FoldedText | Wire::Json | Wire::NumberText | Wire::DateText);
+    if format == Format::Text && (is_array || !is_written) {
         return Err(format!(
             "rule `{}`: the table is copied as text because of another column; use `sql`",
             rule.name()
         ));
     }
+    let limits = range(column, rule, end)?;
     let own_chars = column.max_chars.unwrap_or(usize::MAX);
     let max_chars = end.max_chars.unwrap_or(usize::MAX);
     let is_unique = column.is_unique || end.is_unique;
@@ -190,7 +235,7 @@ fn mask(column: &Column, rule: &Rule, format: Format, end: End) -> Result<Mask, 
         Rule::Uuid => 36,
         _ => APART,
     };
-    let is_text = matches!(wire, Wire::Text | Wire::FoldedText);
+    let is_text = matches!(wire, Wire::Text | Wire::FoldedText) && !is_array;
     if is_text && own_chars < max_chars.min(LONGEST) {
         let room = format!("it has room for {own_chars} characters, and the column that it references for more");
         return Err(format!("rule `{}`: {room}; use `sql` for both", rule.name()));
@@ -199,24 +244,31 @@ fn mask(column: &Column, rule: &Rule, format: Format, end: End) -> Result<Mask, 
         let room = format!("the column has room for {max_chars} characters, {needed} keep values apart");
         return Err(format!("rule `{}`: {room}; use `sql`", rule.name()));
     }
-    let is_padded = column.type_name.starts_with("bpchar");
-    Ok(Mask { rule: rule.clone(), wire, is_unique: end.is_unique, is_padded, max_chars })
+    let is_padded = element == "bpchar";
+    Ok(Mask { rule: rule.clone(), wire, is_unique: end.is_unique, is_padded, is_array, max_chars, limits })
 }
 
-fn wire(type_name: &str, rule: &Rule) -> Option<Wire> {
+fn wire(type_name: &str, rule: &Rule, format: Format) -> Option<Wire> {
     let is_words =
         matches!(rule, Rule::Email | Rule::Phone | Rule::Name | Rule::Address | Rule::Text | Rule::Hash | Rule::Uuid);
-    Some(match (type_name, rule) {
-        ("text" | "varchar" | "bpchar" | "name", _) if is_words => Wire::Text,
-        ("citext", _) if is_words => Wire::FoldedText,
-        ("text[]" | "varchar[]" | "bpchar[]", _) if is_words => Wire::TextArray,
-        ("uuid", Rule::Uuid | Rule::Hash) => Wire::Uuid,
-        ("int2" | "int4" | "int8", Rule::Hash) => Wire::Number,
-        ("date", Rule::DateShift) => Wire::Date,
-        ("timestamp" | "timestamptz", Rule::DateShift) => Wire::Timestamp,
-        ("bytea", Rule::Hash | Rule::Text) => Wire::Bytes,
-        ("json", Rule::JsonPath(_)) => Wire::Json,
-        ("jsonb", Rule::JsonPath(_)) => Wire::Jsonb,
+    Some(match (type_name, rule, format) {
+        ("text" | "varchar" | "bpchar" | "name", ..) if is_words => Wire::Text,
+        ("citext", ..) if is_words => Wire::FoldedText,
+        ("uuid", Rule::Uuid | Rule::Hash, _) => Wire::Uuid,
+        ("int2" | "int4" | "int8" | "numeric" | "float4" | "float8", Rule::Number, Format::Text) => Wire::NumberText,
+        ("int2" | "int4" | "int8" | "money", Rule::Number, _) | ("int2" | "int4" | "int8", Rule::Hash, _) => {
+            Wire::Number
+        }
+        ("numeric", Rule::Number, _) => Wire::Numeric,
+        ("float4" | "float8", Rule::Number, _) => Wire::Float,
+        ("date" | "timestamp" | "timestamptz", Rule::DateShift, Format::Text) => Wire::DateText,
+        ("date", Rule::DateShift, _) => Wire::Date,
+        ("timestamp" | "timestamptz", Rule::DateShift, _) => Wire::Timestamp,
+        ("inet" | "cidr", Rule::Hash, _) => Wire::Address,
+        ("macaddr" | "macaddr8", Rule::Hash, _) => Wire::Hardware,
+        ("bytea", Rule::Hash | Rule::Text, _) => Wire::Bytes,
+        ("json", Rule::JsonPath(_), _) => Wire::Json,
+        ("jsonb", Rule::JsonPath(_), _) => Wire::Jsonb,
         _ => return None,
     })
 }

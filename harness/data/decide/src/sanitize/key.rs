@@ -34,22 +34,35 @@ impl Key {
     /// Returns another number below 2^`bits` for one below it: no two numbers give the same one.
     // Source: a Feistel network is a permutation whatever its round function; cycle walking keeps it within the range.
     #[must_use]
-    pub fn permute(&self, domain: &str, number: u64, bits: u32) -> u64 {
+    pub fn permute(&self, domain: &str, number: u128, bits: u32) -> u128 {
         let half = bits.div_ceil(2);
-        let mask = (1_u64 << half) - 1;
+        let mask = (1_u128 << half) - 1;
         let mut value = number;
         loop {
             let (mut left, mut right) = (value >> half, value & mask);
             for round in 0..6_u8 {
                 let mut input = [round; 9];
-                input[1..].copy_from_slice(&right.to_be_bytes());
-                let hash = self.hash(domain, &input).to_be_bytes();
-                let mut eight = [0; 8];
-                eight.copy_from_slice(&hash[..8]);
-                (left, right) = (right, left ^ (u64::from_be_bytes(eight) & mask));
+                input[1..].copy_from_slice(&u64::try_from(right).unwrap_or_default().to_be_bytes());
+                (left, right) = (right, left ^ ((self.hash(domain, &input) >> 64) & mask));
             }
             value = (left << half) | right;
-            if bits >= 64 || value < (1_u64 << bits) {
+            if bits >= 128 || value < (1_u128 << bits) {
+                return value;
+            }
+        }
+    }
+
+    /// Returns another number below `count` for one below it: no two numbers give the same one.
+    #[must_use]
+    pub fn permute_below(&self, domain: &str, number: u128, count: u128) -> u128 {
+        let bits = 128 - count.saturating_sub(1).leading_zeros();
+        if bits == 0 {
+            return number;
+        }
+        let mut value = number;
+        loop {
+            value = self.permute(domain, value, bits);
+            if value < count {
                 return value;
             }
         }

@@ -1,8 +1,11 @@
 //! One column's replacement: a value's bytes in, another value's bytes out, of the same type and length.
 
 use super::{
-    array,
+    array, dates,
     key::Key,
+    limits::Limits,
+    network,
+    number::Numbers,
     paths::{Path, rewritten},
     rule::Rule,
 };
@@ -14,22 +17,39 @@ pub enum Wire {
     Text,
     /// Text in which upper and lower case are alike.
     FoldedText,
-    /// An array of text.
-    TextArray,
     /// 16 bytes.
     Uuid,
     /// A signed number of 2, 4 or 8 bytes.
     Number,
+    /// A number with decimal places.
+    Numeric,
+    /// A floating-point number of 4 or 8 bytes.
+    Float,
+    /// A number that is written out.
+    NumberText,
     /// Days since 2000.
     Date,
     /// Microseconds since 2000.
     Timestamp,
+    /// A day, with or without a time behind it, that is written out.
+    DateText,
+    /// An address of IPv4 or IPv6, or of a network.
+    Address,
+    /// An address of a network card.
+    Hardware,
     /// Any bytes.
     Bytes,
     /// JSON as text.
     Json,
     /// JSON as text behind one byte.
     Jsonb,
+}
+
+impl Wire {
+    /// Returns whether arrays of such values are replaced element by element.
+    pub(super) fn is_in_arrays(self) -> bool {
+        !matches!(self, Wire::FoldedText | Wire::Json | Wire::Jsonb | Wire::Bytes)
+    }
 }
 
 /// One column's replacement.
@@ -43,13 +63,16 @@ pub struct Mask {
     pub is_unique: bool,
     /// Whether blanks at a value's end are no part of it.
     pub is_padded: bool,
+    /// Whether values are arrays, whose elements are replaced.
+    pub is_array: bool,
     /// The maximum number of characters.
     pub max_chars: usize,
+    /// The range of numbers.
+    pub limits: Limits,
 }
 
 /// Hexadecimal digits that keep replacements of a unique column apart.
 pub(super) const APART: usize = 12;
-const DAY_MICROS: i64 = 86_400_000_000;
 pub(super) const WORDS: [&str; 24] = [
     "lorem",
     "ipsum",
@@ -80,24 +103,35 @@ pub(super) const WORDS: [&str; 24] = [
 impl Mask {
     /// Writes what stands in the place of `value`.
     pub fn apply(&self, key: &Key, value: &[u8], out: &mut Vec<u8>) {
+        if !self.is_array {
+            return self.element(key, value, out);
+        }
+        let start = out.len();
+        if array::rewritten(value, out, |one, out| self.element(key, one, out)).is_none() {
+            // Not an array as it is known: nothing of it goes on. An empty one has no dimensions.
+            out.truncate(start);
+            out.extend_from_slice(&[0; 8]);
+            out.extend_from_slice(value.get(8..12).unwrap_or(&[0, 0, 0, 25]));
+        }
+    }
+
+    fn element(&self, key: &Key, value: &[u8], out: &mut Vec<u8>) {
+        let numbers = Numbers { key, limits: &self.limits };
+        let written = |value| String::from_utf8_lossy(value).into_owned();
         match self.wire {
             Wire::Text => self.text(key, value, out),
-            Wire::FoldedText => {
-                let folded = String::from_utf8_lossy(value).to_lowercase();
-                self.text(key, folded.as_bytes(), out);
-            }
-            Wire::TextArray => {
-                let start = out.len();
-                if array::rewritten(value, out, |one, out| self.text(key, one, out)).is_none() {
-                    // Not an array as it is known: nothing of it goes on. An empty one has no dimensions.
-                    out.truncate(start);
-                    out.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25]);
-                }
-            }
+            Wire::FoldedText => self.text(key, written(value).to_lowercase().as_bytes(), out),
             Wire::Uuid => out.extend_from_slice(&uuid(key, value)),
+            Wire::Number if self.rule == Rule::Number => numbers.integer(value, out),
             Wire::Number => number(key, value, out),
-            Wire::Date => shift_date(key, value, out),
-            Wire::Timestamp => shift_timestamp(key, value, out),
+            Wire::Numeric => numbers.numeric(value, out),
+            Wire::Float => numbers.float(value, out),
+            Wire::NumberText => out.extend_from_slice(numbers.text(&written(value)).as_bytes()),
+            Wire::Date => dates::shift_date(key, value, out),
+            Wire::Timestamp => dates::shift_timestamp(key, value, out),
+            Wire::DateText => out.extend_from_slice(dates::shift_text(key, &written(value)).as_bytes()),
+            Wire::Address => network::address(key, self.is_unique, value, out),
+            Wire::Hardware => network::hardware(key, self.is_unique, value, out),
             Wire::Bytes => out.extend_from_slice(&key.hash("hash", value).to_be_bytes()),
             Wire::Json => self.json(key, value, out),
             Wire::Jsonb => {
@@ -151,6 +185,7 @@ impl Mask {
             match (rule, is_string, value) {
                 (Rule::Null, ..) => Some("null".to_owned()),
                 (_, false, "null" | "true" | "false") => None,
+                (Rule::Number, false, _) => Some(Numbers { key, limits: &self.limits }.text(value)),
                 (_, false, _) => Some((key.hash("number", value.as_bytes()) % 1_000_000).to_string()),
                 (_, true, "") => None,
                 _ => {
@@ -159,7 +194,9 @@ impl Mask {
                         wire: Wire::Text,
                         is_unique: true,
                         is_padded: false,
+                        is_array: false,
                         max_chars: usize::MAX,
+                        limits: Limits::default(),
                     };
                     serde_json::to_string(&mask.replacement(key, value.as_bytes())).ok()
                 }
@@ -234,32 +271,10 @@ fn number(key: &Key, value: &[u8], out: &mut Vec<u8>) {
     // The least number has no counterpart above zero.
     let new = match number.checked_abs().filter(|size| size.unsigned_abs() < 1_u64 << bits) {
         Some(size) => {
-            let size = i64::try_from(key.permute("number", size.unsigned_abs(), bits)).unwrap_or(size);
+            let size = i64::try_from(key.permute("number", size.unsigned_abs().into(), bits)).unwrap_or(size);
             if number < 0 { -size } else { size }
         }
         None => number,
     };
     out.extend_from_slice(&new.to_be_bytes()[at..]);
-}
-
-/// Returns by how many days all dates are shifted: up to a year into the past, never none.
-fn days(key: &Key) -> i64 {
-    -(1 + i64::try_from(key.hash("date-shift", b"") % 365).unwrap_or_default())
-}
-
-fn shift_date(key: &Key, value: &[u8], out: &mut Vec<u8>) {
-    let Ok(bytes) = value.try_into() else { return out.extend_from_slice(value) };
-    let date = i32::from_be_bytes(bytes);
-    // The ends of the range are the infinities.
-    let is_infinite = date == i32::MAX || date == i32::MIN;
-    let shifted = i32::try_from(i64::from(date) + days(key)).unwrap_or(date);
-    out.extend_from_slice(&if is_infinite { date } else { shifted }.to_be_bytes());
-}
-
-fn shift_timestamp(key: &Key, value: &[u8], out: &mut Vec<u8>) {
-    let Ok(bytes) = value.try_into() else { return out.extend_from_slice(value) };
-    let moment = i64::from_be_bytes(bytes);
-    let is_infinite = moment == i64::MAX || moment == i64::MIN;
-    let shifted = moment.saturating_add(days(key) * DAY_MICROS);
-    out.extend_from_slice(&if is_infinite { moment } else { shifted }.to_be_bytes());
 }

@@ -29,6 +29,8 @@ pub enum Rule {
     Hash,
     /// Another UUID.
     Uuid,
+    /// Another number with as many digits.
+    Number,
     /// Another day, all by the same number of days.
     DateShift,
     /// Rules for parts of a JSON document.
@@ -52,6 +54,7 @@ impl Rule {
             Rule::Text => "text",
             Rule::Hash => "hash",
             Rule::Uuid => "uuid",
+            Rule::Number => "number",
             Rule::DateShift => "date-shift",
             Rule::JsonPath(_) => "json-path",
             Rule::Sql(_) => "sql",
@@ -60,7 +63,7 @@ impl Rule {
 }
 
 /// The rules that need nothing but their name; parts of JSON documents take no others.
-pub(super) const SIMPLE: [Rule; 9] = [
+pub(super) const SIMPLE: [Rule; 10] = [
     Rule::Null,
     Rule::Email,
     Rule::Phone,
@@ -69,6 +72,7 @@ pub(super) const SIMPLE: [Rule; 9] = [
     Rule::Text,
     Rule::Hash,
     Rule::Uuid,
+    Rule::Number,
     Rule::DateShift,
 ];
 

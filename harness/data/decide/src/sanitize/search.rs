@@ -44,6 +44,19 @@ pub fn is_word(value: &str) -> bool {
     value.chars().all(|c| c.is_alphabetic() || c == '_')
 }
 
+/// Returns whether a value is a number or an address of a machine: between other digits it is a part of another one.
+#[must_use]
+pub fn is_number(value: &str) -> bool {
+    value.bytes().all(|byte| byte.is_ascii_digit() || b"-+.:/".contains(&byte))
+}
+
+/// Returns whether `place` of `bytes` is such a value as a whole, with no more digits before or after it.
+#[must_use]
+pub fn is_whole_number(bytes: &[u8], place: std::ops::Range<usize>) -> bool {
+    let is_digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
+    !is_digit(place.start.checked_sub(1)) && !is_digit(Some(place.end))
+}
+
 /// Returns whether the replacements are made of what a value is made of: it would be found in every copy.
 fn is_replacement(value: &str) -> bool {
     const FIXED: [&str; 6] = ["test user ", "test street ", "@example.test", "example.test", "@t.test", "+1-555-01"];

@@ -2,14 +2,13 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
-use super::rule::Rule;
+use super::{
+    personal::{Personal, are_cards, personal, usual},
+    rule::Rule,
+    words::{has, is_of_people, words},
+};
 use crate::sync::Column;
 
-/// Tables whose column `name` is that of a person.
-const PEOPLE: [&str; 14] = [
-    "user", "customer", "person", "people", "contact", "employee", "member", "patient", "student", "account", "client",
-    "author", "profile", "guest",
-];
 /// Tables of migration tools and frameworks, whose texts are names of files, of tables and of rights.
 // Source: the tools' own documentation; `docs/migrations.md` for those that this program reads.
 const OF_TOOLS: [&str; 21] = [
@@ -38,7 +37,9 @@ const OF_TOOLS: [&str; 21] = [
 /// How many values are needed, and how many different ones at most, to call a column's values codes.
 const CODES: (usize, usize) = (20, 8);
 /// What a part of a column's name states; the first one counts.
-static WORDS: [(&[&str], Rule); 5] = [
+static NAMES: [(&[&str], Rule); 6] = [
+    // Before `address`, which these end with.
+    (&["ipaddress", "ipaddr", "macaddress", "macaddr"], Rule::Hash),
     (&["email", "mail", "emailaddress"], Rule::Email),
     (&["phone", "mobile", "fax", "telephone", "phonenumber", "cellphone"], Rule::Phone),
     (
@@ -100,15 +101,14 @@ pub fn by_name(table: &str, column: &Column) -> Option<Rule> {
         return Some(Rule::Keep);
     }
     if !matches!(column.type_name.as_str(), "text" | "varchar" | "bpchar" | "citext" | "text[]" | "varchar[]") {
-        return None;
+        return match personal(&table, column) {
+            Some(Personal::Rule(rule)) => Some(rule),
+            _ => None,
+        };
     }
-    let name = column.name.to_lowercase();
-    let parts: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).collect();
-    let joined: Vec<String> = parts.windows(2).map(|pair| pair.concat()).collect();
-    let is = |word: &str| parts.contains(&word) || joined.iter().any(|pair| pair == word);
-    let found = WORDS.iter().find(|(words, _)| words.iter().any(|word| is(word))).map(|(_, rule)| rule.clone());
-    let of_people = || PEOPLE.iter().any(|person| table.contains(person));
-    found.or_else(|| (name == "name" && of_people()).then_some(Rule::Name))
+    let name = words(&column.name);
+    let found = NAMES.iter().find(|(known, _)| has(&name, known)).map(|(_, rule)| rule.clone());
+    found.or_else(|| (name == ["name"] && is_of_people(&table)).then_some(Rule::Name))
 }
 
 /// Returns the rule that a column's comment and values speak for, and what speaks for it.
@@ -127,6 +127,10 @@ pub fn by_samples(column: &Column, samples: &[String]) -> Option<(Rule, String)>
         return None;
     }
     let of = samples.len();
+    if are_cards(samples) {
+        let rule = if column.is_free_text { Rule::Hash } else { Rule::Number };
+        return Some((rule, format!("most of {of} values look like numbers of payment cards")));
+    }
     if share(looks_like_email) {
         return Some((Rule::Email, format!("most of {of} values look like e-mail addresses")));
     }
@@ -142,6 +146,13 @@ pub fn by_samples(column: &Column, samples: &[String]) -> Option<(Rule, String)>
     let different = samples.iter().collect::<BTreeSet<_>>().len();
     let are_codes = of >= CODES.0 && different <= CODES.1 && samples.iter().all(|value| looks_like_a_code(value));
     are_codes.then(|| (Rule::Keep, format!("{different} different words in {of} rows")))
+}
+
+/// Returns the rule that a column of a type needs for whatever it holds, and what speaks for it.
+#[must_use]
+pub fn by_type(column: &Column) -> Option<(Rule, String)> {
+    let rule = usual(&column.type_name).filter(|_| column.is_free_text)?;
+    Some((rule, format!("its type {}", column.type_name)))
 }
 
 fn looks_like_hash(value: &str) -> bool {

@@ -50,10 +50,26 @@ pub struct Column {
     pub references: Option<(String, String)>,
     /// Its comment.
     pub comment: Option<String>,
+    /// The checks of it and of its domains, as the server writes them.
+    pub checks: Vec<String>,
+    /// Whether its values look like those of a person.
+    pub looks_personal: bool,
     /// What is selected in its place, in SQL.
     pub expression: Option<String>,
     /// Whether its values are replaced on the way, in SQL or here.
     pub is_sanitised: bool,
+}
+
+impl Column {
+    /// Returns whether its values are numbers, or days, and nothing else.
+    #[must_use]
+    pub fn is_of_numbers(&self) -> bool {
+        let name = self.type_name.trim_end_matches("[]");
+        matches!(
+            name,
+            "int2" | "int4" | "int8" | "numeric" | "money" | "float4" | "float8" | "date" | "timestamp" | "timestamptz"
+        )
+    }
 }
 
 /// A table that is copied.
