@@ -122,3 +122,62 @@ async fn a_number_of_a_person_that_no_rule_fits_stops_the_sync_before_a_byte_is_
     assert!(matches!(error, SyncError::Refused { .. }) && error.to_string().contains(want), "{error}");
     assert_eq!(databases(&to).await, ["copy", "postgres"]);
 }
+
+/// A table of partitions of partitions, one of which came later and has its columns in another order, with an index on an expression.
+const PARTITIONED: &str = "
+    create table event (id bigint not null, at date not null, kind int not null, note text, mail text) partition by range (at);
+    create table event_2025 partition of event for values from ('2025-01-01') to ('2026-01-01') partition by list (kind);
+    create table event_2025_1 partition of event_2025 for values in (1);
+    create table event_2025_rest partition of event_2025 default;
+    create table event_2026 (mail text, note text, kind int not null, at date not null, id bigint not null);
+    alter table event attach partition event_2026 for values from ('2026-01-01') to ('2027-01-01');
+    insert into event select i, date '2025-06-01' + i, i % 3, 'canarynote ' || i, 'Canary.' || i || '@corp.example' from generate_series(1, 400) i;
+    create unique index on event (at, lower(mail)) where note is not null;
+    create table seen (id int primary key, at date, mail text);
+    insert into seen select i, date '2025-06-01' + i, 'x' from generate_series(1, 10) i;
+";
+const RULES_OF_PARTITIONS: &str = "[databases.main.\"public.event\"]\nnote = \"text\"\nmail = \"email\"\n\
+    [databases.main.\"public.seen\"]\nmail = \"hash\"\n";
+
+#[rstest]
+#[case::oldest(15)]
+#[case::newest(18)]
+#[tokio::test(flavor = "multi_thread")]
+async fn one_rule_of_a_partitioned_table_is_that_of_all_its_partitions(#[case] major: u32) {
+    let (from, to) = two(major, PARTITIONED).await;
+    let report = replaced(&from, &to, Rules::parse(RULES_OF_PARTITIONS, "main").unwrap()).await.1.unwrap();
+    let of = |name: &str| report.sanitised.iter().filter(|(column, _)| column.starts_with(name)).count();
+    assert_eq!((of("public.event_2025_1."), of("public.event_2025_rest."), of("public.event_2026.")), (2, 2, 2));
+    let copy = to.server.connect("copy").await.unwrap();
+    let sql = "select count(*) from event where mail ~ '^user-[0-9a-f]+@example.test$' and note !~ 'canary'";
+    assert_eq!(copy.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 400);
+}
+
+#[rstest]
+#[case::a_key(
+    "at = \"date-shift\"",
+    "",
+    "public.event_2026.at: rule `date-shift`, and the column is part of the partition key of public.event"
+)]
+#[case::a_key_of_a_partition(
+    "kind = \"hash\"",
+    "",
+    "public.event_2025_1.kind: rule `hash`, and the column is part of the partition key of public.event_2025"
+)]
+#[case::an_expression(
+    "",
+    "create unique index on seen (left(mail, 5), id)",
+    "public.seen.mail: rule `hash`, and a unique index has the expression"
+)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_a_key_refuses_is_refused_before_a_byte_is_copied(
+    #[case] rule: &str,
+    #[case] sql: &str,
+    #[case] want: &str,
+) {
+    let (from, to) = two(17, &format!("{PARTITIONED}; {sql}")).await;
+    let rules = RULES_OF_PARTITIONS.replacen("note =", &format!("{rule}\nnote ="), 1);
+    let error = replaced(&from, &to, Rules::parse(&rules, "main").unwrap()).await.1.unwrap_err();
+    assert!(matches!(error, SyncError::Refused { .. }) && error.to_string().contains(want), "{error}");
+    assert_eq!(databases(&to).await, ["copy", "postgres"]);
+}

@@ -58,10 +58,13 @@ pub async fn suggestions(server: &Server, database: &str, rules: &Rules) -> Resu
     let known = assign(&mut tables.clone(), rules);
     let mut found = Vec::new();
     for table in &tables {
-        let label = table.label();
+        // A partition's columns are those of the partitioned table, and so are the rules.
+        let label = table.labels().last().unwrap_or_else(|| table.label());
         for column in &table.columns {
-            let name = format!("{label}.{}", column.name);
-            let own = rules.tables.get(&label).is_some_and(|columns| columns.contains_key(&column.name));
+            let name = format!("{}.{}", table.label(), column.name);
+            let has_rule =
+                |label: String| rules.tables.get(&label).is_some_and(|columns| columns.contains_key(&column.name));
+            let own = table.labels().any(has_rule);
             if own || column.references.is_some() && known.sanitised.iter().any(|(known, _)| *known == name) {
                 continue;
             }
@@ -78,15 +81,24 @@ pub async fn suggestions(server: &Server, database: &str, rules: &Rules) -> Resu
                 found => found.map(|rule| (rule, "its name")),
             };
             if let Some((rule, why)) = by_name {
-                found.push(suggestion(Some(rule), why.to_owned()));
+                add(&mut found, suggestion(Some(rule), why.to_owned()));
                 continue;
             }
             if let Some((rule, why)) = by_values(&snapshot, table, column).await? {
-                found.push(suggestion(rule, why));
+                add(&mut found, suggestion(rule, why));
             }
         }
     }
     Ok(found)
+}
+
+/// Adds a suggestion; of those of a table's partitions one with a rule is kept.
+fn add(found: &mut Vec<Suggestion>, one: Suggestion) {
+    match found.iter_mut().find(|known| known.table == one.table && known.column == one.column) {
+        Some(known) if known.rule.is_none() => *known = one,
+        Some(_) => (),
+        None => found.push(one),
+    }
 }
 
 /// Returns the rule that a column needs by what it holds, and what speaks for it; `None` where it needs none.

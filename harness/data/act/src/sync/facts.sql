@@ -16,7 +16,13 @@ select c.oid, n.nspname::text, c.relname::text,
                        and not exists (select from unnest(i.indkey::int2[]) with ordinality k(num, at)
                                        join pg_attribute a on a.attrelid = c.oid and a.attnum = k.num
                                        where k.at <= i.indnkeyatts and not a.attnotnull)
-                 order by i.indisprimary desc, i.indnkeyatts, i.indexrelid limit 1), '{}')
+                 order by i.indisprimary desc, i.indnkeyatts, i.indexrelid limit 1), '{}'),
+       array(with recursive up(oid, level) as (
+                 select i.inhparent, 1 from pg_inherits i where i.inhrelid = c.oid and c.relispartition
+                 union all
+                 select i.inhparent, level + 1 from up join pg_inherits i on i.inhrelid = up.oid)
+             select s.nspname || '.' || p.relname from up join pg_class p on p.oid = up.oid
+             join pg_namespace s on s.oid = p.relnamespace order by level)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r' and c.relpersistence <> 't'
   and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'

@@ -147,7 +147,7 @@ impl<'a> Matcher<'a> {
         found: &mut BTreeSet<Found>,
     ) -> Result<(), DatabaseError> {
         let label = table.label();
-        let searched = |name: &str| !not_searched.contains(&format!("{label}.{name}"));
+        let searched = |name: &str| !table.labels().any(|label| not_searched.contains(&format!("{label}.{name}")));
         let columns = table.columns.iter().filter(|column| {
             (column.is_free_text || column.is_sanitised && !column.is_of_numbers()) && searched(&column.name)
         });

@@ -71,6 +71,7 @@ impl Snapshot {
                 // An extension's table begins with `where` here.
                 condition: row.get::<_, Option<String>>(6).map(|text| without_where(&text).to_owned()),
                 key: row.get(8),
+                ancestors: row.get(9),
             })
             .collect();
         let labels: BTreeMap<Oid, (usize, String)> =
@@ -92,6 +93,8 @@ impl Snapshot {
                 references: references.and_then(|oid| labels.get(&oid)).map(|(_, label)| label.clone()).zip(referenced),
                 comment: row.get(7),
                 checks: row.get(10),
+                partition_key_of: row.get(11),
+                unique_expressions: row.get(12),
                 looks_personal: false,
                 expression: None,
                 is_sanitised: false,

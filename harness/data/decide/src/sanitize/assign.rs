@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{
-    limits::Limits,
+    limits::{Limits, without_casts},
     mask::{APART, Mask, Wire},
     personal::{coordinate, personal},
     rule::{Rule, Rules, Unknown},
     suggest::by_name,
 };
-use crate::sync::{Column, Format, Table};
+use crate::sync::{Column, Format, Table, quoted};
 
 /// No replacement is longer, but for that of `text`, which is as long as its value.
 const LONGEST: usize = 52;
@@ -38,6 +38,7 @@ impl Assigned {
 /// Gives each column of `tables` its rule: what SQL replaces is written into the table, the rest is returned.
 #[must_use]
 pub fn assign(tables: &mut [Table], rules: &Rules) -> Assigned {
+    note_unique(tables);
     let mut assigned = Assigned { refusals: strangers(tables, rules), ..Assigned::default() };
     let decided = decided(tables, rules, &mut assigned.refusals);
     let mut unknown = Vec::new();
@@ -89,8 +90,8 @@ pub fn assign(tables: &mut [Table], rules: &Rules) -> Assigned {
 fn strangers(tables: &[Table], rules: &Rules) -> Vec<String> {
     let mut found = Vec::new();
     for (name, columns) in &rules.tables {
-        let Some(table) = tables.iter().find(|table| table.label() == *name) else {
-            found.push(format!("the rules name table {name}, which does not exist"));
+        let Some(table) = tables.iter().find(|table| table.labels().any(|label| label == *name)) else {
+            found.push(format!("the rules name table {name}, which does not exist or has no partition"));
             continue;
         };
         for column in columns.keys().filter(|name| !table.columns.iter().any(|column| column.name == **name)) {
@@ -118,7 +119,15 @@ fn decided(tables: &[Table], rules: &Rules, refusals: &mut Vec<String>) -> Vec<V
             places.insert((table.label(), column.name.clone()), column);
         }
     }
-    let own = |table: &str, column: &str| rules.tables.get(table).and_then(|columns| columns.get(column)).cloned();
+    let mut labels: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for table in tables {
+        labels.insert(table.label(), table.labels().collect());
+    }
+    // The rule of a partitioned table is that of its partitions that have none of their own.
+    let own = |table: &str, column: &str| {
+        let labels = labels.get(table).into_iter().flatten();
+        labels.filter_map(|label| rules.tables.get(label)).find_map(|columns| columns.get(column)).cloned()
+    };
     let mut all = Vec::new();
     for table in tables {
         let label = table.label();
@@ -160,8 +169,52 @@ fn referenced(places: &BTreeMap<(String, String), &Column>, from: (String, Strin
     at
 }
 
+/// Notes the columns that expressions of unique indexes make unique, as far as replacements are known to stay apart in them.
+fn note_unique(tables: &mut [Table]) {
+    for column in tables.iter_mut().flat_map(|table| &mut table.columns) {
+        column.unique_expressions.retain(|expression| words_of(expression).any(|word| is_name(&word, &column.name)));
+        column.is_unique |= !column.unique_expressions.is_empty();
+    }
+}
+
+fn words_of(expression: &str) -> impl Iterator<Item = String> {
+    let plain = without_casts(expression).replace(',', " ");
+    plain.split_whitespace().map(str::to_owned).collect::<Vec<_>>().into_iter()
+}
+
+fn is_name(word: &str, column: &str) -> bool {
+    word == column || word == quoted(column)
+}
+
+/// Returns whether an expression is different for different replacements of the column: in other cases, cut, or as a checksum; of a
+/// document one of its parts.
+fn keeps_apart(expression: &str, column: &str) -> bool {
+    const SAFE: [&str; 9] = ["lower", "upper", "btrim", "rtrim", "ltrim", "TRIM", "BOTH", "COALESCE", "md5"];
+    let words: Vec<String> = words_of(expression).filter(|word| !SAFE.contains(&word.as_str())).collect();
+    match words.as_slice() {
+        [name] => is_name(name, column),
+        [name, operator, _] => is_name(name, column) && matches!(operator.as_str(), "->" | "->>" | "#>" | "#>>"),
+        _ => false,
+    }
+}
+
+/// Returns why values of a column must stay as they are.
+fn bound(column: &Column, rule: &Rule) -> Option<String> {
+    if let Some(of) = &column.partition_key_of {
+        let reason = "replaced values would belong to other partitions; use `keep` with a reason";
+        return Some(format!("rule `{}`, and the column is part of the partition key of {of}: {reason}", rule.name()));
+    }
+    let expression = column.unique_expressions.iter().find(|expression| !keeps_apart(expression, &column.name))?;
+    let reason = "replacements may be equal there; use `sql`, or `keep` with a reason";
+    (!matches!(rule, Rule::Sql(_)))
+        .then(|| format!("rule `{}`, and a unique index has the expression {expression}: {reason}", rule.name()))
+}
+
 /// Returns what replaces the column's values here; what SQL replaces is written into the column.
 fn replaced(column: &mut Column, rule: &Rule, format: Format, end: &End) -> Result<Option<Mask>, String> {
+    if let Some(reason) = bound(column, rule) {
+        return Err(reason);
+    }
     let cast = |value: &str| format!("({value})::{}", column.declared);
     match rule {
         Rule::Null if column.not_null => {

@@ -103,7 +103,7 @@ fn number(text: &str) -> Option<(i128, u32)> {
 }
 
 /// Returns an expression without casts, with a blank for each bracket and without quotes of numbers.
-fn without_casts(text: &str) -> String {
+pub(super) fn without_casts(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(char) = rest.chars().next() {

@@ -308,3 +308,45 @@ fn suggestions_come_from_names_and_values_and_the_file_of_them_is_read() {
     let rules = rules(&text);
     assert_eq!(rules.tables["public.odd \"t\""].len(), 2, "{text}");
 }
+
+#[test]
+fn the_rule_of_a_partitioned_table_is_that_of_its_partitions() {
+    let part = |name: &str| Table {
+        ancestors: vec!["public.days_of_2026".to_owned(), "public.days".to_owned()],
+        ..table(name, vec![column("note", "text")])
+    };
+    let text = "[databases.main.\"public.days\"]\nnote = \"text\"\n[databases.main.\"public.days_1\"]\nnote = \"hash\"";
+    let assigned = assign(&mut [part("days_1"), part("days_2")], &rules(text));
+    let given = |name: &str, rule: &str| (format!("public.{name}.note"), rule.to_owned());
+    assert_eq!(
+        (assigned.refusals.len(), assigned.named()),
+        (0, vec![given("days_1", "hash"), given("days_2", "text")])
+    );
+    let misspelt = assign(&mut [part("days_1")], &rules("[databases.main.\"public.days\"]\nnotes = \"text\""));
+    assert!(misspelt.refusals[0].contains("public.days.notes"), "{:?}", misspelt.refusals);
+}
+
+#[rstest]
+#[case::key(Some("public.days"), "", "hash", Some("partition key of public.days"))]
+#[case::key_kept(Some("public.days"), "", "keep", None)]
+#[case::lower(None, "lower((v)::text)", "hash", None)]
+#[case::fixed_there(None, "lower((v)::text)", "fixed", Some("is unique"))]
+#[case::checksum(None, "md5(v)", "hash", None)]
+#[case::no_empty_one(None, "COALESCE(v, ''::text)", "hash", None)]
+#[case::part(None, "\"left\"(v, 5)", "hash", Some("a unique index has the expression"))]
+#[case::own_expression(None, "\"left\"(v, 5)", "sql", None)]
+#[case::of_another_column(None, "\"left\"(w, 5)", "hash", None)]
+fn a_rule_that_keys_of_partitions_or_expressions_refuse_is_refused_at_once(
+    #[case] key: Option<&str>,
+    #[case] expression: &str,
+    #[case] rule: &str,
+    #[case] want: Option<&str>,
+) {
+    let unique_expressions = Some(expression.to_owned()).into_iter().filter(|text| !text.is_empty()).collect();
+    let partition_key_of = key.map(str::to_owned);
+    let mut tables = [table("t", vec![Column { partition_key_of, unique_expressions, ..column("v", "text") }])];
+    let line = format!("v = {{ rule = \"{rule}\", reason = \"x\", value = \"x\", expression = \"'x' || v\" }}");
+    let refusals = assign(&mut tables, &rules(&format!("[databases.main.\"public.t\"]\n{line}"))).refusals;
+    assert_eq!(refusals.len(), usize::from(want.is_some()), "{refusals:?}");
+    assert!(want.is_none_or(|want| refusals[0].contains(want)), "{refusals:?}");
+}

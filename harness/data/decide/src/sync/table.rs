@@ -52,6 +52,10 @@ pub struct Column {
     pub comment: Option<String>,
     /// The checks of it and of its domains, as the server writes them.
     pub checks: Vec<String>,
+    /// The partitioned table in whose partition key it is.
+    pub partition_key_of: Option<String>,
+    /// Expressions of unique indexes that are made of it, as the server writes them.
+    pub unique_expressions: Vec<String>,
     /// Whether its values look like those of a person.
     pub looks_personal: bool,
     /// What is selected in its place, in SQL.
@@ -95,6 +99,8 @@ pub struct Table {
     pub condition: Option<String>,
     /// The columns of a key that no two rows share and that is never null; empty where there is none.
     pub key: Vec<String>,
+    /// The partitioned tables that it is a partition of, the next one first, as people write them.
+    pub ancestors: Vec<String>,
 }
 
 impl Table {
@@ -102,6 +108,11 @@ impl Table {
     #[must_use]
     pub fn label(&self) -> String {
         format!("{}.{}", self.schema, self.name)
+    }
+
+    /// Returns the names by which people may mean it: its own, and those of the tables that it is a partition of.
+    pub fn labels(&self) -> impl Iterator<Item = String> {
+        std::iter::once(self.label()).chain(self.ancestors.iter().cloned())
     }
 
     /// Returns the name in SQL.
