@@ -62,9 +62,11 @@ impl Classify for StandInError {
     }
 }
 
-/// Returns the cause of a file that somebody named and that cannot be read: one that does not exist was misspelt.
-fn of_named(error: &std::io::Error, is_missing: Cause) -> Cause {
-    if error.kind() == std::io::ErrorKind::NotFound { is_missing } else { Cause::File }
+/// Returns the cause of a file that somebody named and that cannot be read: one that does not exist was misspelt, and what is
+/// no text, or a folder, is another file than was meant.
+fn of_named(error: &std::io::Error, is_wrong: Cause) -> Cause {
+    use std::io::ErrorKind::{InvalidData, IsADirectory, NotFound};
+    if matches!(error.kind(), NotFound | InvalidData | IsADirectory) { is_wrong } else { Cause::File }
 }
 
 impl Classify for ConfigError {

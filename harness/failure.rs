@@ -99,7 +99,8 @@ impl Failure {
     fn with_file(verb: &'static str, path: &Path) -> impl Fn(std::io::Error) -> Failure {
         let path = path.display().to_string();
         move |source| {
-            let is_wrong = verb == "read" && source.kind() == std::io::ErrorKind::NotFound;
+            use std::io::ErrorKind::{InvalidData, IsADirectory, NotFound};
+            let is_wrong = verb == "read" && matches!(source.kind(), NotFound | InvalidData | IsADirectory);
             let cause = if is_wrong { Cause::Usage } else { Cause::File };
             Failure::new(cause, FileError { verb, path: path.clone(), source })
         }

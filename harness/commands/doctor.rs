@@ -10,7 +10,7 @@ use stagegate_base::{
 };
 use stagegate_gate_act::doctor as facts;
 use stagegate_gate_decide::doctor::{
-    Configured, Entry, Files, Level, Section, count, environment, exit, machine, names, text,
+    Configured, Entry, Files, Known, Level, Section, count, environment, exit, machine, names, text,
 };
 use stagegate_host::{
     clock,
@@ -19,6 +19,7 @@ use stagegate_host::{
     process::Runner,
     project::{self, ProjectError, read_config},
 };
+use stagegate_suites::Scope;
 
 use super::version;
 use crate::{
@@ -45,7 +46,8 @@ pub(super) async fn run(path: Option<&Path>, args: cli::Doctor) -> Result<Exit, 
         let found = facts::environment(config, engine.as_ref().ok(), has_compose, one).await;
         let mut entries = environment(&found);
         if matches!(found.files, Some(Files::Read { .. })) {
-            entries.extend(names_of(config, one).await);
+            // Files that cannot be resolved have their entry.
+            entries.extend(unknown_names(config, one).await.unwrap_or_default());
         }
         sections.push(Section { title: one.name.clone(), entries });
     }
@@ -62,15 +64,22 @@ pub(super) async fn run(path: Option<&Path>, args: cli::Doctor) -> Result<Exit, 
     Ok(exit(&sections))
 }
 
-/// Compares the names of the configuration with an environment's files. Those that cannot be resolved have their entry.
-async fn names_of(config: &Config, environment: &Environment) -> Vec<Entry> {
-    let Ok(source) = project::source(environment) else { return Vec::new() };
-    let Ok(model) = project::resolve(&Runner::default(), &environment.name, &source).await else { return Vec::new() };
+/// Compares the names of the configuration with an environment's files and checks.
+///
+/// # Errors
+/// [`ProjectError`] where its files are not there, or cannot be resolved.
+pub(super) async fn unknown_names(config: &Config, environment: &Environment) -> Result<Vec<Entry>, ProjectError> {
+    let source = project::source(environment)?;
+    let model = project::resolve(&Runner::default(), &environment.name, &source).await?;
     let contracts = config.services.iter().filter_map(|(name, service)| {
         let path = environment.workdir.join(service.contract.as_ref()?);
         (!path.is_file()).then(|| (name.clone(), path))
     });
-    names(config, &model, &contracts.collect::<Vec<_>>())
+    let contracts = contracts.collect::<Vec<_>>();
+    let trials = stagegate_suites::trials(Scope { config, environment });
+    let trials: Vec<&str> = trials.iter().map(|trial| trial.name.as_str()).collect();
+    let known = Known { environment, model: &model, trials: &trials, missing_contracts: &contracts };
+    Ok(names(config, &known))
 }
 
 /// Reads the configuration: that there is none, or a broken one, is a finding; a file that was named has to be there.

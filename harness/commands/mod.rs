@@ -232,7 +232,7 @@ async fn conduct(config: &Arc<Config>, command: Command, recovered: bool) -> Res
         Command::Schema(args) => schema::run(config, args).await,
         Command::Sanitize(cli::Sanitize::Suggest(args)) => sanitize::suggest(config, args).await,
         Command::Sync(args) => sync::run(config, args).await,
-        Command::Config(args) => show::config(config, args),
+        Command::Config(args) => show::config(config, args).await,
         Command::Env => show::environments(config).await,
         Command::Contract(_)
         | Command::Completions { .. }

@@ -1,18 +1,32 @@
 //! `gate logs`, `gate config`, `gate env`: looking, without touching.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use serde_json::{Value, json};
 use stagegate_base::{
     command::compose,
-    config::{Config, HostKind},
+    config::{Config, EPHEMERAL, HostKind},
     exit::Exit,
     redact::{Secret, names_a_secret, password_of_url},
     text,
 };
 use stagegate_gate_act::compare::env_file;
-use stagegate_host::{engine::Engine, host, paths::StateDir, process::Runner, project::Project, release, secret};
+use stagegate_gate_decide::doctor::Entry;
+use stagegate_host::{
+    engine::Engine,
+    error::with_causes,
+    host,
+    paths::StateDir,
+    process::Runner,
+    project::{Project, ProjectError},
+    release, secret,
+};
 
+use super::doctor;
 use crate::{
     cli,
     failure::{Cause, Failure, give_json, print_message, print_result},
@@ -42,7 +56,7 @@ pub(super) async fn logs(config: &Arc<Config>, args: cli::Logs) -> Result<Exit, 
     }
 }
 
-pub(super) fn config(config: &Arc<Config>, args: cli::ShowConfig) -> Result<Exit, Failure> {
+pub(super) async fn config(config: &Arc<Config>, args: cli::ShowConfig) -> Result<Exit, Failure> {
     let mut value = serde_json::to_value(config.as_ref())?;
     if !value["gate"]["notify_webhook"].is_null() {
         value["gate"]["notify_webhook"] = json!("***");
@@ -58,11 +72,39 @@ pub(super) fn config(config: &Arc<Config>, args: cli::ShowConfig) -> Result<Exit
         value["environments"][name]["state_dir"] = json!(StateDir::of(config, &environment.project).root());
     }
     give_json(&serde_json::to_string_pretty(&value)?);
+    report_names(config, args.env.as_deref()).await;
     Ok(Exit::Passed)
 }
 
+/// Reports names of the configuration that an environment's compose files do not have, and files that are not there.
+///
+/// What holds for several environments is reported once. Without Compose, names are not compared.
+async fn report_names(config: &Config, wanted: Option<&str>) {
+    let mut seen = BTreeSet::new();
+    let wanted = |name: &str| wanted.map_or(name != EPHEMERAL, |wanted| wanted == name);
+    for environment in config.environments_here().filter(|environment| wanted(&environment.name)) {
+        let notes = match doctor::unknown_names(config, environment).await {
+            Ok(entries) => entries.into_iter().map(|entry| with_fix(&entry)).collect(),
+            Err(error @ ProjectError::Missing { .. }) => vec![error.to_string()],
+            Err(error) => vec![format!(
+                "the names were not compared with the compose files of `{}`: {}",
+                environment.name,
+                text::one_line(&with_causes(&error))
+            )],
+        };
+        for note in notes.into_iter().filter(|note| seen.insert(note.clone())) {
+            print_message(&format!("note: {note}"));
+        }
+    }
+}
+
+fn with_fix(entry: &Entry) -> String {
+    let fix = entry.fix.as_ref().map(|fix| format!("; {fix}")).unwrap_or_default();
+    format!("{}{fix}", entry.found)
+}
+
 fn masked_variables(file: &Path) -> Result<BTreeMap<String, Value>, Failure> {
-    let text = std::fs::read_to_string(file).map_err(Failure::reading(file))?;
+    let text = stagegate_host::files::text(file).map_err(Failure::reading(file))?;
     let masked = |key: &str, value: &Secret| match password_of_url(value.expose()) {
         _ if names_a_secret(key) => json!("***"),
         Some(password) => json!(value.expose().replace(password, "***")),

@@ -242,7 +242,7 @@ impl Sync<'_> {
 /// Reads the file of a subset.
 fn subset(path: Option<&Path>) -> Result<Option<SubsetFile>, Failure> {
     let Some(path) = path else { return Ok(None) };
-    let text = std::fs::read_to_string(path).map_err(Failure::reading(path))?;
+    let text = stagegate_host::files::text(path).map_err(Failure::reading(path))?;
     let file = SubsetFile::parse(&text);
     file.map(Some).map_err(|error| Failure::configuration(error).context(path.display().to_string()))
 }

@@ -40,7 +40,8 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Test) -> Result<Exit, F
     let environment = config.environment(name.as_deref().unwrap_or(EPHEMERAL))?;
     let full_load = confirm_option::confirmed(environment, args.confirm.as_deref())?;
     let trials = stagegate_suites::trials(Scope { config, environment });
-    for prefix in config.severity.keys().filter(|prefix| !trials.iter().any(|t| t.name.starts_with(prefix.as_str()))) {
+    let listed: Vec<&str> = trials.iter().map(|trial| trial.name.as_str()).collect();
+    for prefix in config.idle_severities(&listed) {
         print_message(&format!("warning: [severity] lists `{prefix}`, but no check's name begins with it"));
     }
     let trials = run::select(trials, environment, &args.filters);

@@ -4,9 +4,11 @@
 //! the type itself asks a deserializer for, and whose descriptions are the comments of the reference. So a key that is read
 //! cannot be absent, and none is there that is not read.
 
+mod places;
 mod reference;
 mod trace;
 
+pub use places::place_of;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -109,7 +111,9 @@ fn table<T: DeserializeOwned>(
 fn custom(expected: &str, types: Vec<&'static str>) -> Map<String, Value> {
     match expected {
         "a number from 1 to 65535" => object(json!({ "type": "integer", "minimum": 1, "maximum": 65_535 })),
-        "a text with a number and a unit" => object(json!({ "type": "string", "pattern": WITH_UNIT })),
+        _ if expected.starts_with("a text with a number and a unit") => {
+            object(json!({ "type": "string", "pattern": WITH_UNIT }))
+        }
         // One of several forms: those that the reference shows.
         "any value" if !types.is_empty() => object(json!({ "type": types })),
         _ => Map::new(),

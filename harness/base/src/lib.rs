@@ -8,6 +8,7 @@ pub mod command;
 pub mod compose;
 pub mod config;
 pub mod container;
+pub mod encoding;
 pub mod exit;
 pub mod finding;
 pub mod image;

@@ -158,14 +158,14 @@ impl Size {
 }
 
 macro_rules! as_text {
-    ($type:ty) => {
+    ($type:ty, $expected:literal) => {
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Text;
                 impl de::Visitor<'_> for Text {
                     type Value = $type;
                     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        write!(f, "a text with a number and a unit")
+                        f.write_str($expected)
                     }
                     fn visit_str<E: de::Error>(self, text: &str) -> Result<$type, E> {
                         text.parse().map_err(E::custom)
@@ -184,9 +184,9 @@ macro_rules! as_text {
         }
     };
 }
-as_text!(Span);
-as_text!(Size);
-as_text!(Share);
+as_text!(Span, "a text with a number and a unit of time");
+as_text!(Size, "a text with a number and a unit of size");
+as_text!(Share, "a text with a number and a unit, %");
 
 #[cfg(test)]
 mod tests {

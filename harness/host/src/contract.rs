@@ -12,6 +12,7 @@ use stagegate_base::{command::git as command, subfolder::Subfolder};
 use stagegate_contract::Files;
 
 use crate::{
+    files,
     git::{Blob, Git, blobs},
     process::{RunError, Runner},
 };
@@ -135,8 +136,7 @@ async fn from_top(runner: &Runner, path: &str) -> Option<String> {
 
 fn in_folder(shown: &str, release: &Path, root: &str) -> Result<Files, ContractSourceError> {
     let path = release.join(root);
-    let text =
-        fs::read_to_string(&path).map_err(|source| ContractSourceError::File { path: PathBuf::from(shown), source })?;
+    let text = files::text(&path).map_err(|source| ContractSourceError::File { path: PathBuf::from(shown), source })?;
     let mut files = Files::new(shown, root, text);
     let top = release.canonicalize().unwrap_or_else(|_| release.to_path_buf());
     loop {
@@ -155,7 +155,7 @@ fn in_folder(shown: &str, release: &Path, root: &str) -> Result<Files, ContractS
 fn text_below(top: &Path, name: &str) -> Result<String, String> {
     let cannot = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => "does not exist".to_owned(),
-        io::ErrorKind::InvalidData => "is not text in UTF-8".to_owned(),
+        io::ErrorKind::InvalidData => format!("cannot be used: {error}"),
         _ => format!("cannot be read ({error})"),
     };
     let path = top.join(name).canonicalize().map_err(cannot)?;
@@ -166,7 +166,7 @@ fn text_below(top: &Path, name: &str) -> Result<String, String> {
     match found.is_file() {
         false => Err(if found.is_dir() { "is a folder" } else { "is no regular file" }.to_owned()),
         true if found.len() > FILE_BYTES => Err(format!("is longer than {} MiB", FILE_BYTES >> 20)),
-        true => fs::read_to_string(&path).map_err(cannot),
+        true => files::text(&path).map_err(cannot),
     }
 }
 

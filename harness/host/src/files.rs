@@ -8,6 +8,16 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
+use stagegate_base::encoding;
+
+/// Reads a file that a person wrote.
+///
+/// # Errors
+/// The system's; `InvalidData` with the place of the first byte where it is not UTF-8.
+pub fn text(path: &Path) -> io::Result<String> {
+    let bytes = fs::read(path)?;
+    encoding::text(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
 
 /// Makes a folder and those above it that only its owner may enter.
 ///

@@ -140,8 +140,7 @@ pub fn read_config(path: Option<&Path>) -> Result<Config, ProjectError> {
         Some(path) => here.join(path),
         None => crate::paths::find_config(&here).ok_or(ProjectError::NoConfig { start: here })?,
     };
-    let text =
-        std::fs::read_to_string(&path).map_err(|source| ProjectError::Unreadable { path: path.clone(), source })?;
+    let text = crate::files::text(&path).map_err(|source| ProjectError::Unreadable { path: path.clone(), source })?;
     let config = Config::parse(&path, &text)?;
     Ok(if crate::host::is_the_host(&path) { config.on_the_host() } else { config })
 }

@@ -34,7 +34,7 @@ pub fn read(folder: &Path, known: &[&str]) -> Result<Waivers, WaiversError> {
     let mut all = Waivers::default();
     for name in std::iter::once(FILE_NAME).chain(OLD_NAMES) {
         let path = folder.join(name);
-        match std::fs::read_to_string(&path) {
+        match crate::files::text(&path) {
             Ok(text) => all.extend(Waivers::parse(&shown(&path), &text, known)?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(source) => return Err(WaiversError::Unreadable { path, source }),
@@ -48,8 +48,8 @@ pub fn read(folder: &Path, known: &[&str]) -> Result<Waivers, WaiversError> {
 /// # Errors
 /// [`WaiversError`] where it cannot be read or used.
 pub fn read_file(path: &Path, known: &[&str]) -> Result<Waivers, WaiversError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| WaiversError::Unreadable { path: path.to_path_buf(), source })?;
+    let text =
+        crate::files::text(path).map_err(|source| WaiversError::Unreadable { path: path.to_path_buf(), source })?;
     Ok(Waivers::parse(path, &text, known)?)
 }
 

@@ -57,7 +57,7 @@ fn a_release_that_brings_a_database_server_is_promoted_and_goes_back_without_it(
         image_of(17)
     );
     let late = late(&small);
-    small.release("v2", "alter table item add column note text;\n", &format!("{server}{late}"));
+    small.release("v2", "alter table item add column if not exists note text;\n", &format!("{server}{late}"));
     let volume = format!("volume `{}_reports-data`", small.project("production"));
     let failed = small.promote("v2");
     let plan = format!("a rollback removes its server reports-db and leaves {volume}");

@@ -1,5 +1,9 @@
 //! What the TOML reader refused, in the words of whoever wrote the file: the key, what it must be, what was found.
 
+mod syntax;
+mod tables;
+mod units;
+
 use std::ops::Range;
 
 use crate::suggest::closest;
@@ -28,6 +32,9 @@ impl Explained {
         if let Some(field) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
             return missing(field);
         }
+        if let Some(explained) = tables::explained(text, span, message) {
+            return explained;
+        }
         if message.starts_with("unknown field ") {
             return unknown_key(message);
         }
@@ -37,12 +44,24 @@ impl Explained {
         if let Some((found, expected)) = mismatch(message) {
             return wrong_type(&key, &found, expected);
         }
-        // A bare word is no value of TOML: the reader's own sentence is about string literals.
-        match bare_word(text, span.start) {
-            Some(word) => bare(&key, word),
-            None => plain(message, None),
+        if let Some(explained) = units::explained(&key, message) {
+            return explained;
         }
+        let found = text.get(span.clone()).map(|found| format!("found {}", first_line(found)));
+        // A word is read as one of several, or as a table with one key: the reader names neither.
+        if message == "wanted string or table" || message.starts_with("wanted exactly 1 element") {
+            return Explained { message: format!("{key} must be a word in quotes"), label: found, hint: None };
+        }
+        // What a value of several forms is expected to be stands alone.
+        if message.starts_with("a ") {
+            return Explained { message: format!("{key} must be {message}"), label: found, hint: None };
+        }
+        syntax::explained(text, span, &key, message).unwrap_or_else(|| plain(message, None))
     }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }
 
 fn plain(message: &str, hint: Option<&str>) -> Explained {
@@ -79,18 +98,19 @@ fn unknown_value(key: &str, message: &str) -> Explained {
 }
 
 fn wrong_type(key: &str, found: &str, expected: &str) -> Explained {
-    let number: Option<f64> = found.parse().ok();
-    let hint = match (number, expected) {
-        (Some(_), "a text with a number and a unit") => {
-            Some(format!("write a unit, in quotes: \"{found}s\" or \"{found}m\""))
-        }
-        _ => None,
-    };
     Explained {
         message: format!("{key} must be {}", in_words(expected)),
         label: Some(format!("found {found}")),
-        hint: hint.or_else(|| unquoted(found, expected)),
+        hint: units::of_number(found, expected)
+            .or_else(|| unquoted(found, expected))
+            .or_else(|| listed(found, expected)),
     }
+}
+
+/// Returns what to write where one text stands in the place of a list.
+fn listed(found: &str, expected: &str) -> Option<String> {
+    let text = found.strip_prefix("the text ").filter(|_| expected == "a sequence")?;
+    Some(format!("write it in brackets: [{text}]"))
 }
 
 /// Returns what to write where a number or a switch stands in quotes.
@@ -101,19 +121,6 @@ fn unquoted(found: &str, expected: &str) -> Option<String> {
         _ => in_words(expected).contains("number") && inner.parse::<f64>().is_ok(),
     };
     fits.then(|| format!("write it without quotes: {inner}"))
-}
-
-fn bare(key: &str, word: &str) -> Explained {
-    let hint = match word.to_ascii_lowercase().as_str() {
-        "yes" | "on" => "write `true`".to_owned(),
-        "no" | "off" => "write `false`".to_owned(),
-        _ => format!("write it in quotes: \"{word}\""),
-    };
-    Explained {
-        message: format!("{key} has a value that is no TOML"),
-        label: Some(format!("found {word}")),
-        hint: Some(hint),
-    }
 }
 
 /// Splits the reader's "invalid type: FOUND, expected EXPECTED", with FOUND in words.
@@ -162,25 +169,25 @@ fn alternatives(known: &[&str]) -> String {
     }
 }
 
-/// Returns the key whose value is at a place, in backticks.
+/// Returns the line that a place is in, and where it begins.
+fn line_at(text: &str, offset: usize) -> (&str, usize) {
+    let start = text[..offset.min(text.len())].rfind('\n').map_or(0, |at| at + 1);
+    (first_line(&text[start..]), start)
+}
+
+/// Returns the key whose value is at a place, in backticks; of a table's header the last name.
 fn key(text: &str, offset: usize) -> String {
     let offset = offset.min(text.len());
-    let start = text[..offset].rfind('\n').map_or(0, |at| at + 1);
+    let (line, start) = line_at(text, offset);
+    if let Some((name, _)) = tables::header(line) {
+        let last = name.rsplit('.').next().unwrap_or(name).trim().trim_matches('"');
+        return format!("`{last}`");
+    }
     // Within an inline table the nearest key counts; where the place is a key itself, its line has it.
-    let line = text[start..].lines().next().unwrap_or_default();
     let before = text[start..offset].rsplit_once('=').or_else(|| line.split_once('='));
     let name =
         before.and_then(|(before, _)| before.rsplit(['{', ',']).next()).map(|name| name.trim().trim_matches('"'));
     name.filter(|name| !name.is_empty() && !name.starts_with('[')).map_or("this".to_owned(), |name| format!("`{name}`"))
-}
-
-/// Returns the word at a place, where it is one that TOML does not have as a value.
-fn bare_word(text: &str, offset: usize) -> Option<&str> {
-    let start = text[..offset.min(text.len())].rfind('\n').map_or(0, |at| at + 1);
-    let value = text[start..].lines().next()?.split_once('=')?.1.split('#').next()?.trim();
-    let is_word =
-        value.starts_with(|c: char| c.is_ascii_alphabetic()) && !["true", "false", "inf", "nan"].contains(&value);
-    is_word.then_some(value)
 }
 
 #[cfg(test)]
@@ -201,7 +208,7 @@ mod tests {
     fn the_key_is_that_of_the_line() {
         let text = "[severity]\n\"health\" = \"warn\"\n[gate]\n";
         assert_eq!(key(text, 24), "`health`");
-        assert_eq!(key(text, 2), "this");
+        assert_eq!(key(text, 2), "`severity`");
         let inline = "http = { service = \"web\", path = 7 }";
         assert_eq!(key(inline, inline.len() - 3), "`path`");
     }

@@ -38,6 +38,9 @@ impl SshHost {
 
     fn read(text: &str) -> Result<Self, String> {
         let rest = text.strip_prefix(SCHEME).unwrap_or(text);
+        if let Some((scheme, _)) = rest.split_once("://") {
+            return Err(format!("a host is reached by SSH, not by {scheme}"));
+        }
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (user, place) = match rest.rsplit_once('@') {
             Some((user, place)) => (Some(user), place),

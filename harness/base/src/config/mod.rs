@@ -396,6 +396,13 @@ impl Config {
             .max_by_key(|(prefix, _)| prefix.len())
             .map_or(own, |(_, severity)| *severity)
     }
+
+    /// Returns the names of [severity] with which no trial begins, so that they change nothing.
+    #[must_use]
+    pub fn idle_severities<'a>(&'a self, trials: &[&str]) -> Vec<&'a str> {
+        let is_idle = |prefix: &&String| !trials.iter().any(|trial| begins(trial, prefix));
+        self.severity.keys().filter(is_idle).map(String::as_str).collect()
+    }
 }
 
 /// Returns whether `prefix` is `trial` or some of its first parts.

@@ -113,8 +113,8 @@ enum OneOrMany {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawDatabase {
-    service: String,
-    name: String,
+    service: Spanned<String>,
+    name: Spanned<String>,
     role: Option<String>,
     password_variable: Option<String>,
     ca: Option<PathBuf>,
@@ -397,7 +397,16 @@ impl Reader<'_> {
                 "use letters, digits, - and _ (`name` is the database's own)",
             ));
         }
-        let name = &raw.get_ref().service;
+        for (key, value) in [("service", &raw.get_ref().service), ("name", &raw.get_ref().name)] {
+            if value.get_ref().trim().is_empty() {
+                let hint = match key {
+                    "name" => "write the name of the database on the server, as `psql -l` lists it",
+                    _ => "write the service of the compose files that runs PostgreSQL",
+                };
+                return Err(self.error(value.span().start, format!("`{key}` of [databases.{id}] is empty"), hint));
+            }
+        }
+        let name = raw.get_ref().service.get_ref();
         let known: Vec<&str> =
             services.values().filter(|s| s.kind == Kind::Postgres).map(|s| s.name.as_str()).collect();
         if known.is_empty() || known.contains(&name.as_str()) {
@@ -414,8 +423,8 @@ impl Reader<'_> {
     fn database(&self, id: &str, raw: &RawDatabase) -> Database {
         Database {
             id: id.to_owned(),
-            service: raw.service.clone(),
-            name: raw.name.clone(),
+            service: raw.service.get_ref().clone(),
+            name: raw.name.get_ref().clone(),
             role: raw.role.clone(),
             password_variable: raw.password_variable.clone().unwrap_or_else(|| "POSTGRES_PASSWORD".to_owned()),
             ca: raw.ca.as_deref().map(|file| self.absolute(file)),

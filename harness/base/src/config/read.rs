@@ -9,6 +9,7 @@ use std::{ops::Range, path::Path};
 use serde::de::DeserializeOwned;
 
 use super::ConfigError;
+use crate::json_schema::place_of;
 
 /// Most mistakes that are reported of one file.
 const MOST: usize = 20;
@@ -29,7 +30,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Co
         if !errors.is_empty() && error.message().starts_with("missing field") {
             break;
         }
-        errors.push(ConfigError::from_toml(path, text, &error));
+        errors.push(explained::<T>(path, text, &error));
         let is_blanked = error.span().is_some_and(|span| blank(&mut rest, &span));
         if !is_blanked || errors.len() == MOST || toml::from_str::<toml::Table>(&rest).is_err() {
             break;
@@ -39,6 +40,17 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Co
         Some(error) => Err(error),
         None => Err(ConfigError::at(path, text, 0, "the file cannot be read".to_owned(), None)),
     }
+}
+
+/// Explains a mistake; of a key that is unknown where it stands, and near to none there, where it belongs.
+fn explained<T: DeserializeOwned>(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let mut made = ConfigError::from_toml(path, text, error);
+    let unknown = error.message().strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    let is_near = made.hint.as_ref().is_some_and(|hint| hint.starts_with("did you mean"));
+    if let Some(place) = unknown.filter(|_| !is_near).and_then(place_of::<T>) {
+        made.hint = Some(place);
+    }
+    made
 }
 
 /// Overwrites the statement that a span is in by blanks, so that all places stay; `false` where it is none of one line.

@@ -105,6 +105,104 @@ fn the_longest_beginning_of_a_name_gives_its_severity(#[case] trial: &str, #[cas
 #[case::database("[databases.main]", "[databases.\"../../x\"]", "database id `../../x`", "letters, digits")]
 #[case::service_name("[services.api]", "[services.\"../api\"]", ":13:1: service name `../api`", "letters, digits")]
 #[case::dots("[services.api]", "[services.\"..\"]", "service name `..`", "letters, digits")]
+#[case::minutes("\"2m\"", "\"2 minutes\"", ":29:17: `verify_within`: `2 minutes` is not", "did you mean \"2m\"?")]
+#[case::a_list_of_tables(
+    "[services.api]",
+    "[[services.api]]",
+    ":13:1: [[services.api]] is a list",
+    "write [services.api]"
+)]
+#[case::a_nameless_list(
+    "[databases.main]",
+    "[[databases]]",
+    ":20:1: [[databases]] is a list",
+    "write [databases.NAME]"
+)]
+#[case::one_of_a_list(
+    "[severity]",
+    "[notify]\nkind = \"slack\"\n[severity]",
+    "[notify] is one table",
+    "write [[notify]]"
+)]
+#[case::severity_table(
+    "[severity]",
+    "[severity.health]\nweb = \"warning\"\n[severity]",
+    "[severity.health] is a table, and a severity is expected",
+    "\"health::NAME\" = \"required\""
+)]
+#[case::severity_switch("\"info\"", "false", "`contracts::api::get_orders` must be a word in quotes", "")]
+#[case::url(
+    "\"/healthz\"",
+    "\"http://localhost:8080/healthz\"",
+    ":15:10: service `api`: path `http://localhost:8080/healthz` does not",
+    "write \"/healthz\": the path alone"
+)]
+#[case::url_of_a_host("protected = true", "host = \"https://a.example\"", "reached by SSH, not by https", "ssh://")]
+#[case::no_database(
+    "name = \"shop\"\n\n[sev",
+    "name = \"\"\n\n[sev",
+    ":22:8: `name` of [databases.main] is empty",
+    "psql -l"
+)]
+#[case::no_server("service = \"db\"", "service = \"\"", ":21:11: `service` of [databases.main] is empty", "PostgreSQL")]
+#[case::beginning("protected = true", "protect = true", "unknown key `protect`", "did you mean `protected`?")]
+#[case::another_level(
+    "protected = true",
+    "services = [\"api\"]",
+    "unknown key `services`",
+    "`services` is a table of the file itself: write [services.NAME]"
+)]
+#[case::no_level(
+    "\n[project]",
+    "verify_within = \"2m\"\n[project]",
+    "unknown key `verify_within`",
+    "is a key of [gate]"
+)]
+#[case::dotted(
+    "[environments.staging]",
+    "[environments.eu.staging]",
+    "[environments.eu.staging] has one part too many",
+    "[environments.eu-staging]"
+)]
+#[case::space(
+    "[environments.staging]",
+    "[environments.my staging]",
+    "the name of a table has a space",
+    "[environments.my-staging]"
+)]
+#[case::twice(
+    "protected = true",
+    "protected = true\nprotected = false",
+    ":12:1: duplicate key `protected`, first in line 11",
+    "one of the two"
+)]
+#[case::first_place(
+    "[environments.production]",
+    "[environments.staging]",
+    "[environments.staging], first in line 5",
+    "one header"
+)]
+#[case::python("protected = true", "protected = True", "`protected` has a value that is no TOML", "write `true`")]
+#[case::null("protected = true", "protected = null", "`protected` has a value that is no TOML", "remove the line")]
+#[case::no_value("protected = true", "protected =", "`protected` has no value", "behind `=`")]
+#[case::colon("protected = true", "protected: true", "`protected` is followed by `:`", "write protected = true")]
+#[case::unclosed("\".env.staging\"", "\".env.staging", "`env_file` has no closing quote", "\".env.staging\"")]
+#[case::typographic("\".env.staging\"", "\u{201c}.env.staging\u{201d}", "typographic quotes", "\".env.staging\"")]
+#[case::zero("8080", "08080", "`port` is a number with a zero in front", "write 8080")]
+#[case::numbers("\".env.staging\"", "[1]", "`env_file` must be a path or a list of paths", "")]
+#[case::a_list("[gate]", "[gate]\nfreeze = \"api\"", "`freeze` must be a list in brackets", "[\"api\"]")]
+#[case::size(
+    "[gate]",
+    "[logs]\nmax_size = 500\n[gate]",
+    "`max_size` must be a text with a number and a unit of size",
+    "500MiB"
+)]
+#[case::inner_table(
+    "port = 8080\n",
+    "[services.api.port]\nnumber = 1\n",
+    "`port` must be a number from 1 to 65535",
+    ""
+)]
 #[case::shared(
     "protected = true",
     "project = \"shop-staging\"",
@@ -225,4 +323,21 @@ fn the_manual_names_every_word_that_a_key_takes(#[case] words: &[&str]) {
     for word in words {
         assert!(MANUAL.contains(&format!("\"{word}\"")), "docs/stagegate.toml lacks \"{word}\"");
     }
+}
+
+#[rstest]
+#[case::yaml("project:\n  name: shop\n", "the file is YAML")]
+#[case::json("{\"project\": {\"name\": \"shop\"}}\n", "the file is JSON")]
+#[case::line_ends("[project]\rname = \"shop\"\r", "the lines end in a carriage return alone")]
+fn another_format_is_named(#[case] text: &str, #[case] want: &str) {
+    let error = parse(text).unwrap_err();
+    assert!(error.message.contains(want), "{error}");
+    assert!(error.hint.is_some(), "{error}");
+}
+
+#[test]
+fn a_byte_order_mark_and_the_line_ends_of_windows_change_nothing() {
+    let config = parse(GOOD).unwrap();
+    assert_eq!(parse(&format!("\u{feff}{GOOD}")).unwrap(), config);
+    assert_eq!(parse(&GOOD.replace('\n', "\r\n")).unwrap(), config);
 }

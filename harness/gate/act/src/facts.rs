@@ -6,9 +6,8 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use stagegate_base::{
     compose::{Model, RELEASE_LABEL, drift},
     config::{Config, Environment, Integrity, Tier},
-    container::{Container, State},
+    container::Container,
     mark::{NAME_BYTES, Role},
-    redact::Secret,
     units::Size,
 };
 use stagegate_data_decide::{DataFacts, backup::Manifest};
@@ -25,11 +24,12 @@ use super::{
     data::earlier,
     new_databases::{self, Found, Lookup},
     plan_error::PlanError,
+    side::{Side, server, server_among},
     volumes,
 };
 use crate::journal::{self, StoreError};
 use stagegate_host::{
-    database::{Rights, Server},
+    database::Rights,
     engine::{Engine, EngineError},
     files,
     git::{Git, GitError},
@@ -38,14 +38,7 @@ use stagegate_host::{
     process::Runner,
     project, reach,
     release::{self, ReleaseError, Snapshot, images_of},
-    secret,
 };
-
-pub(super) struct Side {
-    pub(super) environment: Environment,
-    pub(super) containers: Vec<Container>,
-    pub(super) deployed: Option<Snapshot>,
-}
 
 /// Makes the plan of a run, and gathers the facts that may refuse it.
 ///
@@ -436,16 +429,4 @@ fn frozen_facts(dir: &Path, database: &str) -> Option<DataFacts> {
 fn dumped_facts(dir: &Path, database: &str) -> Option<DataFacts> {
     let manifest = Manifest::parse(&std::fs::read(dir.join("backup/manifest.json")).ok()?).ok()?;
     manifest.database(database).map(|dump| dump.facts.clone())
-}
-
-pub(super) fn server(target: &Side, database: &PlanDatabase, model: &Model) -> Option<Server> {
-    server_among(&target.containers, database, model)
-}
-
-fn server_among(containers: &[Container], database: &PlanDatabase, model: &Model) -> Option<Server> {
-    let container = containers.iter().find(|c| c.service == database.service && c.state == State::Running)?;
-    let password = secret::variable(model, &database.service, &database.password_variable);
-    let password = password.unwrap_or_else(|| Secret::new(""));
-    let server = Server::new(container, &database.role, password, "stagegate/preflight");
-    Some(server.verified_by(database.ca.as_deref()))
 }

@@ -39,6 +39,7 @@ mod retry;
 mod rollback_time;
 mod rollout;
 mod run_files;
+mod side;
 mod source;
 mod stall_probe;
 mod start;

@@ -11,7 +11,7 @@ use stagegate_host::{database::Server, engine::EngineError, error::with_causes, 
 
 use super::{
     Run,
-    facts::{Side, server},
+    side::{Side, server},
 };
 use crate::journal::{self, StoreError};
 

@@ -86,7 +86,7 @@ async fn the_files_of_a_contract_are_read_in_a_folder_and_in_a_commit() {
 #[case::above("../../outside.yaml", "`../../outside.yaml` leads out of the release")]
 #[case::a_link_out("linked.yaml", "`linked.yaml` is reached by a symbolic link that leads out of the release")]
 #[case::a_linked_folder("linked/outside.yaml", "is reached by a symbolic link that leads out of the release")]
-#[case::no_text("binary.yaml", "`binary.yaml` is not text in UTF-8")]
+#[case::no_text("binary.yaml", "`binary.yaml` cannot be used: it is UTF-16, and UTF-8 is expected")]
 #[tokio::test]
 async fn what_cannot_be_read_is_reported_with_its_reference(#[case] reference: &str, #[case] why: &str) {
     let folders = Folders::new(&reference.replace('/', "-"));

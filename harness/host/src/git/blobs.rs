@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use stagegate_base::command::Command;
+use stagegate_base::{command::Command, encoding};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::process::{RunError, Runner};
@@ -62,9 +62,9 @@ fn printed(output: &[u8], names: &[String]) -> HashMap<String, Blob> {
         rest = rest.get(size + 1..).unwrap_or_default();
         let kind = words.rsplit(' ').next().unwrap_or_default();
         let blob = match kind {
-            "blob" => match String::from_utf8(content.to_vec()) {
+            "blob" => match encoding::text(content.to_vec()) {
                 Ok(text) => Blob::Text(text),
-                Err(_) => Blob::Unreadable("is not text in UTF-8".to_owned()),
+                Err(error) => Blob::Unreadable(format!("cannot be used: {error}")),
             },
             "tree" => Blob::Unreadable("is a folder".to_owned()),
             "symlink" => Blob::Unreadable("is reached by a symbolic link that leads out of the release".to_owned()),

@@ -49,8 +49,8 @@ pub fn of_model(model: &Model, source: &Source) -> Result<Facts, ProjectError> {
 
 fn read(files: &[PathBuf]) -> Result<Vec<SourceFile>, ProjectError> {
     let one = |path: &PathBuf| {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| ProjectError::Unreadable { path: path.clone(), source })?;
+        let text = stagegate_host::files::text(path)
+            .map_err(|source| ProjectError::Unreadable { path: path.clone(), source })?;
         Ok(SourceFile { path: shown(path).display().to_string(), text })
     };
     files.iter().map(one).collect()

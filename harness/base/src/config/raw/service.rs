@@ -16,10 +16,10 @@ use crate::units::Size;
 pub(super) struct RawService {
     kind: Option<Kind>,
     port: Option<Port>,
-    health: Option<String>,
-    version: Option<String>,
+    health: Option<Spanned<String>>,
+    version: Option<Spanned<String>>,
     contract: Option<PathBuf>,
-    served_contract: Option<String>,
+    served_contract: Option<Spanned<String>>,
     token_variable: Option<String>,
     token_login: Option<String>,
     max_body: Option<Size>,
@@ -33,8 +33,9 @@ pub(super) struct RawService {
 impl RawService {
     /// Returns whether a check would ask the service something.
     fn is_probed(&self) -> bool {
-        let paths = [&self.health, &self.version, &self.served_contract, &self.host, &self.base_path];
-        self.kind.is_some() || self.port.is_some() || self.contract.is_some() || paths.iter().any(|path| path.is_some())
+        let paths = [&self.health, &self.version, &self.served_contract].map(Option::is_some);
+        let others = [self.kind.is_some(), self.port.is_some(), self.contract.is_some(), self.host.is_some()];
+        paths.contains(&true) || others.contains(&true) || self.base_path.is_some()
     }
 }
 
@@ -73,9 +74,10 @@ impl Reader<'_> {
             }
         };
         for path in [&service.health, &service.version, &service.served_contract].into_iter().flatten() {
+            let (at, path) = (path.span().start, path.get_ref());
             if !path.starts_with('/') {
                 let message = format!("service `{name}`: path `{path}` does not begin with `/`");
-                return Err(self.error(raw.span().start, message, format!("write \"/{path}\"")));
+                return Err(self.error(at, message, path_hint(path)));
             }
         }
         if let Some(host) = service.host.as_deref().filter(|host| !is_host(host)) {
@@ -93,10 +95,10 @@ impl Reader<'_> {
             name: name.to_owned(),
             kind,
             port,
-            health: service.health.clone(),
-            version: service.version.clone(),
+            health: service.health.clone().map(Spanned::into_inner),
+            version: service.version.clone().map(Spanned::into_inner),
             contract: service.contract.clone(),
-            served_contract: service.served_contract.clone(),
+            served_contract: service.served_contract.clone().map(Spanned::into_inner),
             token,
             max_body: service.max_body.unwrap_or(MAX_BODY),
             breaking_changes: service.breaking_changes,
@@ -121,6 +123,13 @@ impl Reader<'_> {
         }
         Ok(all)
     }
+}
+
+/// Returns what to write in the place of a path without `/`. Of a URL the path is meant: host and port are the service's own.
+fn path_hint(path: &str) -> String {
+    let Some((_, rest)) = path.split_once("://") else { return format!("write \"/{path}\"") };
+    let path = rest.find('/').map_or("/", |at| &rest[at..]);
+    format!("write \"{path}\": the path alone, on the service's own `port`")
 }
 
 /// Returns whether Compose takes a text for a service's name; it also becomes the name of a folder.

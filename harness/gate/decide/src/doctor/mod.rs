@@ -12,7 +12,7 @@ use stagegate_base::exit::Exit;
 
 pub use environment::{EnvFile, Environment, Files, Problem, Promotion, Unlisted, Workdir, environment};
 pub use machine::{Clock, Configured, Engine, Folder, Machine, Program, Repository, machine};
-pub use names::names;
+pub use names::{Known, names};
 pub use text::text;
 
 /// How bad an entry is.

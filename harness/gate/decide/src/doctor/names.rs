@@ -4,39 +4,32 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use stagegate_base::{
     compose::Model,
-    config::{Config, VolumePlace},
+    config::{Config, Environment, VolumePlace},
     suggest::closest,
 };
 
 use super::Entry;
 
-/// Returns an entry for each name of `config` that the resolved files of an environment do not have.
-///
-/// `missing_contracts` are services with a contract that is not there, and its path.
+/// What the names of a configuration are compared with, in one environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// The environment.
+    pub environment: &'a Environment,
+    /// Its resolved compose files.
+    pub model: &'a Model,
+    /// The names of all its checks.
+    pub trials: &'a [&'a str],
+    /// Services with a contract that is not there, and its path.
+    pub missing_contracts: &'a [(String, PathBuf)],
+}
+
+/// Returns an entry for each name of `config` that the resolved files and the checks of an environment do not have.
 #[must_use]
-pub fn names(config: &Config, model: &Model, missing_contracts: &[(String, PathBuf)]) -> Vec<Entry> {
-    let services = model.services();
-    let volumes = model.volume_keys();
-    let mut entries = Vec::new();
-    let named: BTreeSet<&String> = config.services.keys().chain(config.one_shot.keys()).collect();
-    for name in named.into_iter().filter(|name| !services.contains(name)) {
-        entries.push(unknown(("services", &format!("[services.{name}]")), ("service", name), &services, Entry::warn));
-    }
-    for (id, database) in &config.databases {
-        let table = format!("[databases.{id}]");
-        if !services.contains(&database.service) {
-            let what = ("databases", format!("`service` of {table}"));
-            entries.push(unknown((what.0, &what.1), ("service", &database.service), &services, Entry::fail));
-        }
-        if let Some(service) = database.migrations.as_ref().filter(|service| !services.contains(service)) {
-            let what = ("databases", format!("`migrations` of {table}"));
-            entries.push(unknown((what.0, &what.1), ("service", service), &services, Entry::fail));
-        }
-        if database.name.is_empty() {
-            let fix = format!("write the name of the database of `{}` there", database.service);
-            entries.push(Entry::fail("databases", format!("`name` of {table} is empty"), fix));
-        }
-    }
+pub fn names(config: &Config, known: &Known<'_>) -> Vec<Entry> {
+    let services = known.model.services();
+    let mut entries = of_services(config, known, &services);
+    entries.extend(of_databases(config, &services));
+    let volumes = known.model.volume_keys();
     for (id, volume) in &config.volumes {
         if let VolumePlace::Named(key) = &volume.place
             && !volumes.contains(key)
@@ -45,9 +38,48 @@ pub fn names(config: &Config, model: &Model, missing_contracts: &[(String, PathB
             entries.push(unknown(("volumes", &what), ("volume", key), &volumes, Entry::fail));
         }
     }
-    for (service, path) in missing_contracts {
+    for (service, path) in known.missing_contracts {
         let found = format!("`contract` of [services.{service}]: {} does not exist", path.display());
         entries.push(Entry::warn("contracts", found, "correct the path, which is relative to the workdir"));
+    }
+    for prefix in config.idle_severities(known.trials) {
+        let found = format!("[severity] lists `{prefix}`, but no check's name begins with it");
+        let fix = format!("`gate test --env {} --list` lists all names", known.environment.name);
+        entries.push(Entry::warn("severity", found, fix));
+    }
+    entries
+}
+
+fn of_services(config: &Config, known: &Known<'_>, services: &[String]) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let described: BTreeSet<&String> = config.services.keys().chain(config.one_shot.keys()).collect();
+    for name in described.into_iter().filter(|name| !services.contains(name)) {
+        entries.push(unknown(("services", &format!("[services.{name}]")), ("service", name), services, Entry::warn));
+    }
+    // A promotion refuses a name of `freeze` that it cannot stop, and one of `rollout` that it cannot replace.
+    let replaced = known.environment.rollout.blue_green.keys();
+    let at = format!("`rollout` of [environments.{}]", known.environment.name);
+    let lists: [(&str, Vec<&String>, fn(&str, String, String) -> Entry); 3] = [
+        ("`freeze` of [gate]", config.gate.freeze.iter().flatten().collect(), Entry::fail),
+        ("`may_start_empty` of [gate]", config.gate.may_start_empty.iter().collect(), Entry::warn),
+        (&at, replaced.collect(), Entry::fail),
+    ];
+    for (place, named, entry) in lists {
+        let absent = named.into_iter().filter(|name| !services.contains(name));
+        entries.extend(absent.map(|name| unknown(("gate", place), ("service", name), services, entry)));
+    }
+    entries
+}
+
+fn of_databases(config: &Config, services: &[String]) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for (id, database) in &config.databases {
+        let keys = [("service", Some(&database.service)), ("migrations", database.migrations.as_ref())];
+        for (key, named) in keys {
+            let Some(name) = named.filter(|name| !services.contains(name)) else { continue };
+            let what = format!("`{key}` of [databases.{id}]");
+            entries.push(unknown(("databases", &what), ("service", name), services, Entry::fail));
+        }
     }
     entries
 }
@@ -92,17 +124,25 @@ mod tests {
         Level::Fail,
         "`migrate`"
     )]
-    #[case::no_name("[databases.main]\nservice = \"db\"\nname = \"\"\n", "databases", Level::Fail, "write the name")]
     #[case::a_volume("[volumes.v]\nvolume = \"nope\"\nrollback = false\n", "volumes", Level::Fail, "have media")]
+    #[case::frozen("[gate]\nfreeze = [\"web\", \"migrat\"]\n", "gate", Level::Fail, "`migrate`")]
+    #[case::may_start_empty("[gate]\nmay_start_empty = [\"cache\"]\n", "gate", Level::Warn, "have db, migrate, web")]
+    #[case::rollout("[environments.live]\nrollout = { wbe = \"blue-green\" }\n", "gate", Level::Fail, "`web`")]
+    #[case::severity(
+        "[severity]\n\"health::wbe\" = \"info\"\n",
+        "severity",
+        Level::Warn,
+        "gate test --env live --list"
+    )]
+    // A name is matched by its parts.
+    #[case::half_a_part("[severity]\n\"health::we\" = \"info\"\n", "severity", Level::Warn, "--list")]
     fn a_name_that_the_files_do_not_have_has_its_fix(
         #[case] text: &str,
         #[case] subject: &str,
         #[case] level: Level,
         #[case] fix: &str,
     ) {
-        let text = format!("[project]\nname = \"shop\"\n{text}");
-        let config = Config::parse(Path::new("/srv/stagegate.toml"), &text).unwrap();
-        let entries = names(&config, &Model::parse(MODEL).unwrap(), &[]);
+        let entries = entries(text, &[]);
         let [entry] = entries.as_slice() else { panic!("{entries:?}") };
         assert_eq!((entry.subject.as_str(), entry.level), (subject, level));
         assert!(entry.fix.as_ref().unwrap().contains(fix), "{entry:?}");
@@ -110,12 +150,20 @@ mod tests {
 
     #[test]
     fn names_of_the_files_are_as_they_should_be() {
-        let text = "[project]\nname = \"shop\"\n[services.web]\nport = 80\n[databases.main]\nservice = \"db\"\nname = \"x\"\n\
-                    migrations = \"migrate\"\n[volumes.v]\nvolume = \"media\"\nrollback = false\n";
-        let config = Config::parse(Path::new("/srv/stagegate.toml"), text).unwrap();
-        let model = Model::parse(MODEL).unwrap();
-        assert!(names(&config, &model, &[]).is_empty());
+        let text = "[services.web]\nport = 80\n[databases.main]\nservice = \"db\"\nname = \"x\"\nmigrations = \"migrate\"\n\
+                    [volumes.v]\nvolume = \"media\"\nrollback = false\n[severity]\n\"health::web\" = \"info\"\n\
+                    [gate]\nfreeze = [\"web\"]\nmay_start_empty = [\"web\"]\n";
+        assert_eq!(entries(text, &[]), []);
         let missing = [("web".to_owned(), PathBuf::from("/srv/nope.json"))];
-        assert_eq!(names(&config, &model, &missing)[0].level, Level::Warn);
+        assert_eq!(entries(text, &missing)[0].level, Level::Warn);
+    }
+
+    fn entries(text: &str, missing_contracts: &[(String, PathBuf)]) -> Vec<Entry> {
+        let live = if text.contains("[environments.live]") { "" } else { "[environments.live]\n" };
+        let text = format!("[project]\nname = \"shop\"\n{live}{text}");
+        let config = Config::parse(Path::new("/srv/stagegate.toml"), &text).unwrap();
+        let (environment, model) = (&config.environments["live"], &Model::parse(MODEL).unwrap());
+        let trials = ["health::web::responds", "health::db::responds"];
+        names(&config, &Known { environment, model, trials: &trials, missing_contracts })
     }
 }
