@@ -17,8 +17,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
 # The largest program that is shipped, and how long it may take to print its version.
-# 27.6 MB with watching, messages, hosts, rollouts, restic and traces; what grows beyond is looked at before it is shipped.
-readonly limit_bytes=$((28 * 1000 * 1000)) limit_ms=10
+# 28.2 MB with watching, messages, hosts, rollouts, restic and traces: 19.9 of code, 4.4 of unwinding tables, by which a check that
+# panics is a broken check, 2.6 of constants. What grows beyond is looked at before it is shipped.
+readonly limit_bytes=$((29 * 1000 * 1000)) limit_ms=10
 
 target='' static='' gate='' image='' base=debian:trixie-slim
 while [ $# -gt 0 ]; do

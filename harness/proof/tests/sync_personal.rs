@@ -132,7 +132,7 @@ const PARTITIONED: &str = "
     create table event_2026 (mail text, note text, kind int not null, at date not null, id bigint not null);
     alter table event attach partition event_2026 for values from ('2026-01-01') to ('2027-01-01');
     insert into event select i, date '2025-06-01' + i, i % 3, 'canarynote ' || i, 'Canary.' || i || '@corp.example' from generate_series(1, 400) i;
-    create unique index on event (at, lower(mail)) where note is not null;
+    create unique index on event (at, kind, lower(mail)) where note is not null;
     create table seen (id int primary key, at date, mail text);
     insert into seen select i, date '2025-06-01' + i, 'x' from generate_series(1, 10) i;
 ";

@@ -397,7 +397,7 @@ impl Config {
             .map_or(own, |(_, severity)| *severity)
     }
 
-    /// Returns the names of [severity] with which no trial begins, so that they change nothing.
+    /// Returns the names of `[severity]` with which no trial begins, so that they change nothing.
     #[must_use]
     pub fn idle_severities<'a>(&'a self, trials: &[&str]) -> Vec<&'a str> {
         let is_idle = |prefix: &&String| !trials.iter().any(|trial| begins(trial, prefix));

@@ -172,7 +172,7 @@ async fn read(
     loop {
         let event = tokio::select! {
             event = talk.next() => event?,
-            confirmed = async { confirming.as_mut().unwrap().await }, if confirming.is_some() => {
+            confirmed = outcome(&mut confirming) => {
                 confirming = confirmed_or_again((connection, product), place, confirmed, show);
                 continue;
             }
@@ -202,6 +202,14 @@ async fn read(
             Event::Ended { code } => return Ok(code),
             _ => {}
         }
+    }
+}
+
+/// Waits for what comes of a confirmation; for ever where there is none.
+async fn outcome(confirming: &mut Option<Confirming<'_>>) -> Result<String, HostError> {
+    match confirming {
+        Some(confirming) => confirming.await,
+        None => std::future::pending().await,
     }
 }
 
