@@ -67,7 +67,9 @@ impl Objects {
             }
             OffsiteTarget::Folder(path) => {
                 if !path.is_dir() {
-                    return Err(OffsiteError::Refused(format!("{} is not a folder; is it mounted?", path.display())));
+                    // It may be back in a minute: nothing in the configuration is wrong.
+                    let reason = "it is not a folder; is it mounted?".to_owned();
+                    return Err(OffsiteError::Store { what: "open", at: path.display().to_string(), reason });
                 }
                 // Whatever mode the files get.
                 let dir = path.join(project);
