@@ -424,7 +424,8 @@ async fn end(
 fn lingering(ended: Option<i32>) -> String {
     ended.map_or_else(String::new, |code| {
         format!(
-            ": it had ended with exit code {code}, and a process that it started kept its output open and was ended; such a              process needs `> /dev/null 2>&1`"
+            ": it had ended with exit code {code}, and a process that it started kept its output open and was ended; such a \
+             process needs `> /dev/null 2>&1`"
         )
     })
 }

@@ -6,17 +6,24 @@ use std::{
     fs,
     os::fd::AsFd,
     path::Path,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Variable that marks all that one program starts: `<process id of gate>.<number>`.
+/// Variable that marks all that one program starts: `<process id of gate>.<when it began, in ns since 1970>.<number>`, since a process
+/// id is given again, in containers soon.
 const MARK: &str = "STAGEGATE_CHILD";
 /// How often is looked again for what was started meanwhile.
 const PASSES: usize = 50;
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
+static BEGAN: LazyLock<u128> =
+    LazyLock::new(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos());
 
 /// The processes that one program starts.
 #[derive(Debug)]
@@ -28,7 +35,7 @@ pub(super) struct Family {
 
 impl Family {
     pub(super) fn new() -> Self {
-        let mark = format!("{}.{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let mark = format!("{}.{}.{}", std::process::id(), *BEGAN, NEXT.fetch_add(1, Ordering::Relaxed));
         Family { mark, pipes: Vec::new() }
     }
 

@@ -48,6 +48,7 @@ async fn what_a_program_left_is_ended_with_its_time_however_it_hid() {
     let error = Runner::default().run(&sh(&script.join("; ")), within).await.unwrap_err();
     assert!(matches!(error, RunError::TimedOut { ended: Some(3), .. }), "{error}");
     assert!(error.to_string().contains("it had ended with exit code 3"), "{error}");
+    assert!(!error.to_string().contains("  "), "{error}");
     for name in ["output", "variable"] {
         let pid = std::fs::read_to_string(dir.join(name)).unwrap();
         let wait = async {
