@@ -19,13 +19,21 @@ use crate::{
 
 pub(super) async fn run(config: &Config, args: cli::Confirm) -> Result<Exit, Failure> {
     let named = args.env.or_else(|| std::env::var("STAGEGATE_ENV").ok()).filter(|name| !name.is_empty());
-    let environments = chosen(config, named.as_ref())?;
-    if let Some((environment, host)) = environments.iter().find_map(|one| Some((one, one.ssh.as_ref()?))) {
+    let mut environments = chosen(config, named.as_ref())?;
+    // Where neither is named, those count whose runs wait at all.
+    let is_named = |one: &Environment| named.is_some() || args.run.is_some() && one.ssh.is_none();
+    environments.retain(|one| is_named(one) || one.confirm_within.is_some());
+    let (there, here): (Vec<&Environment>, Vec<&Environment>) =
+        environments.into_iter().partition(|one| one.ssh.is_some());
+    let open = found(config, &here, args.run.as_deref())?;
+    if let (true, Some((environment, host))) =
+        (open.is_empty(), there.iter().find_map(|one| Some((one, one.ssh.as_ref()?))))
+    {
         let connection = Connection::to(host, &environment.name);
         print_message(&confirm_there(&connection, &config.name, args.run, &environment.name).await?);
         return Ok(Exit::Passed);
     }
-    let (dir, run) = found(config, &environments, args.run.as_deref())?;
+    let (dir, run) = one(open, args.run.as_deref())?;
     let text = match confirmation::confirm(&dir).await? {
         Waits::Committed => format!("run {run} needs no confirmation any more: its release stays"),
         Waits::Now | Waits::Confirmed => format!("run {run} is confirmed: its release stays"),
@@ -34,8 +42,8 @@ pub(super) async fn run(config: &Config, args: cli::Confirm) -> Result<Exit, Fai
     Ok(Exit::Passed)
 }
 
-/// Returns the folder and the id of the run that is meant: the named one, else the one that has not ended.
-fn found(config: &Config, environments: &[&Environment], run: Option<&str>) -> Result<(PathBuf, String), Failure> {
+/// Returns the folders and ids of the runs that may be meant: the named one, else those that have not ended.
+fn found(config: &Config, environments: &[&Environment], run: Option<&str>) -> Result<Vec<(PathBuf, String)>, Failure> {
     let mut open = Vec::new();
     for environment in environments {
         match run {
@@ -49,17 +57,19 @@ fn found(config: &Config, environments: &[&Environment], run: Option<&str>) -> R
             }
         }
     }
+    Ok(open)
+}
+
+/// Returns the one run that is meant.
+fn one(mut open: Vec<(PathBuf, String)>, run: Option<&str>) -> Result<(PathBuf, String), Failure> {
     match (open.len(), run) {
         (1, _) => Ok(open.remove(0)),
         (0, Some(run)) => Err(Failure::usage(format!("there is no run `{run}`; `gate history` lists them"))),
         (0, None) => Err(Failure::usage("no run waits for a confirmation; `gate history` lists runs")),
         _ => {
             let runs: Vec<&str> = open.iter().map(|(_, run)| run.as_str()).collect();
-            Err(Failure::usage(format!(
-                "{} runs have not ended: `gate confirm {}`",
-                runs.len(),
-                runs.join("` or `gate confirm ")
-            )))
+            let commands = runs.join("` or `gate confirm ");
+            Err(Failure::usage(format!("{} runs have not ended: `gate confirm {commands}`", runs.len())))
         }
     }
 }
