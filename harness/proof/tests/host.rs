@@ -93,7 +93,7 @@ fn a_host_is_checked_in_one_login_and_what_cannot_be_reached_is_named() {
     laptop.sshd().knows_no_key();
     laptop.refused(&["the host key is not known", "nothing was sent", "ssh -F"]);
     laptop.sshd().knows_another_key();
-    laptop.refused(&["the host key has changed", "known_hosts:1", "ssh-keygen -R"]);
+    laptop.refused(&["the host key has changed", "known_hosts:1", "known_hosts' -R '"]);
     laptop.sshd().knows_its_key();
     assert_eq!(laptop.sshd().logins(), 1);
 

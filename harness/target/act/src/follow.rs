@@ -15,7 +15,7 @@ const RETRIES_WITHIN: Duration = Duration::from_secs(180);
 /// The first pause before a lost connection is made anew.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The pause before a host that was not reached is asked again to confirm.
+/// The pause before a confirmation is tried again at a host that was not reached.
 const CONFIRMS_AGAIN: Duration = Duration::from_secs(3);
 
 /// A confirmation on its way.

@@ -49,8 +49,8 @@ pub fn problem(host: &SshHost, login: &str, stderr: &str) -> Problem {
         SshProblem::KeyChanged => {
             let place = lines.iter().find_map(|line| line.strip_prefix("Offending ")).unwrap_or("the known hosts");
             let text = format!("{host}: the host key has changed ({place}); nothing was sent");
-            let removed = known_name(host);
-            (text, format!("{compare}; only if it was replaced on purpose: `ssh-keygen -R {removed}`, then `{login}`"))
+            let removal = removal(&lines, host);
+            (text, format!("{compare}; only if it was replaced on purpose: `{removal}`, then `{login}`"))
         }
         SshProblem::KeyUnknown => {
             let text = format!("{host}: the host key is not known on this machine; nothing was sent");
@@ -87,6 +87,17 @@ pub fn problem(host: &SshHost, login: &str, stderr: &str) -> Problem {
         SshProblem::Other => (format!("{host}: {last}"), format!("`{login}` must work without a prompt")),
     };
     Problem { kind, text, fix }
+}
+
+/// Returns the command that removes a host's key: of the name and the file that `ssh` printed, since an alias of its configuration is stored
+/// under neither.
+fn removal(lines: &[&str], host: &SshHost) -> String {
+    let name = lines.iter().find_map(|line| line.strip_prefix("Host key for ")?.split_once(" has changed"));
+    let offending = lines.iter().find_map(|line| line.strip_prefix("Offending ")?.split_once(" key in "));
+    match (name, offending.and_then(|(_, place)| place.rsplit_once(':'))) {
+        (Some((name, _)), Some((file, _))) => format!("ssh-keygen -f '{file}' -R '{name}'"),
+        _ => format!("ssh-keygen -R {}", known_name(host)),
+    }
 }
 
 /// Returns the name under which a host's key is stored.
@@ -162,6 +173,16 @@ mod tests {
         let host = SshHost::parse("ssh://deploy@web1:2222").unwrap();
         let text = problem(&host, "ssh -p 2222 deploy@web1", CHANGED).to_string();
         assert!(text.contains("ED25519 key in /home/ada/.ssh/known_hosts:3"), "{text}");
+        assert!(text.contains("`ssh-keygen -f '/home/ada/.ssh/known_hosts' -R '[web1]:2222'`"), "{text}");
+        let text = problem(&host, "ssh -p 2222 deploy@web1", "REMOTE HOST IDENTIFICATION HAS CHANGED").to_string();
         assert!(text.contains("`ssh-keygen -R '[web1]:2222'`"), "{text}");
+    }
+
+    #[test]
+    fn a_changed_key_of_an_alias_is_removed_under_the_name_that_it_has() {
+        let host = SshHost::parse("ssh://web").unwrap();
+        let stderr = CHANGED.replace("[web1]:2222", "[192.0.2.7]:47422").replace(".ssh/known_hosts", "hosts of web");
+        let text = problem(&host, "ssh web", &stderr).to_string();
+        assert!(text.contains("`ssh-keygen -f '/home/ada/hosts of web' -R '[192.0.2.7]:47422'`"), "{text}");
     }
 }
