@@ -51,7 +51,7 @@ pub fn names(config: &Config, known: &Known<'_>) -> Vec<Entry> {
 }
 
 /// Makes an entry of a name that is not there.
-type Made = fn(&str, String, String) -> Entry;
+type EntryConstructor = fn(&str, String, String) -> Entry;
 
 fn of_services(config: &Config, known: &Known<'_>, services: &[String]) -> Vec<Entry> {
     let mut entries = Vec::new();
@@ -62,7 +62,7 @@ fn of_services(config: &Config, known: &Known<'_>, services: &[String]) -> Vec<E
     // A promotion refuses a name of `freeze` that it cannot stop, and one of `rollout` that it cannot replace.
     let replaced = known.environment.rollout.blue_green.keys();
     let at = format!("`rollout` of [environments.{}]", known.environment.name);
-    let lists: [(&str, Vec<&String>, Made); 3] = [
+    let lists: [(&str, Vec<&String>, EntryConstructor); 3] = [
         ("`freeze` of [gate]", config.gate.freeze.iter().flatten().collect(), Entry::fail),
         ("`may_start_empty` of [gate]", config.gate.may_start_empty.iter().collect(), Entry::warn),
         (&at, replaced.collect(), Entry::fail),
