@@ -146,7 +146,9 @@ pub(super) async fn import(config: &Arc<Config>, args: cli::ImportBackup) -> Res
         false => vec![offsite.find(&args.id).await?],
     };
     let _lock = store.lock(&environment.project, "gate backup import")?;
-    let here: Vec<String> = store.list()?.0.into_iter().map(|stored| stored.manifest.id).collect();
+    // A damaged one, or one whose manifest cannot be read, is what a copy is there for.
+    let here: Vec<String> =
+        store.list()?.0.into_iter().filter(Stored::is_verified).map(|stored| stored.manifest.id).collect();
     for copy in chosen {
         let id = copy.manifest.id.clone();
         if here.contains(&id) {

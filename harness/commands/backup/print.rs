@@ -6,11 +6,15 @@ use stagegate_base::{
     exit::Exit,
     units::Size,
 };
-use stagegate_data_act::backup::{journal, store::Stored};
+use stagegate_data_act::backup::{journal, offsite::notes, store::Stored};
 use stagegate_data_decide::backup::{Manifest, VolumeArchive, retention::minute, schedule::length};
 use stagegate_host::{clock, error::with_causes};
 
-use super::{chosen, state::may_count, state_of, store_of};
+use super::{
+    chosen,
+    state::{copy_may_count, may_count},
+    state_of, store_of,
+};
 use crate::{
     cli,
     failure::{Failure, give_json, print_message, print_result},
@@ -129,7 +133,8 @@ fn facts(config: &Config, environment: &Environment, wrong: &[String]) -> Result
     let newest = all.iter().find(|one| may_count(config, one, now));
     let place = config.backup.offsite.as_ref().map(|offsite| offsite.place.url());
     let drill = journal::last_drill(&lines, place.is_some());
-    let copied = all.iter().find(|one| one.note.offsite.is_some() && may_count(config, one, now));
+    let copies = notes::of(store.root())?;
+    let copied = all.iter().find(|one| copy_may_count(config, one, &copies, now));
     let age = |one: &Stored| (now - one.manifest.taken_unix).max(0);
     let mut text = vec![format!("{}: {}", environment.name, if wrong.is_empty() { "backups OK" } else { "NOT OK" })];
     text.extend(wrong.iter().map(|one| format!("  {one}")));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use stagegate_base::config::{Config, Environment};
 use stagegate_data_act::backup::{
     journal::{self, Event, Line},
-    offsite::notes,
+    offsite::notes::{self, Notes},
     store::Stored,
 };
 use stagegate_data_decide::backup::{
@@ -49,8 +49,15 @@ pub(in crate::commands) fn state_of(config: &Config, environment: &Environment) 
         );
         Problem::new(format!("{id} of the future"), text)
     }));
-    let damaged = all.iter().filter_map(|one| Some((&one.manifest.id, one.note.damaged.as_ref()?)));
-    wrong.extend(damaged.map(|(id, why)| Problem::new(format!("{id} damaged"), format!("{id} is damaged: {why}"))));
+    let copies = notes::of(store.root())?;
+    let damaged = all.iter().filter_map(|one| Some((one, one.note.damaged.as_ref()?)));
+    wrong.extend(damaged.map(|(one, why)| {
+        let (id, place) = (&one.manifest.id, config.backup.offsite.as_ref().map(|offsite| offsite.place.url()));
+        let import = place.filter(|_| has_copy(one, &copies)).map(|place| {
+            format!("; its copy in {place} replaces it: `gate backup import --env {} {id}`", environment.name)
+        });
+        Problem::new(format!("{id} damaged"), format!("{id} is damaged: {why}{}", import.unwrap_or_default()))
+    }));
     wrong.extend(unreadable.iter().map(|error| Problem::new(error.to_string(), with_causes(error))));
     Ok(wrong)
 }
@@ -63,6 +70,16 @@ pub(in crate::commands) fn has_databases(config: &Config, manifest: &Manifest) -
 /// Returns whether a backup may be the newest one that counts: verified, of all databases, and not of the future.
 pub(super) fn may_count(config: &Config, one: &Stored, now: i64) -> bool {
     one.is_verified() && has_databases(config, &one.manifest) && !is_ahead(one.manifest.taken_unix, now)
+}
+
+/// Returns whether a backup was copied off this host, and nothing wrong was found when its copy was last read.
+pub(super) fn has_copy(one: &Stored, copies: &Notes) -> bool {
+    one.note.offsite.is_some() && copies.get(&one.manifest.id).is_none_or(|copy| copy.damaged.is_none())
+}
+
+/// Returns whether a copy may be the newest one that counts, whatever became of the backup on this host.
+pub(super) fn copy_may_count(config: &Config, one: &Stored, copies: &Notes, now: i64) -> bool {
+    has_copy(one, copies) && has_databases(config, &one.manifest) && !is_ahead(one.manifest.taken_unix, now)
 }
 
 /// Returns the age of the newest verified backup in seconds; `None` without one.
@@ -108,13 +125,13 @@ fn offsite(config: &Config, all: &[Stored], lines: &[Line], root: &Path) -> Resu
         return Ok(Vec::new());
     };
     let (every, now, mut wrong) = (seconds(config.backup.every), clock::unix_seconds(), Vec::new());
+    let notes = notes::of(root)?;
     for id in config.databases.keys() {
-        let has = |one: &&Stored| one.note.offsite.is_some() && one.manifest.database(id).is_some();
+        let has = |one: &&Stored| has_copy(one, &notes) && one.manifest.database(id).is_some();
         let newest = all.iter().filter(has).map(|one| one.manifest.taken_unix).filter(|at| !is_ahead(*at, now)).max();
         let what = format!("database {id} in {place}");
         wrong.extend(overdue(&what, newest, every, now).map(|text| Problem::new(format!("{what} overdue"), text)));
     }
-    let notes = notes::of(root)?;
     let damaged = notes.iter().filter_map(|(id, read)| Some((id, read.damaged.as_ref()?)));
     wrong.extend(damaged.map(|(id, why)| {
         Problem::new(format!("copy of {id} damaged"), format!("the copy of {id} in {place} is damaged: {why}"))

@@ -114,14 +114,14 @@ fn the_schedule_backs_up_copies_drills_prunes_and_what_fails_alone_leaves_the_ot
     let away = world.run();
     has(
         &away,
-        2,
+        4,
         &["upload failed: ", "is it mounted?", "restore drill not run", "off-site prune failed", "removed 1 old"],
     );
     has(&world.status(), 3, &["the last upload failed", "the last off-site prune failed"]);
     let heard = world.heard().expect("an alert");
     assert_eq!((heard["backups"].as_str(), heard["environment"].as_str()), (Some("failing"), Some("production")));
     // The next tick finds the same, tries again, and alerts nobody twice.
-    has(&world.run(), 2, &["upload failed: "]);
+    has(&world.run(), 4, &["upload failed: "]);
     assert!(world.heard().is_none(), "the receiver knows");
 
     // It is back: what was not copied is, and the older copy goes.

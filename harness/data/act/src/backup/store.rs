@@ -148,17 +148,26 @@ impl Store {
         self.enter(draft, &manifest.id)
     }
 
-    /// Lists a draft whose manifest and checksums are there already, such as one that was brought from elsewhere.
+    /// Lists a draft whose manifest and checksums are there already, such as one that was brought from elsewhere. It takes the place of a
+    /// damaged backup with its id, which is removed then.
     ///
     /// # Errors
-    /// [`BackupError::Damaged`] where a file is not what the manifest states; it is not listed then.
+    /// [`BackupError::Damaged`] where a file is not what the manifest states; nothing is changed then.
     pub fn adopt(&self, draft: &Path, id: &str) -> Result<PathBuf, BackupError> {
         let manifest = read(draft, id)?;
         let problems = wrong(draft, &manifest)?;
         if !problems.is_empty() {
             return Err(BackupError::Damaged { id: id.to_owned(), problems });
         }
-        self.enter(draft, id)
+        let (dir, tombstone) = (self.root.join(id), self.root.join(format!("{REMOVED}{id}")));
+        if dir.is_dir() {
+            fs::rename(&dir, &tombstone).map_err(BackupError::file("remove", &dir))?;
+        }
+        let entered = self.enter(draft, id)?;
+        // What a killed process leaves of it goes with the next lock.
+        let _ = fs::remove_dir_all(&tombstone);
+        self.noted(id, |note| note.damaged = None)?;
+        Ok(entered)
     }
 
     fn enter(&self, draft: &Path, id: &str) -> Result<PathBuf, BackupError> {

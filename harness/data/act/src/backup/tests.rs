@@ -207,3 +207,33 @@ fn a_line_that_a_crash_cut_swallows_no_other() {
     assert!(journal::last_well(&lines, Event::Backup).is_some() && journal::last_well(&lines, Event::Drill).is_none());
     assert_eq!(journal::last_failure(&lines, Event::Backup).unwrap().id.as_deref(), Some("b"));
 }
+
+#[test]
+fn a_copy_takes_the_place_of_a_damaged_backup_and_of_one_without_a_manifest_only_if_it_is_whole() {
+    let (fresh, other) = (Fresh::new("adopt"), Fresh::new("adopted"));
+    let id = "20260101-000000-0001";
+    let copy = other.publish(id, 1_767_225_600);
+    let brought = |break_it: bool| {
+        let draft = fresh.store.draft(id).unwrap();
+        for file in fs::read_dir(&copy).unwrap().flatten() {
+            fs::copy(file.path(), draft.join(file.file_name())).unwrap();
+        }
+        if break_it {
+            fs::write(draft.join("main.dump"), "PGDMP two").unwrap();
+        }
+        draft
+    };
+    let dir = fresh.publish(id, 1_767_225_600);
+    for damage in ["main.dump", "manifest.json"] {
+        fs::write(dir.join(damage), "").unwrap();
+        fresh.store.note_verified(id, Some("main.dump: other bytes".into())).unwrap();
+        let refused = fresh.store.adopt(&brought(true), id).unwrap_err();
+        assert!(matches!(refused, BackupError::Damaged { .. }), "{refused}");
+        assert_eq!(fs::read(dir.join(damage)).unwrap(), b"", "what was there stays");
+        fresh.store.adopt(&brought(false), id).unwrap();
+        assert!(fresh.passes() && fresh.store.find(id).unwrap().is_verified(), "{damage}");
+    }
+    let names: Vec<String> =
+        fs::read_dir(&fresh.root).unwrap().flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    assert!(names.iter().all(|name| !name.starts_with(".removed")), "{names:?}");
+}
