@@ -4,13 +4,13 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use stagegate_base::{
-    config::{Config, Database, Environment},
+    config::{Config, Database, Environment, Migrations},
     exit::Exit,
     mark::{Mark, Role},
     text::counted,
     units::Size,
 };
-use stagegate_data_act::salvage::{Salvage, set_aside_databases};
+use stagegate_data_act::salvage::{Salvage, Scope, set_aside_databases};
 use stagegate_data_decide::salvage::{CarryResult, TableRows};
 use stagegate_host::{
     clock, database::Server, engine::Engine, files, paths::StateDir, process::Runner, project::Project,
@@ -48,7 +48,12 @@ pub(super) async fn run(config: &Arc<Config>, args: cli::Salvage) -> Result<Exit
              the rows that they refer to mean the same in both databases",
         ));
     }
-    let work = Work { environment, args: &args, within: config.gate.backup_within.0 };
+    let of_config = |migrations: &Migrations| {
+        let of_commands = migrations.commands.iter().flat_map(|commands| &commands.history_tables);
+        migrations.history_tables.iter().chain(of_commands).cloned().collect::<Vec<String>>()
+    };
+    let history_tables = config.migrations.values().flat_map(of_config).collect();
+    let work = Work { environment, args: &args, within: config.gate.backup_within.0, history_tables };
     if !args.carry {
         return work.show(&all).await;
     }
@@ -122,6 +127,8 @@ struct Work<'a> {
     environment: &'a Environment,
     args: &'a cli::Salvage,
     within: Duration,
+    /// Tables of histories that no known tool has.
+    history_tables: Vec<String>,
 }
 
 impl Work<'_> {
@@ -136,7 +143,8 @@ impl Work<'_> {
                 noted = std::time::Instant::now();
             }
         };
-        Ok(Salvage::compare(&kept.server, names, (&self.args.table, self.within), remember, progress).await?)
+        let scope = Scope { wanted: &self.args.table, history_tables: &self.history_tables, within: self.within };
+        Ok(Salvage::compare(&kept.server, names, scope, remember, progress).await?)
     }
 
     async fn show(&self, all: &[SetAsideDatabase<'_>]) -> Result<Exit, Failure> {
@@ -147,7 +155,7 @@ impl Work<'_> {
             if self.args.json {
                 values.push(value(&kept.mark, salvage.found(), None));
             } else {
-                print_result(&text(&kept.mark, salvage.found()));
+                print_result(&text(&kept.mark, &salvage));
             }
             self.export(kept, &salvage, all.len() > 1).await?;
         }
@@ -177,7 +185,7 @@ impl Work<'_> {
             compared.push((kept, self.compare(kept, true).await?));
         }
         for (kept, salvage) in &compared {
-            print_message(&text(&kept.mark, salvage.found()));
+            print_message(&text(&kept.mark, salvage));
         }
         let missing: u64 = compared.iter().flat_map(|(_, salvage)| salvage.found()).map(|table| table.missing).sum();
         if missing == 0 {
@@ -202,7 +210,10 @@ impl Work<'_> {
         note(state, &values)?;
         self.end(values)?;
         if left > 0 {
-            print_message(&format!("{} stay in the kept database; --csv DIR exports them", counted(left, "row")));
+            print_message(&format!(
+                "not carried, kept in the database aside: {}; --csv DIR exports them",
+                counted(left, "row")
+            ));
             return Ok(Exit::Held);
         }
         Ok(Exit::Passed)
@@ -256,7 +267,8 @@ fn value(mark: &Mark, found: &[TableRows], carried: Option<&[CarryResult]>) -> V
     })
 }
 
-fn text(mark: &Mark, found: &[TableRows]) -> String {
+fn text(mark: &Mark, salvage: &Salvage<'_>) -> String {
+    let found = salvage.found();
     let Mark { name, of, role, .. } = mark;
     let mut lines = vec![format!("{name} ({}), compared with {of}:", origin(*role))];
     let width = found.iter().filter(|table| table.differs()).map(|table| table.table.len()).max().unwrap_or_default();
@@ -288,5 +300,8 @@ fn text(mark: &Mark, found: &[TableRows]) -> String {
         ),
         _ => format!("  {differing} of {} differ", counted(found.len(), "table")),
     });
+    lines.extend(salvage.histories().iter().map(|table| {
+        format!("  {table} is left out: a migration tool notes there which migrations its own database has")
+    }));
     lines.join("\n")
 }

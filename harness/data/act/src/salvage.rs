@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, pin::Pin, time::Duration};
 use bytes::Bytes;
 use futures_util::{SinkExt, TryStreamExt};
 use stagegate_base::mark::{Mark, Role};
+use stagegate_data_decide::live::is_history_table;
 use stagegate_data_decide::salvage::{
     ColumnOf, Hashes, Kind, NoTable, Pair, ROWS, Reference, Relation, Side, Step, TableRows, pairs, step,
 };
@@ -68,10 +69,22 @@ pub struct Salvage<'a> {
     within: Duration,
     pairs: Vec<Pair>,
     found: Vec<TableRows>,
+    histories: Vec<String>,
+}
+
+/// What is compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// Tables, as `schema.name` or `name`; all but those of migration tools' histories where it is empty.
+    pub wanted: &'a [String],
+    /// The tables of histories that no known tool has, as the configuration names them.
+    pub history_tables: &'a [String],
+    /// How long a statement may take.
+    pub within: Duration,
 }
 
 impl<'a> Salvage<'a> {
-    /// Compares the tables of `kept`, or those of `wanted`, with those of `live`; a statement takes `within` at most.
+    /// Compares the tables of `kept` that are in `scope` with those of `live`.
     ///
     /// Which rows are missing or changed is remembered where `remember`: an export or a carry needs it. `progress` is
     /// called with a table's name before it is read.
@@ -81,10 +94,11 @@ impl<'a> Salvage<'a> {
     pub async fn compare(
         server: &'a Server,
         (kept, live): (&str, &'a str),
-        (wanted, within): (&[String], Duration),
+        scope: Scope<'_>,
         remember: bool,
         mut progress: impl FnMut(&str),
     ) -> Result<Self, SalvageError> {
+        let Scope { wanted, history_tables, within } = scope;
         // It has a temporary table, which is a change.
         let client = writing_session(server, kept, within).await?;
         let (reader, other) = (session(server, kept, within).await?, session(server, live, within).await?);
@@ -92,7 +106,9 @@ impl<'a> Salvage<'a> {
             let begun = session.batch_execute("begin transaction isolation level repeatable read read only").await;
             begun.map_err(|e| failed(&format!("begin a snapshot of the {of} database"), &e))?;
         }
-        let pairs = pairs(&relations(&reader).await?, &relations(&other).await?, wanted)?;
+        let all = relations(&reader, history_tables).await?;
+        let pairs = pairs(&all, &relations(&other, history_tables).await?, wanted)?;
+        let histories = all.iter().filter(|one| wanted.is_empty() && one.is_history).map(Relation::label).collect();
         let make =
             format!("create temporary table {} (t int4, h text, kind text)", ROWS.trim_start_matches("pg_temp."));
         client.batch_execute(&make).await.map_err(|e| failed("make a temporary table", &e))?;
@@ -104,13 +120,19 @@ impl<'a> Salvage<'a> {
         }
         let analyze = format!("analyze {ROWS}");
         client.batch_execute(&analyze).await.map_err(|e| failed("analyze a temporary table", &e))?;
-        Ok(Salvage { server, live, client, within, pairs, found })
+        Ok(Salvage { server, live, client, within, pairs, found, histories })
     }
 
     /// Returns what each table holds that the live one does not.
     #[must_use]
     pub fn found(&self) -> &[TableRows] {
         &self.found
+    }
+
+    /// Returns the tables of migration tools' histories, which were left out.
+    #[must_use]
+    pub fn histories(&self) -> &[String] {
+        &self.histories
     }
 
     /// Returns the tables that hold what the live ones do not, with their places in the list of all.
@@ -183,7 +205,7 @@ async fn session(server: &Server, database: &str, within: Duration) -> Result<Cl
     Ok(client)
 }
 
-async fn relations(client: &Client) -> Result<Vec<Relation>, DatabaseError> {
+async fn relations(client: &Client, history_tables: &[String]) -> Result<Vec<Relation>, DatabaseError> {
     let rows = client.query(RELATIONS, &[]).await.map_err(|e| failed("list tables", &e))?;
     let oids: Vec<Oid> = rows.iter().map(|row| row.get(5)).collect();
     let mut columns: BTreeMap<Oid, Vec<ColumnOf>> = BTreeMap::new();
@@ -210,6 +232,7 @@ async fn relations(client: &Client) -> Result<Vec<Relation>, DatabaseError> {
         triggers: row.get(4),
         references: references.remove(&row.get::<_, Oid>(5)).unwrap_or_default(),
         columns: columns.remove(&row.get::<_, Oid>(5)).unwrap_or_default(),
+        is_history: is_history_table(row.get(0), row.get(1), history_tables),
     };
     Ok(rows.iter().map(one).collect())
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use stagegate_base::config::Tool;
 
 use crate::{DataFacts, RowChange};
 
@@ -36,6 +37,20 @@ pub const HISTORY_TABLES: [&str; 23] = [
     "schemaversion",
     "shmig_version",
 ];
+/// Returns whether a migration tool, of those that are known or of `others`, notes in a table what it applied.
+///
+/// `others` are `name`, `schema.name`, or `schema.*` for all tables of a schema.
+#[must_use]
+pub fn is_history_table(schema: &str, name: &str, others: &[String]) -> bool {
+    let known = HISTORY_TABLES.iter().chain(Tool::Command.bookkeeping_tables()).copied();
+    let of_plain = Tool::Plain.bookkeeping_tables().iter().copied();
+    known.chain(of_plain).chain(others.iter().map(String::as_str)).any(|table| match table.split_once('.') {
+        Some((of, "*")) => of == schema,
+        Some((of, table)) => of == schema && table == name,
+        None => table == name,
+    })
+}
+
 /// Fewer rows than this are lost every day.
 const ROWS: i64 = 100;
 

@@ -35,6 +35,8 @@ pub struct Relation {
     pub references: Vec<Reference>,
     /// Whether it is partitioned: its rows are in its partitions.
     pub is_partitioned: bool,
+    /// Whether a migration tool notes in it what it applied: that states which schema its own database has.
+    pub is_history: bool,
 }
 
 /// A foreign key.
@@ -91,7 +93,8 @@ pub struct Pair {
 
 /// Returns the tables of the kept database, those that others refer to first, each with its namesake.
 ///
-/// `wanted` are tables, as `schema.name` or `name`; all where it is empty.
+/// `wanted` are tables, as `schema.name` or `name`; all but those of migration tools' histories where it is empty: a row
+/// carried from there would state that the live schema has a migration that it does not have.
 ///
 /// # Errors
 /// The first of `wanted` that the kept database does not have.
@@ -100,7 +103,10 @@ pub fn pairs(kept: &[Relation], live: &[Relation], wanted: &[String]) -> Result<
     if let Some(missing) = wanted.iter().find(|name| !kept.iter().any(|relation| is(relation, name))) {
         return Err(NoTable(missing.clone()));
     }
-    let is_wanted = |relation: &&Relation| wanted.is_empty() || wanted.iter().any(|name| is(relation, name));
+    let is_wanted = |relation: &&Relation| match wanted {
+        [] => !relation.is_history,
+        _ => wanted.iter().any(|name| is(relation, name)),
+    };
     let of = |kept: &Relation| {
         let twin = live.iter().find(|live| live.label() == kept.label()).cloned();
         let names = |relation: &Relation| relation.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();

@@ -51,6 +51,31 @@ fn rows_are_matched_by_the_live_key_over_common_columns() {
 }
 
 #[test]
+fn a_table_of_a_migration_tool_s_history_is_left_out_unless_it_is_named() {
+    let history = Relation { is_history: true, ..relation("alembic_version", &["version_num"], &["version_num"], &[]) };
+    let all = [relation("t", &["id"], &["id"], &[]), history];
+    let names = |wanted: &[String]| -> Vec<String> {
+        pairs(&all, &all, wanted).unwrap().into_iter().map(|pair| pair.kept.name).collect()
+    };
+    assert_eq!(names(&[]), ["t"]);
+    assert_eq!(names(&["alembic_version".to_owned()]), ["alembic_version"]);
+}
+
+#[rstest::rstest]
+#[case::alembic("public", "alembic_version", true)]
+#[case::of_another_schema("app", "django_migrations", true)]
+#[case::flyway("public", "flyway_schema_history", true)]
+#[case::a_lock("public", "databasechangeloglock", true)]
+#[case::sqitch("sqitch", "events", true)]
+#[case::drizzle("drizzle", "__drizzle_migrations", true)]
+#[case::configured("app", "versions", true)]
+#[case::of_the_schema_of_another("public", "versions", false)]
+#[case::a_product_s("public", "changes", false)]
+fn tables_of_histories_are_known(#[case] schema: &str, #[case] name: &str, #[case] expected: bool) {
+    assert_eq!(crate::live::is_history_table(schema, name, &["app.versions".to_owned()]), expected);
+}
+
+#[test]
 fn what_cannot_be_carried_is_known_before() {
     let kept = relation("t", &["id"], &["id"], &[]);
     let one = |live: &[Relation]| pairs(std::slice::from_ref(&kept), live, &[]).unwrap()[0].refusal();
