@@ -161,6 +161,19 @@ impl Session {
         Ok(all.into_iter().filter(|c| c.service == service && !c.one_off).collect())
     }
 
+    /// Returns the image of a service: the id of the one that its container was made from, else its name in the model.
+    ///
+    /// The name alone may be another release's: a promotion deploys images by their ids, and Compose's name of an image
+    /// that it builds (`<project>-<service>`) stays with what was last built here.
+    ///
+    /// # Errors
+    /// [`SessionError::Engine`] where it does not respond.
+    pub async fn image_of(&self, service: &str) -> Result<String, SessionError> {
+        let containers = self.containers(service).await?;
+        let deployed = containers.iter().find(|container| !container.is_retired() && !container.image.is_empty());
+        Ok(deployed.map_or_else(|| self.project.model.image_name(service), |container| container.image.clone()))
+    }
+
     /// Returns the addresses at which a configured service may be reached, the best one first.
     ///
     /// # Errors

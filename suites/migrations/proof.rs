@@ -51,7 +51,7 @@ pub(crate) async fn of(session: &Session, migrations: &Migrations) -> Result<Arc
         }
     };
     let waivers = waivers(session.project.config.root())?;
-    let specs = specs(session, migrations)?;
+    let specs = specs(session, migrations).await?;
     let seed = seed(session, migrations)?;
     // What commands read is not known here: they are asked anew in each run.
     let of_run = migrations.commands.as_ref().map(|_| session.number());
@@ -59,7 +59,7 @@ pub(crate) async fn of(session: &Session, migrations: &Migrations) -> Result<Arc
         format!("{}\n{of_run:?}\n{chain:?}\n{waivers:?}\n{migrations:?}\n{specs:?}\n{seed:?}", migrations.database);
     let shared = shared(key);
     let rows = Rows { seed, ..Rows::default() };
-    let commands = commands(session, migrations, &source);
+    let commands = commands(session, migrations, &source).await?;
     let options = options(migrations, rows, commands);
     shared.get_or_init(|| proven(chain, waivers, options, specs)).await.clone()
 }
@@ -101,7 +101,7 @@ fn shared(key: String) -> Shared {
 }
 
 /// States which servers are wanted: of the environment's own image, or one of each major.
-fn specs(session: &Session, migrations: &Migrations) -> Result<Vec<ServerSpec>, String> {
+async fn specs(session: &Session, migrations: &Migrations) -> Result<Vec<ServerSpec>, String> {
     let config = &session.project.config;
     let database = config
         .databases
@@ -116,20 +116,33 @@ fn specs(session: &Session, migrations: &Migrations) -> Result<Vec<ServerSpec>, 
         ..ServerSpec::default()
     };
     if migrations.pg.is_empty() {
-        return Ok(vec![spec(vec![model.image_name(&database.service)], None)]);
+        // What a compose file names is there under that name, which reads better in a message than an id.
+        let image = match model.image(&database.service) {
+            "" => session.image_of(&database.service).await.map_err(|error| with_causes(&error))?,
+            named => named.to_owned(),
+        };
+        return Ok(vec![spec(vec![image], None)]);
     }
     Ok(migrations.pg.iter().map(|major| spec(images(config.root(), Some(*major)), Some(*major))).collect())
 }
 
-fn commands(session: &Session, migrations: &Migrations, source: &Path) -> Option<Commands> {
+async fn commands(session: &Session, migrations: &Migrations, source: &Path) -> Result<Option<Commands>, String> {
     let project = &session.project;
-    migrations.commands.clone().map(|config| Commands {
-        model: config.service.is_some().then(|| project.model.clone()),
+    let Some(config) = migrations.commands.clone() else { return Ok(None) };
+    let model = match &config.service {
+        Some(service) => {
+            let image = session.image_of(service).await.map_err(|error| with_causes(&error))?;
+            Some(project.model.with_image(service, &image))
+        }
+        None => None,
+    };
+    Ok(Some(Commands {
+        model,
         config,
         dir: source.to_path_buf(),
         within: migrations.statement_timeout.0,
         secrets: project.model.secrets(),
-    })
+    }))
 }
 
 fn options(migrations: &Migrations, rows: Rows, commands: Option<Commands>) -> Options {

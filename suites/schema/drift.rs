@@ -101,15 +101,22 @@ pub async fn of(session: &Session, database: &Database, migrations: &Migrations)
     let found = without_bookkeeping(found, history_tables);
     let file = |script: &str| migrations.source.join(script).to_string_lossy().into_owned();
     Ok(Drift {
-        sides: Sides {
-            old: format!("migrations in {}", migrations.source.display()),
-            new: session.project.environment.name.clone(),
-        },
+        sides: Sides { old: shown(migrations), new: session.project.environment.name.clone() },
         drifted: drift(&migrated, &found, &on.proven.touched),
         migrated,
         found,
         files: proof.chain.migrations.iter().map(|one| (one.label(), file(&one.up.file))).collect(),
     })
+}
+
+/// Returns where the migrations are: their folder, or the service whose image has them.
+fn shown(migrations: &Migrations) -> String {
+    let service = migrations.commands.as_ref().and_then(|commands| commands.service.as_deref());
+    match (service, migrations.source.as_os_str().is_empty()) {
+        (Some(service), _) => format!("migrations of service `{service}`"),
+        (None, true) => "migrations".to_owned(),
+        (None, false) => format!("migrations in {}", migrations.source.display()),
+    }
 }
 
 /// States why a migration is not in what the scratch server has, where that is so.

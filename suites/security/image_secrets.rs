@@ -24,7 +24,11 @@ async fn check(session: Arc<Session>) -> Outcome {
     let mut findings = Vec::new();
     let mut images = 0;
     for service in model.services() {
-        match session.engine.image_details(&model.image_name(&service)).await {
+        let image = match session.image_of(&service).await {
+            Ok(image) => image,
+            Err(error) => return Outcome::Broken(with_causes(&error)),
+        };
+        match session.engine.image_details(&image).await {
             Ok(Some(inspected)) => {
                 images += 1;
                 findings.extend(security::image(&service, &inspected, &secrets));

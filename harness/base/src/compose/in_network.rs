@@ -11,6 +11,17 @@ const NO_NETWORK: [&str; 9] =
     ["networks", "hostname", "domainname", "mac_address", "links", "dns", "dns_search", "dns_opt", "extra_hosts"];
 
 impl Model {
+    /// Returns the model in which a service has this image, and is not built.
+    #[must_use]
+    pub fn with_image(&self, service: &str, image: &str) -> Model {
+        self.changed(|name, entry| {
+            if name == service {
+                entry.insert("image".to_owned(), json!(image));
+                entry.remove("build");
+            }
+        })
+    }
+
     /// Returns a model of `service` alone, in the network of `container`: no other network, no volumes, no secrets of
     /// other services, folders and files of the host read-only.
     ///
@@ -49,6 +60,14 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_that_is_built_gets_the_image_that_was_deployed() {
+        let model =
+            Model::parse(r#"{"name":"shop","services":{"migrate":{"build":{"context":"."}},"db":{"image":"pg"}}}"#);
+        let model = model.unwrap().with_image("migrate", "sha256:aa").within("migrate", "scratch-1", "aside");
+        assert_eq!((model.image("migrate"), model.is_built("migrate")), ("sha256:aa", false));
+    }
 
     #[test]
     fn a_service_stands_alone_in_the_network_of_a_container() {
