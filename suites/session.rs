@@ -1,6 +1,7 @@
 //! What every trial of a run shares: the environment, the Engine, and one wait for its services to become ready.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{
         Arc,
@@ -161,17 +162,29 @@ impl Session {
         Ok(all.into_iter().filter(|c| c.service == service && !c.one_off).collect())
     }
 
-    /// Returns the image of a service: the id of the one that its container was made from, else its name in the model.
+    /// Returns the image of each service: the id of the one that its container was made from, else its name in the model.
     ///
     /// The name alone may be another release's: a promotion deploys images by their ids, and Compose's name of an image
     /// that it builds (`<project>-<service>`) stays with what was last built here.
     ///
     /// # Errors
     /// [`SessionError::Engine`] where it does not respond.
-    pub async fn image_of(&self, service: &str) -> Result<String, SessionError> {
-        let containers = self.containers(service).await?;
-        let deployed = containers.iter().find(|container| !container.is_retired() && !container.image.is_empty());
-        Ok(deployed.map_or_else(|| self.project.model.image_name(service), |container| container.image.clone()))
+    pub async fn images(&self) -> Result<BTreeMap<String, String>, SessionError> {
+        let Session { project, engine, .. } = self;
+        let named = project.model.services().into_iter().map(|service| {
+            let image = project.model.image_name(&service);
+            (service, image)
+        });
+        let mut images: BTreeMap<String, String> = named.collect();
+        for container in project.containers(engine).await.map_err(Arc::new)? {
+            if container.one_off || container.is_retired() || container.image.is_empty() {
+                continue;
+            }
+            if let Some(image) = images.get_mut(&container.service) {
+                *image = container.image;
+            }
+        }
+        Ok(images)
     }
 
     /// Returns the addresses at which a configured service may be reached, the best one first.

@@ -127,7 +127,7 @@ struct Work<'a> {
     environment: &'a Environment,
     args: &'a cli::Salvage,
     within: Duration,
-    /// Tables of histories that no known tool has.
+    /// History tables that no known tool has.
     history_tables: Vec<String>,
 }
 
@@ -153,7 +153,7 @@ impl Work<'_> {
         for kept in all {
             let salvage = self.compare(kept, remember).await?;
             if self.args.json {
-                values.push(value(&kept.mark, salvage.found(), None));
+                values.push(value(&kept.mark, &salvage, None));
             } else {
                 print_result(&text(&kept.mark, &salvage));
             }
@@ -204,14 +204,14 @@ impl Work<'_> {
             if !self.args.json {
                 carried.iter().for_each(|table| print_result(&table.text()));
             }
-            values.push(value(&kept.mark, salvage.found(), Some(&carried)));
+            values.push(value(&kept.mark, salvage, Some(&carried)));
             left += verify(self, kept, &carried).await?;
         }
         note(state, &values)?;
         self.end(values)?;
         if left > 0 {
             print_message(&format!(
-                "not carried, kept in the database aside: {}; --csv DIR exports them",
+                "{} not carried and still in the kept database; --csv DIR exports them",
                 counted(left, "row")
             ));
             return Ok(Exit::Held);
@@ -259,11 +259,12 @@ fn note(state: &Path, values: &[Value]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn value(mark: &Mark, found: &[TableRows], carried: Option<&[CarryResult]>) -> Value {
+fn value(mark: &Mark, salvage: &Salvage<'_>, carried: Option<&[CarryResult]>) -> Value {
+    let found = salvage.found();
     let differing: Vec<&TableRows> = found.iter().filter(|table| table.differs()).collect();
     json!({
         "run": mark.run, "database": mark.of, "kept_as": mark.name, "tables_compared": found.len(),
-        "tables": differing, "carried": carried,
+        "tables": differing, "history_tables_left_out": salvage.history_tables(), "carried": carried,
     })
 }
 
@@ -300,8 +301,8 @@ fn text(mark: &Mark, salvage: &Salvage<'_>) -> String {
         ),
         _ => format!("  {differing} of {} differ", counted(found.len(), "table")),
     });
-    lines.extend(salvage.histories().iter().map(|table| {
-        format!("  {table} is left out: a migration tool notes there which migrations its own database has")
+    lines.extend(salvage.history_tables().iter().map(|table| {
+        format!("  {table} is left out: the history table of a migration tool describes its own database alone")
     }));
     lines.join("\n")
 }

@@ -118,7 +118,7 @@ async fn specs(session: &Session, migrations: &Migrations) -> Result<Vec<ServerS
     if migrations.pg.is_empty() {
         // What a compose file names is there under that name, which reads better in a message than an id.
         let image = match model.image(&database.service) {
-            "" => session.image_of(&database.service).await.map_err(|error| with_causes(&error))?,
+            "" => deployed_image(session, &database.service).await?,
             named => named.to_owned(),
         };
         return Ok(vec![spec(vec![image], None)]);
@@ -126,12 +126,18 @@ async fn specs(session: &Session, migrations: &Migrations) -> Result<Vec<ServerS
     Ok(migrations.pg.iter().map(|major| spec(images(config.root(), Some(*major)), Some(*major))).collect())
 }
 
+async fn deployed_image(session: &Session, service: &str) -> Result<String, String> {
+    let mut images = session.images().await.map_err(|error| with_causes(&error))?;
+    // A service that the model does not have is reported where it is run.
+    Ok(images.remove(service).unwrap_or_else(|| session.project.model.image_name(service)))
+}
+
 async fn commands(session: &Session, migrations: &Migrations, source: &Path) -> Result<Option<Commands>, String> {
     let project = &session.project;
     let Some(config) = migrations.commands.clone() else { return Ok(None) };
     let model = match &config.service {
         Some(service) => {
-            let image = session.image_of(service).await.map_err(|error| with_causes(&error))?;
+            let image = deployed_image(session, service).await?;
             Some(project.model.with_image(service, &image))
         }
         None => None,

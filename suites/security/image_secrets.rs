@@ -23,11 +23,11 @@ async fn check(session: Arc<Session>) -> Outcome {
     let secrets = model.held_secrets();
     let mut findings = Vec::new();
     let mut images = 0;
-    for service in model.services() {
-        let image = match session.image_of(&service).await {
-            Ok(image) => image,
-            Err(error) => return Outcome::Broken(with_causes(&error)),
-        };
+    let deployed = match session.images().await {
+        Ok(deployed) => deployed,
+        Err(error) => return Outcome::Broken(with_causes(&error)),
+    };
+    for (service, image) in deployed {
         match session.engine.image_details(&image).await {
             Ok(Some(inspected)) => {
                 images += 1;

@@ -1,6 +1,6 @@
 //! Whether the backups of an environment are as they should be.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use stagegate_base::config::{Config, Environment};
 use stagegate_data_act::backup::{
@@ -30,7 +30,8 @@ pub(in crate::commands) fn state_of(config: &Config, environment: &Environment) 
     let (all, unreadable) = store.list()?;
     let lines = journal::lines(store.root());
     let mut wrong = ages(config, &all);
-    wrong.extend(offsite(config, &all, &lines, store.root())?);
+    let copies = notes::of(store.root())?;
+    wrong.extend(offsite(config, &all, &lines, &copies));
     let first = all.iter().map(|one| one.manifest.taken_unix).min();
     let drilled = journal::last_drill(&lines, config.backup.offsite.is_some()).map(|line| line.at);
     let overdue = drill_overdue(drilled, first, seconds(config.backup.drill), clock::unix_seconds());
@@ -49,7 +50,6 @@ pub(in crate::commands) fn state_of(config: &Config, environment: &Environment) 
         );
         Problem::new(format!("{id} of the future"), text)
     }));
-    let copies = notes::of(store.root())?;
     let damaged = all.iter().filter_map(|one| Some((one, one.note.damaged.as_ref()?)));
     wrong.extend(damaged.map(|(one, why)| {
         let (id, place) = (&one.manifest.id, config.backup.offsite.as_ref().map(|offsite| offsite.place.url()));
@@ -120,19 +120,18 @@ fn ages(config: &Config, all: &[Stored]) -> Vec<Problem> {
 }
 
 /// Returns what is wrong with the copies off this host.
-fn offsite(config: &Config, all: &[Stored], lines: &[Line], root: &Path) -> Result<Vec<Problem>, Failure> {
+fn offsite(config: &Config, all: &[Stored], lines: &[Line], copies: &Notes) -> Vec<Problem> {
     let Some(place) = config.backup.offsite.as_ref().map(|offsite| offsite.place.url()) else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let (every, now, mut wrong) = (seconds(config.backup.every), clock::unix_seconds(), Vec::new());
-    let notes = notes::of(root)?;
     for id in config.databases.keys() {
-        let has = |one: &&Stored| has_copy(one, &notes) && one.manifest.database(id).is_some();
+        let has = |one: &&Stored| has_copy(one, copies) && one.manifest.database(id).is_some();
         let newest = all.iter().filter(has).map(|one| one.manifest.taken_unix).filter(|at| !is_ahead(*at, now)).max();
         let what = format!("database {id} in {place}");
         wrong.extend(overdue(&what, newest, every, now).map(|text| Problem::new(format!("{what} overdue"), text)));
     }
-    let damaged = notes.iter().filter_map(|(id, read)| Some((id, read.damaged.as_ref()?)));
+    let damaged = copies.iter().filter_map(|(id, read)| Some((id, read.damaged.as_ref()?)));
     wrong.extend(damaged.map(|(id, why)| {
         Problem::new(format!("copy of {id} damaged"), format!("the copy of {id} in {place} is damaged: {why}"))
     }));
@@ -147,5 +146,5 @@ fn offsite(config: &Config, all: &[Stored], lines: &[Line], root: &Path) -> Resu
         Problem::new(format!("upload{of} failed"), format!("the last upload{of} failed: {error}"))
     }));
     wrong.extend(journal::last_failure(lines, Event::PruneOffsite).map(|line| failed("off-site prune", line)));
-    Ok(wrong)
+    wrong
 }

@@ -17,6 +17,17 @@ impl Model {
         PullPolicy::parse(self.service(name)["pull_policy"].as_str().unwrap_or_default())
     }
 
+    /// Returns the model in which a service has this image, and is not built.
+    #[must_use]
+    pub fn with_image(&self, service: &str, image: &str) -> Model {
+        self.changed(|name, entry| {
+            if name == service {
+                entry.insert("image".to_owned(), json!(image));
+                entry.remove("build");
+            }
+        })
+    }
+
     /// Returns the kind of machine that a service's image has to be for; that of this host where `None`.
     #[must_use]
     pub fn platform(&self, name: &str) -> Option<&str> {

@@ -11,17 +11,6 @@ const NO_NETWORK: [&str; 9] =
     ["networks", "hostname", "domainname", "mac_address", "links", "dns", "dns_search", "dns_opt", "extra_hosts"];
 
 impl Model {
-    /// Returns the model in which a service has this image, and is not built.
-    #[must_use]
-    pub fn with_image(&self, service: &str, image: &str) -> Model {
-        self.changed(|name, entry| {
-            if name == service {
-                entry.insert("image".to_owned(), json!(image));
-                entry.remove("build");
-            }
-        })
-    }
-
     /// Returns a model of `service` alone, in the network of `container`: no other network, no volumes, no secrets of
     /// other services, folders and files of the host read-only.
     ///

@@ -69,15 +69,16 @@ pub struct Salvage<'a> {
     within: Duration,
     pairs: Vec<Pair>,
     found: Vec<TableRows>,
-    histories: Vec<String>,
+    /// History tables.
+    left_out: Vec<String>,
 }
 
 /// What is compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
-    /// Tables, as `schema.name` or `name`; all but those of migration tools' histories where it is empty.
+    /// Tables, as `schema.name` or `name`; all but history tables where it is empty.
     pub wanted: &'a [String],
-    /// The tables of histories that no known tool has, as the configuration names them.
+    /// History tables that no known migration tool has, as the configuration names them.
     pub history_tables: &'a [String],
     /// How long a statement may take.
     pub within: Duration,
@@ -108,7 +109,7 @@ impl<'a> Salvage<'a> {
         }
         let all = relations(&reader, history_tables).await?;
         let pairs = pairs(&all, &relations(&other, history_tables).await?, wanted)?;
-        let histories = all.iter().filter(|one| wanted.is_empty() && one.is_history).map(Relation::label).collect();
+        let left_out = all.iter().filter(|one| wanted.is_empty() && one.is_history).map(Relation::label).collect();
         let make =
             format!("create temporary table {} (t int4, h text, kind text)", ROWS.trim_start_matches("pg_temp."));
         client.batch_execute(&make).await.map_err(|e| failed("make a temporary table", &e))?;
@@ -120,7 +121,7 @@ impl<'a> Salvage<'a> {
         }
         let analyze = format!("analyze {ROWS}");
         client.batch_execute(&analyze).await.map_err(|e| failed("analyze a temporary table", &e))?;
-        Ok(Salvage { server, live, client, within, pairs, found, histories })
+        Ok(Salvage { server, live, client, within, pairs, found, left_out })
     }
 
     /// Returns what each table holds that the live one does not.
@@ -129,10 +130,10 @@ impl<'a> Salvage<'a> {
         &self.found
     }
 
-    /// Returns the tables of migration tools' histories, which were left out.
+    /// Returns the history tables of migration tools that were left out.
     #[must_use]
-    pub fn histories(&self) -> &[String] {
-        &self.histories
+    pub fn history_tables(&self) -> &[String] {
+        &self.left_out
     }
 
     /// Returns the tables that hold what the live ones do not, with their places in the list of all.

@@ -37,6 +37,7 @@ pub const HISTORY_TABLES: [&str; 23] = [
     "schemaversion",
     "shmig_version",
 ];
+
 /// Returns whether a migration tool, of those that are known or of `others`, notes in a table what it applied.
 ///
 /// `others` are `name`, `schema.name`, or `schema.*` for all tables of a schema.

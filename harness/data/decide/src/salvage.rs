@@ -35,7 +35,7 @@ pub struct Relation {
     pub references: Vec<Reference>,
     /// Whether it is partitioned: its rows are in its partitions.
     pub is_partitioned: bool,
-    /// Whether a migration tool notes in it what it applied: that states which schema its own database has.
+    /// Whether it is the history table of a migration tool: it states which schema its own database has.
     pub is_history: bool,
 }
 
@@ -93,8 +93,8 @@ pub struct Pair {
 
 /// Returns the tables of the kept database, those that others refer to first, each with its namesake.
 ///
-/// `wanted` are tables, as `schema.name` or `name`; all but those of migration tools' histories where it is empty: a row
-/// carried from there would state that the live schema has a migration that it does not have.
+/// `wanted` are tables, as `schema.name` or `name`; all but history tables where it is empty: a row carried from
+/// there would state that the live schema has a migration that it does not have.
 ///
 /// # Errors
 /// The first of `wanted` that the kept database does not have.

@@ -51,7 +51,7 @@ fn rows_are_matched_by_the_live_key_over_common_columns() {
 }
 
 #[test]
-fn a_table_of_a_migration_tool_s_history_is_left_out_unless_it_is_named() {
+fn a_history_table_is_left_out_unless_it_is_named() {
     let history = Relation { is_history: true, ..relation("alembic_version", &["version_num"], &["version_num"], &[]) };
     let all = [relation("t", &["id"], &["id"], &[]), history];
     let names = |wanted: &[String]| -> Vec<String> {
@@ -71,7 +71,7 @@ fn a_table_of_a_migration_tool_s_history_is_left_out_unless_it_is_named() {
 #[case::configured("app", "versions", true)]
 #[case::of_the_schema_of_another("public", "versions", false)]
 #[case::a_product_s("public", "changes", false)]
-fn tables_of_histories_are_known(#[case] schema: &str, #[case] name: &str, #[case] expected: bool) {
+fn history_tables_are_known(#[case] schema: &str, #[case] name: &str, #[case] expected: bool) {
     assert_eq!(crate::live::is_history_table(schema, name, &["app.versions".to_owned()]), expected);
 }
 
